@@ -1,0 +1,3 @@
+//! Dates, times and zones.
+mod zone;
+pub use zone::TimeZone;
