@@ -1,0 +1,29 @@
+# Convenience only: each recipe is one plain command, and ./check runs the same ones.
+
+# Format, lint, test: the whole loop.
+default: check
+
+# Start a local cluster.
+up:
+    ./up
+
+# Everything that CI runs.
+check:
+    ./check
+
+# The fast loop: storage and the row engine, without DataFusion.
+hot:
+    cargo test -p redoubt-protocol -p redoubt-storage -p redoubt-types -p redoubt-engine -p redoubt-sql
+
+fmt:
+    cargo fmt --all
+
+lint:
+    cargo clippy --release --workspace --all-targets -- -D warnings
+
+# Licences and sources of what comes from crates.io (needs `cargo install cargo-deny`).
+deny:
+    cargo deny check
+
+doc:
+    cargo doc --release --workspace --no-deps
