@@ -1,0 +1,99 @@
+//! Access privileges: who may do what with an object.
+
+use std::sync::Arc;
+
+/// A set of privileges, as bits in the order of PostgreSQL's `ACL_*`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Privileges(pub u16);
+
+impl Privileges {
+    pub const NONE: Privileges = Privileges(0);
+    pub const INSERT: Privileges = Privileges(1);
+    pub const SELECT: Privileges = Privileges(1 << 1);
+    pub const UPDATE: Privileges = Privileges(1 << 2);
+    pub const DELETE: Privileges = Privileges(1 << 3);
+    pub const TRUNCATE: Privileges = Privileges(1 << 4);
+    pub const REFERENCES: Privileges = Privileges(1 << 5);
+    pub const TRIGGER: Privileges = Privileges(1 << 6);
+    pub const EXECUTE: Privileges = Privileges(1 << 7);
+    pub const USAGE: Privileges = Privileges(1 << 8);
+    pub const CREATE: Privileges = Privileges(1 << 9);
+    pub const TEMPORARY: Privileges = Privileges(1 << 10);
+    pub const CONNECT: Privileges = Privileges(1 << 11);
+    /// Everything that applies to a table or view.
+    pub const ALL_TABLE: Privileges = Privileges(0x7f);
+    pub const ALL_SEQUENCE: Privileges = Privileges(1 << 1 | 1 << 2 | 1 << 8);
+    pub const ALL_SCHEMA: Privileges = Privileges(1 << 8 | 1 << 9);
+    pub const ALL_DATABASE: Privileges = Privileges(1 << 9 | 1 << 10 | 1 << 11);
+
+    /// The letter of each bit in an aclitem.
+    const LETTERS: &'static [u8; 12] = b"arwdDxtXUCTc";
+
+    pub fn contains(self, other: Privileges) -> bool {
+        self.0 & other.0 == other.0
+    }
+
+    pub fn union(self, other: Privileges) -> Privileges {
+        Privileges(self.0 | other.0)
+    }
+
+    pub fn without(self, other: Privileges) -> Privileges {
+        Privileges(self.0 & !other.0)
+    }
+
+    pub fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    /// The privilege that a word of GRANT or has_table_privilege names.
+    pub fn named(word: &str) -> Option<Privileges> {
+        Some(match word.trim().to_ascii_uppercase().as_str() {
+            "INSERT" => Privileges::INSERT,
+            "SELECT" => Privileges::SELECT,
+            "UPDATE" => Privileges::UPDATE,
+            "DELETE" => Privileges::DELETE,
+            "TRUNCATE" => Privileges::TRUNCATE,
+            "REFERENCES" => Privileges::REFERENCES,
+            "TRIGGER" => Privileges::TRIGGER,
+            "EXECUTE" => Privileges::EXECUTE,
+            "USAGE" => Privileges::USAGE,
+            "CREATE" => Privileges::CREATE,
+            "TEMPORARY" | "TEMP" => Privileges::TEMPORARY,
+            "CONNECT" => Privileges::CONNECT,
+            _ => return None,
+        })
+    }
+}
+
+/// One grant: what `grantor` gave to `grantee`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct AclItem {
+    /// A role, or 0 for PUBLIC.
+    pub grantee: u32,
+    pub grantor: u32,
+    pub privileges: Privileges,
+    /// The part of `privileges` that may be granted on.
+    pub grantable: Privileges,
+}
+
+impl AclItem {
+    /// The text of an aclitem: `grantee=arwdDxt/grantor`, a star behind what may be granted on.
+    pub fn text(&self, role_name: impl Fn(u32) -> String) -> String {
+        let mut text = if self.grantee == 0 { String::new() } else { role_name(self.grantee) };
+        text.push('=');
+        for (bit, letter) in Privileges::LETTERS.iter().enumerate() {
+            if self.privileges.0 & (1 << bit) != 0 {
+                text.push(char::from(*letter));
+                if self.grantable.0 & (1 << bit) != 0 {
+                    text.push('*');
+                }
+            }
+        }
+        text.push('/');
+        text.push_str(&role_name(self.grantor));
+        text
+    }
+}
+
+/// The grants of one object; `None` stands for the defaults of its kind (the owner has everything).
+pub type Acl = Option<Arc<[AclItem]>>;

@@ -1,0 +1,88 @@
+//! [`Relation`]: whatever a name in FROM, or in `regclass`, can denote.
+
+use std::fmt;
+use std::sync::Arc;
+
+use types::{Datum, Result, SqlType};
+
+use super::index::IndexDef;
+use super::sequence::SequenceDef;
+use super::snapshot::CatalogSnapshot;
+use super::table::TableDef;
+use super::view::ViewDef;
+
+#[derive(Clone, Copy, Debug)]
+pub struct VirtualColumn {
+    pub name: &'static str,
+    pub ty: SqlType,
+}
+
+/// What the rows of a virtual relation are made from.
+pub struct VirtualSource<'a> {
+    pub catalog: &'a Arc<CatalogSnapshot>,
+    /// The session's settings; its `session` member leads to everything that lives outside the catalog.
+    pub settings: &'a types::Settings,
+}
+
+/// A relation of `pg_catalog` or `information_schema`: its rows are made when it is scanned.
+pub struct VirtualRelation {
+    /// PostgreSQL's oid where it has a fixed one.
+    pub oid: u32,
+    /// `pg_catalog`, `information_schema` or `redoubt`.
+    pub schema: &'static str,
+    pub name: &'static str,
+    /// `r` or `v`: what pg_class says of it.
+    pub kind: u8,
+    pub columns: &'static [VirtualColumn],
+    /// Makes all rows, each with one datum for every column.
+    pub rows: fn(&VirtualSource<'_>) -> Result<Vec<Vec<Datum>>>,
+}
+
+impl fmt::Debug for VirtualRelation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.schema, self.name)
+    }
+}
+
+#[derive(Clone, Debug)]
+pub enum Relation {
+    Table(Arc<TableDef>),
+    View(Arc<ViewDef>),
+    Index(Arc<IndexDef>),
+    Sequence(Arc<SequenceDef>),
+    Virtual(&'static VirtualRelation),
+}
+
+impl Relation {
+    pub fn oid(&self) -> u32 {
+        match self {
+            Relation::Table(table) => table.oid,
+            Relation::View(view) => view.oid,
+            Relation::Index(index) => index.oid,
+            Relation::Sequence(sequence) => sequence.oid,
+            Relation::Virtual(relation) => relation.oid,
+        }
+    }
+
+    pub fn name(&self) -> &str {
+        match self {
+            Relation::Table(table) => &table.name,
+            Relation::View(view) => &view.name,
+            Relation::Index(index) => &index.name,
+            Relation::Sequence(sequence) => &sequence.name,
+            Relation::Virtual(relation) => relation.name,
+        }
+    }
+
+    /// `table`, `view`, `index`, `sequence`: the word in error messages.
+    pub fn kind_name(&self) -> &'static str {
+        match self {
+            Relation::Table(_) => "table",
+            Relation::View(_) => "view",
+            Relation::Index(_) => "index",
+            Relation::Sequence(_) => "sequence",
+            Relation::Virtual(relation) if relation.kind == b'v' => "view",
+            Relation::Virtual(_) => "table",
+        }
+    }
+}
