@@ -1,0 +1,10 @@
+//! Clusters of the built binary as child processes, and clients to drive them.
+//!
+//! A test starts a [`Cluster`], talks to it through real drivers and tools, and kills real processes. One cluster runs at a
+//! time: with several on two cores, timeouts would say more about the machine than about the code.
+
+pub mod bank;
+pub mod cluster;
+pub mod postgres;
+
+pub use cluster::{Cluster, Options};

@@ -1,0 +1,307 @@
+//! A cluster under test.
+
+use anyhow::{Context, bail, ensure};
+use serde_json::Value;
+use std::io::Read;
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+use tokio_postgres::{Client, NoTls};
+
+/// How long anything may take that should take well under a second: generous, for machines are shared.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+
+/// What to start.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Every node and server a process of its own.
+    pub processes: bool,
+    pub replicas: u16,
+    /// Further arguments of `redoubt local`.
+    pub arguments: Vec<String>,
+}
+
+impl Default for Options {
+    fn default() -> Options {
+        // Tiny groups, so that every test spreads over many of them.
+        let arguments = ["--group-pages", "64", "--cache-size", "64MB"].map(str::to_owned).to_vec();
+        Options { processes: false, replicas: 1, arguments }
+    }
+}
+
+/// A running `redoubt local`; killed with all its children when dropped.
+pub struct Cluster {
+    child: Child,
+    options: Options,
+    port: u16,
+    dashboard_port: u16,
+    directory: tempfile::TempDir,
+    _turn: MutexGuard<'static, ()>,
+}
+
+/// The binary under test, beside the test's own.
+///
+/// # Panics
+/// When it was not built: `cargo build --release --bin redoubt`.
+#[must_use]
+pub fn binary() -> PathBuf {
+    let test = std::env::current_exe().expect("a test has a path");
+    let profile = test.ancestors().nth(2).expect("tests lie in target/PROFILE/deps");
+    let binary = profile.join("redoubt");
+    assert!(binary.exists(), "{} is missing: cargo build --release --bin redoubt", binary.display());
+    binary
+}
+
+/// A port such that it and the `count` behind it are free now.
+fn free_ports(count: u16) -> anyhow::Result<u16> {
+    for _ in 0..100 {
+        let first = TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port();
+        let behind = (1..=count).all(|n| first.checked_add(n).is_some_and(|port| TcpListener::bind(("127.0.0.1", port)).is_ok()));
+        if behind {
+            return Ok(first);
+        }
+    }
+    bail!("no {count} free ports in a row")
+}
+
+impl Cluster {
+    /// Starts a new cluster in a directory of its own and waits until it accepts writes.
+    ///
+    /// # Errors
+    /// With the server's log, when it does not come up.
+    pub async fn start(options: Options) -> anyhow::Result<Cluster> {
+        let turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+        let directory = tempfile::tempdir()?;
+        let port = free_ports(options.replicas + 1)?;
+        let dashboard_port = port + options.replicas + 1;
+        let child = spawn(&options, port, dashboard_port, directory.path())?;
+        let mut cluster = Cluster { child, options, port, dashboard_port, directory, _turn: turn };
+        cluster.wait_until_writable().await?;
+        Ok(cluster)
+    }
+
+    /// Port of the writer, or of replica `n` from 1.
+    #[must_use]
+    pub fn port(&self, n: u16) -> u16 {
+        self.port + n
+    }
+
+    #[must_use]
+    pub fn dashboard_port(&self) -> u16 {
+        self.dashboard_port
+    }
+
+    /// The cluster's data directory.
+    #[must_use]
+    pub fn data(&self) -> PathBuf {
+        self.directory.path().join("data")
+    }
+
+    /// What the cluster has logged.
+    #[must_use]
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(self.directory.path().join("log")).unwrap_or_default()
+    }
+
+    /// Connects to the writer (0) or to replica `n`.
+    ///
+    /// # Errors
+    /// When the server refuses.
+    pub async fn connect(&self, n: u16) -> anyhow::Result<Client> {
+        connect(self.port(n)).await
+    }
+
+    /// Connects as soon as the server accepts.
+    ///
+    /// # Errors
+    /// When it does not within [`PATIENCE`].
+    pub async fn connect_when_up(&self, n: u16) -> anyhow::Result<Client> {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            match self.connect(n).await {
+                Ok(client) => return Ok(client),
+                Err(error) if Instant::now() > deadline => return Err(error.context(self.log())),
+                Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
+            }
+        }
+    }
+
+    async fn wait_until_writable(&mut self) -> anyhow::Result<()> {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            if let Some(status) = self.child.try_wait()? {
+                bail!("the cluster ended with {status}:\n{}", self.log());
+            }
+            if let Ok(client) = self.connect(0).await
+                && client.simple_query("SELECT pg_current_wal_lsn()").await.is_ok()
+            {
+                return Ok(());
+            }
+            ensure!(Instant::now() < deadline, "the cluster does not come up:\n{}", self.log());
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// `redoubt status --json`, asked of the writer's port (0) or of replica `n`.
+    ///
+    /// # Errors
+    /// When the command fails.
+    pub fn status(&self, n: u16) -> anyhow::Result<Value> {
+        let output = redoubt(["status", &format!("127.0.0.1:{}", self.port(n)), "--json"])?;
+        ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        Ok(serde_json::from_slice(&output.stdout)?)
+    }
+
+    /// `kill -9` of one process, found in the status by its role or node number.
+    ///
+    /// # Errors
+    /// When the signal cannot be sent.
+    pub fn kill(pid: u64) -> anyhow::Result<()> {
+        signal(pid, "KILL")
+    }
+
+    /// `kill -9` of every process of the cluster at once.
+    ///
+    /// # Errors
+    /// When the signal cannot be sent.
+    pub fn kill_all(&mut self) -> anyhow::Result<()> {
+        // The children share the process group of `local`, which leads it.
+        let status = Command::new("kill").args(["-KILL", "--", &format!("-{}", self.child.id())]).status()?;
+        ensure!(status.success(), "kill failed");
+        self.child.wait()?;
+        Ok(())
+    }
+
+    /// Starts the cluster again on its directory, and returns how long it took until it accepted writes.
+    ///
+    /// # Errors
+    /// As [`Cluster::start`].
+    pub async fn start_again(&mut self) -> anyhow::Result<Duration> {
+        let begin = Instant::now();
+        self.child = spawn(&self.options, self.port, self.dashboard_port, self.directory.path())?;
+        self.wait_until_writable().await?;
+        Ok(begin.elapsed())
+    }
+
+    /// Ends the cluster as Ctrl-C does and returns its exit status.
+    ///
+    /// # Errors
+    /// When it is not gone within ten seconds.
+    pub async fn interrupt(&mut self) -> anyhow::Result<std::process::ExitStatus> {
+        signal(self.child.id().into(), "INT")?;
+        let deadline = Instant::now() + Duration::from_secs(10);
+        loop {
+            if let Some(status) = self.child.try_wait()? {
+                return Ok(status);
+            }
+            ensure!(Instant::now() < deadline, "still there after ten seconds:\n{}", self.log());
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// Runs a client program against the writer (0) or replica `n`; its environment names host, port and user.
+    ///
+    /// # Errors
+    /// When the program cannot be started.
+    pub fn client(&self, n: u16, program: &str, arguments: &[&str]) -> anyhow::Result<Output> {
+        Command::new(program)
+            .args(arguments)
+            .env("PGHOST", "127.0.0.1")
+            .env("PGPORT", self.port(n).to_string())
+            .env("PGUSER", "postgres")
+            .env("PGDATABASE", "postgres")
+            .output()
+            .with_context(|| program.to_owned())
+    }
+
+    /// A metric of the dashboard port, summed over its labels.
+    ///
+    /// # Errors
+    /// When the port does not answer or has no such metric.
+    pub fn metric(&self, name: &str) -> anyhow::Result<f64> {
+        let text = http_get(self.dashboard_port, "/metrics")?;
+        let mut values = text.lines().filter_map(|line| {
+            let (key, value) = line.rsplit_once(' ')?;
+            (key == name || key.strip_prefix(name)?.starts_with('{')).then(|| value.parse::<f64>().ok())?
+        });
+        let first = values.next().with_context(|| format!("no metric {name} in:\n{text}"))?;
+        Ok(first + values.sum::<f64>())
+    }
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        let _ = self.kill_all();
+        if std::thread::panicking() {
+            eprintln!("--- log of the cluster ---\n{}", self.log());
+        }
+    }
+}
+
+fn spawn(options: &Options, port: u16, dashboard_port: u16, directory: &Path) -> anyhow::Result<Child> {
+    use std::os::unix::process::CommandExt;
+    let log = std::fs::OpenOptions::new().create(true).append(true).open(directory.join("log"))?;
+    let mut command = Command::new(binary());
+    command
+        .arg("local")
+        .arg("--data")
+        .arg(directory.join("data"))
+        .args(["--port", &port.to_string(), "--dashboard-port", &dashboard_port.to_string()])
+        .args(["--replicas", &options.replicas.to_string()])
+        .args(&options.arguments);
+    if options.processes {
+        command.arg("--processes");
+    }
+    command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log).process_group(0);
+    Ok(command.spawn()?)
+}
+
+/// Sends a signal by the name that kill(1) knows.
+///
+/// # Errors
+/// When there is no such process.
+pub fn signal(pid: u64, name: &str) -> anyhow::Result<()> {
+    let status = Command::new("kill").args([&format!("-{name}"), &pid.to_string()]).status()?;
+    ensure!(status.success(), "no process {pid}");
+    Ok(())
+}
+
+/// Runs the binary to its end.
+///
+/// # Errors
+/// When it cannot be started.
+pub fn redoubt<const N: usize>(arguments: [&str; N]) -> anyhow::Result<Output> {
+    Ok(Command::new(binary()).args(arguments).output()?)
+}
+
+/// Connects as postgres to a port of this machine.
+///
+/// # Errors
+/// When the server refuses.
+pub async fn connect(port: u16) -> anyhow::Result<Client> {
+    let address = format!("host=127.0.0.1 port={port} user=postgres dbname=postgres connect_timeout=10");
+    let (client, connection) = tokio_postgres::connect(&address, NoTls).await?;
+    tokio::spawn(async move {
+        // Whoever uses the client sees why the connection ended.
+        let _ = connection.await;
+    });
+    Ok(client)
+}
+
+/// The body of a page of the dashboard port.
+///
+/// # Errors
+/// When the port does not answer.
+pub fn http_get(port: u16, path: &str) -> anyhow::Result<String> {
+    use std::io::Write;
+    let mut stream = std::net::TcpStream::connect(("127.0.0.1", port))?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer)?;
+    answer.split_once("\r\n\r\n").map(|(_, body)| body.to_owned()).context("no HTTP answer")
+}

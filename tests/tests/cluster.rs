@@ -1,0 +1,146 @@
+//! A cluster from the outside: psql, pgbench, replicas, figures, stopping and starting.
+
+use tests::bank::Sums;
+use tests::cluster::{PATIENCE, http_get};
+use tests::postgres::{pgbench, psql};
+use tests::{Cluster, Options};
+use tokio_postgres::Client;
+
+/// Waits until a replica has applied what the writer has acknowledged so far.
+async fn catch_up(cluster: &Cluster, replica: &Client) -> anyhow::Result<()> {
+    let writer = cluster.connect(0).await?;
+    let target: String = writer.query_one("SELECT pg_current_wal_lsn()::text", &[]).await?.get(0);
+    let deadline = std::time::Instant::now() + PATIENCE;
+    let question = format!("SELECT pg_wal_lsn_diff(pg_last_wal_replay_lsn(), '{target}') >= 0");
+    while !replica.query_one(&question, &[]).await?.get::<_, bool>(0) {
+        anyhow::ensure!(std::time::Instant::now() < deadline, "the replica does not reach {target}");
+        tokio::task::yield_now().await;
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn psql_describes_what_it_created() -> anyhow::Result<()> {
+    let cluster = Cluster::start(Options::default()).await?;
+    psql(&cluster, 0, "CREATE TABLE fruit (id int PRIMARY KEY, name varchar(20) NOT NULL, price numeric(8,2) DEFAULT 1.50)")?;
+    psql(&cluster, 0, "CREATE INDEX fruit_name ON fruit (name)")?;
+    psql(&cluster, 0, "INSERT INTO fruit VALUES (1, 'apple', 0.5), (2, 'pear', 0.75)")?;
+    assert_eq!(psql(&cluster, 0, "SELECT * FROM fruit ORDER BY id")?, "1|apple|0.50\n2|pear|0.75\n");
+    assert_eq!(psql(&cluster, 0, "\\dt")?, "public|fruit|table|postgres\n");
+    assert_eq!(psql(&cluster, 0, "\\di")?, "public|fruit_name|index|postgres|fruit\npublic|fruit_pkey|index|postgres|fruit\n");
+    let described = psql(&cluster, 0, "\\d fruit")?;
+    for line in [
+        "id|integer||not null|",
+        "name|character varying(20)||not null|",
+        "price|numeric(8,2)|||1.50",
+        "\"fruit_pkey\" PRIMARY KEY, btree (id)",
+        "\"fruit_name\" btree (name)",
+    ] {
+        assert!(described.contains(line), "{line} is missing in\n{described}");
+    }
+    assert!(psql(&cluster, 0, "\\l")?.contains("postgres|postgres|UTF8"));
+    assert!(psql(&cluster, 0, "\\dn")?.contains("public|"));
+    assert!(psql(&cluster, 0, "\\du")?.contains("postgres|"));
+    Ok(())
+}
+
+#[tokio::test]
+async fn tpcb_in_all_modes_keeps_its_sums_on_writer_and_replica() -> anyhow::Result<()> {
+    let cluster = Cluster::start(Options::default()).await?;
+    pgbench(&cluster, &["-i", "-q", "-s", "1"]).ok();
+    let mut acknowledged = 0;
+    for mode in ["simple", "extended", "prepared"] {
+        let (processed, failed) = pgbench(&cluster, &["-n", "-M", mode, "-c", "8", "-j", "2", "-T", "3"])?;
+        assert_eq!(failed, 0, "{mode}");
+        acknowledged += processed;
+    }
+    let (selected, failed) = pgbench(&cluster, &["-n", "-S", "-M", "prepared", "-c", "8", "-T", "1"])?;
+    assert!(selected > 0 && failed == 0);
+    let (updated, failed) = pgbench(&cluster, &["-n", "-N", "-M", "prepared", "-c", "8", "-T", "1"])?;
+    assert!(updated > 0 && failed == 0);
+
+    let writer = Sums::read(&cluster.connect(0).await?).await?;
+    assert_eq!(writer.transactions as u64, acknowledged + updated);
+    assert_eq!(writer.accounts, writer.history, "{writer:?}");
+    assert_eq!(writer.tellers, writer.branches, "simple-update leaves both alone: {writer:?}");
+    let replica = cluster.connect(1).await?;
+    catch_up(&cluster, &replica).await?;
+    assert_eq!(Sums::read(&replica).await?, writer);
+    assert_eq!(cluster.metric("redoubt_writer_page_bytes_sent")?, 0.0);
+    assert!(cluster.metric("redoubt_writer_redo_bytes_sent")? > 0.0);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_replica_with_its_working_set_cached_fetches_no_page() -> anyhow::Result<()> {
+    let cluster = Cluster::start(Options::default()).await?;
+    pgbench(&cluster, &["-i", "-q", "-s", "1"]).ok();
+    let replica = cluster.connect(1).await?;
+    pgbench(&cluster, &["-n", "-M", "prepared", "-c", "4", "-T", "1"])?;
+    catch_up(&cluster, &replica).await?;
+    Sums::read(&replica).await?.check()?;
+    // New pages (history grows) reach the replica as redo, too: the whole pages are there from their first record.
+    let before = cluster.metric("redoubt_replica_pages_fetched")?;
+    for _ in 0..3 {
+        pgbench(&cluster, &["-n", "-M", "prepared", "-c", "4", "-T", "1"])?;
+        catch_up(&cluster, &replica).await?;
+        Sums::read(&replica).await?.check()?;
+    }
+    assert_eq!(cluster.metric("redoubt_replica_pages_fetched")?, before);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_replica_refuses_writes() -> anyhow::Result<()> {
+    let cluster = Cluster::start(Options::default()).await?;
+    let replica = cluster.connect(1).await?;
+    assert!(replica.query_one("SELECT pg_is_in_recovery()", &[]).await?.get::<_, bool>(0));
+    let error = replica.simple_query("CREATE TABLE t (a int)").await.expect_err("a replica is read-only");
+    assert_eq!(error.code().map(|code| code.code()), Some("25006"));
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_status_names_everyone() -> anyhow::Result<()> {
+    let cluster = Cluster::start(Options { replicas: 2, ..Options::default() }).await?;
+    let deadline = std::time::Instant::now() + PATIENCE;
+    let status = loop {
+        let status = cluster.status(0)?;
+        if status["servers"].as_array().is_some_and(|servers| servers.len() == 3) {
+            break status;
+        }
+        anyhow::ensure!(std::time::Instant::now() < deadline, "{status}");
+    };
+    let roles = |role| status["servers"].as_array().map_or(0, |all| all.iter().filter(|it| it["role"] == role).count());
+    assert_eq!((roles("writer"), roles("replica")), (1, 2), "{status}");
+    let nodes = status["storage_nodes"].as_array().expect("a list");
+    assert_eq!(nodes.len(), 6);
+    for node in nodes {
+        assert_eq!(node["state"], "up");
+        assert!(node["scl_flushed"].is_string() && node["zone"].is_string(), "{node}");
+    }
+    assert_eq!(http_get(cluster.dashboard_port(), "/healthz")?, "ok\n");
+    assert_eq!(http_get(cluster.dashboard_port(), "/primary")?, "yes\n");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_clean_stop_and_a_start_find_the_data() -> anyhow::Result<()> {
+    let mut cluster = Cluster::start(Options::default()).await?;
+    psql(&cluster, 0, "CREATE TABLE t (a int); INSERT INTO t VALUES (7)")?;
+    assert!(cluster.interrupt().await?.success());
+    cluster.start_again().await?;
+    assert_eq!(psql(&cluster, 0, "SELECT a FROM t")?, "7\n");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_second_process_on_the_same_directory_is_refused() -> anyhow::Result<()> {
+    let cluster = Cluster::start(Options::default()).await?;
+    let data = cluster.data();
+    let output = tests::cluster::redoubt(["local", "--data", &data.to_string_lossy(), "--port", "1"])?;
+    assert_eq!(output.status.code(), Some(1));
+    let message = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(message.contains("in use by process"), "{message}");
+    Ok(())
+}

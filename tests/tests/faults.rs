@@ -1,0 +1,214 @@
+//! Processes are killed under load; nothing acknowledged may be missing afterwards.
+
+use serde_json::Value;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::time::{Duration, Instant};
+use tests::bank::Sums;
+use tests::cluster::{PATIENCE, connect};
+use tests::postgres::{pgbench, psql};
+use tests::{Cluster, Options};
+use tokio::task::JoinHandle;
+
+/// Clients that insert numbers one by one, each in a transaction of its own, and remember which were acknowledged.
+struct Load {
+    stop: Arc<AtomicBool>,
+    /// Highest number acknowledged to each client.
+    acknowledged: Vec<Arc<AtomicI64>>,
+    tasks: Vec<JoinHandle<()>>,
+}
+
+impl Load {
+    /// Starts `clients` of them against a port; each reconnects when its connection ends.
+    fn start(ports: Vec<u16>, clients: usize) -> Load {
+        let stop = Arc::new(AtomicBool::new(false));
+        let acknowledged: Vec<Arc<AtomicI64>> = (0..clients).map(|_| Arc::default()).collect();
+        let tasks = acknowledged
+            .iter()
+            .enumerate()
+            .map(|(client, acknowledged)| {
+                let (stop, acknowledged, ports) = (stop.clone(), acknowledged.clone(), ports.clone());
+                tokio::spawn(async move {
+                    let mut next = 1i64;
+                    while !stop.load(Ordering::Relaxed) {
+                        for &port in &ports {
+                            insert_until_it_fails(port, client as i32, &mut next, &acknowledged, &stop).await;
+                        }
+                        tokio::time::sleep(Duration::from_millis(5)).await;
+                    }
+                })
+            })
+            .collect();
+        Load { stop, acknowledged, tasks }
+    }
+
+    fn total(&self) -> i64 {
+        self.acknowledged.iter().map(|count| count.load(Ordering::Relaxed)).sum()
+    }
+
+    /// Waits until every client got one more acknowledgement, and returns how long that took.
+    async fn wait_for_progress(&self) -> anyhow::Result<Duration> {
+        let (begin, marks) = (Instant::now(), self.acknowledged.iter().map(|it| it.load(Ordering::Relaxed)).collect::<Vec<_>>());
+        while self.acknowledged.iter().zip(&marks).any(|(now, then)| now.load(Ordering::Relaxed) <= *then) {
+            anyhow::ensure!(begin.elapsed() < PATIENCE, "no client makes progress");
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+        Ok(begin.elapsed())
+    }
+
+    async fn stop(self) -> Vec<i64> {
+        self.stop.store(true, Ordering::Relaxed);
+        for task in self.tasks {
+            task.await.expect("a client does not panic");
+        }
+        self.acknowledged.iter().map(|count| count.load(Ordering::Relaxed)).collect()
+    }
+}
+
+/// Numbers ascend without a gap among the acknowledged; one whose fate is unknown is skipped, never tried again.
+async fn insert_until_it_fails(port: u16, client: i32, next: &mut i64, acknowledged: &AtomicI64, stop: &AtomicBool) {
+    let Ok(connection) = connect(port).await else { return };
+    let Ok(statement) = connection.prepare("INSERT INTO numbers VALUES ($1, $2)").await else { return };
+    while !stop.load(Ordering::Relaxed) {
+        let number = *next;
+        *next += 1;
+        match tokio::time::timeout(PATIENCE, connection.execute(&statement, &[&client, &number])).await {
+            Ok(Ok(_)) => {
+                acknowledged.store(number, Ordering::Relaxed);
+                ACKNOWLEDGED.lock().expect("no holder panics").push((client, number));
+            }
+            _ => return,
+        }
+    }
+}
+
+/// Every acknowledged (client, number) of the running test; clusters run one at a time.
+static ACKNOWLEDGED: std::sync::Mutex<Vec<(i32, i64)>> = std::sync::Mutex::new(Vec::new());
+
+async fn check_nothing_is_lost(cluster: &Cluster, n: u16) -> anyhow::Result<()> {
+    let client = cluster.connect_when_up(n).await?;
+    let rows = client.query("SELECT client, number FROM numbers", &[]).await?;
+    let there: std::collections::HashSet<(i32, i64)> = rows.iter().map(|row| (row.get(0), row.get(1))).collect();
+    assert_eq!(there.len(), rows.len(), "no number twice");
+    let acknowledged = ACKNOWLEDGED.lock().expect("no holder panics");
+    let missing: Vec<_> = acknowledged.iter().filter(|row| !there.contains(row)).collect();
+    assert!(missing.is_empty(), "{} of {} acknowledged rows are missing: {missing:?}", missing.len(), acknowledged.len());
+    assert!(!acknowledged.is_empty());
+    Ok(())
+}
+
+async fn start(processes: bool) -> anyhow::Result<Cluster> {
+    let cluster = Cluster::start(Options { processes, ..Options::default() }).await?;
+    ACKNOWLEDGED.lock().expect("no holder panics").clear();
+    psql(&cluster, 0, "CREATE TABLE numbers (client int, number bigint, PRIMARY KEY (client, number))")?;
+    Ok(cluster)
+}
+
+fn pids<'a>(status: &'a Value, list: &str, wanted: impl Fn(&'a Value) -> bool) -> Vec<u64> {
+    status[list].as_array().into_iter().flatten().filter(|it| wanted(it)).filter_map(|it| it["pid"].as_u64()).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn writes_go_on_when_a_zone_is_killed() -> anyhow::Result<()> {
+    let cluster = start(true).await?;
+    let load = Load::start(vec![cluster.port(0)], 4);
+    load.wait_for_progress().await?;
+    let zone = pids(&cluster.status(0)?, "storage_nodes", |node| node["zone"] == "b");
+    assert_eq!(zone.len(), 2);
+    for pid in zone {
+        Cluster::kill(pid)?;
+    }
+    for _ in 0..20 {
+        load.wait_for_progress().await?;
+    }
+    load.stop().await;
+    check_nothing_is_lost(&cluster, 0).await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn everything_killed_at_once_and_started_again() -> anyhow::Result<()> {
+    let mut cluster = start(false).await?;
+    for _ in 0..3 {
+        let load = Load::start(vec![cluster.port(0)], 4);
+        let before = load.total();
+        while load.total() < before + 200 {
+            load.wait_for_progress().await?;
+        }
+        cluster.kill_all()?;
+        load.stop().await;
+        let took = cluster.start_again().await?;
+        println!("start after kill -9 of everything: {took:?} to the first statement");
+        check_nothing_is_lost(&cluster, 0).await?;
+        // Numbers begin anew in each round: a client of the next round is another client.
+        psql(&cluster, 0, "TRUNCATE numbers")?;
+        ACKNOWLEDGED.lock().expect("no holder panics").clear();
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_killed_writer_is_replaced_by_a_promoted_replica() -> anyhow::Result<()> {
+    let cluster = start(true).await?;
+    let load = Load::start(vec![cluster.port(0), cluster.port(1)], 4);
+    load.wait_for_progress().await?;
+    let writer = pids(&cluster.status(0)?, "servers", |server| server["role"] == "writer");
+    assert_eq!(writer.len(), 1);
+    let killed = Instant::now();
+    Cluster::kill(writer[0])?;
+    let output = tests::cluster::redoubt(["promote", &format!("127.0.0.1:{}", cluster.port(1))])?;
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    load.wait_for_progress().await?;
+    println!("kill -9 of the writer to an accepted write of every client elsewhere: {:?}", killed.elapsed());
+    load.stop().await;
+    check_nothing_is_lost(&cluster, 1).await?;
+    let status = cluster.status(1)?;
+    let writers: Vec<_> = status["servers"].as_array().into_iter().flatten().filter(|it| it["role"] == "writer").collect();
+    assert_eq!(writers.len(), 1, "{status}");
+    assert!(writers[0]["addr"].as_str().is_some_and(|addr| addr.ends_with(&format!(":{}", cluster.port(1)))), "{status}");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn promotion_fences_a_living_writer_and_its_clients_learn_of_it() -> anyhow::Result<()> {
+    let cluster = start(false).await?;
+    let load = Load::start(vec![cluster.port(0), cluster.port(1)], 4);
+    load.wait_for_progress().await?;
+    let output = tests::cluster::redoubt(["promote", &format!("127.0.0.1:{}", cluster.port(1))])?;
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    for _ in 0..20 {
+        load.wait_for_progress().await?;
+    }
+    load.stop().await;
+    check_nothing_is_lost(&cluster, 1).await?;
+    // The old writer is a replica now, or refuses: it never accepts a write.
+    if let Ok(old) = cluster.connect(0).await {
+        assert!(old.simple_query("INSERT INTO numbers VALUES (-1, -1)").await.is_err());
+    }
+    let there = psql(&cluster, 1, "SELECT count(*) FROM numbers WHERE client = -1")?;
+    assert_eq!(there, "0\n");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn tpcb_survives_kill_9_of_everything() -> anyhow::Result<()> {
+    let mut cluster = start(false).await?;
+    pgbench(&cluster, &["-i", "-q", "-s", "1"]).ok();
+    let (port, seconds) = (cluster.port(0).to_string(), "20");
+    let mut running = std::process::Command::new("pgbench")
+        .args(["-h", "127.0.0.1", "-p", &port, "-U", "postgres", "-n", "-M", "prepared", "-c", "8", "-T", seconds, "postgres"])
+        .stdout(std::process::Stdio::null())
+        .stderr(std::process::Stdio::null())
+        .spawn()?;
+    let history = "SELECT count(*) FROM pgbench_history";
+    let deadline = Instant::now() + PATIENCE;
+    while psql(&cluster, 0, history)?.trim().parse::<u64>()? < 500 {
+        anyhow::ensure!(Instant::now() < deadline, "pgbench makes no progress");
+    }
+    cluster.kill_all()?;
+    running.wait()?;
+    cluster.start_again().await?;
+    let sums = Sums::read(&cluster.connect(0).await?).await?;
+    sums.check()?;
+    assert!(sums.transactions >= 500);
+    Ok(())
+}
