@@ -1,0 +1,335 @@
+//! Statements that change the catalog. Names are resolved where the object must exist already; what is new has names.
+//!
+//! Expressions that the catalog keeps (defaults, CHECK) are given as text, in the form in which PostgreSQL would show
+//! them; they have been bound once, so they are known to be sound.
+
+use std::sync::Arc;
+
+use types::SqlType;
+
+use super::plan::Plan;
+use super::statement::ResultColumn;
+use crate::catalog::{ColumnDef, ConstraintDef, IndexColumn, IndexDef, Relation, SchemaDef, SequenceDef, TableDef};
+pub use crate::catalog::{Identity, ReferentialAction as ForeignKeyAction};
+
+#[derive(Clone, Debug)]
+pub enum Ddl {
+    CreateTable(Box<CreateTable>),
+    AlterTable {
+        table: Arc<TableDef>,
+        actions: Vec<AlterTable>,
+    },
+    CreateIndex(Box<CreateIndex>),
+    CreateSequence {
+        schema: Arc<SchemaDef>,
+        name: String,
+        options: SequenceOptions,
+        if_not_exists: bool,
+    },
+    AlterSequence {
+        sequence: Arc<SequenceDef>,
+        options: SequenceOptions,
+    },
+    CreateView {
+        schema: Arc<SchemaDef>,
+        name: String,
+        replace: bool,
+        /// The query's text as written.
+        query: String,
+        columns: Vec<(Arc<str>, SqlType)>,
+        search_path: Vec<Arc<str>>,
+    },
+    /// `CREATE TABLE AS` and `SELECT INTO`: the table's columns are `columns`, filled from the plan.
+    CreateTableAs {
+        schema: Arc<SchemaDef>,
+        name: String,
+        if_not_exists: bool,
+        columns: Vec<ResultColumn>,
+        /// `None` for WITH NO DATA.
+        plan: Option<Arc<Plan>>,
+    },
+    CreateSchema {
+        name: String,
+        if_not_exists: bool,
+        owner: Option<String>,
+    },
+    /// Relations found by name, each of the right kind.
+    DropRelations {
+        relations: Vec<Relation>,
+        cascade: bool,
+    },
+    DropSchemas {
+        schemas: Vec<Arc<SchemaDef>>,
+        cascade: bool,
+    },
+    /// The objects of a `DROP ... IF EXISTS` that do not exist, which the notices name: nothing is to be done for them.
+    RenameRelation {
+        relation: Relation,
+        name: String,
+    },
+    SetSchema {
+        relation: Relation,
+        schema: Arc<SchemaDef>,
+    },
+    SetOwner {
+        relation: Relation,
+        owner: String,
+    },
+    RenameSchema {
+        schema: Arc<SchemaDef>,
+        name: String,
+    },
+    CreateRole {
+        name: String,
+        options: Vec<RoleOption>,
+    },
+    AlterRole {
+        name: String,
+        options: Vec<RoleOption>,
+    },
+    /// `ALTER ROLE name SET setting`; no value is RESET.
+    AlterRoleSet {
+        name: String,
+        setting: String,
+        value: Option<Vec<String>>,
+    },
+    RenameRole {
+        name: String,
+        to: String,
+    },
+    DropRoles {
+        names: Vec<String>,
+        if_exists: bool,
+    },
+    Grant(Box<Grant>),
+    CreateDatabase {
+        name: String,
+        owner: Option<String>,
+        template: Option<String>,
+    },
+    DropDatabase {
+        name: String,
+        if_exists: bool,
+    },
+    Comment {
+        kind: DropKind,
+        relation: Relation,
+        column: Option<usize>,
+        text: Option<String>,
+    },
+    Reindex {
+        tables: Vec<Arc<TableDef>>,
+    },
+    /// Everything named was missing and allowed to be.
+    Nothing {
+        tag: &'static str,
+    },
+}
+
+#[derive(Clone, Debug)]
+pub struct CreateTable {
+    pub schema: Arc<SchemaDef>,
+    pub name: String,
+    pub if_not_exists: bool,
+    pub unlogged: bool,
+    pub temporary: bool,
+    pub columns: Vec<ColumnSpec>,
+    pub constraints: Vec<ConstraintSpec>,
+    /// `fillfactor=100` and the like.
+    pub options: Vec<String>,
+}
+
+#[derive(Clone, Debug)]
+pub struct ColumnSpec {
+    pub name: String,
+    pub ty: SqlType,
+    pub not_null: bool,
+    /// The expression as text.
+    pub default: Option<String>,
+    /// `serial` and its kin: a sequence owned by the column and a default of its nextval, both still to be made.
+    pub serial: bool,
+    pub identity: Option<(Identity, SequenceOptions)>,
+    /// `GENERATED ALWAYS AS (text) STORED`.
+    pub generated: Option<String>,
+}
+
+#[derive(Clone, Debug)]
+pub struct ConstraintSpec {
+    /// `None`: to be made up as PostgreSQL does (`t_pkey`, `t_a_key`, `t_a_check`, `t_a_fkey`).
+    pub name: Option<String>,
+    pub kind: ConstraintKind,
+    pub not_valid: bool,
+}
+
+/// Columns are positions in the table's attributes as the statement leaves them: for CREATE TABLE in
+/// [`CreateTable::columns`], for ALTER TABLE in the existing ones followed by those that earlier actions add.
+#[derive(Clone, Debug)]
+pub enum ConstraintKind {
+    PrimaryKey {
+        columns: Vec<usize>,
+    },
+    /// `ADD PRIMARY KEY USING INDEX`, or UNIQUE when not `primary`.
+    UsingIndex {
+        index: Arc<IndexDef>,
+        primary: bool,
+    },
+    Unique {
+        columns: Vec<usize>,
+    },
+    Check {
+        text: String,
+        columns: Vec<usize>,
+    },
+    ForeignKey {
+        columns: Vec<usize>,
+        /// `None` when the table being created refers to itself.
+        parent: Option<Arc<TableDef>>,
+        parent_columns: Vec<usize>,
+        /// The unique index of the parent, when the parent exists already.
+        parent_index: Option<Arc<IndexDef>>,
+        on_delete: ForeignKeyAction,
+        on_update: ForeignKeyAction,
+        match_full: bool,
+    },
+}
+
+#[derive(Clone, Debug)]
+pub enum AlterTable {
+    AddColumn { column: ColumnSpec, if_not_exists: bool },
+    DropColumn { column: usize, cascade: bool },
+    RenameColumn { column: usize, name: String },
+    AlterColumn { column: usize, action: AlterColumn },
+    AddConstraint(ConstraintSpec),
+    DropConstraint { constraint: Arc<ConstraintDef>, cascade: bool },
+    ValidateConstraint { constraint: Arc<ConstraintDef> },
+    RenameConstraint { constraint: Arc<ConstraintDef>, name: String },
+    SetOptions(Vec<String>),
+    ResetOptions(Vec<String>),
+    SetOwner(String),
+    SetLogged(bool),
+}
+
+#[derive(Clone, Debug)]
+pub enum AlterColumn {
+    SetDefault(String),
+    DropDefault,
+    SetNotNull,
+    DropNotNull,
+    /// `using` is over the old row; without it the value is converted by the assignment cast.
+    SetType {
+        ty: SqlType,
+        using: super::expr::Expr,
+    },
+    AddIdentity(Identity, SequenceOptions),
+    SetIdentity(Identity, SequenceOptions),
+    DropIdentity {
+        if_exists: bool,
+    },
+    /// SET STATISTICS, SET STORAGE, SET (...): accepted and without effect.
+    Ignored,
+}
+
+#[derive(Clone, Debug)]
+pub struct CreateIndex {
+    pub table: Arc<TableDef>,
+    /// `None`: to be made up as PostgreSQL does (`t_a_b_idx`).
+    pub name: Option<String>,
+    pub unique: bool,
+    pub concurrently: bool,
+    pub if_not_exists: bool,
+    pub columns: Vec<IndexColumn>,
+}
+
+/// `None`: as it is, or the default.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct SequenceOptions {
+    pub data_type: Option<SqlType>,
+    pub increment: Option<i64>,
+    /// `Some(None)` is NO MINVALUE.
+    pub min: Option<Option<i64>>,
+    pub max: Option<Option<i64>>,
+    pub start: Option<i64>,
+    /// `Some(None)` is RESTART without a value.
+    pub restart: Option<Option<i64>>,
+    pub cache: Option<i64>,
+    pub cycle: Option<bool>,
+    /// Oid of the table and position of the column; `Some(None)` is OWNED BY NONE.
+    pub owned_by: Option<Option<(u32, usize)>>,
+    /// Given to an identity column's sequence by `SEQUENCE NAME`.
+    pub name: Option<String>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum DropKind {
+    Table,
+    View,
+    Index,
+    Sequence,
+    Schema,
+    Column,
+}
+
+#[derive(Clone, PartialEq, Debug)]
+pub enum RoleOption {
+    Superuser(bool),
+    CreateDatabase(bool),
+    CreateRole(bool),
+    Inherit(bool),
+    Login(bool),
+    Replication(bool),
+    BypassRowSecurity(bool),
+    ConnectionLimit(i32),
+    /// `None` is PASSWORD NULL.
+    Password(Option<String>),
+    ValidUntil(String),
+    /// This role becomes a member of these.
+    InRole(Vec<String>),
+    /// These become members of this role.
+    Members(Vec<String>),
+    /// Members with admin option.
+    Admins(Vec<String>),
+}
+
+/// GRANT and REVOKE.
+#[derive(Clone, Debug)]
+pub struct Grant {
+    pub revoke: bool,
+    /// Privileges in capitals with their columns; empty is ALL.
+    pub privileges: Vec<(String, Vec<String>)>,
+    pub on: GrantTarget,
+    /// Role names; `public` for PUBLIC.
+    pub grantees: Vec<String>,
+    pub grant_option: bool,
+    pub cascade: bool,
+}
+
+#[derive(Clone, Debug)]
+pub enum GrantTarget {
+    Relations(Vec<Relation>),
+    AllTablesIn(Vec<Arc<SchemaDef>>),
+    AllSequencesIn(Vec<Arc<SchemaDef>>),
+    Schemas(Vec<Arc<SchemaDef>>),
+    Databases(Vec<String>),
+    /// Membership in roles: [`Grant::privileges`] is empty.
+    Roles(Vec<String>),
+    /// Functions, languages, types ...: named and without effect on our checks.
+    Other(String),
+}
+
+impl ColumnSpec {
+    /// The catalog's column this makes, without default, identity and sequence, which need oids.
+    pub fn to_def(&self) -> ColumnDef {
+        ColumnDef {
+            name: Arc::from(self.name.as_str()),
+            ty: self.ty,
+            not_null: self.not_null,
+            default: None,
+            identity: None,
+            generated: None,
+            sequence: None,
+            dropped: false,
+            added_in: 0,
+            missing: types::Datum::Null,
+        }
+    }
+}
