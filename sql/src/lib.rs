@@ -1,1 +1,2 @@
+pub mod bound;
 pub mod catalog;
