@@ -38,18 +38,35 @@ pub struct Batch {
     pub encoded: Bytes,
 }
 
-impl Batch {
-    /// Checks and splits a batch.
+/// The fixed fields of a batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BatchHeader {
+    /// CRC32C of everything behind it.
+    pub checksum: u32,
+    /// The group of all its records.
+    pub group: GroupId,
+    /// The ballot of all its records.
+    pub ballot: Ballot,
+    /// The membership epoch under which it was sent.
+    pub membership_epoch: u32,
+    /// How many records it announces.
+    pub records: u32,
+}
+
+impl BatchHeader {
+    /// Checks size, checksum and format of a batch and reads its fixed fields; its records, from [`BATCH_HEADER_BYTES`] on,
+    /// are not looked at.
     ///
     /// # Errors
-    /// [`Error::Truncated`], [`Error::Checksum`], [`Error::NewerFormat`], [`Error::Malformed`].
-    pub fn decode(encoded: Bytes) -> Result<Batch, Error> {
+    /// As [`Batch::decode`].
+    pub fn decode(encoded: &[u8]) -> Result<BatchHeader, Error> {
         let what = "batch";
         if encoded.len() > BATCH_BYTES_MAX {
             return Err(Error::Malformed { what, why: "larger than a batch may be" });
         }
-        let mut reader = Reader::new(&encoded, what);
-        if reader.u32()? != crc32c::crc32c(reader.rest()) {
+        let mut reader = Reader::new(encoded, what);
+        let checksum = reader.u32()?;
+        if checksum != crc32c::crc32c(reader.rest()) {
             return Err(Error::Checksum { what });
         }
         let found = u32::from(reader.u16()?);
@@ -57,9 +74,21 @@ impl Batch {
             return Err(Error::NewerFormat { what, found, supported: FORMAT_VERSION });
         }
         reader.u16()?;
-        let (group, count) = (GroupId(reader.u32()?), reader.u32()?);
+        let (group, records) = (GroupId(reader.u32()?), reader.u32()?);
         let (ballot, membership_epoch) = (Ballot(reader.u64()?), reader.u32()?);
         reader.u32()?;
+        Ok(BatchHeader { checksum, group, ballot, membership_epoch, records })
+    }
+}
+
+impl Batch {
+    /// Checks and splits a batch.
+    ///
+    /// # Errors
+    /// [`Error::Truncated`], [`Error::Checksum`], [`Error::NewerFormat`], [`Error::Malformed`].
+    pub fn decode(encoded: Bytes) -> Result<Batch, Error> {
+        let what = "batch";
+        let BatchHeader { group, ballot, membership_epoch, records: count, .. } = BatchHeader::decode(&encoded)?;
         let mut rest = encoded.slice(BATCH_HEADER_BYTES..);
         // A record takes at least eight bytes, which bounds what a false count can make us allocate.
         let mut records: Vec<RecordView> = Vec::with_capacity((count as usize).min(rest.len() / 8));

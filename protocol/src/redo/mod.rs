@@ -10,4 +10,4 @@ mod record;
 
 pub use apply::{apply, apply_change};
 pub use change::{Change, Patch};
-pub use record::{RECORD_NOMINAL_HEADER_BYTES, Record, RecordHeader, RecordView};
+pub use record::{RECORD_NOMINAL_HEADER_BYTES, Record, RecordExtent, RecordHeader, RecordView};

@@ -42,6 +42,15 @@ pub struct RecordHeader {
     pub end_of_mtr: bool,
 }
 
+/// How far an encoded record reaches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RecordExtent {
+    /// Bytes of the whole record, its length field included.
+    pub bytes: usize,
+    /// Where in them its change begins.
+    pub change_at: usize,
+}
+
 /// A record in memory.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Record {
@@ -75,30 +84,20 @@ impl RecordHeader {
         }
         out.extend_from_slice(change);
     }
-}
 
-impl Record {
-    /// Appends the encoding.
-    pub fn encode(&self, out: &mut Vec<u8>) {
-        let mut change = Vec::with_capacity(64);
-        self.change.encode(&mut change);
-        self.header.encode(&change, out);
-    }
-}
-
-impl RecordView {
-    /// Splits the first record off `bytes`.
+    /// Decodes the header of the first record in `bytes` where it lies, and says how far the record reaches. The change is
+    /// not looked at.
     ///
     /// # Errors
-    /// [`Error::Truncated`] or [`Error::Malformed`]; `bytes` is then left as it was.
-    pub fn split_first(bytes: &mut Bytes) -> Result<RecordView, Error> {
+    /// [`Error::Truncated`] or [`Error::Malformed`].
+    pub fn decode(bytes: &[u8]) -> Result<(RecordHeader, RecordExtent), Error> {
         let what = "record";
         let malformed = |why| Error::Malformed { what, why };
         let mut outer = Reader::new(bytes, what);
         let length = outer.varint()?;
         let length = usize::try_from(length).map_err(|_| malformed("length exceeds memory"))?;
         let body = outer.bytes(length)?;
-        let encoded_bytes = bytes.len() - outer.rest().len();
+        let record_bytes = bytes.len() - outer.rest().len();
 
         let mut reader = Reader::new(body, what);
         let flags = reader.u8()?;
@@ -121,13 +120,33 @@ impl RecordView {
             lsn.0.checked_sub(delta).map(Lsn).ok_or(malformed("a link before the stream"))
         };
         let (prev_volume, prev_group, prev_page) = (link(false)?, link(true)?, link(true)?);
-        let change_at = encoded_bytes - reader.rest().len();
+        let change_at = record_bytes - reader.rest().len();
         if reader.is_empty() {
             return Err(malformed("it has no change"));
         }
-        let header =
-            RecordHeader { lsn, prev_volume, prev_group, prev_page, page, end_of_mtr: flags & END_OF_MTR != 0 };
-        Ok(RecordView { header, encoded: bytes.split_to(encoded_bytes), change_at })
+        let end_of_mtr = flags & END_OF_MTR != 0;
+        let header = RecordHeader { lsn, prev_volume, prev_group, prev_page, page, end_of_mtr };
+        Ok((header, RecordExtent { bytes: record_bytes, change_at }))
+    }
+}
+
+impl Record {
+    /// Appends the encoding.
+    pub fn encode(&self, out: &mut Vec<u8>) {
+        let mut change = Vec::with_capacity(64);
+        self.change.encode(&mut change);
+        self.header.encode(&change, out);
+    }
+}
+
+impl RecordView {
+    /// Splits the first record off `bytes`.
+    ///
+    /// # Errors
+    /// [`Error::Truncated`] or [`Error::Malformed`]; `bytes` is then left as it was.
+    pub fn split_first(bytes: &mut Bytes) -> Result<RecordView, Error> {
+        let (header, extent) = RecordHeader::decode(bytes)?;
+        Ok(RecordView { header, encoded: bytes.split_to(extent.bytes), change_at: extent.change_at })
     }
 
     /// Decodes the change.

@@ -1,0 +1,218 @@
+//! The disk as a node sees it: files written and read at offsets, fsynced, renamed; and the real one.
+//!
+//! **Rule.** What was written is there after a crash of the process; after a loss of power only what was fsynced is: the
+//! bytes by [`DiskFile::sync`], the names by [`Disk::sync_dir`]. A failed fsync is final: the kernel may have dropped the
+//! pages and marked them clean, so that trying again would report a success that never was (LWN 752063, "fsyncgate").
+//!
+//! [`crate::sim::SimDisk`] implements the same traits and takes those rules at their word.
+
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// How to open a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OpenMode {
+    /// It must exist.
+    Existing,
+    /// It is created when absent.
+    OrCreate,
+}
+
+/// Room on the file system, in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Space {
+    /// Left for this process.
+    pub free: u64,
+    /// Altogether.
+    pub total: u64,
+}
+
+/// A file system.
+pub trait Disk: Send + Sync + 'static {
+    /// Opens a file for reading and writing.
+    ///
+    /// # Errors
+    /// Any I/O error; likewise below.
+    fn open(&self, path: &Path, mode: OpenMode) -> io::Result<Arc<dyn DiskFile>>;
+    /// Renames a file over another.
+    ///
+    /// # Errors
+    /// See [`Disk::open`].
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
+    /// Removes a file.
+    ///
+    /// # Errors
+    /// See [`Disk::open`].
+    fn remove(&self, path: &Path) -> io::Result<()>;
+    /// Names in a directory, in no order.
+    ///
+    /// # Errors
+    /// See [`Disk::open`].
+    fn list(&self, dir: &Path) -> io::Result<Vec<String>>;
+    /// Makes a directory and those above it.
+    ///
+    /// # Errors
+    /// See [`Disk::open`].
+    fn create_dir(&self, dir: &Path) -> io::Result<()>;
+    /// Makes the names in a directory survive a loss of power.
+    ///
+    /// # Errors
+    /// See [`Disk::open`].
+    fn sync_dir(&self, dir: &Path) -> io::Result<()>;
+    /// Room left.
+    ///
+    /// # Errors
+    /// See [`Disk::open`].
+    fn space(&self, dir: &Path) -> io::Result<Space>;
+    /// Takes the lock of a lock file for as long as the returned guard lives, and leaves the process's id in the file.
+    ///
+    /// # Errors
+    /// [`io::ErrorKind::WouldBlock`] when another process has it; the message then names it.
+    fn lock(&self, path: &Path) -> io::Result<Box<dyn Send + Sync>>;
+}
+
+/// An open file.
+pub trait DiskFile: Send + Sync + std::fmt::Debug {
+    /// Reads exactly `buffer.len()` bytes at `offset`.
+    ///
+    /// # Errors
+    /// [`io::ErrorKind::UnexpectedEof`] when the file ends before; any I/O error.
+    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<()>;
+    /// Writes all of `bytes` at `offset`: *received*, not yet durable.
+    ///
+    /// # Errors
+    /// Any I/O error.
+    fn write_at(&self, offset: u64, bytes: &[u8]) -> io::Result<()>;
+    /// Makes everything written durable, and the length if `write_at` or `set_len` changed it.
+    ///
+    /// # Errors
+    /// Any I/O error: final, see the module.
+    fn sync(&self) -> io::Result<()>;
+    /// The length in bytes.
+    ///
+    /// # Errors
+    /// Any I/O error.
+    fn len(&self) -> io::Result<u64>;
+    /// Cuts the file or extends it by zeros.
+    ///
+    /// # Errors
+    /// Any I/O error.
+    fn set_len(&self, len: u64) -> io::Result<()>;
+}
+
+/// Reads a whole file.
+///
+/// # Errors
+/// As [`Disk::open`] and [`DiskFile::read_at`].
+pub fn read_file(disk: &dyn Disk, path: &Path) -> io::Result<Vec<u8>> {
+    let file = disk.open(path, OpenMode::Existing)?;
+    let len = usize::try_from(file.len()?).map_err(|_| io::ErrorKind::FileTooLarge)?;
+    let mut bytes = vec![0; len];
+    file.read_at(0, &mut bytes)?;
+    Ok(bytes)
+}
+
+/// Replaces a small file as a whole: another name, fsync, rename, fsync of the directory.
+///
+/// # Errors
+/// Any I/O error; the old content is then still there.
+pub fn replace_file(disk: &dyn Disk, path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let dir = path.parent().ok_or(io::ErrorKind::InvalidInput)?;
+    let mut name = path.file_name().ok_or(io::ErrorKind::InvalidInput)?.to_owned();
+    name.push(".tmp");
+    let temporary = dir.join(name);
+    let file = disk.open(&temporary, OpenMode::OrCreate)?;
+    file.set_len(0)?;
+    file.write_at(0, bytes)?;
+    file.sync()?;
+    disk.rename(&temporary, path)?;
+    disk.sync_dir(dir)
+}
+
+/// The operating system's file system.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct RealDisk;
+
+#[derive(Debug)]
+struct RealFile(File);
+
+impl Disk for RealDisk {
+    fn open(&self, path: &Path, mode: OpenMode) -> io::Result<Arc<dyn DiskFile>> {
+        let create = mode == OpenMode::OrCreate;
+        let file = OpenOptions::new().read(true).write(true).create(create).truncate(false).open(path)?;
+        Ok(Arc::new(RealFile(file)))
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        std::fs::rename(from, to)
+    }
+
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        std::fs::remove_file(path)
+    }
+
+    fn list(&self, dir: &Path) -> io::Result<Vec<String>> {
+        std::fs::read_dir(dir)?.map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned())).collect()
+    }
+
+    fn create_dir(&self, dir: &Path) -> io::Result<()> {
+        std::fs::create_dir_all(dir)
+    }
+
+    fn sync_dir(&self, dir: &Path) -> io::Result<()> {
+        File::open(dir)?.sync_all()
+    }
+
+    fn space(&self, dir: &Path) -> io::Result<Space> {
+        let statistics = fs2::statvfs(dir)?;
+        Ok(Space { free: statistics.available_space(), total: statistics.total_space() })
+    }
+
+    fn lock(&self, path: &Path) -> io::Result<Box<dyn Send + Sync>> {
+        let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)?;
+        if let Err(busy) = file.try_lock() {
+            return Err(match busy {
+                std::fs::TryLockError::Error(error) => error,
+                std::fs::TryLockError::WouldBlock => {
+                    let holder = std::fs::read_to_string(path).unwrap_or_default();
+                    let message = format!("it is in use by process {}", holder.trim());
+                    io::Error::new(io::ErrorKind::WouldBlock, message)
+                }
+            });
+        }
+        file.set_len(0)?;
+        file.write_all_at(format!("{}\n", std::process::id()).as_bytes(), 0)?;
+        Ok(Box::new(file))
+    }
+}
+
+impl DiskFile for RealFile {
+    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<()> {
+        self.0.read_exact_at(buffer, offset)
+    }
+
+    fn write_at(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {
+        self.0.write_all_at(bytes, offset)
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        // fdatasync writes a changed length too (POSIX: metadata that a later read needs).
+        self.0.sync_data()
+    }
+
+    fn len(&self) -> io::Result<u64> {
+        Ok(self.0.metadata()?.len())
+    }
+
+    fn set_len(&self, len: u64) -> io::Result<()> {
+        self.0.set_len(len)
+    }
+}
+
+/// A path below a node's directory.
+pub(crate) fn below(dir: &Path, name: &str) -> PathBuf {
+    dir.join(name)
+}
