@@ -1,0 +1,368 @@
+//! Text forms of arrays, vectors and records.
+//!
+//! Arrays: `{1,2,NULL}`, nested for more dimensions, `[2:3]={a,b}` when a lower bound is not 1. An element is quoted when
+//! it is empty, reads as NULL, or contains a brace, the delimiter, a quote, a backslash or white space. Vectors
+//! (int2vector, oidvector) are numbers with blanks between them.
+
+use std::sync::Arc;
+
+use crate::datum::{ArrayValue, Datum};
+use crate::error::{Error, Result, SqlState};
+use crate::settings::Settings;
+use crate::sqltype::{SqlType, oid};
+use crate::text_io::{natural_type, parse, to_text, write_text};
+
+/// PostgreSQL's `MAXDIM`.
+pub(crate) const DIMENSIONS_MAX: usize = 6;
+/// PostgreSQL's `MaxArraySize`, in elements.
+pub(crate) const ELEMENTS_MAX: usize = 134_217_727;
+
+fn malformed(text: &str, detail: &str) -> Error {
+    Error::new(SqlState::INVALID_TEXT_REPRESENTATION, format!("malformed array literal: \"{text}\"")).detail(detail)
+}
+
+/// Reads `{...}` with an optional `[l:u]...=` in front.
+pub(crate) fn parse_array(text: &str, ty: SqlType, settings: &Settings) -> Result<Datum> {
+    let element = ty.element().ok_or_else(|| Error::internal("an array type without an element type"))?;
+    let mut reader = Reader { text, bytes: text.as_bytes(), at: 0, element, settings, elements: Vec::new() };
+    reader.skip_blanks();
+    let mut declared: Vec<(i32, i32)> = Vec::new();
+    while reader.peek() == Some(b'[') {
+        reader.at += 1;
+        let first = reader.bound()?;
+        let (lower, upper) = if reader.peek() == Some(b':') {
+            reader.at += 1;
+            (first, reader.bound()?)
+        } else {
+            (1, first)
+        };
+        if reader.peek() != Some(b']') {
+            return Err(malformed(text, "Missing \"]\" after array dimensions."));
+        }
+        reader.at += 1;
+        if upper < lower {
+            return Err(Error::new(SqlState::ARRAY_SUBSCRIPT_ERROR, "upper bound cannot be less than lower bound"));
+        }
+        declared.push((lower, upper));
+        if declared.len() > DIMENSIONS_MAX {
+            return Err(too_many_dimensions(declared.len()));
+        }
+        reader.skip_blanks();
+    }
+    if !declared.is_empty() {
+        if reader.peek() != Some(b'=') {
+            return Err(malformed(text, "Missing \"=\" after array dimensions."));
+        }
+        reader.at += 1;
+        reader.skip_blanks();
+    }
+    if reader.peek() != Some(b'{') {
+        let detail = if declared.is_empty() {
+            "Array value must start with \"{\" or dimension information."
+        } else {
+            "Array contents must start with \"{\"."
+        };
+        return Err(malformed(text, detail));
+    }
+    let mut dims = Vec::new();
+    reader.block(0, &mut dims)?;
+    reader.skip_blanks();
+    if reader.at != reader.bytes.len() {
+        return Err(malformed(text, "Junk after closing right brace."));
+    }
+    let elements = reader.elements;
+    if elements.is_empty() {
+        return Ok(Datum::Array(Arc::new(ArrayValue::from_elements(element.oid, elements))));
+    }
+    let mut lower_bounds = vec![1; dims.len()];
+    if !declared.is_empty() {
+        let fits = declared.len() == dims.len()
+            && declared.iter().zip(&dims).all(|((l, u), n)| i64::from(*u) - i64::from(*l) + 1 == i64::from(*n));
+        if !fits {
+            return Err(malformed(text, "Specified array dimensions do not match array contents."));
+        }
+        lower_bounds = declared.iter().map(|(lower, _)| *lower).collect();
+    }
+    Ok(Datum::Array(Arc::new(ArrayValue { element: element.oid, dims, lower_bounds, elements })))
+}
+
+pub(crate) fn too_many_dimensions(found: usize) -> Error {
+    Error::new(
+        SqlState::PROGRAM_LIMIT_EXCEEDED,
+        format!("number of array dimensions ({found}) exceeds the maximum allowed ({DIMENSIONS_MAX})"),
+    )
+}
+
+struct Reader<'a> {
+    text: &'a str,
+    bytes: &'a [u8],
+    at: usize,
+    element: SqlType,
+    settings: &'a Settings,
+    elements: Vec<Datum>,
+}
+
+impl Reader<'_> {
+    fn peek(&self) -> Option<u8> {
+        self.bytes.get(self.at).copied()
+    }
+
+    fn skip_blanks(&mut self) {
+        while self.peek().is_some_and(|b| b.is_ascii_whitespace() || b == 0x0b) {
+            self.at += 1;
+        }
+    }
+
+    fn bound(&mut self) -> Result<i32> {
+        let start = self.at;
+        while self.peek().is_some_and(|b| b.is_ascii_digit() || b == b'-' || b == b'+') {
+            self.at += 1;
+        }
+        self.text[start..self.at]
+            .parse()
+            .map_err(|_| malformed(self.text, "\"[\" must introduce explicitly-specified array dimensions."))
+    }
+
+    /// One brace level; `dims[depth]` is set by the first block of that depth and checked by the others.
+    fn block(&mut self, depth: usize, dims: &mut Vec<i32>) -> Result<()> {
+        if depth >= DIMENSIONS_MAX {
+            return Err(too_many_dimensions(depth + 1));
+        }
+        let ragged =
+            |text: &str| malformed(text, "Multidimensional arrays must have sub-arrays with matching dimensions.");
+        self.at += 1;
+        let first_block = dims.len() == depth;
+        if first_block {
+            dims.push(0);
+        }
+        let mut count = 0i32;
+        let mut nested: Option<bool> = None;
+        self.skip_blanks();
+        if self.peek() == Some(b'}') {
+            self.at += 1;
+            if !first_block && dims[depth] != 0 {
+                return Err(ragged(self.text));
+            }
+            return Ok(());
+        }
+        loop {
+            self.skip_blanks();
+            let is_block = self.peek() == Some(b'{');
+            if nested.replace(is_block).is_some_and(|before| before != is_block) {
+                return Err(malformed(self.text, if is_block { "Unexpected \"{\" character." } else { "Unexpected array element." }));
+            }
+            if is_block {
+                if !first_block && dims.len() <= depth + 1 {
+                    return Err(ragged(self.text));
+                }
+                self.block(depth + 1, dims)?;
+            } else {
+                if dims.len() > depth + 1 {
+                    return Err(ragged(self.text));
+                }
+                let value = self.item()?;
+                if self.elements.len() >= ELEMENTS_MAX {
+                    return Err(Error::new(
+                        SqlState::PROGRAM_LIMIT_EXCEEDED,
+                        format!("array size exceeds the maximum allowed ({ELEMENTS_MAX})"),
+                    ));
+                }
+                self.elements.push(value);
+            }
+            count += 1;
+            self.skip_blanks();
+            match self.peek() {
+                Some(b',') => self.at += 1,
+                Some(b'}') => {
+                    self.at += 1;
+                    break;
+                }
+                Some(other) => {
+                    return Err(malformed(self.text, &format!("Unexpected \"{}\" character.", char::from(other))));
+                }
+                None => return Err(malformed(self.text, "Unexpected end of input.")),
+            }
+        }
+        if first_block {
+            dims[depth] = count;
+        } else if dims[depth] != count {
+            return Err(ragged(self.text));
+        }
+        Ok(())
+    }
+
+    fn item(&mut self) -> Result<Datum> {
+        let mut value = Vec::new();
+        let mut quoted = false;
+        if self.peek() == Some(b'"') {
+            quoted = true;
+            self.at += 1;
+            loop {
+                match self.peek() {
+                    Some(b'"') => {
+                        self.at += 1;
+                        break;
+                    }
+                    Some(b'\\') => {
+                        let Some(escaped) = self.bytes.get(self.at + 1) else {
+                            return Err(malformed(self.text, "Unexpected end of input."));
+                        };
+                        value.push(*escaped);
+                        self.at += 2;
+                    }
+                    Some(byte) => {
+                        value.push(byte);
+                        self.at += 1;
+                    }
+                    None => return Err(malformed(self.text, "Unexpected end of input.")),
+                }
+            }
+        } else {
+            // Trailing blanks do not count, escaped ones do.
+            let mut kept = 0;
+            loop {
+                match self.peek() {
+                    Some(b',' | b'}') | None => break,
+                    Some(b'{') => return Err(malformed(self.text, "Unexpected \"{\" character.")),
+                    Some(b'"') => return Err(malformed(self.text, "Unexpected array element.")),
+                    Some(b'\\') => {
+                        let Some(escaped) = self.bytes.get(self.at + 1) else {
+                            return Err(malformed(self.text, "Unexpected end of input."));
+                        };
+                        value.push(*escaped);
+                        self.at += 2;
+                        kept = value.len();
+                        quoted = true;
+                    }
+                    Some(byte) => {
+                        value.push(byte);
+                        self.at += 1;
+                        if !byte.is_ascii_whitespace() {
+                            kept = value.len();
+                        }
+                    }
+                }
+            }
+            value.truncate(kept);
+            if value.is_empty() {
+                let found = self.peek().map_or("end of input".to_string(), |b| format!("\"{}\" character", char::from(b)));
+                return Err(malformed(self.text, &format!("Unexpected {found}.")));
+            }
+        }
+        // An escape may split a character only if the input was not UTF-8, which a &str excludes.
+        let value = String::from_utf8(value).map_err(|_| malformed(self.text, "Invalid encoding."))?;
+        if !quoted && value.eq_ignore_ascii_case("null") {
+            return Ok(Datum::Null);
+        }
+        parse(&value, self.element, self.settings)
+    }
+}
+
+fn needs_quotes(text: &str) -> bool {
+    text.is_empty()
+        || text.eq_ignore_ascii_case("null")
+        || text.bytes().any(|b| matches!(b, b'{' | b'}' | b',' | b'"' | b'\\' | b'\x0b') || b.is_ascii_whitespace())
+}
+
+/// Appends `{...}`.
+pub(crate) fn write_array(array: &ArrayValue, ty: SqlType, settings: &Settings, out: &mut Vec<u8>) {
+    if array.elements.is_empty() {
+        out.extend_from_slice(b"{}");
+        return;
+    }
+    if array.lower_bounds.iter().any(|lower| *lower != 1) {
+        for (lower, size) in array.lower_bounds.iter().zip(&array.dims) {
+            out.extend_from_slice(format!("[{lower}:{}]", i64::from(*lower) + i64::from(*size) - 1).as_bytes());
+        }
+        out.push(b'=');
+    }
+    let element = ty.element().unwrap_or(SqlType::of(array.element));
+    write_level(array, element, 0, &mut array.elements.iter(), settings, out);
+}
+
+fn write_level<'a>(
+    array: &ArrayValue,
+    element: SqlType,
+    depth: usize,
+    elements: &mut impl Iterator<Item = &'a Datum>,
+    settings: &Settings,
+    out: &mut Vec<u8>,
+) {
+    out.push(b'{');
+    for i in 0..array.dims[depth] {
+        if i > 0 {
+            out.push(b',');
+        }
+        if depth + 1 < array.dims.len() {
+            write_level(array, element, depth + 1, elements, settings, out);
+            continue;
+        }
+        match elements.next() {
+            None | Some(Datum::Null) => out.extend_from_slice(b"NULL"),
+            Some(Datum::Int4(value)) => crate::datetime::write_integer(i64::from(*value), out),
+            Some(value) => {
+                let text = to_text(value, element, settings);
+                if needs_quotes(&text) {
+                    out.push(b'"');
+                    for byte in text.bytes() {
+                        if byte == b'"' || byte == b'\\' {
+                            out.push(b'\\');
+                        }
+                        out.push(byte);
+                    }
+                    out.push(b'"');
+                } else {
+                    out.extend_from_slice(text.as_bytes());
+                }
+            }
+        }
+    }
+    out.push(b'}');
+}
+
+/// Reads numbers with blanks between them.
+pub(crate) fn parse_vector(text: &str, ty: SqlType, settings: &Settings) -> Result<Datum> {
+    let element = if ty.oid == oid::INT2VECTOR { SqlType::INT2 } else { SqlType::OID };
+    let elements = text.split_ascii_whitespace().map(|item| parse(item, element, settings)).collect::<Result<Vec<_>>>()?;
+    Ok(Datum::Array(Arc::new(ArrayValue::vector(element.oid, elements))))
+}
+
+/// Appends numbers with blanks between them.
+pub(crate) fn write_vector(array: &ArrayValue, out: &mut Vec<u8>) {
+    for (i, element) in array.elements.iter().enumerate() {
+        if i > 0 {
+            out.push(b' ');
+        }
+        crate::datetime::write_integer(element.as_i64().unwrap_or(0), out);
+    }
+}
+
+/// Appends `(a,b,)`: the fields' text forms, empty for null.
+pub(crate) fn write_record(fields: &[Datum], settings: &Settings, out: &mut Vec<u8>) {
+    out.push(b'(');
+    for (i, field) in fields.iter().enumerate() {
+        if i > 0 {
+            out.push(b',');
+        }
+        if field.is_null() {
+            continue;
+        }
+        let mut text = Vec::new();
+        write_text(field, natural_type(field), settings, &mut text);
+        let quote = text.is_empty()
+            || text.iter().any(|b| matches!(b, b'(' | b')' | b',' | b'"' | b'\\' | b'\x0b') || b.is_ascii_whitespace());
+        if !quote {
+            out.extend_from_slice(&text);
+            continue;
+        }
+        out.push(b'"');
+        for byte in text {
+            if byte == b'"' || byte == b'\\' {
+                out.push(byte);
+            }
+            out.push(byte);
+        }
+        out.push(b'"');
+    }
+    out.push(b')');
+}

@@ -1,0 +1,524 @@
+//! Text input of dates, times and timestamps.
+//!
+//! The text is cut into tokens (numbers, words, dates, times, offsets) and each token fills the fields it can mean, as
+//! in PostgreSQL's `DecodeDateTime`. Accepted are ISO forms with blank or `T`, `YYYYMMDD`, month names in any usual order,
+//! `m/d/y`, AM and PM, BC, offsets, zone names, and the words infinity, epoch, now, today, tomorrow, yesterday, allballs.
+
+use super::zone::{abbreviation_offset, parse_offset};
+use super::*;
+use crate::error::{Error, Result, SqlState};
+use crate::settings::Settings;
+
+const MONTHS: [&str; 12] = [
+    "january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november",
+    "december",
+];
+const WEEKDAYS: [&str; 7] = ["sunday", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday"];
+
+/// What goes wrong, in terms of PostgreSQL's error classes.
+enum Fault {
+    /// 22007
+    Syntax,
+    /// 22008
+    Overflow,
+    /// 22008 with the hint that days and months may be swapped.
+    MonthDay,
+    /// 22023
+    Zone(String),
+    /// 22009
+    Displacement,
+}
+
+use Fault::{Displacement, MonthDay, Overflow, Syntax};
+
+fn explain(fault: Fault, what: &str, text: &str) -> Error {
+    match fault {
+        Syntax => Error::new(
+            SqlState::INVALID_DATETIME_FORMAT,
+            format!("invalid input syntax for type {what}: \"{text}\""),
+        ),
+        Overflow => Error::new(
+            SqlState::DATETIME_FIELD_OVERFLOW,
+            format!("date/time field value out of range: \"{text}\""),
+        ),
+        MonthDay => explain(Overflow, what, text).hint("Perhaps you need a different \"datestyle\" setting."),
+        Fault::Zone(name) => {
+            Error::new(SqlState::INVALID_PARAMETER_VALUE, format!("time zone \"{name}\" not recognized"))
+        }
+        Displacement => Error::new(
+            SqlState::INVALID_TIME_ZONE_DISPLACEMENT_VALUE,
+            format!("time zone displacement out of range: \"{text}\""),
+        ),
+    }
+}
+
+enum Special {
+    Infinity,
+    NegInfinity,
+    Epoch,
+    Now,
+    /// Days from today.
+    Day(i32),
+}
+
+#[derive(Default)]
+struct Fields {
+    special: Option<Special>,
+    year: Option<i32>,
+    /// The year was written with at most two digits.
+    short_year: bool,
+    month: Option<u32>,
+    day: Option<u32>,
+    bc: bool,
+    /// Microseconds of the day, up to 24:00.
+    time: Option<i64>,
+    afternoon: Option<bool>,
+    zone: Option<TimeZone>,
+}
+
+enum Token<'a> {
+    Number(&'a str),
+    Word(&'a str),
+    /// Digits and letters joined by `-`, `/` or `.`.
+    Date(&'a str),
+    Time(&'a str),
+    Offset(&'a str),
+}
+
+fn tokens(text: &str) -> std::result::Result<Vec<Token<'_>>, Fault> {
+    let bytes = text.as_bytes();
+    let mut found: Vec<Token<'_>> = Vec::new();
+    let mut at = 0;
+    let run = |from: usize, accept: &dyn Fn(u8) -> bool| {
+        from + bytes[from..].iter().position(|b| !accept(*b)).unwrap_or(bytes.len() - from)
+    };
+    while at < bytes.len() {
+        let start = at;
+        match bytes[at] {
+            b if b.is_ascii_whitespace() || b == b',' => at += 1,
+            b if b.is_ascii_digit() => {
+                at = run(at, &|b| b.is_ascii_digit());
+                match bytes.get(at) {
+                    Some(b':') => {
+                        at = run(at, &|b| b.is_ascii_digit() || b == b':' || b == b'.');
+                        found.push(Token::Time(&text[start..at]));
+                    }
+                    Some(separator @ (b'-' | b'/' | b'.')) => {
+                        // hhmmss.fff behind a date is a time.
+                        let dated = found.iter().any(|t| matches!(t, Token::Date(_))) && *separator == b'.';
+                        let separator = *separator;
+                        let next_ok = bytes.get(at + 1).is_some_and(u8::is_ascii_alphanumeric);
+                        // A number, then an offset: 040506-08.
+                        let offset = separator == b'-'
+                            && found.iter().any(|t| matches!(t, Token::Date(_) | Token::Number(_)))
+                            && at - start >= 4;
+                        if dated {
+                            at = run(at, &|b| b.is_ascii_digit() || b == b'.');
+                            found.push(Token::Number(&text[start..at]));
+                        } else if offset {
+                            found.push(Token::Number(&text[start..at]));
+                        } else if next_ok {
+                            at = run(at + 1, &|b| b.is_ascii_alphanumeric());
+                            // The T between date and time ends the date.
+                            if bytes.get(at) == Some(&separator) {
+                                at += 1;
+                                let end = run(at, &|b| b.is_ascii_digit());
+                                let word_end = run(at, &|b| b.is_ascii_alphabetic());
+                                at = if end > at { end } else { word_end };
+                            }
+                            found.push(Token::Date(&text[start..at]));
+                        } else {
+                            return Err(Syntax);
+                        }
+                    }
+                    _ => found.push(Token::Number(&text[start..at])),
+                }
+            }
+            b'+' | b'-' => {
+                at += 1;
+                while bytes.get(at).is_some_and(|b| *b == b' ') {
+                    at += 1;
+                }
+                if bytes.get(at).is_some_and(u8::is_ascii_alphabetic) {
+                    let end = run(at, &|b| b.is_ascii_alphabetic());
+                    found.push(Token::Word(&text[start..end]));
+                    at = end;
+                } else {
+                    let digits = at;
+                    at = run(at, &|b| b.is_ascii_digit() || b == b':');
+                    if at == digits || digits != start + 1 {
+                        return Err(Syntax);
+                    }
+                    found.push(Token::Offset(&text[start..at]));
+                }
+            }
+            b if b.is_ascii_alphabetic() => {
+                at = run(at, &|b| b.is_ascii_alphabetic());
+                // Zone names have slashes, underscores and digits.
+                if matches!(bytes.get(at), Some(b'/' | b'_')) {
+                    at = run(at, &|b| b.is_ascii_alphanumeric() || matches!(b, b'/' | b'_' | b'-' | b'+'));
+                    found.push(Token::Word(&text[start..at]));
+                } else if matches!(bytes.get(at), Some(b'-' | b'.'))
+                    && bytes.get(at + 1).is_some_and(u8::is_ascii_digit)
+                    && month_of(&text[start..at]).is_some()
+                {
+                    at = run(at, &|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'.');
+                    found.push(Token::Date(&text[start..at]));
+                } else {
+                    found.push(Token::Word(&text[start..at]));
+                    if bytes.get(at) == Some(&b'.') {
+                        at += 1;
+                    }
+                }
+            }
+            _ => return Err(Syntax),
+        }
+    }
+    Ok(found)
+}
+
+fn named(names: &[&str], word: &str) -> Option<usize> {
+    let full = |name: &&str| word == *name || word == &name[..3] || word == "sept" && *name == "september";
+    names.iter().position(full)
+}
+
+fn month_of(word: &str) -> Option<u32> {
+    named(&MONTHS, word).map(|at| at as u32 + 1)
+}
+
+fn number<T: std::str::FromStr>(digits: &str) -> std::result::Result<T, Fault> {
+    if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) {
+        return Err(Syntax);
+    }
+    digits.parse().map_err(|_| Overflow)
+}
+
+/// Microseconds of a fraction's digits, rounded.
+fn fraction_micros(digits: &str) -> std::result::Result<i64, Fault> {
+    if !digits.bytes().all(|b| b.is_ascii_digit()) {
+        return Err(Syntax);
+    }
+    let mut micros = 0;
+    for i in 0..6 {
+        micros = micros * 10 + i64::from(digits.as_bytes().get(i).map_or(0, |b| b - b'0'));
+    }
+    Ok(micros + i64::from(digits.as_bytes().get(6).is_some_and(|b| *b >= b'5')))
+}
+
+fn clock_micros(hour: i64, minute: i64, second: i64, fraction: i64) -> std::result::Result<i64, Fault> {
+    let total = hour * MICROS_PER_HOUR + minute * MICROS_PER_MINUTE + second * MICROS_PER_SECOND + fraction;
+    if hour > 24 || minute > 59 || second > 60 || total > MICROS_PER_DAY {
+        return Err(Overflow);
+    }
+    Ok(total)
+}
+
+impl Fields {
+    fn set_year(&mut self, digits: &str) -> std::result::Result<(), Fault> {
+        if self.year.is_some() {
+            return Err(Syntax);
+        }
+        self.year = Some(number(digits)?);
+        self.short_year = digits.len() <= 2;
+        Ok(())
+    }
+
+    fn set_month(&mut self, month: u32) -> std::result::Result<(), Fault> {
+        if self.month.replace(month).is_some() { Err(Syntax) } else { Ok(()) }
+    }
+
+    fn set_day(&mut self, digits: &str) -> std::result::Result<(), Fault> {
+        if self.day.replace(number(digits)?).is_some() { Err(Syntax) } else { Ok(()) }
+    }
+
+    fn set_time(&mut self, micros: i64) -> std::result::Result<(), Fault> {
+        if self.time.replace(micros).is_some() { Err(Syntax) } else { Ok(()) }
+    }
+
+    fn date_token(&mut self, token: &str) -> std::result::Result<(), Fault> {
+        let parts: Vec<&str> = token.split(['-', '/', '.']).collect();
+        let [first, second, rest @ ..] = parts.as_slice() else { return Err(Syntax) };
+        let third = match rest {
+            [] => None,
+            [third] => Some(*third),
+            _ => return Err(Syntax),
+        };
+        let lettered = |part: &str| part.bytes().all(|b| b.is_ascii_alphabetic());
+        if lettered(first) {
+            // Jan-08-1999
+            self.set_month(month_of(first).ok_or(Syntax)?)?;
+            self.set_day(second)?;
+            return third.map_or(Ok(()), |year| self.set_year(year));
+        }
+        if lettered(second) {
+            self.set_month(month_of(second).ok_or(Syntax)?)?;
+            let third = third.ok_or(Syntax)?;
+            // 1999-Jan-08 or 08-Jan-1999
+            return if first.len() > 2 {
+                self.set_year(first)?;
+                self.set_day(third)
+            } else {
+                self.set_day(first)?;
+                self.set_year(third)
+            };
+        }
+        if first.len() > 2 {
+            self.set_year(first)?;
+            if let Some(third) = third {
+                self.set_month(number(second)?)?;
+                return self.set_day(third);
+            }
+            // 1999.008: the day of the year.
+            if second.len() == 3 {
+                let year = self.year.ok_or(Syntax)?;
+                let first_day = civil_to_days(year, 1, 1).ok_or(Overflow)?;
+                let day = days_to_civil(first_day + number::<i32>(second)? - 1);
+                self.set_month(day.month)?;
+                self.day = Some(day.day);
+                return Ok(());
+            }
+            return Err(Syntax);
+        }
+        self.set_month(number(first)?)?;
+        self.set_day(second)?;
+        self.set_year(third.ok_or(Syntax)?)
+    }
+
+    fn time_token(&mut self, token: &str) -> std::result::Result<(), Fault> {
+        let (whole, fraction) = token.split_once('.').unwrap_or((token, ""));
+        let mut parts = whole.split(':');
+        let hour: i64 = number(parts.next().unwrap_or(""))?;
+        let minute: i64 = number(parts.next().unwrap_or(""))?;
+        let second: i64 = parts.next().map_or(Ok(0), number)?;
+        if parts.next().is_some() {
+            return Err(Syntax);
+        }
+        self.set_time(clock_micros(hour, minute, second, fraction_micros(fraction)?)?)
+    }
+
+    fn number_token(&mut self, digits: &str, time_only: bool) -> std::result::Result<(), Fault> {
+        let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
+        let dated = self.year.is_some() && self.month.is_some() && self.day.is_some();
+        if (dated || time_only) && self.time.is_none() && (whole.len() == 6 || whole.len() == 4) {
+            let second = if whole.len() == 6 { number(&whole[4..])? } else { 0 };
+            let time =
+                clock_micros(number(&whole[..2])?, number(&whole[2..4])?, second, fraction_micros(fraction)?)?;
+            return self.set_time(time);
+        }
+        if !fraction.is_empty() {
+            return Err(Syntax);
+        }
+        if !dated && self.year.is_none() && self.month.is_none() && (whole.len() == 8 || whole.len() == 6) {
+            let split = whole.len() - 4;
+            self.set_year(&whole[..split])?;
+            self.set_month(number(&whole[split..split + 2])?)?;
+            return self.set_day(&whole[split + 2..]);
+        }
+        if whole.len() > 2 {
+            return self.set_year(whole);
+        }
+        match (self.month, self.day) {
+            (_, None) if self.month.is_some() || self.year.is_some() || self.time.is_none() => self.set_day(whole),
+            (Some(_), Some(_)) => self.set_year(whole),
+            _ => Err(Syntax),
+        }
+    }
+
+    fn word_token(&mut self, word: &str) -> std::result::Result<(), Fault> {
+        let special = match word {
+            "infinity" | "inf" | "+infinity" => Some(Special::Infinity),
+            "-infinity" | "-inf" => Some(Special::NegInfinity),
+            "epoch" => Some(Special::Epoch),
+            "now" => Some(Special::Now),
+            "today" => Some(Special::Day(0)),
+            "tomorrow" => Some(Special::Day(1)),
+            "yesterday" => Some(Special::Day(-1)),
+            _ => None,
+        };
+        if let Some(special) = special {
+            return if self.special.replace(special).is_some() { Err(Syntax) } else { Ok(()) };
+        }
+        match word {
+            "am" | "pm" => self.afternoon = Some(word == "pm"),
+            "bc" => self.bc = true,
+            "ad" | "at" | "on" | "t" => {}
+            "allballs" => {
+                self.set_time(0)?;
+                self.zone = Some(TimeZone::UTC);
+            }
+            _ if named(&WEEKDAYS, word).is_some() => {}
+            _ => {
+                if let Some(month) = month_of(word) {
+                    return self.set_month(month);
+                }
+                let zone = match abbreviation_offset(word) {
+                    Some(offset) => TimeZone::Fixed(offset),
+                    None => match TimeZone::parse(word) {
+                        Some(zone) => zone,
+                        // Only something that looks like a zone is reported as one.
+                        None if word.contains('/') => return Err(Fault::Zone(word.into())),
+                        None => return Err(Syntax),
+                    },
+                };
+                if self.zone.replace(zone).is_some() {
+                    return Err(Syntax);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn parse(text: &str, time_only: bool) -> std::result::Result<Fields, Fault> {
+        let lower = text.trim().to_ascii_lowercase();
+        if !lower.is_ascii() {
+            return Err(Syntax);
+        }
+        let mut fields = Fields::default();
+        let tokens = tokens(&lower)?;
+        if tokens.is_empty() {
+            return Err(Syntax);
+        }
+        for token in tokens {
+            match token {
+                Token::Date(token) => fields.date_token(token)?,
+                Token::Time(token) => fields.time_token(token)?,
+                Token::Number(token) => fields.number_token(token, time_only)?,
+                Token::Word(token) => fields.word_token(token)?,
+                Token::Offset(token) => {
+                    let offset = parse_offset(token).ok_or(if token.len() > 1 { Displacement } else { Syntax })?;
+                    if fields.time.is_none() || fields.zone.replace(TimeZone::Fixed(offset)).is_some() {
+                        return Err(Syntax);
+                    }
+                }
+            }
+        }
+        if let (Some(afternoon), Some(time)) = (fields.afternoon, fields.time) {
+            let hour = time / MICROS_PER_HOUR;
+            if hour > 12 || hour == 0 && time == 0 && afternoon {
+                return Err(Overflow);
+            }
+            let morning = time % (12 * MICROS_PER_HOUR);
+            fields.time = Some(morning + if afternoon { 12 * MICROS_PER_HOUR } else { 0 });
+        }
+        Ok(fields)
+    }
+
+    /// Days of the date that was written, if one was.
+    fn days(&self) -> std::result::Result<i32, Fault> {
+        let (Some(mut year), Some(month), Some(day)) = (self.year, self.month, self.day) else { return Err(Syntax) };
+        if self.bc {
+            if year == 0 {
+                return Err(Overflow);
+            }
+            year = 1 - year;
+        } else if self.short_year {
+            year += if year < 70 { 2_000 } else { 1_900 };
+        } else if year == 0 {
+            return Err(Overflow);
+        }
+        if !(1..=12).contains(&month) || !(1..=31).contains(&day) {
+            return Err(MonthDay);
+        }
+        if day > days_in_month(year, month) {
+            return Err(Overflow);
+        }
+        civil_to_days(year, month, day).ok_or(Overflow)
+    }
+}
+
+/// Days since 2000-01-01.
+///
+/// # Errors
+/// 22007 syntax, 22008 no such day.
+pub fn parse_date(text: &str, settings: &Settings) -> Result<i32> {
+    let result = Fields::parse(text, false).and_then(|fields| match fields.special {
+        Some(Special::Infinity) => Ok(DATE_INFINITY),
+        Some(Special::NegInfinity) => Ok(DATE_NEG_INFINITY),
+        Some(Special::Epoch) => Ok(-10_957),
+        Some(Special::Now) => Ok(today(settings)),
+        Some(Special::Day(days)) => Ok(today(settings) + days),
+        None => fields.days(),
+    });
+    match result {
+        Ok(days) => Ok(days),
+        Err(Overflow) if Fields::parse(text, false).is_ok_and(|f| f.year.is_some_and(|y| y > 5_874_897)) => {
+            Err(Error::new(SqlState::DATETIME_FIELD_OVERFLOW, format!("date out of range: \"{text}\"")))
+        }
+        Err(fault) => Err(explain(fault, "date", text)),
+    }
+}
+
+fn today(settings: &Settings) -> i32 {
+    split_timestamp(settings.timezone.to_local(settings.transaction_timestamp)).0
+}
+
+/// Microseconds since midnight, rounded to `precision` digits (negative for none given).
+///
+/// # Errors
+/// 22007 syntax, 22008 no such time.
+pub fn parse_time(text: &str, precision: i32, settings: &Settings) -> Result<i64> {
+    let result = Fields::parse(text, true).and_then(|fields| match (fields.special, fields.time) {
+        (Some(Special::Now), None) => {
+            Ok(split_timestamp(settings.timezone.to_local(settings.transaction_timestamp)).1)
+        }
+        (None, Some(time)) => Ok(time),
+        _ => Err(Syntax),
+    });
+    result.map(|time| round_precision(time, precision)).map_err(|fault| explain(fault, "time", text))
+}
+
+/// Rounds microseconds to a number of fractional digits, half up as PostgreSQL does; negative for no rounding.
+pub(crate) fn round_precision(micros: i64, precision: i32) -> i64 {
+    if !(0..6).contains(&precision) || is_infinite(micros) {
+        return micros;
+    }
+    let unit = 10i64.pow(6 - precision as u32);
+    let half = unit / 2;
+    if micros >= 0 { (micros + half) / unit * unit } else { -((-micros + half) / unit * unit) }
+}
+
+fn timestamp_fields(text: &str, settings: &Settings, zoned: bool) -> std::result::Result<i64, Fault> {
+    let fields = Fields::parse(text, false)?;
+    let zone = fields.zone.unwrap_or(settings.timezone);
+    let local_now = || settings.timezone.to_local(settings.transaction_timestamp);
+    let local = match fields.special {
+        Some(Special::Infinity) => return Ok(TIMESTAMP_INFINITY),
+        Some(Special::NegInfinity) => return Ok(TIMESTAMP_NEG_INFINITY),
+        Some(Special::Epoch) => return Ok(-UNIX_EPOCH_OFFSET_SECONDS * MICROS_PER_SECOND),
+        Some(Special::Now) => return Ok(if zoned { settings.transaction_timestamp } else { local_now() }),
+        Some(Special::Day(days)) => {
+            let midnight = i64::from(split_timestamp(local_now()).0 + days) * MICROS_PER_DAY;
+            midnight + fields.time.unwrap_or(0)
+        }
+        None => {
+            let days = i64::from(fields.days()?);
+            days.checked_mul(MICROS_PER_DAY).and_then(|d| d.checked_add(fields.time.unwrap_or(0))).ok_or(Overflow)?
+        }
+    };
+    let micros = if zoned {
+        local.checked_sub(i64::from(zone.offset_at_local(local)) * MICROS_PER_SECOND).ok_or(Overflow)?
+    } else {
+        local
+    };
+    if timestamp_in_range(micros) { Ok(micros) } else { Err(Overflow) }
+}
+
+/// Microseconds since 2000-01-01 00:00 local; a zone in the text is ignored, as PostgreSQL does.
+///
+/// # Errors
+/// 22007 syntax, 22008 no such moment.
+pub fn parse_timestamp(text: &str, precision: i32, settings: &Settings) -> Result<i64> {
+    timestamp_fields(text, settings, false)
+        .map(|micros| round_precision(micros, precision))
+        .map_err(|fault| explain(fault, "timestamp", text))
+}
+
+/// Microseconds since 2000-01-01 00:00 UTC; without a zone in the text the session's applies.
+///
+/// # Errors
+/// 22007 syntax, 22008 no such moment, 22023 unknown zone.
+pub fn parse_timestamptz(text: &str, precision: i32, settings: &Settings) -> Result<i64> {
+    timestamp_fields(text, settings, true)
+        .map(|micros| round_precision(micros, precision))
+        .map_err(|fault| explain(fault, "timestamp with time zone", text))
+}
