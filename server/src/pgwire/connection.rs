@@ -1,0 +1,285 @@
+//! The message loop of one client.
+//!
+//! **Rule.** A reply is written only after [`Session::settle`]; when that fails, the replies that wait are discarded and
+//! the connection ends with its error, so that nothing is told that a crash can take back.
+//!
+//! Replies gather in the outbox and are written at ReadyForQuery, at Flush, and when there are more than 8 KB: what a
+//! client of PostgreSQL sees. An error in the extended protocol is written at once when no further message has arrived,
+//! as PostgreSQL does, and everything up to Sync is skipped without being looked at.
+//!
+//! A running call is never dropped. When the client has been gone for 300 ms, or the connection is to end, the session's
+//! cancel handle is called and the call is awaited; a commit past its point of no return ignores that and finishes
+//! (pitfalls, entry 36).
+
+use std::future::Future;
+use std::pin::pin;
+
+use tokio_util::sync::CancellationToken;
+use types::{Error, Severity};
+
+use super::encode;
+use super::error::admin_shutdown;
+use super::frame::Frame;
+use super::inbox::{Lost, SharedInbox, gone, next_frame};
+use super::message::{self, Bind, Message, Target};
+use super::outbox::{LAST_WORDS, Outbox};
+use super::session::{CancelHandle, CancelReason, Client, Session};
+
+/// How a connection ended.
+pub(super) enum End {
+    /// By Terminate, or the client left.
+    Left,
+    /// With this error, which is still to be sent.
+    Failed(Error),
+}
+
+/// What follows a message.
+enum Then {
+    Next,
+    /// Write the replies.
+    Flush,
+    Leave,
+}
+
+/// See the module.
+pub(super) struct Connection<S> {
+    session: S,
+    pub outbox: Outbox,
+    inbox: SharedInbox,
+    cancel: CancelHandle,
+    ended: CancellationToken,
+    /// An error was reported in the extended protocol: ignore everything up to Sync.
+    skipping: bool,
+    /// The outbox holds an error that a client may wait for without having sent Sync.
+    error_waits: bool,
+}
+
+impl<S: Session> Connection<S> {
+    pub(super) fn new(
+        session: S,
+        outbox: Outbox,
+        inbox: SharedInbox,
+        cancel: CancelHandle,
+        ended: CancellationToken,
+    ) -> Connection<S> {
+        Connection { session, outbox, inbox, cancel, ended, skipping: false, error_waits: false }
+    }
+
+    /// Drops the session, and with it its locks.
+    pub(super) fn close(self) -> Outbox {
+        self.outbox
+    }
+
+    /// Serves the client until it leaves or fails.
+    pub(super) async fn run(&mut self) -> End {
+        match self.serve().await {
+            Ok(()) => End::Left,
+            Err(_) if self.outbox.client_is_gone() => End::Left,
+            Err(error) => {
+                self.settle_or_discard().await;
+                End::Failed(error)
+            }
+        }
+    }
+
+    /// # Errors
+    /// What ends the connection.
+    async fn serve(&mut self) -> Result<(), Error> {
+        encode::ready_for_query(self.outbox.buffer(), self.session.status());
+        self.flush().await?;
+        let ended = self.ended.clone();
+        let mut ended = pin!(ended.cancelled());
+        loop {
+            if self.error_waits && !self.inbox.lock().has_bytes() {
+                self.flush().await?;
+            }
+            let idle = self.session.idle_limit();
+            let frame = tokio::select! {
+                biased;
+                () = &mut ended => return Err(admin_shutdown()),
+                frame = next_frame(&self.inbox) => frame,
+                error = idle_too_long(idle) => return Err(error.fatal()),
+            };
+            let frame = match frame {
+                Ok(frame) => frame,
+                Err(Lost::Closed) => return Ok(()),
+                Err(Lost::Violation(error)) => return Err(error),
+            };
+            match self.step(&frame).await? {
+                Then::Next if self.outbox.wants_drain() => self.flush().await?,
+                Then::Next => {}
+                Then::Flush => self.flush().await?,
+                Then::Leave => return Ok(()),
+            }
+        }
+    }
+
+    /// Carries out one message.
+    async fn step(&mut self, frame: &Frame) -> Result<Then, Error> {
+        if self.skipping && !matches!(frame.kind, b'S' | b'X') {
+            return Ok(Then::Next);
+        }
+        let checked = match message::check(frame) {
+            Ok(checked) => checked,
+            Err(error) => return self.refuse(frame.kind, error),
+        };
+        let extended = match checked {
+            Message::Query(sql) => {
+                let call = self.session.simple(sql, &mut self.outbox);
+                let result = watch(call, &self.inbox, &self.ended, &self.cancel).await;
+                return self.ready(result);
+            }
+            Message::Parse { name, sql, param_types } => {
+                let call = self.session.parse(name, sql, &param_types);
+                let result = watch(call, &self.inbox, &self.ended, &self.cancel).await;
+                self.acknowledge(result, encode::PARSE_COMPLETE)
+            }
+            Message::Bind(Bind { portal, statement, param_formats, params, result_formats }) => {
+                let call = self.session.bind(portal, statement, &param_formats, &params, &result_formats);
+                let result = watch(call, &self.inbox, &self.ended, &self.cancel).await;
+                self.acknowledge(result, encode::BIND_COMPLETE)
+            }
+            Message::Describe(Target::Statement, name) => {
+                let call = self.session.describe_statement(name, &mut self.outbox);
+                watch(call, &self.inbox, &self.ended, &self.cancel).await
+            }
+            Message::Describe(Target::Portal, name) => {
+                let call = self.session.describe_portal(name, &mut self.outbox);
+                watch(call, &self.inbox, &self.ended, &self.cancel).await
+            }
+            Message::Execute { portal, max_rows } => {
+                let call = self.session.execute(portal, max_rows, &mut self.outbox);
+                watch(call, &self.inbox, &self.ended, &self.cancel).await
+            }
+            Message::Close(Target::Statement, name) => {
+                let result = self.session.close_statement(name).await;
+                self.acknowledge(result, encode::CLOSE_COMPLETE)
+            }
+            Message::Close(Target::Portal, name) => {
+                let result = self.session.close_portal(name).await;
+                self.acknowledge(result, encode::CLOSE_COMPLETE)
+            }
+            Message::Sync => {
+                self.skipping = false;
+                let result = watch(self.session.sync(), &self.inbox, &self.ended, &self.cancel).await;
+                return self.ready(result);
+            }
+            Message::Flush => return Ok(Then::Flush),
+            Message::Terminate => return Ok(Then::Leave),
+            Message::FunctionCall => return self.ready(Err(Error::unsupported("function call messages"))),
+            // The rest of a COPY that failed; the client could not know.
+            Message::CopyData | Message::CopyDone | Message::CopyFail(_) => return Ok(Then::Next),
+        };
+        self.extended(extended)
+    }
+
+    /// A message that was not understood.
+    fn refuse(&mut self, kind: u8, error: Error) -> Result<Then, Error> {
+        match kind {
+            b'Q' => self.ready(Err(error)),
+            // Left over from a COPY, like its well-formed kin.
+            b'f' => Ok(Then::Next),
+            _ => self.extended(Err(error)),
+        }
+    }
+
+    fn acknowledge(&mut self, result: Result<(), Error>, kind: u8) -> Result<(), Error> {
+        if result.is_ok() {
+            self.outbox.bare(kind);
+        }
+        result
+    }
+
+    /// After a message of the extended protocol: an error is reported and everything up to Sync skipped.
+    fn extended(&mut self, result: Result<(), Error>) -> Result<Then, Error> {
+        self.report(result)?;
+        Ok(Then::Next)
+    }
+
+    /// After a message that ends a cycle: report, and be ready for the next.
+    fn ready(&mut self, result: Result<(), Error>) -> Result<Then, Error> {
+        self.report(result)?;
+        self.skipping = false;
+        encode::ready_for_query(self.outbox.buffer(), self.session.status());
+        Ok(Then::Flush)
+    }
+
+    /// # Errors
+    /// A fatal one is returned: the connection ends.
+    fn report(&mut self, result: Result<(), Error>) -> Result<(), Error> {
+        if let Some(violation) = self.outbox.take_violation() {
+            self.session.fail();
+            return Err(violation);
+        }
+        let Err(error) = result else { return Ok(()) };
+        self.session.fail();
+        if error.severity == Severity::Fatal {
+            return Err(error);
+        }
+        self.outbox.error(&error);
+        self.skipping = true;
+        self.error_waits = true;
+        Ok(())
+    }
+
+    /// Settles and writes what waits.
+    async fn flush(&mut self) -> Result<(), Error> {
+        if self.outbox.is_empty() {
+            return Ok(());
+        }
+        {
+            let mut settle = pin!(self.session.settle());
+            let settled = tokio::select! {
+                biased;
+                settled = &mut settle => Some(settled),
+                () = self.ended.cancelled() => tokio::time::timeout(LAST_WORDS, settle).await.ok(),
+            };
+            // Not settled when the server stops: the client is told that it ended, and nothing else.
+            if let Err(error) = settled.unwrap_or_else(|| Err(admin_shutdown())) {
+                self.outbox.discard();
+                return Err(error.fatal());
+            }
+        }
+        self.error_waits = false;
+        self.outbox.drain().await
+    }
+
+    /// Before a last error: replies that wait are sent with it if they settle soon, else they are discarded.
+    async fn settle_or_discard(&mut self) {
+        if !self.outbox.is_empty()
+            && !matches!(tokio::time::timeout(LAST_WORDS, self.session.settle()).await, Ok(Ok(())))
+        {
+            self.outbox.discard();
+        }
+    }
+}
+
+/// Awaits a call of the session. If the client leaves or the connection is to end, cancels the call and still awaits it.
+async fn watch<T>(
+    call: impl Future<Output = T>,
+    inbox: &SharedInbox,
+    ended: &CancellationToken,
+    cancel: &CancelHandle,
+) -> T {
+    let mut call = pin!(call);
+    // The first poll is the whole of a call that does not wait; nothing else is set up for it.
+    let reason = tokio::select! {
+        biased;
+        done = &mut call => return done,
+        () = gone(inbox) => CancelReason::Disconnect,
+        () = ended.cancelled() => CancelReason::Shutdown,
+    };
+    cancel(reason);
+    call.await
+}
+
+/// Resolves when the client has been silent for longer than it may.
+async fn idle_too_long(limit: Option<(std::time::Duration, Error)>) -> Error {
+    match limit {
+        Some((limit, error)) => {
+            tokio::time::sleep(limit).await;
+            error
+        }
+        None => std::future::pending().await,
+    }
+}

@@ -1,0 +1,254 @@
+//! Listening sockets: accepting clients, one task for each, and ending them all.
+//!
+//! **Rule.** Nothing one client does reaches another: a panic in its session is caught, told to it (FATAL XX000) and
+//! logged; clients that have not authenticated are bounded in number, in all and per remote address, and do not take the
+//! places of those who have.
+
+use std::collections::HashMap;
+use std::io;
+use std::net::IpAddr;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::FutureExt;
+use parking_lot::Mutex;
+use tokio::net::{TcpListener, UnixListener};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use types::Error;
+
+use super::backends::Backends;
+use super::connection::{Connection, End};
+use super::error::panicked;
+use super::handshake::{Ended, shake_hands};
+use super::inbox::{Budget, Inbox, SharedInbox, discard};
+use super::outbox::Outbox;
+use super::scram::MockSecret;
+use super::session::SessionFactory;
+use super::socket::{ReadHalf, WriteHalf, split_tcp, split_unix};
+use super::startup::Peer;
+
+/// Pause after a failed accept (no file descriptors, mostly), so that it does not spin.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+/// How long a client that was told a last error may take to read it before its socket is closed.
+const LINGER: Duration = Duration::from_millis(250);
+
+/// Limits of the front door.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// From accept to the end of authentication.
+    pub authentication_timeout: Duration,
+    /// Largest body of a message after authentication, in bytes.
+    pub message_bytes_max: usize,
+    /// Bytes that all clients together may hold in unfinished messages above 64 KiB each.
+    pub unfinished_bytes_max: usize,
+    /// Clients that have not authenticated, in all.
+    pub handshakes_max: usize,
+    /// The same for one remote address. Loopback and Unix sockets are exempt: everyone there shares one address.
+    pub handshakes_per_address_max: usize,
+    /// How long [`Server::serve`] waits for its clients after the shutdown token fired.
+    pub shutdown_grace: Duration,
+}
+
+impl Default for Config {
+    fn default() -> Config {
+        Config {
+            authentication_timeout: Duration::from_secs(15),
+            message_bytes_max: 64 << 20,
+            unfinished_bytes_max: 512 << 20,
+            handshakes_max: 4096,
+            handshakes_per_address_max: 32,
+            shutdown_grace: Duration::from_secs(5),
+        }
+    }
+}
+
+/// A socket that clients connect to.
+pub enum Listener {
+    Tcp(TcpListener),
+    Unix(UnixListener),
+}
+
+impl Listener {
+    async fn accept(&self) -> io::Result<(ReadHalf, WriteHalf, Peer)> {
+        match self {
+            Listener::Tcp(listener) => {
+                let (stream, address) = listener.accept().await?;
+                let (reader, writer) = split_tcp(stream)?;
+                Ok((reader, writer, Peer::Tcp(address)))
+            }
+            Listener::Unix(listener) => {
+                let (stream, _) = listener.accept().await?;
+                let (reader, writer) = split_unix(stream);
+                Ok((reader, writer, Peer::Unix))
+            }
+        }
+    }
+}
+
+/// What the connections of one server share.
+pub(super) struct Shared<F> {
+    pub factory: F,
+    pub config: Config,
+    pub backends: Arc<Backends>,
+    pub mock: MockSecret,
+    budget: Arc<Budget>,
+    handshakes: Arc<Mutex<Handshakes>>,
+}
+
+/// One server's front door; it may have several listeners.
+pub struct Server<F> {
+    shared: Arc<Shared<F>>,
+}
+
+impl<F> Clone for Server<F> {
+    fn clone(&self) -> Server<F> {
+        Server { shared: self.shared.clone() }
+    }
+}
+
+impl<F: SessionFactory> Server<F> {
+    /// A front door to the sessions of `factory`, whose clients are entered into `backends`.
+    pub fn new(factory: F, backends: Arc<Backends>, config: Config) -> Server<F> {
+        let budget = Arc::new(Budget::new(config.unfinished_bytes_max));
+        let mock = MockSecret::random();
+        Server { shared: Arc::new(Shared { factory, config, backends, mock, budget, handshakes: Arc::default() }) }
+    }
+
+    /// Accepts clients until `shutdown` fires; then every session is ended with 57P01, and this returns when all are
+    /// gone or after the grace. Dropping it drops running sessions: let it return.
+    pub async fn serve(&self, listener: Listener, shutdown: CancellationToken) {
+        let mut clients = JoinSet::new();
+        loop {
+            let accepted = tokio::select! {
+                biased;
+                () = shutdown.cancelled() => break,
+                Some(finished) = clients.join_next() => {
+                    if let Err(error) = finished {
+                        tracing::error!(%error, "a connection's task panicked");
+                    }
+                    continue;
+                }
+                accepted = listener.accept() => accepted,
+            };
+            match accepted {
+                Ok((reader, writer, peer)) => match Handshake::begin(&self.shared, peer) {
+                    Some(handshake) => {
+                        let (shared, shutdown) = (self.shared.clone(), shutdown.clone());
+                        clients.spawn(serve_client(shared, reader, writer, peer, handshake, shutdown));
+                    }
+                    None => tracing::info!(%peer, "connection refused: too many clients are authenticating"),
+                },
+                Err(error) => {
+                    tracing::warn!(%error, "could not accept a connection");
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                }
+            }
+        }
+        drop(listener);
+        let all = async { while clients.join_next().await.is_some() {} };
+        if tokio::time::timeout(self.shared.config.shutdown_grace, all).await.is_err() {
+            tracing::warn!(connections = clients.len(), "connections did not end in time");
+            clients.detach_all();
+        }
+    }
+}
+
+async fn serve_client<F: SessionFactory>(
+    shared: Arc<Shared<F>>,
+    reader: ReadHalf,
+    writer: WriteHalf,
+    peer: Peer,
+    handshake: Handshake,
+    shutdown: CancellationToken,
+) {
+    let inbox = Inbox::new(reader, shared.budget.clone());
+    let mut outbox = Outbox::new(writer, inbox.clone(), shutdown.clone());
+    let shaken = AssertUnwindSafe(shake_hands(&shared, &inbox, &mut outbox, peer, &shutdown)).catch_unwind().await;
+    drop(handshake);
+    let (place, connected) = match shaken {
+        Ok(Ok(opened)) => opened,
+        Ok(Err(Ended::Silent)) => return,
+        Ok(Err(Ended::Told(error))) => return hang_up(outbox, inbox, peer, &error).await,
+        Err(_) => {
+            tracing::error!(%peer, "panic while a session was opened");
+            outbox.discard();
+            return hang_up(outbox, inbox, peer, &panicked()).await;
+        }
+    };
+    let ended = place.ended.clone();
+    let mut connection = Connection::new(connected.session, outbox, inbox.clone(), connected.cancel, ended);
+    let end = AssertUnwindSafe(connection.run()).catch_unwind().await;
+    let end = end.unwrap_or_else(|_| {
+        tracing::error!(%peer, pid = place.pid, "panic in a session");
+        connection.outbox.discard();
+        End::Failed(panicked())
+    });
+    // The session goes first: its locks are free and its place is, before the client sees the end.
+    let outbox = connection.close();
+    drop(place);
+    match end {
+        End::Left => {}
+        End::Failed(error) => hang_up(outbox, inbox, peer, &error).await,
+    }
+}
+
+/// Tells a client why its connection ends, and closes it.
+async fn hang_up(mut outbox: Outbox, inbox: SharedInbox, peer: Peer, error: &Error) {
+    tracing::info!(%peer, sqlstate = %error.sqlstate, message = %error.message, "connection ended");
+    outbox.finish(Some(error)).await;
+    // Closing a socket with unread bytes resets it, and the client would lose what it was told.
+    let _ = tokio::time::timeout(LINGER, discard(&inbox)).await;
+}
+
+/// Clients that have not authenticated yet.
+#[derive(Default)]
+struct Handshakes {
+    all: usize,
+    by_address: HashMap<IpAddr, usize>,
+}
+
+/// One of them.
+struct Handshake {
+    handshakes: Arc<Mutex<Handshakes>>,
+    address: Option<IpAddr>,
+}
+
+impl Handshake {
+    /// `None` if there are too many.
+    fn begin<F>(shared: &Shared<F>, peer: Peer) -> Option<Handshake> {
+        let address = match peer {
+            Peer::Tcp(address) => Some(address.ip()).filter(|ip| !ip.to_canonical().is_loopback()),
+            Peer::Unix => None,
+        };
+        let mut handshakes = shared.handshakes.lock();
+        if handshakes.all >= shared.config.handshakes_max {
+            return None;
+        }
+        if let Some(address) = address {
+            let count = handshakes.by_address.entry(address).or_default();
+            if *count >= shared.config.handshakes_per_address_max {
+                return None;
+            }
+            *count += 1;
+        }
+        handshakes.all += 1;
+        Some(Handshake { handshakes: shared.handshakes.clone(), address })
+    }
+}
+
+impl Drop for Handshake {
+    fn drop(&mut self) {
+        let mut handshakes = self.handshakes.lock();
+        handshakes.all -= 1;
+        if let Some(address) = self.address
+            && let Some(count) = handshakes.by_address.get_mut(&address)
+        {
+            *count -= 1;
+            if *count == 0 {
+                handshakes.by_address.remove(&address);
+            }
+        }
+    }
+}

@@ -1,0 +1,53 @@
+//! The front door: PostgreSQL's protocol, version 3, on TCP and Unix sockets.
+//!
+//! **Rule.** Nothing a client sends is decoded before it was framed by its announced length and checked against its
+//! exact structure; nothing the server answers leaves before what it tells is durable (rule V2 of the design).
+//!
+//! The life of a statement, through the types of this module:
+//!
+//! 1. [`Server::serve`] accepts a socket and starts one task for it. A panic there ends this connection, no other.
+//! 2. The handshake reads start-up packets ([`startup`]), asks the [`SessionFactory`] how this user must prove who they
+//!    are, runs SCRAM ([`scram`]) and takes a place in the register of [`Backends`].
+//! 3. The inbox cuts the stream into frames (`frame`), growing as bytes arrive and never by an announced length.
+//! 4. `message` turns a frame into a checked [`message`](self) whose strings and parameters are borrowed from it.
+//! 5. The connection's loop calls the [`Session`]. While that runs, the socket is watched: when the client is gone, the
+//!    statement is cancelled through its cancel handle (never dropped: a commit that was appended must learn its fate).
+//! 6. The session writes rows through [`Client`] straight into the outbox, which is one buffer.
+//! 7. At Sync, at Flush, after a simple query, or past 8 KB, the loop awaits [`Session::settle`] and writes the outbox.
+//!
+//! ```text
+//!  socket ─► inbox ─► frame ─► message ─► connection ─► Session          (in)
+//!  socket ◄─ outbox ◄───── settle ◄───────┴─ Client ◄────┘               (out)
+//! ```
+//!
+//! # What is left to the pgwire crate
+//! The server's rarer messages and the SCRAM exchange. Its handlers are not used: they send each message in a write of
+//! its own, and its decoders panic on or misread malformed bodies. This module is the only one that imports it.
+//!
+//! # What is absent
+//! TLS and GSS encryption (refused with `N`), replication connections, function calls by `F` (0A000), protocol 3.2's
+//! long cancel keys (3.0 is negotiated), asynchronous notifications.
+//!
+//! Source: PostgreSQL manual, chapter "Frontend/Backend Protocol".
+
+mod backends;
+mod connection;
+mod encode;
+mod error;
+mod frame;
+mod handshake;
+mod inbox;
+mod listener;
+mod message;
+mod outbox;
+pub mod scram;
+mod session;
+mod socket;
+pub mod startup;
+
+pub use backends::{BackendInfo, Backends};
+pub use listener::{Config, Listener, Server};
+pub use session::{
+    CancelHandle, CancelReason, Client, Column, Connected, CopyFormat, Login, NoticeSeverity, Session, SessionFactory,
+};
+pub use startup::{Peer, Startup};

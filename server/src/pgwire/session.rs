@@ -1,0 +1,220 @@
+//! The seam between the wire and SQL: [`Session`] is what a connection drives, [`Client`] what a session writes to.
+//!
+//! One session belongs to one connection and is called by one task at a time. The wire never drops a running call: it
+//! cancels through the [`CancelHandle`] and waits, so that a session may hold locks and log positions across awaits.
+//!
+//! # Who sends what
+//! | message | by |
+//! |---|---|
+//! | ParseComplete, BindComplete, CloseComplete, ReadyForQuery, ErrorResponse | the connection |
+//! | RowDescription, NoData, ParameterDescription, DataRow, CommandComplete, PortalSuspended, EmptyQueryResponse, Copy*, Notice, ParameterStatus | the session, through [`Client`] |
+//!
+//! # Errors
+//! An error that a call returns is sent, then [`Session::fail`] is called; in the extended protocol everything up to the
+//! next Sync is skipped. One of severity `Fatal` closes the connection after it was sent (40003, 57P01, ...).
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use types::{Datum, Error, Result, Settings, SqlType};
+
+use super::scram::Verifier;
+use super::startup::Startup;
+
+/// Why a running statement is to stop.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum CancelReason {
+    /// A CancelRequest or `pg_cancel_backend`: 57014.
+    Request,
+    /// The client is gone; no one will read the result.
+    Disconnect,
+    /// The server stops, or `pg_terminate_backend`: 57P01. The connection sends that itself afterwards.
+    Shutdown,
+}
+
+/// Cancels whatever the session runs now; a no-op when it runs nothing, or when it is past the point of no return (a
+/// commit record that was appended). Called from any thread, must not block.
+pub type CancelHandle = Arc<dyn Fn(CancelReason) + Send + Sync>;
+
+/// One connection's session.
+///
+/// `result_formats` is as in Bind: empty (all text), one code for all columns, or one per column; each code is 0 or 1
+/// and parameters in text format are valid UTF-8 without NUL (the wire has checked both).
+pub trait Session: Send {
+    /// Runs a whole Query message, which may hold several statements, and emits descriptions, rows and tags itself. An
+    /// empty string is answered by [`Client::empty_query`].
+    fn simple<C: Client>(&mut self, sql: &str, client: &mut C) -> impl Future<Output = Result<()>> + Send;
+
+    /// Prepares `sql` as `name` (empty: the unnamed statement, which is replaced).
+    ///
+    /// # Errors
+    /// 42P05 for a name that exists, 42601 for several statements, and whatever binding finds.
+    fn parse(&mut self, name: &str, sql: &str, param_types: &[u32]) -> impl Future<Output = Result<()>> + Send;
+
+    /// Makes a portal of a prepared statement and its parameters (`None` is NULL).
+    ///
+    /// # Errors
+    /// 26000 unknown statement, 42P03 duplicate portal, 08P01 wrong number of parameters, 22P02 and 22P03 bad values.
+    fn bind(
+        &mut self,
+        portal: &str,
+        statement: &str,
+        param_formats: &[i16],
+        params: &[Option<&[u8]>],
+        result_formats: &[i16],
+    ) -> impl Future<Output = Result<()>> + Send;
+
+    /// Emits ParameterDescription and RowDescription or NoData. Errors: 26000.
+    fn describe_statement<C: Client>(&mut self, name: &str, client: &mut C) -> impl Future<Output = Result<()>> + Send;
+
+    /// Emits RowDescription or NoData. Errors: 34000.
+    fn describe_portal<C: Client>(&mut self, name: &str, client: &mut C) -> impl Future<Output = Result<()>> + Send;
+
+    /// Emits up to `max_rows` rows (0: all), then CommandComplete, PortalSuspended or EmptyQueryResponse.
+    fn execute<C: Client>(
+        &mut self,
+        portal: &str,
+        max_rows: u32,
+        client: &mut C,
+    ) -> impl Future<Output = Result<()>> + Send;
+
+    /// Forgets a prepared statement; closing what does not exist is no error.
+    fn close_statement(&mut self, name: &str) -> impl Future<Output = Result<()>> + Send;
+
+    /// Forgets a portal; closing what does not exist is no error.
+    fn close_portal(&mut self, name: &str) -> impl Future<Output = Result<()>> + Send;
+
+    /// Ends the implicit transaction of a pipeline: commits it, or rolls it back after [`Session::fail`].
+    fn sync(&mut self) -> impl Future<Output = Result<()>> + Send;
+
+    /// An error was reported: a transaction block becomes a failed one.
+    fn fail(&mut self);
+
+    /// `b'I'` idle, `b'T'` in a transaction block, `b'E'` in a failed one.
+    fn status(&self) -> u8;
+
+    /// Waits until everything this session has observed is durable at its level (rule V2). Called before any reply
+    /// leaves; cheap when there is nothing to wait for. Replies not yet written are discarded when it fails, and the
+    /// connection ends with that error. May be dropped while it waits.
+    fn settle(&mut self) -> impl Future<Output = Result<()>> + Send;
+
+    /// How long the client may stay silent now, and the error that ends the connection then
+    /// (idle_in_transaction_session_timeout 25P03, idle_session_timeout 57P05).
+    fn idle_limit(&self) -> Option<(Duration, Error)> {
+        None
+    }
+}
+
+/// A column of a result, as RowDescription tells it. Formats are not part of it, so that a cached plan needs no copy for
+/// each Bind.
+#[derive(Clone, Debug)]
+pub struct Column {
+    pub name: Arc<str>,
+    pub ty: SqlType,
+    /// The relation's oid and the attribute number if the column is a plain column of a relation, else 0.
+    pub table: u32,
+    pub attribute: i16,
+}
+
+/// Severities of NoticeResponse.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum NoticeSeverity {
+    Debug,
+    Log,
+    Info,
+    Notice,
+    Warning,
+}
+
+/// The format of a whole COPY.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum CopyFormat {
+    /// Text and CSV.
+    Text,
+    Binary,
+}
+
+/// What a session writes to; implemented by the connection. Nothing is sent before a drain or the end of the call.
+pub trait Client: Send {
+    /// `formats` as in Bind: none, one for all, or one per column.
+    fn row_description(&mut self, columns: &[Column], formats: &[i16]);
+    fn no_data(&mut self);
+    fn parameter_description(&mut self, types: &[u32]);
+
+    /// Encodes one row, each column in its format, straight into the output buffer.
+    ///
+    /// # Errors
+    /// 54000 for a row of 1 GiB or more; what a type's binary form reports. No part of the row is kept then.
+    ///
+    /// # Panics
+    /// If `row` and `columns` differ in length.
+    fn data_row(&mut self, row: &[Datum], columns: &[Column], formats: &[i16], settings: &Settings) -> Result<()>;
+
+    /// `tag` as in `INSERT 0 1`.
+    fn command_complete(&mut self, tag: &str);
+    fn portal_suspended(&mut self);
+    fn empty_query(&mut self);
+    fn notice(&mut self, severity: NoticeSeverity, notice: &Error);
+    fn parameter_status(&mut self, name: &str, value: &str);
+
+    fn copy_in_response(&mut self, columns: usize, format: CopyFormat);
+    fn copy_out_response(&mut self, columns: usize, format: CopyFormat);
+    /// One CopyData message, by custom one line or one tuple.
+    fn copy_data(&mut self, data: &[u8]);
+    fn copy_done(&mut self);
+
+    /// The next CopyData body after [`Client::copy_in_response`]; `None` at CopyDone. Sends what is buffered first: the
+    /// session settles before its first call. The text is not yet checked to be UTF-8.
+    ///
+    /// # Errors
+    /// 57014 for CopyFail, 08P01 for any other message, fatal 08006 when the client is gone and 57P01 when the server
+    /// stops. The session passes fatal ones on.
+    fn copy_in_next(&mut self) -> impl Future<Output = Result<Option<Bytes>>> + Send;
+
+    /// Whether so much is buffered (8 KB) that the session should settle and [`Client::drain`].
+    fn wants_drain(&self) -> bool;
+
+    /// Writes what is buffered, waiting for a slow reader: this is the back-pressure of a long result. The session
+    /// settles first.
+    ///
+    /// # Errors
+    /// Fatal 08006 when the client is gone, 57P01 when the server stops; the session passes them on.
+    fn drain(&mut self) -> impl Future<Output = Result<()>> + Send;
+}
+
+/// How a user must prove who they are.
+#[derive(Clone, Debug)]
+pub enum Login {
+    /// Believed. `superuser` opens the reserved connection slots.
+    Trust { superuser: bool },
+    /// SCRAM-SHA-256. `None` for a user who does not exist, may not log in or has no password: the exchange is played
+    /// to its end and fails with the same text and in the same time as a wrong password.
+    Scram { verifier: Option<Verifier>, superuser: bool },
+}
+
+/// A session that was opened.
+pub struct Connected<S> {
+    pub session: S,
+    /// ParameterStatus pairs: server_version, server_encoding, client_encoding, DateStyle, TimeZone, ...
+    pub parameters: Vec<(String, String)>,
+    pub cancel: CancelHandle,
+}
+
+/// Opens sessions for one server.
+pub trait SessionFactory: Send + Sync + 'static {
+    type Session: Session + 'static;
+
+    /// Host-based rules and role lookup. Must take the same time whether or not the user exists.
+    ///
+    /// # Errors
+    /// 28000 when no rule admits this user, database and address; 57P03 while the server cannot serve.
+    fn login(&self, startup: &Startup) -> impl Future<Output = Result<Login>> + Send;
+
+    /// Opens the session of a user who is now authenticated.
+    ///
+    /// # Errors
+    /// 3D000 unknown database, 28000 unknown role, 42501 no CONNECT right, 22023 or 42704 for a bad start-up setting.
+    fn connect(&self, startup: Startup) -> impl Future<Output = Result<Connected<Self::Session>>> + Send;
+}

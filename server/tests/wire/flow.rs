@@ -1,0 +1,214 @@
+//! The message loop: durability before replies, COPY, cancelling, disconnects, ends.
+
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use server::pgwire::CancelReason;
+
+use crate::fake::Harness;
+use crate::raw::{Raw, bind, describe, execute, frame, parse, query, sync};
+
+/// Waits for something another task does; fails after ten seconds.
+pub async fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
+    let started = Instant::now();
+    while !holds() {
+        assert!(started.elapsed() < Duration::from_secs(10), "never: {what}");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+#[tokio::test]
+async fn simple_and_extended_statements_are_answered_in_order() {
+    let harness = Harness::start().await;
+    let mut raw = Raw::session(&harness).await;
+    raw.send(&query("")).await;
+    assert_eq!(raw.kinds().await, "IZ");
+    raw.send(&query("select a; insert b; select c")).await;
+    assert_eq!(raw.kinds().await, "TDCCTDCZ");
+    let pipeline = [parse("s", "select $1"), describe(b'S', "s"), bind("s", 0, &[b"x"]), describe(b'P', "")];
+    raw.send(&[pipeline.concat(), execute(0), frame(b'C', b"Ss\0"), frame(b'C', b"P\0"), sync()].concat()).await;
+    assert_eq!(raw.kinds().await, "1tT2TDC33Z");
+    raw.send(&[describe(b'S', "s"), sync()].concat()).await;
+    raw.error_and_usable("26000").await;
+}
+
+#[tokio::test]
+async fn flush_sends_without_sync() {
+    let harness = Harness::start().await;
+    let mut raw = Raw::session(&harness).await;
+    raw.send(&[parse("", "select 1"), frame(b'H', b"")].concat()).await;
+    assert_eq!(raw.read().await.expect("an answer").kind, '1');
+    raw.send(&sync()).await;
+    assert_eq!(raw.kinds().await, "Z");
+}
+
+#[tokio::test]
+async fn the_status_follows_the_transaction_block() {
+    let harness = Harness::start().await;
+    let mut raw = Raw::session(&harness).await;
+    for (sql, status) in [("begin", b'T'), ("error", b'E'), ("commit", b'I'), ("error", b'I')] {
+        raw.send(&query(sql)).await;
+        assert_eq!(raw.until_ready().await.last().expect("Z").body, [status], "{sql}");
+    }
+    raw.send(&query("nonsense")).await;
+    assert_eq!(raw.until_ready().await[0].field('P'), "1");
+}
+
+#[tokio::test]
+async fn no_reply_leaves_before_it_is_durable() {
+    let harness = Harness::start().await;
+    let mut raw = Raw::session(&harness).await;
+    raw.send(&query("unsettled")).await;
+    let early = tokio::time::timeout(Duration::from_millis(100), raw.stream.peek(&mut [0])).await;
+    assert!(early.is_err(), "a reply left before it was durable");
+    harness.world.gate.add_permits(1);
+    assert_eq!(raw.kinds().await, "CZ");
+}
+
+#[tokio::test]
+async fn replies_that_cannot_become_durable_are_discarded() {
+    let harness = Harness::start().await;
+    let mut raw = Raw::session(&harness).await;
+    raw.send(&query("select a; lost; select b")).await;
+    raw.fatal("40003").await;
+    let mut raw = Raw::session(&harness).await;
+    raw.send(&query("fatal")).await;
+    raw.fatal("40003").await;
+}
+
+#[tokio::test]
+async fn a_panic_ends_its_own_session_only() {
+    let harness = Harness::start().await;
+    let (mut one, mut other) = (Raw::session(&harness).await, Raw::session(&harness).await);
+    one.send(&query("panic")).await;
+    one.fatal("XX000").await;
+    other.usable().await;
+    eventually("its place is free", || harness.backends.count() == 1).await;
+}
+
+#[tokio::test]
+async fn copy_in_is_all_or_nothing() {
+    let harness = Harness::start().await;
+    let mut raw = Raw::session(&harness).await;
+    // Everything sent at once, with messages in between that a client may send blindly.
+    let data = [frame(b'd', b"a\n"), frame(b'H', b""), sync(), frame(b'd', b"b\n"), frame(b'c', b"")].concat();
+    raw.send(&[query("copy"), data].concat()).await;
+    assert_eq!(raw.kinds().await, "GCZ");
+    assert_eq!(*harness.world.table.lock(), ["a\n", "b\n"]);
+    raw.send(&[query("copy"), frame(b'd', b"c\n"), frame(b'f', b"changed my mind\0")].concat()).await;
+    let replies = raw.until_ready().await;
+    assert_eq!(replies[1].field('C'), "57014");
+    assert_eq!(replies[1].field('M'), "COPY from stdin failed: changed my mind");
+    raw.send(&[query("copy"), frame(b'd', b"d\n"), query("select 1")].concat()).await;
+    raw.error_and_usable("08P01").await;
+    // What is left of a COPY that failed is ignored.
+    raw.send(&[frame(b'd', b"e\n"), frame(b'c', b""), frame(b'f', b"broken")].concat()).await;
+    raw.usable().await;
+    assert_eq!(harness.world.table.lock().len(), 2);
+    raw.send(&[query("copy"), frame(b'd', b"f\n"), b"z".to_vec()].concat()).await;
+    assert_eq!(raw.read().await.expect("an answer").kind, 'G');
+    raw.fatal("08P01").await;
+}
+
+#[tokio::test]
+async fn row_26_disconnect_frees_locks_within_a_second() {
+    let harness = Harness::start().await;
+    let locks = || harness.world.locks.load(Ordering::SeqCst);
+    for begin in [&query("wait")[..], &[query("copy"), frame(b'd', b"half")].concat()] {
+        let mut raw = Raw::session(&harness).await;
+        raw.send(begin).await;
+        eventually("a lock is held", || locks() == 1).await;
+        drop(raw);
+        let left = Instant::now();
+        eventually("the lock is free", || locks() == 0).await;
+        assert!(left.elapsed() < Duration::from_secs(1), "{:?}", left.elapsed());
+    }
+    // Also with more pipelined behind it than is read ahead.
+    let mut raw = Raw::session(&harness).await;
+    let pipelined = query("insert evil").repeat(5_500);
+    raw.send(&[query("wait"), pipelined].concat()).await;
+    eventually("a lock is held", || locks() == 1).await;
+    drop(raw);
+    let left = Instant::now();
+    eventually("the lock is free", || locks() == 0).await;
+    assert!(left.elapsed() < Duration::from_secs(1), "{:?}", left.elapsed());
+    eventually("the sessions are gone", || harness.backends.count() == 0).await;
+    assert!(harness.world.table.lock().is_empty(), "nothing is carried out for a client that is gone");
+}
+
+#[tokio::test]
+async fn row_26_disconnect_in_mid_commit_leaves_it_whole() {
+    let harness = Harness::start().await;
+    let mut raw = Raw::session(&harness).await;
+    raw.send(&query("commit wait")).await;
+    eventually("a lock is held", || harness.world.locks.load(Ordering::SeqCst) == 1).await;
+    drop(raw);
+    eventually("it was cancelled", || *harness.world.cancels.lock() == [CancelReason::Disconnect]).await;
+    assert!(harness.world.table.lock().is_empty());
+    harness.world.gate.add_permits(1);
+    eventually("it is whole", || *harness.world.table.lock() == ["committed"]).await;
+}
+
+#[tokio::test]
+async fn a_last_command_is_carried_out_for_a_client_that_does_not_wait() {
+    let harness = Harness::start().await;
+    let mut raw = Raw::session(&harness).await;
+    raw.send(&[query("insert last"), frame(b'X', b"")].concat()).await;
+    drop(raw);
+    eventually("it was carried out", || *harness.world.table.lock() == ["last"]).await;
+}
+
+#[tokio::test]
+async fn shutdown_tells_every_session() {
+    let harness = Harness::start().await;
+    let (mut idle, mut busy, mut copying) =
+        (Raw::session(&harness).await, Raw::session(&harness).await, Raw::session(&harness).await);
+    busy.send(&query("wait")).await;
+    copying.send(&query("copy")).await;
+    assert_eq!(copying.read().await.expect("an answer").kind, 'G');
+    eventually("locks are held", || harness.world.locks.load(Ordering::SeqCst) == 2).await;
+    harness.shutdown.cancel();
+    idle.fatal("57P01").await;
+    copying.fatal("57P01").await;
+    assert_eq!(busy.read().await.expect("the statement's error").field('C'), "57014");
+    assert_eq!(busy.read().await.expect("still a whole answer").kind, 'Z');
+    busy.fatal("57P01").await;
+    harness.served.await.expect("it returns");
+    // The COPY ends by itself.
+    assert_eq!(*harness.world.cancels.lock(), [CancelReason::Shutdown]);
+}
+
+#[tokio::test]
+async fn shutdown_does_not_wait_for_clients_that_do_not_read() {
+    let harness = Harness::start().await;
+    let mut raw = Raw::session(&harness).await;
+    raw.send(&query("rows 100000000")).await;
+    eventually("rows are made", || harness.world.rows_made.load(Ordering::Relaxed) > 0).await;
+    let started = Instant::now();
+    harness.shutdown.cancel();
+    harness.served.await.expect("it returns");
+    assert!(started.elapsed() < Duration::from_secs(4), "{:?}", started.elapsed());
+}
+
+#[tokio::test]
+async fn an_administrator_can_cancel_and_terminate() {
+    let harness = Harness::start().await;
+    let mut raw = Raw::session(&harness).await;
+    let pid = harness.backends.list()[0].pid;
+    raw.send(&query("wait")).await;
+    eventually("a lock is held", || harness.world.locks.load(Ordering::SeqCst) == 1).await;
+    assert!(harness.backends.cancel(pid));
+    raw.error_and_usable("57014").await;
+    assert!(harness.backends.terminate(pid));
+    raw.fatal("57P01").await;
+    assert!(!harness.backends.terminate(pid + 1));
+}
+
+#[tokio::test]
+async fn a_client_that_is_silent_for_too_long_is_told_so() {
+    let harness = Harness::start().await;
+    let mut raw = Raw::session(&harness).await;
+    raw.send(&query("idle")).await;
+    assert_eq!(raw.kinds().await, "CZ");
+    raw.fatal("57P05").await;
+}
