@@ -90,9 +90,8 @@ pub(super) fn data_row(
         out.put_i32(0);
         if format_of(formats, index) == 0 {
             text_io::write_text(datum, columns[index].ty, settings, out);
-        } else if let Err(error) = binary_io::write_binary(datum, columns[index].ty, out) {
-            out.truncate(start - 1);
-            return Err(error);
+        } else {
+            binary_io::write_binary(datum, columns[index].ty, out);
         }
         if out.len() - start > MESSAGE_BYTES_MAX {
             out.truncate(start - 1);

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use pgwire::messages::startup::{Authentication, BackendKeyData, NegotiateProtocolVersion, SecretKey};
 use rand::Rng;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use types::{Error, SqlState};
 
@@ -42,19 +43,20 @@ impl From<Error> for Ended {
     }
 }
 
-/// Opens a session, or says how it ended.
+/// Opens a session before the deadline, or says how it ended.
 pub(super) async fn shake_hands<F: SessionFactory>(
     shared: &Shared<F>,
     inbox: &SharedInbox,
     outbox: &mut Outbox,
     peer: Peer,
     shutdown: &CancellationToken,
+    deadline: Instant,
 ) -> Result<(Place, Connected<F::Session>), Ended> {
     let mut started = false;
     let opened = tokio::select! {
         biased;
-        opened = tokio::time::timeout(
-            shared.config.authentication_timeout,
+        opened = tokio::time::timeout_at(
+            deadline,
             open(shared, inbox, outbox, peer, shutdown, &mut started),
         ) => opened,
         () = shutdown.cancelled() => {
@@ -184,7 +186,7 @@ async fn authenticate<F>(
             Ok(())
         }
         Err(ScramError::Malformed | ScramError::Refused) => {
-            tracing::info!(user = %startup.user, peer = %startup.peer, "password authentication failed");
+            tracing::info!(user = ?startup.user, peer = %startup.peer, "password authentication failed");
             let delay = rand::rng().random_range(FAILURE_DELAY_MS);
             tokio::time::sleep(Duration::from_millis(delay)).await;
             let message = format!("password authentication failed for user \"{}\"", startup.user);

@@ -14,18 +14,20 @@ use std::time::Duration;
 use futures::FutureExt;
 use parking_lot::Mutex;
 use tokio::net::{TcpListener, UnixListener};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
+use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 use types::Error;
 
-use super::backends::Backends;
+use super::backends::{Backends, Place};
 use super::connection::{Connection, End};
 use super::error::panicked;
 use super::handshake::{Ended, shake_hands};
 use super::inbox::{Budget, Inbox, SharedInbox, discard};
 use super::outbox::Outbox;
 use super::scram::MockSecret;
-use super::session::SessionFactory;
+use super::session::{Connected, Session, SessionFactory};
 use super::socket::{ReadHalf, WriteHalf, split_tcp, split_unix};
 use super::startup::Peer;
 
@@ -45,7 +47,8 @@ pub struct Config {
     pub unfinished_bytes_max: usize,
     /// Clients that have not authenticated, in all.
     pub handshakes_max: usize,
-    /// The same for one remote address. Loopback and Unix sockets are exempt: everyone there shares one address.
+    /// How many of one remote address are attended to at a time; others of it wait. Loopback and Unix sockets are
+    /// exempt: everyone there shares one address.
     pub handshakes_per_address_max: usize,
     /// How long [`Server::serve`] waits for its clients after the shutdown token fired.
     pub shutdown_grace: Duration,
@@ -57,7 +60,7 @@ impl Default for Config {
             authentication_timeout: Duration::from_secs(15),
             message_bytes_max: 64 << 20,
             unfinished_bytes_max: 512 << 20,
-            handshakes_max: 4096,
+            handshakes_max: 2048,
             handshakes_per_address_max: 32,
             shutdown_grace: Duration::from_secs(5),
         }
@@ -71,17 +74,20 @@ pub enum Listener {
 }
 
 impl Listener {
-    async fn accept(&self) -> io::Result<(ReadHalf, WriteHalf, Peer)> {
+    /// The next client, or nothing if it left before it was served.
+    ///
+    /// # Errors
+    /// Those of `accept(2)`.
+    async fn accept(&self) -> io::Result<Option<(ReadHalf, WriteHalf, Peer)>> {
         match self {
             Listener::Tcp(listener) => {
                 let (stream, address) = listener.accept().await?;
-                let (reader, writer) = split_tcp(stream)?;
-                Ok((reader, writer, Peer::Tcp(address)))
+                Ok(split_tcp(stream).ok().map(|(reader, writer)| (reader, writer, Peer::Tcp(address))))
             }
             Listener::Unix(listener) => {
                 let (stream, _) = listener.accept().await?;
                 let (reader, writer) = split_unix(stream);
-                Ok((reader, writer, Peer::Unix))
+                Ok(Some((reader, writer, Peer::Unix)))
             }
         }
     }
@@ -133,13 +139,16 @@ impl<F: SessionFactory> Server<F> {
                 accepted = listener.accept() => accepted,
             };
             match accepted {
-                Ok((reader, writer, peer)) => match Handshake::begin(&self.shared, peer) {
-                    Some(handshake) => {
-                        let (shared, shutdown) = (self.shared.clone(), shutdown.clone());
-                        clients.spawn(serve_client(shared, reader, writer, peer, handshake, shutdown));
+                Ok(None) => {}
+                Ok(Some((reader, writer, peer))) => {
+                    match Handshake::begin(&self.shared.handshakes, &self.shared.config, peer) {
+                        Some(handshake) => {
+                            let (shared, shutdown) = (self.shared.clone(), shutdown.clone());
+                            clients.spawn(serve_client(shared, reader, writer, peer, handshake, shutdown));
+                        }
+                        None => tracing::info!(%peer, "connection refused: too many clients are authenticating"),
                     }
-                    None => tracing::info!(%peer, "connection refused: too many clients are authenticating"),
-                },
+                }
                 Err(error) => {
                     tracing::warn!(%error, "could not accept a connection");
                     tokio::time::sleep(ACCEPT_PAUSE).await;
@@ -163,28 +172,43 @@ async fn serve_client<F: SessionFactory>(
     handshake: Handshake,
     shutdown: CancellationToken,
 ) {
+    let deadline = Instant::now() + shared.config.authentication_timeout;
     let inbox = Inbox::new(reader, shared.budget.clone());
     let mut outbox = Outbox::new(writer, inbox.clone(), shutdown.clone());
-    let shaken = AssertUnwindSafe(shake_hands(&shared, &inbox, &mut outbox, peer, &shutdown)).catch_unwind().await;
-    drop(handshake);
-    let (place, connected) = match shaken {
-        Ok(Ok(opened)) => opened,
-        Ok(Err(Ended::Silent)) => return,
-        Ok(Err(Ended::Told(error))) => return hang_up(outbox, inbox, peer, &error).await,
+    let Ok(turn) = timeout_at(deadline, handshake.turn()).await else { return };
+    let shaken = shake_hands(&shared, &inbox, &mut outbox, peer, &shutdown, deadline);
+    let shaken = AssertUnwindSafe(shaken).catch_unwind().await;
+    drop((turn, handshake));
+    match shaken {
+        // On the heap, so that clients that have not authenticated do not hold room for a session's calls.
+        Ok(Ok((place, connected))) => Box::pin(serve_session(place, connected, outbox, inbox, peer)).await,
+        Ok(Err(Ended::Silent)) => {}
+        Ok(Err(Ended::Told(error))) => hang_up(outbox, inbox, peer, &error).await,
         Err(_) => {
             tracing::error!(%peer, "panic while a session was opened");
             outbox.discard();
-            return hang_up(outbox, inbox, peer, &panicked()).await;
+            hang_up(outbox, inbox, peer, &panicked()).await;
         }
-    };
-    let ended = place.ended.clone();
-    let mut connection = Connection::new(connected.session, outbox, inbox.clone(), connected.cancel, ended);
+    }
+}
+
+async fn serve_session<S: Session>(
+    place: Place,
+    connected: Connected<S>,
+    outbox: Outbox,
+    inbox: SharedInbox,
+    peer: Peer,
+) {
+    tracing::debug!(%peer, pid = place.pid, "session opened");
+    let Connected { session, cancel, .. } = connected;
+    let mut connection = Connection::new(session, outbox, inbox.clone(), cancel, place.ended.clone());
     let end = AssertUnwindSafe(connection.run()).catch_unwind().await;
     let end = end.unwrap_or_else(|_| {
         tracing::error!(%peer, pid = place.pid, "panic in a session");
         connection.outbox.discard();
         End::Failed(panicked())
     });
+    tracing::debug!(%peer, pid = place.pid, "session ended");
     // The session goes first: its locks are free and its place is, before the client sees the end.
     let outbox = connection.close();
     drop(place);
@@ -196,7 +220,7 @@ async fn serve_client<F: SessionFactory>(
 
 /// Tells a client why its connection ends, and closes it.
 async fn hang_up(mut outbox: Outbox, inbox: SharedInbox, peer: Peer, error: &Error) {
-    tracing::info!(%peer, sqlstate = %error.sqlstate, message = %error.message, "connection ended");
+    tracing::info!(%peer, sqlstate = %error.sqlstate, message = ?error.message, "connection ended");
     outbox.finish(Some(error)).await;
     // Closing a socket with unread bytes resets it, and the client would lose what it was told.
     let _ = tokio::time::timeout(LINGER, discard(&inbox)).await;
@@ -206,49 +230,81 @@ async fn hang_up(mut outbox: Outbox, inbox: SharedInbox, peer: Peer, error: &Err
 #[derive(Default)]
 struct Handshakes {
     all: usize,
-    by_address: HashMap<IpAddr, usize>,
+    /// How many of an address there are, and the turns they take.
+    by_address: HashMap<IpAddr, (usize, Arc<Semaphore>)>,
 }
 
 /// One of them.
 struct Handshake {
     handshakes: Arc<Mutex<Handshakes>>,
-    address: Option<IpAddr>,
+    turns: Option<(IpAddr, Arc<Semaphore>)>,
 }
 
 impl Handshake {
-    /// `None` if there are too many.
-    fn begin<F>(shared: &Shared<F>, peer: Peer) -> Option<Handshake> {
+    /// `None` if there are too many in all.
+    fn begin(handshakes: &Arc<Mutex<Handshakes>>, config: &Config, peer: Peer) -> Option<Handshake> {
         let address = match peer {
-            Peer::Tcp(address) => Some(address.ip()).filter(|ip| !ip.to_canonical().is_loopback()),
+            Peer::Tcp(address) => Some(address.ip().to_canonical()).filter(|ip| !ip.is_loopback()),
             Peer::Unix => None,
         };
-        let mut handshakes = shared.handshakes.lock();
-        if handshakes.all >= shared.config.handshakes_max {
+        let mut waiting = handshakes.lock();
+        if waiting.all >= config.handshakes_max {
             return None;
         }
-        if let Some(address) = address {
-            let count = handshakes.by_address.entry(address).or_default();
-            if *count >= shared.config.handshakes_per_address_max {
-                return None;
-            }
+        waiting.all += 1;
+        let turns = address.map(|address| {
+            let turns = || (0, Arc::new(Semaphore::new(config.handshakes_per_address_max)));
+            let (count, turns) = waiting.by_address.entry(address).or_insert_with(turns);
             *count += 1;
-        }
-        handshakes.all += 1;
-        Some(Handshake { handshakes: shared.handshakes.clone(), address })
+            (address, turns.clone())
+        });
+        Some(Handshake { handshakes: handshakes.clone(), turns })
+    }
+
+    /// Waits until few enough others of the same address are at it. A pool that opens a hundred connections at once only
+    /// waits a little; an address that opens them and says nothing holds up itself.
+    async fn turn(&self) -> Option<OwnedSemaphorePermit> {
+        let (_, turns) = self.turns.as_ref()?;
+        turns.clone().acquire_owned().await.ok()
     }
 }
 
 impl Drop for Handshake {
     fn drop(&mut self) {
-        let mut handshakes = self.handshakes.lock();
-        handshakes.all -= 1;
-        if let Some(address) = self.address
-            && let Some(count) = handshakes.by_address.get_mut(&address)
+        let mut waiting = self.handshakes.lock();
+        waiting.all -= 1;
+        if let Some((address, _)) = &self.turns
+            && let Some((count, _)) = waiting.by_address.get_mut(address)
         {
             *count -= 1;
             if *count == 0 {
-                handshakes.by_address.remove(&address);
+                waiting.by_address.remove(address);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn an_address_holds_up_itself_only() {
+        let config = Config { handshakes_max: 10, handshakes_per_address_max: 2, ..Config::default() };
+        let handshakes = Arc::default();
+        let begin = |address: [u8; 4]| Handshake::begin(&handshakes, &config, Peer::Tcp((address, 1).into()));
+        let greedy: Vec<Handshake> = (0..3).map_while(|_| begin([10, 0, 0, 1])).collect();
+        let turns = [greedy[0].turn().await, greedy[1].turn().await];
+        assert!(greedy[2].turn().now_or_never().is_none(), "the third waits");
+        let other = begin([10, 0, 0, 2]).expect("room in all");
+        assert!(other.turn().now_or_never().is_some());
+        let local: Vec<Handshake> = (0..6).map_while(|_| begin([127, 0, 0, 1])).collect();
+        assert!(local.iter().all(|local| local.turn().now_or_never().is_some()));
+        assert!(begin([10, 0, 0, 3]).is_none(), "ten in all");
+        drop(turns);
+        assert!(greedy[2].turn().now_or_never().is_some());
+        drop((greedy, other, local));
+        let left = handshakes.lock();
+        assert_eq!((left.all, left.by_address.len()), (0, 0));
     }
 }

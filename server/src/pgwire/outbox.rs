@@ -14,6 +14,7 @@ use pgwire::messages::copy::{CopyInResponse, CopyOutResponse};
 use pgwire::messages::data::ParameterDescription;
 use pgwire::messages::startup::ParameterStatus;
 use tokio::io::AsyncWriteExt;
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use types::{Datum, Error, Result, Settings, SqlState};
 
@@ -93,29 +94,27 @@ impl Outbox {
 
     /// Writes everything. Once the connection is to end, a client that does not read is given up.
     pub(super) async fn write(&mut self) -> io::Result<()> {
-        let ended = self.ended.clone();
-        let mut write = std::pin::pin!(self.write_all());
-        tokio::select! {
-            biased;
-            result = &mut write => return result,
-            () = ended.cancelled() => {}
+        let Outbox { bytes, sent, half, ended, .. } = self;
+        {
+            let mut write = std::pin::pin!(write_all(half, bytes, sent));
+            let written = tokio::select! {
+                biased;
+                result = &mut write => result,
+                () = ended.cancelled() => timeout(LAST_WORDS, write).await.unwrap_or(Err(io::ErrorKind::TimedOut.into())),
+            };
+            written?;
         }
-        tokio::time::timeout(LAST_WORDS, write).await.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
+        self.reset();
+        Ok(())
     }
 
-    async fn write_all(&mut self) -> io::Result<()> {
-        while self.sent < self.bytes.len() {
-            match self.half.write(&self.bytes[self.sent..]).await? {
-                0 => return Err(io::ErrorKind::WriteZero.into()),
-                written => self.sent += written,
-            }
-        }
+    /// After everything is written.
+    fn reset(&mut self) {
         self.sent = 0;
         if self.bytes.capacity() > RETAINED_BYTES_MAX {
             self.bytes = Vec::new();
         }
         self.bytes.clear();
-        Ok(())
     }
 
     /// Sends a last error, unless the stream ends inside a message, and closes our side.
@@ -124,10 +123,21 @@ impl Outbox {
             if let Some(error) = error {
                 self.error(error);
             }
-            let _ = tokio::time::timeout(LAST_WORDS, self.write_all()).await;
+            let _ = timeout(LAST_WORDS, write_all(&mut self.half, &self.bytes, &mut self.sent)).await;
         }
         let _ = self.half.shutdown().await;
     }
+}
+
+/// Writes `bytes` from `sent` on and counts what was written, also when it is dropped half way.
+async fn write_all(half: &mut WriteHalf, bytes: &[u8], sent: &mut usize) -> io::Result<()> {
+    while *sent < bytes.len() {
+        match half.write(&bytes[*sent..]).await? {
+            0 => return Err(io::ErrorKind::WriteZero.into()),
+            written => *sent += written,
+        }
+    }
+    Ok(())
 }
 
 impl Client for Outbox {

@@ -38,7 +38,8 @@ pub enum CancelReason {
 /// commit record that was appended). Called from any thread, must not block.
 pub type CancelHandle = Arc<dyn Fn(CancelReason) + Send + Sync>;
 
-/// One connection's session.
+/// One connection's session. Dropping it rolls back what is open and frees its locks; that happens when the client has
+/// left or was told a fatal error, never during a call.
 ///
 /// `result_formats` is as in Bind: empty (all text), one code for all columns, or one per column; each code is 0 or 1
 /// and parameters in text format are valid UTF-8 without NUL (the wire has checked both).
@@ -146,7 +147,7 @@ pub trait Client: Send {
     /// Encodes one row, each column in its format, straight into the output buffer.
     ///
     /// # Errors
-    /// 54000 for a row of 1 GiB or more; what a type's binary form reports. No part of the row is kept then.
+    /// 54000 for a row of 1 GiB or more, of which nothing is kept.
     ///
     /// # Panics
     /// If `row` and `columns` differ in length.

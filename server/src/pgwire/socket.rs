@@ -3,7 +3,9 @@
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
+use socket2::{SockRef, TcpKeepalive};
 use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 use tokio::net::{TcpStream, UnixStream, tcp, unix};
 
@@ -19,11 +21,16 @@ pub(super) enum WriteHalf {
     Unix(unix::OwnedWriteHalf),
 }
 
+/// How long a TCP connection is silent before the kernel asks whether its peer is still there, and how often it asks.
+const KEEPALIVE_TIME: Duration = Duration::from_secs(60);
+const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
+
 /// Prepares a TCP stream. Without NODELAY each flush can wait 40 ms for an acknowledgement; keep-alive finds peers that
 /// vanished.
 pub(super) fn split_tcp(stream: TcpStream) -> io::Result<(ReadHalf, WriteHalf)> {
     stream.set_nodelay(true)?;
-    socket2::SockRef::from(&stream).set_keepalive(true)?;
+    let keepalive = TcpKeepalive::new().with_time(KEEPALIVE_TIME).with_interval(KEEPALIVE_INTERVAL);
+    SockRef::from(&stream).set_tcp_keepalive(&keepalive)?;
     let (reader, writer) = stream.into_split();
     Ok((ReadHalf::Tcp(reader), WriteHalf::Tcp(writer)))
 }
