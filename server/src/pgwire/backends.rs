@@ -7,6 +7,7 @@
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::{Instant, SystemTime};
 
 use parking_lot::Mutex;
@@ -32,6 +33,19 @@ pub struct BackendInfo {
     pub connected: SystemTime,
 }
 
+/// What happened at this door since the server started.
+#[derive(Default, Debug)]
+pub struct Counters {
+    /// Clients that were accepted, whatever came of it.
+    pub accepted: AtomicU64,
+    /// Sessions that were opened.
+    pub opened: AtomicU64,
+    /// Clients that were told a fatal error: refused logins, violations of the protocol, ends by the server.
+    pub failed: AtomicU64,
+    /// Panics in sessions. Each is a defect.
+    pub panics: AtomicU64,
+}
+
 struct Entry {
     info: BackendInfo,
     secret: [u8; 4],
@@ -50,6 +64,8 @@ pub struct Backends {
     reserved: usize,
     places: Mutex<Places>,
     tries: Mutex<Tries>,
+    /// For the metrics `redoubt_connections_*`.
+    pub counters: Counters,
 }
 
 impl Backends {
@@ -60,6 +76,7 @@ impl Backends {
             reserved,
             places: Mutex::new(Places { entries: HashMap::new(), last_pid: 0 }),
             tries: Mutex::new(Tries::default()),
+            counters: Counters::default(),
         })
     }
 

@@ -98,6 +98,11 @@ impl<S: Session> Connection<S> {
                 biased;
                 () = &mut ended => return Err(admin_shutdown()),
                 frame = next_frame(&self.inbox) => frame,
+                () = self.session.news() => {
+                    self.session.tell(&mut self.outbox);
+                    self.flush().await?;
+                    continue;
+                }
                 error = idle_too_long(idle) => return Err(error.fatal()),
             };
             let frame = match frame {

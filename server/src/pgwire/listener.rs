@@ -9,6 +9,7 @@ use std::io;
 use std::net::IpAddr;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use futures::FutureExt;
@@ -20,7 +21,7 @@ use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 use types::Error;
 
-use super::backends::{Backends, Place};
+use super::backends::{Backends, Counters, Place};
 use super::connection::{Connection, End};
 use super::error::panicked;
 use super::handshake::{Ended, shake_hands};
@@ -172,6 +173,8 @@ async fn serve_client<F: SessionFactory>(
     handshake: Handshake,
     shutdown: CancellationToken,
 ) {
+    let counters = &shared.backends.counters;
+    counters.accepted.fetch_add(1, Ordering::Relaxed);
     let deadline = Instant::now() + shared.config.authentication_timeout;
     let inbox = Inbox::new(reader, shared.budget.clone());
     let mut outbox = Outbox::new(writer, inbox.clone(), shutdown.clone());
@@ -181,18 +184,23 @@ async fn serve_client<F: SessionFactory>(
     drop((turn, handshake));
     match shaken {
         // On the heap, so that clients that have not authenticated do not hold room for a session's calls.
-        Ok(Ok((place, connected))) => Box::pin(serve_session(place, connected, outbox, inbox, peer)).await,
+        Ok(Ok((place, connected))) => {
+            counters.opened.fetch_add(1, Ordering::Relaxed);
+            Box::pin(serve_session(counters, place, connected, outbox, inbox, peer)).await;
+        }
         Ok(Err(Ended::Silent)) => {}
-        Ok(Err(Ended::Told(error))) => hang_up(outbox, inbox, peer, &error).await,
+        Ok(Err(Ended::Told(error))) => hang_up(counters, outbox, inbox, peer, &error).await,
         Err(_) => {
             tracing::error!(%peer, "panic while a session was opened");
+            counters.panics.fetch_add(1, Ordering::Relaxed);
             outbox.discard();
-            hang_up(outbox, inbox, peer, &panicked()).await;
+            hang_up(counters, outbox, inbox, peer, &panicked()).await;
         }
     }
 }
 
 async fn serve_session<S: Session>(
+    counters: &Counters,
     place: Place,
     connected: Connected<S>,
     outbox: Outbox,
@@ -205,6 +213,7 @@ async fn serve_session<S: Session>(
     let end = AssertUnwindSafe(connection.run()).catch_unwind().await;
     let end = end.unwrap_or_else(|_| {
         tracing::error!(%peer, pid = place.pid, "panic in a session");
+        counters.panics.fetch_add(1, Ordering::Relaxed);
         connection.outbox.discard();
         End::Failed(panicked())
     });
@@ -214,12 +223,13 @@ async fn serve_session<S: Session>(
     drop(place);
     match end {
         End::Left => {}
-        End::Failed(error) => hang_up(outbox, inbox, peer, &error).await,
+        End::Failed(error) => hang_up(counters, outbox, inbox, peer, &error).await,
     }
 }
 
 /// Tells a client why its connection ends, and closes it.
-async fn hang_up(mut outbox: Outbox, inbox: SharedInbox, peer: Peer, error: &Error) {
+async fn hang_up(counters: &Counters, mut outbox: Outbox, inbox: SharedInbox, peer: Peer, error: &Error) {
+    counters.failed.fetch_add(1, Ordering::Relaxed);
     tracing::info!(%peer, sqlstate = %error.sqlstate, message = ?error.message, "connection ended");
     outbox.finish(Some(error)).await;
     // Closing a socket with unread bytes resets it, and the client would lose what it was told.

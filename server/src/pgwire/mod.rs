@@ -9,7 +9,7 @@
 //! 2. The handshake reads start-up packets ([`startup`]), asks the [`SessionFactory`] how this user must prove who they
 //!    are, runs SCRAM ([`scram`]) and takes a place in the register of [`Backends`].
 //! 3. The inbox cuts the stream into frames (`frame`), growing as bytes arrive and never by an announced length.
-//! 4. `message` turns a frame into a checked [`message`](self) whose strings and parameters are borrowed from it.
+//! 4. `message` checks a frame's body; the strings and parameters of the result are borrowed from it.
 //! 5. The connection's loop calls the [`Session`]. While that runs, the socket is watched: when the client is gone, the
 //!    statement is cancelled through its cancel handle (never dropped: a commit that was appended must learn its fate).
 //! 6. The session writes rows through [`Client`] straight into the outbox, which is one buffer.
@@ -26,7 +26,7 @@
 //!
 //! # What is absent
 //! TLS and GSS encryption (refused with `N`), replication connections, function calls by `F` (0A000), protocol 3.2's
-//! long cancel keys (3.0 is negotiated), asynchronous notifications.
+//! long cancel keys (3.0 is negotiated), LISTEN's notifications (what a session tells while idle is ParameterStatus).
 //!
 //! Source: PostgreSQL manual, chapter "Frontend/Backend Protocol".
 
@@ -45,7 +45,7 @@ mod session;
 mod socket;
 pub mod startup;
 
-pub use backends::{BackendInfo, Backends};
+pub use backends::{BackendInfo, Backends, Counters};
 pub use listener::{Config, Listener, Server};
 pub use session::{
     CancelHandle, CancelReason, Client, Column, Connected, CopyFormat, Login, NoticeSeverity, Session, SessionFactory,

@@ -28,7 +28,7 @@ use super::socket::WriteHalf;
 /// Replies above this are worth a write of their own, in bytes.
 const FLUSH_BYTES: usize = 8 * 1024;
 /// A larger buffer is given back once it is empty, in bytes.
-const RETAINED_BYTES_MAX: usize = 256 * 1024;
+const RETAINED_BYTES_MAX: usize = 64 * 1024;
 /// How long a client that does not read can hold up the end of its connection.
 pub(super) const LAST_WORDS: Duration = Duration::from_secs(1);
 

@@ -106,6 +106,15 @@ pub trait Session: Send {
     fn idle_limit(&self) -> Option<(Duration, Error)> {
         None
     }
+
+    /// Resolves when there is something to tell a client that is idle, such as a reported setting that changed by itself
+    /// (`in_hot_standby` at a promotion); then [`Session::tell`] is called. May be dropped while it waits.
+    fn news(&mut self) -> impl Future<Output = ()> + Send {
+        std::future::pending()
+    }
+
+    /// Writes what [`Session::news`] resolved for: ParameterStatus and notices only.
+    fn tell<C: Client>(&mut self, _client: &mut C) {}
 }
 
 /// A column of a result, as RowDescription tells it. Formats are not part of it, so that a cached plan needs no copy for

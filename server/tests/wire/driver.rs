@@ -62,3 +62,16 @@ async fn a_driver_cancels_its_statement() {
     let error = running.await.expect("no panic").expect_err("cancelled");
     assert_eq!(error.code().map(|code| code.code()), Some("57014"));
 }
+
+#[tokio::test]
+async fn a_driver_connects_through_a_unix_socket() {
+    let harness = Harness::start().await;
+    let directory = tempfile::tempdir().expect("a directory");
+    harness.listen_at(&directory.path().join(".s.PGSQL.5432"));
+    let url = format!("host={} port=5432 user=scram password=pencil dbname=d", directory.path().display());
+    let (client, connection) = tokio_postgres::connect(&url, NoTls).await.expect("connects");
+    tokio::spawn(connection);
+    let row = client.query_one("select $1", &[&"local"]).await.expect("runs");
+    assert_eq!(row.get::<_, String>(0), "local");
+    assert_eq!(harness.backends.list()[0].peer, server::pgwire::Peer::Unix);
+}

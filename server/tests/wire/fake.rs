@@ -10,6 +10,8 @@
 //! | `wait` | holds a lock until it is cancelled |
 //! | `commit wait` | holds a lock until the world's gate opens, whatever is cancelled |
 //! | `copy` | COPY FROM STDIN into the world's table, all or nothing |
+//! | `export N` | COPY TO STDOUT of N lines |
+//! | `notice` | a notice and a ParameterStatus |
 //! | `unsettled` | what follows is durable only when the world's gate opens |
 //! | `lost` | what follows can no longer become durable: settling fails with 40003 |
 //! | `idle` | the client may now be silent for 50 ms |
@@ -17,6 +19,7 @@
 //! A `$1` in an extended statement stands for a text parameter, `#1` for an int4.
 
 use std::collections::HashMap;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -24,10 +27,10 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use server::pgwire::scram::Verifier;
 use server::pgwire::{
-    Backends, CancelHandle, CancelReason, Client, Column, Config, Connected, CopyFormat, Listener, Login, Server,
-    Session, SessionFactory, Startup,
+    Backends, CancelHandle, CancelReason, Client, Column, Config, Connected, CopyFormat, Listener, Login,
+    NoticeSeverity, Server, Session, SessionFactory, Startup,
 };
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use types::{Datum, Error, Result, Settings, SqlState, SqlType};
@@ -39,6 +42,8 @@ pub struct World {
     pub locks: AtomicUsize,
     /// Closed until a permit is added.
     pub gate: Semaphore,
+    /// A permit makes one idle session tell that it is no standby any more.
+    pub news: Semaphore,
     pub startups: Mutex<Vec<Startup>>,
     pub cancels: Mutex<Vec<CancelReason>>,
     pub rows_made: AtomicUsize,
@@ -52,6 +57,7 @@ pub struct Harness {
     pub backends: Arc<Backends>,
     pub shutdown: CancellationToken,
     pub served: tokio::task::JoinHandle<()>,
+    server: Server<Factory>,
 }
 
 impl Harness {
@@ -64,6 +70,7 @@ impl Harness {
             table: Mutex::default(),
             locks: AtomicUsize::new(0),
             gate: Semaphore::new(0),
+            news: Semaphore::new(0),
             startups: Mutex::default(),
             cancels: Mutex::default(),
             rows_made: AtomicUsize::new(0),
@@ -73,9 +80,16 @@ impl Harness {
         let port = listener.local_addr().expect("bound").port();
         let server = Server::new(Factory(world.clone()), backends.clone(), config);
         let shutdown = CancellationToken::new();
-        let token = shutdown.clone();
-        let served = tokio::spawn(async move { server.serve(Listener::Tcp(listener), token).await });
-        Harness { port, world, backends, shutdown, served }
+        let (token, tcp) = (shutdown.clone(), server.clone());
+        let served = tokio::spawn(async move { tcp.serve(Listener::Tcp(listener), token).await });
+        Harness { port, world, backends, shutdown, served, server }
+    }
+
+    /// Serves the same sessions on a Unix socket, too.
+    pub fn listen_at(&self, path: &Path) {
+        let listener = UnixListener::bind(path).expect("a free path");
+        let (server, token) = (self.server.clone(), self.shutdown.clone());
+        tokio::spawn(async move { server.serve(Listener::Unix(listener), token).await });
     }
 }
 
@@ -251,6 +265,20 @@ impl Fake {
                 client.command_complete(&format!("COPY {}", rows.len()));
                 world.table.lock().extend(rows);
             }
+            "export" => {
+                client.copy_out_response(2, CopyFormat::Binary);
+                for n in 0..rest.parse::<usize>().expect("a number") {
+                    client.copy_data(format!("{n}\n").as_bytes());
+                }
+                client.copy_done();
+                client.command_complete("COPY");
+            }
+            "notice" => {
+                let notice = error(SqlState::SUCCESSFUL_COMPLETION, "take notice").hint("Think.");
+                client.notice(NoticeSeverity::Warning, &notice);
+                client.parameter_status("TimeZone", "Europe/Berlin");
+                client.command_complete("NOTICE");
+            }
             "unsettled" => {
                 self.durability = Durability::Waits;
                 client.command_complete("OK");
@@ -396,6 +424,14 @@ impl Session for Fake {
             }
             Durability::Lost => Err(error(SqlState::T_R_STATEMENT_COMPLETION_UNKNOWN, "commit fate unknown").fatal()),
         }
+    }
+
+    async fn news(&mut self) {
+        self.world.news.acquire().await.expect("never closed").forget();
+    }
+
+    fn tell<C: Client>(&mut self, client: &mut C) {
+        client.parameter_status("in_hot_standby", "off");
     }
 
     fn idle_limit(&self) -> Option<(Duration, Error)> {

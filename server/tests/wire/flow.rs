@@ -84,6 +84,9 @@ async fn a_panic_ends_its_own_session_only() {
     one.fatal("XX000").await;
     other.usable().await;
     eventually("its place is free", || harness.backends.count() == 1).await;
+    let counters = &harness.backends.counters;
+    assert_eq!(counters.panics.load(Ordering::Relaxed), 1);
+    assert_eq!(counters.opened.load(Ordering::Relaxed), 2);
 }
 
 #[tokio::test]
@@ -211,4 +214,26 @@ async fn a_client_that_is_silent_for_too_long_is_told_so() {
     raw.send(&query("idle")).await;
     assert_eq!(raw.kinds().await, "CZ");
     raw.fatal("57P05").await;
+}
+
+#[tokio::test]
+async fn notices_settings_and_copied_data_are_sent_in_order() {
+    let harness = Harness::start().await;
+    let mut raw = Raw::session(&harness).await;
+    raw.send(&query("notice; export 2")).await;
+    let replies = raw.until_ready().await;
+    assert_eq!(replies.iter().map(|reply| reply.kind).collect::<String>(), "NSCHddcCZ");
+    assert_eq!((replies[0].field('S').as_str(), replies[0].field('H').as_str()), ("WARNING", "Think."));
+    assert_eq!(replies[1].body, b"TimeZone\0Europe/Berlin\0");
+    assert_eq!(replies[3].body, b"\x01\0\x02\0\x01\0\x01");
+    assert_eq!(replies[5].body, b"1\n");
+}
+
+#[tokio::test]
+async fn an_idle_client_is_told_what_changed() {
+    let harness = Harness::start().await;
+    let mut raw = Raw::session(&harness).await;
+    harness.world.news.add_permits(1);
+    assert_eq!(raw.read().await.expect("news").body, b"in_hot_standby\0off\0");
+    raw.usable().await;
 }

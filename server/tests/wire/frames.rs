@@ -1,5 +1,9 @@
 //! Rows 10 to 16 and 21 to 23: frames and message bodies that lie about their structure.
 
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
 use crate::fake::Harness;
 use crate::raw::{Raw, bind, execute, frame, parse, query, startup, sync, with_length};
 
@@ -166,4 +170,52 @@ async fn an_error_is_told_without_waiting_for_sync() {
     assert_eq!(raw.read().await.expect("at once").field('C'), "42601");
     raw.send(&[parse("", "select 1"), sync()].concat()).await;
     assert_eq!(raw.kinds().await, "Z");
+}
+
+/// Valid pipelines with a few bytes changed, cut off or put in, in pieces of any size: the server answers or closes, and
+/// everyone else is served.
+#[tokio::test]
+async fn mutated_streams_do_not_disturb_others() {
+    let harness = Harness::start().await;
+    let mut other = Raw::session(&harness).await;
+    let whole = [
+        query("select a; insert b"),
+        [parse("s", "select $1"), bind("s", 0, &[b"value"]), describe_s(), execute(3), sync()].concat(),
+        [query("copy"), frame(b'd', b"line\n"), frame(b'c', b"")].concat(),
+        [parse("", "select #1"), bind("", 1, &[b"\0\0\0\x05"]), execute(0), frame(b'C', b"Ss\0"), sync()].concat(),
+        query("rows 300"),
+    ]
+    .concat();
+    let seed = rand::random();
+    println!("seed {seed}");
+    let mut random = StdRng::seed_from_u64(seed);
+    for _ in 0..300 {
+        let mut bytes = whole.clone();
+        for _ in 0..random.random_range(1..4) {
+            let at = random.random_range(0..bytes.len());
+            match random.random_range(0..4) {
+                0 => bytes[at] = random.random(),
+                1 => bytes[at] ^= 1 << random.random_range(0..8),
+                2 => bytes.truncate(at.max(1)),
+                _ => bytes.insert(at, random.random()),
+            }
+        }
+        let mut raw = Raw::session(&harness).await;
+        let (mut reader, mut writer) = raw.stream.split();
+        let step = random.random_range(1..bytes.len() + 1);
+        let send = async {
+            for chunk in bytes.chunks(step) {
+                if writer.write_all(chunk).await.is_err() {
+                    break;
+                }
+            }
+            let _ = writer.shutdown().await;
+        };
+        let mut answers = Vec::new();
+        let (_, read) = tokio::join!(send, reader.read_to_end(&mut answers));
+        // A reset is an answer, too.
+        let _ = read;
+    }
+    other.usable().await;
+    assert_eq!(harness.backends.counters.panics.load(std::sync::atomic::Ordering::Relaxed), 0);
 }
