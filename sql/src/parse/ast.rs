@@ -1,0 +1,844 @@
+//! The syntax tree: what was written, before names and types mean anything.
+//!
+//! `pos` is a byte offset into the text. Identifiers are folded and cut already. Conjunctions and disjunctions are
+//! lists, so that a long chain is wide rather than deep; every [`Expr`] knows its height, which the parser bounds.
+
+use crate::bound::{
+    CopyFormat, ExplainFormat, FetchDirection, ForeignKeyAction, Identity, LockMode, LockStrength, LockWait,
+    RoleOption, SetOpKind, SetScope, SetValue, TransactionStatement,
+};
+
+/// A name of up to three parts (catalog, schema, object).
+#[derive(Clone, Debug)]
+pub struct Name {
+    pub parts: Vec<String>,
+    pub pos: u32,
+}
+
+#[derive(Clone, Debug)]
+pub struct Ident {
+    pub name: String,
+    pub pos: u32,
+}
+
+/// A type as written. `names` holds the parts; the standard's spellings are one part (`double precision`).
+#[derive(Clone, Debug)]
+pub struct TypeName {
+    pub names: Vec<String>,
+    /// Written in quotes or with a schema: an internal name, no spelling of the standard's.
+    pub exact: bool,
+    pub modifiers: Vec<Expr>,
+    /// Brackets behind it.
+    pub array: bool,
+    /// `INTERVAL DAY TO SECOND`: PostgreSQL's mask of fields.
+    pub interval_fields: Option<i32>,
+    pub pos: u32,
+}
+
+#[derive(Clone, Debug)]
+pub struct Expr {
+    pub pos: u32,
+    /// The longest way down to a leaf, through subqueries too.
+    pub height: u32,
+    pub kind: ExprKind,
+}
+
+#[derive(Clone, Debug)]
+pub enum ExprKind {
+    /// `a`, `t.a`, `s.t.a`.
+    Column(Vec<String>),
+    /// `*`, `t.*`.
+    Star(Vec<String>),
+    /// From 1.
+    Param(u32),
+    Null,
+    Bool(bool),
+    /// Digits only.
+    Integer(String),
+    Decimal(String),
+    String(String),
+    Cast {
+        arg: Box<Expr>,
+        ty: TypeName,
+    },
+    Unary {
+        op: Operator,
+        arg: Box<Expr>,
+    },
+    Binary {
+        op: Operator,
+        left: Box<Expr>,
+        right: Box<Expr>,
+    },
+    And(Vec<Expr>),
+    Or(Vec<Expr>),
+    Not(Box<Expr>),
+    IsNull {
+        arg: Box<Expr>,
+        negated: bool,
+    },
+    /// `None` is UNKNOWN.
+    IsBool {
+        arg: Box<Expr>,
+        test: Option<bool>,
+        negated: bool,
+    },
+    IsDistinct {
+        left: Box<Expr>,
+        right: Box<Expr>,
+        negated: bool,
+    },
+    Between {
+        arg: Box<Expr>,
+        low: Box<Expr>,
+        high: Box<Expr>,
+        negated: bool,
+        symmetric: bool,
+    },
+    In {
+        arg: Box<Expr>,
+        list: Vec<Expr>,
+        negated: bool,
+    },
+    InQuery {
+        arg: Box<Expr>,
+        query: Box<Query>,
+        negated: bool,
+    },
+    Like {
+        arg: Box<Expr>,
+        pattern: Box<Expr>,
+        escape: Option<Box<Expr>>,
+        negated: bool,
+        kind: LikeKind,
+    },
+    AnyAll {
+        op: Operator,
+        left: Box<Expr>,
+        array: Box<Expr>,
+        all: bool,
+    },
+    AnyAllQuery {
+        op: Operator,
+        left: Box<Expr>,
+        query: Box<Query>,
+        all: bool,
+    },
+    Function(Box<FunctionCall>),
+    Case {
+        operand: Option<Box<Expr>>,
+        arms: Vec<(Expr, Expr)>,
+        otherwise: Option<Box<Expr>>,
+    },
+    Coalesce(Vec<Expr>),
+    NullIf(Box<Expr>, Box<Expr>),
+    MinMax {
+        greatest: bool,
+        args: Vec<Expr>,
+    },
+    Array(Vec<Expr>),
+    ArrayQuery(Box<Query>),
+    Subscript {
+        base: Box<Expr>,
+        subscripts: Vec<Subscript>,
+    },
+    /// `(expr).field`.
+    Field {
+        base: Box<Expr>,
+        name: String,
+    },
+    /// `(expr).*`.
+    FieldStar(Box<Expr>),
+    Row(Vec<Expr>),
+    Exists(Box<Query>),
+    Subquery(Box<Query>),
+    Collate {
+        arg: Box<Expr>,
+        collation: Name,
+    },
+    Session(SessionValue),
+    Grouping(Vec<Expr>),
+    /// `DEFAULT` as a value of INSERT or UPDATE.
+    Default,
+    CurrentOf(String),
+}
+
+/// An operator, by `OPERATOR(schema.op)` or plainly.
+#[derive(Clone, Debug)]
+pub struct Operator {
+    pub schema: Option<String>,
+    pub name: String,
+    pub pos: u32,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum LikeKind {
+    Like,
+    ILike,
+    Similar,
+}
+
+/// The values that the standard writes without parentheses; the precision where one was given.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum SessionValue {
+    CurrentDate,
+    CurrentTime(Option<i32>),
+    CurrentTimestamp(Option<i32>),
+    LocalTime(Option<i32>),
+    LocalTimestamp(Option<i32>),
+    CurrentRole,
+    CurrentUser,
+    SessionUser,
+    User,
+    CurrentCatalog,
+    CurrentSchema,
+}
+
+#[derive(Clone, Debug)]
+pub enum Subscript {
+    Index(Expr),
+    Slice(Option<Expr>, Option<Expr>),
+}
+
+#[derive(Clone, Debug)]
+pub struct FunctionCall {
+    pub name: Name,
+    pub args: Vec<FunctionArg>,
+    /// The last argument was marked VARIADIC.
+    pub variadic: bool,
+    /// `f(*)`.
+    pub star: bool,
+    pub distinct: bool,
+    pub order: Vec<OrderBy>,
+    pub within_group: bool,
+    pub filter: Option<Expr>,
+    pub over: Option<Over>,
+}
+
+#[derive(Clone, Debug)]
+pub struct FunctionArg {
+    pub name: Option<String>,
+    pub expr: Expr,
+}
+
+#[derive(Clone, Debug)]
+pub enum Over {
+    Named(Ident),
+    Spec(WindowSpec),
+}
+
+#[derive(Clone, Debug, Default)]
+pub struct WindowSpec {
+    pub base: Option<Ident>,
+    pub partition: Vec<Expr>,
+    pub order: Vec<OrderBy>,
+    pub frame: Option<Frame>,
+    pub pos: u32,
+}
+
+#[derive(Clone, Debug)]
+pub struct Frame {
+    pub mode: crate::bound::FrameMode,
+    pub start: FrameBound,
+    pub end: FrameBound,
+}
+
+#[derive(Clone, Debug)]
+pub enum FrameBound {
+    UnboundedPreceding,
+    Preceding(Expr),
+    CurrentRow,
+    Following(Expr),
+    UnboundedFollowing,
+}
+
+#[derive(Clone, Debug)]
+pub struct OrderBy {
+    pub expr: Expr,
+    pub descending: bool,
+    pub nulls_first: Option<bool>,
+}
+
+#[derive(Clone, Debug)]
+pub struct Query {
+    pub with: Option<With>,
+    pub body: SetExpr,
+    pub order: Vec<OrderBy>,
+    pub limit: Option<Expr>,
+    pub offset: Option<Expr>,
+    pub with_ties: bool,
+    pub locks: Vec<LockClause>,
+    pub pos: u32,
+    pub height: u32,
+}
+
+#[derive(Clone, Debug)]
+pub struct With {
+    pub recursive: bool,
+    pub ctes: Vec<Cte>,
+}
+
+#[derive(Clone, Debug)]
+pub struct Cte {
+    pub name: Ident,
+    pub columns: Vec<Ident>,
+    pub materialized: Option<bool>,
+    pub query: Box<Query>,
+}
+
+#[derive(Clone, Debug)]
+pub enum SetExpr {
+    Select(Box<Select>),
+    Values(Vec<Vec<Expr>>),
+    SetOp { kind: SetOpKind, all: bool, left: Box<Query>, right: Box<Query>, pos: u32 },
+}
+
+#[derive(Clone, Debug, Default)]
+pub struct Select {
+    pub distinct: Option<Distinct>,
+    pub targets: Vec<Target>,
+    pub into: Option<Name>,
+    pub from: Vec<TableRef>,
+    pub filter: Option<Expr>,
+    pub group: Vec<GroupItem>,
+    pub having: Option<Expr>,
+    pub windows: Vec<(Ident, WindowSpec)>,
+}
+
+#[derive(Clone, Debug)]
+pub enum Distinct {
+    All,
+    On(Vec<Expr>),
+}
+
+#[derive(Clone, Debug)]
+pub enum GroupItem {
+    Expr(Expr),
+    /// `()`.
+    Empty,
+    Rollup(Vec<Expr>),
+    Cube(Vec<Expr>),
+    Sets(Vec<GroupItem>),
+}
+
+#[derive(Clone, Debug)]
+pub struct Target {
+    pub expr: Expr,
+    pub alias: Option<String>,
+}
+
+#[derive(Clone, Debug)]
+pub enum TableRef {
+    Relation { name: Name, alias: Option<Alias> },
+    Subquery { lateral: bool, query: Box<Query>, alias: Option<Alias>, pos: u32 },
+    Function { lateral: bool, calls: Vec<Expr>, ordinality: bool, alias: Option<Alias>, pos: u32 },
+    Join(Box<JoinRef>),
+}
+
+#[derive(Clone, Debug)]
+pub struct JoinRef {
+    pub kind: JoinType,
+    pub natural: bool,
+    pub left: TableRef,
+    pub right: TableRef,
+    pub on: Option<Expr>,
+    pub using: Option<Vec<Ident>>,
+    /// Around a parenthesised join.
+    pub alias: Option<Alias>,
+    pub pos: u32,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum JoinType {
+    Cross,
+    Inner,
+    Left,
+    Right,
+    Full,
+}
+
+#[derive(Clone, Debug)]
+pub struct Alias {
+    pub name: Ident,
+    pub columns: Vec<Ident>,
+    /// `AS t(a int, b text)` of a function that returns records.
+    pub types: Vec<(Ident, TypeName)>,
+}
+
+#[derive(Clone, Debug)]
+pub struct LockClause {
+    pub strength: LockStrength,
+    pub of: Vec<Ident>,
+    pub wait: LockWait,
+}
+
+#[derive(Clone, Debug)]
+pub enum Statement {
+    Empty,
+    Query(Box<Query>),
+    Insert(Box<Insert>),
+    Update(Box<Update>),
+    Delete(Box<Delete>),
+    Copy(Box<Copy>),
+    CreateTable(Box<CreateTable>),
+    CreateTableAs { name: Name, if_not_exists: bool, columns: Vec<Ident>, query: Box<Query>, with_data: bool },
+    CreateIndex(Box<CreateIndex>),
+    CreateSequence { name: Name, if_not_exists: bool, options: Vec<SequenceOption> },
+    AlterSequence { name: Name, if_exists: bool, options: Vec<SequenceOption> },
+    CreateView { name: Name, replace: bool, columns: Vec<Ident>, query: Box<Query>, text: (u32, u32) },
+    CreateSchema { name: Option<Ident>, if_not_exists: bool, owner: Option<String> },
+    Drop { kind: ObjectKind, names: Vec<Name>, if_exists: bool, cascade: bool },
+    AlterTable { kind: ObjectKind, name: Name, if_exists: bool, actions: Vec<AlterAction> },
+    RenameSchema { name: Ident, to: String },
+    CreateRole { name: String, options: Vec<RoleOption> },
+    AlterRole { name: String, options: Vec<RoleOption> },
+    AlterRoleSet { name: String, setting: String, value: Option<Vec<String>> },
+    RenameRole { name: String, to: String },
+    DropRoles { names: Vec<String>, if_exists: bool },
+    Grant(Box<Grant>),
+    CreateDatabase { name: String, owner: Option<String>, template: Option<String> },
+    DropDatabase { name: String, if_exists: bool },
+    Comment { kind: ObjectKind, name: Name, text: Option<String> },
+    Reindex { tables: Vec<Name> },
+    Transaction(TransactionStatement),
+    Set { scope: SetScope, name: String, value: SetValue },
+    Reset { name: Option<String> },
+    Show { name: Option<String> },
+    Explain { statement: Box<Statement>, options: ExplainOptions },
+    Prepare { name: String, types: Vec<TypeName>, statement: Box<Statement>, text: (u32, u32) },
+    Execute { name: String, args: Vec<Expr> },
+    Deallocate { name: Option<String> },
+    Declare { name: String, binary: bool, scroll: Option<bool>, hold: bool, query: Box<Query> },
+    Fetch { cursor: String, direction: FetchDirection, moving: bool },
+    Close { cursor: Option<String> },
+    Vacuum { tables: Vec<Name>, analyze: bool, full: bool, verbose: bool },
+    Analyze { tables: Vec<Name>, verbose: bool },
+    Truncate { tables: Vec<Name>, restart_identity: bool, cascade: bool },
+    Lock { tables: Vec<Name>, mode: LockMode, nowait: bool },
+    Discard(&'static str),
+    Checkpoint,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ObjectKind {
+    Table,
+    View,
+    Index,
+    Sequence,
+    Schema,
+    Column,
+    Database,
+    Role,
+}
+
+#[derive(Clone, Debug)]
+pub struct Insert {
+    pub with: Option<With>,
+    pub table: Name,
+    pub alias: Option<Ident>,
+    pub columns: Vec<Ident>,
+    /// OVERRIDING: `Some(true)` SYSTEM VALUE, `Some(false)` USER VALUE.
+    pub overriding: Option<bool>,
+    /// `None` is DEFAULT VALUES.
+    pub source: Option<Query>,
+    pub on_conflict: Option<OnConflict>,
+    pub returning: Option<Vec<Target>>,
+}
+
+#[derive(Clone, Debug)]
+pub struct OnConflict {
+    pub target: Option<ConflictTarget>,
+    /// `None` is DO NOTHING.
+    pub update: Option<ConflictUpdate>,
+    pub pos: u32,
+}
+
+#[derive(Clone, Debug)]
+pub enum ConflictTarget {
+    Columns(Vec<Ident>),
+    Constraint(Ident),
+}
+
+#[derive(Clone, Debug)]
+pub struct ConflictUpdate {
+    pub assignments: Vec<Assignment>,
+    pub filter: Option<Expr>,
+}
+
+#[derive(Clone, Debug)]
+pub struct Assignment {
+    pub columns: Vec<Ident>,
+    /// For several columns a row or a subquery.
+    pub value: Expr,
+    /// Written `(a, b) = ...`.
+    pub multiple: bool,
+}
+
+#[derive(Clone, Debug)]
+pub struct Update {
+    pub with: Option<With>,
+    pub table: Name,
+    pub alias: Option<Ident>,
+    pub assignments: Vec<Assignment>,
+    pub from: Vec<TableRef>,
+    pub filter: Option<Expr>,
+    pub returning: Option<Vec<Target>>,
+}
+
+#[derive(Clone, Debug)]
+pub struct Delete {
+    pub with: Option<With>,
+    pub table: Name,
+    pub alias: Option<Ident>,
+    pub using: Vec<TableRef>,
+    pub filter: Option<Expr>,
+    pub returning: Option<Vec<Target>>,
+}
+
+#[derive(Clone, Debug)]
+pub struct Copy {
+    pub source: CopySource,
+    pub from: bool,
+    pub end: crate::bound::CopyEnd,
+    pub options: Vec<CopyOption>,
+    pub filter: Option<Expr>,
+}
+
+#[derive(Clone, Debug)]
+pub enum CopySource {
+    Table { name: Name, columns: Vec<Ident> },
+    Query(Box<Query>),
+}
+
+#[derive(Clone, Debug)]
+pub enum CopyOption {
+    Format(CopyFormat),
+    Freeze(bool),
+    Delimiter(String),
+    Null(String),
+    Header(bool),
+    HeaderMatch,
+    Quote(String),
+    Escape(String),
+    /// `None` is `*`.
+    ForceQuote(Option<Vec<Ident>>),
+    ForceNotNull(Vec<Ident>),
+    ForceNull(Vec<Ident>),
+    Encoding(String),
+}
+
+#[derive(Clone, Debug)]
+pub struct CreateTable {
+    pub name: Name,
+    pub if_not_exists: bool,
+    pub unlogged: bool,
+    pub temporary: bool,
+    pub elements: Vec<TableElement>,
+    pub options: Vec<String>,
+}
+
+#[derive(Clone, Debug)]
+pub enum TableElement {
+    Column(ColumnSpec),
+    Constraint(ConstraintSpec),
+    Like { name: Name, defaults: bool, constraints: bool, identity: bool, indexes: bool },
+}
+
+#[derive(Clone, Debug)]
+pub struct ColumnSpec {
+    pub name: Ident,
+    pub ty: TypeName,
+    pub constraints: Vec<ColumnConstraint>,
+}
+
+#[derive(Clone, Debug)]
+pub struct ColumnConstraint {
+    pub name: Option<String>,
+    pub kind: ColumnConstraintKind,
+    pub pos: u32,
+}
+
+#[derive(Clone, Debug)]
+pub enum ColumnConstraintKind {
+    NotNull,
+    Null,
+    Default(Expr),
+    PrimaryKey,
+    Unique,
+    Check { expr: Expr, not_valid: bool },
+    References(References),
+    Identity(Identity, Vec<SequenceOption>),
+    Generated(Expr),
+    Collate(Name),
+}
+
+#[derive(Clone, Debug)]
+pub struct References {
+    pub table: Name,
+    pub columns: Vec<Ident>,
+    pub on_delete: ForeignKeyAction,
+    pub on_update: ForeignKeyAction,
+    pub match_full: bool,
+    pub not_valid: bool,
+}
+
+#[derive(Clone, Debug)]
+pub struct ConstraintSpec {
+    pub name: Option<String>,
+    pub kind: ConstraintKind,
+    pub pos: u32,
+}
+
+#[derive(Clone, Debug)]
+pub enum ConstraintKind {
+    PrimaryKey(Vec<Ident>),
+    Unique(Vec<Ident>),
+    UsingIndex { index: Ident, primary: bool },
+    Check { expr: Expr, not_valid: bool },
+    ForeignKey { columns: Vec<Ident>, references: References },
+}
+
+#[derive(Clone, Debug)]
+pub struct CreateIndex {
+    pub name: Option<String>,
+    pub table: Name,
+    pub unique: bool,
+    pub concurrently: bool,
+    pub if_not_exists: bool,
+    pub columns: Vec<IndexElement>,
+}
+
+#[derive(Clone, Debug)]
+pub struct IndexElement {
+    pub expr: Expr,
+    pub descending: bool,
+    pub nulls_first: Option<bool>,
+}
+
+#[derive(Clone, Debug)]
+pub enum SequenceOption {
+    As(TypeName),
+    Increment(i64),
+    /// `None` is NO MINVALUE.
+    Min(Option<i64>),
+    Max(Option<i64>),
+    Start(i64),
+    Restart(Option<i64>),
+    Cache(i64),
+    Cycle(bool),
+    /// `None` is NONE.
+    OwnedBy(Option<Name>),
+    Name(Name),
+}
+
+#[derive(Clone, Debug)]
+pub enum AlterAction {
+    AddColumn {
+        column: ColumnSpec,
+        if_not_exists: bool,
+    },
+    DropColumn {
+        name: Ident,
+        if_exists: bool,
+        cascade: bool,
+    },
+    RenameColumn {
+        name: Ident,
+        to: String,
+    },
+    RenameConstraint {
+        name: Ident,
+        to: String,
+    },
+    Rename(String),
+    SetSchema(Ident),
+    SetDefault {
+        column: Ident,
+        expr: Option<Expr>,
+    },
+    SetNotNull {
+        column: Ident,
+        not_null: bool,
+    },
+    SetType {
+        column: Ident,
+        ty: TypeName,
+        using: Option<Expr>,
+    },
+    AddIdentity {
+        column: Ident,
+        identity: Identity,
+        options: Vec<SequenceOption>,
+    },
+    SetIdentity {
+        column: Ident,
+        identity: Option<Identity>,
+        options: Vec<SequenceOption>,
+    },
+    DropIdentity {
+        column: Ident,
+        if_exists: bool,
+    },
+    /// SET STATISTICS and the like.
+    Ignored {
+        column: Ident,
+    },
+    AddConstraint(ConstraintSpec),
+    DropConstraint {
+        name: Ident,
+        if_exists: bool,
+        cascade: bool,
+    },
+    ValidateConstraint(Ident),
+    SetOptions(Vec<String>),
+    ResetOptions(Vec<String>),
+    Owner(String),
+    SetLogged(bool),
+    /// CLUSTER ON, SET TABLESPACE pg_default, REPLICA IDENTITY: accepted and without effect.
+    Nothing,
+}
+
+#[derive(Clone, Debug)]
+pub struct Grant {
+    pub revoke: bool,
+    /// Empty is ALL.
+    pub privileges: Vec<(String, Vec<String>)>,
+    pub on: GrantTarget,
+    pub grantees: Vec<String>,
+    pub grant_option: bool,
+    pub cascade: bool,
+}
+
+#[derive(Clone, Debug)]
+pub enum GrantTarget {
+    Relations(Vec<Name>),
+    AllTablesIn(Vec<Ident>),
+    AllSequencesIn(Vec<Ident>),
+    Schemas(Vec<Ident>),
+    Databases(Vec<String>),
+    Roles(Vec<String>),
+    Other(String),
+}
+
+#[derive(Clone, Debug)]
+pub struct ExplainOptions {
+    pub analyze: bool,
+    pub verbose: bool,
+    pub costs: bool,
+    pub timing: Option<bool>,
+    pub summary: Option<bool>,
+    pub buffers: bool,
+    pub format: ExplainFormat,
+}
+
+impl Expr {
+    /// An expression over parts already made; its height is one more than theirs.
+    pub fn new(pos: u32, kind: ExprKind) -> Expr {
+        let mut height = 0;
+        kind.parts(&mut |part| height = height.max(part));
+        Expr { pos, height: height + 1, kind }
+    }
+}
+
+impl ExprKind {
+    /// The heights of the direct parts.
+    fn parts(&self, each: &mut dyn FnMut(u32)) {
+        let exprs = |list: &[Expr], each: &mut dyn FnMut(u32)| list.iter().for_each(|expr| each(expr.height));
+        match self {
+            ExprKind::Column(_)
+            | ExprKind::Star(_)
+            | ExprKind::Param(_)
+            | ExprKind::Null
+            | ExprKind::Bool(_)
+            | ExprKind::Integer(_)
+            | ExprKind::Decimal(_)
+            | ExprKind::String(_)
+            | ExprKind::Session(_)
+            | ExprKind::Default
+            | ExprKind::CurrentOf(_) => {}
+            ExprKind::Cast { arg, .. }
+            | ExprKind::Unary { arg, .. }
+            | ExprKind::Not(arg)
+            | ExprKind::IsNull { arg, .. }
+            | ExprKind::IsBool { arg, .. }
+            | ExprKind::Field { base: arg, .. }
+            | ExprKind::FieldStar(arg)
+            | ExprKind::Collate { arg, .. } => each(arg.height),
+            ExprKind::Binary { left, right, .. }
+            | ExprKind::IsDistinct { left, right, .. }
+            | ExprKind::NullIf(left, right)
+            | ExprKind::AnyAll { left, array: right, .. } => {
+                each(left.height);
+                each(right.height);
+            }
+            ExprKind::And(list)
+            | ExprKind::Or(list)
+            | ExprKind::Coalesce(list)
+            | ExprKind::MinMax { args: list, .. }
+            | ExprKind::Array(list)
+            | ExprKind::Row(list)
+            | ExprKind::Grouping(list) => exprs(list, each),
+            ExprKind::Between { arg, low, high, .. } => {
+                each(arg.height);
+                each(low.height);
+                each(high.height);
+            }
+            ExprKind::In { arg, list, .. } => {
+                each(arg.height);
+                exprs(list, each);
+            }
+            ExprKind::InQuery { arg, query, .. } | ExprKind::AnyAllQuery { left: arg, query, .. } => {
+                each(arg.height);
+                each(query.height);
+            }
+            ExprKind::Like { arg, pattern, escape, .. } => {
+                each(arg.height);
+                each(pattern.height);
+                escape.iter().for_each(|escape| each(escape.height));
+            }
+            ExprKind::Function(call) => {
+                call.args.iter().for_each(|arg| each(arg.expr.height));
+                call.order.iter().for_each(|key| each(key.expr.height));
+                call.filter.iter().for_each(|filter| each(filter.height));
+                if let Some(Over::Spec(spec)) = &call.over {
+                    exprs(&spec.partition, each);
+                    spec.order.iter().for_each(|key| each(key.expr.height));
+                }
+            }
+            ExprKind::Case { operand, arms, otherwise } => {
+                operand.iter().chain(otherwise).for_each(|expr| each(expr.height));
+                for (when, then) in arms {
+                    each(when.height);
+                    each(then.height);
+                }
+            }
+            ExprKind::Subscript { base, subscripts } => {
+                each(base.height);
+                for subscript in subscripts {
+                    match subscript {
+                        Subscript::Index(index) => each(index.height),
+                        Subscript::Slice(lower, upper) => lower.iter().chain(upper).for_each(|e| each(e.height)),
+                    }
+                }
+            }
+            ExprKind::ArrayQuery(query) | ExprKind::Exists(query) | ExprKind::Subquery(query) => each(query.height),
+        }
+    }
+}
+
+impl Name {
+    /// The last part.
+    pub fn object(&self) -> &str {
+        self.parts.last().map_or("", String::as_str)
+    }
+
+    /// The part before the last.
+    pub fn schema(&self) -> Option<&str> {
+        self.parts.len().checked_sub(2).map(|at| self.parts[at].as_str())
+    }
+
+    /// As error messages show it: parts joined by dots.
+    pub fn shown(&self) -> String {
+        self.parts.join(".")
+    }
+}

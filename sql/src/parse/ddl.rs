@@ -1,0 +1,380 @@
+//! CREATE, ALTER and DROP of everything but tables' contents: see `table` for tables and `role` for roles.
+
+use types::Result;
+
+use super::ast::{AlterAction, CreateIndex, IndexElement, Name, ObjectKind, SequenceOption, Statement};
+use super::lexer::Tok;
+use super::parser::Parser;
+
+impl Parser<'_> {
+    pub(super) fn create(&mut self) -> Result<Statement> {
+        self.expect_word("create")?;
+        let replace = self.accept_words(&["or", "replace"]);
+        let temporary = {
+            if self.is_any_word(&["global", "local"]) {
+                self.advance();
+            }
+            self.accept_word("temporary") || self.accept_word("temp")
+        };
+        let unlogged = self.accept_word("unlogged");
+        let Tok::Word(word) = self.peek().clone() else { return Err(self.unexpected()) };
+        match word.as_ref() {
+            "table" => self.create_table(temporary, unlogged),
+            "unique" | "index" => self.create_index(),
+            "sequence" => {
+                if temporary {
+                    return self.unsupported("temporary sequence");
+                }
+                self.advance();
+                let if_not_exists = self.if_not_exists();
+                let name = self.object_name()?;
+                Ok(Statement::CreateSequence { name, if_not_exists, options: self.sequence_options()? })
+            }
+            "view" | "recursive" => {
+                if temporary || word == "recursive" {
+                    return self.unsupported("temporary or recursive view");
+                }
+                self.advance();
+                let name = self.object_name()?;
+                let columns = self.optional_column_list()?;
+                if self.accept_word("with") {
+                    self.storage_options()?;
+                }
+                self.expect_word("as")?;
+                let start = self.pos();
+                let query = Box::new(self.query()?);
+                let text = (start, self.last_end());
+                if self.is_word("with") && self.is_any_check() {
+                    return self.unsupported("WITH CHECK OPTION");
+                }
+                Ok(Statement::CreateView { name, replace, columns, query, text })
+            }
+            "schema" => {
+                self.advance();
+                let if_not_exists = self.if_not_exists();
+                let name = if self.is_word("authorization") { None } else { Some(self.ident()?) };
+                let owner = if self.accept_word("authorization") { Some(self.role_name()?) } else { None };
+                if self.is_any_word(&["create", "grant"]) {
+                    return self.unsupported("CREATE SCHEMA with elements");
+                }
+                Ok(Statement::CreateSchema { name, if_not_exists, owner })
+            }
+            "role" | "group" | "user" if !self.is_word_at(1, "mapping") => {
+                self.advance();
+                self.create_role(word == "user")
+            }
+            "database" => {
+                self.advance();
+                self.create_database()
+            }
+            _ => self.unsupported(&format!("CREATE {}", word.to_ascii_uppercase())),
+        }
+    }
+
+    fn is_any_check(&self) -> bool {
+        ["check", "local", "cascaded"].iter().any(|word| self.is_word_at(1, word))
+    }
+
+    pub(super) fn if_not_exists(&mut self) -> bool {
+        self.accept_words(&["if", "not", "exists"])
+    }
+
+    fn create_database(&mut self) -> Result<Statement> {
+        let name = self.name_string()?;
+        let (mut owner, mut template) = (None, None);
+        self.accept_word("with");
+        while !self.at_end() && !self.is_sym(";") {
+            let option = self.label()?.name;
+            if option == "connection" {
+                self.expect_word("limit")?;
+            }
+            self.accept_op("=");
+            let value = match self.peek().clone() {
+                Tok::Word(word) => word.into_owned(),
+                Tok::Quoted(text) => text,
+                Tok::String(text) => text.into_owned(),
+                Tok::Integer(digits) => digits.to_owned(),
+                Tok::Op("-") => {
+                    self.advance();
+                    "-1".to_owned()
+                }
+                _ => return Err(self.unexpected()),
+            };
+            self.advance();
+            match option.as_str() {
+                "owner" => owner = Some(value),
+                "template" => template = Some(value),
+                "encoding" if !matches!(value.to_ascii_lowercase().as_str(), "utf8" | "utf-8" | "default" | "6") => {
+                    return self.unsupported(&format!("encoding {value}"));
+                }
+                "encoding" | "locale" | "lc_collate" | "lc_ctype" | "connection" | "tablespace"
+                | "allow_connections" | "is_template" | "strategy" | "locale_provider" | "collation_version"
+                | "oid" | "icu_locale" => {}
+                _ => return Err(self.unexpected()),
+            }
+        }
+        Ok(Statement::CreateDatabase { name, owner, template })
+    }
+
+    fn create_index(&mut self) -> Result<Statement> {
+        let unique = self.accept_word("unique");
+        self.expect_word("index")?;
+        let concurrently = self.accept_word("concurrently");
+        let if_not_exists = self.if_not_exists();
+        let name = if self.is_word("on") { None } else { Some(self.name_string()?) };
+        self.expect_word("on")?;
+        self.accept_word("only");
+        let table = self.object_name()?;
+        if self.accept_word("using") {
+            let pos = self.pos();
+            let method = self.name_string()?;
+            if method != "btree" {
+                return Err(types::Error::unsupported(format!("index access method \"{method}\"")).at(pos + 1));
+            }
+        }
+        let columns = self.paren_list(|parser| {
+            let expr = parser.restricted_expr()?;
+            // An operator class behind the column: only the defaults exist.
+            if matches!(parser.peek(), Tok::Word(word) if !matches!(word.as_ref(), "asc" | "desc" | "nulls")) {
+                let class = parser.object_name()?;
+                if !class.object().ends_with("_ops") || class.object().contains("pattern") {
+                    return parser.unsupported(&format!("operator class \"{}\"", class.object()));
+                }
+            }
+            let descending = !parser.accept_word("asc") && parser.accept_word("desc");
+            Ok(IndexElement { expr, descending, nulls_first: parser.nulls_order()? })
+        })?;
+        if self.is_word("include") {
+            return self.unsupported("INCLUDE columns of an index");
+        }
+        if self.is_word("nulls") {
+            return self.unsupported("NULLS NOT DISTINCT");
+        }
+        if self.accept_word("with") {
+            self.storage_options()?;
+        }
+        if self.accept_word("tablespace") {
+            self.name_string()?;
+        }
+        if self.is_word("where") {
+            return self.unsupported("partial index");
+        }
+        let index = CreateIndex { name, table, unique, concurrently, if_not_exists, columns };
+        Ok(Statement::CreateIndex(Box::new(index)))
+    }
+
+    pub(super) fn sequence_options(&mut self) -> Result<Vec<SequenceOption>> {
+        let mut options = Vec::new();
+        loop {
+            let option = if self.accept_word("as") {
+                SequenceOption::As(self.type_name()?)
+            } else if self.accept_word("increment") {
+                self.accept_word("by");
+                SequenceOption::Increment(self.integer()?)
+            } else if self.accept_word("minvalue") {
+                SequenceOption::Min(Some(self.integer()?))
+            } else if self.accept_word("maxvalue") {
+                SequenceOption::Max(Some(self.integer()?))
+            } else if self.accept_words(&["no", "minvalue"]) {
+                SequenceOption::Min(None)
+            } else if self.accept_words(&["no", "maxvalue"]) {
+                SequenceOption::Max(None)
+            } else if self.accept_words(&["no", "cycle"]) {
+                SequenceOption::Cycle(false)
+            } else if self.accept_word("cycle") {
+                SequenceOption::Cycle(true)
+            } else if self.accept_word("start") {
+                self.accept_word("with");
+                SequenceOption::Start(self.integer()?)
+            } else if self.accept_word("restart") {
+                self.accept_word("with");
+                let given = matches!(self.peek(), Tok::Integer(_) | Tok::Op("-" | "+"));
+                SequenceOption::Restart(if given { Some(self.integer()?) } else { None })
+            } else if self.accept_word("cache") {
+                SequenceOption::Cache(self.integer()?)
+            } else if self.accept_words(&["owned", "by"]) {
+                SequenceOption::OwnedBy(if self.accept_word("none") { None } else { Some(self.object_name()?) })
+            } else if self.accept_words(&["sequence", "name"]) {
+                SequenceOption::Name(self.object_name()?)
+            } else {
+                return Ok(options);
+            };
+            options.push(option);
+        }
+    }
+
+    /// `(name = value, ...)`, as `name=value`.
+    pub(super) fn storage_options(&mut self) -> Result<Vec<String>> {
+        self.paren_list(|parser| {
+            let mut name = parser.label()?.name;
+            while parser.accept_sym(".") {
+                name.push('.');
+                name.push_str(&parser.label()?.name);
+            }
+            if !parser.accept_op("=") {
+                return Ok(format!("{name}=true"));
+            }
+            let value = match parser.peek().clone() {
+                Tok::Word(word) => word.into_owned(),
+                Tok::Quoted(text) => text,
+                Tok::String(text) => text.into_owned(),
+                Tok::Integer(digits) | Tok::Decimal(digits) => digits.to_owned(),
+                Tok::Op("-") => {
+                    parser.advance();
+                    match parser.peek() {
+                        Tok::Integer(digits) | Tok::Decimal(digits) => format!("-{digits}"),
+                        _ => return Err(parser.unexpected()),
+                    }
+                }
+                _ => return Err(parser.unexpected()),
+            };
+            parser.advance();
+            Ok(format!("{name}={value}"))
+        })
+    }
+
+    /// The word for a kind of relation, if one comes next.
+    fn relation_kind(&mut self) -> Option<ObjectKind> {
+        let kind = match self.peek() {
+            Tok::Word(word) => match word.as_ref() {
+                "table" => ObjectKind::Table,
+                "view" => ObjectKind::View,
+                "index" => ObjectKind::Index,
+                "sequence" => ObjectKind::Sequence,
+                _ => return None,
+            },
+            _ => return None,
+        };
+        self.advance();
+        Some(kind)
+    }
+
+    pub(super) fn drop_object(&mut self) -> Result<Statement> {
+        self.expect_word("drop")?;
+        let Tok::Word(word) = self.peek().clone() else { return Err(self.unexpected()) };
+        let kind = match word.as_ref() {
+            "role" | "user" | "group" if !self.is_word_at(1, "mapping") => {
+                self.advance();
+                return self.drop_role();
+            }
+            "database" => {
+                self.advance();
+                let if_exists = self.accept_words(&["if", "exists"]);
+                let name = self.name_string()?;
+                if self.accept_word("with") || self.is_sym("(") {
+                    self.paren_list(|parser| parser.expect_word("force"))?;
+                }
+                return Ok(Statement::DropDatabase { name, if_exists });
+            }
+            "schema" => {
+                self.advance();
+                ObjectKind::Schema
+            }
+            _ => match self.relation_kind() {
+                Some(kind) => kind,
+                None => return self.unsupported(&format!("DROP {}", word.to_ascii_uppercase())),
+            },
+        };
+        if kind == ObjectKind::Index {
+            self.accept_word("concurrently");
+        }
+        let if_exists = self.accept_words(&["if", "exists"]);
+        let names = self.list(Self::object_name)?;
+        let cascade = self.accept_word("cascade");
+        self.accept_word("restrict");
+        Ok(Statement::Drop { kind, names, if_exists, cascade })
+    }
+
+    pub(super) fn alter(&mut self) -> Result<Statement> {
+        self.expect_word("alter")?;
+        let Tok::Word(word) = self.peek().clone() else { return Err(self.unexpected()) };
+        match word.as_ref() {
+            "role" | "user" | "group" if !self.is_word_at(1, "mapping") => {
+                self.advance();
+                return self.alter_role();
+            }
+            "schema" => {
+                self.advance();
+                let name = self.ident()?;
+                if self.accept_words(&["rename", "to"]) {
+                    return Ok(Statement::RenameSchema { name, to: self.name_string()? });
+                }
+                return self.unsupported("ALTER SCHEMA OWNER");
+            }
+            _ => {}
+        }
+        let Some(kind) = self.relation_kind() else {
+            return self.unsupported(&format!("ALTER {}", word.to_ascii_uppercase()));
+        };
+        let if_exists = self.accept_words(&["if", "exists"]);
+        self.accept_word("only");
+        let name = self.object_name()?;
+        self.accept_op("*");
+        let one = if self.accept_words(&["rename", "to"]) {
+            Some(AlterAction::Rename(self.name_string()?))
+        } else if self.accept_words(&["set", "schema"]) {
+            Some(AlterAction::SetSchema(self.ident()?))
+        } else if kind != ObjectKind::Table && self.accept_words(&["owner", "to"]) {
+            Some(AlterAction::Owner(self.role_name()?))
+        } else {
+            None
+        };
+        if let Some(action) = one {
+            return Ok(Statement::AlterTable { kind, name, if_exists, actions: vec![action] });
+        }
+        match kind {
+            ObjectKind::Sequence => Ok(Statement::AlterSequence { name, if_exists, options: self.sequence_options()? }),
+            ObjectKind::Table => {
+                let actions = self.alter_table_actions()?;
+                Ok(Statement::AlterTable { kind, name, if_exists, actions })
+            }
+            ObjectKind::Index if self.accept_word("set") && self.is_sym("(") => {
+                let options = self.storage_options()?;
+                let actions = vec![AlterAction::SetOptions(options)];
+                Ok(Statement::AlterTable { kind, name, if_exists, actions })
+            }
+            _ => self.unsupported("this form of ALTER"),
+        }
+    }
+
+    pub(super) fn comment(&mut self) -> Result<Statement> {
+        self.expect_words(&["comment", "on"])?;
+        let kind = if self.accept_word("column") {
+            ObjectKind::Column
+        } else if self.accept_word("schema") {
+            ObjectKind::Schema
+        } else if self.accept_word("database") {
+            ObjectKind::Database
+        } else if let Some(kind) = self.relation_kind() {
+            kind
+        } else {
+            let what = self.label()?.name;
+            return self.unsupported(&format!("COMMENT ON {}", what.to_ascii_uppercase()));
+        };
+        let name = self.object_name()?;
+        self.expect_word("is")?;
+        let text = if self.accept_word("null") { None } else { Some(self.string()?) };
+        Ok(Statement::Comment { kind, name, text })
+    }
+
+    pub(super) fn reindex(&mut self) -> Result<Statement> {
+        self.expect_word("reindex")?;
+        if self.is_sym("(") {
+            self.paren_list(|parser| {
+                parser.label()?;
+                parser.option_bool()
+            })?;
+        }
+        let Tok::Word(word) = self.peek().clone() else { return Err(self.unexpected()) };
+        self.advance();
+        self.accept_word("concurrently");
+        match word.as_ref() {
+            "table" | "index" => Ok(Statement::Reindex { tables: vec![self.object_name()?] }),
+            "schema" | "database" | "system" => {
+                let _: Name = self.object_name()?;
+                Ok(Statement::Reindex { tables: Vec::new() })
+            }
+            _ => Err(self.unexpected()),
+        }
+    }
+}
