@@ -120,7 +120,7 @@ impl Backends {
     /// Carries out a CancelRequest, or does not; nobody is told.
     pub(super) fn cancel_request(&self, peer: Peer, pid: i32, secret: [u8; 4]) {
         let address = match peer {
-            Peer::Tcp(address) => Some(address.ip()),
+            Peer::Tcp(address) => Some(address.ip().to_canonical()),
             Peer::Unix => None,
         };
         let now = Instant::now();

@@ -75,6 +75,17 @@ pub(super) fn admin_shutdown() -> Error {
     Error::new(SqlState::ADMIN_SHUTDOWN, "terminating connection due to administrator command").fatal()
 }
 
+/// 25P03.
+pub(super) fn idle_in_transaction() -> Error {
+    let message = "terminating connection due to idle-in-transaction timeout";
+    Error::new(SqlState::IDLE_IN_TRANSACTION_SESSION_TIMEOUT, message).fatal()
+}
+
+/// 57P05.
+pub(super) fn idle_session() -> Error {
+    Error::new(SqlState::IDLE_SESSION_TIMEOUT, "terminating connection due to idle-session timeout").fatal()
+}
+
 /// 08006, for a session whose client is gone. No one reads it; it unwinds the session.
 pub(super) fn client_gone() -> Error {
     Error::new(SqlState::CONNECTION_FAILURE, "connection to client lost").fatal()

@@ -5,17 +5,20 @@
 //! charged to a budget that all connections share, so that many clients with half-sent messages cannot take the memory
 //! of the others.
 //!
-//! While a statement runs, [`Inbox::poll_ahead`] reads on into the same buffer, up to 64 KiB, for one reason: to notice
+//! While a statement runs, [`gone`] reads on into the same buffer, up to 64 KiB, for one reason: to notice
 //! that the client is gone. Nothing read ahead is lost or reordered, since frames come from that buffer only. (A client
 //! that has sent so much more that the kernel's buffers are full, too, and then leaves during its statement, is noticed
 //! when the statement ends: its farewell stands behind bytes that nobody reads.)
+//!
+//! A COPY and the watch over its statement read the same socket, which remembers one waker only, the last. So whoever
+//! waits for a frame leaves its waker here, and the watch wakes it for what it has read in its place.
 
 use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
@@ -91,6 +94,8 @@ pub(super) struct Inbox {
     budget: Arc<Budget>,
     /// Bytes taken from the budget for this buffer.
     charged: usize,
+    /// Who waits for a frame.
+    waiting: Option<Waker>,
 }
 
 /// An inbox that a connection's loop, its watch and its COPY share. All are in one task: the lock is never contended and
@@ -100,7 +105,7 @@ pub(super) type SharedInbox = Arc<Mutex<Inbox>>;
 impl Inbox {
     pub(super) fn new(half: ReadHalf, budget: Arc<Budget>) -> SharedInbox {
         let (bytes, phase) = (BytesMut::new(), Phase::Authentication);
-        Arc::new(Mutex::new(Inbox { half, bytes, phase, closed: None, budget, charged: 0 }))
+        Arc::new(Mutex::new(Inbox { half, bytes, phase, closed: None, budget, charged: 0, waiting: None }))
     }
 
     /// Everything is admitted from now on.
@@ -127,7 +132,12 @@ impl Inbox {
                 return Poll::Ready(Err(Lost::Closed));
             }
             self.grow(need).map_err(Lost::Violation)?;
-            ready!(self.poll_read(cx));
+            if self.poll_read(cx).is_pending() {
+                if !self.waiting.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
+                    self.waiting = Some(cx.waker().clone());
+                }
+                return Poll::Pending;
+            }
         }
     }
 
@@ -157,6 +167,9 @@ impl Inbox {
                 self.bytes.reserve(READ_BYTES);
             }
             ready!(self.poll_read(cx));
+            if let Some(waker) = &self.waiting {
+                waker.wake_by_ref();
+            }
         }
     }
 
@@ -262,6 +275,9 @@ pub(super) async fn discard(inbox: &SharedInbox) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::sync::atomic::AtomicBool;
+    use std::task::Wake;
+
     use tokio::io::AsyncWriteExt;
     use tokio::net::UnixStream;
 
@@ -323,5 +339,36 @@ mod tests {
         assert!(!watch.is_finished());
         drop(client);
         tokio::time::timeout(Duration::from_secs(1), watch).await.expect("seen in time").expect("no panic");
+    }
+
+    struct Woken(AtomicBool);
+
+    impl Wake for Woken {
+        fn wake(self: Arc<Woken>) {
+            self.0.store(true, Ordering::SeqCst);
+        }
+    }
+
+    #[tokio::test]
+    async fn what_the_watch_reads_wakes_the_one_who_waits_for_it() {
+        let (mut client, inbox, _writer) = pair(usize::MAX);
+        let woken = Arc::new(Woken(AtomicBool::new(false)));
+        let waker = Waker::from(woken.clone());
+        let mut copy = Context::from_waker(&waker);
+        assert!(inbox.lock().poll_frame(&mut copy).is_pending());
+        let watched = inbox.clone();
+        let watch = tokio::spawn(async move { gone(&watched).await });
+        // The watch has waited last: it alone is woken by the socket.
+        tokio::task::yield_now().await;
+        client.write_all(b"d\0\0\0\x05x").await.expect("written");
+        let wait = async {
+            while !woken.0.load(Ordering::SeqCst) {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(10), wait).await.expect("woken");
+        let Poll::Ready(Ok(frame)) = inbox.lock().poll_frame(&mut copy) else { panic!("it has arrived") };
+        assert_eq!(&frame.body[..], b"x");
+        watch.abort();
     }
 }

@@ -48,6 +48,7 @@ pub mod startup;
 pub use backends::{BackendInfo, Backends, Counters};
 pub use listener::{Config, Listener, Server};
 pub use session::{
-    CancelHandle, CancelReason, Client, Column, Connected, CopyFormat, Login, NoticeSeverity, Session, SessionFactory,
+    CancelHandle, CancelReason, Client, Column, Connected, CopyFormat, IdleLimit, Login, NoticeSeverity, Session,
+    SessionFactory,
 };
 pub use startup::{Peer, Startup};

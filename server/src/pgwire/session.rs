@@ -38,6 +38,15 @@ pub enum CancelReason {
 /// commit record that was appended). Called from any thread, must not block.
 pub type CancelHandle = Arc<dyn Fn(CancelReason) + Send + Sync>;
 
+/// How long a client may stay silent before its connection is ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum IdleLimit {
+    /// `idle_in_transaction_session_timeout`: 25P03.
+    Transaction(Duration),
+    /// `idle_session_timeout`: 57P05.
+    Session(Duration),
+}
+
 /// One connection's session. Dropping it rolls back what is open and frees its locks; that happens when the client has
 /// left or was told a fatal error, never during a call.
 ///
@@ -101,9 +110,8 @@ pub trait Session: Send {
     /// connection ends with that error. May be dropped while it waits.
     fn settle(&mut self) -> impl Future<Output = Result<()>> + Send;
 
-    /// How long the client may stay silent now, and the error that ends the connection then
-    /// (idle_in_transaction_session_timeout 25P03, idle_session_timeout 57P05).
-    fn idle_limit(&self) -> Option<(Duration, Error)> {
+    /// How long the client may stay silent now; asked for before each wait.
+    fn idle_limit(&self) -> Option<IdleLimit> {
         None
     }
 

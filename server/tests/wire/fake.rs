@@ -27,7 +27,7 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use server::pgwire::scram::Verifier;
 use server::pgwire::{
-    Backends, CancelHandle, CancelReason, Client, Column, Config, Connected, CopyFormat, Listener, Login,
+    Backends, CancelHandle, CancelReason, Client, Column, Config, Connected, CopyFormat, IdleLimit, Listener, Login,
     NoticeSeverity, Server, Session, SessionFactory, Startup,
 };
 use tokio::net::{TcpListener, UnixListener};
@@ -434,8 +434,12 @@ impl Session for Fake {
         client.parameter_status("in_hot_standby", "off");
     }
 
-    fn idle_limit(&self) -> Option<(Duration, Error)> {
-        let silent = || error(SqlState::IDLE_SESSION_TIMEOUT, "terminating connection due to idle-session timeout");
-        self.idle.then(|| (Duration::from_millis(50), silent().fatal()))
+    fn idle_limit(&self) -> Option<IdleLimit> {
+        let limit = Duration::from_millis(50);
+        match (self.idle, self.status) {
+            (false, _) => None,
+            (true, b'I') => Some(IdleLimit::Session(limit)),
+            (true, _) => Some(IdleLimit::Transaction(limit)),
+        }
     }
 }
