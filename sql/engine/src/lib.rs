@@ -36,9 +36,43 @@
 //! }
 //! ```
 
+mod alloc;
+mod batch;
+mod cache;
+mod cancel;
+mod cell;
+mod commits;
+mod control;
+mod engine;
 mod error;
+mod locks;
+mod mtr;
+mod overflow;
+mod read;
+mod replica;
+mod snapshot;
+mod space;
+mod stats;
+mod structure;
+pub mod testing;
+mod tree;
+mod trees;
+mod txn;
+mod vacuum;
+mod write;
 
+pub use batch::BatchOutcome;
+pub use cancel::CancelToken;
+pub use engine::{CACHE_PAGES_MIN, Engine, Options};
 pub use error::{Error, ErrorKind, Result};
+pub use locks::{LockStrength, TableLockMode, WaitPolicy};
+pub use read::{Direction, KeyRange, Rows, Scan};
+pub use snapshot::Snapshot;
+pub use stats::Stats;
+pub use trees::TreeKind;
+pub use txn::{Isolation, SavepointId, Txn, View};
+pub use vacuum::VacuumReport;
+pub use write::{INLINE_ROW_BYTES_MAX, InsertOutcome, LockOutcome, Verdict, WriteOutcome};
 
 /// A tree, named by its root page, which never moves.
 pub type TreeId = protocol::PageId;

@@ -1,0 +1,370 @@
+//! The buffer cache: a fixed number of frames, filled from storage, emptied by a scan-resistant queue.
+//!
+//! **Rule.** There is one placeholder or one frame per page, and the placeholder is registered before the read point is
+//! taken ([`PageSource::fetch`] takes it after the call begins). So no change slips between "not cached" and "read": the
+//! writer evicts only what is durable, a replica queues the redo of a page that is on its way and applies it on arrival.
+//!
+//! **Mechanism.** A sharded map from page number to frame; the frame's latch guards the page; an `Arc` of the frame is a
+//! pin. A frame may be evicted when nobody pins it and its page's LSN is at or below the flushed VDL. Victims come from
+//! S3-FIFO (Yang et al., SOSP 2023): newcomers pass a short queue from which only pages used again reach the long one;
+//! a ghost list remembers who was sent away too early.
+//!
+//! **Caveat.** A fetch runs inside the future that asked first. When that future is dropped its placeholder goes with it,
+//! and those who waited ask again.
+
+use crate::error::{Error, Result};
+use crate::stats::Counters;
+use hashbrown::{HashMap, HashSet};
+use parking_lot::{Mutex, MutexGuard, RwLock};
+use protocol::redo::{self, Record};
+use protocol::volume::{Durability, PageSource, RedoLog, VolumeError};
+use protocol::{Lsn, Page, PageId};
+use std::collections::VecDeque;
+use std::hash::{BuildHasherDefault, Hasher};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
+use tokio::sync::Notify;
+
+const SHARDS: usize = 64;
+const HEAT_MAX: u8 = 3;
+/// Fetches that lost a race against an invalidation are repeated; more often than this something else is wrong.
+const INSTALL_ATTEMPTS_MAX: usize = 1000;
+
+/// One cached page.
+#[derive(Debug)]
+pub struct Frame {
+    pub id: PageId,
+    pub latch: RwLock<Page>,
+    heat: AtomicU8,
+}
+
+/// A page that is on its way: who waits for it, and the redo that overtook it.
+#[derive(Debug)]
+struct Loading {
+    done: Arc<Notify>,
+    queued: Mutex<Vec<Record>>,
+}
+
+#[derive(Debug)]
+enum Slot {
+    Resident(Arc<Frame>),
+    Loading(Arc<Loading>),
+}
+
+/// Page numbers are dense: one multiplication spreads them.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct PageHasher(u64);
+
+impl Hasher for PageHasher {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for &byte in bytes {
+            self.write_u64(byte.into());
+        }
+    }
+
+    fn write_u64(&mut self, value: u64) {
+        self.0 = (self.0 ^ value).wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(32);
+    }
+}
+
+type Map = HashMap<PageId, Slot, BuildHasherDefault<PageHasher>>;
+
+#[derive(Debug, Default)]
+struct Queues {
+    small: VecDeque<Arc<Frame>>,
+    main: VecDeque<Arc<Frame>>,
+    ghosts: VecDeque<PageId>,
+    ghost_set: HashSet<PageId>,
+}
+
+/// Where pages come from, and on the writer what makes them durable.
+#[derive(Clone, Copy)]
+pub enum Volume<'a> {
+    Replica(&'a dyn PageSource),
+    Writer(&'a dyn RedoLog),
+}
+
+impl<'a> Volume<'a> {
+    fn source(self) -> &'a dyn PageSource {
+        match self {
+            Volume::Replica(source) => source,
+            Volume::Writer(log) => log,
+        }
+    }
+}
+
+/// What an attempt to evict found.
+enum Eviction {
+    Done,
+    /// Everything is pinned, or not durable: the lowest LSN to wait for, if any.
+    Nothing(Option<Lsn>),
+}
+
+/// What becomes of a redo record for a page.
+#[derive(Debug)]
+pub enum Residence {
+    Resident(Arc<Frame>),
+    /// The record was queued for a page on its way.
+    Queued,
+    Absent,
+}
+
+/// See the module's head.
+#[derive(Debug)]
+pub struct Cache {
+    shards: Box<[Mutex<Map>]>,
+    queues: Mutex<Queues>,
+    pages: AtomicUsize,
+    pages_max: usize,
+    counters: Arc<Counters>,
+}
+
+/// A frame's worth of capacity, taken before a page is fetched.
+struct Room<'a>(&'a Cache);
+
+impl Drop for Room<'_> {
+    fn drop(&mut self) {
+        self.0.pages.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+/// Removes the placeholder of a fetch that ends early.
+struct LoadingGuard<'a> {
+    cache: &'a Cache,
+    id: PageId,
+    loading: Arc<Loading>,
+}
+
+impl Drop for LoadingGuard<'_> {
+    fn drop(&mut self) {
+        let mut shard = self.cache.shard(self.id);
+        if matches!(shard.get(&self.id), Some(Slot::Loading(current)) if Arc::ptr_eq(current, &self.loading)) {
+            shard.remove(&self.id);
+        }
+        drop(shard);
+        self.loading.done.notify_waiters();
+    }
+}
+
+impl Cache {
+    pub fn new(pages_max: usize, counters: Arc<Counters>) -> Cache {
+        Cache {
+            shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
+            queues: Mutex::default(),
+            pages: AtomicUsize::new(0),
+            pages_max,
+            counters,
+        }
+    }
+
+    fn shard(&self, id: PageId) -> MutexGuard<'_, Map> {
+        let hash = id.0.wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        self.shards[(hash >> 58) as usize % SHARDS].lock()
+    }
+
+    /// The frame of a cached page.
+    pub fn pin(&self, id: PageId) -> Option<Arc<Frame>> {
+        let shard = self.shard(id);
+        let Some(Slot::Resident(frame)) = shard.get(&id) else { return None };
+        let frame = frame.clone();
+        drop(shard);
+        let heat = frame.heat.load(Ordering::Relaxed);
+        if heat < HEAT_MAX {
+            frame.heat.store(heat + 1, Ordering::Relaxed);
+        }
+        Some(frame)
+    }
+
+    /// Number of cached pages.
+    pub fn len(&self) -> usize {
+        self.pages.load(Ordering::Relaxed)
+    }
+
+    /// The frame of a page, fetched when it is not cached. `fresh`: the page was never written, so it need not be asked for.
+    pub async fn load<'v>(&self, id: PageId, volume: impl Fn() -> Volume<'v>, fresh: bool) -> Result<Arc<Frame>> {
+        for _ in 0..INSTALL_ATTEMPTS_MAX {
+            let (guard, waiting) = {
+                let mut shard = self.shard(id);
+                match shard.get(&id) {
+                    Some(Slot::Resident(frame)) => return Ok(frame.clone()),
+                    // Created under the shard's lock, so that the wake-up cannot come before it.
+                    Some(Slot::Loading(loading)) => (None, Some(loading.done.clone().notified_owned())),
+                    None => {
+                        let loading =
+                            Arc::new(Loading { done: Arc::new(Notify::new()), queued: Mutex::new(Vec::new()) });
+                        shard.insert(id, Slot::Loading(loading.clone()));
+                        (Some(LoadingGuard { cache: self, id, loading }), None)
+                    }
+                }
+            };
+            if let Some(waiting) = waiting {
+                waiting.await;
+                continue;
+            }
+            let guard = guard.expect("either someone else loads the page or we do");
+            let room = self.room(&volume).await?;
+            let page = if fresh {
+                Page::empty(id)
+            } else {
+                self.counters.pages_fetched.fetch_add(1, Ordering::Relaxed);
+                match volume().source().fetch(id).await {
+                    Ok(fetched) => fetched.page,
+                    // The floor moved past the read point while the request was under way: ask again at a newer one.
+                    Err(VolumeError::ReadPointGone) => continue,
+                    Err(error) => return Err(error.into()),
+                }
+            };
+            if let Some(frame) = self.install(&guard, page)? {
+                std::mem::forget(room);
+                return Ok(frame);
+            }
+        }
+        Err(Error::Unavailable(format!("{id} kept being invalidated while it was read")))
+    }
+
+    /// Puts a fetched page in its place, unless the placeholder was invalidated meanwhile.
+    fn install(&self, guard: &LoadingGuard<'_>, mut page: Page) -> Result<Option<Arc<Frame>>> {
+        let id = guard.id;
+        let mut shard = self.shard(id);
+        if !matches!(shard.get(&id), Some(Slot::Loading(current)) if Arc::ptr_eq(current, &guard.loading)) {
+            return Ok(None);
+        }
+        for record in guard.loading.queued.lock().drain(..) {
+            redo::apply(&mut page, &record.header, &record.change)
+                .map_err(|error| Error::Corrupt { page: id, why: error.to_string() })?;
+        }
+        let frame = Arc::new(Frame { id, latch: RwLock::new(page), heat: AtomicU8::new(0) });
+        shard.insert(id, Slot::Resident(frame.clone()));
+        drop(shard);
+        let mut queues = self.queues.lock();
+        if queues.ghost_set.remove(&id) {
+            queues.main.push_back(frame.clone());
+        } else {
+            queues.small.push_back(frame.clone());
+        }
+        Ok(Some(frame))
+    }
+
+    /// Takes a frame's worth of capacity, evicting and waiting for durability as needed.
+    async fn room<'v>(&self, volume: &impl Fn() -> Volume<'v>) -> Result<Room<'_>> {
+        loop {
+            let took = self
+                .pages
+                .fetch_update(Ordering::AcqRel, Ordering::Acquire, |pages| (pages < self.pages_max).then_some(pages + 1));
+            if took.is_ok() {
+                return Ok(Room(self));
+            }
+            match self.evict(volume().source().flushed_vdl()) {
+                Eviction::Done => {}
+                Eviction::Nothing(lowest) => {
+                    self.counters.eviction_waits.fetch_add(1, Ordering::Relaxed);
+                    match (volume(), lowest) {
+                        (Volume::Writer(log), Some(lsn)) => log.wait(lsn, Durability::Flushed).await?,
+                        // Pins are short: let their holders run.
+                        _ => tokio::task::yield_now().await,
+                    }
+                }
+            }
+        }
+    }
+
+    fn evict(&self, flushed: Lsn) -> Eviction {
+        let mut queues = self.queues.lock();
+        let attempts = (queues.small.len() + queues.main.len()) * (usize::from(HEAT_MAX) + 1) + 1;
+        let mut lowest: Option<Lsn> = None;
+        for _ in 0..attempts {
+            let from_small = queues.main.is_empty() || queues.small.len() * 10 > self.pages_max;
+            let popped = if from_small { queues.small.pop_front() } else { queues.main.pop_front() };
+            let Some(frame) = popped.or_else(|| queues.small.pop_front()) else { break };
+            let heat = frame.heat.load(Ordering::Relaxed);
+            if heat > 0 {
+                frame.heat.store(if from_small { 0 } else { heat - 1 }, Ordering::Relaxed);
+                queues.main.push_back(frame);
+                continue;
+            }
+            let mut shard = self.shard(frame.id);
+            if !matches!(shard.get(&frame.id), Some(Slot::Resident(current)) if Arc::ptr_eq(current, &frame)) {
+                continue; // An invalidation removed it.
+            }
+            // The map's and ours: with the shard locked nobody can take another.
+            let lsn = match frame.latch.try_read() {
+                Some(page) if Arc::strong_count(&frame) == 2 => page.lsn(),
+                _ => {
+                    queues.main.push_back(frame.clone());
+                    continue;
+                }
+            };
+            if lsn > flushed {
+                lowest = Some(lowest.map_or(lsn, |lowest| lowest.min(lsn)));
+                queues.main.push_back(frame.clone());
+                continue;
+            }
+            shard.remove(&frame.id);
+            drop(shard);
+            if from_small {
+                self.remember(&mut queues, frame.id);
+            }
+            self.pages.fetch_sub(1, Ordering::AcqRel);
+            self.counters.evictions.fetch_add(1, Ordering::Relaxed);
+            return Eviction::Done;
+        }
+        Eviction::Nothing(lowest)
+    }
+
+    fn remember(&self, queues: &mut Queues, id: PageId) {
+        if queues.ghost_set.insert(id) {
+            queues.ghosts.push_back(id);
+        }
+        while queues.ghosts.len() > self.pages_max {
+            if let Some(oldest) = queues.ghosts.pop_front() {
+                queues.ghost_set.remove(&oldest);
+            }
+        }
+    }
+
+    /// Where a redo record of a replica goes; queues it when the page is on its way.
+    pub fn route(&self, record: &Record) -> Residence {
+        let shard = self.shard(record.header.page);
+        match shard.get(&record.header.page) {
+            Some(Slot::Resident(frame)) => Residence::Resident(frame.clone()),
+            Some(Slot::Loading(loading)) => {
+                loading.queued.lock().push(record.clone());
+                Residence::Queued
+            }
+            None => Residence::Absent,
+        }
+    }
+
+    /// Forgets every page for which `stale` holds, and every page on its way: its waiters fetch it again.
+    pub fn invalidate(&self, stale: impl Fn(&Page) -> bool) {
+        for shard in &self.shards {
+            let mut shard = shard.lock();
+            let mut loading = Vec::new();
+            shard.retain(|_, slot| match slot {
+                Slot::Resident(frame) => {
+                    let keep = !stale(&frame.latch.read());
+                    if !keep {
+                        self.pages.fetch_sub(1, Ordering::AcqRel);
+                    }
+                    keep
+                }
+                Slot::Loading(current) => {
+                    loading.push(current.clone());
+                    false
+                }
+            });
+            drop(shard);
+            loading.iter().for_each(|loading| loading.done.notify_waiters());
+        }
+        let mut queues = self.queues.lock();
+        for queue in [true, false] {
+            let queues = &mut *queues;
+            let frames = if queue { &mut queues.small } else { &mut queues.main };
+            frames.retain(|frame| !stale(&frame.latch.read()));
+        }
+    }
+}

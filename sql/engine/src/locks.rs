@@ -1,0 +1,454 @@
+//! Locks: rows, keys and objects, four row strengths and PostgreSQL's eight table modes, first come first served.
+//!
+//! **Rule.** The head version of an active transaction is its lock; this table holds only locks without a version, and
+//! waiters. Who finds such a version enters its owner here (under the leaf's latch, so nothing slips between) and queues
+//! behind it. When a holder ends, ownership is handed to the first waiter; a newcomer finds the entry and queues.
+//!
+//! **Deadlocks** are found when a wait begins: who waits is in a graph under one lock, edges are read from the entries
+//! (conflicting holders, and conflicting waiters ahead). The last wait of a cycle sees it whole and gives up.
+//!
+//! Order of locks: graph, then shard, then a transaction's list of held locks.
+
+use crate::cancel::CancelToken;
+use crate::error::{Error, Result};
+use crate::stats::Counters;
+use crate::txn::TxnShared;
+use crate::TreeId;
+use hashbrown::{HashMap, HashSet};
+use parking_lot::Mutex;
+use smallvec::SmallVec;
+use std::collections::VecDeque;
+use std::hash::{BuildHasher, RandomState};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
+use std::time::Duration;
+use tokio::sync::Notify;
+
+const SHARDS: usize = 64;
+
+/// How strongly a row is locked, as in PostgreSQL's `SELECT ... FOR`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum LockStrength {
+    /// Keeps the row and its key from going: foreign keys hold it on the parent.
+    KeyShare,
+    /// Keeps the row from changing.
+    Share,
+    /// An update that leaves every unique key alone.
+    NoKeyUpdate,
+    /// A delete, or an update of a unique key.
+    Update,
+}
+
+/// How an object is locked: PostgreSQL's table-level modes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum TableLockMode {
+    AccessShare,
+    RowShare,
+    RowExclusive,
+    ShareUpdateExclusive,
+    Share,
+    ShareRowExclusive,
+    Exclusive,
+    AccessExclusive,
+}
+
+/// What to do when a lock is held.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WaitPolicy {
+    Wait,
+    /// Fail with 55P03.
+    NoWait,
+    /// Report it as skipped.
+    SkipLocked,
+}
+
+/// Either kind of mode, as a bit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Mode(u8);
+
+/// Modes 0..4 are row strengths, 4..12 table modes; bit n of an entry: conflicts with mode n.
+const CONFLICTS: [u16; 12] = [
+    0b1000,
+    0b1100,
+    0b1110,
+    0b1111,
+    0b1000_0000 << 4,
+    0b1100_0000 << 4,
+    0b1111_0000 << 4,
+    0b1111_1000 << 4,
+    0b1110_1100 << 4,
+    0b1111_1100 << 4,
+    0b1111_1110 << 4,
+    0b1111_1111 << 4,
+];
+
+impl Mode {
+    fn bit(self) -> u16 {
+        1 << self.0
+    }
+
+    fn conflicts(self) -> u16 {
+        CONFLICTS[usize::from(self.0)]
+    }
+
+    /// Whether holding `held` makes this mode superfluous.
+    fn covered_by(self, held: u16) -> bool {
+        if held & self.bit() != 0 {
+            return true;
+        }
+        (0..12).any(|other| held & 1 << other != 0 && CONFLICTS[other] & self.conflicts() == self.conflicts())
+    }
+}
+
+impl From<LockStrength> for Mode {
+    fn from(strength: LockStrength) -> Mode {
+        Mode(strength as u8)
+    }
+}
+
+impl From<TableLockMode> for Mode {
+    fn from(mode: TableLockMode) -> Mode {
+        Mode(4 + mode as u8)
+    }
+}
+
+/// What is locked.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum LockKey {
+    Row(TreeId, Box<[u8]>),
+    Object(u64),
+}
+
+/// A lock in a transaction's list.
+#[derive(Debug)]
+pub struct HeldLock {
+    pub key: LockKey,
+    /// Not a version's lock, but one of this table.
+    pub explicit: bool,
+    /// The savepoint depth at which it was taken.
+    pub depth: u32,
+}
+
+struct Holder {
+    txn: Arc<TxnShared>,
+    modes: u16,
+}
+
+const WAITING: u8 = 0;
+const GRANTED: u8 = 1;
+
+/// One wait.
+pub struct Waiter {
+    key: LockKey,
+    txn: Arc<TxnShared>,
+    mode: Mode,
+    state: AtomicU8,
+    notify: Notify,
+}
+
+#[derive(Default)]
+struct Entry {
+    holders: SmallVec<[Holder; 2]>,
+    queue: VecDeque<Arc<Waiter>>,
+}
+
+impl Entry {
+    fn blocked(&self, txn: &Arc<TxnShared>, mode: Mode) -> bool {
+        self.holders.iter().any(|holder| holder.modes & mode.conflicts() != 0 && !Arc::ptr_eq(&holder.txn, txn))
+    }
+
+    fn held_by(&self, txn: &Arc<TxnShared>) -> u16 {
+        self.holders.iter().find(|holder| Arc::ptr_eq(&holder.txn, txn)).map_or(0, |holder| holder.modes)
+    }
+
+    fn add(&mut self, txn: &Arc<TxnShared>, mode: Mode) {
+        match self.holders.iter_mut().find(|holder| Arc::ptr_eq(&holder.txn, txn)) {
+            Some(holder) => holder.modes |= mode.bit(),
+            None => self.holders.push(Holder { txn: txn.clone(), modes: mode.bit() }),
+        }
+    }
+}
+
+#[derive(Default)]
+struct Shard {
+    /// Entries of rows: zero lets a write skip the lock.
+    rows: AtomicUsize,
+    entries: Mutex<HashMap<LockKey, Entry>>,
+}
+
+/// What asking for a lock led to.
+pub enum Acquired {
+    Granted,
+    /// Wait for it with [`LockTable::wait`].
+    Wait(Arc<Waiter>),
+    /// Held, and the policy is not to wait.
+    Refused,
+    /// The owner of the version ended meanwhile: look at the row again.
+    Retry,
+}
+
+/// The table.
+pub struct LockTable {
+    shards: Box<[Shard]>,
+    hasher: RandomState,
+    graph: Mutex<HashMap<u64, Arc<Waiter>>>,
+    counters: Arc<Counters>,
+}
+
+impl LockTable {
+    pub fn new(counters: Arc<Counters>) -> LockTable {
+        LockTable {
+            shards: (0..SHARDS).map(|_| Shard::default()).collect(),
+            hasher: RandomState::new(),
+            graph: Mutex::default(),
+            counters,
+        }
+    }
+
+    fn row_hash(&self, tree: TreeId, key: &[u8]) -> u64 {
+        self.hasher.hash_one((tree, key))
+    }
+
+    fn shard(&self, key: &LockKey) -> &Shard {
+        let hash = match key {
+            LockKey::Row(tree, key) => self.row_hash(*tree, key),
+            LockKey::Object(object) => self.hasher.hash_one(object),
+        };
+        &self.shards[hash as usize % SHARDS]
+    }
+
+    /// Whether no lock of this table can concern the row: the common case, one load.
+    pub fn is_quiet(&self, tree: TreeId, key: &[u8]) -> bool {
+        let hash = self.row_hash(tree, key);
+        self.shards[hash as usize % SHARDS].rows.load(Ordering::Acquire) == 0
+    }
+
+    /// Whether `txn` holds a lock of this table that covers `mode`, or nobody else holds or awaits one.
+    /// Unlike [`LockTable::acquire`] it leaves no entry: a version that follows is the lock.
+    pub fn may_write(&self, key: &LockKey, txn: &Arc<TxnShared>, mode: Mode) -> bool {
+        let entries = self.shard(key).entries.lock();
+        let Some(entry) = entries.get(key) else { return true };
+        if entry.blocked(txn, mode) {
+            return false;
+        }
+        entry.held_by(txn) != 0 || entry.queue.is_empty()
+    }
+
+    /// Asks for a lock. `owner`: an active transaction whose head version locks the row, and how.
+    pub fn acquire(
+        &self,
+        key: LockKey,
+        txn: &Arc<TxnShared>,
+        mode: Mode,
+        owner: Option<(&Arc<TxnShared>, Mode)>,
+        policy: WaitPolicy,
+    ) -> Acquired {
+        let shard = self.shard(&key);
+        let mut entries = shard.entries.lock();
+        let is_new = !entries.contains_key(&key);
+        if let Some((owner, held)) = owner
+            && !Arc::ptr_eq(owner, txn)
+        {
+            if mode.conflicts() & held.bit() != 0 && policy != WaitPolicy::Wait {
+                return Acquired::Refused;
+            }
+            let entry_holds = entries.get(&key).is_some_and(|entry| entry.held_by(owner) & held.bit() != 0);
+            if !entry_holds {
+                if !owner.hold(HeldLock { key: key.clone(), explicit: false, depth: 0 }) {
+                    return Acquired::Retry;
+                }
+                entries.entry(key.clone()).or_default().add(owner, held);
+            }
+        }
+        let entry = entries.entry(key.clone()).or_default();
+        if is_new && matches!(key, LockKey::Row(..)) {
+            shard.rows.fetch_add(1, Ordering::AcqRel);
+        }
+        let held = entry.held_by(txn);
+        if held != 0 && mode.covered_by(held) && !entry.blocked(txn, mode) {
+            return Acquired::Granted;
+        }
+        let overtakes = held == 0 && entry.queue.iter().any(|ahead| ahead.mode.conflicts() & mode.bit() != 0);
+        if !entry.blocked(txn, mode) && !overtakes {
+            if txn.hold(HeldLock { key, explicit: true, depth: txn.depth() }) {
+                entry.add(txn, mode);
+            }
+            return Acquired::Granted;
+        }
+        if policy != WaitPolicy::Wait {
+            return Acquired::Refused;
+        }
+        let waiter = Arc::new(Waiter {
+            key,
+            txn: txn.clone(),
+            mode,
+            state: AtomicU8::new(WAITING),
+            notify: Notify::new(),
+        });
+        if held != 0 {
+            entry.queue.push_front(waiter.clone());
+        } else {
+            entry.queue.push_back(waiter.clone());
+        }
+        Acquired::Wait(waiter)
+    }
+
+    /// Waits for a lock until it is granted.
+    ///
+    /// # Errors
+    /// [`Error::Deadlock`], [`Error::Cancelled`], or [`Error::LockNotAvailable`] after `timeout`. The wait has then left
+    /// the queue.
+    pub async fn wait(&self, waiter: Arc<Waiter>, cancel: &CancelToken, timeout: Option<Duration>) -> Result<()> {
+        self.counters.lock_waits.fetch_add(1, Ordering::Relaxed);
+        let guard = WaitGuard { table: self, waiter: &waiter };
+        {
+            let mut graph = self.graph.lock();
+            graph.insert(waiter.txn.key(), waiter.clone());
+            if self.closes_cycle(&graph, &waiter) {
+                graph.remove(&waiter.txn.key());
+                drop(graph);
+                self.counters.deadlocks.fetch_add(1, Ordering::Relaxed);
+                return Err(Error::Deadlock);
+            }
+        }
+        let granted = async {
+            loop {
+                let notified = waiter.notify.notified();
+                if waiter.state.load(Ordering::Acquire) == GRANTED {
+                    return;
+                }
+                notified.await;
+            }
+        };
+        let expired = async {
+            match timeout {
+                Some(timeout) => tokio::time::sleep(timeout).await,
+                None => std::future::pending().await,
+            }
+        };
+        let result = tokio::select! {
+            biased;
+            () = granted => Ok(()),
+            () = cancel.cancelled() => Err(Error::Cancelled),
+            () = expired => Err(Error::LockNotAvailable),
+        };
+        drop(guard);
+        result
+    }
+
+    fn closes_cycle(&self, graph: &HashMap<u64, Arc<Waiter>>, origin: &Arc<Waiter>) -> bool {
+        let mut seen: HashSet<u64> = HashSet::new();
+        let mut pending = vec![origin.clone()];
+        while let Some(waiter) = pending.pop() {
+            let entries = self.shard(&waiter.key).entries.lock();
+            let Some(entry) = entries.get(&waiter.key) else { continue };
+            if waiter.state.load(Ordering::Acquire) == GRANTED {
+                continue;
+            }
+            let holders = entry.holders.iter().filter(|holder| holder.modes & waiter.mode.conflicts() != 0);
+            let ahead = entry
+                .queue
+                .iter()
+                .take_while(|ahead| !Arc::ptr_eq(ahead, &waiter))
+                .filter(|ahead| ahead.mode.conflicts() & waiter.mode.bit() != 0);
+            let blockers = holders.map(|holder| &holder.txn).chain(ahead.map(|ahead| &ahead.txn));
+            for blocker in blockers.filter(|blocker| !Arc::ptr_eq(blocker, &waiter.txn)) {
+                if Arc::ptr_eq(blocker, &origin.txn) {
+                    return true;
+                }
+                if seen.insert(blocker.key())
+                    && let Some(next) = graph.get(&blocker.key())
+                {
+                    pending.push(next.clone());
+                }
+            }
+        }
+        false
+    }
+
+    /// Gives up what an ended transaction held, handing each lock to its first waiters.
+    pub fn release(&self, txn: &Arc<TxnShared>, held: Vec<HeldLock>) {
+        for lock in held {
+            self.release_one(txn, &lock.key);
+        }
+    }
+
+    fn release_one(&self, txn: &Arc<TxnShared>, key: &LockKey) {
+        let shard = self.shard(key);
+        let mut entries = shard.entries.lock();
+        let Some(entry) = entries.get_mut(key) else { return };
+        entry.holders.retain(|holder| !Arc::ptr_eq(&holder.txn, txn));
+        Self::settle(shard, &mut entries, key);
+    }
+
+    /// Grants what can be granted, and drops the entry when nothing is left.
+    fn settle(shard: &Shard, entries: &mut HashMap<LockKey, Entry>, key: &LockKey) {
+        let Some(entry) = entries.get_mut(key) else { return };
+        while let Some(first) = entry.queue.front() {
+            if entry.blocked(&first.txn, first.mode) {
+                break;
+            }
+            let Some(first) = entry.queue.pop_front() else { break };
+            if first.txn.hold(HeldLock { key: key.clone(), explicit: true, depth: first.txn.depth() }) {
+                entry.add(&first.txn, first.mode);
+            }
+            first.state.store(GRANTED, Ordering::Release);
+            first.notify.notify_one();
+        }
+        if entry.holders.is_empty() && entry.queue.is_empty() {
+            entries.remove(key);
+            if matches!(key, LockKey::Row(..)) {
+                shard.rows.fetch_sub(1, Ordering::AcqRel);
+            }
+        }
+    }
+
+    /// Entries now in the table.
+    pub fn len(&self) -> usize {
+        self.shards.iter().map(|shard| shard.entries.lock().len()).sum()
+    }
+}
+
+/// Takes a wait out of queue and graph, also when its future is dropped.
+struct WaitGuard<'a> {
+    table: &'a LockTable,
+    waiter: &'a Arc<Waiter>,
+}
+
+impl Drop for WaitGuard<'_> {
+    fn drop(&mut self) {
+        self.table.graph.lock().remove(&self.waiter.txn.key());
+        let shard = self.table.shard(&self.waiter.key);
+        let mut entries = shard.entries.lock();
+        if let Some(entry) = entries.get_mut(&self.waiter.key) {
+            entry.queue.retain(|queued| !Arc::ptr_eq(queued, self.waiter));
+            // Those behind may have waited only for this one.
+            LockTable::settle(shard, &mut entries, &self.waiter.key);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_matrices_are_postgresqls() {
+        use LockStrength::*;
+        let rows = [KeyShare, Share, NoKeyUpdate, Update];
+        let conflicting = |a: LockStrength| -> Vec<LockStrength> {
+            rows.into_iter().filter(|&b| Mode::from(a).conflicts() & Mode::from(b).bit() != 0).collect()
+        };
+        assert_eq!(conflicting(KeyShare), [Update]);
+        assert_eq!(conflicting(Share), [NoKeyUpdate, Update]);
+        assert_eq!(conflicting(NoKeyUpdate), [Share, NoKeyUpdate, Update]);
+        assert_eq!(conflicting(Update), rows);
+        for a in 0..12 {
+            for b in 0..12 {
+                assert_eq!(CONFLICTS[a] >> b & 1, CONFLICTS[b] >> a & 1, "the matrix is symmetric at {a}, {b}");
+            }
+        }
+        let counts: Vec<u32> = CONFLICTS[4..].iter().map(|row| row.count_ones()).collect();
+        assert_eq!(counts, [1, 2, 4, 5, 5, 6, 7, 8]);
+    }
+}

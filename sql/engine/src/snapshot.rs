@@ -1,0 +1,244 @@
+//! Snapshots, who holds them, and the horizon below which versions may go.
+//!
+//! **Rule.** A snapshot is an LSN: on the writer the last published commit, on a replica the applied LSN. The horizon is a
+//! logged pair (bound, kept): whatever a snapshot at or above the bound, or a kept one, needs stays. The pair is logged
+//! before the first prune under it, so whoever applies that prune has seen the pair and ended the statements it expels.
+//!
+//! **Mechanism.** A snapshot is read and registered under one lock, and the writer computes a new bound under the same
+//! lock, so a snapshot is either counted or at or above the bound. Replicas report theirs with a lease.
+
+use parking_lot::{Mutex, RwLock};
+use protocol::Lsn;
+use std::collections::{BTreeMap, HashMap};
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+/// Kept snapshots in one horizon; with more live ones the bound stays lower.
+pub const KEPT_MAX: usize = 64;
+
+/// The pair of rule V4.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Horizon {
+    /// Snapshots at or above are served.
+    pub bound: Lsn,
+    /// Snapshots below the bound that are served too, ascending.
+    pub kept: Vec<Lsn>,
+}
+
+impl Horizon {
+    /// Whether some served snapshot lies in `from..until`: whether a version visible just there is needed.
+    pub fn needs(&self, from: Lsn, until: Lsn) -> bool {
+        from < until && (until > self.bound || self.kept.iter().any(|&kept| from <= kept && kept < until))
+    }
+
+    /// Whether the versions of a snapshot are all there.
+    pub fn serves(&self, snapshot: Lsn) -> bool {
+        snapshot >= self.bound || self.kept.binary_search(&snapshot).is_ok()
+    }
+
+    /// At or below every served snapshot.
+    pub fn oldest(&self) -> Lsn {
+        self.kept.first().copied().unwrap_or(self.bound)
+    }
+}
+
+struct ReplicaReport {
+    floor: Lsn,
+    snapshots: Vec<Lsn>,
+    expires: Instant,
+}
+
+#[derive(Default)]
+struct Live {
+    snapshots: BTreeMap<Lsn, u32>,
+    replicas: HashMap<u64, ReplicaReport>,
+    hold_until: Option<Instant>,
+}
+
+/// The live snapshots of this server and, on the writer, what replicas reported.
+#[derive(Default)]
+pub struct Registry {
+    current: AtomicU64,
+    live: Mutex<Live>,
+    bound: AtomicU64,
+    horizon: RwLock<Arc<Horizon>>,
+}
+
+impl Registry {
+    /// The snapshot that a statement starting now would get.
+    pub fn current(&self) -> Lsn {
+        Lsn(self.current.load(Ordering::Acquire))
+    }
+
+    /// Makes everything up to `lsn` visible to new snapshots. Called in LSN order.
+    pub fn publish(&self, lsn: Lsn) {
+        self.current.fetch_max(lsn.0, Ordering::AcqRel);
+    }
+
+    /// Registers the newest snapshot.
+    pub fn take(self: &Arc<Self>) -> Snapshot {
+        let mut live = self.live.lock();
+        let lsn = self.current();
+        *live.snapshots.entry(lsn).or_insert(0) += 1;
+        Snapshot { held: Arc::new(Held { lsn, registry: self.clone() }) }
+    }
+
+    /// Ascending, without duplicates.
+    pub fn live(&self) -> Vec<Lsn> {
+        self.live.lock().snapshots.keys().copied().collect()
+    }
+
+    pub fn count(&self) -> u64 {
+        self.live.lock().snapshots.values().map(|&count| u64::from(count)).sum()
+    }
+
+    /// What a replica reports: no snapshot of it, present or future, is below `floor`, except `snapshots`.
+    pub fn report(&self, instance: u64, floor: Lsn, mut snapshots: Vec<Lsn>, lease: Duration) {
+        snapshots.sort_unstable();
+        let expires = Instant::now() + lease;
+        self.live.lock().replicas.insert(instance, ReplicaReport { floor, snapshots, expires });
+    }
+
+    /// Keeps the horizon where it is for `lease`: replicas may hold snapshots that this writer has not heard of.
+    pub fn hold(&self, lease: Duration) {
+        self.live.lock().hold_until = Some(Instant::now() + lease);
+    }
+
+    /// The horizon that would be safe to log now, given that only commits up to `flushed` are durable.
+    pub fn candidate(&self, flushed: Lsn) -> Option<Horizon> {
+        let mut live = self.live.lock();
+        let now = Instant::now();
+        if live.hold_until.is_some_and(|until| now < until) {
+            return None;
+        }
+        live.hold_until = None;
+        live.replicas.retain(|_, report| report.expires > now);
+        let mut bound = self.current().min(flushed);
+        for report in live.replicas.values() {
+            bound = bound.min(report.floor);
+        }
+        let reported = live.replicas.values().flat_map(|report| report.snapshots.iter());
+        let mut kept: Vec<Lsn> = live.snapshots.keys().chain(reported).copied().filter(|&kept| kept < bound).collect();
+        kept.sort_unstable();
+        kept.dedup();
+        if kept.len() > KEPT_MAX {
+            bound = kept[KEPT_MAX];
+            kept.truncate(KEPT_MAX);
+        }
+        Some(Horizon { bound, kept })
+    }
+
+    /// The lowest LSN at which some server may still read pages, among those that reported.
+    pub fn read_floor(&self, flushed: Lsn) -> Lsn {
+        let live = self.live.lock();
+        live.replicas.values().map(|report| report.floor).fold(flushed, Lsn::min)
+    }
+
+    /// The logged horizon.
+    pub fn horizon(&self) -> Arc<Horizon> {
+        self.horizon.read().clone()
+    }
+
+    /// Takes over a horizon from the log.
+    pub fn set_horizon(&self, horizon: Horizon) {
+        let mut current = self.horizon.write();
+        self.bound.store(horizon.bound.0, Ordering::Release);
+        *current = Arc::new(horizon);
+    }
+
+    /// `Err(bound)` when the horizon no longer serves `snapshot`. To be asked *after* a page was read: the horizon is
+    /// applied before the prunes under it.
+    pub fn check(&self, snapshot: Lsn) -> Result<(), Lsn> {
+        if snapshot.0 >= self.bound.load(Ordering::Acquire) {
+            return Ok(());
+        }
+        let horizon = self.horizon.read();
+        if horizon.serves(snapshot) { Ok(()) } else { Err(horizon.bound) }
+    }
+}
+
+struct Held {
+    lsn: Lsn,
+    registry: Arc<Registry>,
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        let mut live = self.registry.live.lock();
+        if let Some(count) = live.snapshots.get_mut(&self.lsn) {
+            *count -= 1;
+            if *count == 0 {
+                live.snapshots.remove(&self.lsn);
+            }
+        }
+    }
+}
+
+/// A point in the commit order. Its versions are kept until the last clone is dropped.
+#[derive(Clone)]
+pub struct Snapshot {
+    held: Arc<Held>,
+}
+
+impl Snapshot {
+    /// Commits at or below are visible.
+    #[must_use]
+    pub fn lsn(&self) -> Lsn {
+        self.held.lsn
+    }
+}
+
+impl fmt::Debug for Snapshot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Snapshot({})", self.lsn())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn a_horizon_needs_what_some_served_snapshot_sees(
+            bound in 0u64..40, kept in proptest::collection::btree_set(0u64..40, 0..5), from in 0u64..40, until in 0u64..40,
+        ) {
+            let kept: Vec<Lsn> = kept.into_iter().filter(|&kept| kept < bound).map(Lsn).collect();
+            let horizon = Horizon { bound: Lsn(bound), kept };
+            let naive = (from..until).any(|snapshot| horizon.serves(Lsn(snapshot)));
+            prop_assert_eq!(horizon.needs(Lsn(from), Lsn(until)), naive);
+        }
+    }
+
+    #[test]
+    fn live_snapshots_are_kept_and_the_bound_stops_at_a_replica() {
+        let registry = Arc::new(Registry::default());
+        registry.publish(Lsn(10));
+        let old = registry.take();
+        registry.publish(Lsn(50));
+        assert_eq!(registry.candidate(Lsn(45)), Some(Horizon { bound: Lsn(45), kept: vec![Lsn(10)] }));
+        registry.report(1, Lsn(30), vec![Lsn(20)], Duration::from_secs(60));
+        assert_eq!(registry.candidate(Lsn(45)), Some(Horizon { bound: Lsn(30), kept: vec![Lsn(10), Lsn(20)] }));
+        registry.report(1, Lsn(30), vec![Lsn(20)], Duration::ZERO);
+        drop(old);
+        assert_eq!(registry.candidate(Lsn(45)), Some(Horizon { bound: Lsn(45), kept: vec![] }));
+    }
+
+    #[test]
+    fn too_many_live_snapshots_lower_the_bound() {
+        let registry = Arc::new(Registry::default());
+        let held: Vec<Snapshot> = (1..=100)
+            .map(|lsn| {
+                registry.publish(Lsn(lsn));
+                registry.take()
+            })
+            .collect();
+        registry.publish(Lsn(1000));
+        let horizon = registry.candidate(Lsn(1000)).expect("nothing holds it");
+        assert_eq!((horizon.kept.len(), horizon.bound), (KEPT_MAX, Lsn(KEPT_MAX as u64 + 1)));
+        assert!(held.iter().all(|snapshot| horizon.serves(snapshot.lsn())));
+    }
+}

@@ -1,0 +1,329 @@
+//! A volume in memory, for tests: keeps every record, builds pages on demand, crashes when told to.
+//!
+//! Durability is automatic, or held back until the test lets it go on. A crash forgets what is above the flushed VDL and
+//! gives a new volume to open, whose LSNs start beyond all that was ever allocated.
+
+use futures::future::BoxFuture;
+use parking_lot::Mutex;
+use protocol::redo::{RECORD_NOMINAL_HEADER_BYTES, Record, RecordHeader, apply};
+use protocol::volume::{Durability, Fetched, PageChange, PageSource, RedoLog, RedoSink, VolumeError};
+use protocol::{Lsn, Page, PageId};
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use tokio::sync::Notify;
+
+#[derive(Default)]
+struct Store {
+    records: Vec<Record>,
+    /// Per page, indexes into `records`.
+    chains: HashMap<PageId, Vec<usize>>,
+    /// Pages as of some flushed LSN.
+    images: HashMap<PageId, Page>,
+    end: Lsn,
+    last: Lsn,
+    last_page: HashMap<PageId, Lsn>,
+    scratch: Vec<u8>,
+}
+
+/// See the module's head.
+pub struct MemoryVolume {
+    store: Mutex<Store>,
+    end: AtomicU64,
+    flushed: AtomicU64,
+    automatic: AtomicBool,
+    fenced: AtomicBool,
+    moved: Notify,
+    limit_bytes: u64,
+    keep_records: bool,
+}
+
+impl MemoryVolume {
+    fn over(store: Store, keep_records: bool) -> Arc<MemoryVolume> {
+        let end = store.end.0;
+        Arc::new(MemoryVolume {
+            store: Mutex::new(store),
+            end: AtomicU64::new(end),
+            flushed: AtomicU64::new(end),
+            automatic: AtomicBool::new(true),
+            fenced: AtomicBool::new(false),
+            moved: Notify::new(),
+            limit_bytes: 64 << 20,
+            keep_records,
+        })
+    }
+
+    /// An empty volume whose records are durable at once.
+    #[must_use]
+    pub fn new() -> Arc<MemoryVolume> {
+        MemoryVolume::over(Store::default(), true)
+    }
+
+    /// One that keeps no records, only the pages they make: for measurements. It cannot crash or feed a replica.
+    #[must_use]
+    pub fn without_records() -> Arc<MemoryVolume> {
+        MemoryVolume::over(Store::default(), false)
+    }
+
+    /// From now on records are durable only as [`MemoryVolume::flush_to`] says.
+    pub fn hold(&self) {
+        self.automatic.store(false, Ordering::Release);
+    }
+
+    /// Everything is durable, now and from now on.
+    pub fn resume(&self) {
+        self.automatic.store(true, Ordering::Release);
+        self.flush_to(self.end());
+    }
+
+    /// Makes what is at or below `lsn` durable.
+    pub fn flush_to(&self, lsn: Lsn) {
+        self.flushed.fetch_max(lsn.0.min(self.end().0), Ordering::AcqRel);
+        self.moved.notify_waiters();
+    }
+
+    /// From now on waits fail as if another server had become the writer.
+    pub fn fence(&self) {
+        self.fenced.store(true, Ordering::Release);
+        self.moved.notify_waiters();
+    }
+
+    /// The ends of mini-transactions, ascending: where a crash may cut.
+    #[must_use]
+    pub fn boundaries(&self) -> Vec<Lsn> {
+        let store = self.store.lock();
+        store.records.iter().filter(|record| record.header.end_of_mtr).map(|record| record.header.lsn).collect()
+    }
+
+    /// The volume as recovered after a crash at which everything up to the last boundary at or below `lsn` was durable.
+    #[must_use]
+    pub fn crash_at(&self, lsn: Lsn) -> Arc<MemoryVolume> {
+        let store = self.store.lock();
+        let cut = store
+            .records
+            .iter()
+            .rposition(|record| record.header.end_of_mtr && record.header.lsn <= lsn)
+            .map_or(0, |last| last + 1);
+        let mut recovered = Store::default();
+        for record in &store.records[..cut] {
+            recovered.add(record.clone());
+        }
+        // Above everything allocated before, as recovery has it.
+        recovered.end = store.end.advance(1 << 20);
+        let volume = MemoryVolume::over(recovered, true);
+        let last = volume.store.lock().last;
+        // What is durable is the last record, though LSNs go on further up.
+        volume.flushed.store(last.0.max(1), Ordering::Release);
+        volume
+    }
+
+    /// A crash now: what is above the flushed VDL is gone.
+    #[must_use]
+    pub fn crash(&self) -> Arc<MemoryVolume> {
+        self.crash_at(self.flushed_vdl())
+    }
+
+    /// The page as of `lsn`, from its records.
+    ///
+    /// # Panics
+    /// When a record does not fit its page.
+    #[must_use]
+    pub fn page_at(&self, id: PageId, lsn: Lsn) -> Page {
+        let store = self.store.lock();
+        store.build(id, lsn, None)
+    }
+
+    /// The records in `(after, up_to]`.
+    #[must_use]
+    pub fn records(&self, after: Lsn, up_to: Lsn) -> Vec<Record> {
+        let store = self.store.lock();
+        let first = store.records.partition_point(|record| record.header.lsn <= after);
+        store.records[first..].iter().take_while(|record| record.header.lsn <= up_to).cloned().collect()
+    }
+
+    /// The LSN of the last record, at or below [`RedoLog::end`].
+    #[must_use]
+    pub fn last(&self) -> Lsn {
+        self.store.lock().last
+    }
+}
+
+impl Store {
+    fn add(&mut self, record: Record) {
+        let (page, lsn) = (record.header.page, record.header.lsn);
+        self.chains.entry(page).or_default().push(self.records.len());
+        self.last_page.insert(page, lsn);
+        self.last = lsn;
+        self.end = lsn;
+        self.records.push(record);
+    }
+
+    fn build(&self, id: PageId, lsn: Lsn, image: Option<Page>) -> Page {
+        let mut page = image.unwrap_or_else(|| Page::empty(id));
+        let Some(chain) = self.chains.get(&id) else { return page };
+        let first = chain.partition_point(|&index| self.records[index].header.lsn <= page.lsn());
+        for &index in &chain[first..] {
+            let record = &self.records[index];
+            if record.header.lsn > lsn {
+                break;
+            }
+            apply(&mut page, &record.header, &record.change).expect("the engine appends what fits its pages");
+        }
+        page
+    }
+}
+
+impl PageSource for MemoryVolume {
+    fn fetch(&self, id: PageId) -> BoxFuture<'_, Result<Fetched, VolumeError>> {
+        Box::pin(async move {
+            // A real read takes time: let others run between the request and the reply.
+            tokio::task::yield_now().await;
+            let read_point = self.flushed_vdl();
+            let mut store = self.store.lock();
+            let image = store.images.remove(&id);
+            let page = store.build(id, read_point, image);
+            store.images.insert(id, page.clone());
+            Ok(Fetched { page, read_point })
+        })
+    }
+
+    fn flushed_vdl(&self) -> Lsn {
+        Lsn(self.flushed.load(Ordering::Acquire))
+    }
+}
+
+impl RedoLog for MemoryVolume {
+    fn reserve(&self, bytes: u64) -> BoxFuture<'_, Result<(), VolumeError>> {
+        Box::pin(async move {
+            loop {
+                let moved = self.moved.notified();
+                if self.fenced.load(Ordering::Acquire) {
+                    return Err(VolumeError::Fenced);
+                }
+                if self.has_room(bytes) {
+                    return Ok(());
+                }
+                moved.await;
+            }
+        })
+    }
+
+    fn has_room(&self, bytes: u64) -> bool {
+        self.automatic.load(Ordering::Acquire)
+            || self.end.load(Ordering::Acquire) + bytes <= self.flushed.load(Ordering::Acquire) + self.limit_bytes
+    }
+
+    fn append(&self, changes: &[PageChange], publish: &mut dyn FnMut(&[Lsn])) {
+        assert!(!changes.is_empty(), "a mini-transaction changes something");
+        let mut store = self.store.lock();
+        let mut lsns = Vec::with_capacity(changes.len());
+        for (index, change) in changes.iter().enumerate() {
+            let mut scratch = std::mem::take(&mut store.scratch);
+            scratch.clear();
+            change.change.encode(&mut scratch);
+            let lsn = store.end.advance(RECORD_NOMINAL_HEADER_BYTES + scratch.len() as u64);
+            store.scratch = scratch;
+            if self.keep_records {
+                let known = store.last_page.get(&change.page).copied().unwrap_or(Lsn::ZERO);
+                let first = changes[..index].iter().all(|earlier| earlier.page != change.page);
+                assert!(!first || known == change.prev_page, "{} is at {known}, not {}", change.page, change.prev_page);
+                let header = RecordHeader {
+                    lsn,
+                    prev_volume: store.last,
+                    prev_group: store.last,
+                    prev_page: known,
+                    page: change.page,
+                    end_of_mtr: index + 1 == changes.len(),
+                };
+                store.add(Record { header, change: change.change.clone() });
+            } else {
+                store.end = lsn;
+                store.last = lsn;
+            }
+            lsns.push(lsn);
+        }
+        publish(&lsns);
+        let end = store.end;
+        self.end.store(end.0, Ordering::Release);
+        drop(store);
+        if self.automatic.load(Ordering::Acquire) {
+            self.flushed.fetch_max(end.0, Ordering::AcqRel);
+            self.moved.notify_waiters();
+        }
+    }
+
+    fn end(&self) -> Lsn {
+        Lsn(self.end.load(Ordering::Acquire))
+    }
+
+    fn is_durable(&self, lsn: Lsn, durability: Durability) -> bool {
+        durability == Durability::None || lsn <= self.flushed_vdl()
+    }
+
+    fn wait(&self, lsn: Lsn, durability: Durability) -> BoxFuture<'_, Result<(), VolumeError>> {
+        Box::pin(async move {
+            loop {
+                let moved = self.moved.notified();
+                if self.is_durable(lsn, durability) {
+                    return Ok(());
+                }
+                if self.fenced.load(Ordering::Acquire) {
+                    return Err(VolumeError::Fenced);
+                }
+                moved.await;
+            }
+        })
+    }
+
+    fn set_gc_floor(&self, _floor: Lsn) {}
+}
+
+/// A replica's view of a [`MemoryVolume`]: reads as of the LSN it has fed to the sink.
+pub struct MemoryReplica {
+    volume: Arc<MemoryVolume>,
+    applied: AtomicU64,
+}
+
+impl MemoryReplica {
+    /// Reads as of `applied`, a mini-transaction's end.
+    #[must_use]
+    pub fn new(volume: Arc<MemoryVolume>, applied: Lsn) -> Arc<MemoryReplica> {
+        Arc::new(MemoryReplica { volume, applied: AtomicU64::new(applied.0) })
+    }
+
+    /// Feeds the sink up to `lsn`, a mini-transaction's end at or below the flushed VDL.
+    ///
+    /// # Errors
+    /// What the sink returns.
+    pub fn feed(&self, sink: &dyn RedoSink, lsn: Lsn) -> Result<(), VolumeError> {
+        let applied = Lsn(self.applied.load(Ordering::Acquire));
+        if lsn <= applied {
+            return Ok(());
+        }
+        sink.apply(&self.volume.records(applied, lsn), lsn)?;
+        self.applied.store(lsn.0, Ordering::Release);
+        Ok(())
+    }
+
+    /// Jumps to `lsn` without feeding what lies between.
+    pub fn skip(&self, sink: &dyn RedoSink, lsn: Lsn) {
+        self.applied.store(lsn.0, Ordering::Release);
+        sink.invalidate(lsn);
+    }
+}
+
+impl PageSource for MemoryReplica {
+    fn fetch(&self, id: PageId) -> BoxFuture<'_, Result<Fetched, VolumeError>> {
+        Box::pin(async move {
+            let read_point = Lsn(self.applied.load(Ordering::Acquire));
+            // Between the read point and the reply redo may overtake the page.
+            tokio::task::yield_now().await;
+            Ok(Fetched { page: self.volume.page_at(id, read_point), read_point })
+        })
+    }
+
+    fn flushed_vdl(&self) -> Lsn {
+        self.volume.flushed_vdl()
+    }
+}
+

@@ -1,0 +1,324 @@
+//! Trees coming and going.
+//!
+//! **Rule.** Every tree has an entry in the registry, a tree itself, written by the transaction that creates it and given
+//! a tombstone by the one that drops it. The sweep frees the pages of trees whose creator aborted, and of dropped ones
+//! once every served snapshot is past the drop; then it removes the entry. The registry is pruned by nobody else.
+//!
+//! **Mechanism.** A tree is freed from its right edge, a part of an inner page's children in one mini-transaction with
+//! their entries: whoever goes on after a crash meets only what is left. Leaves are not even read, unless the root says
+//! that rows may be out of line.
+
+use crate::cancel::CancelToken;
+use crate::cell::{self, PAGE_DEAD, PAGE_HAS_OVERFLOW, Position};
+use crate::engine::{Engine, Fate, Pins, Stop};
+use crate::error::Result;
+use crate::mtr::Mtr;
+use crate::space::{self, map_page};
+use crate::tree::{self, Seek, belongs};
+use crate::txn::{Txn, View};
+use crate::write::WriteOutcome;
+use crate::{Error, TreeId};
+use protocol::redo::Change;
+use protocol::{Lsn, PageId, TxnId};
+use std::collections::BTreeMap;
+use std::sync::atomic::Ordering;
+
+/// Children freed in one mini-transaction.
+const FREE_CHILDREN: usize = 128;
+
+/// What a tree is for. The engine treats both alike; it is kept in the registry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TreeKind {
+    /// Keys to rows.
+    Clustered,
+    /// Indexed columns to keys.
+    Index,
+}
+
+fn registry_key(tree: TreeId) -> [u8; 8] {
+    tree.0.to_be_bytes()
+}
+
+impl Engine {
+    fn newest_view(&self, txn: &Txn) -> View {
+        View { snapshot: self.snapshot(), txn: txn.shared.clone(), start: self.end() }
+    }
+
+    /// Creates a tree. It exists for others when the transaction commits; if it does not, the sweep frees it.
+    ///
+    /// # Errors
+    /// As [`Engine::insert`].
+    pub async fn create_tree(&self, txn: &mut Txn, kind: TreeKind) -> Result<TreeId> {
+        txn.check()?;
+        let log = self.log()?.clone();
+        let mut pins = Pins::default();
+        let allocation = self.allocate(&mut pins).await?;
+        pins.clear();
+        let root = allocation.page();
+        let view = self.newest_view(txn);
+        let kind = match kind {
+            TreeKind::Clustered => 1,
+            TreeKind::Index => 2,
+        };
+        // Registered first: a page in use that no one knows of would be lost.
+        self.insert(txn, &view, self.registry_root, &registry_key(root), &[kind]).await?;
+        self.admit(&log).await?;
+        self.retry(&mut pins, &CancelToken::new(), || {
+            let page = self.page(root)?;
+            let (span, bit) = space::locate(root);
+            let map = self.page(map_page(span))?;
+            let mut mtr = Mtr::new();
+            let (at, map_at) = (mtr.latch(&page), mtr.latch(&map));
+            tree::empty_root(root).into_iter().for_each(|change| mtr.change(at, change));
+            let bits = space::set_bits(mtr.page(map_at), [bit], true);
+            mtr.change(map_at, bits);
+            mtr.commit(&**log, |_| {});
+            Ok(())
+        })
+        .await?;
+        allocation.used();
+        Ok(root)
+    }
+
+    /// Drops a tree. Its pages are freed after the commit, when no snapshot can need them.
+    ///
+    /// # Errors
+    /// As [`Engine::delete`]; [`Error::NoSuchTree`].
+    pub async fn drop_tree(&self, txn: &mut Txn, tree: TreeId) -> Result<()> {
+        let view = self.newest_view(txn);
+        let outcome =
+            self.delete(txn, &view, self.registry_root, &registry_key(tree), None, &mut |_, _| Ok(true)).await?;
+        match outcome {
+            WriteOutcome::Done => Ok(()),
+            _ => Err(Error::NoSuchTree(tree)),
+        }
+    }
+
+    /// Every registered tree that is not known to be dropped.
+    pub(crate) async fn live_trees(&self) -> Result<Vec<TreeId>> {
+        Ok(self.registered().await?.into_iter().filter(|&(_, gone)| !gone).map(|(tree, _)| tree).collect())
+    }
+
+    /// Frees the trees that nobody can see. Returns how many.
+    pub(crate) async fn sweep_trees(&self) -> Result<u64> {
+        let gone: Vec<TreeId> =
+            self.registered().await?.into_iter().filter(|&(_, gone)| gone).map(|(tree, _)| tree).collect();
+        for &tree in &gone {
+            self.free_tree(tree).await?;
+            self.unregister(tree).await?;
+        }
+        Ok(gone.len() as u64)
+    }
+
+    /// Trees in the registry, and whether they are gone for everyone.
+    async fn registered(&self) -> Result<Vec<(TreeId, bool)>> {
+        let mut found = Vec::new();
+        let mut from = cell::LOWEST.to_owned();
+        loop {
+            let cancel = CancelToken::new();
+            let (part, next) = self
+                .retry(&mut Pins::default(), &cancel, || {
+                    let oldest = self.registry.horizon().oldest();
+                    self.with_leaf(self.registry_root, from.borrow(), Seek::At, None, |page| {
+                        let mut part: Vec<(TreeId, bool)> = Vec::new();
+                        let mut decided: Option<&[u8]> = None;
+                        for slot in 1..page.slot_count() {
+                            let entry = cell::entry(page, slot);
+                            let Ok(key) = <[u8; 8]>::try_from(entry.key()) else { continue };
+                            let tree = PageId(u64::from_be_bytes(key));
+                            if decided == Some(entry.key()) {
+                                continue;
+                            }
+                            let fate = match entry.txid() {
+                                TxnId::NONE => Fate::Committed(entry.stamp()),
+                                txid => self.fate(txid)?,
+                            };
+                            let gone = match fate {
+                                Fate::InFlight(_) => false,
+                                Fate::Committed(lsn) => entry.is_tombstone() && lsn <= oldest,
+                                Fate::Aborted => {
+                                    // Unless an older version says otherwise.
+                                    if part.last().is_none_or(|last| last.0 != tree) {
+                                        part.push((tree, true));
+                                    }
+                                    continue;
+                                }
+                            };
+                            decided = Some(entry.key());
+                            match part.last_mut() {
+                                Some(last) if last.0 == tree => last.1 = gone,
+                                _ => part.push((tree, gone)),
+                            }
+                        }
+                        // A key's versions may span leaves; it is left to a later sweep to free it then.
+                        if let (Some(high), Some(last)) = (cell::high(page), part.last_mut())
+                            && high.key == registry_key(last.0)
+                        {
+                            last.1 = false;
+                        }
+                        Ok((part, cell::high(page).map(|high| high.to_owned())))
+                    })
+                })
+                .await?;
+            found.extend(part);
+            match next {
+                Some(next) => from = next,
+                None => break,
+            }
+        }
+        // The first part of a key that spans leaves was marked as alive: that stands.
+        found.dedup_by_key(|found| found.0);
+        Ok(found)
+    }
+
+    async fn unregister(&self, tree: TreeId) -> Result<()> {
+        let log = self.log()?.clone();
+        self.admit(&log).await?;
+        let key = registry_key(tree);
+        self.retry(&mut Pins::default(), &CancelToken::new(), || {
+            self.with_leaf_mut(self.registry_root, Position::before(&key), |page| {
+                let first = cell::lower_bound(&page, Position::before(&key));
+                let behind = cell::lower_bound(&page, Position::after(&key));
+                if first == behind {
+                    return Ok(());
+                }
+                let mut mtr = Mtr::new();
+                let at = mtr.adopt(page);
+                mtr.change(at, Change::DeleteRange { at: first as u16, count: (behind - first) as u16 });
+                mtr.commit(&**log, |_| {});
+                Ok(())
+            })
+        })
+        .await
+    }
+
+    /// Frees every page of a tree that nobody can see any more.
+    async fn free_tree(&self, tree: TreeId) -> Result<()> {
+        let log = self.log()?.clone();
+        let cancel = CancelToken::new();
+        let _structure = self.structure(tree).await;
+        loop {
+            let mut pins = Pins::default();
+            let exists = self
+                .retry(&mut pins, &cancel, || {
+                    let root = self.page(tree)?;
+                    let page = root.latch.read();
+                    let level = page.level();
+                    Ok(belongs(&page, tree, level).then(|| (level, page.flags() & PAGE_HAS_OVERFLOW != 0)))
+                })
+                .await?;
+            let Some((level, has_overflow)) = exists else { return Ok(()) };
+            if has_overflow {
+                pins.clear();
+                self.free_all_overflow(tree).await?;
+            }
+            self.admit(&log).await?;
+            let (freed, lsn) = self.retry(&mut pins, &cancel, || self.free_edge(tree, level)).await?;
+            let root_went = freed.contains(&tree);
+            self.counters.pages_freed.fetch_add(freed.len() as u64, Ordering::Relaxed);
+            freed.into_iter().for_each(|page| self.space.freed(page, lsn));
+            if root_went {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Frees some pages at the right edge, or the root when it is all there is.
+    fn free_edge(&self, tree: TreeId, level: u8) -> Result<(Vec<PageId>, Lsn), Stop> {
+        let log = self.log()?;
+        let mut frame = self.page(tree)?;
+        let mut at_level = level;
+        let mut freed: Vec<PageId> = Vec::new();
+        // Down the last children, to the lowest inner page whose last child can go.
+        while at_level > 0 {
+            let (children, last) = {
+                let page = frame.latch.read();
+                let count = page.slot_count();
+                if count <= 1 {
+                    break;
+                }
+                let first = if at_level == 1 { count.saturating_sub(FREE_CHILDREN).max(1) } else { count - 1 };
+                let children: Vec<PageId> = (first..count).map(|slot| cell::inner(&page, slot).0).collect();
+                let last = children[children.len() - 1];
+                (children, last)
+            };
+            if at_level == 1 {
+                freed = children;
+                break;
+            }
+            let child = self.page(last)?;
+            if child.latch.read().slot_count() <= 1 {
+                freed = children;
+                break;
+            }
+            frame = child;
+            at_level -= 1;
+        }
+        let parent = (!freed.is_empty()).then_some(&frame);
+        if parent.is_none() {
+            freed.push(tree);
+        }
+        let mut bits: BTreeMap<u64, Vec<u64>> = BTreeMap::new();
+        for &page in &freed {
+            let (span, bit) = space::locate(page);
+            bits.entry(span).or_default().push(bit);
+        }
+        let maps = bits.keys().map(|&span| self.page(map_page(span))).collect::<Result<Vec<_>, _>>()?;
+        let mut mtr = Mtr::new();
+        let at = mtr.latch(&frame);
+        match parent {
+            Some(_) => {
+                let count = mtr.page(at).slot_count();
+                let first = (count - freed.len()) as u16;
+                mtr.change(at, Change::DeleteRange { at: first, count: freed.len() as u16 });
+            }
+            None => {
+                let (level, flags) = (mtr.page(at).level(), mtr.page(at).flags());
+                mtr.change(at, Change::SetFlags { level, flags: flags | PAGE_DEAD });
+            }
+        }
+        for (map, bits) in maps.iter().zip(bits.values()) {
+            let at = mtr.latch(map);
+            let change = space::set_bits(mtr.page(at), bits.iter().copied(), false);
+            mtr.change(at, change);
+        }
+        Ok((freed, mtr.commit(&**log, |_| {})))
+    }
+
+    /// Frees the overflow pages of all entries; the entries go, too. The mark in the root goes last.
+    async fn free_all_overflow(&self, tree: TreeId) -> Result<()> {
+        let log = self.log()?.clone();
+        let cancel = CancelToken::new();
+        let mut from = cell::LOWEST.to_owned();
+        loop {
+            let (entries, next) = self
+                .retry(&mut Pins::default(), &cancel, || {
+                    self.with_leaf(tree, from.borrow(), Seek::At, None, |page| {
+                        let entries = (1..page.slot_count()).map(|slot| cell::entry(page, slot));
+                        let long: Vec<_> =
+                            entries.filter(|entry| entry.is_overflow()).map(|entry| entry.position().to_owned()).collect();
+                        Ok((long, cell::high(page).map(|high| high.to_owned())))
+                    })
+                })
+                .await?;
+            for entry in entries {
+                self.free_overflow(tree, &entry).await?;
+            }
+            match next {
+                Some(next) => from = next,
+                None => break,
+            }
+        }
+        self.admit(&log).await?;
+        self.retry(&mut Pins::default(), &cancel, || {
+            let root = self.page(tree)?;
+            let mut mtr = Mtr::new();
+            let at = mtr.latch(&root);
+            let (level, flags) = (mtr.page(at).level(), mtr.page(at).flags());
+            mtr.change(at, Change::SetFlags { level, flags: flags & !PAGE_HAS_OVERFLOW });
+            mtr.commit(&**log, |_| {});
+            Ok(())
+        })
+        .await
+    }
+}

@@ -1,0 +1,360 @@
+//! Transactions and what a statement sees.
+//!
+//! A transaction gets its id at its first write, a subtransaction its own at its first write inside a savepoint, so that
+//! rolling back to a savepoint is one flag in memory: an id without an entry in the commit map counts as aborted.
+//! [`TxnShared`] is what others may hold of a transaction: waiters, the table of active ones, views.
+
+use crate::cancel::CancelToken;
+use crate::engine::Engine;
+use crate::error::{Error, Result};
+use crate::locks::HeldLock;
+use crate::snapshot::Snapshot;
+use hashbrown::HashMap;
+use parking_lot::Mutex;
+use protocol::{Lsn, TxnId};
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::time::Duration;
+
+/// Isolation levels. READ UNCOMMITTED is READ COMMITTED, as in PostgreSQL.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Isolation {
+    /// Each statement has its own snapshot; writes re-evaluate on the newest version.
+    ReadCommitted,
+    /// One snapshot for the transaction; writes fail with 40001 where it is outdated.
+    RepeatableRead,
+}
+
+/// A savepoint of one transaction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct SavepointId(u64);
+
+/// Whose a version is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ownership {
+    Foreign,
+    Own,
+    /// Own, but rolled back to a savepoint.
+    OwnAborted,
+}
+
+#[derive(Default)]
+struct Held {
+    ended: bool,
+    locks: Vec<HeldLock>,
+}
+
+/// The part of a transaction that others may hold.
+pub struct TxnShared {
+    key: u64,
+    top: AtomicU64,
+    depth: AtomicU32,
+    has_subs: AtomicBool,
+    /// Subtransaction ids; false: rolled back.
+    subs: Mutex<HashMap<u64, bool>>,
+    observed: AtomicU64,
+    pub cancel: CancelToken,
+    held: Mutex<Held>,
+}
+
+impl TxnShared {
+    pub fn new(key: u64, cancel: CancelToken) -> TxnShared {
+        TxnShared {
+            key,
+            top: AtomicU64::new(0),
+            depth: AtomicU32::new(0),
+            has_subs: AtomicBool::new(false),
+            subs: Mutex::default(),
+            observed: AtomicU64::new(0),
+            cancel,
+            held: Mutex::default(),
+        }
+    }
+
+    /// Names the transaction among those of this process, also before it has an id.
+    pub fn key(&self) -> u64 {
+        self.key
+    }
+
+    pub fn depth(&self) -> u32 {
+        self.depth.load(Ordering::Relaxed)
+    }
+
+    /// The top transaction's id, or none yet.
+    pub fn top(&self) -> TxnId {
+        TxnId(self.top.load(Ordering::Acquire))
+    }
+
+    pub fn ownership(&self, txid: TxnId) -> Ownership {
+        if txid == TxnId::NONE {
+            return Ownership::Foreign;
+        }
+        if txid == self.top() {
+            return Ownership::Own;
+        }
+        if !self.has_subs.load(Ordering::Acquire) {
+            return Ownership::Foreign;
+        }
+        match self.subs.lock().get(&txid.0) {
+            None => Ownership::Foreign,
+            Some(true) => Ownership::Own,
+            Some(false) => Ownership::OwnAborted,
+        }
+    }
+
+    /// Notes that the transaction has seen the effect of a commit at `lsn`.
+    pub fn observe(&self, lsn: Lsn) {
+        if self.observed.load(Ordering::Relaxed) < lsn.0 {
+            self.observed.fetch_max(lsn.0, Ordering::AcqRel);
+        }
+    }
+
+    pub fn observed(&self) -> Lsn {
+        Lsn(self.observed.load(Ordering::Acquire))
+    }
+
+    /// Adds a lock to the list; false when the transaction has ended.
+    pub fn hold(&self, lock: HeldLock) -> bool {
+        let mut held = self.held.lock();
+        if !held.ended {
+            held.locks.push(lock);
+        }
+        !held.ended
+    }
+
+    /// Ends the transaction: no lock is added after this.
+    pub fn end(&self) -> Vec<HeldLock> {
+        let mut held = self.held.lock();
+        held.ended = true;
+        std::mem::take(&mut held.locks)
+    }
+
+    /// Takes out the locks to give up when rolling back to `depth`: those taken deeper, and versions others wait for,
+    /// which those others must look at again.
+    fn take_deeper(&self, depth: u32) -> Vec<HeldLock> {
+        let mut held = self.held.lock();
+        let locks = std::mem::take(&mut held.locks);
+        let (keep, mut gone): (Vec<HeldLock>, Vec<HeldLock>) =
+            locks.into_iter().partition(|lock| lock.explicit && lock.depth <= depth);
+        gone.retain(|lock| !keep.iter().any(|kept| kept.key == lock.key));
+        held.locks = keep;
+        gone
+    }
+}
+
+impl fmt::Debug for TxnShared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "TxnShared({}, txid {})", self.key, self.top())
+    }
+}
+
+/// What a statement sees: commits at or below its snapshot, and what its own transaction wrote before it began.
+#[derive(Clone, Debug)]
+pub struct View {
+    pub(crate) snapshot: Snapshot,
+    pub(crate) txn: Arc<TxnShared>,
+    pub(crate) start: Lsn,
+}
+
+impl View {
+    /// The snapshot.
+    #[must_use]
+    pub fn snapshot(&self) -> &Snapshot {
+        &self.snapshot
+    }
+
+    /// The highest commit LSN among what was read: it must be durable before a client is told of it.
+    #[must_use]
+    pub fn observed(&self) -> Lsn {
+        self.txn.observed()
+    }
+
+    /// Cancels reads through this view, too.
+    #[must_use]
+    pub fn cancel_token(&self) -> &CancelToken {
+        &self.txn.cancel
+    }
+}
+
+struct Level {
+    savepoint: SavepointId,
+    txid: Option<TxnId>,
+    /// Ids of released subtransactions.
+    merged: Vec<TxnId>,
+}
+
+/// A transaction. Dropping it rolls it back.
+pub struct Txn {
+    engine: Arc<Engine>,
+    pub(crate) shared: Arc<TxnShared>,
+    isolation: Isolation,
+    snapshot: Option<Snapshot>,
+    levels: Vec<Level>,
+    next_savepoint: u64,
+    pub(crate) touches_catalog: bool,
+    /// Whether a version bears an id of this transaction.
+    pub(crate) wrote: bool,
+    pub(crate) lock_timeout: Option<Duration>,
+    ended: bool,
+}
+
+impl Txn {
+    pub(crate) fn new(engine: Arc<Engine>, shared: Arc<TxnShared>, isolation: Isolation) -> Txn {
+        Txn {
+            engine,
+            shared,
+            isolation,
+            snapshot: None,
+            levels: vec![Level { savepoint: SavepointId(0), txid: None, merged: Vec::new() }],
+            next_savepoint: 1,
+            touches_catalog: false,
+            wrote: false,
+            lock_timeout: None,
+            ended: false,
+        }
+    }
+
+    /// The isolation level.
+    #[must_use]
+    pub fn isolation(&self) -> Isolation {
+        self.isolation
+    }
+
+    /// Changes the level; has effect only before the first statement.
+    pub fn set_isolation(&mut self, isolation: Isolation) {
+        if self.snapshot.is_none() {
+            self.isolation = isolation;
+        }
+    }
+
+    /// The transaction's id, once it has written.
+    #[must_use]
+    pub fn txid(&self) -> Option<TxnId> {
+        let top = self.shared.top();
+        (top != TxnId::NONE).then_some(top)
+    }
+
+    /// Marks the transaction as one that changes the catalog: its commit moves the catalog version on every server.
+    pub fn touch_catalog(&mut self) {
+        self.touches_catalog = true;
+    }
+
+    /// How long to wait for a lock; `None`: for ever.
+    pub fn set_lock_timeout(&mut self, timeout: Option<Duration>) {
+        self.lock_timeout = timeout;
+    }
+
+    /// The token that ends this transaction's waits.
+    #[must_use]
+    pub fn cancel_token(&self) -> &CancelToken {
+        &self.shared.cancel
+    }
+
+    /// Raises the observed LSN: for what the caller learned by other means, such as a sequence's value.
+    pub fn observe(&mut self, lsn: Lsn) {
+        self.shared.observe(lsn);
+    }
+
+    pub(crate) fn statement_snapshot(&mut self, take: impl FnOnce() -> Snapshot) -> Snapshot {
+        match self.isolation {
+            Isolation::ReadCommitted => take(),
+            Isolation::RepeatableRead => self.snapshot.get_or_insert_with(take).clone(),
+        }
+    }
+
+    pub(crate) fn savepoint(&mut self) -> SavepointId {
+        let savepoint = SavepointId(self.next_savepoint);
+        self.next_savepoint += 1;
+        self.levels.push(Level { savepoint, txid: None, merged: Vec::new() });
+        self.shared.depth.store(self.levels.len() as u32 - 1, Ordering::Relaxed);
+        savepoint
+    }
+
+    fn depth_of(&self, savepoint: SavepointId) -> usize {
+        self.levels
+            .iter()
+            .position(|level| level.savepoint == savepoint)
+            .expect("the caller names a savepoint of this transaction that it has not released")
+    }
+
+    /// Rolls back to `savepoint`, which stays. Returns the locks to give up.
+    pub(crate) fn rollback_to(&mut self, savepoint: SavepointId) -> Vec<HeldLock> {
+        let depth = self.depth_of(savepoint);
+        let mut subs = self.shared.subs.lock();
+        for level in self.levels.drain(depth..) {
+            for txid in level.merged.into_iter().chain(level.txid) {
+                subs.insert(txid.0, false);
+            }
+        }
+        drop(subs);
+        self.levels.push(Level { savepoint, txid: None, merged: Vec::new() });
+        self.shared.depth.store(depth as u32, Ordering::Relaxed);
+        self.shared.take_deeper(depth as u32 - 1)
+    }
+
+    /// Forgets `savepoint` and those inside it; what they did becomes the enclosing level's.
+    pub(crate) fn release(&mut self, savepoint: SavepointId) {
+        let depth = self.depth_of(savepoint);
+        let released: Vec<Level> = self.levels.drain(depth..).collect();
+        let outer = self.levels.last_mut().expect("the top level is never released");
+        for level in released {
+            outer.merged.extend(level.merged.into_iter().chain(level.txid));
+        }
+        self.shared.depth.store(depth as u32 - 1, Ordering::Relaxed);
+    }
+
+    /// The id that the next version gets, if it is assigned.
+    pub(crate) fn writing_txid(&self) -> Option<TxnId> {
+        self.levels.last().expect("there is a top level").txid
+    }
+
+    /// Gives an id to the top level, or once that has one to the innermost.
+    pub(crate) fn assign(&mut self, txid: TxnId) {
+        if self.shared.top() == TxnId::NONE {
+            self.shared.top.store(txid.0, Ordering::Release);
+            self.levels[0].txid = Some(txid);
+        } else {
+            self.shared.subs.lock().insert(txid.0, true);
+            self.shared.has_subs.store(true, Ordering::Release);
+            self.levels.last_mut().expect("there is a top level").txid = Some(txid);
+        }
+    }
+
+    /// Ids of subtransactions that were not rolled back, ascending.
+    pub(crate) fn live_subs(&self) -> Vec<TxnId> {
+        let subs = self.shared.subs.lock();
+        let mut live: Vec<TxnId> = subs.iter().filter(|&(_, &live)| live).map(|(&txid, _)| TxnId(txid)).collect();
+        live.sort_unstable();
+        live
+    }
+
+    /// Every id of the transaction.
+    pub(crate) fn txids(&self) -> Vec<TxnId> {
+        let subs = self.shared.subs.lock();
+        subs.keys().map(|&txid| TxnId(txid)).chain(self.txid()).collect()
+    }
+
+    pub(crate) fn check(&self) -> Result<()> {
+        if self.engine.is_writer() { self.shared.cancel.check() } else { Err(Error::ReadOnly) }
+    }
+
+    /// Ends it; false when it had ended.
+    pub(crate) fn finish(&mut self) -> bool {
+        !std::mem::replace(&mut self.ended, true)
+    }
+}
+
+impl Drop for Txn {
+    fn drop(&mut self) {
+        if self.finish() {
+            self.engine.clone().end(self);
+        }
+    }
+}
+
+impl fmt::Debug for Txn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Txn({:?}, {:?})", self.shared, self.isolation)
+    }
+}

@@ -1,0 +1,151 @@
+//! The sweep: settling and pruning what no writer touches, unlinking empty leaves, freeing trees.
+//!
+//! Leaves are pruned when they fill; a queue table's old leaves never fill again. [`Engine::sweep`] looks at the places
+//! where rows were deleted lately; [`Engine::vacuum`] walks every tree.
+
+use crate::cancel::CancelToken;
+use crate::cell::{LOWEST, OwnedPosition, Position};
+use crate::engine::{Engine, Pins};
+use crate::error::{Error, Result};
+use crate::TreeId;
+use parking_lot::Mutex;
+use protocol::Lsn;
+use std::collections::VecDeque;
+use std::sync::atomic::Ordering;
+
+/// Places remembered for the next sweep; with more, the walk over all trees finds them.
+const GARBAGE_MAX: usize = 16 * 1024;
+
+/// Where the next sweep looks.
+#[derive(Default)]
+pub struct Garbage {
+    places: Mutex<VecDeque<(TreeId, Vec<u8>)>>,
+}
+
+/// What a sweep did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct VacuumReport {
+    pub leaves_visited: u64,
+    pub versions_pruned: u64,
+    pub versions_settled: u64,
+    pub leaves_unlinked: u64,
+    pub trees_freed: u64,
+}
+
+/// Ends the exclusion of other sweeps.
+struct Sweeping<'a>(&'a Engine);
+
+impl Drop for Sweeping<'_> {
+    fn drop(&mut self) {
+        self.0.sweeping.store(false, Ordering::Release);
+    }
+}
+
+impl Engine {
+    /// Remembers that something in the leaf of `key` will go.
+    pub(crate) fn note_garbage(&self, tree: TreeId, key: &[u8]) {
+        let mut places = self.garbage.places.lock();
+        if places.len() < GARBAGE_MAX {
+            places.push_back((tree, key.to_vec()));
+        }
+    }
+
+    fn begin_sweep(&self) -> Option<Sweeping<'_>> {
+        (!self.sweeping.swap(true, Ordering::AcqRel)).then(|| Sweeping(self))
+    }
+
+    /// Visits the places where rows were deleted since the last call. To be called every second or so; does nothing while
+    /// another sweep runs.
+    ///
+    /// # Errors
+    /// What the volume returns; [`Error::ReadOnly`] on a replica.
+    pub async fn sweep(&self) -> Result<VacuumReport> {
+        let mut report = VacuumReport::default();
+        let Some(_sweeping) = self.begin_sweep() else { return Ok(report) };
+        self.advance_horizon().await?;
+        self.log()?.set_gc_floor(self.registry.read_floor(self.flushed_vdl()));
+        let places = std::mem::take(&mut *self.garbage.places.lock());
+        for (tree, key) in places {
+            let position = Position::before(&key);
+            match self.sweep_at(tree, position, None, &mut report).await {
+                Ok(swept) => {
+                    if swept.unsettled {
+                        self.note_garbage(tree, &key);
+                    }
+                }
+                Err(Error::NoSuchTree(_)) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(report)
+    }
+
+    /// Walks every tree and frees those that are gone.
+    ///
+    /// # Errors
+    /// As [`Engine::sweep`].
+    pub async fn vacuum(&self) -> Result<VacuumReport> {
+        let mut report = VacuumReport::default();
+        let Some(_sweeping) = self.begin_sweep() else { return Ok(report) };
+        self.advance_horizon().await?;
+        self.log()?.set_gc_floor(self.registry.read_floor(self.flushed_vdl()));
+        while self.scan_free_pages().await? {}
+        let mut trees = vec![self.catalog_tree(), self.registry_root];
+        trees.extend(self.live_trees().await?);
+        for tree in trees {
+            match self.vacuum_tree(tree, &mut report).await {
+                // Rolled back and swept, or its root is not formatted yet.
+                Ok(()) | Err(Error::NoSuchTree(_)) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        report.trees_freed = self.sweep_trees().await?;
+        Ok(report)
+    }
+
+    async fn vacuum_tree(&self, tree: TreeId, report: &mut VacuumReport) -> Result<()> {
+        let mut position = LOWEST.to_owned();
+        let mut newer: Option<(Vec<u8>, Lsn)> = None;
+        loop {
+            // Versions of a key that go on from the leaf before have a newer one there.
+            let context = newer.take().filter(|(key, _)| *key == position.key).map(|(_, lsn)| lsn);
+            let swept = self.sweep_at(tree, position.borrow(), context, report).await?;
+            newer = swept.last;
+            match swept.next {
+                Some(next) => position = next,
+                None => return Ok(()),
+            }
+        }
+    }
+
+    async fn sweep_at(
+        &self,
+        tree: TreeId,
+        position: Position<'_>,
+        newer: Option<Lsn>,
+        report: &mut VacuumReport,
+    ) -> Result<Swept> {
+        self.admit(self.log()?).await?;
+        let cancel = CancelToken::new();
+        let (plan, leaf) =
+            self.retry(&mut Pins::default(), &cancel, || self.sweep_leaf(tree, position, newer)).await?;
+        report.leaves_visited += 1;
+        report.versions_pruned += plan.deletes.len() as u64;
+        report.versions_settled += plan.settles.len() as u64;
+        for entry in &leaf.overflow {
+            self.free_overflow(tree, entry).await?;
+            report.versions_pruned += 1;
+        }
+        if leaf.empty && tree != self.registry_root {
+            report.leaves_unlinked += u64::from(self.unlink(tree, position).await?);
+        }
+        let last = leaf.last_key.zip(plan.last);
+        Ok(Swept { next: leaf.high, last, unsettled: plan.unsettled > 0 })
+    }
+}
+
+struct Swept {
+    next: Option<OwnedPosition>,
+    last: Option<(Vec<u8>, Lsn)>,
+    unsettled: bool,
+}

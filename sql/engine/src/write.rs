@@ -1,0 +1,841 @@
+//! Changing rows: insert, update, delete, lock, and the look at the newest state that constraints need.
+//!
+//! **Rule.** What a write meets is judged by the newest state, under the leaf's exclusive latch: the head version of an
+//! active transaction is the row's lock, everything else is committed and final. So a check and the version that follows
+//! it are one step, and two inserts of one key cannot both find it free.
+//!
+//! A write that meets a foreign lock unwinds, waits in the lock table without any latch or pin, and looks again. Who was
+//! handed the lock finds itself as holder there.
+//!
+//! An update ships a copy of the row's newest version with the bytes that changed.
+
+use crate::cell::{
+    self, ENTRY_HEADER_BYTES, Entry, KEY_LOCK, MOVED, OVERFLOW, OverflowRef, OwnedPosition, PAGE_HAS_OVERFLOW, Position,
+    STAMP_BYTES, TOMBSTONE,
+};
+use crate::engine::{Engine, Fate, Pins, Stop};
+use crate::error::{Error, Result};
+use crate::locks::{Acquired, LockKey, LockStrength, Mode, TableLockMode, WaitPolicy};
+use crate::mtr::Mtr;
+use crate::read::KeyRange;
+use crate::tree::Seek;
+use crate::txn::{Isolation, Ownership, Txn, TxnShared, View};
+use crate::{KEY_BYTES_MAX, ROW_BYTES_MAX, TreeId};
+use bytes::Bytes;
+use protocol::redo::{Change, Patch};
+use protocol::{Lsn, Page, TxnId};
+use std::sync::Arc;
+
+/// Longer rows live in overflow pages: a quarter of a page.
+pub const INLINE_ROW_BYTES_MAX: usize = protocol::PAGE_BYTES / 4;
+/// Equal bytes between two differences that cost less to ship than another patch.
+const PATCH_GAP_BYTES: usize = 3;
+
+/// What an insert found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum InsertOutcome {
+    Inserted,
+    /// The key is taken by a committed row, or by one of this transaction. `visible`: also to the view, which `ON
+    /// CONFLICT` under REPEATABLE READ must know.
+    Duplicate { visible: bool },
+}
+
+/// What to do with a row that an update was shown.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Leave it: it does not qualify (any more).
+    Skip,
+    /// Write this row in its place.
+    Replace(Vec<u8>),
+}
+
+/// What became of an update or a delete.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum WriteOutcome {
+    Done,
+    /// The callback declined.
+    Skipped,
+    /// There is no such row (any more).
+    Gone,
+    /// An update of the key moved the row: go on with this key.
+    Moved(Bytes),
+    /// This statement wrote the row already: PostgreSQL leaves it alone.
+    SelfModified,
+}
+
+/// What became of a request for a row's lock.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LockOutcome {
+    /// Held. The row as of its newest state; `changed`: it is not the view's, so it must be re-evaluated.
+    Locked { row: Bytes, changed: bool },
+    /// There is no such row (any more); the key itself is locked.
+    Gone,
+    /// An update of the key moved the row.
+    Moved(Bytes),
+    /// Held by another, and the policy says to skip.
+    Skipped,
+}
+
+/// The newest state of a key: its first version that was not aborted.
+struct Head<'p> {
+    /// Its slot, when it is in the leaf at hand.
+    slot: Option<u16>,
+    entry: Entry<'p>,
+    state: HeadState,
+}
+
+enum HeadState {
+    /// Committed, so long ago that its commit is durable and seen by all.
+    Settled,
+    Committed(Lsn),
+    Own,
+    InFlight(Arc<TxnShared>),
+}
+
+enum Search<'p> {
+    Head(Head<'p>),
+    Absent,
+    /// The leaf ends within the key's versions.
+    GoesOn,
+}
+
+/// What a write decides, seeing the head.
+enum Decision<T> {
+    Done(T),
+    Write { flags: u8, payload: Vec<u8>, outcome: T },
+    NeedRow,
+}
+
+/// Where and as whom a write writes.
+struct Target<'a> {
+    txn: &'a Arc<TxnShared>,
+    txid: TxnId,
+    tree: TreeId,
+    key: &'a [u8],
+    mode: LockStrength,
+}
+
+/// Written: the outcome, and the stamp of the version if there is one.
+struct Written<T> {
+    outcome: T,
+    stamp: Option<Lsn>,
+}
+
+fn row_key(tree: TreeId, key: &[u8]) -> LockKey {
+    LockKey::Row(tree, key.into())
+}
+
+fn locked_by_version(entry: &Entry<'_>) -> Mode {
+    if entry.flags() & KEY_LOCK != 0 { LockStrength::Update.into() } else { LockStrength::NoKeyUpdate.into() }
+}
+
+impl Engine {
+    fn search<'p>(&self, txn: &TxnShared, page: &'p Page, key: &[u8], from: Position<'_>) -> Result<Search<'p>, Stop> {
+        for slot in cell::lower_bound(page, from)..page.slot_count() {
+            let entry = cell::entry(page, slot);
+            if entry.key() != key {
+                return Ok(Search::Absent);
+            }
+            let txid = entry.txid();
+            let state = if txid == TxnId::NONE {
+                HeadState::Settled
+            } else {
+                match txn.ownership(txid) {
+                    Ownership::Own => HeadState::Own,
+                    Ownership::OwnAborted => continue,
+                    Ownership::Foreign => match self.fate(txid)? {
+                        Fate::Committed(lsn) => HeadState::Committed(lsn),
+                        Fate::InFlight(owner) => HeadState::InFlight(owner),
+                        Fate::Aborted => continue,
+                    },
+                }
+            };
+            return Ok(Search::Head(Head { slot: Some(slot as u16), entry, state }));
+        }
+        match cell::high(page) {
+            Some(high) if high.key == key => Ok(Search::GoesOn),
+            _ => Ok(Search::Absent),
+        }
+    }
+
+    /// Goes on right of a latched leaf; latches go left to right.
+    fn search_right(&self, txn: &TxnShared, page: &Page, key: &[u8], copy: &mut Vec<u8>) -> Result<Option<HeadState>, Stop> {
+        let mut next = page.right();
+        loop {
+            let frame = self.page(next)?;
+            let page = frame.latch.read();
+            match self.search(txn, &page, key, Position::before(key))? {
+                Search::Head(head) => {
+                    copy.extend_from_slice(head.entry.cell);
+                    return Ok(Some(head.state));
+                }
+                Search::Absent => return Ok(None),
+                Search::GoesOn => next = page.right(),
+            }
+        }
+    }
+
+    /// One attempt at a write: lock, look, decide, append.
+    fn write_once<T>(
+        &self,
+        target: &Target<'_>,
+        decide: &mut dyn FnMut(Option<&Entry<'_>>, Option<&HeadState>) -> Result<Decision<T>>,
+    ) -> Result<Written<T>, Stop> {
+        let log = self.log()?;
+        let Target { txn, tree, key, .. } = *target;
+        let mode = Mode::from(target.mode);
+        self.with_leaf_mut(tree, Position::before(key), |page| {
+            if !self.locks.is_quiet(tree, key) && !self.locks.may_write(&row_key(tree, key), txn, mode) {
+                match self.locks.acquire(row_key(tree, key), txn, mode, None, WaitPolicy::Wait) {
+                    Acquired::Granted => {}
+                    Acquired::Wait(waiter) => return Err(Stop::Wait(waiter)),
+                    Acquired::Refused | Acquired::Retry => return Err(Stop::Again),
+                }
+            }
+            let mut copy = Vec::new();
+            let head = match self.search(txn, &page, key, Position::before(key))? {
+                Search::Head(head) => Some(head),
+                Search::Absent => None,
+                Search::GoesOn => self
+                    .search_right(txn, &page, key, &mut copy)?
+                    .map(|state| Head { slot: None, entry: Entry { cell: &copy }, state }),
+            };
+            if let Some(Head { entry, state: HeadState::InFlight(owner), .. }) = &head {
+                let held = locked_by_version(entry);
+                return match self.locks.acquire(row_key(tree, key), txn, mode, Some((owner, held)), WaitPolicy::Wait) {
+                    Acquired::Wait(waiter) => Err(Stop::Wait(waiter)),
+                    Acquired::Granted | Acquired::Refused | Acquired::Retry => Err(Stop::Again),
+                };
+            }
+            let (entry, state) = (head.as_ref().map(|head| &head.entry), head.as_ref().map(|head| &head.state));
+            let (flags, payload, outcome) = match decide(entry, state)? {
+                Decision::Done(outcome) => return Ok(Written { outcome, stamp: None }),
+                Decision::NeedRow => return Err(Stop::NeedRow),
+                Decision::Write { flags, payload, outcome } => (flags, payload, outcome),
+            };
+            let lock = if target.mode == LockStrength::Update { KEY_LOCK } else { 0 };
+            let body = cell::entry_body(target.txid, flags | lock, key, &payload);
+            if body.len() + STAMP_BYTES > page.free_bytes() {
+                return Err(Stop::Full(body.len() + STAMP_BYTES));
+            }
+            let at = cell::lower_bound(&page, Position::before(key)) as u16;
+            let change = match &head {
+                Some(Head { slot: Some(from), entry, .. }) if entry.cell.len() == body.len() + STAMP_BYTES => {
+                    let patches = patches(&entry.cell[STAMP_BYTES..], body);
+                    Change::InsertCopy { from: *from, at, stamped: true, patches }
+                }
+                _ => Change::Insert { at, stamped: true, cells: vec![body.into()] },
+            };
+            let mut mtr = Mtr::new();
+            let page = mtr.adopt(page);
+            mtr.change(page, change);
+            let stamp = mtr.commit(&**log, |_| {});
+            Ok(Written { outcome, stamp: Some(stamp) })
+        })
+    }
+
+    /// Attempts a write until it is done: awaiting pages, room, locks, and the row where it is out of line.
+    async fn write<T>(
+        &self,
+        txn: &mut Txn,
+        view: &View,
+        tree: TreeId,
+        key: &[u8],
+        mode: LockStrength,
+        decide: &mut (dyn FnMut(Option<&Entry<'_>>, Option<&HeadState>, Option<&[u8]>) -> Result<Decision<T>> + Send),
+    ) -> Result<Written<T>> {
+        txn.check()?;
+        if key.len() > KEY_BYTES_MAX {
+            return Err(Error::KeyTooLarge { bytes: key.len(), max: KEY_BYTES_MAX });
+        }
+        let txid = self.assign(txn).await?;
+        let shared = txn.shared.clone();
+        let target = Target { txn: &shared, txid, tree, key, mode };
+        let mut pins = Pins::default();
+        let mut row: Option<Vec<u8>> = None;
+        loop {
+            self.admit(self.log()?).await?;
+            let mut attempt =
+                || self.write_once(&target, &mut |entry, state| decide(entry, state, row.as_deref()));
+            let stop = match self.run(&mut pins, &shared.cancel, &mut attempt).await? {
+                Ok(written) => {
+                    txn.wrote |= written.stamp.is_some();
+                    return Ok(written);
+                }
+                Err(stop) => stop,
+            };
+            pins.clear();
+            match stop {
+                Stop::Full(bytes) => self.make_room(tree, Position::before(key), bytes).await?,
+                Stop::Wait(waiter) => self.locks.wait(waiter, &shared.cancel, txn.lock_timeout).await?,
+                Stop::NeedRow => {
+                    row = None;
+                    // Under the row's lock nobody else can supersede it before we come back.
+                    match self.lock_newest(txn, tree, key, mode, WaitPolicy::Wait).await? {
+                        Newest::Live { row: Stored::Overflow(overflow), .. } => {
+                            let mut bytes = Vec::new();
+                            self.read_overflow(view, tree, overflow, &mut bytes).await?;
+                            row = Some(bytes);
+                        }
+                        _ => continue,
+                    }
+                }
+                Stop::Miss(_) | Stop::Again | Stop::Error(_) => unreachable!("run() handles these"),
+            }
+        }
+    }
+
+    /// Writes the row of an entry out of line, when it is long. The entry is there already, so that whatever happens the
+    /// pages are reachable and freed with it.
+    async fn finish_row(&self, tree: TreeId, key: &[u8], stamp: Option<Lsn>, row: &[u8]) -> Result<()> {
+        match stamp {
+            Some(stamp) if row.len() > INLINE_ROW_BYTES_MAX => self.write_overflow(tree, key, stamp, row).await,
+            _ => Ok(()),
+        }
+    }
+
+    /// Flags and payload of an entry for `row`; marks the tree before its first long row.
+    async fn prepare_row(&self, tree: TreeId, row: &[u8]) -> Result<()> {
+        if row.len() > ROW_BYTES_MAX {
+            return Err(Error::RowTooLarge { bytes: row.len(), max: ROW_BYTES_MAX });
+        }
+        if row.len() > INLINE_ROW_BYTES_MAX { self.mark_overflow(tree).await } else { Ok(()) }
+    }
+
+    /// Inserts a row under a key that must be free.
+    ///
+    /// Judged by the newest state, not by the view: an insert or delete of the key in flight is awaited. A unique index is
+    /// a tree whose key is the indexed columns alone (with the row's key as its row), and with the row's key behind them
+    /// where a column is NULL; then this is the unique check, too.
+    ///
+    /// # Errors
+    /// [`Error::KeyTooLarge`], [`Error::RowTooLarge`], [`Error::ReadOnly`], [`Error::Deadlock`],
+    /// [`Error::LockNotAvailable`], [`Error::Cancelled`]; what the volume returns.
+    pub async fn insert(&self, txn: &mut Txn, view: &View, tree: TreeId, key: &[u8], row: &[u8]) -> Result<InsertOutcome> {
+        txn.check()?;
+        self.prepare_row(tree, row).await?;
+        let (snapshot, observer) = (view.snapshot.lsn(), txn.shared.clone());
+        let mut decide = |entry: Option<&Entry<'_>>, state: Option<&HeadState>, _: Option<&[u8]>| {
+            let visible = match (entry, state) {
+                (Some(entry), Some(state)) => {
+                    if let HeadState::Committed(lsn) = state {
+                        observer.observe(*lsn);
+                    }
+                    let visible = match state {
+                        HeadState::Settled => entry.stamp() <= snapshot,
+                        HeadState::Committed(lsn) => *lsn <= snapshot,
+                        HeadState::Own => entry.stamp() <= view.start,
+                        HeadState::InFlight(_) => false,
+                    };
+                    (!entry.is_tombstone()).then_some(visible)
+                }
+                _ => None,
+            };
+            if let Some(visible) = visible {
+                return Ok(Decision::Done(InsertOutcome::Duplicate { visible }));
+            }
+            let (flags, payload) = stored(row);
+            Ok(Decision::Write { flags, payload, outcome: InsertOutcome::Inserted })
+        };
+        let written = self.write(txn, view, tree, key, LockStrength::Update, &mut decide).await?;
+        self.finish_row(tree, key, written.stamp, row).await?;
+        Ok(written.outcome)
+    }
+
+    /// Judges the head of a row that the view's statement wants to change. `Ok(changed)`: go on with it.
+    fn judge(
+        view: &View,
+        txn: &TxnShared,
+        isolation: Isolation,
+        entry: Option<&Entry<'_>>,
+        state: Option<&HeadState>,
+    ) -> Result<Result<bool, WriteOutcome>> {
+        let (Some(entry), Some(state)) = (entry, state) else { return Ok(Err(WriteOutcome::Gone)) };
+        let snapshot = view.snapshot.lsn();
+        let changed = match state {
+            HeadState::Own if entry.stamp() > view.start => return Ok(Err(WriteOutcome::SelfModified)),
+            HeadState::Own | HeadState::InFlight(_) => false,
+            HeadState::Settled => entry.stamp() > snapshot,
+            HeadState::Committed(lsn) => {
+                txn.observe(*lsn);
+                *lsn > snapshot
+            }
+        };
+        if changed && isolation == Isolation::RepeatableRead {
+            return Err(Error::Serialization);
+        }
+        if !entry.is_tombstone() {
+            return Ok(Ok(changed));
+        }
+        // Whoever saw the row and finds it moved follows it.
+        let moved = changed && entry.flags() & MOVED != 0;
+        Ok(Err(if moved { WriteOutcome::Moved(Bytes::copy_from_slice(entry.payload())) } else { WriteOutcome::Gone }))
+    }
+
+    /// Replaces a row that the statement saw at its view. Takes the row's lock, waiting for its owner, and hands `f` the
+    /// newest version; `recheck` says that it is not the view's, so that the statement's condition must be evaluated
+    /// again. `f` may be called more than once and must not mind. `strength` is [`LockStrength::Update`] when a unique key
+    /// changes, else [`LockStrength::NoKeyUpdate`].
+    ///
+    /// # Errors
+    /// As [`Engine::insert`]; [`Error::Serialization`] under REPEATABLE READ when the row changed behind the snapshot; what
+    /// `f` returns.
+    #[allow(clippy::too_many_arguments)]
+    pub async fn update(
+        &self,
+        txn: &mut Txn,
+        view: &View,
+        tree: TreeId,
+        key: &[u8],
+        strength: LockStrength,
+        f: &mut (dyn FnMut(&[u8], bool) -> Result<Verdict> + Send),
+    ) -> Result<WriteOutcome> {
+        txn.check()?;
+        let (isolation, shared) = (txn.isolation(), txn.shared.clone());
+        let mut long: Option<Vec<u8>> = None;
+        let mut decide = |entry: Option<&Entry<'_>>, state: Option<&HeadState>, row: Option<&[u8]>| {
+            long = None;
+            let changed = match Self::judge(view, &shared, isolation, entry, state)? {
+                Ok(changed) => changed,
+                Err(outcome) => return Ok(Decision::Done(outcome)),
+            };
+            let entry = entry.expect("a row was judged");
+            let verdict = match (entry.is_overflow(), row) {
+                (false, _) => f(entry.payload(), changed)?,
+                (true, Some(row)) => f(row, changed)?,
+                (true, None) => return Ok(Decision::NeedRow),
+            };
+            let Verdict::Replace(row) = verdict else { return Ok(Decision::Done(WriteOutcome::Skipped)) };
+            if row.len() > ROW_BYTES_MAX {
+                return Err(Error::RowTooLarge { bytes: row.len(), max: ROW_BYTES_MAX });
+            }
+            if row.len() <= INLINE_ROW_BYTES_MAX {
+                return Ok(Decision::Write { flags: 0, payload: row, outcome: WriteOutcome::Done });
+            }
+            let (flags, payload) = stored(&row);
+            long = Some(row);
+            Ok(Decision::Write { flags, payload, outcome: WriteOutcome::Done })
+        };
+        let written = self.write(txn, view, tree, key, strength, &mut decide).await?;
+        if let Some(row) = long {
+            self.mark_overflow(tree).await?;
+            self.finish_row(tree, key, written.stamp, &row).await?;
+        }
+        Ok(written.outcome)
+    }
+
+    /// Deletes a row that the statement saw at its view, when `f` agrees; otherwise as [`Engine::update`]. `moved_to` names
+    /// the key under which the caller inserts the row again: who waits for this one follows it there.
+    ///
+    /// # Errors
+    /// As [`Engine::update`].
+    #[allow(clippy::too_many_arguments)]
+    pub async fn delete(
+        &self,
+        txn: &mut Txn,
+        view: &View,
+        tree: TreeId,
+        key: &[u8],
+        moved_to: Option<&[u8]>,
+        f: &mut (dyn FnMut(&[u8], bool) -> Result<bool> + Send),
+    ) -> Result<WriteOutcome> {
+        txn.check()?;
+        if let Some(moved) = moved_to
+            && moved.len() > KEY_BYTES_MAX
+        {
+            return Err(Error::KeyTooLarge { bytes: moved.len(), max: KEY_BYTES_MAX });
+        }
+        let (isolation, shared) = (txn.isolation(), txn.shared.clone());
+        let mut decide = |entry: Option<&Entry<'_>>, state: Option<&HeadState>, row: Option<&[u8]>| {
+            let changed = match Self::judge(view, &shared, isolation, entry, state)? {
+                Ok(changed) => changed,
+                Err(outcome) => return Ok(Decision::Done(outcome)),
+            };
+            let entry = entry.expect("a row was judged");
+            let agreed = match (entry.is_overflow(), row) {
+                (false, _) => f(entry.payload(), changed)?,
+                (true, Some(row)) => f(row, changed)?,
+                (true, None) => return Ok(Decision::NeedRow),
+            };
+            if !agreed {
+                return Ok(Decision::Done(WriteOutcome::Skipped));
+            }
+            let flags = TOMBSTONE | if moved_to.is_some() { MOVED } else { 0 };
+            Ok(Decision::Write { flags, payload: moved_to.unwrap_or(&[]).to_vec(), outcome: WriteOutcome::Done })
+        };
+        let written = self.write(txn, view, tree, key, LockStrength::Update, &mut decide).await?;
+        if written.stamp.is_some() {
+            self.note_garbage(tree, key);
+        }
+        Ok(written.outcome)
+    }
+
+    /// Locks a row that the statement saw at its view, without changing it: `SELECT ... FOR`, and a foreign key's hold on
+    /// its parent. Returns the newest state.
+    ///
+    /// # Errors
+    /// As [`Engine::update`]; [`Error::LockNotAvailable`] under [`WaitPolicy::NoWait`].
+    pub async fn lock_row(
+        &self,
+        txn: &mut Txn,
+        view: &View,
+        tree: TreeId,
+        key: &[u8],
+        strength: LockStrength,
+        policy: WaitPolicy,
+    ) -> Result<LockOutcome> {
+        txn.check()?;
+        match self.lock_newest(txn, tree, key, strength, policy).await? {
+            Newest::Skipped => Ok(LockOutcome::Skipped),
+            Newest::Gone { moved, stamp, commit } => {
+                let changed = commit.unwrap_or(stamp) > view.snapshot.lsn();
+                if changed && txn.isolation() == Isolation::RepeatableRead {
+                    return Err(Error::Serialization);
+                }
+                Ok(match moved {
+                    Some(key) if changed => LockOutcome::Moved(key),
+                    _ => LockOutcome::Gone,
+                })
+            }
+            Newest::Live { row, own, stamp, commit } => {
+                let changed = !own && commit.unwrap_or(stamp) > view.snapshot.lsn();
+                // A key share only keeps the key, which did not change.
+                if changed && txn.isolation() == Isolation::RepeatableRead && strength != LockStrength::KeyShare {
+                    return Err(Error::Serialization);
+                }
+                let row = match row {
+                    Stored::Inline(row) => row,
+                    Stored::Overflow(overflow) => {
+                        let mut row = Vec::new();
+                        self.read_overflow(view, tree, overflow, &mut row).await?;
+                        row.into()
+                    }
+                };
+                Ok(LockOutcome::Locked { row, changed })
+            }
+        }
+    }
+
+    async fn lock_newest(
+        &self,
+        txn: &mut Txn,
+        tree: TreeId,
+        key: &[u8],
+        strength: LockStrength,
+        policy: WaitPolicy,
+    ) -> Result<Newest> {
+        let shared = txn.shared.clone();
+        let mut pins = Pins::default();
+        loop {
+            let mut attempt = || self.lock_once(&shared, tree, key, strength, policy);
+            match self.run(&mut pins, &shared.cancel, &mut attempt).await? {
+                Ok(newest) => return Ok(newest),
+                Err(Stop::Wait(waiter)) => {
+                    pins.clear();
+                    self.locks.wait(waiter, &shared.cancel, txn.lock_timeout).await?;
+                }
+                Err(_) => unreachable!("locking a row stops for nothing else"),
+            }
+        }
+    }
+
+    fn lock_once(
+        &self,
+        txn: &Arc<TxnShared>,
+        tree: TreeId,
+        key: &[u8],
+        strength: LockStrength,
+        policy: WaitPolicy,
+    ) -> Result<Newest, Stop> {
+        let mode = Mode::from(strength);
+        // Shared is enough to keep writers of the row from slipping between the look and the lock.
+        self.with_leaf(tree, Position::before(key), Seek::At, None, |page| {
+            let mut copy = Vec::new();
+            let head = match self.search(txn, page, key, Position::before(key))? {
+                Search::Head(head) => Some(head),
+                Search::Absent => None,
+                Search::GoesOn => self
+                    .search_right(txn, page, key, &mut copy)?
+                    .map(|state| Head { slot: None, entry: Entry { cell: &copy }, state }),
+            };
+            let owner = match &head {
+                Some(Head { entry, state: HeadState::InFlight(owner), .. }) => Some((owner, locked_by_version(entry))),
+                _ => None,
+            };
+            match self.locks.acquire(row_key(tree, key), txn, mode, owner, policy) {
+                Acquired::Granted => {}
+                Acquired::Wait(waiter) => return Err(Stop::Wait(waiter)),
+                Acquired::Refused if policy == WaitPolicy::SkipLocked => return Ok(Newest::Skipped),
+                Acquired::Refused => return Err(Stop::Error(Error::LockNotAvailable)),
+                Acquired::Retry => return Err(Stop::Again),
+            }
+            let absent = Newest::Gone { moved: None, stamp: Lsn::ZERO, commit: None };
+            let Some(mut head) = head else { return Ok(absent) };
+            let mut below = Vec::new();
+            if matches!(head.state, HeadState::InFlight(_)) {
+                // Compatible with the version's lock: what counts is the newest committed version below.
+                let Some(state) = self.committed_below(txn, page, key, head.entry.stamp(), &mut below)? else {
+                    return Ok(absent);
+                };
+                head = Head { slot: None, entry: Entry { cell: &below }, state };
+            }
+            let commit = match head.state {
+                HeadState::Committed(lsn) => {
+                    txn.observe(lsn);
+                    Some(lsn)
+                }
+                _ => None,
+            };
+            let (own, stamp) = (matches!(head.state, HeadState::Own), head.entry.stamp());
+            if head.entry.is_tombstone() {
+                let moved = (head.entry.flags() & MOVED != 0).then(|| Bytes::copy_from_slice(head.entry.payload()));
+                return Ok(Newest::Gone { moved, stamp, commit });
+            }
+            let row = if head.entry.is_overflow() {
+                Stored::Overflow(head.entry.overflow())
+            } else {
+                Stored::Inline(Bytes::copy_from_slice(head.entry.payload()))
+            };
+            Ok(Newest::Live { row, own, stamp, commit })
+        })
+    }
+
+    /// The newest version below `stamp` that is not in flight, in a latched leaf or right of it; copied.
+    fn committed_below(
+        &self,
+        txn: &TxnShared,
+        page: &Page,
+        key: &[u8],
+        mut stamp: Lsn,
+        copy: &mut Vec<u8>,
+    ) -> Result<Option<HeadState>, Stop> {
+        let mut below = |page: &Page| -> Result<Option<Option<HeadState>>, Stop> {
+            loop {
+                let from = Position { key, stamp: Lsn(stamp.0.saturating_sub(1)) };
+                match self.search(txn, page, key, from)? {
+                    Search::Absent => return Ok(Some(None)),
+                    Search::GoesOn => return Ok(None),
+                    Search::Head(Head { entry, state: HeadState::InFlight(_), .. }) => stamp = entry.stamp(),
+                    Search::Head(head) => {
+                        copy.clear();
+                        copy.extend_from_slice(head.entry.cell);
+                        return Ok(Some(Some(head.state)));
+                    }
+                }
+            }
+        };
+        if let Some(found) = below(page)? {
+            return Ok(found);
+        }
+        let mut next = page.right();
+        loop {
+            let frame = self.page(next)?;
+            let page = frame.latch.read();
+            if let Some(found) = below(&page)? {
+                return Ok(found);
+            }
+            next = page.right();
+        }
+    }
+
+    /// Locks an object, a table as a rule.
+    ///
+    /// # Errors
+    /// [`Error::Deadlock`], [`Error::LockNotAvailable`], [`Error::Cancelled`].
+    pub async fn lock_object(
+        &self,
+        txn: &mut Txn,
+        object: u64,
+        mode: TableLockMode,
+        policy: WaitPolicy,
+    ) -> Result<()> {
+        let shared = txn.shared.clone();
+        match self.locks.acquire(LockKey::Object(object), &shared, mode.into(), None, policy) {
+            Acquired::Granted | Acquired::Retry => Ok(()),
+            Acquired::Wait(waiter) => self.locks.wait(waiter, &shared.cancel, txn.lock_timeout).await,
+            Acquired::Refused => Err(Error::LockNotAvailable),
+        }
+    }
+
+    /// The first row in a range by the newest state: committed or the transaction's own, never the snapshot's; what is in
+    /// flight is awaited. This is how a parent's delete looks for children.
+    ///
+    /// # Errors
+    /// As [`Engine::update`].
+    pub async fn probe(
+        &self,
+        txn: &mut Txn,
+        view: &View,
+        tree: TreeId,
+        range: KeyRange,
+    ) -> Result<Option<(Bytes, Bytes)>> {
+        txn.check()?;
+        let shared = txn.shared.clone();
+        let mut from = range.start();
+        let end = range.end();
+        let mut pins = Pins::default();
+        loop {
+            let mut attempt = || self.probe_leaf(&shared, tree, from.borrow(), end.as_ref());
+            match self.run(&mut pins, &shared.cancel, &mut attempt).await? {
+                Ok(Probe::End) => return Ok(None),
+                Ok(Probe::Next(next)) => from = next,
+                Ok(Probe::Found(key, Stored::Inline(row))) => return Ok(Some((key, row))),
+                Ok(Probe::Found(key, Stored::Overflow(overflow))) => {
+                    pins.clear();
+                    let mut row = Vec::new();
+                    self.read_overflow(view, tree, overflow, &mut row).await?;
+                    return Ok(Some((key, row.into())));
+                }
+                Err(Stop::Wait(waiter)) => {
+                    pins.clear();
+                    self.locks.wait(waiter, &shared.cancel, txn.lock_timeout).await?;
+                }
+                Err(_) => unreachable!("a probe stops for nothing else"),
+            }
+        }
+    }
+
+    fn probe_leaf(
+        &self,
+        txn: &Arc<TxnShared>,
+        tree: TreeId,
+        from: Position<'_>,
+        end: Option<&OwnedPosition>,
+    ) -> Result<Probe, Stop> {
+        self.with_leaf(tree, from, Seek::At, None, |page| {
+            let slot = cell::lower_bound(page, from);
+            if slot == page.slot_count() {
+                return Ok(match cell::high(page) {
+                    None => Probe::End,
+                    Some(high) if end.is_some_and(|end| high.cmp(&end.borrow()).is_ge()) => Probe::End,
+                    Some(high) => Probe::Next(high.to_owned()),
+                });
+            }
+            let entry = cell::entry(page, slot);
+            if end.is_some_and(|end| entry.position().cmp(&end.borrow()).is_ge()) {
+                return Ok(Probe::End);
+            }
+            let key = entry.key();
+            let behind = Position::after(key).to_owned();
+            match self.search(txn, page, key, from)? {
+                Search::Absent => Ok(Probe::Next(behind)),
+                Search::GoesOn => Ok(Probe::Next(cell::high(page).ok_or(Stop::Again)?.to_owned())),
+                Search::Head(head) => {
+                    if let HeadState::InFlight(owner) = &head.state {
+                        let owner = Some((owner, locked_by_version(&head.entry)));
+                        let mode = LockStrength::Share.into();
+                        return match self.locks.acquire(row_key(tree, key), txn, mode, owner, WaitPolicy::Wait) {
+                            Acquired::Wait(waiter) => Err(Stop::Wait(waiter)),
+                            _ => Err(Stop::Again),
+                        };
+                    }
+                    if let HeadState::Committed(lsn) = head.state {
+                        txn.observe(lsn);
+                    }
+                    if head.entry.is_tombstone() {
+                        return Ok(Probe::Next(behind));
+                    }
+                    let row = if head.entry.is_overflow() {
+                        Stored::Overflow(head.entry.overflow())
+                    } else {
+                        Stored::Inline(Bytes::copy_from_slice(head.entry.payload()))
+                    };
+                    Ok(Probe::Found(Bytes::copy_from_slice(key), row))
+                }
+            }
+        })
+    }
+
+    /// Notes in the root that entries of the tree may have overflow pages: a drop must then visit its leaves.
+    async fn mark_overflow(&self, tree: TreeId) -> Result<()> {
+        let log = self.log()?.clone();
+        self.admit(&log).await?;
+        self.retry(&mut Pins::default(), &Default::default(), || {
+            let root = self.page(tree)?;
+            if root.latch.read().flags() & PAGE_HAS_OVERFLOW != 0 {
+                return Ok(());
+            }
+            let mut mtr = Mtr::new();
+            let at = mtr.latch(&root);
+            let (level, flags) = (mtr.page(at).level(), mtr.page(at).flags());
+            mtr.change(at, Change::SetFlags { level, flags: flags | PAGE_HAS_OVERFLOW });
+            mtr.commit(&**log, |_| {});
+            Ok(())
+        })
+        .await
+    }
+}
+
+enum Stored {
+    Inline(Bytes),
+    Overflow(OverflowRef),
+}
+
+enum Newest {
+    Live { row: Stored, own: bool, stamp: Lsn, commit: Option<Lsn> },
+    Gone { moved: Option<Bytes>, stamp: Lsn, commit: Option<Lsn> },
+    Skipped,
+}
+
+enum Probe {
+    End,
+    Next(OwnedPosition),
+    Found(Bytes, Stored),
+}
+
+/// Flags and payload of an entry that stores `row`.
+fn stored(row: &[u8]) -> (u8, Vec<u8>) {
+    if row.len() <= INLINE_ROW_BYTES_MAX {
+        return (0, row.to_vec());
+    }
+    let overflow = OverflowRef { bytes: row.len() as u64, head: protocol::PageId::NONE };
+    (OVERFLOW, overflow.encode().to_vec())
+}
+
+/// What turns the body of one entry into another of equal length. Offsets count from the cell's start.
+fn patches(old: &[u8], new: Vec<u8>) -> Vec<Patch> {
+    let new = Bytes::from(new);
+    let mut patches: Vec<Patch> = Vec::new();
+    let mut at = 0;
+    while at < new.len() {
+        if old[at] == new[at] {
+            at += 1;
+            continue;
+        }
+        let (start, mut end) = (at, at + 1);
+        let mut equal = 0;
+        let mut next = end;
+        while next < new.len() && equal <= PATCH_GAP_BYTES {
+            if old[next] == new[next] {
+                equal += 1;
+            } else {
+                equal = 0;
+                end = next + 1;
+            }
+            next += 1;
+        }
+        patches.push(Patch { offset: (start + STAMP_BYTES) as u16, bytes: new.slice(start..end) });
+        at = end;
+    }
+    patches
+}
+
+const _: () = assert!(ENTRY_HEADER_BYTES + KEY_BYTES_MAX + INLINE_ROW_BYTES_MAX < protocol::page::CELL_BYTES_MAX);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn patches_make_the_new_bytes(pairs in proptest::collection::vec((0u8..3, 0u8..3), 0..60)) {
+            let (mut old, new): (Vec<u8>, Vec<u8>) = pairs.into_iter().unzip();
+            for patch in patches(&old.clone(), new.clone()) {
+                let at = usize::from(patch.offset) - STAMP_BYTES;
+                old[at..at + patch.bytes.len()].copy_from_slice(&patch.bytes);
+            }
+            prop_assert_eq!(old, new);
+        }
+    }
+}
