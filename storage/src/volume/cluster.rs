@@ -1,0 +1,133 @@
+//! Small calls to all nodes of a volume: create it, look at it, find its servers.
+
+use super::{Nodes, VOLUME_CALL_TIMEOUT, corrupt};
+use crate::quorum::{COPIES, WRITE_QUORUM};
+use futures::future::{BoxFuture, join_all};
+use hashbrown::HashMap;
+use protocol::node::{NodeError, NodeResult, StorageNode};
+use protocol::rpc::storage as rpc;
+use protocol::volume::VolumeError;
+use protocol::{Ballot, FORMAT_VERSION, Lsn};
+use std::sync::Arc;
+
+/// Sends one request to all nodes and returns each one's answer, in their order.
+async fn ask_all<'a, T>(
+    nodes: &'a Nodes,
+    ask: impl Fn(&'a dyn StorageNode) -> BoxFuture<'a, NodeResult<T>>,
+) -> Vec<NodeResult<T>> {
+    join_all(nodes.iter().map(|node| {
+        let call = tokio::time::timeout(VOLUME_CALL_TIMEOUT, ask(&**node));
+        async { call.await.unwrap_or_else(|_| Err(NodeError::Unreachable("no answer in time".into()))) }
+    }))
+    .await
+}
+
+/// Identity and watermarks of every node that answers.
+pub async fn status(nodes: &Nodes) -> Vec<NodeResult<rpc::StatusReply>> {
+    ask_all(nodes, |node| node.status(rpc::StatusRequest { version: FORMAT_VERSION })).await
+}
+
+/// The configuration of the volume that the nodes hold.
+///
+/// # Errors
+/// [`VolumeError::Unavailable`] when none answers or none has a volume; [`VolumeError::Corrupt`] when they hold different
+/// ones.
+pub async fn config(nodes: &Nodes) -> Result<rpc::VolumeConfig, VolumeError> {
+    let mut found: Option<rpc::VolumeConfig> = None;
+    let mut answered = 0;
+    for reply in status(nodes).await.into_iter().flatten() {
+        answered += 1;
+        let Some(config) = reply.config else { continue };
+        match &found {
+            Some(known) if known.volume != config.volume => return Err(corrupt("the nodes hold different volumes")),
+            Some(_) => {}
+            None => found = Some(config),
+        }
+    }
+    found.ok_or_else(|| {
+        VolumeError::Unavailable(format!("{answered} of {COPIES} storage nodes answer, none has a volume"))
+    })
+}
+
+/// Creates the volume on all six nodes, which must be empty or have this very volume: a creation that was interrupted is
+/// repeated with the same configuration.
+///
+/// # Errors
+/// [`VolumeError::Unavailable`] when a node does not answer or refuses: `init` wants all six.
+pub async fn create_volume(nodes: &Nodes, config: &rpc::VolumeConfig) -> Result<(), VolumeError> {
+    let request = || rpc::CreateVolumeRequest { version: FORMAT_VERSION, config: Some(config.clone()) };
+    for (node, reply) in ask_all(nodes, |node| node.create_volume(request())).await.into_iter().enumerate() {
+        match reply {
+            Ok(_) => {}
+            Err(error) => return Err(VolumeError::Unavailable(format!("node {node}: {error}"))),
+        }
+    }
+    let held = status(nodes).await.into_iter().flatten();
+    let same = held.filter(|reply| reply.config.as_ref().is_some_and(|held| held.volume == config.volume)).count();
+    if same < COPIES {
+        return Err(VolumeError::Unavailable(format!("{same} of {COPIES} storage nodes hold the new volume")));
+    }
+    Ok(())
+}
+
+/// The servers of a cluster, as its storage nodes know them.
+#[derive(Clone, Debug, Default)]
+pub struct AddressBook {
+    /// One entry for each instance, the newest.
+    pub servers: Vec<rpc::ServerInfo>,
+    /// The highest ballot promised.
+    pub promised: Ballot,
+    /// The highest flushed VDL announced.
+    pub flushed_vdl: Lsn,
+    /// How many nodes answered.
+    pub answered: usize,
+}
+
+impl AddressBook {
+    /// The writer: of those that say so, the one with the highest ballot. One that was replaced and does not know it has
+    /// a lower one.
+    #[must_use]
+    pub fn writer(&self) -> Option<&rpc::ServerInfo> {
+        self.servers.iter().filter(|server| server.role == "writer").max_by_key(|server| server.ballot)
+    }
+}
+
+/// Registers a server for `lease_ms`, or only lists when there is none, and returns every live registration.
+///
+/// # Errors
+/// [`VolumeError::Unavailable`] when a registration does not reach a write quorum, or nobody answers.
+pub async fn register(
+    nodes: &Nodes,
+    volume: u64,
+    server: Option<rpc::ServerInfo>,
+    lease_ms: u32,
+) -> Result<AddressBook, VolumeError> {
+    let request = || rpc::RegisterRequest { volume, version: FORMAT_VERSION, server: server.clone(), lease_ms };
+    let mut book = AddressBook::default();
+    let mut servers: HashMap<u64, rpc::ServerInfo> = HashMap::new();
+    for reply in ask_all(nodes, |node| node.register(request())).await.into_iter().flatten() {
+        book.answered += 1;
+        book.promised = book.promised.max(Ballot(reply.promised));
+        book.flushed_vdl = book.flushed_vdl.max(Lsn(reply.flushed_vdl_heard));
+        for server in reply.servers {
+            let newer =
+                |known: &rpc::ServerInfo| (known.ballot, known.applied_lsn) < (server.ballot, server.applied_lsn);
+            if servers.get(&server.instance).is_none_or(newer) {
+                servers.insert(server.instance, server);
+            }
+        }
+    }
+    book.servers = servers.into_values().collect();
+    book.servers.sort_unstable_by_key(|server| server.instance);
+    let needed = if server.is_some() { WRITE_QUORUM } else { 1 };
+    if book.answered < needed {
+        return Err(VolumeError::Unavailable(format!("{} of {COPIES} storage nodes answer", book.answered)));
+    }
+    Ok(book)
+}
+
+/// Six connections as the functions here take them.
+#[must_use]
+pub fn nodes(list: Vec<Arc<dyn StorageNode>>) -> Nodes {
+    list.into()
+}

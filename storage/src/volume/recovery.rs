@@ -1,0 +1,521 @@
+//! Finding where a volume ends, and closing what lies beyond: the steps R0 to R9 as a state machine.
+//!
+//! The rule: whatever a client was told survives, whatever is cut never comes back, and nothing is shown before both are
+//! true of every later recovery as well. Start, start after a crash and promotion are the same thing.
+//!
+//! ```text
+//! start -> Prepare x6 -> (read quorum, all or grace) decide: table, PGCL', walk, VDL', first LSN
+//!       -> Install x6 -> Ask each that adopted -> tails -> Copy what a write quorum lacks -> Done
+//!                any refusal, or time out: Restart under a higher ballot
+//! ```
+//!
+//! - R1/R2: an SCL counts only if it came with the promise; three of six replies are needed, more are better.
+//! - R3: the table of the highest ballot heard, with its whole history, judges every reply. Lower tables are ignored.
+//! - R4: with N replies the (N-2)-th highest clipped SCL of a group is the floor of its PGCL'; we take the floor, for what
+//!   lies there is on four copies already when all six answer, so that a promotion copies nothing.
+//! - R5: from the highest flushed VDL heard along `prev_volume`, while records are valid and at or below their PGCL'.
+//! - R6/R7: the table on four, and everything up to VDL' on four of each group, before anyone reads or appends.
+//! - R8: the first LSN lies above all that the cut writer can have used, also when its traces were not heard.
+//!
+//! A group's tail at VDL' cannot always be told from the replies: a copy may bear an annulled record of long ago, in a
+//! group that has been idle since. So each node is asked again when it has adopted the table: then its SCL is a record
+//! at or below VDL', and the highest one told by a *witness* (a node whose clipped SCL was the highest) is the tail.
+//!
+//! Pure: the caller sends the messages, keeps the time and draws the ballot. [`Rules`] is there so that the model in
+//! `tests/recovery_model.rs` can break one rule at a time and see what is lost.
+//!
+//! Differences from Verbitski et al., SIGMOD 2018, section 4: the ballot is promised before any SCL is read; read quorums
+//! are counted for each group; records are judged by a history and not by one truncation range.
+
+use crate::history::{TableEntry, TruncationTable};
+use crate::quorum::{COPIES, READ_QUORUM, WRITE_QUORUM};
+use protocol::{Ballot, GroupId, Lsn};
+use std::collections::{BTreeMap, HashMap};
+use std::hash::{Hash, Hasher};
+
+/// A held record, without its change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Header {
+    /// Its LSN.
+    pub lsn: Lsn,
+    /// The record before it in the volume.
+    pub prev_volume: Lsn,
+    /// Whether it is a consistency point.
+    pub end_of_mtr: bool,
+    /// The ballot of its writer.
+    pub ballot: Ballot,
+}
+
+/// One segment in a reply to Prepare.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Segment {
+    /// Its group.
+    pub group: GroupId,
+    /// Flushed SCL.
+    pub scl: Lsn,
+    /// Ballot of the record at the SCL.
+    pub scl_ballot: Ballot,
+    /// Every record held above min(VDL heard, SCL), those behind gaps included.
+    pub above: Vec<Header>,
+}
+
+/// A promise, with what the node held when it made it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Promise {
+    /// The node's truncation table.
+    pub table: TruncationTable,
+    /// Its segments; a group that is absent has an SCL of zero.
+    pub segments: Vec<Segment>,
+    /// Highest flushed VDL that a writer announced to it.
+    pub vdl_heard: Lsn,
+    /// Whether it holds all that its membership demands. One that does not counts in no quorum.
+    pub hydrated: bool,
+}
+
+/// What the caller is to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Send Prepare, answer with [`Recovery::on_promise`], [`Recovery::on_refused`] or [`Recovery::on_unreachable`].
+    Prepare { node: usize, ballot: Ballot, vdl_heard: Lsn },
+    /// Send InstallTable; answer with [`Recovery::on_installed`] or [`Recovery::on_refused`].
+    Install { node: usize, ballot: Ballot, table: TruncationTable },
+    /// Ask for the flushed SCLs of a node that has adopted the table; answer with [`Recovery::on_marks`].
+    Ask { node: usize },
+    /// Pull (after, up_to] of a group from one node and Fill it into another; answer with [`Recovery::on_copied`].
+    Copy { group: GroupId, from: usize, to: usize, after: Lsn, up_to: Lsn },
+    /// Give up this ballot and start again above `above`.
+    Restart { above: Ballot },
+    /// R9: open.
+    Done(Recovered),
+    /// Storage contradicts itself: a person must look.
+    Corrupt(String),
+}
+
+/// What recovery found and made true.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Recovered {
+    /// The ballot of the new writer.
+    pub ballot: Ballot,
+    /// VDL': where the volume ends.
+    pub vdl: Lsn,
+    /// The new writer's records lie at or above this.
+    pub first_lsn: Lsn,
+    /// The adopted table.
+    pub table: TruncationTable,
+    /// The last record of each group at or below the VDL.
+    pub tails: Vec<(GroupId, Lsn)>,
+}
+
+/// Which of the clipped SCLs of a group becomes its PGCL'.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Pick {
+    /// The (N-2)-th highest. Right.
+    Floor,
+    /// The highest. Right.
+    Highest,
+    /// One rank below the floor. Loses acknowledged records.
+    BelowFloor,
+    /// The lowest. Loses acknowledged records.
+    Lowest,
+}
+
+/// The rules that the model breaks one at a time. [`Rules::default`] is the protocol.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Rules {
+    /// R4.
+    pub pick: Pick,
+    /// R3: clip each SCL by the adopted table.
+    pub clip: bool,
+    /// R5: walk `prev_volume`; otherwise cut at the first record heard above its group's PGCL'.
+    pub walk: bool,
+    /// R6: how many nodes adopt the table before opening.
+    pub install_quorum: usize,
+    /// R7: how many copies of each group are complete before opening.
+    pub fill_quorum: usize,
+    /// R8: the first LSN of the adopted table counts, too.
+    pub first_lsn_by_table: bool,
+}
+
+impl Default for Rules {
+    fn default() -> Rules {
+        Rules {
+            pick: Pick::Floor,
+            clip: true,
+            walk: true,
+            install_quorum: WRITE_QUORUM,
+            fill_quorum: WRITE_QUORUM,
+            first_lsn_by_table: true,
+        }
+    }
+}
+
+/// What is known of one node.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+struct Node {
+    promise: Option<Promise>,
+    unreachable: bool,
+    installed: bool,
+    /// Flushed SCLs told after the table was adopted.
+    marks: Option<BTreeMap<GroupId, Lsn>>,
+    /// Groups being copied to it.
+    copying: Vec<GroupId>,
+    /// Groups whose copy to it failed.
+    failed: Vec<GroupId>,
+}
+
+/// What R3 to R5 and R8 decided.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Decision {
+    vdl: Lsn,
+    first_lsn: Lsn,
+    table: TruncationTable,
+    /// For each group, the nodes one of which knows its tail.
+    witnesses: BTreeMap<GroupId, Vec<usize>>,
+    tails: Option<BTreeMap<GroupId, Lsn>>,
+}
+
+/// One attempt under one ballot. See the module's essay.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Recovery {
+    rules: Rules,
+    ballot: Ballot,
+    vdl_heard: Lsn,
+    lal_bytes: u64,
+    nodes: [Node; COPIES],
+    decision: Option<Decision>,
+    over: bool,
+}
+
+impl Recovery {
+    /// Begins under `ballot`, which must be above every ballot heard. `vdl_heard` is the highest flushed VDL known, zero
+    /// if none; `lal_bytes` the volume's allocation limit.
+    #[must_use]
+    pub fn start(rules: Rules, ballot: Ballot, vdl_heard: Lsn, lal_bytes: u64) -> (Recovery, Vec<Action>) {
+        let nodes = Default::default();
+        let recovery = Recovery { rules, ballot, vdl_heard, lal_bytes, nodes, decision: None, over: false };
+        let actions = (0..COPIES).map(|node| Action::Prepare { node, ballot, vdl_heard }).collect();
+        (recovery, actions)
+    }
+
+    /// The ballot of this attempt.
+    #[must_use]
+    pub fn ballot(&self) -> Ballot {
+        self.ballot
+    }
+
+    /// VDL' and the table, once decided.
+    #[must_use]
+    pub fn decided(&self) -> Option<(Lsn, &TruncationTable)> {
+        self.decision.as_ref().map(|decision| (decision.vdl, &decision.table))
+    }
+
+    /// How many promises may still come: none when every node answered or is unreachable.
+    #[must_use]
+    pub fn awaited(&self) -> usize {
+        self.nodes.iter().filter(|node| node.promise.is_none() && !node.unreachable).count()
+    }
+
+    /// Whether enough nodes promised for [`Recovery::on_grace`] to decide.
+    #[must_use]
+    pub fn has_read_quorum(&self) -> bool {
+        self.responders().count() >= READ_QUORUM
+    }
+
+    /// R1: a node promised.
+    pub fn on_promise(&mut self, node: usize, promise: Promise) -> Vec<Action> {
+        if self.over || self.nodes[node].promise.is_some() {
+            return Vec::new();
+        }
+        self.nodes[node].promise = Some(promise);
+        self.nodes[node].unreachable = false;
+        self.decide_when(self.awaited() == 0)
+    }
+
+    /// A node does not answer for now. It counts again if it answers later.
+    pub fn on_unreachable(&mut self, node: usize) -> Vec<Action> {
+        if self.over {
+            return Vec::new();
+        }
+        self.nodes[node].unreachable = true;
+        self.decide_when(self.awaited() == 0)
+    }
+
+    /// Enough time was given to those that have not answered.
+    pub fn on_grace(&mut self) -> Vec<Action> {
+        self.decide_when(true)
+    }
+
+    /// A node refused in favour of `highest`.
+    pub fn on_refused(&mut self, highest: Ballot) -> Vec<Action> {
+        if self.over || highest <= self.ballot {
+            return Vec::new();
+        }
+        self.over = true;
+        vec![Action::Restart { above: highest }]
+    }
+
+    /// Completing under this ballot takes too long: a witness may be gone for good.
+    pub fn on_timeout(&mut self) -> Vec<Action> {
+        if self.over {
+            return Vec::new();
+        }
+        self.over = true;
+        vec![Action::Restart { above: self.ballot }]
+    }
+
+    /// R6: a node adopted the table, flushed.
+    pub fn on_installed(&mut self, node: usize) -> Vec<Action> {
+        if self.over || self.nodes[node].installed {
+            return Vec::new();
+        }
+        self.nodes[node].installed = true;
+        let mut actions = vec![Action::Ask { node }];
+        actions.extend(self.advance());
+        actions
+    }
+
+    /// What a node holds, flushed, told after it adopted the table.
+    pub fn on_marks(&mut self, node: usize, marks: &[(GroupId, Lsn)]) -> Vec<Action> {
+        let Some(decision) = self.decision.as_ref().filter(|_| !self.over) else { return Vec::new() };
+        if let Some((group, scl)) = marks.iter().find(|(_, scl)| *scl > decision.vdl) {
+            let why =
+                format!("node {node} adopted the table and still holds {group} up to {scl}, above {}", decision.vdl);
+            return self.corrupt(why);
+        }
+        self.nodes[node].marks = Some(marks.iter().copied().collect());
+        self.advance()
+    }
+
+    /// R7: a copy ended; `scl` is the flushed SCL of the group at `node` now, `None` when the copy failed.
+    pub fn on_copied(&mut self, node: usize, group: GroupId, scl: Option<Lsn>) -> Vec<Action> {
+        let state = &mut self.nodes[node];
+        state.copying.retain(|&copying| copying != group);
+        let Some(marks) = state.marks.as_mut().filter(|_| !self.over) else { return Vec::new() };
+        let before = marks.get(&group).copied().unwrap_or(Lsn::ZERO);
+        match scl.filter(|&scl| scl > before) {
+            Some(scl) => drop(marks.insert(group, scl)),
+            None => state.failed.push(group),
+        }
+        self.advance()
+    }
+
+    fn corrupt(&mut self, why: String) -> Vec<Action> {
+        self.over = true;
+        vec![Action::Corrupt(why)]
+    }
+
+    /// Replies that count: hydrated promises.
+    fn responders(&self) -> impl Iterator<Item = (usize, &Promise)> {
+        self.nodes.iter().enumerate().filter_map(|(index, node)| {
+            let promise = node.promise.as_ref()?;
+            promise.hydrated.then_some((index, promise))
+        })
+    }
+
+    /// R3 to R5 and R8.
+    fn decide_when(&mut self, enough: bool) -> Vec<Action> {
+        if self.over || self.decision.is_some() || !enough || !self.has_read_quorum() {
+            return Vec::new();
+        }
+        // R3. Tables of one ballot are equal: only that ballot's recovery wrote them.
+        let adopted = self
+            .responders()
+            .map(|(_, promise)| &promise.table)
+            .max_by_key(|table| table.ballot())
+            .expect("a read quorum has at least one reply")
+            .clone();
+        let (pgcl, witnesses) = self.group_points(&adopted);
+        let valid = match self.valid_records(&adopted) {
+            Ok(valid) => valid,
+            Err(why) => return self.corrupt(why),
+        };
+        let start =
+            self.responders().map(|(_, promise)| promise.vdl_heard).max().unwrap_or_default().max(self.vdl_heard);
+        let vdl = if self.rules.walk {
+            match walk(start, &valid, &pgcl) {
+                Ok(vdl) => vdl,
+                Err(why) => return self.corrupt(why),
+            }
+        } else {
+            cut(start, &valid, &pgcl)
+        };
+        // R8.
+        let first_lsn = if self.rules.first_lsn_by_table {
+            let limit_base = vdl.max(Lsn(adopted.first_lsn().0.saturating_sub(1)));
+            limit_base.advance(self.lal_bytes).max(self.highest_heard()).advance(1)
+        } else {
+            vdl.advance(self.lal_bytes).advance(1)
+        };
+        let table = adopted.with(TableEntry { ballot: self.ballot, vdl, first_lsn });
+        let actions =
+            (0..COPIES).map(|node| Action::Install { node, ballot: self.ballot, table: table.clone() }).collect();
+        self.decision = Some(Decision { vdl, first_lsn, table, witnesses, tails: None });
+        actions
+    }
+
+    /// R4 for each group: PGCL', and who has the highest clipped SCL.
+    fn group_points(&self, adopted: &TruncationTable) -> (BTreeMap<GroupId, Lsn>, BTreeMap<GroupId, Vec<usize>>) {
+        let mut clipped: BTreeMap<GroupId, Vec<(Lsn, usize)>> = BTreeMap::new();
+        for (node, promise) in self.responders() {
+            for segment in &promise.segments {
+                let scl = if self.rules.clip { adopted.clip(segment.scl, segment.scl_ballot) } else { segment.scl };
+                clipped.entry(segment.group).or_default().push((scl, node));
+            }
+        }
+        let count = self.responders().count();
+        let mut pgcl = BTreeMap::new();
+        let mut witnesses = BTreeMap::new();
+        for (group, mut scls) in clipped {
+            scls.sort_unstable_by_key(|&(scl, _)| std::cmp::Reverse(scl));
+            let rank = match self.rules.pick {
+                Pick::Floor => count - READ_QUORUM,
+                Pick::Highest => 0,
+                Pick::BelowFloor => (count - READ_QUORUM + 1).min(count - 1),
+                Pick::Lowest => count - 1,
+            };
+            // A responder without the segment has an SCL of zero.
+            pgcl.insert(group, scls.get(rank).map_or(Lsn::ZERO, |&(scl, _)| scl));
+            let highest = scls[0].0;
+            witnesses
+                .insert(group, scls.iter().take_while(|(scl, _)| *scl == highest).map(|&(_, node)| node).collect());
+        }
+        (pgcl, witnesses)
+    }
+
+    /// Every valid record heard, by LSN, once.
+    fn valid_records(&self, adopted: &TruncationTable) -> Result<BTreeMap<Lsn, (GroupId, Header)>, String> {
+        let mut valid = BTreeMap::new();
+        for (node, promise) in self.responders() {
+            for segment in &promise.segments {
+                for &header in &segment.above {
+                    if self.rules.clip && !adopted.is_valid(header.lsn, header.ballot) {
+                        continue;
+                    }
+                    let known = *valid.entry(header.lsn).or_insert((segment.group, header));
+                    if known != (segment.group, header) && self.rules.clip {
+                        return Err(format!("{} is one record at one node and another at node {node}", header.lsn));
+                    }
+                }
+            }
+        }
+        Ok(valid)
+    }
+
+    fn highest_heard(&self) -> Lsn {
+        self.responders()
+            .flat_map(|(_, promise)| &promise.segments)
+            .flat_map(|segment| segment.above.iter().map(|header| header.lsn).chain([segment.scl]))
+            .max()
+            .unwrap_or_default()
+    }
+
+    /// R6 and R7: who knows the tails, who lacks what, whether all is done.
+    fn advance(&mut self) -> Vec<Action> {
+        let Some(decision) = self.decision.as_mut().filter(|_| !self.over) else { return Vec::new() };
+        let asked = |node: usize| self.nodes[node].marks.is_some();
+        if decision.tails.is_none() {
+            if !decision.witnesses.values().all(|nodes| nodes.iter().any(|&node| asked(node))) {
+                return Vec::new();
+            }
+            let mut tails: BTreeMap<GroupId, Lsn> = BTreeMap::new();
+            for marks in self.nodes.iter().filter_map(|node| node.marks.as_ref()) {
+                for (&group, &scl) in marks {
+                    let tail = tails.entry(group).or_default();
+                    *tail = scl.max(*tail);
+                }
+            }
+            decision.tails = Some(tails);
+        }
+        let tails = decision.tails.as_ref().expect("it was just set");
+        let mut actions = Vec::new();
+        let mut complete = true;
+        for (&group, &tail) in tails {
+            let scl_of = |node: &Node| node.marks.as_ref().map(|marks| marks.get(&group).copied().unwrap_or(Lsn::ZERO));
+            let holders = self.nodes.iter().filter(|node| scl_of(node).is_some_and(|scl| scl >= tail)).count();
+            complete &= holders >= self.rules.fill_quorum;
+            let copying = self.nodes.iter().filter(|node| node.copying.contains(&group)).count();
+            let lacking = self.rules.fill_quorum.saturating_sub(holders + copying);
+            let Some(from) = self.nodes.iter().position(|node| scl_of(node).is_some_and(|scl| scl >= tail)) else {
+                continue;
+            };
+            // The fullest first: they need the least.
+            let mut candidates: Vec<(Lsn, usize)> = (0..COPIES)
+                .filter(|&node| !self.nodes[node].copying.contains(&group) && !self.nodes[node].failed.contains(&group))
+                .filter_map(|node| Some((scl_of(&self.nodes[node])?, node)))
+                .filter(|(scl, _)| *scl < tail)
+                .collect();
+            candidates.sort_unstable_by_key(|&(scl, node)| (std::cmp::Reverse(scl), node));
+            for (after, to) in candidates.into_iter().take(lacking) {
+                self.nodes[to].copying.push(group);
+                actions.push(Action::Copy { group, from, to, after, up_to: tail });
+            }
+        }
+        let installed = self.nodes.iter().filter(|node| node.installed).count();
+        if complete && installed >= self.rules.install_quorum {
+            self.over = true;
+            actions.push(Action::Done(Recovered {
+                ballot: self.ballot,
+                vdl: decision.vdl,
+                first_lsn: decision.first_lsn,
+                table: decision.table.clone(),
+                tails: tails.iter().map(|(&group, &tail)| (group, tail)).collect(),
+            }));
+        }
+        actions
+    }
+}
+
+/// A model checker tells states apart by their hash.
+fn hash_table<H: Hasher>(table: &TruncationTable, state: &mut H) {
+    for entry in table.entries() {
+        (entry.ballot, entry.vdl, entry.first_lsn).hash(state);
+    }
+}
+
+impl Hash for Promise {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        hash_table(&self.table, state);
+        (&self.segments, self.vdl_heard, self.hydrated).hash(state);
+    }
+}
+
+impl Hash for Decision {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        hash_table(&self.table, state);
+        (self.vdl, self.first_lsn, &self.witnesses, &self.tails).hash(state);
+    }
+}
+
+type Records = BTreeMap<Lsn, (GroupId, Header)>;
+
+/// R5: the highest consistency point that can be reached from `start`.
+fn walk(start: Lsn, valid: &Records, pgcl: &BTreeMap<GroupId, Lsn>) -> Result<Lsn, String> {
+    let mut next: HashMap<Lsn, (GroupId, Header)> = HashMap::with_capacity(valid.len());
+    for &(group, header) in valid.values().filter(|(_, header)| header.lsn > start) {
+        if let Some((_, other)) = next.insert(header.prev_volume, (group, header)) {
+            return Err(format!("both {} and {} follow {}", other.lsn, header.lsn, header.prev_volume));
+        }
+    }
+    let (mut at, mut vdl) = (start, start);
+    while let Some((group, header)) = next.get(&at) {
+        if header.lsn > pgcl.get(group).copied().unwrap_or(Lsn::ZERO) {
+            break;
+        }
+        at = header.lsn;
+        if header.end_of_mtr {
+            vdl = at;
+        }
+    }
+    Ok(vdl)
+}
+
+/// The broken rule in place of R5: stop at the first record heard that lies above its group's PGCL'.
+fn cut(start: Lsn, valid: &Records, pgcl: &BTreeMap<GroupId, Lsn>) -> Lsn {
+    valid
+        .range((std::ops::Bound::Excluded(start), std::ops::Bound::Unbounded))
+        .map(|(_, record)| record)
+        .take_while(|(group, header)| header.lsn <= pgcl.get(group).copied().unwrap_or(Lsn::ZERO))
+        .filter(|(_, header)| header.end_of_mtr)
+        .last()
+        .map_or(start, |(_, header)| header.lsn)
+}

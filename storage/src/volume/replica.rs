@@ -1,0 +1,550 @@
+//! The replica's volume: pulls redo from storage, puts it into volume order, pours it into the engine.
+//!
+//! The rules of this shell:
+//! - Nothing above the flushed VDL is asked for, so nothing above it is ever applied or dropped again: a promotion
+//!   elsewhere cuts above every flushed VDL that was announced, and a notice of a higher ballot changes only under which
+//!   ballot we ask.
+//! - A page's read point is taken under the same lock under which redo is applied. The engine registered its placeholder
+//!   before: either the page is read behind the redo being applied, or the redo finds the placeholder.
+//! - Memory is bounded: with [`ReplicaOptions::staged_bytes_max`] staged, only the group that has the next record is
+//!   pulled. Too far behind, or behind what storage retains, the cache is dropped and reading goes on at the newest VDL.
+//! - A notice says where to look. When none comes, or one was lost, the nodes themselves are asked.
+//!
+//! Notices of a lower ballot, from a writer that was replaced and does not know it, are ignored.
+
+use super::assembly::Assembly;
+use super::counters::Counters;
+use super::reader::{Failure, ReadPoint, Reader};
+use super::writer::FETCH_TIMEOUT;
+use super::{Clock, Nodes, VOLUME_CALL_TIMEOUT, WallClock, corrupt};
+use crate::history::TruncationTable;
+use crate::quorum::{COPIES, READ_QUORUM};
+use futures::future::{BoxFuture, join_all};
+use futures::stream::{FuturesUnordered, StreamExt};
+use hashbrown::HashMap;
+use parking_lot::Mutex;
+use protocol::batch::Batch;
+use protocol::node::StorageNode;
+use protocol::redo::{Record, RecordView};
+use protocol::rpc::cluster::Notice;
+use protocol::rpc::storage as rpc;
+use protocol::volume::{Fetched, PageSource, RedoSink, VolumeError};
+use protocol::{Ballot, FORMAT_VERSION, GroupId, Lsn, PageId};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::time::Duration;
+use tokio::runtime::Handle;
+use tokio::sync::{Notify, watch};
+
+/// Redo asked for in one pull, in bytes.
+const PULL_BYTES: u32 = 1 << 20;
+/// Records handed to the engine in one step.
+const APPLY_RECORDS: usize = 2048;
+/// The pause when redo is announced and no node has it yet.
+const RETRY_PAUSE: Duration = Duration::from_millis(2);
+
+/// How to open a volume for reading.
+#[derive(Clone)]
+pub struct ReplicaOptions {
+    /// Where the replica's task runs.
+    pub runtime: Handle,
+    /// Monotonic time.
+    pub clock: Clock,
+    /// Calendar time, for lag figures.
+    pub wall: WallClock,
+    /// Staged redo beyond which only what is needed next is pulled, in bytes.
+    pub staged_bytes_max: usize,
+    /// Distance to the VDL beyond which the cache is dropped instead of replaying, in bytes of LSN.
+    pub far_behind_bytes: u64,
+    /// Without a notice for so long the nodes are asked.
+    pub poll_after: Duration,
+}
+
+impl ReplicaOptions {
+    /// The usual settings.
+    #[must_use]
+    pub fn new(runtime: Handle, clock: Clock, wall: WallClock) -> ReplicaOptions {
+        ReplicaOptions {
+            runtime,
+            clock,
+            wall,
+            staged_bytes_max: 32 << 20,
+            far_behind_bytes: 1 << 30,
+            poll_after: Duration::from_millis(500),
+        }
+    }
+}
+
+/// What notices and polls have told.
+#[derive(Debug)]
+struct Known {
+    ballot: Ballot,
+    vdl: Lsn,
+    /// Told since the task looked last.
+    hints: HashMap<GroupId, Lsn>,
+    fresh: [bool; COPIES],
+    written_unix_micros: u64,
+    told_at: Duration,
+}
+
+struct Inner {
+    nodes: Nodes,
+    volume: u64,
+    pages_per_group: u32,
+    options: ReplicaOptions,
+    reader: Reader,
+    counters: Arc<Counters>,
+    known: Mutex<Known>,
+    bell: Notify,
+    /// Where we are. Held while redo is applied and while a read point is taken.
+    assembly: tokio::sync::Mutex<Assembly>,
+    sink: watch::Sender<Option<Arc<dyn RedoSink>>>,
+    vdl: AtomicU64,
+    applied: watch::Sender<Lsn>,
+    lag_micros: AtomicU64,
+    /// The node that served the last pull.
+    favourite: AtomicUsize,
+    stop: watch::Sender<bool>,
+}
+
+/// A volume that is read and followed. See the module's essay.
+pub struct ReplicaVolume {
+    inner: Arc<Inner>,
+    task: tokio::sync::Mutex<Option<tokio::task::JoinHandle<()>>>,
+}
+
+/// What a read quorum says.
+struct Learned {
+    ballot: Ballot,
+    vdl: Lsn,
+    /// Highest flushed SCL of each group: at or above its tail at the VDL.
+    scls: HashMap<GroupId, Lsn>,
+}
+
+impl ReplicaVolume {
+    /// Opens the volume at the highest flushed VDL that a read quorum heard of. Takes no ballot and changes nothing in
+    /// storage. Redo is applied from the moment that [`ReplicaVolume::set_sink`] is called.
+    ///
+    /// # Errors
+    /// [`VolumeError::Unavailable`] when fewer than three nodes answer; [`VolumeError::Corrupt`].
+    ///
+    /// # Panics
+    /// When there are not six nodes.
+    pub async fn open(
+        nodes: Vec<Arc<dyn StorageNode>>,
+        options: ReplicaOptions,
+    ) -> Result<Arc<ReplicaVolume>, VolumeError> {
+        assert_eq!(nodes.len(), COPIES, "a volume has six nodes");
+        let nodes: Nodes = nodes.into();
+        let config = super::cluster::config(&nodes).await?;
+        let learned = learn(&nodes, config.volume).await?;
+        let counters = Arc::new(Counters::default());
+        let known = Known {
+            ballot: learned.ballot,
+            vdl: learned.vdl,
+            hints: HashMap::new(),
+            fresh: [false; COPIES],
+            written_unix_micros: 0,
+            told_at: (options.clock)(),
+        };
+        let inner = Arc::new(Inner {
+            reader: Reader::new(Arc::clone(&nodes), config.volume, Arc::clone(&counters)),
+            nodes,
+            volume: config.volume,
+            pages_per_group: config.pages_per_group,
+            counters,
+            known: Mutex::new(known),
+            bell: Notify::new(),
+            assembly: tokio::sync::Mutex::new(Assembly::new(learned.vdl, learned.scls)),
+            sink: watch::Sender::new(None),
+            vdl: AtomicU64::new(learned.vdl.0),
+            applied: watch::Sender::new(learned.vdl),
+            lag_micros: AtomicU64::new(0),
+            favourite: AtomicUsize::new(0),
+            stop: watch::Sender::new(false),
+            options,
+        });
+        let task = inner.options.runtime.spawn(Arc::clone(&inner).run());
+        Ok(Arc::new(ReplicaVolume { inner, task: tokio::sync::Mutex::new(Some(task)) }))
+    }
+
+    /// Where redo goes from now on.
+    pub fn set_sink(&self, sink: Arc<dyn RedoSink>) {
+        self.inner.sink.send_replace(Some(sink));
+    }
+
+    /// A notice from the writer, however it came: late, twice or out of order does no harm.
+    pub fn notify(&self, notice: &Notice) {
+        self.inner.notify(notice);
+    }
+
+    /// Everything up to here is applied.
+    #[must_use]
+    pub fn applied(&self) -> Lsn {
+        *self.inner.applied.borrow()
+    }
+
+    /// Waits until `lsn` is applied.
+    ///
+    /// # Errors
+    /// [`VolumeError::Closed`] when the replica stops before.
+    pub async fn wait_applied(&self, lsn: Lsn) -> Result<(), VolumeError> {
+        let mut applied = self.inner.applied.subscribe();
+        let mut stop = self.inner.stop.subscribe();
+        tokio::select! {
+            reached = applied.wait_for(|&applied| applied >= lsn) => reached.map(drop).map_err(|_| VolumeError::Closed),
+            _ = stop.wait_for(|&stop| stop) => Err(VolumeError::Closed),
+        }
+    }
+
+    /// The highest ballot heard of.
+    #[must_use]
+    pub fn ballot(&self) -> Ballot {
+        self.inner.known.lock().ballot
+    }
+
+    /// Time from when the writer learned that the last applied redo was durable to its being applied, in microseconds.
+    #[must_use]
+    pub fn lag_micros(&self) -> u64 {
+        self.inner.lag_micros.load(Ordering::Relaxed)
+    }
+
+    /// What it counts.
+    #[must_use]
+    pub fn counters(&self) -> Arc<Counters> {
+        Arc::clone(&self.inner.counters)
+    }
+
+    /// Stops following: the first step of a promotion. When it returns, no more redo is applied.
+    pub async fn stop(&self) {
+        self.inner.stop.send_replace(true);
+        self.inner.bell.notify_one();
+        if let Some(task) = self.task.lock().await.take() {
+            // A panic in the task was the engine's: it is reported where it happened.
+            let _ = task.await;
+        }
+    }
+}
+
+impl Drop for ReplicaVolume {
+    fn drop(&mut self) {
+        self.inner.stop.send_replace(true);
+        self.inner.bell.notify_one();
+    }
+}
+
+impl PageSource for ReplicaVolume {
+    fn fetch(&self, page: PageId) -> BoxFuture<'_, Result<Fetched, VolumeError>> {
+        Box::pin(self.inner.fetch(page))
+    }
+
+    fn flushed_vdl(&self) -> Lsn {
+        Lsn(self.inner.vdl.load(Ordering::Acquire))
+    }
+}
+
+/// How one pull of one group ended.
+enum Pulled {
+    Records(Vec<RecordView>),
+    /// No node that answered retains the redo.
+    Gone,
+    /// No node has it now.
+    NotNow,
+}
+
+impl Inner {
+    fn notify(&self, notice: &Notice) {
+        let mut known = self.known.lock();
+        let ballot = Ballot(notice.ballot);
+        if ballot < known.ballot {
+            return;
+        }
+        if ballot > known.ballot {
+            tracing::info!(%ballot, "another writer announces itself");
+            known.ballot = ballot;
+            known.fresh = [false; COPIES];
+        }
+        for tail in &notice.tails {
+            let hint = known.hints.entry(GroupId(tail.group)).or_default();
+            *hint = Lsn(tail.tail).max(*hint);
+        }
+        let vdl = Lsn(notice.flushed_vdl);
+        if vdl > known.vdl {
+            known.vdl = vdl;
+            known.written_unix_micros = notice.written_unix_micros;
+            known.fresh = std::array::from_fn(|node| notice.fresh_nodes.contains(&(node as u32)));
+            self.vdl.store(vdl.0, Ordering::Release);
+        }
+        known.told_at = (self.options.clock)();
+        drop(known);
+        self.bell.notify_one();
+    }
+
+    fn applied(&self) -> Lsn {
+        *self.applied.borrow()
+    }
+
+    async fn run(self: Arc<Inner>) {
+        let mut stop = self.stop.subscribe();
+        let work = async {
+            let mut sink = self.sink.subscribe();
+            if sink.wait_for(Option::is_some).await.is_err() {
+                return;
+            }
+            let mut idle_rounds = 0u32;
+            loop {
+                let (vdl, written) = {
+                    let known = self.known.lock();
+                    (known.vdl, known.written_unix_micros)
+                };
+                let before = self.applied();
+                let progressed = self.advance(vdl).await;
+                let applied = self.applied();
+                if applied > before && written > 0 && applied >= vdl {
+                    self.lag_micros.store((self.options.wall)().saturating_sub(written), Ordering::Relaxed);
+                }
+                if progressed {
+                    idle_rounds = 0;
+                    continue;
+                }
+                if applied >= vdl {
+                    idle_rounds = 0;
+                    let told_at = self.known.lock().told_at;
+                    let wait = (told_at + self.options.poll_after).saturating_sub((self.options.clock)());
+                    if tokio::time::timeout(wait.max(RETRY_PAUSE), self.bell.notified()).await.is_err() {
+                        self.poll().await;
+                    }
+                } else {
+                    // Announced and not to be had: perhaps a notice was lost that named the group.
+                    idle_rounds += 1;
+                    tokio::time::sleep(RETRY_PAUSE * idle_rounds.min(20)).await;
+                    if idle_rounds % 4 == 0 {
+                        self.poll().await;
+                    }
+                }
+            }
+        };
+        tokio::select! {
+            () = work => {}
+            _ = stop.wait_for(|&stop| stop) => {}
+        }
+    }
+
+    /// Pulls and applies once. Returns whether anything was had.
+    async fn advance(&self, vdl: Lsn) -> bool {
+        let (wanted, behind) = {
+            let mut assembly = self.assembly.lock().await;
+            for (group, tail) in self.known.lock().hints.drain() {
+                assembly.hint(group, tail);
+            }
+            let plenty = assembly.staged_bytes() >= self.options.staged_bytes_max;
+            (assembly.wanted(plenty), vdl.since(assembly.applied()))
+        };
+        if behind == 0 {
+            return false;
+        }
+        if behind > self.options.far_behind_bytes {
+            tracing::warn!(behind, "too far behind: the cache is dropped");
+            self.invalidate(vdl).await;
+            return true;
+        }
+        let pulls = wanted.into_iter().map(|(group, after)| async move { (group, self.pull(group, after, vdl).await) });
+        let pulls = join_all(pulls).await;
+        if pulls.iter().any(|(_, pulled)| matches!(pulled, Pulled::Gone)) {
+            tracing::warn!("storage no longer has the redo that follows: the cache is dropped");
+            self.invalidate(vdl).await;
+            return true;
+        }
+        let mut assembly = self.assembly.lock().await;
+        for (group, pulled) in pulls {
+            let Pulled::Records(records) = pulled else { continue };
+            if let Err(error) = assembly.push(group, records) {
+                tracing::warn!(%error, "a pull does not continue the one before");
+            }
+        }
+        drop(assembly);
+        let mut progressed = false;
+        while self.apply_some().await {
+            progressed = true;
+        }
+        progressed
+    }
+
+    async fn apply_some(&self) -> bool {
+        let Some(sink) = self.sink.borrow().clone() else { return false };
+        let mut assembly = self.assembly.lock().await;
+        let views = assembly.pop(APPLY_RECORDS);
+        if views.is_empty() {
+            return false;
+        }
+        let applied = assembly.applied();
+        let records: Result<Vec<Record>, _> = views.iter().map(RecordView::to_record).collect();
+        let outcome = match records {
+            Ok(records) => sink.apply(&records, applied),
+            Err(error) => Err(VolumeError::Corrupt(error.to_string())),
+        };
+        if let Err(error) = outcome {
+            // The redo is sound where storage folds it into pages: what it does not fit is our cache.
+            tracing::error!(%error, %applied, "redo does not fit the cache, which is dropped");
+            Counters::add(&self.counters.invalidations, 1);
+            sink.invalidate(applied);
+        }
+        assembly.moved(&views, |record| record.header.page.group(self.pages_per_group));
+        Counters::add(&self.counters.records_applied, views.len());
+        self.applied.send_replace(applied);
+        true
+    }
+
+    /// Goes on at `vdl` without replaying what lies between.
+    async fn invalidate(&self, vdl: Lsn) {
+        let Some(sink) = self.sink.borrow().clone() else { return };
+        let mut assembly = self.assembly.lock().await;
+        let tails: Vec<_> = assembly.hints().map(|(group, hint)| (group, hint.min(vdl))).collect();
+        *assembly = Assembly::new(vdl, tails);
+        sink.invalidate(vdl);
+        Counters::add(&self.counters.invalidations, 1);
+        self.applied.send_replace(vdl);
+    }
+
+    async fn pull(&self, group: GroupId, after: Lsn, up_to: Lsn) -> Pulled {
+        let (ballot, fresh) = {
+            let known = self.known.lock();
+            (known.ballot, known.fresh)
+        };
+        let favourite = self.favourite.load(Ordering::Relaxed);
+        let mut order: [usize; COPIES] = std::array::from_fn(|index| (favourite + index) % COPIES);
+        order.sort_by_key(|&node| !fresh[node]);
+        let mut gone = 0;
+        for node in order {
+            let request = rpc::PullRequest {
+                volume: self.volume,
+                version: FORMAT_VERSION,
+                ballot: ballot.0,
+                group: group.0,
+                after: after.0,
+                up_to: up_to.0,
+                max_bytes: PULL_BYTES,
+                wait_ms: 0,
+            };
+            let Ok(Ok(reply)) = tokio::time::timeout(VOLUME_CALL_TIMEOUT, self.nodes[node].pull(request)).await else {
+                continue;
+            };
+            if reply.outcome() == rpc::ReadOutcome::BelowFloor || reply.retained_after > after.0 {
+                gone += 1;
+                continue;
+            }
+            if reply.outcome() != rpc::ReadOutcome::Ok || reply.batches.is_empty() {
+                continue;
+            }
+            Counters::add(&self.counters.redo_bytes_pulled, reply.batches.iter().map(bytes::Bytes::len).sum());
+            match decode(&reply.batches, group, up_to) {
+                Ok(records) => {
+                    self.favourite.store(node, Ordering::Relaxed);
+                    return Pulled::Records(records);
+                }
+                Err(error) => tracing::warn!(node, %error, "a storage node sent damaged redo"),
+            }
+        }
+        // A read quorum would have it if it were retained by the rules; one node may have lost its copy.
+        if gone >= READ_QUORUM { Pulled::Gone } else { Pulled::NotNow }
+    }
+
+    async fn poll(&self) {
+        Counters::add(&self.counters.polls, 1);
+        let learned = learn(&self.nodes, self.volume).await;
+        let mut known = self.known.lock();
+        known.told_at = (self.options.clock)();
+        let Ok(learned) = learned else { return };
+        known.ballot = known.ballot.max(learned.ballot);
+        known.vdl = known.vdl.max(learned.vdl);
+        self.vdl.store(known.vdl.0, Ordering::Release);
+        let vdl = known.vdl;
+        for (group, scl) in learned.scls {
+            let hint = known.hints.entry(group).or_default();
+            *hint = scl.min(vdl).max(*hint);
+        }
+    }
+
+    async fn fetch(&self, page: PageId) -> Result<Fetched, VolumeError> {
+        let group = page.group(self.pages_per_group);
+        let started = (self.options.clock)();
+        let mut pause = Duration::from_millis(1);
+        loop {
+            if *self.stop.borrow() {
+                return Err(VolumeError::Closed);
+            }
+            let (lsn, tail) = {
+                let assembly = self.assembly.lock().await;
+                (assembly.applied(), assembly.tail(group))
+            };
+            let (ballot, fresh) = {
+                let known = self.known.lock();
+                (known.ballot, known.fresh)
+            };
+            let why = match self.reader.read(page, ReadPoint { ballot, lsn, tail, fresh }).await {
+                Ok(fetched) => return Ok(fetched),
+                Err(Failure::NotNow(why)) => why,
+                Err(Failure::BelowFloor) => {
+                    let newest = Lsn(self.vdl.load(Ordering::Acquire));
+                    if newest <= lsn {
+                        return Err(VolumeError::ReadPointGone);
+                    }
+                    "the read point is below the floor".into()
+                }
+                Err(Failure::Corrupt) => return Err(corrupt(&format!("no node has a sound {page}"))),
+                Err(Failure::NeedTable(_)) => "nodes lack the truncation table".into(),
+            };
+            if (self.options.clock)().saturating_sub(started) > FETCH_TIMEOUT {
+                return Err(VolumeError::Unavailable(why));
+            }
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(Duration::from_millis(100));
+        }
+    }
+}
+
+/// Asks a read quorum what it holds. Takes no promise.
+async fn learn(nodes: &Nodes, volume: u64) -> Result<Learned, VolumeError> {
+    let request = || rpc::HoldRequest { volume, version: FORMAT_VERSION, ..Default::default() };
+    let mut calls: FuturesUnordered<_> =
+        nodes.iter().map(|node| tokio::time::timeout(VOLUME_CALL_TIMEOUT, node.hold(request()))).collect();
+    let mut replies = Vec::new();
+    while let Some(reply) = calls.next().await {
+        let Ok(Ok(reply)) = reply else { continue };
+        let Ok(table) = TruncationTable::from_rpc(&reply.table.clone().unwrap_or_default()) else { continue };
+        replies.push((table, reply));
+        if replies.len() == READ_QUORUM {
+            break;
+        }
+    }
+    if replies.len() < READ_QUORUM {
+        return Err(VolumeError::Unavailable(format!("{} of {COPIES} storage nodes answer", replies.len())));
+    }
+    // Every write quorum meets a read quorum: one of these has the open writer's table, one has each group's tail.
+    let newest =
+        replies.iter().map(|(table, _)| table).max_by_key(|table| table.ballot()).expect("there are three").clone();
+    let mut learned = Learned { ballot: newest.ballot(), vdl: Lsn::ZERO, scls: HashMap::new() };
+    for (table, reply) in &replies {
+        learned.vdl = learned.vdl.max(Lsn(reply.flushed_vdl_heard));
+        // A node that missed a recovery may tell the end of a dead branch.
+        let bound = newest.bound(table.ballot());
+        for mark in &reply.marks {
+            let scl = learned.scls.entry(GroupId(mark.group)).or_default();
+            *scl = Lsn(mark.scl_flushed).min(bound).max(*scl);
+        }
+    }
+    Ok(learned)
+}
+
+/// Checks pulled batches and splits them into records of (.., `up_to`].
+fn decode(batches: &[bytes::Bytes], group: GroupId, up_to: Lsn) -> Result<Vec<RecordView>, protocol::Error> {
+    let mut records = Vec::new();
+    for batch in batches {
+        let batch = Batch::decode(batch.clone())?;
+        if batch.group != group {
+            return Err(protocol::Error::Malformed { what: "pull", why: "a batch of another group" });
+        }
+        records.extend(batch.records.into_iter().filter(|record| record.header.lsn <= up_to));
+    }
+    Ok(records)
+}

@@ -1,0 +1,303 @@
+//! Runs [`Recovery`] against real nodes: sends what it asks for, feeds it the answers, keeps its time.
+//!
+//! A takeover first hears what ballots and which flushed VDL are about, from any nodes that answer, then prepares under a
+//! ballot above. Being refused, or stuck with a node gone that alone knows a group's tail, means the next higher ballot,
+//! after a pause that doubles and differs from instance to instance, so that two recoverers do not chase each other for
+//! ever.
+
+use super::recovery::{Action, Header, Promise, Recovered, Recovery, Rules, Segment};
+use super::{Nodes, VOLUME_CALL_TIMEOUT, corrupt};
+use crate::history::TruncationTable;
+use crate::quorum::{COPIES, READ_QUORUM};
+use futures::future::BoxFuture;
+use futures::stream::{FuturesUnordered, StreamExt};
+use protocol::node::{NodeError, NodeResult, StorageNode};
+use protocol::rpc::storage as rpc;
+use protocol::volume::VolumeError;
+use protocol::{Ballot, FORMAT_VERSION, GroupId, Lsn};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// With a read quorum of promises there, the others get this long.
+pub const GRACE: Duration = Duration::from_millis(30);
+/// Completing under one ballot may take this long.
+pub const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(5);
+/// First pause after a refusal; doubled up to 32 times as much.
+pub const PAUSE: Duration = Duration::from_millis(20);
+/// Redo asked for at a time when a copy is completed, in bytes.
+const COPY_BYTES: u32 = 1 << 20;
+
+/// What a takeover is told.
+#[derive(Clone, Debug)]
+pub struct Takeover {
+    /// The server's instance, drawn at random at its start: the low half of its ballots.
+    pub instance: u32,
+    /// Give up after this time; `None`: never.
+    pub give_up_after: Option<Duration>,
+}
+
+/// What the nodes said before any promise.
+struct Heard {
+    config: rpc::VolumeConfig,
+    ballot: Ballot,
+    vdl: Lsn,
+}
+
+enum Event {
+    Promised(usize, NodeResult<rpc::PrepareReply>),
+    Installed(usize, NodeResult<rpc::InstallTableReply>),
+    Marks(usize, NodeResult<rpc::HoldReply>),
+    Copied(usize, GroupId, Option<Lsn>),
+    Grace,
+    Timeout,
+}
+
+/// Makes this instance the only writer and returns where the volume ends.
+///
+/// # Errors
+/// [`VolumeError::Unavailable`] when too few nodes answer until the time is over, or none has a volume;
+/// [`VolumeError::Corrupt`].
+pub async fn run(nodes: &Nodes, takeover: &Takeover) -> Result<(Recovered, rpc::VolumeConfig), VolumeError> {
+    let attempt = async {
+        let mut pause = PAUSE;
+        let mut above = Ballot::ZERO;
+        loop {
+            let heard = match hear(nodes).await {
+                Ok(heard) => heard,
+                Err(error @ VolumeError::Corrupt(_)) => return Err(error),
+                Err(_) => {
+                    tokio::time::sleep(jitter(pause, takeover.instance)).await;
+                    pause = (pause * 2).min(PAUSE * 32);
+                    continue;
+                }
+            };
+            above = above.max(heard.ballot);
+            let counter = above.counter().checked_add(1).ok_or_else(|| corrupt("ballots are used up"))?;
+            let ballot = Ballot::new(counter, takeover.instance);
+            match try_once(nodes, ballot, &heard).await? {
+                Ok(recovered) => return Ok((recovered, heard.config)),
+                Err(highest) => {
+                    tracing::info!(%ballot, %highest, "recovery starts again under a higher ballot");
+                    above = above.max(highest);
+                    tokio::time::sleep(jitter(pause, takeover.instance)).await;
+                    pause = (pause * 2).min(PAUSE * 32);
+                }
+            }
+        }
+    };
+    match takeover.give_up_after {
+        None => attempt.await,
+        Some(limit) => tokio::time::timeout(limit, attempt)
+            .await
+            .unwrap_or_else(|_| Err(VolumeError::Unavailable("too few storage nodes answer for a recovery".into()))),
+    }
+}
+
+/// Between one and two pauses, by instance: enough to part two recoverers, and the same in every run of a simulation.
+fn jitter(pause: Duration, instance: u32) -> Duration {
+    pause + pause.mul_f64(f64::from(instance % 97) / 97.0)
+}
+
+/// Asks every node who it is, until a read quorum with a volume answered and the others had their grace.
+async fn hear(nodes: &Nodes) -> Result<Heard, VolumeError> {
+    let mut calls: FuturesUnordered<_> =
+        nodes.iter().map(|node| node.status(rpc::StatusRequest { version: FORMAT_VERSION })).collect();
+    let mut heard: Option<Heard> = None;
+    let mut replies = 0;
+    let grace = tokio::time::sleep(VOLUME_CALL_TIMEOUT);
+    tokio::pin!(grace);
+    loop {
+        let reply = tokio::select! {
+            reply = calls.next() => reply,
+            () = &mut grace => None,
+        };
+        let Some(reply) = reply else { break };
+        let Ok(reply) = reply else { continue };
+        let Some(config) = reply.config else { continue };
+        let (ballot, vdl) = (Ballot(reply.promised), Lsn(reply.flushed_vdl_heard));
+        heard = Some(match heard {
+            None => Heard { config, ballot, vdl },
+            Some(heard) if heard.config.volume != config.volume => {
+                return Err(corrupt("the nodes hold different volumes"));
+            }
+            Some(heard) => Heard { config: heard.config, ballot: heard.ballot.max(ballot), vdl: heard.vdl.max(vdl) },
+        });
+        replies += 1;
+        if replies == READ_QUORUM {
+            grace.as_mut().reset(tokio::time::Instant::now() + GRACE);
+        }
+    }
+    heard.filter(|_| replies >= READ_QUORUM).ok_or_else(|| {
+        VolumeError::Unavailable(format!("{replies} of {COPIES} storage nodes have the volume and answer"))
+    })
+}
+
+/// One ballot. The inner error is the ballot to go above.
+async fn try_once(nodes: &Nodes, ballot: Ballot, heard: &Heard) -> Result<Result<Recovered, Ballot>, VolumeError> {
+    let volume = heard.config.volume;
+    let (mut recovery, first) = Recovery::start(Rules::default(), ballot, heard.vdl, heard.config.lal_bytes);
+    let mut running: FuturesUnordered<BoxFuture<'static, Event>> = FuturesUnordered::new();
+    let mut actions = first;
+    let mut grace_given = false;
+    running.push(after(ATTEMPT_TIMEOUT, Event::Timeout));
+    loop {
+        for action in actions.drain(..) {
+            match action {
+                Action::Done(recovered) => return Ok(Ok(recovered)),
+                Action::Restart { above } => return Ok(Err(above)),
+                Action::Corrupt(why) => return Err(corrupt(&why)),
+                action => running.push(perform(nodes, volume, ballot, action)),
+            }
+        }
+        if !grace_given && recovery.has_read_quorum() {
+            grace_given = true;
+            running.push(after(GRACE, Event::Grace));
+        }
+        let event = running.next().await.expect("the time-out is always among them");
+        actions = match event {
+            Event::Timeout => recovery.on_timeout(),
+            Event::Grace => recovery.on_grace(),
+            Event::Promised(_, Ok(reply)) if !reply.promised => recovery.on_refused(Ballot(reply.highest)),
+            Event::Promised(node, Ok(reply)) => match promise(&reply) {
+                Ok(promise) => recovery.on_promise(node, promise),
+                Err(error) => {
+                    tracing::error!(node, %error, "a storage node answered a recovery with nonsense");
+                    recovery.on_unreachable(node)
+                }
+            },
+            Event::Promised(node, Err(error)) => {
+                tracing::debug!(node, %error, "no promise");
+                recovery.on_unreachable(node)
+            }
+            Event::Installed(node, Ok(reply)) if reply.adopted => recovery.on_installed(node),
+            Event::Installed(_, Ok(reply)) => recovery.on_refused(Ballot(reply.promised)),
+            Event::Marks(node, Ok(reply)) => {
+                let marks: Vec<_> = reply.marks.iter().map(|m| (GroupId(m.group), Lsn(m.scl_flushed))).collect();
+                if reply.promised > ballot.0 {
+                    recovery.on_refused(Ballot(reply.promised))
+                } else {
+                    recovery.on_marks(node, &marks)
+                }
+            }
+            Event::Installed(node, Err(error)) | Event::Marks(node, Err(error)) => {
+                tracing::debug!(node, %error, "a node is lost to this recovery");
+                Vec::new()
+            }
+            Event::Copied(node, group, scl) => recovery.on_copied(node, group, scl),
+        };
+    }
+}
+
+fn after(time: Duration, event: Event) -> BoxFuture<'static, Event> {
+    Box::pin(async move {
+        tokio::time::sleep(time).await;
+        event
+    })
+}
+
+fn perform(nodes: &Nodes, volume: u64, ballot: Ballot, action: Action) -> BoxFuture<'static, Event> {
+    let version = FORMAT_VERSION;
+    let node_at = |index: usize| Arc::clone(&nodes[index]);
+    match action {
+        Action::Prepare { node: index, ballot, vdl_heard } => {
+            let node = node_at(index);
+            Box::pin(async move {
+                let request = rpc::PrepareRequest { volume, version, ballot: ballot.0, vdl_heard: vdl_heard.0 };
+                Event::Promised(index, in_time(node.prepare(request)).await)
+            })
+        }
+        Action::Install { node: index, ballot, table } => {
+            let node = node_at(index);
+            Box::pin(async move {
+                let table = Some(table.to_rpc());
+                let request = rpc::InstallTableRequest { volume, version, ballot: ballot.0, table };
+                Event::Installed(index, in_time(node.install_table(request)).await)
+            })
+        }
+        Action::Ask { node: index } => {
+            let node = node_at(index);
+            Box::pin(async move {
+                let request = rpc::HoldRequest { volume, version, ..Default::default() };
+                Event::Marks(index, in_time(node.hold(request)).await)
+            })
+        }
+        Action::Copy { group, from, to, after, up_to } => {
+            let (source, target) = (node_at(from), node_at(to));
+            Box::pin(async move {
+                let copied = copy(&*source, &*target, volume, ballot, group, after, up_to).await;
+                if let Err(error) = &copied {
+                    tracing::debug!(from, to, %group, %error, "a copy was not completed");
+                }
+                Event::Copied(to, group, copied.ok())
+            })
+        }
+        Action::Restart { .. } | Action::Done(_) | Action::Corrupt(_) => {
+            unreachable!("the caller acts on these itself")
+        }
+    }
+}
+
+async fn in_time<T>(call: BoxFuture<'_, NodeResult<T>>) -> NodeResult<T> {
+    let late = || Err(NodeError::Unreachable("no answer in time".into()));
+    tokio::time::timeout(VOLUME_CALL_TIMEOUT, call).await.unwrap_or_else(|_| late())
+}
+
+/// R7 for one copy of one group: from a node that has it into one that lacks it.
+async fn copy(
+    source: &dyn StorageNode,
+    target: &dyn StorageNode,
+    volume: u64,
+    ballot: Ballot,
+    group: GroupId,
+    mut after: Lsn,
+    up_to: Lsn,
+) -> NodeResult<Lsn> {
+    let version = FORMAT_VERSION;
+    while after < up_to {
+        let request = rpc::PullRequest {
+            volume,
+            version,
+            ballot: ballot.0,
+            group: group.0,
+            after: after.0,
+            up_to: up_to.0,
+            max_bytes: COPY_BYTES,
+            wait_ms: 0,
+        };
+        let pulled = in_time(source.pull(request)).await?;
+        if pulled.outcome() != rpc::ReadOutcome::Ok || pulled.batches.is_empty() {
+            return Err(NodeError::Unreachable(format!("no redo behind {after}: {:?}", pulled.outcome())));
+        }
+        let request = rpc::FillRequest { volume, version, ballot: ballot.0, batches: pulled.batches };
+        let filled = in_time(target.fill(request)).await?;
+        let mark = filled.marks.iter().find(|mark| mark.group == group.0);
+        let scl = mark.map_or(Lsn::ZERO, |mark| Lsn(mark.scl_flushed));
+        if filled.outcome() != rpc::AppendOutcome::Flushed || scl <= after {
+            return Err(NodeError::Unreachable(format!("the fill got no further than {scl}: {:?}", filled.outcome())));
+        }
+        after = scl;
+    }
+    Ok(after)
+}
+
+fn promise(reply: &rpc::PrepareReply) -> Result<Promise, protocol::Error> {
+    let table = TruncationTable::from_rpc(&reply.table.clone().unwrap_or_default())?;
+    let header = |header: &rpc::RecordHeader| Header {
+        lsn: Lsn(header.lsn),
+        prev_volume: Lsn(header.prev_volume),
+        end_of_mtr: header.end_of_mtr,
+        ballot: Ballot(header.ballot),
+    };
+    let mut segments = BTreeMap::new();
+    for segment in &reply.segments {
+        let group = GroupId(segment.group);
+        let above = segment.above.iter().map(header).collect();
+        let (scl, scl_ballot) = (Lsn(segment.scl), Ballot(segment.scl_ballot));
+        if segments.insert(group, Segment { group, scl, scl_ballot, above }).is_some() {
+            return Err(protocol::Error::Malformed { what: "promise", why: "a group twice" });
+        }
+    }
+    let segments = segments.into_values().collect();
+    Ok(Promise { table, segments, vdl_heard: Lsn(reply.flushed_vdl_heard), hydrated: reply.hydrated })
+}

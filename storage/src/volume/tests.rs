@@ -1,0 +1,523 @@
+//! The volume from end to end over six nodes in memory: what is told durable, and what survives.
+
+use super::replica::{ReplicaOptions, ReplicaVolume};
+use super::testing::{FakeNode, Faults, LAL_BYTES, PAGES_PER_GROUP, config, options, six};
+use super::writer::{Opened, WriterVolume};
+use super::{cluster, monotonic_clock, wall_clock};
+use parking_lot::Mutex;
+use protocol::node::StorageNode;
+use protocol::page::PageKind;
+use protocol::redo::{Change, Patch, Record};
+use protocol::rpc::storage::ServerInfo;
+use protocol::volume::{Durability, PageChange, PageSource, RedoLog, RedoSink, VolumeError};
+use protocol::{Ballot, Lsn, PageId};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::timeout;
+
+const LONG: Duration = Duration::from_secs(20);
+const SHORT: Duration = Duration::from_millis(150);
+const DOWN: Faults = Faults { down: true, stopped: false, lose: 0, slow: Duration::ZERO };
+const STOPPED: Faults = Faults { down: false, stopped: true, lose: 0, slow: Duration::ZERO };
+
+async fn open(nodes: &[Arc<dyn StorageNode>], instance: u32) -> (Arc<WriterVolume>, Opened) {
+    timeout(LONG, WriterVolume::open(nodes.to_vec(), options(instance)))
+        .await
+        .expect("recovery ends")
+        .expect("recovery succeeds")
+}
+
+/// A writer that keeps its pages' LSNs, and what each of its records wrote.
+struct Client {
+    volume: Arc<WriterVolume>,
+    pages: Mutex<BTreeMap<u64, Lsn>>,
+}
+
+impl Client {
+    fn new(volume: Arc<WriterVolume>) -> Client {
+        Client { volume, pages: Mutex::default() }
+    }
+
+    /// One mini-transaction that writes `value` into each page. Returns its LSN.
+    fn write(&self, pages: &[u64], value: u64) -> Lsn {
+        let mut lsns = self.pages.lock();
+        let mut changes = Vec::new();
+        let mut of = Vec::new();
+        for &page in pages {
+            let prev_page = lsns.get(&page).copied().unwrap_or(Lsn::ZERO);
+            if prev_page.is_zero() {
+                let (right, left) = (PageId::NONE, PageId::NONE);
+                let change = Change::Init { kind: PageKind::Raw, level: 0, flags: 0, owner: 0, right, left };
+                changes.push(PageChange { page: PageId(page), prev_page, change });
+                of.push(page);
+            }
+            let patches = vec![Patch { offset: 64, bytes: value.to_le_bytes().to_vec().into() }];
+            changes.push(PageChange { page: PageId(page), prev_page, change: Change::PatchRaw { patches } });
+            of.push(page);
+        }
+        let mut last = Lsn::ZERO;
+        self.volume.append(&changes, &mut |published| {
+            for (&page, &lsn) in of.iter().zip(published) {
+                lsns.insert(page, lsn);
+                last = lsn;
+            }
+        });
+        last
+    }
+
+    async fn commit(&self, pages: &[u64], value: u64) -> Lsn {
+        let lsn = self.write(pages, value);
+        flushed(&self.volume, lsn).await;
+        lsn
+    }
+}
+
+async fn flushed(volume: &WriterVolume, lsn: Lsn) {
+    timeout(LONG, volume.wait(lsn, Durability::Flushed))
+        .await
+        .expect("it becomes durable")
+        .expect("nobody else writes");
+}
+
+async fn value_at(source: &dyn PageSource, page: u64) -> u64 {
+    let fetched = timeout(LONG, source.fetch(PageId(page))).await.expect("it is served").expect("it is sound");
+    fetched.page.u64_at(64)
+}
+
+async fn until(what: &str, mut done: impl FnMut() -> bool) {
+    let waiting = async {
+        while !done() {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    };
+    assert!(timeout(LONG, waiting).await.is_ok(), "{what}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_commit_is_durable_on_four_and_read_back() {
+    let (fakes, nodes) = six();
+    let (volume, opened) = open(&nodes, 1).await;
+    assert_eq!((opened.vdl, opened.ballot, opened.first_lsn), (Lsn::ZERO, Ballot::new(1, 1), Lsn(LAL_BYTES + 1)));
+    let client = Client::new(Arc::clone(&volume));
+    let lsn = client.commit(&[3], 42).await;
+    assert!(lsn >= opened.first_lsn && volume.end() == lsn && volume.flushed_vdl() >= lsn);
+    assert!(fakes.iter().filter(|node| node.scl(0) >= lsn).count() >= 4);
+    assert_eq!(value_at(&*volume, 3).await, 42);
+    assert_eq!(value_at(&*volume, 4).await, 0, "a page that was never written is empty");
+    until("idle nodes hear the VDL", || fakes.iter().all(|node| node.vdl_heard() == lsn)).await;
+    let counters: BTreeMap<_, _> = volume.counters().list().into_iter().collect();
+    assert_eq!((counters["page_bytes_sent"], counters["batches_sent"], counters["batches_resent"]), (0, 6, 0));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_dead_nodes_do_not_matter_and_three_stop_writes_until_one_is_back() {
+    let (fakes, nodes) = six();
+    let (volume, _) = open(&nodes, 1).await;
+    let client = Client::new(Arc::clone(&volume));
+    for dead in [1, 4] {
+        fakes[dead].set(DOWN);
+        client.commit(&[1, 9], dead as u64).await;
+    }
+    fakes[2].set(DOWN);
+    let lsn = client.write(&[1], 77);
+    assert!(timeout(SHORT, volume.wait(lsn, Durability::Flushed)).await.is_err(), "three copies are no quorum");
+    assert_eq!(value_at(&*volume, 9).await, 4, "reads go on");
+    fakes[1].set(Faults::default());
+    flushed(&volume, lsn).await;
+    assert_eq!(fakes[1].scl(0), lsn, "it was sent all that it had missed");
+    assert_eq!(value_at(&*volume, 1).await, 77);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stopped_node_and_a_slow_one_delay_nobody() {
+    let (fakes, nodes) = six();
+    let (volume, _) = open(&nodes, 1).await;
+    let client = Client::new(Arc::clone(&volume));
+    client.commit(&[1], 0).await;
+    fakes[0].set(STOPPED);
+    fakes[5].set(Faults { slow: Duration::from_millis(300), ..Faults::default() });
+    let started = std::time::Instant::now();
+    for value in 1..=20 {
+        client.commit(&[1], value).await;
+    }
+    assert!(started.elapsed() < Duration::from_millis(300), "twenty commits took {:?}", started.elapsed());
+    let end = volume.end();
+    fakes[0].set(Faults::default());
+    fakes[5].set(Faults::default());
+    until("both catch up", || fakes.iter().all(|node| node.scl(0) == end)).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn lost_batches_are_sent_again() {
+    let (fakes, nodes) = six();
+    let (volume, _) = open(&nodes, 1).await;
+    let client = Client::new(Arc::clone(&volume));
+    client.commit(&[1], 1).await;
+    // The same batch is lost on three: nobody could gossip it to a quorum.
+    for node in &fakes[..3] {
+        node.set(Faults { lose: 1, ..Faults::default() });
+    }
+    for value in 2..6 {
+        client.commit(&[1, 10], value).await;
+    }
+    let end = volume.end();
+    until("all are complete", || fakes.iter().all(|node| node.scl(1) == end)).await;
+    let resent = volume.counters().batches_resent.load(std::sync::atomic::Ordering::Relaxed);
+    assert!(resent >= 3, "{resent} resent");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn received_wakes_remote_write_and_none_waits_for_nothing() {
+    let (_, nodes) = six();
+    let (volume, _) = open(&nodes, 1).await;
+    let client = Client::new(Arc::clone(&volume));
+    let lsn = client.write(&[1], 1);
+    timeout(LONG, volume.wait(lsn, Durability::None)).await.expect("at once").expect("always");
+    timeout(LONG, volume.wait(lsn, Durability::Received)).await.expect("soon").expect("nobody else writes");
+    assert!(volume.is_durable(lsn, Durability::Received) && volume.received_vdl() >= lsn);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_second_writer_fences_the_first_which_acknowledges_nothing_any_more() {
+    let (fakes, nodes) = six();
+    let (old, _) = open(&nodes, 1).await;
+    let client = Client::new(Arc::clone(&old));
+    let durable = client.commit(&[1], 1).await;
+    let (new, opened) = open(&nodes, 2).await;
+    assert!(opened.vdl >= durable && opened.ballot > old.ballot());
+    assert!(fakes.iter().all(|node| node.promised() == opened.ballot));
+    let lsn = client.write(&[1], 2);
+    let outcome = timeout(LONG, old.wait(lsn, Durability::Flushed)).await.expect("it learns of it");
+    assert_eq!(outcome, Err(VolumeError::Fenced));
+    timeout(LONG, old.fenced()).await.expect("it is fenced");
+    assert!(old.is_fenced() && !old.has_room(1));
+    assert_eq!(timeout(LONG, old.reserve(1)).await.expect("at once"), Err(VolumeError::Fenced));
+    let later = client.write(&[1], 3);
+    assert_eq!(old.wait(later, Durability::Received).await, Err(VolumeError::Fenced));
+    assert!(old.fetch(PageId(1)).await.is_err());
+    assert_eq!(value_at(&*new, 1).await, 1, "what was not acknowledged was cut");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn allocation_stops_at_the_limit_and_goes_on_when_storage_does() {
+    let (fakes, nodes) = six();
+    let (volume, _) = open(&nodes, 1).await;
+    let client = Client::new(Arc::clone(&volume));
+    client.commit(&[1], 0).await;
+    for node in &fakes[..3] {
+        node.set(DOWN);
+    }
+    let mut writes = 0;
+    while volume.has_room(100) {
+        client.write(&[1], writes);
+        writes += 1;
+    }
+    let ahead = volume.end().since(volume.flushed_vdl());
+    assert!(ahead <= LAL_BYTES && ahead > LAL_BYTES / 2, "{ahead}");
+    assert!(timeout(SHORT, volume.reserve(100)).await.is_err());
+    fakes[0].set(Faults::default());
+    timeout(LONG, volume.reserve(100)).await.expect("there is room again").expect("nobody else writes");
+    flushed(&volume, volume.end()).await;
+    assert_eq!(value_at(&*volume, 1).await, writes - 1);
+}
+
+/// Sessions that do not ask for room first exceed the limit: what lies above it must not leave.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_above_the_limit_leaves() {
+    let (fakes, nodes) = six();
+    let (volume, _) = open(&nodes, 1).await;
+    let client = Client::new(Arc::clone(&volume));
+    let durable = client.commit(&[1], 0).await;
+    for node in &fakes[..3] {
+        node.set(STOPPED);
+    }
+    while volume.end() < durable.advance(3 * LAL_BYTES) {
+        client.write(&[1], volume.end().0);
+        if volume.end().0 % 7 == 0 {
+            tokio::task::yield_now().await;
+        }
+    }
+    tokio::time::sleep(SHORT).await;
+    let limit = durable.advance(LAL_BYTES);
+    assert!(fakes.iter().all(|node| node.scl(0) <= limit));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_recoverers_race_and_one_wins() {
+    let (_, nodes) = six();
+    let durable = {
+        let (volume, _) = open(&nodes, 1).await;
+        let client = Client::new(Arc::clone(&volume));
+        client.commit(&[1, 9, 17], 5).await
+    };
+    let (a, b) = tokio::join!(open(&nodes, 2), open(&nodes, 3));
+    assert_ne!(a.1.ballot, b.1.ballot);
+    let (winner, loser) = if a.1.ballot > b.1.ballot { (a, b) } else { (b, a) };
+    assert!(winner.1.vdl >= durable);
+    timeout(LONG, loser.0.fenced()).await.expect("the loser learns of it");
+    assert_eq!(value_at(&*winner.0, 17).await, 5);
+    let client = Client::new(Arc::clone(&winner.0));
+    client.commit(&[30], 6).await;
+}
+
+/// Writers die at random points, with batches lost, nodes dead and stopped: each next one has all that was acknowledged,
+/// and each page has exactly what its redo says.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_acknowledged_commit_survives_any_crash() {
+    use rand::{Rng, SeedableRng};
+    for seed in 0..12u64 {
+        let mut random = rand::rngs::StdRng::seed_from_u64(seed);
+        let (fakes, nodes) = six();
+        let mut acknowledged: BTreeMap<u64, u64> = BTreeMap::new();
+        let mut value = 0;
+        for instance in 1..6 {
+            let (volume, opened) = open(&nodes, instance).await;
+            for (&page, &least) in &acknowledged {
+                let found = value_at(&*volume, page).await;
+                assert!(
+                    found >= least,
+                    "seed {seed}: page {page} has {found}, acknowledged {least}, at {}",
+                    opened.vdl
+                );
+                assert!(found <= value, "seed {seed}: page {page} has {found}, never written");
+            }
+            let client = Client::new(Arc::clone(&volume));
+            for page in 0..3 * u64::from(PAGES_PER_GROUP) {
+                let fetched = volume.fetch(PageId(page)).await.expect("it is served");
+                if !fetched.page.lsn().is_zero() {
+                    client.pages.lock().insert(page, fetched.page.lsn());
+                }
+            }
+            for node in &fakes {
+                let lose = if random.random_bool(0.3) { random.random_range(0..3) } else { 0 };
+                node.set(Faults {
+                    lose,
+                    slow: Duration::from_micros(random.random_range(0..500)),
+                    ..Faults::default()
+                });
+            }
+            let broken = [random.random_range(0..6), random.random_range(0..6)];
+            fakes[broken[0]].set(DOWN);
+            fakes[broken[1]].set(STOPPED);
+            let mut waiting = Vec::new();
+            for _ in 0..random.random_range(1..30) {
+                value += 1;
+                let pages = [random.random_range(0..24), random.random_range(0..24)];
+                let lsn = client.write(&pages, value);
+                waiting.push((lsn, pages, value));
+                if random.random_bool(0.3) {
+                    // May be too early: then it is not acknowledged.
+                    let _ = timeout(Duration::from_millis(3), volume.wait(lsn, Durability::Flushed)).await;
+                }
+            }
+            for (lsn, pages, value) in waiting {
+                if volume.is_durable(lsn, Durability::Flushed) {
+                    acknowledged.extend(pages.map(|page| (page, value)));
+                }
+            }
+            // Half of them live on as zombies for a while.
+            if random.random_bool(0.5) {
+                volume.close();
+            }
+            for node in &fakes {
+                node.set(Faults::default());
+            }
+            for node in &fakes[..random.random_range(0..3)] {
+                node.set(DOWN);
+            }
+        }
+    }
+}
+
+/// Counts what it is given, and checks that it is a prefix of the volume in whole mini-transactions.
+#[derive(Default)]
+struct Sink {
+    seen: Mutex<Seen>,
+}
+
+#[derive(Default)]
+struct Seen {
+    values: BTreeMap<u64, u64>,
+    last: Lsn,
+    applied: Lsn,
+    invalidations: usize,
+}
+
+impl RedoSink for Sink {
+    fn apply(&self, records: &[Record], applied: Lsn) -> Result<(), VolumeError> {
+        let mut seen = self.seen.lock();
+        for record in records {
+            let header = record.header;
+            assert!(header.lsn > seen.last && (seen.last.is_zero() || header.prev_volume == seen.last));
+            seen.last = header.lsn;
+            if let Change::PatchRaw { patches } = &record.change {
+                let value = u64::from_le_bytes(patches[0].bytes[..].try_into().expect("eight bytes"));
+                seen.values.insert(header.page.0, value);
+            }
+        }
+        assert_eq!(seen.last, applied);
+        assert!(records.last().expect("it is not empty").header.end_of_mtr);
+        // Both pages of a mini-transaction are written alike.
+        assert_eq!(seen.values.get(&1), seen.values.get(&9));
+        seen.applied = applied;
+        Ok(())
+    }
+
+    fn invalidate(&self, applied: Lsn) {
+        let mut seen = self.seen.lock();
+        *seen = Seen { applied, last: applied, invalidations: seen.invalidations + 1, ..Seen::default() };
+    }
+}
+
+async fn follow(nodes: &[Arc<dyn StorageNode>], poll_after: Duration) -> (Arc<ReplicaVolume>, Arc<Sink>) {
+    let runtime = tokio::runtime::Handle::current();
+    let replica_options = ReplicaOptions {
+        poll_after,
+        staged_bytes_max: 200,
+        far_behind_bytes: 1 << 20,
+        ..ReplicaOptions::new(runtime, monotonic_clock(), wall_clock())
+    };
+    let replica = ReplicaVolume::open(nodes.to_vec(), replica_options).await.expect("a read quorum answers");
+    let sink = Arc::new(Sink::default());
+    sink.seen.lock().last = replica.applied();
+    replica.set_sink(Arc::clone(&sink) as Arc<dyn RedoSink>);
+    (replica, sink)
+}
+
+fn relay(volume: &WriterVolume, replica: &Arc<ReplicaVolume>, lose_every: u64) {
+    let mut notices = volume.notices();
+    let replica = Arc::downgrade(replica);
+    tokio::spawn(async move {
+        let mut count = 0;
+        while let Some(notice) = notices.next().await {
+            count += 1;
+            let Some(replica) = replica.upgrade() else { return };
+            if lose_every == 0 || count % lose_every != 0 {
+                replica.notify(&notice);
+                replica.notify(&notice);
+            }
+        }
+    });
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_replica_sees_prefixes_and_reads_at_what_it_applied() {
+    let (fakes, nodes) = six();
+    let (volume, _) = open(&nodes, 1).await;
+    let client = Client::new(Arc::clone(&volume));
+    client.commit(&[1, 9], 1).await;
+    let (replica, sink) = follow(&nodes, Duration::from_millis(300)).await;
+    relay(&volume, &replica, 3);
+    fakes[0].set(STOPPED);
+    for value in 2..100 {
+        client.commit(&[1, 9], value).await;
+    }
+    let end = volume.end();
+    timeout(LONG, replica.wait_applied(end)).await.expect("it catches up").expect("it was not stopped");
+    assert_eq!(sink.seen.lock().values.get(&9), Some(&99));
+    assert_eq!((value_at(&*replica, 9).await, replica.applied(), replica.flushed_vdl()), (99, end, end));
+    assert_eq!(sink.seen.lock().invalidations, 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_replica_without_notices_asks_the_nodes() {
+    let (_, nodes) = six();
+    let (volume, _) = open(&nodes, 1).await;
+    let client = Client::new(Arc::clone(&volume));
+    let (replica, _sink) = follow(&nodes, Duration::from_millis(20)).await;
+    let lsn = client.commit(&[1, 9], 1).await;
+    timeout(LONG, replica.wait_applied(lsn)).await.expect("it hears of it").expect("it was not stopped");
+    assert_eq!(value_at(&*replica, 1).await, 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_replica_follows_a_new_writer_and_ignores_the_old_one() {
+    let (_, nodes) = six();
+    let (old, _) = open(&nodes, 1).await;
+    let client = Client::new(Arc::clone(&old));
+    let (replica, sink) = follow(&nodes, Duration::from_secs(5)).await;
+    relay(&old, &replica, 0);
+    client.commit(&[1, 9], 1).await;
+    let mut stale = old.notices();
+    let stale = stale.next().await.expect("it is open");
+    let (new, opened) = open(&nodes, 2).await;
+    relay(&new, &replica, 0);
+    let client = Client { volume: Arc::clone(&new), pages: Mutex::new(std::mem::take(&mut client.pages.lock())) };
+    let lsn = client.commit(&[1, 9], 2).await;
+    timeout(LONG, replica.wait_applied(lsn)).await.expect("it follows").expect("it was not stopped");
+    replica.notify(&protocol::rpc::cluster::Notice { flushed_vdl: u64::MAX / 2, ..stale });
+    assert_eq!((replica.ballot(), replica.flushed_vdl()), (opened.ballot, lsn));
+    assert_eq!(sink.seen.lock().values.get(&1), Some(&2));
+    replica.stop().await;
+    assert!(replica.fetch(PageId(1)).await.is_err());
+    let applied = replica.applied();
+    client.commit(&[1, 9], 3).await;
+    assert_eq!(replica.applied(), applied, "a stopped replica applies nothing more");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_replica_behind_the_retained_redo_drops_its_cache_and_goes_on() {
+    let (fakes, nodes) = six();
+    let (volume, _) = open(&nodes, 1).await;
+    let client = Client::new(Arc::clone(&volume));
+    let (replica, sink) = follow(&nodes, Duration::from_secs(5)).await;
+    let lsn = client.commit(&[1, 9], 1).await;
+    fakes.iter().for_each(|node| node.retire(lsn));
+    let end = client.commit(&[1, 9], 2).await;
+    relay(&volume, &replica, 0);
+    timeout(LONG, replica.wait_applied(end)).await.expect("it goes on").expect("it was not stopped");
+    assert_eq!(sink.seen.lock().invalidations, 1);
+    assert_eq!(value_at(&*replica, 9).await, 2);
+    let end = client.commit(&[1, 9], 3).await;
+    timeout(LONG, replica.wait_applied(end)).await.expect("it goes on").expect("it was not stopped");
+    let seen = sink.seen.lock();
+    assert_eq!((seen.invalidations, seen.values.get(&9)), (1, Some(&3)));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn concurrent_commits_share_groups() {
+    let (fakes, nodes) = six();
+    fakes.iter().for_each(|node: &Arc<FakeNode>| {
+        node.set(Faults { slow: Duration::from_micros(300), ..Faults::default() });
+    });
+    let (volume, _) = open(&nodes, 1).await;
+    let mut sessions = Vec::new();
+    for session in 0..16u64 {
+        let volume = Arc::clone(&volume);
+        sessions.push(tokio::spawn(async move {
+            let client = Client::new(volume);
+            for value in 0..20 {
+                client.commit(&[session], value).await;
+            }
+        }));
+    }
+    for session in sessions {
+        session.await.expect("no session panics");
+    }
+    let counters: BTreeMap<_, _> = volume.counters().list().into_iter().collect();
+    assert_eq!(counters["grouped_mtrs"], 320);
+    assert!(counters["groups"] < 160, "{} groups for 320 commits", counters["groups"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn servers_are_found_in_the_address_book() {
+    let (fakes, nodes) = six();
+    let nodes = cluster::nodes(nodes);
+    cluster::create_volume(&nodes, &config()).await.expect("all six answer");
+    assert_eq!(cluster::config(&nodes).await, Ok(config()));
+    let server = |instance, role: &str, counter| ServerInfo {
+        instance,
+        role: role.into(),
+        ballot: Ballot::new(counter, 1).0,
+        ..Default::default()
+    };
+    for server in [server(1, "writer", 1), server(2, "replica", 0), server(3, "writer", 2)] {
+        cluster::register(&nodes, config().volume, Some(server), 1000).await.expect("a quorum answers");
+    }
+    fakes[0].set(DOWN);
+    let book = cluster::register(&nodes, config().volume, None, 0).await.expect("five answer");
+    assert_eq!((book.answered, book.servers.len(), book.writer().map(|writer| writer.instance)), (5, 3, Some(3)));
+    fakes[1..3].iter().for_each(|node| node.set(DOWN));
+    assert!(cluster::register(&nodes, config().volume, Some(server(4, "replica", 0)), 1000).await.is_err());
+}

@@ -1,0 +1,126 @@
+//! Sessions that wait for an LSN to become durable.
+//!
+//! Each level has one heap, lowest LSN first; an advance pops what it covers and wakes it in one pass, outside the lock.
+//! A waiter that is dropped stays in the heap until its LSN passes: there are never more than commits in flight.
+
+use super::tracker::Level;
+use parking_lot::Mutex;
+use protocol::Lsn;
+use protocol::volume::VolumeError;
+use smallvec::SmallVec;
+use std::cmp::Ordering;
+use std::collections::BinaryHeap;
+use tokio::sync::oneshot;
+
+type Outcome = Result<(), VolumeError>;
+
+#[derive(Debug)]
+struct Waiter {
+    lsn: Lsn,
+    wake: oneshot::Sender<Outcome>,
+}
+
+/// The lowest LSN is the greatest: the heap yields its maximum.
+impl Ord for Waiter {
+    fn cmp(&self, other: &Waiter) -> Ordering {
+        other.lsn.cmp(&self.lsn)
+    }
+}
+
+impl PartialOrd for Waiter {
+    fn partial_cmp(&self, other: &Waiter) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Waiter {
+    fn eq(&self, other: &Waiter) -> bool {
+        self.lsn == other.lsn
+    }
+}
+
+impl Eq for Waiter {}
+
+#[derive(Debug, Default)]
+struct Heaps {
+    heaps: [BinaryHeap<Waiter>; 2],
+    failed: Option<VolumeError>,
+}
+
+/// All waiting sessions of a writer.
+#[derive(Debug, Default)]
+pub struct Waiters {
+    heaps: Mutex<Heaps>,
+}
+
+impl Waiters {
+    /// Registers for `lsn`. `durable` reads the current durable point; it is read again under the lock, after which an
+    /// advance cannot miss this waiter. `None`: it is durable already.
+    pub fn register(&self, lsn: Lsn, level: Level, durable: impl Fn() -> Lsn) -> Option<oneshot::Receiver<Outcome>> {
+        let mut heaps = self.heaps.lock();
+        let (wake, woken) = oneshot::channel();
+        if let Some(error) = &heaps.failed {
+            // The receiver is still ours: the send cannot fail.
+            let _ = wake.send(Err(error.clone()));
+            return Some(woken);
+        }
+        if durable() >= lsn {
+            return None;
+        }
+        heaps.heaps[level as usize].push(Waiter { lsn, wake });
+        Some(woken)
+    }
+
+    /// Wakes everyone at or below `durable`.
+    pub fn release(&self, level: Level, durable: Lsn) {
+        let mut ready: SmallVec<[oneshot::Sender<Outcome>; 32]> = SmallVec::new();
+        let mut heaps = self.heaps.lock();
+        let heap = &mut heaps.heaps[level as usize];
+        while heap.peek().is_some_and(|waiter| waiter.lsn <= durable) {
+            ready.extend(heap.pop().map(|waiter| waiter.wake));
+        }
+        drop(heaps);
+        for wake in ready {
+            // A session that gave up waiting no longer listens.
+            let _ = wake.send(Ok(()));
+        }
+    }
+
+    /// Tells everyone, now and from now on, that the fate of their records is unknown.
+    pub fn fail(&self, error: &VolumeError) {
+        let mut heaps = self.heaps.lock();
+        heaps.failed.get_or_insert_with(|| error.clone());
+        let waiting = std::mem::take(&mut heaps.heaps);
+        drop(heaps);
+        for waiter in waiting.into_iter().flatten() {
+            let _ = waiter.wake.send(Err(error.clone()));
+        }
+    }
+
+    /// Whether someone waits at `level`.
+    #[must_use]
+    pub fn has_any(&self, level: Level) -> bool {
+        !self.heaps.lock().heaps[level as usize].is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_advance_wakes_what_it_covers_and_a_failure_the_rest() {
+        let waiters = Waiters::default();
+        let wait = |lsn| waiters.register(Lsn(lsn), Level::Flushed, || Lsn(10));
+        assert!(wait(10).is_none());
+        let (mut late, mut early) = (wait(30).expect("30 is not durable"), wait(20).expect("20 is not durable"));
+        waiters.release(Level::Received, Lsn(99));
+        assert!(early.try_recv().is_err());
+        waiters.release(Level::Flushed, Lsn(20));
+        assert_eq!(early.try_recv(), Ok(Ok(())));
+        assert!(late.try_recv().is_err());
+        waiters.fail(&VolumeError::Fenced);
+        assert_eq!(late.try_recv(), Ok(Err(VolumeError::Fenced)));
+        assert_eq!(wait(5).expect("nothing is told any more").try_recv(), Ok(Err(VolumeError::Fenced)));
+    }
+}

@@ -1,0 +1,814 @@
+//! The writer's volume: the thread shell around [`log`](super::log), [`shipping`](super::shipping) and
+//! [`tracker`](super::tracker).
+//!
+//! ```text
+//! sessions --append--> [log lock] LogBuffer --take--> shipper's thread --send--> six streams
+//!     ^                                                    ^                        |
+//!     |  wake, in one pass                                 | wake                   v
+//! [waiters] <------- VDL ------- [acks lock] Tracker + Shipping <------ replies, on the connections' threads
+//! ```
+//!
+//! The rules of this shell:
+//! - `append` takes the log lock only, for a copy into a batch; it never waits for I/O. Whoever takes both locks takes
+//!   `acks` first. Nothing is sent and nobody is woken under either.
+//! - The shipper and the acks need no worker of the async runtime, so that sessions that block all workers cannot stop the
+//!   log (pitfall: LAL deadlocks). Only opening streams, which nobody waits for with a latch, runs there.
+//! - The first refusal in favour of a higher ballot fences the volume for ever: all that wait fail, later appends go
+//!   nowhere. What they wrote has an unknown fate.
+//! - No record above the allocation limit leaves: a recovery relies on it when it chooses the next first LSN.
+//! - Only the flushed VDL limits allocation, reaches nodes and replicas, and allows eviction. The received VDL wakes
+//!   `remote_write` sessions and nothing else.
+
+use super::counters::Counters;
+use super::log::{LogBuffer, Mtr};
+use super::notices;
+use super::reader::{Failure, ReadPoint, Reader};
+use super::shipping::{Group, Refusal, Shipping};
+use super::takeover::{self, Takeover};
+use super::tracker::{Level, Mark, Outstanding, Tracker};
+use super::waiters::Waiters;
+use super::{Clock, Nodes, VOLUME_CALL_TIMEOUT, WallClock};
+use crate::history::TruncationTable;
+use crate::quorum::{COPIES, MEMBERSHIP_EPOCH};
+use futures::future::BoxFuture;
+use parking_lot::Mutex;
+use protocol::node::{AppendStream, NodeError, NodeResult, StorageNode};
+use protocol::rpc::cluster::Notice;
+use protocol::rpc::storage as rpc;
+use protocol::volume::{Durability, Fetched, PageChange, PageSource, RedoLog, VolumeError};
+use protocol::{Ballot, BootId, FORMAT_VERSION, GroupId, Lsn, PageId};
+use std::cell::RefCell;
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock, mpsc};
+use std::thread::{JoinHandle, Thread};
+use std::time::Duration;
+use tokio::runtime::Handle;
+use tokio::sync::{Notify, watch};
+
+/// A page that no node serves is asked for again during this time.
+pub const FETCH_TIMEOUT: Duration = Duration::from_secs(10);
+/// The pause after a failed attempt to open a stream; doubled up to 32 times as much.
+const RECONNECT_PAUSE: Duration = Duration::from_millis(25);
+/// The part of the allocation limit that is kept for mini-transactions that were admitted together.
+const LAL_SLACK_DIVISOR: u64 = 4;
+
+/// How to open a volume for writing.
+#[derive(Clone)]
+pub struct OpenOptions {
+    /// The server's instance, drawn at random at its start.
+    pub instance: u32,
+    /// Give up recovery after this time; `None`: never.
+    pub give_up_after: Option<Duration>,
+    /// Where streams are opened.
+    pub runtime: Handle,
+    /// Monotonic time.
+    pub clock: Clock,
+    /// Calendar time, for lag figures.
+    pub wall: WallClock,
+}
+
+/// What was found at opening.
+#[derive(Clone, Debug)]
+pub struct Opened {
+    /// Where the volume ended.
+    pub vdl: Lsn,
+    /// The ballot of this writer.
+    pub ballot: Ballot,
+    /// Its records lie at or above this.
+    pub first_lsn: Lsn,
+    /// The volume as created.
+    pub config: rpc::VolumeConfig,
+}
+
+const OPEN: u8 = 0;
+const FENCED: u8 = 1;
+const CLOSED: u8 = 2;
+
+/// Everything that replies change.
+struct Acks {
+    tracker: Tracker,
+    shipping: Shipping,
+    /// Memory exchanged with the log's list of records.
+    emptied: Vec<Outstanding>,
+    /// When the flushed VDL moved last, by the calendar.
+    written_unix_micros: u64,
+}
+
+/// A stream that was opened for the shipper.
+struct Connected {
+    node: usize,
+    generation: u64,
+    stream: Box<dyn AppendStream>,
+}
+
+struct Inner {
+    nodes: Nodes,
+    runtime: Handle,
+    clock: Clock,
+    wall: WallClock,
+    volume: u64,
+    ballot: Ballot,
+    first_lsn: Lsn,
+    lal_bytes: u64,
+    pages_per_group: u32,
+    table: TruncationTable,
+    reader: Reader,
+    counters: Arc<Counters>,
+
+    log: Mutex<LogBuffer>,
+    acks: Mutex<Acks>,
+    waiters: Waiters,
+    /// Copies of what the locks guard, for those who only look.
+    end: AtomicU64,
+    next: AtomicU64,
+    flushed: AtomicU64,
+    received: AtomicU64,
+    gc_floor: AtomicU64,
+    state: AtomicU8,
+    /// Someone waited for *received* since the last group.
+    received_wanted: AtomicBool,
+    /// The shipper would send if there were something.
+    hungry: AtomicBool,
+    shipper: OnceLock<Thread>,
+    connected: Mutex<mpsc::Sender<Connected>>,
+    room: Notify,
+    vdl: watch::Sender<Lsn>,
+    fenced: watch::Sender<bool>,
+}
+
+/// The only writer of a volume, until another takes over. See the module's essay.
+pub struct WriterVolume {
+    inner: Arc<Inner>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+/// Notices for one replica.
+pub struct NoticeSubscription {
+    inner: Arc<Inner>,
+    vdl: watch::Receiver<Lsn>,
+    told: Option<Lsn>,
+}
+
+impl WriterVolume {
+    /// Takes over the volume on `nodes`, in the order of their numbers: a start, a start after a crash and a promotion are
+    /// the same.
+    ///
+    /// # Errors
+    /// [`VolumeError::Unavailable`], [`VolumeError::Corrupt`].
+    ///
+    /// # Panics
+    /// When there are not six nodes.
+    pub async fn open(
+        nodes: Vec<Arc<dyn StorageNode>>,
+        options: OpenOptions,
+    ) -> Result<(Arc<WriterVolume>, Opened), VolumeError> {
+        assert_eq!(nodes.len(), COPIES, "a volume has six nodes");
+        let nodes: Nodes = nodes.into();
+        let takeover = Takeover { instance: options.instance, give_up_after: options.give_up_after };
+        let (found, config) = takeover::run(&nodes, &takeover).await?;
+        let opened = Opened { vdl: found.vdl, ballot: found.ballot, first_lsn: found.first_lsn, config };
+        let config = &opened.config;
+        let counters = Arc::new(Counters::default());
+        let (connected, streams) = mpsc::channel();
+        let log = LogBuffer::new(
+            found.ballot,
+            MEMBERSHIP_EPOCH,
+            config.pages_per_group,
+            found.vdl,
+            found.first_lsn,
+            &found.tails,
+        );
+        let acks = Acks {
+            tracker: Tracker::new(found.vdl, &found.tails),
+            shipping: Shipping::new(),
+            emptied: Vec::new(),
+            written_unix_micros: (options.wall)(),
+        };
+        let inner = Arc::new(Inner {
+            reader: Reader::new(Arc::clone(&nodes), config.volume, Arc::clone(&counters)),
+            nodes,
+            runtime: options.runtime,
+            clock: options.clock,
+            wall: options.wall,
+            volume: config.volume,
+            ballot: found.ballot,
+            first_lsn: found.first_lsn,
+            lal_bytes: config.lal_bytes,
+            pages_per_group: config.pages_per_group,
+            table: found.table,
+            counters,
+            next: AtomicU64::new(log.next().0),
+            log: Mutex::new(log),
+            acks: Mutex::new(acks),
+            waiters: Waiters::default(),
+            end: AtomicU64::new(found.vdl.0),
+            flushed: AtomicU64::new(found.vdl.0),
+            received: AtomicU64::new(found.vdl.0),
+            gc_floor: AtomicU64::new(0),
+            state: AtomicU8::new(OPEN),
+            received_wanted: AtomicBool::new(false),
+            hungry: AtomicBool::new(false),
+            shipper: OnceLock::new(),
+            connected: Mutex::new(connected),
+            room: Notify::new(),
+            vdl: watch::Sender::new(found.vdl),
+            fenced: watch::Sender::new(false),
+        });
+        let for_thread = Arc::clone(&inner);
+        let thread = std::thread::Builder::new()
+            .name("redoubt-shipper".into())
+            .spawn(move || Shipper { inner: for_thread, streams: Default::default(), connected: streams }.run())
+            .map_err(|error| VolumeError::Unavailable(format!("no thread for the shipper: {error}")))?;
+        // The thread reads it only after it was woken for the first time, or not at all.
+        inner.shipper.get_or_init(|| thread.thread().clone());
+        for node in 0..COPIES {
+            inner.connect(node);
+        }
+        Ok((Arc::new(WriterVolume { inner, thread: Mutex::new(Some(thread)) }), opened))
+    }
+
+    /// The ballot of this writer.
+    #[must_use]
+    pub fn ballot(&self) -> Ballot {
+        self.inner.ballot
+    }
+
+    /// What it counts.
+    #[must_use]
+    pub fn counters(&self) -> Arc<Counters> {
+        Arc::clone(&self.inner.counters)
+    }
+
+    /// Completes when another server has become the writer; at once if that was so before.
+    pub fn fenced(&self) -> impl Future<Output = ()> + Send + 'static {
+        let mut fenced = self.inner.fenced.subscribe();
+        async move {
+            // An error means the volume was closed: then it is never fenced.
+            if fenced.wait_for(|&fenced| fenced).await.is_err() {
+                std::future::pending::<()>().await;
+            }
+        }
+    }
+
+    /// Whether another server has become the writer.
+    #[must_use]
+    pub fn is_fenced(&self) -> bool {
+        self.inner.state.load(Ordering::Acquire) == FENCED
+    }
+
+    /// The highest LSN received by a write quorum. For show.
+    #[must_use]
+    pub fn received_vdl(&self) -> Lsn {
+        self.inner.acks.lock().tracker.vdl(Level::Received)
+    }
+
+    /// How long ago a read quorum of nodes was last heard: a writer that hears none for long may have a successor and
+    /// should stop answering from its cache.
+    #[must_use]
+    pub fn unconfirmed_for(&self) -> Duration {
+        let heard = self.inner.acks.lock().shipping.heard_by_quorum_at();
+        (self.inner.clock)().saturating_sub(heard)
+    }
+
+    /// Bytes of redo kept for nodes that have not flushed them.
+    #[must_use]
+    pub fn kept_bytes(&self) -> usize {
+        self.inner.acks.lock().shipping.kept_bytes()
+    }
+
+    /// Bytes that may still be allocated before [`RedoLog::reserve`] waits.
+    #[must_use]
+    pub fn room_bytes(&self) -> u64 {
+        self.inner.soft_limit().since(Lsn(self.inner.next.load(Ordering::Acquire)))
+    }
+
+    /// Tells how far the volume is durable, whenever that moves; the first notice comes at once and names every group.
+    #[must_use]
+    pub fn notices(&self) -> NoticeSubscription {
+        NoticeSubscription { inner: Arc::clone(&self.inner), vdl: self.inner.vdl.subscribe(), told: None }
+    }
+
+    /// Stops shipping. What is not durable yet has an unknown fate.
+    pub fn close(&self) {
+        self.inner.end_with(CLOSED, &VolumeError::Closed);
+        if let Some(thread) = self.thread.lock().take() {
+            // It panics only when the process is about to end anyway.
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Drop for WriterVolume {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+impl NoticeSubscription {
+    /// The next notice, of everything since the last one. `None` when the volume was closed or fenced.
+    pub async fn next(&mut self) -> Option<Notice> {
+        if let Some(told) = self.told {
+            self.vdl.wait_for(|&vdl| vdl > told || vdl == Lsn::MAX).await.ok()?;
+        }
+        if self.inner.state.load(Ordering::Acquire) != OPEN {
+            return None;
+        }
+        let acks = self.inner.acks.lock();
+        let told = self.told.unwrap_or(Lsn::ZERO);
+        let notice = notices::notice(self.inner.ballot, &acks.tracker, told, acks.written_unix_micros);
+        self.told = Some(Lsn(notice.flushed_vdl));
+        Some(notice)
+    }
+}
+
+thread_local! {
+    static MTR: RefCell<Mtr> = RefCell::new(Mtr::default());
+}
+
+/// A panic between the allocation of an LSN and its publication would leave a page that differs from its redo, and all
+/// that follow would build on it. Failover is the handler.
+struct AbortOnPanic;
+
+impl Drop for AbortOnPanic {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            tracing::error!("a panic inside the redo log's critical section ends the process");
+            std::process::abort();
+        }
+    }
+}
+
+impl PageSource for WriterVolume {
+    fn fetch(&self, page: PageId) -> BoxFuture<'_, Result<Fetched, VolumeError>> {
+        Box::pin(self.inner.fetch(page))
+    }
+
+    fn flushed_vdl(&self) -> Lsn {
+        Lsn(self.inner.flushed.load(Ordering::Acquire))
+    }
+}
+
+impl RedoLog for WriterVolume {
+    fn reserve(&self, bytes: u64) -> BoxFuture<'_, Result<(), VolumeError>> {
+        Box::pin(async move {
+            let inner = &*self.inner;
+            loop {
+                let moved = inner.room.notified();
+                tokio::pin!(moved);
+                // Registered before looking, so that no move between the two is missed.
+                moved.as_mut().enable();
+                inner.check_open()?;
+                if self.has_room(bytes) {
+                    return Ok(());
+                }
+                moved.await;
+            }
+        })
+    }
+
+    fn has_room(&self, bytes: u64) -> bool {
+        let inner = &*self.inner;
+        // A request larger than the whole limit is served when nothing else is under way.
+        let bytes = bytes.min(inner.lal_bytes - inner.lal_bytes / LAL_SLACK_DIVISOR);
+        Lsn(inner.next.load(Ordering::Acquire)).advance(bytes) <= inner.soft_limit()
+            && inner.state.load(Ordering::Acquire) == OPEN
+    }
+
+    fn append(&self, changes: &[PageChange], publish: &mut dyn FnMut(&[Lsn])) {
+        let inner = &*self.inner;
+        MTR.with_borrow_mut(|mtr| {
+            mtr.encode(changes);
+            let mut log = inner.log.lock();
+            let guard = AbortOnPanic;
+            let lsns = log.append(mtr);
+            publish(&lsns);
+            inner.end.store(log.end().0, Ordering::Release);
+            inner.next.store(log.next().0, Ordering::Release);
+            drop(guard);
+        });
+        Counters::add(&inner.counters.records_appended, changes.len());
+        if inner.hungry.load(Ordering::SeqCst) {
+            inner.wake_shipper();
+        }
+    }
+
+    fn end(&self) -> Lsn {
+        Lsn(self.inner.end.load(Ordering::Acquire))
+    }
+
+    fn is_durable(&self, lsn: Lsn, durability: Durability) -> bool {
+        match durability {
+            Durability::None => true,
+            Durability::Received => self.inner.durable(Level::Received) >= lsn,
+            Durability::Flushed => self.inner.durable(Level::Flushed) >= lsn,
+        }
+    }
+
+    fn wait(&self, lsn: Lsn, durability: Durability) -> BoxFuture<'_, Result<(), VolumeError>> {
+        let level = match durability {
+            Durability::None => return Box::pin(std::future::ready(Ok(()))),
+            Durability::Received => Level::Received,
+            Durability::Flushed => Level::Flushed,
+        };
+        if level == Level::Received {
+            self.inner.received_wanted.store(true, Ordering::Relaxed);
+        }
+        let woken = self.inner.waiters.register(lsn, level, || self.inner.durable(level));
+        Box::pin(async move {
+            match woken {
+                None => Ok(()),
+                Some(woken) => woken.await.unwrap_or(Err(VolumeError::Closed)),
+            }
+        })
+    }
+
+    fn set_gc_floor(&self, floor: Lsn) {
+        self.inner.gc_floor.fetch_max(floor.0, Ordering::Relaxed);
+    }
+}
+
+impl Inner {
+    fn durable(&self, level: Level) -> Lsn {
+        let flushed = self.flushed.load(Ordering::Acquire);
+        match level {
+            Level::Flushed => Lsn(flushed),
+            Level::Received => Lsn(self.received.load(Ordering::Acquire).max(flushed)),
+        }
+    }
+
+    /// The last LSN that may leave: R8 of the recovery protocol.
+    fn limit(&self) -> Lsn {
+        let vdl = Lsn(self.flushed.load(Ordering::Acquire));
+        vdl.max(Lsn(self.first_lsn.0 - 1)).advance(self.lal_bytes)
+    }
+
+    fn soft_limit(&self) -> Lsn {
+        Lsn(self.limit().0 - self.lal_bytes / LAL_SLACK_DIVISOR)
+    }
+
+    fn check_open(&self) -> Result<(), VolumeError> {
+        match self.state.load(Ordering::Acquire) {
+            OPEN => Ok(()),
+            FENCED => Err(VolumeError::Fenced),
+            _ => Err(VolumeError::Closed),
+        }
+    }
+
+    fn wake_shipper(&self) {
+        if let Some(thread) = self.shipper.get() {
+            thread.unpark();
+        }
+    }
+
+    /// Fenced or closed, whichever comes first.
+    fn end_with(&self, state: u8, error: &VolumeError) {
+        if self.state.compare_exchange(OPEN, state, Ordering::AcqRel, Ordering::Acquire).is_err() {
+            return;
+        }
+        self.log.lock().discard();
+        self.waiters.fail(error);
+        self.room.notify_waiters();
+        self.vdl.send_replace(Lsn::MAX);
+        if state == FENCED {
+            tracing::warn!(ballot = %self.ballot, "another server became the writer");
+            self.fenced.send_replace(true);
+        }
+        self.wake_shipper();
+    }
+
+    fn fence(&self) {
+        self.end_with(FENCED, &VolumeError::Fenced);
+    }
+
+    /// One reply of the stream `generation` to `node`; on a thread of the node or connection.
+    fn on_reply(self: &Arc<Inner>, node: usize, generation: u64, reply: &rpc::AppendReply) {
+        if reply.promised > self.ballot.0 || reply.outcome() == rpc::AppendOutcome::Fenced {
+            // Marks that come with a higher promise may count what was filled in after it: not for us.
+            return self.fence();
+        }
+        Counters::add(&self.counters.acks, 1);
+        let now = (self.clock)();
+        let mut acks = self.acks.lock();
+        if self.state.load(Ordering::Acquire) != OPEN || !acks.shipping.is_current(node, generation) {
+            return;
+        }
+        let advance = self.take_marks(&mut acks, node, reply.boot, &reply.marks);
+        let Acks { tracker, shipping, .. } = &mut *acks;
+        let mut reopen = false;
+        let freed = match reply.outcome() {
+            rpc::AppendOutcome::Flushed => shipping.on_flushed(node, reply.sequence, now, tracker),
+            rpc::AppendOutcome::DiskFull | rpc::AppendOutcome::Corrupt => {
+                shipping.on_refused(node, reply.sequence, Refusal::Pause, now, tracker);
+                true
+            }
+            rpc::AppendOutcome::NeedTable | rpc::AppendOutcome::Failed => {
+                reopen = shipping.on_refused(node, reply.sequence, Refusal::Reopen, now, tracker);
+                true
+            }
+            _ => {
+                shipping.on_heard(node, now);
+                false
+            }
+        };
+        let ready = freed && shipping.is_ready(now);
+        if ready {
+            // Set before the log is looked at: an append after that look sees it and wakes the shipper itself.
+            self.hungry.store(true, Ordering::SeqCst);
+        }
+        let wake = freed && shipping.is_behind(node) || ready && !self.log.lock().is_empty();
+        drop(acks);
+        self.announce(advance);
+        if reopen {
+            tracing::info!(node, outcome = ?reply.outcome(), "a storage node refuses appends");
+            self.connect(node);
+        }
+        if wake {
+            self.wake_shipper();
+        }
+    }
+
+    /// Feeds marks to the tracker and publishes the durable points, under the lock on `acks`.
+    fn take_marks(&self, acks: &mut Acks, node: usize, boot: u64, marks: &[rpc::SegmentMark]) -> [Option<Lsn>; 2] {
+        self.log.lock().swap_outstanding(&mut acks.emptied);
+        for record in acks.emptied.drain(..) {
+            acks.tracker.append(record);
+        }
+        let marks = marks.iter().map(|mark| Mark {
+            group: GroupId(mark.group),
+            received: Lsn(mark.scl_received),
+            flushed: Lsn(mark.scl_flushed),
+        });
+        let advance = acks.tracker.ack(node, BootId(boot), marks);
+        if advance.lost {
+            tracing::error!(node, "a storage node lost redo that it had flushed; it counts no more");
+            Counters::add(&self.counters.nodes_excluded, 1);
+        }
+        let mut moved = [None; 2];
+        if advance.received {
+            let received = acks.tracker.durable(Level::Received);
+            self.received.store(received.0, Ordering::Release);
+            moved[Level::Received as usize] = Some(received);
+        }
+        if advance.flushed {
+            let flushed = acks.tracker.durable(Level::Flushed);
+            self.flushed.store(flushed.0, Ordering::Release);
+            acks.written_unix_micros = (self.wall)();
+            acks.shipping.forget(&acks.tracker);
+            moved[Level::Flushed as usize] = Some(flushed);
+        }
+        moved
+    }
+
+    /// Wakes whom an advance concerns: sessions first.
+    fn announce(&self, [received, flushed]: [Option<Lsn>; 2]) {
+        if let Some(flushed) = flushed {
+            self.waiters.release(Level::Flushed, flushed);
+        }
+        if received.is_some() || flushed.is_some() {
+            self.waiters.release(Level::Received, self.durable(Level::Received));
+        }
+        if let Some(flushed) = flushed {
+            self.room.notify_waiters();
+            self.vdl.send_if_modified(|vdl| {
+                let higher = flushed > *vdl;
+                *vdl = flushed.max(*vdl);
+                higher
+            });
+        }
+    }
+
+    /// Opens a stream to `node`, as often as it takes, until a newer attempt replaces this one.
+    fn connect(self: &Arc<Inner>, node: usize) {
+        let generation = self.acks.lock().shipping.on_connecting(node);
+        let inner = Arc::downgrade(self);
+        self.runtime.spawn(async move {
+            let mut pause = RECONNECT_PAUSE;
+            loop {
+                let Some(inner) = inner.upgrade() else { return };
+                let current = inner.acks.lock().shipping.is_current(node, generation);
+                if inner.check_open().is_err() || !current {
+                    return;
+                }
+                match inner.try_connect(node, generation).await {
+                    Ok(()) => return,
+                    Err(error) => tracing::debug!(node, %error, "no stream to a storage node"),
+                }
+                drop(inner);
+                tokio::time::sleep(pause).await;
+                pause = (pause * 2).min(RECONNECT_PAUSE * 32);
+            }
+        });
+    }
+
+    /// The table first, so that the node takes our records; then what it holds; then the stream.
+    async fn try_connect(self: &Arc<Inner>, node: usize, generation: u64) -> NodeResult<()> {
+        let target = &self.nodes[node];
+        let request = rpc::InstallTableRequest {
+            volume: self.volume,
+            version: FORMAT_VERSION,
+            ballot: self.ballot.0,
+            table: Some(self.table.to_rpc()),
+        };
+        let reply = in_time(target.install_table(request)).await?;
+        if !reply.adopted {
+            if reply.promised > self.ballot.0 {
+                self.fence();
+            }
+            return Err(NodeError::Refused("it does not adopt the truncation table".into()));
+        }
+        let status = in_time(target.status(rpc::StatusRequest { version: FORMAT_VERSION })).await?;
+        if status.promised > self.ballot.0 {
+            self.fence();
+            return Err(NodeError::Refused("it promised a higher ballot".into()));
+        }
+        let weak = Arc::downgrade(self);
+        let stream = in_time(target.append(Arc::new(move |reply| {
+            if let Some(inner) = weak.upgrade() {
+                inner.on_reply(node, generation, &reply);
+            }
+        })))
+        .await?;
+        Counters::add(&self.counters.connects, 1);
+        let mut acks = self.acks.lock();
+        if !acks.shipping.is_current(node, generation) {
+            return Ok(());
+        }
+        let advance = self.take_marks(&mut acks, node, status.boot, &status.marks);
+        let Acks { tracker, shipping, .. } = &mut *acks;
+        // The shipper looks for the stream when the link is up: it must be there before.
+        // It fails only when the shipper has ended.
+        let _ = self.connected.lock().send(Connected { node, generation, stream });
+        shipping.on_up(node, generation, (self.clock)(), tracker);
+        drop(acks);
+        self.announce(advance);
+        self.wake_shipper();
+        Ok(())
+    }
+
+    async fn fetch(self: &Arc<Inner>, page: PageId) -> Result<Fetched, VolumeError> {
+        let group = page.group(self.pages_per_group);
+        let started = (self.clock)();
+        let mut pause = Duration::from_millis(1);
+        loop {
+            self.check_open()?;
+            let point = {
+                let acks = self.acks.lock();
+                let tail = acks.tracker.tail(group);
+                let fresh = std::array::from_fn(|node| {
+                    !acks.tracker.is_excluded(node) && acks.tracker.scl(group, node, Level::Received) >= tail
+                });
+                ReadPoint { ballot: self.ballot, lsn: acks.tracker.vdl(Level::Flushed), tail, fresh }
+            };
+            let why = match self.reader.read(page, point).await {
+                Ok(fetched) => return Ok(fetched),
+                Err(Failure::NotNow(why)) => why,
+                Err(Failure::BelowFloor) => "the read point is below the floor".into(),
+                Err(Failure::Corrupt) => return Err(super::corrupt(&format!("no node has a sound {page}"))),
+                Err(Failure::NeedTable(nodes)) => {
+                    for node in nodes {
+                        self.connect(node);
+                    }
+                    "nodes lack the truncation table".into()
+                }
+            };
+            if (self.clock)().saturating_sub(started) > FETCH_TIMEOUT {
+                return Err(VolumeError::Unavailable(why));
+            }
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(Duration::from_millis(100));
+        }
+    }
+}
+
+async fn in_time<T>(call: BoxFuture<'_, NodeResult<T>>) -> NodeResult<T> {
+    let late = || Err(NodeError::Unreachable("no answer in time".into()));
+    tokio::time::timeout(VOLUME_CALL_TIMEOUT, call).await.unwrap_or_else(|_| late())
+}
+
+/// The thread that seals and sends.
+struct Shipper {
+    inner: Arc<Inner>,
+    streams: [Option<(u64, Box<dyn AppendStream>)>; COPIES],
+    connected: mpsc::Receiver<Connected>,
+}
+
+impl Shipper {
+    fn run(mut self) {
+        while self.inner.check_open().is_ok() {
+            let now = (self.inner.clock)();
+            let reopen = {
+                let mut acks = self.inner.acks.lock();
+                let Acks { tracker, shipping, .. } = &mut *acks;
+                shipping.on_time(now, tracker)
+            };
+            for node in reopen {
+                tracing::info!(node, "a storage node does not answer appends");
+                self.inner.connect(node);
+            }
+            let sealed = self.seal(now);
+            let sent = self.send(now);
+            if !sealed && !sent {
+                self.sleep(now);
+            }
+        }
+    }
+
+    /// Seals what has gathered, if a quorum of nodes is free to take it.
+    fn seal(&mut self, now: Duration) -> bool {
+        let inner = &self.inner;
+        if !inner.acks.lock().shipping.is_ready(now) || inner.log.lock().is_empty() {
+            return false;
+        }
+        // Sessions that can run now join the group; there is no timer.
+        std::thread::yield_now();
+        let limit = inner.limit();
+        let mut sealed = false;
+        while let Some(chunk) = { inner.log.lock().take(limit) } {
+            Counters::add(&inner.counters.groups, 1);
+            Counters::add(&inner.counters.grouped_mtrs, chunk.mtrs());
+            let batches: Vec<_> = chunk.seal().collect();
+            let mut acks = inner.acks.lock();
+            batches.into_iter().for_each(|batch| acks.shipping.push(batch));
+            sealed = true;
+        }
+        sealed
+    }
+
+    fn send(&mut self, now: Duration) -> bool {
+        let groups: [Option<Group>; COPIES] = {
+            let mut acks = self.inner.acks.lock();
+            let Acks { tracker, shipping, .. } = &mut *acks;
+            std::array::from_fn(|node| shipping.next_group(node, now, tracker))
+        };
+        if groups.iter().all(Option::is_none) {
+            return false;
+        }
+        while let Ok(Connected { node, generation, stream }) = self.connected.try_recv() {
+            self.streams[node] = Some((generation, stream));
+        }
+        let want_received = self.inner.received_wanted.swap(false, Ordering::Relaxed);
+        if want_received && self.inner.waiters.has_any(Level::Received) {
+            self.inner.received_wanted.store(true, Ordering::Relaxed);
+        }
+        for group in groups.into_iter().flatten() {
+            let (node, generation) = (group.node, group.generation);
+            if self.send_group(group, want_received).is_err() {
+                let down = self.inner.acks.lock().shipping.on_down(node, generation);
+                self.streams[node] = None;
+                if down {
+                    self.inner.connect(node);
+                }
+            }
+        }
+        true
+    }
+
+    fn send_group(&mut self, group: Group, want_received: bool) -> NodeResult<()> {
+        let inner = &self.inner;
+        let stream = match &mut self.streams[group.node] {
+            Some((generation, stream)) if *generation == group.generation => stream,
+            _ => return Err(NodeError::Unreachable("the stream was replaced".into())),
+        };
+        let counters = &inner.counters;
+        let mut request = rpc::AppendRequest {
+            volume: inner.volume,
+            version: FORMAT_VERSION,
+            batch: bytes::Bytes::new(),
+            flushed_vdl: inner.flushed.load(Ordering::Acquire),
+            gc_floor: inner.gc_floor.load(Ordering::Relaxed),
+            want_received,
+            sequence: group.first_sequence,
+        };
+        if group.batches.is_empty() {
+            Counters::add(&counters.heartbeats_sent, 1);
+            return stream.send(request);
+        }
+        Counters::add(&counters.batches_sent, group.batches.len());
+        Counters::add(&counters.batches_resent, group.resent);
+        for batch in group.batches {
+            Counters::add(&counters.redo_bytes_sent, batch.len());
+            stream.send(rpc::AppendRequest { batch, ..request.clone() })?;
+            request.sequence += 1;
+        }
+        Ok(())
+    }
+
+    fn sleep(&self, now: Duration) {
+        let inner = &self.inner;
+        let (deadline, work) = {
+            let acks = inner.acks.lock();
+            let ready = acks.shipping.is_ready(now);
+            // When too few nodes are free, the ack that frees one wakes us, and no append needs to.
+            inner.hungry.store(ready, Ordering::SeqCst);
+            let work = ready && inner.log.lock().has_sealable(inner.limit());
+            (acks.shipping.deadline(&acks.tracker), work)
+        };
+        if !work {
+            match deadline {
+                Some(deadline) => std::thread::park_timeout(deadline.saturating_sub(now)),
+                None => std::thread::park(),
+            }
+        }
+        inner.hungry.store(false, Ordering::SeqCst);
+    }
+}
