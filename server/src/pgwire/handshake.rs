@@ -22,7 +22,7 @@ use super::inbox::{Lost, SharedInbox, StartupLost, next_frame, next_startup};
 use super::listener::Shared;
 use super::message::check_sasl_initial;
 use super::outbox::Outbox;
-use super::scram::{self, Exchange, ScramError, Verifier};
+use super::scram::{self, Exchange, Verifier};
 use super::session::{Client, Connected, Login, SessionFactory};
 use super::startup::{self, Opening, PROTOCOL_3_0, Peer, Refusal, Startup};
 
@@ -173,19 +173,17 @@ async fn authenticate<F>(
     if mechanism != scram::MECHANISM {
         return Err(protocol_violation("client selected an invalid SASL authentication mechanism").into());
     }
-    let begun = Exchange::begin(client_first, &startup.user, verifier, &shared.mock);
-    let (server_first, exchange_state) = match begun {
-        Ok(begun) => begun,
-        Err(_) => return Err(protocol_violation("malformed SCRAM message").into()),
+    let Some((server_first, begun)) = Exchange::begin(client_first, &startup.user, verifier, &shared.mock) else {
+        return Err(protocol_violation("malformed SCRAM message").into());
     };
     encode::append(outbox.buffer(), &Authentication::SASLContinue(server_first.into()));
     let client_final = exchange(inbox, outbox).await?;
-    match exchange_state.finish(&client_final) {
-        Ok(server_final) => {
+    match begun.finish(&client_final) {
+        Some(server_final) => {
             encode::append(outbox.buffer(), &Authentication::SASLFinal(server_final.into()));
             Ok(())
         }
-        Err(ScramError::Malformed | ScramError::Refused) => {
+        None => {
             tracing::info!(user = ?startup.user, peer = %startup.peer, "password authentication failed");
             let delay = rand::rng().random_range(FAILURE_DELAY_MS);
             tokio::time::sleep(Duration::from_millis(delay)).await;

@@ -231,7 +231,7 @@ async fn serve_session<S: Session>(
 async fn hang_up(counters: &Counters, mut outbox: Outbox, inbox: SharedInbox, peer: Peer, error: &Error) {
     counters.failed.fetch_add(1, Ordering::Relaxed);
     tracing::info!(%peer, sqlstate = %error.sqlstate, message = ?error.message, "connection ended");
-    outbox.finish(Some(error)).await;
+    outbox.finish(error).await;
     // Closing a socket with unread bytes resets it, and the client would lose what it was told.
     let _ = tokio::time::timeout(LINGER, discard(&inbox)).await;
 }

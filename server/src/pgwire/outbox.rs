@@ -3,8 +3,8 @@
 //! Nothing leaves by itself. The connection's loop writes after it has settled; a session that produces more than 8 KB
 //! settles and drains; that wait is the back-pressure of a long result.
 //!
-//! Messages are only ever taken out of the buffer from its front, once written. A write that stopped half way through
-//! (`sent` > 0) means that the stream ends in the middle of a message: then nothing more may follow, not even an error.
+//! Messages are only ever taken out of the buffer from its front, once written. If replies must be discarded when a part
+//! of them is written, the stream ends in the middle of a message: then nothing may follow, not even an error.
 
 use std::io;
 use std::time::Duration;
@@ -42,13 +42,15 @@ pub(super) struct Outbox {
     ended: CancellationToken,
     /// The violation that a COPY ran into; ends the connection whatever the session makes of it.
     violation: Option<Error>,
+    /// The stream ends inside a message, or its reader was given up.
+    torn: bool,
     /// The client left while a session read from it or wrote to it.
     gone: bool,
 }
 
 impl Outbox {
     pub(super) fn new(half: WriteHalf, inbox: SharedInbox, ended: CancellationToken) -> Outbox {
-        Outbox { bytes: Vec::new(), sent: 0, half, inbox, ended, violation: None, gone: false }
+        Outbox { bytes: Vec::new(), sent: 0, half, inbox, ended, violation: None, torn: false, gone: false }
     }
 
     /// From here on this token ends the waits for the client.
@@ -74,6 +76,7 @@ impl Outbox {
 
     /// Forgets replies that must not be sent.
     pub(super) fn discard(&mut self) {
+        self.torn |= self.sent > 0;
         self.bytes.truncate(self.sent);
     }
 
@@ -94,15 +97,20 @@ impl Outbox {
 
     /// Writes everything. Once the connection is to end, a client that does not read is given up.
     pub(super) async fn write(&mut self) -> io::Result<()> {
-        let Outbox { bytes, sent, half, ended, .. } = self;
+        let Outbox { bytes, sent, half, ended, torn, .. } = self;
         {
             let mut write = std::pin::pin!(write_all(half, bytes, sent));
-            let written = tokio::select! {
+            tokio::select! {
                 biased;
-                result = &mut write => result,
-                () = ended.cancelled() => timeout(LAST_WORDS, write).await.unwrap_or(Err(io::ErrorKind::TimedOut.into())),
-            };
-            written?;
+                result = &mut write => result?,
+                () = ended.cancelled() => match timeout(LAST_WORDS, write).await {
+                    Ok(result) => result?,
+                    Err(_) => {
+                        *torn = true;
+                        return Err(io::ErrorKind::TimedOut.into());
+                    }
+                },
+            }
         }
         self.reset();
         Ok(())
@@ -118,11 +126,9 @@ impl Outbox {
     }
 
     /// Sends a last error, unless the stream ends inside a message, and closes our side.
-    pub(super) async fn finish(&mut self, error: Option<&Error>) {
-        if self.sent == 0 {
-            if let Some(error) = error {
-                self.error(error);
-            }
+    pub(super) async fn finish(&mut self, error: &Error) {
+        if !self.torn {
+            self.error(error);
             let _ = timeout(LAST_WORDS, write_all(&mut self.half, &self.bytes, &mut self.sent)).await;
         }
         let _ = self.half.shutdown().await;

@@ -112,15 +112,6 @@ impl MockSecret {
     }
 }
 
-/// Why an exchange ended without success.
-#[derive(PartialEq, Eq, Debug)]
-pub(super) enum ScramError {
-    /// Not a SCRAM message, or one that asks for what is not offered.
-    Malformed,
-    /// The proof is wrong, or for another nonce.
-    Refused,
-}
-
 /// The exchange after the server's first message.
 pub(super) struct Exchange {
     waiting: ScramServerAuthWaitingForClientFinal,
@@ -128,31 +119,25 @@ pub(super) struct Exchange {
 
 impl Exchange {
     /// Answers the client's first message. The user name inside is ignored, as in PostgreSQL: the start-up packet's
-    /// counts.
-    ///
-    /// # Errors
-    /// [`ScramError::Malformed`].
+    /// counts. `None` if it is malformed, or asks for channel binding.
     pub(super) fn begin(
         client_first: &[u8],
         user: &str,
         verifier: Option<&Verifier>,
         mock: &MockSecret,
-    ) -> Result<(String, Exchange), ScramError> {
+    ) -> Option<(String, Exchange)> {
         // Built either way, so that both take the same time.
         let unknown = mock.verifier(user);
         let secret = verifier.unwrap_or(&unknown).secret();
-        let (answer, waiting) = ScramServerAuth::new()
-            .on_client_first_message_with_secret(client_first, secret)
-            .map_err(|_| ScramError::Malformed)?;
-        Ok((answer, Exchange { waiting }))
+        let (answer, waiting) =
+            ScramServerAuth::new().on_client_first_message_with_secret(client_first, secret).ok()?;
+        Some((answer, Exchange { waiting }))
     }
 
-    /// Judges the client's final message and returns the server's.
-    ///
-    /// # Errors
-    /// [`ScramError::Refused`].
-    pub(super) fn finish(&self, client_final: &[u8]) -> Result<String, ScramError> {
-        self.waiting.on_client_final_message(client_final).map_err(|_| ScramError::Refused)
+    /// Judges the client's final message and returns the server's. `None` if the proof is wrong, the nonce is another
+    /// exchange's, or the message is malformed: nobody is to tell these apart.
+    pub(super) fn finish(&self, client_final: &[u8]) -> Option<String> {
+        self.waiting.on_client_final_message(client_final).ok()
     }
 }
 
@@ -191,14 +176,14 @@ mod tests {
         assert_ne!(salt(&first), salt(&other));
         let nonce = first.split(',').next().and_then(|part| part.strip_prefix("r=")).expect("a nonce");
         let last = format!("c=biws,r={nonce},p={}", STANDARD.encode([0u8; 32]));
-        assert_eq!(exchange.finish(last.as_bytes()), Err(ScramError::Refused));
+        assert_eq!(exchange.finish(last.as_bytes()), None);
     }
 
     #[test]
     fn channel_binding_that_is_not_offered_is_malformed() {
-        let begin = |first: &[u8]| Exchange::begin(first, "u", None, &MockSecret::random()).map(|_| ());
-        assert_eq!(begin(b"p=tls-server-end-point,,n=,r=abcdefgh"), Err(ScramError::Malformed));
-        assert_eq!(begin(b"y,,n=,r=abcdefgh"), Ok(()));
-        assert_eq!(begin(b"\xff"), Err(ScramError::Malformed));
+        let begins = |first: &[u8]| Exchange::begin(first, "u", None, &MockSecret::random()).is_some();
+        assert!(!begins(b"p=tls-server-end-point,,n=,r=abcdefgh"));
+        assert!(begins(b"y,,n=,r=abcdefgh"));
+        assert!(!begins(b"\xff"));
     }
 }

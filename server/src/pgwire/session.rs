@@ -184,7 +184,8 @@ pub trait Client: Send {
     fn copy_done(&mut self);
 
     /// The next CopyData body after [`Client::copy_in_response`]; `None` at CopyDone. Sends what is buffered first: the
-    /// session settles before its first call. The text is not yet checked to be UTF-8.
+    /// session settles before its first call. The text is not yet checked to be UTF-8. May be dropped while it waits (by a
+    /// session that was cancelled); nothing is lost.
     ///
     /// # Errors
     /// 57014 for CopyFail, 08P01 for any other message, fatal 08006 when the client is gone and 57P01 when the server
@@ -195,7 +196,7 @@ pub trait Client: Send {
     fn wants_drain(&self) -> bool;
 
     /// Writes what is buffered, waiting for a slow reader: this is the back-pressure of a long result. The session
-    /// settles first.
+    /// settles first. May be dropped while it waits; the rest is sent later.
     ///
     /// # Errors
     /// Fatal 08006 when the client is gone, 57P01 when the server stops; the session passes them on.
