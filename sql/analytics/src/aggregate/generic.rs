@@ -1,0 +1,178 @@
+//! Any aggregate, by SQL's own accumulators, row by row.
+//!
+//! Such states cannot be written to a spill file; groups that do not fit into memory end the query with 53200.
+
+use std::cmp::Ordering;
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, BooleanArray};
+use datafusion::error::Result;
+use datafusion::logical_expr::{EmitTo, GroupsAccumulator};
+use types::aggregate::{Accumulator, Aggregate};
+use types::{Datum, SqlType};
+
+use super::{each_row, no_spill};
+use crate::error::to_datafusion;
+use crate::repr::{Builder, Shape, datum_at};
+
+/// What one accumulator is charged for beside what it collects, in bytes.
+const STATE_BYTES: usize = 160;
+
+/// Accumulators that say they hold more than this many bytes collect their arguments.
+const COLLECTING_BYTES: usize = 256;
+
+/// A call of an aggregate.
+pub(crate) struct Generic {
+    pub aggregate: &'static Aggregate,
+    pub args: Vec<Shape>,
+    pub output: Shape,
+    pub distinct: bool,
+    /// The sort keys of its ORDER BY: columns that follow the arguments.
+    pub order: Vec<OrderKey>,
+}
+
+/// One key of an aggregate's ORDER BY.
+pub(crate) struct OrderKey {
+    pub shape: Shape,
+    pub descending: bool,
+    pub nulls_first: bool,
+}
+
+impl std::fmt::Debug for Generic {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.aggregate.name)
+    }
+}
+
+impl OrderKey {
+    fn compare(&self, left: &Datum, right: &Datum) -> Ordering {
+        let nulls = if self.nulls_first { Ordering::Less } else { Ordering::Greater };
+        match (left.is_null(), right.is_null()) {
+            (true, true) => Ordering::Equal,
+            (true, false) => nulls,
+            (false, true) => nulls.reverse(),
+            (false, false) if self.descending => right.compare(left),
+            (false, false) => left.compare(right),
+        }
+    }
+}
+
+struct State {
+    accumulator: Box<dyn Accumulator>,
+    /// Keys of the arguments seen, for DISTINCT.
+    seen: HashSet<Box<[u8]>>,
+    /// (sort values, arguments), kept back until all are there, for ORDER BY.
+    held: Vec<(Vec<Datum>, Vec<Datum>)>,
+}
+
+pub(super) struct Groups {
+    call: Arc<Generic>,
+    states: Vec<State>,
+    types: Vec<SqlType>,
+    /// An estimate of the bytes held behind the states.
+    bytes: usize,
+}
+
+impl Groups {
+    pub(super) fn new(call: Arc<Generic>) -> Groups {
+        let types = call.args.iter().map(|shape| shape.ty).collect();
+        Groups { call, states: Vec::new(), types, bytes: 0 }
+    }
+
+    fn add(&mut self, group: usize, args: &[Datum], order: Vec<Datum>) -> types::Result<()> {
+        let state = &mut self.states[group];
+        if self.call.distinct {
+            let mut key = Vec::new();
+            types::keycode::encode_key(args, &mut key);
+            let bytes = key.len() + 32;
+            if !state.seen.insert(key.into_boxed_slice()) {
+                return Ok(());
+            }
+            self.bytes += bytes;
+        }
+        if self.call.order.is_empty() {
+            state.accumulator.add(args)?;
+            if state.accumulator.size() <= COLLECTING_BYTES {
+                return Ok(());
+            }
+        } else {
+            state.held.push((order, args.to_vec()));
+        }
+        self.bytes += args.iter().map(datum_bytes).sum::<usize>();
+        Ok(())
+    }
+}
+
+fn datum_bytes(value: &Datum) -> usize {
+    size_of::<Datum>()
+        + match value {
+            Datum::Text(text) => text.len(),
+            Datum::Bytea(bytes) => bytes.len(),
+            _ => 0,
+        }
+}
+
+impl GroupsAccumulator for Groups {
+    fn update_batch(
+        &mut self,
+        values: &[ArrayRef],
+        group_indices: &[usize],
+        opt_filter: Option<&BooleanArray>,
+        total_num_groups: usize,
+    ) -> Result<()> {
+        while self.states.len() < total_num_groups {
+            let accumulator = self.call.aggregate.start(&self.types);
+            self.states.push(State { accumulator, seen: HashSet::new(), held: Vec::new() });
+            self.bytes += STATE_BYTES;
+        }
+        let call = Arc::clone(&self.call);
+        let arity = call.args.len();
+        if values.len() < arity {
+            return Ok(());
+        }
+        let mut args = vec![Datum::Null; arity];
+        each_row(None, opt_filter, group_indices.len(), |row| {
+            for ((value, column), shape) in args.iter_mut().zip(values).zip(&call.args) {
+                *value = datum_at(column, *shape, row)?;
+            }
+            let order = call.order.iter().zip(&values[arity..]);
+            let order = order.map(|(key, column)| datum_at(column, key.shape, row)).collect::<Result<_>>()?;
+            self.add(group_indices[row], &args, order).map_err(to_datafusion)
+        })
+    }
+
+    fn evaluate(&mut self, emit_to: EmitTo) -> Result<ArrayRef> {
+        let states = emit_to.take_needed(&mut self.states);
+        let mut builder = Builder::new(self.call.output, states.len());
+        for mut state in states {
+            state.held.sort_by(|(left, _), (right, _)| {
+                let keys = self.call.order.iter().zip(left).zip(right);
+                keys.map(|((key, left), right)| key.compare(left, right))
+                    .find(|order| order.is_ne())
+                    .unwrap_or(Ordering::Equal)
+            });
+            for (_, args) in state.held {
+                state.accumulator.add(&args).map_err(to_datafusion)?;
+            }
+            builder.append(&state.accumulator.finish().map_err(to_datafusion)?)?;
+        }
+        Ok(builder.finish())
+    }
+
+    fn state(&mut self, _: EmitTo) -> Result<Vec<ArrayRef>> {
+        Err(no_spill(self.call.aggregate.name))
+    }
+
+    fn merge_batch(&mut self, _: &[ArrayRef], _: &[usize], _: usize) -> Result<()> {
+        Err(no_spill(self.call.aggregate.name))
+    }
+
+    fn convert_to_state(&self, _: &[ArrayRef], _: Option<&BooleanArray>) -> Result<Vec<ArrayRef>> {
+        Err(no_spill(self.call.aggregate.name))
+    }
+
+    fn size(&self) -> usize {
+        self.bytes + self.states.capacity() * size_of::<State>()
+    }
+}

@@ -1,0 +1,124 @@
+//! Errors on their way through DataFusion and out again.
+//!
+//! A kernel of ours that fails with a SQL error wraps it into DataFusion's `External`; operators may wrap that again
+//! (`Context`, `Shared`, an Arrow error). [`to_sql`] digs it out, so that a client sees the SQLSTATE the kernel meant.
+//! What DataFusion itself can run into while running a plan is memory (53200), disk for spills (58030) and cancellation
+//! (dropped, so never seen); all else is a broken rule of ours (XX000).
+//!
+//! [`Inexact`] is not an error for a client: a value did not fit the exact fixed-point representation that the plan was
+//! lowered with, and the plan has to be lowered again without it.
+
+use std::error::Error as StdError;
+use std::fmt;
+
+use datafusion::error::DataFusionError;
+use types::{Error, SqlState};
+
+/// A decimal value, or an intermediate result, needs more digits than the fixed-point representation has.
+#[derive(Debug)]
+pub(crate) struct Inexact;
+
+impl fmt::Display for Inexact {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a numeric value does not fit its fixed-point representation")
+    }
+}
+
+impl StdError for Inexact {}
+
+/// Wraps a SQL error for its way through DataFusion.
+pub(crate) fn to_datafusion(error: Error) -> DataFusionError {
+    DataFusionError::External(Box::new(error))
+}
+
+/// The error of a kernel whose fixed-point arithmetic ran out of digits.
+pub(crate) fn inexact() -> DataFusionError {
+    DataFusionError::External(Box::new(Inexact))
+}
+
+/// Why a run of a plan ended early.
+pub(crate) enum Failure {
+    /// For the client.
+    Sql(Error),
+    /// The plan must be lowered again without fixed-point decimals.
+    Inexact,
+    /// An operator that cannot spill ran out of its memory.
+    Memory(Error),
+}
+
+impl Failure {
+    pub(crate) fn into_sql(self) -> Error {
+        match self {
+            Failure::Sql(error) | Failure::Memory(error) => error,
+            Failure::Inexact => Error::internal(Inexact.to_string()),
+        }
+    }
+}
+
+/// Finds what the error of a run means.
+pub(crate) fn classify(error: &DataFusionError) -> Failure {
+    let mut cause: Option<&(dyn StdError + 'static)> = Some(error);
+    while let Some(current) = cause {
+        if let Some(sql) = current.downcast_ref::<Error>() {
+            return Failure::Sql(sql.clone());
+        }
+        if current.is::<Inexact>() {
+            return Failure::Inexact;
+        }
+        match current.downcast_ref::<DataFusionError>() {
+            Some(DataFusionError::ResourcesExhausted(what)) => {
+                let error = Error::new(SqlState::OUT_OF_MEMORY, "out of memory").detail(sentence(what));
+                return Failure::Memory(error);
+            }
+            Some(DataFusionError::IoError(what)) => {
+                let message = format!("could not use a temporary file: {what}");
+                return Failure::Sql(Error::new(SqlState::IO_ERROR, message));
+            }
+            _ => cause = current.source(),
+        }
+    }
+    Failure::Sql(Error::internal(format!("the vector executor failed: {error}")))
+}
+
+/// The SQL error behind an error of DataFusion.
+pub(crate) fn to_sql(error: &DataFusionError) -> Error {
+    classify(error).into_sql()
+}
+
+/// The first line of a message, as a sentence.
+fn sentence(text: &str) -> String {
+    let line = text.lines().next().unwrap_or_default().trim_end_matches('.');
+    format!("{line}.")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use arrow::error::ArrowError;
+
+    use super::*;
+
+    #[test]
+    fn a_sql_error_survives_every_wrapping() {
+        let error = Error::new(SqlState::DIVISION_BY_ZERO, "division by zero");
+        let inner = ArrowError::ExternalError(Box::new(to_datafusion(error.clone())));
+        let wrapped = DataFusionError::Shared(Arc::new(DataFusionError::ArrowError(Box::new(inner), None)))
+            .context("while reading a batch");
+        assert_eq!(to_sql(&wrapped), error);
+        assert_eq!(to_sql(&DataFusionError::Collection(vec![wrapped])), error);
+    }
+
+    #[test]
+    fn memory_and_inexact_are_told_apart() {
+        assert!(matches!(classify(&inexact().context("x")), Failure::Inexact));
+        let memory = DataFusionError::ResourcesExhausted("no more\nsecond line".into());
+        match classify(&memory) {
+            Failure::Memory(error) => {
+                assert_eq!(error.sqlstate().as_str(), "53200");
+                assert_eq!(error.detail.as_deref(), Some("no more."));
+            }
+            _ => panic!("exhausted memory is not recognised"),
+        }
+    }
+}

@@ -1,0 +1,219 @@
+//! Tables as DataFusion sees them: columns built batch by batch from the rows of a tree, at the statement's snapshot.
+//!
+//! Only the columns a query uses are decoded, straight from the stored rows into column builders. A limit that reaches
+//! the scan ends it. Filters run on the batches, above the scan.
+
+use std::fmt;
+use std::sync::Arc;
+
+use arrow::array::ArrayRef;
+use arrow::datatypes::SchemaRef;
+use arrow::record_batch::{RecordBatch, RecordBatchOptions};
+use async_trait::async_trait;
+use datafusion::catalog::{Session, TableProvider};
+use datafusion::common::stats::Precision;
+use datafusion::common::tree_node::TreeNodeRecursion;
+use datafusion::common::{ColumnStatistics, Statistics};
+use datafusion::error::{DataFusionError, Result};
+use datafusion::execution::{SendableRecordBatchStream, TaskContext};
+use datafusion::logical_expr::{Expr, TableType};
+use datafusion::physical_expr::{EquivalenceProperties, PhysicalExpr};
+use datafusion::physical_plan::execution_plan::{Boundedness, EmissionType};
+use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+use datafusion::physical_plan::{
+    DisplayAs, DisplayFormatType, ExecutionPlan, Partitioning, PlanProperties, ReplaceChildrenOptions,
+};
+use sql::catalog::TableDef;
+use sql::exec::{ExecContext, TableScan};
+
+use crate::error::to_datafusion;
+use crate::repr::{Builder, Shape};
+
+/// Rows in a batch.
+pub(crate) const BATCH_ROWS: usize = 8_192;
+
+/// Some columns of a table at the statement's snapshot.
+#[derive(Clone)]
+pub(crate) struct TableRows {
+    table: Arc<TableDef>,
+    /// Positions in the table's columns.
+    attributes: Vec<usize>,
+    shapes: Vec<Shape>,
+    schema: SchemaRef,
+    context: Arc<ExecContext>,
+}
+
+impl TableRows {
+    pub(crate) fn new(
+        table: Arc<TableDef>,
+        attributes: Vec<usize>,
+        shapes: Vec<Shape>,
+        schema: SchemaRef,
+        context: Arc<ExecContext>,
+    ) -> TableRows {
+        TableRows { table, attributes, shapes, schema, context }
+    }
+
+    fn estimated_rows(&self) -> Precision<usize> {
+        let rows = self.table.estimated_rows;
+        if rows >= 0.0 { Precision::Inexact(rows as usize) } else { Precision::Absent }
+    }
+}
+
+impl fmt::Debug for TableRows {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.table.name)
+    }
+}
+
+#[async_trait]
+impl TableProvider for TableRows {
+    fn schema(&self) -> SchemaRef {
+        Arc::clone(&self.schema)
+    }
+
+    fn table_type(&self) -> TableType {
+        TableType::Base
+    }
+
+    async fn scan(
+        &self,
+        _: &dyn Session,
+        projection: Option<&Vec<usize>>,
+        _: &[Expr],
+        limit: Option<usize>,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        let mut rows = self.clone();
+        if let Some(projection) = projection {
+            rows.attributes = projection.iter().map(|column| self.attributes[*column]).collect();
+            rows.shapes = projection.iter().map(|column| self.shapes[*column]).collect();
+            rows.schema = Arc::new(self.schema.project(projection)?);
+        }
+        Ok(Arc::new(ScanExec::new(rows, limit)))
+    }
+}
+
+/// The scan in a physical plan.
+struct ScanExec {
+    rows: TableRows,
+    limit: Option<usize>,
+    properties: Arc<PlanProperties>,
+}
+
+impl ScanExec {
+    fn new(rows: TableRows, limit: Option<usize>) -> ScanExec {
+        let properties = PlanProperties::new(
+            EquivalenceProperties::new(Arc::clone(&rows.schema)),
+            Partitioning::UnknownPartitioning(1),
+            EmissionType::Incremental,
+            Boundedness::Bounded,
+        );
+        ScanExec { rows, limit, properties: Arc::new(properties) }
+    }
+}
+
+impl fmt::Debug for ScanExec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ScanExec({:?})", self.rows)
+    }
+}
+
+impl DisplayAs for ScanExec {
+    fn fmt_as(&self, _: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ScanExec: table={:?}", self.rows)?;
+        match self.limit {
+            Some(limit) => write!(f, ", limit={limit}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl ExecutionPlan for ScanExec {
+    fn name(&self) -> &str {
+        "ScanExec"
+    }
+
+    fn properties(&self) -> &Arc<PlanProperties> {
+        &self.properties
+    }
+
+    fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
+        Vec::new()
+    }
+
+    fn apply_expressions(
+        &self,
+        _: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
+    ) -> Result<TreeNodeRecursion> {
+        Ok(TreeNodeRecursion::Continue)
+    }
+
+    fn replace_children(
+        self: Arc<Self>,
+        _: Vec<Arc<dyn ExecutionPlan>>,
+        _: ReplaceChildrenOptions,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        Ok(self)
+    }
+
+    fn with_new_children(self: Arc<Self>, _: Vec<Arc<dyn ExecutionPlan>>) -> Result<Arc<dyn ExecutionPlan>> {
+        Ok(self)
+    }
+
+    fn execute(&self, partition: usize, _: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
+        if partition != 0 {
+            return Err(DataFusionError::Internal("a scan has one partition".into()));
+        }
+        let scan = TableScan::new(&self.rows.context, &self.rows.table).map_err(to_datafusion)?;
+        let state = Reading { scan, rows: self.rows.clone(), left: self.limit };
+        let batches = futures::stream::try_unfold(state, |mut state| async move {
+            Ok(state.next().await?.map(|batch| (batch, state)))
+        });
+        Ok(Box::pin(RecordBatchStreamAdapter::new(Arc::clone(&self.rows.schema), batches)))
+    }
+
+    fn statistics_from_inputs(
+        &self,
+        _: &[Arc<Statistics>],
+        _: &datafusion::physical_plan::StatisticsArgs,
+    ) -> Result<Arc<Statistics>> {
+        Ok(Arc::new(Statistics {
+            num_rows: self.rows.estimated_rows(),
+            total_byte_size: Precision::Absent,
+            column_statistics: vec![ColumnStatistics::new_unknown(); self.rows.shapes.len()],
+        }))
+    }
+}
+
+/// A scan under way.
+struct Reading {
+    scan: TableScan,
+    rows: TableRows,
+    /// How many more rows are wanted.
+    left: Option<usize>,
+}
+
+impl Reading {
+    async fn next(&mut self) -> Result<Option<RecordBatch>> {
+        let wanted = self.left.map_or(BATCH_ROWS, |left| left.min(BATCH_ROWS));
+        if wanted == 0 {
+            return Ok(None);
+        }
+        let count = self.scan.next_batch(wanted).await.map_err(to_datafusion)?;
+        if count == 0 {
+            return Ok(None);
+        }
+        if let Some(left) = &mut self.left {
+            *left -= count.min(*left);
+        }
+        let mut columns: Vec<ArrayRef> = Vec::with_capacity(self.rows.shapes.len());
+        let views = self.scan.views().map_err(to_datafusion)?;
+        for (attribute, shape) in self.rows.attributes.iter().zip(&self.rows.shapes) {
+            let mut builder = Builder::new(*shape, count);
+            builder.append_column(&views, *attribute)?;
+            columns.push(builder.finish());
+        }
+        let options = RecordBatchOptions::new().with_row_count(Some(count));
+        Ok(Some(RecordBatch::try_new_with_options(Arc::clone(&self.rows.schema), columns, &options)?))
+    }
+}
