@@ -336,7 +336,9 @@ fn frames_in_expr(expr: &mut Expr, level: Option<usize>, each: &mut dyn FnMut(&m
     }
 }
 
-fn visit_frames(expr: &Expr, level: Option<usize>, each: &mut dyn FnMut(&Expr, Option<usize>)) {
+/// Calls `each` with an expression and everything in it, subqueries and their plans included, and the number of frames
+/// between the place and the expression (`None`: directly in it).
+pub fn visit_frames(expr: &Expr, level: Option<usize>, each: &mut dyn FnMut(&Expr, Option<usize>)) {
     each(expr, level);
     children(expr, &mut |child| visit_frames(child, level, each));
     if let Expr::Subquery(subquery) = expr {
