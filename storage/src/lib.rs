@@ -20,4 +20,6 @@
 pub mod history;
 pub mod node;
 pub mod quorum;
+pub mod rpc;
 pub mod sim;
+pub mod volume;

@@ -97,8 +97,8 @@ mod tests {
                 if holders.count_ones() < 4 || responders.count_ones() < 3 {
                     continue;
                 }
-                let of = |node| if holders >> node & 1 == 1 { Lsn(10) } else { Lsn(3) };
-                let scls: Vec<Lsn> = (0..6).filter(|node| responders >> node & 1 == 1).map(of).collect();
+                let of = |node: u32| if holders >> node & 1 == 1 { Lsn(10) } else { Lsn(3) };
+                let scls: Vec<Lsn> = (0..6u32).filter(|node| responders >> node & 1 == 1).map(of).collect();
                 assert_eq!(recovery_floor(&scls), Some(Lsn(10)), "holders {holders:06b} responders {responders:06b}");
             }
         }

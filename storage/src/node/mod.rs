@@ -30,11 +30,44 @@
 //! The two superblocks, the index file of every sealed log file, and the frames of the last file, which are copied into a
 //! new one and fsynced before any watermark is told. Never the log.
 
+mod background;
 pub mod clock;
 pub mod disk;
+mod frame;
+pub mod gossip;
+mod images;
+mod index;
+mod lease;
+mod log;
+mod open;
+mod pages;
+pub mod segment;
+mod service;
+mod state;
+mod stored;
+mod superblock;
+mod writer;
 
+pub use background::TendError;
+pub use log::LOG_FILE_BYTES_MIN;
+pub use open::OpenError;
+
+use background::{Tender, Wake};
+use disk::Disk;
+use images::Images;
+use lease::Leases;
+use log::Files;
+use pages::PageCache;
+use parking_lot::Mutex;
 use protocol::NodeId;
-use std::sync::Arc;
+use protocol::node::NodeError;
+use state::State;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, AtomicU64};
+use std::sync::{Arc, Weak};
+use std::thread::JoinHandle;
+use tokio::sync::{Notify, oneshot};
+use writer::{Job, Queue, Writer};
 
 /// What a node is told at its start.
 #[derive(Clone)]
@@ -49,16 +82,35 @@ pub struct NodeOptions {
     pub page_cache_bytes: usize,
     /// Memory for the newest batches as they came, in bytes.
     pub recent_bytes: usize,
-    /// Size of a log file.
+    /// Size of a log file, at least [`LOG_FILE_BYTES_MIN`].
     pub log_file_bytes: u64,
     /// Log beyond this is retired, oldest file first, once its pages have images.
     pub log_retention_bytes: u64,
-    /// Share of the disk, in percent, below which no log file is added.
+    /// Share of the disk, in percent, that must stay free for a log file to be added.
     pub headroom_percent: u64,
-    /// Whether the node works on threads of its own, or in the caller's, one step at a time, for tests and simulation.
+    /// Who runs the node's work.
     pub mode: Mode,
     /// Time.
     pub clock: Arc<dyn clock::Clock>,
+}
+
+impl NodeOptions {
+    /// The usual sizes, threads, and the real clock.
+    #[must_use]
+    pub fn new(id: NodeId, zone: &str, address: &str) -> NodeOptions {
+        NodeOptions {
+            id,
+            zone: zone.to_owned(),
+            address: address.to_owned(),
+            page_cache_bytes: 16 << 20,
+            recent_bytes: 16 << 20,
+            log_file_bytes: 16 << 20,
+            log_retention_bytes: 256 << 20,
+            headroom_percent: 5,
+            mode: Mode::Threads,
+            clock: Arc::new(clock::RealClock::start()),
+        }
+    }
 }
 
 /// Who runs a node's work.
@@ -66,6 +118,168 @@ pub struct NodeOptions {
 pub enum Mode {
     /// A thread for the log and one for the background.
     Threads,
-    /// Each request is worked off by the thread that brings it; the background runs only in [`Node::tend`].
+    /// Each request is worked off by the thread that brings it; the background runs only in [`Node::tend`]. For tests and
+    /// simulation, where the order of disk operations must be the same every time.
     Inline,
+}
+
+/// Why a request is refused as such, whatever its content would do.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// The node keeps another volume.
+    #[error("this node keeps another volume")]
+    OtherVolume,
+    /// Nothing was created here, or the disk was replaced.
+    #[error("this node has no volume")]
+    NoVolume,
+    /// The request is of a newer format.
+    #[error("format version {0} is newer than this node's")]
+    NewerFormat(u32),
+    /// The request makes no sense.
+    #[error("{0}")]
+    Malformed(String),
+    /// The node's disk failed.
+    #[error("this node failed: {0}")]
+    Failed(String),
+    /// The node is stopping or has too much to do.
+    #[error("{0}")]
+    Busy(&'static str),
+}
+
+impl From<Refusal> for NodeError {
+    fn from(refusal: Refusal) -> NodeError {
+        match refusal {
+            Refusal::Failed(_) | Refusal::Busy(_) => NodeError::Unreachable(refusal.to_string()),
+            _ => NodeError::Refused(refusal.to_string()),
+        }
+    }
+}
+
+#[derive(Debug, Default)]
+struct Counters {
+    fsyncs: AtomicU64,
+    pages_served: AtomicU64,
+    images: AtomicU64,
+}
+
+/// What the threads of a node share.
+struct Shared {
+    options: NodeOptions,
+    disk: Arc<dyn Disk>,
+    dir: PathBuf,
+    state: Mutex<State>,
+    /// The volume's number, 0 before there is one: checked without the lock.
+    volume_id: AtomicU64,
+    queue: Queue,
+    files: Arc<Files>,
+    images: Images,
+    /// Taken after `state` where both are.
+    cache: Mutex<PageCache>,
+    leases: Mutex<Leases>,
+    background: Wake,
+    /// Records count now that did not before.
+    arrivals: Notify,
+    /// A gap is known, or a peer is ahead.
+    gossip: Notify,
+    stopped: AtomicBool,
+    counters: Counters,
+    /// Ends with the node.
+    _lock: Box<dyn Send + Sync>,
+}
+
+impl Shared {
+    /// The disk failed: nothing is acknowledged any more.
+    fn fail(&self, why: &str) {
+        tracing::error!(node = self.options.id.0, why, "the node's disk failed; it acknowledges nothing any more");
+        self.state.lock().failed.get_or_insert_with(|| why.to_owned());
+        self.arrivals.notify_waiters();
+    }
+}
+
+/// A storage node in this process. See the module; [`protocol::node::StorageNode`] has its calls.
+pub struct Node {
+    shared: Arc<Shared>,
+    me: Weak<Node>,
+    /// With [`Mode::Inline`] only.
+    writer: Mutex<Option<Writer>>,
+    /// With [`Mode::Inline`] only.
+    tender: Mutex<Option<Tender>>,
+    threads: Mutex<Vec<JoinHandle<()>>>,
+}
+
+impl Node {
+    fn start(shared: Arc<Shared>, writer: Writer) -> std::io::Result<Arc<Node>> {
+        let tender = Tender::new(shared.clone());
+        let (mut here, mut threads) = ((None, None), Vec::new());
+        match shared.options.mode {
+            Mode::Inline => here = (Some(writer), Some(tender)),
+            Mode::Threads => {
+                let id = shared.options.id.0;
+                let spawn = |name: &str| std::thread::Builder::new().name(format!("{name}-{id}"));
+                threads.push(spawn("node-log").spawn(|| writer.run())?);
+                threads.push(spawn("node-back").spawn(|| tender.run())?);
+            }
+        }
+        Ok(Arc::new_cyclic(|me| Node {
+            shared,
+            me: me.clone(),
+            writer: Mutex::new(here.0),
+            tender: Mutex::new(here.1),
+            threads: Mutex::new(threads),
+        }))
+    }
+
+    /// Gives the writer a job; with [`Mode::Inline`] it is done on return.
+    fn submit(&self, job: Job) -> Result<(), Refusal> {
+        self.shared.queue.push(job).map_err(Refusal::Busy)?;
+        if self.shared.options.mode == Mode::Inline {
+            // Whoever holds the writer looks at the queue again after letting go of it.
+            while !self.shared.queue.is_empty() {
+                let Some(mut writer) = self.writer.try_lock() else { break };
+                let Some(writer) = writer.as_mut() else { break };
+                writer.step();
+            }
+        }
+        Ok(())
+    }
+
+    /// Does a portion of background work, with [`Mode::Inline`]. Says whether more can be done now.
+    ///
+    /// # Errors
+    /// [`TendError`]; the node may have failed then.
+    pub fn tend(&self) -> Result<bool, TendError> {
+        match self.tender.lock().as_mut() {
+            Some(tender) => tender.step(),
+            None => Ok(false),
+        }
+    }
+
+    /// Stops: what is queued is worked off, the log is sealed so that the next start reads no frame, files are closed when
+    /// the last reference to the node goes. Further requests are refused.
+    pub fn shutdown(&self) {
+        let (reply, _stopped) = oneshot::channel();
+        let stopping = self.submit(Job::Stop { reply }).is_ok();
+        self.shared.stopped.store(true, std::sync::atomic::Ordering::Release);
+        self.shared.background.stop();
+        for thread in self.threads.lock().drain(..) {
+            if thread.join().is_err() {
+                tracing::error!("a thread of the node panicked");
+            }
+        }
+        let failed = self.shared.state.lock().failed.is_some();
+        if stopping && !failed && let Err(error) = Tender::new(self.shared.clone()).seal_rolled() {
+            tracing::warn!(%error, "the log is left unsealed");
+        }
+        self.shared.arrivals.notify_waiters();
+        self.shared.gossip.notify_one();
+    }
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        // Threads hold the shared part: without this they would outlive their node.
+        if !self.threads.lock().is_empty() {
+            self.shutdown();
+        }
+    }
 }

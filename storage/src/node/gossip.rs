@@ -1,0 +1,170 @@
+//! Gossip: what this node misses and a peer has.
+//!
+//! **Rule.** A higher truncation table is adopted before any record is pulled, and only when no promise above its ballot was
+//! made here: what a Prepare reply reported must still be here when the recoverer counts on it. Records go through the same
+//! checks as any others. They are acknowledged to nobody; a writer of a lower ballot than the promise hears no marks at all.
+//!
+//! **Mechanism.** A round asks every peer what it holds. It comes at once after a gap was seen, with a little patience, for
+//! the writer resends too; else every [`INTERVAL`]. A peer that is merely ahead by what is still on its way to us is left
+//! alone: only what it had in the round before, and we still lack, is pulled.
+
+use super::{Node, Refusal};
+use crate::history::TruncationTable;
+use hashbrown::HashMap;
+use protocol::node::StorageNode;
+use protocol::rpc::storage as rpc;
+use protocol::rpc::storage::{AppendOutcome, ReadOutcome};
+use protocol::{FORMAT_VERSION, GroupId, Lsn};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+/// Rounds without a cause are this far apart.
+pub const INTERVAL: Duration = Duration::from_millis(500);
+/// How long after a gap was seen peers are asked.
+pub const PATIENCE: Duration = Duration::from_millis(20);
+/// How long a peer may take to answer.
+const ANSWER_WITHIN: Duration = Duration::from_secs(2);
+/// Redo asked for at once, in bytes.
+const PULL_BYTES: u32 = 1 << 20;
+
+/// Keeps one node up with its peers.
+pub struct Gossip {
+    node: Weak<Node>,
+    peers: Vec<Arc<dyn StorageNode>>,
+    /// What each peer had of each group in the round before.
+    seen: HashMap<(usize, GroupId), Lsn>,
+}
+
+impl Gossip {
+    /// Gossip of `node` with the volume's five others. It does not keep the node alive.
+    #[must_use]
+    pub fn new(node: &Arc<Node>, peers: Vec<Arc<dyn StorageNode>>) -> Gossip {
+        Gossip { node: Arc::downgrade(node), peers, seen: HashMap::new() }
+    }
+
+    /// Runs until the node stops.
+    pub async fn run(mut self) {
+        loop {
+            let Some(node) = self.node.upgrade() else { return };
+            let shared = node.shared.clone();
+            drop(node);
+            let urgent = tokio::time::timeout(INTERVAL, shared.gossip.notified()).await.is_ok();
+            if shared.stopped.load(Ordering::Acquire) {
+                return;
+            }
+            if urgent {
+                tokio::time::sleep(PATIENCE).await;
+            }
+            drop(shared);
+            self.round(urgent).await;
+        }
+    }
+
+    /// Asks every peer once. `urgent`: pulls whatever is missing, not only what was missing a round ago.
+    pub async fn round(&mut self, urgent: bool) {
+        for peer in 0..self.peers.len() {
+            let Some(node) = self.node.upgrade() else { return };
+            if node.shared.volume_id.load(Ordering::Acquire) == 0 {
+                return;
+            }
+            if let Err(error) = self.exchange(&node, peer, urgent).await {
+                tracing::debug!(peer, error, "gossip with a peer failed");
+            }
+        }
+    }
+
+    async fn exchange(&mut self, node: &Node, index: usize, urgent: bool) -> Result<(), String> {
+        let peer = self.peers[index].clone();
+        let volume = node.shared.volume_id.load(Ordering::Acquire);
+        let request = {
+            let state = node.shared.state.lock();
+            rpc::HoldRequest {
+                volume,
+                version: FORMAT_VERSION,
+                flushed_vdl: state.vdl.0,
+                gc_floor: state.floor.0,
+                table: Some(state.table.to_rpc()),
+            }
+        };
+        let held = tokio::time::timeout(ANSWER_WITHIN, peer.hold(request)).await.map_err(|error| error.to_string())?;
+        let held = held.map_err(|error| error.to_string())?;
+        if let Some(table) = &held.table {
+            let table = TruncationTable::from_rpc(table).map_err(|error| error.to_string())?;
+            adopt_table(node, table).await.map_err(|error| error.to_string())?;
+        }
+        if node.shared.state.lock().hear(Lsn(held.flushed_vdl_heard), Lsn::ZERO) {
+            node.shared.background.wake();
+        }
+        for mark in &held.marks {
+            let (group, theirs) = (GroupId(mark.group), Lsn(mark.scl_received));
+            let before = self.seen.insert((index, group), theirs).unwrap_or_default();
+            let target = if urgent { theirs } else { before.min(theirs) };
+            self.catch_up(node, &*peer, group, target).await?;
+        }
+        Ok(())
+    }
+
+    /// Pulls a group up to `target`, for as long as that brings us on.
+    async fn catch_up(
+        &self,
+        node: &Node,
+        peer: &dyn StorageNode,
+        group: GroupId,
+        target: Lsn,
+    ) -> Result<(), String> {
+        loop {
+            let (request, after) = {
+                let state = node.shared.state.lock();
+                let (after, gap_end) = state.segments.get(&group).map_or((Lsn::ZERO, None), |s| s.missing());
+                if after >= target {
+                    return Ok(());
+                }
+                let request = rpc::PullRequest {
+                    volume: node.shared.volume_id.load(Ordering::Acquire),
+                    version: FORMAT_VERSION,
+                    ballot: state.table.ballot().0,
+                    group: group.0,
+                    after: after.0,
+                    up_to: gap_end.map_or(target, |end| end.min(target)).0,
+                    max_bytes: PULL_BYTES,
+                    wait_ms: 0,
+                };
+                (request, after)
+            };
+            let pulled = tokio::time::timeout(ANSWER_WITHIN, peer.pull(request)).await;
+            let pulled = pulled.map_err(|error| error.to_string())?.map_err(|error| error.to_string())?;
+            match pulled.outcome() {
+                ReadOutcome::Ok => {}
+                ReadOutcome::BelowFloor => {
+                    return Err(format!("{group} is retired there up to {}", Lsn(pulled.retained_after)));
+                }
+                other => return Err(format!("{group}: {}", other.as_str_name())),
+            }
+            if pulled.batches.is_empty() {
+                return Ok(());
+            }
+            let outcome = node.adopt(pulled.batches).await.map_err(|error| error.to_string())?;
+            if outcome != AppendOutcome::Flushed {
+                return Err(format!("{group}: {}", outcome.as_str_name()));
+            }
+            let now = node.shared.state.lock().segments.get(&group).map_or(Lsn::ZERO, |s| s.received());
+            if now <= after {
+                return Ok(());
+            }
+        }
+    }
+}
+
+/// Adopts a peer's table when it is higher and no promise stands against it.
+async fn adopt_table(node: &Node, table: TruncationTable) -> Result<(), Refusal> {
+    let ballot = table.ballot();
+    {
+        let state = node.shared.state.lock();
+        if ballot <= state.table.ballot() || ballot < state.promised {
+            return Ok(());
+        }
+    }
+    // A promise made in between refuses it.
+    node.install(ballot, table).await.map(drop)
+}

@@ -1,0 +1,512 @@
+//! The log: one sequence of files for all groups of a node.
+//!
+//! ```text
+//!  log/<sequence>.log   16 MiB     log/<sequence>.idx   beside each sealed file
+//!
+//!  spare --recycled--> prepared --taken--> active --full--> rolled --indexed--> sealed --retired--> spare
+//! ```
+//!
+//! **Rule.** The append path finds a file whose blocks are on the medium already: an fsync then writes data and no metadata
+//! (growing or `fallocate`d files cost half as much again). Files are zero-filled once and recycled under a new generation;
+//! [`frame`](super::frame) tells their lives apart. A file bears its final name only when its header is fsynced.
+//!
+//! [`Log`] is the writing end and belongs to one thread; [`Files`] is what everybody else sees of it.
+
+use super::disk::{Disk, DiskFile, OpenMode, below, replace_file};
+use super::frame::{FRAMES_AT, FileHeader, Notes, Tip, scan};
+use super::index::FileIndex;
+use super::segment::Place;
+use bytes::Bytes;
+use parking_lot::Mutex;
+use protocol::batch::BatchHeader;
+use protocol::{Error, NodeId};
+use std::collections::BTreeMap;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Bytes written at once when a new file is filled with zeros.
+const FILL_BYTES: usize = 1 << 20;
+/// The smallest log file: it must hold a few frames behind its header.
+pub const LOG_FILE_BYTES_MIN: u64 = 16 << 10;
+
+const SPARE: &str = "spare";
+const FILLING: &str = "filling";
+
+/// The name of a log file.
+#[must_use]
+pub fn log_name(sequence: u64) -> String {
+    format!("{sequence:016x}.log")
+}
+
+fn index_name(sequence: u64) -> String {
+    format!("{sequence:016x}.idx")
+}
+
+/// The sequence number in the name of a log file.
+#[must_use]
+pub fn sequence_of(name: &str) -> Option<u64> {
+    let digits = name.strip_suffix(".log").filter(|digits| digits.len() == 16)?;
+    u64::from_str_radix(digits, 16).ok()
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    Active,
+    Rolled,
+    Sealed,
+}
+
+struct LogFile {
+    file: Arc<dyn DiskFile>,
+    phase: Phase,
+}
+
+struct Shelf {
+    files: BTreeMap<u64, LogFile>,
+    prepared: Option<(u64, Arc<dyn DiskFile>)>,
+    spare: bool,
+    next: u64,
+}
+
+/// The files of a log.
+pub struct Files {
+    disk: Arc<dyn Disk>,
+    dir: PathBuf,
+    node: NodeId,
+    file_bytes: u64,
+    headroom_percent: u64,
+    shelf: Mutex<Shelf>,
+    /// Held while a file is prepared, so that two threads do not fill the same one.
+    preparing: Mutex<()>,
+}
+
+/// Why a stored batch cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadFault {
+    /// Its file is retired, or was recycled meanwhile: look its place up again.
+    #[error("log file {0} is retired")]
+    Retired(u64),
+    /// The bytes are damaged.
+    #[error("batch at {place:?}: {error}")]
+    Damaged { place: Place, error: Error },
+    /// The disk failed.
+    #[error("batch at {place:?}: {error}")]
+    Io { place: Place, error: io::Error },
+}
+
+impl Files {
+    /// The log directory `dir`; nothing is opened yet.
+    #[must_use]
+    pub fn new(disk: Arc<dyn Disk>, dir: PathBuf, node: NodeId, file_bytes: u64, headroom_percent: u64) -> Files {
+        let shelf = Mutex::new(Shelf { files: BTreeMap::new(), prepared: None, spare: false, next: 1 });
+        Files { disk, dir, node, file_bytes, headroom_percent, shelf, preparing: Mutex::new(()) }
+    }
+
+    /// Bytes that a file has for frames.
+    #[must_use]
+    pub fn room(&self) -> u64 {
+        self.file_bytes - FRAMES_AT
+    }
+
+    /// The sequence numbers of the log files on disk, ascending; the spare is found, half-made files are removed.
+    ///
+    /// # Errors
+    /// Any I/O error.
+    pub fn discover(&self) -> io::Result<Vec<u64>> {
+        self.disk.create_dir(&self.dir)?;
+        let names = self.disk.list(&self.dir)?;
+        let mut sequences: Vec<u64> = names.iter().filter_map(|name| sequence_of(name)).collect();
+        sequences.sort_unstable();
+        for name in &names {
+            let orphan = name.strip_suffix(".idx").is_some_and(|stem| !names.contains(&format!("{stem}.log")));
+            if orphan || name == FILLING || name.ends_with(".tmp") {
+                self.disk.remove(&self.path(name))?;
+            }
+        }
+        let mut shelf = self.shelf.lock();
+        shelf.spare = names.iter().any(|name| name == SPARE);
+        shelf.next = sequences.last().map_or(1, |last| last + 1);
+        Ok(sequences)
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        below(&self.dir, name)
+    }
+
+    /// Opens the log file `sequence` without taking it in.
+    ///
+    /// # Errors
+    /// I/O errors as such; [`Error`] when its header is damaged, newer, or another node's or file's.
+    pub fn open(&self, sequence: u64) -> io::Result<Result<(Arc<dyn DiskFile>, FileHeader), Error>> {
+        let file = self.disk.open(&self.path(&log_name(sequence)), OpenMode::Existing)?;
+        let malformed = |why| Err(Error::Malformed { what: "log file", why });
+        Ok(match FileHeader::read(&*file)? {
+            Ok(header) if header.generation != sequence => malformed("it bears another file's number"),
+            Ok(header) if header.node != self.node => malformed("it is another node's"),
+            Ok(header) => Ok((file, header)),
+            Err(error) => Err(error),
+        })
+    }
+
+    /// Reads a file's index; `None` when it has none or a damaged one.
+    ///
+    /// # Errors
+    /// I/O errors; [`io::ErrorKind::Unsupported`] for a newer format.
+    pub fn read_index(&self, sequence: u64) -> io::Result<Option<FileIndex>> {
+        let bytes = match super::disk::read_file(&*self.disk, &self.path(&index_name(sequence))) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        match FileIndex::decode(&bytes) {
+            Ok(index) if index.generation == sequence => Ok(Some(index)),
+            Ok(_) => Ok(None),
+            Err(error @ Error::NewerFormat { .. }) => Err(io::Error::new(io::ErrorKind::Unsupported, error)),
+            Err(error) => {
+                tracing::warn!(file = sequence, %error, "a log index is damaged; its file is read instead");
+                Ok(None)
+            }
+        }
+    }
+
+    /// Reads a file's frames and says whether flushed ones among them are lost.
+    ///
+    /// # Errors
+    /// Any I/O error.
+    pub fn scan(&self, file: &dyn DiskFile, sequence: u64) -> io::Result<super::frame::Scan> {
+        let length = usize::try_from(file.len()?).map_err(|_| io::ErrorKind::FileTooLarge)?;
+        let mut bytes = vec![0; length];
+        file.read_at(0, &mut bytes)?;
+        Ok(scan(&Bytes::from(bytes), sequence))
+    }
+
+    /// Takes in a file of which the index is known.
+    pub fn adopt_sealed(&self, sequence: u64, file: Arc<dyn DiskFile>) {
+        self.shelf.lock().files.insert(sequence, LogFile { file, phase: Phase::Sealed });
+    }
+
+    /// Takes in an fsynced file that has no index yet.
+    pub fn adopt_rolled(&self, sequence: u64, file: Arc<dyn DiskFile>) {
+        self.shelf.lock().files.insert(sequence, LogFile { file, phase: Phase::Rolled });
+    }
+
+    /// Whether a file's first frame was never written.
+    ///
+    /// # Errors
+    /// Any I/O error.
+    pub fn is_empty(&self, file: &dyn DiskFile, sequence: u64) -> io::Result<bool> {
+        let length = file.len()?.min(FRAMES_AT + super::frame::FRAME_HEADER_BYTES as u64);
+        let mut bytes = vec![0; usize::try_from(length).map_err(|_| io::ErrorKind::FileTooLarge)?];
+        file.read_at(0, &mut bytes)?;
+        Ok(!super::frame::begins(&bytes, sequence))
+    }
+
+    /// Makes a file without frames the spare again, or removes it when there is one.
+    ///
+    /// # Errors
+    /// Any I/O error.
+    pub fn put_back(&self, sequence: u64) -> io::Result<()> {
+        if self.shelf.lock().spare {
+            return self.disk.remove(&self.path(&log_name(sequence)));
+        }
+        self.disk.rename(&self.path(&log_name(sequence)), &self.path(SPARE))?;
+        self.shelf.lock().spare = true;
+        Ok(())
+    }
+
+    /// Sets a file aside whose header is damaged: it is kept for whoever wants to look, and no longer read.
+    ///
+    /// # Errors
+    /// Any I/O error.
+    pub fn set_aside(&self, sequence: u64) -> io::Result<()> {
+        self.disk.rename(&self.path(&log_name(sequence)), &self.path(&format!("{sequence:016x}.damaged")))?;
+        self.disk.sync_dir(&self.dir)
+    }
+
+    /// Removes a file whose frames were copied.
+    ///
+    /// # Errors
+    /// Any I/O error.
+    pub fn discard(&self, sequence: u64) -> io::Result<()> {
+        self.disk.remove(&self.path(&log_name(sequence)))
+    }
+
+    /// Copies frames into a new file, fsyncs it, and only then names it: after a start nothing is told of bytes that may be
+    /// in the kernel only. Returns its number, and the place of each frame's batch.
+    ///
+    /// # Errors
+    /// Any I/O error.
+    pub fn copy_tail(&self, from: u64, frames: &[(Bytes, Notes)]) -> io::Result<(u64, Vec<Place>)> {
+        let sequence = self.shelf.lock().next;
+        let mut tip = Tip::start(sequence);
+        let mut bytes = vec![0; FRAMES_AT as usize];
+        let header = FileHeader { node: self.node, generation: sequence, copies: from }.encode();
+        bytes[..header.len()].copy_from_slice(&header);
+        let mut places = Vec::with_capacity(frames.len());
+        for (batch, notes) in frames {
+            let offset = tip.push(batch, *notes, &mut bytes) as u32;
+            places.push(Place { file: sequence, offset, bytes: batch.len() as u32 });
+        }
+        let filling = self.path(FILLING);
+        let file = self.disk.open(&filling, OpenMode::OrCreate)?;
+        file.set_len(0)?;
+        file.write_at(0, &bytes)?;
+        file.sync()?;
+        self.disk.rename(&filling, &self.path(&log_name(sequence)))?;
+        self.disk.sync_dir(&self.dir)?;
+        self.disk.remove(&self.path(&log_name(from)))?;
+        let mut shelf = self.shelf.lock();
+        shelf.next = sequence + 1;
+        shelf.files.insert(sequence, LogFile { file, phase: Phase::Rolled });
+        Ok((sequence, places))
+    }
+
+    /// Makes a file ready for the append path, unless one is.
+    ///
+    /// # Errors
+    /// [`io::ErrorKind::StorageFull`] when the headroom would be used up; any I/O error.
+    pub fn prepare(&self) -> io::Result<()> {
+        let _preparing = self.preparing.lock();
+        let (sequence, spare) = {
+            let shelf = self.shelf.lock();
+            if shelf.prepared.is_some() {
+                return Ok(());
+            }
+            (shelf.next, shelf.spare)
+        };
+        let source = self.path(if spare { SPARE } else { FILLING });
+        if !spare {
+            let space = self.disk.space(&self.dir)?;
+            if space.free < self.file_bytes + space.total / 100 * self.headroom_percent {
+                return Err(io::ErrorKind::StorageFull.into());
+            }
+        }
+        let file = self.disk.open(&source, OpenMode::OrCreate)?;
+        if file.len()? != self.file_bytes {
+            file.set_len(0)?;
+            let zeros = vec![0; FILL_BYTES.min(self.file_bytes as usize)];
+            let mut at = 0;
+            while at < self.file_bytes {
+                let length = (self.file_bytes - at).min(zeros.len() as u64);
+                file.write_at(at, &zeros[..length as usize])?;
+                at += length;
+            }
+        }
+        file.write_at(0, &FileHeader { node: self.node, generation: sequence, copies: 0 }.encode())?;
+        file.sync()?;
+        self.disk.rename(&source, &self.path(&log_name(sequence)))?;
+        self.disk.sync_dir(&self.dir)?;
+        let mut shelf = self.shelf.lock();
+        shelf.spare = false;
+        shelf.next = sequence + 1;
+        shelf.prepared = Some((sequence, file));
+        Ok(())
+    }
+
+    /// Whether a file is ready.
+    #[must_use]
+    pub fn is_prepared(&self) -> bool {
+        self.shelf.lock().prepared.is_some()
+    }
+
+    /// Reads a stored batch and checks it.
+    ///
+    /// # Errors
+    /// [`ReadFault`].
+    pub fn read(&self, place: Place) -> Result<Bytes, ReadFault> {
+        let file = {
+            let shelf = self.shelf.lock();
+            shelf.files.get(&place.file).map(|file| file.file.clone()).ok_or(ReadFault::Retired(place.file))?
+        };
+        let mut bytes = vec![0; place.bytes as usize];
+        let read = file.read_at(place.offset.into(), &mut bytes);
+        if !self.shelf.lock().files.contains_key(&place.file) {
+            return Err(ReadFault::Retired(place.file));
+        }
+        read.map_err(|error| ReadFault::Io { place, error })?;
+        BatchHeader::decode(&bytes).map_err(|error| ReadFault::Damaged { place, error })?;
+        Ok(bytes.into())
+    }
+
+    /// Rolled files that have no index yet, ascending.
+    #[must_use]
+    pub fn rolled(&self) -> Vec<(u64, Arc<dyn DiskFile>)> {
+        let shelf = self.shelf.lock();
+        let rolled = shelf.files.iter().filter(|(_, file)| file.phase == Phase::Rolled);
+        rolled.map(|(sequence, file)| (*sequence, file.file.clone())).collect()
+    }
+
+    /// Writes a rolled file's index, durable on return.
+    ///
+    /// # Errors
+    /// Any I/O error.
+    pub fn seal(&self, index: &FileIndex) -> io::Result<()> {
+        replace_file(&*self.disk, &self.path(&index_name(index.generation)), &index.encode())?;
+        if let Some(file) = self.shelf.lock().files.get_mut(&index.generation) {
+            file.phase = Phase::Sealed;
+        }
+        Ok(())
+    }
+
+    /// The oldest file, when it is sealed.
+    #[must_use]
+    pub fn oldest_sealed(&self) -> Option<u64> {
+        let shelf = self.shelf.lock();
+        shelf.files.first_key_value().filter(|(_, file)| file.phase == Phase::Sealed).map(|(sequence, _)| *sequence)
+    }
+
+    /// Bytes of all files with frames.
+    #[must_use]
+    pub fn log_bytes(&self) -> u64 {
+        self.shelf.lock().files.len() as u64 * self.file_bytes
+    }
+
+    /// Gives a file up whose records images cover: it becomes the spare, or goes.
+    ///
+    /// # Errors
+    /// Any I/O error.
+    pub fn retire(&self, sequence: u64) -> io::Result<()> {
+        let spare = {
+            let mut shelf = self.shelf.lock();
+            shelf.files.remove(&sequence);
+            shelf.spare
+        };
+        match self.disk.remove(&self.path(&index_name(sequence))) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        let path = self.path(&log_name(sequence));
+        if spare {
+            self.disk.remove(&path)?;
+        } else {
+            self.disk.rename(&path, &self.path(SPARE))?;
+        }
+        self.disk.sync_dir(&self.dir)?;
+        self.shelf.lock().spare = true;
+        Ok(())
+    }
+
+    /// The log's directory.
+    #[must_use]
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+}
+
+struct Active {
+    sequence: u64,
+    file: Arc<dyn DiskFile>,
+    tip: Tip,
+}
+
+/// The writing end.
+pub struct Log {
+    files: Arc<Files>,
+    active: Option<Active>,
+    /// Frames not written yet.
+    buffer: Vec<u8>,
+    /// Where `buffer` goes.
+    start: Option<Tip>,
+}
+
+impl Log {
+    /// Writes into files of `files`; the first is taken when needed.
+    #[must_use]
+    pub fn new(files: Arc<Files>) -> Log {
+        Log { files, active: None, buffer: Vec::with_capacity(64 << 10), start: None }
+    }
+
+    /// Whether a batch of `bytes` fits the current file.
+    #[must_use]
+    pub fn fits(&self, bytes: usize) -> bool {
+        let room = FRAMES_AT + self.files.room();
+        self.active.as_ref().is_some_and(|active| active.tip.end + Tip::frame_bytes(bytes) <= room)
+    }
+
+    /// Moves on to the next file. Everything in the current one must be synced.
+    ///
+    /// # Errors
+    /// [`io::ErrorKind::StorageFull`] when there is none and none can be made; any I/O error.
+    ///
+    /// # Panics
+    /// When frames are waiting to be written.
+    pub fn roll(&mut self) -> io::Result<()> {
+        assert!(self.buffer.is_empty(), "a round ends before its file does");
+        if !self.files.is_prepared() {
+            self.files.prepare()?;
+        }
+        let mut shelf = self.files.shelf.lock();
+        let Some((sequence, file)) = shelf.prepared.take() else {
+            return Err(io::Error::other("the prepared log file vanished"));
+        };
+        if let Some(full) = self.active.take() {
+            shelf.files.entry(full.sequence).and_modify(|file| file.phase = Phase::Rolled);
+        }
+        shelf.files.insert(sequence, LogFile { file: file.clone(), phase: Phase::Active });
+        self.active = Some(Active { sequence, file, tip: Tip::start(sequence) });
+        Ok(())
+    }
+
+    /// Ends the current file at a clean stop, so that it can be sealed.
+    pub fn close(&mut self) {
+        if let Some(full) = self.active.take() {
+            let mut shelf = self.files.shelf.lock();
+            shelf.files.entry(full.sequence).and_modify(|file| file.phase = Phase::Rolled);
+        }
+    }
+
+    /// Where the next batch would lie.
+    ///
+    /// # Panics
+    /// When it does not [fit](Log::fits).
+    #[must_use]
+    pub fn next_place(&self, bytes: usize) -> Place {
+        assert!(self.fits(bytes), "the caller rolls first");
+        let active = self.active.as_ref().expect("a batch fits only an active file");
+        let offset = (active.tip.end + super::frame::FRAME_HEADER_BYTES as u64) as u32;
+        Place { file: active.sequence, offset, bytes: bytes as u32 }
+    }
+
+    /// Adds a batch to what [`Log::write`] writes.
+    ///
+    /// # Panics
+    /// When it does not [fit](Log::fits).
+    pub fn push(&mut self, batch: &[u8], notes: Notes) {
+        assert!(self.fits(batch.len()), "the caller rolls first");
+        let active = self.active.as_mut().expect("a batch fits only an active file");
+        self.start.get_or_insert(active.tip);
+        active.tip.push(batch, notes, &mut self.buffer);
+    }
+
+    /// Whether nothing waits to be written.
+    #[must_use]
+    pub fn is_clean(&self) -> bool {
+        self.buffer.is_empty()
+    }
+
+    /// Hands the waiting frames to the kernel, in one write.
+    ///
+    /// # Errors
+    /// Any I/O error: the frames are forgotten, and the next ones overwrite what was written of them.
+    pub fn write(&mut self) -> io::Result<()> {
+        let (Some(active), Some(start)) = (self.active.as_mut(), self.start.take()) else { return Ok(()) };
+        let written = active.file.write_at(start.end, &self.buffer);
+        self.buffer.clear();
+        if written.is_err() {
+            active.tip = start;
+        }
+        written
+    }
+
+    /// Fsyncs what was written.
+    ///
+    /// # Errors
+    /// Any I/O error: final.
+    pub fn sync(&mut self) -> io::Result<()> {
+        let Some(active) = self.active.as_mut() else { return Ok(()) };
+        active.file.sync()?;
+        active.tip.synced = active.tip.number;
+        Ok(())
+    }
+}

@@ -1,0 +1,307 @@
+//! Starting a node on its directory.
+//!
+//! **Rule.** No watermark is told before everything it counts is on the medium. The last log file of a node that was killed
+//! may be in the kernel only, and after a failed fsync the kernel may even call such bytes clean; so its frames are copied
+//! into a new file, which is fsynced before the old one goes. A directory that is not this node's, is in use, or is of a newer
+//! format is refused untouched.
+//!
+//! What was once acknowledged as flushed and is not found is a loss, not a torn tail: the groups concerned are named, the
+//! node says that it is not whole (`hydrated` in its Prepare reply) until its peers have filled them.
+
+use super::background::{Wake, index_of};
+use super::disk::{Disk, below};
+use super::frame::Notes;
+use super::images::{ImageError, Images};
+use super::index::FileIndex;
+use super::log::{Files, LOG_FILE_BYTES_MIN, Log, ReadFault};
+use super::pages::PageCache;
+use super::segment::Run;
+use super::state::{CHAIN_BYTES_MAX, CHAIN_RECORDS_MAX, Head, State, Volume};
+use super::stored::records;
+use super::superblock::{NAMES, Superblock};
+use super::writer::{Queue, Writer};
+use super::{Counters, Node, NodeOptions, Shared, TendError};
+use bytes::Bytes;
+use hashbrown::HashMap;
+use parking_lot::Mutex;
+use protocol::redo::RecordHeader;
+use protocol::{BootId, Error, GroupId, Lsn, NodeId};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+
+const LOCK: &str = "lock";
+const LOG: &str = "log";
+const IMAGES: &str = "images";
+
+/// Why a node does not start on a directory.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// Another process has it; the error names it.
+    #[error("{dir} is in use: {error}")]
+    InUse { dir: PathBuf, error: io::Error },
+    /// It is some other directory.
+    #[error("{dir} is not empty and has no superblock: not a storage node's directory")]
+    NotEmpty { dir: PathBuf },
+    /// It is another node's.
+    #[error("{dir} belongs to {found}, not to {expected}")]
+    OtherNode { dir: PathBuf, found: NodeId, expected: NodeId },
+    /// Something in it is damaged beyond this node's own repair, or of a newer format.
+    #[error("{dir}: {error}")]
+    Damaged { dir: PathBuf, error: Error },
+    /// The image store does not open.
+    #[error("{dir}: {error}")]
+    Images { dir: PathBuf, error: ImageError },
+    /// The log cannot be read.
+    #[error("{dir}: {error}")]
+    Log { dir: PathBuf, error: TendError },
+    /// The options make no sense.
+    #[error("a log file needs at least {LOG_FILE_BYTES_MIN} bytes, and fits 32 bits")]
+    Options,
+    /// The disk failed.
+    #[error("{dir}: {error}")]
+    Io { dir: PathBuf, error: io::Error },
+}
+
+impl Node {
+    /// Starts a node on `dir`, which is made when missing.
+    ///
+    /// # Errors
+    /// [`OpenError`]. Whatever the error, nothing is changed in a directory that is in use, another's, or of a newer format.
+    pub fn open(disk: Arc<dyn Disk>, dir: &Path, options: NodeOptions) -> Result<Arc<Node>, OpenError> {
+        if options.log_file_bytes < LOG_FILE_BYTES_MIN || options.log_file_bytes > u32::MAX.into() {
+            return Err(OpenError::Options);
+        }
+        let io = |error| OpenError::Io { dir: dir.to_owned(), error };
+        let damaged = |error| OpenError::Damaged { dir: dir.to_owned(), error };
+        disk.create_dir(dir).map_err(io)?;
+        let lock = disk.lock(&below(dir, LOCK)).map_err(|error| match error.kind() {
+            io::ErrorKind::WouldBlock => OpenError::InUse { dir: dir.to_owned(), error },
+            _ => io(error),
+        })?;
+        let mut superblock = match Superblock::read(&*disk, dir).map_err(io)?.map_err(damaged)? {
+            Some(superblock) => superblock,
+            None => {
+                let names = disk.list(dir).map_err(io)?;
+                if names.iter().any(|name| name != LOCK && !NAMES.contains(&name.as_str())) {
+                    return Err(OpenError::NotEmpty { dir: dir.to_owned() });
+                }
+                Superblock::new(options.id)
+            }
+        };
+        if superblock.node != options.id {
+            return Err(OpenError::OtherNode {
+                dir: dir.to_owned(),
+                found: superblock.node,
+                expected: options.id,
+            });
+        }
+        let log_dir = below(dir, LOG);
+        let (node, bytes, headroom) = (options.id, options.log_file_bytes, options.headroom_percent);
+        let files = Arc::new(Files::new(disk.clone(), log_dir, node, bytes, headroom));
+        check_formats(&*disk, &files).map_err(io)?.map_err(damaged)?;
+
+        superblock.boot += 1;
+        superblock.write(&*disk, dir).map_err(io)?;
+        let images = Images::open(&*disk, &below(dir, IMAGES))
+            .map_err(|error| OpenError::Images { dir: dir.to_owned(), error })?;
+        disk.sync_dir(dir).map_err(io)?;
+
+        let state = State {
+            boot: BootId(superblock.boot),
+            volume: superblock.config.clone().map(|config| {
+                Arc::new(Volume { pages_per_group: config.pages_per_group.max(1), config })
+            }),
+            promised: superblock.promised,
+            table: Arc::new(superblock.table.clone()),
+            ..State::default()
+        };
+        let volume_id = AtomicU64::new(superblock.config.as_ref().map_or(0, |config| config.volume));
+        let shared = Arc::new(Shared {
+            cache: Mutex::new(PageCache::new(options.page_cache_bytes)),
+            options,
+            disk,
+            dir: dir.to_owned(),
+            state: Mutex::new(state),
+            volume_id,
+            queue: Queue::default(),
+            files,
+            images,
+            leases: Mutex::default(),
+            background: Wake::default(),
+            arrivals: tokio::sync::Notify::new(),
+            gossip: tokio::sync::Notify::new(),
+            stopped: std::sync::atomic::AtomicBool::new(false),
+            counters: Counters::default(),
+            _lock: lock,
+        });
+        let log = |error| OpenError::Log { dir: dir.to_owned(), error };
+        let indexes = load_files(&shared).map_err(log)?;
+        load_state(&shared, &indexes).map_err(log)?;
+        drop(indexes);
+        let writer = Writer::new(shared.clone(), Log::new(shared.files.clone()), superblock);
+        Node::start(shared, writer).map_err(io)
+    }
+}
+
+/// Looks for a log file or an index of a newer format before anything is changed.
+fn check_formats(disk: &dyn Disk, files: &Files) -> io::Result<Result<(), Error>> {
+    let names = match disk.list(files.dir()) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Ok(())),
+        names => names?,
+    };
+    for sequence in names.iter().filter_map(|name| super::log::sequence_of(name)) {
+        if let Err(error @ Error::NewerFormat { .. }) = files.open(sequence)? {
+            return Ok(Err(error));
+        }
+        files.read_index(sequence)?;
+    }
+    Ok(Ok(()))
+}
+
+/// Takes every log file in and gives their indexes, in the order written. The last one, if it was not sealed, is copied.
+fn load_files(shared: &Shared) -> Result<Vec<FileIndex>, TendError> {
+    let files = &shared.files;
+    let mut found = Vec::new();
+    for sequence in files.discover()? {
+        match files.open(sequence)? {
+            Ok((file, header)) => found.push((sequence, file, header)),
+            Err(error) => {
+                tracing::error!(file = sequence, %error, "a log file is damaged and set aside; peers will fill the gap");
+                files.set_aside(sequence)?;
+            }
+        }
+    }
+    // A start that was cut short may have left a file beside its finished copy.
+    let copied: Vec<u64> = found.iter().map(|(.., header)| header.copies).collect();
+    let mut kept = Vec::new();
+    for (sequence, file, _) in found {
+        if copied.contains(&sequence) {
+            files.discard(sequence)?;
+        } else if files.is_empty(&*file, sequence)? {
+            files.put_back(sequence)?;
+        } else {
+            kept.push((sequence, file));
+        }
+    }
+    let last = kept.last().map_or(0, |(sequence, _)| *sequence);
+    let mut indexes = Vec::new();
+    for (sequence, file) in kept {
+        if let Some(index) = files.read_index(sequence)? {
+            files.adopt_sealed(sequence, file);
+            indexes.push(index);
+        } else if sequence == last {
+            indexes.push(copy_tail(shared, &*file, sequence)?);
+        } else {
+            let index = index_of(shared, &*file, sequence)?;
+            files.adopt_rolled(sequence, file);
+            files.seal(&index)?;
+            indexes.push(index);
+        }
+    }
+    Ok(indexes)
+}
+
+fn copy_tail(shared: &Shared, file: &dyn super::disk::DiskFile, sequence: u64) -> Result<FileIndex, TendError> {
+    let scan = shared.files.scan(file, sequence)?;
+    if scan.lost {
+        tracing::error!(file = sequence, "flushed redo in the log's tail is damaged; it will be pulled from peers");
+    } else if scan.torn {
+        tracing::info!(file = sequence, frames = scan.frames.len(), "a torn log tail was cut");
+    }
+    let frames: Vec<(Bytes, Notes)> = scan.frames.iter().map(|frame| (frame.batch.clone(), frame.notes)).collect();
+    let (copy, places) = shared.files.copy_tail(sequence, &frames)?;
+    let placed = scan.frames.into_iter().zip(places);
+    let batches =
+        placed.map(|(frame, place)| (frame.header.group, frame.header.ballot, place, frame.batch, frame.notes));
+    let index = FileIndex::build(copy, batches)?;
+    shared.files.seal(&index)?;
+    Ok(index)
+}
+
+/// Builds segments and page heads from indexes.
+fn load_state(shared: &Shared, indexes: &[FileIndex]) -> Result<(), TendError> {
+    let bases = shared.images.bases()?;
+    let mut state = shared.state.lock();
+    for index in indexes {
+        for (group, run) in &index.runs {
+            hold(shared, &mut state, *group, *run)?;
+        }
+        state.hear(index.vdl, index.floor);
+    }
+    for group in bases.keys() {
+        state.segments.entry(*group).or_default();
+    }
+    for (group, segment) in &mut state.segments {
+        let (base, ballot) = bases.get(group).copied().unwrap_or_default();
+        segment.settle(base, ballot);
+    }
+    for (group, acked) in indexes.iter().flat_map(|index| &index.acked) {
+        // What was acknowledged may have been annulled since.
+        let segment = &state.segments.get(group);
+        let now = segment.map_or(Lsn::ZERO, |segment| segment.received());
+        let valid = segment.map_or(Lsn::ZERO, |segment| state.table.clip(*acked, segment.ballot()));
+        if now < valid {
+            let known = state.damaged.entry(*group).or_default();
+            *known = (*known).max(valid);
+        }
+    }
+    for (group, acked) in &state.damaged {
+        tracing::error!(group = group.0, %acked, "flushed redo is missing; this node is not whole until peers fill it");
+    }
+    load_heads(&mut state, indexes);
+    Ok(())
+}
+
+fn hold(shared: &Shared, state: &mut State, group: GroupId, run: Run) -> Result<(), ReadFault> {
+    let bound = state.table.bound(run.ballot);
+    if run.first > bound {
+        return Ok(());
+    }
+    let segment = state.segments.entry(group).or_default();
+    let whole = if run.last <= bound { segment.insert_whole(run) } else { Ok(false) };
+    let taken = match whole {
+        Ok(true) => Ok(()),
+        // It repeats records, or a table cut it: its records must be looked at.
+        Ok(false) => {
+            let batch = shared.files.read(run.place)?;
+            let headers: Vec<RecordHeader> =
+                records(&batch).filter_map(Result::ok).map(|record| record.header).collect();
+            let inside = headers.iter().filter(|header| run.first <= header.lsn && header.lsn <= run.last);
+            segment.sift(inside, run.ballot, run.place, bound).map(|sifted| {
+                sifted.fresh.into_iter().for_each(|run| segment.insert(run));
+            })
+        }
+        Err(fork) => Err(fork),
+    };
+    if let Err(fork) = taken {
+        tracing::error!(group = group.0, %fork, "redo in the log forks; the later branch is left out");
+    }
+    Ok(())
+}
+
+/// The newest record of each page that counts. How long a chain is above its image is not known at a start; taking the whole
+/// log for it makes an image early at worst.
+fn load_heads(state: &mut State, indexes: &[FileIndex]) {
+    let Some(volume) = state.volume.clone() else { return };
+    let mut heads: HashMap<protocol::PageId, Head> = HashMap::new();
+    for entry in indexes.iter().flat_map(|index| &index.pages) {
+        let Some(segment) = volume.group(entry.page).and_then(|group| state.segments.get(&group)) else { continue };
+        let counts = |lsn: &&Lsn| **lsn <= segment.received() && segment.locate(**lsn).is_some();
+        let Some(&newest) = entry.lsns.iter().rev().find(counts) else { continue };
+        let head = heads.entry(entry.page).or_default();
+        head.newest = head.newest.max(newest);
+        head.records = head.records.saturating_add(entry.lsns.len() as u32);
+        head.bytes = head.bytes.saturating_add(u32::try_from(entry.bytes).unwrap_or(u32::MAX));
+    }
+    for (page, head) in &mut heads {
+        head.due = head.records >= CHAIN_RECORDS_MAX || head.bytes >= CHAIN_BYTES_MAX;
+        if head.due {
+            state.due.push(*page);
+        }
+    }
+    state.due.sort_unstable();
+    state.heads = heads;
+}
+

@@ -1,0 +1,242 @@
+//! Building a page as of a read point, and the cache of built pages.
+//!
+//! **Rule.** The page as of R is the fold of exactly those of its records that count and lie at or below R, in the order of
+//! their `prev_page` links, over the newest base at or below R: a cached page or the image. Anything that does not link
+//! up is an error and never a page.
+//!
+//! **Mechanism.** From the page's head the links are followed down, each LSN being looked up among the runs of its group,
+//! until they meet the base, an `Init`, or nothing (the page began there). The batches come from memory when they are
+//! recent, else from the log. No lock is held while reading; when the table changed or a file was retired meanwhile, the
+//! walk starts again.
+
+use super::Shared;
+use super::images::ImageError;
+use super::log::ReadFault;
+use super::segment::Place;
+use super::stored::{StoredRecord, records};
+use bytes::Bytes;
+use hashbrown::HashMap;
+use protocol::redo::{Change, RecordHeader, apply};
+use protocol::{Error, GroupId, Lsn, PAGE_BYTES, Page, PageId};
+use std::collections::VecDeque;
+
+/// A walk that the background overtakes so often is given up: something else is wrong.
+const ATTEMPTS_MAX: usize = 8;
+/// Links followed for one page: far beyond what images allow, so that a damaged chain ends.
+const CHAIN_LINKS_MAX: usize = 1 << 20;
+
+/// Why a page cannot be built.
+#[derive(Debug, thiserror::Error)]
+pub enum BuildError {
+    /// An image newer than the read point has replaced what it needs.
+    #[error("the read point is no longer retained")]
+    BelowImage,
+    /// A stored batch cannot be read.
+    #[error(transparent)]
+    Log(#[from] ReadFault),
+    /// The image cannot be read.
+    #[error(transparent)]
+    Image(#[from] ImageError),
+    /// A record does not fit.
+    #[error(transparent)]
+    Redo(#[from] Error),
+    /// The chain does not lead to its base.
+    #[error("the chain of {page} breaks at {lsn}")]
+    Broken { page: PageId, lsn: Lsn },
+}
+
+/// A built page and what is left of its chain above it.
+#[derive(Debug)]
+pub struct Built {
+    /// The page, empty when it was never written.
+    pub page: Page,
+    /// Counted records above the read point.
+    pub records_above: u32,
+    /// Their bytes.
+    pub bytes_above: u32,
+}
+
+/// Built pages, one version of each, by second chance.
+#[derive(Debug)]
+pub struct PageCache {
+    pages: HashMap<PageId, (Page, bool)>,
+    order: VecDeque<PageId>,
+    pages_max: usize,
+}
+
+impl PageCache {
+    /// A cache of at most `bytes`.
+    #[must_use]
+    pub fn new(bytes: usize) -> PageCache {
+        PageCache { pages: HashMap::new(), order: VecDeque::new(), pages_max: bytes / PAGE_BYTES }
+    }
+
+    /// The page, when its version is at or below `at`.
+    fn get(&mut self, page: PageId, at: Lsn) -> Option<Page> {
+        let (cached, used) = self.pages.get_mut(&page)?;
+        if cached.lsn() > at {
+            return None;
+        }
+        *used = true;
+        Some(cached.clone())
+    }
+
+    fn insert(&mut self, page: &Page) {
+        if self.pages_max == 0 {
+            return;
+        }
+        if let Some((cached, _)) = self.pages.get_mut(&page.id()) {
+            if cached.lsn() < page.lsn() {
+                *cached = page.clone();
+            }
+            return;
+        }
+        while self.pages.len() >= self.pages_max {
+            let Some(oldest) = self.order.pop_front() else { break };
+            match self.pages.get_mut(&oldest) {
+                Some((_, used)) if *used => {
+                    *used = false;
+                    self.order.push_back(oldest);
+                }
+                _ => drop(self.pages.remove(&oldest)),
+            }
+        }
+        self.order.push_back(page.id());
+        self.pages.insert(page.id(), (page.clone(), false));
+    }
+
+    fn remove(&mut self, page: PageId) {
+        if self.pages.remove(&page).is_some() {
+            self.order.retain(|other| *other != page);
+        }
+    }
+
+    /// Forgets every page with a record above `lsn`: some of them are annulled.
+    pub fn drop_above(&mut self, lsn: Lsn) {
+        self.pages.retain(|_, (page, _)| page.lsn() <= lsn);
+        let pages = &self.pages;
+        self.order.retain(|page| pages.contains_key(page));
+    }
+}
+
+struct Link {
+    header: RecordHeader,
+    change: Change,
+}
+
+/// How a walk ended.
+enum Walk {
+    Done(Built),
+    Overtaken,
+}
+
+impl Shared {
+    /// A stored batch, from memory or the log.
+    pub(super) fn batch(&self, place: Place, recent: Option<Bytes>) -> Result<Bytes, ReadFault> {
+        match recent {
+            Some(batch) => Ok(batch),
+            None => self.files.read(place),
+        }
+    }
+
+    /// The page as of `at`, which must be at or below the group's SCL or concern no record above it.
+    pub(super) fn build(&self, page: PageId, group: GroupId, at: Lsn) -> Result<Built, BuildError> {
+        for _ in 0..ATTEMPTS_MAX {
+            if let Walk::Done(built) = self.walk(page, group, at)? {
+                return Ok(built);
+            }
+        }
+        Err(BuildError::Broken { page, lsn: at })
+    }
+
+    fn walk(&self, page: PageId, group: GroupId, at: Lsn) -> Result<Walk, BuildError> {
+        let (mut next, tables) = {
+            let state = self.state.lock();
+            (state.heads.get(&page).map_or(Lsn::ZERO, |head| head.newest), state.tables)
+        };
+        let cached = self.cache.lock().get(page, at);
+        // Without redo in the log the image is the newest version, and a cached page may be older than it.
+        let mut base = cached.filter(|_| !next.is_zero());
+        if base.is_none() {
+            base = self.images.get(page)?;
+            if base.as_ref().is_some_and(|image| image.lsn() > at) {
+                return Err(BuildError::BelowImage);
+            }
+        }
+        let floor = base.as_ref().map_or(Lsn::ZERO, Page::lsn);
+        let mut links: Vec<Link> = Vec::new();
+        let (mut records_above, mut bytes_above) = (0u32, 0u32);
+        let mut followed = 0;
+        'chain: while next > floor {
+            let (place, recent) = {
+                let state = self.state.lock();
+                if state.tables != tables {
+                    return Ok(Walk::Overtaken);
+                }
+                let run = state.segments.get(&group).and_then(|segment| segment.locate(next));
+                // Retired since the image was looked up: a newer image covers it.
+                let Some(run) = run else { return self.overtaken(page, next, floor) };
+                (run.place, state.recent.get(run.place))
+            };
+            let batch = match self.batch(place, recent) {
+                Err(ReadFault::Retired(_)) => return Ok(Walk::Overtaken),
+                other => other?,
+            };
+            let mut inside: smallvec::SmallVec<[StoredRecord; 16]> = smallvec::SmallVec::new();
+            for record in records(&batch) {
+                let record = record?;
+                if record.header.lsn > next {
+                    break;
+                }
+                if record.header.page == page {
+                    inside.push(record);
+                }
+            }
+            if inside.last().is_none_or(|record| record.header.lsn != next) {
+                // The file was recycled while it was read; or the chain is broken, which the attempts will tell.
+                return Ok(Walk::Overtaken);
+            }
+            while let Some(record) = inside.pop() {
+                if record.header.lsn != next || next <= floor {
+                    break;
+                }
+                followed += 1;
+                if followed > CHAIN_LINKS_MAX {
+                    return Err(BuildError::Broken { page, lsn: next });
+                }
+                next = record.header.prev_page;
+                if record.header.lsn > at {
+                    records_above += 1;
+                    bytes_above = bytes_above.saturating_add(record.bytes as u32);
+                    continue;
+                }
+                let change = record.change(&batch)?;
+                let init = change.is_init();
+                links.push(Link { header: record.header, change });
+                if init {
+                    break 'chain;
+                }
+            }
+        }
+        let mut page = base.unwrap_or_else(|| Page::empty(page));
+        for Link { header, change } in links.iter().rev() {
+            apply(&mut page, header, change)?;
+        }
+        let state = self.state.lock();
+        if state.tables != tables {
+            return Ok(Walk::Overtaken);
+        }
+        if !links.is_empty() || records_above == 0 {
+            self.cache.lock().insert(&page);
+        }
+        drop(state);
+        Ok(Walk::Done(Built { page, records_above, bytes_above }))
+    }
+
+    fn overtaken(&self, page: PageId, lsn: Lsn, floor: Lsn) -> Result<Walk, BuildError> {
+        // The base may have been a cached page that an image has outlived.
+        self.cache.lock().remove(page);
+        let image = self.images.get(page)?.map_or(Lsn::ZERO, |image| image.lsn());
+        if image > floor { Ok(Walk::Overtaken) } else { Err(BuildError::Broken { page, lsn }) }
+    }
+}

@@ -1,0 +1,380 @@
+//! The node's calls: checks that concern every request, then the writer's queue, or an answer from memory and the log.
+
+use super::pages::BuildError;
+use super::segment::Run;
+use super::stored::records;
+use super::writer::{Job, Stream};
+use super::{Node, Refusal, Shared};
+use crate::history::TruncationTable;
+use crate::quorum::{COPIES, MEMBERSHIP_EPOCH};
+use bytes::Bytes;
+use futures::future::{BoxFuture, FutureExt, ready};
+use protocol::batch::{BATCH_BYTES_MAX, BATCH_HEADER_BYTES, BatchBuilder};
+use protocol::node::{AppendStream, NodeResult, OnReply, StorageNode};
+use protocol::rpc::storage as rpc;
+use protocol::rpc::storage::{AppendOutcome, ReadOutcome};
+use protocol::{Ballot, FORMAT_VERSION, GroupId, Lsn, PAGE_BYTES, PageId};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+use tokio::sync::oneshot;
+
+/// The longest that a pull waits for the first record.
+pub const PULL_WAIT_MAX: Duration = Duration::from_secs(30);
+/// A pull's reply carries at most this much redo.
+pub const PULL_BYTES_MAX: usize = 8 << 20;
+/// Batches of one pull are at least split here, so that each fits a frame.
+const PULL_BATCH_BYTES: usize = 256 << 10;
+
+const _: () = assert!(PULL_BATCH_BYTES + (PULL_BYTES_MAX / 64) < BATCH_BYTES_MAX);
+
+impl Shared {
+    /// Whether a request concerns this node at all.
+    fn check(&self, volume: u64, version: u32) -> Result<(), Refusal> {
+        check_version(version)?;
+        match self.volume_id.load(Ordering::Acquire) {
+            0 => Err(Refusal::NoVolume),
+            id if id != volume => Err(Refusal::OtherVolume),
+            _ => Ok(()),
+        }
+    }
+}
+
+fn check_version(version: u32) -> Result<(), Refusal> {
+    if version > FORMAT_VERSION { Err(Refusal::NewerFormat(version)) } else { Ok(()) }
+}
+
+fn table_of(table: Option<&rpc::TruncationTable>) -> Result<TruncationTable, Refusal> {
+    let table = table.ok_or_else(|| Refusal::Malformed("a table is missing".into()))?;
+    TruncationTable::from_rpc(table).map_err(|error| Refusal::Malformed(error.to_string()))
+}
+
+const STOPPED: Refusal = Refusal::Busy("the node stopped");
+
+impl Node {
+    pub(crate) async fn prepare_checked(&self, request: rpc::PrepareRequest) -> Result<rpc::PrepareReply, Refusal> {
+        self.shared.check(request.volume, request.version)?;
+        let (reply, answer) = oneshot::channel();
+        self.submit(Job::Prepare { ballot: Ballot(request.ballot), vdl_heard: Lsn(request.vdl_heard), reply })?;
+        answer.await.map_err(|_| STOPPED)?
+    }
+
+    pub(crate) async fn install_checked(
+        &self,
+        request: rpc::InstallTableRequest,
+    ) -> Result<rpc::InstallTableReply, Refusal> {
+        self.shared.check(request.volume, request.version)?;
+        self.install(Ballot(request.ballot), table_of(request.table.as_ref())?).await
+    }
+
+    pub(super) async fn install(
+        &self,
+        ballot: Ballot,
+        table: TruncationTable,
+    ) -> Result<rpc::InstallTableReply, Refusal> {
+        let (reply, answer) = oneshot::channel();
+        self.submit(Job::InstallTable { ballot, table, reply })?;
+        answer.await.map_err(|_| STOPPED)?
+    }
+
+    pub(crate) async fn fill_checked(&self, request: rpc::FillRequest) -> Result<rpc::FillReply, Refusal> {
+        self.shared.check(request.volume, request.version)?;
+        let (reply, answer) = oneshot::channel();
+        self.submit(Job::Fill { ballot: Ballot(request.ballot), batches: request.batches, reply })?;
+        answer.await.map_err(|_| STOPPED)
+    }
+
+    pub(super) async fn adopt(&self, batches: Vec<Bytes>) -> Result<AppendOutcome, Refusal> {
+        let (reply, answer) = oneshot::channel();
+        self.submit(Job::Adopt { batches, reply })?;
+        answer.await.map_err(|_| STOPPED)
+    }
+
+    pub(crate) async fn create_checked(
+        &self,
+        request: rpc::CreateVolumeRequest,
+    ) -> Result<rpc::CreateVolumeReply, Refusal> {
+        check_version(request.version)?;
+        let config = request.config.ok_or_else(|| Refusal::Malformed("a configuration is missing".into()))?;
+        self.check_config(&config).map_err(|why| Refusal::Malformed(why.into()))?;
+        let (reply, answer) = oneshot::channel();
+        self.submit(Job::CreateVolume { config, reply })?;
+        Ok(rpc::CreateVolumeReply { created: answer.await.map_err(|_| STOPPED)?? })
+    }
+
+    fn check_config(&self, config: &rpc::VolumeConfig) -> Result<(), &'static str> {
+        let ids: Vec<u32> = config.members.iter().map(|member| member.node).collect();
+        if config.volume == 0 {
+            return Err("a volume's number is not 0");
+        }
+        if config.pages_per_group == 0 || config.lal_bytes == 0 {
+            return Err("a volume has pages in its groups and an allocation limit");
+        }
+        if ids.len() != COPIES || !ids.is_sorted_by(|a, b| a < b) {
+            return Err("a volume has six different nodes, in order of their numbers");
+        }
+        if !ids.contains(&self.shared.options.id.0) {
+            return Err("this node is not one of the volume's");
+        }
+        Ok(())
+    }
+
+    pub(crate) fn read_checked(&self, request: &rpc::ReadPageRequest) -> Result<rpc::ReadPageReply, Refusal> {
+        self.shared.check(request.volume, request.version)?;
+        let (page, at) = (PageId(request.page), Lsn(request.read_point));
+        let mut reply = rpc::ReadPageReply::default();
+        let group = {
+            let state = self.shared.state.lock();
+            let group = state.volume.as_ref().and_then(|volume| volume.group(page));
+            let group = group.ok_or_else(|| Refusal::Malformed(format!("{page} is beyond the volume")))?;
+            let received = state.segments.get(&group).map_or(Lsn::ZERO, |segment| segment.received());
+            reply.scl_received = received.0;
+            let outcome = if !state.table.contains(Ballot(request.ballot)) {
+                ReadOutcome::NeedTable
+            } else if received < Lsn(request.group_tail) {
+                ReadOutcome::Behind
+            } else if at < state.floor {
+                ReadOutcome::BelowFloor
+            } else {
+                ReadOutcome::Ok
+            };
+            reply.set_outcome(outcome);
+            group
+        };
+        if reply.outcome() != ReadOutcome::Ok {
+            return Ok(reply);
+        }
+        match self.shared.build(page, group, at) {
+            Ok(built) if built.page.lsn().is_zero() => {}
+            Ok(built) => reply.page = built.page.to_bytes().into(),
+            Err(BuildError::BelowImage) => reply.set_outcome(ReadOutcome::BelowFloor),
+            Err(error) => {
+                tracing::error!(%page, %at, %error, "a page cannot be built");
+                reply.set_outcome(ReadOutcome::Corrupt);
+            }
+        }
+        self.shared.counters.pages_served.fetch_add(1, Ordering::Relaxed);
+        Ok(reply)
+    }
+
+    pub(crate) async fn pull_checked(&self, request: rpc::PullRequest) -> Result<rpc::PullReply, Refusal> {
+        self.shared.check(request.volume, request.version)?;
+        let wait = Duration::from_millis(request.wait_ms.into()).min(PULL_WAIT_MAX);
+        let deadline = tokio::time::Instant::now() + wait;
+        loop {
+            let arrival = self.shared.arrivals.notified();
+            tokio::pin!(arrival);
+            // From here on no arrival is missed.
+            arrival.as_mut().enable();
+            let reply = self.pull_now(&request)?;
+            if reply.outcome() != ReadOutcome::Ok || !reply.batches.is_empty() || wait.is_zero() {
+                return Ok(reply);
+            }
+            if tokio::time::timeout_at(deadline, arrival).await.is_err() {
+                return Ok(reply);
+            }
+        }
+    }
+
+    fn pull_now(&self, request: &rpc::PullRequest) -> Result<rpc::PullReply, Refusal> {
+        let (group, after, up_to) = (GroupId(request.group), Lsn(request.after), Lsn(request.up_to));
+        let mut reply = rpc::PullReply::default();
+        reply.set_outcome(ReadOutcome::Ok);
+        let mut limit = (request.max_bytes as usize).min(PULL_BYTES_MAX);
+        let runs: Vec<(Run, Option<Bytes>)> = {
+            let state = self.shared.state.lock();
+            if let Some(why) = &state.failed {
+                return Err(Refusal::Failed(why.clone()));
+            }
+            if !state.table.contains(Ballot(request.ballot)) {
+                reply.set_outcome(ReadOutcome::NeedTable);
+                return Ok(reply);
+            }
+            let Some(segment) = state.segments.get(&group) else { return Ok(reply) };
+            (reply.scl, reply.retained_after) = (segment.received().0, segment.base().0);
+            if after < segment.base() && after < up_to {
+                reply.set_outcome(ReadOutcome::BelowFloor);
+                return Ok(reply);
+            }
+            let mut planned = 0;
+            let wanted = segment.above(after).iter().take_while(|run| {
+                let wanted = run.prev < up_to && planned < limit;
+                planned += run.place.bytes as usize;
+                wanted
+            });
+            wanted.map(|run| (*run, state.recent.get(run.place))).collect()
+        };
+        let mut open: Option<(Ballot, BatchBuilder)> = None;
+        let close = |open: &mut Option<(Ballot, BatchBuilder)>, reply: &mut rpc::PullReply| {
+            reply.batches.extend(open.take().map(|(_, builder)| builder.finish()));
+        };
+        'runs: for (run, recent) in runs {
+            let batch = match self.shared.batch(run.place, recent) {
+                Ok(batch) => batch,
+                Err(error) => {
+                    tracing::error!(group = group.0, %error, "redo cannot be read for a pull");
+                    if reply.batches.is_empty() && open.is_none() {
+                        reply.set_outcome(ReadOutcome::Corrupt);
+                    }
+                    break;
+                }
+            };
+            let inside = |lsn: Lsn| run.first.max(Lsn(after.0 + 1)) <= lsn && lsn <= run.last.min(up_to);
+            // A batch wanted whole is relayed as it lies.
+            let whole = records(&batch).all(|record| record.is_ok_and(|record| inside(record.header.lsn)));
+            if whole && batch.len() <= limit {
+                close(&mut open, &mut reply);
+                limit -= batch.len();
+                reply.batches.push(batch);
+                continue;
+            }
+            for record in records(&batch).filter_map(Result::ok).filter(|record| inside(record.header.lsn)) {
+                // At least one record goes out, so that a small limit makes progress.
+                if record.bytes > limit && (open.is_some() || !reply.batches.is_empty()) {
+                    break 'runs;
+                }
+                limit = limit.saturating_sub(record.bytes);
+                let full = |(ballot, builder): &(Ballot, BatchBuilder)| {
+                    *ballot != run.ballot || builder.len() + record.bytes > BATCH_HEADER_BYTES + PULL_BATCH_BYTES
+                };
+                if open.as_ref().is_some_and(full) {
+                    close(&mut open, &mut reply);
+                }
+                let (_, builder) = open
+                    .get_or_insert_with(|| (run.ballot, BatchBuilder::new(group, run.ballot, MEMBERSHIP_EPOCH)));
+                builder.push(&record.header, record.change_bytes(&batch));
+            }
+        }
+        close(&mut open, &mut reply);
+        Ok(reply)
+    }
+
+    pub(crate) fn hold_checked(&self, request: &rpc::HoldRequest) -> Result<rpc::HoldReply, Refusal> {
+        self.shared.check(request.volume, request.version)?;
+        let theirs = request.table.as_ref().map(TruncationTable::from_rpc).transpose();
+        let theirs = theirs.map_err(|error| Refusal::Malformed(error.to_string()))?;
+        let mut state = self.shared.state.lock();
+        if state.hear(Lsn(request.flushed_vdl), Lsn(request.gc_floor)) {
+            self.shared.background.wake();
+        }
+        if theirs.is_some_and(|theirs| theirs.ballot() > state.table.ballot()) {
+            // Our own gossip will ask who asked, and adopt it if no promise stands against it.
+            self.shared.gossip.notify_one();
+        }
+        Ok(rpc::HoldReply {
+            marks: state.marks(),
+            table: Some(state.table.to_rpc()),
+            promised: state.promised.0,
+            flushed_vdl_heard: state.vdl.0,
+        })
+    }
+
+    pub(crate) fn register_checked(&self, request: rpc::RegisterRequest) -> Result<rpc::RegisterReply, Refusal> {
+        self.shared.check(request.volume, request.version)?;
+        let now = self.shared.options.clock.now();
+        let servers = {
+            let mut leases = self.shared.leases.lock();
+            if let Some(server) = request.server {
+                leases.register(server, Duration::from_millis(request.lease_ms.into()), now);
+            }
+            leases.live(now)
+        };
+        let state = self.shared.state.lock();
+        Ok(rpc::RegisterReply { servers, promised: state.promised.0, flushed_vdl_heard: state.vdl.0 })
+    }
+
+    pub(crate) fn status_checked(&self, request: &rpc::StatusRequest) -> Result<rpc::StatusReply, Refusal> {
+        check_version(request.version)?;
+        let options = &self.shared.options;
+        let image_bytes = self.shared.images.stored_bytes().unwrap_or_default();
+        let state = self.shared.state.lock();
+        let condition = if state.failed.is_some() {
+            "failed"
+        } else if state.full {
+            "full"
+        } else {
+            "up"
+        };
+        Ok(rpc::StatusReply {
+            node: options.id.0,
+            zone: options.zone.clone(),
+            address: options.address.clone(),
+            pid: std::process::id(),
+            boot: state.boot.0,
+            state: condition.into(),
+            config: state.volume.as_ref().map(|volume| volume.config.clone()),
+            marks: state.marks(),
+            promised: state.promised.0,
+            flushed_vdl_heard: state.vdl.0,
+            gc_floor: state.floor.0,
+            log_bytes: self.shared.files.log_bytes(),
+            uncoalesced_bytes: state.heads.values().map(|head| u64::from(head.bytes)).sum(),
+            image_bytes,
+            pages_served: self.shared.counters.pages_served.load(Ordering::Relaxed),
+            fsyncs: self.shared.counters.fsyncs.load(Ordering::Relaxed),
+        })
+    }
+
+    pub(crate) fn check_append(&self, request: &rpc::AppendRequest) -> Result<(), Refusal> {
+        self.shared.check(request.volume, request.version)
+    }
+}
+
+const _: () = assert!(PAGE_BYTES < PULL_BYTES_MAX, "a pull can carry any record");
+
+/// The sending half of a stream to a node in this process. It does not keep the node.
+struct LocalStream {
+    node: Weak<Node>,
+    stream: Arc<Stream>,
+}
+
+impl AppendStream for LocalStream {
+    fn send(&mut self, request: rpc::AppendRequest) -> NodeResult<()> {
+        let node = self.node.upgrade().ok_or(STOPPED)?;
+        node.check_append(&request)?;
+        Ok(node.submit(Job::Append { stream: self.stream.clone(), request })?)
+    }
+}
+
+impl StorageNode for Node {
+    fn append(&self, on_reply: OnReply) -> BoxFuture<'_, NodeResult<Box<dyn AppendStream>>> {
+        let stream = LocalStream { node: self.me.clone(), stream: Stream::new(on_reply) };
+        ready(Ok(Box::new(stream) as Box<dyn AppendStream>)).boxed()
+    }
+
+    fn prepare(&self, request: rpc::PrepareRequest) -> BoxFuture<'_, NodeResult<rpc::PrepareReply>> {
+        async move { Ok(self.prepare_checked(request).await?) }.boxed()
+    }
+
+    fn install_table(&self, request: rpc::InstallTableRequest) -> BoxFuture<'_, NodeResult<rpc::InstallTableReply>> {
+        async move { Ok(self.install_checked(request).await?) }.boxed()
+    }
+
+    fn fill(&self, request: rpc::FillRequest) -> BoxFuture<'_, NodeResult<rpc::FillReply>> {
+        async move { Ok(self.fill_checked(request).await?) }.boxed()
+    }
+
+    fn read_page(&self, request: rpc::ReadPageRequest) -> BoxFuture<'_, NodeResult<rpc::ReadPageReply>> {
+        async move { Ok(self.read_checked(&request)?) }.boxed()
+    }
+
+    fn pull(&self, request: rpc::PullRequest) -> BoxFuture<'_, NodeResult<rpc::PullReply>> {
+        async move { Ok(self.pull_checked(request).await?) }.boxed()
+    }
+
+    fn hold(&self, request: rpc::HoldRequest) -> BoxFuture<'_, NodeResult<rpc::HoldReply>> {
+        async move { Ok(self.hold_checked(&request)?) }.boxed()
+    }
+
+    fn register(&self, request: rpc::RegisterRequest) -> BoxFuture<'_, NodeResult<rpc::RegisterReply>> {
+        async move { Ok(self.register_checked(request)?) }.boxed()
+    }
+
+    fn create_volume(&self, request: rpc::CreateVolumeRequest) -> BoxFuture<'_, NodeResult<rpc::CreateVolumeReply>> {
+        async move { Ok(self.create_checked(request).await?) }.boxed()
+    }
+
+    fn status(&self, request: rpc::StatusRequest) -> BoxFuture<'_, NodeResult<rpc::StatusReply>> {
+        async move { Ok(self.status_checked(&request)?) }.boxed()
+    }
+}

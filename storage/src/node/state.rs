@@ -1,0 +1,182 @@
+//! What a node knows in memory: segments, page heads, recent batches, ballots and watermarks.
+//!
+//! One lock guards it. The writer takes it twice a round for as long as its records need; readers take it for one look-up.
+//! No disk access happens under it.
+//!
+//! A *page head* is the newest counted record of a page that the log still holds; the rest of the page's chain is found
+//! from there by `prev_page`, each link being one look-up of an LSN among the runs of its group. So the index has one entry
+//! for each page with redo in the log, and none for a record.
+
+use super::segment::{Place, Segment};
+use crate::history::TruncationTable;
+use bytes::Bytes;
+use hashbrown::HashMap;
+use protocol::rpc::storage as rpc;
+use protocol::{Ballot, BootId, GroupId, Lsn, PageId};
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+/// A page's chain above its image may have this many records before an image is due.
+pub const CHAIN_RECORDS_MAX: u32 = 500;
+/// The same in bytes.
+pub const CHAIN_BYTES_MAX: u32 = 64 << 10;
+
+/// The newest counted record of a page, and how long its chain above the image is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Head {
+    /// The newest record.
+    pub newest: Lsn,
+    /// Records above the image, as far as known.
+    pub records: u32,
+    /// Their bytes.
+    pub bytes: u32,
+    /// Whether the page waits in `due`.
+    pub due: bool,
+}
+
+/// Batches as they came, the newest, up to a number of bytes.
+#[derive(Debug, Default)]
+pub struct Recent {
+    batches: HashMap<Place, Bytes>,
+    order: VecDeque<Place>,
+    bytes: usize,
+}
+
+impl Recent {
+    /// Keeps a batch and lets the oldest go beyond `limit` bytes.
+    pub fn insert(&mut self, place: Place, batch: Bytes, limit: usize) {
+        self.bytes += batch.len();
+        self.batches.insert(place, batch);
+        self.order.push_back(place);
+        while self.bytes > limit {
+            let Some(oldest) = self.order.pop_front() else { break };
+            self.bytes -= self.batches.remove(&oldest).map_or(0, |batch| batch.len());
+        }
+    }
+
+    /// A batch, if it is still here.
+    #[must_use]
+    pub fn get(&self, place: Place) -> Option<Bytes> {
+        self.batches.get(&place).cloned()
+    }
+}
+
+/// The volume as every request is checked against it.
+#[derive(Clone, Debug)]
+pub struct Volume {
+    /// As created.
+    pub config: rpc::VolumeConfig,
+    /// Never 0.
+    pub pages_per_group: u32,
+}
+
+impl Volume {
+    /// The group of a page; `None` for a page beyond the volume.
+    #[must_use]
+    pub fn group(&self, page: PageId) -> Option<GroupId> {
+        u32::try_from(page.0 / u64::from(self.pages_per_group)).ok().map(GroupId)
+    }
+}
+
+/// What a node knows.
+#[derive(Default)]
+pub struct State {
+    /// This run.
+    pub boot: BootId,
+    /// `None` until it is created.
+    pub volume: Option<Arc<Volume>>,
+    /// The highest ballot prepared or installed.
+    pub promised: Ballot,
+    /// The history of ballots.
+    pub table: Arc<TruncationTable>,
+    /// Counts changes of the table: what was read across one is read again.
+    pub tables: u64,
+    /// The segments hosted.
+    pub segments: HashMap<GroupId, Segment>,
+    /// Pages with redo in the log.
+    pub heads: HashMap<PageId, Head>,
+    /// Recent batches.
+    pub recent: Recent,
+    /// Pages whose image is due.
+    pub due: Vec<PageId>,
+    /// Pages whose image is due and cannot be made before the durable point or the floor moves.
+    pub stalled: Vec<PageId>,
+    /// The highest VDL heard to be flushed on a quorum.
+    pub vdl: Lsn,
+    /// The lowest read point any server may use.
+    pub floor: Lsn,
+    /// Groups that came back below what they once acknowledged as flushed, and how far that was.
+    pub damaged: HashMap<GroupId, Lsn>,
+    /// Why the node serves no more, once its disk failed.
+    pub failed: Option<String>,
+    /// The disk has no room for another log file.
+    pub full: bool,
+}
+
+impl State {
+    /// The watermarks of a group; all zero when it is not hosted.
+    #[must_use]
+    pub fn mark(&self, group: GroupId) -> rpc::SegmentMark {
+        match self.segments.get(&group) {
+            Some(segment) => segment.mark(group.0),
+            None => rpc::SegmentMark { group: group.0, ..rpc::SegmentMark::default() },
+        }
+    }
+
+    /// The watermarks of every group hosted, ascending.
+    #[must_use]
+    pub fn marks(&self) -> Vec<rpc::SegmentMark> {
+        let mut marks: Vec<rpc::SegmentMark> = self.segments.iter().map(|(group, s)| s.mark(group.0)).collect();
+        marks.sort_unstable_by_key(|mark| mark.group);
+        marks
+    }
+
+    /// Hears how far the volume is durable and what is still read. Both only rise, and nothing is read above what is durable.
+    /// Says whether one moved.
+    pub fn hear(&mut self, vdl: Lsn, floor: Lsn) -> bool {
+        let before = (self.vdl, self.floor);
+        self.vdl = self.vdl.max(vdl);
+        self.floor = self.floor.max(floor.min(self.vdl));
+        let moved = before != (self.vdl, self.floor);
+        if moved && !self.stalled.is_empty() {
+            let stalled = std::mem::take(&mut self.stalled);
+            self.due.extend(stalled);
+        }
+        moved
+    }
+
+    /// Up to where images of a group may be made: durable on a quorum, flushed here, below every reader.
+    #[must_use]
+    pub fn image_bound(&self, group: GroupId) -> Lsn {
+        let flushed = self.segments.get(&group).map_or(Lsn::ZERO, Segment::flushed);
+        self.vdl.min(flushed).min(self.floor)
+    }
+
+    /// A counted record of `page` is annulled; called from the newest down.
+    pub fn drop_record(&mut self, page: PageId, lsn: Lsn, prev_page: Lsn) {
+        let Some(head) = self.heads.get_mut(&page).filter(|head| head.newest == lsn) else { return };
+        head.newest = prev_page;
+        head.records = head.records.saturating_sub(1);
+        if prev_page.is_zero() {
+            self.heads.remove(&page);
+        }
+    }
+
+    /// Groups that are whole again leave the list of damaged ones.
+    pub fn note_repairs(&mut self) {
+        let segments = &self.segments;
+        self.damaged.retain(|group, acked| segments.get(group).is_none_or(|segment| segment.flushed() < *acked));
+    }
+}
+
+/// A record of `page` counts now: it is the page's newest. `due` gets the page when its chain has grown too long.
+pub fn add_record(heads: &mut HashMap<PageId, Head>, due: &mut Vec<PageId>, page: PageId, lsn: Lsn, bytes: u32) {
+    let head = heads.entry(page).or_default();
+    head.newest = lsn;
+    head.records += 1;
+    head.bytes = head.bytes.saturating_add(bytes);
+    if !head.due && (head.records >= CHAIN_RECORDS_MAX || head.bytes >= CHAIN_BYTES_MAX) {
+        head.due = true;
+        due.push(page);
+    }
+}

@@ -1,0 +1,163 @@
+//! The superblock: who the node is, which volume it keeps, what it promised, and its truncation table.
+//!
+//! Two copies in two files, written in turn: a torn write costs the new state, which nobody was told of, and never the old
+//! one. The higher sequence number with a right checksum counts. Two damaged copies are refused, for a promise that is
+//! forgotten loses acknowledged commits.
+//!
+//! ```text
+//!  0  8  magic            24  8  boot       runs of this node so far
+//!  8  4  format           32  8  promised
+//! 12  4  node             40  4  config     bytes, 0: no volume
+//! 16  8  sequence         44  4  table      bytes
+//! 48     config, table (protobuf), then 4 bytes CRC32C of everything before
+//! ```
+
+use super::disk::{Disk, OpenMode, below};
+use crate::history::TruncationTable;
+use prost::Message;
+use protocol::bytes_io::Reader;
+use protocol::rpc::storage as rpc;
+use protocol::{Ballot, Error, FORMAT_VERSION, NodeId};
+use std::io;
+use std::path::Path;
+
+const MAGIC: [u8; 8] = *b"redobtSB";
+const WHAT: &str = "superblock";
+/// The names of the two copies.
+pub const NAMES: [&str; 2] = ["superblock.0", "superblock.1"];
+
+/// A node's durable identity and promises.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Superblock {
+    /// Its number.
+    pub node: NodeId,
+    /// Counts writes of the superblock.
+    pub sequence: u64,
+    /// Counts starts of the node.
+    pub boot: u64,
+    /// The highest ballot prepared or installed.
+    pub promised: Ballot,
+    /// The history of ballots.
+    pub table: TruncationTable,
+    /// The volume, once there is one.
+    pub config: Option<rpc::VolumeConfig>,
+}
+
+impl Superblock {
+    /// Of a node without a volume.
+    #[must_use]
+    pub fn new(node: NodeId) -> Superblock {
+        let table = TruncationTable::default();
+        Superblock { node, sequence: 0, boot: 0, promised: Ballot::ZERO, table, config: None }
+    }
+
+    /// Reads the newer copy; `None` when there is no copy at all.
+    ///
+    /// # Errors
+    /// I/O errors as such; [`Error`] when no copy is sound, or one is of a newer format.
+    pub fn read(disk: &dyn Disk, dir: &Path) -> io::Result<Result<Option<Superblock>, Error>> {
+        let mut newest: Option<Superblock> = None;
+        let mut damage = None;
+        for name in NAMES {
+            let bytes = match super::disk::read_file(disk, &below(dir, name)) {
+                Ok(bytes) => bytes,
+                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                Err(error) => return Err(error),
+            };
+            match Superblock::decode(&bytes) {
+                Ok(found) if newest.as_ref().is_none_or(|best| found.sequence > best.sequence) => newest = Some(found),
+                Ok(_) => {}
+                Err(error @ Error::NewerFormat { .. }) => return Ok(Err(error)),
+                Err(error) => damage = Some(error),
+            }
+        }
+        Ok(match (newest, damage) {
+            (None, Some(error)) => Err(error),
+            (newest, _) => Ok(newest),
+        })
+    }
+
+    /// Writes the next copy and fsyncs it.
+    ///
+    /// # Errors
+    /// Any I/O error: it is unknown then which copy a start will find.
+    pub fn write(&mut self, disk: &dyn Disk, dir: &Path) -> io::Result<()> {
+        self.sequence += 1;
+        let bytes = self.encode();
+        let file = disk.open(&below(dir, NAMES[(self.sequence % 2) as usize]), OpenMode::OrCreate)?;
+        file.write_at(0, &bytes)?;
+        file.set_len(bytes.len() as u64)?;
+        file.sync()?;
+        // Only the first two writes make a name.
+        if self.sequence <= 2 { disk.sync_dir(dir) } else { Ok(()) }
+    }
+
+    fn encode(&self) -> Vec<u8> {
+        let config = self.config.as_ref().map(Message::encode_to_vec).unwrap_or_default();
+        let table = self.table.to_rpc().encode_to_vec();
+        let mut out = MAGIC.to_vec();
+        out.extend_from_slice(&FORMAT_VERSION.to_le_bytes());
+        out.extend_from_slice(&self.node.0.to_le_bytes());
+        for field in [self.sequence, self.boot, self.promised.0] {
+            out.extend_from_slice(&field.to_le_bytes());
+        }
+        out.extend_from_slice(&(config.len() as u32).to_le_bytes());
+        out.extend_from_slice(&(table.len() as u32).to_le_bytes());
+        out.extend_from_slice(&config);
+        out.extend_from_slice(&table);
+        let checksum = crc32c::crc32c(&out);
+        out.extend_from_slice(&checksum.to_le_bytes());
+        out
+    }
+
+    fn decode(bytes: &[u8]) -> Result<Superblock, Error> {
+        let malformed = |why| Error::Malformed { what: WHAT, why };
+        let mut r = Reader::new(bytes, WHAT);
+        if r.bytes(8)? != MAGIC {
+            return Err(malformed("it does not begin as one"));
+        }
+        let found = r.u32()?;
+        if found > FORMAT_VERSION {
+            return Err(Error::NewerFormat { what: WHAT, found, supported: FORMAT_VERSION });
+        }
+        let node = NodeId(r.u32()?);
+        let (sequence, boot, promised) = (r.u64()?, r.u64()?, Ballot(r.u64()?));
+        let (config_bytes, table_bytes) = (r.u32()? as usize, r.u32()? as usize);
+        let (config, table) = (r.bytes(config_bytes)?, r.bytes(table_bytes)?);
+        let body = bytes.len() - r.rest().len();
+        if r.u32()? != crc32c::crc32c(&bytes[..body]) {
+            return Err(Error::Checksum { what: WHAT });
+        }
+        let config = (config_bytes > 0).then(|| rpc::VolumeConfig::decode(config)).transpose();
+        let config = config.map_err(|_| malformed("the volume's configuration does not decode"))?;
+        let table = rpc::TruncationTable::decode(table).map_err(|_| malformed("the table does not decode"))?;
+        Ok(Superblock { node, sequence, boot, promised, table: TruncationTable::from_rpc(&table)?, config })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sim::SimDisk;
+    use std::path::PathBuf;
+
+    #[test]
+    fn the_newest_sound_copy_counts() {
+        let disk = SimDisk::new();
+        let dir = PathBuf::from("/node");
+        disk.create_dir(&dir).expect("the disk is sound");
+        let read = || Superblock::read(&*disk, &dir).expect("the disk is sound");
+        assert_eq!(read(), Ok(None));
+        let mut block = Superblock::new(NodeId(2));
+        for counter in 1..=3 {
+            block.promised = Ballot::new(counter, 7);
+            block.write(&*disk, &dir).expect("the disk is sound");
+            assert_eq!(read(), Ok(Some(block.clone())));
+        }
+        // The third write went to copy 1: without it the second is found; without both nothing is.
+        disk.flip(&dir.join(NAMES[1]), 33, 1);
+        assert_eq!(read().map(|found| found.map(|block| block.promised)), Ok(Some(Ballot::new(2, 7))));
+        disk.flip(&dir.join(NAMES[0]), 33, 1);
+        assert!(matches!(read(), Err(Error::Checksum { .. })));
+    }
+}

@@ -1,0 +1,878 @@
+//! The writer: the one thread that changes what a node holds.
+//!
+//! **Rule.** Requests take effect in the order they came. What a round takes in is written with one write, then counted, then
+//! fsynced once, and only then acknowledged as flushed. A promise or a table is fsynced before its reply, in a round of its
+//! own, so that a reply to the requests before it says nothing of what happened after. A failed fsync is final: the node
+//! acknowledges nothing any more.
+//!
+//! A round is whatever queued while the last fsync ran: that is the group commit.
+
+use super::frame::Notes;
+use super::images::ImageError;
+use super::log::{Log, ReadFault};
+use super::segment::{Annulled, Place, Run, Segment};
+use super::state::{State, Volume, add_record};
+use super::stored::records;
+use super::superblock::Superblock;
+use super::{Refusal, Shared};
+use crate::history::TruncationTable;
+use crate::quorum::MEMBERSHIP_EPOCH;
+use bytes::Bytes;
+use hashbrown::HashMap;
+use parking_lot::{Condvar, Mutex};
+use protocol::batch::BatchHeader;
+use protocol::node::OnReply;
+use protocol::redo::RecordHeader;
+use protocol::rpc::storage::{self as rpc, AppendOutcome, AppendReply, AppendRequest};
+use protocol::{Ballot, GroupId, Lsn};
+use std::collections::VecDeque;
+use std::io;
+use std::ops::Range;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use tokio::sync::oneshot;
+
+/// Requests that may wait for the log; one more ends its stream.
+pub const QUEUE_REQUESTS_MAX: usize = 16 << 10;
+/// Bytes of batches that may wait for the log.
+pub const QUEUE_BYTES_MAX: usize = 64 << 20;
+
+/// An append stream, as replies need it.
+pub struct Stream {
+    on_reply: OnReply,
+    /// Ballot of the last batch sent, [`NO_BALLOT`] before the first.
+    ballot: AtomicU64,
+}
+
+const NO_BALLOT: u64 = u64::MAX;
+
+impl Stream {
+    /// A stream that answers through `on_reply`.
+    #[must_use]
+    pub fn new(on_reply: OnReply) -> Arc<Stream> {
+        Arc::new(Stream { on_reply, ballot: AtomicU64::new(NO_BALLOT) })
+    }
+
+    fn ballot(&self) -> Option<Ballot> {
+        let ballot = self.ballot.load(Ordering::Relaxed);
+        (ballot != NO_BALLOT).then_some(Ballot(ballot))
+    }
+}
+
+/// One request to the writer.
+pub enum Job {
+    /// From a stream.
+    Append { stream: Arc<Stream>, request: AppendRequest },
+    /// Recovery R7.
+    Fill { ballot: Ballot, batches: Vec<Bytes>, reply: oneshot::Sender<rpc::FillReply> },
+    /// Gossip: records of peers, acknowledged to nobody.
+    Adopt { batches: Vec<Bytes>, reply: oneshot::Sender<AppendOutcome> },
+    /// Recovery R1.
+    Prepare { ballot: Ballot, vdl_heard: Lsn, reply: oneshot::Sender<Result<rpc::PrepareReply, Refusal>> },
+    /// Recovery R6, or a table heard from a peer.
+    InstallTable {
+        ballot: Ballot,
+        table: TruncationTable,
+        reply: oneshot::Sender<Result<rpc::InstallTableReply, Refusal>>,
+    },
+    /// `init`.
+    CreateVolume { config: rpc::VolumeConfig, reply: oneshot::Sender<Result<bool, Refusal>> },
+    /// The end: everything before it is worked off.
+    Stop { reply: oneshot::Sender<()> },
+}
+
+impl Job {
+    fn bytes(&self) -> usize {
+        match self {
+            Job::Append { request, .. } => request.batch.len(),
+            Job::Fill { batches, .. } | Job::Adopt { batches, .. } => batches.iter().map(Bytes::len).sum(),
+            _ => 0,
+        }
+    }
+
+    /// Whether it must not share a round with others.
+    fn is_barrier(&self) -> bool {
+        !matches!(self, Job::Append { .. } | Job::Fill { .. } | Job::Adopt { .. })
+    }
+}
+
+/// What waits for the writer.
+#[derive(Default)]
+pub struct Queue {
+    waiting: Mutex<Waiting>,
+    arrived: Condvar,
+}
+
+#[derive(Default)]
+struct Waiting {
+    jobs: VecDeque<Job>,
+    bytes: usize,
+    closed: bool,
+}
+
+impl Queue {
+    /// Queues a job unless the queue is full or closed.
+    pub fn push(&self, job: Job) -> Result<(), &'static str> {
+        let mut waiting = self.waiting.lock();
+        if waiting.closed {
+            return Err("the node is stopping");
+        }
+        if waiting.jobs.len() >= QUEUE_REQUESTS_MAX || waiting.bytes + job.bytes() > QUEUE_BYTES_MAX {
+            return Err("the node's queue is full");
+        }
+        waiting.closed = matches!(job, Job::Stop { .. });
+        waiting.bytes += job.bytes();
+        waiting.jobs.push_back(job);
+        if waiting.jobs.len() == 1 {
+            self.arrived.notify_one();
+        }
+        Ok(())
+    }
+
+    /// Whether nothing waits.
+    pub fn is_empty(&self) -> bool {
+        self.waiting.lock().jobs.is_empty()
+    }
+
+    /// Everything queued; waits for the first.
+    fn take(&self) -> VecDeque<Job> {
+        let mut waiting = self.waiting.lock();
+        while waiting.jobs.is_empty() {
+            self.arrived.wait(&mut waiting);
+        }
+        waiting.bytes = 0;
+        std::mem::take(&mut waiting.jobs)
+    }
+
+    /// Everything queued, perhaps nothing.
+    fn take_now(&self) -> VecDeque<Job> {
+        let mut waiting = self.waiting.lock();
+        waiting.bytes = 0;
+        std::mem::take(&mut waiting.jobs)
+    }
+}
+
+/// A batch taken in by the current round.
+struct Taken {
+    place: Place,
+    batch: Bytes,
+    /// Its records in [`Round::headers`].
+    headers: Range<usize>,
+}
+
+/// What the round owes to whom.
+enum Owed {
+    Append { stream: Arc<Stream>, sequence: u64, group: Option<GroupId>, want_received: bool },
+    Fill { groups: Vec<GroupId>, outcome: AppendOutcome, reply: oneshot::Sender<rpc::FillReply> },
+    Adopt { outcome: AppendOutcome, reply: oneshot::Sender<AppendOutcome> },
+}
+
+/// What one round takes in.
+#[derive(Default)]
+struct Round {
+    taken: Vec<Taken>,
+    inserted: Vec<(GroupId, Run)>,
+    headers: Vec<(RecordHeader, u32)>,
+    groups: Vec<GroupId>,
+    owed: Vec<Owed>,
+}
+
+impl Round {
+    fn clear(&mut self) {
+        self.taken.clear();
+        self.inserted.clear();
+        self.headers.clear();
+        self.groups.clear();
+        self.owed.clear();
+    }
+}
+
+/// Who brings a batch.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Source {
+    /// The writer's stream: only the promised ballot may.
+    Writer,
+    /// Fill and gossip: any ballot of the history.
+    Peer,
+}
+
+/// Why a batch was not taken.
+enum Untaken {
+    Outcome(AppendOutcome),
+    /// The log file is full: end the round, roll, and try again.
+    Full,
+}
+
+/// The writing end of a node.
+pub struct Writer {
+    shared: Arc<Shared>,
+    log: Log,
+    superblock: Superblock,
+    round: Round,
+}
+
+impl Writer {
+    /// Takes the log and the durable promises over.
+    #[must_use]
+    pub fn new(shared: Arc<Shared>, log: Log, superblock: Superblock) -> Writer {
+        Writer { shared, log, superblock, round: Round::default() }
+    }
+
+    /// Works until [`Job::Stop`].
+    pub fn run(mut self) {
+        while self.work(|queue| queue.take()) {}
+    }
+
+    /// Works off what is queued, for a node without threads.
+    pub fn step(&mut self) {
+        self.work(|queue| queue.take_now());
+    }
+
+    fn work(&mut self, take: impl Fn(&Queue) -> VecDeque<Job>) -> bool {
+        let shared = self.shared.clone();
+        for job in take(&shared.queue) {
+            if job.is_barrier() {
+                self.finish_round();
+            }
+            match job {
+                Job::Append { stream, request } => self.append(&stream, request),
+                Job::Fill { ballot, batches, reply } => self.fill(ballot, batches, reply),
+                Job::Adopt { batches, reply } => {
+                    let (outcome, _) = self.take_all(batches);
+                    self.round.owed.push(Owed::Adopt { outcome, reply });
+                }
+                Job::Prepare { ballot, vdl_heard, reply } => drop(reply.send(self.prepare(ballot, vdl_heard))),
+                Job::InstallTable { ballot, table, reply } => drop(reply.send(self.install(ballot, table))),
+                Job::CreateVolume { config, reply } => drop(reply.send(self.create_volume(config))),
+                Job::Stop { reply } => {
+                    self.log.close();
+                    let _ = reply.send(());
+                    return false;
+                }
+            }
+        }
+        self.finish_round();
+        true
+    }
+
+    fn append(&mut self, stream: &Arc<Stream>, request: AppendRequest) {
+        let AppendRequest { batch, sequence, want_received, .. } = request;
+        // Only a sound batch says its ballot: a flipped bit must not look like a fenced writer.
+        let header = (!batch.is_empty()).then(|| BatchHeader::decode(&batch));
+        if let Some(Ok(header)) = &header {
+            stream.ballot.store(header.ballot.0, Ordering::Relaxed);
+        }
+        let ballot = stream.ballot();
+        let mut outcome = AppendOutcome::Flushed;
+        {
+            let mut state = self.shared.state.lock();
+            if state.failed.is_some() {
+                outcome = AppendOutcome::Failed;
+            } else if ballot.is_some_and(|ballot| ballot < state.promised) {
+                outcome = AppendOutcome::Fenced;
+            } else if state.hear(Lsn(request.flushed_vdl), Lsn(request.gc_floor)) {
+                self.shared.background.wake();
+            }
+        }
+        let mut group = None;
+        if outcome == AppendOutcome::Flushed {
+            match header {
+                None => {}
+                Some(Err(error)) => outcome = corrupt(&error),
+                Some(Ok(header)) => match self.take_batch(batch, &header, Source::Writer) {
+                    Ok(()) => group = Some(header.group),
+                    Err(refused) => outcome = refused,
+                },
+            }
+        }
+        if outcome == AppendOutcome::Flushed {
+            self.round.owed.push(Owed::Append { stream: stream.clone(), sequence, group, want_received });
+            return;
+        }
+        let state = self.shared.state.lock();
+        let telling = matches!(outcome, AppendOutcome::Corrupt | AppendOutcome::DiskFull);
+        let reply = AppendReply {
+            sequence,
+            outcome: outcome.into(),
+            marks: if telling { state.marks() } else { Vec::new() },
+            boot: state.boot.0,
+            promised: state.promised.0,
+        };
+        drop(state);
+        (stream.on_reply)(reply);
+    }
+
+    fn fill(&mut self, ballot: Ballot, batches: Vec<Bytes>, reply: oneshot::Sender<rpc::FillReply>) {
+        let promised = self.shared.state.lock().promised;
+        let outcome = if ballot < promised {
+            AppendOutcome::Fenced
+        } else if ballot > promised {
+            // A fill is acknowledged under its ballot, so that from then on no lower one may be.
+            self.finish_round();
+            match self.promise(ballot) {
+                Ok(()) => AppendOutcome::Flushed,
+                Err(Refusal::Failed(_)) => AppendOutcome::Failed,
+                Err(_) => AppendOutcome::Fenced,
+            }
+        } else {
+            AppendOutcome::Flushed
+        };
+        if outcome != AppendOutcome::Flushed {
+            let promised = self.shared.state.lock().promised.0;
+            let _ = reply.send(rpc::FillReply { outcome: outcome.into(), marks: Vec::new(), promised });
+            return;
+        }
+        let (outcome, groups) = self.take_all(batches);
+        self.round.owed.push(Owed::Fill { groups, outcome, reply });
+    }
+
+    /// Takes batches in until one is refused.
+    fn take_all(&mut self, batches: Vec<Bytes>) -> (AppendOutcome, Vec<GroupId>) {
+        let mut groups = Vec::new();
+        if self.shared.state.lock().failed.is_some() {
+            return (AppendOutcome::Failed, groups);
+        }
+        for batch in batches {
+            let header = match BatchHeader::decode(&batch) {
+                Ok(header) => header,
+                Err(error) => return (corrupt(&error), groups),
+            };
+            if let Err(outcome) = self.take_batch(batch, &header, Source::Peer) {
+                return (outcome, groups);
+            }
+            if !groups.contains(&header.group) {
+                groups.push(header.group);
+            }
+        }
+        (AppendOutcome::Flushed, groups)
+    }
+
+    fn take_batch(&mut self, batch: Bytes, header: &BatchHeader, source: Source) -> Result<(), AppendOutcome> {
+        match self.try_take(&batch, header, source) {
+            Ok(()) => return Ok(()),
+            Err(Untaken::Outcome(outcome)) => return Err(outcome),
+            Err(Untaken::Full) => {}
+        }
+        self.finish_round();
+        if let Err(error) = self.log.roll() {
+            if error.kind() == io::ErrorKind::StorageFull {
+                self.shared.state.lock().full = true;
+                return Err(AppendOutcome::DiskFull);
+            }
+            self.shared.fail(&format!("log file: {error}"));
+            return Err(AppendOutcome::Failed);
+        }
+        self.shared.state.lock().full = false;
+        self.shared.background.wake();
+        self.try_take(&batch, header, source).map_err(|untaken| match untaken {
+            Untaken::Outcome(outcome) => outcome,
+            Untaken::Full => corrupt(&"it is larger than a log file"),
+        })
+    }
+
+    fn try_take(&mut self, batch: &Bytes, header: &BatchHeader, source: Source) -> Result<(), Untaken> {
+        if header.membership_epoch != MEMBERSHIP_EPOCH {
+            return Err(Untaken::Outcome(corrupt(&"it is of another membership epoch")));
+        }
+        let start = self.round.headers.len();
+        let taken = self.parse(batch, header, source).and_then(|()| self.hold(batch, header, start));
+        // Headers stay in the round only for a batch that the round writes.
+        if !matches!(taken, Ok(true)) {
+            self.round.headers.truncate(start);
+        }
+        taken.map(drop)
+    }
+
+    /// Holds what is new of a parsed batch. `false` when nothing is.
+    fn hold(&mut self, batch: &Bytes, header: &BatchHeader, start: usize) -> Result<bool, Untaken> {
+        if !self.log.fits(batch.len()) {
+            return Err(Untaken::Full);
+        }
+        let place = self.log.next_place(batch.len());
+        let mut state = self.shared.state.lock();
+        let bound = state.table.bound(header.ballot);
+        let segment = state.segments.entry(header.group).or_default();
+        let headers = self.round.headers[start..].iter().map(|(header, _)| header);
+        let sifted = segment.sift(headers, header.ballot, place, bound).map_err(|fork| {
+            tracing::error!(group = header.group.0, %fork, "redo forks: refused");
+            Untaken::Outcome(AppendOutcome::Corrupt)
+        })?;
+        if !sifted.held.is_empty() {
+            drop(state);
+            self.compare(batch, &sifted.held).map_err(Untaken::Outcome)?;
+            state = self.shared.state.lock();
+        }
+        if !self.round.groups.contains(&header.group) {
+            self.round.groups.push(header.group);
+        }
+        if sifted.fresh.is_empty() {
+            return Ok(false);
+        }
+        let notes = |acked| Notes { acked, vdl: state.vdl, floor: state.floor };
+        let notes = notes(state.segments.get(&header.group).map_or(Lsn::ZERO, Segment::flushed));
+        if let Some(segment) = state.segments.get_mut(&header.group) {
+            for run in sifted.fresh {
+                segment.insert(run);
+                self.round.inserted.push((header.group, run));
+            }
+        }
+        drop(state);
+        self.log.push(batch, notes);
+        let headers = start..self.round.headers.len();
+        self.round.taken.push(Taken { place, batch: batch.clone(), headers });
+        Ok(true)
+    }
+
+    /// Checks the ballot and reads the record headers into the round.
+    fn parse(&mut self, batch: &Bytes, header: &BatchHeader, source: Source) -> Result<(), Untaken> {
+        let volume = {
+            let state = self.shared.state.lock();
+            if source == Source::Writer && header.ballot < state.promised {
+                return Err(Untaken::Outcome(AppendOutcome::Fenced));
+            }
+            if !state.table.contains(header.ballot) {
+                return Err(Untaken::Outcome(AppendOutcome::NeedTable));
+            }
+            // A ballot of the history below the highest one is the writer's no more, even if nothing higher was promised.
+            if source == Source::Writer && header.ballot < state.table.ballot() {
+                return Err(Untaken::Outcome(AppendOutcome::Fenced));
+            }
+            state.volume.clone().ok_or(Untaken::Outcome(AppendOutcome::Failed))?
+        };
+        let corrupt = |error: &dyn std::fmt::Display| Err(Untaken::Outcome(corrupt(error)));
+        let start = self.round.headers.len();
+        for record in records(batch) {
+            match record {
+                Ok(record) if volume.group(record.header.page) != Some(header.group) => {
+                    return corrupt(&"a record's page is not of the batch's group");
+                }
+                Ok(record) => self.round.headers.push((record.header, record.bytes as u32)),
+                Err(error) => return corrupt(&error),
+            }
+        }
+        if self.round.headers.len() - start != header.records as usize {
+            return corrupt(&"it has more or fewer records than it says");
+        }
+        Ok(())
+    }
+
+    /// Checks that records which are held already are the same, byte for byte.
+    fn compare(&self, batch: &Bytes, held: &[(usize, Run)]) -> Result<(), AppendOutcome> {
+        let ours: Vec<_> = records(batch).filter_map(Result::ok).collect();
+        let mut theirs: Option<(Place, Bytes)> = None;
+        for (index, run) in held {
+            let record = &ours[*index];
+            if theirs.as_ref().is_none_or(|(place, _)| *place != run.place) {
+                let waiting = self.round.taken.iter().find(|taken| taken.place == run.place);
+                let recent = match waiting {
+                    Some(taken) => Some(taken.batch.clone()),
+                    None => self.shared.state.lock().recent.get(run.place),
+                };
+                match self.shared.batch(run.place, recent) {
+                    Ok(bytes) => theirs = Some((run.place, bytes)),
+                    // What is damaged or gone cannot be compared: the arrival is as good as ours.
+                    Err(error) => {
+                        tracing::warn!(%error, "a held batch cannot be compared");
+                        continue;
+                    }
+                }
+            }
+            let Some((_, stored)) = &theirs else { continue };
+            let twin = records(stored).filter_map(Result::ok).find(|twin| twin.header.lsn == record.header.lsn);
+            if twin.is_none_or(|twin| twin.encoded(stored) != record.encoded(batch)) {
+                let (lsn, page) = (record.header.lsn, record.header.page);
+                tracing::error!(%lsn, %page, "a record arrives with other bytes than the one held: refused");
+                return Err(AppendOutcome::Corrupt);
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes, counts, fsyncs and answers what the round took in.
+    fn finish_round(&mut self) {
+        if self.round.owed.is_empty() && self.log.is_clean() {
+            return;
+        }
+        let outcome = self.write_round();
+        let mut round = std::mem::take(&mut self.round);
+        let owed = std::mem::take(&mut round.owed);
+        round.clear();
+        self.round = round;
+        self.answer(owed, outcome);
+    }
+
+    fn write_round(&mut self) -> AppendOutcome {
+        if self.log.is_clean() {
+            return AppendOutcome::Flushed;
+        }
+        if let Err(error) = self.log.write() {
+            self.withdraw();
+            if error.kind() == io::ErrorKind::StorageFull {
+                self.shared.state.lock().full = true;
+                return AppendOutcome::DiskFull;
+            }
+            self.shared.fail(&format!("log write: {error}"));
+            return AppendOutcome::Failed;
+        }
+        if let Err(error) = self.count() {
+            self.shared.fail(&format!("log read: {error}"));
+            return AppendOutcome::Failed;
+        }
+        self.tell_received();
+        if let Err(error) = self.log.sync() {
+            self.shared.fail(&format!("log fsync: {error}"));
+            return AppendOutcome::Failed;
+        }
+        self.shared.counters.fsyncs.fetch_add(1, Ordering::Relaxed);
+        let mut state = self.shared.state.lock();
+        for group in &self.round.groups {
+            if let Some(segment) = state.segments.get_mut(group) {
+                segment.set_flushed();
+            }
+        }
+        if !state.damaged.is_empty() {
+            state.note_repairs();
+        }
+        AppendOutcome::Flushed
+    }
+
+    /// The write failed: what was to be held is not.
+    fn withdraw(&mut self) {
+        let mut state = self.shared.state.lock();
+        for (group, run) in &self.round.inserted {
+            if let Some(segment) = state.segments.get_mut(group) {
+                segment.withdraw(run);
+            }
+        }
+    }
+
+    /// The kernel has it: SCLs move, page heads follow in the same step, pulls wake.
+    fn count(&mut self) -> Result<(), ReadFault> {
+        let Round { taken, headers, groups, .. } = &mut self.round;
+        // Batches that a gap held back count now too; read what is no longer in memory before anything moves.
+        let mut held_back: Vec<(Place, Option<Bytes>)> = Vec::new();
+        {
+            let state = self.shared.state.lock();
+            for segment in groups.iter().filter_map(|group| state.segments.get(group)) {
+                let ready = segment.ready().iter();
+                let earlier = ready.filter(|run| taken.first().is_none_or(|first| run.place < first.place));
+                held_back.extend(earlier.map(|run| (run.place, state.recent.get(run.place))));
+            }
+        }
+        let mut batches: HashMap<Place, Bytes> = HashMap::new();
+        for (place, recent) in held_back {
+            batches.insert(place, self.shared.batch(place, recent)?);
+        }
+
+        let mut gap = false;
+        let mut guard = self.shared.state.lock();
+        let state = &mut *guard;
+        for batch in taken.iter() {
+            state.recent.insert(batch.place, batch.batch.clone(), self.shared.options.recent_bytes);
+        }
+        for group in groups.iter() {
+            let Some(segment) = state.segments.get_mut(group) else { continue };
+            let counted = segment.advance();
+            gap |= segment.mark(group.0).gap_after != 0;
+            for run in &segment.runs()[counted] {
+                let within = |header: &RecordHeader| run.first <= header.lsn && header.lsn <= run.last;
+                if let Ok(at) = taken.binary_search_by_key(&run.place, |taken| taken.place) {
+                    for (header, bytes) in headers[taken[at].headers.clone()].iter().filter(|(h, _)| within(h)) {
+                        add_record(&mut state.heads, &mut state.due, header.page, header.lsn, *bytes);
+                    }
+                } else if let Some(batch) = batches.get(&run.place) {
+                    for record in records(batch).filter_map(Result::ok).filter(|record| within(&record.header)) {
+                        let (header, bytes) = (record.header, record.bytes as u32);
+                        add_record(&mut state.heads, &mut state.due, header.page, header.lsn, bytes);
+                    }
+                }
+            }
+        }
+        let due = !state.due.is_empty();
+        drop(guard);
+        self.shared.arrivals.notify_waiters();
+        if gap {
+            self.shared.gossip.notify_one();
+        }
+        if due {
+            self.shared.background.wake();
+        }
+        Ok(())
+    }
+
+    fn tell_received(&self) {
+        for owed in &self.round.owed {
+            if let Owed::Append { stream, sequence, group, want_received: true } = owed {
+                let state = self.shared.state.lock();
+                let reply = append_reply(&state, *sequence, AppendOutcome::Received, group.as_slice());
+                drop(state);
+                (stream.on_reply)(reply);
+            }
+        }
+    }
+
+    /// One reply to each stream that asked in this round, one to each fill.
+    fn answer(&self, owed: Vec<Owed>, outcome: AppendOutcome) {
+        let mut streams: Vec<(Arc<Stream>, u64, Vec<GroupId>)> = Vec::new();
+        for owed in owed {
+            match owed {
+                Owed::Append { stream, sequence, group, .. } => {
+                    let known = streams.iter_mut().find(|(known, ..)| Arc::ptr_eq(known, &stream));
+                    let entry = match known {
+                        Some(entry) => entry,
+                        None => {
+                            streams.push((stream, sequence, Vec::new()));
+                            streams.last_mut().expect("one was just pushed")
+                        }
+                    };
+                    entry.1 = entry.1.max(sequence);
+                    match group {
+                        Some(group) if !entry.2.contains(&group) => entry.2.push(group),
+                        Some(_) => {}
+                        // A request without a batch asks for everything.
+                        None => entry.2.extend(self.shared.state.lock().segments.keys()),
+                    }
+                }
+                Owed::Fill { groups, outcome: taken, reply } => {
+                    let state = self.shared.state.lock();
+                    let outcome = if outcome == AppendOutcome::Flushed { taken } else { outcome };
+                    // Without a batch it asks for everything.
+                    let marks = match groups.as_slice() {
+                        [] => state.marks(),
+                        groups => groups.iter().map(|group| state.mark(*group)).collect(),
+                    };
+                    let promised = state.promised.0;
+                    drop(state);
+                    let _ = reply.send(rpc::FillReply { outcome: outcome.into(), marks, promised });
+                }
+                Owed::Adopt { outcome: taken, reply } => {
+                    let _ = reply.send(if outcome == AppendOutcome::Flushed { taken } else { outcome });
+                }
+            }
+        }
+        for (stream, sequence, mut groups) in streams {
+            groups.sort_unstable();
+            groups.dedup();
+            let reply = append_reply(&self.shared.state.lock(), sequence, outcome, &groups);
+            (stream.on_reply)(reply);
+        }
+    }
+
+    fn check_serving(&self) -> Result<(), Refusal> {
+        if let Some(why) = &self.shared.state.lock().failed {
+            return Err(Refusal::Failed(why.clone()));
+        }
+        if self.superblock.config.is_none() { Err(Refusal::NoVolume) } else { Ok(()) }
+    }
+
+    fn save(&mut self, change: impl FnOnce(&mut Superblock)) -> Result<(), Refusal> {
+        let mut next = self.superblock.clone();
+        change(&mut next);
+        if let Err(error) = next.write(&*self.shared.disk, &self.shared.dir) {
+            let why = format!("superblock: {error}");
+            self.shared.fail(&why);
+            return Err(Refusal::Failed(why));
+        }
+        self.superblock = next;
+        Ok(())
+    }
+
+    /// Makes a promise, durable on return.
+    fn promise(&mut self, ballot: Ballot) -> Result<(), Refusal> {
+        check_jump(self.superblock.promised, ballot)?;
+        if ballot > self.superblock.promised {
+            self.save(|block| block.promised = ballot)?;
+            self.shared.state.lock().promised = ballot;
+        }
+        Ok(())
+    }
+
+    fn prepare(&mut self, ballot: Ballot, vdl_heard: Lsn) -> Result<rpc::PrepareReply, Refusal> {
+        self.check_serving()?;
+        let promised = ballot >= self.superblock.promised;
+        if promised {
+            self.promise(ballot)?;
+        }
+        // Every round before this one was fsynced when it ended: what counts as received is flushed.
+        let mut reply = {
+            let state = self.shared.state.lock();
+            rpc::PrepareReply {
+                promised,
+                highest: state.promised.0,
+                boot: state.boot.0,
+                table: Some(state.table.to_rpc()),
+                segments: Vec::new(),
+                flushed_vdl_heard: state.vdl.0,
+                config: state.volume.as_ref().map(|volume| volume.config.clone()),
+                node: self.shared.options.id.0,
+                hydrated: state.damaged.is_empty(),
+            }
+        };
+        if promised {
+            reply.segments = self.report(vdl_heard.max(Lsn(reply.flushed_vdl_heard)))?;
+        }
+        Ok(reply)
+    }
+
+    /// Every segment with the headers above what is known to be durable. A node's own VDL heard is as true as the
+    /// recoverer's, whose walk starts at the highest it hears; so headers below it are of no use to anyone.
+    fn report(&self, vdl: Lsn) -> Result<Vec<rpc::SegmentReport>, Refusal> {
+        let mut segments: Vec<(GroupId, rpc::SegmentReport, Vec<(Run, Option<Bytes>)>)> = {
+            let state = self.shared.state.lock();
+            let report = |(group, segment): (&GroupId, &super::segment::Segment)| {
+                let above = vdl.min(segment.flushed());
+                let runs = segment.runs().iter().filter(|run| run.last > above);
+                let runs = runs.map(|run| (*run, state.recent.get(run.place))).collect();
+                let report = rpc::SegmentReport {
+                    group: group.0,
+                    scl: segment.flushed().0,
+                    scl_ballot: segment.ballot().0,
+                    above: Vec::new(),
+                    membership_epoch: MEMBERSHIP_EPOCH.into(),
+                };
+                (*group, report, runs)
+            };
+            state.segments.iter().map(report).collect()
+        };
+        segments.sort_unstable_by_key(|(group, ..)| *group);
+        for (_, report, runs) in &mut segments {
+            let above = vdl.min(Lsn(report.scl));
+            for (run, recent) in runs.drain(..) {
+                let batch = self.shared.batch(run.place, recent).map_err(|error| Refusal::Failed(error.to_string()))?;
+                for record in records(&batch).filter_map(Result::ok) {
+                    let header = record.header;
+                    if header.lsn > above && run.first <= header.lsn && header.lsn <= run.last {
+                        report.above.push(rpc::RecordHeader {
+                            lsn: header.lsn.0,
+                            prev_volume: header.prev_volume.0,
+                            prev_group: header.prev_group.0,
+                            end_of_mtr: header.end_of_mtr,
+                            ballot: run.ballot.0,
+                        });
+                    }
+                }
+            }
+        }
+        Ok(segments.into_iter().map(|(_, report, _)| report).collect())
+    }
+
+    fn install(&mut self, ballot: Ballot, table: TruncationTable) -> Result<rpc::InstallTableReply, Refusal> {
+        self.check_serving()?;
+        if table.ballot() != ballot {
+            return Err(Refusal::Malformed("a table's last entry is of the ballot that installs it".into()));
+        }
+        check_jump(self.superblock.promised, ballot)?;
+        let (promised, vdl) = {
+            let state = self.shared.state.lock();
+            (state.promised, state.vdl)
+        };
+        if ballot < promised {
+            return Ok(rpc::InstallTableReply { adopted: false, promised: promised.0 });
+        }
+        if table.last().is_some_and(|entry| entry.vdl < vdl) {
+            return Err(Refusal::Malformed(format!("the table truncates below {vdl}, which is durable")));
+        }
+        if *self.shared.state.lock().table != table {
+            let cuts = self.cuts(&table)?;
+            self.save(|block| {
+                block.promised = ballot;
+                block.table = table.clone();
+            })?;
+            self.annul(table, ballot, &cuts);
+        }
+        Ok(rpc::InstallTableReply { adopted: true, promised: ballot.0 })
+    }
+
+    /// The batches of runs of which a table leaves a part or nothing, read before anything is changed.
+    fn cuts(&self, table: &TruncationTable) -> Result<HashMap<Place, Bytes>, Refusal> {
+        let affected: Vec<(Place, Option<Bytes>)> = {
+            let state = self.shared.state.lock();
+            let runs = state.segments.values().flat_map(|segment| segment.runs());
+            let affected = runs.filter(|run| run.last > table.bound(run.ballot));
+            affected.map(|run| (run.place, state.recent.get(run.place))).collect()
+        };
+        affected
+            .into_iter()
+            .map(|(place, recent)| Ok((place, self.shared.batch(place, recent)?)))
+            .collect::<Result<_, ReadFault>>()
+            .map_err(|error| Refusal::Failed(error.to_string()))
+    }
+
+    /// Puts a table in force: annulled records leave, page heads go back to what is left.
+    fn annul(&self, table: TruncationTable, ballot: Ballot, batches: &HashMap<Place, Bytes>) {
+        let mut state = self.shared.state.lock();
+        let mut annulled: Vec<Annulled> = Vec::new();
+        for segment in state.segments.values_mut() {
+            let bound = |ballot| table.bound(ballot);
+            annulled.extend(segment.annul(bound, |run| last_record(batches, run, table.bound(run.ballot))));
+        }
+        annulled.sort_unstable_by_key(|annulled| std::cmp::Reverse(annulled.run.last));
+        for Annulled { run, above, .. } in annulled.iter().filter(|annulled| annulled.counted) {
+            let Some(batch) = batches.get(&run.place) else { continue };
+            let dropped: Vec<_> = records(batch)
+                .filter_map(Result::ok)
+                .filter(|record| record.header.lsn > *above && run.first <= record.header.lsn)
+                .filter(|record| record.header.lsn <= run.last)
+                .collect();
+            for record in dropped.iter().rev() {
+                state.drop_record(record.header.page, record.header.lsn, record.header.prev_page);
+            }
+        }
+        let news = table.entries().iter().filter(|entry| !state.table.entries().contains(entry));
+        self.shared.cache.lock().drop_above(news.map(|entry| entry.vdl).min().unwrap_or(Lsn::MAX));
+        state.table = Arc::new(table);
+        state.tables += 1;
+        state.promised = ballot;
+    }
+
+    fn create_volume(&mut self, config: rpc::VolumeConfig) -> Result<bool, Refusal> {
+        match &self.superblock.config {
+            Some(existing) if *existing == config => return Ok(false),
+            Some(_) => return Err(Refusal::OtherVolume),
+            None => {}
+        }
+        if let Some(why) = &self.shared.state.lock().failed {
+            return Err(Refusal::Failed(why.clone()));
+        }
+        let volume = Volume { pages_per_group: config.pages_per_group, config: config.clone() };
+        self.save(|block| block.config = Some(config))?;
+        self.shared.volume_id.store(volume.config.volume, Ordering::Release);
+        self.shared.state.lock().volume = Some(Arc::new(volume));
+        Ok(true)
+    }
+}
+
+/// The last record of a run at or below `bound`, from its batch.
+pub(super) fn last_record(batches: &HashMap<Place, Bytes>, run: &Run, bound: Lsn) -> Lsn {
+    let Some(batch) = batches.get(&run.place) else { return run.first };
+    let valid = records(batch).filter_map(Result::ok).map(|record| record.header.lsn);
+    valid.take_while(|lsn| *lsn <= bound && *lsn <= run.last).last().unwrap_or(run.first)
+}
+
+fn check_jump(promised: Ballot, ballot: Ballot) -> Result<(), Refusal> {
+    if ballot.counter() > promised.counter().saturating_add(Ballot::JUMP_MAX) {
+        return Err(Refusal::Malformed(format!("ballot {ballot} is too far above {promised}")));
+    }
+    Ok(())
+}
+
+fn corrupt(error: &dyn std::fmt::Display) -> AppendOutcome {
+    tracing::warn!(%error, "a batch is refused");
+    AppendOutcome::Corrupt
+}
+
+fn append_reply(state: &State, sequence: u64, outcome: AppendOutcome, groups: &[GroupId]) -> AppendReply {
+    AppendReply {
+        sequence,
+        outcome: outcome.into(),
+        marks: groups.iter().map(|group| state.mark(*group)).collect(),
+        boot: state.boot.0,
+        promised: state.promised.0,
+    }
+}
+
+impl From<ImageError> for Refusal {
+    fn from(error: ImageError) -> Refusal {
+        Refusal::Failed(error.to_string())
+    }
+}

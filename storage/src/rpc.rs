@@ -1,0 +1,367 @@
+//! A node over gRPC: the server for a [`Node`], and [`GrpcNode`], the client that is a [`StorageNode`].
+//!
+//! **Rule.** A request that concerns another volume ends with `PERMISSION_DENIED`, one of a newer format or for a node without a
+//! volume with `FAILED_PRECONDITION`, one that makes no sense with `INVALID_ARGUMENT`; what the protocol foresees is an outcome
+//! in a reply and not a status. The client turns those three into [`NodeError::Refused`], everything else into
+//! [`NodeError::Unreachable`].
+//!
+//! **Mechanism.** One HTTP/2 connection a client, made when first needed and again after it broke; a node that refused the
+//! connection is left alone for a while that doubles, so that a dead node costs its callers nothing. Messages, streams and
+//! requests in flight are capped on both sides; a reader of replies that falls behind loses its stream, not the node's memory.
+
+use crate::node::{Node, Refusal};
+use futures::future::{BoxFuture, FutureExt};
+use parking_lot::Mutex;
+use protocol::node::{AppendStream, NodeError, NodeResult, OnReply, StorageNode};
+use protocol::rpc::storage as rpc;
+use protocol::rpc::storage::storage_client::StorageClient;
+use protocol::rpc::storage::storage_server::{Storage, StorageServer};
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::net::{TcpListener, UnixListener};
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::{ReceiverStream, TcpListenerStream, UnixListenerStream};
+use tokio_stream::{Stream, StreamExt};
+use tonic::transport::{Channel, Endpoint, Server};
+use tonic::{Code, Request, Response, Status, Streaming};
+
+/// The largest message, in bytes.
+pub const MESSAGE_BYTES_MAX: usize = 16 << 20;
+/// Calls at once on one connection.
+const CALLS_MAX: usize = 256;
+/// Streams that a client opened and reset at once, before its connection ends.
+const RESETS_MAX: usize = 64;
+/// Replies that wait for a slow reader; one more ends its stream.
+const REPLIES_MAX: usize = 4096;
+/// Requests that wait for the connection; one more ends the stream.
+const REQUESTS_MAX: usize = 4096;
+/// How often an idle connection is asked whether it lives, and how long it may take to say so.
+const KEEPALIVE: Duration = Duration::from_secs(5);
+/// How long connecting may take.
+const CONNECT_WITHIN: Duration = Duration::from_secs(2);
+/// How long a call may take, beside what it asks to wait.
+const ANSWER_WITHIN: Duration = Duration::from_secs(10);
+/// The first and the longest pause after a node could not be reached.
+const BACK_OFF: (Duration, Duration) = (Duration::from_millis(20), Duration::from_secs(1));
+/// HTTP/2 flow control windows: of a stream and of a connection, in bytes.
+const WINDOWS: (u32, u32) = (4 << 20, 16 << 20);
+
+impl From<Refusal> for Status {
+    fn from(refusal: Refusal) -> Status {
+        let code = match refusal {
+            Refusal::OtherVolume => Code::PermissionDenied,
+            Refusal::NoVolume | Refusal::NewerFormat(_) => Code::FailedPrecondition,
+            Refusal::Malformed(_) => Code::InvalidArgument,
+            Refusal::Failed(_) | Refusal::Busy(_) => Code::Unavailable,
+        };
+        Status::new(code, refusal.to_string())
+    }
+}
+
+fn error_of(status: &Status) -> NodeError {
+    match status.code() {
+        Code::PermissionDenied | Code::FailedPrecondition | Code::InvalidArgument | Code::Unimplemented => {
+            NodeError::Refused(status.message().to_owned())
+        }
+        code => NodeError::Unreachable(format!("{code:?}: {}", status.message())),
+    }
+}
+
+/// Where a node listens.
+pub enum Listener {
+    /// Any host.
+    Tcp(TcpListener),
+    /// The same host.
+    Unix(UnixListener),
+}
+
+/// Serves a node until `stop` is done; calls in flight are finished first.
+///
+/// # Errors
+/// When the listener fails.
+pub async fn serve(
+    node: Arc<Node>,
+    listener: Listener,
+    stop: impl Future<Output = ()> + Send,
+) -> Result<(), tonic::transport::Error> {
+    let service = StorageServer::new(Service { node })
+        .max_decoding_message_size(MESSAGE_BYTES_MAX)
+        .max_encoding_message_size(MESSAGE_BYTES_MAX);
+    let router = Server::builder()
+        .concurrency_limit_per_connection(CALLS_MAX)
+        .max_concurrent_streams(CALLS_MAX as u32)
+        .http2_max_pending_accept_reset_streams(Some(RESETS_MAX))
+        .http2_keepalive_interval(Some(KEEPALIVE))
+        .http2_keepalive_timeout(Some(KEEPALIVE))
+        .initial_stream_window_size(WINDOWS.0)
+        .initial_connection_window_size(WINDOWS.1)
+        .tcp_nodelay(true)
+        .add_service(service);
+    match listener {
+        Listener::Tcp(listener) => {
+            let incoming = TcpListenerStream::new(listener).map(|connection| {
+                connection.inspect(|stream| {
+                    if let Err(error) = stream.set_nodelay(true) {
+                        tracing::debug!(%error, "a connection keeps its delay");
+                    }
+                })
+            });
+            router.serve_with_incoming_shutdown(incoming, stop).await
+        }
+        Listener::Unix(listener) => router.serve_with_incoming_shutdown(UnixListenerStream::new(listener), stop).await,
+    }
+}
+
+struct Service {
+    node: Arc<Node>,
+}
+
+type Replies = Pin<Box<dyn Stream<Item = Result<rpc::AppendReply, Status>> + Send>>;
+
+#[tonic::async_trait]
+impl Storage for Service {
+    type AppendStream = Replies;
+
+    async fn append(&self, request: Request<Streaming<rpc::AppendRequest>>) -> Result<Response<Replies>, Status> {
+        let mut requests = request.into_inner();
+        let (replies, answers) = mpsc::channel(REPLIES_MAX);
+        let sender = replies.clone();
+        // A reader that is this far behind has lost its stream: the sender below sees the channel closed.
+        let (overflow, mut overflowed) = mpsc::channel::<()>(1);
+        let on_reply: OnReply = Arc::new(move |reply| {
+            if sender.try_send(Ok(reply)).is_err() {
+                let _ = overflow.try_send(());
+            }
+        });
+        let mut stream = self.node.append(on_reply).await.map_err(|error| Status::unavailable(error.to_string()))?;
+        let node = self.node.clone();
+        tokio::spawn(async move {
+            let end = loop {
+                let next = tokio::select! {
+                    next = requests.message() => next,
+                    _ = overflowed.recv() => break Some(Status::resource_exhausted("replies are not read")),
+                };
+                let request = match next {
+                    Ok(Some(request)) => request,
+                    Ok(None) => break None,
+                    Err(status) => break Some(status),
+                };
+                if let Err(refusal) = node.check_append(&request) {
+                    break Some(refusal.into());
+                }
+                if let Err(error) = stream.send(request) {
+                    break Some(Status::unavailable(error.to_string()));
+                }
+            };
+            if let Some(status) = end {
+                let _ = replies.try_send(Err(status));
+            }
+        });
+        Ok(Response::new(Box::pin(ReceiverStream::new(answers))))
+    }
+
+    async fn prepare(&self, request: Request<rpc::PrepareRequest>) -> Result<Response<rpc::PrepareReply>, Status> {
+        Ok(Response::new(self.node.prepare_checked(request.into_inner()).await?))
+    }
+
+    async fn install_table(
+        &self,
+        request: Request<rpc::InstallTableRequest>,
+    ) -> Result<Response<rpc::InstallTableReply>, Status> {
+        Ok(Response::new(self.node.install_checked(request.into_inner()).await?))
+    }
+
+    async fn fill(&self, request: Request<rpc::FillRequest>) -> Result<Response<rpc::FillReply>, Status> {
+        Ok(Response::new(self.node.fill_checked(request.into_inner()).await?))
+    }
+
+    async fn read_page(&self, request: Request<rpc::ReadPageRequest>) -> Result<Response<rpc::ReadPageReply>, Status> {
+        Ok(Response::new(self.node.read_checked(request.get_ref())?))
+    }
+
+    async fn pull(&self, request: Request<rpc::PullRequest>) -> Result<Response<rpc::PullReply>, Status> {
+        Ok(Response::new(self.node.pull_checked(request.into_inner()).await?))
+    }
+
+    async fn hold(&self, request: Request<rpc::HoldRequest>) -> Result<Response<rpc::HoldReply>, Status> {
+        Ok(Response::new(self.node.hold_checked(request.get_ref())?))
+    }
+
+    async fn register(&self, request: Request<rpc::RegisterRequest>) -> Result<Response<rpc::RegisterReply>, Status> {
+        Ok(Response::new(self.node.register_checked(request.into_inner())?))
+    }
+
+    async fn create_volume(
+        &self,
+        request: Request<rpc::CreateVolumeRequest>,
+    ) -> Result<Response<rpc::CreateVolumeReply>, Status> {
+        Ok(Response::new(self.node.create_checked(request.into_inner()).await?))
+    }
+
+    async fn status(&self, request: Request<rpc::StatusRequest>) -> Result<Response<rpc::StatusReply>, Status> {
+        Ok(Response::new(self.node.status_checked(request.get_ref())?))
+    }
+}
+
+/// An address that cannot be dialled.
+#[derive(Debug, thiserror::Error)]
+#[error("not an address of a storage node: {address}: {error}")]
+pub struct AddressError {
+    address: String,
+    error: tonic::transport::Error,
+}
+
+/// A storage node somewhere else.
+pub struct GrpcNode {
+    endpoint: Endpoint,
+    link: Mutex<Link>,
+}
+
+#[derive(Default)]
+struct Link {
+    channel: Option<Channel>,
+    /// After a failure: no attempt before this.
+    not_before: Option<Instant>,
+    pause: Duration,
+}
+
+impl GrpcNode {
+    /// The node at `address`: `host:port`, or `unix:` and a path. Nothing is dialled yet.
+    ///
+    /// # Errors
+    /// [`AddressError`].
+    pub fn new(address: &str) -> Result<GrpcNode, AddressError> {
+        let uri = if address.starts_with("unix:") || address.contains("://") {
+            address.to_owned()
+        } else {
+            format!("http://{address}")
+        };
+        let endpoint = Endpoint::from_shared(uri)
+            .map_err(|error| AddressError { address: address.to_owned(), error })?
+            .connect_timeout(CONNECT_WITHIN)
+            .http2_keep_alive_interval(KEEPALIVE)
+            .keep_alive_timeout(KEEPALIVE)
+            .keep_alive_while_idle(true)
+            .initial_stream_window_size(WINDOWS.0)
+            .initial_connection_window_size(WINDOWS.1)
+            .tcp_nodelay(true);
+        Ok(GrpcNode { endpoint, link: Mutex::default() })
+    }
+
+    fn client(&self) -> NodeResult<StorageClient<Channel>> {
+        let mut link = self.link.lock();
+        if link.not_before.is_some_and(|until| Instant::now() < until) {
+            return Err(NodeError::Unreachable("it was not reachable a moment ago".into()));
+        }
+        let channel = link.channel.get_or_insert_with(|| self.endpoint.connect_lazy()).clone();
+        Ok(StorageClient::new(channel)
+            .max_decoding_message_size(MESSAGE_BYTES_MAX)
+            .max_encoding_message_size(MESSAGE_BYTES_MAX))
+    }
+
+    fn note(&self, error: Option<&NodeError>) {
+        let mut link = self.link.lock();
+        if let Some(NodeError::Unreachable(_)) = error {
+            link.pause = (link.pause * 2).clamp(BACK_OFF.0, BACK_OFF.1);
+            link.not_before = Some(Instant::now() + link.pause);
+        } else {
+            (link.pause, link.not_before) = (Duration::ZERO, None);
+        }
+    }
+
+    async fn call<T, F>(&self, wait: Duration, call: impl FnOnce(StorageClient<Channel>) -> F) -> NodeResult<T>
+    where
+        F: Future<Output = Result<Response<T>, Status>> + Send,
+    {
+        let client = self.client()?;
+        let result = match tokio::time::timeout(wait + ANSWER_WITHIN, call(client)).await {
+            Ok(Ok(response)) => Ok(response.into_inner()),
+            Ok(Err(status)) => Err(error_of(&status)),
+            Err(_) => Err(NodeError::Unreachable("it does not answer".into())),
+        };
+        self.note(result.as_ref().err());
+        result
+    }
+}
+
+struct GrpcStream {
+    requests: mpsc::Sender<rpc::AppendRequest>,
+}
+
+impl AppendStream for GrpcStream {
+    fn send(&mut self, request: rpc::AppendRequest) -> NodeResult<()> {
+        self.requests.try_send(request).map_err(|error| {
+            NodeError::Unreachable(match error {
+                mpsc::error::TrySendError::Full(_) => "too many requests wait for the connection".into(),
+                mpsc::error::TrySendError::Closed(_) => "the stream has ended".into(),
+            })
+        })
+    }
+}
+
+impl StorageNode for GrpcNode {
+    fn append(&self, on_reply: OnReply) -> BoxFuture<'_, NodeResult<Box<dyn AppendStream>>> {
+        async move {
+            let (requests, waiting) = mpsc::channel(REQUESTS_MAX);
+            let opened = self
+                .call(Duration::ZERO, move |mut client| async move { client.append(ReceiverStream::new(waiting)).await })
+                .await;
+            let mut replies = opened?;
+            let closing = requests.downgrade();
+            tokio::spawn(async move {
+                loop {
+                    match replies.message().await {
+                        Ok(Some(reply)) => on_reply(reply),
+                        Ok(None) => break,
+                        Err(status) => {
+                            tracing::debug!(%status, "an append stream ended");
+                            break;
+                        }
+                    }
+                }
+                drop(closing);
+            });
+            Ok(Box::new(GrpcStream { requests }) as Box<dyn AppendStream>)
+        }
+        .boxed()
+    }
+
+    fn prepare(&self, request: rpc::PrepareRequest) -> BoxFuture<'_, NodeResult<rpc::PrepareReply>> {
+        self.call(Duration::ZERO, move |mut client| async move { client.prepare(request).await }).boxed()
+    }
+
+    fn install_table(&self, request: rpc::InstallTableRequest) -> BoxFuture<'_, NodeResult<rpc::InstallTableReply>> {
+        self.call(Duration::ZERO, move |mut client| async move { client.install_table(request).await }).boxed()
+    }
+
+    fn fill(&self, request: rpc::FillRequest) -> BoxFuture<'_, NodeResult<rpc::FillReply>> {
+        self.call(Duration::ZERO, move |mut client| async move { client.fill(request).await }).boxed()
+    }
+
+    fn read_page(&self, request: rpc::ReadPageRequest) -> BoxFuture<'_, NodeResult<rpc::ReadPageReply>> {
+        self.call(Duration::ZERO, move |mut client| async move { client.read_page(request).await }).boxed()
+    }
+
+    fn pull(&self, request: rpc::PullRequest) -> BoxFuture<'_, NodeResult<rpc::PullReply>> {
+        let wait = Duration::from_millis(request.wait_ms.into());
+        self.call(wait, move |mut client| async move { client.pull(request).await }).boxed()
+    }
+
+    fn hold(&self, request: rpc::HoldRequest) -> BoxFuture<'_, NodeResult<rpc::HoldReply>> {
+        self.call(Duration::ZERO, move |mut client| async move { client.hold(request).await }).boxed()
+    }
+
+    fn register(&self, request: rpc::RegisterRequest) -> BoxFuture<'_, NodeResult<rpc::RegisterReply>> {
+        self.call(Duration::ZERO, move |mut client| async move { client.register(request).await }).boxed()
+    }
+
+    fn create_volume(&self, request: rpc::CreateVolumeRequest) -> BoxFuture<'_, NodeResult<rpc::CreateVolumeReply>> {
+        self.call(Duration::ZERO, move |mut client| async move { client.create_volume(request).await }).boxed()
+    }
+
+    fn status(&self, request: rpc::StatusRequest) -> BoxFuture<'_, NodeResult<rpc::StatusReply>> {
+        self.call(Duration::ZERO, move |mut client| async move { client.status(request).await }).boxed()
+    }
+}

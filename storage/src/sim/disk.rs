@@ -1,0 +1,387 @@
+//! A disk in memory that separates what was written from what is durable.
+//!
+//! **Rule.** A write is seen at once and is durable after [`DiskFile::sync`] of its file; a name (made, renamed, removed) is
+//! seen at once and is durable after [`Disk::sync_dir`] of its directory. [`SimDisk::crash`] ends every open file and lock
+//! and takes back what was not durable: all of it, none of it (only the process died), or a part chosen by the caller, in
+//! pieces of a sector, in any order: that is what torn writes look like.
+//!
+//! Faults are exact: the n-th fsync fails, the disk has so many bytes left, this bit is flipped.
+
+use crate::node::disk::{Disk, DiskFile, OpenMode, Space};
+use parking_lot::Mutex;
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// What reaches the medium as a unit.
+const SECTOR_BYTES: usize = 512;
+
+/// What a crash takes.
+pub enum Loss<'a> {
+    /// Nothing: the process died, the kernel lives.
+    Nothing,
+    /// Everything that was not fsynced.
+    Everything,
+    /// Of the writes that were not fsynced, the sectors for which this says `false`, asked with a running number.
+    Sectors(&'a mut dyn FnMut(usize) -> bool),
+    /// Of the writes that were not fsynced, all bytes behind the first so many.
+    Behind(usize),
+}
+
+type FileId = u64;
+
+#[derive(Default)]
+struct Content {
+    now: Vec<u8>,
+    durable: Vec<u8>,
+    /// Writes since the last sync, as (offset, length); contents are in `now` unless overwritten later.
+    unsynced: Vec<(u64, Vec<u8>)>,
+}
+
+#[derive(Default)]
+struct State {
+    files: BTreeMap<FileId, Content>,
+    names: BTreeMap<PathBuf, FileId>,
+    durable_names: BTreeMap<PathBuf, FileId>,
+    dirs: BTreeSet<PathBuf>,
+    locks: BTreeSet<PathBuf>,
+    next: FileId,
+    /// Counts crashes: files and locks of an earlier life are dead.
+    life: u64,
+    syncs: u64,
+    writes: u64,
+    fail_sync_at: Option<u64>,
+    fail_write_at: Option<u64>,
+    room: Option<u64>,
+}
+
+/// See the module.
+#[derive(Default)]
+pub struct SimDisk {
+    state: Arc<Mutex<State>>,
+}
+
+struct SimFile {
+    state: Arc<Mutex<State>>,
+    id: FileId,
+    life: u64,
+}
+
+struct SimLock {
+    state: Arc<Mutex<State>>,
+    path: PathBuf,
+    life: u64,
+}
+
+impl SimDisk {
+    /// An empty disk.
+    #[must_use]
+    pub fn new() -> Arc<SimDisk> {
+        Arc::default()
+    }
+
+    /// Ends every open file and lock and takes back what `loss` says.
+    pub fn crash(&self, mut loss: Loss<'_>) {
+        let mut state = self.state.lock();
+        state.life += 1;
+        state.locks.clear();
+        (state.fail_sync_at, state.fail_write_at) = (None, None);
+        let mut sector = 0;
+        let mut behind = 0;
+        for content in state.files.values_mut() {
+            let unsynced = std::mem::take(&mut content.unsynced);
+            match &mut loss {
+                Loss::Nothing => {
+                    // The kernel still has it, and it is still not on the medium.
+                    content.unsynced = unsynced;
+                    continue;
+                }
+                Loss::Everything => {}
+                Loss::Sectors(keep) => {
+                    for (offset, bytes) in unsynced {
+                        let mut at = 0;
+                        while at < bytes.len() {
+                            let to = SECTOR_BYTES - (offset as usize + at) % SECTOR_BYTES;
+                            let end = (at + to).min(bytes.len());
+                            if keep(sector) {
+                                put(&mut content.durable, offset + at as u64, &bytes[at..end]);
+                            }
+                            sector += 1;
+                            at = end;
+                        }
+                    }
+                }
+                Loss::Behind(limit) => {
+                    for (offset, bytes) in unsynced {
+                        let keep = limit.saturating_sub(behind).min(bytes.len());
+                        put(&mut content.durable, offset, &bytes[..keep]);
+                        behind += bytes.len();
+                    }
+                }
+            }
+            content.now = content.durable.clone();
+        }
+        if !matches!(loss, Loss::Nothing) {
+            state.names = state.durable_names.clone();
+            let live: BTreeSet<FileId> = state.names.values().copied().collect();
+            state.files.retain(|id, _| live.contains(id));
+        }
+    }
+
+    /// Fsyncs so far.
+    #[must_use]
+    pub fn syncs(&self) -> u64 {
+        self.state.lock().syncs
+    }
+
+    /// Writes so far.
+    #[must_use]
+    pub fn writes(&self) -> u64 {
+        self.state.lock().writes
+    }
+
+    /// Makes the fsync after `more` further ones fail.
+    pub fn fail_sync_after(&self, more: u64) {
+        let mut state = self.state.lock();
+        state.fail_sync_at = Some(state.syncs + more);
+    }
+
+    /// Makes the write after `more` further ones fail, and every later one.
+    pub fn fail_write_after(&self, more: u64) {
+        let mut state = self.state.lock();
+        state.fail_write_at = Some(state.writes + more);
+    }
+
+    /// Leaves `bytes` of room, or no limit.
+    pub fn set_room(&self, bytes: Option<u64>) {
+        self.state.lock().room = bytes;
+    }
+
+    /// Flips `bits` of a byte, on the medium and in the kernel.
+    ///
+    /// # Panics
+    /// When there is no such file or byte.
+    pub fn flip(&self, path: &Path, offset: usize, bits: u8) {
+        let mut state = self.state.lock();
+        let id = state.names[path];
+        let content = state.files.get_mut(&id).expect("a name has a file");
+        content.now[offset] ^= bits;
+        if let Some(byte) = content.durable.get_mut(offset) {
+            *byte ^= bits;
+        }
+    }
+
+    /// The names of all files, ascending.
+    #[must_use]
+    pub fn paths(&self) -> Vec<PathBuf> {
+        self.state.lock().names.keys().cloned().collect()
+    }
+
+    /// The bytes of a file.
+    ///
+    /// # Panics
+    /// When there is no such file.
+    #[must_use]
+    pub fn bytes(&self, path: &Path) -> Vec<u8> {
+        let state = self.state.lock();
+        state.files[&state.names[path]].now.clone()
+    }
+}
+
+fn put(into: &mut Vec<u8>, offset: u64, bytes: &[u8]) {
+    let end = offset as usize + bytes.len();
+    if into.len() < end {
+        into.resize(end, 0);
+    }
+    into[offset as usize..end].copy_from_slice(bytes);
+}
+
+fn not_found() -> io::Error {
+    io::ErrorKind::NotFound.into()
+}
+
+fn dead() -> io::Error {
+    io::Error::other("the disk's process died")
+}
+
+impl Disk for SimDisk {
+    fn open(&self, path: &Path, mode: OpenMode) -> io::Result<Arc<dyn DiskFile>> {
+        let mut state = self.state.lock();
+        let id = match (state.names.get(path), mode) {
+            (Some(&id), _) => id,
+            (None, OpenMode::Existing) => return Err(not_found()),
+            (None, OpenMode::OrCreate) => {
+                state.next += 1;
+                let id = state.next;
+                state.files.insert(id, Content::default());
+                state.names.insert(path.to_owned(), id);
+                id
+            }
+        };
+        Ok(Arc::new(SimFile { state: self.state.clone(), id, life: state.life }))
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        let mut state = self.state.lock();
+        let id = state.names.remove(from).ok_or_else(not_found)?;
+        state.names.insert(to.to_owned(), id);
+        Ok(())
+    }
+
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        self.state.lock().names.remove(path).map(drop).ok_or_else(not_found)
+    }
+
+    fn list(&self, dir: &Path) -> io::Result<Vec<String>> {
+        let state = self.state.lock();
+        if !state.dirs.contains(dir) {
+            return Err(not_found());
+        }
+        let children = state.names.keys().chain(&state.dirs).filter(|path| path.parent() == Some(dir));
+        Ok(children.filter_map(|path| Some(path.file_name()?.to_string_lossy().into_owned())).collect())
+    }
+
+    fn create_dir(&self, dir: &Path) -> io::Result<()> {
+        let mut state = self.state.lock();
+        state.dirs.extend(dir.ancestors().map(Path::to_owned));
+        Ok(())
+    }
+
+    fn sync_dir(&self, dir: &Path) -> io::Result<()> {
+        let mut state = self.state.lock();
+        let inside = |path: &PathBuf| path.parent() == Some(dir);
+        let mut durable = std::mem::take(&mut state.durable_names);
+        durable.retain(|path, _| !inside(path));
+        durable.extend(state.names.iter().filter(|(path, _)| inside(path)).map(|(path, id)| (path.clone(), *id)));
+        state.durable_names = durable;
+        Ok(())
+    }
+
+    fn space(&self, _dir: &Path) -> io::Result<Space> {
+        let total = 1 << 40;
+        Ok(Space { free: self.state.lock().room.unwrap_or(total), total })
+    }
+
+    fn lock(&self, path: &Path) -> io::Result<Box<dyn Send + Sync>> {
+        let mut state = self.state.lock();
+        if !state.locks.insert(path.to_owned()) {
+            return Err(io::Error::new(io::ErrorKind::WouldBlock, "it is in use by process 1"));
+        }
+        Ok(Box::new(SimLock { state: self.state.clone(), path: path.to_owned(), life: state.life }))
+    }
+}
+
+impl Drop for SimLock {
+    fn drop(&mut self) {
+        let mut state = self.state.lock();
+        if state.life == self.life {
+            state.locks.remove(&self.path);
+        }
+    }
+}
+
+impl std::fmt::Debug for SimFile {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "SimFile({})", self.id)
+    }
+}
+
+impl SimFile {
+    fn with<T>(&self, work: impl FnOnce(&mut State, FileId) -> io::Result<T>) -> io::Result<T> {
+        let mut state = self.state.lock();
+        if state.life != self.life {
+            return Err(dead());
+        }
+        work(&mut state, self.id)
+    }
+}
+
+fn content(state: &mut State, id: FileId) -> io::Result<&mut Content> {
+    state.files.get_mut(&id).ok_or_else(not_found)
+}
+
+impl DiskFile for SimFile {
+    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<()> {
+        self.with(|state, id| {
+            let bytes = &content(state, id)?.now;
+            let from = usize::try_from(offset).map_err(|_| io::ErrorKind::UnexpectedEof)?;
+            let found = bytes.get(from..from + buffer.len()).ok_or(io::ErrorKind::UnexpectedEof)?;
+            buffer.copy_from_slice(found);
+            Ok(())
+        })
+    }
+
+    fn write_at(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {
+        self.with(|state, id| {
+            state.writes += 1;
+            if state.fail_write_at.is_some_and(|at| state.writes > at) {
+                return Err(io::Error::from_raw_os_error(libc::EIO));
+            }
+            let grows = (offset + bytes.len() as u64).saturating_sub(content(state, id)?.now.len() as u64);
+            if let Some(room) = &mut state.room {
+                *room = room.checked_sub(grows).ok_or(io::ErrorKind::StorageFull)?;
+            }
+            let content = content(state, id)?;
+            put(&mut content.now, offset, bytes);
+            content.unsynced.push((offset, bytes.to_vec()));
+            Ok(())
+        })
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        self.with(|state, id| {
+            state.syncs += 1;
+            let fails = state.fail_sync_at == Some(state.syncs - 1);
+            let content = content(state, id)?;
+            let unsynced = std::mem::take(&mut content.unsynced);
+            if fails {
+                // The kernel marks the pages clean: the next fsync succeeds and the bytes are not there.
+                return Err(io::Error::from_raw_os_error(libc::EIO));
+            }
+            for (offset, bytes) in unsynced {
+                put(&mut content.durable, offset, &bytes);
+            }
+            content.durable.resize(content.now.len(), 0);
+            Ok(())
+        })
+    }
+
+    fn len(&self) -> io::Result<u64> {
+        self.with(|state, id| Ok(content(state, id)?.now.len() as u64))
+    }
+
+    fn set_len(&self, len: u64) -> io::Result<()> {
+        self.with(|state, id| {
+            let content = content(state, id)?;
+            content.now.resize(len as usize, 0);
+            content.unsynced.retain(|(offset, _)| *offset < len);
+            for (offset, bytes) in &mut content.unsynced {
+                bytes.truncate((len - *offset) as usize);
+            }
+            Ok(())
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_was_synced_survives_a_loss_of_power() {
+        let disk = SimDisk::new();
+        let (a, b) = (PathBuf::from("/a"), PathBuf::from("/b"));
+        disk.create_dir(Path::new("/")).expect("it is memory");
+        let file = disk.open(&a, OpenMode::OrCreate).expect("it is memory");
+        file.write_at(0, &[1; 1024]).expect("it is memory");
+        file.sync().expect("it is memory");
+        disk.sync_dir(Path::new("/")).expect("it is memory");
+        file.write_at(512, &[2; 1024]).expect("it is memory");
+        disk.open(&b, OpenMode::OrCreate).expect("it is memory");
+        disk.crash(Loss::Sectors(&mut |sector| sector == 0));
+        assert!(file.write_at(0, &[3]).is_err(), "a file of the former life is dead");
+        assert_eq!(disk.paths(), [a.clone()]);
+        assert_eq!(disk.bytes(&a), [vec![1; 512], vec![2; 512]].concat());
+    }
+}
