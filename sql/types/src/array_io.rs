@@ -149,7 +149,10 @@ impl Reader<'_> {
             self.skip_blanks();
             let is_block = self.peek() == Some(b'{');
             if nested.replace(is_block).is_some_and(|before| before != is_block) {
-                return Err(malformed(self.text, if is_block { "Unexpected \"{\" character." } else { "Unexpected array element." }));
+                return Err(malformed(
+                    self.text,
+                    if is_block { "Unexpected \"{\" character." } else { "Unexpected array element." },
+                ));
             }
             if is_block {
                 if !first_block && dims.len() <= depth + 1 {
@@ -245,7 +248,8 @@ impl Reader<'_> {
             }
             value.truncate(kept);
             if value.is_empty() {
-                let found = self.peek().map_or("end of input".to_string(), |b| format!("\"{}\" character", char::from(b)));
+                let found =
+                    self.peek().map_or("end of input".to_string(), |b| format!("\"{}\" character", char::from(b)));
                 return Err(malformed(self.text, &format!("Unexpected {found}.")));
             }
         }
@@ -323,7 +327,8 @@ fn write_level<'a>(
 /// Reads numbers with blanks between them.
 pub(crate) fn parse_vector(text: &str, ty: SqlType, settings: &Settings) -> Result<Datum> {
     let element = if ty.oid == oid::INT2VECTOR { SqlType::INT2 } else { SqlType::OID };
-    let elements = text.split_ascii_whitespace().map(|item| parse(item, element, settings)).collect::<Result<Vec<_>>>()?;
+    let elements =
+        text.split_ascii_whitespace().map(|item| parse(item, element, settings)).collect::<Result<Vec<_>>>()?;
     Ok(Datum::Array(Arc::new(ArrayValue::vector(element.oid, elements))))
 }
 

@@ -144,10 +144,7 @@ pub fn check_text(bytes: &[u8]) -> Result<&str> {
         let tail = &bytes[at..bytes.len().min(at + 4)];
         let hex: Vec<String> = tail.iter().map(|b| format!("0x{b:02x}")).collect();
         let hex = if tail.first() == Some(&0) { "0x00".to_string() } else { hex.join(" ") };
-        Error::new(
-            SqlState::CHARACTER_NOT_IN_REPERTOIRE,
-            format!("invalid byte sequence for encoding \"UTF8\": {hex}"),
-        )
+        Error::new(SqlState::CHARACTER_NOT_IN_REPERTOIRE, format!("invalid byte sequence for encoding \"UTF8\": {hex}"))
     };
     let text = std::str::from_utf8(bytes).map_err(|error| shown(error.valid_up_to()))?;
     match bytes.iter().position(|b| *b == 0) {
@@ -191,8 +188,12 @@ fn array(reader: &mut Reader<'_>, ty: SqlType) -> Result<Datum> {
     if sent != element.oid {
         return Err(Error::new(
             SqlState::DATATYPE_MISMATCH,
-            format!("binary data has array element type {sent} ({}) instead of expected {} ({})",
-                SqlType::of(sent).name(), element.oid, SqlType::of(element.oid).name()),
+            format!(
+                "binary data has array element type {sent} ({}) instead of expected {} ({})",
+                SqlType::of(sent).name(),
+                element.oid,
+                SqlType::of(element.oid).name()
+            ),
         ));
     }
     let (mut dims, mut lower_bounds) = (Vec::new(), Vec::new());

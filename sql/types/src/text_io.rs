@@ -132,10 +132,7 @@ pub(crate) fn natural_type(value: &Datum) -> SqlType {
 
 /// 22P02 in PostgreSQL's words.
 pub(crate) fn invalid_syntax(type_name: &str, text: &str) -> Error {
-    Error::new(
-        SqlState::INVALID_TEXT_REPRESENTATION,
-        format!("invalid input syntax for type {type_name}: \"{text}\""),
-    )
+    Error::new(SqlState::INVALID_TEXT_REPRESENTATION, format!("invalid input syntax for type {type_name}: \"{text}\""))
 }
 
 fn is_space(c: char) -> bool {
@@ -315,9 +312,8 @@ fn hex_digit(byte: u8) -> Option<u8> {
 
 /// Reads hexadecimal digits, blanks between pairs allowed.
 pub(crate) fn parse_hex(text: &str) -> Result<Vec<u8>> {
-    let bad = |byte: char| {
-        Error::new(SqlState::INVALID_PARAMETER_VALUE, format!("invalid hexadecimal digit: \"{byte}\""))
-    };
+    let bad =
+        |byte: char| Error::new(SqlState::INVALID_PARAMETER_VALUE, format!("invalid hexadecimal digit: \"{byte}\""));
     let mut bytes = Vec::with_capacity(text.len() / 2);
     let mut chars = text.chars();
     while let Some(c) = chars.next() {

@@ -113,9 +113,7 @@ pub(crate) fn date_to_timestamp(days: i32) -> Result<i64> {
         _ => i64::from(days)
             .checked_mul(MICROS_PER_DAY)
             .filter(|micros| timestamp_in_range(*micros))
-            .ok_or_else(|| {
-                Error::new(SqlState::DATETIME_FIELD_OVERFLOW, "date out of range for timestamp")
-            }),
+            .ok_or_else(|| Error::new(SqlState::DATETIME_FIELD_OVERFLOW, "date out of range for timestamp")),
     }
 }
 

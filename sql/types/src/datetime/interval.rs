@@ -77,14 +77,17 @@ fn number(text: &str) -> std::result::Result<Number, Fault> {
     let negative = text.starts_with('-');
     let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
     let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
-    if whole.is_empty() && fraction.is_empty()
-        || !whole.bytes().chain(fraction.bytes()).all(|b| b.is_ascii_digit())
-    {
+    if whole.is_empty() && fraction.is_empty() || !whole.bytes().chain(fraction.bytes()).all(|b| b.is_ascii_digit()) {
         return Err(Fault::Syntax);
     }
     let magnitude: i64 = if whole.is_empty() { 0 } else { whole.parse().map_err(|_| Fault::Overflow)? };
-    let part: f64 = if fraction.is_empty() { 0.0 } else { format!("0.{fraction}").parse().map_err(|_| Fault::Syntax)? };
-    Ok(if negative { Number { whole: -magnitude, fraction: -part } } else { Number { whole: magnitude, fraction: part } })
+    let part: f64 =
+        if fraction.is_empty() { 0.0 } else { format!("0.{fraction}").parse().map_err(|_| Fault::Syntax)? };
+    Ok(if negative {
+        Number { whole: -magnitude, fraction: -part }
+    } else {
+        Number { whole: magnitude, fraction: part }
+    })
 }
 
 #[derive(Default)]
@@ -168,10 +171,9 @@ pub fn parse_interval(text: &str, typmod: i32) -> Result<Interval> {
             SqlState::INVALID_DATETIME_FORMAT,
             format!("invalid input syntax for type interval: \"{text}\""),
         )),
-        Err(Fault::Overflow) => Err(Error::new(
-            SqlState::INTERVAL_FIELD_OVERFLOW,
-            format!("interval field value out of range: \"{text}\""),
-        )),
+        Err(Fault::Overflow) => {
+            Err(Error::new(SqlState::INTERVAL_FIELD_OVERFLOW, format!("interval field value out of range: \"{text}\"")))
+        }
     }
 }
 
@@ -274,8 +276,7 @@ fn parse_verbose(text: &str, typmod: i32) -> std::result::Result<Interval, Fault
                     return Err(Fault::Syntax);
                 }
                 let negative = pair.starts_with('-');
-                let (years, months) =
-                    pair.trim_start_matches(['+', '-']).split_once('-').ok_or(Fault::Syntax)?;
+                let (years, months) = pair.trim_start_matches(['+', '-']).split_once('-').ok_or(Fault::Syntax)?;
                 let (years, months) = (number(years)?, number(months)?);
                 if months.whole > 11 {
                     return Err(Fault::Overflow);
@@ -300,8 +301,7 @@ fn parse_verbose(text: &str, typmod: i32) -> std::result::Result<Interval, Fault
 fn add_clock(sum: &mut Sum, clock: &str, typmod: i32) -> std::result::Result<(), Fault> {
     let negative = clock.starts_with('-');
     let parts: Vec<&str> = clock.trim_start_matches(['+', '-']).split(':').collect();
-    let minute_second = typmod >= 0
-        && (typmod >> 16) & field::FULL_RANGE == (field::MINUTE | field::SECOND)
+    let minute_second = typmod >= 0 && (typmod >> 16) & field::FULL_RANGE == (field::MINUTE | field::SECOND)
         || parts.len() == 2 && parts[1].contains('.');
     let (hours, minutes, seconds) = match parts.as_slice() {
         [minutes, seconds] if minute_second => ("0", *minutes, *seconds),

@@ -15,7 +15,9 @@ mod parse;
 mod write;
 mod zone;
 
-pub use calendar::{Civil, Clock, days_in_month, days_to_civil, civil_to_days, date_in_range, split_timestamp, timestamp_in_range};
+pub use calendar::{
+    Civil, Clock, civil_to_days, date_in_range, days_in_month, days_to_civil, split_timestamp, timestamp_in_range,
+};
 pub use interval::{apply_interval_typmod, parse_interval};
 pub use parse::{parse_date, parse_time, parse_timestamp, parse_timestamptz};
 pub use write::{write_date, write_interval, write_time, write_timestamp, write_timestamptz};

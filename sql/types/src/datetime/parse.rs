@@ -10,7 +10,17 @@ use crate::error::{Error, Result, SqlState};
 use crate::settings::Settings;
 
 const MONTHS: [&str; 12] = [
-    "january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november",
+    "january",
+    "february",
+    "march",
+    "april",
+    "may",
+    "june",
+    "july",
+    "august",
+    "september",
+    "october",
+    "november",
     "december",
 ];
 const WEEKDAYS: [&str; 7] = ["sunday", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday"];
@@ -33,14 +43,12 @@ use Fault::{Displacement, MonthDay, Overflow, Syntax};
 
 fn explain(fault: Fault, what: &str, text: &str) -> Error {
     match fault {
-        Syntax => Error::new(
-            SqlState::INVALID_DATETIME_FORMAT,
-            format!("invalid input syntax for type {what}: \"{text}\""),
-        ),
-        Overflow => Error::new(
-            SqlState::DATETIME_FIELD_OVERFLOW,
-            format!("date/time field value out of range: \"{text}\""),
-        ),
+        Syntax => {
+            Error::new(SqlState::INVALID_DATETIME_FORMAT, format!("invalid input syntax for type {what}: \"{text}\""))
+        }
+        Overflow => {
+            Error::new(SqlState::DATETIME_FIELD_OVERFLOW, format!("date/time field value out of range: \"{text}\""))
+        }
         MonthDay => explain(Overflow, what, text).hint("Perhaps you need a different \"datestyle\" setting."),
         Fault::Zone(name) => {
             Error::new(SqlState::INVALID_PARAMETER_VALUE, format!("time zone \"{name}\" not recognized"))
@@ -301,8 +309,7 @@ impl Fields {
         let dated = self.year.is_some() && self.month.is_some() && self.day.is_some();
         if (dated || time_only) && self.time.is_none() && (whole.len() == 6 || whole.len() == 4) {
             let second = if whole.len() == 6 { number(&whole[4..])? } else { 0 };
-            let time =
-                clock_micros(number(&whole[..2])?, number(&whole[2..4])?, second, fraction_micros(fraction)?)?;
+            let time = clock_micros(number(&whole[..2])?, number(&whole[2..4])?, second, fraction_micros(fraction)?)?;
             return self.set_time(time);
         }
         if !fraction.is_empty() {
@@ -458,9 +465,7 @@ fn today(settings: &Settings) -> i32 {
 /// 22007 syntax, 22008 no such time.
 pub fn parse_time(text: &str, precision: i32, settings: &Settings) -> Result<i64> {
     let result = Fields::parse(text, true).and_then(|fields| match (fields.special, fields.time) {
-        (Some(Special::Now), None) => {
-            Ok(split_timestamp(settings.timezone.to_local(settings.transaction_timestamp)).1)
-        }
+        (Some(Special::Now), None) => Ok(split_timestamp(settings.timezone.to_local(settings.transaction_timestamp)).1),
         (None, Some(time)) => Ok(time),
         _ => Err(Syntax),
     });

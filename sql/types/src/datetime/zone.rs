@@ -27,8 +27,8 @@ static BY_LOWER_NAME: LazyLock<HashMap<String, Tz>> =
 const ABBREVIATIONS: &[(&str, i32)] = &[
     ("acst", 34_200),
     ("adt", -10_800),
-    ("aest", 36_000),
     ("aedt", 39_600),
+    ("aest", 36_000),
     ("akdt", -28_800),
     ("akst", -32_400),
     ("ast", -14_400),
@@ -168,7 +168,11 @@ pub(super) fn parse_offset(text: &str) -> Option<i32> {
         b'+' => (false, &text[1..]),
         _ => (false, text),
     };
-    let number = |part: &str| (!part.is_empty() && part.len() <= 2 && part.bytes().all(|b| b.is_ascii_digit())).then(|| part.parse::<i32>().ok()).flatten();
+    let number = |part: &str| {
+        (!part.is_empty() && part.len() <= 2 && part.bytes().all(|b| b.is_ascii_digit()))
+            .then(|| part.parse::<i32>().ok())
+            .flatten()
+    };
     let (hours, minutes, seconds) = if digits.contains(':') {
         let mut parts = digits.split(':');
         let fields = (number(parts.next()?)?, number(parts.next()?)?, parts.next().map_or(Some(0), number)?);

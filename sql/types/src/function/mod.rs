@@ -11,6 +11,7 @@
 //!
 //! Arguments arrive with the representation of the declared type, casts already done.
 
+mod args;
 mod arithmetic;
 mod array;
 mod bits;
@@ -23,9 +24,16 @@ mod math;
 mod pattern;
 mod sets;
 mod text;
+mod to_char;
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
+
+pub(crate) use args::out_of_range;
+pub(crate) use compare::compare_padded;
+pub(crate) use datetime::scaled_interval;
+pub use pattern::like;
+pub use text::{SERVER_VERSION, quoted_identifier, quoted_literal};
 
 use crate::aggregate::Aggregate;
 use crate::cast::Cast;
@@ -116,13 +124,7 @@ impl Function {
     }
 
     /// A strict, immutable function of one value: the common case.
-    pub const fn strict(
-        oid: u32,
-        name: &'static str,
-        args: &'static [u32],
-        result: u32,
-        eval: Eval,
-    ) -> Function {
+    pub const fn strict(oid: u32, name: &'static str, args: &'static [u32], result: u32, eval: Eval) -> Function {
         Function {
             oid,
             name,
@@ -164,7 +166,7 @@ impl Function {
 }
 
 /// The tables of this crate, in the form [`Registry::new`] takes.
-pub fn builtin() -> [&'static [Function]; 12] {
+pub fn builtin() -> [&'static [Function]; 13] {
     [
         arithmetic::FUNCTIONS,
         array::FUNCTIONS,
@@ -178,6 +180,7 @@ pub fn builtin() -> [&'static [Function]; 12] {
         pattern::FUNCTIONS,
         sets::FUNCTIONS,
         text::FUNCTIONS,
+        to_char::FUNCTIONS,
     ]
 }
 

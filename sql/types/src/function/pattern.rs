@@ -1,3 +1,666 @@
-use super::Function;
+//! LIKE and regular expressions.
+//!
+//! LIKE is matched by a two-pointer scan, whose cost is at most pattern times text. Regular expressions are PostgreSQL's
+//! advanced ones, translated to the `regex` crate, whose time is linear in the text: no pattern can run away. What cannot
+//! be translated, back references and lookaround, is refused with 0A000. One difference remains: among alternatives of
+//! unequal length the first matches here, the longest in PostgreSQL.
+//!
+//! Compiled expressions are kept per thread.
 
-pub(super) static FUNCTIONS: &[Function] = &[];
+use std::cell::RefCell;
+use std::collections::VecDeque;
+
+use regex::{Regex, RegexBuilder};
+
+use super::args::invalid_parameter;
+use super::text::to_lower;
+use super::{Call, Function};
+use crate::datum::Datum;
+use crate::error::{Error, Result, SqlState};
+use crate::sqltype::oid::*;
+
+/// Compiled expressions kept by each thread.
+const CACHE_EXPRESSIONS_MAX: usize = 32;
+/// Bytes one compiled expression may take.
+const EXPRESSION_BYTES_MAX: usize = 4 << 20;
+
+/// One step of a LIKE pattern.
+#[derive(Clone, Copy, PartialEq)]
+enum Step {
+    Literal(char),
+    AnyOne,
+    AnyRun,
+}
+
+/// Cuts a pattern into steps; a backslash takes the next character literally.
+fn steps(pattern: &str) -> Result<Vec<Step>> {
+    let mut steps = Vec::with_capacity(pattern.len());
+    let mut chars = pattern.chars();
+    while let Some(c) = chars.next() {
+        match c {
+            '%' if steps.last() == Some(&Step::AnyRun) => {}
+            '%' => steps.push(Step::AnyRun),
+            '_' => steps.push(Step::AnyOne),
+            '\\' => match chars.next() {
+                Some(escaped) => steps.push(Step::Literal(escaped)),
+                None => {
+                    return Err(Error::new(
+                        SqlState::INVALID_ESCAPE_SEQUENCE,
+                        "LIKE pattern must not end with escape character",
+                    ));
+                }
+            },
+            _ => steps.push(Step::Literal(c)),
+        }
+    }
+    Ok(steps)
+}
+
+/// Whether `text` matches a LIKE pattern, optionally ignoring case.
+///
+/// # Errors
+/// 22025 when the pattern ends with its escape character.
+pub fn like(text: &str, pattern: &str, ignore_case: bool) -> Result<bool> {
+    let steps = steps(pattern)?;
+    let same = |a: char, b: char| a == b || ignore_case && to_lower(a) == to_lower(b);
+    let (mut at, mut step) = (0usize, 0usize);
+    // Where to go on when a mismatch follows a run: one character further, right behind the run.
+    let mut retry: Option<(usize, usize)> = None;
+    loop {
+        let rest = text[at..].chars().next();
+        match (steps.get(step), rest) {
+            (Some(Step::AnyRun), _) => {
+                step += 1;
+                if step == steps.len() {
+                    return Ok(true);
+                }
+                retry = Some((at, step));
+                continue;
+            }
+            (Some(Step::AnyOne), Some(c)) => {
+                at += c.len_utf8();
+                step += 1;
+                continue;
+            }
+            (Some(Step::Literal(wanted)), Some(c)) if same(*wanted, c) => {
+                at += c.len_utf8();
+                step += 1;
+                continue;
+            }
+            (None, None) => return Ok(true),
+            _ => {}
+        }
+        let Some((from, behind)) = retry else { return Ok(false) };
+        let Some(skipped) = text[from..].chars().next() else { return Ok(false) };
+        at = from + skipped.len_utf8();
+        step = behind;
+        retry = Some((at, behind));
+    }
+}
+
+fn matches_like(call: &Call<'_>, ignore_case: bool) -> Result<bool> {
+    like(call.str(0)?, call.str(1)?, ignore_case)
+}
+
+fn text_like(call: &mut Call<'_>) -> Result<Datum> {
+    matches_like(call, false).map(Datum::Bool)
+}
+
+fn text_not_like(call: &mut Call<'_>) -> Result<Datum> {
+    matches_like(call, false).map(|found| Datum::Bool(!found))
+}
+
+fn text_ilike(call: &mut Call<'_>) -> Result<Datum> {
+    matches_like(call, true).map(Datum::Bool)
+}
+
+fn text_not_ilike(call: &mut Call<'_>) -> Result<Datum> {
+    matches_like(call, true).map(|found| Datum::Bool(!found))
+}
+
+fn one_escape(escape: &str) -> Result<Option<char>> {
+    let mut chars = escape.chars();
+    let escape = chars.next();
+    if chars.next().is_some() {
+        return Err(Error::new(SqlState::INVALID_ESCAPE_SEQUENCE, "invalid escape string")
+            .hint("Escape string must be empty or one character."));
+    }
+    Ok(escape)
+}
+
+/// Rewrites a pattern with another escape character to one with a backslash.
+fn like_escape(call: &mut Call<'_>) -> Result<Datum> {
+    let escape = one_escape(call.str(1)?)?;
+    let mut out = String::new();
+    let mut after_escape = false;
+    for c in call.str(0)?.chars() {
+        if Some(c) == escape && !after_escape {
+            out.push('\\');
+            after_escape = true;
+            continue;
+        }
+        if c == '\\' && (escape != Some('\\')) && !after_escape {
+            out.push('\\');
+        }
+        out.push(c);
+        after_escape = false;
+    }
+    Ok(Datum::Text(out.into()))
+}
+
+/// Rewrites a SIMILAR TO pattern to a regular expression.
+fn similar_to_escape(call: &mut Call<'_>) -> Result<Datum> {
+    let escape = if call.args.len() > 1 { one_escape(call.str(1)?)? } else { Some('\\') };
+    let mut out = String::from("^(?:");
+    let (mut after_escape, mut in_class) = (false, false);
+    for c in call.str(0)?.chars() {
+        if after_escape {
+            out.push('\\');
+            out.push(c);
+            after_escape = false;
+        } else if Some(c) == escape {
+            after_escape = true;
+        } else if in_class {
+            if c == '\\' {
+                out.push('\\');
+            }
+            out.push(c);
+            in_class = c != ']';
+        } else {
+            match c {
+                '[' => {
+                    in_class = true;
+                    out.push(c);
+                }
+                '%' => out.push_str(".*"),
+                '_' => out.push('.'),
+                '(' => out.push_str("(?:"),
+                '\\' | '.' | '^' | '$' => {
+                    out.push('\\');
+                    out.push(c);
+                }
+                _ => out.push(c),
+            }
+        }
+    }
+    out.push_str(")$");
+    Ok(Datum::Text(out.into()))
+}
+
+fn invalid_regex(message: &str) -> Error {
+    Error::new(SqlState::INVALID_REGULAR_EXPRESSION, format!("invalid regular expression: {message}"))
+}
+
+/// Flags of the regexp_ functions.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+struct Flags {
+    ignore_case: bool,
+    global: bool,
+    literal: bool,
+    expanded: bool,
+    /// `n`: dot does not match a newline, and `^` and `$` match at lines.
+    newline: bool,
+    /// `p`: dot does not match a newline.
+    newline_dot: bool,
+    /// `w`: `^` and `$` match at lines.
+    newline_anchors: bool,
+}
+
+impl Flags {
+    fn parse(text: &str) -> Result<Flags> {
+        let mut flags = Flags::default();
+        for c in text.chars() {
+            match c {
+                'i' => flags.ignore_case = true,
+                'c' => flags.ignore_case = false,
+                'g' => flags.global = true,
+                'q' => flags.literal = true,
+                'x' => flags.expanded = true,
+                'n' | 'm' => flags.newline = true,
+                'p' => flags.newline_dot = true,
+                'w' => flags.newline_anchors = true,
+                's' => flags.newline = false,
+                't' | 'e' | 'b' => {}
+                _ => return Err(invalid_parameter(format!("invalid regular expression option: \"{c}\""))),
+            }
+        }
+        Ok(flags)
+    }
+}
+
+/// Rewrites an advanced regular expression in the syntax of the `regex` crate.
+fn translated(pattern: &str) -> Result<String> {
+    let mut out = String::with_capacity(pattern.len() + 8);
+    let chars: Vec<char> = pattern.chars().collect();
+    let mut at = 0;
+    let rest_starts = |at: usize, what: &str| what.chars().enumerate().all(|(i, c)| chars.get(at + i) == Some(&c));
+    while at < chars.len() {
+        let c = chars[at];
+        match c {
+            '\\' => {
+                let Some(next) = chars.get(at + 1).copied() else {
+                    return Err(invalid_regex("invalid escape \\ sequence"));
+                };
+                match next {
+                    'm' => out.push_str(r"\b{start}"),
+                    'M' => out.push_str(r"\b{end}"),
+                    'y' => out.push_str(r"\b"),
+                    'Y' => out.push_str(r"\B"),
+                    'Z' => out.push_str(r"\z"),
+                    'a' => out.push_str(r"\x07"),
+                    'b' => out.push_str(r"\x08"),
+                    'B' => out.push_str(r"\\"),
+                    'e' => out.push_str(r"\x1b"),
+                    '0' => out.push_str(r"\x00"),
+                    '1'..='9' => return Err(Error::unsupported("a back reference in a regular expression")),
+                    'd' | 'D' | 'w' | 'W' | 's' | 'S' | 'A' | 'n' | 'r' | 't' | 'f' | 'v' | 'x' | 'u' | 'U' => {
+                        out.push('\\');
+                        out.push(next);
+                    }
+                    _ if next.is_ascii_alphanumeric() => return Err(invalid_regex("invalid escape \\ sequence")),
+                    _ => {
+                        out.push_str(&regex::escape(&next.to_string()));
+                    }
+                }
+                at += 2;
+            }
+            '[' if rest_starts(at, "[[:<:]]") => {
+                out.push_str(r"\b{start}");
+                at += 7;
+            }
+            '[' if rest_starts(at, "[[:>:]]") => {
+                out.push_str(r"\b{end}");
+                at += 7;
+            }
+            '[' => at = class(&chars, at, &mut out)?,
+            '(' if rest_starts(at, "(?=") || rest_starts(at, "(?!") || rest_starts(at, "(?<") => {
+                return Err(Error::unsupported("lookaround in a regular expression"));
+            }
+            '{' if !chars.get(at + 1).is_some_and(char::is_ascii_digit) => {
+                out.push_str(r"\{");
+                at += 1;
+            }
+            '}' => {
+                // Closes a bound if one is open, else stands for itself.
+                let open = out.rfind('{').is_some_and(|from| {
+                    !out[..from].ends_with('\\') && out[from + 1..].chars().all(|c| c.is_ascii_digit() || c == ',')
+                });
+                out.push_str(if open { "}" } else { r"\}" });
+                at += 1;
+            }
+            _ => {
+                out.push(c);
+                at += 1;
+            }
+        }
+    }
+    Ok(out)
+}
+
+/// Copies a bracket expression, escaping what only the `regex` crate takes specially. Returns where it ends.
+fn class(chars: &[char], start: usize, out: &mut String) -> Result<usize> {
+    let mut at = start + 1;
+    out.push('[');
+    if chars.get(at) == Some(&'^') {
+        out.push('^');
+        at += 1;
+    }
+    let first = at;
+    loop {
+        let Some(c) = chars.get(at).copied() else {
+            return Err(invalid_regex("brackets [] not balanced"));
+        };
+        match c {
+            ']' if at > first => {
+                out.push(']');
+                return Ok(at + 1);
+            }
+            '[' if matches!(chars.get(at + 1), Some(':')) => {
+                let Some(close) = (at + 2..chars.len()).find(|i| chars[*i] == ':' && chars.get(i + 1) == Some(&']'))
+                else {
+                    return Err(invalid_regex("invalid character class"));
+                };
+                let name: String = chars[at + 2..close].iter().collect();
+                out.push_str(match name.as_str() {
+                    "alpha" => r"\p{Alphabetic}",
+                    "alnum" => r"\p{Alphabetic}\p{Nd}",
+                    "digit" => r"\d",
+                    "lower" => r"\p{Lowercase}",
+                    "upper" => r"\p{Uppercase}",
+                    "space" => r"\s",
+                    "word" => r"\w",
+                    "punct" => r"[:punct:]",
+                    "blank" => r" \t",
+                    "cntrl" => r"[:cntrl:]",
+                    "xdigit" => r"0-9A-Fa-f",
+                    "print" => r"[:print:]",
+                    "graph" => r"[:graph:]",
+                    _ => return Err(invalid_regex("invalid character class")),
+                });
+                at = close + 2;
+            }
+            '\\' => {
+                let Some(next) = chars.get(at + 1).copied() else {
+                    return Err(invalid_regex("invalid escape \\ sequence"));
+                };
+                match next {
+                    'd' | 'D' | 'w' | 'W' | 's' | 'S' | 'n' | 'r' | 't' | 'f' | 'v' | 'x' | 'u' | 'U' => {
+                        out.push('\\');
+                        out.push(next);
+                    }
+                    'b' => out.push_str(r"\x08"),
+                    'e' => out.push_str(r"\x1b"),
+                    'a' => out.push_str(r"\x07"),
+                    _ if next.is_ascii_alphanumeric() => return Err(invalid_regex("invalid escape \\ sequence")),
+                    _ => {
+                        out.push('\\');
+                        out.push(next);
+                    }
+                }
+                at += 2;
+            }
+            '[' | '&' | '~' | ']' | '^' => {
+                out.push('\\');
+                out.push(c);
+                at += 1;
+            }
+            _ => {
+                out.push(c);
+                at += 1;
+            }
+        }
+    }
+}
+
+type Cached = (String, Flags, Regex);
+
+thread_local! {
+    static CACHE: RefCell<VecDeque<Cached>> = const { RefCell::new(VecDeque::new()) };
+}
+
+fn compile(pattern: &str, flags: Flags) -> Result<Regex> {
+    let cached = CACHE.with_borrow_mut(|cache| {
+        let at = cache.iter().position(|(text, with, _)| text == pattern && *with == flags)?;
+        // The last used expression is looked at first.
+        cache.swap(0, at);
+        Some(cache[0].2.clone())
+    });
+    if let Some(regex) = cached {
+        return Ok(regex);
+    }
+    let (mut body, mut ignore_case, mut literal) = (pattern, flags.ignore_case, flags.literal);
+    if let Some(rest) = body.strip_prefix("***=") {
+        (body, literal) = (rest, true);
+    } else if let Some(rest) = body.strip_prefix("***:") {
+        body = rest;
+    }
+    let mut lines = flags;
+    // Embedded options at the very start.
+    if !literal
+        && let Some(rest) = body.strip_prefix("(?")
+        && let Some(end) = rest.find(')')
+        && end > 0
+        && rest[..end].bytes().all(|b| b.is_ascii_lowercase())
+    {
+        let embedded = Flags::parse(&rest[..end])?;
+        ignore_case |= embedded.ignore_case;
+        lines.expanded |= embedded.expanded;
+        lines.newline |= embedded.newline;
+        body = &rest[end + 1..];
+    }
+    let source = if literal { regex::escape(body) } else { translated(body)? };
+    let regex = RegexBuilder::new(&source)
+        .case_insensitive(ignore_case)
+        .dot_matches_new_line(!lines.newline && !lines.newline_dot)
+        .multi_line(lines.newline || lines.newline_anchors)
+        .ignore_whitespace(lines.expanded)
+        .size_limit(EXPRESSION_BYTES_MAX)
+        .build()
+        .map_err(|error| match error {
+            regex::Error::CompiledTooBig(_) => invalid_regex("regular expression is too complex"),
+            _ => {
+                let message = error.to_string();
+                let last = message.lines().last().unwrap_or("syntax error").trim_start_matches("error: ").to_string();
+                invalid_regex(&last)
+            }
+        })?;
+    CACHE.with_borrow_mut(|cache| {
+        cache.truncate(CACHE_EXPRESSIONS_MAX - 1);
+        cache.push_front((pattern.to_string(), flags, regex.clone()));
+    });
+    Ok(regex)
+}
+
+fn matches_regex(call: &Call<'_>, ignore_case: bool) -> Result<bool> {
+    let flags = Flags { ignore_case, ..Flags::default() };
+    Ok(compile(call.str(1)?, flags)?.is_match(call.str(0)?))
+}
+
+fn regex_match(call: &mut Call<'_>) -> Result<Datum> {
+    matches_regex(call, false).map(Datum::Bool)
+}
+
+fn regex_no_match(call: &mut Call<'_>) -> Result<Datum> {
+    matches_regex(call, false).map(|found| Datum::Bool(!found))
+}
+
+fn regex_imatch(call: &mut Call<'_>) -> Result<Datum> {
+    matches_regex(call, true).map(Datum::Bool)
+}
+
+fn regex_no_imatch(call: &mut Call<'_>) -> Result<Datum> {
+    matches_regex(call, true).map(|found| Datum::Bool(!found))
+}
+
+fn flags_at(call: &Call<'_>, i: usize) -> Result<Flags> {
+    if call.args.len() > i { Flags::parse(call.str(i)?) } else { Ok(Flags::default()) }
+}
+
+/// `substring(text from pattern)`: the first group if there is one, else the whole match.
+fn regex_substring(call: &mut Call<'_>) -> Result<Datum> {
+    let regex = compile(call.str(1)?, Flags::default())?;
+    let Some(found) = regex.captures(call.str(0)?) else { return Ok(Datum::Null) };
+    let group = if regex.captures_len() > 1 { found.get(1) } else { found.get(0) };
+    Ok(group.map_or(Datum::Null, |group| Datum::text(group.as_str())))
+}
+
+/// Appends a replacement with `\1` to `\9`, `\&` and `\\`.
+fn append_replacement(found: &regex::Captures<'_>, with: &str, out: &mut String) {
+    let mut chars = with.chars();
+    while let Some(c) = chars.next() {
+        if c != '\\' {
+            out.push(c);
+            continue;
+        }
+        match chars.next() {
+            Some('&') => out.push_str(&found[0]),
+            Some(digit @ '1'..='9') => {
+                let group = found.get(digit as usize - '0' as usize);
+                out.push_str(group.map_or("", |group| group.as_str()));
+            }
+            Some('\\') => out.push('\\'),
+            Some(other) => {
+                out.push('\\');
+                out.push(other);
+            }
+            None => out.push('\\'),
+        }
+    }
+}
+
+/// Replaces the `n`-th match (all for 0), searching from the character offset `start` (from 1).
+fn replaced(text: &str, regex: &Regex, with: &str, start: usize, n: usize) -> Datum {
+    let from = text.char_indices().nth(start - 1).map_or(text.len(), |(at, _)| at);
+    let mut out = String::with_capacity(text.len());
+    let mut copied = 0;
+    let mut at = from;
+    let mut seen = 0;
+    while at <= text.len()
+        && let Some(found) = regex.captures_at(text, at)
+    {
+        let whole = found.get(0).expect("group 0 is the match");
+        seen += 1;
+        if n == 0 || seen == n {
+            out.push_str(&text[copied..whole.start()]);
+            append_replacement(&found, with, &mut out);
+            copied = whole.end();
+        }
+        if seen == n {
+            break;
+        }
+        at = if whole.end() > whole.start() {
+            whole.end()
+        } else {
+            whole.end() + text[whole.end()..].chars().next().map_or(1, char::len_utf8)
+        };
+    }
+    out.push_str(&text[copied..]);
+    Datum::Text(out.into())
+}
+
+fn regexp_replace(call: &mut Call<'_>) -> Result<Datum> {
+    let flags = flags_at(call, 3)?;
+    let regex = compile(call.str(1)?, Flags { global: false, ..flags })?;
+    Ok(replaced(call.str(0)?, &regex, call.str(2)?, 1, usize::from(!flags.global)))
+}
+
+fn regexp_replace_from(call: &mut Call<'_>) -> Result<Datum> {
+    let start = call.i32(3)?;
+    if start < 1 {
+        return Err(invalid_parameter(format!("invalid value for parameter \"start\": {start}")));
+    }
+    let n = if call.args.len() > 4 { call.i32(4)? } else { 1 };
+    if n < 0 {
+        return Err(invalid_parameter(format!("invalid value for parameter \"n\": {n}")));
+    }
+    let flags = flags_at(call, 5)?;
+    let regex = compile(call.str(1)?, Flags { global: false, ..flags })?;
+    // A count given by position overrides the g flag.
+    let n = if call.args.len() == 4 && flags.global { 0 } else { n as usize };
+    Ok(replaced(call.str(0)?, &regex, call.str(2)?, start as usize, n))
+}
+
+/// The groups of a match, or the whole match when the expression has none.
+fn groups(found: &regex::Captures<'_>) -> Datum {
+    let from = usize::from(found.len() > 1);
+    let elements =
+        (from..found.len()).map(|i| found.get(i).map_or(Datum::Null, |group| Datum::text(group.as_str()))).collect();
+    Datum::array(TEXT, elements)
+}
+
+fn regexp_match(call: &mut Call<'_>) -> Result<Datum> {
+    let flags = flags_at(call, 2)?;
+    if flags.global {
+        return Err(invalid_parameter("regexp_match() does not support the \"global\" option")
+            .hint("Use the regexp_matches function instead."));
+    }
+    let regex = compile(call.str(1)?, flags)?;
+    Ok(regex.captures(call.str(0)?).map_or(Datum::Null, |found| groups(&found)))
+}
+
+fn regexp_matches(call: &mut Call<'_>) -> Result<Datum> {
+    let flags = flags_at(call, 2)?;
+    let regex = compile(call.str(1)?, Flags { global: false, ..flags })?;
+    let most = if flags.global { usize::MAX } else { 1 };
+    let rows: Vec<Result<Datum>> =
+        regex.captures_iter(call.str(0)?).take(most).map(|found| Ok(groups(&found))).collect();
+    call.return_set(Box::new(rows.into_iter()))
+}
+
+fn split_by(call: &Call<'_>) -> Result<Vec<Datum>> {
+    let flags = flags_at(call, 2)?;
+    let regex = compile(call.str(1)?, flags)?;
+    let text = call.str(0)?;
+    let mut parts = Vec::new();
+    let mut from = 0;
+    for found in regex.find_iter(text) {
+        // An empty match at either end, or right behind the last one, splits nothing.
+        if found.is_empty() && (found.start() == from && found.start() == 0 || found.end() == text.len()) {
+            continue;
+        }
+        parts.push(Datum::text(&text[from..found.start()]));
+        from = found.end();
+    }
+    parts.push(Datum::text(&text[from..]));
+    Ok(parts)
+}
+
+fn regexp_split_to_array(call: &mut Call<'_>) -> Result<Datum> {
+    Ok(Datum::array(TEXT, split_by(call)?))
+}
+
+fn regexp_split_to_table(call: &mut Call<'_>) -> Result<Datum> {
+    let rows = split_by(call)?;
+    call.return_set(Box::new(rows.into_iter().map(Ok)))
+}
+
+fn regexp_count(call: &mut Call<'_>) -> Result<Datum> {
+    let flags = flags_at(call, 3)?;
+    let start = if call.args.len() > 2 { call.i32(2)? } else { 1 };
+    if start < 1 {
+        return Err(invalid_parameter(format!("invalid value for parameter \"start\": {start}")));
+    }
+    let text = call.str(0)?;
+    let from = text.char_indices().nth(start as usize - 1).map_or(text.len(), |(at, _)| at);
+    let count = compile(call.str(1)?, flags)?.find_iter(&text[from..]).count();
+    Ok(Datum::Int4(count as i32))
+}
+
+fn regexp_like(call: &mut Call<'_>) -> Result<Datum> {
+    let flags = flags_at(call, 2)?;
+    Ok(Datum::Bool(compile(call.str(1)?, flags)?.is_match(call.str(0)?)))
+}
+
+#[rustfmt::skip]
+pub(super) static FUNCTIONS: &[Function] = &[
+    Function::strict(79, "nameregexeq", &[NAME, TEXT], BOOL, regex_match),
+    Function::strict(850, "textlike", &[TEXT, TEXT], BOOL, text_like),
+    Function::strict(851, "textnlike", &[TEXT, TEXT], BOOL, text_not_like),
+    Function::strict(858, "namelike", &[NAME, TEXT], BOOL, text_like),
+    Function::strict(859, "namenlike", &[NAME, TEXT], BOOL, text_not_like),
+    Function::strict(1238, "texticregexeq", &[TEXT, TEXT], BOOL, regex_imatch),
+    Function::strict(1239, "texticregexne", &[TEXT, TEXT], BOOL, regex_no_imatch),
+    Function::strict(1240, "nameicregexeq", &[NAME, TEXT], BOOL, regex_imatch),
+    Function::strict(1241, "nameicregexne", &[NAME, TEXT], BOOL, regex_no_imatch),
+    Function::strict(1252, "nameregexne", &[NAME, TEXT], BOOL, regex_no_match),
+    Function::strict(1254, "textregexeq", &[TEXT, TEXT], BOOL, regex_match),
+    Function::strict(1256, "textregexne", &[TEXT, TEXT], BOOL, regex_no_match),
+    Function::strict(1569, "like", &[TEXT, TEXT], BOOL, text_like),
+    Function::strict(1570, "notlike", &[TEXT, TEXT], BOOL, text_not_like),
+    Function::strict(1571, "like", &[NAME, TEXT], BOOL, text_like),
+    Function::strict(1572, "notlike", &[NAME, TEXT], BOOL, text_not_like),
+    Function::strict(1631, "bpcharlike", &[BPCHAR, TEXT], BOOL, text_like),
+    Function::strict(1632, "bpcharnlike", &[BPCHAR, TEXT], BOOL, text_not_like),
+    Function::strict(1633, "texticlike", &[TEXT, TEXT], BOOL, text_ilike),
+    Function::strict(1634, "texticnlike", &[TEXT, TEXT], BOOL, text_not_ilike),
+    Function::strict(1635, "nameiclike", &[NAME, TEXT], BOOL, text_ilike),
+    Function::strict(1636, "nameicnlike", &[NAME, TEXT], BOOL, text_not_ilike),
+    Function::strict(1637, "like_escape", &[TEXT, TEXT], TEXT, like_escape),
+    Function::strict(1656, "bpcharicregexeq", &[BPCHAR, TEXT], BOOL, regex_imatch),
+    Function::strict(1657, "bpcharicregexne", &[BPCHAR, TEXT], BOOL, regex_no_imatch),
+    Function::strict(1658, "bpcharregexeq", &[BPCHAR, TEXT], BOOL, regex_match),
+    Function::strict(1659, "bpcharregexne", &[BPCHAR, TEXT], BOOL, regex_no_match),
+    Function::strict(1660, "bpchariclike", &[BPCHAR, TEXT], BOOL, text_ilike),
+    Function::strict(1661, "bpcharicnlike", &[BPCHAR, TEXT], BOOL, text_not_ilike),
+    Function::strict(1986, "similar_to_escape", &[TEXT, TEXT], TEXT, similar_to_escape),
+    Function::strict(1987, "similar_to_escape", &[TEXT], TEXT, similar_to_escape),
+    Function::strict(2073, "substring", &[TEXT, TEXT], TEXT, regex_substring),
+    Function::strict(2284, "regexp_replace", &[TEXT, TEXT, TEXT], TEXT, regexp_replace),
+    Function::strict(2285, "regexp_replace", &[TEXT, TEXT, TEXT, TEXT], TEXT, regexp_replace),
+    Function::strict(2763, "regexp_matches", &[TEXT, TEXT], TEXT_ARRAY, regexp_matches).set(),
+    Function::strict(2764, "regexp_matches", &[TEXT, TEXT, TEXT], TEXT_ARRAY, regexp_matches).set(),
+    Function::strict(2765, "regexp_split_to_table", &[TEXT, TEXT], TEXT, regexp_split_to_table).set(),
+    Function::strict(2766, "regexp_split_to_table", &[TEXT, TEXT, TEXT], TEXT, regexp_split_to_table).set(),
+    Function::strict(2767, "regexp_split_to_array", &[TEXT, TEXT], TEXT_ARRAY, regexp_split_to_array),
+    Function::strict(2768, "regexp_split_to_array", &[TEXT, TEXT, TEXT], TEXT_ARRAY, regexp_split_to_array),
+    Function::strict(3396, "regexp_match", &[TEXT, TEXT], TEXT_ARRAY, regexp_match),
+    Function::strict(3397, "regexp_match", &[TEXT, TEXT, TEXT], TEXT_ARRAY, regexp_match),
+    Function::strict(6251, "regexp_replace", &[TEXT, TEXT, TEXT, INT4, INT4, TEXT], TEXT, regexp_replace_from),
+    Function::strict(6252, "regexp_replace", &[TEXT, TEXT, TEXT, INT4, INT4], TEXT, regexp_replace_from),
+    Function::strict(6253, "regexp_replace", &[TEXT, TEXT, TEXT, INT4], TEXT, regexp_replace_from),
+    Function::strict(6254, "regexp_count", &[TEXT, TEXT], INT4, regexp_count),
+    Function::strict(6255, "regexp_count", &[TEXT, TEXT, INT4], INT4, regexp_count),
+    Function::strict(6256, "regexp_count", &[TEXT, TEXT, INT4, TEXT], INT4, regexp_count),
+    Function::strict(6263, "regexp_like", &[TEXT, TEXT], BOOL, regexp_like),
+    Function::strict(6264, "regexp_like", &[TEXT, TEXT, TEXT], BOOL, regexp_like),
+];

@@ -139,11 +139,7 @@ impl Numeric {
         let mut shift = digits - i64::from(own) - exponent;
         let mut exponent = exponent;
         let mantissa = |shift: i64| {
-            if shift >= 0 {
-                &unscaled * pow10(shift as u32)
-            } else {
-                div_round(&unscaled, &pow10((-shift) as u32))
-            }
+            if shift >= 0 { &unscaled * pow10(shift as u32) } else { div_round(&unscaled, &pow10((-shift) as u32)) }
         };
         let mut m = mantissa(shift);
         // Values just below one would cancel against ln 10.
@@ -282,7 +278,8 @@ impl Numeric {
         }
         let (unscaled, own) = self.to_parts().expect("callers handle NaN and infinities");
         let exponent = power.unsigned_abs();
-        let decimal = if self.is_zero() { 0.0 } else { f64::from(power) * ln_estimate(&self.abs()) / std::f64::consts::LN_10 };
+        let decimal =
+            if self.is_zero() { 0.0 } else { f64::from(power) * ln_estimate(&self.abs()) / std::f64::consts::LN_10 };
         if decimal > INTEGER_DIGITS_MAX as f64 + 1.0 {
             return Err(overflow());
         }
@@ -313,11 +310,8 @@ impl Numeric {
         };
         if power > 0 {
             let shift = result_scale - scale;
-            let fixed = if shift >= 0 {
-                div_round(&result, &pow10(shift as u32))
-            } else {
-                result * pow10((-shift) as u32)
-            };
+            let fixed =
+                if shift >= 0 { div_round(&result, &pow10(shift as u32)) } else { result * pow10((-shift) as u32) };
             return Numeric::from_scaled(fixed, scale);
         }
         let shift = scale + result_scale;
@@ -350,7 +344,9 @@ mod tests {
     #[test]
     fn results_are_those_of_postgresql() {
         let n = |text: &str| Numeric::parse(text).expect("a number");
-        for (value, root) in [("2", "1.414213562373095"), ("4", "2.000000000000000"), ("0.0001", "0.0100000000000000000")] {
+        for (value, root) in
+            [("2", "1.414213562373095"), ("4", "2.000000000000000"), ("0.0001", "0.0100000000000000000")]
+        {
             assert!(n(value).sqrt().expect("positive").to_string().starts_with(&root[..10]), "sqrt {value}");
         }
         assert_eq!(n("2").ln().expect("positive").to_string(), "0.6931471805599453");

@@ -530,9 +530,7 @@ impl Numeric {
             return Ok(Numeric::NAN);
         }
         if !self.is_finite() {
-            return refuse(format!(
-                "A field with precision {precision}, scale {scale} cannot hold an infinite value."
-            ));
+            return refuse(format!("A field with precision {precision}, scale {scale} cannot hold an infinite value."));
         }
         let rounded = self.round(scale)?;
         let limit = i64::from(precision) - i64::from(scale);
