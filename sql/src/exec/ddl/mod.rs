@@ -1,0 +1,148 @@
+//! Statements that define objects, and TRUNCATE.
+//!
+//! **Rule.** A definition is a row like any other: it is written in the user's transaction, seen by that transaction's next
+//! statement, by others when it commits, and by nobody when it does not. Each statement takes its table locks first and
+//! *then* reads the catalog again. What it was bound to may have changed while it waited: then it does nothing and says
+//! [`Executed::Stale`], the session binds it again, and the locks are held already.
+//!
+//! **Locks.** Tables are locked under their oid ([`work::Work::lock`]) in PostgreSQL's modes, sequences, views and indexes
+//! with their table or under their own oid. A name that is about to be used is locked too, so that two transactions
+//! cannot both find it free; a schema is held against being dropped by whoever puts something into it.
+//!
+//! **Trees.** A table or index that is filled anew (TRUNCATE, ADD PRIMARY KEY, a change of a column's type) gets a new
+//! tree; the old one is dropped in the same transaction and goes when no snapshot can need it. Filling sorts in
+//! [runs](sort) of bounded size.
+//!
+//! **Caveats.** Views are kept as text: renaming what a view names is refused rather than followed. A change of a
+//! sequence's value (RESTART) takes effect at once, as `setval` does.
+
+mod alter;
+mod column;
+mod constraint;
+mod create;
+mod database;
+mod depend;
+mod drop;
+mod fill;
+mod grant;
+mod index;
+mod name;
+mod newest;
+mod rebuild;
+mod rename;
+mod role;
+mod sequence;
+mod sort;
+#[cfg(test)]
+mod tests;
+mod text;
+mod truncate;
+mod work;
+
+use std::sync::Arc;
+
+use types::{Error, Result};
+
+use super::context::ExecContext;
+use crate::bound::Ddl;
+use crate::catalog::TableDef;
+use work::Work;
+
+/// What became of a statement.
+pub(crate) enum Executed {
+    /// The tag of CommandComplete, and notices (all of severity NOTICE) to be sent before it.
+    Done { tag: String, notices: Vec<Error> },
+    /// A table is not any more what the statement was bound to: bind it again and call again, in the same transaction.
+    Stale,
+}
+
+/// Runs a DDL statement in the context's transaction.
+///
+/// # Errors
+/// PostgreSQL's; what the engine returns.
+pub(crate) async fn execute(ddl: &Ddl, context: &Arc<ExecContext>) -> Result<Executed> {
+    let mut work = Work::begin(context).await?;
+    let tag = match ddl {
+        Ddl::CreateTable(table) => create::table(&mut work, table).await?,
+        Ddl::CreateTableAs { schema, name, if_not_exists, columns, plan } => {
+            create::table_as(&mut work, schema, name, *if_not_exists, columns, plan.as_deref()).await?
+        }
+        Ddl::AlterTable { table, actions } => {
+            if !work.lock_table(table, alter::lock_mode(actions)).await? {
+                return Ok(Executed::Stale);
+            }
+            alter::table(&mut work, table.oid, actions).await?
+        }
+        Ddl::CreateIndex(index) => {
+            if !work.lock_table(&index.table, engine::TableLockMode::Share).await? {
+                return Ok(Executed::Stale);
+            }
+            index::create(&mut work, index).await?
+        }
+        Ddl::CreateSequence { schema, name, options, if_not_exists } => {
+            sequence::create(&mut work, schema, name, options, *if_not_exists).await?
+        }
+        Ddl::AlterSequence { sequence, options } => sequence::alter(&mut work, sequence, options).await?,
+        Ddl::CreateView { schema, name, replace, query, columns, search_path } => {
+            create::view(&mut work, schema, name, *replace, query, columns, search_path).await?
+        }
+        Ddl::CreateSchema { name, if_not_exists, owner } => {
+            create::schema(&mut work, name, *if_not_exists, owner.as_deref()).await?
+        }
+        Ddl::DropRelations { relations, cascade } => {
+            for relation in relations {
+                work.lock_relation(relation).await?;
+            }
+            drop::relations(&mut work, relations, *cascade).await?
+        }
+        Ddl::DropSchemas { schemas, cascade } => drop::schemas(&mut work, schemas, *cascade).await?,
+        Ddl::RenameRelation { relation, name } => rename::relation(&mut work, relation, name).await?,
+        Ddl::SetSchema { relation, schema } => rename::set_schema(&mut work, relation, schema).await?,
+        Ddl::SetOwner { relation, owner } => rename::set_owner(&mut work, relation, owner).await?,
+        Ddl::RenameSchema { schema, name } => rename::schema(&mut work, schema, name).await?,
+        Ddl::CreateRole { name, options } => role::create(&mut work, name, options).await?,
+        Ddl::AlterRole { name, options } => role::alter(&mut work, name, options).await?,
+        Ddl::AlterRoleSet { name, setting, value } => role::set(&mut work, name, setting, value.as_deref()).await?,
+        Ddl::RenameRole { name, to } => role::rename(&mut work, name, to).await?,
+        Ddl::DropRoles { names, if_exists } => role::drop(&mut work, names, *if_exists).await?,
+        Ddl::Grant(grant) => grant::run(&mut work, grant).await?,
+        Ddl::CreateDatabase { name, owner, template } => {
+            database::create(&mut work, name, owner.as_deref(), template.as_deref()).await?
+        }
+        Ddl::DropDatabase { name, if_exists } => database::drop(&mut work, name, *if_exists).await?,
+        Ddl::Comment { relation, column, text, .. } => {
+            rename::comment(&mut work, relation, *column, text.as_deref()).await?
+        }
+        Ddl::Reindex { tables } => {
+            for table in tables {
+                if !work.lock_table(table, engine::TableLockMode::AccessExclusive).await? {
+                    return Ok(Executed::Stale);
+                }
+                rebuild::reindex(&mut work, table.oid).await?;
+            }
+            "REINDEX".to_owned()
+        }
+        Ddl::Nothing { tag } => (*tag).to_owned(),
+    };
+    Ok(Executed::Done { tag, notices: work.notices })
+}
+
+/// `TRUNCATE`, with an empty tree for each table and index.
+///
+/// # Errors
+/// 0A000 when another table refers to one of these; what the engine returns.
+pub(crate) async fn truncate(
+    tables: &[Arc<TableDef>],
+    restart_identity: bool,
+    cascade: bool,
+    context: &Arc<ExecContext>,
+) -> Result<Executed> {
+    let mut work = Work::begin(context).await?;
+    for table in tables {
+        if !work.lock_table(table, engine::TableLockMode::AccessExclusive).await? {
+            return Ok(Executed::Stale);
+        }
+    }
+    truncate::run(&mut work, tables, restart_identity, cascade).await?;
+    Ok(Executed::Done { tag: "TRUNCATE TABLE".to_owned(), notices: work.notices })
+}
