@@ -111,7 +111,7 @@ impl Engine {
             mtr.change(map_at, space::init());
             mtr.change(map_at, space::set_bits(&empty, [0], true));
             mtr.change(control_at, Change::PatchRaw { patches: vec![u64_patch(OFFSET_SPANS, seen + 1)] });
-            mtr.commit(&**log, |_| {});
+            mtr.commit(&log, |_| {});
             Ok(())
         })
         .await?;

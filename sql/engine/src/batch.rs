@@ -152,7 +152,7 @@ impl Engine {
             let mut mtr = Mtr::new();
             let page = mtr.adopt(page);
             mtr.change(page, Change::Insert { at: at as u16, stamped: true, cells });
-            mtr.commit(&**log, |_| {});
+            mtr.commit(log, |_| {});
             Ok(count)
         })
     }

@@ -342,7 +342,7 @@ impl Engine {
     pub async fn commit(&self, mut txn: Txn) -> Result<Lsn> {
         let Some(top) = txn.txid().filter(|_| txn.wrote || txn.touches_catalog) else {
             txn.finish();
-            self.end(&mut txn);
+            self.end_txn(&mut txn);
             return Ok(txn.shared.observed());
         };
         let log = self.log()?.clone();
@@ -366,7 +366,7 @@ impl Engine {
                 }
                 // Last: its LSN is the commit's, and the end of the mini-transaction.
                 mtr.change(map_at, Change::StampRaw { offset });
-                Ok(mtr.commit(&**log, |lsn| {
+                Ok(mtr.commit(&log, |lsn| {
                     for &sub in &subs {
                         self.commits.remember(sub, lsn);
                     }
@@ -380,7 +380,7 @@ impl Engine {
             .await?;
         txn.shared.observe(lsn);
         txn.finish();
-        self.end(&mut txn);
+        self.end_txn(&mut txn);
         Ok(lsn)
     }
 
@@ -390,7 +390,7 @@ impl Engine {
     }
 
     /// Ends a transaction in memory: first its ids stop being active, then its locks go to those who wait.
-    pub(crate) fn end(&self, txn: &mut Txn) {
+    pub(crate) fn end_txn(&self, txn: &mut Txn) {
         for txid in txn.txids() {
             self.commits.deactivate(txid);
         }
@@ -682,7 +682,7 @@ impl Engine {
             let mut mtr = Mtr::new();
             let at = mtr.latch(&control);
             mtr.change(at, Change::PatchRaw { patches: vec![u64_patch(OFFSET_TXID_LIMIT, limit)] });
-            Ok(mtr.commit(&**log, |_| {}))
+            Ok(mtr.commit(&log, |_| {}))
         })
         .await?;
         self.txid_limit.store(limit, Ordering::Release);
@@ -711,7 +711,7 @@ impl Engine {
             mtr.change(map_at, bits);
             let offset = commits::slot_offset(index % commits::ENTRIES);
             mtr.change(parent_at, Change::PatchRaw { patches: vec![u64_patch(offset, picked.page().0)] });
-            Ok(mtr.commit(&**log, |_| {}))
+            Ok(mtr.commit(&log, |_| {}))
         })
         .await?;
         picked.used();
@@ -730,7 +730,7 @@ impl Engine {
                 let at = mtr.latch(&page);
                 let patch = |sub: &TxnId| u64_patch(commits::locate(*sub).1, commits::MapEntry::child_of(top));
                 mtr.change(at, Change::PatchRaw { patches: chunk.iter().map(patch).collect() });
-                Ok(mtr.commit(&**log, |_| {}))
+                Ok(mtr.commit(log, |_| {}))
             })
             .await?;
         }
@@ -758,7 +758,7 @@ impl Engine {
                 return Ok(false);
             }
             mtr.change(at, Change::PatchRaw { patches: vec![horizon_patch(&horizon)] });
-            mtr.commit(&**log, |_| self.registry.set_horizon(horizon));
+            mtr.commit(&log, |_| self.registry.set_horizon(horizon));
             self.counters.horizons_logged.fetch_add(1, Ordering::Relaxed);
             Ok(true)
         })

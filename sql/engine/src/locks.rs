@@ -403,10 +403,6 @@ impl LockTable {
         }
     }
 
-    /// Entries now in the table.
-    pub fn len(&self) -> usize {
-        self.shards.iter().map(|shard| shard.entries.lock().len()).sum()
-    }
 }
 
 /// Takes a wait out of queue and graph, also when its future is dropped.

@@ -13,6 +13,7 @@ use protocol::redo::{Change, apply_change};
 use protocol::volume::{PageChange, RedoLog};
 use protocol::{Lsn, Page};
 use smallvec::SmallVec;
+use std::sync::Arc;
 
 /// Pages under exclusive latches and what will happen to them.
 pub struct Mtr<'a> {
@@ -48,12 +49,8 @@ impl<'a> Mtr<'a> {
         self.targets.push(u8::try_from(at).expect("an MTR has fewer than 256 pages"));
     }
 
-    pub fn is_empty(&self) -> bool {
-        self.changes.is_empty()
-    }
-
     /// Appends and applies; `publish` runs with the last LSN inside the append's critical section.
-    pub fn commit(mut self, log: &dyn RedoLog, publish: impl FnOnce(Lsn)) -> Lsn {
+    pub fn commit(mut self, log: &Arc<dyn RedoLog>, publish: impl FnOnce(Lsn)) -> Lsn {
         let (changes, targets, pages) = (&self.changes, &self.targets, &mut self.pages);
         let mut publish = Some(publish);
         let mut end = Lsn::ZERO;

@@ -88,7 +88,7 @@ impl Engine {
                     }
                     let change = head_patch(mtr.page(leaf), slot, frames[0].id);
                     mtr.change(leaf, change);
-                    mtr.commit(&**log, |_| {});
+                    mtr.commit(&log, |_| {});
                     Ok(())
                 })
             })
@@ -146,7 +146,7 @@ impl Engine {
                             head_patch(mtr.page(leaf), slot, next)
                         };
                         mtr.change(leaf, change);
-                        Ok((freed, mtr.commit(&**log, |_| {}), done))
+                        Ok((freed, mtr.commit(&log, |_| {}), done))
                     })
                 })
                 .await?;

@@ -119,7 +119,8 @@ impl Rows {
         (0..self.len()).map(|index| self.get(index))
     }
 
-    fn push(&mut self, key: &[u8], row: &[u8]) {
+    /// Adds a key and its row.
+    pub fn push(&mut self, key: &[u8], row: &[u8]) {
         self.bytes.extend_from_slice(key);
         let key_end = self.bytes.len();
         self.bytes.extend_from_slice(row);

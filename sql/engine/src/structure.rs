@@ -163,7 +163,7 @@ impl Engine {
             let mut mtr = Mtr::new();
             let at = mtr.adopt(page);
             self.apply_prune(&mut mtr, at, &plan);
-            mtr.commit(&**log, |_| {});
+            mtr.commit(log, |_| {});
             // What the prune left over says whether it was worth it.
             let free = free + gained;
             Ok(if free >= needed + PRUNE_ROOM_BYTES { free } else { 0 })
@@ -289,7 +289,7 @@ impl Engine {
         mtr.change(parent_at, Change::Insert { at: slot as u16, stamped: false, cells: vec![entry] });
         let bits = space::set_bits(mtr.page(map_at), [bit], true);
         mtr.change(map_at, bits);
-        mtr.commit(&**log, |_| {});
+        mtr.commit(log, |_| {});
         Ok((SplitEnd::Done, true))
     }
 
@@ -335,7 +335,7 @@ impl Engine {
                 mtr.change(map_at, change);
             }
         }
-        mtr.commit(&**log, |_| {});
+        mtr.commit(log, |_| {});
         Ok((SplitEnd::Done, true))
     }
 
@@ -423,7 +423,7 @@ impl Engine {
             let change = space::set_bits(mtr.page(map_at), bits, false);
             mtr.change(map_at, change);
         }
-        let lsn = mtr.commit(&**log, |_| {});
+        let lsn = mtr.commit(log, |_| {});
         Ok(going.iter().map(|frame| (frame.id, lsn)).collect())
     }
 
@@ -451,7 +451,7 @@ impl Engine {
                 let mut mtr = Mtr::new();
                 let at = mtr.adopt(page);
                 self.apply_prune(&mut mtr, at, &plan);
-                mtr.commit(&**log, |_| {});
+                mtr.commit(log, |_| {});
             }
             Ok((plan, swept))
         })

@@ -72,7 +72,7 @@ impl Engine {
             tree::empty_root(root).into_iter().for_each(|change| mtr.change(at, change));
             let bits = space::set_bits(mtr.page(map_at), [bit], true);
             mtr.change(map_at, bits);
-            mtr.commit(&**log, |_| {});
+            mtr.commit(&log, |_| {});
             Ok(())
         })
         .await?;
@@ -185,7 +185,7 @@ impl Engine {
                 let mut mtr = Mtr::new();
                 let at = mtr.adopt(page);
                 mtr.change(at, Change::DeleteRange { at: first as u16, count: (behind - first) as u16 });
-                mtr.commit(&**log, |_| {});
+                mtr.commit(&log, |_| {});
                 Ok(())
             })
         })
@@ -282,7 +282,7 @@ impl Engine {
             let change = space::set_bits(mtr.page(at), bits.iter().copied(), false);
             mtr.change(at, change);
         }
-        Ok((freed, mtr.commit(&**log, |_| {})))
+        Ok((freed, mtr.commit(log, |_| {})))
     }
 
     /// Frees the overflow pages of all entries; the entries go, too. The mark in the root goes last.
@@ -316,7 +316,7 @@ impl Engine {
             let at = mtr.latch(&root);
             let (level, flags) = (mtr.page(at).level(), mtr.page(at).flags());
             mtr.change(at, Change::SetFlags { level, flags: flags & !PAGE_HAS_OVERFLOW });
-            mtr.commit(&**log, |_| {});
+            mtr.commit(&log, |_| {});
             Ok(())
         })
         .await

@@ -348,7 +348,7 @@ impl Txn {
 impl Drop for Txn {
     fn drop(&mut self) {
         if self.finish() {
-            self.engine.clone().end(self);
+            self.engine.clone().end_txn(self);
         }
     }
 }

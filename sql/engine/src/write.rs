@@ -229,7 +229,7 @@ impl Engine {
             let mut mtr = Mtr::new();
             let page = mtr.adopt(page);
             mtr.change(page, change);
-            let stamp = mtr.commit(&**log, |_| {});
+            let stamp = mtr.commit(log, |_| {});
             Ok(Written { outcome, stamp: Some(stamp) })
         })
     }
@@ -759,7 +759,7 @@ impl Engine {
             let at = mtr.latch(&root);
             let (level, flags) = (mtr.page(at).level(), mtr.page(at).flags());
             mtr.change(at, Change::SetFlags { level, flags: flags | PAGE_HAS_OVERFLOW });
-            mtr.commit(&**log, |_| {});
+            mtr.commit(&log, |_| {});
             Ok(())
         })
         .await

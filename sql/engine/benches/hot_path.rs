@@ -1,0 +1,102 @@
+//! What a cached point get and a single-row update cost, over a volume in memory: microseconds per operation on one thread.
+//!
+//! `cargo bench -p redoubt-engine` prints one line per operation. The goals are 1.5 us for a get and 4 us for an update with
+//! its commit record; the volume's own share (encoding and queueing the record) is part of the figure.
+
+use engine::testing::MemoryVolume;
+use engine::{Direction, Engine, Isolation, KeyRange, LockStrength, Options, Rows, TreeKind, Verdict};
+use std::time::{Duration, Instant};
+
+const ROWS: u32 = 200_000;
+const OPERATIONS: u32 = 400_000;
+
+fn key(number: u32) -> [u8; 4] {
+    (number.wrapping_mul(2_654_435_761) % ROWS).to_be_bytes()
+}
+
+fn report(what: &str, operations: u32, started: Instant) {
+    let each = started.elapsed().as_nanos() as f64 / f64::from(operations) / 1000.0;
+    println!("{what:<40} {each:>8.3} us");
+}
+
+fn main() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime starts");
+    runtime.block_on(async {
+        let volume = MemoryVolume::without_records();
+        let options = Options { cache_pages: 64 * 1024, replica_lease: Duration::ZERO };
+        let engine = Engine::bootstrap(volume, options).await.expect("the volume is empty");
+        let mut txn = engine.begin(Isolation::ReadCommitted);
+        let tree = engine.create_tree(&mut txn, TreeKind::Clustered).await.expect("it is created");
+        let view = engine.statement(&mut txn);
+        let started = Instant::now();
+        let mut rows = Rows::new();
+        (0..ROWS).for_each(|number| rows.push(&number.to_be_bytes(), &[7; 100]));
+        engine.bulk_load(&mut txn, &view, tree, &rows).await.expect("nothing is in the way");
+        engine.commit(txn).await.expect("it commits");
+        report("bulk load, a row of 100 bytes", ROWS, started);
+
+        let started = Instant::now();
+        let view = engine.view(engine.snapshot());
+        let mut row = Vec::new();
+        for number in 0..OPERATIONS {
+            row.clear();
+            assert!(engine.get_into(&view, tree, &key(number), &mut row).await.expect("reading works"));
+        }
+        report("point get, one view", OPERATIONS, started);
+
+        let started = Instant::now();
+        for number in 0..OPERATIONS {
+            let mut txn = engine.begin(Isolation::ReadCommitted);
+            let view = engine.statement(&mut txn);
+            row.clear();
+            assert!(engine.get_into(&view, tree, &key(number), &mut row).await.expect("reading works"));
+            engine.commit(txn).await.expect("it commits");
+        }
+        report("point get, a transaction each", OPERATIONS, started);
+
+        let started = Instant::now();
+        let mut scan = engine.scan(&view, tree, KeyRange::all(), Direction::Forward);
+        let mut count = 0;
+        while scan.next_batch(&mut rows, 1000).await.expect("scanning works") > 0 {
+            count += rows.len();
+        }
+        assert_eq!(count, ROWS as usize);
+        report("scan, a row", ROWS, started);
+        drop((scan, view));
+
+        let started = Instant::now();
+        for number in 0..OPERATIONS {
+            update(&engine, tree, &key(number), number).await;
+        }
+        report("update of a random row and commit", OPERATIONS, started);
+
+        let started = Instant::now();
+        for number in 0..OPERATIONS {
+            update(&engine, tree, &key(1), number).await;
+        }
+        report("update of one row and commit", OPERATIONS, started);
+
+        let started = Instant::now();
+        for number in 0..OPERATIONS {
+            let mut txn = engine.begin(Isolation::ReadCommitted);
+            let view = engine.statement(&mut txn);
+            let key = (ROWS + number).to_be_bytes();
+            engine.insert(&mut txn, &view, tree, &key, &[7; 100]).await.expect("nothing is in the way");
+            engine.commit(txn).await.expect("it commits");
+        }
+        report("insert and commit", OPERATIONS, started);
+        println!("{:?}", engine.stats());
+    });
+}
+
+async fn update(engine: &std::sync::Arc<Engine>, tree: engine::TreeId, key: &[u8], number: u32) {
+    let mut txn = engine.begin(Isolation::ReadCommitted);
+    let view = engine.statement(&mut txn);
+    let mut f = |old: &[u8], _: bool| {
+        let mut row = old.to_vec();
+        row[..4].copy_from_slice(&number.to_le_bytes());
+        Ok(Verdict::Replace(row))
+    };
+    engine.update(&mut txn, &view, tree, key, LockStrength::NoKeyUpdate, &mut f).await.expect("nothing is in the way");
+    engine.commit(txn).await.expect("it commits");
+}

@@ -1,0 +1,375 @@
+//! Waiting: who waits for whom, in which order they go on, and how a wait ends otherwise.
+
+use crate::support::*;
+use engine::{
+    CancelToken, Engine, Error, InsertOutcome, Isolation, LockOutcome, LockStrength, TableLockMode, TreeId, Verdict,
+    WaitPolicy, WriteOutcome,
+};
+use std::sync::Arc;
+use std::time::Duration;
+
+async fn until(condition: impl Fn() -> bool) {
+    while !condition() {
+        tokio::task::yield_now().await;
+    }
+}
+
+/// Adds one to a counter row in a transaction of its own.
+async fn increment(engine: Arc<Engine>, tree: TreeId, key: &'static [u8], isolation: Isolation) -> Result<u64, Error> {
+    let mut txn = engine.begin(isolation);
+    let view = engine.statement(&mut txn);
+    let mut seen = 0;
+    let mut f = |row: &[u8], _: bool| {
+        seen = u64::from_le_bytes(row.try_into().expect("eight bytes"));
+        Ok(Verdict::Replace((seen + 1).to_le_bytes().to_vec()))
+    };
+    let outcome = engine.update(&mut txn, &view, tree, key, LockStrength::NoKeyUpdate, &mut f).await?;
+    assert_eq!(outcome, WriteOutcome::Done);
+    tokio::task::yield_now().await;
+    engine.commit(txn).await?;
+    Ok(seen)
+}
+
+#[test]
+fn a_hot_row_is_handed_over_first_come_first_served() {
+    block_on(async {
+        let (_volume, engine) = new_engine().await;
+        let tree = new_tree(&engine).await;
+        put_now(&engine, tree, b"hot", &0u64.to_le_bytes()).await;
+        let mut first = engine.begin(Isolation::ReadCommitted);
+        let view = engine.statement(&mut first);
+        set(&engine, &mut first, &view, tree, b"hot", &100u64.to_le_bytes()).await.expect("nothing is in the way");
+        let mut waiting = Vec::new();
+        for index in 0..20 {
+            waiting.push(tokio::spawn(increment(engine.clone(), tree, b"hot", Isolation::ReadCommitted)));
+            let engine = engine.clone();
+            until(move || engine.stats().lock_waits == index + 1).await;
+        }
+        engine.commit(first).await.expect("it commits");
+        for (index, task) in waiting.into_iter().enumerate() {
+            assert_eq!(task.await.expect("the task ends"), Ok(100 + index as u64));
+        }
+        assert_eq!(get_now(&engine, tree, b"hot").await, Some(120u64.to_le_bytes().to_vec()));
+    });
+}
+
+#[test]
+fn no_increment_is_lost_on_many_threads() {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(4).enable_all().build().expect("it starts");
+    runtime.block_on(async {
+        let (_volume, engine) = new_engine().await;
+        let tree = new_tree(&engine).await;
+        let keys: [&'static [u8]; 4] = [b"a", b"b", b"c", b"d"];
+        for key in keys {
+            put_now(&engine, tree, key, &0u64.to_le_bytes()).await;
+        }
+        let tasks: Vec<_> = (0..8usize)
+            .map(|task| {
+                let engine = engine.clone();
+                tokio::spawn(async move {
+                    let mut retries = 0;
+                    for round in 0..250 {
+                        let key = keys[(round + task) % 4];
+                        let isolation =
+                            if task % 2 == 0 { Isolation::ReadCommitted } else { Isolation::RepeatableRead };
+                        loop {
+                            match increment(engine.clone(), tree, key, isolation).await {
+                                Ok(_) => break,
+                                Err(Error::Serialization) => retries += 1,
+                                Err(error) => panic!("{error}"),
+                            }
+                        }
+                    }
+                    retries
+                })
+            })
+            .collect();
+        for task in tasks {
+            task.await.expect("the task ends");
+        }
+        for key in keys {
+            assert_eq!(get_now(&engine, tree, key).await, Some(500u64.to_le_bytes().to_vec()));
+        }
+    });
+}
+
+#[test]
+fn many_threads_grow_one_tree_in_the_smallest_cache() {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(4).enable_all().build().expect("it starts");
+    runtime.block_on(async {
+        let (volume, engine) = new_engine().await;
+        let tree = new_tree(&engine).await;
+        let tasks: Vec<_> = (0..8u32)
+            .map(|task| {
+                let engine = engine.clone();
+                tokio::spawn(async move {
+                    for number in 0..400u32 {
+                        let key = (number.wrapping_mul(2_654_435_761) ^ task).to_be_bytes().repeat(30);
+                        put_now(&engine, tree, &key, &[task as u8; 300]).await;
+                    }
+                })
+            })
+            .collect();
+        for task in tasks {
+            task.await.expect("the task ends");
+        }
+        let found = all_rows(&engine, tree).await;
+        assert_eq!(found.len(), 3200);
+        assert!(engine.stats().evictions > 100, "the rows exceed the cache");
+        assert!(engine.stats().pages_cached <= 64);
+        let reopened = Engine::writer(volume.crash(), small()).await.expect("the volume opens");
+        assert_eq!(all_rows(&reopened, tree).await, found);
+    });
+}
+
+#[test]
+fn a_cycle_of_waits_is_broken() {
+    block_on(async {
+        let (_volume, engine) = new_engine().await;
+        let tree = new_tree(&engine).await;
+        for key in [b"a", b"b", b"c"] {
+            put_now(&engine, tree, key, b"0").await;
+        }
+        let keys: [&'static [u8]; 3] = [b"a", b"b", b"c"];
+        let barrier = Arc::new(tokio::sync::Barrier::new(3));
+        let tasks: Vec<_> = (0..3usize)
+            .map(|index| {
+                let (engine, barrier) = (engine.clone(), barrier.clone());
+                tokio::spawn(async move {
+                    let mut txn = engine.begin(Isolation::ReadCommitted);
+                    put(&engine, &mut txn, tree, keys[index], b"1").await?;
+                    barrier.wait().await;
+                    put(&engine, &mut txn, tree, keys[(index + 1) % 3], b"2").await?;
+                    engine.commit(txn).await
+                })
+            })
+            .collect();
+        let mut results = Vec::new();
+        for task in tasks {
+            results.push(task.await.expect("the task ends"));
+        }
+        assert_eq!(results.iter().filter(|result| **result == Err(Error::Deadlock)).count(), 1);
+        assert_eq!(results.iter().filter(|result| result.is_ok()).count(), 2);
+        assert_eq!(engine.stats().deadlocks, 1);
+    });
+}
+
+#[test]
+fn unique_keys_race_without_doubles() {
+    block_on(async {
+        let (_volume, engine) = new_engine().await;
+        let tree = new_tree(&engine).await;
+        // Two inserts of one key: the second waits, and finds a duplicate or a free key.
+        for commit in [true, false] {
+            let key: &[u8] = if commit { b"c" } else { b"r" };
+            let mut first = engine.begin(Isolation::ReadCommitted);
+            let view = engine.statement(&mut first);
+            engine.insert(&mut first, &view, tree, key, b"1").await.expect("nothing is in the way");
+            let waits = engine.stats().lock_waits;
+            let second = tokio::spawn({
+                let (engine, key) = (engine.clone(), key.to_vec());
+                async move {
+                    let mut txn = engine.begin(Isolation::ReadCommitted);
+                    let view = engine.statement(&mut txn);
+                    let outcome = engine.insert(&mut txn, &view, tree, &key, b"2").await;
+                    engine.commit(txn).await.expect("it commits");
+                    outcome
+                }
+            });
+            until(|| engine.stats().lock_waits > waits).await;
+            if commit {
+                engine.commit(first).await.expect("it commits");
+                assert_eq!(second.await.expect("it ends"), Ok(InsertOutcome::Duplicate { visible: false }));
+            } else {
+                engine.rollback(first);
+                assert_eq!(second.await.expect("it ends"), Ok(InsertOutcome::Inserted));
+            }
+        }
+        // A delete that is rolled back: the waiting insert finds the key taken again.
+        let mut first = engine.begin(Isolation::ReadCommitted);
+        remove(&engine, &mut first, tree, b"c").await.expect("nothing is in the way");
+        let waits = engine.stats().lock_waits;
+        let second = tokio::spawn({
+            let engine = engine.clone();
+            async move {
+                let mut txn = engine.begin(Isolation::ReadCommitted);
+                let view = engine.statement(&mut txn);
+                engine.insert(&mut txn, &view, tree, b"c", b"2").await
+            }
+        });
+        until(|| engine.stats().lock_waits > waits).await;
+        engine.rollback(first);
+        assert_eq!(second.await.expect("it ends"), Ok(InsertOutcome::Duplicate { visible: true }));
+    });
+}
+
+#[test]
+fn repeatable_read_fails_where_read_committed_looks_again() {
+    block_on(async {
+        let (_volume, engine) = new_engine().await;
+        let tree = new_tree(&engine).await;
+        put_now(&engine, tree, b"k", b"1").await;
+        let (mut rr, mut rc) = (engine.begin(Isolation::RepeatableRead), engine.begin(Isolation::ReadCommitted));
+        let (rr_view, rc_view) = (engine.statement(&mut rr), engine.statement(&mut rc));
+        put_now(&engine, tree, b"k", b"2").await;
+        assert_eq!(set(&engine, &mut rr, &rr_view, tree, b"k", b"x").await, Err(Error::Serialization));
+        let locked = engine.lock_row(&mut rr, &rr_view, tree, b"k", LockStrength::Update, WaitPolicy::Wait).await;
+        assert_eq!(locked, Err(Error::Serialization));
+        drop(rr);
+        let mut seen = Vec::new();
+        let mut f = |row: &[u8], recheck: bool| {
+            seen.push((row.to_vec(), recheck));
+            Ok(Verdict::Skip)
+        };
+        let outcome = engine.update(&mut rc, &rc_view, tree, b"k", LockStrength::NoKeyUpdate, &mut f).await;
+        assert_eq!(outcome, Ok(WriteOutcome::Skipped));
+        assert_eq!(seen, [(b"2".to_vec(), true)]);
+    });
+}
+
+#[test]
+fn a_moved_row_is_followed() {
+    block_on(async {
+        let (_volume, engine) = new_engine().await;
+        let tree = new_tree(&engine).await;
+        put_now(&engine, tree, b"1", b"row").await;
+        let mut reader = engine.begin(Isolation::ReadCommitted);
+        let view = engine.statement(&mut reader);
+        let mut mover = engine.begin(Isolation::ReadCommitted);
+        let moving = engine.statement(&mut mover);
+        engine.delete(&mut mover, &moving, tree, b"1", Some(b"2"), &mut |_, _| Ok(true)).await.expect("it deletes");
+        engine.insert(&mut mover, &moving, tree, b"2", b"row").await.expect("nothing is in the way");
+        engine.commit(mover).await.expect("it commits");
+        let outcome = set(&engine, &mut reader, &view, tree, b"1", b"new").await;
+        assert_eq!(outcome, Ok(WriteOutcome::Moved(bytes::Bytes::from_static(b"2"))));
+        assert_eq!(set(&engine, &mut reader, &view, tree, b"2", b"new").await, Ok(WriteOutcome::Done));
+    });
+}
+
+#[test]
+fn row_locks_conflict_as_in_postgresql() {
+    use LockStrength::{KeyShare, NoKeyUpdate, Share, Update};
+    block_on(async {
+        let (_volume, engine) = new_engine().await;
+        let tree = new_tree(&engine).await;
+        put_now(&engine, tree, b"k", b"1").await;
+        for held in [KeyShare, Share, NoKeyUpdate, Update] {
+            for asked in [KeyShare, Share, NoKeyUpdate, Update] {
+                let (mut a, mut b) = (engine.begin(Isolation::ReadCommitted), engine.begin(Isolation::ReadCommitted));
+                let view = engine.statement(&mut a);
+                engine.lock_row(&mut a, &view, tree, b"k", held, WaitPolicy::Wait).await.expect("it is free");
+                let outcome = engine.lock_row(&mut b, &view, tree, b"k", asked, WaitPolicy::SkipLocked).await;
+                let compatible = (held == KeyShare && asked != Update)
+                    || (asked == KeyShare && held != Update)
+                    || (held == Share && asked == Share);
+                assert_eq!(outcome != Ok(LockOutcome::Skipped), compatible, "{held:?}, {asked:?}");
+                let refused = engine.lock_row(&mut b, &view, tree, b"k", asked, WaitPolicy::NoWait).await;
+                assert_eq!(refused.is_err(), !compatible);
+            }
+        }
+        // A version is a lock, too: an update of other columns lets a foreign key's check pass, a delete does not.
+        let mut updater = engine.begin(Isolation::ReadCommitted);
+        put(&engine, &mut updater, tree, b"k", b"2").await.expect("nothing is in the way");
+        let mut child = engine.begin(Isolation::ReadCommitted);
+        let view = engine.statement(&mut child);
+        let locked = engine.lock_row(&mut child, &view, tree, b"k", KeyShare, WaitPolicy::NoWait).await;
+        assert_eq!(locked, Ok(LockOutcome::Locked { row: bytes::Bytes::from_static(b"1"), changed: false }));
+        let refused = engine.lock_row(&mut child, &view, tree, b"k", Share, WaitPolicy::NoWait).await;
+        assert_eq!(refused, Err(Error::LockNotAvailable));
+        engine.commit(updater).await.expect("it commits");
+        // The child's hold keeps the parent from going, but not from changing.
+        let mut parent = engine.begin(Isolation::ReadCommitted);
+        put(&engine, &mut parent, tree, b"k", b"3").await.expect("nothing is in the way");
+        parent.set_lock_timeout(Some(Duration::from_millis(5)));
+        assert_eq!(remove(&engine, &mut parent, tree, b"k").await, Err(Error::LockNotAvailable));
+        engine.commit(child).await.expect("it commits");
+        assert_eq!(remove(&engine, &mut parent, tree, b"k").await, Ok(WriteOutcome::Done));
+    });
+}
+
+#[test]
+fn a_wait_can_be_cancelled_and_lets_others_pass() {
+    block_on(async {
+        let (_volume, engine) = new_engine().await;
+        let tree = new_tree(&engine).await;
+        put_now(&engine, tree, b"hot", &0u64.to_le_bytes()).await;
+        let mut owner = engine.begin(Isolation::ReadCommitted);
+        let view = engine.statement(&mut owner);
+        set(&engine, &mut owner, &view, tree, b"hot", &5u64.to_le_bytes()).await.expect("nothing is in the way");
+        let token = CancelToken::new();
+        let cancelled = tokio::spawn({
+            let (engine, token) = (engine.clone(), token.clone());
+            async move {
+                let mut txn = engine.begin_with(Isolation::ReadCommitted, token);
+                remove(&engine, &mut txn, tree, b"hot").await
+            }
+        });
+        until(|| engine.stats().lock_waits == 1).await;
+        let behind = tokio::spawn(increment(engine.clone(), tree, b"hot", Isolation::ReadCommitted));
+        let dropped = tokio::spawn(increment(engine.clone(), tree, b"hot", Isolation::ReadCommitted));
+        until(|| engine.stats().lock_waits == 3).await;
+        token.cancel();
+        assert_eq!(cancelled.await.expect("it ends"), Err(Error::Cancelled));
+        dropped.abort();
+        assert!(dropped.await.is_err());
+        engine.commit(owner).await.expect("it commits");
+        assert_eq!(behind.await.expect("it ends"), Ok(5));
+    });
+}
+
+#[test]
+fn rolling_back_to_a_savepoint_lets_go() {
+    block_on(async {
+        let (_volume, engine) = new_engine().await;
+        let tree = new_tree(&engine).await;
+        put_now(&engine, tree, b"k", &1u64.to_le_bytes()).await;
+        let mut txn = engine.begin(Isolation::ReadCommitted);
+        put(&engine, &mut txn, tree, b"other", b"1").await.expect("nothing is in the way");
+        let savepoint = engine.savepoint(&mut txn);
+        put(&engine, &mut txn, tree, b"k", &9u64.to_le_bytes()).await.expect("nothing is in the way");
+        let waiting = tokio::spawn(increment(engine.clone(), tree, b"k", Isolation::ReadCommitted));
+        until(|| engine.stats().lock_waits == 1).await;
+        engine.rollback_to(&mut txn, savepoint);
+        assert_eq!(waiting.await.expect("it ends"), Ok(1));
+        engine.commit(txn).await.expect("it commits");
+        assert_eq!(get_now(&engine, tree, b"k").await, Some(2u64.to_le_bytes().to_vec()));
+        assert_eq!(get_now(&engine, tree, b"other").await, Some(b"1".to_vec()));
+    });
+}
+
+#[test]
+fn objects_are_locked_by_mode() {
+    block_on(async {
+        let (_volume, engine) = new_engine().await;
+        let (mut a, mut b) = (engine.begin(Isolation::ReadCommitted), engine.begin(Isolation::ReadCommitted));
+        let wait = WaitPolicy::NoWait;
+        engine.lock_object(&mut a, 7, TableLockMode::RowExclusive, wait).await.expect("it is free");
+        engine.lock_object(&mut b, 7, TableLockMode::RowExclusive, wait).await.expect("it is compatible");
+        let refused = engine.lock_object(&mut b, 7, TableLockMode::AccessExclusive, wait).await;
+        assert_eq!(refused, Err(Error::LockNotAvailable));
+        drop(a);
+        engine.lock_object(&mut b, 7, TableLockMode::AccessExclusive, wait).await.expect("it is free");
+    });
+}
+
+#[test]
+fn a_probe_waits_for_what_is_in_flight() {
+    block_on(async {
+        let (_volume, engine) = new_engine().await;
+        let tree = new_tree(&engine).await;
+        let mut child = engine.begin(Isolation::ReadCommitted);
+        put(&engine, &mut child, tree, b"parent1/child", b"1").await.expect("nothing is in the way");
+        let probe = tokio::spawn({
+            let engine = engine.clone();
+            async move {
+                let mut txn = engine.begin(Isolation::ReadCommitted);
+                let view = engine.statement(&mut txn);
+                engine.probe(&mut txn, &view, tree, engine::KeyRange::prefix(b"parent1/")).await
+            }
+        });
+        until(|| engine.stats().lock_waits == 1).await;
+        engine.commit(child).await.expect("it commits");
+        let found = probe.await.expect("it ends").expect("it finds").map(|(key, _)| key);
+        assert_eq!(found.as_deref(), Some(&b"parent1/child"[..]));
+    });
+}

@@ -1,0 +1,9 @@
+//! The engine over an in-memory volume: rows against plain models, crashes, replicas, waits.
+
+mod btree;
+mod crash;
+mod locks;
+mod mvcc;
+mod replica;
+mod space;
+mod support;

@@ -1,0 +1,216 @@
+//! Transactions against a plain model: every committed state is kept, and each view must see exactly one of them plus its
+//! own writes.
+
+use crate::support::*;
+use engine::{Engine, Error, Isolation, SavepointId, Snapshot, TreeId, Txn, View};
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+type State = BTreeMap<Vec<u8>, Vec<u8>>;
+
+struct Session {
+    txn: Txn,
+    isolation: Isolation,
+    /// The committed state of a REPEATABLE READ snapshot.
+    base: Option<State>,
+    /// Own writes, `None` for a delete; and the stack of savepoints with what was there.
+    own: BTreeMap<Vec<u8>, Option<Vec<u8>>>,
+    savepoints: Vec<(SavepointId, BTreeMap<Vec<u8>, Option<Vec<u8>>>)>,
+}
+
+fn merged(base: &State, own: &BTreeMap<Vec<u8>, Option<Vec<u8>>>) -> Vec<(Vec<u8>, Vec<u8>)> {
+    let mut state = base.clone();
+    for (key, row) in own {
+        match row {
+            Some(row) => state.insert(key.clone(), row.clone()),
+            None => state.remove(key),
+        };
+    }
+    state.into_iter().collect()
+}
+
+async fn contents(engine: &Arc<Engine>, view: &View, tree: TreeId, backward: bool) -> Vec<(Vec<u8>, Vec<u8>)> {
+    let direction = if backward { engine::Direction::Backward } else { engine::Direction::Forward };
+    let mut found =
+        rows(engine, view, tree, engine::KeyRange::all(), direction, 5).await.expect("scanning works");
+    if backward {
+        found.reverse();
+    }
+    found
+}
+
+/// Sessions take turns; none waits, for a write whose key another holds is left out.
+async fn interleave(seed: u64) {
+    let mut random = StdRng::seed_from_u64(seed);
+    let (volume, engine) = new_engine().await;
+    let tree = new_tree(&engine).await;
+    let mut committed = State::new();
+    let mut snapshots: Vec<(Snapshot, State)> = Vec::new();
+    let mut sessions: Vec<Session> = Vec::new();
+    for step in 0..600u32 {
+        let choice = random.random_range(0..100);
+        if sessions.is_empty() || (choice < 10 && sessions.len() < 6) {
+            let isolation = if random.random() { Isolation::ReadCommitted } else { Isolation::RepeatableRead };
+            let txn = engine.begin(isolation);
+            sessions.push(Session { txn, isolation, base: None, own: BTreeMap::new(), savepoints: Vec::new() });
+            continue;
+        }
+        let at = random.random_range(0..sessions.len());
+        if choice < 20 {
+            let session = sessions.swap_remove(at);
+            if random.random_range(0..3) == 0 {
+                engine.rollback(session.txn);
+            } else {
+                engine.commit(session.txn).await.expect("it commits");
+                committed = merged(&committed, &session.own).into_iter().collect();
+            }
+            continue;
+        }
+        if choice < 23 {
+            snapshots.push((engine.snapshot(), committed.clone()));
+            if snapshots.len() > 4 {
+                snapshots.remove(random.random_range(0..4));
+            }
+            continue;
+        }
+        if choice < 26 {
+            engine.vacuum().await.expect("vacuum works");
+            continue;
+        }
+        let key = vec![b'k', random.random_range(0..12u8), 0].repeat(random.random_range(1..2) * 60);
+        let held_by_other = sessions.iter().enumerate().any(|(other, session)| other != at && session.own.contains_key(&key));
+        let session = &mut sessions[at];
+        match choice {
+            26..35 => {
+                let savepoint = engine.savepoint(&mut session.txn);
+                session.savepoints.push((savepoint, session.own.clone()));
+            }
+            35..40 => {
+                if let Some((savepoint, own)) = session.savepoints.pop() {
+                    if random.random() {
+                        // Keys written since are let go: only the model's rows must come back.
+                        engine.rollback_to(&mut session.txn, savepoint);
+                        session.own = own.clone();
+                        session.savepoints.push((savepoint, own));
+                    } else {
+                        engine.release(&mut session.txn, savepoint);
+                    }
+                }
+            }
+            40..80 if !held_by_other => {
+                let view = engine.statement(&mut session.txn);
+                let base = match session.isolation {
+                    Isolation::RepeatableRead => session.base.get_or_insert_with(|| committed.clone()).clone(),
+                    Isolation::ReadCommitted => committed.clone(),
+                };
+                let state: State = merged(&base, &session.own).into_iter().collect();
+                let outdated = base.get(&key) != committed.get(&key) && !session.own.contains_key(&key);
+                let row = vec![step as u8; random.random_range(1..900)];
+                let (outcome, row) = if random.random_range(0..4) == 0 {
+                    let deleted = engine.delete(&mut session.txn, &view, tree, &key, None, &mut |_, _| Ok(true)).await;
+                    (deleted.map(|_| ()), None)
+                } else if state.contains_key(&key) {
+                    (set(&engine, &mut session.txn, &view, tree, &key, &row).await.map(|_| ()), Some(row))
+                } else {
+                    let inserted = engine.insert(&mut session.txn, &view, tree, &key, &row).await;
+                    if inserted == Ok(engine::InsertOutcome::Inserted) {
+                        session.own.insert(key.clone(), Some(row));
+                        continue;
+                    }
+                    (inserted.map(|_| ()), None)
+                };
+                match outcome {
+                    Ok(()) if state.contains_key(&key) => {
+                        assert!(!outdated, "an outdated row was changed");
+                        session.own.insert(key.clone(), row);
+                    }
+                    Ok(()) => {}
+                    Err(Error::Serialization) => assert!(outdated && session.isolation == Isolation::RepeatableRead),
+                    Err(error) => panic!("{error}"),
+                }
+            }
+            _ => {
+                let view = engine.statement(&mut session.txn);
+                let base = match session.isolation {
+                    Isolation::RepeatableRead => session.base.get_or_insert_with(|| committed.clone()).clone(),
+                    Isolation::ReadCommitted => committed.clone(),
+                };
+                let wanted = merged(&base, &session.own);
+                assert_eq!(contents(&engine, &view, tree, random.random()).await, wanted, "step {step}");
+                let found = engine.get(&view, tree, &key).await.expect("reading works");
+                let row = wanted.iter().find(|(wanted, _)| *wanted == key).map(|(_, row)| row.clone());
+                assert_eq!(found.map(|row| row.to_vec()), row);
+            }
+        }
+        for (snapshot, state) in &snapshots {
+            if random.random_range(0..10) == 0 {
+                let view = engine.view(snapshot.clone());
+                let wanted: Vec<_> = state.clone().into_iter().collect();
+                assert_eq!(contents(&engine, &view, tree, random.random()).await, wanted, "step {step}");
+            }
+        }
+    }
+    drop(sessions);
+    let reopened = Engine::writer(volume.crash(), small()).await.expect("the volume opens");
+    let wanted: Vec<_> = committed.into_iter().collect();
+    assert_eq!(all_rows(&reopened, tree).await, wanted);
+}
+
+#[test]
+fn every_view_sees_one_committed_state_and_its_own_writes() {
+    block_on(async {
+        for seed in 0..25 {
+            interleave(seed).await;
+        }
+    });
+}
+
+#[test]
+fn a_statement_does_not_see_its_own_writes() {
+    block_on(async {
+        let (_volume, engine) = new_engine().await;
+        let tree = new_tree(&engine).await;
+        let mut txn = engine.begin(Isolation::ReadCommitted);
+        let view = engine.statement(&mut txn);
+        engine.insert(&mut txn, &view, tree, b"a", b"1").await.expect("nothing is in the way");
+        assert_eq!(engine.get(&view, tree, b"a").await, Ok(None));
+        let outcome = set(&engine, &mut txn, &view, tree, b"a", b"2").await;
+        assert_eq!(outcome, Ok(engine::WriteOutcome::SelfModified));
+        let view = engine.statement(&mut txn);
+        assert_eq!(engine.get(&view, tree, b"a").await, Ok(Some(bytes::Bytes::from_static(b"1"))));
+    });
+}
+
+#[test]
+fn what_is_read_is_observed() {
+    block_on(async {
+        let (volume, engine) = new_engine().await;
+        let tree = new_tree(&engine).await;
+        put_now(&engine, tree, b"old", b"1").await;
+        volume.hold();
+        let durable = protocol::volume::PageSource::flushed_vdl(&*volume);
+        put_now(&engine, tree, b"new", b"1").await;
+        let mut txn = engine.begin(Isolation::ReadCommitted);
+        remove(&engine, &mut txn, tree, b"old").await.expect("nothing is in the way");
+        let deleted = engine.commit(txn).await.expect("it commits");
+        let reads = |key: &'static [u8]| {
+            let engine = engine.clone();
+            async move {
+                let view = engine.view(engine.snapshot());
+                let found = engine.get(&view, tree, key).await.expect("reading works").is_some();
+                (found, view.observed())
+            }
+        };
+        let (found, observed) = reads(b"new").await;
+        assert!(found && observed > durable);
+        assert_eq!(reads(b"old").await, (false, deleted));
+        assert_eq!(reads(b"never").await, (false, protocol::Lsn::ZERO));
+        // A transaction that only looked has to wait for what it saw.
+        let mut txn = engine.begin(Isolation::ReadCommitted);
+        let view = engine.statement(&mut txn);
+        engine.get(&view, tree, b"old").await.expect("reading works");
+        assert_eq!(engine.commit(txn).await, Ok(deleted));
+    });
+}

@@ -1,0 +1,148 @@
+//! Space: hot rows, queues, dropped trees and aborted creations do not make the volume grow.
+
+use crate::support::*;
+use engine::{Engine, Isolation, LockStrength, Rows, TreeKind, Verdict};
+
+#[test]
+fn a_row_updated_without_end_stays_within_a_few_pages() {
+    block_on(async {
+        let (_volume, engine) = new_engine().await;
+        let tree = new_tree(&engine).await;
+        put_now(&engine, tree, b"hot", &0u64.to_le_bytes().repeat(12)).await;
+        let before = engine.stats().pages_allocated;
+        let long = engine.view(engine.snapshot());
+        let mut short = Vec::new();
+        for round in 1..=100_000u64 {
+            let mut txn = engine.begin(Isolation::ReadCommitted);
+            let view = engine.statement(&mut txn);
+            let mut f = |_: &[u8], _: bool| Ok(Verdict::Replace(round.to_le_bytes().repeat(12)));
+            let strength = LockStrength::NoKeyUpdate;
+            engine.update(&mut txn, &view, tree, b"hot", strength, &mut f).await.expect("nothing is in the way");
+            engine.commit(txn).await.expect("it commits");
+            if round % 97 == 0 {
+                short.push((engine.view(engine.snapshot()), round));
+            }
+            if short.len() == 5 {
+                for (view, round) in short.drain(..) {
+                    let row = engine.get(&view, tree, b"hot").await.expect("reading works").expect("it is there");
+                    assert_eq!(row[..8], round.to_le_bytes());
+                }
+            }
+        }
+        let row = engine.get(&long, tree, b"hot").await.expect("reading works").expect("it is there");
+        assert_eq!(row[..8], 0u64.to_le_bytes());
+        let grown = engine.stats().pages_allocated - before;
+        // The commit map takes a page for a thousand transactions; the row may split its leaf a few times.
+        assert!(grown < 110, "{grown} pages more");
+    });
+}
+
+#[test]
+fn a_queue_gives_its_pages_back() {
+    block_on(async {
+        let (volume, engine) = new_engine().await;
+        let tree = new_tree(&engine).await;
+        let mut pages = Vec::new();
+        for generation in 0..6u32 {
+            for number in 0..600u32 {
+                put_now(&engine, tree, &(generation * 1000 + number).to_be_bytes(), &[1; 400]).await;
+            }
+            let mut txn = engine.begin(Isolation::ReadCommitted);
+            for number in 0..600u32 {
+                let key = (generation * 1000 + number).to_be_bytes();
+                remove(&engine, &mut txn, tree, &key).await.expect("nothing is in the way");
+            }
+            engine.commit(txn).await.expect("it commits");
+            let report = engine.sweep().await.expect("the sweep works");
+            assert!(report.leaves_unlinked > 20, "{report:?}");
+            // The horizon must pass the unlinking before the pages are used again.
+            engine.sweep().await.expect("the sweep works");
+            pages.push(engine.stats().pages_allocated - engine.stats().pages_reused);
+        }
+        assert_eq!(all_rows(&engine, tree).await, []);
+        assert!(pages[5] < pages[1] + 15, "{pages:?}");
+        let reopened = Engine::writer(volume.crash(), small()).await.expect("the volume opens");
+        assert_eq!(all_rows(&reopened, tree).await, []);
+        put_now(&reopened, tree, b"x", b"y").await;
+        assert_eq!(all_rows(&reopened, tree).await.len(), 1);
+    });
+}
+
+async fn load(engine: &std::sync::Arc<Engine>, txn: &mut engine::Txn, tree: engine::TreeId, count: u32) {
+    let mut rows = Rows::new();
+    (0..count).for_each(|number| rows.push(&number.to_be_bytes(), &[9; 300]));
+    let view = engine.statement(txn);
+    let outcome = engine.bulk_load(txn, &view, tree, &rows).await.expect("nothing is in the way");
+    assert!(!outcome.duplicate);
+}
+
+#[test]
+fn dropped_trees_and_those_of_aborted_creators_are_freed() {
+    block_on(async {
+        let (volume, engine) = new_engine().await;
+        let other = new_tree(&engine).await;
+        put_now(&engine, other, b"k", b"v").await;
+        let mut pages = Vec::new();
+        for round in 0..6 {
+            let mut txn = engine.begin(Isolation::ReadCommitted);
+            let tree = engine.create_tree(&mut txn, TreeKind::Clustered).await.expect("it is created");
+            load(&engine, &mut txn, tree, 8000).await;
+            put(&engine, &mut txn, tree, b"long", &vec![1; 100_000]).await.expect("nothing is in the way");
+            if round % 2 == 0 {
+                engine.rollback(txn);
+            } else {
+                engine.commit(txn).await.expect("it commits");
+                assert_eq!(all_rows(&engine, tree).await.len(), 8001);
+                let old = engine.view(engine.snapshot());
+                let mut txn = engine.begin(Isolation::ReadCommitted);
+                engine.drop_tree(&mut txn, tree).await.expect("it is dropped");
+                engine.commit(txn).await.expect("it commits");
+                assert_eq!(engine.vacuum().await.expect("vacuum works").trees_freed, 0, "a snapshot needs it");
+                assert_eq!(engine.get(&old, tree, &7u32.to_be_bytes()).await.map(|row| row.is_some()), Ok(true));
+            }
+            assert_eq!(engine.vacuum().await.expect("vacuum works").trees_freed, 1);
+            engine.vacuum().await.expect("vacuum works");
+            pages.push(engine.stats().pages_allocated - engine.stats().pages_reused);
+        }
+        assert!(pages[5] < pages[0] + 30, "{pages:?}");
+        assert_eq!(get_now(&engine, other, b"k").await, Some(b"v".to_vec()));
+        // After a restart the free pages are found in the map.
+        let reopened = Engine::writer(volume.crash(), small()).await.expect("the volume opens");
+        reopened.vacuum().await.expect("vacuum works");
+        let mut txn = reopened.begin(Isolation::ReadCommitted);
+        let tree = reopened.create_tree(&mut txn, TreeKind::Index).await.expect("it is created");
+        load(&reopened, &mut txn, tree, 8000).await;
+        reopened.commit(txn).await.expect("it commits");
+        assert!(reopened.stats().pages_reused > 300, "{:?}", reopened.stats());
+        assert_eq!(all_rows(&reopened, tree).await.len(), 8000);
+        assert_eq!(get_now(&reopened, other, b"k").await, Some(b"v".to_vec()));
+    });
+}
+
+#[test]
+fn a_crash_while_a_tree_is_freed_frees_no_page_twice() {
+    block_on(async {
+        let (volume, engine) = new_engine().await;
+        let mut txn = engine.begin(Isolation::ReadCommitted);
+        let tree = engine.create_tree(&mut txn, TreeKind::Clustered).await.expect("it is created");
+        load(&engine, &mut txn, tree, 8000).await;
+        engine.commit(txn).await.expect("it commits");
+        let mut txn = engine.begin(Isolation::ReadCommitted);
+        engine.drop_tree(&mut txn, tree).await.expect("it is dropped");
+        let dropped = engine.commit(txn).await.expect("it commits");
+        engine.vacuum().await.expect("vacuum works");
+        for cut in volume.boundaries().into_iter().filter(|cut| *cut >= dropped) {
+            let reopened = Engine::writer(volume.crash_at(cut), small()).await.expect("the volume opens");
+            reopened.vacuum().await.expect("vacuum works");
+            let (one, two) = (new_tree(&reopened).await, new_tree(&reopened).await);
+            for tree in [one, two] {
+                let mut txn = reopened.begin(Isolation::ReadCommitted);
+                load(&reopened, &mut txn, tree, 500).await;
+                reopened.commit(txn).await.expect("it commits");
+            }
+            reopened.vacuum().await.expect("vacuum works");
+            assert_eq!(all_rows(&reopened, one).await.len(), 500);
+            assert_eq!(all_rows(&reopened, two).await.len(), 500);
+        }
+    });
+}
