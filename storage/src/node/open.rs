@@ -65,6 +65,17 @@ pub enum OpenError {
 }
 
 impl Node {
+    /// Which node a directory belongs to; none when it is missing, empty or not a node's. Changes nothing.
+    ///
+    /// # Errors
+    /// [`OpenError::Damaged`], [`OpenError::Io`].
+    pub fn identity(disk: &dyn Disk, dir: &Path) -> Result<Option<NodeId>, OpenError> {
+        let io = |error| OpenError::Io { dir: dir.to_owned(), error };
+        let damaged = |error| OpenError::Damaged { dir: dir.to_owned(), error };
+        let superblock = Superblock::read(disk, dir).map_err(io)?.map_err(damaged)?;
+        Ok(superblock.map(|superblock| superblock.node))
+    }
+
     /// Starts a node on `dir`, which is made when missing.
     ///
     /// # Errors
