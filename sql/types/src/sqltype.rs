@@ -566,7 +566,7 @@ mod tests {
     #[test]
     fn rows_are_sorted_and_arrays_point_back() {
         assert!(TYPE_ROWS.is_sorted_by_key(|row| row.oid));
-        for row in TYPE_ROWS.iter().filter(|row| row.array != 0) {
+        for row in TYPE_ROWS.iter().filter(|row| row.array != 0 && row.kind == b'b') {
             assert_eq!(type_row(row.array).expect("the array type is in the table").element, row.oid);
         }
     }

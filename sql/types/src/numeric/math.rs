@@ -291,7 +291,7 @@ impl Numeric {
             return Numeric::from_parts(sign, 0).round(scale as i32);
         }
         // Exact while that is cheap; otherwise square with as many digits as the result needs.
-        let wanted = scale + decimal.abs() as i64 + i64::from(exponent.ilog10() + 1) + 2 * GUARD_DIGITS;
+        let wanted = scale + decimal.abs() as i64 + i64::from(exponent.max(1).ilog10() + 1) + 2 * GUARD_DIGITS;
         let exact_digits = digit_count(unscaled.magnitude()).saturating_mul(i64::from(exponent));
         let (result, result_scale) = if exact_digits <= 4 * wanted {
             (unscaled.pow(exponent), i64::from(own) * i64::from(exponent))
