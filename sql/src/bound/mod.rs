@@ -15,6 +15,7 @@
 
 pub mod access;
 pub mod ddl;
+pub mod deparse;
 pub mod dml;
 pub mod expr;
 pub mod plan;

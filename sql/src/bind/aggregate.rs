@@ -1,0 +1,166 @@
+//! Grouping: what aggregates, window functions and set-returning functions of a select list become.
+//!
+//! While the list is bound, each such call is set aside in [`Calls`], and the expression holds a column with a number from
+//! one of three ranges that no row reaches. [`Grouping::rewrite`] then turns expressions over the FROM row into expressions
+//! over the row that [`Node::Aggregate`](crate::bound::Node) yields: keys, then results.
+
+use types::{Error, Result, SqlState};
+
+use super::Binder;
+use super::scope::Scope;
+use crate::bound::{AggregateCall, Expr, WindowCall, walk};
+use crate::catalog::IndexDef;
+
+/// Columns from here on stand for aggregates, windows and sets, until they are rewritten.
+pub(crate) const AGGREGATES: usize = 1 << 40;
+pub(crate) const WINDOWS: usize = 1 << 41;
+pub(crate) const SETS: usize = 1 << 42;
+
+/// The calls set aside while one select list is bound.
+#[derive(Default)]
+pub(crate) struct Calls {
+    pub aggregates: Vec<AggregateCall>,
+    pub windows: Vec<WindowCall>,
+    /// Set-returning calls.
+    pub sets: Vec<Expr>,
+    /// The depth of the scope stack at which the list is bound: calls in subqueries belong to those.
+    pub level: usize,
+    pub named_windows: Vec<(String, crate::parse::ast::WindowSpec)>,
+}
+
+/// The keys of GROUP BY, which grow by columns that depend on them.
+pub(crate) struct Grouping {
+    pub keys: Vec<Expr>,
+}
+
+impl Grouping {
+    /// Rewrites an expression over the FROM row.
+    ///
+    /// # Errors
+    /// 42803 a column is neither a key nor inside an aggregate, nor depends on a grouped primary key.
+    pub fn rewrite(&mut self, expr: &mut Expr, scope: &Scope) -> Result<()> {
+        let known = self.keys.iter().position(|key| walk::same(key, expr));
+        if let Some(at) = known
+            && !matches!(expr, Expr::Const { .. } | Expr::Param { .. })
+        {
+            *expr = Expr::column(at, expr.ty());
+            return Ok(());
+        }
+        match expr {
+            Expr::Column { index, .. } if *index >= WINDOWS => return Ok(()),
+            // The place of the result is known only when all keys are: see `settle`.
+            Expr::Column { index, .. } if *index >= AGGREGATES => return Ok(()),
+            Expr::Column { index, ty } => {
+                let (index, ty) = (*index, *ty);
+                let at = self.key_of(index, ty, scope)?;
+                *expr = Expr::column(at, ty);
+                return Ok(());
+            }
+            Expr::Subquery(_) => {
+                let mut wanted = Vec::new();
+                walk::columns_of(expr, &mut |index| wanted.push(index));
+                let mut failed = None;
+                walk::replace_columns(expr, &mut |index, ty, depth| {
+                    let at = if index >= AGGREGATES {
+                        index
+                    } else {
+                        match self.key_of(index, ty, scope) {
+                            Ok(at) => at,
+                            Err(error) => {
+                                failed.get_or_insert(error);
+                                index
+                            }
+                        }
+                    };
+                    match depth {
+                        None => Expr::column(at, ty),
+                        Some(depth) => Expr::Outer { depth, index: at, ty },
+                    }
+                });
+                return failed.map_or(Ok(()), |error| Err(subquery_error(error)));
+            }
+            _ => {}
+        }
+        let mut result = Ok(());
+        walk::children_mut(expr, &mut |child| {
+            if result.is_ok() {
+                result = self.rewrite(child, scope);
+            }
+        });
+        result
+    }
+
+    /// The key that a column of the FROM row is, or depends on.
+    fn key_of(&mut self, index: usize, ty: types::SqlType, scope: &Scope) -> Result<usize> {
+        let column = |expr: &Expr| matches!(expr, Expr::Column { index: other, .. } if *other == index);
+        if let Some(at) = self.keys.iter().position(column) {
+            return Ok(at);
+        }
+        if self.depends_on_keys(index, scope) {
+            self.keys.push(Expr::column(index, ty));
+            return Ok(self.keys.len() - 1);
+        }
+        let field = &scope.fields[index];
+        let shown = match &field.relation {
+            Some(relation) => format!("{relation}.{}", field.name),
+            None => field.name.to_string(),
+        };
+        let message =
+            format!("column \"{shown}\" must appear in the GROUP BY clause or be used in an aggregate function");
+        let error = Error::new(SqlState::GROUPING_ERROR, message);
+        Err(match scope.mentioned.iter().find(|(mentioned, _)| *mentioned == index) {
+            Some((_, pos)) => error.at(pos + 1),
+            None => error,
+        })
+    }
+
+    /// Whether the table of a column has its primary key among the keys.
+    fn depends_on_keys(&self, index: usize, scope: &Scope) -> bool {
+        scope.entries.iter().any(|entry| {
+            let Some(table) = &entry.table else { return false };
+            if !entry.attributes.contains(&Some(index)) {
+                return false;
+            }
+            let Some(primary) = table.primary_key() else { return false };
+            let positions: Vec<usize> = IndexDef::column_positions(primary).collect();
+            !positions.is_empty()
+                && positions.iter().all(|&position| {
+                    let at = entry.attributes.get(position).copied().flatten();
+                    at.is_some_and(|at| {
+                        self.keys.iter().any(|key| matches!(key, Expr::Column { index, .. } if *index == at))
+                    })
+                })
+        })
+    }
+
+    /// Puts the results of aggregates behind the keys, now that all keys are known.
+    pub fn settle(&self, expr: &mut Expr) {
+        let keys = self.keys.len();
+        walk::map_columns(expr, &|index| {
+            if (AGGREGATES..WINDOWS).contains(&index) { keys + index - AGGREGATES } else { index }
+        });
+    }
+}
+
+fn subquery_error(mut error: Error) -> Error {
+    error.message = error
+        .message
+        .replacen("column \"", "subquery uses ungrouped column \"", 1)
+        .replace("\" must appear in the GROUP BY clause or be used in an aggregate function", "\" from outer query");
+    error
+}
+
+/// Whether an expression holds a call that was set aside in this range.
+pub(crate) fn holds(expr: &Expr, from: usize, to: usize) -> bool {
+    let mut found = false;
+    walk::columns_of(expr, &mut |index| found |= (from..to).contains(&index));
+    found
+}
+
+impl Binder<'_> {
+    /// The calls of the select list being bound, if we are directly in one.
+    pub fn calls(&mut self) -> Option<&mut Calls> {
+        let level = self.scopes.len();
+        self.selects.last_mut().filter(|calls| calls.level == level)
+    }
+}

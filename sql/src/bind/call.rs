@@ -1,0 +1,485 @@
+//! Calls of functions, aggregates and window functions.
+
+use types::cast::CastContext;
+use types::{Error, Result, SqlState, SqlType, oid};
+
+use super::aggregate::{AGGREGATES, SETS, WINDOWS, holds};
+use super::{Binder, Clause};
+use crate::bound::{
+    AggregateCall, CallExpr, Expr, FrameBound, FrameMode, SortKey, WindowCall, WindowFrame, WindowFunction,
+};
+use crate::parse::ast::{self, ExprKind, FunctionCall, Over};
+
+/// Functions that exist only with OVER: name, least and most arguments.
+const WINDOW_FUNCTIONS: &[(&str, WindowFunction, usize, usize)] = &[
+    ("row_number", WindowFunction::RowNumber, 0, 0),
+    ("rank", WindowFunction::Rank, 0, 0),
+    ("dense_rank", WindowFunction::DenseRank, 0, 0),
+    ("percent_rank", WindowFunction::PercentRank, 0, 0),
+    ("cume_dist", WindowFunction::CumeDist, 0, 0),
+    ("ntile", WindowFunction::Ntile, 1, 1),
+    ("lag", WindowFunction::Lag, 1, 3),
+    ("lead", WindowFunction::Lead, 1, 3),
+    ("first_value", WindowFunction::FirstValue, 1, 1),
+    ("last_value", WindowFunction::LastValue, 1, 1),
+    ("nth_value", WindowFunction::NthValue, 2, 2),
+];
+
+impl Binder<'_> {
+    /// A function of pg_catalog that the binder itself calls.
+    pub fn call_named(&mut self, name: &str, args: Vec<Expr>, pos: u32) -> Result<Expr> {
+        let args = args.into_iter().map(|arg| (arg, pos)).collect();
+        self.scalar_call(name, args, false, pos)
+    }
+
+    pub fn function(&mut self, call: &FunctionCall, pos: u32) -> Result<Expr> {
+        let name = call.name.object();
+        if let Some(schema) = call.name.schema()
+            && schema != "pg_catalog"
+            && !self.has_function_schema(schema)
+        {
+            let shown = call.name.shown();
+            if self.catalog.schema_named(schema).is_none() {
+                let message = format!("schema \"{schema}\" does not exist");
+                return Err(Error::new(SqlState::INVALID_SCHEMA_NAME, message).at(pos + 1));
+            }
+            return Err(self.undefined_function(&shown, call, pos)?);
+        }
+        if call.args.iter().any(|arg| arg.name.is_some()) {
+            return Err(Error::unsupported("named argument of a function").at(pos + 1));
+        }
+        if call.within_group {
+            return Err(Error::unsupported("WITHIN GROUP").at(pos + 1));
+        }
+        let window = WINDOW_FUNCTIONS.iter().find(|(known, ..)| *known == name);
+        if let Some((_, function, least, most)) = window
+            && (*least..=*most).contains(&call.args.len())
+        {
+            return self.window_function(*function, call, pos);
+        }
+        if !self.registry.aggregates_named(name).is_empty() {
+            return self.aggregate(call, pos);
+        }
+        for (given, what) in [
+            (call.distinct, "DISTINCT"),
+            (!call.order.is_empty(), "ORDER BY"),
+            (call.filter.is_some(), "FILTER"),
+            (call.over.is_some(), "OVER"),
+        ] {
+            if given {
+                let message = if what == "OVER" {
+                    format!("OVER specified, but {name} is not a window function nor an aggregate function")
+                } else {
+                    format!("{what} specified, but {name} is not an aggregate function")
+                };
+                return Err(Error::new(SqlState::WRONG_OBJECT_TYPE, message).at(pos + 1));
+            }
+        }
+        if call.star {
+            let message = format!("{name}(*) specified, but {name} is not an aggregate function");
+            return Err(Error::new(SqlState::WRONG_OBJECT_TYPE, message).at(pos + 1));
+        }
+        let mut args = Vec::with_capacity(call.args.len());
+        for arg in &call.args {
+            args.push((self.argument(&arg.expr)?, arg.expr.pos));
+        }
+        // A type's name called as a function is a cast.
+        if args.len() == 1
+            && self.registry.functions_named(name).is_empty()
+            && let Some(ty) = types::sqltype::type_by_internal_name(name)
+        {
+            let (arg, place) = args.remove(0);
+            return self.coerce(arg, SqlType::of(ty.oid), CastContext::Explicit, place);
+        }
+        self.scalar_call(name, args, call.variadic, pos)
+    }
+
+    fn has_function_schema(&self, schema: &str) -> bool {
+        matches!(schema, "information_schema" | "redoubt")
+    }
+
+    fn undefined_function(&mut self, shown: &str, call: &FunctionCall, pos: u32) -> Result<Error> {
+        let mut types = Vec::new();
+        for arg in &call.args {
+            types.push(self.expr(&arg.expr)?.ty().name());
+        }
+        let message = format!("function {shown}({}) does not exist", types.join(", "));
+        Ok(Error::new(SqlState::UNDEFINED_FUNCTION, message)
+            .hint("No function matches the given name and argument types. You might need to add explicit type casts.")
+            .at(pos + 1))
+    }
+
+    /// An argument; `t.*` as an argument is the whole row.
+    fn argument(&mut self, expr: &ast::Expr) -> Result<Expr> {
+        if let ExprKind::Star(parts) = &expr.kind
+            && let [.., table] = parts.as_slice()
+        {
+            return self.column(std::slice::from_ref(table), expr.pos);
+        }
+        self.expr(expr)
+    }
+
+    fn scalar_call(&mut self, name: &str, args: Vec<(Expr, u32)>, variadic: bool, pos: u32) -> Result<Expr> {
+        let types: Vec<u32> = args.iter().map(|(arg, _)| arg.ty().oid).collect();
+        let resolved = self.registry.resolve_function(name, &types).map_err(|error| error.at(pos + 1))?;
+        let mut bound = Vec::with_capacity(args.len());
+        for ((arg, place), &to) in args.into_iter().zip(&resolved.arg_types) {
+            bound.push(self.coerce(arg, SqlType::of(to), CastContext::Implicit, place)?);
+        }
+        if let Some(from) = resolved.variadic_from
+            && !variadic
+        {
+            let tail = bound.split_off(from);
+            let element = tail.first().map_or(SqlType::TEXT, Expr::ty);
+            let ty = SqlType::of(element.oid).array().unwrap_or(SqlType::TEXT_ARRAY);
+            bound.push(Expr::Array { elements: tail, ty, nested: false });
+        }
+        let ty = SqlType::of(resolved.result);
+        let call = Expr::Call(Box::new(CallExpr { function: resolved.function, operator: None, args: bound, ty }));
+        if resolved.function.returns_set && self.clause != Clause::From {
+            return self.set_call(call, pos);
+        }
+        Ok(call)
+    }
+
+    /// A set-returning function outside of FROM: set aside if this is a select list.
+    fn set_call(&mut self, call: Expr, pos: u32) -> Result<Expr> {
+        let clause = self.clause;
+        let refuse = |what: &str| {
+            let message = format!("set-returning functions are not allowed in {what}");
+            Err(Error::new(SqlState::FEATURE_NOT_SUPPORTED, message).at(pos + 1))
+        };
+        match clause {
+            Clause::Select => {}
+            Clause::Where => return refuse("WHERE"),
+            Clause::JoinOn => return refuse("JOIN conditions"),
+            Clause::Having => return refuse("HAVING"),
+            Clause::Limit => return refuse("LIMIT"),
+            Clause::Values => return refuse("VALUES"),
+            Clause::Set => return refuse("UPDATE"),
+            Clause::Returning => return refuse("RETURNING"),
+            Clause::Check => return refuse("check constraints"),
+            Clause::Default => return refuse("DEFAULT expressions"),
+            _ => return refuse("this context"),
+        }
+        let ty = call.ty();
+        let in_aggregate = self.in_aggregate;
+        match self.calls() {
+            Some(calls) if !in_aggregate => {
+                calls.sets.push(call);
+                Ok(Expr::column(SETS + calls.sets.len() - 1, ty))
+            }
+            _ => Err(Error::new(
+                SqlState::FEATURE_NOT_SUPPORTED,
+                "aggregate function calls cannot contain set-returning function calls",
+            )
+            .at(pos + 1)),
+        }
+    }
+
+    /// The words for a clause in which aggregates and windows are not allowed.
+    fn forbidden_clause(&self) -> Option<&'static str> {
+        Some(match self.clause {
+            Clause::Where => "WHERE",
+            Clause::JoinOn => "JOIN conditions",
+            Clause::GroupBy => "GROUP BY",
+            Clause::Limit => "LIMIT",
+            Clause::Values => "VALUES",
+            Clause::From => "functions in FROM",
+            Clause::Set => "UPDATE",
+            Clause::Returning => "RETURNING",
+            Clause::Check => "check constraints",
+            Clause::Default => "DEFAULT expressions",
+            Clause::Generated => "column generation expressions",
+            Clause::Select | Clause::Having | Clause::OrderBy => return None,
+            Clause::Other => "this context",
+        })
+    }
+
+    fn aggregate(&mut self, call: &FunctionCall, pos: u32) -> Result<Expr> {
+        let name = call.name.object();
+        if call.over.is_none() {
+            if let Some(place) = self.forbidden_clause() {
+                let message = format!("aggregate functions are not allowed in {place}");
+                return Err(Error::new(SqlState::GROUPING_ERROR, message).at(pos + 1));
+            }
+            if self.in_aggregate {
+                return Err(
+                    Error::new(SqlState::GROUPING_ERROR, "aggregate function calls cannot be nested").at(pos + 1)
+                );
+            }
+        }
+        if call.star && name != "count" || call.args.is_empty() && !call.star {
+            if !call.star && name == "count" {
+                return Err(Error::new(
+                    SqlState::WRONG_OBJECT_TYPE,
+                    "count(*) must be used to call a parameterless aggregate function",
+                )
+                .at(pos + 1));
+            }
+            if call.star {
+                return Err(Error::new(SqlState::UNDEFINED_FUNCTION, format!("function {name}() does not exist"))
+                    .hint("No function matches the given name and argument types. You might need to add explicit type casts.")
+                    .at(pos + 1));
+            }
+        }
+        // In a window call the arguments may hold aggregates of their own.
+        let window = call.over.is_some();
+        let outer = self.in_aggregate;
+        self.in_aggregate = !window || outer;
+        let parts = self.aggregate_parts(call, pos);
+        self.in_aggregate = outer;
+        let (aggregate, args, order, filter, ty) = parts?;
+        if let Some(over) = &call.over {
+            if call.distinct {
+                return Err(Error::new(
+                    SqlState::FEATURE_NOT_SUPPORTED,
+                    "DISTINCT is not implemented for window functions",
+                )
+                .at(pos + 1));
+            }
+            if !order.is_empty() {
+                return Err(Error::new(
+                    SqlState::FEATURE_NOT_SUPPORTED,
+                    "aggregate ORDER BY is not implemented for window functions",
+                )
+                .at(pos + 1));
+            }
+            return self.window(WindowFunction::Aggregate(aggregate), args, filter, ty, over, pos);
+        }
+        let call = AggregateCall { aggregate, args, distinct: call.distinct, order, filter, ty };
+        let Some(calls) = self.calls() else {
+            return Err(
+                Error::new(SqlState::GROUPING_ERROR, "aggregate functions are not allowed in this context").at(pos + 1)
+            );
+        };
+        // The same call twice is computed once.
+        let twin = calls.aggregates.iter().position(|known| {
+            std::ptr::eq(known.aggregate, call.aggregate)
+                && known.distinct == call.distinct
+                && known.order.is_empty()
+                && call.order.is_empty()
+                && known.args.len() == call.args.len()
+                && known.args.iter().zip(&call.args).all(|(a, b)| crate::bound::walk::same(a, b))
+                && match (&known.filter, &call.filter) {
+                    (None, None) => true,
+                    (Some(a), Some(b)) => crate::bound::walk::same(a, b),
+                    _ => false,
+                }
+        });
+        let at = twin.unwrap_or_else(|| {
+            calls.aggregates.push(call);
+            calls.aggregates.len() - 1
+        });
+        Ok(Expr::column(AGGREGATES + at, ty))
+    }
+
+    #[allow(clippy::type_complexity)]
+    fn aggregate_parts(
+        &mut self,
+        call: &FunctionCall,
+        pos: u32,
+    ) -> Result<(&'static types::aggregate::Aggregate, Vec<Expr>, Vec<SortKey>, Option<Expr>, SqlType)> {
+        let name = call.name.object();
+        let mut args = Vec::with_capacity(call.args.len());
+        for arg in &call.args {
+            args.push((self.argument(&arg.expr)?, arg.expr.pos));
+        }
+        let types: Vec<u32> = args.iter().map(|(arg, _)| arg.ty().oid).collect();
+        let resolved = self.registry.resolve_aggregate(name, &types).map_err(|error| error.at(pos + 1))?;
+        let mut bound = Vec::with_capacity(args.len());
+        for ((arg, place), &to) in args.into_iter().zip(&resolved.arg_types) {
+            bound.push(self.coerce(arg, SqlType::of(to), CastContext::Implicit, place)?);
+        }
+        let mut order = Vec::with_capacity(call.order.len());
+        for key in &call.order {
+            let expr = self.expr(&key.expr)?;
+            let expr = self.known(expr)?;
+            if call.distinct && !bound.iter().any(|arg| crate::bound::walk::same(arg, &expr)) {
+                return Err(Error::new(
+                    SqlState::INVALID_COLUMN_REFERENCE,
+                    "in an aggregate with DISTINCT, ORDER BY expressions must appear in argument list",
+                )
+                .at(key.expr.pos + 1));
+            }
+            order.push(sort_key(expr, key));
+        }
+        let filter = match &call.filter {
+            Some(filter) => {
+                let bound = self.expr(filter)?;
+                Some(self.condition(bound, "FILTER", filter.pos)?)
+            }
+            None => None,
+        };
+        Ok((resolved.aggregate, bound, order, filter, SqlType::of(resolved.result)))
+    }
+
+    fn window_function(&mut self, function: WindowFunction, call: &FunctionCall, pos: u32) -> Result<Expr> {
+        let name = call.name.object();
+        let Some(over) = &call.over else {
+            let message = format!("window function {name} requires an OVER clause");
+            return Err(Error::new(SqlState::WRONG_OBJECT_TYPE, message).at(pos + 1));
+        };
+        if call.filter.is_some() {
+            return Err(Error::new(
+                SqlState::FEATURE_NOT_SUPPORTED,
+                "FILTER is not implemented for non-aggregate window functions",
+            )
+            .at(pos + 1));
+        }
+        let mut args = Vec::with_capacity(call.args.len());
+        for arg in &call.args {
+            let bound = self.expr(&arg.expr)?;
+            args.push((self.known(bound)?, arg.expr.pos));
+        }
+        let ty = match function {
+            WindowFunction::RowNumber | WindowFunction::Rank | WindowFunction::DenseRank => SqlType::INT8,
+            WindowFunction::PercentRank | WindowFunction::CumeDist => SqlType::FLOAT8,
+            WindowFunction::Ntile => SqlType::INT4,
+            WindowFunction::Lag
+            | WindowFunction::Lead
+            | WindowFunction::FirstValue
+            | WindowFunction::LastValue
+            | WindowFunction::NthValue
+            | WindowFunction::Aggregate(_) => args[0].0.ty(),
+        };
+        let mut bound = Vec::with_capacity(args.len());
+        for (at, (arg, place)) in args.into_iter().enumerate() {
+            let number = at == 1 || matches!(function, WindowFunction::Ntile);
+            let to = match at {
+                _ if number => SqlType::INT4,
+                0 => arg.ty(),
+                _ => SqlType::of(ty.oid),
+            };
+            bound.push(self.coerce(arg, to, CastContext::Implicit, place)?);
+        }
+        self.window(function, bound, None, ty, over, pos)
+    }
+
+    fn window(
+        &mut self,
+        function: WindowFunction,
+        args: Vec<Expr>,
+        filter: Option<Expr>,
+        ty: SqlType,
+        over: &Over,
+        pos: u32,
+    ) -> Result<Expr> {
+        let place = match self.clause {
+            Clause::Having => Some("HAVING"),
+            _ => self.forbidden_clause(),
+        };
+        if let Some(place) = place {
+            let message = format!("window functions are not allowed in {place}");
+            return Err(Error::new(SqlState::WINDOWING_ERROR, message).at(pos + 1));
+        }
+        if self.in_window || args.iter().any(|arg| holds(arg, WINDOWS, SETS)) {
+            return Err(Error::new(SqlState::WINDOWING_ERROR, "window function calls cannot be nested").at(pos + 1));
+        }
+        if self.in_aggregate {
+            return Err(Error::new(
+                SqlState::GROUPING_ERROR,
+                "aggregate function calls cannot contain window function calls",
+            )
+            .at(pos + 1));
+        }
+        let spec = match over {
+            Over::Named(name) => self.named_window(&name.name, name.pos)?,
+            Over::Spec(spec) => match &spec.base {
+                Some(base) => {
+                    let mut merged = self.named_window(&base.name, base.pos)?;
+                    if !spec.order.is_empty() {
+                        merged.order = spec.order.clone();
+                    }
+                    merged.frame = spec.frame.clone().or(merged.frame);
+                    merged
+                }
+                None => spec.clone(),
+            },
+        };
+        self.in_window = true;
+        let parts = self.window_parts(&spec);
+        self.in_window = false;
+        let (partition, order, frame) = parts?;
+        let Some(calls) = self.calls() else {
+            return Err(
+                Error::new(SqlState::WINDOWING_ERROR, "window functions are not allowed in this context").at(pos + 1)
+            );
+        };
+        calls.windows.push(WindowCall { function, args, partition, order, frame, filter, ty });
+        Ok(Expr::column(WINDOWS + calls.windows.len() - 1, ty))
+    }
+
+    fn named_window(&mut self, name: &str, pos: u32) -> Result<ast::WindowSpec> {
+        let found = self.calls().and_then(|calls| calls.named_windows.iter().find(|(known, _)| known == name).cloned());
+        match found {
+            Some((_, spec)) => Ok(spec),
+            None => {
+                Err(Error::new(SqlState::UNDEFINED_OBJECT, format!("window \"{name}\" does not exist")).at(pos + 1))
+            }
+        }
+    }
+
+    fn window_parts(&mut self, spec: &ast::WindowSpec) -> Result<(Vec<Expr>, Vec<SortKey>, WindowFrame)> {
+        let mut partition = Vec::with_capacity(spec.partition.len());
+        for expr in &spec.partition {
+            let bound = self.expr(expr)?;
+            partition.push(self.known(bound)?);
+        }
+        let mut order = Vec::with_capacity(spec.order.len());
+        for key in &spec.order {
+            let bound = self.expr(&key.expr)?;
+            order.push(sort_key(self.known(bound)?, key));
+        }
+        let frame = match &spec.frame {
+            None => WindowFrame {
+                mode: FrameMode::Range,
+                start: FrameBound::UnboundedPreceding,
+                end: FrameBound::CurrentRow,
+            },
+            Some(frame) => {
+                if frame.mode == FrameMode::Groups && spec.order.is_empty() {
+                    return Err(Error::new(SqlState::WINDOWING_ERROR, "GROUPS mode requires an ORDER BY clause")
+                        .at(spec.pos + 1));
+                }
+                let key = order.first().map(|key| key.expr.ty());
+                let start = self.frame_bound(&frame.start, frame.mode, key)?;
+                let end = self.frame_bound(&frame.end, frame.mode, key)?;
+                if matches!(start, FrameBound::UnboundedFollowing) {
+                    return Err(Error::new(SqlState::WINDOWING_ERROR, "frame start cannot be UNBOUNDED FOLLOWING")
+                        .at(spec.pos + 1));
+                }
+                if matches!(end, FrameBound::UnboundedPreceding) {
+                    return Err(Error::new(SqlState::WINDOWING_ERROR, "frame end cannot be UNBOUNDED PRECEDING")
+                        .at(spec.pos + 1));
+                }
+                WindowFrame { mode: frame.mode, start, end }
+            }
+        };
+        Ok((partition, order, frame))
+    }
+
+    fn frame_bound(&mut self, bound: &ast::FrameBound, mode: FrameMode, key: Option<SqlType>) -> Result<FrameBound> {
+        let mut offset = |expr: &ast::Expr| -> Result<Expr> {
+            let value = self.expr(expr)?;
+            let to = match (mode, key) {
+                (FrameMode::Range, Some(key)) if key.category() == b'D' => SqlType::of(oid::INTERVAL),
+                (FrameMode::Range, Some(key)) => SqlType::of(key.oid),
+                _ => SqlType::INT8,
+            };
+            self.coerce(value, to, CastContext::Implicit, expr.pos)
+        };
+        Ok(match bound {
+            ast::FrameBound::UnboundedPreceding => FrameBound::UnboundedPreceding,
+            ast::FrameBound::UnboundedFollowing => FrameBound::UnboundedFollowing,
+            ast::FrameBound::CurrentRow => FrameBound::CurrentRow,
+            ast::FrameBound::Preceding(expr) => FrameBound::Preceding(offset(expr)?),
+            ast::FrameBound::Following(expr) => FrameBound::Following(offset(expr)?),
+        })
+    }
+}
+
+/// A key over a bound expression, with PostgreSQL's default for nulls: last when ascending.
+pub(crate) fn sort_key(expr: Expr, item: &ast::OrderBy) -> SortKey {
+    SortKey { expr, descending: item.descending, nulls_first: item.nulls_first.unwrap_or(item.descending) }
+}

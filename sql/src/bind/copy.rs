@@ -1,0 +1,212 @@
+//! COPY.
+
+use std::sync::Arc;
+
+use types::{Error, Result, SqlState};
+
+use super::Binder;
+use super::dml::column_of;
+use super::query::Unknowns;
+use crate::bound::{Assignment, Copy, CopyDirection, CopyFormat, CopyOptions, Expr, ResultColumn};
+use crate::catalog::{self, Privileges};
+use crate::parse::ast::{self, CopyOption, CopySource, Ident};
+
+impl Binder<'_> {
+    pub fn copy(&mut self, copy: &ast::Copy) -> Result<Copy> {
+        let (direction, names): (CopyDirection, Vec<Arc<str>>) = match &copy.source {
+            CopySource::Query(query) => {
+                let (plan, columns) = self.query(query, Unknowns::Text)?;
+                let names = columns.iter().map(|column| column.name.clone()).collect();
+                (CopyDirection::Out { plan: Arc::new(plan), columns }, names)
+            }
+            CopySource::Table { name, columns } if copy.from => {
+                let table = match self.find_relation(name)? {
+                    catalog::Relation::View(view) => {
+                        let message = format!("cannot copy to view \"{}\"", view.name);
+                        return Err(Error::new(SqlState::WRONG_OBJECT_TYPE, message));
+                    }
+                    _ => self.find_table(name)?,
+                };
+                self.require(table.oid, Privileges::INSERT);
+                let targets = if columns.is_empty() {
+                    table.live_columns().filter(|(_, column)| column.generated.is_none()).map(|(at, _)| at).collect()
+                } else {
+                    self.target_columns(&table, columns)?
+                };
+                let mut defaults = Vec::new();
+                for (at, _) in table.live_columns() {
+                    if !targets.contains(&at)
+                        && let Some(value) = self.column_default(&table, at)?
+                    {
+                        defaults.push(Assignment { column: at, value });
+                    }
+                }
+                let generated = self.generated_columns(&table)?;
+                let checks = self.table_checks(&table, None)?;
+                let filter = match &copy.filter {
+                    Some(filter) => Some(self.row_condition(filter, &table)?),
+                    None => None,
+                };
+                let names = targets.iter().map(|&at| table.columns[at].name.clone()).collect();
+                (CopyDirection::In { table, targets, defaults, generated, checks, filter }, names)
+            }
+            CopySource::Table { name, columns } => {
+                let relation = self.find_relation(name)?;
+                if let catalog::Relation::View(view) = &relation {
+                    let message = format!("cannot copy from view \"{}\"", view.name);
+                    return Err(
+                        Error::new(SqlState::WRONG_OBJECT_TYPE, message).hint("Try the COPY (SELECT ...) TO variant.")
+                    );
+                }
+                let table = self.find_table(name)?;
+                self.require(table.oid, Privileges::SELECT);
+                let targets: Vec<usize> = if columns.is_empty() {
+                    table.live_columns().filter(|(_, column)| column.generated.is_none()).map(|(at, _)| at).collect()
+                } else {
+                    self.target_columns(&table, columns)?
+                };
+                let (scan, scope) = self.table_scan(&table, &table.name, false);
+                let shown: Vec<ResultColumn> = targets.iter().map(|&at| column_of(&table, at)).collect();
+                let exprs = targets
+                    .iter()
+                    .map(|&at| {
+                        let index = scope.entries[0].attributes[at].expect("a column that exists");
+                        Expr::column(index, table.columns[at].ty)
+                    })
+                    .collect();
+                let names = shown.iter().map(|column| column.name.clone()).collect();
+                let plan = super::select::projected(scan, exprs, &shown);
+                (CopyDirection::Out { plan: Arc::new(plan), columns: shown }, names)
+            }
+        };
+        let options = copy_options(copy, &names)?;
+        Ok(Copy { direction, end: copy.end.clone(), options })
+    }
+}
+
+fn copy_options(copy: &ast::Copy, names: &[Arc<str>]) -> Result<CopyOptions> {
+    let mut format = None;
+    let (mut delimiter, mut null, mut quote, mut escape) = (None, None, None, None);
+    let (mut header, mut header_match, mut freeze) = (None, false, false);
+    let (mut force_quote, mut force_not_null, mut force_null): (
+        Option<Vec<usize>>,
+        Option<Vec<usize>>,
+        Option<Vec<usize>>,
+    ) = (None, None, None);
+    let conflicting = || Error::new(SqlState::SYNTAX_ERROR, "conflicting or redundant options");
+    let columns = |list: &[Ident], what: &str| -> Result<Vec<usize>> {
+        list.iter()
+            .map(|name| {
+                names.iter().position(|known| **known == *name.name).ok_or_else(|| {
+                    let message = format!("{what} column \"{}\" not referenced by COPY", name.name);
+                    Error::new(SqlState::INVALID_COLUMN_REFERENCE, message)
+                })
+            })
+            .collect()
+    };
+    for option in &copy.options {
+        let repeated = match option {
+            CopyOption::Format(value) => format.replace(*value).is_some(),
+            CopyOption::Freeze(value) => {
+                freeze = *value;
+                false
+            }
+            CopyOption::Delimiter(text) => delimiter.replace(text.clone()).is_some(),
+            CopyOption::Null(text) => null.replace(text.clone()).is_some(),
+            CopyOption::Header(value) => header.replace(*value).is_some(),
+            CopyOption::HeaderMatch => {
+                header_match = true;
+                header.replace(true).is_some()
+            }
+            CopyOption::Quote(text) => quote.replace(text.clone()).is_some(),
+            CopyOption::Escape(text) => escape.replace(text.clone()).is_some(),
+            CopyOption::ForceQuote(None) => force_quote.replace((0..names.len()).collect()).is_some(),
+            CopyOption::ForceQuote(Some(list)) => force_quote.replace(columns(list, "FORCE_QUOTE")?).is_some(),
+            CopyOption::ForceNotNull(list) => force_not_null.replace(columns(list, "FORCE_NOT_NULL")?).is_some(),
+            CopyOption::ForceNull(list) => force_null.replace(columns(list, "FORCE_NULL")?).is_some(),
+            CopyOption::Encoding(name) => {
+                let known = matches!(
+                    name.to_ascii_lowercase().replace(['-', '_'], "").as_str(),
+                    "utf8" | "unicode" | "sqlascii"
+                );
+                if !known {
+                    return Err(Error::unsupported(format!("COPY encoding \"{name}\"")));
+                }
+                false
+            }
+        };
+        if repeated {
+            return Err(conflicting());
+        }
+    }
+    let format = format.unwrap_or(CopyFormat::Text);
+    if format == CopyFormat::Binary {
+        return Err(Error::unsupported("COPY format \"binary\""));
+    }
+    let csv = format == CopyFormat::Csv;
+    let unsupported = |message: &str| Err(Error::new(SqlState::FEATURE_NOT_SUPPORTED, message));
+    let invalid = |message: &str| Err(Error::new(SqlState::INVALID_PARAMETER_VALUE, message));
+    let single = |text: &Option<String>, default: u8, message: &str| -> Result<u8> {
+        match text.as_deref().map(str::as_bytes) {
+            None => Ok(default),
+            Some([byte]) => Ok(*byte),
+            Some(_) => Err(Error::new(SqlState::FEATURE_NOT_SUPPORTED, message)),
+        }
+    };
+    let delimiter =
+        single(&delimiter, if csv { b',' } else { b'\t' }, "COPY delimiter must be a single one-byte character")?;
+    if matches!(delimiter, b'\r' | b'\n') {
+        return invalid("COPY delimiter cannot be newline or carriage return");
+    }
+    let null = null.unwrap_or_else(|| if csv { String::new() } else { "\\N".to_owned() });
+    if null.contains(['\r', '\n']) {
+        return invalid("COPY null representation cannot use newline or carriage return");
+    }
+    if !csv && b"\\.abcdefghijklmnopqrstuvwxyz0123456789".contains(&delimiter) {
+        return invalid(&format!("COPY delimiter cannot be \"{}\"", char::from(delimiter)));
+    }
+    for (given, message) in [
+        (quote.is_some(), "COPY quote available only in CSV mode"),
+        (escape.is_some(), "COPY escape available only in CSV mode"),
+        (force_quote.is_some(), "COPY force quote available only in CSV mode"),
+        (force_not_null.is_some(), "COPY force not null available only in CSV mode"),
+        (force_null.is_some(), "COPY force null available only in CSV mode"),
+    ] {
+        if given && !csv {
+            return unsupported(message);
+        }
+    }
+    let quote = single(&quote, b'"', "COPY quote must be a single one-byte character")?;
+    let escape = single(&escape, quote, "COPY escape must be a single one-byte character")?;
+    if csv && delimiter == quote {
+        return invalid("COPY delimiter and quote must be different");
+    }
+    if force_quote.is_some() && copy.from {
+        return unsupported("COPY force quote only available using COPY TO");
+    }
+    if force_not_null.is_some() && !copy.from {
+        return unsupported("COPY force not null only available using COPY FROM");
+    }
+    if force_null.is_some() && !copy.from {
+        return unsupported("COPY force null only available using COPY FROM");
+    }
+    if null.as_bytes().contains(&delimiter) {
+        return unsupported("COPY delimiter must not appear in the NULL specification");
+    }
+    if csv && null.as_bytes().contains(&quote) {
+        return unsupported("CSV quote character must not appear in the NULL specification");
+    }
+    Ok(CopyOptions {
+        format,
+        delimiter,
+        null,
+        header: header.unwrap_or(false),
+        header_match,
+        quote,
+        escape,
+        force_quote: force_quote.unwrap_or_default(),
+        force_not_null: force_not_null.unwrap_or_default(),
+        force_null: force_null.unwrap_or_default(),
+        freeze,
+    })
+}

@@ -1,0 +1,480 @@
+//! Statements that change the catalog, tables' columns and constraints excepted: see [`table`](super::table).
+
+use std::sync::Arc;
+
+use types::{Error, Result, SqlState, SqlType, oid};
+
+use super::Binder;
+use super::query::Unknowns;
+use crate::bound::{
+    AlterTable, CreateIndex, Ddl, DropKind, Expr, Grant, GrantTarget, Plan, ResultColumn, SequenceOptions,
+};
+use crate::catalog::{IndexColumn, Relation, SchemaDef};
+use crate::parse::ast::{self, AlterAction, ExprKind, Ident, Name, ObjectKind, SequenceOption};
+
+impl Binder<'_> {
+    pub fn ddl(&mut self, statement: &ast::Statement) -> Result<Ddl> {
+        Ok(match statement {
+            ast::Statement::CreateTable(table) => Ddl::CreateTable(Box::new(self.create_table(table)?)),
+            ast::Statement::CreateTableAs { name, if_not_exists, columns, query, with_data } => {
+                let schema = self.creation_schema(name)?;
+                let (plan, outputs) = self.query(query, Unknowns::Text)?;
+                let outputs = renamed(outputs, columns, "CREATE TABLE AS")?;
+                Ddl::CreateTableAs {
+                    schema,
+                    name: name.object().to_owned(),
+                    if_not_exists: *if_not_exists,
+                    columns: outputs,
+                    plan: with_data.then(|| Arc::<Plan>::new(plan)),
+                }
+            }
+            ast::Statement::CreateIndex(index) => Ddl::CreateIndex(Box::new(self.create_index(index)?)),
+            ast::Statement::CreateSequence { name, if_not_exists, options } => Ddl::CreateSequence {
+                schema: self.creation_schema(name)?,
+                name: name.object().to_owned(),
+                options: self.sequence_options(options)?,
+                if_not_exists: *if_not_exists,
+            },
+            ast::Statement::AlterSequence { name, if_exists, options } => {
+                match self.relation_of(name, ObjectKind::Sequence) {
+                    Ok(Relation::Sequence(sequence)) => {
+                        Ddl::AlterSequence { sequence, options: self.sequence_options(options)? }
+                    }
+                    Ok(_) => return Err(wrong_kind(name, ObjectKind::Sequence)),
+                    Err(error) => self.skipped(error, *if_exists, name, "ALTER SEQUENCE")?,
+                }
+            }
+            ast::Statement::CreateView { name, replace, columns, query, text } => {
+                let schema = self.creation_schema(name)?;
+                let (_, outputs) = self.query(query, Unknowns::Text)?;
+                if !self.params.is_empty() {
+                    return Err(Error::new(SqlState::UNDEFINED_PARAMETER, "there is no parameter $1"));
+                }
+                let outputs = renamed(outputs, columns, "CREATE VIEW")?;
+                for (at, column) in outputs.iter().enumerate() {
+                    if outputs[..at].iter().any(|other| other.name == column.name) {
+                        let message = format!("column \"{}\" specified more than once", column.name);
+                        return Err(Error::new(SqlState::DUPLICATE_COLUMN, message));
+                    }
+                }
+                Ddl::CreateView {
+                    schema,
+                    name: name.object().to_owned(),
+                    replace: *replace,
+                    query: self.text.get(text.0 as usize..text.1 as usize).unwrap_or_default().trim().to_owned(),
+                    columns: outputs.into_iter().map(|column| (column.name, column.ty)).collect(),
+                    search_path: self.search_path.to_vec(),
+                }
+            }
+            ast::Statement::CreateSchema { name, if_not_exists, owner } => Ddl::CreateSchema {
+                name: match (name, owner) {
+                    (Some(name), _) => name.name.clone(),
+                    (None, Some(owner)) => owner.clone(),
+                    (None, None) => return Err(Error::internal("a schema without a name")),
+                },
+                if_not_exists: *if_not_exists,
+                owner: owner.clone(),
+            },
+            ast::Statement::Drop { kind, names, if_exists, cascade } => {
+                self.drop_objects(*kind, names, *if_exists, *cascade)?
+            }
+            ast::Statement::AlterTable { kind, name, if_exists, actions } => match self.relation_of(name, *kind) {
+                Ok(relation) => self.alter_relation(relation, actions)?,
+                Err(error) => self.skipped(error, *if_exists, name, "ALTER TABLE")?,
+            },
+            ast::Statement::RenameSchema { name, to } => {
+                Ddl::RenameSchema { schema: self.schema(name)?, name: to.clone() }
+            }
+            ast::Statement::CreateRole { name, options } => {
+                Ddl::CreateRole { name: name.clone(), options: options.clone() }
+            }
+            ast::Statement::AlterRole { name, options } => {
+                Ddl::AlterRole { name: name.clone(), options: options.clone() }
+            }
+            ast::Statement::AlterRoleSet { name, setting, value } => {
+                Ddl::AlterRoleSet { name: name.clone(), setting: setting.clone(), value: value.clone() }
+            }
+            ast::Statement::RenameRole { name, to } => Ddl::RenameRole { name: name.clone(), to: to.clone() },
+            ast::Statement::DropRoles { names, if_exists } => {
+                Ddl::DropRoles { names: names.clone(), if_exists: *if_exists }
+            }
+            ast::Statement::Grant(grant) => Ddl::Grant(Box::new(self.grant(grant)?)),
+            ast::Statement::CreateDatabase { name, owner, template } => {
+                Ddl::CreateDatabase { name: name.clone(), owner: owner.clone(), template: template.clone() }
+            }
+            ast::Statement::DropDatabase { name, if_exists } => {
+                Ddl::DropDatabase { name: name.clone(), if_exists: *if_exists }
+            }
+            ast::Statement::Comment { kind, name, text } => self.comment(*kind, name, text.clone())?,
+            ast::Statement::Reindex { tables } => {
+                let mut found = Vec::new();
+                for name in tables {
+                    match self.find_relation(name)? {
+                        Relation::Index(index) => found.extend(self.catalog.table(index.table).cloned()),
+                        _ => found.push(self.find_table(name)?),
+                    }
+                }
+                Ddl::Reindex { tables: found }
+            }
+            _ => return Err(Error::unsupported("this statement")),
+        })
+    }
+
+    /// A missing object that IF EXISTS allows to be missing: a notice, and nothing to do.
+    fn skipped(&mut self, error: Error, if_exists: bool, name: &Name, tag: &'static str) -> Result<Ddl> {
+        if !if_exists || error.sqlstate() == SqlState::WRONG_OBJECT_TYPE {
+            return Err(error);
+        }
+        let message = format!("relation \"{}\" does not exist, skipping", name.object());
+        self.notice(SqlState::SUCCESSFUL_COMPLETION, message);
+        Ok(Ddl::Nothing { tag })
+    }
+
+    pub fn schema(&self, name: &Ident) -> Result<Arc<SchemaDef>> {
+        self.catalog.schema_named(&name.name).cloned().ok_or_else(|| missing_schema(&name.name, name.pos))
+    }
+
+    /// The schema that a new object of this name goes to.
+    pub fn creation_schema(&self, name: &Name) -> Result<Arc<SchemaDef>> {
+        match name.schema() {
+            Some(schema) => self.catalog.schema_named(schema).cloned().ok_or_else(|| missing_schema(schema, name.pos)),
+            None => self.catalog.creation_schema(&self.search_path).cloned().ok_or_else(|| {
+                Error::new(SqlState::INVALID_SCHEMA_NAME, "no schema has been selected to create in").at(name.pos + 1)
+            }),
+        }
+    }
+
+    /// A relation of this kind. ALTER TABLE takes any; others only their own.
+    fn relation_of(&self, name: &Name, kind: ObjectKind) -> Result<Relation> {
+        let relation = self.find_relation(name).map_err(super::without_position)?;
+        let fits = match (&relation, kind) {
+            (_, ObjectKind::Table) => !matches!(relation, Relation::Virtual(_)),
+            (Relation::View(_), ObjectKind::View)
+            | (Relation::Index(_), ObjectKind::Index)
+            | (Relation::Sequence(_), ObjectKind::Sequence) => true,
+            _ => false,
+        };
+        if matches!(relation, Relation::Virtual(_)) {
+            let message = format!("permission denied: \"{}\" is a system catalog", name.object());
+            return Err(Error::new(SqlState::INSUFFICIENT_PRIVILEGE, message));
+        }
+        if fits { Ok(relation) } else { Err(wrong_kind(name, kind)) }
+    }
+
+    fn drop_objects(&mut self, kind: ObjectKind, names: &[Name], if_exists: bool, cascade: bool) -> Result<Ddl> {
+        let word = kind_word(kind);
+        if kind == ObjectKind::Schema {
+            let mut schemas = Vec::new();
+            for name in names {
+                match self.catalog.schema_named(name.object()) {
+                    Some(schema) => schemas.push(schema.clone()),
+                    None if if_exists => {
+                        let message = format!("schema \"{}\" does not exist, skipping", name.object());
+                        self.notice(SqlState::SUCCESSFUL_COMPLETION, message);
+                    }
+                    None => return Err(super::without_position(missing_schema(name.object(), name.pos))),
+                }
+            }
+            return Ok(if schemas.is_empty() {
+                Ddl::Nothing { tag: "DROP SCHEMA" }
+            } else {
+                Ddl::DropSchemas { schemas, cascade }
+            });
+        }
+        let mut relations: Vec<Relation> = Vec::new();
+        for name in names {
+            if let Some(schema) = name.schema()
+                && self.catalog.schema_named(schema).is_none()
+            {
+                if !if_exists {
+                    return Err(super::without_position(missing_schema(schema, name.pos)));
+                }
+                let message = format!("schema \"{schema}\" does not exist, skipping");
+                self.notice(SqlState::SUCCESSFUL_COMPLETION, message);
+                continue;
+            }
+            let found = self.catalog.find_relation(name.schema(), name.object(), &self.search_path).cloned();
+            match found {
+                None if if_exists => {
+                    let message = format!("{word} \"{}\" does not exist, skipping", name.object());
+                    self.notice(SqlState::SUCCESSFUL_COMPLETION, message);
+                }
+                None => {
+                    let message = format!("{word} \"{}\" does not exist", name.shown());
+                    let state =
+                        if kind == ObjectKind::Index { SqlState::UNDEFINED_OBJECT } else { SqlState::UNDEFINED_TABLE };
+                    return Err(Error::new(state, message));
+                }
+                Some(Relation::Virtual(relation)) => {
+                    let message = format!("permission denied: \"{}\" is a system catalog", relation.name);
+                    return Err(Error::new(SqlState::INSUFFICIENT_PRIVILEGE, message));
+                }
+                Some(relation) => {
+                    if relation.kind_name() != word {
+                        let hint = format!(
+                            "Use DROP {} to remove a {}.",
+                            relation.kind_name().to_ascii_uppercase(),
+                            relation.kind_name()
+                        );
+                        let article = if matches!(kind, ObjectKind::Index) { "an" } else { "a" };
+                        let message = format!("\"{}\" is not {article} {word}", name.object());
+                        return Err(Error::new(SqlState::WRONG_OBJECT_TYPE, message).hint(hint));
+                    }
+                    if !relations.iter().any(|known| known.oid() == relation.oid()) {
+                        relations.push(relation);
+                    }
+                }
+            }
+        }
+        if relations.is_empty() {
+            let tag = match kind {
+                ObjectKind::View => "DROP VIEW",
+                ObjectKind::Index => "DROP INDEX",
+                ObjectKind::Sequence => "DROP SEQUENCE",
+                _ => "DROP TABLE",
+            };
+            return Ok(Ddl::Nothing { tag });
+        }
+        Ok(Ddl::DropRelations { relations, cascade })
+    }
+
+    fn alter_relation(&mut self, relation: Relation, actions: &[AlterAction]) -> Result<Ddl> {
+        if let [action] = actions {
+            match action {
+                AlterAction::Rename(name) => return Ok(Ddl::RenameRelation { relation, name: name.clone() }),
+                AlterAction::SetSchema(schema) => return Ok(Ddl::SetSchema { schema: self.schema(schema)?, relation }),
+                AlterAction::Owner(owner) => return Ok(Ddl::SetOwner { relation, owner: owner.clone() }),
+                AlterAction::SetOptions(_) if matches!(relation, Relation::Index(_)) => {
+                    return Ok(Ddl::Nothing { tag: "ALTER INDEX" });
+                }
+                _ => {}
+            }
+        }
+        let Relation::Table(table) = relation else {
+            return Err(Error::new(SqlState::WRONG_OBJECT_TYPE, format!("\"{}\" is not a table", relation.name())));
+        };
+        let actions: Vec<AlterTable> = self.alter_table(&table, actions)?;
+        Ok(Ddl::AlterTable { table, actions })
+    }
+
+    fn create_index(&mut self, index: &ast::CreateIndex) -> Result<CreateIndex> {
+        let table = match self.find_relation(&index.table)? {
+            Relation::Table(table) => table,
+            Relation::Virtual(_) => self.find_table(&index.table)?,
+            _ => {
+                let message = format!("cannot create index on relation \"{}\"", index.table.object());
+                return Err(Error::new(SqlState::WRONG_OBJECT_TYPE, message));
+            }
+        };
+        let mut columns = Vec::with_capacity(index.columns.len());
+        for element in &index.columns {
+            let name = match &element.expr.kind {
+                ExprKind::Column(parts) if parts.len() == 1 => parts[0].clone(),
+                // A collation that orders by bytes is the order we have.
+                ExprKind::Collate { arg, collation } if matches!(collation.object(), "C" | "POSIX" | "default") => {
+                    match &arg.kind {
+                        ExprKind::Column(parts) if parts.len() == 1 => parts[0].clone(),
+                        _ => return Err(Error::unsupported("index on an expression").at(element.expr.pos + 1)),
+                    }
+                }
+                ExprKind::Collate { collation, .. } => {
+                    return Err(Error::unsupported(format!("collation \"{}\" in an index", collation.shown()))
+                        .at(element.expr.pos + 1));
+                }
+                _ => return Err(Error::unsupported("index on an expression").at(element.expr.pos + 1)),
+            };
+            let Some(column) = table.column_named(&name) else {
+                return Err(Error::new(SqlState::UNDEFINED_COLUMN, format!("column \"{name}\" does not exist")));
+            };
+            indexable(table.columns[column].ty)?;
+            let descending = element.descending;
+            columns.push(IndexColumn { column, descending, nulls_first: element.nulls_first.unwrap_or(descending) });
+        }
+        if columns.len() > 32 {
+            return Err(Error::new(SqlState::TOO_MANY_COLUMNS, "cannot use more than 32 columns in an index"));
+        }
+        Ok(CreateIndex {
+            table,
+            name: index.name.clone(),
+            unique: index.unique,
+            concurrently: index.concurrently,
+            if_not_exists: index.if_not_exists,
+            columns,
+        })
+    }
+
+    pub fn sequence_options(&mut self, options: &[SequenceOption]) -> Result<SequenceOptions> {
+        let mut bound = SequenceOptions::default();
+        for option in options {
+            let repeated = match option {
+                SequenceOption::As(ty) => {
+                    let ty = self.type_name(ty)?;
+                    if !ty.is_integer() {
+                        let message = "sequence type must be smallint, integer, or bigint";
+                        return Err(Error::new(SqlState::INVALID_PARAMETER_VALUE, message));
+                    }
+                    bound.data_type.replace(ty).is_some()
+                }
+                SequenceOption::Increment(value) => {
+                    if *value == 0 {
+                        return Err(Error::new(SqlState::INVALID_PARAMETER_VALUE, "INCREMENT must not be zero"));
+                    }
+                    bound.increment.replace(*value).is_some()
+                }
+                SequenceOption::Min(value) => bound.min.replace(*value).is_some(),
+                SequenceOption::Max(value) => bound.max.replace(*value).is_some(),
+                SequenceOption::Start(value) => bound.start.replace(*value).is_some(),
+                SequenceOption::Restart(value) => bound.restart.replace(*value).is_some(),
+                SequenceOption::Cache(value) => {
+                    if *value <= 0 {
+                        let message = format!("CACHE ({value}) must be greater than zero");
+                        return Err(Error::new(SqlState::INVALID_PARAMETER_VALUE, message));
+                    }
+                    bound.cache.replace(*value).is_some()
+                }
+                SequenceOption::Cycle(value) => bound.cycle.replace(*value).is_some(),
+                SequenceOption::OwnedBy(None) => bound.owned_by.replace(None).is_some(),
+                SequenceOption::OwnedBy(Some(name)) => {
+                    let [table @ .., column] = name.parts.as_slice() else { continue };
+                    if table.is_empty() {
+                        return Err(Error::new(SqlState::SYNTAX_ERROR, "invalid OWNED BY option")
+                            .hint("Specify OWNED BY table.column or OWNED BY NONE."));
+                    }
+                    let table = self.find_table(&Name { parts: table.to_vec(), pos: name.pos })?;
+                    let at = table.column_named(column).ok_or_else(|| {
+                        let message = format!("column \"{column}\" of relation \"{}\" does not exist", table.name);
+                        Error::new(SqlState::UNDEFINED_COLUMN, message)
+                    })?;
+                    bound.owned_by.replace(Some((table.oid, at))).is_some()
+                }
+                SequenceOption::Name(name) => bound.name.replace(name.object().to_owned()).is_some(),
+            };
+            if repeated {
+                return Err(Error::new(SqlState::SYNTAX_ERROR, "conflicting or redundant options"));
+            }
+        }
+        Ok(bound)
+    }
+
+    fn grant(&mut self, grant: &ast::Grant) -> Result<Grant> {
+        let on = match &grant.on {
+            ast::GrantTarget::Relations(names) => GrantTarget::Relations(
+                names
+                    .iter()
+                    .map(|name| self.find_relation(name).map_err(super::without_position))
+                    .collect::<Result<_>>()?,
+            ),
+            ast::GrantTarget::AllTablesIn(schemas) => GrantTarget::AllTablesIn(self.schemas(schemas)?),
+            ast::GrantTarget::AllSequencesIn(schemas) => GrantTarget::AllSequencesIn(self.schemas(schemas)?),
+            ast::GrantTarget::Schemas(schemas) => GrantTarget::Schemas(self.schemas(schemas)?),
+            ast::GrantTarget::Databases(names) => GrantTarget::Databases(names.clone()),
+            ast::GrantTarget::Roles(names) => GrantTarget::Roles(names.clone()),
+            ast::GrantTarget::Other(what) => GrantTarget::Other(what.clone()),
+        };
+        Ok(Grant {
+            revoke: grant.revoke,
+            privileges: grant.privileges.clone(),
+            on,
+            grantees: grant.grantees.clone(),
+            grant_option: grant.grant_option,
+            cascade: grant.cascade,
+        })
+    }
+
+    fn schemas(&self, names: &[Ident]) -> Result<Vec<Arc<SchemaDef>>> {
+        names.iter().map(|name| self.schema(name).map_err(super::without_position)).collect()
+    }
+
+    fn comment(&mut self, kind: ObjectKind, name: &Name, text: Option<String>) -> Result<Ddl> {
+        if kind == ObjectKind::Column {
+            let [table @ .., column] = name.parts.as_slice() else {
+                return Err(Error::new(SqlState::SYNTAX_ERROR, "column name must be qualified"));
+            };
+            if table.is_empty() {
+                return Err(Error::new(SqlState::SYNTAX_ERROR, "column name must be qualified"));
+            }
+            let table = self.find_table(&Name { parts: table.to_vec(), pos: name.pos })?;
+            let at = table.column_named(column).ok_or_else(|| {
+                let message = format!("column \"{column}\" of relation \"{}\" does not exist", table.name);
+                Error::new(SqlState::UNDEFINED_COLUMN, message)
+            })?;
+            return Ok(Ddl::Comment {
+                kind: DropKind::Column,
+                relation: Relation::Table(table),
+                column: Some(at),
+                text,
+            });
+        }
+        let shown = match kind {
+            ObjectKind::Table => DropKind::Table,
+            ObjectKind::View => DropKind::View,
+            ObjectKind::Index => DropKind::Index,
+            ObjectKind::Sequence => DropKind::Sequence,
+            _ => return Err(Error::unsupported(format!("COMMENT ON {}", kind_word(kind).to_ascii_uppercase()))),
+        };
+        let relation = self.find_relation(name).map_err(super::without_position)?;
+        if relation.kind_name() != kind_word(kind) {
+            return Err(wrong_kind(name, kind));
+        }
+        Ok(Ddl::Comment { kind: shown, relation, column: None, text })
+    }
+
+    /// The text of an expression as the catalog keeps it: over the columns of a table, unqualified.
+    pub fn kept_text(&self, expr: &Expr, fields: &[crate::bound::Field]) -> String {
+        let names = crate::bound::deparse::Names { fields, frames: &[], qualified: false, settings: self.settings };
+        crate::bound::deparse::deparse(expr, &names)
+    }
+}
+
+fn missing_schema(name: &str, pos: u32) -> Error {
+    Error::new(SqlState::INVALID_SCHEMA_NAME, format!("schema \"{name}\" does not exist")).at(pos + 1)
+}
+
+fn kind_word(kind: ObjectKind) -> &'static str {
+    match kind {
+        ObjectKind::Table => "table",
+        ObjectKind::View => "view",
+        ObjectKind::Index => "index",
+        ObjectKind::Sequence => "sequence",
+        ObjectKind::Schema => "schema",
+        ObjectKind::Column => "column",
+        ObjectKind::Database => "database",
+        ObjectKind::Role => "role",
+    }
+}
+
+fn wrong_kind(name: &Name, kind: ObjectKind) -> Error {
+    let article = if kind == ObjectKind::Index { "an" } else { "a" };
+    let message = format!("\"{}\" is not {article} {}", name.object(), kind_word(kind));
+    Error::new(SqlState::WRONG_OBJECT_TYPE, message)
+}
+
+/// Output columns under the names of a list.
+fn renamed(mut outputs: Vec<ResultColumn>, names: &[Ident], what: &str) -> Result<Vec<ResultColumn>> {
+    if names.len() > outputs.len() {
+        let message = if what == "CREATE VIEW" {
+            "CREATE VIEW specifies more column names than columns"
+        } else {
+            "too many column names were specified"
+        };
+        return Err(Error::new(SqlState::SYNTAX_ERROR, message));
+    }
+    for (column, name) in outputs.iter_mut().zip(names) {
+        column.name = Arc::from(name.name.as_str());
+    }
+    Ok(outputs)
+}
+
+/// Types that have an order, and so can be in a key.
+///
+/// # Errors
+/// 42704 the type has none.
+pub(crate) fn indexable(ty: SqlType) -> Result<()> {
+    if matches!(ty.oid, oid::JSON | oid::XID | oid::CID | oid::ACLITEM | oid::PG_NODE_TREE) {
+        let message = format!("data type {ty} has no default operator class for access method \"btree\"");
+        return Err(Error::new(SqlState::UNDEFINED_OBJECT, message).hint(
+            "You must specify an operator class for the index or define a default operator class for the data type.",
+        ));
+    }
+    Ok(())
+}

@@ -1,0 +1,431 @@
+//! Queries: WITH, set operations, VALUES, ORDER BY and LIMIT.
+
+use std::sync::Arc;
+
+use types::cast::CastContext;
+use types::{Error, Result, SqlState, SqlType, oid};
+
+use super::aggregate::Calls;
+use super::call::sort_key;
+use super::from::CteEntry;
+use super::scope::{Scope, StarColumn};
+use super::{Binder, Clause};
+use crate::bound::{Cte, Expr, Field, Node, Plan, ResultColumn, SetOp, SetOpKind, SortKey};
+use crate::parse::ast::{self, ExprKind, Query, SetExpr};
+
+/// What becomes of output columns whose type is still unknown.
+#[derive(Clone, Copy)]
+pub(crate) enum Unknowns<'t> {
+    /// They become text.
+    Text,
+    /// They stay: the other side of a set operation decides.
+    Keep,
+    /// They become these, the columns of an INSERT.
+    As(&'t [SqlType]),
+}
+
+impl<'t> From<Option<&'t [SqlType]>> for Unknowns<'t> {
+    fn from(types: Option<&'t [SqlType]>) -> Unknowns<'t> {
+        types.map_or(Unknowns::Text, Unknowns::As)
+    }
+}
+
+impl Binder<'_> {
+    pub fn query<'t>(&mut self, query: &Query, unknowns: impl Into<Unknowns<'t>>) -> Result<(Plan, Vec<ResultColumn>)> {
+        let unknowns = unknowns.into();
+        let (clause, in_aggregate, in_window) = (self.clause, self.in_aggregate, self.in_window);
+        (self.in_aggregate, self.in_window) = (false, false);
+        let known = self.ctes.len();
+        let result = self.query_inside(query, unknowns);
+        self.ctes.truncate(known);
+        (self.clause, self.in_aggregate, self.in_window) = (clause, in_aggregate, in_window);
+        result
+    }
+
+    fn query_inside(&mut self, query: &Query, unknowns: Unknowns<'_>) -> Result<(Plan, Vec<ResultColumn>)> {
+        let ctes = match &query.with {
+            Some(with) => self.with_clause(with)?,
+            None => Vec::new(),
+        };
+        let (plan, columns) = match &query.body {
+            SetExpr::Select(select) => self.select(select, query, unknowns)?,
+            SetExpr::Values(rows) => {
+                self.refuse_locks(query, "VALUES")?;
+                let (plan, columns) = self.values(rows, unknowns)?;
+                self.order_and_limit(plan, columns, query)?
+            }
+            SetExpr::SetOp { .. } => {
+                self.refuse_locks(query, "UNION/INTERSECT/EXCEPT")?;
+                let (plan, columns) = self.set_operation(&query.body, unknowns)?;
+                self.order_and_limit(plan, columns, query)?
+            }
+        };
+        Ok((with_ctes(ctes, plan), columns))
+    }
+
+    fn refuse_locks(&self, query: &Query, what: &str) -> Result<()> {
+        let Some(lock) = query.locks.first() else { return Ok(()) };
+        let name = super::select::lock_name(lock.strength);
+        let message = format!("{name} is not allowed with {what}");
+        Err(Error::new(SqlState::FEATURE_NOT_SUPPORTED, message))
+    }
+
+    /// Binds the queries of WITH and makes them known; the caller forgets them again.
+    pub fn with_clause(&mut self, with: &ast::With) -> Result<Vec<Cte>> {
+        let mut ctes = Vec::with_capacity(with.ctes.len());
+        for (at, cte) in with.ctes.iter().enumerate() {
+            if with.ctes[..at].iter().any(|other| other.name.name == cte.name.name) {
+                let message = format!("WITH query name \"{}\" specified more than once", cte.name.name);
+                return Err(Error::new(SqlState::DUPLICATE_ALIAS, message).at(cte.name.pos + 1));
+            }
+            let id = self.next_cte;
+            self.next_cte += 1;
+            let bound = if with.recursive { self.recursive_cte(cte, id)? } else { self.plain_cte(cte, id)? };
+            let (bound, columns) = bound;
+            self.ctes.push(CteEntry { name: cte.name.name.clone(), id, columns, work_table: false, used: 0 });
+            ctes.push(bound);
+        }
+        Ok(ctes)
+    }
+
+    fn plain_cte(&mut self, cte: &ast::Cte, id: usize) -> Result<(Cte, Vec<ResultColumn>)> {
+        let (plan, mut columns) = self.query(&cte.query, Unknowns::Text)?;
+        self.name_columns(cte, &mut columns)?;
+        let name = Arc::from(cte.name.name.as_str());
+        Ok((Cte { id, name, plan, recursive: None, distinct: false }, columns))
+    }
+
+    fn name_columns(&self, cte: &ast::Cte, columns: &mut [ResultColumn]) -> Result<()> {
+        if cte.columns.len() > columns.len() {
+            let message = format!(
+                "WITH query \"{}\" has {} columns available but {} columns specified",
+                cte.name.name,
+                columns.len(),
+                cte.columns.len()
+            );
+            return Err(Error::new(SqlState::INVALID_COLUMN_REFERENCE, message).at(cte.name.pos + 1));
+        }
+        for (column, name) in columns.iter_mut().zip(&cte.columns) {
+            column.name = Arc::from(name.name.as_str());
+        }
+        Ok(())
+    }
+
+    /// A query of WITH RECURSIVE, which need not name itself.
+    fn recursive_cte(&mut self, cte: &ast::Cte, id: usize) -> Result<(Cte, Vec<ResultColumn>)> {
+        let SetExpr::SetOp { kind: SetOpKind::Union, all, left, right, pos } = &cte.query.body else {
+            return self.plain_cte(cte, id);
+        };
+        if !cte.query.order.is_empty() || cte.query.limit.is_some() || cte.query.with.is_some() {
+            return self.plain_cte(cte, id);
+        }
+        let (plan, mut columns) = self.query(left, Unknowns::Text)?;
+        self.name_columns(cte, &mut columns)?;
+        self.ctes.push(CteEntry {
+            name: cte.name.name.clone(),
+            id,
+            columns: columns.clone(),
+            work_table: true,
+            used: 0,
+        });
+        let types: Vec<SqlType> = columns.iter().map(|column| column.ty).collect();
+        let bound = self.query(right, Unknowns::As(&types));
+        let entry = self.ctes.pop().expect("the entry pushed above");
+        let (mut round, _) = bound?;
+        if round.width() != plan.width() {
+            return Err(
+                Error::new(SqlState::SYNTAX_ERROR, "each UNION query must have the same number of columns").at(pos + 1)
+            );
+        }
+        for (at, (field, column)) in round.fields.iter().zip(&columns).enumerate() {
+            if field.ty.oid != column.ty.oid
+                && self.registry.find_coercion(field.ty.oid, column.ty.oid, CastContext::Implicit).is_none()
+            {
+                let message = format!(
+                    "recursive query \"{}\" column {} has type {} in non-recursive term but type {} overall",
+                    cte.name.name,
+                    at + 1,
+                    column.ty,
+                    field.ty
+                );
+                return Err(Error::new(SqlState::DATATYPE_MISMATCH, message)
+                    .hint("Cast the output of the non-recursive term to the correct type."));
+            }
+        }
+        round = self.outputs_as(round, &types)?;
+        let name = Arc::from(cte.name.name.as_str());
+        if entry.used == 0 {
+            // It does not name itself: an ordinary union.
+            let fields = plan.fields.clone();
+            let set = SetOp { kind: SetOpKind::Union, all: *all, left: plan, right: round };
+            let plan = Plan::new(Node::SetOp(Box::new(set)), fields);
+            return Ok((Cte { id, name, plan, recursive: None, distinct: false }, columns));
+        }
+        Ok((Cte { id, name, plan, recursive: Some(round), distinct: !all }, columns))
+    }
+
+    /// VALUES: rows of expressions without an input row.
+    pub fn values(&mut self, rows: &[Vec<ast::Expr>], unknowns: Unknowns<'_>) -> Result<(Plan, Vec<ResultColumn>)> {
+        let width = rows.first().map_or(0, Vec::len);
+        let (mut bound, _) = self.with_scope(Scope::default(), |binder| {
+            binder.within(Clause::Values, |binder| {
+                let mut bound = Vec::with_capacity(rows.len());
+                for row in rows {
+                    if row.len() != width {
+                        let pos = row.first().map_or(0, |expr| expr.pos);
+                        return Err(
+                            Error::new(SqlState::SYNTAX_ERROR, "VALUES lists must all be the same length").at(pos + 1)
+                        );
+                    }
+                    bound.push(binder.exprs(row)?);
+                }
+                Ok(bound)
+            })
+        })?;
+        let mut columns = Vec::with_capacity(width);
+        for at in 0..width {
+            let types: Vec<SqlType> = bound.iter().map(|row| row[at].ty()).collect();
+            let unknown = types.iter().all(|ty| ty.oid == oid::UNKNOWN);
+            let ty = match unknowns {
+                Unknowns::Keep if unknown => SqlType::UNKNOWN,
+                Unknowns::As(wanted) if unknown => wanted.get(at).map_or(SqlType::TEXT, |ty| SqlType::of(ty.oid)),
+                _ => {
+                    let place = rows.iter().map(|row| row[at].pos).zip(bound.iter().map(|row| row[at].ty()));
+                    let first = types.iter().find(|ty| ty.oid != oid::UNKNOWN).map_or(0, |ty| ty.category());
+                    let odd = place.into_iter().find(|(_, ty)| ty.oid != oid::UNKNOWN && ty.category() != first);
+                    self.common_type(&types, "VALUES").map_err(|error| match odd {
+                        Some((pos, _)) => error.at(pos + 1),
+                        None => error,
+                    })?
+                }
+            };
+            for (row, source) in bound.iter_mut().zip(rows) {
+                let expr = std::mem::replace(&mut row[at], Expr::null(ty));
+                row[at] = if expr.ty().oid == ty.oid {
+                    expr
+                } else {
+                    self.coerce(expr, SqlType::of(ty.oid), CastContext::Implicit, source[at].pos)?
+                };
+            }
+            columns.push(ResultColumn::new(format!("column{}", at + 1), ty));
+        }
+        let fields = columns.iter().map(|column| Field::new(column.name.clone(), column.ty)).collect();
+        Ok((Plan::new(Node::Values(bound), fields), columns))
+    }
+
+    /// A chain of set operations leans to the left: its spine is walked in a loop.
+    fn set_operation(&mut self, body: &SetExpr, unknowns: Unknowns<'_>) -> Result<(Plan, Vec<ResultColumn>)> {
+        let mut spine = Vec::new();
+        let mut current = body;
+        let innermost = loop {
+            let SetExpr::SetOp { kind, all, left, right, pos } = current else {
+                return Err(Error::internal("a set operation has two sides"));
+            };
+            spine.push((*kind, *all, right, *pos));
+            let plain = left.with.is_none() && left.order.is_empty() && left.limit.is_none() && left.offset.is_none();
+            if !plain || !matches!(left.body, SetExpr::SetOp { .. }) {
+                break left;
+            }
+            current = &left.body;
+        };
+        let keep = match unknowns {
+            Unknowns::As(types) => Unknowns::As(types),
+            _ => Unknowns::Keep,
+        };
+        let (mut plan, mut columns) = self.query(innermost, keep)?;
+        while let Some((kind, all, right, pos)) = spine.pop() {
+            let (right, right_columns) = self.query(right, keep)?;
+            let name = match kind {
+                SetOpKind::Union => "UNION",
+                SetOpKind::Intersect => "INTERSECT",
+                SetOpKind::Except => "EXCEPT",
+            };
+            if right_columns.len() != columns.len() {
+                let message = format!("each {name} query must have the same number of columns");
+                return Err(Error::new(SqlState::SYNTAX_ERROR, message).at(pos + 1));
+            }
+            let mut types = Vec::with_capacity(columns.len());
+            for (left, right) in columns.iter().zip(&right_columns) {
+                let mut ty = self.common_type(&[left.ty, right.ty], name).map_err(|error| error.at(pos + 1))?;
+                if ty.oid == oid::UNKNOWN {
+                    ty = SqlType::TEXT;
+                }
+                types.push(ty);
+            }
+            let left = self.outputs_as(plan, &types)?;
+            let right = self.outputs_as(right, &types)?;
+            for (column, ty) in columns.iter_mut().zip(&types) {
+                *column = ResultColumn::new(column.name.clone(), *ty);
+            }
+            let fields = columns.iter().map(|column| Field::new(column.name.clone(), column.ty)).collect();
+            plan = Plan::new(Node::SetOp(Box::new(SetOp { kind, all, left, right })), fields);
+        }
+        Ok((plan, columns))
+    }
+
+    /// Gives the outputs of a plan these types.
+    pub fn outputs_as(&mut self, mut plan: Plan, types: &[SqlType]) -> Result<Plan> {
+        if plan.fields.iter().zip(types).all(|(field, ty)| field.ty.oid == ty.oid) {
+            return Ok(plan);
+        }
+        // Literals are reached where they stand, so that they are read as the type wanted.
+        match &mut plan.node {
+            Node::Project { exprs, .. } => {
+                for (expr, ty) in exprs.iter_mut().zip(types) {
+                    self.recoerce(expr, *ty)?;
+                }
+            }
+            Node::Values(rows) => {
+                for row in rows {
+                    for (expr, ty) in row.iter_mut().zip(types) {
+                        self.recoerce(expr, *ty)?;
+                    }
+                }
+            }
+            Node::Sort { input, .. }
+            | Node::Limit { input, .. }
+            | Node::Filter { input, .. }
+            | Node::Distinct { input, on: None }
+                if input
+                    .fields
+                    .iter()
+                    .zip(types)
+                    .any(|(field, ty)| field.ty.oid != ty.oid && field.ty.oid == oid::UNKNOWN) =>
+            {
+                let inner = std::mem::replace(&mut **input, Plan::one_row());
+                **input = self.outputs_as(inner, types)?;
+            }
+            _ => {
+                let mut exprs = Vec::with_capacity(types.len());
+                for (at, (field, ty)) in plan.fields.iter().zip(types).enumerate() {
+                    let mut expr = Expr::column(at, field.ty);
+                    self.recoerce(&mut expr, *ty)?;
+                    exprs.push(expr);
+                }
+                let fields = plan.fields.clone();
+                plan = Plan::new(Node::Project { input: Box::new(plan), exprs }, fields);
+            }
+        }
+        for (field, ty) in plan.fields.iter_mut().zip(types) {
+            field.ty = *ty;
+        }
+        Ok(plan)
+    }
+
+    fn recoerce(&mut self, expr: &mut Expr, to: SqlType) -> Result<()> {
+        if expr.ty().oid != to.oid {
+            let old = std::mem::replace(expr, Expr::null(to));
+            *expr = self.coerce(old, SqlType::of(to.oid), CastContext::Implicit, 0)?;
+        }
+        Ok(())
+    }
+
+    /// ORDER BY and LIMIT over a set operation or VALUES: only output columns can be named.
+    fn order_and_limit(
+        &mut self,
+        mut plan: Plan,
+        columns: Vec<ResultColumn>,
+        query: &Query,
+    ) -> Result<(Plan, Vec<ResultColumn>)> {
+        let mut keys = Vec::with_capacity(query.order.len());
+        for item in &query.order {
+            let at = match &item.expr.kind {
+                ExprKind::Integer(digits) => ordinal(digits, columns.len(), "ORDER BY", item.expr.pos)?,
+                ExprKind::Column(parts) if parts.len() == 1 => {
+                    let at = columns.iter().position(|column| *column.name == *parts[0]);
+                    at.ok_or_else(|| {
+                        let message = format!("column \"{}\" does not exist", parts[0]);
+                        Error::new(SqlState::UNDEFINED_COLUMN, message).at(item.expr.pos + 1)
+                    })?
+                }
+                _ if matches!(query.body, SetExpr::Values(_)) => {
+                    let scope = output_scope(&columns);
+                    let (expr, _) = self
+                        .with_scope(scope, |binder| binder.within(Clause::OrderBy, |binder| binder.expr(&item.expr)))?;
+                    keys.push(sort_key(expr, item));
+                    continue;
+                }
+                _ => {
+                    return Err(Error::new(
+                        SqlState::FEATURE_NOT_SUPPORTED,
+                        "invalid UNION/INTERSECT/EXCEPT ORDER BY clause",
+                    )
+                    .detail("Only result column names can be used, not expressions or functions.")
+                    .hint("Add the expression/function to every SELECT, or move the UNION into a FROM clause.")
+                    .at(item.expr.pos + 1));
+                }
+            };
+            keys.push(sort_key(Expr::column(at, columns[at].ty), item));
+        }
+        if !keys.is_empty() {
+            let fields = plan.fields.clone();
+            plan = Plan::new(Node::Sort { input: Box::new(plan), keys: keys.clone() }, fields);
+        }
+        let plan = self.limit(plan, query, keys)?;
+        Ok((plan, columns))
+    }
+
+    /// LIMIT, OFFSET and FETCH over a plan sorted by `keys`.
+    pub fn limit(&mut self, plan: Plan, query: &Query, keys: Vec<SortKey>) -> Result<Plan> {
+        if query.limit.is_none() && query.offset.is_none() {
+            return Ok(plan);
+        }
+        if query.with_ties && keys.is_empty() {
+            return Err(Error::new(SqlState::SYNTAX_ERROR, "WITH TIES cannot be specified without ORDER BY clause"));
+        }
+        let ((limit, offset), _) = self.with_scope(Scope::default(), |binder| {
+            binder.within(Clause::Limit, |binder| {
+                let mut count = |expr: &Option<ast::Expr>, what: &str| -> Result<Option<Expr>> {
+                    let Some(expr) = expr else { return Ok(None) };
+                    let bound = binder.expr(expr)?;
+                    if super::reads_columns(&bound) {
+                        let message = format!("argument of {what} must not contain variables");
+                        return Err(Error::new(SqlState::INVALID_COLUMN_REFERENCE, message).at(expr.pos + 1));
+                    }
+                    binder.count(bound, what, expr.pos).map(Some)
+                };
+                Ok((count(&query.limit, "LIMIT")?, count(&query.offset, "OFFSET")?))
+            })
+        })?;
+        let fields = plan.fields.clone();
+        let with_ties = query.with_ties.then_some(keys);
+        Ok(Plan::new(Node::Limit { input: Box::new(plan), limit, offset, with_ties }, fields))
+    }
+
+    /// A fresh set of calls for a select list over the scope just pushed.
+    pub fn begin_calls(&mut self, windows: &[(ast::Ident, ast::WindowSpec)]) {
+        let named_windows = windows.iter().map(|(name, spec)| (name.name.clone(), spec.clone())).collect();
+        self.selects.push(Calls { level: self.scopes.len(), named_windows, ..Calls::default() });
+    }
+}
+
+/// The output columns as names.
+fn output_scope(columns: &[ResultColumn]) -> Scope {
+    let star = columns
+        .iter()
+        .enumerate()
+        .map(|(at, column)| StarColumn { name: column.name.clone(), expr: Expr::column(at, column.ty), origin: (0, 0) })
+        .collect();
+    let fields = columns.iter().map(|column| Field::new(column.name.clone(), column.ty)).collect();
+    Scope { star, fields, ..Scope::default() }
+}
+
+/// The queries of WITH around a plan.
+pub(crate) fn with_ctes(ctes: Vec<Cte>, plan: Plan) -> Plan {
+    if ctes.is_empty() {
+        return plan;
+    }
+    let fields = plan.fields.clone();
+    Plan::new(Node::With { ctes, body: Box::new(plan) }, fields)
+}
+
+/// The output column that a number in ORDER BY or GROUP BY means.
+pub(crate) fn ordinal(digits: &str, width: usize, what: &str, pos: u32) -> Result<usize> {
+    match digits.parse::<usize>() {
+        Ok(at) if (1..=width).contains(&at) => Ok(at - 1),
+        _ => {
+            let message = format!("{what} position {digits} is not in select list");
+            Err(Error::new(SqlState::INVALID_COLUMN_REFERENCE, message).at(pos + 1))
+        }
+    }
+}

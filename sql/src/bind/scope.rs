@@ -1,0 +1,342 @@
+//! [`Scope`]: the names of one row.
+
+use std::sync::Arc;
+
+use types::{Error, Result, SqlState, SqlType};
+
+use super::Binder;
+use crate::bound::{Expr, Field, SystemColumn, walk};
+use crate::catalog::TableDef;
+
+/// What expressions over a row can name.
+#[derive(Clone, Default)]
+pub(crate) struct Scope {
+    /// Tables by alias, for qualified names.
+    pub entries: Vec<Entry>,
+    /// The columns that `*` means and unqualified names find, in order. USING merges columns into one here.
+    pub star: Vec<StarColumn>,
+    /// The columns of the row.
+    pub fields: Vec<Field>,
+    /// The left row of a join, seen from its right side: only LATERAL items may look.
+    pub lateral: bool,
+    /// Nothing here can be seen for now: a frame that exists but is out of bounds.
+    pub hidden: bool,
+    /// Columns named outside of aggregates, with their places, for the message about grouping.
+    pub mentioned: Vec<(usize, u32)>,
+}
+
+#[derive(Clone)]
+pub(crate) struct Entry {
+    pub alias: Arc<str>,
+    pub schema: Option<Arc<str>>,
+    pub columns: Vec<StarColumn>,
+    pub system: Vec<(SystemColumn, usize)>,
+    pub table: Option<Arc<TableDef>>,
+    /// Where its attributes begin in the row: attribute i of `table` that exists is at `attributes[i]`.
+    pub attributes: Vec<Option<usize>>,
+    /// `excluded` and `old`: found only by a qualified name.
+    pub qualified_only: bool,
+}
+
+#[derive(Clone)]
+pub(crate) struct StarColumn {
+    pub name: Arc<str>,
+    /// Over the row of the scope.
+    pub expr: Expr,
+    /// Oid and attribute number of the table's column it is.
+    pub origin: (u32, i16),
+}
+
+impl Scope {
+    /// The row of a table by itself: attribute i is column i.
+    pub fn of_row(table: &Arc<TableDef>, alias: &str) -> Scope {
+        let mut scope = Scope::default();
+        scope.add_row(table, alias, 0);
+        scope
+    }
+
+    /// Adds a table whose attribute i is column `base + i`.
+    pub fn add_row(&mut self, table: &Arc<TableDef>, alias: &str, base: usize) {
+        let alias: Arc<str> = Arc::from(alias);
+        let mut columns = Vec::new();
+        for (at, column) in table.columns.iter().enumerate() {
+            self.fields.push(Field { name: column.name.clone(), relation: Some(alias.clone()), ty: column.ty });
+            if !column.dropped {
+                columns.push(StarColumn {
+                    name: column.name.clone(),
+                    expr: Expr::column(base + at, column.ty),
+                    origin: (table.oid, at as i16 + 1),
+                });
+            }
+        }
+        self.star.extend(columns.iter().cloned());
+        let attributes = (0..table.columns.len()).map(|at| Some(base + at)).collect();
+        self.entries.push(Entry {
+            alias,
+            schema: Some(table.schema_name.clone()),
+            columns,
+            system: Vec::new(),
+            table: Some(table.clone()),
+            attributes,
+            qualified_only: false,
+        });
+    }
+
+    /// This scope's names with those of another behind them, whose row follows ours.
+    ///
+    /// # Errors
+    /// 42712 one alias twice.
+    pub fn join(mut self, right: Scope) -> Result<Scope> {
+        let base = self.fields.len();
+        let moved = |mut column: StarColumn| {
+            walk::map_columns(&mut column.expr, &|index| index + base);
+            column
+        };
+        for entry in right.entries {
+            let twin = self.entries.iter().any(|other| {
+                other.alias == entry.alias
+                    && (other.schema == entry.schema || other.table.is_none() || entry.table.is_none())
+            });
+            if twin {
+                let message = format!("table name \"{}\" specified more than once", entry.alias);
+                return Err(Error::new(SqlState::DUPLICATE_ALIAS, message));
+            }
+            self.entries.push(Entry {
+                columns: entry.columns.into_iter().map(moved).collect(),
+                system: entry.system.into_iter().map(|(what, at)| (what, at + base)).collect(),
+                attributes: entry.attributes.into_iter().map(|at| at.map(|at| at + base)).collect(),
+                ..entry
+            });
+        }
+        self.star.extend(right.star.into_iter().map(moved));
+        self.fields.extend(right.fields);
+        Ok(self)
+    }
+
+    pub fn entry(&self, schema: Option<&str>, alias: &str) -> Option<&Entry> {
+        self.entries
+            .iter()
+            .find(|entry| *entry.alias == *alias && schema.is_none_or(|schema| entry.schema.as_deref() == Some(schema)))
+    }
+}
+
+/// The type of a system column.
+pub(crate) fn system_type(column: SystemColumn) -> SqlType {
+    match column {
+        SystemColumn::Key => SqlType::BYTEA,
+        SystemColumn::TableOid => SqlType::OID,
+        SystemColumn::Ctid => SqlType::of(types::oid::TID),
+        SystemColumn::Xmin | SystemColumn::Xmax => SqlType::XID,
+        SystemColumn::Cmin | SystemColumn::Cmax => SqlType::of(types::oid::CID),
+    }
+}
+
+fn system_column(name: &str) -> Option<SystemColumn> {
+    Some(match name {
+        "tableoid" => SystemColumn::TableOid,
+        "ctid" => SystemColumn::Ctid,
+        "xmin" => SystemColumn::Xmin,
+        "xmax" => SystemColumn::Xmax,
+        "cmin" => SystemColumn::Cmin,
+        "cmax" => SystemColumn::Cmax,
+        _ => return None,
+    })
+}
+
+impl Binder<'_> {
+    /// The scopes that can be seen, nearest first, with their distances.
+    fn visible(&self) -> impl Iterator<Item = (usize, &Scope)> {
+        self.scopes.iter().rev().enumerate().filter(|(_, scope)| !scope.hidden)
+    }
+
+    /// A column by an unqualified or qualified name, or the whole row of a table.
+    ///
+    /// # Errors
+    /// 42703 undefined column, 42702 ambiguous, 42P01 unknown table.
+    pub fn column(&mut self, parts: &[String], pos: u32) -> Result<Expr> {
+        match parts {
+            [name] => self.unqualified(name, pos),
+            [table, name] => self.qualified(None, table, name, pos),
+            [schema, table, name] => self.qualified(Some(schema), table, name, pos),
+            [database, schema, table, name] => {
+                if **database != *self.settings.database {
+                    let message = format!("cross-database references are not implemented: {}", parts.join("."));
+                    return Err(Error::new(SqlState::FEATURE_NOT_SUPPORTED, message).at(pos + 1));
+                }
+                self.qualified(Some(schema), table, name, pos)
+            }
+            _ => Err(Error::internal("a column name of no parts")),
+        }
+    }
+
+    fn unqualified(&mut self, name: &str, pos: u32) -> Result<Expr> {
+        let mut found = None;
+        for (distance, scope) in self.visible() {
+            let mut matches = scope.star.iter().filter(|column| *column.name == *name);
+            if let Some(column) = matches.next() {
+                if matches.next().is_some() {
+                    let message = format!("column reference \"{name}\" is ambiguous");
+                    return Err(Error::new(SqlState::AMBIGUOUS_COLUMN, message).at(pos + 1));
+                }
+                found = Some((distance, column.expr.clone()));
+                break;
+            }
+            if let Some(what) = system_column(name) {
+                let mut tables = scope
+                    .entries
+                    .iter()
+                    .filter_map(|entry| entry.system.iter().find(|(column, _)| *column == what).map(|(_, at)| *at));
+                if let Some(at) = tables.next() {
+                    if tables.next().is_some() {
+                        let message = format!("column reference \"{name}\" is ambiguous");
+                        return Err(Error::new(SqlState::AMBIGUOUS_COLUMN, message).at(pos + 1));
+                    }
+                    found = Some((distance, Expr::column(at, system_type(what))));
+                    break;
+                }
+            }
+        }
+        if let Some((distance, expr)) = found {
+            return Ok(self.reached(expr, distance, pos));
+        }
+        // A table's name by itself is its whole row.
+        let whole = self.visible().find_map(|(distance, scope)| {
+            scope.entry(None, name).filter(|entry| !entry.qualified_only).map(|entry| (distance, row_of(entry)))
+        });
+        if let Some((distance, row)) = whole {
+            return Ok(self.reached(row, distance, pos));
+        }
+        Err(self.undefined_column(name, pos))
+    }
+
+    fn undefined_column(&self, name: &str, pos: u32) -> Error {
+        let error = Error::new(SqlState::UNDEFINED_COLUMN, format!("column \"{name}\" does not exist")).at(pos + 1);
+        // PostgreSQL's hint for a slip of the pen, or for a column that only a qualified name reaches.
+        let near = self.visible().flat_map(|(_, scope)| &scope.entries).find_map(|entry| {
+            let close = entry.columns.iter().find(|column| distance(&column.name, name) <= name.len() / 3);
+            close
+                .map(|column| format!("Perhaps you meant to reference the column \"{}.{}\".", entry.alias, column.name))
+        });
+        match near {
+            Some(hint) => error.hint(hint),
+            None => error,
+        }
+    }
+
+    fn qualified(&mut self, schema: Option<&str>, table: &str, name: &str, pos: u32) -> Result<Expr> {
+        let found =
+            self.visible().find_map(|(distance, scope)| scope.entry(schema, table).map(|entry| (distance, entry)));
+        let Some((distance, entry)) = found else { return Err(self.missing_table(schema, table, pos)) };
+        let mut matches = entry.columns.iter().filter(|column| *column.name == *name);
+        if let Some(column) = matches.next() {
+            if matches.next().is_some() {
+                let message = format!("column reference \"{name}\" is ambiguous");
+                return Err(Error::new(SqlState::AMBIGUOUS_COLUMN, message).at(pos + 1));
+            }
+            let expr = column.expr.clone();
+            return Ok(self.reached(expr, distance, pos));
+        }
+        if let Some(what) = system_column(name)
+            && let Some((_, at)) = entry.system.iter().find(|(column, _)| *column == what)
+        {
+            let expr = Expr::column(*at, system_type(what));
+            return Ok(self.reached(expr, distance, pos));
+        }
+        let message = format!("column {table}.{name} does not exist");
+        let mut error = Error::new(SqlState::UNDEFINED_COLUMN, message).at(pos + 1);
+        if let Some(close) = entry.columns.iter().find(|column| self::distance(&column.name, name) <= name.len() / 3) {
+            error =
+                error.hint(format!("Perhaps you meant to reference the column \"{}.{}\".", entry.alias, close.name));
+        }
+        Err(error)
+    }
+
+    /// 42P01 for a table that is not in FROM, or cannot be seen from here.
+    pub fn missing_table(&self, schema: Option<&str>, table: &str, pos: u32) -> Error {
+        let shown = schema.map_or_else(|| table.to_owned(), |schema| format!("{schema}.{table}"));
+        let hidden = self.scopes.iter().any(|scope| scope.hidden && scope.entry(schema, table).is_some());
+        if hidden {
+            let message = format!("invalid reference to FROM-clause entry for table \"{table}\"");
+            return Error::new(SqlState::UNDEFINED_TABLE, message)
+                .hint(format!(
+                    "There is an entry for table \"{table}\", but it cannot be referenced from this part of the query."
+                ))
+                .at(pos + 1);
+        }
+        Error::new(SqlState::UNDEFINED_TABLE, format!("missing FROM-clause entry for table \"{shown}\"")).at(pos + 1)
+    }
+
+    /// An expression over the row of the scope at this distance, as seen from here.
+    fn reached(&mut self, mut expr: Expr, distance: usize, pos: u32) -> Expr {
+        let aggregating = self.in_aggregate;
+        let at = self.scopes.len() - 1 - distance;
+        if !(aggregating && distance == 0) {
+            let mentioned = &mut self.scopes[at].mentioned;
+            walk::columns_of(&expr, &mut |index| mentioned.push((index, pos)));
+        }
+        if distance > 0 {
+            outward(&mut expr, distance - 1);
+        }
+        expr
+    }
+
+    /// What `*` or `t.*` stands for.
+    pub fn expand_star(&mut self, qualifier: &[String], pos: u32) -> Result<Vec<StarColumn>> {
+        let (columns, distance) = match qualifier {
+            [] => match self.scopes.last() {
+                Some(scope) => (scope.star.clone(), 0),
+                None => (Vec::new(), 0),
+            },
+            [.., table] => {
+                let schema = qualifier.len().checked_sub(2).map(|at| qualifier[at].as_str());
+                let found = self.visible().find_map(|(distance, scope)| {
+                    scope.entry(schema, table).map(|entry| (entry.columns.clone(), distance))
+                });
+                found.ok_or_else(|| self.missing_table(schema, table, pos))?
+            }
+        };
+        Ok(columns
+            .into_iter()
+            .map(|column| StarColumn { expr: self.reached(column.expr, distance, pos), ..column })
+            .collect())
+    }
+}
+
+/// Turns columns of a row into references to it from `depth` frames further in.
+pub(crate) fn outward(expr: &mut Expr, depth: usize) {
+    walk::shift_expr(expr, depth + 1);
+    walk::replace_columns(expr, &mut |index, ty, inside| Expr::Outer {
+        depth: inside.map_or(depth, |inside| inside + depth + 1),
+        index,
+        ty,
+    });
+}
+
+/// The whole row of a table.
+fn row_of(entry: &Entry) -> Expr {
+    let fields = entry.columns.iter().map(|column| column.expr.clone()).collect();
+    let names = entry.columns.iter().map(|column| column.name.clone()).collect();
+    // A scalar function in FROM is its value, not a row of it.
+    match (&entry.table, entry.columns.as_slice()) {
+        (None, [only]) if *only.name == *entry.alias => only.expr.clone(),
+        _ => Expr::Row { fields, names, ty: SqlType::RECORD },
+    }
+}
+
+/// Levenshtein's distance.
+fn distance(a: &str, b: &str) -> usize {
+    if a.len().abs_diff(b.len()) > 3 || a.len() > 64 || b.len() > 64 {
+        return usize::MAX;
+    }
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, x) in a.bytes().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, y) in b.bytes().enumerate() {
+            let change = diagonal + usize::from(x != y);
+            diagonal = row[j + 1];
+            row[j + 1] = change.min(row[j] + 1).min(diagonal + 1);
+        }
+    }
+    row[b.len()]
+}

@@ -1,0 +1,634 @@
+//! SELECT.
+//!
+//! The plan is built in the order in which it runs: FROM, WHERE, grouping, HAVING, windows, sets, then ORDER BY, LIMIT and
+//! the select list. Sorting comes before the projection wherever that makes no difference, so that the planner sees sort
+//! keys over the tables' columns; with DISTINCT, or volatile expressions, it comes after.
+
+use types::{Error, Result, SqlState, SqlType, oid};
+
+use super::aggregate::{AGGREGATES, Grouping, SETS, WINDOWS, holds};
+use super::call::sort_key;
+use super::query::{Unknowns, ordinal};
+use super::{Binder, Clause};
+use crate::bound::{
+    Aggregate, Expr, Field, LockRows, LockStrength, Node, Plan, ProjectItem, ResultColumn, RowLock, ScanColumn,
+    SortKey, SystemColumn, walk,
+};
+use crate::parse::ast::{self, Distinct, ExprKind, GroupItem, Query, Select, SessionValue, Target};
+
+/// A bound item of a select list.
+pub(crate) struct Output {
+    pub expr: Expr,
+    pub column: ResultColumn,
+}
+
+impl Binder<'_> {
+    pub fn select(
+        &mut self,
+        select: &Select,
+        query: &Query,
+        unknowns: Unknowns<'_>,
+    ) -> Result<(Plan, Vec<ResultColumn>)> {
+        if let Some(name) = &select.into {
+            return Err(Error::new(SqlState::SYNTAX_ERROR, "SELECT ... INTO is not allowed here").at(name.pos + 1));
+        }
+        let (plan, scope) = self.from_list(&select.from)?;
+        let (bound, _) = self.with_scope(scope, |binder| {
+            binder.begin_calls(&select.windows);
+            let bound = binder.select_over(select, query, unknowns, plan);
+            binder.selects.pop();
+            bound
+        })?;
+        Ok(bound)
+    }
+
+    fn select_over(
+        &mut self,
+        select: &Select,
+        query: &Query,
+        unknowns: Unknowns<'_>,
+        mut plan: Plan,
+    ) -> Result<(Plan, Vec<ResultColumn>)> {
+        let condition = match &select.filter {
+            Some(filter) => Some(self.within(Clause::Where, |binder| {
+                let bound = binder.expr(filter)?;
+                binder.condition(bound, "WHERE", filter.pos)
+            })?),
+            None => None,
+        };
+        if let Some(predicate) = condition.clone() {
+            let fields = plan.fields.clone();
+            plan = Plan::new(Node::Filter { input: Box::new(plan), predicate }, fields);
+        }
+        let mut outputs = self.within(Clause::Select, |binder| binder.outputs(&select.targets, unknowns))?;
+        let (mut keys, grouping_sets) = self.within(Clause::GroupBy, |binder| binder.group_by(select, &outputs))?;
+        let mut having = match &select.having {
+            Some(having) => Some(self.within(Clause::Having, |binder| {
+                let bound = binder.expr(having)?;
+                binder.condition(bound, "HAVING", having.pos)
+            })?),
+            None => None,
+        };
+        let mut order = self.within(Clause::OrderBy, |binder| binder.order_by(&query.order, &outputs, select))?;
+        let mut distinct_on = match &select.distinct {
+            Some(Distinct::On(exprs)) => Some(self.within(Clause::OrderBy, |binder| {
+                exprs.iter().map(|expr| binder.sort_expr(expr, &outputs, "DISTINCT ON")).collect::<Result<Vec<_>>>()
+            })?),
+            _ => None,
+        };
+        let mut calls = std::mem::take(self.selects.last_mut().expect("begun by the caller"));
+        let level = calls.level;
+        // Put back, so that what is bound from here on is still known to belong to this list.
+        self.selects.last_mut().expect("begun by the caller").level = level;
+
+        let grouped = !select.group.is_empty() || !calls.aggregates.is_empty() || select.having.is_some();
+        if grouped {
+            self.refuse_row_locks(
+                query,
+                if select.group.is_empty() { "aggregate functions" } else { "GROUP BY clause" },
+            )?;
+            let scope = self.scopes.last().expect("the scope of FROM").clone();
+            let mut grouping = Grouping { keys: std::mem::take(&mut keys) };
+            let mut exprs: Vec<&mut Expr> = Vec::new();
+            exprs.extend(outputs.iter_mut().map(|output| &mut output.expr));
+            exprs.extend(having.iter_mut());
+            exprs.extend(order.iter_mut().map(|key| &mut key.expr));
+            exprs.extend(distinct_on.iter_mut().flatten());
+            for call in &mut calls.windows {
+                exprs.extend(call.args.iter_mut().chain(&mut call.partition).chain(&mut call.filter));
+                exprs.extend(call.order.iter_mut().map(|key| &mut key.expr));
+            }
+            exprs.extend(calls.sets.iter_mut());
+            for expr in &mut exprs {
+                grouping.rewrite(expr, &scope)?;
+            }
+            for expr in exprs {
+                grouping.settle(expr);
+            }
+            plan = grouped_plan(plan, grouping.keys, std::mem::take(&mut calls.aggregates), grouping_sets);
+            if let Some(predicate) = having {
+                let fields = plan.fields.clone();
+                plan = Plan::new(Node::Filter { input: Box::new(plan), predicate }, fields);
+            }
+        }
+        let mut settle: Vec<&mut Expr> = outputs.iter_mut().map(|output| &mut output.expr).collect();
+        settle.extend(order.iter_mut().map(|key| &mut key.expr));
+        settle.extend(distinct_on.iter_mut().flatten());
+        if !calls.windows.is_empty() {
+            self.refuse_row_locks(query, "window functions")?;
+            let base = plan.width();
+            settle.extend(calls.sets.iter_mut());
+            for expr in &mut settle {
+                walk::map_columns(expr, &|index| {
+                    if (WINDOWS..SETS).contains(&index) { base + index - WINDOWS } else { index }
+                });
+            }
+            let mut fields = plan.fields.clone();
+            fields.extend(calls.windows.iter().map(|call| Field::new("window", call.ty)));
+            plan = Plan::new(Node::Window { input: Box::new(plan), calls: std::mem::take(&mut calls.windows) }, fields);
+        }
+        let sets = !calls.sets.is_empty();
+        if sets {
+            self.refuse_row_locks(query, "set-returning functions in the target list")?;
+            let base = plan.width();
+            for expr in outputs
+                .iter_mut()
+                .map(|output| &mut output.expr)
+                .chain(order.iter_mut().map(|key| &mut key.expr))
+                .chain(distinct_on.iter_mut().flatten())
+            {
+                walk::map_columns(expr, &|index| if index >= SETS { base + index - SETS } else { index });
+            }
+            plan = set_plan(plan, std::mem::take(&mut calls.sets))?;
+        }
+        let columns: Vec<ResultColumn> = outputs.iter().map(|output| output.column.clone()).collect();
+        let exprs: Vec<Expr> = outputs.into_iter().map(|output| output.expr).collect();
+
+        if matches!(select.distinct, Some(Distinct::All)) {
+            self.refuse_row_locks(query, "DISTINCT clause")?;
+            let mut sort = Vec::with_capacity(order.len());
+            for (key, item) in order.into_iter().zip(&query.order) {
+                let Some(at) = exprs.iter().position(|expr| walk::same(expr, &key.expr)) else {
+                    return Err(Error::new(
+                        SqlState::INVALID_COLUMN_REFERENCE,
+                        "for SELECT DISTINCT, ORDER BY expressions must appear in select list",
+                    )
+                    .at(item.expr.pos + 1));
+                };
+                sort.push(SortKey { expr: Expr::column(at, exprs[at].ty()), ..key });
+            }
+            plan = projected(plan, exprs, &columns);
+            let fields = plan.fields.clone();
+            plan = Plan::new(Node::Distinct { input: Box::new(plan), on: None }, fields);
+            plan = sorted(plan, sort.clone());
+            return Ok((self.limit(plan, query, sort)?, columns));
+        }
+        if let Some(on) = &distinct_on {
+            self.refuse_row_locks(query, "DISTINCT clause")?;
+            // The expressions must lead the order, in any sequence among themselves.
+            let leading = order.len().min(on.len());
+            if let Some(at) = (0..leading).find(|&at| !on.iter().any(|expr| walk::same(expr, &order[at].expr))) {
+                let pos = query.order.get(at).map_or(query.pos, |item| item.expr.pos);
+                return Err(Error::new(
+                    SqlState::INVALID_COLUMN_REFERENCE,
+                    "SELECT DISTINCT ON expressions must match initial ORDER BY expressions",
+                )
+                .at(pos + 1));
+            }
+            let mut keys = order.clone();
+            for expr in on {
+                if !keys.iter().any(|key| walk::same(&key.expr, expr)) {
+                    keys.push(SortKey { expr: expr.clone(), descending: false, nulls_first: false });
+                }
+            }
+            plan = sorted(plan, keys);
+            let fields = plan.fields.clone();
+            plan = Plan::new(Node::Distinct { input: Box::new(plan), on: distinct_on }, fields);
+            plan = self.limit(plan, query, order)?;
+            return Ok((projected(plan, exprs, &columns), columns));
+        }
+        let shared_volatile = order.iter().any(|key| key.expr.is_volatile());
+        if shared_volatile {
+            // Evaluated once: the sort reads what the list shows. Keys that are not shown come along and go again.
+            let width = exprs.len();
+            let mut all = exprs;
+            let mut keys = Vec::with_capacity(order.len());
+            for (key, item) in order.into_iter().zip(&query.order) {
+                let shown = self.shown_position(item, &columns);
+                let at = shown.unwrap_or_else(|| {
+                    all.push(key.expr.clone());
+                    all.len() - 1
+                });
+                keys.push(SortKey { expr: Expr::column(at, key.expr.ty()), ..key });
+            }
+            let mut wide = columns.clone();
+            wide.extend(all[width..].iter().map(|expr| ResultColumn::new("sort", expr.ty())));
+            let extra = all.len() > width;
+            plan = sorted(projected(plan, all, &wide), keys.clone());
+            plan = self.limit(plan, query, keys)?;
+            if extra {
+                let back = columns.iter().enumerate().map(|(at, column)| Expr::column(at, column.ty)).collect();
+                plan = projected(plan, back, &columns);
+            }
+            return Ok((plan, columns));
+        }
+        plan = sorted(plan, order.clone());
+        plan = self.lock_rows(plan, query, condition)?;
+        // A volatile list is evaluated for the rows that are returned only, as everything else is.
+        plan = self.limit(plan, query, order)?;
+        if select.from.is_empty() && !grouped && !sets && matches!(plan.node, Node::Values(_)) {
+            // SELECT without FROM: the list is the row.
+            return Ok((row_of_values(exprs, &columns), columns));
+        }
+        Ok((projected(plan, exprs, &columns), columns))
+    }
+
+    fn shown_position(&self, item: &ast::OrderBy, columns: &[ResultColumn]) -> Option<usize> {
+        match &item.expr.kind {
+            ExprKind::Integer(digits) => {
+                digits.parse::<usize>().ok().filter(|at| (1..=columns.len()).contains(at)).map(|at| at - 1)
+            }
+            ExprKind::Column(parts) if parts.len() == 1 => columns.iter().position(|column| *column.name == *parts[0]),
+            _ => None,
+        }
+    }
+
+    /// A select list or RETURNING list.
+    pub fn outputs(&mut self, targets: &[Target], unknowns: Unknowns<'_>) -> Result<Vec<Output>> {
+        let mut outputs: Vec<Output> = Vec::with_capacity(targets.len());
+        for target in targets {
+            let star = match &target.expr.kind {
+                ExprKind::Star(parts) => Some(self.expand_star(parts, target.expr.pos)?),
+                ExprKind::FieldStar(base) => match &base.kind {
+                    ExprKind::Column(parts) => Some(self.expand_star(parts, base.pos)?),
+                    _ => return Err(Error::unsupported("expansion of a record").at(base.pos + 1)),
+                },
+                _ => None,
+            };
+            if let Some(columns) = star {
+                if columns.is_empty()
+                    && matches!(&target.expr.kind, ExprKind::Star(parts) if parts.is_empty())
+                    && self.scopes.last().is_none_or(|scope| scope.entries.is_empty())
+                {
+                    return Err(Error::new(SqlState::SYNTAX_ERROR, "SELECT * with no tables specified is not valid")
+                        .at(target.expr.pos + 1));
+                }
+                for column in columns {
+                    let ty = column.expr.ty();
+                    let (table, attribute) = column.origin;
+                    outputs.push(Output {
+                        expr: column.expr,
+                        column: ResultColumn { name: column.name, ty, table, attribute },
+                    });
+                }
+                continue;
+            }
+            let mut expr = self.expr(&target.expr)?;
+            if expr.ty().oid == oid::UNKNOWN {
+                expr = match unknowns {
+                    Unknowns::Text => self.known(expr)?,
+                    Unknowns::Keep => expr,
+                    Unknowns::As(types) => match types.get(outputs.len()) {
+                        Some(ty) => self.coerce(
+                            expr,
+                            SqlType::of(ty.oid),
+                            types::cast::CastContext::Assignment,
+                            target.expr.pos,
+                        )?,
+                        None => self.known(expr)?,
+                    },
+                };
+            }
+            let name = target
+                .alias
+                .clone()
+                .or_else(|| figure_name(&target.expr, expr.ty()))
+                .unwrap_or_else(|| "?column?".to_owned());
+            let mut column = ResultColumn::new(name, expr.ty());
+            if let Expr::Column { index, .. } = &expr
+                && let Some((table, attribute)) = self.origin_of(*index)
+            {
+                (column.table, column.attribute) = (table, attribute);
+            }
+            outputs.push(Output { expr, column });
+        }
+        if outputs.len() > 1664 {
+            return Err(Error::new(SqlState::TOO_MANY_COLUMNS, "target lists can have at most 1664 entries"));
+        }
+        Ok(outputs)
+    }
+
+    /// The table's column that a column of the innermost row is.
+    fn origin_of(&self, index: usize) -> Option<(u32, i16)> {
+        let scope = self.scopes.last()?;
+        scope.entries.iter().flat_map(|entry| &entry.columns).find_map(|column| match &column.expr {
+            Expr::Column { index: other, .. } if *other == index => Some(column.origin),
+            _ => None,
+        })
+    }
+
+    /// The keys of GROUP BY, and the sets of them for GROUPING SETS and its kin.
+    #[allow(clippy::type_complexity)]
+    fn group_by(&mut self, select: &Select, outputs: &[Output]) -> Result<(Vec<Expr>, Option<Vec<Vec<usize>>>)> {
+        let mut keys: Vec<Expr> = Vec::new();
+        let mut sets: Vec<Vec<usize>> = vec![Vec::new()];
+        let mut plain = true;
+        for item in &select.group {
+            let alternatives = self.group_sets(item, outputs, &mut keys)?;
+            plain &= matches!(item, GroupItem::Expr(_));
+            sets = sets
+                .iter()
+                .flat_map(|set| {
+                    alternatives.iter().map(move |more| {
+                        let mut set = set.clone();
+                        set.extend(more.iter().filter(|key| !set.contains(key)).copied().collect::<Vec<_>>());
+                        set
+                    })
+                })
+                .collect();
+            if sets.len() > 4096 {
+                return Err(Error::new(
+                    SqlState::STATEMENT_TOO_COMPLEX,
+                    "too many grouping sets present (maximum 4096)",
+                ));
+            }
+        }
+        Ok((keys, (!plain).then_some(sets)))
+    }
+
+    fn group_sets(&mut self, item: &GroupItem, outputs: &[Output], keys: &mut Vec<Expr>) -> Result<Vec<Vec<usize>>> {
+        let mut key = |binder: &mut Self, expr: &ast::Expr| -> Result<Vec<usize>> {
+            let parts: &[ast::Expr] = match &expr.kind {
+                ExprKind::Row(fields) => fields,
+                _ => std::slice::from_ref(expr),
+            };
+            let mut set = Vec::new();
+            for part in parts {
+                let bound = binder.group_expr(part, outputs)?;
+                let at = keys.iter().position(|key| walk::same(key, &bound)).unwrap_or_else(|| {
+                    keys.push(bound);
+                    keys.len() - 1
+                });
+                set.push(at);
+            }
+            Ok(set)
+        };
+        Ok(match item {
+            GroupItem::Empty => vec![Vec::new()],
+            GroupItem::Expr(expr) => vec![key(self, expr)?],
+            GroupItem::Rollup(exprs) => {
+                let parts = exprs.iter().map(|expr| key(self, expr)).collect::<Result<Vec<_>>>()?;
+                (0..=parts.len()).rev().map(|length| parts[..length].concat()).collect()
+            }
+            GroupItem::Cube(exprs) => {
+                if exprs.len() > 12 {
+                    return Err(Error::new(SqlState::TOO_MANY_COLUMNS, "CUBE is limited to 12 elements"));
+                }
+                let parts = exprs.iter().map(|expr| key(self, expr)).collect::<Result<Vec<_>>>()?;
+                let subset = |mask: usize| {
+                    let chosen = parts.iter().enumerate().filter(|(at, _)| mask & (1 << at) != 0);
+                    chosen.flat_map(|(_, part)| part.clone()).collect()
+                };
+                (0..1usize << parts.len()).rev().map(subset).collect()
+            }
+            GroupItem::Sets(items) => {
+                let mut all = Vec::new();
+                for item in items {
+                    all.extend(self.group_sets(item, outputs, keys)?);
+                }
+                all
+            }
+        })
+    }
+
+    /// An item of GROUP BY: an input column's name, then an output column's, an ordinal, or an expression.
+    fn group_expr(&mut self, expr: &ast::Expr, outputs: &[Output]) -> Result<Expr> {
+        match &expr.kind {
+            ExprKind::Integer(digits) => {
+                let at = ordinal(digits, outputs.len(), "GROUP BY", expr.pos)?;
+                self.no_aggregate(&outputs[at].expr, expr.pos)?;
+                return Ok(outputs[at].expr.clone());
+            }
+            ExprKind::Column(parts) if parts.len() == 1 => {
+                let input =
+                    self.scopes.last().is_some_and(|scope| scope.star.iter().any(|column| *column.name == *parts[0]));
+                let output = outputs.iter().find(|output| *output.column.name == *parts[0]);
+                if let (false, Some(output)) = (input, output) {
+                    self.no_aggregate(&output.expr, expr.pos)?;
+                    return Ok(output.expr.clone());
+                }
+            }
+            _ => {}
+        }
+        let bound = self.expr(expr)?;
+        self.known(bound)
+    }
+
+    fn no_aggregate(&self, expr: &Expr, pos: u32) -> Result<()> {
+        if holds(expr, AGGREGATES, WINDOWS) {
+            let message = "aggregate functions are not allowed in GROUP BY";
+            return Err(Error::new(SqlState::GROUPING_ERROR, message).at(pos + 1));
+        }
+        Ok(())
+    }
+
+    fn order_by(&mut self, items: &[ast::OrderBy], outputs: &[Output], _select: &Select) -> Result<Vec<SortKey>> {
+        items.iter().map(|item| Ok(sort_key(self.sort_expr(&item.expr, outputs, "ORDER BY")?, item))).collect()
+    }
+
+    /// An item of ORDER BY: an output column's name, an ordinal, or an expression over the input.
+    fn sort_expr(&mut self, expr: &ast::Expr, outputs: &[Output], what: &str) -> Result<Expr> {
+        match &expr.kind {
+            ExprKind::Integer(digits) => {
+                return Ok(outputs[ordinal(digits, outputs.len(), what, expr.pos)?].expr.clone());
+            }
+            ExprKind::Decimal(_) | ExprKind::String(_) => {
+                let message = format!("non-integer constant in {what}");
+                return Err(Error::new(SqlState::SYNTAX_ERROR, message).at(expr.pos + 1));
+            }
+            ExprKind::Column(parts) if parts.len() == 1 => {
+                let mut named = outputs.iter().filter(|output| *output.column.name == *parts[0]);
+                if let Some(output) = named.next() {
+                    if named.any(|other| !walk::same(&other.expr, &output.expr)) {
+                        let message = format!("{what} \"{}\" is ambiguous", parts[0]);
+                        return Err(Error::new(SqlState::AMBIGUOUS_COLUMN, message).at(expr.pos + 1));
+                    }
+                    return Ok(output.expr.clone());
+                }
+            }
+            _ => {}
+        }
+        let bound = self.within(Clause::Select, |binder| binder.expr(expr))?;
+        self.known(bound)
+    }
+
+    fn refuse_row_locks(&self, query: &Query, what: &str) -> Result<()> {
+        match query.locks.first() {
+            None => Ok(()),
+            Some(lock) => {
+                let message = format!("{} is not allowed with {what}", lock_name(lock.strength));
+                Err(Error::new(SqlState::FEATURE_NOT_SUPPORTED, message))
+            }
+        }
+    }
+
+    /// FOR UPDATE and its kin: locks the rows of the tables in FROM.
+    fn lock_rows(&mut self, plan: Plan, query: &Query, recheck: Option<Expr>) -> Result<Plan> {
+        if query.locks.is_empty() {
+            return Ok(plan);
+        }
+        let scope = self.scopes.last().expect("the scope of FROM");
+        let mut locks: Vec<RowLock> = Vec::new();
+        for clause in &query.locks {
+            for name in &clause.of {
+                if scope.entry(None, &name.name).is_none() {
+                    let message = format!(
+                        "relation \"{}\" in {} clause not found in FROM clause",
+                        name.name,
+                        lock_name(clause.strength)
+                    );
+                    return Err(Error::new(SqlState::UNDEFINED_TABLE, message).at(name.pos + 1));
+                }
+            }
+            for entry in &scope.entries {
+                let Some(table) = &entry.table else { continue };
+                if !clause.of.is_empty() && !clause.of.iter().any(|name| *name.name == *entry.alias) {
+                    continue;
+                }
+                let Some((_, key)) = entry.system.iter().find(|(what, _)| *what == SystemColumn::Key) else { continue };
+                if let Some(known) = locks.iter_mut().find(|lock| lock.key == *key) {
+                    known.strength = known.strength.max(clause.strength);
+                    continue;
+                }
+                let attributes = entry.attributes.iter().enumerate();
+                let mut columns: Vec<(usize, ScanColumn)> = attributes
+                    .filter_map(|(at, index)| index.map(|index| (index, ScanColumn::Attribute(at))))
+                    .collect();
+                columns.extend(entry.system.iter().map(|(what, index)| (*index, ScanColumn::System(*what))));
+                locks.push(RowLock {
+                    table: table.clone(),
+                    key: *key,
+                    columns,
+                    strength: clause.strength,
+                    wait: clause.wait,
+                });
+            }
+        }
+        let privileged: Vec<u32> = locks.iter().map(|lock| lock.table.oid).collect();
+        for oid in privileged {
+            self.require(oid, crate::catalog::Privileges::UPDATE);
+        }
+        let fields = plan.fields.clone();
+        Ok(Plan::new(Node::LockRows(Box::new(LockRows { input: plan, locks, recheck })), fields))
+    }
+}
+
+pub(crate) fn lock_name(strength: LockStrength) -> &'static str {
+    match strength {
+        LockStrength::Update => "FOR UPDATE",
+        LockStrength::NoKeyUpdate => "FOR NO KEY UPDATE",
+        LockStrength::Share => "FOR SHARE",
+        LockStrength::KeyShare => "FOR KEY SHARE",
+    }
+}
+
+fn grouped_plan(
+    input: Plan,
+    keys: Vec<Expr>,
+    calls: Vec<crate::bound::AggregateCall>,
+    grouping_sets: Option<Vec<Vec<usize>>>,
+) -> Plan {
+    let mut fields = Vec::with_capacity(keys.len() + calls.len());
+    for key in &keys {
+        fields.push(match key {
+            Expr::Column { index, .. } => input.fields[*index].clone(),
+            other => Field::new("?column?", other.ty()),
+        });
+    }
+    fields.extend(calls.iter().map(|call| Field::new(call.aggregate.name, call.ty)));
+    Plan::new(Node::Aggregate(Box::new(Aggregate { input, keys, calls, grouping_sets })), fields)
+}
+
+/// The input's columns with those of the set-returning calls behind them.
+fn set_plan(input: Plan, sets: Vec<Expr>) -> Result<Plan> {
+    let mut fields = input.fields.clone();
+    let mut items: Vec<ProjectItem> =
+        fields.iter().enumerate().map(|(at, field)| ProjectItem::Scalar(Expr::column(at, field.ty))).collect();
+    for set in sets {
+        let Expr::Call(call) = set else { return Err(Error::internal("a set-returning call is a call")) };
+        if call.args.iter().any(|arg| holds(arg, SETS, usize::MAX)) {
+            return Err(Error::unsupported("a set-returning function inside another"));
+        }
+        fields.push(Field::new(call.function.name, call.ty));
+        items.push(ProjectItem::Set { function: call.function, args: call.args, ty: call.ty });
+    }
+    Ok(Plan::new(Node::ProjectSet { input: Box::new(input), items }, fields))
+}
+
+fn sorted(plan: Plan, keys: Vec<SortKey>) -> Plan {
+    if keys.is_empty() {
+        return plan;
+    }
+    let fields = plan.fields.clone();
+    Plan::new(Node::Sort { input: Box::new(plan), keys }, fields)
+}
+
+pub(crate) fn projected(plan: Plan, exprs: Vec<Expr>, columns: &[ResultColumn]) -> Plan {
+    let fields = exprs.iter().zip(columns).map(|(expr, column)| Field::new(column.name.clone(), expr.ty())).collect();
+    Plan::new(Node::Project { input: Box::new(plan), exprs }, fields)
+}
+
+fn row_of_values(exprs: Vec<Expr>, columns: &[ResultColumn]) -> Plan {
+    let fields = exprs.iter().zip(columns).map(|(expr, column)| Field::new(column.name.clone(), expr.ty())).collect();
+    Plan::new(Node::Values(vec![exprs]), fields)
+}
+
+/// The name an output column gets from its expression (`FigureColname` in `parse_target.c`).
+pub(crate) fn figure_name(expr: &ast::Expr, ty: SqlType) -> Option<String> {
+    figure(expr, Some(ty)).map(|(name, _)| name)
+}
+
+/// The name, and whether it is a good one (a weak one gives way to a CASE's own).
+fn figure(expr: &ast::Expr, ty: Option<SqlType>) -> Option<(String, bool)> {
+    let strong = |name: &str| Some((name.to_owned(), true));
+    match &expr.kind {
+        ExprKind::Column(parts) => parts.last().map(|name| (name.clone(), true)),
+        ExprKind::Field { name, .. } => strong(name),
+        ExprKind::Subscript { base, .. } | ExprKind::Collate { arg: base, .. } => figure(base, None),
+        ExprKind::Function(call) => strong(call.name.object()),
+        ExprKind::NullIf(..) => strong("nullif"),
+        ExprKind::Cast { arg, ty: name } => match figure(arg, None) {
+            Some((name, true)) => Some((name, true)),
+            _ => Some((type_label(name, ty), false)),
+        },
+        ExprKind::Case { otherwise, .. } => match otherwise.as_ref().and_then(|otherwise| figure(otherwise, None)) {
+            Some((name, true)) => Some((name, true)),
+            _ => Some(("case".to_owned(), false)),
+        },
+        ExprKind::Coalesce(_) => strong("coalesce"),
+        ExprKind::MinMax { greatest, .. } => strong(if *greatest { "greatest" } else { "least" }),
+        ExprKind::Array(_) | ExprKind::ArrayQuery(_) => strong("array"),
+        ExprKind::Row(_) => strong("row"),
+        ExprKind::Exists(_) => strong("exists"),
+        ExprKind::Grouping(_) => strong("grouping"),
+        ExprKind::Bool(_) => Some(("bool".to_owned(), false)),
+        ExprKind::Subquery(query) => subquery_name(query),
+        ExprKind::Session(value) => strong(match value {
+            SessionValue::CurrentDate => "current_date",
+            SessionValue::CurrentTime(_) => "current_time",
+            SessionValue::CurrentTimestamp(_) => "current_timestamp",
+            SessionValue::LocalTime(_) => "localtime",
+            SessionValue::LocalTimestamp(_) => "localtimestamp",
+            SessionValue::CurrentRole => "current_role",
+            SessionValue::CurrentUser => "current_user",
+            SessionValue::SessionUser => "session_user",
+            SessionValue::User => "user",
+            SessionValue::CurrentCatalog => "current_catalog",
+            SessionValue::CurrentSchema => "current_schema",
+        }),
+        _ => None,
+    }
+}
+
+/// A scalar subquery is named as its column.
+fn subquery_name(query: &Query) -> Option<(String, bool)> {
+    let ast::SetExpr::Select(select) = &query.body else { return None };
+    let target = select.targets.first()?;
+    match &target.alias {
+        Some(alias) => Some((alias.clone(), true)),
+        None => figure(&target.expr, None),
+    }
+}
+
+/// The internal name of a type as written.
+fn type_label(name: &ast::TypeName, ty: Option<SqlType>) -> String {
+    if let Some(ty) = ty {
+        let base = if name.array { ty.element().unwrap_or(ty) } else { ty };
+        if let Some(row) = base.row() {
+            return row.name.to_owned();
+        }
+    }
+    let object = name.names.last().map_or("", String::as_str);
+    let found = if name.exact { None } else { types::sqltype::type_by_name(object) };
+    found.and_then(SqlType::row).map_or_else(|| object.to_owned(), |row| row.name.to_owned())
+}
