@@ -1,3 +1,4 @@
+pub mod bind;
 pub mod bound;
 pub mod catalog;
 pub mod parse;
