@@ -2,7 +2,7 @@
 
 use types::cast::{cast, coerce_typmod};
 use types::sqltype::type_by_name;
-use types::{Call, Datum, Error, Registry, Result, Settings, SqlType, SqlState, text_io};
+use types::{Call, Datum, Error, Registry, Result, Settings, SqlState, SqlType, text_io};
 
 const GOLDEN: &str = include_str!("../scripts/functions.golden");
 

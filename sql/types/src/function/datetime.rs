@@ -261,16 +261,8 @@ fn symbolic_difference(later: i64, earlier: i64) -> Result<Datum> {
         days -= 1;
     }
     while days < 0 {
-        // Borrow the month in which counting starts: that of the earlier date, or going back, of the later one.
-        let (year, month) = if sign > 0 { (b.year, b.month) } else { (a.year, a.month) };
-        let (year, month) = if sign > 0 {
-            (year, month)
-        } else if month == 1 {
-            (year - 1, 12)
-        } else {
-            (year, month - 1)
-        };
-        days += days_in_month(year, month) as i32;
+        // Borrow the month in which counting starts, that of the earlier date.
+        days += days_in_month(b.year, b.month) as i32;
         months -= 1;
     }
     interval(Some(months * sign), Some(days * sign), Some(micros * i64::from(sign)))

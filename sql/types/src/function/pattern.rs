@@ -30,10 +30,12 @@ enum Step {
     Literal(char),
     AnyOne,
     AnyRun,
+    /// The escape character at the very end: an error once a character is left to match it.
+    OpenEscape,
 }
 
 /// Cuts a pattern into steps; a backslash takes the next character literally.
-fn steps(pattern: &str) -> Result<Vec<Step>> {
+fn steps(pattern: &str) -> Vec<Step> {
     let mut steps = Vec::with_capacity(pattern.len());
     let mut chars = pattern.chars();
     while let Some(c) = chars.next() {
@@ -43,17 +45,12 @@ fn steps(pattern: &str) -> Result<Vec<Step>> {
             '_' => steps.push(Step::AnyOne),
             '\\' => match chars.next() {
                 Some(escaped) => steps.push(Step::Literal(escaped)),
-                None => {
-                    return Err(Error::new(
-                        SqlState::INVALID_ESCAPE_SEQUENCE,
-                        "LIKE pattern must not end with escape character",
-                    ));
-                }
+                None => steps.push(Step::OpenEscape),
             },
             _ => steps.push(Step::Literal(c)),
         }
     }
-    Ok(steps)
+    steps
 }
 
 /// Whether `text` matches a LIKE pattern, optionally ignoring case.
@@ -61,7 +58,7 @@ fn steps(pattern: &str) -> Result<Vec<Step>> {
 /// # Errors
 /// 22025 when the pattern ends with its escape character.
 pub fn like(text: &str, pattern: &str, ignore_case: bool) -> Result<bool> {
-    let steps = steps(pattern)?;
+    let steps = steps(pattern);
     let same = |a: char, b: char| a == b || ignore_case && to_lower(a) == to_lower(b);
     let (mut at, mut step) = (0usize, 0usize);
     // Where to go on when a mismatch follows a run: one character further, right behind the run.
@@ -88,6 +85,12 @@ pub fn like(text: &str, pattern: &str, ignore_case: bool) -> Result<bool> {
                 continue;
             }
             (None, None) => return Ok(true),
+            (Some(Step::OpenEscape), Some(_)) => {
+                return Err(Error::new(
+                    SqlState::INVALID_ESCAPE_SEQUENCE,
+                    "LIKE pattern must not end with escape character",
+                ));
+            }
             _ => {}
         }
         let Some((from, behind)) = retry else { return Ok(false) };

@@ -679,6 +679,9 @@ fn number_to_char(call: &mut Call<'_>) -> Result<Datum> {
                 shown.pop();
             }
         }
+        if shown.is_empty() && !started {
+            body.insert(body.len() - 1, '0');
+        }
         body.push_str(&shown);
     }
     if let Some(upper) = picture.ordinal
@@ -694,7 +697,7 @@ fn number_to_char(call: &mut Call<'_>) -> Result<Datum> {
 
 /// Sets the sign beside a number whose leading blanks stand for digits.
 fn signed(picture: &Picture, body: String, negative: bool) -> String {
-    let blanks = body.len() - body.trim_start_matches(' ').len();
+    let blanks = body.find(|c: char| c.is_ascii_digit() || c == '.' || c == '#').unwrap_or(0);
     let (padding, digits) = body.split_at(blanks);
     let mark = if negative { "-" } else { "+" };
     let mut out = match () {
@@ -707,6 +710,10 @@ fn signed(picture: &Picture, body: String, negative: bool) -> String {
         () if picture.sign == Some(false) => format!("{body}{mark}"),
         () if picture.minus.is_some() || picture.plus.is_some() || picture.either.is_some() => {
             let mut text = body.clone();
+            // PL leaves the ordinary place of the sign free.
+            if picture.plus.is_some() && picture.minus.is_none() && !negative && picture.fill {
+                text.insert(0, ' ');
+            }
             if let Some(front) = picture.either {
                 text = if front { format!("{mark}{text}") } else { format!("{text}{mark}") };
             }
