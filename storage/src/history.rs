@@ -139,11 +139,8 @@ impl TruncationTable {
     /// # Errors
     /// As [`TruncationTable::new`].
     pub fn from_rpc(table: &rpc::TruncationTable) -> Result<TruncationTable, Error> {
-        let entry = |e: &rpc::TableEntry| TableEntry {
-            ballot: Ballot(e.ballot),
-            vdl: Lsn(e.vdl),
-            first_lsn: Lsn(e.first_lsn),
-        };
+        let entry =
+            |e: &rpc::TableEntry| TableEntry { ballot: Ballot(e.ballot), vdl: Lsn(e.vdl), first_lsn: Lsn(e.first_lsn) };
         TruncationTable::new(table.entries.iter().map(entry).collect())
     }
 }

@@ -305,8 +305,10 @@ impl StorageNode for GrpcNode {
     fn append(&self, on_reply: OnReply) -> BoxFuture<'_, NodeResult<Box<dyn AppendStream>>> {
         async move {
             let (requests, waiting) = mpsc::channel(REQUESTS_MAX);
-            let opened = self
-                .call(Duration::ZERO, move |mut client| async move { client.append(ReceiverStream::new(waiting)).await })
+            let opened =
+                self.call(Duration::ZERO, move |mut client| async move {
+                    client.append(ReceiverStream::new(waiting)).await
+                })
                 .await;
             let mut replies = opened?;
             let closing = requests.downgrade();

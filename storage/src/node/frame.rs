@@ -231,9 +231,9 @@ pub fn scan(bytes: &Bytes, generation: u64) -> Scan {
 /// Whether the bytes of a file, up to its first frame header, have such a header of this generation.
 #[must_use]
 pub fn begins(bytes: &[u8], generation: u64) -> bool {
-    bytes.get(FRAMES_AT as usize..FRAMES_AT as usize + FRAME_HEADER_BYTES).is_some_and(|header| {
-        u32_at(header, 0) == FRAME_MAGIC && u64_at(header, 8) == generation
-    })
+    bytes
+        .get(FRAMES_AT as usize..FRAMES_AT as usize + FRAME_HEADER_BYTES)
+        .is_some_and(|header| u32_at(header, 0) == FRAME_MAGIC && u64_at(header, 8) == generation)
 }
 
 fn frame_at(bytes: &Bytes, at: usize, generation: u64) -> Option<Raw> {
@@ -251,8 +251,7 @@ fn frame_at(bytes: &Bytes, at: usize, generation: u64) -> Option<Raw> {
     }
     let batch = bytes.slice(start..start + length);
     let decoded = BatchHeader::decode(&batch).ok().filter(|batch| batch.checksum == u32_at(header, 28))?;
-    let notes =
-        Notes { acked: Lsn(u64_at(header, 32)), vdl: Lsn(u64_at(header, 40)), floor: Lsn(u64_at(header, 48)) };
+    let notes = Notes { acked: Lsn(u64_at(header, 32)), vdl: Lsn(u64_at(header, 40)), floor: Lsn(u64_at(header, 48)) };
     Some(Raw {
         number: u32_at(header, 16),
         previous: u32_at(header, 20),

@@ -106,13 +106,7 @@ impl Gossip {
     }
 
     /// Pulls a group up to `target`, for as long as that brings us on.
-    async fn catch_up(
-        &self,
-        node: &Node,
-        peer: &dyn StorageNode,
-        group: GroupId,
-        target: Lsn,
-    ) -> Result<(), String> {
+    async fn catch_up(&self, node: &Node, peer: &dyn StorageNode, group: GroupId, target: Lsn) -> Result<(), String> {
         loop {
             let (request, after) = {
                 let state = node.shared.state.lock();

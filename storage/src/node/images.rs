@@ -11,7 +11,9 @@
 use super::disk::{Disk, DiskFile, OpenMode};
 use hashbrown::HashMap;
 use protocol::{Ballot, Error, GroupId, Lsn, PAGE_BYTES, Page, PageId};
-use redb::{Builder, Database, ReadableDatabase, ReadableTable, ReadableTableMetadata, StorageBackend, TableDefinition};
+use redb::{
+    Builder, Database, ReadableDatabase, ReadableTable, ReadableTableMetadata, StorageBackend, TableDefinition,
+};
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
@@ -76,8 +78,7 @@ impl Images {
     /// [`ImageError::Store`].
     pub fn open(disk: &dyn Disk, path: &Path) -> Result<Images, ImageError> {
         let file = disk.open(path, OpenMode::OrCreate).map_err(|error| store(redb::StorageError::Io(error)))?;
-        let database =
-            Builder::new().set_cache_size(CACHE_BYTES).create_with_backend(Backend(file)).map_err(store)?;
+        let database = Builder::new().set_cache_size(CACHE_BYTES).create_with_backend(Backend(file)).map_err(store)?;
         let images = Images { database };
         // Makes the tables, so that a reader finds them.
         images.write(&[], &[])?;

@@ -165,7 +165,8 @@ impl FileIndex {
         let u32_of = |value: u64| u32::try_from(value).map_err(|_| malformed("number exceeds 32 bits"));
         let group_of = |value: u64| u32_of(value).map(GroupId);
         let lsn_of = |from: Lsn, delta: u64| from.0.checked_add(delta).map(Lsn).ok_or(malformed("LSN overflows"));
-        let mut index = FileIndex { generation, vdl: Lsn(r.varint()?), floor: Lsn(r.varint()?), ..FileIndex::default() };
+        let mut index =
+            FileIndex { generation, vdl: Lsn(r.varint()?), floor: Lsn(r.varint()?), ..FileIndex::default() };
         for _ in 0..r.varint()? {
             index.acked.push((group_of(r.varint()?)?, Lsn(r.varint()?)));
         }
@@ -205,7 +206,8 @@ mod tests {
 
     fn index() -> FileIndex {
         let place = Place { file: 5, offset: 4160, bytes: 300 };
-        let run = |prev, first, last| Run { prev: Lsn(prev), first: Lsn(first), last: Lsn(last), ballot: Ballot(1), place };
+        let run =
+            |prev, first, last| Run { prev: Lsn(prev), first: Lsn(first), last: Lsn(last), ballot: Ballot(1), place };
         FileIndex {
             generation: 5,
             vdl: Lsn(80),

@@ -267,7 +267,10 @@ impl Node {
             }
         }
         let failed = self.shared.state.lock().failed.is_some();
-        if stopping && !failed && let Err(error) = Tender::new(self.shared.clone()).seal_rolled() {
+        if stopping
+            && !failed
+            && let Err(error) = Tender::new(self.shared.clone()).seal_rolled()
+        {
             tracing::warn!(%error, "the log is left unsealed");
         }
         self.shared.arrivals.notify_waiters();

@@ -102,11 +102,7 @@ impl Node {
             }
         };
         if superblock.node != options.id {
-            return Err(OpenError::OtherNode {
-                dir: dir.to_owned(),
-                found: superblock.node,
-                expected: options.id,
-            });
+            return Err(OpenError::OtherNode { dir: dir.to_owned(), found: superblock.node, expected: options.id });
         }
         let log_dir = below(dir, LOG);
         let (node, bytes, headroom) = (options.id, options.log_file_bytes, options.headroom_percent);
@@ -121,9 +117,10 @@ impl Node {
 
         let state = State {
             boot: BootId(superblock.boot),
-            volume: superblock.config.clone().map(|config| {
-                Arc::new(Volume { pages_per_group: config.pages_per_group.max(1), config })
-            }),
+            volume: superblock
+                .config
+                .clone()
+                .map(|config| Arc::new(Volume { pages_per_group: config.pages_per_group.max(1), config })),
             promised: superblock.promised,
             table: Arc::new(superblock.table.clone()),
             ..State::default()
@@ -315,4 +312,3 @@ fn load_heads(state: &mut State, indexes: &[FileIndex]) {
     state.due.sort_unstable();
     state.heads = heads;
 }
-

@@ -240,8 +240,8 @@ impl Node {
                 if open.as_ref().is_some_and(full) {
                     close(&mut open, &mut reply);
                 }
-                let (_, builder) = open
-                    .get_or_insert_with(|| (run.ballot, BatchBuilder::new(group, run.ballot, MEMBERSHIP_EPOCH)));
+                let (_, builder) =
+                    open.get_or_insert_with(|| (run.ballot, BatchBuilder::new(group, run.ballot, MEMBERSHIP_EPOCH)));
                 builder.push(&record.header, record.change_bytes(&batch));
             }
         }

@@ -52,6 +52,7 @@ struct State {
     syncs: u64,
     writes: u64,
     fail_sync_at: Option<u64>,
+    cut_sync_at: Option<u64>,
     fail_write_at: Option<u64>,
     room: Option<u64>,
 }
@@ -86,7 +87,7 @@ impl SimDisk {
         let mut state = self.state.lock();
         state.life += 1;
         state.locks.clear();
-        (state.fail_sync_at, state.fail_write_at) = (None, None);
+        (state.fail_sync_at, state.cut_sync_at, state.fail_write_at) = (None, None, None);
         let mut sector = 0;
         let mut behind = 0;
         for content in state.files.values_mut() {
@@ -145,6 +146,13 @@ impl SimDisk {
     pub fn fail_sync_after(&self, more: u64) {
         let mut state = self.state.lock();
         state.fail_sync_at = Some(state.syncs + more);
+    }
+
+    /// Makes the fsync after `more` further ones, and every later one, never come to an end: nothing more reaches the medium
+    /// by it, and what was written is subject to the crash that follows.
+    pub fn cut_sync_after(&self, more: u64) {
+        let mut state = self.state.lock();
+        state.cut_sync_at = Some(state.syncs + more);
     }
 
     /// Makes the write after `more` further ones fail, and every later one.
@@ -333,6 +341,9 @@ impl DiskFile for SimFile {
         self.with(|state, id| {
             state.syncs += 1;
             let fails = state.fail_sync_at == Some(state.syncs - 1);
+            if state.cut_sync_at.is_some_and(|at| state.syncs > at) {
+                return Err(dead());
+            }
             let content = content(state, id)?;
             let unsynced = std::mem::take(&mut content.unsynced);
             if fails {

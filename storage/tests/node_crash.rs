@@ -1,0 +1,279 @@
+//! One node on a disk that tears, loses, fails and rots; and on directories that are not its own.
+
+#[expect(unused, reason = "each test file uses a part of it")]
+mod node_support;
+
+use node_support::*;
+use proptest::prelude::*;
+use protocol::node::StorageNode;
+use protocol::rpc::storage::{AppendOutcome, HoldRequest};
+use protocol::{Ballot, FORMAT_VERSION, Lsn, NodeId};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use storage::node::gossip::Gossip;
+use storage::node::{Node, NodeOptions, OpenError};
+use storage::sim::{Loss, SimDisk};
+
+fn log_files(disk: &SimDisk) -> Vec<PathBuf> {
+    disk.paths().into_iter().filter(|path| path.extension().is_some_and(|extension| extension == "log")).collect()
+}
+
+#[test]
+fn a_tail_torn_at_any_byte_keeps_everything_acknowledged() {
+    let mut whole = 0;
+    for kept in 0..900 {
+        let mut rig = fresh();
+        let mut writer = Writer::new();
+        for n in 0..4 {
+            rig.send(writer.batch(&[n, 9]));
+        }
+        let acked = writer.end();
+        rig.disk.cut_sync_after(0);
+        assert_eq!(rig.send(writer.batch(&[1, 2, 3, 4, 5, 6, 7, 8])).outcome(), AppendOutcome::Failed);
+        let rig = rig.restart(|disk| disk.crash(Loss::Behind(kept)), options(0));
+        let scl = Lsn(rig.mark(0).scl_flushed);
+        whole += usize::from(scl == writer.end());
+        assert!(scl == acked || scl == writer.end(), "{kept}: a batch is whole or absent, not {scl}");
+        assert_eq!(rig.prepare(Ballot::new(1, 1)).segments[0].scl, scl.0);
+        assert!(rig.prepare(Ballot::new(1, 1)).hydrated, "a torn tail is no loss");
+    }
+    assert!(0 < whole && whole < 900, "the tail was torn within, and written whole");
+}
+
+#[test]
+fn a_failed_fsync_is_final_and_says_so() {
+    let mut rig = fresh();
+    let mut writer = Writer::new();
+    rig.send(writer.batch(&[1]));
+    let acked = writer.end();
+    rig.disk.fail_sync_after(0);
+    assert_eq!(rig.send(writer.batch(&[1])).outcome(), AppendOutcome::Failed);
+    assert_eq!(
+        rig.send(writer.batch(&[1])).outcome(),
+        AppendOutcome::Failed,
+        "the next fsync would succeed: it is not tried"
+    );
+    assert_eq!((rig.status().state.as_str(), rig.mark(0).scl_flushed), ("failed", acked.0));
+    let request = protocol::rpc::storage::PrepareRequest {
+        volume: VOLUME,
+        version: FORMAT_VERSION,
+        ballot: Ballot::new(1, 1).0,
+        vdl_heard: 0,
+    };
+    assert!(now(rig.node.prepare(request)).is_err(), "a failed node counts in no recovery");
+    // Only the process dies: the kernel still has the bytes, marked clean. They are copied before they are told.
+    let rig = rig.restart(|disk| disk.crash(Loss::Nothing), options(0));
+    let told = rig.mark(0).scl_flushed;
+    let rig = rig.restart(|disk| disk.crash(Loss::Everything), options(0));
+    assert_eq!(rig.mark(0).scl_flushed, told, "pitfall 9: what was told as flushed is on the medium");
+}
+
+#[test]
+fn what_the_kernel_has_is_synced_before_it_is_told() {
+    let mut rig = fresh();
+    let mut writer = Writer::new();
+    rig.send(writer.batch(&[1]));
+    for life in 0..6 {
+        rig.send(writer.batch(&[1, life]));
+        rig = rig.restart(|disk| disk.crash(Loss::Nothing), options(0));
+        assert_eq!(rig.mark(0).scl_flushed, writer.end().0);
+        rig = rig.restart(|disk| disk.crash(Loss::Everything), options(0));
+        assert_eq!(rig.mark(0).scl_flushed, writer.end().0);
+    }
+    rig.check_pages(&writer, 0..7, &[writer.end()]);
+}
+
+#[test]
+fn a_full_disk_is_said_politely_and_reads_go_on() {
+    let mut rig = fresh();
+    let mut writer = Writer::new();
+    rig.send(writer.batch(&[1, 2]));
+    rig.disk.set_room(Some(0));
+    let mut full = None;
+    for n in 0..2000 {
+        let batch = writer.batch(&[n % 60, 1]);
+        if rig.send(batch.clone()).outcome() == AppendOutcome::DiskFull {
+            full = Some(batch);
+            break;
+        }
+    }
+    let refused = full.expect("the log cannot grow for ever");
+    assert_eq!(rig.status().state, "full");
+    let held = Lsn(rig.mark(0).scl_flushed);
+    assert_eq!(rig.read(1, held, held), Ok(writer.fold(1, held)));
+    rig.disk.set_room(None);
+    assert_eq!(rig.send(refused).outcome(), AppendOutcome::Flushed);
+    assert_eq!((rig.status().state.as_str(), rig.mark(0).scl_flushed), ("up", writer.end().0));
+    rig.check_pages(&writer, 0..60, &[writer.end()]);
+}
+
+#[test]
+fn rot_below_what_was_acknowledged_is_a_loss_and_peers_repair_it() {
+    let mut rig = fresh();
+    let mut writer = Writer::new();
+    let mut twin = open_at(&SimDisk::new(), Path::new("/twin"), options(1)).expect("the disk is sound");
+    twin.create();
+    for n in 0..30 {
+        let batch = writer.batch(&[n, 5]);
+        rig.send(batch.clone());
+        twin.send(batch);
+    }
+    let file = log_files(&rig.disk).into_iter().find(|file| rig.disk.bytes(file)[4096] != 0).expect("there is a log");
+    rig.disk.flip(&file, 4096 + 1000, 0x10);
+    let rig = rig.restart(|disk| disk.crash(Loss::Everything), options(0));
+    // T9: not a torn tail.
+    assert!(rig.mark(0).scl_flushed < writer.end().0);
+    assert!(rig.mark(0).gap_after > 0, "what lies behind the hole is kept");
+    assert!(!rig.prepare(Ballot::new(1, 1)).hydrated, "and it counts in no recovery");
+    let peers: Vec<Arc<dyn StorageNode>> = vec![twin.node.clone()];
+    now(Gossip::new(&rig.node, peers).round(true));
+    assert_eq!(rig.mark(0).scl_flushed, writer.end().0);
+    assert!(rig.prepare(Ballot::new(1, 1)).hydrated);
+    rig.check_pages(&writer, 0..30, &[writer.end()]);
+}
+
+#[test]
+fn gossip_fills_gaps_and_brings_higher_tables() {
+    let mut rig = fresh();
+    let mut stale = open_at(&SimDisk::new(), Path::new("/stale"), options(1)).expect("the disk is sound");
+    stale.create();
+    let mut old = Writer::new();
+    for n in 0..10 {
+        let batch = old.batch(&[n, n + 1, 70].map(|page| page % 64));
+        rig.send(batch.clone());
+        if n < 4 || n > 6 {
+            stale.send(batch);
+        }
+    }
+    let vdl = old.records[20].0.header.lsn;
+    let ballot = Ballot::new(1, 1);
+    let first = Lsn(500_000);
+    rig.prepare(ballot);
+    rig.install(&table(&[(ballot, vdl, first)]));
+    let mut new = old.recovered(ballot, vdl, first);
+    for n in 0..10 {
+        rig.send(new.batch(&[n, 3]));
+    }
+    let peers: Vec<Arc<dyn StorageNode>> = vec![rig.node.clone()];
+    now(Gossip::new(&stale.node, peers).round(true));
+    assert_eq!(stale.mark(0).scl_flushed, new.end().0);
+    stale.check_pages(&new, 0..64, &[vdl, new.end()]);
+
+    // The other way round nothing annulled comes back, and a promise stands against a lower table.
+    let mut behind = open_at(&SimDisk::new(), Path::new("/behind"), options(2)).expect("the disk is sound");
+    behind.create();
+    behind.send(encode(&old.records.iter().map(|(record, _)| record.clone()).collect::<Vec<_>>(), Ballot::ZERO));
+    behind.prepare(Ballot::new(2, 1));
+    let reported = behind.mark(0).scl_flushed;
+    let peers: Vec<Arc<dyn StorageNode>> = vec![rig.node.clone()];
+    now(Gossip::new(&behind.node, peers).round(true));
+    assert_eq!(behind.mark(0).scl_flushed, reported, "what was reported to a recoverer stays");
+    let peers: Vec<Arc<dyn StorageNode>> = vec![behind.node.clone()];
+    now(Gossip::new(&rig.node, peers).round(true));
+    rig.check_pages(&new, 0..64, &[vdl, new.end()]);
+    let request = HoldRequest { volume: VOLUME, version: FORMAT_VERSION, ..HoldRequest::default() };
+    assert_eq!(now(rig.node.hold(request)).map(|reply| reply.promised), Ok(ballot.0));
+}
+
+#[test]
+fn a_directory_has_one_process_and_one_owner() {
+    let mut rig = fresh();
+    rig.send(Writer::new().batch(&[1]));
+    // Row 51.
+    assert!(matches!(open(&rig.disk, options(0)), Err(OpenError::InUse { .. })));
+    rig.node.shutdown();
+    let disk = rig.disk.clone();
+    drop(rig);
+    // Row 53.
+    let other = |found| matches!(found, Err(OpenError::OtherNode { found: NodeId(0), expected: NodeId(5), .. }));
+    assert!(other(open(&disk, options(5))));
+    assert!(open(&disk, options(0)).is_ok());
+}
+
+#[test]
+fn foreign_and_newer_directories_are_left_alone() {
+    use storage::node::disk::{Disk, OpenMode};
+    // Row 52.
+    let disk = SimDisk::new();
+    disk.create_dir(&dir()).expect("it is memory");
+    disk.open(&dir().join("letters.txt"), OpenMode::OrCreate).expect("it is memory");
+    assert!(matches!(open(&disk, options(0)), Err(OpenError::NotEmpty { .. })));
+    assert_eq!(disk.paths(), [dir().join("letters.txt")]);
+
+    let rig = fresh();
+    let disk = rig.disk.clone();
+    drop(rig);
+    let newest = dir().join("superblock.0");
+    disk.flip(&newest, 8, 3);
+    let before: Vec<_> = disk.paths().iter().map(|path| disk.bytes(path)).collect();
+    assert!(matches!(
+        open(&disk, options(0)),
+        Err(OpenError::Damaged { error: protocol::Error::NewerFormat { .. }, .. })
+    ));
+    assert_eq!(disk.paths().iter().map(|path| disk.bytes(path)).collect::<Vec<_>>(), before);
+}
+
+#[test]
+fn a_real_directory_names_the_process_that_has_it() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let disk = Arc::new(storage::node::disk::RealDisk);
+    let options = NodeOptions { log_file_bytes: 1 << 20, ..NodeOptions::new(NodeId(0), "a", "here") };
+    let node = Node::open(disk.clone(), dir.path(), options.clone()).expect("it is empty");
+    let error = Node::open(disk.clone(), dir.path(), options.clone()).err().expect("it is taken").to_string();
+    assert!(error.contains(&format!("process {}", std::process::id())), "{error}");
+    node.shutdown();
+    drop(node);
+    Node::open(disk, dir.path(), options).expect("it is free again");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    /// A loss of power at any write or fsync, with any sectors of what was not synced reaching the medium.
+    #[test]
+    fn whatever_a_loss_of_power_keeps_nothing_acknowledged_is_lost(
+        lives in prop::collection::vec((1usize..30, 0u64..60, any::<u64>()), 1..6),
+    ) {
+        let mut rig = fresh();
+        let mut writer = Writer::new();
+        let mut acked = Lsn::ZERO;
+        for (count, fail_after, sectors) in lives {
+            if sectors % 2 == 0 {
+                rig.disk.fail_write_after(fail_after);
+            } else {
+                rig.disk.cut_sync_after(fail_after);
+            }
+            for n in 0..count {
+                let pages: Vec<u64> = (0..1 + n as u64 % 9).map(|page| page * 5).collect();
+                let batch = writer.batch(&pages);
+                let reply = rig.send(batch);
+                if reply.outcome() != AppendOutcome::Flushed {
+                    break;
+                }
+                acked = Lsn(reply.marks[0].scl_flushed);
+                rig.hear(acked, acked);
+                if rig.node.tend().is_err() {
+                    break;
+                }
+            }
+            let mut bits = sectors;
+            let mut keep = |_| {
+                bits = bits.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+                bits >> 63 == 0
+            };
+            rig = rig.restart(|disk| disk.crash(Loss::Sectors(&mut keep)), options(0));
+            let scl = Lsn(rig.mark(0).scl_flushed);
+            prop_assert!(scl >= acked, "{scl} after {acked} was acknowledged");
+            prop_assert!(rig.prepare(Ballot::ZERO).hydrated);
+            let held: Vec<_> = writer.records.iter().filter(|(record, _)| record.header.lsn > scl).collect();
+            if let Some((first, _)) = held.first() {
+                // The writer resends what it has no acknowledgement for.
+                prop_assert_eq!(first.header.prev_group, scl);
+                let resent: Vec<_> = held.iter().map(|(record, _)| record.clone()).collect();
+                prop_assert_eq!(rig.send(encode(&resent, Ballot::ZERO)).outcome(), AppendOutcome::Flushed);
+            }
+            acked = writer.end();
+            rig.check_pages(&writer, 0..45, &[acked]);
+        }
+    }
+}
