@@ -40,6 +40,8 @@ use tokio::sync::{Notify, watch};
 const PULL_BYTES: u32 = 1 << 20;
 /// Records handed to the engine in one step.
 const APPLY_RECORDS: usize = 2048;
+/// A node that has not answered a pull by then is passed over, in favour of any other that answers.
+const PULL_PATIENCE: [Duration; 2] = [Duration::from_millis(50), VOLUME_CALL_TIMEOUT];
 /// The pause when redo is announced and no node has it yet.
 const RETRY_PAUSE: Duration = Duration::from_millis(2);
 
@@ -414,8 +416,14 @@ impl Inner {
         let favourite = self.favourite.load(Ordering::Relaxed);
         let mut order: [usize; COPIES] = std::array::from_fn(|index| (favourite + index) % COPIES);
         order.sort_by_key(|&node| !fresh[node]);
-        let mut gone = 0;
-        for node in order {
+        let (mut gone, mut answered) = (0, [false; COPIES]);
+        let rounds = PULL_PATIENCE.into_iter().flat_map(|patience| order.map(|node| (patience, node)));
+        for (patience, node) in rounds {
+            // The second round is for a network where nobody answers in time, not for one node that is stopped.
+            let known = answered.iter().filter(|&&answered| answered).count();
+            if answered[node] || patience > PULL_PATIENCE[0] && known >= READ_QUORUM {
+                continue;
+            }
             let request = rpc::PullRequest {
                 volume: self.volume,
                 version: FORMAT_VERSION,
@@ -426,9 +434,8 @@ impl Inner {
                 max_bytes: PULL_BYTES,
                 wait_ms: 0,
             };
-            let Ok(Ok(reply)) = tokio::time::timeout(VOLUME_CALL_TIMEOUT, self.nodes[node].pull(request)).await else {
-                continue;
-            };
+            let Ok(Ok(reply)) = tokio::time::timeout(patience, self.nodes[node].pull(request)).await else { continue };
+            answered[node] = true;
             if reply.outcome() == rpc::ReadOutcome::BelowFloor || reply.retained_after > after.0 {
                 gone += 1;
                 continue;

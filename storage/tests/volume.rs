@@ -1,0 +1,104 @@
+//! The volume over six real nodes on simulated disks: what was acknowledged is there after the writer died, and after
+//! every node lost power.
+
+use protocol::node::StorageNode;
+use protocol::page::PageKind;
+use protocol::redo::{Change, Patch};
+use protocol::rpc::storage::{Member, VolumeConfig};
+use protocol::volume::{Durability, PageChange, PageSource, RedoLog, VolumeError};
+use protocol::{Lsn, NodeId, PageId};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+use storage::node::{Node, NodeOptions};
+use storage::sim::{Loss, SimDisk};
+use storage::volume::writer::{OpenOptions, Opened, WriterVolume};
+use storage::volume::{cluster, monotonic_clock, wall_clock};
+
+const LONG: Duration = Duration::from_secs(30);
+
+fn start(disks: &[Arc<SimDisk>]) -> Vec<Arc<Node>> {
+    let node = |(id, disk): (usize, &Arc<SimDisk>)| {
+        let zone = ["a", "b", "c"][id / 2];
+        let options = NodeOptions { log_file_bytes: 256 << 10, ..NodeOptions::new(NodeId(id as u32), zone, "nowhere") };
+        Node::open(disk.clone(), &PathBuf::from("/data"), options).expect("the node starts")
+    };
+    disks.iter().enumerate().map(node).collect()
+}
+
+fn seen(nodes: &[Arc<Node>]) -> Vec<Arc<dyn StorageNode>> {
+    nodes.iter().map(|node| Arc::clone(node) as Arc<dyn StorageNode>).collect()
+}
+
+async fn open(nodes: &[Arc<Node>], instance: u32) -> (Arc<WriterVolume>, Opened) {
+    let options = OpenOptions {
+        instance,
+        give_up_after: Some(LONG),
+        runtime: tokio::runtime::Handle::current(),
+        clock: monotonic_clock(),
+        wall: wall_clock(),
+    };
+    WriterVolume::open(seen(nodes), options).await.expect("recovery succeeds")
+}
+
+/// Writes `value` into a page that is at `prev_page`; returns the LSN.
+fn write(volume: &WriterVolume, page: u64, prev_page: Lsn, value: u64) -> Lsn {
+    let mut changes = Vec::new();
+    if prev_page.is_zero() {
+        let (right, left) = (PageId::NONE, PageId::NONE);
+        let change = Change::Init { kind: PageKind::Raw, level: 0, flags: 0, owner: 0, right, left };
+        changes.push(PageChange { page: PageId(page), prev_page, change });
+    }
+    let patches = vec![Patch { offset: 64, bytes: value.to_le_bytes().to_vec().into() }];
+    changes.push(PageChange { page: PageId(page), prev_page, change: Change::PatchRaw { patches } });
+    let mut last = Lsn::ZERO;
+    volume.append(&changes, &mut |lsns| last = *lsns.last().expect("one for each change"));
+    last
+}
+
+async fn durable(volume: &WriterVolume, lsn: Lsn) {
+    let waiting = tokio::time::timeout(LONG, volume.wait(lsn, Durability::Flushed));
+    waiting.await.expect("it becomes durable").expect("nobody else writes");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn commits_survive_writers_and_a_power_cut_of_every_node() {
+    let disks: Vec<Arc<SimDisk>> = (0..6).map(|_| SimDisk::new()).collect();
+    let mut nodes = start(&disks);
+    let member = |node: u32| Member { node, zone: ["a", "b", "c"][node as usize / 2].into(), address: String::new() };
+    let members = (0..6).map(member).collect();
+    let config = VolumeConfig { volume: 7, pages_per_group: 4, lal_bytes: 1 << 20, members };
+    cluster::create_volume(&cluster::nodes(seen(&nodes)), &config).await.expect("six empty nodes");
+
+    let mut old: Option<Arc<WriterVolume>> = None;
+    let mut lsns = [Lsn::ZERO; 10];
+    for round in 1..=4u64 {
+        let (volume, opened) = open(&nodes, round as u32).await;
+        assert!(opened.vdl >= lsns.into_iter().max().expect("ten"), "round {round}");
+        if let Some(old) = old.take() {
+            let lsn = write(&old, 0, lsns[0], 99);
+            let outcome =
+                tokio::time::timeout(LONG, old.wait(lsn, Durability::Flushed)).await.expect("it learns of it");
+            assert_eq!(outcome, Err(VolumeError::Fenced));
+        }
+        for (page, lsn) in lsns.iter_mut().enumerate() {
+            let fetched = volume.fetch(PageId(page as u64)).await.expect("it is served");
+            assert_eq!(fetched.page.lsn(), *lsn, "page {page} in round {round}");
+            let value = if lsn.is_zero() { 0 } else { fetched.page.u64_at(64) };
+            assert_eq!(value, (round - 1) * 100);
+            for value in 1..=100 {
+                *lsn = write(&volume, page as u64, *lsn, (round - 1) * 100 + value);
+            }
+        }
+        durable(&volume, volume.end()).await;
+        if round == 2 {
+            drop(volume);
+            nodes.iter().for_each(|node| node.shutdown());
+            nodes.clear();
+            disks.iter().for_each(|disk| disk.crash(Loss::Everything));
+            nodes = start(&disks);
+        } else {
+            old = Some(volume);
+        }
+    }
+}
