@@ -146,7 +146,8 @@ impl Engine {
                             head_patch(mtr.page(leaf), slot, next)
                         };
                         mtr.change(leaf, change);
-                        Ok((freed, mtr.commit(&log, |_| {}), done))
+                        // Published, so that new snapshots are past it and the pages may be used again.
+                        Ok((freed, mtr.commit(&log, |lsn| self.registry.publish(lsn)), done))
                     })
                 })
                 .await?;

@@ -63,16 +63,20 @@ enum SplitEnd {
 }
 
 impl Engine {
-    /// What the horizon lets go of a leaf. `newer`: the commit LSN of a committed version of the leaf's first key in the
-    /// leaf to the left, if known.
-    pub(crate) fn plan_prune(&self, page: &Page, horizon: &Horizon, newer: Option<Lsn>) -> Result<PrunePlan, Stop> {
+    /// What the horizon lets go of a leaf. `newer`: a key and the commit LSN of a committed version of it in the leaf to the
+    /// left, whose older versions may begin this one.
+    pub(crate) fn plan_prune(
+        &self,
+        page: &Page,
+        horizon: &Horizon,
+        newer: Option<(&[u8], Lsn)>,
+    ) -> Result<PrunePlan, Stop> {
         let mut plan = PrunePlan::default();
         let count = page.slot_count();
         let mut slot = 1;
-        let mut newer = newer;
         while slot < count {
             let key = cell::entry(page, slot).key();
-            let mut newest = newer.take();
+            let mut newest = newer.filter(|(newer, _)| slot == 1 && *newer == key).map(|(_, lsn)| lsn);
             let mut kept: Option<(u16, bool, Lsn)> = None;
             let mut remaining = 0;
             while slot < count && cell::entry(page, slot).key() == key {
@@ -423,7 +427,8 @@ impl Engine {
             let change = space::set_bits(mtr.page(map_at), bits, false);
             mtr.change(map_at, change);
         }
-        let lsn = mtr.commit(log, |_| {});
+        // Published, so that new snapshots are past it and the pages may be used again.
+        let lsn = mtr.commit(log, |lsn| self.registry.publish(lsn));
         Ok(going.iter().map(|frame| (frame.id, lsn)).collect())
     }
 
@@ -432,7 +437,7 @@ impl Engine {
         &self,
         tree: TreeId,
         position: Position<'_>,
-        newer: Option<Lsn>,
+        newer: Option<(&[u8], Lsn)>,
     ) -> Result<(PrunePlan, SweptLeaf), Stop> {
         let log = self.log()?;
         self.with_leaf_mut(tree, position, |page| {

@@ -282,7 +282,8 @@ impl Engine {
             let change = space::set_bits(mtr.page(at), bits.iter().copied(), false);
             mtr.change(at, change);
         }
-        Ok((freed, mtr.commit(log, |_| {})))
+        // Published, so that new snapshots are past it and the pages may be used again.
+        Ok((freed, mtr.commit(log, |lsn| self.registry.publish(lsn))))
     }
 
     /// Frees the overflow pages of all entries; the entries go, too. The mark in the root goes last.

@@ -108,7 +108,8 @@ impl Engine {
         let mut newer: Option<(Vec<u8>, Lsn)> = None;
         loop {
             // Versions of a key that go on from the leaf before have a newer one there.
-            let context = newer.take().filter(|(key, _)| *key == position.key).map(|(_, lsn)| lsn);
+            let context = newer.take();
+            let context = context.as_ref().map(|(key, lsn)| (&key[..], *lsn));
             let swept = self.sweep_at(tree, position.borrow(), context, report).await?;
             newer = swept.last;
             match swept.next {
@@ -122,7 +123,7 @@ impl Engine {
         &self,
         tree: TreeId,
         position: Position<'_>,
-        newer: Option<Lsn>,
+        newer: Option<(&[u8], Lsn)>,
         report: &mut VacuumReport,
     ) -> Result<Swept> {
         self.admit(self.log()?).await?;

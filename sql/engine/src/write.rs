@@ -185,13 +185,6 @@ impl Engine {
         let Target { txn, tree, key, .. } = *target;
         let mode = Mode::from(target.mode);
         self.with_leaf_mut(tree, Position::before(key), |page| {
-            if !self.locks.is_quiet(tree, key) && !self.locks.may_write(&row_key(tree, key), txn, mode) {
-                match self.locks.acquire(row_key(tree, key), txn, mode, None, WaitPolicy::Wait) {
-                    Acquired::Granted => {}
-                    Acquired::Wait(waiter) => return Err(Stop::Wait(waiter)),
-                    Acquired::Refused | Acquired::Retry => return Err(Stop::Again),
-                }
-            }
             let mut copy = Vec::new();
             let head = match self.search(txn, &page, key, Position::before(key))? {
                 Search::Head(head) => Some(head),
@@ -213,6 +206,14 @@ impl Engine {
                 Decision::NeedRow => return Err(Stop::NeedRow),
                 Decision::Write { flags, payload, outcome } => (flags, payload, outcome),
             };
+            // What is decided without a write needs no lock; a duplicate does not wait for those who hold its row.
+            if !self.locks.is_quiet(tree, key) && !self.locks.may_write(&row_key(tree, key), txn, mode) {
+                match self.locks.acquire(row_key(tree, key), txn, mode, None, WaitPolicy::Wait) {
+                    Acquired::Granted => {}
+                    Acquired::Wait(waiter) => return Err(Stop::Wait(waiter)),
+                    Acquired::Refused | Acquired::Retry => return Err(Stop::Again),
+                }
+            }
             let lock = if target.mode == LockStrength::Update { KEY_LOCK } else { 0 };
             let body = cell::entry_body(target.txid, flags | lock, key, &payload);
             if body.len() + STAMP_BYTES > page.free_bytes() {

@@ -38,7 +38,10 @@ fn exactly_the_durable_commits_survive() {
                 } else {
                     let lsn = engine.commit(txn).await.expect("it commits");
                     model = next;
-                    history.push((lsn, model.clone()));
+                    // One that found nothing to delete has no record of its own.
+                    if lsn > history[history.len() - 1].0 {
+                        history.push((lsn, model.clone()));
+                    }
                 }
                 if random.random_range(0..20) == 0 {
                     let mut txn = engine.begin(Isolation::ReadCommitted);
@@ -54,7 +57,7 @@ fn exactly_the_durable_commits_survive() {
                 let reopened = Engine::writer(recovered.clone(), small()).await.expect("the volume opens");
                 let (_, wanted) = history.iter().rev().find(|(lsn, _)| *lsn <= cut).expect("the first is below");
                 let wanted: Vec<_> = wanted.clone().into_iter().collect();
-                assert_eq!(all_rows(&reopened, tree).await, wanted, "seed {seed}, cut {cut}");
+                assert_eq!(brief(&all_rows(&reopened, tree).await), brief(&wanted), "seed {seed}, cut {cut}");
                 // And it goes on: ids of dead transactions do not come alive.
                 for number in 100..110u8 {
                     put_now(&reopened, tree, &[number; 40], b"after").await;
@@ -62,9 +65,9 @@ fn exactly_the_durable_commits_survive() {
                 let mut after: BTreeMap<_, _> = wanted.into_iter().collect();
                 (100..110u8).for_each(|number| drop(after.insert(vec![number; 40], b"after".to_vec())));
                 let wanted: Vec<_> = after.into_iter().collect();
-                assert_eq!(all_rows(&reopened, tree).await, wanted);
+                assert_eq!(brief(&all_rows(&reopened, tree).await), brief(&wanted));
                 let again = Engine::writer(recovered.crash(), small()).await.expect("the volume opens");
-                assert_eq!(all_rows(&again, tree).await, wanted);
+                assert_eq!(brief(&all_rows(&again, tree).await), brief(&wanted));
             }
         }
     });
@@ -84,7 +87,7 @@ fn the_cached_pages_are_what_storage_builds() {
         }
         let now = all_rows(&engine, tree).await;
         let reopened = Engine::writer(volume.crash_at(Lsn::MAX), small()).await.expect("the volume opens");
-        assert_eq!(all_rows(&reopened, tree).await, now);
+        assert_eq!(brief(&all_rows(&reopened, tree).await), brief(&now));
     });
 }
 

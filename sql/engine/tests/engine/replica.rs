@@ -31,7 +31,11 @@ fn a_replica_equals_the_writer_at_every_applied_lsn() {
                     put(&engine, &mut txn, tree, &key, &row).await.expect("nothing is in the way");
                     model.insert(key, row);
                 }
-                history.push((engine.commit(txn).await.expect("it commits"), model.clone()));
+                let lsn = engine.commit(txn).await.expect("it commits");
+                // One that found nothing to delete has no record of its own.
+                if lsn > history[history.len() - 1].0 {
+                    history.push((lsn, model.clone()));
+                }
                 if step % 50 == 49 {
                     engine.vacuum().await.expect("vacuum works");
                 }
@@ -47,7 +51,7 @@ fn a_replica_equals_the_writer_at_every_applied_lsn() {
                 if random.random_range(0..8) == 0 {
                     let (_, wanted) = history.iter().rev().find(|(lsn, _)| *lsn <= boundary).expect("the first is below");
                     let wanted: Vec<_> = wanted.clone().into_iter().collect();
-                    assert_eq!(all_rows(&replica, tree).await, wanted, "seed {seed} at {boundary}");
+                    assert_eq!(brief(&all_rows(&replica, tree).await), brief(&wanted), "seed {seed} at {boundary}");
                     compared += 1;
                 }
             }
@@ -101,12 +105,12 @@ fn a_prune_ends_the_statements_it_expels_and_spares_reported_snapshots() {
         source.feed(&*replica, volume.last()).expect("redo applies");
         assert_eq!(replica.get(&old, tree, b"k").await.map(|row| row.map(|row| row[0])), Ok(Some(1)));
         // Reported, the snapshot is kept while versions between it and the newest go.
-        report(Duration::from_secs(60));
         for round in 0..100u8 {
             put_now(&engine, tree, b"k", &[round; 500]).await;
+            source.feed(&*replica, volume.last()).expect("redo applies");
+            report(Duration::from_secs(60));
         }
         assert!(engine.stats().versions_pruned > 50);
-        source.feed(&*replica, volume.last()).expect("redo applies");
         assert_eq!(replica.get(&old, tree, b"k").await.map(|row| row.map(|row| row[0])), Ok(Some(1)));
         // Without its lease it is expelled: an error, never other rows.
         report(Duration::ZERO);

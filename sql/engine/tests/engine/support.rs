@@ -88,3 +88,11 @@ pub fn block_on<F: Future>(future: F) -> F::Output {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     runtime.expect("a runtime starts").block_on(future)
 }
+
+/// Rows in a form whose difference a person can read: head and length of the key, first byte and length of the row.
+pub fn brief(rows: &[(Vec<u8>, Vec<u8>)]) -> Vec<String> {
+    let short = |(key, row): &(Vec<u8>, Vec<u8>)| {
+        format!("{:02x?}/{}={:?}/{}", &key[..key.len().min(4)], key.len(), row.first(), row.len())
+    };
+    rows.iter().map(short).collect()
+}
