@@ -155,8 +155,8 @@ fn type_of_integer(target: u32) -> &'static str {
 /// Rounds half to even, as the C cast through rint does.
 fn float_to_integer(value: f64, target: u32) -> Result<Datum> {
     let rounded = value.round_ties_even();
-    // 2^63 is the first float past the range of i64.
-    if rounded.is_nan() || !(-9.223_372_036_854_775_808e18..9.223_372_036_854_775_808e18).contains(&rounded) {
+    // -2^63 is a float, and 2^63 the first one past the range.
+    if rounded.is_nan() || !(i64::MIN as f64..-(i64::MIN as f64)).contains(&rounded) {
         return Err(out_of_range(type_of_integer(target)));
     }
     integer(rounded as i64, target)

@@ -8,6 +8,7 @@
 
 use std::cmp::Ordering;
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::ops::Deref;
 use std::sync::Arc;
 
@@ -319,6 +320,34 @@ impl PartialEq for Datum {
 }
 
 impl Eq for Datum {}
+
+/// Values that are equal hash alike: integers of all widths, -0 and 0, all NaNs, 1.0 and 1.00, a month and 30 days.
+impl Hash for Datum {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.kind().hash(state);
+        match self {
+            Datum::Null => {}
+            Datum::Bool(value) => value.hash(state),
+            Datum::Int2(_) | Datum::Int4(_) | Datum::Int8(_) => self.as_i64().hash(state),
+            Datum::Float4(_) | Datum::Float8(_) => {
+                let value = self.as_f64().unwrap_or(f64::NAN);
+                let bits = if value.is_nan() { f64::NAN.abs().to_bits() } else { (value + 0.0).to_bits() };
+                bits.hash(state);
+            }
+            Datum::Numeric(value) => value.hash(state),
+            Datum::Text(value) => value.hash(state),
+            Datum::Bytea(value) => value.hash(state),
+            Datum::Date(value) => value.hash(state),
+            Datum::Time(value) | Datum::Timestamp(value) | Datum::Timestamptz(value) => value.hash(state),
+            Datum::Interval(value) => value.span().hash(state),
+            Datum::Oid(value) => value.hash(state),
+            Datum::Char(value) => value.hash(state),
+            Datum::Uuid(value) => value.hash(state),
+            Datum::Array(value) => value.elements.hash(state),
+            Datum::Record(fields) => fields.hash(state),
+        }
+    }
+}
 
 #[cfg(test)]
 mod tests {

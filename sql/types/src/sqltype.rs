@@ -430,7 +430,7 @@ fn interval_typmod(typmod: i32) -> String {
         if let Some(first) = present.next() {
             text.push(' ');
             text.push_str(first);
-            if let Some(last) = present.last() {
+            if let Some(last) = present.next_back() {
                 text.push_str(" to ");
                 text.push_str(last);
             }

@@ -6,7 +6,7 @@
 //!
 //! Scales of results: + and - the larger of both, * the sum, % the larger, / enough for 16 significant digits (counted,
 //! as PostgreSQL does, in groups of four decimal digits) and not less than either operand's. Rounding is half away from
-//! zero. Roots, logarithms and powers are in [`math`](self) terms computed with guard digits and rounded once, so the
+//! zero. Roots, logarithms and powers are computed with guard digits and rounded once, so the
 //! last digit may differ from PostgreSQL's only where PostgreSQL itself rounds twice.
 //!
 //! Limits are PostgreSQL's: 131,072 digits before the point, 16,383 after it; beyond is 22003.
