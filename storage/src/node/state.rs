@@ -138,7 +138,8 @@ impl State {
         self.vdl = self.vdl.max(vdl);
         self.floor = self.floor.max(floor.min(self.vdl));
         let moved = before != (self.vdl, self.floor);
-        if moved && !self.stalled.is_empty() {
+        // The floor never lies above the durable point: only its moving lets a stalled image be made.
+        if before.1 != self.floor && !self.stalled.is_empty() {
             let stalled = std::mem::take(&mut self.stalled);
             self.due.extend(stalled);
         }
