@@ -1,8 +1,10 @@
 //! Indexes: trees on (index columns, primary key).
 //!
 //! An entry's key is the index columns and then the columns of the table's key (or the hidden row id), all ascending with
-//! nulls last; DESC and NULLS FIRST are remembered and shown, and served by scanning backwards or sorting. The value is
-//! empty. The primary key has no tree of its own: it is the table's.
+//! nulls last; DESC and NULLS FIRST are remembered and shown, and served by scanning backwards or sorting. In a unique
+//! index an entry without nulls has the index columns alone for its key, so that the engine's lock on the key is the lock
+//! on the columns. The value is the row's key in the table's tree. The primary key has no tree of its own: it is the
+//! table's.
 
 use std::sync::Arc;
 

@@ -15,14 +15,19 @@
 //! they name is resolved under the search path that was in force when they were written.
 
 mod acl;
+mod build;
+pub(crate) mod codec;
 mod constraint;
 mod database;
+pub mod describe;
 mod index;
 mod relation;
 mod role;
 mod schema;
 mod sequence;
 mod snapshot;
+pub(crate) mod store;
+mod system;
 mod table;
 mod view;
 
@@ -35,7 +40,7 @@ pub use role::RoleDef;
 pub use schema::SchemaDef;
 pub use sequence::{SequenceDef, SequenceOwner};
 pub use snapshot::{CatalogSnapshot, Comment};
-pub use table::{ColumnDef, Generated, Identity, TableDef};
+pub use table::{ColumnDef, Generated, Identity, TableDef, TableShape};
 pub use view::ViewDef;
 
 /// Oids below are PostgreSQL's own; the counter for new objects starts here.

@@ -10,6 +10,7 @@ use super::sequence::SequenceDef;
 use super::snapshot::CatalogSnapshot;
 use super::table::TableDef;
 use super::view::ViewDef;
+use crate::functions::SessionContext;
 
 #[derive(Clone, Copy, Debug)]
 pub struct VirtualColumn {
@@ -20,8 +21,9 @@ pub struct VirtualColumn {
 /// What the rows of a virtual relation are made from.
 pub struct VirtualSource<'a> {
     pub catalog: &'a Arc<CatalogSnapshot>,
-    /// The session's settings; its `session` member leads to everything that lives outside the catalog.
     pub settings: &'a types::Settings,
+    /// The session, for what lives outside of the catalog: settings, other sessions, the registry of functions.
+    pub session: &'a SessionContext,
 }
 
 /// A relation of `pg_catalog` or `information_schema`: its rows are made when it is scanned.

@@ -97,6 +97,22 @@ impl CatalogSnapshot {
         self.find_relation(None, relation.name(), search_path).is_some_and(|found| found.oid() == oid)
     }
 
+    /// The oid of the schema that a relation belongs to.
+    pub fn schema_of(&self, relation: &Relation) -> u32 {
+        match relation {
+            Relation::Table(table) => table.schema,
+            Relation::View(view) => view.schema,
+            Relation::Index(index) => index.schema,
+            Relation::Sequence(sequence) => sequence.schema,
+            Relation::Virtual(relation) => self.schema_named(relation.schema).map_or(0, |schema| schema.oid),
+        }
+    }
+
+    /// The name of the schema that a relation belongs to.
+    pub fn schema_name_of(&self, relation: &Relation) -> Arc<str> {
+        self.schema(self.schema_of(relation)).map_or_else(|| Arc::from(""), |schema| schema.name.clone())
+    }
+
     /// Every relation by oid, virtual ones included.
     pub fn relations(&self) -> impl Iterator<Item = &Relation> {
         self.relations.values()

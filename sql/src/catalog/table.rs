@@ -9,6 +9,7 @@
 
 use std::sync::Arc;
 
+use types::row::RowLayout;
 use types::{Datum, SqlType};
 
 use super::acl::Acl;
@@ -82,6 +83,22 @@ pub struct TableDef {
     pub unlogged: bool,
     /// Rows at the last ANALYZE or bulk load; negative when never counted.
     pub estimated_rows: f64,
+    /// Derived from the columns: see [`TableDef::reshape`].
+    pub shape: Arc<TableShape>,
+}
+
+/// What the codecs need of a table, computed once.
+#[derive(Clone, Debug)]
+pub struct TableShape {
+    pub layout: RowLayout,
+    /// Types of the key columns.
+    pub key_types: Vec<SqlType>,
+}
+
+impl Default for TableShape {
+    fn default() -> TableShape {
+        TableShape { layout: RowLayout::new(0, &[], &[]), key_types: Vec::new() }
+    }
 }
 
 impl TableDef {
@@ -98,6 +115,14 @@ impl TableDef {
     /// The types of all columns, dropped ones included: what the row codec needs.
     pub fn column_types(&self) -> Vec<SqlType> {
         self.columns.iter().map(|column| column.ty).collect()
+    }
+
+    /// Computes `shape` anew after a change of the columns or the key.
+    pub fn reshape(&mut self) {
+        let missing: Vec<Datum> = self.columns.iter().map(|column| column.missing.clone()).collect();
+        let layout = RowLayout::new(self.schema_version, &self.column_types(), &missing);
+        let key_types = self.key.iter().map(|position| self.columns[*position].ty).collect();
+        self.shape = Arc::new(TableShape { layout, key_types });
     }
 
     /// Whether the tree's key is the hidden row id.

@@ -1,0 +1,619 @@
+//! The stored form of definitions.
+//!
+//! Each row is one byte of format version and then the fields in order: integers little-endian, text as a length of four
+//! bytes and UTF-8, lists as a count of four bytes and the items, optional values behind a byte of 0 or 1. What a
+//! definition shows beside its own fields (a table's indexes and constraints) is put together when a snapshot is built.
+
+use std::sync::Arc;
+
+use types::{Datum, Error, Result, SqlState, SqlType};
+
+use super::acl::{Acl, AclItem, Privileges};
+use super::constraint::{ConstraintDef, ConstraintKind, ForeignKey, ReferentialAction};
+use super::database::DatabaseDef;
+use super::index::{IndexColumn, IndexDef};
+use super::role::RoleDef;
+use super::schema::SchemaDef;
+use super::sequence::{SequenceDef, SequenceOwner};
+use super::snapshot::Comment;
+use super::table::{ColumnDef, Generated, Identity, TableDef};
+use super::view::ViewDef;
+
+const FORMAT: u8 = 1;
+
+/// What a catalog row defines.
+#[derive(Clone, Debug)]
+pub(crate) enum Object {
+    Schema(SchemaDef),
+    Table(Box<TableDef>),
+    View(ViewDef),
+    Index(IndexDef),
+    Constraint(ConstraintDef),
+    Sequence(SequenceDef),
+    Role(RoleDef),
+    Database(DatabaseDef),
+    Comment(Comment),
+    /// A counter: the next oid.
+    Counter(u64),
+}
+
+/// The class of a row: the second part of its key.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u8)]
+pub(crate) enum Class {
+    Counter = 0,
+    Database = 1,
+    Role = 2,
+    Schema = 3,
+    Table = 4,
+    Index = 5,
+    Constraint = 6,
+    Sequence = 7,
+    View = 8,
+    Comment = 9,
+    /// Rows of the sequences' states; not part of a snapshot.
+    SequenceState = 10,
+}
+
+impl Class {
+    fn from_byte(byte: u8) -> Option<Class> {
+        const ALL: [Class; 11] = [
+            Class::Counter,
+            Class::Database,
+            Class::Role,
+            Class::Schema,
+            Class::Table,
+            Class::Index,
+            Class::Constraint,
+            Class::Sequence,
+            Class::View,
+            Class::Comment,
+            Class::SequenceState,
+        ];
+        ALL.get(usize::from(byte)).copied()
+    }
+}
+
+/// The key of a row: database (0 for shared objects), class, oid, and for comments the rest of their identity; integers
+/// big-endian, so that a database's rows stand together.
+pub(crate) fn key(database: u32, class: Class, oid: u32) -> Vec<u8> {
+    let mut key = Vec::with_capacity(9);
+    key.extend(database.to_be_bytes());
+    key.push(class as u8);
+    key.extend(oid.to_be_bytes());
+    key
+}
+
+pub(crate) fn comment_key(database: u32, comment: &Comment) -> Vec<u8> {
+    let mut key = key(database, Class::Comment, comment.object);
+    key.extend(comment.class.to_be_bytes());
+    key.extend(comment.column.to_be_bytes());
+    key
+}
+
+/// The class a key belongs to.
+pub(crate) fn class_of(key: &[u8]) -> Option<Class> {
+    Class::from_byte(*key.get(4)?)
+}
+
+/// The stored form.
+///
+/// # Errors
+/// XX000 when a missing value is not of its column's type.
+pub(crate) fn encode(object: &Object) -> Result<Vec<u8>> {
+    let mut out = Writer(vec![FORMAT]);
+    match object {
+        Object::Schema(it) => {
+            out.u32(it.oid);
+            out.text(&it.name);
+            out.u32(it.owner);
+            out.acl(&it.acl);
+        }
+        Object::Table(it) => out.table(it)?,
+        Object::View(it) => {
+            out.u32(it.oid);
+            out.text(&it.name);
+            out.u32(it.schema);
+            out.u32(it.owner);
+            out.acl(&it.acl);
+            out.u32(it.row_type);
+            out.text(&it.query);
+            out.list(&it.search_path, |out, name| out.text(name));
+            out.list(&it.columns, |out, (name, ty)| {
+                out.text(name);
+                out.ty(*ty);
+            });
+        }
+        Object::Index(it) => {
+            out.u32(it.oid);
+            out.text(&it.name);
+            out.u32(it.schema);
+            out.u32(it.table);
+            out.u64(it.tree);
+            out.u64(it.valid_from);
+            out.bool(it.unique);
+            out.bool(it.primary);
+            out.list(&it.columns, |out, column| {
+                out.u32(column.column as u32);
+                out.bool(column.descending);
+                out.bool(column.nulls_first);
+            });
+            out.option(&it.constraint, |out, oid| out.u32(*oid));
+        }
+        Object::Constraint(it) => out.constraint(it),
+        Object::Sequence(it) => {
+            out.u32(it.oid);
+            out.text(&it.name);
+            out.u32(it.schema);
+            out.u32(it.owner);
+            out.acl(&it.acl);
+            out.ty(it.data_type);
+            for value in [it.start, it.increment, it.min, it.max, it.cache] {
+                out.i64(value);
+            }
+            out.bool(it.cycle);
+            out.option(&it.owned_by, |out, owner| {
+                out.u32(owner.table);
+                out.u32(owner.column as u32);
+                out.bool(owner.identity);
+            });
+        }
+        Object::Role(it) => {
+            out.u32(it.oid);
+            out.text(&it.name);
+            let flags = [
+                it.superuser,
+                it.inherit,
+                it.create_role,
+                it.create_database,
+                it.login,
+                it.replication,
+                it.bypass_row_security,
+            ];
+            for flag in flags {
+                out.bool(flag);
+            }
+            out.i64(i64::from(it.connection_limit));
+            out.option(&it.password, |out, text| out.text(text));
+            out.option(&it.valid_until, |out, at| out.i64(*at));
+            out.list(&it.member_of, |out, oid| out.u32(*oid));
+            out.settings(&it.settings);
+        }
+        Object::Database(it) => {
+            out.u32(it.oid);
+            out.text(&it.name);
+            out.u32(it.owner);
+            out.acl(&it.acl);
+            out.bool(it.is_template);
+            out.bool(it.allow_connections);
+            out.i64(i64::from(it.connection_limit));
+            out.settings(&it.settings);
+        }
+        Object::Comment(it) => {
+            out.u32(it.class);
+            out.u32(it.object);
+            out.i64(i64::from(it.column));
+            out.text(&it.text);
+        }
+        Object::Counter(value) => out.u64(*value),
+    }
+    Ok(out.0)
+}
+
+/// Reads a row of this class.
+///
+/// # Errors
+/// XX001 for bytes that no definition has, or a newer format.
+pub(crate) fn decode(class: Class, bytes: &[u8]) -> Result<Object> {
+    let mut input = Reader { bytes };
+    let format = input.u8()?;
+    if format != FORMAT {
+        return Err(corrupt(format!("a catalog row has format {format}")));
+    }
+    let object = match class {
+        Class::Schema => {
+            Object::Schema(SchemaDef { oid: input.u32()?, name: input.text()?, owner: input.u32()?, acl: input.acl()? })
+        }
+        Class::Table => Object::Table(Box::new(input.table()?)),
+        Class::View => Object::View(ViewDef {
+            oid: input.u32()?,
+            name: input.text()?,
+            schema: input.u32()?,
+            schema_name: Arc::from(""),
+            owner: input.u32()?,
+            acl: input.acl()?,
+            row_type: input.u32()?,
+            query: input.text()?,
+            search_path: input.list(Reader::text)?,
+            columns: input.list(|input| Ok((input.text()?, input.ty()?)))?,
+        }),
+        Class::Index => Object::Index(IndexDef {
+            oid: input.u32()?,
+            name: input.text()?,
+            schema: input.u32()?,
+            table: input.u32()?,
+            tree: input.u64()?,
+            valid_from: input.u64()?,
+            unique: input.bool()?,
+            primary: input.bool()?,
+            columns: input.list(|input| {
+                let column = input.u32()? as usize;
+                Ok(IndexColumn { column, descending: input.bool()?, nulls_first: input.bool()? })
+            })?,
+            constraint: input.option(Reader::u32)?,
+        }),
+        Class::Constraint => Object::Constraint(input.constraint()?),
+        Class::Sequence => Object::Sequence(SequenceDef {
+            oid: input.u32()?,
+            name: input.text()?,
+            schema: input.u32()?,
+            schema_name: Arc::from(""),
+            owner: input.u32()?,
+            acl: input.acl()?,
+            data_type: input.ty()?,
+            start: input.i64()?,
+            increment: input.i64()?,
+            min: input.i64()?,
+            max: input.i64()?,
+            cache: input.i64()?,
+            cycle: input.bool()?,
+            owned_by: input.option(|input| {
+                let table = input.u32()?;
+                let column = input.u32()? as usize;
+                Ok(SequenceOwner { table, column, identity: input.bool()? })
+            })?,
+        }),
+        Class::Role => Object::Role(RoleDef {
+            oid: input.u32()?,
+            name: input.text()?,
+            superuser: input.bool()?,
+            inherit: input.bool()?,
+            create_role: input.bool()?,
+            create_database: input.bool()?,
+            login: input.bool()?,
+            replication: input.bool()?,
+            bypass_row_security: input.bool()?,
+            connection_limit: input.i64()? as i32,
+            password: input.option(Reader::text)?,
+            valid_until: input.option(Reader::i64)?,
+            member_of: input.list(Reader::u32)?,
+            settings: input.settings()?,
+        }),
+        Class::Database => Object::Database(DatabaseDef {
+            oid: input.u32()?,
+            name: input.text()?,
+            owner: input.u32()?,
+            acl: input.acl()?,
+            is_template: input.bool()?,
+            allow_connections: input.bool()?,
+            connection_limit: input.i64()? as i32,
+            settings: input.settings()?,
+        }),
+        Class::Comment => Object::Comment(Comment {
+            class: input.u32()?,
+            object: input.u32()?,
+            column: input.i64()? as i32,
+            text: input.text()?,
+        }),
+        Class::Counter | Class::SequenceState => Object::Counter(input.u64()?),
+    };
+    if input.bytes.is_empty() { Ok(object) } else { Err(corrupt("bytes are left over in a catalog row")) }
+}
+
+fn corrupt(why: impl Into<String>) -> Error {
+    Error::new(SqlState::DATA_CORRUPTED, why)
+}
+
+struct Writer(Vec<u8>);
+
+impl Writer {
+    fn u8(&mut self, value: u8) {
+        self.0.push(value);
+    }
+    fn bool(&mut self, value: bool) {
+        self.0.push(u8::from(value));
+    }
+    fn u16(&mut self, value: u16) {
+        self.0.extend(value.to_le_bytes());
+    }
+    fn u32(&mut self, value: u32) {
+        self.0.extend(value.to_le_bytes());
+    }
+    fn u64(&mut self, value: u64) {
+        self.0.extend(value.to_le_bytes());
+    }
+    fn i64(&mut self, value: i64) {
+        self.0.extend(value.to_le_bytes());
+    }
+    fn blob(&mut self, bytes: &[u8]) {
+        self.u32(bytes.len() as u32);
+        self.0.extend(bytes);
+    }
+    fn text(&mut self, text: &str) {
+        self.blob(text.as_bytes());
+    }
+    fn ty(&mut self, ty: SqlType) {
+        self.u32(ty.oid);
+        self.u32(ty.typmod as u32);
+    }
+    fn option<T>(&mut self, value: &Option<T>, write: impl FnOnce(&mut Writer, &T)) {
+        self.bool(value.is_some());
+        if let Some(value) = value {
+            write(self, value);
+        }
+    }
+    fn list<T>(&mut self, items: &[T], mut write: impl FnMut(&mut Writer, &T)) {
+        self.u32(items.len() as u32);
+        for item in items {
+            write(self, item);
+        }
+    }
+    fn positions(&mut self, positions: &[usize]) {
+        self.list(positions, |out, position| out.u32(*position as u32));
+    }
+    fn settings(&mut self, settings: &[(Arc<str>, Arc<str>)]) {
+        self.list(settings, |out, (name, value)| {
+            out.text(name);
+            out.text(value);
+        });
+    }
+    fn acl(&mut self, acl: &Acl) {
+        self.option(acl, |out, items| {
+            out.list(items, |out, item| {
+                out.u32(item.grantee);
+                out.u32(item.grantor);
+                out.u16(item.privileges.0);
+                out.u16(item.grantable.0);
+            });
+        });
+    }
+
+    fn table(&mut self, it: &TableDef) -> Result<()> {
+        self.u32(it.oid);
+        self.text(&it.name);
+        self.u32(it.schema);
+        self.u32(it.owner);
+        self.acl(&it.acl);
+        self.u32(it.row_type);
+        self.u64(it.tree);
+        self.u64(it.valid_from);
+        self.u16(it.schema_version);
+        self.u32(it.columns.len() as u32);
+        for column in &it.columns {
+            self.column(column)?;
+        }
+        self.positions(&it.key);
+        self.list(&it.options, |out, text| out.text(text));
+        self.bool(it.unlogged);
+        self.u64(it.estimated_rows.to_bits());
+        Ok(())
+    }
+
+    fn column(&mut self, column: &ColumnDef) -> Result<()> {
+        self.text(&column.name);
+        self.ty(column.ty);
+        self.bool(column.not_null);
+        self.option(&column.default, |out, text| out.text(text));
+        self.u8(match column.identity {
+            None => 0,
+            Some(Identity::Always) => 1,
+            Some(Identity::ByDefault) => 2,
+        });
+        self.bool(column.generated.is_some());
+        self.option(&column.sequence, |out, oid| out.u32(*oid));
+        self.bool(column.dropped);
+        self.u16(column.added_in);
+        // A value stands alone, in the codec that rows have.
+        let mut missing = Vec::new();
+        types::row::encode_row(std::slice::from_ref(&column.missing), &[column.ty], &mut missing)?;
+        self.blob(&missing);
+        Ok(())
+    }
+
+    fn constraint(&mut self, it: &ConstraintDef) {
+        self.u32(it.oid);
+        self.text(&it.name);
+        self.u32(it.schema);
+        self.u32(it.table);
+        match &it.kind {
+            ConstraintKind::Check { expression, columns } => {
+                self.u8(0);
+                self.text(expression);
+                self.positions(columns);
+            }
+            ConstraintKind::PrimaryKey { index } => {
+                self.u8(1);
+                self.u32(*index);
+            }
+            ConstraintKind::Unique { index } => {
+                self.u8(2);
+                self.u32(*index);
+            }
+            ConstraintKind::Foreign(foreign) => {
+                self.u8(3);
+                self.positions(&foreign.columns);
+                self.u32(foreign.parent);
+                self.positions(&foreign.parent_columns);
+                self.u32(foreign.parent_index);
+                self.u8(foreign.on_delete as u8);
+                self.u8(foreign.on_update as u8);
+                self.bool(foreign.match_full);
+            }
+        }
+        self.bool(it.validated);
+    }
+}
+
+struct Reader<'a> {
+    bytes: &'a [u8],
+}
+
+impl Reader<'_> {
+    fn take<const N: usize>(&mut self) -> Result<[u8; N]> {
+        match self.bytes.split_first_chunk::<N>() {
+            Some((head, rest)) => {
+                self.bytes = rest;
+                Ok(*head)
+            }
+            None => Err(corrupt("a catalog row ends too early")),
+        }
+    }
+    fn u8(&mut self) -> Result<u8> {
+        Ok(self.take::<1>()?[0])
+    }
+    fn bool(&mut self) -> Result<bool> {
+        match self.u8()? {
+            0 => Ok(false),
+            1 => Ok(true),
+            other => Err(corrupt(format!("{other} is no boolean in a catalog row"))),
+        }
+    }
+    fn u16(&mut self) -> Result<u16> {
+        Ok(u16::from_le_bytes(self.take()?))
+    }
+    fn u32(&mut self) -> Result<u32> {
+        Ok(u32::from_le_bytes(self.take()?))
+    }
+    fn u64(&mut self) -> Result<u64> {
+        Ok(u64::from_le_bytes(self.take()?))
+    }
+    fn i64(&mut self) -> Result<i64> {
+        Ok(i64::from_le_bytes(self.take()?))
+    }
+    fn blob(&mut self) -> Result<&[u8]> {
+        let length = self.u32()? as usize;
+        let Some((head, rest)) = self.bytes.split_at_checked(length) else {
+            return Err(corrupt("a catalog row ends too early"));
+        };
+        self.bytes = rest;
+        Ok(head)
+    }
+    fn text(&mut self) -> Result<Arc<str>> {
+        std::str::from_utf8(self.blob()?).map(Arc::from).map_err(|_| corrupt("text in a catalog row is not UTF-8"))
+    }
+    fn ty(&mut self) -> Result<SqlType> {
+        Ok(SqlType { oid: self.u32()?, typmod: self.u32()? as i32 })
+    }
+    fn option<T>(&mut self, read: impl FnOnce(&mut Self) -> Result<T>) -> Result<Option<T>> {
+        if self.bool()? { read(self).map(Some) } else { Ok(None) }
+    }
+    fn list<T>(&mut self, mut read: impl FnMut(&mut Self) -> Result<T>) -> Result<Vec<T>> {
+        let count = self.u32()? as usize;
+        // A count beyond the bytes is refused by the first item that is missing, not by an allocation.
+        let mut items = Vec::with_capacity(count.min(self.bytes.len()));
+        for _ in 0..count {
+            items.push(read(self)?);
+        }
+        Ok(items)
+    }
+    fn positions(&mut self) -> Result<Vec<usize>> {
+        self.list(|input| Ok(input.u32()? as usize))
+    }
+    fn settings(&mut self) -> Result<Vec<(Arc<str>, Arc<str>)>> {
+        self.list(|input| Ok((input.text()?, input.text()?)))
+    }
+    fn acl(&mut self) -> Result<Acl> {
+        self.option(|input| {
+            let items = input.list(|input| {
+                Ok(AclItem {
+                    grantee: input.u32()?,
+                    grantor: input.u32()?,
+                    privileges: Privileges(input.u16()?),
+                    grantable: Privileges(input.u16()?),
+                })
+            })?;
+            Ok(Arc::from(items))
+        })
+    }
+
+    fn table(&mut self) -> Result<TableDef> {
+        let mut table = TableDef {
+            oid: self.u32()?,
+            name: self.text()?,
+            schema: self.u32()?,
+            schema_name: Arc::from(""),
+            owner: self.u32()?,
+            acl: self.acl()?,
+            row_type: self.u32()?,
+            tree: self.u64()?,
+            valid_from: self.u64()?,
+            schema_version: self.u16()?,
+            columns: self.list(Self::column)?,
+            key: self.positions()?,
+            indexes: Vec::new(),
+            constraints: Vec::new(),
+            referenced_by: Vec::new(),
+            options: self.list(Self::text)?,
+            unlogged: self.bool()?,
+            estimated_rows: f64::from_bits(self.u64()?),
+            shape: Arc::default(),
+        };
+        if table.key.iter().any(|position| *position >= table.columns.len()) {
+            return Err(corrupt("a table's key names a column that it does not have"));
+        }
+        table.reshape();
+        Ok(table)
+    }
+
+    fn column(&mut self) -> Result<ColumnDef> {
+        let name = self.text()?;
+        let ty = self.ty()?;
+        Ok(ColumnDef {
+            name,
+            ty,
+            not_null: self.bool()?,
+            default: self.option(Self::text)?,
+            identity: match self.u8()? {
+                0 => None,
+                1 => Some(Identity::Always),
+                2 => Some(Identity::ByDefault),
+                other => return Err(corrupt(format!("{other} is no kind of identity"))),
+            },
+            generated: self.bool()?.then_some(Generated::Stored),
+            sequence: self.option(Self::u32)?,
+            dropped: self.bool()?,
+            added_in: self.u16()?,
+            missing: {
+                let bytes = self.blob()?;
+                let row = types::row::decode_row(bytes, &[ty], &[])?;
+                row.into_iter().next().unwrap_or(Datum::Null)
+            },
+        })
+    }
+
+    fn action(&mut self) -> Result<ReferentialAction> {
+        Ok(match self.u8()? {
+            0 => ReferentialAction::NoAction,
+            1 => ReferentialAction::Restrict,
+            2 => ReferentialAction::Cascade,
+            3 => ReferentialAction::SetNull,
+            4 => ReferentialAction::SetDefault,
+            other => return Err(corrupt(format!("{other} is no referential action"))),
+        })
+    }
+
+    fn constraint(&mut self) -> Result<ConstraintDef> {
+        Ok(ConstraintDef {
+            oid: self.u32()?,
+            name: self.text()?,
+            schema: self.u32()?,
+            table: self.u32()?,
+            kind: match self.u8()? {
+                0 => ConstraintKind::Check { expression: self.text()?, columns: self.positions()? },
+                1 => ConstraintKind::PrimaryKey { index: self.u32()? },
+                2 => ConstraintKind::Unique { index: self.u32()? },
+                3 => ConstraintKind::Foreign(ForeignKey {
+                    columns: self.positions()?,
+                    parent: self.u32()?,
+                    parent_columns: self.positions()?,
+                    parent_index: self.u32()?,
+                    on_delete: self.action()?,
+                    on_update: self.action()?,
+                    match_full: self.bool()?,
+                }),
+                other => return Err(corrupt(format!("{other} is no kind of constraint"))),
+            },
+            validated: self.bool()?,
+        })
+    }
+}

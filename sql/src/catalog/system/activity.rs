@@ -1,0 +1,82 @@
+//! What goes on in the server: settings and sessions.
+
+use types::{Datum, Result};
+
+use super::row::{b, i4, i8, null, o, opt, t};
+use crate::catalog::VirtualSource;
+
+type Rows = Result<Vec<Vec<Datum>>>;
+
+pub(super) fn pg_settings(from: &VirtualSource<'_>) -> Rows {
+    let row = |it: crate::session::SettingRow| {
+        vec![
+            t(it.name),
+            t(&it.value),
+            opt(it.unit.map(t)),
+            t(it.category),
+            t(it.description),
+            null(),
+            t(it.context),
+            t(it.kind),
+            t(it.source),
+            null(),
+            null(),
+            null(),
+            t(it.default),
+            t(it.default),
+            null(),
+            null(),
+            b(false),
+        ]
+    };
+    Ok(from.session.variables().rows().into_iter().map(row).collect())
+}
+
+pub(super) fn pg_stat_activity(from: &VirtualSource<'_>) -> Rows {
+    let mut rows = Vec::new();
+    for backend in from.session.database.backends.list() {
+        let state = backend.state();
+        let database = from.catalog.database_named(&backend.database_name).map_or(0, |database| database.oid);
+        let role = from.catalog.role_named(&backend.user).map_or(0, |role| role.oid);
+        rows.push(vec![
+            o(database),
+            t(&backend.database_name),
+            i4(backend.pid),
+            null(),
+            o(role),
+            t(&backend.user),
+            t(&state.application_name),
+            opt(backend.client_address.as_ref().map(|address| t(&address.ip().to_string()))),
+            null(),
+            opt(backend.client_address.as_ref().map(|address| i4(i32::from(address.port())))),
+            Datum::Timestamptz(backend.started),
+            opt(state.transaction_started.map(Datum::Timestamptz)),
+            opt(state.query_started.map(Datum::Timestamptz)),
+            Datum::Timestamptz(state.changed),
+            if state.state == "active" { null() } else { t("Client") },
+            if state.state == "active" { null() } else { t("ClientRead") },
+            t(state.state),
+            opt(state.transaction.map(|id| o(id as u32))),
+            null(),
+            null(),
+            t(&state.query),
+            t("client backend"),
+        ]);
+    }
+    Ok(rows)
+}
+
+pub(super) fn pg_stat_database(from: &VirtualSource<'_>) -> Rows {
+    let backends = from.session.database.backends.list();
+    let row = |it: &std::sync::Arc<crate::catalog::DatabaseDef>| {
+        let count = backends.iter().filter(|backend| *backend.database_name == *it.name).count();
+        let mut row = vec![o(it.oid), t(&it.name), i4(count as i32)];
+        row.extend(std::iter::repeat_n(i8(0), 13));
+        row.extend([null(), null()]);
+        row.extend(std::iter::repeat_n(Datum::Float8(0.0), 5));
+        row.extend(std::iter::repeat_n(i8(0), 4));
+        row.push(null());
+        row
+    };
+    Ok(from.catalog.databases().map(row).collect())
+}

@@ -1,0 +1,512 @@
+//! pg_class and what hangs on it: attributes, defaults, indexes, constraints, sequences, dependencies, comments.
+
+use types::{Datum, Result, SqlType, oid};
+
+use super::row::{acl, attnums, b, c, i2, i4, i8, int2_array, int2_vector, null, o, oid_vector, opt, t, text_array};
+use crate::catalog::describe::operator_class;
+use crate::catalog::{CatalogSnapshot, ConstraintKind, ReferentialAction, Relation, VirtualSource, well_known};
+
+type Rows = Result<Vec<Vec<Datum>>>;
+
+pub(super) fn pg_namespace(from: &VirtualSource<'_>) -> Rows {
+    let row = |schema: &std::sync::Arc<crate::catalog::SchemaDef>| {
+        vec![o(schema.oid), t(&schema.name), o(schema.owner), acl(&schema.acl, from.catalog)]
+    };
+    Ok(from.catalog.schemas().map(row).collect())
+}
+
+/// What pg_class says of a relation, before it becomes a row.
+struct Class<'a> {
+    oid: u32,
+    name: &'a str,
+    schema: u32,
+    row_type: u32,
+    owner: u32,
+    access_method: u32,
+    file: u32,
+    pages: i32,
+    tuples: f32,
+    has_index: bool,
+    kind: u8,
+    columns: usize,
+    checks: usize,
+    has_rules: bool,
+    has_triggers: bool,
+    persistence: u8,
+    acl: Datum,
+    options: Datum,
+}
+
+fn class<'a>(relation: &'a Relation, catalog: &CatalogSnapshot) -> Class<'a> {
+    let schema_of = |name: &str| catalog.schema_named(name).map_or(0, |schema| schema.oid);
+    let base = Class {
+        oid: relation.oid(),
+        name: relation.name(),
+        schema: 0,
+        row_type: 0,
+        owner: well_known::POSTGRES_ROLE,
+        access_method: 0,
+        file: 0,
+        pages: 0,
+        tuples: -1.0,
+        has_index: false,
+        kind: b'r',
+        columns: 0,
+        checks: 0,
+        has_rules: false,
+        has_triggers: false,
+        persistence: b'p',
+        acl: Datum::Null,
+        options: Datum::Null,
+    };
+    match relation {
+        Relation::Table(table) => {
+            let checks = table.constraints.iter().filter(|it| matches!(it.kind, ConstraintKind::Check { .. })).count();
+            let foreign = table.constraints.iter().any(|it| matches!(it.kind, ConstraintKind::Foreign(_)));
+            Class {
+                schema: table.schema,
+                row_type: table.row_type,
+                owner: table.owner,
+                access_method: well_known::HEAP,
+                file: table.oid,
+                pages: if table.estimated_rows > 0.0 { (table.estimated_rows / 60.0).ceil() as i32 } else { 0 },
+                tuples: table.estimated_rows as f32,
+                has_index: !table.indexes.is_empty(),
+                columns: table.columns.len(),
+                checks,
+                has_triggers: foreign || !table.referenced_by.is_empty(),
+                persistence: if table.unlogged { b'u' } else { b'p' },
+                acl: acl(&table.acl, catalog),
+                options: if table.options.is_empty() {
+                    Datum::Null
+                } else {
+                    text_array(table.options.iter().map(|option| &**option))
+                },
+                ..base
+            }
+        }
+        Relation::View(view) => Class {
+            schema: view.schema,
+            row_type: view.row_type,
+            owner: view.owner,
+            kind: b'v',
+            columns: view.columns.len(),
+            has_rules: true,
+            acl: acl(&view.acl, catalog),
+            ..base
+        },
+        Relation::Index(index) => {
+            let table = catalog.table(index.table);
+            Class {
+                schema: index.schema,
+                owner: table.map_or(well_known::POSTGRES_ROLE, |table| table.owner),
+                access_method: well_known::BTREE,
+                file: index.oid,
+                tuples: table.map_or(0.0, |table| table.estimated_rows.max(0.0) as f32),
+                kind: b'i',
+                columns: index.columns.len(),
+                ..base
+            }
+        }
+        Relation::Sequence(sequence) => Class {
+            schema: sequence.schema,
+            owner: sequence.owner,
+            file: sequence.oid,
+            pages: 1,
+            tuples: 1.0,
+            kind: b'S',
+            columns: 3,
+            acl: acl(&sequence.acl, catalog),
+            ..base
+        },
+        Relation::Virtual(virtual_relation) => Class {
+            schema: schema_of(virtual_relation.schema),
+            access_method: if virtual_relation.kind == b'r' { well_known::HEAP } else { 0 },
+            kind: virtual_relation.kind,
+            columns: virtual_relation.columns.len(),
+            has_rules: virtual_relation.kind == b'v',
+            ..base
+        },
+    }
+}
+
+pub(super) fn pg_class(from: &VirtualSource<'_>) -> Rows {
+    let row = |relation: &Relation| {
+        let it = class(relation, from.catalog);
+        let stored = matches!(it.kind, b'r' | b'i' | b'S');
+        vec![
+            o(it.oid),
+            t(it.name),
+            o(it.schema),
+            o(it.row_type),
+            o(0),
+            o(it.owner),
+            o(it.access_method),
+            o(it.file),
+            o(0),
+            i4(it.pages),
+            Datum::Float4(it.tuples),
+            i4(0),
+            o(0),
+            b(it.has_index),
+            b(false),
+            c(it.persistence),
+            c(it.kind),
+            i2(it.columns as i16),
+            i2(it.checks as i16),
+            b(it.has_rules),
+            b(it.has_triggers),
+            b(false),
+            b(false),
+            b(false),
+            b(true),
+            c(if it.kind == b'r' && it.schema != well_known::PG_CATALOG { b'd' } else { b'n' }),
+            b(false),
+            o(0),
+            o(if stored && it.kind == b'r' { 1 } else { 0 }),
+            o(if stored && it.kind == b'r' { 1 } else { 0 }),
+            it.acl,
+            it.options,
+            null(),
+        ]
+    };
+    Ok(from.catalog.relations().map(row).collect())
+}
+
+/// One attribute, before it becomes a row.
+struct Attribute<'a> {
+    relation: u32,
+    name: &'a str,
+    number: i16,
+    ty: SqlType,
+    not_null: bool,
+    has_default: bool,
+    identity: u8,
+    generated: u8,
+    dropped: bool,
+}
+
+fn attribute_row(it: &Attribute<'_>) -> Vec<Datum> {
+    let row = it.ty.row();
+    let (by_value, align, storage, collation) =
+        row.map_or((false, b'i', b'x', 0), |row| (row.by_value, row.align, row.storage, row.collation));
+    let dropped = it.dropped;
+    vec![
+        o(it.relation),
+        t(it.name),
+        o(if dropped { 0 } else { it.ty.oid }),
+        i4(if dropped { 0 } else { -1 }),
+        i2(it.ty.typlen()),
+        i2(it.number),
+        i4(i32::from(it.ty.is_array() && it.ty.oid != oid::INT2VECTOR && it.ty.oid != oid::OIDVECTOR)),
+        i4(-1),
+        i4(it.ty.typmod),
+        b(by_value),
+        c(align),
+        c(storage),
+        c(0),
+        b(it.not_null && !dropped),
+        b(it.has_default && !dropped),
+        b(false),
+        c(it.identity),
+        c(it.generated),
+        b(dropped),
+        b(true),
+        i4(0),
+        o(collation),
+        null(),
+        null(),
+        null(),
+        null(),
+    ]
+}
+
+/// The system columns of a table.
+const SYSTEM_COLUMNS: [(&str, i16, SqlType); 6] = [
+    ("tableoid", -6, SqlType::OID),
+    ("cmax", -5, SqlType::of(oid::CID)),
+    ("xmax", -4, SqlType::XID),
+    ("cmin", -3, SqlType::of(oid::CID)),
+    ("xmin", -2, SqlType::XID),
+    ("ctid", -1, SqlType::of(oid::TID)),
+];
+
+pub(super) fn pg_attribute(from: &VirtualSource<'_>) -> Rows {
+    let mut rows = Vec::new();
+    let plain = |relation, name, number, ty, not_null| {
+        attribute_row(&Attribute {
+            relation,
+            name,
+            number,
+            ty,
+            not_null,
+            has_default: false,
+            identity: 0,
+            generated: 0,
+            dropped: false,
+        })
+    };
+    for relation in from.catalog.relations() {
+        let oid = relation.oid();
+        match relation {
+            Relation::Table(table) => {
+                for (name, number, ty) in SYSTEM_COLUMNS {
+                    rows.push(plain(oid, name, number, ty, true));
+                }
+                for (position, column) in table.columns.iter().enumerate() {
+                    let dropped_name = format!("........pg.dropped.{}........", position + 1);
+                    rows.push(attribute_row(&Attribute {
+                        relation: oid,
+                        name: if column.dropped { &dropped_name } else { &column.name },
+                        number: position as i16 + 1,
+                        ty: column.ty,
+                        not_null: column.not_null,
+                        has_default: column.default.is_some(),
+                        identity: match column.identity {
+                            None => 0,
+                            Some(crate::catalog::Identity::Always) => b'a',
+                            Some(crate::catalog::Identity::ByDefault) => b'd',
+                        },
+                        generated: if column.generated.is_some() { b's' } else { 0 },
+                        dropped: column.dropped,
+                    }));
+                }
+            }
+            Relation::View(view) => {
+                for (position, (name, ty)) in view.columns.iter().enumerate() {
+                    rows.push(plain(oid, name, position as i16 + 1, *ty, false));
+                }
+            }
+            Relation::Index(index) => {
+                let Some(table) = from.catalog.table(index.table) else { continue };
+                for (position, column) in index.column_positions().enumerate() {
+                    let column = &table.columns[column];
+                    rows.push(plain(oid, &column.name, position as i16 + 1, column.ty, false));
+                }
+            }
+            Relation::Sequence(_) => {
+                for (position, (name, ty)) in
+                    [("last_value", SqlType::INT8), ("log_cnt", SqlType::INT8), ("is_called", SqlType::BOOL)]
+                        .into_iter()
+                        .enumerate()
+                {
+                    rows.push(plain(oid, name, position as i16 + 1, ty, true));
+                }
+            }
+            Relation::Virtual(virtual_relation) => {
+                for (position, column) in virtual_relation.columns.iter().enumerate() {
+                    rows.push(plain(oid, column.name, position as i16 + 1, column.ty, false));
+                }
+            }
+        }
+    }
+    Ok(rows)
+}
+
+pub(super) fn pg_attrdef(from: &VirtualSource<'_>) -> Rows {
+    let mut rows = Vec::new();
+    for table in from.catalog.tables() {
+        for (position, column) in table.live_columns() {
+            if let Some(default) = &column.default {
+                let number = position as i16 + 1;
+                rows.push(vec![o(default_oid(table.oid, number)), o(table.oid), i2(number), t(default)]);
+            }
+        }
+    }
+    Ok(rows)
+}
+
+/// Defaults have no oid of their own in our catalog; one is made that nothing else has.
+fn default_oid(table: u32, number: i16) -> u32 {
+    0x8000_0000 | (table.wrapping_mul(1601).wrapping_add(number as u32) & 0x7fff_ffff)
+}
+
+pub(super) fn pg_index(from: &VirtualSource<'_>) -> Rows {
+    let mut rows = Vec::new();
+    for table in from.catalog.tables() {
+        for index in &table.indexes {
+            let types: Vec<SqlType> = index.column_positions().map(|position| table.columns[position].ty).collect();
+            let columns = index.columns.len() as i16;
+            rows.push(vec![
+                o(index.oid),
+                o(table.oid),
+                i2(columns),
+                i2(columns),
+                b(index.unique),
+                b(false),
+                b(index.primary),
+                b(false),
+                b(true),
+                b(false),
+                b(true),
+                b(false),
+                b(true),
+                b(true),
+                b(false),
+                int2_vector(index.column_positions().map(|position| position as i16 + 1)),
+                oid_vector(types.iter().map(|ty| ty.row().map_or(0, |row| row.collation))),
+                oid_vector(types.iter().map(|ty| operator_class(*ty).0)),
+                int2_vector(index.columns.iter().map(|it| i16::from(it.descending) | (i16::from(it.nulls_first) << 1))),
+                null(),
+                null(),
+            ]);
+        }
+    }
+    Ok(rows)
+}
+
+fn action_letter(action: ReferentialAction) -> u8 {
+    match action {
+        ReferentialAction::NoAction => b'a',
+        ReferentialAction::Restrict => b'r',
+        ReferentialAction::Cascade => b'c',
+        ReferentialAction::SetNull => b'n',
+        ReferentialAction::SetDefault => b'd',
+    }
+}
+
+pub(super) fn pg_constraint(from: &VirtualSource<'_>) -> Rows {
+    let mut rows = Vec::new();
+    for constraint in from.catalog.constraints() {
+        let index_columns = |oid: u32| -> Vec<usize> {
+            from.catalog.index(oid).map(|index| index.column_positions().collect()).unwrap_or_default()
+        };
+        let (kind, index, columns, expression) = match &constraint.kind {
+            ConstraintKind::Check { expression, columns } => (b'c', 0, columns.clone(), Some(expression)),
+            ConstraintKind::PrimaryKey { index } => (b'p', *index, index_columns(*index), None),
+            ConstraintKind::Unique { index } => (b'u', *index, index_columns(*index), None),
+            ConstraintKind::Foreign(foreign) => (b'f', foreign.parent_index, foreign.columns.clone(), None),
+        };
+        let foreign = match &constraint.kind {
+            ConstraintKind::Foreign(foreign) => Some(foreign),
+            _ => None,
+        };
+        let operators = |foreign: &crate::catalog::ForeignKey| {
+            let table = from.catalog.table(foreign.parent);
+            let equal = foreign.parent_columns.iter().map(|position| {
+                let ty = table.and_then(|table| table.columns.get(*position)).map_or(SqlType::INT4, |column| column.ty);
+                Datum::Oid(
+                    types::operator::operators_named("=")
+                        .iter()
+                        .find(|operator| operator.left == Some(ty.oid) && operator.right == ty.oid)
+                        .map_or(0, |operator| operator.oid),
+                )
+            });
+            Datum::array(oid::OID, equal.collect())
+        };
+        rows.push(vec![
+            o(constraint.oid),
+            t(&constraint.name),
+            o(constraint.schema),
+            c(kind),
+            b(false),
+            b(false),
+            b(constraint.validated),
+            o(constraint.table),
+            o(0),
+            o(index),
+            o(0),
+            o(foreign.map_or(0, |foreign| foreign.parent)),
+            c(foreign.map_or(b' ', |foreign| action_letter(foreign.on_update))),
+            c(foreign.map_or(b' ', |foreign| action_letter(foreign.on_delete))),
+            c(foreign.map_or(b' ', |foreign| if foreign.match_full { b'f' } else { b's' })),
+            b(true),
+            i4(0),
+            b(kind != b'c'),
+            int2_array(attnums(&columns)),
+            opt(foreign.map(|foreign| int2_array(attnums(&foreign.parent_columns)))),
+            opt(foreign.map(operators)),
+            opt(foreign.map(operators)),
+            opt(foreign.map(operators)),
+            null(),
+            null(),
+            opt(expression.map(|expression| t(expression))),
+        ]);
+    }
+    Ok(rows)
+}
+
+pub(super) fn pg_sequence(from: &VirtualSource<'_>) -> Rows {
+    let mut rows = Vec::new();
+    for relation in from.catalog.relations() {
+        if let Relation::Sequence(it) = relation {
+            rows.push(vec![
+                o(it.oid),
+                o(it.data_type.oid),
+                i8(it.start),
+                i8(it.increment),
+                i8(it.max),
+                i8(it.min),
+                i8(it.cache),
+                b(it.cycle),
+            ]);
+        }
+    }
+    Ok(rows)
+}
+
+/// The rule behind each view, which pg_dump and psql look for.
+pub(super) fn pg_rewrite(from: &VirtualSource<'_>) -> Rows {
+    let mut rows = Vec::new();
+    for relation in from.catalog.relations() {
+        if let Relation::View(view) = relation {
+            rows.push(vec![
+                o(0x4000_0000 | view.oid),
+                t("_RETURN"),
+                o(view.oid),
+                c(b'1'),
+                c(b'O'),
+                b(true),
+                t("<>"),
+                t(&view.query),
+            ]);
+        }
+    }
+    Ok(rows)
+}
+
+/// Dependencies that clients follow: sequences on their columns, indexes on their constraints and tables.
+pub(super) fn pg_depend(from: &VirtualSource<'_>) -> Rows {
+    let mut rows = Vec::new();
+    let mut add = |class, object, ref_class, ref_object, ref_column: i32, kind| {
+        rows.push(vec![o(class), o(object), i4(0), o(ref_class), o(ref_object), i4(ref_column), c(kind)]);
+    };
+    for relation in from.catalog.relations() {
+        match relation {
+            Relation::Sequence(sequence) => {
+                if let Some(owner) = sequence.owned_by {
+                    let kind = if owner.identity { b'i' } else { b'a' };
+                    let column = owner.column as i32 + 1;
+                    add(well_known::PG_CLASS, sequence.oid, well_known::PG_CLASS, owner.table, column, kind);
+                }
+            }
+            Relation::Index(index) => match index.constraint {
+                Some(constraint) => {
+                    add(well_known::PG_CLASS, index.oid, well_known::PG_CONSTRAINT, constraint, 0, b'i');
+                }
+                None => {
+                    for position in index.column_positions() {
+                        let column = position as i32 + 1;
+                        add(well_known::PG_CLASS, index.oid, well_known::PG_CLASS, index.table, column, b'a');
+                    }
+                }
+            },
+            _ => {}
+        }
+    }
+    Ok(rows)
+}
+
+pub(super) fn pg_description(from: &VirtualSource<'_>) -> Rows {
+    let row = |comment: &crate::catalog::Comment| {
+        vec![o(comment.object), o(comment.class), i4(comment.column), t(&comment.text)]
+    };
+    let comments = from.catalog.comments().iter();
+    Ok(comments.filter(|comment| comment.class != well_known::PG_DATABASE).map(row).collect())
+}
+
+pub(super) fn pg_shdescription(from: &VirtualSource<'_>) -> Rows {
+    let comments = from.catalog.comments().iter();
+    let shared = comments.filter(|comment| comment.class == well_known::PG_DATABASE);
+    Ok(shared.map(|comment| vec![o(comment.object), o(comment.class), t(&comment.text)]).collect())
+}

@@ -1,0 +1,134 @@
+//! What all databases of a volume share: databases, roles, tablespaces.
+
+use types::{Datum, Result, oid};
+
+use super::row::{acl, b, c, i4, null, o, opt, t, text_array};
+use crate::catalog::{RoleDef, VirtualSource, well_known};
+
+type Rows = Result<Vec<Vec<Datum>>>;
+
+/// PostgreSQL's number for UTF8.
+const UTF8: i32 = 6;
+
+pub(super) fn pg_database(from: &VirtualSource<'_>) -> Rows {
+    let row = |it: &std::sync::Arc<crate::catalog::DatabaseDef>| {
+        vec![
+            o(it.oid),
+            t(&it.name),
+            o(it.owner),
+            i4(UTF8),
+            c(b'c'),
+            b(it.is_template),
+            b(it.allow_connections),
+            i4(it.connection_limit),
+            o(1),
+            o(1),
+            o(well_known::DEFAULT_TABLESPACE),
+            t("C.UTF-8"),
+            t("C.UTF-8"),
+            null(),
+            null(),
+            acl(&it.acl, from.catalog),
+        ]
+    };
+    Ok(from.catalog.databases().map(row).collect())
+}
+
+fn valid_until(role: &RoleDef) -> Datum {
+    opt(role.valid_until.map(Datum::Timestamptz))
+}
+
+fn settings(role: &RoleDef) -> Datum {
+    if role.settings.is_empty() {
+        return Datum::Null;
+    }
+    let lines: Vec<String> = role.settings.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    text_array(lines.iter().map(String::as_str))
+}
+
+pub(super) fn pg_authid(from: &VirtualSource<'_>) -> Rows {
+    if !from.session.is_superuser() {
+        return Err(types::Error::new(
+            types::SqlState::INSUFFICIENT_PRIVILEGE,
+            "permission denied for table pg_authid",
+        ));
+    }
+    let row = |it: &std::sync::Arc<RoleDef>| {
+        vec![
+            o(it.oid),
+            t(&it.name),
+            b(it.superuser),
+            b(it.inherit),
+            b(it.create_role),
+            b(it.create_database),
+            b(it.login),
+            b(it.replication),
+            b(it.bypass_row_security),
+            i4(it.connection_limit),
+            opt(it.password.as_ref().map(|password| t(password))),
+            valid_until(it),
+        ]
+    };
+    Ok(from.catalog.roles().map(row).collect())
+}
+
+pub(super) fn pg_roles(from: &VirtualSource<'_>) -> Rows {
+    let row = |it: &std::sync::Arc<RoleDef>| {
+        vec![
+            t(&it.name),
+            b(it.superuser),
+            b(it.inherit),
+            b(it.create_role),
+            b(it.create_database),
+            b(it.login),
+            b(it.replication),
+            i4(it.connection_limit),
+            t("********"),
+            valid_until(it),
+            b(it.bypass_row_security),
+            settings(it),
+            o(it.oid),
+        ]
+    };
+    Ok(from.catalog.roles().map(row).collect())
+}
+
+pub(super) fn pg_user(from: &VirtualSource<'_>) -> Rows {
+    let row = |it: &std::sync::Arc<RoleDef>| {
+        vec![
+            t(&it.name),
+            o(it.oid),
+            b(it.create_database),
+            b(it.superuser),
+            b(it.replication),
+            b(it.bypass_row_security),
+            t("********"),
+            valid_until(it),
+            settings(it),
+        ]
+    };
+    Ok(from.catalog.roles().filter(|role| role.login).map(row).collect())
+}
+
+pub(super) fn pg_group(from: &VirtualSource<'_>) -> Rows {
+    let row = |it: &std::sync::Arc<RoleDef>| {
+        let members = from.catalog.roles().filter(|role| role.member_of.contains(&it.oid));
+        vec![t(&it.name), o(it.oid), Datum::array(oid::OID, members.map(|role| o(role.oid)).collect())]
+    };
+    Ok(from.catalog.roles().filter(|role| !role.login).map(row).collect())
+}
+
+pub(super) fn pg_auth_members(from: &VirtualSource<'_>) -> Rows {
+    let mut rows = Vec::new();
+    for role in from.catalog.roles() {
+        for group in &role.member_of {
+            rows.push(vec![o(*group), o(role.oid), o(well_known::POSTGRES_ROLE), b(false)]);
+        }
+    }
+    Ok(rows)
+}
+
+pub(super) fn pg_tablespace(_: &VirtualSource<'_>) -> Rows {
+    let row = |oid, name| vec![o(oid), t(name), o(well_known::POSTGRES_ROLE), null(), null()];
+    Ok(vec![row(well_known::DEFAULT_TABLESPACE, "pg_default"), row(well_known::GLOBAL_TABLESPACE, "pg_global")])
+}

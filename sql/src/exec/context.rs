@@ -1,0 +1,135 @@
+//! [`ExecContext`]: one running statement.
+
+use std::sync::Arc;
+
+use engine::{CancelToken, Engine, Isolation, Txn, View};
+use hashbrown::HashMap;
+use parking_lot::Mutex;
+use tokio::sync::MutexGuard;
+use types::{Datum, Error, Registry, Result, Settings, SqlState};
+
+use super::cte::CteState;
+use super::frames::Row;
+use super::lift::lift;
+use super::memory::Memory;
+use crate::catalog::CatalogSnapshot;
+use crate::functions::SessionContext;
+
+/// A session's transaction, shared with the statements and portals that run in it.
+pub type TxnCell = tokio::sync::Mutex<Option<Txn>>;
+
+/// A running statement: what its operators share.
+pub struct ExecContext {
+    pub session: Arc<SessionContext>,
+    pub engine: Arc<Engine>,
+    /// What the statement sees.
+    pub view: View,
+    pub catalog: Arc<CatalogSnapshot>,
+    pub settings: Settings,
+    /// `$1` and so on.
+    pub params: Vec<Datum>,
+    pub memory: Memory,
+    pub cancel: CancelToken,
+    pub isolation: Isolation,
+    pub(crate) txn: Arc<TxnCell>,
+    /// Rows of subqueries that read no frame, by the address of their plan.
+    kept: Mutex<HashMap<usize, Arc<Vec<Row>>>>,
+    ctes: Mutex<HashMap<usize, Arc<CteState>>>,
+    work_tables: Mutex<HashMap<usize, Arc<Vec<Row>>>>,
+}
+
+impl ExecContext {
+    pub(crate) fn new(
+        session: Arc<SessionContext>,
+        view: View,
+        isolation: Isolation,
+        catalog: Arc<CatalogSnapshot>,
+        settings: Settings,
+        params: Vec<Datum>,
+        txn: Arc<TxnCell>,
+    ) -> ExecContext {
+        ExecContext {
+            engine: session.database.engine.clone(),
+            session,
+            cancel: view.cancel_token().clone(),
+            view,
+            catalog,
+            settings,
+            params,
+            memory: Memory::default(),
+            isolation,
+            txn,
+            kept: Mutex::default(),
+            ctes: Mutex::default(),
+            work_tables: Mutex::default(),
+        }
+    }
+
+    pub fn registry(&self) -> &'static Registry {
+        self.session.registry()
+    }
+
+    /// Ends a statement that was cancelled. Called once per batch of rows.
+    ///
+    /// # Errors
+    /// 57014.
+    pub fn check(&self) -> Result<()> {
+        self.cancel.check().map_err(lift)
+    }
+
+    pub(crate) fn param(&self, index: usize) -> Result<&Datum> {
+        self.params
+            .get(index)
+            .ok_or_else(|| Error::new(SqlState::UNDEFINED_PARAMETER, format!("there is no parameter ${}", index + 1)))
+    }
+
+    /// The transaction, for a write.
+    pub(crate) async fn txn(&self) -> Result<TxnGuard<'_>> {
+        let guard = self.txn.lock().await;
+        if guard.is_none() {
+            return Err(Error::internal("a statement outlived its transaction"));
+        }
+        Ok(TxnGuard(guard))
+    }
+
+    pub(crate) fn kept(&self, key: usize) -> Option<Arc<Vec<Row>>> {
+        self.kept.lock().get(&key).cloned()
+    }
+
+    pub(crate) fn keep(&self, key: usize, rows: Arc<Vec<Row>>) {
+        self.kept.lock().insert(key, rows);
+    }
+
+    pub(crate) fn declare_cte(&self, id: usize, state: Arc<CteState>) {
+        self.ctes.lock().insert(id, state);
+    }
+
+    pub(crate) fn cte(&self, id: usize) -> Result<Arc<CteState>> {
+        self.ctes.lock().get(&id).cloned().ok_or_else(|| Error::internal("a scan of an unknown WITH query"))
+    }
+
+    pub(crate) fn set_work_table(&self, id: usize, rows: Arc<Vec<Row>>) {
+        self.work_tables.lock().insert(id, rows);
+    }
+
+    pub(crate) fn work_table(&self, id: usize) -> Result<Arc<Vec<Row>>> {
+        let rows = self.work_tables.lock().get(&id).cloned();
+        rows.ok_or_else(|| Error::internal("a scan of an unknown recursive query"))
+    }
+}
+
+/// The transaction, held for one operation.
+pub(crate) struct TxnGuard<'a>(MutexGuard<'a, Option<Txn>>);
+
+impl std::ops::Deref for TxnGuard<'_> {
+    type Target = Txn;
+    fn deref(&self) -> &Txn {
+        self.0.as_ref().expect("checked when the guard was made")
+    }
+}
+
+impl std::ops::DerefMut for TxnGuard<'_> {
+    fn deref_mut(&mut self) -> &mut Txn {
+        self.0.as_mut().expect("checked when the guard was made")
+    }
+}

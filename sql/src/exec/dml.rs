@@ -1,0 +1,466 @@
+//! INSERT, UPDATE and DELETE.
+//!
+//! The rows to change come from the statement's source plan, read at its view; the changes themselves meet the newest
+//! state under locks. At READ COMMITTED a row that was changed meanwhile is judged again with its newest version, and
+//! followed when it moved to another key.
+
+use std::sync::Arc;
+
+use engine::{KeyRange, LockStrength, SavepointId, Txn, Verdict, WriteOutcome};
+use std::ops::Bound;
+use types::{Datum, Error, Result, SqlState};
+
+use super::basic::Place;
+use super::context::ExecContext;
+use super::frames::{Frames, Row};
+use super::lift::Lift;
+use super::source::{BATCH_ROWS_MAX, open};
+use super::table::{entry_key, row_key, secondary_indexes, tree};
+use super::write::{Inserted, TableWriter, same_key};
+use crate::bound::{Assignment, Check, ConflictAction, Delete, Expr, Insert, OnConflict, Update};
+use crate::catalog::IndexDef;
+
+/// What a statement did.
+#[derive(Debug, Default)]
+pub struct Changed {
+    /// Rows inserted, updated or deleted.
+    pub count: u64,
+    /// The rows of RETURNING.
+    pub rows: Vec<Row>,
+}
+
+/// Computes what assignments give over `input`, into `row`.
+async fn assign(at: &Place, assignments: &[Assignment], input: &[Datum], row: &mut [Datum]) -> Result<()> {
+    for assignment in assignments {
+        row[assignment.column] = at.evaluate(&assignment.value, input).await?;
+    }
+    Ok(())
+}
+
+/// Computes generated columns over the row itself.
+async fn generate(at: &Place, generated: &[Assignment], row: &mut [Datum]) -> Result<()> {
+    for assignment in generated {
+        let value = at.evaluate(&assignment.value, row).await?;
+        row[assignment.column] = value;
+    }
+    Ok(())
+}
+
+/// Checks NOT NULL and CHECK.
+pub(crate) async fn check_row(at: &Place, writer: &TableWriter, checks: &[Check], row: &[Datum]) -> Result<()> {
+    writer.check_nulls(row)?;
+    for check in checks {
+        if matches!(at.evaluate(&check.expr, row).await?, Datum::Bool(false)) {
+            return Err(writer.check_violation(&check.name, row));
+        }
+    }
+    Ok(())
+}
+
+/// Builds rows for a table from the values a statement gives.
+pub(crate) struct RowMaker<'a> {
+    pub at: &'a Place,
+    pub targets: &'a [usize],
+    pub defaults: &'a [Assignment],
+    pub generated: &'a [Assignment],
+    pub columns: usize,
+}
+
+impl RowMaker<'_> {
+    pub async fn make(&self, values: Row) -> Result<Row> {
+        let mut row = vec![Datum::Null; self.columns];
+        for (position, value) in self.targets.iter().zip(values) {
+            row[*position] = value;
+        }
+        assign(self.at, self.defaults, &[], &mut row).await?;
+        generate(self.at, self.generated, &mut row).await?;
+        Ok(row)
+    }
+}
+
+pub(crate) async fn insert(insert: &Insert, context: &Arc<ExecContext>) -> Result<Changed> {
+    let at = Place::new(context, &Frames::none());
+    let mut writer = TableWriter::new(&insert.table, context);
+    let columns = insert.table.columns.len();
+    let (targets, defaults, generated) = (&insert.targets, &insert.defaults, &insert.generated);
+    let maker = RowMaker { at: &at, targets, defaults, generated, columns };
+    let mut changed = Changed::default();
+    let mut source = open(&insert.source, context, &at.frames)?;
+    loop {
+        let batch = source.next(BATCH_ROWS_MAX).await?;
+        if batch.is_empty() {
+            break;
+        }
+        context.check()?;
+        for values in batch {
+            let row = maker.make(values).await?;
+            check_row(&at, &writer, &insert.checks, &row).await?;
+            let stored = match &insert.on_conflict {
+                None => {
+                    let mut txn = context.txn().await?;
+                    match writer.insert(&mut txn, &row).await? {
+                        Inserted::Row(key) => writer.recycle(key),
+                        Inserted::Duplicate(index) => return Err(writer.unique_violation(&index, &row)),
+                    }
+                    Some(row)
+                }
+                Some(conflict) => insert_or(&at, &mut writer, insert, conflict, row).await?,
+            };
+            if let Some(row) = stored {
+                changed.count += 1;
+                if let Some(returning) = &insert.returning {
+                    changed.rows.push(at.evaluate_all(returning, &row).await?);
+                }
+            }
+        }
+    }
+    let mut txn = context.txn().await?;
+    writer.finish(&mut txn).await?;
+    Ok(changed)
+}
+
+/// A row that stands in the way of an insertion.
+struct Obstacle {
+    /// Its key in the table.
+    key: Vec<u8>,
+    row: Vec<u8>,
+}
+
+/// Looks for a committed or own row with the same key in one of the arbiter indexes, by the newest state.
+async fn find_obstacle(
+    context: &Arc<ExecContext>,
+    txn: &mut Txn,
+    insert: &Insert,
+    arbiters: &[Arc<IndexDef>],
+    row: &[Datum],
+) -> Result<Option<Obstacle>> {
+    let table = &insert.table;
+    let exact = |key: Vec<u8>| KeyRange { lower: Bound::Included(key.clone()), upper: Bound::Included(key) };
+    for index in arbiters {
+        if index.column_positions().any(|position| row[position].is_null()) {
+            continue;
+        }
+        let key = if index.tree == table.tree {
+            let mut key = Vec::new();
+            row_key(table, row, &mut key);
+            key
+        } else {
+            let entry = entry_key(table, index, row, &[]);
+            match context.engine.probe(txn, &context.view, tree(index.tree), exact(entry)).await.lift()? {
+                Some((_, key)) => key.to_vec(),
+                None => continue,
+            }
+        };
+        let found = context.engine.probe(txn, &context.view, tree(table.tree), exact(key)).await.lift()?;
+        if let Some((key, row)) = found {
+            return Ok(Some(Obstacle { key: key.to_vec(), row: row.to_vec() }));
+        }
+    }
+    Ok(None)
+}
+
+/// INSERT ... ON CONFLICT for one row: the row as stored, or `None` if nothing was.
+async fn insert_or(
+    at: &Place,
+    writer: &mut TableWriter,
+    insert: &Insert,
+    conflict: &OnConflict,
+    row: Row,
+) -> Result<Option<Row>> {
+    let context = &at.context;
+    let all: Vec<Arc<IndexDef>>;
+    let arbiters: &[Arc<IndexDef>] = if conflict.arbiters.is_empty() {
+        all = insert.table.indexes.iter().filter(|index| index.unique).cloned().collect();
+        &all
+    } else {
+        &conflict.arbiters
+    };
+    loop {
+        context.check()?;
+        let mut txn = context.txn().await?;
+        let obstacle = find_obstacle(context, &mut txn, insert, arbiters, &row).await?;
+        let Some(obstacle) = obstacle else {
+            // Between the look and the insertion another may take a key of a later index, when the row is stored already:
+            // a savepoint undoes that much. With the table's own key alone nothing can be half done.
+            let guard: Option<SavepointId> =
+                secondary_indexes(&insert.table).next().map(|_| context.engine.savepoint(&mut txn));
+            match writer.insert(&mut txn, &row).await? {
+                Inserted::Row(key) => {
+                    writer.recycle(key);
+                    if let Some(savepoint) = guard {
+                        context.engine.release(&mut txn, savepoint);
+                    }
+                    return Ok(Some(row));
+                }
+                Inserted::Duplicate(index) => {
+                    if let Some(savepoint) = guard {
+                        context.engine.rollback_to(&mut txn, savepoint);
+                        context.engine.release(&mut txn, savepoint);
+                    }
+                    if !arbiters.iter().any(|arbiter| arbiter.oid == index.oid) {
+                        return Err(writer.unique_violation(&index, &row));
+                    }
+                    continue;
+                }
+            }
+        };
+        let ConflictAction::Update { assignments, condition } = &conflict.action else { return Ok(None) };
+        drop(txn);
+        let mut current = Vec::with_capacity(row.len() * 2);
+        insert.table.shape.layout.decode_into(&obstacle.row, &mut current)?;
+        current.extend(row.iter().cloned());
+        let target = Target {
+            assignments,
+            generated: &insert.generated,
+            checks: &insert.checks,
+            recheck: condition.as_ref(),
+            first_check: true,
+        };
+        match update_row(at, writer, &target, obstacle.key, current, Some(obstacle.row)).await? {
+            Updated::Row { new, .. } => return Ok(Some(new)),
+            Updated::Unqualified => return Ok(None),
+            Updated::Again => {
+                let message = "ON CONFLICT DO UPDATE command cannot affect row a second time";
+                let hint = "Ensure that no rows proposed for insertion within the same command have duplicate \
+                            constrained values.";
+                return Err(Error::new(SqlState::CARDINALITY_VIOLATION, message).hint(hint));
+            }
+            // It went away meanwhile: try to insert again.
+            Updated::Gone => {}
+        }
+    }
+}
+
+/// What to do with each row of an update.
+struct Target<'a> {
+    assignments: &'a [Assignment],
+    generated: &'a [Assignment],
+    checks: &'a [Check],
+    recheck: Option<&'a Expr>,
+    /// Whether the condition must be checked the first time, too: it was not part of a source plan.
+    first_check: bool,
+}
+
+enum Updated {
+    Row {
+        old: Row,
+        new: Row,
+    },
+    /// The row's newest version does not meet the condition.
+    Unqualified,
+    Gone,
+    /// This statement wrote it before.
+    Again,
+}
+
+/// Updates one row. `current` begins with the row's attributes; `expected` is the version they were read from, if it is
+/// not the view's.
+async fn update_row(
+    at: &Place,
+    writer: &mut TableWriter,
+    target: &Target<'_>,
+    mut key: Vec<u8>,
+    mut current: Row,
+    mut expected: Option<Vec<u8>>,
+) -> Result<Updated> {
+    let context = &at.context;
+    let table = writer.table.clone();
+    let columns = table.columns.len();
+    let mut check = target.first_check;
+    loop {
+        if check
+            && let Some(recheck) = target.recheck
+            && !at.holds(recheck, &current).await?
+        {
+            return Ok(Updated::Unqualified);
+        }
+        let old: Row = current[..columns].to_vec();
+        let mut new = old.clone();
+        assign(at, target.assignments, &current, &mut new).await?;
+        generate(at, target.generated, &mut new).await?;
+        check_row(at, writer, target.checks, &new).await?;
+        let mut new_key = key.clone();
+        if !table.has_row_id() && table.key.iter().any(|position| !same_key(&old[*position], &new[*position])) {
+            new_key.clear();
+            row_key(&table, &new, &mut new_key);
+        }
+        let moves = new_key != key;
+        let mut bytes = Vec::new();
+        if !moves {
+            table.shape.layout.encode(&new, &mut bytes)?;
+        }
+        let mut newest: Option<Vec<u8>> = None;
+        let mut is_expected = |row: &[u8], changed: bool| {
+            newest = None;
+            if !changed || expected.as_deref() == Some(row) {
+                return true;
+            }
+            newest = Some(row.to_vec());
+            false
+        };
+        let mut txn = context.txn().await?;
+        let outcome = if moves {
+            let moved = Some(new_key.as_slice());
+            let agree = &mut |row: &[u8], changed: bool| Ok(is_expected(row, changed));
+            context.engine.delete(&mut txn, &context.view, tree(table.tree), &key, moved, agree).await.lift()?
+        } else {
+            let strength = writer.strength(|position| !same_key(&old[position], &new[position]));
+            let replace = &mut |row: &[u8], changed: bool| {
+                let expected = is_expected(row, changed);
+                Ok(if expected { Verdict::Replace(bytes.clone()) } else { Verdict::Skip })
+            };
+            context.engine.update(&mut txn, &context.view, tree(table.tree), &key, strength, replace).await.lift()?
+        };
+        match outcome {
+            WriteOutcome::Done => {
+                if moves {
+                    writer.after_move(&mut txn, &key, &new_key, &old, &new).await?;
+                } else {
+                    writer.after_update(&mut txn, &key, &old, &new).await?;
+                }
+                return Ok(Updated::Row { old: current, new });
+            }
+            WriteOutcome::Gone => return Ok(Updated::Gone),
+            WriteOutcome::SelfModified => return Ok(Updated::Again),
+            WriteOutcome::Moved(to) => {
+                key = to.to_vec();
+                expected = None;
+            }
+            WriteOutcome::Skipped => {
+                let Some(row) = newest else { return Err(Error::internal("an update was declined without a reason")) };
+                refresh(&table, &row, &mut current)?;
+                expected = Some(row);
+                check = true;
+            }
+        }
+    }
+}
+
+/// Puts the newest version's values in place of the row's first attributes.
+fn refresh(table: &crate::catalog::TableDef, row: &[u8], current: &mut Row) -> Result<()> {
+    let mut values = Vec::with_capacity(table.columns.len());
+    table.shape.layout.decode_into(row, &mut values)?;
+    for (slot, value) in current.iter_mut().zip(values) {
+        *slot = value;
+    }
+    Ok(())
+}
+
+pub(crate) async fn update(update: &Update, context: &Arc<ExecContext>) -> Result<Changed> {
+    let at = Place::new(context, &Frames::none());
+    let mut writer = TableWriter::new(&update.table, context);
+    let mut changed = Changed::default();
+    let columns = update.table.columns.len();
+    let target = Target {
+        assignments: &update.assignments,
+        generated: &update.generated,
+        checks: &update.checks,
+        recheck: update.recheck.as_ref(),
+        first_check: false,
+    };
+    let mut source = open(&update.source, context, &at.frames)?;
+    loop {
+        let batch = source.next(BATCH_ROWS_MAX).await?;
+        if batch.is_empty() {
+            break;
+        }
+        context.check()?;
+        for current in batch {
+            let Datum::Bytea(key) = &current[update.key] else { continue };
+            let key = key.to_vec();
+            if let Updated::Row { old, new } = update_row(&at, &mut writer, &target, key, current, None).await? {
+                changed.count += 1;
+                if let Some(returning) = &update.returning {
+                    let mut row = new;
+                    row.extend(old.into_iter().skip(columns));
+                    changed.rows.push(at.evaluate_all(returning, &row).await?);
+                }
+            }
+        }
+    }
+    let mut txn = context.txn().await?;
+    writer.finish(&mut txn).await?;
+    Ok(changed)
+}
+
+pub(crate) async fn delete(delete: &Delete, context: &Arc<ExecContext>) -> Result<Changed> {
+    let at = Place::new(context, &Frames::none());
+    let mut writer = TableWriter::new(&delete.table, context);
+    let mut changed = Changed::default();
+    let mut source = open(&delete.source, context, &at.frames)?;
+    loop {
+        let batch = source.next(BATCH_ROWS_MAX).await?;
+        if batch.is_empty() {
+            break;
+        }
+        context.check()?;
+        for current in batch {
+            if let Some(old) = delete_row(&at, &mut writer, delete, current).await? {
+                changed.count += 1;
+                if let Some(returning) = &delete.returning {
+                    changed.rows.push(at.evaluate_all(returning, &old).await?);
+                }
+            }
+        }
+    }
+    let mut txn = context.txn().await?;
+    writer.finish(&mut txn).await?;
+    Ok(changed)
+}
+
+/// Deletes one row: its source row as it was, or `None` if it no longer qualifies.
+async fn delete_row(at: &Place, writer: &mut TableWriter, delete: &Delete, mut current: Row) -> Result<Option<Row>> {
+    let context = &at.context;
+    let table = writer.table.clone();
+    let Datum::Bytea(key) = &current[delete.key] else { return Ok(None) };
+    let mut key = key.to_vec();
+    let mut expected: Option<Vec<u8>> = None;
+    loop {
+        let mut newest: Option<Vec<u8>> = None;
+        let agree = &mut |row: &[u8], changed: bool| {
+            newest = None;
+            if !changed || expected.as_deref() == Some(row) {
+                return Ok(true);
+            }
+            newest = Some(row.to_vec());
+            Ok(false)
+        };
+        let mut txn = context.txn().await?;
+        let outcome =
+            context.engine.delete(&mut txn, &context.view, tree(table.tree), &key, None, agree).await.lift()?;
+        match outcome {
+            WriteOutcome::Done => {
+                let old = current[..table.columns.len()].to_vec();
+                writer.after_delete(&mut txn, &key, old).await?;
+                return Ok(Some(current));
+            }
+            WriteOutcome::Gone | WriteOutcome::SelfModified => return Ok(None),
+            WriteOutcome::Moved(to) => {
+                key = to.to_vec();
+                expected = None;
+            }
+            WriteOutcome::Skipped => {
+                let Some(row) = newest else { return Err(Error::internal("a delete was declined without a reason")) };
+                drop(txn);
+                refresh(&table, &row, &mut current)?;
+                if let Some(recheck) = &delete.recheck
+                    && !at.holds(recheck, &current).await?
+                {
+                    return Ok(None);
+                }
+                expected = Some(row);
+            }
+        }
+    }
+}
+
+/// The lock that a keyed update needs when it assigns these columns.
+pub(crate) fn assigned_strength(table: &crate::catalog::TableDef, assignments: &[Assignment]) -> LockStrength {
+    let assigned = |position: usize| assignments.iter().any(|assignment| assignment.column == position);
+    let unique = table.indexes.iter().filter(|index| index.unique);
+    if unique.flat_map(|index| index.column_positions()).any(assigned) {
+        LockStrength::Update
+    } else {
+        LockStrength::NoKeyUpdate
+    }
+}

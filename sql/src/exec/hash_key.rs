@@ -1,0 +1,10 @@
+//! Bytes that are equal exactly when rows are: the keys of hash tables. Nulls equal each other here.
+
+use types::Datum;
+
+/// The key of a row.
+pub(crate) fn of(row: &[Datum]) -> Box<[u8]> {
+    let mut key = Vec::with_capacity(row.len() * 10);
+    types::keycode::encode_key(row, &mut key);
+    key.into_boxed_slice()
+}

@@ -1,0 +1,45 @@
+//! The row executor: runs every plan, changes rows, defines objects, copies.
+//!
+//! A query is a tree of [sources](source) pulled from the top in batches. Expressions are evaluated synchronously; what
+//! must be waited for unwinds (see [`eval`]). Keyed statements take a way of their own that builds no tree at all.
+//!
+//! Plans that are large and that it supports are run by the [`VectorExecutor`] instead, if there is one.
+
+mod aggregate;
+mod basic;
+mod context;
+mod copy;
+mod cte;
+mod ddl;
+mod dml;
+mod eval;
+mod frames;
+mod hash_key;
+mod join;
+mod lift;
+mod lock_rows;
+mod maintain;
+mod memory;
+mod query;
+mod scan;
+mod set_op;
+mod sort;
+mod source;
+mod subquery;
+mod table;
+mod waits;
+mod window;
+mod write;
+
+pub use context::{ExecContext, TxnCell};
+pub use frames::{Frames, Row};
+pub use memory::{Memory, STATEMENT_BYTES_MAX};
+pub use query::{RowBatch, RowStream, VectorExecutor};
+pub use table::RowIds;
+
+pub(crate) use copy::{run_in as copy_in, run_out as copy_out};
+pub(crate) use ddl::{Executed, execute as execute_ddl, truncate};
+pub(crate) use dml::{Changed, delete, insert, update};
+pub(crate) use maintain::{count_rows, evaluate_as};
+pub(crate) use lift::{Lift, lift};
+pub(crate) use query::RowSource;

@@ -1,0 +1,337 @@
+//! Reading tables: by key, by a range of keys, through an index, or all of it.
+
+use std::collections::BTreeSet;
+use std::ops::Bound;
+use std::sync::Arc;
+
+use engine::{Direction, KeyRange, Rows, Scan as EngineScan};
+use futures::future::BoxFuture;
+use types::row::RowView;
+use types::{Datum, Error, Result, SqlType};
+
+use super::basic::Place;
+use super::frames::Row;
+use super::lift::Lift;
+use super::source::{BoxSource, OwnedRows, Source};
+use super::table::{after_prefix, push_key, tree};
+use crate::bound::{Access, AnyKey, Expr, Fit, IndexAccess, Relation, Scan, ScanColumn, SystemColumn};
+use crate::catalog::{IndexDef, TableDef, VirtualRelation, VirtualSource};
+
+pub(crate) fn open(at: Place, scan: &Scan) -> Result<BoxSource> {
+    Ok(match &scan.relation {
+        Relation::Table(table) => {
+            Box::new(TableScan::new(at, table.clone(), scan.columns.clone(), scan.access.clone(), scan.filter.clone()))
+        }
+        Relation::Virtual(relation) => Box::new(VirtualScan {
+            relation,
+            columns: scan.columns.clone(),
+            filter: scan.filter.clone(),
+            at,
+            rows: None,
+        }),
+    })
+}
+
+/// The value of an output column of a scan.
+pub(crate) fn column_value(table: &TableDef, column: ScanColumn, key: &[u8], row: &RowView<'_>) -> Result<Datum> {
+    Ok(match column {
+        ScanColumn::Attribute(position) if table.columns[position].dropped => Datum::Null,
+        ScanColumn::Attribute(position) => row.get(position)?,
+        ScanColumn::System(SystemColumn::Key) => Datum::Bytea(bytes::Bytes::copy_from_slice(key)),
+        ScanColumn::System(SystemColumn::TableOid) => Datum::Oid(table.oid),
+        // Rows have no place that stays; a number made of the key identifies one well enough to be compared.
+        ScanColumn::System(SystemColumn::Ctid) => Datum::Text(format!("(0,{})", key_number(key)).into()),
+        ScanColumn::System(_) => Datum::Oid(0),
+    })
+}
+
+fn key_number(key: &[u8]) -> u32 {
+    key.iter().fold(2_166_136_261u32, |hash, byte| (hash ^ u32::from(*byte)).wrapping_mul(16_777_619)) & 0xffff
+}
+
+/// A range of keys in a tree, or nothing.
+pub(crate) enum Target {
+    Nothing,
+    Ranges(Vec<KeyRange>),
+}
+
+/// The types of the columns that an access' prefix and bounds are about.
+pub(crate) fn access_types(table: &TableDef, access: &IndexAccess) -> Vec<SqlType> {
+    match &access.index {
+        Some(index) if index.tree != table.tree => {
+            index.column_positions().map(|position| table.columns[position].ty).collect()
+        }
+        _ => table.shape.key_types.clone(),
+    }
+}
+
+/// Computes the ranges of keys that an access reads.
+async fn target(at: &Place, table: &TableDef, access: &IndexAccess) -> Result<Target> {
+    let types = access_types(table, access);
+    let mut prefix = Vec::new();
+    for (expr, ty) in access.prefix.iter().zip(&types) {
+        match Fit::new(at.evaluate(expr, &[]).await?, *ty) {
+            Fit::Value(value) => push_key(&value, *ty, &mut prefix),
+            Fit::Below | Fit::Above | Fit::Null => return Ok(Target::Nothing),
+        }
+    }
+    let next = types.get(access.prefix.len()).copied();
+    if let Some(any) = &access.any {
+        let ty = next.ok_or_else(|| Error::internal("an IN over a column that the index does not have"))?;
+        return any_ranges(at, any, ty, &prefix).await;
+    }
+    let mut lower = Bound::Included(prefix.clone());
+    if access.lower.is_none() && access.upper.is_none() {
+        let upper = if prefix.is_empty() { Bound::Unbounded } else { after_prefix(&prefix) };
+        return Ok(Target::Ranges(vec![KeyRange { lower, upper }]));
+    }
+    let ty = next.ok_or_else(|| Error::internal("a bound on a column that the index does not have"))?;
+    // Nulls stand behind all values, outside of any bound.
+    let mut nulls = prefix.clone();
+    push_key(&Datum::Null, ty, &mut nulls);
+    let mut upper = Bound::Excluded(nulls);
+    if let Some(bound) = &access.lower {
+        match Fit::new(at.evaluate(&bound.value, &[]).await?, ty) {
+            Fit::Value(value) => {
+                let mut key = prefix.clone();
+                push_key(&value, ty, &mut key);
+                lower = if bound.inclusive {
+                    Bound::Included(key)
+                } else {
+                    // Behind every entry with this value, whatever columns follow.
+                    match after_prefix(&key) {
+                        Bound::Excluded(after) => Bound::Included(after),
+                        _ => return Ok(Target::Nothing),
+                    }
+                };
+            }
+            Fit::Below => {}
+            Fit::Above | Fit::Null => return Ok(Target::Nothing),
+        }
+    }
+    if let Some(bound) = &access.upper {
+        match Fit::new(at.evaluate(&bound.value, &[]).await?, ty) {
+            Fit::Value(value) => {
+                let mut key = prefix.clone();
+                push_key(&value, ty, &mut key);
+                upper = if bound.inclusive { after_prefix(&key) } else { Bound::Excluded(key) };
+            }
+            Fit::Above => {}
+            Fit::Below | Fit::Null => return Ok(Target::Nothing),
+        }
+    }
+    Ok(Target::Ranges(vec![KeyRange { lower, upper }]))
+}
+
+async fn any_ranges(at: &Place, any: &AnyKey, ty: SqlType, prefix: &[u8]) -> Result<Target> {
+    let mut values = Vec::new();
+    match any {
+        AnyKey::List(exprs) => {
+            for expr in exprs {
+                values.push(at.evaluate(expr, &[]).await?);
+            }
+        }
+        AnyKey::Array(expr) => {
+            if let Datum::Array(array) = at.evaluate(expr, &[]).await? {
+                values.extend(array.elements.iter().cloned());
+            }
+        }
+    }
+    // The set drops duplicates and puts the keys into their order.
+    let mut keys = BTreeSet::new();
+    for value in values {
+        if let Fit::Value(value) = Fit::new(value, ty) {
+            let mut key = prefix.to_vec();
+            push_key(&value, ty, &mut key);
+            keys.insert(key);
+        }
+    }
+    let range = |key: Vec<u8>| {
+        let upper = after_prefix(&key);
+        KeyRange { lower: Bound::Included(key), upper }
+    };
+    Ok(Target::Ranges(keys.into_iter().map(range).collect()))
+}
+
+/// Reads a table.
+pub(crate) struct TableScan {
+    at: Place,
+    table: Arc<TableDef>,
+    columns: Vec<ScanColumn>,
+    access: Access,
+    filter: Option<Expr>,
+    started: bool,
+    /// Ranges still to be read, last one first.
+    ranges: Vec<KeyRange>,
+    direction: Direction,
+    index: Option<Arc<IndexDef>>,
+    current: Option<EngineScan>,
+    rows: Rows,
+    buffer: Vec<u8>,
+}
+
+impl TableScan {
+    pub fn new(
+        at: Place,
+        table: Arc<TableDef>,
+        columns: Vec<ScanColumn>,
+        access: Access,
+        filter: Option<Expr>,
+    ) -> TableScan {
+        TableScan {
+            at,
+            table,
+            columns,
+            access,
+            filter,
+            started: false,
+            ranges: Vec::new(),
+            direction: Direction::Forward,
+            index: None,
+            current: None,
+            rows: Rows::new(),
+            buffer: Vec::new(),
+        }
+    }
+
+    async fn start(&mut self) -> Result<()> {
+        self.started = true;
+        let access = match &self.access {
+            Access::Full => {
+                self.ranges = vec![KeyRange::all()];
+                return Ok(());
+            }
+            Access::Index(access) => access,
+        };
+        self.index = access.index.clone().filter(|index| index.tree != self.table.tree);
+        if let Target::Ranges(mut ranges) = target(&self.at, &self.table, access).await? {
+            if access.reverse {
+                self.direction = Direction::Backward;
+            } else {
+                ranges.reverse();
+            }
+            self.ranges = ranges;
+        }
+        Ok(())
+    }
+
+    /// Decodes one row and adds it to `out` if it passes the filter.
+    async fn take(&self, key: &[u8], row: &[u8], out: &mut Vec<Row>) -> Result<()> {
+        let values = {
+            let view = self.table.shape.layout.view(row)?;
+            let mut values = Vec::with_capacity(self.columns.len());
+            for column in &self.columns {
+                values.push(column_value(&self.table, *column, key, &view)?);
+            }
+            values
+        };
+        match &self.filter {
+            Some(filter) if !self.at.holds(filter, &values).await? => {}
+            _ => out.push(values),
+        }
+        Ok(())
+    }
+
+    async fn read(&mut self, max: usize) -> Result<Vec<Row>> {
+        if !self.started {
+            self.start().await?;
+        }
+        let mut out = Vec::new();
+        while out.is_empty() {
+            self.at.context.check()?;
+            let Some(scan) = &mut self.current else {
+                let Some(range) = self.ranges.pop() else { break };
+                let engine = &self.at.context.engine;
+                let from = self.index.as_ref().map_or(self.table.tree, |index| index.tree);
+                self.current = Some(engine.scan(&self.at.context.view, tree(from), range, self.direction));
+                continue;
+            };
+            let mut rows = std::mem::take(&mut self.rows);
+            let found = scan.next_batch(&mut rows, max).await.lift()?;
+            if found == 0 {
+                self.current = None;
+            }
+            for i in 0..found {
+                let (key, row) = rows.get(i);
+                if self.index.is_none() {
+                    self.take(key, row, &mut out).await?;
+                    continue;
+                }
+                // The entry's value is the row's key in the table.
+                let mut buffer = std::mem::take(&mut self.buffer);
+                buffer.clear();
+                let context = &self.at.context;
+                let found =
+                    context.engine.get_into(&context.view, tree(self.table.tree), row, &mut buffer).await.lift()?;
+                if !found {
+                    let what = format!("an entry of index \"{}\" leads to no row", self.index_name());
+                    return Err(Error::new(types::SqlState::INDEX_CORRUPTED, what));
+                }
+                self.take(row, &buffer, &mut out).await?;
+                self.buffer = buffer;
+            }
+            self.rows = rows;
+        }
+        Ok(out)
+    }
+
+    fn index_name(&self) -> &str {
+        self.index.as_ref().map_or("", |index| &index.name)
+    }
+}
+
+impl Source for TableScan {
+    fn next(&mut self, max: usize) -> BoxFuture<'_, Result<Vec<Row>>> {
+        Box::pin(self.read(max))
+    }
+}
+
+/// Reads a system relation.
+struct VirtualScan {
+    relation: &'static VirtualRelation,
+    columns: Vec<ScanColumn>,
+    filter: Option<Expr>,
+    at: Place,
+    rows: Option<OwnedRows>,
+}
+
+impl VirtualScan {
+    async fn rows(&mut self) -> Result<OwnedRows> {
+        let context = &self.at.context;
+        let source =
+            VirtualSource { catalog: &context.catalog, settings: &context.settings, session: &context.session };
+        let mut rows = Vec::new();
+        for (number, mut row) in (self.relation.rows)(&source)?.into_iter().enumerate() {
+            if row.len() != self.relation.columns.len() {
+                return Err(Error::internal(format!("{:?} made a row of {} columns", self.relation, row.len())));
+            }
+            let mut values = Vec::with_capacity(self.columns.len());
+            for column in &self.columns {
+                values.push(match column {
+                    ScanColumn::Attribute(position) => row[*position].clone(),
+                    ScanColumn::System(SystemColumn::TableOid) => Datum::Oid(self.relation.oid),
+                    ScanColumn::System(SystemColumn::Ctid) => Datum::Text(format!("(0,{})", number + 1).into()),
+                    ScanColumn::System(SystemColumn::Key) => Datum::Null,
+                    ScanColumn::System(_) => Datum::Oid(0),
+                });
+            }
+            row.clear();
+            match &self.filter {
+                Some(filter) if !self.at.holds(filter, &values).await? => {}
+                _ => rows.push(values),
+            }
+        }
+        Ok(OwnedRows::new(rows))
+    }
+}
+
+impl Source for VirtualScan {
+    fn next(&mut self, max: usize) -> BoxFuture<'_, Result<Vec<Row>>> {
+        Box::pin(async move {
+            if self.rows.is_none() {
+                self.rows = Some(self.rows().await?);
+            }
+            Ok(self.rows.as_mut().map(|rows| rows.take(max)).unwrap_or_default())
+        })
+    }
+}

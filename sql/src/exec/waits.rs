@@ -1,0 +1,133 @@
+//! Functions that may have to wait: the executor runs them itself.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use types::{Datum, Error, Function, Result, SqlState};
+
+use super::context::ExecContext;
+use super::lift::lift;
+use crate::catalog::SequenceDef;
+use crate::functions::waiting;
+
+/// Whether the executor runs this function itself.
+pub(crate) fn may_wait(function: &Function) -> bool {
+    // Every such function is volatile, which most are not.
+    function.volatility == types::Volatility::Volatile
+        && matches!(
+            function.oid,
+            waiting::NEXTVAL
+                | waiting::SETVAL
+                | waiting::SETVAL_CALLED
+                | waiting::SLEEP
+                | waiting::PROMOTE
+                | waiting::PROMOTE_DEFAULT
+                | waiting::STATUS
+                | waiting::RELATION_SIZE
+                | waiting::RELATION_SIZE_FORK
+                | waiting::TABLE_SIZE
+                | waiting::INDEXES_SIZE
+                | waiting::TOTAL_RELATION_SIZE
+        )
+}
+
+fn sequence(args: &[Datum], context: &ExecContext) -> Result<Arc<SequenceDef>> {
+    let number = args.first().and_then(Datum::as_oid).unwrap_or(0);
+    if let Some(sequence) = context.catalog.sequence(number) {
+        return Ok(sequence.clone());
+    }
+    match context.catalog.relation(number) {
+        Some(other) => Err(Error::new(SqlState::WRONG_OBJECT_TYPE, format!("\"{}\" is not a sequence", other.name()))),
+        None => Err(Error::new(SqlState::UNDEFINED_TABLE, format!("could not open relation with OID {number}"))),
+    }
+}
+
+fn check_writable(context: &ExecContext, function: &Function) -> Result<()> {
+    if !context.session.is_read_only() && context.engine.is_writer() {
+        return Ok(());
+    }
+    let what = if context.engine.is_writer() { "in a read-only transaction" } else { "during recovery" };
+    let message = format!("cannot execute {}() {what}", function.name);
+    Err(Error::new(SqlState::READ_ONLY_SQL_TRANSACTION, message))
+}
+
+/// The value, if it can be had without waiting.
+pub(crate) fn at_once(function: &Function, args: &[Datum], context: &ExecContext) -> Result<Option<Datum>> {
+    if function.oid != waiting::NEXTVAL {
+        return Ok(None);
+    }
+    check_writable(context, function)?;
+    let sequence = sequence(args, context)?;
+    let value = context.session.database.sequences.next_at_once(&sequence, &context.session)?;
+    Ok(value.map(Datum::Int8))
+}
+
+/// Waits for the value.
+pub(crate) async fn call(function: &Function, args: &[Datum], context: &Arc<ExecContext>) -> Result<Datum> {
+    let session = &context.session;
+    match function.oid {
+        waiting::NEXTVAL => {
+            check_writable(context, function)?;
+            let sequence = sequence(args, context)?;
+            Ok(Datum::Int8(session.database.sequences.next(&sequence, session).await?))
+        }
+        waiting::SETVAL | waiting::SETVAL_CALLED => {
+            check_writable(context, function)?;
+            let sequence = sequence(args, context)?;
+            let value = args[1].as_i64().unwrap_or(0);
+            let called = args.get(2).and_then(Datum::as_bool).unwrap_or(true);
+            session.database.sequences.set(&sequence, value, called, session).await?;
+            Ok(Datum::Int8(value))
+        }
+        waiting::SLEEP => {
+            let seconds = args[0].as_f64().unwrap_or(0.0).clamp(0.0, 1e9);
+            tokio::select! {
+                () = tokio::time::sleep(Duration::from_secs_f64(seconds)) => Ok(Datum::Text("".into())),
+                () = context.cancel.cancelled() => Err(lift(engine::Error::Cancelled)),
+            }
+        }
+        waiting::PROMOTE | waiting::PROMOTE_DEFAULT => {
+            if !session.is_superuser() {
+                let message = "permission denied for function pg_promote";
+                return Err(Error::new(SqlState::INSUFFICIENT_PRIVILEGE, message));
+            }
+            if context.engine.is_writer() {
+                return Ok(Datum::Bool(true));
+            }
+            session.database.admin()?.promote().await?;
+            Ok(Datum::Bool(true))
+        }
+        waiting::STATUS => Ok(Datum::Text(session.database.admin()?.status_json().await?.into())),
+        _ => relation_size(function.oid, args, context),
+    }
+}
+
+/// Trees are not counted page by page; the size is estimated from the rows counted at the last ANALYZE.
+fn relation_size(function: u32, args: &[Datum], context: &ExecContext) -> Result<Datum> {
+    const PAGE_BYTES: f64 = 8192.0;
+    let number = args.first().and_then(Datum::as_oid).unwrap_or(0);
+    let pages = |rows: f64, width: f64| (rows.max(0.0) * width / PAGE_BYTES).ceil().max(1.0) * PAGE_BYTES;
+    let table = context.catalog.table(number);
+    let index = context.catalog.index(number);
+    let table_bytes =
+        |table: &crate::catalog::TableDef| pages(table.estimated_rows, 24.0 + 12.0 * table.columns.len() as f64);
+    let index_bytes = |table: &crate::catalog::TableDef, index: &crate::catalog::IndexDef| {
+        pages(table.estimated_rows, 24.0 + 10.0 * index.columns.len() as f64)
+    };
+    let indexes = |table: &crate::catalog::TableDef| -> f64 {
+        table.indexes.iter().filter(|index| index.tree != table.tree).map(|index| index_bytes(table, index)).sum()
+    };
+    let bytes = match (function, table, index) {
+        (waiting::INDEXES_SIZE, Some(table), _) => indexes(table),
+        (waiting::TOTAL_RELATION_SIZE, Some(table), _) => table_bytes(table) + indexes(table),
+        (_, Some(table), _) => table_bytes(table),
+        (waiting::INDEXES_SIZE, None, _) => 0.0,
+        (_, None, Some(index)) => context.catalog.table(index.table).map_or(0.0, |table| index_bytes(table, index)),
+        (_, None, None) => match context.catalog.relation(number) {
+            Some(crate::catalog::Relation::Sequence(_)) => PAGE_BYTES,
+            Some(_) => 0.0,
+            None => return Ok(Datum::Null),
+        },
+    };
+    Ok(Datum::Int8(bytes as i64))
+}

@@ -1,0 +1,590 @@
+//! Changing rows of one table, with everything that hangs on it: constraints, indexes, references.
+//!
+//! NOT NULL, CHECK and uniqueness are judged row by row, uniqueness by the engine under the lock of the key. Foreign keys
+//! are judged when the statement's rows are all written, as in PostgreSQL, so that rows of one statement may refer to each
+//! other: a child takes KEY SHARE on its parent's newest version; whoever deletes a parent or changes its key holds the
+//! row's exclusive lock by then, so that no child can appear any more, and looks for children in the newest state.
+
+use std::collections::HashSet;
+use std::ops::Bound;
+use std::sync::Arc;
+
+use engine::{InsertOutcome, KeyRange, LockOutcome, LockStrength, Txn, Verdict, WaitPolicy, WriteOutcome};
+use types::{Datum, Error, Result, SqlState};
+
+use super::context::ExecContext;
+use super::lift::Lift;
+use super::table::{after_prefix, entry_key, push_key, row_key, secondary_indexes, tree};
+use crate::catalog::{ConstraintDef, ConstraintKind, ForeignKey, IndexDef, ReferentialAction, TableDef};
+
+/// What became of the insertion of a row.
+pub(crate) enum Inserted {
+    /// Stored under this key.
+    Row(Vec<u8>),
+    /// The key of this index is taken.
+    Duplicate(Arc<IndexDef>),
+}
+
+/// A row's old and new values, for the references to it.
+struct Change {
+    old: Vec<Datum>,
+    /// `None`: deleted.
+    new: Option<Vec<Datum>>,
+}
+
+/// The writes of one statement to one table, and the checks that wait for its end.
+pub(crate) struct TableWriter {
+    pub table: Arc<TableDef>,
+    context: Arc<ExecContext>,
+    /// Children to be checked against their parents: the foreign key's number among the constraints, and its values.
+    children: HashSet<(usize, Vec<u8>)>,
+    child_values: Vec<(usize, Vec<Datum>)>,
+    /// Changes of rows that others may refer to.
+    parents: Vec<Change>,
+    key: Vec<u8>,
+    row: Vec<u8>,
+}
+
+impl TableWriter {
+    pub fn new(table: &Arc<TableDef>, context: &Arc<ExecContext>) -> TableWriter {
+        TableWriter {
+            table: table.clone(),
+            context: context.clone(),
+            children: HashSet::new(),
+            child_values: Vec::new(),
+            parents: Vec::new(),
+            key: Vec::new(),
+            row: Vec::new(),
+        }
+    }
+
+    /// Checks NOT NULL.
+    ///
+    /// # Errors
+    /// 23502.
+    pub fn check_nulls(&self, row: &[Datum]) -> Result<()> {
+        for (column, value) in self.table.columns.iter().zip(row) {
+            if value.is_null() && column.not_null && !column.dropped {
+                let message = format!(
+                    "null value in column \"{}\" of relation \"{}\" violates not-null constraint",
+                    column.name, self.table.name
+                );
+                return Err(self
+                    .error(SqlState::NOT_NULL_VIOLATION, message)
+                    .column(&*column.name)
+                    .detail(self.failing_row(row)));
+            }
+        }
+        Ok(())
+    }
+
+    fn error(&self, state: SqlState, message: String) -> Error {
+        Error::new(state, message).schema(&*self.table.schema_name).table(&*self.table.name)
+    }
+
+    /// `Failing row contains (1, null).`
+    fn failing_row(&self, row: &[Datum]) -> String {
+        /// Longer values are cut, as in PostgreSQL.
+        const VALUE_CHARS_MAX: usize = 64;
+        let values = self.table.live_columns().map(|(position, column)| match &row[position] {
+            Datum::Null => "null".to_owned(),
+            value => {
+                let text = types::text_io::to_text(value, column.ty, &self.context.settings);
+                if text.chars().count() <= VALUE_CHARS_MAX {
+                    text
+                } else {
+                    text.chars().take(VALUE_CHARS_MAX).chain("...".chars()).collect()
+                }
+            }
+        });
+        format!("Failing row contains ({}).", values.collect::<Vec<_>>().join(", "))
+    }
+
+    /// The error of a CHECK constraint that a row violates.
+    pub fn check_violation(&self, name: &str, row: &[Datum]) -> Error {
+        let message = format!("new row for relation \"{}\" violates check constraint \"{name}\"", self.table.name);
+        self.error(SqlState::CHECK_VIOLATION, message).constraint(name).detail(self.failing_row(row))
+    }
+
+    /// `(a, b)=(1, 2)`.
+    fn describe_key(&self, table: &TableDef, positions: &[usize], values: &[Datum]) -> String {
+        let names: Vec<&str> = positions.iter().map(|position| &*table.columns[*position].name).collect();
+        let text = |(value, position): (&Datum, &usize)| match value {
+            Datum::Null => "null".to_owned(),
+            value => types::text_io::to_text(value, table.columns[*position].ty, &self.context.settings),
+        };
+        let values: Vec<String> = values.iter().zip(positions).map(text).collect();
+        format!("({})=({})", names.join(", "), values.join(", "))
+    }
+
+    /// The error of a unique index whose key is taken.
+    pub fn unique_violation(&self, index: &IndexDef, row: &[Datum]) -> Error {
+        let positions: Vec<usize> = index.column_positions().collect();
+        let values: Vec<Datum> = positions.iter().map(|position| row[*position].clone()).collect();
+        let message = format!("duplicate key value violates unique constraint \"{}\"", index.name);
+        self.error(SqlState::UNIQUE_VIOLATION, message)
+            .constraint(&*index.name)
+            .detail(format!("Key {} already exists.", self.describe_key(&self.table, &positions, &values)))
+    }
+
+    /// Stores a new row, unless a unique key of it is taken. Nothing is undone then: rows and entries that were stored
+    /// before the conflict was met stay, and the caller rolls back.
+    ///
+    /// # Errors
+    /// What the engine returns.
+    pub async fn insert(&mut self, txn: &mut Txn, row: &[Datum]) -> Result<Inserted> {
+        let table = self.table.clone();
+        let context = self.context.clone();
+        let (engine, view) = (&context.engine, &context.view);
+        let mut key = std::mem::take(&mut self.key);
+        key.clear();
+        if table.has_row_id() {
+            let id = context.session.database.row_ids.next(engine, table.tree).await?;
+            key.extend(id.to_be_bytes());
+        } else {
+            row_key(&table, row, &mut key);
+        }
+        self.row.clear();
+        table.shape.layout.encode(row, &mut self.row)?;
+        if engine.insert(txn, view, tree(table.tree), &key, &self.row).await.lift()? != InsertOutcome::Inserted {
+            let primary = table.primary_key().cloned();
+            return Ok(Inserted::Duplicate(primary.ok_or_else(|| Error::internal("a row id was given out twice"))?));
+        }
+        for index in secondary_indexes(&table) {
+            let entry = entry_key(&table, index, row, &key);
+            if engine.insert(txn, view, tree(index.tree), &entry, &key).await.lift()? != InsertOutcome::Inserted {
+                return Ok(Inserted::Duplicate(index.clone()));
+            }
+        }
+        self.note_child(row, None);
+        Ok(Inserted::Row(key))
+    }
+
+    /// Takes back the buffer that [`TableWriter::insert`] returned.
+    pub fn recycle(&mut self, key: Vec<u8>) {
+        self.key = key;
+    }
+
+    /// Remembers the foreign keys of a new or changed row.
+    pub fn note_child(&mut self, row: &[Datum], old: Option<&[Datum]>) {
+        for (number, constraint) in self.table.constraints.iter().enumerate() {
+            let ConstraintKind::Foreign(foreign) = &constraint.kind else { continue };
+            let values: Vec<Datum> = foreign.columns.iter().map(|position| row[*position].clone()).collect();
+            if old.is_some_and(|old| {
+                foreign.columns.iter().zip(&values).all(|(position, value)| old[*position] == *value)
+            }) {
+                continue;
+            }
+            let nulls = values.iter().filter(|value| value.is_null()).count();
+            if nulls == values.len() || (nulls > 0 && !foreign.match_full) {
+                continue;
+            }
+            let mut key = Vec::new();
+            types::keycode::encode_key(&values, &mut key);
+            if self.children.insert((number, key)) {
+                self.child_values.push((number, values));
+            }
+        }
+    }
+
+    /// Whether a change from `old` to `new` touches a column that another table refers to.
+    fn referenced_columns_change(&self, old: &[Datum], new: &[Datum]) -> bool {
+        self.table.referenced_by.iter().any(|constraint| match &constraint.kind {
+            ConstraintKind::Foreign(foreign) => {
+                foreign.parent_columns.iter().any(|position| old[*position] != new[*position])
+            }
+            _ => false,
+        })
+    }
+
+    /// How strong a lock a change needs: the strongest if a unique key changes, since others may refer to it.
+    pub fn strength(&self, changed: impl Fn(usize) -> bool) -> LockStrength {
+        let unique = self.table.indexes.iter().filter(|index| index.unique);
+        if unique.flat_map(|index| index.column_positions()).any(changed) {
+            LockStrength::Update
+        } else {
+            LockStrength::NoKeyUpdate
+        }
+    }
+
+    /// Brings indexes up to date after a row's version was replaced in place, and remembers what to check at the end.
+    ///
+    /// # Errors
+    /// 23505; what the engine returns.
+    pub async fn after_update(&mut self, txn: &mut Txn, key: &[u8], old: &[Datum], new: &[Datum]) -> Result<()> {
+        let table = self.table.clone();
+        for index in secondary_indexes(&table) {
+            if index.column_positions().all(|position| same_key(&old[position], &new[position])) {
+                continue;
+            }
+            let before = entry_key(&table, index, old, key);
+            let after = entry_key(&table, index, new, key);
+            if before != after {
+                self.replace_entry(txn, index, &before, &after, key, new).await?;
+            }
+        }
+        self.note_change(old, new);
+        Ok(())
+    }
+
+    async fn replace_entry(
+        &self,
+        txn: &mut Txn,
+        index: &Arc<IndexDef>,
+        before: &[u8],
+        after: &[u8],
+        key: &[u8],
+        new: &[Datum],
+    ) -> Result<()> {
+        let (engine, view) = (&self.context.engine, &self.context.view);
+        self.delete_entry(txn, index, before).await?;
+        if engine.insert(txn, view, tree(index.tree), after, key).await.lift()? != InsertOutcome::Inserted {
+            return Err(self.unique_violation(index, new));
+        }
+        Ok(())
+    }
+
+    /// Entries follow their row, whose lock the statement holds: they are written by the newest state, not the view's.
+    async fn delete_entry(&self, txn: &mut Txn, index: &IndexDef, entry: &[u8]) -> Result<()> {
+        let engine = &self.context.engine;
+        let mut view = self.context.view.clone();
+        loop {
+            let outcome =
+                engine.delete(txn, &view, tree(index.tree), entry, None, &mut |_, _| Ok(true)).await.lift()?;
+            match outcome {
+                WriteOutcome::Done => return Ok(()),
+                // The row was inserted or moved here by this statement's own cascade: look again with newer eyes.
+                WriteOutcome::SelfModified => view = engine.statement(txn),
+                _ => {
+                    let what = format!("index \"{}\" lacks the entry of a row", index.name);
+                    return Err(Error::new(SqlState::INDEX_CORRUPTED, what));
+                }
+            }
+        }
+    }
+
+    fn note_change(&mut self, old: &[Datum], new: &[Datum]) {
+        self.note_child(new, Some(old));
+        if self.referenced_columns_change(old, new) {
+            self.parents.push(Change { old: old.to_vec(), new: Some(new.to_vec()) });
+        }
+    }
+
+    /// Moves a row to another key: a tombstone that names the new key, a new row, and new entries in every index.
+    ///
+    /// # Errors
+    /// 23505; what the engine returns.
+    pub async fn after_move(
+        &mut self,
+        txn: &mut Txn,
+        old_key: &[u8],
+        new_key: &[u8],
+        old: &[Datum],
+        new: &[Datum],
+    ) -> Result<()> {
+        let table = self.table.clone();
+        let context = self.context.clone();
+        let (engine, view) = (&context.engine, &context.view);
+        self.row.clear();
+        table.shape.layout.encode(new, &mut self.row)?;
+        if engine.insert(txn, view, tree(table.tree), new_key, &self.row).await.lift()? != InsertOutcome::Inserted {
+            let primary = table.primary_key().cloned();
+            let primary = primary.ok_or_else(|| Error::internal("a row id changed"))?;
+            return Err(self.unique_violation(&primary, new));
+        }
+        for index in secondary_indexes(&table) {
+            let before = entry_key(&table, index, old, old_key);
+            let after = entry_key(&table, index, new, new_key);
+            if before == after {
+                // A unique entry keeps its key but leads elsewhere now.
+                let replace = &mut |_: &[u8], _: bool| Ok(Verdict::Replace(new_key.to_vec()));
+                let strength = LockStrength::Update;
+                engine.update(txn, view, tree(index.tree), &after, strength, replace).await.lift()?;
+            } else {
+                self.replace_entry(txn, index, &before, &after, new_key, new).await?;
+            }
+        }
+        self.note_change(old, new);
+        Ok(())
+    }
+
+    /// Removes the entries of a row that was deleted, and remembers whom to tell.
+    ///
+    /// # Errors
+    /// What the engine returns.
+    pub async fn after_delete(&mut self, txn: &mut Txn, key: &[u8], old: Vec<Datum>) -> Result<()> {
+        let table = self.table.clone();
+        for index in secondary_indexes(&table) {
+            let entry = entry_key(&table, index, &old, key);
+            self.delete_entry(txn, index, &entry).await?;
+        }
+        if !table.referenced_by.is_empty() {
+            self.parents.push(Change { old, new: None });
+        }
+        Ok(())
+    }
+
+    /// The end of the statement: checks foreign keys and carries out referential actions.
+    ///
+    /// # Errors
+    /// 23503, and whatever the actions meet.
+    pub async fn finish(&mut self, txn: &mut Txn) -> Result<()> {
+        let table = self.table.clone();
+        // Actions first: they may make or remove rows that the checks look at.
+        for change in std::mem::take(&mut self.parents) {
+            for constraint in &table.referenced_by {
+                if let ConstraintKind::Foreign(foreign) = &constraint.kind {
+                    self.act(txn, constraint, foreign, &change).await?;
+                }
+            }
+        }
+        self.children.clear();
+        for (number, values) in std::mem::take(&mut self.child_values) {
+            let constraint = &table.constraints[number];
+            if let ConstraintKind::Foreign(foreign) = &constraint.kind {
+                self.check_parent(txn, constraint, foreign, &values).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// A child's values must be those of a parent, which then stays until the transaction ends.
+    async fn check_parent(
+        &self,
+        txn: &mut Txn,
+        constraint: &ConstraintDef,
+        foreign: &ForeignKey,
+        values: &[Datum],
+    ) -> Result<()> {
+        let parent = self.context.catalog.table(foreign.parent);
+        let parent = parent.ok_or_else(|| Error::internal("a foreign key without its parent"))?;
+        let violation = |detail: String| {
+            let message = format!(
+                "insert or update on table \"{}\" violates foreign key constraint \"{}\"",
+                self.table.name, constraint.name
+            );
+            self.error(SqlState::FOREIGN_KEY_VIOLATION, message).constraint(&*constraint.name).detail(detail)
+        };
+        if values.iter().any(Datum::is_null) {
+            return Err(violation("MATCH FULL does not allow mixing of null and nonnull key values.".into()));
+        }
+        if lock_parent(&self.context, txn, parent, foreign, values).await? {
+            return Ok(());
+        }
+        let key = self.describe_key(&self.table, &foreign.columns, values);
+        Err(violation(format!("Key {key} is not present in table \"{}\".", parent.name)))
+    }
+
+    /// What a change of a parent means for its children.
+    async fn act(
+        &self,
+        txn: &mut Txn,
+        constraint: &ConstraintDef,
+        foreign: &ForeignKey,
+        change: &Change,
+    ) -> Result<()> {
+        let values: Vec<Datum> = foreign.parent_columns.iter().map(|position| change.old[*position].clone()).collect();
+        if values.iter().any(Datum::is_null) {
+            return Ok(());
+        }
+        let new_values: Option<Vec<Datum>> = change
+            .new
+            .as_ref()
+            .map(|new| foreign.parent_columns.iter().map(|position| new[*position].clone()).collect());
+        if new_values.as_ref() == Some(&values) {
+            return Ok(());
+        }
+        let action = if change.new.is_some() { foreign.on_update } else { foreign.on_delete };
+        let child = self.context.catalog.table(constraint.table);
+        let child = child.ok_or_else(|| Error::internal("a foreign key without its table"))?.clone();
+        if matches!(action, ReferentialAction::NoAction | ReferentialAction::Restrict) {
+            // NO ACTION is judged at the end: another row may have taken the parent's place meanwhile.
+            if action == ReferentialAction::NoAction
+                && lock_parent(&self.context, txn, &self.table, foreign, &values).await?
+            {
+                return Ok(());
+            }
+            if find_child(&self.context, txn, &child, foreign, &values, &mut None).await?.is_none() {
+                return Ok(());
+            }
+            let message = format!(
+                "update or delete on table \"{}\" violates foreign key constraint \"{}\" on table \"{}\"",
+                self.table.name, constraint.name, child.name
+            );
+            let key = self.describe_key(&self.table, &foreign.parent_columns, &values);
+            return Err(Error::new(SqlState::FOREIGN_KEY_VIOLATION, message)
+                .schema(&*child.schema_name)
+                .table(&*child.name)
+                .constraint(&*constraint.name)
+                .detail(format!("Key {key} is still referenced from table \"{}\".", child.name)));
+        }
+        let mut writer = TableWriter::new(&child, &self.context);
+        let mut from = None;
+        while let Some((key, old)) = find_child(&self.context, txn, &child, foreign, &values, &mut from).await? {
+            if change.new.is_none() && action == ReferentialAction::Cascade {
+                if delete_newest(&self.context, txn, &child, &key).await? {
+                    writer.after_delete(txn, &key, old).await?;
+                }
+                continue;
+            }
+            let mut new = old.clone();
+            for (i, position) in foreign.columns.iter().enumerate() {
+                new[*position] = match (action, &new_values) {
+                    (ReferentialAction::Cascade, Some(values)) => values[i].clone(),
+                    (ReferentialAction::SetDefault, _) => default_value(&self.context, &child, *position)?,
+                    _ => Datum::Null,
+                };
+            }
+            writer.check_nulls(&new)?;
+            writer.change_newest(txn, &key, &old, &new).await?;
+        }
+        Box::pin(writer.finish(txn)).await
+    }
+
+    /// Replaces the newest version of a row that the statement did not choose but must change.
+    async fn change_newest(&mut self, txn: &mut Txn, key: &[u8], old: &[Datum], new: &[Datum]) -> Result<()> {
+        let table = self.table.clone();
+        let engine = self.context.engine.clone();
+        let view = engine.statement(txn);
+        let mut new_key = key.to_vec();
+        if !table.has_row_id() {
+            new_key.clear();
+            row_key(&table, new, &mut new_key);
+        }
+        if new_key != key {
+            let moved = Some(new_key.as_slice());
+            engine.delete(txn, &view, tree(table.tree), key, moved, &mut |_, _| Ok(true)).await.lift()?;
+            return self.after_move(txn, key, &new_key, old, new).await;
+        }
+        let mut bytes = Vec::new();
+        table.shape.layout.encode(new, &mut bytes)?;
+        let strength = self.strength(|position| !same_key(&old[position], &new[position]));
+        let replace = &mut |_: &[u8], _: bool| Ok(Verdict::Replace(bytes.clone()));
+        engine.update(txn, &view, tree(table.tree), key, strength, replace).await.lift()?;
+        self.after_update(txn, key, old, new).await
+    }
+}
+
+/// Whether two values make the same key bytes; values that are equal but look different (1.0 and 1.00) do.
+pub(crate) fn same_key(old: &Datum, new: &Datum) -> bool {
+    old == new
+}
+
+/// A column's default without its expression bound: only constants of SET DEFAULT are supported.
+fn default_value(context: &ExecContext, table: &TableDef, position: usize) -> Result<Datum> {
+    let column = &table.columns[position];
+    match &column.default {
+        None => Ok(Datum::Null),
+        Some(text) => {
+            let plain = text.split("::").next().unwrap_or(text).trim().trim_matches('\'');
+            types::text_io::parse(plain, column.ty, &context.settings)
+        }
+    }
+}
+
+async fn delete_newest(context: &Arc<ExecContext>, txn: &mut Txn, table: &TableDef, key: &[u8]) -> Result<bool> {
+    let view = context.engine.statement(txn);
+    let agree = &mut |_: &[u8], _: bool| Ok(true);
+    let outcome = context.engine.delete(txn, &view, tree(table.tree), key, None, agree).await.lift()?;
+    Ok(outcome == WriteOutcome::Done)
+}
+
+/// Locks the parent with these key values against deletion; false if there is none.
+async fn lock_parent(
+    context: &Arc<ExecContext>,
+    txn: &mut Txn,
+    parent: &TableDef,
+    foreign: &ForeignKey,
+    values: &[Datum],
+) -> Result<bool> {
+    let index = parent.index(foreign.parent_index);
+    let index = index.ok_or_else(|| Error::internal("a foreign key without its parent's index"))?;
+    // The index may have the columns in another order than the constraint.
+    let mut key = Vec::new();
+    for position in index.column_positions() {
+        let place = foreign.parent_columns.iter().position(|column| *column == position);
+        let place = place.ok_or_else(|| Error::internal("a foreign key that does not fit its index"))?;
+        push_key(&values[place], parent.columns[position].ty, &mut key);
+    }
+    let mut row_key = if index.tree == parent.tree {
+        key
+    } else {
+        let range = KeyRange { lower: Bound::Included(key.clone()), upper: after_prefix(&key) };
+        match context.engine.probe(txn, &context.view, tree(index.tree), range).await.lift()? {
+            Some((_, row_key)) => row_key.to_vec(),
+            None => return Ok(false),
+        }
+    };
+    loop {
+        let (view, strength) = (&context.view, LockStrength::KeyShare);
+        let outcome =
+            context.engine.lock_row(txn, view, tree(parent.tree), &row_key, strength, WaitPolicy::Wait).await.lift()?;
+        match outcome {
+            LockOutcome::Locked { row, .. } => {
+                // It may have been changed while we waited.
+                let view = parent.shape.layout.view(&row)?;
+                for (position, value) in foreign.parent_columns.iter().zip(values) {
+                    if view.get(*position)? != *value {
+                        return Ok(false);
+                    }
+                }
+                return Ok(true);
+            }
+            LockOutcome::Moved(to) => row_key = to.to_vec(),
+            LockOutcome::Gone | LockOutcome::Skipped => return Ok(false),
+        }
+    }
+}
+
+/// The next child, by the newest state, with these values in its foreign key: its key and row. `from` is where the last
+/// search ended.
+async fn find_child(
+    context: &Arc<ExecContext>,
+    txn: &mut Txn,
+    child: &TableDef,
+    foreign: &ForeignKey,
+    values: &[Datum],
+    from: &mut Option<Vec<u8>>,
+) -> Result<Option<(Vec<u8>, Vec<Datum>)>> {
+    // Any index that begins with the constraint's columns, in any order, narrows the search to the children themselves.
+    let covering = child.indexes.iter().find(|index| {
+        index.columns.len() >= foreign.columns.len()
+            && index.columns[..foreign.columns.len()].iter().all(|column| foreign.columns.contains(&column.column))
+    });
+    let mut prefix = Vec::new();
+    if let Some(index) = covering {
+        for column in &index.columns[..foreign.columns.len()] {
+            let place = foreign.columns.iter().position(|position| *position == column.column);
+            let value = &values[place.ok_or_else(|| Error::internal("an index that does not cover"))?];
+            push_key(value, child.columns[column.column].ty, &mut prefix);
+        }
+    }
+    let source = covering.map_or(child.tree, |index| index.tree);
+    loop {
+        context.check()?;
+        let lower = match from.take() {
+            Some(last) => Bound::Excluded(last),
+            None => Bound::Included(prefix.clone()),
+        };
+        let upper = if prefix.is_empty() { Bound::Unbounded } else { after_prefix(&prefix) };
+        let range = KeyRange { lower, upper };
+        let Some((entry, found)) = context.engine.probe(txn, &context.view, tree(source), range).await.lift()? else {
+            return Ok(None);
+        };
+        *from = Some(entry.to_vec());
+        let (key, row) = if source == child.tree {
+            (entry.to_vec(), found.to_vec())
+        } else {
+            let exact = KeyRange { lower: Bound::Included(found.to_vec()), upper: Bound::Included(found.to_vec()) };
+            match context.engine.probe(txn, &context.view, tree(child.tree), exact).await.lift()? {
+                Some((key, row)) => (key.to_vec(), row.to_vec()),
+                None => continue,
+            }
+        };
+        let mut datums = Vec::new();
+        child.shape.layout.decode_into(&row, &mut datums)?;
+        if foreign.columns.iter().zip(values).all(|(position, value)| datums[*position] == *value) {
+            return Ok(Some((key, datums)));
+        }
+    }
+}

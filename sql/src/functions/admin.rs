@@ -1,0 +1,195 @@
+//! Functions over the server: its log position, its role, other sessions, sizes.
+
+use types::oid::*;
+use types::{Call, Datum, Error, Function, Numeric, Result, SqlState};
+
+use super::context::SessionContext;
+use super::sequence::waits;
+use super::waiting;
+
+fn is_in_recovery(call: &mut Call<'_>) -> Result<Datum> {
+    Ok(Datum::Bool(!SessionContext::of(call)?.database.engine.is_writer()))
+}
+
+fn writer_only(call: &Call<'_>) -> Result<()> {
+    if SessionContext::of(call)?.database.engine.is_writer() {
+        return Ok(());
+    }
+    Err(Error::new(SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE, "recovery is in progress")
+        .hint("WAL control functions cannot be executed during recovery."))
+}
+
+/// The last published commit's LSN stands for the end of the log: nothing beyond it means anything to a client.
+fn current_lsn(call: &mut Call<'_>) -> Result<Datum> {
+    writer_only(call)?;
+    let engine = &SessionContext::of(call)?.database.engine;
+    Ok(Datum::Int8(engine.snapshot().lsn().0 as i64))
+}
+
+fn flushed_lsn(call: &mut Call<'_>) -> Result<Datum> {
+    writer_only(call)?;
+    Ok(Datum::Int8(SessionContext::of(call)?.database.engine.flushed_vdl().0 as i64))
+}
+
+fn replayed_lsn(call: &mut Call<'_>) -> Result<Datum> {
+    let engine = &SessionContext::of(call)?.database.engine;
+    if engine.is_writer() {
+        return Ok(Datum::Null);
+    }
+    Ok(Datum::Int8(engine.snapshot().lsn().0 as i64))
+}
+
+fn lsn_diff(call: &mut Call<'_>) -> Result<Datum> {
+    let lsn = |i: usize| i128::from(call.args[i].as_i64().unwrap_or(0) as u64);
+    let difference = lsn(0) - lsn(1);
+    // The difference of two u64 needs 65 bits; LSNs that far apart do not occur.
+    Ok(Datum::Numeric(Numeric::from(difference.clamp(i128::from(i64::MIN), i128::from(i64::MAX)) as i64)))
+}
+
+fn start_time(call: &mut Call<'_>) -> Result<Datum> {
+    Ok(Datum::Timestamptz(SessionContext::of(call)?.database.started))
+}
+
+fn cancel_backend(call: &mut Call<'_>) -> Result<Datum> {
+    signal(call, false)
+}
+
+fn terminate_backend(call: &mut Call<'_>) -> Result<Datum> {
+    signal(call, true)
+}
+
+fn signal(call: &Call<'_>, terminate: bool) -> Result<Datum> {
+    let session = SessionContext::of(call)?;
+    let pid = call.args[0].as_i64().unwrap_or(0) as i32;
+    let Some(backend) = session.database.backends.find(pid) else { return Ok(Datum::Bool(false)) };
+    if !session.is_superuser() && *backend.user != *session.user() {
+        let what = if terminate { "terminate" } else { "cancel query in" };
+        let message = format!("must be a member of the role whose process is being {what}");
+        return Err(Error::new(SqlState::INSUFFICIENT_PRIVILEGE, message));
+    }
+    backend.cancel(if terminate {
+        crate::session::CancelReason::Shutdown
+    } else {
+        crate::session::CancelReason::Request
+    });
+    Ok(Datum::Bool(true))
+}
+
+fn done(_: &mut Call<'_>) -> Result<Datum> {
+    Ok(Datum::Bool(true))
+}
+
+fn no_pids(_: &mut Call<'_>) -> Result<Datum> {
+    Ok(Datum::array(INT4, Vec::new()))
+}
+
+fn no(_: &mut Call<'_>) -> Result<Datum> {
+    Ok(Datum::Bool(false))
+}
+
+fn zero(_: &mut Call<'_>) -> Result<Datum> {
+    Ok(Datum::Int8(0))
+}
+
+fn nothing(_: &mut Call<'_>) -> Result<Datum> {
+    Ok(Datum::Null)
+}
+
+/// PostgreSQL's way: bytes up to 10 kB, then the largest unit that leaves a number below 10,240, rounded half up.
+fn pretty(size: i64) -> String {
+    const UNITS: [&str; 6] = ["bytes", "kB", "MB", "GB", "TB", "PB"];
+    if size.unsigned_abs() < 10 * 1024 {
+        return format!("{size} bytes");
+    }
+    // From here in halves of a unit, so that the last step can round.
+    let mut halves = size >> 9;
+    let mut unit = 1;
+    while halves.unsigned_abs() >= 20 * 1024 - 1 && unit + 1 < UNITS.len() {
+        halves >>= 10;
+        unit += 1;
+    }
+    let rounded = if halves >= 0 { (halves + 1) / 2 } else { (halves - 1) / 2 };
+    format!("{rounded} {}", UNITS[unit])
+}
+
+fn size_pretty(call: &mut Call<'_>) -> Result<Datum> {
+    Ok(Datum::Text(pretty(call.args[0].as_i64().unwrap_or(0)).into()))
+}
+
+fn live_tuples(call: &mut Call<'_>) -> Result<Datum> {
+    let catalog = SessionContext::of(call)?.catalog();
+    let table = catalog.table(call.args[0].as_oid().unwrap_or(0));
+    Ok(Datum::Int8(table.map_or(0, |table| table.estimated_rows.max(0.0) as i64)))
+}
+
+const fn volatile(
+    oid: u32,
+    name: &'static str,
+    args: &'static [u32],
+    result: u32,
+    eval: types::function::Eval,
+) -> Function {
+    Function::strict(oid, name, args, result, eval).volatile()
+}
+
+pub(super) static FUNCTIONS: &[Function] = &[
+    volatile(3810, "pg_is_in_recovery", &[], BOOL, is_in_recovery),
+    volatile(2849, "pg_current_wal_lsn", &[], PG_LSN, current_lsn),
+    volatile(2852, "pg_current_wal_insert_lsn", &[], PG_LSN, current_lsn),
+    volatile(3330, "pg_current_wal_flush_lsn", &[], PG_LSN, flushed_lsn),
+    volatile(3820, "pg_last_wal_receive_lsn", &[], PG_LSN, replayed_lsn),
+    volatile(3821, "pg_last_wal_replay_lsn", &[], PG_LSN, replayed_lsn),
+    Function::strict(3165, "pg_wal_lsn_diff", &[PG_LSN, PG_LSN], NUMERIC, lsn_diff),
+    Function::strict(2560, "pg_postmaster_start_time", &[], TIMESTAMPTZ, start_time).stable(),
+    Function::strict(2034, "pg_conf_load_time", &[], TIMESTAMPTZ, start_time).stable(),
+    volatile(2171, "pg_cancel_backend", &[INT4], BOOL, cancel_backend),
+    volatile(2096, "pg_terminate_backend", &[INT4], BOOL, terminate_backend),
+    volatile(2621, "pg_reload_conf", &[], BOOL, done),
+    volatile(2561, "pg_blocking_pids", &[INT4], INT4_ARRAY, no_pids),
+    volatile(3376, "pg_safe_snapshot_blocking_pids", &[INT4], INT4_ARRAY, no_pids),
+    volatile(3073, "pg_is_wal_replay_paused", &[], BOOL, no),
+    Function::strict(2288, "pg_size_pretty", &[INT8], TEXT, size_pretty),
+    Function::strict(2878, "pg_stat_get_live_tuples", &[OID], INT8, live_tuples).stable(),
+    Function::strict(2879, "pg_stat_get_dead_tuples", &[OID], INT8, zero).stable(),
+    Function::strict(1928, "pg_stat_get_numscans", &[OID], INT8, zero).stable(),
+    volatile(2274, "pg_stat_reset", &[], VOID, nothing),
+    volatile(2324, "pg_database_size", &[OID], INT8, database_size),
+    volatile(2168, "pg_database_size", &[NAME], INT8, database_size),
+    volatile(waiting::SLEEP, "pg_sleep", &[FLOAT8], VOID, waits),
+    volatile(waiting::PROMOTE, "pg_promote", &[BOOL, INT4], BOOL, waits),
+    volatile(waiting::PROMOTE_DEFAULT, "pg_promote", &[], BOOL, waits),
+    volatile(waiting::STATUS, "status", &[], JSON, waits),
+    volatile(waiting::RELATION_SIZE, "pg_relation_size", &[REGCLASS], INT8, waits),
+    volatile(waiting::RELATION_SIZE_FORK, "pg_relation_size", &[REGCLASS, TEXT], INT8, waits),
+    volatile(waiting::TABLE_SIZE, "pg_table_size", &[REGCLASS], INT8, waits),
+    volatile(waiting::INDEXES_SIZE, "pg_indexes_size", &[REGCLASS], INT8, waits),
+    volatile(waiting::TOTAL_RELATION_SIZE, "pg_total_relation_size", &[REGCLASS], INT8, waits),
+];
+
+/// Pages are not counted by database; the size of what the engine has allocated since it started stands for it.
+fn database_size(call: &mut Call<'_>) -> Result<Datum> {
+    let stats = SessionContext::of(call)?.database.engine.stats();
+    Ok(Datum::Int8((stats.pages_cached * 8192) as i64))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::pretty;
+
+    #[test]
+    fn sizes_as_postgresql_prints_them() {
+        let known = [
+            (0, "0 bytes"),
+            (10_239, "10239 bytes"),
+            (10_240, "10 kB"),
+            (1_000_000, "977 kB"),
+            (10_485_247, "10239 kB"),
+            (10_485_248, "10 MB"),
+            (1 << 40, "1024 GB"),
+            (-10_240, "-10 kB"),
+        ];
+        for (size, text) in known {
+            assert_eq!(pretty(size), text, "{size}");
+        }
+    }
+}

@@ -1,0 +1,323 @@
+//! Functions over the catalog: names, definitions, visibility, descriptions.
+
+use types::oid::*;
+use types::{Call, Datum, Error, Function, RegNames, Result, SqlState};
+
+use super::context::SessionContext;
+use crate::catalog::describe::{constraint_definition, index_definition};
+use crate::catalog::{Relation, well_known};
+
+fn number(call: &Call<'_>, i: usize) -> u32 {
+    call.args.get(i).and_then(Datum::as_oid).unwrap_or(0)
+}
+
+fn text(call: &Call<'_>, i: usize) -> String {
+    call.args.get(i).and_then(Datum::as_str).unwrap_or("").to_owned()
+}
+
+fn flag(call: &Call<'_>, i: usize) -> bool {
+    call.args.get(i).and_then(Datum::as_bool).unwrap_or(false)
+}
+
+fn optional(text: Option<impl Into<types::Str>>) -> Result<Datum> {
+    Ok(text.map_or(Datum::Null, |text| Datum::Text(text.into())))
+}
+
+fn get_userbyid(call: &mut Call<'_>) -> Result<Datum> {
+    let role = number(call, 0);
+    let catalog = SessionContext::of(call)?.catalog();
+    let unknown = || format!("unknown (OID={role})");
+    optional(Some(catalog.role(role).map_or_else(unknown, |role| role.name.to_string())))
+}
+
+fn table_is_visible(call: &mut Call<'_>) -> Result<Datum> {
+    let session = SessionContext::of(call)?;
+    let catalog = session.catalog();
+    let oid = number(call, 0);
+    if catalog.relation(oid).is_none() {
+        return Ok(Datum::Null);
+    }
+    Ok(Datum::Bool(catalog.is_visible(oid, &session.search_path())))
+}
+
+fn type_is_visible(call: &mut Call<'_>) -> Result<Datum> {
+    let oid = number(call, 0);
+    if types::sqltype::type_row(oid).is_some() {
+        return Ok(Datum::Bool(true));
+    }
+    let session = SessionContext::of(call)?;
+    let catalog = session.catalog();
+    let relation = catalog.relations().find(|relation| match relation {
+        Relation::Table(table) => table.row_type == oid,
+        Relation::View(view) => view.row_type == oid,
+        _ => false,
+    });
+    Ok(relation.map_or(Datum::Null, |relation| Datum::Bool(catalog.is_visible(relation.oid(), &session.search_path()))))
+}
+
+/// Functions, operators, collations: ours are all in pg_catalog, which is always searched.
+fn always_visible(_: &mut Call<'_>) -> Result<Datum> {
+    Ok(Datum::Bool(true))
+}
+
+/// Definitions are kept as text, so there is nothing to decompile.
+fn get_expr(call: &mut Call<'_>) -> Result<Datum> {
+    Ok(call.args[0].clone())
+}
+
+fn get_indexdef(call: &mut Call<'_>) -> Result<Datum> {
+    let catalog = SessionContext::of(call)?.catalog();
+    let column = call.args.get(1).and_then(Datum::as_i64).unwrap_or(0) as i32;
+    let pretty = flag(call, 2);
+    let Some(index) = catalog.index(number(call, 0)) else { return Ok(Datum::Null) };
+    optional(index_definition(&catalog, index, column, pretty))
+}
+
+fn get_constraintdef(call: &mut Call<'_>) -> Result<Datum> {
+    let session = SessionContext::of(call)?;
+    let catalog = session.catalog();
+    let Some(constraint) = catalog.constraint(number(call, 0)) else { return Ok(Datum::Null) };
+    optional(constraint_definition(&catalog, constraint, &session.search_path()))
+}
+
+fn get_viewdef(call: &mut Call<'_>) -> Result<Datum> {
+    let session = SessionContext::of(call)?;
+    let catalog = session.catalog();
+    let oid = match &call.args[0] {
+        Datum::Text(name) => session.oid_of(REGCLASS, name)?,
+        other => other.as_oid().unwrap_or(0),
+    };
+    optional(catalog.view(oid).map(|view| format!(" {};", view.query)))
+}
+
+/// For kinds of objects that do not exist here.
+fn nothing(_: &mut Call<'_>) -> Result<Datum> {
+    Ok(Datum::Null)
+}
+
+fn no_rows(call: &mut Call<'_>) -> Result<Datum> {
+    call.return_set(Box::new(std::iter::empty()))
+}
+
+fn function_result(call: &mut Call<'_>) -> Result<Datum> {
+    let registry = SessionContext::of(call)?.registry();
+    let function = registry.function(number(call, 0));
+    optional(function.map(|function| {
+        let name = types::sqltype::format_type(function.result, -1);
+        if function.returns_set { format!("SETOF {name}") } else { name }
+    }))
+}
+
+fn function_arguments(call: &mut Call<'_>) -> Result<Datum> {
+    let registry = SessionContext::of(call)?.registry();
+    optional(registry.function(number(call, 0)).map(|function| {
+        let last = function.args.len().saturating_sub(1);
+        let arg = |(i, arg): (usize, &u32)| {
+            let variadic = if function.variadic && i == last { "VARIADIC " } else { "" };
+            format!("{variadic}{}", types::sqltype::format_type(*arg, -1))
+        };
+        function.args.iter().enumerate().map(arg).collect::<Vec<_>>().join(", ")
+    }))
+}
+
+fn relation_is_publishable(call: &mut Call<'_>) -> Result<Datum> {
+    let catalog = SessionContext::of(call)?.catalog();
+    Ok(Datum::Bool(catalog.table(number(call, 0)).is_some()))
+}
+
+/// The oid of the system relation whose objects a name in `obj_description(oid, name)` means.
+fn class_named(name: &str) -> Option<u32> {
+    Some(match name {
+        "pg_class" => well_known::PG_CLASS,
+        "pg_type" => well_known::PG_TYPE,
+        "pg_proc" => well_known::PG_PROC,
+        "pg_namespace" => well_known::PG_NAMESPACE,
+        "pg_constraint" => well_known::PG_CONSTRAINT,
+        "pg_database" => well_known::PG_DATABASE,
+        "pg_authid" => well_known::PG_AUTHID,
+        _ => return None,
+    })
+}
+
+fn obj_description(call: &mut Call<'_>) -> Result<Datum> {
+    let catalog = SessionContext::of(call)?.catalog();
+    let object = number(call, 0);
+    if call.args.len() == 1 {
+        let found = catalog.comments().iter().find(|comment| comment.object == object && comment.column == 0);
+        return optional(found.map(|comment| comment.text.clone()));
+    }
+    let Some(class) = class_named(&text(call, 1)) else { return Ok(Datum::Null) };
+    if let Some(comment) = catalog.comment(class, object, 0) {
+        return optional(Some(comment.clone()));
+    }
+    let fixed = match (class, object) {
+        (well_known::PG_NAMESPACE, well_known::PUBLIC) => Some("standard public schema"),
+        (well_known::PG_NAMESPACE, well_known::PG_CATALOG) => Some("system catalog schema"),
+        (well_known::PG_DATABASE, well_known::POSTGRES_DATABASE) => Some("default administrative connection database"),
+        (well_known::PG_DATABASE, well_known::TEMPLATE1) => Some("default template for new databases"),
+        (well_known::PG_DATABASE, well_known::TEMPLATE0) => Some("unmodifiable empty database"),
+        _ => None,
+    };
+    optional(fixed)
+}
+
+fn col_description(call: &mut Call<'_>) -> Result<Datum> {
+    let catalog = SessionContext::of(call)?.catalog();
+    let column = call.args[1].as_i64().unwrap_or(0) as i32;
+    optional(catalog.comment(well_known::PG_CLASS, number(call, 0), column).cloned())
+}
+
+fn get_serial_sequence(call: &mut Call<'_>) -> Result<Datum> {
+    let session = SessionContext::of(call)?;
+    let catalog = session.catalog();
+    let table_oid = session.oid_of(REGCLASS, &text(call, 0))?;
+    let Some(table) = catalog.table(table_oid) else { return Ok(Datum::Null) };
+    let column = text(call, 1);
+    let position = table.column_named(&column).ok_or_else(|| {
+        let message = format!("column \"{column}\" of relation \"{}\" does not exist", table.name);
+        Error::new(SqlState::UNDEFINED_COLUMN, message)
+    })?;
+    let sequence = table.columns[position].sequence.and_then(|oid| catalog.sequence(oid));
+    let sequence = sequence.or_else(|| {
+        catalog.relations().find_map(|relation| match relation {
+            Relation::Sequence(sequence)
+                if sequence.owned_by.is_some_and(|owner| owner.table == table_oid && owner.column == position) =>
+            {
+                Some(sequence)
+            }
+            _ => None,
+        })
+    });
+    optional(sequence.map(|sequence| {
+        let quote = crate::catalog::describe::quote_identifier;
+        format!("{}.{}", quote(&sequence.schema_name), quote(&sequence.name))
+    }))
+}
+
+/// `to_regclass` and its kin: null instead of an error.
+fn to_reg(call: &mut Call<'_>) -> Result<Datum> {
+    let session = SessionContext::of(call)?;
+    Ok(session.oid_of(call.result.oid, &text(call, 0)).map_or(Datum::Null, Datum::Oid))
+}
+
+fn format_type(call: &mut Call<'_>) -> Result<Datum> {
+    let Some(oid) = call.args[0].as_oid() else { return Ok(Datum::Null) };
+    let typmod = call.args[1].as_i64().unwrap_or(-1) as i32;
+    if types::sqltype::type_row(oid).is_none()
+        && let Ok(session) = SessionContext::of(call)
+        && let Some(name) = session.name_of(REGTYPE, oid)
+    {
+        return optional(Some(name));
+    }
+    optional(Some(types::sqltype::format_type(oid, typmod)))
+}
+
+fn encoding_to_char(call: &mut Call<'_>) -> Result<Datum> {
+    optional(Some(match call.args[0].as_i64() {
+        Some(6) => "UTF8",
+        Some(0) => "SQL_ASCII",
+        _ => "",
+    }))
+}
+
+fn char_to_encoding(call: &mut Call<'_>) -> Result<Datum> {
+    Ok(Datum::Int4(match text(call, 0).to_ascii_lowercase().as_str() {
+        "utf8" | "utf-8" | "unicode" => 6,
+        "sql_ascii" => 0,
+        _ => -1,
+    }))
+}
+
+fn relation_filenode(call: &mut Call<'_>) -> Result<Datum> {
+    Ok(call.args[0].clone())
+}
+
+fn is_other_temp_schema(_: &mut Call<'_>) -> Result<Datum> {
+    Ok(Datum::Bool(false))
+}
+
+fn sequence_last_value(call: &mut Call<'_>) -> Result<Datum> {
+    let session = SessionContext::of(call)?;
+    let value = session.database.sequences.last_value_known(number(call, 0));
+    Ok(value.map_or(Datum::Null, Datum::Int8))
+}
+
+fn describe_object(call: &mut Call<'_>) -> Result<Datum> {
+    let session = SessionContext::of(call)?;
+    let catalog = session.catalog();
+    let name = session.name_of(REGCLASS, number(call, 1));
+    let kind = catalog.relation(number(call, 1)).map(Relation::kind_name);
+    optional(kind.zip(name).map(|(kind, name)| format!("{kind} {name}")))
+}
+
+const fn stable(
+    oid: u32,
+    name: &'static str,
+    args: &'static [u32],
+    result: u32,
+    eval: types::function::Eval,
+) -> Function {
+    Function::strict(oid, name, args, result, eval).stable()
+}
+
+pub(super) static FUNCTIONS: &[Function] = &[
+    stable(1642, "pg_get_userbyid", &[OID], NAME, get_userbyid),
+    stable(2079, "pg_table_is_visible", &[OID], BOOL, table_is_visible),
+    stable(2080, "pg_type_is_visible", &[OID], BOOL, type_is_visible),
+    stable(2081, "pg_function_is_visible", &[OID], BOOL, always_visible),
+    stable(2082, "pg_operator_is_visible", &[OID], BOOL, always_visible),
+    stable(2083, "pg_opclass_is_visible", &[OID], BOOL, always_visible),
+    stable(2093, "pg_conversion_is_visible", &[OID], BOOL, always_visible),
+    stable(3815, "pg_collation_is_visible", &[OID], BOOL, always_visible),
+    stable(3403, "pg_statistics_obj_is_visible", &[OID], BOOL, always_visible),
+    stable(3756, "pg_ts_parser_is_visible", &[OID], BOOL, always_visible),
+    stable(3757, "pg_ts_dict_is_visible", &[OID], BOOL, always_visible),
+    stable(3758, "pg_ts_config_is_visible", &[OID], BOOL, always_visible),
+    stable(3768, "pg_ts_template_is_visible", &[OID], BOOL, always_visible),
+    stable(1716, "pg_get_expr", &[PG_NODE_TREE, OID], TEXT, get_expr),
+    stable(2509, "pg_get_expr", &[PG_NODE_TREE, OID, BOOL], TEXT, get_expr),
+    stable(1643, "pg_get_indexdef", &[OID], TEXT, get_indexdef),
+    stable(2507, "pg_get_indexdef", &[OID, INT4, BOOL], TEXT, get_indexdef),
+    stable(1387, "pg_get_constraintdef", &[OID], TEXT, get_constraintdef),
+    stable(2508, "pg_get_constraintdef", &[OID, BOOL], TEXT, get_constraintdef),
+    stable(1640, "pg_get_viewdef", &[TEXT], TEXT, get_viewdef),
+    stable(1641, "pg_get_viewdef", &[OID], TEXT, get_viewdef),
+    stable(2505, "pg_get_viewdef", &[TEXT, BOOL], TEXT, get_viewdef),
+    stable(2506, "pg_get_viewdef", &[OID, BOOL], TEXT, get_viewdef),
+    stable(3159, "pg_get_viewdef", &[OID, INT4], TEXT, get_viewdef),
+    stable(1573, "pg_get_ruledef", &[OID], TEXT, nothing),
+    stable(2504, "pg_get_ruledef", &[OID, BOOL], TEXT, nothing),
+    stable(1662, "pg_get_triggerdef", &[OID], TEXT, nothing),
+    stable(2730, "pg_get_triggerdef", &[OID, BOOL], TEXT, nothing),
+    stable(2098, "pg_get_functiondef", &[OID], TEXT, nothing),
+    stable(3352, "pg_get_partkeydef", &[OID], TEXT, nothing),
+    stable(3408, "pg_get_partition_constraintdef", &[OID], TEXT, nothing),
+    stable(6174, "pg_get_statisticsobjdef_columns", &[OID], TEXT, nothing),
+    stable(6120, "pg_get_replica_identity_index", &[REGCLASS], REGCLASS, nothing),
+    stable(3425, "pg_partition_ancestors", &[REGCLASS], REGCLASS, no_rows).set(),
+    stable(2165, "pg_get_function_result", &[OID], TEXT, function_result),
+    stable(2162, "pg_get_function_arguments", &[OID], TEXT, function_arguments),
+    stable(2232, "pg_get_function_identity_arguments", &[OID], TEXT, function_arguments),
+    stable(6121, "pg_relation_is_publishable", &[REGCLASS], BOOL, relation_is_publishable),
+    stable(1348, "obj_description", &[OID], TEXT, obj_description),
+    stable(1215, "obj_description", &[OID, NAME], TEXT, obj_description),
+    stable(1993, "shobj_description", &[OID, NAME], TEXT, obj_description),
+    stable(1216, "col_description", &[OID, INT4], TEXT, col_description),
+    stable(1665, "pg_get_serial_sequence", &[TEXT, TEXT], TEXT, get_serial_sequence),
+    stable(3495, "to_regclass", &[TEXT], REGCLASS, to_reg),
+    stable(3493, "to_regtype", &[TEXT], REGTYPE, to_reg),
+    stable(4086, "to_regnamespace", &[TEXT], REGNAMESPACE, to_reg),
+    stable(4093, "to_regrole", &[TEXT], REGROLE, to_reg),
+    stable(1081, "format_type", &[OID, INT4], TEXT, format_type).called_on_null(),
+    stable(1597, "pg_encoding_to_char", &[INT4], NAME, encoding_to_char),
+    stable(1264, "pg_char_to_encoding", &[NAME], INT4, char_to_encoding),
+    stable(2999, "pg_relation_filenode", &[REGCLASS], OID, relation_filenode),
+    stable(3778, "pg_tablespace_location", &[OID], TEXT, empty_text),
+    stable(2855, "pg_is_other_temp_schema", &[OID], BOOL, is_other_temp_schema),
+    stable(4032, "pg_sequence_last_value", &[REGCLASS], INT8, sequence_last_value),
+    stable(3537, "pg_describe_object", &[OID, OID, INT4], TEXT, describe_object),
+];
+
+fn empty_text(_: &mut Call<'_>) -> Result<Datum> {
+    Ok(Datum::text(""))
+}

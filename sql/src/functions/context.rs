@@ -1,0 +1,376 @@
+//! [`SessionContext`]: what the functions of a session can find out about it and its server.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use futures::future::BoxFuture;
+use parking_lot::{Mutex, RwLock};
+use protocol::Lsn;
+use types::{Call, Error, RegNames, Registry, Result, SqlState, oid};
+
+use crate::catalog::describe::{quote_identifier, relation_name};
+use crate::catalog::{CatalogSnapshot, Relation};
+use crate::session::{Backend, Database, Variables};
+
+/// What only the process around the database can do.
+pub trait Admin: Send + Sync {
+    /// Makes this server the writer and waits until it is.
+    fn promote(&self) -> BoxFuture<'_, Result<()>>;
+
+    /// The cluster as `status --json` prints it.
+    fn status_json(&self) -> BoxFuture<'_, Result<String>>;
+}
+
+/// One session as functions see it. Shared between the session and its running statements.
+pub struct SessionContext {
+    pub database: Arc<Database>,
+    pub backend: Arc<Backend>,
+    pub(crate) variables: Variables,
+    /// The catalog of the present statement.
+    catalog: RwLock<Arc<CatalogSnapshot>>,
+    search_path: RwLock<Arc<[Arc<str>]>>,
+    user: RwLock<Arc<str>>,
+    superuser: AtomicBool,
+    /// Values that nextval gave in this session, by sequence, and the last sequence used.
+    currvals: Mutex<(HashMap<u32, i64>, Option<u32>)>,
+    /// The highest LSN that must be durable before the client hears of anything: what was learned outside of the
+    /// transaction, such as a sequence's value.
+    observed: AtomicU64,
+    /// The transaction's id, once it has one, else 0.
+    transaction: AtomicU64,
+    read_only: AtomicBool,
+}
+
+impl SessionContext {
+    pub(crate) fn new(
+        database: Arc<Database>,
+        backend: Arc<Backend>,
+        catalog: Arc<CatalogSnapshot>,
+        user: Arc<str>,
+    ) -> SessionContext {
+        let superuser = catalog.role_named(&user).is_some_and(|role| role.superuser);
+        SessionContext {
+            database,
+            backend,
+            variables: Variables::default(),
+            catalog: RwLock::new(catalog),
+            search_path: RwLock::new(Arc::from([])),
+            user: RwLock::new(user),
+            superuser: AtomicBool::new(superuser),
+            currvals: Mutex::default(),
+            observed: AtomicU64::new(0),
+            transaction: AtomicU64::new(0),
+            read_only: AtomicBool::new(false),
+        }
+    }
+
+    /// The context of a call.
+    ///
+    /// # Errors
+    /// 55000 outside of a session.
+    pub(crate) fn of<'a>(call: &'a Call<'_>) -> Result<&'a SessionContext> {
+        let session = call.settings.session.as_ref().and_then(|session| session.downcast_ref::<SessionContext>());
+        session.ok_or_else(|| {
+            let message = "this function needs a session";
+            Error::new(SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE, message)
+        })
+    }
+
+    pub fn registry(&self) -> &'static Registry {
+        super::registry()
+    }
+
+    pub fn variables(&self) -> &Variables {
+        &self.variables
+    }
+
+    pub fn catalog(&self) -> Arc<CatalogSnapshot> {
+        self.catalog.read().clone()
+    }
+
+    pub(crate) fn set_catalog(&self, catalog: &Arc<CatalogSnapshot>) {
+        // Most statements find it unchanged; a read lock is then all.
+        if !Arc::ptr_eq(&*self.catalog.read(), catalog) {
+            *self.catalog.write() = catalog.clone();
+        }
+    }
+
+    pub fn search_path(&self) -> Arc<[Arc<str>]> {
+        self.search_path.read().clone()
+    }
+
+    pub(crate) fn set_search_path(&self, path: Arc<[Arc<str>]>) {
+        *self.search_path.write() = path;
+    }
+
+    /// The current user.
+    pub fn user(&self) -> Arc<str> {
+        self.user.read().clone()
+    }
+
+    pub(crate) fn set_user(&self, user: Arc<str>, superuser: bool) {
+        *self.user.write() = user;
+        self.superuser.store(superuser, Ordering::Relaxed);
+    }
+
+    pub fn is_superuser(&self) -> bool {
+        self.superuser.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn observe(&self, lsn: Lsn) {
+        if self.observed.load(Ordering::Relaxed) < lsn.0 {
+            self.observed.fetch_max(lsn.0, Ordering::AcqRel);
+        }
+    }
+
+    pub(crate) fn observed(&self) -> Lsn {
+        Lsn(self.observed.load(Ordering::Acquire))
+    }
+
+    pub(crate) fn set_transaction(&self, id: u64) {
+        self.transaction.store(id, Ordering::Relaxed);
+    }
+
+    pub fn transaction(&self) -> Option<u64> {
+        let id = self.transaction.load(Ordering::Relaxed);
+        (id != 0).then_some(id)
+    }
+
+    pub(crate) fn set_read_only(&self, read_only: bool) {
+        self.read_only.store(read_only, Ordering::Relaxed);
+    }
+
+    pub fn is_read_only(&self) -> bool {
+        self.read_only.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn note_currval(&self, sequence: u32, value: i64) {
+        let mut currvals = self.currvals.lock();
+        currvals.0.insert(sequence, value);
+        currvals.1 = Some(sequence);
+    }
+
+    pub(crate) fn currval(&self, sequence: u32) -> Option<i64> {
+        self.currvals.lock().0.get(&sequence).copied()
+    }
+
+    pub(crate) fn lastval(&self) -> Option<i64> {
+        let currvals = self.currvals.lock();
+        currvals.0.get(&currvals.1?).copied()
+    }
+
+    pub(crate) fn forget_sequences(&self) {
+        *self.currvals.lock() = Default::default();
+    }
+}
+
+/// Splits a possibly qualified name as written by a user: (schema, name), unquoted parts in lower case.
+pub(crate) fn split_name(text: &str) -> Result<(Option<String>, String)> {
+    let invalid = || Error::new(SqlState::INVALID_NAME, "invalid name syntax");
+    let mut parts = Vec::new();
+    let mut rest = text.trim();
+    loop {
+        if let Some(quoted) = rest.strip_prefix('"') {
+            let mut part = String::new();
+            let mut tail = quoted;
+            loop {
+                let end = tail.find('"').ok_or_else(invalid)?;
+                part.push_str(&tail[..end]);
+                tail = &tail[end + 1..];
+                match tail.strip_prefix('"') {
+                    Some(more) => {
+                        part.push('"');
+                        tail = more;
+                    }
+                    None => break,
+                }
+            }
+            parts.push(part);
+            rest = tail;
+        } else {
+            let end = rest.find('.').unwrap_or(rest.len());
+            parts.push(rest[..end].trim().to_lowercase());
+            rest = &rest[end..];
+        }
+        rest = rest.trim_start();
+        match rest.strip_prefix('.') {
+            Some(more) => rest = more.trim_start(),
+            None if rest.is_empty() => break,
+            None => return Err(invalid()),
+        }
+    }
+    if parts.iter().any(String::is_empty) {
+        return Err(invalid());
+    }
+    match (parts.pop(), parts.pop()) {
+        (Some(name), None) => Ok((None, name)),
+        // A third part is the database, which can only be this one.
+        (Some(name), schema) => Ok((schema, name)),
+        _ => Err(invalid()),
+    }
+}
+
+impl SessionContext {
+    fn relation_oid(&self, text: &str) -> Result<u32> {
+        let (schema, name) = split_name(text)?;
+        let catalog = self.catalog();
+        let found = catalog.find_relation(schema.as_deref(), &name, &self.search_path());
+        found.map(Relation::oid).ok_or_else(|| {
+            let shown = schema.map_or_else(|| name.clone(), |schema| format!("{schema}.{name}"));
+            Error::new(SqlState::UNDEFINED_TABLE, format!("relation \"{shown}\" does not exist"))
+        })
+    }
+
+    fn type_oid(&self, text: &str) -> Result<u32> {
+        let mut name = text.trim();
+        let array = name.ends_with("[]");
+        name = name.trim_end_matches("[]").trim();
+        let plain = name.split('(').next().unwrap_or(name).trim().to_lowercase();
+        let plain = plain.strip_prefix("pg_catalog.").unwrap_or(&plain);
+        let quoted = plain.trim_matches('"');
+        let found = types::sqltype::type_by_name(plain).or_else(|| types::sqltype::type_by_name(quoted));
+        let found = if array { found.and_then(types::SqlType::array) } else { found };
+        if let Some(ty) = found {
+            return Ok(ty.oid);
+        }
+        let (schema, name) = split_name(text)?;
+        let catalog = self.catalog();
+        let row_type = match catalog.find_relation(schema.as_deref(), &name, &self.search_path()) {
+            Some(Relation::Table(table)) => Some(table.row_type),
+            Some(Relation::View(view)) => Some(view.row_type),
+            _ => None,
+        };
+        row_type.ok_or_else(|| Error::new(SqlState::UNDEFINED_OBJECT, format!("type \"{text}\" does not exist")))
+    }
+
+    fn function_oid(&self, text: &str) -> Result<u32> {
+        let bare = text.split('(').next().unwrap_or(text);
+        let (_, name) = split_name(bare)?;
+        let candidates = self.registry().functions_named(&name);
+        let wanted: Option<Vec<u32>> = text.split_once('(').map(|(_, args)| {
+            let args = args.trim_end_matches(')').trim();
+            if args.is_empty() {
+                Vec::new()
+            } else {
+                args.split(',').filter_map(|arg| self.type_oid(arg).ok()).collect()
+            }
+        });
+        let mut found =
+            candidates.iter().filter(|it| wanted.as_ref().is_none_or(|wanted| it.args == wanted.as_slice()));
+        match (found.next(), found.next()) {
+            (Some(function), None) => Ok(function.oid),
+            (Some(_), Some(_)) => {
+                let message = format!("more than one function named \"{name}\"");
+                Err(Error::new(SqlState::AMBIGUOUS_FUNCTION, message))
+            }
+            (None, _) => Err(Error::new(SqlState::UNDEFINED_FUNCTION, format!("function \"{text}\" does not exist"))),
+        }
+    }
+}
+
+impl RegNames for SessionContext {
+    fn name_of(&self, reg_type: u32, number: u32) -> Option<String> {
+        let catalog = self.catalog();
+        match reg_type {
+            oid::REGCLASS => relation_name(&catalog, number, &self.search_path()),
+            oid::REGTYPE => {
+                if types::sqltype::type_row(number).is_some() {
+                    return Some(types::sqltype::format_type(number, -1));
+                }
+                let relation = catalog.relations().find(|relation| match relation {
+                    Relation::Table(table) => table.row_type == number,
+                    Relation::View(view) => view.row_type == number,
+                    _ => false,
+                })?;
+                relation_name(&catalog, relation.oid(), &self.search_path())
+            }
+            oid::REGPROC => self.registry().function(number).map(|function| {
+                // A name that several functions share is printed with its schema, as it could not be read back.
+                match self.registry().functions_named(function.name).len() {
+                    1 => quote_identifier(function.name),
+                    _ => format!("pg_catalog.{}", quote_identifier(function.name)),
+                }
+            }),
+            oid::REGPROCEDURE => self.registry().function(number).map(|function| {
+                let args = function.args.iter().map(|arg| types::sqltype::format_type(*arg, -1));
+                format!("{}({})", quote_identifier(function.name), args.collect::<Vec<_>>().join(","))
+            }),
+            oid::REGOPER | oid::REGOPERATOR => self.registry().operator(number).map(|operator| {
+                if reg_type == oid::REGOPER {
+                    return format!("pg_catalog.{}", operator.name);
+                }
+                let left = operator.left.map_or("NONE".into(), |left| types::sqltype::format_type(left, -1));
+                format!("{}({left},{})", operator.name, types::sqltype::format_type(operator.right, -1))
+            }),
+            oid::REGROLE => catalog.role(number).map(|role| quote_identifier(&role.name)),
+            oid::REGNAMESPACE => catalog.schema(number).map(|schema| quote_identifier(&schema.name)),
+            oid::REGCOLLATION => match number {
+                crate::catalog::well_known::DEFAULT_COLLATION => Some("\"default\"".into()),
+                crate::catalog::well_known::C_COLLATION => Some("\"C\"".into()),
+                951 => Some("\"POSIX\"".into()),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
+    fn oid_of(&self, reg_type: u32, name: &str) -> Result<u32> {
+        let catalog = self.catalog();
+        match reg_type {
+            oid::REGCLASS => self.relation_oid(name),
+            oid::REGTYPE => self.type_oid(name),
+            oid::REGPROC | oid::REGPROCEDURE => self.function_oid(name),
+            oid::REGROLE => {
+                let (_, name) = split_name(name)?;
+                catalog
+                    .role_named(&name)
+                    .map(|role| role.oid)
+                    .ok_or_else(|| Error::new(SqlState::UNDEFINED_OBJECT, format!("role \"{name}\" does not exist")))
+            }
+            oid::REGNAMESPACE => {
+                let (_, name) = split_name(name)?;
+                catalog
+                    .schema_named(&name)
+                    .map(|schema| schema.oid)
+                    .ok_or_else(|| Error::new(SqlState::UNDEFINED_SCHEMA, format!("schema \"{name}\" does not exist")))
+            }
+            oid::REGOPER | oid::REGOPERATOR => {
+                let bare = name.split('(').next().unwrap_or(name).trim();
+                let bare = bare.strip_prefix("pg_catalog.").unwrap_or(bare);
+                match types::operator::operators_named(bare) {
+                    [operator] => Ok(operator.oid),
+                    [] => Err(Error::new(SqlState::UNDEFINED_FUNCTION, format!("operator does not exist: {name}"))),
+                    _ => {
+                        let message = format!("more than one operator named {name}");
+                        Err(Error::new(SqlState::AMBIGUOUS_FUNCTION, message))
+                    }
+                }
+            }
+            oid::REGCOLLATION => match name.trim_matches('"') {
+                "default" => Ok(crate::catalog::well_known::DEFAULT_COLLATION),
+                "C" => Ok(crate::catalog::well_known::C_COLLATION),
+                "POSIX" => Ok(951),
+                other => {
+                    let message = format!("collation \"{other}\" for encoding \"UTF8\" does not exist");
+                    Err(Error::new(SqlState::UNDEFINED_OBJECT, message))
+                }
+            },
+            _ => Err(Error::unsupported(format!("a name for type {}", types::sqltype::format_type(reg_type, -1)))),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::split_name;
+
+    #[test]
+    fn names_are_split_and_folded() {
+        assert_eq!(split_name("Foo").expect("a name"), (None, "foo".into()));
+        assert_eq!(split_name(" a . \"B\"\"c\" ").expect("two parts"), (Some("a".into()), "B\"c".into()));
+        assert_eq!(split_name("\"A.b\"").expect("quoted"), (None, "A.b".into()));
+        assert!(split_name("a..b").is_err());
+        assert!(split_name("\"a").is_err());
+    }
+}

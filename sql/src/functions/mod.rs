@@ -1,0 +1,56 @@
+//! Functions over the catalog and the session, beside those over values that the `types` crate has.
+//!
+//! They reach what they need through [`Settings::session`](types::Settings), which holds a [`SessionContext`]. They are
+//! synchronous like all functions; those that must wait (`nextval` with an empty reserve, `pg_sleep`, `pg_promote`) are
+//! known to the executor by their oids, which does their work itself: see [`exec::waits`](crate::exec).
+
+mod admin;
+mod catalog;
+mod context;
+mod privileges;
+mod sequence;
+mod state;
+
+use std::sync::LazyLock;
+
+use types::{Function, Registry};
+
+pub use context::{Admin, SessionContext};
+pub(crate) use privileges::relation_allows;
+
+/// Oids of the functions that the executor runs itself because they wait.
+pub(crate) mod waiting {
+    pub const NEXTVAL: u32 = 1574;
+    pub const SETVAL: u32 = 1576;
+    pub const SETVAL_CALLED: u32 = 1765;
+    pub const SLEEP: u32 = 2626;
+    pub const PROMOTE: u32 = 3436;
+    /// `pg_promote()` with its defaults.
+    pub const PROMOTE_DEFAULT: u32 = 15_901;
+    /// `redoubt.status()`: an oid of our own, below those of users' objects.
+    pub const STATUS: u32 = 15_900;
+    /// pg_relation_size and its kin.
+    pub const RELATION_SIZE: u32 = 2325;
+    pub const RELATION_SIZE_FORK: u32 = 2332;
+    pub const TABLE_SIZE: u32 = 2997;
+    pub const INDEXES_SIZE: u32 = 2998;
+    pub const TOTAL_RELATION_SIZE: u32 = 2286;
+}
+
+static REGISTRY: LazyLock<Registry> = LazyLock::new(|| {
+    // What the types crate defines as well is its own: a function is defined once.
+    let own = [admin::FUNCTIONS, catalog::FUNCTIONS, privileges::FUNCTIONS, sequence::FUNCTIONS, state::FUNCTIONS];
+    let missing = own.iter().flat_map(|table| table.iter());
+    let missing = missing.filter(|function| Registry::builtin().function(function.oid).is_none()).map(copy);
+    Registry::new(&[Vec::leak(missing.collect())])
+});
+
+fn copy(function: &'static Function) -> Function {
+    let Function { oid, name, args, variadic, result, strict, volatility, returns_set, eval } = *function;
+    Function { oid, name, args, variadic, result, strict, volatility, returns_set, eval }
+}
+
+/// All functions, operators, casts and aggregates of the server.
+pub fn registry() -> &'static Registry {
+    &REGISTRY
+}

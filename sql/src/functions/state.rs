@@ -1,0 +1,133 @@
+//! Functions over the session: who and where it is, its settings, its transaction.
+
+use types::oid::*;
+use types::{Call, Datum, Error, Function, Result, SqlState};
+
+use super::context::SessionContext;
+use crate::session::SERVER_VERSION;
+
+fn text(value: &str) -> Result<Datum> {
+    Ok(Datum::text(value))
+}
+
+fn current_database(call: &mut Call<'_>) -> Result<Datum> {
+    text(&call.settings.database)
+}
+
+fn current_user(call: &mut Call<'_>) -> Result<Datum> {
+    text(&call.settings.current_user)
+}
+
+fn session_user(call: &mut Call<'_>) -> Result<Datum> {
+    text(&call.settings.session_user)
+}
+
+fn current_schema(call: &mut Call<'_>) -> Result<Datum> {
+    let session = SessionContext::of(call)?;
+    let catalog = session.catalog();
+    let path = session.search_path();
+    Ok(path.iter().find(|name| catalog.schema_named(name).is_some()).map_or(Datum::Null, |name| Datum::text(name)))
+}
+
+fn current_schemas(call: &mut Call<'_>) -> Result<Datum> {
+    let session = SessionContext::of(call)?;
+    let catalog = session.catalog();
+    let path = session.search_path();
+    let implicit = call.args[0].as_bool().unwrap_or(false) && !path.iter().any(|name| &**name == "pg_catalog");
+    let mut names = Vec::new();
+    if implicit {
+        names.push(Datum::text("pg_catalog"));
+    }
+    names.extend(path.iter().filter(|name| catalog.schema_named(name).is_some()).map(|name| Datum::text(name)));
+    Ok(Datum::array(NAME, names))
+}
+
+fn current_setting(call: &mut Call<'_>) -> Result<Datum> {
+    let session = SessionContext::of(call)?;
+    let name = call.args[0].as_str().unwrap_or("");
+    let missing_ok = call.args.get(1).and_then(Datum::as_bool).unwrap_or(false);
+    match session.variables().show(name) {
+        Ok(value) => text(&value),
+        Err(_) if missing_ok => Ok(Datum::Null),
+        Err(error) => Err(error),
+    }
+}
+
+fn set_config(call: &mut Call<'_>) -> Result<Datum> {
+    let session = SessionContext::of(call)?;
+    let Some(name) = call.args[0].as_str() else {
+        return Err(Error::new(SqlState::NULL_VALUE_NOT_ALLOWED, "SET requires parameter name"));
+    };
+    let local = call.args[2].as_bool().unwrap_or(false);
+    match call.args[1].as_str() {
+        Some(value) => session.variables().set(name, &[value.to_owned()], local)?,
+        None => session.variables().reset(name)?,
+    }
+    text(&session.variables().show(name)?)
+}
+
+fn backend_pid(call: &mut Call<'_>) -> Result<Datum> {
+    Ok(Datum::Int4(SessionContext::of(call)?.backend.pid))
+}
+
+fn version(_: &mut Call<'_>) -> Result<Datum> {
+    text(&format!(
+        "PostgreSQL {SERVER_VERSION} (Redoubt {}) on {}-{}, 64-bit",
+        env!("CARGO_PKG_VERSION"),
+        std::env::consts::ARCH,
+        std::env::consts::OS
+    ))
+}
+
+fn client_encoding(_: &mut Call<'_>) -> Result<Datum> {
+    text("UTF8")
+}
+
+fn my_temp_schema(_: &mut Call<'_>) -> Result<Datum> {
+    Ok(Datum::Oid(0))
+}
+
+fn transaction_if_assigned(call: &mut Call<'_>) -> Result<Datum> {
+    let id = SessionContext::of(call)?.transaction();
+    Ok(id.map_or(Datum::Null, |id| Datum::Int8(id as i64)))
+}
+
+fn client_address(call: &mut Call<'_>) -> Result<Datum> {
+    let session = SessionContext::of(call)?;
+    Ok(session.backend.client_address.map_or(Datum::Null, |address| Datum::text(&address.ip().to_string())))
+}
+
+fn nothing(_: &mut Call<'_>) -> Result<Datum> {
+    Ok(Datum::Null)
+}
+
+const fn stable(
+    oid: u32,
+    name: &'static str,
+    args: &'static [u32],
+    result: u32,
+    eval: types::function::Eval,
+) -> Function {
+    Function::strict(oid, name, args, result, eval).stable()
+}
+
+pub(super) static FUNCTIONS: &[Function] = &[
+    stable(861, "current_database", &[], NAME, current_database),
+    stable(745, "current_user", &[], NAME, current_user),
+    stable(746, "session_user", &[], NAME, session_user),
+    stable(1402, "current_schema", &[], NAME, current_schema),
+    stable(1403, "current_schemas", &[BOOL], NAME_ARRAY, current_schemas),
+    stable(2077, "current_setting", &[TEXT], TEXT, current_setting),
+    stable(3294, "current_setting", &[TEXT, BOOL], TEXT, current_setting),
+    Function::strict(2078, "set_config", &[TEXT, TEXT, BOOL], TEXT, set_config).called_on_null().volatile(),
+    stable(2026, "pg_backend_pid", &[], INT4, backend_pid),
+    stable(89, "version", &[], TEXT, version),
+    stable(810, "pg_client_encoding", &[], NAME, client_encoding),
+    stable(1039, "getdatabaseencoding", &[], NAME, client_encoding),
+    stable(2854, "pg_my_temp_schema", &[], OID, my_temp_schema),
+    stable(3348, "txid_current_if_assigned", &[], INT8, transaction_if_assigned),
+    stable(5060, "pg_current_xact_id_if_assigned", &[], XID8, transaction_if_assigned),
+    stable(2196, "inet_client_addr", &[], TEXT, client_address),
+    stable(2198, "inet_server_addr", &[], TEXT, nothing),
+    stable(2199, "inet_server_port", &[], INT4, nothing),
+];

@@ -1,0 +1,112 @@
+//! [`Database`]: what all sessions of one server share.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::OnceLock;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use engine::Engine;
+use parking_lot::Mutex;
+use types::{Error, Result, SqlState};
+
+use super::backend::Backends;
+use super::sequences::Sequences;
+use crate::catalog::CatalogSnapshot;
+use crate::catalog::store::{self, Oids};
+use crate::exec::{RowIds, VectorExecutor};
+use crate::functions::Admin;
+
+/// The SQL side of one server, over its engine. All databases of the volume are served by one of these.
+pub struct Database {
+    pub engine: Arc<Engine>,
+    pub backends: Backends,
+    pub sequences: Sequences,
+    /// When this server started, in microseconds since 2000-01-01 UTC.
+    pub started: i64,
+    pub(crate) row_ids: RowIds,
+    pub(crate) oids: Oids,
+    vector: Option<Arc<dyn VectorExecutor>>,
+    admin: OnceLock<Arc<dyn Admin>>,
+    catalogs: Mutex<HashMap<u32, Arc<CatalogSnapshot>>>,
+}
+
+/// Microseconds since 2000-01-01 UTC.
+pub(crate) fn now() -> i64 {
+    /// From 1970-01-01 to 2000-01-01.
+    const EPOCH_MICROS: i64 = 946_684_800_000_000;
+    let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |elapsed| elapsed.as_micros() as i64);
+    since_1970 - EPOCH_MICROS
+}
+
+impl Database {
+    /// Opens the SQL side of a server. On a writer with a fresh volume this fills the catalog.
+    ///
+    /// # Errors
+    /// What the engine returns.
+    pub async fn open(engine: Arc<Engine>, vector: Option<Arc<dyn VectorExecutor>>) -> Result<Arc<Database>> {
+        if engine.is_writer() {
+            store::bootstrap(&engine).await?;
+        }
+        Ok(Arc::new(Database {
+            engine,
+            backends: Backends::default(),
+            sequences: Sequences::default(),
+            started: now(),
+            row_ids: RowIds::default(),
+            oids: Oids::default(),
+            vector,
+            admin: OnceLock::new(),
+            catalogs: Mutex::default(),
+        }))
+    }
+
+    /// Tells what the process can do for `pg_promote()` and `redoubt.status()`. The first call counts.
+    pub fn set_admin(&self, admin: Arc<dyn Admin>) {
+        // A second one would be the same process.
+        let _ = self.admin.set(admin);
+    }
+
+    pub(crate) fn admin(&self) -> Result<&Arc<dyn Admin>> {
+        self.admin.get().ok_or_else(|| {
+            Error::new(SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE, "this server does not manage a cluster")
+        })
+    }
+
+    pub(crate) fn vector(&self) -> Option<&Arc<dyn VectorExecutor>> {
+        self.vector.as_ref()
+    }
+
+    /// This server was promoted: what it remembers of counters is from another writer's time.
+    pub async fn promoted(&self) {
+        self.sequences.clear();
+        self.row_ids.clear();
+        self.oids.clear().await;
+    }
+
+    /// The newest committed catalog of a database (0: the shared objects alone).
+    ///
+    /// # Errors
+    /// What reading it returns.
+    pub async fn catalog(&self, database: u32) -> Result<Arc<CatalogSnapshot>> {
+        if let Some(found) = self.cached_catalog(database) {
+            return Ok(found);
+        }
+        loop {
+            let version = self.engine.catalog_version();
+            let view = self.engine.view(self.engine.snapshot());
+            let snapshot = Arc::new(store::load(&self.engine, &view, database, version).await?);
+            // The version moves in the step that publishes a commit: if it stands, the snapshot is of this version.
+            if self.engine.catalog_version() == version {
+                self.catalogs.lock().insert(database, snapshot.clone());
+                return Ok(snapshot);
+            }
+        }
+    }
+
+    /// The catalog, if the one in memory is still the newest.
+    pub(crate) fn cached_catalog(&self, database: u32) -> Option<Arc<CatalogSnapshot>> {
+        let catalogs = self.catalogs.lock();
+        let found = catalogs.get(&database)?;
+        (found.version == self.engine.catalog_version()).then(|| found.clone())
+    }
+}

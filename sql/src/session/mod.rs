@@ -1,0 +1,20 @@
+//! Sessions: the two query protocols, transactions, settings, portals, and what sessions of one server share.
+
+mod backend;
+mod client;
+mod copy;
+mod database;
+mod portal;
+mod run;
+mod sequences;
+mod session;
+mod transaction;
+mod utility;
+mod variables;
+
+pub use backend::{Backend, Backends, CancelReason};
+pub use client::{Client, Column, CopyFormat, NoticeSeverity};
+pub use database::Database;
+pub use sequences::Sequences;
+pub use session::{Session, SessionOptions};
+pub use variables::{SERVER_VERSION, SavedVariables, SettingRow, Variables};

@@ -1,0 +1,126 @@
+//! Prepared statements and portals.
+
+use std::sync::Arc;
+
+use types::{Datum, Result, SqlState};
+
+use super::client::Column;
+use super::session::{Session, wire_columns};
+use crate::bind::{self, BindContext};
+use crate::bound::{Bound, Statement};
+use crate::catalog::CatalogSnapshot;
+use crate::exec::{ExecContext, RowSource};
+use crate::parse::Parsed;
+use crate::plan;
+
+/// A statement that was parsed, bound and planned.
+pub(crate) struct Prepared {
+    pub sql: Arc<str>,
+    /// `None` for an empty statement.
+    pub parsed: Option<Parsed>,
+    pub bound: Bound,
+    /// Parameter types as the client gave them, for binding again.
+    pub given: Vec<u32>,
+    /// The catalog that the plan was made under.
+    pub catalog: Option<Arc<CatalogSnapshot>>,
+    /// Result columns, if the statement alone says what they are.
+    pub columns: Option<Arc<[Column]>>,
+}
+
+impl Prepared {
+    pub fn empty(sql: Arc<str>) -> Prepared {
+        let bound =
+            Bound { statement: Statement::Empty, params: Vec::new(), required: Vec::new(), notices: Vec::new() };
+        Prepared { sql, parsed: None, bound, given: Vec::new(), catalog: None, columns: None }
+    }
+}
+
+/// A portal: a statement with its parameters, and how far it came.
+pub(crate) struct Portal {
+    pub prepared: Arc<Prepared>,
+    pub params: Vec<Datum>,
+    /// Result formats as in Bind.
+    pub formats: Vec<i16>,
+    pub columns: Option<Arc<[Column]>>,
+    pub state: PortalState,
+    /// Whether the statement is one of several of a simple query.
+    pub multiple: bool,
+}
+
+pub(crate) enum PortalState {
+    Ready,
+    Running(Running),
+    /// Run to its end; the tag it was answered with.
+    Done,
+}
+
+/// Rows being sent.
+pub(crate) struct Running {
+    pub source: RowSource,
+    pub context: Arc<ExecContext>,
+    pub rows: u64,
+    /// The tag, without the count for SELECT and FETCH.
+    pub tag: Tag,
+}
+
+/// How a statement's end is told.
+#[derive(Clone, Debug)]
+pub(crate) enum Tag {
+    /// Followed by the number of rows sent.
+    Counted(&'static str),
+    /// As it stands.
+    Fixed(String),
+}
+
+impl Portal {
+    pub fn new(prepared: Arc<Prepared>, params: Vec<Datum>, formats: Vec<i16>) -> Portal {
+        Portal { prepared, params, formats, columns: None, state: PortalState::Ready, multiple: false }
+    }
+
+    pub fn is_started(&self) -> bool {
+        !matches!(self.state, PortalState::Ready)
+    }
+}
+
+impl Session {
+    /// Binds and plans a statement under the present catalog and settings.
+    pub(super) async fn prepare(&mut self, sql: Arc<str>, parsed: Parsed, given: &[u32]) -> Result<Prepared> {
+        self.refresh_settings();
+        let catalog = self.catalog().await?;
+        let context =
+            BindContext { catalog: &catalog, registry: crate::functions::registry(), settings: &self.settings };
+        let mut bound = bind::bind(&parsed, &sql, context, given)?;
+        plan::optimize(&mut bound.statement);
+        let columns = bound.statement.columns();
+        let columns =
+            (!columns.is_empty() || matches!(bound.statement, Statement::Query(_))).then(|| wire_columns(columns));
+        Ok(Prepared { sql, parsed: Some(parsed), bound, given: given.to_vec(), catalog: Some(catalog), columns })
+    }
+
+    /// The statement, bound again if the catalog has changed since.
+    ///
+    /// # Errors
+    /// 0A000 when the result would have other columns than the client was told.
+    pub(super) async fn renew(&mut self, prepared: &Arc<Prepared>) -> Result<Arc<Prepared>> {
+        let Some(parsed) = &prepared.parsed else { return Ok(prepared.clone()) };
+        let newest = self.catalog().await?;
+        if prepared.catalog.as_ref().is_some_and(|catalog| catalog.version == newest.version) {
+            return Ok(prepared.clone());
+        }
+        let renewed = self.prepare(prepared.sql.clone(), parsed.clone(), &prepared.given).await?;
+        let types = |prepared: &Prepared| -> Vec<types::SqlType> {
+            prepared.columns.iter().flat_map(|columns| columns.iter()).map(|column| column.ty).collect()
+        };
+        if types(prepared) != types(&renewed) {
+            let message = "cached plan must not change result type";
+            return Err(types::Error::new(SqlState::FEATURE_NOT_SUPPORTED, message));
+        }
+        let renewed = Arc::new(renewed);
+        for kept in self.statements.values_mut() {
+            if Arc::ptr_eq(kept, prepared) {
+                *kept = renewed.clone();
+            }
+        }
+        Ok(renewed)
+    }
+}

@@ -1,0 +1,274 @@
+//! Running a portal: from its statement to rows and a tag.
+
+use std::sync::Arc;
+
+use engine::{TableLockMode, WaitPolicy};
+use types::{Datum, Error, Result, SqlState};
+
+use super::client::{Client, Column};
+use super::database::now;
+use super::portal::{Portal, PortalState, Prepared, Running, Tag};
+use super::session::{Session, is_transaction_control};
+use super::transaction::Block;
+use crate::bound::{CopyDirection, Required, Statement};
+use crate::catalog::TableDef;
+use crate::exec::{self, Changed, ExecContext, Lift, RowSource, lift};
+use crate::functions::relation_allows;
+
+/// Rows pulled at once for a client that wants all of them.
+const SEND_ROWS: usize = 128;
+
+/// What became of starting a statement.
+pub(super) enum Started {
+    Rows(Box<Running>),
+    Done(String),
+}
+
+impl Session {
+    /// Runs a portal on: sends up to `max_rows` rows (0: all) and returns its tag, or `None` when it is suspended.
+    pub(super) async fn run_portal<C: Client>(
+        &mut self,
+        portal: &mut Portal,
+        max_rows: u32,
+        client: &mut C,
+    ) -> Result<Option<String>> {
+        if matches!(portal.state, PortalState::Done) {
+            // Executing a portal that has ended yields nothing more.
+            return Ok(Some("SELECT 0".into()));
+        }
+        if matches!(portal.state, PortalState::Ready) {
+            match self.start_statement(portal, client).await? {
+                Started::Done(tag) => {
+                    portal.state = PortalState::Done;
+                    return Ok(Some(tag));
+                }
+                Started::Rows(running) => portal.state = PortalState::Running(*running),
+            }
+        }
+        let PortalState::Running(running) = &mut portal.state else { return Ok(None) };
+        let columns: Arc<[Column]> = portal.columns.clone().unwrap_or_else(|| Arc::from([]));
+        let mut left = if max_rows == 0 { u64::MAX } else { u64::from(max_rows) };
+        let mut sent = 0;
+        let suspended = loop {
+            if left == 0 {
+                break true;
+            }
+            let wanted = usize::try_from(left).unwrap_or(usize::MAX).min(SEND_ROWS);
+            let batch = running.source.next(wanted).await?;
+            if batch.is_empty() {
+                break false;
+            }
+            for row in &batch {
+                client.data_row(row, &columns, &portal.formats, &self.settings)?;
+            }
+            left -= batch.len() as u64;
+            sent += batch.len() as u64;
+            if client.wants_drain() {
+                let observed = running.context.view.observed().max(self.context.observed());
+                self.depend_on(observed);
+                self.settle().await?;
+                client.drain().await?;
+            }
+        };
+        running.rows += sent;
+        let observed = running.context.view.observed().max(self.context.observed());
+        self.depend_on(observed);
+        if suspended {
+            return Ok(None);
+        }
+        let tag = match &running.tag {
+            Tag::Counted(word) => format!("{word} {}", running.rows),
+            Tag::Fixed(tag) => tag.clone(),
+        };
+        portal.state = PortalState::Done;
+        Ok(Some(tag))
+    }
+
+    /// Starts the statement of a portal.
+    pub(super) async fn start_statement<C: Client>(&mut self, portal: &mut Portal, client: &mut C) -> Result<Started> {
+        let statement = &portal.prepared.bound.statement;
+        if is_transaction_control(statement) {
+            return self.utility(portal, client).await;
+        }
+        self.ensure_transaction().await?;
+        self.settings.statement_timestamp = now();
+        let mut attempt = 0;
+        loop {
+            attempt += 1;
+            portal.prepared = self.renew(&portal.prepared).await?;
+            let prepared = portal.prepared.clone();
+            self.check_privileges(&prepared.bound.required, &prepared)?;
+            self.check_read_only(&prepared.bound.statement)?;
+            let tables = written_tables(&prepared.bound.statement);
+            if !tables.is_empty() {
+                self.lock_tables(&tables, TableLockMode::RowExclusive).await?;
+            }
+            if !runs_in_view(&prepared.bound.statement) {
+                self.has_run = true;
+                return self.utility(portal, client).await;
+            }
+            let context = self.exec_context(&prepared, portal.params.clone()).await?;
+            // The view is taken after the locks. If no DDL was published before it, none that it sees changed the plan's
+            // tables; otherwise the statement is planned again.
+            let current = self.private.is_some()
+                || prepared.catalog.as_ref().is_none_or(|it| it.version == self.database.engine.catalog_version());
+            if !current && attempt < 100 {
+                continue;
+            }
+            self.has_run = true;
+            return self.run_statement(&prepared, context, client).await;
+        }
+    }
+
+    /// The context of a statement that is about to run.
+    pub(super) async fn exec_context(&mut self, prepared: &Prepared, params: Vec<Datum>) -> Result<Arc<ExecContext>> {
+        let view = {
+            let mut guard = self.txn.lock().await;
+            let txn = guard.as_mut().ok_or_else(|| Error::internal("a statement without a transaction"))?;
+            self.database.engine.statement(txn)
+        };
+        let catalog = match &prepared.catalog {
+            Some(catalog) => catalog.clone(),
+            None => self.context.catalog(),
+        };
+        let context = ExecContext::new(
+            self.context.clone(),
+            view,
+            self.isolation,
+            catalog,
+            self.settings.clone(),
+            params,
+            self.txn.clone(),
+        );
+        Ok(Arc::new(context))
+    }
+
+    async fn run_statement<C: Client>(
+        &mut self,
+        prepared: &Arc<Prepared>,
+        context: Arc<ExecContext>,
+        client: &mut C,
+    ) -> Result<Started> {
+        let (tag, changed) = match &prepared.bound.statement {
+            Statement::Query(query) => {
+                let source = RowSource::open(&query.plan, &context)?;
+                let tag = Tag::Counted("SELECT");
+                return Ok(Started::Rows(Box::new(Running { source, context, rows: 0, tag })));
+            }
+            Statement::Insert(insert) => ("INSERT 0", exec::insert(insert, &context).await?),
+            Statement::Update(update) => ("UPDATE", exec::update(update, &context).await?),
+            Statement::Delete(delete) => ("DELETE", exec::delete(delete, &context).await?),
+            Statement::Copy(copy) => {
+                let rows = self.copy(copy, &context, client).await?;
+                self.note_transaction().await;
+                return Ok(Started::Done(format!("COPY {rows}")));
+            }
+            _ => return Err(Error::internal("a statement that does not read or write rows")),
+        };
+        self.note_transaction().await;
+        let Changed { count, rows } = changed;
+        let tag = format!("{tag} {count}");
+        if prepared.columns.is_none() {
+            return Ok(Started::Done(tag));
+        }
+        let source = RowSource::of(rows);
+        Ok(Started::Rows(Box::new(Running { source, context, rows: 0, tag: Tag::Fixed(tag) })))
+    }
+
+    /// Lets functions and views of activity know the transaction's id, if it has got one.
+    pub(super) async fn note_transaction(&mut self) {
+        if self.context.transaction().is_some() {
+            return;
+        }
+        let id = self.txn.lock().await.as_ref().and_then(|txn| txn.txid());
+        if let Some(id) = id {
+            self.context.set_transaction(id.0);
+            self.context.backend.update(|state| state.transaction = Some(id.0));
+        }
+    }
+
+    /// Locks tables for the rest of the transaction.
+    pub(super) async fn lock_tables(&mut self, tables: &[Arc<TableDef>], mode: TableLockMode) -> Result<()> {
+        let mut guard = self.txn.lock().await;
+        let txn = guard.as_mut().ok_or_else(|| Error::internal("a lock without a transaction"))?;
+        for table in tables {
+            let object = u64::from(table.oid);
+            self.database.engine.lock_object(txn, object, mode, WaitPolicy::Wait).await.lift()?;
+        }
+        Ok(())
+    }
+
+    fn check_privileges(&self, required: &[Required], prepared: &Prepared) -> Result<()> {
+        let Some(catalog) = &prepared.catalog else { return Ok(()) };
+        for required in required {
+            if required.role.is_none() && self.context.is_superuser() {
+                continue;
+            }
+            let role = match required.role {
+                Some(role) => catalog.role(role),
+                None => catalog.role_named(&self.settings.current_user),
+            };
+            let Some(relation) = catalog.relation(required.relation) else { continue };
+            if role.is_some_and(|role| relation_allows(catalog, role, relation, required.privileges)) {
+                continue;
+            }
+            let message = format!("permission denied for {} {}", relation.kind_name(), relation.name());
+            return Err(Error::new(SqlState::INSUFFICIENT_PRIVILEGE, message));
+        }
+        Ok(())
+    }
+
+    fn check_read_only(&self, statement: &Statement) -> Result<()> {
+        let command = match statement {
+            Statement::Insert(_) => "INSERT",
+            Statement::Update(_) => "UPDATE",
+            Statement::Delete(_) => "DELETE",
+            Statement::Query(query) if query.locks_rows => "SELECT FOR UPDATE",
+            Statement::Copy(copy) if matches!(copy.direction, CopyDirection::In { .. }) => "COPY FROM",
+            Statement::Truncate { .. } => "TRUNCATE TABLE",
+            Statement::Ddl(ddl) => super::utility::command_name(ddl),
+            Statement::Vacuum { .. } | Statement::Analyze { .. } if !self.database.engine.is_writer() => "VACUUM",
+            _ => return Ok(()),
+        };
+        if self.read_only || !self.database.engine.is_writer() {
+            let message = format!("cannot execute {command} in a read-only transaction");
+            return Err(Error::new(SqlState::READ_ONLY_SQL_TRANSACTION, message));
+        }
+        Ok(())
+    }
+
+    /// 25001 for what cannot be part of a transaction.
+    pub(super) fn check_alone(&self, what: &str, multiple: bool) -> Result<()> {
+        if multiple || matches!(self.block, Block::Begun) {
+            let message = format!("{what} cannot run inside a transaction block");
+            return Err(Error::new(SqlState::ACTIVE_SQL_TRANSACTION, message));
+        }
+        Ok(())
+    }
+
+    pub(super) fn check_cancelled(&self) -> Result<()> {
+        self.context.backend.cancel.check().map_err(lift)
+    }
+}
+
+/// Whether a statement runs over a view of the data, as queries and changes of rows do.
+fn runs_in_view(statement: &Statement) -> bool {
+    matches!(
+        statement,
+        Statement::Query(_) | Statement::Insert(_) | Statement::Update(_) | Statement::Delete(_) | Statement::Copy(_)
+    )
+}
+
+/// The tables that a statement writes rows of.
+fn written_tables(statement: &Statement) -> Vec<Arc<TableDef>> {
+    match statement {
+        Statement::Insert(insert) => vec![insert.table.clone()],
+        Statement::Update(update) => vec![update.table.clone()],
+        Statement::Delete(delete) => vec![delete.table.clone()],
+        Statement::Copy(copy) => match &copy.direction {
+            CopyDirection::In { table, .. } => vec![table.clone()],
+            CopyDirection::Out { .. } => Vec::new(),
+        },
+        _ => Vec::new(),
+    }
+}

@@ -1,0 +1,681 @@
+//! [`Session`]: one client, in the shape of the two query protocols.
+//!
+//! **Simple.** All statements of one Query message run in one implicit transaction block, unless they say BEGIN.
+//! **Extended.** Statements are prepared, bound to portals and executed; what runs outside of a block belongs to an
+//! implicit transaction that Sync ends.
+//!
+//! **Durability.** Before a reply leaves, the connection calls [`Session::settle`]. What it waits for is raised whenever
+//! something is told to the client that a crash must not take back: rows, errors, and the end of a transaction, but not
+//! the tag of an UPDATE inside a block.
+
+use std::collections::HashMap;
+use std::future::Future;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use engine::Isolation;
+use protocol::Lsn;
+use protocol::volume::Durability;
+use types::{Datum, Error, Result, Settings, SqlState, SqlType};
+
+use super::backend::{Backend, CancelReason};
+use super::client::{Client, Column, NoticeSeverity};
+use super::database::{Database, now};
+use super::portal::{Portal, Prepared};
+use super::transaction::Block;
+use super::variables::SavedVariables;
+use crate::bound::{Notice, Statement, TransactionStatement};
+use crate::catalog::CatalogSnapshot;
+use crate::exec::{TxnCell, lift};
+use crate::functions::SessionContext;
+use crate::parse;
+
+/// Who opens a session, and from where.
+#[derive(Clone, Debug, Default)]
+pub struct SessionOptions {
+    pub user: String,
+    pub database: String,
+    /// Known to the client from BackendKeyData; 0 to have one chosen.
+    pub pid: i32,
+    pub client_address: Option<SocketAddr>,
+    /// Settings of the start-up packet, `options` already taken apart.
+    pub settings: Vec<(String, String)>,
+}
+
+/// A savepoint of the present transaction.
+pub(super) struct Savepoint {
+    pub name: String,
+    pub id: engine::SavepointId,
+    pub variables: SavedVariables,
+}
+
+/// One client's session. Its calls are made one at a time and never dropped half-way.
+pub struct Session {
+    pub(super) context: Arc<SessionContext>,
+    pub(super) database: Arc<Database>,
+    pub(super) database_oid: u32,
+    pub(super) settings: Settings,
+    settings_generation: u64,
+    pub(super) durability: Durability,
+    pub(super) statement_timeout: Option<Duration>,
+    pub(super) lock_timeout: Option<Duration>,
+    pub(super) txn: Arc<TxnCell>,
+    pub(super) block: Block,
+    /// Settings as they were when the transaction began.
+    pub(super) saved: Option<SavedVariables>,
+    pub(super) savepoints: Vec<Savepoint>,
+    pub(super) isolation: Isolation,
+    pub(super) read_only: bool,
+    /// Whether the transaction has run a statement, after which its level cannot change.
+    pub(super) has_run: bool,
+    /// The catalog with the transaction's own DDL, if it has done any.
+    pub(super) private: Option<Arc<CatalogSnapshot>>,
+    /// Whether there is DDL since `private` was read.
+    pub(super) private_stale: bool,
+    pub(super) statements: HashMap<String, Arc<Prepared>>,
+    pub(super) portals: HashMap<String, Portal>,
+    /// What must be durable, at which level, before anything more is told to the client.
+    pub(super) pending_flushed: Lsn,
+    pub(super) pending_received: Lsn,
+}
+
+impl Session {
+    /// Opens a session for a user who is authenticated.
+    ///
+    /// # Errors
+    /// 3D000 unknown database, 28000 unknown role, 42501 no CONNECT right, and what a start-up setting reports; all fatal.
+    pub async fn new(database: Arc<Database>, options: SessionOptions) -> Result<Session> {
+        Session::open(database, options).await.map_err(Error::fatal)
+    }
+
+    async fn open(database: Arc<Database>, options: SessionOptions) -> Result<Session> {
+        let shared = database.catalog(0).await?;
+        let Some(role) = shared.role_named(&options.user).filter(|role| role.login) else {
+            let known = shared.role_named(&options.user).is_some();
+            let message = if known {
+                format!("role \"{}\" is not permitted to log in", options.user)
+            } else {
+                format!("role \"{}\" does not exist", options.user)
+            };
+            return Err(Error::new(SqlState::INVALID_AUTHORIZATION_SPECIFICATION, message));
+        };
+        let Some(found) = shared.database_named(&options.database) else {
+            let message = format!("database \"{}\" does not exist", options.database);
+            return Err(Error::new(SqlState::INVALID_CATALOG_NAME, message));
+        };
+        if !found.allow_connections {
+            let message = format!("database \"{}\" is not currently accepting connections", found.name);
+            return Err(Error::new(SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE, message));
+        }
+        let catalog = database.catalog(found.oid).await?;
+        let (user, name): (Arc<str>, Arc<str>) = (role.name.clone(), found.name.clone());
+        let backend = database.backends.add(options.pid, user.clone(), name.clone(), options.client_address, now());
+        let context = Arc::new(SessionContext::new(database.clone(), backend, catalog, user.clone()));
+        let mut session = Session {
+            settings: Settings {
+                session_user: user.clone(),
+                current_user: user,
+                database: name,
+                reg_names: Some(context.clone()),
+                session: Some(context.clone()),
+                ..Settings::default()
+            },
+            context,
+            database_oid: found.oid,
+            database: database.clone(),
+            settings_generation: 0,
+            durability: Durability::Flushed,
+            statement_timeout: None,
+            lock_timeout: None,
+            txn: Arc::default(),
+            block: Block::Idle,
+            saved: None,
+            savepoints: Vec::new(),
+            isolation: Isolation::ReadCommitted,
+            read_only: false,
+            has_run: false,
+            private: None,
+            private_stale: false,
+            statements: HashMap::new(),
+            portals: HashMap::new(),
+            pending_flushed: Lsn::ZERO,
+            pending_received: Lsn::ZERO,
+        };
+        let variables = session.context.variables();
+        variables.force("is_superuser", if role.superuser { "on" } else { "off" });
+        variables.force("session_authorization", &role.name);
+        variables.force("in_hot_standby", if database.engine.is_writer() { "off" } else { "on" });
+        for (name, value) in found.settings.iter().chain(&role.settings) {
+            variables.set_default(name, value)?;
+        }
+        for (name, value) in &options.settings {
+            variables.set_default(name, value)?;
+        }
+        // What was set so far is told at the start of the connection, not as a change.
+        variables.take_changed();
+        session.refresh_settings();
+        Ok(session)
+    }
+
+    /// ParameterStatus pairs for the start of the connection.
+    pub fn parameters(&self) -> Vec<(String, String)> {
+        self.context.variables().reported()
+    }
+
+    /// Cancels whatever the session runs, from any thread.
+    pub fn cancel_handle(&self) -> Arc<dyn Fn(CancelReason) + Send + Sync> {
+        let backend: Arc<Backend> = self.context.backend.clone();
+        Arc::new(move |reason| backend.cancel(reason))
+    }
+
+    /// `b'I'` idle, `b'T'` in a transaction block, `b'E'` in a failed one.
+    pub fn status(&self) -> u8 {
+        match self.block {
+            Block::Idle | Block::Implicit => b'I',
+            Block::Begun => b'T',
+            Block::Failed => b'E',
+        }
+    }
+
+    /// Waits until everything the client has been told, or is about to be, is durable at the session's level.
+    ///
+    /// # Errors
+    /// 40003, fatal, when this server was fenced meanwhile.
+    pub async fn settle(&mut self) -> Result<()> {
+        let engine = &self.database.engine;
+        for (lsn, level) in [(self.pending_flushed, Durability::Flushed), (self.pending_received, Durability::Received)]
+        {
+            if lsn != Lsn::ZERO && !engine.is_durable(lsn, level) {
+                engine.wait_durable(lsn, level).await.map_err(|error| lift(error).fatal())?;
+            }
+        }
+        self.pending_flushed = Lsn::ZERO;
+        self.pending_received = Lsn::ZERO;
+        Ok(())
+    }
+
+    /// Replies now depend on everything up to `lsn`.
+    pub(super) fn depend_on(&mut self, lsn: Lsn) {
+        match self.durability {
+            Durability::Flushed => self.pending_flushed = self.pending_flushed.max(lsn),
+            Durability::Received => self.pending_received = self.pending_received.max(lsn),
+            Durability::None => {}
+        }
+    }
+
+    /// Replies now depend on all that the session has observed.
+    pub(super) async fn depend_on_observed(&mut self) {
+        let seen = self.txn.lock().await.as_ref().map(|txn| self.database.engine.observed(txn));
+        let observed = self.context.observed().max(seen.unwrap_or(Lsn::ZERO));
+        self.depend_on(observed);
+    }
+
+    /// How long the client may stay silent now, and the error that ends the connection then.
+    pub fn idle_limit(&self) -> Option<(Duration, Error)> {
+        let variables = self.context.variables();
+        match self.block {
+            Block::Idle | Block::Implicit => variables.timeout("idle_session_timeout").map(|limit| {
+                let message = "terminating connection due to idle-session timeout";
+                (limit, Error::new(SqlState::IDLE_SESSION_TIMEOUT, message).fatal())
+            }),
+            Block::Begun | Block::Failed => variables.timeout("idle_in_transaction_session_timeout").map(|limit| {
+                let message = "terminating connection due to idle-in-transaction timeout";
+                (limit, Error::new(SqlState::IDLE_IN_TRANSACTION_SESSION_TIMEOUT, message).fatal())
+            }),
+        }
+    }
+
+    /// Recomputes what is derived from the settings, if they changed.
+    pub(super) fn refresh_settings(&mut self) {
+        let variables = self.context.variables();
+        let generation = variables.generation();
+        if generation == self.settings_generation {
+            return;
+        }
+        self.settings_generation = generation;
+        self.durability = variables.durability();
+        self.statement_timeout = variables.timeout("statement_timeout");
+        self.lock_timeout = variables.timeout("lock_timeout");
+        if let Some(zone) = variables.get("TimeZone").ok().and_then(|name| types::datetime::TimeZone::parse(&name)) {
+            self.settings.timezone = zone;
+        }
+        let digits = variables.get("extra_float_digits").ok().and_then(|digits| digits.parse().ok());
+        self.settings.extra_float_digits = digits.unwrap_or(1);
+        let path: Arc<[Arc<str>]> = variables.search_path(&self.settings.current_user).into();
+        self.settings.search_path = path.clone();
+        self.context.set_search_path(path);
+        let name: Arc<str> = variables.get("application_name").unwrap_or_default().into();
+        self.context.backend.update(|state| state.application_name = name);
+    }
+
+    /// Tells the client of reported settings that changed.
+    pub(super) fn report_settings<C: Client>(&mut self, client: &mut C) {
+        self.refresh_settings();
+        for (name, value) in self.context.variables().take_changed() {
+            client.parameter_status(name, &value);
+        }
+    }
+
+    /// The catalog that the next statement is bound under.
+    pub(super) async fn catalog(&mut self) -> Result<Arc<CatalogSnapshot>> {
+        if self.private_stale {
+            let mut guard = self.txn.lock().await;
+            if let Some(txn) = guard.as_mut() {
+                let view = self.database.engine.statement(txn);
+                // Numbers above all that commits give, so that no plan of a private catalog passes for a public one.
+                let version = (1 << 63) | view.snapshot().lsn().0.wrapping_add(self.private_version(&view));
+                let loaded =
+                    crate::catalog::store::load(&self.database.engine, &view, self.database_oid, version).await?;
+                self.private = Some(Arc::new(loaded));
+            }
+            self.private_stale = false;
+        }
+        let catalog = match &self.private {
+            Some(private) => private.clone(),
+            None => self.database.catalog(self.database_oid).await?,
+        };
+        self.context.set_catalog(&catalog);
+        Ok(catalog)
+    }
+
+    fn private_version(&self, _view: &engine::View) -> u64 {
+        self.private.as_ref().map_or(1, |private| (private.version & 0xffff) + 1)
+    }
+
+    pub(super) fn send_notices<C: Client>(&self, notices: &[Notice], client: &mut C) {
+        for notice in notices {
+            let severity = match notice.severity {
+                "WARNING" => NoticeSeverity::Warning,
+                "INFO" => NoticeSeverity::Info,
+                _ => NoticeSeverity::Notice,
+            };
+            self.send_notice(severity, &Error::new(notice.sqlstate, notice.message.clone()), client);
+        }
+    }
+
+    pub(super) fn send_notice<C: Client>(&self, severity: NoticeSeverity, notice: &Error, client: &mut C) {
+        let least = match self.context.variables().get("client_min_messages").as_deref() {
+            Ok("warning") => NoticeSeverity::Warning,
+            Ok("error") => return,
+            Ok("notice") => NoticeSeverity::Notice,
+            _ => NoticeSeverity::Debug,
+        };
+        // INFO is always sent.
+        if severity == NoticeSeverity::Info || severity >= least {
+            client.notice(severity, notice);
+        }
+    }
+
+    /// Runs a call of the client with its timeout, and says in the error why it ended if it was cancelled.
+    async fn guarded<T>(
+        backend: Arc<Backend>,
+        timeout: Option<Duration>,
+        work: impl Future<Output = Result<T>>,
+    ) -> Result<T> {
+        let result = match timeout {
+            None => work.await,
+            Some(limit) => {
+                tokio::pin!(work);
+                tokio::select! {
+                    result = &mut work => result,
+                    () = tokio::time::sleep(limit) => {
+                        backend.cancel(CancelReason::Timeout);
+                        work.await
+                    }
+                }
+            }
+        };
+        match result {
+            Err(error) if error.sqlstate() == SqlState::QUERY_CANCELED && backend.cancel.is_cancelled() => {
+                Err(backend.cancel_error())
+            }
+            other => other,
+        }
+    }
+
+    fn note_activity(&self, query: &str) {
+        let at = now();
+        self.context.backend.update(|state| {
+            state.state = "active";
+            state.query = Arc::from(query);
+            state.query_started = Some(at);
+            state.changed = at;
+        });
+    }
+
+    pub(super) fn note_idle(&self) {
+        let at = now();
+        let state = match self.block {
+            Block::Idle | Block::Implicit => "idle",
+            Block::Begun => "idle in transaction",
+            Block::Failed => "idle in transaction (aborted)",
+        };
+        self.context.backend.update(|it| {
+            it.state = state;
+            it.changed = at;
+        });
+    }
+
+    // ---- the simple protocol ----
+
+    /// Runs a whole Query message and emits descriptions, rows and tags.
+    ///
+    /// # Errors
+    /// Whatever a statement reports; what came before it was emitted.
+    pub async fn simple<C: Client>(&mut self, sql: &str, client: &mut C) -> Result<()> {
+        self.context.backend.clear_cancel();
+        self.note_activity(sql);
+        // Unnamed statement and portal do not survive a simple query.
+        self.statements.remove("");
+        self.close_portal_named("");
+        let (backend, timeout) = (self.context.backend.clone(), self.statement_timeout);
+        let result = Session::guarded(backend, timeout, self.simple_statements(sql, client)).await;
+        if result.is_err() {
+            self.depend_on_observed().await;
+        }
+        self.note_idle();
+        result
+    }
+
+    async fn simple_statements<C: Client>(&mut self, sql: &str, client: &mut C) -> Result<()> {
+        let parsed = match parse::parse(sql) {
+            Ok(parsed) => parsed,
+            Err(error) => return Err(error),
+        };
+        if parsed.is_empty() {
+            client.empty_query();
+            return self.end_implicit().await;
+        }
+        let count = parsed.len();
+        for (number, parsed) in parsed.into_iter().enumerate() {
+            let last = number + 1 == count;
+            self.check_not_failed(&parsed.statement)?;
+            let prepared = self.prepare(Arc::from(sql), parsed, &[]).await?;
+            if !prepared.bound.params.is_empty() {
+                return Err(Error::new(SqlState::UNDEFINED_PARAMETER, "there is no parameter $1"));
+            }
+            self.send_notices(&prepared.bound.notices, client);
+            let mut portal = Portal::new(Arc::new(prepared), Vec::new(), Vec::new());
+            portal.multiple = count > 1;
+            let columns = self.result_columns(&portal.prepared).await?;
+            if let Some(columns) = &columns {
+                client.row_description(columns, &[]);
+            }
+            portal.columns = columns;
+            let tag = self.run_portal(&mut portal, 0, client).await?;
+            drop(portal);
+            // A transaction that ends here ends before its last statement is said to be done.
+            if last {
+                self.end_implicit().await?;
+            }
+            self.report_settings(client);
+            if let Some(tag) = tag {
+                client.command_complete(&tag);
+            }
+        }
+        Ok(())
+    }
+
+    // ---- the extended protocol ----
+
+    /// Prepares `sql` as `name`; the empty name is replaced.
+    ///
+    /// # Errors
+    /// 42P05 for a name that exists, 42601 for several statements, and whatever binding finds.
+    pub async fn parse(&mut self, name: &str, sql: &str, param_types: &[u32]) -> Result<()> {
+        self.context.backend.clear_cancel();
+        if !name.is_empty() && self.statements.contains_key(name) {
+            let message = format!("prepared statement \"{name}\" already exists");
+            return Err(Error::new(SqlState::DUPLICATE_PSTATEMENT, message));
+        }
+        let result = self.parse_one(sql, param_types).await;
+        if result.is_err() {
+            self.depend_on_observed().await;
+        }
+        let prepared = result?;
+        self.statements.insert(name.to_owned(), Arc::new(prepared));
+        Ok(())
+    }
+
+    pub(super) async fn parse_one(&mut self, sql: &str, param_types: &[u32]) -> Result<Prepared> {
+        let mut parsed = parse::parse(sql)?;
+        if parsed.len() > 1 {
+            let message = "cannot insert multiple commands into a prepared statement";
+            return Err(Error::new(SqlState::SYNTAX_ERROR, message));
+        }
+        match parsed.pop() {
+            None => Ok(Prepared::empty(Arc::from(sql))),
+            Some(parsed) => {
+                self.check_not_failed(&parsed.statement)?;
+                self.prepare(Arc::from(sql), parsed, param_types).await
+            }
+        }
+    }
+
+    /// Makes a portal of a prepared statement and its parameters.
+    ///
+    /// # Errors
+    /// 26000 unknown statement, 42P03 duplicate portal, 08P01 wrong number of parameters, 22P02 and 22P03 bad values.
+    pub async fn bind(
+        &mut self,
+        portal: &str,
+        statement: &str,
+        param_formats: &[i16],
+        params: &[Option<&[u8]>],
+        result_formats: &[i16],
+    ) -> Result<()> {
+        let prepared = self.prepared(statement)?;
+        let wanted = prepared.bound.params.len();
+        if params.len() != wanted {
+            let message = format!(
+                "bind message supplies {} parameters, but prepared statement \"{statement}\" requires {wanted}",
+                params.len()
+            );
+            return Err(Error::new(SqlState::PROTOCOL_VIOLATION, message));
+        }
+        if let Some(statement) = &prepared.parsed {
+            self.check_not_failed(&statement.statement)?;
+        }
+        if !portal.is_empty() && self.portals.contains_key(portal) {
+            return Err(Error::new(SqlState::DUPLICATE_CURSOR, format!("cursor \"{portal}\" already exists")));
+        }
+        let mut values = Vec::with_capacity(params.len());
+        for (i, (param, ty)) in params.iter().zip(&prepared.bound.params).enumerate() {
+            let format = match param_formats {
+                [] => 0,
+                [one] => *one,
+                many => many.get(i).copied().unwrap_or(0),
+            };
+            values.push(match param {
+                None => Datum::Null,
+                Some(bytes) => self.param(bytes, format, *ty, i)?,
+            });
+        }
+        let mut made = Portal::new(prepared, values, result_formats.to_vec());
+        made.columns = made.prepared.columns.clone();
+        self.close_portal_named(portal);
+        self.portals.insert(portal.to_owned(), made);
+        Ok(())
+    }
+
+    fn param(&self, bytes: &[u8], format: i16, ty: SqlType, number: usize) -> Result<Datum> {
+        types::binary_io::from_wire(bytes, format, ty, &self.settings).map_err(|error| {
+            if error.where_.is_some() {
+                error
+            } else {
+                error.context(format!("unnamed portal parameter ${}", number + 1))
+            }
+        })
+    }
+
+    pub(super) fn prepared(&self, name: &str) -> Result<Arc<Prepared>> {
+        self.statements.get(name).cloned().ok_or_else(|| {
+            let message = if name.is_empty() {
+                "unnamed prepared statement does not exist".to_owned()
+            } else {
+                format!("prepared statement \"{name}\" does not exist")
+            };
+            Error::new(SqlState::INVALID_SQL_STATEMENT_NAME, message)
+        })
+    }
+
+    /// Emits ParameterDescription and RowDescription or NoData.
+    ///
+    /// # Errors
+    /// 26000.
+    pub async fn describe_statement<C: Client>(&mut self, name: &str, client: &mut C) -> Result<()> {
+        let prepared = self.prepared(name)?;
+        let types: Vec<u32> = prepared.bound.params.iter().map(|ty| ty.oid).collect();
+        client.parameter_description(&types);
+        match self.result_columns(&prepared).await? {
+            Some(columns) => client.row_description(&columns, &[]),
+            None => client.no_data(),
+        }
+        Ok(())
+    }
+
+    /// Emits RowDescription or NoData.
+    ///
+    /// # Errors
+    /// 34000.
+    pub async fn describe_portal<C: Client>(&mut self, name: &str, client: &mut C) -> Result<()> {
+        let Some(portal) = self.portals.get(name) else { return Err(no_portal(name)) };
+        let (prepared, formats) = (portal.prepared.clone(), portal.formats.clone());
+        match self.result_columns(&prepared).await? {
+            Some(columns) => client.row_description(&columns, &formats),
+            None => client.no_data(),
+        }
+        Ok(())
+    }
+
+    /// Emits up to `max_rows` rows (0: all), then CommandComplete, PortalSuspended or EmptyQueryResponse.
+    ///
+    /// # Errors
+    /// 34000, and whatever the statement reports.
+    pub async fn execute<C: Client>(&mut self, name: &str, max_rows: u32, client: &mut C) -> Result<()> {
+        // It stays out of the map while it runs, so that the statement may change the map.
+        let Some(mut portal) = self.portals.remove(name) else { return Err(no_portal(name)) };
+        self.context.backend.clear_cancel();
+        let (backend, timeout) = (self.context.backend.clone(), self.statement_timeout);
+        let result = Session::guarded(backend, timeout, self.execute_portal(&mut portal, max_rows, client)).await;
+        match &result {
+            Ok(()) => {
+                if !matches!(self.block, Block::Idle) {
+                    self.portals.entry(name.to_owned()).or_insert(portal);
+                }
+            }
+            Err(_) => self.depend_on_observed().await,
+        }
+        result
+    }
+
+    async fn execute_portal<C: Client>(&mut self, portal: &mut Portal, max_rows: u32, client: &mut C) -> Result<()> {
+        let Some(parsed) = &portal.prepared.parsed else {
+            client.empty_query();
+            return Ok(());
+        };
+        self.check_not_failed(&parsed.statement)?;
+        if !portal.is_started() {
+            self.send_notices(&portal.prepared.bound.notices, client);
+        }
+        let tag = self.run_portal(portal, max_rows, client).await?;
+        self.report_settings(client);
+        match tag {
+            Some(tag) => client.command_complete(&tag),
+            None => client.portal_suspended(),
+        }
+        Ok(())
+    }
+
+    /// Forgets a prepared statement; closing what does not exist is no error.
+    pub async fn close_statement(&mut self, name: &str) -> Result<()> {
+        self.statements.remove(name);
+        Ok(())
+    }
+
+    /// Forgets a portal; closing what does not exist is no error.
+    pub async fn close_portal(&mut self, name: &str) -> Result<()> {
+        self.close_portal_named(name);
+        Ok(())
+    }
+
+    pub(super) fn close_portal_named(&mut self, name: &str) {
+        self.portals.remove(name);
+    }
+
+    /// Ends the implicit transaction of a pipeline: commits it, or rolls it back after [`Session::fail`].
+    ///
+    /// # Errors
+    /// What the commit reports.
+    pub async fn sync(&mut self) -> Result<()> {
+        let result = self.end_implicit().await;
+        self.note_idle();
+        result
+    }
+
+    /// An error was reported: a transaction block becomes a failed one, an implicit transaction is rolled back.
+    pub fn fail(&mut self) {
+        self.abort_after_error();
+    }
+
+    /// 25P02 for anything but the end of a failed block.
+    fn check_not_failed(&self, statement: &parse::ast::Statement) -> Result<()> {
+        if self.block != Block::Failed || ends_failed_block(statement) {
+            return Ok(());
+        }
+        let message = "current transaction is aborted, commands ignored until end of transaction block";
+        Err(Error::new(SqlState::IN_FAILED_SQL_TRANSACTION, message))
+    }
+}
+
+/// COMMIT, ROLLBACK and ROLLBACK TO are all that a failed block takes.
+fn ends_failed_block(statement: &parse::ast::Statement) -> bool {
+    matches!(
+        statement,
+        parse::ast::Statement::Transaction(
+            TransactionStatement::Commit { .. }
+                | TransactionStatement::Rollback { .. }
+                | TransactionStatement::RollbackTo(_)
+        )
+    )
+}
+
+fn no_portal(name: &str) -> Error {
+    Error::new(SqlState::UNDEFINED_CURSOR, format!("portal \"{name}\" does not exist"))
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        self.portals.clear();
+        self.database.backends.remove(&self.context.backend);
+    }
+}
+
+/// The columns of a result, as the wire describes them.
+pub(super) fn wire_columns(columns: &[crate::bound::ResultColumn]) -> Arc<[Column]> {
+    columns
+        .iter()
+        .map(|column| Column {
+            name: column.name.clone(),
+            ty: column.ty,
+            table: column.table,
+            attribute: column.attribute,
+        })
+        .collect()
+}
+
+/// Whether a statement controls transactions, and so needs none of its own.
+pub(super) fn is_transaction_control(statement: &Statement) -> bool {
+    matches!(
+        statement,
+        Statement::Transaction(
+            TransactionStatement::Begin(_)
+                | TransactionStatement::Commit { .. }
+                | TransactionStatement::Rollback { .. }
+                | TransactionStatement::Savepoint(_)
+                | TransactionStatement::Release(_)
+                | TransactionStatement::RollbackTo(_)
+        ) | Statement::Empty
+    )
+}

@@ -1,0 +1,328 @@
+//! Transactions of a session: blocks, implicit transactions, savepoints.
+
+use engine::Isolation;
+use types::{Error, Result, SqlState};
+
+use super::database::now;
+use super::session::{Savepoint, Session};
+use crate::bound::{AccessMode, Isolation as Level, TransactionModes, TransactionStatement};
+use crate::exec::{Lift, lift};
+
+/// Where a session stands.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Block {
+    /// No transaction.
+    Idle,
+    /// One that ends with the message or at Sync.
+    Implicit,
+    /// Between BEGIN and COMMIT.
+    Begun,
+    /// An error occurred in a block; only its end is accepted.
+    Failed,
+}
+
+fn no_such_savepoint(name: &str) -> Error {
+    Error::new(SqlState::S_E_INVALID_SPECIFICATION, format!("savepoint \"{name}\" does not exist"))
+}
+
+impl Session {
+    /// Makes sure that there is a transaction, an implicit one if need be.
+    pub(super) async fn ensure_transaction(&mut self) -> Result<()> {
+        if self.block == Block::Idle {
+            self.start(TransactionModes::default()).await?;
+            self.block = Block::Implicit;
+        }
+        Ok(())
+    }
+
+    async fn start(&mut self, modes: TransactionModes) -> Result<()> {
+        let variables = self.context.variables();
+        self.saved = Some(variables.save());
+        self.isolation = match variables.get("default_transaction_isolation").as_deref() {
+            Ok("repeatable read") => Isolation::RepeatableRead,
+            _ => Isolation::ReadCommitted,
+        };
+        self.read_only = variables.is_on("default_transaction_read_only");
+        self.has_run = false;
+        let mut txn = self.database.engine.begin_with(self.isolation, self.context.backend.cancel.clone());
+        txn.set_lock_timeout(self.lock_timeout);
+        *self.txn.lock().await = Some(txn);
+        let at = now();
+        self.settings.transaction_timestamp = at;
+        self.settings.statement_timestamp = at;
+        self.set_modes(modes).await?;
+        self.context.set_read_only(self.read_only);
+        self.context.backend.update(|state| state.transaction_started = Some(at));
+        Ok(())
+    }
+
+    async fn set_modes(&mut self, modes: TransactionModes) -> Result<()> {
+        if let Some(level) = modes.isolation {
+            let level = match level {
+                Level::ReadUncommitted | Level::ReadCommitted => Isolation::ReadCommitted,
+                Level::RepeatableRead => Isolation::RepeatableRead,
+                Level::Serializable => return Err(Error::unsupported("isolation level SERIALIZABLE")),
+            };
+            if self.has_run && level != self.isolation {
+                let message = "SET TRANSACTION ISOLATION LEVEL must be called before any query";
+                return Err(Error::new(SqlState::ACTIVE_SQL_TRANSACTION, message));
+            }
+            self.isolation = level;
+            if let Some(txn) = self.txn.lock().await.as_mut() {
+                txn.set_isolation(level);
+            }
+        }
+        if let Some(access) = modes.access {
+            let read_only = access == AccessMode::ReadOnly;
+            if !read_only && !self.database.engine.is_writer() {
+                let message = "cannot set transaction read-write mode during recovery";
+                return Err(Error::new(SqlState::FEATURE_NOT_SUPPORTED, message));
+            }
+            if self.read_only && !read_only && self.has_run {
+                let message = "transaction read-write mode must be set before any query";
+                return Err(Error::new(SqlState::ACTIVE_SQL_TRANSACTION, message));
+            }
+            self.read_only = read_only;
+            self.context.set_read_only(read_only);
+        }
+        Ok(())
+    }
+
+    /// Runs BEGIN, COMMIT and their kin. Returns the tag.
+    pub(super) async fn transaction_statement(
+        &mut self,
+        statement: &TransactionStatement,
+    ) -> Result<(&'static str, Option<Error>)> {
+        let warning = |state, message: &str| Some(Error::new(state, message));
+        match statement {
+            TransactionStatement::Begin(modes) => {
+                let mut notice = None;
+                match self.block {
+                    Block::Idle => self.start(*modes).await?,
+                    Block::Implicit => self.set_modes(*modes).await?,
+                    Block::Begun | Block::Failed => {
+                        let message = "there is already a transaction in progress";
+                        notice = warning(SqlState::ACTIVE_SQL_TRANSACTION, message);
+                        self.set_modes(*modes).await?;
+                    }
+                }
+                if self.block != Block::Failed {
+                    self.block = Block::Begun;
+                }
+                Ok(("BEGIN", notice))
+            }
+            TransactionStatement::Commit { chain } => {
+                let mut notice = None;
+                let level = self.isolation;
+                let tag = match self.block {
+                    Block::Failed => {
+                        self.rollback().await;
+                        "ROLLBACK"
+                    }
+                    Block::Begun => {
+                        self.commit().await?;
+                        "COMMIT"
+                    }
+                    Block::Idle | Block::Implicit => {
+                        let message = "there is no transaction in progress";
+                        notice = warning(SqlState::NO_ACTIVE_SQL_TRANSACTION, message);
+                        self.commit().await?;
+                        "COMMIT"
+                    }
+                };
+                self.chain(*chain, level).await?;
+                Ok((tag, notice))
+            }
+            TransactionStatement::Rollback { chain } => {
+                let mut notice = None;
+                let level = self.isolation;
+                if matches!(self.block, Block::Idle | Block::Implicit) {
+                    let message = "there is no transaction in progress";
+                    notice = warning(SqlState::NO_ACTIVE_SQL_TRANSACTION, message);
+                }
+                self.rollback().await;
+                self.chain(*chain, level).await?;
+                Ok(("ROLLBACK", notice))
+            }
+            TransactionStatement::Savepoint(name) => {
+                self.check_in_block("SAVEPOINT")?;
+                let id = {
+                    let mut guard = self.txn.lock().await;
+                    let txn = guard.as_mut().ok_or_else(|| Error::internal("a block without its transaction"))?;
+                    self.database.engine.savepoint(txn)
+                };
+                let variables = self.context.variables().save();
+                self.savepoints.push(Savepoint { name: name.clone(), id, variables });
+                Ok(("SAVEPOINT", None))
+            }
+            TransactionStatement::Release(name) => {
+                self.check_in_block("RELEASE SAVEPOINT")?;
+                let at = self.savepoints.iter().rposition(|it| it.name == *name);
+                let at = at.ok_or_else(|| no_such_savepoint(name))?;
+                let id = self.savepoints[at].id;
+                self.savepoints.truncate(at);
+                if let Some(txn) = self.txn.lock().await.as_mut() {
+                    self.database.engine.release(txn, id);
+                }
+                Ok(("RELEASE", None))
+            }
+            TransactionStatement::RollbackTo(name) => {
+                self.check_in_block("ROLLBACK TO SAVEPOINT")?;
+                let at = self.savepoints.iter().rposition(|it| it.name == *name);
+                let at = at.ok_or_else(|| no_such_savepoint(name))?;
+                let (id, variables) = (self.savepoints[at].id, self.savepoints[at].variables.clone());
+                self.savepoints.truncate(at + 1);
+                // Portals opened since would read what is being undone.
+                self.portals.clear();
+                if let Some(txn) = self.txn.lock().await.as_mut() {
+                    self.database.engine.rollback_to(txn, id);
+                }
+                self.context.variables().restore(&variables);
+                self.private_stale = self.private.is_some() || self.private_stale;
+                self.block = Block::Begun;
+                Ok(("ROLLBACK", None))
+            }
+            TransactionStatement::SetModes(modes) => {
+                if matches!(self.block, Block::Idle | Block::Implicit) {
+                    let message = "SET TRANSACTION can only be used in transaction blocks";
+                    return Ok(("SET", warning(SqlState::NO_ACTIVE_SQL_TRANSACTION, message)));
+                }
+                self.set_modes(*modes).await?;
+                Ok(("SET", None))
+            }
+            TransactionStatement::SetSessionModes(modes) => {
+                let variables = self.context.variables();
+                if let Some(level) = modes.isolation {
+                    let level = match level {
+                        Level::ReadUncommitted => "read uncommitted",
+                        Level::ReadCommitted => "read committed",
+                        Level::RepeatableRead => "repeatable read",
+                        Level::Serializable => "serializable",
+                    };
+                    variables.set("default_transaction_isolation", &[level.to_owned()], false)?;
+                }
+                if let Some(access) = modes.access {
+                    let value = if access == AccessMode::ReadOnly { "on" } else { "off" };
+                    variables.set("default_transaction_read_only", &[value.to_owned()], false)?;
+                }
+                Ok(("SET", None))
+            }
+        }
+    }
+
+    async fn chain(&mut self, chain: bool, level: Isolation) -> Result<()> {
+        if chain {
+            let level = match level {
+                Isolation::ReadCommitted => Level::ReadCommitted,
+                Isolation::RepeatableRead => Level::RepeatableRead,
+            };
+            let modes = TransactionModes { isolation: Some(level), ..TransactionModes::default() };
+            self.start(modes).await?;
+            self.block = Block::Begun;
+        }
+        Ok(())
+    }
+
+    fn check_in_block(&self, what: &str) -> Result<()> {
+        if matches!(self.block, Block::Idle | Block::Implicit) {
+            let message = format!("{what} can only be used in transaction blocks");
+            return Err(Error::new(SqlState::NO_ACTIVE_SQL_TRANSACTION, message));
+        }
+        Ok(())
+    }
+
+    /// Ends an implicit transaction: commits it.
+    pub(super) async fn end_implicit(&mut self) -> Result<()> {
+        match self.block {
+            Block::Implicit => self.commit().await,
+            _ => Ok(()),
+        }
+    }
+
+    /// Commits. The tag must wait for the commit's LSN, or for what a reader observed.
+    pub(super) async fn commit(&mut self) -> Result<()> {
+        self.portals.clear();
+        // The level in force now decides, also when SET LOCAL is about to be forgotten.
+        self.refresh_settings();
+        let txn = self.txn.lock().await.take();
+        let result = match txn {
+            Some(txn) => self.database.engine.commit(txn).await.map(Some),
+            None => Ok(None),
+        };
+        match result {
+            Ok(lsn) => {
+                if let Some(lsn) = lsn {
+                    self.depend_on(lsn.max(self.context.observed()));
+                }
+                self.context.variables().end_local();
+                self.ended();
+                Ok(())
+            }
+            Err(error) => {
+                self.undo_settings();
+                self.ended();
+                Err(lift(error))
+            }
+        }
+    }
+
+    pub(super) async fn rollback(&mut self) {
+        self.portals.clear();
+        self.depend_on_observed().await;
+        if let Some(txn) = self.txn.lock().await.take() {
+            self.database.engine.rollback(txn);
+        }
+        self.undo_settings();
+        self.ended();
+    }
+
+    fn undo_settings(&mut self) {
+        if let Some(saved) = self.saved.take() {
+            self.context.variables().restore(&saved);
+        }
+        self.context.variables().end_local();
+    }
+
+    fn ended(&mut self) {
+        self.block = Block::Idle;
+        self.saved = None;
+        self.savepoints.clear();
+        self.private = None;
+        self.private_stale = false;
+        self.context.set_transaction(0);
+        self.context.set_read_only(false);
+        self.refresh_settings();
+        self.context.backend.update(|state| {
+            state.transaction_started = None;
+            state.transaction = None;
+        });
+    }
+
+    /// After an error was reported.
+    pub(super) fn abort_after_error(&mut self) {
+        match self.block {
+            Block::Idle | Block::Failed => {}
+            Block::Implicit | Block::Begun => {
+                self.portals.clear();
+                // A savepoint may be returned to; without one nothing of the transaction is wanted any more, and its locks
+                // go at once. No statement is running, so nobody else holds the cell.
+                if self.savepoints.is_empty()
+                    && let Ok(mut guard) = self.txn.try_lock()
+                {
+                    drop(guard.take());
+                }
+                if self.block == Block::Implicit {
+                    self.undo_settings();
+                    self.ended();
+                } else {
+                    self.block = Block::Failed;
+                }
+            }
+        }
+    }
+
+    /// Gives up what one statement outside of any block locked or wrote.
+    pub(super) async fn check_transaction(&self) -> Result<()> {
+        self.context.backend.cancel.check().lift()
+    }
+}

@@ -1,0 +1,494 @@
+//! Statements that neither read nor write rows of tables by a plan: settings, cursors, prepared statements, DDL,
+//! maintenance.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use engine::{TableLockMode, WaitPolicy};
+use types::{Datum, Error, Result, SqlState, SqlType};
+
+use super::client::{Client, Column, NoticeSeverity};
+use super::portal::{Portal, PortalState, Prepared, Running, Tag};
+use super::run::Started;
+use super::session::{Session, wire_columns};
+use super::variables::Variables;
+use crate::bound::{
+    CursorSpec, Ddl, Explain, FetchDirection, LockMode, Query, SetScope, SetValue, Statement, TransactionStatement,
+};
+use crate::catalog::Relation;
+use crate::exec::{self, Executed, Lift, Row, RowSource};
+
+fn text_column(name: &str) -> Column {
+    Column { name: Arc::from(name), ty: SqlType::TEXT, table: 0, attribute: 0 }
+}
+
+impl Session {
+    /// The columns of a statement's result, for RowDescription; `None` if it yields no rows.
+    pub(super) async fn result_columns(&mut self, prepared: &Arc<Prepared>) -> Result<Option<Arc<[Column]>>> {
+        Ok(match &prepared.bound.statement {
+            Statement::Show { name: Some(name) } => Some(Arc::from([text_column(&Variables::display_name(name))])),
+            Statement::Show { name: None } => {
+                Some(Arc::from([text_column("name"), text_column("setting"), text_column("description")]))
+            }
+            Statement::Explain(_) => Some(Arc::from([text_column("QUERY PLAN")])),
+            Statement::Execute { name, .. } => {
+                let inner = self.prepared(name)?;
+                inner.columns.clone()
+            }
+            Statement::Fetch { cursor, moving: false, .. } => {
+                let portal = self.portals.get(cursor).ok_or_else(|| no_cursor(cursor))?;
+                portal.prepared.columns.clone()
+            }
+            _ => prepared.columns.clone(),
+        })
+    }
+
+    /// Runs a statement of this module's kind.
+    pub(super) async fn utility<C: Client>(&mut self, portal: &mut Portal, client: &mut C) -> Result<Started> {
+        let prepared = portal.prepared.clone();
+        let done = |tag: &str| Ok(Started::Done(tag.to_owned()));
+        match &prepared.bound.statement {
+            Statement::Transaction(statement) => {
+                if portal.multiple && matches!(statement, TransactionStatement::Commit { .. }) {
+                    // Inside one message the implicit block ends here.
+                    self.check_transaction().await?;
+                }
+                let (tag, warning) = self.transaction_statement(statement).await?;
+                if let Some(warning) = warning {
+                    self.send_notice(NoticeSeverity::Warning, &warning, client);
+                }
+                done(tag)
+            }
+            Statement::Empty => done(""),
+            Statement::Set { scope, name, value } => {
+                self.set(*scope, name, value)?;
+                if name == "transaction_isolation" || name == "transaction_read_only" {
+                    self.apply_transaction_setting(name).await?;
+                }
+                done("SET")
+            }
+            Statement::Reset { name } => {
+                match name {
+                    Some(name) => self.context.variables().reset(name)?,
+                    None => self.context.variables().reset_all(),
+                }
+                done("RESET")
+            }
+            Statement::Show { name } => {
+                let rows = self.show(name.as_deref())?;
+                self.rows(&prepared, rows, "SHOW").await
+            }
+            Statement::Explain(explain) => {
+                let rows = self.explain(&prepared, explain, portal.params.clone(), client).await?;
+                self.rows(&prepared, rows, "EXPLAIN").await
+            }
+            Statement::Prepare { name, types, text } => {
+                if self.statements.contains_key(name) {
+                    let message = format!("prepared statement \"{name}\" already exists");
+                    return Err(Error::new(SqlState::DUPLICATE_PSTATEMENT, message));
+                }
+                let oids: Vec<u32> = types.iter().map(|ty| ty.oid).collect();
+                let inner = self.parse_one(text, &oids).await?;
+                self.statements.insert(name.clone(), Arc::new(inner));
+                done("PREPARE")
+            }
+            Statement::Execute { name, args } => self.execute_prepared(portal, name, args, client).await,
+            Statement::Deallocate { name } => {
+                match name {
+                    Some(name) => {
+                        self.prepared(name)?;
+                        self.statements.remove(name);
+                    }
+                    None => self.statements.clear(),
+                }
+                done(if name.is_some() { "DEALLOCATE" } else { "DEALLOCATE ALL" })
+            }
+            Statement::Declare(cursor) => {
+                self.declare(&prepared, cursor, portal).await?;
+                done("DECLARE CURSOR")
+            }
+            Statement::Fetch { cursor, direction, moving } => self.fetch(&prepared, cursor, *direction, *moving).await,
+            Statement::Close { cursor } => match cursor {
+                Some(cursor) => {
+                    self.portals.remove(cursor).ok_or_else(|| no_cursor(cursor))?;
+                    done("CLOSE CURSOR")
+                }
+                None => {
+                    self.portals.clear();
+                    done("CLOSE CURSOR ALL")
+                }
+            },
+            Statement::Vacuum { tables, analyze, .. } => {
+                self.check_alone("VACUUM", portal.multiple)?;
+                self.database.engine.vacuum().await.lift()?;
+                if *analyze {
+                    self.analyze(&prepared, tables).await?;
+                }
+                done("VACUUM")
+            }
+            Statement::Analyze { tables, .. } => {
+                self.analyze(&prepared, tables).await?;
+                done("ANALYZE")
+            }
+            Statement::Checkpoint => done("CHECKPOINT"),
+            Statement::Lock { tables, mode, nowait } => {
+                if !matches!(self.block, super::transaction::Block::Begun) {
+                    let message = "LOCK TABLE can only be used in transaction blocks";
+                    return Err(Error::new(SqlState::NO_ACTIVE_SQL_TRANSACTION, message));
+                }
+                self.lock_explicitly(tables, *mode, *nowait).await?;
+                done("LOCK TABLE")
+            }
+            Statement::Discard(what) => {
+                match *what {
+                    "ALL" => {
+                        self.check_alone("DISCARD ALL", portal.multiple)?;
+                        self.portals.clear();
+                        self.statements.clear();
+                        self.context.variables().reset_all();
+                        self.context.forget_sequences();
+                    }
+                    "PLANS" => {}
+                    "SEQUENCES" => self.context.forget_sequences(),
+                    _ => {}
+                }
+                done(&format!("DISCARD {what}"))
+            }
+            Statement::Truncate { .. } | Statement::Ddl(_) => {
+                if let Statement::Ddl(ddl @ (Ddl::CreateDatabase { .. } | Ddl::DropDatabase { .. })) =
+                    &prepared.bound.statement
+                {
+                    self.check_alone(command_name(ddl), portal.multiple)?;
+                }
+                let tag = self.run_ddl(portal, client).await?;
+                Ok(Started::Done(tag))
+            }
+            Statement::Query(_)
+            | Statement::Insert(_)
+            | Statement::Update(_)
+            | Statement::Delete(_)
+            | Statement::Copy(_) => Err(Error::internal("a statement that runs over a view")),
+        }
+    }
+
+    /// Runs DDL, binding the statement again when it waited for a lock and what it names has changed meanwhile.
+    async fn run_ddl<C: Client>(&mut self, portal: &mut Portal, client: &mut C) -> Result<String> {
+        loop {
+            let prepared = portal.prepared.clone();
+            let context = self.exec_context(&prepared, Vec::new()).await?;
+            let executed = match &prepared.bound.statement {
+                Statement::Ddl(ddl) => exec::execute_ddl(ddl, &context).await?,
+                Statement::Truncate { tables, restart_identity, cascade } => {
+                    exec::truncate(tables, *restart_identity, *cascade, &context).await?
+                }
+                _ => return Err(Error::internal("a statement that changed its kind")),
+            };
+            match executed {
+                Executed::Done { tag, notices } => {
+                    for notice in notices {
+                        self.send_notice(NoticeSeverity::Notice, &notice, client);
+                    }
+                    self.after_ddl().await;
+                    return Ok(tag);
+                }
+                Executed::Stale => {
+                    self.private_stale |= self.private.is_some();
+                    portal.prepared = self.renew(&prepared).await?;
+                }
+            }
+        }
+    }
+
+    /// From now on the transaction sees its own catalog.
+    async fn after_ddl(&mut self) {
+        self.private_stale = true;
+        self.note_transaction().await;
+    }
+
+    /// Rows that are already there, as the result of a portal.
+    async fn rows(&mut self, prepared: &Arc<Prepared>, rows: Vec<Row>, tag: &str) -> Result<Started> {
+        let context = self.exec_context(prepared, Vec::new()).await?;
+        let tag = Tag::Fixed(tag.to_owned());
+        Ok(Started::Rows(Box::new(Running { source: RowSource::of(rows), context, rows: 0, tag })))
+    }
+
+    fn set(&mut self, scope: SetScope, name: &str, value: &SetValue) -> Result<()> {
+        let variables = self.context.variables();
+        match value {
+            SetValue::Default => variables.reset(name)?,
+            SetValue::Values(values) => variables.set(name, values, scope == SetScope::Local)?,
+        }
+        self.refresh_settings();
+        Ok(())
+    }
+
+    /// `SET transaction_isolation`: the setting is the transaction's own.
+    async fn apply_transaction_setting(&mut self, name: &str) -> Result<()> {
+        use crate::bound::{AccessMode, Isolation, TransactionModes};
+        let value = self.context.variables().get(name)?;
+        let mut modes = TransactionModes::default();
+        if name == "transaction_isolation" {
+            modes.isolation = Some(match value.as_str() {
+                "repeatable read" => Isolation::RepeatableRead,
+                _ => Isolation::ReadCommitted,
+            });
+        } else {
+            modes.access = Some(if value == "on" { AccessMode::ReadOnly } else { AccessMode::ReadWrite });
+        }
+        self.context.variables().reset(name)?;
+        self.transaction_statement(&TransactionStatement::SetModes(modes)).await?;
+        Ok(())
+    }
+
+    fn show(&self, name: Option<&str>) -> Result<Vec<Row>> {
+        let variables = self.context.variables();
+        match name {
+            Some("transaction_isolation") => Ok(vec![vec![Datum::text(self.isolation_name())]]),
+            Some("transaction_read_only") => {
+                let read_only = self.read_only || !self.database.engine.is_writer();
+                Ok(vec![vec![Datum::text(if read_only { "on" } else { "off" })]])
+            }
+            Some(name) => Ok(vec![vec![Datum::Text(variables.show(name)?.into())]]),
+            None => {
+                let row = |it: super::variables::SettingRow| {
+                    let shown = variables.show(it.name).unwrap_or_default();
+                    vec![Datum::text(it.name), Datum::Text(shown.into()), Datum::text(it.description)]
+                };
+                Ok(variables.rows().into_iter().map(row).collect())
+            }
+        }
+    }
+
+    fn isolation_name(&self) -> &'static str {
+        match self.isolation {
+            engine::Isolation::ReadCommitted => "read committed",
+            engine::Isolation::RepeatableRead => "repeatable read",
+        }
+    }
+
+    async fn explain<C: Client>(
+        &mut self,
+        prepared: &Arc<Prepared>,
+        explain: &Explain,
+        params: Vec<Datum>,
+        _client: &mut C,
+    ) -> Result<Vec<Row>> {
+        let mut lines: Vec<String> = vec!["Plan".into()];
+        if explain.analyze {
+            let started = Instant::now();
+            let context = self.exec_context(prepared, params).await?;
+            let rows = match &explain.statement {
+                Statement::Query(Query { plan, .. }) => {
+                    let mut source = RowSource::open(plan, &context)?;
+                    let mut rows = 0;
+                    loop {
+                        let batch = source.next(256).await?;
+                        if batch.is_empty() {
+                            break rows;
+                        }
+                        rows += batch.len() as u64;
+                    }
+                }
+                Statement::Insert(it) => exec::insert(it, &context).await?.count,
+                Statement::Update(it) => exec::update(it, &context).await?.count,
+                Statement::Delete(it) => exec::delete(it, &context).await?.count,
+                _ => return Err(Error::unsupported("EXPLAIN ANALYZE of this statement")),
+            };
+            if explain.summary {
+                lines.push(format!("Rows: {rows}"));
+                lines.push(format!("Execution Time: {:.3} ms", started.elapsed().as_secs_f64() * 1000.0));
+            }
+        }
+        Ok(lines.into_iter().map(|line| vec![Datum::Text(line.into())]).collect())
+    }
+
+    /// EXECUTE: the prepared statement takes the place of this one.
+    async fn execute_prepared<C: Client>(
+        &mut self,
+        portal: &mut Portal,
+        name: &str,
+        args: &[crate::bound::Expr],
+        client: &mut C,
+    ) -> Result<Started> {
+        let inner = self.prepared(name)?;
+        let wanted = &inner.bound.params;
+        if wanted.len() != args.len() {
+            let message = format!("wrong number of parameters for prepared statement \"{name}\"");
+            let detail = format!("Expected {} parameters but got {}.", wanted.len(), args.len());
+            return Err(Error::new(SqlState::SYNTAX_ERROR, message).detail(detail));
+        }
+        let context = self.exec_context(&portal.prepared, portal.params.clone()).await?;
+        let mut params = Vec::with_capacity(args.len());
+        for (arg, ty) in args.iter().zip(wanted) {
+            params.push(exec::evaluate_as(arg, *ty, &context).await?);
+        }
+        let mut replaced = Portal::new(inner.clone(), params, portal.formats.clone());
+        replaced.multiple = portal.multiple;
+        replaced.columns = portal.columns.clone().or_else(|| inner.columns.clone());
+        let started = Box::pin(self.start_statement(&mut replaced, client)).await?;
+        portal.columns = replaced.columns;
+        Ok(started)
+    }
+
+    /// DECLARE makes a portal of its own, which FETCH runs on.
+    async fn declare(&mut self, prepared: &Arc<Prepared>, cursor: &CursorSpec, portal: &Portal) -> Result<()> {
+        if cursor.hold {
+            return Err(Error::unsupported("DECLARE CURSOR WITH HOLD"));
+        }
+        if !matches!(self.block, super::transaction::Block::Begun) && !portal.multiple {
+            let message = "DECLARE CURSOR can only be used in transaction blocks";
+            return Err(Error::new(SqlState::NO_ACTIVE_SQL_TRANSACTION, message));
+        }
+        if self.portals.contains_key(&cursor.name) {
+            let message = format!("cursor \"{}\" already exists", cursor.name);
+            return Err(Error::new(SqlState::DUPLICATE_CURSOR, message));
+        }
+        let context = self.exec_context(prepared, portal.params.clone()).await?;
+        let source = RowSource::open(&cursor.query.plan, &context)?;
+        let mut bound = prepared.bound.clone();
+        bound.statement = Statement::Query(cursor.query.clone());
+        let inner = Prepared {
+            sql: prepared.sql.clone(),
+            parsed: prepared.parsed.clone(),
+            bound,
+            given: prepared.given.clone(),
+            catalog: prepared.catalog.clone(),
+            columns: Some(wire_columns(&cursor.query.columns)),
+        };
+        let mut made = Portal::new(Arc::new(inner), portal.params.clone(), Vec::new());
+        made.columns = made.prepared.columns.clone();
+        made.state = PortalState::Running(Running { source, context, rows: 0, tag: Tag::Counted("SELECT") });
+        self.portals.insert(cursor.name.clone(), made);
+        Ok(())
+    }
+
+    async fn fetch(
+        &mut self,
+        prepared: &Arc<Prepared>,
+        cursor: &str,
+        direction: FetchDirection,
+        moving: bool,
+    ) -> Result<Started> {
+        let wanted = match direction {
+            FetchDirection::Forward(count) | FetchDirection::Relative(count) if count >= 0 => count as u64,
+            FetchDirection::ForwardAll => u64::MAX,
+            _ => {
+                let message = "cursor can only scan forward";
+                let error = Error::new(SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE, message);
+                return Err(error.hint("Declare it with SCROLL option to enable backward scan."));
+            }
+        };
+        let portal = self.portals.get_mut(cursor).ok_or_else(|| no_cursor(cursor))?;
+        let mut rows = Vec::new();
+        if let PortalState::Running(running) = &mut portal.state {
+            while (rows.len() as u64) < wanted {
+                let left = usize::try_from(wanted - rows.len() as u64).unwrap_or(usize::MAX);
+                let batch = running.source.next(left.min(256)).await?;
+                if batch.is_empty() {
+                    break;
+                }
+                running.context.memory.charge(batch.len() * 64)?;
+                rows.extend(batch);
+            }
+        }
+        let count = rows.len();
+        if moving {
+            return Ok(Started::Done(format!("MOVE {count}")));
+        }
+        self.rows(prepared, rows, &format!("FETCH {count}")).await
+    }
+
+    /// Counts rows for the planner.
+    async fn analyze(&mut self, prepared: &Arc<Prepared>, tables: &[Arc<crate::catalog::TableDef>]) -> Result<()> {
+        let catalog = prepared.catalog.clone().unwrap_or_else(|| self.context.catalog());
+        let all: Vec<_> = if tables.is_empty() { catalog.tables().cloned().collect() } else { tables.to_vec() };
+        let context = self.exec_context(prepared, Vec::new()).await?;
+        for table in all {
+            self.check_cancelled()?;
+            exec::count_rows(&table, &context).await?;
+        }
+        self.after_ddl().await;
+        Ok(())
+    }
+
+    async fn lock_explicitly(
+        &mut self,
+        tables: &[Arc<crate::catalog::TableDef>],
+        mode: LockMode,
+        nowait: bool,
+    ) -> Result<()> {
+        let mode = match mode {
+            LockMode::AccessShare => TableLockMode::AccessShare,
+            LockMode::RowShare => TableLockMode::RowShare,
+            LockMode::RowExclusive => TableLockMode::RowExclusive,
+            LockMode::ShareUpdateExclusive => TableLockMode::ShareUpdateExclusive,
+            LockMode::Share => TableLockMode::Share,
+            LockMode::ShareRowExclusive => TableLockMode::ShareRowExclusive,
+            LockMode::Exclusive => TableLockMode::Exclusive,
+            LockMode::AccessExclusive => TableLockMode::AccessExclusive,
+        };
+        let mut guard = self.txn.lock().await;
+        let txn = guard.as_mut().ok_or_else(|| Error::internal("a lock without a transaction"))?;
+        let policy = if nowait { WaitPolicy::NoWait } else { WaitPolicy::Wait };
+        for table in tables {
+            let result = self.database.engine.lock_object(txn, u64::from(table.oid), mode, policy).await;
+            match result {
+                Err(engine::Error::LockNotAvailable) if nowait => {
+                    let message = format!("could not obtain lock on relation \"{}\"", table.name);
+                    return Err(Error::new(SqlState::LOCK_NOT_AVAILABLE, message));
+                }
+                other => other.lift()?,
+            }
+        }
+        Ok(())
+    }
+}
+
+fn no_cursor(name: &str) -> Error {
+    Error::new(SqlState::UNDEFINED_CURSOR, format!("cursor \"{name}\" does not exist"))
+}
+
+/// The command in messages such as "cannot execute CREATE TABLE in a read-only transaction".
+pub(super) fn command_name(ddl: &Ddl) -> &'static str {
+    match ddl {
+        Ddl::CreateTable(_) => "CREATE TABLE",
+        Ddl::CreateTableAs { .. } => "CREATE TABLE AS",
+        Ddl::AlterTable { .. } => "ALTER TABLE",
+        Ddl::CreateIndex(_) => "CREATE INDEX",
+        Ddl::CreateSequence { .. } => "CREATE SEQUENCE",
+        Ddl::AlterSequence { .. } => "ALTER SEQUENCE",
+        Ddl::CreateView { .. } => "CREATE VIEW",
+        Ddl::CreateSchema { .. } => "CREATE SCHEMA",
+        Ddl::DropRelations { relations, .. } => match relations.first() {
+            Some(Relation::View(_)) => "DROP VIEW",
+            Some(Relation::Index(_)) => "DROP INDEX",
+            Some(Relation::Sequence(_)) => "DROP SEQUENCE",
+            _ => "DROP TABLE",
+        },
+        Ddl::DropSchemas { .. } => "DROP SCHEMA",
+        Ddl::RenameRelation { relation, .. } | Ddl::SetSchema { relation, .. } | Ddl::SetOwner { relation, .. } => {
+            match relation {
+                Relation::View(_) => "ALTER VIEW",
+                Relation::Index(_) => "ALTER INDEX",
+                Relation::Sequence(_) => "ALTER SEQUENCE",
+                _ => "ALTER TABLE",
+            }
+        }
+        Ddl::RenameSchema { .. } => "ALTER SCHEMA",
+        Ddl::CreateRole { .. } => "CREATE ROLE",
+        Ddl::AlterRole { .. } | Ddl::AlterRoleSet { .. } | Ddl::RenameRole { .. } => "ALTER ROLE",
+        Ddl::DropRoles { .. } => "DROP ROLE",
+        Ddl::Grant(grant) => {
+            if grant.revoke {
+                "REVOKE"
+            } else {
+                "GRANT"
+            }
+        }
+        Ddl::CreateDatabase { .. } => "CREATE DATABASE",
+        Ddl::DropDatabase { .. } => "DROP DATABASE",
+        Ddl::Comment { .. } => "COMMENT",
+        Ddl::Reindex { .. } => "REINDEX",
+        Ddl::Nothing { tag } => tag,
+    }
+}

@@ -1,0 +1,851 @@
+//! Settings of a session: SET, SHOW, RESET and their undoing.
+//!
+//! Values are kept as text in canonical form. The whole state is one shared value that is copied when it changes, so a
+//! transaction or savepoint remembers it by keeping a reference: rolling back puts the reference back, committing drops the
+//! values of SET LOCAL. Settings we cannot honour in more than one way are accepted only with the value we have.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use protocol::volume::Durability;
+use types::{Error, Result, SqlState};
+
+/// How a setting's value is read.
+#[derive(Clone, Copy, Debug)]
+enum Kind {
+    Bool,
+    Integer {
+        min: i64,
+        max: i64,
+        unit: Unit,
+    },
+    Real,
+    Text,
+    /// One of these; what we do not have is among them only if having it makes no difference.
+    Choice(&'static [&'static str]),
+    /// Only the default is accepted.
+    Fixed,
+    TimeZone,
+    /// A list of identifiers.
+    SearchPath,
+    DateStyle,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Unit {
+    None,
+    Milliseconds,
+    Seconds,
+    Kilobytes,
+}
+
+struct Definition {
+    name: &'static str,
+    default: &'static str,
+    kind: Kind,
+    /// Sent to the client when it changes.
+    reported: bool,
+    /// `user`, or `internal` for what cannot be set.
+    context: &'static str,
+    description: &'static str,
+}
+
+const fn user(name: &'static str, default: &'static str, kind: Kind, description: &'static str) -> Definition {
+    Definition { name, default, kind, reported: false, context: "user", description }
+}
+
+const fn reported(name: &'static str, default: &'static str, kind: Kind, description: &'static str) -> Definition {
+    Definition { name, default, kind, reported: true, context: "user", description }
+}
+
+const fn internal(name: &'static str, default: &'static str, told: bool, description: &'static str) -> Definition {
+    Definition { name, default, kind: Kind::Fixed, reported: told, context: "internal", description }
+}
+
+const MILLISECONDS: Kind = Kind::Integer { min: 0, max: i32::MAX as i64, unit: Unit::Milliseconds };
+const KILOBYTES: Kind = Kind::Integer { min: 64, max: i32::MAX as i64, unit: Unit::Kilobytes };
+
+/// `server_version`: the release of the psql, pg_dump and judge beside us.
+pub const SERVER_VERSION: &str = "15.18";
+
+/// Sorted by lower-case name.
+static DEFINITIONS: &[Definition] = &[
+    reported("application_name", "", Kind::Text, "Sets the application name to be reported in statistics and logs."),
+    user("array_nulls", "on", Kind::Fixed, "Enable input of NULL elements in arrays."),
+    user("backslash_quote", "safe_encoding", Kind::Fixed, "Sets whether \"\\'\" is allowed in string literals."),
+    internal("block_size", "8192", false, "Shows the size of a disk block."),
+    user("bytea_output", "hex", Kind::Fixed, "Sets the output format for bytea."),
+    user("check_function_bodies", "on", Kind::Bool, "Check routine bodies during CREATE FUNCTION."),
+    reported(
+        "client_encoding",
+        "UTF8",
+        Kind::Choice(&["UTF8", "UTF-8", "UNICODE", "SQL_ASCII"]),
+        "Sets the client's character set encoding.",
+    ),
+    user(
+        "client_min_messages",
+        "notice",
+        Kind::Choice(&["debug5", "debug4", "debug3", "debug2", "debug1", "debug", "log", "notice", "warning", "error"]),
+        "Sets the message levels that are sent to the client.",
+    ),
+    user(
+        "constraint_exclusion",
+        "partition",
+        Kind::Text,
+        "Enables the planner to use constraints to optimize queries.",
+    ),
+    user(
+        "cursor_tuple_fraction",
+        "0.1",
+        Kind::Real,
+        "Sets the planner's estimate of the fraction of a cursor's rows that will be retrieved.",
+    ),
+    reported("DateStyle", "ISO, MDY", Kind::DateStyle, "Sets the display format for date and time values."),
+    user(
+        "default_statistics_target",
+        "100",
+        Kind::Integer { min: 1, max: 10_000, unit: Unit::None },
+        "Sets the default statistics target.",
+    ),
+    user("default_table_access_method", "heap", Kind::Fixed, "Sets the default table access method for new tables."),
+    user("default_tablespace", "", Kind::Fixed, "Sets the default tablespace to create tables and indexes in."),
+    user("default_text_search_config", "pg_catalog.simple", Kind::Text, "Sets default text search configuration."),
+    user(
+        "default_toast_compression",
+        "pglz",
+        Kind::Text,
+        "Sets the default compression method for compressible values.",
+    ),
+    user(
+        "default_transaction_deferrable",
+        "off",
+        Kind::Bool,
+        "Sets the default deferrable status of new transactions.",
+    ),
+    user(
+        "default_transaction_isolation",
+        "read committed",
+        Kind::Choice(ISOLATION),
+        "Sets the transaction isolation level of each new transaction.",
+    ),
+    reported(
+        "default_transaction_read_only",
+        "off",
+        Kind::Bool,
+        "Sets the default read-only status of new transactions.",
+    ),
+    user(
+        "effective_cache_size",
+        "524288",
+        KILOBYTES,
+        "Sets the planner's assumption about the total size of the data caches.",
+    ),
+    user(
+        "effective_io_concurrency",
+        "1",
+        Kind::Integer { min: 0, max: 1000, unit: Unit::None },
+        "Number of simultaneous requests that can be handled efficiently by the disk subsystem.",
+    ),
+    user("enable_bitmapscan", "on", Kind::Bool, "Enables the planner's use of bitmap-scan plans."),
+    user("enable_hashagg", "on", Kind::Bool, "Enables the planner's use of hashed aggregation plans."),
+    user("enable_hashjoin", "on", Kind::Bool, "Enables the planner's use of hash join plans."),
+    user("enable_indexonlyscan", "on", Kind::Bool, "Enables the planner's use of index-only-scan plans."),
+    user("enable_indexscan", "on", Kind::Bool, "Enables the planner's use of index-scan plans."),
+    user("enable_material", "on", Kind::Bool, "Enables the planner's use of materialization."),
+    user("enable_mergejoin", "on", Kind::Bool, "Enables the planner's use of merge join plans."),
+    user("enable_nestloop", "on", Kind::Bool, "Enables the planner's use of nested-loop join plans."),
+    user("enable_seqscan", "on", Kind::Bool, "Enables the planner's use of sequential-scan plans."),
+    user("enable_sort", "on", Kind::Bool, "Enables the planner's use of explicit sort steps."),
+    user("escape_string_warning", "on", Kind::Bool, "Warn about backslash escapes in ordinary string literals."),
+    user(
+        "extra_float_digits",
+        "1",
+        Kind::Integer { min: -15, max: 3, unit: Unit::None },
+        "Sets the number of digits displayed for floating-point values.",
+    ),
+    user("force_parallel_mode", "off", Kind::Text, "Forces use of parallel query facilities."),
+    user(
+        "from_collapse_limit",
+        "8",
+        Kind::Integer { min: 1, max: i32::MAX as i64, unit: Unit::None },
+        "Sets the FROM-list size beyond which subqueries are not collapsed.",
+    ),
+    user("geqo", "on", Kind::Bool, "Enables genetic query optimization."),
+    user(
+        "idle_in_transaction_session_timeout",
+        "0",
+        MILLISECONDS,
+        "Sets the maximum allowed idle time between queries, when in a transaction.",
+    ),
+    user(
+        "idle_session_timeout",
+        "0",
+        MILLISECONDS,
+        "Sets the maximum allowed idle time between queries, when not in a transaction.",
+    ),
+    internal("in_hot_standby", "off", true, "Shows whether hot standby is currently active."),
+    internal("integer_datetimes", "on", true, "Shows whether datetimes are integer based."),
+    reported("IntervalStyle", "postgres", Kind::Fixed, "Sets the display format for interval values."),
+    reported("is_superuser", "on", Kind::Fixed, "Shows whether the current user is a superuser."),
+    user("jit", "off", Kind::Bool, "Allow JIT compilation."),
+    user(
+        "join_collapse_limit",
+        "8",
+        Kind::Integer { min: 1, max: i32::MAX as i64, unit: Unit::None },
+        "Sets the FROM-list size beyond which JOIN constructs are not flattened.",
+    ),
+    user("lc_collate", "C.UTF-8", Kind::Fixed, "Shows the collation order locale."),
+    user("lc_ctype", "C.UTF-8", Kind::Fixed, "Shows the character classification and case conversion locale."),
+    user("lc_messages", "C.UTF-8", Kind::Text, "Sets the language in which messages are displayed."),
+    user("lc_monetary", "C.UTF-8", Kind::Text, "Sets the locale for formatting monetary amounts."),
+    user("lc_numeric", "C.UTF-8", Kind::Text, "Sets the locale for formatting numbers."),
+    user("lc_time", "C.UTF-8", Kind::Text, "Sets the locale for formatting date and time values."),
+    user(
+        "lo_compat_privileges",
+        "off",
+        Kind::Bool,
+        "Enables backward compatibility mode for privilege checks on large objects.",
+    ),
+    user("lock_timeout", "0", MILLISECONDS, "Sets the maximum allowed duration of any wait for a lock."),
+    user(
+        "log_min_duration_statement",
+        "-1",
+        Kind::Integer { min: -1, max: i32::MAX as i64, unit: Unit::Milliseconds },
+        "Sets the minimum execution time above which all statements will be logged.",
+    ),
+    user("log_statement", "none", Kind::Text, "Sets the type of statements logged."),
+    user("maintenance_work_mem", "65536", KILOBYTES, "Sets the maximum memory to be used for maintenance operations."),
+    internal("max_connections", "100", false, "Sets the maximum number of concurrent connections."),
+    internal("max_identifier_length", "63", false, "Shows the maximum identifier length."),
+    internal("max_index_keys", "32", false, "Shows the maximum number of index keys."),
+    user(
+        "max_parallel_workers_per_gather",
+        "0",
+        Kind::Integer { min: 0, max: 1024, unit: Unit::None },
+        "Sets the maximum number of parallel processes per executor node.",
+    ),
+    user("password_encryption", "scram-sha-256", Kind::Fixed, "Chooses the algorithm for encrypting passwords."),
+    user(
+        "plan_cache_mode",
+        "auto",
+        Kind::Choice(&["auto", "force_generic_plan", "force_custom_plan"]),
+        "Controls the planner's selection of custom or generic plan.",
+    ),
+    internal("port", "5432", false, "Sets the TCP port the server listens on."),
+    user("quote_all_identifiers", "off", Kind::Bool, "When generating SQL fragments, quote all identifiers."),
+    user(
+        "random_page_cost",
+        "4",
+        Kind::Real,
+        "Sets the planner's estimate of the cost of a nonsequentially fetched disk page.",
+    ),
+    user("row_security", "on", Kind::Bool, "Enable row security."),
+    user(
+        "search_path",
+        "\"$user\", public",
+        Kind::SearchPath,
+        "Sets the schema search order for names that are not schema-qualified.",
+    ),
+    user(
+        "seq_page_cost",
+        "1",
+        Kind::Real,
+        "Sets the planner's estimate of the cost of a sequentially fetched disk page.",
+    ),
+    internal("server_encoding", "UTF8", true, "Shows the server (database) character set encoding."),
+    internal("server_version", SERVER_VERSION, true, "Shows the server version."),
+    internal("server_version_num", "150018", false, "Shows the server version as an integer."),
+    reported("session_authorization", "postgres", Kind::Text, "Shows the session user name."),
+    user(
+        "session_replication_role",
+        "origin",
+        Kind::Choice(&["origin", "replica", "local"]),
+        "Sets the session's behavior for triggers and rewrite rules.",
+    ),
+    user("shared_buffers", "16384", Kind::Fixed, "Sets the number of shared memory buffers used by the server."),
+    reported("standard_conforming_strings", "on", Kind::Fixed, "Causes '...' strings to treat backslashes literally."),
+    user("statement_timeout", "0", MILLISECONDS, "Sets the maximum allowed duration of any statement."),
+    user("synchronize_seqscans", "on", Kind::Bool, "Enable synchronized sequential scans."),
+    user(
+        "synchronous_commit",
+        "on",
+        Kind::Choice(&["on", "remote_write", "local", "off", "remote_apply", "true", "false", "yes", "no", "1", "0"]),
+        "Sets the current transaction's synchronization level.",
+    ),
+    user(
+        "temp_buffers",
+        "1024",
+        Kind::Integer { min: 100, max: 1_073_741_823, unit: Unit::None },
+        "Sets the maximum number of temporary buffers used by each session.",
+    ),
+    reported("TimeZone", "UTC", Kind::TimeZone, "Sets the time zone for displaying and interpreting time stamps."),
+    user("timezone_abbreviations", "Default", Kind::Text, "Selects a file of time zone abbreviations."),
+    user(
+        "transaction_deferrable",
+        "off",
+        Kind::Bool,
+        "Whether to defer a read-only serializable transaction until it can be executed with no possible serialization failures.",
+    ),
+    user(
+        "transaction_isolation",
+        "read committed",
+        Kind::Choice(ISOLATION),
+        "Sets the current transaction's isolation level.",
+    ),
+    user("transaction_read_only", "off", Kind::Bool, "Sets the current transaction's read-only status."),
+    user(
+        "vacuum_freeze_min_age",
+        "50000000",
+        Kind::Integer { min: 0, max: 1_000_000_000, unit: Unit::None },
+        "Minimum age at which VACUUM should freeze a table row.",
+    ),
+    internal("wal_level", "logical", false, "Sets the level of information written to the WAL."),
+    user("work_mem", "4096", KILOBYTES, "Sets the maximum memory to be used for query workspaces."),
+    user(
+        "xmloption",
+        "content",
+        Kind::Text,
+        "Sets whether XML data in implicit parsing and serialization operations is to be considered as documents or content fragments.",
+    ),
+];
+
+const ISOLATION: &[&str] = &["read uncommitted", "read committed", "repeatable read", "serializable"];
+
+fn definition(name: &str) -> Option<&'static Definition> {
+    DEFINITIONS.iter().find(|definition| definition.name.eq_ignore_ascii_case(name))
+}
+
+/// A row of pg_settings.
+pub struct SettingRow {
+    pub name: &'static str,
+    pub value: String,
+    pub unit: Option<&'static str>,
+    pub category: &'static str,
+    pub description: &'static str,
+    pub context: &'static str,
+    pub kind: &'static str,
+    pub source: &'static str,
+    pub default: &'static str,
+}
+
+/// What is set, by lower-case name.
+#[derive(Clone, Debug, Default)]
+struct State {
+    session: BTreeMap<String, String>,
+    /// SET LOCAL, in force until the transaction ends.
+    local: BTreeMap<String, String>,
+}
+
+/// A state to return to.
+#[derive(Clone, Debug)]
+pub struct SavedVariables(Arc<State>);
+
+#[derive(Debug)]
+struct Inner {
+    state: Arc<State>,
+    /// Values that RESET returns to, where they differ from the built-in defaults: start-up parameters and the like.
+    defaults: BTreeMap<String, String>,
+    /// Rises with each change.
+    generation: u64,
+    /// Names of reported settings that changed since they were last told.
+    changed: Vec<&'static str>,
+}
+
+/// The settings of one session.
+#[derive(Debug)]
+pub struct Variables {
+    inner: Mutex<Inner>,
+}
+
+impl Default for Variables {
+    fn default() -> Variables {
+        let inner = Inner { state: Arc::default(), defaults: BTreeMap::new(), generation: 1, changed: Vec::new() };
+        Variables { inner: Mutex::new(inner) }
+    }
+}
+
+fn unrecognized(name: &str) -> Error {
+    Error::new(SqlState::UNDEFINED_OBJECT, format!("unrecognized configuration parameter \"{name}\""))
+}
+
+fn invalid(name: &str, value: &str) -> Error {
+    let message = format!("invalid value for parameter \"{name}\": \"{value}\"");
+    Error::new(SqlState::INVALID_PARAMETER_VALUE, message)
+}
+
+/// Reads a boolean as PostgreSQL does: any unambiguous beginning of true, false, yes, no; on, off; 1, 0.
+fn parse_bool(text: &str) -> Option<bool> {
+    let text = text.to_ascii_lowercase();
+    let begins = |word: &str| !text.is_empty() && word.starts_with(&text);
+    match text.as_str() {
+        "on" | "1" => Some(true),
+        "off" | "of" | "0" => Some(false),
+        _ if begins("true") || begins("yes") => Some(true),
+        _ if begins("false") || begins("no") => Some(false),
+        _ => None,
+    }
+}
+
+fn parse_integer(text: &str, unit: Unit) -> Option<i64> {
+    let text = text.trim();
+    let digits = text.find(|c: char| !(c.is_ascii_digit() || c == '-' || c == '+' || c == '.')).unwrap_or(text.len());
+    let (number, suffix) = text.split_at(digits);
+    let number: f64 = number.parse().ok()?;
+    let factor = match (unit, suffix.trim()) {
+        (_, "") => 1.0,
+        (Unit::Milliseconds, "us") => 0.001,
+        (Unit::Milliseconds, "ms") => 1.0,
+        (Unit::Milliseconds, "s") => 1_000.0,
+        (Unit::Milliseconds, "min") => 60_000.0,
+        (Unit::Milliseconds, "h") => 3_600_000.0,
+        (Unit::Milliseconds, "d") => 86_400_000.0,
+        (Unit::Seconds, "s") => 1.0,
+        (Unit::Seconds, "min") => 60.0,
+        (Unit::Seconds, "h") => 3_600.0,
+        (Unit::Seconds, "d") => 86_400.0,
+        (Unit::Kilobytes, "B") => 1.0 / 1024.0,
+        (Unit::Kilobytes, "kB") => 1.0,
+        (Unit::Kilobytes, "MB") => 1024.0,
+        (Unit::Kilobytes, "GB") => 1024.0 * 1024.0,
+        (Unit::Kilobytes, "TB") => 1024.0 * 1024.0 * 1024.0,
+        _ => return None,
+    };
+    let value = (number * factor).round();
+    (value.abs() < 9e18).then_some(value as i64)
+}
+
+/// The form in which SHOW gives a number: in the largest unit that divides it.
+fn show_integer(value: i64, unit: Unit) -> String {
+    let units: &[(i64, &str)] = match unit {
+        Unit::None => &[],
+        Unit::Milliseconds => &[(86_400_000, "d"), (3_600_000, "h"), (60_000, "min"), (1_000, "s"), (1, "ms")],
+        Unit::Seconds => &[(86_400, "d"), (3_600, "h"), (60, "min"), (1, "s")],
+        Unit::Kilobytes => &[(1 << 30, "TB"), (1 << 20, "GB"), (1 << 10, "MB"), (1, "kB")],
+    };
+    if value > 0
+        && let Some((size, name)) = units.iter().find(|(size, _)| value % size == 0)
+    {
+        return format!("{}{name}", value / size);
+    }
+    value.to_string()
+}
+
+/// Splits a list of identifiers, folding unquoted ones to lower case.
+fn split_identifiers(text: &str) -> Option<Vec<String>> {
+    let mut names = Vec::new();
+    let mut rest = text.trim();
+    if rest.is_empty() {
+        return Some(names);
+    }
+    loop {
+        if let Some(quoted) = rest.strip_prefix('"') {
+            let mut name = String::new();
+            let mut chars = quoted.char_indices();
+            let end = loop {
+                let (at, c) = chars.next()?;
+                if c == '"' {
+                    if quoted[at + 1..].starts_with('"') {
+                        name.push('"');
+                        chars.next();
+                    } else {
+                        break at + 1;
+                    }
+                } else {
+                    name.push(c);
+                }
+            };
+            names.push(name);
+            rest = quoted[end..].trim_start();
+        } else {
+            let end = rest.find(',').unwrap_or(rest.len());
+            names.push(rest[..end].trim().to_lowercase());
+            rest = &rest[end..];
+        }
+        match rest.strip_prefix(',') {
+            Some(more) => rest = more.trim_start(),
+            None if rest.is_empty() => return Some(names),
+            None => return None,
+        }
+    }
+}
+
+fn canonical(definition: &Definition, values: &[String]) -> Result<String> {
+    let name = definition.name;
+    let text = values.join(", ");
+    Ok(match definition.kind {
+        Kind::Bool => match parse_bool(&text) {
+            Some(value) => if value { "on" } else { "off" }.to_owned(),
+            None => {
+                let message = format!("parameter \"{name}\" requires a Boolean value");
+                return Err(Error::new(SqlState::INVALID_PARAMETER_VALUE, message));
+            }
+        },
+        Kind::Integer { min, max, unit } => match parse_integer(&text, unit) {
+            Some(value) if (min..=max).contains(&value) => value.to_string(),
+            Some(value) => {
+                let message = format!("{value} is outside the valid range for parameter \"{name}\" ({min} .. {max})");
+                return Err(Error::new(SqlState::INVALID_PARAMETER_VALUE, message));
+            }
+            None => return Err(invalid(name, &text)),
+        },
+        Kind::Real => match text.trim().parse::<f64>() {
+            Ok(value) => value.to_string(),
+            Err(_) => return Err(invalid(name, &text)),
+        },
+        Kind::Text => text,
+        Kind::Choice(choices) => {
+            let wanted = text.to_ascii_lowercase();
+            let found = choices.iter().find(|choice| choice.eq_ignore_ascii_case(&wanted));
+            let found =
+                found.ok_or_else(|| invalid(name, &text).hint(format!("Available values: {}.", choices.join(", "))))?;
+            match (name, *found) {
+                ("client_encoding", _) => "UTF8".to_owned(),
+                ("synchronous_commit", "true" | "yes" | "1" | "remote_apply") => "on".to_owned(),
+                ("synchronous_commit", "false" | "no" | "0") => "off".to_owned(),
+                ("transaction_isolation" | "default_transaction_isolation", "serializable") => {
+                    return Err(Error::unsupported("isolation level SERIALIZABLE"));
+                }
+                (_, found) => found.to_owned(),
+            }
+        }
+        Kind::Fixed => {
+            if text.eq_ignore_ascii_case(definition.default) {
+                definition.default.to_owned()
+            } else if definition.default == "on" && parse_bool(&text) == Some(true) {
+                "on".to_owned()
+            } else {
+                return Err(Error::unsupported(format!("setting \"{name}\" to \"{text}\"")));
+            }
+        }
+        Kind::TimeZone => {
+            types::datetime::TimeZone::parse(&text).map(|_| text.clone()).ok_or_else(|| invalid(name, &text))?
+        }
+        Kind::SearchPath => {
+            // The statement's form gives one value for each schema; the start-up packet's gives one list.
+            let mut parts = Vec::new();
+            for value in values {
+                if values.len() > 1 {
+                    parts.push(value.clone());
+                } else {
+                    parts.extend(split_identifiers(value).ok_or_else(|| invalid(name, &text))?);
+                }
+            }
+            let quote = |part: &String| crate::catalog::describe::quote_identifier(part);
+            parts.iter().map(quote).collect::<Vec<_>>().join(", ")
+        }
+        Kind::DateStyle => {
+            let words = text.to_ascii_lowercase();
+            let known = |word: &str| matches!(word, "iso" | "mdy" | "us" | "noneuropean" | "default");
+            if words.split([',', ' ']).filter(|word| !word.is_empty()).all(known) {
+                "ISO, MDY".to_owned()
+            } else {
+                return Err(Error::unsupported(format!("DateStyle \"{text}\"")));
+            }
+        }
+    })
+}
+
+impl Variables {
+    /// Sets a value that RESET returns to: from the start-up packet, the role or the database.
+    ///
+    /// # Errors
+    /// As [`Variables::set`].
+    pub fn set_default(&self, name: &str, value: &str) -> Result<()> {
+        let (key, value) = check(name, &[value.to_owned()], true)?;
+        let mut inner = self.inner.lock();
+        inner.defaults.insert(key, value);
+        inner.generation += 1;
+        Ok(())
+    }
+
+    /// SET, or SET LOCAL when `local`. Several values make a list.
+    ///
+    /// # Errors
+    /// 42704 unknown, 22023 bad value, 55P02 cannot be changed, 0A000 a value we do not have.
+    pub fn set(&self, name: &str, values: &[String], local: bool) -> Result<()> {
+        let (key, value) = check(name, values, false)?;
+        let mut inner = self.inner.lock();
+        let state = Arc::make_mut(&mut inner.state);
+        if local {
+            state.local.insert(key, value);
+        } else {
+            state.local.remove(&key);
+            state.session.insert(key, value);
+        }
+        inner.touch(name);
+        Ok(())
+    }
+
+    /// SET ... TO DEFAULT and RESET.
+    ///
+    /// # Errors
+    /// 42704 unknown, 55P02 cannot be changed.
+    pub fn reset(&self, name: &str) -> Result<()> {
+        if let Some(definition) = definition(name) {
+            if definition.context == "internal" {
+                return Err(cannot_change(definition.name));
+            }
+        } else if !name.contains('.') {
+            return Err(unrecognized(name));
+        }
+        let mut inner = self.inner.lock();
+        let state = Arc::make_mut(&mut inner.state);
+        let key = name.to_lowercase();
+        state.local.remove(&key);
+        state.session.remove(&key);
+        inner.touch(name);
+        Ok(())
+    }
+
+    /// RESET ALL.
+    pub fn reset_all(&self) {
+        let mut inner = self.inner.lock();
+        let names: Vec<String> = inner.state.session.keys().chain(inner.state.local.keys()).cloned().collect();
+        inner.state = Arc::default();
+        for name in names {
+            inner.touch(&name);
+        }
+    }
+
+    /// The value in the form in which it is stored, such as `5000` for five seconds.
+    ///
+    /// # Errors
+    /// 42704 unknown.
+    pub fn get(&self, name: &str) -> Result<String> {
+        let inner = self.inner.lock();
+        inner.value(name).ok_or_else(|| unrecognized(name))
+    }
+
+    /// The value as SHOW gives it, such as `5s`.
+    ///
+    /// # Errors
+    /// 42704 unknown.
+    pub fn show(&self, name: &str) -> Result<String> {
+        let value = self.get(name)?;
+        Ok(match definition(name).map(|definition| definition.kind) {
+            Some(Kind::Integer { unit, .. }) => show_integer(value.parse().unwrap_or(0), unit),
+            _ => value,
+        })
+    }
+
+    /// The name as PostgreSQL writes it.
+    pub fn display_name(name: &str) -> String {
+        definition(name).map_or_else(|| name.to_lowercase(), |definition| definition.name.to_owned())
+    }
+
+    /// Every setting, as SHOW ALL and pg_settings list them.
+    pub fn rows(&self) -> Vec<SettingRow> {
+        let inner = self.inner.lock();
+        let row = |definition: &'static Definition| {
+            let key = definition.name.to_lowercase();
+            let set = inner.state.session.contains_key(&key) || inner.state.local.contains_key(&key);
+            SettingRow {
+                name: definition.name,
+                value: inner.value(definition.name).unwrap_or_default(),
+                unit: match definition.kind {
+                    Kind::Integer { unit: Unit::Milliseconds, .. } => Some("ms"),
+                    Kind::Integer { unit: Unit::Seconds, .. } => Some("s"),
+                    Kind::Integer { unit: Unit::Kilobytes, .. } => Some("kB"),
+                    _ => None,
+                },
+                category: "Client Connection Defaults",
+                description: definition.description,
+                context: definition.context,
+                kind: match definition.kind {
+                    Kind::Bool => "bool",
+                    Kind::Integer { .. } => "integer",
+                    Kind::Real => "real",
+                    Kind::Choice(_) => "enum",
+                    _ => "string",
+                },
+                source: if set {
+                    "session"
+                } else if inner.defaults.contains_key(&key) {
+                    "client"
+                } else {
+                    "default"
+                },
+                default: definition.default,
+            }
+        };
+        DEFINITIONS.iter().map(row).collect()
+    }
+
+    /// The reported settings with their values, for the start of a connection.
+    pub fn reported(&self) -> Vec<(String, String)> {
+        let inner = self.inner.lock();
+        let told = DEFINITIONS.iter().filter(|definition| definition.reported);
+        told.map(|definition| (definition.name.to_owned(), inner.value(definition.name).unwrap_or_default())).collect()
+    }
+
+    /// The reported settings that changed since the last call.
+    pub fn take_changed(&self) -> Vec<(&'static str, String)> {
+        let mut inner = self.inner.lock();
+        if inner.changed.is_empty() {
+            return Vec::new();
+        }
+        let mut names = std::mem::take(&mut inner.changed);
+        names.sort_unstable();
+        names.dedup();
+        names.into_iter().map(|name| (name, inner.value(name).unwrap_or_default())).collect()
+    }
+
+    /// Rises with every change.
+    pub fn generation(&self) -> u64 {
+        self.inner.lock().generation
+    }
+
+    /// What to return to if the transaction or subtransaction is rolled back.
+    pub fn save(&self) -> SavedVariables {
+        SavedVariables(self.inner.lock().state.clone())
+    }
+
+    pub fn restore(&self, saved: &SavedVariables) {
+        let mut inner = self.inner.lock();
+        if !Arc::ptr_eq(&inner.state, &saved.0) {
+            inner.replace(saved.0.clone());
+        }
+    }
+
+    /// Forgets what SET LOCAL set: the transaction ends.
+    pub fn end_local(&self) {
+        let mut inner = self.inner.lock();
+        if !inner.state.local.is_empty() {
+            let session = inner.state.session.clone();
+            inner.replace(Arc::new(State { session, local: BTreeMap::new() }));
+        }
+    }
+
+    /// A setting that counts milliseconds; `None` for 0, which means no limit.
+    pub fn timeout(&self, name: &str) -> Option<Duration> {
+        let value: u64 = self.get(name).ok()?.parse().ok()?;
+        (value > 0).then(|| Duration::from_millis(value))
+    }
+
+    pub fn is_on(&self, name: &str) -> bool {
+        self.get(name).is_ok_and(|value| value == "on")
+    }
+
+    /// `synchronous_commit`. `local` is `on`: the six copies are the local disk.
+    pub fn durability(&self) -> Durability {
+        match self.get("synchronous_commit").as_deref() {
+            Ok("off") => Durability::None,
+            Ok("remote_write") => Durability::Received,
+            _ => Durability::Flushed,
+        }
+    }
+
+    /// The schemas of search_path, with `$user` replaced.
+    pub fn search_path(&self, user: &str) -> Vec<Arc<str>> {
+        let value = self.get("search_path").unwrap_or_default();
+        let names = split_identifiers(&value).unwrap_or_default();
+        names.into_iter().map(|name| if name == "$user" { Arc::from(user) } else { Arc::from(name) }).collect()
+    }
+
+    /// Sets what only the server itself may: `in_hot_standby`, `is_superuser`, `session_authorization`.
+    pub fn force(&self, name: &str, value: &str) {
+        let mut inner = self.inner.lock();
+        inner.defaults.insert(name.to_lowercase(), value.to_owned());
+        inner.touch(name);
+    }
+}
+
+fn cannot_change(name: &str) -> Error {
+    Error::new(SqlState::CANT_CHANGE_RUNTIME_PARAM, format!("parameter \"{name}\" cannot be changed"))
+}
+
+fn check(name: &str, values: &[String], _at_start: bool) -> Result<(String, String)> {
+    let Some(definition) = definition(name) else {
+        // Names with a dot are an application's own.
+        let valid = name.split('.').count() > 1 && name.split('.').all(|part| !part.is_empty());
+        return if valid { Ok((name.to_lowercase(), values.join(", "))) } else { Err(unrecognized(name)) };
+    };
+    if definition.context == "internal" {
+        return Err(cannot_change(definition.name));
+    }
+    Ok((definition.name.to_lowercase(), canonical(definition, values)?))
+}
+
+impl Inner {
+    fn value(&self, name: &str) -> Option<String> {
+        let key = name.to_lowercase();
+        let set =
+            self.state.local.get(&key).or_else(|| self.state.session.get(&key)).or_else(|| self.defaults.get(&key));
+        set.cloned().or_else(|| definition(name).map(|definition| definition.default.to_owned()))
+    }
+
+    fn touch(&mut self, name: &str) {
+        self.generation += 1;
+        if let Some(definition) = definition(name).filter(|definition| definition.reported) {
+            self.changed.push(definition.name);
+        }
+    }
+
+    fn replace(&mut self, state: Arc<State>) {
+        let reported = DEFINITIONS.iter().filter(|definition| definition.reported);
+        let before: Vec<_> = reported.map(|definition| (definition.name, self.value(definition.name))).collect();
+        self.state = state;
+        self.generation += 1;
+        for (name, value) in before {
+            if self.value(name) != value {
+                self.changed.push(name);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn set(variables: &Variables, name: &str, value: &str) -> Result<()> {
+        variables.set(name, &[value.to_owned()], false)
+    }
+
+    #[test]
+    fn units_are_read_and_shown() {
+        let variables = Variables::default();
+        set(&variables, "statement_timeout", "5s").expect("a time");
+        assert_eq!(variables.get("STATEMENT_TIMEOUT").expect("set"), "5000");
+        assert_eq!(variables.show("statement_timeout").expect("set"), "5s");
+        assert_eq!(variables.timeout("statement_timeout"), Some(Duration::from_secs(5)));
+        assert_eq!(variables.show("work_mem").expect("default"), "4MB");
+        assert!(set(&variables, "statement_timeout", "5 parsecs").is_err());
+    }
+
+    #[test]
+    fn rollback_and_local_are_undone() {
+        let variables = Variables::default();
+        let saved = variables.save();
+        variables.set("application_name", &["a".into()], true).expect("text");
+        assert_eq!(variables.get("application_name").expect("set"), "a");
+        variables.end_local();
+        assert_eq!(variables.get("application_name").expect("default"), "");
+        set(&variables, "application_name", "b").expect("text");
+        variables.restore(&saved);
+        assert_eq!(variables.get("application_name").expect("default"), "");
+        assert_eq!(variables.take_changed(), vec![("application_name", String::new())]);
+    }
+
+    #[test]
+    fn search_path_names_are_quoted_and_folded() {
+        let variables = Variables::default();
+        assert_eq!(variables.search_path("me").iter().map(|name| &**name).collect::<Vec<_>>(), ["me", "public"]);
+        set(&variables, "search_path", "Foo, \"Bar\"\"s\"").expect("names");
+        assert_eq!(variables.get("search_path").expect("set"), "foo, \"Bar\"\"s\"");
+    }
+
+    #[test]
+    fn what_cannot_be_is_refused() {
+        let variables = Variables::default();
+        let state = |result: Result<()>| result.expect_err("refused").sqlstate().to_string();
+        assert_eq!(state(set(&variables, "nosuch", "1")), "42704");
+        assert_eq!(state(set(&variables, "server_version", "1")), "55P02");
+        assert_eq!(state(set(&variables, "standard_conforming_strings", "off")), "0A000");
+        assert_eq!(state(set(&variables, "jit", "maybe")), "22023");
+        assert_eq!(state(set(&variables, "default_transaction_isolation", "serializable")), "0A000");
+        set(&variables, "my.own", "x").expect("a dotted name");
+    }
+}
