@@ -17,51 +17,41 @@ pub fn visit(expr: &Expr, each: &mut dyn FnMut(&Expr)) {
 /// Calls `each` with the direct parts of an expression; subquery plans are not entered, and neither is the test of
 /// an ANY, which is over another row.
 pub fn children(expr: &Expr, each: &mut dyn FnMut(&Expr)) {
+    child_refs(expr).into_iter().for_each(each);
+}
+
+/// The parts that [`children`] visits.
+pub fn child_refs(expr: &Expr) -> Vec<&Expr> {
     match expr {
         Expr::Const { .. }
         | Expr::Column { .. }
         | Expr::Outer { .. }
         | Expr::Param { .. }
         | Expr::CaseOperand { .. }
-        | Expr::Subquery(_) => {}
-        Expr::Call(call) => call.args.iter().for_each(each),
-        Expr::Cast(cast) => each(&cast.arg),
-        Expr::And(terms) | Expr::Or(terms) => terms.iter().for_each(each),
-        Expr::Not(arg) | Expr::IsNull { arg, .. } | Expr::IsBool { arg, .. } => each(arg),
-        Expr::IsDistinct { equal, .. } => equal.args.iter().for_each(each),
+        | Expr::Subquery(_) => Vec::new(),
+        Expr::Call(call) => call.args.iter().collect(),
+        Expr::Cast(cast) => vec![&cast.arg],
+        Expr::And(terms) | Expr::Or(terms) => terms.iter().collect(),
+        Expr::Not(arg) | Expr::IsNull { arg, .. } | Expr::IsBool { arg, .. } => vec![arg],
+        Expr::IsDistinct { equal, .. } => equal.args.iter().collect(),
         Expr::Case(case) => {
-            case.operand.iter().for_each(&mut *each);
-            for arm in &case.arms {
-                each(&arm.when);
-                each(&arm.then);
-            }
-            each(&case.otherwise);
+            let arms = case.arms.iter().flat_map(|arm| [&arm.when, &arm.then]);
+            case.operand.iter().chain(arms).chain([&case.otherwise]).collect()
         }
-        Expr::Coalesce { args, .. } | Expr::MinMax { args, .. } => args.iter().for_each(each),
-        Expr::NullIf { arg, equal } => {
-            each(arg);
-            equal.args.iter().for_each(each);
-        }
-        Expr::InList { arg, list, .. } => {
-            each(arg);
-            list.iter().for_each(each);
-        }
-        Expr::AnyAll { left, array, .. } => {
-            each(left);
-            each(array);
-        }
-        Expr::Array { elements, .. } => elements.iter().for_each(each),
+        Expr::Coalesce { args, .. } | Expr::MinMax { args, .. } => args.iter().collect(),
+        Expr::NullIf { arg, equal } => std::iter::once(&**arg).chain(&equal.args).collect(),
+        Expr::InList { arg, list, .. } => std::iter::once(&**arg).chain(list).collect(),
+        Expr::AnyAll { left, array, .. } => vec![left, array],
+        Expr::Array { elements, .. } => elements.iter().collect(),
         Expr::Subscript { array, subscripts, .. } => {
-            each(array);
-            for subscript in subscripts {
-                match subscript {
-                    Subscript::Index(index) => each(index),
-                    Subscript::Slice(lower, upper) => lower.iter().chain(upper).for_each(&mut *each),
-                }
-            }
+            let parts = subscripts.iter().flat_map(|subscript| match subscript {
+                Subscript::Index(index) => vec![index],
+                Subscript::Slice(lower, upper) => lower.iter().chain(upper).collect(),
+            });
+            std::iter::once(&**array).chain(parts).collect()
         }
-        Expr::Row { fields, .. } => fields.iter().for_each(each),
-        Expr::RowCompare(compare) => compare.left.iter().chain(&compare.right).for_each(each),
+        Expr::Row { fields, .. } => fields.iter().collect(),
+        Expr::RowCompare(compare) => compare.left.iter().chain(&compare.right).collect(),
     }
 }
 

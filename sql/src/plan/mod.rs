@@ -16,6 +16,7 @@
 //! lateral join it gains a frame, and [`walk::shift_expr`](crate::bound::walk::shift_expr) says so.
 
 mod access;
+pub mod explain;
 mod join;
 mod order;
 mod pushdown;
