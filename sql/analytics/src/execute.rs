@@ -31,7 +31,9 @@ use datafusion::optimizer::push_down_limit::PushDownLimit;
 use datafusion::optimizer::simplify_expressions::SimplifyExpressions;
 use datafusion::optimizer::single_distinct_to_groupby::SingleDistinctToGroupBy;
 use datafusion::optimizer::OptimizerRule;
-use datafusion::physical_plan::{ExecutionPlan, execute_stream};
+use datafusion::physical_optimizer::PhysicalOptimizerRule;
+use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
+use datafusion::physical_plan::{ExecutionPlan, displayable, execute_stream};
 use datafusion::prelude::SessionConfig;
 use futures::StreamExt;
 use futures::future::BoxFuture;
@@ -283,6 +285,7 @@ fn prepare(
 fn physical(environment: &Environment, query: Query, attempt: Attempt) -> std::result::Result<Ready, Refusal> {
     let state = session(environment, attempt)?;
     let plan = futures::executor::block_on(state.create_physical_plan(&query.plan))?;
+    tracing::debug!("the vector executor runs\n{}", displayable(plan.as_ref()).indent(false));
     Ok(Ready { plan, shapes: query.shapes, state })
 }
 
@@ -303,6 +306,9 @@ fn session(environment: &Environment, attempt: Attempt) -> std::result::Result<S
     options.optimizer.enable_join_dynamic_filter_pushdown = false;
     options.optimizer.enable_topk_dynamic_filter_pushdown = false;
     options.optimizer.enable_aggregate_dynamic_filter_pushdown = false;
+    // What a sort keeps free for merging what it has spilled must leave it something to sort with.
+    options.execution.sort_spill_reservation_bytes =
+        options.execution.sort_spill_reservation_bytes.min(environment.memory_bytes / 8);
     let pool = Arc::new(FairSpillPool::new(environment.memory_bytes));
     let runtime = RuntimeEnvBuilder::from_runtime_env(&environment.runtime).with_memory_pool(pool).build_arc()?;
     Ok(SessionStateBuilder::new()
@@ -310,7 +316,15 @@ fn session(environment: &Environment, attempt: Attempt) -> std::result::Result<S
         .with_runtime_env(runtime)
         .with_analyzer_rules(Vec::new())
         .with_optimizer_rules(rules())
+        .with_physical_optimizer_rules(physical_rules())
         .build())
+}
+
+/// DataFusion's rules for physical plans, without the one that moves a filter through any projection and joins it to the
+/// filter below, in any order: it knows nothing of functions that can fail. Scans take no filters, so nothing is lost.
+fn physical_rules() -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> {
+    let rules = PhysicalOptimizer::default().rules.into_iter();
+    rules.filter(|rule| !rule.name().starts_with("FilterPushdown")).collect()
 }
 
 /// DataFusion's rules, in its order, without those for what we never give it: subqueries, DISTINCT, uncoerced types.

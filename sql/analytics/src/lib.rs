@@ -22,6 +22,7 @@
 
 mod aggregate;
 mod error;
+mod evaluate;
 mod execute;
 mod kernel;
 mod lower;
@@ -38,7 +39,7 @@ use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use futures::future::BoxFuture;
 use sql::bound::Plan;
 use sql::exec::{ExecContext, RowBatch, RowStream, VectorExecutor};
-use types::{Error, Result};
+use types::Result;
 
 use execute::{Environment, Run};
 

@@ -23,8 +23,10 @@ use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{
     DisplayAs, DisplayFormatType, ExecutionPlan, Partitioning, PlanProperties, ReplaceChildrenOptions,
 };
+use engine::{Direction, KeyRange, Rows, Scan};
 use sql::catalog::TableDef;
-use sql::exec::{ExecContext, TableScan};
+use sql::exec::ExecContext;
+use types::{Error, SqlState};
 
 use crate::error::to_datafusion;
 use crate::repr::{Builder, Shape};
@@ -164,8 +166,10 @@ impl ExecutionPlan for ScanExec {
         if partition != 0 {
             return Err(DataFusionError::Internal("a scan has one partition".into()));
         }
-        let scan = TableScan::new(&self.rows.context, &self.rows.table).map_err(to_datafusion)?;
-        let state = Reading { scan, rows: self.rows.clone(), left: self.limit };
+        let TableRows { table, context, .. } = &self.rows;
+        let tree = protocol::PageId(table.tree);
+        let scan = context.engine.scan(&context.view, tree, KeyRange::all(), Direction::Forward);
+        let state = Reading { scan, stored: Rows::new(), rows: self.rows.clone(), left: self.limit };
         let batches = futures::stream::try_unfold(state, |mut state| async move {
             Ok(state.next().await?.map(|batch| (batch, state)))
         });
@@ -187,7 +191,8 @@ impl ExecutionPlan for ScanExec {
 
 /// A scan under way.
 struct Reading {
-    scan: TableScan,
+    scan: Scan,
+    stored: Rows,
     rows: TableRows,
     /// How many more rows are wanted.
     left: Option<usize>,
@@ -199,7 +204,7 @@ impl Reading {
         if wanted == 0 {
             return Ok(None);
         }
-        let count = self.scan.next_batch(wanted).await.map_err(to_datafusion)?;
+        let count = self.scan.next_batch(&mut self.stored, wanted).await.map_err(|error| to_datafusion(lift(&error)))?;
         if count == 0 {
             return Ok(None);
         }
@@ -207,7 +212,9 @@ impl Reading {
             *left -= count.min(*left);
         }
         let mut columns: Vec<ArrayRef> = Vec::with_capacity(self.rows.shapes.len());
-        let views = self.scan.views().map_err(to_datafusion)?;
+        let layout = &self.rows.table.shape.layout;
+        let views = self.stored.iter().map(|(_, row)| layout.view(row));
+        let views = views.collect::<types::Result<Vec<_>>>().map_err(to_datafusion)?;
         for (attribute, shape) in self.rows.attributes.iter().zip(&self.rows.shapes) {
             let mut builder = Builder::new(*shape, count);
             builder.append_column(&views, *attribute)?;
@@ -216,4 +223,11 @@ impl Reading {
         let options = RecordBatchOptions::new().with_row_count(Some(count));
         Ok(Some(RecordBatch::try_new_with_options(Arc::clone(&self.rows.schema), columns, &options)?))
     }
+}
+
+/// The engine's error as a client sees it.
+fn lift(error: &engine::Error) -> Error {
+    let mut state = [0; 5];
+    state.copy_from_slice(error.sqlstate().as_bytes());
+    Error::new(SqlState(state), error.to_string())
 }

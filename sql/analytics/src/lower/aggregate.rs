@@ -194,7 +194,9 @@ impl Lowering<'_> {
                     _ => false,
                 };
                 let function = if name == "min" { min_udaf() } else { max_udaf() };
-                let output = Shape { ty: call.ty, repr: arg.shape.repr };
+                // The length of a char(n) is not in the call's type.
+                let ty = if arg.shape.repr == Repr::Padded { arg.shape.ty } else { call.ty };
+                let output = Shape { ty, repr: arg.shape.repr };
                 let same = arg.shape.ty.oid == call.ty.oid || arg.shape.repr == Repr::Text;
                 (ordered && same).then(|| (native(function, vec![arg.expr.clone()], false, filter), output))
             }

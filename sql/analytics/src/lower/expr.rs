@@ -21,6 +21,7 @@ use types::resolve::{Coercion, resolve_operator};
 use types::{Datum, Registry, SqlType, Volatility, oid};
 
 use super::{Field, Lowered, Lowering, Refusal, Scope, Term};
+use crate::evaluate::is_supported;
 use crate::kernel::{
     self, Arithmetic, BooleanByte, BoundExprUdf, CanonicalFloat, DecimalArithmetic, DecimalOperation, IntegerToDecimal,
     NumberKind, Operation, Rescale, Reshape, SortableKey, TrimBlanks,
@@ -64,8 +65,8 @@ impl Lowering<'_> {
         Ok(Some(match expr {
             Expr::Const { value, ty } => self.constant(value, *ty)?,
             Expr::Param { index, ty } => {
-                let value = self.context.param(*index)?.clone();
-                self.constant(&value, *ty)?
+                let value = self.context.params.get(*index).cloned();
+                self.constant(&value.ok_or_else(|| Refusal::of("a parameter without a value"))?, *ty)?
             }
             Expr::Column { index, .. } => {
                 let field = scope.fields.get(*index).ok_or_else(|| Refusal::of("a column outside of its row"))?;
@@ -123,6 +124,9 @@ impl Lowering<'_> {
         let mut fields: Vec<&Field> = Vec::new();
         let mut local = expr.clone();
         localize(&mut local, scope, &mut fields)?;
+        if !is_supported(&local) {
+            return Err(Refusal::of("an expression that columns do not support"));
+        }
         let output = self.evaluated_shape(expr.ty());
         let fallible = !is_total(expr);
         let inputs = fields.iter().map(|field| field.shape).collect();
@@ -326,7 +330,9 @@ impl Lowering<'_> {
         Ok(match conversion.coercion {
             Coercion::Relabel if from.oid == to.oid || text_like(from) && text_like(to) => {
                 let arg = self.term(&conversion.arg, scope)?;
-                Some(Term { shape: Shape { ty: to, repr: arg.shape.repr }, ..arg })
+                // The length of a char(n) is what pads its values.
+                let ty = if arg.shape.repr == Repr::Padded { arg.shape.ty } else { to };
+                Some(Term { shape: Shape { ty, repr: arg.shape.repr }, ..arg })
             }
             Coercion::Cast(_) if from.is_integer() && to.is_integer() => {
                 let arg = self.term(&conversion.arg, scope)?;
@@ -418,9 +424,7 @@ impl Lowering<'_> {
         let null = DfExpr::Literal(ScalarValue::try_from(&shape.arrow())?, None);
         let convert = |term: Term| match term {
             term if is_null(&term) => null.clone(),
-            term if term.shape.arrow() == shape.arrow() && (term.shape.repr == Repr::Opaque) == (shape.repr == Repr::Opaque) => {
-                term.expr
-            }
+            term if same_form(term.shape, shape) => term.expr,
             term => kernel::call(Reshape::new(term.shape, shape.repr), vec![term.expr]),
         };
         let arms = arms.into_iter().map(|(when, then)| (when.expr, convert(then))).collect();
@@ -545,6 +549,8 @@ fn common_shape(ty: SqlType, mut shapes: impl Iterator<Item = Shape>) -> Option<
     let Some(mut common) = shapes.next() else { return Some(Shape::of(ty, false)) };
     for shape in shapes {
         common.repr = match (common.repr, shape.repr) {
+            (Repr::Padded, Repr::Padded) if common.ty != shape.ty => Repr::Text,
+            (Repr::Padded | Repr::Text, Repr::Padded | Repr::Text) if common.repr != shape.repr => Repr::Text,
             (Repr::Decimal { digits: d, scale: s }, Repr::Decimal { digits: e, scale: t }) if s == t => {
                 Repr::Decimal { digits: d.max(e), scale: s }
             }
@@ -553,7 +559,15 @@ fn common_shape(ty: SqlType, mut shapes: impl Iterator<Item = Shape>) -> Option<
             _ => return None,
         };
     }
+    let ty = if common.repr == Repr::Padded { common.ty } else { ty };
     Some(Shape { ty, repr: common.repr })
+}
+
+/// Whether values of one form can stand for those of the other.
+pub(super) fn same_form(a: Shape, b: Shape) -> bool {
+    a.arrow() == b.arrow()
+        && (a.repr == Repr::Opaque) == (b.repr == Repr::Opaque)
+        && (a.repr == Repr::Padded) == (b.repr == Repr::Padded)
 }
 
 fn substitute_operand(expr: &mut Expr, operand: &Expr) {

@@ -17,9 +17,11 @@ use sql::bound::{
 use sql::catalog::TableDef;
 use types::Datum;
 
-use super::expr::balanced;
+use super::expr::{balanced, operator_call, same_form};
 use super::{Correlated, CteState, Field, Lowered, Lowering, Missing, Refusal, Relation, Scope, Table, Term};
-use crate::repr::{Builder, Shape};
+use crate::evaluate::{evaluate, is_supported};
+use crate::kernel::{self, Reshape};
+use crate::repr::{Builder, Repr, Shape};
 use crate::scan::TableRows;
 
 /// Plans nested more deeply are refused.
@@ -81,6 +83,9 @@ impl Lowering<'_> {
                     None => Ok(None),
                     Some(expr) => self.count(expr),
                 };
+                if may_be_ordered(input) {
+                    return Err(Refusal::of("a LIMIT in the order of an index"));
+                }
                 let (skip, fetch) = (count(offset)?, count(limit)?);
                 let relation = self.input(input, outer)?;
                 if !relation.correlated.is_empty() {
@@ -132,14 +137,19 @@ impl Lowering<'_> {
 
     /// The value of LIMIT or OFFSET; `None` for null. Negative ones are the row executor's to refuse.
     fn count(&self, expr: &Expr) -> Lowered<Option<i64>> {
-        if !expr.is_stable() || reads_outer(expr) {
-            return Err(Refusal::of("a LIMIT that is not constant"));
-        }
-        match sql::exec::evaluate_row(expr, self.context, &[])? {
+        match self.constant_value(expr)? {
             Datum::Null => Ok(None),
             Datum::Int8(count @ 0..) => Ok(Some(count)),
             other => Err(Refusal(format!("LIMIT {other:?}"))),
         }
+    }
+
+    /// The value of an expression that reads no row.
+    fn constant_value(&self, expr: &Expr) -> Lowered<Datum> {
+        if !expr.is_stable() || !is_supported(expr) {
+            return Err(Refusal::of("an expression that is not constant"));
+        }
+        Ok(evaluate(expr, self.context, &[])?)
     }
 
     fn values(&mut self, rows: &[Vec<Expr>], plan: &Plan) -> Lowered<Relation> {
@@ -157,10 +167,7 @@ impl Lowering<'_> {
         let mut builders: Vec<Builder> = shapes.iter().map(|shape| Builder::new(*shape, rows.len())).collect();
         for row in rows {
             for (builder, expr) in builders.iter_mut().zip(row) {
-                if !expr.is_stable() || reads_outer(expr) {
-                    return Err(Refusal::of("VALUES that are not constant"));
-                }
-                builder.append(&sql::exec::evaluate_row(expr, self.context, &[])?)?;
+                builder.append(&self.constant_value(expr)?)?;
             }
         }
         let columns: Vec<_> = builders.iter_mut().map(Builder::finish).collect();
@@ -277,12 +284,12 @@ impl Lowering<'_> {
         };
         let mut conditions = Vec::new();
         for (place, value) in access.prefix.iter().enumerate() {
-            conditions.push(super::expr::operator_call("=", column(place)?, value.clone())?);
+            conditions.push(operator_call("=", column(place)?, value.clone())?);
         }
         let next = access.prefix.len();
         match &access.any {
             Some(AnyKey::List(list)) => {
-                let terms = list.iter().map(|value| super::expr::operator_call("=", column(next)?, value.clone()));
+                let terms = list.iter().map(|value| operator_call("=", column(next)?, value.clone()));
                 let mut terms = terms.collect::<Lowered<Vec<Expr>>>()?;
                 conditions.push(if terms.len() == 1 { terms.remove(0) } else { Expr::Or(terms) });
             }
@@ -292,7 +299,7 @@ impl Lowering<'_> {
         for (bound, strict, loose) in [(&access.lower, ">", ">="), (&access.upper, "<", "<=")] {
             if let Some(bound) = bound {
                 let operator = if bound.inclusive { loose } else { strict };
-                conditions.push(super::expr::operator_call(operator, column(next)?, bound.value.clone())?);
+                conditions.push(operator_call(operator, column(next)?, bound.value.clone())?);
             }
         }
         Ok(conditions)
@@ -305,7 +312,10 @@ impl Lowering<'_> {
                 return Err(Refusal::of("a subquery over a correlated aggregation"));
             }
             Some(row) => {
-                let value = |expr| sql::exec::evaluate_row(expr, self.context, row);
+                if !exprs.iter().all(is_supported) {
+                    return Err(Refusal::of("an expression over a correlated aggregation"));
+                }
+                let value = |expr| evaluate(expr, self.context, row);
                 Some(exprs.iter().map(value).collect::<types::Result<Vec<Datum>>>()?)
             }
         };
@@ -499,9 +509,10 @@ impl Lowering<'_> {
             .collect();
         let side = |relation: Relation| -> Lowered<Arc<LogicalPlan>> {
             let exprs = relation.fields.iter().zip(&fields).map(|(from, to)| {
-                let expr = match from.shape.repr == to.shape.repr || from.shape.arrow() == to.shape.arrow() && !is_opaque(to) {
-                    true => from.expr(),
-                    false => crate::kernel::call(crate::kernel::Reshape::new(from.shape, to.shape.repr), vec![from.expr()]),
+                let expr = if same_form(from.shape, to.shape) {
+                    from.expr()
+                } else {
+                    kernel::call(Reshape::new(from.shape, to.shape.repr), vec![from.expr()])
                 };
                 expr.alias(to.column.name.clone())
             });
@@ -587,13 +598,8 @@ impl Lowering<'_> {
     }
 }
 
-fn is_opaque(field: &Field) -> bool {
-    field.shape.repr == crate::repr::Repr::Opaque
-}
-
 /// A form that can hold the values of both.
 fn common_form(a: Shape, b: Shape) -> Shape {
-    use crate::repr::Repr;
     let repr = match (a.repr, b.repr) {
         (Repr::Decimal { digits: d, scale: s }, Repr::Decimal { digits: e, scale: t }) if s == t => {
             Repr::Decimal { digits: d.max(e), scale: s }
@@ -644,6 +650,17 @@ pub(super) fn contains_subquery(expr: &Expr) -> bool {
     let mut found = false;
     sql::bound::walk::visit(expr, &mut |expr| found |= matches!(expr, Expr::Subquery(_)));
     found
+}
+
+/// Whether the planner may have left out a sort because the plan's rows come in the order of an index. Here they do not.
+pub(super) fn may_be_ordered(plan: &Plan) -> bool {
+    match &plan.node {
+        Node::Filter { input, .. } | Node::Project { input, .. } | Node::Limit { input, .. } => may_be_ordered(input),
+        Node::Join(join) => may_be_ordered(&join.left),
+        Node::With { body, .. } => may_be_ordered(body),
+        Node::Scan(scan) => matches!(&scan.access, Access::Index(access) if !access.unique),
+        _ => false,
+    }
 }
 
 /// Calls `each` with the number of every common table expression that a plan reads, as often as it does.
