@@ -519,3 +519,108 @@ fn cut(start: Lsn, valid: &Records, pgcl: &BTreeMap<GroupId, Lsn>) -> Lsn {
         .last()
         .map_or(start, |(_, header)| header.lsn)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const G: GroupId = GroupId(0);
+
+    fn ballot(counter: u32) -> Ballot {
+        Ballot::new(counter, 1)
+    }
+
+    fn record(lsn: u64, prev_volume: u64, end_of_mtr: bool) -> Header {
+        Header { lsn: Lsn(lsn), prev_volume: Lsn(prev_volume), end_of_mtr, ballot: Ballot::ZERO }
+    }
+
+    /// A node that has the first so many of the records, with no table.
+    fn promise(held: &[Header]) -> Promise {
+        let scl = held.last().map_or(Lsn::ZERO, |last| last.lsn);
+        let segment = Segment { group: G, scl, scl_ballot: Ballot::ZERO, above: held.to_vec() };
+        Promise { table: TruncationTable::default(), segments: vec![segment], vdl_heard: Lsn::ZERO, hydrated: true }
+    }
+
+    fn start() -> Recovery {
+        let (recovery, actions) = Recovery::start(Rules::default(), ballot(1), Lsn::ZERO, 1000);
+        assert_eq!(actions.len(), COPIES);
+        recovery
+    }
+
+    fn records() -> [Header; 3] {
+        [record(10, 0, true), record(20, 10, false), record(30, 20, true)]
+    }
+
+    #[test]
+    fn two_promises_decide_nothing_and_a_node_that_is_not_whole_does_not_count() {
+        let mut recovery = start();
+        recovery.on_promise(0, promise(&records()));
+        recovery.on_promise(1, promise(&records()));
+        recovery.on_promise(2, Promise { hydrated: false, ..promise(&records()) });
+        assert_eq!(recovery.on_grace(), []);
+        recovery.on_promise(3, promise(&[]));
+        assert_eq!(recovery.on_grace().len(), COPIES);
+        assert_eq!(recovery.decided().map(|(vdl, _)| vdl), Some(Lsn(30)));
+    }
+
+    /// One row a number of copies heard: who has how many of three records, and the VDL'.
+    #[test]
+    fn the_vdl_by_what_is_heard() {
+        for (held, vdl, why) in [
+            (&[3, 3, 3, 3, 0, 0][..], 30, "on four"),
+            (&[3, 3, 3, 0, 0, 0], 0, "on three of six: nobody was told"),
+            (&[3, 0, 0], 30, "on one of three: the silent ones may have it"),
+            (&[3, 3, 0, 0], 30, "on two of four"),
+            (&[3, 0, 0, 0], 0, "on one of four"),
+            (&[2, 2, 2, 2, 2, 2], 10, "a mini-transaction that is not whole goes"),
+            (&[0, 0, 0], 0, "nothing was written"),
+        ] {
+            let mut recovery = start();
+            for (node, &count) in held.iter().enumerate() {
+                recovery.on_promise(node, promise(&records()[..count]));
+            }
+            recovery.on_grace();
+            let (found, table) = recovery.decided().expect("three are enough");
+            assert_eq!(found, Lsn(vdl), "{held:?}: {why}");
+            let last = table.last().expect("the new entry");
+            assert_eq!((last.ballot, last.vdl, last.first_lsn), (ballot(1), found, Lsn(vdl + 1001)));
+        }
+    }
+
+    #[test]
+    fn what_four_lack_is_copied_and_then_it_opens() {
+        let mut recovery = start();
+        for (node, count) in [(0, 3), (1, 3), (2, 1), (3, 0)] {
+            recovery.on_promise(node, promise(&records()[..count]));
+        }
+        assert_eq!(recovery.on_grace().len(), COPIES);
+        let mut copies = Vec::new();
+        for (node, scl) in [(0, 30), (1, 30), (2, 10), (3, 0)] {
+            assert_eq!(recovery.on_installed(node), [Action::Ask { node }]);
+            copies.extend(recovery.on_marks(node, &[(G, Lsn(scl))]));
+        }
+        let copy = |to, after| Action::Copy { group: G, from: 0, to, after: Lsn(after), up_to: Lsn(30) };
+        assert_eq!(copies, [copy(2, 10), copy(3, 0)]);
+        assert_eq!(recovery.on_copied(2, G, Some(Lsn(30))), []);
+        let done = recovery.on_copied(3, G, Some(Lsn(30)));
+        let [Action::Done(recovered)] = &done[..] else { panic!("{done:?}") };
+        assert_eq!((recovered.vdl, &recovered.tails[..]), (Lsn(30), &[(G, Lsn(30))][..]));
+    }
+
+    #[test]
+    fn a_refusal_means_a_higher_ballot_and_an_older_one_means_nothing() {
+        let mut recovery = start();
+        assert_eq!(recovery.on_refused(Ballot::ZERO), []);
+        assert_eq!(recovery.on_refused(ballot(7)), [Action::Restart { above: ballot(7) }]);
+        assert_eq!(recovery.on_promise(0, promise(&[])), [], "it is over");
+    }
+
+    #[test]
+    fn two_records_after_the_same_one_are_corruption() {
+        let mut recovery = start();
+        for node in 0..3 {
+            recovery.on_promise(node, promise(&[record(10, 0, true), record(20, 10, true), record(25, 10, true)]));
+        }
+        assert!(matches!(recovery.on_grace()[..], [Action::Corrupt(_)]));
+    }
+}

@@ -320,7 +320,7 @@ impl Inner {
                     // Announced and not to be had: perhaps a notice was lost that named the group.
                     idle_rounds += 1;
                     tokio::time::sleep(RETRY_PAUSE * idle_rounds.min(20)).await;
-                    if idle_rounds % 4 == 0 {
+                    if idle_rounds.is_multiple_of(4) {
                         self.poll().await;
                     }
                 }

@@ -140,6 +140,7 @@ async fn try_once(nodes: &Nodes, ballot: Ballot, heard: &Heard) -> Result<Result
     let mut running: FuturesUnordered<BoxFuture<'static, Event>> = FuturesUnordered::new();
     let mut actions = first;
     let mut grace_given = false;
+    let mut calls = 0;
     running.push(after(ATTEMPT_TIMEOUT, Event::Timeout));
     loop {
         for action in actions.drain(..) {
@@ -147,14 +148,23 @@ async fn try_once(nodes: &Nodes, ballot: Ballot, heard: &Heard) -> Result<Result
                 Action::Done(recovered) => return Ok(Ok(recovered)),
                 Action::Restart { above } => return Ok(Err(above)),
                 Action::Corrupt(why) => return Err(corrupt(&why)),
-                action => running.push(perform(nodes, volume, ballot, action)),
+                action => {
+                    calls += 1;
+                    running.push(perform(nodes, volume, ballot, action));
+                }
             }
+        }
+        if calls == 0 {
+            // Every node answered or failed, and that was not enough: waiting for the time-out brings nothing.
+            actions = recovery.on_timeout();
+            continue;
         }
         if !grace_given && recovery.has_read_quorum() {
             grace_given = true;
             running.push(after(GRACE, Event::Grace));
         }
         let event = running.next().await.expect("the time-out is always among them");
+        calls -= usize::from(!matches!(event, Event::Grace | Event::Timeout));
         actions = match event {
             Event::Timeout => recovery.on_timeout(),
             Event::Grace => recovery.on_grace(),

@@ -261,6 +261,30 @@ async fn two_recoverers_race_and_one_wins() {
     client.commit(&[30], 6).await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn recovery_completes_on_four_what_it_found_on_two() {
+    let (fakes, nodes) = six();
+    let (volume, _) = open(&nodes, 1).await;
+    let client = Client::new(Arc::clone(&volume));
+    client.commit(&[1, 9], 1).await;
+    until("all have it", || fakes.iter().all(|node| node.scl(1) == volume.end())).await;
+    for node in &fakes[3..] {
+        node.set(DOWN);
+    }
+    let lsn = client.write(&[1, 9], 2);
+    until("three have it", || fakes[..3].iter().all(|node| node.scl(1) == lsn)).await;
+    volume.close();
+    for (node, faults) in
+        fakes.iter().zip([DOWN, Faults::default(), Faults::default(), Faults::default(), Faults::default(), DOWN])
+    {
+        node.set(faults);
+    }
+    let (volume, opened) = open(&nodes, 2).await;
+    assert_eq!(opened.vdl, lsn, "two of four that answer: the silent two may have told somebody");
+    assert!(fakes[1..5].iter().all(|node| node.scl(1) == lsn));
+    assert_eq!(value_at(&*volume, 9).await, 2);
+}
+
 /// Writers die at random points, with batches lost, nodes dead and stopped: each next one has all that was acknowledged,
 /// and each page has exactly what its redo says.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

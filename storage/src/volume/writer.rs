@@ -633,7 +633,14 @@ impl Inner {
         if !acks.shipping.is_current(node, generation) {
             return Ok(());
         }
-        let advance = self.take_marks(&mut acks, node, status.boot, &status.marks);
+        // A status names every segment: one that is absent has nothing, whatever it had before.
+        let mut marks = status.marks;
+        for (group, _) in acks.tracker.tails() {
+            if marks.iter().all(|mark| mark.group != group.0) {
+                marks.push(rpc::SegmentMark { group: group.0, ..Default::default() });
+            }
+        }
+        let advance = self.take_marks(&mut acks, node, status.boot, &marks);
         let Acks { tracker, shipping, .. } = &mut *acks;
         // The shipper looks for the stream when the link is up: it must be there before.
         // It fails only when the shipper has ended.
