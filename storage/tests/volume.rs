@@ -1,17 +1,20 @@
 //! The volume over six real nodes on simulated disks: what was acknowledged is there after the writer died, and after
 //! every node lost power.
 
+use parking_lot::Mutex;
 use protocol::node::StorageNode;
 use protocol::page::PageKind;
-use protocol::redo::{Change, Patch};
+use protocol::redo::{Change, Patch, Record};
 use protocol::rpc::storage::{Member, VolumeConfig};
-use protocol::volume::{Durability, PageChange, PageSource, RedoLog, VolumeError};
+use protocol::volume::{Durability, PageChange, PageSource, RedoLog, RedoSink, VolumeError};
 use protocol::{Lsn, NodeId, PageId};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use storage::node::{Node, NodeOptions};
 use storage::sim::{Loss, SimDisk};
+use storage::volume::replica::{ReplicaOptions, ReplicaVolume};
 use storage::volume::writer::{OpenOptions, Opened, WriterVolume};
 use storage::volume::{cluster, monotonic_clock, wall_clock};
 
@@ -61,6 +64,48 @@ async fn durable(volume: &WriterVolume, lsn: Lsn) {
     waiting.await.expect("it becomes durable").expect("nobody else writes");
 }
 
+/// The last LSN of each page, as the redo says, which must be the volume's without a hole.
+#[derive(Default)]
+struct Sink {
+    pages: Mutex<BTreeMap<u64, Lsn>>,
+    last: Mutex<Lsn>,
+}
+
+impl RedoSink for Sink {
+    fn apply(&self, records: &[Record], applied: Lsn) -> Result<(), VolumeError> {
+        let mut last = self.last.lock();
+        for record in records {
+            assert_eq!(record.header.prev_volume, *last);
+            *last = record.header.lsn;
+            self.pages.lock().insert(record.header.page.0, record.header.lsn);
+        }
+        assert_eq!(*last, applied);
+        Ok(())
+    }
+
+    fn invalidate(&self, applied: Lsn) {
+        panic!("nothing was retired, and still the cache is dropped at {applied}");
+    }
+}
+
+async fn follow(nodes: &[Arc<Node>]) -> (Arc<ReplicaVolume>, Arc<Sink>) {
+    let runtime = tokio::runtime::Handle::current();
+    let options = ReplicaOptions::new(runtime, monotonic_clock(), wall_clock());
+    let replica = ReplicaVolume::open(seen(nodes), options).await.expect("a read quorum answers");
+    let sink = Arc::new(Sink { last: Mutex::new(replica.applied()), ..Sink::default() });
+    replica.set_sink(Arc::clone(&sink) as Arc<dyn RedoSink>);
+    (replica, sink)
+}
+
+fn relay(volume: &WriterVolume, replica: &Arc<ReplicaVolume>) {
+    let (mut notices, replica) = (volume.notices(), Arc::clone(replica));
+    tokio::spawn(async move {
+        while let Some(notice) = notices.next().await {
+            replica.notify(&notice);
+        }
+    });
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn commits_survive_writers_and_a_power_cut_of_every_node() {
     let disks: Vec<Arc<SimDisk>> = (0..6).map(|_| SimDisk::new()).collect();
@@ -71,6 +116,7 @@ async fn commits_survive_writers_and_a_power_cut_of_every_node() {
     cluster::create_volume(&cluster::nodes(seen(&nodes)), &config).await.expect("six empty nodes");
 
     let mut old: Option<Arc<WriterVolume>> = None;
+    let mut followed: Option<(Arc<ReplicaVolume>, Arc<Sink>)> = None;
     let mut lsns = [Lsn::ZERO; 10];
     for round in 1..=4u64 {
         let (volume, opened) = open(&nodes, round as u32).await;
@@ -80,6 +126,12 @@ async fn commits_survive_writers_and_a_power_cut_of_every_node() {
             let outcome =
                 tokio::time::timeout(LONG, old.wait(lsn, Durability::Flushed)).await.expect("it learns of it");
             assert_eq!(outcome, Err(VolumeError::Fenced));
+        }
+        if round == 1 || round == 3 {
+            followed = Some(follow(&nodes).await);
+        }
+        if let Some((replica, _)) = &followed {
+            relay(&volume, replica);
         }
         for (page, lsn) in lsns.iter_mut().enumerate() {
             let fetched = volume.fetch(PageId(page as u64)).await.expect("it is served");
@@ -91,7 +143,15 @@ async fn commits_survive_writers_and_a_power_cut_of_every_node() {
             }
         }
         durable(&volume, volume.end()).await;
+        let (replica, sink) = followed.as_ref().expect("since the first round");
+        let caught_up = tokio::time::timeout(LONG, replica.wait_applied(volume.end())).await;
+        caught_up.expect("the replica catches up").expect("it was not stopped");
+        let told: Vec<Lsn> = sink.pages.lock().values().copied().collect();
+        assert_eq!(told, lsns, "round {round}");
+        let fetched = replica.fetch(PageId(9)).await.expect("it is served");
+        assert_eq!((fetched.page.lsn(), fetched.read_point), (lsns[9], volume.end()));
         if round == 2 {
+            followed = None;
             drop(volume);
             nodes.iter().for_each(|node| node.shutdown());
             nodes.clear();
