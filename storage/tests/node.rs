@@ -221,7 +221,7 @@ fn images_and_retirement_never_change_what_is_read() {
     let floor = points[points.len() - 2];
     let mut rig = rig.restart(|disk| disk.crash(Loss::Everything), options(0));
     assert_eq!(rig.mark(0).scl_flushed, writer.end().0);
-    assert_eq!(rig.status().flushed_vdl_heard > 0, true, "the durable point heard survives");
+    assert!(rig.status().flushed_vdl_heard > 0, "the durable point heard survives");
     rig.check_pages(&writer, 0..51, &[floor, writer.end()]);
     rig.send(writer.batch(&[3, 60]));
     rig.check_pages(&writer, 0..63, &[writer.end()]);

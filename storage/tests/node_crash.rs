@@ -141,7 +141,7 @@ fn gossip_fills_gaps_and_brings_higher_tables() {
     for n in 0..10 {
         let batch = old.batch(&[n, n + 1, 70].map(|page| page % 64));
         rig.send(batch.clone());
-        if n < 4 || n > 6 {
+        if !(4..=6).contains(&n) {
             stale.send(batch);
         }
     }

@@ -13,15 +13,24 @@ use super::index::FileIndex;
 use super::log::ReadFault;
 use super::pages::BuildError;
 use super::segment::Place;
+use super::stored::{StoredRecord, records};
+use bytes::Bytes;
+use hashbrown::{HashMap, HashSet};
 use parking_lot::{Condvar, Mutex};
+use protocol::redo::{Change, RecordHeader, apply};
 use protocol::{Ballot, Error, GroupId, Lsn, Page, PageId};
 use std::collections::VecDeque;
 use std::io;
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
 /// Images written in one transaction.
 const IMAGES_PER_STEP: usize = 128;
+/// Log files retired together: a page that is in all of them gets one image.
+const FILES_PER_RETIREMENT: usize = 4;
+/// Shares of the pages, so that the records of one share of [`FILES_PER_RETIREMENT`] files are about as much as one file.
+const PARTS: u64 = 4;
 /// Rest after a portion.
 const PAUSE: Duration = Duration::from_millis(2);
 /// The background looks around this often even when nobody wakes it.
@@ -107,13 +116,26 @@ impl Wake {
     }
 }
 
-/// A log file on its way out.
+/// Log files on their way out, the oldest ones.
+///
+/// Everything older is covered by images, so a page's records in these files continue its image. They are read in sequence,
+/// once for each of [`PARTS`] shares of the pages, and not by following each page's links through them.
 struct Retirement {
-    file: u64,
-    /// Pages with records in it that are not looked at yet.
-    pages: VecDeque<(PageId, Lsn)>,
-    /// Every page with records in it.
-    all: Vec<PageId>,
+    files: Vec<u64>,
+    /// The next share of pages.
+    part: u64,
+    /// Pages of the current share that have no image of these records yet.
+    pages: VecDeque<(PageId, Vec<Piece>)>,
+    /// The changes of `pages`, encoded.
+    arena: Bytes,
+    /// Every page with records in the files.
+    all: HashSet<PageId>,
+}
+
+/// A record in a retirement's arena.
+struct Piece {
+    header: RecordHeader,
+    change: Range<usize>,
 }
 
 /// The background's own state.
@@ -240,28 +262,23 @@ impl Tender {
 
     fn retire(&mut self) -> Result<bool, TendError> {
         if self.retirement.is_none() {
-            self.retirement = self.next_retirement()?;
+            self.retirement = self.next_retirement();
         }
         // Put back below unless it fails: then it begins anew.
         let Some(mut retirement) = self.retirement.take() else { return Ok(false) };
+        if retirement.pages.is_empty() && retirement.part < PARTS {
+            self.gather(&mut retirement)?;
+        }
         let mut images = Vec::new();
         while images.len() < IMAGES_PER_STEP
-            && let Some((page, newest)) = retirement.pages.pop_front()
+            && let Some((page, pieces)) = retirement.pages.pop_front()
         {
-            if self.shared.images.get(page)?.is_some_and(|image| image.lsn() >= newest) {
-                continue;
-            }
-            let (group, bound) = {
-                let state = self.shared.state.lock();
-                let Some(group) = state.volume.as_ref().and_then(|volume| volume.group(page)) else { continue };
-                (group, state.image_bound(group))
-            };
-            images.push(self.shared.build(page, group, bound)?.page);
+            images.extend(self.continue_image(page, pieces, &retirement.arena)?);
         }
         if !images.is_empty() {
             self.write_images(&images, &[])?;
         }
-        if retirement.pages.is_empty() {
+        if retirement.pages.is_empty() && retirement.part == PARTS {
             self.finish_retirement(&retirement)?;
         } else {
             self.retirement = Some(retirement);
@@ -269,48 +286,88 @@ impl Tender {
         Ok(true)
     }
 
-    /// The oldest file, if the log is too long and everything in it may become an image.
-    fn next_retirement(&self) -> Result<Option<Retirement>, TendError> {
-        let files = &self.shared.files;
-        if files.log_bytes() <= self.shared.options.log_retention_bytes {
-            return Ok(None);
+    /// The oldest files, if the log is too long, as far as everything in them may become an image.
+    fn next_retirement(&self) -> Option<Retirement> {
+        let shared = &self.shared;
+        if shared.files.log_bytes() <= shared.options.log_retention_bytes {
+            return None;
         }
-        let Some(file) = files.oldest_sealed() else { return Ok(None) };
-        {
-            let state = self.shared.state.lock();
-            let held = |(group, segment): (&GroupId, &super::segment::Segment)| {
-                segment.last_in(file).is_some_and(|run| run.last > state.image_bound(*group))
-            };
-            if state.segments.iter().any(held) {
-                return Ok(None);
-            }
-        }
-        let index = match files.read_index(file)? {
-            Some(index) => index,
-            None => match files.open(file)? {
-                Ok((handle, _)) => index_of(&self.shared, &*handle, file)?,
-                Err(error) => return Err(error.into()),
-            },
+        let state = shared.state.lock();
+        let may_go = |file: &u64| {
+            state
+                .segments
+                .iter()
+                .all(|(group, segment)| segment.last_in(*file).is_none_or(|run| run.last <= state.image_bound(*group)))
         };
-        let state = self.shared.state.lock();
-        let Some(volume) = &state.volume else { return Ok(None) };
-        let mut pages = VecDeque::new();
-        for entry in &index.pages {
-            let segment = volume.group(entry.page).and_then(|group| state.segments.get(&group));
-            let here = |lsn: &&Lsn| segment.and_then(|s| s.locate(**lsn)).is_some_and(|run| run.place.file == file);
-            if let Some(newest) = entry.lsns.iter().rev().find(here) {
-                pages.push_back((entry.page, *newest));
+        let files: Vec<u64> = shared.files.oldest_sealed(FILES_PER_RETIREMENT).into_iter().take_while(may_go).collect();
+        if files.is_empty() {
+            return None;
+        }
+        Some(Retirement { files, part: 0, pages: VecDeque::new(), arena: Bytes::new(), all: HashSet::new() })
+    }
+
+    /// Reads the next share of pages out of the files.
+    fn gather(&self, retirement: &mut Retirement) -> Result<(), TendError> {
+        let shared = &self.shared;
+        let mut arena: Vec<u8> = Vec::new();
+        let mut pages: HashMap<PageId, Vec<Piece>> = HashMap::new();
+        for &sequence in &retirement.files {
+            let (file, _) = shared.files.open(sequence)??;
+            for frame in shared.files.scan(&*file, sequence)?.frames {
+                let group = frame.header.group;
+                let mine = |page: PageId| page.0 % PARTS == retirement.part;
+                let wanted = records(&frame.batch).filter_map(Result::ok).filter(|record| mine(record.header.page));
+                let wanted: Vec<StoredRecord> = wanted.collect();
+                let state = shared.state.lock();
+                let Some(segment) = state.segments.get(&group) else { continue };
+                for record in wanted {
+                    // Annulled and repeated records are in the file, and not held by it.
+                    let held = segment
+                        .locate(record.header.lsn)
+                        .is_some_and(|run| run.place.file == sequence && u64::from(run.place.offset) == frame.at);
+                    if held {
+                        let start = arena.len();
+                        arena.extend_from_slice(record.change_bytes(&frame.batch));
+                        let piece = Piece { header: record.header, change: start..arena.len() };
+                        pages.entry(record.header.page).or_default().push(piece);
+                    }
+                }
             }
         }
-        let all = index.pages.iter().map(|entry| entry.page).collect();
-        Ok(Some(Retirement { file, pages, all }))
+        retirement.all.extend(pages.keys());
+        let mut pages: Vec<(PageId, Vec<Piece>)> = pages.into_iter().collect();
+        pages.sort_unstable_by_key(|(page, _)| *page);
+        (retirement.pages, retirement.arena) = (pages.into(), arena.into());
+        retirement.part += 1;
+        Ok(())
+    }
+
+    /// The image with a page's records of the retiring files; `None` when the image has them.
+    fn continue_image(&self, id: PageId, mut pieces: Vec<Piece>, arena: &Bytes) -> Result<Option<Page>, TendError> {
+        pieces.sort_unstable_by_key(|piece| piece.header.lsn);
+        let mut page = self.shared.images.get(id)?.unwrap_or_else(|| Page::empty(id));
+        let mut changed = false;
+        for piece in &pieces {
+            let change = Change::decode(&arena.slice(piece.change.clone()))?;
+            match apply(&mut page, &piece.header, &change) {
+                Ok(applied) => changed |= applied,
+                // A record between came late and lies in a newer file: the links find it.
+                Err(Error::OutOfOrder { .. }) => {
+                    let Some((group, bound)) = self.bound_of(id) else { return Ok(None) };
+                    return Ok(Some(self.shared.build(id, group, bound)?.page));
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(changed.then_some(page))
     }
 
     fn finish_retirement(&self, done: &Retirement) -> Result<(), TendError> {
+        let Some(&newest) = done.files.last() else { return Ok(()) };
         let bases: Vec<(GroupId, Lsn, Ballot)> = {
             let state = self.shared.state.lock();
             let base = |(group, segment): (&GroupId, &super::segment::Segment)| {
-                let last = segment.last_in(done.file).filter(|run| run.last > segment.base())?;
+                let last = segment.last_in(newest).filter(|run| run.last > segment.base())?;
                 Some((*group, last.last, last.ballot))
             };
             state.segments.iter().filter_map(base).collect()
@@ -319,7 +376,7 @@ impl Tender {
         {
             let mut state = self.shared.state.lock();
             for segment in state.segments.values_mut() {
-                segment.retire(done.file);
+                segment.retire(newest);
             }
         }
         for page in &done.all {
@@ -329,7 +386,9 @@ impl Tender {
                 state.heads.remove(page);
             }
         }
-        self.shared.files.retire(done.file)?;
+        for file in &done.files {
+            self.shared.files.retire(*file)?;
+        }
         Ok(())
     }
 }

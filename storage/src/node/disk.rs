@@ -96,6 +96,13 @@ pub trait DiskFile: Send + Sync + std::fmt::Debug {
     /// # Errors
     /// Any I/O error.
     fn len(&self) -> io::Result<u64>;
+    /// Whether it has no byte.
+    ///
+    /// # Errors
+    /// Any I/O error.
+    fn is_empty(&self) -> io::Result<bool> {
+        Ok(self.len()? == 0)
+    }
     /// Cuts the file or extends it by zeros.
     ///
     /// # Errors

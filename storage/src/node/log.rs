@@ -62,6 +62,9 @@ struct LogFile {
     phase: Phase,
 }
 
+/// A log file and what it says of itself.
+pub type OpenFile = (Arc<dyn DiskFile>, FileHeader);
+
 struct Shelf {
     files: BTreeMap<u64, LogFile>,
     prepared: Option<(u64, Arc<dyn DiskFile>)>,
@@ -138,7 +141,7 @@ impl Files {
     ///
     /// # Errors
     /// I/O errors as such; [`Error`] when its header is damaged, newer, or another node's or file's.
-    pub fn open(&self, sequence: u64) -> io::Result<Result<(Arc<dyn DiskFile>, FileHeader), Error>> {
+    pub fn open(&self, sequence: u64) -> io::Result<Result<OpenFile, Error>> {
         let file = self.disk.open(&self.path(&log_name(sequence)), OpenMode::Existing)?;
         let malformed = |why| Err(Error::Malformed { what: "log file", why });
         Ok(match FileHeader::read(&*file)? {
@@ -349,11 +352,12 @@ impl Files {
         Ok(())
     }
 
-    /// The oldest file, when it is sealed.
+    /// The oldest files, as far as they are sealed, at most `count`.
     #[must_use]
-    pub fn oldest_sealed(&self) -> Option<u64> {
+    pub fn oldest_sealed(&self, count: usize) -> Vec<u64> {
         let shelf = self.shelf.lock();
-        shelf.files.first_key_value().filter(|(_, file)| file.phase == Phase::Sealed).map(|(sequence, _)| *sequence)
+        let sealed = shelf.files.iter().take_while(|(_, file)| file.phase == Phase::Sealed);
+        sealed.map(|(sequence, _)| *sequence).take(count).collect()
     }
 
     /// Bytes of all files with frames.

@@ -717,7 +717,8 @@ impl Writer {
     /// Every segment with the headers above what is known to be durable. A node's own VDL heard is as true as the
     /// recoverer's, whose walk starts at the highest it hears; so headers below it are of no use to anyone.
     fn report(&self, vdl: Lsn) -> Result<Vec<rpc::SegmentReport>, Refusal> {
-        let mut segments: Vec<(GroupId, rpc::SegmentReport, Vec<(Run, Option<Bytes>)>)> = {
+        type Held = Vec<(Run, Option<Bytes>)>;
+        let mut segments: Vec<(GroupId, rpc::SegmentReport, Held)> = {
             let state = self.shared.state.lock();
             let report = |(group, segment): (&GroupId, &super::segment::Segment)| {
                 let above = vdl.min(segment.flushed());

@@ -392,7 +392,7 @@ mod tests {
         disk.open(&b, OpenMode::OrCreate).expect("it is memory");
         disk.crash(Loss::Sectors(&mut |sector| sector == 0));
         assert!(file.write_at(0, &[3]).is_err(), "a file of the former life is dead");
-        assert_eq!(disk.paths(), [a.clone()]);
+        assert_eq!(disk.paths(), std::slice::from_ref(&a));
         assert_eq!(disk.bytes(&a), [vec![1; 512], vec![2; 512]].concat());
     }
 }
