@@ -22,7 +22,7 @@ fn report(what: &str, operations: u32, started: Instant) {
 fn main() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime starts");
     runtime.block_on(async {
-        let volume = MemoryVolume::without_records();
+        let volume = MemoryVolume::new();
         let options = Options { cache_pages: 64 * 1024, replica_lease: Duration::ZERO };
         let engine = Engine::bootstrap(volume, options).await.expect("the volume is empty");
         let mut txn = engine.begin(Isolation::ReadCommitted);

@@ -135,7 +135,9 @@ impl Engine {
                 let cell_bytes = body.len() + STAMP_BYTES + SLOT_BYTES;
                 if bytes + cell_bytes > fill {
                     if cells.is_empty() && (page.slot_count() > 1 || cell_bytes > free) {
-                        return Err(Stop::Full(cell_bytes - SLOT_BYTES + if bulk { PAGE_BYTES - FILL_BYTES } else { 0 }));
+                        return Err(Stop::Full(
+                            cell_bytes - SLOT_BYTES + if bulk { PAGE_BYTES - FILL_BYTES } else { 0 },
+                        ));
                     }
                     if !cells.is_empty() {
                         break;
@@ -164,6 +166,9 @@ impl Engine {
 
 /// Whether `key` falls between the entries before and at slot `at`, and no version of it is there or further right.
 fn is_gap(page: &Page, at: usize, key: &[u8]) -> bool {
-    if at < page.slot_count() { key < cell::entry(page, at).key() } else { cell::high(page).is_none_or(|high| key < high.key) }
+    if at < page.slot_count() {
+        key < cell::entry(page, at).key()
+    } else {
+        cell::high(page).is_none_or(|high| key < high.key)
+    }
 }
-

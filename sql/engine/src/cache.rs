@@ -252,9 +252,9 @@ impl Cache {
     /// Takes a frame's worth of capacity, evicting and waiting for durability as needed.
     async fn room<'v>(&self, volume: &impl Fn() -> Volume<'v>) -> Result<Room<'_>> {
         loop {
-            let took = self
-                .pages
-                .fetch_update(Ordering::AcqRel, Ordering::Acquire, |pages| (pages < self.pages_max).then_some(pages + 1));
+            let took = self.pages.fetch_update(Ordering::AcqRel, Ordering::Acquire, |pages| {
+                (pages < self.pages_max).then_some(pages + 1)
+            });
             if took.is_ok() {
                 return Ok(Room(self));
             }

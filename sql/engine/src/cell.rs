@@ -271,7 +271,10 @@ mod tests {
         let mut cell = 9u64.to_le_bytes().to_vec();
         cell.extend_from_slice(&body);
         let entry = Entry { cell: &cell };
-        assert_eq!((entry.stamp(), entry.txid(), entry.key(), entry.payload()), (Lsn(9), TxnId(7), &b"key"[..], &b"row"[..]));
+        assert_eq!(
+            (entry.stamp(), entry.txid(), entry.key(), entry.payload()),
+            (Lsn(9), TxnId(7), &b"key"[..], &b"row"[..])
+        );
     }
 
     proptest! {

@@ -16,9 +16,9 @@
 //!    136   512  kept snapshots   ascending
 //! ```
 
+use crate::TreeId;
 use crate::error::{Error, Result};
 use crate::snapshot::{Horizon, KEPT_MAX};
-use crate::TreeId;
 use bytes::Bytes;
 use protocol::page::PageKind;
 use protocol::redo::{Change, Patch};
@@ -97,14 +97,8 @@ impl Control {
             self.spans,
         ];
         fields.iter().for_each(|field| head.extend_from_slice(&field.to_le_bytes()));
-        let init = Change::Init {
-            kind: PageKind::Raw,
-            level: 0,
-            flags: 0,
-            owner: 0,
-            right: PageId::NONE,
-            left: PageId::NONE,
-        };
+        let init =
+            Change::Init { kind: PageKind::Raw, level: 0, flags: 0, owner: 0, right: PageId::NONE, left: PageId::NONE };
         let patches = vec![Patch { offset: OFFSET_MAGIC, bytes: head.into() }, horizon_patch(&self.horizon)];
         vec![init, Change::PatchRaw { patches }]
     }

@@ -1,5 +1,6 @@
 //! The engine: what one server has of the database, and how it opens, begins, commits and waits.
 
+use crate::TreeId;
 use crate::cache::{Cache, Frame, Volume};
 use crate::cancel::CancelToken;
 use crate::commits::{self, Commits};
@@ -13,7 +14,6 @@ use crate::stats::{Counters, Stats};
 use crate::tree;
 use crate::txn::{Isolation, SavepointId, Txn, TxnShared, View};
 use crate::vacuum::Garbage;
-use crate::TreeId;
 use parking_lot::RwLock;
 use protocol::page::PageKind;
 use protocol::redo::Change;
@@ -116,6 +116,8 @@ pub struct Engine {
     /// Replica: readers hold it shared for one descent, the applier exclusively for an MTR of several pages.
     pub(crate) gate: RwLock<()>,
     pub(crate) catalog_version: AtomicU64,
+    /// Moves when redo was skipped: it may have moved the version.
+    pub(crate) catalog_skips: AtomicU64,
     pub(crate) sweeping: AtomicBool,
     pub(crate) garbage: Garbage,
     next_key: AtomicU64,
@@ -149,6 +151,7 @@ impl Engine {
             permits: Arc::new(Semaphore::new((cache_pages / 2 / PINS_MAX).max(1))),
             gate: RwLock::new(()),
             catalog_version: AtomicU64::new(control.catalog_version),
+            catalog_skips: AtomicU64::new(0),
             sweeping: AtomicBool::new(false),
             garbage: Garbage::default(),
             next_key: AtomicU64::new(1),
@@ -289,7 +292,7 @@ impl Engine {
     /// Grows whenever a commit touched the catalog; plans made under another value are stale.
     #[must_use]
     pub fn catalog_version(&self) -> u64 {
-        self.catalog_version.load(Ordering::Acquire)
+        self.catalog_version.load(Ordering::Acquire) + self.catalog_skips.load(Ordering::Acquire)
     }
 
     /// Begins a transaction.

@@ -9,11 +9,11 @@
 //!
 //! Order of locks: graph, then shard, then a transaction's list of held locks.
 
+use crate::TreeId;
 use crate::cancel::CancelToken;
 use crate::error::{Error, Result};
 use crate::stats::Counters;
 use crate::txn::TxnShared;
-use crate::TreeId;
 use hashbrown::{HashMap, HashSet};
 use parking_lot::Mutex;
 use smallvec::SmallVec;
@@ -278,13 +278,8 @@ impl LockTable {
         if policy != WaitPolicy::Wait {
             return Acquired::Refused;
         }
-        let waiter = Arc::new(Waiter {
-            key,
-            txn: txn.clone(),
-            mode,
-            state: AtomicU8::new(WAITING),
-            notify: Notify::new(),
-        });
+        let waiter =
+            Arc::new(Waiter { key, txn: txn.clone(), mode, state: AtomicU8::new(WAITING), notify: Notify::new() });
         if held != 0 {
             entry.queue.push_front(waiter.clone());
         } else {
@@ -402,7 +397,6 @@ impl LockTable {
             }
         }
     }
-
 }
 
 /// Takes a wait out of queue and graph, also when its future is dropped.

@@ -7,6 +7,7 @@
 //!
 //! An overflow page has one cell, its part of the row; its right link is the next page.
 
+use crate::TreeId;
 use crate::alloc::Allocation;
 use crate::cancel::CancelToken;
 use crate::cell::{self, ENTRY_HEADER_BYTES, OwnedPosition, Position};
@@ -15,7 +16,6 @@ use crate::error::{Error, Result};
 use crate::mtr::Mtr;
 use crate::read::OVERFLOW_LEVEL;
 use crate::space::{self, map_page};
-use crate::TreeId;
 use bytes::Bytes;
 use protocol::page::{CELL_BYTES_MAX, PageKind};
 use protocol::redo::{Change, Patch};
@@ -70,14 +70,17 @@ impl Engine {
                     for (index, part) in group.iter().enumerate() {
                         let at = mtr.latch(&frames[index]);
                         let right = frames.get(index + 1).map_or(head, |next| next.id);
-                        mtr.change(at, Change::Init {
-                            kind: PageKind::Slotted,
-                            level: OVERFLOW_LEVEL,
-                            flags: 0,
-                            owner: tree.0,
-                            right,
-                            left: PageId::NONE,
-                        });
+                        mtr.change(
+                            at,
+                            Change::Init {
+                                kind: PageKind::Slotted,
+                                level: OVERFLOW_LEVEL,
+                                flags: 0,
+                                owner: tree.0,
+                                right,
+                                left: PageId::NONE,
+                            },
+                        );
                         let cells = vec![Bytes::copy_from_slice(part)];
                         mtr.change(at, Change::Insert { at: 0, stamped: false, cells });
                     }
@@ -118,7 +121,8 @@ impl Engine {
                     while next.is_some() && freed.len() < FREE_PAGES {
                         let frame = self.page(next)?;
                         let page = frame.latch.read();
-                        if page.kind() != PageKind::Slotted || page.owner() != tree.0 || page.level() != OVERFLOW_LEVEL {
+                        if page.kind() != PageKind::Slotted || page.owner() != tree.0 || page.level() != OVERFLOW_LEVEL
+                        {
                             return Err(Stop::Error(lost(&page)));
                         }
                         freed.push(next);

@@ -5,13 +5,13 @@
 //! the snapshot needs no look-up: whoever wrote it committed later still. So an old reader descends to (key, snapshot) and
 //! does not walk the versions above; one with own versions starts at the newest.
 
+use crate::TreeId;
 use crate::cell::{self, Entry, LOWEST, OverflowRef, OwnedPosition, Position};
 use crate::engine::{Engine, Fate, Pins, Stop};
 use crate::error::{Error, Result};
 use crate::snapshot::Snapshot;
 use crate::tree::Seek;
 use crate::txn::{Ownership, View};
-use crate::TreeId;
 use bytes::Bytes;
 use protocol::page::PageKind;
 use protocol::{PageId, TxnId};

@@ -53,7 +53,8 @@ impl Engine {
         self.notice(record);
         if let Residence::Resident(frame) = self.cache.route(record) {
             let mut page = frame.latch.write();
-            apply(&mut page, &record.header, &record.change).map_err(|error| VolumeError::Corrupt(error.to_string()))?;
+            apply(&mut page, &record.header, &record.change)
+                .map_err(|error| VolumeError::Corrupt(error.to_string()))?;
         }
         Ok(())
     }
@@ -80,7 +81,7 @@ impl RedoSink for Engine {
         self.cache.invalidate(|_| true);
         // The records between may have moved horizon and catalog: older statements end, plans are made anew.
         self.registry.set_horizon(Horizon { bound: applied, kept: Vec::new() });
-        self.catalog_version.fetch_add(1, Ordering::AcqRel);
+        self.catalog_skips.fetch_add(1, Ordering::AcqRel);
         self.registry.publish(applied);
     }
 }

@@ -38,14 +38,7 @@ pub fn locate(page: PageId) -> (u64, u64) {
 
 /// The change that formats a map page; with its own bit set by [`set_bits`] it is ready.
 pub fn init() -> Change {
-    Change::Init {
-        kind: PageKind::Raw,
-        level: 0,
-        flags: 0,
-        owner: 0,
-        right: PageId::NONE,
-        left: PageId::NONE,
-    }
+    Change::Init { kind: PageKind::Raw, level: 0, flags: 0, owner: 0, right: PageId::NONE, left: PageId::NONE }
 }
 
 /// Pages of the span below this were used at some time.

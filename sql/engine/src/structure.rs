@@ -11,15 +11,15 @@
 //! **Rightmost.** When the new entry goes behind everything, nothing moves: the leaf stays full and the new page begins
 //! with that entry. Only empty leaves are unlinked, and keys never move left.
 
+use crate::TreeId;
 use crate::cache::Frame;
-use crate::cell::{self, LOWEST, OwnedPosition, PAGE_DEAD, PAGE_HAS_OVERFLOW, Position};
 use crate::cancel::CancelToken;
+use crate::cell::{self, LOWEST, OwnedPosition, PAGE_DEAD, PAGE_HAS_OVERFLOW, Position};
 use crate::engine::{Engine, Fate, Pins, Stop};
 use crate::error::{Error, Result};
 use crate::mtr::Mtr;
 use crate::snapshot::Horizon;
 use crate::space::{self, map_page};
-use crate::TreeId;
 use bytes::Bytes;
 use protocol::page::{PAGE_BYTES, PAGE_HEADER_BYTES, PageKind, SLOT_BYTES};
 use protocol::redo::{Change, Patch};
@@ -147,30 +147,32 @@ impl Engine {
         }
     }
 
-    /// Prunes the leaf for a position. Returns the room it has then.
-    fn prune_once(&self, tree: TreeId, position: Position<'_>, needed: usize) -> Result<usize, Stop> {
+    /// Prunes the leaf for a position if that makes room enough, or when it is `due` in any case. Returns whether there is
+    /// room enough now: as much as is needed, and when it had to be pruned for it, some more.
+    fn prune_once(&self, tree: TreeId, position: Position<'_>, needed: usize, due: bool) -> Result<bool, Stop> {
         let log = self.log()?;
         self.with_leaf_mut(tree, position, |page| {
             let free = page.free_bytes();
-            if free >= needed || tree == self.registry_root {
-                return Ok(free);
+            let wanted = needed + PRUNE_ROOM_BYTES;
+            if free >= if due { wanted } else { needed } {
+                return Ok(true);
+            }
+            if tree == self.registry_root {
+                return Ok(false);
             }
             let plan = self.plan_prune(&page, &self.registry.horizon(), None)?;
+            let gained: usize = plan.deletes.iter().map(|&slot| page.cell(slot.into()).len() + SLOT_BYTES).sum();
+            let enough = free + gained >= wanted;
             if !plan.overflow.is_empty() {
                 self.note_garbage(tree, cell::entry(&page, plan.overflow[0].into()).key());
             }
-            if plan.deletes.is_empty() && plan.settles.is_empty() {
-                return Ok(free);
+            if (enough || due) && !(plan.deletes.is_empty() && plan.settles.is_empty()) {
+                let mut mtr = Mtr::new();
+                let at = mtr.adopt(page);
+                self.apply_prune(&mut mtr, at, &plan);
+                mtr.commit(log, |_| {});
             }
-            let gained: usize =
-                plan.deletes.iter().map(|&slot| page.cell(slot.into()).len() + SLOT_BYTES).sum();
-            let mut mtr = Mtr::new();
-            let at = mtr.adopt(page);
-            self.apply_prune(&mut mtr, at, &plan);
-            mtr.commit(log, |_| {});
-            // What the prune left over says whether it was worth it.
-            let free = free + gained;
-            Ok(if free >= needed + PRUNE_ROOM_BYTES { free } else { 0 })
+            Ok(enough)
         })
     }
 
@@ -178,17 +180,19 @@ impl Engine {
     pub(crate) async fn make_room(&self, tree: TreeId, position: Position<'_>, needed: usize) -> Result<()> {
         let cancel = CancelToken::new();
         let mut pins = Pins::default();
-        for renewed in [false, true] {
-            if renewed && !self.advance_horizon().await? {
-                break;
+        for due in [false, true] {
+            if due {
+                self.advance_horizon().await?;
             }
             self.admit(self.log()?).await?;
-            if self.retry(&mut pins, &cancel, || self.prune_once(tree, position, needed)).await? >= needed {
+            if self.retry(&mut pins, &cancel, || self.prune_once(tree, position, needed, due)).await? {
                 return Ok(());
             }
             pins.clear();
         }
-        self.split_leaf(tree, position, needed).await
+        // Room for more than this entry, unless it is so long that a page might not have it.
+        let room = if needed <= PAGE_BYTES / 4 { PRUNE_ROOM_BYTES } else { 0 };
+        self.split_leaf(tree, position, needed + room).await
     }
 
     /// Splits the leaf for a position, unless it has room for `needed` bytes.
@@ -389,7 +393,8 @@ impl Engine {
             }
             siblings.push((self.page(left)?, right));
         }
-        let maps = going.iter().map(|frame| self.page(map_page(space::locate(frame.id).0))).collect::<Result<Vec<_>, _>>()?;
+        let maps =
+            going.iter().map(|frame| self.page(map_page(space::locate(frame.id).0))).collect::<Result<Vec<_>, _>>()?;
         let mut mtr = Mtr::new();
         for (index, frame) in going.iter().enumerate() {
             let (left, right) = &siblings[index];
@@ -525,10 +530,14 @@ fn cut(page: &Page, position: Position<'_>, needed: usize) -> Result<Option<Cut>
                 let within_key = before.is_some_and(|before| before.key == separator.key);
                 left.abs_diff(right) + if within_key { SAME_KEY_PENALTY_BYTES } else { 0 }
             };
-            if slot < place && let (Some(before), Some(behind)) = (before, behind) {
+            if slot < place
+                && let (Some(before), Some(behind)) = (before, behind)
+            {
                 let separator = cell::separator(before, behind);
                 consider(unevenness(&separator, left, right + new), slot, separator, left, right + new);
-            } else if slot > place && let (Some(before), Some(behind)) = (before, behind) {
+            } else if slot > place
+                && let (Some(before), Some(behind)) = (before, behind)
+            {
                 let separator = cell::separator(before, behind);
                 consider(unevenness(&separator, left + new, right), slot, separator, left + new, right);
             } else if slot == place {
@@ -553,6 +562,8 @@ fn cut(page: &Page, position: Position<'_>, needed: usize) -> Result<Option<Cut>
     }
     match best {
         Some((_, cut)) => Ok(Some(cut)),
-        None => Err(Stop::Error(Error::Corrupt { page: page.id(), why: format!("no cut makes room for {needed} bytes") })),
+        None => {
+            Err(Stop::Error(Error::Corrupt { page: page.id(), why: format!("no cut makes room for {needed} bytes") }))
+        }
     }
 }

@@ -35,11 +35,10 @@ pub struct MemoryVolume {
     fenced: AtomicBool,
     moved: Notify,
     limit_bytes: u64,
-    keep_records: bool,
 }
 
 impl MemoryVolume {
-    fn over(store: Store, keep_records: bool) -> Arc<MemoryVolume> {
+    fn over(store: Store) -> Arc<MemoryVolume> {
         let end = store.end.0;
         Arc::new(MemoryVolume {
             store: Mutex::new(store),
@@ -49,20 +48,13 @@ impl MemoryVolume {
             fenced: AtomicBool::new(false),
             moved: Notify::new(),
             limit_bytes: 64 << 20,
-            keep_records,
         })
     }
 
     /// An empty volume whose records are durable at once.
     #[must_use]
     pub fn new() -> Arc<MemoryVolume> {
-        MemoryVolume::over(Store::default(), true)
-    }
-
-    /// One that keeps no records, only the pages they make: for measurements. It cannot crash or feed a replica.
-    #[must_use]
-    pub fn without_records() -> Arc<MemoryVolume> {
-        MemoryVolume::over(Store::default(), false)
+        MemoryVolume::over(Store::default())
     }
 
     /// From now on records are durable only as [`MemoryVolume::flush_to`] says.
@@ -110,7 +102,7 @@ impl MemoryVolume {
         }
         // Above everything allocated before, as recovery has it.
         recovered.end = store.end.advance(1 << 20);
-        let volume = MemoryVolume::over(recovered, true);
+        let volume = MemoryVolume::over(recovered);
         let last = volume.store.lock().last;
         // What is durable is the last record, though LSNs go on further up.
         volume.flushed.store(last.0.max(1), Ordering::Release);
@@ -223,23 +215,18 @@ impl RedoLog for MemoryVolume {
             change.change.encode(&mut scratch);
             let lsn = store.end.advance(RECORD_NOMINAL_HEADER_BYTES + scratch.len() as u64);
             store.scratch = scratch;
-            if self.keep_records {
-                let known = store.last_page.get(&change.page).copied().unwrap_or(Lsn::ZERO);
-                let first = changes[..index].iter().all(|earlier| earlier.page != change.page);
-                assert!(!first || known == change.prev_page, "{} is at {known}, not {}", change.page, change.prev_page);
-                let header = RecordHeader {
-                    lsn,
-                    prev_volume: store.last,
-                    prev_group: store.last,
-                    prev_page: known,
-                    page: change.page,
-                    end_of_mtr: index + 1 == changes.len(),
-                };
-                store.add(Record { header, change: change.change.clone() });
-            } else {
-                store.end = lsn;
-                store.last = lsn;
-            }
+            let known = store.last_page.get(&change.page).copied().unwrap_or(Lsn::ZERO);
+            let first = changes[..index].iter().all(|earlier| earlier.page != change.page);
+            assert!(!first || known == change.prev_page, "{} is at {known}, not {}", change.page, change.prev_page);
+            let header = RecordHeader {
+                lsn,
+                prev_volume: store.last,
+                prev_group: store.last,
+                prev_page: known,
+                page: change.page,
+                end_of_mtr: index + 1 == changes.len(),
+            };
+            store.add(Record { header, change: change.change.clone() });
             lsns.push(lsn);
         }
         publish(&lsns);
@@ -326,4 +313,3 @@ impl PageSource for MemoryReplica {
         self.volume.flushed_vdl()
     }
 }
-

@@ -6,11 +6,11 @@
 //!
 //! Page numbers never outlive the synchronous attempt in which they were read.
 
+use crate::TreeId;
 use crate::cache::Frame;
 use crate::cell::{self, LOWEST, OwnedPosition, PAGE_DEAD, Position};
 use crate::engine::{Engine, Stop};
 use crate::error::Error;
-use crate::TreeId;
 use parking_lot::RwLockWriteGuard;
 use protocol::page::PageKind;
 use protocol::redo::Change;

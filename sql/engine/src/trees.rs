@@ -296,8 +296,10 @@ impl Engine {
                 .retry(&mut Pins::default(), &cancel, || {
                     self.with_leaf(tree, from.borrow(), Seek::At, None, |page| {
                         let entries = (1..page.slot_count()).map(|slot| cell::entry(page, slot));
-                        let long: Vec<_> =
-                            entries.filter(|entry| entry.is_overflow()).map(|entry| entry.position().to_owned()).collect();
+                        let long: Vec<_> = entries
+                            .filter(|entry| entry.is_overflow())
+                            .map(|entry| entry.position().to_owned())
+                            .collect();
                         Ok((long, cell::high(page).map(|high| high.to_owned())))
                     })
                 })

@@ -3,11 +3,11 @@
 //! Leaves are pruned when they fill; a queue table's old leaves never fill again. [`Engine::sweep`] looks at the places
 //! where rows were deleted lately; [`Engine::vacuum`] walks every tree.
 
+use crate::TreeId;
 use crate::cancel::CancelToken;
 use crate::cell::{LOWEST, OwnedPosition, Position};
 use crate::engine::{Engine, Pins};
 use crate::error::{Error, Result};
-use crate::TreeId;
 use parking_lot::Mutex;
 use protocol::Lsn;
 use std::collections::VecDeque;
@@ -128,8 +128,7 @@ impl Engine {
     ) -> Result<Swept> {
         self.admit(self.log()?).await?;
         let cancel = CancelToken::new();
-        let (plan, leaf) =
-            self.retry(&mut Pins::default(), &cancel, || self.sweep_leaf(tree, position, newer)).await?;
+        let (plan, leaf) = self.retry(&mut Pins::default(), &cancel, || self.sweep_leaf(tree, position, newer)).await?;
         report.leaves_visited += 1;
         report.versions_pruned += plan.deletes.len() as u64;
         report.versions_settled += plan.settles.len() as u64;

@@ -10,8 +10,8 @@
 //! An update ships a copy of the row's newest version with the bytes that changed.
 
 use crate::cell::{
-    self, ENTRY_HEADER_BYTES, Entry, KEY_LOCK, MOVED, OVERFLOW, OverflowRef, OwnedPosition, PAGE_HAS_OVERFLOW, Position,
-    STAMP_BYTES, TOMBSTONE,
+    self, ENTRY_HEADER_BYTES, Entry, KEY_LOCK, MOVED, OVERFLOW, OverflowRef, OwnedPosition, PAGE_HAS_OVERFLOW,
+    Position, STAMP_BYTES, TOMBSTONE,
 };
 use crate::engine::{Engine, Fate, Pins, Stop};
 use crate::error::{Error, Result};
@@ -37,7 +37,9 @@ pub enum InsertOutcome {
     Inserted,
     /// The key is taken by a committed row, or by one of this transaction. `visible`: also to the view, which `ON
     /// CONFLICT` under REPEATABLE READ must know.
-    Duplicate { visible: bool },
+    Duplicate {
+        visible: bool,
+    },
 }
 
 /// What to do with a row that an update was shown.
@@ -159,7 +161,13 @@ impl Engine {
     }
 
     /// Goes on right of a latched leaf; latches go left to right.
-    fn search_right(&self, txn: &TxnShared, page: &Page, key: &[u8], copy: &mut Vec<u8>) -> Result<Option<HeadState>, Stop> {
+    fn search_right(
+        &self,
+        txn: &TxnShared,
+        page: &Page,
+        key: &[u8],
+        copy: &mut Vec<u8>,
+    ) -> Result<Option<HeadState>, Stop> {
         let mut next = page.right();
         loop {
             let frame = self.page(next)?;
@@ -189,9 +197,11 @@ impl Engine {
             let head = match self.search(txn, &page, key, Position::before(key))? {
                 Search::Head(head) => Some(head),
                 Search::Absent => None,
-                Search::GoesOn => self
-                    .search_right(txn, &page, key, &mut copy)?
-                    .map(|state| Head { slot: None, entry: Entry { cell: &copy }, state }),
+                Search::GoesOn => self.search_right(txn, &page, key, &mut copy)?.map(|state| Head {
+                    slot: None,
+                    entry: Entry { cell: &copy },
+                    state,
+                }),
             };
             if let Some(Head { entry, state: HeadState::InFlight(owner), .. }) = &head {
                 let held = locked_by_version(entry);
@@ -249,6 +259,7 @@ impl Engine {
         if key.len() > KEY_BYTES_MAX {
             return Err(Error::KeyTooLarge { bytes: key.len(), max: KEY_BYTES_MAX });
         }
+        self.check_snapshot(&view.snapshot)?;
         let txid = self.assign(txn).await?;
         let shared = txn.shared.clone();
         let target = Target { txn: &shared, txid, tree, key, mode };
@@ -256,8 +267,7 @@ impl Engine {
         let mut row: Option<Vec<u8>> = None;
         loop {
             self.admit(self.log()?).await?;
-            let mut attempt =
-                || self.write_once(&target, &mut |entry, state| decide(entry, state, row.as_deref()));
+            let mut attempt = || self.write_once(&target, &mut |entry, state| decide(entry, state, row.as_deref()));
             let stop = match self.run(&mut pins, &shared.cancel, &mut attempt).await? {
                 Ok(written) => {
                     txn.wrote |= written.stamp.is_some();
@@ -312,7 +322,14 @@ impl Engine {
     /// # Errors
     /// [`Error::KeyTooLarge`], [`Error::RowTooLarge`], [`Error::ReadOnly`], [`Error::Deadlock`],
     /// [`Error::LockNotAvailable`], [`Error::Cancelled`]; what the volume returns.
-    pub async fn insert(&self, txn: &mut Txn, view: &View, tree: TreeId, key: &[u8], row: &[u8]) -> Result<InsertOutcome> {
+    pub async fn insert(
+        &self,
+        txn: &mut Txn,
+        view: &View,
+        tree: TreeId,
+        key: &[u8],
+        row: &[u8],
+    ) -> Result<InsertOutcome> {
         txn.check()?;
         self.prepare_row(tree, row).await?;
         let (snapshot, observer) = (view.snapshot.lsn(), txn.shared.clone());
@@ -555,9 +572,11 @@ impl Engine {
             let head = match self.search(txn, page, key, Position::before(key))? {
                 Search::Head(head) => Some(head),
                 Search::Absent => None,
-                Search::GoesOn => self
-                    .search_right(txn, page, key, &mut copy)?
-                    .map(|state| Head { slot: None, entry: Entry { cell: &copy }, state }),
+                Search::GoesOn => self.search_right(txn, page, key, &mut copy)?.map(|state| Head {
+                    slot: None,
+                    entry: Entry { cell: &copy },
+                    state,
+                }),
             };
             let owner = match &head {
                 Some(Head { entry, state: HeadState::InFlight(owner), .. }) => Some((owner, locked_by_version(entry))),
@@ -643,13 +662,7 @@ impl Engine {
     ///
     /// # Errors
     /// [`Error::Deadlock`], [`Error::LockNotAvailable`], [`Error::Cancelled`].
-    pub async fn lock_object(
-        &self,
-        txn: &mut Txn,
-        object: u64,
-        mode: TableLockMode,
-        policy: WaitPolicy,
-    ) -> Result<()> {
+    pub async fn lock_object(&self, txn: &mut Txn, object: u64, mode: TableLockMode, policy: WaitPolicy) -> Result<()> {
         let shared = txn.shared.clone();
         match self.locks.acquire(LockKey::Object(object), &shared, mode.into(), None, policy) {
             Acquired::Granted | Acquired::Retry => Ok(()),

@@ -168,6 +168,7 @@ fn a_long_row_lives_out_of_line() {
         let strength = engine::LockStrength::NoKeyUpdate;
         engine.update(&mut txn, &view, tree, b"long", strength, &mut f).await.expect("nothing is in the way");
         engine.commit(txn).await.expect("it commits");
+        drop(view);
         assert_eq!(get_now(&engine, tree, b"long").await.map(|row| row.len()), Some(1_000_001));
         // The pages of the first version are freed and used again.
         engine.vacuum().await.expect("vacuum works");

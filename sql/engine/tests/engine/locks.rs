@@ -55,7 +55,8 @@ fn a_hot_row_is_handed_over_first_come_first_served() {
 
 #[test]
 fn no_increment_is_lost_on_many_threads() {
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(4).enable_all().build().expect("it starts");
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(4).enable_all().build().expect("it starts");
     runtime.block_on(async {
         let (_volume, engine) = new_engine().await;
         let tree = new_tree(&engine).await;
@@ -95,7 +96,8 @@ fn no_increment_is_lost_on_many_threads() {
 
 #[test]
 fn many_threads_grow_one_tree_in_the_smallest_cache() {
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(4).enable_all().build().expect("it starts");
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(4).enable_all().build().expect("it starts");
     runtime.block_on(async {
         let (volume, engine) = new_engine().await;
         let tree = new_tree(&engine).await;

@@ -6,4 +6,5 @@ mod locks;
 mod mvcc;
 mod replica;
 mod space;
+mod stress;
 mod support;

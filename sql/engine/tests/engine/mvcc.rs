@@ -33,8 +33,7 @@ fn merged(base: &State, own: &BTreeMap<Vec<u8>, Option<Vec<u8>>>) -> Vec<(Vec<u8
 
 async fn contents(engine: &Arc<Engine>, view: &View, tree: TreeId, backward: bool) -> Vec<(Vec<u8>, Vec<u8>)> {
     let direction = if backward { engine::Direction::Backward } else { engine::Direction::Forward };
-    let mut found =
-        rows(engine, view, tree, engine::KeyRange::all(), direction, 5).await.expect("scanning works");
+    let mut found = rows(engine, view, tree, engine::KeyRange::all(), direction, 5).await.expect("scanning works");
     if backward {
         found.reverse();
     }
@@ -80,7 +79,8 @@ async fn interleave(seed: u64) {
             continue;
         }
         let key = vec![b'k', random.random_range(0..12u8), 0].repeat(random.random_range(1..2) * 60);
-        let held_by_other = sessions.iter().enumerate().any(|(other, session)| other != at && session.own.contains_key(&key));
+        let held_by_other =
+            sessions.iter().enumerate().any(|(other, session)| other != at && session.own.contains_key(&key));
         let session = &mut sessions[at];
         match choice {
             26..35 => {
@@ -108,7 +108,7 @@ async fn interleave(seed: u64) {
                 let state: State = merged(&base, &session.own).into_iter().collect();
                 let outdated = base.get(&key) != committed.get(&key) && !session.own.contains_key(&key);
                 let row = vec![step as u8; random.random_range(1..900)];
-                let (outcome, row) = if random.random_range(0..4) == 0 {
+                let (outcome, row) = if state.contains_key(&key) && random.random_range(0..4) == 0 {
                     let deleted = engine.delete(&mut session.txn, &view, tree, &key, None, &mut |_, _| Ok(true)).await;
                     (deleted.map(|_| ()), None)
                 } else if state.contains_key(&key) {

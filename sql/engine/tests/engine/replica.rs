@@ -49,7 +49,8 @@ fn a_replica_equals_the_writer_at_every_applied_lsn() {
                     source.skip(&*replica, boundary);
                 }
                 if random.random_range(0..8) == 0 {
-                    let (_, wanted) = history.iter().rev().find(|(lsn, _)| *lsn <= boundary).expect("the first is below");
+                    let (_, wanted) =
+                        history.iter().rev().find(|(lsn, _)| *lsn <= boundary).expect("the first is below");
                     let wanted: Vec<_> = wanted.clone().into_iter().collect();
                     assert_eq!(brief(&all_rows(&replica, tree).await), brief(&wanted), "seed {seed} at {boundary}");
                     compared += 1;

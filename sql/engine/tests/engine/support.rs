@@ -2,8 +2,8 @@
 
 use engine::testing::MemoryVolume;
 use engine::{
-    Engine, InsertOutcome, Isolation, KeyRange, LockStrength, Options, Result, Rows, TreeId, TreeKind, Txn, Verdict, View,
-    WriteOutcome,
+    Engine, InsertOutcome, Isolation, KeyRange, LockStrength, Options, Result, Rows, TreeId, TreeKind, Txn, Verdict,
+    View, WriteOutcome,
 };
 use std::sync::Arc;
 use std::time::Duration;
