@@ -97,13 +97,16 @@ impl Reader {
         let hedge_after =
             (Duration::from_micros(self.micros[first].load(Relaxed)) * HEDGE_FACTOR).clamp(HEDGE_MIN, HEDGE_MAX);
         calls.push(self.ask(first, Cause::Direct, page, point));
+        let mut asked = first;
         loop {
             let reply = tokio::select! {
                 reply = calls.next() => reply,
                 () = tokio::time::sleep(hedge_after), if order.len() > 0 => {
-                    let node = order.next().expect("its length was above zero");
+                    // The late answer may never be looked at: this is where its node's mean learns of it.
+                    self.late(asked, hedge_after);
+                    asked = order.next().expect("its length was above zero");
                     Counters::add(&self.counters.hedges_sent, 1);
-                    calls.push(self.ask(node, Cause::Hedge, page, point));
+                    calls.push(self.ask(asked, Cause::Hedge, page, point));
                     continue;
                 }
             };
@@ -134,6 +137,7 @@ impl Reader {
             }
             if calls.is_empty() {
                 let Some(node) = order.next() else { break };
+                asked = node;
                 calls.push(self.ask(node, Cause::Retry, page, point));
             }
         }
@@ -190,6 +194,11 @@ impl Reader {
             }
             (node, cause, reply)
         })
+    }
+
+    fn late(&self, node: usize, waited: Duration) {
+        let mean = self.micros[node].load(Relaxed);
+        self.micros[node].store((mean * 2).max(2 * waited.as_micros() as u64).min(FAILURE_MICROS), Relaxed);
     }
 
     fn punish(&self, node: usize) {

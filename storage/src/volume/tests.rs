@@ -149,6 +149,21 @@ async fn a_stopped_node_and_a_slow_one_delay_nobody() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_that_was_late_once_is_not_the_first_choice_again() {
+    let (fakes, nodes) = six();
+    let (volume, _) = open(&nodes, 1).await;
+    let client = Client::new(Arc::clone(&volume));
+    client.commit(&[1], 20).await;
+    until("all are fresh", || fakes.iter().all(|node| node.vdl_heard() == volume.end())).await;
+    fakes[0].set(STOPPED);
+    for _ in 0..50 {
+        assert_eq!(value_at(&*volume, 1).await, 20);
+    }
+    let hedges = volume.counters().hedges_sent.load(std::sync::atomic::Ordering::Relaxed);
+    assert!((1..10).contains(&hedges), "{hedges} hedges");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn lost_batches_are_sent_again() {
     let (fakes, nodes) = six();
     let (volume, _) = open(&nodes, 1).await;

@@ -673,7 +673,11 @@ impl Inner {
                 Err(Failure::Corrupt) => return Err(super::corrupt(&format!("no node has a sound {page}"))),
                 Err(Failure::NeedTable(nodes)) => {
                     for node in nodes {
-                        self.connect(node);
+                        // One that is not up is being connected, and gets the table that way.
+                        let up = self.acks.lock().shipping.is_up(node);
+                        if up {
+                            self.connect(node);
+                        }
                     }
                     "nodes lack the truncation table".into()
                 }
