@@ -53,3 +53,29 @@ pub struct Stats {
     pub oldest_snapshot: Option<Lsn>,
     pub active_transactions: u64,
 }
+
+impl Stats {
+    /// Names and values of the numbers, in the order of the fields.
+    #[must_use]
+    pub fn list(&self) -> [(&'static str, u64); 17] {
+        [
+            ("misses", self.misses),
+            ("pages_fetched", self.pages_fetched),
+            ("pages_cached", self.pages_cached),
+            ("evictions", self.evictions),
+            ("eviction_waits", self.eviction_waits),
+            ("splits", self.splits),
+            ("prunes", self.prunes),
+            ("versions_pruned", self.versions_pruned),
+            ("leaves_unlinked", self.leaves_unlinked),
+            ("horizons_logged", self.horizons_logged),
+            ("deadlocks", self.deadlocks),
+            ("lock_waits", self.lock_waits),
+            ("pages_allocated", self.pages_allocated),
+            ("pages_reused", self.pages_reused),
+            ("pages_freed", self.pages_freed),
+            ("live_snapshots", self.live_snapshots),
+            ("active_transactions", self.active_transactions),
+        ]
+    }
+}
