@@ -496,20 +496,35 @@ fn moved_cells(page: &Page, slots: std::ops::Range<usize>, high: Option<Position
     cells
 }
 
-/// Where to cut a page so that a cell of `needed` bytes at `position` fits; `None` when it fits without.
+/// Where to cut a page so that a cell of `needed` bytes at `position` fits; `None` when it fits without. With the longest
+/// keys no single cut may do: then the page is cut as close to the position as can be, and whoever needs the room comes
+/// again for the half.
 fn cut(page: &Page, position: Position<'_>, needed: usize) -> Result<Option<Cut>, Stop> {
     if page.free_bytes() >= needed {
         return Ok(None);
     }
+    let cut = best_cut(page, position, Some(needed + SLOT_BYTES)).or_else(|| best_cut(page, position, None));
+    let why = || format!("no cut makes room for {needed} bytes");
+    cut.map(Some).ok_or_else(|| Stop::Error(Error::Corrupt { page: page.id(), why: why() }))
+}
+
+/// The most even cut with which `new` bytes more fit; without them, the cut closest to the position.
+fn best_cut(page: &Page, position: Position<'_>, new: Option<usize>) -> Option<Cut> {
     let count = page.slot_count();
     let is_leaf = page.level() == 0;
-    let new = needed + SLOT_BYTES;
     let high_bytes = cell::high_cell_bytes(cell::high(page)) + SLOT_BYTES;
     let total = cell::cells_bytes((1..count).map(|slot| page.cell(slot).len()));
     let place = if is_leaf { cell::lower_bound(page, position) } else { cell::child_slot(page, position) + 1 };
     let at_end = place == count && !page.right().is_some();
+    let new_bytes = new.unwrap_or(0);
     let mut best: Option<(usize, Cut)> = None;
-    let mut consider = |score: usize, slot: usize, separator: OwnedPosition, left: usize, right: usize| {
+    let mut consider = |slot: usize, separator: OwnedPosition, left: usize, right: usize, within_key: bool| {
+        let uneven = left.abs_diff(right) + if within_key { SAME_KEY_PENALTY_BYTES } else { 0 };
+        let score = match new {
+            None => slot.abs_diff(place),
+            Some(_) if at_end => count - slot,
+            Some(_) => uneven,
+        };
         let left = left + cell::high_cell_bytes(Some(separator.borrow())) + SLOT_BYTES;
         let fits = left <= CAPACITY && right + high_bytes <= CAPACITY;
         if fits && best.as_ref().is_none_or(|(best, _)| score < *best) {
@@ -520,50 +535,33 @@ fn cut(page: &Page, position: Position<'_>, needed: usize) -> Result<Option<Cut>
     for slot in 1..=count {
         // Entries before `slot` stay: `left` bytes of them.
         let right = total - left;
+        let (with_left, with_right) = ((left + new_bytes, right), (left, right + new_bytes));
         if is_leaf {
             let before = (slot > 1).then(|| cell::entry(page, slot - 1).position());
             let behind = (slot < count).then(|| cell::entry(page, slot).position());
-            let unevenness = |separator: &OwnedPosition, left: usize, right: usize| {
-                if at_end {
-                    return count - slot;
+            if slot != place {
+                if let (Some(before), Some(behind)) = (before, behind) {
+                    let (left, right) = if slot < place { with_right } else { with_left };
+                    consider(slot, cell::separator(before, behind), left, right, before.key == behind.key);
                 }
-                let within_key = before.is_some_and(|before| before.key == separator.key);
-                left.abs_diff(right) + if within_key { SAME_KEY_PENALTY_BYTES } else { 0 }
-            };
-            if slot < place
-                && let (Some(before), Some(behind)) = (before, behind)
-            {
-                let separator = cell::separator(before, behind);
-                consider(unevenness(&separator, left, right + new), slot, separator, left, right + new);
-            } else if slot > place
-                && let (Some(before), Some(behind)) = (before, behind)
-            {
-                let separator = cell::separator(before, behind);
-                consider(unevenness(&separator, left + new, right), slot, separator, left + new, right);
-            } else if slot == place {
+            } else {
+                // The new entry lies just here: it may go to either side.
                 if let Some(before) = before {
-                    let separator = cell::separator(before, position);
-                    consider(unevenness(&separator, left, right + new), slot, separator, left, right + new);
+                    consider(slot, cell::separator(before, position), with_right.0, with_right.1, false);
                 }
                 if let Some(behind) = behind {
-                    let separator = cell::separator(position, behind);
-                    consider(unevenness(&separator, left + new, right), slot, separator, left + new, right);
+                    let within_key = behind.key == position.key;
+                    consider(slot, cell::separator(position, behind), with_left.0, with_left.1, within_key);
                 }
             }
         } else if slot > 1 && slot < count {
             // Each half keeps a child; the new entry goes behind the child that holds its position.
-            let (left, right) = if place > slot { (left, right + new) } else { (left + new, right) };
-            let score = if at_end { count - slot } else { left.abs_diff(right) };
-            consider(score, slot, cell::inner(page, slot).1.to_owned(), left, right);
+            let (left, right) = if place > slot { with_right } else { with_left };
+            consider(slot, cell::inner(page, slot).1.to_owned(), left, right, false);
         }
         if slot < count {
             left += page.cell(slot).len() + SLOT_BYTES;
         }
     }
-    match best {
-        Some((_, cut)) => Ok(Some(cut)),
-        None => {
-            Err(Stop::Error(Error::Corrupt { page: page.id(), why: format!("no cut makes room for {needed} bytes") }))
-        }
-    }
+    best.map(|(_, cut)| cut)
 }
