@@ -23,7 +23,6 @@ mod create;
 mod database;
 mod depend;
 mod drop;
-mod fill;
 mod grant;
 mod index;
 mod name;

@@ -1,0 +1,241 @@
+//! What depends on what: for DROP ... RESTRICT and CASCADE.
+//!
+//! Nothing is recorded: constraints and sequences name what they belong to, and what the catalog keeps as text is bound to
+//! find what it reads. A view reads everything that the views it reads do, so one look finds all of them.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use types::{Error, Result, SqlState};
+
+use super::name::described;
+use super::text::names;
+use super::work::Work;
+use super::drop;
+use crate::catalog::codec::Object;
+use crate::catalog::describe::relation_name;
+use crate::catalog::{Comment, ConstraintDef, ConstraintKind, Relation, TableDef, ViewDef};
+
+/// Something that cannot stay without what is dropped.
+#[derive(Clone, Debug)]
+pub(super) enum Dependent {
+    Relation(Relation),
+    /// A foreign key.
+    Constraint(Arc<ConstraintDef>),
+    /// The default of a column.
+    Default { table: u32, column: usize },
+}
+
+/// A dependent and the sentence that says so.
+pub(super) struct Dependence {
+    pub dependent: Dependent,
+    /// `view v depends on table t`.
+    pub sentence: String,
+    /// `view v`.
+    pub what: String,
+}
+
+impl Work {
+    /// A relation's kind and name, with its schema unless the search path finds it.
+    pub fn describe(&self, relation: &Relation) -> String {
+        match relation_name(&self.catalog, relation.oid(), &self.context.settings.search_path) {
+            Some(name) => format!("{} {name}", relation.kind_name()),
+            None => described(relation),
+        }
+    }
+
+    fn describe_oid(&self, oid: u32) -> String {
+        self.catalog.relation(oid).map_or_else(String::new, |relation| self.describe(relation))
+    }
+
+    /// `constraint c on table t`.
+    pub fn describe_constraint(&self, constraint: &ConstraintDef) -> String {
+        format!("constraint {} on {}", constraint.name, self.describe_oid(constraint.table))
+    }
+}
+
+/// Finds what must go with these relations, beyond what goes silently (indexes, constraints, owned sequences).
+pub(super) fn of_relations(work: &Work, roots: &[Relation]) -> Result<Vec<Dependence>> {
+    let mut going: BTreeSet<u32> = BTreeSet::new();
+    for root in roots {
+        add_with_parts(work, root, &mut going);
+    }
+    let reads: Vec<(Arc<ViewDef>, Vec<u32>)> = views(work)
+        .map(|view| {
+            let reads = work.reads_of(&view, &work.catalog);
+            (view, reads)
+        })
+        .collect();
+    let mut found = Vec::new();
+    for root in roots {
+        let root_text = work.describe(root);
+        match root {
+            Relation::Table(table) => {
+                for constraint in &table.referenced_by {
+                    if !going.contains(&constraint.table) {
+                        push_constraint(work, &mut found, constraint, &root_text);
+                    }
+                }
+                for sequence in owned_sequences(work, table) {
+                    push_defaults(work, &mut found, sequence, &going)?;
+                }
+            }
+            Relation::Index(index) => {
+                for constraint in work.catalog.constraints() {
+                    if matches!(&constraint.kind, ConstraintKind::Foreign(foreign) if foreign.parent_index == index.oid) {
+                        push_constraint(work, &mut found, constraint, &root_text);
+                    }
+                }
+            }
+            Relation::Sequence(sequence) => push_defaults(work, &mut found, sequence.oid, &going)?,
+            Relation::View(_) | Relation::Virtual(_) => {}
+        }
+        for (view, reads) in &reads {
+            if reads.contains(&root.oid()) && going.insert(view.oid) {
+                let relation = Relation::View(view.clone());
+                let what = work.describe(&relation);
+                let sentence = format!("{what} depends on {root_text}");
+                found.push(Dependence { dependent: Dependent::Relation(relation), sentence, what });
+            }
+        }
+    }
+    Ok(found)
+}
+
+fn views(work: &Work) -> impl Iterator<Item = Arc<ViewDef>> + '_ {
+    work.catalog.relations().filter_map(|relation| match relation {
+        Relation::View(view) => Some(view.clone()),
+        _ => None,
+    })
+}
+
+fn add_with_parts(work: &Work, root: &Relation, going: &mut BTreeSet<u32>) {
+    going.insert(root.oid());
+    if let Relation::Table(table) = root {
+        going.extend(table.indexes.iter().map(|index| index.oid));
+        going.extend(owned_sequences(work, table));
+    }
+}
+
+/// The sequences that go with a table.
+pub(super) fn owned_sequences(work: &Work, table: &TableDef) -> Vec<u32> {
+    let owned = work.catalog.relations().filter_map(|relation| match relation {
+        Relation::Sequence(sequence) => {
+            sequence.owned_by.filter(|owner| owner.table == table.oid).map(|_| sequence.oid)
+        }
+        _ => None,
+    });
+    owned.collect()
+}
+
+fn push_constraint(work: &Work, found: &mut Vec<Dependence>, constraint: &Arc<ConstraintDef>, on: &str) {
+    let known = found.iter().any(|it| matches!(&it.dependent, Dependent::Constraint(c) if c.oid == constraint.oid));
+    if !known {
+        let what = work.describe_constraint(constraint);
+        let sentence = format!("{what} depends on {on}");
+        found.push(Dependence { dependent: Dependent::Constraint(constraint.clone()), sentence, what });
+    }
+}
+
+/// Defaults that draw from a sequence, in tables that stay.
+fn push_defaults(work: &Work, found: &mut Vec<Dependence>, sequence: u32, going: &BTreeSet<u32>) -> Result<()> {
+    for table in work.catalog.tables().filter(|table| !going.contains(&table.oid)) {
+        for (position, column) in table.live_columns() {
+            let Some(text) = &column.default else { continue };
+            let draws = column.sequence == Some(sequence)
+                || (text.contains("nextval")
+                    && work.default_of(table, position)?.is_some_and(|expr| names(&expr, sequence)));
+            if draws {
+                let on = work.describe(&Relation::Table(table.clone()));
+                let what = format!("default value for column {} of {on}", column.name);
+                let sentence = format!("{what} depends on {}", work.describe_oid(sequence));
+                let dependent = Dependent::Default { table: table.oid, column: position };
+                found.push(Dependence { dependent, sentence, what });
+            }
+        }
+    }
+    Ok(())
+}
+
+/// 2BP01 with what depends.
+pub(super) fn refused(what: &str, sentences: Vec<String>) -> Error {
+    let message = format!("cannot drop {what} because other objects depend on it");
+    with_sentences(message, sentences)
+}
+
+/// As [`refused`], of several objects.
+pub(super) fn refused_all(sentences: Vec<String>) -> Error {
+    with_sentences("cannot drop desired object(s) because other objects depend on them".into(), sentences)
+}
+
+fn with_sentences(message: String, sentences: Vec<String>) -> Error {
+    Error::new(SqlState::DEPENDENT_OBJECTS_STILL_EXIST, message)
+        .detail(sentences.join("\n"))
+        .hint("Use DROP ... CASCADE to drop the dependent objects too.")
+}
+
+/// The notice of what goes as well.
+pub(super) fn tell_cascade(work: &mut Work, whats: &[String]) {
+    match whats {
+        [] => {}
+        [one] => work.notice(SqlState::SUCCESSFUL_COMPLETION, format!("drop cascades to {one}")),
+        many => {
+            let lines: Vec<String> = many.iter().map(|what| format!("drop cascades to {what}")).collect();
+            let message = format!("drop cascades to {} other objects", many.len());
+            work.notices.push(Error::new(SqlState::SUCCESSFUL_COMPLETION, message).detail(lines.join("\n")));
+        }
+    }
+}
+
+/// After a change of a table: views over it must still mean what they did.
+///
+/// # Errors
+/// 0A000 with `message` and the view.
+pub(super) fn check_views(work: &Work, table: u32, message: &str) -> Result<()> {
+    let what = work.describe_oid(table);
+    match broken_views(work, table).first() {
+        None => Ok(()),
+        Some(view) => Err(Error::new(SqlState::FEATURE_NOT_SUPPORTED, message)
+            .detail(format!("{} depends on {what}", work.describe(&Relation::View(view.clone()))))),
+    }
+}
+
+/// The views that read a table, as the statement found it, and cannot be used any more.
+fn broken_views(work: &Work, table: u32) -> Vec<Arc<ViewDef>> {
+    // What they read is asked of the catalog in which they were sound.
+    views(work)
+        .filter(|view| !work.is_sound(view) && work.reads_of(view, &work.context.catalog).contains(&table))
+        .collect()
+}
+
+/// After a column was dropped: drops the views that named it, or refuses.
+pub(super) async fn settle_views(work: &mut Work, table: u32, cascade: bool, what: &str) -> Result<()> {
+    let broken = broken_views(work, table);
+    let whats: Vec<String> = broken.iter().map(|view| work.describe(&Relation::View(view.clone()))).collect();
+    if broken.is_empty() {
+        return Ok(());
+    }
+    if !cascade {
+        return Err(refused(what, whats.iter().map(|view| format!("{view} depends on {what}")).collect()));
+    }
+    tell_cascade(work, &whats);
+    for view in broken {
+        drop::view(work, &view).await?;
+    }
+    work.reload().await
+}
+
+/// Removes the comments on an object; on one of its columns if that is given.
+pub(super) async fn remove_comments(work: &Work, class: u32, object: u32, column: Option<i32>) -> Result<()> {
+    let found: Vec<Comment> = work
+        .catalog
+        .comments()
+        .iter()
+        .filter(|it| it.class == class && it.object == object && column.is_none_or(|column| it.column == column))
+        .cloned()
+        .collect();
+    for comment in found {
+        work.remove(Object::Comment(comment)).await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,216 @@
+//! RENAME, SET SCHEMA, OWNER TO, COMMENT.
+
+use std::sync::Arc;
+
+use types::{Error, Result, SqlState};
+
+use super::column::next_value_text;
+use super::work::Work;
+use super::{create, depend};
+use crate::catalog::codec::Object;
+use crate::catalog::{
+    ConstraintDef, IndexDef, Relation, SchemaDef, SequenceDef, TableDef, ViewDef, well_known,
+};
+
+/// `ALTER TABLE` and so on.
+fn tag(relation: &Relation) -> String {
+    format!("ALTER {}", relation.kind_name().to_uppercase())
+}
+
+/// Locks a relation and gives it as it is now.
+async fn locked(work: &mut Work, relation: &Relation) -> Result<Relation> {
+    work.check_relation_owner(relation)?;
+    work.lock_relation(relation).await?;
+    let found = work.relation(relation.oid())?;
+    work.check_relation_owner(&found)?;
+    Ok(found)
+}
+
+pub(super) async fn relation(work: &mut Work, relation: &Relation, name: &str) -> Result<String> {
+    let found = locked(work, relation).await?;
+    let schema = work.catalog.schema_of(&found);
+    work.claim_more(schema, name).await?;
+    work.reload().await?;
+    work.check_free(schema, name)?;
+    let new_name: Arc<str> = Arc::from(name);
+    match &found {
+        Relation::Table(old) => work.put_table(TableDef { name: new_name, ..(**old).clone() }).await?,
+        Relation::View(old) => work.put(Object::View(ViewDef { name: new_name, ..(**old).clone() })).await?,
+        Relation::Index(old) => {
+            work.put(Object::Index(IndexDef { name: new_name.clone(), ..(**old).clone() })).await?;
+            // The constraint has its index's name.
+            if let Some(constraint) = old.constraint.and_then(|oid| work.catalog.constraint(oid)) {
+                let constraint = ConstraintDef { name: new_name, ..(**constraint).clone() };
+                work.put(Object::Constraint(constraint)).await?;
+            }
+        }
+        Relation::Sequence(old) => put_sequence(work, old, SequenceDef { name: new_name, ..(**old).clone() }).await?,
+        Relation::Virtual(_) => return Err(Error::internal("a system relation was let through")),
+    }
+    work.reload().await?;
+    depend::check_views(work, found.oid(), "cannot rename a relation used by a view")?;
+    Ok(tag(&found))
+}
+
+/// Stores a sequence with another name or schema, and the default that spells it.
+async fn put_sequence(work: &Work, old: &SequenceDef, new: SequenceDef) -> Result<()> {
+    if let Some(owner) = new.owned_by
+        && let Some(table) = work.catalog.table(owner.table)
+    {
+        let mut table = (**table).clone();
+        let column = &mut table.columns[owner.column];
+        if column.default.as_ref() == Some(&next_value_text(old)) {
+            column.default = Some(next_value_text(&new));
+            work.put_table(table).await?;
+        }
+    }
+    work.put(Object::Sequence(new)).await
+}
+
+pub(super) async fn set_schema(work: &mut Work, relation: &Relation, schema: &SchemaDef) -> Result<String> {
+    let found = locked(work, relation).await?;
+    work.claim(schema, found.name()).await?;
+    let from = work.catalog.schema_of(&found);
+    if from == schema.oid {
+        return Ok(tag(&found));
+    }
+    free_in(work, schema, found.name())?;
+    let name = schema.name.clone();
+    match &found {
+        Relation::Table(old) => {
+            for index in &old.indexes {
+                free_in(work, schema, &index.name)?;
+                work.put(Object::Index(IndexDef { schema: schema.oid, ..(**index).clone() })).await?;
+            }
+            for constraint in &old.constraints {
+                work.put(Object::Constraint(ConstraintDef { schema: schema.oid, ..(**constraint).clone() })).await?;
+            }
+            work.put_table(TableDef { schema: schema.oid, schema_name: name.clone(), ..(**old).clone() }).await?;
+            work.reload().await?;
+            for sequence in depend::owned_sequences(work, old) {
+                let old = work.sequence(sequence)?;
+                free_in(work, schema, &old.name)?;
+                let new = SequenceDef { schema: schema.oid, schema_name: name.clone(), ..(*old).clone() };
+                put_sequence(work, &old, new).await?;
+                work.reload().await?;
+            }
+        }
+        Relation::View(old) => {
+            let view = ViewDef { schema: schema.oid, schema_name: name, ..(**old).clone() };
+            work.put(Object::View(view)).await?;
+        }
+        Relation::Sequence(old) => {
+            if old.owned_by.is_some() {
+                let message = "cannot move an owned sequence into another schema";
+                return Err(Error::new(SqlState::FEATURE_NOT_SUPPORTED, message));
+            }
+            let new = SequenceDef { schema: schema.oid, schema_name: name, ..(**old).clone() };
+            put_sequence(work, old, new).await?;
+        }
+        Relation::Index(_) | Relation::Virtual(_) => {
+            return Err(Error::new(SqlState::WRONG_OBJECT_TYPE, format!("cannot change schema of \"{}\"", found.name())));
+        }
+    }
+    work.reload().await?;
+    depend::check_views(work, found.oid(), "cannot move a relation used by a view to another schema")?;
+    Ok(tag(&found))
+}
+
+fn free_in(work: &Work, schema: &SchemaDef, name: &str) -> Result<()> {
+    if work.catalog.relation_in(schema.oid, name).is_none() {
+        return Ok(());
+    }
+    let message = format!("relation \"{name}\" already exists in schema \"{}\"", schema.name);
+    Err(Error::new(SqlState::DUPLICATE_TABLE, message))
+}
+
+pub(super) async fn set_owner(work: &mut Work, relation: &Relation, owner: &str) -> Result<String> {
+    let found = locked(work, relation).await?;
+    match &found {
+        Relation::Table(table) => table_owner(work, table, owner).await?,
+        Relation::View(view) => {
+            let owner = new_owner(work, owner)?;
+            work.put(Object::View(ViewDef { owner, ..(**view).clone() })).await?;
+        }
+        Relation::Sequence(sequence) => {
+            let owner = new_owner(work, owner)?;
+            if sequence.owned_by.is_some() {
+                let message = format!("cannot change owner of sequence \"{}\"", sequence.name);
+                return Err(Error::new(SqlState::FEATURE_NOT_SUPPORTED, message));
+            }
+            work.put(Object::Sequence(SequenceDef { owner, ..(**sequence).clone() })).await?;
+        }
+        Relation::Index(_) | Relation::Virtual(_) => {
+            return Err(Error::new(SqlState::WRONG_OBJECT_TYPE, format!("cannot change owner of \"{}\"", found.name())));
+        }
+    }
+    work.reload().await?;
+    Ok(tag(&found))
+}
+
+fn new_owner(work: &Work, name: &str) -> Result<u32> {
+    let owner = work.role_named(name)?.oid;
+    if work.is_member(owner)? {
+        return Ok(owner);
+    }
+    Err(Error::new(SqlState::INSUFFICIENT_PRIVILEGE, format!("must be able to SET ROLE \"{name}\"")))
+}
+
+/// The table's owner, and its sequences'.
+pub(super) async fn table_owner(work: &mut Work, table: &TableDef, owner: &str) -> Result<()> {
+    let owner = new_owner(work, owner)?;
+    work.put_table(TableDef { owner, ..table.clone() }).await?;
+    for sequence in depend::owned_sequences(work, table) {
+        let sequence = work.sequence(sequence)?;
+        work.put(Object::Sequence(SequenceDef { owner, ..(*sequence).clone() })).await?;
+    }
+    work.reload().await
+}
+
+pub(super) async fn schema(work: &mut Work, schema: &SchemaDef, name: &str) -> Result<String> {
+    work.lock(u64::from(schema.oid), engine::TableLockMode::AccessExclusive).await?;
+    work.claim_more(0, name).await?;
+    work.reload().await?;
+    let Some(found) = work.catalog.schema(schema.oid).cloned() else {
+        let message = format!("schema \"{}\" does not exist", schema.name);
+        return Err(Error::new(SqlState::INVALID_SCHEMA_NAME, message));
+    };
+    work.check_owner(found.owner, "schema", &found.name)?;
+    create::check_database(work)?;
+    if work.catalog.schema_named(name).is_some() {
+        return Err(Error::new(SqlState::DUPLICATE_SCHEMA, format!("schema \"{name}\" already exists")));
+    }
+    if name.starts_with("pg_") {
+        return Err(Error::new(SqlState::RESERVED_NAME, format!("unacceptable schema name \"{name}\""))
+            .detail("The prefix \"pg_\" is reserved for system schemas."));
+    }
+    let new_name: Arc<str> = Arc::from(name);
+    work.put(Object::Schema(SchemaDef { name: new_name.clone(), ..(*found).clone() })).await?;
+    let inside: Vec<Relation> =
+        work.catalog.relations().filter(|it| work.catalog.schema_of(it) == found.oid).cloned().collect();
+    for relation in &inside {
+        if let Relation::Sequence(old) = relation {
+            put_sequence(work, old, SequenceDef { schema_name: new_name.clone(), ..(**old).clone() }).await?;
+        }
+    }
+    work.reload().await?;
+    for relation in &inside {
+        depend::check_views(work, relation.oid(), "cannot rename a schema whose relations are used by a view")?;
+    }
+    Ok("ALTER SCHEMA".to_owned())
+}
+
+pub(super) async fn comment(
+    work: &mut Work,
+    relation: &Relation,
+    column: Option<usize>,
+    text: Option<&str>,
+) -> Result<String> {
+    work.check_relation_owner(relation)?;
+    let column = column.map_or(0, |position| position as i32 + 1);
+    let writer = crate::catalog::store::Writer { engine: work.engine(), database: work.catalog.database };
+    let mut txn = work.txn().await?;
+    writer.comment(&mut txn, well_known::PG_CLASS, relation.oid(), column, text.filter(|text| !text.is_empty())).await?;
+    Ok("COMMENT".to_owned())
+}
+

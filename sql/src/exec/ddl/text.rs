@@ -1,0 +1,175 @@
+//! What the catalog keeps as text (defaults, CHECK, generated columns, views), bound again: to run it over existing rows,
+//! to find what it depends on, and to follow the renaming of a column.
+
+use std::sync::Arc;
+
+use types::{Datum, Result, Volatility};
+
+use super::work::Work;
+use crate::bind::{self, BindContext, Binder};
+use crate::bound::{Assignment, Check, Expr, walk};
+use crate::catalog::describe::quote_identifier;
+use crate::catalog::{CatalogSnapshot, TableDef, ViewDef};
+use crate::exec::context::ExecContext;
+
+impl Work {
+    fn bind_context(&self) -> BindContext<'_> {
+        BindContext {
+            catalog: &self.catalog,
+            registry: self.context.registry(),
+            settings: &self.context.settings,
+        }
+    }
+
+    /// A context that evaluates with the catalog at hand: what the statement has made is found.
+    pub async fn fresh_context(&self) -> Result<Arc<ExecContext>> {
+        let view = self.view().await?;
+        self.context.session.set_catalog(&self.catalog);
+        Ok(Arc::new(ExecContext::new(
+            self.context.session.clone(),
+            view,
+            self.context.isolation,
+            self.catalog.clone(),
+            self.context.settings.clone(),
+            Vec::new(),
+            self.context.txn.clone(),
+        )))
+    }
+
+    /// The expression that gives a column its value in rows that say nothing of it.
+    pub fn default_of(&self, table: &TableDef, column: usize) -> Result<Option<Expr>> {
+        let def = &table.columns[column];
+        if let Some(sequence) = def.sequence {
+            let mut binder = Binder::new(self.bind_context(), "");
+            let next = binder.next_value(sequence)?;
+            return binder.coerce(next, def.ty, types::cast::CastContext::Assignment, 0).map(Some);
+        }
+        bind::bind_default(table, column, self.bind_context())
+    }
+
+    /// CHECK constraints over the table's row.
+    pub fn checks_of(&self, table: &Arc<TableDef>) -> Result<Vec<Check>> {
+        bind::bind_checks(table, None, self.bind_context())
+    }
+
+    /// One CHECK's expression.
+    pub fn check_of(&self, table: &Arc<TableDef>, text: &str) -> Result<Expr> {
+        bind::bind_row_expr(text, table, self.bind_context())
+    }
+
+    /// Generated columns over the table's row.
+    pub fn generated_of(&self, table: &Arc<TableDef>) -> Result<Vec<Assignment>> {
+        Binder::new(self.bind_context(), "").generated_columns(table)
+    }
+
+    /// The oids of the relations that a view reads, directly or through other views. Empty if it cannot be bound.
+    pub fn reads_of(&self, view: &ViewDef, catalog: &Arc<CatalogSnapshot>) -> Vec<u32> {
+        self.bind_view(view, catalog).unwrap_or_default()
+    }
+
+    /// Whether a view still means what it did: binds, and yields the columns it is known to have.
+    pub fn is_sound(&self, view: &ViewDef) -> bool {
+        self.bind_view(view, &self.catalog).is_ok()
+    }
+
+    fn bind_view(&self, view: &ViewDef, catalog: &Arc<CatalogSnapshot>) -> Result<Vec<u32>> {
+        let mut settings = self.context.settings.clone();
+        settings.search_path = view.search_path.clone().into();
+        let context = BindContext { catalog, registry: self.context.registry(), settings: &settings };
+        let statements = crate::parse::parse(&view.query)?;
+        let mut reads = Vec::new();
+        for statement in &statements {
+            let bound = bind::bind(statement, &view.query, context, &[])?;
+            if !bound.statement.columns().iter().map(|column| column.ty.oid).eq(view.columns.iter().map(|it| it.1.oid)) {
+                return Err(types::Error::internal("a view with other columns"));
+            }
+            reads.extend(bound.required.iter().map(|required| required.relation));
+        }
+        Ok(reads)
+    }
+}
+
+/// Whether an expression gives the same value wherever it is evaluated in this statement.
+pub(super) fn is_steady(expr: &Expr) -> bool {
+    let mut steady = true;
+    walk::visit(expr, &mut |part| match part {
+        Expr::Call(call) => steady &= call.function.volatility != Volatility::Volatile,
+        Expr::Subquery(_) => steady = false,
+        _ => {}
+    });
+    steady
+}
+
+/// Whether an expression names the object with this oid, as `nextval('s'::regclass)` does.
+pub(super) fn names(expr: &Expr, oid: u32) -> bool {
+    let mut found = false;
+    walk::visit(expr, &mut |part| {
+        found |= matches!(part, Expr::Const { value: Datum::Oid(number), ty } if *number == oid && ty.is_reg());
+    });
+    found
+}
+
+/// Puts another name in place of a column's in an expression's text.
+///
+/// The expression is over one row, so that a word which is the column's name is the column, unless it is called, is a
+/// type behind `::`, or stands in front of a dot.
+pub(super) fn rename_column(text: &str, from: &str, to: &str) -> String {
+    let mut out = String::with_capacity(text.len() + to.len());
+    let bytes = text.as_bytes();
+    let is_word = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'$' || byte >= 0x80;
+    let mut at = 0;
+    while at < bytes.len() {
+        let start = at;
+        match bytes[at] {
+            b'\'' => {
+                at += 1;
+                while at < bytes.len() && bytes[at] != b'\'' {
+                    at += 1;
+                }
+                at += 1;
+            }
+            b'"' => {
+                at += 1;
+                while at < bytes.len() && (bytes[at] != b'"' || bytes.get(at + 1) == Some(&b'"')) {
+                    at += if bytes[at] == b'"' { 2 } else { 1 };
+                }
+                at += 1;
+            }
+            byte if is_word(byte) => {
+                while at < bytes.len() && is_word(bytes[at]) {
+                    at += 1;
+                }
+            }
+            _ => at += 1,
+        }
+        at = at.min(bytes.len());
+        let word = &text[start..at];
+        let name = match word.strip_prefix('"').and_then(|word| word.strip_suffix('"')) {
+            Some(quoted) => quoted.replace("\"\"", "\""),
+            None => word.to_ascii_lowercase(),
+        };
+        let next = text[at..].trim_start().bytes().next();
+        let is_column = name == from
+            && !word.starts_with('\'')
+            && !matches!(next, Some(b'(' | b'.'))
+            && !text[..start].trim_end().ends_with("::");
+        out.push_str(if is_column { "" } else { word });
+        if is_column {
+            out.push_str(&quote_identifier(to));
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::rename_column;
+
+    #[test]
+    fn a_column_is_renamed_where_it_is_a_column() {
+        assert_eq!(rename_column("(a > 0) AND (lower(b) = 'a'::text)", "a", "c"), "(c > 0) AND (lower(b) = 'a'::text)");
+        assert_eq!(rename_column("lower(lower) <> 'it''s lower'", "lower", "up"), "lower(up) <> 'it''s lower'");
+        assert_eq!(rename_column("\"A b\" + x::date", "A b", "date"), "date + x::date");
+        assert_eq!(rename_column("x::date > date", "date", "Day"), "x::date > \"Day\"");
+    }
+}

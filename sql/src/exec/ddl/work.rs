@@ -1,0 +1,295 @@
+//! [`Work`]: a DDL statement at work in its transaction.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::Arc;
+
+use engine::{Engine, Isolation, TableLockMode, TreeId, TreeKind, View, WaitPolicy};
+use types::{Error, Result, SqlState};
+
+use crate::catalog::codec::{self, Object};
+use crate::catalog::store::{self, Writer};
+use crate::catalog::{
+    Acl, CatalogSnapshot, Privileges, Relation, RoleDef, SchemaDef, SequenceDef, TableDef, well_known,
+};
+use crate::exec::context::{ExecContext, TxnGuard};
+use crate::exec::lift::Lift;
+
+/// Locks of names are apart from those of objects, which are their oids.
+const NAME_LOCKS: u64 = 1 << 63;
+/// Private catalogs have versions of their own.
+const PRIVATE_VERSION: u64 = 1 << 63;
+
+/// A statement at work.
+pub(super) struct Work {
+    pub context: Arc<ExecContext>,
+    /// What the transaction sees now, its own changes included.
+    pub catalog: Arc<CatalogSnapshot>,
+    pub notices: Vec<Error>,
+}
+
+impl Work {
+    /// Reads the catalog.
+    ///
+    /// # Errors
+    /// 25006 in a read-only transaction; what the engine returns.
+    pub async fn begin(context: &Arc<ExecContext>) -> Result<Work> {
+        let mut work = Work { context: context.clone(), catalog: context.catalog.clone(), notices: Vec::new() };
+        work.reload().await?;
+        Ok(work)
+    }
+
+    pub fn engine(&self) -> &Arc<Engine> {
+        &self.context.engine
+    }
+
+    pub async fn txn(&self) -> Result<TxnGuard<'_>> {
+        self.context.txn().await
+    }
+
+    /// A view that sees what the statement did until now; at READ COMMITTED also what others committed until now.
+    pub async fn view(&self) -> Result<View> {
+        let mut txn = self.txn().await?;
+        Ok(self.engine().statement(&mut txn))
+    }
+
+    /// Reads the catalog again: after locks were taken, and after own changes that later steps look at.
+    pub async fn reload(&mut self) -> Result<()> {
+        let view = self.view().await?;
+        let database = self.context.catalog.database;
+        self.catalog = Arc::new(store::load(self.engine(), &view, database, PRIVATE_VERSION).await?);
+        Ok(())
+    }
+
+    /// Locks an object until the transaction ends.
+    pub async fn lock(&self, object: u64, mode: TableLockMode) -> Result<()> {
+        let mut txn = self.txn().await?;
+        self.engine().lock_object(&mut txn, object, mode, WaitPolicy::Wait).await.lift()
+    }
+
+    /// Locks a table and reads the catalog again. False: it is not what the statement was bound to.
+    ///
+    /// # Errors
+    /// 42501 to those who do not own it.
+    pub async fn lock_table(&mut self, table: &Arc<TableDef>, mode: TableLockMode) -> Result<bool> {
+        self.check_owner(table.owner, "table", &table.name)?;
+        self.lock(u64::from(table.oid), mode).await?;
+        self.reload().await?;
+        match self.catalog.table(table.oid) {
+            Some(found) => same_table(found, table),
+            None => Ok(false),
+        }
+    }
+
+    /// Locks a relation against everything.
+    pub async fn lock_relation(&mut self, relation: &Relation) -> Result<()> {
+        let object = match relation {
+            Relation::Index(index) => index.table,
+            other => other.oid(),
+        };
+        self.lock(u64::from(object), TableLockMode::AccessExclusive).await?;
+        self.reload().await
+    }
+
+    /// Reserves a name in a schema until the transaction ends, and holds the schema. The catalog is current after this.
+    ///
+    /// # Errors
+    /// 3F000 when the schema is gone, 42501 to those who may not create in it.
+    pub async fn claim(&mut self, schema: &SchemaDef, name: &str) -> Result<()> {
+        self.lock(u64::from(schema.oid), TableLockMode::AccessShare).await?;
+        self.claim_more(schema.oid, name).await?;
+        self.reload().await?;
+        let Some(schema) = self.catalog.schema(schema.oid).cloned() else {
+            let message = format!("schema \"{}\" does not exist", schema.name);
+            return Err(Error::new(SqlState::INVALID_SCHEMA_NAME, message));
+        };
+        if matches!(
+            schema.oid,
+            well_known::PG_CATALOG | well_known::INFORMATION_SCHEMA | well_known::PG_TOAST | well_known::REDOUBT
+        ) {
+            let message = format!("permission denied to create \"{}.{name}\"", schema.name);
+            return Err(Error::new(SqlState::INSUFFICIENT_PRIVILEGE, message)
+                .detail("System catalog modifications are currently disallowed."));
+        }
+        if !self.holds(schema.owner, &schema.acl, Privileges::CREATE)? {
+            let message = format!("permission denied for schema {}", schema.name);
+            return Err(Error::new(SqlState::INSUFFICIENT_PRIVILEGE, message));
+        }
+        Ok(())
+    }
+
+    /// Reserves another name, of an index or sequence that comes with a table.
+    pub async fn claim_more(&self, schema: u32, name: &str) -> Result<()> {
+        let mut hasher = DefaultHasher::new();
+        (self.context.catalog.database, schema, name).hash(&mut hasher);
+        self.lock(NAME_LOCKS | hasher.finish(), TableLockMode::Exclusive).await
+    }
+
+    /// Stores a definition. The catalog at hand is not changed: see [`Work::reload`].
+    pub async fn put(&self, object: Object) -> Result<()> {
+        let writer = Writer { engine: self.engine(), database: self.context.catalog.database };
+        let mut txn = self.txn().await?;
+        writer.put(&mut txn, &object).await
+    }
+
+    pub async fn put_table(&self, table: TableDef) -> Result<()> {
+        self.put(Object::Table(Box::new(table))).await
+    }
+
+    pub async fn remove(&self, object: Object) -> Result<()> {
+        let writer = Writer { engine: self.engine(), database: self.context.catalog.database };
+        let mut txn = self.txn().await?;
+        writer.remove(&mut txn, &object).await
+    }
+
+    /// A fresh oid.
+    pub async fn oid(&self) -> Result<u32> {
+        self.context.session.database.oids.next(self.engine()).await
+    }
+
+    pub async fn create_tree(&self, kind: TreeKind) -> Result<TreeId> {
+        let mut txn = self.txn().await?;
+        self.engine().create_tree(&mut txn, kind).await.lift()
+    }
+
+    pub async fn drop_tree(&self, tree: u64) -> Result<()> {
+        let mut txn = self.txn().await?;
+        self.engine().drop_tree(&mut txn, crate::exec::table::tree(tree)).await.lift()
+    }
+
+    /// What a definition says of a tree that this statement fills: older snapshots must not use it.
+    pub async fn valid_from(&self) -> Result<u64> {
+        Ok(self.view().await?.snapshot().lsn().0)
+    }
+
+    /// Whether newest state and view may differ for everything the transaction reads.
+    pub fn sees_the_past(&self) -> bool {
+        self.context.isolation == Isolation::RepeatableRead
+    }
+
+    pub fn notice(&mut self, state: SqlState, message: impl Into<String>) {
+        self.notices.push(Error::new(state, message));
+    }
+
+    /// The current user.
+    pub fn role(&self) -> Result<&Arc<RoleDef>> {
+        let name = self.context.session.user();
+        self.catalog.role_named(&name).ok_or_else(|| missing_role(&name))
+    }
+
+    /// The role with this name, or the current user.
+    pub fn role_or_user(&self, name: Option<&str>) -> Result<u32> {
+        match name {
+            None => Ok(self.role()?.oid),
+            Some(name) => self.role_named(name).map(|role| role.oid),
+        }
+    }
+
+    /// A role by name; `current_user` and `session_user` are themselves.
+    pub fn role_named(&self, name: &str) -> Result<&Arc<RoleDef>> {
+        match name {
+            "current_user" | "current_role" | "user" => self.role(),
+            "session_user" => {
+                let name = &self.context.settings.session_user;
+                self.catalog.role_named(name).ok_or_else(|| missing_role(name))
+            }
+            name => self.catalog.role_named(name).ok_or_else(|| missing_role(name)),
+        }
+    }
+
+    /// Whether the user is, or is a member of, the role with this oid.
+    pub fn is_member(&self, of: u32) -> Result<bool> {
+        let role = self.role()?;
+        Ok(role.superuser || self.member_of(role, of, 0))
+    }
+
+    fn member_of(&self, role: &RoleDef, of: u32, depth: usize) -> bool {
+        /// pg_database_owner, whose one member is the owner of the database.
+        const DATABASE_OWNER: u32 = 6171;
+        if of == DATABASE_OWNER
+            && let Some(database) = self.catalog.database(self.catalog.database)
+        {
+            return self.member_of(role, database.owner, depth);
+        }
+        // Membership cannot be circular; the depth only guards against a damaged catalog.
+        role.oid == of
+            || depth < 32
+                && role.member_of.iter().any(|group| {
+                    self.catalog.role(*group).is_some_and(|group| self.member_of(group, of, depth + 1))
+                })
+    }
+
+    /// Whether the user has a privilege on an object with this owner and these grants.
+    pub fn holds(&self, owner: u32, acl: &Acl, wanted: Privileges) -> Result<bool> {
+        if self.is_member(owner)? {
+            return Ok(true);
+        }
+        let mut held = Privileges::NONE;
+        for item in acl.iter().flat_map(|items| items.iter()) {
+            if item.grantee == 0 || self.is_member(item.grantee)? {
+                held = held.union(item.privileges);
+            }
+        }
+        Ok(held.contains(wanted))
+    }
+
+    /// # Errors
+    /// 42501 unless the user owns the object.
+    pub fn check_owner(&self, owner: u32, kind: &str, name: &str) -> Result<()> {
+        if self.is_member(owner)? {
+            return Ok(());
+        }
+        let message = format!("must be owner of {kind} {name}");
+        Err(Error::new(SqlState::INSUFFICIENT_PRIVILEGE, message))
+    }
+
+    /// # Errors
+    /// 42501 unless the user owns the relation; system relations belong to nobody.
+    pub fn check_relation_owner(&self, relation: &Relation) -> Result<()> {
+        let owner = match relation {
+            Relation::Table(it) => it.owner,
+            Relation::View(it) => it.owner,
+            Relation::Sequence(it) => it.owner,
+            Relation::Index(it) => self.table(it.table)?.owner,
+            Relation::Virtual(it) => {
+                let message = format!("permission denied: \"{}\" is a system catalog", it.name);
+                return Err(Error::new(SqlState::INSUFFICIENT_PRIVILEGE, message));
+            }
+        };
+        self.check_owner(owner, relation.kind_name(), relation.name())
+    }
+
+    /// A table as it is now.
+    pub fn table(&self, oid: u32) -> Result<Arc<TableDef>> {
+        self.catalog.table(oid).cloned().ok_or_else(|| gone(oid))
+    }
+
+    /// A sequence as it is now.
+    pub fn sequence(&self, oid: u32) -> Result<Arc<SequenceDef>> {
+        self.catalog.sequence(oid).cloned().ok_or_else(|| gone(oid))
+    }
+
+    /// The relation with this oid, as it is now.
+    pub fn relation(&self, oid: u32) -> Result<Relation> {
+        self.catalog.relation(oid).cloned().ok_or_else(|| gone(oid))
+    }
+}
+
+fn gone(oid: u32) -> Error {
+    Error::new(SqlState::UNDEFINED_TABLE, format!("could not open relation with OID {oid}"))
+}
+
+pub(super) fn missing_role(name: &str) -> Error {
+    Error::new(SqlState::UNDEFINED_OBJECT, format!("role \"{name}\" does not exist"))
+}
+
+/// Whether two definitions say the same, with what hangs on the table.
+fn same_table(a: &TableDef, b: &TableDef) -> Result<bool> {
+    let row = |table: &TableDef| codec::encode(&Object::Table(Box::new(table.clone())));
+    let indexes = |table: &TableDef| table.indexes.iter().map(|it| (it.oid, it.tree)).collect::<Vec<_>>();
+    let constraints = |table: &TableDef| table.constraints.iter().map(|it| (it.oid, it.name.clone())).collect::<Vec<_>>();
+    let references = |table: &TableDef| table.referenced_by.iter().map(|it| it.oid).collect::<Vec<_>>();
+    Ok(row(a)? == row(b)?
+        && indexes(a) == indexes(b)
+        && constraints(a) == constraints(b)
+        && references(a) == references(b))
+}
