@@ -85,7 +85,7 @@ impl Binder<'_> {
         }
         // A type's name called as a function is a cast.
         if args.len() == 1
-            && self.registry.functions_named(name).is_empty()
+            && (args[0].0.ty().oid == oid::UNKNOWN || self.registry.functions_named(name).is_empty())
             && let Some(ty) = types::sqltype::type_by_internal_name(name)
         {
             let (arg, place) = args.remove(0);
@@ -373,7 +373,11 @@ impl Binder<'_> {
             let message = format!("window functions are not allowed in {place}");
             return Err(Error::new(SqlState::WINDOWING_ERROR, message).at(pos + 1));
         }
-        if self.in_window || args.iter().any(|arg| holds(arg, WINDOWS, SETS)) {
+        if self.in_window {
+            let message = "window functions are not allowed in window definitions";
+            return Err(Error::new(SqlState::WINDOWING_ERROR, message).at(pos + 1));
+        }
+        if args.iter().any(|arg| holds(arg, WINDOWS, SETS)) {
             return Err(Error::new(SqlState::WINDOWING_ERROR, "window function calls cannot be nested").at(pos + 1));
         }
         if self.in_aggregate {

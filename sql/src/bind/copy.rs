@@ -31,7 +31,7 @@ impl Binder<'_> {
                 let targets = if columns.is_empty() {
                     table.live_columns().filter(|(_, column)| column.generated.is_none()).map(|(at, _)| at).collect()
                 } else {
-                    self.target_columns(&table, columns)?
+                    self.target_columns(&table, columns).map_err(super::without_position)?
                 };
                 let mut defaults = Vec::new();
                 for (at, _) in table.live_columns() {
@@ -63,7 +63,7 @@ impl Binder<'_> {
                 let targets: Vec<usize> = if columns.is_empty() {
                     table.live_columns().filter(|(_, column)| column.generated.is_none()).map(|(at, _)| at).collect()
                 } else {
-                    self.target_columns(&table, columns)?
+                    self.target_columns(&table, columns).map_err(super::without_position)?
                 };
                 let (scan, scope) = self.table_scan(&table, &table.name, false);
                 let shown: Vec<ResultColumn> = targets.iter().map(|&at| column_of(&table, at)).collect();

@@ -253,12 +253,12 @@ impl Binder<'_> {
         let Relation::Table(table) = relation else {
             return Err(Error::new(SqlState::WRONG_OBJECT_TYPE, format!("\"{}\" is not a table", relation.name())));
         };
-        let actions: Vec<AlterTable> = self.alter_table(&table, actions)?;
+        let actions: Vec<AlterTable> = self.alter_table(&table, actions).map_err(super::without_position)?;
         Ok(Ddl::AlterTable { table, actions })
     }
 
     fn create_index(&mut self, index: &ast::CreateIndex) -> Result<CreateIndex> {
-        let table = match self.find_relation(&index.table)? {
+        let table = match self.find_relation(&index.table).map_err(super::without_position)? {
             Relation::Table(table) => table,
             Relation::Virtual(_) => self.find_table(&index.table)?,
             _ => {

@@ -58,7 +58,7 @@ impl Binder<'_> {
                             pos,
                             &positions,
                         )?;
-                        self.assign_outputs(plan, &table, &targets, pos)?
+                        self.assign_outputs(plan, &table, &targets, &super::query::target_places(query))?
                     }
                 }
             }
@@ -194,7 +194,7 @@ impl Binder<'_> {
     }
 
     /// Converts the outputs of a query to the types of the columns they go to.
-    fn assign_outputs(&mut self, plan: Plan, table: &TableDef, targets: &[usize], pos: u32) -> Result<Plan> {
+    fn assign_outputs(&mut self, plan: Plan, table: &TableDef, targets: &[usize], places: &[u32]) -> Result<Plan> {
         let matching = plan.fields.iter().zip(targets).all(|(field, &at)| field.ty == table.columns[at].ty);
         if matching {
             return Ok(plan);
@@ -203,7 +203,12 @@ impl Binder<'_> {
         let mut fields = Vec::with_capacity(targets.len());
         for (index, (field, &at)) in plan.fields.iter().zip(targets).enumerate() {
             let def = &table.columns[at];
-            exprs.push(self.assign(Expr::column(index, field.ty), &def.name, def.ty, pos)?);
+            exprs.push(self.assign(
+                Expr::column(index, field.ty),
+                &def.name,
+                def.ty,
+                places.get(index).copied().unwrap_or(0),
+            )?);
             fields.push(Field::new(def.name.clone(), def.ty));
         }
         Ok(Plan::new(Node::Project { input: Box::new(plan), exprs }, fields))
@@ -280,9 +285,7 @@ impl Binder<'_> {
         self.require(table.oid, Privileges::UPDATE.union(Privileges::SELECT));
         let mut scope = Scope::of_row(table, alias);
         let width = table.columns.len();
-        let star = scope.star.clone();
         scope.add_row(table, "excluded", width);
-        scope.star = star;
         if let Some(excluded) = scope.entries.last_mut() {
             excluded.qualified_only = true;
         }
@@ -327,7 +330,7 @@ impl Binder<'_> {
             for ((column, value), name) in columns.into_iter().zip(values).zip(&item.columns) {
                 if assignments.iter().any(|other| other.column == column) {
                     let message = format!("multiple assignments to same column \"{}\"", name.name);
-                    return Err(Error::new(SqlState::SYNTAX_ERROR, message).at(name.pos + 1));
+                    return Err(Error::new(SqlState::SYNTAX_ERROR, message));
                 }
                 let def = &table.columns[column];
                 let default = matches!(item.value.kind, ExprKind::Default);

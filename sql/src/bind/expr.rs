@@ -40,6 +40,7 @@ impl Binder<'_> {
         }
         let mut done: Option<Expr> = None;
         while let Some((op, left, right)) = spine.pop() {
+            let first = left;
             done = Some(match (&left.kind, &right.kind, done.take()) {
                 (ExprKind::Row(a), ExprKind::Row(b), None) => self.row_comparison(op, a, b)?,
                 (ExprKind::Row(a), ExprKind::Subquery(query), None) => self.row_subquery(op, a, query)?,
@@ -48,8 +49,9 @@ impl Binder<'_> {
                         Some(bound) => bound,
                         None => self.expr_kind(&left.kind, left.pos)?,
                     };
+                    let places = [first.pos, right.pos];
                     let right = self.expr(right)?;
-                    self.operator(op, Some(left), right)?
+                    self.operator_at(op, Some(left), right, places)?
                 }
             });
         }
@@ -225,8 +227,9 @@ impl Binder<'_> {
                 _ => {}
             }
         }
+        let place = arg.pos;
         let arg = self.expr(arg)?;
-        self.operator(op, None, arg)
+        self.operator_at(op, None, arg, [place; 2])
     }
 
     /// A call of the operator that these operands choose.
@@ -234,7 +237,12 @@ impl Binder<'_> {
     /// # Errors
     /// 42883 there is none, 42725 there are several.
     pub fn operator(&mut self, op: &ast::Operator, left: Option<Expr>, right: Expr) -> Result<Expr> {
-        let (operator, args, ty) = self.operands(op, left, right)?;
+        self.operator_at(op, left, right, [op.pos; 2])
+    }
+
+    /// As [`Binder::operator`], with the places of the operands, where literals that cannot be read are reported.
+    fn operator_at(&mut self, op: &ast::Operator, left: Option<Expr>, right: Expr, places: [u32; 2]) -> Result<Expr> {
+        let (operator, args, ty) = self.operands_at(op, left, right, places)?;
         Ok(Expr::Call(Box::new(CallExpr { function: operator.function, operator: Some(operator), args, ty })))
     }
 
@@ -243,6 +251,16 @@ impl Binder<'_> {
         op: &ast::Operator,
         left: Option<Expr>,
         right: Expr,
+    ) -> Result<(&'static Operator, Vec<Expr>, SqlType)> {
+        self.operands_at(op, left, right, [op.pos; 2])
+    }
+
+    fn operands_at(
+        &mut self,
+        op: &ast::Operator,
+        left: Option<Expr>,
+        right: Expr,
+        [left_pos, right_pos]: [u32; 2],
     ) -> Result<(&'static Operator, Vec<Expr>, SqlType)> {
         if let Some(schema) = &op.schema
             && schema != "pg_catalog"
@@ -258,10 +276,11 @@ impl Binder<'_> {
             .map_err(|error| error.at(op.pos + 1))?;
         let wanted = &resolved.arg_types;
         let args = left
+            .map(|left| (left, left_pos))
             .into_iter()
-            .chain([right])
+            .chain([(right, right_pos)])
             .zip(wanted)
-            .map(|(arg, &to)| self.coerce(arg, SqlType::of(to), CastContext::Implicit, op.pos))
+            .map(|((arg, place), &to)| self.coerce(arg, SqlType::of(to), CastContext::Implicit, place))
             .collect::<Result<Vec<_>>>()?;
         Ok((resolved.operator, args, SqlType::of(resolved.result)))
     }

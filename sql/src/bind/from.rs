@@ -138,8 +138,8 @@ impl Binder<'_> {
             let mut terms = Vec::new();
             let mut merged = Vec::new();
             for (name, pos) in &names {
-                let left = one_column(&left_star, name, "left", *pos)?;
-                let right = one_column(&right_star, name, "right", *pos)?;
+                let left = one_column(&left_star, name, "left")?;
+                let right = one_column(&right_star, name, "right")?;
                 let op = ast::Operator { schema: None, name: "=".into(), pos: *pos };
                 terms.push(self.operator(&op, Some(left.expr.clone()), right.expr.clone())?);
                 let (mut sides, ty) =
@@ -484,15 +484,15 @@ fn virtual_scan(relation: &'static VirtualRelation, alias: &str) -> (Plan, Scope
 }
 
 /// The only column with this name on one side of USING.
-fn one_column<'s>(star: &'s [StarColumn], name: &str, side: &str, pos: u32) -> Result<&'s StarColumn> {
+fn one_column<'s>(star: &'s [StarColumn], name: &str, side: &str) -> Result<&'s StarColumn> {
     let mut found = star.iter().filter(|column| *column.name == *name);
     let Some(column) = found.next() else {
         let message = format!("column \"{name}\" specified in USING clause does not exist in {side} table");
-        return Err(Error::new(SqlState::UNDEFINED_COLUMN, message).at(pos + 1));
+        return Err(Error::new(SqlState::UNDEFINED_COLUMN, message));
     };
     if found.next().is_some() {
         let message = format!("common column name \"{name}\" appears more than once in {side} table");
-        return Err(Error::new(SqlState::AMBIGUOUS_COLUMN, message).at(pos + 1));
+        return Err(Error::new(SqlState::AMBIGUOUS_COLUMN, message));
     }
     Ok(column)
 }
@@ -509,7 +509,7 @@ fn aliased(mut scope: Scope, alias: Option<&Alias>) -> Result<Scope> {
             entry.columns.len(),
             alias.columns.len()
         );
-        return Err(Error::new(SqlState::INVALID_COLUMN_REFERENCE, message).at(alias.name.pos + 1));
+        return Err(Error::new(SqlState::INVALID_COLUMN_REFERENCE, message));
     }
     for (column, name) in entry.columns.iter_mut().zip(&alias.columns) {
         column.name = Arc::from(name.name.as_str());

@@ -316,3 +316,6 @@ pub(crate) fn reads_columns(expr: &Expr) -> bool {
     walk::columns_of(expr, &mut |_| found = true);
     found
 }
+
+#[cfg(test)]
+mod tests;

@@ -152,7 +152,7 @@ impl Binder<'_> {
                     .hint("Cast the output of the non-recursive term to the correct type."));
             }
         }
-        round = self.outputs_as(round, &types)?;
+        round = self.outputs_as(round, &types, &target_places(right))?;
         let name = Arc::from(cte.name.name.as_str());
         if entry.used == 0 {
             // It does not name itself: an ordinary union.
@@ -234,6 +234,8 @@ impl Binder<'_> {
         };
         let (mut plan, mut columns) = self.query(innermost, keep)?;
         while let Some((kind, all, right, pos)) = spine.pop() {
+            let places = target_places(right);
+            let place = |at: usize| places.get(at).copied().unwrap_or(pos);
             let (right, right_columns) = self.query(right, keep)?;
             let name = match kind {
                 SetOpKind::Union => "UNION",
@@ -242,18 +244,18 @@ impl Binder<'_> {
             };
             if right_columns.len() != columns.len() {
                 let message = format!("each {name} query must have the same number of columns");
-                return Err(Error::new(SqlState::SYNTAX_ERROR, message).at(pos + 1));
+                return Err(Error::new(SqlState::SYNTAX_ERROR, message).at(place(0) + 1));
             }
             let mut types = Vec::with_capacity(columns.len());
-            for (left, right) in columns.iter().zip(&right_columns) {
-                let mut ty = self.common_type(&[left.ty, right.ty], name).map_err(|error| error.at(pos + 1))?;
+            for (at, (left, right)) in columns.iter().zip(&right_columns).enumerate() {
+                let mut ty = self.common_type(&[left.ty, right.ty], name).map_err(|error| error.at(place(at) + 1))?;
                 if ty.oid == oid::UNKNOWN {
                     ty = SqlType::TEXT;
                 }
                 types.push(ty);
             }
-            let left = self.outputs_as(plan, &types)?;
-            let right = self.outputs_as(right, &types)?;
+            let left = self.outputs_as(plan, &types, &target_places(innermost))?;
+            let right = self.outputs_as(right, &types, &places)?;
             for (column, ty) in columns.iter_mut().zip(&types) {
                 *column = ResultColumn::new(column.name.clone(), *ty);
             }
@@ -264,21 +266,22 @@ impl Binder<'_> {
     }
 
     /// Gives the outputs of a plan these types.
-    pub fn outputs_as(&mut self, mut plan: Plan, types: &[SqlType]) -> Result<Plan> {
+    pub fn outputs_as(&mut self, mut plan: Plan, types: &[SqlType], places: &[u32]) -> Result<Plan> {
+        let place = |at: usize| places.get(at).copied().unwrap_or(0);
         if plan.fields.iter().zip(types).all(|(field, ty)| field.ty.oid == ty.oid) {
             return Ok(plan);
         }
         // Literals are reached where they stand, so that they are read as the type wanted.
         match &mut plan.node {
             Node::Project { exprs, .. } => {
-                for (expr, ty) in exprs.iter_mut().zip(types) {
-                    self.recoerce(expr, *ty)?;
+                for (at, (expr, ty)) in exprs.iter_mut().zip(types).enumerate() {
+                    self.recoerce(expr, *ty, place(at))?;
                 }
             }
             Node::Values(rows) => {
                 for row in rows {
-                    for (expr, ty) in row.iter_mut().zip(types) {
-                        self.recoerce(expr, *ty)?;
+                    for (at, (expr, ty)) in row.iter_mut().zip(types).enumerate() {
+                        self.recoerce(expr, *ty, place(at))?;
                     }
                 }
             }
@@ -293,13 +296,13 @@ impl Binder<'_> {
                     .any(|(field, ty)| field.ty.oid != ty.oid && field.ty.oid == oid::UNKNOWN) =>
             {
                 let inner = std::mem::replace(&mut **input, Plan::one_row());
-                **input = self.outputs_as(inner, types)?;
+                **input = self.outputs_as(inner, types, places)?;
             }
             _ => {
                 let mut exprs = Vec::with_capacity(types.len());
                 for (at, (field, ty)) in plan.fields.iter().zip(types).enumerate() {
                     let mut expr = Expr::column(at, field.ty);
-                    self.recoerce(&mut expr, *ty)?;
+                    self.recoerce(&mut expr, *ty, place(at))?;
                     exprs.push(expr);
                 }
                 let fields = plan.fields.clone();
@@ -312,10 +315,10 @@ impl Binder<'_> {
         Ok(plan)
     }
 
-    fn recoerce(&mut self, expr: &mut Expr, to: SqlType) -> Result<()> {
+    fn recoerce(&mut self, expr: &mut Expr, to: SqlType, pos: u32) -> Result<()> {
         if expr.ty().oid != to.oid {
             let old = std::mem::replace(expr, Expr::null(to));
-            *expr = self.coerce(old, SqlType::of(to.oid), CastContext::Implicit, 0)?;
+            *expr = self.coerce(old, SqlType::of(to.oid), CastContext::Implicit, pos)?;
         }
         Ok(())
     }
@@ -396,6 +399,18 @@ impl Binder<'_> {
     pub fn begin_calls(&mut self, windows: &[(ast::Ident, ast::WindowSpec)]) {
         let named_windows = windows.iter().map(|(name, spec)| (name.name.clone(), spec.clone())).collect();
         self.selects.push(Calls { level: self.scopes.len(), named_windows, ..Calls::default() });
+    }
+}
+
+/// Where the items of a query's list stand, as far as it has one and no stars come before them.
+pub(crate) fn target_places(query: &Query) -> Vec<u32> {
+    match &query.body {
+        SetExpr::Select(select) => {
+            let plain = select.targets.iter().take_while(|target| !matches!(target.expr.kind, ExprKind::Star(_)));
+            plain.map(|target| target.expr.pos).collect()
+        }
+        SetExpr::Values(rows) => rows.first().map_or_else(Vec::new, |row| row.iter().map(|expr| expr.pos).collect()),
+        SetExpr::SetOp { left, .. } => target_places(left),
     }
 }
 

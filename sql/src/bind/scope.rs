@@ -263,6 +263,17 @@ impl Binder<'_> {
                 ))
                 .at(pos + 1);
         }
+        // The table is there, but under an alias that hides its name.
+        let aliased = self
+            .visible()
+            .flat_map(|(_, scope)| &scope.entries)
+            .find(|entry| *entry.alias != *table && entry.table.as_ref().is_some_and(|def| *def.name == *table));
+        if let Some(entry) = aliased {
+            let message = format!("invalid reference to FROM-clause entry for table \"{table}\"");
+            return Error::new(SqlState::UNDEFINED_TABLE, message)
+                .hint(format!("Perhaps you meant to reference the table alias \"{}\".", entry.alias))
+                .at(pos + 1);
+        }
         Error::new(SqlState::UNDEFINED_TABLE, format!("missing FROM-clause entry for table \"{shown}\"")).at(pos + 1)
     }
 

@@ -591,7 +591,6 @@ fn figure(expr: &ast::Expr, ty: Option<SqlType>) -> Option<(String, bool)> {
         ExprKind::Row(_) => strong("row"),
         ExprKind::Exists(_) => strong("exists"),
         ExprKind::Grouping(_) => strong("grouping"),
-        ExprKind::Bool(_) => Some(("bool".to_owned(), false)),
         ExprKind::Subquery(query) => subquery_name(query),
         ExprKind::Session(value) => strong(match value {
             SessionValue::CurrentDate => "current_date",

@@ -504,7 +504,9 @@ impl Binder<'_> {
         for (&child, &referenced) in positions.iter().zip(&parent_columns) {
             let (child, referenced) = (&columns[child], &parent_defs[referenced]);
             if self.registry.resolve_operator("=", Some(referenced.ty.oid), child.ty.oid).is_err() {
-                let message = "foreign key constraint cannot be implemented";
+                let names: Vec<&str> = positions.iter().map(|&at| &*columns[at].name).collect();
+                let message =
+                    format!("foreign key constraint \"{table}_{}_fkey\" cannot be implemented", names.join("_"));
                 return Err(Error::new(SqlState::DATATYPE_MISMATCH, message).detail(format!(
                     "Key columns \"{}\" and \"{}\" are of incompatible types: {} and {}.",
                     child.name, referenced.name, child.ty, referenced.ty

@@ -291,7 +291,8 @@ pub fn is_correlated(plan: &Plan) -> bool {
 }
 
 /// Calls `each` with every expression of a plan, those of nested plans and subqueries included, and the number of
-/// frames pushed between the plan and the place: there, `Outer` of that depth or deeper leads out of the plan.
+/// frames pushed between the plan and the place: there, `Outer` of that depth or deeper leads out of the plan. Parts come
+/// before the whole, so that what `each` puts in place of an expression is not visited again.
 pub fn frames_in_plan(plan: &mut Plan, level: usize, each: &mut dyn FnMut(&mut Expr, usize)) {
     node_exprs_mut(&mut plan.node, &mut |expr| {
         frames_in_node_expr(expr, level, each);
@@ -300,7 +301,6 @@ pub fn frames_in_plan(plan: &mut Plan, level: usize, each: &mut dyn FnMut(&mut E
 }
 
 fn frames_in_node_expr(expr: &mut Expr, level: usize, each: &mut dyn FnMut(&mut Expr, usize)) {
-    each(expr, level);
     children_mut(expr, &mut |child| frames_in_node_expr(child, level, each));
     if let Expr::Subquery(subquery) = expr {
         let Subquery { plan, kind, .. } = &mut **subquery;
@@ -309,12 +309,12 @@ fn frames_in_node_expr(expr: &mut Expr, level: usize, each: &mut dyn FnMut(&mut 
             frames_in_node_expr(test, level + 1, each);
         }
     }
+    each(expr, level);
 }
 
 /// As [`frames_in_plan`] for one expression: the level is `None` in the expression itself, `Some(0)` directly inside a
 /// subquery of it, and so on. `Outer` at `Some(n)` with depth n leads to the expression's row.
 fn frames_in_expr(expr: &mut Expr, level: Option<usize>, each: &mut dyn FnMut(&mut Expr, Option<usize>)) {
-    each(expr, level);
     children_mut(expr, &mut |child| frames_in_expr(child, level, each));
     if let Expr::Subquery(subquery) = expr {
         let inside = level.map_or(0, |level| level + 1);
@@ -324,6 +324,7 @@ fn frames_in_expr(expr: &mut Expr, level: Option<usize>, each: &mut dyn FnMut(&m
             frames_in_node_expr(test, inside, &mut |expr, level| each(expr, Some(level)));
         }
     }
+    each(expr, level);
 }
 
 /// Calls `each` with an expression and everything in it, subqueries and their plans included, and the number of frames

@@ -67,8 +67,51 @@ impl Parser<'_> {
                 self.advance();
                 self.create_database()
             }
-            _ => self.unsupported(&format!("CREATE {}", word.to_ascii_uppercase())),
+            word => self.unknown_object("CREATE", word),
         }
+    }
+
+    /// An object that PostgreSQL has and we do not, or a syntax error.
+    fn unknown_object<T>(&self, verb: &str, word: &str) -> Result<T> {
+        const OTHERS: &[&str] = &[
+            "access",
+            "aggregate",
+            "cast",
+            "collation",
+            "constraint",
+            "conversion",
+            "default",
+            "domain",
+            "event",
+            "extension",
+            "foreign",
+            "function",
+            "language",
+            "large",
+            "materialized",
+            "operator",
+            "owned",
+            "policy",
+            "procedure",
+            "publication",
+            "routine",
+            "rule",
+            "server",
+            "statistics",
+            "subscription",
+            "system",
+            "tablespace",
+            "text",
+            "transform",
+            "trigger",
+            "trusted",
+            "type",
+            "user",
+        ];
+        if OTHERS.contains(&word) {
+            return self.unsupported(&format!("{verb} {}", word.to_ascii_uppercase()));
+        }
+        Err(self.unexpected())
     }
 
     fn is_any_check(&self) -> bool {
@@ -272,7 +315,7 @@ impl Parser<'_> {
             }
             _ => match self.relation_kind() {
                 Some(kind) => kind,
-                None => return self.unsupported(&format!("DROP {}", word.to_ascii_uppercase())),
+                None => return self.unknown_object("DROP", &word),
             },
         };
         if kind == ObjectKind::Index {
@@ -304,7 +347,7 @@ impl Parser<'_> {
             _ => {}
         }
         let Some(kind) = self.relation_kind() else {
-            return self.unsupported(&format!("ALTER {}", word.to_ascii_uppercase()));
+            return self.unknown_object("ALTER", &word);
         };
         let if_exists = self.accept_words(&["if", "exists"]);
         self.accept_word("only");

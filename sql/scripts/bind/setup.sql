@@ -1,0 +1,12 @@
+create table t (id int primary key, a int, b text, c numeric(8,2) default 0 check (c >= 0), d timestamptz, e varchar(10) default 'x', f bigint, g float8, arr int[]);
+create table u (k bigint, sub int, name text not null, t_id int, primary key (k, sub));
+create unique index u_name on u (name);
+create index u_t on u (t_id);
+create table nokey (x int, y text);
+create table gen (id int generated always as identity, n int, n2 int generated always as (n * 2) stored);
+create table pgbench_accounts (aid int not null primary key, bid int, abalance int, filler char(84));
+create table pgbench_tellers (tid int not null primary key, bid int, tbalance int, filler char(84));
+create table pgbench_branches (bid int not null primary key, bbalance int, filler char(88));
+create table pgbench_history (tid int, bid int, aid int, delta int, mtime timestamp, filler char(22));
+create view v as select id, a + 1 as a1, b from t where a > 2;
+create sequence sq;
