@@ -13,6 +13,7 @@ use super::index::FileIndex;
 use super::log::ReadFault;
 use super::pages::BuildError;
 use super::segment::Place;
+use super::state::{CHAIN_BYTES_MAX, CHAIN_RECORDS_MAX};
 use super::stored::{StoredRecord, records};
 use bytes::Bytes;
 use hashbrown::{HashMap, HashSet};
@@ -191,9 +192,11 @@ impl Tender {
             Err(error) if error.kind() == io::ErrorKind::StorageFull => {}
             prepared => prepared?,
         }
-        let imaged = self.make_due_images()?;
-        let retired = self.retire()?;
-        Ok(imaged || retired)
+        // Retirement shortens chains too, and cheaper: it reads in sequence what an image that is due reads link by link.
+        if self.retire()? {
+            return Ok(true);
+        }
+        self.make_due_images()
     }
 
     /// Writes the indexes of full files.
@@ -216,6 +219,9 @@ impl Tender {
         }
         let mut images = Vec::new();
         for page in due {
+            if !self.is_due(page) {
+                continue;
+            }
             let Some((group, bound)) = self.bound_of(page) else { continue };
             let built = match self.shared.build(page, group, bound) {
                 Ok(built) => built,
@@ -246,6 +252,14 @@ impl Tender {
         }
         self.write_images(&images, &[])?;
         Ok(!self.shared.state.lock().due.is_empty())
+    }
+
+    /// Whether a page that was due still is: a retirement may have shortened its chain.
+    fn is_due(&self, page: PageId) -> bool {
+        let mut state = self.shared.state.lock();
+        let Some(head) = state.heads.get_mut(&page) else { return false };
+        head.due = head.records >= CHAIN_RECORDS_MAX || head.bytes >= CHAIN_BYTES_MAX;
+        head.due
     }
 
     fn bound_of(&self, page: PageId) -> Option<(GroupId, Lsn)> {
@@ -347,6 +361,8 @@ impl Tender {
         pieces.sort_unstable_by_key(|piece| piece.header.lsn);
         let mut page = self.shared.images.get(id)?.unwrap_or_else(|| Page::empty(id));
         let mut changed = false;
+        let covered = page.lsn();
+        pieces.retain(|piece| piece.header.lsn > covered);
         for piece in &pieces {
             let change = Change::decode(&arena.slice(piece.change.clone()))?;
             match apply(&mut page, &piece.header, &change) {
@@ -358,6 +374,11 @@ impl Tender {
                 }
                 Err(error) => return Err(error.into()),
             }
+        }
+        let bytes: usize = pieces.iter().map(|piece| piece.change.len()).sum();
+        if let Some(head) = self.shared.state.lock().heads.get_mut(&id) {
+            head.records = head.records.saturating_sub(pieces.len() as u32);
+            head.bytes = head.bytes.saturating_sub(u32::try_from(bytes).unwrap_or(u32::MAX));
         }
         Ok(changed.then_some(page))
     }
