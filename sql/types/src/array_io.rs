@@ -8,14 +8,33 @@ use std::sync::Arc;
 
 use crate::datum::{ArrayValue, Datum};
 use crate::error::{Error, Result, SqlState};
+use crate::function::RESULT_BYTES_MAX;
 use crate::settings::Settings;
 use crate::sqltype::{SqlType, oid};
 use crate::text_io::{natural_type, parse, to_text, write_text};
 
 /// PostgreSQL's `MAXDIM`.
 pub(crate) const DIMENSIONS_MAX: usize = 6;
-/// PostgreSQL's `MaxArraySize`, in elements.
-pub(crate) const ELEMENTS_MAX: usize = 134_217_727;
+/// Most elements of an array: as many as fit in the largest value, 1 GiB.
+pub(crate) const ELEMENTS_MAX: usize = RESULT_BYTES_MAX / size_of::<Datum>();
+
+/// 54000 above [`ELEMENTS_MAX`].
+pub(crate) fn too_many_elements() -> Error {
+    Error::new(SqlState::PROGRAM_LIMIT_EXCEEDED, format!("array size exceeds the maximum allowed ({ELEMENTS_MAX})"))
+}
+
+/// Checks that the subscript past the last of every dimension is an int4, as PostgreSQL's `ArrayCheckBounds`.
+///
+/// # Errors
+/// 54000.
+pub(crate) fn check_bounds(dims: &[i32], lower_bounds: &[i32]) -> Result<()> {
+    match dims.iter().zip(lower_bounds).find(|(size, lower)| lower.checked_add(**size).is_none()) {
+        Some((_, lower)) => {
+            Err(Error::new(SqlState::PROGRAM_LIMIT_EXCEEDED, format!("array lower bound is too large: {lower}")))
+        }
+        None => Ok(()),
+    }
+}
 
 fn malformed(text: &str, detail: &str) -> Error {
     Error::new(SqlState::INVALID_TEXT_REPRESENTATION, format!("malformed array literal: \"{text}\"")).detail(detail)
@@ -82,6 +101,7 @@ pub(crate) fn parse_array(text: &str, ty: SqlType, settings: &Settings) -> Resul
             return Err(malformed(text, "Specified array dimensions do not match array contents."));
         }
         lower_bounds = declared.iter().map(|(lower, _)| *lower).collect();
+        check_bounds(&dims, &lower_bounds)?;
     }
     Ok(Datum::Array(Arc::new(ArrayValue { element: element.oid, dims, lower_bounds, elements })))
 }
@@ -165,10 +185,7 @@ impl Reader<'_> {
                 }
                 let value = self.item()?;
                 if self.elements.len() >= ELEMENTS_MAX {
-                    return Err(Error::new(
-                        SqlState::PROGRAM_LIMIT_EXCEEDED,
-                        format!("array size exceeds the maximum allowed ({ELEMENTS_MAX})"),
-                    ));
+                    return Err(too_many_elements());
                 }
                 self.elements.push(value);
             }

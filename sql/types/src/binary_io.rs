@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use crate::array_io::{DIMENSIONS_MAX, ELEMENTS_MAX};
+use crate::array_io::{DIMENSIONS_MAX, ELEMENTS_MAX, too_many_elements};
 use crate::datetime::{self, MICROS_PER_DAY};
 use crate::datum::{ArrayValue, Datum, Interval};
 use crate::error::{Error, Result, SqlState};
@@ -203,12 +203,7 @@ fn array(reader: &mut Reader<'_>, ty: SqlType) -> Result<Datum> {
         if size < 0 || lower.checked_add(size).is_none() {
             return Err(malformed("invalid array dimension"));
         }
-        count = count.checked_mul(size as usize).filter(|n| *n <= ELEMENTS_MAX).ok_or_else(|| {
-            Error::new(
-                SqlState::PROGRAM_LIMIT_EXCEEDED,
-                format!("array size exceeds the maximum allowed ({ELEMENTS_MAX})"),
-            )
-        })?;
+        count = count.checked_mul(size as usize).filter(|n| *n <= ELEMENTS_MAX).ok_or_else(too_many_elements)?;
         dims.push(size);
         lower_bounds.push(lower);
     }
@@ -247,7 +242,8 @@ fn record(reader: &mut Reader<'_>) -> Result<Datum> {
     let mut fields = Vec::with_capacity(count as usize);
     for _ in 0..count {
         let ty = SqlType::of(reader.u32()?);
-        if matches!(ty.oid, oid::RECORD) {
+        // Nesting would let a message dictate the depth of our recursion.
+        if ty.oid == oid::RECORD || ty.element().is_some_and(|element| element.oid == oid::RECORD) {
             return Err(Error::unsupported("binary input of nested records"));
         }
         fields.push(field(reader, ty)?);

@@ -9,12 +9,15 @@ use crate::datetime::{
 };
 use crate::datum::{Datum, Interval};
 use crate::error::{Error, Result, SqlState};
-use crate::function::{Call, Eval, Registry, out_of_range};
+use crate::function::{Call, Eval, Registry, out_of_range, too_long};
 use crate::numeric::Numeric;
 use crate::settings::Settings;
 use crate::sqltype::oid::*;
 use crate::sqltype::{SqlType, oid};
 use crate::text_io;
+
+/// PostgreSQL's `MaxAttrSize`: the largest n of char(n).
+const CHAR_LENGTH_MAX: usize = 10_485_760;
 
 /// Where a cast may be applied without being written.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -96,6 +99,10 @@ pub fn coerce_typmod(value: Datum, target: SqlType, explicit: bool) -> Result<Da
     match (value, target.oid) {
         (Datum::Text(text), oid::VARCHAR | oid::BPCHAR) => {
             let Some(limit) = target.char_limit() else { return Ok(Datum::Text(text)) };
+            // A declared type is within the limit; the functions behind the casts take any modifier.
+            if target.oid == oid::BPCHAR && limit > CHAR_LENGTH_MAX {
+                return Err(too_long());
+            }
             let length = if text.is_ascii() { text.len() } else { text.chars().count() };
             if length > limit {
                 let cut = text.char_indices().nth(limit).map_or(text.len(), |(at, _)| at);

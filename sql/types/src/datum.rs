@@ -108,6 +108,15 @@ impl ArrayValue {
         ArrayValue { element, dims: vec![elements.len() as i32], lower_bounds: vec![1], elements }
     }
 
+    /// Whether the dimensions hold exactly the elements and every subscript, and the one past the last, is an int4.
+    pub(crate) fn is_consistent(&self) -> bool {
+        let count = self.dims.iter().try_fold(1usize, |n, size| n.checked_mul(usize::try_from(*size).ok()?));
+        let expected = if self.dims.is_empty() { Some(0) } else { count };
+        self.dims.len() == self.lower_bounds.len()
+            && expected == Some(self.elements.len())
+            && self.dims.iter().zip(&self.lower_bounds).all(|(size, lower)| lower.checked_add(*size).is_some())
+    }
+
     /// An int2vector or oidvector: one dimension from subscript 0.
     pub fn vector(element: u32, elements: Vec<Datum>) -> ArrayValue {
         ArrayValue { element, dims: vec![elements.len() as i32], lower_bounds: vec![0], elements }

@@ -269,7 +269,11 @@ fn decode_column(bytes: &mut &[u8], ty: SqlType) -> Result<Datum> {
             let [_, count] = take::<2>(bytes)?;
             let dims = (0..count).map(|_| i32_of(bytes)).collect::<Result<Vec<_>>>()?;
             let lower_bounds = (0..count).map(|_| i32_of(bytes)).collect::<Result<Vec<_>>>()?;
-            Datum::Array(Arc::new(ArrayValue { element: element.oid, dims, lower_bounds, elements }))
+            let array = ArrayValue { element: element.oid, dims, lower_bounds, elements };
+            if !array.is_consistent() {
+                return Err(corrupt());
+            }
+            Datum::Array(Arc::new(array))
         }
         Repr::Record => return Err(Error::unsupported("decoding a record from a key")),
     })

@@ -25,7 +25,7 @@ use num_bigint::{BigInt, Sign};
 
 use crate::datum::{ArrayValue, Datum, Interval};
 use crate::error::{Error, Result, SqlState};
-use crate::numeric::Numeric;
+use crate::numeric::{Numeric, SCALE_MAX};
 use crate::sqltype::{SqlType, oid};
 
 const HEADER_BYTES: usize = 4;
@@ -530,11 +530,11 @@ fn get_variable(repr: Repr, bytes: &[u8], depth: usize) -> Result<Datum> {
             while !rest.is_empty() {
                 elements.push(get_tagged(&mut rest, depth + 1)?);
             }
-            let expected = dims.iter().try_fold(1usize, |n, d| n.checked_mul(usize::try_from(*d).ok()?));
-            if expected != Some(elements.len()) && !(count == 0 && elements.is_empty()) {
+            let array = ArrayValue { element, dims, lower_bounds, elements };
+            if !array.is_consistent() {
                 return Err(corrupt("an array does not fill its dimensions"));
             }
-            Ok(Datum::Array(Arc::new(ArrayValue { element, dims, lower_bounds, elements })))
+            Ok(Datum::Array(Arc::new(array)))
         }
         Repr::Record => {
             let mut rest = bytes;
@@ -585,6 +585,9 @@ fn get_numeric(bytes: &[u8]) -> Result<Numeric> {
         _ => return Err(corrupt("unknown kind of numeric")),
     };
     let scale = u16::from_le_bytes(take(&bytes[1..])?);
+    if i64::from(scale) > SCALE_MAX {
+        return Err(corrupt("a numeric has too many digits after the point"));
+    }
     let magnitude = &bytes[3..];
     if magnitude.len() <= 8 {
         let mut word = [0u8; 8];

@@ -3,7 +3,7 @@
 use super::Accumulator;
 use crate::datum::{Datum, Interval};
 use crate::error::{Error, Result, SqlState};
-use crate::function::out_of_range;
+use crate::function::{RESULT_BYTES_MAX, out_of_range, too_long};
 use crate::numeric::Numeric;
 use crate::sqltype::{SqlType, oid};
 use crate::text_io::natural_type;
@@ -342,21 +342,23 @@ pub(super) struct Joined {
 
 impl Accumulator for Joined {
     fn add(&mut self, args: &[Datum]) -> Result<()> {
-        let bytes_of = |value: &Datum| match value {
-            Datum::Text(text) => text.as_bytes().to_vec(),
-            Datum::Bytea(bytes) => bytes.to_vec(),
-            _ => Vec::new(),
-        };
+        fn bytes_of(value: &Datum) -> &[u8] {
+            match value {
+                Datum::Text(text) => text.as_bytes(),
+                Datum::Bytea(bytes) => bytes,
+                _ => &[],
+            }
+        }
         if args[0].is_null() {
             return Ok(());
         }
         self.is_text = matches!(args[0], Datum::Text(_));
         if self.started {
-            self.bytes.extend(args.get(1).map(bytes_of).unwrap_or_default());
+            self.bytes.extend_from_slice(args.get(1).map_or(&[], bytes_of));
         }
         self.started = true;
-        self.bytes.extend(bytes_of(&args[0]));
-        Ok(())
+        self.bytes.extend_from_slice(bytes_of(&args[0]));
+        if self.bytes.len() > RESULT_BYTES_MAX { Err(too_long()) } else { Ok(()) }
     }
 
     fn finish(&mut self) -> Result<Datum> {

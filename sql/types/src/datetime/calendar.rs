@@ -125,8 +125,8 @@ pub(crate) fn local_to_utc(local: i64, zone: &TimeZone) -> Result<i64> {
     if is_infinite(local) {
         return Ok(local);
     }
-    let utc = local - i64::from(zone.offset_at_local(local)) * MICROS_PER_SECOND;
-    if timestamp_in_range(utc) { Ok(utc) } else { Err(out_of_range("timestamp")) }
+    let utc = local.checked_sub(i64::from(zone.offset_at_local(local)) * MICROS_PER_SECOND);
+    utc.filter(|utc| timestamp_in_range(*utc)).ok_or_else(|| out_of_range("timestamp"))
 }
 
 /// Adds months to a day, cutting the day of the month to the month's length.

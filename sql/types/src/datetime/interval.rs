@@ -90,10 +90,11 @@ fn number(text: &str) -> std::result::Result<Number, Fault> {
     })
 }
 
+/// Wide enough that no text a client can send overflows it before [`Sum::finish`] narrows it.
 #[derive(Default)]
 struct Sum {
-    months: i64,
-    days: i64,
+    months: i128,
+    days: i128,
     micros: i128,
 }
 
@@ -101,7 +102,9 @@ impl Sum {
     fn add(&mut self, value: Number, unit: Unit) -> std::result::Result<(), Fault> {
         let Number { whole, fraction } = value;
         let months = |months: i64| {
-            i32::try_from(whole.checked_mul(months).ok_or(Fault::Overflow)?).map(i64::from).map_err(|_| Fault::Overflow)
+            i32::try_from(whole.checked_mul(months).ok_or(Fault::Overflow)?)
+                .map(i128::from)
+                .map_err(|_| Fault::Overflow)
         };
         match unit {
             Unit::Micro => self.micros += i128::from(whole) + fraction.round_ties_even() as i128,
@@ -110,22 +113,21 @@ impl Sum {
             Unit::Minute => self.time(value, MICROS_PER_MINUTE),
             Unit::Hour => self.time(value, MICROS_PER_HOUR),
             Unit::Day => {
-                self.days = self.days.checked_add(whole).ok_or(Fault::Overflow)?;
+                self.days += i128::from(whole);
                 self.day_fraction(fraction);
             }
             Unit::Week => {
-                let days = whole.checked_mul(7).ok_or(Fault::Overflow)?;
-                self.days = self.days.checked_add(days).ok_or(Fault::Overflow)?;
+                self.days += i128::from(whole) * 7;
                 self.days_fraction(fraction * 7.0);
             }
             Unit::Month => {
                 self.months += months(1)?;
                 self.days_fraction(fraction * 30.0);
             }
-            Unit::Year => self.months += months(12)? + (fraction * 12.0).round_ties_even() as i64,
-            Unit::Decade => self.months += months(120)? + (fraction * 120.0).round_ties_even() as i64,
-            Unit::Century => self.months += months(1_200)? + (fraction * 1_200.0).round_ties_even() as i64,
-            Unit::Millennium => self.months += months(12_000)? + (fraction * 12_000.0).round_ties_even() as i64,
+            Unit::Year => self.months += months(12)? + (fraction * 12.0).round_ties_even() as i128,
+            Unit::Decade => self.months += months(120)? + (fraction * 120.0).round_ties_even() as i128,
+            Unit::Century => self.months += months(1_200)? + (fraction * 1_200.0).round_ties_even() as i128,
+            Unit::Millennium => self.months += months(12_000)? + (fraction * 12_000.0).round_ties_even() as i128,
         }
         Ok(())
     }
@@ -137,7 +139,7 @@ impl Sum {
 
     /// Adds a number of days with a fraction.
     fn days_fraction(&mut self, days: f64) {
-        self.days += days.trunc() as i64;
+        self.days += days.trunc() as i128;
         self.day_fraction(days - days.trunc());
     }
 
@@ -146,7 +148,7 @@ impl Sum {
     }
 
     fn finish(self) -> std::result::Result<Interval, Fault> {
-        let narrow = |value: i64| i32::try_from(value).map_err(|_| Fault::Overflow);
+        let narrow = |value: i128| i32::try_from(value).map_err(|_| Fault::Overflow);
         Ok(Interval {
             months: narrow(self.months)?,
             days: narrow(self.days)?,

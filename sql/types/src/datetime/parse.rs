@@ -214,11 +214,11 @@ fn fraction_micros(digits: &str) -> std::result::Result<i64, Fault> {
 }
 
 fn clock_micros(hour: i64, minute: i64, second: i64, fraction: i64) -> std::result::Result<i64, Fault> {
-    let total = hour * MICROS_PER_HOUR + minute * MICROS_PER_MINUTE + second * MICROS_PER_SECOND + fraction;
-    if hour > 24 || minute > 59 || second > 60 || total > MICROS_PER_DAY {
+    if hour > 24 || minute > 59 || second > 60 {
         return Err(Overflow);
     }
-    Ok(total)
+    let total = hour * MICROS_PER_HOUR + minute * MICROS_PER_MINUTE + second * MICROS_PER_SECOND + fraction;
+    if total > MICROS_PER_DAY { Err(Overflow) } else { Ok(total) }
 }
 
 impl Fields {
@@ -479,7 +479,8 @@ pub(crate) fn round_precision(micros: i64, precision: i32) -> i64 {
     }
     let unit = 10i64.pow(6 - precision as u32);
     let half = unit / 2;
-    if micros >= 0 { (micros + half) / unit * unit } else { -((-micros + half) / unit * unit) }
+    // An interval may be so close to the end of its range that it can only be cut.
+    (if micros >= 0 { micros.saturating_add(half) } else { micros.saturating_sub(half) }) / unit * unit
 }
 
 fn timestamp_fields(text: &str, settings: &Settings, zoned: bool) -> std::result::Result<i64, Fault> {

@@ -100,6 +100,34 @@ pub(crate) fn out_of_range(type_name: &str) -> Error {
     Error::new(SqlState::NUMERIC_VALUE_OUT_OF_RANGE, format!("{type_name} out of range"))
 }
 
+/// PostgreSQL's `MaxAllocSize`: the largest value a function may build, in bytes.
+pub(crate) const RESULT_BYTES_MAX: usize = 0x3fff_ffff;
+
+/// 54000 for a result beyond [`RESULT_BYTES_MAX`].
+pub(crate) fn too_long() -> Error {
+    Error::new(SqlState::PROGRAM_LIMIT_EXCEEDED, "requested length too large")
+}
+
+/// The parts with a separator between them, measured before anything is allocated.
+///
+/// # Errors
+/// 54000 when the result is too long.
+pub(crate) fn joined<S: AsRef<str>>(parts: &[S], separator: &str) -> Result<String> {
+    let between = separator.len().saturating_mul(parts.len().saturating_sub(1));
+    let length = parts.iter().fold(between, |length, part| length.saturating_add(part.as_ref().len()));
+    if length > RESULT_BYTES_MAX {
+        return Err(too_long());
+    }
+    let mut out = String::with_capacity(length);
+    for (i, part) in parts.iter().enumerate() {
+        if i > 0 {
+            out.push_str(separator);
+        }
+        out.push_str(part.as_ref());
+    }
+    Ok(out)
+}
+
 /// 22023.
 pub(crate) fn invalid_parameter(message: impl Into<String>) -> Error {
     Error::new(SqlState::INVALID_PARAMETER_VALUE, message)

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use super::args::{invalid_parameter, out_of_range};
+use super::args::{invalid_parameter, joined, out_of_range};
 use super::{Call, Function};
+use crate::array_io::{DIMENSIONS_MAX, ELEMENTS_MAX, check_bounds, too_many_elements};
 use crate::datum::{ArrayValue, Datum};
 use crate::error::{Error, Result, SqlState};
 use crate::sqltype::SqlType;
@@ -11,6 +12,10 @@ use crate::sqltype::oid::*;
 use crate::text_io;
 
 fn array(value: ArrayValue) -> Result<Datum> {
+    if value.elements.len() > ELEMENTS_MAX {
+        return Err(too_many_elements());
+    }
+    check_bounds(&value.dims, &value.lower_bounds)?;
     Ok(Datum::Array(Arc::new(value)))
 }
 
@@ -34,7 +39,7 @@ fn array_lower(call: &mut Call<'_>) -> Result<Datum> {
 }
 
 fn array_upper(call: &mut Call<'_>) -> Result<Datum> {
-    or_null(dimension(call)?.map(|(size, lower)| lower + size - 1))
+    or_null(dimension(call)?.map(|(size, lower)| (i64::from(lower) + i64::from(size) - 1) as i32))
 }
 
 fn array_ndims(call: &mut Call<'_>) -> Result<Datum> {
@@ -51,7 +56,7 @@ fn array_dims(call: &mut Call<'_>) -> Result<Datum> {
         .dims
         .iter()
         .zip(&array.lower_bounds)
-        .map(|(size, lower)| format!("[{lower}:{}]", lower + size - 1))
+        .map(|(size, lower)| format!("[{lower}:{}]", i64::from(*lower) + i64::from(*size) - 1))
         .collect();
     Ok(Datum::Text(shown.concat().into()))
 }
@@ -120,15 +125,15 @@ fn array_cat(call: &mut Call<'_>) -> Result<Datum> {
         Error::new(SqlState::ARRAY_SUBSCRIPT_ERROR, "cannot concatenate incompatible arrays")
             .detail("Arrays with differing dimensions are not compatible for concatenation.")
     };
-    let mut joined = left.elements.clone();
-    joined.extend(right.elements.iter().cloned());
+    let mut elements = left.elements.clone();
+    elements.extend(right.elements.iter().cloned());
     let (mut dims, lower_bounds);
     if left.dims.len() == right.dims.len() {
         if left.dims[1..] != right.dims[1..] {
             return Err(incompatible());
         }
         dims = left.dims.clone();
-        dims[0] += right.dims[0];
+        dims[0] = dims[0].checked_add(right.dims[0]).ok_or_else(too_many_elements)?;
         lower_bounds = left.lower_bounds.clone();
     } else if left.dims.len() == right.dims.len() + 1 {
         if left.dims[1..] != right.dims[..] {
@@ -147,7 +152,7 @@ fn array_cat(call: &mut Call<'_>) -> Result<Datum> {
     } else {
         return Err(incompatible());
     }
-    array(ArrayValue { element: left.element, dims, lower_bounds, elements: joined })
+    array(ArrayValue { element: left.element, dims, lower_bounds, elements })
 }
 
 fn positions<'a>(call: &Call<'a>) -> Result<impl Iterator<Item = i32> + use<'a>> {
@@ -158,7 +163,7 @@ fn positions<'a>(call: &Call<'a>) -> Result<impl Iterator<Item = i32> + use<'a>>
     let lower = array.lower_bounds.first().copied().unwrap_or(1);
     let wanted = call.arg(1);
     let found = array.elements.iter().enumerate().filter(move |(_, element)| *element == wanted);
-    Ok(found.map(move |(i, _)| lower + i as i32))
+    Ok(found.map(move |(i, _)| lower.saturating_add(i as i32)))
 }
 
 fn array_position(call: &mut Call<'_>) -> Result<Datum> {
@@ -238,7 +243,7 @@ fn array_to_string(call: &mut Call<'_>) -> Result<Datum> {
             }
         })
         .collect();
-    Ok(Datum::Text(parts.join(call.str(1)?).into()))
+    Ok(Datum::Text(joined(&parts, call.str(1)?)?.into()))
 }
 
 fn string_parts(call: &Call<'_>) -> Result<Vec<Datum>> {
@@ -282,13 +287,11 @@ fn array_fill(call: &mut Call<'_>) -> Result<Datum> {
     let lower_bounds = if call.args.len() > 2 { ints(2)? } else { vec![1; dims.len()] };
     let element = call.result.element().map_or(element_type(call, 0), |ty| ty.oid);
     let count = dims.iter().try_fold(1usize, |n, d| n.checked_mul(usize::try_from(*d).ok()?));
-    let count = count.filter(|n| *n <= crate::array_io::ELEMENTS_MAX && dims.len() <= crate::array_io::DIMENSIONS_MAX);
-    let count = count.ok_or_else(|| {
-        Error::new(SqlState::PROGRAM_LIMIT_EXCEEDED, "array size exceeds the maximum allowed (134217727)")
-    })?;
+    let count = count.filter(|n| *n <= ELEMENTS_MAX && dims.len() <= DIMENSIONS_MAX).ok_or_else(too_many_elements)?;
     if lower_bounds.len() != dims.len() {
         return Err(Error::new(SqlState::ARRAY_SUBSCRIPT_ERROR, "wrong number of array subscripts"));
     }
+    check_bounds(&dims, &lower_bounds)?;
     if dims.is_empty() || count == 0 {
         return array(ArrayValue::from_elements(element, Vec::new()));
     }
@@ -304,6 +307,9 @@ fn trim_array(call: &mut Call<'_>) -> Result<Datum> {
             SqlState::ARRAY_ELEMENT_ERROR,
             format!("number of elements to trim must be between 0 and {size}"),
         ));
+    }
+    if base.elements.is_empty() {
+        return array(ArrayValue::from_elements(base.element, Vec::new()));
     }
     let mut value = (**base).clone();
     if let Some(first) = value.dims.first_mut() {

@@ -21,6 +21,10 @@ fn interval(months: Option<i32>, days: Option<i32>, micros: Option<i64>) -> Resu
     }
 }
 
+fn in_range(micros: i64) -> Result<i64> {
+    if timestamp_in_range(micros) { Ok(micros) } else { Err(out_of_range("timestamp")) }
+}
+
 fn like_argument(call: &Call<'_>, i: usize, micros: i64) -> Datum {
     if matches!(call.arg(i), Datum::Timestamptz(_)) { Datum::Timestamptz(micros) } else { Datum::Timestamp(micros) }
 }
@@ -115,7 +119,7 @@ fn date_difference(call: &mut Call<'_>) -> Result<Datum> {
     if [a, b].iter().any(|d| *d == DATE_INFINITY || *d == DATE_NEG_INFINITY) {
         return Err(Error::new(SqlState::DATETIME_FIELD_OVERFLOW, "cannot subtract infinite dates"));
     }
-    Ok(Datum::Int4(a - b))
+    i32::try_from(i64::from(a) - i64::from(b)).map(Datum::Int4).map_err(|_| date_out_of_range())
 }
 
 fn date_plus_time(call: &mut Call<'_>) -> Result<Datum> {
@@ -124,7 +128,7 @@ fn date_plus_time(call: &mut Call<'_>) -> Result<Datum> {
     if is_infinite(midnight) {
         return Ok(Datum::Timestamp(midnight));
     }
-    Ok(Datum::Timestamp(midnight + call.micros(time)?))
+    in_range(midnight + call.micros(time)?).map(Datum::Timestamp)
 }
 
 fn time_difference(call: &mut Call<'_>) -> Result<Datum> {
@@ -194,16 +198,17 @@ fn interval_div(call: &mut Call<'_>) -> Result<Datum> {
 
 fn justify_days(call: &mut Call<'_>) -> Result<Datum> {
     let value = call.interval(0)?;
-    Ok(Datum::Interval(with_whole_months(value)))
+    with_whole_months(value).map(Datum::Interval)
 }
 
 fn justify_hours(call: &mut Call<'_>) -> Result<Datum> {
     let value = call.interval(0)?;
-    Ok(Datum::Interval(with_whole_days(value)))
+    with_whole_days(value).map(Datum::Interval)
 }
 
-fn with_whole_days(value: Interval) -> Interval {
-    let mut days = value.days.saturating_add((value.micros / MICROS_PER_DAY) as i32);
+fn with_whole_days(value: Interval) -> Result<Interval> {
+    let whole = (value.micros / MICROS_PER_DAY) as i32;
+    let mut days = value.days.checked_add(whole).ok_or_else(interval_overflow)?;
     let mut micros = value.micros % MICROS_PER_DAY;
     if days > 0 && micros < 0 {
         micros += MICROS_PER_DAY;
@@ -212,11 +217,11 @@ fn with_whole_days(value: Interval) -> Interval {
         micros -= MICROS_PER_DAY;
         days += 1;
     }
-    Interval { days, micros, ..value }
+    Ok(Interval { days, micros, ..value })
 }
 
-fn with_whole_months(value: Interval) -> Interval {
-    let mut months = value.months.saturating_add(value.days / 30);
+fn with_whole_months(value: Interval) -> Result<Interval> {
+    let mut months = value.months.checked_add(value.days / 30).ok_or_else(interval_overflow)?;
     let mut days = value.days % 30;
     if months > 0 && days < 0 {
         days += 30;
@@ -225,11 +230,11 @@ fn with_whole_months(value: Interval) -> Interval {
         days -= 30;
         months += 1;
     }
-    Interval { months, days, ..value }
+    Ok(Interval { months, days, ..value })
 }
 
 fn justify_interval(call: &mut Call<'_>) -> Result<Datum> {
-    let mut value = with_whole_months(with_whole_days(call.interval(0)?));
+    let mut value = with_whole_months(with_whole_days(call.interval(0)?)?)?;
     let (positive, negative) = (
         value.months > 0 || value.months == 0 && value.days > 0,
         value.months < 0 || value.months == 0 && value.days < 0,
@@ -241,7 +246,7 @@ fn justify_interval(call: &mut Call<'_>) -> Result<Datum> {
         value.micros -= MICROS_PER_DAY;
         value.days += 1;
     }
-    Ok(Datum::Interval(with_whole_months(value)))
+    with_whole_months(value).map(Datum::Interval)
 }
 
 /// The difference in years, months and days as a person counts them.
@@ -323,7 +328,7 @@ fn make_time(call: &mut Call<'_>) -> Result<Datum> {
 
 fn timestamp_of(call: &Call<'_>) -> Result<i64> {
     let midnight = date_to_timestamp(date_of(call.i32(0)?, call.i32(1)?, call.i32(2)?)?)?;
-    Ok(midnight + time_of(call.i32(3)?, call.i32(4)?, call.f64(5)?)?)
+    in_range(midnight + time_of(call.i32(3)?, call.i32(4)?, call.f64(5)?)?)
 }
 
 fn make_timestamp(call: &mut Call<'_>) -> Result<Datum> {
@@ -374,12 +379,14 @@ fn at_zone(call: &mut Call<'_>) -> Result<Datum> {
                     "interval time zone \"{shown}\" must not include months or days"
                 )));
             }
-            TimeZone::Fixed((offset.micros / MICROS_PER_SECOND) as i32)
+            let seconds = i32::try_from(offset.micros / MICROS_PER_SECOND).map_err(|_| out_of_range("timestamp"))?;
+            TimeZone::Fixed(seconds)
         }
         _ => zone_named(call.str(0)?)?,
     };
     match call.arg(1) {
-        Datum::Timestamptz(micros) => Ok(Datum::Timestamp(zone.to_local(*micros))),
+        Datum::Timestamptz(micros) if is_infinite(*micros) => Ok(Datum::Timestamp(*micros)),
+        Datum::Timestamptz(micros) => in_range(zone.to_local(*micros)).map(Datum::Timestamp),
         _ => local_to_utc(call.micros(1)?, &zone).map(Datum::Timestamptz),
     }
 }
@@ -425,13 +432,13 @@ fn unit_name(unit: &str) -> Option<&'static str> {
 
 /// Monday of the week that holds a day.
 pub(super) fn monday_of(days: i32) -> i32 {
-    days - (days + 5).rem_euclid(7)
+    days.saturating_sub((i64::from(days) + 5).rem_euclid(7) as i32)
 }
 
 /// ISO year and week of a day.
 pub(super) fn iso_week(days: i32) -> (i32, i32) {
     // The year of the week is that of its Thursday.
-    let thursday = monday_of(days) + 3;
+    let thursday = monday_of(days).saturating_add(3);
     let year = days_to_civil(thursday).year;
     let first = civil_to_days(year, 1, 1).unwrap_or(thursday);
     (year, (thursday - first) / 7 + 1)
@@ -439,7 +446,7 @@ pub(super) fn iso_week(days: i32) -> (i32, i32) {
 
 /// Sunday is 0.
 pub(super) fn day_of_week(days: i32) -> i32 {
-    (days + 6).rem_euclid(7)
+    (i64::from(days) + 6).rem_euclid(7) as i32
 }
 
 pub(super) fn day_of_year(days: i32) -> i32 {
@@ -680,7 +687,10 @@ fn date_bin(call: &mut Call<'_>) -> Result<Datum> {
         return Err(Error::new(SqlState::DATETIME_FIELD_OVERFLOW, "stride must be greater than zero"));
     }
     let distance = source.checked_sub(origin).ok_or_else(interval_overflow)?;
-    Ok(like_argument(call, 1, origin + distance.div_euclid(step) * step))
+    // The start of the first bin may lie before what fits.
+    let start = distance.div_euclid(step).checked_mul(step).and_then(|offset| origin.checked_add(offset));
+    let start = start.ok_or_else(|| out_of_range("timestamp"))?;
+    in_range(start).map(|start| like_argument(call, 1, start))
 }
 
 #[rustfmt::skip]

@@ -2,7 +2,7 @@
 
 use md5::{Digest, Md5};
 
-use super::args::invalid_parameter;
+use super::args::{RESULT_BYTES_MAX, invalid_parameter, too_long};
 use super::{Call, Function};
 use crate::datum::Datum;
 use crate::error::Result;
@@ -127,7 +127,11 @@ fn convert_from(call: &mut Call<'_>) -> Result<Datum> {
 }
 
 fn bytea_concat(call: &mut Call<'_>) -> Result<Datum> {
-    Ok(Datum::Bytea([call.bytes(0)?.as_ref(), call.bytes(1)?.as_ref()].concat().into()))
+    let (a, b) = (call.bytes(0)?, call.bytes(1)?);
+    if a.len().saturating_add(b.len()) > RESULT_BYTES_MAX {
+        return Err(too_long());
+    }
+    Ok(Datum::Bytea([a.as_ref(), b.as_ref()].concat().into()))
 }
 
 fn random_uuid(_call: &mut Call<'_>) -> Result<Datum> {

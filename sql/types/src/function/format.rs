@@ -1,6 +1,6 @@
 //! `format(text, ...)`: printf for SQL, with `%s`, `%I`, `%L`, positions, widths and flags.
 
-use super::args::invalid_parameter;
+use super::args::{RESULT_BYTES_MAX, invalid_parameter, too_long};
 use super::text::{quoted_identifier, quoted_literal, shown};
 use super::{Call, Function};
 use crate::datum::Datum;
@@ -9,6 +9,17 @@ use crate::sqltype::oid::*;
 
 fn too_few() -> Error {
     invalid_parameter("too few arguments for format()")
+}
+
+/// A width that came as an argument: an int4 whose magnitude is one too.
+fn argument_width(text: &str) -> Result<i64> {
+    let width: i32 = text.trim().parse().map_err(|_| {
+        Error::new(SqlState::INVALID_TEXT_REPRESENTATION, format!("invalid input syntax for type integer: \"{text}\""))
+    })?;
+    if width == i32::MIN {
+        return Err(Error::new(SqlState::NUMERIC_VALUE_OUT_OF_RANGE, "number is out of range"));
+    }
+    Ok(i64::from(width))
 }
 
 fn format(call: &mut Call<'_>) -> Result<Datum> {
@@ -69,7 +80,7 @@ fn format(call: &mut Call<'_>) -> Result<Datum> {
                     return Err(invalid_parameter("format specifies argument 0, but arguments are numbered from 1"));
                 }
                 let value = call.args.get(at).ok_or_else(too_few)?;
-                width = Some(if value.is_null() { 0 } else { shown(call, at).parse().unwrap_or(0) });
+                width = Some(if value.is_null() { 0 } else { argument_width(&shown(call, at))? });
             } else {
                 width = number(&mut chars)?.map(|value| value as i64);
             }
@@ -102,6 +113,9 @@ fn format(call: &mut Call<'_>) -> Result<Datum> {
         };
         let width = width.unwrap_or(0);
         let missing = (width.unsigned_abs() as usize).saturating_sub(piece.chars().count());
+        if out.len().saturating_add(piece.len()).saturating_add(missing) > RESULT_BYTES_MAX {
+            return Err(too_long());
+        }
         let padding = " ".repeat(missing);
         if left || width < 0 {
             out.push_str(&piece);

@@ -29,7 +29,7 @@ mod to_char;
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
-pub(crate) use args::out_of_range;
+pub(crate) use args::{RESULT_BYTES_MAX, out_of_range, too_long};
 pub(crate) use compare::compare_padded;
 pub(crate) use datetime::scaled_interval;
 pub use pattern::like;

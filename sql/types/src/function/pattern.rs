@@ -12,7 +12,7 @@ use std::collections::VecDeque;
 
 use regex::{Regex, RegexBuilder};
 
-use super::args::invalid_parameter;
+use super::args::{RESULT_BYTES_MAX, invalid_parameter, too_long};
 use super::text::to_lower;
 use super::{Call, Function};
 use crate::datum::Datum;
@@ -491,8 +491,8 @@ fn append_replacement(found: &regex::Captures<'_>, with: &str, out: &mut String)
     }
 }
 
-/// Replaces the `n`-th match (all for 0), searching from the character offset `start` (from 1).
-fn replaced(text: &str, regex: &Regex, with: &str, start: usize, n: usize) -> Datum {
+/// Replaces the `n`-th match (all for 0), searching from the character offset `start` (from 1). 54000 when too long.
+fn replaced(text: &str, regex: &Regex, with: &str, start: usize, n: usize) -> Result<Datum> {
     let from = text.char_indices().nth(start - 1).map_or(text.len(), |(at, _)| at);
     let mut out = String::with_capacity(text.len());
     let mut copied = 0;
@@ -506,6 +506,9 @@ fn replaced(text: &str, regex: &Regex, with: &str, start: usize, n: usize) -> Da
         if n == 0 || seen == n {
             out.push_str(&text[copied..whole.start()]);
             append_replacement(&found, with, &mut out);
+            if out.len() > RESULT_BYTES_MAX {
+                return Err(too_long());
+            }
             copied = whole.end();
         }
         if seen == n {
@@ -518,13 +521,13 @@ fn replaced(text: &str, regex: &Regex, with: &str, start: usize, n: usize) -> Da
         };
     }
     out.push_str(&text[copied..]);
-    Datum::Text(out.into())
+    Ok(Datum::Text(out.into()))
 }
 
 fn regexp_replace(call: &mut Call<'_>) -> Result<Datum> {
     let flags = flags_at(call, 3)?;
     let regex = compile(call.str(1)?, Flags { global: false, ..flags })?;
-    Ok(replaced(call.str(0)?, &regex, call.str(2)?, 1, usize::from(!flags.global)))
+    replaced(call.str(0)?, &regex, call.str(2)?, 1, usize::from(!flags.global))
 }
 
 fn regexp_replace_from(call: &mut Call<'_>) -> Result<Datum> {
@@ -540,7 +543,7 @@ fn regexp_replace_from(call: &mut Call<'_>) -> Result<Datum> {
     let regex = compile(call.str(1)?, Flags { global: false, ..flags })?;
     // A count given by position overrides the g flag.
     let n = if call.args.len() == 4 && flags.global { 0 } else { n as usize };
-    Ok(replaced(call.str(0)?, &regex, call.str(2)?, start as usize, n))
+    replaced(call.str(0)?, &regex, call.str(2)?, start as usize, n)
 }
 
 /// The groups of a match, or the whole match when the expression has none.

@@ -56,10 +56,8 @@ fn numeric_series(call: &mut Call<'_>) -> Result<Datum> {
     let mut next = Some(first);
     call.return_set(Box::new(std::iter::from_fn(move || {
         let value = next.take().filter(&inside)?;
-        match value.add(&step) {
-            Ok(following) => next = Some(following),
-            Err(error) => return Some(Err(error)),
-        }
+        // Past the range of the type there is nothing left to return.
+        next = value.add(&step).ok();
         Some(Ok(Datum::Numeric(value)))
     })))
 }
@@ -83,7 +81,8 @@ fn timestamp_series(call: &mut Call<'_>) -> Result<Datum> {
             return Some(Err(out_of_range("timestamp")));
         }
         match super::datetime::add_interval(value, step, zoned.then_some(&zone)) {
-            Ok(following) => next = Some(following),
+            // An infinity stays where it is; once is enough.
+            Ok(following) => next = Some(following).filter(|following| *following != value),
             Err(error) => return Some(Err(error)),
         }
         Some(Ok(if zoned { Datum::Timestamptz(value) } else { Datum::Timestamp(value) }))

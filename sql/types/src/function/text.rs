@@ -1,14 +1,11 @@
 //! Functions of text. Positions and lengths count characters, from 1; negative and overlong ones are cut as PostgreSQL does.
 
-use super::args::{invalid_parameter, out_of_range};
+use super::args::{RESULT_BYTES_MAX, invalid_parameter, joined, out_of_range, too_long};
 use super::{Call, Function};
 use crate::datum::{Datum, Str};
 use crate::error::{Error, Result, SqlState};
 use crate::sqltype::oid::*;
 use crate::text_io;
-
-/// PostgreSQL's `MaxAllocSize`: the largest text a function may build, in bytes.
-const RESULT_BYTES_MAX: usize = 0x3fff_ffff;
 
 fn text(value: impl Into<Str>) -> Result<Datum> {
     Ok(Datum::Text(value.into()))
@@ -16,10 +13,6 @@ fn text(value: impl Into<Str>) -> Result<Datum> {
 
 fn count(n: usize) -> Result<Datum> {
     i32::try_from(n).map(Datum::Int4).map_err(|_| out_of_range("integer"))
-}
-
-fn too_long() -> Error {
-    Error::new(SqlState::PROGRAM_LIMIT_EXCEEDED, "requested length too large")
 }
 
 /// The text form of an argument whatever its type.
@@ -36,23 +29,16 @@ pub(super) fn shown(call: &Call<'_>, i: usize) -> String {
 }
 
 fn concat_two(call: &mut Call<'_>) -> Result<Datum> {
-    let (a, b) = (call.str(0)?, call.str(1)?);
-    if a.len() + b.len() > RESULT_BYTES_MAX {
-        return Err(too_long());
-    }
-    let mut joined = String::with_capacity(a.len() + b.len());
-    joined.push_str(a);
-    joined.push_str(b);
-    text(joined)
+    text(joined(&[call.str(0)?, call.str(1)?], "")?)
 }
 
 fn concat_any(call: &mut Call<'_>) -> Result<Datum> {
-    text(shown(call, 0) + &shown(call, 1))
+    text(joined(&[shown(call, 0), shown(call, 1)], "")?)
 }
 
 fn concat_all(call: &mut Call<'_>) -> Result<Datum> {
     let parts: Vec<String> = (0..call.args.len()).filter(|i| !call.arg(*i).is_null()).map(|i| shown(call, i)).collect();
-    text(parts.concat())
+    text(joined(&parts, "")?)
 }
 
 fn concat_with_separator(call: &mut Call<'_>) -> Result<Datum> {
@@ -60,7 +46,7 @@ fn concat_with_separator(call: &mut Call<'_>) -> Result<Datum> {
         return Ok(Datum::Null);
     }
     let parts: Vec<String> = (1..call.args.len()).filter(|i| !call.arg(*i).is_null()).map(|i| shown(call, i)).collect();
-    text(parts.join(call.str(0)?))
+    text(joined(&parts, call.str(0)?)?)
 }
 
 fn char_count(text: &str) -> usize {
@@ -258,7 +244,14 @@ fn replace(call: &mut Call<'_>) -> Result<Datum> {
     if from.is_empty() {
         return Ok(call.arg(0).clone());
     }
-    text(whole.replace(from, call.str(2)?))
+    let to = call.str(2)?;
+    if to.len() > from.len() {
+        let growth = (to.len() - from.len()).saturating_mul(whole.matches(from).count());
+        if growth.saturating_add(whole.len()) > RESULT_BYTES_MAX {
+            return Err(too_long());
+        }
+    }
+    text(whole.replace(from, to))
 }
 
 fn translate(call: &mut Call<'_>) -> Result<Datum> {

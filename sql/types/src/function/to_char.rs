@@ -314,6 +314,17 @@ struct Read {
     offset: Option<i32>,
 }
 
+/// Hours or minutes of an offset, which have two digits.
+fn offset_part(value: i64) -> Result<i32> {
+    if value.abs() > 99 {
+        return Err(Error::new(
+            SqlState::INVALID_TIME_ZONE_DISPLACEMENT_VALUE,
+            format!("time zone displacement out of range: \"{value}\""),
+        ));
+    }
+    Ok(value as i32)
+}
+
 fn read(text: &str, template: &str) -> Result<Read> {
     let mut read = Read::default();
     let mut rest = text.trim_start();
@@ -415,17 +426,17 @@ fn read(text: &str, template: &str) -> Result<Read> {
                 read.micros = fraction(&mut rest, usize::from(upper.as_bytes()[2] - b'0'))
             }
             "MONTH" | "MON" => {
-                let lower = rest.to_lowercase();
-                let at =
-                    MONTHS.iter().position(|name| lower.starts_with(&name[..3].to_lowercase())).ok_or_else(|| {
-                        Error::new(
-                            SqlState::INVALID_DATETIME_FORMAT,
-                            format!("invalid value \"{}\" for \"{word}\"", rest.chars().take(3).collect::<String>()),
-                        )
-                        .detail("The given value did not match any of the allowed values for this field.")
-                    })?;
-                let full = MONTHS[at].to_lowercase();
-                rest = &rest[if upper == "MONTH" && lower.starts_with(&full) { full.len() } else { 3 }..];
+                // A slice may end inside a character; then it is no month.
+                let starts = |name: &str| rest.get(..name.len()).is_some_and(|head| head.eq_ignore_ascii_case(name));
+                let at = MONTHS.iter().position(|name| starts(&name[..3])).ok_or_else(|| {
+                    Error::new(
+                        SqlState::INVALID_DATETIME_FORMAT,
+                        format!("invalid value \"{}\" for \"{word}\"", rest.chars().take(3).collect::<String>()),
+                    )
+                    .detail("The given value did not match any of the allowed values for this field.")
+                })?;
+                let length = if upper == "MONTH" && starts(MONTHS[at]) { MONTHS[at].len() } else { 3 };
+                rest = &rest[length..];
                 read.month = Some(at as u32 + 1);
             }
             "DAY" | "DY" => {
@@ -445,11 +456,11 @@ fn read(text: &str, template: &str) -> Result<Read> {
             }
             "TZH" => {
                 let negative = rest.starts_with('-');
-                let hours = take(&mut rest, 2)? as i32;
+                let hours = offset_part(take(&mut rest, 2)?)?;
                 read.offset = Some(if negative { -hours.abs() * 3_600 } else { hours * 3_600 });
             }
             "TZM" => {
-                let minutes = take(&mut rest, 2)? as i32;
+                let minutes = offset_part(take(&mut rest, 2)?)?;
                 let offset = read.offset.unwrap_or(0);
                 read.offset = Some(if offset < 0 { offset - minutes * 60 } else { offset + minutes * 60 });
             }
@@ -471,7 +482,7 @@ impl Read {
         let range =
             || Error::new(SqlState::DATETIME_FIELD_OVERFLOW, format!("date/time field value out of range: \"{text}\""));
         if let Some(julian) = self.julian {
-            return Ok(julian - 2_451_545);
+            return Some(julian - 2_451_545).filter(|days| date_in_range(*days)).ok_or_else(range);
         }
         let mut year = self.year.unwrap_or(0);
         if self.bc {
@@ -482,7 +493,11 @@ impl Read {
         }
         if let Some(day) = self.day_of_year {
             let first = civil_to_days(year, 1, 1).ok_or_else(range)?;
-            return if (1..=366).contains(&day) { Ok(first + day - 1) } else { Err(range()) };
+            return if (1..=366).contains(&day) && date_in_range(first + day - 1) {
+                Ok(first + day - 1)
+            } else {
+                Err(range())
+            };
         }
         let (month, day) = (self.month.unwrap_or(1), self.day.unwrap_or(1));
         if !(1..=12).contains(&month) || day < 1 || day > days_in_month(year, month) {
@@ -555,9 +570,8 @@ fn picture(template: &str) -> Result<Picture> {
     let mut rest = template;
     let mut shifting = false;
     while let Some(c) = rest.chars().next() {
-        let upper = rest.to_ascii_uppercase();
         let seen = !picture.whole.is_empty() || picture.has_point;
-        let word = |name: &str| upper.starts_with(name);
+        let word = |name: &str| rest.get(..name.len()).is_some_and(|head| head.eq_ignore_ascii_case(name));
         let used = if word("FM") {
             picture.fill = false;
             2
@@ -582,7 +596,7 @@ fn picture(template: &str) -> Result<Picture> {
         } else if word("RN") {
             return Err(Error::unsupported("the template pattern \"RN\""));
         } else {
-            match upper.chars().next().unwrap_or(c) {
+            match c.to_ascii_uppercase() {
                 '9' | '0' if shifting => {
                     picture.shift += 1;
                     picture.whole.push(c);
@@ -765,14 +779,15 @@ fn scientific(value: &Numeric, picture: &Picture) -> Result<String> {
             if first < point { (point - first - 1) as i64 } else { -((first - point) as i64) }
         }
     };
-    let scale = |exponent: i64| -> Result<Numeric> {
-        let power = Numeric::parse(&format!("1e{}", -exponent))?;
-        value.abs().mul(&power)?.round(places as i32)
-    };
-    let (mut mantissa, mut exponent) = (scale(exponent)?, exponent);
+    let significant: String = digits.chars().filter(char::is_ascii_digit).skip_while(|c| *c == '0').collect();
+    let (first, rest) = significant.split_at(significant.len().min(1));
+    let places = i32::try_from(places).unwrap_or(i32::MAX);
+    let mut exponent = exponent;
+    let mut mantissa = Numeric::parse(&format!("0{first}.{rest}"))?.round(places)?;
+    // Nines rounded up.
     if mantissa >= Numeric::from(10) {
         exponent += 1;
-        mantissa = scale(exponent)?;
+        mantissa = Numeric::ONE.round(places)?;
     }
     let sign = if negative {
         "-"

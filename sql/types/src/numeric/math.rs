@@ -256,8 +256,7 @@ impl Numeric {
         // Negative bases with whole exponents beyond i32 keep the sign of the parity.
         let odd = is_whole && !whole.rem(&Numeric::from_parts(2, 0))?.is_zero();
         let magnitude = self.abs();
-        let estimate = exponent.to_f64() * ln_estimate(&magnitude);
-        let decimal = estimate * std::f64::consts::LOG10_E;
+        let decimal = magnitude.power_weight(exponent)?;
         if decimal >= RESULT_SCALE_MAX * 3.0 {
             return Err(overflow());
         }
@@ -265,14 +264,50 @@ impl Numeric {
             .max(base_scale)
             .max(i64::from(exponent.scale().unwrap_or(0)))
             .clamp(0, DISPLAY_SCALE_MAX);
-        let exponent_digits = exponent.to_f64().abs().log10().max(0.0) as i64;
+        if decimal < -(scale as f64) - 5.0 {
+            return Ok(Numeric::from_parts(0, scale as u16));
+        }
+        let exponent_digits = exponent.decimal_weight().max(0);
         let digits = scale + decimal.abs() as i64 + exponent_digits + 2 * GUARD_DIGITS;
         let ln = Numeric::from_scaled(magnitude.ln_digits(digits), digits)?;
         let result = ln.mul(exponent)?.exp_at_scale(decimal, scale)?;
         Ok(if self.is_negative() && odd { result.neg() } else { result })
     }
 
+    /// The power of ten of the first digit of a finite value; 0 for zero.
+    fn decimal_weight(&self) -> i64 {
+        match self.to_parts() {
+            Some((unscaled, scale)) if !unscaled.is_zero() => digit_count(unscaled.magnitude()) - 1 - i64::from(scale),
+            _ => 0,
+        }
+    }
+
+    /// log10(self ^ exponent) for a positive base, as a float; ten million with the sign of the true value when that is
+    /// larger still.
+    fn power_weight(&self, exponent: &Numeric) -> Result<f64> {
+        const BEYOND: f64 = 1e7;
+        if *self == Numeric::ONE {
+            return Ok(0.0);
+        }
+        let ln_weight = self.ln_weight();
+        if ln_weight + exponent.decimal_weight() > 7 {
+            let grows = (*self > Numeric::ONE) != exponent.is_negative();
+            return Ok(if grows { BEYOND } else { -BEYOND });
+        }
+        let ln = if ln_weight > -6 {
+            exponent.to_f64() * ln_estimate(self)
+        } else {
+            // So close to one that the float estimate has lost the distance.
+            let digits = SIGNIFICANT_DIGITS_MIN - ln_weight;
+            Numeric::from_scaled(self.ln_digits(digits), digits)?.mul(exponent)?.to_f64()
+        };
+        Ok(ln * std::f64::consts::LOG10_E)
+    }
+
     fn power_int(&self, power: i32, scale: i64) -> Result<Numeric> {
+        if self.is_zero() && power > 0 {
+            return Ok(Numeric::from_parts(0, scale as u16));
+        }
         if power == 1 {
             return self.round(scale as i32);
         }

@@ -28,7 +28,7 @@ use crate::error::{Error, Result, SqlState};
 /// Most digits before the decimal point.
 const INTEGER_DIGITS_MAX: i64 = 131_072;
 /// Most digits after the decimal point.
-const SCALE_MAX: i64 = 16_383;
+pub(crate) const SCALE_MAX: i64 = 16_383;
 /// Significant digits that division and the transcendental functions aim for.
 const SIGNIFICANT_DIGITS_MIN: i64 = 16;
 /// Largest scale that division and the transcendental functions choose by themselves.
@@ -153,7 +153,12 @@ impl Numeric {
     /// A result of this module's own arithmetic, whose scale may be past the limit: rounds it there first.
     pub(crate) fn from_scaled(unscaled: BigInt, scale: i64) -> Result<Numeric> {
         if scale > SCALE_MAX {
-            let cut = u32::try_from(scale - SCALE_MAX).map_err(|_| overflow())?;
+            let cut = scale - SCALE_MAX;
+            // Nothing of the value reaches the last digit; the power of ten may be too large to build.
+            if cut > digit_count(unscaled.magnitude()) {
+                return Ok(Numeric::from_parts(0, SCALE_MAX as u16));
+            }
+            let cut = u32::try_from(cut).map_err(|_| overflow())?;
             return Numeric::from_bigint(div_round(&unscaled, &pow10(cut)), SCALE_MAX as u16);
         }
         if scale < 0 {
@@ -641,6 +646,10 @@ impl Numeric {
         if scale > SCALE_MAX + significant.len() as i64 {
             return Ok(Numeric::from_parts(0, SCALE_MAX as u16));
         }
+        // One digit beyond the last decides the rounding; the others would cost time alone.
+        let surplus = (scale - SCALE_MAX - 1).clamp(0, significant.len() as i64);
+        let significant = &significant[..significant.len() - surplus as usize];
+        let scale = scale - surplus;
         let magnitude = if significant.is_empty() {
             BigUint::zero()
         } else {
