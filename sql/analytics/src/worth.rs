@@ -18,41 +18,67 @@ const RANGE_SHARE: f64 = 0.3;
 /// What share of an index the keys with one prefix are taken to be.
 const PREFIX_SHARE: f64 = 0.005;
 
+/// What share of the rows passes a condition.
+const CONDITION_SHARE: f64 = 0.25;
+
 /// Whether DataFusion should run this plan, if it can.
 pub(crate) fn is_worth(plan: &Plan) -> bool {
-    let mut work = Work::default();
-    work.add(plan);
-    work.combines && work.rows >= ROWS_MIN
+    combines(plan) && read_rows(plan) >= ROWS_MIN
 }
 
-#[derive(Default)]
-struct Work {
-    /// Rows read from tables, an estimate.
-    rows: f64,
-    /// Whether rows are joined, grouped, sorted or compared with each other.
-    combines: bool,
+/// Whether rows are joined, grouped, sorted or compared with each other.
+fn combines(plan: &Plan) -> bool {
+    let mut found = matches!(
+        plan.node,
+        Node::Join(_) | Node::Aggregate(_) | Node::Sort { .. } | Node::Distinct { .. } | Node::SetOp(_)
+    );
+    walk::node_exprs(&plan.node, &mut |expr| {
+        walk::visit(expr, &mut |expr| found |= matches!(expr, Expr::Subquery(_)));
+    });
+    found || walk::inputs(&plan.node).into_iter().any(|(input, _)| combines(input))
 }
 
-impl Work {
-    fn add(&mut self, plan: &Plan) {
-        match &plan.node {
-            Node::Scan(scan) => self.rows += scanned_rows(&scan.relation, &scan.access),
-            Node::Join(_) | Node::Aggregate(_) | Node::Sort { .. } | Node::Distinct { .. } | Node::SetOp(_) => {
-                self.combines = true;
+/// How many rows the row executor would read from tables, an estimate.
+fn read_rows(plan: &Plan) -> f64 {
+    let mut rows = match &plan.node {
+        Node::Scan(scan) => scanned_rows(&scan.relation, &scan.access),
+        Node::Join(join) if join.lateral => {
+            read_rows(&join.left) + result_rows(&join.left) * read_rows(&join.right).max(1.0)
+        }
+        node => walk::inputs(node).into_iter().map(|(input, _)| read_rows(input)).sum(),
+    };
+    let mut evaluations = None;
+    walk::node_exprs(&plan.node, &mut |expr| {
+        walk::visit(expr, &mut |expr| {
+            if let Expr::Subquery(subquery) = expr {
+                let times = if subquery.correlated { *evaluations.get_or_insert_with(|| input_rows(plan)) } else { 1.0 };
+                rows += times * read_rows(&subquery.plan);
             }
-            _ => {}
-        }
-        walk::node_exprs(&plan.node, &mut |expr| {
-            walk::visit(expr, &mut |expr| {
-                if let Expr::Subquery(subquery) = expr {
-                    self.combines = true;
-                    self.add(&subquery.plan);
-                }
-            });
         });
-        for (input, _) in walk::inputs(&plan.node) {
-            self.add(input);
+    });
+    rows
+}
+
+/// How many rows the expressions of a node are evaluated for, an estimate.
+fn input_rows(plan: &Plan) -> f64 {
+    match &plan.node {
+        Node::Scan(scan) => scanned_rows(&scan.relation, &scan.access),
+        node => walk::inputs(node).into_iter().map(|(input, _)| result_rows(input)).fold(1.0, f64::max),
+    }
+}
+
+/// How many rows a plan yields, an estimate.
+fn result_rows(plan: &Plan) -> f64 {
+    match &plan.node {
+        Node::Scan(scan) => {
+            let share = if scan.filter.is_some() { CONDITION_SHARE } else { 1.0 };
+            (scanned_rows(&scan.relation, &scan.access) * share).max(1.0)
         }
+        Node::Filter { .. } => (input_rows(plan) * CONDITION_SHARE).max(1.0),
+        Node::Join(join) if join.lateral => result_rows(&join.left) * result_rows(&join.right),
+        Node::Aggregate(aggregate) if aggregate.keys.is_empty() => 1.0,
+        Node::Values(rows) => rows.len() as f64,
+        _ => input_rows(plan),
     }
 }
 
@@ -62,8 +88,18 @@ fn scanned_rows(relation: &Relation, access: &Access) -> f64 {
     match access {
         Access::Full => all,
         Access::Index(access) if access.unique => 1.0,
-        Access::Index(access) if !access.prefix.is_empty() || access.any.is_some() => all * PREFIX_SHARE,
+        Access::Index(access) if !access.prefix.is_empty() || access.any.is_some() => (all * PREFIX_SHARE).max(1.0),
         Access::Index(access) if access.lower.is_some() || access.upper.is_some() => all * RANGE_SHARE,
         Access::Index(_) => all,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_plan_without_tables_is_not_worth_it() {
+        assert!(!is_worth(&Plan::one_row()));
     }
 }

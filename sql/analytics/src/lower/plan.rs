@@ -15,7 +15,7 @@ use sql::bound::{
     SetOpKind, SortKey,
 };
 use sql::catalog::TableDef;
-use types::Datum;
+use types::{Datum, SqlType};
 
 use super::expr::{balanced, operator_call, same_form};
 use super::{Correlated, CteState, Field, Lowered, Lowering, Missing, Refusal, Relation, Scope, Table, Term};
@@ -237,24 +237,40 @@ impl Lowering<'_> {
         let BoundRelation::Table(table) = &scan.relation else {
             return Err(Refusal::of("a catalog relation"));
         };
-        let mut attributes = Vec::with_capacity(scan.columns.len());
-        for column in &scan.columns {
-            match column {
-                ScanColumn::Attribute(position) => attributes.push(*position),
-                ScanColumn::System(_) => return Err(Refusal::of("a system column")),
-            }
-        }
-        let visible = attributes.len();
+        let mut attributes: Vec<usize> = scan.columns.iter().filter_map(|column| attribute(*column)).collect();
         let conditions = match &scan.access {
             Access::Full => Vec::new(),
             Access::Index(access) => self.access_conditions(table, access, &mut attributes)?,
         };
         let shapes = attributes.iter().map(|position| self.shape_of(table.columns[*position].ty));
         let shapes: Vec<Shape> = shapes.collect();
-        let fields: Vec<Field> = shapes.iter().map(|shape| self.new_field(*shape)).collect();
-        let rows = TableRows::new(Arc::clone(table), attributes, shapes, schema_of(&fields), Arc::clone(self.context));
-        let relation = self.source(provider_as_source(Arc::new(rows)), fields)?;
+        let stored: Vec<Field> = shapes.iter().map(|shape| self.new_field(*shape)).collect();
+        let schema = schema_of(&stored);
+        let rows = TableRows::new(Arc::clone(table), attributes.clone(), shapes, schema, Arc::clone(self.context));
+        let mut relation = self.source(provider_as_source(Arc::new(rows)), stored)?;
+
+        // The scan's row, followed by what only its access reads. System columns are not read from here: they get a name
+        // that no column has, so that a plan that uses one is refused.
+        let mut rest = std::mem::take(&mut relation.fields).into_iter();
+        for column in &scan.columns {
+            relation.fields.push(match column {
+                ScanColumn::Attribute(_) => rest.next().ok_or_else(|| Refusal::of("a column outside of its row"))?,
+                ScanColumn::System(_) => {
+                    Field { column: Column::new_unqualified("system column"), shape: Shape::of(SqlType::OID, false) }
+                }
+            });
+        }
+        let visible = relation.fields.len();
+        relation.fields.extend(rest);
+        // Conditions of the access number columns by their place among the stored ones.
+        let places: Vec<usize> = (0..scan.columns.len())
+            .filter(|at| attribute(scan.columns[*at]).is_some())
+            .chain(visible..relation.fields.len())
+            .collect();
         let mut conjuncts = conditions;
+        for condition in &mut conjuncts {
+            sql::bound::walk::map_columns(condition, &|index| places[index]);
+        }
         if let Some(filter) = &scan.filter {
             conjuncts.extend(filter.clone().into_conjuncts());
         }
@@ -263,7 +279,7 @@ impl Lowering<'_> {
         Ok(relation)
     }
 
-    /// The conditions that an access path guarantees, as conditions over the scan's row. Adds the columns they read.
+    /// The conditions that an access path guarantees, over a row of the stored columns `attributes`. Adds those they read.
     fn access_conditions(
         &mut self,
         table: &TableDef,
@@ -610,6 +626,13 @@ fn common_form(a: Shape, b: Shape) -> Shape {
         _ => Repr::Opaque,
     };
     Shape { ty: a.ty, repr }
+}
+
+fn attribute(column: ScanColumn) -> Option<usize> {
+    match column {
+        ScanColumn::Attribute(position) => Some(position),
+        ScanColumn::System(_) => None,
+    }
 }
 
 fn join_type(kind: JoinKind) -> JoinType {
