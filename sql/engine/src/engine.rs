@@ -17,7 +17,7 @@ use crate::vacuum::Garbage;
 use parking_lot::RwLock;
 use protocol::page::PageKind;
 use protocol::redo::Change;
-use protocol::volume::{Durability, PageChange, PageSource, RedoLog};
+use protocol::volume::{Durability, PageChange, PageSource, RedoLog, VolumeError};
 use protocol::{Lsn, PageId, TxnId};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -193,6 +193,8 @@ impl Engine {
         }
         add(control.map_root, map_init(commits::LEVELS, 0));
         log.append(&changes, &mut |_| {});
+        // These pages bypassed the cache: they can be read only from storage, and there only when they are durable.
+        log.wait(log.end(), Durability::Flushed).await?;
         let engine = Engine::new(log.clone(), &control, options);
         engine.registry.publish(log.end());
         engine.log.get_or_init(|| log);
@@ -561,7 +563,11 @@ impl Engine {
     /// Waits until a mini-transaction may be appended: before any latch.
     pub(crate) async fn admit(&self, log: &Arc<dyn RedoLog>) -> Result<()> {
         if !log.has_room(MTR_BYTES_MAX) {
-            log.reserve(MTR_BYTES_MAX).await?;
+            log.reserve(MTR_BYTES_MAX).await.map_err(|error| match error {
+                // Nothing of this is in the log yet: its fate is known.
+                VolumeError::Fenced => Error::Unavailable(error.to_string()),
+                error => error.into(),
+            })?;
         }
         Ok(())
     }
@@ -719,6 +725,43 @@ impl Engine {
         .await?;
         picked.used();
         Ok(())
+    }
+
+    /// The next id to be handed out.
+    pub(crate) fn next_txid_now(&self) -> u64 {
+        self.next_txid.load(Ordering::Acquire)
+    }
+
+    /// Frees the leaves of the commit map whose ids are all below `below`. Returns how many.
+    pub(crate) async fn free_map_leaves(&self, below: TxnId) -> Result<u64> {
+        let log = self.log()?.clone();
+        let cancel = CancelToken::new();
+        let mut count = 0;
+        // From the newest down, until one is gone already: earlier rounds freed what is below it.
+        for index in (0..commits::locate(below).0).rev() {
+            self.admit(&log).await?;
+            let freed = self
+                .retry(&mut Pins::default(), &cancel, || {
+                    let Some(page) = self.map_page(0, index)? else { return Ok(None) };
+                    let Some(parent) = self.map_page(1, index / commits::ENTRIES)? else { return Ok(None) };
+                    let (span, bit) = space::locate(page);
+                    let (map, parent) = (self.page(space::map_page(span))?, self.page(parent)?);
+                    let mut mtr = Mtr::new();
+                    let (map_at, parent_at) = (mtr.latch(&map), mtr.latch(&parent));
+                    let bits = space::set_bits(mtr.page(map_at), [bit], false);
+                    mtr.change(map_at, bits);
+                    let offset = commits::slot_offset(index % commits::ENTRIES);
+                    mtr.change(parent_at, Change::PatchRaw { patches: vec![u64_patch(offset, 0)] });
+                    Ok(Some((page, mtr.commit(&log, |lsn| self.registry.publish(lsn)))))
+                })
+                .await?;
+            let Some((page, lsn)) = freed else { break };
+            self.commits.forget_leaf(index, page);
+            self.space.freed(page, lsn);
+            self.counters.pages_freed.fetch_add(1, Ordering::Relaxed);
+            count += 1;
+        }
+        Ok(count)
     }
 
     /// Logs that subtransactions belong to `top`, before its commit record: a page of the map at a time.
