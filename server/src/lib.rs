@@ -1,1 +1,31 @@
+//! Processes and doors: everything around the engine and the storage nodes, and nothing about bytes.
+//!
+//! # The life of a cluster on one machine
+//!
+//! 1. [`cli`] parses flags, environment and file ([`settings`]) and starts a runtime.
+//! 2. [`local`] opens the cluster's [`directory`], six storage nodes in it, and the volume across them ([`init`]).
+//! 3. [`compute`] opens the volume as the writer (recovery) or as a replica, an engine over it, and the SQL side over that.
+//! 4. [`pgwire`] accepts clients; [`sessions`] opens a SQL session for each that proves who it is ([`auth`]).
+//! 5. The writer tells replicas how far the redo is durable ([`notices`]); the storage nodes keep the address book.
+//! 6. `pg_promote()` in a replica's session makes [`compute`] take the volume; the old writer finds itself fenced.
+//! 7. [`report`], [`metrics`] and [`dashboard`] show all of it; [`admin`] asks for it from the command line.
+
+pub mod address;
+pub mod admin;
+pub mod auth;
+pub mod cli;
+pub mod compute;
+pub mod dashboard;
+pub mod directory;
+pub mod init;
+pub mod local;
+pub mod metrics;
+pub mod node;
+pub mod nodes;
+pub mod notices;
 pub mod pgwire;
+pub mod report;
+pub mod sessions;
+pub mod settings;
+pub mod signals;
+pub mod single;

@@ -60,7 +60,8 @@ pub fn binary() -> PathBuf {
 fn free_ports(count: u16) -> anyhow::Result<u16> {
     for _ in 0..100 {
         let first = TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port();
-        let behind = (1..=count).all(|n| first.checked_add(n).is_some_and(|port| TcpListener::bind(("127.0.0.1", port)).is_ok()));
+        let behind = (1..=count)
+            .all(|n| first.checked_add(n).is_some_and(|port| TcpListener::bind(("127.0.0.1", port)).is_ok()));
         if behind {
             return Ok(first);
         }

@@ -22,12 +22,19 @@ async fn catch_up(cluster: &Cluster, replica: &Client) -> anyhow::Result<()> {
 #[tokio::test]
 async fn psql_describes_what_it_created() -> anyhow::Result<()> {
     let cluster = Cluster::start(Options::default()).await?;
-    psql(&cluster, 0, "CREATE TABLE fruit (id int PRIMARY KEY, name varchar(20) NOT NULL, price numeric(8,2) DEFAULT 1.50)")?;
+    psql(
+        &cluster,
+        0,
+        "CREATE TABLE fruit (id int PRIMARY KEY, name varchar(20) NOT NULL, price numeric(8,2) DEFAULT 1.50)",
+    )?;
     psql(&cluster, 0, "CREATE INDEX fruit_name ON fruit (name)")?;
     psql(&cluster, 0, "INSERT INTO fruit VALUES (1, 'apple', 0.5), (2, 'pear', 0.75)")?;
     assert_eq!(psql(&cluster, 0, "SELECT * FROM fruit ORDER BY id")?, "1|apple|0.50\n2|pear|0.75\n");
     assert_eq!(psql(&cluster, 0, "\\dt")?, "public|fruit|table|postgres\n");
-    assert_eq!(psql(&cluster, 0, "\\di")?, "public|fruit_name|index|postgres|fruit\npublic|fruit_pkey|index|postgres|fruit\n");
+    assert_eq!(
+        psql(&cluster, 0, "\\di")?,
+        "public|fruit_name|index|postgres|fruit\npublic|fruit_pkey|index|postgres|fruit\n"
+    );
     let described = psql(&cluster, 0, "\\d fruit")?;
     for line in [
         "id|integer||not null|",

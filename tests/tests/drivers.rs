@@ -12,9 +12,8 @@ async fn tokio_postgres_creates_reads_updates_and_deletes() -> anyhow::Result<()
     client.batch_execute("CREATE TABLE item (id bigint PRIMARY KEY, name text, price numeric, at timestamptz)").await?;
     let transaction = client.transaction().await?;
     for id in 1..=10i64 {
-        let inserted = transaction
-            .execute("INSERT INTO item VALUES ($1, $2, 1.5, now())", &[&id, &format!("item {id}")])
-            .await?;
+        let inserted =
+            transaction.execute("INSERT INTO item VALUES ($1, $2, 1.5, now())", &[&id, &format!("item {id}")]).await?;
         assert_eq!(inserted, 1);
     }
     transaction.commit().await?;

@@ -48,7 +48,8 @@ impl Load {
 
     /// Waits until every client got one more acknowledgement, and returns how long that took.
     async fn wait_for_progress(&self) -> anyhow::Result<Duration> {
-        let (begin, marks) = (Instant::now(), self.acknowledged.iter().map(|it| it.load(Ordering::Relaxed)).collect::<Vec<_>>());
+        let (begin, marks) =
+            (Instant::now(), self.acknowledged.iter().map(|it| it.load(Ordering::Relaxed)).collect::<Vec<_>>());
         while self.acknowledged.iter().zip(&marks).any(|(now, then)| now.load(Ordering::Relaxed) <= *then) {
             anyhow::ensure!(begin.elapsed() < PATIENCE, "no client makes progress");
             tokio::time::sleep(Duration::from_millis(2)).await;
@@ -92,7 +93,12 @@ async fn check_nothing_is_lost(cluster: &Cluster, n: u16) -> anyhow::Result<()> 
     assert_eq!(there.len(), rows.len(), "no number twice");
     let acknowledged = ACKNOWLEDGED.lock().expect("no holder panics");
     let missing: Vec<_> = acknowledged.iter().filter(|row| !there.contains(row)).collect();
-    assert!(missing.is_empty(), "{} of {} acknowledged rows are missing: {missing:?}", missing.len(), acknowledged.len());
+    assert!(
+        missing.is_empty(),
+        "{} of {} acknowledged rows are missing: {missing:?}",
+        missing.len(),
+        acknowledged.len()
+    );
     assert!(!acknowledged.is_empty());
     Ok(())
 }
@@ -162,9 +168,13 @@ async fn a_killed_writer_is_replaced_by_a_promoted_replica() -> anyhow::Result<(
     load.stop().await;
     check_nothing_is_lost(&cluster, 1).await?;
     let status = cluster.status(1)?;
-    let writers: Vec<_> = status["servers"].as_array().into_iter().flatten().filter(|it| it["role"] == "writer").collect();
+    let writers: Vec<_> =
+        status["servers"].as_array().into_iter().flatten().filter(|it| it["role"] == "writer").collect();
     assert_eq!(writers.len(), 1, "{status}");
-    assert!(writers[0]["addr"].as_str().is_some_and(|addr| addr.ends_with(&format!(":{}", cluster.port(1)))), "{status}");
+    assert!(
+        writers[0]["addr"].as_str().is_some_and(|addr| addr.ends_with(&format!(":{}", cluster.port(1)))),
+        "{status}"
+    );
     Ok(())
 }
 
@@ -195,7 +205,22 @@ async fn tpcb_survives_kill_9_of_everything() -> anyhow::Result<()> {
     pgbench(&cluster, &["-i", "-q", "-s", "1"]).ok();
     let (port, seconds) = (cluster.port(0).to_string(), "20");
     let mut running = std::process::Command::new("pgbench")
-        .args(["-h", "127.0.0.1", "-p", &port, "-U", "postgres", "-n", "-M", "prepared", "-c", "8", "-T", seconds, "postgres"])
+        .args([
+            "-h",
+            "127.0.0.1",
+            "-p",
+            &port,
+            "-U",
+            "postgres",
+            "-n",
+            "-M",
+            "prepared",
+            "-c",
+            "8",
+            "-T",
+            seconds,
+            "postgres",
+        ])
         .stdout(std::process::Stdio::null())
         .stderr(std::process::Stdio::null())
         .spawn()?;

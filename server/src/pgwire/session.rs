@@ -1,4 +1,5 @@
-//! The seam between the wire and SQL: [`Session`] is what a connection drives, [`Client`] what a session writes to.
+//! The seam between the wire and SQL: [`Session`] is what a connection drives; [`Client`], defined by
+//! `sql`, is what a session writes to.
 //!
 //! One session belongs to one connection and is called by one task at a time. The wire never drops a running call: it
 //! cancels through the [`CancelHandle`] and waits, so that a session may hold locks and log positions across awaits.
@@ -17,8 +18,8 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
-use types::{Datum, Error, Result, Settings, SqlType};
+pub use sql::session::{Client, Column, CopyFormat, NoticeSeverity};
+use types::Result;
 
 use super::scram::Verifier;
 use super::startup::Startup;
@@ -123,84 +124,6 @@ pub trait Session: Send {
 
     /// Writes what [`Session::news`] resolved for: ParameterStatus and notices only.
     fn tell<C: Client>(&mut self, _client: &mut C) {}
-}
-
-/// A column of a result, as RowDescription tells it. Formats are not part of it, so that a cached plan needs no copy for
-/// each Bind.
-#[derive(Clone, Debug)]
-pub struct Column {
-    pub name: Arc<str>,
-    pub ty: SqlType,
-    /// The relation's oid and the attribute number if the column is a plain column of a relation, else 0.
-    pub table: u32,
-    pub attribute: i16,
-}
-
-/// Severities of NoticeResponse.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum NoticeSeverity {
-    Debug,
-    Log,
-    Info,
-    Notice,
-    Warning,
-}
-
-/// The format of a whole COPY.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum CopyFormat {
-    /// Text and CSV.
-    Text,
-    Binary,
-}
-
-/// What a session writes to; implemented by the connection. Nothing is sent before a drain or the end of the call.
-pub trait Client: Send {
-    /// `formats` as in Bind: none, one for all, or one per column.
-    fn row_description(&mut self, columns: &[Column], formats: &[i16]);
-    fn no_data(&mut self);
-    fn parameter_description(&mut self, types: &[u32]);
-
-    /// Encodes one row, each column in its format, straight into the output buffer.
-    ///
-    /// # Errors
-    /// 54000 for a row of 1 GiB or more, of which nothing is kept.
-    ///
-    /// # Panics
-    /// If `row` and `columns` differ in length.
-    fn data_row(&mut self, row: &[Datum], columns: &[Column], formats: &[i16], settings: &Settings) -> Result<()>;
-
-    /// `tag` as in `INSERT 0 1`.
-    fn command_complete(&mut self, tag: &str);
-    fn portal_suspended(&mut self);
-    fn empty_query(&mut self);
-    fn notice(&mut self, severity: NoticeSeverity, notice: &Error);
-    fn parameter_status(&mut self, name: &str, value: &str);
-
-    fn copy_in_response(&mut self, columns: usize, format: CopyFormat);
-    fn copy_out_response(&mut self, columns: usize, format: CopyFormat);
-    /// One CopyData message, by custom one line or one tuple.
-    fn copy_data(&mut self, data: &[u8]);
-    fn copy_done(&mut self);
-
-    /// The next CopyData body after [`Client::copy_in_response`]; `None` at CopyDone. Sends what is buffered first: the
-    /// session settles before its first call. The text is not yet checked to be UTF-8. May be dropped while it waits (by a
-    /// session that was cancelled); nothing is lost.
-    ///
-    /// # Errors
-    /// 57014 for CopyFail, 08P01 for any other message, fatal 08006 when the client is gone and 57P01 when the server
-    /// stops. The session passes fatal ones on.
-    fn copy_in_next(&mut self) -> impl Future<Output = Result<Option<Bytes>>> + Send;
-
-    /// Whether so much is buffered (8 KB) that the session should settle and [`Client::drain`].
-    fn wants_drain(&self) -> bool;
-
-    /// Writes what is buffered, waiting for a slow reader: this is the back-pressure of a long result. The session
-    /// settles first. May be dropped while it waits; the rest is sent later.
-    ///
-    /// # Errors
-    /// Fatal 08006 when the client is gone, 57P01 when the server stops; the session passes them on.
-    fn drain(&mut self) -> impl Future<Output = Result<()>> + Send;
 }
 
 /// How a user must prove who they are.

@@ -1,0 +1,209 @@
+//! The command line: names and meanings that scripts rely on.
+//!
+//! Flags, environment variables (`REDOUBT_...`) and the keys of a TOML file are one set of settings: a flag wins over the
+//! environment, the environment over the file ([`crate::settings`]). Bad usage exits with 2, a failure with 1.
+
+use crate::address::NodeAddress;
+use crate::{admin, init, local, node, settings, single};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// A PostgreSQL-compatible database on replicated, disaggregated storage.
+#[derive(Parser, Debug)]
+#[command(name = "redoubt", version, args_override_self = true, propagate_version = true)]
+pub struct Cli {
+    /// Reads settings from a TOML file whose keys are the flags of the command, without dashes.
+    #[arg(long, global = true, env = "REDOUBT_CONFIG", value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Subcommand, Debug)]
+pub enum Command {
+    /// Runs a whole cluster on this machine: six storage nodes in three zones, a writer, replicas.
+    Local(Local),
+    /// Creates the volume on six storage nodes that have none.
+    Init(Init),
+    /// Runs a storage node.
+    Storage(Storage),
+    /// Runs the writer; it takes over from a writer that is there.
+    Writer(Compute),
+    /// Runs a read replica.
+    Replica(Compute),
+    /// Makes the server at ADDR the writer, and waits until it accepts writes.
+    Promote(Promote),
+    /// Shows the servers and storage nodes of a cluster.
+    Status(Status),
+}
+
+/// Who is let in.
+#[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AuthMethod {
+    /// Anyone who reaches the port; only on loopback.
+    Trust,
+    /// A password, by SCRAM-SHA-256.
+    Scram,
+}
+
+/// How clients prove who they are.
+#[derive(Args, Debug, Clone)]
+pub struct Auth {
+    /// How clients prove who they are; anything beyond loopback requires scram.
+    #[arg(long, value_enum, default_value = "trust", env = "REDOUBT_AUTH")]
+    pub auth: AuthMethod,
+    /// File with the superuser's password, for scram; else REDOUBT_PASSWORD.
+    #[arg(long, value_name = "FILE", env = "REDOUBT_PASSWORD_FILE")]
+    pub password_file: Option<PathBuf>,
+}
+
+#[derive(Args, Debug, Clone)]
+pub struct Local {
+    /// Directory of the whole cluster; created when missing.
+    #[arg(long, value_name = "DIR", default_value = "redoubt-data", env = "REDOUBT_DATA")]
+    pub data: PathBuf,
+    /// Port of the writer; replicas take the ports behind it.
+    #[arg(long, default_value_t = 5432, env = "REDOUBT_PORT")]
+    pub port: u16,
+    /// Number of read replicas.
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(0..=15), env = "REDOUBT_REPLICAS")]
+    pub replicas: u16,
+    /// Runs every node and server as a process of its own, which can be killed.
+    #[arg(long, env = "REDOUBT_PROCESSES")]
+    pub processes: bool,
+    /// Port of the status page, /metrics and /healthz.
+    #[arg(long, default_value_t = 8080, env = "REDOUBT_DASHBOARD_PORT")]
+    pub dashboard_port: u16,
+    /// Memory for cached pages, of the writer and of each replica.
+    #[arg(long, default_value = "512MB", value_parser = settings::parse_bytes, value_name = "SIZE", env = "REDOUBT_CACHE_SIZE")]
+    pub cache_size: u64,
+    /// Pages of 8 kB in a protection group; decided when the volume is created.
+    #[arg(long, default_value_t = init::PAGES_PER_GROUP, value_parser = clap::value_parser!(u32).range(16..), value_name = "PAGES", env = "REDOUBT_GROUP_PAGES")]
+    pub group_pages: u32,
+    #[command(flatten)]
+    pub auth: Auth,
+}
+
+#[derive(Args, Debug, Clone)]
+pub struct Init {
+    /// Addresses of the six storage nodes.
+    #[arg(long, value_delimiter = ',', required = true, value_name = "ADDR,...", env = "REDOUBT_STORAGE")]
+    pub storage: Vec<NodeAddress>,
+    /// Pages of 8 kB in a protection group.
+    #[arg(long, default_value_t = init::PAGES_PER_GROUP, value_parser = clap::value_parser!(u32).range(16..), value_name = "PAGES", env = "REDOUBT_GROUP_PAGES")]
+    pub group_pages: u32,
+}
+
+#[derive(Args, Debug, Clone)]
+pub struct Storage {
+    /// The node's directory; created when missing.
+    #[arg(long, value_name = "DIR", env = "REDOUBT_DATA")]
+    pub data: PathBuf,
+    /// Where to listen: HOST:PORT or unix:PATH.
+    #[arg(long, value_name = "ADDR", env = "REDOUBT_LISTEN")]
+    pub listen: NodeAddress,
+    /// The node's zone: two nodes each in a, b and c.
+    #[arg(long, env = "REDOUBT_ZONE")]
+    pub zone: String,
+    /// The node's number in the cluster; needed for a new directory.
+    #[arg(long, env = "REDOUBT_ID")]
+    pub id: Option<u32>,
+}
+
+#[derive(Args, Debug, Clone)]
+pub struct Compute {
+    /// Addresses of storage nodes; one is enough to find the others.
+    #[arg(long, value_delimiter = ',', required = true, value_name = "ADDR,...", env = "REDOUBT_STORAGE")]
+    pub storage: Vec<NodeAddress>,
+    /// Where clients connect: HOST:PORT.
+    #[arg(long, value_name = "ADDR", env = "REDOUBT_LISTEN")]
+    pub listen: String,
+    /// Serves /metrics and /healthz on this port of the same host.
+    #[arg(long, env = "REDOUBT_DASHBOARD_PORT")]
+    pub dashboard_port: Option<u16>,
+    /// Memory for cached pages.
+    #[arg(long, default_value = "512MB", value_parser = settings::parse_bytes, value_name = "SIZE", env = "REDOUBT_CACHE_SIZE")]
+    pub cache_size: u64,
+    #[command(flatten)]
+    pub auth: Auth,
+}
+
+#[derive(Args, Debug, Clone)]
+pub struct Promote {
+    /// The server to promote, as a client dials it.
+    #[arg(value_name = "ADDR")]
+    pub address: String,
+}
+
+#[derive(Args, Debug, Clone)]
+pub struct Status {
+    /// Any server of the cluster, as a client dials it.
+    #[arg(value_name = "ADDR", default_value = "127.0.0.1:5432")]
+    pub address: String,
+    /// Prints JSON.
+    #[arg(long)]
+    pub json: bool,
+    /// Prints again every second until interrupted.
+    #[arg(long)]
+    pub watch: bool,
+}
+
+/// Stack of a runtime thread. Statements are bound and planned there, recursively up to the depth limit.
+const THREAD_STACK_BYTES: usize = 16 << 20;
+
+/// Parses the command line and runs the command to its end.
+#[must_use]
+pub fn main() -> ExitCode {
+    let cli = match settings::parse_command_line(std::env::args_os().collect()) {
+        Ok(cli) => cli,
+        Err(settings::UsageError::Clap(error)) => {
+            let code = if error.use_stderr() { 2 } else { 0 };
+            let _ = error.print();
+            return ExitCode::from(code);
+        }
+        Err(settings::UsageError::File(message)) => {
+            eprintln!("redoubt: {message}");
+            return ExitCode::from(2);
+        }
+    };
+    start_logging();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .thread_stack_size(THREAD_STACK_BYTES)
+        .thread_name("redoubt")
+        .build();
+    let outcome = runtime.map_err(anyhow::Error::from).and_then(|runtime| {
+        let outcome = runtime.block_on(run(cli.command));
+        // Blocking reads of a dead disk must not keep the process.
+        runtime.shutdown_background();
+        outcome
+    });
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("redoubt: {error:#}");
+            ExitCode::from(if error.is::<settings::BadSetting>() { 2 } else { 1 })
+        }
+    }
+}
+
+async fn run(command: Command) -> anyhow::Result<()> {
+    match command {
+        Command::Local(options) if options.processes => local::processes::run(options).await,
+        Command::Local(options) => local::in_process::run(options).await,
+        Command::Init(options) => init::run(options).await,
+        Command::Storage(options) => node::run(options).await,
+        Command::Writer(options) => single::run(options, crate::compute::Role::Writer).await,
+        Command::Replica(options) => single::run(options, crate::compute::Role::Replica).await,
+        Command::Promote(options) => admin::promote(options).await,
+        Command::Status(options) => admin::status(options).await,
+    }
+}
+
+fn start_logging() {
+    use tracing_subscriber::EnvFilter;
+    let filter = EnvFilter::try_from_env("REDOUBT_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false).init();
+}

@@ -1,0 +1,524 @@
+//! A server: one engine over one volume, writer or replica, and its door for clients.
+//!
+//! ```text
+//!            open                      promote
+//!  starting ──────► replica ─────────────────────────► writer
+//!      │               ▲                                  │
+//!      └── writer      └──────────── fenced ◄─────────────┘
+//! ```
+//!
+//! A promoted server keeps its engine, its cache and its sessions: they can write from then on. A fenced writer ends its
+//! sessions, for what they have seen may not be what the volume says, and comes back as a replica with an empty cache.
+//!
+//! Servers find each other in the address book that storage nodes keep: each registers what it is, with a lease.
+
+use crate::auth::Authentication;
+use crate::pgwire::{Backends, Config, Listener, Server};
+use crate::sessions::Sessions;
+use crate::{notices, report};
+use analytics::DataFusionExecutor;
+use engine::Engine;
+use futures::future::BoxFuture;
+use parking_lot::{Mutex, RwLock};
+use protocol::PAGE_BYTES;
+use protocol::node::StorageNode;
+use protocol::rpc::cluster::ReplicaReport;
+use protocol::rpc::storage::ServerInfo;
+use protocol::volume::PageSource;
+use sql::functions::Admin;
+use sql::session::Database;
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+use storage::volume::replica::{ReplicaOptions, ReplicaVolume};
+use storage::volume::writer::{OpenOptions, WriterVolume};
+use storage::volume::{Clock, Nodes, WallClock, cluster, monotonic_clock, wall_clock};
+use tokio::net::TcpListener;
+use tokio::runtime::Handle;
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio_util::sync::CancellationToken;
+use types::{Error, SqlState};
+
+/// How long an entry of the address book lasts, and how often it is renewed.
+const LEASE: Duration = Duration::from_secs(3);
+const RENEW_INTERVAL: Duration = Duration::from_millis(500);
+/// Between two tries of opening a volume whose storage does not answer.
+const RETRY_INTERVAL: Duration = Duration::from_millis(200);
+/// How often the writer moves the horizon and the GC floor, and looks where rows were deleted.
+const SWEEP_INTERVAL: Duration = Duration::from_millis(250);
+/// Between two tries of following a writer.
+const FOLLOW_INTERVAL: Duration = Duration::from_millis(50);
+/// PostgreSQL's defaults.
+const CONNECTIONS_MAX: usize = 100;
+const CONNECTIONS_RESERVED: usize = 3;
+
+/// What a server is, or is to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// Executes writes; there is one.
+    Writer,
+    /// Follows by redo and answers reads.
+    Replica,
+}
+
+impl Role {
+    /// As the address book and `status` call it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Role::Writer => "writer",
+            Role::Replica => "replica",
+        }
+    }
+}
+
+/// What a server is made of.
+pub struct ComputeOptions {
+    /// What it begins as.
+    pub role: Role,
+    /// The six storage nodes of its volume, in the order of their numbers.
+    pub nodes: Vec<Arc<dyn StorageNode>>,
+    /// What clients dial.
+    pub address: String,
+    /// Memory for cached pages, in bytes.
+    pub cache_bytes: u64,
+    /// Who is let in.
+    pub authentication: Authentication,
+}
+
+/// The parts of a server that is the writer.
+#[derive(Clone)]
+pub struct Writing {
+    pub volume: Arc<WriterVolume>,
+    pub engine: Arc<Engine>,
+    /// Cancelled when it stops being the writer.
+    pub ended: CancellationToken,
+}
+
+/// The parts of a server that is a replica.
+#[derive(Clone)]
+pub struct Following {
+    pub volume: Arc<ReplicaVolume>,
+    pub engine: Arc<Engine>,
+    /// Cancelled when it stops being a replica.
+    pub ended: CancellationToken,
+}
+
+/// What a server is now.
+#[derive(Clone)]
+pub enum State {
+    Starting,
+    Writer(Writing),
+    Replica(Following),
+}
+
+type PromoteReply = oneshot::Sender<Result<(), String>>;
+
+/// See the module.
+pub struct Compute {
+    options: ComputeOptions,
+    nodes: Nodes,
+    clock: Clock,
+    wall: WallClock,
+    /// Drawn at random at each start; the low half of the ballots it takes.
+    instance: u32,
+    cluster_address: Mutex<String>,
+    state: RwLock<State>,
+    changes: watch::Sender<u64>,
+    promotions: mpsc::Sender<PromoteReply>,
+    asked: Mutex<Option<mpsc::Receiver<PromoteReply>>>,
+    backends: Arc<Backends>,
+}
+
+impl Compute {
+    /// A server that does not run yet.
+    #[must_use]
+    pub fn new(options: ComputeOptions) -> Arc<Compute> {
+        let (promotions, asked) = mpsc::channel(16);
+        Arc::new(Compute {
+            nodes: cluster::nodes(options.nodes.clone()),
+            clock: monotonic_clock(),
+            wall: wall_clock(),
+            options,
+            instance: rand::random(),
+            cluster_address: Mutex::default(),
+            state: RwLock::new(State::Starting),
+            changes: watch::Sender::new(0),
+            promotions,
+            asked: Mutex::new(Some(asked)),
+            backends: Backends::new(CONNECTIONS_MAX, CONNECTIONS_RESERVED),
+        })
+    }
+
+    /// What it is now.
+    #[must_use]
+    pub fn state(&self) -> State {
+        self.state.read().clone()
+    }
+
+    /// Its parts, while it is the writer.
+    #[must_use]
+    pub fn writing(&self) -> Option<Writing> {
+        match self.state() {
+            State::Writer(writing) => Some(writing),
+            _ => None,
+        }
+    }
+
+    /// Whether it is the writer.
+    #[must_use]
+    pub fn is_writer(&self) -> bool {
+        matches!(*self.state.read(), State::Writer(_))
+    }
+
+    /// Whether it answers statements.
+    #[must_use]
+    pub fn is_ready(&self) -> bool {
+        !matches!(*self.state.read(), State::Starting)
+    }
+
+    /// Waits until it answers statements.
+    pub async fn ready(&self) {
+        let mut changes = self.changes.subscribe();
+        // The sender lives as long as self.
+        while !self.is_ready() && changes.changed().await.is_ok() {}
+    }
+
+    /// The storage nodes of its volume.
+    #[must_use]
+    pub fn nodes(&self) -> &Nodes {
+        &self.nodes
+    }
+
+    /// What clients dial.
+    #[must_use]
+    pub fn address(&self) -> &str {
+        &self.options.address
+    }
+
+    /// The cluster as this server sees it; see `report`.
+    pub async fn status(&self) -> serde_json::Value {
+        report::status(self).await
+    }
+
+    fn change(&self, state: State) {
+        *self.state.write() = state;
+        self.changes.send_modify(|count| *count += 1);
+    }
+
+    /// Runs until `shutdown`.
+    ///
+    /// # Errors
+    /// When the volume cannot be opened for a reason that waiting does not mend.
+    pub async fn run(self: Arc<Self>, listener: TcpListener, shutdown: CancellationToken) -> anyhow::Result<()> {
+        let address = listener.local_addr()?;
+        let cluster_listener = TcpListener::bind((address.ip(), 0)).await?;
+        *self.cluster_address.lock() = self.advertised(cluster_listener.local_addr()?.port());
+        let weak: Weak<Compute> = Arc::downgrade(&self);
+        tokio::spawn(notices::serve(weak.clone(), cluster_listener, shutdown.clone()));
+        tokio::spawn(keep_registered(weak, shutdown.clone()));
+        let mut asked = self.asked.lock().take().expect("a server runs once");
+
+        let mut listener = Some(listener);
+        let mut role = self.options.role;
+        while !shutdown.is_cancelled() {
+            let listener = match listener.take() {
+                Some(listener) => listener,
+                None => TcpListener::bind(address).await?,
+            };
+            // One engine's life: until this server is fenced or stopped.
+            let life = shutdown.child_token();
+            let engine = tokio::select! {
+                opened = self.open(role, &life) => opened?,
+                () = shutdown.cancelled() => break,
+            };
+            let database = self.open_database(engine).await?;
+            let sessions = Sessions::new(database.clone(), self.options.authentication.clone());
+            let door = Server::new(sessions, self.backends.clone(), Config::default());
+            let serving = tokio::spawn({
+                let (door, life) = (door.clone(), life.clone());
+                async move { door.serve(Listener::Tcp(listener), life).await }
+            });
+            self.live(&life, &mut asked, &database).await;
+            life.cancel();
+            self.change(State::Starting);
+            serving.await?;
+            role = Role::Replica;
+        }
+        Ok(())
+    }
+
+    /// The address that others reach this server's notices at: the host that clients dial.
+    fn advertised(&self, port: u16) -> String {
+        let host = self.options.address.rsplit_once(':').map_or("127.0.0.1", |(host, _)| host);
+        format!("{host}:{port}")
+    }
+
+    async fn open_database(self: &Arc<Self>, engine: Arc<Engine>) -> anyhow::Result<Arc<Database>> {
+        let database =
+            Database::open(engine, Some(Arc::new(DataFusionExecutor::new(analytics::Options::default())?))).await?;
+        database.set_admin(Arc::new(Administration { server: Arc::downgrade(self) }));
+        Ok(database)
+    }
+
+    fn engine_options(&self) -> engine::Options {
+        engine::Options {
+            cache_pages: (self.options.cache_bytes / PAGE_BYTES as u64) as usize,
+            replica_lease: notices::REPORT_LEASE,
+        }
+    }
+
+    async fn open(&self, role: Role, life: &CancellationToken) -> anyhow::Result<Arc<Engine>> {
+        match role {
+            Role::Writer => {
+                let volume = self.take_volume().await?;
+                let options = self.engine_options();
+                let engine = match Engine::writer(volume.clone(), options.clone()).await {
+                    Err(engine::Error::NotBootstrapped) => Engine::bootstrap(volume.clone(), options).await?,
+                    opened => opened?,
+                };
+                self.begin_writing(volume, engine.clone(), life);
+                Ok(engine)
+            }
+            Role::Replica => self.open_replica(life).await,
+        }
+    }
+
+    fn begin_writing(&self, volume: Arc<WriterVolume>, engine: Arc<Engine>, life: &CancellationToken) {
+        tokio::spawn(sweep(engine.clone(), life.clone()));
+        self.change(State::Writer(Writing { volume, engine, ended: life.clone() }));
+    }
+
+    /// Runs recovery until storage lets it finish.
+    async fn take_volume(&self) -> anyhow::Result<Arc<WriterVolume>> {
+        let mut warned = false;
+        loop {
+            let options = OpenOptions {
+                instance: self.instance,
+                give_up_after: None,
+                runtime: Handle::current(),
+                clock: self.clock.clone(),
+                wall: self.wall.clone(),
+            };
+            match WriterVolume::open(self.options.nodes.clone(), options).await {
+                Ok((volume, opened)) => {
+                    tracing::info!(ballot = %opened.ballot, vdl = %opened.vdl, "this server is the writer");
+                    return Ok(volume);
+                }
+                Err(error) => {
+                    if !warned {
+                        tracing::warn!(%error, "the volume cannot be opened yet");
+                        warned = true;
+                    }
+                    tokio::time::sleep(RETRY_INTERVAL).await;
+                }
+            }
+        }
+    }
+
+    async fn open_replica(&self, life: &CancellationToken) -> anyhow::Result<Arc<Engine>> {
+        loop {
+            let opened = async {
+                let options = ReplicaOptions::new(Handle::current(), self.clock.clone(), self.wall.clone());
+                let volume = ReplicaVolume::open(self.options.nodes.clone(), options).await?;
+                let options = self.engine_options();
+                let engine = Engine::replica(volume.clone(), volume.applied(), options).await?;
+                volume.set_sink(engine.clone());
+                anyhow::Ok((volume, engine))
+            };
+            match opened.await {
+                Ok((volume, engine)) => {
+                    let ended = life.child_token();
+                    tokio::spawn(self.clone_parts().follow(volume.clone(), engine.clone(), ended.clone()));
+                    tracing::info!(applied = %volume.applied(), "this server is a replica");
+                    self.change(State::Replica(Following { volume, engine: engine.clone(), ended }));
+                    return Ok(engine);
+                }
+                Err(error) => {
+                    tracing::debug!(%error, "the volume cannot be opened yet");
+                    tokio::time::sleep(RETRY_INTERVAL).await;
+                }
+            }
+        }
+    }
+
+    fn clone_parts(&self) -> Follower {
+        Follower { nodes: self.nodes.clone(), instance: self.instance }
+    }
+
+    /// Until this server is fenced, or `life` ends; promotions happen in here.
+    async fn live(&self, life: &CancellationToken, asked: &mut mpsc::Receiver<PromoteReply>, database: &Database) {
+        loop {
+            let state = self.state();
+            let fenced = async {
+                match &state {
+                    State::Writer(writing) => writing.volume.fenced().await,
+                    _ => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                () = life.cancelled() => return,
+                () = fenced => {
+                    tracing::warn!("another server became the writer; this one goes on as a replica");
+                    return;
+                }
+                Some(reply) = asked.recv() => {
+                    let outcome = match &state {
+                        State::Writer(_) => Ok(()),
+                        State::Replica(following) => self.promote(following.clone(), life, database).await,
+                        State::Starting => Err("the server is starting".to_owned()),
+                    };
+                    // Whoever asked may have given up; the promotion stands.
+                    let _ = reply.send(outcome);
+                }
+            }
+        }
+    }
+
+    async fn promote(&self, following: Following, life: &CancellationToken, database: &Database) -> Result<(), String> {
+        following.ended.cancel();
+        following.volume.stop().await;
+        let volume = self.take_volume().await.map_err(|error| error.to_string())?;
+        let engine = following.engine;
+        let vdl = volume.flushed_vdl();
+        engine.promote(volume.clone(), vdl).await.map_err(|error| error.to_string())?;
+        database.promoted().await;
+        self.begin_writing(volume, engine, life);
+        Ok(())
+    }
+
+    fn info(&self) -> Option<ServerInfo> {
+        let (role, ballot, applied, lag_micros) = match self.state() {
+            State::Starting => return None,
+            State::Writer(writing) => {
+                let end = writing.volume.flushed_vdl();
+                (Role::Writer, writing.volume.ballot(), end, 0)
+            }
+            State::Replica(following) => {
+                let volume = &following.volume;
+                (Role::Replica, volume.ballot(), volume.applied(), volume.lag_micros())
+            }
+        };
+        Some(ServerInfo {
+            instance: self.instance.into(),
+            role: role.name().to_owned(),
+            address: self.options.address.clone(),
+            cluster_address: self.cluster_address.lock().clone(),
+            ballot: ballot.0,
+            pid: std::process::id(),
+            applied_lsn: applied.0,
+            read_floor: applied.0,
+            lag_micros,
+        })
+    }
+}
+
+/// Keeps the horizon and the GC floor moving while this server writes.
+async fn sweep(engine: Arc<Engine>, ended: CancellationToken) {
+    let mut failing = false;
+    while !ended.is_cancelled() {
+        match engine.sweep().await {
+            Ok(_) => failing = false,
+            Err(engine::Error::ReadOnly | engine::Error::FateUnknown) => return,
+            Err(error) if !failing => {
+                failing = true;
+                tracing::warn!(%error, "the sweep of deleted rows fails");
+            }
+            Err(_) => {}
+        }
+        tokio::select! {
+            () = ended.cancelled() => {}
+            () = tokio::time::sleep(SWEEP_INTERVAL) => {}
+        }
+    }
+}
+
+/// Renews this server's entry in every node's address book.
+async fn keep_registered(server: Weak<Compute>, shutdown: CancellationToken) {
+    let mut volume = None;
+    let Some(mut changes) = server.upgrade().map(|server| server.changes.subscribe()) else { return };
+    while !shutdown.is_cancelled() {
+        {
+            let Some(server) = server.upgrade() else { return };
+            if volume.is_none() {
+                volume = cluster::config(&server.nodes).await.ok().map(|config| config.volume);
+            }
+            if let (Some(volume), Some(info)) = (volume, server.info()) {
+                // A node that is down is told when it is back.
+                let _ = cluster::register(&server.nodes, volume, Some(info), LEASE.as_millis() as u32).await;
+            }
+        }
+        tokio::select! {
+            () = shutdown.cancelled() => return,
+            () = tokio::time::sleep(RENEW_INTERVAL) => {}
+            changed = changes.changed() => if changed.is_err() { return },
+        }
+    }
+}
+
+/// Follows whoever is the writer, for one replica.
+struct Follower {
+    nodes: Nodes,
+    instance: u32,
+}
+
+impl Follower {
+    async fn follow(self, volume: Arc<ReplicaVolume>, engine: Arc<Engine>, ended: CancellationToken) {
+        let subscribe = async {
+            loop {
+                if let Some(writer) = self.writer().await {
+                    let (reporting, reader) = (volume.clone(), engine.clone());
+                    let instance = self.instance;
+                    let report = move || {
+                        let (floor, snapshots) = reader.live_snapshots();
+                        ReplicaReport {
+                            instance: instance.into(),
+                            applied_lsn: reporting.applied().0,
+                            snapshot_floor: floor.0,
+                            snapshots: snapshots.iter().map(|snapshot| snapshot.0).collect(),
+                        }
+                    };
+                    let notify = |notice| volume.notify(&notice);
+                    if let Err(why) = notices::follow(&writer.cluster_address, report, notify).await {
+                        tracing::debug!(writer = writer.address, why = %why, "not following the writer");
+                    }
+                }
+                tokio::time::sleep(FOLLOW_INTERVAL).await;
+            }
+        };
+        tokio::select! {
+            () = subscribe => {}
+            () = ended.cancelled() => {}
+        }
+    }
+
+    async fn writer(&self) -> Option<ServerInfo> {
+        let volume = cluster::config(&self.nodes).await.ok()?.volume;
+        let book = cluster::register(&self.nodes, volume, None, 0).await.ok()?;
+        book.writer().cloned()
+    }
+}
+
+/// What SQL functions ask of the server.
+struct Administration {
+    server: Weak<Compute>,
+}
+
+impl Admin for Administration {
+    fn promote(&self) -> BoxFuture<'_, types::Result<()>> {
+        Box::pin(async move {
+            let (reply, promoted) = oneshot::channel();
+            let promotions = self.server.upgrade().ok_or_else(stopping)?.promotions.clone();
+            promotions.send(reply).await.map_err(|_| stopping())?;
+            let outcome = promoted.await.map_err(|_| stopping())?;
+            outcome.map_err(|why| Error::new(SqlState::CANNOT_CONNECT_NOW, format!("promotion failed: {why}")))
+        })
+    }
+
+    fn status_json(&self) -> BoxFuture<'_, types::Result<String>> {
+        Box::pin(async move { Ok(self.server.upgrade().ok_or_else(stopping)?.status().await.to_string()) })
+    }
+}
+
+fn stopping() -> Error {
+    Error::new(SqlState::CANNOT_CONNECT_NOW, "the server is stopping")
+}

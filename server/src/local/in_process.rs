@@ -1,0 +1,82 @@
+//! Six nodes, the writer and the replicas as parts of one process: the fastest way to run a cluster on one machine.
+//!
+//! The six nodes have six directories, six logs and six fsyncs, and get the same encoded batches through the same node
+//! code as over a network. Only the transport is a call; no object but bytes is shared.
+
+use super::{NODES, bind, node_address, node_directory, open_directory, print_welcome, zone};
+use crate::auth::Authentication;
+use crate::cli::Local;
+use crate::compute::{Compute, ComputeOptions, Role};
+use crate::{dashboard, init, signals};
+use protocol::NodeId;
+use protocol::node::StorageNode;
+use std::sync::Arc;
+use storage::node::disk::RealDisk;
+use storage::node::gossip::Gossip;
+use storage::node::{Node, NodeOptions};
+use tokio::task::JoinSet;
+
+/// Runs the cluster until Ctrl-C or SIGTERM.
+///
+/// # Errors
+/// When a port or a directory cannot be had, or storage does not come up.
+pub async fn run(options: Local) -> anyhow::Result<()> {
+    let authentication = Authentication::from_options(&options.auth)?;
+    // Ports first: a cluster that cannot be reached should not touch its data.
+    let mut listeners = Vec::new();
+    for n in 0..=options.replicas {
+        listeners.push(bind(options.port + n, "--port").await?);
+    }
+    let dashboard_listener = bind(options.dashboard_port, "--dashboard-port").await?;
+    let (_directory, data) = open_directory(&options)?;
+
+    let disk = Arc::new(RealDisk);
+    let mut nodes = Vec::new();
+    for id in 1..=NODES {
+        let options = NodeOptions::new(NodeId(id), zone(id), &node_address(&data, id).to_string());
+        nodes.push(Node::open(disk.clone(), &node_directory(&data, id), options)?);
+    }
+    let links: Vec<Arc<dyn StorageNode>> = nodes.iter().map(|node| node.clone() as Arc<dyn StorageNode>).collect();
+    for (index, node) in nodes.iter().enumerate() {
+        let peers = links.iter().enumerate().filter(|(peer, _)| *peer != index);
+        tokio::spawn(Gossip::new(node, peers.map(|(_, link)| link.clone()).collect()).run());
+    }
+    let addresses: Vec<String> = (1..=NODES).map(|id| node_address(&data, id).to_string()).collect();
+    init::create(&links, &addresses, options.group_pages).await?;
+
+    let shutdown = signals::shutdown();
+    let mut running = JoinSet::new();
+    let mut servers = Vec::new();
+    for (n, listener) in listeners.into_iter().enumerate() {
+        let server = Compute::new(ComputeOptions {
+            role: if n == 0 { Role::Writer } else { Role::Replica },
+            nodes: links.clone(),
+            address: listener.local_addr()?.to_string(),
+            cache_bytes: options.cache_size,
+            authentication: authentication.clone(),
+        });
+        running.spawn(server.clone().run(listener, shutdown.clone()));
+        servers.push(server);
+        if n == 0 {
+            // The writer's recovery settles which ballot the replicas open under.
+            tokio::select! {
+                () = servers[0].ready() => {}
+                Some(ended) = running.join_next() => return ended?,
+            }
+        }
+    }
+    running.spawn(dashboard::serve(dashboard_listener, servers.clone(), shutdown.clone()));
+    print_welcome(&options);
+    let mut outcome = Ok(());
+    while let Some(ended) = running.join_next().await {
+        // One part that fails ends the rest in order.
+        if let Err(error) = ended? {
+            outcome = outcome.and(Err(error));
+        }
+        shutdown.cancel();
+    }
+    for node in nodes {
+        node.shutdown();
+    }
+    outcome
+}

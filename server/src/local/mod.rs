@@ -1,0 +1,84 @@
+//! `redoubt local`: the whole cluster on this machine, in one process or in many.
+//!
+//! ```text
+//! DIR/redoubt      marks the directory as ours: format and lock, with the pid of who holds it
+//! DIR/node-1 ..6   the storage nodes' directories, zones a a b b c c
+//! ```
+//!
+//! Both ways use the same directory, the same node code and the same writer code; what differs is the boundary between
+//! node and writer: a call that passes bytes, or a Unix socket.
+
+pub mod in_process;
+pub mod processes;
+
+use crate::address::NodeAddress;
+use crate::cli::{Auth, Local};
+use crate::directory::Directory;
+use anyhow::Context;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use tokio::net::TcpListener;
+
+/// Nodes of a cluster.
+const NODES: u32 = 6;
+/// A Unix socket's path may have 107 bytes; longer data directories get their sockets elsewhere.
+const SOCKET_PATH_BYTES_MAX: usize = 100;
+
+/// Zone of node `id`, from 1.
+fn zone(id: u32) -> &'static str {
+    ["a", "a", "b", "b", "c", "c"][(id - 1) as usize]
+}
+
+fn node_directory(data: &Path, id: u32) -> PathBuf {
+    data.join(format!("node-{id}"))
+}
+
+/// Where node `id` listens when it is a process of its own.
+fn node_address(data: &Path, id: u32) -> NodeAddress {
+    let path = data.join(format!("node-{id}.sock"));
+    if path.as_os_str().len() <= SOCKET_PATH_BYTES_MAX {
+        return NodeAddress::Unix(path);
+    }
+    // The same directory must lead to the same socket in every run.
+    let digest = crc32c::crc32c(data.as_os_str().as_encoded_bytes());
+    NodeAddress::Unix(std::env::temp_dir().join(format!("redoubt-{digest:08x}-{id}.sock")))
+}
+
+/// Binds a port of the loopback interface, or says which flag chooses another.
+async fn bind(port: u16, flag: &str) -> anyhow::Result<TcpListener> {
+    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+    TcpListener::bind(address)
+        .await
+        .with_context(|| format!("port {port} cannot be opened; is it in use? choose another with {flag}"))
+}
+
+/// Opens the cluster's directory, creating it when it is new.
+fn open_directory(options: &Local) -> anyhow::Result<(Directory, PathBuf)> {
+    let directory = Directory::open(&options.data)?;
+    let data = std::fs::canonicalize(&options.data)?;
+    Ok((directory, data))
+}
+
+/// What to paste, once everything is up.
+fn print_welcome(options: &Local) {
+    println!("Redoubt is up: six storage nodes, a writer and {} replica(s).", options.replicas);
+    println!("  writer    psql -h localhost -p {} -U postgres", options.port);
+    for replica in 1..=options.replicas {
+        println!("  replica   psql -h localhost -p {} -U postgres", options.port + replica);
+    }
+    println!("  url       postgresql://postgres@localhost:{}/postgres", options.port);
+    println!("  status    http://localhost:{}/  or  redoubt status 127.0.0.1:{}", options.dashboard_port, options.port);
+    println!("Ctrl-C ends it; the data stays in {}.", options.data.display());
+}
+
+/// The flags that pass the way of authentication on to a child process.
+fn auth_arguments(auth: &Auth) -> Vec<String> {
+    let mut arguments = Vec::new();
+    if auth.auth == crate::cli::AuthMethod::Scram {
+        arguments.extend(["--auth".to_owned(), "scram".to_owned()]);
+    }
+    if let Some(file) = &auth.password_file {
+        arguments.extend(["--password-file".to_owned(), file.display().to_string()]);
+    }
+    arguments
+}

@@ -1,0 +1,168 @@
+//! Every node and server a child process of its own, to be killed one by one.
+//!
+//! A child that dies stays dead: that is what people want to see. Its command is printed, to start it again by hand.
+
+use super::{NODES, auth_arguments, bind, node_address, node_directory, open_directory, print_welcome, zone};
+use crate::address::NodeAddress;
+use crate::auth::Authentication;
+use crate::cli::Local;
+use crate::{init, nodes, signals};
+use anyhow::{Context, bail};
+use futures::StreamExt;
+use futures::stream::FuturesUnordered;
+use protocol::FORMAT_VERSION;
+use protocol::node::StorageNode;
+use protocol::rpc::storage::StatusRequest;
+use std::ffi::OsString;
+use std::process::ExitStatus;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::process::{Child, Command};
+use tokio_util::sync::CancellationToken;
+
+/// How long a child may take to start or to stop.
+const PATIENCE: Duration = Duration::from_secs(8);
+const POLL_INTERVAL: Duration = Duration::from_millis(10);
+
+/// A child process and how to start it again.
+struct Member {
+    name: String,
+    arguments: Vec<OsString>,
+    child: Child,
+}
+
+impl Member {
+    fn start(name: String, arguments: Vec<OsString>) -> anyhow::Result<Member> {
+        let program = std::env::current_exe()?;
+        let child = Command::new(program).args(&arguments).kill_on_drop(true).spawn().context(name.clone())?;
+        Ok(Member { name, arguments, child })
+    }
+
+    fn command_line(&self) -> String {
+        let words = self.arguments.iter().map(|word| word.to_string_lossy().into_owned());
+        std::iter::once("redoubt".to_owned()).chain(words).collect::<Vec<_>>().join(" ")
+    }
+
+    /// Waits for its end and says how to start it again; returns only the status.
+    async fn watch(mut self, stopping: CancellationToken) -> (String, std::io::Result<ExitStatus>) {
+        let status = tokio::select! {
+            status = self.child.wait() => status,
+            () = stopping.cancelled() => self.stop().await,
+        };
+        if !stopping.is_cancelled() {
+            println!("{} (pid gone) ended; start it again with\n  {}", self.name, self.command_line());
+        }
+        (self.name, status)
+    }
+
+    async fn stop(&mut self) -> std::io::Result<ExitStatus> {
+        if let Some(pid) = self.child.id().and_then(|pid| i32::try_from(pid).ok()) {
+            let _ = Command::new("kill").args(["-TERM", &pid.to_string()]).status().await;
+        }
+        match tokio::time::timeout(PATIENCE, self.child.wait()).await {
+            Ok(status) => status,
+            Err(_) => {
+                self.child.kill().await?;
+                self.child.wait().await
+            }
+        }
+    }
+}
+
+/// Runs the cluster until Ctrl-C or SIGTERM.
+///
+/// # Errors
+/// When a port or the directory cannot be had, or a process does not come up.
+pub async fn run(options: Local) -> anyhow::Result<()> {
+    Authentication::from_options(&options.auth)?;
+    // Tried before anything is touched, and given back for the children.
+    for n in 0..=options.replicas {
+        drop(bind(options.port + n, "--port").await?);
+    }
+    drop(bind(options.dashboard_port, "--dashboard-port").await?);
+    let (_directory, data) = open_directory(&options)?;
+    let shutdown = signals::shutdown();
+    let stopping = CancellationToken::new();
+
+    let addresses: Vec<NodeAddress> = (1..=NODES).map(|id| node_address(&data, id)).collect();
+    let mut members = Vec::new();
+    for (id, address) in (1..=NODES).zip(&addresses) {
+        let mut arguments: Vec<OsString> = vec!["storage".into(), "--data".into(), node_directory(&data, id).into()];
+        arguments.extend(["--listen".into(), address.to_string().into()]);
+        arguments.extend(["--zone".into(), zone(id).into(), "--id".into(), id.to_string().into()]);
+        members.push(Member::start(format!("storage node {id}"), arguments)?);
+    }
+    let links = addresses.iter().map(nodes::connect).collect::<anyhow::Result<Vec<_>>>()?;
+    for link in &links {
+        wait_until_up(link, &mut members).await?;
+    }
+    let texts: Vec<String> = addresses.iter().map(NodeAddress::to_string).collect();
+    init::create(&links, &texts, options.group_pages).await?;
+
+    let storage = texts.join(",");
+    for n in 0..=options.replicas {
+        let role = if n == 0 { "writer" } else { "replica" };
+        let mut arguments: Vec<OsString> = vec![role.into(), "--storage".into(), storage.clone().into()];
+        arguments.extend(["--listen".into(), format!("127.0.0.1:{}", options.port + n).into()]);
+        arguments.extend(["--cache-size".into(), format!("{}B", options.cache_size).into()]);
+        if n == 0 {
+            arguments.extend(["--dashboard-port".into(), options.dashboard_port.to_string().into()]);
+        }
+        arguments.extend(auth_arguments(&options.auth).into_iter().map(OsString::from));
+        let name = if n == 0 { "writer".to_owned() } else { format!("replica {n}") };
+        members.push(Member::start(name, arguments)?);
+        wait_until_listening(options.port + n, &mut members).await?;
+    }
+    print_welcome(&options);
+    println!("Processes:");
+    for member in &members {
+        println!("  {:<16} pid {}", member.name, member.child.id().unwrap_or_default());
+    }
+    let mut running: FuturesUnordered<_> = members.into_iter().map(|member| member.watch(stopping.clone())).collect();
+    loop {
+        tokio::select! {
+            () = shutdown.cancelled(), if !stopping.is_cancelled() => stopping.cancel(),
+            ended = running.next() => match ended {
+                Some((name, Err(error))) => tracing::warn!(name, %error, "could not wait for a process"),
+                Some(_) => {}
+                None if stopping.is_cancelled() => return Ok(()),
+                // All are dead and the cluster's directory stays locked until someone ends us.
+                None => {
+                    shutdown.cancelled().await;
+                    return Ok(());
+                }
+            },
+        }
+    }
+}
+
+fn check_alive(members: &mut [Member]) -> anyhow::Result<()> {
+    for member in members {
+        if let Some(status) = member.child.try_wait()? {
+            bail!("{} ended with {status}; its command is\n  {}", member.name, member.command_line());
+        }
+    }
+    Ok(())
+}
+
+async fn wait_until_up(link: &Arc<dyn StorageNode>, members: &mut [Member]) -> anyhow::Result<()> {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        match link.status(StatusRequest { version: FORMAT_VERSION }).await {
+            Ok(_) => return Ok(()),
+            Err(error) if Instant::now() > deadline => return Err(error.into()),
+            Err(_) => tokio::time::sleep(POLL_INTERVAL).await,
+        }
+        check_alive(members)?;
+    }
+}
+
+async fn wait_until_listening(port: u16, members: &mut [Member]) -> anyhow::Result<()> {
+    loop {
+        if tokio::net::TcpStream::connect(("127.0.0.1", port)).await.is_ok() {
+            return Ok(());
+        }
+        check_alive(members)?;
+        tokio::time::sleep(POLL_INTERVAL).await;
+    }
+}

@@ -1,0 +1,75 @@
+//! `/metrics`: Prometheus text, named `redoubt_<noun>_<unit>`.
+
+use crate::compute::{Compute, State};
+use protocol::volume::PageSource;
+use protocol::{Ballot, Lsn};
+use std::fmt::Write;
+use std::sync::Arc;
+use storage::volume::cluster;
+
+/// The exposition of the servers of this process and of the storage nodes they reach.
+pub async fn render(servers: &[Arc<Compute>]) -> String {
+    let mut text = String::new();
+    let mut vdl = Lsn::ZERO;
+    for server in servers {
+        let address = server.address();
+        let mut line = |prefix: &str, name: &str, value: u64| {
+            let _ = writeln!(text, "redoubt_{prefix}_{name}{{server=\"{address}\"}} {value}");
+        };
+        match server.state() {
+            State::Starting => {}
+            State::Writer(writing) => {
+                let volume = &writing.volume;
+                vdl = vdl.max(volume.flushed_vdl());
+                line("writer", "flushed_vdl", volume.flushed_vdl().0);
+                line("writer", "received_vdl", volume.received_vdl().0);
+                line("writer", "epoch", volume.ballot().counter().into());
+                for (name, value) in volume.counters().list() {
+                    line("writer", name, value);
+                }
+                for (name, value) in writing.engine.stats().list() {
+                    line("writer", name, value);
+                }
+            }
+            State::Replica(following) => {
+                let volume = &following.volume;
+                vdl = vdl.max(volume.flushed_vdl());
+                line("replica", "applied_lsn", volume.applied().0);
+                line("replica", "lag_micros", volume.lag_micros());
+                line("replica", "lag_bytes", volume.flushed_vdl().since(volume.applied()));
+                line("replica", "epoch", volume.ballot().counter().into());
+                for (name, value) in volume.counters().list() {
+                    line("replica", name, value);
+                }
+                for (name, value) in following.engine.stats().list() {
+                    line("replica", name, value);
+                }
+            }
+        }
+    }
+    let Some(server) = servers.first() else { return text };
+    let _ = writeln!(text, "redoubt_volume_vdl {}", vdl.0);
+    for state in cluster::status(server.nodes()).await.iter().flatten() {
+        let node = state.node;
+        let mut line = |name: &str, value: u64| {
+            let _ = writeln!(text, "redoubt_node_{name}{{node=\"{node}\",zone=\"{}\"}} {value}", state.zone);
+        };
+        line("epoch", Ballot(state.promised).counter().into());
+        line("flushed_vdl_heard", state.flushed_vdl_heard);
+        line("gc_floor", state.gc_floor);
+        line("log_bytes", state.log_bytes);
+        line("uncoalesced_bytes", state.uncoalesced_bytes);
+        line("image_bytes", state.image_bytes);
+        line("pages_served", state.pages_served);
+        line("fsyncs", state.fsyncs);
+        for mark in &state.marks {
+            let group = mark.group;
+            let mut line = |name: &str, value: u64| {
+                let _ = writeln!(text, "redoubt_segment_{name}{{node=\"{node}\",group=\"{group}\"}} {value}");
+            };
+            line("scl_received", mark.scl_received);
+            line("scl_flushed", mark.scl_flushed);
+        }
+    }
+    text
+}

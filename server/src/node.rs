@@ -1,0 +1,78 @@
+//! `redoubt storage`: one storage node as a process.
+
+use crate::address::NodeAddress;
+use crate::cli::Storage;
+use crate::settings::BadSetting;
+use crate::{nodes, signals};
+use anyhow::Context;
+use protocol::node::StorageNode;
+use protocol::rpc::storage::{StatusReply, StatusRequest};
+use protocol::{FORMAT_VERSION, NodeId};
+use std::sync::Arc;
+use std::time::Duration;
+use storage::node::disk::RealDisk;
+use storage::node::gossip::Gossip;
+use storage::node::{Node, NodeOptions};
+use storage::rpc::{Listener, serve};
+use tokio::net::{TcpListener, UnixListener};
+
+/// How often the process looks whether its disk still works, and whether it has a volume.
+const LOOK_INTERVAL: Duration = Duration::from_millis(200);
+
+/// Serves a node until SIGINT or SIGTERM, or until its disk fails.
+///
+/// # Errors
+/// When the directory or the address cannot be had; when the disk failed.
+pub async fn run(options: Storage) -> anyhow::Result<()> {
+    let disk = Arc::new(RealDisk);
+    let held = Node::identity(&*disk, &options.data)?;
+    let id = options.id.map(NodeId).or(held).ok_or_else(|| {
+        BadSetting(format!("{} is new: --id says which of the six nodes it becomes", options.data.display()))
+    })?;
+    let node_options = NodeOptions::new(id, &options.zone, &options.listen.to_string());
+    let node = Node::open(disk, &options.data, node_options)?;
+    let listener = match &options.listen {
+        NodeAddress::Tcp(address) => Listener::Tcp(TcpListener::bind(address).await.with_context(|| address.clone())?),
+        NodeAddress::Unix(path) => {
+            // The directory's lock says that no other node of this directory lives: the socket is left over.
+            let _ = std::fs::remove_file(path);
+            Listener::Unix(UnixListener::bind(path).with_context(|| path.display().to_string())?)
+        }
+    };
+    tokio::spawn(gossip(node.clone()));
+    let shutdown = signals::shutdown();
+    tracing::info!(%id, address = %options.listen, "storage node is up");
+    let outcome = tokio::select! {
+        served = serve(node.clone(), listener, shutdown.cancelled_owned()) => served.map_err(anyhow::Error::from),
+        () = failed(&node) => Err(anyhow::anyhow!("the disk failed; start again when it is mended or replaced")),
+    };
+    node.shutdown();
+    outcome
+}
+
+async fn status(node: &Arc<Node>) -> Option<StatusReply> {
+    node.status(StatusRequest { version: FORMAT_VERSION }).await.ok()
+}
+
+async fn failed(node: &Arc<Node>) {
+    while status(node).await.is_none_or(|status| status.state != "failed") {
+        tokio::time::sleep(LOOK_INTERVAL).await;
+    }
+}
+
+/// Gossips with the others as soon as the node knows its volume.
+async fn gossip(node: Arc<Node>) {
+    let config = loop {
+        match status(&node).await.and_then(|status| status.config.map(|config| (status.node, config))) {
+            Some(found) => break found,
+            None => tokio::time::sleep(LOOK_INTERVAL).await,
+        }
+    };
+    let (id, config) = config;
+    let others = config.members.iter().filter(|member| member.node != id);
+    let peers = others.filter_map(|member| member.address.parse().ok());
+    let peers = peers.filter_map(|address| nodes::connect(&address).ok()).collect();
+    let gossip = Gossip::new(&node, peers);
+    drop(node);
+    gossip.run().await;
+}

@@ -1,0 +1,115 @@
+//! Notices: the writer tells replicas how far the redo is durable; replicas tell it what they still read.
+//!
+//! One stream for each replica, both ways. The writer sends a notice when the flushed VDL has moved, the newest only; a
+//! replica reports every [`REPORT_INTERVAL`] at most. Nothing of a page or a row travels here.
+
+use crate::compute::Compute;
+use futures::{Stream, StreamExt};
+use protocol::Lsn;
+use protocol::rpc::cluster::cluster_client::ClusterClient;
+use protocol::rpc::cluster::cluster_server::{Cluster, ClusterServer};
+use protocol::rpc::cluster::{Notice, ReplicaReport};
+use std::pin::Pin;
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio_stream::wrappers::{ReceiverStream, TcpListenerStream};
+use tokio_util::sync::CancellationToken;
+use tonic::transport::Endpoint;
+use tonic::{Request, Response, Status, Streaming};
+
+/// How often a replica says what it reads, so that a hot row's dead versions go before they fill a leaf.
+pub const REPORT_INTERVAL: Duration = Duration::from_millis(20);
+/// How long the writer believes a replica's last report.
+pub const REPORT_LEASE: Duration = Duration::from_secs(5);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+/// Reports or notices under way on one stream.
+const STREAM_MESSAGES_MAX: usize = 4;
+
+type NoticeStream = Pin<Box<dyn Stream<Item = Result<Notice, Status>> + Send>>;
+
+struct Service {
+    server: Weak<Compute>,
+}
+
+/// Serves the notices of `server` until `shutdown`. A server that is not the writer refuses subscribers.
+///
+/// # Errors
+/// When the listener fails.
+pub async fn serve(server: Weak<Compute>, listener: TcpListener, shutdown: CancellationToken) -> anyhow::Result<()> {
+    let incoming = TcpListenerStream::new(listener);
+    tonic::transport::Server::builder()
+        .tcp_nodelay(true)
+        .http2_keepalive_interval(Some(Duration::from_secs(2)))
+        .add_service(ClusterServer::new(Service { server }))
+        .serve_with_incoming_shutdown(incoming, shutdown.cancelled_owned())
+        .await?;
+    Ok(())
+}
+
+#[tonic::async_trait]
+impl Cluster for Service {
+    type NoticesStream = NoticeStream;
+
+    async fn notices(&self, request: Request<Streaming<ReplicaReport>>) -> Result<Response<NoticeStream>, Status> {
+        let server = self.server.upgrade().ok_or_else(|| Status::unavailable("the server is stopping"))?;
+        let writing = server.writing().ok_or_else(|| Status::failed_precondition("this server is not the writer"))?;
+        let mut reports = request.into_inner();
+        let engine = writing.engine.clone();
+        tokio::spawn(async move {
+            while let Some(Ok(report)) = reports.next().await {
+                let snapshots = report.snapshots.into_iter().map(Lsn).collect();
+                engine.set_replica_snapshots(report.instance, Lsn(report.snapshot_floor), snapshots, REPORT_LEASE);
+            }
+        });
+        let (sender, receiver) = tokio::sync::mpsc::channel(STREAM_MESSAGES_MAX);
+        let mut notices = writing.volume.notices();
+        let ended = writing.ended.clone();
+        drop(server);
+        tokio::spawn(async move {
+            loop {
+                let notice = tokio::select! {
+                    notice = notices.next() => notice,
+                    () = ended.cancelled() => return,
+                    () = sender.closed() => return,
+                };
+                let Some(notice) = notice else { return };
+                if sender.send(Ok(notice)).await.is_err() {
+                    return;
+                }
+            }
+        });
+        Ok(Response::new(Box::pin(ReceiverStream::new(receiver))))
+    }
+}
+
+/// Subscribes to the writer at `address` and hands every notice to `notify`, until the stream ends.
+///
+/// # Errors
+/// When the writer cannot be reached or is none.
+pub async fn follow(
+    address: &str,
+    mut report: impl FnMut() -> ReplicaReport + Send + 'static,
+    mut notify: impl FnMut(Notice),
+) -> Result<(), Arc<str>> {
+    let plain = |error: &dyn std::fmt::Display| Arc::from(error.to_string());
+    let endpoint = Endpoint::from_shared(format!("http://{address}")).map_err(|error| plain(&error))?;
+    let channel = endpoint.connect_timeout(CONNECT_TIMEOUT).tcp_nodelay(true).connect().await;
+    let mut client = ClusterClient::new(channel.map_err(|error| plain(&error))?);
+    let reports = async_stream::stream! {
+        let mut interval = tokio::time::interval(REPORT_INTERVAL);
+        interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            interval.tick().await;
+            yield report();
+        }
+    };
+    let mut notices = client.notices(reports).await.map_err(|status| plain(&status.message()))?.into_inner();
+    loop {
+        match notices.message().await {
+            Ok(Some(notice)) => notify(notice),
+            Ok(None) => return Err("the writer ended the stream".into()),
+            Err(status) => return Err(plain(&status.message())),
+        }
+    }
+}

@@ -1,0 +1,149 @@
+//! Where the wire and SQL meet: opens `sql` sessions for connections.
+
+use crate::auth::Authentication;
+use crate::pgwire::scram::Verifier;
+use crate::pgwire::{
+    CancelHandle, CancelReason, Client, Connected, IdleLimit, Login, Peer, Session, SessionFactory, Startup,
+};
+use sql::session::{self as sql_session, Database, SessionOptions};
+use std::sync::Arc;
+use types::{Error, Result, SqlState};
+
+/// The role that exists from the start and whose password the command line gives.
+const SUPERUSER: &str = "postgres";
+
+/// Opens the sessions of one engine's life.
+pub struct Sessions {
+    database: Arc<Database>,
+    authentication: Authentication,
+}
+
+impl Sessions {
+    /// Sessions over `database`, for whoever passes `authentication`.
+    #[must_use]
+    pub fn new(database: Arc<Database>, authentication: Authentication) -> Sessions {
+        Sessions { database, authentication }
+    }
+}
+
+/// One connection's session.
+pub struct SqlSession(sql_session::Session);
+
+impl SessionFactory for Sessions {
+    type Session = SqlSession;
+
+    async fn login(&self, startup: &Startup) -> Result<Login> {
+        let role = self.database.catalog(0).await?.role_named(&startup.user).cloned();
+        let superuser = role.as_ref().is_some_and(|role| role.superuser);
+        match &self.authentication {
+            Authentication::Trust => {
+                let local = match startup.peer {
+                    Peer::Unix => true,
+                    Peer::Tcp(address) => address.ip().is_loopback(),
+                };
+                if !local {
+                    let why =
+                        format!("no authentication rule for host \"{}\", user \"{}\"", startup.peer, startup.user);
+                    return Err(Error::new(SqlState::INVALID_AUTHORIZATION_SPECIFICATION, why).fatal());
+                }
+                Ok(Login::Trust { superuser })
+            }
+            Authentication::Scram(verifier) => {
+                let stored = role.filter(|role| role.login).and_then(|role| role.password.clone());
+                let verifier = match stored {
+                    Some(text) => Verifier::parse(&text),
+                    // The superuser's password is the command line's until ALTER ROLE sets another.
+                    None => (startup.user == SUPERUSER).then(|| verifier.clone()),
+                };
+                Ok(Login::Scram { verifier, superuser })
+            }
+        }
+    }
+
+    async fn connect(&self, startup: Startup) -> Result<Connected<SqlSession>> {
+        let options = SessionOptions {
+            pid: startup.pid,
+            user: startup.user,
+            database: startup.database,
+            settings: startup.settings,
+            client_address: match startup.peer {
+                Peer::Tcp(address) => Some(address),
+                Peer::Unix => None,
+            },
+        };
+        let session = sql_session::Session::new(self.database.clone(), options).await?;
+        let parameters = session.parameters();
+        let handle = session.cancel_handle();
+        let cancel: CancelHandle = Arc::new(move |reason| handle(reason_of(reason)));
+        Ok(Connected { session: SqlSession(session), parameters, cancel })
+    }
+}
+
+fn reason_of(reason: CancelReason) -> sql_session::CancelReason {
+    match reason {
+        CancelReason::Request => sql_session::CancelReason::Request,
+        CancelReason::Disconnect => sql_session::CancelReason::Disconnect,
+        CancelReason::Shutdown => sql_session::CancelReason::Shutdown,
+    }
+}
+
+impl Session for SqlSession {
+    async fn simple<C: Client>(&mut self, sql: &str, client: &mut C) -> Result<()> {
+        self.0.simple(sql, client).await
+    }
+
+    async fn parse(&mut self, name: &str, sql: &str, param_types: &[u32]) -> Result<()> {
+        self.0.parse(name, sql, param_types).await
+    }
+
+    async fn bind(
+        &mut self,
+        portal: &str,
+        statement: &str,
+        param_formats: &[i16],
+        params: &[Option<&[u8]>],
+        result_formats: &[i16],
+    ) -> Result<()> {
+        self.0.bind(portal, statement, param_formats, params, result_formats).await
+    }
+
+    async fn describe_statement<C: Client>(&mut self, name: &str, client: &mut C) -> Result<()> {
+        self.0.describe_statement(name, client).await
+    }
+
+    async fn describe_portal<C: Client>(&mut self, name: &str, client: &mut C) -> Result<()> {
+        self.0.describe_portal(name, client).await
+    }
+
+    async fn execute<C: Client>(&mut self, portal: &str, max_rows: u32, client: &mut C) -> Result<()> {
+        self.0.execute(portal, max_rows, client).await
+    }
+
+    async fn close_statement(&mut self, name: &str) -> Result<()> {
+        self.0.close_statement(name).await
+    }
+
+    async fn close_portal(&mut self, name: &str) -> Result<()> {
+        self.0.close_portal(name).await
+    }
+
+    async fn sync(&mut self) -> Result<()> {
+        self.0.sync().await
+    }
+
+    fn fail(&mut self) {
+        self.0.fail();
+    }
+
+    fn status(&self) -> u8 {
+        self.0.status()
+    }
+
+    async fn settle(&mut self) -> Result<()> {
+        self.0.settle().await
+    }
+
+    fn idle_limit(&self) -> Option<IdleLimit> {
+        None
+    }
+}
