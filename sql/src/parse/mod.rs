@@ -40,8 +40,11 @@ pub const NESTING_MAX: usize = 100;
 /// The height of an expression, operators of one chain counted singly.
 pub const HEIGHT_MAX: u32 = 1_000;
 
-/// Terms of one AND or OR, and queries of one UNION.
+/// Terms of one AND or OR.
 pub const TERMS_MAX: usize = 16_384;
+
+/// Queries of one UNION, each a level of the plan.
+pub const SET_OPERATIONS_MAX: usize = 200;
 
 /// One statement of a text.
 #[derive(Clone, Debug)]

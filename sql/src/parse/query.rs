@@ -4,7 +4,7 @@
 
 use types::{Error, Result, SqlState};
 
-use super::TERMS_MAX;
+use super::SET_OPERATIONS_MAX;
 use super::ast::{
     Alias, Assignment, ConflictTarget, ConflictUpdate, Cte, Delete, Distinct, Expr, ExprKind, GroupItem, Ident, Insert,
     JoinRef, JoinType, LockClause, OnConflict, Query, Select, SetExpr, Statement, TableRef, Target, Update, With,
@@ -76,7 +76,7 @@ impl Parser<'_> {
             let right = if level == 0 { self.set_chain(next, 1)? } else { self.query_primary()? };
             length += 1;
             let height = left.height.max(right.height) + 1;
-            if length > TERMS_MAX || height > super::HEIGHT_MAX {
+            if length > SET_OPERATIONS_MAX || height > super::HEIGHT_MAX {
                 return Err(too_deep(at));
             }
             let body = SetExpr::SetOp { kind, all, left: Box::new(left), right: Box::new(right), pos: at };

@@ -182,7 +182,8 @@ fn join_pair(
     right_layout: Vec<usize>,
     conditions: Vec<Condition>,
 ) -> (Plan, Vec<usize>) {
-    let swap = estimate(&right) > estimate(&left) && lookup_of(&left, &right, &left_layout, &right_layout, &conditions).is_none();
+    let swap = estimate(&right) > estimate(&left)
+        && lookup_of(&left, &right, &left_layout, &right_layout, &conditions).is_none();
     let (left, right, left_layout, right_layout) =
         if swap { (right, left, right_layout, left_layout) } else { (left, right, left_layout, right_layout) };
     let width = left.width();
@@ -249,14 +250,7 @@ fn sides(a: Expr, b: Expr, left_width: usize, both: usize) -> Option<(Expr, Expr
 }
 
 /// A join of two optimised plans: equalities become keys, a small left side looks the right one up.
-pub fn build(
-    kind: JoinKind,
-    left: Plan,
-    right: Plan,
-    keys: Vec<(Expr, Expr)>,
-    on: Vec<Expr>,
-    lateral: bool,
-) -> Node {
+pub fn build(kind: JoinKind, left: Plan, right: Plan, keys: Vec<(Expr, Expr)>, on: Vec<Expr>, lateral: bool) -> Node {
     let (width, both) = (left.width(), left.width() + right.width());
     let mut keys = keys;
     let mut rest = Vec::new();
@@ -319,7 +313,11 @@ fn lookup_join(
     walk::shift_plan(&mut right, 1);
     for value in &mut access.prefix {
         walk::shift_expr(value, 1);
-        walk::replace_columns(value, &mut |index, ty, depth| Expr::Outer { depth: depth.map_or(0, |depth| depth + 1), index, ty });
+        walk::replace_columns(value, &mut |index, ty, depth| Expr::Outer {
+            depth: depth.map_or(0, |depth| depth + 1),
+            index,
+            ty,
+        });
     }
     let Node::Scan(scan) = &mut right.node else { unreachable!("the caller looked") };
     scan.access = Access::Index(access);

@@ -7,7 +7,8 @@
 //! 3. orders inner joins by what connects them, finds hash keys, and looks the inner side up by an index where the outer
 //!    side is small ([`join`]);
 //! 4. gives every scan the best way into its table ([`access`]);
-//! 5. drops sorts whose order the access yields anyway ([`order`]).
+//! 5. drops sorts whose order the access yields anyway ([`order`]);
+//! 6. drops the columns that nobody reads ([`prune`]).
 //!
 //! Estimates ([`rows`]) are coarse: a row count from the catalog and fixed selectivities. They choose between a lookup and
 //! a hash, no more.
@@ -19,6 +20,7 @@ mod access;
 pub mod explain;
 mod join;
 mod order;
+mod prune;
 mod pushdown;
 mod rows;
 mod semijoin;
@@ -29,10 +31,15 @@ use std::sync::Arc;
 
 /// Optimises every plan of a statement in place.
 pub fn optimize(statement: &mut Statement) {
+    rearrange(statement);
+    prune::prune(statement);
+}
+
+fn rearrange(statement: &mut Statement) {
     match statement {
         Statement::Query(query) => optimize_query(query),
         Statement::Declare(cursor) => optimize_query(&mut cursor.query),
-        Statement::Explain(explain) => optimize(&mut explain.statement),
+        Statement::Explain(explain) => rearrange(&mut explain.statement),
         Statement::Insert(insert) => {
             let insert = Arc::make_mut(insert);
             replace(&mut insert.source);
