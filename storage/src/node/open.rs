@@ -86,21 +86,25 @@ impl Node {
         }
         let io = |error| OpenError::Io { dir: dir.to_owned(), error };
         let damaged = |error| OpenError::Damaged { dir: dir.to_owned(), error };
+        let found = Superblock::read(&*disk, dir).map_err(io)?.map_err(damaged)?;
+        if found.is_none() {
+            // Looked at before the lock is made: what is not ours is left as it is.
+            let names = match disk.list(dir) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
+                names => names.map_err(io)?,
+            };
+            if names.iter().any(|name| name != LOCK && !NAMES.contains(&name.as_str())) {
+                return Err(OpenError::NotEmpty { dir: dir.to_owned() });
+            }
+        }
         disk.create_dir(dir).map_err(io)?;
         let lock = disk.lock(&below(dir, LOCK)).map_err(|error| match error.kind() {
             io::ErrorKind::WouldBlock => OpenError::InUse { dir: dir.to_owned(), error },
             _ => io(error),
         })?;
-        let mut superblock = match Superblock::read(&*disk, dir).map_err(io)?.map_err(damaged)? {
-            Some(superblock) => superblock,
-            None => {
-                let names = disk.list(dir).map_err(io)?;
-                if names.iter().any(|name| name != LOCK && !NAMES.contains(&name.as_str())) {
-                    return Err(OpenError::NotEmpty { dir: dir.to_owned() });
-                }
-                Superblock::new(options.id)
-            }
-        };
+        // Read again under the lock: another process may have been here in between.
+        let found = Superblock::read(&*disk, dir).map_err(io)?.map_err(damaged)?;
+        let mut superblock = found.unwrap_or_else(|| Superblock::new(options.id));
         if superblock.node != options.id {
             return Err(OpenError::OtherNode { dir: dir.to_owned(), found: superblock.node, expected: options.id });
         }
