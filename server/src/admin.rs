@@ -34,7 +34,7 @@ pub async fn promote(options: Promote) -> anyhow::Result<()> {
 pub async fn status(options: Status) -> anyhow::Result<()> {
     let client = connect(&options.address).await?;
     loop {
-        let row = client.query_one("SELECT redoubt.status()", &[]).await.map_err(plain)?;
+        let row = client.query_one("SELECT redoubt.status()::text", &[]).await.map_err(plain)?;
         let text: String = row.get(0);
         if options.json {
             println!("{text}");
