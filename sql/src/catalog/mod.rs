@@ -15,7 +15,7 @@
 //! they name is resolved under the search path that was in force when they were written.
 
 mod acl;
-mod build;
+pub(crate) mod build;
 pub(crate) mod codec;
 mod constraint;
 mod database;
