@@ -4,20 +4,21 @@
 //! state under locks. At READ COMMITTED a row that was changed meanwhile is judged again with its newest version, and
 //! followed when it moved to another key.
 
+use std::ops::Bound;
 use std::sync::Arc;
 
-use engine::{KeyRange, LockStrength, SavepointId, Txn, Verdict, WriteOutcome};
-use std::ops::Bound;
+use engine::{KeyRange, SavepointId, Txn, Verdict, WriteOutcome};
 use types::{Datum, Error, Result, SqlState};
 
 use super::basic::Place;
 use super::context::ExecContext;
 use super::frames::{Frames, Row};
+use super::keyed;
 use super::lift::Lift;
-use super::source::{BATCH_ROWS_MAX, open};
+use super::source::{BATCH_ROWS_MAX, BoxSource, open};
 use super::table::{entry_key, row_key, secondary_indexes, tree};
 use super::write::{Inserted, TableWriter, same_key};
-use crate::bound::{Assignment, Check, ConflictAction, Delete, Expr, Insert, OnConflict, Update};
+use crate::bound::{Assignment, Check, ConflictAction, Delete, Expr, Insert, Node, OnConflict, Update};
 use crate::catalog::IndexDef;
 
 /// What a statement did.
@@ -85,9 +86,19 @@ pub(crate) async fn insert(insert: &Insert, context: &Arc<ExecContext>) -> Resul
     let (targets, defaults, generated) = (&insert.targets, &insert.defaults, &insert.generated);
     let maker = RowMaker { at: &at, targets, defaults, generated, columns };
     let mut changed = Changed::default();
-    let mut source = open(&insert.source, context, &at.frames)?;
+    // VALUES need no operator: most inserts are of one row.
+    let mut source = match &insert.source.node {
+        Node::Values(rows) => Incoming::Values(rows.iter()),
+        _ => Incoming::Plan(open(&insert.source, context, &at.frames)?),
+    };
     loop {
-        let batch = source.next(BATCH_ROWS_MAX).await?;
+        let batch = match &mut source {
+            Incoming::Values(rows) => match rows.next() {
+                Some(exprs) => vec![at.evaluate_all(exprs, &[]).await?],
+                None => break,
+            },
+            Incoming::Plan(source) => source.next(BATCH_ROWS_MAX).await?,
+        };
         if batch.is_empty() {
             break;
         }
@@ -117,6 +128,12 @@ pub(crate) async fn insert(insert: &Insert, context: &Arc<ExecContext>) -> Resul
     let mut txn = context.txn().await?;
     writer.finish(&mut txn).await?;
     Ok(changed)
+}
+
+/// Where the rows of an INSERT come from.
+enum Incoming<'a> {
+    Values(std::slice::Iter<'a, Vec<Expr>>),
+    Plan(BoxSource),
 }
 
 /// A row that stands in the way of an insertion.
@@ -347,6 +364,9 @@ fn refresh(table: &crate::catalog::TableDef, row: &[u8], current: &mut Row) -> R
 }
 
 pub(crate) async fn update(update: &Update, context: &Arc<ExecContext>) -> Result<Changed> {
+    if let Some(changed) = keyed::update(update, context).await? {
+        return Ok(changed);
+    }
     let at = Place::new(context, &Frames::none());
     let mut writer = TableWriter::new(&update.table, context);
     let mut changed = Changed::default();
@@ -451,16 +471,5 @@ async fn delete_row(at: &Place, writer: &mut TableWriter, delete: &Delete, mut c
                 expected = Some(row);
             }
         }
-    }
-}
-
-/// The lock that a keyed update needs when it assigns these columns.
-pub(crate) fn assigned_strength(table: &crate::catalog::TableDef, assignments: &[Assignment]) -> LockStrength {
-    let assigned = |position: usize| assignments.iter().any(|assignment| assignment.column == position);
-    let unique = table.indexes.iter().filter(|index| index.unique);
-    if unique.flat_map(|index| index.column_positions()).any(assigned) {
-        LockStrength::Update
-    } else {
-        LockStrength::NoKeyUpdate
     }
 }

@@ -293,11 +293,12 @@ fn eval_call<'e>(call: &'e CallExpr, env: &Env<'_>) -> Step<'e, Datum> {
         args.push(eval(arg, env)?);
     }
     if waits::may_wait(call.function) && !(call.function.strict && args.iter().any(Datum::is_null)) {
-        if let Some(value) = waits::at_once(call.function, &args, env.context)? {
-            return Ok(value);
+        // An answer that was waited for comes first: asking again would draw another value.
+        if let Some(answer) = env.answer(address(call)) {
+            return Ok(answer);
         }
-        return match env.answer(address(call)) {
-            Some(answer) => Ok(answer),
+        return match waits::at_once(call.function, &args, env.context)? {
+            Some(value) => Ok(value),
             None => Err(Stop::Need(Box::new(Need::Call { call, args: args.into_vec() }))),
         };
     }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use parking_lot::Mutex;
 use types::{Datum, Result, SqlState};
 
 use super::client::Column;
@@ -56,7 +57,8 @@ pub(crate) enum PortalState {
 
 /// Rows being sent.
 pub(crate) struct Running {
-    pub source: RowSource,
+    /// Behind a mutex that nobody locks: with it a session may be shared between threads, if only by reference.
+    pub source: Mutex<RowSource>,
     pub context: Arc<ExecContext>,
     pub rows: u64,
     /// The tag, without the count for SELECT and FETCH.

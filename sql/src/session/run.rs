@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use engine::{TableLockMode, WaitPolicy};
+use parking_lot::Mutex;
 use types::{Datum, Error, Result, SqlState};
 
 use super::client::{Client, Column};
@@ -54,7 +55,7 @@ impl Session {
                 break true;
             }
             let wanted = usize::try_from(left).unwrap_or(usize::MAX).min(SEND_ROWS);
-            let batch = running.source.next(wanted).await?;
+            let batch = running.source.get_mut().next(wanted).await?;
             if batch.is_empty() {
                 break false;
             }
@@ -151,9 +152,12 @@ impl Session {
     ) -> Result<Started> {
         let (tag, changed) = match &prepared.bound.statement {
             Statement::Query(query) => {
-                let source = RowSource::open(&query.plan, &context)?;
+                let source = match exec::select_by_key(&query.plan, &context).await? {
+                    Some(rows) => RowSource::of(rows),
+                    None => RowSource::open(&query.plan, &context)?,
+                };
                 let tag = Tag::Counted("SELECT");
-                return Ok(Started::Rows(Box::new(Running { source, context, rows: 0, tag })));
+                return Ok(Started::Rows(Box::new(Running { source: Mutex::new(source), context, rows: 0, tag })));
             }
             Statement::Insert(insert) => ("INSERT 0", exec::insert(insert, &context).await?),
             Statement::Update(update) => ("UPDATE", exec::update(update, &context).await?),
@@ -172,7 +176,7 @@ impl Session {
             return Ok(Started::Done(tag));
         }
         let source = RowSource::of(rows);
-        Ok(Started::Rows(Box::new(Running { source, context, rows: 0, tag: Tag::Fixed(tag) })))
+        Ok(Started::Rows(Box::new(Running { source: Mutex::new(source), context, rows: 0, tag: Tag::Fixed(tag) })))
     }
 
     /// Lets functions and views of activity know the transaction's id, if it has got one.

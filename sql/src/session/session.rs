@@ -577,6 +577,11 @@ impl Session {
         };
         self.check_not_failed(&parsed.statement)?;
         if !portal.is_started() {
+            let query = &portal.prepared.sql;
+            self.context.backend.update(|state| {
+                state.state = "active";
+                state.query = query.clone();
+            });
             self.send_notices(&portal.prepared.bound.notices, client);
         }
         let tag = self.run_portal(portal, max_rows, client).await?;

@@ -322,7 +322,7 @@ impl Session {
     }
 
     /// Gives up what one statement outside of any block locked or wrote.
-    pub(super) async fn check_transaction(&self) -> Result<()> {
+    pub(super) fn check_transaction(&self) -> Result<()> {
         self.context.backend.cancel.check().lift()
     }
 }

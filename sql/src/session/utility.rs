@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use engine::{TableLockMode, WaitPolicy};
+use parking_lot::Mutex;
 use types::{Datum, Error, Result, SqlState, SqlType};
 
 use super::client::{Client, Column, NoticeSeverity};
@@ -51,7 +52,7 @@ impl Session {
             Statement::Transaction(statement) => {
                 if portal.multiple && matches!(statement, TransactionStatement::Commit { .. }) {
                     // Inside one message the implicit block ends here.
-                    self.check_transaction().await?;
+                    self.check_transaction()?;
                 }
                 let (tag, warning) = self.transaction_statement(statement).await?;
                 if let Some(warning) = warning {
@@ -173,7 +174,9 @@ impl Session {
 
     /// Runs DDL, binding the statement again when it waited for a lock and what it names has changed meanwhile.
     async fn run_ddl<C: Client>(&mut self, portal: &mut Portal, client: &mut C) -> Result<String> {
-        loop {
+        /// The locks are held from the first attempt on, so the second finds what it was bound to.
+        const ATTEMPTS_MAX: usize = 10;
+        for _ in 0..ATTEMPTS_MAX {
             let prepared = portal.prepared.clone();
             let context = self.exec_context(&prepared, Vec::new()).await?;
             let executed = match &prepared.bound.statement {
@@ -197,6 +200,8 @@ impl Session {
                 }
             }
         }
+        let message = "could not define the object: the catalog keeps changing";
+        Err(Error::new(SqlState::T_R_SERIALIZATION_FAILURE, message))
     }
 
     /// From now on the transaction sees its own catalog.
@@ -209,7 +214,7 @@ impl Session {
     async fn rows(&mut self, prepared: &Arc<Prepared>, rows: Vec<Row>, tag: &str) -> Result<Started> {
         let context = self.exec_context(prepared, Vec::new()).await?;
         let tag = Tag::Fixed(tag.to_owned());
-        Ok(Started::Rows(Box::new(Running { source: RowSource::of(rows), context, rows: 0, tag })))
+        Ok(Started::Rows(Box::new(Running { source: Mutex::new(RowSource::of(rows)), context, rows: 0, tag })))
     }
 
     fn set(&mut self, scope: SetScope, name: &str, value: &SetValue) -> Result<()> {
@@ -357,7 +362,8 @@ impl Session {
         };
         let mut made = Portal::new(Arc::new(inner), portal.params.clone(), Vec::new());
         made.columns = made.prepared.columns.clone();
-        made.state = PortalState::Running(Running { source, context, rows: 0, tag: Tag::Counted("SELECT") });
+        made.state =
+            PortalState::Running(Running { source: Mutex::new(source), context, rows: 0, tag: Tag::Counted("SELECT") });
         self.portals.insert(cursor.name.clone(), made);
         Ok(())
     }
@@ -383,7 +389,7 @@ impl Session {
         if let PortalState::Running(running) = &mut portal.state {
             while (rows.len() as u64) < wanted {
                 let left = usize::try_from(wanted - rows.len() as u64).unwrap_or(usize::MAX);
-                let batch = running.source.next(left.min(256)).await?;
+                let batch = running.source.get_mut().next(left.min(256)).await?;
                 if batch.is_empty() {
                     break;
                 }

@@ -1,0 +1,223 @@
+//! Keyed statements: one row by its whole key, without an operator tree.
+//!
+//! A SELECT of a point access computes the key, descends once, and decodes the columns that its select list names. An UPDATE
+//! does not read the row first: the new version is computed from the newest one inside the write, under its latch. At READ
+//! COMMITTED that is a statement whose snapshot was taken a moment later; at REPEATABLE READ the general way is taken.
+
+use std::sync::Arc;
+
+use engine::{Isolation, Verdict, WriteOutcome};
+use types::{Datum, Error, Result};
+
+use super::context::ExecContext;
+use super::dml::Changed;
+use super::eval::{Env, Stop, eval};
+use super::frames::{Frames, Row};
+use super::lift::Lift;
+use super::scan::{access_types, column_value};
+use super::table::{push_key, tree};
+use super::write::TableWriter;
+use crate::bound::{Expr, Fit, IndexAccess, Node, Plan, Relation, Scan, Update};
+use crate::catalog::TableDef;
+
+/// The key that a point access names: `None` when no row can have it.
+fn point_key(table: &TableDef, access: &IndexAccess, context: &ExecContext) -> Option<Result<Option<Vec<u8>>>> {
+    let types = access_types(table, access);
+    let mut key = Vec::with_capacity(types.len() * 10);
+    for (expr, ty) in access.prefix.iter().zip(&types) {
+        let value = match expr {
+            Expr::Const { value, .. } => value.clone(),
+            Expr::Param { index, .. } => match context.param(*index) {
+                Ok(value) => value.clone(),
+                Err(error) => return Some(Err(error)),
+            },
+            _ => return None,
+        };
+        match Fit::new(value, *ty) {
+            Fit::Value(value) => push_key(&value, *ty, &mut key),
+            Fit::Below | Fit::Above | Fit::Null => return Some(Ok(None)),
+        }
+    }
+    Some(Ok(Some(key)))
+}
+
+/// The scan of a plan that reads one row of a table by its primary key.
+fn point_scan(plan: &Plan) -> Option<(&Scan, &Arc<TableDef>, &IndexAccess)> {
+    let Node::Scan(scan) = &plan.node else { return None };
+    let Relation::Table(table) = &scan.relation else { return None };
+    let access = scan.access.point()?;
+    let own_tree = access.index.as_ref().is_none_or(|index| index.tree == table.tree);
+    (own_tree && access.any.is_none() && access.prefix.len() == table.key.len()).then_some((&**scan, table, access))
+}
+
+/// Runs a keyed SELECT; `None` if the plan is not one.
+pub(crate) async fn select(plan: &Plan, context: &Arc<ExecContext>) -> Result<Option<Vec<Row>>> {
+    let (scan_plan, exprs) = match &plan.node {
+        Node::Project { input, exprs } => (&**input, Some(exprs)),
+        _ => (plan, None),
+    };
+    let Some((scan, table, access)) = point_scan(scan_plan) else { return Ok(None) };
+    let key = match point_key(table, access, context) {
+        None => return Ok(None),
+        Some(key) => match key? {
+            Some(key) => key,
+            None => return Ok(Some(Vec::new())),
+        },
+    };
+    let mut bytes = Vec::with_capacity(128);
+    if !context.engine.get_into(&context.view, tree(table.tree), &key, &mut bytes).await.lift()? {
+        return Ok(Some(Vec::new()));
+    }
+    let view = table.shape.layout.view(&bytes)?;
+    let mut row = Vec::with_capacity(scan.columns.len());
+    for column in &scan.columns {
+        row.push(column_value(table, *column, &key, &view)?);
+    }
+    let frames = Frames::none();
+    let env = Env::new(context, &row, &frames);
+    if let Some(filter) = &scan.filter {
+        match eval(filter, &env) {
+            Ok(Datum::Bool(true)) => {}
+            Ok(_) => return Ok(Some(Vec::new())),
+            Err(Stop::Error(error)) => return Err(error),
+            Err(Stop::Need(_)) => return Ok(None),
+        }
+    }
+    let Some(exprs) = exprs else { return Ok(Some(vec![row])) };
+    let mut values = Vec::with_capacity(exprs.len());
+    for expr in exprs {
+        values.push(match eval(expr, &env) {
+            Ok(value) => value,
+            Err(Stop::Error(error)) => return Err(error),
+            // Something to wait for: the general way does.
+            Err(Stop::Need(_)) => return Ok(None),
+        });
+    }
+    Ok(Some(vec![values]))
+}
+
+/// What the write found when it called back.
+enum Met {
+    Nothing,
+    /// The versions it put in place of each other.
+    Written {
+        old: Row,
+        new: Row,
+    },
+    Failed(Error),
+    /// Something must be waited for, which a latch does not allow.
+    Waits,
+}
+
+/// Runs a keyed UPDATE; `None` if it is not one, in which case nothing was done.
+pub(crate) async fn update(update: &Update, context: &Arc<ExecContext>) -> Result<Option<Changed>> {
+    let table = &update.table;
+    if context.isolation != Isolation::ReadCommitted
+        || update.returning.is_some()
+        || update.assignments.iter().any(|assignment| table.key.contains(&assignment.column))
+    {
+        return Ok(None);
+    }
+    let Some((scan, _, access)) = point_scan(&update.source) else { return Ok(None) };
+    let key = match point_key(table, access, context) {
+        None => return Ok(None),
+        Some(key) => match key? {
+            Some(key) => key,
+            None => return Ok(Some(Changed::default())),
+        },
+    };
+    let mut writer = TableWriter::new(table, context);
+    let assigned = |position: usize| update.assignments.iter().any(|assignment| assignment.column == position);
+    let strength = writer.strength(assigned);
+    let mut met = Met::Nothing;
+    let outcome = {
+        let mut replace = |bytes: &[u8], _: bool| {
+            met = new_version(update, scan, context, &writer, bytes);
+            let Met::Written { new, .. } = &met else { return Ok(Verdict::Skip) };
+            let mut encoded = Vec::with_capacity(bytes.len() + 16);
+            if let Err(error) = table.shape.layout.encode(new, &mut encoded) {
+                met = Met::Failed(error);
+                return Ok(Verdict::Skip);
+            }
+            Ok(Verdict::Replace(encoded))
+        };
+        let mut txn = context.txn().await?;
+        let (engine, view) = (&context.engine, &context.view);
+        engine.update(&mut txn, view, tree(table.tree), &key, strength, &mut replace).await.lift()?
+    };
+    match outcome {
+        WriteOutcome::Done => {
+            let Met::Written { old, new } = met else { return Err(Error::internal("a row was replaced by nothing")) };
+            let mut txn = context.txn().await?;
+            writer.after_update(&mut txn, &key, &old, &new).await?;
+            writer.finish(&mut txn).await?;
+            Ok(Some(Changed { count: 1, rows: Vec::new() }))
+        }
+        WriteOutcome::Skipped => match met {
+            Met::Failed(error) => Err(error),
+            Met::Waits => Ok(None),
+            Met::Nothing | Met::Written { .. } => Ok(Some(Changed::default())),
+        },
+        WriteOutcome::Gone | WriteOutcome::SelfModified => Ok(Some(Changed::default())),
+        // The general way follows the row to where it moved.
+        WriteOutcome::Moved(_) => Ok(None),
+    }
+}
+
+/// Computes the version that follows `bytes`.
+fn new_version(update: &Update, scan: &Scan, context: &ExecContext, writer: &TableWriter, bytes: &[u8]) -> Met {
+    match try_new_version(update, scan, context, writer, bytes) {
+        Ok(met) => met,
+        Err(error) => Met::Failed(error),
+    }
+}
+
+fn try_new_version(
+    update: &Update,
+    scan: &Scan,
+    context: &ExecContext,
+    writer: &TableWriter,
+    bytes: &[u8],
+) -> Result<Met> {
+    let table = &update.table;
+    let mut old = Vec::with_capacity(table.columns.len());
+    table.shape.layout.decode_into(bytes, &mut old)?;
+    let frames = Frames::none();
+    let mut new = old.clone();
+    {
+        let env = Env::new(context, &old, &frames);
+        if let Some(filter) = &scan.filter {
+            match eval(filter, &env) {
+                Ok(Datum::Bool(true)) => {}
+                Ok(_) => return Ok(Met::Nothing),
+                Err(Stop::Error(error)) => return Err(error),
+                Err(Stop::Need(_)) => return Ok(Met::Waits),
+            }
+        }
+        for assignment in &update.assignments {
+            new[assignment.column] = match eval(&assignment.value, &env) {
+                Ok(value) => value,
+                Err(Stop::Error(error)) => return Err(error),
+                Err(Stop::Need(_)) => return Ok(Met::Waits),
+            };
+        }
+    }
+    for assignment in &update.generated {
+        let value = match eval(&assignment.value, &Env::new(context, &new, &frames)) {
+            Ok(value) => value,
+            Err(Stop::Error(error)) => return Err(error),
+            Err(Stop::Need(_)) => return Ok(Met::Waits),
+        };
+        new[assignment.column] = value;
+    }
+    writer.check_nulls(&new)?;
+    for check in &update.checks {
+        match eval(&check.expr, &Env::new(context, &new, &frames)) {
+            Ok(Datum::Bool(false)) => return Err(writer.check_violation(&check.name, &new)),
+            Ok(_) => {}
+            Err(Stop::Error(error)) => return Err(error),
+            Err(Stop::Need(_)) => return Ok(Met::Waits),
+        }
+    }
+    Ok(Met::Written { old, new })
+}

@@ -1,0 +1,313 @@
+//! Sessions beside each other, the extended protocol, durability, cancelling.
+
+mod support;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use engine::testing::MemoryVolume;
+use sql::session::{CancelReason, Database, Session};
+use support::{Recorder, database, run, session};
+use types::Datum;
+
+async fn two(setup: &str) -> (Arc<MemoryVolume>, Arc<Database>, Session, Session) {
+    let (volume, database) = database(1024).await;
+    let mut one = session(&database).await;
+    for statement in setup.split(';').filter(|statement| !statement.trim().is_empty()) {
+        let lines = run(&mut one, statement).await;
+        assert!(!lines.iter().any(|line| line.starts_with("ERROR")), "{statement}: {lines:?}");
+    }
+    let other = session(&database).await;
+    (volume, database, one, other)
+}
+
+/// Runs a statement in another task, which is expected to wait.
+fn spawn(mut session: Session, sql: &'static str) -> tokio::task::JoinHandle<(Session, Vec<String>)> {
+    tokio::spawn(async move {
+        let lines = run(&mut session, sql).await;
+        (session, lines)
+    })
+}
+
+/// Lets a spawned statement come to its lock. It is not needed for the outcome, only to make the wait happen.
+async fn let_wait(database: &Arc<Database>) {
+    let before = database.engine.stats().lock_waits;
+    for _ in 0..200 {
+        if database.engine.stats().lock_waits > before {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+}
+
+const ROWS: &str = "create table t (id int primary key, v int); insert into t values (1, 10), (2, 20)";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn read_committed_updates_the_newest_version() {
+    let (_volume, database, mut one, two) = two(ROWS).await;
+    run(&mut one, "begin").await;
+    run(&mut one, "update t set v = v + 1 where id = 1").await;
+    let waiting = spawn(two, "update t set v = v + 100 where id = 1 and v < 50");
+    let_wait(&database).await;
+    run(&mut one, "commit").await;
+    let (mut two, lines) = waiting.await.expect("no panic");
+    assert_eq!(lines, ["UPDATE 1"]);
+    assert_eq!(run(&mut two, "select v from t where id = 1").await, ["v", "111", "(1 row)"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn read_committed_leaves_a_row_that_no_longer_qualifies() {
+    let (_volume, database, mut one, two) = two(ROWS).await;
+    run(&mut one, "begin").await;
+    run(&mut one, "update t set v = 99 where id = 1").await;
+    let waiting = spawn(two, "delete from t where v = 10");
+    let_wait(&database).await;
+    run(&mut one, "commit").await;
+    let (_two, lines) = waiting.await.expect("no panic");
+    assert_eq!(lines, ["DELETE 0"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_update_follows_a_row_to_its_new_key() {
+    let (_volume, database, mut one, two) = two(ROWS).await;
+    run(&mut one, "begin").await;
+    run(&mut one, "update t set id = 3 where id = 1").await;
+    let waiting = spawn(two, "update t set v = 0 where id = 1 or v = 10");
+    let_wait(&database).await;
+    run(&mut one, "commit").await;
+    let (mut two, lines) = waiting.await.expect("no panic");
+    assert_eq!(lines, ["UPDATE 1"]);
+    assert_eq!(run(&mut two, "select id, v from t order by id").await, ["id|v", "2|20", "3|0", "(2 rows)"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn repeatable_read_fails_on_a_row_changed_behind_it() {
+    let (_volume, _database, mut one, mut two) = two(ROWS).await;
+    run(&mut two, "begin isolation level repeatable read").await;
+    run(&mut two, "select * from t").await;
+    run(&mut one, "update t set v = 11 where id = 1").await;
+    let lines = run(&mut two, "update t set v = 12 where id = 1").await;
+    assert_eq!(lines, ["ERROR:  40001: could not serialize access due to concurrent update"]);
+    assert_eq!(two.status(), b'E');
+    assert_eq!(run(&mut two, "select 1").await[0][..13], *"ERROR:  25P02");
+    assert_eq!(run(&mut two, "rollback").await, ["ROLLBACK"]);
+    assert_eq!(two.status(), b'I');
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_duplicate_waits_for_the_fate_of_the_other() {
+    let (_volume, database, mut one, two) = two(ROWS).await;
+    run(&mut one, "begin").await;
+    run(&mut one, "insert into t values (5, 1)").await;
+    let waiting = spawn(two, "insert into t values (5, 2)");
+    let_wait(&database).await;
+    run(&mut one, "rollback").await;
+    let (mut two, lines) = waiting.await.expect("no panic");
+    assert_eq!(lines, ["INSERT 0 1"]);
+    assert_eq!(run(&mut two, "select v from t where id = 5").await, ["v", "2", "(1 row)"]);
+}
+
+const FAMILY: &str = "create table p (id int primary key, x int); insert into p values (1, 0);
+    create table c (id int primary key, p int references p(id))";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_parent_cannot_go_while_a_child_comes() {
+    let (_volume, database, mut one, two) = two(FAMILY).await;
+    run(&mut one, "begin").await;
+    assert_eq!(run(&mut one, "insert into c values (1, 1)").await, ["INSERT 0 1"]);
+    let waiting = spawn(two, "delete from p where id = 1");
+    let_wait(&database).await;
+    run(&mut one, "commit").await;
+    let (_two, lines) = waiting.await.expect("no panic");
+    assert_eq!(lines[0][..13], *"ERROR:  23503");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_child_cannot_come_while_its_parent_goes() {
+    let (_volume, database, mut one, two) = two(FAMILY).await;
+    run(&mut one, "begin").await;
+    assert_eq!(run(&mut one, "delete from p where id = 1").await, ["DELETE 1"]);
+    let waiting = spawn(two, "insert into c values (1, 1)");
+    let_wait(&database).await;
+    run(&mut one, "commit").await;
+    let (_two, lines) = waiting.await.expect("no panic");
+    assert_eq!(lines[0][..13], *"ERROR:  23503");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_update_of_a_parent_does_not_block_its_children() {
+    let (_volume, _database, mut one, mut two) = two(FAMILY).await;
+    run(&mut one, "begin").await;
+    run(&mut one, "update p set x = 1 where id = 1").await;
+    assert_eq!(run(&mut two, "insert into c values (1, 1)").await, ["INSERT 0 1"]);
+    assert_eq!(run(&mut one, "commit").await, ["COMMIT"]);
+}
+
+/// What leaves only when it is durable, and what leaves at once.
+#[tokio::test(flavor = "multi_thread")]
+async fn replies_wait_for_what_they_depend_on() {
+    let (volume, _database, mut one, mut two) = two(ROWS).await;
+    let mut client = Recorder::default();
+    volume.hold();
+    one.simple("begin", &mut client).await.expect("no rows");
+    one.simple("update t set v = 1 where id = 1", &mut client).await.expect("an update");
+    tokio::time::timeout(Duration::from_secs(5), one.settle())
+        .await
+        .expect("an update's tag waits for nothing")
+        .expect("settled");
+    one.simple("commit", &mut client).await.expect("a commit is appended at once");
+    assert!(tokio::time::timeout(Duration::from_millis(50), one.settle()).await.is_err(), "COMMIT waits");
+    // Another session that reads what was written must not tell it either.
+    two.simple("select v from t where id = 1", &mut client).await.expect("rows");
+    assert_eq!(client.lines.last().map(String::as_str), Some("(1 row)"));
+    assert!(tokio::time::timeout(Duration::from_millis(50), two.settle()).await.is_err(), "rows wait");
+    // One that commits without waiting does not wait.
+    let mut three = session(&_database).await;
+    three.simple("set synchronous_commit = off", &mut client).await.expect("a setting");
+    three.simple("update t set v = 2 where id = 2", &mut client).await.expect("an update");
+    tokio::time::timeout(Duration::from_secs(5), three.settle())
+        .await
+        .expect("off waits for nothing")
+        .expect("settled");
+    volume.resume();
+    one.settle().await.expect("durable now");
+    two.settle().await.expect("durable now");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sequence_value_waits_for_its_record() {
+    let (volume, _database, mut one, _two) = two("create sequence s").await;
+    let mut client = Recorder::default();
+    volume.hold();
+    one.simple("select nextval('s')", &mut client).await.expect("a value");
+    assert_eq!(client.lines, ["nextval", "1", "(1 row)"]);
+    assert!(tokio::time::timeout(Duration::from_millis(50), one.settle()).await.is_err(), "the value waits");
+    volume.resume();
+    one.settle().await.expect("durable now");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sequence_does_not_repeat_after_a_crash() {
+    let (volume, _database, mut one, _two) = two("create sequence s").await;
+    for _ in 0..3 {
+        run(&mut one, "select nextval('s')").await;
+    }
+    let crashed = volume.crash();
+    let options = engine::Options { cache_pages: 64, ..engine::Options::default() };
+    let engine = engine::Engine::writer(crashed, options).await.expect("the volume holds a database");
+    let database = Database::open(engine, None).await.expect("the catalog");
+    let mut session = session(&database).await;
+    let lines = run(&mut session, "select nextval('s')").await;
+    let value: i64 = lines[1].parse().expect("a number");
+    assert!((4..=33).contains(&value), "{value}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_extended_protocol_prepares_binds_and_suspends() {
+    let (_volume, _database, mut one, _two) = two(ROWS).await;
+    let mut client = Recorder::default();
+    one.parse("q", "select id, v from t where id >= $1 order by id", &[]).await.expect("a query");
+    one.describe_statement("q", &mut client).await.expect("known");
+    assert_eq!(client.lines, ["parameters [23]", "id|v"]);
+    one.bind("", "q", &[1], &[Some(&1i32.to_be_bytes())], &[]).await.expect("binary int4");
+    one.execute("", 1, &mut client).await.expect("a row");
+    assert!(client.suspended);
+    assert_eq!(client.values, [[Datum::Int4(1), Datum::Int4(10)]]);
+    one.execute("", 0, &mut client).await.expect("the rest");
+    assert_eq!(client.values.len(), 2);
+    one.sync().await.expect("commits");
+    // The portal went with its transaction.
+    assert_eq!(one.execute("", 0, &mut client).await.expect_err("gone").sqlstate().to_string(), "34000");
+    one.fail();
+    one.sync().await.expect("nothing to do");
+    let state = |result: types::Result<()>| result.expect_err("refused").sqlstate().to_string();
+    assert_eq!(state(one.bind("", "nosuch", &[], &[], &[]).await), "26000");
+    assert_eq!(state(one.bind("", "q", &[], &[], &[]).await), "08P01");
+    assert_eq!(state(one.bind("", "q", &[1], &[Some(&[1, 2, 3])], &[]).await), "22P03");
+    assert_eq!(state(one.bind("", "q", &[0], &[Some(b"x")], &[]).await), "22P02");
+    assert_eq!(state(one.parse("q", "select 1", &[]).await), "42P05");
+    assert_eq!(state(one.parse("", "select 1; select 2", &[]).await), "42601");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pipeline_is_one_transaction() {
+    let (_volume, _database, mut one, mut two) = two(ROWS).await;
+    let mut client = Recorder::default();
+    for sql in ["insert into t values (7, 7)", "insert into t values (1, 1)"] {
+        one.parse("", sql, &[]).await.expect("sound");
+        one.bind("", "", &[], &[], &[]).await.expect("no parameters");
+        if one.execute("", 0, &mut client).await.is_err() {
+            one.fail();
+        }
+    }
+    one.sync().await.expect("ended");
+    assert_eq!(run(&mut two, "select count(*) from t").await, ["count", "2", "(1 row)"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_running_statement_is_cancelled() {
+    let (_volume, _database, one, mut two) = two(ROWS).await;
+    let cancel = one.cancel_handle();
+    let running = spawn(one, "select pg_sleep(60)");
+    while _database.backends.list().iter().all(|backend| backend.state().state != "active") {
+        tokio::task::yield_now().await;
+    }
+    cancel(CancelReason::Request);
+    let (mut one, lines) = running.await.expect("no panic");
+    assert_eq!(lines, ["ERROR:  57014: canceling statement due to user request"]);
+    assert_eq!(run(&mut one, "select 1").await, ["?column?", "1", "(1 row)"]);
+    run(&mut two, "set statement_timeout = '20ms'").await;
+    let lines = run(&mut two, "select count(*) from generate_series(1, 1000000000) a").await;
+    assert_eq!(lines, ["ERROR:  57014: canceling statement due to statement timeout"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn cursors_go_forward_in_their_transaction() {
+    let (_volume, _database, mut one, _two) = two(ROWS).await;
+    run(&mut one, "begin").await;
+    assert_eq!(run(&mut one, "declare k cursor for select id from t order by id").await, ["DECLARE CURSOR"]);
+    assert_eq!(run(&mut one, "fetch 1 from k").await, ["id", "1", "(1 row)"]);
+    assert_eq!(run(&mut one, "move 1 from k").await, ["MOVE 1"]);
+    assert_eq!(run(&mut one, "fetch all from k").await, ["id", "(0 rows)"]);
+    assert_eq!(run(&mut one, "commit").await, ["COMMIT"]);
+    assert_eq!(run(&mut one, "fetch 1 from k").await, ["ERROR:  34000: cursor \"k\" does not exist"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn locked_rows_are_waited_for_refused_or_skipped() {
+    let (_volume, _database, mut one, mut two) = two(ROWS).await;
+    run(&mut one, "begin").await;
+    assert_eq!(run(&mut one, "select id from t where id = 1 for update").await, ["id", "1", "(1 row)"]);
+    let refused = run(&mut two, "select id from t where id = 1 for update nowait").await;
+    assert_eq!(refused, ["ERROR:  55P03: could not obtain lock on row in relation \"t\""]);
+    assert_eq!(run(&mut two, "select id from t order by id for update skip locked").await, ["id", "2", "(1 row)"]);
+    run(&mut two, "set lock_timeout = '10ms'").await;
+    let timed_out = run(&mut two, "update t set v = 0 where id = 1").await;
+    assert_eq!(timed_out, ["ERROR:  55P03: canceling statement due to lock timeout"]);
+    run(&mut one, "rollback").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_read_only_transaction_refuses_to_write() {
+    let (_volume, _database, mut one, _two) = two(ROWS).await;
+    run(&mut one, "create sequence s").await;
+    run(&mut one, "begin read only").await;
+    let lines = run(&mut one, "insert into t values (9, 9)").await;
+    assert_eq!(lines, ["ERROR:  25006: cannot execute INSERT in a read-only transaction"]);
+    run(&mut one, "rollback").await;
+    run(&mut one, "begin read only").await;
+    let lines = run(&mut one, "select nextval('s')").await;
+    assert_eq!(lines, ["ERROR:  25006: cannot execute nextval() in a read-only transaction"]);
+    run(&mut one, "rollback").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rolled_back_table_was_never_there() {
+    let (_volume, _database, mut one, mut two) = two(ROWS).await;
+    run(&mut one, "begin").await;
+    run(&mut one, "create table n (a int)").await;
+    assert_eq!(run(&mut one, "insert into n values (1)").await, ["INSERT 0 1"]);
+    assert_eq!(run(&mut two, "select * from n").await[0][..13], *"ERROR:  42P01");
+    run(&mut one, "rollback").await;
+    assert_eq!(run(&mut one, "select * from n").await[0][..13], *"ERROR:  42P01");
+}
