@@ -14,6 +14,9 @@
 //!          2^63 | txid    subtransaction of txid
 //! ```
 //!
+//! Leaves below every id that a version may still bear are freed (their directory entries become 0); see
+//! [`Engine::vacuum`](crate::Engine::vacuum).
+//!
 //! **Cache.** The newest commits stand in a ring indexed by id, so that visibility rarely touches a page.
 //!
 //! [`Change::StampRaw`]: protocol::redo::Change::StampRaw
@@ -156,6 +159,17 @@ impl Commits {
 
     pub fn active_count(&self) -> usize {
         self.active.iter().map(|shard| shard.lock().len()).sum()
+    }
+
+    /// The lowest id of a running transaction.
+    pub fn lowest_active(&self) -> Option<TxnId> {
+        self.active.iter().filter_map(|shard| shard.lock().keys().min().copied()).min().map(TxnId)
+    }
+
+    /// Forgets a leaf that was freed.
+    pub fn forget_leaf(&self, index: u64, page: PageId) {
+        self.leaves.write().remove(&index);
+        self.indexes.write().remove(&page);
     }
 
     /// The page of a leaf, if known.

@@ -433,9 +433,9 @@ mod tests {
         assert_eq!(conflicting(Share), [NoKeyUpdate, Update]);
         assert_eq!(conflicting(NoKeyUpdate), [Share, NoKeyUpdate, Update]);
         assert_eq!(conflicting(Update), rows);
-        for a in 0..12 {
-            for b in 0..12 {
-                assert_eq!(CONFLICTS[a] >> b & 1, CONFLICTS[b] >> a & 1, "the matrix is symmetric at {a}, {b}");
+        for (a, row) in CONFLICTS.iter().enumerate() {
+            for (b, column) in CONFLICTS.iter().enumerate() {
+                assert_eq!(row >> b & 1, column >> a & 1, "the matrix is symmetric at {a}, {b}");
             }
         }
         let counts: Vec<u32> = CONFLICTS[4..].iter().map(|row| row.count_ones()).collect();

@@ -453,10 +453,19 @@ impl Engine {
             let last_key = (count > 1).then(|| cell::entry(&page, count - 1).key().to_vec());
             let high = cell::high(&page).map(|high| high.to_owned());
             let empty = plan.deletes.len() == count - 1;
-            let swept = SweptLeaf { high, last_key, empty, overflow };
             if tree == self.registry_root {
                 plan.deletes.clear();
             }
+            let stays = |slot: &usize| {
+                let slot = *slot as u16;
+                plan.deletes.binary_search(&slot).is_err() && plan.settles.binary_search(&slot).is_err()
+            };
+            let lowest_txid = (1..count)
+                .filter(stays)
+                .map(|slot| cell::entry(&page, slot).txid())
+                .filter(|&txid| txid != TxnId::NONE)
+                .min();
+            let swept = SweptLeaf { high, last_key, empty, overflow, lowest_txid };
             if !plan.deletes.is_empty() || !plan.settles.is_empty() {
                 let mut mtr = Mtr::new();
                 let at = mtr.adopt(page);
@@ -476,6 +485,8 @@ pub struct SweptLeaf {
     pub empty: bool,
     /// Entries that go once their overflow pages are freed.
     pub overflow: Vec<OwnedPosition>,
+    /// The lowest transaction id that a version in it still bears.
+    pub lowest_txid: Option<TxnId>,
 }
 
 fn init(level: u8, flags: u8, owner: u64, right: PageId, left: PageId) -> Change {

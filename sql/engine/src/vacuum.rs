@@ -2,6 +2,10 @@
 //!
 //! Leaves are pruned when they fill; a queue table's old leaves never fill again. [`Engine::sweep`] looks at the places
 //! where rows were deleted lately; [`Engine::vacuum`] walks every tree.
+//!
+//! **Trimming the commit map.** A walk also finds the lowest transaction id that any version still bears. Ids below it, and
+//! below every id that could be written since the walk began, occur in no page as of the LSN at which the walk ended. When
+//! the oldest served snapshot is past that LSN, no server reads an older page any more, and the leaves of the map below go.
 
 use crate::TreeId;
 use crate::cancel::CancelToken;
@@ -9,7 +13,7 @@ use crate::cell::{LOWEST, OwnedPosition, Position};
 use crate::engine::{Engine, Pins};
 use crate::error::{Error, Result};
 use parking_lot::Mutex;
-use protocol::Lsn;
+use protocol::{Lsn, TxnId};
 use std::collections::VecDeque;
 use std::sync::atomic::Ordering;
 
@@ -20,6 +24,16 @@ const GARBAGE_MAX: usize = 16 * 1024;
 #[derive(Default)]
 pub struct Garbage {
     places: Mutex<VecDeque<(TreeId, Vec<u8>)>>,
+    trim: Mutex<Trim>,
+}
+
+/// What the last walk found out about the commit map.
+#[derive(Clone, Copy, Default)]
+struct Trim {
+    /// The next id to be handed out when it began.
+    next_txid: u64,
+    /// Ids below occur nowhere, as of the LSN.
+    found: Option<(TxnId, Lsn)>,
 }
 
 /// What a sweep did.
@@ -30,6 +44,8 @@ pub struct VacuumReport {
     pub versions_settled: u64,
     pub leaves_unlinked: u64,
     pub trees_freed: u64,
+    /// Pages of the commit map given back.
+    pub map_pages_freed: u64,
 }
 
 /// Ends the exclusion of other sweeps.
@@ -90,20 +106,28 @@ impl Engine {
         self.advance_horizon().await?;
         self.log()?.set_gc_floor(self.registry.read_floor(self.flushed_vdl()));
         while self.scan_free_pages().await? {}
+        report.map_pages_freed = self.trim_map().await?;
+        let before = *self.garbage.trim.lock();
+        let next_txid = self.next_txid_now();
+        // An id is handed out a moment before it counts as active: one from before the last walk has counted since long.
+        let mut lowest = self.commits.lowest_active().unwrap_or(TxnId(u64::MAX)).min(TxnId(before.next_txid));
         let mut trees = vec![self.catalog_tree(), self.registry_root];
         trees.extend(self.live_trees().await?);
         for tree in trees {
             match self.vacuum_tree(tree, &mut report).await {
+                Ok(found) => lowest = lowest.min(found),
                 // Rolled back and swept, or its root is not formatted yet.
-                Ok(()) | Err(Error::NoSuchTree(_)) => {}
+                Err(Error::NoSuchTree(_)) => {}
                 Err(error) => return Err(error),
             }
         }
         report.trees_freed = self.sweep_trees().await?;
+        *self.garbage.trim.lock() = Trim { next_txid, found: Some((lowest, self.end())) };
         Ok(report)
     }
 
-    async fn vacuum_tree(&self, tree: TreeId, report: &mut VacuumReport) -> Result<()> {
+    async fn vacuum_tree(&self, tree: TreeId, report: &mut VacuumReport) -> Result<TxnId> {
+        let mut lowest = TxnId(u64::MAX);
         let mut position = LOWEST.to_owned();
         let mut newer: Option<(Vec<u8>, Lsn)> = None;
         loop {
@@ -112,11 +136,21 @@ impl Engine {
             let context = context.as_ref().map(|(key, lsn)| (&key[..], *lsn));
             let swept = self.sweep_at(tree, position.borrow(), context, report).await?;
             newer = swept.last;
+            lowest = lowest.min(swept.lowest_txid.unwrap_or(lowest));
             match swept.next {
                 Some(next) => position = next,
-                None => return Ok(()),
+                None => return Ok(lowest),
             }
         }
+    }
+
+    /// Frees the leaves of the commit map that no version and no server needs. Returns how many.
+    async fn trim_map(&self) -> Result<u64> {
+        let Some((below, ended)) = self.garbage.trim.lock().found else { return Ok(0) };
+        if self.registry.horizon().oldest() <= ended {
+            return Ok(0);
+        }
+        self.free_map_leaves(below).await
     }
 
     async fn sweep_at(
@@ -140,7 +174,7 @@ impl Engine {
             report.leaves_unlinked += u64::from(self.unlink(tree, position).await?);
         }
         let last = leaf.last_key.zip(plan.last);
-        Ok(Swept { next: leaf.high, last, unsettled: plan.unsettled > 0 })
+        Ok(Swept { next: leaf.high, last, unsettled: plan.unsettled > 0, lowest_txid: leaf.lowest_txid })
     }
 }
 
@@ -148,4 +182,5 @@ struct Swept {
     next: Option<OwnedPosition>,
     last: Option<(Vec<u8>, Lsn)>,
     unsettled: bool,
+    lowest_txid: Option<TxnId>,
 }

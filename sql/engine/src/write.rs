@@ -101,6 +101,11 @@ enum Search<'p> {
     GoesOn,
 }
 
+/// The head as a write's decision sees it.
+type Seen<'a> = (&'a Entry<'a>, &'a HeadState);
+/// Decides on a write, given the head and, where it was read before, its long row.
+type Decide<'a, T> = dyn FnMut(Option<Seen<'_>>, Option<&[u8]>) -> Result<Decision<T>> + Send + 'a;
+
 /// What a write decides, seeing the head.
 enum Decision<T> {
     Done(T),
@@ -187,7 +192,7 @@ impl Engine {
     fn write_once<T>(
         &self,
         target: &Target<'_>,
-        decide: &mut dyn FnMut(Option<&Entry<'_>>, Option<&HeadState>) -> Result<Decision<T>>,
+        decide: &mut dyn FnMut(Option<Seen<'_>>) -> Result<Decision<T>>,
     ) -> Result<Written<T>, Stop> {
         let log = self.log()?;
         let Target { txn, tree, key, .. } = *target;
@@ -210,8 +215,8 @@ impl Engine {
                     Acquired::Granted | Acquired::Refused | Acquired::Retry => Err(Stop::Again),
                 };
             }
-            let (entry, state) = (head.as_ref().map(|head| &head.entry), head.as_ref().map(|head| &head.state));
-            let (flags, payload, outcome) = match decide(entry, state)? {
+            let seen = head.as_ref().map(|head| (&head.entry, &head.state));
+            let (flags, payload, outcome) = match decide(seen)? {
                 Decision::Done(outcome) => return Ok(Written { outcome, stamp: None }),
                 Decision::NeedRow => return Err(Stop::NeedRow),
                 Decision::Write { flags, payload, outcome } => (flags, payload, outcome),
@@ -253,7 +258,7 @@ impl Engine {
         tree: TreeId,
         key: &[u8],
         mode: LockStrength,
-        decide: &mut (dyn FnMut(Option<&Entry<'_>>, Option<&HeadState>, Option<&[u8]>) -> Result<Decision<T>> + Send),
+        decide: &mut Decide<'_, T>,
     ) -> Result<Written<T>> {
         txn.check()?;
         if key.len() > KEY_BYTES_MAX {
@@ -267,7 +272,7 @@ impl Engine {
         let mut row: Option<Vec<u8>> = None;
         loop {
             self.admit(self.log()?).await?;
-            let mut attempt = || self.write_once(&target, &mut |entry, state| decide(entry, state, row.as_deref()));
+            let mut attempt = || self.write_once(&target, &mut |seen| decide(seen, row.as_deref()));
             let stop = match self.run(&mut pins, &shared.cancel, &mut attempt).await? {
                 Ok(written) => {
                     txn.wrote |= written.stamp.is_some();
@@ -333,9 +338,9 @@ impl Engine {
         txn.check()?;
         self.prepare_row(tree, row).await?;
         let (snapshot, observer) = (view.snapshot.lsn(), txn.shared.clone());
-        let mut decide = |entry: Option<&Entry<'_>>, state: Option<&HeadState>, _: Option<&[u8]>| {
-            let visible = match (entry, state) {
-                (Some(entry), Some(state)) => {
+        let mut decide = |seen: Option<Seen<'_>>, _: Option<&[u8]>| {
+            let visible = match seen {
+                Some((entry, state)) => {
                     if let HeadState::Committed(lsn) = state {
                         observer.observe(*lsn);
                     }
@@ -365,10 +370,9 @@ impl Engine {
         view: &View,
         txn: &TxnShared,
         isolation: Isolation,
-        entry: Option<&Entry<'_>>,
-        state: Option<&HeadState>,
+        seen: Option<Seen<'_>>,
     ) -> Result<Result<bool, WriteOutcome>> {
-        let (Some(entry), Some(state)) = (entry, state) else { return Ok(Err(WriteOutcome::Gone)) };
+        let Some((entry, state)) = seen else { return Ok(Err(WriteOutcome::Gone)) };
         let snapshot = view.snapshot.lsn();
         let changed = match state {
             HeadState::Own if entry.stamp() > view.start => return Ok(Err(WriteOutcome::SelfModified)),
@@ -411,13 +415,13 @@ impl Engine {
         txn.check()?;
         let (isolation, shared) = (txn.isolation(), txn.shared.clone());
         let mut long: Option<Vec<u8>> = None;
-        let mut decide = |entry: Option<&Entry<'_>>, state: Option<&HeadState>, row: Option<&[u8]>| {
+        let mut decide = |seen: Option<Seen<'_>>, row: Option<&[u8]>| {
             long = None;
-            let changed = match Self::judge(view, &shared, isolation, entry, state)? {
+            let changed = match Self::judge(view, &shared, isolation, seen)? {
                 Ok(changed) => changed,
                 Err(outcome) => return Ok(Decision::Done(outcome)),
             };
-            let entry = entry.expect("a row was judged");
+            let (entry, _) = seen.expect("a row was judged");
             let verdict = match (entry.is_overflow(), row) {
                 (false, _) => f(entry.payload(), changed)?,
                 (true, Some(row)) => f(row, changed)?,
@@ -464,12 +468,12 @@ impl Engine {
             return Err(Error::KeyTooLarge { bytes: moved.len(), max: KEY_BYTES_MAX });
         }
         let (isolation, shared) = (txn.isolation(), txn.shared.clone());
-        let mut decide = |entry: Option<&Entry<'_>>, state: Option<&HeadState>, row: Option<&[u8]>| {
-            let changed = match Self::judge(view, &shared, isolation, entry, state)? {
+        let mut decide = |seen: Option<Seen<'_>>, row: Option<&[u8]>| {
+            let changed = match Self::judge(view, &shared, isolation, seen)? {
                 Ok(changed) => changed,
                 Err(outcome) => return Ok(Decision::Done(outcome)),
             };
-            let entry = entry.expect("a row was judged");
+            let (entry, _) = seen.expect("a row was judged");
             let agreed = match (entry.is_overflow(), row) {
                 (false, _) => f(entry.payload(), changed)?,
                 (true, Some(row)) => f(row, changed)?,

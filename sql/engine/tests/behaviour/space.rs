@@ -146,3 +146,35 @@ fn a_crash_while_a_tree_is_freed_frees_no_page_twice() {
         }
     });
 }
+
+#[test]
+fn the_commit_map_is_trimmed_behind_the_oldest_version() {
+    block_on(async {
+        let (volume, engine) = new_engine().await;
+        let tree = new_tree(&engine).await;
+        put_now(&engine, tree, b"first", b"1").await;
+        let mut open = engine.begin(Isolation::ReadCommitted);
+        put(&engine, &mut open, tree, b"open", b"1").await.expect("nothing is in the way");
+        for number in 0..6000u32 {
+            put_now(&engine, tree, &(number % 50).to_be_bytes(), &number.to_le_bytes()).await;
+        }
+        let vacuum = || async {
+            let mut freed = 0;
+            for _ in 0..4 {
+                freed += engine.vacuum().await.expect("vacuum works").map_pages_freed;
+                put_now(&engine, tree, b"moves the horizon", b"1").await;
+            }
+            freed
+        };
+        assert_eq!(vacuum().await, 0, "an open transaction has an older id");
+        engine.commit(open).await.expect("it commits");
+        let freed = vacuum().await;
+        assert!((4..=6).contains(&freed), "{freed} pages");
+        let found = all_rows(&engine, tree).await;
+        assert_eq!(found.len(), 53);
+        let reopened = Engine::writer(volume.crash(), small()).await.expect("the volume opens");
+        assert_eq!(all_rows(&reopened, tree).await, found);
+        put_now(&reopened, tree, b"after", b"1").await;
+        assert_eq!(get_now(&reopened, tree, b"open").await, Some(b"1".to_vec()));
+    });
+}

@@ -9,6 +9,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 type State = BTreeMap<Vec<u8>, Vec<u8>>;
+/// `None`: a delete.
+type Writes = BTreeMap<Vec<u8>, Option<Vec<u8>>>;
 
 struct Session {
     txn: Txn,
@@ -16,11 +18,11 @@ struct Session {
     /// The committed state of a REPEATABLE READ snapshot.
     base: Option<State>,
     /// Own writes, `None` for a delete; and the stack of savepoints with what was there.
-    own: BTreeMap<Vec<u8>, Option<Vec<u8>>>,
-    savepoints: Vec<(SavepointId, BTreeMap<Vec<u8>, Option<Vec<u8>>>)>,
+    own: Writes,
+    savepoints: Vec<(SavepointId, Writes)>,
 }
 
-fn merged(base: &State, own: &BTreeMap<Vec<u8>, Option<Vec<u8>>>) -> Vec<(Vec<u8>, Vec<u8>)> {
+fn merged(base: &State, own: &Writes) -> Vec<(Vec<u8>, Vec<u8>)> {
     let mut state = base.clone();
     for (key, row) in own {
         match row {
@@ -78,7 +80,7 @@ async fn interleave(seed: u64) {
             engine.vacuum().await.expect("vacuum works");
             continue;
         }
-        let key = vec![b'k', random.random_range(0..12u8), 0].repeat(random.random_range(1..2) * 60);
+        let key = [b'k', random.random_range(0..12u8), 0].repeat(random.random_range(1..2) * 60);
         let held_by_other =
             sessions.iter().enumerate().any(|(other, session)| other != at && session.own.contains_key(&key));
         let session = &mut sessions[at];
