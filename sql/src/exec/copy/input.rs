@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use types::binary_io::{check_text, from_binary};
 use types::text_io::parse;
-use types::{Datum, Error, Result};
+use types::{Datum, Error, Result, SqlState};
 
 use super::binary::TupleReader;
 use super::format::{bad, shown, with_context};
@@ -13,6 +13,7 @@ use super::read::{Field, Fields, LineReader};
 use crate::bound::{Copy, CopyDirection, CopyFormat, CopyOptions};
 use crate::catalog::TableDef;
 use crate::exec::context::ExecContext;
+use crate::exec::ddl;
 use crate::session::{Client, CopyFormat as WireFormat};
 
 pub(super) async fn run(copy: &Copy, context: &Arc<ExecContext>, client: &mut impl Client) -> Result<u64> {
@@ -28,7 +29,9 @@ pub(super) async fn run(copy: &Copy, context: &Arc<ExecContext>, client: &mut im
         client.copy_in_response(targets.len(), WireFormat::Text);
         read_lines(context, client, table, targets, options, &mut loader).await?;
     }
-    loader.finish().await
+    let count = loader.finish().await?;
+    ddl::note_loaded(table, count, context).await?;
+    Ok(count)
 }
 
 async fn read_lines(
@@ -98,20 +101,12 @@ impl<'a> Parser<'a> {
         with_context(error, || format!("COPY {}, line {number}", self.table.name))
     }
 
-    /// The context of an error about a whole row. What constraints over rows of a batch find has its own.
+    /// The context of an error about a whole row. Foreign keys are checked later and know no line.
     fn at_row(&self, error: Error, number: u64, line: &str) -> Error {
-        use types::SqlState;
-        let about_row = matches!(
-            error.sqlstate(),
-            SqlState::NOT_NULL_VIOLATION | SqlState::CHECK_VIOLATION | SqlState::BAD_COPY_FILE_FORMAT
-        );
-        if about_row {
-            with_context(error, || format!("COPY {}, line {number}: \"{}\"", self.table.name, shown(line)))
-        } else if error.sqlstate() == SqlState::FOREIGN_KEY_VIOLATION {
-            error
-        } else {
-            self.at_line(error, number)
+        if error.sqlstate() == SqlState::FOREIGN_KEY_VIOLATION {
+            return error;
         }
+        with_context(error, || format!("COPY {}, line {number}: \"{}\"", self.table.name, shown(line)))
     }
 
     /// The values of a line; `None` for the header.
@@ -146,7 +141,7 @@ impl<'a> Parser<'a> {
                     None => format!("{place}: null input"),
                 })
             };
-            let mut text = self.fields.text(line, index).map_err(|error| self.at_line(error, number))?;
+            let mut text = self.fields.text(line, index).map_err(|error| self.at_row(error, number, line))?;
             if is_csv {
                 if text.is_none() && self.options.force_not_null.contains(&index) {
                     text = Some(&self.options.null);

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use protocol::volume::Durability;
 use types::binary_io::write_binary;
 use types::text_io::write_text;
 use types::{Datum, Result};
@@ -10,7 +9,6 @@ use types::{Datum, Result};
 use super::binary::{HEADER, TRAILER};
 use crate::bound::{CopyFormat, CopyOptions, Plan, ResultColumn};
 use crate::exec::context::ExecContext;
-use crate::exec::lift::Lift;
 use crate::exec::query::RowSource;
 use crate::exec::source::BATCH_ROWS_MAX;
 use crate::session::{Client, CopyFormat as WireFormat};
@@ -41,7 +39,6 @@ pub(super) async fn run(
             client.copy_data(&writer.line);
             count += 1;
             if client.wants_drain() {
-                settle(context).await?;
                 client.drain().await?;
             }
         }
@@ -53,12 +50,6 @@ pub(super) async fn run(
     }
     client.copy_done();
     Ok(count)
-}
-
-/// Waits until everything that was read is durable: the client must not learn of what a crash could undo.
-async fn settle(context: &ExecContext) -> Result<()> {
-    let observed = context.view.observed().max(context.session.observed());
-    context.engine.wait_durable(observed, Durability::Flushed).await.lift()
 }
 
 /// Encodes rows.

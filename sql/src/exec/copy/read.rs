@@ -110,11 +110,8 @@ impl LineReader {
         let (range, next) = match found {
             Some((end, next)) => (self.start..end, next),
             None if !self.ended => return Ok(None),
+            // An open quote is found when the line is split.
             None => {
-                if self.in_quote {
-                    self.number += 1;
-                    return Err(bad("unterminated CSV quoted field"));
-                }
                 self.finished = true;
                 if self.start == self.buffer.len() {
                     return Ok(None);
@@ -201,7 +198,7 @@ impl LineReader {
                     return Ok(Some((end, end + length)));
                 }
                 // Lines inside of quotes count, by the kind of line end that is in use.
-                let counted = if self.line_end == Some(LineEnd::Lf) || self.line_end.is_none() { b'\n' } else { b'\r' };
+                let counted = if self.line_end == Some(LineEnd::Lf) { b'\n' } else { b'\r' };
                 if byte == counted {
                     self.number += 1;
                 }

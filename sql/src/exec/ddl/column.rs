@@ -182,7 +182,14 @@ pub(super) async fn alter(work: &mut Work, old: &TableDef, position: usize, acti
     let mut new = old.clone();
     let column = &mut new.columns[position];
     match action {
-        AlterColumn::SetDefault(text) => column.default = Some(Arc::from(text.as_str())),
+        AlterColumn::SetDefault(text) => {
+            if column.identity.is_some() || column.generated.is_some() {
+                let what = if column.identity.is_some() { "an identity column" } else { "a generated column" };
+                let message = format!("column \"{}\" of relation \"{}\" is {what}", column.name, old.name);
+                return Err(Error::new(SqlState::SYNTAX_ERROR, message));
+            }
+            column.default = Some(Arc::from(text.as_str()));
+        }
         AlterColumn::DropDefault => {
             if column.generated.is_some() {
                 let message = format!("column \"{}\" of relation \"{}\" is a generated column", column.name, old.name);

@@ -161,7 +161,7 @@ async fn fill(work: &Work, table: &TableDef, plan: &Plan) -> Result<u64> {
         if full {
             let mut txn = work.txn().await?;
             let view = work.engine().statement(&mut txn);
-            if sorter.flush(context, &mut txn, &view).await?.is_some() {
+            if sorter.flush(work.engine(), &mut txn, &view).await?.is_some() {
                 return Err(Error::internal("a row id was given out twice"));
             }
         }

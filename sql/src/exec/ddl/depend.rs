@@ -142,9 +142,8 @@ fn push_defaults(work: &Work, found: &mut Vec<Dependence>, sequence: u32, going:
     for table in work.catalog.tables().filter(|table| !going.contains(&table.oid)) {
         for (position, column) in table.live_columns() {
             let Some(text) = &column.default else { continue };
-            let draws = column.sequence == Some(sequence)
-                || (text.contains("nextval")
-                    && work.default_of(table, position)?.is_some_and(|expr| names(&expr, sequence)));
+            let draws = text.contains("nextval")
+                && work.default_of(table, position)?.is_some_and(|expr| names(&expr, sequence));
             if draws {
                 let on = work.describe(&Relation::Table(table.clone()));
                 let what = format!("default value for column {} of {on}", column.name);

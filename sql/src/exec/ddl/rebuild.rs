@@ -140,7 +140,7 @@ async fn fill(work: &Work, old: &TableDef, new: &TableDef, change: &Change) -> R
         if full {
             let mut txn = work.txn().await?;
             let view = work.engine().statement(&mut txn);
-            if let Some(row) = sorter.flush(&context, &mut txn, &view).await? {
+            if let Some(row) = sorter.flush(work.engine(), &mut txn, &view).await? {
                 let mut values = Vec::new();
                 new.shape.layout.decode_into(&row, &mut values)?;
                 return Err(index::not_unique(work, new, new.primary_key().map(|index| &**index), &values));

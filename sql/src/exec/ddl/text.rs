@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use types::{Datum, Result, Volatility};
 
+use super::column::next_value_text;
 use super::work::Work;
 use crate::bind::{self, BindContext, Binder};
 use crate::bound::{Assignment, Check, Expr, walk};
@@ -39,7 +40,12 @@ impl Work {
     /// The expression that gives a column its value in rows that say nothing of it.
     pub fn default_of(&self, table: &TableDef, column: usize) -> Result<Option<Expr>> {
         let def = &table.columns[column];
-        if let Some(sequence) = def.sequence {
+        // A serial column's default may have been replaced; the sequence is still its own then.
+        let draws = |sequence: &u32| {
+            let found = self.catalog.sequence(*sequence);
+            def.identity.is_some() || found.is_some_and(|found| def.default == Some(next_value_text(found)))
+        };
+        if let Some(sequence) = def.sequence.filter(draws) {
             let mut binder = Binder::new(self.bind_context(), "");
             let next = binder.next_value(sequence)?;
             return binder.coerce(next, def.ty, types::cast::CastContext::Assignment, 0).map(Some);

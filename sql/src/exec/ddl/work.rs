@@ -12,7 +12,7 @@ use crate::catalog::{
     Acl, CatalogSnapshot, Privileges, Relation, RoleDef, SchemaDef, SequenceDef, TableDef, well_known,
 };
 use crate::exec::context::{ExecContext, TxnGuard};
-use crate::exec::lift::Lift;
+use crate::exec::lift::{Lift, lift};
 
 /// Locks of names are apart from those of objects, which are their oids.
 const NAME_LOCKS: u64 = 1 << 63;
@@ -69,15 +69,20 @@ impl Work {
     /// Locks a table and reads the catalog again. False: it is not what the statement was bound to.
     ///
     /// # Errors
-    /// 42501 to those who do not own it.
+    /// 42501 to those who do not own it; 40001 when a snapshot that stays is too old to see what the table is now.
     pub async fn lock_table(&mut self, table: &Arc<TableDef>, mode: TableLockMode) -> Result<bool> {
         self.check_owner(table.owner, "table", &table.name)?;
         self.lock(u64::from(table.oid), mode).await?;
         self.reload().await?;
-        match self.catalog.table(table.oid) {
-            Some(found) => same_table(found, table),
-            None => Ok(false),
+        let same = match self.catalog.table(table.oid) {
+            Some(found) => same_table(found, table)?,
+            None => false,
+        };
+        if !same && self.sees_the_past() {
+            // Binding again would find the same.
+            return Err(lift(engine::Error::Serialization));
         }
+        Ok(same)
     }
 
     /// Locks a relation against everything.
@@ -284,7 +289,10 @@ pub(super) fn missing_role(name: &str) -> Error {
 
 /// Whether two definitions say the same, with what hangs on the table.
 fn same_table(a: &TableDef, b: &TableDef) -> Result<bool> {
-    let row = |table: &TableDef| codec::encode(&Object::Table(Box::new(table.clone())));
+    // An estimate is no definition: COPY and ANALYZE change it under the locks of others.
+    let row = |table: &TableDef| {
+        codec::encode(&Object::Table(Box::new(TableDef { estimated_rows: 0.0, ..table.clone() })))
+    };
     let indexes = |table: &TableDef| table.indexes.iter().map(|it| (it.oid, it.tree)).collect::<Vec<_>>();
     let constraints = |table: &TableDef| table.constraints.iter().map(|it| (it.oid, it.name.clone())).collect::<Vec<_>>();
     let references = |table: &TableDef| table.referenced_by.iter().map(|it| it.oid).collect::<Vec<_>>();
