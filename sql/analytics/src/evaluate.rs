@@ -62,9 +62,12 @@ impl Env<'_> {
             Expr::Column { index, .. } => {
                 self.row.get(*index).cloned().ok_or_else(|| Error::internal("a column outside of its row"))?
             }
-            Expr::Param { index, .. } => {
-                self.context.params.get(*index).cloned().ok_or_else(|| Error::internal("a parameter without a value"))?
-            }
+            Expr::Param { index, .. } => self
+                .context
+                .params
+                .get(*index)
+                .cloned()
+                .ok_or_else(|| Error::internal("a parameter without a value"))?,
             Expr::Call(call) => self.call(call)?,
             Expr::Cast(cast) => self.cast(cast)?,
             Expr::And(terms) => self.connective(terms, false)?,

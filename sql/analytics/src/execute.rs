@@ -11,10 +11,11 @@ use std::sync::Arc;
 
 use arrow::record_batch::RecordBatch;
 use datafusion::error::DataFusionError;
+use datafusion::execution::SendableRecordBatchStream;
 use datafusion::execution::memory_pool::FairSpillPool;
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::execution::session_state::{SessionState, SessionStateBuilder};
-use datafusion::execution::SendableRecordBatchStream;
+use datafusion::optimizer::OptimizerRule;
 use datafusion::optimizer::common_subexpr_eliminate::CommonSubexprEliminate;
 use datafusion::optimizer::eliminate_cross_join::EliminateCrossJoin;
 use datafusion::optimizer::eliminate_duplicated_expr::EliminateDuplicatedExpr;
@@ -30,7 +31,6 @@ use datafusion::optimizer::push_down_filter::PushDownFilter;
 use datafusion::optimizer::push_down_limit::PushDownLimit;
 use datafusion::optimizer::simplify_expressions::SimplifyExpressions;
 use datafusion::optimizer::single_distinct_to_groupby::SingleDistinctToGroupBy;
-use datafusion::optimizer::OptimizerRule;
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
 use datafusion::physical_plan::{ExecutionPlan, displayable, execute_stream};
@@ -87,7 +87,10 @@ enum State {
     /// What has to be run first.
     Waiting(Vec<Missing>),
     Planned(Box<Ready>),
-    Streaming { stream: SendableRecordBatchStream, shapes: Vec<Shape> },
+    Streaming {
+        stream: SendableRecordBatchStream,
+        shapes: Vec<Shape>,
+    },
     Done,
 }
 
@@ -213,7 +216,8 @@ fn collect<'a>(
                     if ready.tables.contains_key(&id) {
                         continue;
                     }
-                    let so_far = Arc::new(Prerequisites { scalars: ready.scalars.clone(), tables: ready.tables.clone() });
+                    let so_far =
+                        Arc::new(Prerequisites { scalars: ready.scalars.clone(), tables: ready.tables.clone() });
                     let mut run = Run::with(environment, plan, context, so_far).map_err(refused)?;
                     let mut table = Table { shapes: Vec::new(), batches: Vec::new() };
                     while let Some((batch, shapes)) = run.next_batch().await? {
@@ -227,7 +231,8 @@ fn collect<'a>(
                     ready.tables.insert(id, table);
                 }
                 Missing::Scalar { address, plan, exists } => {
-                    let so_far = Arc::new(Prerequisites { scalars: ready.scalars.clone(), tables: ready.tables.clone() });
+                    let so_far =
+                        Arc::new(Prerequisites { scalars: ready.scalars.clone(), tables: ready.tables.clone() });
                     let mut run = Run::with(environment, plan, context, so_far).map_err(refused)?;
                     let value = if exists {
                         Datum::Bool(run.next_rows().await?.is_some())

@@ -174,9 +174,7 @@ impl<'a> Reader<'a> {
             TIME => Datum::Time(self.i64()?),
             TIMESTAMP => Datum::Timestamp(self.i64()?),
             TIMESTAMPTZ => Datum::Timestamptz(self.i64()?),
-            INTERVAL => {
-                Datum::Interval(Interval { months: self.i32()?, days: self.i32()?, micros: self.i64()? })
-            }
+            INTERVAL => Datum::Interval(Interval { months: self.i32()?, days: self.i32()?, micros: self.i64()? }),
             OID => Datum::Oid(self.u32()?),
             CHAR => {
                 let [value] = self.array()?;

@@ -61,7 +61,10 @@ pub(crate) enum Repr {
     Float32,
     Float64,
     /// Units of 10^-`scale` with at most `digits` digits.
-    Decimal { digits: u8, scale: u8 },
+    Decimal {
+        digits: u8,
+        scale: u8,
+    },
     Text,
     /// char(n) without its padding.
     Padded,
@@ -107,7 +110,9 @@ impl Shape {
         let shape = Shape::of(ty, decimals);
         match value {
             Datum::Numeric(number) if decimals && shape.repr == Repr::Opaque => match exact_units(number) {
-                Some((units, scale)) => Shape { ty, repr: Repr::Decimal { digits: digits_of(units).max(scale), scale } },
+                Some((units, scale)) => {
+                    Shape { ty, repr: Repr::Decimal { digits: digits_of(units).max(scale), scale } }
+                }
                 None => shape,
             },
             _ => shape,
@@ -270,10 +275,9 @@ impl Builder {
             (Builder::Bool(b), Datum::Bool(v)) => b.append_value(*v),
             (Builder::Int16(b), Datum::Int2(v)) => b.append_value(*v),
             (Builder::Int32(b), Datum::Int4(v) | Datum::Date(v)) => b.append_value(*v),
-            (
-                Builder::Int64(b),
-                Datum::Int8(v) | Datum::Time(v) | Datum::Timestamp(v) | Datum::Timestamptz(v),
-            ) => b.append_value(*v),
+            (Builder::Int64(b), Datum::Int8(v) | Datum::Time(v) | Datum::Timestamp(v) | Datum::Timestamptz(v)) => {
+                b.append_value(*v)
+            }
             (Builder::Oid(b), Datum::Oid(v)) => b.append_value(*v),
             (Builder::Byte(b), Datum::Char(v)) => b.append_value(*v),
             (Builder::Float32(b), Datum::Float4(v)) => b.append_value(*v),

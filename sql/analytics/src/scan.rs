@@ -204,7 +204,8 @@ impl Reading {
         if wanted == 0 {
             return Ok(None);
         }
-        let count = self.scan.next_batch(&mut self.stored, wanted).await.map_err(|error| to_datafusion(lift(&error)))?;
+        let count =
+            self.scan.next_batch(&mut self.stored, wanted).await.map_err(|error| to_datafusion(lift(&error)))?;
         if count == 0 {
             return Ok(None);
         }

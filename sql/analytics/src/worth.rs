@@ -51,7 +51,8 @@ fn read_rows(plan: &Plan) -> f64 {
     walk::node_exprs(&plan.node, &mut |expr| {
         walk::visit(expr, &mut |expr| {
             if let Expr::Subquery(subquery) = expr {
-                let times = if subquery.correlated { *evaluations.get_or_insert_with(|| input_rows(plan)) } else { 1.0 };
+                let times =
+                    if subquery.correlated { *evaluations.get_or_insert_with(|| input_rows(plan)) } else { 1.0 };
                 rows += times * read_rows(&subquery.plan);
             }
         });

@@ -36,11 +36,17 @@ pub(crate) enum Rule {
     /// Of int2 or int4: an int8, or 22003.
     SumIntegers(Repr),
     /// Of int8 (as a numeric of scale 0) or of fixed-point numerics.
-    SumUnits { input: Repr, scale: u8 },
+    SumUnits {
+        input: Repr,
+        scale: u8,
+    },
     SumFloat32,
     SumFloat64,
     /// Of integers or fixed-point numerics: a numeric whose scale depends on the values.
-    AverageUnits { input: Repr, scale: u8 },
+    AverageUnits {
+        input: Repr,
+        scale: u8,
+    },
     /// Of float4 or float8.
     AverageFloats(Repr),
     /// The value of the group's first row.

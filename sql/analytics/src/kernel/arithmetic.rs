@@ -152,9 +152,10 @@ macro_rules! float {
                         result.is_infinite() && !left.is_infinite() && !right.is_infinite(),
                         result == 0.0 && left != 0.0 && right != 0.0,
                     ),
-                    Operation::Divide => {
-                        (result.is_infinite() && !left.is_infinite(), result == 0.0 && left != 0.0 && !right.is_infinite())
-                    }
+                    Operation::Divide => (
+                        result.is_infinite() && !left.is_infinite(),
+                        result == 0.0 && left != 0.0 && !right.is_infinite(),
+                    ),
                     _ => (result.is_infinite() && !left.is_infinite() && !right.is_infinite(), false),
                 };
                 if overflow {

@@ -105,19 +105,19 @@ impl ScalarUDFImpl for DecimalArithmetic {
         let target = decimal_type(self.scale());
         match (self.operation, self.checked) {
             (DecimalOperation::Multiply, false) => apply(&args, target, i128::wrapping_mul),
-            (DecimalOperation::Add, false) => apply(&args, target, |a, b| {
-                a.wrapping_mul(left_factor).wrapping_add(b.wrapping_mul(right_factor))
-            }),
-            (DecimalOperation::Subtract, false) => apply(&args, target, |a, b| {
-                a.wrapping_mul(left_factor).wrapping_sub(b.wrapping_mul(right_factor))
-            }),
+            (DecimalOperation::Add, false) => {
+                apply(&args, target, |a, b| a.wrapping_mul(left_factor).wrapping_add(b.wrapping_mul(right_factor)))
+            }
+            (DecimalOperation::Subtract, false) => {
+                apply(&args, target, |a, b| a.wrapping_mul(left_factor).wrapping_sub(b.wrapping_mul(right_factor)))
+            }
             (DecimalOperation::Multiply, true) => try_apply(&args, target, |a, b| a.checked_mul(b)),
-            (DecimalOperation::Add, true) => try_apply(&args, target, |a, b| {
-                a.checked_mul(left_factor)?.checked_add(b.checked_mul(right_factor)?)
-            }),
-            (DecimalOperation::Subtract, true) => try_apply(&args, target, |a, b| {
-                a.checked_mul(left_factor)?.checked_sub(b.checked_mul(right_factor)?)
-            }),
+            (DecimalOperation::Add, true) => {
+                try_apply(&args, target, |a, b| a.checked_mul(left_factor)?.checked_add(b.checked_mul(right_factor)?))
+            }
+            (DecimalOperation::Subtract, true) => {
+                try_apply(&args, target, |a, b| a.checked_mul(left_factor)?.checked_sub(b.checked_mul(right_factor)?))
+            }
         }
     }
 }
@@ -208,8 +208,7 @@ pub(crate) struct Rescale {
 impl Rescale {
     /// `None` if units of `digits` digits may not fit at scale `to`.
     pub(crate) fn new(digits: u8, from: u8, to: u8) -> Option<Rescale> {
-        (to >= from && digits + (to - from) <= DIGITS_MAX)
-            .then(|| Rescale { from, to, signature: signature(1, false) })
+        (to >= from && digits + (to - from) <= DIGITS_MAX).then(|| Rescale { from, to, signature: signature(1, false) })
     }
 
     /// Whether nothing changes.

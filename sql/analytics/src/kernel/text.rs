@@ -38,11 +38,8 @@ impl ScalarUDFImpl for TrimBlanks {
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
         let (array, scalar) = flatten(&args.args[0])?;
         let texts = array.as_string_view();
-        let trimmed: ArrayRef = if texts.iter().flatten().any(|text| text.ends_with(' ')) {
-            Arc::new(trim(texts))
-        } else {
-            array
-        };
+        let trimmed: ArrayRef =
+            if texts.iter().flatten().any(|text| text.ends_with(' ')) { Arc::new(trim(texts)) } else { array };
         if scalar {
             return Ok(ColumnarValue::Scalar(ScalarValue::try_from_array(&trimmed, 0)?));
         }

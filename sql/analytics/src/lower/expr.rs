@@ -336,10 +336,15 @@ impl Lowering<'_> {
             }
             Coercion::Cast(_) if from.is_integer() && to.is_integer() => {
                 let arg = self.term(&conversion.arg, scope)?;
-                (wider_integer(arg.shape.repr, wanted.repr) == wanted.repr)
-                    .then(|| Term { shape: wanted, fallible: arg.fallible, expr: widen(arg, wanted.repr) })
+                (wider_integer(arg.shape.repr, wanted.repr) == wanted.repr).then(|| Term {
+                    shape: wanted,
+                    fallible: arg.fallible,
+                    expr: widen(arg, wanted.repr),
+                })
             }
-            Coercion::Cast(_) if from.is_integer() && is_float(to) || from.oid == oid::FLOAT4 && to.oid == oid::FLOAT8 => {
+            Coercion::Cast(_)
+                if from.is_integer() && is_float(to) || from.oid == oid::FLOAT4 && to.oid == oid::FLOAT8 =>
+            {
                 let arg = self.term(&conversion.arg, scope)?;
                 Some(Term { shape: wanted, fallible: arg.fallible, expr: widen(arg, wanted.repr) })
             }
@@ -429,11 +434,8 @@ impl Lowering<'_> {
         };
         let arms = arms.into_iter().map(|(when, then)| (when.expr, convert(then))).collect();
         let otherwise = convert(otherwise);
-        let expr = if shape.repr == Repr::Bool && fallible {
-            guarded(arms, otherwise)
-        } else {
-            choice(arms, otherwise)
-        };
+        let expr =
+            if shape.repr == Repr::Bool && fallible { guarded(arms, otherwise) } else { choice(arms, otherwise) };
         Ok(Some(Term { expr, shape, fallible }))
     }
 
@@ -481,7 +483,8 @@ pub(super) fn operator_call(name: &str, left: Expr, right: Expr) -> Lowered<Expr
         })));
     }
     let operator = resolved.operator;
-    let call = CallExpr { function: operator.function, operator: Some(operator), args, ty: SqlType::of(resolved.result) };
+    let call =
+        CallExpr { function: operator.function, operator: Some(operator), args, ty: SqlType::of(resolved.result) };
     Ok(Expr::Call(Box::new(call)))
 }
 
@@ -608,8 +611,25 @@ fn localize<'a>(expr: &mut Expr, scope: Scope<'a>, fields: &mut Vec<&'a Field>) 
 
 /// Functions that have a result for every argument.
 const TOTAL_FUNCTIONS: &[&str] = &[
-    "bpchareq", "bpcharne", "btrim", "char_length", "character_length", "like", "bpcharlike", "length", "lower", "ltrim",
-    "notlike", "bpcharnlike", "octet_length", "rtrim", "strpos", "textcat", "textlike", "textnlike", "upper",
+    "bpchareq",
+    "bpcharne",
+    "btrim",
+    "char_length",
+    "character_length",
+    "like",
+    "bpcharlike",
+    "length",
+    "lower",
+    "ltrim",
+    "notlike",
+    "bpcharnlike",
+    "octet_length",
+    "rtrim",
+    "strpos",
+    "textcat",
+    "textlike",
+    "textnlike",
+    "upper",
 ];
 
 /// Whether an expression cannot fail, whatever its columns are.
@@ -642,8 +662,10 @@ fn is_total(expr: &Expr) -> bool {
                     }
             }
         },
-        Expr::Cast(cast) => matches!(cast.coercion, Coercion::Relabel) && cast.to.typmod == -1
-            || cast.arg.ty().oid == oid::BPCHAR && matches!(cast.to, SqlType::TEXT | SqlType::VARCHAR),
+        Expr::Cast(cast) => {
+            matches!(cast.coercion, Coercion::Relabel) && cast.to.typmod == -1
+                || cast.arg.ty().oid == oid::BPCHAR && matches!(cast.to, SqlType::TEXT | SqlType::VARCHAR)
+        }
         Expr::AnyAll { .. } | Expr::Array { .. } | Expr::Subscript { .. } => false,
         _ => true,
     };

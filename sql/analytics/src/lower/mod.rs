@@ -135,8 +135,15 @@ pub(crate) struct Prerequisites {
 #[derive(Clone)]
 pub(crate) enum Missing {
     /// The value of the single row, or whether there is a row.
-    Scalar { address: usize, plan: Arc<Plan>, exists: bool },
-    Table { id: usize, plan: Arc<Plan> },
+    Scalar {
+        address: usize,
+        plan: Arc<Plan>,
+        exists: bool,
+    },
+    Table {
+        id: usize,
+        plan: Arc<Plan>,
+    },
 }
 
 /// What a query computes per group or row depends on how it is lowered; see the fields.

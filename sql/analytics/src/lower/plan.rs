@@ -173,8 +173,8 @@ impl Lowering<'_> {
         let columns: Vec<_> = builders.iter_mut().map(Builder::finish).collect();
         let schema = anonymous_schema(&shapes);
         let options = RecordBatchOptions::new().with_row_count(Some(rows.len()));
-        let batch = RecordBatch::try_new_with_options(schema, columns, &options)
-            .map_err(|error| Refusal(error.to_string()))?;
+        let batch =
+            RecordBatch::try_new_with_options(schema, columns, &options).map_err(|error| Refusal(error.to_string()))?;
         self.table(&Table { shapes, batches: vec![batch] })
     }
 
@@ -208,7 +208,8 @@ impl Lowering<'_> {
         let state = self.ctes.get(&id).ok_or_else(|| Refusal::of("a query out of sight"))?;
         let (cte, uses) = (Arc::clone(&state.cte), state.uses);
         if uses > 1 {
-            let known = self.missing.iter().any(|missing| matches!(missing, Missing::Table { id: other, .. } if *other == id));
+            let known =
+                self.missing.iter().any(|missing| matches!(missing, Missing::Table { id: other, .. } if *other == id));
             if !known {
                 let plan = self.with_ctes(&cte.plan);
                 self.missing.push(Missing::Table { id, plan: Arc::new(plan) });
@@ -255,9 +256,7 @@ impl Lowering<'_> {
         for column in &scan.columns {
             relation.fields.push(match column {
                 ScanColumn::Attribute(_) => rest.next().ok_or_else(|| Refusal::of("a column outside of its row"))?,
-                ScanColumn::System(_) => {
-                    Field { column: Column::new_unqualified("system column"), shape: Shape::of(SqlType::OID, false) }
-                }
+                ScanColumn::System(_) => unavailable(),
             });
         }
         let visible = relation.fields.len();
@@ -352,6 +351,10 @@ impl Lowering<'_> {
         let mut exprs = Vec::with_capacity(terms.len());
         let mut fields = Vec::with_capacity(terms.len());
         for term in terms {
+            if is_unavailable(&term.expr) {
+                fields.push(unavailable());
+                continue;
+            }
             let field = self.new_field(term.shape);
             exprs.push(term.named(&field));
             fields.push(field);
@@ -400,11 +403,8 @@ impl Lowering<'_> {
 
     fn join(&mut self, join: &Join, outer: Option<&[Field]>) -> Lowered<Relation> {
         let left = self.input(&join.left, outer)?;
-        let right = if join.lateral {
-            self.input(&join.right, Some(&left.fields))?
-        } else {
-            self.input(&join.right, outer)?
-        };
+        let right =
+            if join.lateral { self.input(&join.right, Some(&left.fields))? } else { self.input(&join.right, outer)? };
         let mut on = Vec::with_capacity(join.keys.len());
         for (a, b) in &join.keys {
             if reads_outer(a) || reads_outer(b) {
@@ -446,7 +446,8 @@ impl Lowering<'_> {
         } else if !right_correlated.is_empty() {
             return Err(Refusal::of("a correlated outer join"));
         }
-        if !correlated.is_empty() && !matches!(join.kind, JoinKind::Inner | JoinKind::Left | JoinKind::Semi | JoinKind::Anti)
+        if !correlated.is_empty()
+            && !matches!(join.kind, JoinKind::Inner | JoinKind::Left | JoinKind::Semi | JoinKind::Anti)
         {
             return Err(Refusal::of("a correlated outer join"));
         }
@@ -577,7 +578,12 @@ impl Lowering<'_> {
     }
 
     /// Lifts a condition that reads the row around the present plan.
-    pub(super) fn correlated(&mut self, fields: &[Field], conjunct: &Expr, outer: Option<&[Field]>) -> Lowered<Correlated> {
+    pub(super) fn correlated(
+        &mut self,
+        fields: &[Field],
+        conjunct: &Expr,
+        outer: Option<&[Field]>,
+    ) -> Lowered<Correlated> {
         let scope = Scope { fields, outer };
         let mut inner = Vec::new();
         sql::bound::walk::visit(conjunct, &mut |expr| {
@@ -626,6 +632,17 @@ fn common_form(a: Shape, b: Shape) -> Shape {
         _ => Repr::Opaque,
     };
     Shape { ty: a.ty, repr }
+}
+
+/// The name of columns that are not there.
+const UNAVAILABLE: &str = "system column";
+
+fn unavailable() -> Field {
+    Field { column: Column::new_unqualified(UNAVAILABLE), shape: Shape::of(SqlType::OID, false) }
+}
+
+fn is_unavailable(expr: &DfExpr) -> bool {
+    matches!(expr, DfExpr::Column(column) if column.name == UNAVAILABLE)
 }
 
 fn attribute(column: ScanColumn) -> Option<usize> {

@@ -154,12 +154,7 @@ impl Lowering<'_> {
         }
     }
 
-    fn plain_condition(
-        &mut self,
-        relation: Relation,
-        conjunct: Expr,
-        outer: Option<&[Field]>,
-    ) -> Lowered<Relation> {
+    fn plain_condition(&mut self, relation: Relation, conjunct: Expr, outer: Option<&[Field]>) -> Lowered<Relation> {
         let (mut relation, mut exprs) = self.resolve_subqueries(relation, vec![conjunct], outer)?;
         let Some(conjunct) = exprs.pop() else { return Ok(relation) };
         if reads_outer(&conjunct) {
