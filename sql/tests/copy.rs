@@ -23,8 +23,8 @@ async fn tables() -> Session {
 
 /// Runs a COPY whose data comes in pieces of seven bytes.
 async fn copy(session: &mut Session, sql: &str, data: &[u8]) -> Result<Vec<String>, Error> {
-    let input = data.chunks(7).map(Bytes::copy_from_slice).collect();
-    let mut client = Recorder { input, ..Recorder::default() };
+    let mut client = Recorder::default();
+    client.input.extend(data.chunks(7).map(Bytes::copy_from_slice));
     let result = session.simple(sql, &mut client).await;
     if result.is_err() {
         session.fail();

@@ -145,7 +145,8 @@ impl<'a> Parser<'a> {
             if is_csv {
                 if text.is_none() && self.options.force_not_null.contains(&index) {
                     text = Some(&self.options.null);
-                } else if text.is_some_and(|text| text == self.options.null) && self.options.force_null.contains(&index) {
+                } else if text.is_some_and(|text| text == self.options.null) && self.options.force_null.contains(&index)
+                {
                     text = None;
                 }
             }
@@ -196,9 +197,7 @@ async fn read_binary(
     let mut number = 0u64;
     loop {
         context.check()?;
-        let at_line = |error: Error, number: u64| {
-            with_context(error, || format!("COPY {}, line {number}", table.name))
-        };
+        let at_line = |error: Error, number: u64| with_context(error, || format!("COPY {}, line {number}", table.name));
         let done = match client.copy_in_next().await? {
             Some(bytes) => {
                 reader.push(&bytes).map_err(|error| at_line(error, number))?;
@@ -217,9 +216,7 @@ async fn read_binary(
                 let value = match field {
                     None => Datum::Null,
                     Some(range) => from_binary(reader.bytes(range), column.ty).map_err(|error| {
-                        with_context(error, || {
-                            format!("COPY {}, line {number}, column {}", table.name, column.name)
-                        })
+                        with_context(error, || format!("COPY {}, line {number}, column {}", table.name, column.name))
                     })?,
                 };
                 values.push(value);

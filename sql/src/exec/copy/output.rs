@@ -141,7 +141,9 @@ fn write_csv(text: &[u8], force: bool, single: bool, options: &CopyOptions, out:
     let quote = force
         || text == options.null.as_bytes()
         || (single && text == b"\\.")
-        || text.iter().any(|byte| *byte == options.delimiter || *byte == options.quote || matches!(byte, b'\n' | b'\r'));
+        || text
+            .iter()
+            .any(|byte| *byte == options.delimiter || *byte == options.quote || matches!(byte, b'\n' | b'\r'));
     if !quote {
         out.extend_from_slice(text);
         return;

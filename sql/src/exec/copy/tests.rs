@@ -46,9 +46,8 @@ fn read(input: &[u8], piece: usize, options: &CopyOptions) -> (Vec<Row>, Option<
             if let Err(error) = fields.split(&line, options) {
                 return (rows, Some((error.message.clone(), reader.number)));
             }
-            let row = (0..fields.fields.len()).map(|at| {
-                fields.text(&line, at).expect("the tests escape UTF-8").map(str::to_owned)
-            });
+            let row = (0..fields.fields.len())
+                .map(|at| fields.text(&line, at).expect("the tests escape UTF-8").map(str::to_owned));
             rows.push(row.collect());
         }
         if reader.is_finished() {
@@ -103,8 +102,7 @@ fn csv_has_quotes_over_lines() {
         let input = b"a,\"b,\"\"c\"\"\",\nx\"y\"z,\"\",\"1\n2\"\n,3,4\n";
         let (rows, error) = read(input, piece, &csv);
         assert_eq!(error, None);
-        let expected =
-            [row(&["a", "b,\"c\"", "NULL"]), row(&["xyz", "", "1\n2"]), row(&["NULL", "3", "4"])];
+        let expected = [row(&["a", "b,\"c\"", "NULL"]), row(&["xyz", "", "1\n2"]), row(&["NULL", "3", "4"])];
         assert_eq!(rows, expected, "in pieces of {piece}");
         let (_, error) = read(b"1,2\n\"open\n", piece, &csv);
         assert_eq!(error.expect("an open quote").0, "unterminated CSV quoted field");
@@ -134,7 +132,8 @@ fn binary_tuples_arrive_in_pieces_and_must_be_whole() {
         for bytes in [input.as_slice(), &TRAILER].concat().chunks(piece) {
             reader.push(bytes).expect("nothing behind the trailer");
             while let Some(tuple) = reader.next_tuple(2).expect("sound") {
-                tuples.push(tuple.into_iter().map(|field| field.map(|at| reader.bytes(at).to_vec())).collect::<Vec<_>>());
+                tuples
+                    .push(tuple.into_iter().map(|field| field.map(|at| reader.bytes(at).to_vec())).collect::<Vec<_>>());
             }
         }
         assert_eq!(tuples, [vec![Some(b"abc".to_vec()), None]]);

@@ -13,9 +13,7 @@ use super::{depend, drop, sequence};
 use crate::bound::{AlterColumn, ColumnSpec, Expr, SequenceOptions};
 use crate::catalog::codec::Object;
 use crate::catalog::describe::quote_identifier;
-use crate::catalog::{
-    ColumnDef, ConstraintDef, ConstraintKind, Generated, SequenceDef, SequenceOwner, TableDef,
-};
+use crate::catalog::{ColumnDef, ConstraintDef, ConstraintKind, Generated, SequenceDef, SequenceOwner, TableDef};
 use crate::exec::basic::Place;
 use crate::exec::frames::Frames;
 
@@ -150,10 +148,7 @@ async fn is_empty(work: &Work, table: &TableDef) -> Result<bool> {
 
 fn contains_nulls(table: &TableDef, column: &str) -> Error {
     let message = format!("column \"{column}\" of relation \"{}\" contains null values", table.name);
-    Error::new(SqlState::NOT_NULL_VIOLATION, message)
-        .schema(&*table.schema_name)
-        .table(&*table.name)
-        .column(column)
+    Error::new(SqlState::NOT_NULL_VIOLATION, message).schema(&*table.schema_name).table(&*table.name).column(column)
 }
 
 /// # Errors
@@ -207,8 +202,7 @@ pub(super) async fn alter(work: &mut Work, old: &TableDef, position: usize, acti
                 return Err(Error::new(SqlState::INVALID_TABLE_DEFINITION, message));
             }
             if column.identity.is_some() {
-                let message =
-                    format!("column \"{}\" of relation \"{}\" is an identity column", column.name, old.name);
+                let message = format!("column \"{}\" of relation \"{}\" is an identity column", column.name, old.name);
                 return Err(Error::new(SqlState::SYNTAX_ERROR, message));
             }
             column.not_null = false;
@@ -224,7 +218,11 @@ pub(super) async fn alter(work: &mut Work, old: &TableDef, position: usize, acti
                 return Err(Error::new(SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE, message));
             }
             if column.identity.is_some() || column.default.is_some() {
-                let what = if column.identity.is_some() { "is already an identity column" } else { "already has a default value" };
+                let what = if column.identity.is_some() {
+                    "is already an identity column"
+                } else {
+                    "already has a default value"
+                };
                 let message = format!("column \"{name}\" of relation \"{}\" {what}", old.name);
                 return Err(Error::new(SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE, message));
             }
@@ -242,9 +240,11 @@ pub(super) async fn alter(work: &mut Work, old: &TableDef, position: usize, acti
         }
         AlterColumn::DropIdentity { if_exists } => {
             if column.identity.is_none() && *if_exists {
-                let message =
-                    format!("column \"{}\" of relation \"{}\" is not an identity column, skipping", column.name, old.name);
-                work.notice(SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE, message);
+                let message = format!(
+                    "column \"{}\" of relation \"{}\" is not an identity column, skipping",
+                    column.name, old.name
+                );
+                work.notice(SqlState::SUCCESSFUL_COMPLETION, message);
                 return Ok(());
             }
             let sequence = identity_sequence(column, &old.name)?;
@@ -348,7 +348,10 @@ pub(super) async fn drop_column(work: &mut Work, old: &TableDef, position: usize
                     vec![format!("column {other} of table {0} depends on column {name} of table {0}", old.name)],
                 ));
             }
-            work.notice(SqlState::SUCCESSFUL_COMPLETION, format!("drop cascades to column {other} of table {}", old.name));
+            work.notice(
+                SqlState::SUCCESSFUL_COMPLETION,
+                format!("drop cascades to column {other} of table {}", old.name),
+            );
             Box::pin(drop_column(work, &*work.table(old.oid)?, assignment.column, cascade)).await?;
         }
     }
@@ -387,4 +390,3 @@ pub(super) async fn drop_column(work: &mut Work, old: &TableDef, position: usize
     work.reload().await?;
     depend::settle_views(work, old.oid, cascade, &format!("column {name} of table {}", old.name)).await
 }
-

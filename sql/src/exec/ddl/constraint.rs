@@ -280,10 +280,8 @@ async fn check_parents(work: &Work, table: &Arc<TableDef>, name: &str, foreign: 
                 continue;
             }
             let violation = |detail: String| {
-                let message = format!(
-                    "insert or update on table \"{}\" violates foreign key constraint \"{name}\"",
-                    table.name
-                );
+                let message =
+                    format!("insert or update on table \"{}\" violates foreign key constraint \"{name}\"", table.name);
                 Error::new(SqlState::FOREIGN_KEY_VIOLATION, message)
                     .schema(&*table.schema_name)
                     .table(&*table.name)
@@ -320,12 +318,7 @@ async fn check_parents(work: &Work, table: &Arc<TableDef>, name: &str, foreign: 
 }
 
 /// The entry of a unique index without nulls; `None` when a value does not fit the parent's type.
-fn parent_key(
-    parent: &TableDef,
-    unique: &IndexDef,
-    foreign: &ForeignKey,
-    values: &[Datum],
-) -> Result<Option<Vec<u8>>> {
+fn parent_key(parent: &TableDef, unique: &IndexDef, foreign: &ForeignKey, values: &[Datum]) -> Result<Option<Vec<u8>>> {
     let mut key = Vec::new();
     for position in unique.column_positions() {
         // The index may have the columns in another order than the constraint.

@@ -225,7 +225,9 @@ fn check_replacement(old: &[(Arc<str>, SqlType)], new: &[(Arc<str>, SqlType)]) -
     }
     for ((old_name, old_type), (new_name, new_type)) in old.iter().zip(new) {
         if old_name != new_name {
-            return refused(format!("cannot change name of view column \"{old_name}\" to \"{new_name}\""));
+            let message = format!("cannot change name of view column \"{old_name}\" to \"{new_name}\"");
+            return Err(Error::new(SqlState::INVALID_TABLE_DEFINITION, message)
+                .hint("Use ALTER VIEW ... RENAME COLUMN ... to change name of view column instead."));
         }
         if old_type != new_type {
             return refused(format!(
@@ -276,4 +278,3 @@ pub(super) fn check_database(work: &Work) -> Result<()> {
     let message = format!("permission denied for database {}", database.name);
     Err(Error::new(SqlState::INSUFFICIENT_PRIVILEGE, message))
 }
-

@@ -19,12 +19,7 @@ async fn catalog_of(work: &Work, database: u32) -> Result<CatalogSnapshot> {
     store::load(work.engine(), &view, database, 0).await
 }
 
-pub(super) async fn create(
-    work: &mut Work,
-    name: &str,
-    owner: Option<&str>,
-    template: Option<&str>,
-) -> Result<String> {
+pub(super) async fn create(work: &mut Work, name: &str, owner: Option<&str>, template: Option<&str>) -> Result<String> {
     work.claim_more(0, &format!("database {name}")).await?;
     work.reload().await?;
     let user = work.role()?;
@@ -69,7 +64,7 @@ pub(super) async fn drop(work: &mut Work, name: &str, if_exists: bool) -> Result
         if !if_exists {
             return Err(missing(name));
         }
-        work.notice(SqlState::UNDEFINED_DATABASE, format!("database \"{name}\" does not exist, skipping"));
+        work.notice(SqlState::SUCCESSFUL_COMPLETION, format!("database \"{name}\" does not exist, skipping"));
         return Ok(tag);
     };
     work.check_owner(database.owner, "database", name)?;
@@ -83,8 +78,11 @@ pub(super) async fn drop(work: &mut Work, name: &str, if_exists: bool) -> Result
     let users = others.iter().filter(|backend| *backend.database_name == *name).count();
     if users > 0 {
         let sessions = if users == 1 { "is 1 other session" } else { "are other sessions" };
-        return Err(Error::new(SqlState::OBJECT_IN_USE, format!("database \"{name}\" is being accessed by other users"))
-            .detail(format!("There {sessions} using the database.")));
+        return Err(Error::new(
+            SqlState::OBJECT_IN_USE,
+            format!("database \"{name}\" is being accessed by other users"),
+        )
+        .detail(format!("There {sessions} using the database.")));
     }
     let inside = catalog_of(work, database.oid).await?;
     let writer = Writer { engine: work.engine(), database: database.oid };

@@ -1,17 +1,17 @@
 //! What depends on what: for DROP ... RESTRICT and CASCADE.
 //!
 //! Nothing is recorded: constraints and sequences name what they belong to, and what the catalog keeps as text is bound to
-//! find what it reads. A view reads everything that the views it reads do, so one look finds all of them.
+//! find what it reads.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use types::{Error, Result, SqlState};
 
+use super::drop;
 use super::name::described;
 use super::text::names;
 use super::work::Work;
-use super::drop;
 use crate::catalog::codec::Object;
 use crate::catalog::describe::relation_name;
 use crate::catalog::{Comment, ConstraintDef, ConstraintKind, Relation, TableDef, ViewDef};
@@ -23,7 +23,10 @@ pub(super) enum Dependent {
     /// A foreign key.
     Constraint(Arc<ConstraintDef>),
     /// The default of a column.
-    Default { table: u32, column: usize },
+    Default {
+        table: u32,
+        column: usize,
+    },
 }
 
 /// A dependent and the sentence that says so.
@@ -62,14 +65,15 @@ pub(super) fn of_relations(work: &Work, roots: &[Relation]) -> Result<Vec<Depend
     }
     let reads: Vec<(Arc<ViewDef>, Vec<u32>)> = views(work)
         .map(|view| {
-            let reads = work.reads_of(&view, &work.catalog);
-            (view, reads)
+            let named = work.named_by(&view);
+            (view, named)
         })
         .collect();
     let mut found = Vec::new();
-    for root in roots {
-        let root_text = work.describe(root);
-        match root {
+    let mut queue: VecDeque<Relation> = roots.iter().cloned().collect();
+    while let Some(root) = queue.pop_front() {
+        let root_text = work.describe(&root);
+        match &root {
             Relation::Table(table) => {
                 for constraint in &table.referenced_by {
                     if !going.contains(&constraint.table) {
@@ -82,7 +86,8 @@ pub(super) fn of_relations(work: &Work, roots: &[Relation]) -> Result<Vec<Depend
             }
             Relation::Index(index) => {
                 for constraint in work.catalog.constraints() {
-                    if matches!(&constraint.kind, ConstraintKind::Foreign(foreign) if foreign.parent_index == index.oid) {
+                    if matches!(&constraint.kind, ConstraintKind::Foreign(foreign) if foreign.parent_index == index.oid)
+                    {
                         push_constraint(work, &mut found, constraint, &root_text);
                     }
                 }
@@ -95,6 +100,7 @@ pub(super) fn of_relations(work: &Work, roots: &[Relation]) -> Result<Vec<Depend
                 let relation = Relation::View(view.clone());
                 let what = work.describe(&relation);
                 let sentence = format!("{what} depends on {root_text}");
+                queue.push_back(relation.clone());
                 found.push(Dependence { dependent: Dependent::Relation(relation), sentence, what });
             }
         }

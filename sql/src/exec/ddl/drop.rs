@@ -9,9 +9,7 @@ use super::depend::{self, Dependent};
 use super::rebuild;
 use super::work::Work;
 use crate::catalog::codec::Object;
-use crate::catalog::{
-    ConstraintDef, ConstraintKind, IndexDef, Relation, SchemaDef, TableDef, ViewDef, well_known,
-};
+use crate::catalog::{ConstraintDef, ConstraintKind, IndexDef, Relation, SchemaDef, TableDef, ViewDef, well_known};
 use crate::exec::lift::Lift;
 
 /// The caller has locked them.
@@ -231,8 +229,7 @@ pub(super) async fn schemas(work: &mut Work, schemas: &[Arc<SchemaDef>], cascade
         }
         work.check_owner(schema.owner, "schema", &schema.name)?;
         if schema.oid < crate::catalog::FIRST_NORMAL_OID && schema.oid != well_known::PUBLIC {
-            let message =
-                format!("cannot drop schema {} because it is required by the database system", schema.name);
+            let message = format!("cannot drop schema {} because it is required by the database system", schema.name);
             return Err(Error::new(SqlState::DEPENDENT_OBJECTS_STILL_EXIST, message));
         }
         let inside: Vec<Relation> =

@@ -11,9 +11,7 @@ use super::role;
 use super::work::Work;
 use crate::bound::{Grant, GrantTarget};
 use crate::catalog::codec::Object;
-use crate::catalog::{
-    Acl, AclItem, DatabaseDef, Privileges, Relation, SchemaDef, SequenceDef, TableDef, ViewDef,
-};
+use crate::catalog::{Acl, AclItem, DatabaseDef, Privileges, Relation, SchemaDef, SequenceDef, TableDef, ViewDef};
 
 /// Whether a role has a part in some grants.
 pub(super) fn mentions(acl: &Acl, role: u32) -> bool {
@@ -110,14 +108,7 @@ async fn on_relation(work: &mut Work, grant: &Grant, oid: u32) -> Result<()> {
 }
 
 /// The grants after the change. `all` is what ALL means for the kind of object, `public` what PUBLIC has by default.
-fn changed(
-    work: &Work,
-    grant: &Grant,
-    owner: u32,
-    acl: &Acl,
-    all: Privileges,
-    public: Privileges,
-) -> Result<Acl> {
+fn changed(work: &Work, grant: &Grant, owner: u32, acl: &Acl, all: Privileges, public: Privileges) -> Result<Acl> {
     let mut wanted = Privileges::NONE;
     for (word, _) in &grant.privileges {
         let privilege = if word == "ALL" { Some(all) } else { Privileges::named(word) };

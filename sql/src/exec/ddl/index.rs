@@ -141,8 +141,5 @@ pub(super) fn key_text(work: &Work, table: &TableDef, positions: &[usize], row: 
 /// The error of a CHECK that is added while a row violates it.
 pub(super) fn check_failed(table: &TableDef, name: &str) -> Error {
     let message = format!("check constraint \"{name}\" of relation \"{}\" is violated by some row", table.name);
-    Error::new(SqlState::CHECK_VIOLATION, message)
-        .schema(&*table.schema_name)
-        .table(&*table.name)
-        .constraint(name)
+    Error::new(SqlState::CHECK_VIOLATION, message).schema(&*table.schema_name).table(&*table.name).constraint(name)
 }

@@ -8,9 +8,7 @@ use super::column::next_value_text;
 use super::work::Work;
 use super::{create, depend};
 use crate::catalog::codec::Object;
-use crate::catalog::{
-    ConstraintDef, IndexDef, Relation, SchemaDef, SequenceDef, TableDef, ViewDef, well_known,
-};
+use crate::catalog::{ConstraintDef, IndexDef, Relation, SchemaDef, SequenceDef, TableDef, ViewDef, well_known};
 
 /// `ALTER TABLE` and so on.
 fn tag(relation: &Relation) -> String {
@@ -108,7 +106,10 @@ pub(super) async fn set_schema(work: &mut Work, relation: &Relation, schema: &Sc
             put_sequence(work, old, new).await?;
         }
         Relation::Index(_) | Relation::Virtual(_) => {
-            return Err(Error::new(SqlState::WRONG_OBJECT_TYPE, format!("cannot change schema of \"{}\"", found.name())));
+            return Err(Error::new(
+                SqlState::WRONG_OBJECT_TYPE,
+                format!("cannot change schema of \"{}\"", found.name()),
+            ));
         }
     }
     work.reload().await?;
@@ -141,7 +142,10 @@ pub(super) async fn set_owner(work: &mut Work, relation: &Relation, owner: &str)
             work.put(Object::Sequence(SequenceDef { owner, ..(**sequence).clone() })).await?;
         }
         Relation::Index(_) | Relation::Virtual(_) => {
-            return Err(Error::new(SqlState::WRONG_OBJECT_TYPE, format!("cannot change owner of \"{}\"", found.name())));
+            return Err(Error::new(
+                SqlState::WRONG_OBJECT_TYPE,
+                format!("cannot change owner of \"{}\"", found.name()),
+            ));
         }
     }
     work.reload().await?;
@@ -210,7 +214,8 @@ pub(super) async fn comment(
     let column = column.map_or(0, |position| position as i32 + 1);
     let writer = crate::catalog::store::Writer { engine: work.engine(), database: work.catalog.database };
     let mut txn = work.txn().await?;
-    writer.comment(&mut txn, well_known::PG_CLASS, relation.oid(), column, text.filter(|text| !text.is_empty())).await?;
+    writer
+        .comment(&mut txn, well_known::PG_CLASS, relation.oid(), column, text.filter(|text| !text.is_empty()))
+        .await?;
     Ok("COMMENT".to_owned())
 }
-

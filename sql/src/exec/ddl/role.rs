@@ -236,7 +236,7 @@ pub(super) async fn rename(work: &mut Work, name: &str, to: &str) -> Result<Stri
 pub(super) async fn drop(work: &mut Work, names: &[String], if_exists: bool) -> Result<String> {
     for name in names {
         if work.catalog.role_named(name).is_none() && if_exists {
-            work.notice(SqlState::UNDEFINED_OBJECT, format!("role \"{name}\" does not exist, skipping"));
+            work.notice(SqlState::SUCCESSFUL_COMPLETION, format!("role \"{name}\" does not exist, skipping"));
             continue;
         }
         let role = found(work, name, "drop", false).await?;

@@ -15,11 +15,7 @@ use crate::exec::context::ExecContext;
 
 impl Work {
     fn bind_context(&self) -> BindContext<'_> {
-        BindContext {
-            catalog: &self.catalog,
-            registry: self.context.registry(),
-            settings: &self.context.settings,
-        }
+        BindContext { catalog: &self.catalog, registry: self.context.registry(), settings: &self.context.settings }
     }
 
     /// A context that evaluates with the catalog at hand: what the statement has made is found.
@@ -70,7 +66,14 @@ impl Work {
 
     /// The oids of the relations that a view reads, directly or through other views. Empty if it cannot be bound.
     pub fn reads_of(&self, view: &ViewDef, catalog: &Arc<CatalogSnapshot>) -> Vec<u32> {
-        self.bind_view(view, catalog).unwrap_or_default()
+        let reads = self.bind_view(view, catalog).unwrap_or_default();
+        reads.into_iter().map(|(relation, _)| relation).collect()
+    }
+
+    /// The oids of the relations that a view itself names. Empty if it cannot be bound.
+    pub fn named_by(&self, view: &ViewDef) -> Vec<u32> {
+        let reads = self.bind_view(view, &self.catalog).unwrap_or_default();
+        reads.into_iter().filter(|(_, direct)| *direct).map(|(relation, _)| relation).collect()
     }
 
     /// Whether a view still means what it did: binds, and yields the columns it is known to have.
@@ -78,7 +81,8 @@ impl Work {
         self.bind_view(view, &self.catalog).is_ok()
     }
 
-    fn bind_view(&self, view: &ViewDef, catalog: &Arc<CatalogSnapshot>) -> Result<Vec<u32>> {
+    /// What a view reads, and whether it does so itself and not through another view.
+    fn bind_view(&self, view: &ViewDef, catalog: &Arc<CatalogSnapshot>) -> Result<Vec<(u32, bool)>> {
         let mut settings = self.context.settings.clone();
         settings.search_path = view.search_path.clone().into();
         let context = BindContext { catalog, registry: self.context.registry(), settings: &settings };
@@ -86,10 +90,12 @@ impl Work {
         let mut reads = Vec::new();
         for statement in &statements {
             let bound = bind::bind(statement, &view.query, context, &[])?;
-            if !bound.statement.columns().iter().map(|column| column.ty.oid).eq(view.columns.iter().map(|it| it.1.oid)) {
+            if !bound.statement.columns().iter().map(|column| column.ty.oid).eq(view.columns.iter().map(|it| it.1.oid))
+            {
                 return Err(types::Error::internal("a view with other columns"));
             }
-            reads.extend(bound.required.iter().map(|required| required.relation));
+            // What a view reads is read as the view's owner.
+            reads.extend(bound.required.iter().map(|required| (required.relation, required.role.is_none())));
         }
         Ok(reads)
     }

@@ -31,7 +31,10 @@ pub(super) async fn run(
                 let message = "cannot truncate a table referenced in a foreign key constraint";
                 return Err(Error::new(SqlState::FEATURE_NOT_SUPPORTED, message)
                     .detail(format!("Table \"{}\" references \"{}\".", child.name, table.name))
-                    .hint(format!("Truncate table \"{}\" at the same time, or use TRUNCATE ... CASCADE.", child.name)));
+                    .hint(format!(
+                        "Truncate table \"{}\" at the same time, or use TRUNCATE ... CASCADE.",
+                        child.name
+                    )));
             }
             work.check_owner(child.owner, "table", &child.name)?;
             work.notice(SqlState::SUCCESSFUL_COMPLETION, format!("truncate cascades to table \"{}\"", child.name));

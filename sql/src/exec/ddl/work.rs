@@ -218,9 +218,10 @@ impl Work {
         // Membership cannot be circular; the depth only guards against a damaged catalog.
         role.oid == of
             || depth < 32
-                && role.member_of.iter().any(|group| {
-                    self.catalog.role(*group).is_some_and(|group| self.member_of(group, of, depth + 1))
-                })
+                && role
+                    .member_of
+                    .iter()
+                    .any(|group| self.catalog.role(*group).is_some_and(|group| self.member_of(group, of, depth + 1)))
     }
 
     /// Whether the user has a privilege on an object with this owner and these grants.
@@ -290,11 +291,11 @@ pub(super) fn missing_role(name: &str) -> Error {
 /// Whether two definitions say the same, with what hangs on the table.
 fn same_table(a: &TableDef, b: &TableDef) -> Result<bool> {
     // An estimate is no definition: COPY and ANALYZE change it under the locks of others.
-    let row = |table: &TableDef| {
-        codec::encode(&Object::Table(Box::new(TableDef { estimated_rows: 0.0, ..table.clone() })))
-    };
+    let row =
+        |table: &TableDef| codec::encode(&Object::Table(Box::new(TableDef { estimated_rows: 0.0, ..table.clone() })));
     let indexes = |table: &TableDef| table.indexes.iter().map(|it| (it.oid, it.tree)).collect::<Vec<_>>();
-    let constraints = |table: &TableDef| table.constraints.iter().map(|it| (it.oid, it.name.clone())).collect::<Vec<_>>();
+    let constraints =
+        |table: &TableDef| table.constraints.iter().map(|it| (it.oid, it.name.clone())).collect::<Vec<_>>();
     let references = |table: &TableDef| table.referenced_by.iter().map(|it| it.oid).collect::<Vec<_>>();
     Ok(row(a)? == row(b)?
         && indexes(a) == indexes(b)
