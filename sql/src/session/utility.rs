@@ -278,7 +278,7 @@ impl Session {
         params: Vec<Datum>,
         _client: &mut C,
     ) -> Result<Vec<Row>> {
-        let mut lines: Vec<String> = vec!["Plan".into()];
+        let mut lines = crate::plan::explain::lines(&explain.statement, explain);
         if explain.analyze {
             let started = Instant::now();
             let context = self.exec_context(prepared, params).await?;
