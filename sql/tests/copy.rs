@@ -95,10 +95,10 @@ async fn errors_say_where_they_are() {
         ),
         (
             "copy t from stdin",
-            "1\ta\\xffb\n",
+            "1\ta\\xff\n",
             "22021",
             "invalid byte sequence for encoding \"UTF8\": 0xff",
-            Some("COPY t, line 1: \"1\ta\\xffb\""),
+            Some("COPY t, line 1: \"1\ta\\xff\""),
         ),
         (
             "copy c from stdin",

@@ -92,6 +92,16 @@ pub(super) async fn define(
                 }
                 _ => Arc::new(table.clone()),
             };
+            // A table that is just being made refers to its own primary key by naming no columns.
+            let parent_columns = if parent_columns.is_empty() { &parent.key } else { parent_columns };
+            if parent_columns.is_empty() {
+                let message = format!("there is no primary key for referenced table \"{}\"", parent.name);
+                return Err(Error::new(SqlState::UNDEFINED_OBJECT, message));
+            }
+            if parent_columns.len() != columns.len() {
+                let message = "number of referencing and referenced columns for foreign key disagree";
+                return Err(Error::new(SqlState::INVALID_FOREIGN_KEY, message));
+            }
             let foreign = ForeignKey {
                 columns: columns.clone(),
                 parent: parent.oid,
