@@ -126,14 +126,15 @@ impl<'a> Parser<'a> {
         if found > self.targets.len() {
             return Err(self.at_row(bad("extra data after last expected column"), number, line));
         }
-        if found < self.targets.len() {
-            let name = &self.table.columns[self.targets[found]].name;
-            return Err(self.at_row(bad(format!("missing data for column \"{name}\"")), number, line));
-        }
         let is_csv = self.options.format == CopyFormat::Csv;
         let mut values = Vec::with_capacity(found);
         for (index, target) in self.targets.iter().enumerate() {
             let column = &self.table.columns[*target];
+            // What is wrong with the fields before it comes first, as in PostgreSQL.
+            if index >= found {
+                let error = bad(format!("missing data for column \"{}\"", column.name));
+                return Err(self.at_row(error, number, line));
+            }
             let at_column = |error: Error, text: Option<&str>| {
                 let place = format!("COPY {}, line {number}, column {}", self.table.name, column.name);
                 with_context(error, || match text {
