@@ -417,9 +417,18 @@ impl Lowering<'_> {
         let both: Vec<Field> = left.fields.iter().chain(&right.fields).cloned().collect();
         let mut conditions = Vec::new();
         let mut correlated_conjuncts = Vec::new();
+        // An inner join's conditions may as well be applied to its result.
+        let mut afterwards = Vec::new();
         for conjunct in join.filter.clone().map(Expr::into_conjuncts).unwrap_or_default() {
             if contains_subquery(&conjunct) {
-                return Err(Refusal::of("a subquery in a join condition"));
+                if join.kind != JoinKind::Inner {
+                    return Err(Refusal::of("a subquery in a join condition"));
+                }
+                afterwards.push(conjunct);
+                continue;
+            }
+            for common in common_terms(&conjunct) {
+                conditions.push(self.expr(&common, Scope { fields: &both, outer: None })?);
             }
             if reads_outer(&conjunct) {
                 if join.kind != JoinKind::Inner {
@@ -462,6 +471,9 @@ impl Lowering<'_> {
         for conjunct in correlated_conjuncts {
             let condition = self.correlated(&relation.fields, &conjunct, outer)?;
             relation.correlated.push(condition);
+        }
+        if !afterwards.is_empty() {
+            return self.filter(relation, afterwards, outer);
         }
         Ok(relation)
     }
@@ -671,6 +683,21 @@ pub(super) fn schema_of(fields: &[Field]) -> Arc<Schema> {
 fn anonymous_schema(shapes: &[Shape]) -> Arc<Schema> {
     let fields = shapes.iter().enumerate().map(|(i, shape)| ArrowField::new(format!("v{i}"), shape.arrow(), true));
     Arc::new(Schema::new(fields.collect::<Vec<_>>()))
+}
+
+/// The equalities that stand in every branch of an OR: they hold whenever it does, and a join can hash them.
+fn common_terms(expr: &Expr) -> Vec<Expr> {
+    let Expr::Or(branches) = expr else { return Vec::new() };
+    let mut branches = branches.iter().map(|branch| branch.clone().into_conjuncts());
+    let mut common = branches.next().unwrap_or_default();
+    common.retain(|term| {
+        matches!(term, Expr::Call(call) if call.operator.is_some_and(|operator| operator.name == "="))
+            && !reads_outer(term)
+    });
+    for branch in branches {
+        common.retain(|term| branch.iter().any(|other| sql::bound::walk::same(term, other)));
+    }
+    common
 }
 
 /// Whether an expression reads an enclosing row directly (not from within a subquery of its own).
