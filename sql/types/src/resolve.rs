@@ -123,6 +123,9 @@ fn bind_polymorphic(declared: &[u32], actual: &[u32]) -> Option<Bound> {
             if matches!(*declared, oid::ANYNONARRAY | oid::ANYCOMPATIBLENONARRAY) && category(*actual) == b'A' {
                 return None;
             }
+            if *declared == oid::ANYENUM && type_row(*actual).is_none_or(|row| row.kind != b'e') {
+                return None;
+            }
             *actual
         };
         if matches!(*declared, oid::ANYCOMPATIBLE | oid::ANYCOMPATIBLEARRAY | oid::ANYCOMPATIBLENONARRAY) {
@@ -401,7 +404,10 @@ impl Registry {
             return Some(Coercion::Cast(cast));
         }
         let (source, target) = (SqlType::of(from), SqlType::of(to));
-        if let (Some(inner), Some(outer)) = (source.element(), target.element()) {
+        // The vectors are arrays, but nothing turns into them element by element: they would draw what is meant for arrays.
+        if let (Some(inner), Some(outer)) = (source.element(), target.element())
+            && !matches!(to, oid::OIDVECTOR | oid::INT2VECTOR)
+        {
             return self.find_coercion(inner.oid, outer.oid, context).map(|_| Coercion::Elements);
         }
         let pseudo = |oid: u32| type_row(oid).is_some_and(|row| row.kind == b'p');
@@ -540,6 +546,10 @@ mod tests {
             (oid::DATE, ">=", oid::UNKNOWN, [oid::DATE, oid::DATE], oid::BOOL),
             (oid::TIMESTAMPTZ, "<", oid::DATE, [oid::TIMESTAMPTZ, oid::DATE], oid::BOOL),
             (oid::CHAR, "=", oid::UNKNOWN, [oid::CHAR, oid::CHAR], oid::BOOL),
+            (oid::OID_ARRAY, "=", oid::UNKNOWN, [oid::OID_ARRAY, oid::OID_ARRAY], oid::BOOL),
+            (oid::INT2_ARRAY, "=", oid::UNKNOWN, [oid::INT2_ARRAY, oid::INT2_ARRAY], oid::BOOL),
+            (oid::OIDVECTOR, "=", oid::UNKNOWN, [oid::OIDVECTOR, oid::OIDVECTOR], oid::BOOL),
+            (oid::INT4_ARRAY, "||", oid::UNKNOWN, [oid::INT4_ARRAY, oid::INT4_ARRAY], oid::INT4_ARRAY),
         ] {
             let found = resolve_operator(name, Some(left), right)
                 .unwrap_or_else(|error| panic!("{left} {name} {right}: {error}"));
