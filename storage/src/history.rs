@@ -114,6 +114,13 @@ impl TruncationTable {
         scl.min(self.bound(ballot))
     }
 
+    /// The ballot of the writer that had `lsn` to give out. The ranges of ballots ascend and do not overlap, so that an LSN
+    /// alone tells it, for a record that may be gone.
+    #[must_use]
+    pub fn writer_of(&self, lsn: Lsn) -> Ballot {
+        self.entries.iter().rev().find(|entry| entry.first_lsn <= lsn).map_or(Ballot::ZERO, |entry| entry.ballot)
+    }
+
     /// This history and one more recovery.
     ///
     /// # Panics

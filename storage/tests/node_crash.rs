@@ -69,6 +69,20 @@ fn a_failed_fsync_is_final_and_says_so() {
 }
 
 #[test]
+fn an_fsync_that_fails_where_a_log_file_ends_is_final_too() {
+    let mut rig = fresh();
+    let mut writer = Writer::new();
+    rig.send(writer.batch(&[1]));
+    let acked = writer.end();
+    rig.tend();
+    // More than a file: the round ends in its middle.
+    let batches: Vec<_> = (0..600).map(|n| writer.batch(&[n % 60, 1])).collect();
+    rig.disk.fail_sync_after(0);
+    assert_eq!(rig.fill(Ballot::ZERO, batches).outcome(), AppendOutcome::Failed);
+    assert_eq!((rig.status().state.as_str(), rig.mark(0).scl_flushed), ("failed", acked.0));
+}
+
+#[test]
 fn what_the_kernel_has_is_synced_before_it_is_told() {
     let mut rig = fresh();
     let mut writer = Writer::new();
@@ -101,9 +115,16 @@ fn a_full_disk_is_said_politely_and_reads_go_on() {
     assert_eq!(rig.status().state, "full");
     let held = Lsn(rig.mark(0).scl_flushed);
     assert_eq!(rig.read(1, held, held), Ok(writer.fold(1, held)));
+    // Images and indexes that are due wait: a write that finds no room would end the node for good.
+    let images = rig.status().image_bytes;
+    rig.hear(held, held);
+    rig.tend();
+    assert_eq!((rig.status().state.as_str(), rig.status().image_bytes), ("full", images));
     rig.disk.set_room(None);
     assert_eq!(rig.send(refused).outcome(), AppendOutcome::Flushed);
     assert_eq!((rig.status().state.as_str(), rig.mark(0).scl_flushed), ("up", writer.end().0));
+    rig.tend();
+    assert!(rig.status().image_bytes > images);
     rig.check_pages(&writer, 0..60, &[writer.end()]);
 }
 
@@ -130,6 +151,87 @@ fn rot_below_what_was_acknowledged_is_a_loss_and_peers_repair_it() {
     assert_eq!(rig.mark(0).scl_flushed, writer.end().0);
     assert!(rig.prepare(Ballot::new(1, 1)).hydrated);
     rig.check_pages(&writer, 0..30, &[writer.end()]);
+}
+
+#[test]
+fn a_loss_at_the_edge_of_a_ballot_is_noticed() {
+    let mut rig = fresh();
+    let mut old = Writer::new();
+    rig.send(old.batch(&[1, 2, 3]));
+    let (ballot, vdl, first) = (Ballot::new(1, 1), old.end(), Lsn(500_000));
+    rig.prepare(ballot);
+    rig.install(&table(&[(ballot, vdl, first)]));
+    // From here on a file of its own.
+    let mut rig = rig.restart(|disk| disk.crash(Loss::Nothing), options(0));
+    let mut new = old.recovered(ballot, vdl, first);
+    let before = log_files(&rig.disk);
+    for n in 0..600 {
+        assert_eq!(rig.send(new.batch(&[n % 60, 3])).outcome(), AppendOutcome::Flushed);
+    }
+    let first_of_ballot = log_files(&rig.disk).into_iter().find(|file| !before.contains(file)).expect("it was rolled");
+    rig.disk.flip(&first_of_ballot, 0, 1);
+    let rig = rig.restart(|disk| disk.crash(Loss::Everything), options(0));
+    // What is left ends where the recovery had cut: an honest SCL, had nothing been acknowledged since.
+    assert_eq!(rig.mark(0).scl_flushed, vdl.0);
+    assert!(!rig.prepare(Ballot::new(2, 1)).hydrated);
+}
+
+#[test]
+fn the_loss_of_a_file_is_noticed_though_its_group_was_idle_since() {
+    let mut rig = fresh();
+    let mut writer = Writer::new();
+    rig.send(writer.batch(&[64, 65]));
+    let file = log_files(&rig.disk).into_iter().find(|file| rig.disk.bytes(file)[4096] != 0).expect("there is a log");
+    let mut rig = rig.restart(|disk| disk.crash(Loss::Nothing), options(0));
+    let copy = log_files(&rig.disk).into_iter().find(|other| *other != file).expect("the tail was copied");
+    for n in 0..600 {
+        rig.send(writer.batch(&[n % 60, 3]));
+    }
+    rig.tend();
+    rig.disk.flip(&copy, 0, 1);
+    let rig = rig.restart(|disk| disk.crash(Loss::Everything), options(0));
+    assert_eq!((rig.mark(0).scl_flushed, rig.mark(1).scl_flushed), (writer.end().0, 0));
+    assert!(!rig.prepare(Ballot::new(1, 1)).hydrated);
+}
+
+#[test]
+fn a_gap_that_nobody_fills_does_not_make_the_log_grow_for_ever() {
+    let mut rig = fresh();
+    let mut writer = Writer::new();
+    let mut twin = open_at(&SimDisk::new(), Path::new("/twin"), options(1)).expect("the disk is sound");
+    twin.create();
+    let first = writer.batch(&[1, 2]);
+    let mut batches = vec![first.clone(), writer.batch(&[1, 5])];
+    rig.send(first);
+    let held = writer.end();
+    let mut longest = 0;
+    for n in 0..6000 {
+        // Of each group in turn: only the first one has a gap.
+        let batch = writer.batch(&if n % 2 == 0 { [n % 60, 3] } else { [64 + n % 60, 67] });
+        batches.push(batch.clone());
+        assert_eq!(rig.send(batch).outcome(), AppendOutcome::Flushed);
+        if n % 50 == 0 {
+            rig.hear(writer.end(), writer.end());
+            rig.tend();
+            longest = longest.max(rig.status().log_bytes);
+        }
+    }
+    assert!(longest <= 3 * options(0).log_retention_bytes, "{longest} bytes");
+    let end = writer.end();
+    assert!(Lsn(rig.mark(0).scl_flushed) < held, "the rest lies behind the gap");
+    assert_eq!(rig.read(1, end, writer.tail(0)), Err(protocol::rpc::storage::ReadOutcome::Behind));
+    rig.check_pages(&writer, 64..128, &[end]);
+    // Whoever still has it brings all of it.
+    for batch in batches {
+        twin.send(batch);
+    }
+    let mut rig = rig.restart(|disk| disk.crash(Loss::Everything), options(0));
+    let peers: Vec<Arc<dyn StorageNode>> = vec![twin.node.clone()];
+    now(Gossip::new(&rig.node, peers).round(true));
+    assert_eq!(rig.mark(0).scl_flushed, writer.tail(0).0);
+    rig.hear(end, end);
+    rig.tend();
+    rig.check_pages(&writer, 0..128, &[end]);
 }
 
 #[test]

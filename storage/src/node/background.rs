@@ -32,6 +32,8 @@ const IMAGES_PER_STEP: usize = 128;
 const FILES_PER_RETIREMENT: usize = 4;
 /// Shares of the pages, so that the records of one share of [`FILES_PER_RETIREMENT`] files are about as much as one file.
 const PARTS: u64 = 4;
+/// A log of this multiple of its retention gives up what lies behind gaps.
+const CROWDED_FACTOR: u64 = 2;
 /// Rest after a portion.
 const PAUSE: Duration = Duration::from_millis(2);
 /// The background looks around this often even when nobody wakes it.
@@ -186,6 +188,9 @@ impl Tender {
         if self.shared.state.lock().failed.is_some() {
             return Ok(false);
         }
+        if !self.has_room()? {
+            return Ok(false);
+        }
         self.seal_rolled()?;
         match self.shared.files.prepare() {
             // The writer says so when it needs one.
@@ -199,10 +204,19 @@ impl Tender {
         self.make_due_images()
     }
 
+    /// Whether half of the headroom is left: a disk that others filled is no broken disk, and writing on would make it one.
+    fn has_room(&self) -> Result<bool, TendError> {
+        let space = self.shared.disk.space(self.shared.files.dir())?;
+        Ok(space.free >= space.total / 200 * self.shared.options.headroom_percent)
+    }
+
     /// Writes the indexes of full files.
     pub(super) fn seal_rolled(&self) -> Result<(), TendError> {
         for (sequence, file) in self.shared.files.rolled() {
-            let index = index_of(&self.shared, &*file, sequence)?;
+            let mut index = index_of(&self.shared, &*file, sequence)?;
+            // Of every group, so that the loss of an older file shows even where nothing was written since.
+            let acked = self.shared.state.lock().acked();
+            index.note_acked(acked);
             self.shared.files.seal(&index)?;
         }
         Ok(())
@@ -306,16 +320,20 @@ impl Tender {
         if shared.files.log_bytes() <= shared.options.log_retention_bytes {
             return None;
         }
-        let state = shared.state.lock();
+        // What lies behind a gap is kept in the hope that the gap is filled; not for ever, for it may be gone everywhere.
+        let crowded = shared.files.log_bytes() > shared.options.log_retention_bytes.saturating_mul(CROWDED_FACTOR);
+        let mut state = shared.state.lock();
         let may_go = |file: &u64| {
-            state
-                .segments
-                .iter()
-                .all(|(group, segment)| segment.last_in(*file).is_none_or(|run| run.last <= state.image_bound(*group)))
+            state.segments.iter().all(|(group, segment)| {
+                let last = if crowded { segment.last_counted_in(*file) } else { segment.last_in(*file) };
+                last.is_none_or(|run| run.last <= state.image_bound(*group))
+            })
         };
         let files: Vec<u64> = shared.files.oldest_sealed(FILES_PER_RETIREMENT).into_iter().take_while(may_go).collect();
-        if files.is_empty() {
-            return None;
+        let newest = *files.last()?;
+        if crowded {
+            // Now, so that none of it comes to count while the images are made.
+            state.segments.values_mut().for_each(|segment| segment.give_up(newest));
         }
         Some(Retirement { files, part: 0, pages: VecDeque::new(), arena: Bytes::new(), all: HashSet::new() })
     }

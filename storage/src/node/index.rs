@@ -46,7 +46,7 @@ pub struct FileIndex {
     pub vdl: Lsn,
     /// As `vdl`.
     pub floor: Lsn,
-    /// Highest acknowledged SCL of each group.
+    /// Highest acknowledged SCL of each group, those included that are not in the file.
     pub acked: Vec<(GroupId, Lsn)>,
     /// Runs in the order written.
     pub runs: Vec<(GroupId, Run)>,
@@ -95,6 +95,14 @@ impl FileIndex {
             entry.lsns.dedup();
         }
         Ok(index)
+    }
+
+    /// Takes note of what groups have acknowledged, whether or not they are in the file.
+    pub fn note_acked(&mut self, acked: impl IntoIterator<Item = (GroupId, Lsn)>) {
+        self.acked.extend(acked);
+        // The highest of each group comes first and stays.
+        self.acked.sort_unstable_by_key(|&(group, acked)| (group, std::cmp::Reverse(acked)));
+        self.acked.dedup_by_key(|(group, _)| *group);
     }
 
     /// The encoding.

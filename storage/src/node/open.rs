@@ -250,10 +250,9 @@ fn load_state(shared: &Shared, indexes: &[FileIndex]) -> Result<(), TendError> {
         segment.settle(base, ballot);
     }
     for (group, acked) in indexes.iter().flat_map(|index| &index.acked) {
-        // What was acknowledged may have been annulled since.
-        let segment = &state.segments.get(group);
-        let now = segment.map_or(Lsn::ZERO, |segment| segment.received());
-        let valid = segment.map_or(Lsn::ZERO, |segment| state.table.clip(*acked, segment.ballot()));
+        // What was acknowledged may have been annulled since: by its own ballot, which is not that of what is left.
+        let now = state.segments.get(group).map_or(Lsn::ZERO, |segment| segment.received());
+        let valid = state.table.clip(*acked, state.table.writer_of(*acked));
         if now < valid {
             let known = state.damaged.entry(*group).or_default();
             *known = (*known).max(valid);

@@ -342,6 +342,22 @@ impl Segment {
         self.runs.iter().rev().find(|run| run.place.file <= file)
     }
 
+    /// As [`Segment::last_in`], of what counts.
+    #[must_use]
+    pub fn last_counted_in(&self, file: u64) -> Option<&Run> {
+        self.runs[..self.counted].iter().rev().find(|run| run.place.file <= file)
+    }
+
+    /// Forgets what lies behind a gap in files up to `file`. It counts nowhere: whoever fills the gap brings it again.
+    pub fn give_up(&mut self, file: u64) {
+        let counted = self.counted;
+        let mut index = 0;
+        self.runs.retain(|run| {
+            index += 1;
+            index <= counted || run.place.file > file
+        });
+    }
+
     /// Forgets the runs in files up to `file`; `base` rises to the highest of them.
     ///
     /// # Panics

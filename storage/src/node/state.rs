@@ -163,6 +163,13 @@ impl State {
         }
     }
 
+    /// What each group once acknowledged as flushed, lost or not.
+    #[must_use]
+    pub fn acked(&self) -> Vec<(GroupId, Lsn)> {
+        let held = self.segments.iter().map(|(group, segment)| (*group, segment.flushed()));
+        held.chain(self.damaged.iter().map(|(group, acked)| (*group, *acked))).collect()
+    }
+
     /// Groups that are whole again leave the list of damaged ones.
     pub fn note_repairs(&mut self) {
         let segments = &self.segments;

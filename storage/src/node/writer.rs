@@ -354,6 +354,10 @@ impl Writer {
             Err(Untaken::Full) => {}
         }
         self.finish_round();
+        if self.shared.state.lock().failed.is_some() {
+            // What counts as received may not be on the medium: no later fsync may pass it off as flushed.
+            return Err(AppendOutcome::Failed);
+        }
         if let Err(error) = self.log.roll() {
             if error.kind() == io::ErrorKind::StorageFull {
                 self.shared.state.lock().full = true;
@@ -821,6 +825,10 @@ impl Writer {
         }
         let news = table.entries().iter().filter(|entry| !state.table.entries().contains(entry));
         self.shared.cache.lock().drop_above(news.map(|entry| entry.vdl).min().unwrap_or(Lsn::MAX));
+        for acked in state.damaged.values_mut() {
+            *acked = table.clip(*acked, table.writer_of(*acked));
+        }
+        state.note_repairs();
         state.table = Arc::new(table);
         state.tables += 1;
         state.promised = ballot;
