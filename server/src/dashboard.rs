@@ -68,10 +68,14 @@ async fn page(State(servers): State<Servers>) -> Html<String> {
         ("Storage nodes", "storage_nodes", ["id", "zone", "state", "pid", "scl_received", "scl_flushed"]),
     ] {
         let _ = write!(html, "<h2>{title}</h2><table><tr>");
-        columns.iter().for_each(|column| drop(write!(html, "<th>{column}")));
+        for column in columns {
+            let _ = write!(html, "<th>{column}");
+        }
         for row in status[key].as_array().into_iter().flatten() {
             html.push_str("<tr>");
-            columns.iter().for_each(|column| drop(write!(html, "<td>{}", text(&row[*column]))));
+            for column in columns {
+                let _ = write!(html, "<td>{}", text(&row[column]));
+            }
         }
         html.push_str("</table>");
     }

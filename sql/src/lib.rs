@@ -14,8 +14,8 @@
 pub mod bind;
 pub mod bound;
 pub mod catalog;
-pub mod parse;
-pub mod plan;
 pub mod exec;
 pub mod functions;
+pub mod parse;
+pub mod plan;
 pub mod session;

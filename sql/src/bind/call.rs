@@ -398,7 +398,7 @@ impl Binder<'_> {
                     merged.frame = spec.frame.clone().or(merged.frame);
                     merged
                 }
-                None => spec.clone(),
+                None => (**spec).clone(),
             },
         };
         self.in_window = true;

@@ -88,11 +88,7 @@ fn copy_options(copy: &ast::Copy, names: &[Arc<str>]) -> Result<CopyOptions> {
     let mut format = None;
     let (mut delimiter, mut null, mut quote, mut escape) = (None, None, None, None);
     let (mut header, mut header_match, mut freeze) = (None, false, false);
-    let (mut force_quote, mut force_not_null, mut force_null): (
-        Option<Vec<usize>>,
-        Option<Vec<usize>>,
-        Option<Vec<usize>>,
-    ) = (None, None, None);
+    let [mut force_quote, mut force_not_null, mut force_null]: [Option<Vec<usize>>; 3] = [None, None, None];
     let conflicting = || Error::new(SqlState::SYNTAX_ERROR, "conflicting or redundant options");
     let columns = |list: &[Ident], what: &str| -> Result<Vec<usize>> {
         list.iter()

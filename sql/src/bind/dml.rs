@@ -410,7 +410,7 @@ impl Binder<'_> {
         if !others.is_empty() {
             // FROM does not see the target, unless by LATERAL, which we do not offer either.
             let hidden = Scope { hidden: true, lateral: true, ..scope.clone() };
-            let ((mut right, right_scope), _) = self.with_scope(hidden, |binder| binder.from_list(others))?;
+            let ((mut right, right_scope), _) = self.with_scope(hidden, |binder| binder.bind_from(others))?;
             super::from::drop_frame(&mut right);
             scope = scope.join(right_scope)?;
             let fields = plan.fields.iter().chain(&right.fields).cloned().collect();

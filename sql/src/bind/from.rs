@@ -43,7 +43,7 @@ pub(crate) const SYSTEM_COLUMNS: [SystemColumn; 7] = [
 
 impl Binder<'_> {
     /// A FROM list: the join of its items, from left to right. One row of no columns without items.
-    pub fn from_list(&mut self, items: &[TableRef]) -> Result<(Plan, Scope)> {
+    pub fn bind_from(&mut self, items: &[TableRef]) -> Result<(Plan, Scope)> {
         let Some((first, rest)) = items.split_first() else { return Ok((Plan::one_row(), Scope::default())) };
         let mut left = self.table_ref(first)?;
         for item in rest {

@@ -32,7 +32,7 @@ impl Binder<'_> {
         if let Some(name) = &select.into {
             return Err(Error::new(SqlState::SYNTAX_ERROR, "SELECT ... INTO is not allowed here").at(name.pos + 1));
         }
-        let (plan, scope) = self.from_list(&select.from)?;
+        let (plan, scope) = self.bind_from(&select.from)?;
         let (bound, _) = self.with_scope(scope, |binder| {
             binder.begin_calls(&select.windows);
             let bound = binder.select_over(select, query, unknowns, plan);

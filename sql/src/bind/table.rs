@@ -224,12 +224,10 @@ impl Binder<'_> {
                     spec.not_null = true;
                     spec.identity = Some((*kind, self.sequence_options(options)?));
                 }
-                ColumnConstraintKind::Collate(name) => {
-                    if !matches!(name.object(), "default" | "C" | "POSIX" | "C.UTF-8" | "C.utf8" | "ucs_basic") {
-                        return Err(
-                            Error::unsupported(format!("collation \"{}\"", name.shown())).at(constraint.pos + 1)
-                        );
-                    }
+                ColumnConstraintKind::Collate(name)
+                    if !matches!(name.object(), "default" | "C" | "POSIX" | "C.UTF-8" | "C.utf8" | "ucs_basic") =>
+                {
+                    return Err(Error::unsupported(format!("collation \"{}\"", name.shown())).at(constraint.pos + 1));
                 }
                 _ => {}
             }

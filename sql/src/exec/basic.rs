@@ -80,7 +80,7 @@ pub(crate) struct Values {
 
 impl Values {
     pub fn new(at: Place, rows: &[Vec<Expr>]) -> Values {
-        Values { rows: rows.to_vec().into_iter(), at }
+        Values { rows: Vec::from(rows).into_iter(), at }
     }
 }
 

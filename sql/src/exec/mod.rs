@@ -42,6 +42,6 @@ pub(crate) use copy::{run_in as copy_in, run_out as copy_out};
 pub(crate) use ddl::{Executed, execute as execute_ddl, truncate};
 pub(crate) use dml::{Changed, delete, insert, update};
 pub(crate) use keyed::select as select_by_key;
-pub(crate) use maintain::{count_rows, evaluate_as};
 pub(crate) use lift::{Lift, lift};
+pub(crate) use maintain::{count_rows, evaluate_as};
 pub(crate) use query::RowSource;

@@ -109,11 +109,6 @@ impl SessionContext {
         self.user.read().clone()
     }
 
-    pub(crate) fn set_user(&self, user: Arc<str>, superuser: bool) {
-        *self.user.write() = user;
-        self.superuser.store(superuser, Ordering::Relaxed);
-    }
-
     pub fn is_superuser(&self) -> bool {
         self.superuser.load(Ordering::Relaxed)
     }

@@ -224,7 +224,7 @@ pub struct FunctionArg {
 #[derive(Clone, Debug)]
 pub enum Over {
     Named(Ident),
-    Spec(WindowSpec),
+    Spec(Box<WindowSpec>),
 }
 
 #[derive(Clone, Debug, Default)]

@@ -791,8 +791,11 @@ impl Parser<'_> {
             self.expect_sym(")")?;
         }
         if self.accept_word("over") {
-            call.over =
-                Some(if self.is_sym("(") { Over::Spec(self.window_spec()?) } else { Over::Named(self.ident()?) });
+            call.over = Some(if self.is_sym("(") {
+                Over::Spec(Box::new(self.window_spec()?))
+            } else {
+                Over::Named(self.ident()?)
+            });
         }
         self.make(pos, ExprKind::Function(Box::new(call)))
     }
@@ -870,10 +873,8 @@ impl Parser<'_> {
             } else {
                 (self.frame_bound()?, FrameBound::CurrentRow)
             };
-            if self.accept_word("exclude") {
-                if !self.accept_words(&["no", "others"]) {
-                    return self.unsupported("window frame EXCLUDE");
-                }
+            if self.accept_word("exclude") && !self.accept_words(&["no", "others"]) {
+                return self.unsupported("window frame EXCLUDE");
             }
             spec.frame = Some(Frame { mode, start, end });
         }

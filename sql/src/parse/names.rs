@@ -107,18 +107,16 @@ impl Parser<'_> {
                 }
                 self.modifiers(&mut ty)?;
             }
-            "float" => {
-                if self.accept_sym("(") {
-                    let at = self.pos();
-                    let bits = self.integer()?;
-                    self.expect_sym(")")?;
-                    let limit = |message: &str| Err(Error::new(SqlState::INVALID_PARAMETER_VALUE, message).at(at + 1));
-                    match bits {
-                        ..=0 => return limit("precision for type float must be at least 1 bit"),
-                        1..=24 => ty.names[0] = "real".to_owned(),
-                        25..=53 => {}
-                        _ => return limit("precision for type float must be less than 54 bits"),
-                    }
+            "float" if self.accept_sym("(") => {
+                let at = self.pos();
+                let bits = self.integer()?;
+                self.expect_sym(")")?;
+                let limit = |message: &str| Err(Error::new(SqlState::INVALID_PARAMETER_VALUE, message).at(at + 1));
+                match bits {
+                    ..=0 => return limit("precision for type float must be at least 1 bit"),
+                    1..=24 => ty.names[0] = "real".to_owned(),
+                    25..=53 => {}
+                    _ => return limit("precision for type float must be less than 54 bits"),
                 }
             }
             "time" | "timestamp" => {

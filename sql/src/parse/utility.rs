@@ -25,7 +25,7 @@ impl Parser<'_> {
                 let height = self.height;
                 let mut query = self.query_after(with)?;
                 query.height = query.height.max(height.max(self.height) + 1);
-                self.into_statement(query)
+                self.select_into(query)
             }
             "insert" | "update" | "delete" => self.change(None),
             "begin" | "start" | "commit" | "end" | "rollback" | "abort" | "savepoint" | "release" => self.transaction(),
@@ -103,11 +103,11 @@ impl Parser<'_> {
 
     fn query_statement(&mut self) -> Result<Statement> {
         let query = self.query()?;
-        self.into_statement(query)
+        self.select_into(query)
     }
 
     /// A query, or CREATE TABLE AS if it is SELECT INTO.
-    fn into_statement(&mut self, mut query: super::ast::Query) -> Result<Statement> {
+    fn select_into(&mut self, mut query: super::ast::Query) -> Result<Statement> {
         if let super::ast::SetExpr::Select(select) = &mut query.body
             && let Some(name) = select.into.take()
         {

@@ -52,7 +52,9 @@ pub fn inner(plan: Plan, conjuncts: Vec<Expr>) -> Plan {
     let mut joining = Vec::new();
     for condition in conditions {
         let mut touched = std::collections::BTreeSet::new();
-        condition.columns(&mut |index| drop(touched.insert(leaf_of(&leaves, index))));
+        condition.columns(&mut |index| {
+            touched.insert(leaf_of(&leaves, index));
+        });
         match (touched.len(), condition) {
             (1, Condition::Conjunct(mut expr)) if !expr.is_volatile() => {
                 let leaf = touched.pop_first().expect("it has one element");

@@ -7,7 +7,7 @@ use protocol::Lsn;
 use types::{Datum, Error, Result, Settings};
 
 use super::client::{Client, Column, CopyFormat, NoticeSeverity};
-use super::session::Session;
+use super::state::Session;
 use crate::bound::{Copy, CopyDirection};
 use crate::exec::{self, ExecContext};
 

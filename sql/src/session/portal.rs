@@ -6,7 +6,7 @@ use parking_lot::Mutex;
 use types::{Datum, Result, SqlState};
 
 use super::client::Column;
-use super::session::{Session, wire_columns};
+use super::state::{Session, wire_columns};
 use crate::bind::{self, BindContext};
 use crate::bound::{Bound, Statement};
 use crate::catalog::CatalogSnapshot;

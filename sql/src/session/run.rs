@@ -9,7 +9,7 @@ use types::{Datum, Error, Result, SqlState};
 use super::client::{Client, Column};
 use super::database::now;
 use super::portal::{Portal, PortalState, Prepared, Running, Tag};
-use super::session::{Session, is_transaction_control};
+use super::state::{Session, is_transaction_control};
 use super::transaction::Block;
 use crate::bound::{CopyDirection, Required, Statement};
 use crate::catalog::TableDef;

@@ -4,7 +4,7 @@ use engine::Isolation;
 use types::{Error, Result, SqlState};
 
 use super::database::now;
-use super::session::{Savepoint, Session};
+use super::state::{Savepoint, Session};
 use crate::bound::{AccessMode, Isolation as Level, TransactionModes, TransactionStatement};
 use crate::exec::{Lift, lift};
 

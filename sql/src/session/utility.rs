@@ -11,7 +11,7 @@ use types::{Datum, Error, Result, SqlState, SqlType};
 use super::client::{Client, Column, NoticeSeverity};
 use super::portal::{Portal, PortalState, Prepared, Running, Tag};
 use super::run::Started;
-use super::session::{Session, wire_columns};
+use super::state::{Session, wire_columns};
 use super::variables::Variables;
 use crate::bound::{
     CursorSpec, Ddl, Explain, FetchDirection, LockMode, Query, SetScope, SetValue, Statement, TransactionStatement,

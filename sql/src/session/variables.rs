@@ -37,7 +37,6 @@ enum Kind {
 enum Unit {
     None,
     Milliseconds,
-    Seconds,
     Kilobytes,
 }
 
@@ -401,10 +400,6 @@ fn parse_integer(text: &str, unit: Unit) -> Option<i64> {
         (Unit::Milliseconds, "min") => 60_000.0,
         (Unit::Milliseconds, "h") => 3_600_000.0,
         (Unit::Milliseconds, "d") => 86_400_000.0,
-        (Unit::Seconds, "s") => 1.0,
-        (Unit::Seconds, "min") => 60.0,
-        (Unit::Seconds, "h") => 3_600.0,
-        (Unit::Seconds, "d") => 86_400.0,
         (Unit::Kilobytes, "B") => 1.0 / 1024.0,
         (Unit::Kilobytes, "kB") => 1.0,
         (Unit::Kilobytes, "MB") => 1024.0,
@@ -421,7 +416,6 @@ fn show_integer(value: i64, unit: Unit) -> String {
     let units: &[(i64, &str)] = match unit {
         Unit::None => &[],
         Unit::Milliseconds => &[(86_400_000, "d"), (3_600_000, "h"), (60_000, "min"), (1_000, "s"), (1, "ms")],
-        Unit::Seconds => &[(86_400, "d"), (3_600, "h"), (60, "min"), (1, "s")],
         Unit::Kilobytes => &[(1 << 30, "TB"), (1 << 20, "GB"), (1 << 10, "MB"), (1, "kB")],
     };
     if value > 0
@@ -646,7 +640,6 @@ impl Variables {
                 value: inner.value(definition.name).unwrap_or_default(),
                 unit: match definition.kind {
                     Kind::Integer { unit: Unit::Milliseconds, .. } => Some("ms"),
-                    Kind::Integer { unit: Unit::Seconds, .. } => Some("s"),
                     Kind::Integer { unit: Unit::Kilobytes, .. } => Some("kB"),
                     _ => None,
                 },

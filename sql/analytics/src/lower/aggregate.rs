@@ -39,7 +39,7 @@ impl Lowering<'_> {
         if keys.iter().any(reads_outer) {
             return Err(Refusal::of("a correlated GROUP BY"));
         }
-        let (mut relation, keys) = self.resolve_subqueries(relation, keys, outer)?;
+        let (mut relation, keys) = self.resolve_subqueries(relation, keys)?;
         let fields = relation.fields.clone();
         let scope = Scope { fields: &fields, outer: None };
         let mut terms = keys.iter().map(|key| self.expr(key, scope)).collect::<Lowered<Vec<Term>>>()?;

@@ -58,7 +58,7 @@ impl Lowering<'_> {
             }
             Node::Project { input, exprs } => {
                 let relation = self.relation(input, outer)?;
-                self.project(relation, exprs, outer)
+                self.project(relation, exprs)
             }
             Node::Join(join) => self.join(join, outer),
             Node::Aggregate(aggregate) => self.aggregate(aggregate, outer),
@@ -67,7 +67,7 @@ impl Lowering<'_> {
                 self.restartable = may;
                 let relation = self.input(input, outer);
                 self.restartable = restartable;
-                self.sort(relation?, keys, outer)
+                self.sort(relation?, keys)
             }
             Node::Distinct { input, on: None } => {
                 let relation = self.input(input, outer)?;
@@ -320,7 +320,7 @@ impl Lowering<'_> {
         Ok(conditions)
     }
 
-    fn project(&mut self, relation: Relation, exprs: &[Expr], outer: Option<&[Field]>) -> Lowered<Relation> {
+    fn project(&mut self, relation: Relation, exprs: &[Expr]) -> Lowered<Relation> {
         let empty_group = match &relation.empty_group {
             None => None,
             Some(_) if exprs.iter().any(contains_subquery) => {
@@ -334,7 +334,7 @@ impl Lowering<'_> {
                 Some(exprs.iter().map(value).collect::<types::Result<Vec<Datum>>>()?)
             }
         };
-        let (relation, exprs) = self.resolve_subqueries(relation, exprs.to_vec(), outer)?;
+        let (relation, exprs) = self.resolve_subqueries(relation, exprs.to_vec())?;
         let mut terms = Vec::with_capacity(exprs.len());
         for expr in &exprs {
             if reads_outer(expr) {
@@ -385,10 +385,10 @@ impl Lowering<'_> {
         Ok(LogicalPlan::Projection(df::Projection::try_new(exprs, Arc::new(relation.plan))?))
     }
 
-    fn sort(&mut self, relation: Relation, keys: &[SortKey], outer: Option<&[Field]>) -> Lowered<Relation> {
+    fn sort(&mut self, relation: Relation, keys: &[SortKey]) -> Lowered<Relation> {
         let exprs = keys.iter().map(|key| key.expr.clone()).collect();
         let fields = relation.fields.clone();
-        let (relation, exprs) = self.resolve_subqueries(relation, exprs, outer)?;
+        let (relation, exprs) = self.resolve_subqueries(relation, exprs)?;
         let mut sort = Vec::with_capacity(keys.len());
         for (key, expr) in keys.iter().zip(&exprs) {
             if reads_outer(expr) {

@@ -25,25 +25,24 @@ impl Lowering<'_> {
         &mut self,
         relation: Relation,
         exprs: Vec<Expr>,
-        outer: Option<&[Field]>,
     ) -> Lowered<(Relation, Vec<Expr>)> {
         let mut relation = relation;
         let mut resolved = Vec::with_capacity(exprs.len());
         for mut expr in exprs {
             if contains_subquery(&expr) {
-                self.resolve(&mut expr, &mut relation, outer)?;
+                self.resolve(&mut expr, &mut relation)?;
             }
             resolved.push(expr);
         }
         Ok((relation, resolved))
     }
 
-    fn resolve(&mut self, expr: &mut Expr, relation: &mut Relation, outer: Option<&[Field]>) -> Lowered<()> {
+    fn resolve(&mut self, expr: &mut Expr, relation: &mut Relation) -> Lowered<()> {
         let Expr::Subquery(subquery) = expr else {
             let mut result = Ok(());
             walk::children_mut(expr, &mut |child| {
                 if result.is_ok() {
-                    result = self.resolve(child, relation, outer);
+                    result = self.resolve(child, relation);
                 }
             });
             return result;
@@ -54,7 +53,7 @@ impl Lowering<'_> {
             (SubqueryKind::Scalar, true) => {
                 let fields = std::mem::take(&mut relation.fields);
                 let correlated = std::mem::take(&mut relation.correlated);
-                let plan = std::mem::replace(&mut relation.plan, LogicalPlan::default());
+                let plan = std::mem::take(&mut relation.plan);
                 let whole = Relation { correlated, ..Relation::new(plan, fields) };
                 *relation = self.join_scalar(whole, subquery)?;
                 Expr::Column { index: relation.fields.len() - 1, ty: subquery.ty }
@@ -155,7 +154,7 @@ impl Lowering<'_> {
     }
 
     fn plain_condition(&mut self, relation: Relation, conjunct: Expr, outer: Option<&[Field]>) -> Lowered<Relation> {
-        let (mut relation, mut exprs) = self.resolve_subqueries(relation, vec![conjunct], outer)?;
+        let (mut relation, mut exprs) = self.resolve_subqueries(relation, vec![conjunct])?;
         let Some(conjunct) = exprs.pop() else { return Ok(relation) };
         if reads_outer(&conjunct) {
             let condition = self.correlated(&relation.fields, &conjunct, outer)?;
@@ -235,10 +234,12 @@ fn df_case(when: DfExpr, then: DfExpr, otherwise: DfExpr) -> DfExpr {
 /// What of a plan decides whether it has a row: a LIMIT of at least one does not.
 fn without_limit(plan: &Plan) -> &Plan {
     match &plan.node {
-        Node::Limit { input, limit, offset: None, with_ties: None } => match limit {
-            None | Some(Expr::Const { value: Datum::Int8(1..), .. }) => without_limit(input),
-            _ => plan,
-        },
+        Node::Limit {
+            input,
+            limit: None | Some(Expr::Const { value: Datum::Int8(1..), .. }),
+            offset: None,
+            with_ties: None,
+        } => without_limit(input),
         _ => plan,
     }
 }

@@ -26,11 +26,23 @@ fn empty(_: &VirtualSource<'_>) -> Result<Vec<Vec<Datum>>> {
     Ok(Vec::new())
 }
 
-const fn catalog(oid: u32, name: &'static str, kind: u8, columns: &'static [VirtualColumn], rows: Rows) -> VirtualRelation {
+const fn catalog(
+    oid: u32,
+    name: &'static str,
+    kind: u8,
+    columns: &'static [VirtualColumn],
+    rows: Rows,
+) -> VirtualRelation {
     VirtualRelation { oid, schema: "pg_catalog", name, kind, columns, rows }
 }
 
-const fn standard(oid: u32, name: &'static str, kind: u8, columns: &'static [VirtualColumn], rows: Rows) -> VirtualRelation {
+const fn standard(
+    oid: u32,
+    name: &'static str,
+    kind: u8,
+    columns: &'static [VirtualColumn],
+    rows: Rows,
+) -> VirtualRelation {
     VirtualRelation { oid, schema: "information_schema", name, kind, columns, rows }
 }
 
@@ -137,13 +149,31 @@ static RELATIONS: &[VirtualRelation] = &[
     standard(13_483, "views", b'v', columns::IS_VIEWS, information::views),
     standard(13_411, "table_constraints", b'v', columns::IS_TABLE_CONSTRAINTS, information::table_constraints),
     standard(13_329, "key_column_usage", b'v', columns::IS_KEY_COLUMN_USAGE, information::key_column_usage),
-    standard(13_300, "constraint_column_usage", b'v', columns::IS_CONSTRAINT_COLUMN_USAGE, information::constraint_column_usage),
-    standard(13_339, "referential_constraints", b'v', columns::IS_REFERENTIAL_CONSTRAINTS, information::referential_constraints),
+    standard(
+        13_300,
+        "constraint_column_usage",
+        b'v',
+        columns::IS_CONSTRAINT_COLUMN_USAGE,
+        information::constraint_column_usage,
+    ),
+    standard(
+        13_339,
+        "referential_constraints",
+        b'v',
+        columns::IS_REFERENTIAL_CONSTRAINTS,
+        information::referential_constraints,
+    ),
     standard(13_260, "check_constraints", b'v', columns::IS_CHECK_CONSTRAINTS, information::check_constraints),
     standard(13_386, "sequences", b'v', columns::IS_SEQUENCES, information::sequences),
     standard(13_377, "routines", b'v', columns::IS_ROUTINES, empty),
     standard(13_334, "parameters", b'v', columns::IS_PARAMETERS, empty),
-    standard(13_227, "information_schema_catalog_name", b'v', columns::IS_INFORMATION_SCHEMA_CATALOG_NAME, information::catalog_name),
+    standard(
+        13_227,
+        "information_schema_catalog_name",
+        b'v',
+        columns::IS_INFORMATION_SCHEMA_CATALOG_NAME,
+        information::catalog_name,
+    ),
     standard(13_440, "triggers", b'v', columns::IS_TRIGGERS, empty),
     standard(13_325, "enabled_roles", b'v', columns::IS_ENABLED_ROLES, information::enabled_roles),
     standard(13_236, "applicable_roles", b'v', columns::IS_APPLICABLE_ROLES, empty),

@@ -52,8 +52,9 @@ pub(crate) async fn run_out(copy: &Copy, context: &Arc<ExecContext>, client: &mu
 fn only_client(copy: &Copy) -> Result<()> {
     match &copy.end {
         CopyEnd::Client => Ok(()),
-        CopyEnd::File(_) => Err(Error::unsupported("COPY with a file of the server")
-            .hint("Use STDIN or STDOUT, or psql's \\copy.")),
+        CopyEnd::File(_) => {
+            Err(Error::unsupported("COPY with a file of the server").hint("Use STDIN or STDOUT, or psql's \\copy."))
+        }
         CopyEnd::Program(_) => {
             Err(Error::unsupported("COPY with a program").hint("Use STDIN or STDOUT, or psql's \\copy."))
         }

@@ -160,8 +160,7 @@ pub(crate) async fn note_loaded(table: &TableDef, added: u64, context: &Arc<Exec
     let mode = engine::TableLockMode::ShareUpdateExclusive;
     {
         let mut txn = context.txn().await?;
-        let locked =
-            context.engine.lock_object(&mut txn, u64::from(table.oid), mode, engine::WaitPolicy::NoWait).await;
+        let locked = context.engine.lock_object(&mut txn, u64::from(table.oid), mode, engine::WaitPolicy::NoWait).await;
         match locked {
             Ok(()) => {}
             Err(engine::Error::LockNotAvailable) => return Ok(()),
