@@ -102,6 +102,9 @@ fn a_full_disk_is_said_politely_and_reads_go_on() {
     let mut rig = fresh();
     let mut writer = Writer::new();
     rig.send(writer.batch(&[1, 2]));
+    for n in 0..1500 {
+        rig.send(writer.batch(&[n % 60, 1]));
+    }
     rig.disk.set_room(Some(0));
     let mut full = None;
     for n in 0..2000 {
