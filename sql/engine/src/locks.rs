@@ -91,6 +91,11 @@ impl Mode {
         CONFLICTS[usize::from(self.0)]
     }
 
+    /// Whether who holds this mode needs no `other`.
+    pub fn covers(self, other: Mode) -> bool {
+        other.covered_by(self.bit())
+    }
+
     /// Whether holding `held` makes this mode superfluous.
     fn covered_by(self, held: u16) -> bool {
         if held & self.bit() != 0 {
@@ -142,6 +147,8 @@ pub struct Waiter {
     key: LockKey,
     txn: Arc<TxnShared>,
     mode: Mode,
+    /// Holds nothing once it is let through.
+    passing: bool,
     state: AtomicU8,
     notify: Notify,
 }
@@ -166,6 +173,26 @@ impl Entry {
             Some(holder) => holder.modes |= mode.bit(),
             None => self.holders.push(Holder { txn: txn.clone(), modes: mode.bit() }),
         }
+    }
+
+    /// Takes from other holders what conflicts with a version of `owner`. Only who was handed the row when the owner
+    /// rolled back to a savepoint, while an older version of it stayed, can hold such a mode. Returns whether someone did;
+    /// the owner's own wait then comes first.
+    fn yield_to(&mut self, owner: &Arc<TxnShared>, version: Mode) -> bool {
+        let mut yielded = false;
+        for holder in self.holders.iter_mut().filter(|holder| !Arc::ptr_eq(&holder.txn, owner)) {
+            yielded |= holder.modes & version.conflicts() != 0;
+            holder.modes &= !version.conflicts();
+        }
+        if yielded {
+            self.holders.retain(|holder| holder.modes != 0);
+            if let Some(at) = self.queue.iter().position(|waiter| Arc::ptr_eq(&waiter.txn, owner))
+                && let Some(waiter) = self.queue.remove(at)
+            {
+                self.queue.push_front(waiter);
+            }
+        }
+        yielded
     }
 }
 
@@ -243,9 +270,33 @@ impl LockTable {
         owner: Option<(&Arc<TxnShared>, Mode)>,
         policy: WaitPolicy,
     ) -> Acquired {
+        self.ask(key, txn, mode, owner, policy, false)
+    }
+
+    /// Asks to be woken when the lock could be had, without taking it.
+    pub fn await_owner(
+        &self,
+        key: LockKey,
+        txn: &Arc<TxnShared>,
+        mode: Mode,
+        owner: (&Arc<TxnShared>, Mode),
+    ) -> Acquired {
+        self.ask(key, txn, mode, Some(owner), WaitPolicy::Wait, true)
+    }
+
+    fn ask(
+        &self,
+        key: LockKey,
+        txn: &Arc<TxnShared>,
+        mode: Mode,
+        owner: Option<(&Arc<TxnShared>, Mode)>,
+        policy: WaitPolicy,
+        passing: bool,
+    ) -> Acquired {
         let shard = self.shard(&key);
         let mut entries = shard.entries.lock();
         let is_new = !entries.contains_key(&key);
+        let mut yielded = false;
         if let Some((owner, held)) = owner
             && !Arc::ptr_eq(owner, txn)
         {
@@ -257,7 +308,12 @@ impl LockTable {
                 if !owner.hold(HeldLock { key: key.clone(), explicit: false, depth: 0 }) {
                     return Acquired::Retry;
                 }
-                entries.entry(key.clone()).or_default().add(owner, held);
+                let entry = entries.entry(key.clone()).or_default();
+                yielded = entry.yield_to(owner, held);
+                entry.add(owner, held);
+                if yielded {
+                    Self::settle(shard, &mut entries, &key);
+                }
             }
         }
         let entry = entries.entry(key.clone()).or_default();
@@ -270,7 +326,7 @@ impl LockTable {
         }
         let overtakes = held == 0 && entry.queue.iter().any(|ahead| ahead.mode.conflicts() & mode.bit() != 0);
         if !entry.blocked(txn, mode) && !overtakes {
-            if txn.hold(HeldLock { key, explicit: true, depth: txn.depth() }) {
+            if !passing && txn.hold(HeldLock { key, explicit: true, depth: txn.depth() }) {
                 entry.add(txn, mode);
             }
             return Acquired::Granted;
@@ -278,9 +334,15 @@ impl LockTable {
         if policy != WaitPolicy::Wait {
             return Acquired::Refused;
         }
-        let waiter =
-            Arc::new(Waiter { key, txn: txn.clone(), mode, state: AtomicU8::new(WAITING), notify: Notify::new() });
-        if held != 0 {
+        let waiter = Arc::new(Waiter {
+            key,
+            txn: txn.clone(),
+            mode,
+            passing,
+            state: AtomicU8::new(WAITING),
+            notify: Notify::new(),
+        });
+        if held != 0 || yielded {
             entry.queue.push_front(waiter.clone());
         } else {
             entry.queue.push_back(waiter.clone());
@@ -384,7 +446,8 @@ impl LockTable {
                 break;
             }
             let Some(first) = entry.queue.pop_front() else { break };
-            if first.txn.hold(HeldLock { key: key.clone(), explicit: true, depth: first.txn.depth() }) {
+            if !first.passing && first.txn.hold(HeldLock { key: key.clone(), explicit: true, depth: first.txn.depth() })
+            {
                 entry.add(&first.txn, first.mode);
             }
             first.state.store(GRANTED, Ordering::Release);

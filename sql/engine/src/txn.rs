@@ -7,9 +7,9 @@
 use crate::cancel::CancelToken;
 use crate::engine::Engine;
 use crate::error::{Error, Result};
-use crate::locks::HeldLock;
+use crate::locks::{HeldLock, LockKey};
 use crate::snapshot::Snapshot;
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 use parking_lot::Mutex;
 use protocol::{Lsn, TxnId};
 use std::fmt;
@@ -137,9 +137,21 @@ impl TxnShared {
         let locks = std::mem::take(&mut held.locks);
         let (keep, mut gone): (Vec<HeldLock>, Vec<HeldLock>) =
             locks.into_iter().partition(|lock| lock.explicit && lock.depth <= depth);
-        gone.retain(|lock| !keep.iter().any(|kept| kept.key == lock.key));
+        if !gone.is_empty() {
+            let kept: HashSet<&LockKey> = keep.iter().map(|lock| &lock.key).collect();
+            gone.retain(|lock| !kept.contains(&lock.key));
+        }
         held.locks = keep;
         gone
+    }
+
+    /// What was locked at `depth` or deeper belongs to the level around it from now on.
+    fn keep_for(&self, depth: u32) {
+        // The list is in the order of depths, but for the locks of versions.
+        let mut held = self.held.lock();
+        for lock in held.locks.iter_mut().rev().take_while(|lock| !lock.explicit || lock.depth >= depth) {
+            lock.depth = lock.depth.min(depth - 1);
+        }
     }
 }
 
@@ -302,6 +314,7 @@ impl Txn {
             outer.merged.extend(level.merged.into_iter().chain(level.txid));
         }
         self.shared.depth.store(depth as u32 - 1, Ordering::Relaxed);
+        self.shared.keep_for(depth as u32);
     }
 
     /// The id that the next version gets, if it is assigned.

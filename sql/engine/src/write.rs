@@ -221,8 +221,14 @@ impl Engine {
                 Decision::NeedRow => return Err(Stop::NeedRow),
                 Decision::Write { flags, payload, outcome } => (flags, payload, outcome),
             };
-            // What is decided without a write needs no lock; a duplicate does not wait for those who hold its row.
-            if !self.locks.is_quiet(tree, key) && !self.locks.may_write(&row_key(tree, key), txn, mode) {
+            // What is decided without a write needs no lock; a duplicate does not wait for those who hold its row. And an
+            // own version that locks as strongly is the lock.
+            let is_locked =
+                |head: &Head<'_>| matches!(head.state, HeadState::Own) && locked_by_version(&head.entry).covers(mode);
+            if !self.locks.is_quiet(tree, key)
+                && !head.as_ref().is_some_and(is_locked)
+                && !self.locks.may_write(&row_key(tree, key), txn, mode)
+            {
                 match self.locks.acquire(row_key(tree, key), txn, mode, None, WaitPolicy::Wait) {
                     Acquired::Granted => {}
                     Acquired::Wait(waiter) => return Err(Stop::Wait(waiter)),
@@ -509,8 +515,8 @@ impl Engine {
         txn.check()?;
         match self.lock_newest(txn, tree, key, strength, policy).await? {
             Newest::Skipped => Ok(LockOutcome::Skipped),
-            Newest::Gone { moved, stamp, commit } => {
-                let changed = commit.unwrap_or(stamp) > view.snapshot.lsn();
+            Newest::Gone { moved, own, stamp, commit } => {
+                let changed = !own && commit.unwrap_or(stamp) > view.snapshot.lsn();
                 if changed && txn.isolation() == Isolation::RepeatableRead {
                     return Err(Error::Serialization);
                 }
@@ -593,7 +599,7 @@ impl Engine {
                 Acquired::Refused => return Err(Stop::Error(Error::LockNotAvailable)),
                 Acquired::Retry => return Err(Stop::Again),
             }
-            let absent = Newest::Gone { moved: None, stamp: Lsn::ZERO, commit: None };
+            let absent = Newest::Gone { moved: None, own: false, stamp: Lsn::ZERO, commit: None };
             let Some(mut head) = head else { return Ok(absent) };
             let mut below = Vec::new();
             if matches!(head.state, HeadState::InFlight(_)) {
@@ -613,7 +619,7 @@ impl Engine {
             let (own, stamp) = (matches!(head.state, HeadState::Own), head.entry.stamp());
             if head.entry.is_tombstone() {
                 let moved = (head.entry.flags() & MOVED != 0).then(|| Bytes::copy_from_slice(head.entry.payload()));
-                return Ok(Newest::Gone { moved, stamp, commit });
+                return Ok(Newest::Gone { moved, own, stamp, commit });
             }
             let row = if head.entry.is_overflow() {
                 Stored::Overflow(head.entry.overflow())
@@ -740,9 +746,10 @@ impl Engine {
                 Search::GoesOn => Ok(Probe::Next(cell::high(page).ok_or(Stop::Again)?.to_owned())),
                 Search::Head(head) => {
                     if let HeadState::InFlight(owner) = &head.state {
-                        let owner = Some((owner, locked_by_version(&head.entry)));
+                        // Only waited for: who probes and writes the row then would meet others who did the same.
+                        let owner = (owner, locked_by_version(&head.entry));
                         let mode = LockStrength::Share.into();
-                        return match self.locks.acquire(row_key(tree, key), txn, mode, owner, WaitPolicy::Wait) {
+                        return match self.locks.await_owner(row_key(tree, key), txn, mode, owner) {
                             Acquired::Wait(waiter) => Err(Stop::Wait(waiter)),
                             _ => Err(Stop::Again),
                         };
@@ -791,7 +798,7 @@ enum Stored {
 
 enum Newest {
     Live { row: Stored, own: bool, stamp: Lsn, commit: Option<Lsn> },
-    Gone { moved: Option<Bytes>, stamp: Lsn, commit: Option<Lsn> },
+    Gone { moved: Option<Bytes>, own: bool, stamp: Lsn, commit: Option<Lsn> },
     Skipped,
 }
 

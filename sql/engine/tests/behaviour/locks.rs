@@ -375,3 +375,120 @@ fn a_probe_waits_for_what_is_in_flight() {
         assert_eq!(found.as_deref(), Some(&b"parent1/child"[..]));
     });
 }
+
+/// Writes a row in another task, which is expected to wait for it; returns when it does.
+async fn start_waiting(
+    engine: &Arc<Engine>,
+    tree: TreeId,
+    key: &'static [u8],
+) -> tokio::task::JoinHandle<Result<protocol::Lsn, Error>> {
+    let waits = engine.stats().lock_waits;
+    let task = tokio::spawn({
+        let engine = engine.clone();
+        async move {
+            let mut txn = engine.begin(Isolation::ReadCommitted);
+            put(&engine, &mut txn, tree, key, b"second").await?;
+            engine.commit(txn).await
+        }
+    });
+    until(|| engine.stats().lock_waits > waits).await;
+    task
+}
+
+#[test]
+fn a_released_savepoint_leaves_its_locks_to_the_level_around_it() {
+    block_on(async {
+        let (_volume, engine) = new_engine().await;
+        let tree = new_tree(&engine).await;
+        put_now(&engine, tree, b"k", b"0").await;
+        let mut first = engine.begin(Isolation::ReadCommitted);
+        let released = engine.savepoint(&mut first);
+        let view = engine.statement(&mut first);
+        let locked = engine.lock_row(&mut first, &view, tree, b"k", LockStrength::Update, WaitPolicy::Wait).await;
+        assert!(matches!(locked, Ok(LockOutcome::Locked { .. })));
+        engine.release(&mut first, released);
+        let undone = engine.savepoint(&mut first);
+        engine.rollback_to(&mut first, undone);
+        let mut second = engine.begin(Isolation::ReadCommitted);
+        let view = engine.statement(&mut second);
+        let refused = engine.lock_row(&mut second, &view, tree, b"k", LockStrength::KeyShare, WaitPolicy::NoWait).await;
+        assert_eq!(refused, Err(Error::LockNotAvailable));
+        engine.release(&mut first, undone);
+        engine.rollback(first);
+    });
+}
+
+#[test]
+fn who_waits_for_a_row_does_not_hold_it_against_its_owner() {
+    block_on(async {
+        let (_volume, engine) = new_engine().await;
+        let tree = new_tree(&engine).await;
+        for strength in [LockStrength::NoKeyUpdate, LockStrength::Update] {
+            put_now(&engine, tree, b"k", b"0").await;
+            let mut first = engine.begin(Isolation::ReadCommitted);
+            let view = engine.statement(&mut first);
+            set(&engine, &mut first, &view, tree, b"k", b"first").await.expect("nothing is in the way");
+            let savepoint = engine.savepoint(&mut first);
+            let waiting = start_waiting(&engine, tree, b"k").await;
+            let behind = start_waiting(&engine, tree, b"k").await;
+            // The version is older than the savepoint and stays; the owner goes on with its row.
+            engine.rollback_to(&mut first, savepoint);
+            let view = engine.statement(&mut first);
+            let mut f = |_: &[u8], _: bool| Ok(Verdict::Replace(b"again".to_vec()));
+            let outcome = engine.update(&mut first, &view, tree, b"k", strength, &mut f).await;
+            assert_eq!(outcome, Ok(WriteOutcome::Done));
+            engine.commit(first).await.expect("it commits");
+            assert!(waiting.await.expect("the task ends").is_ok());
+            assert!(behind.await.expect("the task ends").is_ok());
+            assert_eq!(engine.stats().deadlocks, 0);
+            assert_eq!(get_now(&engine, tree, b"k").await, Some(b"second".to_vec()));
+        }
+    });
+}
+
+#[test]
+fn a_probe_waits_and_holds_nothing() {
+    block_on(async {
+        let (_volume, engine) = new_engine().await;
+        let tree = new_tree(&engine).await;
+        put_now(&engine, tree, b"k", b"0").await;
+        let mut first = engine.begin(Isolation::ReadCommitted);
+        let view = engine.statement(&mut first);
+        set(&engine, &mut first, &view, tree, b"k", b"1").await.expect("nothing is in the way");
+        let waits = engine.stats().lock_waits;
+        let tasks: Vec<_> = (0..2)
+            .map(|_| {
+                let engine = engine.clone();
+                tokio::spawn(async move {
+                    // As INSERT ... ON CONFLICT DO UPDATE does it.
+                    let mut txn = engine.begin(Isolation::ReadCommitted);
+                    let view = engine.statement(&mut txn);
+                    let found = engine.probe(&mut txn, &view, tree, engine::KeyRange::prefix(b"k")).await?;
+                    assert!(found.is_some());
+                    tokio::task::yield_now().await;
+                    set(&engine, &mut txn, &view, tree, b"k", b"2").await?;
+                    engine.commit(txn).await
+                })
+            })
+            .collect();
+        until(|| engine.stats().lock_waits == waits + 2).await;
+        engine.commit(first).await.expect("it commits");
+        for task in tasks {
+            assert!(task.await.expect("the task ends").is_ok());
+        }
+    });
+}
+
+#[test]
+fn an_own_deleted_row_is_gone_not_changed_behind_the_snapshot() {
+    block_on(async {
+        let (_volume, engine) = new_engine().await;
+        let tree = new_tree(&engine).await;
+        put_now(&engine, tree, b"k", b"0").await;
+        let mut txn = engine.begin(Isolation::RepeatableRead);
+        remove(&engine, &mut txn, tree, b"k").await.expect("nothing is in the way");
+        let view = engine.statement(&mut txn);
+        let outcome = engine.lock_row(&mut txn, &view, tree, b"k", LockStrength::KeyShare, WaitPolicy::Wait).await;
+        assert_eq!(outcome, Ok(LockOutcome::Gone));
+    });
+}
