@@ -116,6 +116,8 @@ pub struct Engine {
     /// Replica: readers hold it shared for one descent, the applier exclusively for an MTR of several pages.
     pub(crate) gate: RwLock<()>,
     pub(crate) catalog_version: AtomicU64,
+    /// What moved the version last: a snapshot below it does not see the catalog of that version.
+    pub(crate) catalog_moved: AtomicU64,
     /// Moves when redo was skipped: it may have moved the version.
     pub(crate) catalog_skips: AtomicU64,
     pub(crate) sweeping: AtomicBool,
@@ -151,6 +153,7 @@ impl Engine {
             permits: Arc::new(Semaphore::new((cache_pages / 2 / PINS_MAX).max(1))),
             gate: RwLock::new(()),
             catalog_version: AtomicU64::new(control.catalog_version),
+            catalog_moved: AtomicU64::new(0),
             catalog_skips: AtomicU64::new(0),
             sweeping: AtomicBool::new(false),
             garbage: Garbage::default(),
@@ -247,6 +250,7 @@ impl Engine {
         self.txid_limit.store(control.txid_limit, Ordering::Release);
         self.next_txid.store(control.txid_limit, Ordering::Release);
         self.registry.set_horizon(control.horizon.clone());
+        self.catalog_moved.fetch_max(vdl.0, Ordering::AcqRel);
         self.catalog_version.fetch_max(control.catalog_version, Ordering::AcqRel);
         self.space.close();
         let _gate = self.gate.write();
@@ -295,6 +299,14 @@ impl Engine {
     #[must_use]
     pub fn catalog_version(&self) -> u64 {
         self.catalog_version.load(Ordering::Acquire) + self.catalog_skips.load(Ordering::Acquire)
+    }
+
+    /// The LSN of the change that made the present [`Engine::catalog_version`]. The version moves a moment before the
+    /// change is published; on a replica that is until the redo at hand is applied. Read after the version, it tells which
+    /// snapshots are too early to see what the version promises.
+    #[must_use]
+    pub fn catalog_lsn(&self) -> Lsn {
+        Lsn(self.catalog_moved.load(Ordering::Acquire))
     }
 
     /// Begins a transaction.
@@ -377,6 +389,7 @@ impl Engine {
                     }
                     self.commits.remember(top, lsn);
                     if touches_catalog {
+                        self.catalog_moved.fetch_max(lsn.0, Ordering::AcqRel);
                         self.catalog_version.fetch_add(1, Ordering::AcqRel);
                     }
                     self.registry.publish(lsn);
@@ -604,6 +617,14 @@ impl Engine {
             }
         }
         Err(Stop::Error(Error::Corrupt { page: self.map_root, why: format!("subtransaction {txid} has no top") }))
+    }
+
+    /// The lowest id whose entry it takes to know what became of `txid`: that of its top transaction, if it has one.
+    pub(crate) fn lowest_needed(&self, txid: TxnId) -> Result<TxnId, Stop> {
+        Ok(match self.map_entry(txid)? {
+            commits::MapEntry::ChildOf(top) => top.min(txid),
+            _ => txid,
+        })
     }
 
     fn map_entry(&self, txid: TxnId) -> Result<commits::MapEntry, Stop> {

@@ -28,6 +28,7 @@ impl Engine {
                     if patch.offset == OFFSET_CATALOG_VERSION
                         && let Ok(version) = <[u8; 8]>::try_from(&patch.bytes[..])
                     {
+                        self.catalog_moved.fetch_max(record.header.lsn.0, Ordering::AcqRel);
                         self.catalog_version.fetch_max(u64::from_le_bytes(version), Ordering::AcqRel);
                     }
                 }
@@ -81,6 +82,7 @@ impl RedoSink for Engine {
         self.cache.invalidate(|_| true);
         // The records between may have moved horizon and catalog: older statements end, plans are made anew.
         self.registry.set_horizon(Horizon { bound: applied, kept: Vec::new() });
+        self.catalog_moved.fetch_max(applied.0, Ordering::AcqRel);
         self.catalog_skips.fetch_add(1, Ordering::AcqRel);
         self.registry.publish(applied);
     }

@@ -460,11 +460,14 @@ impl Engine {
                 let slot = *slot as u16;
                 plan.deletes.binary_search(&slot).is_err() && plan.settles.binary_search(&slot).is_err()
             };
-            let lowest_txid = (1..count)
-                .filter(stays)
-                .map(|slot| cell::entry(&page, slot).txid())
-                .filter(|&txid| txid != TxnId::NONE)
-                .min();
+            let mut lowest_txid: Option<TxnId> = None;
+            for slot in (1..count).filter(stays) {
+                let txid = cell::entry(&page, slot).txid();
+                if txid != TxnId::NONE {
+                    let needed = self.lowest_needed(txid)?;
+                    lowest_txid = Some(lowest_txid.map_or(needed, |lowest| lowest.min(needed)));
+                }
+            }
             let swept = SweptLeaf { high, last_key, empty, overflow, lowest_txid };
             if !plan.deletes.is_empty() || !plan.settles.is_empty() {
                 let mut mtr = Mtr::new();
@@ -485,7 +488,7 @@ pub struct SweptLeaf {
     pub empty: bool,
     /// Entries that go once their overflow pages are freed.
     pub overflow: Vec<OwnedPosition>,
-    /// The lowest transaction id that a version in it still bears.
+    /// The lowest transaction id that a version in it still bears, or that such a one names as its top.
     pub lowest_txid: Option<TxnId>,
 }
 

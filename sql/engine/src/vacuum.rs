@@ -3,7 +3,8 @@
 //! Leaves are pruned when they fill; a queue table's old leaves never fill again. [`Engine::sweep`] looks at the places
 //! where rows were deleted lately; [`Engine::vacuum`] walks every tree.
 //!
-//! **Trimming the commit map.** A walk also finds the lowest transaction id that any version still bears. Ids below it, and
+//! **Trimming the commit map.** A walk also finds the lowest transaction id that any version still bears, or whose entry a
+//! subtransaction that is borne refers to. Ids below it, and
 //! below every id that could be written since the walk began, occur in no page as of the LSN at which the walk ended. When
 //! the oldest served snapshot is past that LSN, no server reads an older page any more, and the leaves of the map below go.
 

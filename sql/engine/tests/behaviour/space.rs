@@ -1,6 +1,7 @@
 //! Space: hot rows, queues, dropped trees and aborted creations do not make the volume grow.
 
 use crate::support::*;
+use engine::testing::MemoryReplica;
 use engine::{Engine, Isolation, LockStrength, Rows, TreeKind, Verdict};
 
 #[test]
@@ -176,5 +177,43 @@ fn the_commit_map_is_trimmed_behind_the_oldest_version() {
         assert_eq!(all_rows(&reopened, tree).await, found);
         put_now(&reopened, tree, b"after", b"1").await;
         assert_eq!(get_now(&reopened, tree, b"open").await, Some(b"1".to_vec()));
+    });
+}
+
+#[test]
+fn the_top_of_a_subtransaction_outlives_its_versions() {
+    block_on(async {
+        let (volume, engine) = new_engine().await;
+        let tree = new_tree(&engine).await;
+        let mut open = engine.begin(Isolation::ReadCommitted);
+        put(&engine, &mut open, tree, b"top", b"1").await.expect("nothing is in the way");
+        // The subtransaction's id is on a later page of the commit map.
+        for number in 0..3000u32 {
+            put_now(&engine, tree, &(number % 50).to_be_bytes(), &number.to_le_bytes()).await;
+        }
+        let savepoint = engine.savepoint(&mut open);
+        put(&engine, &mut open, tree, b"sub", b"1").await.expect("nothing is in the way");
+        put(&engine, &mut open, tree, b"top", b"2").await.expect("nothing is in the way");
+        engine.release(&mut open, savepoint);
+        // A snapshot between the stamps and the commit keeps the versions from being settled.
+        put_now(&engine, tree, b"between", b"1").await;
+        let between = engine.snapshot();
+        engine.commit(open).await.expect("it commits");
+        put_now(&engine, tree, b"moves the horizon", b"1").await;
+        for _ in 0..2 {
+            engine.vacuum().await.expect("vacuum works");
+            put_now(&engine, tree, b"moves the horizon", b"1").await;
+        }
+        drop(between);
+        // What the last walk left unsettled must not lose its fate to the next one: whoever opens the volume in its middle
+        // remembers no commit.
+        let start = volume.last();
+        engine.vacuum().await.expect("vacuum works");
+        for boundary in volume.boundaries().into_iter().filter(|boundary| *boundary > start) {
+            let source = MemoryReplica::new(volume.clone(), boundary);
+            let replica = Engine::replica(source, boundary, small()).await.expect("the replica opens");
+            assert_eq!(get_now(&replica, tree, b"sub").await, Some(b"1".to_vec()), "at {boundary}");
+            assert_eq!(get_now(&replica, tree, b"top").await, Some(b"2".to_vec()), "at {boundary}");
+        }
     });
 }
