@@ -5,7 +5,9 @@ mod support;
 use std::sync::Arc;
 use std::time::Duration;
 
-use engine::testing::MemoryVolume;
+use engine::testing::{MemoryReplica, MemoryVolume};
+use engine::{Engine, Options};
+use protocol::volume::RedoSink;
 use sql::session::{CancelReason, Database, Session};
 use support::{Recorder, database, run, session};
 use types::Datum;
@@ -310,4 +312,72 @@ async fn a_rolled_back_table_was_never_there() {
     assert_eq!(run(&mut two, "select * from n").await[0][..13], *"ERROR:  42P01");
     run(&mut one, "rollback").await;
     assert_eq!(run(&mut one, "select * from n").await[0][..13], *"ERROR:  42P01");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_parent_goes_at_repeatable_read() {
+    let (_volume, _database, mut one, mut two) = two(FAMILY).await;
+    run(&mut two, "insert into p values (2, 0); insert into c values (1, 1)").await;
+    run(&mut one, "begin isolation level repeatable read").await;
+    assert_eq!(run(&mut one, "delete from p where id = 2").await, ["DELETE 1"]);
+    assert_eq!(run(&mut one, "delete from p where id = 1").await[0][..13], *"ERROR:  23503");
+    run(&mut one, "rollback").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cascade_overwrites_no_newer_version() {
+    const ROUNDS: usize = 400;
+    const SETUP: &str = "create table p (id int primary key); insert into p values (1);
+        create table c (id int primary key, p int references p(id) on update cascade, x int);
+        create index on c (x); insert into c values (1, 1, 0)";
+    let (_volume, _database, mut one, mut two) = two(SETUP).await;
+    let moving = tokio::spawn(async move {
+        for _ in 0..ROUNDS {
+            assert_eq!(run(&mut two, "update p set id = 3 - id").await, ["UPDATE 1"]);
+        }
+    });
+    for _ in 0..ROUNDS {
+        assert_eq!(run(&mut one, "update c set x = x + 1").await, ["UPDATE 1"]);
+    }
+    moving.await.expect("no panic");
+    let expected = ["x".to_owned(), ROUNDS.to_string(), "(1 row)".to_owned()];
+    assert_eq!(run(&mut one, "select x from c").await, expected);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_replica_does_not_keep_the_catalog_of_an_earlier_snapshot() {
+    let (volume, _database, mut one, _two) = two(ROWS).await;
+    let start = volume.last();
+    let source = MemoryReplica::new(volume.clone(), start);
+    let replica = Engine::replica(source.clone(), start, Options::default()).await.expect("the replica opens");
+    let behind = Database::open(replica.clone(), None).await.expect("it is open");
+    let mut reader = session(&behind).await;
+    assert_eq!(run(&mut reader, "select count(*) from t").await, ["count", "2", "(1 row)"]);
+    run(&mut one, "create table n (a int)").await;
+    // The redo is applied, but not published yet.
+    let end = volume.last();
+    replica.apply(&volume.records(start, end), start).expect("redo applies");
+    let early = tokio::time::timeout(Duration::from_millis(20), run(&mut reader, "select count(*) from n")).await;
+    assert!(early.is_err(), "{early:?}");
+    source.feed(&*replica, end).expect("redo applies");
+    let mut reader = session(&behind).await;
+    assert_eq!(run(&mut reader, "select count(*) from n").await, ["count", "0", "(1 row)"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_definition_says_waits_until_it_is_durable() {
+    let (volume, _database, mut one, mut two) = two(ROWS).await;
+    run(&mut one, "set synchronous_commit = off").await;
+    volume.hold();
+    run(&mut one, "create table n (a int)").await;
+    let mut client = Recorder::default();
+    two.simple("select count(*) from n", &mut client).await.expect("it is there");
+    {
+        let settling = two.settle();
+        tokio::pin!(settling);
+        let early = tokio::time::timeout(Duration::from_millis(20), &mut settling).await;
+        assert!(early.is_err(), "a crash would take the table back");
+        volume.resume();
+        settling.await.expect("durable now");
+    }
 }

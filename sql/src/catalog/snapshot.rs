@@ -6,6 +6,8 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
+use protocol::Lsn;
+
 use super::constraint::ConstraintDef;
 use super::database::DatabaseDef;
 use super::index::IndexDef;
@@ -33,6 +35,8 @@ pub struct CatalogSnapshot {
     pub version: u64,
     /// Oid of the database.
     pub database: u32,
+    /// The highest commit LSN among what was read: it must be durable before a client is told of anything in here.
+    pub observed: Lsn,
     pub(super) schemas: BTreeMap<u32, Arc<SchemaDef>>,
     pub(super) schemas_by_name: HashMap<Arc<str>, u32>,
     pub(super) relations: BTreeMap<u32, Relation>,

@@ -65,7 +65,7 @@ pub(crate) async fn load(engine: &Arc<Engine>, view: &View, database: u32, versi
             }
         }
     }
-    Ok(build::snapshot(version, database, objects))
+    Ok(CatalogSnapshot { observed: view.observed(), ..build::snapshot(version, database, objects) })
 }
 
 /// Writes rows of a definition, new or not, inside the user's transaction.

@@ -420,14 +420,16 @@ impl TableWriter {
         }
         let mut writer = TableWriter::new(&child, &self.context);
         let mut from = None;
-        while let Some((key, old)) = find_child(&self.context, txn, &child, foreign, &values, &mut from).await? {
+        while let Some(found) = find_child(&self.context, txn, &child, foreign, &values, &mut from).await? {
             if change.new.is_none() && action == ReferentialAction::Cascade {
-                if delete_newest(&self.context, txn, &child, &key).await? {
-                    writer.after_delete(txn, &key, old).await?;
+                if delete_newest(&self.context, txn, &child, &found).await? {
+                    writer.after_delete(txn, &found.key, found.values).await?;
+                } else {
+                    from = None;
                 }
                 continue;
             }
-            let mut new = old.clone();
+            let mut new = found.values.clone();
             for (i, position) in foreign.columns.iter().enumerate() {
                 new[*position] = match (action, &new_values) {
                     (ReferentialAction::Cascade, Some(values)) => values[i].clone(),
@@ -436,13 +438,17 @@ impl TableWriter {
                 };
             }
             writer.check_nulls(&new)?;
-            writer.change_newest(txn, &key, &old, &new).await?;
+            if !writer.change_newest(txn, &found, &new).await? {
+                from = None;
+            }
         }
         Box::pin(writer.finish(txn)).await
     }
 
-    /// Replaces the newest version of a row that the statement did not choose but must change.
-    async fn change_newest(&mut self, txn: &mut Txn, key: &[u8], old: &[Datum], new: &[Datum]) -> Result<()> {
+    /// Replaces the newest version of a row that the statement did not choose but must change. False: it is not what was
+    /// found any more, and nothing was done.
+    async fn change_newest(&mut self, txn: &mut Txn, found: &Child, new: &[Datum]) -> Result<bool> {
+        let (key, old) = (&found.key[..], &found.values[..]);
         let table = self.table.clone();
         let engine = self.context.engine.clone();
         let view = engine.statement(txn);
@@ -453,15 +459,26 @@ impl TableWriter {
         }
         if new_key != key {
             let moved = Some(new_key.as_slice());
-            engine.delete(txn, &view, tree(table.tree), key, moved, &mut |_, _| Ok(true)).await.lift()?;
-            return self.after_move(txn, key, &new_key, old, new).await;
+            let agree = &mut |row: &[u8], _: bool| Ok(row == found.row);
+            let outcome = engine.delete(txn, &view, tree(table.tree), key, moved, agree).await.lift()?;
+            if outcome != WriteOutcome::Done {
+                return Ok(false);
+            }
+            self.after_move(txn, key, &new_key, old, new).await?;
+            return Ok(true);
         }
         let mut bytes = Vec::new();
         table.shape.layout.encode(new, &mut bytes)?;
         let strength = self.strength(|position| !same_key(&old[position], &new[position]));
-        let replace = &mut |_: &[u8], _: bool| Ok(Verdict::Replace(bytes.clone()));
-        engine.update(txn, &view, tree(table.tree), key, strength, replace).await.lift()?;
-        self.after_update(txn, key, old, new).await
+        let replace = &mut |row: &[u8], _: bool| {
+            Ok(if row == found.row { Verdict::Replace(bytes.clone()) } else { Verdict::Skip })
+        };
+        let outcome = engine.update(txn, &view, tree(table.tree), key, strength, replace).await.lift()?;
+        if outcome != WriteOutcome::Done {
+            return Ok(false);
+        }
+        self.after_update(txn, key, old, new).await?;
+        Ok(true)
     }
 }
 
@@ -482,10 +499,18 @@ fn default_value(context: &ExecContext, table: &TableDef, position: usize) -> Re
     }
 }
 
-async fn delete_newest(context: &Arc<ExecContext>, txn: &mut Txn, table: &TableDef, key: &[u8]) -> Result<bool> {
+/// A row that refers to a parent, as it was when it was found. Nothing is locked yet: who writes it compares.
+struct Child {
+    key: Vec<u8>,
+    row: Vec<u8>,
+    values: Vec<Datum>,
+}
+
+/// Deletes a child, unless it is not what was found any more.
+async fn delete_newest(context: &Arc<ExecContext>, txn: &mut Txn, table: &TableDef, found: &Child) -> Result<bool> {
     let view = context.engine.statement(txn);
-    let agree = &mut |_: &[u8], _: bool| Ok(true);
-    let outcome = context.engine.delete(txn, &view, tree(table.tree), key, None, agree).await.lift()?;
+    let agree = &mut |row: &[u8], _: bool| Ok(row == found.row);
+    let outcome = context.engine.delete(txn, &view, tree(table.tree), &found.key, None, agree).await.lift()?;
     Ok(outcome == WriteOutcome::Done)
 }
 
@@ -536,8 +561,7 @@ async fn lock_parent(
     }
 }
 
-/// The next child, by the newest state, with these values in its foreign key: its key and row. `from` is where the last
-/// search ended.
+/// The next child, by the newest state, with these values in its foreign key. `from` is where the last search ended.
 async fn find_child(
     context: &Arc<ExecContext>,
     txn: &mut Txn,
@@ -545,7 +569,7 @@ async fn find_child(
     foreign: &ForeignKey,
     values: &[Datum],
     from: &mut Option<Vec<u8>>,
-) -> Result<Option<(Vec<u8>, Vec<Datum>)>> {
+) -> Result<Option<Child>> {
     // Any index that begins with the constraint's columns, in any order, narrows the search to the children themselves.
     let covering = child.indexes.iter().find(|index| {
         index.columns.len() >= foreign.columns.len()
@@ -584,7 +608,7 @@ async fn find_child(
         let mut datums = Vec::new();
         child.shape.layout.decode_into(&row, &mut datums)?;
         if foreign.columns.iter().zip(values).all(|(position, value)| datums[*position] == *value) {
-            return Ok(Some((key, datums)));
+            return Ok(Some(Child { key, row, values: datums }));
         }
     }
 }

@@ -50,6 +50,7 @@ impl SessionContext {
         user: Arc<str>,
     ) -> SessionContext {
         let superuser = catalog.role_named(&user).is_some_and(|role| role.superuser);
+        let observed = AtomicU64::new(catalog.observed.0);
         SessionContext {
             database,
             backend,
@@ -59,7 +60,7 @@ impl SessionContext {
             user: RwLock::new(user),
             superuser: AtomicBool::new(superuser),
             currvals: Mutex::default(),
-            observed: AtomicU64::new(0),
+            observed,
             transaction: AtomicU64::new(0),
             read_only: AtomicBool::new(false),
         }
@@ -92,6 +93,7 @@ impl SessionContext {
     pub(crate) fn set_catalog(&self, catalog: &Arc<CatalogSnapshot>) {
         // Most statements find it unchanged; a read lock is then all.
         if !Arc::ptr_eq(&*self.catalog.read(), catalog) {
+            self.observe(catalog.observed);
             *self.catalog.write() = catalog.clone();
         }
     }

@@ -10,6 +10,7 @@ use parking_lot::Mutex;
 use types::{Error, Result, SqlState};
 
 use super::backend::Backends;
+use super::plans::Plans;
 use super::sequences::Sequences;
 use crate::catalog::CatalogSnapshot;
 use crate::catalog::store::{self, Oids};
@@ -25,6 +26,7 @@ pub struct Database {
     pub started: i64,
     pub(crate) row_ids: RowIds,
     pub(crate) oids: Oids,
+    pub(crate) plans: Plans,
     vector: Option<Arc<dyn VectorExecutor>>,
     admin: OnceLock<Arc<dyn Admin>>,
     catalogs: Mutex<HashMap<u32, Arc<CatalogSnapshot>>>,
@@ -54,6 +56,7 @@ impl Database {
             started: now(),
             row_ids: RowIds::default(),
             oids: Oids::default(),
+            plans: Plans::default(),
             vector,
             admin: OnceLock::new(),
             catalogs: Mutex::default(),
@@ -93,9 +96,15 @@ impl Database {
         }
         loop {
             let version = self.engine.catalog_version();
-            let view = self.engine.view(self.engine.snapshot());
+            let newest = self.engine.snapshot();
+            // The version moves a moment before the commit that moved it is published, on a replica with the redo around it.
+            if newest.lsn() < self.engine.catalog_lsn() {
+                tokio::task::yield_now().await;
+                continue;
+            }
+            let view = self.engine.view(newest);
             let snapshot = Arc::new(store::load(&self.engine, &view, database, version).await?);
-            // The version moves in the step that publishes a commit: if it stands, the snapshot is of this version.
+            // If it stands, the snapshot is of this version.
             if self.engine.catalog_version() == version {
                 self.catalogs.lock().insert(database, snapshot.clone());
                 return Ok(snapshot);
