@@ -368,8 +368,9 @@ impl Binder<'_> {
         let mut bound = Vec::with_capacity(calls.len());
         let mut columns = Vec::new();
         let mut widths = Vec::with_capacity(calls.len());
+        let calls: Vec<ast::Expr> = calls.iter().flat_map(unnested).collect();
         let single = calls.len() == 1;
-        for call in calls {
+        for call in &calls {
             let (expr, _) = self.with_scope(Scope::default(), |binder| {
                 binder.within(Clause::From, |binder| {
                     let expr = binder.expr(call)?;
@@ -377,7 +378,10 @@ impl Binder<'_> {
                 })
             })?;
             let ty = expr.ty();
-            if ty.oid == oid::RECORD {
+            if let Some(named) = out_columns(&expr) {
+                columns.extend(named.iter().map(|(name, ty)| ResultColumn::new(*name, SqlType::of(*ty))));
+                widths.push(named.len());
+            } else if ty.oid == oid::RECORD {
                 let types = alias.map(|alias| alias.types.as_slice()).unwrap_or_default();
                 if types.is_empty() {
                     let message = "a column definition list is required for functions returning \"record\"";
@@ -554,4 +558,27 @@ pub(crate) fn drop_frame(plan: &mut Plan) {
             *depth -= 1;
         }
     });
+}
+
+/// `unnest(a, b)` in FROM stands for `ROWS FROM (unnest(a), unnest(b))`.
+fn unnested(call: &ast::Expr) -> Vec<ast::Expr> {
+    if let ExprKind::Function(function) = &call.kind
+        && function.name.object() == "unnest"
+        && function.args.len() > 1
+    {
+        let one = |arg: &ast::FunctionArg| {
+            let function = ast::FunctionCall { args: vec![arg.clone()], ..(**function).clone() };
+            ast::Expr { kind: ExprKind::Function(Box::new(function)), ..call.clone() }
+        };
+        return function.args.iter().map(one).collect();
+    }
+    vec![call.clone()]
+}
+
+/// The columns that a function returning records names itself, with their types.
+fn out_columns(call: &Expr) -> Option<&'static [(&'static str, u32)]> {
+    /// By the function's oid.
+    const NAMED: &[(u32, &[(&str, u32)])] = &[(2289, &[("option_name", oid::TEXT), ("option_value", oid::TEXT)])];
+    let Expr::Call(call) = call else { return None };
+    NAMED.iter().find(|(function, _)| *function == call.function.oid).map(|(_, columns)| *columns)
 }

@@ -499,18 +499,6 @@ impl Binder<'_> {
             let message = "number of referencing and referenced columns for foreign key disagree";
             return Err(Error::new(SqlState::INVALID_FOREIGN_KEY, message));
         }
-        for (&child, &referenced) in positions.iter().zip(&parent_columns) {
-            let (child, referenced) = (&columns[child], &parent_defs[referenced]);
-            if self.registry.resolve_operator("=", Some(referenced.ty.oid), child.ty.oid).is_err() {
-                let names: Vec<&str> = positions.iter().map(|&at| &*columns[at].name).collect();
-                let message =
-                    format!("foreign key constraint \"{table}_{}_fkey\" cannot be implemented", names.join("_"));
-                return Err(Error::new(SqlState::DATATYPE_MISMATCH, message).detail(format!(
-                    "Key columns \"{}\" and \"{}\" are of incompatible types: {} and {}.",
-                    child.name, referenced.name, child.ty, referenced.ty
-                )));
-            }
-        }
         let mut parent_index = None;
         if let Some(parent) = &parent {
             let matching = parent.indexes.iter().find(|index| {
@@ -526,6 +514,18 @@ impl Binder<'_> {
                 return Err(Error::new(SqlState::INVALID_FOREIGN_KEY, message));
             };
             parent_index = Some(index.clone());
+        }
+        for (&child, &referenced) in positions.iter().zip(&parent_columns) {
+            let (child, referenced) = (&columns[child], &parent_defs[referenced]);
+            if self.registry.resolve_operator("=", Some(referenced.ty.oid), child.ty.oid).is_err() {
+                let names: Vec<&str> = positions.iter().map(|&at| &*columns[at].name).collect();
+                let message =
+                    format!("foreign key constraint \"{table}_{}_fkey\" cannot be implemented", names.join("_"));
+                return Err(Error::new(SqlState::DATATYPE_MISMATCH, message).detail(format!(
+                    "Key columns \"{}\" and \"{}\" are of incompatible types: {} and {}.",
+                    child.name, referenced.name, child.ty, referenced.ty
+                )));
+            }
         }
         Ok(ConstraintKind::ForeignKey {
             columns: positions.to_vec(),

@@ -139,6 +139,8 @@ pub struct ResultColumn {
 #[derive(Clone, Debug)]
 pub enum TransactionStatement {
     Begin(TransactionModes),
+    /// `START TRANSACTION`, which differs from BEGIN in its tag.
+    Start(TransactionModes),
     Commit {
         chain: bool,
     },

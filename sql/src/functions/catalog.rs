@@ -5,7 +5,7 @@ use types::{Call, Datum, Error, Function, RegNames, Result, SqlState};
 
 use super::context::SessionContext;
 use crate::catalog::describe::{constraint_definition, index_definition};
-use crate::catalog::{Relation, well_known};
+use crate::catalog::{AclItem, Privileges, Relation, well_known};
 
 fn number(call: &Call<'_>, i: usize) -> u32 {
     call.args.get(i).and_then(Datum::as_oid).unwrap_or(0)
@@ -242,6 +242,47 @@ fn sequence_last_value(call: &mut Call<'_>) -> Result<Datum> {
     Ok(value.map_or(Datum::Null, Datum::Int8))
 }
 
+/// `acldefault(kind, owner)`: the grants that an object has before the first GRANT.
+fn acl_default(call: &mut Call<'_>) -> Result<Datum> {
+    let catalog = SessionContext::of(call)?.catalog();
+    let Datum::Char(kind) = call.args[0] else { return Ok(Datum::Null) };
+    let owner = number(call, 1);
+    let (all, public) = match kind {
+        b'c' => (Privileges::NONE, Privileges::NONE),
+        b'r' => (Privileges::ALL_TABLE, Privileges::NONE),
+        b's' => (Privileges::ALL_SEQUENCE, Privileges::NONE),
+        b'd' => (Privileges::ALL_DATABASE, Privileges::TEMPORARY.union(Privileges::CONNECT)),
+        b'f' => (Privileges::EXECUTE, Privileges::EXECUTE),
+        b'l' | b'T' => (Privileges::USAGE, Privileges::USAGE),
+        b'L' => (Privileges::SELECT.union(Privileges::UPDATE), Privileges::NONE),
+        b'n' => (Privileges::ALL_SCHEMA, Privileges::NONE),
+        b't' => (Privileges::CREATE, Privileges::NONE),
+        b'F' | b'S' => (Privileges::USAGE, Privileges::NONE),
+        other => {
+            let message = format!("unrecognized object type abbreviation: {}", char::from(other));
+            return Err(Error::new(SqlState::INTERNAL_ERROR, message));
+        }
+    };
+    let own = AclItem { grantee: owner, grantor: owner, privileges: all, grantable: Privileges::NONE };
+    let others = AclItem { grantee: 0, privileges: public, ..own };
+    let name = |oid: u32| catalog.role(oid).map_or_else(|| oid.to_string(), |role| role.name.to_string());
+    let items = [others, own].into_iter().filter(|item| !item.privileges.is_empty());
+    Ok(Datum::array(ACLITEM, items.map(|item| Datum::Text(item.text(name).into())).collect()))
+}
+
+/// `pg_options_to_table(options)`: each `name=value` as two columns.
+fn options_to_table(call: &mut Call<'_>) -> Result<Datum> {
+    let Some(options) = call.args[0].as_array().cloned() else { return no_rows(call) };
+    call.return_set(Box::new((0..options.elements.len()).map(move |i| {
+        let option = options.elements[i].as_str().unwrap_or("");
+        let columns = match option.split_once('=') {
+            Some((name, value)) => vec![Datum::text(name), Datum::text(value)],
+            None => vec![Datum::text(option), Datum::Null],
+        };
+        Ok(Datum::Record(columns.into()))
+    })))
+}
+
 fn describe_object(call: &mut Call<'_>) -> Result<Datum> {
     let session = SessionContext::of(call)?;
     let catalog = session.catalog();
@@ -268,6 +309,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
     stable(2082, "pg_operator_is_visible", &[OID], BOOL, always_visible),
     stable(2083, "pg_opclass_is_visible", &[OID], BOOL, always_visible),
     stable(2093, "pg_conversion_is_visible", &[OID], BOOL, always_visible),
+    stable(3829, "pg_opfamily_is_visible", &[OID], BOOL, always_visible),
     stable(3815, "pg_collation_is_visible", &[OID], BOOL, always_visible),
     stable(3403, "pg_statistics_obj_is_visible", &[OID], BOOL, always_visible),
     stable(3756, "pg_ts_parser_is_visible", &[OID], BOOL, always_visible),
@@ -290,6 +332,9 @@ pub(super) static FUNCTIONS: &[Function] = &[
     stable(1662, "pg_get_triggerdef", &[OID], TEXT, nothing),
     stable(2730, "pg_get_triggerdef", &[OID, BOOL], TEXT, nothing),
     stable(2098, "pg_get_functiondef", &[OID], TEXT, nothing),
+    stable(6197, "pg_get_function_sqlbody", &[OID], TEXT, nothing),
+    stable(3943, "acldefault", &[CHAR, OID], ACLITEM_ARRAY, acl_default),
+    stable(2289, "pg_options_to_table", &[TEXT_ARRAY], RECORD, options_to_table).set(),
     stable(3352, "pg_get_partkeydef", &[OID], TEXT, nothing),
     stable(3408, "pg_get_partition_constraintdef", &[OID], TEXT, nothing),
     stable(6174, "pg_get_statisticsobjdef_columns", &[OID], TEXT, nothing),

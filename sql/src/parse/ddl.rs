@@ -171,6 +171,10 @@ impl Parser<'_> {
         if self.accept_word("using") {
             let pos = self.pos();
             let method = self.name_string()?;
+            if !matches!(method.as_str(), "btree" | "hash" | "gist" | "gin" | "spgist" | "brin") {
+                let message = format!("access method \"{method}\" does not exist");
+                return Err(types::Error::new(types::SqlState::UNDEFINED_OBJECT, message));
+            }
             if method != "btree" {
                 return Err(types::Error::unsupported(format!("index access method \"{method}\"")).at(pos + 1));
             }

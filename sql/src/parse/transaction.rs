@@ -18,7 +18,7 @@ impl Parser<'_> {
             }
             "start" => {
                 self.expect_word("transaction")?;
-                TransactionStatement::Begin(self.optional_modes()?)
+                TransactionStatement::Start(self.optional_modes()?)
             }
             "commit" | "end" => {
                 if self.is_word("prepared") {

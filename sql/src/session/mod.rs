@@ -3,7 +3,9 @@
 mod backend;
 mod client;
 mod copy;
+mod cursor;
 mod database;
+mod plans;
 mod portal;
 mod run;
 mod sequences;

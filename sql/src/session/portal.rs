@@ -6,6 +6,7 @@ use parking_lot::Mutex;
 use types::{Datum, Result, SqlState};
 
 use super::client::Column;
+use super::cursor::Cursor;
 use super::state::{Session, wire_columns};
 use crate::bind::{self, BindContext};
 use crate::bound::{Bound, Statement};
@@ -44,6 +45,8 @@ pub(crate) struct Portal {
     pub formats: Vec<i16>,
     pub columns: Option<Arc<[Column]>>,
     pub state: PortalState,
+    /// Where FETCH left off.
+    pub cursor: Cursor,
     /// Whether the statement is one of several of a simple query.
     pub multiple: bool,
 }
@@ -76,7 +79,15 @@ pub(crate) enum Tag {
 
 impl Portal {
     pub fn new(prepared: Arc<Prepared>, params: Vec<Datum>, formats: Vec<i16>) -> Portal {
-        Portal { prepared, params, formats, columns: None, state: PortalState::Ready, multiple: false }
+        Portal {
+            prepared,
+            params,
+            formats,
+            columns: None,
+            state: PortalState::Ready,
+            cursor: Cursor::new(false),
+            multiple: false,
+        }
     }
 
     pub fn is_started(&self) -> bool {

@@ -105,7 +105,7 @@ impl Session {
                 self.lock_tables(&tables, TableLockMode::RowExclusive).await?;
             }
             if !runs_in_view(&prepared.bound.statement) {
-                self.has_run = true;
+                self.has_run |= !takes_no_snapshot(&prepared.bound.statement);
                 return self.utility(portal, client).await;
             }
             let context = self.exec_context(&prepared, portal.params.clone()).await?;
@@ -253,6 +253,18 @@ impl Session {
     pub(super) fn check_cancelled(&self) -> Result<()> {
         self.context.backend.cancel.check().map_err(lift)
     }
+}
+
+/// Whether the transaction may still choose its level after this statement, which reads nothing through a snapshot.
+fn takes_no_snapshot(statement: &Statement) -> bool {
+    matches!(
+        statement,
+        Statement::Transaction(_)
+            | Statement::Set { .. }
+            | Statement::Reset { .. }
+            | Statement::Show { .. }
+            | Statement::Lock { .. }
+    )
 }
 
 /// Whether a statement runs over a view of the data, as queries and changes of rows do.

@@ -22,6 +22,7 @@ use types::{Datum, Error, Result, Settings, SqlState, SqlType};
 use super::backend::{Backend, CancelReason};
 use super::client::{Client, Column, NoticeSeverity};
 use super::database::{Database, now};
+use super::plans::{PlanKey, TEXT_BYTES_MAX};
 use super::portal::{Portal, Prepared};
 use super::transaction::Block;
 use super::variables::SavedVariables;
@@ -429,13 +430,46 @@ impl Session {
             let message = format!("prepared statement \"{name}\" already exists");
             return Err(Error::new(SqlState::DUPLICATE_PSTATEMENT, message));
         }
-        let result = self.parse_one(sql, param_types).await;
+        let result = self.parse_shared(sql, param_types).await;
         if result.is_err() {
             self.depend_on_observed().await;
         }
-        let prepared = result?;
-        self.statements.insert(name.to_owned(), Arc::new(prepared));
+        self.statements.insert(name.to_owned(), result?);
         Ok(())
+    }
+
+    /// The statement, from the plans that sessions share where it can be.
+    async fn parse_shared(&mut self, sql: &str, param_types: &[u32]) -> Result<Arc<Prepared>> {
+        self.refresh_settings();
+        if self.private.is_some() || self.private_stale || sql.len() > TEXT_BYTES_MAX {
+            return Ok(Arc::new(self.parse_one(sql, param_types).await?));
+        }
+        let key = PlanKey {
+            text: Arc::from(sql),
+            given: param_types.to_vec(),
+            database: self.database_oid,
+            catalog: self.database.engine.catalog_version(),
+            search_path: self.settings.search_path.clone(),
+            user: self.settings.current_user.clone(),
+            time_zone: self.settings.timezone,
+        };
+        if let Some(plan) = self.database.plans.get(&key) {
+            if let Some(parsed) = &plan.parsed {
+                self.check_not_failed(&parsed.statement)?;
+            }
+            return Ok(plan);
+        }
+        let plan = Arc::new(self.parse_one(sql, param_types).await?);
+        let repeatable = matches!(
+            plan.bound.statement,
+            Statement::Query(_) | Statement::Insert(_) | Statement::Update(_) | Statement::Delete(_)
+        );
+        // The catalog may have moved on while it was bound; a plan with notices gives them each time.
+        let current = plan.catalog.as_ref().is_some_and(|catalog| catalog.version == key.catalog);
+        if repeatable && current && plan.bound.notices.is_empty() {
+            self.database.plans.put(key, plan.clone());
+        }
+        Ok(plan)
     }
 
     pub(super) async fn parse_one(&mut self, sql: &str, param_types: &[u32]) -> Result<Prepared> {
@@ -676,6 +710,7 @@ pub(super) fn is_transaction_control(statement: &Statement) -> bool {
         statement,
         Statement::Transaction(
             TransactionStatement::Begin(_)
+                | TransactionStatement::Start(_)
                 | TransactionStatement::Commit { .. }
                 | TransactionStatement::Rollback { .. }
                 | TransactionStatement::Savepoint(_)

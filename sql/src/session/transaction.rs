@@ -95,7 +95,7 @@ impl Session {
     ) -> Result<(&'static str, Option<Error>)> {
         let warning = |state, message: &str| Some(Error::new(state, message));
         match statement {
-            TransactionStatement::Begin(modes) => {
+            TransactionStatement::Begin(modes) | TransactionStatement::Start(modes) => {
                 let mut notice = None;
                 match self.block {
                     Block::Idle => self.start(*modes).await?,
@@ -109,7 +109,8 @@ impl Session {
                 if self.block != Block::Failed {
                     self.block = Block::Begun;
                 }
-                Ok(("BEGIN", notice))
+                let started = matches!(statement, TransactionStatement::Start(_));
+                Ok((if started { "START TRANSACTION" } else { "BEGIN" }, notice))
             }
             TransactionStatement::Commit { chain } => {
                 let mut notice = None;

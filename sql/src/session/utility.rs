@@ -9,9 +9,11 @@ use parking_lot::Mutex;
 use types::{Datum, Error, Result, SqlState, SqlType};
 
 use super::client::{Client, Column, NoticeSeverity};
+use super::cursor::Cursor;
 use super::portal::{Portal, PortalState, Prepared, Running, Tag};
 use super::run::Started;
 use super::state::{Session, wire_columns};
+use super::transaction::Block;
 use super::variables::Variables;
 use crate::bound::{
     CursorSpec, Ddl, Explain, FetchDirection, LockMode, Query, SetScope, SetValue, Statement, TransactionStatement,
@@ -62,6 +64,11 @@ impl Session {
             }
             Statement::Empty => done(""),
             Statement::Set { scope, name, value } => {
+                if *scope == SetScope::Local && self.block != Block::Begun && !portal.multiple {
+                    let message = "SET LOCAL can only be used in transaction blocks";
+                    let warning = Error::new(SqlState::NO_ACTIVE_SQL_TRANSACTION, message);
+                    self.send_notice(NoticeSeverity::Warning, &warning, client);
+                }
                 self.set(*scope, name, value)?;
                 if name == "transaction_isolation" || name == "transaction_read_only" {
                     self.apply_transaction_setting(name).await?;
@@ -133,7 +140,7 @@ impl Session {
             }
             Statement::Checkpoint => done("CHECKPOINT"),
             Statement::Lock { tables, mode, nowait } => {
-                if !matches!(self.block, super::transaction::Block::Begun) {
+                if !matches!(self.block, Block::Begun) {
                     let message = "LOCK TABLE can only be used in transaction blocks";
                     return Err(Error::new(SqlState::NO_ACTIVE_SQL_TRANSACTION, message));
                 }
@@ -340,7 +347,7 @@ impl Session {
         if cursor.hold {
             return Err(Error::unsupported("DECLARE CURSOR WITH HOLD"));
         }
-        if !matches!(self.block, super::transaction::Block::Begun) && !portal.multiple {
+        if !matches!(self.block, Block::Begun) && !portal.multiple {
             let message = "DECLARE CURSOR can only be used in transaction blocks";
             return Err(Error::new(SqlState::NO_ACTIVE_SQL_TRANSACTION, message));
         }
@@ -364,6 +371,7 @@ impl Session {
         made.columns = made.prepared.columns.clone();
         made.state =
             PortalState::Running(Running { source: Mutex::new(source), context, rows: 0, tag: Tag::Counted("SELECT") });
+        made.cursor = Cursor::new(cursor.scroll == Some(true));
         self.portals.insert(cursor.name.clone(), made);
         Ok(())
     }
@@ -375,28 +383,11 @@ impl Session {
         direction: FetchDirection,
         moving: bool,
     ) -> Result<Started> {
-        let wanted = match direction {
-            FetchDirection::Forward(count) | FetchDirection::Relative(count) if count >= 0 => count as u64,
-            FetchDirection::ForwardAll => u64::MAX,
-            _ => {
-                let message = "cursor can only scan forward";
-                let error = Error::new(SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE, message);
-                return Err(error.hint("Declare it with SCROLL option to enable backward scan."));
-            }
-        };
         let portal = self.portals.get_mut(cursor).ok_or_else(|| no_cursor(cursor))?;
-        let mut rows = Vec::new();
-        if let PortalState::Running(running) = &mut portal.state {
-            while (rows.len() as u64) < wanted {
-                let left = usize::try_from(wanted - rows.len() as u64).unwrap_or(usize::MAX);
-                let batch = running.source.get_mut().next(left.min(256)).await?;
-                if batch.is_empty() {
-                    break;
-                }
-                running.context.memory.charge(batch.len() * 64)?;
-                rows.extend(batch);
-            }
-        }
+        let rows = match &mut portal.state {
+            PortalState::Running(running) => portal.cursor.go(running, direction).await?,
+            PortalState::Ready | PortalState::Done => Vec::new(),
+        };
         let count = rows.len();
         if moving {
             return Ok(Started::Done(format!("MOVE {count}")));

@@ -40,6 +40,17 @@ enum Unit {
     Kilobytes,
 }
 
+impl Unit {
+    /// The unit as messages put it behind a number.
+    fn shown(self) -> &'static str {
+        match self {
+            Unit::None => "",
+            Unit::Milliseconds => " ms",
+            Unit::Kilobytes => " kB",
+        }
+    }
+}
+
 struct Definition {
     name: &'static str,
     default: &'static str,
@@ -479,7 +490,9 @@ fn canonical(definition: &Definition, values: &[String]) -> Result<String> {
         Kind::Integer { min, max, unit } => match parse_integer(&text, unit) {
             Some(value) if (min..=max).contains(&value) => value.to_string(),
             Some(value) => {
-                let message = format!("{value} is outside the valid range for parameter \"{name}\" ({min} .. {max})");
+                let unit = unit.shown();
+                let message =
+                    format!("{value}{unit} is outside the valid range for parameter \"{name}\" ({min} .. {max})");
                 return Err(Error::new(SqlState::INVALID_PARAMETER_VALUE, message));
             }
             None => return Err(invalid(name, &text)),
@@ -492,8 +505,14 @@ fn canonical(definition: &Definition, values: &[String]) -> Result<String> {
         Kind::Choice(choices) => {
             let wanted = text.to_ascii_lowercase();
             let found = choices.iter().find(|choice| choice.eq_ignore_ascii_case(&wanted));
-            let found =
-                found.ok_or_else(|| invalid(name, &text).hint(format!("Available values: {}.", choices.join(", "))))?;
+            let found = found.ok_or_else(|| {
+                let error = invalid(name, &text);
+                // An encoding is not one of an enumeration's values in PostgreSQL.
+                if name == "client_encoding" {
+                    return error;
+                }
+                error.hint(format!("Available values: {}.", choices.join(", ")))
+            })?;
             match (name, *found) {
                 ("client_encoding", _) => "UTF8".to_owned(),
                 ("synchronous_commit", "true" | "yes" | "1" | "remote_apply") => "on".to_owned(),

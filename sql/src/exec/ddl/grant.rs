@@ -112,6 +112,10 @@ fn changed(work: &Work, grant: &Grant, owner: u32, acl: &Acl, all: Privileges, p
     let mut wanted = Privileges::NONE;
     for (word, _) in &grant.privileges {
         let privilege = if word == "ALL" { Some(all) } else { Privileges::named(word) };
+        if privilege.is_none() {
+            let message = format!("unrecognized privilege type \"{}\"", word.to_ascii_lowercase());
+            return Err(Error::new(SqlState::SYNTAX_ERROR, message));
+        }
         let privilege = privilege.filter(|privilege| all.contains(*privilege)).ok_or_else(|| {
             let message = format!("invalid privilege type {word} for this kind of object");
             Error::new(SqlState::INVALID_GRANT_OPERATION, message)

@@ -612,6 +612,25 @@ fn regexp_count(call: &mut Call<'_>) -> Result<Datum> {
     Ok(Datum::Int4(count as i32))
 }
 
+/// `regexp_substr(string, pattern, start, N, flags, subexpr)`: the N-th match, or a group of it.
+fn regexp_substr(call: &mut Call<'_>) -> Result<Datum> {
+    let number = |i: usize, name: &str, least: i32, default: i32| {
+        let value = if call.args.len() > i { call.i32(i)? } else { default };
+        if value < least {
+            return Err(invalid_parameter(format!("invalid value for parameter \"{name}\": {value}")));
+        }
+        Ok(value as usize)
+    };
+    let (start, nth) = (number(2, "start", 1, 1)?, number(3, "n", 1, 1)?);
+    let flags = flags_at(call, 4)?;
+    let group = number(5, "subexpr", 0, 0)?;
+    let text = call.str(0)?;
+    let from = text.char_indices().nth(start - 1).map_or(text.len(), |(at, _)| at);
+    let regex = compile(call.str(1)?, flags)?;
+    let found = regex.captures_iter(&text[from..]).nth(nth - 1).and_then(|found| found.get(group));
+    Ok(found.map_or(Datum::Null, |found| Datum::text(found.as_str())))
+}
+
 fn regexp_like(call: &mut Call<'_>) -> Result<Datum> {
     let flags = flags_at(call, 2)?;
     Ok(Datum::Bool(compile(call.str(1)?, flags)?.is_match(call.str(0)?)))
@@ -669,4 +688,9 @@ pub(super) static FUNCTIONS: &[Function] = &[
     Function::strict(6256, "regexp_count", &[TEXT, TEXT, INT4, TEXT], INT4, regexp_count),
     Function::strict(6263, "regexp_like", &[TEXT, TEXT], BOOL, regexp_like),
     Function::strict(6264, "regexp_like", &[TEXT, TEXT, TEXT], BOOL, regexp_like),
+    Function::strict(6265, "regexp_substr", &[TEXT, TEXT], TEXT, regexp_substr),
+    Function::strict(6266, "regexp_substr", &[TEXT, TEXT, INT4], TEXT, regexp_substr),
+    Function::strict(6267, "regexp_substr", &[TEXT, TEXT, INT4, INT4], TEXT, regexp_substr),
+    Function::strict(6268, "regexp_substr", &[TEXT, TEXT, INT4, INT4, TEXT], TEXT, regexp_substr),
+    Function::strict(6269, "regexp_substr", &[TEXT, TEXT, INT4, INT4, TEXT, INT4], TEXT, regexp_substr),
 ];

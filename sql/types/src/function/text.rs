@@ -18,7 +18,7 @@ fn count(n: usize) -> Result<Datum> {
 /// The text form of an argument whatever its type.
 pub(super) fn shown(call: &Call<'_>, i: usize) -> String {
     match call.arg(i) {
-        // A boolean concatenates as t or f, as its output function prints it.
+        // A boolean is t or f here, as its output function prints it.
         Datum::Text(value) => value.to_string(),
         value => {
             let declared = call.arg_type(i);
@@ -32,13 +32,26 @@ fn concat_two(call: &mut Call<'_>) -> Result<Datum> {
     text(joined(&[call.str(0)?, call.str(1)?], "")?)
 }
 
+/// `text || anything` and the reverse: the other operand is cast to text, which spells booleans out.
 fn concat_any(call: &mut Call<'_>) -> Result<Datum> {
-    text(joined(&[shown(call, 0), shown(call, 1)], "")?)
+    let cast = |i: usize| match call.arg(i) {
+        Datum::Bool(value) => value.to_string(),
+        _ => shown(call, i),
+    };
+    text(joined(&[cast(0), cast(1)], "")?)
 }
 
 fn concat_all(call: &mut Call<'_>) -> Result<Datum> {
     let parts: Vec<String> = (0..call.args.len()).filter(|i| !call.arg(*i).is_null()).map(|i| shown(call, i)).collect();
     text(joined(&parts, "")?)
+}
+
+fn count_nulls(call: &mut Call<'_>) -> Result<Datum> {
+    count(call.args.iter().filter(|arg| arg.is_null()).count())
+}
+
+fn count_nonnulls(call: &mut Call<'_>) -> Result<Datum> {
+    count(call.args.iter().filter(|arg| !arg.is_null()).count())
 }
 
 fn concat_with_separator(call: &mut Call<'_>) -> Result<Datum> {
@@ -66,6 +79,26 @@ fn octet_length(call: &mut Call<'_>) -> Result<Datum> {
         Datum::Bytea(bytes) => count(bytes.len()),
         _ => count(call.str(0)?.len()),
     }
+}
+
+fn byte_index(call: &Call<'_>) -> Result<usize> {
+    let (length, at) = (call.bytes(0)?.len(), call.i32(1)?);
+    usize::try_from(at).ok().filter(|at| *at < length).ok_or_else(|| {
+        let message = format!("index {at} out of valid range, 0..{}", length as i64 - 1);
+        Error::new(SqlState::ARRAY_ELEMENT_ERROR, message)
+    })
+}
+
+fn get_byte(call: &mut Call<'_>) -> Result<Datum> {
+    let at = byte_index(call)?;
+    Ok(Datum::Int4(i32::from(call.bytes(0)?[at])))
+}
+
+fn set_byte(call: &mut Call<'_>) -> Result<Datum> {
+    let at = byte_index(call)?;
+    let mut bytes = call.bytes(0)?.to_vec();
+    bytes[at] = call.i32(2)? as u8;
+    Ok(Datum::Bytea(bytes.into()))
 }
 
 fn bit_length(call: &mut Call<'_>) -> Result<Datum> {
@@ -397,6 +430,10 @@ static QUOTED_KEYWORDS: &[&str] = &[
 #[rustfmt::skip]
 pub(super) static FUNCTIONS: &[Function] = &[
     Function::strict(89, "version", &[], TEXT, version).stable(),
+    Function::strict(438, "num_nulls", &[ANY], INT4, count_nulls).called_on_null().variadic(),
+    Function::strict(440, "num_nonnulls", &[ANY], INT4, count_nonnulls).called_on_null().variadic(),
+    Function::strict(721, "get_byte", &[BYTEA, INT4], INT4, get_byte),
+    Function::strict(722, "set_byte", &[BYTEA, INT4, INT4], BYTEA, set_byte),
     Function::strict(720, "octet_length", &[BYTEA], INT4, octet_length),
     Function::strict(849, "position", &[TEXT, TEXT], INT4, position),
     Function::strict(868, "strpos", &[TEXT, TEXT], INT4, position),
