@@ -152,6 +152,22 @@ fn a_table_below_what_is_durable_is_refused() {
 }
 
 #[test]
+fn a_writer_that_comes_back_installs_its_table_again_though_its_redo_is_durable_beyond_it() {
+    let mut rig = fresh();
+    let opened = table(&[(ballot(1), Lsn::ZERO, Lsn(1000))]);
+    rig.prepare(ballot(1));
+    assert!(rig.install(&opened).adopted);
+    let mut writer = Writer::new().recovered(ballot(1), Lsn::ZERO, Lsn(1000));
+    rig.send(writer.batch(&[1, 2]));
+    rig.hear(writer.end(), Lsn::ZERO);
+    assert!(rig.install(&opened).adopted, "a new stream of the same writer");
+    let mut rig = rig.restart(|disk| disk.crash(Loss::Everything), options(0));
+    rig.hear(writer.end(), Lsn::ZERO);
+    assert!(rig.install(&opened).adopted, "and after a start of the node");
+    assert_eq!(rig.mark(0).scl_flushed, writer.end().0);
+}
+
+#[test]
 fn a_fill_under_a_new_ballot_is_a_promise() {
     let mut rig = fresh();
     let mut writer = Writer::new();

@@ -6,14 +6,14 @@
 //!
 //! **Mechanism.** From the page's head the links are followed down, each LSN being looked up among the runs of its group,
 //! until they meet the base, an `Init`, or nothing (the page began there). The batches come from memory when they are
-//! recent, else from the log. No lock is held while reading; when the table changed or a file was retired meanwhile, the
+//! recent or were just read for another page, else from the log. No lock is held while reading; when the table changed or a file was retired meanwhile, the
 //! walk starts again.
 
 use super::Shared;
 use super::images::ImageError;
 use super::log::ReadFault;
 use super::segment::Place;
-use super::stored::{StoredRecord, records};
+use super::stored::records_of;
 use bytes::Bytes;
 use hashbrown::HashMap;
 use protocol::redo::{Change, RecordHeader, apply};
@@ -24,6 +24,12 @@ use std::collections::VecDeque;
 const ATTEMPTS_MAX: usize = 8;
 /// Links followed for one page: far beyond what images allow, so that a damaged chain ends.
 const CHAIN_LINKS_MAX: usize = 1 << 20;
+
+/// Changes on their way into a page keep batches up to this size in memory; of larger ones they are copied.
+const PINNED_BATCH_BYTES_MAX: usize = 4 << 10;
+/// Batches that walks read from the log are kept up to this share of the memory for recent ones: the pages that are read
+/// next have often changed together.
+const REREAD_SHARE: usize = 4;
 
 /// Why a page cannot be built.
 #[derive(Debug, thiserror::Error)]
@@ -176,22 +182,21 @@ impl Shared {
                 let run = state.segments.get(&group).and_then(|segment| segment.locate(next));
                 // Retired since the image was looked up: a newer image covers it.
                 let Some(run) = run else { return self.overtaken(page, next, floor) };
-                (run.place, state.recent.get(run.place))
+                (run.place, state.recent.get(run.place).or_else(|| state.reread.get(run.place)))
             };
-            let batch = match self.batch(place, recent) {
-                Err(ReadFault::Retired(_)) => return Ok(Walk::Overtaken),
-                other => other?,
+            let batch = match recent {
+                Some(batch) => batch,
+                None => match self.files.read(place) {
+                    Err(ReadFault::Retired(_)) => return Ok(Walk::Overtaken),
+                    read => {
+                        let batch = read?;
+                        let limit = self.options.recent_bytes / REREAD_SHARE;
+                        self.state.lock().reread.insert(place, batch.clone(), limit);
+                        batch
+                    }
+                },
             };
-            let mut inside: smallvec::SmallVec<[StoredRecord; 16]> = smallvec::SmallVec::new();
-            for record in records(&batch) {
-                let record = record?;
-                if record.header.lsn > next {
-                    break;
-                }
-                if record.header.page == page {
-                    inside.push(record);
-                }
-            }
+            let mut inside = records_of(&batch, page, next)?;
             if inside.last().is_none_or(|record| record.header.lsn != next) {
                 // The file was recycled while it was read; or the chain is broken, which the attempts will tell.
                 return Ok(Walk::Overtaken);
@@ -210,7 +215,12 @@ impl Shared {
                     bytes_above = bytes_above.saturating_add(record.bytes as u32);
                     continue;
                 }
-                let change = record.change(&batch)?;
+                let change = if batch.len() <= PINNED_BATCH_BYTES_MAX {
+                    record.change(&batch)?
+                } else {
+                    // The change alone: hundreds of links must not hold as many large batches in memory.
+                    Change::decode(&Bytes::copy_from_slice(record.change_bytes(&batch)))?
+                };
                 let init = change.is_init();
                 links.push(Link { header: record.header, change });
                 if init {

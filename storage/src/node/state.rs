@@ -34,7 +34,7 @@ pub struct Head {
     pub due: bool,
 }
 
-/// Batches as they came, the newest, up to a number of bytes.
+/// Batches as they came, those put in last, up to a number of bytes.
 #[derive(Debug, Default)]
 pub struct Recent {
     batches: HashMap<Place, Bytes>,
@@ -45,6 +45,9 @@ pub struct Recent {
 impl Recent {
     /// Keeps a batch and lets the oldest go beyond `limit` bytes.
     pub fn insert(&mut self, place: Place, batch: Bytes, limit: usize) {
+        if self.batches.contains_key(&place) {
+            return;
+        }
         self.bytes += batch.len();
         self.batches.insert(place, batch);
         self.order.push_back(place);
@@ -97,6 +100,8 @@ pub struct State {
     pub heads: HashMap<PageId, Head>,
     /// Recent batches.
     pub recent: Recent,
+    /// Batches that were read from the log again, for the pages that are read next.
+    pub reread: Recent,
     /// Pages whose image is due.
     pub due: Vec<PageId>,
     /// Pages whose image is due and cannot be made before the durable point or the floor moves.

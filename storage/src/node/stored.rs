@@ -3,7 +3,8 @@
 use bytes::Bytes;
 use protocol::batch::BATCH_HEADER_BYTES;
 use protocol::redo::{Change, RecordHeader};
-use protocol::{Error, Lsn};
+use protocol::{Error, Lsn, PageId};
+use smallvec::SmallVec;
 
 /// A record in a batch.
 #[derive(Clone, Copy, Debug)]
@@ -57,4 +58,96 @@ pub fn records(batch: &[u8]) -> impl Iterator<Item = Result<StoredRecord, Error>
         }
         Some(decoded)
     })
+}
+
+/// The records of one page in such a batch at or below `up_to`, ascending. Of the others no more is read than it takes to step
+/// over them: a page's chain passes through many batches, each with many records of other pages.
+///
+/// # Errors
+/// When a record on the way is malformed.
+pub fn records_of(batch: &[u8], page: PageId, up_to: Lsn) -> Result<SmallVec<[StoredRecord; 16]>, Error> {
+    let mut found = SmallVec::new();
+    let mut at = BATCH_HEADER_BYTES;
+    while let Some(rest) = batch.get(at..).filter(|rest| !rest.is_empty()) {
+        let (bytes, lsn, of) = glance(rest).ok_or(Error::Truncated { what: "record" })?;
+        if lsn > up_to {
+            break;
+        }
+        if of == page {
+            let (header, extent) = RecordHeader::decode(rest)?;
+            found.push(StoredRecord { header, at, bytes: extent.bytes, change_at: extent.change_at });
+        }
+        at += bytes;
+    }
+    Ok(found)
+}
+
+/// Length, LSN and page of the first record: the first fields of its encoding, see [`protocol::redo::Record`].
+fn glance(bytes: &[u8]) -> Option<(usize, Lsn, PageId)> {
+    let (length, behind_length) = varint(bytes)?;
+    let flags = 1;
+    let (lsn, lsn_bytes) = varint(bytes.get(behind_length + flags..)?)?;
+    let (page, _) = varint(bytes.get(behind_length + flags + lsn_bytes..)?)?;
+    let whole = usize::try_from(length).ok()?.checked_add(behind_length)?;
+    (whole <= bytes.len()).then_some((whole, Lsn(lsn), PageId(page)))
+}
+
+/// A varint and how many bytes it has.
+fn varint(bytes: &[u8]) -> Option<(u64, usize)> {
+    let mut value = 0;
+    for (index, &byte) in bytes.iter().take(10).enumerate() {
+        value |= u64::from(byte & 0x7f) << (7 * index);
+        if byte & 0x80 == 0 {
+            return Some((value, index + 1));
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use protocol::batch::BatchBuilder;
+    use protocol::redo::Change;
+    use protocol::{Ballot, GroupId};
+
+    proptest! {
+        #[test]
+        fn a_pages_records_are_those_that_a_whole_look_finds(
+            shape in prop::collection::vec((1u64..1 << 40, 0u64..4, any::<bool>(), 0usize..300), 0..40),
+            wanted in 0u64..4,
+            up_to in any::<prop::sample::Index>(),
+        ) {
+            let mut builder = BatchBuilder::new(GroupId(0), Ballot::ZERO, 1);
+            let mut last = Lsn::ZERO;
+            let mut all = vec![Lsn::ZERO, Lsn::MAX];
+            for (step, page, end_of_mtr, padding) in shape {
+                let lsn = Lsn(last.0 + step);
+                let page = PageId(page << 20);
+                let header =
+                    RecordHeader { lsn, prev_volume: last, prev_group: last, prev_page: Lsn::ZERO, page, end_of_mtr };
+                let mut change = Vec::new();
+                Change::StampRaw { offset: 64 }.encode(&mut change);
+                change.resize(change.len() + padding, 0);
+                builder.push(&header, &change);
+                last = lsn;
+                all.extend([lsn, Lsn(lsn.0 - 1)]);
+            }
+            let batch = builder.finish();
+            let (wanted, up_to) = (PageId(wanted << 20), *up_to.get(&all));
+            let expected: Vec<(usize, Lsn)> = records(&batch)
+                .map(|record| record.expect("it was just built"))
+                .filter(|record| record.header.page == wanted && record.header.lsn <= up_to)
+                .map(|record| (record.at, record.header.lsn))
+                .collect();
+            let found = records_of(&batch, wanted, up_to).expect("it was just built");
+            prop_assert_eq!(found.iter().map(|record| (record.at, record.header.lsn)).collect::<Vec<_>>(), expected);
+        }
+
+        #[test]
+        fn any_bytes_are_looked_at_without_a_panic(bytes: Vec<u8>) {
+            let _ = records_of(&bytes, PageId(0), Lsn::MAX);
+        }
+    }
 }
