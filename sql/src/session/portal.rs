@@ -31,8 +31,13 @@ pub(crate) struct Prepared {
 
 impl Prepared {
     pub fn empty(sql: Arc<str>) -> Prepared {
-        let bound =
-            Bound { statement: Statement::Empty, params: Vec::new(), required: Vec::new(), notices: Vec::new() };
+        let bound = Bound {
+            statement: Statement::Empty,
+            params: Vec::new(),
+            required: Vec::new(),
+            notices: Vec::new(),
+            with: Vec::new(),
+        };
         Prepared { sql, parsed: None, bound, given: Vec::new(), catalog: None, columns: None }
     }
 }
@@ -104,6 +109,7 @@ impl Session {
             BindContext { catalog: &catalog, registry: crate::functions::registry(), settings: &self.settings };
         let mut bound = bind::bind(&parsed, &sql, context, given)?;
         plan::optimize(&mut bound.statement);
+        bound.with.iter_mut().for_each(plan::optimize_part);
         let columns = bound.statement.columns();
         let columns =
             (!columns.is_empty() || matches!(bound.statement, Statement::Query(_))).then(|| wire_columns(columns));

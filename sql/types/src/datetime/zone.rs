@@ -13,7 +13,7 @@ use chrono_tz::{OffsetName, TZ_VARIANTS, Tz};
 use super::*;
 
 /// A time zone.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
 pub enum TimeZone {
     Named(Tz),
     /// Seconds east of Greenwich.
