@@ -381,3 +381,22 @@ async fn what_a_definition_says_waits_until_it_is_durable() {
         settling.await.expect("durable now");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn own_definitions_do_not_hide_those_of_others() {
+    let (_volume, _database, mut one, mut two) = two(ROWS).await;
+    for (level, expected) in [("read committed", "INSERT 0 1"), ("repeatable read", "ERROR:  40001")] {
+        run(&mut one, &format!("begin isolation level {level}")).await;
+        assert_eq!(run(&mut one, "create table n (a int)").await, ["CREATE TABLE"]);
+        assert_eq!(run(&mut one, "insert into n values (1)").await, ["INSERT 0 1"]);
+        assert_eq!(run(&mut two, "truncate t").await, ["TRUNCATE TABLE"]);
+        // The table has another tree now.
+        let lines = run(&mut one, "insert into t values (7, 7)").await;
+        assert!(lines[0].starts_with(expected), "{lines:?}");
+        let end = if level == "read committed" { "commit" } else { "rollback" };
+        assert_eq!(run(&mut one, end).await, [end.to_uppercase()]);
+        let rows = if level == "read committed" { "1" } else { "0" };
+        assert_eq!(run(&mut two, "select count(*) from t").await, ["count", rows, "(1 row)"]);
+        run(&mut two, "drop table if exists n").await;
+    }
+}

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use engine::{TableLockMode, WaitPolicy};
+use engine::{Isolation, TableLockMode, WaitPolicy};
 use parking_lot::Mutex;
 use types::{Datum, Error, Result, SqlState};
 
@@ -111,9 +111,16 @@ impl Session {
             let context = self.exec_context(&prepared, portal.params.clone()).await?;
             // The view is taken after the locks. If no DDL was published before it, none that it sees changed the plan's
             // tables; otherwise the statement is planned again.
-            let current = self.private.is_some()
-                || prepared.catalog.as_ref().is_none_or(|it| it.version == self.database.engine.catalog_version());
-            if !current && attempt < 100 {
+            let newest = self.database.engine.catalog_version();
+            let current = match self.private {
+                Some(_) => self.private_under == newest,
+                None => prepared.catalog.as_ref().is_none_or(|it| it.version == newest),
+            };
+            if !current {
+                // A snapshot that stays shows what others define as little as before.
+                if attempt == 100 || self.private.is_some() && self.isolation == Isolation::RepeatableRead {
+                    return Err(lift(engine::Error::Serialization));
+                }
                 continue;
             }
             self.has_run = true;

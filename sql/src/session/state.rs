@@ -74,6 +74,10 @@ pub struct Session {
     pub(super) private: Option<Arc<CatalogSnapshot>>,
     /// Whether there is DDL since `private` was read.
     pub(super) private_stale: bool,
+    /// The version of the catalog of all that `private` includes.
+    pub(super) private_under: u64,
+    /// How many private catalogs the session has read.
+    private_count: u64,
     pub(super) statements: HashMap<String, Arc<Prepared>>,
     pub(super) portals: HashMap<String, Portal>,
     /// What must be durable, at which level, before anything more is told to the client.
@@ -138,6 +142,8 @@ impl Session {
             has_run: false,
             private: None,
             private_stale: false,
+            private_under: 0,
+            private_count: 0,
             statements: HashMap::new(),
             portals: HashMap::new(),
             pending_flushed: Lsn::ZERO,
@@ -260,15 +266,25 @@ impl Session {
 
     /// The catalog that the next statement is bound under.
     pub(super) async fn catalog(&mut self) -> Result<Arc<CatalogSnapshot>> {
-        if self.private_stale {
+        let engine = &self.database.engine;
+        let under = engine.catalog_version();
+        if self.private_stale || self.private.is_some() && self.private_under != under {
             let mut guard = self.txn.lock().await;
             if let Some(txn) = guard.as_mut() {
-                let view = self.database.engine.statement(txn);
+                let mut view = engine.statement(txn);
+                // As in `Database::catalog`; a snapshot that stays will not come to show it.
+                while view.snapshot().lsn() < engine.catalog_lsn() && self.isolation == Isolation::ReadCommitted {
+                    tokio::task::yield_now().await;
+                    view = engine.statement(txn);
+                }
                 // Numbers above all that commits give, so that no plan of a private catalog passes for a public one.
-                let version = (1 << 63) | view.snapshot().lsn().0.wrapping_add(self.private_version(&view));
-                let loaded =
-                    crate::catalog::store::load(&self.database.engine, &view, self.database_oid, version).await?;
+                self.private_count += 1;
+                let version = (1 << 63) | self.private_count;
+                let loaded = crate::catalog::store::load(engine, &view, self.database_oid, version).await?;
                 self.private = Some(Arc::new(loaded));
+                if view.snapshot().lsn() >= engine.catalog_lsn() {
+                    self.private_under = under;
+                }
             }
             self.private_stale = false;
         }
@@ -278,10 +294,6 @@ impl Session {
         };
         self.context.set_catalog(&catalog);
         Ok(catalog)
-    }
-
-    fn private_version(&self, _view: &engine::View) -> u64 {
-        self.private.as_ref().map_or(1, |private| (private.version & 0xffff) + 1)
     }
 
     pub(super) fn send_notices<C: Client>(&self, notices: &[Notice], client: &mut C) {
