@@ -130,10 +130,14 @@ impl Registry {
         Some(Horizon { bound, kept })
     }
 
-    /// The lowest LSN at which some server may still read pages, among those that reported.
-    pub fn read_floor(&self, flushed: Lsn) -> Lsn {
+    /// The lowest LSN at which some server may still read pages, among those that reported. `None` while there may be
+    /// some that had no time to report.
+    pub fn read_floor(&self, flushed: Lsn) -> Option<Lsn> {
         let live = self.live.lock();
-        live.replicas.values().map(|report| report.floor).fold(flushed, Lsn::min)
+        if live.hold_until.is_some_and(|until| Instant::now() < until) {
+            return None;
+        }
+        Some(live.replicas.values().map(|report| report.floor).fold(flushed, Lsn::min))
     }
 
     /// The logged horizon.
@@ -225,6 +229,17 @@ mod tests {
         registry.report(1, Lsn(30), vec![Lsn(20)], Duration::ZERO);
         drop(old);
         assert_eq!(registry.candidate(Lsn(45)), Some(Horizon { bound: Lsn(45), kept: vec![] }));
+        assert_eq!(registry.read_floor(Lsn(45)), Some(Lsn(45)));
+    }
+
+    #[test]
+    fn a_new_writer_raises_nothing_before_replicas_could_report() {
+        let registry = Arc::new(Registry::default());
+        registry.publish(Lsn(50));
+        registry.hold(Duration::from_secs(60));
+        assert_eq!((registry.candidate(Lsn(50)), registry.read_floor(Lsn(50))), (None, None));
+        registry.hold(Duration::ZERO);
+        assert_eq!(registry.read_floor(Lsn(50)), Some(Lsn(50)));
     }
 
     #[test]

@@ -67,6 +67,13 @@ impl Engine {
         }
     }
 
+    fn raise_gc_floor(&self) -> Result<()> {
+        if let Some(floor) = self.registry.read_floor(self.flushed_vdl()) {
+            self.log()?.set_gc_floor(floor);
+        }
+        Ok(())
+    }
+
     fn begin_sweep(&self) -> Option<Sweeping<'_>> {
         (!self.sweeping.swap(true, Ordering::AcqRel)).then(|| Sweeping(self))
     }
@@ -80,7 +87,7 @@ impl Engine {
         let mut report = VacuumReport::default();
         let Some(_sweeping) = self.begin_sweep() else { return Ok(report) };
         self.advance_horizon().await?;
-        self.log()?.set_gc_floor(self.registry.read_floor(self.flushed_vdl()));
+        self.raise_gc_floor()?;
         let places = std::mem::take(&mut *self.garbage.places.lock());
         for (tree, key) in places {
             let position = Position::before(&key);
@@ -105,7 +112,7 @@ impl Engine {
         let mut report = VacuumReport::default();
         let Some(_sweeping) = self.begin_sweep() else { return Ok(report) };
         self.advance_horizon().await?;
-        self.log()?.set_gc_floor(self.registry.read_floor(self.flushed_vdl()));
+        self.raise_gc_floor()?;
         while self.scan_free_pages().await? {}
         report.map_pages_freed = self.trim_map().await?;
         let before = *self.garbage.trim.lock();

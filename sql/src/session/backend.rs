@@ -62,7 +62,10 @@ impl Backend {
 
     /// Ends what the session runs now. What is past the point of no return goes on.
     pub fn cancel(&self, reason: CancelReason) {
-        self.reason.store(reason as u8 + 1, Ordering::Release);
+        // A shutdown is for good: what comes after it does not hide it.
+        let keeps = |known| (known != CancelReason::Shutdown as u8 + 1).then_some(reason as u8 + 1);
+        // Either way it is cancelled.
+        let _ = self.reason.fetch_update(Ordering::AcqRel, Ordering::Acquire, keeps);
         self.cancel.cancel();
     }
 
@@ -140,5 +143,23 @@ impl Backends {
 
     pub fn list(&self) -> Vec<Arc<Backend>> {
         self.entries.lock().values().cloned().collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_shutdown_outlasts_other_reasons() {
+        let backend = Backends::default().add(0, Arc::from("u"), Arc::from("d"), None, 0);
+        backend.cancel(CancelReason::Timeout);
+        backend.clear_cancel();
+        assert!(!backend.cancel.is_cancelled());
+        backend.cancel(CancelReason::Shutdown);
+        backend.cancel(CancelReason::Request);
+        backend.clear_cancel();
+        assert!(backend.cancel.is_cancelled());
+        assert_eq!(backend.cancel_error().sqlstate(), SqlState::ADMIN_SHUTDOWN);
     }
 }
