@@ -238,6 +238,42 @@ fn a_gap_that_nobody_fills_does_not_make_the_log_grow_for_ever() {
 }
 
 #[test]
+fn the_log_waits_for_a_peer_that_was_down_but_not_for_ever() {
+    let mut rig = fresh();
+    let mut writer = Writer::new();
+    let mut twin = open_at(&SimDisk::new(), Path::new("/twin"), options(1)).expect("the disk is sound");
+    twin.create();
+    let mut gossip = Gossip::new(&rig.node, vec![twin.node.clone() as Arc<dyn StorageNode>]);
+    let first = writer.batch(&[1, 2]);
+    rig.send(first.clone());
+    twin.send(first);
+    now(gossip.round(true));
+    let retention = options(0).log_retention_bytes;
+    let go_on = |rig: &mut Rig, writer: &mut Writer, until: u64| {
+        for n in 0..8_000u64 {
+            rig.send(writer.batch(&[n % 60, 3]));
+            if n % 50 == 0 {
+                rig.hear(writer.end(), writer.end());
+                rig.tend();
+                if rig.status().log_bytes >= until {
+                    return true;
+                }
+            }
+        }
+        false
+    };
+    assert!(go_on(&mut rig, &mut writer, 4 * retention), "the twin needs all of it");
+    let peers: Vec<Arc<dyn StorageNode>> = vec![rig.node.clone()];
+    now(Gossip::new(&twin.node, peers).round(true));
+    assert_eq!(twin.mark(0).scl_flushed, writer.end().0);
+    now(gossip.round(true));
+    rig.tend();
+    assert!(rig.status().log_bytes <= 2 * retention, "the twin has it");
+    assert!(!go_on(&mut rig, &mut writer, 9 * retention), "a peer that stays away is given up");
+    rig.check_pages(&writer, 0..60, &[writer.end()]);
+}
+
+#[test]
 fn gossip_fills_gaps_and_brings_higher_tables() {
     let mut rig = fresh();
     let mut stale = open_at(&SimDisk::new(), Path::new("/stale"), options(1)).expect("the disk is sound");

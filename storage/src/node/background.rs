@@ -34,6 +34,8 @@ const FILES_PER_RETIREMENT: usize = 4;
 const PARTS: u64 = 4;
 /// A log of this multiple of its retention gives up what lies behind gaps.
 const CROWDED_FACTOR: u64 = 2;
+/// A log of this multiple of its retention waits no longer for a peer that lacks it.
+const PEERS_FACTOR: u64 = 8;
 /// Rest after a portion.
 const PAUSE: Duration = Duration::from_millis(2);
 /// The background looks around this often even when nobody wakes it.
@@ -321,12 +323,13 @@ impl Tender {
             return None;
         }
         // What lies behind a gap is kept in the hope that the gap is filled; not for ever, for it may be gone everywhere.
-        let crowded = shared.files.log_bytes() > shared.options.log_retention_bytes.saturating_mul(CROWDED_FACTOR);
+        let beyond = |factor| shared.files.log_bytes() > shared.options.log_retention_bytes.saturating_mul(factor);
+        let (crowded, alone) = (beyond(CROWDED_FACTOR), beyond(PEERS_FACTOR));
         let mut state = shared.state.lock();
         let may_go = |file: &u64| {
             state.segments.iter().all(|(group, segment)| {
-                let last = if crowded { segment.last_counted_in(*file) } else { segment.last_in(*file) };
-                last.is_none_or(|run| run.last <= state.image_bound(*group))
+                let needed = if alone { Lsn::MAX } else { state.held_by_peers(*group) };
+                !segment.holds_above(state.image_bound(*group).min(needed), *file, crowded)
             })
         };
         let files: Vec<u64> = shared.files.oldest_sealed(FILES_PER_RETIREMENT).into_iter().take_while(may_go).collect();

@@ -7,6 +7,9 @@
 //! **Mechanism.** A round asks every peer what it holds. It comes at once after a gap was seen, with a little patience, for
 //! the writer resends too; else every [`INTERVAL`]. A peer that is merely ahead by what is still on its way to us is left
 //! alone: only what it had in the round before, and we still lack, is pulled.
+//!
+//! What peers are heard to hold also keeps the log from being retired below a peer that is down, within bounds: a node that
+//! missed more than its peers retain cannot be filled any more.
 
 use super::{Node, Refusal};
 use crate::history::TruncationTable;
@@ -40,6 +43,7 @@ impl Gossip {
     /// Gossip of `node` with the volume's five others. It does not keep the node alive.
     #[must_use]
     pub fn new(node: &Arc<Node>, peers: Vec<Arc<dyn StorageNode>>) -> Gossip {
+        node.shared.state.lock().peers = vec![HashMap::new(); peers.len()];
         Gossip { node: Arc::downgrade(node), peers, seen: HashMap::new() }
     }
 
@@ -99,6 +103,9 @@ impl Gossip {
         for mark in &held.marks {
             let (group, theirs) = (GroupId(mark.group), Lsn(mark.scl_received));
             let before = self.seen.insert((index, group), theirs).unwrap_or_default();
+            if let Some(peer) = node.shared.state.lock().peers.get_mut(index) {
+                peer.insert(group, theirs);
+            }
             let target = if urgent { theirs } else { before.min(theirs) };
             self.catch_up(node, &*peer, group, target).await?;
         }

@@ -342,10 +342,13 @@ impl Segment {
         self.runs.iter().rev().find(|run| run.place.file <= file)
     }
 
-    /// As [`Segment::last_in`], of what counts.
+    /// Whether files up to `file` hold records above `lsn`; with `counted`, records that count.
     #[must_use]
-    pub fn last_counted_in(&self, file: u64) -> Option<&Run> {
-        self.runs[..self.counted].iter().rev().find(|run| run.place.file <= file)
+    pub fn holds_above(&self, lsn: Lsn, file: u64, counted: bool) -> bool {
+        let end = if counted { self.counted } else { self.runs.len() };
+        let from = self.runs.partition_point(|run| run.last <= lsn).min(end);
+        // Ascending: what stands against a retirement is found at once, for old files have the lowest records.
+        self.runs[from..end].iter().any(|run| run.place.file <= file)
     }
 
     /// Forgets what lies behind a gap in files up to `file`. It counts nowhere: whoever fills the gap brings it again.

@@ -112,6 +112,8 @@ pub struct State {
     pub floor: Lsn,
     /// Groups that came back below what they once acknowledged as flushed, and how far that was.
     pub damaged: HashMap<GroupId, Lsn>,
+    /// What each peer was last heard to hold, since gossip began.
+    pub peers: Vec<HashMap<GroupId, Lsn>>,
     /// Why the node serves no more, once its disk failed.
     pub failed: Option<String>,
     /// The disk has no room for another log file.
@@ -156,6 +158,13 @@ impl State {
     pub fn image_bound(&self, group: GroupId) -> Lsn {
         let flushed = self.segments.get(&group).map_or(Lsn::ZERO, Segment::flushed);
         self.vdl.min(flushed).min(self.floor)
+    }
+
+    /// Up to where every peer holds a group.
+    #[must_use]
+    pub fn held_by_peers(&self, group: GroupId) -> Lsn {
+        let held = self.peers.iter().map(|peer| peer.get(&group).copied().unwrap_or_default());
+        held.min().unwrap_or(Lsn::MAX)
     }
 
     /// A counted record of `page` is annulled; called from the newest down.
