@@ -119,7 +119,7 @@ impl Binder<'_> {
         self.expr(expr)
     }
 
-    fn scalar_call(&mut self, name: &str, args: Vec<(Expr, u32)>, variadic: bool, pos: u32) -> Result<Expr> {
+    pub fn scalar_call(&mut self, name: &str, args: Vec<(Expr, u32)>, variadic: bool, pos: u32) -> Result<Expr> {
         let types: Vec<u32> = args.iter().map(|(arg, _)| arg.ty().oid).collect();
         let resolved = self.registry.resolve_function(name, &types).map_err(|error| error.at(pos + 1))?;
         let mut bound = Vec::with_capacity(args.len());

@@ -12,7 +12,7 @@ use crate::bound::{
     Assignment, ConflictAction, Cte, Delete, Expr, Field, Insert, Join, JoinKind, Node, OnConflict, Plan, ResultColumn,
     SystemColumn, Update,
 };
-use crate::catalog::{ConstraintKind, IndexDef, Privileges, TableDef};
+use crate::catalog::{ConstraintKind, IndexDef, Privileges, Relation, TableDef};
 use crate::parse::ast::{self, ConflictTarget, ExprKind, Ident, SetExpr, TableRef, Target};
 
 impl Binder<'_> {
@@ -25,7 +25,7 @@ impl Binder<'_> {
 
     pub fn insert(&mut self, insert: &ast::Insert) -> Result<Insert> {
         let ctes = self.outer_ctes(&insert.with)?;
-        let table = self.find_table(&insert.table)?;
+        let table = self.written_table(&insert.table)?;
         self.require(table.oid, Privileges::INSERT);
         let mut targets = if insert.columns.is_empty() {
             table.live_columns().map(|(at, _)| at).collect()
@@ -84,6 +84,17 @@ impl Binder<'_> {
         let (returning, columns) = self.returning(insert.returning.as_deref(), scope, &table)?;
         let source = with_ctes(ctes, source);
         Ok(Insert { table, source, targets, defaults, generated, checks, on_conflict, returning, columns })
+    }
+
+    /// The table whose rows a statement changes.
+    ///
+    /// # Errors
+    /// As [`Binder::find_table`]; 0A000 for a view.
+    fn written_table(&self, name: &ast::Name) -> Result<Arc<TableDef>> {
+        if let Relation::View(view) = self.find_relation(name)? {
+            return Err(Error::unsupported(format!("changing rows through view \"{}\"", view.name)));
+        }
+        self.find_table(name)
     }
 
     /// The positions of columns named for insertion.
@@ -434,7 +445,7 @@ impl Binder<'_> {
 
     pub fn update(&mut self, update: &ast::Update) -> Result<Update> {
         let ctes = self.outer_ctes(&update.with)?;
-        let table = self.find_table(&update.table)?;
+        let table = self.written_table(&update.table)?;
         let alias = update.alias.as_ref().map_or(&*table.name, |alias| &alias.name).to_owned();
         let mut privileges = Privileges::UPDATE;
         if update.filter.is_some() || update.returning.is_some() {
@@ -458,7 +469,7 @@ impl Binder<'_> {
 
     pub fn delete(&mut self, delete: &ast::Delete) -> Result<Delete> {
         let ctes = self.outer_ctes(&delete.with)?;
-        let table = self.find_table(&delete.table)?;
+        let table = self.written_table(&delete.table)?;
         let alias = delete.alias.as_ref().map_or(&*table.name, |alias| &alias.name).to_owned();
         let mut privileges = Privileges::DELETE;
         if delete.filter.is_some() || delete.returning.is_some() {

@@ -650,6 +650,11 @@ impl Binder<'_> {
     fn subscript(&mut self, base: &ast::Expr, subscripts: &[ast::Subscript]) -> Result<Expr> {
         let array = self.expr(base)?;
         let ty = array.ty();
+        if ty.oid == oid::NAME
+            && let [ast::Subscript::Index(index)] = subscripts
+        {
+            return self.name_byte(array, index, base.pos);
+        }
         let Some(element) = ty.element() else {
             let message = format!("cannot subscript type {ty} because it does not support subscripting");
             return Err(Error::new(SqlState::DATATYPE_MISMATCH, message).at(base.pos + 1));
@@ -676,6 +681,18 @@ impl Binder<'_> {
             });
         }
         Ok(Expr::Subscript { array: Box::new(array), subscripts: bound, ty: if slice { ty } else { element } })
+    }
+
+    /// `name[i]`: its characters count from 0, and are of type "char".
+    fn name_byte(&mut self, name: Expr, index: &ast::Expr, pos: u32) -> Result<Expr> {
+        let one = || Expr::constant(Datum::Int4(1), SqlType::INT4);
+        let plus = ast::Operator { schema: None, name: "+".into(), pos: index.pos };
+        let index = self.expr(index)?;
+        let index = self.coerce(index, SqlType::INT4, CastContext::Assignment, pos)?;
+        let from = self.operator(&plus, Some(index), one())?;
+        let text = self.coerce(name, SqlType::TEXT, CastContext::Implicit, pos)?;
+        let letter = self.scalar_call("substr", vec![(text, pos), (from, pos), (one(), pos)], false, pos)?;
+        self.coerce(letter, SqlType::CHAR, CastContext::Explicit, pos)
     }
 
     fn field(&mut self, base: &ast::Expr, name: &str, pos: u32) -> Result<Expr> {

@@ -26,6 +26,8 @@ pub(crate) struct CteEntry {
     pub columns: Vec<ResultColumn>,
     /// Inside its own recursive term, where it is the previous round.
     pub work_table: bool,
+    /// A change of rows without RETURNING, of which nothing can be read.
+    pub silent: bool,
     /// Scopes on the stack where it was made: only for the message when it is out of sight.
     pub used: usize,
 }
@@ -184,6 +186,10 @@ impl Binder<'_> {
         if let [only] = name.parts.as_slice()
             && let Some(cte) = self.ctes.iter_mut().rev().find(|cte| cte.name == *only)
         {
+            if cte.silent {
+                let message = format!("WITH query \"{only}\" does not have a RETURNING clause");
+                return Err(Error::new(SqlState::FEATURE_NOT_SUPPORTED, message).at(name.pos + 1));
+            }
             cte.used += 1;
             let (id, columns, work_table) = (cte.id, cte.columns.clone(), cte.work_table);
             let shown: Arc<str> = Arc::from(only.as_str());

@@ -35,7 +35,7 @@ use std::sync::Arc;
 
 use types::{Error, Registry, Result, Settings, SqlState, SqlType, oid};
 
-use crate::bound::{Bound, Check, Expr, Notice, Query, Required, ResultColumn, walk};
+use crate::bound::{Bound, Check, Expr, Notice, Query, Required, ResultColumn, Statement, WithPart, walk};
 use crate::catalog::{CatalogSnapshot, ConstraintKind, Privileges, TableDef};
 use crate::parse::{self, Parsed, ast};
 use scope::Scope;
@@ -70,7 +70,16 @@ pub fn bind(parsed: &Parsed, text: &str, context: BindContext<'_>, params: &[u32
     }
     let mut notices = parsed.notices.clone();
     notices.append(&mut binder.notices);
-    Ok(Bound { statement, params: types, required: binder.required, notices })
+    let with = std::mem::take(&mut binder.with);
+    if !with.is_empty()
+        && !matches!(
+            statement,
+            Statement::Query(_) | Statement::Insert(_) | Statement::Update(_) | Statement::Delete(_)
+        )
+    {
+        return Err(Error::unsupported("a WITH clause that changes rows in this statement"));
+    }
+    Ok(Bound { statement, params: types, required: binder.required, notices, with })
 }
 
 /// Binds the text of a query, as a view's; parameters are not allowed.
@@ -153,6 +162,8 @@ pub(crate) struct Binder<'a> {
     pub clause: Clause,
     pub ctes: Vec<from::CteEntry>,
     pub next_cte: usize,
+    /// The statement's WITH clause, if it changes rows.
+    pub with: Vec<WithPart>,
     /// Whether columns are being referred to inside an aggregate's arguments.
     pub in_aggregate: bool,
     pub in_window: bool,
@@ -180,6 +191,7 @@ impl<'a> Binder<'a> {
             clause: Clause::Other,
             ctes: Vec::new(),
             next_cte: 0,
+            with: Vec::new(),
             in_aggregate: false,
             in_window: false,
             role: None,

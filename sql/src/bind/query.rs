@@ -10,8 +10,8 @@ use super::call::sort_key;
 use super::from::CteEntry;
 use super::scope::{Scope, StarColumn};
 use super::{Binder, Clause};
-use crate::bound::{Cte, Expr, Field, Node, Plan, ResultColumn, SetOp, SetOpKind, SortKey};
-use crate::parse::ast::{self, ExprKind, Query, SetExpr};
+use crate::bound::{Cte, Expr, Field, Node, Plan, ResultColumn, SetOp, SetOpKind, SortKey, WithPart};
+use crate::parse::ast::{self, CteBody, ExprKind, Query, SetExpr};
 
 /// What becomes of output columns whose type is still unknown.
 #[derive(Clone, Copy)]
@@ -72,6 +72,7 @@ impl Binder<'_> {
 
     /// Binds the queries of WITH and makes them known; the caller forgets them again.
     pub fn with_clause(&mut self, with: &ast::With) -> Result<Vec<Cte>> {
+        let changes = with.ctes.iter().any(|cte| matches!(cte.body, CteBody::Change(_)));
         let mut ctes = Vec::with_capacity(with.ctes.len());
         for (at, cte) in with.ctes.iter().enumerate() {
             if with.ctes[..at].iter().any(|other| other.name.name == cte.name.name) {
@@ -80,16 +81,37 @@ impl Binder<'_> {
             }
             let id = self.next_cte;
             self.next_cte += 1;
-            let bound = if with.recursive { self.recursive_cte(cte, id)? } else { self.plain_cte(cte, id)? };
-            let (bound, columns) = bound;
-            self.ctes.push(CteEntry { name: cte.name.name.clone(), id, columns, work_table: false, used: 0 });
-            ctes.push(bound);
+            let (columns, silent) = match &cte.body {
+                CteBody::Query(query) => {
+                    let (bound, columns) = if with.recursive {
+                        self.recursive_cte(cte, query, id)?
+                    } else {
+                        self.plain_cte(cte, query, id)?
+                    };
+                    if changes {
+                        self.with.push(WithPart::Query(bound));
+                    } else {
+                        ctes.push(bound);
+                    }
+                    (columns, false)
+                }
+                CteBody::Change(change) => {
+                    let statement = self.statement(change)?;
+                    let mut columns = statement.columns().to_vec();
+                    self.name_columns(cte, &mut columns)?;
+                    let silent = columns.is_empty();
+                    self.with.push(WithPart::Change { id, statement });
+                    (columns, silent)
+                }
+            };
+            let name = cte.name.name.clone();
+            self.ctes.push(CteEntry { name, id, columns, work_table: false, silent, used: 0 });
         }
         Ok(ctes)
     }
 
-    fn plain_cte(&mut self, cte: &ast::Cte, id: usize) -> Result<(Cte, Vec<ResultColumn>)> {
-        let (plan, mut columns) = self.query(&cte.query, Unknowns::Text)?;
+    fn plain_cte(&mut self, cte: &ast::Cte, query: &Query, id: usize) -> Result<(Cte, Vec<ResultColumn>)> {
+        let (plan, mut columns) = self.query(query, Unknowns::Text)?;
         self.name_columns(cte, &mut columns)?;
         let name = Arc::from(cte.name.name.as_str());
         Ok((Cte { id, name, plan, recursive: None, distinct: false }, columns))
@@ -112,12 +134,12 @@ impl Binder<'_> {
     }
 
     /// A query of WITH RECURSIVE, which need not name itself.
-    fn recursive_cte(&mut self, cte: &ast::Cte, id: usize) -> Result<(Cte, Vec<ResultColumn>)> {
-        let SetExpr::SetOp { kind: SetOpKind::Union, all, left, right, pos } = &cte.query.body else {
-            return self.plain_cte(cte, id);
+    fn recursive_cte(&mut self, cte: &ast::Cte, query: &Query, id: usize) -> Result<(Cte, Vec<ResultColumn>)> {
+        let SetExpr::SetOp { kind: SetOpKind::Union, all, left, right, pos } = &query.body else {
+            return self.plain_cte(cte, query, id);
         };
-        if !cte.query.order.is_empty() || cte.query.limit.is_some() || cte.query.with.is_some() {
-            return self.plain_cte(cte, id);
+        if !query.order.is_empty() || query.limit.is_some() || query.with.is_some() {
+            return self.plain_cte(cte, query, id);
         }
         let (plan, mut columns) = self.query(left, Unknowns::Text)?;
         self.name_columns(cte, &mut columns)?;
@@ -126,6 +148,7 @@ impl Binder<'_> {
             id,
             columns: columns.clone(),
             work_table: true,
+            silent: false,
             used: 0,
         });
         let types: Vec<SqlType> = columns.iter().map(|column| column.ty).collect();

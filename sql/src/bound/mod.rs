@@ -41,5 +41,5 @@ pub use plan::{
 };
 pub use statement::{
     AccessMode, Bound, CursorSpec, Explain, ExplainFormat, FetchDirection, Isolation, LockMode, Notice, Query,
-    Required, ResultColumn, SetScope, SetValue, Statement, TransactionModes, TransactionStatement,
+    Required, ResultColumn, SetScope, SetValue, Statement, TransactionModes, TransactionStatement, WithPart,
 };

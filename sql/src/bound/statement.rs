@@ -7,7 +7,7 @@ use types::{Datum, SqlState, SqlType};
 use super::ddl::Ddl;
 use super::dml::{Copy, Delete, Insert, Update};
 use super::expr::Expr;
-use super::plan::Plan;
+use super::plan::{Cte, Plan};
 use crate::catalog::{Privileges, TableDef};
 
 /// What binding yields: the statement, and what its caller needs to know besides.
@@ -20,6 +20,17 @@ pub struct Bound {
     pub required: Vec<Required>,
     /// To be sent before the statement runs.
     pub notices: Vec<Notice>,
+    /// The WITH clause, if it changes rows: to be run first, in order. Elsewhere WITH is part of the plan.
+    pub with: Vec<WithPart>,
+}
+
+/// One query of a WITH clause that changes rows. [`Node::CteScan`](super::Node::CteScan) reads what it yields.
+#[derive(Clone, Debug)]
+pub enum WithPart {
+    /// Run when first read.
+    Query(Cte),
+    /// An INSERT, UPDATE or DELETE, whose RETURNING is what the query numbered `id` yields.
+    Change { id: usize, statement: Statement },
 }
 
 /// A privilege that a statement needs.

@@ -14,7 +14,8 @@ use crate::bound::Cte;
 
 /// A WITH query of one run of its WITH clause.
 pub(crate) struct CteState {
-    cte: Cte,
+    /// `None` if its rows were there from the start.
+    cte: Option<Cte>,
     context: std::sync::Weak<ExecContext>,
     frames: Frames,
     rows: tokio::sync::OnceCell<Arc<Vec<Row>>>,
@@ -23,12 +24,23 @@ pub(crate) struct CteState {
 /// Makes the query known to what is opened after this.
 pub(crate) fn declare(cte: &Cte, context: &Arc<ExecContext>, frames: &Frames) {
     let state = CteState {
-        cte: cte.clone(),
+        cte: Some(cte.clone()),
         context: Arc::downgrade(context),
         frames: frames.clone(),
         rows: tokio::sync::OnceCell::new(),
     };
     context.declare_cte(cte.id, Arc::new(state));
+}
+
+/// Makes known what a change of rows in WITH returned.
+pub(crate) fn declare_rows(id: usize, rows: Vec<Row>, context: &Arc<ExecContext>) {
+    let state = CteState {
+        cte: None,
+        context: Arc::downgrade(context),
+        frames: Frames::none(),
+        rows: tokio::sync::OnceCell::new_with(Some(Arc::new(rows))),
+    };
+    context.declare_cte(id, Arc::new(state));
 }
 
 impl CteState {
@@ -37,21 +49,21 @@ impl CteState {
     }
 
     async fn run(&self) -> Result<Arc<Vec<Row>>> {
-        let Some(context) = self.context.upgrade() else { return Ok(Arc::default()) };
-        let mut source = open(&self.cte.plan, &context, &self.frames)?;
+        let (Some(cte), Some(context)) = (&self.cte, self.context.upgrade()) else { return Ok(Arc::default()) };
+        let mut source = open(&cte.plan, &context, &self.frames)?;
         let mut rows = collect(&mut source, &context).await?;
-        let Some(recursive) = &self.cte.recursive else { return Ok(Arc::new(rows)) };
+        let Some(recursive) = &cte.recursive else { return Ok(Arc::new(rows)) };
         let mut seen = HashSet::new();
-        if self.cte.distinct {
+        if cte.distinct {
             rows.retain(|row| seen.insert(hash_key::of(row)));
         }
         let mut work = Arc::new(rows.clone());
         while !work.is_empty() {
             context.check()?;
-            context.set_work_table(self.cte.id, work);
+            context.set_work_table(cte.id, work);
             let mut source = open(recursive, &context, &self.frames)?;
             let mut round = collect(&mut source, &context).await?;
-            if self.cte.distinct {
+            if cte.distinct {
                 round.retain(|row| seen.insert(hash_key::of(row)));
             }
             rows.extend(round.iter().cloned());

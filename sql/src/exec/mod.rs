@@ -7,6 +7,7 @@
 
 mod aggregate;
 mod basic;
+mod changes;
 mod context;
 mod copy;
 mod cte;
@@ -38,6 +39,7 @@ pub use memory::{Memory, STATEMENT_BYTES_MAX};
 pub use query::{RowBatch, RowStream, VectorExecutor};
 pub use table::RowIds;
 
+pub(crate) use changes::run as run_changes;
 pub(crate) use copy::{run_in as copy_in, run_out as copy_out};
 pub(crate) use ddl::{Executed, execute as execute_ddl, truncate};
 pub(crate) use dml::{Changed, delete, insert, update};

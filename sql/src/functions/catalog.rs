@@ -60,8 +60,17 @@ fn always_visible(_: &mut Call<'_>) -> Result<Datum> {
     Ok(Datum::Bool(true))
 }
 
-/// Definitions are kept as text, so there is nothing to decompile.
+/// Definitions are kept as text, so there is nothing to decompile; only a serial column's sequence is named as the search
+/// path has it.
 fn get_expr(call: &mut Call<'_>) -> Result<Datum> {
+    let kept = call.args[0].as_str().and_then(|text| text.strip_prefix("nextval('"));
+    if let Some(name) = kept.and_then(|rest| rest.strip_suffix("'::regclass)")) {
+        let session = SessionContext::of(call)?;
+        let shown = session.oid_of(REGCLASS, name).ok().and_then(|sequence| session.name_of(REGCLASS, sequence));
+        if let Some(shown) = shown {
+            return optional(Some(format!("nextval('{shown}'::regclass)")));
+        }
+    }
     Ok(call.args[0].clone())
 }
 

@@ -283,7 +283,14 @@ pub struct Cte {
     pub name: Ident,
     pub columns: Vec<Ident>,
     pub materialized: Option<bool>,
-    pub query: Box<Query>,
+    pub body: CteBody,
+}
+
+#[derive(Clone, Debug)]
+pub enum CteBody {
+    Query(Box<Query>),
+    /// INSERT, UPDATE or DELETE.
+    Change(Box<Statement>),
 }
 
 #[derive(Clone, Debug)]

@@ -6,8 +6,9 @@ use types::{Error, Result, SqlState};
 
 use super::SET_OPERATIONS_MAX;
 use super::ast::{
-    Alias, Assignment, ConflictTarget, ConflictUpdate, Cte, Delete, Distinct, Expr, ExprKind, GroupItem, Ident, Insert,
-    JoinRef, JoinType, LockClause, OnConflict, Query, Select, SetExpr, Statement, TableRef, Target, Update, With,
+    Alias, Assignment, ConflictTarget, ConflictUpdate, Cte, CteBody, Delete, Distinct, Expr, ExprKind, GroupItem,
+    Ident, Insert, JoinRef, JoinType, LockClause, OnConflict, Query, Select, SetExpr, Statement, TableRef, Target,
+    Update, With,
 };
 use super::keyword;
 use super::lexer::Tok;
@@ -19,7 +20,7 @@ impl Parser<'_> {
     pub(super) fn query(&mut self) -> Result<Query> {
         let outside = std::mem::take(&mut self.height);
         let result = self.nested_by(QUERY_COST, |parser| {
-            let with = parser.with_clause()?;
+            let with = parser.with_clause(false)?;
             parser.query_after(with)
         });
         let inside = self.height;
@@ -112,7 +113,8 @@ impl Parser<'_> {
         Ok(plain_query(SetExpr::Select(Box::new(select)), pos))
     }
 
-    pub(super) fn with_clause(&mut self) -> Result<Option<With>> {
+    /// `top`: at the head of a statement, where its queries may change rows.
+    pub(super) fn with_clause(&mut self, top: bool) -> Result<Option<With>> {
         if !self.accept_word("with") {
             return Ok(None);
         }
@@ -131,13 +133,20 @@ impl Parser<'_> {
             if parser.is_sym("(")
                 && matches!(parser.peek_at(1), Tok::Word(word) if matches!(word.as_ref(), "insert" | "update" | "delete"))
             {
-                return parser.unsupported("data-modifying statement in WITH");
+                if !top {
+                    let message = "WITH clause containing a data-modifying statement must be at the top level";
+                    return Err(Error::new(SqlState::FEATURE_NOT_SUPPORTED, message).at(name.pos + 1));
+                }
+                parser.expect_sym("(")?;
+                let change = parser.nested(|parser| parser.change(None))?;
+                parser.expect_sym(")")?;
+                return Ok(Cte { name, columns, materialized, body: CteBody::Change(Box::new(change)) });
             }
             let query = parser.paren_query()?;
             if parser.is_any_word(&["search", "cycle"]) {
                 return parser.unsupported("SEARCH and CYCLE in WITH");
             }
-            Ok(Cte { name, columns, materialized, query })
+            Ok(Cte { name, columns, materialized, body: CteBody::Query(query) })
         })?;
         Ok(Some(With { recursive, ctes }))
     }

@@ -18,7 +18,7 @@ impl Parser<'_> {
         match word.as_ref() {
             "select" | "values" | "table" => self.query_statement(),
             "with" => {
-                let with = self.nested(Self::with_clause)?;
+                let with = self.nested(|parser| parser.with_clause(true))?;
                 if self.is_any_word(&["insert", "update", "delete"]) {
                     return self.change(with);
                 }
@@ -178,16 +178,18 @@ impl Parser<'_> {
             }
             return Ok(Statement::Set { scope, name, value: self.set_value()? });
         }
-        for (word, setting) in [("names", "client_encoding"), ("schema", "search_path"), ("role", "role")] {
+        if self.is_word("role") {
+            return self.unsupported("SET ROLE");
+        }
+        for (word, setting) in [("names", "client_encoding"), ("schema", "search_path")] {
             let value_follows = matches!(self.peek_at(1), Tok::String(_) | Tok::Word(_) | Tok::Quoted(_));
             if self.is_word(word) && value_follows && !self.is_word_at(1, "to") {
                 self.advance();
                 return Ok(Statement::Set { scope, name: setting.to_owned(), value: self.set_value()? });
             }
         }
-        if self.accept_words(&["session", "authorization"]) {
-            let name = "session_authorization".to_owned();
-            return Ok(Statement::Set { scope, name, value: self.set_value()? });
+        if self.is_word("session") && self.is_word_at(1, "authorization") {
+            return self.unsupported("SET SESSION AUTHORIZATION");
         }
         let name = self.setting_name()?;
         if !self.accept_word("to") && !self.accept_op("=") {

@@ -26,13 +26,27 @@ mod rows;
 mod semijoin;
 
 use crate::bound::walk;
-use crate::bound::{Assignment, ConflictAction, CopyDirection, Expr, Node, Plan, Query, Statement, SubqueryKind};
+use crate::bound::{
+    Assignment, ConflictAction, CopyDirection, Expr, Node, Plan, Query, Statement, SubqueryKind, WithPart,
+};
 use std::sync::Arc;
 
 /// Optimises every plan of a statement in place.
 pub fn optimize(statement: &mut Statement) {
     rearrange(statement);
     prune::prune(statement);
+}
+
+/// Optimises a query of a WITH clause that changes rows.
+pub fn optimize_part(part: &mut WithPart) {
+    match part {
+        WithPart::Query(cte) => {
+            replace(&mut cte.plan);
+            cte.recursive.iter_mut().for_each(replace);
+            prune::cte(cte);
+        }
+        WithPart::Change { statement, .. } => optimize(statement),
+    }
 }
 
 fn rearrange(statement: &mut Statement) {

@@ -7,8 +7,8 @@
 use std::sync::Arc;
 
 use crate::bound::{
-    Assignment, CopyDirection, Delete, Expr, JoinKind, Node, Plan, ProjectItem, SetOp, Statement, SubqueryKind, Update,
-    walk,
+    Assignment, CopyDirection, Cte, Delete, Expr, JoinKind, Node, Plan, ProjectItem, SetOp, Statement, SubqueryKind,
+    Update, walk,
 };
 
 /// Where each old column is now; `None` for those that are gone.
@@ -40,6 +40,12 @@ pub fn prune(statement: &mut Statement) {
 }
 
 /// Prunes a plan all of whose columns are wanted.
+/// Prunes a query of WITH, all of whose columns may be read.
+pub(super) fn cte(cte: &mut Cte) {
+    whole(&mut cte.plan);
+    cte.recursive.iter_mut().for_each(whole);
+}
+
 fn whole(plan: &mut Plan) {
     let wanted = vec![true; plan.width()];
     narrow(plan, &wanted);
@@ -275,10 +281,7 @@ fn narrow(plan: &mut Plan, wanted: &[bool]) -> Moves {
             unmoved(fields.len())
         }
         Node::With { ctes, body } => {
-            for cte in ctes {
-                whole(&mut cte.plan);
-                cte.recursive.iter_mut().for_each(whole);
-            }
+            ctes.iter_mut().for_each(cte);
             let moves = narrow(body, wanted);
             fields.clone_from(&body.fields);
             moves

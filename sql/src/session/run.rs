@@ -11,7 +11,7 @@ use super::database::now;
 use super::portal::{Portal, PortalState, Prepared, Running, Tag};
 use super::state::{Session, is_transaction_control};
 use super::transaction::Block;
-use crate::bound::{CopyDirection, Required, Statement};
+use crate::bound::{Bound, CopyDirection, Required, Statement, WithPart};
 use crate::catalog::TableDef;
 use crate::exec::{self, Changed, ExecContext, Lift, RowSource, lift};
 use crate::functions::relation_allows;
@@ -99,8 +99,12 @@ impl Session {
             portal.prepared = self.renew(&portal.prepared).await?;
             let prepared = portal.prepared.clone();
             self.check_privileges(&prepared.bound.required, &prepared)?;
+            let mut tables = written_tables(&prepared.bound.statement);
+            for statement in changes(&prepared.bound) {
+                self.check_read_only(statement)?;
+                tables.extend(written_tables(statement));
+            }
             self.check_read_only(&prepared.bound.statement)?;
-            let tables = written_tables(&prepared.bound.statement);
             if !tables.is_empty() {
                 self.lock_tables(&tables, TableLockMode::RowExclusive).await?;
             }
@@ -157,6 +161,10 @@ impl Session {
         context: Arc<ExecContext>,
         client: &mut C,
     ) -> Result<Started> {
+        if !prepared.bound.with.is_empty() {
+            exec::run_changes(&prepared.bound.with, &context).await?;
+            self.note_transaction().await;
+        }
         let (tag, changed) = match &prepared.bound.statement {
             Statement::Query(query) => {
                 let source = match exec::select_by_key(&query.plan, &context).await? {
@@ -280,6 +288,14 @@ fn runs_in_view(statement: &Statement) -> bool {
         statement,
         Statement::Query(_) | Statement::Insert(_) | Statement::Update(_) | Statement::Delete(_) | Statement::Copy(_)
     )
+}
+
+/// The changes of rows in a WITH clause.
+fn changes(bound: &Bound) -> impl Iterator<Item = &Statement> {
+    bound.with.iter().filter_map(|part| match part {
+        WithPart::Query(_) => None,
+        WithPart::Change { statement, .. } => Some(statement),
+    })
 }
 
 /// The tables that a statement writes rows of.
