@@ -400,3 +400,20 @@ async fn own_definitions_do_not_hide_those_of_others() {
         run(&mut two, "drop table if exists n").await;
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_index_waits_for_rows_that_go_with_their_parents() {
+    const SETUP: &str = "create table p (id int primary key); insert into p values (1);
+        create table c (id int primary key, p int references p(id) on delete cascade, x int);
+        insert into c values (1, 1, 5)";
+    let (_volume, database, mut one, two) = two(SETUP).await;
+    run(&mut one, "begin").await;
+    assert_eq!(run(&mut one, "delete from p where id = 1").await, ["DELETE 1"]);
+    let waiting = spawn(two, "create unique index on c (x)");
+    let_wait(&database).await;
+    assert_eq!(run(&mut one, "commit").await, ["COMMIT"]);
+    let (mut two, lines) = waiting.await.expect("no panic");
+    assert_eq!(lines, ["CREATE INDEX"]);
+    // The entry of the row that went is not in the index.
+    assert_eq!(run(&mut two, "insert into c values (2, null, 5)").await, ["INSERT 0 1"]);
+}

@@ -11,8 +11,8 @@ use super::database::now;
 use super::portal::{Portal, PortalState, Prepared, Running, Tag};
 use super::state::{Session, is_transaction_control};
 use super::transaction::Block;
-use crate::bound::{Bound, CopyDirection, Required, Statement, WithPart};
-use crate::catalog::TableDef;
+use crate::bound::{CopyDirection, Required, Statement};
+use crate::catalog::{CatalogSnapshot, ConstraintKind, ReferentialAction, TableDef};
 use crate::exec::{self, Changed, ExecContext, Lift, RowSource, lift};
 use crate::functions::relation_allows;
 
@@ -99,14 +99,16 @@ impl Session {
             portal.prepared = self.renew(&portal.prepared).await?;
             let prepared = portal.prepared.clone();
             self.check_privileges(&prepared.bound.required, &prepared)?;
-            let mut tables = written_tables(&prepared.bound.statement);
-            for statement in changes(&prepared.bound) {
-                self.check_read_only(statement)?;
-                tables.extend(written_tables(statement));
-            }
             self.check_read_only(&prepared.bound.statement)?;
+            let tables = written_tables(&prepared.bound.statement);
             if !tables.is_empty() {
                 self.lock_tables(&tables, TableLockMode::RowExclusive).await?;
+                if let Some(catalog) = &prepared.catalog {
+                    let adds = adds_rows(&prepared.bound.statement);
+                    for (mode, table) in related_tables(&tables, catalog, adds) {
+                        self.lock_tables(&[table], mode).await?;
+                    }
+                }
             }
             if !runs_in_view(&prepared.bound.statement) {
                 self.has_run |= !takes_no_snapshot(&prepared.bound.statement);
@@ -161,10 +163,6 @@ impl Session {
         context: Arc<ExecContext>,
         client: &mut C,
     ) -> Result<Started> {
-        if !prepared.bound.with.is_empty() {
-            exec::run_changes(&prepared.bound.with, &context).await?;
-            self.note_transaction().await;
-        }
         let (tag, changed) = match &prepared.bound.statement {
             Statement::Query(query) => {
                 let source = match exec::select_by_key(&query.plan, &context).await? {
@@ -290,12 +288,44 @@ fn runs_in_view(statement: &Statement) -> bool {
     )
 }
 
-/// The changes of rows in a WITH clause.
-fn changes(bound: &Bound) -> impl Iterator<Item = &Statement> {
-    bound.with.iter().filter_map(|part| match part {
-        WithPart::Query(_) => None,
-        WithPart::Change { statement, .. } => Some(statement),
-    })
+/// Whether a statement leaves the rows alone that are there.
+fn adds_rows(statement: &Statement) -> bool {
+    match statement {
+        Statement::Insert(insert) => insert.on_conflict.is_none(),
+        statement => matches!(statement, Statement::Copy(_)),
+    }
+}
+
+/// The tables to which foreign keys lead from tables that are written: parents are looked at, and unless rows are only
+/// added, children are looked at, or changed with their parents.
+fn related_tables(
+    written: &[Arc<TableDef>],
+    catalog: &CatalogSnapshot,
+    adds: bool,
+) -> Vec<(TableLockMode, Arc<TableDef>)> {
+    let mut found: Vec<(TableLockMode, Arc<TableDef>)> = Vec::new();
+    let mut pending = written.to_vec();
+    while let Some(table) = pending.pop() {
+        for constraint in table.constraints.iter().chain(&table.referenced_by) {
+            let ConstraintKind::Foreign(foreign) = &constraint.kind else { continue };
+            let is_child = constraint.table != table.oid;
+            if is_child && adds {
+                continue;
+            }
+            let looks = |action| matches!(action, ReferentialAction::NoAction | ReferentialAction::Restrict);
+            let changes = is_child && !(looks(foreign.on_update) && looks(foreign.on_delete));
+            let mode = if changes { TableLockMode::RowExclusive } else { TableLockMode::RowShare };
+            let other = catalog.table(if is_child { constraint.table } else { foreign.parent });
+            let Some(other) = other.filter(|other| other.oid != table.oid) else { continue };
+            if !found.iter().any(|(known, it)| *known == mode && it.oid == other.oid) {
+                found.push((mode, other.clone()));
+                if changes {
+                    pending.push(other.clone());
+                }
+            }
+        }
+    }
+    found
 }
 
 /// The tables that a statement writes rows of.
