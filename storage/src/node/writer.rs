@@ -719,14 +719,14 @@ impl Writer {
     }
 
     /// Every segment with the headers above what is known to be durable. A node's own VDL heard is as true as the
-    /// recoverer's, whose walk starts at the highest it hears; so headers below it are of no use to anyone.
+    /// recoverer's, whose walk starts at the highest it hears; so headers below it are of no use to anyone, also those behind
+    /// a gap, of which there may be a log full.
     fn report(&self, vdl: Lsn) -> Result<Vec<rpc::SegmentReport>, Refusal> {
         type Held = Vec<(Run, Option<Bytes>)>;
         let mut segments: Vec<(GroupId, rpc::SegmentReport, Held)> = {
             let state = self.shared.state.lock();
             let report = |(group, segment): (&GroupId, &super::segment::Segment)| {
-                let above = vdl.min(segment.flushed());
-                let runs = segment.runs().iter().filter(|run| run.last > above);
+                let runs = segment.runs().iter().filter(|run| run.last > vdl);
                 let runs = runs.map(|run| (*run, state.recent.get(run.place))).collect();
                 let report = rpc::SegmentReport {
                     group: group.0,
@@ -741,12 +741,11 @@ impl Writer {
         };
         segments.sort_unstable_by_key(|(group, ..)| *group);
         for (_, report, runs) in &mut segments {
-            let above = vdl.min(Lsn(report.scl));
             for (run, recent) in runs.drain(..) {
                 let batch = self.shared.batch(run.place, recent).map_err(|error| Refusal::Failed(error.to_string()))?;
                 for record in records(&batch).filter_map(Result::ok) {
                     let header = record.header;
-                    if header.lsn > above && run.first <= header.lsn && header.lsn <= run.last {
+                    if header.lsn > vdl && run.first <= header.lsn && header.lsn <= run.last {
                         report.above.push(rpc::RecordHeader {
                             lsn: header.lsn.0,
                             prev_volume: header.prev_volume.0,

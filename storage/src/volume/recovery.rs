@@ -55,7 +55,7 @@ pub struct Segment {
     pub scl: Lsn,
     /// Ballot of the record at the SCL.
     pub scl_ballot: Ballot,
-    /// Every record held above min(VDL heard, SCL), those behind gaps included.
+    /// Every record held above the VDL heard, the node's own or the recoverer's, those behind gaps included.
     pub above: Vec<Header>,
 }
 
