@@ -36,6 +36,8 @@ impl Default for Options {
 /// A running `redoubt local`; killed with all its children when dropped.
 pub struct Cluster {
     child: Child,
+    /// Started again by hand.
+    others: Vec<Child>,
     options: Options,
     port: u16,
     dashboard_port: u16,
@@ -80,7 +82,7 @@ impl Cluster {
         let port = free_ports(options.replicas + 1)?;
         let dashboard_port = port + options.replicas + 1;
         let child = spawn(&options, port, dashboard_port, directory.path())?;
-        let mut cluster = Cluster { child, options, port, dashboard_port, directory, _turn: turn };
+        let mut cluster = Cluster { child, others: Vec::new(), options, port, dashboard_port, directory, _turn: turn };
         cluster.wait_until_writable().await?;
         Ok(cluster)
     }
@@ -174,6 +176,44 @@ impl Cluster {
         let status = Command::new("kill").args(["-KILL", "--", &format!("-{}", self.child.id())]).status()?;
         ensure!(status.success(), "kill failed");
         self.child.wait()?;
+        for mut other in self.others.drain(..) {
+            other.wait()?;
+        }
+        Ok(())
+    }
+
+    /// The command that `local` prints when one of its processes has ended: `storage node 3`, `writer`, `replica 1`.
+    ///
+    /// # Errors
+    /// When it is not printed within [`PATIENCE`].
+    pub async fn printed_command(&self, name: &str) -> anyhow::Result<Vec<String>> {
+        let headline = format!("{name} ended; start it again with");
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let log = self.log();
+            let mut lines = log.lines().skip_while(|line| *line != headline).skip(1);
+            // The line is whole when another follows or the file ends with its newline.
+            if let Some(command) = lines.next().filter(|_| log.ends_with('\n')) {
+                let mut words = command.split_whitespace().map(str::to_owned);
+                ensure!(words.next().as_deref() == Some("redoubt"), "{command}");
+                return Ok(words.collect());
+            }
+            ensure!(Instant::now() < deadline, "no command for {name} in\n{log}");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+
+    /// Runs a printed command; the process ends with the cluster.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub fn run(&mut self, arguments: &[String]) -> anyhow::Result<()> {
+        use std::os::unix::process::CommandExt;
+        let log = log_file(self.directory.path())?;
+        let mut command = Command::new(binary());
+        command.args(arguments).stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
+        let group = i32::try_from(self.child.id()).expect("process ids are small");
+        self.others.push(command.process_group(group).spawn()?);
         Ok(())
     }
 
@@ -245,7 +285,7 @@ impl Drop for Cluster {
 
 fn spawn(options: &Options, port: u16, dashboard_port: u16, directory: &Path) -> anyhow::Result<Child> {
     use std::os::unix::process::CommandExt;
-    let log = std::fs::OpenOptions::new().create(true).append(true).open(directory.join("log"))?;
+    let log = log_file(directory)?;
     let mut command = Command::new(binary());
     command
         .arg("local")
@@ -259,6 +299,10 @@ fn spawn(options: &Options, port: u16, dashboard_port: u16, directory: &Path) ->
     }
     command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log).process_group(0);
     Ok(command.spawn()?)
+}
+
+fn log_file(directory: &Path) -> anyhow::Result<std::fs::File> {
+    Ok(std::fs::OpenOptions::new().create(true).append(true).open(directory.join("log"))?)
 }
 
 /// Sends a signal by the name that kill(1) knows.

@@ -35,7 +35,7 @@ fn storage_and_sql_meet_only_in_protocol() {
         ("sql/types/Cargo.toml", &[]),
         ("sql/engine/Cargo.toml", &["protocol"]),
         ("sql/Cargo.toml", &["protocol", "types", "engine"]),
-        ("sql/analytics/Cargo.toml", &["types", "sql", "engine"]),
+        ("sql/analytics/Cargo.toml", &["protocol", "types", "sql", "engine"]),
         ("server/Cargo.toml", &ours[..6]),
     ] {
         for dependency in dependencies(manifest) {
