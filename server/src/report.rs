@@ -2,7 +2,7 @@
 
 use crate::compute::{Compute, Role, State};
 use futures::future::join_all;
-use protocol::rpc::storage::StatusReply;
+use protocol::rpc::storage::{ServerInfo, StatusReply};
 use protocol::volume::PageSource;
 use protocol::{Ballot, Lsn};
 use serde_json::{Value, json};
@@ -32,16 +32,19 @@ pub async fn status(server: &Compute) -> Value {
     };
     // A fenced writer may still hold a lease, and so may a dead one: neither is the writer.
     let writer = book.writer().map(|writer| writer.instance);
-    let ups = join_all(book.servers.iter().map(|server| answers(&server.address))).await;
-    let servers: Vec<Value> = book
-        .servers
+    // Each start of a server has a port of its own for the cluster, so that one that died does not pass for the one that
+    // was started again where clients dial.
+    let ups = join_all(book.servers.iter().map(|server| answers(&server.cluster_address))).await;
+    let entries: Vec<(&ServerInfo, bool)> = book.servers.iter().zip(ups).collect();
+    let replaced = |dead: &ServerInfo| entries.iter().any(|(it, up)| *up && it.address == dead.address);
+    let servers: Vec<Value> = entries
         .iter()
-        .zip(ups)
+        .filter(|(it, up)| *up || !replaced(it))
         .map(|(it, up)| {
-            let role = if up && Some(it.instance) == writer { Role::Writer } else { Role::Replica };
+            let role = if *up && Some(it.instance) == writer { Role::Writer } else { Role::Replica };
             json!({
                 "role": role.name(),
-                "state": if up { "up" } else { "down" },
+                "state": if *up { "up" } else { "down" },
                 "addr": it.address,
                 "pid": it.pid,
                 "lsn": Lsn(it.applied_lsn).to_string(),
