@@ -7,6 +7,7 @@ use crate::pgwire::{
 };
 use sql::session::{self as sql_session, Database, SessionOptions};
 use std::sync::Arc;
+use tokio::sync::Notify;
 use types::{Error, Result, SqlState};
 
 /// The role that exists from the start and whose password the command line gives.
@@ -27,7 +28,11 @@ impl Sessions {
 }
 
 /// One connection's session.
-pub struct SqlSession(sql_session::Session);
+pub struct SqlSession {
+    session: sql_session::Session,
+    /// Rung by a CancelRequest, for whoever waits at that moment.
+    cancelled: Arc<Notify>,
+}
 
 impl SessionFactory for Sessions {
     type Session = SqlSession;
@@ -74,8 +79,15 @@ impl SessionFactory for Sessions {
         let session = sql_session::Session::new(self.database.clone(), options).await?;
         let parameters = session.parameters();
         let handle = session.cancel_handle();
-        let cancel: CancelHandle = Arc::new(move |reason| handle(reason_of(reason)));
-        Ok(Connected { session: SqlSession(session), parameters, cancel })
+        let cancelled = Arc::new(Notify::new());
+        let bell = cancelled.clone();
+        let cancel: CancelHandle = Arc::new(move |reason| {
+            handle(reason_of(reason));
+            if matches!(reason, CancelReason::Request) {
+                bell.notify_waiters();
+            }
+        });
+        Ok(Connected { session: SqlSession { session, cancelled }, parameters, cancel })
     }
 }
 
@@ -89,11 +101,11 @@ fn reason_of(reason: CancelReason) -> sql_session::CancelReason {
 
 impl Session for SqlSession {
     async fn simple<C: Client>(&mut self, sql: &str, client: &mut C) -> Result<()> {
-        self.0.simple(sql, client).await
+        self.session.simple(sql, client).await
     }
 
     async fn parse(&mut self, name: &str, sql: &str, param_types: &[u32]) -> Result<()> {
-        self.0.parse(name, sql, param_types).await
+        self.session.parse(name, sql, param_types).await
     }
 
     async fn bind(
@@ -104,43 +116,51 @@ impl Session for SqlSession {
         params: &[Option<&[u8]>],
         result_formats: &[i16],
     ) -> Result<()> {
-        self.0.bind(portal, statement, param_formats, params, result_formats).await
+        self.session.bind(portal, statement, param_formats, params, result_formats).await
     }
 
     async fn describe_statement<C: Client>(&mut self, name: &str, client: &mut C) -> Result<()> {
-        self.0.describe_statement(name, client).await
+        self.session.describe_statement(name, client).await
     }
 
     async fn describe_portal<C: Client>(&mut self, name: &str, client: &mut C) -> Result<()> {
-        self.0.describe_portal(name, client).await
+        self.session.describe_portal(name, client).await
     }
 
     async fn execute<C: Client>(&mut self, portal: &str, max_rows: u32, client: &mut C) -> Result<()> {
-        self.0.execute(portal, max_rows, client).await
+        self.session.execute(portal, max_rows, client).await
     }
 
     async fn close_statement(&mut self, name: &str) -> Result<()> {
-        self.0.close_statement(name).await
+        self.session.close_statement(name).await
     }
 
     async fn close_portal(&mut self, name: &str) -> Result<()> {
-        self.0.close_portal(name).await
+        self.session.close_portal(name).await
     }
 
     async fn sync(&mut self) -> Result<()> {
-        self.0.sync().await
+        self.session.sync().await
     }
 
     fn fail(&mut self) {
-        self.0.fail();
+        self.session.fail();
     }
 
     fn status(&self) -> u8 {
-        self.0.status()
+        self.session.status()
     }
 
     async fn settle(&mut self) -> Result<()> {
-        self.0.settle().await
+        tokio::select! {
+            biased;
+            settled = self.session.settle() => settled,
+            // What was said is not durable, and may never be: the client learns that, and nothing of what was said.
+            () = self.cancelled.notified() => {
+                let message = "canceling the wait for durability due to user request; the statement's completion is unknown";
+                Err(Error::new(SqlState::T_R_STATEMENT_COMPLETION_UNKNOWN, message).fatal())
+            }
+        }
     }
 
     fn idle_limit(&self) -> Option<IdleLimit> {

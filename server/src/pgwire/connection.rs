@@ -245,6 +245,11 @@ impl<S: Session> Connection<S> {
             let settled = tokio::select! {
                 biased;
                 settled = &mut settle => Some(settled),
+                // A quorum that stays away must not keep the connections of clients that have left.
+                () = gone(&self.inbox) => {
+                    self.outbox.discard();
+                    return Err(self.outbox.left());
+                }
                 () = self.ended.cancelled() => tokio::time::timeout(LAST_WORDS, settle).await.ok(),
             };
             // Not settled when the server stops: the client is told that it ended, and nothing else.

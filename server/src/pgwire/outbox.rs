@@ -90,7 +90,8 @@ impl Outbox {
         self.gone
     }
 
-    fn left(&mut self) -> Error {
+    /// The client left; returns the error that ends what runs for it.
+    pub(super) fn left(&mut self) -> Error {
         self.gone = true;
         client_gone()
     }
