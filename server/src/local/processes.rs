@@ -6,6 +6,7 @@ use super::{NODES, auth_arguments, bind, node_address, node_directory, open_dire
 use crate::address::NodeAddress;
 use crate::auth::Authentication;
 use crate::cli::Local;
+use crate::init::Created;
 use crate::{init, nodes, signals};
 use anyhow::{Context, bail};
 use futures::StreamExt;
@@ -17,6 +18,7 @@ use std::ffi::OsString;
 use std::process::ExitStatus;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use storage::volume::{Nodes, cluster};
 use tokio::process::{Child, Command};
 use tokio_util::sync::CancellationToken;
 
@@ -50,7 +52,7 @@ impl Member {
             () = stopping.cancelled() => self.stop().await,
         };
         if !stopping.is_cancelled() {
-            println!("{} (pid gone) ended; start it again with\n  {}", self.name, self.command_line());
+            println!("{} ended; start it again with\n  {}", self.name, self.command_line());
         }
         (self.name, status)
     }
@@ -97,7 +99,8 @@ pub async fn run(options: Local) -> anyhow::Result<()> {
         wait_until_up(link, &mut members).await?;
     }
     let texts: Vec<String> = addresses.iter().map(NodeAddress::to_string).collect();
-    init::create(&links, &texts, options.group_pages).await?;
+    let (Created::New(volume) | Created::Existed(volume)) = init::create(&links, &texts, options.group_pages).await?;
+    let links: Nodes = links.into();
 
     let storage = texts.join(",");
     for n in 0..=options.replicas {
@@ -112,6 +115,10 @@ pub async fn run(options: Local) -> anyhow::Result<()> {
         let name = if n == 0 { "writer".to_owned() } else { format!("replica {n}") };
         members.push(Member::start(name, arguments)?);
         wait_until_listening(options.port + n, &mut members).await?;
+        if n == 0 {
+            // Its recovery settles which ballot the replicas open under, and a new volume gets its catalog from it.
+            wait_until_writing(&links, volume, &mut members).await?;
+        }
     }
     print_welcome(&options);
     println!("Processes:");
@@ -154,6 +161,19 @@ async fn wait_until_up(link: &Arc<dyn StorageNode>, members: &mut [Member]) -> a
             Err(_) => tokio::time::sleep(POLL_INTERVAL).await,
         }
         check_alive(members)?;
+    }
+}
+
+/// Waits until the child that was started last is in the address book as the writer.
+async fn wait_until_writing(links: &Nodes, volume: u64, members: &mut [Member]) -> anyhow::Result<()> {
+    let pid = members.last().and_then(|member| member.child.id());
+    loop {
+        let book = cluster::register(links, volume, None, 0).await.unwrap_or_default();
+        if book.servers.iter().any(|server| server.role == "writer" && Some(server.pid) == pid) {
+            return Ok(());
+        }
+        check_alive(members)?;
+        tokio::time::sleep(POLL_INTERVAL).await;
     }
 }
 
