@@ -11,7 +11,7 @@ use super::database::now;
 use super::portal::{Portal, PortalState, Prepared, Running, Tag};
 use super::state::{Session, is_transaction_control};
 use super::transaction::Block;
-use crate::bound::{CopyDirection, Required, Statement};
+use crate::bound::{Bound, CopyDirection, Required, Statement, WithPart};
 use crate::catalog::{CatalogSnapshot, ConstraintKind, ReferentialAction, TableDef};
 use crate::exec::{self, Changed, ExecContext, Lift, RowSource, lift};
 use crate::functions::relation_allows;
@@ -100,11 +100,15 @@ impl Session {
             let prepared = portal.prepared.clone();
             self.check_privileges(&prepared.bound.required, &prepared)?;
             self.check_read_only(&prepared.bound.statement)?;
-            let tables = written_tables(&prepared.bound.statement);
+            let mut tables = written_tables(&prepared.bound.statement);
+            for statement in changes(&prepared.bound) {
+                self.check_read_only(statement)?;
+                tables.extend(written_tables(statement));
+            }
             if !tables.is_empty() {
                 self.lock_tables(&tables, TableLockMode::RowExclusive).await?;
                 if let Some(catalog) = &prepared.catalog {
-                    let adds = adds_rows(&prepared.bound.statement);
+                    let adds = adds_rows(&prepared.bound.statement) && changes(&prepared.bound).all(adds_rows);
                     for (mode, table) in related_tables(&tables, catalog, adds) {
                         self.lock_tables(&[table], mode).await?;
                     }
@@ -163,6 +167,10 @@ impl Session {
         context: Arc<ExecContext>,
         client: &mut C,
     ) -> Result<Started> {
+        if !prepared.bound.with.is_empty() {
+            exec::run_changes(&prepared.bound.with, &context).await?;
+            self.note_transaction().await;
+        }
         let (tag, changed) = match &prepared.bound.statement {
             Statement::Query(query) => {
                 let source = match exec::select_by_key(&query.plan, &context).await? {
@@ -288,11 +296,19 @@ fn runs_in_view(statement: &Statement) -> bool {
     )
 }
 
+/// The changes of rows in a WITH clause.
+fn changes(bound: &Bound) -> impl Iterator<Item = &Statement> {
+    bound.with.iter().filter_map(|part| match part {
+        WithPart::Query(_) => None,
+        WithPart::Change { statement, .. } => Some(statement),
+    })
+}
+
 /// Whether a statement leaves the rows alone that are there.
 fn adds_rows(statement: &Statement) -> bool {
     match statement {
         Statement::Insert(insert) => insert.on_conflict.is_none(),
-        statement => matches!(statement, Statement::Copy(_)),
+        statement => matches!(statement, Statement::Copy(_) | Statement::Query(_)),
     }
 }
 
