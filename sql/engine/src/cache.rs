@@ -110,6 +110,8 @@ pub enum Residence {
     Resident(Arc<Frame>),
     /// The record was queued for a page on its way.
     Queued,
+    /// The page was made by the record, which is applied.
+    Made,
     Absent,
 }
 
@@ -327,16 +329,36 @@ impl Cache {
     }
 
     /// Where a redo record of a replica goes; queues it when the page is on its way.
+    ///
+    /// A record that formats a page that is not cached makes the page, while there is room: it needs no bytes from storage,
+    /// and what grows is read soon. Nothing is evicted for it.
     pub fn route(&self, record: &Record) -> Residence {
-        let shard = self.shard(record.header.page);
+        let mut shard = self.shard(record.header.page);
         match shard.get(&record.header.page) {
             Some(Slot::Resident(frame)) => Residence::Resident(frame.clone()),
             Some(Slot::Loading(loading)) => {
                 loading.queued.lock().push(record.clone());
                 Residence::Queued
             }
+            None if record.change.is_init() => {
+                let Some(frame) = self.make(record) else { return Residence::Absent };
+                shard.insert(frame.id, Slot::Resident(frame.clone()));
+                drop(shard);
+                self.queues.lock().small.push_back(frame);
+                Residence::Made
+            }
             None => Residence::Absent,
         }
+    }
+
+    /// The page that a formatting record makes, if there is a frame to spare.
+    fn make(&self, record: &Record) -> Option<Arc<Frame>> {
+        let id = record.header.page;
+        let mut page = Page::empty(id);
+        redo::apply(&mut page, &record.header, &record.change).ok()?;
+        let more = |pages| (pages < self.pages_max).then_some(pages + 1);
+        self.pages.fetch_update(Ordering::AcqRel, Ordering::Acquire, more).ok()?;
+        Some(Arc::new(Frame { id, latch: RwLock::new(page), heat: AtomicU8::new(0) }))
     }
 
     /// Forgets every page for which `stale` holds, and every page on its way: its waiters fetch it again.

@@ -3,7 +3,8 @@
 //! **Rule.** Records come in volume order, whole mini-transactions at a time, all durable. One that changes several pages
 //! is applied under the apply gate, held exclusively; readers hold it shared for one descent, so they see all of it or
 //! nothing. The applied LSN, the catalog version and the horizon move inside. Records of pages that are neither cached nor
-//! on their way are dropped, but for what they say about the control page and the commit map.
+//! on their way are dropped, but for what they say about the control page and the commit map, and but for those that format
+//! a page: with them a page that is new comes into the cache without being fetched.
 
 use crate::cache::Residence;
 use crate::commits;

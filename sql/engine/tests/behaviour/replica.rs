@@ -2,7 +2,7 @@
 
 use crate::support::*;
 use engine::testing::MemoryReplica;
-use engine::{Engine, Error, Isolation};
+use engine::{Engine, Error, Isolation, Options};
 use protocol::Lsn;
 use protocol::volume::PageSource;
 use rand::rngs::StdRng;
@@ -60,6 +60,29 @@ fn a_replica_equals_the_writer_at_every_applied_lsn() {
             let mut txn = replica.begin(Isolation::ReadCommitted);
             assert_eq!(put(&replica, &mut txn, tree, b"k", b"v").await, Err(Error::ReadOnly));
         }
+    });
+}
+
+#[test]
+fn pages_that_are_new_reach_a_replica_as_redo() {
+    block_on(async {
+        let (volume, engine) = new_engine().await;
+        let tree = new_tree(&engine).await;
+        let start = volume.last();
+        let source = MemoryReplica::new(volume.clone(), start);
+        let options = Options { cache_pages: 4096, ..small() };
+        let replica = Engine::replica(source.clone(), start, options).await.expect("the replica opens");
+        // What there is already is fetched: the tree's pages, and the commit map's for the versions in them.
+        put_now(&engine, tree, &0u32.to_be_bytes(), &[7; 500]).await;
+        source.feed(&*replica, volume.last()).expect("redo applies");
+        all_rows(&replica, tree).await;
+        let before = replica.stats();
+        for key in 1..500u32 {
+            put_now(&engine, tree, &key.to_be_bytes(), &[7; 500]).await;
+        }
+        source.feed(&*replica, volume.last()).expect("redo applies");
+        assert_eq!(all_rows(&replica, tree).await.len(), 500);
+        assert_eq!(replica.stats().pages_fetched, before.pages_fetched);
     });
 }
 
