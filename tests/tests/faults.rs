@@ -132,7 +132,9 @@ async fn writes_go_on_when_a_zone_is_killed() -> anyhow::Result<()> {
 }
 
 fn node(status: &Value, id: u64) -> anyhow::Result<u64> {
-    pids(status, "storage_nodes", |node| node["id"] == id).pop().ok_or_else(|| anyhow::anyhow!("no node {id}: {status}"))
+    pids(status, "storage_nodes", |node| node["id"] == id)
+        .pop()
+        .ok_or_else(|| anyhow::anyhow!("no node {id}: {status}"))
 }
 
 fn writers(status: &Value) -> Vec<&str> {
@@ -148,7 +150,11 @@ async fn wait_for_answer(cluster: &Cluster, n: u16, question: &str, wanted: &str
         if answer.as_ref().is_ok_and(|answer| answer.trim() == wanted) {
             return Ok(());
         }
-        anyhow::ensure!(Instant::now() < deadline, "{question} does not answer {wanted}: {answer:?}\n{}", cluster.log());
+        anyhow::ensure!(
+            Instant::now() < deadline,
+            "{question} does not answer {wanted}: {answer:?}\n{}",
+            cluster.log()
+        );
     }
 }
 
@@ -178,7 +184,8 @@ async fn nodes_killed_and_started_by_their_printed_commands_count_again() -> any
     }
     let waiting = cluster.connect(0).await?;
     let cancel = waiting.cancel_token();
-    let mut insert = tokio::spawn(async move { waiting.simple_query("INSERT INTO settled VALUES (8)").await.map(drop) });
+    let mut insert =
+        tokio::spawn(async move { waiting.simple_query("INSERT INTO settled VALUES (8)").await.map(drop) });
     let error = loop {
         match tokio::time::timeout(Duration::from_millis(200), &mut insert).await {
             Ok(ended) => break ended?.expect_err("three nodes are no quorum"),
