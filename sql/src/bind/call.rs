@@ -122,6 +122,9 @@ impl Binder<'_> {
     pub fn scalar_call(&mut self, name: &str, args: Vec<(Expr, u32)>, variadic: bool, pos: u32) -> Result<Expr> {
         let types: Vec<u32> = args.iter().map(|(arg, _)| arg.ty().oid).collect();
         let resolved = self.registry.resolve_function(name, &types).map_err(|error| error.at(pos + 1))?;
+        if variadic && resolved.function.variadic && resolved.variadic_from.is_none() {
+            return Err(Error::unsupported(format!("VARIADIC argument of {name}")).at(pos + 1));
+        }
         let mut bound = Vec::with_capacity(args.len());
         for ((arg, place), &to) in args.into_iter().zip(&resolved.arg_types) {
             bound.push(self.coerce(arg, SqlType::of(to), CastContext::Implicit, place)?);

@@ -99,12 +99,9 @@ impl Session {
             portal.prepared = self.renew(&portal.prepared).await?;
             let prepared = portal.prepared.clone();
             self.check_privileges(&prepared.bound.required, &prepared)?;
-            self.check_read_only(&prepared.bound.statement)?;
+            self.check_read_only(&prepared.bound)?;
             let mut tables = written_tables(&prepared.bound.statement);
-            for statement in changes(&prepared.bound) {
-                self.check_read_only(statement)?;
-                tables.extend(written_tables(statement));
-            }
+            tables.extend(changes(&prepared.bound).flat_map(written_tables));
             if !tables.is_empty() {
                 self.lock_tables(&tables, TableLockMode::RowExclusive).await?;
                 if let Some(catalog) = &prepared.catalog {
@@ -243,11 +240,12 @@ impl Session {
         Ok(())
     }
 
-    fn check_read_only(&self, statement: &Statement) -> Result<()> {
-        let command = match statement {
+    fn check_read_only(&self, bound: &Bound) -> Result<()> {
+        let command = match &bound.statement {
             Statement::Insert(_) => "INSERT",
             Statement::Update(_) => "UPDATE",
             Statement::Delete(_) => "DELETE",
+            Statement::Query(_) if changes(bound).next().is_some() => "SELECT",
             Statement::Query(query) if query.locks_rows => "SELECT FOR UPDATE",
             Statement::Copy(copy) if matches!(copy.direction, CopyDirection::In { .. }) => "COPY FROM",
             Statement::Truncate { .. } => "TRUNCATE TABLE",
