@@ -1,0 +1,346 @@
+# Expressions and functions over values of every type.
+> select 7 / 2, -7 / 2, 7 % 3, -7 % 3, 7.0 / 2, 2 ^ 10, |/ 25, @ -5, 5 & 3, 5 | 3, 5 # 3, ~5, 1 << 4, 16 >> 2
+?column?|?column?|?column?|?column?|?column?|?column?|?column?|?column?|?column?|?column?|?column?|?column?|?column?|?column?
+3|-3|1|-1|3.5000000000000000|1024|5|5|1|7|6|-6|16|4
+(1 row)
+
+> select 2147483647 + 1
+ERROR:  22003: integer out of range
+
+> select 9223372036854775807 + 1
+ERROR:  22003: bigint out of range
+
+> select 32768::int2
+ERROR:  22003: smallint out of range
+
+> select 1.0 / 3, 1::numeric / 3, 10.0 ^ 20, 1e400::numeric, round(2.5), round(-2.5), round(2.5::float8), trunc(1.999, 2), ceil(1.1), floor(-1.1)
+?column?|?column?|?column?|numeric|round|round|round|trunc|ceil|floor
+0.33333333333333333333|0.33333333333333333333|100000000000000000000.0000000000000000|10000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000|3|-3|2|1.99|2|-2
+(1 row)
+
+> select 1 / 0.0
+ERROR:  22012: division by zero
+
+> select 1.0::float8 / 0
+ERROR:  22012: division by zero
+
+> select sqrt(-1)
+ERROR:  2201F: cannot take square root of a negative number
+
+> select ln(0)
+ERROR:  2201E: cannot take logarithm of zero
+
+> select 0.1::float8 + 0.2, 1e15::float8, 1e16::float8, 1e-5::float8, 'nan'::float8, '-infinity'::float8, 3.4e38::float4, 1.1::float4
+?column?|float8|float8|float8|float8|float8|float4|float4
+0.30000000000000004|1e+15|1e+16|1e-05|NaN|-Infinity|3.4e+38|1.1
+(1 row)
+
+> select 'abc'::int
+ERROR:  22P02: invalid input syntax for type integer: "abc"
+
+> select '12a'::numeric
+ERROR:  22P02: invalid input syntax for type numeric: "12a"
+
+> select ''::int
+ERROR:  22P02: invalid input syntax for type integer: ""
+
+> select 123456789.123::numeric(5, 2)
+ERROR:  22003: numeric field overflow
+DETAIL:  A field with precision 5, scale 2 must round to an absolute value less than 10^3.
+
+> select 12.345::numeric(5, 2), 12.345::numeric(5), '1_0'::text
+numeric|numeric|text
+12.35|12|1_0
+(1 row)
+
+> select 'abc'::varchar(2), 'abc'::char(5) || '|', length('abc'::char(5)), 'abc'::bpchar, 'x'::"char", 'abcdef'::name
+varchar|?column?|length|bpchar|char|name
+ab|abc||3|abc|x|abcdef
+(1 row)
+
+> select 'a' || 1, 'a' || null, 1 || 'a', 'a' || true
+?column?|?column?|?column?|?column?
+a1||1a|atrue
+(1 row)
+
+> select true and null, true or null, not null::bool, 't'::bool, 'off'::bool, 1::bool, true::int
+?column?|?column?|?column?|bool|bool|bool|int4
+|t||t|f|t|1
+(1 row)
+
+> select 'maybe'::bool
+ERROR:  22P02: invalid input syntax for type boolean: "maybe"
+
+> select substring('hello' from 2 for 3), substring('hello', 2), substring('foobar' from 'o(.)b'), position('l' in 'hello'), overlay('hello' placing 'XX' from 2 for 3), trim(both 'x' from 'xxhixx'), ltrim('  a'), rtrim('a  '), btrim('abcba', 'ab')
+substring|substring|substring|position|overlay|btrim|ltrim|rtrim|btrim
+ell|ello|o|3|hXXo|hi|a|a|c
+(1 row)
+
+> select upper('abc'), initcap('hello world'), reverse('abc'), repeat('ab', 3), lpad('7', 3, '0'), rpad('a', 3, '-'), left('hello', -2), right('hello', 2), replace('aXbX', 'X', '-'), translate('abc', 'ab', 'xy'), split_part('a,b,c', ',', 2), split_part('a,b,c', ',', -1), strpos('abc', 'c'), chr(65), ascii('A'), md5('a'), starts_with('abc', 'ab')
+upper|initcap|reverse|repeat|lpad|rpad|left|right|replace|translate|split_part|split_part|strpos|chr|ascii|md5|starts_with
+ABC|Hello World|cba|ababab|007|a--|hel|lo|a-b-|xyc|b|c|3|A|65|0cc175b9c0f1b6a831c399e269772661|t
+(1 row)
+
+> select format('%s is %I and %L %%', 'x', 'a b', 'it''s'), format('%2$s %1$s', 'a', 'b'), concat('a', 1, null, true), concat_ws('-', 'a', null, 'b'), quote_ident('A'), quote_literal('o''k'), quote_nullable(null)
+format|format|concat|concat_ws|quote_ident|quote_literal|quote_nullable
+x is "a b" and 'it''s' %|b a|a1t|a-b|"A"|'o''k'|NULL
+(1 row)
+
+> select regexp_replace('foobarbaz', 'b(..)', 'X\1Y', 'g'), regexp_match('foobar', '(o+)(b)'), regexp_split_to_array('a1b2c', '\d'), regexp_count('aaa', 'a'), regexp_substr('abc123', '[0-9]+'), regexp_like('Abc', 'a', 'i')
+regexp_replace|regexp_match|regexp_split_to_array|regexp_count|regexp_substr|regexp_like
+fooXarYXazY|{oo,b}|{a,b,c}|3|123|t
+(1 row)
+
+> select regexp_matches('a1b2', '([a-z])(\d)', 'g')
+regexp_matches
+{a,1}
+{b,2}
+(2 rows)
+
+> select 'abc' like 'a_c', 'a%c' like 'a\%c', 'abc' like 'a$%c' escape '$', 'ABC' ilike 'abc', 'a' similar to 'a|b'
+?column?|?column?|?column?|?column?|?column?
+t|t|f|t|t
+(1 row)
+
+> select length('héllo'), octet_length('héllo'), char_length('日本'), bit_length('a'), E'a\tb\u00e9', U&'\0041', 'it''s', $$dollar 'quoted'$$
+length|octet_length|char_length|bit_length|?column?|?column?|?column?|?column?
+5|6|2|8|a	bé|A|it's|dollar 'quoted'
+(1 row)
+
+> select date '2024-02-29' + 1, date '2024-03-01' - date '2024-02-01', date '2024-01-31' + interval '1 month', timestamp '2024-01-01 10:00' - interval '90 minutes', age(timestamp '2024-03-01', timestamp '2023-01-15')
+?column?|?column?|?column?|?column?|age
+2024-03-01|29|2024-02-29 00:00:00|2024-01-01 08:30:00|1 year 1 mon 17 days
+(1 row)
+
+> set timezone = 'UTC'
+SET
+
+> select '2024-07-01 12:00+02'::timestamptz, '2024-07-01 12:00'::timestamp at time zone 'Europe/Berlin', '2024-07-01 12:00+00'::timestamptz at time zone 'America/New_York', timezone('Asia/Tokyo', '2024-07-01 12:00+00'::timestamptz)
+timestamptz|timezone|timezone|timezone
+2024-07-01 10:00:00+00|2024-07-01 10:00:00+00|2024-07-01 08:00:00|2024-07-01 21:00:00
+(1 row)
+
+> set timezone = 'America/New_York'
+SET
+
+> select '2024-07-01 12:00+00'::timestamptz, '2024-03-10 02:30'::timestamptz, '2024-01-01'::date::timestamptz
+timestamptz|timestamptz|timestamptz
+2024-07-01 08:00:00-04|2024-03-10 03:30:00-04|2024-01-01 00:00:00-05
+(1 row)
+
+> reset timezone
+RESET
+
+> select extract(year from date '2024-05-06'), extract(epoch from timestamp '2024-01-01'), extract(dow from date '2024-05-06'), extract(week from date '2024-12-30'), extract(isoyear from date '2024-12-30'), date_part('hour', timestamp '2024-01-01 13:14'), extract(microseconds from time '01:02:03.5')
+extract|extract|extract|extract|extract|date_part|extract
+2024|1704067200.000000|1|1|2025|13|3500000
+(1 row)
+
+> select interval '1 year 2 months 3 days 04:05:06', interval '1' day, interval '36 hours', justify_hours(interval '36 hours'), interval '1 day' * 2.5, interval '1 hour' / 3, -interval '1 day', interval '1-2', 'P1Y2M3DT4H5M6S'::interval, '1 day ago'::interval
+interval|interval|interval|justify_hours|?column?|?column?|?column?|interval|interval|interval
+1 year 2 mons 3 days 04:05:06|1 day|36:00:00|1 day 12:00:00|2 days 12:00:00|00:20:00|-1 days|1 year 2 mons|1 year 2 mons 3 days 04:05:06|-1 days
+(1 row)
+
+> select 'infinity'::date, '-infinity'::timestamp, 'epoch'::timestamptz at time zone 'UTC', '0001-01-01 BC'::date, '99999-01-01'::date
+date|timestamp|timezone|date|date
+infinity|-infinity|1970-01-01 00:00:00|0001-01-01 BC|99999-01-01
+(1 row)
+
+> select '2024-02-30'::date
+ERROR:  22008: date/time field value out of range: "2024-02-30"
+
+> select '2024-13-01'::timestamp
+ERROR:  22008: date/time field value out of range: "2024-13-01"
+HINT:  Perhaps you need a different "datestyle" setting.
+
+> select 'nonsense'::date
+ERROR:  22007: invalid input syntax for type date: "nonsense"
+
+> select '25:00'::time
+ERROR:  22008: date/time field value out of range: "25:00"
+
+> select array[1, 2, 3], array[[1, 2], [3, 4]], '{1,2,NULL}'::int[], '{"a b","c,d",null,""}'::text[], array[]::int[], '[2:3]={7,8}'::int[]
+array|array|int4|text|array|int4
+{1,2,3}|{{1,2},{3,4}}|{1,2,NULL}|{"a b","c,d",NULL,""}|{}|[2:3]={7,8}
+(1 row)
+
+> select (array[1, 2, 3])[2], (array[1, 2, 3])[2:], (array[[1, 2], [3, 4]])[2][1], (array[1, 2, 3])[9], array_length(array[1, 2], 1), cardinality(array[[1, 2], [3, 4]]), array_upper(array[1, 2], 1), array_ndims(array[[1]]), array_dims(array[[1, 2]])
+array|array|array|array|array_length|cardinality|array_upper|array_ndims|array_dims
+2|{2,3}|3||2|4|2|2|[1:1][1:2]
+(1 row)
+
+> select array[1, 2] || 3, 0 || array[1], array[1] || array[2, 3], array_append(array[1], 2), array_prepend(0, array[1]), array_cat(array[1], array[2]), array_remove(array[1, 2, 1], 1), array_replace(array[1, 2], 2, 9), array_position(array['a', 'b'], 'b'), array_positions(array[1, 2, 1], 1), array_to_string(array[1, null, 3], ',', '*'), string_to_array('a,b,,c', ',', ''), array_fill(7, array[2, 2]), trim_array(array[1, 2, 3], 1)
+?column?|?column?|?column?|array_append|array_prepend|array_cat|array_remove|array_replace|array_position|array_positions|array_to_string|string_to_array|array_fill|trim_array
+{1,2,3}|{0,1}|{1,2,3}|{1,2}|{0,1}|{1,2}|{2}|{1,9}|2|{1,3}|1,*,3|{a,b,NULL,c}|{{7,7},{7,7}}|{1,2}
+(1 row)
+
+> select array[1, 2] @> array[1], array[1] <@ array[1, 2], array[1, 2] && array[2, 3], array[1, 2] = array[1, 2], array[1, 2] < array[1, 3], 2 = any (array[1, 2]), 3 <> all (array[1, 2]), 1 = any ('{1,2}')
+?column?|?column?|?column?|?column?|?column?|?column?|?column?|?column?
+t|t|t|t|t|t|t|t
+(1 row)
+
+> select unnest(array[[1, 2], [3, 4]])
+unnest
+1
+2
+3
+4
+(4 rows)
+
+> select '{1,2'::int[]
+ERROR:  22P02: malformed array literal: "{1,2"
+DETAIL:  Unexpected end of input.
+
+> select array[1, 'a']
+ERROR:  22P02: invalid input syntax for type integer: "a"
+
+> select 'a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11'::uuid, 'A0EEBC999C0B4EF8BB6D6BB9BD380A11'::uuid, length(gen_random_uuid()::text)
+uuid|uuid|length
+a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11|a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11|36
+(1 row)
+
+> select 'zz'::uuid
+ERROR:  22P02: invalid input syntax for type uuid: "zz"
+
+> select greatest(1, 2.5, null), least('b', 'a'), nullif(1, 1), coalesce(null, null, 3), num_nulls(1, null), num_nonnulls(1, null)
+greatest|least|nullif|coalesce|num_nulls|num_nonnulls
+2.5|a||3|1|1
+(1 row)
+
+> select cast('1' as int), '1'::int::text::varchar, int '5', cast(null as date), 1::text = '1', cast(1.7 as int), cast(2.5 as int), cast(-0.5 as int), '1.9'::float8::int
+int4|varchar|int4|date|?column?|int4|int4|int4|int4
+1|1|5||t|2|3|-1|2
+(1 row)
+
+> select 1 between 0 and 2, 1 in (1, 2), null in (1), 1 not in (2, null), (1, 2) < (1, 3), 1 is not distinct from null, 'a' < 'B', 'a' collate "C" < 'B'
+?column?|?column?|?column?|?column?|?column?|?column?|?column?|?column?
+t|t|||t|f|f|f
+(1 row)
+
+> select case 2 when 1 then 'a' when 2 then 'b' else 'c' end, case when null then 1 else 2 end
+case|case
+b|2
+(1 row)
+
+> select sin(0), cos(0), atan2(1, 1), round(123.456, 1), round(123.456, -1), trunc(-1.5), scale(1.230), min_scale(1.230), trim_scale(1.230)
+sin|cos|atan2|round|round|trunc|scale|min_scale|trim_scale
+0|1|0.7853981633974483|123.5|120|-1|3|2|1.23
+(1 row)
+
+> select to_hex(255), 'x' = 'x ', 'x'::char(3) = 'x', md5(''), 1.10 = 1.1, '1'::int = 1.0
+to_hex|?column?|?column?|md5|?column?|?column?
+ff|f|t|d41d8cd98f00b204e9800998ecf8427e|t|t
+(1 row)
+
+> select 'pg_class'::regclass, 'pg_class'::regclass::oid, 'int4'::regtype, 'integer[]'::regtype, to_regclass('nosuch'), 1259::regclass, format_type(1043, 24)
+regclass|oid|regtype|regtype|to_regclass|regclass|format_type
+pg_class|1259|integer|integer[]||pg_class|character varying(20)
+(1 row)
+
+> select 'nosuch'::regclass
+ERROR:  42P01: relation "nosuch" does not exist
+
+> select 'nosuch'::regtype
+ERROR:  42704: type "nosuch" does not exist
+
+> select has_table_privilege('pg_class', 'select'), pg_table_is_visible('pg_class'::regclass), obj_description('pg_class'::regclass)
+has_table_privilege|pg_table_is_visible|obj_description
+t|t|
+(1 row)
+
+> select 1 as a, 2 as a
+a|a
+1|2
+(1 row)
+
+> select "a"."b"."c"."d"
+ERROR:  0A000: cross-database references are not implemented: a.b.c.d
+
+> select * fro emp
+ERROR:  42601: syntax error at or near "fro"
+
+> selec 1
+ERROR:  42601: syntax error at or near "selec"
+
+> select 1; select 2
+?column?
+1
+(1 row)
+?column?
+2
+(1 row)
+
+> select (1, 'a', null), row(1, 'b c'), row()
+row|row|row
+(1,a,)|(1,"b c")|()
+(1 row)
+
+> select (row(1, 2)).f1
+f1
+1
+(1 row)
+
+> select 1 where 1 = any (null::int[])
+?column?
+(0 rows)
+
+> select interval '1 month' = interval '30 days', interval '1 day' > interval '23 hours'
+?column?|?column?
+t|t
+(1 row)
+
+> select 5 operator(pg_catalog.+) 3, pg_catalog.lower('A')
+?column?|lower
+8|a
+(1 row)
+
+> select 'a'::text collate "C"
+text
+a
+(1 row)
+
+> select 'a' collate "de_DE"
+ERROR:  42704: collation "de_DE" for encoding "UTF8" does not exist
+
+> select encode('abc', 'base64'), decode('YWJj', 'base64'), encode('\x01ff', 'hex'), length('\x0102'::bytea), '\x01'::bytea || '\x02', get_byte('\x0102'::bytea, 1), set_byte('\x0102'::bytea, 1, 7)
+encode|decode|encode|length|?column?|get_byte|set_byte
+YWJj|\x616263|01ff|2|\x0102|2|\x0107
+(1 row)
+
+> select get_byte('\x01'::bytea, 1)
+ERROR:  2202E: index 1 out of valid range, 0..0
+
+> select time '10:00' + interval '1 hour', time '23:00' - time '01:30', 'allballs'::time, '2024-01-01'::date + time '10:00'
+?column?|?column?|time|?column?
+11:00:00|21:30:00|00:00:00|2024-01-01 10:00:00
+(1 row)
+
+> select date_trunc('month', timestamp '2024-05-06 07:08'), date_bin('15 minutes', timestamp '2024-01-01 10:22', timestamp '2024-01-01'), make_date(2024, 2, 3), make_time(1, 2, 3.5), make_timestamp(2024, 1, 2, 3, 4, 5)
+date_trunc|date_bin|make_date|make_time|make_timestamp
+2024-05-01 00:00:00|2024-01-01 10:15:00|2024-02-03|01:02:03.5|2024-01-02 03:04:05
+(1 row)
+
+> select regexp_substr('a1b22c333', '[0-9]+', 1, 2), regexp_substr('abc', '(b)(c)', 1, 1, '', 2), regexp_substr('abc', 'x')
+regexp_substr|regexp_substr|regexp_substr
+22|c|
+(1 row)
+
+> select true || 'x', 'x' || false, concat(true, 'x'), 1.50 || 'x', date '2024-01-01' || ''
+?column?|?column?|concat|?column?|?column?
+truex|xfalse|tx|1.50x|2024-01-01
+(1 row)
+
+> select num_nulls(1, null, null), num_nonnulls('a', null), concat_ws('-', 1, null, true)
+num_nulls|num_nonnulls|concat_ws
+2|1|1-t
+(1 row)
+
+> select ('{1,2}'::oid[]) = '{1,2}', '{0}' <> '{1}'::int2[], array['a'] = '{a}', array[1, 2] || '{3}', '1 2'::oidvector = '1 2'
+?column?|?column?|?column?|?column?|?column?
+t|t|t|{1,2,3}|t
+(1 row)
+
+> select relname[0], relname[3], relname[99] from pg_class where relname = 'pg_type'
+relname|relname|relname
+p|t|
+(1 row)

@@ -1,0 +1,658 @@
+# Queries: joins, subqueries, grouping, set operations, WITH, windows, functions in FROM, and what is wrong with some.
+> create table emp (id int primary key, name text not null, dept int, salary numeric(10,2), hired date, boss int)
+CREATE TABLE
+
+> create table dept (id int primary key, title varchar(30), city text)
+CREATE TABLE
+
+> insert into dept values (1, 'Sales', 'Rome'), (2, 'Research', 'Oslo'), (3, 'Empty', null)
+INSERT 0 3
+
+> insert into emp values (1, 'Ann', 1, 100.50, '2020-01-15', null), (2, 'Bob', 1, 80, '2021-06-01', 1), (3, 'Cid', 2, 120, '2019-12-31', 1), (4, 'Dee', 2, 95.25, '2022-02-28', 3), (5, 'Eve', null, null, null, 3), (6, 'Fay', 1, 80, '2021-06-01', 2)
+INSERT 0 6
+
+> select * from emp order by salary desc nulls last, id
+id|name|dept|salary|hired|boss
+3|Cid|2|120.00|2019-12-31|1
+1|Ann|1|100.50|2020-01-15|
+4|Dee|2|95.25|2022-02-28|3
+2|Bob|1|80.00|2021-06-01|1
+6|Fay|1|80.00|2021-06-01|2
+5|Eve||||3
+(6 rows)
+
+> select e.name, d.title from emp e join dept d on e.dept = d.id order by e.id
+name|title
+Ann|Sales
+Bob|Sales
+Cid|Research
+Dee|Research
+Fay|Sales
+(5 rows)
+
+> select e.name, d.title from emp e left join dept d on d.id = e.dept order by e.id
+name|title
+Ann|Sales
+Bob|Sales
+Cid|Research
+Dee|Research
+Eve|
+Fay|Sales
+(6 rows)
+
+> select e.name, d.title from emp e right join dept d on d.id = e.dept order by d.id, e.id
+name|title
+Ann|Sales
+Bob|Sales
+Fay|Sales
+Cid|Research
+Dee|Research
+|Empty
+(6 rows)
+
+> select e.name, d.title from emp e full join dept d on d.id = e.dept order by d.id nulls first, e.id nulls last
+name|title
+Eve|
+Ann|Sales
+Bob|Sales
+Fay|Sales
+Cid|Research
+Dee|Research
+|Empty
+(7 rows)
+
+> select count(*) from emp cross join dept
+count
+18
+(1 row)
+
+> select count(*) from emp, dept where emp.dept = dept.id
+count
+5
+(1 row)
+
+> select * from dept natural join (select 1 as id, 'n' as note) n
+id|title|city|note
+1|Sales|Rome|n
+(1 row)
+
+> select id, title, name from dept join (select dept as id, name from emp) x using (id) order by id, name
+id|title|name
+1|Sales|Ann
+1|Sales|Bob
+1|Sales|Fay
+2|Research|Cid
+2|Research|Dee
+(5 rows)
+
+> select j.id from (emp e join dept d using (id)) as j order by 1
+id
+1
+2
+3
+(3 rows)
+
+> select e.name, b.name as boss from emp e left join emp b on b.id = e.boss order by e.id
+name|boss
+Ann|
+Bob|Ann
+Cid|Ann
+Dee|Cid
+Eve|Cid
+Fay|Bob
+(6 rows)
+
+> select name from emp where exists (select from dept where dept.id = emp.dept and city = 'Rome') order by 1
+name
+Ann
+Bob
+Fay
+(3 rows)
+
+> select name from emp where dept not in (select id from dept where city is not null) order by 1
+name
+(0 rows)
+
+> select name from emp where dept = any (select id from dept) order by 1
+name
+Ann
+Bob
+Cid
+Dee
+Fay
+(5 rows)
+
+> select name from emp where salary >= all (select salary from emp where salary is not null)
+name
+Cid
+(1 row)
+
+> select name, (select title from dept where id = emp.dept) from emp order by emp.id
+name|title
+Ann|Sales
+Bob|Sales
+Cid|Research
+Dee|Research
+Eve|
+Fay|Sales
+(6 rows)
+
+> select name from emp where (dept, salary) = (1, 80) order by name
+name
+Bob
+Fay
+(2 rows)
+
+> select name from emp where (dept, salary) in (select 1, 80.00) order by name
+name
+Bob
+Fay
+(2 rows)
+
+> select (select row(1, 2)) = row(1, 2), row(1, null) is null, row(null, null) is null
+?column?|?column?|?column?
+t|f|t
+(1 row)
+
+> select d.title, x.name from dept d cross join lateral (select name from emp where dept = d.id order by salary desc limit 1) x order by 1
+title|name
+Research|Cid
+Sales|Ann
+(2 rows)
+
+> select d.title, x.n from dept d left join lateral (select count(*) n from emp where dept = d.id) x on true order by 1
+title|n
+Empty|0
+Research|2
+Sales|3
+(3 rows)
+
+> select dept, count(*), sum(salary), avg(salary), min(name), max(hired) from emp group by dept order by dept
+dept|count|sum|avg|min|max
+1|3|260.50|86.8333333333333333|Ann|2021-06-01
+2|2|215.25|107.6250000000000000|Cid|2022-02-28
+|1|||Eve|
+(3 rows)
+
+> select dept, count(*) from emp group by dept having count(*) > 1 order by 2 desc, 1
+dept|count
+1|3
+2|2
+(2 rows)
+
+> select upper(name) u, length(name) from emp group by u, 2 order by u limit 3
+u|length
+ANN|3
+BOB|3
+CID|3
+(3 rows)
+
+> select dept, boss, count(*) from emp group by cube (dept, boss) order by 1, 2, 3
+dept|boss|count
+1|1|1
+1|2|1
+1||1
+1||3
+2|1|1
+2|3|1
+2||2
+|1|2
+|2|1
+|3|1
+|3|2
+||1
+||1
+||6
+(14 rows)
+
+> select dept, boss, count(*) from emp group by grouping sets ((dept), (boss), ()) order by 1, 2, 3
+dept|boss|count
+1||3
+2||2
+|1|2
+|2|1
+|3|2
+||1
+||1
+||6
+(8 rows)
+
+> select count(*) filter (where salary > 90), count(distinct dept), sum(distinct salary) from emp
+count|count|sum
+3|2|395.75
+(1 row)
+
+> select string_agg(name, ', ' order by name desc), array_agg(id order by id) from emp where dept = 1
+string_agg|array_agg
+Fay, Bob, Ann|{1,2,6}
+(1 row)
+
+> select bool_and(salary > 50), bool_or(salary > 110), every(id > 0) from emp
+bool_and|bool_or|every
+t|t|t
+(1 row)
+
+> select stddev(salary), variance(salary), stddev_pop(salary), var_pop(salary) from emp
+stddev|variance|stddev_pop|var_pop
+16.6222742126340823|276.3000000000000000|14.8674140320366406|221.0400000000000000
+(1 row)
+
+> select sum(id), avg(id), sum(id::bigint), avg(id::float8), max(id::smallint) from emp
+sum|avg|sum|avg|max
+21|3.5000000000000000|21|3.5|6
+(1 row)
+
+> select sum(salary) from emp where false
+sum
+(1 row)
+
+> select count(*) from emp where false
+count
+0
+(1 row)
+
+> select distinct dept from emp order by dept
+dept
+1
+2
+(3 rows)
+
+> select distinct on (dept) dept, name from emp order by dept, salary desc, id
+dept|name
+1|Ann
+2|Cid
+|Eve
+(3 rows)
+
+> select name from emp order by length(name), name desc limit 2 offset 1
+name
+Eve
+Dee
+(2 rows)
+
+> select name from emp order by id fetch first 2 rows only
+name
+Ann
+Bob
+(2 rows)
+
+> select name, salary from emp order by salary desc nulls last fetch first 3 rows with ties
+name|salary
+Cid|120.00
+Ann|100.50
+Dee|95.25
+(3 rows)
+
+> select id from emp order by id limit null
+id
+1
+2
+3
+4
+5
+6
+(6 rows)
+
+> select id from emp order by id offset 4 rows
+id
+5
+6
+(2 rows)
+
+> select 1 union all select 2 union select 1 order by 1
+?column?
+1
+2
+(2 rows)
+
+> select id from emp intersect select id from dept order by 1
+id
+1
+2
+3
+(3 rows)
+
+> select id from emp except all select id from dept order by 1
+id
+4
+5
+6
+(3 rows)
+
+> (select id from emp order by id limit 2) union all (select id from dept order by id desc limit 1)
+id
+1
+2
+3
+(3 rows)
+
+> select 1, 'a' union select 2.5, null order by 1
+?column?|?column?
+1|a
+2.5|
+(2 rows)
+
+> values (1, 'one'), (2, 'two') order by 1 desc
+column1|column2
+2|two
+1|one
+(2 rows)
+
+> select * from (values (1, 'a'), (2, null)) v(n, t)
+n|t
+1|a
+2|
+(2 rows)
+
+> with a as (select 1 x), b as (select x + 1 y from a) select * from a, b
+x|y
+1|2
+(1 row)
+
+> with recursive t(n, f) as (values (1, 1::numeric) union all select n + 1, f * (n + 1) from t where n < 20) select n, f from t where n > 18
+n|f
+19|121645100408832000
+20|2432902008176640000
+(2 rows)
+
+> with recursive chain as (select id, name, boss, 0 depth, array[id] path from emp where boss is null union all select e.id, e.name, e.boss, depth + 1, path || e.id from emp e join chain c on e.boss = c.id) select name, depth, path from chain order by path
+name|depth|path
+Ann|0|{1}
+Bob|1|{1,2}
+Fay|2|{1,2,6}
+Cid|1|{1,3}
+Dee|2|{1,3,4}
+Eve|2|{1,3,5}
+(6 rows)
+
+> with recursive r(a) as (select 1 union select a % 3 + 1 from r) select * from r order by 1
+a
+1
+2
+3
+(3 rows)
+
+> with x as materialized (select id from emp), y as not materialized (select id from dept) select count(*) from x join y using (id)
+count
+3
+(1 row)
+
+> with d as (delete from emp where id = 6 returning *) select name from d
+name
+Fay
+(1 row)
+
+> select count(*) from emp
+count
+5
+(1 row)
+
+> with i as (insert into emp (id, name) values (6, 'Fay') returning id), u as (update dept set city = 'Bonn' where id = 3 returning city) select i.id, u.city from i, u
+id|city
+6|Bonn
+(1 row)
+
+> select name, row_number() over w, rank() over w, dense_rank() over w, percent_rank() over w, cume_dist() over w, ntile(2) over w from emp window w as (order by salary desc nulls last, id) order by 2
+name|row_number|rank|dense_rank|percent_rank|cume_dist|ntile
+Cid|1|1|1|0|0.16666666666666666|1
+Ann|2|2|2|0.2|0.3333333333333333|1
+Dee|3|3|3|0.4|0.5|1
+Bob|4|4|4|0.6|0.6666666666666666|2
+Eve|5|5|5|0.8|0.8333333333333334|2
+Fay|6|6|6|1|1|2
+(6 rows)
+
+> select name, dept, rank() over (partition by dept order by salary desc) from emp order by dept, 3, 1
+name|dept|rank
+Ann|1|1
+Bob|1|2
+Cid|2|1
+Dee|2|2
+Eve||1
+Fay||1
+(6 rows)
+
+> select id, lag(id) over (order by id), lead(id, 2, -1) over (order by id), first_value(name) over (order by id), last_value(name) over (order by id), nth_value(name, 2) over (order by id) from emp order by id
+id|lag|lead|first_value|last_value|nth_value
+1||3|Ann|Ann|
+2|1|4|Ann|Bob|Bob
+3|2|5|Ann|Cid|Bob
+4|3|6|Ann|Dee|Bob
+5|4|-1|Ann|Eve|Bob
+6|5|-1|Ann|Fay|Bob
+(6 rows)
+
+> select id, sum(id) over (order by id rows between 1 preceding and 1 following), sum(id) over (order by id range between unbounded preceding and current row), count(*) over () from emp order by id
+id|sum|sum|count
+1|3|1|6
+2|6|3|6
+3|9|6|6
+4|12|10|6
+5|15|15|6
+6|11|21|6
+(6 rows)
+
+> select id, sum(id) over (order by id groups between 1 preceding and current row) from emp order by id
+id|sum
+1|1
+2|3
+3|5
+4|7
+5|9
+6|11
+(6 rows)
+
+> select dept, sum(sum(salary)) over (order by dept) from emp group by dept order by dept
+dept|sum
+1|180.50
+2|395.75
+|395.75
+(3 rows)
+
+> select row_number() over (order by id) from emp where row_number() over () > 1
+ERROR:  42P20: window functions are not allowed in WHERE
+
+> select sum(count(*)) from emp
+ERROR:  42803: aggregate function calls cannot be nested
+
+> select name from emp group by dept
+ERROR:  42803: column "emp.name" must appear in the GROUP BY clause or be used in an aggregate function
+
+> select id, count(*) from emp
+ERROR:  42803: column "emp.id" must appear in the GROUP BY clause or be used in an aggregate function
+
+> select name from emp where sum(salary) > 1
+ERROR:  42803: aggregate functions are not allowed in WHERE
+
+> select nosuch from emp
+ERROR:  42703: column "nosuch" does not exist
+
+> select e.nosuch from emp e
+ERROR:  42703: column e.nosuch does not exist
+
+> select emp.id from emp e
+ERROR:  42P01: invalid reference to FROM-clause entry for table "emp"
+HINT:  Perhaps you meant to reference the table alias "e".
+
+> select id from emp, dept
+ERROR:  42702: column reference "id" is ambiguous
+
+> select * from nosuch
+ERROR:  42P01: relation "nosuch" does not exist
+
+> select * from nosuch.emp
+ERROR:  42P01: relation "nosuch.emp" does not exist
+
+> select nosuch(1)
+ERROR:  42883: function nosuch(integer) does not exist
+HINT:  No function matches the given name and argument types. You might need to add explicit type casts.
+
+> select lower(1, 2)
+ERROR:  42883: function lower(integer, integer) does not exist
+HINT:  No function matches the given name and argument types. You might need to add explicit type casts.
+
+> select id from emp order by 3
+ERROR:  42P10: ORDER BY position 3 is not in select list
+
+> select 'a' + 1
+ERROR:  22P02: invalid input syntax for type integer: "a"
+
+> select 1 + 'a'
+ERROR:  22P02: invalid input syntax for type integer: "a"
+
+> select id from emp limit -1
+ERROR:  2201W: LIMIT must not be negative
+
+> select id from emp union select id, name from emp
+ERROR:  42601: each UNION query must have the same number of columns
+
+> select id from emp union select name from emp
+ERROR:  42804: UNION types integer and text cannot be matched
+
+> select case when 1 then 2 end
+ERROR:  42804: argument of CASE/WHEN must be type boolean, not type integer
+
+> select coalesce(1, 'a')
+ERROR:  22P02: invalid input syntax for type integer: "a"
+
+> select (select id, name from emp limit 1)
+ERROR:  42601: subquery must return only one column
+
+> select * from emp where id = (select id from emp)
+ERROR:  21000: more than one row returned by a subquery used as an expression
+
+> select id as x from emp where x = 1
+ERROR:  42703: column "x" does not exist
+
+> select count(*) from generate_series(1, 10) g where g % 2 = 0
+count
+5
+(1 row)
+
+> select * from generate_series(1, 3) with ordinality as g(v, n)
+v|n
+1|1
+2|2
+3|3
+(3 rows)
+
+> select * from unnest(array[1, 2], array['a', 'b', 'c']) as u(x, y)
+x|y
+1|a
+2|b
+|c
+(3 rows)
+
+> select generate_series(1, 3), generate_series(1, 2)
+generate_series|generate_series
+1|1
+2|2
+3|
+(3 rows)
+
+> select * from generate_series('2024-01-01'::date, '2024-01-03'::date, '1 day') d
+d
+2024-01-01 00:00:00+00
+2024-01-02 00:00:00+00
+2024-01-03 00:00:00+00
+(3 rows)
+
+> select * from rows from (generate_series(1, 2), generate_series(5, 7)) as r(a, b)
+a|b
+1|5
+2|6
+|7
+(3 rows)
+
+> select t.* from emp t where t.id = 1
+id|name|dept|salary|hired|boss
+1|Ann|1|100.50|2020-01-15|
+(1 row)
+
+> select t from dept t where id = 1
+t
+(1,Sales,Rome)
+(1 row)
+
+> select (t).title from dept t where id = 1
+title
+Sales
+(1 row)
+
+> select count(dept.*) from dept
+count
+3
+(1 row)
+
+> table dept
+id|title|city
+1|Sales|Rome
+2|Research|Oslo
+3|Empty|Bonn
+(3 rows)
+
+> select from emp where id = 1
+(1 row)
+
+> select 1 as "Weird Name", 2 as "select", 3 Ä
+Weird Name|select|Ä
+1|2|3
+(1 row)
+
+> select id, name from emp where name like 'A%' or name ilike '%E' order by id
+id|name
+1|Ann
+4|Dee
+5|Eve
+(3 rows)
+
+> select name from emp where name ~ '^[A-C]' and name !~* 'b' order by 1
+name
+Ann
+Cid
+(2 rows)
+
+> select name from emp where name similar to '(Ann|Bob)' order by 1
+name
+Ann
+Bob
+(2 rows)
+
+> select name from emp where salary between 80 and 100 order by 1
+name
+Bob
+Dee
+(2 rows)
+
+> select name from emp where salary not between symmetric 100 and 80 order by 1
+name
+Ann
+Cid
+(2 rows)
+
+> select name from emp where dept is distinct from 1 order by 1
+name
+Cid
+Dee
+Eve
+Fay
+(4 rows)
+
+> select name from emp where (salary > 100) is not true order by 1
+name
+Bob
+Dee
+Eve
+Fay
+(4 rows)
+
+> select name from emp where salary isnull
+name
+Eve
+Fay
+(2 rows)
+
+> select ctid is not null, tableoid::regclass, xmin is not null from dept where id = 1
+?column?|tableoid|?column?
+t|dept|t
+(1 row)
