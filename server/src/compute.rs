@@ -20,11 +20,11 @@ use analytics::DataFusionExecutor;
 use engine::Engine;
 use futures::future::BoxFuture;
 use parking_lot::{Mutex, RwLock};
-use protocol::PAGE_BYTES;
 use protocol::node::StorageNode;
 use protocol::rpc::cluster::ReplicaReport;
 use protocol::rpc::storage::ServerInfo;
 use protocol::volume::PageSource;
+use protocol::{Ballot, PAGE_BYTES};
 use sql::functions::Admin;
 use sql::session::Database;
 use std::sync::{Arc, Weak};
@@ -227,11 +227,10 @@ impl Compute {
             };
             // One engine's life: until this server is fenced or stopped.
             let life = shutdown.child_token();
-            let engine = tokio::select! {
+            let database = tokio::select! {
                 opened = self.open(role, &life) => opened?,
                 () = shutdown.cancelled() => break,
             };
-            let database = self.open_database(engine).await?;
             let sessions = Sessions::new(database.clone(), self.options.authentication.clone());
             let door = Server::new(sessions, self.backends.clone(), Config::default());
             let serving = tokio::spawn({
@@ -267,19 +266,33 @@ impl Compute {
         }
     }
 
-    async fn open(&self, role: Role, life: &CancellationToken) -> anyhow::Result<Arc<Engine>> {
+    async fn open(self: &Arc<Self>, role: Role, life: &CancellationToken) -> anyhow::Result<Arc<Database>> {
         match role {
             Role::Writer => {
                 let volume = self.take_volume().await?;
                 let options = self.engine_options();
                 let engine = match Engine::writer(volume.clone(), options.clone()).await {
-                    Err(engine::Error::NotBootstrapped) => Engine::bootstrap(volume.clone(), options).await?,
-                    opened => opened?,
+                    Err(engine::Error::NotBootstrapped) => Engine::bootstrap(volume.clone(), options).await,
+                    opened => opened,
                 };
-                self.begin_writing(volume, engine.clone(), life);
-                Ok(engine)
+                let opened = async {
+                    let engine = engine?;
+                    anyhow::Ok((self.open_database(engine.clone()).await?, engine))
+                };
+                match opened.await {
+                    // The catalog is there before anyone takes this server for the writer: replicas open by it.
+                    Ok((database, engine)) => {
+                        self.begin_writing(volume, engine, life);
+                        Ok(database)
+                    }
+                    Err(error) if volume.is_fenced() => {
+                        tracing::warn!(%error, "another server became the writer meanwhile; this one is a replica");
+                        self.open_database(self.open_replica(life).await).await
+                    }
+                    Err(error) => Err(error),
+                }
             }
-            Role::Replica => self.open_replica(life).await,
+            Role::Replica => self.open_database(self.open_replica(life).await).await,
         }
     }
 
@@ -315,7 +328,7 @@ impl Compute {
         }
     }
 
-    async fn open_replica(&self, life: &CancellationToken) -> anyhow::Result<Arc<Engine>> {
+    async fn open_replica(&self, life: &CancellationToken) -> Arc<Engine> {
         loop {
             let opened = async {
                 let options = ReplicaOptions::new(Handle::current(), self.clock.clone(), self.wall.clone());
@@ -331,7 +344,7 @@ impl Compute {
                     tokio::spawn(self.clone_parts().follow(volume.clone(), engine.clone(), ended.clone()));
                     tracing::info!(applied = %volume.applied(), "this server is a replica");
                     self.change(State::Replica(Following { volume, engine: engine.clone(), ended }));
-                    return Ok(engine);
+                    return engine;
                 }
                 Err(error) => {
                     tracing::debug!(%error, "the volume cannot be opened yet");
@@ -367,8 +380,13 @@ impl Compute {
                         State::Replica(following) => self.promote(following.clone(), life, database).await,
                         State::Starting => Err("the server is starting".to_owned()),
                     };
+                    let stranded = outcome.is_err() && matches!(state, State::Replica(_));
                     // Whoever asked may have given up; the promotion stands.
                     let _ = reply.send(outcome);
+                    if stranded {
+                        tracing::warn!("a promotion failed after its replica had stopped following; it begins anew");
+                        return;
+                    }
                 }
             }
         }
@@ -377,7 +395,11 @@ impl Compute {
     async fn promote(&self, following: Following, life: &CancellationToken, database: &Database) -> Result<(), String> {
         following.ended.cancel();
         following.volume.stop().await;
-        let volume = self.take_volume().await.map_err(|error| error.to_string())?;
+        let volume = tokio::select! {
+            volume = self.take_volume() => volume.map_err(|error| error.to_string())?,
+            // Storage may not answer for long: stopping does not wait for it.
+            () = life.cancelled() => return Err("the server is stopping".to_owned()),
+        };
         let engine = following.engine;
         let vdl = volume.flushed_vdl();
         engine.promote(volume.clone(), vdl).await.map_err(|error| error.to_string())?;
@@ -478,8 +500,13 @@ impl Follower {
                         }
                     };
                     let notify = |notice| volume.notify(&notice);
-                    if let Err(why) = notices::follow(&writer.cluster_address, report, notify).await {
-                        tracing::debug!(writer = writer.address, why = %why, "not following the writer");
+                    tokio::select! {
+                        followed = notices::follow(&writer.cluster_address, report, notify) => {
+                            if let Err(why) = followed {
+                                tracing::debug!(writer = writer.address, why = %why, "not following the writer");
+                            }
+                        }
+                        () = succeeded(&volume, Ballot(writer.ballot)) => {}
                     }
                 }
                 tokio::time::sleep(FOLLOW_INTERVAL).await;
@@ -495,6 +522,13 @@ impl Follower {
         let volume = cluster::config(&self.nodes).await.ok()?.volume;
         let book = cluster::register(&self.nodes, volume, None, 0).await.ok()?;
         book.writer().cloned()
+    }
+}
+
+/// Completes when storage knows of a writer above `ballot`: one that is stopped keeps its stream and says nothing.
+async fn succeeded(volume: &ReplicaVolume, ballot: Ballot) {
+    while volume.ballot() <= ballot {
+        tokio::time::sleep(FOLLOW_INTERVAL).await;
     }
 }
 
