@@ -22,6 +22,8 @@ use tonic::{Request, Response, Status, Streaming};
 pub const REPORT_INTERVAL: Duration = Duration::from_millis(20);
 /// How long the writer believes a replica's last report.
 pub const REPORT_LEASE: Duration = Duration::from_secs(5);
+/// Pings on an idle stream, and how long an answer may take.
+const KEEPALIVE: Duration = Duration::from_secs(2);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 /// Reports or notices under way on one stream.
 const STREAM_MESSAGES_MAX: usize = 4;
@@ -40,7 +42,7 @@ pub async fn serve(server: Weak<Compute>, listener: TcpListener, shutdown: Cance
     let incoming = TcpListenerStream::new(listener);
     tonic::transport::Server::builder()
         .tcp_nodelay(true)
-        .http2_keepalive_interval(Some(Duration::from_secs(2)))
+        .http2_keepalive_interval(Some(KEEPALIVE))
         .add_service(ClusterServer::new(Service { server }))
         .serve_with_incoming_shutdown(incoming, shutdown.cancelled_owned())
         .await?;
@@ -94,7 +96,14 @@ pub async fn follow(
 ) -> Result<(), Arc<str>> {
     let plain = |error: &dyn std::fmt::Display| Arc::from(error.to_string());
     let endpoint = Endpoint::from_shared(format!("http://{address}")).map_err(|error| plain(&error))?;
-    let channel = endpoint.connect_timeout(CONNECT_TIMEOUT).tcp_nodelay(true).connect().await;
+    // A writer that is stopped keeps its connections open: only unanswered pings tell that it is gone.
+    let endpoint = endpoint
+        .connect_timeout(CONNECT_TIMEOUT)
+        .http2_keep_alive_interval(KEEPALIVE)
+        .keep_alive_timeout(KEEPALIVE)
+        .keep_alive_while_idle(true)
+        .tcp_nodelay(true);
+    let channel = endpoint.connect().await;
     let mut client = ClusterClient::new(channel.map_err(|error| plain(&error))?);
     let reports = async_stream::stream! {
         let mut interval = tokio::time::interval(REPORT_INTERVAL);
