@@ -25,7 +25,7 @@
 //!
 //! # The interface
 //!
-//! ```ignore
+//! ```text
 //! type TreeId = PageId;                       // a tree is named by its root page, which never moves
 //! impl Engine {                               // one per server, always in an Arc
 //!   async fn bootstrap(log: Arc<dyn RedoLog>, Options) -> Result<Arc<Engine>>;   // on an empty volume
