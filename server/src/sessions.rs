@@ -38,7 +38,13 @@ impl SessionFactory for Sessions {
     type Session = SqlSession;
 
     async fn login(&self, startup: &Startup) -> Result<Login> {
-        let role = self.database.catalog(0).await?.role_named(&startup.user).cloned();
+        let catalog = self.database.catalog(0).await?;
+        if catalog.role_named(SUPERUSER).is_none() {
+            // A replica that has not yet applied the redo of a new database.
+            let why = "the database system is starting up";
+            return Err(Error::new(SqlState::CANNOT_CONNECT_NOW, why).fatal());
+        }
+        let role = catalog.role_named(&startup.user).cloned();
         let superuser = role.as_ref().is_some_and(|role| role.superuser);
         match &self.authentication {
             Authentication::Trust => {

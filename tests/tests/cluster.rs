@@ -71,7 +71,7 @@ async fn tpcb_in_all_modes_keeps_its_sums_on_writer_and_replica() -> anyhow::Res
     assert_eq!(writer.transactions as u64, acknowledged + updated);
     assert_eq!(writer.accounts, writer.history, "{writer:?}");
     assert_eq!(writer.tellers, writer.branches, "simple-update leaves both alone: {writer:?}");
-    let replica = cluster.connect(1).await?;
+    let replica = cluster.connect_when_up(1).await?;
     catch_up(&cluster, &replica).await?;
     assert_eq!(Sums::read(&replica).await?, writer);
     assert_eq!(cluster.metric("redoubt_writer_page_bytes_sent")?, 0.0);
@@ -83,7 +83,7 @@ async fn tpcb_in_all_modes_keeps_its_sums_on_writer_and_replica() -> anyhow::Res
 async fn a_replica_with_its_working_set_cached_fetches_no_page() -> anyhow::Result<()> {
     let cluster = Cluster::start(Options::default()).await?;
     pgbench(&cluster, &["-i", "-q", "-s", "1"]).ok();
-    let replica = cluster.connect(1).await?;
+    let replica = cluster.connect_when_up(1).await?;
     // Two rounds cache the working set: pages from before the replica opened are fetched when a round first needs them.
     for _ in 0..2 {
         pgbench(&cluster, &["-n", "-M", "prepared", "-c", "4", "-T", "1"])?;
@@ -104,7 +104,7 @@ async fn a_replica_with_its_working_set_cached_fetches_no_page() -> anyhow::Resu
 #[tokio::test]
 async fn a_replica_refuses_writes() -> anyhow::Result<()> {
     let cluster = Cluster::start(Options::default()).await?;
-    let replica = cluster.connect(1).await?;
+    let replica = cluster.connect_when_up(1).await?;
     assert!(replica.query_one("SELECT pg_is_in_recovery()", &[]).await?.get::<_, bool>(0));
     let error = replica.simple_query("CREATE TABLE t (a int)").await.expect_err("a replica is read-only");
     assert_eq!(error.code().map(|code| code.code()), Some("25006"));
