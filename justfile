@@ -15,6 +15,11 @@ check:
 hot:
     cargo test -p redoubt-protocol -p redoubt-storage -p redoubt-types -p redoubt-engine -p redoubt-sql
 
+# Ten minutes of killed, paused and cut-off hosts under load: `just chaos SEED SECONDS`.
+chaos seed="1" seconds="600":
+    cargo build --release --bin redoubt
+    cargo run --release -p redoubt-tests --bin chaos -- {{seed}} {{seconds}}
+
 fmt:
     cargo fmt --all
 

@@ -45,17 +45,16 @@ pub struct Cluster {
     _turn: MutexGuard<'static, ()>,
 }
 
-/// The binary under test, beside the test's own.
+/// The binary under test, beside the program that tests it.
 ///
 /// # Panics
 /// When it was not built: `cargo build --release --bin redoubt`.
 #[must_use]
 pub fn binary() -> PathBuf {
-    let test = std::env::current_exe().expect("a test has a path");
-    let profile = test.ancestors().nth(2).expect("tests lie in target/PROFILE/deps");
-    let binary = profile.join("redoubt");
-    assert!(binary.exists(), "{} is missing: cargo build --release --bin redoubt", binary.display());
-    binary
+    let program = std::env::current_exe().expect("a program has a path");
+    // Tests lie in target/PROFILE/deps, programs in target/PROFILE.
+    let beside = program.ancestors().skip(1).take(2).map(|folder| folder.join("redoubt"));
+    beside.into_iter().find(|binary| binary.exists()).expect("build it first: cargo build --release --bin redoubt")
 }
 
 /// A port such that it and the `count` behind it are free now.

@@ -4,7 +4,9 @@
 //! time: with several on two cores, timeouts would say more about the machine than about the code.
 
 pub mod bank;
+pub mod chaos;
 pub mod cluster;
+pub mod hosts;
 pub mod postgres;
 
 pub use cluster::{Cluster, Options};
