@@ -42,6 +42,7 @@ pub mod lsn;
 pub mod node;
 pub mod page;
 pub mod redo;
+pub mod task;
 pub mod volume;
 
 pub use error::Error;

@@ -23,6 +23,7 @@ use parking_lot::{Mutex, RwLock};
 use protocol::node::StorageNode;
 use protocol::rpc::cluster::ReplicaReport;
 use protocol::rpc::storage::ServerInfo;
+use protocol::task::Runtime;
 use protocol::volume::PageSource;
 use protocol::{Ballot, PAGE_BYTES};
 use sql::functions::Admin;
@@ -33,7 +34,6 @@ use storage::volume::replica::{ReplicaOptions, ReplicaVolume};
 use storage::volume::writer::{OpenOptions, WriterVolume};
 use storage::volume::{Clock, Nodes, WallClock, cluster, monotonic_clock, wall_clock};
 use tokio::net::TcpListener;
-use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 use types::{Error, SqlState};
@@ -308,7 +308,7 @@ impl Compute {
             let options = OpenOptions {
                 instance: self.instance,
                 give_up_after: None,
-                runtime: Handle::current(),
+                runtime: Runtime::current(),
                 clock: self.clock.clone(),
                 wall: self.wall.clone(),
             };
@@ -331,7 +331,7 @@ impl Compute {
     async fn open_replica(&self, life: &CancellationToken) -> Arc<Engine> {
         loop {
             let opened = async {
-                let options = ReplicaOptions::new(Handle::current(), self.clock.clone(), self.wall.clone());
+                let options = ReplicaOptions::new(Runtime::current(), self.clock.clone(), self.wall.clone());
                 let volume = ReplicaVolume::open(self.options.nodes.clone(), options).await?;
                 let options = self.engine_options();
                 let engine = Engine::replica(volume.clone(), volume.applied(), options).await?;

@@ -44,7 +44,7 @@ async fn run(each: Duration) {
     let options = OpenOptions {
         instance: 1,
         give_up_after: None,
-        runtime: tokio::runtime::Handle::current(),
+        runtime: protocol::task::Runtime::current(),
         clock: monotonic_clock(),
         wall: wall_clock(),
     };

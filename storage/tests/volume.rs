@@ -37,7 +37,7 @@ async fn open(nodes: &[Arc<Node>], instance: u32) -> (Arc<WriterVolume>, Opened)
     let options = OpenOptions {
         instance,
         give_up_after: Some(LONG),
-        runtime: tokio::runtime::Handle::current(),
+        runtime: protocol::task::Runtime::current(),
         clock: monotonic_clock(),
         wall: wall_clock(),
     };
@@ -89,7 +89,7 @@ impl RedoSink for Sink {
 }
 
 async fn follow(nodes: &[Arc<Node>]) -> (Arc<ReplicaVolume>, Arc<Sink>) {
-    let runtime = tokio::runtime::Handle::current();
+    let runtime = protocol::task::Runtime::current();
     let options = ReplicaOptions::new(runtime, monotonic_clock(), wall_clock());
     let replica = ReplicaVolume::open(seen(nodes), options).await.expect("a read quorum answers");
     let sink = Arc::new(Sink { last: Mutex::new(replica.applied()), ..Sink::default() });

@@ -79,6 +79,33 @@ fn outside_libraries_stay_in_their_rooms() {
     }
 }
 
+/// A simulation runs these on its own scheduler and clock.
+#[test]
+fn what_is_simulated_takes_time_and_tasks_from_one_door() {
+    let root = root();
+    let mut found = Vec::new();
+    for folder in ["storage/src/node", "storage/src/volume", "sql/engine/src"] {
+        sources(&root.join(folder), &mut found);
+    }
+    for path in found {
+        let text = fs::read_to_string(&path).expect("a readable source");
+        // Tests have tokio's.
+        if path.file_name().is_some_and(|name| name == "tests.rs") {
+            continue;
+        }
+        for line in text.split("#[cfg(test)]").next().unwrap_or_default().lines() {
+            for door in ["tokio::time", "tokio::spawn", "runtime::Handle", "Instant::now"] {
+                let clock = door == "Instant::now" && (path.ends_with("clock.rs") || path.ends_with("volume/mod.rs"));
+                assert!(
+                    clock || !line.contains(door),
+                    "{} uses {door}, and not protocol::task: {line}",
+                    path.display()
+                );
+            }
+        }
+    }
+}
+
 #[test]
 fn no_file_outgrows_a_reader() {
     let root = root();

@@ -379,7 +379,7 @@ impl LockTable {
         };
         let expired = async {
             match timeout {
-                Some(timeout) => tokio::time::sleep(timeout).await,
+                Some(timeout) => protocol::task::sleep(timeout).await,
                 None => std::future::pending().await,
             }
         };

@@ -9,11 +9,12 @@
 
 use parking_lot::{Mutex, RwLock};
 use protocol::Lsn;
+use protocol::task::now;
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// Kept snapshots in one horizon; with more live ones the bound stays lower.
 pub const KEPT_MAX: usize = 64;
@@ -47,14 +48,14 @@ impl Horizon {
 struct ReplicaReport {
     floor: Lsn,
     snapshots: Vec<Lsn>,
-    expires: Instant,
+    expires: Duration,
 }
 
 #[derive(Default)]
 struct Live {
     snapshots: BTreeMap<Lsn, u32>,
     replicas: HashMap<u64, ReplicaReport>,
-    hold_until: Option<Instant>,
+    hold_until: Option<Duration>,
 }
 
 /// The live snapshots of this server and, on the writer, what replicas reported.
@@ -97,24 +98,24 @@ impl Registry {
     /// What a replica reports: no snapshot of it, present or future, is below `floor`, except `snapshots`.
     pub fn report(&self, instance: u64, floor: Lsn, mut snapshots: Vec<Lsn>, lease: Duration) {
         snapshots.sort_unstable();
-        let expires = Instant::now() + lease;
+        let expires = now() + lease;
         self.live.lock().replicas.insert(instance, ReplicaReport { floor, snapshots, expires });
     }
 
     /// Keeps the horizon where it is for `lease`: replicas may hold snapshots that this writer has not heard of.
     pub fn hold(&self, lease: Duration) {
-        self.live.lock().hold_until = Some(Instant::now() + lease);
+        self.live.lock().hold_until = Some(now() + lease);
     }
 
     /// The horizon that would be safe to log now, given that only commits up to `flushed` are durable.
     pub fn candidate(&self, flushed: Lsn) -> Option<Horizon> {
         let mut live = self.live.lock();
-        let now = Instant::now();
-        if live.hold_until.is_some_and(|until| now < until) {
+        let time = now();
+        if live.hold_until.is_some_and(|until| time < until) {
             return None;
         }
         live.hold_until = None;
-        live.replicas.retain(|_, report| report.expires > now);
+        live.replicas.retain(|_, report| report.expires > time);
         let mut bound = self.current().min(flushed);
         for report in live.replicas.values() {
             bound = bound.min(report.floor);
@@ -134,7 +135,7 @@ impl Registry {
     /// some that had no time to report.
     pub fn read_floor(&self, flushed: Lsn) -> Option<Lsn> {
         let live = self.live.lock();
-        if live.hold_until.is_some_and(|until| Instant::now() < until) {
+        if live.hold_until.is_some_and(|until| now() < until) {
             return None;
         }
         Some(live.replicas.values().map(|report| report.floor).fold(flushed, Lsn::min))

@@ -17,6 +17,7 @@ use hashbrown::HashMap;
 use protocol::node::StorageNode;
 use protocol::rpc::storage as rpc;
 use protocol::rpc::storage::{AppendOutcome, ReadOutcome};
+use protocol::task::{sleep, timeout};
 use protocol::{FORMAT_VERSION, GroupId, Lsn};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
@@ -53,12 +54,12 @@ impl Gossip {
             let Some(node) = self.node.upgrade() else { return };
             let shared = node.shared.clone();
             drop(node);
-            let urgent = tokio::time::timeout(INTERVAL, shared.gossip.notified()).await.is_ok();
+            let urgent = timeout(INTERVAL, shared.gossip.notified()).await.is_ok();
             if shared.stopped.load(Ordering::Acquire) {
                 return;
             }
             if urgent {
-                tokio::time::sleep(PATIENCE).await;
+                sleep(PATIENCE).await;
             }
             drop(shared);
             self.round(urgent).await;
@@ -91,7 +92,7 @@ impl Gossip {
                 table: Some(state.table.to_rpc()),
             }
         };
-        let held = tokio::time::timeout(ANSWER_WITHIN, peer.hold(request)).await.map_err(|error| error.to_string())?;
+        let held = timeout(ANSWER_WITHIN, peer.hold(request)).await.map_err(|error| error.to_string())?;
         let held = held.map_err(|error| error.to_string())?;
         if let Some(table) = &held.table {
             let table = TruncationTable::from_rpc(table).map_err(|error| error.to_string())?;
@@ -133,7 +134,7 @@ impl Gossip {
                 };
                 (request, after)
             };
-            let pulled = tokio::time::timeout(ANSWER_WITHIN, peer.pull(request)).await;
+            let pulled = timeout(ANSWER_WITHIN, peer.pull(request)).await;
             let pulled = pulled.map_err(|error| error.to_string())?.map_err(|error| error.to_string())?;
             match pulled.outcome() {
                 ReadOutcome::Ok => {}

@@ -13,6 +13,7 @@ use protocol::batch::{BATCH_BYTES_MAX, BATCH_HEADER_BYTES, BatchBuilder};
 use protocol::node::{AppendStream, NodeResult, OnReply, StorageNode};
 use protocol::rpc::storage as rpc;
 use protocol::rpc::storage::{AppendOutcome, ReadOutcome};
+use protocol::task::{now, timeout};
 use protocol::{Ballot, FORMAT_VERSION, GroupId, Lsn, PAGE_BYTES, PageId};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
@@ -160,7 +161,7 @@ impl Node {
     pub(crate) async fn pull_checked(&self, request: rpc::PullRequest) -> Result<rpc::PullReply, Refusal> {
         self.shared.check(request.volume, request.version)?;
         let wait = Duration::from_millis(request.wait_ms.into()).min(PULL_WAIT_MAX);
-        let deadline = tokio::time::Instant::now() + wait;
+        let deadline = now() + wait;
         loop {
             let arrival = self.shared.arrivals.notified();
             tokio::pin!(arrival);
@@ -170,7 +171,7 @@ impl Node {
             if reply.outcome() != ReadOutcome::Ok || !reply.batches.is_empty() || wait.is_zero() {
                 return Ok(reply);
             }
-            if tokio::time::timeout_at(deadline, arrival).await.is_err() {
+            if timeout(deadline.saturating_sub(now()), arrival).await.is_err() {
                 return Ok(reply);
             }
         }

@@ -6,6 +6,7 @@ use futures::future::{BoxFuture, join_all};
 use hashbrown::HashMap;
 use protocol::node::{NodeError, NodeResult, StorageNode};
 use protocol::rpc::storage as rpc;
+use protocol::task::timeout;
 use protocol::volume::VolumeError;
 use protocol::{Ballot, FORMAT_VERSION, Lsn};
 use std::sync::Arc;
@@ -16,7 +17,7 @@ async fn ask_all<'a, T>(
     ask: impl Fn(&'a dyn StorageNode) -> BoxFuture<'a, NodeResult<T>>,
 ) -> Vec<NodeResult<T>> {
     join_all(nodes.iter().map(|node| {
-        let call = tokio::time::timeout(VOLUME_CALL_TIMEOUT, ask(&**node));
+        let call = timeout(VOLUME_CALL_TIMEOUT, ask(&**node));
         async { call.await.unwrap_or_else(|_| Err(NodeError::Unreachable("no answer in time".into()))) }
     }))
     .await

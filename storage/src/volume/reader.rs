@@ -12,13 +12,13 @@ use futures::future::BoxFuture;
 use futures::stream::{FuturesUnordered, StreamExt};
 use protocol::node::NodeResult;
 use protocol::rpc::storage::{ReadOutcome, ReadPageReply, ReadPageRequest};
+use protocol::task::{now, sleep, timeout};
 use protocol::volume::Fetched;
 use protocol::{Ballot, FORMAT_VERSION, Lsn, Page, PageId};
 use smallvec::SmallVec;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
-use tokio::time::Instant;
 
 /// A second node is asked no earlier than this.
 pub const HEDGE_MIN: Duration = Duration::from_millis(2);
@@ -100,8 +100,9 @@ impl Reader {
         let mut asked = first;
         loop {
             let reply = tokio::select! {
+                biased;
                 reply = calls.next() => reply,
-                () = tokio::time::sleep(hedge_after), if order.len() > 0 => {
+                () = sleep(hedge_after), if order.len() > 0 => {
                     // The late answer may never be looked at: this is where its node's mean learns of it.
                     self.late(asked, hedge_after);
                     asked = order.next().expect("its length was above zero");
@@ -183,12 +184,12 @@ impl Reader {
             group_tail: point.tail.0,
         };
         Box::pin(async move {
-            let started = Instant::now();
+            let started = now();
             let late = || Err(protocol::node::NodeError::Unreachable("no answer in time".into()));
-            let reply = tokio::time::timeout(READ_TIMEOUT, self.nodes[node].read_page(request));
+            let reply = timeout(READ_TIMEOUT, self.nodes[node].read_page(request));
             let reply = reply.await.unwrap_or_else(|_| late());
             if reply.is_ok() {
-                let took = started.elapsed().as_micros() as u64;
+                let took = now().saturating_sub(started).as_micros() as u64;
                 let mean = self.micros[node].load(Relaxed);
                 self.micros[node].store(if mean == 0 { took.max(1) } else { (mean * 7 + took) / 8 }, Relaxed);
             }

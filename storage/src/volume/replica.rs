@@ -28,12 +28,12 @@ use protocol::node::StorageNode;
 use protocol::redo::{Record, RecordView};
 use protocol::rpc::cluster::Notice;
 use protocol::rpc::storage as rpc;
+use protocol::task::{Runtime, Task, sleep, timeout};
 use protocol::volume::{Fetched, PageSource, RedoSink, VolumeError};
 use protocol::{Ballot, FORMAT_VERSION, GroupId, Lsn, PageId};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
-use tokio::runtime::Handle;
 use tokio::sync::{Notify, watch};
 
 /// Redo asked for in one pull, in bytes.
@@ -49,7 +49,7 @@ const RETRY_PAUSE: Duration = Duration::from_millis(2);
 #[derive(Clone)]
 pub struct ReplicaOptions {
     /// Where the replica's task runs.
-    pub runtime: Handle,
+    pub runtime: Runtime,
     /// Monotonic time.
     pub clock: Clock,
     /// Calendar time, for lag figures.
@@ -65,7 +65,7 @@ pub struct ReplicaOptions {
 impl ReplicaOptions {
     /// The usual settings.
     #[must_use]
-    pub fn new(runtime: Handle, clock: Clock, wall: WallClock) -> ReplicaOptions {
+    pub fn new(runtime: Runtime, clock: Clock, wall: WallClock) -> ReplicaOptions {
         ReplicaOptions {
             runtime,
             clock,
@@ -112,7 +112,7 @@ struct Inner {
 /// A volume that is read and followed. See the module's essay.
 pub struct ReplicaVolume {
     inner: Arc<Inner>,
-    task: tokio::sync::Mutex<Option<tokio::task::JoinHandle<()>>>,
+    task: tokio::sync::Mutex<Option<Task>>,
 }
 
 /// What a read quorum says.
@@ -194,6 +194,7 @@ impl ReplicaVolume {
         let mut applied = self.inner.applied.subscribe();
         let mut stop = self.inner.stop.subscribe();
         tokio::select! {
+            biased;
             reached = applied.wait_for(|&applied| applied >= lsn) => reached.map(drop).map_err(|_| VolumeError::Closed),
             _ = stop.wait_for(|&stop| stop) => Err(VolumeError::Closed),
         }
@@ -222,8 +223,8 @@ impl ReplicaVolume {
         self.inner.stop.send_replace(true);
         self.inner.bell.notify_one();
         if let Some(task) = self.task.lock().await.take() {
-            // A panic in the task was the engine's: it is reported where it happened.
-            let _ = task.await;
+            // Also by a panic, which was the engine's.
+            task.ended().await;
         }
     }
 }
@@ -313,13 +314,13 @@ impl Inner {
                     idle_rounds = 0;
                     let told_at = self.known.lock().told_at;
                     let wait = (told_at + self.options.poll_after).saturating_sub((self.options.clock)());
-                    if tokio::time::timeout(wait.max(RETRY_PAUSE), self.bell.notified()).await.is_err() {
+                    if timeout(wait.max(RETRY_PAUSE), self.bell.notified()).await.is_err() {
                         self.poll().await;
                     }
                 } else {
                     // Announced and not to be had: perhaps a notice was lost that named the group.
                     idle_rounds += 1;
-                    tokio::time::sleep(RETRY_PAUSE * idle_rounds.min(20)).await;
+                    sleep(RETRY_PAUSE * idle_rounds.min(20)).await;
                     if idle_rounds.is_multiple_of(4) {
                         self.poll().await;
                     }
@@ -327,8 +328,9 @@ impl Inner {
             }
         };
         tokio::select! {
-            () = work => {}
+            biased;
             _ = stop.wait_for(|&stop| stop) => {}
+            () = work => {}
         }
     }
 
@@ -434,7 +436,7 @@ impl Inner {
                 max_bytes: PULL_BYTES,
                 wait_ms: 0,
             };
-            let Ok(Ok(reply)) = tokio::time::timeout(patience, self.nodes[node].pull(request)).await else { continue };
+            let Ok(Ok(reply)) = timeout(patience, self.nodes[node].pull(request)).await else { continue };
             answered[node] = true;
             if reply.outcome() == rpc::ReadOutcome::BelowFloor || reply.retained_after > after.0 {
                 gone += 1;
@@ -504,7 +506,7 @@ impl Inner {
             if (self.options.clock)().saturating_sub(started) > FETCH_TIMEOUT {
                 return Err(VolumeError::Unavailable(why));
             }
-            tokio::time::sleep(pause).await;
+            sleep(pause).await;
             pause = (pause * 2).min(Duration::from_millis(100));
         }
     }
@@ -514,7 +516,7 @@ impl Inner {
 async fn learn(nodes: &Nodes, volume: u64) -> Result<Learned, VolumeError> {
     let request = || rpc::HoldRequest { volume, version: FORMAT_VERSION, ..Default::default() };
     let mut calls: FuturesUnordered<_> =
-        nodes.iter().map(|node| tokio::time::timeout(VOLUME_CALL_TIMEOUT, node.hold(request()))).collect();
+        nodes.iter().map(|node| timeout(VOLUME_CALL_TIMEOUT, node.hold(request()))).collect();
     let mut replies = Vec::new();
     while let Some(reply) = calls.next().await {
         let Ok(Ok(reply)) = reply else { continue };

@@ -13,6 +13,7 @@ use futures::future::BoxFuture;
 use futures::stream::{FuturesUnordered, StreamExt};
 use protocol::node::{NodeError, NodeResult, StorageNode};
 use protocol::rpc::storage as rpc;
+use protocol::task::{sleep, timeout};
 use protocol::volume::VolumeError;
 use protocol::{Ballot, FORMAT_VERSION, GroupId, Lsn};
 use std::collections::BTreeMap;
@@ -67,7 +68,7 @@ pub async fn run(nodes: &Nodes, takeover: &Takeover) -> Result<(Recovered, rpc::
                 Ok(heard) => heard,
                 Err(error @ VolumeError::Corrupt(_)) => return Err(error),
                 Err(_) => {
-                    tokio::time::sleep(jitter(pause, takeover.instance)).await;
+                    sleep(jitter(pause, takeover.instance)).await;
                     pause = (pause * 2).min(PAUSE * 32);
                     continue;
                 }
@@ -80,7 +81,7 @@ pub async fn run(nodes: &Nodes, takeover: &Takeover) -> Result<(Recovered, rpc::
                 Err(highest) => {
                     tracing::info!(%ballot, %highest, "recovery starts again under a higher ballot");
                     above = above.max(highest);
-                    tokio::time::sleep(jitter(pause, takeover.instance)).await;
+                    sleep(jitter(pause, takeover.instance)).await;
                     pause = (pause * 2).min(PAUSE * 32);
                 }
             }
@@ -88,7 +89,7 @@ pub async fn run(nodes: &Nodes, takeover: &Takeover) -> Result<(Recovered, rpc::
     };
     match takeover.give_up_after {
         None => attempt.await,
-        Some(limit) => tokio::time::timeout(limit, attempt)
+        Some(limit) => timeout(limit, attempt)
             .await
             .unwrap_or_else(|_| Err(VolumeError::Unavailable("too few storage nodes answer for a recovery".into()))),
     }
@@ -105,10 +106,11 @@ async fn hear(nodes: &Nodes) -> Result<Heard, VolumeError> {
         nodes.iter().map(|node| node.status(rpc::StatusRequest { version: FORMAT_VERSION })).collect();
     let mut heard: Option<Heard> = None;
     let mut replies = 0;
-    let grace = tokio::time::sleep(VOLUME_CALL_TIMEOUT);
+    let grace = sleep(VOLUME_CALL_TIMEOUT);
     tokio::pin!(grace);
     loop {
         let reply = tokio::select! {
+            biased;
             reply = calls.next() => reply,
             () = &mut grace => None,
         };
@@ -125,7 +127,7 @@ async fn hear(nodes: &Nodes) -> Result<Heard, VolumeError> {
         });
         replies += 1;
         if replies == READ_QUORUM {
-            grace.as_mut().reset(tokio::time::Instant::now() + GRACE);
+            grace.set(sleep(GRACE));
         }
     }
     heard.filter(|_| replies >= READ_QUORUM).ok_or_else(|| {
@@ -201,7 +203,7 @@ async fn try_once(nodes: &Nodes, ballot: Ballot, heard: &Heard) -> Result<Result
 
 fn after(time: Duration, event: Event) -> BoxFuture<'static, Event> {
     Box::pin(async move {
-        tokio::time::sleep(time).await;
+        sleep(time).await;
         event
     })
 }
@@ -250,7 +252,7 @@ fn perform(nodes: &Nodes, volume: u64, ballot: Ballot, action: Action) -> BoxFut
 
 async fn in_time<T>(call: BoxFuture<'_, NodeResult<T>>) -> NodeResult<T> {
     let late = || Err(NodeError::Unreachable("no answer in time".into()));
-    tokio::time::timeout(VOLUME_CALL_TIMEOUT, call).await.unwrap_or_else(|_| late())
+    timeout(VOLUME_CALL_TIMEOUT, call).await.unwrap_or_else(|_| late())
 }
 
 /// R7 for one copy of one group: from a node that has it into one that lacks it.

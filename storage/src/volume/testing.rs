@@ -29,7 +29,7 @@ pub(crate) fn options(instance: u32) -> OpenOptions {
     OpenOptions {
         instance,
         give_up_after: Some(Duration::from_secs(20)),
-        runtime: tokio::runtime::Handle::current(),
+        runtime: protocol::task::Runtime::current(),
         clock: monotonic_clock(),
         wall: wall_clock(),
     }

@@ -410,7 +410,7 @@ impl RedoSink for Sink {
 }
 
 async fn follow(nodes: &[Arc<dyn StorageNode>], poll_after: Duration) -> (Arc<ReplicaVolume>, Arc<Sink>) {
-    let runtime = tokio::runtime::Handle::current();
+    let runtime = protocol::task::Runtime::current();
     let replica_options = ReplicaOptions {
         poll_after,
         staged_bytes_max: 200,

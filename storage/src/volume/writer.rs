@@ -35,6 +35,7 @@ use parking_lot::Mutex;
 use protocol::node::{AppendStream, NodeError, NodeResult, StorageNode};
 use protocol::rpc::cluster::Notice;
 use protocol::rpc::storage as rpc;
+use protocol::task::{Runtime, sleep, timeout};
 use protocol::volume::{Durability, Fetched, PageChange, PageSource, RedoLog, VolumeError};
 use protocol::{Ballot, BootId, FORMAT_VERSION, GroupId, Lsn, PageId};
 use std::cell::RefCell;
@@ -42,7 +43,6 @@ use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock, mpsc};
 use std::thread::{JoinHandle, Thread};
 use std::time::Duration;
-use tokio::runtime::Handle;
 use tokio::sync::{Notify, watch};
 
 /// A page that no node serves is asked for again during this time.
@@ -59,8 +59,8 @@ pub struct OpenOptions {
     pub instance: u32,
     /// Give up recovery after this time; `None`: never.
     pub give_up_after: Option<Duration>,
-    /// Where streams are opened.
-    pub runtime: Handle,
+    /// Where streams are opened. In a simulated world the shipper is a task there, too, and no thread.
+    pub runtime: Runtime,
     /// Monotonic time.
     pub clock: Clock,
     /// Calendar time, for lag figures.
@@ -103,7 +103,7 @@ struct Connected {
 
 struct Inner {
     nodes: Nodes,
-    runtime: Handle,
+    runtime: Runtime,
     clock: Clock,
     wall: WallClock,
     volume: u64,
@@ -129,7 +129,7 @@ struct Inner {
     received_wanted: AtomicBool,
     /// The shipper would send if there were something.
     hungry: AtomicBool,
-    shipper: OnceLock<Thread>,
+    shipper: OnceLock<Bell>,
     connected: Mutex<mpsc::Sender<Connected>>,
     room: Notify,
     vdl: watch::Sender<Lsn>,
@@ -214,17 +214,28 @@ impl WriterVolume {
             vdl: watch::Sender::new(found.vdl),
             fenced: watch::Sender::new(false),
         });
-        let for_thread = Arc::clone(&inner);
-        let thread = std::thread::Builder::new()
-            .name("redoubt-shipper".into())
-            .spawn(move || Shipper { inner: for_thread, streams: Default::default(), connected: streams }.run())
-            .map_err(|error| VolumeError::Unavailable(format!("no thread for the shipper: {error}")))?;
-        // The thread reads it only after it was woken for the first time, or not at all.
-        inner.shipper.get_or_init(|| thread.thread().clone());
+        let shipper = Shipper { inner: Arc::clone(&inner), streams: Default::default(), connected: streams };
+        let thread = match &inner.runtime {
+            Runtime::Tokio(_) => {
+                let thread = std::thread::Builder::new()
+                    .name("redoubt-shipper".into())
+                    .spawn(move || shipper.run())
+                    .map_err(|error| VolumeError::Unavailable(format!("no thread for the shipper: {error}")))?;
+                // The thread reads it only after it was woken for the first time, or not at all.
+                inner.shipper.get_or_init(|| Bell::Thread(thread.thread().clone()));
+                Some(thread)
+            }
+            Runtime::World(_) => {
+                let bell = Arc::new(Notify::new());
+                inner.shipper.get_or_init(|| Bell::Task(Arc::clone(&bell)));
+                inner.runtime.spawn(shipper.run_as_task(bell));
+                None
+            }
+        };
         for node in 0..COPIES {
             inner.connect(node);
         }
-        Ok((Arc::new(WriterVolume { inner, thread: Mutex::new(Some(thread)) }), opened))
+        Ok((Arc::new(WriterVolume { inner, thread: Mutex::new(thread) }), opened))
     }
 
     /// The ballot of this writer.
@@ -455,8 +466,10 @@ impl Inner {
     }
 
     fn wake_shipper(&self) {
-        if let Some(thread) = self.shipper.get() {
-            thread.unpark();
+        match self.shipper.get() {
+            Some(Bell::Thread(thread)) => thread.unpark(),
+            Some(Bell::Task(bell)) => bell.notify_one(),
+            None => {}
         }
     }
 
@@ -594,7 +607,7 @@ impl Inner {
                     Err(error) => tracing::debug!(node, %error, "no stream to a storage node"),
                 }
                 drop(inner);
-                tokio::time::sleep(pause).await;
+                sleep(pause).await;
                 pause = (pause * 2).min(RECONNECT_PAUSE * 32);
             }
         });
@@ -685,7 +698,7 @@ impl Inner {
             if (self.clock)().saturating_sub(started) > FETCH_TIMEOUT {
                 return Err(VolumeError::Unavailable(why));
             }
-            tokio::time::sleep(pause).await;
+            sleep(pause).await;
             pause = (pause * 2).min(Duration::from_millis(100));
         }
     }
@@ -693,10 +706,23 @@ impl Inner {
 
 async fn in_time<T>(call: BoxFuture<'_, NodeResult<T>>) -> NodeResult<T> {
     let late = || Err(NodeError::Unreachable("no answer in time".into()));
-    tokio::time::timeout(VOLUME_CALL_TIMEOUT, call).await.unwrap_or_else(|_| late())
+    timeout(VOLUME_CALL_TIMEOUT, call).await.unwrap_or_else(|_| late())
 }
 
-/// The thread that seals and sends.
+/// How the shipper is woken: by a token that is kept when it is awake.
+enum Bell {
+    Thread(Thread),
+    Task(Arc<Notify>),
+}
+
+/// What the shipper may do when it has sent all it can.
+enum Rest {
+    None,
+    Until(Duration),
+    UntilWoken,
+}
+
+/// Seals and sends: a thread of its own in a server.
 struct Shipper {
     inner: Arc<Inner>,
     streams: [Option<(u64, Box<dyn AppendStream>)>; COPIES],
@@ -707,21 +733,49 @@ impl Shipper {
     fn run(mut self) {
         while self.inner.check_open().is_ok() {
             let now = (self.inner.clock)();
-            let reopen = {
-                let mut acks = self.inner.acks.lock();
-                let Acks { tracker, shipping, .. } = &mut *acks;
-                shipping.on_time(now, tracker)
-            };
-            for node in reopen {
-                tracing::info!(node, "a storage node does not answer appends");
-                self.inner.connect(node);
+            if self.work(now) {
+                continue;
             }
-            let sealed = self.seal(now);
-            let sent = self.send(now);
-            if !sealed && !sent {
-                self.sleep(now);
+            match self.rest(now) {
+                Rest::None => {}
+                Rest::Until(deadline) => std::thread::park_timeout(deadline.saturating_sub(now)),
+                Rest::UntilWoken => std::thread::park(),
             }
+            self.inner.hungry.store(false, Ordering::SeqCst);
         }
+    }
+
+    /// The same in a simulated world.
+    async fn run_as_task(mut self, bell: Arc<Notify>) {
+        while self.inner.check_open().is_ok() {
+            let now = (self.inner.clock)();
+            if self.work(now) {
+                continue;
+            }
+            match self.rest(now) {
+                Rest::None => {}
+                // Being woken and being late are the same to it.
+                Rest::Until(deadline) => drop(timeout(deadline.saturating_sub(now), bell.notified()).await),
+                Rest::UntilWoken => bell.notified().await,
+            }
+            self.inner.hungry.store(false, Ordering::SeqCst);
+        }
+    }
+
+    /// Says whether anything was done.
+    fn work(&mut self, now: Duration) -> bool {
+        let reopen = {
+            let mut acks = self.inner.acks.lock();
+            let Acks { tracker, shipping, .. } = &mut *acks;
+            shipping.on_time(now, tracker)
+        };
+        for node in reopen {
+            tracing::info!(node, "a storage node does not answer appends");
+            self.inner.connect(node);
+        }
+        let sealed = self.seal(now);
+        let sent = self.send(now);
+        sealed || sent
     }
 
     /// Seals what has gathered, if a quorum of nodes is free to take it.
@@ -804,7 +858,7 @@ impl Shipper {
         Ok(())
     }
 
-    fn sleep(&self, now: Duration) {
+    fn rest(&self, now: Duration) -> Rest {
         let inner = &self.inner;
         let (deadline, work) = {
             let acks = inner.acks.lock();
@@ -814,12 +868,10 @@ impl Shipper {
             let work = ready && inner.log.lock().has_sealable(inner.limit());
             (acks.shipping.deadline(&acks.tracker), work)
         };
-        if !work {
-            match deadline {
-                Some(deadline) => std::thread::park_timeout(deadline.saturating_sub(now)),
-                None => std::thread::park(),
-            }
+        match deadline {
+            _ if work => Rest::None,
+            Some(deadline) => Rest::Until(deadline),
+            None => Rest::UntilWoken,
         }
-        inner.hungry.store(false, Ordering::SeqCst);
     }
 }
