@@ -20,6 +20,11 @@ chaos seed="1" seconds="600":
     cargo build --release --bin redoubt
     cargo run --release -p redoubt-tests --bin chaos -- {{seed}} {{seconds}}
 
+# Redoubt and PostgreSQL side by side: `just bench SECONDS SCALE [quorum]`.
+bench *arguments:
+    cargo build --release --bin redoubt
+    cargo run --release -p redoubt-tests --bin bench -- {{arguments}}
+
 fmt:
     cargo fmt --all
 

@@ -58,7 +58,7 @@ pub fn binary() -> PathBuf {
 }
 
 /// A port such that it and the `count` behind it are free now.
-fn free_ports(count: u16) -> anyhow::Result<u16> {
+pub(crate) fn free_ports(count: u16) -> anyhow::Result<u16> {
     for _ in 0..100 {
         let first = TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port();
         let behind = (1..=count)
@@ -90,6 +90,12 @@ impl Cluster {
     #[must_use]
     pub fn port(&self, n: u16) -> u16 {
         self.port + n
+    }
+
+    /// The process of `redoubt local`.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.child.id()
     }
 
     #[must_use]

@@ -4,9 +4,11 @@
 //! time: with several on two cores, timeouts would say more about the machine than about the code.
 
 pub mod bank;
+pub mod bench;
 pub mod chaos;
 pub mod cluster;
 pub mod hosts;
 pub mod postgres;
+pub mod rival;
 
 pub use cluster::{Cluster, Options};

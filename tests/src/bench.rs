@@ -1,0 +1,238 @@
+//! The same load on several servers in one run, and what it cost each.
+//!
+//! Machines are shared and noisy. So servers take turns cell by cell, not run by run, and beside the rate stands the CPU
+//! time that the server's processes spent on a transaction, which a neighbour disturbs least.
+
+use crate::cluster::connect;
+use anyhow::{Context, ensure};
+use std::collections::HashMap;
+use std::path::Path;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+/// A server under load.
+pub struct Subject {
+    pub name: &'static str,
+    pub port: u16,
+    /// Where a replica answers, if there is one.
+    pub replica: Option<u16>,
+    /// Its processes; their children count, too.
+    pub pids: Vec<u32>,
+}
+
+/// One kind of load.
+#[derive(Clone, Copy, Debug)]
+pub struct Cell {
+    pub workload: &'static str,
+    pub mode: &'static str,
+    pub clients: u32,
+}
+
+/// What one cell measured.
+#[derive(Clone, Debug)]
+pub struct Figures {
+    pub tps: f64,
+    pub p99_ms: f64,
+    /// CPU time of the server's processes a transaction.
+    pub cpu_us: f64,
+    pub failed: u64,
+}
+
+/// The built-in scripts of pgbench, in the modes that matter.
+pub const CELLS: [Cell; 13] = [
+    cell("tpcb", "prepared", 1),
+    cell("tpcb", "prepared", 8),
+    cell("tpcb", "prepared", 32),
+    cell("tpcb", "extended", 8),
+    cell("tpcb", "extended", 32),
+    cell("tpcb", "simple", 8),
+    cell("tpcb", "simple", 32),
+    cell("simple-update", "prepared", 8),
+    cell("simple-update", "prepared", 32),
+    cell("select", "prepared", 8),
+    cell("select", "prepared", 32),
+    cell("select", "simple", 8),
+    cell("connect", "simple", 1),
+];
+
+const fn cell(workload: &'static str, mode: &'static str, clients: u32) -> Cell {
+    Cell { workload, mode, clients }
+}
+
+impl Subject {
+    fn pgbench(&self, arguments: &[String]) -> anyhow::Result<String> {
+        let port = self.port.to_string();
+        let output = Command::new("pgbench")
+            .args(["-h", "127.0.0.1", "-p", &port, "-U", "postgres"])
+            .args(arguments)
+            .arg("postgres")
+            .output()
+            .context("pgbench: install postgresql")?;
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        ensure!(output.status.success(), "{}: {text}{}", self.name, String::from_utf8_lossy(&output.stderr));
+        Ok(text)
+    }
+
+    /// Fills the tables of pgbench; returns how long that took.
+    ///
+    /// # Errors
+    /// When pgbench fails.
+    pub fn load(&self, scale: u32) -> anyhow::Result<Duration> {
+        let begin = Instant::now();
+        self.pgbench(&["-i", "-q", "-s", &scale.to_string()].map(str::to_owned))?;
+        Ok(begin.elapsed())
+    }
+
+    /// Runs a cell.
+    ///
+    /// # Errors
+    /// When pgbench fails.
+    pub fn run(&self, cell: Cell, seconds: u32) -> anyhow::Result<Figures> {
+        let scratch = tempfile::tempdir()?;
+        let prefix = scratch.path().join("log");
+        let text = |text: &str| text.to_owned();
+        let (threads, clients) = (cell.clients.min(2).to_string(), cell.clients.to_string());
+        let mut arguments =
+            ["-n", "-M", cell.mode, "-c", &clients, "-j", &threads, "-T", &seconds.to_string()].map(text).to_vec();
+        match cell.workload {
+            "select" => arguments.push(text("-S")),
+            "simple-update" => arguments.push(text("-N")),
+            "connect" => {
+                let script = scratch.path().join("one.sql");
+                std::fs::write(&script, "SELECT 1;\n")?;
+                arguments.extend([text("-C"), text("-f"), script.to_string_lossy().into_owned()]);
+            }
+            _ => {}
+        }
+        let sampling = if cell.workload == "select" { "--sampling-rate=0.1" } else { "--sampling-rate=1" };
+        arguments.extend([text("-l"), format!("--log-prefix={}", prefix.display()), text(sampling)]);
+        let before = cpu_of(&self.pids)?;
+        let output = self.pgbench(&arguments)?;
+        let cpu = cpu_of(&self.pids)? - before;
+        let number = |label: &str| {
+            let line = output.lines().find_map(|line| line.strip_prefix(label)).with_context(|| output.clone())?;
+            let digits = line.trim_start_matches([':', ' ', '=']).split(' ').next().unwrap_or_default();
+            digits.parse::<f64>().with_context(|| output.clone())
+        };
+        let transactions = number("number of transactions actually processed")?;
+        Ok(Figures {
+            tps: number("tps")?,
+            p99_ms: percentile_99(scratch.path())?,
+            cpu_us: cpu.as_secs_f64() * 1e6 / transactions.max(1.0),
+            failed: number("number of failed transactions")? as u64,
+        })
+    }
+
+    /// Rows a second of `COPY FROM` into a table with a primary key, and of the same table counted and copied out.
+    ///
+    /// # Errors
+    /// When psql fails.
+    pub fn copy(&self, rows: u64) -> anyhow::Result<[f64; 2]> {
+        let scratch = tempfile::tempdir()?;
+        let file = scratch.path().join("rows");
+        let filler = " ".repeat(84);
+        let lines: String = (1..=rows).map(|n| format!("{n}\t{}\t0\t{filler}\n", n / 100_000 + 1)).collect();
+        std::fs::write(&file, lines)?;
+        self.psql("DROP TABLE IF EXISTS copied")?;
+        self.psql("CREATE TABLE copied (aid int PRIMARY KEY, bid int, abalance int, filler char(84))")?;
+        let mut rates = [0.0; 2];
+        for (rate, command) in rates.iter_mut().zip(["from", "to"]) {
+            let begin = Instant::now();
+            self.psql(&format!("\\copy copied {command} '{}'", file.display()))?;
+            *rate = rows as f64 / begin.elapsed().as_secs_f64();
+        }
+        self.psql("DROP TABLE copied")?;
+        Ok(rates)
+    }
+
+    fn psql(&self, sql: &str) -> anyhow::Result<()> {
+        let port = self.port.to_string();
+        let output = Command::new("psql")
+            .args(["-X", "-q", "-h", "127.0.0.1", "-p", &port, "-U", "postgres", "-c", sql, "postgres"])
+            .output()?;
+        ensure!(output.status.success(), "{}: {}", self.name, String::from_utf8_lossy(&output.stderr));
+        Ok(())
+    }
+
+    /// From a commit's answer to the first answer of the replica that shows it, p50 and p99 in milliseconds, while TPC-B runs
+    /// with eight clients; a poll's round trip is in it.
+    ///
+    /// # Errors
+    /// When a server refuses, or there is no replica.
+    pub async fn lag(&self, seconds: u32) -> anyhow::Result<[f64; 2]> {
+        let (writer, replica) = (connect(self.port).await?, connect(self.replica.context("it has no replica")?).await?);
+        writer
+            .batch_execute(
+                "DROP TABLE IF EXISTS lag; CREATE TABLE lag (n bigint PRIMARY KEY); INSERT INTO lag VALUES (0)",
+            )
+            .await?;
+        let insert = writer.prepare("INSERT INTO lag VALUES ($1)").await?;
+        let newest = loop {
+            match replica.prepare("SELECT max(n) FROM lag").await {
+                Ok(statement) => break statement,
+                Err(_) => tokio::time::sleep(Duration::from_millis(10)).await,
+            }
+        };
+        let (port, time) = (self.port.to_string(), (seconds + 1).to_string());
+        let mut load = Command::new("pgbench")
+            .args(["-h", "127.0.0.1", "-p", &port, "-U", "postgres", "-n", "-M", "prepared", "-c", "8", "-j", "2"])
+            .args(["-T", &time, "postgres"])
+            .stdout(std::process::Stdio::null())
+            .stderr(std::process::Stdio::null())
+            .spawn()?;
+        let (begin, mut lags) = (Instant::now(), Vec::new());
+        for n in 1i64.. {
+            if begin.elapsed() > Duration::from_secs(seconds.into()) {
+                break;
+            }
+            writer.execute(&insert, &[&n]).await?;
+            let told = Instant::now();
+            while replica.query_one(&newest, &[]).await?.get::<_, Option<i64>>(0).unwrap_or(0) < n {
+                ensure!(told.elapsed() < crate::cluster::PATIENCE, "{}: the replica stands still", self.name);
+            }
+            lags.push(told.elapsed());
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        load.wait()?;
+        lags.sort_unstable();
+        let at = |share: usize| lags.get(lags.len() * share / 100).map_or(0.0, |lag| lag.as_secs_f64() * 1e3);
+        Ok([at(50), at(99)])
+    }
+}
+
+/// Latencies are the third field of pgbench's log, in microseconds.
+fn percentile_99(folder: &Path) -> anyhow::Result<f64> {
+    let mut all: Vec<u64> = Vec::new();
+    for entry in std::fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.extension().is_some_and(|extension| extension == "sql") {
+            continue;
+        }
+        let text = std::fs::read_to_string(path)?;
+        all.extend(text.lines().filter_map(|line| line.split(' ').nth(2)?.parse::<u64>().ok()));
+    }
+    all.sort_unstable();
+    Ok(all.get(all.len() * 99 / 100).map_or(0.0, |micros| *micros as f64 / 1e3))
+}
+
+/// CPU time of processes and of all their children, those that ended and were waited for included.
+fn cpu_of(roots: &[u32]) -> anyhow::Result<Duration> {
+    let mut times: HashMap<u32, (u32, u64)> = HashMap::new();
+    for entry in std::fs::read_dir("/proc")? {
+        let Some(pid) = entry?.file_name().to_str().and_then(|name| name.parse::<u32>().ok()) else { continue };
+        // It may have ended since the folder was read.
+        let Ok(stat) = std::fs::read_to_string(format!("/proc/{pid}/stat")) else { continue };
+        let Some((_, fields)) = stat.rsplit_once(") ") else { continue };
+        let fields: Vec<&str> = fields.split(' ').collect();
+        let field = |n: usize| fields.get(n).and_then(|text| text.parse::<u64>().ok()).unwrap_or(0);
+        // State, parent, ...; 11 to 14: own time in user mode and in the kernel, and the same of children that ended.
+        times.insert(pid, (field(1) as u32, (11..15).map(field).sum()));
+    }
+    let belongs = |pid: u32| {
+        let chain = std::iter::successors(Some(pid), |pid| times.get(pid).map(|(parent, _)| *parent));
+        chain.take_while(|pid| *pid > 1).any(|pid| roots.contains(&pid))
+    };
+    let ticks: u64 = times.iter().filter(|(pid, _)| belongs(**pid)).map(|(_, (_, ticks))| ticks).sum();
+    // The kernel counts hundredths of a second, whatever its own tick is.
+    Ok(Duration::from_millis(ticks * 10))
+}

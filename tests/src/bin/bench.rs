@@ -1,0 +1,128 @@
+//! `bench [SECONDS] [SCALE] [quorum]`: Redoubt and PostgreSQL side by side; `quorum` adds PostgreSQL with six standbys.
+//!
+//! Each cell runs on every server in turn. A table and plots go to standard output and to `tests/bench/results`.
+
+use std::fmt::Write as _;
+use std::path::Path;
+use tests::bench::{CELLS, Cell, Figures, Subject};
+use tests::rival::Postgres;
+use tests::{Cluster, Options};
+
+/// Rows that COPY loads.
+const COPY_ROWS: u64 = 500_000;
+
+fn main() -> anyhow::Result<()> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let seconds = arguments.first().map_or(Ok(10), |text| text.parse())?;
+    let scale = arguments.get(1).map_or(Ok(10), |text| text.parse())?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    let options = Options { arguments: vec!["--cache-size".into(), "512MB".into()], ..Options::default() };
+    let cluster = runtime.block_on(Cluster::start(options))?;
+    let single = Postgres::start(0)?;
+    let quorum = arguments.iter().any(|argument| argument == "quorum").then(|| Postgres::start(6)).transpose()?;
+    let mut subjects = vec![
+        Subject { name: "Redoubt", port: cluster.port(0), replica: Some(cluster.port(1)), pids: vec![cluster.pid()] },
+        Subject { name: "PostgreSQL", port: single.port(), replica: None, pids: single.pids()? },
+    ];
+    if let Some(quorum) = &quorum {
+        let (port, pids) = (quorum.port(), quorum.pids()?);
+        subjects.push(Subject { name: "PostgreSQL, six standbys", port, replica: Some(port + 1), pids });
+    }
+
+    let mut report = String::from("| workload |");
+    subjects.iter().for_each(|subject| write!(report, " {} |", subject.name).expect("a string takes all"));
+    report += "\n|---|";
+    report += &"---|".repeat(subjects.len());
+    row(&mut report, &format!("`pgbench -i -s {scale}`, seconds"), &subjects, |subject| {
+        Ok(format!("{:.1}", subject.load(scale)?.as_secs_f64()))
+    })?;
+    let mut plots = Vec::new();
+    for cell in CELLS {
+        let mut figures: Vec<Figures> = Vec::new();
+        row(&mut report, &label(cell), &subjects, |subject| {
+            subject.run(cell, 1)?;
+            let found = subject.run(cell, seconds)?;
+            let text = format!("{:.0} tps, p99 {:.1} ms, {:.0} us CPU", found.tps, found.p99_ms, found.cpu_us);
+            let failed = if found.failed == 0 { String::new() } else { format!(", {} failed", found.failed) };
+            figures.push(found);
+            Ok(text + &failed)
+        })?;
+        plots.push((label(cell), figures));
+    }
+    row(&mut report, &format!("COPY in / out, {COPY_ROWS} rows, primary key, rows/s"), &subjects, |subject| {
+        let [into, out] = subject.copy(COPY_ROWS)?;
+        Ok(format!("{into:.0} / {out:.0}"))
+    })?;
+    row(&mut report, "lag of a replica under TPC-B c=8, p50 / p99 ms", &subjects, |subject| {
+        if subject.replica.is_none() {
+            return Ok("-".into());
+        }
+        let [p50, p99] = runtime.block_on(subject.lag(seconds))?;
+        Ok(format!("{p50:.2} / {p99:.2}"))
+    })?;
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("bench/results");
+    std::fs::create_dir_all(&folder)?;
+    std::fs::write(folder.join("table.md"), &report)?;
+    let names: Vec<&str> = subjects.iter().map(|subject| subject.name).collect();
+    std::fs::write(folder.join("throughput.svg"), plot("transactions a second", &names, &plots, |it| it.tps))?;
+    std::fs::write(folder.join("cpu.svg"), plot("server CPU, us a transaction", &names, &plots, |it| it.cpu_us))?;
+    println!("\n{report}");
+    Ok(())
+}
+
+fn label(cell: Cell) -> String {
+    format!("{} {} c={}", cell.workload, cell.mode, cell.clients)
+}
+
+/// Measures a row of the table, subject by subject.
+fn row(
+    report: &mut String,
+    label: &str,
+    subjects: &[Subject],
+    mut measure: impl FnMut(&Subject) -> anyhow::Result<String>,
+) -> anyhow::Result<()> {
+    write!(report, "\n| {label} |")?;
+    for subject in subjects {
+        let found = measure(subject)?;
+        println!("{label}: {}: {found}", subject.name);
+        write!(report, " {found} |")?;
+    }
+    Ok(())
+}
+
+/// Bars, grouped by workload; each group is scaled to its longest bar, for the groups differ by factors of twenty.
+fn plot(title: &str, names: &[&str], groups: &[(String, Vec<Figures>)], value: impl Fn(&Figures) -> f64) -> String {
+    const COLOURS: [&str; 3] = ["#2f6f9f", "#b4b4b4", "#808080"];
+    let (bar, left, longest) = (14, 190, 420.0);
+    let mut bars = String::new();
+    let mut y = 30;
+    for (label, figures) in groups {
+        let scale = figures.iter().map(&value).fold(f64::MIN_POSITIVE, f64::max);
+        writeln!(bars, "<text x='{}' y='{}' text-anchor='end'>{label}</text>", left - 8, y + bar).expect("a string");
+        for (figure, colour) in figures.iter().zip(COLOURS) {
+            let (width, value) = (value(figure) / scale * longest, value(figure));
+            writeln!(
+                bars,
+                "<rect x='{left}' y='{y}' width='{width:.0}' height='{}' fill='{colour}'/>\
+                 <text x='{}' y='{}'>{value:.0}</text>",
+                bar - 2,
+                left as f64 + width + 5.0,
+                y + bar - 3
+            )
+            .expect("a string");
+            y += bar;
+        }
+        y += 8;
+    }
+    let legend: Vec<String> = names
+        .iter()
+        .zip(COLOURS)
+        .map(|(name, colour)| format!("<tspan fill='{colour}' font-weight='bold'>{name}</tspan>"))
+        .collect();
+    format!(
+        "<svg xmlns='http://www.w3.org/2000/svg' width='720' height='{}' font-family='sans-serif' font-size='11'>\n\
+         <rect width='100%' height='100%' fill='white'/>\n<text x='8' y='16'>{title}: {}</text>\n{bars}</svg>\n",
+        y + 8,
+        legend.join(", ")
+    )
+}
