@@ -2,8 +2,8 @@
 
 use crate::rpc::storage::{
     AppendReply, AppendRequest, CreateVolumeReply, CreateVolumeRequest, FillReply, FillRequest, HoldReply, HoldRequest,
-    InstallTableReply, InstallTableRequest, PrepareReply, PrepareRequest, PullReply, PullRequest, ReadPageReply,
-    ReadPageRequest, RegisterReply, RegisterRequest, StatusReply, StatusRequest,
+    InstallTableReply, InstallTableRequest, PrepareReply, PrepareRequest, PullImagesReply, PullImagesRequest, PullReply,
+    PullRequest, ReadPageReply, ReadPageRequest, RegisterReply, RegisterRequest, StatusReply, StatusRequest,
 };
 use futures::future::BoxFuture;
 use std::sync::Arc;
@@ -48,6 +48,8 @@ pub trait StorageNode: Send + Sync + 'static {
     fn read_page(&self, request: ReadPageRequest) -> BoxFuture<'_, NodeResult<ReadPageReply>>;
     /// Redo after an LSN.
     fn pull(&self, request: PullRequest) -> BoxFuture<'_, NodeResult<PullReply>>;
+    /// Page images, for a peer that lacks redo which is retired here.
+    fn pull_images(&self, request: PullImagesRequest) -> BoxFuture<'_, NodeResult<PullImagesReply>>;
     /// Gossip's question.
     fn hold(&self, request: HoldRequest) -> BoxFuture<'_, NodeResult<HoldReply>>;
     /// The address book.

@@ -94,8 +94,10 @@ pub async fn create(
     );
     let volume = config.volume;
     for ((node, address), state) in nodes.iter().zip(addresses).zip(&states) {
-        // A member without the volume, while others have written to it, has lost its disk: that is a repair, not an init.
-        if state.config.is_none() && states.iter().any(|other| !other.marks.is_empty()) {
+        // A member without the volume, while a writer has been there, has lost its disk, and with it a promise or redo that
+        // others count on: that is a repair, not an init.
+        let in_use = |other: &StatusReply| !other.marks.is_empty() || other.promised != 0;
+        if state.config.is_none() && states.iter().any(in_use) {
             bail!("{address} is empty while the volume is in use: its disk was lost or replaced; init does not repair");
         }
         let request = CreateVolumeRequest { version: FORMAT_VERSION, config: Some(config.clone()) };

@@ -62,6 +62,9 @@ pub async fn render(servers: &[Arc<Compute>]) -> String {
         line("image_bytes", state.image_bytes);
         line("pages_served", state.pages_served);
         line("fsyncs", state.fsyncs);
+        line("behind_bytes", state.behind_bytes);
+        line("hydrating_groups", state.hydrating.len() as u64);
+        line("hydrated_bytes", state.hydrating.iter().map(|hydration| hydration.bytes).sum());
         for mark in &state.marks {
             let group = mark.group;
             let mut line = |name: &str, value: u64| {

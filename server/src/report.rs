@@ -2,7 +2,7 @@
 
 use crate::compute::{Compute, Role, State};
 use futures::future::join_all;
-use protocol::rpc::storage::{ServerInfo, StatusReply};
+use protocol::rpc::storage::{HydrationStatus, ServerInfo, StatusReply};
 use protocol::volume::PageSource;
 use protocol::{Ballot, Lsn};
 use serde_json::{Value, json};
@@ -82,6 +82,8 @@ fn node_json(state: &StatusReply) -> Value {
         "scl_received": highest(|mark| mark.scl_received),
         "scl_flushed": highest(|mark| mark.scl_flushed),
         "groups": state.marks.len(),
+        "behind_bytes": state.behind_bytes,
+        "hydrating": state.hydrating.iter().map(hydration_json).collect::<Vec<_>>(),
         "epoch": Ballot(state.promised).counter(),
         "vdl_heard": Lsn(state.flushed_vdl_heard).to_string(),
         "gc_floor": Lsn(state.gc_floor).to_string(),
@@ -90,5 +92,15 @@ fn node_json(state: &StatusReply) -> Value {
         "image_bytes": state.image_bytes,
         "pages_served": state.pages_served,
         "fsyncs": state.fsyncs,
+    })
+}
+
+fn hydration_json(hydration: &HydrationStatus) -> Value {
+    json!({
+        "group": hydration.group,
+        "target": Lsn(hydration.target).to_string(),
+        "pages": hydration.pages,
+        "bytes": hydration.bytes,
+        "next_page": hydration.next_page,
     })
 }

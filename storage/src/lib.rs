@@ -12,7 +12,7 @@
 //! 3. `volume` counts watermarks by rank ([`quorum`]): what four of six have flushed is durable.
 //! 4. A node finds a page's records by their back-links and folds them over its newest image; in the background it makes
 //!    images of pages with long chains, up to the durable point it has heard, and then recycles the oldest log file.
-//! 5. What a node missed it pulls from its peers ([`node::gossip`]).
+//! 5. What a node missed it pulls from its peers ([`node::gossip`]): redo, or page images where the redo is retired.
 //!
 //! The two halves meet only at [`protocol::node::StorageNode`], at [`history`] and at [`quorum`]. [`rpc`] carries that trait
 //! over gRPC; [`sim`] has the disk that loses, tears and fails on demand.

@@ -185,6 +185,13 @@ impl Storage for Service {
         Ok(Response::new(self.node.pull_checked(request.into_inner()).await?))
     }
 
+    async fn pull_images(
+        &self,
+        request: Request<rpc::PullImagesRequest>,
+    ) -> Result<Response<rpc::PullImagesReply>, Status> {
+        Ok(Response::new(self.node.pull_images_checked(request.get_ref())?))
+    }
+
     async fn hold(&self, request: Request<rpc::HoldRequest>) -> Result<Response<rpc::HoldReply>, Status> {
         Ok(Response::new(self.node.hold_checked(request.get_ref())?))
     }
@@ -349,6 +356,10 @@ impl StorageNode for GrpcNode {
     fn pull(&self, request: rpc::PullRequest) -> BoxFuture<'_, NodeResult<rpc::PullReply>> {
         let wait = Duration::from_millis(request.wait_ms.into());
         self.call(wait, move |mut client| async move { client.pull(request).await }).boxed()
+    }
+
+    fn pull_images(&self, request: rpc::PullImagesRequest) -> BoxFuture<'_, NodeResult<rpc::PullImagesReply>> {
+        self.call(Duration::ZERO, move |mut client| async move { client.pull_images(request).await }).boxed()
     }
 
     fn hold(&self, request: rpc::HoldRequest) -> BoxFuture<'_, NodeResult<rpc::HoldReply>> {

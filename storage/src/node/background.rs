@@ -199,6 +199,8 @@ impl Tender {
             Err(error) if error.kind() == io::ErrorKind::StorageFull => {}
             prepared => prepared?,
         }
+        let shared = self.shared.clone();
+        let _imaging = shared.imaging.lock();
         // Retirement shortens chains too, and cheaper: it reads in sequence what an image that is due reads link by link.
         if self.retire()? {
             return Ok(true);

@@ -8,6 +8,9 @@
 //! the writer resends too; else every [`INTERVAL`]. A peer that is merely ahead by what is still on its way to us is left
 //! alone: only what it had in the round before, and we still lack, is pulled.
 //!
+//! A peer that has retired the redo we lack offers its images instead ([`hydrate`](super::hydrate)): taken only when no
+//! peer that answered in the round had the redo.
+//!
 //! What peers are heard to hold also keeps the log from being retired below a peer that is down, within bounds: a node that
 //! missed more than its peers retain cannot be filled any more.
 
@@ -19,6 +22,7 @@ use protocol::rpc::storage as rpc;
 use protocol::rpc::storage::{AppendOutcome, ReadOutcome};
 use protocol::task::{sleep, timeout};
 use protocol::{FORMAT_VERSION, GroupId, Lsn};
+use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -38,6 +42,15 @@ pub struct Gossip {
     peers: Vec<Arc<dyn StorageNode>>,
     /// What each peer had of each group in the round before.
     seen: HashMap<(usize, GroupId), Lsn>,
+}
+
+/// What a round found missing.
+#[derive(Default)]
+struct Lacks {
+    /// What some peer has had since the round before, of each group.
+    targets: HashMap<GroupId, Lsn>,
+    /// Peers that have retired what is missing, and up to where.
+    retired: BTreeMap<GroupId, Vec<(Lsn, usize)>>,
 }
 
 impl Gossip {
@@ -68,18 +81,55 @@ impl Gossip {
 
     /// Asks every peer once. `urgent`: pulls whatever is missing, not only what was missing a round ago.
     pub async fn round(&mut self, urgent: bool) {
+        let mut lacks = Lacks::default();
         for peer in 0..self.peers.len() {
             let Some(node) = self.node.upgrade() else { return };
             if node.shared.volume_id.load(Ordering::Acquire) == 0 {
                 return;
             }
-            if let Err(error) = self.exchange(&node, peer, urgent).await {
+            if let Err(error) = self.exchange(&node, peer, urgent, &mut lacks).await {
                 tracing::debug!(peer, error, "gossip with a peer failed");
+            }
+        }
+        let Some(node) = self.node.upgrade() else { return };
+        self.hydrate(&node, &mut lacks.retired).await;
+        let mut guard = node.shared.state.lock();
+        let state = &mut *guard;
+        let received = |group: &GroupId| state.segments.get(group).map_or(Lsn::ZERO, |segment| segment.received());
+        let behind = lacks.targets.iter().map(|(group, target)| target.since(received(group)));
+        let behind = behind.max().unwrap_or_default();
+        // Rounds with a cause follow each other too closely to tell what is late from what is on its way.
+        if !urgent || behind == 0 || !lacks.retired.is_empty() {
+            state.behind_bytes = behind;
+        }
+        // Redo may have come after all, from a peer that was not there before.
+        state.hydrations.retain(|group, hydration| hydration.target > received(group));
+    }
+
+    /// Takes images where no peer has the redo any more.
+    async fn hydrate(&self, node: &Node, retired: &mut BTreeMap<GroupId, Vec<(Lsn, usize)>>) {
+        for (group, peers) in retired {
+            // The highest base first: the least redo is left to pull then.
+            peers.sort_unstable_by_key(|peer| std::cmp::Reverse(*peer));
+            for (base, peer) in peers {
+                let received =
+                    node.shared.state.lock().segments.get(group).map_or(Lsn::ZERO, |segment| segment.received());
+                if received >= *base {
+                    break;
+                }
+                match node.hydrate(&*self.peers[*peer], *group).await {
+                    Ok(_) => {
+                        // On with it, or with the redo behind the images.
+                        node.shared.gossip.notify_one();
+                        break;
+                    }
+                    Err(error) => tracing::debug!(peer, %group, %error, "a peer gives no images"),
+                }
             }
         }
     }
 
-    async fn exchange(&mut self, node: &Node, index: usize, urgent: bool) -> Result<(), String> {
+    async fn exchange(&mut self, node: &Node, index: usize, urgent: bool, lacks: &mut Lacks) -> Result<(), String> {
         let peer = self.peers[index].clone();
         let volume = node.shared.volume_id.load(Ordering::Acquire);
         let request = {
@@ -108,19 +158,32 @@ impl Gossip {
                 peer.insert(group, theirs);
             }
             let target = if urgent { theirs } else { before.min(theirs) };
-            self.catch_up(node, &*peer, group, target).await?;
+            let retired = self.catch_up(node, &*peer, group, target).await?;
+            let late = lacks.targets.entry(group).or_default();
+            *late = (*late).max(before.min(theirs));
+            if let Some(base) = retired {
+                *late = (*late).max(base);
+                lacks.retired.entry(group).or_default().push((base, index));
+            }
         }
         Ok(())
     }
 
-    /// Pulls a group up to `target`, for as long as that brings us on.
-    async fn catch_up(&self, node: &Node, peer: &dyn StorageNode, group: GroupId, target: Lsn) -> Result<(), String> {
+    /// Pulls a group up to `target`, for as long as that brings us on. Returns up to where the peer has retired it when
+    /// that is further than we are.
+    async fn catch_up(
+        &self,
+        node: &Node,
+        peer: &dyn StorageNode,
+        group: GroupId,
+        target: Lsn,
+    ) -> Result<Option<Lsn>, String> {
         loop {
             let (request, after) = {
                 let state = node.shared.state.lock();
                 let (after, gap_end) = state.segments.get(&group).map_or((Lsn::ZERO, None), |s| s.missing());
                 if after >= target {
-                    return Ok(());
+                    return Ok(None);
                 }
                 let request = rpc::PullRequest {
                     volume: node.shared.volume_id.load(Ordering::Acquire),
@@ -138,13 +201,11 @@ impl Gossip {
             let pulled = pulled.map_err(|error| error.to_string())?.map_err(|error| error.to_string())?;
             match pulled.outcome() {
                 ReadOutcome::Ok => {}
-                ReadOutcome::BelowFloor => {
-                    return Err(format!("{group} is retired there up to {}", Lsn(pulled.retained_after)));
-                }
+                ReadOutcome::BelowFloor => return Ok(Some(Lsn(pulled.retained_after))),
                 other => return Err(format!("{group}: {}", other.as_str_name())),
             }
             if pulled.batches.is_empty() {
-                return Ok(());
+                return Ok(None);
             }
             let outcome = node.adopt(pulled.batches).await.map_err(|error| error.to_string())?;
             if outcome != AppendOutcome::Flushed {
@@ -152,7 +213,7 @@ impl Gossip {
             }
             let now = node.shared.state.lock().segments.get(&group).map_or(Lsn::ZERO, |s| s.received());
             if now <= after {
-                return Ok(());
+                return Ok(None);
             }
         }
     }

@@ -9,6 +9,8 @@
 //! A page is compressed by LZ4 when that helps, and bears its own checksum.
 
 use super::disk::{Disk, DiskFile, OpenMode};
+use super::hydrate::Hydration;
+use bytes::Bytes;
 use hashbrown::HashMap;
 use protocol::{Ballot, Error, GroupId, Lsn, PAGE_BYTES, Page, PageId};
 use redb::{
@@ -22,6 +24,11 @@ use std::sync::Arc;
 const CACHE_BYTES: usize = 4 << 20;
 const IMAGES: TableDefinition<u64, &[u8]> = TableDefinition::new("images");
 const BASES: TableDefinition<u32, (u64, u64)> = TableDefinition::new("bases");
+/// A [`Hydration`], its fields in order.
+type HydrationRow = (u64, u64, u64, u64, u64, u64, u64);
+const HYDRATIONS: TableDefinition<u32, HydrationRow> = TableDefinition::new("hydrations");
+/// Images looked at for one [`Images::scan`].
+const SCAN_IMAGES_MAX: usize = 1024;
 
 const PLAIN: u8 = 0;
 const LZ4: u8 = 1;
@@ -35,6 +42,15 @@ pub enum ImageError {
     /// An image is not what it claims to be.
     #[error("image of {page}: {error}")]
     Damaged { page: PageId, error: Error },
+}
+
+/// What a scan found.
+#[derive(Debug, Default)]
+pub struct Scanned {
+    /// Images as stored, ascending by page.
+    pub images: Vec<(PageId, Bytes)>,
+    /// The page to go on with; `None` when there is none behind.
+    pub next: Option<PageId>,
 }
 
 /// Images of pages.
@@ -82,6 +98,9 @@ impl Images {
         let images = Images { database };
         // Makes the tables, so that a reader finds them.
         images.write(&[], &[])?;
+        let write = images.database.begin_write().map_err(store)?;
+        drop(write.open_table(HYDRATIONS).map_err(store)?);
+        write.commit().map_err(store)?;
         Ok(images)
     }
 
@@ -132,6 +151,93 @@ impl Images {
         write.commit().map_err(store)
     }
 
+    /// Images of the pages `from..end` that are newer than an LSN, up to about `bytes` of them and at least one; it may find
+    /// none and still not be at the end.
+    ///
+    /// # Errors
+    /// [`ImageError`].
+    pub fn scan(&self, from: PageId, end: PageId, newer_than: Lsn, bytes: usize) -> Result<Scanned, ImageError> {
+        let read = self.database.begin_read().map_err(store)?;
+        let table = read.open_table(IMAGES).map_err(store)?;
+        let mut found = Scanned::default();
+        let mut taken = 0;
+        for (looked_at, entry) in table.range(from.0..end.0).map_err(store)?.enumerate() {
+            let (page, stored) = entry.map_err(store)?;
+            let page = PageId(page.value());
+            let stored = stored.value();
+            if looked_at >= SCAN_IMAGES_MAX || taken > 0 && taken + stored.len() > bytes {
+                found.next = Some(page);
+                break;
+            }
+            let image = decode(stored, page).map_err(|error| ImageError::Damaged { page, error })?;
+            if image.lsn() > newer_than {
+                taken += stored.len();
+                found.images.push((page, Bytes::copy_from_slice(stored)));
+            }
+        }
+        Ok(found)
+    }
+
+    /// The hydrations that a start finds begun.
+    ///
+    /// # Errors
+    /// [`ImageError::Store`].
+    pub fn hydrations(&self) -> Result<HashMap<GroupId, Hydration>, ImageError> {
+        let read = self.database.begin_read().map_err(store)?;
+        let table = read.open_table(HYDRATIONS).map_err(store)?;
+        let mut found = HashMap::new();
+        for entry in table.iter().map_err(store)? {
+            let (group, begun) = entry.map_err(store)?;
+            let (target, ballot, newer_than, table, next, pages, bytes) = begun.value();
+            let begun = Hydration {
+                target: Lsn(target),
+                target_ballot: Ballot(ballot),
+                newer_than: Lsn(newer_than),
+                table: Ballot(table),
+                next: PageId(next),
+                pages,
+                bytes,
+            };
+            found.insert(GroupId(group.value()), begun);
+        }
+        Ok(found)
+    }
+
+    /// Takes in a peer's images and how far that has come, durable on return.
+    ///
+    /// # Errors
+    /// As [`Images::write`].
+    pub fn hydrate(&self, group: GroupId, pages: &[Page], reached: &Hydration) -> Result<(), ImageError> {
+        let mut write = self.database.begin_write().map_err(store)?;
+        write.set_quick_repair(true);
+        {
+            let mut images = write.open_table(IMAGES).map_err(store)?;
+            for page in pages {
+                images.insert(page.id().0, encode(page).as_slice()).map_err(store)?;
+            }
+            let mut hydrations = write.open_table(HYDRATIONS).map_err(store)?;
+            let Hydration { target, target_ballot, newer_than, table, next, pages, bytes } = *reached;
+            let fields = (target.0, target_ballot.0, newer_than.0, table.0, next.0, pages, bytes);
+            hydrations.insert(group.0, fields).map_err(store)?;
+        }
+        write.commit().map_err(store)
+    }
+
+    /// Raises a group's base, when its images are complete, and forgets how it came there.
+    ///
+    /// # Errors
+    /// As [`Images::write`].
+    pub fn finish_hydration(&self, group: GroupId, base: Lsn, ballot: Ballot) -> Result<(), ImageError> {
+        let mut write = self.database.begin_write().map_err(store)?;
+        write.set_quick_repair(true);
+        {
+            let mut retired = write.open_table(BASES).map_err(store)?;
+            retired.insert(group.0, (base.0, ballot.0)).map_err(store)?;
+            write.open_table(HYDRATIONS).map_err(store)?.remove(group.0).map_err(store)?;
+        }
+        write.commit().map_err(store)
+    }
+
     /// Bytes of images as stored.
     ///
     /// # Errors
@@ -153,7 +259,11 @@ fn encode(page: &Page) -> Vec<u8> {
     out
 }
 
-fn decode(stored: &[u8], id: PageId) -> Result<Page, Error> {
+/// Checks an image as it is stored.
+///
+/// # Errors
+/// [`Error`] when it is not one of this page.
+pub fn decode(stored: &[u8], id: PageId) -> Result<Page, Error> {
     let malformed = |why| Error::Malformed { what: "image", why };
     match stored.split_first() {
         Some((&PLAIN, body)) => Page::from_bytes(body, id),

@@ -35,6 +35,7 @@ pub mod clock;
 pub mod disk;
 mod frame;
 pub mod gossip;
+mod hydrate;
 mod images;
 mod index;
 mod lease;
@@ -173,6 +174,8 @@ struct Shared {
     queue: Queue,
     files: Arc<Files>,
     images: Images,
+    /// Held by whoever reads an image to write a newer one, or moves a base: two at once would put an older one back.
+    imaging: Mutex<()>,
     /// Taken after `state` where both are.
     cache: Mutex<PageCache>,
     leases: Mutex<Leases>,

@@ -131,6 +131,7 @@ impl Node {
         };
         let volume_id = AtomicU64::new(superblock.config.as_ref().map_or(0, |config| config.volume));
         let shared = Arc::new(Shared {
+            imaging: Mutex::new(()),
             cache: Mutex::new(PageCache::new(options.page_cache_bytes)),
             options,
             disk,
@@ -235,6 +236,7 @@ fn copy_tail(shared: &Shared, file: &dyn super::disk::DiskFile, sequence: u64) -
 /// Builds segments and page heads from indexes.
 fn load_state(shared: &Shared, indexes: &[FileIndex]) -> Result<(), TendError> {
     let bases = shared.images.bases()?;
+    let hydrations = shared.images.hydrations()?;
     let mut state = shared.state.lock();
     for index in indexes {
         for (group, run) in &index.runs {
@@ -242,6 +244,8 @@ fn load_state(shared: &Shared, indexes: &[FileIndex]) -> Result<(), TendError> {
         }
         state.hear(index.vdl, index.floor);
     }
+    // One whose target was reached otherwise is at its end: gossip says so.
+    state.hydrations = hydrations;
     for group in bases.keys() {
         state.segments.entry(*group).or_default();
     }

@@ -140,6 +140,12 @@ impl Segment {
         self.base
     }
 
+    /// Ballot of the record at [`Segment::base`].
+    #[must_use]
+    pub fn base_ballot(&self) -> Ballot {
+        self.base_ballot
+    }
+
     /// Ballot of the record at `received`.
     #[must_use]
     pub fn ballot(&self) -> Ballot {
@@ -271,6 +277,34 @@ impl Segment {
             linked
         });
         &self.runs[self.counted..self.counted + linked.count()]
+    }
+
+    /// The runs that [`Segment::rebase`] would let count and that reach beyond `base`.
+    #[must_use]
+    pub fn ready_above(&self, base: Lsn) -> &[Run] {
+        let from = self.runs.partition_point(|run| run.last <= base);
+        let mut scl = base;
+        let linked = self.runs[from..].iter().take_while(|run| {
+            let linked = run.prev == scl || run.first <= scl;
+            scl = scl.max(run.last);
+            linked
+        });
+        &self.runs[from..from + linked.count()]
+    }
+
+    /// Images of a peer cover everything up to `base`, which lies above what counted so far: counting goes on from there.
+    /// All of it has been fsynced. Returns the runs that now count and reach beyond `base`, as a range of
+    /// [`Segment::runs`].
+    ///
+    /// # Panics
+    /// When `base` is not above the SCL.
+    pub fn rebase(&mut self, base: Lsn, ballot: Ballot) -> std::ops::Range<usize> {
+        assert!(base > self.received, "images bring a segment forward");
+        (self.base, self.base_ballot) = (base, ballot);
+        let from = self.runs.partition_point(|run| run.last <= base);
+        self.recount();
+        self.flushed = self.received;
+        from..self.counted
     }
 
     /// Everything that counts has been fsynced.

@@ -1,5 +1,6 @@
 //! The node's calls: checks that concern every request, then the writer's queue, or an answer from memory and the log.
 
+use super::hydrate;
 use super::pages::BuildError;
 use super::segment::Run;
 use super::stored::records;
@@ -10,7 +11,7 @@ use crate::quorum::{COPIES, MEMBERSHIP_EPOCH};
 use bytes::Bytes;
 use futures::future::{BoxFuture, FutureExt, ready};
 use protocol::batch::{BATCH_BYTES_MAX, BATCH_HEADER_BYTES, BatchBuilder};
-use protocol::node::{AppendStream, NodeResult, OnReply, StorageNode};
+use protocol::node::{AppendStream, NodeError, NodeResult, OnReply, StorageNode};
 use protocol::rpc::storage as rpc;
 use protocol::rpc::storage::{AppendOutcome, ReadOutcome};
 use protocol::task::{now, timeout};
@@ -31,7 +32,7 @@ const _: () = assert!(PULL_BATCH_BYTES + (PULL_BYTES_MAX / 64) < BATCH_BYTES_MAX
 
 impl Shared {
     /// Whether a request concerns this node at all.
-    fn check(&self, volume: u64, version: u32) -> Result<(), Refusal> {
+    pub(super) fn check(&self, volume: u64, version: u32) -> Result<(), Refusal> {
         check_version(version)?;
         match self.volume_id.load(Ordering::Acquire) {
             0 => Err(Refusal::NoVolume),
@@ -293,6 +294,12 @@ impl Node {
             "failed"
         } else if state.full {
             "full"
+        } else if !state.damaged.is_empty() {
+            "damaged"
+        } else if !state.hydrations.is_empty() {
+            "hydrating"
+        } else if state.behind_bytes > 0 {
+            "behind"
         } else {
             "up"
         };
@@ -313,6 +320,8 @@ impl Node {
             image_bytes,
             pages_served: self.shared.counters.pages_served.load(Ordering::Relaxed),
             fsyncs: self.shared.counters.fsyncs.load(Ordering::Relaxed),
+            hydrating: hydrate::status(&state.hydrations),
+            behind_bytes: state.behind_bytes,
         })
     }
 
@@ -361,6 +370,10 @@ impl StorageNode for Node {
 
     fn pull(&self, request: rpc::PullRequest) -> BoxFuture<'_, NodeResult<rpc::PullReply>> {
         async move { Ok(self.pull_checked(request).await?) }.boxed()
+    }
+
+    fn pull_images(&self, request: rpc::PullImagesRequest) -> BoxFuture<'_, NodeResult<rpc::PullImagesReply>> {
+        ready(self.pull_images_checked(&request).map_err(NodeError::from)).boxed()
     }
 
     fn hold(&self, request: rpc::HoldRequest) -> BoxFuture<'_, NodeResult<rpc::HoldReply>> {

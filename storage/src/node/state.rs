@@ -7,6 +7,7 @@
 //! from there by `prev_page`, each link being one look-up of an LSN among the runs of its group. So the index has one entry
 //! for each page with redo in the log, and none for a record.
 
+use super::hydrate::Hydration;
 use super::segment::{Place, Segment};
 use crate::history::TruncationTable;
 use bytes::Bytes;
@@ -114,6 +115,10 @@ pub struct State {
     pub damaged: HashMap<GroupId, Lsn>,
     /// What each peer was last heard to hold, since gossip began.
     pub peers: Vec<HashMap<GroupId, Lsn>>,
+    /// Groups that images of a peer are being taken in for.
+    pub hydrations: HashMap<GroupId, Hydration>,
+    /// What a peer has had for longer than a round of gossip and this node lacks, in bytes of LSN.
+    pub behind_bytes: u64,
     /// Why the node serves no more, once its disk failed.
     pub failed: Option<String>,
     /// The disk has no room for another log file.

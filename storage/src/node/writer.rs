@@ -75,6 +75,8 @@ pub enum Job {
         table: TruncationTable,
         reply: oneshot::Sender<Result<rpc::InstallTableReply, Refusal>>,
     },
+    /// A peer's images of a group are complete up to `base`.
+    Rebase { group: GroupId, base: Lsn, ballot: Ballot, reply: oneshot::Sender<Result<bool, Refusal>> },
     /// `init`.
     CreateVolume { config: rpc::VolumeConfig, reply: oneshot::Sender<Result<bool, Refusal>> },
     /// The end: everything before it is worked off.
@@ -243,6 +245,7 @@ impl Writer {
                 }
                 Job::Prepare { ballot, vdl_heard, reply } => drop(reply.send(self.prepare(ballot, vdl_heard))),
                 Job::InstallTable { ballot, table, reply } => drop(reply.send(self.install(ballot, table))),
+                Job::Rebase { group, base, ballot, reply } => drop(reply.send(self.rebase(group, base, ballot))),
                 Job::CreateVolume { config, reply } => drop(reply.send(self.create_volume(config))),
                 Job::Stop { reply } => {
                     self.log.close();
@@ -832,6 +835,53 @@ impl Writer {
         state.table = Arc::new(table);
         state.tables += 1;
         state.promised = ballot;
+    }
+
+    /// Lets a group count from `base` on, which the images taken in reach; `false` when it has no use for that any more.
+    fn rebase(&mut self, group: GroupId, base: Lsn, ballot: Ballot) -> Result<bool, Refusal> {
+        self.check_serving()?;
+        let shared = self.shared.clone();
+        let _imaging = shared.imaging.lock();
+        let held_back: Vec<(Place, Option<Bytes>)> = {
+            let mut state = shared.state.lock();
+            let counts = state.table.contains(ballot) && state.table.is_valid(base, ballot);
+            let segment = state.segments.entry(group).or_default();
+            if !counts || base <= segment.received() {
+                return Ok(false);
+            }
+            let ready: Vec<Place> = segment.ready_above(base).iter().map(|run| run.place).collect();
+            ready.into_iter().map(|place| (place, state.recent.get(place))).collect()
+        };
+        let mut batches: HashMap<Place, Bytes> = HashMap::new();
+        for (place, recent) in held_back {
+            let batch = shared.batch(place, recent).map_err(|error| Refusal::Failed(error.to_string()))?;
+            batches.insert(place, batch);
+        }
+        if let Err(error) = shared.images.finish_hydration(group, base, ballot) {
+            let why = format!("image store: {error}");
+            shared.fail(&why);
+            return Err(Refusal::Failed(why));
+        }
+        let mut guard = shared.state.lock();
+        let state = &mut *guard;
+        let Some(segment) = state.segments.get_mut(&group) else { return Ok(false) };
+        for run in segment.rebase(base, ballot).map(|index| segment.runs()[index]) {
+            let counts = |header: &RecordHeader| run.first.max(Lsn(base.0 + 1)) <= header.lsn && header.lsn <= run.last;
+            let Some(batch) = batches.get(&run.place) else { continue };
+            for record in records(batch).filter_map(Result::ok).filter(|record| counts(&record.header)) {
+                let (header, bytes) = (record.header, record.bytes as u32);
+                add_record(&mut state.heads, &mut state.due, header.page, header.lsn, bytes);
+            }
+        }
+        // A cached page may lack records that the images have: nothing built before this moment is the base of a page.
+        shared.cache.lock().drop_above(Lsn::ZERO);
+        state.tables += 1;
+        state.hydrations.remove(&group);
+        state.note_repairs();
+        drop(guard);
+        shared.arrivals.notify_waiters();
+        shared.background.wake();
+        Ok(true)
     }
 
     fn create_volume(&mut self, config: rpc::VolumeConfig) -> Result<bool, Refusal> {

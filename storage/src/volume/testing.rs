@@ -379,6 +379,11 @@ impl StorageNode for FakeNode {
         })
     }
 
+    fn pull_images(&self, _: PullImagesRequest) -> BoxFuture<'_, NodeResult<PullImagesReply>> {
+        // It never retires redo, so that nobody needs its images.
+        self.answer(|_| Err(NodeError::Refused("there are no images here".into())))
+    }
+
     fn hold(&self, _: HoldRequest) -> BoxFuture<'_, NodeResult<HoldReply>> {
         self.answer(|state| {
             Ok(HoldReply {
