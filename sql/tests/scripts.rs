@@ -2,7 +2,8 @@
 //!
 //! A script is a list of statements behind `> ` (further lines of one behind `> ` too), each followed by the lines that
 //! `psql -A` with verbose errors prints. `tests/judge.py` writes those lines from a real PostgreSQL; here they are held
-//! against a session over a volume in memory, once with a large cache and once with the smallest.
+//! against a session over a volume in memory: with a large cache, with the smallest, and with every statement planned with
+//! its literals in place, where the others take plans with the literals lifted out.
 
 mod support;
 
@@ -42,9 +43,10 @@ fn read(path: &Path) -> Vec<Step> {
     steps
 }
 
-async fn play(path: &Path, cache_pages: usize) -> Vec<String> {
+async fn play(path: &Path, cache_pages: usize, setting: &str) -> Vec<String> {
     let (_volume, database) = database(cache_pages).await;
     let mut session = session(&database).await;
+    run(&mut session, setting).await;
     let mut failures = Vec::new();
     for step in read(path) {
         let printed = run(&mut session, &step.sql).await;
@@ -69,24 +71,29 @@ async fn play(path: &Path, cache_pages: usize) -> Vec<String> {
     failures
 }
 
-async fn play_all(cache_pages: usize) {
+async fn play_all(cache_pages: usize, setting: &str) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/scripts");
     let mut paths: Vec<_> =
         fs::read_dir(folder).expect("the scripts").map(|entry| entry.expect("a file").path()).collect();
     paths.sort();
     let mut failures = Vec::new();
     for path in paths.iter().filter(|path| path.extension().is_some_and(|extension| extension == "sql")) {
-        failures.extend(play(path, cache_pages).await);
+        failures.extend(play(path, cache_pages, setting).await);
     }
     assert!(failures.is_empty(), "{} statements differ\n{}", failures.len(), failures.join("\n"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn scripts_answer_as_postgresql_does() {
-    play_all(4096).await;
+    play_all(4096, "").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn scripts_answer_as_postgresql_does_with_64_pages_of_cache() {
-    play_all(64).await;
+    play_all(64, "").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn scripts_answer_as_postgresql_does_with_literals_in_place() {
+    play_all(4096, "set plan_cache_mode = force_custom_plan").await;
 }

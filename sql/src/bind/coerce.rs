@@ -74,13 +74,13 @@ impl Binder<'_> {
             return Ok(Expr::constant(value, SqlType::TEXT));
         }
         let ty = if to.oid == oid::INTERVAL { to } else { base };
+        self.reads_clock |= names_present(text, base);
         let datum = text_io::parse(text, ty, self.settings).map_err(|error| error.at(pos + 1))?;
-        let datum = if to.typmod >= 0 {
-            coerce_typmod(datum, to, context == CastContext::Explicit).map_err(|error| error.at(pos + 1))?
-        } else {
-            datum
-        };
-        Ok(Expr::constant(datum, to))
+        if to.typmod < 0 {
+            return Ok(Expr::constant(datum, to));
+        }
+        // In PostgreSQL a call around the literal, whose errors have no place.
+        Ok(Expr::constant(coerce_typmod(datum, to, context == CastContext::Explicit)?, to))
     }
 
     /// Decides a parameter's type, or checks that it was decided so.
@@ -193,4 +193,14 @@ impl Binder<'_> {
         let typmod = if known.len() == types.len() { common_typmod(types) } else { -1 };
         Ok(SqlType { oid, typmod })
     }
+}
+
+/// Whether a literal of this type may stand for a time that depends on when it is read, in an array too.
+fn names_present(text: &str, ty: SqlType) -> bool {
+    let ty = ty.element().unwrap_or(ty);
+    if ty.category() != b'D' {
+        return false;
+    }
+    let text = text.to_ascii_lowercase();
+    ["now", "today", "tomorrow", "yesterday"].iter().any(|word| text.contains(word))
 }

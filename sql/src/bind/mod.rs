@@ -79,7 +79,7 @@ pub fn bind(parsed: &Parsed, text: &str, context: BindContext<'_>, params: &[u32
     {
         return Err(Error::unsupported("a WITH clause that changes rows in this statement"));
     }
-    Ok(Bound { statement, params: types, required: binder.required, notices, with })
+    Ok(Bound { statement, params: types, required: binder.required, notices, with, reads_clock: binder.reads_clock })
 }
 
 /// Binds the text of a query, as a view's; parameters are not allowed.
@@ -158,6 +158,8 @@ pub(crate) struct Binder<'a> {
     pub given: usize,
     pub required: Vec<Required>,
     pub notices: Vec<Notice>,
+    /// See [`Bound::reads_clock`].
+    pub reads_clock: bool,
     pub scopes: Vec<Scope>,
     pub clause: Clause,
     pub ctes: Vec<from::CteEntry>,
@@ -187,6 +189,7 @@ impl<'a> Binder<'a> {
             given: 0,
             required: Vec::new(),
             notices: Vec::new(),
+            reads_clock: false,
             scopes: Vec::new(),
             clause: Clause::Other,
             ctes: Vec::new(),

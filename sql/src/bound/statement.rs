@@ -22,6 +22,8 @@ pub struct Bound {
     pub notices: Vec<Notice>,
     /// The WITH clause, if it changes rows: to be run first, in order. Elsewhere WITH is part of the plan.
     pub with: Vec<WithPart>,
+    /// A literal such as `'now'` was read as a time: the statement means something else a moment later.
+    pub reads_clock: bool,
 }
 
 /// One query of a WITH clause that changes rows. [`Node::CteScan`](super::Node::CteScan) reads what it yields.

@@ -10,7 +10,7 @@ use parking_lot::Mutex;
 use types::{Error, Result, SqlState};
 
 use super::backend::Backends;
-use super::plans::Plans;
+use super::plans::{PlanStats, Plans};
 use super::sequences::Sequences;
 use crate::catalog::CatalogSnapshot;
 use crate::catalog::store::{self, Oids};
@@ -73,6 +73,11 @@ impl Database {
         self.admin.get().ok_or_else(|| {
             Error::new(SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE, "this server does not manage a cluster")
         })
+    }
+
+    /// How the plans that sessions share are used.
+    pub fn plan_stats(&self) -> PlanStats {
+        self.plans.stats()
     }
 
     pub(crate) fn vector(&self) -> Option<&Arc<dyn VectorExecutor>> {

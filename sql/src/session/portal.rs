@@ -13,6 +13,7 @@ use crate::bound::{Bound, Statement};
 use crate::catalog::CatalogSnapshot;
 use crate::exec::{ExecContext, RowSource};
 use crate::parse::Parsed;
+use crate::parse::lift::Slot;
 use crate::plan;
 
 /// A statement that was parsed, bound and planned.
@@ -27,9 +28,27 @@ pub(crate) struct Prepared {
     pub catalog: Option<Arc<CatalogSnapshot>>,
     /// Result columns, if the statement alone says what they are.
     pub columns: Option<Arc<[Column]>>,
+    /// The literals that became parameters, in the order of these; all of its parameters if there are any.
+    pub lifted: Box<[Slot]>,
 }
 
 impl Prepared {
+    /// Whether other sessions, and other executions, may use it under this version of the catalog: the statement is one of
+    /// those that come often, and means the same each time. A plan with notices would have to give them each time.
+    pub fn is_shareable(&self, catalog: u64) -> bool {
+        let repeatable = matches!(
+            self.bound.statement,
+            Statement::Query(_)
+                | Statement::Insert(_)
+                | Statement::Update(_)
+                | Statement::Delete(_)
+                | Statement::Transaction(_)
+        );
+        // The catalog may have moved on while it was bound.
+        let current = self.catalog.as_ref().is_some_and(|it| it.version == catalog);
+        repeatable && current && self.bound.notices.is_empty() && !self.bound.reads_clock
+    }
+
     pub fn empty(sql: Arc<str>) -> Prepared {
         let bound = Bound {
             statement: Statement::Empty,
@@ -37,8 +56,9 @@ impl Prepared {
             required: Vec::new(),
             notices: Vec::new(),
             with: Vec::new(),
+            reads_clock: false,
         };
-        Prepared { sql, parsed: None, bound, given: Vec::new(), catalog: None, columns: None }
+        Prepared { sql, parsed: None, bound, given: Vec::new(), catalog: None, columns: None, lifted: Box::default() }
     }
 }
 
@@ -54,6 +74,8 @@ pub(crate) struct Portal {
     pub cursor: Cursor,
     /// Whether the statement is one of several of a simple query.
     pub multiple: bool,
+    /// The text of the Query message it came with, which is not its plan's if literals were lifted.
+    pub text: Option<Arc<str>>,
 }
 
 pub(crate) enum PortalState {
@@ -92,6 +114,7 @@ impl Portal {
             state: PortalState::Ready,
             cursor: Cursor::new(false),
             multiple: false,
+            text: None,
         }
     }
 
@@ -113,20 +136,36 @@ impl Session {
         let columns = bound.statement.columns();
         let columns =
             (!columns.is_empty() || matches!(bound.statement, Statement::Query(_))).then(|| wire_columns(columns));
-        Ok(Prepared { sql, parsed: Some(parsed), bound, given: given.to_vec(), catalog: Some(catalog), columns })
+        Ok(Prepared {
+            sql,
+            parsed: Some(parsed),
+            bound,
+            given: given.to_vec(),
+            catalog: Some(catalog),
+            columns,
+            lifted: Box::default(),
+        })
     }
 
-    /// The statement, bound again if the catalog has changed since.
+    /// Binds the statement of a portal again if the catalog has changed since.
     ///
     /// # Errors
     /// 0A000 when the result would have other columns than the client was told.
-    pub(super) async fn renew(&mut self, prepared: &Arc<Prepared>) -> Result<Arc<Prepared>> {
-        let Some(parsed) = &prepared.parsed else { return Ok(prepared.clone()) };
+    pub(super) async fn renew(&mut self, portal: &mut Portal) -> Result<()> {
+        let prepared = &portal.prepared;
+        let Some(parsed) = &prepared.parsed else { return Ok(()) };
         let newest = self.catalog().await?;
         if prepared.catalog.as_ref().is_some_and(|catalog| catalog.version == newest.version) {
-            return Ok(prepared.clone());
+            return Ok(());
         }
-        let renewed = self.prepare(prepared.sql.clone(), parsed.clone(), &prepared.given).await?;
+        let renewed = match &portal.text {
+            // What it finds wrong now has its place in the portal's own text.
+            Some(text) if !prepared.lifted.is_empty() => {
+                portal.params.clear();
+                self.parse_one(text, &[]).await?
+            }
+            _ => self.prepare(prepared.sql.clone(), parsed.clone(), &prepared.given).await?,
+        };
         let types = |prepared: &Prepared| -> Vec<types::SqlType> {
             prepared.columns.iter().flat_map(|columns| columns.iter()).map(|column| column.ty).collect()
         };
@@ -140,6 +179,7 @@ impl Session {
                 *kept = renewed.clone();
             }
         }
-        Ok(renewed)
+        portal.prepared = renewed;
+        Ok(())
     }
 }

@@ -96,7 +96,7 @@ impl Session {
         let mut attempt = 0;
         loop {
             attempt += 1;
-            portal.prepared = self.renew(&portal.prepared).await?;
+            self.renew(portal).await?;
             let prepared = portal.prepared.clone();
             self.check_privileges(&prepared.bound.required, &prepared)?;
             self.check_read_only(&prepared.bound)?;

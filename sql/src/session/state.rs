@@ -22,7 +22,7 @@ use types::{Datum, Error, Result, Settings, SqlState, SqlType};
 use super::backend::{Backend, CancelReason};
 use super::client::{Client, Column, NoticeSeverity};
 use super::database::{Database, now};
-use super::plans::{PlanKey, TEXT_BYTES_MAX};
+use super::plans::{Key, Origin, TEXT_BYTES_MAX};
 use super::portal::{Portal, Prepared};
 use super::transaction::Block;
 use super::variables::SavedVariables;
@@ -31,6 +31,7 @@ use crate::catalog::CatalogSnapshot;
 use crate::exec::{TxnCell, lift};
 use crate::functions::SessionContext;
 use crate::parse;
+use crate::parse::shape::Shape;
 
 /// Who opens a session, and from where.
 #[derive(Clone, Debug, Default)]
@@ -79,6 +80,12 @@ pub struct Session {
     /// How many private catalogs the session has read.
     private_count: u64,
     pub(super) statements: HashMap<String, Arc<Prepared>>,
+    /// What shared plans are found by, besides their texts; follows the settings.
+    pub(super) origin: Arc<Origin>,
+    /// `plan_cache_mode` does not ask for plans of this session's own.
+    pub(super) shares_plans: bool,
+    /// The shape of the last text that was looked for.
+    pub(super) shape: Shape,
     pub(super) portals: HashMap<String, Portal>,
     /// What must be durable, at which level, before anything more is told to the client.
     pub(super) pending_flushed: Lsn,
@@ -117,15 +124,23 @@ impl Session {
         let (user, name): (Arc<str>, Arc<str>) = (role.name.clone(), found.name.clone());
         let backend = database.backends.add(options.pid, user.clone(), name.clone(), options.client_address, now());
         let context = Arc::new(SessionContext::new(database.clone(), backend, catalog, user.clone()));
+        let settings = Settings {
+            session_user: user.clone(),
+            current_user: user,
+            database: name,
+            reg_names: Some(context.clone()),
+            session: Some(context.clone()),
+            ..Settings::default()
+        };
+        let origin = Origin {
+            database: found.oid,
+            search_path: settings.search_path.clone(),
+            user: settings.current_user.clone(),
+            time_zone: settings.timezone,
+        };
+        let origin = Arc::new(origin);
         let mut session = Session {
-            settings: Settings {
-                session_user: user.clone(),
-                current_user: user,
-                database: name,
-                reg_names: Some(context.clone()),
-                session: Some(context.clone()),
-                ..Settings::default()
-            },
+            settings,
             context,
             database_oid: found.oid,
             database: database.clone(),
@@ -145,6 +160,9 @@ impl Session {
             private_under: 0,
             private_count: 0,
             statements: HashMap::new(),
+            origin,
+            shares_plans: true,
+            shape: Shape::default(),
             portals: HashMap::new(),
             pending_flushed: Lsn::ZERO,
             pending_received: Lsn::ZERO,
@@ -251,6 +269,13 @@ impl Session {
         self.settings.extra_float_digits = digits.unwrap_or(1);
         let path: Arc<[Arc<str>]> = variables.search_path(&self.settings.current_user).into();
         self.settings.search_path = path.clone();
+        self.origin = Arc::new(Origin {
+            database: self.database_oid,
+            search_path: path.clone(),
+            user: self.settings.current_user.clone(),
+            time_zone: self.settings.timezone,
+        });
+        self.shares_plans = variables.get("plan_cache_mode").as_deref() != Ok("force_custom_plan");
         self.context.set_search_path(path);
         let name: Arc<str> = variables.get("application_name").unwrap_or_default().into();
         self.context.backend.update(|state| state.application_name = name);
@@ -347,11 +372,11 @@ impl Session {
         }
     }
 
-    fn note_activity(&self, query: &str) {
+    fn note_activity(&self, query: Arc<str>) {
         let at = now();
         self.context.backend.update(|state| {
             state.state = "active";
-            state.query = Arc::from(query);
+            state.query = query;
             state.query_started = Some(at);
             state.changed = at;
         });
@@ -378,12 +403,13 @@ impl Session {
     /// Whatever a statement reports; what came before it was emitted.
     pub async fn simple<C: Client>(&mut self, sql: &str, client: &mut C) -> Result<()> {
         self.context.backend.clear_cancel();
-        self.note_activity(sql);
+        let text: Arc<str> = Arc::from(sql);
+        self.note_activity(text.clone());
         // Unnamed statement and portal do not survive a simple query.
         self.statements.remove("");
         self.close_portal_named("");
         let (backend, timeout) = (self.context.backend.clone(), self.statement_timeout);
-        let result = Session::guarded(backend, timeout, self.simple_statements(sql, client)).await;
+        let result = Session::guarded(backend, timeout, self.simple_statements(text, client)).await;
         if result.is_err() {
             self.depend_on_observed().await;
         }
@@ -391,11 +417,12 @@ impl Session {
         result
     }
 
-    async fn simple_statements<C: Client>(&mut self, sql: &str, client: &mut C) -> Result<()> {
-        let parsed = match parse::parse(sql) {
-            Ok(parsed) => parsed,
-            Err(error) => return Err(error),
-        };
+    async fn simple_statements<C: Client>(&mut self, text: Arc<str>, client: &mut C) -> Result<()> {
+        let shaped = self.reads_shape(&text);
+        if shaped && let Some((prepared, params)) = self.shared_by_shape(&text)? {
+            return self.simple_statement(prepared, params, &text, false, true, client).await;
+        }
+        let parsed = parse::parse(&text)?;
         if parsed.is_empty() {
             client.empty_query();
             return self.end_implicit().await;
@@ -404,28 +431,46 @@ impl Session {
         for (number, parsed) in parsed.into_iter().enumerate() {
             let last = number + 1 == count;
             self.check_not_failed(&parsed.statement)?;
-            let prepared = self.prepare(Arc::from(sql), parsed, &[]).await?;
-            if !prepared.bound.params.is_empty() {
-                return Err(Error::new(SqlState::UNDEFINED_PARAMETER, "there is no parameter $1"));
-            }
-            self.send_notices(&prepared.bound.notices, client);
-            let mut portal = Portal::new(Arc::new(prepared), Vec::new(), Vec::new());
-            portal.multiple = count > 1;
-            let columns = self.result_columns(&portal.prepared).await?;
-            if let Some(columns) = &columns {
-                client.row_description(columns, &[]);
-            }
-            portal.columns = columns;
-            let tag = self.run_portal(&mut portal, 0, client).await?;
-            drop(portal);
-            // A transaction that ends here ends before its last statement is said to be done.
-            if last {
-                self.end_implicit().await?;
-            }
-            self.report_settings(client);
-            if let Some(tag) = tag {
-                client.command_complete(&tag);
-            }
+            let (prepared, params) = match shaped && count == 1 {
+                true => self.share_by_shape(&text, parsed).await?,
+                false => (Arc::new(self.prepare(text.clone(), parsed, &[]).await?), Vec::new()),
+            };
+            self.simple_statement(prepared, params, &text, count > 1, last, client).await?;
+        }
+        Ok(())
+    }
+
+    /// Runs one statement of a Query message.
+    async fn simple_statement<C: Client>(
+        &mut self,
+        prepared: Arc<Prepared>,
+        params: Vec<Datum>,
+        text: &Arc<str>,
+        multiple: bool,
+        last: bool,
+        client: &mut C,
+    ) -> Result<()> {
+        if prepared.bound.params.len() != params.len() {
+            return Err(Error::new(SqlState::UNDEFINED_PARAMETER, "there is no parameter $1"));
+        }
+        self.send_notices(&prepared.bound.notices, client);
+        let mut portal = Portal::new(prepared, params, Vec::new());
+        portal.multiple = multiple;
+        portal.text = Some(text.clone());
+        let columns = self.result_columns(&portal.prepared).await?;
+        if let Some(columns) = &columns {
+            client.row_description(columns, &[]);
+        }
+        portal.columns = columns;
+        let tag = self.run_portal(&mut portal, 0, client).await?;
+        drop(portal);
+        // A transaction that ends here ends before its last statement is said to be done.
+        if last {
+            self.end_implicit().await?;
+        }
+        self.report_settings(client);
+        if let Some(tag) = tag {
+            client.command_complete(&tag);
         }
         Ok(())
     }
@@ -453,33 +498,20 @@ impl Session {
     /// The statement, from the plans that sessions share where it can be.
     async fn parse_shared(&mut self, sql: &str, param_types: &[u32]) -> Result<Arc<Prepared>> {
         self.refresh_settings();
-        if self.private.is_some() || self.private_stale || sql.len() > TEXT_BYTES_MAX {
+        if !self.may_share_plans() || sql.len() > TEXT_BYTES_MAX {
             return Ok(Arc::new(self.parse_one(sql, param_types).await?));
         }
-        let key = PlanKey {
-            text: Arc::from(sql),
-            given: param_types.to_vec(),
-            database: self.database_oid,
-            catalog: self.database.engine.catalog_version(),
-            search_path: self.settings.search_path.clone(),
-            user: self.settings.current_user.clone(),
-            time_zone: self.settings.timezone,
-        };
-        if let Some(plan) = self.database.plans.get(&key) {
+        let key = Key::Text { text: sql, given: param_types };
+        let version = self.database.engine.catalog_version();
+        if let Some(plan) = self.database.plans.get(version, &self.origin, key) {
             if let Some(parsed) = &plan.parsed {
                 self.check_not_failed(&parsed.statement)?;
             }
             return Ok(plan);
         }
         let plan = Arc::new(self.parse_one(sql, param_types).await?);
-        let repeatable = matches!(
-            plan.bound.statement,
-            Statement::Query(_) | Statement::Insert(_) | Statement::Update(_) | Statement::Delete(_)
-        );
-        // The catalog may have moved on while it was bound; a plan with notices gives them each time.
-        let current = plan.catalog.as_ref().is_some_and(|catalog| catalog.version == key.catalog);
-        if repeatable && current && plan.bound.notices.is_empty() {
-            self.database.plans.put(key, plan.clone());
+        if plan.is_shareable(version) {
+            self.database.plans.put(version, &self.origin, key, plan.clone());
         }
         Ok(plan)
     }
@@ -671,7 +703,7 @@ impl Session {
     }
 
     /// 25P02 for anything but the end of a failed block.
-    fn check_not_failed(&self, statement: &parse::ast::Statement) -> Result<()> {
+    pub(super) fn check_not_failed(&self, statement: &parse::ast::Statement) -> Result<()> {
         if self.block != Block::Failed || ends_failed_block(statement) {
             return Ok(());
         }

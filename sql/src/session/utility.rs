@@ -203,7 +203,7 @@ impl Session {
                 }
                 Executed::Stale => {
                     self.private_stale |= self.private.is_some();
-                    portal.prepared = self.renew(&prepared).await?;
+                    self.renew(portal).await?;
                 }
             }
         }
@@ -366,6 +366,7 @@ impl Session {
             given: prepared.given.clone(),
             catalog: prepared.catalog.clone(),
             columns: Some(wire_columns(&cursor.query.columns)),
+            lifted: Box::default(),
         };
         let mut made = Portal::new(Arc::new(inner), portal.params.clone(), Vec::new());
         made.columns = made.prepared.columns.clone();
