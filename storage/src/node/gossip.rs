@@ -155,7 +155,8 @@ impl Gossip {
             let (group, theirs) = (GroupId(mark.group), Lsn(mark.scl_received));
             let before = self.seen.insert((index, group), theirs).unwrap_or_default();
             if let Some(peer) = node.shared.state.lock().peers.get_mut(index) {
-                peer.insert(group, theirs);
+                // What it may lose in a loss of power keeps our log as if it were not there.
+                peer.insert(group, Lsn(mark.scl_flushed));
             }
             let target = if urgent { theirs } else { before.min(theirs) };
             let retired = self.catch_up(node, &*peer, group, target).await?;

@@ -246,11 +246,14 @@ impl Node {
         Ok(())
     }
 
-    /// Does a portion of background work, with [`Mode::Inline`]. Says whether more can be done now.
+    /// Does a portion of background work, with [`Mode::Inline`], and fsyncs what is held. Says whether more can be done now.
     ///
     /// # Errors
     /// [`TendError`]; the node may have failed then.
     pub fn tend(&self) -> Result<bool, TendError> {
+        if let Some(writer) = self.writer.lock().as_mut() {
+            writer.flush_held();
+        }
         match self.tender.lock().as_mut() {
             Some(tender) => tender.step(),
             None => Ok(false),

@@ -113,7 +113,7 @@ pub struct State {
     pub floor: Lsn,
     /// Groups that came back below what they once acknowledged as flushed, and how far that was.
     pub damaged: HashMap<GroupId, Lsn>,
-    /// What each peer was last heard to hold, since gossip began.
+    /// What each peer was last heard to have flushed, since gossip began.
     pub peers: Vec<HashMap<GroupId, Lsn>>,
     /// Groups that images of a peer are being taken in for.
     pub hydrations: HashMap<GroupId, Hydration>,
@@ -165,7 +165,7 @@ impl State {
         self.vdl.min(flushed).min(self.floor)
     }
 
-    /// Up to where every peer holds a group.
+    /// Up to where every peer has flushed a group.
     #[must_use]
     pub fn held_by_peers(&self, group: GroupId) -> Lsn {
         let held = self.peers.iter().map(|peer| peer.get(&group).copied().unwrap_or_default());

@@ -6,6 +6,11 @@
 //! acknowledges nothing any more.
 //!
 //! A round is whatever queued while the last fsync ran: that is the group commit.
+//!
+//! **Held rounds.** A round of requests that all say *flush later* ends with its write: it counts as received, and its
+//! replies are held. The next round that has another request fsyncs both, and so does every barrier, a full file, and the
+//! bounds [`HELD_FOR_MAX`], [`HELD_REQUESTS_MAX`] and [`HELD_BYTES_MAX`]. Nothing that goes by *flushed* sees a held round:
+//! its mark moves with the fsync. A promise reports what it finds as flushed, hence the barrier.
 
 use super::frame::Notes;
 use super::images::ImageError;
@@ -30,12 +35,19 @@ use std::io;
 use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 use tokio::sync::oneshot;
 
 /// Requests that may wait for the log; one more ends its stream.
 pub const QUEUE_REQUESTS_MAX: usize = 16 << 10;
 /// Bytes of batches that may wait for the log.
 pub const QUEUE_BYTES_MAX: usize = 64 << 20;
+/// Nothing that was written stays unflushed for longer than this; a writer that lives asks earlier.
+pub const HELD_FOR_MAX: Duration = Duration::from_millis(20);
+/// Requests whose flush is held.
+pub const HELD_REQUESTS_MAX: usize = 1024;
+/// Bytes of batches whose flush is held.
+pub const HELD_BYTES_MAX: usize = 4 << 20;
 
 /// An append stream, as replies need it.
 pub struct Stream {
@@ -136,11 +148,18 @@ impl Queue {
         self.waiting.lock().jobs.is_empty()
     }
 
-    /// Everything queued; waits for the first.
-    fn take(&self) -> VecDeque<Job> {
+    /// Everything queued; waits for the first, or at most for `patience`.
+    fn take(&self, patience: Option<Duration>) -> VecDeque<Job> {
         let mut waiting = self.waiting.lock();
         while waiting.jobs.is_empty() {
-            self.arrived.wait(&mut waiting);
+            match patience {
+                None => self.arrived.wait(&mut waiting),
+                Some(patience) => {
+                    if self.arrived.wait_for(&mut waiting, patience).timed_out() {
+                        break;
+                    }
+                }
+            }
         }
         waiting.bytes = 0;
         std::mem::take(&mut waiting.jobs)
@@ -164,7 +183,7 @@ struct Taken {
 
 /// What the round owes to whom.
 enum Owed {
-    Append { stream: Arc<Stream>, sequence: u64, group: Option<GroupId>, want_received: bool },
+    Append { stream: Arc<Stream>, sequence: u64, group: Option<GroupId>, want_received: bool, flush_later: bool },
     Fill { groups: Vec<GroupId>, outcome: AppendOutcome, reply: oneshot::Sender<rpc::FillReply> },
     Adopt { outcome: AppendOutcome, reply: oneshot::Sender<AppendOutcome> },
 }
@@ -187,6 +206,40 @@ impl Round {
         self.groups.clear();
         self.owed.clear();
     }
+
+    /// Whether someone waits for the flush.
+    fn is_awaited(&self) -> bool {
+        self.owed.iter().any(|owed| !matches!(owed, Owed::Append { flush_later: true, .. }))
+    }
+}
+
+/// What was written and counted and may not be fsynced yet.
+#[derive(Default)]
+struct Held {
+    groups: Vec<GroupId>,
+    owed: Vec<Owed>,
+    bytes: usize,
+    /// Some of it is not on the medium.
+    unsynced: bool,
+}
+
+impl Held {
+    fn is_empty(&self) -> bool {
+        self.owed.is_empty() && !self.unsynced
+    }
+
+    fn is_full(&self) -> bool {
+        self.owed.len() >= HELD_REQUESTS_MAX || self.bytes >= HELD_BYTES_MAX
+    }
+}
+
+/// When the flush of a round is due.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Flush {
+    /// Whatever follows relies on it.
+    Now,
+    /// When someone asked for it.
+    AsAsked,
 }
 
 /// Who brings a batch.
@@ -211,30 +264,44 @@ pub struct Writer {
     log: Log,
     superblock: Superblock,
     round: Round,
+    held: Held,
 }
 
 impl Writer {
     /// Takes the log and the durable promises over.
     #[must_use]
     pub fn new(shared: Arc<Shared>, log: Log, superblock: Superblock) -> Writer {
-        Writer { shared, log, superblock, round: Round::default() }
+        Writer { shared, log, superblock, round: Round::default(), held: Held::default() }
     }
 
     /// Works until [`Job::Stop`].
     pub fn run(mut self) {
-        while self.work(|queue| queue.take()) {}
+        let shared = self.shared.clone();
+        loop {
+            let jobs = shared.queue.take((!self.held.is_empty()).then_some(HELD_FOR_MAX));
+            if jobs.is_empty() {
+                self.flush_held();
+            } else if !self.work(jobs) {
+                return;
+            }
+        }
     }
 
     /// Works off what is queued, for a node without threads.
     pub fn step(&mut self) {
-        self.work(|queue| queue.take_now());
+        let jobs = self.shared.queue.take_now();
+        self.work(jobs);
     }
 
-    fn work(&mut self, take: impl Fn(&Queue) -> VecDeque<Job>) -> bool {
-        let shared = self.shared.clone();
-        for job in take(&shared.queue) {
+    /// Fsyncs and acknowledges what is held, if anything is.
+    pub fn flush_held(&mut self) {
+        self.finish_round(Flush::Now);
+    }
+
+    fn work(&mut self, jobs: VecDeque<Job>) -> bool {
+        for job in jobs {
             if job.is_barrier() {
-                self.finish_round();
+                self.finish_round(Flush::Now);
             }
             match job {
                 Job::Append { stream, request } => self.append(&stream, request),
@@ -254,12 +321,12 @@ impl Writer {
                 }
             }
         }
-        self.finish_round();
+        self.finish_round(Flush::AsAsked);
         true
     }
 
     fn append(&mut self, stream: &Arc<Stream>, request: AppendRequest) {
-        let AppendRequest { batch, sequence, want_received, .. } = request;
+        let AppendRequest { batch, sequence, want_received, flush_later, .. } = request;
         // Only a sound batch says its ballot: a flipped bit must not look like a fenced writer.
         let header = (!batch.is_empty()).then(|| BatchHeader::decode(&batch));
         if let Some(Ok(header)) = &header {
@@ -289,7 +356,8 @@ impl Writer {
             }
         }
         if outcome == AppendOutcome::Flushed {
-            self.round.owed.push(Owed::Append { stream: stream.clone(), sequence, group, want_received });
+            let stream = stream.clone();
+            self.round.owed.push(Owed::Append { stream, sequence, group, want_received, flush_later });
             return;
         }
         let state = self.shared.state.lock();
@@ -311,7 +379,7 @@ impl Writer {
             AppendOutcome::Fenced
         } else if ballot > promised {
             // A fill is acknowledged under its ballot, so that from then on no lower one may be.
-            self.finish_round();
+            self.finish_round(Flush::Now);
             match self.promise(ballot) {
                 Ok(()) => AppendOutcome::Flushed,
                 Err(Refusal::Failed(_)) => AppendOutcome::Failed,
@@ -356,7 +424,7 @@ impl Writer {
             Err(Untaken::Outcome(outcome)) => return Err(outcome),
             Err(Untaken::Full) => {}
         }
-        self.finish_round();
+        self.finish_round(Flush::Now);
         if self.shared.state.lock().failed.is_some() {
             // What counts as received may not be on the medium: no later fsync may pass it off as flushed.
             return Err(AppendOutcome::Failed);
@@ -495,44 +563,73 @@ impl Writer {
         Ok(())
     }
 
-    /// Writes, counts, fsyncs and answers what the round took in.
-    fn finish_round(&mut self) {
-        if self.round.owed.is_empty() && self.log.is_clean() {
+    /// Writes and counts what the round took in. Then fsyncs and answers it, and what was held before; or holds it, too.
+    fn finish_round(&mut self, flush: Flush) {
+        if self.round.owed.is_empty() && self.log.is_clean() && self.held.is_empty() {
             return;
         }
-        let outcome = self.write_round();
-        let mut round = std::mem::take(&mut self.round);
-        let owed = std::mem::take(&mut round.owed);
-        round.clear();
-        self.round = round;
+        let awaited = flush == Flush::Now || self.round.is_awaited();
+        let written = if self.log.is_clean() { Ok(false) } else { self.write_round().map(|()| true) };
+        match written {
+            Ok(written) => self.hold_round(written),
+            Err(outcome) => {
+                let mut owed = std::mem::take(&mut self.round.owed);
+                self.round.clear();
+                if outcome == AppendOutcome::Failed {
+                    owed.append(&mut std::mem::take(&mut self.held).owed);
+                }
+                self.answer(owed, outcome);
+            }
+        }
+        if self.held.unsynced && !awaited && !self.held.is_full() {
+            return;
+        }
+        let outcome = if self.held.unsynced { self.sync_held() } else { AppendOutcome::Flushed };
+        let owed = std::mem::take(&mut self.held).owed;
         self.answer(owed, outcome);
     }
 
-    fn write_round(&mut self) -> AppendOutcome {
-        if self.log.is_clean() {
-            return AppendOutcome::Flushed;
-        }
+    /// Hands the round to the kernel.
+    fn write_round(&mut self) -> Result<(), AppendOutcome> {
         if let Err(error) = self.log.write() {
             self.withdraw();
             if error.kind() == io::ErrorKind::StorageFull {
                 self.shared.state.lock().full = true;
-                return AppendOutcome::DiskFull;
+                return Err(AppendOutcome::DiskFull);
             }
             self.shared.fail(&format!("log write: {error}"));
-            return AppendOutcome::Failed;
+            return Err(AppendOutcome::Failed);
         }
         if let Err(error) = self.count() {
             self.shared.fail(&format!("log read: {error}"));
-            return AppendOutcome::Failed;
+            return Err(AppendOutcome::Failed);
         }
         self.tell_received();
+        Ok(())
+    }
+
+    /// The round waits for the next fsync. `written`: it has something to be fsynced.
+    fn hold_round(&mut self, written: bool) {
+        let Held { groups, owed, bytes, unsynced } = &mut self.held;
+        for group in &self.round.groups {
+            if !groups.contains(group) {
+                groups.push(*group);
+            }
+        }
+        owed.append(&mut self.round.owed);
+        *bytes += self.round.taken.iter().map(|taken| taken.batch.len()).sum::<usize>();
+        *unsynced |= written;
+        self.round.clear();
+    }
+
+    fn sync_held(&mut self) -> AppendOutcome {
         if let Err(error) = self.log.sync() {
             self.shared.fail(&format!("log fsync: {error}"));
             return AppendOutcome::Failed;
         }
         self.shared.counters.fsyncs.fetch_add(1, Ordering::Relaxed);
         let mut state = self.shared.state.lock();
-        for group in &self.round.groups {
+        for group in &self.held.groups {
             if let Some(segment) = state.segments.get_mut(group) {
                 segment.set_flushed();
             }
@@ -609,7 +706,7 @@ impl Writer {
 
     fn tell_received(&self) {
         for owed in &self.round.owed {
-            if let Owed::Append { stream, sequence, group, want_received: true } = owed {
+            if let Owed::Append { stream, sequence, group, want_received: true, .. } = owed {
                 let state = self.shared.state.lock();
                 let reply = append_reply(&state, *sequence, AppendOutcome::Received, group.as_slice());
                 drop(state);

@@ -11,8 +11,12 @@ pub struct Counters {
     pub page_bytes_sent: AtomicU64,
     /// Batches sent, all nodes together, resends included.
     pub batches_sent: AtomicU64,
-    /// Batches sent once more: after a reconnect, for a gap, or because an ack was late.
+    /// Batches sent once more: after a reconnect, a refusal, or for a gap.
     pub batches_resent: AtomicU64,
+    /// Groups sent to a node that may hold their flush back.
+    pub groups_held: AtomicU64,
+    /// Times a node was asked out of turn to flush, or what it has: one of the four was late or gone, or an ack was.
+    pub flushes_asked: AtomicU64,
     /// Messages without a batch, which only carry marks.
     pub heartbeats_sent: AtomicU64,
     /// Groups formed: what went out together when a quorum of nodes was free.
@@ -62,6 +66,8 @@ impl Counters {
             ("page_bytes_sent", &self.page_bytes_sent),
             ("batches_sent", &self.batches_sent),
             ("batches_resent", &self.batches_resent),
+            ("groups_held", &self.groups_held),
+            ("flushes_asked", &self.flushes_asked),
             ("heartbeats_sent", &self.heartbeats_sent),
             ("groups", &self.groups),
             ("grouped_mtrs", &self.grouped_mtrs),

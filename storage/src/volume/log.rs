@@ -229,6 +229,12 @@ impl LogBuffer {
         self.open.mtrs == 0 && self.closed.is_empty()
     }
 
+    /// Bytes that wait to be sealed: those of the open chunk, or a closed chunk's at least.
+    #[must_use]
+    pub fn gathered_bytes(&self) -> usize {
+        if self.closed.is_empty() { self.open.bytes } else { CHUNK_BYTES }
+    }
+
     /// Whether [`LogBuffer::take`] would return something.
     #[must_use]
     pub fn has_sealable(&self, limit: Lsn) -> bool {

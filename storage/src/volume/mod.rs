@@ -10,20 +10,21 @@
 //!    beyond.
 //! 2. A session appends a mini-transaction: [`log::LogBuffer`] gives it LSNs and links and puts its records into the open
 //!    batch of each group. The session parks in [`waiters`].
-//! 3. The shipper's thread seals what has gathered when four nodes are free, and sends the same bytes to each node that
-//!    is: [`shipping`] decides.
+//! 3. The shipper's thread seals what has gathered when someone waits for it and four nodes are free, and sends the same
+//!    bytes to all: [`shipping`] decides what and when, [`flushers`] which four fsync at once.
 //! 4. A node's ack raises its SCL in [`tracker`]; the fourth one moves the VDL; the sessions it covers are woken in the
 //!    same pass.
 //! 5. Replicas get a [`notices`] message, pull the redo, and [`assembly`] puts it back into volume order.
 //!
 //! # Cores and shells
 //!
-//! `tracker`, `recovery`, `shipping`, `log` and `assembly` hold no clock, lock, socket or thread. `writer`, `replica`,
+//! `tracker`, `recovery`, `shipping`, `flushers`, `log` and `assembly` hold no clock, lock, socket or thread. `writer`, `replica`,
 //! `takeover` and `reader` are the shells around them.
 
 pub mod assembly;
 pub mod cluster;
 pub mod counters;
+pub mod flushers;
 pub mod log;
 pub mod notices;
 pub mod reader;

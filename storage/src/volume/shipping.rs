@@ -1,23 +1,31 @@
 //! Which node is sent what, and when: the writer's side of six streams.
 //!
-//! The rule: one group in flight per node. While a node flushes, its next group gathers; a new group is sealed when a
-//! write quorum is free, for no commit can be durable before. Sealed batches stand in one queue with a place in it for
-//! each node, so that a slow node is behind in that queue and holds up nobody.
+//! The rule: one group in flight per node. While a node flushes, its next group gathers; a new group is sealed when the four
+//! that will flush it ([`flushers`](super::flushers)) are free, for no commit can be durable before. Sealed batches stand
+//! in one queue with a place in it for each node, so that a slow node is behind in that queue and holds up nobody.
 //!
 //! ```text
 //! batches   [ 40 | 41 | 42 | 43 | 44 ]        kept until four of six flushed them, and further while there is space
 //! nodes              ^2     ^0,1,3,4,5        `next` of each; in flight: what lies just below
 //! ```
 //!
-//! A batch is skipped for a node that has it. Whatever goes wrong (a new stream, a gap named in a reply, an ack that is
-//! late, a refusal) has one remedy: the node's place goes back to the first batch it lacks and can use. A hole that lies
-//! below the queue is left to gossip; the node goes on receiving what is new.
+//! **Held groups.** A node that is not among the four gets the group all the same, with the word that its flush may wait. It
+//! owes no ack for that and is free for the next one. What it holds is asked for when it becomes one of the four, when it
+//! holds a window full, when it is idle, and at once when one of the four is late ([`HASTE_FACTOR`]) or gone.
+//!
+//! **Patience.** A stream carries what it was given, in order, for as long as it lives: what a slow node was sent is on its
+//! way or there, and is not sent again. A node whose ack is late is *asked*, with a message that carries nothing; the reply
+//! tells what it holds. Only a named gap, a refusal or a new stream sends its place back, to the first batch that it lacks
+//! and can use. A stream without any ack for long is opened anew, each time after twice as long, until the node's own pace
+//! is known: patience is a multiple of that. A hole that lies below the queue is left to gossip; the node goes on receiving
+//! what is new.
 //!
 //! Pure: the caller brings the time, the replies and the tracker, and does the sending.
 
+use super::flushers::{Candidate, Flushers, HELD_BYTES_MAX, HELD_GROUPS_MAX};
 use super::log::Sealed;
 use super::tracker::{Level, Tracker};
-use crate::quorum::{COPIES, WRITE_QUORUM};
+use crate::quorum::{COPIES, READ_QUORUM};
 use bytes::Bytes;
 use hashbrown::HashSet;
 use protocol::{GroupId, Lsn};
@@ -28,27 +36,33 @@ use std::time::Duration;
 pub const KEPT_BYTES_MAX: usize = 64 << 20;
 /// A group to one node is at most this large, or one batch.
 pub const GROUP_BYTES_MAX: usize = 8 << 20;
-/// An ack is never late before this time has passed.
+/// A node is asked what it holds when its ack takes longer than this...
 pub const LATE_MIN: Duration = Duration::from_millis(50);
-/// An ack is late after this multiple of its usual time.
+/// ...and longer than this multiple of its usual time; then after twice as long, and so on.
 pub const LATE_FACTOR: u32 = 8;
-/// So many late acks in a row end the stream.
-pub const LATE_ACKS_MAX: u32 = 3;
+/// A stream without the ack it owes is opened anew after this time, doubled each time up to [`REOPEN_DOUBLINGS_MAX`]...
+pub const REOPEN_MIN: Duration = Duration::from_secs(2);
+/// ...times, and never before this multiple of the usual time.
+pub const REOPEN_FACTOR: u32 = 16;
+/// See [`REOPEN_MIN`].
+pub const REOPEN_DOUBLINGS_MAX: u32 = 5;
+/// The others flush, too, when one of the four takes longer than this...
+pub const HASTE_MIN: Duration = Duration::from_millis(2);
+/// ...and longer than this multiple of its usual time.
+pub const HASTE_FACTOR: u32 = 3;
 /// How long a node whose disk is full, or that sent a damaged batch back, is left alone.
 pub const PAUSE: Duration = Duration::from_millis(500);
-/// An idle node hears the flushed VDL after this time.
+/// An idle node hears the flushed VDL after this time, and flushes what it holds.
 pub const TELL_AFTER: Duration = Duration::from_millis(5);
 /// A node hears something at least this often.
 pub const HEARTBEAT: Duration = Duration::from_millis(100);
 
-/// A group sent to one node, not acked yet.
+/// A flush that a node was asked for and has not acked yet.
 #[derive(Clone, Copy, Debug)]
 struct InFlight {
-    /// Number of its first batch; it ends at the link's `next`.
-    from: u64,
-    first_sequence: u64,
-    last_sequence: u64,
     sent_at: Duration,
+    /// How often it was asked for that ack.
+    questions: u32,
 }
 
 /// One node's stream.
@@ -58,16 +72,29 @@ struct Link {
     generation: u64,
     up: bool,
     in_flight: Option<InFlight>,
+    /// The first batch not acked on this stream.
+    acked: u64,
     /// The first batch not sent on this stream.
     next: u64,
     /// Nothing below was sent twice on this stream.
     sent_up_to: u64,
+    /// Sequence of the last message.
     sequence: u64,
+    /// Sequence of the last message with a batch.
+    sequence_of_batch: u64,
+    /// Refusals of messages up to this one are known.
+    refused_up_to: u64,
+    /// Sent since a flush was last asked for.
+    held_groups: usize,
+    held_bytes: usize,
+    /// It is to flush what it holds, or to say what it has, without waiting for more.
+    ask: bool,
     /// A group whose next record is below the queue, and the SCL there: nothing can be resent until it moves.
     hole: Option<(GroupId, Lsn)>,
-    /// Moving mean of the time from sending to the flushed ack.
+    /// Moving mean of the time from asking for a flush to its ack.
     usual: Duration,
-    late_acks: u32,
+    /// Streams opened anew since the last ack.
+    reopened: u32,
     paused_until: Duration,
     told_vdl: Lsn,
     told_at: Duration,
@@ -77,6 +104,27 @@ struct Link {
 impl Link {
     fn is_free(&self, now: Duration) -> bool {
         self.up && self.in_flight.is_none() && self.paused_until <= now
+    }
+
+    /// When the others are to flush, too, if this one is among the four.
+    fn haste_at(&self) -> Option<Duration> {
+        Some(self.in_flight?.sent_at + HASTE_MIN.max(self.usual * HASTE_FACTOR))
+    }
+
+    fn is_late(&self, now: Duration) -> bool {
+        self.haste_at().is_some_and(|at| at <= now)
+    }
+
+    /// When it is asked for its ack.
+    fn question_at(&self) -> Option<Duration> {
+        let InFlight { sent_at, questions } = self.in_flight?;
+        Some(sent_at + LATE_MIN.max(self.usual * LATE_FACTOR) * ((2 << questions) - 1))
+    }
+
+    /// When its stream is given up.
+    fn reopen_at(&self) -> Option<Duration> {
+        let doubled = REOPEN_MIN * (1 << self.reopened.min(REOPEN_DOUBLINGS_MAX));
+        Some(self.in_flight?.sent_at + doubled.max(self.usual * REOPEN_FACTOR))
     }
 }
 
@@ -89,10 +137,14 @@ pub struct Group {
     pub generation: u64,
     /// Sequence of the first message; each further one has the next.
     pub first_sequence: u64,
-    /// The batches; none: a message that only carries marks.
+    /// The batches; none: a message that carries marks and asks for some.
     pub batches: Vec<Bytes>,
     /// How many of them were sent before.
     pub resent: usize,
+    /// The flush may wait, and so may the ack.
+    pub held: bool,
+    /// It was not its turn: one of the four is late or gone, or an ack is.
+    pub asked: bool,
 }
 
 /// Why a stream stopped taking batches.
@@ -105,34 +157,58 @@ pub enum Refusal {
 }
 
 /// The queue of sealed batches and six places in it. See the module's essay.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Shipping {
     batches: VecDeque<Sealed>,
     /// Number of the first batch.
     base: u64,
     bytes: usize,
     links: [Link; COPIES],
+    flushers: Flushers,
 }
 
 impl Shipping {
-    /// Nothing sealed, no stream.
+    /// Nothing sealed, no stream; all nodes count as heard `now`.
     #[must_use]
-    pub fn new() -> Shipping {
-        Shipping::default()
+    pub fn new(now: Duration, zones: [&str; COPIES]) -> Shipping {
+        let links = std::array::from_fn(|_| Link { heard_at: now, ..Link::default() });
+        Shipping { batches: VecDeque::new(), base: 0, bytes: 0, links, flushers: Flushers::new(zones) }
     }
 
-    /// Queues a sealed batch.
-    pub fn push(&mut self, batch: Sealed) {
-        self.bytes += batch.bytes.len();
-        self.batches.push_back(batch);
+    /// Queues the batches of a group, and says whose turn it is to flush it.
+    pub fn push(&mut self, group: impl IntoIterator<Item = Sealed>, now: Duration) {
+        let before = self.bytes;
+        self.batches.extend(group.into_iter().inspect(|batch| self.bytes += batch.bytes.len()));
+        // Nodes that flush out of turn would not begin with this group at once.
+        let all_free = self.links.iter().all(|link| !link.up || link.in_flight.is_none() || link.is_late(now));
+        self.flushers.begin_group(self.bytes - before, all_free);
+        // Whoever comes in flushes what it holds with this group: it need not be asked.
+        self.choose(now).for_each(drop);
     }
 
-    /// Whether a new group should be sealed: a write quorum is free, or as many as there are.
+    /// Whether a new group should be sealed: those who would flush it at once are free.
     #[must_use]
-    pub fn is_ready(&self, now: Duration) -> bool {
-        let up = self.links.iter().filter(|link| link.up).count();
-        let free = self.links.iter().filter(|link| link.is_free(now)).count();
-        up > 0 && free >= up.min(WRITE_QUORUM)
+    pub fn is_ready(&mut self, now: Duration) -> bool {
+        self.take_over(now);
+        let mut chosen = self.flushers.chosen().peekable();
+        chosen.peek().is_some() && chosen.all(|node| self.links[node].is_free(now))
+    }
+
+    /// Has nodes that came in for others flush what they hold.
+    fn take_over(&mut self, now: Duration) {
+        for node in self.choose(now) {
+            let link = &mut self.links[node];
+            link.ask |= link.held_groups > 0;
+        }
+    }
+
+    /// Chooses who flushes at once, as the nodes are now.
+    fn choose(&mut self, now: Duration) -> impl Iterator<Item = usize> + use<> {
+        let candidates = self.links.each_ref().map(|link| {
+            let takes = link.up && link.paused_until <= now;
+            takes.then_some(Candidate { late: link.is_late(now), usual: link.usual })
+        });
+        self.flushers.choose(candidates)
     }
 
     /// Begins a new stream to `node` and returns its generation. Until [`Shipping::on_up`] nothing is sent.
@@ -151,15 +227,19 @@ impl Shipping {
         }
         let next = self.first_missing(node, tracker).unwrap_or(self.end());
         let link = &mut self.links[node];
-        link.up = true;
-        link.late_acks = 0;
-        link.sequence = 0;
-        link.paused_until = Duration::ZERO;
-        link.next = next;
-        link.sent_up_to = link.sent_up_to.max(self.base);
-        link.told_vdl = Lsn::ZERO;
-        link.told_at = now;
-        link.heard_at = now;
+        *link = Link {
+            generation,
+            up: true,
+            acked: next,
+            next,
+            sent_up_to: link.sent_up_to.max(self.base),
+            hole: link.hole,
+            usual: link.usual,
+            reopened: link.reopened,
+            told_at: now,
+            heard_at: now,
+            ..Link::default()
+        };
     }
 
     /// The stream ended. Returns whether it was the current one, so that the caller opens another.
@@ -183,20 +263,23 @@ impl Shipping {
     pub fn on_flushed(&mut self, node: usize, sequence: u64, now: Duration, tracker: &Tracker) -> bool {
         let link = &mut self.links[node];
         link.heard_at = now;
-        let Some(in_flight) = link.in_flight.filter(|in_flight| sequence >= in_flight.last_sequence) else {
+        if sequence < link.sequence_of_batch {
             return false;
-        };
-        let took = now.saturating_sub(in_flight.sent_at);
-        link.usual = if link.usual.is_zero() { took } else { (link.usual * 7 + took) / 8 };
-        link.late_acks = 0;
-        link.in_flight = None;
-        let first = usize::try_from(in_flight.from.saturating_sub(self.base)).expect("the queue is in memory");
-        let after = usize::try_from(self.links[node].next.saturating_sub(self.base)).expect("as above");
+        }
+        let freed = link.in_flight.take();
+        if let Some(in_flight) = freed {
+            let took = now.saturating_sub(in_flight.sent_at);
+            link.usual = if link.usual.is_zero() { took } else { (link.usual * 7 + took) / 8 };
+            link.reopened = 0;
+        }
+        (link.held_groups, link.held_bytes) = (0, 0);
+        let first = std::mem::replace(&mut link.acked, link.next).max(self.base);
+        let (first, after) = (self.index(first), self.index(self.links[node].next.max(self.base)));
         let behind_a_gap = |batch: &Sealed| tracker.scl(batch.group, node, Level::Received) < batch.last;
         if first < after && self.batches.range(first..after).any(behind_a_gap) {
             self.go_back(node, tracker);
         }
-        true
+        freed.is_some()
     }
 
     /// A reply that acknowledges nothing.
@@ -204,7 +287,7 @@ impl Shipping {
         self.links[node].heard_at = now;
     }
 
-    /// The node refused what is in flight. Returns whether the stream is to be opened anew.
+    /// The node refused the message `sequence`. Returns whether the stream is to be opened anew.
     pub fn on_refused(
         &mut self,
         node: usize,
@@ -215,10 +298,13 @@ impl Shipping {
     ) -> bool {
         let link = &mut self.links[node];
         link.heard_at = now;
-        if link.in_flight.is_none_or(|in_flight| sequence < in_flight.first_sequence) {
+        if !link.up || sequence <= link.refused_up_to {
             return false;
         }
+        // What was sent behind it is refused, too, or stands behind a gap.
+        link.refused_up_to = link.sequence;
         link.in_flight = None;
+        (link.held_groups, link.held_bytes) = (0, 0);
         if refusal == Refusal::Reopen {
             link.up = false;
             return true;
@@ -228,79 +314,99 @@ impl Shipping {
         false
     }
 
-    /// Takes back what is late. Returns the nodes whose streams are to be opened anew.
-    pub fn on_time(&mut self, now: Duration, tracker: &Tracker) -> Vec<usize> {
+    /// Looks for what is late: has others flush what a late one was to flush, has late ones asked. Returns the nodes whose
+    /// streams are to be opened anew.
+    pub fn on_time(&mut self, now: Duration) -> Vec<usize> {
         let mut reopen = Vec::new();
-        for node in 0..COPIES {
-            let link = &mut self.links[node];
-            if !link.up || late_at(link).is_none_or(|at| at > now) {
-                continue;
-            }
-            link.in_flight = None;
-            link.late_acks += 1;
-            if link.late_acks >= LATE_ACKS_MAX {
+        for (node, link) in self.links.iter_mut().enumerate().filter(|(_, link)| link.up) {
+            if link.reopen_at().is_some_and(|at| at <= now) {
+                link.reopened += 1;
+                link.in_flight = None;
                 link.up = false;
                 reopen.push(node);
-            } else {
-                self.go_back(node, tracker);
+            } else if link.question_at().is_some_and(|at| at <= now) {
+                link.ask = true;
+                link.in_flight.iter_mut().for_each(|in_flight| in_flight.questions += 1);
             }
         }
+        self.take_over(now);
         reopen
     }
 
-    /// What to send to `node` now, if anything. It is in flight from here on.
+    /// What to send to `node` now, if anything. Unless it may be held, it is in flight from here on.
     pub fn next_group(&mut self, node: usize, now: Duration, tracker: &Tracker) -> Option<Group> {
-        if !self.links[node].is_free(now) {
+        let link = &self.links[node];
+        if !link.up || link.paused_until > now || link.in_flight.is_some() && !link.ask {
             return None;
         }
         let mut batches = Vec::new();
         let mut bytes = 0;
         let mut resent = 0;
-        let from = self.links[node].next.max(self.base);
-        let mut at = from;
-        while let Some(batch) = self.batches.get(usize::try_from(at - self.base).expect("the queue is in memory")) {
+        let mut at = link.next.max(self.base);
+        // Whoever owes an ack is only asked for it.
+        while link.in_flight.is_none()
+            && let Some(batch) = self.batches.get(self.index(at))
+        {
             if tracker.scl(batch.group, node, Level::Received) < batch.last {
                 if !batches.is_empty() && bytes + batch.bytes.len() > GROUP_BYTES_MAX {
                     break;
                 }
                 bytes += batch.bytes.len();
-                resent += usize::from(at < self.links[node].sent_up_to);
+                resent += usize::from(at < link.sent_up_to);
                 batches.push(batch.bytes.clone());
             }
             at += 1;
         }
         let vdl = tracker.vdl(Level::Flushed);
+        let chosen = self.flushers.is_chosen(node);
         let link = &mut self.links[node];
         link.next = at;
         link.sent_up_to = link.sent_up_to.max(at);
         let idle = now.saturating_sub(link.told_at);
-        if batches.is_empty() && !(idle >= HEARTBEAT || idle >= TELL_AFTER && link.told_vdl < vdl) {
+        let news = link.told_vdl < vdl || link.held_groups > 0;
+        if batches.is_empty() && !link.ask && !(idle >= HEARTBEAT || idle >= TELL_AFTER && news) {
             return None;
         }
+        let asked = std::mem::take(&mut link.ask);
         let first_sequence = link.sequence + 1;
         link.sequence += batches.len().max(1) as u64;
         link.told_vdl = vdl;
         link.told_at = now;
-        if !batches.is_empty() {
-            link.in_flight = Some(InFlight { from, first_sequence, last_sequence: link.sequence, sent_at: now });
+        let held = !batches.is_empty()
+            && !(chosen || asked)
+            && link.held_groups < HELD_GROUPS_MAX
+            && link.held_bytes < HELD_BYTES_MAX;
+        if held {
+            link.held_groups += 1;
+            link.held_bytes += bytes;
+        } else if !batches.is_empty() || link.held_groups > 0 {
+            (link.held_groups, link.held_bytes) = (0, 0);
+            link.in_flight.get_or_insert(InFlight { sent_at: now, questions: 0 });
         }
-        Some(Group { node, generation: link.generation, first_sequence, batches, resent })
+        // An ack of a question that asks for a flush is the ack of what was held.
+        if !batches.is_empty() {
+            link.sequence_of_batch = link.sequence;
+        }
+        Some(Group { node, generation: link.generation, first_sequence, batches, resent, held, asked })
     }
 
     /// When [`Shipping::on_time`] or [`Shipping::next_group`] has something to do without any other event.
     #[must_use]
-    pub fn deadline(&self, tracker: &Tracker) -> Option<Duration> {
+    pub fn deadline(&self, now: Duration, tracker: &Tracker) -> Option<Duration> {
         let vdl = tracker.vdl(Level::Flushed);
-        self.links
-            .iter()
-            .filter(|link| link.up)
-            .map(|link| match late_at(link) {
-                Some(late) => late,
-                None if link.next < self.end() => link.paused_until,
-                None if link.told_vdl < vdl => (link.told_at + TELL_AFTER).max(link.paused_until),
-                None => (link.told_at + HEARTBEAT).max(link.paused_until),
+        let of = |(node, link): (usize, &Link)| {
+            if link.in_flight.is_some() {
+                let haste = link.haste_at().filter(|&at| at > now && self.flushers.is_chosen(node));
+                return [haste, link.question_at(), link.reopen_at()].into_iter().flatten().min();
+            }
+            let news = link.told_vdl < vdl || link.held_groups > 0;
+            Some(match () {
+                () if link.next < self.end() => link.paused_until,
+                () if news => (link.told_at + TELL_AFTER).max(link.paused_until),
+                () => (link.told_at + HEARTBEAT).max(link.paused_until),
             })
-            .min()
+        };
+        self.links.iter().enumerate().filter(|(_, link)| link.up).filter_map(of).min()
     }
 
     /// Drops batches from the front: all that every node has, and, when there are too many bytes, all that a write quorum
@@ -338,7 +444,7 @@ impl Shipping {
     pub fn heard_by_quorum_at(&self) -> Duration {
         let mut heard = self.links.each_ref().map(|link| link.heard_at);
         heard.sort_unstable();
-        heard[COPIES - crate::quorum::READ_QUORUM]
+        heard[COPIES - READ_QUORUM]
     }
 
     /// Bytes kept for resending.
@@ -351,13 +457,19 @@ impl Shipping {
         self.base + self.batches.len() as u64
     }
 
+    fn index(&self, number: u64) -> usize {
+        usize::try_from(number - self.base).expect("the queue is in memory")
+    }
+
     fn go_back(&mut self, node: usize, tracker: &Tracker) {
         let unmoved = |(group, scl)| tracker.scl(group, node, Level::Received) == scl;
         if self.links[node].hole.is_some_and(unmoved) {
             return;
         }
         if let Some(missing) = self.first_missing(node, tracker) {
-            self.links[node].next = self.links[node].next.min(missing);
+            let link = &mut self.links[node];
+            link.next = link.next.min(missing);
+            link.acked = link.acked.min(missing);
         }
     }
 
@@ -381,12 +493,6 @@ impl Shipping {
     }
 }
 
-/// When the ack of what is in flight will be late.
-fn late_at(link: &Link) -> Option<Duration> {
-    let patience = LATE_MIN.max(link.usual * LATE_FACTOR) * (1 << link.late_acks);
-    link.in_flight.map(|in_flight| in_flight.sent_at + patience)
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::tracker::{Mark, Outstanding};
@@ -394,6 +500,8 @@ mod tests {
     use protocol::BootId;
 
     const G: GroupId = GroupId(0);
+    const ZONES: [&str; COPIES] = ["a", "a", "b", "b", "c", "c"];
+    const ALL: [usize; COPIES] = [0, 1, 2, 3, 4, 5];
 
     fn ms(ms: u64) -> Duration {
         Duration::from_millis(ms)
@@ -409,10 +517,10 @@ mod tests {
 
     fn world(up: &[usize]) -> (Shipping, Tracker) {
         let mut tracker = Tracker::new(Lsn::ZERO, &[]);
-        for lsn in [10, 20, 30, 40] {
+        for lsn in (10..=2000).step_by(10) {
             tracker.append(Outstanding { lsn: Lsn(lsn), group: G, end_of_mtr: true });
         }
-        let mut shipping = Shipping::new();
+        let mut shipping = Shipping::new(ms(0), ZONES);
         for &node in up {
             let generation = shipping.on_connecting(node);
             shipping.on_up(node, generation, ms(0), &tracker);
@@ -424,63 +532,299 @@ mod tests {
         group.map_or(Vec::new(), |group| group.batches)
     }
 
+    /// Sends what there is to send and returns who has to flush at once and who may wait.
+    fn send(shipping: &mut Shipping, now: Duration, tracker: &Tracker) -> (Vec<usize>, Vec<usize>) {
+        assert_eq!(shipping.on_time(now), [0; 0]);
+        let groups: Vec<Group> = ALL.iter().filter_map(|&node| shipping.next_group(node, now, tracker)).collect();
+        let nodes = |held| groups.iter().filter(|group| group.held == held).map(|group| group.node).collect();
+        (nodes(false), nodes(true))
+    }
+
     #[test]
     fn one_group_is_in_flight_and_the_next_gathers() {
-        let (mut shipping, mut tracker) = world(&[0, 1, 2, 3, 4, 5]);
+        let (mut shipping, mut tracker) = world(&ALL);
         assert!(shipping.is_ready(ms(0)));
-        shipping.push(batch(0, 10));
-        for node in 0..6 {
+        shipping.push([batch(0, 10)], ms(0));
+        for node in ALL {
             assert_eq!(sent(shipping.next_group(node, ms(0), &tracker)), ["10"]);
         }
-        shipping.push(batch(10, 20));
+        shipping.push([batch(10, 20)], ms(0));
         assert_eq!(sent(shipping.next_group(0, ms(0), &tracker)), [""; 0]);
-        for node in 0..4 {
+        assert_eq!(sent(shipping.next_group(5, ms(0), &tracker)), ["20"], "it owes no ack");
+        for node in [0, 1, 2, 4] {
             assert!(!shipping.is_ready(ms(1)));
             ack(&mut tracker, node, 10);
             assert!(shipping.on_flushed(node, 1, ms(1), &tracker));
         }
-        assert!(shipping.is_ready(ms(1)), "four are free, two need not be");
-        shipping.push(batch(20, 30));
+        assert!(shipping.is_ready(ms(1)));
+        shipping.push([batch(20, 30)], ms(1));
         assert_eq!(sent(shipping.next_group(0, ms(1), &tracker)), ["20", "30"]);
     }
 
     #[test]
-    fn a_late_ack_is_sent_again_and_the_third_ends_the_stream() {
-        let (mut shipping, tracker) = world(&[0]);
-        shipping.push(batch(0, 10));
+    fn a_group_costs_four_flushes_and_everyone_flushes_everything() {
+        let (mut shipping, mut tracker) = world(&ALL);
+        let mut sequences = [0; COPIES];
+        let (mut flushes, mut flushed) = (0, [0; COPIES]);
+        for group in 1..=200u64 {
+            let now = Duration::from_micros(300 * group);
+            assert!(shipping.is_ready(now));
+            shipping.push([batch(group * 10 - 10, group * 10)], now);
+            let (at_once, later) = send(&mut shipping, now, &tracker);
+            assert_eq!((at_once.len(), later.len()), (4, 2), "group {group}");
+            flushes += at_once.len();
+            sequences.iter_mut().for_each(|sequence| *sequence += 1);
+            for node in at_once {
+                ack(&mut tracker, node, group * 10);
+                assert!(shipping.on_flushed(node, sequences[node], now, &tracker));
+                flushed[node] = group;
+            }
+            assert_eq!(tracker.vdl(Level::Flushed), Lsn(group * 10));
+            assert!(flushed.iter().all(|&flushed| group - flushed <= HELD_GROUPS_MAX as u64), "{flushed:?} at {group}");
+            shipping.forget(&tracker);
+            assert!(shipping.batches.len() <= HELD_GROUPS_MAX);
+        }
+        assert_eq!(flushes, 4 * 200);
+        assert!(ALL.iter().all(|&node| shipping.links[node].sequence == 200), "one message a group and node, no question");
+    }
+
+    #[test]
+    fn what_is_held_is_flushed_when_its_node_is_idle() {
+        let (mut shipping, mut tracker) = world(&ALL);
+        shipping.push([batch(0, 10)], ms(0));
+        assert_eq!(send(&mut shipping, ms(0), &tracker), (vec![0, 1, 2, 4], vec![3, 5]));
+        for node in [0, 1, 2, 4] {
+            ack(&mut tracker, node, 10);
+            shipping.on_flushed(node, 1, ms(1), &tracker);
+        }
+        assert_eq!(shipping.deadline(ms(1), &tracker), Some(ms(5)));
+        assert_eq!(send(&mut shipping, ms(4), &tracker), (vec![], vec![]));
+        let idle = shipping.next_group(3, ms(5), &tracker).expect("it holds something");
+        assert!(idle.batches.is_empty() && !idle.held && !idle.asked);
+        assert!(!shipping.links[3].is_free(ms(5)), "it owes an ack for that");
+        ack(&mut tracker, 3, 10);
+        assert!(shipping.on_flushed(3, 2, ms(6), &tracker));
+    }
+
+    #[test]
+    fn the_others_flush_too_when_one_of_the_four_is_late_or_gone() {
+        for gone in [false, true] {
+            let (mut shipping, mut tracker) = world(&ALL);
+            shipping.push([batch(0, 10)], ms(0));
+            assert_eq!(send(&mut shipping, ms(0), &tracker).1, [3, 5]);
+            for node in [0, 1, 2] {
+                ack(&mut tracker, node, 10);
+                shipping.on_flushed(node, 1, ms(1), &tracker);
+            }
+            let now = if gone {
+                assert!(shipping.on_down(4, shipping.links[4].generation));
+                ms(1)
+            } else {
+                assert_eq!(shipping.deadline(ms(1), &tracker), Some(HASTE_MIN));
+                HASTE_MIN
+            };
+            shipping.on_time(now);
+            let helping = shipping.next_group(3, now, &tracker).expect("it is needed");
+            assert!(helping.batches.is_empty() && !helping.held && helping.asked);
+            assert!(shipping.next_group(5, now, &tracker).is_none(), "four are enough");
+            assert!(!shipping.is_ready(now));
+            ack(&mut tracker, 3, 10);
+            assert!(shipping.on_flushed(3, 2, now, &tracker));
+            assert_eq!(tracker.vdl(Level::Flushed), Lsn(10));
+            assert!(shipping.is_ready(now), "the next group does not wait for it either");
+        }
+    }
+
+    #[test]
+    fn four_nodes_or_fewer_all_flush_at_once() {
+        for up in [&[0, 1, 2, 3][..], &[2, 3, 5]] {
+            let (mut shipping, tracker) = world(up);
+            assert!(shipping.is_ready(ms(0)));
+            shipping.push([batch(0, 10)], ms(0));
+            assert_eq!(send(&mut shipping, ms(0), &tracker), (up.to_vec(), vec![]));
+        }
+    }
+
+    /// A node that takes some time for each flush, one after the other.
+    struct Slow {
+        takes: Duration,
+        /// Written, held or not.
+        written: u64,
+        /// When a flush ends, what it covers, and the message it answers.
+        busy: Option<(Duration, u64, u64)>,
+        asked_meanwhile: Option<u64>,
+    }
+
+    /// Groups one after the other over nodes with these flush times. Returns when each was flushed on four, from when it was
+    /// sealed, and how many batches were sent twice.
+    fn latencies(takes: [Duration; COPIES], groups: u64) -> (Vec<Duration>, usize, Shipping) {
+        let (mut shipping, mut tracker) = world(&ALL);
+        let mut nodes =
+            takes.map(|takes| Slow { takes, written: 0, busy: None, asked_meanwhile: None });
+        let (mut sealed_at, mut took, mut resent) = (Duration::ZERO, Vec::new(), 0);
+        let mut last = 0;
+        for step in 0..u64::MAX {
+            let now = Duration::from_micros(100) * u32::try_from(step).expect("it ends before");
+            for (at, node) in nodes.iter_mut().enumerate() {
+                let Some((_, scl, sequence)) = node.busy.filter(|(end, ..)| *end <= now) else { continue };
+                let asked = node.asked_meanwhile.take();
+                // A flush is asked for, or only how far it is.
+                let next = asked.filter(|_| node.written > scl);
+                node.busy = next.map(|sequence| (now + node.takes, node.written, sequence));
+                tracker.ack(at, BootId(1), [Mark { group: G, received: Lsn(node.written), flushed: Lsn(scl) }]);
+                shipping.on_flushed(at, sequence, now, &tracker);
+                if let Some(sequence) = asked.filter(|_| node.written == scl) {
+                    shipping.on_flushed(at, sequence, now, &tracker);
+                }
+                shipping.forget(&tracker);
+            }
+            if last > 0 && tracker.vdl(Level::Flushed) == Lsn(last) && took.len() as u64 == last / 10 - 1 {
+                took.push(now - sealed_at);
+                if took.len() as u64 == groups {
+                    return (took, resent, shipping);
+                }
+            }
+            assert_eq!(shipping.on_time(now), [0; 0], "no stream is given up at {now:?}");
+            if took.len() as u64 == last / 10 && shipping.is_ready(now) {
+                sealed_at = now;
+                last += 10;
+                shipping.push([batch(last - 10, last)], now);
+            }
+            for (at, node) in nodes.iter_mut().enumerate() {
+                let Some(group) = shipping.next_group(at, now, &tracker) else { continue };
+                resent += group.resent;
+                if !group.batches.is_empty() {
+                    node.written = last;
+                }
+                let sequence = group.first_sequence + (group.batches.len() as u64).saturating_sub(1);
+                if group.held {
+                    continue;
+                }
+                match node.busy {
+                    None => node.busy = Some((now + node.takes, node.written, sequence)),
+                    Some(_) => node.asked_meanwhile = Some(sequence),
+                }
+            }
+        }
+        unreachable!("time does not end")
+    }
+
+    /// F1.
+    #[test]
+    fn commits_follow_the_fourth_best_when_nodes_are_ten_times_slower() {
+        let (fast, slow) = (Duration::from_micros(500), ms(5));
+        for slow_ones in [&[0][..], &[4], &[1, 2]] {
+            let takes = std::array::from_fn(|node| if slow_ones.contains(&node) { slow } else { fast });
+            let (took, resent, _) = latencies(takes, 190);
+            assert!(took.iter().all(|took| *took <= HASTE_MIN + 2 * fast), "{slow_ones:?}: {took:?}");
+            let late = took.iter().filter(|took| **took > 2 * fast).count();
+            assert!(late <= 10 * slow_ones.len(), "{late} with {slow_ones:?}");
+            assert_eq!(resent, 0);
+        }
+    }
+
+    /// However slow a node is, it is sent everything once, and its stream is kept.
+    #[test]
+    fn a_node_that_is_always_slow_is_never_sent_the_same_bytes_twice() {
+        let fast = Duration::from_micros(500);
+        for millis in [60, 400, 1900] {
+            let takes = [fast, fast, ms(millis), fast, fast, fast];
+            let (_, resent, shipping) = latencies(takes, 190);
+            assert_eq!(resent, 0, "{millis} ms");
+            assert_eq!(shipping.links[2].generation, 1);
+        }
+        // Also when there is no other to take its place.
+        let takes = [ms(400); COPIES];
+        let (took, resent, shipping) = latencies(takes, 30);
+        assert_eq!(resent, 0);
+        assert!(took[20..].iter().all(|took| *took <= ms(401)), "{took:?}");
+        let questions: u64 = shipping.links.iter().map(|link| link.sequence).sum::<u64>() - 30 * COPIES as u64;
+        assert!(questions <= 100, "{questions} questions: its time is known before long");
+    }
+
+    #[test]
+    fn patience_with_a_silent_stream_doubles_and_an_ack_ends_that() {
+        let (mut shipping, mut tracker) = world(&[0]);
+        shipping.push([batch(0, 10)], ms(0));
+        let mut now = ms(0);
+        for doubled in [2, 4, 8, 16, 32, 64, 64] {
+            assert_eq!(send(&mut shipping, now, &tracker).0, [0]);
+            let until = now + Duration::from_secs(doubled);
+            assert_eq!(shipping.on_time(until - ms(1)), [0; 0]);
+            assert_eq!(shipping.on_time(until), [0]);
+            assert!(!shipping.is_up(0));
+            now = until;
+            let generation = shipping.on_connecting(0);
+            shipping.on_up(0, generation, now, &tracker);
+        }
+        assert_eq!(send(&mut shipping, now, &tracker).0, [0]);
+        ack(&mut tracker, 0, 10);
+        assert!(shipping.on_flushed(0, 1, now + Duration::from_secs(30), &tracker));
+        let usual = Duration::from_secs(30);
+        shipping.push([batch(10, 20)], now + usual);
+        assert_eq!(send(&mut shipping, now + usual, &tracker).0, [0]);
+        assert_eq!(shipping.on_time(now + usual + usual * REOPEN_FACTOR - ms(1)), [0; 0], "its pace is known");
+        assert_eq!(shipping.on_time(now + usual + usual * REOPEN_FACTOR), [0]);
+    }
+
+    #[test]
+    fn a_late_ack_is_asked_for_and_nothing_is_sent_again() {
+        let (mut shipping, mut tracker) = world(&[0]);
+        shipping.push([batch(0, 10)], ms(0));
         assert_eq!(sent(shipping.next_group(0, ms(0), &tracker)), ["10"]);
-        assert_eq!(shipping.on_time(ms(49), &tracker), [0; 0]);
-        assert_eq!(shipping.deadline(&tracker), Some(ms(50)));
-        assert_eq!(shipping.on_time(ms(50), &tracker), [0; 0]);
-        let again = shipping.next_group(0, ms(50), &tracker).expect("it is late");
-        assert_eq!((again.batches.len(), again.resent, again.first_sequence), (1, 1, 2));
-        assert_eq!(shipping.on_time(ms(149), &tracker), [0; 0]);
-        assert!(shipping.next_group(0, ms(149), &tracker).is_none());
-        shipping.on_time(ms(150), &tracker);
-        assert!(shipping.next_group(0, ms(150), &tracker).is_some());
-        assert_eq!(shipping.on_time(ms(350), &tracker), [0]);
-        assert!(!shipping.is_up(0));
+        let mut asked_at = Vec::new();
+        for now in (1..=400).map(ms) {
+            assert_eq!(shipping.on_time(now), [0; 0]);
+            if let Some(question) = shipping.next_group(0, now, &tracker) {
+                assert!(question.batches.is_empty() && !question.held && question.asked);
+                asked_at.push(now);
+            }
+        }
+        assert_eq!(asked_at, [50, 150, 350].map(ms));
+        // The answer to a question says that the batch was lost on its way.
+        assert!(shipping.on_flushed(0, 4, ms(400), &tracker));
+        let again = shipping.next_group(0, ms(400), &tracker).expect("it lacks it");
+        assert_eq!((again.batches.len(), again.resent, again.first_sequence), (1, 1, 5));
+        ack(&mut tracker, 0, 10);
+        assert!(shipping.on_flushed(0, 5, ms(401), &tracker));
+        assert!(shipping.next_group(0, ms(402), &tracker).is_none());
     }
 
     #[test]
     fn a_gap_is_filled_from_the_first_batch_that_fits() {
         let (mut shipping, mut tracker) = world(&[0]);
-        for (after, last) in [(0, 10), (10, 20), (20, 30)] {
-            shipping.push(batch(after, last));
-        }
+        shipping.push([batch(0, 10), batch(10, 20), batch(20, 30)], ms(0));
         assert_eq!(sent(shipping.next_group(0, ms(0), &tracker)).len(), 3);
         // The first two were lost: the third is held behind a gap and the SCL stays.
         ack(&mut tracker, 0, 0);
         assert!(shipping.on_flushed(0, 3, ms(1), &tracker));
         assert_eq!(sent(shipping.next_group(0, ms(1), &tracker)), ["10", "20", "30"]);
+        // And the first once more.
+        assert!(shipping.on_flushed(0, 6, ms(2), &tracker));
+        assert_eq!(sent(shipping.next_group(0, ms(2), &tracker)), ["10", "20", "30"]);
+    }
+
+    #[test]
+    fn a_refusal_is_heeded_once_and_what_was_held_is_sent_again_too() {
+        let (mut shipping, mut tracker) = world(&ALL);
+        for group in 1..=3 {
+            shipping.push([batch(group * 10 - 10, group * 10)], ms(0));
+            assert_eq!(sent(shipping.next_group(3, ms(0), &tracker)).len(), 1);
+        }
+        ack(&mut tracker, 3, 10);
+        assert!(!shipping.on_refused(3, 2, Refusal::Pause, ms(1), &tracker));
+        assert!(!shipping.on_refused(3, 3, Refusal::Pause, ms(300), &tracker), "its disk was full then, too");
+        assert!(shipping.next_group(3, ms(500), &tracker).is_none());
+        assert_eq!(sent(shipping.next_group(3, ms(501), &tracker)), ["20", "30"]);
+        assert!(shipping.on_refused(3, 5, Refusal::Reopen, ms(502), &tracker));
+        assert!(!shipping.on_refused(3, 6, Refusal::Reopen, ms(502), &tracker));
     }
 
     #[test]
     fn a_hole_below_the_queue_is_left_to_gossip() {
         let (mut shipping, mut tracker) = world(&[0, 1, 2, 3]);
         shipping.bytes = KEPT_BYTES_MAX + 1;
-        shipping.push(batch(0, 10));
-        shipping.push(batch(10, 20));
+        shipping.push([batch(0, 10), batch(10, 20)], ms(0));
         for node in 0..4 {
             ack(&mut tracker, node, 10);
         }
@@ -488,7 +832,7 @@ mod tests {
         let generation = shipping.on_connecting(5);
         shipping.on_up(5, generation, ms(0), &tracker);
         assert_eq!(sent(shipping.next_group(5, ms(0), &tracker)), [""; 0], "20 does not follow 0");
-        shipping.push(batch(20, 30));
+        shipping.push([batch(20, 30)], ms(0));
         assert_eq!(sent(shipping.next_group(5, ms(0), &tracker)), ["30"], "what is new is sent all the same");
         ack(&mut tracker, 5, 0);
         shipping.on_flushed(5, 1, ms(1), &tracker);
@@ -499,10 +843,12 @@ mod tests {
     fn batches_stay_until_four_have_flushed_them_however_many_they_are() {
         let (mut shipping, mut tracker) = world(&[0, 1, 2, 3]);
         shipping.bytes = KEPT_BYTES_MAX + 1;
-        shipping.push(batch(0, 10));
+        shipping.push([batch(0, 10)], ms(0));
         for node in 0..3 {
             ack(&mut tracker, node, 10);
         }
+        // What is received and not flushed does not count.
+        tracker.ack(3, BootId(1), [Mark { group: G, received: Lsn(10), flushed: Lsn(0) }]);
         shipping.forget(&tracker);
         assert_eq!(shipping.batches.len(), 1);
         ack(&mut tracker, 3, 10);
@@ -531,5 +877,17 @@ mod tests {
         assert!(shipping.next_group(0, ms(5), &tracker).is_some_and(|group| group.batches.is_empty()));
         assert!(shipping.next_group(0, ms(104), &tracker).is_none());
         assert!(shipping.next_group(0, ms(105), &tracker).is_some());
+    }
+
+    #[test]
+    fn a_quorum_was_heard_when_the_third_was() {
+        let (mut shipping, tracker) = world(&[]);
+        for (node, at) in [(0, 10), (1, 20), (2, 30), (3, 40)] {
+            let generation = shipping.on_connecting(node);
+            shipping.on_up(node, generation, ms(at), &tracker);
+        }
+        assert_eq!(shipping.heard_by_quorum_at(), ms(20));
+        shipping.on_heard(0, ms(50));
+        assert_eq!(shipping.heard_by_quorum_at(), ms(30));
     }
 }

@@ -73,6 +73,7 @@ struct State {
 struct Segment {
     records: BTreeMap<Lsn, (Ballot, RecordView)>,
     scl: Lsn,
+    flushed: Lsn,
 }
 
 impl Segment {
@@ -95,6 +96,7 @@ impl Segment {
         self.records.retain(|&lsn, (ballot, _)| table.is_valid(lsn, *ballot));
         self.scl = Lsn::ZERO;
         self.advance();
+        self.flushed = self.flushed.min(self.scl);
     }
 }
 
@@ -103,7 +105,7 @@ impl State {
         let mark = |(group, segment): (&GroupId, &Segment)| SegmentMark {
             group: group.0,
             scl_received: segment.scl.0,
-            scl_flushed: segment.scl.0,
+            scl_flushed: segment.flushed.0,
             gap_after: if segment.records.range(Lsn(segment.scl.0 + 1)..).next().is_some() { segment.scl.0 } else { 0 },
         };
         self.groups.iter().map(mark).collect()
@@ -117,15 +119,27 @@ impl State {
         }
     }
 
-    fn append(&mut self, request: &AppendRequest) -> AppendReply {
+    /// `None`: nothing is owed yet.
+    fn append(&mut self, request: &AppendRequest) -> Option<AppendReply> {
         let mut reply = AppendReply { sequence: request.sequence, boot: self.boot, ..Default::default() };
-        let outcome = self.append_outcome(request);
-        reply.set_outcome(outcome);
+        let mut outcome = self.append_outcome(request);
         reply.promised = self.promised.0;
         if outcome == AppendOutcome::Flushed {
+            if !request.flush_later {
+                self.flush();
+            } else if request.want_received {
+                outcome = AppendOutcome::Received;
+            } else {
+                return None;
+            }
             reply.marks = self.marks();
         }
-        reply
+        reply.set_outcome(outcome);
+        Some(reply)
+    }
+
+    fn flush(&mut self) {
+        self.groups.values_mut().for_each(|segment| segment.flushed = segment.scl);
     }
 
     fn append_outcome(&mut self, request: &AppendRequest) -> AppendOutcome {
@@ -258,7 +272,7 @@ impl StorageNode for FakeNode {
                     }
                     let reply = held.append(&request);
                     drop(held);
-                    on_reply(reply);
+                    reply.into_iter().for_each(&*on_reply);
                 }
             });
             Ok(Box::new(stream) as Box<dyn AppendStream>)
@@ -274,6 +288,7 @@ impl StorageNode for FakeNode {
                 return Ok(reply);
             }
             state.promised = ballot;
+            state.flush();
             reply.promised = true;
             reply.hydrated = true;
             reply.table = Some(state.table.to_rpc());
@@ -325,6 +340,7 @@ impl StorageNode for FakeNode {
             for batch in request.batches {
                 state.take(Batch::decode(batch).expect("a sound batch"));
             }
+            state.flush();
             reply.set_outcome(AppendOutcome::Flushed);
             reply.marks = state.marks();
             Ok(reply)

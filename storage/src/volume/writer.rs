@@ -15,6 +15,8 @@
 //!   log (pitfall: LAL deadlocks). Only opening streams, which nobody waits for with a latch, runs there.
 //! - The first refusal in favour of a higher ballot fences the volume for ever: all that wait fail, later appends go
 //!   nowhere. What they wrote has an unknown fate.
+//! - A group leaves when those who will flush it are free *and* someone waits for a record in it, or [`GATHER_BYTES`] are
+//!   there. What nobody waits for costs no flush of its own; it leaves with the next commit, or after [`GATHER_FOR_MAX`].
 //! - No record above the allocation limit leaves: a recovery relies on it when it chooses the next first LSN.
 //! - Only the flushed VDL limits allocation, reaches nodes and replicas, and allows eviction. The received VDL wakes
 //!   `remote_write` sessions and nothing else.
@@ -49,6 +51,10 @@ use tokio::sync::{Notify, watch};
 pub const FETCH_TIMEOUT: Duration = Duration::from_secs(10);
 /// The pause after a failed attempt to open a stream; doubled up to 32 times as much.
 const RECONNECT_PAUSE: Duration = Duration::from_millis(25);
+/// So many bytes leave though nobody waits for them...
+pub const GATHER_BYTES: usize = 64 << 10;
+/// ...and any after this time.
+pub const GATHER_FOR_MAX: Duration = Duration::from_millis(5);
 /// The part of the allocation limit that is kept for mini-transactions that were admitted together.
 const LAL_SLACK_DIVISOR: u64 = 4;
 
@@ -83,6 +89,13 @@ pub struct Opened {
 const OPEN: u8 = 0;
 const FENCED: u8 = 1;
 const CLOSED: u8 = 2;
+
+/// The shipper looks at the log again without being woken.
+const BUSY: u8 = 0;
+/// It would send if there were something: an append wakes it.
+const HUNGRY: u8 = 1;
+/// It knows that there is something, for which nobody waits: whoever waits wakes it, and whoever appends much.
+const GATHERING: u8 = 2;
 
 /// Everything that replies change.
 struct Acks {
@@ -127,8 +140,12 @@ struct Inner {
     state: AtomicU8,
     /// Someone waited for *received* since the last group.
     received_wanted: AtomicBool,
-    /// The shipper would send if there were something.
-    hungry: AtomicBool,
+    /// The highest LSN that someone waits for.
+    awaited: AtomicU64,
+    /// The last LSN that was sealed.
+    sealed: AtomicU64,
+    /// What it takes to wake the shipper.
+    appetite: AtomicU8,
     shipper: OnceLock<Bell>,
     connected: Mutex<mpsc::Sender<Connected>>,
     room: Notify,
@@ -178,9 +195,10 @@ impl WriterVolume {
             found.first_lsn,
             &found.tails,
         );
+        let zones = std::array::from_fn(|node| config.members.get(node).map_or("", |member| &*member.zone));
         let acks = Acks {
             tracker: Tracker::new(found.vdl, &found.tails),
-            shipping: Shipping::new(),
+            shipping: Shipping::new((options.clock)(), zones),
             emptied: Vec::new(),
             written_unix_micros: (options.wall)(),
         };
@@ -207,14 +225,16 @@ impl WriterVolume {
             gc_floor: AtomicU64::new(0),
             state: AtomicU8::new(OPEN),
             received_wanted: AtomicBool::new(false),
-            hungry: AtomicBool::new(false),
+            awaited: AtomicU64::new(0),
+            sealed: AtomicU64::new(0),
+            appetite: AtomicU8::new(BUSY),
             shipper: OnceLock::new(),
             connected: Mutex::new(connected),
             room: Notify::new(),
             vdl: watch::Sender::new(found.vdl),
             fenced: watch::Sender::new(false),
         });
-        let shipper = Shipper { inner: Arc::clone(&inner), streams: Default::default(), connected: streams };
+        let shipper = Shipper::new(Arc::clone(&inner), streams);
         let thread = match &inner.runtime {
             Runtime::Tokio(_) => {
                 let thread = std::thread::Builder::new()
@@ -387,7 +407,7 @@ impl RedoLog for WriterVolume {
 
     fn append(&self, changes: &[PageChange], publish: &mut dyn FnMut(&[Lsn])) {
         let inner = &*self.inner;
-        MTR.with_borrow_mut(|mtr| {
+        let gathered = MTR.with_borrow_mut(|mtr| {
             mtr.encode(changes);
             let mut log = inner.log.lock();
             let guard = AbortOnPanic;
@@ -396,10 +416,12 @@ impl RedoLog for WriterVolume {
             inner.end.store(log.end().0, Ordering::Release);
             inner.next.store(log.next().0, Ordering::Release);
             drop(guard);
+            log.gathered_bytes()
         });
         Counters::add(&inner.counters.records_appended, changes.len());
-        if inner.hungry.load(Ordering::SeqCst) {
-            inner.wake_shipper();
+        let appetite = inner.appetite.load(Ordering::SeqCst);
+        if appetite == HUNGRY || appetite == GATHERING && gathered >= GATHER_BYTES {
+            inner.feed_shipper();
         }
     }
 
@@ -425,6 +447,12 @@ impl RedoLog for WriterVolume {
             self.inner.received_wanted.store(true, Ordering::Relaxed);
         }
         let woken = self.inner.waiters.register(lsn, level, || self.inner.durable(level));
+        if woken.is_some() && lsn.0 > self.inner.sealed.load(Ordering::Acquire) {
+            self.inner.awaited.fetch_max(lsn.0, Ordering::SeqCst);
+            if self.inner.appetite.load(Ordering::SeqCst) != BUSY {
+                self.inner.feed_shipper();
+            }
+        }
         Box::pin(async move {
             match woken {
                 None => Ok(()),
@@ -470,6 +498,13 @@ impl Inner {
             Some(Bell::Thread(thread)) => thread.unpark(),
             Some(Bell::Task(bell)) => bell.notify_one(),
             None => {}
+        }
+    }
+
+    /// Wakes the shipper once for whatever is new: from then on it looks by itself.
+    fn feed_shipper(&self) {
+        if self.appetite.swap(BUSY, Ordering::SeqCst) != BUSY {
+            self.wake_shipper();
         }
     }
 
@@ -526,7 +561,7 @@ impl Inner {
         let ready = freed && shipping.is_ready(now);
         if ready {
             // Set before the log is looked at: an append after that look sees it and wakes the shipper itself.
-            self.hungry.store(true, Ordering::SeqCst);
+            self.appetite.store(HUNGRY, Ordering::SeqCst);
         }
         let wake = freed && shipping.is_behind(node) || ready && !self.log.lock().is_empty();
         drop(acks);
@@ -593,6 +628,8 @@ impl Inner {
     /// Opens a stream to `node`, as often as it takes, until a newer attempt replaces this one.
     fn connect(self: &Arc<Inner>, node: usize) {
         let generation = self.acks.lock().shipping.on_connecting(node);
+        // Others may have to flush in its place.
+        self.wake_shipper();
         let inner = Arc::downgrade(self);
         self.runtime.spawn(async move {
             let mut pause = RECONNECT_PAUSE;
@@ -727,9 +764,15 @@ struct Shipper {
     inner: Arc<Inner>,
     streams: [Option<(u64, Box<dyn AppendStream>)>; COPIES],
     connected: mpsc::Receiver<Connected>,
+    /// Since when there is something to seal.
+    gathering_since: Option<Duration>,
 }
 
 impl Shipper {
+    fn new(inner: Arc<Inner>, connected: mpsc::Receiver<Connected>) -> Shipper {
+        Shipper { inner, streams: Default::default(), connected, gathering_since: None }
+    }
+
     fn run(mut self) {
         while self.inner.check_open().is_ok() {
             let now = (self.inner.clock)();
@@ -741,7 +784,7 @@ impl Shipper {
                 Rest::Until(deadline) => std::thread::park_timeout(deadline.saturating_sub(now)),
                 Rest::UntilWoken => std::thread::park(),
             }
-            self.inner.hungry.store(false, Ordering::SeqCst);
+            self.inner.appetite.store(BUSY, Ordering::SeqCst);
         }
     }
 
@@ -758,17 +801,13 @@ impl Shipper {
                 Rest::Until(deadline) => drop(timeout(deadline.saturating_sub(now), bell.notified()).await),
                 Rest::UntilWoken => bell.notified().await,
             }
-            self.inner.hungry.store(false, Ordering::SeqCst);
+            self.inner.appetite.store(BUSY, Ordering::SeqCst);
         }
     }
 
     /// Says whether anything was done.
     fn work(&mut self, now: Duration) -> bool {
-        let reopen = {
-            let mut acks = self.inner.acks.lock();
-            let Acks { tracker, shipping, .. } = &mut *acks;
-            shipping.on_time(now, tracker)
-        };
+        let reopen = self.inner.acks.lock().shipping.on_time(now);
         for node in reopen {
             tracing::info!(node, "a storage node does not answer appends");
             self.inner.connect(node);
@@ -778,25 +817,44 @@ impl Shipper {
         sealed || sent
     }
 
-    /// Seals what has gathered, if a quorum of nodes is free to take it.
+    /// Seals what has gathered, if it is due and those who would flush it are free.
     fn seal(&mut self, now: Duration) -> bool {
-        let inner = &self.inner;
-        if !inner.acks.lock().shipping.is_ready(now) || inner.log.lock().is_empty() {
+        if !self.inner.acks.lock().shipping.is_ready(now) || !self.is_due(now) {
             return false;
         }
         // Sessions that can run now join the group; there is no timer.
         std::thread::yield_now();
+        let inner = &self.inner;
         let limit = inner.limit();
-        let mut sealed = false;
+        let mut batches = Vec::new();
         while let Some(chunk) = { inner.log.lock().take(limit) } {
-            Counters::add(&inner.counters.groups, 1);
             Counters::add(&inner.counters.grouped_mtrs, chunk.mtrs());
-            let batches: Vec<_> = chunk.seal().collect();
-            let mut acks = inner.acks.lock();
-            batches.into_iter().for_each(|batch| acks.shipping.push(batch));
-            sealed = true;
+            inner.sealed.store(chunk.last().0, Ordering::Release);
+            batches.extend(chunk.seal());
         }
-        sealed
+        self.gathering_since = None;
+        if batches.is_empty() {
+            return false;
+        }
+        Counters::add(&inner.counters.groups, 1);
+        inner.acks.lock().shipping.push(batches, now);
+        true
+    }
+
+    /// Whether what has gathered is to leave as soon as it can.
+    fn is_due(&mut self, now: Duration) -> bool {
+        let inner = &self.inner;
+        let (bytes, sealable) = {
+            let log = inner.log.lock();
+            (log.gathered_bytes(), log.has_sealable(inner.limit()))
+        };
+        if !sealable {
+            self.gathering_since = None;
+            return false;
+        }
+        let since = *self.gathering_since.get_or_insert(now);
+        let awaited = inner.awaited.load(Ordering::SeqCst) > inner.sealed.load(Ordering::Acquire);
+        awaited || bytes >= GATHER_BYTES || now >= since + GATHER_FOR_MAX
     }
 
     fn send(&mut self, now: Duration) -> bool {
@@ -843,7 +901,10 @@ impl Shipper {
             gc_floor: inner.gc_floor.load(Ordering::Relaxed),
             want_received,
             sequence: group.first_sequence,
+            flush_later: group.held,
         };
+        Counters::add(&counters.groups_held, group.held.into());
+        Counters::add(&counters.flushes_asked, group.asked.into());
         if group.batches.is_empty() {
             Counters::add(&counters.heartbeats_sent, 1);
             return stream.send(request);
@@ -858,18 +919,26 @@ impl Shipper {
         Ok(())
     }
 
-    fn rest(&self, now: Duration) -> Rest {
-        let inner = &self.inner;
-        let (deadline, work) = {
-            let acks = inner.acks.lock();
+    fn rest(&mut self, now: Duration) -> Rest {
+        let inner = Arc::clone(&self.inner);
+        let (ready, deadline) = {
+            let mut acks = inner.acks.lock();
             let ready = acks.shipping.is_ready(now);
-            // When too few nodes are free, the ack that frees one wakes us, and no append needs to.
-            inner.hungry.store(ready, Ordering::SeqCst);
-            let work = ready && inner.log.lock().has_sealable(inner.limit());
-            (acks.shipping.deadline(&acks.tracker), work)
+            (ready, acks.shipping.deadline(now, &acks.tracker))
         };
-        match deadline {
-            _ if work => Rest::None,
+        // When too few nodes are free, the ack that frees one wakes us, and no append needs to. Else what is new after this
+        // line wakes us, and what was there before is seen below it.
+        inner.appetite.store(if ready { HUNGRY } else { BUSY }, Ordering::SeqCst);
+        let due = self.is_due(now);
+        let gathered = self.gathering_since.filter(|_| ready);
+        if gathered.is_some() {
+            inner.appetite.store(GATHERING, Ordering::SeqCst);
+        }
+        // Someone may have begun to wait in between.
+        if ready && (due || self.is_due(now)) {
+            return Rest::None;
+        }
+        match deadline.into_iter().chain(gathered.map(|since| since + GATHER_FOR_MAX)).min() {
             Some(deadline) => Rest::Until(deadline),
             None => Rest::UntilWoken,
         }
