@@ -162,3 +162,46 @@ async fn commits_survive_writers_and_a_power_cut_of_every_node() {
         }
     }
 }
+
+/// F47 with flushes held on two of six: power goes everywhere right behind an acknowledgement, and two nodes never return.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_four_flushed_survives_a_power_cut_of_all_and_the_loss_of_any_two() {
+    let mut power_cuts = 0;
+    for seed in 0..15u64 {
+        let disks: Vec<Arc<SimDisk>> = (0..6).map(|_| SimDisk::new()).collect();
+        let nodes = start(&disks);
+        let member =
+            |node: u32| Member { node, zone: ["a", "b", "c"][node as usize / 2].into(), address: String::new() };
+        let members = (0..6).map(member).collect();
+        let config = VolumeConfig { volume: 7, pages_per_group: 4, lal_bytes: 1 << 20, members };
+        cluster::create_volume(&cluster::nodes(seen(&nodes)), &config).await.expect("six empty nodes");
+        let (volume, _) = open(&nodes, 1).await;
+        let mut lsn = Lsn::ZERO;
+        for value in 0..=seed * 3 {
+            lsn = write(&volume, 1, lsn, value);
+            durable(&volume, lsn).await;
+        }
+        disks.iter().for_each(|disk| disk.crash(Loss::Everything));
+        drop(volume);
+        drop(nodes);
+        let mut nodes = start(&disks);
+        let holds = |node: &Node| {
+            let marks = futures::executor::block_on(node.status(protocol::rpc::storage::StatusRequest::default()));
+            marks.expect("status is always given").marks.iter().any(|mark| mark.scl_flushed >= lsn.0)
+        };
+        let holders: Vec<bool> = nodes.iter().map(|node| holds(node)).collect();
+        assert!(holders.iter().filter(|&&holds| holds).count() >= 4, "seed {seed}: {holders:?}");
+        power_cuts += usize::from(holders.contains(&false));
+        // The loss of two that have it is the worst.
+        for lost in (0..6).filter(|&node| holders[node]).take(2) {
+            nodes[lost].shutdown();
+        }
+        let (volume, opened) = open(&nodes, 2).await;
+        assert!(opened.vdl >= lsn, "seed {seed}: {} after {lsn} was acknowledged", opened.vdl);
+        let fetched = volume.fetch(PageId(1)).await.expect("it is served");
+        assert_eq!(fetched.page.u64_at(64), seed * 3, "seed {seed}");
+        drop(volume);
+        nodes.clear();
+    }
+    assert!(power_cuts > 0, "no power cut took what was held");
+}

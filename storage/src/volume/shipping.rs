@@ -585,7 +585,10 @@ mod tests {
             assert!(shipping.batches.len() <= HELD_GROUPS_MAX);
         }
         assert_eq!(flushes, 4 * 200);
-        assert!(ALL.iter().all(|&node| shipping.links[node].sequence == 200), "one message a group and node, no question");
+        assert!(
+            ALL.iter().all(|&node| shipping.links[node].sequence == 200),
+            "one message a group and node, no question"
+        );
     }
 
     #[test]
@@ -659,8 +662,7 @@ mod tests {
     /// sealed, and how many batches were sent twice.
     fn latencies(takes: [Duration; COPIES], groups: u64) -> (Vec<Duration>, usize, Shipping) {
         let (mut shipping, mut tracker) = world(&ALL);
-        let mut nodes =
-            takes.map(|takes| Slow { takes, written: 0, busy: None, asked_meanwhile: None });
+        let mut nodes = takes.map(|takes| Slow { takes, written: 0, busy: None, asked_meanwhile: None });
         let (mut sealed_at, mut took, mut resent) = (Duration::ZERO, Vec::new(), 0);
         let mut last = 0;
         for step in 0..u64::MAX {
