@@ -80,15 +80,13 @@ impl Flushers {
         usual.sort_unstable();
         let fourth = usual.get(WRITE_QUORUM - 1).copied().unwrap_or(Duration::MAX);
         let slow = |usual: Duration| usual >= SLOW_MIN && usual / SLOW_FACTOR > fourth;
-        let mut order: smallvec::SmallVec<[((bool, bool, usize), usize); COPIES]> = smallvec::SmallVec::new();
-        for (place, &node) in self.rota.iter().enumerate() {
-            if let Some(Candidate { late, usual }) = candidates[node] {
-                order.push(((late, slow(usual), (place + COPIES - self.turn) % COPIES), node));
-            }
-        }
-        order.sort_unstable();
+        let by_turn = (0..COPIES).map(|place| self.rota[(self.turn + place) % COPIES]);
+        let mut order: smallvec::SmallVec<[(usize, Candidate); COPIES]> =
+            by_turn.filter_map(|node| Some((node, candidates[node]?))).collect();
+        // Stable: whose turn it is decides among equals.
+        order.sort_by_key(|(_, candidate)| (candidate.late, slow(candidate.usual)));
         let mut chosen = [false; COPIES];
-        order.iter().take(WRITE_QUORUM).for_each(|&(_, node)| chosen[node] = true);
+        order.iter().take(WRITE_QUORUM).for_each(|&(node, _)| chosen[node] = true);
         let before = std::mem::replace(&mut self.chosen, chosen);
         (0..COPIES).filter(move |&node| chosen[node] && !before[node])
     }

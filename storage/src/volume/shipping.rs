@@ -372,8 +372,7 @@ impl Shipping {
         link.sequence += batches.len().max(1) as u64;
         link.told_vdl = vdl;
         link.told_at = now;
-        let held = !batches.is_empty()
-            && !(chosen || asked)
+        let held = !(batches.is_empty() || chosen || asked)
             && link.held_groups < HELD_GROUPS_MAX
             && link.held_bytes < HELD_BYTES_MAX;
         if held {

@@ -136,12 +136,12 @@ async fn a_stopped_node_and_a_slow_one_delay_nobody() {
     let client = Client::new(Arc::clone(&volume));
     client.commit(&[1], 0).await;
     fakes[0].set(STOPPED);
-    fakes[5].set(Faults { slow: Duration::from_millis(300), ..Faults::default() });
+    fakes[5].set(Faults { slow: Duration::from_secs(3), ..Faults::default() });
     let started = std::time::Instant::now();
     for value in 1..=20 {
         client.commit(&[1], value).await;
     }
-    assert!(started.elapsed() < Duration::from_millis(300), "twenty commits took {:?}", started.elapsed());
+    assert!(started.elapsed() < Duration::from_secs(3), "twenty commits took {:?}", started.elapsed());
     let end = volume.end();
     fakes[0].set(Faults::default());
     fakes[5].set(Faults::default());
