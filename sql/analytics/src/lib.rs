@@ -90,7 +90,7 @@ impl DataFusionExecutor {
 
     /// Why this executor leaves a plan to the row executor; `None` if it runs it.
     pub fn refusal(&self, plan: &Plan, context: &Arc<ExecContext>) -> Option<String> {
-        if self.only_worthwhile && !worth::is_worth(plan) {
+        if self.only_worthwhile && !worth::is_worth(plan, context) {
             return Some("too little to do".into());
         }
         Run::new(&self.environment, plan, context).err().map(|refusal| refusal.to_string())
@@ -99,7 +99,7 @@ impl DataFusionExecutor {
 
 impl VectorExecutor for DataFusionExecutor {
     fn execute(&self, plan: &Plan, context: &Arc<ExecContext>) -> Option<Result<Box<dyn RowStream>>> {
-        if self.only_worthwhile && !worth::is_worth(plan) {
+        if self.only_worthwhile && !worth::is_worth(plan, context) {
             return None;
         }
         match Run::new(&self.environment, plan, context) {

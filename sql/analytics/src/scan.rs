@@ -1,7 +1,8 @@
 //! Tables as DataFusion sees them: columns built batch by batch from the rows of a tree, at the statement's snapshot.
 //!
 //! Only the columns a query uses are decoded, straight from the stored rows into column builders. A limit that reaches
-//! the scan ends it. Filters run on the batches, above the scan.
+//! the scan ends it. Of the keys only the ranges are read that the planner's access allows; filters, those of the access
+//! included, run on the batches, above the scan.
 
 use std::fmt;
 use std::sync::Arc;
@@ -24,8 +25,9 @@ use datafusion::physical_plan::{
     DisplayAs, DisplayFormatType, ExecutionPlan, Partitioning, PlanProperties, ReplaceChildrenOptions,
 };
 use engine::{Direction, KeyRange, Rows, Scan};
+use sql::bound::Access;
 use sql::catalog::TableDef;
-use sql::exec::ExecContext;
+use sql::exec::{ExecContext, known_ranges};
 use types::{Error, SqlState};
 
 use crate::error::to_datafusion;
@@ -42,22 +44,37 @@ pub(crate) struct TableRows {
     attributes: Vec<usize>,
     shapes: Vec<Shape>,
     schema: SchemaRef,
+    /// What is read of the table's tree.
+    ranges: Vec<KeyRange>,
     context: Arc<ExecContext>,
 }
 
 impl TableRows {
+    /// Some columns of the rows that `access` may reach.
     pub(crate) fn new(
         table: Arc<TableDef>,
+        access: &Access,
         attributes: Vec<usize>,
         shapes: Vec<Shape>,
         schema: SchemaRef,
         context: Arc<ExecContext>,
     ) -> TableRows {
-        TableRows { table, attributes, shapes, schema, context }
+        let ranges = match access {
+            // A secondary index has no rows to read.
+            Access::Index(access) if access.index.as_ref().is_none_or(|index| index.tree == table.tree) => {
+                known_ranges(&table, access, &context)
+            }
+            _ => None,
+        };
+        let ranges = ranges.unwrap_or_else(|| vec![KeyRange::all()]);
+        TableRows { table, attributes, shapes, schema, ranges, context }
     }
 
     fn estimated_rows(&self) -> Precision<usize> {
-        let rows = self.table.estimated_rows;
+        let tree = protocol::PageId(self.table.tree);
+        let entries = |range| self.context.engine.estimate_entries(tree, range);
+        let whole = || Some(self.table.estimated_rows);
+        let rows = self.ranges.iter().map(entries).sum::<Option<f64>>().or_else(whole).unwrap_or(-1.0);
         if rows >= 0.0 { Precision::Inexact(rows as usize) } else { Precision::Absent }
     }
 }
@@ -166,10 +183,8 @@ impl ExecutionPlan for ScanExec {
         if partition != 0 {
             return Err(DataFusionError::Internal("a scan has one partition".into()));
         }
-        let TableRows { table, context, .. } = &self.rows;
-        let tree = protocol::PageId(table.tree);
-        let scan = context.engine.scan(&context.view, tree, KeyRange::all(), Direction::Forward);
-        let state = Reading { scan, stored: Rows::new(), rows: self.rows.clone(), left: self.limit };
+        let ranges = self.rows.ranges.clone().into_iter();
+        let state = Reading { ranges, scan: None, stored: Rows::new(), rows: self.rows.clone(), left: self.limit };
         let batches = futures::stream::try_unfold(state, |mut state| async move {
             Ok(state.next().await?.map(|batch| (batch, state)))
         });
@@ -191,7 +206,9 @@ impl ExecutionPlan for ScanExec {
 
 /// A scan under way.
 struct Reading {
-    scan: Scan,
+    /// Ranges still to be read.
+    ranges: std::vec::IntoIter<KeyRange>,
+    scan: Option<Scan>,
     stored: Rows,
     rows: TableRows,
     /// How many more rows are wanted.
@@ -204,11 +221,20 @@ impl Reading {
         if wanted == 0 {
             return Ok(None);
         }
-        let count =
-            self.scan.next_batch(&mut self.stored, wanted).await.map_err(|error| to_datafusion(lift(&error)))?;
-        if count == 0 {
-            return Ok(None);
-        }
+        let count = loop {
+            let Some(scan) = &mut self.scan else {
+                let Some(range) = self.ranges.next() else { return Ok(None) };
+                let TableRows { table, context, .. } = &self.rows;
+                let tree = protocol::PageId(table.tree);
+                self.scan = Some(context.engine.scan(&context.view, tree, range, Direction::Forward));
+                continue;
+            };
+            let read = scan.next_batch(&mut self.stored, wanted).await;
+            match read.map_err(|error| to_datafusion(lift(&error)))? {
+                0 => self.scan = None,
+                count => break count,
+            }
+        };
         if let Some(left) = &mut self.left {
             *left -= count.min(*left);
         }

@@ -84,6 +84,7 @@ mod commits;
 mod control;
 mod engine;
 mod error;
+mod estimate;
 mod locks;
 mod mtr;
 mod overflow;

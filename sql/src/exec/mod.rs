@@ -37,6 +37,7 @@ pub use context::{ExecContext, TxnCell};
 pub use frames::{Frames, Row};
 pub use memory::{Memory, STATEMENT_BYTES_MAX};
 pub use query::{RowBatch, RowStream, VectorExecutor};
+pub use scan::known_ranges;
 pub use table::RowIds;
 
 pub(crate) use changes::run as run_changes;

@@ -10,11 +10,13 @@ use types::row::RowView;
 use types::{Datum, Error, Result, SqlType};
 
 use super::basic::Place;
-use super::frames::Row;
+use super::context::ExecContext;
+use super::eval::{Env, eval};
+use super::frames::{Frames, Row};
 use super::lift::Lift;
 use super::source::{BoxSource, OwnedRows, Source};
 use super::table::{after_prefix, push_key, tree};
-use crate::bound::{Access, AnyKey, Expr, Fit, IndexAccess, Relation, Scan, ScanColumn, SystemColumn};
+use crate::bound::{Access, AnyKey, Expr, Fit, IndexAccess, Relation, Scan, ScanColumn, SystemColumn, walk};
 use crate::catalog::{IndexDef, TableDef, VirtualRelation, VirtualSource};
 
 pub(crate) fn open(at: Place, scan: &Scan) -> Result<BoxSource> {
@@ -65,12 +67,52 @@ pub(crate) fn access_types(table: &TableDef, access: &IndexAccess) -> Vec<SqlTyp
     }
 }
 
-/// Computes the ranges of keys that an access reads.
-async fn target(at: &Place, table: &TableDef, access: &IndexAccess) -> Result<Target> {
+/// The values that an access compares its key with, in the order of [`AccessValues::expressions`].
+struct AccessValues(Vec<Datum>);
+
+impl AccessValues {
+    fn expressions(access: &IndexAccess) -> impl Iterator<Item = &Expr> {
+        let any: &[Expr] = match &access.any {
+            Some(AnyKey::List(exprs)) => exprs,
+            Some(AnyKey::Array(expr)) => std::slice::from_ref(expr),
+            None => &[],
+        };
+        let bounds = access.lower.iter().chain(&access.upper).map(|bound| &bound.value);
+        access.prefix.iter().chain(any).chain(bounds)
+    }
+
+    async fn of(at: &Place, access: &IndexAccess) -> Result<AccessValues> {
+        let mut values = Vec::new();
+        for expr in Self::expressions(access) {
+            values.push(at.evaluate(expr, &[]).await?);
+        }
+        Ok(AccessValues(values))
+    }
+}
+
+/// The ranges of keys that an access reads, where its values need no enclosing row and no waiting.
+pub fn known_ranges(table: &TableDef, access: &IndexAccess, context: &Arc<ExecContext>) -> Option<Vec<KeyRange>> {
+    let mut values = Vec::new();
+    let frames = Frames::none();
+    for expr in AccessValues::expressions(access) {
+        let mut outer = false;
+        walk::visit(expr, &mut |expr| outer |= matches!(expr, Expr::Outer { .. }));
+        values.push(if outer { None } else { eval(expr, &Env::new(context, &[], &frames)).ok() }?);
+    }
+    match ranges(table, access, AccessValues(values)).ok()? {
+        Target::Nothing => Some(Vec::new()),
+        Target::Ranges(ranges) => Some(ranges),
+    }
+}
+
+/// The ranges of keys that an access reads.
+fn ranges(table: &TableDef, access: &IndexAccess, values: AccessValues) -> Result<Target> {
+    let mut values = values.0.into_iter();
+    let mut value = || values.next().ok_or_else(|| Error::internal("an access without a value"));
     let types = access_types(table, access);
     let mut prefix = Vec::new();
-    for (expr, ty) in access.prefix.iter().zip(&types) {
-        match Fit::new(at.evaluate(expr, &[]).await?, *ty) {
+    for ty in types.iter().take(access.prefix.len()) {
+        match Fit::new(value()?, *ty) {
             Fit::Value(value) => push_key(&value, *ty, &mut prefix),
             Fit::Below | Fit::Above | Fit::Null => return Ok(Target::Nothing),
         }
@@ -78,7 +120,14 @@ async fn target(at: &Place, table: &TableDef, access: &IndexAccess) -> Result<Ta
     let next = types.get(access.prefix.len()).copied();
     if let Some(any) = &access.any {
         let ty = next.ok_or_else(|| Error::internal("an IN over a column that the index does not have"))?;
-        return any_ranges(at, any, ty, &prefix).await;
+        let values = match any {
+            AnyKey::List(exprs) => (0..exprs.len()).map(|_| value()).collect::<Result<Vec<_>>>()?,
+            AnyKey::Array(_) => match value()? {
+                Datum::Array(array) => array.elements.to_vec(),
+                _ => Vec::new(),
+            },
+        };
+        return Ok(any_ranges(values, ty, &prefix));
     }
     let mut lower = Bound::Included(prefix.clone());
     if access.lower.is_none() && access.upper.is_none() {
@@ -91,7 +140,7 @@ async fn target(at: &Place, table: &TableDef, access: &IndexAccess) -> Result<Ta
     push_key(&Datum::Null, ty, &mut nulls);
     let mut upper = Bound::Excluded(nulls);
     if let Some(bound) = &access.lower {
-        match Fit::new(at.evaluate(&bound.value, &[]).await?, ty) {
+        match Fit::new(value()?, ty) {
             Fit::Value(value) => {
                 let mut key = prefix.clone();
                 push_key(&value, ty, &mut key);
@@ -110,7 +159,7 @@ async fn target(at: &Place, table: &TableDef, access: &IndexAccess) -> Result<Ta
         }
     }
     if let Some(bound) = &access.upper {
-        match Fit::new(at.evaluate(&bound.value, &[]).await?, ty) {
+        match Fit::new(value()?, ty) {
             Fit::Value(value) => {
                 let mut key = prefix.clone();
                 push_key(&value, ty, &mut key);
@@ -123,20 +172,7 @@ async fn target(at: &Place, table: &TableDef, access: &IndexAccess) -> Result<Ta
     Ok(Target::Ranges(vec![KeyRange { lower, upper }]))
 }
 
-async fn any_ranges(at: &Place, any: &AnyKey, ty: SqlType, prefix: &[u8]) -> Result<Target> {
-    let mut values = Vec::new();
-    match any {
-        AnyKey::List(exprs) => {
-            for expr in exprs {
-                values.push(at.evaluate(expr, &[]).await?);
-            }
-        }
-        AnyKey::Array(expr) => {
-            if let Datum::Array(array) = at.evaluate(expr, &[]).await? {
-                values.extend(array.elements.iter().cloned());
-            }
-        }
-    }
+fn any_ranges(values: Vec<Datum>, ty: SqlType, prefix: &[u8]) -> Target {
     // The set drops duplicates and puts the keys into their order.
     let mut keys = BTreeSet::new();
     for value in values {
@@ -150,7 +186,7 @@ async fn any_ranges(at: &Place, any: &AnyKey, ty: SqlType, prefix: &[u8]) -> Res
         let upper = after_prefix(&key);
         KeyRange { lower: Bound::Included(key), upper }
     };
-    Ok(Target::Ranges(keys.into_iter().map(range).collect()))
+    Target::Ranges(keys.into_iter().map(range).collect())
 }
 
 /// Reads a table.
@@ -204,7 +240,8 @@ impl TableScan {
             Access::Index(access) => access,
         };
         self.index = access.index.clone().filter(|index| index.tree != self.table.tree);
-        if let Target::Ranges(mut ranges) = target(&self.at, &self.table, access).await? {
+        let values = AccessValues::of(&self.at, access).await?;
+        if let Target::Ranges(mut ranges) = ranges(&self.table, access, values)? {
             if access.reverse {
                 self.direction = Direction::Backward;
             } else {

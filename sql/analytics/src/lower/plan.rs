@@ -247,7 +247,8 @@ impl Lowering<'_> {
         let shapes: Vec<Shape> = shapes.collect();
         let stored: Vec<Field> = shapes.iter().map(|shape| self.new_field(*shape)).collect();
         let schema = schema_of(&stored);
-        let rows = TableRows::new(Arc::clone(table), attributes.clone(), shapes, schema, Arc::clone(self.context));
+        let context = Arc::clone(self.context);
+        let rows = TableRows::new(Arc::clone(table), &scan.access, attributes.clone(), shapes, schema, context);
         let mut relation = self.source(provider_as_source(Arc::new(rows)), stored)?;
 
         // The scan's row, followed by what only its access reads. System columns are not read from here: they get a name

@@ -2,6 +2,7 @@
 
 mod btree;
 mod crash;
+mod estimate;
 mod locks;
 mod mvcc;
 mod replica;
