@@ -1,43 +1,48 @@
 //! What a node does when it is not asked: indexes of full log files, the next file, images, retirement.
 //!
 //! **Rule.** Only what is durable on a quorum, flushed here and below every reader becomes an image
-//! ([`State::image_bound`](super::state::State::image_bound)), and only what images cover leaves the log. An image is due
-//! when a page's chain above the last one has grown long, so that building a page is bounded; and for every page of the
-//! oldest file when the log exceeds its retention. What cannot be done yet waits until the durable point or the floor moves.
+//! ([`State::image_bound`](super::state::State::image_bound)), and only what images cover leaves the log. What cannot be done yet
+//! waits until the durable point or the floor moves.
 //!
-//! The work comes in portions of [`IMAGES_PER_STEP`] pages, one fsync each, with a pause after each: images share the disk with
-//! the fsyncs of commits.
+//! An image is due in two cases. A page's chain above its last image has grown long, so that building it would take long:
+//! this concerns a few hot pages. Or three quarters of the log's retention are full of redo that no images cover: then a
+//! [sweep](super::sweep) makes images for all of it, and covered files stay for peers and replicas until the log exceeds
+//! its retention. So a page is imaged about once while a retention's worth of redo passes, a hot one more often.
+//!
+//! The work comes in portions of a few milliseconds. After each the thread rests: several times as long as it worked while
+//! there is time, not at all when the log grows beyond its bounds. Then the log waits for the background too
+//! ([`Pace`]): a node that cannot keep up is slow, and a writer that needs it is held by its allocation limit, before the disk
+//! is full.
 
 use super::Shared;
+use super::images::ImageError;
 use super::index::FileIndex;
 use super::log::ReadFault;
 use super::pages::BuildError;
 use super::segment::Place;
 use super::state::{CHAIN_BYTES_MAX, CHAIN_RECORDS_MAX};
-use super::stored::{StoredRecord, records};
-use bytes::Bytes;
-use hashbrown::{HashMap, HashSet};
+use super::sweep::{Made, Portion, Sweep, settle_heads};
 use parking_lot::{Condvar, Mutex};
-use protocol::redo::{Change, RecordHeader, apply};
-use protocol::{Ballot, Error, GroupId, Lsn, Page, PageId};
-use std::collections::VecDeque;
+use protocol::{Ballot, Error, GroupId, Lsn, PageId};
 use std::io;
-use std::ops::Range;
 use std::sync::Arc;
-use std::time::Duration;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
 
-/// Images written in one transaction.
-const IMAGES_PER_STEP: usize = 128;
-/// Log files retired together: a page that is in all of them gets one image.
-const FILES_PER_RETIREMENT: usize = 4;
-/// Shares of the pages, so that the records of one share of [`FILES_PER_RETIREMENT`] files are about as much as one file.
-const PARTS: u64 = 4;
+/// Images written at once.
+const IMAGES_PER_STEP: usize = 64;
+/// Uncovered redo of this share of the retention, in percent, is swept.
+const SWEEP_PERCENT: u64 = 75;
 /// A log of this multiple of its retention gives up what lies behind gaps.
 const CROWDED_FACTOR: u64 = 2;
 /// A log of this multiple of its retention waits no longer for a peer that lacks it.
 const PEERS_FACTOR: u64 = 8;
-/// Rest after a portion.
-const PAUSE: Duration = Duration::from_millis(2);
+/// Images that no checkpoint vouches for, in bytes.
+const UNVOUCHED_BYTES_MAX: u64 = 4 << 20;
+/// Rest after a portion, as a multiple of the time it took, while nothing presses.
+const REST_FACTOR: u32 = 4;
+/// The longest rest after a portion.
+const REST_MAX: Duration = Duration::from_millis(50);
 /// The background looks around this often even when nobody wakes it.
 const IDLE: Duration = Duration::from_secs(1);
 
@@ -49,7 +54,7 @@ pub enum TendError {
     Build(#[from] BuildError),
     /// The image store failed.
     #[error(transparent)]
-    Image(#[from] super::images::ImageError),
+    Image(#[from] ImageError),
     /// The log failed.
     #[error(transparent)]
     Io(#[from] io::Error),
@@ -59,9 +64,25 @@ pub enum TendError {
 }
 
 impl TendError {
-    /// Whether writing failed, which is final, and not the reading of something damaged.
+    fn io(&self) -> Option<&io::Error> {
+        match self {
+            TendError::Io(error)
+            | TendError::Image(ImageError::Io(error))
+            | TendError::Build(BuildError::Image(ImageError::Io(error)) | BuildError::Log(ReadFault::Io { error, .. })) => {
+                Some(error)
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether the disk is full, which passes.
+    fn is_full(&self) -> bool {
+        self.io().is_some_and(|error| matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded))
+    }
+
+    /// Whether the disk failed, which does not pass, and not the reading of something damaged.
     fn is_final(&self) -> bool {
-        matches!(self, TendError::Io(_) | TendError::Image(super::images::ImageError::Store(_)))
+        self.io().is_some() && !self.is_full()
     }
 }
 
@@ -112,57 +133,37 @@ impl Wake {
 
     /// Waits for `pause` or the end; `false` at the end.
     fn rest(&self, pause: Duration) -> bool {
+        let until = Instant::now() + pause;
         let mut signal = self.signal.lock();
-        if !signal.stop {
-            // Being woken early is no harm.
-            self.arrived.wait_for(&mut signal, pause);
-        }
+        while !signal.stop && !self.arrived.wait_until(&mut signal, until).timed_out() {}
         !signal.stop
     }
-}
-
-/// Log files on their way out, the oldest ones.
-///
-/// Everything older is covered by images, so a page's records in these files continue its image. They are read in sequence,
-/// once for each of [`PARTS`] shares of the pages, and not by following each page's links through them.
-struct Retirement {
-    files: Vec<u64>,
-    /// The next share of pages.
-    part: u64,
-    /// Pages of the current share that have no image of these records yet.
-    pages: VecDeque<(PageId, Vec<Piece>)>,
-    /// The changes of `pages`, encoded.
-    arena: Bytes,
-    /// Every page with records in the files.
-    all: HashSet<PageId>,
-}
-
-/// A record in a retirement's arena.
-struct Piece {
-    header: RecordHeader,
-    change: Range<usize>,
 }
 
 /// The background's own state.
 pub struct Tender {
     shared: Arc<Shared>,
-    retirement: Option<Retirement>,
+    sweep: Option<Sweep>,
+    /// Log files up to this one are covered by images.
+    covered: u64,
 }
 
 impl Tender {
     /// Tends a node.
     #[must_use]
     pub fn new(shared: Arc<Shared>) -> Tender {
-        Tender { shared, retirement: None }
+        Tender { shared, sweep: None, covered: 0 }
     }
 
     /// Works until the node stops.
     pub fn run(mut self) {
         let shared = self.shared.clone();
         while shared.background.wait() {
+            shared.state.lock().retry_stalled();
             loop {
+                let begin = Instant::now();
                 match self.step() {
-                    Ok(true) if shared.background.rest(PAUSE) => {}
+                    Ok(true) if shared.background.rest(self.rest_after(begin.elapsed())) => {}
                     Ok(_) => break,
                     Err(error) => {
                         self.give_up(&error);
@@ -173,13 +174,26 @@ impl Tender {
         }
     }
 
+    /// How long to rest after a portion that took so long.
+    fn rest_after(&self, worked: Duration) -> Duration {
+        let retention = self.shared.options.log_retention_bytes;
+        let log = self.shared.files.log_bytes();
+        if log > retention + retention / 2 {
+            return Duration::ZERO;
+        }
+        let factor = if log > retention + retention / 4 { 1 } else { REST_FACTOR };
+        (worked * factor).min(REST_MAX)
+    }
+
     fn give_up(&mut self, error: &TendError) {
         if error.is_final() {
             self.shared.fail(&format!("background: {error}"));
+        } else if error.is_full() {
+            tracing::warn!(%error, "background work waits until the disk has room");
         } else {
             tracing::error!(%error, "background work is put off");
         }
-        self.retirement = None;
+        self.sweep = None;
     }
 
     /// Does a portion of what there is to do. Says whether more is left that can be done now.
@@ -201,11 +215,14 @@ impl Tender {
         }
         let shared = self.shared.clone();
         let _imaging = shared.imaging.lock();
-        // Retirement shortens chains too, and cheaper: it reads in sequence what an image that is due reads link by link.
-        if self.retire()? {
-            return Ok(true);
+        let retired = self.retire()?;
+        let swept = self.sweep()?;
+        let due = self.make_due_images()?;
+        let compacted = self.shared.images.compact()?;
+        if self.shared.images.unvouched_bytes() > UNVOUCHED_BYTES_MAX {
+            self.shared.images.checkpoint(&[])?;
         }
-        self.make_due_images()
+        Ok(retired || swept || due || compacted)
     }
 
     /// Whether half of the headroom is left: a disk that others filled is no broken disk, and writing on would make it one.
@@ -226,8 +243,9 @@ impl Tender {
         Ok(())
     }
 
+    /// Makes images of pages with long chains.
     fn make_due_images(&self) -> Result<bool, TendError> {
-        let due: Vec<PageId> = {
+        let mut due: Vec<PageId> = {
             let mut state = self.shared.state.lock();
             let from = state.due.len().saturating_sub(IMAGES_PER_STEP);
             state.due.split_off(from)
@@ -235,44 +253,61 @@ impl Tender {
         if due.is_empty() {
             return Ok(false);
         }
+        let made = self.build_due(&due).and_then(|made| {
+            self.write_images(&made)?;
+            Ok(made)
+        });
+        match made {
+            Ok(made) => {
+                let mut state = self.shared.state.lock();
+                for made in &made {
+                    if let Some(head) = state.heads.get_mut(&made.page.id()) {
+                        head.due = false;
+                    }
+                }
+                Ok(!state.due.is_empty())
+            }
+            Err(error) => {
+                // They stay due, and wait for better times.
+                self.shared.state.lock().stalled.append(&mut due);
+                Err(error)
+            }
+        }
+    }
+
+    fn build_due(&self, due: &[PageId]) -> Result<Vec<Made>, TendError> {
         let mut images = Vec::new();
-        for page in due {
+        for &page in due {
             if !self.is_due(page) {
                 continue;
             }
-            let Some((group, bound)) = self.bound_of(page) else { continue };
-            let built = match self.shared.build(page, group, bound) {
-                Ok(built) => built,
-                // The image is above the bound only when the floor stands still.
-                Err(BuildError::BelowImage) => {
-                    self.shared.state.lock().stalled.push(page);
-                    continue;
+            let Some((group, bound)) = self.shared.image_bound(page) else { continue };
+            let covered = self.shared.images.lsn(page);
+            match self.shared.build(page, group, bound) {
+                Ok(built) if built.page.lsn() > covered => {
+                    let known = self.shared.state.lock().heads.get(&page).copied().unwrap_or_default();
+                    images.push(Made {
+                        page: built.page,
+                        records: known.records.saturating_sub(built.records_above),
+                        bytes: known.bytes.saturating_sub(built.bytes_above),
+                    });
                 }
+                // The image is at or above the bound only when the floor stands still.
+                Ok(_) | Err(BuildError::BelowImage) => self.shared.state.lock().stalled.push(page),
                 Err(error) => {
+                    let error = TendError::from(error);
+                    if error.io().is_some() {
+                        return Err(error);
+                    }
                     tracing::error!(%page, %error, "an image that is due cannot be made");
-                    continue;
+                    self.shared.state.lock().stalled.push(page);
                 }
-            };
-            let progress = self.shared.images.get(page)?.map_or(Lsn::ZERO, |image| image.lsn()) < built.page.lsn();
-            let mut state = self.shared.state.lock();
-            if !progress {
-                state.stalled.push(page);
-                continue;
             }
-            if let Some(head) = state.heads.get_mut(&page) {
-                (head.records, head.bytes, head.due) = (built.records_above, built.bytes_above, false);
-            }
-            drop(state);
-            images.push(built.page);
         }
-        if images.is_empty() {
-            return Ok(false);
-        }
-        self.write_images(&images, &[])?;
-        Ok(!self.shared.state.lock().due.is_empty())
+        Ok(images)
     }
 
-    /// Whether a page that was due still is: a retirement may have shortened its chain.
+    /// Whether a page that was due still is: a sweep may have shortened its chain.
     fn is_due(&self, page: PageId) -> bool {
         let mut state = self.shared.state.lock();
         let Some(head) = state.heads.get_mut(&page) else { return false };
@@ -280,160 +315,95 @@ impl Tender {
         head.due
     }
 
-    fn bound_of(&self, page: PageId) -> Option<(GroupId, Lsn)> {
-        let state = self.shared.state.lock();
-        let group = state.volume.as_ref()?.group(page)?;
-        Some((group, state.image_bound(group)))
-    }
-
-    fn write_images(&self, images: &[Page], bases: &[(GroupId, Lsn, Ballot)]) -> Result<(), TendError> {
-        self.shared.images.write(images, bases)?;
-        self.shared.counters.images.fetch_add(images.len() as u64, std::sync::atomic::Ordering::Relaxed);
+    fn write_images(&self, made: &[Made]) -> Result<(), TendError> {
+        if made.is_empty() {
+            return Ok(());
+        }
+        self.shared.images.append(made.iter().map(|made| &made.page))?;
+        settle_heads(&self.shared, made);
+        self.shared.counters.images.fetch_add(made.len() as u64, Ordering::Relaxed);
         Ok(())
     }
 
-    fn retire(&mut self) -> Result<bool, TendError> {
-        if self.retirement.is_none() {
-            self.retirement = self.next_retirement();
+    /// Does a portion of a sweep, if there is cause for one.
+    fn sweep(&mut self) -> Result<bool, TendError> {
+        if self.sweep.is_none() {
+            self.sweep = self.next_sweep();
         }
         // Put back below unless it fails: then it begins anew.
-        let Some(mut retirement) = self.retirement.take() else { return Ok(false) };
-        if retirement.pages.is_empty() && retirement.part < PARTS {
-            self.gather(&mut retirement)?;
-        }
-        let mut images = Vec::new();
-        while images.len() < IMAGES_PER_STEP
-            && let Some((page, pieces)) = retirement.pages.pop_front()
-        {
-            images.extend(self.continue_image(page, pieces, &retirement.arena)?);
-        }
-        if !images.is_empty() {
-            self.write_images(&images, &[])?;
-        }
-        if retirement.pages.is_empty() && retirement.part == PARTS {
-            self.finish_retirement(&retirement)?;
-        } else {
-            self.retirement = Some(retirement);
+        let Some(mut sweep) = self.sweep.take() else { return Ok(false) };
+        match sweep.step(&self.shared, IMAGES_PER_STEP)? {
+            Portion::More(made) => {
+                self.write_images(&made)?;
+                self.sweep = Some(sweep);
+            }
+            Portion::Done(newest) => {
+                self.shared.images.checkpoint(&[])?;
+                self.covered = newest;
+            }
         }
         Ok(true)
     }
 
-    /// The oldest files, if the log is too long, as far as everything in them may become an image.
-    fn next_retirement(&self) -> Option<Retirement> {
+    /// The sealed files that no images cover, if they are many, as far as everything in them may become an image.
+    fn next_sweep(&self) -> Option<Sweep> {
         let shared = &self.shared;
-        if shared.files.log_bytes() <= shared.options.log_retention_bytes {
+        let retention = shared.options.log_retention_bytes;
+        let uncovered = shared.files.sealed_after(self.covered);
+        let full = uncovered.len() as u64 * shared.files.file_bytes() >= retention / 100 * SWEEP_PERCENT;
+        let waiting = shared.files.log_bytes() > retention && shared.files.oldest_sealed() == uncovered.first().copied();
+        if !full && !waiting {
             return None;
         }
         // What lies behind a gap is kept in the hope that the gap is filled; not for ever, for it may be gone everywhere.
-        let beyond = |factor| shared.files.log_bytes() > shared.options.log_retention_bytes.saturating_mul(factor);
-        let (crowded, alone) = (beyond(CROWDED_FACTOR), beyond(PEERS_FACTOR));
+        let crowded = shared.files.log_bytes() > retention.saturating_mul(CROWDED_FACTOR);
         let mut state = shared.state.lock();
         let may_go = |file: &u64| {
-            state.segments.iter().all(|(group, segment)| {
-                let needed = if alone { Lsn::MAX } else { state.held_by_peers(*group) };
-                !segment.holds_above(state.image_bound(*group).min(needed), *file, crowded)
-            })
+            state.segments.iter().all(|(group, segment)| !segment.holds_above(state.image_bound(*group), *file, crowded))
         };
-        let files: Vec<u64> = shared.files.oldest_sealed(FILES_PER_RETIREMENT).into_iter().take_while(may_go).collect();
+        let files: Vec<u64> = uncovered.into_iter().take_while(may_go).collect();
         let newest = *files.last()?;
         if crowded {
             // Now, so that none of it comes to count while the images are made.
             state.segments.values_mut().for_each(|segment| segment.give_up(newest));
         }
-        Some(Retirement { files, part: 0, pages: VecDeque::new(), arena: Bytes::new(), all: HashSet::new() })
+        Some(Sweep::new(files))
     }
 
-    /// Reads the next share of pages out of the files.
-    fn gather(&self, retirement: &mut Retirement) -> Result<(), TendError> {
+    /// Lets the oldest files go while the log is too long, as far as images cover them.
+    fn retire(&mut self) -> Result<bool, TendError> {
         let shared = &self.shared;
-        let mut arena: Vec<u8> = Vec::new();
-        let mut pages: HashMap<PageId, Vec<Piece>> = HashMap::new();
-        for &sequence in &retirement.files {
-            let (file, _) = shared.files.open(sequence)??;
-            for frame in shared.files.scan(&*file, sequence)?.frames {
-                let group = frame.header.group;
-                let mine = |page: PageId| page.0 % PARTS == retirement.part;
-                let wanted = records(&frame.batch).filter_map(Result::ok).filter(|record| mine(record.header.page));
-                let wanted: Vec<StoredRecord> = wanted.collect();
-                let state = shared.state.lock();
-                let Some(segment) = state.segments.get(&group) else { continue };
-                for record in wanted {
-                    // Annulled and repeated records are in the file, and not held by it.
-                    let held = segment
-                        .locate(record.header.lsn)
-                        .is_some_and(|run| run.place.file == sequence && u64::from(run.place.offset) == frame.at);
-                    if held {
-                        let start = arena.len();
-                        arena.extend_from_slice(record.change_bytes(&frame.batch));
-                        let piece = Piece { header: record.header, change: start..arena.len() };
-                        pages.entry(record.header.page).or_default().push(piece);
-                    }
-                }
-            }
+        let excess = shared.files.log_bytes().saturating_sub(shared.options.log_retention_bytes);
+        if excess == 0 {
+            return Ok(false);
         }
-        retirement.all.extend(pages.keys());
-        let mut pages: Vec<(PageId, Vec<Piece>)> = pages.into_iter().collect();
-        pages.sort_unstable_by_key(|(page, _)| *page);
-        (retirement.pages, retirement.arena) = (pages.into(), arena.into());
-        retirement.part += 1;
-        Ok(())
-    }
-
-    /// The image with a page's records of the retiring files; `None` when the image has them.
-    fn continue_image(&self, id: PageId, mut pieces: Vec<Piece>, arena: &Bytes) -> Result<Option<Page>, TendError> {
-        pieces.sort_unstable_by_key(|piece| piece.header.lsn);
-        let mut page = self.shared.images.get(id)?.unwrap_or_else(|| Page::empty(id));
-        let mut changed = false;
-        let covered = page.lsn();
-        pieces.retain(|piece| piece.header.lsn > covered);
-        for piece in &pieces {
-            let change = Change::decode(&arena.slice(piece.change.clone()))?;
-            match apply(&mut page, &piece.header, &change) {
-                Ok(applied) => changed |= applied,
-                // A record between came late and lies in a newer file: the links find it.
-                Err(Error::OutOfOrder { .. }) => {
-                    let Some((group, bound)) = self.bound_of(id) else { return Ok(None) };
-                    return Ok(Some(self.shared.build(id, group, bound)?.page));
-                }
-                Err(error) => return Err(error.into()),
-            }
-        }
-        let bytes: usize = pieces.iter().map(|piece| piece.change.len()).sum();
-        if let Some(head) = self.shared.state.lock().heads.get_mut(&id) {
-            head.records = head.records.saturating_sub(pieces.len() as u32);
-            head.bytes = head.bytes.saturating_sub(u32::try_from(bytes).unwrap_or(u32::MAX));
-        }
-        Ok(changed.then_some(page))
-    }
-
-    fn finish_retirement(&self, done: &Retirement) -> Result<(), TendError> {
-        let Some(&newest) = done.files.last() else { return Ok(()) };
-        let bases: Vec<(GroupId, Lsn, Ballot)> = {
-            let state = self.shared.state.lock();
+        let alone = shared.files.log_bytes() > shared.options.log_retention_bytes.saturating_mul(PEERS_FACTOR);
+        let (files, bases) = {
+            let state = shared.state.lock();
+            let may_go = |file: &u64| {
+                alone
+                    || state.segments.iter().all(|(group, segment)| {
+                        !segment.holds_above(state.held_by_peers(*group), *file, true)
+                    })
+            };
+            let count = excess.div_ceil(shared.files.file_bytes()) as usize;
+            let covered = shared.files.sealed_after(0).into_iter().take_while(|file| *file <= self.covered);
+            let files: Vec<u64> = covered.take(count).take_while(may_go).collect();
+            let Some(&newest) = files.last() else { return Ok(false) };
             let base = |(group, segment): (&GroupId, &super::segment::Segment)| {
                 let last = segment.last_in(newest).filter(|run| run.last > segment.base())?;
                 Some((*group, last.last, last.ballot))
             };
-            state.segments.iter().filter_map(base).collect()
+            (files, state.segments.iter().filter_map(base).collect::<Vec<(GroupId, Lsn, Ballot)>>())
         };
-        self.write_images(&[], &bases)?;
-        {
-            let mut state = self.shared.state.lock();
-            for segment in state.segments.values_mut() {
-                segment.retire(newest);
-            }
+        shared.images.checkpoint(&bases)?;
+        if let Some(&newest) = files.last() {
+            shared.state.lock().segments.values_mut().for_each(|segment| segment.retire(newest));
         }
-        for page in &done.all {
-            let image = self.shared.images.get(*page)?.map_or(Lsn::ZERO, |image| image.lsn());
-            let mut state = self.shared.state.lock();
-            if state.heads.get(page).is_some_and(|head| head.newest <= image) {
-                state.heads.remove(page);
-            }
+        for file in files {
+            shared.files.retire(file)?;
         }
-        for file in &done.files {
-            self.shared.files.retire(*file)?;
-        }
-        Ok(())
+        Ok(true)
     }
 }
 

@@ -101,18 +101,9 @@ impl Shared {
     /// Writes the images that are newer than ours, and how far that has come.
     fn take_images(&self, group: GroupId, pages: Vec<Page>, reached: Hydration) -> Result<(), Refusal> {
         let _imaging = self.imaging.lock();
-        let mut newer = Vec::new();
-        for page in pages {
-            let ours = match self.images.get(page.id()) {
-                Ok(image) => image.map_or(Lsn::ZERO, |image| image.lsn()),
-                // What is damaged here is what a sound one replaces.
-                Err(ImageError::Damaged { .. }) => Lsn::ZERO,
-                Err(error) => return Err(error.into()),
-            };
-            if ours < page.lsn() {
-                newer.push(page);
-            }
-        }
+        // What is damaged here is what a sound one replaces.
+        let newer = pages.into_iter().filter(|page| self.images.sound_lsn(page.id()) < page.lsn());
+        let newer: Vec<Page> = newer.collect();
         if let Err(error) = self.images.hydrate(group, &newer, &reached) {
             let why = format!("image store: {error}");
             self.fail(&why);

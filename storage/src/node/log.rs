@@ -352,12 +352,25 @@ impl Files {
         Ok(())
     }
 
-    /// The oldest files, as far as they are sealed, at most `count`.
+    /// The sealed files beyond `sequence`, ascending, up to the first one that is not sealed.
     #[must_use]
-    pub fn oldest_sealed(&self, count: usize) -> Vec<u64> {
+    pub fn sealed_after(&self, sequence: u64) -> Vec<u64> {
         let shelf = self.shelf.lock();
         let sealed = shelf.files.iter().take_while(|(_, file)| file.phase == Phase::Sealed);
-        sealed.map(|(sequence, _)| *sequence).take(count).collect()
+        sealed.map(|(found, _)| *found).filter(|found| *found > sequence).collect()
+    }
+
+    /// The oldest file, if it is sealed.
+    #[must_use]
+    pub fn oldest_sealed(&self) -> Option<u64> {
+        let shelf = self.shelf.lock();
+        shelf.files.iter().next().filter(|(_, file)| file.phase == Phase::Sealed).map(|(sequence, _)| *sequence)
+    }
+
+    /// Size of a file.
+    #[must_use]
+    pub fn file_bytes(&self) -> u64 {
+        self.file_bytes
     }
 
     /// Bytes of all files with frames.

@@ -14,7 +14,7 @@
 //!           [log] files of 16 MiB -------------> [state] segments, page heads, recent batches
 //!              ^                                        |
 //!              |  oldest file is recycled               v
-//!       [background] ------------------------------> [images] newest image of a page, redb
+//!       [background], [sweep] ---------------------> [images] newest image of each page
 //! ```
 //!
 //! # Ballots
@@ -32,6 +32,7 @@
 
 mod background;
 pub mod clock;
+mod copies;
 pub mod disk;
 mod frame;
 pub mod gossip;
@@ -47,6 +48,7 @@ mod service;
 mod state;
 mod stored;
 mod superblock;
+mod sweep;
 mod writer;
 
 pub use background::TendError;
@@ -87,6 +89,8 @@ pub struct NodeOptions {
     pub log_file_bytes: u64,
     /// Log beyond this is retired, oldest file first, once its pages have images.
     pub log_retention_bytes: u64,
+    /// Size beyond which a file of page images is closed.
+    pub image_file_bytes: u64,
     /// Share of the disk, in percent, that must stay free for a log file to be added.
     pub headroom_percent: u64,
     /// Who runs the node's work.
@@ -107,6 +111,7 @@ impl NodeOptions {
             recent_bytes: 16 << 20,
             log_file_bytes: 16 << 20,
             log_retention_bytes: 256 << 20,
+            image_file_bytes: images::IMAGE_FILE_BYTES,
             headroom_percent: 5,
             mode: Mode::Threads,
             clock: Arc::new(clock::RealClock::start()),
@@ -255,7 +260,10 @@ impl Node {
             writer.flush_held();
         }
         match self.tender.lock().as_mut() {
-            Some(tender) => tender.step(),
+            Some(tender) => {
+                self.shared.state.lock().retry_stalled();
+                tender.step()
+            }
             None => Ok(false),
         }
     }

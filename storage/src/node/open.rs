@@ -73,7 +73,7 @@ impl Node {
         let io = |error| OpenError::Io { dir: dir.to_owned(), error };
         let damaged = |error| OpenError::Damaged { dir: dir.to_owned(), error };
         let superblock = Superblock::read(disk, dir).map_err(io)?.map_err(damaged)?;
-        Ok(superblock.map(|superblock| superblock.node))
+        Ok(superblock.newest.map(|superblock| superblock.node))
     }
 
     /// Starts a node on `dir`, which is made when missing.
@@ -87,7 +87,7 @@ impl Node {
         let io = |error| OpenError::Io { dir: dir.to_owned(), error };
         let damaged = |error| OpenError::Damaged { dir: dir.to_owned(), error };
         let found = Superblock::read(&*disk, dir).map_err(io)?.map_err(damaged)?;
-        if found.is_none() {
+        if found.newest.is_none() {
             // Looked at before the lock is made: what is not ours is left as it is.
             let names = match disk.list(dir) {
                 Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
@@ -104,7 +104,7 @@ impl Node {
         })?;
         // Read again under the lock: another process may have been here in between.
         let found = Superblock::read(&*disk, dir).map_err(io)?.map_err(damaged)?;
-        let mut superblock = found.unwrap_or_else(|| Superblock::new(options.id));
+        let mut superblock = found.newest.unwrap_or_else(|| Superblock::new(options.id));
         if superblock.node != options.id {
             return Err(OpenError::OtherNode { dir: dir.to_owned(), found: superblock.node, expected: options.id });
         }
@@ -113,9 +113,13 @@ impl Node {
         let files = Arc::new(Files::new(disk.clone(), log_dir, node, bytes, headroom));
         check_formats(&*disk, &files).map_err(io)?.map_err(damaged)?;
 
+        if let Some((copy, error)) = found.damage {
+            tracing::error!(%error, "a copy of the superblock is damaged; it is written anew from the other");
+            Superblock::mend(&*disk, dir, copy).map_err(io)?;
+        }
         superblock.boot += 1;
         superblock.write(&*disk, dir).map_err(io)?;
-        let images = Images::open(&*disk, &below(dir, IMAGES))
+        let images = Images::open(disk.clone(), &below(dir, IMAGES), node, options.image_file_bytes)
             .map_err(|error| OpenError::Images { dir: dir.to_owned(), error })?;
         disk.sync_dir(dir).map_err(io)?;
 
@@ -235,8 +239,8 @@ fn copy_tail(shared: &Shared, file: &dyn super::disk::DiskFile, sequence: u64) -
 
 /// Builds segments and page heads from indexes.
 fn load_state(shared: &Shared, indexes: &[FileIndex]) -> Result<(), TendError> {
-    let bases = shared.images.bases()?;
-    let hydrations = shared.images.hydrations()?;
+    let bases = shared.images.bases();
+    let hydrations = shared.images.hydrations();
     let mut state = shared.state.lock();
     for index in indexes {
         for (group, run) in &index.runs {
@@ -265,7 +269,7 @@ fn load_state(shared: &Shared, indexes: &[FileIndex]) -> Result<(), TendError> {
     for (group, acked) in &state.damaged {
         tracing::error!(group = group.0, %acked, "flushed redo is missing; this node is not whole until peers fill it");
     }
-    load_heads(&mut state, indexes);
+    load_heads(shared, &mut state, indexes);
     Ok(())
 }
 
@@ -296,19 +300,22 @@ fn hold(shared: &Shared, state: &mut State, group: GroupId, run: Run) -> Result<
     Ok(())
 }
 
-/// The newest record of each page that counts. How long a chain is above its image is not known at a start; taking the whole
-/// log for it makes an image early at worst.
-fn load_heads(state: &mut State, indexes: &[FileIndex]) {
+/// The newest record of each page that counts and that its image does not have, and how long the chain above the image is.
+fn load_heads(shared: &Shared, state: &mut State, indexes: &[FileIndex]) {
     let Some(volume) = state.volume.clone() else { return };
     let mut heads: HashMap<protocol::PageId, Head> = HashMap::new();
     for entry in indexes.iter().flat_map(|index| &index.pages) {
         let Some(segment) = volume.group(entry.page).and_then(|group| state.segments.get(&group)) else { continue };
+        let image = shared.images.lsn(entry.page);
         let counts = |lsn: &&Lsn| **lsn <= segment.received() && segment.locate(**lsn).is_some();
-        let Some(&newest) = entry.lsns.iter().rev().find(counts) else { continue };
+        let above = &entry.lsns[entry.lsns.partition_point(|lsn| *lsn <= image)..];
+        let Some(&newest) = above.iter().rev().find(counts) else { continue };
         let head = heads.entry(entry.page).or_default();
         head.newest = head.newest.max(newest);
-        head.records = head.records.saturating_add(entry.lsns.len() as u32);
-        head.bytes = head.bytes.saturating_add(u32::try_from(entry.bytes).unwrap_or(u32::MAX));
+        head.records = head.records.saturating_add(above.len() as u32);
+        // Of their bytes only the sum is known.
+        let bytes = entry.bytes * above.len() as u64 / entry.lsns.len() as u64;
+        head.bytes = head.bytes.saturating_add(u32::try_from(bytes).unwrap_or(u32::MAX));
     }
     for (page, head) in &mut heads {
         head.due = head.records >= CHAIN_RECORDS_MAX || head.bytes >= CHAIN_BYTES_MAX;

@@ -78,7 +78,7 @@ impl PageCache {
     }
 
     /// The page, when its version is at or below `at`.
-    fn get(&mut self, page: PageId, at: Lsn) -> Option<Page> {
+    pub(super) fn get(&mut self, page: PageId, at: Lsn) -> Option<Page> {
         let (cached, used) = self.pages.get_mut(&page)?;
         if cached.lsn() > at {
             return None;
@@ -137,6 +137,13 @@ enum Walk {
 }
 
 impl Shared {
+    /// The group of a page, and up to where an image of it may be made.
+    pub(super) fn image_bound(&self, page: PageId) -> Option<(GroupId, Lsn)> {
+        let state = self.state.lock();
+        let group = state.volume.as_ref()?.group(page)?;
+        Some((group, state.image_bound(group)))
+    }
+
     /// A stored batch, from memory or the log.
     pub(super) fn batch(&self, place: Place, recent: Option<Bytes>) -> Result<Bytes, ReadFault> {
         match recent {
@@ -163,8 +170,14 @@ impl Shared {
         let cached = self.cache.lock().get(page, at);
         // Without redo in the log the image is the newest version, and a cached page may be older than it.
         let mut base = cached.filter(|_| !next.is_zero());
+        let mut lost = None;
         if base.is_none() {
-            base = self.images.get(page)?;
+            match self.images.get(page) {
+                Ok(image) => base = image,
+                // The log may reach back to where the page began.
+                Err(error @ ImageError::Damaged { .. }) => lost = Some(error),
+                Err(error) => return Err(error.into()),
+            }
             if base.as_ref().is_some_and(|image| image.lsn() > at) {
                 return Err(BuildError::BelowImage);
             }
@@ -173,6 +186,7 @@ impl Shared {
         let mut links: Vec<Link> = Vec::new();
         let (mut records_above, mut bytes_above) = (0u32, 0u32);
         let mut followed = 0;
+        let mut whole = false;
         'chain: while next > floor {
             let (place, recent) = {
                 let state = self.state.lock();
@@ -181,7 +195,12 @@ impl Shared {
                 }
                 let run = state.segments.get(&group).and_then(|segment| segment.locate(next));
                 // Retired since the image was looked up: a newer image covers it.
-                let Some(run) = run else { return self.overtaken(page, next, floor) };
+                let Some(run) = run else {
+                    return match lost {
+                        Some(error) => Err(error.into()),
+                        None => self.overtaken(page, next, floor),
+                    };
+                };
                 (run.place, state.recent.get(run.place).or_else(|| state.reread.get(run.place)))
             };
             let batch = match recent {
@@ -210,6 +229,7 @@ impl Shared {
                     return Err(BuildError::Broken { page, lsn: next });
                 }
                 next = record.header.prev_page;
+                whole |= next.is_zero();
                 if record.header.lsn > at {
                     records_above += 1;
                     bytes_above = bytes_above.saturating_add(record.bytes as u32);
@@ -224,9 +244,13 @@ impl Shared {
                 let init = change.is_init();
                 links.push(Link { header: record.header, change });
                 if init {
+                    whole = true;
                     break 'chain;
                 }
             }
+        }
+        if let Some(error) = lost.filter(|_| !whole) {
+            return Err(error.into());
         }
         let mut page = base.unwrap_or_else(|| Page::empty(page));
         for Link { header, change } in links.iter().rev() {
@@ -246,7 +270,6 @@ impl Shared {
     fn overtaken(&self, page: PageId, lsn: Lsn, floor: Lsn) -> Result<Walk, BuildError> {
         // The base may have been a cached page that an image has outlived.
         self.cache.lock().remove(page);
-        let image = self.images.get(page)?.map_or(Lsn::ZERO, |image| image.lsn());
-        if image > floor { Ok(Walk::Overtaken) } else { Err(BuildError::Broken { page, lsn }) }
+        if self.images.lsn(page) > floor { Ok(Walk::Overtaken) } else { Err(BuildError::Broken { page, lsn }) }
     }
 }

@@ -288,7 +288,7 @@ impl Node {
     pub(crate) fn status_checked(&self, request: &rpc::StatusRequest) -> Result<rpc::StatusReply, Refusal> {
         check_version(request.version)?;
         let options = &self.shared.options;
-        let image_bytes = self.shared.images.stored_bytes().unwrap_or_default();
+        let (_, image_bytes) = self.shared.images.stored_bytes();
         let state = self.shared.state.lock();
         let condition = if state.failed.is_some() {
             "failed"

@@ -105,8 +105,10 @@ pub struct State {
     pub reread: Recent,
     /// Pages whose image is due.
     pub due: Vec<PageId>,
-    /// Pages whose image is due and cannot be made before the durable point or the floor moves.
+    /// Pages whose image is due and cannot be made before the floor has moved on.
     pub stalled: Vec<PageId>,
+    /// Where the floor was when they were last tried.
+    pub stalled_at: Lsn,
     /// The highest VDL heard to be flushed on a quorum.
     pub vdl: Lsn,
     /// The lowest read point any server may use.
@@ -144,18 +146,24 @@ impl State {
     }
 
     /// Hears how far the volume is durable and what is still read. Both only rise, and nothing is read above what is durable.
-    /// Says whether one moved.
+    /// Says whether the background can do more than before.
     pub fn hear(&mut self, vdl: Lsn, floor: Lsn) -> bool {
-        let before = (self.vdl, self.floor);
         self.vdl = self.vdl.max(vdl);
         self.floor = self.floor.max(floor.min(self.vdl));
-        let moved = before != (self.vdl, self.floor);
-        // The floor never lies above the durable point: only its moving lets a stalled image be made.
-        if before.1 != self.floor && !self.stalled.is_empty() {
-            let stalled = std::mem::take(&mut self.stalled);
-            self.due.extend(stalled);
+        // The floor never lies above the durable point: only its moving lets a stalled image be made. Not at every step: each
+        // attempt costs as much as an image.
+        let on = !self.stalled.is_empty() && self.floor.0 > self.stalled_at.0 + u64::from(CHAIN_BYTES_MAX);
+        if on {
+            self.retry_stalled();
         }
-        moved
+        on
+    }
+
+    /// Makes stalled images due again.
+    pub fn retry_stalled(&mut self) {
+        let stalled = std::mem::take(&mut self.stalled);
+        self.due.extend(stalled);
+        self.stalled_at = self.floor;
     }
 
     /// Up to where images of a group may be made: durable on a quorum, flushed here, below every reader.

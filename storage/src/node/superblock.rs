@@ -1,8 +1,7 @@
 //! The superblock: who the node is, which volume it keeps, what it promised, and its truncation table.
 //!
-//! Two copies in two files, written one after the other, and both before anybody is told: a torn write costs the new state,
-//! which nobody was told of, and a copy that rots later costs nothing. The higher sequence number with a right checksum
-//! counts. Two damaged copies are refused, for a promise that is forgotten loses acknowledged commits.
+//! It is kept in two [copies]. When both are damaged the node refuses to start, for a promise that is forgotten
+//! loses acknowledged commits.
 //!
 //! ```text
 //!  0  8  magic            24  8  boot       runs of this node so far
@@ -12,7 +11,8 @@
 //! 48     config, table (protobuf), then 4 bytes CRC32C of everything before
 //! ```
 
-use super::disk::{Disk, OpenMode, below};
+use super::copies::{self, Copies, Names};
+use super::disk::Disk;
 use crate::history::TruncationTable;
 use prost::Message;
 use protocol::bytes_io::Reader;
@@ -24,7 +24,7 @@ use std::path::Path;
 const MAGIC: [u8; 8] = *b"redobtSB";
 const WHAT: &str = "superblock";
 /// The names of the two copies.
-pub const NAMES: [&str; 2] = ["superblock.0", "superblock.1"];
+pub const NAMES: Names = ["superblock.0", "superblock.1"];
 
 /// A node's durable identity and promises.
 #[derive(Clone, Debug, PartialEq)]
@@ -51,48 +51,29 @@ impl Superblock {
         Superblock { node, sequence: 0, boot: 0, promised: Ballot::ZERO, table, config: None }
     }
 
-    /// Reads the newer copy; `None` when there is no copy at all.
+    /// Reads the newer copy.
     ///
     /// # Errors
-    /// I/O errors as such; [`Error`] when no copy is sound, or one is of a newer format.
-    pub fn read(disk: &dyn Disk, dir: &Path) -> io::Result<Result<Option<Superblock>, Error>> {
-        let mut newest: Option<Superblock> = None;
-        let mut damage = None;
-        for name in NAMES {
-            let bytes = match super::disk::read_file(disk, &below(dir, name)) {
-                Ok(bytes) => bytes,
-                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
-                Err(error) => return Err(error),
-            };
-            match Superblock::decode(&bytes) {
-                Ok(found) if newest.as_ref().is_none_or(|best| found.sequence > best.sequence) => newest = Some(found),
-                Ok(_) => {}
-                Err(error @ Error::NewerFormat { .. }) => return Ok(Err(error)),
-                Err(error) => damage = Some(error),
-            }
-        }
-        Ok(match (newest, damage) {
-            (None, Some(error)) => Err(error),
-            (newest, _) => Ok(newest),
-        })
+    /// As [`copies::read`].
+    pub fn read(disk: &dyn Disk, dir: &Path) -> io::Result<Result<Copies<Superblock>, Error>> {
+        copies::read(disk, dir, NAMES, Superblock::decode, |superblock| superblock.sequence)
     }
 
-    /// Writes both copies, fsyncing the first before it touches the second.
+    /// Writes the `damaged`-th copy again from the other one.
     ///
     /// # Errors
-    /// Any I/O error: it is unknown then whether a start will find the old or the new state.
+    /// As [`copies::mend`].
+    pub fn mend(disk: &dyn Disk, dir: &Path, damaged: usize) -> io::Result<()> {
+        copies::mend(disk, dir, NAMES, damaged)
+    }
+
+    /// Writes both copies.
+    ///
+    /// # Errors
+    /// As [`copies::write`].
     pub fn write(&mut self, disk: &dyn Disk, dir: &Path) -> io::Result<()> {
         self.sequence += 1;
-        let bytes = self.encode();
-        // A write that was torn in one copy is followed, with the same or the next number, by one that begins with that copy.
-        for copy in [self.sequence, self.sequence + 1] {
-            let file = disk.open(&below(dir, NAMES[(copy % 2) as usize]), OpenMode::OrCreate)?;
-            file.write_at(0, &bytes)?;
-            file.set_len(bytes.len() as u64)?;
-            file.sync()?;
-        }
-        // The first write makes the names, the second one after a start that was cut short.
-        if self.sequence <= 2 { disk.sync_dir(dir) } else { Ok(()) }
+        copies::write(disk, dir, NAMES, self.sequence, &self.encode())
     }
 
     fn encode(&self) -> Vec<u8> {
@@ -149,7 +130,8 @@ mod tests {
         let disk = SimDisk::new();
         let dir = PathBuf::from("/node");
         disk.create_dir(&dir).expect("the disk is sound");
-        let read = || Superblock::read(&*disk, &dir).expect("the disk is sound");
+        let read = || Superblock::read(&*disk, &dir).expect("the disk is sound").map(|copies| copies.newest);
+        let mend = |copy| Superblock::mend(&*disk, &dir, copy).expect("the disk is sound");
         assert_eq!(read(), Ok(None));
         let mut block = Superblock::new(NodeId(2));
         for counter in 1..=3 {
@@ -157,10 +139,10 @@ mod tests {
             block.write(&*disk, &dir).expect("the disk is sound");
             assert_eq!(read(), Ok(Some(block.clone())));
         }
-        for name in NAMES {
+        for (copy, name) in NAMES.into_iter().enumerate() {
             disk.flip(&dir.join(name), 33, 1);
             assert_eq!(read(), Ok(Some(block.clone())), "a promise is not forgotten with {name}");
-            disk.flip(&dir.join(name), 33, 1);
+            mend(copy);
         }
         // Torn in the first copy: the state before, in the second.
         let before = block.clone();

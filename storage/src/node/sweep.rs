@@ -1,0 +1,257 @@
+//! The sweep: images for everything that a row of log files holds, read once and in order.
+//!
+//! **Rule.** A sweep takes all sealed files that no sweep has covered. When it is done, each page with a record in them has an
+//! image at or above its last record there, so that the files may go whenever the log needs to be shorter. A page is
+//! imaged once a sweep, however many records it has; records that an image has already, such as those of hot pages, are
+//! skipped by comparing LSNs in memory.
+//!
+//! **Mechanism.** The records are gathered by page into an arena, for building page after page by links would read each batch
+//! hundreds of times. When the arena is full, half of the pages are put off to another pass over the files: as many passes
+//! are made as the memory needs, and one is enough under a steady load of small changes.
+
+use super::background::TendError;
+use super::segment::Place;
+use super::stored::records;
+use super::{Shared, images::ImageError};
+use bytes::Bytes;
+use protocol::redo::{Change, RecordHeader, apply};
+use protocol::{Error, GroupId, Lsn, Page, PageId};
+use std::sync::Arc;
+
+/// Bytes of records gathered in one pass.
+const ARENA_BYTES_MAX: usize = 16 << 20;
+/// The same in records.
+const ARENA_RECORDS_MAX: usize = 512 << 10;
+
+/// A share of the pages: those whose number leaves `residue` when divided by `modulus`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Share {
+    modulus: u64,
+    residue: u64,
+}
+
+impl Share {
+    fn has(&self, page: PageId) -> bool {
+        page.0 % self.modulus == self.residue
+    }
+
+    /// Halves it: what is left here, and the other half.
+    fn split(&self) -> (Share, Share) {
+        let modulus = self.modulus * 2;
+        (Share { modulus, ..*self }, Share { modulus, residue: self.residue + self.modulus })
+    }
+}
+
+/// A record in the arena.
+#[derive(Clone, Copy)]
+struct Piece {
+    page: PageId,
+    lsn: Lsn,
+    at: u32,
+    bytes: u32,
+}
+
+/// A sweep on its way.
+pub struct Sweep {
+    files: Vec<u64>,
+    /// Shares that no pass was made for.
+    shares: Vec<Share>,
+    /// The share in hand.
+    share: Share,
+    /// How many of `files` the pass has read.
+    read: usize,
+    /// What it has found: in order of pages once the pass is over, from the last to the first.
+    pieces: Vec<Piece>,
+    arena: Vec<u8>,
+    /// The arena of a finished pass.
+    gathered: Option<Bytes>,
+}
+
+/// What a portion of a sweep came to.
+pub enum Portion {
+    /// These images are to be written, and there is more to do.
+    More(Vec<Made>),
+    /// Every page with a record in files up to this one has its image.
+    Done(u64),
+}
+
+/// An image that a sweep made.
+pub struct Made {
+    /// The page.
+    pub page: Page,
+    /// Records that left its chain by it.
+    pub records: u32,
+    /// Their bytes.
+    pub bytes: u32,
+}
+
+impl Sweep {
+    /// A sweep of `files`, ascending, not empty.
+    #[must_use]
+    pub fn new(files: Vec<u64>) -> Sweep {
+        let share = Share { modulus: 1, residue: 0 };
+        Sweep { files, shares: Vec::new(), share, read: 0, pieces: Vec::new(), arena: Vec::new(), gathered: None }
+    }
+
+    /// Does a portion: reads one file, or builds up to `images_max` images.
+    ///
+    /// # Errors
+    /// [`TendError`]; the sweep is then to be dropped.
+    pub fn step(&mut self, shared: &Arc<Shared>, images_max: usize) -> Result<Portion, TendError> {
+        if self.gathered.is_none() {
+            if let Some(&file) = self.files.get(self.read) {
+                self.gather(shared, file)?;
+                self.read += 1;
+                return Ok(Portion::More(Vec::new()));
+            }
+            self.pieces.sort_unstable_by_key(|piece| std::cmp::Reverse((piece.page, piece.lsn)));
+            self.gathered = Some(std::mem::take(&mut self.arena).into());
+        }
+        let arena = self.gathered.clone().unwrap_or_default();
+        let mut made = Vec::new();
+        while made.len() < images_max
+            && let Some(last) = self.pieces.last()
+        {
+            let from = self.pieces.partition_point(|piece| piece.page > last.page);
+            let pieces = self.pieces.split_off(from);
+            made.extend(build(shared, &pieces, &arena)?);
+        }
+        if !made.is_empty() {
+            return Ok(Portion::More(made));
+        }
+        self.gathered = None;
+        match self.shares.pop() {
+            Some(share) => {
+                (self.share, self.read) = (share, 0);
+                Ok(Portion::More(Vec::new()))
+            }
+            None => Ok(Portion::Done(self.files.last().copied().unwrap_or_default())),
+        }
+    }
+
+    /// Adds a file's records of the share.
+    fn gather(&mut self, shared: &Shared, sequence: u64) -> Result<(), TendError> {
+        let (file, _) = shared.files.open(sequence)??;
+        let mut found: Vec<(RecordHeader, usize, usize)> = Vec::new();
+        let mut images: Vec<Lsn> = Vec::new();
+        for frame in shared.files.scan(&*file, sequence)?.frames {
+            found.clear();
+            images.clear();
+            for record in records(&frame.batch).filter_map(Result::ok) {
+                if self.share.has(record.header.page) {
+                    found.push((record.header, record.at, record.bytes));
+                }
+            }
+            shared.images.lsns(found.iter().map(|(header, ..)| header.page), |_, lsn| images.push(lsn));
+            let mut index = 0;
+            found.retain(|(header, ..)| {
+                index += 1;
+                header.lsn > images[index - 1]
+            });
+            let place = Place { file: sequence, offset: frame.at as u32, bytes: frame.batch.len() as u32 };
+            held_there(shared, frame.header.group, place, &mut found);
+            for (header, at, bytes) in &found {
+                let start = self.arena.len() as u32;
+                self.arena.extend_from_slice(&frame.batch[*at..at + bytes]);
+                self.pieces.push(Piece { page: header.page, lsn: header.lsn, at: start, bytes: *bytes as u32 });
+            }
+            while self.arena.len() > ARENA_BYTES_MAX || self.pieces.len() > ARENA_RECORDS_MAX {
+                if !self.halve() {
+                    break;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Puts half of the pages off. `false` when there is only one.
+    fn halve(&mut self) -> bool {
+        let first = self.pieces.first().map(|piece| piece.page);
+        if self.pieces.iter().all(|piece| Some(piece.page) == first) {
+            return false;
+        }
+        let (kept, other) = self.share.split();
+        self.share = kept;
+        self.shares.push(other);
+        let mut arena = Vec::with_capacity(self.arena.len() / 2);
+        self.pieces.retain_mut(|piece| {
+            let keep = kept.has(piece.page);
+            if keep {
+                let start = arena.len() as u32;
+                arena.extend_from_slice(&self.arena[piece.at as usize..(piece.at + piece.bytes) as usize]);
+                piece.at = start;
+            }
+            keep
+        });
+        self.arena = arena;
+        true
+    }
+}
+
+/// Leaves those records of a batch that are held by it: annulled and repeated ones are in the file too.
+fn held_there(shared: &Shared, group: GroupId, place: Place, found: &mut Vec<(RecordHeader, usize, usize)>) {
+    if found.is_empty() {
+        return;
+    }
+    let state = shared.state.lock();
+    let Some(segment) = state.segments.get(&group) else { return found.clear() };
+    let mut run = None;
+    found.retain(|(header, ..)| {
+        // Nearly always one run has them all.
+        if !run.is_some_and(|run: super::segment::Run| run.first <= header.lsn && header.lsn <= run.last) {
+            run = segment.locate(header.lsn).copied();
+        }
+        run.is_some_and(|run| run.place == place)
+    });
+}
+
+/// The image of a page with the records of `pieces`, which are given from the last to the first.
+fn build(shared: &Shared, pieces: &[Piece], arena: &Bytes) -> Result<Option<Made>, TendError> {
+    let Some(id) = pieces.first().map(|piece| piece.page) else { return Ok(None) };
+    let newest = pieces.iter().map(|piece| piece.lsn).max().unwrap_or_default();
+    let Some((group, bound)) = shared.image_bound(id) else { return Ok(None) };
+    let covered = shared.images.lsn(id);
+    if newest <= covered {
+        return Ok(None);
+    }
+    let (records, bytes) = (pieces.len() as u32, pieces.iter().map(|piece| piece.bytes).sum());
+    let by_links = || -> Result<Option<Made>, TendError> {
+        let page = shared.build(id, group, bound)?.page;
+        Ok((page.lsn() > covered).then_some(Made { page, records, bytes }))
+    };
+    let cached = shared.cache.lock().get(id, bound).filter(|page| page.lsn() > covered);
+    let mut page = match cached {
+        Some(page) => page,
+        None => match shared.images.get(id) {
+            Ok(image) => image.unwrap_or_else(|| Page::empty(id)),
+            Err(ImageError::Damaged { .. }) => return by_links(),
+            Err(error) => return Err(error.into()),
+        },
+    };
+    for piece in pieces.iter().rev().filter(|piece| piece.lsn > covered) {
+        let encoded = arena.slice(piece.at as usize..(piece.at + piece.bytes) as usize);
+        let (header, extent) = RecordHeader::decode(&encoded)?;
+        let change = Change::decode(&encoded.slice(extent.change_at..extent.bytes))?;
+        match apply(&mut page, &header, &change) {
+            Ok(_) => {}
+            // A record between came late and lies in a newer file: the links find it.
+            Err(Error::OutOfOrder { .. }) => return by_links(),
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(Some(Made { page, records, bytes }))
+}
+
+/// Sets the heads of imaged pages to what is left above the images.
+pub fn settle_heads(shared: &Shared, made: &[Made]) {
+    let mut state = shared.state.lock();
+    for Made { page, records, bytes } in made {
+        let Some(head) = state.heads.get_mut(&page.id()) else { continue };
+        if head.newest <= page.lsn() {
+            state.heads.remove(&page.id());
+        } else {
+            head.records = head.records.saturating_sub(*records);
+            head.bytes = head.bytes.saturating_sub(*bytes);
+        }
+    }
+}
