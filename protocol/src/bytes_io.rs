@@ -93,7 +93,34 @@ impl<'a> Reader<'a> {
     ///
     /// # Errors
     /// [`Error::Truncated`], or [`Error::Malformed`] when it exceeds 64 bits.
+    #[inline]
     pub fn varint(&mut self) -> Result<u64, Error> {
+        // Half of all varints have one byte; of the others, eight bytes are taken at once where there are as many.
+        match *self.rest {
+            [byte, ref rest @ ..] if byte < 0x80 => {
+                self.rest = rest;
+                return Ok(byte.into());
+            }
+            _ => {}
+        }
+        if let Some(word) = self.rest.first_chunk::<8>() {
+            let word = u64::from_le_bytes(*word);
+            let ends = !word & 0x8080_8080_8080_8080;
+            if ends != 0 {
+                let bytes = ends.trailing_zeros() / 8 + 1;
+                self.rest = &self.rest[bytes as usize..];
+                // Seven bits of each byte, moved together by pairs, fours, and all.
+                let bits = word & 0x7f7f_7f7f_7f7f_7f7f & (u64::MAX >> (64 - 8 * bytes));
+                let bits = bits & 0x007f_007f_007f_007f | (bits & 0x7f00_7f00_7f00_7f00) >> 1;
+                let bits = bits & 0x0000_3fff_0000_3fff | (bits & 0x3fff_0000_3fff_0000) >> 2;
+                return Ok(bits & 0x0fff_ffff | (bits & 0x0fff_ffff_0000_0000) >> 4);
+            }
+        }
+        self.long_varint()
+    }
+
+    /// A varint near the end, or of more than eight bytes.
+    fn long_varint(&mut self) -> Result<u64, Error> {
         let mut value = 0u64;
         for shift in (0..64).step_by(7) {
             let byte = self.u8()?;
@@ -131,6 +158,18 @@ mod tests {
             put_varint(&mut out, value);
             prop_assert_eq!(out.len(), varint_bytes(value));
             prop_assert_eq!(Reader::new(&out, "test").varint(), Ok(value));
+        }
+
+        #[test]
+        fn varints_of_any_length_end_where_the_next_begins(values: Vec<u64>, shifts: Vec<u8>) {
+            let values: Vec<u64> = values.iter().zip(&shifts).map(|(value, shift)| value >> (shift % 64)).collect();
+            let mut out = Vec::new();
+            values.iter().for_each(|&value| put_varint(&mut out, value));
+            let mut reader = Reader::new(&out, "test");
+            for value in values {
+                prop_assert_eq!(reader.varint(), Ok(value));
+            }
+            prop_assert!(reader.is_empty());
         }
 
         #[test]

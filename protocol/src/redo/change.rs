@@ -73,6 +73,12 @@ impl Change {
         matches!(self, Change::Init { .. })
     }
 
+    /// The same of an encoded change, without decoding it.
+    #[must_use]
+    pub fn encodes_init(encoded: &[u8]) -> bool {
+        encoded.first() == Some(&INIT)
+    }
+
     /// Appends the encoding: a tag byte, then varints and bytes.
     pub fn encode(&self, out: &mut Vec<u8>) {
         match self {

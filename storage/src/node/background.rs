@@ -15,8 +15,10 @@
 //! is full.
 
 use super::Shared;
+use super::clock::Clock;
 use super::images::ImageError;
-use super::index::FileIndex;
+use super::frame::read_frames;
+use super::index::{FileIndex, IndexBuilder};
 use super::log::ReadFault;
 use super::pages::BuildError;
 use super::segment::Place;
@@ -27,7 +29,7 @@ use protocol::{Ballot, Error, GroupId, Lsn, PageId};
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// Images written at once.
 const IMAGES_PER_STEP: usize = 64;
@@ -131,11 +133,15 @@ impl Wake {
         !signal.stop
     }
 
-    /// Waits for `pause` or the end; `false` at the end.
-    fn rest(&self, pause: Duration) -> bool {
-        let until = Instant::now() + pause;
+    /// Waits for `pause` or the end, whoever wakes it; `false` at the end.
+    fn rest(&self, pause: Duration, clock: &dyn Clock) -> bool {
+        let until = clock.now() + pause;
         let mut signal = self.signal.lock();
-        while !signal.stop && !self.arrived.wait_until(&mut signal, until).timed_out() {}
+        while !signal.stop
+            && let Some(left) = until.checked_sub(clock.now()).filter(|left| !left.is_zero())
+        {
+            self.arrived.wait_for(&mut signal, left);
+        }
         !signal.stop
     }
 }
@@ -158,12 +164,13 @@ impl Tender {
     /// Works until the node stops.
     pub fn run(mut self) {
         let shared = self.shared.clone();
+        let clock = shared.options.clock.clone();
         while shared.background.wait() {
             shared.state.lock().retry_stalled();
             loop {
-                let begin = Instant::now();
+                let begin = clock.now();
                 match self.step() {
-                    Ok(true) if shared.background.rest(self.rest_after(begin.elapsed())) => {}
+                    Ok(true) if shared.background.rest(self.rest_after(clock.now() - begin), &*clock) => {}
                     Ok(_) => break,
                     Err(error) => {
                         self.give_up(&error);
@@ -234,7 +241,7 @@ impl Tender {
     /// Writes the indexes of full files.
     pub(super) fn seal_rolled(&self) -> Result<(), TendError> {
         for (sequence, file) in self.shared.files.rolled() {
-            let mut index = index_of(&self.shared, &*file, sequence)?;
+            let mut index = index_of(&*file, sequence)?;
             // Of every group, so that the loss of an older file shows even where nothing was written since.
             let acked = self.shared.state.lock().acked();
             index.note_acked(acked);
@@ -408,18 +415,18 @@ impl Tender {
 }
 
 /// Reads a file and makes its index; flushed frames that are lost are said so.
-pub(super) fn index_of(
-    shared: &Shared,
-    file: &dyn super::disk::DiskFile,
-    sequence: u64,
-) -> Result<FileIndex, TendError> {
-    let scan = shared.files.scan(file, sequence)?;
-    if scan.lost {
+pub(super) fn index_of(file: &dyn super::disk::DiskFile, sequence: u64) -> Result<FileIndex, TendError> {
+    let mut index = IndexBuilder::new(sequence);
+    let mut malformed = None;
+    let lost = read_frames(file, sequence, |frame| {
+        let place = Place { file: sequence, offset: frame.at as u32, bytes: frame.batch.len() as u32 };
+        malformed = malformed.take().or(index.add(&frame.header, place, &frame.batch, frame.notes).err());
+    })?;
+    if lost {
         tracing::error!(file = sequence, "flushed redo in a log file is damaged; it will be pulled from peers");
     }
-    let batches = scan.frames.into_iter().map(|frame| {
-        let place = Place { file: sequence, offset: frame.at as u32, bytes: frame.batch.len() as u32 };
-        (frame.header.group, frame.header.ballot, place, frame.batch, frame.notes)
-    });
-    Ok(FileIndex::build(sequence, batches)?)
+    match malformed {
+        Some(error) => Err(error.into()),
+        None => Ok(index.finish()),
+    }
 }

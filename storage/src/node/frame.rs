@@ -228,6 +228,52 @@ pub fn scan(bytes: &Bytes, generation: u64) -> Scan {
     scan
 }
 
+/// Bytes of a file that are in memory at once while its frames are read.
+const WINDOW_BYTES: u64 = 512 << 10;
+
+/// Gives the frames of a file that [`scan`] would give, in order, without having the file in memory. Says whether frames that
+/// were once fsynced do not count any more.
+///
+/// # Errors
+/// Any I/O error.
+pub fn read_frames(file: &dyn DiskFile, generation: u64, mut each: impl FnMut(&Frame)) -> io::Result<bool> {
+    let length = file.len()?;
+    let (mut at, mut number, mut previous) = (FRAMES_AT, 0, 0);
+    let mut window = Bytes::new();
+    let mut windows = [WINDOW_BYTES, Tip::frame_bytes(BATCH_BYTES_MAX)].into_iter();
+    loop {
+        let next = frame_at(&window, 0, generation).filter(|raw| raw.number == number && raw.previous == previous);
+        if let Some(Raw { checksum, mut frame, .. }) = next {
+            frame.at += at;
+            each(&frame);
+            let bytes = Tip::frame_bytes(frame.batch.len());
+            (at, number, previous) = (at + bytes, number + 1, checksum);
+            window = window.slice(window.len().min(bytes as usize)..);
+            windows = [WINDOW_BYTES, Tip::frame_bytes(BATCH_BYTES_MAX)].into_iter();
+        } else if let Some(wanted) = windows.next() {
+            // It may reach beyond the window.
+            window = read_window(file, at, wanted.min(length.saturating_sub(at)))?;
+        } else {
+            break;
+        }
+    }
+    // Behind the end of a file that is full there is little.
+    let rest = read_window(file, at, length.saturating_sub(at))?;
+    let sound = |probe: usize| frame_at(&rest, probe, generation).is_some_and(|raw| raw.number > number);
+    if !(0..rest.len().saturating_sub(FRAME_HEADER_BYTES)).step_by(8).any(sound) {
+        return Ok(false);
+    }
+    let found = scan(&read_window(file, 0, length)?, generation);
+    found.frames.iter().filter(|frame| frame.at > at).for_each(each);
+    Ok(found.lost)
+}
+
+fn read_window(file: &dyn DiskFile, at: u64, bytes: u64) -> io::Result<Bytes> {
+    let mut window = vec![0; usize::try_from(bytes).map_err(|_| io::ErrorKind::FileTooLarge)?];
+    file.read_at(at, &mut window)?;
+    Ok(window.into())
+}
+
 /// Whether the bytes of a file, up to its first frame header, have such a header of this generation.
 #[must_use]
 pub fn begins(bytes: &[u8], generation: u64) -> bool {
@@ -295,6 +341,26 @@ mod tests {
 
     fn groups(scan: &Scan) -> Vec<u32> {
         scan.frames.iter().map(|frame| frame.header.group.0).collect()
+    }
+
+    #[test]
+    fn frames_read_one_by_one_are_those_of_a_scan() {
+        let disk = crate::sim::SimDisk::new();
+        let path = std::path::PathBuf::from("/log");
+        let (good, offsets) = file(7, 6, 0);
+        let cases = [vec![], vec![offsets[0]], vec![offsets[2] + 70], vec![offsets[5]], vec![offsets[1], offsets[3] + 4]];
+        for (case, flipped) in cases.into_iter().enumerate() {
+            let mut bytes = good.clone();
+            flipped.iter().for_each(|&at| bytes[at] ^= 1);
+            let written = crate::node::disk::Disk::open(&*disk, &path, crate::node::disk::OpenMode::OrCreate);
+            let written = written.expect("it is memory");
+            written.write_at(0, &bytes).expect("it is memory");
+            let mut read = Vec::new();
+            let lost = read_frames(&*written, 7, |frame| read.push((frame.at, frame.header.group.0))).expect("it is memory");
+            let whole = scan(&bytes.into(), 7);
+            let expected: Vec<_> = whole.frames.iter().map(|frame| (frame.at, frame.header.group.0)).collect();
+            assert_eq!((read, lost), (expected, whole.lost), "case {case}");
+        }
     }
 
     #[test]

@@ -17,9 +17,10 @@
 use super::frame::Notes;
 use super::segment::{Place, Run, runs_of};
 use super::stored::records;
-use bytes::Bytes;
 use hashbrown::HashMap;
+use protocol::batch::BatchHeader;
 use protocol::bytes_io::{Reader, put_varint};
+use protocol::redo::RecordHeader;
 use protocol::{Ballot, Error, FORMAT_VERSION, GroupId, Lsn, PageId};
 
 const MAGIC: [u8; 8] = *b"redobtIX";
@@ -54,49 +55,61 @@ pub struct FileIndex {
     pub pages: Vec<PageRecords>,
 }
 
-impl FileIndex {
-    /// The index of batches as `(group, ballot, place, batch, notes)`.
+/// Makes the index of a file from its frames, in the order written.
+#[derive(Debug, Default)]
+pub struct IndexBuilder {
+    index: FileIndex,
+    pages: HashMap<PageId, PageRecords>,
+    acked: HashMap<GroupId, Lsn>,
+    headers: Vec<RecordHeader>,
+}
+
+impl IndexBuilder {
+    /// Of the file `generation`.
+    #[must_use]
+    pub fn new(generation: u64) -> IndexBuilder {
+        IndexBuilder { index: FileIndex { generation, ..FileIndex::default() }, ..IndexBuilder::default() }
+    }
+
+    /// Adds a batch.
     ///
     /// # Errors
-    /// When a batch is not what its checksum said it is: [`Error::Malformed`].
-    pub fn build(
-        generation: u64,
-        batches: impl IntoIterator<Item = (GroupId, Ballot, Place, Bytes, Notes)>,
-    ) -> Result<FileIndex, Error> {
-        let mut index = FileIndex { generation, ..FileIndex::default() };
-        let mut pages: HashMap<PageId, PageRecords> = HashMap::new();
-        let mut acked: HashMap<GroupId, Lsn> = HashMap::new();
-        let mut headers = Vec::new();
-        for (group, ballot, place, batch, notes) in batches {
-            index.vdl = index.vdl.max(notes.vdl);
-            index.floor = index.floor.max(notes.floor);
-            let known = acked.entry(group).or_default();
-            *known = (*known).max(notes.acked);
-            headers.clear();
-            for record in records(&batch) {
-                let record = record?;
-                headers.push(record.header);
-                let entry = pages.entry(record.header.page).or_insert_with(|| PageRecords {
-                    page: record.header.page,
-                    bytes: 0,
-                    lsns: Vec::new(),
-                });
-                entry.bytes += record.bytes as u64;
-                entry.lsns.push(record.header.lsn);
-            }
-            runs_of(&headers, ballot, place, |run| index.runs.push((group, run)));
+    /// When it is not what its checksum said it is: [`Error::Malformed`].
+    pub fn add(&mut self, header: &BatchHeader, place: Place, batch: &[u8], notes: Notes) -> Result<(), Error> {
+        self.index.vdl = self.index.vdl.max(notes.vdl);
+        self.index.floor = self.index.floor.max(notes.floor);
+        let known = self.acked.entry(header.group).or_default();
+        *known = (*known).max(notes.acked);
+        self.headers.clear();
+        for record in records(batch) {
+            let record = record?;
+            self.headers.push(record.header);
+            let page = record.header.page;
+            let entry = self.pages.entry(page).or_insert_with(|| PageRecords { page, bytes: 0, lsns: Vec::new() });
+            entry.bytes += record.bytes as u64;
+            entry.lsns.push(record.header.lsn);
         }
-        index.acked = acked.into_iter().collect();
+        runs_of(&self.headers, header.ballot, place, |run| self.index.runs.push((header.group, run)));
+        Ok(())
+    }
+
+    /// The index.
+    #[must_use]
+    pub fn finish(self) -> FileIndex {
+        let mut index = self.index;
+        index.acked = self.acked.into_iter().collect();
         index.acked.sort_unstable();
-        index.pages = pages.into_values().collect();
+        index.pages = self.pages.into_values().collect();
         index.pages.sort_unstable_by_key(|entry| entry.page);
         for entry in &mut index.pages {
             entry.lsns.sort_unstable();
             entry.lsns.dedup();
         }
-        Ok(index)
+        index
     }
+}
 
+impl FileIndex {
     /// Takes note of what groups have acknowledged, whether or not they are in the file.
     pub fn note_acked(&mut self, acked: impl IntoIterator<Item = (GroupId, Lsn)>) {
         self.acked.extend(acked);

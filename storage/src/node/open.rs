@@ -12,7 +12,7 @@ use super::background::{Wake, index_of};
 use super::disk::{Disk, below};
 use super::frame::Notes;
 use super::images::{ImageError, Images};
-use super::index::FileIndex;
+use super::index::{FileIndex, IndexBuilder};
 use super::log::{Files, LOG_FILE_BYTES_MIN, Log, ReadFault};
 use super::pages::PageCache;
 use super::segment::Run;
@@ -211,7 +211,7 @@ fn load_files(shared: &Shared) -> Result<Vec<FileIndex>, TendError> {
         } else if sequence == last {
             indexes.push(copy_tail(shared, &*file, sequence)?);
         } else {
-            let index = index_of(shared, &*file, sequence)?;
+            let index = index_of(&*file, sequence)?;
             files.adopt_rolled(sequence, file);
             files.seal(&index)?;
             indexes.push(index);
@@ -229,10 +229,11 @@ fn copy_tail(shared: &Shared, file: &dyn super::disk::DiskFile, sequence: u64) -
     }
     let frames: Vec<(Bytes, Notes)> = scan.frames.iter().map(|frame| (frame.batch.clone(), frame.notes)).collect();
     let (copy, places) = shared.files.copy_tail(sequence, &frames)?;
-    let placed = scan.frames.into_iter().zip(places);
-    let batches =
-        placed.map(|(frame, place)| (frame.header.group, frame.header.ballot, place, frame.batch, frame.notes));
-    let index = FileIndex::build(copy, batches)?;
+    let mut index = IndexBuilder::new(copy);
+    for (frame, place) in scan.frames.iter().zip(places) {
+        index.add(&frame.header, place, &frame.batch, frame.notes)?;
+    }
+    let index = index.finish();
     shared.files.seal(&index)?;
     Ok(index)
 }

@@ -125,9 +125,11 @@ impl PageCache {
     }
 }
 
+/// A record of the page on its way into it.
 struct Link {
     header: RecordHeader,
-    change: Change,
+    /// Its encoded change.
+    change: Bytes,
 }
 
 /// How a walk ended.
@@ -235,13 +237,14 @@ impl Shared {
                     bytes_above = bytes_above.saturating_add(record.bytes as u32);
                     continue;
                 }
+                let change = record.change_bytes(&batch);
+                let init = Change::encodes_init(change);
                 let change = if batch.len() <= PINNED_BATCH_BYTES_MAX {
-                    record.change(&batch)?
+                    batch.slice_ref(change)
                 } else {
                     // The change alone: hundreds of links must not hold as many large batches in memory.
-                    Change::decode(&Bytes::copy_from_slice(record.change_bytes(&batch)))?
+                    Bytes::copy_from_slice(change)
                 };
-                let init = change.is_init();
                 links.push(Link { header: record.header, change });
                 if init {
                     whole = true;
@@ -254,7 +257,7 @@ impl Shared {
         }
         let mut page = base.unwrap_or_else(|| Page::empty(page));
         for Link { header, change } in links.iter().rev() {
-            apply(&mut page, header, change)?;
+            apply(&mut page, header, &Change::decode(change)?)?;
         }
         let state = self.state.lock();
         if state.tables != tables {

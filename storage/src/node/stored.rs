@@ -1,8 +1,8 @@
 //! Reading a stored batch where it lies, record by record, without an object for each.
 
-use bytes::Bytes;
 use protocol::batch::BATCH_HEADER_BYTES;
-use protocol::redo::{Change, RecordHeader};
+use protocol::bytes_io::Reader;
+use protocol::redo::RecordHeader;
 use protocol::{Error, Lsn, PageId};
 use smallvec::SmallVec;
 
@@ -23,14 +23,6 @@ impl StoredRecord {
     #[must_use]
     pub fn encoded<'a>(&self, batch: &'a [u8]) -> &'a [u8] {
         &batch[self.at..self.at + self.bytes]
-    }
-
-    /// Decodes its change.
-    ///
-    /// # Errors
-    /// As [`Change::decode`].
-    pub fn change(&self, batch: &Bytes) -> Result<Change, Error> {
-        Change::decode(&batch.slice(self.at + self.change_at..self.at + self.bytes))
     }
 
     /// Its change, encoded.
@@ -82,26 +74,39 @@ pub fn records_of(batch: &[u8], page: PageId, up_to: Lsn) -> Result<SmallVec<[St
     Ok(found)
 }
 
-/// Length, LSN and page of the first record: the first fields of its encoding, see [`protocol::redo::Record`].
-fn glance(bytes: &[u8]) -> Option<(usize, Lsn, PageId)> {
-    let (length, behind_length) = varint(bytes)?;
-    let flags = 1;
-    let (lsn, lsn_bytes) = varint(bytes.get(behind_length + flags..)?)?;
-    let (page, _) = varint(bytes.get(behind_length + flags + lsn_bytes..)?)?;
-    let whole = usize::try_from(length).ok()?.checked_add(behind_length)?;
-    (whole <= bytes.len()).then_some((whole, Lsn(lsn), PageId(page)))
+/// A record of which no more was read than where it is and whose it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Glance {
+    /// Its LSN.
+    pub lsn: Lsn,
+    /// Its page.
+    pub page: PageId,
+    /// Offset of its encoding in the batch.
+    pub at: usize,
+    /// Length of its encoding.
+    pub bytes: usize,
 }
 
-/// A varint and how many bytes it has.
-fn varint(bytes: &[u8]) -> Option<(u64, usize)> {
-    let mut value = 0;
-    for (index, &byte) in bytes.iter().take(10).enumerate() {
-        value |= u64::from(byte & 0x7f) << (7 * index);
-        if byte & 0x80 == 0 {
-            return Some((value, index + 1));
-        }
-    }
-    None
+/// The records of a batch that was checked before, at a glance each. Ends where a record is malformed.
+pub fn glances(batch: &[u8]) -> impl Iterator<Item = Glance> {
+    let mut at = BATCH_HEADER_BYTES;
+    std::iter::from_fn(move || {
+        let (bytes, lsn, page) = glance(batch.get(at..)?)?;
+        let found = Glance { lsn, page, at, bytes };
+        at += bytes;
+        Some(found)
+    })
+}
+
+/// Length, LSN and page of the first record: the first fields of its encoding, see [`protocol::redo::Record`].
+#[inline]
+fn glance(bytes: &[u8]) -> Option<(usize, Lsn, PageId)> {
+    let mut reader = Reader::new(bytes, "record");
+    let length = usize::try_from(reader.varint().ok()?).ok()?;
+    let whole = (bytes.len() - reader.rest().len()).checked_add(length)?;
+    let _flags = reader.u8().ok()?;
+    let (lsn, page) = (reader.varint().ok()?, reader.varint().ok()?);
+    (whole <= bytes.len()).then_some((whole, Lsn(lsn), PageId(page)))
 }
 
 #[cfg(test)]
@@ -143,6 +148,9 @@ mod tests {
                 .collect();
             let found = records_of(&batch, wanted, up_to).expect("it was just built");
             prop_assert_eq!(found.iter().map(|record| (record.at, record.header.lsn)).collect::<Vec<_>>(), expected);
+            let whole = records(&batch).map(|record| record.expect("it was just built"));
+            let whole = whole.map(|r| Glance { lsn: r.header.lsn, page: r.header.page, at: r.at, bytes: r.bytes });
+            prop_assert_eq!(glances(&batch).collect::<Vec<_>>(), whole.collect::<Vec<_>>());
         }
 
         #[test]

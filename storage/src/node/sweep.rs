@@ -10,8 +10,9 @@
 //! are made as the memory needs, and one is enough under a steady load of small changes.
 
 use super::background::TendError;
+use super::frame::read_frames;
 use super::segment::Place;
-use super::stored::records;
+use super::stored::{Glance, glances};
 use super::{Shared, images::ImageError};
 use bytes::Bytes;
 use protocol::redo::{Change, RecordHeader, apply};
@@ -132,35 +133,27 @@ impl Sweep {
     /// Adds a file's records of the share.
     fn gather(&mut self, shared: &Shared, sequence: u64) -> Result<(), TendError> {
         let (file, _) = shared.files.open(sequence)??;
-        let mut found: Vec<(RecordHeader, usize, usize)> = Vec::new();
-        let mut images: Vec<Lsn> = Vec::new();
-        for frame in shared.files.scan(&*file, sequence)?.frames {
+        let (mut found, mut images): (Vec<Glance>, Vec<Lsn>) = (Vec::new(), Vec::new());
+        read_frames(&*file, sequence, |frame| {
             found.clear();
             images.clear();
-            for record in records(&frame.batch).filter_map(Result::ok) {
-                if self.share.has(record.header.page) {
-                    found.push((record.header, record.at, record.bytes));
-                }
-            }
-            shared.images.lsns(found.iter().map(|(header, ..)| header.page), |_, lsn| images.push(lsn));
-            let mut index = 0;
-            found.retain(|(header, ..)| {
-                index += 1;
-                header.lsn > images[index - 1]
-            });
+            found.extend(glances(&frame.batch).filter(|record| self.share.has(record.page)));
+            shared.images.lsns(found.iter().map(|record| record.page), |lsn| images.push(lsn));
+            let mut of_images = images.iter();
+            found.retain(|record| of_images.next().is_none_or(|image| record.lsn > *image));
             let place = Place { file: sequence, offset: frame.at as u32, bytes: frame.batch.len() as u32 };
             held_there(shared, frame.header.group, place, &mut found);
-            for (header, at, bytes) in &found {
+            for Glance { lsn, page, at, bytes } in &found {
                 let start = self.arena.len() as u32;
                 self.arena.extend_from_slice(&frame.batch[*at..at + bytes]);
-                self.pieces.push(Piece { page: header.page, lsn: header.lsn, at: start, bytes: *bytes as u32 });
+                self.pieces.push(Piece { page: *page, lsn: *lsn, at: start, bytes: *bytes as u32 });
             }
             while self.arena.len() > ARENA_BYTES_MAX || self.pieces.len() > ARENA_RECORDS_MAX {
                 if !self.halve() {
                     break;
                 }
             }
-        }
+        })?;
         Ok(())
     }
 
@@ -189,17 +182,17 @@ impl Sweep {
 }
 
 /// Leaves those records of a batch that are held by it: annulled and repeated ones are in the file too.
-fn held_there(shared: &Shared, group: GroupId, place: Place, found: &mut Vec<(RecordHeader, usize, usize)>) {
+fn held_there(shared: &Shared, group: GroupId, place: Place, found: &mut Vec<Glance>) {
     if found.is_empty() {
         return;
     }
     let state = shared.state.lock();
     let Some(segment) = state.segments.get(&group) else { return found.clear() };
     let mut run = None;
-    found.retain(|(header, ..)| {
+    found.retain(|record| {
         // Nearly always one run has them all.
-        if !run.is_some_and(|run: super::segment::Run| run.first <= header.lsn && header.lsn <= run.last) {
-            run = segment.locate(header.lsn).copied();
+        if !run.is_some_and(|run: super::segment::Run| run.first <= record.lsn && record.lsn <= run.last) {
+            run = segment.locate(record.lsn).copied();
         }
         run.is_some_and(|run| run.place == place)
     });

@@ -118,13 +118,12 @@ impl Tip {
     pub fn push(&mut self, page: &Page, out: &mut Vec<u8>) -> Frame {
         let bytes = page.to_bytes();
         let start = out.len();
-        out.resize(start + FRAME_HEADER_BYTES + PAGE_BYTES, 0);
+        out.resize(start + FRAME_HEADER_BYTES + lz4_flex::block::get_maximum_output_size(PAGE_BYTES), 0);
         let body = &mut out[start + FRAME_HEADER_BYTES..];
-        // No room for what does not shrink: then it is stored plain.
-        let (encoding, length) = match lz4_flex::block::compress_into(&bytes, &mut body[..PAGE_BYTES - 1]) {
-            Ok(length) => (LZ4, length),
-            Err(_) => {
-                body.copy_from_slice(&bytes);
+        let (encoding, length) = match lz4_flex::block::compress_into(&bytes, body) {
+            Ok(length) if length < PAGE_BYTES => (LZ4, length),
+            _ => {
+                body[..PAGE_BYTES].copy_from_slice(&bytes);
                 (PLAIN, PAGE_BYTES)
             }
         };

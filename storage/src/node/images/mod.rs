@@ -222,10 +222,10 @@ impl Images {
     }
 
     /// LSNs of images, as [`Images::lsn`], of many pages at once.
-    pub fn lsns(&self, pages: impl IntoIterator<Item = PageId>, mut each: impl FnMut(PageId, Lsn)) {
+    pub fn lsns(&self, pages: impl IntoIterator<Item = PageId>, mut each: impl FnMut(Lsn)) {
         let shelf = self.shelf.lock();
         for page in pages {
-            each(page, shelf.table.get(page).map_or(Lsn::ZERO, |slot| slot.lsn));
+            each(shelf.table.get(page).map_or(Lsn::ZERO, |slot| slot.lsn));
         }
     }
 
