@@ -2,8 +2,8 @@
 
 use crate::rpc::storage::{
     AppendReply, AppendRequest, CreateVolumeReply, CreateVolumeRequest, FillReply, FillRequest, HoldReply, HoldRequest,
-    InstallTableReply, InstallTableRequest, PrepareReply, PrepareRequest, PullImagesReply, PullImagesRequest, PullReply,
-    PullRequest, ReadPageReply, ReadPageRequest, RegisterReply, RegisterRequest, StatusReply, StatusRequest,
+    InstallTableReply, InstallTableRequest, PrepareReply, PrepareRequest, PullImagesReply, PullImagesRequest,
+    PullReply, PullRequest, ReadPageReply, ReadPageRequest, RegisterReply, RegisterRequest, StatusReply, StatusRequest,
 };
 use futures::future::BoxFuture;
 use std::sync::Arc;

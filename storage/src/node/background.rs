@@ -16,11 +16,12 @@
 
 use super::Shared;
 use super::clock::Clock;
-use super::images::ImageError;
 use super::frame::read_frames;
+use super::images::ImageError;
 use super::index::{FileIndex, IndexBuilder};
 use super::log::ReadFault;
 use super::pages::BuildError;
+use super::repair::{SCRUB_INTERVAL, Scrub, rebuild_images};
 use super::segment::Place;
 use super::state::{CHAIN_BYTES_MAX, CHAIN_RECORDS_MAX};
 use super::sweep::{Made, Portion, Sweep, settle_heads};
@@ -70,9 +71,9 @@ impl TendError {
         match self {
             TendError::Io(error)
             | TendError::Image(ImageError::Io(error))
-            | TendError::Build(BuildError::Image(ImageError::Io(error)) | BuildError::Log(ReadFault::Io { error, .. })) => {
-                Some(error)
-            }
+            | TendError::Build(
+                BuildError::Image(ImageError::Io(error)) | BuildError::Log(ReadFault::Io { error, .. }),
+            ) => Some(error),
             _ => None,
         }
     }
@@ -152,13 +153,16 @@ pub struct Tender {
     sweep: Option<Sweep>,
     /// Log files up to this one are covered by images.
     covered: u64,
+    scrub: Scrub,
+    /// When a portion was last scrubbed.
+    scrubbed: Duration,
 }
 
 impl Tender {
     /// Tends a node.
     #[must_use]
     pub fn new(shared: Arc<Shared>) -> Tender {
-        Tender { shared, sweep: None, covered: 0 }
+        Tender { shared, sweep: None, covered: 0, scrub: Scrub::default(), scrubbed: Duration::ZERO }
     }
 
     /// Works until the node stops.
@@ -170,6 +174,13 @@ impl Tender {
             loop {
                 let begin = clock.now();
                 match self.step() {
+                    Ok(false) if clock.now().saturating_sub(self.scrubbed) >= SCRUB_INTERVAL => {
+                        self.scrubbed = clock.now();
+                        if let Err(error) = self.scrub.step(&shared) {
+                            self.give_up(&error);
+                        }
+                        break;
+                    }
                     Ok(true) if shared.background.rest(self.rest_after(clock.now() - begin), &*clock) => {}
                     Ok(_) => break,
                     Err(error) => {
@@ -221,11 +232,15 @@ impl Tender {
             prepared => prepared?,
         }
         let shared = self.shared.clone();
-        let _imaging = shared.imaging.lock();
+        let imaging = shared.imaging.lock();
         let retired = self.retire()?;
         let swept = self.sweep()?;
         let due = self.make_due_images()?;
         let compacted = self.shared.images.compact()?;
+        drop(imaging);
+        if rebuild_images(&self.shared)? {
+            self.shared.gossip.notify_one();
+        }
         if self.shared.images.unvouched_bytes() > UNVOUCHED_BYTES_MAX {
             self.shared.images.checkpoint(&[])?;
         }
@@ -358,7 +373,8 @@ impl Tender {
         let retention = shared.options.log_retention_bytes;
         let uncovered = shared.files.sealed_after(self.covered);
         let full = uncovered.len() as u64 * shared.files.file_bytes() >= retention / 100 * SWEEP_PERCENT;
-        let waiting = shared.files.log_bytes() > retention && shared.files.oldest_sealed() == uncovered.first().copied();
+        let waiting =
+            shared.files.log_bytes() > retention && shared.files.oldest_sealed() == uncovered.first().copied();
         if !full && !waiting {
             return None;
         }
@@ -366,7 +382,10 @@ impl Tender {
         let crowded = shared.files.log_bytes() > retention.saturating_mul(CROWDED_FACTOR);
         let mut state = shared.state.lock();
         let may_go = |file: &u64| {
-            state.segments.iter().all(|(group, segment)| !segment.holds_above(state.image_bound(*group), *file, crowded))
+            state
+                .segments
+                .iter()
+                .all(|(group, segment)| !segment.holds_above(state.image_bound(*group), *file, crowded))
         };
         let files: Vec<u64> = uncovered.into_iter().take_while(may_go).collect();
         let newest = *files.last()?;
@@ -389,9 +408,10 @@ impl Tender {
             let state = shared.state.lock();
             let may_go = |file: &u64| {
                 alone
-                    || state.segments.iter().all(|(group, segment)| {
-                        !segment.holds_above(state.held_by_peers(*group), *file, true)
-                    })
+                    || state
+                        .segments
+                        .iter()
+                        .all(|(group, segment)| !segment.holds_above(state.held_by_peers(*group), *file, true))
             };
             let count = excess.div_ceil(shared.files.file_bytes()) as usize;
             let covered = shared.files.sealed_after(0).into_iter().take_while(|file| *file <= self.covered);

@@ -193,9 +193,14 @@ struct Raw {
     frame: Frame,
 }
 
-/// Scans a file, given whole.
+/// Scans a file, given whole, that may have a torn tail.
 #[must_use]
 pub fn scan(bytes: &Bytes, generation: u64) -> Scan {
+    scan_synced(bytes, generation, false)
+}
+
+/// As [`scan`]; with `synced` of a file that is known to be fsynced to its end: then every break is a loss.
+fn scan_synced(bytes: &Bytes, generation: u64, synced: bool) -> Scan {
     let mut scan = Scan { frames: Vec::new(), torn: false, lost: false };
     let (mut at, mut number, mut previous) = (FRAMES_AT as usize, 0, 0);
     while let Some(raw) = frame_at(bytes, at, generation) {
@@ -212,7 +217,8 @@ pub fn scan(bytes: &Bytes, generation: u64) -> Scan {
     let mut probe = at + 8;
     while probe + FRAME_HEADER_BYTES <= bytes.len() {
         match frame_at(bytes, probe, generation).filter(|raw| raw.number > number) {
-            Some(raw) => {
+            Some(mut raw) => {
+                raw.synced = if synced { u32::MAX } else { raw.synced };
                 probe += Tip::frame_bytes(raw.frame.batch.len()) as usize;
                 scan.torn = true;
                 scan.lost |= raw.synced > number;
@@ -231,8 +237,8 @@ pub fn scan(bytes: &Bytes, generation: u64) -> Scan {
 /// Bytes of a file that are in memory at once while its frames are read.
 const WINDOW_BYTES: u64 = 512 << 10;
 
-/// Gives the frames of a file that [`scan`] would give, in order, without having the file in memory. Says whether frames that
-/// were once fsynced do not count any more.
+/// Gives the frames of a file that is known to be fsynced to its end, in order, without having it in memory. Says whether
+/// frames between them are lost.
 ///
 /// # Errors
 /// Any I/O error.
@@ -263,7 +269,7 @@ pub fn read_frames(file: &dyn DiskFile, generation: u64, mut each: impl FnMut(&F
     if !(0..rest.len().saturating_sub(FRAME_HEADER_BYTES)).step_by(8).any(sound) {
         return Ok(false);
     }
-    let found = scan(&read_window(file, 0, length)?, generation);
+    let found = scan_synced(&read_window(file, 0, length)?, generation, true);
     found.frames.iter().filter(|frame| frame.at > at).for_each(each);
     Ok(found.lost)
 }
@@ -348,7 +354,8 @@ mod tests {
         let disk = crate::sim::SimDisk::new();
         let path = std::path::PathBuf::from("/log");
         let (good, offsets) = file(7, 6, 0);
-        let cases = [vec![], vec![offsets[0]], vec![offsets[2] + 70], vec![offsets[5]], vec![offsets[1], offsets[3] + 4]];
+        let cases =
+            [vec![], vec![offsets[0]], vec![offsets[2] + 70], vec![offsets[5]], vec![offsets[1], offsets[3] + 4]];
         for (case, flipped) in cases.into_iter().enumerate() {
             let mut bytes = good.clone();
             flipped.iter().for_each(|&at| bytes[at] ^= 1);
@@ -356,8 +363,9 @@ mod tests {
             let written = written.expect("it is memory");
             written.write_at(0, &bytes).expect("it is memory");
             let mut read = Vec::new();
-            let lost = read_frames(&*written, 7, |frame| read.push((frame.at, frame.header.group.0))).expect("it is memory");
-            let whole = scan(&bytes.into(), 7);
+            let lost =
+                read_frames(&*written, 7, |frame| read.push((frame.at, frame.header.group.0))).expect("it is memory");
+            let whole = scan_synced(&bytes.into(), 7, true);
             let expected: Vec<_> = whole.frames.iter().map(|frame| (frame.at, frame.header.group.0)).collect();
             assert_eq!((read, lost), (expected, whole.lost), "case {case}");
         }

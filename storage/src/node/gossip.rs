@@ -21,7 +21,7 @@ use protocol::node::StorageNode;
 use protocol::rpc::storage as rpc;
 use protocol::rpc::storage::{AppendOutcome, ReadOutcome};
 use protocol::task::{sleep, timeout};
-use protocol::{FORMAT_VERSION, GroupId, Lsn};
+use protocol::{Ballot, FORMAT_VERSION, GroupId, Lsn};
 use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
@@ -148,9 +148,11 @@ impl Gossip {
             let table = TruncationTable::from_rpc(table).map_err(|error| error.to_string())?;
             adopt_table(node, table).await.map_err(|error| error.to_string())?;
         }
-        if node.shared.state.lock().hear(Lsn(held.flushed_vdl_heard), Lsn::ZERO) {
+        let under = held.table.as_ref().and_then(|table| table.entries.last()).map_or(0, |entry| entry.ballot);
+        if node.shared.state.lock().hear(Lsn(held.flushed_vdl_heard), Lsn::ZERO, Ballot(under)) {
             node.shared.background.wake();
         }
+        node.repair_images(&*peer).await.map_err(|error| error.to_string())?;
         for mark in &held.marks {
             let (group, theirs) = (GroupId(mark.group), Lsn(mark.scl_received));
             let before = self.seen.insert((index, group), theirs).unwrap_or_default();

@@ -157,6 +157,7 @@ impl Node {
         // After it: every image was made at or below the floor of its time.
         let state = shared.state.lock();
         (reply.flushed_vdl_heard, reply.gc_floor) = (state.vdl.0, state.floor.0);
+        reply.table_ballot = state.table.ballot().0;
         Ok(reply)
     }
 
@@ -206,6 +207,9 @@ impl Node {
         if reply.outcome() != ReadOutcome::Ok {
             return Err(peer(format!("{group}: {}", reply.outcome().as_str_name())));
         }
+        if reply.table_ballot > table.0 {
+            return Err(peer(format!("{group}: this node lacks the peer's truncation table")));
+        }
         let (base, ballot) = (Lsn(reply.base), Ballot(reply.base_ballot));
         let mut reached = begun.unwrap_or(Hydration {
             target: base,
@@ -242,7 +246,7 @@ impl Node {
         reached.next = next;
         reached.pages += pages.len() as u64;
         // No reader is older than the images from here on, here as there.
-        shared.state.lock().hear(Lsn(reply.flushed_vdl_heard), Lsn(reply.gc_floor));
+        shared.state.lock().hear(Lsn(reply.flushed_vdl_heard), Lsn(reply.gc_floor), Ballot(reply.table_ballot));
         self.write_images(group, pages, reached).await?;
         Ok(reply.done.then_some(reached))
     }

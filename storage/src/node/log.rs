@@ -98,6 +98,18 @@ pub enum ReadFault {
     Io { place: Place, error: io::Error },
 }
 
+impl ReadFault {
+    /// The place, when its bytes are not what they were.
+    #[must_use]
+    pub fn damaged(&self) -> Option<Place> {
+        match self {
+            ReadFault::Damaged { place, .. } => Some(*place),
+            ReadFault::Io { place, error } if error.kind() == io::ErrorKind::UnexpectedEof => Some(*place),
+            _ => None,
+        }
+    }
+}
+
 impl Files {
     /// The log directory `dir`; nothing is opened yet.
     #[must_use]
@@ -394,10 +406,11 @@ impl Files {
             _ => {}
         }
         let path = self.path(&log_name(sequence));
-        if spare {
-            self.disk.remove(&path)?;
-        } else {
-            self.disk.rename(&path, &self.path(SPARE))?;
+        let gone = if spare { self.disk.remove(&path) } else { self.disk.rename(&path, &self.path(SPARE)) };
+        match gone {
+            // Somebody removed it: the redo in it was asked of peers.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            gone => gone?,
         }
         self.disk.sync_dir(&self.dir)?;
         self.shelf.lock().spare = true;

@@ -43,6 +43,7 @@ mod lease;
 mod log;
 mod open;
 mod pages;
+mod repair;
 pub mod segment;
 mod service;
 mod state;
@@ -166,6 +167,10 @@ struct Counters {
     fsyncs: AtomicU64,
     pages_served: AtomicU64,
     images: AtomicU64,
+    scrubbed_log_bytes: AtomicU64,
+    scrubbed_images: AtomicU64,
+    damage_found: AtomicU64,
+    damage_repaired: AtomicU64,
 }
 
 /// What the threads of a node share.
@@ -179,6 +184,8 @@ struct Shared {
     queue: Queue,
     files: Arc<Files>,
     images: Images,
+    /// Held by whoever reads the superblock's copies to compare them, or writes them.
+    superblock: Mutex<()>,
     /// Held by whoever reads an image to write a newer one, or moves a base: two at once would put an older one back.
     imaging: Mutex<()>,
     /// Taken after `state` where both are.

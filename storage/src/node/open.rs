@@ -25,7 +25,7 @@ use bytes::Bytes;
 use hashbrown::HashMap;
 use parking_lot::Mutex;
 use protocol::redo::RecordHeader;
-use protocol::{BootId, Error, GroupId, Lsn, NodeId};
+use protocol::{Ballot, BootId, Error, GroupId, Lsn, NodeId};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -135,6 +135,7 @@ impl Node {
         };
         let volume_id = AtomicU64::new(superblock.config.as_ref().map_or(0, |config| config.volume));
         let shared = Arc::new(Shared {
+            superblock: Mutex::new(()),
             imaging: Mutex::new(()),
             cache: Mutex::new(PageCache::new(options.page_cache_bytes)),
             options,
@@ -247,7 +248,8 @@ fn load_state(shared: &Shared, indexes: &[FileIndex]) -> Result<(), TendError> {
         for (group, run) in &index.runs {
             hold(shared, &mut state, *group, *run)?;
         }
-        state.hear(index.vdl, index.floor);
+        // Heard under a table that the superblock's history has.
+        state.hear(index.vdl, index.floor, Ballot::ZERO);
     }
     // One whose target was reached otherwise is at its end: gossip says so.
     state.hydrations = hydrations;

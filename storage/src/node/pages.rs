@@ -150,7 +150,9 @@ impl Shared {
     pub(super) fn batch(&self, place: Place, recent: Option<Bytes>) -> Result<Bytes, ReadFault> {
         match recent {
             Some(batch) => Ok(batch),
-            None => self.files.read(place),
+            None => self.files.read(place).inspect_err(|fault| {
+                fault.damaged().into_iter().for_each(|place| self.lose(place, fault));
+            }),
         }
     }
 
@@ -209,8 +211,11 @@ impl Shared {
                 Some(batch) => batch,
                 None => match self.files.read(place) {
                     Err(ReadFault::Retired(_)) => return Ok(Walk::Overtaken),
-                    read => {
-                        let batch = read?;
+                    Err(fault) => {
+                        fault.damaged().into_iter().for_each(|place| self.lose(place, &fault));
+                        return Err(fault.into());
+                    }
+                    Ok(batch) => {
                         let limit = self.options.recent_bytes / REREAD_SHARE;
                         self.state.lock().reread.insert(place, batch.clone(), limit);
                         batch

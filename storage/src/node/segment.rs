@@ -395,18 +395,31 @@ impl Segment {
         });
     }
 
-    /// Forgets the runs in files up to `file`; `base` rises to the highest of them.
-    ///
-    /// # Panics
-    /// When one of them does not count yet.
+    /// Forgets what a stored batch holds: it is damaged. Says whether it held something.
+    pub fn lose(&mut self, place: Place) -> bool {
+        let before = self.runs.len();
+        self.runs.retain(|run| run.place != place);
+        if self.runs.len() == before {
+            return false;
+        }
+        self.recount();
+        true
+    }
+
+    /// Forgets the runs in files up to `file`, which images cover; `base` rises to the highest of them. What was lost of them
+    /// after the images were made is missed no more.
     pub fn retire(&mut self, file: u64) {
         let Some(&last) = self.last_in(file) else { return };
-        assert!(last.last <= self.received, "only what counts is retired");
         if last.last > self.base {
             (self.base, self.base_ballot) = (last.last, last.ballot);
         }
         self.runs.retain(|run| run.place.file > file);
-        self.counted = self.runs.partition_point(|run| run.last <= self.received);
+        if self.base > self.received {
+            self.recount();
+            self.flushed = self.flushed.max(self.base);
+        } else {
+            self.counted = self.runs.partition_point(|run| run.last <= self.received);
+        }
     }
 }
 

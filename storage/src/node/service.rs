@@ -254,9 +254,10 @@ impl Node {
     pub(crate) fn hold_checked(&self, request: &rpc::HoldRequest) -> Result<rpc::HoldReply, Refusal> {
         self.shared.check(request.volume, request.version)?;
         let theirs = request.table.as_ref().map(TruncationTable::from_rpc).transpose();
-        let theirs = theirs.map_err(|error| Refusal::Malformed(error.to_string()))?;
+        let theirs: Option<TruncationTable> = theirs.map_err(|error| Refusal::Malformed(error.to_string()))?;
         let mut state = self.shared.state.lock();
-        if state.hear(Lsn(request.flushed_vdl), Lsn(request.gc_floor)) {
+        let under = theirs.as_ref().map_or(Ballot::ZERO, TruncationTable::ballot);
+        if state.hear(Lsn(request.flushed_vdl), Lsn(request.gc_floor), under) {
             self.shared.background.wake();
         }
         if theirs.is_some_and(|theirs| theirs.ballot() > state.table.ballot()) {
@@ -288,7 +289,9 @@ impl Node {
     pub(crate) fn status_checked(&self, request: &rpc::StatusRequest) -> Result<rpc::StatusReply, Refusal> {
         check_version(request.version)?;
         let options = &self.shared.options;
-        let (_, image_bytes) = self.shared.images.stored_bytes();
+        let damage_found =
+            self.shared.counters.damage_found.load(Ordering::Relaxed) + self.shared.images.damage_found();
+        let (image_file_bytes, image_bytes) = self.shared.images.stored_bytes();
         let state = self.shared.state.lock();
         let condition = if state.failed.is_some() {
             "failed"
@@ -316,6 +319,11 @@ impl Node {
             flushed_vdl_heard: state.vdl.0,
             gc_floor: state.floor.0,
             log_bytes: self.shared.files.log_bytes(),
+            image_file_bytes,
+            scrubbed_log_bytes: self.shared.counters.scrubbed_log_bytes.load(Ordering::Relaxed),
+            scrubbed_images: self.shared.counters.scrubbed_images.load(Ordering::Relaxed),
+            damage_found,
+            damage_repaired: self.shared.counters.damage_repaired.load(Ordering::Relaxed),
             uncoalesced_bytes: state.heads.values().map(|head| u64::from(head.bytes)).sum(),
             image_bytes,
             pages_served: self.shared.counters.pages_served.load(Ordering::Relaxed),

@@ -147,7 +147,13 @@ impl State {
 
     /// Hears how far the volume is durable and what is still read. Both only rise, and nothing is read above what is durable.
     /// Says whether the background can do more than before.
-    pub fn hear(&mut self, vdl: Lsn, floor: Lsn) -> bool {
+    ///
+    /// `under`: the ballot by whose table it is so. Without that table this node may hold records below `vdl` that are annulled,
+    /// and must not make images of them (T2).
+    pub fn hear(&mut self, vdl: Lsn, floor: Lsn, under: Ballot) -> bool {
+        if !self.table.contains(under) {
+            return false;
+        }
         self.vdl = self.vdl.max(vdl);
         self.floor = self.floor.max(floor.min(self.vdl));
         // The floor never lies above the durable point: only its moving lets a stalled image be made. Not at every step: each

@@ -333,6 +333,8 @@ impl Writer {
             stream.ballot.store(header.ballot.0, Ordering::Relaxed);
         }
         let ballot = stream.ballot();
+        // What a writer calls durable is so under its ballot: a node without that table may hold records it annuls.
+        let under = if request.ballot == 0 { ballot.unwrap_or_default() } else { Ballot(request.ballot) };
         let mut outcome = AppendOutcome::Flushed;
         {
             let mut state = self.shared.state.lock();
@@ -340,7 +342,7 @@ impl Writer {
                 outcome = AppendOutcome::Failed;
             } else if ballot.is_some_and(|ballot| ballot < state.promised) {
                 outcome = AppendOutcome::Fenced;
-            } else if state.hear(Lsn(request.flushed_vdl), Lsn(request.gc_floor)) {
+            } else if state.hear(Lsn(request.flushed_vdl), Lsn(request.gc_floor), under) {
                 self.shared.background.wake();
             }
         }
@@ -772,6 +774,8 @@ impl Writer {
     fn save(&mut self, change: impl FnOnce(&mut Superblock)) -> Result<(), Refusal> {
         let mut next = self.superblock.clone();
         change(&mut next);
+        let shared = self.shared.clone();
+        let _writing = shared.superblock.lock();
         if let Err(error) = next.write(&*self.shared.disk, &self.shared.dir) {
             let why = format!("superblock: {error}");
             self.shared.fail(&why);

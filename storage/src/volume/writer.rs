@@ -902,6 +902,7 @@ impl Shipper {
             want_received,
             sequence: group.first_sequence,
             flush_later: group.held,
+            ballot: inner.ballot.0,
         };
         Counters::add(&counters.groups_held, group.held.into());
         Counters::add(&counters.flushes_asked, group.asked.into());

@@ -37,7 +37,7 @@ pub fn options(id: u32) -> NodeOptions {
     NodeOptions {
         log_file_bytes: 32 << 10,
         log_retention_bytes: 128 << 10,
-        image_file_bytes: 64 << 10,
+        image_file_bytes: 8 << 10,
         recent_bytes: 8 << 10,
         page_cache_bytes: 32 << 10,
         mode: Mode::Inline,

@@ -34,9 +34,7 @@ use super::hydrate::Hydration;
 use bytes::Bytes;
 use frame::{FRAMES_AT, Frame, Scan, Tip, Version, check_file_header, file_header};
 use hashbrown::HashMap;
-use manifest::{
-    Manifest, Vouched, file_name, number_of, open_file, read_index, read_whole, remove_file, write_index,
-};
+use manifest::{Manifest, Vouched, file_name, number_of, open_file, read_index, read_whole, remove_file, write_index};
 use parking_lot::Mutex;
 use protocol::{Ballot, Error, GroupId, Lsn, NodeId, Page, PageId};
 use std::collections::BTreeMap;
@@ -132,6 +130,8 @@ struct Shelf {
     files: BTreeMap<u32, Use>,
     open: HashMap<u32, Arc<dyn DiskFile>>,
     live_bytes: u64,
+    /// Damaged images found since the start.
+    found: u64,
 }
 
 /// How much of a file is in use.
@@ -170,7 +170,8 @@ impl Images {
         // What was given up, and what was half made, is not listed; the last file may be younger than the list.
         for name in &names {
             let number = number_of(name);
-            let stray = number.is_some_and(|number| number < manifest.next_file && !manifest.files.contains_key(&number));
+            let stray =
+                number.is_some_and(|number| number < manifest.next_file && !manifest.files.contains_key(&number));
             if stray || name.ends_with(".tmp") {
                 disk.remove(&below(dir, name))?;
             }
@@ -178,7 +179,8 @@ impl Images {
         let listed: Vec<u32> = manifest.files.keys().copied().collect();
         let young = names.iter().filter_map(|name| number_of(name)).filter(|number| *number >= manifest.next_file);
         let young: std::collections::BTreeSet<u32> = young.collect();
-        let mut shelf = Shelf { bases: manifest.bases.iter().map(|(group, base)| (*group, *base)).collect(), ..Shelf::default() };
+        let mut shelf =
+            Shelf { bases: manifest.bases.iter().map(|(group, base)| (*group, *base)).collect(), ..Shelf::default() };
         let mut tail = None;
         for number in listed.into_iter().chain(young) {
             // Only the last one is appended to.
@@ -244,7 +246,13 @@ impl Images {
             match read(slot) {
                 Ok(image) => return Ok(Some(image)),
                 // It has moved meanwhile, and its file is gone.
-                Err(_) if self.shelf.lock().table.get(page).is_some_and(|now| now.lsn != slot.lsn || now.file != slot.file) => {}
+                Err(_)
+                    if self
+                        .shelf
+                        .lock()
+                        .table
+                        .get(page)
+                        .is_some_and(|now| now.lsn != slot.lsn || now.file != slot.file) => {}
                 Err(ImageError::Damaged { page, error }) => {
                     self.note_damage(page, slot);
                     return Err(ImageError::Damaged { page, error });
@@ -326,6 +334,7 @@ impl Images {
         let mut shelf = self.shelf.lock();
         if shelf.table.get(page) == Some(slot) && !slot.damaged {
             tracing::error!(%page, lsn = %slot.lsn, file = slot.file, "an image is damaged");
+            shelf.found += 1;
             shelf.set(page, Slot { damaged: true, ..slot });
         }
     }
@@ -404,7 +413,9 @@ impl Images {
     /// As [`Images::checkpoint`].
     pub fn hydrate(&self, group: GroupId, pages: &[Page], reached: &Hydration) -> Result<(), ImageError> {
         self.append(pages)?;
-        self.checkpoint_end(&mut self.end.lock(), |manifest| drop(manifest.hydrations.insert(group, *reached)))
+        self.checkpoint_end(&mut self.end.lock(), |manifest| {
+            manifest.hydrations.insert(group, *reached);
+        })
     }
 
     /// Raises a group's base, when its images are complete, and forgets how it came there.
@@ -423,7 +434,8 @@ impl Images {
         let mut next = end.manifest.clone();
         change(&mut next);
         if let Some(tail) = &mut end.tail {
-            let synced = tail.file.sync().and_then(|()| if tail.named { Ok(()) } else { self.disk.sync_dir(&self.dir) });
+            let synced =
+                tail.file.sync().and_then(|()| if tail.named { Ok(()) } else { self.disk.sync_dir(&self.dir) });
             if let Err(error) = synced {
                 end.failed = true;
                 return Err(error.into());
@@ -556,7 +568,17 @@ impl Images {
     #[must_use]
     pub fn damaged(&self, limit: usize) -> Vec<PageId> {
         let shelf = self.shelf.lock();
-        if shelf.table.damaged() == 0 { Vec::new() } else { shelf.table.pages_from(PageId(0), limit, |slot| slot.damaged) }
+        if shelf.table.damaged() == 0 {
+            Vec::new()
+        } else {
+            shelf.table.pages_from(PageId(0), limit, |slot| slot.damaged)
+        }
+    }
+
+    /// Damaged images found since the start.
+    #[must_use]
+    pub fn damage_found(&self) -> u64 {
+        self.shelf.lock().found
     }
 
     /// Bytes of files, and of the images in them that are the newest of their page.
@@ -653,6 +675,7 @@ impl Shelf {
     fn put_damaged(&mut self, file: u32, (page, lsn): Version) {
         if !lsn.is_zero() && self.table.get(page).is_none_or(|slot| slot.lsn < lsn) {
             tracing::error!(%page, %lsn, file, "an image is damaged");
+            self.found += 1;
             self.set(page, Slot { lsn, file, at: 0, bytes: 0, damaged: true });
         }
     }

@@ -30,7 +30,6 @@ const _: () = assert!(size_of::<Slot>() == 24);
 #[derive(Debug, Default)]
 pub struct Table {
     chunks: HashMap<u64, Box<[Slot; CHUNK_PAGES as usize]>>,
-    pages: u64,
     damaged: u64,
 }
 
@@ -47,17 +46,7 @@ impl Table {
         let chunk = self.chunks.entry(page.0 / CHUNK_PAGES).or_insert_with(|| Box::new([Slot::default(); 64]));
         let before = std::mem::replace(&mut chunk[(page.0 % CHUNK_PAGES) as usize], slot);
         self.damaged = self.damaged + u64::from(slot.damaged) - u64::from(before.damaged);
-        if before.lsn.is_zero() {
-            self.pages += 1;
-            return None;
-        }
-        Some(before)
-    }
-
-    /// Pages that have an image.
-    #[must_use]
-    pub fn pages(&self) -> u64 {
-        self.pages
+        (!before.lsn.is_zero()).then_some(before)
     }
 
     /// Pages of which the image is damaged.
@@ -92,11 +81,11 @@ mod tests {
             assert_eq!(table.set(PageId(page), slot(page, false)), None);
         }
         assert_eq!(table.set(PageId(64), slot(70, true)), Some(slot(64, false)));
-        assert_eq!((table.pages(), table.damaged()), (4, 1));
+        assert_eq!(table.damaged(), 1);
         assert_eq!((table.get(PageId(64)), table.get(PageId(65))), (Some(slot(70, true)), None));
         assert_eq!(table.pages_from(PageId(4), 2, |_| true), [PageId(63), PageId(64)]);
         assert_eq!(table.pages_from(PageId(0), 9, |slot| slot.damaged), [PageId(64)]);
         table.set(PageId(64), slot(80, false));
-        assert_eq!((table.pages(), table.damaged()), (4, 0));
+        assert_eq!(table.damaged(), 0);
     }
 }

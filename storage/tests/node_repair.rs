@@ -1,0 +1,179 @@
+//! One node on a disk that rots under it: what is found, what it costs meanwhile, and how peers make it whole.
+
+#[expect(unused, reason = "each test file uses a part of it")]
+mod node_support;
+
+use node_support::*;
+use protocol::node::StorageNode;
+use protocol::rpc::storage::{AppendOutcome, HoldRequest, ReadOutcome};
+use protocol::{Ballot, FORMAT_VERSION, Lsn};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use storage::node::gossip::Gossip;
+use storage::sim::{Loss, SimDisk};
+
+/// A node and its twin, both with the same redo: long enough for images, a sweep and sealed log files.
+fn twins(batches: u64) -> (Rig, Rig, Writer) {
+    let mut rig = fresh();
+    let mut writer = Writer::new();
+    let mut twin = open_at(&SimDisk::new(), Path::new("/twin"), options(1)).expect("the disk is sound");
+    twin.create();
+    for n in 0..batches {
+        let batch = writer.batch(&[n % 40, (n * 7) % 60, 3]);
+        rig.send(batch.clone());
+        twin.send(batch);
+        if n % 40 == 39 {
+            for node in [&mut rig, &mut twin] {
+                node.hear(writer.end(), writer.end());
+                node.tend();
+            }
+        }
+    }
+    (rig, twin, writer)
+}
+
+fn files(disk: &SimDisk, folder: &str, extension: &str) -> Vec<PathBuf> {
+    let wanted =
+        |path: &PathBuf| path.starts_with(dir().join(folder)) && path.extension().is_some_and(|e| e == extension);
+    disk.paths().into_iter().filter(wanted).collect()
+}
+
+fn gossip_with(rig: &Rig, peer: &Rig) {
+    let peers: Vec<Arc<dyn StorageNode>> = vec![peer.node.clone()];
+    now(Gossip::new(&rig.node, peers).round(true));
+}
+
+/// Rows 44 and 54: a page is right or refused.
+fn right_or_refused(rig: &Rig, writer: &Writer) -> usize {
+    let refused = (0..60).filter(|&page| {
+        let read = rig.read(page, writer.end(), writer.tail(0));
+        assert!(read.is_err() || read == Ok(writer.fold(page, writer.end())), "page {page}: {read:?}");
+        read.is_err()
+    });
+    refused.count()
+}
+
+#[test]
+fn what_is_durable_under_a_table_that_is_not_here_becomes_no_image() {
+    let mut rig = fresh();
+    let mut old = Writer::new();
+    rig.send(old.batch(&[1, 2]));
+    let vdl = old.end();
+    rig.hear(vdl, vdl);
+    // Annulled by a recovery that this node has not heard of.
+    for _ in 0..300 {
+        rig.send(old.batch(&[1, 2]));
+    }
+    let (ballot, first) = (Ballot::new(1, 1), Lsn(500_000));
+    let table = table(&[(ballot, vdl, first)]);
+    let far = Lsn(600_000);
+    let request = HoldRequest {
+        volume: VOLUME,
+        version: FORMAT_VERSION,
+        flushed_vdl: far.0,
+        gc_floor: far.0,
+        table: Some(table.to_rpc()),
+    };
+    now(rig.node.hold(request)).expect("it is answered");
+    rig.tend();
+    let mut new = old.recovered(ballot, vdl, first);
+    let batch = new.batch(&[1]);
+    let request = protocol::rpc::storage::AppendRequest { flushed_vdl: far.0, gc_floor: far.0, ..rig.request(batch) };
+    assert_eq!(rig.send_request(request).outcome(), AppendOutcome::NeedTable);
+    let marks = rig.request(bytes::Bytes::new());
+    let marks =
+        protocol::rpc::storage::AppendRequest { ballot: ballot.0, flushed_vdl: far.0, gc_floor: far.0, ..marks };
+    rig.send_request(marks);
+    rig.tend();
+    assert_eq!((rig.status().flushed_vdl_heard, rig.status().image_bytes), (vdl.0, 0));
+    rig.prepare(ballot);
+    assert!(rig.install(&table).adopted);
+    rig.check_pages(&old.recovered(ballot, vdl, first), 0..4, &[vdl]);
+}
+
+#[test]
+fn a_damaged_image_is_refused_until_a_peer_replaces_it() {
+    let (rig, twin, writer) = twins(900);
+    for file in files(&rig.disk, "images", "img") {
+        let length = rig.disk.bytes(&file).len();
+        (100..length).step_by(700).for_each(|at| rig.disk.flip(&file, at, 0x10));
+    }
+    rig.node.scrub().expect("the disk answers");
+    let status = rig.status();
+    assert!(status.damage_found > 10, "{status:?}");
+    assert!(right_or_refused(&rig, &writer) > 0, "not all of it can be rebuilt from the log");
+    gossip_with(&rig, &twin);
+    let repaired = rig.status().damage_repaired;
+    assert!(repaired >= status.damage_found, "{repaired} of {}", status.damage_found);
+    rig.check_pages(&writer, 0..60, &[writer.end()]);
+    let rig = rig.restart(|disk| disk.crash(Loss::Everything), options(0));
+    rig.check_pages(&writer, 0..60, &[writer.end()]);
+}
+
+#[test]
+fn damage_of_an_image_is_not_forgotten_at_a_start() {
+    let (rig, twin, writer) = twins(900);
+    for file in files(&rig.disk, "images", "img") {
+        let length = rig.disk.bytes(&file).len();
+        (100..length).step_by(2000).for_each(|at| rig.disk.flip(&file, at, 0x10));
+    }
+    let rig = rig.restart(|disk| disk.crash(Loss::Everything), options(0));
+    rig.node.scrub().expect("the disk answers");
+    let refused = right_or_refused(&rig, &writer);
+    assert!(refused > 0);
+    let rig = rig.restart(|disk| disk.crash(Loss::Everything), options(0));
+    assert_eq!(right_or_refused(&rig, &writer), refused);
+    gossip_with(&rig, &twin);
+    rig.check_pages(&writer, 0..60, &[writer.end()]);
+}
+
+#[test]
+fn damaged_redo_in_a_sealed_file_is_pulled_again() {
+    let (rig, twin, writer) = twins(500);
+    let end = writer.tail(0);
+    let sealed: Vec<PathBuf> = files(&rig.disk, "log", "idx").iter().map(|file| file.with_extension("log")).collect();
+    let newest = sealed.last().expect("files were sealed");
+    rig.disk.flip(newest, 9000, 0x10);
+    rig.node.scrub().expect("the disk answers");
+    // T9: as long as it is missing the node says so, and serves nothing that needs it.
+    assert!(rig.mark(0).scl_flushed < end.0 && rig.mark(0).gap_after > 0);
+    assert!(!rig.prepare(Ballot::new(1, 1)).hydrated);
+    assert_eq!(rig.read(3, writer.end(), end), Err(ReadOutcome::Behind));
+    gossip_with(&rig, &twin);
+    assert_eq!((rig.mark(0).scl_flushed, rig.mark(0).gap_after), (end.0, 0));
+    assert!(rig.prepare(Ballot::new(1, 1)).hydrated);
+    assert_eq!(rig.status().damage_found, 1);
+    rig.check_pages(&writer, 0..60, &[writer.end()]);
+    let mut rig = rig.restart(|disk| disk.crash(Loss::Everything), options(0));
+    assert_eq!(rig.mark(0).scl_flushed, end.0);
+    rig.check_pages(&writer, 0..60, &[writer.end()]);
+    rig.hear(writer.end(), writer.end());
+    rig.tend();
+    rig.check_pages(&writer, 0..60, &[writer.end()]);
+}
+
+#[test]
+fn damaged_metadata_is_written_again() {
+    let (mut rig, _, mut writer) = twins(900);
+    // The images of all other pages stay where they are, and their file is closed.
+    for n in 0..2000 {
+        rig.send(writer.batch(&[3]));
+        if n % 100 == 99 {
+            rig.hear(writer.end(), writer.end());
+            rig.tend();
+        }
+    }
+    let metadata = [
+        dir().join("superblock.0"),
+        dir().join("images/manifest.1"),
+        files(&rig.disk, "images", "idx")[0].clone(),
+        files(&rig.disk, "log", "idx")[0].clone(),
+    ];
+    let before: Vec<_> = metadata.iter().map(|file| rig.disk.bytes(file)).collect();
+    metadata.iter().for_each(|file| rig.disk.flip(file, 21, 1));
+    rig.node.scrub().expect("the disk answers");
+    assert_eq!(metadata.iter().map(|file| rig.disk.bytes(file)).collect::<Vec<_>>()[..3], before[..3]);
+    assert_eq!((rig.status().damage_found, rig.status().damage_repaired), (4, 4));
+    let rig = rig.restart(|disk| disk.crash(Loss::Everything), options(0));
+    rig.check_pages(&writer, 0..60, &[writer.end()]);
+}
