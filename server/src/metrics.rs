@@ -60,6 +60,11 @@ pub async fn render(servers: &[Arc<Compute>]) -> String {
         line("log_bytes", state.log_bytes);
         line("uncoalesced_bytes", state.uncoalesced_bytes);
         line("image_bytes", state.image_bytes);
+        line("image_file_bytes", state.image_file_bytes);
+        line("scrubbed_log_bytes", state.scrubbed_log_bytes);
+        line("scrubbed_images", state.scrubbed_images);
+        line("damage_found", state.damage_found);
+        line("damage_repaired", state.damage_repaired);
         line("pages_served", state.pages_served);
         line("fsyncs", state.fsyncs);
         line("behind_bytes", state.behind_bytes);

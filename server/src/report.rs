@@ -90,6 +90,11 @@ fn node_json(state: &StatusReply) -> Value {
         "log_bytes": state.log_bytes,
         "uncoalesced_bytes": state.uncoalesced_bytes,
         "image_bytes": state.image_bytes,
+        "image_file_bytes": state.image_file_bytes,
+        "scrubbed_log_bytes": state.scrubbed_log_bytes,
+        "scrubbed_images": state.scrubbed_images,
+        "damage_found": state.damage_found,
+        "damage_repaired": state.damage_repaired,
         "pages_served": state.pages_served,
         "fsyncs": state.fsyncs,
     })

@@ -50,7 +50,6 @@ const CONFINED: [(&str, &[&str]); 4] = [
     ("datafusion::", &["sql/analytics/src"]),
     ("pgwire::", &["server/src/pgwire"]),
     ("tonic::", &["protocol/src/lib.rs", "storage/src/rpc", "server/src/notices"]),
-    ("redb::", &["storage/src/node"]),
 ];
 
 #[test]
