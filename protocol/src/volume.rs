@@ -62,7 +62,8 @@ pub struct Fetched {
 /// Where missing pages come from.
 pub trait PageSource: Send + Sync + 'static {
     /// Reads a page as of a read point that is taken after this call begins: the caller registers its placeholder first,
-    /// so that no change slips between (pitfalls: a read point taken earlier loses an update).
+    /// so that no change slips between (a read point taken earlier loses an update). A replica's source takes it under the
+    /// lock that it holds while redo is applied: a record either meets the placeholder or is below the read point.
     ///
     /// # Errors
     /// [`VolumeError::Unavailable`] after the source's own retries, [`VolumeError::Corrupt`], [`VolumeError::Closed`].

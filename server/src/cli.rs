@@ -79,6 +79,9 @@ pub struct Local {
     /// Memory for cached pages, of the writer and of each replica.
     #[arg(long, default_value = "512MB", value_parser = settings::parse_bytes, value_name = "SIZE", env = "REDOUBT_CACHE_SIZE")]
     pub cache_size: u64,
+    /// Memory that locks of rows may take on the writer: about 300 bytes for a row locked without being changed.
+    #[arg(long, default_value = "256MB", value_parser = settings::parse_bytes, value_name = "SIZE", env = "REDOUBT_LOCK_TABLE_SIZE")]
+    pub lock_table_size: u64,
     /// Pages of 8 kB in a protection group; decided when the volume is created.
     #[arg(long, default_value_t = init::PAGES_PER_GROUP, value_parser = clap::value_parser!(u32).range(16..), value_name = "PAGES", env = "REDOUBT_GROUP_PAGES")]
     pub group_pages: u32,
@@ -126,6 +129,9 @@ pub struct Compute {
     /// Memory for cached pages.
     #[arg(long, default_value = "512MB", value_parser = settings::parse_bytes, value_name = "SIZE", env = "REDOUBT_CACHE_SIZE")]
     pub cache_size: u64,
+    /// Memory that locks of rows may take on the writer: about 300 bytes for a row locked without being changed.
+    #[arg(long, default_value = "256MB", value_parser = settings::parse_bytes, value_name = "SIZE", env = "REDOUBT_LOCK_TABLE_SIZE")]
+    pub lock_table_size: u64,
     #[command(flatten)]
     pub auth: Auth,
 }

@@ -81,6 +81,8 @@ pub struct ComputeOptions {
     pub address: String,
     /// Memory for cached pages, in bytes.
     pub cache_bytes: u64,
+    /// Memory for locks, in bytes.
+    pub lock_table_bytes: u64,
     /// Who is let in.
     pub authentication: Authentication,
 }
@@ -263,6 +265,7 @@ impl Compute {
         engine::Options {
             cache_pages: (self.options.cache_bytes / PAGE_BYTES as u64) as usize,
             replica_lease: notices::REPORT_LEASE,
+            lock_table_bytes: self.options.lock_table_bytes as usize,
         }
     }
 

@@ -32,6 +32,7 @@ pub async fn run(options: cli::Compute, role: Role) -> anyhow::Result<()> {
         nodes,
         address: address.to_string(),
         cache_bytes: options.cache_size,
+        lock_table_bytes: options.lock_table_size,
         authentication,
     });
     if let Some(listener) = dashboard_listener {

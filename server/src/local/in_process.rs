@@ -53,6 +53,7 @@ pub async fn run(options: Local) -> anyhow::Result<()> {
             nodes: links.clone(),
             address: listener.local_addr()?.to_string(),
             cache_bytes: options.cache_size,
+            lock_table_bytes: options.lock_table_size,
             authentication: authentication.clone(),
         });
         running.spawn(server.clone().run(listener, shutdown.clone()));

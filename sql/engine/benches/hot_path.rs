@@ -4,7 +4,9 @@
 //! its commit record; the volume's own share (encoding and queueing the record) is part of the figure.
 
 use engine::testing::MemoryVolume;
-use engine::{Direction, Engine, Isolation, KeyRange, LockStrength, Options, Rows, TreeKind, Verdict};
+use engine::{
+    Direction, Engine, Isolation, KeyRange, LockStrength, Options, Rows, TableLockMode, TreeKind, Verdict, WaitPolicy,
+};
 use std::time::{Duration, Instant};
 
 const ROWS: u32 = 200_000;
@@ -23,7 +25,7 @@ fn main() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime starts");
     runtime.block_on(async {
         let volume = MemoryVolume::new();
-        let options = Options { cache_pages: 64 * 1024, replica_lease: Duration::ZERO };
+        let options = Options { cache_pages: 64 * 1024, replica_lease: Duration::ZERO, ..Options::default() };
         let engine = Engine::bootstrap(volume, options).await.expect("the volume is empty");
         let mut txn = engine.begin(Isolation::ReadCommitted);
         let tree = engine.create_tree(&mut txn, TreeKind::Clustered).await.expect("it is created");
@@ -53,6 +55,29 @@ fn main() {
             engine.commit(txn).await.expect("it commits");
         }
         report("point get, a transaction each", OPERATIONS, started);
+
+        let started = Instant::now();
+        for number in 0..OPERATIONS {
+            let mut txn = engine.begin(Isolation::ReadCommitted);
+            engine
+                .lock_object(&mut txn, 7, TableLockMode::AccessShare, WaitPolicy::Wait)
+                .await
+                .expect("nothing is in the way");
+            let view = engine.statement(&mut txn);
+            row.clear();
+            assert!(engine.get_into(&view, tree, &key(number), &mut row).await.expect("reading works"));
+            engine.commit(txn).await.expect("it commits");
+        }
+        report("the same with the table locked", OPERATIONS, started);
+
+        let started = Instant::now();
+        for _ in 0..OPERATIONS {
+            let mut txn = engine.begin(Isolation::ReadCommitted);
+            let mode = TableLockMode::ShareUpdateExclusive;
+            engine.lock_object(&mut txn, 7, mode, WaitPolicy::Wait).await.expect("nothing is in the way");
+            engine.commit(txn).await.expect("it commits");
+        }
+        report("a lock in the lock table, a transaction each", OPERATIONS, started);
 
         let started = Instant::now();
         let mut scan = engine.scan(&view, tree, KeyRange::all(), Direction::Forward);

@@ -101,12 +101,12 @@ impl Engine {
         let mut pins = Pins::default();
         let id = map_page(seen);
         self.load(&mut pins, id, true).await?;
-        self.admit(&log).await?;
+        self.admit(&log, &mut pins).await?;
         self.retry(&mut pins, &CancelToken::new(), || {
             let (map, control) = (self.page(id)?, self.page(CONTROL_PAGE)?);
             let mut empty = protocol::Page::empty(id);
             protocol::redo::apply_change(&mut empty, Lsn(1), &space::init()).expect("a raw page is initialised");
-            let mut mtr = Mtr::new();
+            let mut mtr = Mtr::new(&self.dirty);
             let (map_at, control_at) = (mtr.latch(&map), mtr.latch(&control));
             mtr.change(map_at, space::init());
             mtr.change(map_at, space::set_bits(&empty, [0], true));

@@ -90,7 +90,7 @@ impl Engine {
         let cancel = txn.shared.cancel.clone();
         let mut pins = Pins::default();
         loop {
-            self.admit(self.log()?).await?;
+            self.admit(self.log()?, &mut pins).await?;
             match self.run(&mut pins, &cancel, &mut || self.run_once(txid, tree, rows, first, bulk)).await? {
                 Ok(count) => {
                     txn.wrote |= count > 0;
@@ -151,7 +151,7 @@ impl Engine {
             if count == 0 {
                 return Ok(0);
             }
-            let mut mtr = Mtr::new();
+            let mut mtr = Mtr::new(&self.dirty);
             let page = mtr.adopt(page);
             mtr.change(page, Change::Insert { at: at as u16, stamped: true, cells });
             mtr.commit(log, |_| {});

@@ -22,13 +22,19 @@ use protocol::{Lsn, Page, PageId};
 use std::collections::VecDeque;
 use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
+use std::time::Duration;
 use tokio::sync::Notify;
 
 const SHARDS: usize = 64;
 const HEAT_MAX: u8 = 3;
 /// Fetches that lost a race against an invalidation are repeated; more often than this something else is wrong.
 const INSTALL_ATTEMPTS_MAX: usize = 1000;
+/// Times that a page is asked for again when its read point is no longer retained.
+const GONE_ATTEMPTS_MAX: u32 = 12;
+/// The pause before the first of these; each is twice as long as the one before, up to [`GONE_PAUSE_MAX`].
+const GONE_PAUSE: Duration = Duration::from_millis(1);
+const GONE_PAUSE_MAX: Duration = Duration::from_millis(250);
 
 /// One cached page.
 #[derive(Debug)]
@@ -36,6 +42,15 @@ pub struct Frame {
     pub id: PageId,
     pub latch: RwLock<Page>,
     heat: AtomicU8,
+    /// It is no longer in the map, or on its way out of it: queues drop it.
+    gone: AtomicBool,
+}
+
+impl Frame {
+    fn new(page: Page) -> Arc<Frame> {
+        let id = page.id();
+        Arc::new(Frame { id, latch: RwLock::new(page), heat: AtomicU8::new(0), gone: AtomicBool::new(false) })
+    }
 }
 
 /// A page that is on its way: who waits for it, and the redo that overtook it.
@@ -188,6 +203,7 @@ impl Cache {
 
     /// The frame of a page, fetched when it is not cached. `fresh`: the page was never written, so it need not be asked for.
     pub async fn load<'v>(&self, id: PageId, volume: impl Fn() -> Volume<'v>, fresh: bool) -> Result<Arc<Frame>> {
+        let mut gone_attempts = 0;
         for _ in 0..INSTALL_ATTEMPTS_MAX {
             let (guard, waiting) = {
                 let mut shard = self.shard(id);
@@ -208,6 +224,7 @@ impl Cache {
                 continue;
             }
             let guard = guard.expect("either someone else loads the page or we do");
+            pause_here();
             let room = self.room(&volume).await?;
             let page = if fresh {
                 Page::empty(id)
@@ -216,7 +233,14 @@ impl Cache {
                 match volume().source().fetch(id).await {
                     Ok(fetched) => fetched.page,
                     // The floor moved past the read point while the request was under way: ask again at a newer one.
-                    Err(VolumeError::ReadPointGone) => continue,
+                    // The placeholder stays during the pause, so that one asks for all; the next attempt has its own.
+                    Err(VolumeError::ReadPointGone) if gone_attempts < GONE_ATTEMPTS_MAX => {
+                        drop(room);
+                        let pause = GONE_PAUSE.saturating_mul(1 << gone_attempts).min(GONE_PAUSE_MAX);
+                        gone_attempts += 1;
+                        protocol::task::sleep(pause).await;
+                        continue;
+                    }
                     Err(error) => return Err(error.into()),
                 }
             };
@@ -239,14 +263,16 @@ impl Cache {
             redo::apply(&mut page, &record.header, &record.change)
                 .map_err(|error| Error::Corrupt { page: id, why: error.to_string() })?;
         }
-        let frame = Arc::new(Frame { id, latch: RwLock::new(page), heat: AtomicU8::new(0) });
+        let frame = Frame::new(page);
         shard.insert(id, Slot::Resident(frame.clone()));
         drop(shard);
+        pause_here();
         let mut queues = self.queues.lock();
-        if queues.ghost_set.remove(&id) {
-            queues.main.push_back(frame.clone());
-        } else {
-            queues.small.push_back(frame.clone());
+        // Unless an invalidation has gone through the queues already.
+        if !frame.gone.load(Ordering::Acquire) {
+            let queues = &mut *queues;
+            let queue = if queues.ghost_set.remove(&id) { &mut queues.main } else { &mut queues.small };
+            queue.push_back(frame.clone());
         }
         Ok(Some(frame))
     }
@@ -317,6 +343,13 @@ impl Cache {
         Eviction::Nothing(lowest)
     }
 
+    /// Evicts a page if one can go.
+    #[cfg(test)]
+    pub fn evict_one(&self, flushed: Lsn) -> bool {
+        pause_here();
+        matches!(self.evict(flushed), Eviction::Done)
+    }
+
     fn remember(&self, queues: &mut Queues, id: PageId) {
         if queues.ghost_set.insert(id) {
             queues.ghosts.push_back(id);
@@ -344,6 +377,7 @@ impl Cache {
                 let Some(frame) = self.make(record) else { return Residence::Absent };
                 shard.insert(frame.id, Slot::Resident(frame.clone()));
                 drop(shard);
+                pause_here();
                 self.queues.lock().small.push_back(frame);
                 Residence::Made
             }
@@ -358,35 +392,53 @@ impl Cache {
         redo::apply(&mut page, &record.header, &record.change).ok()?;
         let more = |pages| (pages < self.pages_max).then_some(pages + 1);
         self.pages.fetch_update(Ordering::AcqRel, Ordering::Acquire, more).ok()?;
-        Some(Arc::new(Frame { id, latch: RwLock::new(page), heat: AtomicU8::new(0) }))
+        Some(Frame::new(page))
     }
 
     /// Forgets every page for which `stale` holds, and every page on its way: its waiters fetch it again.
+    ///
+    /// Nothing may change pages meanwhile but who fetches them. No latch is awaited under a shard's lock.
     pub fn invalidate(&self, stale: impl Fn(&Page) -> bool) {
         for shard in &self.shards {
-            let mut shard = shard.lock();
-            let mut loading = Vec::new();
-            shard.retain(|_, slot| match slot {
+            let (mut loading, mut frames) = (Vec::new(), Vec::new());
+            shard.lock().retain(|_, slot| match slot {
                 Slot::Resident(frame) => {
-                    let keep = !stale(&frame.latch.read());
-                    if !keep {
-                        self.pages.fetch_sub(1, Ordering::AcqRel);
-                    }
-                    keep
+                    frames.push(frame.clone());
+                    true
                 }
                 Slot::Loading(current) => {
                     loading.push(current.clone());
                     false
                 }
             });
-            drop(shard);
             loading.iter().for_each(|loading| loading.done.notify_waiters());
+            if frames.is_empty() {
+                continue;
+            }
+            pause_here();
+            frames.retain(|frame| stale(&frame.latch.read()));
+            let mut shard = shard.lock();
+            for frame in frames {
+                // It may have been evicted meanwhile.
+                if matches!(shard.get(&frame.id), Some(Slot::Resident(current)) if Arc::ptr_eq(current, &frame)) {
+                    shard.remove(&frame.id);
+                    frame.gone.store(true, Ordering::Release);
+                    self.pages.fetch_sub(1, Ordering::AcqRel);
+                }
+            }
         }
+        pause_here();
+        // What was removed, and only that: a page that was fetched since is in the map and must stay in its queue.
         let mut queues = self.queues.lock();
-        for queue in [true, false] {
-            let queues = &mut *queues;
-            let frames = if queue { &mut queues.small } else { &mut queues.main };
-            frames.retain(|frame| !stale(&frame.latch.read()));
+        let Queues { small, main, .. } = &mut *queues;
+        for queue in [small, main] {
+            queue.retain(|frame| !frame.gone.load(Ordering::Acquire));
         }
     }
 }
+
+/// Where threads may be interleaved by tests: between two critical sections.
+#[cfg(not(test))]
+fn pause_here() {}
+#[cfg(test)]
+use crate::schedules::pause_here;

@@ -5,6 +5,7 @@ use crate::cache::{Cache, Frame, Volume};
 use crate::cancel::CancelToken;
 use crate::commits::{self, Commits};
 use crate::control::{CONTROL_PAGE, Control, OFFSET_CATALOG_VERSION, OFFSET_TXID_LIMIT, horizon_patch, u64_patch};
+use crate::dirty::Dirty;
 use crate::error::{Error, Result};
 use crate::locks::{LockTable, Waiter};
 use crate::mtr::Mtr;
@@ -27,7 +28,10 @@ use tokio::sync::{Mutex as AsyncMutex, OwnedSemaphorePermit, Semaphore};
 /// Smallest cache that the engine runs with, in pages.
 pub const CACHE_PAGES_MIN: usize = 64;
 /// Pages that one operation keeps pinned across its waits.
-const PINS_MAX: usize = 12;
+pub(crate) const PINS_MAX: usize = 16;
+/// Pages that one reader asks for ahead at most, and the part of the cache that they may be.
+const AHEAD_PAGES_MAX: usize = 16;
+const AHEAD_PART: usize = 32;
 /// Transaction ids made usable by one record.
 const TXIDS_PER_LIMIT: u64 = 4096;
 /// Structure changes of trees that share a stripe exclude each other.
@@ -43,11 +47,14 @@ pub struct Options {
     /// How long a writer that opens an existing volume keeps the horizon where it was: replicas that registered with the
     /// writer before it may hold snapshots. At least the replicas' lease.
     pub replica_lease: Duration,
+    /// What locks may take in memory, in bytes: about 300 for each row that is locked without being changed. A row beyond
+    /// is refused with [`Error::LockTableFull`].
+    pub lock_table_bytes: usize,
 }
 
 impl Default for Options {
     fn default() -> Options {
-        Options { cache_pages: 16 * 1024, replica_lease: Duration::from_secs(2) }
+        Options { cache_pages: 16 * 1024, replica_lease: Duration::from_secs(2), lock_table_bytes: 256 << 20 }
     }
 }
 
@@ -97,6 +104,7 @@ impl Pins {
 /// One server's engine. See the crate's root for its interface.
 pub struct Engine {
     pub(crate) cache: Cache,
+    pub(crate) dirty: Dirty,
     source: Arc<dyn PageSource>,
     log: OnceLock<Arc<dyn RedoLog>>,
     writes: AtomicBool,
@@ -123,6 +131,8 @@ pub struct Engine {
     pub(crate) sweeping: AtomicBool,
     pub(crate) garbage: Garbage,
     next_key: AtomicU64,
+    /// Pages asked for ahead of a reader.
+    pub(crate) ahead_pages: usize,
     pub(crate) counters: Arc<Counters>,
     pub(crate) options: Options,
 }
@@ -135,12 +145,13 @@ impl Engine {
         registry.set_horizon(control.horizon.clone());
         Engine {
             cache: Cache::new(cache_pages, counters.clone()),
+            dirty: Dirty::new(cache_pages / 2),
             source,
             log: OnceLock::new(),
             writes: AtomicBool::new(false),
             commits: Commits::default(),
             registry,
-            locks: LockTable::new(counters.clone()),
+            locks: LockTable::new(options.lock_table_bytes, counters.clone()),
             space: Space::default(),
             catalog_root: control.catalog_root,
             registry_root: control.registry_root,
@@ -158,6 +169,7 @@ impl Engine {
             sweeping: AtomicBool::new(false),
             garbage: Garbage::default(),
             next_key: AtomicU64::new(1),
+            ahead_pages: (cache_pages / AHEAD_PART).clamp(1, AHEAD_PAGES_MAX),
             counters,
             options,
         }
@@ -367,14 +379,14 @@ impl Engine {
         self.log_subtransactions(&log, top, &subs).await?;
         let mut pins = Pins::default();
         let cancel = txn.shared.cancel.clone();
-        self.admit(&log).await?;
+        self.admit(&log, &mut pins).await?;
         let touches_catalog = txn.touches_catalog;
         let lsn = self
             .retry(&mut pins, &cancel, || {
                 let (index, offset) = commits::locate(top);
                 let map = self.page(self.map_leaf(index)?.ok_or(Stop::Error(lost_map_page(index)))?)?;
                 let control = if touches_catalog { Some(self.page(CONTROL_PAGE)?) } else { None };
-                let mut mtr = Mtr::new();
+                let mut mtr = Mtr::new(&self.dirty);
                 let map_at = mtr.latch(&map);
                 if let Some(control) = &control {
                     let at = mtr.latch(control);
@@ -416,9 +428,9 @@ impl Engine {
     }
 
     fn end_locks(&self, txn: &Txn) {
-        let held = txn.shared.end();
-        if !held.is_empty() {
-            self.locks.release(&txn.shared, held);
+        let given = txn.shared.end();
+        if !given.is_empty() {
+            self.locks.release(&txn.shared, given);
         }
     }
 
@@ -432,8 +444,8 @@ impl Engine {
     /// # Panics
     /// When the savepoint was released; likewise below.
     pub fn rollback_to(&self, txn: &mut Txn, savepoint: SavepointId) {
-        let locks = txn.rollback_to(savepoint);
-        self.locks.release(&txn.shared, locks);
+        let given = txn.rollback_to(savepoint);
+        self.locks.release(&txn.shared, given);
     }
 
     /// Forgets `savepoint`; what was done since becomes the enclosing level's.
@@ -506,6 +518,7 @@ impl Engine {
             live_snapshots: self.registry.count(),
             oldest_snapshot: self.registry.live().first().copied(),
             active_transactions: self.commits.active_count() as u64,
+            lock_bytes: self.locks.bytes() as u64,
         }
     }
 
@@ -522,12 +535,23 @@ impl Engine {
             let permit = self.permits.clone().acquire_owned().await;
             pins.permit = Some(permit.map_err(|_| Error::Unavailable("the engine is closed".into()))?);
         }
-        if pins.frames.len() >= PINS_MAX {
-            pins.frames.remove(0);
-        }
         let frame = self.cache.load(id, || self.volume(), fresh).await?;
-        pins.frames.push(frame.clone());
+        if !pins.frames.iter().any(|pinned| pinned.id == id) {
+            if pins.frames.len() >= PINS_MAX {
+                pins.frames.remove(0);
+            }
+            pins.frames.push(frame.clone());
+        }
         Ok(frame)
+    }
+
+    /// The frame of a page of which no other page depends: fetched outside of the operation's pins.
+    pub(crate) async fn load_alone(&self, id: PageId) -> Result<Arc<Frame>> {
+        if let Some(frame) = self.cache.pin(id) {
+            return Ok(frame);
+        }
+        self.counters.misses.fetch_add(1, Ordering::Relaxed);
+        self.cache.load(id, || self.volume(), false).await
     }
 
     /// Runs synchronous tree code until it does not miss, awaiting the pages it misses. Other stops are handed on by
@@ -573,14 +597,23 @@ impl Engine {
         }
     }
 
-    /// Waits until a mini-transaction may be appended: before any latch.
-    pub(crate) async fn admit(&self, log: &Arc<dyn RedoLog>) -> Result<()> {
+    /// Waits until a mini-transaction may be appended: for redo quota, and for frames that may be ahead of what is flushed.
+    /// Before any latch; pins are let go first, for readers need them while storage stalls.
+    pub(crate) async fn admit(&self, log: &Arc<dyn RedoLog>, pins: &mut Pins) -> Result<()> {
+        // Nothing of this is in the log yet: its fate is known.
+        let known = |error| match error {
+            VolumeError::Fenced => Error::Unavailable(VolumeError::Fenced.to_string()),
+            error => error.into(),
+        };
         if !log.has_room(MTR_BYTES_MAX) {
-            log.reserve(MTR_BYTES_MAX).await.map_err(|error| match error {
-                // Nothing of this is in the log yet: its fate is known.
-                VolumeError::Fenced => Error::Unavailable(error.to_string()),
-                error => error.into(),
-            })?;
+            pins.clear();
+            log.reserve(MTR_BYTES_MAX).await.map_err(known)?;
+        }
+        while self.dirty.is_full() {
+            let Some(lsn) = self.dirty.settle(log.flushed_vdl()) else { break };
+            pins.clear();
+            self.counters.eviction_waits.fetch_add(1, Ordering::Relaxed);
+            log.wait(lsn, Durability::Flushed).await.map_err(known)?;
         }
         Ok(())
     }
@@ -705,11 +738,11 @@ impl Engine {
             }
         }
         let log = self.log()?.clone();
-        self.admit(&log).await?;
+        self.admit(&log, &mut Pins::default()).await?;
         let cancel = CancelToken::new();
         self.retry(&mut Pins::default(), &cancel, || {
             let control = self.page(CONTROL_PAGE)?;
-            let mut mtr = Mtr::new();
+            let mut mtr = Mtr::new(&self.dirty);
             let at = mtr.latch(&control);
             mtr.change(at, Change::PatchRaw { patches: vec![u64_patch(OFFSET_TXID_LIMIT, limit)] });
             Ok(mtr.commit(&log, |_| {}))
@@ -727,14 +760,14 @@ impl Engine {
         }
         let log = self.log()?.clone();
         let picked = self.allocate(&mut pins).await?;
-        self.admit(&log).await?;
+        self.admit(&log, &mut pins).await?;
         self.retry(&mut pins, &cancel, || {
             let parent = self.map_page(level + 1, index / commits::ENTRIES)?.ok_or(Stop::Again)?;
             let parent = self.page(parent)?;
             let page = self.page(picked.page())?;
             let (span, bit) = space::locate(picked.page());
             let map = self.page(space::map_page(span))?;
-            let mut mtr = Mtr::new();
+            let mut mtr = Mtr::new(&self.dirty);
             let (new_at, map_at, parent_at) = (mtr.latch(&page), mtr.latch(&map), mtr.latch(&parent));
             mtr.change(new_at, map_init(level, index));
             let bits = space::set_bits(mtr.page(map_at), [bit], true);
@@ -760,14 +793,14 @@ impl Engine {
         let mut count = 0;
         // From the newest down, until one is gone already: earlier rounds freed what is below it.
         for index in (0..commits::locate(below).0).rev() {
-            self.admit(&log).await?;
+            self.admit(&log, &mut Pins::default()).await?;
             let freed = self
                 .retry(&mut Pins::default(), &cancel, || {
                     let Some(page) = self.map_page(0, index)? else { return Ok(None) };
                     let Some(parent) = self.map_page(1, index / commits::ENTRIES)? else { return Ok(None) };
                     let (span, bit) = space::locate(page);
                     let (map, parent) = (self.page(space::map_page(span))?, self.page(parent)?);
-                    let mut mtr = Mtr::new();
+                    let mut mtr = Mtr::new(&self.dirty);
                     let (map_at, parent_at) = (mtr.latch(&map), mtr.latch(&parent));
                     let bits = space::set_bits(mtr.page(map_at), [bit], false);
                     mtr.change(map_at, bits);
@@ -789,11 +822,11 @@ impl Engine {
     async fn log_subtransactions(&self, log: &Arc<dyn RedoLog>, top: TxnId, subs: &[TxnId]) -> Result<()> {
         let cancel = CancelToken::new();
         for chunk in subs.chunk_by(|a, b| commits::locate(*a).0 == commits::locate(*b).0) {
-            self.admit(log).await?;
+            self.admit(log, &mut Pins::default()).await?;
             self.retry(&mut Pins::default(), &cancel, || {
                 let index = commits::locate(chunk[0]).0;
                 let page = self.page(self.map_leaf(index)?.ok_or(Stop::Error(lost_map_page(index)))?)?;
-                let mut mtr = Mtr::new();
+                let mut mtr = Mtr::new(&self.dirty);
                 let at = mtr.latch(&page);
                 let patch = |sub: &TxnId| u64_patch(commits::locate(*sub).1, commits::MapEntry::child_of(top));
                 mtr.change(at, Change::PatchRaw { patches: chunk.iter().map(patch).collect() });
@@ -809,11 +842,11 @@ impl Engine {
     /// Logs the newest safe horizon, if it moved. Returns whether it did.
     pub(crate) async fn advance_horizon(&self) -> Result<bool> {
         let log = self.log()?.clone();
-        self.admit(&log).await?;
+        self.admit(&log, &mut Pins::default()).await?;
         let cancel = CancelToken::new();
         self.retry(&mut Pins::default(), &cancel, || {
             let control = self.page(CONTROL_PAGE)?;
-            let mut mtr = Mtr::new();
+            let mut mtr = Mtr::new(&self.dirty);
             let at = mtr.latch(&control);
             // Under the latch: horizons are logged in the order in which they are computed.
             let Some(mut horizon) = self.registry.candidate(log.flushed_vdl()) else { return Ok(false) };

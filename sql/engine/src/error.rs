@@ -45,6 +45,9 @@ pub enum Error {
     /// A table of bounded size is full (53200).
     #[error("out of {what}: the limit is {limit}")]
     OutOfMemory { what: &'static str, limit: usize },
+    /// There is no room for another row's lock (53200).
+    #[error("out of shared memory")]
+    LockTableFull { bytes_max: usize },
     /// A page does not hold what it must (XX001).
     #[error("{page} is corrupt: {why}")]
     Corrupt { page: PageId, why: String },
@@ -77,7 +80,10 @@ impl Error {
             Error::ReadOnly | Error::KeyTooLarge { .. } | Error::RowTooLarge { .. } | Error::NoSuchTree(_) => {
                 ErrorKind::Request
             }
-            Error::Unavailable(_) | Error::NotBootstrapped | Error::OutOfMemory { .. } => ErrorKind::Later,
+            Error::Unavailable(_)
+            | Error::NotBootstrapped
+            | Error::OutOfMemory { .. }
+            | Error::LockTableFull { .. } => ErrorKind::Later,
             Error::FateUnknown => ErrorKind::Fenced,
             Error::Corrupt { .. } => ErrorKind::Corruption,
         }
@@ -97,7 +103,7 @@ impl Error {
             Error::Unavailable(_) | Error::NotBootstrapped => "57P03",
             Error::Cancelled => "57014",
             Error::NoSuchTree(_) => "XX000",
-            Error::OutOfMemory { .. } => "53200",
+            Error::OutOfMemory { .. } | Error::LockTableFull { .. } => "53200",
             Error::Corrupt { .. } => "XX001",
         }
     }

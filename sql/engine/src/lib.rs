@@ -78,10 +78,13 @@
 mod alloc;
 mod batch;
 mod cache;
+#[cfg(test)]
+mod cache_schedules;
 mod cancel;
 mod cell;
 mod commits;
 mod control;
+mod dirty;
 mod engine;
 mod error;
 mod estimate;
@@ -90,6 +93,8 @@ mod mtr;
 mod overflow;
 mod read;
 mod replica;
+#[cfg(test)]
+mod schedules;
 mod snapshot;
 mod space;
 mod stats;
@@ -99,6 +104,7 @@ mod tree;
 mod trees;
 mod txn;
 mod vacuum;
+mod weak;
 mod write;
 
 pub use batch::BatchOutcome;

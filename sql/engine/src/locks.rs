@@ -7,13 +7,21 @@
 //! **Deadlocks** are found when a wait begins: who waits is in a graph under one lock, edges are read from the entries
 //! (conflicting holders, and conflicting waiters ahead). The last wait of a cycle sees it whole and gives up.
 //!
-//! Order of locks: graph, then shard, then a transaction's list of held locks.
+//! **Weak locks** of objects, which every statement takes, stay out of the table while nobody wants a strong one there: see
+//! [`crate::weak`].
+//!
+//! **Bound.** What the table and the transactions' lists take is counted in bytes. A row that would exceed the bound is not
+//! locked (53200); the last part of the bound is kept for transactions that hold little, so that who locks millions of rows
+//! stops alone. Locks of objects, and what a wait leaves behind, are not refused: there are few for each session.
+//!
+//! Order of locks: graph, then shard, then a slot of weak locks, then a transaction's list of held locks.
 
 use crate::TreeId;
 use crate::cancel::CancelToken;
 use crate::error::{Error, Result};
 use crate::stats::Counters;
-use crate::txn::TxnShared;
+use crate::txn::{GivenUp, TxnShared};
+use crate::weak::WeakLocks;
 use hashbrown::{HashMap, HashSet};
 use parking_lot::Mutex;
 use smallvec::SmallVec;
@@ -25,6 +33,14 @@ use std::time::Duration;
 use tokio::sync::Notify;
 
 const SHARDS: usize = 64;
+/// What an entry takes beside its key, about.
+const ENTRY_BYTES: usize = 176;
+/// What a lock takes in its transaction's list beside its key.
+const HELD_BYTES: usize = size_of::<HeldLock>();
+/// The part of the bound that is kept for transactions with at most [`FEW_LOCKS`].
+const RESERVED_PART: usize = 8;
+/// Locks that a transaction may have and still count as small.
+const FEW_LOCKS: usize = 1024;
 
 /// How strongly a row is locked, as in PostgreSQL's `SELECT ... FOR`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -82,13 +98,26 @@ const CONFLICTS: [u16; 12] = [
     0b1111_1111 << 4,
 ];
 
+/// Table modes that conflict with none of themselves: those of statements that read or write rows.
+const WEAK: u16 = 0b111 << 4;
+/// Table modes that conflict with a weak one.
+const STRONG: u16 = 0b1111 << 8;
+
 impl Mode {
-    fn bit(self) -> u16 {
+    pub fn bit(self) -> u16 {
         1 << self.0
     }
 
     fn conflicts(self) -> u16 {
         CONFLICTS[usize::from(self.0)]
+    }
+
+    fn is_weak(self) -> bool {
+        self.bit() & WEAK != 0
+    }
+
+    fn is_strong(self) -> bool {
+        self.bit() & STRONG != 0
     }
 
     /// Whether who holds this mode needs no `other`.
@@ -124,10 +153,20 @@ pub enum LockKey {
     Object(u64),
 }
 
+impl LockKey {
+    fn bytes(&self) -> usize {
+        match self {
+            LockKey::Row(_, key) => key.len(),
+            LockKey::Object(_) => 0,
+        }
+    }
+}
+
 /// A lock in a transaction's list.
 #[derive(Debug)]
 pub struct HeldLock {
     pub key: LockKey,
+    pub mode: Mode,
     /// Not a version's lock, but one of this table.
     pub explicit: bool,
     /// The savepoint depth at which it was taken.
@@ -157,6 +196,8 @@ pub struct Waiter {
 struct Entry {
     holders: SmallVec<[Holder; 2]>,
     queue: VecDeque<Arc<Waiter>>,
+    /// A strong lock was announced, and weak ones are here.
+    announced: bool,
 }
 
 impl Entry {
@@ -168,11 +209,16 @@ impl Entry {
         self.holders.iter().find(|holder| Arc::ptr_eq(&holder.txn, txn)).map_or(0, |holder| holder.modes)
     }
 
-    fn add(&mut self, txn: &Arc<TxnShared>, mode: Mode) {
+    fn add(&mut self, txn: &Arc<TxnShared>, modes: u16) {
         match self.holders.iter_mut().find(|holder| Arc::ptr_eq(&holder.txn, txn)) {
-            Some(holder) => holder.modes |= mode.bit(),
-            None => self.holders.push(Holder { txn: txn.clone(), modes: mode.bit() }),
+            Some(holder) => holder.modes |= modes,
+            None => self.holders.push(Holder { txn: txn.clone(), modes }),
         }
+    }
+
+    fn is_strong(&self) -> bool {
+        let held = self.holders.iter().any(|holder| holder.modes & STRONG != 0);
+        held || self.queue.iter().any(|waiter| waiter.mode.is_strong())
     }
 
     /// Takes from other holders what conflicts with a version of `owner`. Only who was handed the row when the owner
@@ -212,6 +258,8 @@ pub enum Acquired {
     Refused,
     /// The owner of the version ended meanwhile: look at the row again.
     Retry,
+    /// The table has no room for the lock.
+    Full,
 }
 
 /// The table.
@@ -219,17 +267,60 @@ pub struct LockTable {
     shards: Box<[Shard]>,
     hasher: RandomState,
     graph: Mutex<HashMap<u64, Arc<Waiter>>>,
+    weak: WeakLocks,
+    /// What entries and lists of held locks take.
+    bytes: AtomicUsize,
+    bytes_max: usize,
     counters: Arc<Counters>,
 }
 
 impl LockTable {
-    pub fn new(counters: Arc<Counters>) -> LockTable {
+    pub fn new(bytes_max: usize, counters: Arc<Counters>) -> LockTable {
         LockTable {
             shards: (0..SHARDS).map(|_| Shard::default()).collect(),
             hasher: RandomState::new(),
             graph: Mutex::default(),
+            weak: WeakLocks::default(),
+            bytes: AtomicUsize::new(0),
+            bytes_max,
             counters,
         }
+    }
+
+    /// What the table takes, in bytes.
+    pub fn bytes(&self) -> usize {
+        self.bytes.load(Ordering::Relaxed)
+    }
+
+    /// The error of a lock for which there is no room.
+    pub fn full(&self) -> Error {
+        Error::LockTableFull { bytes_max: self.bytes_max }
+    }
+
+    fn is_full_for(&self, txn: &TxnShared) -> bool {
+        let bytes = self.bytes();
+        bytes >= self.bytes_max
+            || bytes >= self.bytes_max - self.bytes_max / RESERVED_PART && txn.locks_held() > FEW_LOCKS
+    }
+
+    /// Enters a lock in its transaction's list; false when that has ended.
+    fn hold(&self, txn: &TxnShared, lock: HeldLock) -> bool {
+        let bytes = HELD_BYTES + lock.key.bytes();
+        let holds = txn.hold(lock);
+        if holds {
+            self.bytes.fetch_add(bytes, Ordering::Relaxed);
+        }
+        holds
+    }
+
+    fn entry<'e>(&self, shard: &Shard, entries: &'e mut HashMap<LockKey, Entry>, key: &LockKey) -> &'e mut Entry {
+        entries.entry(key.clone()).or_insert_with(|| {
+            self.bytes.fetch_add(ENTRY_BYTES + key.bytes(), Ordering::Relaxed);
+            if matches!(key, LockKey::Row(..)) {
+                shard.rows.fetch_add(1, Ordering::AcqRel);
+            }
+            Entry::default()
+        })
     }
 
     fn row_hash(&self, tree: TreeId, key: &[u8]) -> u64 {
@@ -273,6 +364,27 @@ impl LockTable {
         self.ask(key, txn, mode, owner, policy, false)
     }
 
+    /// Asks for an object's lock.
+    pub fn acquire_object(&self, object: u64, txn: &Arc<TxnShared>, mode: Mode, policy: WaitPolicy) -> Acquired {
+        if mode.is_weak() && self.weak.take(object, txn, mode) {
+            return Acquired::Granted;
+        }
+        self.acquire(LockKey::Object(object), txn, mode, None, policy)
+    }
+
+    /// Announces a strong lock, and moves the weak ones of the object here.
+    fn gather_weak(&self, key: &LockKey, entry: &mut Entry) {
+        let LockKey::Object(object) = *key else { return };
+        self.weak.announce(object, |txn, modes| {
+            for mode in (0..16).map(Mode).filter(|mode| modes & mode.bit() != 0) {
+                let depth = txn.take_weak(object, mode);
+                if self.hold(txn, HeldLock { key: key.clone(), mode, explicit: true, depth }) {
+                    entry.add(txn, mode.bit());
+                }
+            }
+        });
+    }
+
     /// Asks to be woken when the lock could be had, without taking it.
     pub fn await_owner(
         &self,
@@ -295,7 +407,6 @@ impl LockTable {
     ) -> Acquired {
         let shard = self.shard(&key);
         let mut entries = shard.entries.lock();
-        let is_new = !entries.contains_key(&key);
         let mut yielded = false;
         if let Some((owner, held)) = owner
             && !Arc::ptr_eq(owner, txn)
@@ -305,20 +416,21 @@ impl LockTable {
             }
             let entry_holds = entries.get(&key).is_some_and(|entry| entry.held_by(owner) & held.bit() != 0);
             if !entry_holds {
-                if !owner.hold(HeldLock { key: key.clone(), explicit: false, depth: 0 }) {
+                if !self.hold(owner, HeldLock { key: key.clone(), mode: held, explicit: false, depth: 0 }) {
                     return Acquired::Retry;
                 }
-                let entry = entries.entry(key.clone()).or_default();
+                let entry = self.entry(shard, &mut entries, &key);
                 yielded = entry.yield_to(owner, held);
-                entry.add(owner, held);
+                entry.add(owner, held.bit());
                 if yielded {
-                    Self::settle(shard, &mut entries, &key);
+                    self.settle(shard, &mut entries, &key);
                 }
             }
         }
-        let entry = entries.entry(key.clone()).or_default();
-        if is_new && matches!(key, LockKey::Row(..)) {
-            shard.rows.fetch_add(1, Ordering::AcqRel);
+        let entry = self.entry(shard, &mut entries, &key);
+        if mode.is_strong() && !entry.announced {
+            entry.announced = true;
+            self.gather_weak(&key, entry);
         }
         let held = entry.held_by(txn);
         if held != 0 && mode.covered_by(held) && !entry.blocked(txn, mode) {
@@ -326,12 +438,18 @@ impl LockTable {
         }
         let overtakes = held == 0 && entry.queue.iter().any(|ahead| ahead.mode.conflicts() & mode.bit() != 0);
         if !entry.blocked(txn, mode) && !overtakes {
-            if !passing && txn.hold(HeldLock { key, explicit: true, depth: txn.depth() }) {
-                entry.add(txn, mode);
+            let refused = !passing && matches!(key, LockKey::Row(..)) && self.is_full_for(txn);
+            let depth = txn.depth();
+            if !passing && !refused && self.hold(txn, HeldLock { key: key.clone(), mode, explicit: true, depth }) {
+                entry.add(txn, mode.bit());
+            } else {
+                // Nothing may be left in the entry.
+                self.settle(shard, &mut entries, &key);
             }
-            return Acquired::Granted;
+            return if refused { Acquired::Full } else { Acquired::Granted };
         }
         if policy != WaitPolicy::Wait {
+            self.settle(shard, &mut entries, &key);
             return Acquired::Refused;
         }
         let waiter = Arc::new(Waiter {
@@ -423,38 +541,48 @@ impl LockTable {
         false
     }
 
-    /// Gives up what an ended transaction held, handing each lock to its first waiters.
-    pub fn release(&self, txn: &Arc<TxnShared>, held: Vec<HeldLock>) {
-        for lock in held {
-            self.release_one(txn, &lock.key);
+    /// Takes from a transaction what it gave up, handing each lock to its first waiters.
+    pub fn release(&self, txn: &Arc<TxnShared>, given: GivenUp) {
+        for (weak, left) in &given.weak {
+            self.weak.lower(txn, weak, *left);
+        }
+        for (lock, left) in given.locks {
+            self.bytes.fetch_sub(HELD_BYTES + lock.key.bytes(), Ordering::Relaxed);
+            let shard = self.shard(&lock.key);
+            let mut entries = shard.entries.lock();
+            let Some(entry) = entries.get_mut(&lock.key) else { continue };
+            if let Some(holder) = entry.holders.iter_mut().find(|holder| Arc::ptr_eq(&holder.txn, txn)) {
+                holder.modes = left;
+            }
+            entry.holders.retain(|holder| holder.modes != 0);
+            self.settle(shard, &mut entries, &lock.key);
         }
     }
 
-    fn release_one(&self, txn: &Arc<TxnShared>, key: &LockKey) {
-        let shard = self.shard(key);
-        let mut entries = shard.entries.lock();
-        let Some(entry) = entries.get_mut(key) else { return };
-        entry.holders.retain(|holder| !Arc::ptr_eq(&holder.txn, txn));
-        Self::settle(shard, &mut entries, key);
-    }
-
     /// Grants what can be granted, and drops the entry when nothing is left.
-    fn settle(shard: &Shard, entries: &mut HashMap<LockKey, Entry>, key: &LockKey) {
+    fn settle(&self, shard: &Shard, entries: &mut HashMap<LockKey, Entry>, key: &LockKey) {
         let Some(entry) = entries.get_mut(key) else { return };
         while let Some(first) = entry.queue.front() {
             if entry.blocked(&first.txn, first.mode) {
                 break;
             }
             let Some(first) = entry.queue.pop_front() else { break };
-            if !first.passing && first.txn.hold(HeldLock { key: key.clone(), explicit: true, depth: first.txn.depth() })
-            {
-                entry.add(&first.txn, first.mode);
+            let (mode, depth) = (first.mode, first.txn.depth());
+            if !first.passing && self.hold(&first.txn, HeldLock { key: key.clone(), mode, explicit: true, depth }) {
+                entry.add(&first.txn, mode.bit());
             }
             first.state.store(GRANTED, Ordering::Release);
             first.notify.notify_one();
         }
+        if entry.announced && !entry.is_strong() {
+            entry.announced = false;
+            if let LockKey::Object(object) = key {
+                self.weak.withdraw(*object);
+            }
+        }
         if entry.holders.is_empty() && entry.queue.is_empty() {
             entries.remove(key);
+            self.bytes.fetch_sub(ENTRY_BYTES + key.bytes(), Ordering::Relaxed);
             if matches!(key, LockKey::Row(..)) {
                 shard.rows.fetch_sub(1, Ordering::AcqRel);
             }
@@ -476,7 +604,7 @@ impl Drop for WaitGuard<'_> {
         if let Some(entry) = entries.get_mut(&self.waiter.key) {
             entry.queue.retain(|queued| !Arc::ptr_eq(queued, self.waiter));
             // Those behind may have waited only for this one.
-            LockTable::settle(shard, &mut entries, &self.waiter.key);
+            self.table.settle(shard, &mut entries, &self.waiter.key);
         }
     }
 }

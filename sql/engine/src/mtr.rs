@@ -8,6 +8,7 @@
 //! the commit map and the control page.
 
 use crate::cache::Frame;
+use crate::dirty::Dirty;
 use parking_lot::RwLockWriteGuard;
 use protocol::redo::{Change, apply_change};
 use protocol::volume::{PageChange, RedoLog};
@@ -17,14 +18,15 @@ use std::sync::Arc;
 
 /// Pages under exclusive latches and what will happen to them.
 pub struct Mtr<'a> {
+    dirty: &'a Dirty,
     pages: SmallVec<[RwLockWriteGuard<'a, Page>; 4]>,
     changes: SmallVec<[PageChange; 2]>,
     targets: SmallVec<[u8; 4]>,
 }
 
 impl<'a> Mtr<'a> {
-    pub fn new() -> Mtr<'a> {
-        Mtr { pages: SmallVec::new(), changes: SmallVec::new(), targets: SmallVec::new() }
+    pub fn new(dirty: &'a Dirty) -> Mtr<'a> {
+        Mtr { dirty, pages: SmallVec::new(), changes: SmallVec::new(), targets: SmallVec::new() }
     }
 
     /// Latches a page; returns its number here.
@@ -51,12 +53,16 @@ impl<'a> Mtr<'a> {
 
     /// Appends and applies; `publish` runs with the last LSN inside the append's critical section.
     pub fn commit(mut self, log: &Arc<dyn RedoLog>, publish: impl FnOnce(Lsn)) -> Lsn {
-        let (changes, targets, pages) = (&self.changes, &self.targets, &mut self.pages);
+        let (changes, targets, pages, dirty) = (&self.changes, &self.targets, &mut self.pages, self.dirty);
         let mut publish = Some(publish);
         let mut end = Lsn::ZERO;
         log.append(changes, &mut |lsns| {
             for ((change, &target), &lsn) in changes.iter().zip(targets).zip(lsns) {
-                if let Err(error) = apply_change(&mut pages[usize::from(target)], lsn, &change.change) {
+                let page = &mut pages[usize::from(target)];
+                if page.lsn() == change.prev_page {
+                    dirty.note(change.prev_page, lsn);
+                }
+                if let Err(error) = apply_change(page, lsn, &change.change) {
                     tracing::error!(%error, "a change does not fit its latched page; ending the process");
                     std::process::abort();
                 }

@@ -13,7 +13,6 @@ use crate::snapshot::Snapshot;
 use crate::tree::Seek;
 use crate::txn::{Ownership, View};
 use bytes::Bytes;
-use protocol::page::PageKind;
 use protocol::{PageId, TxnId};
 use std::cmp::Ordering;
 use std::ops::Bound;
@@ -241,42 +240,6 @@ impl Engine {
     pub async fn get(&self, view: &View, tree: TreeId, key: &[u8]) -> Result<Option<Bytes>> {
         let mut row = Vec::new();
         Ok(self.get_into(view, tree, key, &mut row).await?.then(|| Bytes::from(row)))
-    }
-
-    /// Appends an overflowing row to `out`. The view's snapshot or the row's lock keeps its pages.
-    pub(crate) async fn read_overflow(
-        &self,
-        view: &View,
-        tree: TreeId,
-        overflow: OverflowRef,
-        out: &mut Vec<u8>,
-    ) -> Result<()> {
-        let wanted = usize::try_from(overflow.bytes).unwrap_or(usize::MAX);
-        let start = out.len();
-        let mut pins = Pins::default();
-        let mut next = overflow.head;
-        while next.is_some() && out.len() - start < wanted {
-            let at = next;
-            next = self
-                .retry(&mut pins, &view.txn.cancel, || {
-                    let frame = self.page(at)?;
-                    let page = frame.latch.read();
-                    if page.kind() != PageKind::Slotted || page.owner() != tree.0 || page.level() != OVERFLOW_LEVEL {
-                        self.check_snapshot(&view.snapshot)?;
-                        let why = "it is no overflow page of its tree".to_string();
-                        return Err(Stop::Error(Error::Corrupt { page: at, why }));
-                    }
-                    out.extend_from_slice(page.cell(0));
-                    Ok(page.right())
-                })
-                .await?;
-            pins.clear();
-        }
-        self.check_snapshot(&view.snapshot)?;
-        if out.len() - start != wanted {
-            return Err(Error::Corrupt { page: overflow.head, why: "an overflow chain has another length".into() });
-        }
-        Ok(())
     }
 
     /// Reads a range. The scan may be kept while other statements run; it survives splits and continues after its last

@@ -22,6 +22,8 @@ const OFFSET_HIGH_WATER: usize = PAGE_HEADER_BYTES;
 const OFFSET_BITS: usize = PAGE_HEADER_BYTES + 8;
 /// Pages that one space map page maps, itself included.
 pub const SPAN: u64 = ((PAGE_BYTES - OFFSET_BITS) * 8) as u64;
+/// Space map pages changed by one mini-transaction that frees: so many are pinned at once.
+pub const FREE_SPANS: usize = 4;
 /// Free pages remembered; what is beyond stays free in the map and is found by the next start.
 const FREE_PAGES_MAX: usize = 1 << 20;
 

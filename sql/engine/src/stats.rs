@@ -52,12 +52,14 @@ pub struct Stats {
     /// The oldest live snapshot on this server.
     pub oldest_snapshot: Option<Lsn>,
     pub active_transactions: u64,
+    /// What locks take in memory, in bytes.
+    pub lock_bytes: u64,
 }
 
 impl Stats {
     /// Names and values of the numbers, in the order of the fields.
     #[must_use]
-    pub fn list(&self) -> [(&'static str, u64); 17] {
+    pub fn list(&self) -> [(&'static str, u64); 18] {
         [
             ("misses", self.misses),
             ("pages_fetched", self.pages_fetched),
@@ -76,6 +78,7 @@ impl Stats {
             ("pages_freed", self.pages_freed),
             ("live_snapshots", self.live_snapshots),
             ("active_transactions", self.active_transactions),
+            ("lock_bytes", self.lock_bytes),
         ]
     }
 }

@@ -167,7 +167,7 @@ impl Engine {
                 self.note_garbage(tree, cell::entry(&page, plan.overflow[0].into()).key());
             }
             if (enough || due) && !(plan.deletes.is_empty() && plan.settles.is_empty()) {
-                let mut mtr = Mtr::new();
+                let mut mtr = Mtr::new(&self.dirty);
                 let at = mtr.adopt(page);
                 self.apply_prune(&mut mtr, at, &plan);
                 mtr.commit(log, |_| {});
@@ -184,7 +184,7 @@ impl Engine {
             if due {
                 self.advance_horizon().await?;
             }
-            self.admit(self.log()?).await?;
+            self.admit(self.log()?, &mut pins).await?;
             if self.retry(&mut pins, &cancel, || self.prune_once(tree, position, needed, due)).await? {
                 return Ok(());
             }
@@ -209,7 +209,7 @@ impl Engine {
         let first = self.allocate(&mut pins).await?;
         let mut second = None;
         loop {
-            self.admit(&log).await?;
+            self.admit(&log, &mut pins).await?;
             let new = [Some(first.page()), second.as_ref().map(crate::alloc::Allocation::page)];
             let end = self
                 .retry(&mut pins, &cancel, || {
@@ -268,7 +268,7 @@ impl Engine {
         let new = self.page(new)?;
         let (span, bit) = space::locate(new.id);
         let map = self.page(map_page(span))?;
-        let mut mtr = Mtr::new();
+        let mut mtr = Mtr::new(&self.dirty);
         let at = mtr.latch(page);
         let right_at = right.as_ref().map(|right| mtr.latch(right));
         let parent_at = mtr.latch(parent);
@@ -312,7 +312,7 @@ impl Engine {
         let (left, right) = (self.page(new[0])?, self.page(new[1])?);
         let bits = new.map(space::locate);
         let maps = [self.page(map_page(bits[0].0))?, self.page(map_page(bits[1].0))?];
-        let mut mtr = Mtr::new();
+        let mut mtr = Mtr::new(&self.dirty);
         let at = mtr.latch(root);
         let Some(cut) = cut(mtr.page(at), position, needed)? else { return Ok((SplitEnd::Done, false)) };
         let (left_at, right_at) = (mtr.latch(&left), mtr.latch(&right));
@@ -354,7 +354,7 @@ impl Engine {
         let cancel = CancelToken::new();
         let mut pins = Pins::default();
         let _structure = self.structure(tree).await;
-        self.admit(&log).await?;
+        self.admit(&log, &mut pins).await?;
         let freed = self.retry(&mut pins, &cancel, || self.unlink_once(tree, position)).await?;
         self.counters.leaves_unlinked.fetch_add(u64::from(!freed.is_empty()), Ordering::Relaxed);
         for &(page, lsn) in &freed {
@@ -395,7 +395,7 @@ impl Engine {
         }
         let maps =
             going.iter().map(|frame| self.page(map_page(space::locate(frame.id).0))).collect::<Result<Vec<_>, _>>()?;
-        let mut mtr = Mtr::new();
+        let mut mtr = Mtr::new(&self.dirty);
         for (index, frame) in going.iter().enumerate() {
             let (left, right) = &siblings[index];
             let left_at = mtr.latch(left);
@@ -470,7 +470,7 @@ impl Engine {
             }
             let swept = SweptLeaf { high, last_key, empty, overflow, lowest_txid };
             if !plan.deletes.is_empty() || !plan.settles.is_empty() {
-                let mut mtr = Mtr::new();
+                let mut mtr = Mtr::new(&self.dirty);
                 let at = mtr.adopt(page);
                 self.apply_prune(&mut mtr, at, &plan);
                 mtr.commit(log, |_| {});

@@ -10,7 +10,7 @@ use protocol::volume::{Durability, Fetched, PageChange, PageSource, RedoLog, Red
 use protocol::{Lsn, Page, PageId};
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use tokio::sync::Notify;
 
 #[derive(Default)]
@@ -35,6 +35,35 @@ pub struct MemoryVolume {
     fenced: AtomicBool,
     moved: Notify,
     limit_bytes: u64,
+    reads: Reads,
+}
+
+/// How pages are read: what a test slows down and counts.
+#[derive(Default)]
+struct Reads {
+    /// Turns that a read leaves to others before it answers.
+    turns: AtomicUsize,
+    /// Reads that will find their read point gone.
+    gone: AtomicUsize,
+    running: AtomicUsize,
+    running_max: AtomicUsize,
+}
+
+/// Counts a read while it runs, also when it is given up.
+struct Reading<'a>(&'a Reads);
+
+impl<'a> Reading<'a> {
+    fn begin(reads: &'a Reads) -> Reading<'a> {
+        let running = reads.running.fetch_add(1, Ordering::AcqRel) + 1;
+        reads.running_max.fetch_max(running, Ordering::AcqRel);
+        Reading(reads)
+    }
+}
+
+impl Drop for Reading<'_> {
+    fn drop(&mut self) {
+        self.0.running.fetch_sub(1, Ordering::AcqRel);
+    }
 }
 
 impl MemoryVolume {
@@ -48,6 +77,7 @@ impl MemoryVolume {
             fenced: AtomicBool::new(false),
             moved: Notify::new(),
             limit_bytes: 64 << 20,
+            reads: Reads { turns: AtomicUsize::new(1), ..Reads::default() },
         })
     }
 
@@ -72,6 +102,21 @@ impl MemoryVolume {
     pub fn flush_to(&self, lsn: Lsn) {
         self.flushed.fetch_max(lsn.0.min(self.end().0), Ordering::AcqRel);
         self.moved.notify_waiters();
+    }
+
+    /// From now on a read of a page leaves so many turns to other tasks before it answers.
+    pub fn slow_reads(&self, turns: usize) {
+        self.reads.turns.store(turns, Ordering::Release);
+    }
+
+    /// The most reads that ran at once since the last call.
+    pub fn reads_at_once(&self) -> usize {
+        self.reads.running_max.swap(0, Ordering::AcqRel)
+    }
+
+    /// The next reads, so many, find their read point no longer retained.
+    pub fn lose_read_points(&self, count: usize) {
+        self.reads.gone.store(count, Ordering::Release);
     }
 
     /// From now on waits fail as if another server had become the writer.
@@ -168,8 +213,15 @@ impl Store {
 impl PageSource for MemoryVolume {
     fn fetch(&self, id: PageId) -> BoxFuture<'_, Result<Fetched, VolumeError>> {
         Box::pin(async move {
+            let _reading = Reading::begin(&self.reads);
             // A real read takes time: let others run between the request and the reply.
-            tokio::task::yield_now().await;
+            for _ in 0..self.reads.turns.load(Ordering::Acquire) {
+                tokio::task::yield_now().await;
+            }
+            let one_less = |left: usize| left.checked_sub(1);
+            if self.reads.gone.fetch_update(Ordering::AcqRel, Ordering::Acquire, one_less).is_ok() {
+                return Err(VolumeError::ReadPointGone);
+            }
             let read_point = self.flushed_vdl();
             let mut store = self.store.lock();
             let image = store.images.remove(&id);
@@ -266,16 +318,18 @@ impl RedoLog for MemoryVolume {
 }
 
 /// A replica's view of a [`MemoryVolume`]: reads as of the LSN it has fed to the sink.
+///
+/// A read point is taken under the lock under which redo is applied, as [`PageSource::fetch`] asks for.
 pub struct MemoryReplica {
     volume: Arc<MemoryVolume>,
-    applied: AtomicU64,
+    applied: Mutex<Lsn>,
 }
 
 impl MemoryReplica {
     /// Reads as of `applied`, a mini-transaction's end.
     #[must_use]
     pub fn new(volume: Arc<MemoryVolume>, applied: Lsn) -> Arc<MemoryReplica> {
-        Arc::new(MemoryReplica { volume, applied: AtomicU64::new(applied.0) })
+        Arc::new(MemoryReplica { volume, applied: Mutex::new(applied) })
     }
 
     /// Feeds the sink up to `lsn`, a mini-transaction's end at or below the flushed VDL.
@@ -283,18 +337,19 @@ impl MemoryReplica {
     /// # Errors
     /// What the sink returns.
     pub fn feed(&self, sink: &dyn RedoSink, lsn: Lsn) -> Result<(), VolumeError> {
-        let applied = Lsn(self.applied.load(Ordering::Acquire));
-        if lsn <= applied {
+        let mut applied = self.applied.lock();
+        if lsn <= *applied {
             return Ok(());
         }
-        sink.apply(&self.volume.records(applied, lsn), lsn)?;
-        self.applied.store(lsn.0, Ordering::Release);
+        sink.apply(&self.volume.records(*applied, lsn), lsn)?;
+        *applied = lsn;
         Ok(())
     }
 
     /// Jumps to `lsn` without feeding what lies between.
     pub fn skip(&self, sink: &dyn RedoSink, lsn: Lsn) {
-        self.applied.store(lsn.0, Ordering::Release);
+        let mut applied = self.applied.lock();
+        *applied = lsn;
         sink.invalidate(lsn);
     }
 }
@@ -302,7 +357,7 @@ impl MemoryReplica {
 impl PageSource for MemoryReplica {
     fn fetch(&self, id: PageId) -> BoxFuture<'_, Result<Fetched, VolumeError>> {
         Box::pin(async move {
-            let read_point = Lsn(self.applied.load(Ordering::Acquire));
+            let read_point = *self.applied.lock();
             // Between the read point and the reply redo may overtake the page.
             tokio::task::yield_now().await;
             Ok(Fetched { page: self.volume.page_at(id, read_point), read_point })

@@ -4,6 +4,10 @@
 //! a tombstone by the one that drops it. The sweep frees the pages of trees whose creator aborted, and of dropped ones
 //! once every served snapshot is past the drop; then it removes the entry. The registry is pruned by nobody else.
 //!
+//! A page that was a root may become one again, of a tree that has the same number, and so the same key in the registry.
+//! Therefore the sweep judges by the registry's newest entry and acts only while that is still the newest: the root goes
+//! in the same mini-transaction as the entries, and until it goes nobody can take its page.
+//!
 //! **Mechanism.** A tree is freed from its right edge, a part of an inner page's children in one mini-transaction with
 //! their entries: whoever goes on after a crash meets only what is left. Leaves are not even read, unless the root says
 //! that rows may be out of line.
@@ -13,18 +17,28 @@ use crate::cell::{self, PAGE_DEAD, PAGE_HAS_OVERFLOW, Position};
 use crate::engine::{Engine, Fate, Pins, Stop};
 use crate::error::Result;
 use crate::mtr::Mtr;
-use crate::space::{self, map_page};
+use crate::space::{self, FREE_SPANS, map_page};
 use crate::tree::{self, Seek, belongs};
 use crate::txn::{Txn, View};
 use crate::write::WriteOutcome;
 use crate::{Error, TreeId};
+use parking_lot::RwLockWriteGuard;
 use protocol::redo::Change;
-use protocol::{Lsn, PageId, TxnId};
+use protocol::{Lsn, Page, PageId, TxnId};
 use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 
 /// Children freed in one mini-transaction.
 const FREE_CHILDREN: usize = 128;
+
+/// What the registry says of a tree.
+struct Registered {
+    tree: TreeId,
+    /// The stamp of its newest entry.
+    newest: Lsn,
+    /// For everyone.
+    gone: bool,
+}
 
 /// What a tree is for. The engine treats both alike; it is kept in the registry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,12 +76,12 @@ impl Engine {
         };
         // Registered first: a page in use that no one knows of would be lost.
         self.insert(txn, &view, self.registry_root, &registry_key(root), &[kind]).await?;
-        self.admit(&log).await?;
+        self.admit(&log, &mut pins).await?;
         self.retry(&mut pins, &CancelToken::new(), || {
             let page = self.page(root)?;
             let (span, bit) = space::locate(root);
             let map = self.page(map_page(span))?;
-            let mut mtr = Mtr::new();
+            let mut mtr = Mtr::new(&self.dirty);
             let (at, map_at) = (mtr.latch(&page), mtr.latch(&map));
             tree::empty_root(root).into_iter().for_each(|change| mtr.change(at, change));
             let bits = space::set_bits(mtr.page(map_at), [bit], true);
@@ -96,22 +110,20 @@ impl Engine {
 
     /// Every registered tree that is not known to be dropped.
     pub(crate) async fn live_trees(&self) -> Result<Vec<TreeId>> {
-        Ok(self.registered().await?.into_iter().filter(|&(_, gone)| !gone).map(|(tree, _)| tree).collect())
+        Ok(self.registered().await?.into_iter().filter(|it| !it.gone).map(|it| it.tree).collect())
     }
 
     /// Frees the trees that nobody can see. Returns how many.
     pub(crate) async fn sweep_trees(&self) -> Result<u64> {
-        let gone: Vec<TreeId> =
-            self.registered().await?.into_iter().filter(|&(_, gone)| gone).map(|(tree, _)| tree).collect();
-        for &tree in &gone {
-            self.free_tree(tree).await?;
-            self.unregister(tree).await?;
+        let mut freed = 0;
+        for registered in self.registered().await?.into_iter().filter(|it| it.gone) {
+            freed += u64::from(self.free_tree(&registered).await?);
         }
-        Ok(gone.len() as u64)
+        Ok(freed)
     }
 
-    /// Trees in the registry, and whether they are gone for everyone.
-    async fn registered(&self) -> Result<Vec<(TreeId, bool)>> {
+    /// What the registry says.
+    async fn registered(&self) -> Result<Vec<Registered>> {
         let mut found = Vec::new();
         let mut from = cell::LOWEST.to_owned();
         loop {
@@ -120,7 +132,7 @@ impl Engine {
                 .retry(&mut Pins::default(), &cancel, || {
                     let oldest = self.registry.horizon().oldest();
                     self.with_leaf(self.registry_root, from.borrow(), Seek::At, None, |page| {
-                        let mut part: Vec<(TreeId, bool)> = Vec::new();
+                        let mut part: Vec<Registered> = Vec::new();
                         let mut decided: Option<&[u8]> = None;
                         for slot in 1..page.slot_count() {
                             let entry = cell::entry(page, slot);
@@ -138,23 +150,23 @@ impl Engine {
                                 Fate::Committed(lsn) => entry.is_tombstone() && lsn <= oldest,
                                 Fate::Aborted => {
                                     // Unless an older version says otherwise.
-                                    if part.last().is_none_or(|last| last.0 != tree) {
-                                        part.push((tree, true));
+                                    if part.last().is_none_or(|last| last.tree != tree) {
+                                        part.push(Registered { tree, newest: entry.stamp(), gone: true });
                                     }
                                     continue;
                                 }
                             };
                             decided = Some(entry.key());
                             match part.last_mut() {
-                                Some(last) if last.0 == tree => last.1 = gone,
-                                _ => part.push((tree, gone)),
+                                Some(last) if last.tree == tree => last.gone = gone,
+                                _ => part.push(Registered { tree, newest: entry.stamp(), gone }),
                             }
                         }
                         // A key's versions may span leaves; it is left to a later sweep to free it then.
                         if let (Some(high), Some(last)) = (cell::high(page), part.last_mut())
-                            && high.key == registry_key(last.0)
+                            && high.key == registry_key(last.tree)
                         {
-                            last.1 = false;
+                            last.gone = false;
                         }
                         Ok((part, cell::high(page).map(|high| high.to_owned())))
                     })
@@ -167,64 +179,99 @@ impl Engine {
             }
         }
         // The first part of a key that spans leaves was marked as alive: that stands.
-        found.dedup_by_key(|found| found.0);
+        found.dedup_by_key(|found| found.tree);
         Ok(found)
     }
 
-    async fn unregister(&self, tree: TreeId) -> Result<()> {
-        let log = self.log()?.clone();
-        self.admit(&log).await?;
-        let key = registry_key(tree);
-        self.retry(&mut Pins::default(), &CancelToken::new(), || {
-            self.with_leaf_mut(self.registry_root, Position::before(&key), |page| {
-                let first = cell::lower_bound(&page, Position::before(&key));
-                let behind = cell::lower_bound(&page, Position::after(&key));
-                if first == behind {
-                    return Ok(());
-                }
-                let mut mtr = Mtr::new();
-                let at = mtr.adopt(page);
-                mtr.change(at, Change::DeleteRange { at: first as u16, count: (behind - first) as u16 });
-                mtr.commit(&log, |_| {});
-                Ok(())
-            })
+    /// Runs `then` on the latched registry leaf with the entries of a tree, unless a newer one has come since.
+    fn with_registered<R>(
+        &self,
+        registered: &Registered,
+        then: impl FnOnce(RwLockWriteGuard<'_, Page>, Change) -> Result<R, Stop>,
+    ) -> Result<Option<R>, Stop> {
+        let key = registry_key(registered.tree);
+        self.with_leaf_mut(self.registry_root, Position::before(&key), |page| {
+            let first = cell::lower_bound(&page, Position::before(&key));
+            let behind = cell::lower_bound(&page, Position::after(&key));
+            if first == behind || cell::entry(&page, first).stamp() != registered.newest {
+                return Ok(None);
+            }
+            let forget = Change::DeleteRange { at: first as u16, count: (behind - first) as u16 };
+            then(page, forget).map(Some)
         })
-        .await
     }
 
-    /// Frees every page of a tree that nobody can see any more.
-    async fn free_tree(&self, tree: TreeId) -> Result<()> {
+    /// Frees every page of a tree that nobody can see any more, and forgets it. False when its number is in use again.
+    async fn free_tree(&self, registered: &Registered) -> Result<bool> {
+        let tree = registered.tree;
         let log = self.log()?.clone();
         let cancel = CancelToken::new();
         let _structure = self.structure(tree).await;
         loop {
             let mut pins = Pins::default();
-            let exists = self
-                .retry(&mut pins, &cancel, || {
-                    let root = self.page(tree)?;
-                    let page = root.latch.read();
-                    let level = page.level();
-                    Ok(belongs(&page, tree, level).then(|| (level, page.flags() & PAGE_HAS_OVERFLOW != 0)))
-                })
-                .await?;
-            let Some((level, has_overflow)) = exists else { return Ok(()) };
+            self.admit(&log, &mut pins).await?;
+            // While the entry is the newest, a root that belongs to the tree is that of the tree that was judged.
+            let look = |registry: RwLockWriteGuard<'_, Page>, forget| {
+                let root = self.page(tree)?;
+                let page = root.latch.read();
+                let level = page.level();
+                if belongs(&page, tree, level) {
+                    return Ok(Some((level, page.flags() & PAGE_HAS_OVERFLOW != 0)));
+                }
+                // Never formatted.
+                drop(page);
+                let mut mtr = Mtr::new(&self.dirty);
+                let at = mtr.adopt(registry);
+                mtr.change(at, forget);
+                mtr.commit(&log, |_| {});
+                Ok(None)
+            };
+            let found = self.retry(&mut pins, &cancel, || self.with_registered(registered, look)).await?;
+            let Some(found) = found else { return Ok(false) };
+            let Some((level, has_overflow)) = found else { return Ok(true) };
             if has_overflow {
                 pins.clear();
                 self.free_all_overflow(tree).await?;
             }
-            self.admit(&log).await?;
-            let (freed, lsn) = self.retry(&mut pins, &cancel, || self.free_edge(tree, level)).await?;
+            self.admit(&log, &mut pins).await?;
+            let (freed, lsn) = match self.retry(&mut pins, &cancel, || self.free_edge(tree, level)).await? {
+                Some(edge) => edge,
+                None => {
+                    let root = self.retry(&mut pins, &cancel, || self.free_root(registered)).await?;
+                    let Some(lsn) = root else { return Ok(false) };
+                    (vec![tree], lsn)
+                }
+            };
             let root_went = freed.contains(&tree);
             self.counters.pages_freed.fetch_add(freed.len() as u64, Ordering::Relaxed);
             freed.into_iter().for_each(|page| self.space.freed(page, lsn));
             if root_went {
-                return Ok(());
+                return Ok(true);
             }
         }
     }
 
-    /// Frees some pages at the right edge, or the root when it is all there is.
-    fn free_edge(&self, tree: TreeId, level: u8) -> Result<(Vec<PageId>, Lsn), Stop> {
+    /// Frees a root that has no children any more, together with the tree's entries.
+    fn free_root(&self, registered: &Registered) -> Result<Option<Lsn>, Stop> {
+        let log = self.log()?;
+        let (span, bit) = space::locate(registered.tree);
+        self.with_registered(registered, |registry, forget| {
+            let (root, map) = (self.page(registered.tree)?, self.page(map_page(span))?);
+            let mut mtr = Mtr::new(&self.dirty);
+            let (registry_at, at) = (mtr.adopt(registry), mtr.latch(&root));
+            mtr.change(registry_at, forget);
+            let (level, flags) = (mtr.page(at).level(), mtr.page(at).flags());
+            mtr.change(at, Change::SetFlags { level, flags: flags | PAGE_DEAD });
+            let map_at = mtr.latch(&map);
+            let bits = space::set_bits(mtr.page(map_at), [bit], false);
+            mtr.change(map_at, bits);
+            // Published, so that new snapshots are past it and the page may be used again.
+            Ok(mtr.commit(log, |lsn| self.registry.publish(lsn)))
+        })
+    }
+
+    /// Frees some pages at the right edge; `None` when the root is all there is.
+    fn free_edge(&self, tree: TreeId, level: u8) -> Result<Option<(Vec<PageId>, Lsn)>, Stop> {
         let log = self.log()?;
         let mut frame = self.page(tree)?;
         let mut at_level = level;
@@ -254,36 +301,32 @@ impl Engine {
             frame = child;
             at_level -= 1;
         }
-        let parent = (!freed.is_empty()).then_some(&frame);
-        if parent.is_none() {
-            freed.push(tree);
+        if freed.is_empty() {
+            return Ok(None);
         }
         let mut bits: BTreeMap<u64, Vec<u64>> = BTreeMap::new();
-        for &page in &freed {
+        let mut kept = freed.len();
+        for &page in freed.iter().rev() {
             let (span, bit) = space::locate(page);
+            if bits.len() == FREE_SPANS && !bits.contains_key(&span) {
+                break;
+            }
             bits.entry(span).or_default().push(bit);
+            kept -= 1;
         }
+        freed.drain(..kept);
         let maps = bits.keys().map(|&span| self.page(map_page(span))).collect::<Result<Vec<_>, _>>()?;
-        let mut mtr = Mtr::new();
+        let mut mtr = Mtr::new(&self.dirty);
         let at = mtr.latch(&frame);
-        match parent {
-            Some(_) => {
-                let count = mtr.page(at).slot_count();
-                let first = (count - freed.len()) as u16;
-                mtr.change(at, Change::DeleteRange { at: first, count: freed.len() as u16 });
-            }
-            None => {
-                let (level, flags) = (mtr.page(at).level(), mtr.page(at).flags());
-                mtr.change(at, Change::SetFlags { level, flags: flags | PAGE_DEAD });
-            }
-        }
+        let first = (mtr.page(at).slot_count() - freed.len()) as u16;
+        mtr.change(at, Change::DeleteRange { at: first, count: freed.len() as u16 });
         for (map, bits) in maps.iter().zip(bits.values()) {
             let at = mtr.latch(map);
             let change = space::set_bits(mtr.page(at), bits.iter().copied(), false);
             mtr.change(at, change);
         }
         // Published, so that new snapshots are past it and the pages may be used again.
-        Ok((freed, mtr.commit(log, |lsn| self.registry.publish(lsn))))
+        Ok(Some((freed, mtr.commit(log, |lsn| self.registry.publish(lsn)))))
     }
 
     /// Frees the overflow pages of all entries; the entries go, too. The mark in the root goes last.
@@ -312,10 +355,10 @@ impl Engine {
                 None => break,
             }
         }
-        self.admit(&log).await?;
+        self.admit(&log, &mut Pins::default()).await?;
         self.retry(&mut Pins::default(), &cancel, || {
             let root = self.page(tree)?;
-            let mut mtr = Mtr::new();
+            let mut mtr = Mtr::new(&self.dirty);
             let at = mtr.latch(&root);
             let (level, flags) = (mtr.page(at).level(), mtr.page(at).flags());
             mtr.change(at, Change::SetFlags { level, flags: flags & !PAGE_HAS_OVERFLOW });

@@ -7,11 +7,13 @@
 use crate::cancel::CancelToken;
 use crate::engine::Engine;
 use crate::error::{Error, Result};
-use crate::locks::{HeldLock, LockKey};
+use crate::locks::{HeldLock, LockKey, Mode};
 use crate::snapshot::Snapshot;
-use hashbrown::{HashMap, HashSet};
+use crate::weak::WeakHeld;
+use hashbrown::HashMap;
 use parking_lot::Mutex;
 use protocol::{Lsn, TxnId};
+use smallvec::SmallVec;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
@@ -43,6 +45,20 @@ pub enum Ownership {
 struct Held {
     ended: bool,
     locks: Vec<HeldLock>,
+    weak: SmallVec<[WeakHeld; 4]>,
+}
+
+/// Locks that a transaction gives up, each with the modes that stay with it.
+#[derive(Default)]
+pub struct GivenUp {
+    pub locks: Vec<(HeldLock, u16)>,
+    pub weak: SmallVec<[(WeakHeld, u16); 4]>,
+}
+
+impl GivenUp {
+    pub fn is_empty(&self) -> bool {
+        self.locks.is_empty() && self.weak.is_empty()
+    }
 }
 
 /// The part of a transaction that others may hold.
@@ -123,26 +139,66 @@ impl TxnShared {
         !held.ended
     }
 
+    /// Adds a weak lock; false when the transaction has ended.
+    pub fn hold_weak(&self, lock: WeakHeld) -> bool {
+        let mut held = self.held.lock();
+        if !held.ended {
+            held.weak.push(lock);
+        }
+        !held.ended
+    }
+
+    /// Takes out a weak lock, which moves to the lock table. Returns the depth at which it was taken.
+    pub fn take_weak(&self, object: u64, mode: Mode) -> u32 {
+        let mut held = self.held.lock();
+        match held.weak.iter().position(|lock| lock.object == object && lock.mode == mode) {
+            Some(at) => held.weak.swap_remove(at).depth,
+            // It is being taken just now.
+            None => self.depth(),
+        }
+    }
+
+    /// How many locks it has in the lock table.
+    pub fn locks_held(&self) -> usize {
+        self.held.lock().locks.len()
+    }
+
     /// Ends the transaction: no lock is added after this.
-    pub fn end(&self) -> Vec<HeldLock> {
+    pub fn end(&self) -> GivenUp {
         let mut held = self.held.lock();
         held.ended = true;
-        std::mem::take(&mut held.locks)
+        GivenUp {
+            locks: std::mem::take(&mut held.locks).into_iter().map(|lock| (lock, 0)).collect(),
+            weak: std::mem::take(&mut held.weak).into_iter().map(|lock| (lock, 0)).collect(),
+        }
     }
 
     /// Takes out the locks to give up when rolling back to `depth`: those taken deeper, and versions others wait for,
-    /// which those others must look at again.
-    fn take_deeper(&self, depth: u32) -> Vec<HeldLock> {
+    /// which those others must look at again. What was taken before in a weaker mode stays in that.
+    fn take_deeper(&self, depth: u32) -> GivenUp {
         let mut held = self.held.lock();
-        let locks = std::mem::take(&mut held.locks);
-        let (keep, mut gone): (Vec<HeldLock>, Vec<HeldLock>) =
-            locks.into_iter().partition(|lock| lock.explicit && lock.depth <= depth);
-        if !gone.is_empty() {
-            let kept: HashSet<&LockKey> = keep.iter().map(|lock| &lock.key).collect();
-            gone.retain(|lock| !kept.contains(&lock.key));
+        let (keep, gone): (Vec<HeldLock>, Vec<HeldLock>) =
+            std::mem::take(&mut held.locks).into_iter().partition(|lock| lock.explicit && lock.depth <= depth);
+        let mut left: HashMap<LockKey, u16> = gone.iter().map(|lock| (lock.key.clone(), 0)).collect();
+        if !left.is_empty() {
+            for lock in &keep {
+                if let Some(modes) = left.get_mut(&lock.key) {
+                    *modes |= lock.mode.bit();
+                }
+            }
         }
+        let left: Vec<u16> = gone.iter().map(|lock| left[&lock.key]).collect();
+        let locks = gone.into_iter().zip(left).collect();
         held.locks = keep;
-        gone
+        let (keep, weak_gone): (SmallVec<[WeakHeld; 4]>, SmallVec<[WeakHeld; 4]>) =
+            std::mem::take(&mut held.weak).into_iter().partition(|lock| lock.depth <= depth);
+        let weak_left = |gone: WeakHeld| {
+            let same = keep.iter().filter(|kept| kept.object == gone.object);
+            (gone, same.fold(0, |modes, kept| modes | kept.mode.bit()))
+        };
+        let weak = weak_gone.into_iter().map(weak_left).collect();
+        held.weak = keep;
+        GivenUp { locks, weak }
     }
 
     /// What was locked at `depth` or deeper belongs to the level around it from now on.
@@ -150,6 +206,9 @@ impl TxnShared {
         // The list is in the order of depths, but for the locks of versions.
         let mut held = self.held.lock();
         for lock in held.locks.iter_mut().rev().take_while(|lock| !lock.explicit || lock.depth >= depth) {
+            lock.depth = lock.depth.min(depth - 1);
+        }
+        for lock in &mut held.weak {
             lock.depth = lock.depth.min(depth - 1);
         }
     }
@@ -291,7 +350,7 @@ impl Txn {
     }
 
     /// Rolls back to `savepoint`, which stays. Returns the locks to give up.
-    pub(crate) fn rollback_to(&mut self, savepoint: SavepointId) -> Vec<HeldLock> {
+    pub(crate) fn rollback_to(&mut self, savepoint: SavepointId) -> GivenUp {
         let depth = self.depth_of(savepoint);
         let mut subs = self.shared.subs.lock();
         for level in self.levels.drain(depth..) {

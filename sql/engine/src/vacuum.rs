@@ -168,7 +168,7 @@ impl Engine {
         newer: Option<(&[u8], Lsn)>,
         report: &mut VacuumReport,
     ) -> Result<Swept> {
-        self.admit(self.log()?).await?;
+        self.admit(self.log()?, &mut Pins::default()).await?;
         let cancel = CancelToken::new();
         let (plan, leaf) = self.retry(&mut Pins::default(), &cancel, || self.sweep_leaf(tree, position, newer)).await?;
         report.leaves_visited += 1;

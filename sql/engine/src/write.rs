@@ -212,7 +212,7 @@ impl Engine {
                 let held = locked_by_version(entry);
                 return match self.locks.acquire(row_key(tree, key), txn, mode, Some((owner, held)), WaitPolicy::Wait) {
                     Acquired::Wait(waiter) => Err(Stop::Wait(waiter)),
-                    Acquired::Granted | Acquired::Refused | Acquired::Retry => Err(Stop::Again),
+                    Acquired::Granted | Acquired::Refused | Acquired::Retry | Acquired::Full => Err(Stop::Again),
                 };
             }
             let seen = head.as_ref().map(|head| (&head.entry, &head.state));
@@ -232,6 +232,7 @@ impl Engine {
                 match self.locks.acquire(row_key(tree, key), txn, mode, None, WaitPolicy::Wait) {
                     Acquired::Granted => {}
                     Acquired::Wait(waiter) => return Err(Stop::Wait(waiter)),
+                    Acquired::Full => return Err(Stop::Error(self.locks.full())),
                     Acquired::Refused | Acquired::Retry => return Err(Stop::Again),
                 }
             }
@@ -248,7 +249,7 @@ impl Engine {
                 }
                 _ => Change::Insert { at, stamped: true, cells: vec![body.into()] },
             };
-            let mut mtr = Mtr::new();
+            let mut mtr = Mtr::new(&self.dirty);
             let page = mtr.adopt(page);
             mtr.change(page, change);
             let stamp = mtr.commit(log, |_| {});
@@ -277,7 +278,7 @@ impl Engine {
         let mut pins = Pins::default();
         let mut row: Option<Vec<u8>> = None;
         loop {
-            self.admit(self.log()?).await?;
+            self.admit(self.log()?, &mut pins).await?;
             let mut attempt = || self.write_once(&target, &mut |seen| decide(seen, row.as_deref()));
             let stop = match self.run(&mut pins, &shared.cancel, &mut attempt).await? {
                 Ok(written) => {
@@ -597,6 +598,7 @@ impl Engine {
                 Acquired::Wait(waiter) => return Err(Stop::Wait(waiter)),
                 Acquired::Refused if policy == WaitPolicy::SkipLocked => return Ok(Newest::Skipped),
                 Acquired::Refused => return Err(Stop::Error(Error::LockNotAvailable)),
+                Acquired::Full => return Err(Stop::Error(self.locks.full())),
                 Acquired::Retry => return Err(Stop::Again),
             }
             let absent = Newest::Gone { moved: None, own: false, stamp: Lsn::ZERO, commit: None };
@@ -674,8 +676,8 @@ impl Engine {
     /// [`Error::Deadlock`], [`Error::LockNotAvailable`], [`Error::Cancelled`].
     pub async fn lock_object(&self, txn: &mut Txn, object: u64, mode: TableLockMode, policy: WaitPolicy) -> Result<()> {
         let shared = txn.shared.clone();
-        match self.locks.acquire(LockKey::Object(object), &shared, mode.into(), None, policy) {
-            Acquired::Granted | Acquired::Retry => Ok(()),
+        match self.locks.acquire_object(object, &shared, mode.into(), policy) {
+            Acquired::Granted | Acquired::Retry | Acquired::Full => Ok(()),
             Acquired::Wait(waiter) => self.locks.wait(waiter, &shared.cancel, txn.lock_timeout).await,
             Acquired::Refused => Err(Error::LockNotAvailable),
         }
@@ -774,13 +776,13 @@ impl Engine {
     /// Notes in the root that entries of the tree may have overflow pages: a drop must then visit its leaves.
     async fn mark_overflow(&self, tree: TreeId) -> Result<()> {
         let log = self.log()?.clone();
-        self.admit(&log).await?;
+        self.admit(&log, &mut Pins::default()).await?;
         self.retry(&mut Pins::default(), &Default::default(), || {
             let root = self.page(tree)?;
             if root.latch.read().flags() & PAGE_HAS_OVERFLOW != 0 {
                 return Ok(());
             }
-            let mut mtr = Mtr::new();
+            let mut mtr = Mtr::new(&self.dirty);
             let at = mtr.latch(&root);
             let (level, flags) = (mtr.page(at).level(), mtr.page(at).flags());
             mtr.change(at, Change::SetFlags { level, flags: flags | PAGE_HAS_OVERFLOW });

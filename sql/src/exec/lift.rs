@@ -17,6 +17,9 @@ pub(crate) fn lift(error: EngineError) -> Error {
                 .detail("The transaction may or may not have been committed.")
                 .fatal()
         }
+        EngineError::LockTableFull { .. } => {
+            Error::new(state, error.to_string()).hint("You might need to increase lock_table_size.")
+        }
         other => Error::new(state, other.to_string()),
     }
 }

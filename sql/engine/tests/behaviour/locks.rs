@@ -492,3 +492,208 @@ fn an_own_deleted_row_is_gone_not_changed_behind_the_snapshot() {
         assert_eq!(outcome, Ok(LockOutcome::Gone));
     });
 }
+
+/// Whether another transaction gets the row in this mode at once.
+async fn is_free_for(engine: &Arc<Engine>, tree: TreeId, key: &[u8], strength: LockStrength) -> bool {
+    let mut other = engine.begin(Isolation::ReadCommitted);
+    let view = engine.statement(&mut other);
+    engine.lock_row(&mut other, &view, tree, key, strength, WaitPolicy::NoWait).await.is_ok()
+}
+
+#[test]
+fn a_lock_is_as_weak_again_as_before_the_savepoint() {
+    use LockStrength::{KeyShare, NoKeyUpdate, Share, Update};
+    block_on(async {
+        let (_volume, engine) = new_engine().await;
+        let tree = new_tree(&engine).await;
+        put_now(&engine, tree, b"k", b"v").await;
+        let mut txn = engine.begin(Isolation::ReadCommitted);
+        let view = engine.statement(&mut txn);
+        let policy = WaitPolicy::NoWait;
+        engine.lock_row(&mut txn, &view, tree, b"k", KeyShare, policy).await.expect("it is free");
+        let outer = engine.savepoint(&mut txn);
+        engine.lock_row(&mut txn, &view, tree, b"k", Share, policy).await.expect("it is free");
+        let inner = engine.savepoint(&mut txn);
+        engine.lock_row(&mut txn, &view, tree, b"k", Update, policy).await.expect("it is free");
+        assert!(!is_free_for(&engine, tree, b"k", KeyShare).await);
+        engine.rollback_to(&mut txn, inner);
+        assert!(is_free_for(&engine, tree, b"k", Share).await);
+        assert!(!is_free_for(&engine, tree, b"k", NoKeyUpdate).await);
+        // A version is a lock, too.
+        set(&engine, &mut txn, &view, tree, b"k", b"w").await.expect("nothing is in the way");
+        assert!(!is_free_for(&engine, tree, b"k", Share).await);
+        engine.rollback_to(&mut txn, outer);
+        assert!(is_free_for(&engine, tree, b"k", NoKeyUpdate).await);
+        assert!(!is_free_for(&engine, tree, b"k", Update).await);
+        engine.rollback(txn);
+        assert!(is_free_for(&engine, tree, b"k", Update).await);
+        assert_eq!(engine.stats().lock_bytes, 0);
+    });
+}
+
+#[test]
+fn who_locks_more_rows_than_there_is_room_for_fails_alone() {
+    block_on(async {
+        let volume = engine::testing::MemoryVolume::new();
+        let options = engine::Options { lock_table_bytes: 1 << 20, ..small() };
+        let engine = Engine::bootstrap(volume, options).await.expect("the volume is empty");
+        let tree = new_tree(&engine).await;
+        for number in 0..6000u32 {
+            put_now(&engine, tree, &number.to_be_bytes(), b"row").await;
+        }
+        let mut hog = engine.begin(Isolation::ReadCommitted);
+        let view = engine.statement(&mut hog);
+        let mut locked = 0u32;
+        let error = loop {
+            let (key, strength) = (locked.to_be_bytes(), LockStrength::Update);
+            match engine.lock_row(&mut hog, &view, tree, &key, strength, WaitPolicy::Wait).await {
+                Ok(_) => locked += 1,
+                Err(error) => break error,
+            }
+        };
+        assert_eq!((error.sqlstate(), locked > 1024), ("53200", true));
+        // The others go on while it lasts.
+        for number in locked..locked + 200 {
+            let mut txn = engine.begin(Isolation::ReadCommitted);
+            let view = engine.statement(&mut txn);
+            let (key, strength) = (number.to_be_bytes(), LockStrength::Share);
+            engine.lock_row(&mut txn, &view, tree, &key, strength, WaitPolicy::Wait).await.expect("there is room");
+            set(&engine, &mut txn, &view, tree, &key, b"new").await.expect("nothing is in the way");
+            engine.commit(txn).await.expect("it commits");
+        }
+        // And when many small ones want what is left, too: they are refused, not the memory of the process used up.
+        let mut many = Vec::new();
+        for number in (locked..locked + 1000).cycle() {
+            let mut txn = engine.begin(Isolation::ReadCommitted);
+            let view = engine.statement(&mut txn);
+            let (key, strength) = (number.to_be_bytes(), LockStrength::KeyShare);
+            let asked = engine.lock_row(&mut txn, &view, tree, &key, strength, WaitPolicy::Wait).await;
+            many.push(txn);
+            if asked.is_err() {
+                break;
+            }
+            assert!(many.len() < 20_000, "nobody is refused");
+        }
+        assert!(engine.stats().lock_bytes <= (1 << 20) + 1024);
+        drop(many);
+        engine.rollback(hog);
+        assert_eq!(engine.stats().lock_bytes, 0);
+    });
+}
+
+#[test]
+fn readers_of_a_table_hold_up_only_who_would_take_it_away() {
+    use TableLockMode::{AccessExclusive, AccessShare, Exclusive, RowExclusive, RowShare, Share};
+    block_on(async {
+        let (_volume, engine) = new_engine().await;
+        let mut reader = engine.begin(Isolation::ReadCommitted);
+        engine.lock_object(&mut reader, 7, AccessShare, WaitPolicy::NoWait).await.expect("it is free");
+        let mut writer = engine.begin(Isolation::ReadCommitted);
+        engine.lock_object(&mut writer, 7, RowExclusive, WaitPolicy::NoWait).await.expect("they get on");
+        let mut other = engine.begin(Isolation::ReadCommitted);
+        let share = engine.lock_object(&mut other, 7, Share, WaitPolicy::NoWait).await;
+        assert_eq!(share, Err(Error::LockNotAvailable));
+        // Now that they are in the lock table, weak locks come and go as before.
+        engine.lock_object(&mut reader, 7, RowShare, WaitPolicy::NoWait).await.expect("they get on");
+        engine.commit(writer).await.expect("it commits");
+        engine.lock_object(&mut other, 7, Share, WaitPolicy::NoWait).await.expect("the writer is gone");
+        assert_eq!(
+            engine.lock_object(&mut other, 7, Exclusive, WaitPolicy::NoWait).await,
+            Err(Error::LockNotAvailable)
+        );
+        let dropping = tokio::spawn({
+            let engine = engine.clone();
+            async move {
+                let mut txn = engine.begin(Isolation::ReadCommitted);
+                engine.lock_object(&mut txn, 7, AccessExclusive, WaitPolicy::Wait).await
+            }
+        });
+        until(|| engine.stats().lock_waits == 1).await;
+        // Who comes now queues behind, though readers would get on with each other.
+        let mut late = engine.begin(Isolation::ReadCommitted);
+        let refused = engine.lock_object(&mut late, 7, AccessShare, WaitPolicy::NoWait).await;
+        assert_eq!(refused, Err(Error::LockNotAvailable));
+        engine.rollback(other);
+        assert!(!dropping.is_finished());
+        engine.rollback(reader);
+        assert_eq!(dropping.await.expect("the task ends"), Ok(()));
+        engine.lock_object(&mut late, 7, AccessShare, WaitPolicy::NoWait).await.expect("it is free");
+        engine.rollback(late);
+        assert_eq!(engine.stats().lock_bytes, 0);
+    });
+}
+
+#[test]
+fn a_weak_lock_taken_behind_a_savepoint_goes_with_it() {
+    use TableLockMode::{AccessExclusive, AccessShare, Exclusive, RowExclusive};
+    block_on(async {
+        for wanted_between in [false, true] {
+            let (_volume, engine) = new_engine().await;
+            let exclusive = async |mode| {
+                let mut other = engine.begin(Isolation::ReadCommitted);
+                engine.lock_object(&mut other, 7, mode, WaitPolicy::NoWait).await.is_ok()
+            };
+            let mut txn = engine.begin(Isolation::ReadCommitted);
+            engine.lock_object(&mut txn, 7, AccessShare, WaitPolicy::NoWait).await.expect("it is free");
+            let savepoint = engine.savepoint(&mut txn);
+            let released = engine.savepoint(&mut txn);
+            engine.lock_object(&mut txn, 8, AccessShare, WaitPolicy::NoWait).await.expect("it is free");
+            engine.release(&mut txn, released);
+            engine.lock_object(&mut txn, 7, RowExclusive, WaitPolicy::NoWait).await.expect("it is free");
+            if wanted_between {
+                assert!(!exclusive(Exclusive).await);
+            }
+            engine.rollback_to(&mut txn, savepoint);
+            assert!(exclusive(Exclusive).await);
+            assert!(!exclusive(AccessExclusive).await);
+            let mut other = engine.begin(Isolation::ReadCommitted);
+            engine.lock_object(&mut other, 8, AccessExclusive, WaitPolicy::NoWait).await.expect("it was given up");
+            engine.rollback(other);
+            engine.rollback(txn);
+            assert!(exclusive(AccessExclusive).await);
+            assert_eq!(engine.stats().lock_bytes, 0);
+        }
+    });
+}
+
+#[test]
+fn nobody_reads_a_table_while_it_is_taken_away() {
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(4).enable_all().build().expect("it starts");
+    runtime.block_on(async {
+        let (_volume, engine) = new_engine().await;
+        let inside = Arc::new(std::sync::atomic::AtomicI64::new(0));
+        let tasks: Vec<_> = (0..8)
+            .map(|task| {
+                let (engine, inside) = (engine.clone(), inside.clone());
+                tokio::spawn(async move {
+                    use std::sync::atomic::Ordering::SeqCst;
+                    let alone = task == 0;
+                    for round in 0..if alone { 300 } else { 3000 } {
+                        let mut txn = engine.begin(Isolation::ReadCommitted);
+                        let mode = if alone { TableLockMode::AccessExclusive } else { TableLockMode::AccessShare };
+                        engine.lock_object(&mut txn, 7, mode, WaitPolicy::Wait).await.expect("it is granted");
+                        let step = if alone { 1000 } else { 1 };
+                        let found = inside.fetch_add(step, SeqCst);
+                        assert!(if alone { found == 0 } else { found < 1000 }, "{found} inside");
+                        for _ in 0..round % 4 {
+                            tokio::task::yield_now().await;
+                        }
+                        inside.fetch_sub(step, SeqCst);
+                        engine.rollback(txn);
+                        if alone {
+                            // Let readers take their locks with nothing strong near.
+                            for _ in 0..20 {
+                                tokio::task::yield_now().await;
+                            }
+                        }
+                    }
+                })
+            })
+            .collect();
+        for task in tasks {
+            task.await.expect("the task ends");
+        }
+        assert_eq!(engine.stats().lock_bytes, 0);
+    });
+}

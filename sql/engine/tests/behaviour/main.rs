@@ -1,6 +1,7 @@
 //! The engine over an in-memory volume: rows against plain models, crashes, replicas, waits.
 
 mod btree;
+mod cache;
 mod crash;
 mod estimate;
 mod locks;

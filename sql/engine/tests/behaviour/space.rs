@@ -217,3 +217,64 @@ fn the_top_of_a_subtransaction_outlives_its_versions() {
         }
     });
 }
+
+/// Polls a future so many times; its output, if that was enough.
+async fn poll_times<F: Future + Unpin>(future: &mut F, times: usize) -> Option<F::Output> {
+    for _ in 0..times {
+        if let std::task::Poll::Ready(output) = futures::poll!(&mut *future) {
+            return Some(output);
+        }
+    }
+    None
+}
+
+#[test]
+fn a_root_that_is_taken_again_while_the_sweep_runs_stays() {
+    block_on(async {
+        // Where a crash leaves a tree registered whose root was never formatted, and where a dropped one is half freed.
+        let (volume, engine) = new_engine().await;
+        let before = volume.last();
+        let mut txn = engine.begin(Isolation::ReadCommitted);
+        let tree = engine.create_tree(&mut txn, TreeKind::Clustered).await.expect("it is created");
+        load(&engine, &mut txn, tree, 100).await;
+        engine.commit(txn).await.expect("it commits");
+        let mut txn = engine.begin(Isolation::ReadCommitted);
+        engine.drop_tree(&mut txn, tree).await.expect("it is dropped");
+        engine.commit(txn).await.expect("it commits");
+        engine.vacuum().await.expect("vacuum works");
+        engine.vacuum().await.expect("vacuum works");
+        for cut in volume.boundaries().into_iter().filter(|cut| *cut > before) {
+            for polls in (0..120).step_by(5) {
+                let volume = volume.crash_at(cut);
+                let engine = Engine::writer(volume.clone(), small()).await.expect("the volume opens");
+                volume.slow_reads(10);
+                let mut sweep = Box::pin(engine.vacuum());
+                let ended = poll_times(&mut sweep, polls).await.is_some();
+                // Takes the same page, if it is free by now.
+                let make = async {
+                    let made = new_tree(&engine).await;
+                    let mut txn = engine.begin(Isolation::ReadCommitted);
+                    load(&engine, &mut txn, made, 100).await;
+                    engine.commit(txn).await.expect("it commits");
+                    made
+                };
+                let swept = async {
+                    if !ended {
+                        sweep.await.expect("vacuum works");
+                    }
+                };
+                let (made, ()) = futures::join!(make, swept);
+                for _ in 0..2 {
+                    engine.vacuum().await.expect("vacuum works");
+                }
+                let second = new_tree(&engine).await;
+                put_now(&engine, second, b"k", b"v").await;
+                assert_ne!(made, second);
+                assert_eq!(all_rows(&engine, made).await.len(), 100, "cut {cut}, {polls} polls");
+                let mut txn = engine.begin(Isolation::ReadCommitted);
+                engine.drop_tree(&mut txn, made).await.expect("it is registered");
+                engine.commit(txn).await.expect("it commits");
+            }
+        }
+    });
+}

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 /// The smallest cache: everything must work with it.
 pub fn small() -> Options {
-    Options { cache_pages: 64, replica_lease: Duration::ZERO }
+    Options { cache_pages: 64, replica_lease: Duration::ZERO, ..Options::default() }
 }
 
 pub async fn new_engine() -> (Arc<MemoryVolume>, Arc<Engine>) {

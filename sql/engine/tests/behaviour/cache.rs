@@ -1,0 +1,111 @@
+//! The cache as its users feel it: what a stalled storage stops and what not, what is read ahead, and what survives a scan.
+
+use crate::support::*;
+use engine::testing::MemoryVolume;
+use engine::{Engine, Isolation, Options};
+use std::sync::Arc;
+use std::time::Duration;
+
+fn key(number: u32) -> [u8; 4] {
+    number.to_be_bytes()
+}
+
+/// Rows that fill about `count / 20` leaves.
+async fn fill(engine: &Arc<Engine>, tree: engine::TreeId, count: u32) {
+    let mut txn = engine.begin(Isolation::ReadCommitted);
+    let view = engine.statement(&mut txn);
+    let mut rows = engine::Rows::new();
+    (0..count).for_each(|number| rows.push(&key(number), &[7; 350]));
+    let outcome = engine.bulk_load(&mut txn, &view, tree, &rows).await.expect("nothing is in the way");
+    assert!(!outcome.duplicate);
+    engine.commit(txn).await.expect("it commits");
+}
+
+#[test]
+fn readers_go_on_while_storage_flushes_nothing_and_writers_wait() {
+    block_on(async {
+        let (volume, engine) = new_engine().await;
+        let tree = new_tree(&engine).await;
+        fill(&engine, tree, 4000).await;
+        volume.hold();
+        // Each writer changes leaves of its own, many more than there are frames.
+        let writers: Vec<_> = (0..4u32)
+            .map(|writer| {
+                let engine = engine.clone();
+                tokio::spawn(async move {
+                    for number in 0..50 {
+                        put_now(&engine, tree, &key(writer * 1000 + number * 20), &[8; 350]).await;
+                    }
+                })
+            })
+            .collect();
+        let read_everywhere = async {
+            for number in (0..4000).step_by(7) {
+                assert!(get_now(&engine, tree, &key(number)).await.is_some());
+            }
+        };
+        for _ in 0..3 {
+            let read = tokio::time::timeout(Duration::from_secs(20), read_everywhere_once(&engine, tree)).await;
+            read.expect("readers find frames");
+        }
+        read_everywhere.await;
+        assert!(writers.iter().all(|writer| !writer.is_finished()), "they have changed half of the cache");
+        volume.resume();
+        for writer in writers {
+            writer.await.expect("it ends");
+        }
+        assert_eq!(all_rows(&engine, tree).await.iter().filter(|(_, row)| row[0] == 8).count(), 200);
+    });
+}
+
+async fn read_everywhere_once(engine: &Arc<Engine>, tree: engine::TreeId) {
+    assert_eq!(all_rows(engine, tree).await.len(), 4000);
+}
+
+#[test]
+fn a_read_point_that_is_gone_is_followed_by_a_newer_one_after_a_pause() {
+    block_on(async {
+        let (volume, engine) = new_engine().await;
+        let tree = new_tree(&engine).await;
+        put_now(&engine, tree, b"k", b"v").await;
+        let reopened = Engine::writer(volume.crash(), small()).await.expect("the volume opens");
+        drop(engine);
+        let volume = volume.crash();
+        let other = Engine::writer(volume.clone(), small()).await.expect("the volume opens");
+        volume.lose_read_points(5);
+        let started = std::time::Instant::now();
+        assert_eq!(get_now(&other, tree, b"k").await, Some(b"v".to_vec()));
+        // 1, 2, 4, 8 and 16 ms.
+        assert!(started.elapsed() >= Duration::from_millis(31));
+        volume.lose_read_points(usize::MAX);
+        assert_eq!(get_now(&reopened, tree, b"k").await, Some(b"v".to_vec()));
+    });
+}
+
+#[test]
+fn a_long_row_is_read_many_pages_at_a_time() {
+    block_on(async {
+        let volume = MemoryVolume::new();
+        let options = Options { cache_pages: 1024, ..small() };
+        let engine = Engine::bootstrap(volume.clone(), options.clone()).await.expect("the volume is empty");
+        let tree = new_tree(&engine).await;
+        let row: Vec<u8> = (0..2_000_000u32).map(|at| (at / 7 % 251) as u8).collect();
+        put_now(&engine, tree, b"long", &row).await;
+        let volume = volume.crash();
+        let reopened = Engine::writer(volume.clone(), options).await.expect("the volume opens");
+        assert_eq!(get_now(&reopened, tree, b"nothing").await, None);
+        volume.slow_reads(50);
+        volume.reads_at_once();
+        assert_eq!(get_now(&reopened, tree, b"long").await, Some(row.clone()));
+        assert!(volume.reads_at_once() >= 12, "they overlap");
+        // With the smallest cache, too; and there its pages are freed.
+        let engine = Engine::writer(volume.crash(), small()).await.expect("the volume opens");
+        assert_eq!(get_now(&engine, tree, b"long").await, Some(row));
+        let mut txn = engine.begin(Isolation::ReadCommitted);
+        remove(&engine, &mut txn, tree, b"long").await.expect("nothing is in the way");
+        engine.commit(txn).await.expect("it commits");
+        let freed = engine.stats().pages_freed;
+        engine.vacuum().await.expect("vacuum works");
+        assert!(engine.stats().pages_freed - freed >= 2_000_000 / 8192);
+    });
+}
