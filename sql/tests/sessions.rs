@@ -417,3 +417,222 @@ async fn an_index_waits_for_rows_that_go_with_their_parents() {
     // The entry of the row that went is not in the index.
     assert_eq!(run(&mut two, "insert into c values (2, null, 5)").await, ["INSERT 0 1"]);
 }
+
+fn ok(lines: &[String]) {
+    assert!(!lines.iter().any(|line| line.starts_with("ERROR")), "{lines:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_table_is_not_taken_away_from_its_readers() {
+    for taking in ["drop table t", "truncate t", "alter table t add column w int"] {
+        let (_volume, database, mut one, two) = two(ROWS).await;
+        run(&mut one, "begin").await;
+        let rows = run(&mut one, "select v from t where id = 1").await;
+        let waiting = spawn(two, taking);
+        let_wait(&database).await;
+        assert!(!waiting.is_finished(), "{taking} waits");
+        assert_eq!(run(&mut one, "select v from t where id = 1").await, rows);
+        assert_eq!(run(&mut one, "select count(*) from t").await[1], "2");
+        ok(&run(&mut one, "commit").await);
+        let (_two, lines) = waiting.await.expect("no panic");
+        ok(&lines);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reader_that_waited_for_a_definition_is_planned_again() {
+    let (_volume, database, mut one, two) = two(ROWS).await;
+    run(&mut one, "begin").await;
+    ok(&run(&mut one, "alter table t add column w int default 7").await);
+    ok(&run(&mut one, "drop table if exists u").await);
+    let waiting = spawn(two, "select * from t where id = 2");
+    let_wait(&database).await;
+    assert!(!waiting.is_finished());
+    ok(&run(&mut one, "commit").await);
+    let (mut two, lines) = waiting.await.expect("no panic");
+    assert_eq!(lines.get(1).map(String::as_str), Some("2|20|7"), "{lines:?}");
+    // And one whose table is gone says so.
+    run(&mut one, "begin").await;
+    ok(&run(&mut one, "drop table t").await);
+    let waiting = spawn(two, "select 1 from (select * from t) s where exists (select from t)");
+    let_wait(&database).await;
+    ok(&run(&mut one, "commit").await);
+    (two, _) = {
+        let (two, lines) = waiting.await.expect("no panic");
+        assert!(lines[0].contains("42P01"), "{lines:?}");
+        (two, lines)
+    };
+    drop(two);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_older_snapshot_does_without_what_was_made_since() {
+    let (_volume, _database, mut one, mut two) =
+        two("create table t (id int primary key, v int); create table other (id int primary key); \
+         insert into t select n, n % 50 from generate_series(1, 200) n")
+        .await;
+    run(&mut one, "begin isolation level repeatable read").await;
+    run(&mut one, "select count(*) from other").await;
+    ok(&run(&mut two, "create index t_v on t (v)").await);
+    // The index holds nothing that the snapshot sees.
+    let lines = run(&mut one, "select count(*) from t where v = 7").await;
+    assert!(lines[0].contains("40001") || lines[1] == "4", "{lines:?}");
+    run(&mut one, "rollback").await;
+    assert_eq!(run(&mut one, "select count(*) from t where v = 7").await[1], "4");
+    run(&mut one, "begin isolation level repeatable read").await;
+    run(&mut one, "select count(*) from other").await;
+    ok(&run(&mut two, "alter table t alter column v type bigint").await);
+    let lines = run(&mut one, "select count(*) from t").await;
+    assert!(lines[0].contains("40001"), "{lines:?}");
+    run(&mut one, "rollback").await;
+    // What a transaction makes itself it sees.
+    run(&mut one, "begin isolation level repeatable read").await;
+    run(&mut one, "select count(*) from other").await;
+    ok(&run(&mut one, "create index t_v2 on t (v, id)").await);
+    assert_eq!(run(&mut one, "select count(*) from t where v = 7 and id > 0").await[1], "4");
+    run(&mut one, "commit").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn on_conflict_takes_no_id_for_each_row_and_meets_a_late_rival() {
+    let (_volume, database, mut one, two) =
+        two("create table u (n int); create table t (id int primary key, a int unique, b int unique, c text)").await;
+    let ids = async |session: &mut Session| {
+        run(session, "begin").await;
+        run(session, "insert into u values (1)").await;
+        let lines = run(session, "select txid_current_if_assigned()").await;
+        run(session, "rollback").await;
+        lines[1].parse::<u64>().expect("a number")
+    };
+    let before = ids(&mut one).await;
+    ok(&run(&mut one, "insert into t select n, n, n from generate_series(1, 300) n on conflict do nothing").await);
+    assert_eq!(run(&mut one, "select count(*) from t").await[1], "300");
+    assert!(ids(&mut one).await <= before + 3, "one for the statement");
+    // While the row waits for a value of another index, a rival takes the one that was looked for: by then it is in the
+    // table's tree and under the index between.
+    let mut three = session(&database).await;
+    run(&mut three, "begin").await;
+    ok(&run(&mut three, "insert into t values (3000, 2000, 3000)").await);
+    let waiting =
+        spawn(two, "insert into t values (2000, 2000, 1001, 'second') on conflict (b) do update set c = 'late'");
+    let_wait(&database).await;
+    ok(&run(&mut one, "insert into t values (1000, 1000, 1001, 'first')").await);
+    run(&mut three, "rollback").await;
+    let (mut two, lines) = waiting.await.expect("no panic");
+    assert_eq!(lines, ["INSERT 0 1"]);
+    let rows = "select id, a, b, c from t where id >= 1000 or a >= 1000 or b >= 1000";
+    assert_eq!(run(&mut two, rows).await[1..], ["1000|1000|1001|late", "(1 row)"]);
+    // What was taken back is free.
+    ok(&run(&mut one, "insert into t values (2000, 2000, 2000)").await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn on_conflict_does_not_pass_by_what_its_snapshot_does_not_see() {
+    let (_volume, _database, mut one, mut two) = two(ROWS).await;
+    for (obstacle, state) in [("insert into t values (3, 30)", "40001"), ("update t set v = 11 where id = 1", "40001")]
+    {
+        run(&mut one, "begin isolation level repeatable read").await;
+        run(&mut one, "select count(*) from t").await;
+        ok(&run(&mut two, obstacle).await);
+        let key = if obstacle.starts_with("insert") { 3 } else { 1 };
+        let lines = run(&mut one, &format!("insert into t values ({key}, 0) on conflict do nothing")).await;
+        assert!(lines[0].contains(state), "{lines:?}");
+        run(&mut one, "rollback").await;
+    }
+    run(&mut one, "begin isolation level repeatable read").await;
+    assert_eq!(run(&mut one, "insert into t values (2, 0) on conflict do nothing").await, ["INSERT 0 0"]);
+    ok(&run(&mut one, "insert into t values (9, 0)").await);
+    assert_eq!(run(&mut one, "insert into t values (9, 0) on conflict do nothing").await, ["INSERT 0 0"]);
+    run(&mut one, "commit").await;
+}
+
+/// The single value of a query.
+async fn value(session: &mut Session, sql: &str) -> String {
+    let lines = run(session, sql).await;
+    assert_eq!(lines.len(), 3, "{sql}: {lines:?}");
+    lines[1].clone()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restart_of_a_sequence_goes_with_its_transaction() {
+    let (_volume, database, mut one, mut two) =
+        two("create sequence s; create table t (id int generated always as identity, v int)").await;
+    let next = "select nextval('s')";
+    assert_eq!(value(&mut one, next).await, "1");
+    run(&mut one, "begin").await;
+    ok(&run(&mut one, "alter sequence s restart with 100").await);
+    assert_eq!(value(&mut one, next).await, "100");
+    ok(&run(&mut one, "rollback").await);
+    assert_eq!(value(&mut one, next).await, "2");
+    assert_eq!(value(&mut two, next).await, "3");
+    // One that is under way holds up everyone else, and counts when it commits.
+    run(&mut one, "begin").await;
+    ok(&run(&mut one, "alter sequence s restart with 200 increment by 10").await);
+    let waiting = spawn(two, "select nextval('s')");
+    let_wait(&database).await;
+    assert!(!waiting.is_finished());
+    assert_eq!(value(&mut one, next).await, "200");
+    ok(&run(&mut one, "commit").await);
+    let (mut two, lines) = waiting.await.expect("no panic");
+    assert_eq!(lines[1], "210");
+    // Likewise when it does not.
+    run(&mut one, "begin").await;
+    ok(&run(&mut one, "alter sequence s increment by 1000").await);
+    let waiting = spawn(two, "select setval('s', 300)");
+    let_wait(&database).await;
+    assert!(!waiting.is_finished());
+    ok(&run(&mut one, "rollback").await);
+    (two, _) = waiting.await.expect("no panic");
+    assert_eq!(value(&mut two, next).await, "310");
+    // setval stands whatever becomes of its transaction.
+    run(&mut two, "begin").await;
+    value(&mut two, "select setval('s', 500)").await;
+    ok(&run(&mut two, "rollback").await);
+    assert_eq!(value(&mut one, next).await, "510");
+    // A savepoint, too, takes back what was begun behind it.
+    run(&mut one, "begin").await;
+    run(&mut one, "savepoint a").await;
+    ok(&run(&mut one, "alter sequence s restart with 1").await);
+    assert_eq!(value(&mut one, next).await, "1");
+    ok(&run(&mut one, "rollback to a").await);
+    assert_eq!(value(&mut one, next).await, "520");
+    ok(&run(&mut one, "commit").await);
+    // And TRUNCATE ... RESTART IDENTITY.
+    let insert = "insert into t (v) values (0) returning id";
+    assert_eq!(run(&mut one, insert).await[1], "1");
+    for (end, id) in [("rollback", "2"), ("commit", "1")] {
+        run(&mut one, "begin").await;
+        ok(&run(&mut one, "truncate t restart identity").await);
+        ok(&run(&mut one, end).await);
+        assert_eq!(run(&mut one, insert).await[1], id, "{end}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn values_drawn_while_a_sequence_is_altered_are_all_different() {
+    let (_volume, database, mut one, _two) = two("create sequence s").await;
+    let drawing: Vec<_> = (0..4)
+        .map(|_| {
+            let database = database.clone();
+            tokio::spawn(async move {
+                let mut session = session(&database).await;
+                let mut values = Vec::new();
+                for _ in 0..60 {
+                    values.push(value(&mut session, "select nextval('s')").await);
+                }
+                values
+            })
+        })
+        .collect();
+    for round in 0..40 {
+        run(&mut one, "begin").await;
+        ok(&run(&mut one, "alter sequence s cache 1").await);
+        ok(&run(&mut one, if round % 2 == 0 { "commit" } else { "rollback" }).await);
+    }
+    let mut all = std::collections::HashSet::new();
+    for task in drawing {
+        for value in task.await.expect("no panic") {
+            assert!(all.insert(value.clone()), "{value} twice");
+        }
+    }
+}

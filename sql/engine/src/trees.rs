@@ -108,6 +108,17 @@ impl Engine {
         }
     }
 
+    /// Whether a view sees the tree's creation: what a tree was filled with when it was made is visible to nobody else, so
+    /// who does not see its creation must not read it.
+    ///
+    /// # Errors
+    /// As [`Engine::get`].
+    pub async fn sees_tree(&self, view: &View, tree: TreeId) -> Result<bool> {
+        let mut row = Vec::new();
+        Ok(tree == self.catalog_tree()
+            || self.get_into(view, self.registry_root, &registry_key(tree), &mut row).await?)
+    }
+
     /// Every registered tree that is not known to be dropped.
     pub(crate) async fn live_trees(&self) -> Result<Vec<TreeId>> {
         Ok(self.registered().await?.into_iter().filter(|it| !it.gone).map(|it| it.tree).collect())

@@ -545,6 +545,35 @@ impl Engine {
         }
     }
 
+    /// Whether the newest state of a key is one that the view's snapshot sees, or the transaction's own: ON CONFLICT DO
+    /// NOTHING under REPEATABLE READ must not pass by a row that it does not see.
+    ///
+    /// # Errors
+    /// As [`Engine::get`].
+    pub async fn sees_newest(&self, txn: &Txn, view: &View, tree: TreeId, key: &[u8]) -> Result<bool> {
+        let (shared, snapshot) = (&txn.shared, view.snapshot.lsn());
+        self.retry(&mut Pins::default(), &shared.cancel, || {
+            self.with_leaf(tree, Position::before(key), Seek::At, None, |page| {
+                let mut copy = Vec::new();
+                let head = match self.search(shared, page, key, Position::before(key))? {
+                    Search::Head(head) => Some((head.state, head.entry.stamp())),
+                    Search::Absent => None,
+                    Search::GoesOn => {
+                        let state = self.search_right(shared, page, key, &mut copy)?;
+                        state.map(|state| (state, Entry { cell: &copy }.stamp()))
+                    }
+                };
+                Ok(match head {
+                    None | Some((HeadState::Own, _)) => true,
+                    Some((HeadState::Settled, stamp)) => stamp <= snapshot,
+                    Some((HeadState::Committed(lsn), _)) => lsn <= snapshot,
+                    Some((HeadState::InFlight(_), _)) => false,
+                })
+            })
+        })
+        .await
+    }
+
     async fn lock_newest(
         &self,
         txn: &mut Txn,

@@ -99,6 +99,7 @@ impl World {
                         cache: 1,
                         cycle: false,
                         owned_by: None,
+                        generation: 0,
                     };
                     self.objects.push(Box::new(move || Object::Sequence(def.clone())));
                 }

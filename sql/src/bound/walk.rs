@@ -5,7 +5,7 @@
 
 use super::access::{Access, AnyKey};
 use super::expr::{CallExpr, Expr, Subquery, SubqueryKind, Subscript};
-use super::plan::{FrameBound, Join, Node, Plan, ProjectItem};
+use super::plan::{FrameBound, Join, Node, Plan, ProjectItem, Scan};
 use std::sync::Arc;
 
 /// Calls `each` with the expression and all expressions in it, outermost first; subquery plans are not entered.
@@ -347,6 +347,28 @@ pub fn visit_plan_frames(plan: &Plan, level: usize, each: &mut dyn FnMut(&Expr, 
     for (input, pushed) in inputs(&plan.node) {
         visit_plan_frames(input, level + pushed, each);
     }
+}
+
+/// Calls `each` with every scan of a plan, those of subqueries too.
+pub fn visit_scans(plan: &Plan, each: &mut dyn FnMut(&Scan)) {
+    if let Node::Scan(scan) = &plan.node {
+        each(scan);
+    }
+    let mut subqueries: Vec<Arc<Plan>> = Vec::new();
+    node_exprs(&plan.node, &mut |expr| subqueries_of(expr, &mut subqueries));
+    subqueries.iter().for_each(|plan| visit_scans(plan, each));
+    inputs(&plan.node).into_iter().for_each(|(input, _)| visit_scans(input, each));
+}
+
+fn subqueries_of(expr: &Expr, found: &mut Vec<Arc<Plan>>) {
+    visit(expr, &mut |expr| {
+        if let Expr::Subquery(subquery) = expr {
+            found.push(subquery.plan.clone());
+            if let SubqueryKind::Any { test, .. } = &subquery.kind {
+                subqueries_of(test, found);
+            }
+        }
+    });
 }
 
 fn visit_node_expr(expr: &Expr, level: usize, each: &mut dyn FnMut(&Expr, usize)) {

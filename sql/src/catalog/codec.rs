@@ -157,6 +157,7 @@ pub(crate) fn encode(object: &Object) -> Result<Vec<u8>> {
                 out.u32(owner.column as u32);
                 out.bool(owner.identity);
             });
+            out.u32(it.generation);
         }
         Object::Role(it) => {
             out.u32(it.oid);
@@ -262,6 +263,8 @@ pub(crate) fn decode(class: Class, bytes: &[u8]) -> Result<Object> {
                 let column = input.u32()? as usize;
                 Ok(SequenceOwner { table, column, identity: input.bool()? })
             })?,
+            // Rows from before there were generations end here.
+            generation: if input.bytes.is_empty() { 0 } else { input.u32()? },
         }),
         Class::Role => Object::Role(RoleDef {
             oid: input.u32()?,

@@ -33,4 +33,6 @@ pub struct SequenceDef {
     pub cache: i64,
     pub cycle: bool,
     pub owned_by: Option<SequenceOwner>,
+    /// Which state belongs to these parameters: each change of them begins another, which a rollback leaves behind.
+    pub generation: u32,
 }

@@ -11,7 +11,7 @@ use super::build;
 use super::codec::{self, Class, Object};
 use super::database::DatabaseDef;
 use super::snapshot::{CatalogSnapshot, Comment};
-use super::{FIRST_NORMAL_OID, well_known};
+use super::{FIRST_NORMAL_OID, SequenceDef, well_known};
 use crate::exec::Lift;
 
 /// Rows read at once.
@@ -231,7 +231,11 @@ pub(crate) async fn write_alone(
     engine.commit(txn).await.lift()
 }
 
-/// The key of a sequence's state.
-pub(crate) fn sequence_key(database: u32, sequence: u32) -> Vec<u8> {
-    codec::key(database, Class::SequenceState, sequence)
+/// The key of a sequence's state. That of its first generation has no number.
+pub(crate) fn sequence_key(database: u32, sequence: &SequenceDef) -> Vec<u8> {
+    let mut key = codec::key(database, Class::SequenceState, sequence.oid);
+    if sequence.generation > 0 {
+        key.extend(sequence.generation.to_be_bytes());
+    }
+    key
 }

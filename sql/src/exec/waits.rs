@@ -3,12 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use engine::{TableLockMode, WaitPolicy};
 use types::{Datum, Error, Function, Result, SqlState};
 
 use super::context::ExecContext;
 use super::lift::lift;
 use crate::catalog::SequenceDef;
 use crate::functions::waiting;
+use crate::session::Drawn;
 
 /// Whether the executor runs this function itself.
 pub(crate) fn may_wait(function: &Function) -> bool {
@@ -42,6 +44,25 @@ fn sequence(args: &[Datum], context: &ExecContext) -> Result<Arc<SequenceDef>> {
     }
 }
 
+/// Waits for the end of the transaction that is changing a sequence's parameters. Returns the sequence as it is then.
+async fn after_change(sequence: &Arc<SequenceDef>, context: &Arc<ExecContext>) -> Result<Arc<SequenceDef>> {
+    let object = u64::from(sequence.oid);
+    {
+        let mut txn = context.txn().await?;
+        let mode = TableLockMode::RowExclusive;
+        context.engine.lock_object(&mut txn, object, mode, WaitPolicy::Wait).await.map_err(lift)?;
+    }
+    let catalog = context.session.database.catalog(context.catalog.database).await?;
+    let Some(newest) = catalog.sequence(sequence.oid) else {
+        let message = format!("could not open relation with OID {}", sequence.oid);
+        return Err(Error::new(SqlState::UNDEFINED_TABLE, message));
+    };
+    if newest.generation == sequence.generation {
+        context.session.database.sequences.open(newest);
+    }
+    Ok(newest.clone())
+}
+
 fn check_writable(context: &ExecContext, function: &Function) -> Result<()> {
     if !context.session.is_read_only() && context.engine.is_writer() {
         return Ok(());
@@ -68,15 +89,22 @@ pub(crate) async fn call(function: &Function, args: &[Datum], context: &Arc<Exec
     match function.oid {
         waiting::NEXTVAL => {
             check_writable(context, function)?;
-            let sequence = sequence(args, context)?;
-            Ok(Datum::Int8(session.database.sequences.next(&sequence, session).await?))
+            let mut sequence = sequence(args, context)?;
+            loop {
+                match session.database.sequences.next(&sequence, session).await? {
+                    Drawn::Value(value) => return Ok(Datum::Int8(value)),
+                    Drawn::Closed => sequence = after_change(&sequence, context).await?,
+                }
+            }
         }
         waiting::SETVAL | waiting::SETVAL_CALLED => {
             check_writable(context, function)?;
-            let sequence = sequence(args, context)?;
+            let mut sequence = sequence(args, context)?;
             let value = args[1].as_i64().unwrap_or(0);
             let called = args.get(2).and_then(Datum::as_bool).unwrap_or(true);
-            session.database.sequences.set(&sequence, value, called, session).await?;
+            while !session.database.sequences.set(&sequence, value, called, session).await? {
+                sequence = after_change(&sequence, context).await?;
+            }
             Ok(Datum::Int8(value))
         }
         waiting::SLEEP => {

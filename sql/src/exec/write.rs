@@ -128,7 +128,7 @@ impl TableWriter {
     }
 
     /// Stores a new row, unless a unique key of it is taken. Nothing is undone then: rows and entries that were stored
-    /// before the conflict was met stay, and the caller rolls back.
+    /// before the conflict was met stay, and the caller rolls back, or takes them back.
     ///
     /// # Errors
     /// What the engine returns.
@@ -153,11 +153,29 @@ impl TableWriter {
         for index in secondary_indexes(&table) {
             let entry = entry_key(&table, index, row, &key);
             if engine.insert(txn, view, tree(index.tree), &entry, &key).await.lift()? != InsertOutcome::Inserted {
+                self.key = key;
                 return Ok(Inserted::Duplicate(index.clone()));
             }
         }
         self.note_child(row, None);
         Ok(Inserted::Row(key))
+    }
+
+    /// Deletes what the last [`TableWriter::insert`] of `row` stored before it met a conflict on `index`.
+    ///
+    /// # Errors
+    /// What the engine returns.
+    pub async fn take_back(&mut self, txn: &mut Txn, row: &[Datum], index: &IndexDef) -> Result<()> {
+        let table = self.table.clone();
+        if index.tree == table.tree {
+            return Ok(());
+        }
+        let key = std::mem::take(&mut self.key);
+        for stored in secondary_indexes(&table).take_while(|stored| stored.oid != index.oid) {
+            let entry = entry_key(&table, stored, row, &key);
+            self.delete_entry(txn, stored.tree, &stored.name, &entry).await?;
+        }
+        self.delete_entry(txn, table.tree, &table.name, &key).await
     }
 
     /// Takes back the buffer that [`TableWriter::insert`] returned.
@@ -237,7 +255,7 @@ impl TableWriter {
         new: &[Datum],
     ) -> Result<()> {
         let (engine, view) = (&self.context.engine, &self.context.view);
-        self.delete_entry(txn, index, before).await?;
+        self.delete_entry(txn, index.tree, &index.name, before).await?;
         if engine.insert(txn, view, tree(index.tree), after, key).await.lift()? != InsertOutcome::Inserted {
             return Err(self.unique_violation(index, new));
         }
@@ -245,18 +263,17 @@ impl TableWriter {
     }
 
     /// Entries follow their row, whose lock the statement holds: they are written by the newest state, not the view's.
-    async fn delete_entry(&self, txn: &mut Txn, index: &IndexDef, entry: &[u8]) -> Result<()> {
+    async fn delete_entry(&self, txn: &mut Txn, from: u64, name: &str, entry: &[u8]) -> Result<()> {
         let engine = &self.context.engine;
         let mut view = self.context.view.clone();
         loop {
-            let outcome =
-                engine.delete(txn, &view, tree(index.tree), entry, None, &mut |_, _| Ok(true)).await.lift()?;
+            let outcome = engine.delete(txn, &view, tree(from), entry, None, &mut |_, _| Ok(true)).await.lift()?;
             match outcome {
                 WriteOutcome::Done => return Ok(()),
                 // The row was inserted or moved here by this statement's own cascade: look again with newer eyes.
                 WriteOutcome::SelfModified => view = engine.statement(txn),
                 _ => {
-                    let what = format!("index \"{}\" lacks the entry of a row", index.name);
+                    let what = format!("index \"{name}\" lacks the entry of a row");
                     return Err(Error::new(SqlState::INDEX_CORRUPTED, what));
                 }
             }
@@ -316,7 +333,7 @@ impl TableWriter {
         let table = self.table.clone();
         for index in secondary_indexes(&table) {
             let entry = entry_key(&table, index, &old, key);
-            self.delete_entry(txn, index, &entry).await?;
+            self.delete_entry(txn, index.tree, &index.name, &entry).await?;
         }
         if !table.referenced_by.is_empty() {
             self.parents.push(Change { old, new: None });

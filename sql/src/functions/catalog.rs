@@ -247,7 +247,9 @@ fn is_other_temp_schema(_: &mut Call<'_>) -> Result<Datum> {
 
 fn sequence_last_value(call: &mut Call<'_>) -> Result<Datum> {
     let session = SessionContext::of(call)?;
-    let value = session.database.sequences.last_value_known(number(call, 0));
+    let catalog = session.catalog();
+    let sequence = catalog.sequence(number(call, 0));
+    let value = sequence.and_then(|sequence| session.database.sequences.last_value_known(sequence));
     Ok(value.map_or(Datum::Null, Datum::Int8))
 }
 

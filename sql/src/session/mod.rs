@@ -19,6 +19,7 @@ pub use backend::{Backend, Backends, CancelReason};
 pub use client::{Client, Column, CopyFormat, NoticeSeverity};
 pub use database::Database;
 pub use plans::PlanStats;
+pub(crate) use sequences::Drawn;
 pub use sequences::Sequences;
 pub use state::{Session, SessionOptions};
 pub use variables::{SERVER_VERSION, SavedVariables, SettingRow, Variables};

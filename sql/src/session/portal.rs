@@ -74,6 +74,8 @@ pub(crate) struct Portal {
     pub cursor: Cursor,
     /// Whether the statement is one of several of a simple query.
     pub multiple: bool,
+    /// Whether the client knows the columns of its rows, or could have asked for them.
+    pub is_described: bool,
     /// The text of the Query message it came with, which is not its plan's if literals were lifted.
     pub text: Option<Arc<str>>,
 }
@@ -114,6 +116,7 @@ impl Portal {
             state: PortalState::Ready,
             cursor: Cursor::new(false),
             multiple: false,
+            is_described: true,
             text: None,
         }
     }
@@ -169,7 +172,7 @@ impl Session {
         let types = |prepared: &Prepared| -> Vec<types::SqlType> {
             prepared.columns.iter().flat_map(|columns| columns.iter()).map(|column| column.ty).collect()
         };
-        if types(prepared) != types(&renewed) {
+        if portal.is_described && types(prepared) != types(&renewed) {
             let message = "cached plan must not change result type";
             return Err(types::Error::new(SqlState::FEATURE_NOT_SUPPORTED, message));
         }

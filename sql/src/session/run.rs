@@ -11,8 +11,9 @@ use super::database::now;
 use super::portal::{Portal, PortalState, Prepared, Running, Tag};
 use super::state::{Session, is_transaction_control};
 use super::transaction::Block;
-use crate::bound::{Bound, CopyDirection, Required, Statement, WithPart};
-use crate::catalog::{CatalogSnapshot, ConstraintKind, ReferentialAction, TableDef};
+use crate::bound::walk::visit_scans;
+use crate::bound::{Access, Bound, CopyDirection, IndexAccess, Required, Statement, WithPart};
+use crate::catalog::{CatalogSnapshot, ConstraintKind, FIRST_NORMAL_OID, Privileges, ReferentialAction, TableDef};
 use crate::exec::{self, Changed, ExecContext, Lift, RowSource, lift};
 use crate::functions::relation_allows;
 
@@ -38,7 +39,16 @@ impl Session {
             return Ok(Some("SELECT 0".into()));
         }
         if matches!(portal.state, PortalState::Ready) {
-            match self.start_statement(portal, client).await? {
+            let started = self.start_statement(portal, client).await?;
+            if !portal.is_described {
+                // Only now is it certain which columns there are: the statement may have waited for a definition.
+                portal.columns = self.result_columns(&portal.prepared).await?;
+                if let Some(columns) = &portal.columns {
+                    client.row_description(columns, &portal.formats);
+                }
+                portal.is_described = true;
+            }
+            match started {
                 Started::Done(tag) => {
                     portal.state = PortalState::Done;
                     return Ok(Some(tag));
@@ -102,6 +112,7 @@ impl Session {
             self.check_read_only(&prepared.bound)?;
             let mut tables = written_tables(&prepared.bound.statement);
             tables.extend(changes(&prepared.bound).flat_map(written_tables));
+            self.lock_read(&prepared.bound, &tables).await?;
             if !tables.is_empty() {
                 self.lock_tables(&tables, TableLockMode::RowExclusive).await?;
                 if let Some(catalog) = &prepared.catalog {
@@ -130,6 +141,7 @@ impl Session {
                 }
                 continue;
             }
+            self.check_trees(&prepared.bound, &context).await?;
             self.has_run = true;
             return self.run_statement(&prepared, context, client).await;
         }
@@ -207,6 +219,63 @@ impl Session {
             self.context.set_transaction(id.0);
             self.context.backend.update(|state| state.transaction = Some(id.0));
         }
+    }
+
+    /// Locks what a statement only reads, so that nobody drops or rewrites it meanwhile: ACCESS SHARE, or ROW SHARE where
+    /// rows are locked. On a replica nobody could.
+    async fn lock_read(&mut self, bound: &Bound, written: &[Arc<TableDef>]) -> Result<()> {
+        if bound.required.is_empty() || !reads_relations(&bound.statement) || !self.database.engine.is_writer() {
+            return Ok(());
+        }
+        let locks_rows = matches!(&bound.statement, Statement::Query(query) if query.locks_rows);
+        let mut guard = self.txn.lock().await;
+        let txn = guard.as_mut().ok_or_else(|| Error::internal("a lock without a transaction"))?;
+        for required in &bound.required {
+            // Relations of the system are not taken away, and what is written gets a stronger lock.
+            if required.relation < FIRST_NORMAL_OID || written.iter().any(|table| table.oid == required.relation) {
+                continue;
+            }
+            let mode = match locks_rows && required.privileges.contains(Privileges::UPDATE) {
+                true => TableLockMode::RowShare,
+                false => TableLockMode::AccessShare,
+            };
+            let object = u64::from(required.relation);
+            self.database.engine.lock_object(txn, object, mode, WaitPolicy::Wait).await.lift()?;
+        }
+        Ok(())
+    }
+
+    /// Makes sure that the snapshot sees the making of every tree that the statement reads. One that is older than a tree
+    /// would find it empty: a table rewritten since, or an index made since. What is written has every index kept up, so
+    /// all of them count there; a query may do without one.
+    ///
+    /// # Errors
+    /// 40001.
+    async fn check_trees(&self, bound: &Bound, context: &ExecContext) -> Result<()> {
+        let engine = &self.database.engine;
+        if self.isolation != Isolation::RepeatableRead || context.view.snapshot().lsn() >= engine.catalog_lsn() {
+            return Ok(());
+        }
+        let mut trees: Vec<u64> = Vec::new();
+        for table in bound.required.iter().filter_map(|required| context.catalog.table(required.relation)) {
+            trees.push(table.tree);
+            if !matches!(bound.statement, Statement::Query(_)) || !bound.with.is_empty() {
+                trees.extend(table.indexes.iter().map(|index| index.tree));
+            }
+        }
+        if let Statement::Query(query) = &bound.statement {
+            visit_scans(&query.plan, &mut |scan| {
+                if let Access::Index(IndexAccess { index: Some(index), .. }) = &scan.access {
+                    trees.push(index.tree);
+                }
+            });
+        }
+        for tree in trees {
+            if !engine.sees_tree(&context.view, protocol::PageId(tree)).await.lift()? {
+                return Err(lift(engine::Error::Serialization));
+            }
+        }
+        Ok(())
     }
 
     /// Locks tables for the rest of the transaction.
@@ -292,6 +361,11 @@ fn runs_in_view(statement: &Statement) -> bool {
         statement,
         Statement::Query(_) | Statement::Insert(_) | Statement::Update(_) | Statement::Delete(_) | Statement::Copy(_)
     )
+}
+
+/// Whether a statement reads the relations that it requires, and takes no locks of its own.
+fn reads_relations(statement: &Statement) -> bool {
+    runs_in_view(statement) || matches!(statement, Statement::Explain(_) | Statement::Declare(_))
 }
 
 /// The changes of rows in a WITH clause.

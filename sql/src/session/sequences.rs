@@ -1,5 +1,10 @@
 //! The state of sequences: outside of transactions, logged ahead of use.
 //!
+//! **Parameters** are rows of the catalog and change with transactions; the state does not. So each change of parameters,
+//! RESTART above all, begins another *generation* with a state of its own, which counts when the change commits; until
+//! then the older one stands. While a change is under way the older generation is closed to everyone: who wants a value of
+//! it waits for the sequence's lock, looks up which generation counts by then, and opens that again if it is the same.
+//!
 //! A record allows the next [`AHEAD`] values; until they are used up nextval only counts in memory. A session that got a
 //! value has observed that record: it may not tell the value before the record is durable, or a crash could hand the same
 //! value out again.
@@ -11,6 +16,7 @@ use protocol::Lsn;
 use types::{Error, Result, SqlState};
 
 use crate::catalog::{SequenceDef, store};
+use crate::exec::Lift;
 use crate::functions::SessionContext;
 
 /// Values that one record allows, as in PostgreSQL.
@@ -25,12 +31,28 @@ struct State {
     ahead: u32,
     /// The record that allows them.
     logged_at: Lsn,
+    /// A change of parameters has begun: nothing happens to this state without the sequence's lock.
+    closed: bool,
+}
+
+/// A sequence's number and its generation.
+type Id = (u32, u32);
+
+fn id(sequence: &SequenceDef) -> Id {
+    (sequence.oid, sequence.generation)
+}
+
+/// What asking for a value led to.
+pub(crate) enum Drawn {
+    Value(i64),
+    /// The generation is closed: see [`Sequences::open`].
+    Closed,
 }
 
 /// The sequences of a server. Only the writer uses them.
 #[derive(Debug, Default)]
 pub struct Sequences {
-    states: Mutex<HashMap<u32, State>>,
+    states: Mutex<HashMap<Id, State>>,
     /// One record is written at a time.
     logging: tokio::sync::Mutex<()>,
 }
@@ -72,7 +94,9 @@ impl Sequences {
     /// 2200H at the end of the sequence.
     pub(crate) fn next_at_once(&self, sequence: &SequenceDef, session: &SessionContext) -> Result<Option<i64>> {
         let mut states = self.states.lock();
-        let Some(state) = states.get_mut(&sequence.oid).filter(|state| state.ahead > 0) else { return Ok(None) };
+        let Some(state) = states.get_mut(&id(sequence)).filter(|state| state.ahead > 0 && !state.closed) else {
+            return Ok(None);
+        };
         let next = step(sequence, state.last, state.called).ok_or_else(|| exhausted(sequence))?;
         state.last = next;
         state.called = true;
@@ -86,25 +110,27 @@ impl Sequences {
     ///
     /// # Errors
     /// 2200H at the end of the sequence; what the engine returns.
-    pub(crate) async fn next(&self, sequence: &SequenceDef, session: &SessionContext) -> Result<i64> {
+    pub(crate) async fn next(&self, sequence: &SequenceDef, session: &SessionContext) -> Result<Drawn> {
         loop {
             if let Some(value) = self.next_at_once(sequence, session)? {
-                return Ok(value);
+                return Ok(Drawn::Value(value));
             }
             let _one = self.logging.lock().await;
-            // Another session may have done it meanwhile.
-            if self.states.lock().get(&sequence.oid).is_some_and(|state| state.ahead > 0) {
-                continue;
+            match self.states.lock().get(&id(sequence)) {
+                Some(state) if state.closed => return Ok(Drawn::Closed),
+                // Another session has done it meanwhile.
+                Some(state) if state.ahead > 0 => continue,
+                _ => {}
             }
             self.log_ahead(sequence, session).await?;
         }
     }
 
     async fn log_ahead(&self, sequence: &SequenceDef, session: &SessionContext) -> Result<()> {
-        let known = self.states.lock().get(&sequence.oid).map(|state| (state.last, state.called));
+        let known = self.states.lock().get(&id(sequence)).map(|state| (state.last, state.called));
         let (mut from, mut ahead) = ((sequence.start, false), 0);
         let mut none_left = false;
-        let key = store::sequence_key(session.catalog().database, sequence.oid);
+        let key = store::sequence_key(session.catalog().database, sequence);
         let logged_at = store::write_alone(&session.database.engine, &key, |row| {
             // What is in memory is newer than the row, which runs ahead.
             from = known.or_else(|| row.and_then(decode)).unwrap_or((sequence.start, false));
@@ -124,11 +150,12 @@ impl Sequences {
             return Err(exhausted(sequence));
         }
         let (last, called) = from;
-        self.states.lock().insert(sequence.oid, State { last, called, ahead, logged_at });
+        let state = State { last, called, ahead, logged_at, closed: false };
+        self.states.lock().insert(id(sequence), state);
         Ok(())
     }
 
-    /// setval and RESTART.
+    /// setval. False: the generation is closed, see [`Sequences::open`].
     ///
     /// # Errors
     /// 22003 outside of the sequence's bounds; what the engine returns.
@@ -138,7 +165,7 @@ impl Sequences {
         value: i64,
         called: bool,
         session: &SessionContext,
-    ) -> Result<()> {
+    ) -> Result<bool> {
         if !(sequence.min..=sequence.max).contains(&value) {
             let message = format!(
                 "setval: value {value} is out of bounds for sequence \"{}\" ({}..{})",
@@ -147,26 +174,65 @@ impl Sequences {
             return Err(Error::new(SqlState::NUMERIC_VALUE_OUT_OF_RANGE, message));
         }
         let _one = self.logging.lock().await;
-        let key = store::sequence_key(session.catalog().database, sequence.oid);
+        if self.states.lock().get(&id(sequence)).is_some_and(|state| state.closed) {
+            return Ok(false);
+        }
+        let key = store::sequence_key(session.catalog().database, sequence);
         let logged_at = store::write_alone(&session.database.engine, &key, |_| encode(value, called)).await?;
         session.observe(logged_at);
         if called {
             session.note_currval(sequence.oid, value);
         }
-        self.states.lock().insert(sequence.oid, State { last: value, called, ahead: 0, logged_at });
+        let state = State { last: value, called, ahead: 0, logged_at, closed: false };
+        self.states.lock().insert(id(sequence), state);
+        Ok(true)
+    }
+
+    /// Closes the generation of `old`, and begins that of `new` where the old one stands, or at `restart`. The caller holds
+    /// the sequence's lock.
+    ///
+    /// # Errors
+    /// What the engine returns.
+    pub(crate) async fn change(
+        &self,
+        old: &SequenceDef,
+        new: &SequenceDef,
+        restart: Option<i64>,
+        session: &SessionContext,
+    ) -> Result<()> {
+        let engine = &session.database.engine;
+        let database = session.catalog().database;
+        let _one = self.logging.lock().await;
+        let known = self.states.lock().get(&id(old)).copied();
+        let state = match known {
+            Some(state) => state,
+            None => {
+                let view = engine.view(engine.snapshot());
+                let key = store::sequence_key(database, old);
+                let row = engine.get(&view, engine.catalog_tree(), &key).await.lift()?;
+                let (last, called) = row.as_deref().and_then(decode).unwrap_or((old.start, false));
+                State { last, called, ahead: 0, logged_at: Lsn::ZERO, closed: false }
+            }
+        };
+        self.states.lock().insert(id(old), State { closed: true, ..state });
+        let (last, called) = restart.map_or((state.last, state.called), |value| (value, false));
+        let key = store::sequence_key(database, new);
+        let logged_at = store::write_alone(engine, &key, |_| encode(last, called)).await?;
+        self.states.lock().insert(id(new), State { last, called, ahead: 0, logged_at, closed: false });
         Ok(())
     }
 
-    /// After a change of the parameters: what was logged ahead under the old ones is not to be used.
-    pub(crate) fn changed(&self, sequence: u32) {
-        if let Some(state) = self.states.lock().get_mut(&sequence) {
-            state.ahead = 0;
+    /// Opens a generation that was closed by a change which did not commit. The caller holds the sequence's lock, under
+    /// which it found that the generation still counts.
+    pub(crate) fn open(&self, sequence: &SequenceDef) {
+        if let Some(state) = self.states.lock().get_mut(&id(sequence)) {
+            state.closed = false;
         }
     }
 
     /// The last value handed out, if this server knows it.
-    pub fn last_value_known(&self, sequence: u32) -> Option<i64> {
-        self.states.lock().get(&sequence).filter(|state| state.called).map(|state| state.last)
+    pub fn last_value_known(&self, sequence: &SequenceDef) -> Option<i64> {
+        self.states.lock().get(&id(sequence)).filter(|state| state.called).map(|state| state.last)
     }
 
     /// Forgets everything: this server has just become the writer.
@@ -197,6 +263,7 @@ mod tests {
             cache: 1,
             cycle,
             owned_by: None,
+            generation: 0,
         }
     }
 

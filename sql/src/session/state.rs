@@ -457,11 +457,7 @@ impl Session {
         let mut portal = Portal::new(prepared, params, Vec::new());
         portal.multiple = multiple;
         portal.text = Some(text.clone());
-        let columns = self.result_columns(&portal.prepared).await?;
-        if let Some(columns) = &columns {
-            client.row_description(columns, &[]);
-        }
-        portal.columns = columns;
+        portal.is_described = false;
         let tag = self.run_portal(&mut portal, 0, client).await?;
         drop(portal);
         // A transaction that ends here ends before its last statement is said to be done.

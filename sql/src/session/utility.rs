@@ -336,6 +336,7 @@ impl Session {
         }
         let mut replaced = Portal::new(inner.clone(), params, portal.formats.clone());
         replaced.multiple = portal.multiple;
+        replaced.is_described = portal.is_described;
         replaced.columns = portal.columns.clone().or_else(|| inner.columns.clone());
         let started = Box::pin(self.start_statement(&mut replaced, client)).await?;
         portal.columns = replaced.columns;

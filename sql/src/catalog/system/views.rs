@@ -95,7 +95,7 @@ pub(super) fn pg_sequences(from: &VirtualSource<'_>) -> Rows {
                 i8(it.increment),
                 b(it.cycle),
                 i8(it.cache),
-                opt(from.session.database.sequences.last_value_known(it.oid).map(i8)),
+                opt(from.session.database.sequences.last_value_known(it).map(i8)),
             ]);
         }
     }

@@ -10,7 +10,6 @@ use super::rebuild;
 use super::work::Work;
 use crate::catalog::codec::Object;
 use crate::catalog::{ConstraintDef, ConstraintKind, IndexDef, Relation, SchemaDef, TableDef, ViewDef, well_known};
-use crate::exec::lift::Lift;
 
 /// The caller has locked them.
 pub(super) async fn relations(work: &mut Work, relations: &[Relation], cascade: bool) -> Result<String> {
@@ -153,15 +152,7 @@ pub(super) async fn sequence(work: &Work, oid: u32) -> Result<()> {
     work.lock(u64::from(oid), TableLockMode::AccessExclusive).await?;
     depend::remove_comments(work, well_known::PG_CLASS, oid, None).await?;
     work.remove(Object::Sequence((*found).clone())).await?;
-    // At REPEATABLE READ a value may have been drawn behind the snapshot; the row is then left: its number is not used again.
-    if !work.sees_the_past() {
-        let key = crate::catalog::store::sequence_key(work.catalog.database, oid);
-        let mut txn = work.txn().await?;
-        let view = work.engine().statement(&mut txn);
-        let agree = &mut |_: &[u8], _: bool| Ok(true);
-        work.engine().delete(&mut txn, &view, work.engine().catalog_tree(), &key, None, agree).await.lift()?;
-    }
-    Ok(())
+    super::sequence::remove_state(work, &found).await
 }
 
 async fn remove_constraint(work: &Work, constraint: &ConstraintDef) -> Result<()> {

@@ -13,8 +13,7 @@
 //! tree; the old one is dropped in the same transaction and goes when no snapshot can need it. Filling sorts in
 //! [runs](sort) of bounded size.
 //!
-//! **Caveats.** Views are kept as text: renaming what a view names is refused rather than followed. A change of a
-//! sequence's value (RESTART) takes effect at once, as `setval` does.
+//! **Caveats.** Views are kept as text: renaming what a view names is refused rather than followed.
 
 mod alter;
 mod column;

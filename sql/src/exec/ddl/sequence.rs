@@ -7,7 +7,8 @@ use types::{Error, Result, SqlState, SqlType, oid};
 use super::work::Work;
 use crate::bound::SequenceOptions;
 use crate::catalog::codec::Object;
-use crate::catalog::{Relation, SchemaDef, SequenceDef, SequenceOwner};
+use crate::catalog::{SchemaDef, SequenceDef, SequenceOwner};
+use crate::exec::lift::Lift;
 
 fn invalid(message: impl Into<String>) -> Error {
     Error::new(SqlState::INVALID_PARAMETER_VALUE, message)
@@ -83,6 +84,7 @@ pub(super) fn define(options: &SequenceOptions, old: Option<&SequenceDef>) -> Re
         cache,
         cycle,
         owned_by: None,
+        generation: 0,
     });
     Ok(SequenceDef { data_type, start, increment, min, max, cache, cycle, ..base })
 }
@@ -140,28 +142,60 @@ pub(super) async fn create(
 }
 
 pub(super) async fn alter(work: &mut Work, sequence: &Arc<SequenceDef>, options: &SequenceOptions) -> Result<String> {
-    work.lock_relation(&Relation::Sequence(sequence.clone())).await?;
+    lock(work, sequence.oid).await?;
     let found = work.sequence(sequence.oid)?;
     work.check_owner(found.owner, "sequence", &found.name)?;
     change(work, &found, options).await?;
     Ok("ALTER SEQUENCE".to_owned())
 }
 
-/// Stores a sequence with other parameters, and restarts it if that is asked for.
+/// Keeps others from drawing values, setting or changing the sequence before the transaction ends.
+async fn lock(work: &mut Work, sequence: u32) -> Result<()> {
+    work.lock(u64::from(sequence), engine::TableLockMode::ShareRowExclusive).await?;
+    work.reload().await
+}
+
+/// Stores a sequence with other parameters, and restarts it if that is asked for: both with the transaction.
 pub(super) async fn change(work: &mut Work, old: &SequenceDef, options: &SequenceOptions) -> Result<()> {
+    lock(work, old.oid).await?;
+    let old = &*work.sequence(old.oid)?;
     let mut new = define(options, Some(old))?;
     if options.owned_by.is_some() && old.owned_by.is_some_and(|owner| owner.identity) {
         return Err(Error::new(SqlState::FEATURE_NOT_SUPPORTED, "cannot change ownership of identity sequence"));
     }
     new.owned_by = owner_column(work, options, &new)?;
-    let session = work.context.session.clone();
-    if let Some(restart) = options.restart {
-        session.database.sequences.set(&new, restart.unwrap_or(new.start), false, &session).await?;
-    } else {
-        session.database.sequences.changed(new.oid);
-    }
-    work.put(Object::Sequence(new)).await?;
+    let restart = options.restart.map(|restart| restart.unwrap_or(new.start));
+    begin_generation(work, old, new, restart).await?;
     work.reload().await
+}
+
+/// Stores a sequence as restarted at its beginning. The catalog is to be read again after this.
+pub(super) async fn restart(work: &mut Work, sequence: u32) -> Result<()> {
+    lock(work, sequence).await?;
+    let old = work.sequence(sequence)?;
+    begin_generation(work, &old, (*old).clone(), Some(old.start)).await
+}
+
+async fn begin_generation(work: &Work, old: &SequenceDef, mut new: SequenceDef, restart: Option<i64>) -> Result<()> {
+    let session = work.context.session.clone();
+    new.generation = old.generation + 1;
+    session.database.sequences.change(old, &new, restart, &session).await?;
+    remove_state(work, old).await?;
+    work.put(Object::Sequence(new)).await
+}
+
+/// Removes the state of a sequence, with the transaction.
+pub(super) async fn remove_state(work: &Work, sequence: &SequenceDef) -> Result<()> {
+    // At REPEATABLE READ a value may have been drawn behind the snapshot; the row is then left: its number is not used again.
+    if work.sees_the_past() {
+        return Ok(());
+    }
+    let key = crate::catalog::store::sequence_key(work.catalog.database, sequence);
+    let mut txn = work.txn().await?;
+    let view = work.engine().statement(&mut txn);
+    let agree = &mut |_: &[u8], _: bool| Ok(true);
+    work.engine().delete(&mut txn, &view, work.engine().catalog_tree(), &key, None, agree).await.lift()?;
+    Ok(())
 }
 
 #[cfg(test)]

@@ -48,10 +48,8 @@ pub(super) async fn run(
         let table = work.table(oid)?;
         empty(work, &table).await?;
         if restart_identity {
-            let session = work.context.session.clone();
             for sequence in depend::owned_sequences(work, &table) {
-                let sequence = work.sequence(sequence)?;
-                session.database.sequences.set(&sequence, sequence.start, false, &session).await?;
+                super::sequence::restart(work, sequence).await?;
             }
         }
     }
