@@ -15,7 +15,7 @@ fn between(lower: u32, upper: u32) -> KeyRange {
 fn a_range_is_guessed_within_a_factor_of_three() {
     for cache_pages in [64, 4096] {
         block_on(async {
-            let options = Options { cache_pages, replica_lease: Duration::ZERO };
+            let options = Options { cache_pages, replica_lease: Duration::ZERO, ..Options::default() };
             let engine = Engine::bootstrap(MemoryVolume::new(), options).await.expect("the volume is empty");
             let tree = new_tree(&engine).await;
             let mut rows = Rows::new();
