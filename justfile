@@ -37,3 +37,7 @@ deny:
 
 doc:
     cargo doc --release --workspace --no-deps
+
+# Flip every byte of a small node's directory, one at a time.
+torture:
+    TORTURE_STRIDE=1 cargo test --release -p redoubt-storage --test node_torture

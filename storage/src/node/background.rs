@@ -11,10 +11,9 @@
 //!
 //! The work comes in portions of a few milliseconds. After each the thread rests: several times as long as it worked while
 //! there is time, not at all when the log grows beyond its bounds. Then the log waits for the background too
-//! ([`Pace`]): a node that cannot keep up is slow, and a writer that needs it is held by its allocation limit, before the disk
-//! is full.
+//! ([`Wake::hold_back`]): a node that cannot keep up is slow, and a writer that needs it is held by its allocation limit,
+//! before the disk is full. A log that is long because readers, gaps or peers keep it is not held back: that would not help.
 
-use super::Shared;
 use super::clock::Clock;
 use super::frame::read_frames;
 use super::images::ImageError;
@@ -25,6 +24,7 @@ use super::repair::{SCRUB_INTERVAL, Scrub, rebuild_images};
 use super::segment::Place;
 use super::state::{CHAIN_BYTES_MAX, CHAIN_RECORDS_MAX};
 use super::sweep::{Made, Portion, Sweep, settle_heads};
+use super::{NodeOptions, Shared};
 use parking_lot::{Condvar, Mutex};
 use protocol::{Ballot, Error, GroupId, Lsn, PageId};
 use std::io;
@@ -38,6 +38,12 @@ const IMAGES_PER_STEP: usize = 64;
 const SWEEP_PERCENT: u64 = 75;
 /// A log of this multiple of its retention gives up what lies behind gaps.
 const CROWDED_FACTOR: u64 = 2;
+/// A log of this multiple of its retention holds its own growth back while there is something to sweep.
+const BEHIND_FACTOR: u64 = 2;
+/// Held back, a log takes a retention's worth of redo in no less than this many seconds.
+const BEHIND_SECONDS_PER_RETENTION: u64 = 8;
+/// The longest that one round is held back.
+const HELD_BACK_MAX: Duration = Duration::from_millis(500);
 /// A log of this multiple of its retention waits no longer for a peer that lacks it.
 const PEERS_FACTOR: u64 = 8;
 /// Images that no checkpoint vouches for, in bytes.
@@ -95,17 +101,26 @@ impl From<ReadFault> for TendError {
     }
 }
 
-/// How the background is woken and stopped.
+/// How the background is woken and stopped, and how it holds the log back.
 #[derive(Default)]
 pub struct Wake {
     signal: Mutex<Signal>,
     arrived: Condvar,
+    relieved: Condvar,
 }
 
 #[derive(Default)]
 struct Signal {
     work: bool,
     stop: bool,
+    /// The log is longer than it may become, and the background is at work on that.
+    behind: bool,
+}
+
+/// How long a log that has just taken in so many bytes waits for a background that is behind.
+fn held_back_for(bytes: usize, log_retention_bytes: u64) -> Duration {
+    let rate = (log_retention_bytes / BEHIND_SECONDS_PER_RETENTION).max(1);
+    Duration::from_millis(bytes as u64 * 1000 / rate).min(HELD_BACK_MAX)
 }
 
 impl Wake {
@@ -122,6 +137,29 @@ impl Wake {
     pub fn stop(&self) {
         self.signal.lock().stop = true;
         self.arrived.notify_one();
+        self.relieved.notify_all();
+    }
+
+    /// Called by the log's thread after a round: waits, in proportion to the `bytes` of the round, while the background is
+    /// behind. A node that acknowledges late is one that a writer does not wait for; when too many do, its allocation limit
+    /// holds the writer, and the disk does not fill up with redo.
+    pub fn hold_back(&self, bytes: usize, options: &NodeOptions) {
+        let mut signal = self.signal.lock();
+        let until = options.clock.now() + held_back_for(bytes, options.log_retention_bytes);
+        while signal.behind
+            && !signal.stop
+            && let Some(left) = until.checked_sub(options.clock.now()).filter(|left| !left.is_zero())
+        {
+            self.relieved.wait_for(&mut signal, left);
+        }
+    }
+
+    fn set_behind(&self, behind: bool) {
+        let mut signal = self.signal.lock();
+        if signal.behind != behind {
+            signal.behind = behind;
+            self.relieved.notify_all();
+        }
     }
 
     /// Waits to be woken, or for [`IDLE`]; `false` at the end.
@@ -212,6 +250,7 @@ impl Tender {
             tracing::error!(%error, "background work is put off");
         }
         self.sweep = None;
+        self.shared.background.set_behind(false);
     }
 
     /// Does a portion of what there is to do. Says whether more is left that can be done now.
@@ -244,6 +283,8 @@ impl Tender {
         if self.shared.images.unvouched_bytes() > UNVOUCHED_BYTES_MAX {
             self.shared.images.checkpoint(&[])?;
         }
+        let long = shared.options.log_retention_bytes.saturating_mul(BEHIND_FACTOR);
+        shared.background.set_behind(self.sweep.is_some() && shared.files.log_bytes() > long);
         Ok(retired || swept || due || compacted)
     }
 
@@ -448,5 +489,23 @@ pub(super) fn index_of(file: &dyn super::disk::DiskFile, sequence: u64) -> Resul
     match malformed {
         Some(error) => Err(error.into()),
         None => Ok(index.finish()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_log_is_held_back_in_proportion_to_what_it_takes_and_not_for_ever() {
+        let retention = 256 << 20;
+        assert_eq!(held_back_for(0, retention), Duration::ZERO);
+        assert_eq!(held_back_for(1 << 20, retention), Duration::from_millis(31));
+        assert_eq!(held_back_for(64 << 20, retention), HELD_BACK_MAX);
+        assert_eq!(held_back_for(1, 0), HELD_BACK_MAX.min(Duration::from_secs(1)));
+        let wake = Wake::default();
+        let options = NodeOptions::new(protocol::NodeId(1), "a", "");
+        // Not behind: it does not wait at all, or this would take half a second a turn.
+        (0..100_000).for_each(|_| wake.hold_back(64 << 20, &options));
     }
 }

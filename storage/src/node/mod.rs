@@ -66,6 +66,7 @@ use parking_lot::Mutex;
 use protocol::NodeId;
 use protocol::node::NodeError;
 use state::State;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::sync::{Arc, Weak};
@@ -145,7 +146,7 @@ pub enum Refusal {
     /// The request makes no sense.
     #[error("{0}")]
     Malformed(String),
-    /// The node's disk failed.
+    /// The node failed: its disk, or one of its threads.
     #[error("this node failed: {0}")]
     Failed(String),
     /// The node is stopping or has too much to do.
@@ -203,9 +204,18 @@ struct Shared {
 }
 
 impl Shared {
-    /// The disk failed: nothing is acknowledged any more.
+    /// Runs a thread of the node. A panic in it fails the node: half of it would hang whoever relies on the other half.
+    fn run_or_fail(&self, what: &str, work: impl FnOnce()) {
+        if let Err(panic) = catch_unwind(AssertUnwindSafe(work)) {
+            let text = panic.downcast_ref::<String>().map(String::as_str);
+            let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no message");
+            self.fail(&format!("the {what} thread panicked: {text}"));
+        }
+    }
+
+    /// The node failed: nothing is acknowledged any more.
     fn fail(&self, why: &str) {
-        tracing::error!(node = self.options.id.0, why, "the node's disk failed; it acknowledges nothing any more");
+        tracing::error!(node = self.options.id.0, why, "the node failed; it acknowledges nothing any more");
         self.state.lock().failed.get_or_insert_with(|| why.to_owned());
         self.arrivals.notify_waiters();
     }
@@ -231,8 +241,13 @@ impl Node {
             Mode::Threads => {
                 let id = shared.options.id.0;
                 let spawn = |name: &str| std::thread::Builder::new().name(format!("{name}-{id}"));
-                threads.push(spawn("node-log").spawn(|| writer.run())?);
-                threads.push(spawn("node-back").spawn(|| tender.run())?);
+                let (log, background) = (shared.clone(), shared.clone());
+                threads.push(spawn("node-log").spawn(move || {
+                    log.run_or_fail("log", || writer.run());
+                    // Nothing is worked off any more: whoever waits for a reply learns that there will be none.
+                    log.queue.close();
+                })?);
+                threads.push(spawn("node-back").spawn(move || background.run_or_fail("background", || tender.run()))?);
             }
         }
         Ok(Arc::new_cyclic(|me| Node {

@@ -127,6 +127,9 @@ impl Node {
         let mut reply = rpc::ReadPageReply::default();
         let group = {
             let state = self.shared.state.lock();
+            if let Some(why) = &state.failed {
+                return Err(Refusal::Failed(why.clone()));
+            }
             let group = state.volume.as_ref().and_then(|volume| volume.group(page));
             let group = group.ok_or_else(|| Refusal::Malformed(format!("{page} is beyond the volume")))?;
             let received = state.segments.get(&group).map_or(Lsn::ZERO, |segment| segment.received());

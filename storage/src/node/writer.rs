@@ -143,6 +143,16 @@ impl Queue {
         Ok(())
     }
 
+    /// Takes no more jobs, and drops those that wait: their replies end.
+    pub fn close(&self) {
+        let mut waiting = self.waiting.lock();
+        waiting.closed = true;
+        waiting.bytes = 0;
+        let jobs = std::mem::take(&mut waiting.jobs);
+        drop(waiting);
+        drop(jobs);
+    }
+
     /// Whether nothing waits.
     pub fn is_empty(&self) -> bool {
         self.waiting.lock().jobs.is_empty()
@@ -279,11 +289,13 @@ impl Writer {
         let shared = self.shared.clone();
         loop {
             let jobs = shared.queue.take((!self.held.is_empty()).then_some(HELD_FOR_MAX));
+            let bytes = jobs.iter().map(Job::bytes).sum();
             if jobs.is_empty() {
                 self.flush_held();
             } else if !self.work(jobs) {
                 return;
             }
+            shared.background.hold_back(bytes, &shared.options);
         }
     }
 

@@ -54,6 +54,8 @@ struct State {
     fail_sync_at: Option<u64>,
     cut_sync_at: Option<u64>,
     fail_write_at: Option<u64>,
+    operations: u64,
+    fail_operation_at: Option<(u64, i32)>,
     room: Option<u64>,
 }
 
@@ -88,6 +90,7 @@ impl SimDisk {
         state.life += 1;
         state.locks.clear();
         (state.fail_sync_at, state.cut_sync_at, state.fail_write_at) = (None, None, None);
+        state.fail_operation_at = None;
         let mut sector = 0;
         let mut behind = 0;
         for content in state.files.values_mut() {
@@ -161,6 +164,18 @@ impl SimDisk {
         state.fail_write_at = Some(state.writes + more);
     }
 
+    /// Operations of any kind so far.
+    #[must_use]
+    pub fn operations(&self) -> u64 {
+        self.state.lock().operations
+    }
+
+    /// Makes the operation after `more` further ones fail with an error of the operating system: once.
+    pub fn fail_operation_after(&self, more: u64, error: i32) {
+        let mut state = self.state.lock();
+        state.fail_operation_at = Some((state.operations + more, error));
+    }
+
     /// Leaves `bytes` of room, or no limit.
     pub fn set_room(&self, bytes: Option<u64>) {
         self.state.lock().room = bytes;
@@ -205,6 +220,17 @@ fn put(into: &mut Vec<u8>, offset: u64, bytes: &[u8]) {
     into[offset as usize..end].copy_from_slice(bytes);
 }
 
+impl State {
+    /// Counts an operation; fails when it is its turn.
+    fn operate(&mut self) -> io::Result<()> {
+        self.operations += 1;
+        match self.fail_operation_at {
+            Some((at, error)) if at == self.operations - 1 => Err(io::Error::from_raw_os_error(error)),
+            _ => Ok(()),
+        }
+    }
+}
+
 fn not_found() -> io::Error {
     io::ErrorKind::NotFound.into()
 }
@@ -216,6 +242,7 @@ fn dead() -> io::Error {
 impl Disk for SimDisk {
     fn open(&self, path: &Path, mode: OpenMode) -> io::Result<Arc<dyn DiskFile>> {
         let mut state = self.state.lock();
+        state.operate()?;
         let id = match (state.names.get(path), mode) {
             (Some(&id), _) => id,
             (None, OpenMode::Existing) => return Err(not_found()),
@@ -232,13 +259,16 @@ impl Disk for SimDisk {
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
         let mut state = self.state.lock();
+        state.operate()?;
         let id = state.names.remove(from).ok_or_else(not_found)?;
         state.names.insert(to.to_owned(), id);
         Ok(())
     }
 
     fn remove(&self, path: &Path) -> io::Result<()> {
-        self.state.lock().names.remove(path).map(drop).ok_or_else(not_found)
+        let mut state = self.state.lock();
+        state.operate()?;
+        state.names.remove(path).map(drop).ok_or_else(not_found)
     }
 
     fn list(&self, dir: &Path) -> io::Result<Vec<String>> {
@@ -258,6 +288,7 @@ impl Disk for SimDisk {
 
     fn sync_dir(&self, dir: &Path) -> io::Result<()> {
         let mut state = self.state.lock();
+        state.operate()?;
         let inside = |path: &PathBuf| path.parent() == Some(dir);
         let mut durable = std::mem::take(&mut state.durable_names);
         durable.retain(|path, _| !inside(path));
@@ -301,6 +332,7 @@ impl SimFile {
         if state.life != self.life {
             return Err(dead());
         }
+        state.operate()?;
         work(&mut state, self.id)
     }
 }
