@@ -63,6 +63,8 @@ const SET_LINKS: u8 = 12;
 const PATCH_RAW: u8 = 13;
 const STAMP_RAW: u8 = 14;
 
+/// Few changes have more parts.
+const PARTS_USUAL: u64 = 8;
 /// More of anything cannot be on one page; a larger count is damage and must not size an allocation.
 const COUNT_MAX: u64 = PAGE_BYTES as u64;
 
@@ -250,7 +252,13 @@ fn patch(reader: &mut Reader<'_>, whole: &Bytes) -> Result<Patch, Error> {
 }
 
 fn patches(reader: &mut Reader<'_>, whole: &Bytes) -> Result<Vec<Patch>, Error> {
-    (0..count(reader)?).map(|_| patch(reader, whole)).collect()
+    let count = count(reader)?;
+    // Of a false count no more is believed than records have as a rule.
+    let mut patches = Vec::with_capacity(count.min(PARTS_USUAL) as usize);
+    for _ in 0..count {
+        patches.push(patch(reader, whole)?);
+    }
+    Ok(patches)
 }
 
 fn slots(reader: &mut Reader<'_>) -> Result<Vec<u16>, Error> {

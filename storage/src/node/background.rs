@@ -48,8 +48,9 @@ const HELD_BACK_MAX: Duration = Duration::from_millis(500);
 const PEERS_FACTOR: u64 = 8;
 /// Images that no checkpoint vouches for, in bytes.
 const UNVOUCHED_BYTES_MAX: u64 = 4 << 20;
-/// Rest after a portion, as a multiple of the time it took, while nothing presses.
-const REST_FACTOR: u32 = 4;
+/// Rest after a portion, as a multiple of the time it took: while the log is within its retention, while it is beyond by up to
+/// a quarter, and up to a half. Then there is none.
+const REST_FACTORS: [u32; 3] = [16, 4, 1];
 /// The longest rest after a portion.
 const REST_MAX: Duration = Duration::from_millis(50);
 /// The background looks around this often even when nobody wakes it.
@@ -115,6 +116,14 @@ struct Signal {
     stop: bool,
     /// The log is longer than it may become, and the background is at work on that.
     behind: bool,
+}
+
+/// How long to rest after a portion of work.
+fn rest_for(worked: Duration, log_bytes: u64, log_retention_bytes: u64) -> Duration {
+    let beyond = log_bytes.saturating_sub(log_retention_bytes);
+    let pressure = (beyond * 4).div_ceil(log_retention_bytes.max(1));
+    let factor = usize::try_from(pressure).ok().and_then(|pressure| REST_FACTORS.get(pressure));
+    (worked * factor.copied().unwrap_or(0)).min(REST_MAX)
 }
 
 /// How long a log that has just taken in so many bytes waits for a background that is behind.
@@ -194,13 +203,15 @@ pub struct Tender {
     scrub: Scrub,
     /// When a portion was last scrubbed.
     scrubbed: Duration,
+    /// How many fsyncs of the log there were after the last portion.
+    fsyncs: u64,
 }
 
 impl Tender {
     /// Tends a node.
     #[must_use]
     pub fn new(shared: Arc<Shared>) -> Tender {
-        Tender { shared, sweep: None, covered: 0, scrub: Scrub::default(), scrubbed: Duration::ZERO }
+        Tender { shared, sweep: None, covered: 0, scrub: Scrub::default(), scrubbed: Duration::ZERO, fsyncs: 0 }
     }
 
     /// Works until the node stops.
@@ -230,15 +241,13 @@ impl Tender {
         }
     }
 
-    /// How long to rest after a portion that took so long.
-    fn rest_after(&self, worked: Duration) -> Duration {
-        let retention = self.shared.options.log_retention_bytes;
-        let log = self.shared.files.log_bytes();
-        if log > retention + retention / 2 {
+    /// How long to rest after a portion that took so long. While nothing is written the node's time is the background's.
+    fn rest_after(&mut self, worked: Duration) -> Duration {
+        let fsyncs = self.shared.counters.fsyncs.load(Ordering::Relaxed);
+        if std::mem::replace(&mut self.fsyncs, fsyncs) == fsyncs {
             return Duration::ZERO;
         }
-        let factor = if log > retention + retention / 4 { 1 } else { REST_FACTOR };
-        (worked * factor).min(REST_MAX)
+        rest_for(worked, self.shared.files.log_bytes(), self.shared.options.log_retention_bytes)
     }
 
     fn give_up(&mut self, error: &TendError) {
@@ -495,6 +504,14 @@ pub(super) fn index_of(file: &dyn super::disk::DiskFile, sequence: u64) -> Resul
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_background_rests_less_the_longer_the_log_is() {
+        let rest = |log: u64| rest_for(Duration::from_millis(2), log, 100);
+        let rests: Vec<Duration> = [50, 100, 101, 125, 126, 150, 151, 900].map(rest).to_vec();
+        assert_eq!(rests.iter().map(Duration::as_millis).collect::<Vec<_>>(), [32, 32, 8, 8, 2, 2, 0, 0]);
+        assert_eq!(rest_for(Duration::from_secs(1), 0, 100), REST_MAX);
+    }
 
     #[test]
     fn a_log_is_held_back_in_proportion_to_what_it_takes_and_not_for_ever() {

@@ -27,9 +27,9 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 /// Portions are this far apart.
-pub const SCRUB_INTERVAL: Duration = Duration::from_secs(1);
+pub const SCRUB_INTERVAL: Duration = Duration::from_secs(10);
 /// Images read in one portion.
-const IMAGES_PER_PORTION: usize = 256;
+const IMAGES_PER_PORTION: usize = 1024;
 /// Images repaired at once.
 const REPAIRS_MAX: usize = 64;
 /// How long a peer may take for a page.
