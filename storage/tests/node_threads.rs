@@ -189,7 +189,7 @@ fn the_disk_that_a_steady_load_takes_stays_bounded() {
     let mut writer = Writer::new();
     let mut highest = (0, 0);
     let mut redo = 0;
-    for sequence in 1..=4000u64 {
+    for sequence in 1..=12_000u64 {
         let batch = writer.batch(&[3, sequence % 60, 3, (sequence * 7) % 60, 3]);
         redo += batch.len() as u64;
         let (vdl, floor) = (writer.end().0, writer.end().0);
@@ -203,9 +203,9 @@ fn the_disk_that_a_steady_load_takes_stays_bounded() {
         }
     }
     let retention = options(0).log_retention_bytes;
-    assert!(redo > 6 * retention, "{redo} bytes of redo");
-    // Held back beyond twice its retention, the log may grow by a file or two before the sweep is through.
-    assert!(highest.0 <= 4 * retention, "{} bytes of log", highest.0);
+    assert!(redo > 20 * retention, "{redo} bytes of redo");
+    // This log takes a retention's worth in less time than the background rests; it is held back all the same.
+    assert!(highest.0 <= 8 * retention, "{} bytes of log", highest.0);
     // Sixty pages of less than 8 KiB, twice, and the files that wait for the next checkpoint.
     assert!(highest.1 <= 2 * 60 * 8192 + 512 * 1024, "{} bytes of images", highest.1);
     node.shutdown();
