@@ -263,6 +263,46 @@ fn nothing_above_the_durable_point_becomes_an_image() {
 }
 
 #[test]
+fn under_a_steady_load_disk_and_start_stay_as_they_are() {
+    let mut rig = fresh();
+    let mut writer = Writer::new();
+    let mut redo = 0;
+    let mut starts = Vec::new();
+    let mut highest = Vec::new();
+    let retention = options(0).log_retention_bytes;
+    for _ in 0..4 {
+        let (mut log, mut images, mut all) = (0, 0, 0);
+        for n in 0..4000u64 {
+            let batch = writer.batch(&[3, n % 60, 3, (n * 7) % 60, 3]);
+            redo += batch.len() as u64;
+            rig.send(batch);
+            if n % 20 == 19 {
+                rig.hear(writer.end(), writer.end());
+                rig.node.tend().expect("the disk is sound");
+                let status = rig.status();
+                (log, images) = (status.log_bytes.max(log), status.image_file_bytes.max(images));
+                all = rig.disk.stored_bytes().max(all);
+            }
+        }
+        highest.push((log, images, all));
+        let before = rig.disk.operations();
+        rig = rig.restart(|disk| disk.crash(Loss::Nothing), options(0));
+        starts.push(rig.disk.operations() - before);
+        rig.check_pages(&writer, 0..60, &[writer.end()]);
+    }
+    assert!(redo > 20 * retention, "{redo} bytes of redo");
+    for (log, images, all) in highest {
+        assert!(log <= 2 * retention, "{log} bytes of log");
+        // Sixty pages that do not shrink, twice, and what a sweep writes before it lets go of anything.
+        assert!(images <= 3 * 60 * 8192, "{images} bytes of images");
+        // Spare and prepared files, indexes, metadata.
+        assert!(all <= log + images + 8 * options(0).log_file_bytes, "{all} bytes on the disk");
+    }
+    let first = starts[0];
+    assert!(starts.iter().all(|operations| *operations <= first + first / 2), "{starts:?} operations at a start");
+}
+
+#[test]
 fn a_volume_is_created_once() {
     let rig = fresh();
     let create = |config: VolumeConfig| {

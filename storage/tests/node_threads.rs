@@ -1,4 +1,4 @@
-//! A node with its threads: what becomes of it when one of them panics, and how much disk it takes below a steady load.
+//! A node with its threads: what becomes of it when one of them panics.
 
 #[expect(unused, reason = "each test file uses a part of it")]
 mod node_support;
@@ -173,40 +173,5 @@ fn a_panic_of_the_backgrounds_thread_fails_the_node_and_hangs_nobody() {
     }
     wait_until_failed(&node);
     assert!(prepare(&node).is_err());
-    node.shutdown();
-}
-
-#[test]
-fn the_disk_that_a_steady_load_takes_stays_bounded() {
-    let (node, _) = threaded("nowhere");
-    let replies: Arc<Replies> = Arc::default();
-    let sink = replies.clone();
-    let on_reply = Arc::new(move |reply| {
-        sink.all.lock().push(reply);
-        sink.came.notify_all();
-    });
-    let mut stream = now(node.append(on_reply)).expect("a local stream opens");
-    let mut writer = Writer::new();
-    let mut highest = (0, 0);
-    let mut redo = 0;
-    for sequence in 1..=12_000u64 {
-        let batch = writer.batch(&[3, sequence % 60, 3, (sequence * 7) % 60, 3]);
-        redo += batch.len() as u64;
-        let (vdl, floor) = (writer.end().0, writer.end().0);
-        let message = AppendRequest { flushed_vdl: vdl, gc_floor: floor, ..request(batch, sequence) };
-        stream.send(message).expect("the stream is open");
-        replies.wait_for(sequence);
-        if sequence % 100 == 0 {
-            let status = status(&node);
-            assert_eq!(status.state, "up");
-            highest = (highest.0.max(status.log_bytes), highest.1.max(status.image_file_bytes));
-        }
-    }
-    let retention = options(0).log_retention_bytes;
-    assert!(redo > 20 * retention, "{redo} bytes of redo");
-    // This log takes a retention's worth in less time than the background rests; it is held back all the same.
-    assert!(highest.0 <= 8 * retention, "{} bytes of log", highest.0);
-    // Sixty pages of less than 8 KiB, twice, and the files that wait for the next checkpoint.
-    assert!(highest.1 <= 2 * 60 * 8192 + 512 * 1024, "{} bytes of images", highest.1);
     node.shutdown();
 }

@@ -524,5 +524,9 @@ mod tests {
         let options = NodeOptions::new(protocol::NodeId(1), "a", "");
         // Not behind: it does not wait at all, or this would take half a second a turn.
         (0..100_000).for_each(|_| wake.hold_back(64 << 20, &options));
+        wake.set_behind(true);
+        let begin = options.clock.now();
+        wake.hold_back(1 << 20, &options);
+        assert!(options.clock.now() - begin >= Duration::from_millis(31), "it waits, and comes back");
     }
 }

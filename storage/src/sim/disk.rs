@@ -170,6 +170,13 @@ impl SimDisk {
         self.state.lock().operations
     }
 
+    /// Bytes of all files that have a name.
+    #[must_use]
+    pub fn stored_bytes(&self) -> u64 {
+        let state = self.state.lock();
+        state.names.values().filter_map(|id| state.files.get(id)).map(|content| content.now.len() as u64).sum()
+    }
+
     /// Makes the operation after `more` further ones fail with an error of the operating system: once.
     pub fn fail_operation_after(&self, more: u64, error: i32) {
         let mut state = self.state.lock();
