@@ -7,7 +7,8 @@
 //! **Mechanism.** A sharded map from page number to frame; the frame's latch guards the page; an `Arc` of the frame is a
 //! pin. A frame may be evicted when nobody pins it and its page's LSN is at or below the flushed VDL. Victims come from
 //! S3-FIFO (Yang et al., SOSP 2023): newcomers pass a short queue from which only pages used again reach the long one;
-//! a ghost list remembers who was sent away too early.
+//! a ghost list remembers who was sent away too early. The leaves of a scan pass by without counting as used, however
+//! often it comes back to one: so a scan of everything costs the others the short queue, and no more.
 //!
 //! **Caveat.** A fetch runs inside the future that asked first. When that future is dropped its placeholder goes with it,
 //! and those who waited ask again.
@@ -119,6 +120,16 @@ enum Eviction {
     Nothing(Option<Lsn>),
 }
 
+/// Why a page is loaded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Load {
+    Use,
+    /// It was never written, so it need not be asked for.
+    Fresh,
+    /// A scan passes by: that it came before makes it none of those that stay.
+    Once,
+}
+
 /// What becomes of a redo record for a page.
 #[derive(Debug)]
 pub enum Residence {
@@ -183,12 +194,22 @@ impl Cache {
         self.shards[(hash >> 58) as usize % SHARDS].lock()
     }
 
+    /// The frame of a cached page, for who passes by once: it does not count as a use.
+    pub fn pin_cold(&self, id: PageId) -> Option<Arc<Frame>> {
+        match self.shard(id).get(&id) {
+            Some(Slot::Resident(frame)) => Some(frame.clone()),
+            _ => None,
+        }
+    }
+
+    /// Whether a page is cached, or on its way.
+    pub fn knows(&self, id: PageId) -> bool {
+        self.shard(id).contains_key(&id)
+    }
+
     /// The frame of a cached page.
     pub fn pin(&self, id: PageId) -> Option<Arc<Frame>> {
-        let shard = self.shard(id);
-        let Some(Slot::Resident(frame)) = shard.get(&id) else { return None };
-        let frame = frame.clone();
-        drop(shard);
+        let frame = self.pin_cold(id)?;
         let heat = frame.heat.load(Ordering::Relaxed);
         if heat < HEAT_MAX {
             frame.heat.store(heat + 1, Ordering::Relaxed);
@@ -201,8 +222,8 @@ impl Cache {
         self.pages.load(Ordering::Relaxed)
     }
 
-    /// The frame of a page, fetched when it is not cached. `fresh`: the page was never written, so it need not be asked for.
-    pub async fn load<'v>(&self, id: PageId, volume: impl Fn() -> Volume<'v>, fresh: bool) -> Result<Arc<Frame>> {
+    /// The frame of a page, fetched when it is not cached.
+    pub async fn load<'v>(&self, id: PageId, volume: impl Fn() -> Volume<'v>, load: Load) -> Result<Arc<Frame>> {
         let mut gone_attempts = 0;
         for _ in 0..INSTALL_ATTEMPTS_MAX {
             let (guard, waiting) = {
@@ -226,7 +247,7 @@ impl Cache {
             let guard = guard.expect("either someone else loads the page or we do");
             pause_here();
             let room = self.room(&volume).await?;
-            let page = if fresh {
+            let page = if load == Load::Fresh {
                 Page::empty(id)
             } else {
                 self.counters.pages_fetched.fetch_add(1, Ordering::Relaxed);
@@ -244,7 +265,7 @@ impl Cache {
                     Err(error) => return Err(error.into()),
                 }
             };
-            if let Some(frame) = self.install(&guard, page)? {
+            if let Some(frame) = self.install(&guard, page, load)? {
                 std::mem::forget(room);
                 return Ok(frame);
             }
@@ -253,7 +274,7 @@ impl Cache {
     }
 
     /// Puts a fetched page in its place, unless the placeholder was invalidated meanwhile.
-    fn install(&self, guard: &LoadingGuard<'_>, mut page: Page) -> Result<Option<Arc<Frame>>> {
+    fn install(&self, guard: &LoadingGuard<'_>, mut page: Page, load: Load) -> Result<Option<Arc<Frame>>> {
         let id = guard.id;
         let mut shard = self.shard(id);
         if !matches!(shard.get(&id), Some(Slot::Loading(current)) if Arc::ptr_eq(current, &guard.loading)) {
@@ -271,7 +292,8 @@ impl Cache {
         // Unless an invalidation has gone through the queues already.
         if !frame.gone.load(Ordering::Acquire) {
             let queues = &mut *queues;
-            let queue = if queues.ghost_set.remove(&id) { &mut queues.main } else { &mut queues.small };
+            let returns = load != Load::Once && queues.ghost_set.remove(&id);
+            let queue = if returns { &mut queues.main } else { &mut queues.small };
             queue.push_back(frame.clone());
         }
         Ok(Some(frame))
@@ -304,12 +326,17 @@ impl Cache {
         let mut queues = self.queues.lock();
         let attempts = (queues.small.len() + queues.main.len()) * (usize::from(HEAT_MAX) + 1) + 1;
         let mut lowest: Option<Lsn> = None;
+        let mut small_left = queues.small.len();
         for _ in 0..attempts {
-            let from_small = queues.main.is_empty() || queues.small.len() * 10 > self.pages_max;
-            let popped = if from_small { queues.small.pop_front() } else { queues.main.pop_front() };
-            let Some(frame) = popped.or_else(|| queues.small.pop_front()) else { break };
+            let queues = &mut *queues;
+            let small_is_long = queues.small.len() * 10 > self.pages_max && small_left > 0;
+            let from_small = queues.main.is_empty() || small_is_long;
+            let queue = if from_small { &mut queues.small } else { &mut queues.main };
+            let Some(frame) = queue.pop_front() else { break };
+            small_left = small_left.saturating_sub(usize::from(from_small));
             let heat = frame.heat.load(Ordering::Relaxed);
-            if heat > 0 {
+            // The use for which a newcomer was fetched is one; only another makes it one of those that stay.
+            if heat > u8::from(from_small) {
                 frame.heat.store(if from_small { 0 } else { heat - 1 }, Ordering::Relaxed);
                 queues.main.push_back(frame);
                 continue;
@@ -321,20 +348,21 @@ impl Cache {
             // The map's and ours: with the shard locked nobody can take another.
             let lsn = match frame.latch.try_read() {
                 Some(page) if Arc::strong_count(&frame) == 2 => page.lsn(),
+                // It stays where it is: being pinned just now, or changed lately, is no reason to be kept for long.
                 _ => {
-                    queues.main.push_back(frame.clone());
+                    queue.push_back(frame.clone());
                     continue;
                 }
             };
             if lsn > flushed {
                 lowest = Some(lowest.map_or(lsn, |lowest| lowest.min(lsn)));
-                queues.main.push_back(frame.clone());
+                queue.push_back(frame.clone());
                 continue;
             }
             shard.remove(&frame.id);
             drop(shard);
             if from_small {
-                self.remember(&mut queues, frame.id);
+                self.remember(queues, frame.id);
             }
             self.pages.fetch_sub(1, Ordering::AcqRel);
             self.counters.evictions.fetch_add(1, Ordering::Relaxed);

@@ -4,7 +4,7 @@
 //! What must hold whatever the order: no change is lost, whoever waits goes on, and every frame that takes capacity can be
 //! evicted.
 
-use crate::cache::{Cache, Residence, Volume};
+use crate::cache::{Cache, Load, Residence, Volume};
 use crate::schedules::{await_here, explore, pause_here};
 use crate::stats::Counters;
 use futures::FutureExt;
@@ -90,7 +90,7 @@ fn world() -> Arc<World> {
 
 impl World {
     fn load(&self) -> Lsn {
-        let frame = await_here(self.cache.load(PAGE, || Volume::Replica(&self.store), false)).expect("it is there");
+        let frame = await_here(self.cache.load(PAGE, || Volume::Replica(&self.store), Load::Use)).expect("it is there");
         frame.latch.read().lsn()
     }
 
@@ -146,7 +146,7 @@ fn evict() -> Body {
 /// Asks for the page and gives up at the first wait, or when the answer is on its way.
 fn give_up() -> Body {
     Box::new(|world| {
-        let mut asked = Box::pin(world.cache.load(PAGE, || Volume::Replica(&world.store), false));
+        let mut asked = Box::pin(world.cache.load(PAGE, || Volume::Replica(&world.store), Load::Use));
         drop(futures::FutureExt::now_or_never(&mut asked));
         pause_here();
     })
@@ -177,7 +177,8 @@ fn a_load_that_crosses_an_invalidation_is_repeated_and_its_frame_can_go() {
 fn two_loads_cross_an_invalidation() {
     let cached = || {
         let world = world();
-        futures::executor::block_on(world.cache.load(PAGE, || Volume::Replica(&world.store), false)).expect("it loads");
+        futures::executor::block_on(world.cache.load(PAGE, || Volume::Replica(&world.store), Load::Use))
+            .expect("it loads");
         world
     };
     explore(|| (cached(), vec![load(), skip_to(50)]), World::check);

@@ -1,7 +1,7 @@
 //! The engine: what one server has of the database, and how it opens, begins, commits and waits.
 
 use crate::TreeId;
-use crate::cache::{Cache, Frame, Volume};
+use crate::cache::{Cache, Frame, Load, Volume};
 use crate::cancel::CancelToken;
 use crate::commits::{self, Commits};
 use crate::control::{CONTROL_PAGE, Control, OFFSET_CATALOG_VERSION, OFFSET_TXID_LIMIT, horizon_patch, u64_patch};
@@ -32,6 +32,9 @@ pub(crate) const PINS_MAX: usize = 16;
 /// Pages that one reader asks for ahead at most, and the part of the cache that they may be.
 const AHEAD_PAGES_MAX: usize = 16;
 const AHEAD_PART: usize = 32;
+/// The same for all scans together.
+const AHEAD_ALL_MAX: usize = 64;
+const AHEAD_ALL_PART: usize = 16;
 /// Transaction ids made usable by one record.
 const TXIDS_PER_LIMIT: u64 = 4096;
 /// Structure changes of trees that share a stripe exclude each other.
@@ -94,6 +97,10 @@ pub(crate) struct Pins {
 }
 
 impl Pins {
+    pub fn is_empty(&self) -> bool {
+        self.frames.is_empty()
+    }
+
     /// Lets go, as must be done before waiting for anything but a page.
     pub fn clear(&mut self) {
         self.frames.clear();
@@ -133,6 +140,8 @@ pub struct Engine {
     next_key: AtomicU64,
     /// Pages asked for ahead of a reader.
     pub(crate) ahead_pages: usize,
+    /// One permit for each page that is read ahead.
+    pub(crate) reading_ahead: Arc<Semaphore>,
     pub(crate) counters: Arc<Counters>,
     pub(crate) options: Options,
 }
@@ -170,6 +179,7 @@ impl Engine {
             garbage: Garbage::default(),
             next_key: AtomicU64::new(1),
             ahead_pages: (cache_pages / AHEAD_PART).clamp(1, AHEAD_PAGES_MAX),
+            reading_ahead: Arc::new(Semaphore::new((cache_pages / AHEAD_ALL_PART).clamp(1, AHEAD_ALL_MAX))),
             counters,
             options,
         }
@@ -529,13 +539,18 @@ impl Engine {
         self.cache.pin(id).ok_or(Stop::Miss(id))
     }
 
+    /// As [`Engine::page`], for a leaf that a scan passes by.
+    pub(crate) fn page_cold(&self, id: PageId) -> Result<Arc<Frame>, Stop> {
+        self.cache.pin_cold(id).ok_or(Stop::Miss(id))
+    }
+
     /// Fetches a page and keeps it pinned for the operation.
     pub(crate) async fn load(&self, pins: &mut Pins, id: PageId, fresh: bool) -> Result<Arc<Frame>> {
         if pins.permit.is_none() {
             let permit = self.permits.clone().acquire_owned().await;
             pins.permit = Some(permit.map_err(|_| Error::Unavailable("the engine is closed".into()))?);
         }
-        let frame = self.cache.load(id, || self.volume(), fresh).await?;
+        let frame = self.cache.load(id, || self.volume(), if fresh { Load::Fresh } else { Load::Use }).await?;
         if !pins.frames.iter().any(|pinned| pinned.id == id) {
             if pins.frames.len() >= PINS_MAX {
                 pins.frames.remove(0);
@@ -547,11 +562,11 @@ impl Engine {
 
     /// The frame of a page of which no other page depends: fetched outside of the operation's pins.
     pub(crate) async fn load_alone(&self, id: PageId) -> Result<Arc<Frame>> {
-        if let Some(frame) = self.cache.pin(id) {
+        if let Some(frame) = self.cache.pin_cold(id) {
             return Ok(frame);
         }
         self.counters.misses.fetch_add(1, Ordering::Relaxed);
-        self.cache.load(id, || self.volume(), false).await
+        self.cache.load(id, || self.volume(), Load::Once).await
     }
 
     /// Runs synchronous tree code until it does not miss, awaiting the pages it misses. Other stops are handed on by

@@ -75,6 +75,7 @@
 //! No undo pass and no recovery: an id without an entry in the commit map is aborted. No page is written anywhere. No clock
 //! but for leases. Nothing waits with a latch held.
 
+mod ahead;
 mod alloc;
 mod batch;
 mod cache;

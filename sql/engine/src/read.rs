@@ -6,6 +6,7 @@
 //! does not walk the versions above; one with own versions starts at the newest.
 
 use crate::TreeId;
+use crate::ahead::Readahead;
 use crate::cell::{self, Entry, LOWEST, OverflowRef, OwnedPosition, Position};
 use crate::engine::{Engine, Fate, Pins, Stop};
 use crate::error::{Error, Result};
@@ -250,7 +251,8 @@ impl Engine {
             Direction::Forward => Some(range.start()),
             Direction::Backward => range.end(),
         };
-        Scan { engine: self.clone(), view: view.clone(), tree, range, direction, position, done: false }
+        let ahead = Readahead::default();
+        Scan { engine: self.clone(), view: view.clone(), tree, range, direction, position, done: false, ahead }
     }
 }
 
@@ -264,6 +266,7 @@ pub struct Scan {
     /// Forward: where to go on. Backward: the exclusive upper end, `None` for the end of the tree.
     position: Option<OwnedPosition>,
     done: bool,
+    ahead: Readahead,
 }
 
 /// How one leaf ended.
@@ -300,8 +303,14 @@ impl Scan {
                     }
                 })
                 .await?;
+            let missed = !pins.is_empty();
             pins.clear();
             (self.position, self.done) = (end.position, end.done);
+            if !self.done
+                && let Some(count) = self.ahead.step(missed, engine.ahead_pages)
+            {
+                self.read_ahead(count);
+            }
             match end.pending {
                 None => {}
                 Some(Pending::Overflow(key, overflow)) => {
@@ -321,11 +330,26 @@ impl Scan {
         Ok(rows.len())
     }
 
+    /// Has the next leaves read. If what lists them is not cached, the scan comes to it soon.
+    fn read_ahead(&mut self, count: usize) {
+        let Some(position) = &self.position else { return };
+        let last = match self.direction {
+            Direction::Forward => self.range.end(),
+            Direction::Backward => Some(self.range.start()),
+        };
+        let engine = &self.engine;
+        let _gate = (!engine.is_writer()).then(|| engine.gate.read());
+        if let Ok(pages) = engine.leaves_ahead(self.tree, position.borrow(), self.direction, last.as_ref(), count) {
+            self.ahead.listed(pages.len());
+            engine.ask_ahead(pages);
+        }
+    }
+
     fn read_leaf(&self, rows: &mut Rows, rows_max: usize) -> Result<LeafEnd, Stop> {
         let from = self.position.as_ref().map_or(LOWEST, OwnedPosition::borrow);
         let end = self.range.end();
         let (engine, view) = (&*self.engine, &self.view);
-        let result = engine.with_leaf(self.tree, from, Seek::At, None, |page| {
+        let result = engine.with_leaf_once(self.tree, from, Seek::At, None, |page| {
             let mut decided: Option<&[u8]> = None;
             for slot in cell::lower_bound(page, from)..page.slot_count() {
                 let entry = cell::entry(page, slot);
@@ -371,7 +395,7 @@ impl Scan {
         let start = self.range.start();
         let (engine, view) = (&*self.engine, &self.view);
         let mut fence = LOWEST.to_owned();
-        let ended = engine.with_leaf(self.tree, upper.borrow(), Seek::Before, Some(&mut fence), |page| {
+        let ended = engine.with_leaf_once(self.tree, upper.borrow(), Seek::Before, Some(&mut fence), |page| {
             let mut behind = cell::lower_bound(page, upper.borrow());
             let mut position = None;
             while behind > 1 {

@@ -65,14 +65,15 @@ fn beyond(page: &Page, position: Position<'_>, seek: Seek) -> bool {
 
 impl Engine {
     /// Descends to the page at `level` for a position. `fence`, if asked for, becomes a position at or below the page's
-    /// low bound as far as the path shows it.
-    fn find(
+    /// low bound as far as the path shows it. `once`: a scan passes by, see [`Engine::page_cold`].
+    pub(crate) fn find(
         &self,
         tree: TreeId,
         level: u8,
         position: Position<'_>,
         seek: Seek,
         mut fence: Option<&mut OwnedPosition>,
+        once: bool,
     ) -> Result<Arc<Frame>, Stop> {
         'restart: for _ in 0..RESTARTS_MAX {
             let mut frame = self.page(tree)?;
@@ -111,7 +112,7 @@ impl Engine {
                         }
                         if at == level + 1 {
                             drop(page);
-                            return self.page(child);
+                            return if once { self.page_cold(child) } else { self.page(child) };
                         }
                         expected = Some(at - 1);
                         child
@@ -130,11 +131,35 @@ impl Engine {
         tree: TreeId,
         position: Position<'_>,
         seek: Seek,
+        fence: Option<&mut OwnedPosition>,
+        read: impl FnOnce(&Page) -> Result<R, Stop>,
+    ) -> Result<R, Stop> {
+        self.with_leaf_of(tree, position, seek, fence, false, read)
+    }
+
+    /// As [`Engine::with_leaf`], for a scan that passes by.
+    pub(crate) fn with_leaf_once<R>(
+        &self,
+        tree: TreeId,
+        position: Position<'_>,
+        seek: Seek,
+        fence: Option<&mut OwnedPosition>,
+        read: impl FnOnce(&Page) -> Result<R, Stop>,
+    ) -> Result<R, Stop> {
+        self.with_leaf_of(tree, position, seek, fence, true, read)
+    }
+
+    fn with_leaf_of<R>(
+        &self,
+        tree: TreeId,
+        position: Position<'_>,
+        seek: Seek,
         mut fence: Option<&mut OwnedPosition>,
+        once: bool,
         read: impl FnOnce(&Page) -> Result<R, Stop>,
     ) -> Result<R, Stop> {
         for _ in 0..RESTARTS_MAX {
-            let mut frame = self.find(tree, 0, position, seek, fence.as_deref_mut())?;
+            let mut frame = self.find(tree, 0, position, seek, fence.as_deref_mut(), once)?;
             loop {
                 let page = frame.latch.read();
                 if !belongs(&page, tree, 0) {
@@ -162,7 +187,7 @@ impl Engine {
         write: impl FnOnce(RwLockWriteGuard<'_, Page>) -> Result<R, Stop>,
     ) -> Result<R, Stop> {
         for _ in 0..RESTARTS_MAX {
-            let mut frame = self.find(tree, 0, position, Seek::At, None)?;
+            let mut frame = self.find(tree, 0, position, Seek::At, None, false)?;
             loop {
                 let page = frame.latch.write();
                 if !belongs(&page, tree, 0) {

@@ -2,7 +2,7 @@
 
 use crate::support::*;
 use engine::testing::MemoryVolume;
-use engine::{Engine, Isolation, Options};
+use engine::{Direction, Engine, Isolation, KeyRange, Options};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -107,5 +107,88 @@ fn a_long_row_is_read_many_pages_at_a_time() {
         let freed = engine.stats().pages_freed;
         engine.vacuum().await.expect("vacuum works");
         assert!(engine.stats().pages_freed - freed >= 2_000_000 / 8192);
+    });
+}
+
+/// Reads a range, counting its rows.
+async fn count(engine: &Arc<Engine>, tree: engine::TreeId, range: KeyRange, direction: Direction) -> usize {
+    let view = engine.view(engine.snapshot());
+    rows(engine, &view, tree, range, direction, 100).await.expect("scanning works").len()
+}
+
+#[test]
+fn a_scan_reads_the_next_leaves_while_it_waits() {
+    block_on(async {
+        let volume = MemoryVolume::new();
+        let engine = Engine::bootstrap(volume.clone(), small()).await.expect("the volume is empty");
+        let tree = new_tree(&engine).await;
+        fill(&engine, tree, 10_000).await;
+        for (direction, cache_pages) in [
+            (Direction::Forward, 2048),
+            (Direction::Backward, 2048),
+            (Direction::Forward, 64),
+            (Direction::Backward, 64),
+        ] {
+            let volume = volume.crash();
+            let options = Options { cache_pages, ..small() };
+            let engine = Engine::writer(volume.clone(), options).await.expect("the volume opens");
+            volume.slow_reads(20);
+            // What is read by key, or lies in a leaf or two, is read alone.
+            assert!(get_now(&engine, tree, &key(5)).await.is_some());
+            let few = KeyRange {
+                lower: std::ops::Bound::Included(key(2000).to_vec()),
+                upper: std::ops::Bound::Excluded(key(2010).to_vec()),
+            };
+            volume.reads_at_once();
+            assert_eq!(count(&engine, tree, few, direction).await, 10);
+            assert_eq!(volume.reads_at_once(), 1);
+            let before = engine.stats();
+            assert_eq!(count(&engine, tree, KeyRange::all(), direction).await, 10_000);
+            let (at_once, after) = (volume.reads_at_once(), engine.stats());
+            assert!(at_once >= if cache_pages == 64 { 2 } else { 12 }, "{at_once} at once");
+            let (read, pages) = (after.pages_fetched - before.pages_fetched, 10_000 / 20 + 20);
+            assert!(read <= pages + pages / 10, "{read} reads of about {pages} pages with {cache_pages} frames");
+            // A range that ends is not read beyond its end.
+            if cache_pages > 64 {
+                let volume = volume.crash();
+                let options = Options { cache_pages, ..small() };
+                let engine = Engine::writer(volume, options).await.expect("the volume opens");
+                let some = KeyRange {
+                    lower: std::ops::Bound::Included(key(3000).to_vec()),
+                    upper: std::ops::Bound::Excluded(key(3200).to_vec()),
+                };
+                assert_eq!(count(&engine, tree, some, direction).await, 200);
+                let read = engine.stats().pages_fetched;
+                assert!(read <= 10 + 2 + 8, "{read} pages for ten leaves");
+            }
+        }
+    });
+}
+
+#[test]
+fn a_scan_of_everything_leaves_what_is_used_in_the_cache() {
+    block_on(async {
+        let volume = MemoryVolume::new();
+        let options = Options { cache_pages: 256, ..small() };
+        let engine = Engine::bootstrap(volume.clone(), options).await.expect("the volume is empty");
+        let (used, scanned) = (new_tree(&engine).await, new_tree(&engine).await);
+        fill(&engine, used, 2000).await;
+        fill(&engine, scanned, 20_000).await;
+        let use_all = async || {
+            let before = engine.stats().pages_fetched;
+            for number in (0..2000).step_by(10) {
+                assert!(get_now(&engine, used, &key(number)).await.is_some());
+            }
+            engine.stats().pages_fetched - before
+        };
+        for _ in 0..4 {
+            use_all().await;
+        }
+        assert_eq!(use_all().await, 0, "about a hundred leaves, all cached");
+        for direction in [Direction::Forward, Direction::Backward] {
+            assert_eq!(count(&engine, scanned, KeyRange::all(), direction).await, 20_000);
+            let fetched = use_all().await;
+            assert!(fetched <= 10, "{fetched} of about a hundred leaves were driven out");
+        }
     });
 }

@@ -4,6 +4,7 @@ mod btree;
 mod cache;
 mod crash;
 mod estimate;
+mod history;
 mod locks;
 mod mvcc;
 mod replica;
