@@ -39,6 +39,9 @@ pub enum VolumeError {
     /// Too few storage nodes answer; trying later may help.
     #[error("storage is unavailable: {0}")]
     Unavailable(String),
+    /// So many storage nodes have a full disk that writes must wait for one; trying later may help.
+    #[error("storage is full: {0}")]
+    Full(String),
     /// The read point fell below the GC floor: read again at a newer one.
     #[error("the read point is no longer retained")]
     ReadPointGone,
@@ -75,10 +78,12 @@ pub trait PageSource: Send + Sync + 'static {
 
 /// The writer's redo log: allocates LSNs and ships records.
 pub trait RedoLog: PageSource {
-    /// Waits until `bytes` more of LSN may be allocated (LAL back-pressure). Called before the first latch of an MTR.
+    /// Waits until `bytes` more of LSN may be allocated (LAL back-pressure) and what is in the log becomes durable in good
+    /// time. Called before the first latch of an MTR. May be dropped.
     ///
     /// # Errors
-    /// [`VolumeError::Fenced`], [`VolumeError::Closed`].
+    /// [`VolumeError::Fenced`], [`VolumeError::Closed`]; [`VolumeError::Unavailable`] or [`VolumeError::Full`] after a while.
+    /// Nothing is in the log of what it was asked for.
     fn reserve(&self, bytes: u64) -> BoxFuture<'_, Result<(), VolumeError>>;
 
     /// Whether [`RedoLog::reserve`] would return at once: the hot path asks this first.
@@ -103,8 +108,23 @@ pub trait RedoLog: PageSource {
     /// Waits until `lsn` is durable at `durability`.
     ///
     /// # Errors
-    /// [`VolumeError::Fenced`] or [`VolumeError::Closed`]: the fate of the record is then unknown.
+    /// [`VolumeError::Fenced`] or [`VolumeError::Closed`], and [`VolumeError::Unavailable`] after a long time without a
+    /// quorum: the fate of the record is then unknown.
     fn wait(&self, lsn: Lsn, durability: Durability) -> BoxFuture<'_, Result<(), VolumeError>>;
+
+    /// Whether storage lately knew of no other writer. The hot path asks this before each statement: what is cached says
+    /// nothing of a successor.
+    fn is_confirmed(&self) -> bool {
+        true
+    }
+
+    /// Waits, not for long, until [`RedoLog::is_confirmed`].
+    ///
+    /// # Errors
+    /// [`VolumeError::Unavailable`]: another server may be the writer. Asking again later may help.
+    fn confirm(&self) -> BoxFuture<'_, Result<(), VolumeError>> {
+        Box::pin(std::future::ready(Ok(())))
+    }
 
     /// Tells storage that no server reads below `floor` any more.
     fn set_gc_floor(&self, floor: Lsn);

@@ -82,6 +82,9 @@ pub struct Local {
     /// Memory that locks of rows may take on the writer: about 300 bytes for a row locked without being changed.
     #[arg(long, default_value = "256MB", value_parser = settings::parse_bytes, value_name = "SIZE", env = "REDOUBT_LOCK_TABLE_SIZE")]
     pub lock_table_size: u64,
+    /// Seconds that writes wait for a quorum of storage nodes before they are given up.
+    #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..), value_name = "SECONDS", env = "REDOUBT_WRITE_TIMEOUT")]
+    pub write_timeout: u64,
     /// Pages of 8 kB in a protection group; decided when the volume is created.
     #[arg(long, default_value_t = init::PAGES_PER_GROUP, value_parser = clap::value_parser!(u32).range(16..), value_name = "PAGES", env = "REDOUBT_GROUP_PAGES")]
     pub group_pages: u32,
@@ -132,6 +135,9 @@ pub struct Compute {
     /// Memory that locks of rows may take on the writer: about 300 bytes for a row locked without being changed.
     #[arg(long, default_value = "256MB", value_parser = settings::parse_bytes, value_name = "SIZE", env = "REDOUBT_LOCK_TABLE_SIZE")]
     pub lock_table_size: u64,
+    /// Seconds that writes wait for a quorum of storage nodes before they are given up.
+    #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..), value_name = "SECONDS", env = "REDOUBT_WRITE_TIMEOUT")]
+    pub write_timeout: u64,
     #[command(flatten)]
     pub auth: Auth,
 }

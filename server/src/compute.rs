@@ -83,6 +83,8 @@ pub struct ComputeOptions {
     pub cache_bytes: u64,
     /// Memory for locks, in bytes.
     pub lock_table_bytes: u64,
+    /// How long writes wait for a quorum of storage nodes before they are given up.
+    pub write_timeout: Duration,
     /// Who is let in.
     pub authentication: Authentication,
 }
@@ -317,6 +319,7 @@ impl Compute {
             };
             match WriterVolume::open(self.options.nodes.clone(), options).await {
                 Ok((volume, opened)) => {
+                    volume.set_patience(self.options.write_timeout);
                     tracing::info!(ballot = %opened.ballot, vdl = %opened.vdl, "this server is the writer");
                     return Ok(volume);
                 }

@@ -24,6 +24,15 @@ pub async fn render(servers: &[Arc<Compute>]) -> String {
                 line("writer", "flushed_vdl", volume.flushed_vdl().0);
                 line("writer", "received_vdl", volume.received_vdl().0);
                 line("writer", "epoch", volume.ballot().counter().into());
+                let (census, waiting) = volume.write_state();
+                line("writer", "nodes_taking", census.taking as u64);
+                line("writer", "nodes_full", census.full as u64);
+                line("writer", "nodes_silent", census.silent as u64);
+                line("writer", "nodes_down", census.down as u64);
+                line("writer", "commits_stalled_micros", waiting.unwrap_or_default().as_micros() as u64);
+                line("writer", "unconfirmed_micros", volume.unconfirmed_for().as_micros() as u64);
+                line("writer", "kept_bytes", volume.kept_bytes() as u64);
+                line("writer", "room_bytes", volume.room_bytes());
                 for (name, value) in volume.counters().list() {
                     line("writer", name, value);
                 }

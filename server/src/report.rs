@@ -8,6 +8,7 @@ use protocol::{Ballot, Lsn};
 use serde_json::{Value, json};
 use std::time::Duration;
 use storage::volume::cluster::{self, AddressBook};
+use storage::volume::writer::STALLED_AFTER;
 
 /// A server that takes longer to accept a connection is reported as down.
 const ANSWER_TIMEOUT: Duration = Duration::from_millis(500);
@@ -66,7 +67,27 @@ pub async fn status(server: &Compute) -> Value {
     }
     nodes.sort_by_key(|node| node["id"].as_u64());
     let epoch = states.iter().map(|state| Ballot(state.promised)).max().unwrap_or_default();
-    json!({ "servers": servers, "storage_nodes": nodes, "vdl": vdl.to_string(), "epoch": epoch.counter() })
+    json!({
+        "servers": servers, "storage_nodes": nodes, "vdl": vdl.to_string(), "epoch": epoch.counter(),
+        "writes": writes_json(server),
+    })
+}
+
+/// Whether writes become durable, as only the writer knows: null when another server is asked.
+fn writes_json(server: &Compute) -> Value {
+    let State::Writer(writing) = server.state() else { return Value::Null };
+    let (census, waiting) = writing.volume.write_state();
+    let state = match waiting {
+        _ if !census.is_quorum() => "waiting",
+        Some(waiting) if waiting >= STALLED_AFTER => "waiting",
+        _ => "ok",
+    };
+    json!({
+        "state": state,
+        "why": (state != "ok").then(|| census.to_string()),
+        "nodes_taking": census.taking,
+        "waiting_ms": waiting.map_or(0, |waiting| waiting.as_millis() as u64),
+    })
 }
 
 fn node_json(state: &StatusReply) -> Value {

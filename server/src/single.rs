@@ -33,6 +33,7 @@ pub async fn run(options: cli::Compute, role: Role) -> anyhow::Result<()> {
         address: address.to_string(),
         cache_bytes: options.cache_size,
         lock_table_bytes: options.lock_table_size,
+        write_timeout: Duration::from_secs(options.write_timeout),
         authentication,
     });
     if let Some(listener) = dashboard_listener {

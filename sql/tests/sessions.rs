@@ -246,6 +246,82 @@ async fn a_pipeline_is_one_transaction() {
     assert_eq!(run(&mut two, "select count(*) from t").await, ["count", "2", "(1 row)"]);
 }
 
+/// F38: what a writer has cached may be old news; it says so, and its sessions stay.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_writer_that_may_have_a_successor_answers_no_statement() {
+    let (volume, _database, mut one, mut two) = two(ROWS).await;
+    run(&mut one, "begin").await;
+    run(&mut one, "update t set v = 11 where id = 1").await;
+    volume.set_confirmed(false);
+    let refused = ["ERROR:  57P03: storage is unavailable: no quorum of storage nodes was heard for 1 s"];
+    for statement in
+        ["select v from t where id = 2", "select count(*) from t", "select 1", "insert into t values (9, 9)"]
+    {
+        assert_eq!(run(&mut two, statement).await, refused, "{statement}");
+    }
+    assert_eq!(run(&mut one, "rollback").await, ["ROLLBACK"], "ending a transaction tells nothing");
+    volume.set_confirmed(true);
+    assert_eq!(run(&mut two, "select v from t where id = 1").await, ["v", "10", "(1 row)"]);
+}
+
+async fn wait_event(watcher: &mut Session) -> String {
+    let question = "select wait_event from pg_stat_activity where wait_event in ('RedoRoom', 'WriteQuorum')";
+    for _ in 0..10_000 {
+        if let [_, event, _] = run(watcher, question).await.as_slice() {
+            return event.clone();
+        }
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    panic!("nobody waits for storage");
+}
+
+/// F4, F39: a write that is not let in waits, is seen to wait, may be cancelled, and goes on.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_write_that_is_not_let_in_waits_and_may_be_cancelled() {
+    let (volume, _database, mut one, mut two) = two(ROWS).await;
+    run(&mut one, "insert into t values (3, 30)").await;
+    volume.set_open(false);
+    let cancel = one.cancel_handle();
+    let waiting = spawn(one, "update t set v = 0 where id = 1");
+    assert_eq!(wait_event(&mut two).await, "RedoRoom");
+    assert_eq!(run(&mut two, "select v from t where id = 1").await, ["v", "10", "(1 row)"], "reads go on");
+    cancel(CancelReason::Request);
+    let (one, lines) = waiting.await.expect("no panic");
+    assert_eq!(lines, ["ERROR:  57014: canceling statement due to user request"]);
+    let waiting = spawn(one, "update t set v = 1 where id = 1");
+    assert_eq!(wait_event(&mut two).await, "RedoRoom");
+    volume.set_open(true);
+    let (mut one, lines) = waiting.await.expect("no panic");
+    assert_eq!(lines, ["UPDATE 1"]);
+    // A transaction whose changes are in the log and whose commit record is not.
+    run(&mut one, "begin").await;
+    run(&mut one, "update t set v = 2 where id = 1").await;
+    volume.set_open(false);
+    let cancel = one.cancel_handle();
+    let waiting = spawn(one, "commit");
+    assert_eq!(wait_event(&mut two).await, "RedoRoom");
+    cancel(CancelReason::Request);
+    let (_one, lines) = waiting.await.expect("no panic");
+    assert_eq!(lines, ["ERROR:  57014: canceling statement due to user request"]);
+    volume.set_open(true);
+    assert_eq!(run(&mut two, "select v from t where id = 1").await, ["v", "1", "(1 row)"], "it was rolled back");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_is_seen_to_wait_for_its_quorum() {
+    let (volume, _database, mut one, mut two) = two(ROWS).await;
+    volume.hold();
+    let waiting = tokio::spawn(async move {
+        assert_eq!(run(&mut one, "update t set v = 1 where id = 1").await, ["UPDATE 1"]);
+        one.settle().await
+    });
+    assert_eq!(wait_event(&mut two).await, "WriteQuorum");
+    volume.resume();
+    waiting.await.expect("no panic").expect("it becomes durable");
+    let question = "select count(*) from pg_stat_activity where wait_event = 'WriteQuorum'";
+    assert_eq!(run(&mut two, question).await, ["count", "0", "(1 row)"]);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_running_statement_is_cancelled() {
     let (_volume, _database, one, mut two) = two(ROWS).await;

@@ -54,6 +54,7 @@ pub async fn run(options: Local) -> anyhow::Result<()> {
             address: listener.local_addr()?.to_string(),
             cache_bytes: options.cache_size,
             lock_table_bytes: options.lock_table_size,
+            write_timeout: Duration::from_secs(options.write_timeout),
             authentication: authentication.clone(),
         });
         running.spawn(server.clone().run(listener, shutdown.clone()));

@@ -90,7 +90,7 @@ impl Engine {
         let cancel = txn.shared.cancel.clone();
         let mut pins = Pins::default();
         loop {
-            self.admit(self.log()?, &mut pins).await?;
+            self.admit_statement(self.log()?, &mut pins, &cancel).await?;
             match self.run(&mut pins, &cancel, &mut || self.run_once(txid, tree, rows, first, bulk)).await? {
                 Ok(count) => {
                     txn.wrote |= count > 0;

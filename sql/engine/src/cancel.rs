@@ -1,13 +1,33 @@
-//! Ending a wait from outside: a cancel request, a timeout, a disconnect.
+//! Ending a wait from outside: a cancel request, a timeout, a disconnect. And what is waited for, for whoever looks.
 
 use crate::error::{Error, Result};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use tokio::sync::Notify;
+
+/// What a session waits for in storage.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wait {
+    /// To append redo: too much is not durable yet, or nothing becomes durable.
+    RedoRoom = 1,
+    /// For a write quorum to have what it is about to tell its client.
+    WriteQuorum = 2,
+}
+
+/// The wait is over when this goes.
+#[derive(Debug)]
+pub struct Waiting<'a>(&'a CancelToken);
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.state.waits_for.store(0, Ordering::Relaxed);
+    }
+}
 
 #[derive(Debug, Default)]
 struct State {
     cancelled: AtomicBool,
+    waits_for: AtomicU8,
     notify: Notify,
 }
 
@@ -33,6 +53,21 @@ impl CancelToken {
     /// Makes the token ready for the next statement.
     pub fn reset(&self) {
         self.state.cancelled.store(false, Ordering::Release);
+    }
+
+    /// Shows what is waited for from now on.
+    #[must_use]
+    pub fn waiting(&self, wait: Wait) -> Waiting<'_> {
+        self.state.waits_for.store(wait as u8, Ordering::Relaxed);
+        Waiting(self)
+    }
+
+    /// What is waited for now.
+    #[must_use]
+    pub fn waits_for(&self) -> Option<Wait> {
+        [Wait::RedoRoom, Wait::WriteQuorum]
+            .into_iter()
+            .find(|wait| *wait as u8 == self.state.waits_for.load(Ordering::Relaxed))
     }
 
     /// Whether it is cancelled.

@@ -2,7 +2,7 @@
 
 use crate::TreeId;
 use crate::cache::{Cache, Frame, Load, Volume};
-use crate::cancel::CancelToken;
+use crate::cancel::{CancelToken, Wait};
 use crate::commits::{self, Commits};
 use crate::control::{CONTROL_PAGE, Control, OFFSET_CATALOG_VERSION, OFFSET_TXID_LIMIT, horizon_patch, u64_patch};
 use crate::dirty::Dirty;
@@ -389,7 +389,7 @@ impl Engine {
         self.log_subtransactions(&log, top, &subs).await?;
         let mut pins = Pins::default();
         let cancel = txn.shared.cancel.clone();
-        self.admit(&log, &mut pins).await?;
+        self.admit_statement(&log, &mut pins, &cancel).await?;
         let touches_catalog = txn.touches_catalog;
         let lsn = self
             .retry(&mut pins, &cancel, || {
@@ -478,11 +478,33 @@ impl Engine {
     /// Waits until `lsn` is durable. On a replica everything visible is.
     ///
     /// # Errors
-    /// [`Error::FateUnknown`] when this server was fenced meanwhile.
+    /// [`Error::FateUnknown`] when this server was fenced meanwhile, [`Error::FateUndecided`] when it takes too long.
     pub async fn wait_durable(&self, lsn: Lsn, durability: Durability) -> Result<()> {
         match self.log.get() {
-            Some(log) if !log.is_durable(lsn, durability) => Ok(log.wait(lsn, durability).await?),
+            Some(log) if !log.is_durable(lsn, durability) => {
+                log.wait(lsn, durability).await.map_err(|error| match error {
+                    VolumeError::Unavailable(why) | VolumeError::Full(why) => Error::FateUndecided(why),
+                    error => error.into(),
+                })
+            }
             _ => Ok(()),
+        }
+    }
+
+    /// Whether this server may answer from what it has cached: a replica always, a writer while storage knows of no other.
+    #[must_use]
+    pub fn is_confirmed(&self) -> bool {
+        self.log.get().is_none_or(|log| log.is_confirmed())
+    }
+
+    /// Waits, not for long, until [`Engine::is_confirmed`].
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] when another server may be the writer.
+    pub async fn confirm(&self) -> Result<()> {
+        match self.log.get() {
+            Some(log) => Ok(log.confirm().await?),
+            None => Ok(()),
         }
     }
 
@@ -631,6 +653,24 @@ impl Engine {
             log.wait(lsn, Durability::Flushed).await.map_err(known)?;
         }
         Ok(())
+    }
+
+    /// The same for a statement, which may be cancelled while it waits: nothing of it is in the log yet.
+    pub(crate) async fn admit_statement(
+        &self,
+        log: &Arc<dyn RedoLog>,
+        pins: &mut Pins,
+        cancel: &CancelToken,
+    ) -> Result<()> {
+        if log.has_room(MTR_BYTES_MAX) && !self.dirty.is_full() {
+            return Ok(());
+        }
+        let _waiting = cancel.waiting(Wait::RedoRoom);
+        tokio::select! {
+            biased;
+            admitted = self.admit(log, pins) => admitted,
+            () = cancel.cancelled() => Err(Error::Cancelled),
+        }
     }
 
     /// Excludes other structure changes of the tree.

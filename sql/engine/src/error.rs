@@ -33,6 +33,12 @@ pub enum Error {
     /// Storage does not answer (57P03).
     #[error("storage is unavailable: {0}")]
     Unavailable(String),
+    /// Too many storage nodes have a full disk (53100).
+    #[error("storage is full: {0}")]
+    StorageFull(String),
+    /// What was appended did not become durable in time and may yet (40003).
+    #[error("the fate of the transaction is unknown: {0}")]
+    FateUndecided(String),
     /// Cancelled by request, timeout or disconnect (57014).
     #[error("canceling statement due to user request")]
     Cancelled,
@@ -81,6 +87,8 @@ impl Error {
                 ErrorKind::Request
             }
             Error::Unavailable(_)
+            | Error::StorageFull(_)
+            | Error::FateUndecided(_)
             | Error::NotBootstrapped
             | Error::OutOfMemory { .. }
             | Error::LockTableFull { .. } => ErrorKind::Later,
@@ -99,7 +107,8 @@ impl Error {
             Error::SnapshotTooOld { .. } => "72000",
             Error::ReadOnly => "25006",
             Error::KeyTooLarge { .. } | Error::RowTooLarge { .. } => "54000",
-            Error::FateUnknown => "40003",
+            Error::FateUnknown | Error::FateUndecided(_) => "40003",
+            Error::StorageFull(_) => "53100",
             Error::Unavailable(_) | Error::NotBootstrapped => "57P03",
             Error::Cancelled => "57014",
             Error::NoSuchTree(_) => "XX000",
@@ -114,6 +123,7 @@ impl From<VolumeError> for Error {
         match error {
             VolumeError::Fenced => Error::FateUnknown,
             VolumeError::Unavailable(why) => Error::Unavailable(why),
+            VolumeError::Full(why) => Error::StorageFull(why),
             VolumeError::ReadPointGone => Error::Unavailable("the read point is no longer retained".into()),
             VolumeError::Corrupt(why) => Error::Corrupt { page: PageId::NONE, why },
             VolumeError::Closed => Error::Unavailable("the volume is closed".into()),

@@ -109,7 +109,7 @@ mod weak;
 mod write;
 
 pub use batch::BatchOutcome;
-pub use cancel::CancelToken;
+pub use cancel::{CancelToken, Wait};
 pub use engine::{CACHE_PAGES_MIN, Engine, Options};
 pub use error::{Error, ErrorKind, Result};
 pub use locks::{LockStrength, TableLockMode, WaitPolicy};

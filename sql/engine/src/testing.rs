@@ -33,6 +33,10 @@ pub struct MemoryVolume {
     flushed: AtomicU64,
     automatic: AtomicBool,
     fenced: AtomicBool,
+    /// As for a writer that storage does not answer.
+    unconfirmed: AtomicBool,
+    /// Nothing is let in.
+    closed: AtomicBool,
     moved: Notify,
     limit_bytes: u64,
     reads: Reads,
@@ -75,6 +79,8 @@ impl MemoryVolume {
             flushed: AtomicU64::new(end),
             automatic: AtomicBool::new(true),
             fenced: AtomicBool::new(false),
+            unconfirmed: AtomicBool::new(false),
+            closed: AtomicBool::new(false),
             moved: Notify::new(),
             limit_bytes: 64 << 20,
             reads: Reads { turns: AtomicUsize::new(1), ..Reads::default() },
@@ -122,6 +128,17 @@ impl MemoryVolume {
     /// From now on waits fail as if another server had become the writer.
     pub fn fence(&self) {
         self.fenced.store(true, Ordering::Release);
+        self.moved.notify_waiters();
+    }
+
+    /// Whether storage is known to have no other writer.
+    pub fn set_confirmed(&self, confirmed: bool) {
+        self.unconfirmed.store(!confirmed, Ordering::Release);
+    }
+
+    /// Whether mini-transactions are let in.
+    pub fn set_open(&self, open: bool) {
+        self.closed.store(!open, Ordering::Release);
         self.moved.notify_waiters();
     }
 
@@ -253,6 +270,9 @@ impl RedoLog for MemoryVolume {
     }
 
     fn has_room(&self, bytes: u64) -> bool {
+        if self.closed.load(Ordering::Acquire) {
+            return false;
+        }
         self.automatic.load(Ordering::Acquire)
             || self.end.load(Ordering::Acquire) + bytes <= self.flushed.load(Ordering::Acquire) + self.limit_bytes
     }
@@ -312,6 +332,16 @@ impl RedoLog for MemoryVolume {
                 moved.await;
             }
         })
+    }
+
+    fn is_confirmed(&self) -> bool {
+        !self.unconfirmed.load(Ordering::Acquire)
+    }
+
+    fn confirm(&self) -> BoxFuture<'_, Result<(), VolumeError>> {
+        let confirmed = self.is_confirmed();
+        let refused = || Err(VolumeError::Unavailable("no quorum of storage nodes was heard for 1 s".into()));
+        Box::pin(std::future::ready(if confirmed { Ok(()) } else { refused() }))
     }
 
     fn set_gc_floor(&self, _floor: Lsn) {}

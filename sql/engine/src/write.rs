@@ -278,7 +278,7 @@ impl Engine {
         let mut pins = Pins::default();
         let mut row: Option<Vec<u8>> = None;
         loop {
-            self.admit(self.log()?, &mut pins).await?;
+            self.admit_statement(self.log()?, &mut pins, &shared.cancel).await?;
             let mut attempt = || self.write_once(&target, &mut |seen| decide(seen, row.as_deref()));
             let stop = match self.run(&mut pins, &shared.cancel, &mut attempt).await? {
                 Ok(written) => {

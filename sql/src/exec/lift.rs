@@ -20,6 +20,9 @@ pub(crate) fn lift(error: EngineError) -> Error {
         EngineError::LockTableFull { .. } => {
             Error::new(state, error.to_string()).hint("You might need to increase lock_table_size.")
         }
+        EngineError::FateUndecided(why) => Error::new(state, format!("the statement's completion is unknown: {why}"))
+            .detail("The transaction may or may not have been committed.")
+            .fatal(),
         other => Error::new(state, other.to_string()),
     }
 }

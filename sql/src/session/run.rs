@@ -101,6 +101,10 @@ impl Session {
         if is_transaction_control(statement) {
             return self.utility(portal, client).await;
         }
+        if !self.database.engine.is_confirmed() {
+            // What is cached here says nothing of a writer that came after this one.
+            self.database.engine.confirm().await.lift()?;
+        }
         self.ensure_transaction().await?;
         self.settings.statement_timestamp = now();
         let mut attempt = 0;

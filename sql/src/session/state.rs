@@ -14,7 +14,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use engine::Isolation;
+use engine::{Isolation, Wait};
 use protocol::Lsn;
 use protocol::volume::Durability;
 use types::{Datum, Error, Result, Settings, SqlState, SqlType};
@@ -212,6 +212,7 @@ impl Session {
         for (lsn, level) in [(self.pending_flushed, Durability::Flushed), (self.pending_received, Durability::Received)]
         {
             if lsn != Lsn::ZERO && !engine.is_durable(lsn, level) {
+                let _waiting = self.context.backend.cancel.waiting(Wait::WriteQuorum);
                 engine.wait_durable(lsn, level).await.map_err(|error| lift(error).fatal())?;
             }
         }

@@ -1,8 +1,9 @@
 //! Small calls to all nodes of a volume: create it, look at it, find its servers.
 
 use super::{Nodes, VOLUME_CALL_TIMEOUT, corrupt};
-use crate::quorum::{COPIES, WRITE_QUORUM};
-use futures::future::{BoxFuture, join_all};
+use crate::quorum::{COPIES, READ_QUORUM, WRITE_QUORUM};
+use futures::future::{BoxFuture, FutureExt};
+use futures::stream::{FuturesUnordered, StreamExt};
 use hashbrown::HashMap;
 use protocol::node::{NodeError, NodeResult, StorageNode};
 use protocol::rpc::storage as rpc;
@@ -10,22 +11,46 @@ use protocol::task::timeout;
 use protocol::volume::VolumeError;
 use protocol::{Ballot, FORMAT_VERSION, Lsn};
 use std::sync::Arc;
+use std::time::Duration;
 
-/// Sends one request to all nodes and returns each one's answer, in their order.
+/// Once enough nodes have answered, the others have this long: a node that hangs is down for this question.
+pub const GRACE: Duration = Duration::from_millis(100);
+
+/// Sends one request to all nodes and returns each one's answer, in their order. Waits for all; once `enough` of them have
+/// answered, for [`GRACE`] and no longer.
 async fn ask_all<'a, T>(
     nodes: &'a Nodes,
+    enough: usize,
     ask: impl Fn(&'a dyn StorageNode) -> BoxFuture<'a, NodeResult<T>>,
 ) -> Vec<NodeResult<T>> {
-    join_all(nodes.iter().map(|node| {
-        let call = timeout(VOLUME_CALL_TIMEOUT, ask(&**node));
-        async { call.await.unwrap_or_else(|_| Err(NodeError::Unreachable("no answer in time".into()))) }
-    }))
-    .await
+    let late = || Err(NodeError::Unreachable("no answer in time".into()));
+    let mut answers: Vec<NodeResult<T>> = nodes.iter().map(|_| late()).collect();
+    let mut asked: FuturesUnordered<_> =
+        nodes.iter().enumerate().map(|(index, node)| ask(&**node).map(move |answer| (index, answer))).collect();
+    let mut answered = 0;
+    let whole = timeout(VOLUME_CALL_TIMEOUT, async {
+        while answered < enough
+            && let Some((index, answer)) = asked.next().await
+        {
+            answered += usize::from(answer.is_ok());
+            answers[index] = answer;
+        }
+    });
+    if whole.await.is_ok() {
+        let rest = timeout(GRACE, async {
+            while let Some((index, answer)) = asked.next().await {
+                answers[index] = answer;
+            }
+        });
+        // Who has not answered by now keeps the answer that it has none.
+        let _ = rest.await;
+    }
+    answers
 }
 
 /// Identity and watermarks of every node that answers.
 pub async fn status(nodes: &Nodes) -> Vec<NodeResult<rpc::StatusReply>> {
-    ask_all(nodes, |node| node.status(rpc::StatusRequest { version: FORMAT_VERSION })).await
+    ask_all(nodes, READ_QUORUM, |node| node.status(rpc::StatusRequest { version: FORMAT_VERSION })).await
 }
 
 /// The configuration of the volume that the nodes hold.
@@ -36,7 +61,9 @@ pub async fn status(nodes: &Nodes) -> Vec<NodeResult<rpc::StatusReply>> {
 pub async fn config(nodes: &Nodes) -> Result<rpc::VolumeConfig, VolumeError> {
     let mut found: Option<rpc::VolumeConfig> = None;
     let mut answered = 0;
-    for reply in status(nodes).await.into_iter().flatten() {
+    // One would do: a volume is on all six or on none.
+    let status = ask_all(nodes, 1, |node| node.status(rpc::StatusRequest { version: FORMAT_VERSION }));
+    for reply in status.await.into_iter().flatten() {
         answered += 1;
         let Some(config) = reply.config else { continue };
         match &found {
@@ -57,13 +84,14 @@ pub async fn config(nodes: &Nodes) -> Result<rpc::VolumeConfig, VolumeError> {
 /// [`VolumeError::Unavailable`] when a node does not answer or refuses: `init` wants all six.
 pub async fn create_volume(nodes: &Nodes, config: &rpc::VolumeConfig) -> Result<(), VolumeError> {
     let request = || rpc::CreateVolumeRequest { version: FORMAT_VERSION, config: Some(config.clone()) };
-    for (node, reply) in ask_all(nodes, |node| node.create_volume(request())).await.into_iter().enumerate() {
+    for (node, reply) in ask_all(nodes, COPIES, |node| node.create_volume(request())).await.into_iter().enumerate() {
         match reply {
             Ok(_) => {}
             Err(error) => return Err(VolumeError::Unavailable(format!("node {node}: {error}"))),
         }
     }
-    let held = status(nodes).await.into_iter().flatten();
+    let held = ask_all(nodes, COPIES, |node| node.status(rpc::StatusRequest { version: FORMAT_VERSION }));
+    let held = held.await.into_iter().flatten();
     let same = held.filter(|reply| reply.config.as_ref().is_some_and(|held| held.volume == config.volume)).count();
     if same < COPIES {
         return Err(VolumeError::Unavailable(format!("{same} of {COPIES} storage nodes hold the new volume")));
@@ -106,7 +134,8 @@ pub async fn register(
     let request = || rpc::RegisterRequest { volume, version: FORMAT_VERSION, server: server.clone(), lease_ms };
     let mut book = AddressBook::default();
     let mut servers: HashMap<u64, rpc::ServerInfo> = HashMap::new();
-    for reply in ask_all(nodes, |node| node.register(request())).await.into_iter().flatten() {
+    let (needed, enough) = if server.is_some() { (WRITE_QUORUM, WRITE_QUORUM) } else { (1, READ_QUORUM) };
+    for reply in ask_all(nodes, enough, |node| node.register(request())).await.into_iter().flatten() {
         book.answered += 1;
         book.promised = book.promised.max(Ballot(reply.promised));
         book.flushed_vdl = book.flushed_vdl.max(Lsn(reply.flushed_vdl_heard));
@@ -120,7 +149,6 @@ pub async fn register(
     }
     book.servers = servers.into_values().collect();
     book.servers.sort_unstable_by_key(|server| server.instance);
-    let needed = if server.is_some() { WRITE_QUORUM } else { 1 };
     if book.answered < needed {
         return Err(VolumeError::Unavailable(format!("{} of {COPIES} storage nodes answer", book.answered)));
     }

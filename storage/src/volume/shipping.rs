@@ -25,11 +25,12 @@
 use super::flushers::{Candidate, Flushers, HELD_BYTES_MAX, HELD_GROUPS_MAX};
 use super::log::Sealed;
 use super::tracker::{Level, Tracker};
-use crate::quorum::{COPIES, READ_QUORUM};
+use crate::quorum::{COPIES, READ_QUORUM, WRITE_QUORUM};
 use bytes::Bytes;
 use hashbrown::HashSet;
 use protocol::{GroupId, Lsn};
 use std::collections::VecDeque;
+use std::fmt;
 use std::time::Duration;
 
 /// Batches that a write quorum has flushed are kept up to this many bytes, for the nodes that are behind.
@@ -50,6 +51,8 @@ pub const REOPEN_DOUBLINGS_MAX: u32 = 5;
 pub const HASTE_MIN: Duration = Duration::from_millis(2);
 /// ...and longer than this multiple of its usual time.
 pub const HASTE_FACTOR: u32 = 3;
+/// A node that owes an ack for longer than this, and than [`LATE_FACTOR`] times its usual, is called silent.
+pub const SILENT_MIN: Duration = Duration::from_millis(500);
 /// How long a node whose disk is full, or that sent a damaged batch back, is left alone.
 pub const PAUSE: Duration = Duration::from_millis(500);
 /// An idle node hears the flushed VDL after this time, and flushes what it holds.
@@ -96,9 +99,15 @@ struct Link {
     /// Streams opened anew since the last ack.
     reopened: u32,
     paused_until: Duration,
+    /// Its disk was full when it last refused or took something.
+    full: bool,
     told_vdl: Lsn,
     told_at: Duration,
+    /// When a message was sent to which the node has replied. Not when the reply came: it may have waited here while this
+    /// process was stopped.
     heard_at: Duration,
+    /// A message whose reply will move that: its sequence, and when it was sent.
+    unheard: Option<(u64, Duration)>,
 }
 
 impl Link {
@@ -109,6 +118,13 @@ impl Link {
     /// When the others are to flush, too, if this one is among the four.
     fn haste_at(&self) -> Option<Duration> {
         Some(self.in_flight?.sent_at + HASTE_MIN.max(self.usual * HASTE_FACTOR))
+    }
+
+    /// A reply to `sequence` came, or to a later one.
+    fn hear(&mut self, sequence: u64) {
+        if let Some((_, sent_at)) = self.unheard.take_if(|(unheard, _)| *unheard <= sequence) {
+            self.heard_at = self.heard_at.max(sent_at);
+        }
     }
 
     fn is_late(&self, now: Duration) -> bool {
@@ -150,10 +166,45 @@ pub struct Group {
 /// Why a stream stopped taking batches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refusal {
-    /// Send again after a pause: disk full, batch damaged on its way.
+    /// Send again after a pause: the batch was damaged on its way.
     Pause,
+    /// The same: the node's disk is full.
+    Full,
     /// The stream must be opened anew, with what that includes (the table is installed first).
     Reopen,
+}
+
+/// The nodes as the writer finds them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Census {
+    /// They take what is sent.
+    pub taking: usize,
+    /// Their disks are full.
+    pub full: usize,
+    /// They owe an ack for long.
+    pub silent: usize,
+    /// No stream to them is open.
+    pub down: usize,
+}
+
+impl Census {
+    /// Whether what is appended can become durable.
+    #[must_use]
+    pub fn is_quorum(&self) -> bool {
+        self.taking >= WRITE_QUORUM
+    }
+}
+
+impl fmt::Display for Census {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} of {COPIES} storage nodes take writes, {WRITE_QUORUM} are needed", self.taking)?;
+        for (count, what) in [(self.full, "full"), (self.silent, "silent"), (self.down, "down")] {
+            if count > 0 {
+                write!(f, "; {count} {what}")?;
+            }
+        }
+        Ok(())
+    }
 }
 
 /// The queue of sealed batches and six places in it. See the module's essay.
@@ -220,8 +271,8 @@ impl Shipping {
         link.generation
     }
 
-    /// The stream of this generation is open; the tracker knows what the node holds.
-    pub fn on_up(&mut self, node: usize, generation: u64, now: Duration, tracker: &Tracker) {
+    /// The stream of this generation is open; the tracker knows what the node said it holds when it was asked at `asked_at`.
+    pub fn on_up(&mut self, node: usize, generation: u64, asked_at: Duration, now: Duration, tracker: &Tracker) {
         if self.links[node].generation != generation {
             return;
         }
@@ -237,7 +288,7 @@ impl Shipping {
             usual: link.usual,
             reopened: link.reopened,
             told_at: now,
-            heard_at: now,
+            heard_at: link.heard_at.max(asked_at),
             ..Link::default()
         };
     }
@@ -262,12 +313,13 @@ impl Shipping {
     /// Everything up to `sequence` is flushed at the node. Returns whether the node became free.
     pub fn on_flushed(&mut self, node: usize, sequence: u64, now: Duration, tracker: &Tracker) -> bool {
         let link = &mut self.links[node];
-        link.heard_at = now;
+        link.hear(sequence);
         if sequence < link.sequence_of_batch {
             return false;
         }
         let freed = link.in_flight.take();
         if let Some(in_flight) = freed {
+            link.full = false;
             let took = now.saturating_sub(in_flight.sent_at);
             link.usual = if link.usual.is_zero() { took } else { (link.usual * 7 + took) / 8 };
             link.reopened = 0;
@@ -283,8 +335,8 @@ impl Shipping {
     }
 
     /// A reply that acknowledges nothing.
-    pub fn on_heard(&mut self, node: usize, now: Duration) {
-        self.links[node].heard_at = now;
+    pub fn on_heard(&mut self, node: usize, sequence: u64) {
+        self.links[node].hear(sequence);
     }
 
     /// The node refused the message `sequence`. Returns whether the stream is to be opened anew.
@@ -297,7 +349,7 @@ impl Shipping {
         tracker: &Tracker,
     ) -> bool {
         let link = &mut self.links[node];
-        link.heard_at = now;
+        link.hear(sequence);
         if !link.up || sequence <= link.refused_up_to {
             return false;
         }
@@ -310,6 +362,7 @@ impl Shipping {
             return true;
         }
         link.paused_until = now + PAUSE;
+        link.full = refusal == Refusal::Full;
         self.go_back(node, tracker);
         false
     }
@@ -372,6 +425,7 @@ impl Shipping {
         link.sequence += batches.len().max(1) as u64;
         link.told_vdl = vdl;
         link.told_at = now;
+        link.unheard.get_or_insert((link.sequence, now));
         let held = !(batches.is_empty() || chosen || asked)
             && link.held_groups < HELD_GROUPS_MAX
             && link.held_bytes < HELD_BYTES_MAX;
@@ -438,12 +492,29 @@ impl Shipping {
         self.links[node].up
     }
 
-    /// When a read quorum of nodes was last heard: the third latest time.
+    /// When a read quorum of nodes was last known to have no other writer: the third latest time.
     #[must_use]
     pub fn heard_by_quorum_at(&self) -> Duration {
         let mut heard = self.links.each_ref().map(|link| link.heard_at);
         heard.sort_unstable();
         heard[COPIES - READ_QUORUM]
+    }
+
+    /// How the nodes are.
+    #[must_use]
+    pub fn census(&self, now: Duration) -> Census {
+        let mut census = Census::default();
+        for link in &self.links {
+            let silent =
+                |flight: InFlight| now.saturating_sub(flight.sent_at) > SILENT_MIN.max(link.usual * LATE_FACTOR);
+            *match () {
+                () if !link.up => &mut census.down,
+                () if link.full => &mut census.full,
+                () if link.in_flight.is_some_and(silent) => &mut census.silent,
+                () => &mut census.taking,
+            } += 1;
+        }
+        census
     }
 
     /// Bytes kept for resending.
@@ -522,7 +593,7 @@ mod tests {
         let mut shipping = Shipping::new(ms(0), ZONES);
         for &node in up {
             let generation = shipping.on_connecting(node);
-            shipping.on_up(node, generation, ms(0), &tracker);
+            shipping.on_up(node, generation, ms(0), ms(0), &tracker);
         }
         (shipping, tracker)
     }
@@ -756,7 +827,7 @@ mod tests {
             assert!(!shipping.is_up(0));
             now = until;
             let generation = shipping.on_connecting(0);
-            shipping.on_up(0, generation, now, &tracker);
+            shipping.on_up(0, generation, now, now, &tracker);
         }
         assert_eq!(send(&mut shipping, now, &tracker).0, [0]);
         ack(&mut tracker, 0, 10);
@@ -822,6 +893,29 @@ mod tests {
     }
 
     #[test]
+    fn the_census_tells_full_silent_and_absent_nodes_apart() {
+        let (mut shipping, mut tracker) = world(&[0, 1, 2, 3, 4]);
+        assert_eq!(shipping.census(ms(0)), Census { taking: 5, full: 0, silent: 0, down: 1 });
+        shipping.push([batch(0, 10)], ms(0));
+        assert_eq!(send(&mut shipping, ms(0), &tracker).0.len(), 4);
+        shipping.on_refused(0, 1, Refusal::Full, ms(1), &tracker);
+        shipping.on_refused(1, 1, Refusal::Pause, ms(1), &tracker);
+        ack(&mut tracker, 2, 10);
+        shipping.on_flushed(2, 1, ms(1), &tracker);
+        let later = ms(1) + SILENT_MIN;
+        let census = shipping.census(later);
+        assert_eq!(census, Census { taking: 3, full: 1, silent: 1, down: 1 });
+        assert!(!census.is_quorum());
+        assert_eq!(census.to_string(), "3 of 6 storage nodes take writes, 4 are needed; 1 full; 1 silent; 1 down");
+        // It takes something again: it is full no more.
+        send(&mut shipping, later, &tracker);
+        assert_eq!(shipping.census(later).full, 1, "as far as is known");
+        ack(&mut tracker, 0, 10);
+        shipping.on_flushed(0, 2, later, &tracker);
+        assert_eq!(shipping.census(later).full, 0);
+    }
+
+    #[test]
     fn a_hole_below_the_queue_is_left_to_gossip() {
         let (mut shipping, mut tracker) = world(&[0, 1, 2, 3]);
         shipping.bytes = KEPT_BYTES_MAX + 1;
@@ -831,7 +925,7 @@ mod tests {
         }
         shipping.forget(&tracker);
         let generation = shipping.on_connecting(5);
-        shipping.on_up(5, generation, ms(0), &tracker);
+        shipping.on_up(5, generation, ms(0), ms(0), &tracker);
         assert_eq!(sent(shipping.next_group(5, ms(0), &tracker)), [""; 0], "20 does not follow 0");
         shipping.push([batch(20, 30)], ms(0));
         assert_eq!(sent(shipping.next_group(5, ms(0), &tracker)), ["30"], "what is new is sent all the same");
@@ -864,7 +958,7 @@ mod tests {
         let new = shipping.on_connecting(0);
         assert!(!shipping.is_current(0, old) && shipping.is_current(0, new));
         assert!(!shipping.on_down(0, old));
-        shipping.on_up(0, old, ms(0), &tracker);
+        shipping.on_up(0, old, ms(0), ms(0), &tracker);
         assert!(!shipping.is_up(0));
     }
 
@@ -881,14 +975,24 @@ mod tests {
     }
 
     #[test]
-    fn a_quorum_was_heard_when_the_third_was() {
+    fn a_quorum_is_heard_as_of_the_third_question_that_was_answered() {
         let (mut shipping, tracker) = world(&[]);
         for (node, at) in [(0, 10), (1, 20), (2, 30), (3, 40)] {
             let generation = shipping.on_connecting(node);
-            shipping.on_up(node, generation, ms(at), &tracker);
+            shipping.on_up(node, generation, ms(at), ms(40), &tracker);
         }
         assert_eq!(shipping.heard_by_quorum_at(), ms(20));
-        shipping.on_heard(0, ms(50));
+        for at in [140, 240] {
+            assert!(shipping.next_group(0, ms(at), &tracker).is_some_and(|heartbeat| heartbeat.batches.is_empty()));
+        }
+        // However late it is now: the reply says what was so when the first question was under way.
+        shipping.on_flushed(0, 1, ms(9000), &tracker);
         assert_eq!(shipping.heard_by_quorum_at(), ms(30));
+        assert_eq!(shipping.links[0].heard_at, ms(140));
+        assert!(shipping.next_group(0, ms(9000), &tracker).is_some());
+        shipping.on_heard(0, 2);
+        assert_eq!(shipping.links[0].heard_at, ms(140), "that was asked for before");
+        shipping.on_heard(0, 3);
+        assert_eq!(shipping.links[0].heard_at, ms(9000));
     }
 }

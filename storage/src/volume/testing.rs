@@ -49,6 +49,8 @@ pub(crate) struct Faults {
     pub(crate) down: bool,
     /// Takes appends and does nothing with them until this ends: a stopped process.
     pub(crate) stopped: bool,
+    /// Refuses batches: there is no room.
+    pub(crate) full: bool,
     /// Loses so many appends without a word.
     pub(crate) lose: u32,
     /// Takes this long for an append.
@@ -145,6 +147,9 @@ impl State {
     fn append_outcome(&mut self, request: &AppendRequest) -> AppendOutcome {
         assert_eq!(request.volume, VOLUME);
         if !request.batch.is_empty() {
+            if self.faults.full {
+                return AppendOutcome::DiskFull;
+            }
             let Ok(batch) = Batch::decode(request.batch.clone()) else { return AppendOutcome::Corrupt };
             assert_eq!(batch.membership_epoch, MEMBERSHIP_EPOCH);
             if batch.ballot < self.promised {

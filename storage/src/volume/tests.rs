@@ -1,6 +1,7 @@
 //! The volume from end to end over six nodes in memory: what is told durable, and what survives.
 
 use super::replica::{ReplicaOptions, ReplicaVolume};
+use super::shipping::Census;
 use super::testing::{FakeNode, Faults, LAL_BYTES, PAGES_PER_GROUP, config, options, six};
 use super::writer::{Opened, WriterVolume};
 use super::{cluster, monotonic_clock, wall_clock};
@@ -18,8 +19,8 @@ use tokio::time::timeout;
 
 const LONG: Duration = Duration::from_secs(20);
 const SHORT: Duration = Duration::from_millis(150);
-const DOWN: Faults = Faults { down: true, stopped: false, lose: 0, slow: Duration::ZERO };
-const STOPPED: Faults = Faults { down: false, stopped: true, lose: 0, slow: Duration::ZERO };
+const DOWN: Faults = Faults { down: true, stopped: false, full: false, lose: 0, slow: Duration::ZERO };
+const STOPPED: Faults = Faults { down: false, stopped: true, full: false, lose: 0, slow: Duration::ZERO };
 
 async fn open(nodes: &[Arc<dyn StorageNode>], instance: u32) -> (Arc<WriterVolume>, Opened) {
     timeout(LONG, WriterVolume::open(nodes.to_vec(), options(instance)))
@@ -237,6 +238,128 @@ async fn allocation_stops_at_the_limit_and_goes_on_when_storage_does() {
     assert_eq!(value_at(&*volume, 1).await, writes - 1);
 }
 
+/// A clock that jumps, as it seems to a process that was stopped.
+struct Jumping {
+    clock: super::Clock,
+    ahead: Arc<std::sync::atomic::AtomicU64>,
+}
+
+impl Jumping {
+    fn new() -> Jumping {
+        let (real, ahead) = (monotonic_clock(), Arc::new(std::sync::atomic::AtomicU64::new(0)));
+        let seconds = Arc::clone(&ahead);
+        let clock: super::Clock =
+            Arc::new(move || real() + Duration::from_secs(seconds.load(std::sync::atomic::Ordering::Relaxed)));
+        Jumping { clock, ahead }
+    }
+
+    fn jump(&self, seconds: u64) {
+        self.ahead.fetch_add(seconds, std::sync::atomic::Ordering::Relaxed);
+    }
+
+    async fn open(&self, nodes: &[Arc<dyn StorageNode>]) -> Arc<WriterVolume> {
+        let options = super::writer::OpenOptions { clock: Arc::clone(&self.clock), ..options(1) };
+        timeout(LONG, WriterVolume::open(nodes.to_vec(), options)).await.expect("it ends").expect("it succeeds").0
+    }
+}
+
+/// F38, pitfall 35.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_writer_that_hears_no_quorum_answers_nothing_until_it_does() {
+    let (fakes, nodes) = six();
+    let time = Jumping::new();
+    let volume = time.open(&nodes).await;
+    Client::new(Arc::clone(&volume)).commit(&[1], 1).await;
+    assert!(volume.is_confirmed());
+    // Only stopped, and nobody took over: it goes on at once.
+    time.jump(30);
+    assert!(!volume.is_confirmed());
+    timeout(LONG, volume.confirm()).await.expect("soon").expect("all nodes answer");
+    // Cut off from four: two are no read quorum.
+    for node in &fakes[..4] {
+        node.set(STOPPED);
+    }
+    time.jump(2);
+    assert!(!volume.is_confirmed());
+    let refused = timeout(LONG, volume.confirm()).await.expect("it does not wait for long");
+    assert!(matches!(refused, Err(VolumeError::Unavailable(_))), "{refused:?}");
+    // Three are.
+    fakes[0].set(Faults::default());
+    until("it is confirmed again", || volume.is_confirmed()).await;
+    volume.confirm().await.expect("three answer");
+    // Someone took over while it was stopped.
+    fakes.iter().for_each(|node| node.set(Faults::default()));
+    let (successor, _) = open(&nodes, 2).await;
+    time.jump(30);
+    assert!(matches!(volume.confirm().await, Err(VolumeError::Unavailable(_))));
+    assert!(successor.is_confirmed());
+}
+
+/// F4, F5, F10, F39.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_a_quorum_no_more_is_let_in_waits_end_and_all_goes_on_with_the_fourth_node() {
+    let (fakes, nodes) = six();
+    let time = Jumping::new();
+    let volume = time.open(&nodes).await;
+    let client = Client::new(Arc::clone(&volume));
+    client.commit(&[1, 9], 1).await;
+    until("all are well", || volume.write_state() == (Census { taking: 6, ..Census::default() }, None)).await;
+    for (node, faults) in fakes.iter().zip([DOWN, DOWN, STOPPED]) {
+        node.set(faults);
+    }
+    let lsn = client.write(&[1], 2);
+    let waiting = tokio::spawn({
+        let volume = Arc::clone(&volume);
+        async move { volume.wait(lsn, Durability::Flushed).await }
+    });
+    until("it waits", || volume.write_state().1.is_some()).await;
+    assert!(volume.has_room(1), "for a while nobody notices");
+    time.jump(2);
+    until("nothing is let in", || !volume.has_room(1)).await;
+    // The stopped one is silent first, and down when its stream has been given up.
+    until("the nodes are known for what they are", || {
+        let census = volume.write_state().0;
+        (census.taking, census.silent + census.down) == (3, 3)
+    })
+    .await;
+    assert_eq!(value_at(&*volume, 9).await, 1, "reads go on");
+    assert!(!waiting.is_finished());
+    // The patience is over for the commit, whose fate is unknown...
+    time.jump(60);
+    let outcome = timeout(LONG, waiting).await.expect("it ends").expect("it does not panic");
+    assert!(matches!(&outcome, Err(VolumeError::Unavailable(why)) if why.starts_with("3 of 6")), "{outcome:?}");
+    // ...and for what has not begun, of which nothing is in the log.
+    volume.set_patience(Duration::from_millis(20));
+    let refused = timeout(LONG, volume.reserve(1)).await.expect("it ends");
+    assert!(matches!(&refused, Err(VolumeError::Unavailable(why)) if why.starts_with("3 of 6")), "{refused:?}");
+    volume.set_patience(super::writer::PATIENCE);
+    fakes[0].set(Faults::default());
+    timeout(LONG, volume.reserve(1)).await.expect("it is let in").expect("nobody else writes");
+    flushed(&volume, lsn).await;
+    assert_eq!((value_at(&*volume, 1).await, volume.write_state().1), (2, None));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn full_disks_are_told_from_nodes_that_are_gone() {
+    let (fakes, nodes) = six();
+    let (volume, _) = open(&nodes, 1).await;
+    let client = Client::new(Arc::clone(&volume));
+    client.commit(&[1], 1).await;
+    for node in &fakes[..3] {
+        node.set(Faults { full: true, ..Faults::default() });
+    }
+    let lsn = client.write(&[1], 2);
+    volume.set_patience(Duration::from_millis(20));
+    until("they are full", || volume.write_state().0.full == 3).await;
+    until("nothing is let in", || !volume.has_room(1)).await;
+    let refused = timeout(LONG, volume.reserve(1)).await.expect("it ends");
+    assert!(matches!(&refused, Err(VolumeError::Full(why)) if why.contains("3 full")), "{refused:?}");
+    fakes[2].set(Faults::default());
+    volume.set_patience(LONG);
+    flushed(&volume, lsn).await;
+    assert!(volume.has_room(1));
+}
+
 /// Sessions that do not ask for room first exceed the limit: what lies above it must not leave.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_above_the_limit_leaves() {
@@ -256,6 +379,30 @@ async fn nothing_above_the_limit_leaves() {
     tokio::time::sleep(SHORT).await;
     let limit = durable.advance(LAL_BYTES);
     assert!(fakes.iter().all(|node| node.scl(0) <= limit));
+}
+
+/// Whoever hangs is waited for only as long as it takes to hear those that are needed, and a little longer.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_hung_node_holds_up_neither_leases_nor_status() {
+    let (fakes, nodes) = six();
+    let nodes = cluster::nodes(nodes);
+    let server = ServerInfo { instance: 9, role: "writer".into(), ..Default::default() };
+    for stopped in 0..=2 {
+        let started = std::time::Instant::now();
+        let config = cluster::config(&nodes).await.expect("one answers");
+        let book = cluster::register(&nodes, config.volume, Some(server.clone()), 1000).await.expect("four answer");
+        assert_eq!((book.answered, book.servers.len()), (6 - stopped, 1));
+        let up = cluster::status(&nodes).await.iter().filter(|status| status.is_ok()).count();
+        assert_eq!(up, 6 - stopped, "hung nodes are down, the others are not");
+        assert!(started.elapsed() < super::VOLUME_CALL_TIMEOUT, "three rounds took {:?}", started.elapsed());
+        fakes[stopped].set(STOPPED);
+    }
+    let failed = cluster::register(&nodes, config_of(&nodes).await, Some(server), 1000).await;
+    assert!(matches!(failed, Err(VolumeError::Unavailable(_))), "three are no quorum for a lease");
+}
+
+async fn config_of(nodes: &super::Nodes) -> u64 {
+    cluster::config(nodes).await.expect("three answer").volume
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -10,6 +10,7 @@ use protocol::volume::VolumeError;
 use smallvec::SmallVec;
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
+use std::time::Duration;
 use tokio::sync::oneshot;
 
 type Outcome = Result<(), VolumeError>;
@@ -17,6 +18,7 @@ type Outcome = Result<(), VolumeError>;
 #[derive(Debug)]
 struct Waiter {
     lsn: Lsn,
+    since: Duration,
     wake: oneshot::Sender<Outcome>,
 }
 
@@ -56,7 +58,13 @@ pub struct Waiters {
 impl Waiters {
     /// Registers for `lsn`. `durable` reads the current durable point; it is read again under the lock, after which an
     /// advance cannot miss this waiter. `None`: it is durable already.
-    pub fn register(&self, lsn: Lsn, level: Level, durable: impl Fn() -> Lsn) -> Option<oneshot::Receiver<Outcome>> {
+    pub fn register(
+        &self,
+        lsn: Lsn,
+        level: Level,
+        now: Duration,
+        durable: impl Fn() -> Lsn,
+    ) -> Option<oneshot::Receiver<Outcome>> {
         let mut heaps = self.heaps.lock();
         let (wake, woken) = oneshot::channel();
         if let Some(error) = &heaps.failed {
@@ -67,7 +75,7 @@ impl Waiters {
         if durable() >= lsn {
             return None;
         }
-        heaps.heaps[level as usize].push(Waiter { lsn, wake });
+        heaps.heaps[level as usize].push(Waiter { lsn, since: now, wake });
         Some(woken)
     }
 
@@ -97,6 +105,21 @@ impl Waiters {
         }
     }
 
+    /// Tells those who have waited since `before` or longer that it takes too long: the fate of their records is unknown.
+    pub fn expire(&self, before: Duration, error: &VolumeError) {
+        let mut expired = Vec::new();
+        for heap in &mut self.heaps.lock().heaps {
+            let all = std::mem::take(heap).into_iter();
+            let (late, waiting): (Vec<Waiter>, Vec<Waiter>) = all.partition(|waiter| waiter.since <= before);
+            *heap = waiting.into();
+            expired.extend(late);
+        }
+        for waiter in expired {
+            // A session that gave up waiting no longer listens.
+            let _ = waiter.wake.send(Err(error.clone()));
+        }
+    }
+
     /// Whether someone waits at `level`.
     #[must_use]
     pub fn has_any(&self, level: Level) -> bool {
@@ -111,7 +134,7 @@ mod tests {
     #[test]
     fn an_advance_wakes_what_it_covers_and_a_failure_the_rest() {
         let waiters = Waiters::default();
-        let wait = |lsn| waiters.register(Lsn(lsn), Level::Flushed, || Lsn(10));
+        let wait = |lsn| waiters.register(Lsn(lsn), Level::Flushed, Duration::ZERO, || Lsn(10));
         assert!(wait(10).is_none());
         let (mut late, mut early) = (wait(30).expect("30 is not durable"), wait(20).expect("20 is not durable"));
         waiters.release(Level::Received, Lsn(99));
@@ -122,5 +145,22 @@ mod tests {
         waiters.fail(&VolumeError::Fenced);
         assert_eq!(late.try_recv(), Ok(Err(VolumeError::Fenced)));
         assert_eq!(wait(5).expect("nothing is told any more").try_recv(), Ok(Err(VolumeError::Fenced)));
+    }
+
+    #[test]
+    fn who_waits_too_long_is_told_so_and_the_others_wait_on() {
+        let waiters = Waiters::default();
+        let wait = |lsn, level, at| {
+            let registered = waiters.register(Lsn(lsn), level, Duration::from_secs(at), || Lsn(0));
+            registered.expect("nothing is durable")
+        };
+        let mut early = [wait(30, Level::Flushed, 1), wait(10, Level::Received, 2)];
+        let mut late = [wait(20, Level::Flushed, 3), wait(40, Level::Received, 4)];
+        let error = VolumeError::Unavailable("three of six".into());
+        waiters.expire(Duration::from_secs(2), &error);
+        early.iter_mut().for_each(|waiter| assert_eq!(waiter.try_recv(), Ok(Err(error.clone()))));
+        late.iter_mut().for_each(|waiter| assert!(waiter.try_recv().is_err()));
+        [Level::Flushed, Level::Received].into_iter().for_each(|level| waiters.release(level, Lsn(50)));
+        late.iter_mut().for_each(|waiter| assert_eq!(waiter.try_recv(), Ok(Ok(()))));
     }
 }

@@ -25,13 +25,13 @@ use super::counters::Counters;
 use super::log::{LogBuffer, Mtr};
 use super::notices;
 use super::reader::{Failure, ReadPoint, Reader};
-use super::shipping::{Group, Refusal, Shipping};
+use super::shipping::{Census, Group, Refusal, Shipping};
 use super::takeover::{self, Takeover};
 use super::tracker::{Level, Mark, Outstanding, Tracker};
 use super::waiters::Waiters;
 use super::{Clock, Nodes, VOLUME_CALL_TIMEOUT, WallClock};
 use crate::history::TruncationTable;
-use crate::quorum::{COPIES, MEMBERSHIP_EPOCH};
+use crate::quorum::{COPIES, MEMBERSHIP_EPOCH, WRITE_QUORUM};
 use futures::future::BoxFuture;
 use parking_lot::Mutex;
 use protocol::node::{AppendStream, NodeError, NodeResult, StorageNode};
@@ -49,12 +49,23 @@ use tokio::sync::{Notify, watch};
 
 /// A page that no node serves is asked for again during this time.
 pub const FETCH_TIMEOUT: Duration = Duration::from_secs(10);
+/// A writer that has not heard a read quorum of its nodes for this long answers no statement: it may have a successor. By its
+/// own monotonic clock: this bounds how old an answer from its cache may be, the safety of commits does not depend on it.
+pub const CONFIRMED_FOR: Duration = Duration::from_secs(1);
+/// How long a statement waits for that before it is refused.
+pub const CONFIRM_WITHIN: Duration = Duration::from_millis(200);
 /// The pause after a failed attempt to open a stream; doubled up to 32 times as much.
 const RECONNECT_PAUSE: Duration = Duration::from_millis(25);
 /// So many bytes leave though nobody waits for them...
 pub const GATHER_BYTES: usize = 64 << 10;
 /// ...and any after this time.
 pub const GATHER_FOR_MAX: Duration = Duration::from_millis(5);
+/// When nothing of what waits has become durable for this long, no more is let in.
+pub const STALLED_AFTER: Duration = Duration::from_secs(1);
+/// How long writes wait for a quorum before they are given up, unless [`WriterVolume::set_patience`] says otherwise.
+pub const PATIENCE: Duration = Duration::from_secs(30);
+/// While writes wait, the shipper looks at the time this often.
+const WATCH_INTERVAL: Duration = Duration::from_millis(100);
 /// The part of the allocation limit that is kept for mini-transactions that were admitted together.
 const LAL_SLACK_DIVISOR: u64 = 4;
 
@@ -105,6 +116,8 @@ struct Acks {
     emptied: Vec<Outstanding>,
     /// When the flushed VDL moved last, by the calendar.
     written_unix_micros: u64,
+    /// Since when something waits to become durable and nothing has.
+    waiting_since: Option<Duration>,
 }
 
 /// A stream that was opened for the shipper.
@@ -146,6 +159,13 @@ struct Inner {
     sealed: AtomicU64,
     /// What it takes to wake the shipper.
     appetite: AtomicU8,
+    /// When a read quorum was last known to have no other writer.
+    confirmed_nanos: AtomicU64,
+    /// That moved after it had been too long ago.
+    confirmations: Notify,
+    /// Nothing has become durable for too long.
+    stalled: AtomicBool,
+    patience_nanos: AtomicU64,
     shipper: OnceLock<Bell>,
     connected: Mutex<mpsc::Sender<Connected>>,
     room: Notify,
@@ -195,12 +215,14 @@ impl WriterVolume {
             found.first_lsn,
             &found.tails,
         );
+        let opened_at = (options.clock)();
         let zones = std::array::from_fn(|node| config.members.get(node).map_or("", |member| &*member.zone));
         let acks = Acks {
             tracker: Tracker::new(found.vdl, &found.tails),
-            shipping: Shipping::new((options.clock)(), zones),
+            shipping: Shipping::new(opened_at, zones),
             emptied: Vec::new(),
             written_unix_micros: (options.wall)(),
+            waiting_since: None,
         };
         let inner = Arc::new(Inner {
             reader: Reader::new(Arc::clone(&nodes), config.volume, Arc::clone(&counters)),
@@ -228,6 +250,10 @@ impl WriterVolume {
             awaited: AtomicU64::new(0),
             sealed: AtomicU64::new(0),
             appetite: AtomicU8::new(BUSY),
+            confirmed_nanos: AtomicU64::new(opened_at.as_nanos() as u64),
+            confirmations: Notify::new(),
+            stalled: AtomicBool::new(false),
+            patience_nanos: AtomicU64::new(PATIENCE.as_nanos() as u64),
             shipper: OnceLock::new(),
             connected: Mutex::new(connected),
             room: Notify::new(),
@@ -293,12 +319,27 @@ impl WriterVolume {
         self.inner.acks.lock().tracker.vdl(Level::Received)
     }
 
-    /// How long ago a read quorum of nodes was last heard: a writer that hears none for long may have a successor and
-    /// should stop answering from its cache.
+    /// How long ago a read quorum of nodes is known to have had no other writer: beyond [`CONFIRMED_FOR`] this one answers
+    /// nothing from its cache ([`RedoLog::confirm`]).
     #[must_use]
     pub fn unconfirmed_for(&self) -> Duration {
-        let heard = self.inner.acks.lock().shipping.heard_by_quorum_at();
+        let heard = Duration::from_nanos(self.inner.confirmed_nanos.load(Ordering::Acquire));
         (self.inner.clock)().saturating_sub(heard)
+    }
+
+    /// How the nodes are, and how long ago anything became durable if something waits for that. Writes are let in until
+    /// [`STALLED_AFTER`] and given up after the patience; reads go on.
+    #[must_use]
+    pub fn write_state(&self) -> (Census, Option<Duration>) {
+        let now = (self.inner.clock)();
+        let acks = self.inner.acks.lock();
+        (acks.shipping.census(now), acks.waiting_since.map(|since| now.saturating_sub(since)))
+    }
+
+    /// How long writes wait for a quorum before they are given up: refused when nothing of them is in the log yet, of
+    /// unknown fate when something is.
+    pub fn set_patience(&self, patience: Duration) {
+        self.inner.patience_nanos.store(u64::try_from(patience.as_nanos()).unwrap_or(u64::MAX), Ordering::Relaxed);
     }
 
     /// Bytes of redo kept for nodes that have not flushed them.
@@ -383,17 +424,20 @@ impl RedoLog for WriterVolume {
     fn reserve(&self, bytes: u64) -> BoxFuture<'_, Result<(), VolumeError>> {
         Box::pin(async move {
             let inner = &*self.inner;
-            loop {
-                let moved = inner.room.notified();
-                tokio::pin!(moved);
-                // Registered before looking, so that no move between the two is missed.
-                moved.as_mut().enable();
-                inner.check_open()?;
-                if self.has_room(bytes) {
-                    return Ok(());
+            let admitted = async {
+                loop {
+                    let moved = inner.room.notified();
+                    tokio::pin!(moved);
+                    // Registered before looking, so that no move between the two is missed.
+                    moved.as_mut().enable();
+                    inner.check_open()?;
+                    if self.has_room(bytes) {
+                        return Ok(());
+                    }
+                    moved.await;
                 }
-                moved.await;
-            }
+            };
+            timeout(inner.patience(), admitted).await.unwrap_or_else(|_| Err(inner.unwritable()))
         })
     }
 
@@ -403,6 +447,7 @@ impl RedoLog for WriterVolume {
         let bytes = bytes.min(inner.lal_bytes - inner.lal_bytes / LAL_SLACK_DIVISOR);
         Lsn(inner.next.load(Ordering::Acquire)).advance(bytes) <= inner.soft_limit()
             && inner.state.load(Ordering::Acquire) == OPEN
+            && !inner.stalled.load(Ordering::Acquire)
     }
 
     fn append(&self, changes: &[PageChange], publish: &mut dyn FnMut(&[Lsn])) {
@@ -446,7 +491,7 @@ impl RedoLog for WriterVolume {
         if level == Level::Received {
             self.inner.received_wanted.store(true, Ordering::Relaxed);
         }
-        let woken = self.inner.waiters.register(lsn, level, || self.inner.durable(level));
+        let woken = self.inner.waiters.register(lsn, level, (self.inner.clock)(), || self.inner.durable(level));
         if woken.is_some() && lsn.0 > self.inner.sealed.load(Ordering::Acquire) {
             self.inner.awaited.fetch_max(lsn.0, Ordering::SeqCst);
             if self.inner.appetite.load(Ordering::SeqCst) != BUSY {
@@ -458,6 +503,38 @@ impl RedoLog for WriterVolume {
                 None => Ok(()),
                 Some(woken) => woken.await.unwrap_or(Err(VolumeError::Closed)),
             }
+        })
+    }
+
+    fn is_confirmed(&self) -> bool {
+        self.inner.is_confirmed()
+    }
+
+    fn confirm(&self) -> BoxFuture<'_, Result<(), VolumeError>> {
+        Box::pin(async move {
+            let inner = &*self.inner;
+            let confirmed = async {
+                loop {
+                    let heard = inner.confirmations.notified();
+                    tokio::pin!(heard);
+                    // Registered before looking, so that no reply between the two is missed.
+                    heard.as_mut().enable();
+                    if inner.check_open().is_err() {
+                        return Err(VolumeError::Unavailable("another server became the writer".into()));
+                    }
+                    if inner.is_confirmed() {
+                        return Ok(());
+                    }
+                    heard.await;
+                }
+            };
+            // Whoever was only stopped is confirmed by the first replies.
+            timeout(CONFIRM_WITHIN, confirmed).await.unwrap_or_else(|_| {
+                let silent = self.unconfirmed_for().as_secs();
+                Err(VolumeError::Unavailable(format!(
+                    "no quorum of storage nodes was heard for {silent} s; another server may be the writer"
+                )))
+            })
         })
     }
 
@@ -483,6 +560,17 @@ impl Inner {
 
     fn soft_limit(&self) -> Lsn {
         Lsn(self.limit().0 - self.lal_bytes / LAL_SLACK_DIVISOR)
+    }
+
+    fn patience(&self) -> Duration {
+        Duration::from_nanos(self.patience_nanos.load(Ordering::Relaxed))
+    }
+
+    /// Why writes wait.
+    fn unwritable(&self) -> VolumeError {
+        let census = self.acks.lock().shipping.census((self.clock)());
+        let full = !census.is_quorum() && census.taking + census.full >= WRITE_QUORUM;
+        if full { VolumeError::Full(census.to_string()) } else { VolumeError::Unavailable(census.to_string()) }
     }
 
     fn check_open(&self) -> Result<(), VolumeError> {
@@ -516,6 +604,7 @@ impl Inner {
         self.log.lock().discard();
         self.waiters.fail(error);
         self.room.notify_waiters();
+        self.confirmations.notify_waiters();
         self.vdl.send_replace(Lsn::MAX);
         if state == FENCED {
             tracing::warn!(ballot = %self.ballot, "another server became the writer");
@@ -545,7 +634,11 @@ impl Inner {
         let mut reopen = false;
         let freed = match reply.outcome() {
             rpc::AppendOutcome::Flushed => shipping.on_flushed(node, reply.sequence, now, tracker),
-            rpc::AppendOutcome::DiskFull | rpc::AppendOutcome::Corrupt => {
+            rpc::AppendOutcome::DiskFull => {
+                shipping.on_refused(node, reply.sequence, Refusal::Full, now, tracker);
+                true
+            }
+            rpc::AppendOutcome::Corrupt => {
                 shipping.on_refused(node, reply.sequence, Refusal::Pause, now, tracker);
                 true
             }
@@ -554,11 +647,13 @@ impl Inner {
                 true
             }
             _ => {
-                shipping.on_heard(node, now);
+                shipping.on_heard(node, reply.sequence);
                 false
             }
         };
         let ready = freed && shipping.is_ready(now);
+        self.confirm(&acks, now);
+        let shipping = &mut acks.shipping;
         if ready {
             // Set before the log is looked at: an append after that look sees it and wakes the shipper itself.
             self.appetite.store(HUNGRY, Ordering::SeqCst);
@@ -573,6 +668,20 @@ impl Inner {
         if wake {
             self.wake_shipper();
         }
+    }
+
+    /// Notes how lately a read quorum knew of no other writer, under the lock on `acks`.
+    fn confirm(&self, acks: &Acks, now: Duration) {
+        let heard = acks.shipping.heard_by_quorum_at().as_nanos() as u64;
+        let before = self.confirmed_nanos.swap(heard, Ordering::AcqRel);
+        if before != heard && now.saturating_sub(Duration::from_nanos(before)) > CONFIRMED_FOR {
+            self.confirmations.notify_waiters();
+        }
+    }
+
+    fn is_confirmed(&self) -> bool {
+        let heard = Duration::from_nanos(self.confirmed_nanos.load(Ordering::Acquire));
+        (self.clock)().saturating_sub(heard) <= CONFIRMED_FOR
     }
 
     /// Feeds marks to the tracker and publishes the durable points, under the lock on `acks`.
@@ -601,6 +710,10 @@ impl Inner {
             let flushed = acks.tracker.durable(Level::Flushed);
             self.flushed.store(flushed.0, Ordering::Release);
             acks.written_unix_micros = (self.wall)();
+            acks.waiting_since = (flushed.0 < self.sealed.load(Ordering::Acquire)).then(|| (self.clock)());
+            if self.stalled.swap(false, Ordering::AcqRel) {
+                tracing::info!(%flushed, "commits become durable again");
+            }
             acks.shipping.forget(&acks.tracker);
             moved[Level::Flushed as usize] = Some(flushed);
         }
@@ -666,6 +779,7 @@ impl Inner {
             }
             return Err(NodeError::Refused("it does not adopt the truncation table".into()));
         }
+        let asked_at = (self.clock)();
         let status = in_time(target.status(rpc::StatusRequest { version: FORMAT_VERSION })).await?;
         if status.promised > self.ballot.0 {
             self.fence();
@@ -695,7 +809,8 @@ impl Inner {
         // The shipper looks for the stream when the link is up: it must be there before.
         // It fails only when the shipper has ended.
         let _ = self.connected.lock().send(Connected { node, generation, stream });
-        shipping.on_up(node, generation, (self.clock)(), tracker);
+        shipping.on_up(node, generation, asked_at, (self.clock)(), tracker);
+        self.confirm(&acks, (self.clock)());
         drop(acks);
         self.announce(advance);
         self.wake_shipper();
@@ -807,7 +922,13 @@ impl Shipper {
 
     /// Says whether anything was done.
     fn work(&mut self, now: Duration) -> bool {
-        let reopen = self.inner.acks.lock().shipping.on_time(now);
+        let (reopen, waiting) = {
+            let mut acks = self.inner.acks.lock();
+            (acks.shipping.on_time(now), acks.waiting_since)
+        };
+        if waiting.is_some_and(|since| now.saturating_sub(since) >= STALLED_AFTER) {
+            self.on_stalled(now);
+        }
         for node in reopen {
             tracing::info!(node, "a storage node does not answer appends");
             self.inner.connect(node);
@@ -817,9 +938,25 @@ impl Shipper {
         sealed || sent
     }
 
+    /// Nothing becomes durable: lets no more in, and gives up who has waited too long.
+    fn on_stalled(&self, now: Duration) {
+        let inner = &self.inner;
+        if !inner.stalled.swap(true, Ordering::AcqRel) {
+            tracing::warn!(why = %inner.unwritable(), "commits wait");
+        }
+        if let Some(before) = now.checked_sub(inner.patience()) {
+            inner.waiters.expire(before, &inner.unwritable());
+        }
+    }
+
     /// Seals what has gathered, if it is due and those who would flush it are free.
     fn seal(&mut self, now: Duration) -> bool {
-        if !self.inner.acks.lock().shipping.is_ready(now) || !self.is_due(now) {
+        let ready = self.inner.acks.lock().shipping.is_ready(now);
+        if !self.is_due(now) {
+            return false;
+        }
+        if !ready {
+            self.inner.acks.lock().waiting_since.get_or_insert(now);
             return false;
         }
         // Sessions that can run now join the group; there is no timer.
@@ -837,7 +974,9 @@ impl Shipper {
             return false;
         }
         Counters::add(&inner.counters.groups, 1);
-        inner.acks.lock().shipping.push(batches, now);
+        let mut acks = inner.acks.lock();
+        acks.shipping.push(batches, now);
+        acks.waiting_since.get_or_insert(now);
         true
     }
 
@@ -939,7 +1078,9 @@ impl Shipper {
         if ready && (due || self.is_due(now)) {
             return Rest::None;
         }
-        match deadline.into_iter().chain(gathered.map(|since| since + GATHER_FOR_MAX)).min() {
+        // Appends wake nobody then, nor do nodes that are gone.
+        let watch = (!ready).then_some(now + WATCH_INTERVAL);
+        match deadline.into_iter().chain(gathered.map(|since| since + GATHER_FOR_MAX)).chain(watch).min() {
             Some(deadline) => Rest::Until(deadline),
             None => Rest::UntilWoken,
         }

@@ -1,5 +1,6 @@
 //! What goes on in the server: settings and sessions.
 
+use engine::Wait;
 use types::{Datum, Result};
 
 use super::row::{b, i4, i8, null, o, opt, t};
@@ -36,6 +37,12 @@ pub(super) fn pg_stat_activity(from: &VirtualSource<'_>) -> Rows {
     let mut rows = Vec::new();
     for backend in from.session.database.backends.list() {
         let state = backend.state();
+        let wait = match backend.cancel.waits_for() {
+            Some(Wait::RedoRoom) => Some(("IPC", "RedoRoom")),
+            Some(Wait::WriteQuorum) => Some(("IPC", "WriteQuorum")),
+            None if state.state == "active" => None,
+            None => Some(("Client", "ClientRead")),
+        };
         let database = from.catalog.database_named(&backend.database_name).map_or(0, |database| database.oid);
         let role = from.catalog.role_named(&backend.user).map_or(0, |role| role.oid);
         rows.push(vec![
@@ -53,8 +60,8 @@ pub(super) fn pg_stat_activity(from: &VirtualSource<'_>) -> Rows {
             opt(state.transaction_started.map(Datum::Timestamptz)),
             opt(state.query_started.map(Datum::Timestamptz)),
             Datum::Timestamptz(state.changed),
-            if state.state == "active" { null() } else { t("Client") },
-            if state.state == "active" { null() } else { t("ClientRead") },
+            opt(wait.map(|(kind, _)| t(kind))),
+            opt(wait.map(|(_, event)| t(event))),
             t(state.state),
             opt(state.transaction.map(|id| o(id as u32))),
             null(),
