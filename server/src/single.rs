@@ -5,6 +5,7 @@ use crate::cli;
 use crate::compute::{Compute, ComputeOptions, Role};
 use crate::{dashboard, nodes, signals};
 use anyhow::Context;
+use std::time::Duration;
 use tokio::net::TcpListener;
 
 /// Runs a server until SIGINT or SIGTERM.

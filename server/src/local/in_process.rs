@@ -11,6 +11,7 @@ use crate::{dashboard, init, signals};
 use protocol::NodeId;
 use protocol::node::StorageNode;
 use std::sync::Arc;
+use std::time::Duration;
 use storage::node::disk::RealDisk;
 use storage::node::gossip::Gossip;
 use storage::node::{Node, NodeOptions};
