@@ -4,7 +4,7 @@
 //! environment, the environment over the file ([`crate::settings`]). Bad usage exits with 2, a failure with 1.
 
 use crate::address::NodeAddress;
-use crate::{admin, init, local, node, settings, single};
+use crate::{admin, init, local, node, settings, simulate, single};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -37,6 +37,8 @@ pub enum Command {
     Promote(Promote),
     /// Shows the servers and storage nodes of a cluster.
     Status(Status),
+    /// Runs whole clusters on virtual time under faults drawn from seeds, and checks that nothing is lost or wrong.
+    Sim(Sim),
 }
 
 /// Who is let in.
@@ -162,6 +164,19 @@ pub struct Status {
     pub watch: bool,
 }
 
+#[derive(Args, Debug, Clone)]
+pub struct Sim {
+    /// Runs one seed.
+    #[arg(long, value_name = "N", required_unless_present = "seeds", conflicts_with = "seeds")]
+    pub seed: Option<u64>,
+    /// Runs the seeds from A up to, and without, B.
+    #[arg(long, value_parser = simulate::parse_range, value_name = "A..B")]
+    pub seeds: Option<std::ops::Range<u64>>,
+    /// Prints what happens, with virtual time.
+    #[arg(long)]
+    pub trace: bool,
+}
+
 /// Stack of a runtime thread. Statements are bound and planned there, recursively up to the depth limit.
 const THREAD_STACK_BYTES: usize = 16 << 20;
 
@@ -180,6 +195,10 @@ pub fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
+    if let Command::Sim(options) = &cli.command {
+        // It has time and tasks of its own, and its own reports.
+        return simulate::run(options);
+    }
     start_logging();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
@@ -211,6 +230,7 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::Replica(options) => single::run(options, crate::compute::Role::Replica).await,
         Command::Promote(options) => admin::promote(options).await,
         Command::Status(options) => admin::status(options).await,
+        Command::Sim(_) => unreachable!("it was run without a runtime"),
     }
 }
 

@@ -8,7 +8,8 @@
 //! 4. [`pgwire`] accepts clients; [`sessions`] opens a SQL session for each that proves who it is ([`auth`]).
 //! 5. The writer tells replicas how far the redo is durable ([`notices`]); the storage nodes keep the address book.
 //! 6. `pg_promote()` in a replica's session makes [`compute`] take the volume; the old writer finds itself fenced.
-//! 7. [`report`], [`metrics`] and [`dashboard`] show all of it; [`admin`] asks for it from the command line.
+//! 7. [`simulate`] runs all of that but the wire on virtual time, under faults.
+//! 8. [`report`], [`metrics`] and [`dashboard`] show all of it; [`admin`] asks for it from the command line.
 
 pub mod address;
 pub mod admin;
@@ -28,4 +29,5 @@ pub mod report;
 pub mod sessions;
 pub mod settings;
 pub mod signals;
+pub mod simulate;
 pub mod single;

@@ -250,7 +250,7 @@ impl Tender {
         rest_for(worked, self.shared.files.log_bytes(), self.shared.options.log_retention_bytes)
     }
 
-    fn give_up(&mut self, error: &TendError) {
+    pub(super) fn give_up(&mut self, error: &TendError) {
         if error.is_final() {
             self.shared.fail(&format!("background: {error}"));
         } else if error.is_full() {

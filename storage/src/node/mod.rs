@@ -284,7 +284,7 @@ impl Node {
         match self.tender.lock().as_mut() {
             Some(tender) => {
                 self.shared.state.lock().retry_stalled();
-                tender.step()
+                tender.step().inspect_err(|error| tender.give_up(error))
             }
             None => Ok(false),
         }

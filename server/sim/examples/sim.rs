@@ -1,0 +1,21 @@
+//! `cargo run -p redoubt-sim --example sim -- A..B [--trace]`: the simulation without the server's binary.
+
+use sim::{Options, Verbosity};
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let mut arguments: Vec<String> = std::env::args().skip(1).collect();
+    let trace = arguments.iter().any(|argument| argument == "--trace");
+    arguments.retain(|argument| argument != "--trace");
+    let range = arguments.first().and_then(|range| range.split_once(".."));
+    let range = range.and_then(|(from, to)| Some(from.parse::<u64>().ok()?..to.parse::<u64>().ok()?));
+    let Some(range) = range else {
+        eprintln!("usage: sim A..B [--trace]");
+        return ExitCode::from(2);
+    };
+    let verbosity = if trace { Verbosity::Print } else { Verbosity::Quiet };
+    let summary = sim::run_range(range, Options { verbosity, ..Options::default() }, |report| println!("{report}"));
+    print!("{}", summary.table());
+    println!("{summary}");
+    if summary.passed() { ExitCode::SUCCESS } else { ExitCode::from(1) }
+}

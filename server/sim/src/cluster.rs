@@ -1,0 +1,597 @@
+//! The cluster of a run: six machines, three servers, what they share with the checks; its birth, its healing and its end.
+
+use crate::history::{self, Lists, Op, Txn};
+use crate::ledger::Ledger;
+use crate::machine::{Machine, Sizes, ZONES};
+use crate::net::Net;
+use crate::random::Random;
+use crate::sabotage::Sabotage;
+use crate::server::{Role, Server, State};
+use crate::tally::Tally;
+use crate::workload::{OPENING_BALANCE, key, list_in, list_row, number_row};
+use crate::world::{ProcessId, World};
+use engine::{Engine, Isolation, TreeId, TreeKind};
+use parking_lot::Mutex;
+use protocol::node::StorageNode;
+use protocol::rpc::storage as rpc;
+use protocol::task::{sleep, timeout};
+use protocol::volume::{Durability, PageSource, RedoLog};
+use protocol::{Ballot, FORMAT_VERSION, GroupId, Lsn, Page, PageId};
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+use storage::quorum::{COPIES, WRITE_QUORUM};
+use storage::volume::cluster as calls;
+use storage::volume::writer::WriterVolume;
+
+/// Servers of a run, one in each zone.
+pub const SERVERS: usize = 3;
+/// How long a healed cluster may take to answer, to fill its copies, to bring its replicas up.
+const HEAL_TIMEOUT: Duration = Duration::from_secs(120);
+
+/// What a run is made of, drawn from its seed so that boundaries are met.
+#[derive(Clone, Copy, Debug)]
+pub struct Shape {
+    /// Pages of a protection group.
+    pub pages_per_group: u32,
+    /// The allocation limit, in bytes of LSN.
+    pub lal_bytes: u64,
+    /// Frames of each engine's cache.
+    pub cache_pages: usize,
+    /// Redo that a replica stages, in bytes.
+    pub staged_bytes_max: usize,
+    /// Distance at which a replica drops its cache, in bytes of LSN.
+    pub far_behind_bytes: u64,
+    /// Sessions of each server.
+    pub sessions: usize,
+    /// The longest pause between two transactions of a session, in microseconds.
+    pub think_micros_max: u64,
+    /// Accounts, lists, counters.
+    pub accounts: u32,
+    /// Lists.
+    pub lists: u32,
+    /// Counters.
+    pub counters: u32,
+    /// Bytes that make rows long: usually up to this, seldom four times as many.
+    pub padding_max: usize,
+    /// Of the storage nodes.
+    pub sizes: Sizes,
+}
+
+impl Shape {
+    /// Draws one.
+    #[must_use]
+    pub fn draw(random: &mut Random) -> Shape {
+        Shape {
+            pages_per_group: random.pick(&[4, 8, 16, 64]),
+            lal_bytes: random.pick(&[2 << 20, 4 << 20, 16 << 20]),
+            cache_pages: random.pick(&[64, 64, 256]),
+            staged_bytes_max: random.pick(&[16 << 10, 1 << 20]),
+            // Always above what one recovery skips, or a replica would never replay one.
+            far_behind_bytes: random.pick(&[24 << 20, 1 << 30]),
+            sessions: random.between(2, 7) as usize,
+            think_micros_max: random.pick(&[5_000, 20_000, 60_000]),
+            accounts: random.pick(&[10, 40, 120]),
+            lists: random.pick(&[2, 5, 12]),
+            counters: 3,
+            padding_max: random.pick(&[0, 100, 700]),
+            sizes: Sizes::draw(random),
+        }
+    }
+}
+
+/// The trees of the workload.
+#[derive(Clone, Copy, Debug)]
+pub struct Schema {
+    /// Accounts: number to balance.
+    pub accounts: TreeId,
+    /// Lists: number to values.
+    pub lists: TreeId,
+    /// Counters: number to count.
+    pub counters: TreeId,
+    /// Their creation: a snapshot below does not see them.
+    pub created: Lsn,
+}
+
+/// Increments of a counter.
+#[derive(Clone, Copy, Debug, Default)]
+struct Counted {
+    begun: i64,
+    acknowledged: i64,
+}
+
+/// See the module.
+pub struct Cluster {
+    /// The seed.
+    pub seed: u64,
+    /// Where it lives.
+    pub world: Arc<World>,
+    /// Between its processes.
+    pub net: Arc<Net>,
+    /// What must hold.
+    pub ledger: Arc<Ledger>,
+    /// What was done to it.
+    pub tally: Arc<Tally>,
+    /// What is wrong with it on purpose.
+    pub sabotage: Option<Sabotage>,
+    /// Its sizes.
+    pub shape: Shape,
+    /// The six.
+    pub machines: Vec<Machine>,
+    /// The three.
+    pub servers: Vec<Arc<Server>>,
+    schema: OnceLock<Schema>,
+    history: Mutex<Vec<Txn>>,
+    counters: Mutex<BTreeMap<u32, Counted>>,
+    over: AtomicBool,
+    sessions: AtomicU64,
+    values: AtomicU64,
+    commits: AtomicU64,
+}
+
+impl Cluster {
+    /// Machines and servers that are switched off.
+    #[must_use]
+    pub fn new(seed: u64, world: Arc<World>, sabotage: Option<Sabotage>) -> Arc<Cluster> {
+        let mut random = Random::new(seed, 5);
+        let shape = Shape::draw(&mut random);
+        let (tally, ledger) = (Arc::new(Tally::default()), Ledger::new(world.clone()));
+        let net = Net::new(world.clone(), Random::new(seed, 2), tally.clone(), ledger.clone(), sabotage);
+        let machine = |index| Machine::new(world.clone(), net.clone(), index, shape.sizes);
+        Arc::new(Cluster {
+            seed,
+            machines: (0..COPIES).map(machine).collect(),
+            servers: (0..SERVERS).map(Server::new).collect(),
+            world,
+            net,
+            ledger,
+            tally,
+            sabotage,
+            shape,
+            schema: OnceLock::new(),
+            history: Mutex::default(),
+            counters: Mutex::default(),
+            over: AtomicBool::new(false),
+            sessions: AtomicU64::new(0),
+            values: AtomicU64::new(0),
+            commits: AtomicU64::new(0),
+        })
+    }
+
+    // ---- what sessions note ----
+
+    /// The trees, once there are any.
+    #[must_use]
+    pub fn schema(&self) -> Option<Schema> {
+        self.schema.get().copied()
+    }
+
+    /// Numbers sessions.
+    pub fn next_session(&self) -> u64 {
+        self.sessions.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// Numbers values of lists.
+    pub fn next_value(&self) -> u64 {
+        self.values.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// A client was told of a commit.
+    pub fn count_commit(&self) {
+        self.commits.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Commits that clients were told of.
+    #[must_use]
+    pub fn commits(&self) -> u64 {
+        self.commits.load(Ordering::Relaxed)
+    }
+
+    /// Sessions are to stop.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        self.over.load(Ordering::Relaxed)
+    }
+
+    /// Adds a transaction to the history.
+    pub fn begin_txn(&self, txn: Txn) -> usize {
+        let mut history = self.history.lock();
+        history.push(txn);
+        history.len() - 1
+    }
+
+    /// Notes more of it.
+    pub fn change_txn(&self, index: usize, change: impl FnOnce(&mut Txn)) {
+        change(&mut self.history.lock()[index]);
+    }
+
+    /// Whether it appended anything.
+    #[must_use]
+    pub fn txn_wrote(&self, index: usize) -> bool {
+        self.history.lock()[index].ops.iter().any(|op| matches!(op, Op::Append(..)))
+    }
+
+    /// An increment may count; or it was acknowledged.
+    pub fn note_increment(&self, counter: u32, acknowledged: bool) {
+        let mut counters = self.counters.lock();
+        let counted = counters.entry(counter).or_default();
+        if acknowledged {
+            counted.acknowledged += 1;
+        } else {
+            counted.begun += 1;
+        }
+    }
+
+    /// An increment that was begun was rolled back.
+    pub fn forget_increment(&self, counter: u32) {
+        self.counters.lock().entry(counter).or_default().begun -= 1;
+    }
+
+    /// Something was found to be corrupt.
+    pub fn blame_corruption(&self, what: String) {
+        self.ledger.violate(format!("corruption: {what}"));
+    }
+
+    /// The server that calls itself so in the address book.
+    #[must_use]
+    pub fn server_at(&self, address: &str) -> Option<Arc<Server>> {
+        self.servers.get(address.parse::<usize>().ok()?).cloned()
+    }
+
+    /// The live writer of the highest ballot.
+    #[must_use]
+    pub fn writer(&self) -> Option<(Arc<Server>, Arc<WriterVolume>, Arc<Engine>)> {
+        let writing = |server: &Arc<Server>| server.writing().map(|(volume, engine)| (server.clone(), volume, engine));
+        self.servers.iter().filter_map(writing).max_by_key(|(_, volume, _)| volume.ballot())
+    }
+
+    // ---- birth ----
+
+    /// Switches everything on, creates the volume and the tables, and starts the sessions.
+    ///
+    /// # Errors
+    /// What went wrong: nothing is in the way yet.
+    pub async fn begin(self: &Arc<Self>) -> Result<(), String> {
+        for machine in &self.machines {
+            machine.start()?;
+        }
+        let nodes = calls::nodes(self.net.nodes_seen_by(ProcessId::WORLD));
+        let member = |index: usize| rpc::Member {
+            node: index as u32,
+            zone: ZONES[index / 2].into(),
+            address: format!("node-{index}"),
+        };
+        let config = rpc::VolumeConfig {
+            volume: 1 + self.seed,
+            pages_per_group: self.shape.pages_per_group,
+            lal_bytes: self.shape.lal_bytes,
+            members: (0..COPIES).map(member).collect(),
+        };
+        calls::create_volume(&nodes, &config).await.map_err(|error| error.to_string())?;
+        self.servers[0].start(self, Role::Writer);
+        let (_, volume, engine) = self.await_writer().await?;
+        let schema = self.create_tables(&engine).await.map_err(|error| format!("the set-up fails: {error}"))?;
+        self.schema.set(schema).map_err(|_| "the set-up runs once")?;
+        let never = Arc::new(AtomicBool::new(false));
+        let (server, cluster) = (self.servers[0].clone(), self.clone());
+        let ballot = volume.ballot();
+        drop(volume);
+        self.world.spawn_in(server.process, async move {
+            crate::workload::start_writers(&cluster, &server, &engine, ballot, &never);
+        });
+        for server in &self.servers[1..] {
+            server.start(self, Role::Replica);
+        }
+        Ok(())
+    }
+
+    async fn await_writer(&self) -> Result<(Arc<Server>, Arc<WriterVolume>, Arc<Engine>), String> {
+        let found = timeout(HEAL_TIMEOUT, async {
+            loop {
+                match self.writer() {
+                    Some(writer) => return writer,
+                    None => sleep(Duration::from_millis(20)).await,
+                }
+            }
+        });
+        found.await.map_err(|_| "no server becomes the writer".to_owned())
+    }
+
+    async fn create_tables(&self, engine: &Arc<Engine>) -> engine::Result<Schema> {
+        let mut txn = engine.begin(Isolation::ReadCommitted);
+        let accounts = engine.create_tree(&mut txn, TreeKind::Clustered).await?;
+        let lists = engine.create_tree(&mut txn, TreeKind::Clustered).await?;
+        let counters = engine.create_tree(&mut txn, TreeKind::Clustered).await?;
+        let rows = (0..self.shape.accounts)
+            .map(|number| (accounts, number, number_row(OPENING_BALANCE, self.shape.padding_max)))
+            .chain((0..self.shape.lists).map(|number| (lists, number, list_row(&[], 0))))
+            .chain((0..self.shape.counters).map(|number| (counters, number, number_row(0, 0))));
+        for (tree, number, row) in rows {
+            let view = engine.statement(&mut txn);
+            engine.insert(&mut txn, &view, tree, &key(number), &row).await?;
+        }
+        let lsn = engine.commit(txn).await?;
+        engine.wait_durable(lsn, Durability::Flushed).await?;
+        Ok(Schema { accounts, lists, counters, created: lsn })
+    }
+
+    // ---- the watch ----
+
+    /// Looks at everybody, again and again, until the run is over.
+    pub async fn watch(self: Arc<Self>) {
+        let mut applied: BTreeMap<usize, (usize, Lsn)> = BTreeMap::new();
+        while !self.is_over() {
+            sleep(Duration::from_millis(10)).await;
+            for server in &self.servers {
+                match server.state() {
+                    State::Writer(volume, _) => {
+                        self.ledger.note_durable(volume.ballot(), volume.flushed_vdl());
+                    }
+                    State::Replica(volume, _) => {
+                        let identity = Arc::as_ptr(&volume) as usize;
+                        let now = volume.applied();
+                        let before = applied.insert(server.index, (identity, now));
+                        if before.is_some_and(|(who, at)| who == identity && at > now) {
+                            let before = before.map_or(Lsn::ZERO, |(_, at)| at);
+                            self.ledger
+                                .violate(format!("I4: replica {} had applied {before} and now {now}", server.index));
+                        }
+                        self.check_floor(server, now);
+                    }
+                    State::Down | State::Starting => {}
+                }
+            }
+        }
+    }
+
+    /// I8 for one replica: only the floor of the writer that it reports to binds, and only while the lease lasts.
+    fn check_floor(&self, server: &Server, applied: Lsn) {
+        let (Some(reported), Some((_, volume, _))) = (server.reported(), self.writer()) else { return };
+        if volume.ballot() != reported.ballot || self.world.time() > reported.at + crate::server::LEASE / 2 {
+            return;
+        }
+        for index in 0..COPIES {
+            let Some(status) = self.status_of(index) else { continue };
+            if Lsn(status.gc_floor) > applied.max(reported.floor_then) {
+                let floor = Lsn(status.gc_floor);
+                self.ledger.violate(format!(
+                    "I8: node {index} has its floor at {floor}, and replica {} reads at {applied}",
+                    server.index
+                ));
+            }
+        }
+    }
+
+    /// What a node says of itself, asked without a network.
+    #[must_use]
+    pub fn status_of(&self, index: usize) -> Option<rpc::StatusReply> {
+        use futures::FutureExt;
+        let node = self.net.node(index)?;
+        node.status(rpc::StatusRequest { version: FORMAT_VERSION }).now_or_never()?.ok()
+    }
+
+    // ---- the end ----
+
+    /// Mends everything, and starts what is down.
+    pub async fn heal(self: &Arc<Self>, random: &mut Random) {
+        self.world.note(|| "healing".into());
+        self.net.heal();
+        for index in 0..COPIES {
+            self.world.set_stopped(crate::net::node_process(index), false);
+            self.machines[index].disk.set_room(None);
+        }
+        for server in &self.servers {
+            self.world.set_stopped(server.process, false);
+        }
+        for machine in &self.machines {
+            if !machine.is_well() {
+                if machine.is_up() {
+                    machine.die(crate::machine::Death::PowerLost, random);
+                }
+                if let Err(why) = machine.start() {
+                    self.world.note(|| format!("a node does not start again: {why}"));
+                }
+            }
+        }
+        let nobody_writes = self.writer().is_none();
+        for server in &self.servers {
+            if !server.is_up() {
+                let role = if nobody_writes && server.index == 0 { Role::Writer } else { Role::Replica };
+                server.start(self, role);
+            }
+        }
+        // Whoever begins to take the volume over now may do so in peace.
+        sleep(Duration::from_secs(2)).await;
+        if self.writer().is_none() && !self.servers.iter().any(|server| server.is_recovering()) {
+            self.servers[0].promote();
+        }
+    }
+
+    /// Waits until everybody is up to date, and holds everything against everything.
+    pub async fn judge(self: &Arc<Self>) {
+        if let Err(why) = self.try_judge().await {
+            self.ledger.violate(why);
+        }
+    }
+
+    async fn try_judge(self: &Arc<Self>) -> Result<(), String> {
+        let late = |what: &str| format!("a healed cluster does not come to rest: {what}");
+        // A commit shows that the volume takes writes; it is below everything read from here on.
+        let settled = timeout(HEAL_TIMEOUT, async {
+            loop {
+                let Ok((_, volume, engine)) = self.await_writer().await else { continue };
+                let marked = async {
+                    let mut txn = engine.begin(Isolation::ReadCommitted);
+                    engine.create_tree(&mut txn, TreeKind::Clustered).await?;
+                    let lsn = engine.commit(txn).await?;
+                    engine.wait_durable(lsn, Durability::Flushed).await?;
+                    Ok::<Lsn, engine::Error>(lsn)
+                };
+                match marked.await {
+                    Ok(lsn) => return (volume, engine, lsn),
+                    Err(error) => {
+                        self.world.note(|| format!("not yet: {error}"));
+                        sleep(Duration::from_millis(200)).await;
+                    }
+                }
+            }
+        });
+        let (volume, engine, _) = settled.await.map_err(|_| late("no commit succeeds"))?;
+        self.over.store(true, Ordering::Relaxed);
+        // Sessions end, and what they appended becomes durable.
+        sleep(Duration::from_secs(8)).await;
+        let end = volume.end();
+        let durable = timeout(HEAL_TIMEOUT, engine.wait_durable(end, Durability::Flushed)).await;
+        durable.map_err(|_| late("its last commits are not durable"))?.map_err(|error| late(&error.to_string()))?;
+        self.world.note(|| format!("everything is durable up to {end}"));
+        let copies = self.await_copies(end).await?;
+        self.compare_pages(volume.ballot(), end, &copies).await?;
+        let lists = self.read_all(&engine).await.map_err(|error| format!("the last reads fail: {error}"))?;
+        self.await_replicas(end).await?;
+        let history = self.history.lock().clone();
+        for wrong in history::check(&history, &lists) {
+            self.ledger.violate(wrong);
+        }
+        Ok(())
+    }
+
+    /// Waits until every node that can has everything up to `end`; tells which do.
+    async fn await_copies(&self, end: Lsn) -> Result<Vec<usize>, String> {
+        let full = |index: &usize| {
+            let Some(status) = self.status_of(*index) else { return false };
+            let marks: BTreeMap<u32, u64> = status.marks.iter().map(|mark| (mark.group, mark.scl_flushed)).collect();
+            let tails = self.tails();
+            tails.iter().all(|(group, tail)| marks.get(&group.0).is_some_and(|scl| Lsn(*scl) >= *tail))
+        };
+        let waited = timeout(HEAL_TIMEOUT, async {
+            while (0..COPIES).filter(full).count() < COPIES {
+                sleep(Duration::from_millis(100)).await;
+            }
+        });
+        let all = waited.await.is_ok();
+        let copies: Vec<usize> = (0..COPIES).filter(full).collect();
+        if !all {
+            self.world.note(|| format!("only {copies:?} have everything up to {end}"));
+            self.tally.count(crate::tally::Fault::LeftBehind);
+        }
+        if copies.len() < WRITE_QUORUM {
+            return Err(format!("a healed cluster has only {copies:?} with everything up to {end}"));
+        }
+        Ok(copies)
+    }
+
+    /// The highest SCL of each group: when everything is durable, its tail.
+    fn tails(&self) -> BTreeMap<GroupId, Lsn> {
+        let mut tails: BTreeMap<GroupId, Lsn> = BTreeMap::new();
+        for status in (0..COPIES).filter_map(|index| self.status_of(index)) {
+            for mark in status.marks {
+                let tail = tails.entry(GroupId(mark.group)).or_default();
+                *tail = Lsn(mark.scl_flushed).max(*tail);
+            }
+        }
+        tails
+    }
+
+    /// I7: every page is the same on every node, at one LSN.
+    async fn compare_pages(&self, ballot: Ballot, at: Lsn, copies: &[usize]) -> Result<(), String> {
+        let tails = self.tails();
+        for page in (0..=self.ledger.page_max().0).map(PageId) {
+            let tail = tails.get(&page.group(self.shape.pages_per_group)).copied().unwrap_or_default();
+            let mut first: Option<(usize, bytes::Bytes)> = None;
+            for &index in copies {
+                let Some(node) = self.net.node(index) else { continue };
+                let request = rpc::ReadPageRequest {
+                    volume: 1 + self.seed,
+                    version: FORMAT_VERSION,
+                    ballot: ballot.0,
+                    page: page.0,
+                    read_point: at.0,
+                    group_tail: tail.0,
+                };
+                let reply = node.read_page(request).await.map_err(|error| format!("node {index}: {error}"))?;
+                if reply.outcome() != rpc::ReadOutcome::Ok {
+                    let outcome = reply.outcome().as_str_name();
+                    // Damage that was done on purpose may show here for the first time; a quorum is sound.
+                    self.world.note(|| format!("node {index} has no {page} at {at}: {outcome}"));
+                    self.tally.count(crate::tally::Fault::PageRefused);
+                    continue;
+                }
+                if !reply.page.is_empty() {
+                    Page::from_bytes(&reply.page, page).map_err(|error| format!("node {index}, {page}: {error}"))?;
+                }
+                match &first {
+                    None => first = Some((index, reply.page)),
+                    Some((other, bytes)) if *bytes != reply.page => {
+                        return Err(format!("I7: {page} at {at} differs between node {other} and node {index}"));
+                    }
+                    Some(_) => {}
+                }
+            }
+            if first.is_none() {
+                return Err(format!("no node has {page} at {at}"));
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads everything on the writer: the sum, the counters, the lists.
+    async fn read_all(&self, engine: &Arc<Engine>) -> engine::Result<Lists> {
+        let Some(schema) = self.schema() else { return Ok(Lists::new()) };
+        let view = engine.view(engine.snapshot());
+        let mut sum = 0;
+        for account in 0..self.shape.accounts {
+            sum += self.number(engine, &view, schema.accounts, account).await?;
+        }
+        if sum != i64::from(self.shape.accounts) * OPENING_BALANCE {
+            self.ledger.violate(format!("in the end the accounts sum up to {sum}"));
+        }
+        for counter in 0..self.shape.counters {
+            let count = self.number(engine, &view, schema.counters, counter).await?;
+            let counted = self.counters.lock().get(&counter).copied().unwrap_or_default();
+            if count < counted.acknowledged || count > counted.begun {
+                self.ledger.violate(format!(
+                    "counter {counter} is {count}: {} increments were begun, {} acknowledged",
+                    counted.begun, counted.acknowledged
+                ));
+            }
+        }
+        let mut lists = Lists::new();
+        for list in 0..self.shape.lists {
+            match engine.get(&view, schema.lists, &key(list)).await? {
+                Some(row) => drop(lists.insert(list, list_in(&row)?)),
+                None => self.ledger.violate(format!("in the end there is no list {list}")),
+            }
+        }
+        Ok(lists)
+    }
+
+    async fn number(&self, engine: &Engine, view: &engine::View, tree: TreeId, number: u32) -> engine::Result<i64> {
+        let row = engine.get(view, tree, &key(number)).await?;
+        let bytes = row.as_ref().and_then(|row| row.get(..8)).and_then(|bytes| bytes.try_into().ok());
+        if bytes.is_none() {
+            self.ledger.violate(format!("in the end row {number} of {tree} is gone"));
+        }
+        Ok(bytes.map_or(0, i64::from_le_bytes))
+    }
+
+    /// Every replica reaches `end`, and shows the same sums there.
+    async fn await_replicas(&self, end: Lsn) -> Result<(), String> {
+        for server in &self.servers {
+            let reached = timeout(HEAL_TIMEOUT, async {
+                loop {
+                    match server.state() {
+                        State::Replica(volume, engine) if volume.applied() >= end => return Some(engine),
+                        State::Writer(volume, _) if !volume.is_fenced() => return None,
+                        _ => sleep(Duration::from_millis(50)).await,
+                    }
+                }
+            });
+            let engine = reached.await.map_err(|_| format!("replica {} does not reach {end}", server.index))?;
+            if let Some(engine) = engine {
+                self.read_all(&engine).await.map_err(|error| format!("replica {}: {error}", server.index))?;
+            }
+        }
+        Ok(())
+    }
+}

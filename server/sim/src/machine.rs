@@ -1,0 +1,188 @@
+//! A storage node's machine: its disk outlives its process.
+
+use crate::net::{Net, node_process};
+use crate::random::Random;
+use crate::world::World;
+use futures::FutureExt;
+use parking_lot::Mutex;
+use protocol::node::StorageNode;
+use protocol::rpc::storage::StatusRequest;
+use protocol::task::sleep;
+use protocol::{FORMAT_VERSION, NodeId};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+use storage::node::clock::Clock;
+use storage::node::gossip::Gossip;
+use storage::node::{Mode, Node, NodeOptions};
+use storage::sim::{Loss, SimDisk};
+
+/// How often a node does a portion of background work.
+const TEND_INTERVAL: Duration = Duration::from_millis(15);
+/// Zones of the six nodes.
+pub const ZONES: [&str; 3] = ["a", "b", "c"];
+
+/// A node's own clock: the world's, and what it jumped.
+struct SkewedClock {
+    world: Arc<World>,
+    ahead: Mutex<Duration>,
+}
+
+impl Clock for SkewedClock {
+    fn now(&self) -> Duration {
+        self.world.time() + *self.ahead.lock()
+    }
+}
+
+/// Sizes of a node, drawn for each run so that boundaries are met.
+#[derive(Clone, Copy, Debug)]
+pub struct Sizes {
+    /// Of a log file, in bytes.
+    pub log_file_bytes: u64,
+    /// Log kept before it is retired, in bytes.
+    pub log_retention_bytes: u64,
+    /// Memory for recent batches, in bytes.
+    pub recent_bytes: usize,
+    /// Memory for built pages, in bytes.
+    pub page_cache_bytes: usize,
+}
+
+impl Sizes {
+    /// Small ones.
+    #[must_use]
+    pub fn draw(random: &mut Random) -> Sizes {
+        Sizes {
+            log_file_bytes: random.pick(&[64 << 10, 128 << 10]),
+            log_retention_bytes: random.pick(&[256 << 10, 512 << 10, 4 << 20]),
+            recent_bytes: random.pick(&[8 << 10, 256 << 10]),
+            page_cache_bytes: random.pick(&[32 << 10, 1 << 20]),
+        }
+    }
+}
+
+/// How a node's process ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Death {
+    /// The process only.
+    Killed,
+    /// With everything that was not fsynced.
+    PowerLost,
+    /// As that, but some sectors reached the medium.
+    Torn,
+}
+
+/// See the module.
+pub struct Machine {
+    world: Arc<World>,
+    net: Arc<Net>,
+    index: usize,
+    sizes: Sizes,
+    /// Its disk.
+    pub disk: Arc<SimDisk>,
+    clock: Arc<SkewedClock>,
+}
+
+impl Machine {
+    /// A machine with an empty disk, switched off.
+    #[must_use]
+    pub fn new(world: Arc<World>, net: Arc<Net>, index: usize, sizes: Sizes) -> Machine {
+        let clock = Arc::new(SkewedClock { world: world.clone(), ahead: Mutex::new(Duration::ZERO) });
+        Machine { world, net, index, sizes, disk: SimDisk::new(), clock }
+    }
+
+    fn dir(&self) -> PathBuf {
+        Path::new("/node").to_owned()
+    }
+
+    /// Whether a node runs and works.
+    #[must_use]
+    pub fn is_well(&self) -> bool {
+        let Some(node) = self.net.node(self.index) else { return false };
+        let status = node.status(StatusRequest { version: FORMAT_VERSION }).now_or_never();
+        matches!(status, Some(Ok(status)) if status.state != "failed")
+    }
+
+    /// Whether a process runs, however well.
+    #[must_use]
+    pub fn is_up(&self) -> bool {
+        self.net.node(self.index).is_some()
+    }
+
+    /// Starts the node on its disk.
+    ///
+    /// # Errors
+    /// Why it does not start.
+    pub fn start(&self) -> Result<(), String> {
+        let id = NodeId(self.index as u32);
+        let options = NodeOptions {
+            log_file_bytes: self.sizes.log_file_bytes,
+            log_retention_bytes: self.sizes.log_retention_bytes,
+            recent_bytes: self.sizes.recent_bytes,
+            page_cache_bytes: self.sizes.page_cache_bytes,
+            mode: Mode::Inline,
+            clock: self.clock.clone(),
+            ..NodeOptions::new(id, ZONES[self.index / 2], &format!("node-{}", self.index))
+        };
+        let node = Node::open(self.disk.clone(), &self.dir(), options).map_err(|error| error.to_string())?;
+        let process = node_process(self.index);
+        let others = self.net.nodes_seen_by(process).into_iter().enumerate();
+        let peers = others.filter(|(other, _)| *other != self.index).map(|(_, link)| link).collect();
+        self.world.spawn_in(process, Gossip::new(&node, peers).run());
+        self.world.spawn_in(process, tend(self.world.clone(), self.index, Arc::downgrade(&node)));
+        self.net.set_node(self.index, Some(node));
+        self.world.note(|| format!("node {} starts", self.index));
+        Ok(())
+    }
+
+    /// Ends the node's process, and what its disk had not made durable.
+    pub fn die(&self, death: Death, random: &mut Random) {
+        self.world.note(|| format!("node {} dies: {death:?}", self.index));
+        match death {
+            Death::Killed => self.disk.crash(Loss::Nothing),
+            Death::PowerLost => self.disk.crash(Loss::Everything),
+            Death::Torn => self.disk.crash(Loss::Sectors(&mut |_| random.chance(500))),
+        }
+        self.disk.set_room(None);
+        self.net.set_node(self.index, None);
+        self.world.kill(node_process(self.index));
+    }
+
+    /// Lets its clock jump ahead.
+    pub fn jump_clock(&self, by: Duration) {
+        *self.clock.ahead.lock() += by;
+    }
+
+    /// Flips a bit of one of its files, drawn; says of which. The superblocks are spared: without one a node does not start,
+    /// and must be replaced.
+    pub fn rot(&self, random: &mut Random) -> Option<String> {
+        let spared = |path: &PathBuf| {
+            let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+            name.starts_with("superblock") || name == "lock"
+        };
+        let paths: Vec<PathBuf> = self.disk.paths().into_iter().filter(|path| !spared(path)).collect();
+        if paths.is_empty() {
+            return None;
+        }
+        let path = &paths[random.index(paths.len())];
+        let bytes = self.disk.bytes(path);
+        // Zeros are room that was never used.
+        let used: Vec<usize> = bytes.iter().enumerate().filter(|(_, byte)| **byte != 0).map(|(at, _)| at).collect();
+        if used.is_empty() {
+            return None;
+        }
+        let at = used[random.index(used.len())];
+        self.disk.flip(path, at, 1 << random.below(8));
+        Some(format!("{} at {at}", path.display()))
+    }
+}
+
+/// Does the background work of a node for as long as it lives.
+async fn tend(world: Arc<World>, index: usize, node: std::sync::Weak<Node>) {
+    loop {
+        sleep(TEND_INTERVAL).await;
+        let Some(node) = node.upgrade() else { return };
+        if let Err(error) = node.tend() {
+            world.note(|| format!("node {index} cannot tend its files: {error}"));
+        }
+    }
+}

@@ -1,0 +1,493 @@
+//! A database server as a process of the world: what `server::compute` does, without the wire.
+//!
+//! ```text
+//!            open                      promote
+//!  starting ──────► replica ─────────────────────────► writer
+//!      │               ▲                                  │
+//!      └── writer      └──────────── fenced ◄─────────────┘
+//! ```
+//!
+//! Its volumes and its engine are the production ones. Its sessions ([`crate::workload`]) are tasks of its process, so that
+//! they stop and die with it.
+
+use crate::cluster::Cluster;
+use crate::net::server_process;
+use crate::sabotage;
+use crate::tally::Fault;
+use crate::workload;
+use crate::world::ProcessId;
+use engine::Engine;
+use parking_lot::Mutex;
+use protocol::redo::Record;
+use protocol::rpc::storage::ServerInfo;
+use protocol::task::{Runtime, sleep, timeout};
+use protocol::volume::{PageSource, RedoSink, VolumeError};
+use protocol::{Ballot, Lsn};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::time::Duration;
+use storage::volume::replica::{ReplicaOptions, ReplicaVolume};
+use storage::volume::writer::{OpenOptions, WriterVolume};
+use storage::volume::{Clock, WallClock, cluster};
+use tokio::sync::Notify;
+
+/// How long the address book and the writer believe a server.
+pub const LEASE: Duration = Duration::from_secs(3);
+const RENEW_INTERVAL: Duration = Duration::from_millis(500);
+const RETRY_INTERVAL: Duration = Duration::from_millis(200);
+const SWEEP_INTERVAL: Duration = Duration::from_millis(250);
+const FOLLOW_INTERVAL: Duration = Duration::from_millis(50);
+/// How often a replica says what it reads.
+const REPORT_INTERVAL: Duration = Duration::from_millis(20);
+
+/// What a server begins as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// Takes the volume over.
+    Writer,
+    /// Follows.
+    Replica,
+}
+
+/// What a server is now.
+#[derive(Clone, Default)]
+pub enum State {
+    /// No process.
+    #[default]
+    Down,
+    /// Opening, or stepping down.
+    Starting,
+    /// Executes writes.
+    Writer(Arc<WriterVolume>, Arc<Engine>),
+    /// Answers reads.
+    Replica(Arc<ReplicaVolume>, Arc<Engine>),
+}
+
+/// A replica whose reports a writer believes.
+#[derive(Clone, Copy, Debug)]
+pub struct Reported {
+    /// The writer's.
+    pub ballot: Ballot,
+    /// When the last report came.
+    pub at: Duration,
+    /// How far the floor could be when the first one came: what it was then binds nobody.
+    pub floor_then: Lsn,
+    /// Which of the server's times as a replica.
+    following: u32,
+}
+
+/// One server, over all its lives.
+pub struct Server {
+    /// Its number.
+    pub index: usize,
+    /// Its process.
+    pub process: ProcessId,
+    state: Mutex<State>,
+    promotion: Notify,
+    /// It takes the volume over just now.
+    recovering: AtomicBool,
+    lives: AtomicU32,
+    /// Counts its times as a replica.
+    followings: AtomicU32,
+    reported: Mutex<Option<Reported>>,
+}
+
+impl Server {
+    /// One without a process.
+    #[must_use]
+    pub fn new(index: usize) -> Arc<Server> {
+        Arc::new(Server {
+            index,
+            process: server_process(index),
+            state: Mutex::default(),
+            promotion: Notify::new(),
+            recovering: AtomicBool::new(false),
+            lives: AtomicU32::new(0),
+            followings: AtomicU32::new(0),
+            reported: Mutex::default(),
+        })
+    }
+
+    /// What it is now.
+    #[must_use]
+    pub fn state(&self) -> State {
+        self.state.lock().clone()
+    }
+
+    /// Whether it has a process.
+    #[must_use]
+    pub fn is_up(&self) -> bool {
+        !matches!(*self.state.lock(), State::Down)
+    }
+
+    /// Whether it takes the volume over just now.
+    #[must_use]
+    pub fn is_recovering(&self) -> bool {
+        self.recovering.load(Ordering::Relaxed)
+    }
+
+    /// Its volume, while it is the writer and not fenced.
+    #[must_use]
+    pub fn writing(&self) -> Option<(Arc<WriterVolume>, Arc<Engine>)> {
+        match self.state() {
+            State::Writer(volume, engine) if !volume.is_fenced() => Some((volume, engine)),
+            _ => None,
+        }
+    }
+
+    /// What the writer was last told by this replica.
+    #[must_use]
+    pub fn reported(&self) -> Option<Reported> {
+        *self.reported.lock()
+    }
+
+    /// The writer took a report in.
+    fn note_report(&self, volume: &WriterVolume, at: Duration, following: u32) {
+        let mut reported = self.reported.lock();
+        let (ballot, mut floor_then) = (volume.ballot(), volume.flushed_vdl());
+        if let Some(before) = *reported
+            && before.ballot == ballot
+            && before.following == following
+            && at < before.at + LEASE
+        {
+            floor_then = before.floor_then;
+        }
+        *reported = Some(Reported { ballot, at, floor_then, following });
+    }
+
+    /// Asks it to become the writer.
+    pub fn promote(&self) {
+        self.promotion.notify_one();
+    }
+
+    /// Starts its process.
+    pub fn start(self: &Arc<Self>, cluster: &Arc<Cluster>, role: Role) {
+        cluster.world.note(|| format!("server {} starts as {role:?}", self.index));
+        self.change(State::Starting);
+        let life = self.lives.fetch_add(1, Ordering::Relaxed);
+        // Unique over servers and lives, as one drawn at random is.
+        let instance = 1 + (self.index as u32) + 8 * life;
+        cluster.world.spawn_in(self.process, run(cluster.clone(), self.clone(), role, instance));
+    }
+
+    /// Ends its process.
+    pub fn die(&self, cluster: &Cluster) {
+        cluster.world.note(|| format!("server {} dies", self.index));
+        cluster.world.kill(self.process);
+        self.recovering.store(false, Ordering::Relaxed);
+        self.change(State::Down);
+    }
+
+    fn change(&self, state: State) {
+        // What it was ends outside of the lock.
+        let before = std::mem::replace(&mut *self.state.lock(), state);
+        drop(before);
+    }
+}
+
+fn clock(cluster: &Cluster) -> Clock {
+    let world = cluster.world.clone();
+    Arc::new(move || world.time())
+}
+
+fn wall(cluster: &Cluster) -> WallClock {
+    let world = cluster.world.clone();
+    Arc::new(move || world.time().as_micros() as u64)
+}
+
+fn engine_options(cluster: &Cluster) -> engine::Options {
+    engine::Options { cache_pages: cluster.shape.cache_pages, replica_lease: LEASE }
+}
+
+/// The life of a server's process.
+async fn run(cluster: Arc<Cluster>, server: Arc<Server>, role: Role, instance: u32) {
+    let runtime = Runtime::current();
+    runtime.spawn(keep_registered(cluster.clone(), server.clone(), instance));
+    let mut role = role;
+    loop {
+        if role == Role::Writer {
+            let (volume, ballot) = take_volume(&cluster, &server, instance).await;
+            let log = sabotage::bend_log(cluster.sabotage, volume.clone());
+            let engine = match Engine::writer(log.clone(), engine_options(&cluster)).await {
+                Err(engine::Error::NotBootstrapped) => Engine::bootstrap(log, engine_options(&cluster)).await,
+                opened => opened,
+            };
+            match engine {
+                Ok(engine) => write(&cluster, &server, volume, engine, ballot).await,
+                Err(error) => {
+                    blame(&cluster, &server, "opening the engine", &error);
+                    sleep(RETRY_INTERVAL).await;
+                }
+            }
+        }
+        let (volume, engine) = open_replica(&cluster, &server).await;
+        role = match follow(&cluster, &server, volume, engine, instance).await {
+            Some((volume, engine, ballot)) => {
+                write(&cluster, &server, volume, engine, ballot).await;
+                Role::Replica
+            }
+            None => Role::Replica,
+        };
+        server.change(State::Starting);
+    }
+}
+
+/// Corruption is never expected; everything else may be.
+pub fn blame(cluster: &Cluster, server: &Server, doing: &str, error: &engine::Error) {
+    cluster.world.note(|| format!("server {} fails at {doing}: {error}", server.index));
+    if let engine::Error::Corrupt { .. } | engine::Error::NoSuchTree(_) = error {
+        cluster.blame_corruption(format!("server {}, {doing}: {error}", server.index));
+    }
+}
+
+async fn take_volume(cluster: &Arc<Cluster>, server: &Arc<Server>, instance: u32) -> (Arc<WriterVolume>, Ballot) {
+    server.recovering.store(true, Ordering::Relaxed);
+    loop {
+        let options = OpenOptions {
+            instance,
+            give_up_after: None,
+            runtime: Runtime::current(),
+            clock: clock(cluster),
+            wall: wall(cluster),
+        };
+        match WriterVolume::open(cluster.net.nodes_seen_by(server.process), options).await {
+            Ok((volume, opened)) => {
+                cluster.ledger.note_opened(opened.ballot, opened.vdl);
+                server.recovering.store(false, Ordering::Relaxed);
+                return (volume, opened.ballot);
+            }
+            Err(error) => {
+                cluster.world.note(|| format!("server {} cannot open the volume: {error}", server.index));
+                if let VolumeError::Corrupt(why) = &error {
+                    cluster.blame_corruption(format!("server {}, recovery: {why}", server.index));
+                }
+                sleep(RETRY_INTERVAL).await;
+            }
+        }
+    }
+}
+
+/// The time as the writer; returns when it is fenced.
+async fn write(
+    cluster: &Arc<Cluster>,
+    server: &Arc<Server>,
+    volume: Arc<WriterVolume>,
+    engine: Arc<Engine>,
+    ballot: Ballot,
+) {
+    let runtime = Runtime::current();
+    let ended = Arc::new(AtomicBool::new(false));
+    let sweeping = (cluster.clone(), server.clone(), engine.clone(), ended.clone());
+    runtime.spawn(async move {
+        let (cluster, server, engine, ended) = sweeping;
+        while !ended.load(Ordering::Relaxed) {
+            match engine.sweep().await {
+                Err(engine::Error::ReadOnly | engine::Error::FateUnknown) => return,
+                Err(error) => blame(&cluster, &server, "sweeping", &error),
+                Ok(_) => {}
+            }
+            sleep(SWEEP_INTERVAL).await;
+        }
+    });
+    server.change(State::Writer(volume.clone(), engine.clone()));
+    cluster.world.note(|| format!("server {} is the writer under {ballot}", server.index));
+    workload::start_writers(cluster, server, &engine, ballot, &ended);
+    volume.fenced().await;
+    ended.store(true, Ordering::Relaxed);
+    cluster.world.note(|| format!("server {} is fenced", server.index));
+}
+
+async fn open_replica(cluster: &Arc<Cluster>, server: &Arc<Server>) -> (Arc<ReplicaVolume>, Arc<Engine>) {
+    loop {
+        let opened = async {
+            let mut options = ReplicaOptions::new(Runtime::current(), clock(cluster), wall(cluster));
+            options.staged_bytes_max = cluster.shape.staged_bytes_max;
+            options.far_behind_bytes = cluster.shape.far_behind_bytes;
+            let volume = ReplicaVolume::open(cluster.net.nodes_seen_by(server.process), options).await;
+            let volume = volume.map_err(engine::Error::from)?;
+            let source = sabotage::bend_source(cluster.sabotage, volume.clone());
+            let engine = Engine::replica(source, volume.applied(), engine_options(cluster)).await?;
+            Ok::<_, engine::Error>((volume, engine))
+        };
+        match opened.await {
+            Ok((volume, engine)) => {
+                volume.set_sink(Arc::new(WatchedSink {
+                    cluster: cluster.clone(),
+                    server: server.index,
+                    engine: engine.clone(),
+                    at: Mutex::new(volume.applied()),
+                }));
+                cluster.world.note(|| format!("server {} is a replica at {}", server.index, volume.applied()));
+                server.change(State::Replica(volume.clone(), engine.clone()));
+                return (volume, engine);
+            }
+            Err(error) => {
+                blame(cluster, server, "opening as a replica", &error);
+                sleep(RETRY_INTERVAL).await;
+            }
+        }
+    }
+}
+
+/// The time as a replica; returns when it was promoted, or failed to be.
+async fn follow(
+    cluster: &Arc<Cluster>,
+    server: &Arc<Server>,
+    volume: Arc<ReplicaVolume>,
+    engine: Arc<Engine>,
+    instance: u32,
+) -> Option<(Arc<WriterVolume>, Arc<Engine>, Ballot)> {
+    let runtime = Runtime::current();
+    let ended = Arc::new(AtomicBool::new(false));
+    runtime.spawn(subscribe(cluster.clone(), server.clone(), volume.clone(), engine.clone(), instance, ended.clone()));
+    workload::start_readers(cluster, server, &engine, &volume, &ended);
+    server.promotion.notified().await;
+    ended.store(true, Ordering::Relaxed);
+    cluster.world.note(|| format!("server {} is being promoted", server.index));
+    volume.stop().await;
+    let (writer, ballot) = take_volume(cluster, server, instance).await;
+    let vdl = writer.flushed_vdl();
+    let log = sabotage::bend_log(cluster.sabotage, writer.clone());
+    match engine.promote(log, vdl).await {
+        Ok(()) => Some((writer, engine, ballot)),
+        Err(error) => {
+            blame(cluster, server, "being promoted", &error);
+            None
+        }
+    }
+}
+
+/// Follows whoever is the writer: its notices come here, our reports go there.
+async fn subscribe(
+    cluster: Arc<Cluster>,
+    server: Arc<Server>,
+    volume: Arc<ReplicaVolume>,
+    engine: Arc<Engine>,
+    instance: u32,
+    ended: Arc<AtomicBool>,
+) {
+    let seen: storage::volume::Nodes = cluster.net.nodes_seen_by(server.process).into();
+    let following = server.followings.fetch_add(1, Ordering::Relaxed);
+    while !ended.load(Ordering::Relaxed) {
+        sleep(FOLLOW_INTERVAL).await;
+        let Ok(config) = cluster::config(&seen).await else { continue };
+        let Ok(book) = cluster::register(&seen, config.volume, None, 0).await else { continue };
+        let Some(writer) = book.writer() else { continue };
+        let Some(target) = cluster.server_at(&writer.cluster_address) else { continue };
+        let ballot = Ballot(writer.ballot);
+        // The stream: what the writer's end pushes arrives one by one here, until one side or the way between is gone.
+        let (from, to) = (server.process, target.process);
+        let alive = Arc::new(AtomicBool::new(true));
+        let serving = serve_notices(cluster.clone(), target.clone(), server.clone(), volume.clone(), alive.clone());
+        cluster.net.post(from, to, {
+            let world = cluster.world.clone();
+            move || world.spawn_in(to, serving)
+        });
+        while !ended.load(Ordering::Relaxed) && volume.ballot() <= ballot && alive.load(Ordering::Relaxed) {
+            let (floor, snapshots) = engine.live_snapshots();
+            let (target, reporter) = (target.clone(), server.clone());
+            let world = cluster.world.clone();
+            cluster.net.post(from, to, move || {
+                if let Some((volume, engine)) = target.writing() {
+                    engine.set_replica_snapshots(instance.into(), floor, snapshots, LEASE);
+                    reporter.note_report(&volume, world.time(), following);
+                }
+            });
+            sleep(REPORT_INTERVAL).await;
+        }
+        alive.store(false, Ordering::Relaxed);
+    }
+}
+
+/// The writer's end of a stream of notices.
+async fn serve_notices(
+    cluster: Arc<Cluster>,
+    writer: Arc<Server>,
+    replica: Arc<Server>,
+    following: Arc<ReplicaVolume>,
+    alive: Arc<AtomicBool>,
+) {
+    let Some((volume, _)) = writer.writing() else { return alive.store(false, Ordering::Relaxed) };
+    let mut notices = volume.notices();
+    drop(volume);
+    while alive.load(Ordering::Relaxed) {
+        match timeout(Duration::from_secs(1), notices.next()).await {
+            // Nothing moved: look whether anyone listens.
+            Err(_) => {}
+            Ok(None) => break,
+            Ok(Some(notice)) => {
+                cluster.ledger.note_announced(Lsn(notice.flushed_vdl));
+                let following = following.clone();
+                cluster.net.post(writer.process, replica.process, move || following.notify(&notice));
+            }
+        }
+    }
+    alive.store(false, Ordering::Relaxed);
+}
+
+/// Renews a server's entry in the address book.
+async fn keep_registered(cluster: Arc<Cluster>, server: Arc<Server>, instance: u32) {
+    let seen: storage::volume::Nodes = cluster.net.nodes_seen_by(server.process).into();
+    loop {
+        let info = match server.state() {
+            State::Writer(volume, _) => Some(("writer", volume.ballot(), volume.flushed_vdl())),
+            State::Replica(volume, _) => Some(("replica", volume.ballot(), volume.applied())),
+            State::Down | State::Starting => None,
+        };
+        if let (Some((role, ballot, applied)), Ok(config)) = (info, cluster::config(&seen).await) {
+            let info = ServerInfo {
+                instance: instance.into(),
+                role: role.to_owned(),
+                cluster_address: server.index.to_string(),
+                ballot: ballot.0,
+                applied_lsn: applied.0,
+                ..ServerInfo::default()
+            };
+            // A node that is down is told when it is back.
+            let _ = cluster::register(&seen, config.volume, Some(info), LEASE.as_millis() as u32).await;
+        }
+        sleep(RENEW_INTERVAL).await;
+    }
+}
+
+/// A replica's engine, with I6 checked before it.
+struct WatchedSink {
+    cluster: Arc<Cluster>,
+    server: usize,
+    engine: Arc<Engine>,
+    at: Mutex<Lsn>,
+}
+
+impl RedoSink for WatchedSink {
+    fn apply(&self, records: &[Record], applied: Lsn) -> Result<(), VolumeError> {
+        let ledger = &self.cluster.ledger;
+        let wrong = |what: String| ledger.violate(format!("I6: replica {} {what}", self.server));
+        let mut at = self.at.lock();
+        for record in records {
+            let header = record.header;
+            if header.prev_volume != *at {
+                wrong(format!("is given {} behind {}, and it follows {}", header.lsn, *at, header.prev_volume));
+            }
+            *at = header.lsn;
+        }
+        if records.last().is_none_or(|last| !last.header.end_of_mtr || last.header.lsn != applied) {
+            wrong(format!("is told {applied} is applied, which is not where its redo ends"));
+        }
+        if applied > ledger.announced() {
+            wrong(format!("shows {applied}, above {}, the highest announced", ledger.announced()));
+        }
+        let done = sabotage::bent_apply(self.cluster.sabotage, &*self.engine, records, applied);
+        if let Err(error) = &done {
+            // The replica drops its cache and goes on, as one whose memory was hit by a ray would; here nothing hits it.
+            wrong(format!("cannot apply redo up to {applied}: {error}"));
+        }
+        done
+    }
+
+    fn invalidate(&self, applied: Lsn) {
+        self.cluster.world.note(|| format!("replica {} drops its cache and goes on at {applied}", self.server));
+        self.cluster.tally.count(Fault::ReplicaSkipped);
+        *self.at.lock() = applied;
+        self.engine.invalidate(applied);
+    }
+}

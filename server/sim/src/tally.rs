@@ -1,0 +1,109 @@
+//! What was done to a run, by kind.
+
+use parking_lot::Mutex;
+use std::collections::BTreeMap;
+
+macro_rules! faults {
+    ($($(#[doc = $doc:literal])* $name:ident = $text:literal,)*) => {
+        /// A kind of trouble.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Fault {
+            $($(#[doc = $doc])* $name,)*
+        }
+
+        impl Fault {
+            /// Every kind.
+            pub const ALL: &[Fault] = &[$(Fault::$name),*];
+
+            /// As it is printed.
+            #[must_use]
+            pub fn name(self) -> &'static str {
+                match self { $(Fault::$name => $text),* }
+            }
+        }
+    };
+}
+
+faults! {
+    /// A message vanished.
+    MessageLost = "message lost",
+    /// A message was carried out twice.
+    MessageRepeated = "message repeated",
+    /// A message waited at a cut, and arrived when it was mended.
+    MessageHeld = "message held back",
+    /// A process and all others no longer hear each other.
+    Isolated = "process cut off",
+    /// One process no longer hears another, which hears it.
+    OneWay = "one-way cut",
+    /// A server hears three nodes only.
+    Halved = "server cut off from half the nodes",
+    /// Two zones no longer hear each other.
+    ZonesParted = "zones parted",
+    /// A node is ten to fifty times slower.
+    NodeSlow = "node slow",
+    /// A node is stopped for a while.
+    NodeStopped = "node stopped",
+    /// A node's process dies, its kernel lives.
+    NodeKilled = "node killed",
+    /// A node loses all that it had not fsynced.
+    NodePowerLost = "node lost power",
+    /// Of what a node had not fsynced some sectors reach the medium.
+    NodeTorn = "node lost power, torn writes",
+    /// A node dies in the middle of an fsync.
+    NodeDiesFlushing = "node died in an fsync",
+    /// An fsync fails.
+    FsyncFailed = "fsync failed",
+    /// No room is left on a node's disk for a while.
+    DiskFull = "disk full",
+    /// A bit of a node's files is flipped while it is down.
+    BitRot = "bit rot",
+    /// Both nodes of a zone, and the server there, die.
+    ZoneLost = "zone lost",
+    /// All nodes lose power at once.
+    AllPowerLost = "all nodes lost power",
+    /// A node's clock jumps ahead.
+    ClockJumped = "node's clock jumped",
+    /// A server is stopped for a while.
+    ServerStopped = "server stopped",
+    /// A server dies.
+    ServerKilled = "server killed",
+    /// A server dies while it takes the volume over.
+    RecoveryKilled = "server killed in recovery",
+    /// A replica is made the writer while the writer lives.
+    Promoted = "replica promoted",
+    /// A replica is made the writer while the writer is stopped, which goes on later.
+    PromotedAround = "promoted around a stopped writer",
+    /// Two servers take the volume over at the same time.
+    Raced = "two takeovers at once",
+    /// A replica dropped its cache instead of replaying.
+    ReplicaSkipped = "replica dropped its cache",
+    /// A node could not be filled up to the end: it has lost, or was away for, more than its peers keep.
+    LeftBehind = "node left behind",
+    /// A node that was damaged does not serve a page at the end.
+    PageRefused = "damaged page refused at the end",
+}
+
+impl Fault {
+    /// Whether it is done on purpose, and not only seen: then a range of seeds in which it never came has tested too little.
+    #[must_use]
+    pub fn must_come(self) -> bool {
+        !matches!(self, Fault::ReplicaSkipped | Fault::LeftBehind | Fault::PageRefused)
+    }
+}
+
+/// How often each kind was done.
+#[derive(Debug, Default)]
+pub struct Tally(Mutex<BTreeMap<Fault, u64>>);
+
+impl Tally {
+    /// One more.
+    pub fn count(&self, fault: Fault) {
+        *self.0.lock().entry(fault).or_default() += 1;
+    }
+
+    /// By kind; a kind that is absent was never done.
+    #[must_use]
+    pub fn counts(&self) -> BTreeMap<Fault, u64> {
+        self.0.lock().clone()
+    }
+}
