@@ -25,6 +25,10 @@ bench *arguments:
     cargo build --release --bin redoubt
     cargo run --release -p redoubt-tests --bin bench -- {{arguments}}
 
+# Clusters under simulation, seeds A up to B.
+sim A B:
+    cargo run --release -p redoubt-sim --example sim -- {{A}}..{{B}}
+
 fmt:
     cargo fmt --all
 

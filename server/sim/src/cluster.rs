@@ -268,6 +268,9 @@ impl Cluster {
             lal_bytes: self.shape.lal_bytes,
             members: (0..COPIES).map(member).collect(),
         };
+        if self.sabotage == Some(Sabotage::AckWithoutFsync) {
+            self.machines.iter().for_each(|machine| machine.disk.lie_about(".log"));
+        }
         calls::create_volume(&nodes, &config).await.map_err(|error| error.to_string())?;
         self.servers[0].start(self, Role::Writer);
         let (_, volume, engine) = self.await_writer().await?;
@@ -321,8 +324,10 @@ impl Cluster {
     /// Looks at everybody, again and again, until the run is over.
     pub async fn watch(self: Arc<Self>) {
         let mut applied: BTreeMap<usize, (usize, Lsn)> = BTreeMap::new();
+        let mut looks = 0u64;
         while !self.is_over() {
             sleep(Duration::from_millis(10)).await;
+            looks += 1;
             for server in &self.servers {
                 match server.state() {
                     State::Writer(volume, _) => {
@@ -337,7 +342,9 @@ impl Cluster {
                             self.ledger
                                 .violate(format!("I4: replica {} had applied {before} and now {now}", server.index));
                         }
-                        self.check_floor(server, now);
+                        if looks.is_multiple_of(10) {
+                            self.check_floor(server, now);
+                        }
                     }
                     State::Down | State::Starting => {}
                 }
@@ -379,21 +386,12 @@ impl Cluster {
         self.net.heal();
         for index in 0..COPIES {
             self.world.set_stopped(crate::net::node_process(index), false);
-            self.machines[index].disk.set_room(None);
+            self.machines[index].disk.mend();
         }
         for server in &self.servers {
             self.world.set_stopped(server.process, false);
         }
-        for machine in &self.machines {
-            if !machine.is_well() {
-                if machine.is_up() {
-                    machine.die(crate::machine::Death::PowerLost, random);
-                }
-                if let Err(why) = machine.start() {
-                    self.world.note(|| format!("a node does not start again: {why}"));
-                }
-            }
-        }
+        self.restart_the_unwell(random);
         let nobody_writes = self.writer().is_none();
         for server in &self.servers {
             if !server.is_up() {
@@ -405,6 +403,26 @@ impl Cluster {
         sleep(Duration::from_secs(2)).await;
         if self.writer().is_none() && !self.servers.iter().any(|server| server.is_recovering()) {
             self.servers[0].promote();
+        }
+    }
+
+    /// What a supervisor of processes does.
+    fn restart_the_unwell(&self, random: &mut Random) {
+        for machine in self.machines.iter().filter(|machine| !machine.is_well()) {
+            if machine.is_up() {
+                machine.die(crate::machine::Death::PowerLost, random);
+            }
+            if let Err(why) = machine.start() {
+                self.world.note(|| format!("a node does not start again: {why}"));
+            }
+        }
+    }
+
+    /// Restarts nodes until the run is judged.
+    pub async fn supervise(self: Arc<Self>, mut random: Random) {
+        loop {
+            sleep(Duration::from_secs(1)).await;
+            self.restart_the_unwell(&mut random);
         }
     }
 
@@ -458,19 +476,13 @@ impl Cluster {
 
     /// Waits until every node that can has everything up to `end`; tells which do.
     async fn await_copies(&self, end: Lsn) -> Result<Vec<usize>, String> {
-        let full = |index: &usize| {
-            let Some(status) = self.status_of(*index) else { return false };
-            let marks: BTreeMap<u32, u64> = status.marks.iter().map(|mark| (mark.group, mark.scl_flushed)).collect();
-            let tails = self.tails();
-            tails.iter().all(|(group, tail)| marks.get(&group.0).is_some_and(|scl| Lsn(*scl) >= *tail))
-        };
         let waited = timeout(HEAL_TIMEOUT, async {
-            while (0..COPIES).filter(full).count() < COPIES {
-                sleep(Duration::from_millis(100)).await;
+            while self.full_copies().len() < COPIES {
+                sleep(Duration::from_millis(250)).await;
             }
         });
         let all = waited.await.is_ok();
-        let copies: Vec<usize> = (0..COPIES).filter(full).collect();
+        let copies = self.full_copies();
         if !all {
             self.world.note(|| format!("only {copies:?} have everything up to {end}"));
             self.tally.count(crate::tally::Fault::LeftBehind);
@@ -481,16 +493,31 @@ impl Cluster {
         Ok(copies)
     }
 
+    /// What each node that answers has flushed of each group.
+    fn marks(&self) -> BTreeMap<usize, BTreeMap<GroupId, Lsn>> {
+        let ask = |index| Some((index, crate::sabotage::ask(&self.net, index)?.marks));
+        let answers = (0..COPIES).filter_map(ask);
+        let flushed = |mark: rpc::SegmentMark| (GroupId(mark.group), Lsn(mark.scl_flushed));
+        answers.map(|(index, marks)| (index, marks.into_iter().map(flushed).collect())).collect()
+    }
+
     /// The highest SCL of each group: when everything is durable, its tail.
     fn tails(&self) -> BTreeMap<GroupId, Lsn> {
         let mut tails: BTreeMap<GroupId, Lsn> = BTreeMap::new();
-        for status in (0..COPIES).filter_map(|index| self.status_of(index)) {
-            for mark in status.marks {
-                let tail = tails.entry(GroupId(mark.group)).or_default();
-                *tail = Lsn(mark.scl_flushed).max(*tail);
-            }
+        for (group, scl) in self.marks().into_values().flatten() {
+            let tail = tails.entry(group).or_default();
+            *tail = scl.max(*tail);
         }
         tails
+    }
+
+    /// Nodes that have every group up to its tail.
+    fn full_copies(&self) -> Vec<usize> {
+        let tails = self.tails();
+        let full = |marks: &BTreeMap<GroupId, Lsn>| {
+            tails.iter().all(|(group, tail)| marks.get(group).is_some_and(|scl| scl >= tail))
+        };
+        self.marks().into_iter().filter(|(_, marks)| full(marks)).map(|(index, _)| index).collect()
     }
 
     /// I7: every page is the same on every node, at one LSN.

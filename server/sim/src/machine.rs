@@ -87,7 +87,9 @@ impl Machine {
     #[must_use]
     pub fn new(world: Arc<World>, net: Arc<Net>, index: usize, sizes: Sizes) -> Machine {
         let clock = Arc::new(SkewedClock { world: world.clone(), ahead: Mutex::new(Duration::ZERO) });
-        Machine { world, net, index, sizes, disk: SimDisk::new(), clock }
+        let disk = SimDisk::new();
+        net.disks.lock().insert(index, disk.clone());
+        Machine { world, net, index, sizes, disk, clock }
     }
 
     fn dir(&self) -> PathBuf {
@@ -123,6 +125,9 @@ impl Machine {
             clock: self.clock.clone(),
             ..NodeOptions::new(id, ZONES[self.index / 2], &format!("node-{}", self.index))
         };
+        if let Some(superblocks) = self.net.forgotten.lock().remove(&self.index) {
+            self.disk.put_back(superblocks);
+        }
         let node = Node::open(self.disk.clone(), &self.dir(), options).map_err(|error| error.to_string())?;
         let process = node_process(self.index);
         let others = self.net.nodes_seen_by(process).into_iter().enumerate();

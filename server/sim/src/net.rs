@@ -22,11 +22,13 @@ use protocol::node::{AppendStream, NodeError, NodeResult, OnReply, StorageNode};
 use protocol::rpc::storage as rpc;
 use protocol::task::sleep;
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use storage::node::Node;
 use storage::quorum::COPIES;
+use storage::sim::SimDisk;
 use tokio::sync::{mpsc, oneshot};
 
 /// How often a message that is held back looks whether its way is free.
@@ -72,7 +74,14 @@ pub struct Net {
     pub(crate) tally: Arc<Tally>,
     pub(crate) ledger: Arc<Ledger>,
     pub(crate) sabotage: Option<Sabotage>,
+    /// The disks, for a bug that is done to them.
+    pub(crate) disks: Mutex<BTreeMap<usize, Arc<SimDisk>>>,
+    /// With [`Sabotage::PromiseForgotten`]: files of a node as they were before its last promise.
+    pub(crate) forgotten: Mutex<BTreeMap<usize, Files>>,
 }
+
+/// Files and their contents.
+pub(crate) type Files = Vec<(PathBuf, Vec<u8>)>;
 
 /// What a message meets on its way.
 enum Way {
@@ -97,7 +106,15 @@ impl Net {
             slow: BTreeMap::new(),
             nodes: Default::default(),
         };
-        Arc::new(Net { world, state: Mutex::new(state), tally, ledger, sabotage })
+        Arc::new(Net {
+            world,
+            state: Mutex::new(state),
+            tally,
+            ledger,
+            sabotage,
+            disks: Mutex::default(),
+            forgotten: Mutex::default(),
+        })
     }
 
     /// Changes the weather.
@@ -444,12 +461,13 @@ impl StorageNode for Link {
     }
 
     fn prepare(&self, request: rpc::PrepareRequest) -> BoxFuture<'_, NodeResult<rpc::PrepareReply>> {
-        let (to, ledger) = (self.to, self.net.ledger.clone());
+        let (to, ledger, net) = (self.to, self.net.ledger.clone(), self.net.clone());
         self.call(
             request,
             move |node, request| {
-                let ledger = ledger.clone();
+                let (ledger, net) = (ledger.clone(), net.clone());
                 Box::pin(async move {
+                    sabotage::before_promise(&net, to);
                     let reply = node.prepare(request).await?;
                     ledger.note_promise(to, reply.highest);
                     Ok(reply)
@@ -460,7 +478,15 @@ impl StorageNode for Link {
     }
 
     fn install_table(&self, request: rpc::InstallTableRequest) -> BoxFuture<'_, NodeResult<rpc::InstallTableReply>> {
-        self.call(request, |node, request| Box::pin(async move { node.install_table(request).await }), |_, reply| reply)
+        let (to, net) = (self.to, self.net.clone());
+        self.call(
+            request,
+            move |node, request| {
+                net.forgotten.lock().remove(&to);
+                Box::pin(async move { node.install_table(request).await })
+            },
+            |_, reply| reply,
+        )
     }
 
     fn fill(&self, request: rpc::FillRequest) -> BoxFuture<'_, NodeResult<rpc::FillReply>> {
@@ -480,6 +506,10 @@ impl StorageNode for Link {
             |node, request| Box::pin(async move { node.pull(request).await }),
             move |net, reply| sabotage::bend_pull_reply(net, from, reply),
         )
+    }
+
+    fn pull_images(&self, request: rpc::PullImagesRequest) -> BoxFuture<'_, NodeResult<rpc::PullImagesReply>> {
+        self.call(request, |node, request| Box::pin(async move { node.pull_images(request).await }), |_, reply| reply)
     }
 
     fn hold(&self, request: rpc::HoldRequest) -> BoxFuture<'_, NodeResult<rpc::HoldReply>> {

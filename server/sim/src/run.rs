@@ -107,6 +107,7 @@ pub fn run_seed(seed: u64, options: Options) -> Report {
             sleep(Duration::from_millis(500)).await;
             let mut random = Nemesis::new(cluster.clone()).rage(options.rage).await;
             cluster.heal(&mut random).await;
+            cluster.world.spawn_in(ProcessId::WORLD, cluster.clone().supervise(random));
             cluster.judge().await;
         }
     };

@@ -78,7 +78,7 @@ const LIAR: usize = 3;
 const LAL_TOO_SMALL: u64 = 64;
 
 /// What a node says when asked directly.
-fn ask(net: &Net, index: usize) -> Option<rpc::HoldReply> {
+pub fn ask(net: &Net, index: usize) -> Option<rpc::HoldReply> {
     let node = net.node(index)?;
     let volume = node.status(rpc::StatusRequest { version: FORMAT_VERSION }).now_or_never()?.ok()?.config?.volume;
     let request = rpc::HoldRequest { volume, version: FORMAT_VERSION, ..Default::default() };
@@ -87,6 +87,18 @@ fn ask(net: &Net, index: usize) -> Option<rpc::HoldReply> {
 
 fn table_ballot(reply: &rpc::HoldReply) -> u64 {
     reply.table.as_ref().and_then(|table| table.entries.last()).map_or(0, |entry| entry.ballot)
+}
+
+/// A node is about to make a promise.
+pub fn before_promise(net: &Net, index: usize) {
+    if net.sabotage == Some(Sabotage::PromiseForgotten)
+        && let Some(disk) = net.disks.lock().get(&index)
+    {
+        let is_superblock = |path: &std::path::PathBuf| path.to_string_lossy().contains("superblock");
+        let superblocks = disk.paths().into_iter().filter(is_superblock);
+        let files = superblocks.map(|path| (path.clone(), disk.bytes(&path))).collect();
+        net.forgotten.lock().entry(index).or_insert(files);
+    }
 }
 
 /// An append request as it leaves.

@@ -57,6 +57,8 @@ struct State {
     operations: u64,
     fail_operation_at: Option<(u64, i32)>,
     room: Option<u64>,
+    /// Files with names that end so are never made durable.
+    lies_about: Option<&'static str>,
 }
 
 /// See the module.
@@ -188,6 +190,17 @@ impl SimDisk {
         self.state.lock().room = bytes;
     }
 
+    /// Takes back every fault that was asked for and has not come, and gives all the room there is.
+    pub fn mend(&self) {
+        let mut state = self.state.lock();
+        (state.fail_sync_at, state.cut_sync_at, state.fail_write_at, state.room) = (None, None, None, None);
+    }
+
+    /// From now on the fsync of files with names that end in `suffix` says that it succeeded and does nothing.
+    pub fn lie_about(&self, suffix: &'static str) {
+        self.state.lock().lies_about = Some(suffix);
+    }
+
     /// Flips `bits` of a byte, on the medium and in the kernel.
     ///
     /// # Panics
@@ -199,6 +212,19 @@ impl SimDisk {
         content.now[offset] ^= bits;
         if let Some(byte) = content.durable.get_mut(offset) {
             *byte ^= bits;
+        }
+    }
+
+    /// Gives files the contents that they once had, durably.
+    ///
+    /// # Panics
+    /// When one of them is gone.
+    pub fn put_back(&self, files: Vec<(PathBuf, Vec<u8>)>) {
+        let mut state = self.state.lock();
+        for (path, bytes) in files {
+            let id = state.names[&path];
+            let content = state.files.get_mut(&id).expect("a name has a file");
+            *content = Content { now: bytes.clone(), durable: bytes, unsynced: Vec::new() };
         }
     }
 
@@ -382,6 +408,12 @@ impl DiskFile for SimFile {
             let fails = state.fail_sync_at == Some(state.syncs - 1);
             if state.cut_sync_at.is_some_and(|at| state.syncs > at) {
                 return Err(dead());
+            }
+            let named = |suffix: &str| {
+                state.names.iter().any(|(path, named)| *named == id && path.to_string_lossy().ends_with(suffix))
+            };
+            if state.lies_about.is_some_and(named) {
+                return Ok(());
             }
             let content = content(state, id)?;
             let unsynced = std::mem::take(&mut content.unsynced);

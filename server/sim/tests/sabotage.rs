@@ -1,0 +1,18 @@
+//! The simulation finds bugs: each deliberate one within a bounded number of seeds.
+
+use sim::sabotage::Sabotage;
+use sim::{Options, run_seed};
+
+/// Runs seeds until one fails for a reason that has `sign` in it.
+fn found(sabotage: Sabotage, seeds: std::ops::Range<u64>, sign: &str) {
+    let options = Options { sabotage: Some(sabotage), ..Options::default() };
+    let first = seeds.start;
+    for seed in seeds.clone() {
+        let report = run_seed(seed, options);
+        if let Some(violation) = report.violations.iter().find(|violation| violation.contains(sign)) {
+            println!("{sabotage:?}: seed {seed}, the {}th: {violation}", seed - first + 1);
+            return;
+        }
+    }
+    panic!("{sabotage:?} is not found in {seeds:?}");
+}

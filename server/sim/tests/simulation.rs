@@ -1,0 +1,42 @@
+//! Seeds that must pass, and that a seed is a run.
+
+use sim::{Options, run_range, run_seed};
+use std::process::Command;
+use std::time::Duration;
+
+/// Shorter than what the command runs: more seeds find more than longer ones.
+fn short() -> Options {
+    Options { rage: Duration::from_secs(6), ..Options::default() }
+}
+
+/// Without optimisation a seed takes some seconds.
+const SEEDS: u64 = if cfg!(debug_assertions) { 12 } else { 200 };
+
+#[test]
+fn no_seed_loses_or_shows_what_it_must_not() {
+    let summary = run_range(0..SEEDS, short(), |report| {
+        if !report.passed() {
+            println!("{report}");
+        }
+    });
+    println!("{}", summary.table());
+    assert!(summary.passed(), "{summary}");
+}
+
+#[test]
+fn a_seed_is_the_same_run_every_time() {
+    let runs = [run_seed(3, short()), run_seed(3, short())];
+    assert_eq!(runs[0].hash, runs[1].hash, "in one process");
+    assert_ne!(runs[0].hash, run_seed(4, short()).hash);
+    // Hash maps draw their keys, and memory its addresses, anew in each process.
+    let itself = std::env::current_exe().expect("a running test has a file");
+    let child = Command::new(itself).args(["--exact", "the_hash_of_a_seed", "--nocapture"]).output();
+    let output = String::from_utf8(child.expect("it runs once more").stdout).expect("we print text");
+    assert!(output.contains(&format!("hash {:016x}", runs[0].hash)), "in another process: {output}");
+}
+
+/// What the test above asks another process for.
+#[test]
+fn the_hash_of_a_seed() {
+    println!("hash {:016x}", run_seed(3, short()).hash);
+}
