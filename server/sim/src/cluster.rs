@@ -63,19 +63,21 @@ impl Shape {
     /// Draws one.
     #[must_use]
     pub fn draw(random: &mut Random) -> Shape {
+        // Some have more pages than any cache, so that they are read from storage again and again.
+        let wide = random.chance(250);
         Shape {
             pages_per_group: random.pick(&[4, 8, 16, 64]),
             lal_bytes: random.pick(&[2 << 20, 4 << 20, 16 << 20]),
-            cache_pages: random.pick(&[64, 64, 256]),
+            cache_pages: if wide { 64 } else { random.pick(&[64, 256]) },
             staged_bytes_max: random.pick(&[16 << 10, 1 << 20]),
             // Always above what one recovery skips, or a replica would never replay one.
             far_behind_bytes: random.pick(&[24 << 20, 1 << 30]),
             sessions: random.between(2, 7) as usize,
             think_micros_max: random.pick(&[5_000, 20_000, 60_000]),
-            accounts: random.pick(&[10, 40, 120]),
+            accounts: if wide { 400 } else { random.pick(&[10, 40, 120]) },
             lists: random.pick(&[2, 5, 12]),
             counters: 3,
-            padding_max: random.pick(&[0, 100, 700]),
+            padding_max: if wide { 1200 } else { random.pick(&[0, 100, 700]) },
             sizes: Sizes::draw(random),
         }
     }

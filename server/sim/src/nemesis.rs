@@ -39,7 +39,7 @@ impl Nemesis {
     /// Does harm for `during`, and hands its randomness on for the healing.
     pub async fn rage(mut self, during: Duration) -> Random {
         let until = self.cluster.world.time() + during;
-        let calm = self.random.chance(300);
+        let calm = self.random.chance(200);
         self.cluster.net.set_weather(Weather {
             lost_permille: self.random.pick(&[0, 2, 10, 40]),
             repeated_permille: self.random.pick(&[0, 5, 30]),
@@ -51,7 +51,7 @@ impl Nemesis {
         let kinds: Vec<Harm> =
             (0..count).map(|at| if few { self.random.pick(Harm::ALL) } else { Harm::ALL[at] }).collect();
         while self.cluster.world.time() < until {
-            let pause = if calm { self.random.millis(800, 4000) } else { self.random.millis(50, 1500) };
+            let pause = if calm { self.random.millis(800, 4000) } else { self.random.millis(20, 700) };
             sleep(pause).await;
             let harm = self.random.pick(&kinds);
             self.harm(harm).await;

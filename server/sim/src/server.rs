@@ -196,7 +196,7 @@ fn wall(cluster: &Cluster) -> WallClock {
 }
 
 fn engine_options(cluster: &Cluster) -> engine::Options {
-    engine::Options { cache_pages: cluster.shape.cache_pages, replica_lease: LEASE }
+    engine::Options { cache_pages: cluster.shape.cache_pages, replica_lease: LEASE, ..engine::Options::default() }
 }
 
 /// The life of a server's process.

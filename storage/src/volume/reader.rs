@@ -118,7 +118,7 @@ impl Reader {
                     last = error.to_string();
                 }
                 Ok(reply) => match reply.outcome() {
-                    ReadOutcome::Ok => match decode(&reply, page) {
+                    ReadOutcome::Ok => match decode(&reply, page, point.lsn) {
                         Some(page) => {
                             self.count(cause);
                             return Ok(Fetched { page, read_point: point.lsn });
@@ -216,9 +216,10 @@ impl Reader {
     }
 }
 
-fn decode(reply: &ReadPageReply, page: PageId) -> Option<Page> {
+/// A sound page that is not newer than what was asked for: redo that follows would be skipped, a tree would be torn.
+fn decode(reply: &ReadPageReply, page: PageId, read_point: Lsn) -> Option<Page> {
     if reply.page.is_empty() {
         return Some(Page::empty(page));
     }
-    Page::from_bytes(&reply.page, page).ok()
+    Page::from_bytes(&reply.page, page).ok().filter(|page| page.lsn() <= read_point)
 }
