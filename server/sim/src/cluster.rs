@@ -457,16 +457,20 @@ impl Cluster {
                 }
             }
         });
-        let (volume, engine, _) = settled.await.map_err(|_| late("no commit succeeds"))?;
+        let (mut volume, mut engine, _) = settled.await.map_err(|_| late("no commit succeeds"))?;
         self.over.store(true, Ordering::Relaxed);
-        // Sessions end, and what they appended becomes durable.
+        // Sessions end, and whoever was asked to take the volume over before it was mended has done so.
         sleep(Duration::from_secs(8)).await;
+        if volume.is_fenced() {
+            (_, volume, engine) = self.await_writer().await?;
+        }
         let end = volume.end();
         let durable = timeout(HEAL_TIMEOUT, engine.wait_durable(end, Durability::Flushed)).await;
         durable.map_err(|_| late("its last commits are not durable"))?.map_err(|error| late(&error.to_string()))?;
         self.world.note(|| format!("everything is durable up to {end}"));
         let copies = self.await_copies(end).await?;
-        self.compare_pages(volume.ballot(), end, &copies).await?;
+        // The floor follows the durable point: what is compared is read there, all in one moment.
+        self.compare_pages(volume.ballot(), volume.flushed_vdl(), &copies).await?;
         let lists = self.read_all(&engine).await.map_err(|error| format!("the last reads fail: {error}"))?;
         self.await_replicas(end).await?;
         let history = self.history.lock().clone();
