@@ -16,3 +16,18 @@ fn found(sabotage: Sabotage, seeds: std::ops::Range<u64>, sign: &str) {
     }
     panic!("{sabotage:?} is not found in {seeds:?}");
 }
+
+#[test]
+fn a_commit_acknowledged_before_it_is_durable_is_found() {
+    found(Sabotage::AckBeforeDurable, 0..8, "was told under");
+}
+
+#[test]
+fn half_of_a_mini_transaction_on_a_replica_is_found() {
+    found(Sabotage::HalfMtr, 0..8, "I6");
+}
+
+#[test]
+fn a_floor_above_what_a_replica_reads_is_found() {
+    found(Sabotage::GcAboveReader, 0..8, "I8");
+}
