@@ -33,12 +33,14 @@ impl<'a> Reader<'a> {
 
     /// What is not read yet.
     #[must_use]
+    #[inline]
     pub fn rest(&self) -> &'a [u8] {
         self.rest
     }
 
     /// Whether everything is read.
     #[must_use]
+    #[inline]
     pub fn is_empty(&self) -> bool {
         self.rest.is_empty()
     }
@@ -47,12 +49,14 @@ impl<'a> Reader<'a> {
     ///
     /// # Errors
     /// [`Error::Truncated`] when fewer are left; likewise below.
+    #[inline]
     pub fn bytes(&mut self, count: usize) -> Result<&'a [u8], Error> {
         let (head, rest) = self.rest.split_at_checked(count).ok_or(Error::Truncated { what: self.what })?;
         self.rest = rest;
         Ok(head)
     }
 
+    #[inline]
     fn array<const N: usize>(&mut self) -> Result<[u8; N], Error> {
         Ok(self.bytes(N)?.try_into().expect("bytes(N) returns N bytes"))
     }
@@ -61,6 +65,7 @@ impl<'a> Reader<'a> {
     ///
     /// # Errors
     /// See [`Reader::bytes`].
+    #[inline]
     pub fn u8(&mut self) -> Result<u8, Error> {
         Ok(self.array::<1>()?[0])
     }
@@ -69,6 +74,7 @@ impl<'a> Reader<'a> {
     ///
     /// # Errors
     /// See [`Reader::bytes`].
+    #[inline]
     pub fn u16(&mut self) -> Result<u16, Error> {
         Ok(u16::from_le_bytes(self.array()?))
     }
@@ -77,6 +83,7 @@ impl<'a> Reader<'a> {
     ///
     /// # Errors
     /// See [`Reader::bytes`].
+    #[inline]
     pub fn u32(&mut self) -> Result<u32, Error> {
         Ok(u32::from_le_bytes(self.array()?))
     }
@@ -85,6 +92,7 @@ impl<'a> Reader<'a> {
     ///
     /// # Errors
     /// See [`Reader::bytes`].
+    #[inline]
     pub fn u64(&mut self) -> Result<u64, Error> {
         Ok(u64::from_le_bytes(self.array()?))
     }
@@ -140,6 +148,7 @@ impl<'a> Reader<'a> {
     ///
     /// # Errors
     /// As [`Reader::varint`].
+    #[inline]
     pub fn varint_u16(&mut self) -> Result<u16, Error> {
         let what = self.what;
         u16::try_from(self.varint()?).map_err(|_| Error::Malformed { what, why: "number exceeds 16 bits" })

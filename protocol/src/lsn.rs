@@ -20,18 +20,21 @@ impl Lsn {
     /// # Panics
     /// When the stream exceeds 2^64 bytes, which no writer can reach.
     #[must_use]
+    #[inline]
     pub fn advance(self, bytes: u64) -> Lsn {
         Lsn(self.0.checked_add(bytes).expect("a redo stream never reaches 2^64 bytes"))
     }
 
     /// Bytes from `earlier` to here, 0 when `earlier` is later.
     #[must_use]
+    #[inline]
     pub fn since(self, earlier: Lsn) -> u64 {
         self.0.saturating_sub(earlier.0)
     }
 
     /// Whether this is no record's LSN.
     #[must_use]
+    #[inline]
     pub fn is_zero(self) -> bool {
         self.0 == 0
     }

@@ -151,54 +151,63 @@ impl Page {
 
     /// The page's number.
     #[must_use]
+    #[inline]
     pub fn id(&self) -> PageId {
         PageId(self.u64(16))
     }
 
     /// LSN of the last record applied; zero when none was.
     #[must_use]
+    #[inline]
     pub fn lsn(&self) -> Lsn {
         Lsn(self.u64(8))
     }
 
     /// What it holds.
     #[must_use]
+    #[inline]
     pub fn kind(&self) -> PageKind {
         PageKind::from_code(self.bytes[5]).expect("the kind was checked or set by Init")
     }
 
     /// Distance from the leaves, as its owner uses it.
     #[must_use]
+    #[inline]
     pub fn level(&self) -> u8 {
         self.bytes[6]
     }
 
     /// The owner's flags.
     #[must_use]
+    #[inline]
     pub fn flags(&self) -> u8 {
         self.bytes[7]
     }
 
     /// Which tree or array it belongs to.
     #[must_use]
+    #[inline]
     pub fn owner(&self) -> u64 {
         self.u64(24)
     }
 
     /// The right sibling.
     #[must_use]
+    #[inline]
     pub fn right(&self) -> PageId {
         PageId(self.u64(32))
     }
 
     /// The left sibling.
     #[must_use]
+    #[inline]
     pub fn left(&self) -> PageId {
         PageId(self.u64(40))
     }
 
     /// Number of cells.
     #[must_use]
+    #[inline]
     pub fn slot_count(&self) -> usize {
         self.u16(48).into()
     }
@@ -208,6 +217,7 @@ impl Page {
     /// # Panics
     /// When there is no such slot.
     #[must_use]
+    #[inline]
     pub fn cell(&self, slot: usize) -> &[u8] {
         let (offset, length) = self.slot(slot);
         &self.bytes[offset..offset + length]
@@ -222,6 +232,7 @@ impl Page {
 
     /// All bytes, checksum not up to date. A raw page's payload starts at [`PAGE_HEADER_BYTES`].
     #[must_use]
+    #[inline]
     pub fn bytes(&self) -> &[u8; PAGE_BYTES] {
         &self.bytes
     }
@@ -231,44 +242,54 @@ impl Page {
     /// # Panics
     /// When `offset + 8` exceeds the page.
     #[must_use]
+    #[inline]
     pub fn u64_at(&self, offset: usize) -> u64 {
         self.u64(offset)
     }
 
+    #[inline]
     pub(crate) fn bytes_mut(&mut self) -> &mut [u8; PAGE_BYTES] {
         &mut self.bytes
     }
 
+    #[inline]
     pub(crate) fn data_start(&self) -> usize {
         self.u16(50).into()
     }
 
+    #[inline]
     pub(crate) fn dead_bytes(&self) -> usize {
         self.u16(52).into()
     }
 
+    #[inline]
     pub(crate) fn slot(&self, slot: usize) -> (usize, usize) {
         assert!(slot < self.slot_count(), "slot {slot} of {} in {}", self.slot_count(), self.id());
         let at = PAGE_HEADER_BYTES + slot * SLOT_BYTES;
         (self.u16(at).into(), self.u16(at + 2).into())
     }
 
+    #[inline]
     fn u16(&self, at: usize) -> u16 {
         u16::from_le_bytes(self.bytes[at..at + 2].try_into().expect("two bytes"))
     }
 
+    #[inline]
     fn u32(&self, at: usize) -> u32 {
         u32::from_le_bytes(self.bytes[at..at + 4].try_into().expect("four bytes"))
     }
 
+    #[inline]
     fn u64(&self, at: usize) -> u64 {
         u64::from_le_bytes(self.bytes[at..at + 8].try_into().expect("eight bytes"))
     }
 
+    #[inline]
     pub(crate) fn put_u16(&mut self, at: usize, value: u16) {
         self.bytes[at..at + 2].copy_from_slice(&value.to_le_bytes());
     }
 
+    #[inline]
     pub(crate) fn put_u64(&mut self, at: usize, value: u64) {
         self.bytes[at..at + 8].copy_from_slice(&value.to_le_bytes());
     }

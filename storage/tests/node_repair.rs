@@ -177,3 +177,42 @@ fn damaged_metadata_is_written_again() {
     let rig = rig.restart(|disk| disk.crash(Loss::Everything), options(0));
     rig.check_pages(&writer, 0..60, &[writer.end()]);
 }
+
+#[test]
+fn a_sweep_lets_no_file_go_that_has_lost_redo() {
+    let mut rig = fresh();
+    let mut writer = Writer::new();
+    let mut twin = open_at(&SimDisk::new(), Path::new("/twin"), options(1)).expect("the disk is sound");
+    twin.create();
+    for n in 0..500u64 {
+        // Each page is written once in a long while: what is lost is the last that happened to it.
+        let batch = writer.batch(&[n % 60]);
+        rig.send(batch.clone());
+        twin.send(batch);
+    }
+    rig.tend();
+    let sealed = files(&rig.disk, "log", "idx");
+    assert!(sealed.len() > 1, "files are sealed, and nothing is durable yet");
+    for index in &sealed {
+        // The last frame of a file has none behind it that would tell.
+        let file = index.with_extension("log");
+        let bytes = rig.disk.bytes(&file);
+        let end = bytes.iter().rposition(|byte| *byte != 0).expect("it has frames");
+        rig.disk.flip(&file, end - 8, 0x10);
+    }
+    rig.hear(writer.end(), writer.end());
+    assert!((0..9).any(|_| rig.node.tend().is_err()), "a sweep finds the first of them");
+    assert!(!rig.prepare(Ballot::new(1, 1)).hydrated);
+    for _ in &sealed {
+        gossip_with(&rig, &twin);
+        // It goes on to the next.
+        (0..9).for_each(|_| drop(rig.node.tend()));
+    }
+    assert_eq!((rig.status().damage_found, rig.status().state.as_str()), (sealed.len() as u64, "up"));
+    gossip_with(&rig, &twin);
+    rig.tend();
+    assert_eq!(rig.mark(0).scl_flushed, writer.tail(0).0);
+    rig.check_pages(&writer, 0..60, &[writer.end()]);
+    let rig = rig.restart(|disk| disk.crash(Loss::Everything), options(0));
+    rig.check_pages(&writer, 0..60, &[writer.end()]);
+}

@@ -183,11 +183,13 @@ pub fn apply_change(page: &mut Page, lsn: Lsn, change: &Change) -> Result<(), Er
     Ok(())
 }
 
+#[inline]
 fn within(patch: &Patch, start: usize, end: usize) -> bool {
     let offset = usize::from(patch.offset);
     offset >= start && offset + patch.bytes.len() <= end
 }
 
+#[inline]
 fn patch_bytes(page: &mut Page, base: usize, patches: &[Patch]) {
     for patch in patches {
         let at = base + usize::from(patch.offset);
@@ -196,15 +198,18 @@ fn patch_bytes(page: &mut Page, base: usize, patches: &[Patch]) {
 }
 
 /// Bytes for cells and their slots, compaction included.
+#[inline]
 fn room(page: &Page) -> usize {
     page.data_start() - slots_end(page) + page.dead_bytes()
 }
 
+#[inline]
 fn slots_end(page: &Page) -> usize {
     PAGE_HEADER_BYTES + page.slot_count() * SLOT_BYTES
 }
 
 /// Takes `length` bytes from the cell area, leaving space for one more slot; compacts when the gap is too small.
+#[inline]
 fn allocate(page: &mut Page, length: usize) -> usize {
     if page.data_start() - slots_end(page) < length + SLOT_BYTES {
         compact(page);
@@ -216,6 +221,7 @@ fn allocate(page: &mut Page, length: usize) -> usize {
 }
 
 /// Makes place for slot `at` and points it to `length` bytes at `offset`.
+#[inline]
 fn open_slot(page: &mut Page, at: usize, offset: usize, length: usize) {
     let start = PAGE_HEADER_BYTES + at * SLOT_BYTES;
     let end = slots_end(page);
@@ -226,6 +232,7 @@ fn open_slot(page: &mut Page, at: usize, offset: usize, length: usize) {
 }
 
 /// Removes slot `at`; its cell becomes dead bytes.
+#[inline]
 fn close_slot(page: &mut Page, at: usize) {
     let (offset, length) = page.slot(at);
     let start = PAGE_HEADER_BYTES + at * SLOT_BYTES;

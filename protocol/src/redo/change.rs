@@ -226,10 +226,12 @@ fn put_slots(out: &mut Vec<u8>, slots: &[u16]) {
     }
 }
 
+#[inline]
 fn link(reader: &mut Reader<'_>) -> Result<PageId, Error> {
     Ok(PageId(reader.varint()?.wrapping_sub(1)))
 }
 
+#[inline]
 fn count(reader: &mut Reader<'_>) -> Result<u64, Error> {
     let count = reader.varint()?;
     if count > COUNT_MAX {
@@ -239,6 +241,7 @@ fn count(reader: &mut Reader<'_>) -> Result<u64, Error> {
 }
 
 /// A length-prefixed run of bytes, as a slice that shares `whole`.
+#[inline]
 fn cell(reader: &mut Reader<'_>, whole: &Bytes) -> Result<Bytes, Error> {
     let length = reader.varint()?;
     if length > CELL_BYTES_MAX as u64 {
@@ -247,6 +250,7 @@ fn cell(reader: &mut Reader<'_>, whole: &Bytes) -> Result<Bytes, Error> {
     Ok(whole.slice_ref(reader.bytes(length as usize)?))
 }
 
+#[inline]
 fn patch(reader: &mut Reader<'_>, whole: &Bytes) -> Result<Patch, Error> {
     Ok(Patch { offset: reader.varint_u16()?, bytes: cell(reader, whole)? })
 }

@@ -15,6 +15,7 @@
 //! before the disk is full. A log that is long because readers, gaps or peers keep it is not held back: that would not help.
 
 use super::clock::Clock;
+use super::disk::is_want;
 use super::frame::read_frames;
 use super::images::ImageError;
 use super::index::{FileIndex, IndexBuilder};
@@ -43,7 +44,7 @@ const BEHIND_FACTOR: u64 = 2;
 /// Held back, a log takes a retention's worth of redo in no less than this many seconds.
 const BEHIND_SECONDS_PER_RETENTION: u64 = 8;
 /// The longest that one round is held back.
-const HELD_BACK_MAX: Duration = Duration::from_millis(500);
+const HELD_BACK_MAX: Duration = Duration::from_millis(200);
 /// A log of this multiple of its retention waits no longer for a peer that lacks it.
 const PEERS_FACTOR: u64 = 8;
 /// Images that no checkpoint vouches for, in bytes.
@@ -85,14 +86,15 @@ impl TendError {
         }
     }
 
-    /// Whether the disk is full, which passes.
-    fn is_full(&self) -> bool {
-        self.io().is_some_and(|error| matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded))
+    /// Whether something is wanting, which passes.
+    fn is_want(&self) -> bool {
+        self.io().is_some_and(is_want)
     }
 
     /// Whether the disk failed, which does not pass, and not the reading of something damaged.
     fn is_final(&self) -> bool {
-        self.io().is_some() && !self.is_full()
+        let damage = matches!(self, TendError::Build(BuildError::Log(fault)) if fault.damaged().is_some());
+        self.io().is_some() && !self.is_want() && !damage
     }
 }
 
@@ -253,8 +255,8 @@ impl Tender {
     pub(super) fn give_up(&mut self, error: &TendError) {
         if error.is_final() {
             self.shared.fail(&format!("background: {error}"));
-        } else if error.is_full() {
-            tracing::warn!(%error, "background work waits until the disk has room");
+        } else if error.is_want() {
+            tracing::warn!(%error, "background work waits until the disk has room and the process file handles");
         } else {
             tracing::error!(%error, "background work is put off");
         }
@@ -276,7 +278,7 @@ impl Tender {
         self.seal_rolled()?;
         match self.shared.files.prepare() {
             // The writer says so when it needs one.
-            Err(error) if error.kind() == io::ErrorKind::StorageFull => {}
+            Err(error) if is_want(&error) => {}
             prepared => prepared?,
         }
         let shared = self.shared.clone();
@@ -522,7 +524,7 @@ mod tests {
         assert_eq!(held_back_for(1, 0), HELD_BACK_MAX.min(Duration::from_secs(1)));
         let wake = Wake::default();
         let options = NodeOptions::new(protocol::NodeId(1), "a", "");
-        // Not behind: it does not wait at all, or this would take half a second a turn.
+        // Not behind: it does not wait at all, or this would take a fifth of a second a turn.
         (0..100_000).for_each(|_| wake.hold_back(64 << 20, &options));
         wake.set_behind(true);
         let begin = options.clock.now();

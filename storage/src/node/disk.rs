@@ -110,6 +110,20 @@ pub trait DiskFile: Send + Sync + std::fmt::Debug {
     fn set_len(&self, len: u64) -> io::Result<()>;
 }
 
+/// Whether an error is want of something that may come back: room, or file handles. Nothing was lost by it.
+#[must_use]
+pub fn is_want(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+        || matches!(error.raw_os_error(), Some(libc::EMFILE | libc::ENFILE))
+}
+
+/// Whether a read failed for what was to be read: it is not there any more, or the medium cannot give it.
+#[must_use]
+pub fn is_damage(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::UnexpectedEof)
+        || error.raw_os_error() == Some(libc::EIO)
+}
+
 /// Reads a whole file.
 ///
 /// # Errors

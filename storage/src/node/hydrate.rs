@@ -20,6 +20,7 @@
 //!
 //! A truncation table that is adopted in between may move the SCL back: the pass begins again.
 
+use super::disk::is_want;
 use super::images::{ImageError, decode};
 use super::service::PULL_BYTES_MAX;
 use super::writer::Job;
@@ -105,6 +106,9 @@ impl Shared {
         let newer = pages.into_iter().filter(|page| self.images.sound_lsn(page.id()) < page.lsn());
         let newer: Vec<Page> = newer.collect();
         if let Err(error) = self.images.hydrate(group, &newer, &reached) {
+            if matches!(&error, ImageError::Io(error) if is_want(error)) {
+                return Err(Refusal::Busy("the disk has no room for images"));
+            }
             let why = format!("image store: {error}");
             self.fail(&why);
             return Err(Refusal::Failed(why));

@@ -12,7 +12,7 @@
 //!
 //! [`Log`] is the writing end and belongs to one thread; [`Files`] is what everybody else sees of it.
 
-use super::disk::{Disk, DiskFile, OpenMode, below, replace_file};
+use super::disk::{Disk, DiskFile, OpenMode, below, is_damage, replace_file};
 use super::frame::{FRAMES_AT, FileHeader, Notes, Tip, scan};
 use super::index::FileIndex;
 use super::segment::Place;
@@ -104,7 +104,7 @@ impl ReadFault {
     pub fn damaged(&self) -> Option<Place> {
         match self {
             ReadFault::Damaged { place, .. } => Some(*place),
-            ReadFault::Io { place, error } if error.kind() == io::ErrorKind::UnexpectedEof => Some(*place),
+            ReadFault::Io { place, error } if is_damage(error) => Some(*place),
             _ => None,
         }
     }
@@ -147,6 +147,12 @@ impl Files {
 
     fn path(&self, name: &str) -> PathBuf {
         below(&self.dir, name)
+    }
+
+    /// A log file that was taken in.
+    #[must_use]
+    pub fn file(&self, sequence: u64) -> Option<Arc<dyn DiskFile>> {
+        self.shelf.lock().files.get(&sequence).map(|file| file.file.clone())
     }
 
     /// Opens the log file `sequence` without taking it in.

@@ -10,6 +10,7 @@
 //! reads something damaged on the way reports it here at once.
 
 use super::background::{TendError, index_of};
+use super::disk::is_damage;
 use super::frame::read_frames;
 use super::images::ImageError;
 use super::pages::BuildError;
@@ -117,11 +118,7 @@ fn reindex(shared: &Shared, sequence: u64) -> Result<(), TendError> {
 
 /// Reads every frame of a sealed file that is held, and gives up those that are damaged.
 fn scrub_log_file(shared: &Shared, sequence: u64) -> Result<(), TendError> {
-    let mut held: HashSet<Place> = {
-        let state = shared.state.lock();
-        let runs = state.segments.values().flat_map(|segment| segment.runs());
-        runs.filter(|run| run.place.file == sequence).map(|run| run.place).collect()
-    };
+    let mut held = held_in(shared, sequence);
     let read = shared.files.open(sequence).and_then(|opened| match opened {
         Ok((file, _)) => read_frames(&*file, sequence, |frame| {
             let place = Place { file: sequence, offset: frame.at as u32, bytes: frame.batch.len() as u32 };
@@ -137,18 +134,30 @@ fn scrub_log_file(shared: &Shared, sequence: u64) -> Result<(), TendError> {
     }
     shared.counters.scrubbed_log_bytes.fetch_add(shared.files.file_bytes(), Ordering::Relaxed);
     // It may have been retired meanwhile.
-    if !held.is_empty() && shared.files.sealed_after(sequence - 1).first() == Some(&sequence) {
-        held.iter().for_each(|place| shared.lose(*place, &"found by scrubbing"));
-        // So that the next start does not count on them.
-        reindex(shared, sequence)?;
+    if shared.files.sealed_after(sequence - 1).first() == Some(&sequence) {
+        lose_unread(shared, sequence, &held)?;
     }
     Ok(())
 }
 
-/// Whether a read failed for what is read, and not for want of something.
-fn is_damage(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::UnexpectedEof)
-        || error.raw_os_error() == Some(libc::EIO)
+/// The batches of a file that something is held by.
+pub fn held_in(shared: &Shared, sequence: u64) -> HashSet<Place> {
+    let state = shared.state.lock();
+    let runs = state.segments.values().flat_map(|segment| segment.runs());
+    runs.filter(|run| run.place.file == sequence).map(|run| run.place).collect()
+}
+
+/// Gives up batches of a file that were not found in it.
+///
+/// # Errors
+/// As [`Scrub::step`].
+pub fn lose_unread(shared: &Shared, sequence: u64, unread: &HashSet<Place>) -> Result<(), TendError> {
+    if unread.is_empty() {
+        return Ok(());
+    }
+    unread.iter().for_each(|place| shared.lose(*place, &"its frame is damaged"));
+    // So that the next start does not count on them.
+    reindex(shared, sequence)
 }
 
 /// Builds damaged images anew from redo alone, as far as the log reaches back. Says whether some are left.

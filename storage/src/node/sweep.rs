@@ -11,6 +11,8 @@
 
 use super::background::TendError;
 use super::frame::read_frames;
+use super::log::ReadFault;
+use super::repair::{held_in, lose_unread};
 use super::segment::Place;
 use super::stored::{Glance, glances};
 use super::{Shared, images::ImageError};
@@ -132,7 +134,8 @@ impl Sweep {
 
     /// Adds a file's records of the share.
     fn gather(&mut self, shared: &Shared, sequence: u64) -> Result<(), TendError> {
-        let (file, _) = shared.files.open(sequence)??;
+        let file = shared.files.file(sequence).ok_or(ReadFault::Retired(sequence))?;
+        let mut unread = held_in(shared, sequence);
         let (mut found, mut images): (Vec<Glance>, Vec<Lsn>) = (Vec::new(), Vec::new());
         read_frames(&*file, sequence, |frame| {
             found.clear();
@@ -142,6 +145,7 @@ impl Sweep {
             let mut of_images = images.iter();
             found.retain(|record| of_images.next().is_none_or(|image| record.lsn > *image));
             let place = Place { file: sequence, offset: frame.at as u32, bytes: frame.batch.len() as u32 };
+            unread.remove(&place);
             held_there(shared, frame.header.group, place, &mut found);
             for Glance { lsn, page, at, bytes } in &found {
                 let start = self.arena.len() as u32;
@@ -154,6 +158,11 @@ impl Sweep {
                 }
             }
         })?;
+        if !unread.is_empty() {
+            // Images without them would let the file go, and with it the last trace of what is missing.
+            lose_unread(shared, sequence, &unread)?;
+            return Err(Error::Checksum { what: "log file" }.into());
+        }
         Ok(())
     }
 

@@ -12,6 +12,7 @@
 //! bounds [`HELD_FOR_MAX`], [`HELD_REQUESTS_MAX`] and [`HELD_BYTES_MAX`]. Nothing that goes by *flushed* sees a held round:
 //! its mark moves with the fsync. A promise reports what it finds as flushed, hence the barrier.
 
+use super::disk::is_want;
 use super::frame::Notes;
 use super::images::ImageError;
 use super::log::{Log, ReadFault};
@@ -444,7 +445,7 @@ impl Writer {
             return Err(AppendOutcome::Failed);
         }
         if let Err(error) = self.log.roll() {
-            if error.kind() == io::ErrorKind::StorageFull {
+            if is_want(&error) {
                 self.shared.state.lock().full = true;
                 return Err(AppendOutcome::DiskFull);
             }
@@ -664,24 +665,23 @@ impl Writer {
         }
     }
 
+    /// The batches that a gap held back and that count now too, read before anything moves.
+    fn held_back(&self) -> Result<HashMap<Place, Bytes>, ReadFault> {
+        let Round { taken, groups, .. } = &self.round;
+        let held_back: Vec<(Place, Option<Bytes>)> = {
+            let state = self.shared.state.lock();
+            let segments = groups.iter().filter_map(|group| state.segments.get(group));
+            let earlier = |run: &&Run| taken.first().is_none_or(|first| run.place < first.place);
+            let runs = segments.flat_map(|segment| segment.ready().iter().filter(earlier));
+            runs.map(|run| (run.place, state.recent.get(run.place))).collect()
+        };
+        held_back.into_iter().map(|(place, recent)| Ok((place, self.shared.batch(place, recent)?))).collect()
+    }
+
     /// The kernel has it: SCLs move, page heads follow in the same step, pulls wake.
     fn count(&mut self) -> Result<(), ReadFault> {
+        let batches = unless_damaged(|| self.held_back())?;
         let Round { taken, headers, groups, .. } = &mut self.round;
-        // Batches that a gap held back count now too; read what is no longer in memory before anything moves.
-        let mut held_back: Vec<(Place, Option<Bytes>)> = Vec::new();
-        {
-            let state = self.shared.state.lock();
-            for segment in groups.iter().filter_map(|group| state.segments.get(group)) {
-                let ready = segment.ready().iter();
-                let earlier = ready.filter(|run| taken.first().is_none_or(|first| run.place < first.place));
-                held_back.extend(earlier.map(|run| (run.place, state.recent.get(run.place))));
-            }
-        }
-        let mut batches: HashMap<Place, Bytes> = HashMap::new();
-        for (place, recent) in held_back {
-            batches.insert(place, self.shared.batch(place, recent)?);
-        }
-
         let mut gap = false;
         let mut guard = self.shared.state.lock();
         let state = &mut *guard;
@@ -829,7 +829,11 @@ impl Writer {
             }
         };
         if promised {
-            reply.segments = self.report(vdl_heard.max(Lsn(reply.flushed_vdl_heard)))?;
+            let vdl = vdl_heard.max(Lsn(reply.flushed_vdl_heard));
+            let report = unless_damaged(|| self.report(vdl));
+            reply.segments = report.map_err(|error| Refusal::Failed(error.to_string()))?;
+            // Some of it may just have been found damaged.
+            reply.hydrated &= self.shared.state.lock().damaged.is_empty();
         }
         Ok(reply)
     }
@@ -837,7 +841,7 @@ impl Writer {
     /// Every segment with the headers above what is known to be durable. A node's own VDL heard is as true as the
     /// recoverer's, whose walk starts at the highest it hears; so headers below it are of no use to anyone, also those behind
     /// a gap, of which there may be a log full.
-    fn report(&self, vdl: Lsn) -> Result<Vec<rpc::SegmentReport>, Refusal> {
+    fn report(&self, vdl: Lsn) -> Result<Vec<rpc::SegmentReport>, ReadFault> {
         type Held = Vec<(Run, Option<Bytes>)>;
         let mut segments: Vec<(GroupId, rpc::SegmentReport, Held)> = {
             let state = self.shared.state.lock();
@@ -858,7 +862,7 @@ impl Writer {
         segments.sort_unstable_by_key(|(group, ..)| *group);
         for (_, report, runs) in &mut segments {
             for (run, recent) in runs.drain(..) {
-                let batch = self.shared.batch(run.place, recent).map_err(|error| Refusal::Failed(error.to_string()))?;
+                let batch = self.shared.batch(run.place, recent)?;
                 for record in records(&batch).filter_map(Result::ok) {
                     let header = record.header;
                     if header.lsn > vdl && run.first <= header.lsn && header.lsn <= run.last {
@@ -894,7 +898,7 @@ impl Writer {
             if table.last().is_some_and(|entry| entry.vdl < vdl) {
                 return Err(Refusal::Malformed(format!("the table truncates below {vdl}, which is durable")));
             }
-            let cuts = self.cuts(&table)?;
+            let cuts = unless_damaged(|| self.cuts(&table)).map_err(|error| Refusal::Failed(error.to_string()))?;
             self.save(|block| {
                 block.promised = ballot;
                 block.table = table.clone();
@@ -905,18 +909,14 @@ impl Writer {
     }
 
     /// The batches of runs of which a table leaves a part or nothing, read before anything is changed.
-    fn cuts(&self, table: &TruncationTable) -> Result<HashMap<Place, Bytes>, Refusal> {
+    fn cuts(&self, table: &TruncationTable) -> Result<HashMap<Place, Bytes>, ReadFault> {
         let affected: Vec<(Place, Option<Bytes>)> = {
             let state = self.shared.state.lock();
             let runs = state.segments.values().flat_map(|segment| segment.runs());
             let affected = runs.filter(|run| run.last > table.bound(run.ballot));
             affected.map(|run| (run.place, state.recent.get(run.place))).collect()
         };
-        affected
-            .into_iter()
-            .map(|(place, recent)| Ok((place, self.shared.batch(place, recent)?)))
-            .collect::<Result<_, ReadFault>>()
-            .map_err(|error| Refusal::Failed(error.to_string()))
+        affected.into_iter().map(|(place, recent)| Ok((place, self.shared.batch(place, recent)?))).collect()
     }
 
     /// Puts a table in force: annulled records leave, page heads go back to what is left.
@@ -1011,6 +1011,16 @@ impl Writer {
         self.shared.volume_id.store(volume.config.volume, Ordering::Release);
         self.shared.state.lock().volume = Some(Arc::new(volume));
         Ok(true)
+    }
+}
+
+/// Reads stored batches; again when one of them was damaged, for then it is held no more. So each turn has fewer to read.
+fn unless_damaged<T>(read: impl Fn() -> Result<T, ReadFault>) -> Result<T, ReadFault> {
+    loop {
+        match read() {
+            Err(fault) if fault.damaged().is_some() => {}
+            read => return read,
+        }
     }
 }
 

@@ -29,7 +29,7 @@ mod frame;
 mod manifest;
 mod table;
 
-use super::disk::{Disk, DiskFile, OpenMode, below};
+use super::disk::{Disk, DiskFile, OpenMode, below, is_damage, is_want};
 use super::hydrate::Hydration;
 use bytes::Bytes;
 use frame::{FRAMES_AT, Frame, Scan, Tip, Version, check_file_header, file_header};
@@ -274,9 +274,7 @@ impl Images {
         }
         let mut bytes = vec![0; slot.bytes.into()];
         match self.file(slot.file).and_then(|file| file.read_at(slot.at.into(), &mut bytes)) {
-            Err(error) if matches!(error.kind(), io::ErrorKind::UnexpectedEof | io::ErrorKind::NotFound) => {
-                Err(damaged(Error::Truncated { what: "image file" }))
-            }
+            Err(error) if is_damage(&error) => Err(damaged(Error::Truncated { what: "image file" })),
             read => {
                 read?;
                 Ok(bytes)
@@ -457,7 +455,7 @@ impl Images {
         if next != end.manifest || next.sequence == 0 {
             // Its copies are synced one by one: an error may have left the new state.
             if let Err(error) = next.write(&*self.disk, &self.dir) {
-                end.failed = error.kind() != io::ErrorKind::StorageFull;
+                end.failed = !is_want(&error);
                 return Err(error.into());
             }
             end.manifest = next;
