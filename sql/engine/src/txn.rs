@@ -193,7 +193,7 @@ impl TxnShared {
         let (keep, weak_gone): (SmallVec<[WeakHeld; 4]>, SmallVec<[WeakHeld; 4]>) =
             std::mem::take(&mut held.weak).into_iter().partition(|lock| lock.depth <= depth);
         let weak_left = |gone: WeakHeld| {
-            let same = keep.iter().filter(|kept| kept.object == gone.object);
+            let same = keep.iter().filter(|kept| kept.object == gone.object && kept.slot == gone.slot);
             (gone, same.fold(0, |modes, kept| modes | kept.mode.bit()))
         };
         let weak = weak_gone.into_iter().map(weak_left).collect();
