@@ -54,6 +54,8 @@
 //!   async fn lock_row(&self, &mut Txn, &View, TreeId, key, LockStrength, WaitPolicy) -> Result<LockOutcome>;
 //!   async fn lock_object(&self, &mut Txn, object: u64, TableLockMode, WaitPolicy) -> Result<()>;
 //!   async fn probe(&self, &mut Txn, &View, TreeId, KeyRange) -> Result<Option<(Bytes, Bytes)>>; // newest state, waits
+//!   async fn sees_newest(&self, &Txn, &View, TreeId, &[u8]) -> Result<bool>;    // is the newest state the view's or own?
+//!   async fn sees_tree(&self, &View, TreeId) -> Result<bool>;   // false: made since; the view finds nothing in it
 //!   async fn insert_many(&self, &mut Txn, &View, TreeId, &Rows) -> Result<BatchOutcome>;    // COPY
 //!   async fn bulk_load(&self, &mut Txn, &View, TreeId, &Rows) -> Result<BatchOutcome>;      // ascending, own new tree
 //!
