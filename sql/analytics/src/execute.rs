@@ -221,7 +221,7 @@ fn collect<'a>(
                     let mut run = Run::with(environment, plan, context, so_far).map_err(refused)?;
                     let mut table = Table { shapes: Vec::new(), batches: Vec::new() };
                     while let Some((batch, shapes)) = run.next_batch().await? {
-                        context.memory.charge(batch.get_array_memory_size())?;
+                        context.memory().charge(batch.get_array_memory_size())?;
                         table.shapes = shapes;
                         table.batches.push(batch);
                     }

@@ -9,7 +9,7 @@
 //! 2. [`lower`] turns the bound plan into a logical plan of DataFusion, without SQL text and without DataFusion's SQL
 //!    planner: names, types and conversions are decided, and PostgreSQL's semantics with them. Where DataFusion has no
 //!    operator of exactly the same meaning, [`kernel`] and [`aggregate`] have our own; any other expression is evaluated
-//!    by SQL's own evaluator, row by row. What has no exact equivalent is refused, and the row executor runs the plan.
+//!    by SQL's own evaluator, row by row: a function has one definition. What has no exact equivalent is refused, and the row executor runs the plan.
 //! 3. [`repr`] says how values travel: lossless, and so that Arrow's order and equality are PostgreSQL's.
 //! 4. [`scan`] reads a table's tree at the statement's snapshot into batches of columns.
 //! 5. [`execute`] optimises and runs the plan and turns its batches back into rows of datums; dropping the stream cancels
@@ -22,11 +22,9 @@
 
 mod aggregate;
 mod error;
-mod evaluate;
 mod execute;
 mod kernel;
 mod lower;
-mod opaque;
 mod repr;
 mod scan;
 mod worth;

@@ -16,7 +16,7 @@
 //! | bytea, uuid | BinaryView | |
 //! | date | Int32 | days since 2000-01-01, infinities included |
 //! | time, timestamp, timestamptz | Int64 | microseconds, infinities included |
-//! | any other, and other numerics | BinaryView | our own encoding ([`crate::opaque`]) |
+//! | any other, and other numerics | BinaryView | our own encoding ([`types::tagged`]) |
 //!
 //! **Fixed-point numerics.** A column of numeric(p,s) holds values of scale exactly s, so does a sum or product of such
 //! columns, and the scale follows from the operands' as in PostgreSQL. Such a value is an i128 of units of 10^-s. The
@@ -35,10 +35,9 @@ use arrow::datatypes::{
 use datafusion::error::{DataFusionError, Result};
 use datafusion::scalar::ScalarValue;
 use types::row::RowView;
-use types::{Datum, Numeric, SqlType, Str, oid};
+use types::{Datum, Numeric, SqlType, Str, oid, tagged};
 
 use crate::error::{inexact, to_datafusion};
-use crate::opaque;
 
 /// The most digits of a fixed-point numeric.
 pub(crate) const DIGITS_MAX: u8 = 38;
@@ -289,7 +288,7 @@ impl Builder {
             (Builder::Bytes(b), Datum::Uuid(v)) => b.try_append_value(v)?,
             (Builder::Opaque(b, buffer), value) => {
                 buffer.clear();
-                opaque::encode(value, buffer);
+                tagged::encode(value, buffer);
                 b.try_append_value(buffer.as_slice())?;
             }
             (_, value) => {
@@ -391,7 +390,7 @@ pub(crate) fn datum_at(array: &dyn Array, shape: Shape, row: usize) -> Result<Da
                 _ => Datum::Bytea(bytes::Bytes::copy_from_slice(bytes)),
             }
         }
-        Repr::Opaque => opaque::decode(array.as_binary_view().value(row)).map_err(to_datafusion)?,
+        Repr::Opaque => tagged::decode(array.as_binary_view().value(row)).map_err(to_datafusion)?,
     })
 }
 

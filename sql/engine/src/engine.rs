@@ -752,7 +752,10 @@ impl Engine {
     }
 
     /// Gives the transaction, and its innermost savepoint level, an id if they have none.
-    pub(crate) async fn assign(&self, txn: &mut Txn) -> Result<TxnId> {
+    ///
+    /// # Errors
+    /// What the log returns.
+    pub async fn assign(&self, txn: &mut Txn) -> Result<TxnId> {
         loop {
             if let Some(txid) = txn.writing_txid() {
                 return Ok(txid);

@@ -425,8 +425,15 @@ impl Binder<'_> {
             super::from::drop_frame(&mut right);
             scope = scope.join(right_scope)?;
             let fields = plan.fields.iter().chain(&right.fields).cloned().collect();
-            let join =
-                Join { kind: JoinKind::Inner, left: plan, right, keys: Vec::new(), filter: None, lateral: false };
+            let join = Join {
+                kind: JoinKind::Inner,
+                left: plan,
+                right,
+                keys: Vec::new(),
+                filter: None,
+                lateral: false,
+                ordered: false,
+            };
             plan = Plan::new(Node::Join(Box::new(join)), fields);
         }
         Ok((plan, scope, key))

@@ -12,6 +12,7 @@ use crate::bound::{
     SystemColumn, walk,
 };
 use crate::catalog::{self, Privileges, TableDef, VirtualRelation};
+use crate::functions::SESSION_VIEWS;
 use crate::parse;
 use crate::parse::ast::{self, Alias, ExprKind, JoinRef, JoinType, Name, TableRef};
 
@@ -79,7 +80,7 @@ impl Binder<'_> {
         }
         let scope = scope.join(right_scope)?;
         let fields = left.fields.iter().chain(&right.fields).cloned().collect();
-        let join = Join { kind, left, right, keys: Vec::new(), filter: None, lateral };
+        let join = Join { kind, left, right, keys: Vec::new(), filter: None, lateral, ordered: false };
         Ok((Plan::new(Node::Join(Box::new(join)), fields), scope))
     }
 
@@ -212,6 +213,10 @@ impl Binder<'_> {
             }
             catalog::Relation::View(view) => self.view(&view, alias),
             catalog::Relation::Virtual(relation) => {
+                // What the session itself has made is gathered only for who asks: see the session.
+                if SESSION_VIEWS.contains(&relation.oid) {
+                    self.require(relation.oid, Privileges::SELECT);
+                }
                 let (plan, scope) = virtual_scan(relation, alias.map_or(relation.name, |alias| &alias.name.name));
                 Ok((plan, aliased(scope, alias)?))
             }

@@ -163,9 +163,12 @@ pub struct Join {
     pub filter: Option<Expr>,
     /// The right side is run once per left row, which it sees as a frame.
     pub lateral: bool,
+    /// A sort was left out above because the left side's rows come in its order: the result must keep it. Set by the
+    /// planner.
+    pub ordered: bool,
 }
 
-/// Left, inner, semi and anti joins keep the left side's order. Semi and anti joins yield the left columns only.
+/// Left, inner, semi and anti joins can keep the left side's order. Semi and anti joins yield the left columns only.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum JoinKind {
     Inner,

@@ -1,4 +1,8 @@
 //! Grouping, by hash. Groups come out in the order in which they were first met.
+//!
+//! When the groups are more than memory holds, those that are there stay and go on growing; the rows of all others are
+//! sorted by their group's key and then make one group after the other. The state of one group stays in memory whatever
+//! its size.
 
 use futures::future::BoxFuture;
 use hashbrown::{HashMap, HashSet};
@@ -8,9 +12,10 @@ use types::{Datum, Result, SqlType};
 use super::basic::Place;
 use super::frames::Row;
 use super::hash_key;
-use super::memory::{datum_bytes, row_bytes};
+use super::memory::{Claim, datum_bytes, row_bytes};
 use super::sort::{compare_keys, key_values};
-use super::source::{BATCH_ROWS_MAX, BoxSource, OwnedRows, Source};
+use super::source::{BATCH_ROWS_MAX, BoxSource, Source};
+use super::spill::{Entry, Sorted, Sorter};
 use crate::bound::{Aggregate, AggregateCall, Expr};
 
 pub(crate) struct Aggregation {
@@ -19,8 +24,16 @@ pub(crate) struct Aggregation {
     calls: Vec<AggregateCall>,
     grouping_sets: Option<Vec<Vec<usize>>>,
     at: Place,
-    results: OwnedRows,
-    charged: usize,
+    groups: std::vec::IntoIter<Group>,
+    claim: Claim,
+    rest: Option<Rest>,
+}
+
+/// The rows of groups that did not fit, by group. Each is its group's keys, followed by the input row.
+struct Rest {
+    rows: Sorted,
+    /// The first row of the next group.
+    head: Option<Entry>,
 }
 
 /// One aggregate call over one group.
@@ -35,6 +48,15 @@ struct CallState {
 struct Group {
     keys: Vec<Datum>,
     states: Vec<CallState>,
+}
+
+/// The groups in memory.
+#[derive(Default)]
+struct Table {
+    groups: Vec<Group>,
+    by_key: HashMap<Box<[u8]>, usize>,
+    /// The rows of all other groups.
+    rest: Option<Sorter>,
 }
 
 impl CallState {
@@ -65,15 +87,11 @@ impl Aggregation {
             keys: aggregate.keys.clone(),
             calls: aggregate.calls.clone(),
             grouping_sets: aggregate.grouping_sets.clone(),
+            claim: Claim::new(at.context.memory()),
             at,
-            results: OwnedRows::new(Vec::new()),
-            charged: 0,
+            groups: Vec::new().into_iter(),
+            rest: None,
         }
-    }
-
-    fn charge(&mut self, bytes: usize) -> Result<()> {
-        self.charged += bytes;
-        self.at.context.memory.charge(bytes)
     }
 
     fn new_group(&self, keys: Vec<Datum>) -> Group {
@@ -114,24 +132,23 @@ impl Aggregation {
             }
         }
         if grown > 0 {
-            self.charge(grown)?;
+            self.claim.add(grown)?;
         }
         Ok(())
     }
 
     async fn run(&mut self, mut input: BoxSource) -> Result<()> {
-        let mut groups: Vec<Group> = Vec::new();
-        let mut by_key: HashMap<Box<[u8]>, usize> = HashMap::new();
+        let mut table = Table::default();
         let sets = self.grouping_sets.clone();
         if self.keys.is_empty() && sets.is_none() {
-            groups.push(self.new_group(Vec::new()));
+            table.groups.push(self.new_group(Vec::new()));
         }
         if let Some(sets) = &sets {
             // A grand total exists even without rows.
             for (number, _) in sets.iter().enumerate().filter(|(_, set)| set.is_empty()) {
                 let keys = vec![Datum::Null; self.keys.len()];
-                by_key.insert(set_key(number, &keys), groups.len());
-                groups.push(self.new_group(keys));
+                table.by_key.insert(set_key(number, &keys), table.groups.len());
+                table.groups.push(self.new_group(keys));
             }
         }
         loop {
@@ -143,50 +160,75 @@ impl Aggregation {
             tokio::task::consume_budget().await;
             for row in batch {
                 if self.keys.is_empty() && sets.is_none() {
-                    self.add(&mut groups[0], &row).await?;
+                    self.add(&mut table.groups[0], &row).await?;
                     continue;
                 }
                 let keys = self.at.evaluate_all(&self.keys, &row).await?;
                 let Some(sets) = &sets else {
-                    let at = self.find_group(&mut groups, &mut by_key, hash_key::of(&keys), keys)?;
-                    self.add(&mut groups[at], &row).await?;
+                    self.add_to(&mut table, hash_key::of(&keys), keys, &row).await?;
                     continue;
                 };
                 for (number, set) in sets.iter().enumerate() {
                     let part = |(i, key): (usize, &Datum)| if set.contains(&i) { key.clone() } else { Datum::Null };
                     let keys: Vec<Datum> = keys.iter().enumerate().map(part).collect();
-                    let at = self.find_group(&mut groups, &mut by_key, set_key(number, &keys), keys)?;
-                    self.add(&mut groups[at], &row).await?;
+                    self.add_to(&mut table, set_key(number, &keys), keys, &row).await?;
                 }
             }
         }
-        let mut results = Vec::with_capacity(groups.len());
-        for group in groups {
-            let mut row = group.keys;
-            for (mut state, call) in group.states.into_iter().zip(&self.calls) {
-                row.push(state.finish(call)?);
-            }
-            results.push(row);
+        if let Some(rest) = table.rest {
+            let mut rows = rest.finish().await?;
+            let head = rows.next().await?;
+            self.rest = Some(Rest { rows, head });
         }
-        self.results = OwnedRows::new(results);
+        self.groups = table.groups.into_iter();
         Ok(())
     }
 
-    fn find_group(
-        &mut self,
-        groups: &mut Vec<Group>,
-        by_key: &mut HashMap<Box<[u8]>, usize>,
-        key: Box<[u8]>,
-        keys: Vec<Datum>,
-    ) -> Result<usize> {
-        if let Some(at) = by_key.get(&key) {
-            return Ok(*at);
+    /// Adds a row to its group, or to the rows of those that do not fit.
+    async fn add_to(&mut self, table: &mut Table, key: Box<[u8]>, mut keys: Vec<Datum>, row: &[Datum]) -> Result<()> {
+        if let Some(at) = table.by_key.get(&key) {
+            return self.add(&mut table.groups[*at], row).await;
         }
-        let bytes = key.len() + row_bytes(&keys) + 64 + self.calls.len() * 96;
-        self.charge(bytes)?;
-        by_key.insert(key, groups.len());
-        groups.push(self.new_group(keys));
-        Ok(groups.len() - 1)
+        if table.rest.is_none() && self.claim.is_over() {
+            table.rest = Some(Sorter::new(&self.at.context, None));
+        }
+        if let Some(rest) = &mut table.rest {
+            keys.extend_from_slice(row);
+            return rest.push(key.into_vec(), keys).await;
+        }
+        self.claim.add(key.len() + row_bytes(&keys) + 64 + self.calls.len() * 96)?;
+        table.by_key.insert(key, table.groups.len());
+        let mut group = self.new_group(keys);
+        self.add(&mut group, row).await?;
+        table.groups.push(group);
+        Ok(())
+    }
+
+    fn result(&self, group: Group) -> Result<Row> {
+        let mut row = group.keys;
+        for (mut state, call) in group.states.into_iter().zip(&self.calls) {
+            row.push(state.finish(call)?);
+        }
+        Ok(row)
+    }
+
+    /// The next group of those that did not fit.
+    async fn next_sorted(&mut self, rest: &mut Rest) -> Result<Option<Row>> {
+        let Some(first) = rest.head.take() else { return Ok(None) };
+        let width = self.keys.len();
+        let held = self.claim.bytes();
+        let mut group = self.new_group(first.row[..width].to_vec());
+        self.add(&mut group, &first.row[width..]).await?;
+        while let Some(entry) = rest.rows.next().await? {
+            if entry.key != first.key {
+                rest.head = Some(entry);
+                break;
+            }
+            self.add(&mut group, &entry.row[width..]).await?;
+        }
+        let row = self.result(group)?;
+        self.claim.keep(held);
+        Ok(Some(row))
     }
 }
 
@@ -202,13 +244,25 @@ impl Source for Aggregation {
             if let Some(input) = self.input.take() {
                 self.run(input).await?;
             }
-            Ok(self.results.take(max))
+            let mut batch = Vec::new();
+            while batch.len() < max
+                && let Some(group) = self.groups.next()
+            {
+                batch.push(self.result(group)?);
+            }
+            if batch.is_empty()
+                && let Some(mut rest) = self.rest.take()
+            {
+                // What was in memory has been handed out.
+                self.claim.keep(0);
+                while batch.len() < max
+                    && let Some(row) = self.next_sorted(&mut rest).await?
+                {
+                    batch.push(row);
+                }
+                self.rest = Some(rest);
+            }
+            Ok(batch)
         })
-    }
-}
-
-impl Drop for Aggregation {
-    fn drop(&mut self) {
-        self.at.context.memory.release(self.charged);
     }
 }

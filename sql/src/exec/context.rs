@@ -1,6 +1,6 @@
 //! [`ExecContext`]: one running statement.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use engine::{CancelToken, Engine, Isolation, Txn, View};
 use hashbrown::HashMap;
@@ -11,7 +11,8 @@ use types::{Datum, Error, Registry, Result, Settings, SqlState};
 use super::cte::CteState;
 use super::frames::Row;
 use super::lift::lift;
-use super::memory::Memory;
+use super::memory::{Claim, Memory};
+use super::spill::Spooled;
 use crate::catalog::CatalogSnapshot;
 use crate::functions::SessionContext;
 
@@ -28,14 +29,15 @@ pub struct ExecContext {
     pub settings: Settings,
     /// `$1` and so on.
     pub params: Vec<Datum>,
-    pub memory: Memory,
     pub cancel: CancelToken,
     pub isolation: Isolation,
     pub(crate) txn: Arc<TxnCell>,
+    /// Made when first asked for: keyed statements hold nothing.
+    memory: OnceLock<Arc<Memory>>,
     /// Rows of subqueries that read no frame, by the address of their plan.
-    kept: Mutex<HashMap<usize, Arc<Vec<Row>>>>,
+    kept: Mutex<HashMap<usize, (Arc<Vec<Row>>, Claim)>>,
     ctes: Mutex<HashMap<usize, Arc<CteState>>>,
-    work_tables: Mutex<HashMap<usize, Arc<Vec<Row>>>>,
+    work_tables: Mutex<HashMap<usize, Arc<Spooled>>>,
 }
 
 impl ExecContext {
@@ -56,13 +58,18 @@ impl ExecContext {
             catalog,
             settings,
             params,
-            memory: Memory::default(),
             isolation,
             txn,
+            memory: OnceLock::new(),
             kept: Mutex::default(),
             ctes: Mutex::default(),
             work_tables: Mutex::default(),
         }
+    }
+
+    /// What the statement holds in memory.
+    pub fn memory(&self) -> &Arc<Memory> {
+        self.memory.get_or_init(|| Arc::new(Memory::new(self.session.clone())))
     }
 
     pub fn registry(&self) -> &'static Registry {
@@ -93,11 +100,11 @@ impl ExecContext {
     }
 
     pub(crate) fn kept(&self, key: usize) -> Option<Arc<Vec<Row>>> {
-        self.kept.lock().get(&key).cloned()
+        self.kept.lock().get(&key).map(|(rows, _)| rows.clone())
     }
 
-    pub(crate) fn keep(&self, key: usize, rows: Arc<Vec<Row>>) {
-        self.kept.lock().insert(key, rows);
+    pub(crate) fn keep(&self, key: usize, rows: Arc<Vec<Row>>, claim: Claim) {
+        self.kept.lock().insert(key, (rows, claim));
     }
 
     pub(crate) fn declare_cte(&self, id: usize, state: Arc<CteState>) {
@@ -108,11 +115,11 @@ impl ExecContext {
         self.ctes.lock().get(&id).cloned().ok_or_else(|| Error::internal("a scan of an unknown WITH query"))
     }
 
-    pub(crate) fn set_work_table(&self, id: usize, rows: Arc<Vec<Row>>) {
+    pub(crate) fn set_work_table(&self, id: usize, rows: Arc<Spooled>) {
         self.work_tables.lock().insert(id, rows);
     }
 
-    pub(crate) fn work_table(&self, id: usize) -> Result<Arc<Vec<Row>>> {
+    pub(crate) fn work_table(&self, id: usize) -> Result<Arc<Spooled>> {
         let rows = self.work_tables.lock().get(&id).cloned();
         rows.ok_or_else(|| Error::internal("a scan of an unknown recursive query"))
     }

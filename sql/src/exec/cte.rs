@@ -9,7 +9,9 @@ use types::Result;
 use super::context::ExecContext;
 use super::frames::{Frames, Row};
 use super::hash_key;
-use super::source::{BoxSource, Rows, Source, collect, open};
+use super::memory::Claim;
+use super::source::{BATCH_ROWS_MAX, BoxSource, Source, open};
+use super::spill::{Spool, SpoolReader, Spooled};
 use crate::bound::Cte;
 
 /// A WITH query of one run of its WITH clause.
@@ -18,7 +20,7 @@ pub(crate) struct CteState {
     cte: Option<Cte>,
     context: std::sync::Weak<ExecContext>,
     frames: Frames,
-    rows: tokio::sync::OnceCell<Arc<Vec<Row>>>,
+    rows: tokio::sync::OnceCell<Arc<Spooled>>,
 }
 
 /// Makes the query known to what is opened after this.
@@ -38,45 +40,85 @@ pub(crate) fn declare_rows(id: usize, rows: Vec<Row>, context: &Arc<ExecContext>
         cte: None,
         context: Arc::downgrade(context),
         frames: Frames::none(),
-        rows: tokio::sync::OnceCell::new_with(Some(Arc::new(rows))),
+        rows: tokio::sync::OnceCell::new_with(Some(Arc::new(Spooled::of(rows)))),
     };
     context.declare_cte(id, Arc::new(state));
 }
 
+/// The rows of UNION in a recursive query that have come up so far.
+struct Seen {
+    keys: HashSet<Box<[u8]>>,
+    claim: Claim,
+}
+
+impl Seen {
+    /// Whether the row is new.
+    fn admit(&mut self, row: &Row) -> Result<bool> {
+        let key = hash_key::of(row);
+        let bytes = key.len() + 48;
+        if !self.keys.insert(key) {
+            return Ok(false);
+        }
+        self.claim.add(bytes)?;
+        Ok(true)
+    }
+}
+
 impl CteState {
-    async fn rows(&self) -> Result<Arc<Vec<Row>>> {
+    async fn rows(&self) -> Result<Arc<Spooled>> {
         self.rows.get_or_try_init(|| self.run()).await.cloned()
     }
 
-    async fn run(&self) -> Result<Arc<Vec<Row>>> {
+    async fn run(&self) -> Result<Arc<Spooled>> {
         let (Some(cte), Some(context)) = (&self.cte, self.context.upgrade()) else { return Ok(Arc::default()) };
+        let mut all = Spool::new(&context);
         let mut source = open(&cte.plan, &context, &self.frames)?;
-        let mut rows = collect(&mut source, &context).await?;
-        let Some(recursive) = &cte.recursive else { return Ok(Arc::new(rows)) };
-        let mut seen = HashSet::new();
-        if cte.distinct {
-            rows.retain(|row| seen.insert(hash_key::of(row)));
-        }
-        let mut work = Arc::new(rows.clone());
-        while !work.is_empty() {
-            context.check()?;
-            context.set_work_table(cte.id, work);
-            let mut source = open(recursive, &context, &self.frames)?;
-            let mut round = collect(&mut source, &context).await?;
-            if cte.distinct {
-                round.retain(|row| seen.insert(hash_key::of(row)));
+        let Some(recursive) = &cte.recursive else {
+            all.fill(&mut source).await?;
+            return all.finish().await;
+        };
+        let mut seen = cte.distinct.then(|| Seen { keys: HashSet::new(), claim: Claim::new(context.memory()) });
+        loop {
+            let round = one_round(&mut source, &mut seen, &mut all, &context).await?;
+            if round.is_empty() {
+                return all.finish().await;
             }
-            rows.extend(round.iter().cloned());
-            work = Arc::new(round);
+            context.set_work_table(cte.id, round);
+            source = open(recursive, &context, &self.frames)?;
         }
-        Ok(Arc::new(rows))
+    }
+}
+
+/// Adds the new rows of a source to `all`, and returns them.
+async fn one_round(
+    source: &mut BoxSource,
+    seen: &mut Option<Seen>,
+    all: &mut Spool,
+    context: &Arc<ExecContext>,
+) -> Result<Arc<Spooled>> {
+    let mut round = Spool::new(context);
+    loop {
+        let batch = source.next(BATCH_ROWS_MAX).await?;
+        if batch.is_empty() {
+            return round.finish().await;
+        }
+        context.check()?;
+        for row in batch {
+            if let Some(seen) = seen
+                && !seen.admit(&row)?
+            {
+                continue;
+            }
+            all.push(row.clone()).await?;
+            round.push(row).await?;
+        }
     }
 }
 
 /// Reads a WITH query.
 pub(crate) struct CteRows {
     state: Arc<CteState>,
-    rows: Option<BoxSource>,
+    rows: Option<SpoolReader>,
 }
 
 impl CteRows {
@@ -89,10 +131,10 @@ impl Source for CteRows {
     fn next(&mut self, max: usize) -> BoxFuture<'_, Result<Vec<Row>>> {
         Box::pin(async move {
             if self.rows.is_none() {
-                self.rows = Some(Box::new(Rows::new(self.state.rows().await?)));
+                self.rows = Some(self.state.rows().await?.read());
             }
             match &mut self.rows {
-                Some(rows) => rows.next(max).await,
+                Some(rows) => Ok(rows.next(max).await?.into_owned()),
                 None => Ok(Vec::new()),
             }
         })

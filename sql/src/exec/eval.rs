@@ -20,7 +20,7 @@ use super::context::ExecContext;
 use super::frames::{Frames, Row};
 use super::waits;
 use crate::bound::{
-    BoolTest, CallExpr, CaseExpr, CastExpr, Expr, MinMax, RowCompare, Subquery, SubqueryKind, Subscript,
+    BoolTest, CallExpr, CaseExpr, CastExpr, Expr, MinMax, RowCompare, Subquery, SubqueryKind, Subscript, walk,
 };
 
 /// Answers to needs, by the address of the expression that asked. Lives as long as one evaluation.
@@ -127,6 +127,30 @@ pub(crate) async fn evaluate(expr: &Expr, context: &Arc<ExecContext>, row: &[Dat
                 };
             }
         }
+    }
+}
+
+/// Whether [`evaluate_row`] can evaluate an expression: it reads no enclosing row, waits for nothing and is no set.
+pub fn needs_only_row(expr: &Expr) -> bool {
+    let node = match expr {
+        Expr::Call(call) => !call.function.returns_set && !waits::may_wait(call.function),
+        Expr::Outer { .. } | Expr::Subquery(_) => false,
+        _ => true,
+    };
+    let mut all = node;
+    walk::children(expr, &mut |child| all = all && needs_only_row(child));
+    all
+}
+
+/// The value of an expression over a row, for executors other than the row executor.
+///
+/// # Errors
+/// What its functions return; an internal error for an expression that [`needs_only_row`] does not allow.
+pub fn evaluate_row(expr: &Expr, context: &ExecContext, row: &[Datum]) -> Result<Datum> {
+    match eval(expr, &Env::new(context, row, &Frames::none())) {
+        Ok(value) => Ok(value),
+        Err(Stop::Error(error)) => Err(error),
+        Err(Stop::Need(_)) => Err(Error::internal("an expression that needs more than its row")),
     }
 }
 

@@ -1,16 +1,18 @@
 //! Joins: by hash where the plan has keys, else by comparing every pair; lateral ones run their right side per left row.
 //!
-//! The right side is the one that is kept in memory. Left rows stream, so that their order survives.
+//! The right side is the one that is kept. Left rows stream, so that their order survives; a join with keys whose right
+//! side is more than memory holds is merged instead ([`merge_join`](super::merge_join)), and sorted back into that order
+//! if the plan relies on it ([`Join::ordered`]).
 
 use futures::future::BoxFuture;
-use hashbrown::HashMap;
 use types::{Datum, Result};
 
 use super::basic::Place;
 use super::frames::Row;
-use super::hash_key;
-use super::memory::row_bytes;
-use super::source::{self, BATCH_ROWS_MAX, BoxSource, Source};
+use super::hash_join::HashJoin;
+use super::loop_join::LoopJoin;
+use super::source::{self, BoxSource, Source};
+use super::spill::SpoolReader;
 use crate::bound::{Expr, Join, JoinKind, Plan};
 
 pub(crate) fn open(at: Place, join: &Join) -> Result<BoxSource> {
@@ -22,227 +24,164 @@ pub(crate) fn open(at: Place, join: &Join) -> Result<BoxSource> {
         filter: join.filter.clone(),
         at: at.clone(),
     };
-    let (left_keys, right_keys): (Vec<Expr>, Vec<Expr>) = join.keys.iter().cloned().unzip();
     if join.lateral {
-        let condition = join.keys.clone();
         return Ok(Box::new(LateralJoin {
             left,
             right: join.right.clone(),
-            keys: condition,
+            keys: join.keys.clone(),
             shape,
             batch: Vec::new().into_iter(),
             current: None,
         }));
     }
-    Ok(Box::new(MemoryJoin {
-        left,
-        right: Some(open_plan(&at, &join.right)?),
-        left_keys,
-        right_keys,
-        shape,
-        rows: Vec::new(),
-        matched: Vec::new(),
-        by_key: HashMap::new(),
-        batch: Vec::new().into_iter(),
-        out: Vec::new(),
-        state: State::Left,
-        charged: 0,
-    }))
+    let right = open_plan(&at, &join.right)?;
+    if join.keys.is_empty() {
+        return Ok(Box::new(LoopJoin::new(left, right, shape)));
+    }
+    Ok(Box::new(HashJoin::new(left, right, join.keys.iter().cloned().unzip(), shape, join.ordered)))
 }
 
 fn open_plan(at: &Place, plan: &Plan) -> Result<BoxSource> {
     source::open(plan, &at.context, &at.frames)
 }
 
-struct Shape {
-    kind: JoinKind,
-    left_width: usize,
-    right_width: usize,
-    filter: Option<Expr>,
-    at: Place,
+/// What a join makes of its rows.
+pub(super) struct Shape {
+    pub kind: JoinKind,
+    pub left_width: usize,
+    pub right_width: usize,
+    pub filter: Option<Expr>,
+    pub at: Place,
 }
 
 impl Shape {
-    fn combine(&self, left: &[Datum], right: &[Datum]) -> Row {
+    pub fn combine(&self, left: &[Datum], right: &[Datum]) -> Row {
         let mut row = Vec::with_capacity(self.left_width + self.right_width);
         row.extend_from_slice(left);
         row.extend_from_slice(right);
         row
     }
 
-    fn left_alone(&self, mut left: Row) -> Row {
+    pub fn left_alone(&self, mut left: Row) -> Row {
         left.extend(std::iter::repeat_n(Datum::Null, self.right_width));
         left
     }
 
-    fn right_alone(&self, right: &[Datum]) -> Row {
+    pub fn right_alone(&self, right: &[Datum]) -> Row {
         let mut row = vec![Datum::Null; self.left_width];
         row.extend_from_slice(right);
         row
     }
 
-    async fn passes(&self, row: &[Datum]) -> Result<bool> {
+    pub async fn passes(&self, row: &[Datum]) -> Result<bool> {
         match &self.filter {
             Some(filter) => self.at.holds(filter, row).await,
             None => Ok(true),
         }
     }
 
-    fn keeps_right(&self) -> bool {
+    pub fn keeps_right(&self) -> bool {
         matches!(self.kind, JoinKind::Right | JoinKind::Full)
     }
-}
 
-enum State {
-    Left,
-    /// The left side is used up; unmatched right rows from here follow.
-    Right(usize),
-    Done,
-}
-
-/// The right side in memory, hashed if there are keys.
-struct MemoryJoin {
-    left: BoxSource,
-    right: Option<BoxSource>,
-    left_keys: Vec<Expr>,
-    right_keys: Vec<Expr>,
-    shape: Shape,
-    rows: Vec<Row>,
-    /// For each right row whether it found a partner, when that matters.
-    matched: Vec<bool>,
-    by_key: HashMap<Box<[u8]>, Vec<u32>>,
-    batch: std::vec::IntoIter<Row>,
-    out: Vec<Row>,
-    state: State,
-    charged: usize,
-}
-
-impl MemoryJoin {
-    async fn build(&mut self, mut right: BoxSource) -> Result<()> {
-        loop {
-            let batch = right.next(BATCH_ROWS_MAX).await?;
-            if batch.is_empty() {
-                break;
-            }
-            self.shape.at.context.check()?;
-            let mut bytes = 0;
-            for row in batch {
-                bytes += row_bytes(&row);
-                if !self.right_keys.is_empty() {
-                    let key = self.shape.at.evaluate_all(&self.right_keys, &row).await?;
-                    if !key.iter().any(Datum::is_null) {
-                        let key = hash_key::of(&key);
-                        bytes += key.len() + 64;
-                        self.by_key.entry(key).or_default().push(self.rows.len() as u32);
-                    } else if !self.shape.keeps_right() {
-                        continue;
-                    }
-                }
-                self.rows.push(row);
-            }
-            self.charged += bytes;
-            self.shape.at.context.memory.charge(bytes)?;
-        }
-        if self.shape.keeps_right() {
-            self.matched = vec![false; self.rows.len()];
-        }
-        Ok(())
+    /// Whether one match decides what becomes of a left row.
+    pub fn is_test(&self) -> bool {
+        matches!(self.kind, JoinKind::Semi | JoinKind::Anti)
     }
 
-    /// Adds what one left row yields to `out`.
-    async fn join_row(&mut self, left: Row) -> Result<()> {
-        let candidates: Option<&[u32]> = if self.left_keys.is_empty() {
-            None
-        } else {
-            let key = self.shape.at.evaluate_all(&self.left_keys, &left).await?;
-            Some(if key.iter().any(Datum::is_null) {
-                &[]
-            } else {
-                self.by_key.get(&hash_key::of(&key)).map_or(&[], Vec::as_slice)
-            })
-        };
-        let count = candidates.map_or(self.rows.len(), <[u32]>::len);
-        let mut any = false;
-        for i in 0..count {
-            if i % 1024 == 1023 {
-                self.shape.at.context.check()?;
-                tokio::task::consume_budget().await;
-            }
-            let at = candidates.map_or(i, |candidates| candidates[i] as usize);
-            let simple = self.shape.filter.is_none();
-            let row = if simple && matches!(self.shape.kind, JoinKind::Semi | JoinKind::Anti) {
-                None
-            } else {
-                Some(self.shape.combine(&left, &self.rows[at]))
-            };
-            if let Some(row) = &row
-                && !self.shape.passes(row).await?
-            {
-                continue;
-            }
-            any = true;
-            match self.shape.kind {
-                JoinKind::Semi | JoinKind::Anti => break,
-                _ => {
-                    if self.shape.keeps_right() {
-                        self.matched[at] = true;
-                    }
-                    self.out.extend(row);
-                }
-            }
-        }
-        match (self.shape.kind, any) {
-            (JoinKind::Left | JoinKind::Full, false) => self.out.push(self.shape.left_alone(left)),
-            (JoinKind::Semi, true) | (JoinKind::Anti, false) => self.out.push(left),
+    /// Adds what becomes of a left row besides its pairs, once it is known whether there is one.
+    pub fn settle(&self, left: Row, any: bool, out: &mut Vec<Row>) {
+        match (self.kind, any) {
+            (JoinKind::Left | JoinKind::Full, false) => out.push(self.left_alone(left)),
+            (JoinKind::Semi, true) | (JoinKind::Anti, false) => out.push(left),
             _ => {}
         }
-        Ok(())
     }
 }
 
-impl Source for MemoryJoin {
-    fn next(&mut self, max: usize) -> BoxFuture<'_, Result<Vec<Row>>> {
-        Box::pin(async move {
-            if let Some(right) = self.right.take() {
-                self.build(right).await?;
-            }
-            while self.out.is_empty() {
-                match self.state {
-                    State::Left => match self.batch.next() {
-                        Some(left) => self.join_row(left).await?,
-                        None => {
-                            self.shape.at.context.check()?;
-                            self.batch = self.left.next(max).await?.into_iter();
-                            if self.batch.len() == 0 {
-                                self.state = if self.shape.keeps_right() { State::Right(0) } else { State::Done };
-                            }
-                        }
-                    },
-                    State::Right(from) => {
-                        let mut at = from;
-                        while at < self.rows.len() && self.out.len() < max {
-                            if !self.matched[at] {
-                                self.out.push(self.shape.right_alone(&self.rows[at]));
-                            }
-                            at += 1;
-                        }
-                        self.state = if at == self.rows.len() { State::Done } else { State::Right(at) };
-                    }
-                    State::Done => return Ok(Vec::new()),
+/// A left row on its way past right rows.
+pub(super) struct Pairing {
+    left: Row,
+    right: SpoolReader,
+    /// How many right rows it has passed.
+    passed: usize,
+    any: bool,
+}
+
+/// How many right rows are read at once.
+const PAIRS: usize = 1024;
+
+impl Pairing {
+    pub fn new(left: Row, right: SpoolReader) -> Pairing {
+        Pairing { left, right, passed: 0, any: false }
+    }
+
+    /// Passes further right rows until `out` has `max` rows; true at their end. Notes in `matched`, if it has room, which
+    /// right rows found a partner.
+    pub async fn advance(
+        &mut self,
+        shape: &Shape,
+        matched: &mut [bool],
+        out: &mut Vec<Row>,
+        max: usize,
+    ) -> Result<bool> {
+        while out.len() < max {
+            shape.at.context.check()?;
+            tokio::task::consume_budget().await;
+            let rows = self.right.next((max - out.len()).min(PAIRS)).await?;
+            let ended = rows.is_empty();
+            for right in rows.iter() {
+                let at = self.passed;
+                self.passed += 1;
+                let row = shape.combine(&self.left, right);
+                if !shape.passes(&row).await? {
+                    continue;
                 }
+                self.any = true;
+                if shape.is_test() {
+                    break;
+                }
+                if let Some(matched) = matched.get_mut(at) {
+                    *matched = true;
+                }
+                out.push(row);
             }
-            if self.out.len() <= max {
-                return Ok(std::mem::take(&mut self.out));
+            if ended || (self.any && shape.is_test()) {
+                shape.settle(std::mem::take(&mut self.left), self.any, out);
+                return Ok(true);
             }
-            let rest = self.out.split_off(max);
-            Ok(std::mem::replace(&mut self.out, rest))
-        })
+        }
+        Ok(false)
     }
 }
 
-impl Drop for MemoryJoin {
-    fn drop(&mut self) {
-        self.shape.at.context.memory.release(self.charged);
+/// The right rows that found no partner.
+pub(super) struct Unmatched {
+    right: SpoolReader,
+    passed: usize,
+}
+
+impl Unmatched {
+    pub fn new(right: SpoolReader) -> Unmatched {
+        Unmatched { right, passed: 0 }
+    }
+
+    /// Adds some of them to `out` until it has `max` rows; true at their end.
+    pub async fn advance(&mut self, shape: &Shape, matched: &[bool], out: &mut Vec<Row>, max: usize) -> Result<bool> {
+        while out.len() < max {
+            shape.at.context.check()?;
+            let rows = self.right.next(max - out.len()).await?;
+            if rows.is_empty() {
+                return Ok(true);
+            }
+            for row in rows.iter() {
+                if !matched[self.passed] {
+                    out.push(shape.right_alone(row));
+                }
+                self.passed += 1;
+            }
+        }
+        Ok(false)
     }
 }
 
@@ -266,8 +205,7 @@ impl LateralJoin {
     /// Pulls from the right side of the current left row; true when it is used up.
     async fn advance(&mut self, max: usize, out: &mut Vec<Row>) -> Result<bool> {
         let Some(mut current) = self.current.take() else { return Ok(true) };
-        let kind = self.shape.kind;
-        let wanted = if matches!(kind, JoinKind::Semi | JoinKind::Anti) { 16 } else { max };
+        let wanted = if self.shape.is_test() { 16 } else { max };
         let batch = current.right.next(wanted).await?;
         let ended = batch.is_empty();
         let mut decided = ended;
@@ -280,18 +218,14 @@ impl LateralJoin {
                 continue;
             }
             current.matched = true;
-            if matches!(kind, JoinKind::Semi | JoinKind::Anti) {
+            if self.shape.is_test() {
                 decided = true;
                 break;
             }
             out.push(row);
         }
         if decided {
-            match (kind, current.matched) {
-                (JoinKind::Left | JoinKind::Full, false) => out.push(self.shape.left_alone(current.left)),
-                (JoinKind::Semi, true) | (JoinKind::Anti, false) => out.push(current.left),
-                _ => {}
-            }
+            self.shape.settle(current.left, current.matched, out);
         } else {
             self.current = Some(current);
         }

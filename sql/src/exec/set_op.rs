@@ -1,83 +1,83 @@
 //! UNION, INTERSECT and EXCEPT.
+//!
+//! The right side of INTERSECT and EXCEPT is counted by row in a hash table. When that is more than memory holds, both
+//! sides are sorted by row instead, and equal rows counted as they pass.
 
 use futures::future::BoxFuture;
-use hashbrown::{HashMap, HashSet};
-use types::Result;
+use hashbrown::HashMap;
+use types::{Datum, Result};
 
 use super::basic::Place;
 use super::frames::Row;
 use super::hash_key;
+use super::memory::Claim;
+use super::sort::Distinct;
 use super::source::{BATCH_ROWS_MAX, BoxSource, Source};
+use super::spill::{Sorted, Sorter};
 use crate::bound::SetOpKind;
 
-pub(crate) struct SetOperation {
-    left: BoxSource,
-    right: BoxSource,
-    kind: SetOpKind,
-    all: bool,
-    at: Place,
-    left_done: bool,
-    /// Rows of the right side that have not found a partner, for INTERSECT and EXCEPT.
-    right_counts: Option<HashMap<Box<[u8]>, u64>>,
-    /// Rows already yielded, without ALL.
-    seen: HashSet<Box<[u8]>>,
-    charged: usize,
-}
-
-impl SetOperation {
-    pub fn new(at: Place, left: BoxSource, right: BoxSource, kind: SetOpKind, all: bool) -> SetOperation {
-        SetOperation {
+/// The source of a set operation.
+pub(crate) fn open(at: Place, left: BoxSource, right: BoxSource, kind: SetOpKind, all: bool) -> BoxSource {
+    let rows: BoxSource = match kind {
+        SetOpKind::Union => Box::new(Union { left, right, left_done: false }),
+        SetOpKind::Intersect | SetOpKind::Except => Box::new(Counted {
             left,
             right,
-            kind,
+            intersect: kind == SetOpKind::Intersect,
             all,
-            at,
-            left_done: false,
-            right_counts: None,
-            seen: HashSet::new(),
-            charged: 0,
-        }
-    }
+            claim: Claim::new(at.context.memory()),
+            counts: None,
+            sorted: None,
+            at: at.clone(),
+        }),
+    };
+    if all { rows } else { Box::new(Distinct::new(at, rows, None)) }
+}
 
-    fn charge(&mut self, bytes: usize) -> Result<()> {
-        self.charged += bytes;
-        self.at.context.memory.charge(bytes)
-    }
+/// UNION ALL.
+struct Union {
+    left: BoxSource,
+    right: BoxSource,
+    left_done: bool,
+}
 
-    async fn union(&mut self, max: usize) -> Result<Vec<Row>> {
-        loop {
-            let batch = if self.left_done { self.right.next(max).await? } else { self.left.next(max).await? };
-            if batch.is_empty() {
-                if self.left_done {
+impl Source for Union {
+    fn next(&mut self, max: usize) -> BoxFuture<'_, Result<Vec<Row>>> {
+        Box::pin(async move {
+            if !self.left_done {
+                let batch = self.left.next(max).await?;
+                if !batch.is_empty() {
                     return Ok(batch);
                 }
                 self.left_done = true;
-                continue;
             }
-            if self.all {
-                return Ok(batch);
-            }
-            let kept = self.unseen(batch)?;
-            if !kept.is_empty() {
-                return Ok(kept);
-            }
-        }
+            self.right.next(max).await
+        })
     }
+}
 
-    fn unseen(&mut self, batch: Vec<Row>) -> Result<Vec<Row>> {
-        self.at.context.check()?;
-        let mut kept = Vec::new();
-        for row in batch {
-            let key = hash_key::of(&row);
-            let bytes = key.len() + 48;
-            if self.seen.insert(key) {
-                self.charge(bytes)?;
-                kept.push(row);
-            }
-        }
-        Ok(kept)
-    }
+/// INTERSECT and EXCEPT. Without `all` a left row may come out several times.
+struct Counted {
+    left: BoxSource,
+    right: BoxSource,
+    intersect: bool,
+    all: bool,
+    at: Place,
+    claim: Claim,
+    /// Rows of the right side that have not found a partner.
+    counts: Option<HashMap<Box<[u8]>, u64>>,
+    sorted: Option<Counting>,
+}
 
+/// Rows of both sides in order. A left row ends with null; a right one consists of how many rows it stands for.
+struct Counting {
+    rows: Sorted,
+    key: Box<[u8]>,
+    /// How many right rows with this key are left over.
+    partners: u64,
+}
+
+impl Counted {
     async fn count_right(&mut self) -> Result<()> {
         let mut counts: HashMap<Box<[u8]>, u64> = HashMap::new();
         loop {
@@ -92,66 +92,107 @@ impl SetOperation {
                 let count = counts.entry(key).or_insert(0);
                 *count += 1;
                 if *count == 1 {
-                    self.charge(bytes)?;
+                    self.claim.add(bytes)?;
                 }
             }
+            if self.claim.is_over() {
+                let rows = self.sort(counts).await?;
+                self.sorted = Some(Counting { rows, key: Box::default(), partners: 0 });
+                return Ok(());
+            }
         }
-        self.right_counts = Some(counts);
+        self.counts = Some(counts);
         Ok(())
     }
 
-    async fn matched(&mut self, max: usize) -> Result<Vec<Row>> {
-        if self.right_counts.is_none() {
-            self.count_right().await?;
+    /// Sorts what is left of both sides. Of equal rows the right ones come first.
+    async fn sort(&mut self, counts: HashMap<Box<[u8]>, u64>) -> Result<Sorted> {
+        let mut sorter = Sorter::new(&self.at.context, None);
+        for (key, count) in counts {
+            sorter.push(key.into_vec(), vec![Datum::Int8(count as i64)]).await?;
         }
-        loop {
-            let batch = self.left.next(max).await?;
-            if batch.is_empty() {
-                return Ok(batch);
-            }
-            self.at.context.check()?;
-            let Some(counts) = &mut self.right_counts else { return Ok(Vec::new()) };
-            let intersect = self.kind == SetOpKind::Intersect;
-            let mut kept = Vec::new();
-            for row in batch {
-                let count = counts.get_mut(&hash_key::of(&row));
-                let found = match count {
-                    Some(count) if *count > 0 => {
-                        // With ALL each right row stands for one left row.
-                        if self.all {
-                            *count -= 1;
-                        }
-                        true
+        self.claim.keep(0);
+        for right in [true, false] {
+            let side = if right { &mut self.right } else { &mut self.left };
+            loop {
+                let batch = side.next(BATCH_ROWS_MAX).await?;
+                if batch.is_empty() {
+                    break;
+                }
+                self.at.context.check()?;
+                for mut row in batch {
+                    let key = hash_key::of(&row).into_vec();
+                    if right {
+                        row = vec![Datum::Int8(1)];
+                    } else {
+                        row.push(Datum::Null);
                     }
-                    _ => false,
-                };
-                if found == intersect {
-                    kept.push(row);
+                    sorter.push(key, row).await?;
                 }
             }
-            if !self.all {
-                kept = self.unseen(kept)?;
+        }
+        sorter.finish().await
+    }
+
+    async fn merged(&mut self, max: usize) -> Result<Vec<Row>> {
+        let mut kept = Vec::new();
+        let Some(counting) = &mut self.sorted else { return Ok(kept) };
+        while kept.len() < max
+            && let Some(mut entry) = counting.rows.next().await?
+        {
+            if entry.key != counting.key {
+                counting.key = entry.key;
+                counting.partners = 0;
             }
-            if !kept.is_empty() {
-                return Ok(kept);
+            match entry.row.pop() {
+                Some(Datum::Int8(count)) => counting.partners += count as u64,
+                _ => {
+                    if found(&mut counting.partners, self.all) == self.intersect {
+                        kept.push(entry.row);
+                    }
+                }
             }
         }
+        Ok(kept)
     }
 }
 
-impl Source for SetOperation {
+/// Whether a right row is left over. With ALL each right row stands for one left row.
+fn found(partners: &mut u64, all: bool) -> bool {
+    let found = *partners > 0;
+    if found && all {
+        *partners -= 1;
+    }
+    found
+}
+
+impl Source for Counted {
     fn next(&mut self, max: usize) -> BoxFuture<'_, Result<Vec<Row>>> {
         Box::pin(async move {
-            match self.kind {
-                SetOpKind::Union => self.union(max).await,
-                SetOpKind::Intersect | SetOpKind::Except => self.matched(max).await,
+            if self.counts.is_none() && self.sorted.is_none() {
+                self.count_right().await?;
+            }
+            if self.sorted.is_some() {
+                return self.merged(max).await;
+            }
+            loop {
+                let batch = self.left.next(max).await?;
+                if batch.is_empty() {
+                    return Ok(batch);
+                }
+                self.at.context.check()?;
+                let Some(counts) = &mut self.counts else { return Ok(Vec::new()) };
+                let mut kept = Vec::new();
+                for row in batch {
+                    let partners = counts.get_mut(&hash_key::of(&row));
+                    if partners.is_some_and(|partners| found(partners, self.all)) == self.intersect {
+                        kept.push(row);
+                    }
+                }
+                if !kept.is_empty() {
+                    return Ok(kept);
+                }
             }
         })
-    }
-}
-
-impl Drop for SetOperation {
-    fn drop(&mut self) {
-        self.at.context.memory.release(self.charged);
     }
 }

@@ -1,16 +1,17 @@
-//! Sorting and duplicate elimination, in memory.
+//! Sorting and duplicate elimination.
 
 use std::cmp::Ordering;
 
 use futures::future::BoxFuture;
 use hashbrown::HashSet;
-use types::{Datum, Result};
+use types::{Datum, Error, Result};
 
 use super::basic::Place;
 use super::frames::Row;
 use super::hash_key;
-use super::memory::row_bytes;
-use super::source::{BATCH_ROWS_MAX, BoxSource, OwnedRows, Source};
+use super::memory::Claim;
+use super::source::{BATCH_ROWS_MAX, BoxSource, Source};
+use super::spill::{Sorted, Sorter, order_bytes};
 use crate::bound::{Expr, SortKey};
 
 /// The values of the sort keys over a row.
@@ -47,47 +48,33 @@ pub(crate) struct Sort {
     keys: Vec<SortKey>,
     bound: Option<usize>,
     at: Place,
-    sorted: OwnedRows,
-    charged: usize,
+    sorted: Option<Sorted>,
 }
-
-/// Below this many rows a bounded sort does not bother to cut.
-const CUT_ROWS_MIN: usize = 1024;
 
 impl Sort {
     pub fn new(at: Place, input: BoxSource, keys: Vec<SortKey>, bound: Option<usize>) -> Sort {
-        Sort { input: Some(input), keys, bound, at, sorted: OwnedRows::new(Vec::new()), charged: 0 }
+        Sort { input: Some(input), keys, bound, at, sorted: None }
     }
 
     async fn fill(&mut self, mut input: BoxSource) -> Result<()> {
-        let mut rows: Vec<(Vec<Datum>, Row)> = Vec::new();
+        let mut sorter = Sorter::new(&self.at.context, self.bound);
         loop {
             let batch = input.next(BATCH_ROWS_MAX).await?;
             if batch.is_empty() {
                 break;
             }
             self.at.context.check()?;
-            let mut bytes = 0;
+            tokio::task::consume_budget().await;
             for row in batch {
-                let values = key_values(&self.at, &self.keys, &row).await?;
-                bytes += row_bytes(&row) + row_bytes(&values);
-                rows.push((values, row));
-            }
-            self.charged += bytes;
-            self.at.context.memory.charge(bytes)?;
-            if let Some(bound) = self.bound
-                && rows.len() > bound.saturating_mul(2).max(CUT_ROWS_MIN)
-            {
-                let average = self.charged / rows.len();
-                rows.sort_by(|a, b| compare_keys(&self.keys, &a.0, &b.0));
-                let surplus = (rows.len() - bound) * average;
-                rows.truncate(bound);
-                self.charged -= surplus;
-                self.at.context.memory.release(surplus);
+                let mut bytes = Vec::with_capacity(self.keys.len() * 12);
+                for key in &self.keys {
+                    let value = self.at.evaluate(&key.expr, &row).await?;
+                    order_bytes(&value, key.descending, key.nulls_first, &mut bytes);
+                }
+                sorter.push(bytes, row).await?;
             }
         }
-        rows.sort_by(|a, b| compare_keys(&self.keys, &a.0, &b.0));
-        self.sorted = OwnedRows::new(rows.into_iter().map(|(_, row)| row).collect());
+        self.sorted = Some(sorter.finish().await?);
         Ok(())
     }
 }
@@ -98,29 +85,84 @@ impl Source for Sort {
             if let Some(input) = self.input.take() {
                 self.fill(input).await?;
             }
-            Ok(self.sorted.take(max))
+            match &mut self.sorted {
+                Some(sorted) => sorted.take(max).await,
+                None => Ok(Vec::new()),
+            }
         })
     }
 }
 
-impl Drop for Sort {
-    fn drop(&mut self) {
-        self.at.context.memory.release(self.charged);
-    }
-}
-
-/// Keeps the first row of each set of equal ones.
+/// Keeps the first row of each set of equal ones, in their order.
+///
+/// When the rows seen are more than memory holds, those that follow and are not among them are sorted twice: by what
+/// makes them equal, to find the first of each set, and back by their places in the input.
 pub(crate) struct Distinct {
     input: BoxSource,
     on: Option<Vec<Expr>>,
     at: Place,
     seen: HashSet<Box<[u8]>>,
-    charged: usize,
+    claim: Claim,
+    unseen: Option<Unseen>,
+    rest: Option<Sorted>,
+}
+
+/// Rows that are perhaps the first of their kind. Each carries its place in the input behind it.
+struct Unseen {
+    sorter: Sorter,
+    rows: i64,
 }
 
 impl Distinct {
     pub fn new(at: Place, input: BoxSource, on: Option<Vec<Expr>>) -> Distinct {
-        Distinct { input, on, at, seen: HashSet::new(), charged: 0 }
+        let claim = Claim::new(at.context.memory());
+        Distinct { input, on, at, seen: HashSet::new(), claim, unseen: None, rest: None }
+    }
+
+    /// The row, if it is surely the first of its kind.
+    async fn pass(&mut self, mut row: Row) -> Result<Option<Row>> {
+        let key = match &self.on {
+            Some(exprs) => hash_key::of(&self.at.evaluate_all(exprs, &row).await?),
+            None => hash_key::of(&row),
+        };
+        if self.seen.contains(&key) {
+            return Ok(None);
+        }
+        if self.unseen.is_none() && self.claim.is_over() {
+            self.unseen = Some(Unseen { sorter: Sorter::new(&self.at.context, None), rows: 0 });
+        }
+        match &mut self.unseen {
+            Some(unseen) => {
+                row.push(Datum::Int8(unseen.rows));
+                unseen.rows += 1;
+                unseen.sorter.push(key.into_vec(), row).await?;
+                Ok(None)
+            }
+            None => {
+                self.claim.add(key.len() + 48)?;
+                self.seen.insert(key);
+                Ok(Some(row))
+            }
+        }
+    }
+
+    async fn finish(&mut self, unseen: Unseen) -> Result<Sorted> {
+        self.seen = HashSet::new();
+        self.claim.keep(0);
+        let mut by_key = unseen.sorter.finish().await?;
+        let mut by_place = Sorter::new(&self.at.context, None);
+        let mut last: Option<Box<[u8]>> = None;
+        while let Some(mut entry) = by_key.next().await? {
+            if last.as_ref() == Some(&entry.key) {
+                continue;
+            }
+            let place = entry.row.pop().ok_or_else(|| Error::internal("a row without its place"))?;
+            let mut key = Vec::with_capacity(9);
+            order_bytes(&place, false, false, &mut key);
+            by_place.push(key, entry.row).await?;
+            last = Some(entry.key);
+        }
+        by_place.finish().await
     }
 }
 
@@ -128,34 +170,24 @@ impl Source for Distinct {
     fn next(&mut self, max: usize) -> BoxFuture<'_, Result<Vec<Row>>> {
         Box::pin(async move {
             loop {
+                if let Some(rest) = &mut self.rest {
+                    return rest.take(max).await;
+                }
                 let batch = self.input.next(max).await?;
                 if batch.is_empty() {
-                    return Ok(batch);
+                    let Some(unseen) = self.unseen.take() else { return Ok(batch) };
+                    self.rest = Some(self.finish(unseen).await?);
+                    continue;
                 }
                 self.at.context.check()?;
                 let mut kept = Vec::new();
                 for row in batch {
-                    let key = match &self.on {
-                        Some(exprs) => hash_key::of(&self.at.evaluate_all(exprs, &row).await?),
-                        None => hash_key::of(&row),
-                    };
-                    let bytes = key.len() + 48;
-                    if self.seen.insert(key) {
-                        self.charged += bytes;
-                        self.at.context.memory.charge(bytes)?;
-                        kept.push(row);
-                    }
+                    kept.extend(self.pass(row).await?);
                 }
                 if !kept.is_empty() {
                     return Ok(kept);
                 }
             }
         })
-    }
-}
-
-impl Drop for Distinct {
-    fn drop(&mut self) {
-        self.at.context.memory.release(self.charged);
     }
 }

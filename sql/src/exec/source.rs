@@ -11,6 +11,8 @@ use types::Result;
 
 use super::context::ExecContext;
 use super::frames::{Frames, Row};
+use super::memory::{Claim, row_bytes};
+use super::spill::{SpoolReader, Spooled};
 use super::{aggregate, basic, cte, join, lock_rows, scan, set_op, sort, window};
 use crate::bound::{Node, Plan};
 
@@ -59,7 +61,7 @@ pub(crate) fn open(plan: &Plan, context: &Arc<ExecContext>, frames: &Frames) -> 
         Node::SetOp(op) => {
             let left = open(&op.left, context, frames)?;
             let right = open(&op.right, context, frames)?;
-            Box::new(set_op::SetOperation::new(at, left, right, op.kind, op.all))
+            set_op::open(at, left, right, op.kind, op.all)
         }
         Node::With { ctes, body } => {
             for query in ctes {
@@ -68,13 +70,13 @@ pub(crate) fn open(plan: &Plan, context: &Arc<ExecContext>, frames: &Frames) -> 
             open(body, context, frames)?
         }
         Node::CteScan { id, .. } => Box::new(cte::CteRows::new(context.cte(*id)?)),
-        Node::WorkTable { id, .. } => Box::new(Rows::new(context.work_table(*id)?)),
+        Node::WorkTable { id, .. } => Box::new(SpooledRows::new(&context.work_table(*id)?)),
         Node::LockRows(locks) => Box::new(lock_rows::LockedRows::new(at, open(&locks.input, context, frames)?, locks)),
     })
 }
 
-/// Pulls everything.
-pub(crate) async fn collect(source: &mut BoxSource, context: &ExecContext) -> Result<Vec<Row>> {
+/// Pulls everything into memory that `claim` then holds.
+pub(crate) async fn collect(source: &mut BoxSource, context: &ExecContext, claim: &mut Claim) -> Result<Vec<Row>> {
     let mut rows = Vec::new();
     loop {
         let batch = source.next(BATCH_ROWS_MAX).await?;
@@ -82,29 +84,23 @@ pub(crate) async fn collect(source: &mut BoxSource, context: &ExecContext) -> Re
             return Ok(rows);
         }
         context.check()?;
-        context.memory.charge(batch.iter().map(|row| super::memory::row_bytes(row)).sum())?;
+        claim.add(batch.iter().map(|row| row_bytes(row)).sum())?;
         rows.extend(batch);
     }
 }
 
 /// Rows that are already there, shared with others.
-pub(crate) struct Rows {
-    rows: Arc<Vec<Row>>,
-    at: usize,
-}
+pub(crate) struct SpooledRows(SpoolReader);
 
-impl Rows {
-    pub fn new(rows: Arc<Vec<Row>>) -> Rows {
-        Rows { rows, at: 0 }
+impl SpooledRows {
+    pub fn new(rows: &Arc<Spooled>) -> SpooledRows {
+        SpooledRows(rows.read())
     }
 }
 
-impl Source for Rows {
+impl Source for SpooledRows {
     fn next(&mut self, max: usize) -> BoxFuture<'_, Result<Vec<Row>>> {
-        let end = (self.at + max).min(self.rows.len());
-        let batch = self.rows[self.at..end].to_vec();
-        self.at = end;
-        Box::pin(std::future::ready(Ok(batch)))
+        Box::pin(async move { Ok(self.0.next(max).await?.into_owned()) })
     }
 }
 

@@ -10,6 +10,7 @@ use types::{Datum, Result};
 use super::context::ExecContext;
 use super::eval::{collect_subquery, evaluate, quantified};
 use super::frames::{Frames, Row};
+use super::memory::Claim;
 use super::source::{collect, open};
 use crate::bound::{Subquery, SubqueryKind};
 
@@ -38,7 +39,8 @@ pub(crate) async fn value(
         }
         SubqueryKind::Array => {
             let mut source = open(&subquery.plan, context, &inner)?;
-            let rows = collect(&mut source, context).await?;
+            let mut claim = Claim::new(context.memory());
+            let rows = collect(&mut source, context, &mut claim).await?;
             collect_subquery(&subquery.kind, &rows, subquery.ty)
         }
         SubqueryKind::Any { test, all } => {
@@ -74,6 +76,7 @@ async fn kept_rows(subquery: &Subquery, context: &Arc<ExecContext>, frames: &Fra
         return Ok(rows);
     }
     let mut source = open(&subquery.plan, context, frames)?;
+    let mut claim = Claim::new(context.memory());
     let rows = match subquery.kind {
         SubqueryKind::Exists => source.next(1).await?,
         SubqueryKind::Scalar => {
@@ -83,9 +86,9 @@ async fn kept_rows(subquery: &Subquery, context: &Arc<ExecContext>, frames: &Fra
             }
             rows
         }
-        _ => collect(&mut source, context).await?,
+        _ => collect(&mut source, context, &mut claim).await?,
     };
     let rows = Arc::new(rows);
-    context.keep(key, rows.clone());
+    context.keep(key, rows.clone(), claim);
     Ok(rows)
 }

@@ -7,30 +7,33 @@ use engine::{TableLockMode, WaitPolicy};
 use types::{Datum, Error, Function, Result, SqlState};
 
 use super::context::ExecContext;
-use super::lift::lift;
+use super::lift::{Lift, lift};
 use crate::catalog::SequenceDef;
-use crate::functions::waiting;
+use crate::functions::{advisory, waiting};
 use crate::session::Drawn;
 
 /// Whether the executor runs this function itself.
 pub(crate) fn may_wait(function: &Function) -> bool {
     // Every such function is volatile, which most are not.
     function.volatility == types::Volatility::Volatile
-        && matches!(
-            function.oid,
-            waiting::NEXTVAL
-                | waiting::SETVAL
-                | waiting::SETVAL_CALLED
-                | waiting::SLEEP
-                | waiting::PROMOTE
-                | waiting::PROMOTE_DEFAULT
-                | waiting::STATUS
-                | waiting::RELATION_SIZE
-                | waiting::RELATION_SIZE_FORK
-                | waiting::TABLE_SIZE
-                | waiting::INDEXES_SIZE
-                | waiting::TOTAL_RELATION_SIZE
-        )
+        && (advisory::waiting(function.oid).is_some()
+            || matches!(
+                function.oid,
+                waiting::NEXTVAL
+                    | waiting::SETVAL
+                    | waiting::SETVAL_CALLED
+                    | waiting::SLEEP
+                    | waiting::PROMOTE
+                    | waiting::PROMOTE_DEFAULT
+                    | waiting::STATUS
+                    | waiting::TXID_CURRENT
+                    | waiting::CURRENT_XACT_ID
+                    | waiting::RELATION_SIZE
+                    | waiting::RELATION_SIZE_FORK
+                    | waiting::TABLE_SIZE
+                    | waiting::INDEXES_SIZE
+                    | waiting::TOTAL_RELATION_SIZE
+            ))
 }
 
 fn sequence(args: &[Datum], context: &ExecContext) -> Result<Arc<SequenceDef>> {
@@ -86,7 +89,23 @@ pub(crate) fn at_once(function: &Function, args: &[Datum], context: &ExecContext
 /// Waits for the value.
 pub(crate) async fn call(function: &Function, args: &[Datum], context: &Arc<ExecContext>) -> Result<Datum> {
     let session = &context.session;
+    if let Some((exclusive, transaction)) = advisory::waiting(function.oid) {
+        let (key, scope) = (advisory::key(session, args), advisory::scope(session, transaction));
+        let timeout = session.variables.timeout("lock_timeout");
+        let (locks, pid) = (&session.database.advisory, session.backend.pid);
+        locks.lock(key, pid, exclusive, scope, &context.cancel, timeout).await?;
+        return Ok(Datum::text(""));
+    }
     match function.oid {
+        waiting::TXID_CURRENT | waiting::CURRENT_XACT_ID => {
+            if !context.engine.is_writer() {
+                check_writable(context, function)?;
+            }
+            let mut txn = context.txn().await?;
+            let id = context.engine.assign(&mut txn).await.lift()?;
+            session.set_transaction(id.0);
+            Ok(Datum::Int8(id.0 as i64))
+        }
         waiting::NEXTVAL => {
             check_writable(context, function)?;
             let mut sequence = sequence(args, context)?;

@@ -10,6 +10,7 @@ use types::{Datum, Error, Result, SqlState, SqlType};
 
 use super::basic::Place;
 use super::frames::Row;
+use super::memory::{Claim, datum_bytes, row_bytes};
 use super::sort::{compare_keys, key_values};
 use super::source::{BoxSource, OwnedRows, Source, collect};
 use crate::bound::{Expr, FrameBound, FrameMode, WindowCall, WindowFunction};
@@ -19,29 +20,34 @@ pub(crate) struct Window {
     calls: Vec<WindowCall>,
     at: Place,
     results: OwnedRows,
+    claim: Claim,
 }
 
 impl Window {
     pub fn new(at: Place, input: BoxSource, calls: Vec<WindowCall>) -> Window {
-        Window { input: Some(input), calls, at, results: OwnedRows::new(Vec::new()) }
+        let claim = Claim::new(at.context.memory());
+        Window { input: Some(input), calls, at, results: OwnedRows::new(Vec::new()), claim }
     }
 
     async fn run(&mut self, mut input: BoxSource) -> Result<()> {
-        let rows = collect(&mut input, &self.at.context).await?;
+        let rows = collect(&mut input, &self.at.context, &mut self.claim).await?;
         let mut output_order: Option<Vec<usize>> = None;
         let mut columns: Vec<Vec<Datum>> = Vec::with_capacity(self.calls.len());
         for call in &self.calls {
             let ordered = Ordered::new(&self.at, call, &rows).await?;
+            let held = self.claim.bytes();
+            self.claim.add(ordered.bytes())?;
             let mut values = vec![Datum::Null; rows.len()];
             for (from, to) in ordered.partitions() {
                 self.at.context.check()?;
                 let partition = Partition::new(&self.at, call, &rows, &ordered, from, to).await?;
-                partition.compute(&self.at, &mut values).await?;
+                partition.compute(&self.at, &mut values, &mut self.claim).await?;
             }
             columns.push(values);
             if output_order.is_none() {
                 output_order = Some(ordered.order);
             }
+            self.claim.keep(held);
         }
         let order = output_order.unwrap_or_else(|| (0..rows.len()).collect());
         let mut rows: Vec<Option<Row>> = rows.into_iter().map(Some).collect();
@@ -90,6 +96,11 @@ impl Ordered {
                 .then_with(|| compare_keys(&call.order, &order_values[a], &order_values[b]))
         });
         Ok(Ordered { order, partition_values, order_values })
+    }
+
+    /// The estimated size of the values.
+    fn bytes(&self) -> usize {
+        self.partition_values.iter().chain(&self.order_values).map(|values| row_bytes(values)).sum()
     }
 
     /// Half-open ranges of `order`.
@@ -171,9 +182,9 @@ impl<'a> Partition<'a> {
         at.evaluate_all(&self.call.args, &self.rows[self.order[position]]).await
     }
 
-    async fn compute(&self, at: &Place, values: &mut [Datum]) -> Result<()> {
+    async fn compute(&self, at: &Place, values: &mut [Datum], claim: &mut Claim) -> Result<()> {
         match self.call.function {
-            WindowFunction::Aggregate(aggregate) => self.aggregate(at, aggregate, values).await?,
+            WindowFunction::Aggregate(aggregate) => self.aggregate(at, aggregate, values, claim).await?,
             WindowFunction::RowNumber => self.fill(values, |i| Datum::Int8(i as i64 + 1)),
             WindowFunction::Rank => self.fill(values, |i| Datum::Int8(self.peers[i].0 as i64 + 1)),
             WindowFunction::DenseRank => self.fill(values, |i| Datum::Int8(self.groups[i] as i64 + 1)),
@@ -263,6 +274,7 @@ impl<'a> Partition<'a> {
         at: &Place,
         aggregate: &'static types::aggregate::Aggregate,
         values: &mut [Datum],
+        claim: &mut Claim,
     ) -> Result<()> {
         let types: Vec<SqlType> = self.call.args.iter().map(Expr::ty).collect();
         let mut running = aggregate.start(&types);
@@ -282,13 +294,22 @@ impl<'a> Partition<'a> {
                 {
                     continue;
                 }
-                running.add(&self.args(at, position).await?)?;
+                let args = self.args(at, position).await?;
+                running.add(&args)?;
+                // Only accumulators that collect grow with their rows.
+                if running.size() > 256 {
+                    claim.add(args.iter().map(datum_bytes).sum())?;
+                }
                 known = None;
             }
             run_to = run_to.max(to);
             let value = match known.take() {
                 Some(value) => value,
-                None => running.finish()?,
+                None => {
+                    let value = running.finish()?;
+                    claim.add(datum_bytes(&value))?;
+                    value
+                }
             };
             known = Some(value.clone());
             values[self.order[i]] = value;

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
 use futures::future::BoxFuture;
 use parking_lot::{Mutex, RwLock};
@@ -22,6 +22,33 @@ pub trait Admin: Send + Sync {
     fn status_json(&self) -> BoxFuture<'_, Result<String>>;
 }
 
+/// A row of `pg_prepared_statements`.
+pub(crate) struct ListedStatement {
+    pub name: Arc<str>,
+    pub statement: Arc<str>,
+    pub types: Vec<u32>,
+    pub from_sql: bool,
+    pub made: i64,
+}
+
+/// A row of `pg_cursors`.
+pub(crate) struct ListedCursor {
+    pub name: Arc<str>,
+    pub statement: Arc<str>,
+    pub scrolls: bool,
+    pub made: i64,
+}
+
+/// What a session has prepared and declared, as of the last statement that asked.
+#[derive(Default)]
+pub(crate) struct Listed {
+    pub statements: Vec<ListedStatement>,
+    pub cursors: Vec<ListedCursor>,
+}
+
+/// The oids of the views that show [`Listed`]: `pg_cursors` and `pg_prepared_statements`.
+pub(crate) const SESSION_VIEWS: [u32; 2] = [12_077, 12_095];
+
 /// One session as functions see it. Shared between the session and its running statements.
 pub struct SessionContext {
     pub database: Arc<Database>,
@@ -40,6 +67,13 @@ pub struct SessionContext {
     /// The transaction's id, once it has one, else 0.
     transaction: AtomicU64,
     read_only: AtomicBool,
+    listed: Mutex<Arc<Listed>>,
+    /// How deep the transaction is in savepoints.
+    depth: AtomicU32,
+    /// Whether the transaction may hold advisory locks.
+    advisory: AtomicBool,
+    /// What the session's temporary files hold, in bytes.
+    pub(crate) temporary_bytes: AtomicU64,
 }
 
 impl SessionContext {
@@ -63,6 +97,10 @@ impl SessionContext {
             observed,
             transaction: AtomicU64::new(0),
             read_only: AtomicBool::new(false),
+            listed: Mutex::default(),
+            depth: AtomicU32::new(0),
+            advisory: AtomicBool::new(false),
+            temporary_bytes: AtomicU64::new(0),
         }
     }
 
@@ -140,6 +178,38 @@ impl SessionContext {
 
     pub fn is_read_only(&self) -> bool {
         self.read_only.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn set_listed(&self, listed: Listed) {
+        *self.listed.lock() = Arc::new(listed);
+    }
+
+    pub(crate) fn listed(&self) -> Arc<Listed> {
+        self.listed.lock().clone()
+    }
+
+    /// The transaction takes an advisory lock. Returns its depth in savepoints.
+    pub(crate) fn note_advisory(&self) -> u32 {
+        self.advisory.store(true, Ordering::Relaxed);
+        self.depth.load(Ordering::Relaxed)
+    }
+
+    /// The transaction stands under so many savepoints: those beyond were released, or rolled back to.
+    pub(crate) fn set_depth(&self, depth: u32, undone: bool) {
+        self.depth.store(depth, Ordering::Relaxed);
+        if !self.advisory.load(Ordering::Relaxed) {
+            return;
+        }
+        let locks = &self.database.advisory;
+        if undone { locks.undo(self.backend.pid, depth) } else { locks.merge(self.backend.pid, depth) }
+    }
+
+    /// The transaction ended.
+    pub(crate) fn end_depth(&self) {
+        self.depth.store(0, Ordering::Relaxed);
+        if self.advisory.swap(false, Ordering::Relaxed) {
+            self.database.advisory.undo(self.backend.pid, 0);
+        }
     }
 
     pub(crate) fn note_currval(&self, sequence: u32, value: i64) {

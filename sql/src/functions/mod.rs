@@ -5,6 +5,7 @@
 //! known to the executor by their oids, which does their work itself: see [`exec::waits`](crate::exec).
 
 mod admin;
+pub(crate) mod advisory;
 mod catalog;
 mod context;
 mod privileges;
@@ -16,6 +17,7 @@ use std::sync::LazyLock;
 use types::{Function, Registry};
 
 pub use context::{Admin, SessionContext};
+pub(crate) use context::{Listed, ListedCursor, ListedStatement, SESSION_VIEWS};
 pub(crate) use privileges::relation_allows;
 
 /// Oids of the functions that the executor runs itself because they wait.
@@ -29,6 +31,8 @@ pub(crate) mod waiting {
     pub const PROMOTE_DEFAULT: u32 = 15_901;
     /// `redoubt.status()`: an oid of our own, below those of users' objects.
     pub const STATUS: u32 = 15_900;
+    pub const TXID_CURRENT: u32 = 2943;
+    pub const CURRENT_XACT_ID: u32 = 5059;
     /// pg_relation_size and its kin.
     pub const RELATION_SIZE: u32 = 2325;
     pub const RELATION_SIZE_FORK: u32 = 2332;
@@ -39,7 +43,14 @@ pub(crate) mod waiting {
 
 static REGISTRY: LazyLock<Registry> = LazyLock::new(|| {
     // What the types crate defines as well is its own: a function is defined once.
-    let own = [admin::FUNCTIONS, catalog::FUNCTIONS, privileges::FUNCTIONS, sequence::FUNCTIONS, state::FUNCTIONS];
+    let own = [
+        admin::FUNCTIONS,
+        advisory::FUNCTIONS,
+        catalog::FUNCTIONS,
+        privileges::FUNCTIONS,
+        sequence::FUNCTIONS,
+        state::FUNCTIONS,
+    ];
     let missing = own.iter().flat_map(|table| table.iter());
     let missing = missing.filter(|function| Registry::builtin().function(function.oid).is_none()).map(copy);
     Registry::new(&[Vec::leak(missing.collect())])

@@ -4,6 +4,8 @@ use types::oid::*;
 use types::{Call, Datum, Error, Function, Result, SqlState};
 
 use super::context::SessionContext;
+use super::sequence::waits;
+use super::waiting;
 use crate::session::SERVER_VERSION;
 
 fn text(value: &str) -> Result<Datum> {
@@ -125,6 +127,8 @@ pub(super) static FUNCTIONS: &[Function] = &[
     stable(810, "pg_client_encoding", &[], NAME, client_encoding),
     stable(1039, "getdatabaseencoding", &[], NAME, client_encoding),
     stable(2854, "pg_my_temp_schema", &[], OID, my_temp_schema),
+    Function::strict(waiting::TXID_CURRENT, "txid_current", &[], INT8, waits).volatile(),
+    Function::strict(waiting::CURRENT_XACT_ID, "pg_current_xact_id", &[], XID8, waits).volatile(),
     stable(3348, "txid_current_if_assigned", &[], INT8, transaction_if_assigned),
     stable(5060, "pg_current_xact_id_if_assigned", &[], XID8, transaction_if_assigned),
     stable(2196, "inet_client_addr", &[], TEXT, client_address),

@@ -257,7 +257,7 @@ pub fn build(kind: JoinKind, left: Plan, right: Plan, keys: Vec<(Expr, Expr)>, o
     let mut keys = keys;
     let mut rest = Vec::new();
     if lateral {
-        return Node::Join(Box::new(Join { kind, left, right, keys, filter: Expr::and(on), lateral }));
+        return Node::Join(Box::new(Join { kind, left, right, keys, filter: Expr::and(on), lateral, ordered: false }));
     }
     // Pairs of two integer types stay as they are for a lookup and are widened for hashing.
     let mut pairs: Vec<(Expr, Expr)> = Vec::new();
@@ -277,7 +277,7 @@ pub fn build(kind: JoinKind, left: Plan, right: Plan, keys: Vec<(Expr, Expr)>, o
     for (left, right) in pairs {
         keys.push(widened(left, right));
     }
-    Node::Join(Box::new(Join { kind, left, right, keys, filter: Expr::and(rest), lateral: false }))
+    Node::Join(Box::new(Join { kind, left, right, keys, filter: Expr::and(rest), lateral: false, ordered: false }))
 }
 
 /// The access by which each left row finds its right rows, over the left row as a frame, with the pairs it guarantees;
@@ -329,7 +329,7 @@ fn lookup_join(
         .filter(|(at, _)| !used.contains(at))
         .map(|(_, (left, right))| widened(left, right))
         .collect();
-    Node::Join(Box::new(Join { kind, left, right, keys, filter: Expr::and(rest), lateral: true }))
+    Node::Join(Box::new(Join { kind, left, right, keys, filter: Expr::and(rest), lateral: true, ordered: false }))
 }
 
 /// A pair of two integer types as one of the wider.

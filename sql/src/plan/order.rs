@@ -30,8 +30,10 @@ fn satisfy_columns(plan: &mut Plan, keys: &[(usize, bool, bool)], any_index: boo
             mapped.is_some_and(|mapped| satisfy_columns(input, &mapped, any_index))
         }
         Node::Join(join) if matches!(join.kind, JoinKind::Inner | JoinKind::Left | JoinKind::Semi | JoinKind::Anti) => {
-            keys.iter().all(|(index, ..)| *index < join.left.width())
-                && satisfy_columns(&mut join.left, keys, any_index)
+            let ordered = keys.iter().all(|(index, ..)| *index < join.left.width())
+                && satisfy_columns(&mut join.left, keys, any_index);
+            join.ordered |= ordered;
+            ordered
         }
         Node::Scan(scan) => satisfy_scan(scan, keys, any_index),
         _ => false,

@@ -129,7 +129,7 @@ fn place_over_join(join: Join, fields: Vec<crate::bound::Field>, conjuncts: Vec<
     if join.kind == JoinKind::Inner && !join.lateral {
         return join::inner(Plan::new(Node::Join(Box::new(join)), fields), conjuncts);
     }
-    let Join { kind, left, right, keys, filter: on, lateral } = join;
+    let Join { kind, left, right, keys, filter: on, lateral, ordered: _ } = join;
     let (left_width, both) = (left.width(), left.width() + right.width());
     let preserves_left = !matches!(kind, JoinKind::Right | JoinKind::Full);
     let preserves_right = matches!(kind, JoinKind::Right);

@@ -26,7 +26,15 @@ pub fn decorrelate(input: Plan, conjuncts: Vec<Expr>) -> (Plan, Vec<Expr>) {
             Some((right, on)) => {
                 let kind = if negated { JoinKind::Anti } else { JoinKind::Semi };
                 let fields = input.fields.clone();
-                let join = Join { kind, left: input, right, keys: Vec::new(), filter: Expr::and(on), lateral: false };
+                let join = Join {
+                    kind,
+                    left: input,
+                    right,
+                    keys: Vec::new(),
+                    filter: Expr::and(on),
+                    lateral: false,
+                    ordered: false,
+                };
                 input = Plan::new(Node::Join(Box::new(join)), fields);
             }
             None => rest.push(conjunct),

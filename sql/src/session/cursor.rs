@@ -30,6 +30,11 @@ impl Cursor {
         Cursor { kept: scroll.then(Vec::new), read: 0, ended: false, position: 0 }
     }
 
+    /// Whether it can go back.
+    pub fn scrolls(&self) -> bool {
+        self.kept.is_some()
+    }
+
     /// Moves, and returns the rows passed that FETCH is to show.
     pub async fn go(&mut self, running: &mut Running, direction: FetchDirection) -> Result<Vec<Row>> {
         match direction {
@@ -73,7 +78,7 @@ impl Cursor {
             let left = usize::try_from(count - rows.len() as u64).unwrap_or(usize::MAX);
             let batch = running.source.get_mut().next(left.min(BATCH_ROWS)).await?;
             self.ended = batch.is_empty();
-            running.context.memory.charge(batch.len() * 64)?;
+            running.context.memory().charge(batch.len() * 64)?;
             self.read += batch.len() as u64;
             self.position = self.read;
             if let Some(kept) = &mut self.kept {

@@ -9,12 +9,13 @@ use engine::Engine;
 use parking_lot::Mutex;
 use types::{Error, Result, SqlState};
 
+use super::advisory::AdvisoryLocks;
 use super::backend::Backends;
 use super::plans::{PlanStats, Plans};
 use super::sequences::Sequences;
 use crate::catalog::CatalogSnapshot;
 use crate::catalog::store::{self, Oids};
-use crate::exec::{RowIds, VectorExecutor};
+use crate::exec::{RowIds, ServerMemory, SpillCounts, TemporaryDirectory, VectorExecutor};
 use crate::functions::Admin;
 
 /// The SQL side of one server, over its engine. All databases of the volume are served by one of these.
@@ -25,10 +26,14 @@ pub struct Database {
     /// When this server started, in microseconds since 2000-01-01 UTC.
     pub started: i64,
     pub(crate) row_ids: RowIds,
+    pub(crate) advisory: AdvisoryLocks,
+    pub(crate) memory: ServerMemory,
+    pub(crate) spilled: SpillCounts,
     pub(crate) oids: Oids,
     pub(crate) plans: Plans,
     vector: Option<Arc<dyn VectorExecutor>>,
     admin: OnceLock<Arc<dyn Admin>>,
+    temporary_directory: OnceLock<TemporaryDirectory>,
     catalogs: Mutex<HashMap<u32, Arc<CatalogSnapshot>>>,
 }
 
@@ -55,10 +60,14 @@ impl Database {
             sequences: Sequences::default(),
             started: now(),
             row_ids: RowIds::default(),
+            advisory: AdvisoryLocks::default(),
+            memory: ServerMemory::default(),
+            spilled: SpillCounts::default(),
             oids: Oids::default(),
             plans: Plans::default(),
             vector,
             admin: OnceLock::new(),
+            temporary_directory: OnceLock::new(),
             catalogs: Mutex::default(),
         }))
     }
@@ -67,6 +76,16 @@ impl Database {
     pub fn set_admin(&self, admin: Arc<dyn Admin>) {
         // A second one would be the same process.
         let _ = self.admin.set(admin);
+    }
+
+    /// Tells where spilled rows go; without it, to the system's temporary directory. The first call counts.
+    pub fn set_temporary_directory(&self, directory: TemporaryDirectory) {
+        // A second one would be the same process.
+        let _ = self.temporary_directory.set(directory);
+    }
+
+    pub(crate) fn temporary_directory(&self) -> &TemporaryDirectory {
+        self.temporary_directory.get_or_init(TemporaryDirectory::default)
     }
 
     pub(crate) fn admin(&self) -> Result<&Arc<dyn Admin>> {

@@ -1,5 +1,6 @@
 //! Sessions: the two query protocols, transactions, settings, portals, and what sessions of one server share.
 
+mod advisory;
 mod backend;
 mod client;
 mod copy;
@@ -15,6 +16,7 @@ mod transaction;
 mod utility;
 mod variables;
 
+pub use advisory::{AdvisoryKey, AdvisoryLock, AdvisoryLocks, Scope};
 pub use backend::{Backend, Backends, CancelReason};
 pub use client::{Client, Column, CopyFormat, NoticeSeverity};
 pub use database::Database;

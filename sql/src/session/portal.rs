@@ -7,6 +7,7 @@ use types::{Datum, Result, SqlState};
 
 use super::client::Column;
 use super::cursor::Cursor;
+use super::database::now;
 use super::state::{Session, wire_columns};
 use crate::bind::{self, BindContext};
 use crate::bound::{Bound, Statement};
@@ -30,6 +31,9 @@ pub(crate) struct Prepared {
     pub columns: Option<Arc<[Column]>>,
     /// The literals that became parameters, in the order of these; all of its parameters if there are any.
     pub lifted: Box<[Slot]>,
+    pub made: i64,
+    /// The text of the PREPARE that made it; `None` if the client's protocol did.
+    pub by: Option<Arc<str>>,
 }
 
 impl Prepared {
@@ -58,7 +62,17 @@ impl Prepared {
             with: Vec::new(),
             reads_clock: false,
         };
-        Prepared { sql, parsed: None, bound, given: Vec::new(), catalog: None, columns: None, lifted: Box::default() }
+        Prepared {
+            sql,
+            parsed: None,
+            bound,
+            given: Vec::new(),
+            catalog: None,
+            columns: None,
+            lifted: Box::default(),
+            made: now(),
+            by: None,
+        }
     }
 }
 
@@ -147,6 +161,8 @@ impl Session {
             catalog: Some(catalog),
             columns,
             lifted: Box::default(),
+            made: now(),
+            by: None,
         })
     }
 
@@ -169,6 +185,7 @@ impl Session {
             }
             _ => self.prepare(prepared.sql.clone(), parsed.clone(), &prepared.given).await?,
         };
+        let renewed = Prepared { made: prepared.made, by: prepared.by.clone(), ..renewed };
         let types = |prepared: &Prepared| -> Vec<types::SqlType> {
             prepared.columns.iter().flat_map(|columns| columns.iter()).map(|column| column.ty).collect()
         };

@@ -15,7 +15,7 @@ use crate::bound::walk::visit_scans;
 use crate::bound::{Access, Bound, CopyDirection, IndexAccess, Required, Statement, WithPart};
 use crate::catalog::{CatalogSnapshot, ConstraintKind, FIRST_NORMAL_OID, Privileges, ReferentialAction, TableDef};
 use crate::exec::{self, Changed, ExecContext, Lift, RowSource, lift};
-use crate::functions::relation_allows;
+use crate::functions::{Listed, ListedCursor, ListedStatement, SESSION_VIEWS, relation_allows};
 
 /// Rows pulled at once for a client that wants all of them.
 const SEND_ROWS: usize = 128;
@@ -162,6 +162,9 @@ impl Session {
             Some(catalog) => catalog.clone(),
             None => self.context.catalog(),
         };
+        if prepared.bound.required.iter().any(|required| SESSION_VIEWS.contains(&required.relation)) {
+            self.list();
+        }
         let context = ExecContext::new(
             self.context.clone(),
             view,
@@ -172,6 +175,33 @@ impl Session {
             self.txn.clone(),
         );
         Ok(Arc::new(context))
+    }
+
+    /// Tells the views of the session what it has prepared and declared.
+    fn list(&self) {
+        let statements = self.statements.iter().filter(|(name, _)| !name.is_empty());
+        let mut statements: Vec<ListedStatement> = statements
+            .map(|(name, prepared)| ListedStatement {
+                name: name.as_str().into(),
+                statement: prepared.by.clone().unwrap_or_else(|| prepared.sql.clone()),
+                types: prepared.bound.params.iter().map(|ty| ty.oid).collect(),
+                from_sql: prepared.by.is_some(),
+                made: prepared.made,
+            })
+            .collect();
+        statements.sort_by(|a, b| a.name.cmp(&b.name));
+        let declared = |portal: &Portal| !portal.multiple && matches!(portal.state, PortalState::Running(_));
+        let cursors = self.portals.iter().filter(|(name, portal)| !name.is_empty() && declared(portal));
+        let mut cursors: Vec<ListedCursor> = cursors
+            .map(|(name, portal)| ListedCursor {
+                name: name.as_str().into(),
+                statement: portal.prepared.sql.clone(),
+                scrolls: portal.cursor.scrolls(),
+                made: portal.prepared.made,
+            })
+            .collect();
+        cursors.sort_by(|a, b| a.name.cmp(&b.name));
+        self.context.set_listed(Listed { statements, cursors });
     }
 
     async fn run_statement<C: Client>(

@@ -728,6 +728,7 @@ fn no_portal(name: &str) -> Error {
 impl Drop for Session {
     fn drop(&mut self) {
         self.portals.clear();
+        self.database.advisory.end_session(self.context.backend.pid);
         self.database.backends.remove(&self.context.backend);
     }
 }

@@ -154,6 +154,7 @@ impl Session {
                 };
                 let variables = self.context.variables().save();
                 self.savepoints.push(Savepoint { name: name.clone(), id, variables });
+                self.context.set_depth(self.savepoints.len() as u32, false);
                 Ok(("SAVEPOINT", None))
             }
             TransactionStatement::Release(name) => {
@@ -162,6 +163,7 @@ impl Session {
                 let at = at.ok_or_else(|| no_such_savepoint(name))?;
                 let id = self.savepoints[at].id;
                 self.savepoints.truncate(at);
+                self.context.set_depth(at as u32, false);
                 if let Some(txn) = self.txn.lock().await.as_mut() {
                     self.database.engine.release(txn, id);
                 }
@@ -173,6 +175,7 @@ impl Session {
                 let at = at.ok_or_else(|| no_such_savepoint(name))?;
                 let (id, variables) = (self.savepoints[at].id, self.savepoints[at].variables.clone());
                 self.savepoints.truncate(at + 1);
+                self.context.set_depth(at as u32 + 1, true);
                 // Portals opened since would read what is being undone.
                 self.portals.clear();
                 if let Some(txn) = self.txn.lock().await.as_mut() {
@@ -288,6 +291,7 @@ impl Session {
         self.block = Block::Idle;
         self.saved = None;
         self.savepoints.clear();
+        self.context.end_depth();
         self.private = None;
         self.private_stale = false;
         self.context.set_transaction(0);

@@ -10,6 +10,7 @@ use types::{Datum, Error, Result, SqlState, SqlType};
 
 use super::client::{Client, Column, NoticeSeverity};
 use super::cursor::Cursor;
+use super::database::now;
 use super::portal::{Portal, PortalState, Prepared, Running, Tag};
 use super::run::Started;
 use super::state::{Session, wire_columns};
@@ -96,7 +97,8 @@ impl Session {
                     return Err(Error::new(SqlState::DUPLICATE_PSTATEMENT, message));
                 }
                 let oids: Vec<u32> = types.iter().map(|ty| ty.oid).collect();
-                let inner = self.parse_one(text, &oids).await?;
+                let mut inner = self.parse_one(text, &oids).await?;
+                inner.by = Some(portal.prepared.sql.clone());
                 self.statements.insert(name.clone(), Arc::new(inner));
                 done("PREPARE")
             }
@@ -368,6 +370,8 @@ impl Session {
             catalog: prepared.catalog.clone(),
             columns: Some(wire_columns(&cursor.query.columns)),
             lifted: Box::default(),
+            made: now(),
+            by: None,
         };
         let mut made = Portal::new(Arc::new(inner), portal.params.clone(), Vec::new());
         made.columns = made.prepared.columns.clone();

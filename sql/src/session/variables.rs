@@ -290,6 +290,12 @@ static DEFINITIONS: &[Definition] = &[
         Kind::Integer { min: 100, max: 1_073_741_823, unit: Unit::None },
         "Sets the maximum number of temporary buffers used by each session.",
     ),
+    user(
+        "temp_file_limit",
+        "-1",
+        Kind::Integer { min: -1, max: i32::MAX as i64, unit: Unit::Kilobytes },
+        "Limits the total size of all temporary files used by each process.",
+    ),
     reported("TimeZone", "UTC", Kind::TimeZone, "Sets the time zone for displaying and interpreting time stamps."),
     user("timezone_abbreviations", "Default", Kind::Text, "Selects a file of time zone abbreviations."),
     user(
@@ -734,6 +740,12 @@ impl Variables {
     pub fn timeout(&self, name: &str) -> Option<Duration> {
         let value: u64 = self.get(name).ok()?.parse().ok()?;
         (value > 0).then(|| Duration::from_millis(value))
+    }
+
+    /// `temp_file_limit` in bytes; `None` without one.
+    pub fn temporary_bytes_max(&self) -> Option<u64> {
+        let kilobytes: u64 = self.get("temp_file_limit").ok()?.parse().ok()?;
+        Some(kilobytes.saturating_mul(1024))
     }
 
     pub fn is_on(&self, name: &str) -> bool {

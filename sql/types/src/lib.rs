@@ -30,6 +30,7 @@ pub mod resolve;
 pub mod row;
 pub mod settings;
 pub mod sqltype;
+pub mod tagged;
 pub mod text_io;
 
 pub use datum::{ArrayValue, Datum, Interval, Str};

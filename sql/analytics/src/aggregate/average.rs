@@ -11,12 +11,11 @@ use arrow::buffer::NullBuffer;
 use arrow::datatypes::{DataType, Decimal128Type, Float64Type, Int64Type};
 use datafusion::error::Result;
 use datafusion::logical_expr::{EmitTo, GroupsAccumulator};
-use types::{Datum, Numeric};
+use types::{Datum, Numeric, tagged};
 
 use super::each_row;
 use super::sum::Summand;
 use crate::error::to_datafusion;
-use crate::opaque;
 use crate::repr::{decimal_type, from_units};
 
 /// The sum and the number of values of each group; null without a value.
@@ -72,7 +71,7 @@ impl Quotient for Decimal128Type {
             }
             let quotient = from_units(sum, scale).div(&Numeric::from(count)).map_err(to_datafusion)?;
             buffer.clear();
-            opaque::encode(&Datum::Numeric(quotient), &mut buffer);
+            tagged::encode(&Datum::Numeric(quotient), &mut buffer);
             builder.try_append_value(buffer.as_slice())?;
         }
         Ok(Arc::new(builder.finish()))

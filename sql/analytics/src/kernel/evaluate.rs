@@ -11,12 +11,11 @@ use datafusion::error::Result;
 use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDFImpl, Signature};
 use datafusion::scalar::ScalarValue;
 use sql::bound::Expr;
-use sql::exec::ExecContext;
+use sql::exec::{ExecContext, evaluate_row};
 use types::Datum;
 
 use super::{flatten, signature};
 use crate::error::to_datafusion;
-use crate::evaluate::evaluate;
 use crate::repr::{Builder, Repr, Shape, datum_at};
 
 /// Any bound expression, evaluated row by row: what every expression becomes that has no kernel of its own.
@@ -89,7 +88,7 @@ impl ScalarUDFImpl for BoundExprUdf {
             for ((value, (array, scalar)), shape) in row.iter_mut().zip(columns).zip(&self.inputs) {
                 *value = datum_at(array, *shape, if *scalar { 0 } else { at })?;
             }
-            let value = evaluate(&self.expr, &self.context, &row).map_err(to_datafusion)?;
+            let value = evaluate_row(&self.expr, &self.context, &row).map_err(to_datafusion)?;
             builder.append(&value)
         })
     }

@@ -16,12 +16,12 @@ use datafusion::logical_expr::expr::{Case, InList, Like};
 use datafusion::logical_expr::{Expr as DfExpr, Operator as DfOperator, binary_expr, cast, lit};
 use datafusion::scalar::ScalarValue;
 use sql::bound::{BoolTest, CallExpr, CaseExpr, CastExpr, Expr, walk};
+use sql::exec::needs_only_row;
 use types::cast::CastContext;
 use types::resolve::{Coercion, resolve_operator};
 use types::{Datum, Registry, SqlType, Volatility, oid};
 
 use super::{Field, Lowered, Lowering, Refusal, Scope, Term};
-use crate::evaluate::is_supported;
 use crate::kernel::{
     self, Arithmetic, BooleanByte, BoundExprUdf, CanonicalFloat, DecimalArithmetic, DecimalOperation, IntegerToDecimal,
     NumberKind, Operation, Rescale, Reshape, SortableKey, TrimBlanks,
@@ -124,7 +124,7 @@ impl Lowering<'_> {
         let mut fields: Vec<&Field> = Vec::new();
         let mut local = expr.clone();
         localize(&mut local, scope, &mut fields)?;
-        if !is_supported(&local) {
+        if !needs_only_row(&local) {
             return Err(Refusal::of("an expression that columns do not support"));
         }
         let output = self.evaluated_shape(expr.ty());

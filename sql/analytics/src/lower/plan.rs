@@ -15,11 +15,11 @@ use sql::bound::{
     SetOpKind, SortKey,
 };
 use sql::catalog::TableDef;
+use sql::exec::{evaluate_row, needs_only_row};
 use types::{Datum, SqlType};
 
 use super::expr::{balanced, operator_call, same_form};
 use super::{Correlated, CteState, Field, Lowered, Lowering, Missing, Refusal, Relation, Scope, Table, Term};
-use crate::evaluate::{evaluate, is_supported};
 use crate::kernel::{self, Reshape};
 use crate::repr::{Builder, Repr, Shape};
 use crate::scan::TableRows;
@@ -146,10 +146,10 @@ impl Lowering<'_> {
 
     /// The value of an expression that reads no row.
     fn constant_value(&self, expr: &Expr) -> Lowered<Datum> {
-        if !expr.is_stable() || !is_supported(expr) {
+        if !expr.is_stable() || !needs_only_row(expr) {
             return Err(Refusal::of("an expression that is not constant"));
         }
-        Ok(evaluate(expr, self.context, &[])?)
+        Ok(evaluate_row(expr, self.context, &[])?)
     }
 
     fn values(&mut self, rows: &[Vec<Expr>], plan: &Plan) -> Lowered<Relation> {
@@ -328,10 +328,10 @@ impl Lowering<'_> {
                 return Err(Refusal::of("a subquery over a correlated aggregation"));
             }
             Some(row) => {
-                if !exprs.iter().all(is_supported) {
+                if !exprs.iter().all(needs_only_row) {
                     return Err(Refusal::of("an expression over a correlated aggregation"));
                 }
-                let value = |expr| evaluate(expr, self.context, row);
+                let value = |expr| evaluate_row(expr, self.context, row);
                 Some(exprs.iter().map(value).collect::<types::Result<Vec<Datum>>>()?)
             }
         };
@@ -407,9 +407,20 @@ impl Lowering<'_> {
         let right =
             if join.lateral { self.input(&join.right, Some(&left.fields))? } else { self.input(&join.right, outer)? };
         let mut on = Vec::with_capacity(join.keys.len());
+        // An inner join's conditions may as well be applied to its result.
+        let mut afterwards = Vec::new();
         for (a, b) in &join.keys {
             if reads_outer(a) || reads_outer(b) {
                 return Err(Refusal::of("a correlated join key"));
+            }
+            if contains_subquery(a) || contains_subquery(b) {
+                if join.kind != JoinKind::Inner {
+                    return Err(Refusal::of("a subquery in a join condition"));
+                }
+                let mut b = b.clone();
+                sql::bound::walk::map_columns(&mut b, &|index| left.fields.len() + index);
+                afterwards.push(operator_call("=", a.clone(), b)?);
+                continue;
             }
             let a = self.expr(a, Scope { fields: &left.fields, outer: None })?;
             let b = self.expr(b, Scope { fields: &right.fields, outer: None })?;
@@ -418,8 +429,6 @@ impl Lowering<'_> {
         let both: Vec<Field> = left.fields.iter().chain(&right.fields).cloned().collect();
         let mut conditions = Vec::new();
         let mut correlated_conjuncts = Vec::new();
-        // An inner join's conditions may as well be applied to its result.
-        let mut afterwards = Vec::new();
         for conjunct in join.filter.clone().map(Expr::into_conjuncts).unwrap_or_default() {
             if contains_subquery(&conjunct) {
                 if join.kind != JoinKind::Inner {

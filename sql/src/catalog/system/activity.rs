@@ -1,10 +1,12 @@
 //! What goes on in the server: settings and sessions.
 
 use engine::Wait;
-use types::{Datum, Result};
+use types::{Datum, Result, oid};
 
-use super::row::{b, i4, i8, null, o, opt, t};
+use super::row::{b, i2, i4, i8, null, o, opt, t};
 use crate::catalog::VirtualSource;
+use crate::functions::{ListedCursor, ListedStatement};
+use crate::session::AdvisoryLock;
 
 type Rows = Result<Vec<Vec<Datum>>>;
 
@@ -78,7 +80,9 @@ pub(super) fn pg_stat_database(from: &VirtualSource<'_>) -> Rows {
     let row = |it: &std::sync::Arc<crate::catalog::DatabaseDef>| {
         let count = backends.iter().filter(|backend| *backend.database_name == *it.name).count();
         let mut row = vec![o(it.oid), t(&it.name), i4(count as i32)];
-        row.extend(std::iter::repeat_n(i8(0), 13));
+        let (temporary_files, temporary_bytes) = from.session.database.spilled.of(it.oid);
+        row.extend(std::iter::repeat_n(i8(0), 10));
+        row.extend([i8(temporary_files as i64), i8(temporary_bytes as i64), i8(0)]);
         row.extend([null(), null()]);
         row.extend(std::iter::repeat_n(Datum::Float8(0.0), 5));
         row.extend(std::iter::repeat_n(i8(0), 4));
@@ -86,4 +90,48 @@ pub(super) fn pg_stat_database(from: &VirtualSource<'_>) -> Rows {
         row
     };
     Ok(from.catalog.databases().map(row).collect())
+}
+
+/// Advisory locks. Locks on tables and rows live in the engine's table, by keys that name no relation.
+pub(super) fn pg_locks(from: &VirtualSource<'_>) -> Rows {
+    let row = |lock: AdvisoryLock| {
+        let mode = if lock.exclusive { "ExclusiveLock" } else { "ShareLock" };
+        vec![
+            t("advisory"),
+            o(lock.key.database),
+            null(),
+            null(),
+            null(),
+            null(),
+            null(),
+            o(lock.key.class),
+            o(lock.key.object),
+            i2(if lock.key.pair { 2 } else { 1 }),
+            null(),
+            i4(lock.pid),
+            t(mode),
+            b(lock.granted),
+            b(false),
+            null(),
+        ]
+    };
+    Ok(from.session.database.advisory.list().into_iter().map(row).collect())
+}
+
+pub(super) fn pg_cursors(from: &VirtualSource<'_>) -> Rows {
+    let row = |it: &ListedCursor| {
+        let made = Datum::Timestamptz(it.made);
+        vec![t(&it.name), t(&it.statement), b(false), b(false), b(it.scrolls), made]
+    };
+    Ok(from.session.listed().cursors.iter().map(row).collect())
+}
+
+pub(super) fn pg_prepared_statements(from: &VirtualSource<'_>) -> Rows {
+    let row = |it: &ListedStatement| {
+        let types = Datum::array(oid::REGTYPE, it.types.iter().map(|ty| Datum::Oid(*ty)).collect());
+        let made = Datum::Timestamptz(it.made);
+        // Uses are not counted.
+        vec![t(&it.name), t(&it.statement), made, types, b(it.from_sql), i8(0), i8(0)]
+    };
+    Ok(from.session.listed().statements.iter().map(row).collect())
 }

@@ -1,12 +1,14 @@
-//! A self-describing encoding of any datum, for the types that have no Arrow form of their own.
+//! A self-describing encoding of any datum: how executors hold and spill values whose types they need not know.
 //!
 //! One tag byte, then the value; lengths are little-endian u32. The bytes live no longer than a query (at most in one of
 //! its spill files), so there is no version. Equal values need not have equal bytes: 1.0 and 1.00 differ.
 
 use std::sync::Arc;
 
+use crate::datum::{ArrayValue, Datum, Interval, Str};
+use crate::error::{Error, Result};
+use crate::numeric::Numeric;
 use bytes::Bytes;
-use types::{ArrayValue, Datum, Error, Interval, Numeric, Result, Str};
 
 const NULL: u8 = 0;
 const BOOL: u8 = 1;
@@ -33,7 +35,7 @@ const ARRAY: u8 = 19;
 const RECORD: u8 = 20;
 
 /// Appends the encoding of a value.
-pub(crate) fn encode(value: &Datum, out: &mut Vec<u8>) {
+pub fn encode(value: &Datum, out: &mut Vec<u8>) {
     match value {
         Datum::Null => out.push(NULL),
         Datum::Bool(v) => out.extend([BOOL, u8::from(*v)]),
@@ -100,14 +102,29 @@ fn all(out: &mut Vec<u8>, values: &[Datum]) {
 ///
 /// # Errors
 /// XX000 if the bytes are not an encoding.
-pub(crate) fn decode(bytes: &[u8]) -> Result<Datum> {
+pub fn decode(bytes: &[u8]) -> Result<Datum> {
     let mut reader = Reader { bytes };
     let value = reader.value()?;
     if reader.bytes.is_empty() { Ok(value) } else { Err(broken()) }
 }
 
+/// Appends the encodings of a row's values, their number first.
+pub fn encode_row(row: &[Datum], out: &mut Vec<u8>) {
+    all(out, row);
+}
+
+/// The row with this encoding.
+///
+/// # Errors
+/// XX000 if the bytes are not an encoding.
+pub fn decode_row(bytes: &[u8]) -> Result<Vec<Datum>> {
+    let mut reader = Reader { bytes };
+    let row = reader.values()?;
+    if reader.bytes.is_empty() { Ok(row) } else { Err(broken()) }
+}
+
 fn broken() -> Error {
-    Error::internal("a value inside the vector executor is not in its encoding")
+    Error::internal("an intermediate value is not in its encoding")
 }
 
 struct Reader<'a> {

@@ -1,0 +1,74 @@
+//! The two executors held equal: random tables, random queries, each run by the row executor and by the vector executor.
+//!
+//! The queries come from a grammar of what the vector executor takes, and of some things that it must refuse. Each is run
+//! over the same tables by a server without the vector executor and by one that gives it everything it supports, and the
+//! answers must be the same rows (in order, if the query orders them) or the same SQLSTATE. A failure names its seed.
+
+mod grammar;
+mod support;
+
+use std::sync::Arc;
+
+use engine::testing::MemoryVolume;
+use engine::{Engine, Options};
+use sql::session::Database;
+
+use grammar::Query;
+use support::{Answer, Forced, answer, session};
+
+/// Random tables made.
+const WORLDS: u64 = 6;
+/// Queries over each.
+const QUERIES: u64 = 150;
+
+/// Whether two answers are the same.
+fn same(query: &Query, row: &Answer, vector: &Answer) -> bool {
+    match (row, vector) {
+        (Answer::Error(row), Answer::Error(vector)) => row == vector || query.errors > 1,
+        (Answer::Rows(row), Answer::Rows(vector)) if query.ordered => row == vector,
+        (Answer::Rows(row), Answer::Rows(vector)) => {
+            let sorted = |rows: &[Vec<u8>]| {
+                let mut rows = rows.to_vec();
+                rows.sort();
+                rows
+            };
+            sorted(row) == sorted(vector)
+        }
+        _ => false,
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn both_executors_answer_alike() {
+    let forced = Arc::new(Forced::default());
+    let only: Option<u64> = std::env::var("REDOUBT_SEED").ok().and_then(|seed| seed.parse().ok());
+    let mut failures = Vec::new();
+    for world in 0..WORLDS {
+        let volume = MemoryVolume::new();
+        let engine = Engine::bootstrap(volume.clone(), Options::default()).await.expect("an empty volume");
+        let rows = Database::open(engine.clone(), None).await.expect("a fresh catalog");
+        let vectors = Database::open(engine, Some(forced.clone())).await.expect("a catalog");
+        let (mut by_rows, mut by_vectors) = (session(&rows).await, session(&vectors).await);
+        for statement in grammar::tables(world) {
+            let done = answer(&mut by_rows, &statement).await;
+            assert!(!matches!(done, Answer::Error(_)), "{statement}: {done:?}");
+        }
+        for number in 0..QUERIES {
+            let seed = world * QUERIES + number;
+            if only.is_some_and(|only| only != seed) {
+                continue;
+            }
+            let query = grammar::query(seed);
+            let row = answer(&mut by_rows, &query.sql).await;
+            let vector = answer(&mut by_vectors, &query.sql).await;
+            if !same(&query, &row, &vector) {
+                failures.push(format!("seed {seed}:\n{}\nrow:    {row}\nvector: {vector}", query.sql));
+            }
+        }
+    }
+    let (ran, refused) = forced.counts();
+    println!("the vector executor ran {ran} plans and refused {refused:?}");
+    assert!(failures.is_empty(), "{} queries differ\n{}", failures.len(), failures.join("\n\n"));
+    let all = ran + refused.values().sum::<u64>();
+    assert!(only.is_some() || ran * 2 > all, "only {ran} of {all} plans were run by the vector executor: {refused:?}");
+}

@@ -1,0 +1,146 @@
+//! Sessions over either executor, and their answers.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+use analytics::{DataFusionExecutor, Options};
+use bytes::Bytes;
+use parking_lot::Mutex;
+use sql::bound::Plan;
+use sql::exec::{ExecContext, RowStream, VectorExecutor};
+use sql::session::{Client, Column, CopyFormat, Database, NoticeSeverity, Session, SessionOptions};
+use types::{Datum, Error, Result, Settings, keycode};
+
+/// What a statement led to.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Answer {
+    /// The rows, as bytes that are equal where values are.
+    Rows(Vec<Vec<u8>>),
+    /// The SQLSTATE.
+    Error(String),
+}
+
+impl fmt::Display for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Answer::Rows(rows) => {
+                write!(f, "{} rows", rows.len())?;
+                let mut rows = rows.clone();
+                rows.sort();
+                rows.iter()
+                    .take(12)
+                    .try_for_each(|row| write!(f, "\n    {}", String::from_utf8_lossy(row).escape_debug()))
+            }
+            Answer::Error(state) => f.write_str(state),
+        }
+    }
+}
+
+impl fmt::Debug for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// A vector executor that takes every plan it supports, and counts.
+pub struct Forced {
+    inner: DataFusionExecutor,
+    counts: Mutex<(u64, BTreeMap<String, u64>)>,
+}
+
+impl Default for Forced {
+    fn default() -> Forced {
+        let options = Options { only_worthwhile: false, ..Options::default() };
+        Forced { inner: DataFusionExecutor::new(options).expect("a temporary directory"), counts: Mutex::default() }
+    }
+}
+
+impl Forced {
+    /// Plans run, and refused by reason.
+    pub fn counts(&self) -> (u64, BTreeMap<String, u64>) {
+        self.counts.lock().clone()
+    }
+}
+
+impl VectorExecutor for Forced {
+    fn execute(&self, plan: &Plan, context: &Arc<ExecContext>) -> Option<Result<Box<dyn RowStream>>> {
+        let stream = self.inner.execute(plan, context);
+        if stream.is_some() {
+            self.counts.lock().0 += 1;
+        } else {
+            let why = self.inner.refusal(plan, context).unwrap_or_else(|| "nothing".into());
+            *self.counts.lock().1.entry(why).or_default() += 1;
+        }
+        stream
+    }
+}
+
+/// Keeps the rows of one answer.
+#[derive(Default)]
+struct Rows {
+    rows: Vec<Vec<u8>>,
+    pub lines: Vec<String>,
+}
+
+impl Client for Rows {
+    fn row_description(&mut self, _: &[Column], _: &[i16]) {}
+    fn no_data(&mut self) {}
+    fn parameter_description(&mut self, _: &[u32]) {}
+    fn data_row(&mut self, row: &[Datum], columns: &[Column], _: &[i16], settings: &Settings) -> Result<()> {
+        let mut key = Vec::new();
+        keycode::encode_key(row, &mut key);
+        self.rows.push(key);
+        let text = |(value, column): (&Datum, &Column)| match value {
+            Datum::Null => String::new(),
+            value => types::text_io::to_text(value, column.ty, settings),
+        };
+        self.lines.push(row.iter().zip(columns).map(text).collect::<Vec<_>>().join("|"));
+        Ok(())
+    }
+    fn command_complete(&mut self, _: &str) {}
+    fn portal_suspended(&mut self) {}
+    fn empty_query(&mut self) {}
+    fn notice(&mut self, _: NoticeSeverity, _: &Error) {}
+    fn parameter_status(&mut self, _: &str, _: &str) {}
+    fn copy_in_response(&mut self, _: usize, _: CopyFormat) {}
+    fn copy_out_response(&mut self, _: usize, _: CopyFormat) {}
+    fn copy_data(&mut self, _: &[u8]) {}
+    fn copy_done(&mut self) {}
+    async fn copy_in_next(&mut self) -> Result<Option<Bytes>> {
+        Ok(None)
+    }
+    fn wants_drain(&self) -> bool {
+        false
+    }
+    async fn drain(&mut self) -> Result<()> {
+        Ok(())
+    }
+}
+
+pub async fn session(database: &Arc<Database>) -> Session {
+    let options = SessionOptions { user: "postgres".into(), database: "postgres".into(), ..SessionOptions::default() };
+    Session::new(database.clone(), options).await.expect("the superuser may connect")
+}
+
+async fn rows(session: &mut Session, sql: &str) -> Result<Rows> {
+    let mut client = Rows::default();
+    let done = session.simple(sql, &mut client).await;
+    if done.is_err() {
+        session.fail();
+    }
+    session.settle().await.expect("the volume is alive");
+    done.map(|()| client)
+}
+
+pub async fn answer(session: &mut Session, sql: &str) -> Answer {
+    match rows(session, sql).await {
+        Ok(client) => Answer::Rows(client.rows),
+        Err(error) => Answer::Error(error.sqlstate().to_string()),
+    }
+}
+
+/// The rows of an answer as psql prints them unaligned, without a heading.
+pub async fn lines(session: &mut Session, sql: &str) -> Result<Vec<String>> {
+    rows(session, sql).await.map(|client| client.lines)
+}
