@@ -35,7 +35,10 @@ const STATEMENTS: &[(bool, &str)] = &[
     (false, "select id from a where not exists (select from b where b.id = a.id)"),
     (true, "select a.id, b.s from a join b on b.v = a.id order by a.id"),
     (true, "select a.id, b.s from a left join b on b.v = a.id where a.id > 100 order by a.id desc limit 500"),
-    (false, "select count(*), sum(x.id + y.id) from a x, (select id from b where id < 40) y where x.id > y.id"),
+    (
+        false,
+        "select count(*), sum(x.id + y.id) from (select id from b where id < 40) x, a y where x.id > y.id or y.v < 3",
+    ),
     (false, "select x.id, y.id from (select id from b where id < 30) x left join a y on x.id > y.id + 1985"),
     (false, "select y.id, x.id from (select id from b where id < 30) x full join a y on x.id = y.id and x.id < y.v"),
     (false, "select s, v from a union select s, v from b"),
@@ -150,7 +153,7 @@ async fn what_cannot_spill_is_refused_and_others_live() {
         "select max(cardinality(a)) from (select array_agg(g || repeat('x', 5000)) over () as a
             from generate_series(1, 1000000) g) x",
         "select repeat('x', 1073741824)",
-        "select 1 where 1 = any (select repeat('x', 1000000)::text = '' from generate_series(1, 100000))",
+        "select 1 where 'a' = any (select repeat('x', 1000000) from generate_series(1, 100000))",
         "select array(select repeat('x', 100000) || g from generate_series(1, 100000) g)",
     ] {
         let lines = run(&mut one, sql).await;

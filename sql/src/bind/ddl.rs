@@ -9,6 +9,7 @@ use super::query::Unknowns;
 use crate::bound::{
     AlterTable, CreateIndex, Ddl, DropKind, Expr, Grant, GrantTarget, Plan, ResultColumn, SequenceOptions,
 };
+use crate::catalog::describe::quote_identifier;
 use crate::catalog::{IndexColumn, Relation, SchemaDef};
 use crate::parse::ast::{self, AlterAction, ExprKind, Ident, Name, ObjectKind, SequenceOption};
 
@@ -61,7 +62,7 @@ impl Binder<'_> {
                     schema,
                     name: name.object().to_owned(),
                     replace: *replace,
-                    query: self.text.get(text.0 as usize..text.1 as usize).unwrap_or_default().trim().to_owned(),
+                    query: self.text_with_schemas(text.0 as usize..text.1 as usize),
                     columns: outputs.into_iter().map(|column| (column.name, column.ty)).collect(),
                     search_path: self.search_path.to_vec(),
                 }
@@ -84,6 +85,9 @@ impl Binder<'_> {
             },
             ast::Statement::RenameSchema { name, to } => {
                 Ddl::RenameSchema { schema: self.schema(name)?, name: to.clone() }
+            }
+            ast::Statement::SetSchemaOwner { name, owner } => {
+                Ddl::SetSchemaOwner { schema: self.schema(name)?, owner: owner.clone() }
             }
             ast::Statement::CreateRole { name, options } => {
                 Ddl::CreateRole { name: name.clone(), options: options.clone() }
@@ -132,6 +136,24 @@ impl Binder<'_> {
 
     pub fn schema(&self, name: &Ident) -> Result<Arc<SchemaDef>> {
         self.catalog.schema_named(&name.name).cloned().ok_or_else(|| missing_schema(&name.name, name.pos))
+    }
+
+    /// A part of the statement's text in which every relation that was found by the search path is qualified: it means the
+    /// same under any other.
+    fn text_with_schemas(&self, range: std::ops::Range<usize>) -> String {
+        let mut places = self.unqualified.clone();
+        places.sort_by_key(|(pos, _)| *pos);
+        places.dedup_by_key(|(pos, _)| *pos);
+        let mut text = String::new();
+        let mut at = range.start;
+        for (pos, schema) in places.iter().filter(|(pos, _)| range.contains(pos)) {
+            text.push_str(self.text.get(at..*pos).unwrap_or_default());
+            text.push_str(&quote_identifier(schema));
+            text.push('.');
+            at = *pos;
+        }
+        text.push_str(self.text.get(at..range.end).unwrap_or_default());
+        text.trim().to_owned()
     }
 
     /// The schema that a new object of this name goes to.
@@ -404,6 +426,11 @@ impl Binder<'_> {
                 column: Some(at),
                 text,
             });
+        }
+        if let (ObjectKind::Schema, [schema]) = (kind, name.parts.as_slice()) {
+            let schema =
+                self.schema(&Ident { name: schema.clone(), pos: name.pos }).map_err(super::without_position)?;
+            return Ok(Ddl::CommentSchema { schema, text });
         }
         let shown = match kind {
             ObjectKind::Table => DropKind::Table,

@@ -203,7 +203,14 @@ impl Binder<'_> {
             };
             return self.derived(Plan::new(node, fields), columns, Some(alias.unwrap_or(&fallback)), "table");
         }
-        match self.find_relation(name)? {
+        let relation = self.find_relation(name)?;
+        if self.view_depth == 0
+            && name.parts.len() == 1
+            && let Some(schema) = self.catalog.schema(self.catalog.schema_of(&relation))
+        {
+            self.unqualified.push((name.pos as usize, schema.name.clone()));
+        }
+        match relation {
             catalog::Relation::Table(table) => {
                 self.require(table.oid, Privileges::SELECT);
                 let shown = alias.map_or(&*table.name, |alias| alias.name.name.as_str()).to_owned();

@@ -173,6 +173,8 @@ pub(crate) struct Binder<'a> {
     pub role: Option<u32>,
     /// Views being expanded, against endless recursion.
     pub view_depth: usize,
+    /// Where in the text relations are named without their schema, and what it is.
+    pub unqualified: Vec<(usize, Arc<str>)>,
     /// The calls set aside by the select lists being bound, innermost last.
     pub selects: Vec<aggregate::Calls>,
 }
@@ -199,6 +201,7 @@ impl<'a> Binder<'a> {
             in_window: false,
             role: None,
             view_depth: 0,
+            unqualified: Vec::new(),
             selects: Vec::new(),
         }
     }

@@ -79,6 +79,14 @@ pub enum Ddl {
         schema: Arc<SchemaDef>,
         name: String,
     },
+    SetSchemaOwner {
+        schema: Arc<SchemaDef>,
+        owner: String,
+    },
+    CommentSchema {
+        schema: Arc<SchemaDef>,
+        text: Option<String>,
+    },
     CreateRole {
         name: String,
         options: Vec<RoleOption>,
@@ -290,13 +298,13 @@ pub enum RoleOption {
     Admins(Vec<String>),
 }
 
-/// GRANT and REVOKE.
+/// GRANT and REVOKE. The parser has relations and schemas by name (`R` and `S`), the binder has found them.
 #[derive(Clone, Debug)]
-pub struct Grant {
+pub struct Grant<R = Relation, S = Arc<SchemaDef>> {
     pub revoke: bool,
     /// Privileges in capitals with their columns; empty is ALL.
     pub privileges: Vec<(String, Vec<String>)>,
-    pub on: GrantTarget,
+    pub on: GrantTarget<R, S>,
     /// Role names; `public` for PUBLIC.
     pub grantees: Vec<String>,
     pub grant_option: bool,
@@ -304,11 +312,11 @@ pub struct Grant {
 }
 
 #[derive(Clone, Debug)]
-pub enum GrantTarget {
-    Relations(Vec<Relation>),
-    AllTablesIn(Vec<Arc<SchemaDef>>),
-    AllSequencesIn(Vec<Arc<SchemaDef>>),
-    Schemas(Vec<Arc<SchemaDef>>),
+pub enum GrantTarget<R = Relation, S = Arc<SchemaDef>> {
+    Relations(Vec<R>),
+    AllTablesIn(Vec<S>),
+    AllSequencesIn(Vec<S>),
+    Schemas(Vec<S>),
     Databases(Vec<String>),
     /// Membership in roles: [`Grant::privileges`] is empty.
     Roles(Vec<String>),

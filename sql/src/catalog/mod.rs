@@ -64,6 +64,7 @@ pub mod well_known {
     pub const PG_PROC: u32 = 1255;
     pub const PG_ATTRIBUTE: u32 = 1249;
     pub const PG_NAMESPACE: u32 = 2615;
+    pub const PG_EXTENSION: u32 = 3079;
     pub const PG_CONSTRAINT: u32 = 2606;
     pub const PG_DATABASE: u32 = 1262;
     pub const PG_AUTHID: u32 = 1260;

@@ -5,7 +5,7 @@ use types::{Call, Datum, Error, Function, Numeric, Result, SqlState};
 
 use super::context::SessionContext;
 use super::sequence::waits;
-use super::waiting;
+use super::{volatile, waiting};
 
 fn is_in_recovery(call: &mut Call<'_>) -> Result<Datum> {
     Ok(Datum::Bool(!SessionContext::of(call)?.database.engine.is_writer()))
@@ -120,16 +120,6 @@ fn live_tuples(call: &mut Call<'_>) -> Result<Datum> {
     let catalog = SessionContext::of(call)?.catalog();
     let table = catalog.table(call.args[0].as_oid().unwrap_or(0));
     Ok(Datum::Int8(table.map_or(0, |table| table.estimated_rows.max(0.0) as i64)))
-}
-
-const fn volatile(
-    oid: u32,
-    name: &'static str,
-    args: &'static [u32],
-    result: u32,
-    eval: types::function::Eval,
-) -> Function {
-    Function::strict(oid, name, args, result, eval).volatile()
 }
 
 pub(super) static FUNCTIONS: &[Function] = &[

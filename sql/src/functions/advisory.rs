@@ -4,6 +4,7 @@ use types::oid::*;
 use types::{Call, Datum, Function, Result};
 
 use super::context::SessionContext;
+use super::volatile;
 use super::sequence::waits;
 use crate::session::{AdvisoryKey, Scope};
 
@@ -83,16 +84,6 @@ fn unlock_all(call: &mut Call<'_>) -> Result<Datum> {
 
 const ONE: &[u32] = &[INT8];
 const TWO: &[u32] = &[INT4, INT4];
-
-const fn volatile(
-    oid: u32,
-    name: &'static str,
-    args: &'static [u32],
-    result: u32,
-    eval: types::function::Eval,
-) -> Function {
-    Function::strict(oid, name, args, result, eval).volatile()
-}
 
 pub(super) static FUNCTIONS: &[Function] = &[
     volatile(2880, "pg_advisory_lock", ONE, VOID, waits),

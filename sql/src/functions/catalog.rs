@@ -4,6 +4,7 @@ use types::oid::*;
 use types::{Call, Datum, Error, Function, RegNames, Result, SqlState};
 
 use super::context::SessionContext;
+use super::stable;
 use crate::catalog::describe::{constraint_definition, index_definition};
 use crate::catalog::{AclItem, Privileges, Relation, well_known};
 
@@ -300,16 +301,6 @@ fn describe_object(call: &mut Call<'_>) -> Result<Datum> {
     let name = session.name_of(REGCLASS, number(call, 1));
     let kind = catalog.relation(number(call, 1)).map(Relation::kind_name);
     optional(kind.zip(name).map(|(kind, name)| format!("{kind} {name}")))
-}
-
-const fn stable(
-    oid: u32,
-    name: &'static str,
-    args: &'static [u32],
-    result: u32,
-    eval: types::function::Eval,
-) -> Function {
-    Function::strict(oid, name, args, result, eval).stable()
 }
 
 pub(super) static FUNCTIONS: &[Function] = &[

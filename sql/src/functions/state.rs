@@ -5,7 +5,7 @@ use types::{Call, Datum, Error, Function, Result, SqlState};
 
 use super::context::SessionContext;
 use super::sequence::waits;
-use super::waiting;
+use super::{stable, waiting};
 use crate::session::SERVER_VERSION;
 
 fn text(value: &str) -> Result<Datum> {
@@ -101,16 +101,6 @@ fn client_address(call: &mut Call<'_>) -> Result<Datum> {
 
 fn nothing(_: &mut Call<'_>) -> Result<Datum> {
     Ok(Datum::Null)
-}
-
-const fn stable(
-    oid: u32,
-    name: &'static str,
-    args: &'static [u32],
-    result: u32,
-    eval: types::function::Eval,
-) -> Function {
-    Function::strict(oid, name, args, result, eval).stable()
 }
 
 pub(super) static FUNCTIONS: &[Function] = &[

@@ -397,6 +397,7 @@ pub enum Statement {
     Drop { kind: ObjectKind, names: Vec<Name>, if_exists: bool, cascade: bool },
     AlterTable { kind: ObjectKind, name: Name, if_exists: bool, actions: Vec<AlterAction> },
     RenameSchema { name: Ident, to: String },
+    SetSchemaOwner { name: Ident, owner: String },
     CreateRole { name: String, options: Vec<RoleOption> },
     AlterRole { name: String, options: Vec<RoleOption> },
     AlterRoleSet { name: String, setting: String, value: Option<Vec<String>> },
@@ -705,27 +706,9 @@ pub enum AlterAction {
     Nothing,
 }
 
-#[derive(Clone, Debug)]
-pub struct Grant {
-    pub revoke: bool,
-    /// Empty is ALL.
-    pub privileges: Vec<(String, Vec<String>)>,
-    pub on: GrantTarget,
-    pub grantees: Vec<String>,
-    pub grant_option: bool,
-    pub cascade: bool,
-}
-
-#[derive(Clone, Debug)]
-pub enum GrantTarget {
-    Relations(Vec<Name>),
-    AllTablesIn(Vec<Ident>),
-    AllSequencesIn(Vec<Ident>),
-    Schemas(Vec<Ident>),
-    Databases(Vec<String>),
-    Roles(Vec<String>),
-    Other(String),
-}
+/// GRANT and REVOKE of relations and schemas by name.
+pub type Grant = crate::bound::Grant<Name, Ident>;
+pub type GrantTarget = crate::bound::GrantTarget<Name, Ident>;
 
 #[derive(Clone, Debug)]
 pub struct ExplainOptions {

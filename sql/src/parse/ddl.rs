@@ -346,7 +346,8 @@ impl Parser<'_> {
                 if self.accept_words(&["rename", "to"]) {
                     return Ok(Statement::RenameSchema { name, to: self.name_string()? });
                 }
-                return self.unsupported("ALTER SCHEMA OWNER");
+                self.expect_words(&["owner", "to"])?;
+                return Ok(Statement::SetSchemaOwner { name, owner: self.role_name()? });
             }
             _ => {}
         }

@@ -477,7 +477,7 @@ pub(super) fn command_name(ddl: &Ddl) -> &'static str {
                 _ => "ALTER TABLE",
             }
         }
-        Ddl::RenameSchema { .. } => "ALTER SCHEMA",
+        Ddl::RenameSchema { .. } | Ddl::SetSchemaOwner { .. } => "ALTER SCHEMA",
         Ddl::CreateRole { .. } => "CREATE ROLE",
         Ddl::AlterRole { .. } | Ddl::AlterRoleSet { .. } | Ddl::RenameRole { .. } => "ALTER ROLE",
         Ddl::DropRoles { .. } => "DROP ROLE",
@@ -490,7 +490,7 @@ pub(super) fn command_name(ddl: &Ddl) -> &'static str {
         }
         Ddl::CreateDatabase { .. } => "CREATE DATABASE",
         Ddl::DropDatabase { .. } => "DROP DATABASE",
-        Ddl::Comment { .. } => "COMMENT",
+        Ddl::Comment { .. } | Ddl::CommentSchema { .. } => "COMMENT",
         Ddl::Reindex { .. } => "REINDEX",
         Ddl::Nothing { tag } => tag,
     }

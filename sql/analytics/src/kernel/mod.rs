@@ -13,7 +13,8 @@ mod text;
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef};
-use datafusion::error::Result;
+use arrow::datatypes::DataType;
+use datafusion::error::{DataFusionError, Result};
 use datafusion::logical_expr::{ColumnarValue, Expr, ScalarUDF, ScalarUDFImpl, Signature, Volatility};
 
 pub(crate) use arithmetic::{Arithmetic, NumberKind, Operation};
@@ -37,7 +38,13 @@ pub(crate) fn call(function: impl ScalarUDFImpl + 'static, args: Vec<Expr>) -> E
 }
 
 /// An argument as an array and whether it is one value for all rows (then the array has length 1).
+///
+/// # Errors
+/// For a column of no type. The optimizer asks with one what an expression makes of nulls, and goes without an answer.
 fn flatten(value: &ColumnarValue) -> Result<(ArrayRef, bool)> {
+    if value.data_type() == DataType::Null {
+        return Err(DataFusionError::Internal("an argument of no type".into()));
+    }
     match value {
         ColumnarValue::Array(array) => Ok((Arc::clone(array), false)),
         ColumnarValue::Scalar(scalar) => Ok((scalar.to_array()?, true)),

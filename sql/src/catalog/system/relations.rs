@@ -1,6 +1,6 @@
 //! pg_class and what hangs on it: attributes, defaults, indexes, constraints, sequences, dependencies, comments.
 
-use types::{Datum, Result, SqlType, oid};
+use types::{Datum, RegNames, Result, SqlType, oid};
 
 use super::row::{acl, attnums, b, c, i2, i4, i8, int2_array, int2_vector, null, o, oid_vector, opt, t, text_array};
 use crate::catalog::describe::operator_class;
@@ -13,6 +13,26 @@ pub(super) fn pg_namespace(from: &VirtualSource<'_>) -> Rows {
         vec![o(schema.oid), t(&schema.name), o(schema.owner), acl(&schema.acl, from.catalog)]
     };
     Ok(from.catalog.schemas().map(row).collect())
+}
+
+/// The extension that what is our own belongs to, with an oid below those of users' objects: so clients that copy a
+/// database (pg_dump) leave it alone, as they do with what comes with any server.
+const EXTENSION: u32 = 15_899;
+
+pub(super) fn pg_extension(_: &VirtualSource<'_>) -> Rows {
+    let version = t(env!("CARGO_PKG_VERSION"));
+    let (owner, schema) = (o(well_known::POSTGRES_ROLE), o(well_known::REDOUBT));
+    Ok(vec![vec![o(EXTENSION), t("redoubt"), owner, schema, b(false), version, null(), null()]])
+}
+
+/// The privileges that the schemas of the server had from the start: who copies a database need not grant them.
+pub(super) fn pg_init_privs(from: &VirtualSource<'_>) -> Rows {
+    let own =
+        from.catalog.schemas().filter(|schema| schema.oid < crate::catalog::FIRST_NORMAL_OID && schema.acl.is_some());
+    let row = |schema: &std::sync::Arc<crate::catalog::SchemaDef>| {
+        vec![o(schema.oid), o(well_known::PG_NAMESPACE), i4(0), c(b'i'), acl(&schema.acl, from.catalog)]
+    };
+    Ok(own.map(row).collect())
 }
 
 /// What pg_class says of a relation, before it becomes a row.
@@ -471,8 +491,24 @@ pub(super) fn pg_depend(from: &VirtualSource<'_>) -> Rows {
     let mut add = |class, object, ref_class, ref_object, ref_column: i32, kind| {
         rows.push(vec![o(class), o(object), i4(0), o(ref_class), o(ref_object), i4(ref_column), c(kind)]);
     };
+    add(well_known::PG_NAMESPACE, well_known::REDOUBT, well_known::PG_EXTENSION, EXTENSION, 0, b'e');
     for relation in from.catalog.relations() {
         match relation {
+            Relation::Virtual(own) if own.schema == "redoubt" => {
+                add(well_known::PG_CLASS, own.oid, well_known::PG_EXTENSION, EXTENSION, 0, b'e');
+            }
+            Relation::Table(table) => {
+                for (position, column) in table.live_columns() {
+                    let Some(default) = &column.default else { continue };
+                    let number = position as i16 + 1;
+                    let own = default_oid(table.oid, number);
+                    add(well_known::PG_ATTRDEF, own, well_known::PG_CLASS, table.oid, i32::from(number), b'a');
+                    // A default is kept as text, in which a sequence stands as a constant.
+                    for sequence in sequences_in(default, from) {
+                        add(well_known::PG_ATTRDEF, own, well_known::PG_CLASS, sequence, 0, b'n');
+                    }
+                }
+            }
             Relation::Sequence(sequence) => {
                 if let Some(owner) = sequence.owned_by {
                     let kind = if owner.identity { b'i' } else { b'a' };
@@ -497,12 +533,30 @@ pub(super) fn pg_depend(from: &VirtualSource<'_>) -> Rows {
     Ok(rows)
 }
 
+/// The sequences that the text of a default names.
+fn sequences_in(default: &str, from: &VirtualSource<'_>) -> Vec<u32> {
+    let mut found = Vec::new();
+    for part in default.split("nextval('").skip(1) {
+        let Some((name, _)) = part.split_once("'::regclass") else { continue };
+        if let Ok(oid) = from.session.oid_of(oid::REGCLASS, &name.replace("''", "'")) {
+            found.push(oid);
+        }
+    }
+    found
+}
+
 pub(super) fn pg_description(from: &VirtualSource<'_>) -> Rows {
     let row = |comment: &crate::catalog::Comment| {
         vec![o(comment.object), o(comment.class), i4(comment.column), t(&comment.text)]
     };
     let comments = from.catalog.comments().iter();
-    Ok(comments.filter(|comment| comment.class != well_known::PG_DATABASE).map(row).collect())
+    let mut rows: Vec<_> = comments.filter(|comment| comment.class != well_known::PG_DATABASE).map(row).collect();
+    let public = |row: &Vec<Datum>| row[0] == o(well_known::PUBLIC) && row[1] == o(well_known::PG_NAMESPACE);
+    if !rows.iter().any(public) {
+        let text = t("standard public schema");
+        rows.push(vec![o(well_known::PUBLIC), o(well_known::PG_NAMESPACE), i4(0), text]);
+    }
+    Ok(rows)
 }
 
 pub(super) fn pg_shdescription(from: &VirtualSource<'_>) -> Rows {

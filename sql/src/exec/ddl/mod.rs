@@ -96,6 +96,8 @@ pub(crate) async fn execute(ddl: &Ddl, context: &Arc<ExecContext>) -> Result<Exe
         Ddl::SetSchema { relation, schema } => rename::set_schema(&mut work, relation, schema).await?,
         Ddl::SetOwner { relation, owner } => rename::set_owner(&mut work, relation, owner).await?,
         Ddl::RenameSchema { schema, name } => rename::schema(&mut work, schema, name).await?,
+        Ddl::SetSchemaOwner { schema, owner } => rename::set_schema_owner(&mut work, schema, owner).await?,
+        Ddl::CommentSchema { schema, text } => rename::comment_schema(&mut work, schema, text.as_deref()).await?,
         Ddl::CreateRole { name, options } => role::create(&mut work, name, options).await?,
         Ddl::AlterRole { name, options } => role::alter(&mut work, name, options).await?,
         Ddl::AlterRoleSet { name, setting, value } => role::set(&mut work, name, setting, value.as_deref()).await?,

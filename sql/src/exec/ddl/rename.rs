@@ -204,6 +204,26 @@ pub(super) async fn schema(work: &mut Work, schema: &SchemaDef, name: &str) -> R
     Ok("ALTER SCHEMA".to_owned())
 }
 
+pub(super) async fn set_schema_owner(work: &mut Work, schema: &SchemaDef, owner: &str) -> Result<String> {
+    work.check_owner(schema.owner, "schema", &schema.name)?;
+    let owner = new_owner(work, owner)?;
+    work.put(Object::Schema(SchemaDef { owner, ..schema.clone() })).await?;
+    work.reload().await?;
+    Ok("ALTER SCHEMA".to_owned())
+}
+
+pub(super) async fn comment_schema(work: &mut Work, schema: &SchemaDef, text: Option<&str>) -> Result<String> {
+    work.check_owner(schema.owner, "schema", &schema.name)?;
+    put_comment(work, well_known::PG_NAMESPACE, schema.oid, 0, text).await
+}
+
+async fn put_comment(work: &mut Work, class: u32, object: u32, column: i32, text: Option<&str>) -> Result<String> {
+    let writer = crate::catalog::store::Writer { engine: work.engine(), database: work.catalog.database };
+    let mut txn = work.txn().await?;
+    writer.comment(&mut txn, class, object, column, text.filter(|text| !text.is_empty())).await?;
+    Ok("COMMENT".to_owned())
+}
+
 pub(super) async fn comment(
     work: &mut Work,
     relation: &Relation,
@@ -212,10 +232,5 @@ pub(super) async fn comment(
 ) -> Result<String> {
     work.check_relation_owner(relation)?;
     let column = column.map_or(0, |position| position as i32 + 1);
-    let writer = crate::catalog::store::Writer { engine: work.engine(), database: work.catalog.database };
-    let mut txn = work.txn().await?;
-    writer
-        .comment(&mut txn, well_known::PG_CLASS, relation.oid(), column, text.filter(|text| !text.is_empty()))
-        .await?;
-    Ok("COMMENT".to_owned())
+    put_comment(work, well_known::PG_CLASS, relation.oid(), column, text).await
 }

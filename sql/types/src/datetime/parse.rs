@@ -393,7 +393,9 @@ impl Fields {
                 Token::Word(token) => fields.word_token(token)?,
                 Token::Offset(token) => {
                     let offset = parse_offset(token).ok_or(if token.len() > 1 { Displacement } else { Syntax })?;
-                    if fields.time.is_none() || fields.zone.replace(TimeZone::Fixed(offset)).is_some() {
+                    // An offset needs no time when it cannot be taken for a further part of the date.
+                    let placed = fields.time.is_some() || (fields.day.is_some() && token.starts_with('+'));
+                    if !placed || fields.zone.replace(TimeZone::Fixed(offset)).is_some() {
                         return Err(Syntax);
                     }
                 }
