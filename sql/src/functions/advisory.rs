@@ -4,8 +4,8 @@ use types::oid::*;
 use types::{Call, Datum, Function, Result};
 
 use super::context::SessionContext;
-use super::volatile;
 use super::sequence::waits;
+use super::volatile;
 use crate::session::{AdvisoryKey, Scope};
 
 /// What the arguments of a call name.

@@ -2,8 +2,6 @@
 //!
 //! The script is one of those that the row executor is held against; its expected lines are a real PostgreSQL's.
 
-mod support;
-
 use std::path::Path;
 use std::sync::Arc;
 
@@ -11,7 +9,7 @@ use engine::testing::MemoryVolume;
 use engine::{Engine, Options};
 use sql::session::Database;
 
-use support::{Forced, lines, session};
+use crate::support::{Forced, lines, session};
 
 /// A statement, and what it prints apart from the heading and the count of rows.
 struct Step {

@@ -1,0 +1,6 @@
+//! The vector executor against the row executor, and against PostgreSQL.
+
+mod both;
+mod grammar;
+mod support;
+mod tpch;
