@@ -52,6 +52,13 @@ impl Lowering<'_> {
         match &plan.node {
             Node::Values(rows) => self.values(rows, plan),
             Node::Scan(scan) => self.scan(scan, outer),
+            // A subquery becomes a join, which does not keep the order of what is below it.
+            Node::Filter { input, predicate } if is_sorted(input) && contains_subquery(predicate) => {
+                Err(Refusal::of("a subquery over sorted rows"))
+            }
+            Node::Project { input, exprs } if is_sorted(input) && exprs.iter().any(contains_subquery) => {
+                Err(Refusal::of("a subquery over sorted rows"))
+            }
             Node::Filter { input, predicate } => {
                 let relation = self.input(input, outer)?;
                 self.filter(relation, predicate.clone().into_conjuncts(), outer)
@@ -396,6 +403,9 @@ impl Lowering<'_> {
                 return Err(Refusal::of("a correlated ORDER BY"));
             }
             let term = self.expr(expr, Scope { fields: &relation.fields, outer: None })?;
+            if !reads_columns(expr) {
+                return Err(Refusal::of("a constant sort key"));
+            }
             sort.push(SortExpr { expr: self.own_key(term)?, asc: !key.descending, nulls_first: key.nulls_first });
         }
         let plan = LogicalPlan::Sort(df::Sort { expr: sort, input: Arc::new(relation.plan), fetch: None });
@@ -721,6 +731,16 @@ fn reads_columns(expr: &Expr) -> bool {
     let mut found = false;
     sql::bound::walk::visit(expr, &mut |expr| found |= matches!(expr, Expr::Column { .. }));
     found
+}
+
+/// Whether the order of a plan's rows is part of its result.
+fn is_sorted(plan: &Plan) -> bool {
+    match &plan.node {
+        Node::Sort { .. } => true,
+        Node::Filter { input, .. } | Node::Project { input, .. } | Node::Limit { input, .. } => is_sorted(input),
+        Node::With { body, .. } => is_sorted(body),
+        _ => false,
+    }
 }
 
 pub(super) fn contains_subquery(expr: &Expr) -> bool {
