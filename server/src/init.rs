@@ -89,6 +89,7 @@ pub async fn create(
             pages_per_group,
             lal_bytes: LAL_BYTES,
             members: members(&states, addresses),
+            ..VolumeConfig::default()
         },
         |config| (*config).clone(),
     );
@@ -110,7 +111,12 @@ fn members(states: &[StatusReply], addresses: &[String]) -> Vec<Member> {
     let mut members: Vec<Member> = states
         .iter()
         .zip(addresses)
-        .map(|(state, address)| Member { node: state.node, zone: state.zone.clone(), address: address.clone() })
+        .map(|(state, address)| Member {
+            node: state.node,
+            zone: state.zone.clone(),
+            address: address.clone(),
+            incarnation: 0,
+        })
         .collect();
     members.sort_by_key(|member| member.node);
     members

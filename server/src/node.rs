@@ -3,7 +3,7 @@
 use crate::address::NodeAddress;
 use crate::cli::Storage;
 use crate::settings::BadSetting;
-use crate::{nodes, signals};
+use crate::signals;
 use anyhow::Context;
 use protocol::node::StorageNode;
 use protocol::rpc::storage::{StatusReply, StatusRequest};
@@ -13,10 +13,10 @@ use std::time::Duration;
 use storage::node::disk::RealDisk;
 use storage::node::gossip::Gossip;
 use storage::node::{Node, NodeOptions};
-use storage::rpc::{Listener, serve};
+use storage::rpc::{Listener, dial, serve};
 use tokio::net::{TcpListener, UnixListener};
 
-/// How often the process looks whether its disk still works, and whether it has a volume.
+/// How often the process looks whether its disk still works.
 const LOOK_INTERVAL: Duration = Duration::from_millis(200);
 
 /// Serves a node until SIGINT or SIGTERM, or until its disk fails.
@@ -60,19 +60,9 @@ async fn failed(node: &Arc<Node>) {
     }
 }
 
-/// Gossips with the others as soon as the node knows its volume.
+/// Gossips with the other members of its volume, as soon as there is one and as they change.
 async fn gossip(node: Arc<Node>) {
-    let config = loop {
-        match status(&node).await.and_then(|status| status.config.map(|config| (status.node, config))) {
-            Some(found) => break found,
-            None => tokio::time::sleep(LOOK_INTERVAL).await,
-        }
-    };
-    let (id, config) = config;
-    let others = config.members.iter().filter(|member| member.node != id);
-    let peers = others.filter_map(|member| member.address.parse().ok());
-    let peers = peers.filter_map(|address| nodes::connect(&address).ok()).collect();
-    let gossip = Gossip::new(&node, peers);
+    let gossip = Gossip::following(&node, dial());
     drop(node);
     gossip.run().await;
 }

@@ -153,8 +153,9 @@ async fn run(mib: u64, retention_mib: u64, warm: u64) {
     let directory = tempfile::tempdir().expect("a directory");
     let options = NodeOptions { log_retention_bytes: retention_mib << 20, ..NodeOptions::new(NodeId(1), "a", "") };
     let node = Node::open(Arc::new(RealDisk), directory.path(), options).expect("a node opens");
-    let members = (1..=6).map(|node| Member { node, zone: "a".into(), address: String::new() }).collect();
-    let config = VolumeConfig { volume: 1, pages_per_group: 1 << 20, lal_bytes: 64 << 20, members };
+    let members = (1..=6).map(|node| Member { node, zone: "a".into(), ..Member::default() }).collect();
+    let config =
+        VolumeConfig { volume: 1, pages_per_group: 1 << 20, lal_bytes: 64 << 20, members, ..VolumeConfig::default() };
     let request = CreateVolumeRequest { version: FORMAT_VERSION, config: Some(config) };
     node.create_volume(request).await.expect("an empty node takes a volume");
     let (sender, replies) = channel();

@@ -38,8 +38,9 @@ async fn measure(links: u64, records: u64, recent_bytes: usize) -> f64 {
     let options =
         NodeOptions { mode: Mode::Inline, recent_bytes, page_cache_bytes: 0, ..NodeOptions::new(NodeId(1), "a", "") };
     let node = Node::open(Arc::new(RealDisk), directory.path(), options).expect("a node opens");
-    let members = (1..=6).map(|node| Member { node, zone: "a".into(), address: String::new() }).collect();
-    let config = VolumeConfig { volume: 1, pages_per_group: 1 << 20, lal_bytes: 64 << 20, members };
+    let members = (1..=6).map(|node| Member { node, zone: "a".into(), ..Member::default() }).collect();
+    let config =
+        VolumeConfig { volume: 1, pages_per_group: 1 << 20, lal_bytes: 64 << 20, members, ..VolumeConfig::default() };
     let request = CreateVolumeRequest { version: FORMAT_VERSION, config: Some(config) };
     node.create_volume(request).await.expect("an empty node takes a volume");
     let on_reply = Arc::new(|reply: protocol::rpc::storage::AppendReply| {

@@ -35,8 +35,9 @@ async fn run(each: Duration) {
             node.expect("a node opens") as Arc<dyn StorageNode>
         })
         .collect();
-    let members = (1..=6).map(|node| Member { node, zone: "a".into(), address: String::new() }).collect();
-    let config = VolumeConfig { volume: 1, pages_per_group: 1 << 20, lal_bytes: 64 << 20, members };
+    let members = (1..=6).map(|node| Member { node, zone: "a".into(), ..Member::default() }).collect();
+    let config =
+        VolumeConfig { volume: 1, pages_per_group: 1 << 20, lal_bytes: 64 << 20, members, ..VolumeConfig::default() };
     for node in &nodes {
         let request = CreateVolumeRequest { version: FORMAT_VERSION, config: Some(config.clone()) };
         node.create_volume(request).await.expect("an empty node takes a volume");

@@ -14,10 +14,12 @@
 //!    images of pages with long chains, up to the durable point it has heard, and then recycles the oldest log file.
 //! 5. What a node missed it pulls from its peers ([`node::gossip`]): redo, or page images where the redo is retired.
 //!
-//! The two halves meet only at [`protocol::node::StorageNode`], at [`history`] and at [`quorum`]. [`rpc`] carries that trait
+//! The two halves meet only at [`protocol::node::StorageNode`], at [`history`], [`membership`] and
+//! [`quorum`]. [`rpc`] carries that trait
 //! over gRPC; [`sim`] has the disk that loses, tears and fails on demand.
 
 pub mod history;
+pub mod membership;
 pub mod node;
 pub mod quorum;
 pub mod rpc;

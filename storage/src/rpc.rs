@@ -9,6 +9,7 @@
 //! connection is left alone for a while that doubles, so that a dead node costs its callers nothing. Messages, streams and
 //! requests in flight are capped on both sides; a reader of replies that falls behind loses its stream, not the node's memory.
 
+use crate::node::gossip::Dial;
 use crate::node::{Node, Refusal};
 use futures::future::{BoxFuture, FutureExt};
 use parking_lot::Mutex;
@@ -291,6 +292,15 @@ impl GrpcNode {
         self.note(result.as_ref().err());
         result
     }
+}
+
+/// Connects to members at their addresses.
+#[must_use]
+pub fn dial() -> Dial {
+    Arc::new(|member: &rpc::Member| {
+        let node = GrpcNode::new(&member.address).ok()?;
+        Some(Arc::new(node) as Arc<dyn StorageNode>)
+    })
 }
 
 struct GrpcStream {

@@ -146,6 +146,7 @@ fn a_table_below_what_is_durable_is_refused() {
         version: FORMAT_VERSION,
         ballot: ballot(1).0,
         table: Some(table(&[(ballot(1), Lsn(5), Lsn(1000))]).to_rpc()),
+        config: None,
     };
     assert!(matches!(now(rig.node.install_table(request)), Err(NodeError::Refused(_))));
     assert_eq!(rig.mark(0).scl_flushed, writer.end().0);

@@ -110,9 +110,9 @@ fn relay(volume: &WriterVolume, replica: &Arc<ReplicaVolume>) {
 async fn commits_survive_writers_and_a_power_cut_of_every_node() {
     let disks: Vec<Arc<SimDisk>> = (0..6).map(|_| SimDisk::new()).collect();
     let mut nodes = start(&disks);
-    let member = |node: u32| Member { node, zone: ["a", "b", "c"][node as usize / 2].into(), address: String::new() };
+    let member = |node: u32| Member { node, zone: ["a", "b", "c"][node as usize / 2].into(), ..Member::default() };
     let members = (0..6).map(member).collect();
-    let config = VolumeConfig { volume: 7, pages_per_group: 4, lal_bytes: 1 << 20, members };
+    let config = VolumeConfig { volume: 7, pages_per_group: 4, lal_bytes: 1 << 20, members, ..VolumeConfig::default() };
     cluster::create_volume(&cluster::nodes(seen(&nodes)), &config).await.expect("six empty nodes");
 
     let mut old: Option<Arc<WriterVolume>> = None;
@@ -170,10 +170,10 @@ async fn what_four_flushed_survives_a_power_cut_of_all_and_the_loss_of_any_two()
     for seed in 0..15u64 {
         let disks: Vec<Arc<SimDisk>> = (0..6).map(|_| SimDisk::new()).collect();
         let nodes = start(&disks);
-        let member =
-            |node: u32| Member { node, zone: ["a", "b", "c"][node as usize / 2].into(), address: String::new() };
+        let member = |node: u32| Member { node, zone: ["a", "b", "c"][node as usize / 2].into(), ..Member::default() };
         let members = (0..6).map(member).collect();
-        let config = VolumeConfig { volume: 7, pages_per_group: 4, lal_bytes: 1 << 20, members };
+        let config =
+            VolumeConfig { volume: 7, pages_per_group: 4, lal_bytes: 1 << 20, members, ..VolumeConfig::default() };
         cluster::create_volume(&cluster::nodes(seen(&nodes)), &config).await.expect("six empty nodes");
         let (volume, _) = open(&nodes, 1).await;
         let mut lsn = Lsn::ZERO;

@@ -263,12 +263,14 @@ impl Cluster {
             node: index as u32,
             zone: ZONES[index / 2].into(),
             address: format!("node-{index}"),
+            ..rpc::Member::default()
         };
         let config = rpc::VolumeConfig {
             volume: 1 + self.seed,
             pages_per_group: self.shape.pages_per_group,
             lal_bytes: self.shape.lal_bytes,
             members: (0..COPIES).map(member).collect(),
+            ..rpc::VolumeConfig::default()
         };
         if self.sabotage == Some(Sabotage::AckWithoutFsync) {
             self.machines.iter().for_each(|machine| machine.disk.lie_about(".log"));

@@ -16,6 +16,7 @@
 
 use super::{Node, Refusal};
 use crate::history::TruncationTable;
+use crate::membership::{Membership, MembershipId, Role, name_of};
 use hashbrown::HashMap;
 use protocol::node::StorageNode;
 use protocol::rpc::storage as rpc;
@@ -36,10 +37,15 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(2);
 /// Redo asked for at once, in bytes.
 const PULL_BYTES: u32 = 1 << 20;
 
+/// Makes the connection to a member; `None` when it has no address that can be dialled.
+pub type Dial = Arc<dyn Fn(&rpc::Member) -> Option<Arc<dyn StorageNode>> + Send + Sync>;
+
 /// Keeps one node up with its peers.
 pub struct Gossip {
     node: Weak<Node>,
     peers: Vec<Arc<dyn StorageNode>>,
+    /// How to reach other members than those, and the membership that `peers` are from.
+    follows: Option<(Dial, MembershipId)>,
     /// What each peer had of each group in the round before.
     seen: HashMap<(usize, GroupId), Lsn>,
 }
@@ -58,7 +64,31 @@ impl Gossip {
     #[must_use]
     pub fn new(node: &Arc<Node>, peers: Vec<Arc<dyn StorageNode>>) -> Gossip {
         node.shared.state.lock().peers = vec![HashMap::new(); peers.len()];
-        Gossip { node: Arc::downgrade(node), peers, seen: HashMap::new() }
+        Gossip { node: Arc::downgrade(node), peers, follows: None, seen: HashMap::new() }
+    }
+
+    /// Gossip of `node` with whoever the volume's members are, as they change. It does not keep the node alive.
+    #[must_use]
+    pub fn following(node: &Arc<Node>, dial: Dial) -> Gossip {
+        Gossip { follows: Some((dial, MembershipId::default())), ..Gossip::new(node, Vec::new()) }
+    }
+
+    /// Takes over the members as the node knows them now. One that is none any more gossips with nobody.
+    fn follow(&mut self, node: &Node) {
+        let Some((dial, known)) = &mut self.follows else { return };
+        let mut state = node.shared.state.lock();
+        let Some(volume) = state.volume.clone().filter(|volume| volume.membership.id() != *known) else { return };
+        *known = volume.membership.id();
+        let me = node.shared.options.id.0;
+        let others = volume.membership.everyone().filter(|member| member.node != me);
+        let is_member = state.role() != Role::Stranger;
+        let gone = |member: &rpc::Member| {
+            let seat = volume.membership.everyone().position(|other| name_of(other) == name_of(member));
+            seat.is_some_and(|seat| volume.membership.is_lost(seat))
+        };
+        self.peers = others.filter(|member| is_member && !gone(member)).filter_map(|member| dial(member)).collect();
+        self.seen.clear();
+        state.peers = vec![HashMap::new(); self.peers.len()];
     }
 
     /// Runs until the node stops.
@@ -82,6 +112,9 @@ impl Gossip {
     /// Asks every peer once. `urgent`: pulls whatever is missing, not only what was missing a round ago.
     pub async fn round(&mut self, urgent: bool) {
         let mut lacks = Lacks::default();
+        if let Some(node) = self.node.upgrade() {
+            self.follow(&node);
+        }
         for peer in 0..self.peers.len() {
             let Some(node) = self.node.upgrade() else { return };
             if node.shared.volume_id.load(Ordering::Acquire) == 0 {
@@ -146,7 +179,9 @@ impl Gossip {
         let held = held.map_err(|error| error.to_string())?;
         if let Some(table) = &held.table {
             let table = TruncationTable::from_rpc(table).map_err(|error| error.to_string())?;
-            adopt_table(node, table).await.map_err(|error| error.to_string())?;
+            let members = held.config.as_ref().map(|config| node.membership_of(config)).transpose();
+            let members = members.map_err(|error| error.to_string())?;
+            adopt_table(node, table, members).await.map_err(|error| error.to_string())?;
         }
         let under = held.table.as_ref().and_then(|table| table.entries.last()).map_or(0, |entry| entry.ballot);
         if node.shared.state.lock().hear(Lsn(held.flushed_vdl_heard), Lsn::ZERO, Ballot(under)) {
@@ -222,15 +257,19 @@ impl Gossip {
     }
 }
 
-/// Adopts a peer's table when it is higher and no promise stands against it.
-async fn adopt_table(node: &Node, table: TruncationTable) -> Result<(), Refusal> {
+/// Adopts a peer's table, and the members that its ballot proposed, when one is news and no promise stands against it.
+async fn adopt_table(node: &Node, table: TruncationTable, members: Option<Membership>) -> Result<(), Refusal> {
     let ballot = table.ballot();
+    let members = members.filter(|members| members.id().ballot == ballot);
     {
         let state = node.shared.state.lock();
-        if ballot <= state.table.ballot() || ballot < state.promised {
+        let held = state.volume.as_ref().map(|volume| volume.membership.id());
+        let news = ballot > state.table.ballot()
+            || members.as_ref().map(Membership::id) > held && ballot == state.table.ballot();
+        if !news || ballot < state.promised {
             return Ok(());
         }
     }
     // A promise made in between refuses it.
-    node.install(ballot, table).await.map(drop)
+    node.install(ballot, table, members).await.map(drop)
 }

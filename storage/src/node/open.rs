@@ -21,6 +21,7 @@ use super::stored::records;
 use super::superblock::{NAMES, Superblock};
 use super::writer::{Queue, Writer};
 use super::{Counters, Node, NodeOptions, Shared, TendError};
+use crate::membership::MemberName;
 use bytes::Bytes;
 use hashbrown::HashMap;
 use parking_lot::Mutex;
@@ -123,12 +124,11 @@ impl Node {
             .map_err(|error| OpenError::Images { dir: dir.to_owned(), error })?;
         disk.sync_dir(dir).map_err(io)?;
 
+        let volume = superblock.config.clone().map(Volume::new).transpose().map_err(damaged)?;
         let state = State {
             boot: BootId(superblock.boot),
-            volume: superblock
-                .config
-                .clone()
-                .map(|config| Arc::new(Volume { pages_per_group: config.pages_per_group.max(1), config })),
+            volume: volume.map(Arc::new),
+            name: Some(MemberName { node: superblock.node, incarnation: superblock.incarnation }),
             promised: superblock.promised,
             table: Arc::new(superblock.table.clone()),
             ..State::default()

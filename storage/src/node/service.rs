@@ -7,10 +7,11 @@ use super::stored::records;
 use super::writer::{Job, Stream};
 use super::{Node, Refusal, Shared};
 use crate::history::TruncationTable;
-use crate::quorum::{COPIES, MEMBERSHIP_EPOCH};
+use crate::membership::{Membership, MembershipId, Role};
+use crate::quorum::MEMBERSHIP_EPOCH;
 use bytes::Bytes;
 use futures::future::{BoxFuture, FutureExt, ready};
-use protocol::batch::{BATCH_BYTES_MAX, BATCH_HEADER_BYTES, BatchBuilder};
+use protocol::batch::{BATCH_BYTES_MAX, BATCH_HEADER_BYTES, BatchBuilder, BatchHeader};
 use protocol::node::{AppendStream, NodeError, NodeResult, OnReply, StorageNode};
 use protocol::rpc::storage as rpc;
 use protocol::rpc::storage::{AppendOutcome, ReadOutcome};
@@ -66,17 +67,25 @@ impl Node {
         request: rpc::InstallTableRequest,
     ) -> Result<rpc::InstallTableReply, Refusal> {
         self.shared.check(request.volume, request.version)?;
-        self.install(Ballot(request.ballot), table_of(request.table.as_ref())?).await
+        let membership = request.config.as_ref().map(|config| self.membership_of(config)).transpose()?;
+        self.install(Ballot(request.ballot), table_of(request.table.as_ref())?, membership).await
     }
 
     pub(super) async fn install(
         &self,
         ballot: Ballot,
         table: TruncationTable,
+        membership: Option<Membership>,
     ) -> Result<rpc::InstallTableReply, Refusal> {
         let (reply, answer) = oneshot::channel();
-        self.submit(Job::InstallTable { ballot, table, reply })?;
+        self.submit(Job::InstallTable { ballot, table, membership, reply })?;
         answer.await.map_err(|_| STOPPED)?
+    }
+
+    /// Checks the members that a message names for our volume.
+    pub(super) fn membership_of(&self, config: &rpc::VolumeConfig) -> Result<Membership, Refusal> {
+        self.shared.check(config.volume, FORMAT_VERSION)?;
+        Membership::from_rpc(config).map_err(|error| Refusal::Malformed(error.to_string()))
     }
 
     pub(crate) async fn fill_checked(&self, request: rpc::FillRequest) -> Result<rpc::FillReply, Refusal> {
@@ -98,27 +107,36 @@ impl Node {
     ) -> Result<rpc::CreateVolumeReply, Refusal> {
         check_version(request.version)?;
         let config = request.config.ok_or_else(|| Refusal::Malformed("a configuration is missing".into()))?;
-        self.check_config(&config).map_err(|why| Refusal::Malformed(why.into()))?;
+        let incarnation = self.check_config(&config).map_err(Refusal::Malformed)?;
         let (reply, answer) = oneshot::channel();
-        self.submit(Job::CreateVolume { config, reply })?;
+        self.submit(Job::CreateVolume { config, incarnation, reply })?;
         Ok(rpc::CreateVolumeReply { created: answer.await.map_err(|_| STOPPED)?? })
     }
 
-    fn check_config(&self, config: &rpc::VolumeConfig) -> Result<(), &'static str> {
-        let ids: Vec<u32> = config.members.iter().map(|member| member.node).collect();
+    /// Checks a volume that is to be kept here, and says under which incarnation.
+    fn check_config(&self, config: &rpc::VolumeConfig) -> Result<u32, String> {
+        let membership = Membership::from_rpc(config).map_err(|error| error.to_string())?;
         if config.volume == 0 {
-            return Err("a volume's number is not 0");
+            return Err("a volume's number is not 0".into());
         }
         if config.pages_per_group == 0 || config.lal_bytes == 0 {
-            return Err("a volume has pages in its groups and an allocation limit");
+            return Err("a volume has pages in its groups and an allocation limit".into());
         }
-        if ids.len() != COPIES || !ids.is_sorted_by(|a, b| a < b) {
-            return Err("a volume has six different nodes, in order of their numbers");
+        let me = self.shared.options.id.0;
+        if let Some(joining) = membership.replacements().iter().find(|replacement| replacement.new.node == me) {
+            return Ok(joining.new.incarnation);
         }
-        if !ids.contains(&self.shared.options.id.0) {
-            return Err("this node is not one of the volume's");
+        // Whoever is a member of a volume in use has its disk, or is lost: an empty node is not that member.
+        if membership.id() != (MembershipId { ballot: Ballot::ZERO, epoch: MEMBERSHIP_EPOCH }) {
+            return Err("this node is not one that joins the volume".into());
         }
-        Ok(())
+        if !config.members.is_sorted_by(|a, b| a.node < b.node) || !membership.replacements().is_empty() {
+            return Err("a volume has six different nodes, in order of their numbers".into());
+        }
+        if !config.members.iter().any(|member| member.node == me) {
+            return Err("this node is not one of the volume's".into());
+        }
+        Ok(0)
     }
 
     pub(crate) fn read_checked(&self, request: &rpc::ReadPageRequest) -> Result<rpc::ReadPageReply, Refusal> {
@@ -245,8 +263,9 @@ impl Node {
                 if open.as_ref().is_some_and(full) {
                     close(&mut open, &mut reply);
                 }
+                let epoch = || BatchHeader::decode(&batch).map_or(MEMBERSHIP_EPOCH, |header| header.membership_epoch);
                 let (_, builder) =
-                    open.get_or_insert_with(|| (run.ballot, BatchBuilder::new(group, run.ballot, MEMBERSHIP_EPOCH)));
+                    open.get_or_insert_with(|| (run.ballot, BatchBuilder::new(group, run.ballot, epoch())));
                 builder.push(&record.header, record.change_bytes(&batch));
             }
         }
@@ -272,6 +291,7 @@ impl Node {
             table: Some(state.table.to_rpc()),
             promised: state.promised.0,
             flushed_vdl_heard: state.vdl.0,
+            config: state.volume.as_ref().map(|volume| volume.config.clone()),
         })
     }
 
@@ -300,8 +320,14 @@ impl Node {
             "failed"
         } else if state.full {
             "full"
+        } else if state.volume.is_none() {
+            "empty"
+        } else if state.role() == Role::Stranger {
+            "removed"
         } else if !state.damaged.is_empty() {
             "damaged"
+        } else if state.role() == Role::Joining {
+            "joining"
         } else if !state.hydrations.is_empty() {
             "hydrating"
         } else if state.behind_bytes > 0 {
@@ -332,6 +358,7 @@ impl Node {
             pages_served: self.shared.counters.pages_served.load(Ordering::Relaxed),
             fsyncs: self.shared.counters.fsyncs.load(Ordering::Relaxed),
             hydrating: hydrate::status(&state.hydrations),
+            incarnation: state.name.map_or(0, |name| name.incarnation),
             behind_bytes: state.behind_bytes,
         })
     }

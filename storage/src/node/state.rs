@@ -10,10 +10,11 @@
 use super::hydrate::Hydration;
 use super::segment::{Place, Segment};
 use crate::history::TruncationTable;
+use crate::membership::{MemberName, Membership, Role};
 use bytes::Bytes;
 use hashbrown::HashMap;
 use protocol::rpc::storage as rpc;
-use protocol::{Ballot, BootId, GroupId, Lsn, PageId};
+use protocol::{Ballot, BootId, Error, GroupId, Lsn, PageId};
 use std::collections::VecDeque;
 use std::sync::Arc;
 
@@ -68,13 +69,24 @@ impl Recent {
 /// The volume as every request is checked against it.
 #[derive(Clone, Debug)]
 pub struct Volume {
-    /// As created.
+    /// As created, with the members as this node was told last.
     pub config: rpc::VolumeConfig,
+    /// The members.
+    pub membership: Membership,
     /// Never 0.
     pub pages_per_group: u32,
 }
 
 impl Volume {
+    /// Checks a volume's configuration.
+    ///
+    /// # Errors
+    /// As [`Membership::from_rpc`].
+    pub fn new(config: rpc::VolumeConfig) -> Result<Volume, Error> {
+        let membership = Membership::from_rpc(&config)?;
+        Ok(Volume { pages_per_group: config.pages_per_group.max(1), membership, config })
+    }
+
     /// The group of a page; `None` for a page beyond the volume.
     #[must_use]
     pub fn group(&self, page: PageId) -> Option<GroupId> {
@@ -89,6 +101,8 @@ pub struct State {
     pub boot: BootId,
     /// `None` until it is created.
     pub volume: Option<Arc<Volume>>,
+    /// The node as a member.
+    pub name: Option<MemberName>,
     /// The highest ballot prepared or installed.
     pub promised: Ballot,
     /// The history of ballots.
@@ -128,6 +142,19 @@ pub struct State {
 }
 
 impl State {
+    /// What this node is to its volume.
+    #[must_use]
+    pub fn role(&self) -> Role {
+        let role = self.volume.as_ref().zip(self.name).map(|(volume, name)| volume.membership.role(name));
+        role.unwrap_or(Role::Stranger)
+    }
+
+    /// Whether it holds all that its membership demands: a member on its way in does not, nor one that lost redo.
+    #[must_use]
+    pub fn is_hydrated(&self) -> bool {
+        self.damaged.is_empty() && self.role() == Role::Member
+    }
+
     /// The watermarks of a group; all zero when it is not hosted.
     #[must_use]
     pub fn mark(&self, group: GroupId) -> rpc::SegmentMark {

@@ -1,14 +1,14 @@
 //! The superblock: who the node is, which volume it keeps, what it promised, and its truncation table.
 //!
 //! It is kept in two [copies]. When both are damaged the node refuses to start, for a promise that is forgotten
-//! loses acknowledged commits.
+//! loses acknowledged commits. One that was written before there were incarnations has none, which means the first.
 //!
 //! ```text
 //!  0  8  magic            24  8  boot       runs of this node so far
 //!  8  4  format           32  8  promised
 //! 12  4  node             40  4  config     bytes, 0: no volume
 //! 16  8  sequence         44  4  table      bytes
-//! 48     config, table (protobuf), then 4 bytes CRC32C of everything before
+//! 48     config, table (protobuf), 4 bytes incarnation, then 4 bytes CRC32C of everything before
 //! ```
 
 use super::copies::{self, Copies, Names};
@@ -31,6 +31,8 @@ pub const NAMES: Names = ["superblock.0", "superblock.1"];
 pub struct Superblock {
     /// Its number.
     pub node: NodeId,
+    /// Which of the members with this number it is or was: 0 for those that `init` chose.
+    pub incarnation: u32,
     /// Counts writes of the superblock.
     pub sequence: u64,
     /// Counts starts of the node.
@@ -48,7 +50,7 @@ impl Superblock {
     #[must_use]
     pub fn new(node: NodeId) -> Superblock {
         let table = TruncationTable::default();
-        Superblock { node, sequence: 0, boot: 0, promised: Ballot::ZERO, table, config: None }
+        Superblock { node, incarnation: 0, sequence: 0, boot: 0, promised: Ballot::ZERO, table, config: None }
     }
 
     /// Reads the newer copy.
@@ -89,6 +91,7 @@ impl Superblock {
         out.extend_from_slice(&(table.len() as u32).to_le_bytes());
         out.extend_from_slice(&config);
         out.extend_from_slice(&table);
+        out.extend_from_slice(&self.incarnation.to_le_bytes());
         let checksum = crc32c::crc32c(&out);
         out.extend_from_slice(&checksum.to_le_bytes());
         out
@@ -108,6 +111,7 @@ impl Superblock {
         let (sequence, boot, promised) = (r.u64()?, r.u64()?, Ballot(r.u64()?));
         let (config_bytes, table_bytes) = (r.u32()? as usize, r.u32()? as usize);
         let (config, table) = (r.bytes(config_bytes)?, r.bytes(table_bytes)?);
+        let incarnation = if r.rest().len() > 4 { r.u32()? } else { 0 };
         let body = bytes.len() - r.rest().len();
         if r.u32()? != crc32c::crc32c(&bytes[..body]) {
             return Err(Error::Checksum { what: WHAT });
@@ -115,7 +119,8 @@ impl Superblock {
         let config = (config_bytes > 0).then(|| rpc::VolumeConfig::decode(config)).transpose();
         let config = config.map_err(|_| malformed("the volume's configuration does not decode"))?;
         let table = rpc::TruncationTable::decode(table).map_err(|_| malformed("the table does not decode"))?;
-        Ok(Superblock { node, sequence, boot, promised, table: TruncationTable::from_rpc(&table)?, config })
+        let table = TruncationTable::from_rpc(&table)?;
+        Ok(Superblock { node, incarnation, sequence, boot, promised, table, config })
     }
 }
 
@@ -136,6 +141,7 @@ mod tests {
         let mut block = Superblock::new(NodeId(2));
         for counter in 1..=3 {
             block.promised = Ballot::new(counter, 7);
+            block.incarnation = counter - 1;
             block.write(&*disk, &dir).expect("the disk is sound");
             assert_eq!(read(), Ok(Some(block.clone())));
         }

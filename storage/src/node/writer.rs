@@ -22,6 +22,7 @@ use super::stored::records;
 use super::superblock::Superblock;
 use super::{Refusal, Shared};
 use crate::history::TruncationTable;
+use crate::membership::{MemberName, Membership, Role};
 use crate::quorum::MEMBERSHIP_EPOCH;
 use bytes::Bytes;
 use hashbrown::HashMap;
@@ -82,16 +83,17 @@ pub enum Job {
     Adopt { batches: Vec<Bytes>, reply: oneshot::Sender<AppendOutcome> },
     /// Recovery R1.
     Prepare { ballot: Ballot, vdl_heard: Lsn, reply: oneshot::Sender<Result<rpc::PrepareReply, Refusal>> },
-    /// Recovery R6, or a table heard from a peer.
+    /// Recovery R6, or a table heard from a peer; with the members that the ballot proposes.
     InstallTable {
         ballot: Ballot,
         table: TruncationTable,
+        membership: Option<Membership>,
         reply: oneshot::Sender<Result<rpc::InstallTableReply, Refusal>>,
     },
     /// A peer's images of a group are complete up to `base`.
     Rebase { group: GroupId, base: Lsn, ballot: Ballot, reply: oneshot::Sender<Result<bool, Refusal>> },
     /// `init`.
-    CreateVolume { config: rpc::VolumeConfig, reply: oneshot::Sender<Result<bool, Refusal>> },
+    CreateVolume { config: rpc::VolumeConfig, incarnation: u32, reply: oneshot::Sender<Result<bool, Refusal>> },
     /// The end: everything before it is worked off.
     Stop { reply: oneshot::Sender<()> },
 }
@@ -324,9 +326,13 @@ impl Writer {
                     self.round.owed.push(Owed::Adopt { outcome, reply });
                 }
                 Job::Prepare { ballot, vdl_heard, reply } => drop(reply.send(self.prepare(ballot, vdl_heard))),
-                Job::InstallTable { ballot, table, reply } => drop(reply.send(self.install(ballot, table))),
+                Job::InstallTable { ballot, table, membership, reply } => {
+                    drop(reply.send(self.install(ballot, table, membership)));
+                }
                 Job::Rebase { group, base, ballot, reply } => drop(reply.send(self.rebase(group, base, ballot))),
-                Job::CreateVolume { config, reply } => drop(reply.send(self.create_volume(config))),
+                Job::CreateVolume { config, incarnation, reply } => {
+                    drop(reply.send(self.create_volume(config, incarnation)));
+                }
                 Job::Stop { reply } => {
                     self.log.close();
                     let _ = reply.send(());
@@ -339,7 +345,7 @@ impl Writer {
     }
 
     fn append(&mut self, stream: &Arc<Stream>, request: AppendRequest) {
-        let AppendRequest { batch, sequence, want_received, flush_later, .. } = request;
+        let AppendRequest { batch, sequence, want_received, flush_later, membership_epoch, .. } = request;
         // Only a sound batch says its ballot: a flipped bit must not look like a fenced writer.
         let header = (!batch.is_empty()).then(|| BatchHeader::decode(&batch));
         if let Some(Ok(header)) = &header {
@@ -364,10 +370,15 @@ impl Writer {
             match header {
                 None => {}
                 Some(Err(error)) => outcome = corrupt(&error),
-                Some(Ok(header)) => match self.take_batch(batch, &header, Source::Writer) {
-                    Ok(()) => group = Some(header.group),
-                    Err(refused) => outcome = refused,
-                },
+                Some(Ok(header)) => {
+                    let taken = self
+                        .check_epoch(header.membership_epoch.max(membership_epoch))
+                        .and_then(|()| self.take_batch(batch, &header, Source::Writer));
+                    match taken {
+                        Ok(()) => group = Some(header.group),
+                        Err(refused) => outcome = refused,
+                    }
+                }
             }
         }
         if outcome == AppendOutcome::Flushed {
@@ -386,6 +397,19 @@ impl Writer {
         };
         drop(state);
         (stream.on_reply)(reply);
+    }
+
+    /// Whether the writer counts the members that this node was told of. A batch is sent as it was sealed, perhaps under an
+    /// older epoch: the request says how the writer counts now.
+    fn check_epoch(&self, epoch: u32) -> Result<(), AppendOutcome> {
+        let state = self.shared.state.lock();
+        let known = state.volume.as_ref().map_or(MEMBERSHIP_EPOCH, |volume| volume.membership.id().epoch);
+        match epoch.cmp(&known) {
+            std::cmp::Ordering::Less => Err(AppendOutcome::StaleMembers),
+            std::cmp::Ordering::Equal => Ok(()),
+            // The table comes with the members.
+            std::cmp::Ordering::Greater => Err(AppendOutcome::NeedTable),
+        }
     }
 
     fn fill(&mut self, ballot: Ballot, batches: Vec<Bytes>, reply: oneshot::Sender<rpc::FillReply>) {
@@ -461,9 +485,6 @@ impl Writer {
     }
 
     fn try_take(&mut self, batch: &Bytes, header: &BatchHeader, source: Source) -> Result<(), Untaken> {
-        if header.membership_epoch != MEMBERSHIP_EPOCH {
-            return Err(Untaken::Outcome(corrupt(&"it is of another membership epoch")));
-        }
         let start = self.round.headers.len();
         let taken = self.parse(batch, header, source).and_then(|()| self.hold(batch, header, start));
         // Headers stay in the round only for a batch that the round writes.
@@ -825,7 +846,8 @@ impl Writer {
                 flushed_vdl_heard: state.vdl.0,
                 config: state.volume.as_ref().map(|volume| volume.config.clone()),
                 node: self.shared.options.id.0,
-                hydrated: state.damaged.is_empty(),
+                hydrated: state.is_hydrated(),
+                incarnation: self.superblock.incarnation,
             }
         };
         if promised {
@@ -845,6 +867,7 @@ impl Writer {
         type Held = Vec<(Run, Option<Bytes>)>;
         let mut segments: Vec<(GroupId, rpc::SegmentReport, Held)> = {
             let state = self.shared.state.lock();
+            let epoch = state.volume.as_ref().map_or(MEMBERSHIP_EPOCH, |volume| volume.membership.id().epoch);
             let report = |(group, segment): (&GroupId, &super::segment::Segment)| {
                 let runs = segment.runs().iter().filter(|run| run.last > vdl);
                 let runs = runs.map(|run| (*run, state.recent.get(run.place))).collect();
@@ -853,7 +876,7 @@ impl Writer {
                     scl: segment.flushed().0,
                     scl_ballot: segment.ballot().0,
                     above: Vec::new(),
-                    membership_epoch: MEMBERSHIP_EPOCH.into(),
+                    membership_epoch: epoch.into(),
                 };
                 (*group, report, runs)
             };
@@ -880,32 +903,72 @@ impl Writer {
         Ok(segments.into_iter().map(|(_, report, _)| report).collect())
     }
 
-    fn install(&mut self, ballot: Ballot, table: TruncationTable) -> Result<rpc::InstallTableReply, Refusal> {
+    fn install(
+        &mut self,
+        ballot: Ballot,
+        table: TruncationTable,
+        membership: Option<Membership>,
+    ) -> Result<rpc::InstallTableReply, Refusal> {
         self.check_serving()?;
         if table.ballot() != ballot {
             return Err(Refusal::Malformed("a table's last entry is of the ballot that installs it".into()));
         }
-        check_jump(self.superblock.promised, ballot)?;
-        let (promised, vdl) = {
-            let state = self.shared.state.lock();
-            (state.promised, state.vdl)
-        };
-        if ballot < promised {
-            return Ok(rpc::InstallTableReply { adopted: false, promised: promised.0 });
+        if membership.as_ref().is_some_and(|membership| membership.id().ballot != ballot) {
+            return Err(Refusal::Malformed("members are proposed by the ballot that installs them".into()));
         }
+        check_jump(self.superblock.promised, ballot)?;
+        let (promised, vdl, held, volume) = {
+            let state = self.shared.state.lock();
+            (state.promised, state.vdl, state.table.clone(), state.volume.clone())
+        };
+        let volume = volume.ok_or(Refusal::NoVolume)?;
+        if ballot < promised {
+            return Ok(self.installed(false));
+        }
+        let next = membership.filter(|membership| membership.id() > volume.membership.id());
+        let config = next.as_ref().map(|next| next.to_rpc(&volume.config));
         // The table that is held comes again with every new stream of its writer, whose redo is durable beyond it by then.
-        if *self.shared.state.lock().table != table {
-            if table.last().is_some_and(|entry| entry.vdl < vdl) {
-                return Err(Refusal::Malformed(format!("the table truncates below {vdl}, which is durable")));
-            }
-            let cuts = unless_damaged(|| self.cuts(&table)).map_err(|error| Refusal::Failed(error.to_string()))?;
+        let news = *held != table;
+        if news && table.last().is_some_and(|entry| entry.vdl < vdl) {
+            return Err(Refusal::Malformed(format!("the table truncates below {vdl}, which is durable")));
+        }
+        let cuts = if news { unless_damaged(|| self.cuts(&table)) } else { Ok(HashMap::new()) };
+        let cuts = cuts.map_err(|error| Refusal::Failed(error.to_string()))?;
+        if news || config.is_some() {
             self.save(|block| {
                 block.promised = ballot;
                 block.table = table.clone();
+                block.config = config.or(block.config.take());
             })?;
+        }
+        if news {
             self.annul(table, ballot, &cuts);
         }
-        Ok(rpc::InstallTableReply { adopted: true, promised: ballot.0 })
+        if let Some(next) = next {
+            tracing::info!(members = %next.id(), "the volume's members changed");
+            self.adopt_members(next.to_rpc(&volume.config), next);
+        }
+        Ok(self.installed(true))
+    }
+
+    /// Puts members in force that the superblock has.
+    fn adopt_members(&self, config: rpc::VolumeConfig, membership: Membership) {
+        let pages_per_group = config.pages_per_group.max(1);
+        self.shared.state.lock().volume = Some(Arc::new(Volume { config, membership, pages_per_group }));
+        self.shared.gossip.notify_one();
+    }
+
+    fn installed(&self, adopted: bool) -> rpc::InstallTableReply {
+        let state = self.shared.state.lock();
+        let held = state.volume.as_ref().map(|volume| volume.membership.id()).unwrap_or_default();
+        rpc::InstallTableReply {
+            adopted,
+            promised: state.promised.0,
+            node: self.superblock.node.0,
+            incarnation: self.superblock.incarnation,
+            membership_ballot: held.ballot.0,
+            membership_epoch: held.epoch,
+        }
     }
 
     /// The batches of runs of which a table leaves a part or nothing, read before anything is changed.
@@ -997,19 +1060,41 @@ impl Writer {
         Ok(true)
     }
 
-    fn create_volume(&mut self, config: rpc::VolumeConfig) -> Result<bool, Refusal> {
+    /// Keeps a volume from now on: as `init` created it, or as one that joins.
+    fn create_volume(&mut self, config: rpc::VolumeConfig, incarnation: u32) -> Result<bool, Refusal> {
+        let malformed = |why: String| Err(Refusal::Malformed(why));
+        let volume = match Volume::new(config.clone()) {
+            Ok(volume) => volume,
+            Err(error) => return malformed(error.to_string()),
+        };
+        let mine = (self.superblock.node, self.superblock.incarnation);
         match &self.superblock.config {
-            Some(existing) if *existing == config => return Ok(false),
-            Some(_) => return Err(Refusal::OtherVolume),
+            Some(existing) if *existing == config && mine.1 == incarnation => return Ok(false),
+            Some(existing) if existing.volume != config.volume => return Err(Refusal::OtherVolume),
+            // A node that was a member once joins again: what it holds is true, and counts when the rest is there.
+            Some(_) => {
+                let held = self.shared.state.lock().volume.as_ref().map(|volume| volume.membership.id());
+                let name = MemberName { node: mine.0, incarnation: mine.1 };
+                if held >= Some(volume.membership.id()) || volume.membership.id().ballot < self.superblock.promised {
+                    return malformed("this node knows newer members".into());
+                }
+                let joins_again = volume.membership.role(name) == Role::Stranger && incarnation > mine.1;
+                if !joins_again && mine.1 != incarnation {
+                    return malformed(format!("this node is {name}, and not one that joins"));
+                }
+            }
             None => {}
         }
         if let Some(why) = &self.shared.state.lock().failed {
             return Err(Refusal::Failed(why.clone()));
         }
-        let volume = Volume { pages_per_group: config.pages_per_group, config: config.clone() };
-        self.save(|block| block.config = Some(config))?;
-        self.shared.volume_id.store(volume.config.volume, Ordering::Release);
-        self.shared.state.lock().volume = Some(Arc::new(volume));
+        self.save(|block| {
+            block.config = Some(config.clone());
+            block.incarnation = incarnation;
+        })?;
+        self.shared.volume_id.store(config.volume, Ordering::Release);
+        self.shared.state.lock().name = Some(MemberName { node: mine.0, incarnation });
+        self.adopt_members(config, volume.membership);
         Ok(true)
     }
 }

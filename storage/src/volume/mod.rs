@@ -16,20 +16,24 @@
 //!    same pass.
 //! 5. Replicas get a [`notices`] message, pull the redo, and [`assembly`] puts it back into volume order.
 //!
+//! When a member is replaced, [`members`] drives that beside all this.
+//!
 //! # Cores and shells
 //!
-//! `tracker`, `recovery`, `shipping`, `flushers`, `log` and `assembly` hold no clock, lock, socket or thread. `writer`, `replica`,
-//! `takeover` and `reader` are the shells around them.
+//! `tracker`, `recovery`, `shipping`, `flushers`, `log` and `assembly` hold no clock, lock, socket or thread. `writer`,
+//! `replica`, `takeover`, `members` and `reader` are the shells around them.
 
 pub mod assembly;
 pub mod cluster;
 pub mod counters;
 pub mod flushers;
 pub mod log;
+pub mod members;
 pub mod notices;
 pub mod reader;
 pub mod recovery;
 pub mod replica;
+pub mod seats;
 pub mod shipping;
 pub mod takeover;
 pub mod tracker;

@@ -21,6 +21,12 @@
 //! group that has been idle since. So each node is asked again when it has adopted the table: then its SCL is a record
 //! at or below VDL', and the highest one told by a *witness* (a node whose clipped SCL was the highest) is the tail.
 //!
+//! *Members.* A recovery runs under the highest membership it knows, and a quorum is one of every set of six of it
+//! ([`Configuration`]): of both, while a member is being replaced. A promise that comes with a higher membership ends the
+//! attempt, and the next one asks those members too. A node that does not hold all it should, a member on its way in above
+//! all, counts in no read quorum, and its SCL in no rank. The membership is proposed again under this ballot by the same
+//! message that installs the table.
+//!
 //! Pure: the caller sends the messages, keeps the time and draws the ballot. [`Rules`] is there so that the model in
 //! `tests/recovery_model.rs` can break one rule at a time and see what is lost.
 //!
@@ -28,7 +34,8 @@
 //! are counted for each group; records are judged by a history and not by one truncation range.
 
 use crate::history::{TableEntry, TruncationTable};
-use crate::quorum::{COPIES, READ_QUORUM, WRITE_QUORUM};
+use crate::membership::MembershipId;
+use crate::quorum::{Configuration, READ_QUORUM, Seats, WRITE_QUORUM, nth_highest};
 use protocol::{Ballot, GroupId, Lsn};
 use std::collections::{BTreeMap, HashMap};
 use std::hash::{Hash, Hasher};
@@ -70,6 +77,8 @@ pub struct Promise {
     pub vdl_heard: Lsn,
     /// Whether it holds all that its membership demands. One that does not counts in no quorum.
     pub hydrated: bool,
+    /// The membership it keeps.
+    pub membership: MembershipId,
 }
 
 /// What the caller is to do.
@@ -134,6 +143,21 @@ pub struct Rules {
     pub fill_quorum: usize,
     /// R8: the first LSN of the adopted table counts, too.
     pub first_lsn_by_table: bool,
+    /// R2: of which sets of six a quorum is needed.
+    pub sets: SetRule,
+    /// R2: a node that is not hydrated counts like any other. Loses acknowledged records.
+    pub count_unhydrated: bool,
+}
+
+/// Of which sets of six, while a member is being replaced, a recovery needs a quorum.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum SetRule {
+    /// Of every one. Right.
+    All,
+    /// Of any one. Loses acknowledged records.
+    Any,
+    /// Of the one after the change only. Loses acknowledged records.
+    Newest,
 }
 
 impl Default for Rules {
@@ -145,6 +169,8 @@ impl Default for Rules {
             install_quorum: WRITE_QUORUM,
             fill_quorum: WRITE_QUORUM,
             first_lsn_by_table: true,
+            sets: SetRule::All,
+            count_unhydrated: false,
         }
     }
 }
@@ -181,19 +207,39 @@ pub struct Recovery {
     ballot: Ballot,
     vdl_heard: Lsn,
     lal_bytes: u64,
-    nodes: [Node; COPIES],
+    membership: MembershipId,
+    configuration: Configuration,
+    nodes: Vec<Node>,
     decision: Option<Decision>,
     over: bool,
 }
 
 impl Recovery {
     /// Begins under `ballot`, which must be above every ballot heard. `vdl_heard` is the highest flushed VDL known, zero
-    /// if none; `lal_bytes` the volume's allocation limit.
+    /// if none; `lal_bytes` the volume's allocation limit; `members` the highest membership known. Nodes are numbered by
+    /// its seats.
     #[must_use]
-    pub fn start(rules: Rules, ballot: Ballot, vdl_heard: Lsn, lal_bytes: u64) -> (Recovery, Vec<Action>) {
-        let nodes = Default::default();
-        let recovery = Recovery { rules, ballot, vdl_heard, lal_bytes, nodes, decision: None, over: false };
-        let actions = (0..COPIES).map(|node| Action::Prepare { node, ballot, vdl_heard }).collect();
+    pub fn start(
+        rules: Rules,
+        ballot: Ballot,
+        vdl_heard: Lsn,
+        lal_bytes: u64,
+        members: (MembershipId, Configuration),
+    ) -> (Recovery, Vec<Action>) {
+        let (membership, configuration) = members;
+        let nodes = vec![Node::default(); configuration.seats()];
+        let actions = (0..nodes.len()).map(|node| Action::Prepare { node, ballot, vdl_heard }).collect();
+        let recovery = Recovery {
+            rules,
+            ballot,
+            vdl_heard,
+            lal_bytes,
+            membership,
+            configuration,
+            nodes,
+            decision: None,
+            over: false,
+        };
         (recovery, actions)
     }
 
@@ -218,13 +264,24 @@ impl Recovery {
     /// Whether enough nodes promised for [`Recovery::on_grace`] to decide.
     #[must_use]
     pub fn has_read_quorum(&self) -> bool {
-        self.responders().count() >= READ_QUORUM
+        let responders = self.responding();
+        let sets = self.configuration.sets();
+        let has = |set: &Seats| seats_in(responders, *set) >= READ_QUORUM;
+        match self.rules.sets {
+            SetRule::All => sets.iter().all(has),
+            SetRule::Any => sets.iter().any(has),
+            SetRule::Newest => sets.last().is_some_and(has),
+        }
     }
 
     /// R1: a node promised.
     pub fn on_promise(&mut self, node: usize, promise: Promise) -> Vec<Action> {
         if self.over || self.nodes[node].promise.is_some() {
             return Vec::new();
+        }
+        if promise.membership > self.membership {
+            self.over = true;
+            return vec![Action::Restart { above: self.ballot }];
         }
         self.nodes[node].promise = Some(promise);
         self.nodes[node].unreachable = false;
@@ -308,8 +365,17 @@ impl Recovery {
     fn responders(&self) -> impl Iterator<Item = (usize, &Promise)> {
         self.nodes.iter().enumerate().filter_map(|(index, node)| {
             let promise = node.promise.as_ref()?;
-            promise.hydrated.then_some((index, promise))
+            (promise.hydrated || self.rules.count_unhydrated).then_some((index, promise))
         })
+    }
+
+    fn responding(&self) -> Seats {
+        Seats(self.responders().fold(0, |seats, (node, _)| seats | 1 << node))
+    }
+
+    /// Whether so many of every set are among `seats`.
+    fn is_quorum(&self, quorum: usize, seats: Seats) -> bool {
+        self.configuration.sets().iter().all(|set| seats_in(seats, *set) >= quorum)
     }
 
     /// R3 to R5 and R8.
@@ -347,8 +413,9 @@ impl Recovery {
             vdl.advance(self.lal_bytes).advance(1)
         };
         let table = adopted.with(TableEntry { ballot: self.ballot, vdl, first_lsn });
-        let actions =
-            (0..COPIES).map(|node| Action::Install { node, ballot: self.ballot, table: table.clone() }).collect();
+        let actions = (0..self.nodes.len())
+            .map(|node| Action::Install { node, ballot: self.ballot, table: table.clone() })
+            .collect();
         self.decision = Some(Decision { vdl, first_lsn, table, witnesses, tails: None });
         actions
     }
@@ -362,19 +429,28 @@ impl Recovery {
                 clipped.entry(segment.group).or_default().push((scl, node));
             }
         }
-        let count = self.responders().count();
+        let responders = self.responding();
         let mut pgcl = BTreeMap::new();
         let mut witnesses = BTreeMap::new();
         for (group, mut scls) in clipped {
             scls.sort_unstable_by_key(|&(scl, _)| std::cmp::Reverse(scl));
-            let rank = match self.rules.pick {
-                Pick::Floor => count - READ_QUORUM,
-                Pick::Highest => 0,
-                Pick::BelowFloor => (count - READ_QUORUM + 1).min(count - 1),
-                Pick::Lowest => count - 1,
-            };
-            // A responder without the segment has an SCL of zero.
-            pgcl.insert(group, scls.get(rank).map_or(Lsn::ZERO, |&(scl, _)| scl));
+            // What was acknowledged was so in every set: it lies at or below what each of them yields.
+            let points = self.configuration.sets().iter().filter_map(|set| {
+                let count = seats_in(responders, *set);
+                let rank = match self.rules.pick {
+                    // Only a broken rule decides without a read quorum of a set.
+                    _ if count < READ_QUORUM => return None,
+                    Pick::Floor => count - READ_QUORUM,
+                    Pick::Highest => 0,
+                    Pick::BelowFloor => (count - READ_QUORUM + 1).min(count - 1),
+                    Pick::Lowest => count - 1,
+                };
+                // A responder without the segment has an SCL of zero.
+                let of_set: Vec<Lsn> = scls.iter().filter(|(_, node)| set.has(*node)).map(|&(scl, _)| scl).collect();
+                Some(nth_highest(&of_set, rank + 1))
+            });
+            let point = if self.rules.pick == Pick::Highest { points.max() } else { points.min() };
+            pgcl.insert(group, point.unwrap_or_default());
             let highest = scls[0].0;
             witnesses
                 .insert(group, scls.iter().take_while(|(scl, _)| *scl == highest).map(|&(_, node)| node).collect());
@@ -426,32 +502,42 @@ impl Recovery {
             }
             decision.tails = Some(tails);
         }
+        let Some(decision) = self.decision.as_ref() else { return Vec::new() };
         let tails = decision.tails.as_ref().expect("it was just set");
         let mut actions = Vec::new();
+        let mut copies = Vec::new();
         let mut complete = true;
         for (&group, &tail) in tails {
             let scl_of = |node: &Node| node.marks.as_ref().map(|marks| marks.get(&group).copied().unwrap_or(Lsn::ZERO));
-            let holders = self.nodes.iter().filter(|node| scl_of(node).is_some_and(|scl| scl >= tail)).count();
-            complete &= holders >= self.rules.fill_quorum;
-            let copying = self.nodes.iter().filter(|node| node.copying.contains(&group)).count();
-            let lacking = self.rules.fill_quorum.saturating_sub(holders + copying);
+            let seats = |holds: &dyn Fn(&Node) -> bool| Seats::of(|seat| self.nodes.get(seat).is_some_and(holds));
+            let holders = seats(&|node| scl_of(node).is_some_and(|scl| scl >= tail));
+            complete &= self.is_quorum(self.rules.fill_quorum, holders);
+            let mut expected = Seats(holders.0 | seats(&|node| node.copying.contains(&group)).0);
             let Some(from) = self.nodes.iter().position(|node| scl_of(node).is_some_and(|scl| scl >= tail)) else {
                 continue;
             };
             // The fullest first: they need the least.
-            let mut candidates: Vec<(Lsn, usize)> = (0..COPIES)
+            let mut candidates: Vec<(Lsn, usize)> = (0..self.nodes.len())
                 .filter(|&node| !self.nodes[node].copying.contains(&group) && !self.nodes[node].failed.contains(&group))
                 .filter_map(|node| Some((scl_of(&self.nodes[node])?, node)))
                 .filter(|(scl, _)| *scl < tail)
                 .collect();
             candidates.sort_unstable_by_key(|&(scl, node)| (std::cmp::Reverse(scl), node));
-            for (after, to) in candidates.into_iter().take(lacking) {
-                self.nodes[to].copying.push(group);
+            for (after, to) in candidates {
+                let short = |set: &&Seats| seats_in(expected, **set) < self.rules.fill_quorum;
+                if !self.configuration.sets().iter().filter(short).any(|set| set.has(to)) {
+                    continue;
+                }
+                expected.0 |= 1 << to;
+                copies.push((group, to));
                 actions.push(Action::Copy { group, from, to, after, up_to: tail });
             }
         }
-        let installed = self.nodes.iter().filter(|node| node.installed).count();
-        if complete && installed >= self.rules.install_quorum {
+        for (group, to) in copies {
+            self.nodes[to].copying.push(group);
+        }
+        let installed = Seats::of(|seat| self.nodes.get(seat).is_some_and(|node| node.installed));
+        if complete && self.is_quorum(self.rules.install_quorum, installed) {
             self.over = true;
             actions.push(Action::Done(Recovered {
                 ballot: self.ballot,
@@ -465,6 +551,10 @@ impl Recovery {
     }
 }
 
+fn seats_in(seats: Seats, set: Seats) -> usize {
+    (seats.0 & set.0).count_ones() as usize
+}
+
 /// A model checker tells states apart by their hash.
 fn hash_table<H: Hasher>(table: &TruncationTable, state: &mut H) {
     for entry in table.entries() {
@@ -475,7 +565,7 @@ fn hash_table<H: Hasher>(table: &TruncationTable, state: &mut H) {
 impl Hash for Promise {
     fn hash<H: Hasher>(&self, state: &mut H) {
         hash_table(&self.table, state);
-        (&self.segments, self.vdl_heard, self.hydrated).hash(state);
+        (&self.segments, self.vdl_heard, self.hydrated, self.membership).hash(state);
     }
 }
 
@@ -523,6 +613,7 @@ fn cut(start: Lsn, valid: &Records, pgcl: &BTreeMap<GroupId, Lsn>) -> Lsn {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::quorum::COPIES;
 
     const G: GroupId = GroupId(0);
 
@@ -538,13 +629,22 @@ mod tests {
     fn promise(held: &[Header]) -> Promise {
         let scl = held.last().map_or(Lsn::ZERO, |last| last.lsn);
         let segment = Segment { group: G, scl, scl_ballot: Ballot::ZERO, above: held.to_vec() };
-        Promise { table: TruncationTable::default(), segments: vec![segment], vdl_heard: Lsn::ZERO, hydrated: true }
+        Promise {
+            table: TruncationTable::default(),
+            segments: vec![segment],
+            vdl_heard: Lsn::ZERO,
+            hydrated: true,
+            membership: MembershipId::default(),
+        }
+    }
+
+    fn start_with(places: &[usize]) -> Recovery {
+        let members = (MembershipId::default(), Configuration::new(places));
+        Recovery::start(Rules::default(), ballot(1), Lsn::ZERO, 1000, members).0
     }
 
     fn start() -> Recovery {
-        let (recovery, actions) = Recovery::start(Rules::default(), ballot(1), Lsn::ZERO, 1000);
-        assert_eq!(actions.len(), COPIES);
-        recovery
+        start_with(&[])
     }
 
     fn records() -> [Header; 3] {
@@ -622,5 +722,51 @@ mod tests {
             recovery.on_promise(node, promise(&[record(10, 0, true), record(20, 10, true), record(25, 10, true)]));
         }
         assert!(matches!(recovery.on_grace()[..], [Action::Corrupt(_)]));
+    }
+
+    /// T7: F is being replaced by G, seat 6. One row a set of those who promise: does it decide?
+    #[test]
+    fn both_sets_must_be_heard_and_who_joins_counts_in_none() {
+        for (heard, decides, why) in [
+            (&[0, 1, 6][..], false, "the one that joins holds nothing: three of neither"),
+            (&[0, 1, 5], false, "three of the old six, two of the new"),
+            (&[0, 1, 5, 6], false, "and the one that joins is not the third"),
+            (&[0, 1, 2], true, "those who stay"),
+            (&[0, 1, 2, 5, 6], true, "with others beside them"),
+        ] {
+            let mut recovery = start_with(&[5]);
+            for &node in heard {
+                recovery.on_promise(node, Promise { hydrated: node != 6, ..promise(&records()) });
+            }
+            assert_eq!(!recovery.on_grace().is_empty(), decides, "{heard:?}: {why}");
+        }
+    }
+
+    #[test]
+    fn a_higher_membership_ends_the_attempt_and_a_lower_one_does_not() {
+        let heard = |epoch| MembershipId { ballot: Ballot::ZERO, epoch };
+        let members = (heard(2), Configuration::default());
+        let mut recovery = Recovery::start(Rules::default(), ballot(1), Lsn::ZERO, 1000, members).0;
+        assert_eq!(recovery.on_promise(0, Promise { membership: heard(1), ..promise(&[]) }), []);
+        let higher = recovery.on_promise(1, Promise { membership: heard(3), ..promise(&[]) });
+        assert_eq!(higher, [Action::Restart { above: ballot(1) }]);
+    }
+
+    #[test]
+    fn a_replacement_needs_copies_and_tables_in_both_sets() {
+        let mut recovery = start_with(&[5]);
+        for node in [0, 1, 2, 5] {
+            recovery.on_promise(node, promise(&records()));
+        }
+        recovery.on_promise(3, promise(&[]));
+        assert_eq!(recovery.on_grace().len(), COPIES + 1);
+        let mut copies = Vec::new();
+        for (node, scl) in [(0, 30), (1, 30), (2, 30), (5, 30), (3, 0)] {
+            recovery.on_installed(node);
+            copies.extend(recovery.on_marks(node, &[(G, Lsn(scl))]));
+        }
+        let copy = Action::Copy { group: G, from: 0, to: 3, after: Lsn(0), up_to: Lsn(30) };
+        assert_eq!(copies, [copy], "four of the old six have it, three of the new");
+        assert!(matches!(recovery.on_copied(3, G, Some(Lsn(30)))[..], [Action::Done(_)]));
     }
 }

@@ -4,10 +4,16 @@
 //! ballot above. Being refused, or stuck with a node gone that alone knows a group's tail, means the next higher ballot,
 //! after a pause that doubles and differs from instance to instance, so that two recoverers do not chase each other for
 //! ever.
+//!
+//! Of the nodes it was given it asks those that are members, by the highest membership it hears of, and dials the others.
+//! What a node says under another name than that of its seat counts for nothing.
 
 use super::recovery::{Action, Header, Promise, Recovered, Recovery, Rules, Segment};
+use super::seats::seated;
 use super::{Nodes, VOLUME_CALL_TIMEOUT, corrupt};
 use crate::history::TruncationTable;
+use crate::membership::{MemberName, Membership, name_of};
+use crate::node::gossip::Dial;
 use crate::quorum::{COPIES, READ_QUORUM};
 use futures::future::BoxFuture;
 use futures::stream::{FuturesUnordered, StreamExt};
@@ -15,7 +21,7 @@ use protocol::node::{NodeError, NodeResult, StorageNode};
 use protocol::rpc::storage as rpc;
 use protocol::task::{sleep, timeout};
 use protocol::volume::VolumeError;
-use protocol::{Ballot, FORMAT_VERSION, GroupId, Lsn};
+use protocol::{Ballot, FORMAT_VERSION, GroupId, Lsn, NodeId};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,12 +36,26 @@ pub const PAUSE: Duration = Duration::from_millis(20);
 const COPY_BYTES: u32 = 1 << 20;
 
 /// What a takeover is told.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Takeover {
     /// The server's instance, drawn at random at its start: the low half of its ballots.
     pub instance: u32,
     /// Give up after this time; `None`: never.
     pub give_up_after: Option<Duration>,
+    /// How to reach members that were not given; `None`: not at all.
+    pub dial: Option<Dial>,
+}
+
+/// Where the volume ends, and who keeps it.
+pub struct TakenOver {
+    /// Where it ends.
+    pub found: Recovered,
+    /// The volume, with the members as this ballot proposed them again.
+    pub config: rpc::VolumeConfig,
+    /// The same members.
+    pub membership: Membership,
+    /// Their nodes, by seat.
+    pub seats: Nodes,
 }
 
 /// What the nodes said before any promise.
@@ -43,6 +63,25 @@ struct Heard {
     config: rpc::VolumeConfig,
     ballot: Ballot,
     vdl: Lsn,
+    /// Who each of the given nodes is.
+    said: Vec<Option<MemberName>>,
+}
+
+impl Heard {
+    /// Hears of other members of the same volume; higher ones count from then on.
+    fn learn(&mut self, config: rpc::VolumeConfig) -> Result<(), VolumeError> {
+        if config.volume != self.config.volume {
+            return Err(corrupt("the nodes hold different volumes"));
+        }
+        if membership_of(&config)?.id() > membership_of(&self.config)?.id() {
+            self.config = config;
+        }
+        Ok(())
+    }
+}
+
+fn membership_of(config: &rpc::VolumeConfig) -> Result<Membership, VolumeError> {
+    Membership::from_rpc(config).map_err(|error| corrupt(&error.to_string()))
 }
 
 enum Event {
@@ -59,12 +98,13 @@ enum Event {
 /// # Errors
 /// [`VolumeError::Unavailable`] when too few nodes answer until the time is over, or none has a volume;
 /// [`VolumeError::Corrupt`].
-pub async fn run(nodes: &Nodes, takeover: &Takeover) -> Result<(Recovered, rpc::VolumeConfig), VolumeError> {
+pub async fn run(nodes: &Nodes, takeover: &Takeover) -> Result<TakenOver, VolumeError> {
     let attempt = async {
         let mut pause = PAUSE;
         let mut above = Ballot::ZERO;
+        let mut known: Option<rpc::VolumeConfig> = None;
         loop {
-            let heard = match hear(nodes).await {
+            let mut heard = match hear(nodes).await {
                 Ok(heard) => heard,
                 Err(error @ VolumeError::Corrupt(_)) => return Err(error),
                 Err(_) => {
@@ -73,11 +113,22 @@ pub async fn run(nodes: &Nodes, takeover: &Takeover) -> Result<(Recovered, rpc::
                     continue;
                 }
             };
+            if let Some(known) = known.take() {
+                heard.learn(known)?;
+            }
             above = above.max(heard.ballot);
             let counter = above.counter().checked_add(1).ok_or_else(|| corrupt("ballots are used up"))?;
             let ballot = Ballot::new(counter, takeover.instance);
-            match try_once(nodes, ballot, &heard).await? {
-                Ok(recovered) => return Ok((recovered, heard.config)),
+            let membership = membership_of(&heard.config)?;
+            let seats: Nodes = seated(&membership, nodes, &heard.said, takeover.dial.as_ref()).into();
+            let membership = membership.proposed_by(ballot);
+            let attempt = try_once(&seats, &membership, &mut heard).await?;
+            known = Some(heard.config.clone());
+            match attempt {
+                Ok(found) => {
+                    let config = membership.to_rpc(&heard.config);
+                    return Ok(TakenOver { found, config, membership, seats });
+                }
                 Err(highest) => {
                     tracing::info!(%ballot, %highest, "recovery starts again under a higher ballot");
                     above = above.max(highest);
@@ -102,9 +153,13 @@ fn jitter(pause: Duration, instance: u32) -> Duration {
 
 /// Asks every node who it is, until a read quorum with a volume answered and the others had their grace.
 async fn hear(nodes: &Nodes) -> Result<Heard, VolumeError> {
-    let mut calls: FuturesUnordered<_> =
-        nodes.iter().map(|node| node.status(rpc::StatusRequest { version: FORMAT_VERSION })).collect();
+    let ask = |(index, node): (usize, &Arc<dyn StorageNode>)| {
+        let node = Arc::clone(node);
+        async move { (index, node.status(rpc::StatusRequest { version: FORMAT_VERSION }).await) }
+    };
+    let mut calls: FuturesUnordered<_> = nodes.iter().enumerate().map(ask).collect();
     let mut heard: Option<Heard> = None;
+    let mut said = vec![None; nodes.len()];
     let mut replies = 0;
     let grace = sleep(VOLUME_CALL_TIMEOUT);
     tokio::pin!(grace);
@@ -114,31 +169,44 @@ async fn hear(nodes: &Nodes) -> Result<Heard, VolumeError> {
             reply = calls.next() => reply,
             () = &mut grace => None,
         };
-        let Some(reply) = reply else { break };
+        let Some((index, reply)) = reply else { break };
         let Ok(reply) = reply else { continue };
         let Some(config) = reply.config else { continue };
+        said[index] = Some(MemberName { node: NodeId(reply.node), incarnation: reply.incarnation });
         let (ballot, vdl) = (Ballot(reply.promised), Lsn(reply.flushed_vdl_heard));
-        heard = Some(match heard {
-            None => Heard { config, ballot, vdl },
-            Some(heard) if heard.config.volume != config.volume => {
-                return Err(corrupt("the nodes hold different volumes"));
+        match &mut heard {
+            None => heard = Some(Heard { config, ballot, vdl, said: Vec::new() }),
+            Some(heard) => {
+                heard.learn(config)?;
+                (heard.ballot, heard.vdl) = (heard.ballot.max(ballot), heard.vdl.max(vdl));
             }
-            Some(heard) => Heard { config: heard.config, ballot: heard.ballot.max(ballot), vdl: heard.vdl.max(vdl) },
-        });
+        }
         replies += 1;
         if replies == READ_QUORUM {
             grace.set(sleep(GRACE));
         }
     }
-    heard.filter(|_| replies >= READ_QUORUM).ok_or_else(|| {
+    let heard = heard.filter(|_| replies >= READ_QUORUM).map(|heard| Heard { said, ..heard });
+    heard.ok_or_else(|| {
         VolumeError::Unavailable(format!("{replies} of {COPIES} storage nodes have the volume and answer"))
     })
 }
 
 /// One ballot. The inner error is the ballot to go above.
-async fn try_once(nodes: &Nodes, ballot: Ballot, heard: &Heard) -> Result<Result<Recovered, Ballot>, VolumeError> {
+async fn try_once(
+    nodes: &Nodes,
+    membership: &Membership,
+    heard: &mut Heard,
+) -> Result<Result<Recovered, Ballot>, VolumeError> {
     let volume = heard.config.volume;
-    let (mut recovery, first) = Recovery::start(Rules::default(), ballot, heard.vdl, heard.config.lal_bytes);
+    let ballot = membership.id().ballot;
+    let config = membership.to_rpc(&heard.config);
+    let names: Vec<MemberName> = membership.everyone().map(name_of).collect();
+    let is = |seat: usize, node: u32, incarnation: u32| names[seat] == MemberName { node: NodeId(node), incarnation };
+    // What was heard before the members were proposed again is what promises are compared with.
+    let members = (membership_of(&heard.config)?.id(), membership.configuration());
+    let members_id = members.0;
+    let (mut recovery, first) = Recovery::start(Rules::default(), ballot, heard.vdl, heard.config.lal_bytes, members);
     let mut running: FuturesUnordered<BoxFuture<'static, Event>> = FuturesUnordered::new();
     let mut actions = first;
     let mut grace_given = false;
@@ -152,7 +220,7 @@ async fn try_once(nodes: &Nodes, ballot: Ballot, heard: &Heard) -> Result<Result
                 Action::Corrupt(why) => return Err(corrupt(&why)),
                 action => {
                     calls += 1;
-                    running.push(perform(nodes, volume, ballot, action));
+                    running.push(perform(nodes, volume, ballot, &config, action));
                 }
             }
         }
@@ -172,7 +240,15 @@ async fn try_once(nodes: &Nodes, ballot: Ballot, heard: &Heard) -> Result<Result
             Event::Grace => recovery.on_grace(),
             Event::Promised(_, Ok(reply)) if !reply.promised => recovery.on_refused(Ballot(reply.highest)),
             Event::Promised(node, Ok(reply)) => match promise(&reply) {
-                Ok(promise) => recovery.on_promise(node, promise),
+                Ok(promise) => {
+                    let known = reply.config.map(|config| heard.learn(config)).transpose()?;
+                    if is(node, reply.node, reply.incarnation) || known.is_some() && promise.membership > members_id {
+                        recovery.on_promise(node, promise)
+                    } else {
+                        tracing::warn!(node, "another node answers on a member's seat");
+                        recovery.on_unreachable(node)
+                    }
+                }
                 Err(error) => {
                     tracing::error!(node, %error, "a storage node answered a recovery with nonsense");
                     recovery.on_unreachable(node)
@@ -182,7 +258,15 @@ async fn try_once(nodes: &Nodes, ballot: Ballot, heard: &Heard) -> Result<Result
                 tracing::debug!(node, %error, "no promise");
                 recovery.on_unreachable(node)
             }
-            Event::Installed(node, Ok(reply)) if reply.adopted => recovery.on_installed(node),
+            Event::Installed(node, Ok(reply)) if reply.adopted => {
+                let holds = reply.membership_ballot == ballot.0 && reply.membership_epoch == membership.id().epoch;
+                if is(node, reply.node, reply.incarnation) && holds {
+                    recovery.on_installed(node)
+                } else {
+                    tracing::warn!(node, "a node does not take the volume's members");
+                    Vec::new()
+                }
+            }
             Event::Installed(_, Ok(reply)) => recovery.on_refused(Ballot(reply.promised)),
             Event::Marks(node, Ok(reply)) => {
                 let marks: Vec<_> = reply.marks.iter().map(|m| (GroupId(m.group), Lsn(m.scl_flushed))).collect();
@@ -208,7 +292,13 @@ fn after(time: Duration, event: Event) -> BoxFuture<'static, Event> {
     })
 }
 
-fn perform(nodes: &Nodes, volume: u64, ballot: Ballot, action: Action) -> BoxFuture<'static, Event> {
+fn perform(
+    nodes: &Nodes,
+    volume: u64,
+    ballot: Ballot,
+    config: &rpc::VolumeConfig,
+    action: Action,
+) -> BoxFuture<'static, Event> {
     let version = FORMAT_VERSION;
     let node_at = |index: usize| Arc::clone(&nodes[index]);
     match action {
@@ -221,9 +311,10 @@ fn perform(nodes: &Nodes, volume: u64, ballot: Ballot, action: Action) -> BoxFut
         }
         Action::Install { node: index, ballot, table } => {
             let node = node_at(index);
+            let config = Some(config.clone());
             Box::pin(async move {
                 let table = Some(table.to_rpc());
-                let request = rpc::InstallTableRequest { volume, version, ballot: ballot.0, table };
+                let request = rpc::InstallTableRequest { volume, version, ballot: ballot.0, table, config };
                 Event::Installed(index, in_time(node.install_table(request)).await)
             })
         }
@@ -311,5 +402,7 @@ fn promise(reply: &rpc::PrepareReply) -> Result<Promise, protocol::Error> {
         }
     }
     let segments = segments.into_values().collect();
-    Ok(Promise { table, segments, vdl_heard: Lsn(reply.flushed_vdl_heard), hydrated: reply.hydrated })
+    let config = reply.config.clone().unwrap_or_default();
+    let membership = Membership::from_rpc(&config)?.id();
+    Ok(Promise { table, segments, vdl_heard: Lsn(reply.flushed_vdl_heard), hydrated: reply.hydrated, membership })
 }

@@ -22,7 +22,14 @@ pub(crate) const PAGES_PER_GROUP: u32 = 8;
 pub(crate) const LAL_BYTES: u64 = 1 << 16;
 
 pub(crate) fn config() -> VolumeConfig {
-    VolumeConfig { volume: VOLUME, pages_per_group: PAGES_PER_GROUP, lal_bytes: LAL_BYTES, members: Vec::new() }
+    let members = (0..COPIES as u32).map(|node| Member { node, ..Member::default() }).collect();
+    VolumeConfig {
+        volume: VOLUME,
+        pages_per_group: PAGES_PER_GROUP,
+        lal_bytes: LAL_BYTES,
+        members,
+        ..VolumeConfig::default()
+    }
 }
 
 pub(crate) fn options(instance: u32) -> OpenOptions {
@@ -321,6 +328,7 @@ impl StorageNode for FakeNode {
     }
 
     fn install_table(&self, request: InstallTableRequest) -> BoxFuture<'_, NodeResult<InstallTableReply>> {
+        let node = self.id;
         self.answer(move |state| {
             let ballot = Ballot(request.ballot);
             let adopted = ballot >= state.promised;
@@ -331,7 +339,18 @@ impl StorageNode for FakeNode {
                 let table = state.table.clone();
                 state.groups.values_mut().for_each(|segment| segment.truncate(&table));
             }
-            Ok(InstallTableReply { adopted, promised: state.promised.0 })
+            if adopted && request.config.is_some() {
+                state.config = request.config;
+            }
+            let held = state.config.clone().unwrap_or_default();
+            Ok(InstallTableReply {
+                adopted,
+                promised: state.promised.0,
+                node,
+                incarnation: 0,
+                membership_ballot: held.membership_ballot,
+                membership_epoch: held.membership_epoch,
+            })
         })
     }
 
@@ -412,6 +431,7 @@ impl StorageNode for FakeNode {
                 table: Some(state.table.to_rpc()),
                 promised: state.promised.0,
                 flushed_vdl_heard: state.vdl_heard.0,
+                config: state.config.clone(),
             })
         })
     }

@@ -17,6 +17,10 @@
 //! a commit is acknowledged by the first, the second is for show. A *flushed* mark that goes back is lost data: that node
 //! counts no more for this writer.
 //!
+//! While a member is being replaced a record counts when four of *every* set of six have it: of those with the old member,
+//! and of those with the new one. The new one does not count before it is finished, so that the strictest of these sets is
+//! four of the six without those that leave ([`Tracker::set_leaving`]); it implies all the others.
+//!
 //! Pure: no clock, no I/O, no lock.
 //!
 //! Sources: Verbitski et al., SIGMOD 2017, section 4.1, and SIGMOD 2018, section 2; received beside flushed is ours.
@@ -101,6 +105,8 @@ pub struct Tracker {
     vdl_received_highest: Lsn,
     boots: [Option<BootId>; COPIES],
     excluded: [bool; COPIES],
+    /// Members that are being replaced.
+    leaving: [bool; COPIES],
 }
 
 impl Tracker {
@@ -117,6 +123,7 @@ impl Tracker {
             vdl_received_highest: vdl,
             boots: [None; COPIES],
             excluded: [false; COPIES],
+            leaving: [false; COPIES],
         };
         for &(group, tail) in tails {
             let slot = tracker.slot(group);
@@ -165,7 +172,7 @@ impl Tracker {
             scl[1][node] = scl[1][node].max(mark.flushed);
             scl[0][node] = scl[0][node].max(mark.received).max(scl[1][node]);
             if !regressed {
-                self.groups[slot].raise();
+                self.groups[slot].raise(self.leaving);
             }
         }
         if lost {
@@ -174,9 +181,15 @@ impl Tracker {
             regressed = true;
         }
         if regressed {
-            self.groups.iter_mut().for_each(Group::recount);
+            let leaving = self.leaving;
+            self.groups.iter_mut().for_each(|group| group.recount(leaving));
             self.walks[0] = self.walks[1];
         }
+        self.settle(before, lost)
+    }
+
+    /// Walks on after SCLs moved.
+    fn settle(&mut self, before: (Lsn, Lsn), lost: bool) -> Advance {
         self.walk(Level::Flushed);
         self.walk(Level::Received);
         self.forget();
@@ -186,6 +199,23 @@ impl Tracker {
             flushed: self.durable(Level::Flushed) != before.1,
             lost,
         }
+    }
+
+    /// A member begins to be replaced, before anybody is told of it, or stays after all, after a write quorum was told.
+    /// What was durable stays so.
+    pub fn set_leaving(&mut self, node: usize, leaving: bool) -> Advance {
+        let before = (self.durable(Level::Received), self.durable(Level::Flushed));
+        self.leaving[node] = leaving;
+        let leaving = self.leaving;
+        self.groups.iter_mut().for_each(|group| group.raise(leaving));
+        self.settle(before, false)
+    }
+
+    /// A replacement is finished: from now on another node speaks for this seat, of which nothing is known yet.
+    pub fn reseat(&mut self, node: usize) -> Advance {
+        self.groups.iter_mut().for_each(|group| group.scl.iter_mut().for_each(|scl| scl[node] = Lsn::ZERO));
+        (self.boots[node], self.excluded[node]) = (None, false);
+        self.set_leaving(node, false)
     }
 
     /// The VDL by what the nodes hold now: what a waiting commit is measured against. Flushed, it never goes back.
@@ -294,16 +324,22 @@ impl Tracker {
 
 impl Group {
     /// After an SCL went up.
-    fn raise(&mut self) {
+    fn raise(&mut self, leaving: [bool; COPIES]) {
         for level in 0..2 {
-            self.pgcl[level] = self.pgcl[level].max(write_mark(&self.scl[level]));
+            self.pgcl[level] = self.pgcl[level].max(self.quorum(level, leaving));
         }
     }
 
+    /// What four hold of every set of six.
+    fn quorum(&self, level: usize, leaving: [bool; COPIES]) -> Lsn {
+        let counted = |node: usize| if leaving[node] { Lsn::ZERO } else { self.scl[level][node] };
+        write_mark(&std::array::from_fn::<Lsn, COPIES, _>(counted))
+    }
+
     /// After an SCL went down: what is flushed on a quorum once stays complete, what is received need not.
-    fn recount(&mut self) {
-        self.pgcl[1] = self.pgcl[1].max(write_mark(&self.scl[1]));
-        self.pgcl[0] = write_mark(&self.scl[0]).max(self.pgcl[1]);
+    fn recount(&mut self, leaving: [bool; COPIES]) {
+        self.pgcl[1] = self.pgcl[1].max(self.quorum(1, leaving));
+        self.pgcl[0] = self.quorum(0, leaving).max(self.pgcl[1]);
     }
 }
 
@@ -322,6 +358,40 @@ mod tests {
 
     fn mark(group: u32, received: u64, flushed: u64) -> [Mark; 1] {
         [Mark { group: GroupId(group), received: Lsn(received), flushed: Lsn(flushed) }]
+    }
+
+    /// One row a step of a replacement of F: who acked what, and what is durable then.
+    #[test]
+    fn a_member_that_leaves_does_not_count_and_its_successor_only_when_it_has_come() {
+        let mut tracker = Tracker::new(Lsn::ZERO, &[]);
+        for lsn in [10, 20, 30, 40] {
+            tracker.append(record(lsn, 0, true));
+        }
+        for node in [0, 1, 2, 5] {
+            tracker.ack(node, BOOT, mark(0, 10, 10));
+        }
+        tracker.set_leaving(5, true);
+        assert_eq!(tracker.vdl(Level::Flushed), Lsn(10), "what was durable stays so");
+        for node in [0, 1, 2, 5] {
+            tracker.ack(node, BOOT, mark(0, 20, 20));
+        }
+        assert_eq!(tracker.vdl(Level::Flushed), Lsn(10), "four of the old six, three of the new");
+        tracker.ack(3, BOOT, mark(0, 20, 20));
+        assert_eq!(tracker.vdl(Level::Flushed), Lsn(20), "those who stay");
+        for node in [0, 1, 2, 5] {
+            tracker.ack(node, BOOT, mark(0, 30, 30));
+        }
+        assert!(tracker.set_leaving(5, false).flushed, "reverted: it counts again");
+        assert_eq!(tracker.vdl(Level::Flushed), Lsn(30));
+        for node in [0, 1, 5] {
+            tracker.ack(node, BOOT, mark(0, 40, 40));
+        }
+        tracker.set_leaving(5, true);
+        tracker.reseat(5);
+        tracker.ack(2, BOOT, mark(0, 40, 40));
+        assert_eq!(tracker.vdl(Level::Flushed), Lsn(30), "what the one that left had says nothing of its successor");
+        tracker.ack(5, BootId(7), mark(0, 40, 40));
+        assert_eq!(tracker.vdl(Level::Flushed), Lsn(40));
     }
 
     /// One row an arrangement of six copies: full, stale, absent; and what a quorum then holds.

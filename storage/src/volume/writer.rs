@@ -23,15 +23,17 @@
 
 use super::counters::Counters;
 use super::log::{LogBuffer, Mtr};
+use super::members::{self, Members};
 use super::notices;
 use super::reader::{Failure, ReadPoint, Reader};
 use super::shipping::{Census, Group, Refusal, Shipping};
-use super::takeover::{self, Takeover};
-use super::tracker::{Level, Mark, Outstanding, Tracker};
+use super::takeover::{self, TakenOver, Takeover};
+use super::tracker::{Advance, Level, Mark, Outstanding, Tracker};
 use super::waiters::Waiters;
 use super::{Clock, Nodes, VOLUME_CALL_TIMEOUT, WallClock};
 use crate::history::TruncationTable;
-use crate::quorum::{COPIES, MEMBERSHIP_EPOCH, WRITE_QUORUM};
+use crate::node::gossip::Dial;
+use crate::quorum::{COPIES, WRITE_QUORUM};
 use futures::future::BoxFuture;
 use parking_lot::Mutex;
 use protocol::node::{AppendStream, NodeError, NodeResult, StorageNode};
@@ -127,8 +129,10 @@ struct Connected {
     stream: Box<dyn AppendStream>,
 }
 
-struct Inner {
+pub(super) struct Inner {
+    /// The six seats, each with who sits there.
     nodes: Nodes,
+    pub(super) members: Members,
     runtime: Runtime,
     clock: Clock,
     wall: WallClock,
@@ -175,7 +179,7 @@ struct Inner {
 
 /// The only writer of a volume, until another takes over. See the module's essay.
 pub struct WriterVolume {
-    inner: Arc<Inner>,
+    pub(super) inner: Arc<Inner>,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -192,24 +196,35 @@ impl WriterVolume {
     ///
     /// # Errors
     /// [`VolumeError::Unavailable`], [`VolumeError::Corrupt`].
-    ///
-    /// # Panics
-    /// When there are not six nodes.
     pub async fn open(
         nodes: Vec<Arc<dyn StorageNode>>,
         options: OpenOptions,
     ) -> Result<(Arc<WriterVolume>, Opened), VolumeError> {
-        assert_eq!(nodes.len(), COPIES, "a volume has six nodes");
+        WriterVolume::open_dialling(nodes, options, None).await
+    }
+
+    /// As [`WriterVolume::open`]; members that are not among `nodes` are dialled. A change of the members that is found under
+    /// way goes on.
+    ///
+    /// # Errors
+    /// As [`WriterVolume::open`].
+    pub async fn open_dialling(
+        nodes: Vec<Arc<dyn StorageNode>>,
+        options: OpenOptions,
+        dial: Option<Dial>,
+    ) -> Result<(Arc<WriterVolume>, Opened), VolumeError> {
         let nodes: Nodes = nodes.into();
-        let takeover = Takeover { instance: options.instance, give_up_after: options.give_up_after };
-        let (found, config) = takeover::run(&nodes, &takeover).await?;
+        let takeover = Takeover { instance: options.instance, give_up_after: options.give_up_after, dial };
+        let TakenOver { found, config, membership, seats } = takeover::run(&nodes, &takeover).await?;
+        let members = Members::new(&config, membership, &seats);
+        let nodes = members.seats();
         let opened = Opened { vdl: found.vdl, ballot: found.ballot, first_lsn: found.first_lsn, config };
         let config = &opened.config;
         let counters = Arc::new(Counters::default());
         let (connected, streams) = mpsc::channel();
         let log = LogBuffer::new(
             found.ballot,
-            MEMBERSHIP_EPOCH,
+            config.membership_epoch,
             config.pages_per_group,
             found.vdl,
             found.first_lsn,
@@ -217,8 +232,12 @@ impl WriterVolume {
         );
         let opened_at = (options.clock)();
         let zones = std::array::from_fn(|node| config.members.get(node).map_or("", |member| &*member.zone));
+        let mut tracker = Tracker::new(found.vdl, &found.tails);
+        for place in members.leaving() {
+            tracker.set_leaving(place, true);
+        }
         let acks = Acks {
-            tracker: Tracker::new(found.vdl, &found.tails),
+            tracker,
             shipping: Shipping::new(opened_at, zones),
             emptied: Vec::new(),
             written_unix_micros: (options.wall)(),
@@ -227,6 +246,7 @@ impl WriterVolume {
         let inner = Arc::new(Inner {
             reader: Reader::new(Arc::clone(&nodes), config.volume, Arc::clone(&counters)),
             nodes,
+            members,
             runtime: options.runtime,
             clock: options.clock,
             wall: options.wall,
@@ -281,6 +301,8 @@ impl WriterVolume {
         for node in 0..COPIES {
             inner.connect(node);
         }
+        let going_on = Arc::downgrade(&inner);
+        inner.runtime.spawn(async move { members::go_on(going_on).await });
         Ok((Arc::new(WriterVolume { inner, thread: Mutex::new(thread) }), opened))
     }
 
@@ -613,6 +635,47 @@ impl Inner {
         self.wake_shipper();
     }
 
+    /// The ballot's table, for whoever is told of other members.
+    pub(super) fn table(&self) -> &TruncationTable {
+        &self.table
+    }
+
+    /// Whether the volume is still this server's.
+    pub(super) fn is_open(&self) -> bool {
+        self.check_open().is_ok()
+    }
+
+    /// Another server became the writer.
+    pub(super) fn note_promise(&self, promised: Ballot) {
+        if promised > self.ballot {
+            self.fence();
+        }
+    }
+
+    /// The last record of every group that is durable now.
+    pub(super) fn durable_tails(&self) -> Vec<(GroupId, Lsn)> {
+        self.acks.lock().tracker.tails().collect()
+    }
+
+    /// A member begins to be replaced, or stays after all.
+    pub(super) fn set_leaving(&self, place: usize, leaving: bool) {
+        self.moved(|tracker| tracker.set_leaving(place, leaving));
+    }
+
+    /// Another node sits on this seat now.
+    pub(super) fn reseated(self: &Arc<Inner>, place: usize) {
+        self.moved(|tracker| tracker.reseat(place));
+        self.connect(place);
+    }
+
+    fn moved(&self, change: impl FnOnce(&mut Tracker) -> Advance) {
+        let mut acks = self.acks.lock();
+        let advance = change(&mut acks.tracker);
+        let moved = self.publish(&mut acks, advance);
+        drop(acks);
+        self.announce(moved);
+    }
+
     fn fence(&self) {
         self.end_with(FENCED, &VolumeError::Fenced);
     }
@@ -642,7 +705,7 @@ impl Inner {
                 shipping.on_refused(node, reply.sequence, Refusal::Pause, now, tracker);
                 true
             }
-            rpc::AppendOutcome::NeedTable | rpc::AppendOutcome::Failed => {
+            rpc::AppendOutcome::NeedTable | rpc::AppendOutcome::Failed | rpc::AppendOutcome::StaleMembers => {
                 reopen = shipping.on_refused(node, reply.sequence, Refusal::Reopen, now, tracker);
                 true
             }
@@ -700,6 +763,11 @@ impl Inner {
             tracing::error!(node, "a storage node lost redo that it had flushed; it counts no more");
             Counters::add(&self.counters.nodes_excluded, 1);
         }
+        self.publish(acks, advance)
+    }
+
+    /// Publishes the durable points that moved.
+    fn publish(&self, acks: &mut Acks, advance: Advance) -> [Option<Lsn>; 2] {
         let mut moved = [None; 2];
         if advance.received {
             let received = acks.tracker.durable(Level::Received);
@@ -771,8 +839,10 @@ impl Inner {
             version: FORMAT_VERSION,
             ballot: self.ballot.0,
             table: Some(self.table.to_rpc()),
+            config: Some(self.members.config()),
         };
         let reply = in_time(target.install_table(request)).await?;
+        self.members.check_seat(node, &reply)?;
         if !reply.adopted {
             if reply.promised > self.ballot.0 {
                 self.fence();
@@ -1038,6 +1108,7 @@ impl Shipper {
             batch: bytes::Bytes::new(),
             flushed_vdl: inner.flushed.load(Ordering::Acquire),
             gc_floor: inner.gc_floor.load(Ordering::Relaxed),
+            membership_epoch: inner.members.epoch(),
             want_received,
             sequence: group.first_sequence,
             flush_later: group.held,

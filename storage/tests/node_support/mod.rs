@@ -24,12 +24,13 @@ pub const VOLUME: u64 = 77;
 pub const PAGES_PER_GROUP: u32 = 64;
 
 pub fn config() -> VolumeConfig {
-    let member = |node: u32| Member { node, zone: ["a", "b", "c"][node as usize / 2].into(), address: String::new() };
+    let member = |node: u32| Member { node, zone: ["a", "b", "c"][node as usize / 2].into(), ..Member::default() };
     VolumeConfig {
         volume: VOLUME,
         pages_per_group: PAGES_PER_GROUP,
         lal_bytes: 64 << 20,
         members: (0..6).map(member).collect(),
+        ..VolumeConfig::default()
     }
 }
 
@@ -283,8 +284,13 @@ impl Rig {
 
     pub fn install(&self, table: &TruncationTable) -> InstallTableReply {
         let ballot = table.ballot().0;
-        let request =
-            InstallTableRequest { volume: VOLUME, version: FORMAT_VERSION, ballot, table: Some(table.to_rpc()) };
+        let request = InstallTableRequest {
+            volume: VOLUME,
+            version: FORMAT_VERSION,
+            ballot,
+            table: Some(table.to_rpc()),
+            config: None,
+        };
         now(self.node.install_table(request)).expect("an installation is answered")
     }
 

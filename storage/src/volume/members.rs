@@ -1,0 +1,410 @@
+//! Changes of a volume's members, as its writer makes them while it writes.
+//!
+//! **Rule.** Before anybody is told of a change, the tracker counts by the stricter of the members before and after; it
+//! counts by those after alone when write quorums of every set before *and* after keep the change on disk. One change is made
+//! at a time. A replacement is finished only when the new node has flushed everything that was durable after its beginning
+//! was made; until then it can be reverted. See [`membership`](crate::membership) for why that is enough.
+//!
+//! ```text
+//! begin: leaving(F) -> told: ABCDEF and ABCDEG -> made -> G takes in images and redo, by gossip -> G has the tails
+//!        -> told: ABCDEG -> made -> G sits down on F's seat, a stream to it is opened
+//! revert: told: ABCDEF -> made -> F counts again
+//! ```
+//!
+//! **Mechanism.** The members travel with the table ([`InstallTableRequest`](rpc::InstallTableRequest)), which every stream
+//! begins with: a node that was not reached when they changed learns of it before it takes redo again. A node joins by being
+//! given the volume with itself on its way in. Who joins gets no stream of redo before it is a member: gossip brings it what
+//! its peers have, images where their redo is retired.
+//!
+//! A writer that finds a change under way goes on with it ([`go_on`]).
+
+use super::seats::Seat;
+use super::writer::{Inner, WriterVolume};
+use super::{Nodes, VOLUME_CALL_TIMEOUT};
+use crate::membership::{ChangeError, MemberName, Membership, Role, name_of};
+use crate::quorum::{COPIES, Seats};
+use futures::future::{BoxFuture, join_all};
+use hashbrown::HashMap;
+use parking_lot::Mutex;
+use protocol::node::{NodeError, NodeResult, StorageNode};
+use protocol::rpc::storage as rpc;
+use protocol::task::{sleep, timeout};
+use protocol::{Ballot, FORMAT_VERSION, GroupId, Lsn, NodeId};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+/// Between two attempts to tell nodes of a change, and two looks at a node that joins.
+const LOOK_INTERVAL: Duration = Duration::from_millis(50);
+
+/// Why a change was not made.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum MemberError {
+    /// It makes no sense.
+    #[error(transparent)]
+    Change(#[from] ChangeError),
+    /// The new node cannot be had.
+    #[error("the new storage node cannot be used: {0}")]
+    NewNode(String),
+    /// Another server is the writer, or the volume was closed: whether the change goes on is the next writer's business.
+    #[error("this server is not the writer any more")]
+    NotWriter,
+    /// Somebody reverted or finished it.
+    #[error("the replacement of node {} is not under way any more", .0.0)]
+    Overtaken(NodeId),
+}
+
+/// How far a replacement has come.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Progress {
+    /// Who leaves.
+    pub old: MemberName,
+    /// Who joins.
+    pub new: MemberName,
+    /// What it has flushed of each group, and what it must have.
+    pub groups: Vec<(GroupId, Lsn, Lsn)>,
+    /// Its own word for its state; empty while it does not answer.
+    pub state: String,
+}
+
+impl Progress {
+    /// Whether everything is there.
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
+        self.state == "joining" && self.groups.iter().all(|(_, has, must)| has >= must)
+    }
+}
+
+struct Joiner {
+    node: Arc<dyn StorageNode>,
+    /// What was durable when its joining was made.
+    tails: Vec<(GroupId, Lsn)>,
+}
+
+/// The members as a writer knows them.
+pub struct Members {
+    config: rpc::VolumeConfig,
+    /// Made.
+    membership: Mutex<Membership>,
+    epoch: AtomicU32,
+    seats: Vec<Arc<Seat>>,
+    joiners: Mutex<HashMap<MemberName, Joiner>>,
+    /// Held while a change is told and made.
+    changing: tokio::sync::Mutex<()>,
+}
+
+impl Members {
+    /// The members that a takeover found, with their nodes by seat.
+    #[must_use]
+    pub fn new(config: &rpc::VolumeConfig, membership: Membership, nodes: &Nodes) -> Members {
+        let joiner = |(index, replacement): (usize, &crate::membership::Replacement)| {
+            (name_of(&replacement.new), Joiner { node: nodes[COPIES + index].clone(), tails: Vec::new() })
+        };
+        Members {
+            config: config.clone(),
+            epoch: AtomicU32::new(membership.id().epoch),
+            seats: nodes.iter().take(COPIES).map(|node| Arc::new(Seat::new(node.clone()))).collect(),
+            joiners: Mutex::new(membership.replacements().iter().enumerate().map(joiner).collect()),
+            membership: Mutex::new(membership),
+            changing: tokio::sync::Mutex::new(()),
+        }
+    }
+
+    /// The six seats.
+    #[must_use]
+    pub fn seats(&self) -> Nodes {
+        self.seats.iter().map(|seat| Arc::clone(seat) as Arc<dyn StorageNode>).collect()
+    }
+
+    /// The places of members that are being replaced.
+    #[must_use]
+    pub fn leaving(&self) -> Vec<usize> {
+        self.membership.lock().replacements().iter().map(|replacement| replacement.place).collect()
+    }
+
+    /// The volume with its members.
+    #[must_use]
+    pub fn config(&self) -> rpc::VolumeConfig {
+        self.membership.lock().to_rpc(&self.config)
+    }
+
+    /// Counts the changes made.
+    #[must_use]
+    pub fn epoch(&self) -> u32 {
+        self.epoch.load(Ordering::Acquire)
+    }
+
+    /// Whether the node that took the table is the one whose seat it is.
+    ///
+    /// # Errors
+    /// [`NodeError::Refused`].
+    pub fn check_seat(&self, seat: usize, reply: &rpc::InstallTableReply) -> NodeResult<()> {
+        let says = MemberName { node: NodeId(reply.node), incarnation: reply.incarnation };
+        let name = name_of(&self.membership.lock().members()[seat]);
+        if says == name {
+            return Ok(());
+        }
+        Err(NodeError::Refused(format!("{says} answers where {name} should be")))
+    }
+
+    fn node_of(&self, name: MemberName) -> Option<Arc<dyn StorageNode>> {
+        if let Some(joiner) = self.joiners.lock().get(&name) {
+            return Some(joiner.node.clone());
+        }
+        let membership = self.membership.lock();
+        let seat = membership.members().iter().position(|member| name_of(member) == name)?;
+        // What answers at the address of one that is lost is another member.
+        (!membership.is_lost(seat)).then(|| self.seats[seat].node())
+    }
+}
+
+impl WriterVolume {
+    /// The members as they were made last.
+    #[must_use]
+    pub fn membership(&self) -> Membership {
+        self.inner.members.membership.lock().clone()
+    }
+
+    /// Replaces a member by another node, or by itself after it lost its disk, from beginning to end. Dropping the future
+    /// leaves the replacement where it is; it can be gone on with, or reverted.
+    ///
+    /// # Errors
+    /// [`MemberError`].
+    pub async fn replace_member(
+        &self,
+        old: NodeId,
+        new: rpc::Member,
+        node: Arc<dyn StorageNode>,
+    ) -> Result<(), MemberError> {
+        self.begin_replacement(old, new, node).await?;
+        self.inner.complete(old).await
+    }
+
+    /// Begins to replace a member; returns when that is made. `new` needs no incarnation.
+    ///
+    /// # Errors
+    /// [`MemberError`].
+    pub async fn begin_replacement(
+        &self,
+        old: NodeId,
+        new: rpc::Member,
+        node: Arc<dyn StorageNode>,
+    ) -> Result<(), MemberError> {
+        let inner = &self.inner;
+        let members = &inner.members;
+        let _changing = members.changing.lock().await;
+        let before = members.membership.lock().clone();
+        let said = in_time(node.status(rpc::StatusRequest { version: FORMAT_VERSION })).await;
+        let said = said.map_err(|error| MemberError::NewNode(error.to_string()))?;
+        if said.node != new.node {
+            return Err(MemberError::NewNode(format!("it is node {}, not {}", said.node, new.node)));
+        }
+        if let Some(config) = &said.config {
+            if config.volume != members.config.volume {
+                return Err(MemberError::NewNode("it keeps another volume".into()));
+            }
+            let name = MemberName { node: NodeId(said.node), incarnation: said.incarnation };
+            if before.role(name) != Role::Stranger {
+                return Err(ChangeError::AlreadyMember(name).into());
+            }
+        }
+        let incarnation = before.next_incarnation(NodeId(new.node)).max(said.incarnation + 1);
+        let new = rpc::Member { incarnation, ..new };
+        let name = name_of(&new);
+        let next = before.begin(old, new)?;
+        let place = next.replacements().last().expect("one was just begun").place;
+        inner.set_leaving(place, true);
+        members.joiners.lock().insert(name, Joiner { node, tails: Vec::new() });
+        tracing::info!(node = old.0, by = %name, "a storage node is being replaced");
+        inner.make(&before, &next).await?;
+        let tails = inner.durable_tails();
+        if let Some(joiner) = members.joiners.lock().get_mut(&name) {
+            joiner.tails = tails;
+        }
+        Ok(())
+    }
+
+    /// Ends a replacement in favour of the member that was to leave; returns when that is made.
+    ///
+    /// # Errors
+    /// [`MemberError`].
+    pub async fn revert_replacement(&self, old: NodeId) -> Result<(), MemberError> {
+        let inner = &self.inner;
+        let _changing = inner.members.changing.lock().await;
+        let before = inner.members.membership.lock().clone();
+        let next = before.revert(old)?;
+        let gone = before.replacements().iter().find(|it| before.members()[it.place].node == old.0);
+        let gone = gone.ok_or(ChangeError::NotUnderWay(old))?.clone();
+        inner.make(&before, &next).await?;
+        inner.members.joiners.lock().remove(&name_of(&gone.new));
+        inner.set_leaving(gone.place, false);
+        tracing::info!(node = old.0, "a storage node stays after all");
+        Ok(())
+    }
+
+    /// How far the replacements under way have come.
+    pub async fn replacements(&self) -> Vec<Progress> {
+        let membership = self.membership();
+        let olds = membership.replacements().iter().map(|it| NodeId(membership.members()[it.place].node));
+        let mut all = Vec::new();
+        for old in olds {
+            all.extend(self.inner.progress(old).await);
+        }
+        all
+    }
+}
+
+impl Inner {
+    /// Tells every node before and after of a change until quorums of every set keep it.
+    async fn make(&self, before: &Membership, next: &Membership) -> Result<(), MemberError> {
+        let config = next.to_rpc(&self.members.config);
+        let mut kept: Vec<MemberName> = Vec::new();
+        loop {
+            if !self.is_open() {
+                return Err(MemberError::NotWriter);
+            }
+            let mut names: Vec<MemberName> = before.everyone().chain(next.everyone()).map(name_of).collect();
+            names.sort_unstable();
+            names.dedup();
+            names.retain(|name| !kept.contains(name));
+            let told = names.iter().map(|&name| self.tell(name, next, &config));
+            for (name, told) in names.iter().zip(join_all(told).await) {
+                match told {
+                    Ok(()) => kept.push(*name),
+                    Err(error) => tracing::debug!(%name, %error, "a node does not take the change of members"),
+                }
+            }
+            let is_made = |membership: &Membership| {
+                let keeps = |seat: usize| membership.everyone().nth(seat).is_some_and(|it| kept.contains(&name_of(it)));
+                membership.configuration().is_write_quorum(Seats::of(keeps))
+            };
+            // Who joins must know it: it is told what it lacks by nobody else.
+            let joined = next
+                .replacements()
+                .iter()
+                .all(|it| kept.contains(&name_of(&it.new)) || before.role(name_of(&it.new)) == Role::Joining);
+            if is_made(before) && is_made(next) && joined {
+                *self.members.membership.lock() = next.clone();
+                self.members.epoch.store(next.id().epoch, Ordering::Release);
+                return Ok(());
+            }
+            sleep(LOOK_INTERVAL).await;
+        }
+    }
+
+    /// Tells one node of the members; an error when it does not keep them then.
+    async fn tell(&self, name: MemberName, next: &Membership, config: &rpc::VolumeConfig) -> NodeResult<()> {
+        let node = self.members.node_of(name).ok_or_else(|| NodeError::Unreachable("it is lost".into()))?;
+        if next.role(name) == Role::Joining {
+            let status = in_time(node.status(rpc::StatusRequest { version: FORMAT_VERSION })).await?;
+            if status.config.is_none() || status.incarnation != name.incarnation {
+                let request = rpc::CreateVolumeRequest { version: FORMAT_VERSION, config: Some(config.clone()) };
+                in_time(node.create_volume(request)).await?;
+            }
+        }
+        let request = rpc::InstallTableRequest {
+            volume: config.volume,
+            version: FORMAT_VERSION,
+            ballot: next.id().ballot.0,
+            table: Some(self.table().to_rpc()),
+            config: Some(config.clone()),
+        };
+        let reply = in_time(node.install_table(request)).await?;
+        self.note_promise(Ballot(reply.promised));
+        let says = MemberName { node: NodeId(reply.node), incarnation: reply.incarnation };
+        let holds = (reply.membership_ballot, reply.membership_epoch) == (next.id().ballot.0, next.id().epoch);
+        if reply.adopted && says == name && holds {
+            return Ok(());
+        }
+        Err(NodeError::Refused(format!("{says} keeps epoch {} of ballot {}", reply.membership_epoch, reply.promised)))
+    }
+
+    /// How far the replacement of `old` has come; `None` when there is none.
+    async fn progress(&self, old: NodeId) -> Option<Progress> {
+        let (name, new) = {
+            let membership = self.members.membership.lock();
+            let of_old = |it: &&crate::membership::Replacement| membership.members()[it.place].node == old.0;
+            let replacement = membership.replacements().iter().find(of_old)?;
+            (name_of(&membership.members()[replacement.place]), name_of(&replacement.new))
+        };
+        let (node, tails) = {
+            let joiners = self.members.joiners.lock();
+            let joiner = joiners.get(&new)?;
+            (joiner.node.clone(), joiner.tails.clone())
+        };
+        let status = in_time(node.status(rpc::StatusRequest { version: FORMAT_VERSION })).await.unwrap_or_default();
+        let is_it = status.node == new.node.0 && status.incarnation == new.incarnation;
+        let has = |group: GroupId| {
+            let mark = status.marks.iter().find(|mark| mark.group == group.0 && is_it);
+            mark.map_or(Lsn::ZERO, |mark| Lsn(mark.scl_flushed))
+        };
+        let groups = tails.into_iter().map(|(group, tail)| (group, has(group), tail)).collect();
+        Some(Progress { old: name, new, groups, state: if is_it { status.state } else { String::new() } })
+    }
+
+    /// Waits until the node that joins in place of `old` has everything, and finishes.
+    async fn complete(self: &Arc<Inner>, old: NodeId) -> Result<(), MemberError> {
+        loop {
+            if !self.is_open() {
+                return Err(MemberError::NotWriter);
+            }
+            let progress = self.progress(old).await.ok_or(MemberError::Overtaken(old))?;
+            if progress.is_whole() {
+                return self.finish(old, progress.new).await;
+            }
+            sleep(LOOK_INTERVAL).await;
+        }
+    }
+
+    async fn finish(self: &Arc<Inner>, old: NodeId, new: MemberName) -> Result<(), MemberError> {
+        let _changing = self.members.changing.lock().await;
+        let before = self.members.membership.lock().clone();
+        let ours = before.replacements().iter().find(|it| name_of(&it.new) == new);
+        let place = ours.ok_or(MemberError::Overtaken(old))?.place;
+        let next = before.finish(old)?;
+        self.make(&before, &next).await?;
+        let joiner = self.members.joiners.lock().remove(&new);
+        if let Some(joiner) = joiner {
+            self.members.seats[place].sit(joiner.node);
+        }
+        self.reseated(place);
+        tracing::info!(node = old.0, by = %new, "a storage node was replaced");
+        Ok(())
+    }
+}
+
+/// Goes on with the replacements that a takeover found under way.
+pub(super) async fn go_on(inner: Weak<Inner>) {
+    let found = {
+        let Some(inner) = inner.upgrade() else { return };
+        let tails = inner.durable_tails();
+        inner.members.joiners.lock().values_mut().for_each(|joiner| joiner.tails.clone_from(&tails));
+        let membership = inner.members.membership.lock().clone();
+        let old = |it: &crate::membership::Replacement| NodeId(membership.members()[it.place].node);
+        membership.replacements().iter().map(old).collect::<Vec<_>>()
+    };
+    for old in found {
+        loop {
+            // Not held across the wait: a volume that nobody uses any more ends.
+            let Some(inner) = inner.upgrade() else { return };
+            let Some(progress) = inner.progress(old).await else { break };
+            if !inner.is_open() {
+                return;
+            }
+            if progress.is_whole() {
+                match inner.finish(old, progress.new).await {
+                    Ok(()) | Err(MemberError::Overtaken(_)) => {}
+                    Err(error) => tracing::warn!(node = old.0, %error, "a replacement found under way is not finished"),
+                }
+                break;
+            }
+            drop(inner);
+            sleep(LOOK_INTERVAL).await;
+        }
+    }
+}
+
+async fn in_time<T>(call: BoxFuture<'_, NodeResult<T>>) -> NodeResult<T> {
+    let late = || Err(NodeError::Unreachable("no answer in time".into()));
+    timeout(VOLUME_CALL_TIMEOUT, call).await.unwrap_or_else(|_| late())
+}

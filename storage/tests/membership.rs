@@ -1,0 +1,393 @@
+//! Members are replaced while a volume is written: real nodes with their threads, gossip and small logs, a real writer.
+
+use parking_lot::Mutex;
+use protocol::node::{NodeError, StorageNode};
+use protocol::page::PageKind;
+use protocol::redo::{Change, Patch};
+use protocol::rpc::storage::{
+    CreateVolumeRequest, HoldRequest, Member, PrepareRequest, StatusReply, StatusRequest, VolumeConfig,
+};
+use protocol::volume::{Durability, PageChange, PageSource, RedoLog, VolumeError};
+use protocol::{Ballot, FORMAT_VERSION, Lsn, NodeId, PageId};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+use storage::membership::{ChangeError, Membership};
+use storage::node::gossip::{Dial, Gossip};
+use storage::node::{Node, NodeOptions};
+use storage::sim::{Loss, SimDisk};
+use storage::volume::members::MemberError;
+use storage::volume::seats::{Gone, Seat};
+use storage::volume::writer::{OpenOptions, WriterVolume};
+use storage::volume::{cluster, monotonic_clock, wall_clock};
+
+const LONG: Duration = Duration::from_secs(60);
+const VOLUME: u64 = 7;
+/// Two groups.
+const PAGES: u64 = 16;
+const PAGES_PER_GROUP: u32 = 8;
+
+/// Who may be dialled, by number: a seat, for a node that is started again is another object.
+type Book = Arc<Mutex<BTreeMap<u32, Arc<Seat>>>>;
+
+/// The machines on which nodes run.
+struct Machines {
+    book: Book,
+    running: BTreeMap<u32, (Arc<Node>, Arc<SimDisk>)>,
+}
+
+fn zone(node: u32) -> &'static str {
+    ["a", "b", "c"][(node as usize / 2) % 3]
+}
+
+fn member(node: u32) -> Member {
+    Member { node, zone: zone(node).into(), address: format!("node-{node}"), ..Member::default() }
+}
+
+impl Machines {
+    /// Six nodes with a new volume.
+    async fn six() -> Machines {
+        let mut machines = Machines { book: Book::default(), running: BTreeMap::new() };
+        (0..6).for_each(|node| machines.start(node, SimDisk::new()));
+        let members = (0..6).map(member).collect();
+        let config = VolumeConfig {
+            volume: VOLUME,
+            pages_per_group: PAGES_PER_GROUP,
+            lal_bytes: 1 << 20,
+            members,
+            ..VolumeConfig::default()
+        };
+        cluster::create_volume(&cluster::nodes(machines.given(0..6)), &config).await.expect("six empty nodes");
+        machines
+    }
+
+    fn start(&mut self, node: u32, disk: Arc<SimDisk>) {
+        let options = NodeOptions {
+            log_file_bytes: 32 << 10,
+            log_retention_bytes: 64 << 10,
+            ..NodeOptions::new(NodeId(node), zone(node), &format!("node-{node}"))
+        };
+        let opened = Node::open(disk.clone(), &PathBuf::from("/data"), options).expect("the node starts");
+        let book = self.book.clone();
+        let dial: Dial = Arc::new(move |member| {
+            let seat = book.lock().get(&member.node)?.clone();
+            Some(seat as Arc<dyn StorageNode>)
+        });
+        tokio::spawn(Gossip::following(&opened, dial).run());
+        let seat = self.book.lock().entry(node).or_insert_with(|| Arc::new(Seat::new(Arc::new(Gone)))).clone();
+        seat.sit(opened.clone());
+        self.running.insert(node, (opened, disk));
+    }
+
+    fn stop(&mut self, node: u32) -> Arc<SimDisk> {
+        let (opened, disk) = self.running.remove(&node).expect("it runs");
+        opened.shutdown();
+        self.book.lock()[&node].sit(Arc::new(Gone));
+        disk
+    }
+
+    fn seat(&self, node: u32) -> Arc<dyn StorageNode> {
+        self.book.lock()[&node].clone()
+    }
+
+    fn given(&self, nodes: impl IntoIterator<Item = u32>) -> Vec<Arc<dyn StorageNode>> {
+        nodes.into_iter().map(|node| self.seat(node)).collect()
+    }
+
+    async fn status(&self, node: u32) -> StatusReply {
+        self.seat(node).status(StatusRequest { version: FORMAT_VERSION }).await.expect("it runs")
+    }
+
+    /// Opens the volume, given some nodes, with a way to dial the others.
+    async fn open(&self, given: impl IntoIterator<Item = u32>, instance: u32) -> Load {
+        let options = OpenOptions {
+            instance,
+            give_up_after: Some(LONG),
+            runtime: protocol::task::Runtime::current(),
+            clock: monotonic_clock(),
+            wall: wall_clock(),
+        };
+        let book = self.book.clone();
+        let dial: Dial = Arc::new(move |member| {
+            let seat = book.lock().get(&member.node)?.clone();
+            Some(seat as Arc<dyn StorageNode>)
+        });
+        let opened = WriterVolume::open_dialling(self.given(given), options, Some(dial)).await;
+        Load { volume: opened.expect("recovery succeeds").0, pages: vec![(Lsn::ZERO, 0); PAGES as usize] }
+    }
+}
+
+/// A writer of numbers into pages.
+struct Load {
+    volume: Arc<WriterVolume>,
+    /// What was acknowledged of each page: its LSN and the number in it.
+    pages: Vec<(Lsn, u64)>,
+}
+
+impl Load {
+    /// Writes the next number into every page, and waits until that is durable.
+    async fn round(&mut self) -> Result<(), VolumeError> {
+        for page in 0..PAGES {
+            self.volume.reserve(8 << 10).await?;
+            let (prev_page, value) = self.pages[page as usize];
+            let mut changes = Vec::new();
+            if prev_page.is_zero() {
+                let (right, left) = (PageId::NONE, PageId::NONE);
+                let change = Change::Init { kind: PageKind::Raw, level: 0, flags: 0, owner: 0, right, left };
+                changes.push(PageChange { page: PageId(page), prev_page, change });
+            }
+            let patches = vec![Patch { offset: 64, bytes: (value + 1).to_le_bytes().repeat(20).into() }];
+            changes.push(PageChange { page: PageId(page), prev_page, change: Change::PatchRaw { patches } });
+            let mut last = Lsn::ZERO;
+            self.volume.append(&changes, &mut |lsns| last = *lsns.last().expect("one for each change"));
+            self.pages[page as usize] = (last, value + 1);
+        }
+        self.volume.wait(self.volume.end(), Durability::Flushed).await?;
+        self.volume.set_gc_floor(self.volume.flushed_vdl());
+        Ok(())
+    }
+
+    async fn rounds(&mut self, count: usize) {
+        for _ in 0..count {
+            let written = tokio::time::timeout(LONG, self.round()).await;
+            written.expect("it becomes durable").expect("nobody else writes");
+        }
+    }
+
+    /// Writes for as long as `work` goes on; at least one round was written meanwhile.
+    async fn during<T>(&mut self, work: impl Future<Output = T> + Send + 'static) -> T
+    where
+        T: Send + 'static,
+    {
+        let done = Arc::new(AtomicBool::new(false));
+        let ended = done.clone();
+        let work = tokio::spawn(async move {
+            let result = work.await;
+            ended.store(true, Ordering::Release);
+            result
+        });
+        loop {
+            self.rounds(1).await;
+            if done.load(Ordering::Acquire) {
+                return work.await.expect("it does not panic");
+            }
+        }
+    }
+
+    /// Everything acknowledged is there.
+    async fn check(&self) {
+        self.check_as(&self.volume).await;
+    }
+
+    async fn check_as(&self, volume: &WriterVolume) {
+        for (page, (lsn, value)) in self.pages.iter().enumerate() {
+            let fetched = tokio::time::timeout(LONG, volume.fetch(PageId(page as u64))).await;
+            let fetched = fetched.expect("it is served in time").expect("it is served").page;
+            assert_eq!((fetched.lsn(), fetched.u64_at(64)), (*lsn, *value), "page {page}");
+        }
+    }
+
+    /// Closes the volume, and opens it as the next writer.
+    async fn successor(self, machines: &Machines, given: impl IntoIterator<Item = u32>, instance: u32) -> Load {
+        let Load { volume, pages } = self;
+        volume.close();
+        drop(volume);
+        let next = Load { pages, ..machines.open(given, instance).await };
+        next.check().await;
+        next
+    }
+
+    fn nodes(&self) -> Vec<(u32, u32)> {
+        let membership: Membership = self.volume.membership();
+        assert!(membership.replacements().is_empty(), "nothing is under way");
+        membership.members().iter().map(|member| (member.node, member.incarnation)).collect()
+    }
+
+    fn replace(
+        &self,
+        machines: &Machines,
+        old: u32,
+        new: u32,
+    ) -> impl Future<Output = Result<(), MemberError>> + use<> {
+        let (volume, node) = (self.volume.clone(), machines.seat(new));
+        async move { volume.replace_member(NodeId(old), member(new), node).await }
+    }
+}
+
+async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
+    let deadline = tokio::time::Instant::now() + LONG;
+    while !holds().await {
+        assert!(tokio::time::Instant::now() < deadline, "{what}");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+/// Until nothing is under way.
+async fn finished(volume: Arc<WriterVolume>) {
+    let deadline = tokio::time::Instant::now() + LONG;
+    while !volume.membership().replacements().is_empty() {
+        assert!(tokio::time::Instant::now() < deadline, "what is under way is finished");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+/// Until whoever joins has everything.
+async fn whole(volume: Arc<WriterVolume>) {
+    let deadline = tokio::time::Instant::now() + LONG;
+    while !volume.replacements().await.iter().all(|progress| progress.is_whole()) {
+        assert!(tokio::time::Instant::now() < deadline, "it has everything");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_dead_member_is_replaced_while_writes_go_on() {
+    let mut machines = Machines::six().await;
+    let mut load = machines.open(0..6, 1).await;
+    load.rounds(100).await;
+    machines.stop(5);
+    machines.start(6, SimDisk::new());
+    let replacing = load.replace(&machines, 5, 6);
+    load.during(replacing).await.expect("node 6 takes over");
+    assert_eq!(load.nodes().last(), Some(&(6, 2)));
+    until("the new member is whole", async || machines.status(6).await.state == "up").await;
+    assert!(machines.status(6).await.image_bytes > 0, "the redo of before its time is retired: it has images");
+
+    // It counts like any other: two more may be gone.
+    machines.stop(0);
+    machines.stop(1);
+    load.rounds(20).await;
+    load.check().await;
+
+    // And through a power cut of all that are left, for a writer that knows those who began.
+    let left = [2, 3, 4, 6];
+    load.volume.close();
+    for node in left {
+        let disk = machines.stop(node);
+        disk.crash(Loss::Everything);
+        machines.start(node, disk);
+    }
+    let mut load = load.successor(&machines, 0..6, 2).await;
+    load.rounds(5).await;
+    load.check().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_replacement_is_reverted_when_the_member_comes_back() {
+    let mut machines = Machines::six().await;
+    let mut load = machines.open(0..6, 1).await;
+    load.rounds(20).await;
+    let disk = machines.stop(5);
+    machines.start(6, SimDisk::new());
+    load.volume.begin_replacement(NodeId(5), member(6), machines.seat(6)).await.expect("node 6 joins");
+    let state = machines.status(6).await;
+    assert_eq!((state.state.as_str(), state.incarnation), ("joining", 2));
+    let again = load.volume.begin_replacement(NodeId(5), member(6), machines.seat(6)).await;
+    assert!(matches!(again, Err(MemberError::Change(ChangeError::AlreadyMember(_)))));
+    load.rounds(5).await;
+    machines.start(5, disk);
+    load.volume.revert_replacement(NodeId(5)).await.expect("nothing is lost");
+    assert_eq!(load.nodes().last(), Some(&(5, 0)));
+    until("who joined learns that it is none", async || machines.status(6).await.state == "removed").await;
+    until("who came back catches up", async || machines.status(5).await.state == "up").await;
+    // It counts again.
+    until("its stream is open", async || {
+        let flushed = machines.status(5).await.marks.iter().map(|mark| mark.scl_flushed).max();
+        flushed.is_some_and(|flushed| flushed > 0)
+    })
+    .await;
+    machines.stop(0);
+    machines.stop(1);
+    load.rounds(10).await;
+    load.check().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_second_member_dies_while_one_is_being_replaced() {
+    let mut machines = Machines::six().await;
+    let mut load = machines.open(0..6, 1).await;
+    load.rounds(30).await;
+    machines.stop(5);
+    machines.start(6, SimDisk::new());
+    machines.start(7, SimDisk::new());
+    load.volume.begin_replacement(NodeId(5), member(6), machines.seat(6)).await.expect("node 6 joins");
+    machines.stop(4);
+    load.rounds(5).await;
+    load.volume.begin_replacement(NodeId(4), member(7), machines.seat(7)).await.expect("node 7 joins");
+    assert_eq!(load.volume.membership().configuration().sets().len(), 4);
+    load.rounds(5).await;
+    let third = load.volume.begin_replacement(NodeId(3), member(8), Arc::new(Gone)).await;
+    assert!(third.is_err());
+
+    // A writer that finds both under way finishes both.
+    let mut load = load.successor(&machines, 0..6, 2).await;
+    let finished = finished(load.volume.clone());
+    load.during(finished).await;
+    assert_eq!(load.nodes(), [(0, 0), (1, 0), (2, 0), (3, 0), (7, 3), (6, 2)]);
+    machines.stop(0);
+    machines.stop(1);
+    load.rounds(10).await;
+    load.check().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_emptied_disk_is_a_new_member_and_counts_when_it_is_whole() {
+    let mut machines = Machines::six().await;
+    let mut load = machines.open(0..6, 1).await;
+    load.rounds(100).await;
+    let config = machines.status(3).await.config.expect("it has the volume");
+    machines.stop(3);
+    machines.start(3, SimDisk::new());
+    // F11: it refuses everything, whatever a client believes.
+    let node = machines.seat(3);
+    assert_eq!(machines.status(3).await.state, "empty");
+    let ballot = Ballot::new(9, 9).0;
+    let prepare = PrepareRequest { volume: VOLUME, version: FORMAT_VERSION, ballot, vdl_heard: 0 };
+    assert!(matches!(node.prepare(prepare).await, Err(NodeError::Refused(_))));
+    let hold = HoldRequest { volume: VOLUME, version: FORMAT_VERSION, ..HoldRequest::default() };
+    assert!(matches!(node.hold(hold).await, Err(NodeError::Refused(_))));
+    let create = CreateVolumeRequest { version: FORMAT_VERSION, config: Some(config) };
+    assert!(
+        matches!(node.create_volume(create).await, Err(NodeError::Refused(_))),
+        "the members as a writer proposed them are not those of a new volume"
+    );
+
+    load.volume.begin_replacement(NodeId(3), member(3), node.clone()).await.expect("it joins in its own place");
+    let prepare = PrepareRequest { volume: VOLUME, version: FORMAT_VERSION, ballot: 0, vdl_heard: 0 };
+    let told = node.prepare(prepare).await.expect("it has the volume now");
+    assert_eq!((told.hydrated, told.incarnation), (false, 2), "T7: it counts in no quorum");
+    let whole = whole(load.volume.clone());
+    load.during(whole).await;
+    // The next writer finishes it.
+    let mut load = load.successor(&machines, 0..6, 2).await;
+    let finished = finished(load.volume.clone());
+    load.during(finished).await;
+    assert_eq!(load.nodes()[3], (3, 2));
+    machines.stop(0);
+    machines.stop(1);
+    load.rounds(10).await;
+    load.check().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn all_six_are_replaced_one_after_the_other_under_load() {
+    let mut machines = Machines::six().await;
+    let mut load = machines.open(0..6, 1).await;
+    load.rounds(30).await;
+    for old in 0..6 {
+        machines.start(old + 6, SimDisk::new());
+        let replacing = load.replace(&machines, old, old + 6);
+        load.during(replacing).await.expect("it is replaced");
+        machines.stop(old);
+    }
+    let expected: Vec<u32> = (6..12).collect();
+    assert_eq!(load.nodes().iter().map(|(node, _)| *node).collect::<Vec<_>>(), expected);
+    load.rounds(10).await;
+    load.check().await;
+    // Nobody of the first six is needed, by whoever opens it next.
+    let mut load = load.successor(&machines, 6..12, 2).await;
+    load.rounds(10).await;
+    load.check().await;
+}
