@@ -32,7 +32,7 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Options {
-        Options { rage: Duration::from_secs(12), verbosity: Verbosity::Quiet, sabotage: None }
+        Options { rage: Duration::from_secs(6), verbosity: Verbosity::Quiet, sabotage: None }
     }
 }
 

@@ -2,19 +2,13 @@
 
 use sim::{Options, run_range, run_seed};
 use std::process::Command;
-use std::time::Duration;
-
-/// Shorter than what the command runs: more seeds find more than longer ones.
-fn short() -> Options {
-    Options { rage: Duration::from_secs(6), ..Options::default() }
-}
 
 /// Without optimisation a seed takes some seconds.
 const SEEDS: u64 = if cfg!(debug_assertions) { 12 } else { 200 };
 
 #[test]
 fn no_seed_loses_or_shows_what_it_must_not() {
-    let summary = run_range(0..SEEDS, short(), |report| {
+    let summary = run_range(0..SEEDS, Options::default(), |report| {
         if !report.passed() {
             println!("{report}");
         }
@@ -25,9 +19,9 @@ fn no_seed_loses_or_shows_what_it_must_not() {
 
 #[test]
 fn a_seed_is_the_same_run_every_time() {
-    let runs = [run_seed(3, short()), run_seed(3, short())];
+    let runs = [run_seed(3, Options::default()), run_seed(3, Options::default())];
     assert_eq!(runs[0].hash, runs[1].hash, "in one process");
-    assert_ne!(runs[0].hash, run_seed(4, short()).hash);
+    assert_ne!(runs[0].hash, run_seed(4, Options::default()).hash);
     // Hash maps draw their keys, and memory its addresses, anew in each process.
     let itself = std::env::current_exe().expect("a running test has a file");
     let child = Command::new(itself).args(["--exact", "the_hash_of_a_seed", "--nocapture"]).output();
@@ -38,5 +32,5 @@ fn a_seed_is_the_same_run_every_time() {
 /// What the test above asks another process for.
 #[test]
 fn the_hash_of_a_seed() {
-    println!("hash {:016x}", run_seed(3, short()).hash);
+    println!("hash {:016x}", run_seed(3, Options::default()).hash);
 }
