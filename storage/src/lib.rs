@@ -11,7 +11,8 @@
 //!    two watermarks: *received* once the kernel has it, *flushed* after the fsync.
 //! 3. `volume` counts watermarks by rank ([`quorum`]): what four of six have flushed is durable.
 //! 4. A node finds a page's records by their back-links and folds them over its newest image; in the background it makes
-//!    images of pages with long chains, up to the durable point it has heard, and then recycles the oldest log file.
+//!    images of pages with long chains, and in one sweep of every page of a row of log files, up to the durable point it has
+//!    heard; then it recycles the oldest log files.
 //! 5. What a node missed it pulls from its peers ([`node::gossip`]): redo, or page images where the redo is retired.
 //!
 //! The two halves meet only at [`protocol::node::StorageNode`], at [`history`], [`membership`] and

@@ -8,7 +8,7 @@
 //! the writer resends too; else every [`INTERVAL`]. A peer that is merely ahead by what is still on its way to us is left
 //! alone: only what it had in the round before, and we still lack, is pulled.
 //!
-//! A peer that has retired the redo we lack offers its images instead ([`hydrate`](super::hydrate)): taken only when no
+//! A peer that has retired the redo we lack offers its images instead (`hydrate`): taken only when no
 //! peer that answered in the round had the redo.
 //!
 //! What peers are heard to hold also keeps the log from being retired below a peer that is down, within bounds: a node that

@@ -27,8 +27,15 @@
 //!
 //! # What a start reads
 //!
-//! The two superblocks, the index file of every sealed log file, and the frames of the last file, which are copied into a
-//! new one and fsynced before any watermark is told. Never the log.
+//! The two superblocks, the index of every sealed log file and of every closed image file, the last image file, and the
+//! frames of the last log file, which are copied into a new one and fsynced before any watermark is told. Never the log.
+//!
+//! # When something fails
+//!
+//! A failed fsync, a failed write and a panic of a thread are final: the node says `failed`, acknowledges and serves nothing
+//! more, and its process ends. Want of room or of file handles passes: what needs them is refused or waits. What is damaged
+//! is found when it is read, by whoever reads it or by scrubbing, costs no more than itself, and is replaced from
+//! what is left here or from peers.
 
 mod background;
 pub mod clock;
