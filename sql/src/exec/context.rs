@@ -17,7 +17,24 @@ use crate::catalog::CatalogSnapshot;
 use crate::functions::SessionContext;
 
 /// A session's transaction, shared with the statements and portals that run in it.
-pub type TxnCell = tokio::sync::Mutex<Option<Txn>>;
+#[derive(Default)]
+pub struct TxnCell(tokio::sync::Mutex<Option<Txn>>);
+
+impl TxnCell {
+    /// The transaction, once nobody else holds it. Nobody does unless portals of one session run beside each other, so
+    /// the queue of those who wait is not entered without need.
+    pub async fn lock(&self) -> MutexGuard<'_, Option<Txn>> {
+        match self.0.try_lock() {
+            Ok(guard) => guard,
+            Err(_) => self.0.lock().await,
+        }
+    }
+
+    /// The transaction, if nobody holds it.
+    pub(crate) fn try_lock(&self) -> Option<MutexGuard<'_, Option<Txn>>> {
+        self.0.try_lock().ok()
+    }
+}
 
 /// A running statement: what its operators share.
 pub struct ExecContext {

@@ -7,6 +7,7 @@
 use std::sync::Arc;
 
 use engine::{Isolation, Verdict, WriteOutcome};
+use smallvec::SmallVec;
 use types::{Datum, Error, Result};
 
 use super::context::ExecContext;
@@ -14,17 +15,17 @@ use super::dml::Changed;
 use super::eval::{Env, Stop, eval};
 use super::frames::{Frames, Row};
 use super::lift::Lift;
-use super::scan::{access_types, column_value};
+use super::scan::column_value;
 use super::table::{push_key, tree};
 use super::write::TableWriter;
 use crate::bound::{Expr, Fit, IndexAccess, Node, Plan, Relation, Scan, Update};
 use crate::catalog::TableDef;
 
-/// The key that a point access names: `None` when no row can have it.
+/// The key that a point access of the table's own tree names: `None` when no row can have it.
 fn point_key(table: &TableDef, access: &IndexAccess, context: &ExecContext) -> Option<Result<Option<Vec<u8>>>> {
-    let types = access_types(table, access);
+    let types = &table.shape.key_types;
     let mut key = Vec::with_capacity(types.len() * 10);
-    for (expr, ty) in access.prefix.iter().zip(&types) {
+    for (expr, ty) in access.prefix.iter().zip(types) {
         let value = match expr {
             Expr::Const { value, .. } => value.clone(),
             Expr::Param { index, .. } => match context.param(*index) {
@@ -50,8 +51,8 @@ fn point_scan(plan: &Plan) -> Option<(&Scan, &Arc<TableDef>, &IndexAccess)> {
     (own_tree && access.any.is_none() && access.prefix.len() == table.key.len()).then_some((&**scan, table, access))
 }
 
-/// Runs a keyed SELECT; `None` if the plan is not one.
-pub(crate) async fn select(plan: &Plan, context: &Arc<ExecContext>) -> Result<Option<Vec<Row>>> {
+/// Runs a keyed SELECT, which has one row or none; `None` if the plan is not one.
+pub(crate) async fn select(plan: &Plan, context: &Arc<ExecContext>) -> Result<Option<Option<Row>>> {
     let (scan_plan, exprs) = match &plan.node {
         Node::Project { input, exprs } => (&**input, Some(exprs)),
         _ => (plan, None),
@@ -61,15 +62,15 @@ pub(crate) async fn select(plan: &Plan, context: &Arc<ExecContext>) -> Result<Op
         None => return Ok(None),
         Some(key) => match key? {
             Some(key) => key,
-            None => return Ok(Some(Vec::new())),
+            None => return Ok(Some(None)),
         },
     };
     let mut bytes = Vec::with_capacity(128);
     if !context.engine.get_into(&context.view, tree(table.tree), &key, &mut bytes).await.lift()? {
-        return Ok(Some(Vec::new()));
+        return Ok(Some(None));
     }
     let view = table.shape.layout.view(&bytes)?;
-    let mut row = Vec::with_capacity(scan.columns.len());
+    let mut row: SmallVec<[Datum; 4]> = SmallVec::with_capacity(scan.columns.len());
     for column in &scan.columns {
         row.push(column_value(table, *column, &key, &view)?);
     }
@@ -78,12 +79,12 @@ pub(crate) async fn select(plan: &Plan, context: &Arc<ExecContext>) -> Result<Op
     if let Some(filter) = &scan.filter {
         match eval(filter, &env) {
             Ok(Datum::Bool(true)) => {}
-            Ok(_) => return Ok(Some(Vec::new())),
+            Ok(_) => return Ok(Some(None)),
             Err(Stop::Error(error)) => return Err(error),
             Err(Stop::Need(_)) => return Ok(None),
         }
     }
-    let Some(exprs) = exprs else { return Ok(Some(vec![row])) };
+    let Some(exprs) = exprs else { return Ok(Some(Some(row.into_vec()))) };
     let mut values = Vec::with_capacity(exprs.len());
     for expr in exprs {
         values.push(match eval(expr, &env) {
@@ -93,13 +94,13 @@ pub(crate) async fn select(plan: &Plan, context: &Arc<ExecContext>) -> Result<Op
             Err(Stop::Need(_)) => return Ok(None),
         });
     }
-    Ok(Some(vec![values]))
+    Ok(Some(Some(values)))
 }
 
 /// What the write found when it called back.
 enum Met {
     Nothing,
-    /// The versions it put in place of each other.
+    /// The versions it put in place of each other. The old one is empty if nobody asks what changed.
     Written {
         old: Row,
         new: Row,
@@ -148,9 +149,11 @@ pub(crate) async fn update(update: &Update, context: &Arc<ExecContext>) -> Resul
     match outcome {
         WriteOutcome::Done => {
             let Met::Written { old, new } = met else { return Err(Error::internal("a row was replaced by nothing")) };
-            let mut txn = context.txn().await?;
-            writer.after_update(&mut txn, &key, &old, &new).await?;
-            writer.finish(&mut txn).await?;
+            if writer.follows_changes() {
+                let mut txn = context.txn().await?;
+                writer.after_update(&mut txn, &key, &old, &new).await?;
+                writer.finish(&mut txn).await?;
+            }
             Ok(Some(Changed { count: 1, rows: Vec::new() }))
         }
         WriteOutcome::Skipped => match met {
@@ -183,7 +186,7 @@ fn try_new_version(
     let mut old = Vec::with_capacity(table.columns.len());
     table.shape.layout.decode_into(bytes, &mut old)?;
     let frames = Frames::none();
-    let mut new = old.clone();
+    let mut values: SmallVec<[Datum; 4]> = SmallVec::with_capacity(update.assignments.len());
     {
         let env = Env::new(context, &old, &frames);
         if let Some(filter) = &scan.filter {
@@ -195,12 +198,16 @@ fn try_new_version(
             }
         }
         for assignment in &update.assignments {
-            new[assignment.column] = match eval(&assignment.value, &env) {
+            values.push(match eval(&assignment.value, &env) {
                 Ok(value) => value,
                 Err(Stop::Error(error)) => return Err(error),
                 Err(Stop::Need(_)) => return Ok(Met::Waits),
-            };
+            });
         }
+    }
+    let (old, mut new) = if writer.follows_changes() { (old.clone(), old) } else { (Row::new(), old) };
+    for (assignment, value) in update.assignments.iter().zip(values) {
+        new[assignment.column] = value;
     }
     for assignment in &update.generated {
         let value = match eval(&assignment.value, &Env::new(context, &new, &frames)) {

@@ -225,6 +225,15 @@ impl TableWriter {
         }
     }
 
+    /// Whether a change of a row has to be followed: into another index, or along a foreign key.
+    pub fn follows_changes(&self) -> bool {
+        let table = &self.table;
+        let is_foreign = |it: &Arc<ConstraintDef>| matches!(it.kind, ConstraintKind::Foreign(_));
+        secondary_indexes(table).next().is_some()
+            || !table.referenced_by.is_empty()
+            || table.constraints.iter().any(is_foreign)
+    }
+
     /// Brings indexes up to date after a row's version was replaced in place, and remembers what to check at the end.
     ///
     /// # Errors

@@ -1,8 +1,10 @@
 //! Prepared statements and portals.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
+use smallvec::SmallVec;
 use types::{Datum, Result, SqlState};
 
 use super::client::Column;
@@ -76,12 +78,15 @@ impl Prepared {
     }
 }
 
+/// Format codes as in Bind; mostly one for all columns.
+pub(crate) type Formats = SmallVec<[i16; 4]>;
+
 /// A portal: a statement with its parameters, and how far it came.
 pub(crate) struct Portal {
     pub prepared: Arc<Prepared>,
     pub params: Vec<Datum>,
     /// Result formats as in Bind.
-    pub formats: Vec<i16>,
+    pub formats: Formats,
     pub columns: Option<Arc<[Column]>>,
     pub state: PortalState,
     /// Where FETCH left off.
@@ -117,11 +122,25 @@ pub(crate) enum Tag {
     /// Followed by the number of rows sent.
     Counted(&'static str),
     /// As it stands.
-    Fixed(String),
+    Fixed(Cow<'static, str>),
+}
+
+/// A tag with a number of rows; of the commonest none is made anew.
+pub(crate) fn counted(word: &'static str, rows: u64) -> Cow<'static, str> {
+    Cow::Borrowed(match (word, rows) {
+        ("SELECT", 0) => "SELECT 0",
+        ("SELECT", 1) => "SELECT 1",
+        ("INSERT 0", 1) => "INSERT 0 1",
+        ("UPDATE", 0) => "UPDATE 0",
+        ("UPDATE", 1) => "UPDATE 1",
+        ("DELETE", 0) => "DELETE 0",
+        ("DELETE", 1) => "DELETE 1",
+        _ => return Cow::Owned(format!("{word} {rows}")),
+    })
 }
 
 impl Portal {
-    pub fn new(prepared: Arc<Prepared>, params: Vec<Datum>, formats: Vec<i16>) -> Portal {
+    pub fn new(prepared: Arc<Prepared>, params: Vec<Datum>, formats: Formats) -> Portal {
         Portal {
             prepared,
             params,
@@ -173,6 +192,14 @@ impl Session {
     pub(super) async fn renew(&mut self, portal: &mut Portal) -> Result<()> {
         let prepared = &portal.prepared;
         let Some(parsed) = &prepared.parsed else { return Ok(()) };
+        if self.private.is_none()
+            && !self.private_stale
+            && let Some(catalog) = &prepared.catalog
+            && catalog.version == self.database.engine.catalog_version()
+        {
+            self.context.set_catalog(catalog);
+            return Ok(());
+        }
         let newest = self.catalog().await?;
         if prepared.catalog.as_ref().is_some_and(|catalog| catalog.version == newest.version) {
             return Ok(());

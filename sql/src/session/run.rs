@@ -1,20 +1,22 @@
 //! Running a portal: from its statement to rows and a tag.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
-use engine::{Isolation, TableLockMode, WaitPolicy};
+use engine::{Isolation, TableLockMode, View, WaitPolicy};
 use parking_lot::Mutex;
+use smallvec::{SmallVec, smallvec};
 use types::{Datum, Error, Result, SqlState};
 
 use super::client::{Client, Column};
 use super::database::now;
-use super::portal::{Portal, PortalState, Prepared, Running, Tag};
+use super::portal::{Portal, PortalState, Prepared, Running, Tag, counted};
 use super::state::{Session, is_transaction_control};
 use super::transaction::Block;
 use crate::bound::walk::visit_scans;
 use crate::bound::{Access, Bound, CopyDirection, IndexAccess, Required, Statement, WithPart};
 use crate::catalog::{CatalogSnapshot, ConstraintKind, FIRST_NORMAL_OID, Privileges, ReferentialAction, TableDef};
-use crate::exec::{self, Changed, ExecContext, Lift, RowSource, lift};
+use crate::exec::{self, Changed, ExecContext, Lift, Row, RowSource, lift};
 use crate::functions::{Listed, ListedCursor, ListedStatement, SESSION_VIEWS, relation_allows};
 
 /// Rows pulled at once for a client that wants all of them.
@@ -23,7 +25,12 @@ const SEND_ROWS: usize = 128;
 /// What became of starting a statement.
 pub(super) enum Started {
     Rows(Box<Running>),
-    Done(String),
+    /// All rows of a keyed SELECT: one or none.
+    Row {
+        row: Option<Row>,
+        context: Arc<ExecContext>,
+    },
+    Done(Cow<'static, str>),
 }
 
 impl Session {
@@ -33,7 +40,7 @@ impl Session {
         portal: &mut Portal,
         max_rows: u32,
         client: &mut C,
-    ) -> Result<Option<String>> {
+    ) -> Result<Option<Cow<'static, str>>> {
         if matches!(portal.state, PortalState::Done) {
             // Executing a portal that has ended yields nothing more.
             return Ok(Some("SELECT 0".into()));
@@ -42,7 +49,7 @@ impl Session {
             let started = self.start_statement(portal, client).await?;
             if !portal.is_described {
                 // Only now is it certain which columns there are: the statement may have waited for a definition.
-                portal.columns = self.result_columns(&portal.prepared).await?;
+                portal.columns = self.result_columns(&portal.prepared)?;
                 if let Some(columns) = &portal.columns {
                     client.row_description(columns, &portal.formats);
                 }
@@ -54,6 +61,20 @@ impl Session {
                     return Ok(Some(tag));
                 }
                 Started::Rows(running) => portal.state = PortalState::Running(*running),
+                Started::Row { row, context } if max_rows == 0 => {
+                    if let Some(row) = &row {
+                        let columns = portal.columns.as_deref().unwrap_or_default();
+                        client.data_row(row, columns, &portal.formats, &self.settings)?;
+                    }
+                    self.depend_on(context.view.observed().max(self.context.observed()));
+                    portal.state = PortalState::Done;
+                    return Ok(Some(counted("SELECT", u64::from(row.is_some()))));
+                }
+                Started::Row { row, context } => {
+                    let source = Mutex::new(RowSource::of(row.into_iter().collect()));
+                    portal.state =
+                        PortalState::Running(Running { source, context, rows: 0, tag: Tag::Counted("SELECT") });
+                }
             }
         }
         let PortalState::Running(running) = &mut portal.state else { return Ok(None) };
@@ -88,7 +109,7 @@ impl Session {
             return Ok(None);
         }
         let tag = match &running.tag {
-            Tag::Counted(word) => format!("{word} {}", running.rows),
+            Tag::Counted(word) => counted(word, running.rows),
             Tag::Fixed(tag) => tag.clone(),
         };
         portal.state = PortalState::Done;
@@ -105,8 +126,9 @@ impl Session {
             // What is cached here says nothing of a writer that came after this one.
             self.database.engine.confirm().await.lift()?;
         }
-        self.ensure_transaction().await?;
-        self.settings.statement_timestamp = now();
+        if !self.ensure_transaction().await? {
+            self.settings.statement_timestamp = now();
+        }
         let mut attempt = 0;
         loop {
             attempt += 1;
@@ -130,7 +152,7 @@ impl Session {
                 self.has_run |= !takes_no_snapshot(&prepared.bound.statement);
                 return self.utility(portal, client).await;
             }
-            let context = self.exec_context(&prepared, portal.params.clone()).await?;
+            let view = self.view().await?;
             // The view is taken after the locks. If no DDL was published before it, none that it sees changed the plan's
             // tables; otherwise the statement is planned again.
             let newest = self.database.engine.catalog_version();
@@ -145,19 +167,27 @@ impl Session {
                 }
                 continue;
             }
-            self.check_trees(&prepared.bound, &context).await?;
+            self.check_trees(&prepared, &view).await?;
             self.has_run = true;
+            let context = self.context_over(view, &prepared, std::mem::take(&mut portal.params));
             return self.run_statement(&prepared, context, client).await;
         }
     }
 
+    /// What a statement that is about to run sees.
+    async fn view(&self) -> Result<View> {
+        let mut guard = self.txn.lock().await;
+        let txn = guard.as_mut().ok_or_else(|| Error::internal("a statement without a transaction"))?;
+        Ok(self.database.engine.statement(txn))
+    }
+
     /// The context of a statement that is about to run.
     pub(super) async fn exec_context(&mut self, prepared: &Prepared, params: Vec<Datum>) -> Result<Arc<ExecContext>> {
-        let view = {
-            let mut guard = self.txn.lock().await;
-            let txn = guard.as_mut().ok_or_else(|| Error::internal("a statement without a transaction"))?;
-            self.database.engine.statement(txn)
-        };
+        let view = self.view().await?;
+        Ok(self.context_over(view, prepared, params))
+    }
+
+    fn context_over(&self, view: View, prepared: &Prepared, params: Vec<Datum>) -> Arc<ExecContext> {
         let catalog = match &prepared.catalog {
             Some(catalog) => catalog.clone(),
             None => self.context.catalog(),
@@ -165,16 +195,8 @@ impl Session {
         if prepared.bound.required.iter().any(|required| SESSION_VIEWS.contains(&required.relation)) {
             self.list();
         }
-        let context = ExecContext::new(
-            self.context.clone(),
-            view,
-            self.isolation,
-            catalog,
-            self.settings.clone(),
-            params,
-            self.txn.clone(),
-        );
-        Ok(Arc::new(context))
+        let (session, settings, txn) = (self.context.clone(), self.settings.clone(), self.txn.clone());
+        Arc::new(ExecContext::new(session, view, self.isolation, catalog, settings, params, txn))
     }
 
     /// Tells the views of the session what it has prepared and declared.
@@ -216,10 +238,10 @@ impl Session {
         }
         let (tag, changed) = match &prepared.bound.statement {
             Statement::Query(query) => {
-                let source = match exec::select_by_key(&query.plan, &context).await? {
-                    Some(rows) => RowSource::of(rows),
-                    None => RowSource::open(&query.plan, &context)?,
-                };
+                if let Some(row) = exec::select_by_key(&query.plan, &context).await? {
+                    return Ok(Started::Row { row, context });
+                }
+                let source = RowSource::open(&query.plan, &context)?;
                 let tag = Tag::Counted("SELECT");
                 return Ok(Started::Rows(Box::new(Running { source: Mutex::new(source), context, rows: 0, tag })));
             }
@@ -229,13 +251,13 @@ impl Session {
             Statement::Copy(copy) => {
                 let rows = self.copy(copy, &context, client).await?;
                 self.note_transaction().await;
-                return Ok(Started::Done(format!("COPY {rows}")));
+                return Ok(Started::Done(counted("COPY", rows)));
             }
             _ => return Err(Error::internal("a statement that does not read or write rows")),
         };
         self.note_transaction().await;
         let Changed { count, rows } = changed;
-        let tag = format!("{tag} {count}");
+        let tag = counted(tag, count);
         if prepared.columns.is_none() {
             return Ok(Started::Done(tag));
         }
@@ -285,13 +307,15 @@ impl Session {
     ///
     /// # Errors
     /// 40001.
-    async fn check_trees(&self, bound: &Bound, context: &ExecContext) -> Result<()> {
+    async fn check_trees(&self, prepared: &Prepared, view: &View) -> Result<()> {
         let engine = &self.database.engine;
-        if self.isolation != Isolation::RepeatableRead || context.view.snapshot().lsn() >= engine.catalog_lsn() {
+        if self.isolation != Isolation::RepeatableRead || view.snapshot().lsn() >= engine.catalog_lsn() {
             return Ok(());
         }
+        let bound = &prepared.bound;
+        let Some(catalog) = &prepared.catalog else { return Ok(()) };
         let mut trees: Vec<u64> = Vec::new();
-        for table in bound.required.iter().filter_map(|required| context.catalog.table(required.relation)) {
+        for table in bound.required.iter().filter_map(|required| catalog.table(required.relation)) {
             trees.push(table.tree);
             if !matches!(bound.statement, Statement::Query(_)) || !bound.with.is_empty() {
                 trees.extend(table.indexes.iter().map(|index| index.tree));
@@ -305,7 +329,7 @@ impl Session {
             });
         }
         for tree in trees {
-            if !engine.sees_tree(&context.view, protocol::PageId(tree)).await.lift()? {
+            if !engine.sees_tree(view, protocol::PageId(tree)).await.lift()? {
                 return Err(lift(engine::Error::Serialization));
             }
         }
@@ -426,6 +450,13 @@ fn related_tables(
     adds: bool,
 ) -> Vec<(TableLockMode, Arc<TableDef>)> {
     let mut found: Vec<(TableLockMode, Arc<TableDef>)> = Vec::new();
+    let is_alone = |table: &Arc<TableDef>| {
+        table.referenced_by.is_empty()
+            && !table.constraints.iter().any(|it| matches!(it.kind, ConstraintKind::Foreign(_)))
+    };
+    if written.iter().all(is_alone) {
+        return found;
+    }
     let mut pending = written.to_vec();
     while let Some(table) = pending.pop() {
         for constraint in table.constraints.iter().chain(&table.referenced_by) {
@@ -451,15 +482,15 @@ fn related_tables(
 }
 
 /// The tables that a statement writes rows of.
-fn written_tables(statement: &Statement) -> Vec<Arc<TableDef>> {
+fn written_tables(statement: &Statement) -> SmallVec<[Arc<TableDef>; 2]> {
     match statement {
-        Statement::Insert(insert) => vec![insert.table.clone()],
-        Statement::Update(update) => vec![update.table.clone()],
-        Statement::Delete(delete) => vec![delete.table.clone()],
+        Statement::Insert(insert) => smallvec![insert.table.clone()],
+        Statement::Update(update) => smallvec![update.table.clone()],
+        Statement::Delete(delete) => smallvec![delete.table.clone()],
         Statement::Copy(copy) => match &copy.direction {
-            CopyDirection::In { table, .. } => vec![table.clone()],
-            CopyDirection::Out { .. } => Vec::new(),
+            CopyDirection::In { table, .. } => smallvec![table.clone()],
+            CopyDirection::Out { .. } => SmallVec::new(),
         },
-        _ => Vec::new(),
+        _ => SmallVec::new(),
     }
 }

@@ -8,13 +8,14 @@
 //! something is told to the client that a crash must not take back: rows, errors, and the end of a transaction, but not
 //! the tag of an UPDATE inside a block.
 
-use std::collections::HashMap;
 use std::future::Future;
 use std::net::SocketAddr;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
 
 use engine::{Isolation, Wait};
+use hashbrown::HashMap;
 use protocol::Lsn;
 use protocol::volume::Durability;
 use types::{Datum, Error, Result, Settings, SqlState, SqlType};
@@ -23,7 +24,7 @@ use super::backend::{Backend, CancelReason};
 use super::client::{Client, Column, NoticeSeverity};
 use super::database::{Database, now};
 use super::plans::{Key, Origin, TEXT_BYTES_MAX};
-use super::portal::{Portal, Prepared};
+use super::portal::{Formats, Portal, Prepared};
 use super::transaction::Block;
 use super::variables::SavedVariables;
 use crate::bound::{Notice, Statement, TransactionStatement};
@@ -69,6 +70,9 @@ pub struct Session {
     pub(super) savepoints: Vec<Savepoint>,
     pub(super) isolation: Isolation,
     pub(super) read_only: bool,
+    /// What transactions begin with; follow the settings.
+    pub(super) default_isolation: Isolation,
+    pub(super) default_read_only: bool,
     /// Whether the transaction has run a statement, after which its level cannot change.
     pub(super) has_run: bool,
     /// The catalog with the transaction's own DDL, if it has done any.
@@ -154,6 +158,8 @@ impl Session {
             savepoints: Vec::new(),
             isolation: Isolation::ReadCommitted,
             read_only: false,
+            default_isolation: Isolation::ReadCommitted,
+            default_read_only: false,
             has_run: false,
             private: None,
             private_stale: false,
@@ -208,6 +214,9 @@ impl Session {
     /// # Errors
     /// 40003, fatal, when this server was fenced meanwhile.
     pub async fn settle(&mut self) -> Result<()> {
+        if self.is_settled() {
+            return Ok(());
+        }
         let engine = &self.database.engine;
         for (lsn, level) in [(self.pending_flushed, Durability::Flushed), (self.pending_received, Durability::Received)]
         {
@@ -219,6 +228,20 @@ impl Session {
         self.pending_flushed = Lsn::ZERO;
         self.pending_received = Lsn::ZERO;
         Ok(())
+    }
+
+    /// Whether [`Session::settle`] would have nothing to wait for.
+    pub fn is_settled(&mut self) -> bool {
+        let engine = &self.database.engine;
+        let is_durable = |lsn, level| lsn == Lsn::ZERO || engine.is_durable(lsn, level);
+        if !is_durable(self.pending_flushed, Durability::Flushed)
+            || !is_durable(self.pending_received, Durability::Received)
+        {
+            return false;
+        }
+        self.pending_flushed = Lsn::ZERO;
+        self.pending_received = Lsn::ZERO;
+        true
     }
 
     /// Replies now depend on everything up to `lsn`.
@@ -263,6 +286,11 @@ impl Session {
         self.durability = variables.durability();
         self.statement_timeout = variables.timeout("statement_timeout");
         self.lock_timeout = variables.timeout("lock_timeout");
+        self.default_isolation = match variables.get("default_transaction_isolation").as_deref() {
+            Ok("repeatable read") => Isolation::RepeatableRead,
+            _ => Isolation::ReadCommitted,
+        };
+        self.default_read_only = variables.is_on("default_transaction_read_only");
         if let Some(zone) = variables.get("TimeZone").ok().and_then(|name| types::datetime::TimeZone::parse(&name)) {
             self.settings.timezone = zone;
         }
@@ -346,16 +374,16 @@ impl Session {
         }
     }
 
-    /// Runs a call of the client with its timeout, and says in the error why it ended if it was cancelled.
+    /// Runs a call of the client with its timeout, and says in the error why it ended if it was cancelled. The call stays
+    /// where it was made: it is some kilobytes large.
     async fn guarded<T>(
         backend: Arc<Backend>,
         timeout: Option<Duration>,
-        work: impl Future<Output = Result<T>>,
+        mut work: Pin<&mut impl Future<Output = Result<T>>>,
     ) -> Result<T> {
         let result = match timeout {
             None => work.await,
             Some(limit) => {
-                tokio::pin!(work);
                 tokio::select! {
                     result = &mut work => result,
                     () = tokio::time::sleep(limit) => {
@@ -410,7 +438,7 @@ impl Session {
         self.statements.remove("");
         self.close_portal_named("");
         let (backend, timeout) = (self.context.backend.clone(), self.statement_timeout);
-        let result = Session::guarded(backend, timeout, self.simple_statements(text, client)).await;
+        let result = Session::guarded(backend, timeout, pin!(self.simple_statements(text, client))).await;
         if result.is_err() {
             self.depend_on_observed().await;
         }
@@ -455,7 +483,7 @@ impl Session {
             return Err(Error::new(SqlState::UNDEFINED_PARAMETER, "there is no parameter $1"));
         }
         self.send_notices(&prepared.bound.notices, client);
-        let mut portal = Portal::new(prepared, params, Vec::new());
+        let mut portal = Portal::new(prepared, params, Formats::new());
         portal.multiple = multiple;
         portal.text = Some(text.clone());
         portal.is_described = false;
@@ -567,7 +595,7 @@ impl Session {
                 Some(bytes) => self.param(bytes, format, *ty, i)?,
             });
         }
-        let mut made = Portal::new(prepared, values, result_formats.to_vec());
+        let mut made = Portal::new(prepared, values, result_formats.into());
         made.columns = made.prepared.columns.clone();
         self.close_portal_named(portal);
         self.portals.insert(portal.to_owned(), made);
@@ -603,7 +631,7 @@ impl Session {
         let prepared = self.prepared(name)?;
         let types: Vec<u32> = prepared.bound.params.iter().map(|ty| ty.oid).collect();
         client.parameter_description(&types);
-        match self.result_columns(&prepared).await? {
+        match self.result_columns(&prepared)? {
             Some(columns) => client.row_description(&columns, &[]),
             None => client.no_data(),
         }
@@ -616,9 +644,8 @@ impl Session {
     /// 34000.
     pub async fn describe_portal<C: Client>(&mut self, name: &str, client: &mut C) -> Result<()> {
         let Some(portal) = self.portals.get(name) else { return Err(no_portal(name)) };
-        let (prepared, formats) = (portal.prepared.clone(), portal.formats.clone());
-        match self.result_columns(&prepared).await? {
-            Some(columns) => client.row_description(&columns, &formats),
+        match self.result_columns(&portal.prepared)? {
+            Some(columns) => client.row_description(&columns, &portal.formats),
             None => client.no_data(),
         }
         Ok(())
@@ -633,7 +660,7 @@ impl Session {
         let Some(mut portal) = self.portals.remove(name) else { return Err(no_portal(name)) };
         self.context.backend.clear_cancel();
         let (backend, timeout) = (self.context.backend.clone(), self.statement_timeout);
-        let result = Session::guarded(backend, timeout, self.execute_portal(&mut portal, max_rows, client)).await;
+        let result = Session::guarded(backend, timeout, pin!(self.execute_portal(&mut portal, max_rows, client))).await;
         match &result {
             Ok(()) => {
                 if !matches!(self.block, Block::Idle) {

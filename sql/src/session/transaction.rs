@@ -26,23 +26,21 @@ fn no_such_savepoint(name: &str) -> Error {
 }
 
 impl Session {
-    /// Makes sure that there is a transaction, an implicit one if need be.
-    pub(super) async fn ensure_transaction(&mut self) -> Result<()> {
-        if self.block == Block::Idle {
+    /// Makes sure that there is a transaction, an implicit one if need be. Whether it was begun here.
+    pub(super) async fn ensure_transaction(&mut self) -> Result<bool> {
+        let begins = self.block == Block::Idle;
+        if begins {
             self.start(TransactionModes::default()).await?;
             self.block = Block::Implicit;
         }
-        Ok(())
+        Ok(begins)
     }
 
     async fn start(&mut self, modes: TransactionModes) -> Result<()> {
-        let variables = self.context.variables();
-        self.saved = Some(variables.save());
-        self.isolation = match variables.get("default_transaction_isolation").as_deref() {
-            Ok("repeatable read") => Isolation::RepeatableRead,
-            _ => Isolation::ReadCommitted,
-        };
-        self.read_only = variables.is_on("default_transaction_read_only");
+        self.refresh_settings();
+        self.saved = Some(self.context.variables().save());
+        self.isolation = self.default_isolation;
+        self.read_only = self.default_read_only;
         self.has_run = false;
         let mut txn = self.database.engine.begin_with(self.isolation, self.context.backend.cancel.clone());
         txn.set_lock_timeout(self.lock_timeout);
@@ -312,7 +310,7 @@ impl Session {
                 // A savepoint may be returned to; without one nothing of the transaction is wanted any more, and its locks
                 // go at once. No statement is running, so nobody else holds the cell.
                 if self.savepoints.is_empty()
-                    && let Ok(mut guard) = self.txn.try_lock()
+                    && let Some(mut guard) = self.txn.try_lock()
                 {
                     drop(guard.take());
                 }

@@ -11,7 +11,7 @@ use types::{Datum, Error, Result, SqlState, SqlType};
 use super::client::{Client, Column, NoticeSeverity};
 use super::cursor::Cursor;
 use super::database::now;
-use super::portal::{Portal, PortalState, Prepared, Running, Tag};
+use super::portal::{Formats, Portal, PortalState, Prepared, Running, Tag};
 use super::run::Started;
 use super::state::{Session, wire_columns};
 use super::transaction::Block;
@@ -28,7 +28,7 @@ fn text_column(name: &str) -> Column {
 
 impl Session {
     /// The columns of a statement's result, for RowDescription; `None` if it yields no rows.
-    pub(super) async fn result_columns(&mut self, prepared: &Arc<Prepared>) -> Result<Option<Arc<[Column]>>> {
+    pub(super) fn result_columns(&self, prepared: &Prepared) -> Result<Option<Arc<[Column]>>> {
         Ok(match &prepared.bound.statement {
             Statement::Show { name: Some(name) } => Some(Arc::from([text_column(&Variables::display_name(name))])),
             Statement::Show { name: None } => {
@@ -50,7 +50,7 @@ impl Session {
     /// Runs a statement of this module's kind.
     pub(super) async fn utility<C: Client>(&mut self, portal: &mut Portal, client: &mut C) -> Result<Started> {
         let prepared = portal.prepared.clone();
-        let done = |tag: &str| Ok(Started::Done(tag.to_owned()));
+        let done = |tag: &'static str| Ok(Started::Done(tag.into()));
         match &prepared.bound.statement {
             Statement::Transaction(statement) => {
                 if portal.multiple && matches!(statement, TransactionStatement::Commit { .. }) {
@@ -162,7 +162,7 @@ impl Session {
                     "SEQUENCES" => self.context.forget_sequences(),
                     _ => {}
                 }
-                done(&format!("DISCARD {what}"))
+                Ok(Started::Done(format!("DISCARD {what}").into()))
             }
             Statement::Truncate { .. } | Statement::Ddl(_) => {
                 if let Statement::Ddl(ddl @ (Ddl::CreateDatabase { .. } | Ddl::DropDatabase { .. })) =
@@ -171,7 +171,7 @@ impl Session {
                     self.check_alone(command_name(ddl), portal.multiple)?;
                 }
                 let tag = self.run_ddl(portal, client).await?;
-                Ok(Started::Done(tag))
+                Ok(Started::Done(tag.into()))
             }
             Statement::Query(_)
             | Statement::Insert(_)
@@ -222,7 +222,7 @@ impl Session {
     /// Rows that are already there, as the result of a portal.
     async fn rows(&mut self, prepared: &Arc<Prepared>, rows: Vec<Row>, tag: &str) -> Result<Started> {
         let context = self.exec_context(prepared, Vec::new()).await?;
-        let tag = Tag::Fixed(tag.to_owned());
+        let tag = Tag::Fixed(tag.to_owned().into());
         Ok(Started::Rows(Box::new(Running { source: Mutex::new(RowSource::of(rows)), context, rows: 0, tag })))
     }
 
@@ -373,7 +373,7 @@ impl Session {
             made: now(),
             by: None,
         };
-        let mut made = Portal::new(Arc::new(inner), portal.params.clone(), Vec::new());
+        let mut made = Portal::new(Arc::new(inner), portal.params.clone(), Formats::new());
         made.columns = made.prepared.columns.clone();
         made.state =
             PortalState::Running(Running { source: Mutex::new(source), context, rows: 0, tag: Tag::Counted("SELECT") });
@@ -396,7 +396,7 @@ impl Session {
         };
         let count = rows.len();
         if moving {
-            return Ok(Started::Done(format!("MOVE {count}")));
+            return Ok(Started::Done(format!("MOVE {count}").into()));
         }
         self.rows(prepared, rows, &format!("FETCH {count}")).await
     }

@@ -85,6 +85,16 @@ pub fn cast(value: &Datum, from: SqlType, to: SqlType, settings: &Settings, expl
     coerce_typmod(converted, to, explicit)
 }
 
+/// Appends blanks, many at a time: most of what a load of char(n) columns writes.
+fn push_blanks(text: &mut String, mut count: usize) {
+    const BLANKS: &str = "                                                                ";
+    while count > 0 {
+        let some = count.min(BLANKS.len());
+        text.push_str(&BLANKS[..some]);
+        count -= some;
+    }
+}
+
 /// Applies a type's modifier to a value that already has the type: cuts or refuses too long strings, pads char(n),
 /// rounds numerics and times.
 ///
@@ -118,7 +128,7 @@ pub fn coerce_typmod(value: Datum, target: SqlType, explicit: bool) -> Result<Da
             if target.oid == oid::BPCHAR && length < limit {
                 let mut padded = String::with_capacity(text.len() + limit - length);
                 padded.push_str(&text);
-                padded.extend(std::iter::repeat_n(' ', limit - length));
+                push_blanks(&mut padded, limit - length);
                 return Ok(Datum::Text(padded.into()));
             }
             Ok(Datum::Text(text))
