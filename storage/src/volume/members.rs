@@ -33,6 +33,7 @@ use protocol::{Ballot, FORMAT_VERSION, GroupId, Lsn, NodeId};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
+use tokio::sync::oneshot;
 
 /// Between two attempts to tell nodes of a change, and two looks at a node that joins.
 const LOOK_INTERVAL: Duration = Duration::from_millis(50);
@@ -166,7 +167,7 @@ impl WriterVolume {
     }
 
     /// Replaces a member by another node, or by itself after it lost its disk, from beginning to end. Dropping the future
-    /// leaves the replacement where it is; it can be gone on with, or reverted.
+    /// leaves the replacement where it is; it can be reverted, and the next writer goes on with it.
     ///
     /// # Errors
     /// [`MemberError`].
@@ -190,8 +191,45 @@ impl WriterVolume {
         new: rpc::Member,
         node: Arc<dyn StorageNode>,
     ) -> Result<(), MemberError> {
-        let inner = &self.inner;
-        let members = &inner.members;
+        let inner = Arc::clone(&self.inner);
+        self.inner.see_through(async move { inner.begin(old, new, node).await }).await
+    }
+
+    /// Ends a replacement in favour of the member that was to leave; returns when that is made.
+    ///
+    /// # Errors
+    /// [`MemberError`].
+    pub async fn revert_replacement(&self, old: NodeId) -> Result<(), MemberError> {
+        let inner = Arc::clone(&self.inner);
+        self.inner.see_through(async move { inner.revert(old).await }).await
+    }
+
+    /// How far the replacements under way have come.
+    pub async fn replacements(&self) -> Vec<Progress> {
+        let membership = self.membership();
+        let olds = membership.replacements().iter().map(|it| NodeId(membership.members()[it.place].node));
+        let mut all = Vec::new();
+        for old in olds {
+            all.extend(self.inner.progress(old).await);
+        }
+        all
+    }
+}
+
+impl Inner {
+    /// Does a change to its end, whether or not somebody still waits for it: one that was told to some nodes and left there
+    /// could be followed by another under the same number.
+    async fn see_through(
+        &self,
+        change: impl Future<Output = Result<(), MemberError>> + Send + 'static,
+    ) -> Result<(), MemberError> {
+        let (done, result) = oneshot::channel();
+        self.spawn(async move { drop(done.send(change.await)) });
+        result.await.unwrap_or(Err(MemberError::NotWriter))
+    }
+
+    async fn begin(&self, old: NodeId, new: rpc::Member, node: Arc<dyn StorageNode>) -> Result<(), MemberError> {
+        let members = &self.members;
         let _changing = members.changing.lock().await;
         let before = members.membership.lock().clone();
         let said = in_time(node.status(rpc::StatusRequest { version: FORMAT_VERSION })).await;
@@ -213,48 +251,30 @@ impl WriterVolume {
         let name = name_of(&new);
         let next = before.begin(old, new)?;
         let place = next.replacements().last().expect("one was just begun").place;
-        inner.set_leaving(place, true);
+        self.set_leaving(place, true);
         members.joiners.lock().insert(name, Joiner { node, tails: Vec::new() });
         tracing::info!(node = old.0, by = %name, "a storage node is being replaced");
-        inner.make(&before, &next).await?;
-        let tails = inner.durable_tails();
+        self.make(&before, &next).await?;
+        let tails = self.durable_tails();
         if let Some(joiner) = members.joiners.lock().get_mut(&name) {
             joiner.tails = tails;
         }
         Ok(())
     }
 
-    /// Ends a replacement in favour of the member that was to leave; returns when that is made.
-    ///
-    /// # Errors
-    /// [`MemberError`].
-    pub async fn revert_replacement(&self, old: NodeId) -> Result<(), MemberError> {
-        let inner = &self.inner;
-        let _changing = inner.members.changing.lock().await;
-        let before = inner.members.membership.lock().clone();
+    async fn revert(&self, old: NodeId) -> Result<(), MemberError> {
+        let _changing = self.members.changing.lock().await;
+        let before = self.members.membership.lock().clone();
         let next = before.revert(old)?;
         let gone = before.replacements().iter().find(|it| before.members()[it.place].node == old.0);
         let gone = gone.ok_or(ChangeError::NotUnderWay(old))?.clone();
-        inner.make(&before, &next).await?;
-        inner.members.joiners.lock().remove(&name_of(&gone.new));
-        inner.set_leaving(gone.place, false);
+        self.make(&before, &next).await?;
+        self.members.joiners.lock().remove(&name_of(&gone.new));
+        self.set_leaving(gone.place, false);
         tracing::info!(node = old.0, "a storage node stays after all");
         Ok(())
     }
 
-    /// How far the replacements under way have come.
-    pub async fn replacements(&self) -> Vec<Progress> {
-        let membership = self.membership();
-        let olds = membership.replacements().iter().map(|it| NodeId(membership.members()[it.place].node));
-        let mut all = Vec::new();
-        for old in olds {
-            all.extend(self.inner.progress(old).await);
-        }
-        all
-    }
-}
-
-impl Inner {
     /// Tells every node before and after of a change until quorums of every set keep it.
     async fn make(&self, before: &Membership, next: &Membership) -> Result<(), MemberError> {
         let config = next.to_rpc(&self.members.config);
@@ -350,7 +370,8 @@ impl Inner {
             }
             let progress = self.progress(old).await.ok_or(MemberError::Overtaken(old))?;
             if progress.is_whole() {
-                return self.finish(old, progress.new).await;
+                let inner = Arc::clone(self);
+                return self.see_through(async move { inner.finish(old, progress.new).await }).await;
             }
             sleep(LOOK_INTERVAL).await;
         }

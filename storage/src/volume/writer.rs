@@ -645,6 +645,11 @@ impl Inner {
         self.check_open().is_ok()
     }
 
+    /// Starts a task that outlives whoever waits for it.
+    pub(super) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        self.runtime.spawn(task);
+    }
+
     /// Another server became the writer.
     pub(super) fn note_promise(&self, promised: Ballot) {
         if promised > self.ballot {
