@@ -43,6 +43,10 @@ pub struct Counters {
     pub reads_probing: AtomicU64,
     /// Pages that arrived damaged and were asked for elsewhere.
     pub reads_corrupt: AtomicU64,
+    /// Rounds that asked a read quorum because a writer took over.
+    pub quorum_reads_recovery: AtomicU64,
+    /// Rounds that asked a read quorum because a replica opened, or no notice came.
+    pub quorum_reads_bookkeeping: AtomicU64,
     /// Redo bytes a replica pulled.
     pub redo_bytes_pulled: AtomicU64,
     /// Records a replica applied or skipped.
@@ -81,6 +85,8 @@ impl Counters {
             ("hedges_sent", &self.hedges_sent),
             ("reads_probing", &self.reads_probing),
             ("reads_corrupt", &self.reads_corrupt),
+            ("quorum_reads_recovery", &self.quorum_reads_recovery),
+            ("quorum_reads_bookkeeping", &self.quorum_reads_bookkeeping),
             ("redo_bytes_pulled", &self.redo_bytes_pulled),
             ("records_applied", &self.records_applied),
             ("invalidations", &self.invalidations),

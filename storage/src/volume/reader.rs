@@ -2,8 +2,9 @@
 //!
 //! A node can serve (page, read point) when its SCL has reached the tail of the page's group at the read point. Among those
 //! the one with the lowest moving mean of latency is asked; now and then another, to learn how it does. When an answer is
-//! late a second node is asked too, and the first valid answer wins. A page is checked (checksum, number, structure) before
-//! it counts; a damaged one is asked for elsewhere.
+//! late, measured by what the best is known to need, a second node is asked too, and the first valid answer wins: so a probe
+//! of a node that hangs costs a read no more than that. A page is checked (checksum, number, structure) before it counts; a
+//! damaged one is asked for elsewhere. Only a page that was served says how fast its node is: refusals are quick.
 
 use super::Nodes;
 use super::counters::Counters;
@@ -87,15 +88,15 @@ impl Reader {
     /// # Errors
     /// See [`Failure`]: the caller takes a newer read point, waits, or gives up.
     pub async fn read(&self, page: PageId, point: ReadPoint) -> Result<Fetched, Failure> {
-        let mut order = self.order(point.fresh).into_iter();
+        let (order, best) = self.order(point.fresh);
+        let mut order = order.into_iter();
         let mut calls: FuturesUnordered<BoxFuture<'_, (usize, Cause, NodeResult<ReadPageReply>)>> =
             FuturesUnordered::new();
         let mut need_table = SmallVec::new();
         let (mut below_floor, mut corrupt) = (false, false);
         let mut last = String::from("no node was asked");
         let first = order.next().expect("there are six nodes");
-        let hedge_after =
-            (Duration::from_micros(self.micros[first].load(Relaxed)) * HEDGE_FACTOR).clamp(HEDGE_MIN, HEDGE_MAX);
+        let hedge_after = (best * HEDGE_FACTOR).clamp(HEDGE_MIN, HEDGE_MAX);
         calls.push(self.ask(first, Cause::Direct, page, point));
         let mut asked = first;
         loop {
@@ -126,13 +127,17 @@ impl Reader {
                         None => {
                             tracing::warn!(node, %page, "a storage node sent a damaged page");
                             Counters::add(&self.counters.reads_corrupt, 1);
+                            self.punish(node);
                             corrupt = true;
                         }
                     },
                     ReadOutcome::Behind => last = format!("node {node} is behind"),
                     ReadOutcome::NeedTable => need_table.push(node),
                     ReadOutcome::BelowFloor => below_floor = true,
-                    ReadOutcome::Corrupt => corrupt = true,
+                    ReadOutcome::Corrupt => {
+                        self.punish(node);
+                        corrupt = true;
+                    }
                     ReadOutcome::Unspecified => last = format!("node {node} does not say why"),
                 },
             }
@@ -153,10 +158,11 @@ impl Reader {
         })
     }
 
-    /// Fresh nodes by latency, then the others: what is known of them may be old.
-    fn order(&self, fresh: [bool; COPIES]) -> SmallVec<[usize; COPIES]> {
+    /// Fresh nodes by latency, then the others: what is known of them may be old. And what the best of them usually needs.
+    fn order(&self, fresh: [bool; COPIES]) -> (SmallVec<[usize; COPIES]>, Duration) {
         let mut order: SmallVec<[usize; COPIES]> = (0..self.nodes.len()).collect();
         order.sort_by_key(|&node| (!fresh[node], self.micros[node].load(Relaxed)));
+        let best = order.first().map_or(0, |&node| self.micros[node].load(Relaxed));
         let read = self.reads.fetch_add(1, Relaxed);
         let fresh = fresh.iter().filter(|&&fresh| fresh).count();
         if read % PROBE_EVERY == PROBE_EVERY - 1 && fresh > 1 {
@@ -165,7 +171,7 @@ impl Reader {
             order.swap(0, other);
             Counters::add(&self.counters.reads_probing, 1);
         }
-        order
+        (order, Duration::from_micros(best))
     }
 
     fn ask(
@@ -188,7 +194,7 @@ impl Reader {
             let late = || Err(protocol::node::NodeError::Unreachable("no answer in time".into()));
             let reply = timeout(READ_TIMEOUT, self.nodes[node].read_page(request));
             let reply = reply.await.unwrap_or_else(|_| late());
-            if reply.is_ok() {
+            if reply.as_ref().is_ok_and(|reply| reply.outcome() == ReadOutcome::Ok) {
                 let took = now().saturating_sub(started).as_micros() as u64;
                 let mean = self.micros[node].load(Relaxed);
                 self.micros[node].store(if mean == 0 { took.max(1) } else { (mean * 7 + took) / 8 }, Relaxed);
@@ -222,4 +228,97 @@ fn decode(reply: &ReadPageReply, page: PageId, read_point: Lsn) -> Option<Page> 
         return Some(Page::empty(page));
     }
     Page::from_bytes(&reply.page, page).ok().filter(|page| page.lsn() <= read_point)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{FakeNode, Faults, six};
+    use super::*;
+
+    const POINT: ReadPoint = ReadPoint { ballot: Ballot::ZERO, lsn: Lsn::ZERO, tail: Lsn::ZERO, fresh: [true; COPIES] };
+    const PAGE: PageId = PageId(3);
+
+    fn reader() -> (Vec<Arc<FakeNode>>, Reader) {
+        let (fakes, nodes) = six();
+        (fakes, Reader::new(nodes.into(), super::super::testing::config().volume, Arc::default()))
+    }
+
+    fn reads(fakes: &[Arc<FakeNode>]) -> Vec<u64> {
+        fakes.iter().map(|node| node.reads()).collect()
+    }
+
+    async fn read(reader: &Reader, point: ReadPoint) -> Result<Fetched, Failure> {
+        tokio::time::timeout(Duration::from_secs(20), reader.read(PAGE, point)).await.expect("it ends")
+    }
+
+    /// F1 for reads: a node that hangs costs one hedge, is avoided from then on, and is asked again once in a while.
+    #[tokio::test]
+    async fn a_hung_node_is_hedged_once_then_avoided_and_probed() {
+        let (fakes, reader) = reader();
+        fakes[0].set(Faults { stopped: true, ..Faults::default() });
+        read(&reader, POINT).await.expect("another serves it");
+        let count = |counter: &AtomicU64| counter.load(Relaxed);
+        assert_eq!((count(&reader.counters.hedges_sent), count(&reader.counters.reads_hedged)), (1, 1));
+        assert_eq!(reads(&fakes)[0], 1);
+        // Short of the first probe.
+        for _ in 2..PROBE_EVERY {
+            read(&reader, POINT).await.expect("another serves it");
+        }
+        assert_eq!(reads(&fakes)[0], 1, "it is avoided");
+        fakes[0].set(Faults::default());
+        for _ in 0..COPIES as u64 * PROBE_EVERY {
+            read(&reader, POINT).await.expect("one serves it");
+        }
+        assert!(reads(&fakes)[0] > 1, "it is probed");
+        assert!(count(&reader.counters.reads_probing) >= COPIES as u64);
+        assert!(reads(&fakes).iter().all(|&reads| reads > 0), "so is every other");
+    }
+
+    /// The wait for a probed node is measured by the best one, not by itself.
+    #[tokio::test]
+    async fn what_is_usual_is_what_the_best_needs() {
+        let (_fakes, reader) = reader();
+        let micros = [900, 400, 20_000, 700, 500, 800];
+        reader.micros.iter().zip(micros).for_each(|(mean, micros)| mean.store(micros, Relaxed));
+        for read in 0..COPIES as u64 * PROBE_EVERY {
+            let (order, best) = reader.order([true; COPIES]);
+            assert_eq!(best, Duration::from_micros(400));
+            let probing = read % PROBE_EVERY == PROBE_EVERY - 1;
+            assert_eq!(order[0] != 1, probing);
+        }
+    }
+
+    #[tokio::test]
+    async fn who_is_not_fresh_is_asked_last() {
+        let (fakes, reader) = reader();
+        for node in 0..COPIES {
+            let before = reads(&fakes);
+            let point = ReadPoint { fresh: std::array::from_fn(|other| other == node), ..POINT };
+            read(&reader, point).await.expect("it serves it");
+            let after = reads(&fakes);
+            let asked: Vec<usize> = (0..COPIES).filter(|&node| after[node] > before[node]).collect();
+            assert_eq!(asked, [node]);
+        }
+        // T34: an idle group's tail decides, not the read point; a node behind the tail says so and others are asked.
+        let point = ReadPoint { lsn: Lsn(9000), ..POINT };
+        assert!(read(&reader, point).await.is_ok());
+        let beyond = ReadPoint { lsn: Lsn(9000), tail: Lsn(500), ..POINT };
+        assert!(matches!(read(&reader, beyond).await, Err(Failure::NotNow(why)) if why.ends_with("is behind")));
+        assert!(
+            reader.micros.iter().any(|mean| mean.load(Relaxed) == 0) || reads(&fakes).iter().all(|&reads| reads > 1)
+        );
+    }
+
+    #[tokio::test]
+    async fn a_damaged_page_is_asked_for_elsewhere_and_its_node_avoided() {
+        let (fakes, reader) = reader();
+        fakes[0].set(Faults { rotten: true, ..Faults::default() });
+        for _ in 0..5 {
+            read(&reader, POINT).await.expect("another serves it");
+        }
+        assert_eq!(reads(&fakes)[0], 1, "it is not asked again soon");
+        assert_eq!(reader.counters.reads_corrupt.load(Relaxed), 1);
+        fakes.iter().for_each(|node| node.set(Faults { rotten: true, ..Faults::default() }));
+        assert!(matches!(read(&reader, POINT).await, Err(Failure::Corrupt)));
+    }
 }

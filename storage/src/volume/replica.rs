@@ -141,6 +141,7 @@ impl ReplicaVolume {
         let config = super::cluster::config(&nodes).await?;
         let learned = learn(&nodes, config.volume).await?;
         let counters = Arc::new(Counters::default());
+        Counters::add(&counters.quorum_reads_bookkeeping, 1);
         let known = Known {
             ballot: learned.ballot,
             vdl: learned.vdl,
@@ -460,6 +461,7 @@ impl Inner {
 
     async fn poll(&self) {
         Counters::add(&self.counters.polls, 1);
+        Counters::add(&self.counters.quorum_reads_bookkeeping, 1);
         let learned = learn(&self.nodes, self.volume).await;
         let mut known = self.known.lock();
         known.told_at = (self.options.clock)();

@@ -58,6 +58,8 @@ pub(crate) struct Faults {
     pub(crate) stopped: bool,
     /// Refuses batches: there is no room.
     pub(crate) full: bool,
+    /// Serves damaged pages.
+    pub(crate) rotten: bool,
     /// Loses so many appends without a word.
     pub(crate) lose: u32,
     /// Takes this long for an append.
@@ -75,6 +77,7 @@ struct State {
     vdl_heard: Lsn,
     gc_floor: Lsn,
     servers: BTreeMap<u64, ServerInfo>,
+    reads: u64,
 }
 
 /// Every record held of a group, by LSN, with its ballot.
@@ -214,6 +217,11 @@ impl FakeNode {
 
     pub(crate) fn scl(&self, group: u32) -> Lsn {
         self.state.lock().groups.get(&GroupId(group)).map_or(Lsn::ZERO, |segment| segment.scl)
+    }
+
+    /// How often it was asked for a page.
+    pub(crate) fn reads(&self) -> u64 {
+        self.state.lock().reads
     }
 
     pub(crate) fn vdl_heard(&self) -> Lsn {
@@ -373,6 +381,7 @@ impl StorageNode for FakeNode {
 
     fn read_page(&self, request: ReadPageRequest) -> BoxFuture<'_, NodeResult<ReadPageReply>> {
         self.answer(move |state| {
+            state.reads += 1;
             let mut reply = ReadPageReply::default();
             let id = PageId(request.page);
             let group = id.group(PAGES_PER_GROUP);
@@ -392,7 +401,9 @@ impl StorageNode for FakeNode {
                         }
                     }
                 }
-                if !page.lsn().is_zero() {
+                if state.faults.rotten {
+                    reply.page = Bytes::from(vec![7; protocol::PAGE_BYTES]);
+                } else if !page.lsn().is_zero() {
                     reply.page = page.to_bytes().into();
                 }
             }

@@ -19,8 +19,9 @@ use tokio::time::timeout;
 
 const LONG: Duration = Duration::from_secs(20);
 const SHORT: Duration = Duration::from_millis(150);
-const DOWN: Faults = Faults { down: true, stopped: false, full: false, lose: 0, slow: Duration::ZERO };
-const STOPPED: Faults = Faults { down: false, stopped: true, full: false, lose: 0, slow: Duration::ZERO };
+const DOWN: Faults = Faults { down: true, stopped: false, full: false, rotten: false, lose: 0, slow: Duration::ZERO };
+const STOPPED: Faults =
+    Faults { down: false, stopped: true, full: false, rotten: false, lose: 0, slow: Duration::ZERO };
 
 async fn open(nodes: &[Arc<dyn StorageNode>], instance: u32) -> (Arc<WriterVolume>, Opened) {
     timeout(LONG, WriterVolume::open(nodes.to_vec(), options(instance)))
@@ -109,6 +110,7 @@ async fn a_commit_is_durable_on_four_and_read_back() {
     until("idle nodes hear the VDL", || fakes.iter().all(|node| node.vdl_heard() == lsn)).await;
     let counters: BTreeMap<_, _> = volume.counters().list().into_iter().collect();
     assert_eq!((counters["page_bytes_sent"], counters["batches_sent"], counters["batches_resent"]), (0, 6, 0));
+    assert_eq!((counters["quorum_reads_recovery"], counters["quorum_reads_bookkeeping"]), (1, 0));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -221,6 +221,7 @@ impl WriterVolume {
         let opened = Opened { vdl: found.vdl, ballot: found.ballot, first_lsn: found.first_lsn, config };
         let config = &opened.config;
         let counters = Arc::new(Counters::default());
+        Counters::add(&counters.quorum_reads_recovery, 1);
         let (connected, streams) = mpsc::channel();
         let log = LogBuffer::new(
             found.ballot,
