@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use engine::testing::{MemoryReplica, MemoryVolume};
 use engine::{Engine, Options};
+use protocol::Lsn;
 use protocol::volume::RedoSink;
 use sql::session::{CancelReason, Database, Session};
 use support::{Recorder, database, run, session};
@@ -174,6 +175,39 @@ async fn replies_wait_for_what_they_depend_on() {
     volume.resume();
     one.settle().await.expect("durable now");
     two.settle().await.expect("durable now");
+}
+
+/// Each level waits for its own watermark, the one that is in force at COMMIT; SET LOCAL ends with its transaction.
+#[tokio::test(flavor = "multi_thread")]
+async fn synchronous_commit_chooses_the_watermark() {
+    let (volume, _database, mut one, mut two) = two(ROWS).await;
+    volume.hold();
+    let settles = async |session: &mut Session| {
+        tokio::time::timeout(Duration::from_millis(50), session.settle()).await.is_ok_and(|settled| settled.is_ok())
+    };
+    let local = async |session: &mut Session, level: &str| {
+        run(session, "begin").await;
+        run(session, &format!("set local synchronous_commit = {level}")).await;
+        run(session, "update t set v = v + 1 where id = 1").await;
+        assert_eq!(run(session, "commit").await, ["COMMIT"]);
+        assert_eq!(run(session, "show synchronous_commit").await[1], "on");
+    };
+    local(&mut one, "off").await;
+    assert!(settles(&mut one).await, "off waits for nothing");
+    local(&mut one, "remote_write").await;
+    assert!(!settles(&mut one).await, "remote_write waits for a quorum to receive it");
+    volume.receive_to(Lsn(u64::MAX));
+    assert!(settles(&mut one).await, "and not for the flush");
+    local(&mut two, "on").await;
+    volume.receive_to(Lsn(u64::MAX));
+    assert!(!settles(&mut two).await, "on waits for the flush");
+    volume.flush_to(Lsn(u64::MAX));
+    assert!(settles(&mut two).await);
+    run(&mut one, "update t set v = 0 where id = 2").await;
+    volume.receive_to(Lsn(u64::MAX));
+    assert!(!settles(&mut one).await, "what was local is over");
+    volume.resume();
+    assert!(settles(&mut one).await);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -31,6 +31,7 @@ pub struct MemoryVolume {
     store: Mutex<Store>,
     end: AtomicU64,
     flushed: AtomicU64,
+    received: AtomicU64,
     automatic: AtomicBool,
     fenced: AtomicBool,
     /// As for a writer that storage does not answer.
@@ -77,6 +78,7 @@ impl MemoryVolume {
             store: Mutex::new(store),
             end: AtomicU64::new(end),
             flushed: AtomicU64::new(end),
+            received: AtomicU64::new(0),
             automatic: AtomicBool::new(true),
             fenced: AtomicBool::new(false),
             unconfirmed: AtomicBool::new(false),
@@ -123,6 +125,12 @@ impl MemoryVolume {
     /// The next reads, so many, find their read point no longer retained.
     pub fn lose_read_points(&self, count: usize) {
         self.reads.gone.store(count, Ordering::Release);
+    }
+
+    /// A quorum has received what is at or below `lsn`, and need not have flushed it.
+    pub fn receive_to(&self, lsn: Lsn) {
+        self.received.fetch_max(lsn.0.min(self.end().0), Ordering::AcqRel);
+        self.moved.notify_waiters();
     }
 
     /// From now on waits fail as if another server had become the writer.
@@ -316,7 +324,11 @@ impl RedoLog for MemoryVolume {
     }
 
     fn is_durable(&self, lsn: Lsn, durability: Durability) -> bool {
-        durability == Durability::None || lsn <= self.flushed_vdl()
+        match durability {
+            Durability::None => true,
+            Durability::Received => lsn <= self.flushed_vdl().max(Lsn(self.received.load(Ordering::Acquire))),
+            Durability::Flushed => lsn <= self.flushed_vdl(),
+        }
     }
 
     fn wait(&self, lsn: Lsn, durability: Durability) -> BoxFuture<'_, Result<(), VolumeError>> {

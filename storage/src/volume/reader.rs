@@ -304,9 +304,6 @@ mod tests {
         assert!(read(&reader, point).await.is_ok());
         let beyond = ReadPoint { lsn: Lsn(9000), tail: Lsn(500), ..POINT };
         assert!(matches!(read(&reader, beyond).await, Err(Failure::NotNow(why)) if why.ends_with("is behind")));
-        assert!(
-            reader.micros.iter().any(|mean| mean.load(Relaxed) == 0) || reads(&fakes).iter().all(|&reads| reads > 1)
-        );
     }
 
     #[tokio::test]

@@ -58,6 +58,8 @@ pub(crate) struct Faults {
     pub(crate) stopped: bool,
     /// Refuses batches: there is no room.
     pub(crate) full: bool,
+    /// Writes and never flushes.
+    pub(crate) unflushed: bool,
     /// Serves damaged pages.
     pub(crate) rotten: bool,
     /// Loses so many appends without a word.
@@ -137,7 +139,7 @@ impl State {
         let mut outcome = self.append_outcome(request);
         reply.promised = self.promised.0;
         if outcome == AppendOutcome::Flushed {
-            if !request.flush_later {
+            if !request.flush_later && !self.faults.unflushed {
                 self.flush();
             } else if request.want_received {
                 outcome = AppendOutcome::Received;
@@ -217,6 +219,17 @@ impl FakeNode {
 
     pub(crate) fn scl(&self, group: u32) -> Lsn {
         self.state.lock().groups.get(&GroupId(group)).map_or(Lsn::ZERO, |segment| segment.scl)
+    }
+
+    /// A loss of power and a new start.
+    pub(crate) fn power_cut(&self) {
+        let mut state = self.state.lock();
+        state.boot += 1;
+        for segment in state.groups.values_mut() {
+            let flushed = segment.flushed;
+            segment.records.retain(|&lsn, _| lsn <= flushed);
+            segment.scl = flushed;
+        }
     }
 
     /// How often it was asked for a page.

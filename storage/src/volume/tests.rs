@@ -19,9 +19,10 @@ use tokio::time::timeout;
 
 const LONG: Duration = Duration::from_secs(20);
 const SHORT: Duration = Duration::from_millis(150);
-const DOWN: Faults = Faults { down: true, stopped: false, full: false, rotten: false, lose: 0, slow: Duration::ZERO };
+const DOWN: Faults =
+    Faults { down: true, stopped: false, full: false, unflushed: false, rotten: false, lose: 0, slow: Duration::ZERO };
 const STOPPED: Faults =
-    Faults { down: false, stopped: true, full: false, rotten: false, lose: 0, slow: Duration::ZERO };
+    Faults { down: false, stopped: true, full: false, unflushed: false, rotten: false, lose: 0, slow: Duration::ZERO };
 
 async fn open(nodes: &[Arc<dyn StorageNode>], instance: u32) -> (Arc<WriterVolume>, Opened) {
     timeout(LONG, WriterVolume::open(nodes.to_vec(), options(instance)))
@@ -194,6 +195,33 @@ async fn received_wakes_remote_write_and_none_waits_for_nothing() {
     timeout(LONG, volume.wait(lsn, Durability::None)).await.expect("at once").expect("always");
     timeout(LONG, volume.wait(lsn, Durability::Received)).await.expect("soon").expect("nobody else writes");
     assert!(volume.is_durable(lsn, Durability::Received) && volume.received_vdl() >= lsn);
+}
+
+/// T29, pitfall 10.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_quorum_received_is_taken_back_when_a_node_loses_power() {
+    let (fakes, nodes) = six();
+    let (volume, _) = open(&nodes, 1).await;
+    let client = Client::new(Arc::clone(&volume));
+    client.commit(&[1], 1).await;
+    until("all are well", || volume.write_state().0.taking == 6).await;
+    for (index, node) in fakes.iter().enumerate() {
+        node.set(if index < 4 { Faults { unflushed: true, ..Faults::default() } } else { DOWN });
+    }
+    let lsn = client.write(&[1], 2);
+    timeout(LONG, volume.wait(lsn, Durability::Received)).await.expect("four receive it").expect("nobody else writes");
+    assert!(!volume.is_durable(lsn, Durability::Flushed) && volume.flushed_vdl() < lsn);
+    fakes[0].set(DOWN);
+    until("its stream has ended", || volume.write_state().0.down == 3).await;
+    fakes[0].power_cut();
+    fakes[0].set(Faults { full: true, ..Faults::default() });
+    until("three copies are no quorum", || !volume.is_durable(lsn, Durability::Received)).await;
+    assert!(timeout(SHORT, volume.wait(lsn, Durability::Received)).await.is_err(), "whoever asks now waits");
+    assert!(volume.received_vdl() >= lsn, "what was shown is not taken back");
+    assert!(!fakes.iter().any(|node| node.vdl_heard() >= lsn), "nothing that destroys goes by received");
+    fakes.iter().for_each(|node| node.set(Faults::default()));
+    flushed(&volume, lsn).await;
+    assert_eq!(value_at(&*volume, 1).await, 2);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
