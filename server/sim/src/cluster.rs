@@ -314,7 +314,12 @@ impl Cluster {
             .map(|number| (accounts, number, number_row(OPENING_BALANCE, self.shape.padding_max)))
             .chain((0..self.shape.lists).map(|number| (lists, number, list_row(&[], 0))))
             .chain((0..self.shape.counters).map(|number| (counters, number, number_row(0, 0))));
-        for (tree, number, row) in rows {
+        for (count, (tree, number, row)) in rows.enumerate() {
+            if count % 16 == 15 {
+                // In portions that storage takes.
+                let lsn = engine.commit(std::mem::replace(&mut txn, engine.begin(Isolation::ReadCommitted))).await?;
+                engine.wait_durable(lsn, Durability::Flushed).await?;
+            }
             let view = engine.statement(&mut txn);
             engine.insert(&mut txn, &view, tree, &key(number), &row).await?;
         }

@@ -52,8 +52,9 @@ impl Sizes {
     #[must_use]
     pub fn draw(random: &mut Random) -> Sizes {
         Sizes {
-            log_file_bytes: random.pick(&[64 << 10, 128 << 10]),
-            log_retention_bytes: random.pick(&[256 << 10, 512 << 10, 4 << 20]),
+            // A node takes no batch that is larger than a log file: all that sessions append while storage stalls fits.
+            log_file_bytes: 512 << 10,
+            log_retention_bytes: random.pick(&[1 << 20, 2 << 20, 4 << 20]),
             recent_bytes: random.pick(&[8 << 10, 256 << 10]),
             page_cache_bytes: random.pick(&[32 << 10, 1 << 20]),
         }

@@ -408,7 +408,7 @@ impl Session {
         let tree = self.engine.create_tree(&mut txn, TreeKind::Clustered).await?;
         for number in 0..self.random.between(1, 30) as u32 {
             let view = self.engine.statement(&mut txn);
-            let row = number_row(number.into(), self.padding());
+            let row = number_row(number.into(), self.random.index(100));
             if self.engine.insert(&mut txn, &view, tree, &key(number), &row).await? != InsertOutcome::Inserted {
                 self.cluster.ledger.violate(format!("a new tree {tree} has row {number} already"));
             }
