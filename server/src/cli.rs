@@ -4,10 +4,12 @@
 //! environment, the environment over the file ([`crate::settings`]). Bad usage exits with 2, a failure with 1.
 
 use crate::address::NodeAddress;
+use crate::failover::{self, Failover as FailoverSettings};
 use crate::{admin, init, local, node, settings, simulate, single};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 /// A PostgreSQL-compatible database on replicated, disaggregated storage.
 #[derive(Parser, Debug)]
@@ -61,6 +63,33 @@ pub struct Auth {
     pub password_file: Option<PathBuf>,
 }
 
+/// When a replica makes itself the writer.
+#[derive(Args, Debug, Clone)]
+pub struct Failover {
+    /// Milliseconds of silence after which a replica takes the writer's place; 0: never by itself.
+    #[arg(long, default_value_t = failover::TIMEOUT_DEFAULT.as_millis() as u64, value_parser = settings::parse_failover_timeout, value_name = "MS", env = "REDOUBT_FAILOVER_TIMEOUT")]
+    pub failover_timeout: u64,
+    /// Which replica goes first: the lowest, from 0 to 15.
+    #[arg(long, default_value_t = failover::PRIORITY_DEFAULT, value_parser = clap::value_parser!(u32).range(0..=i64::from(failover::PRIORITY_MAX)), env = "REDOUBT_FAILOVER_PRIORITY")]
+    pub failover_priority: u32,
+}
+
+impl Failover {
+    /// What they say; `None`: never by itself.
+    #[must_use]
+    pub fn settings(&self) -> Option<FailoverSettings> {
+        let timeout = Duration::from_millis(self.failover_timeout);
+        (!timeout.is_zero()).then_some(FailoverSettings { timeout, priority: self.failover_priority })
+    }
+
+    /// The flags that pass them on to a child process.
+    #[must_use]
+    pub fn arguments(&self) -> Vec<String> {
+        let timeout = ["--failover-timeout".to_owned(), self.failover_timeout.to_string()];
+        timeout.into_iter().chain(["--failover-priority".to_owned(), self.failover_priority.to_string()]).collect()
+    }
+}
+
 #[derive(Args, Debug, Clone)]
 pub struct Local {
     /// Directory of the whole cluster; created when missing.
@@ -90,6 +119,9 @@ pub struct Local {
     /// Pages of 8 kB in a protection group; decided when the volume is created.
     #[arg(long, default_value_t = init::PAGES_PER_GROUP, value_parser = clap::value_parser!(u32).range(16..), value_name = "PAGES", env = "REDOUBT_GROUP_PAGES")]
     pub group_pages: u32,
+    /// With --processes; the parts of one process do not die alone.
+    #[command(flatten)]
+    pub failover: Failover,
     #[command(flatten)]
     pub auth: Auth,
 }
@@ -140,6 +172,8 @@ pub struct Compute {
     /// Seconds that writes wait for a quorum of storage nodes before they are given up.
     #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..), value_name = "SECONDS", env = "REDOUBT_WRITE_TIMEOUT")]
     pub write_timeout: u64,
+    #[command(flatten)]
+    pub failover: Failover,
     #[command(flatten)]
     pub auth: Auth,
 }

@@ -7,12 +7,16 @@
 //!      └── writer      └──────────── fenced ◄─────────────┘
 //! ```
 //!
-//! A promoted server keeps its engine, its cache and its sessions: they can write from then on. A fenced writer ends its
-//! sessions, for what they have seen may not be what the volume says, and comes back as a replica with an empty cache.
+//! A promoted server keeps its engine, its cache and its sessions: they are told through `in_hot_standby` and can write
+//! from then on. It follows the redo until its recovery has found where the volume ends, and up to there, so that the cache
+//! is warm when it opens; a recovery that fails leaves a replica that never stopped being one. A fenced writer ends its
+//! sessions (57P01, with the reason), for what they have seen may not be what the volume says, and comes back as a replica
+//! with an empty cache.
 //!
 //! Servers find each other in the address book that storage nodes keep: each registers what it is, with a lease.
 
 use crate::auth::Authentication;
+use crate::failover::{self, Failover};
 use crate::pgwire::{Backends, Config, Listener, Server};
 use crate::sessions::Sessions;
 use crate::{notices, report};
@@ -45,6 +49,11 @@ const RENEW_INTERVAL: Duration = Duration::from_millis(500);
 const RETRY_INTERVAL: Duration = Duration::from_millis(200);
 /// How often the writer moves the horizon and the GC floor, and looks where rows were deleted.
 const SWEEP_INTERVAL: Duration = Duration::from_millis(250);
+/// A recovery that a replica began by itself is given up after this time; one that was asked for is not.
+const STAND_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a promotion waits for the cache to catch up before it drops it: a page that is fetched is slower than a page
+/// that is there, but not than this.
+const CATCH_UP_TIMEOUT: Duration = Duration::from_millis(300);
 /// Between two tries of following a writer.
 const FOLLOW_INTERVAL: Duration = Duration::from_millis(50);
 /// PostgreSQL's defaults.
@@ -87,6 +96,10 @@ pub struct ComputeOptions {
     pub write_timeout: Duration,
     /// Who is let in.
     pub authentication: Authentication,
+    /// Whether it makes itself the writer when, as a replica, it finds that there is none.
+    pub failover: Option<Failover>,
+    /// Where connections to storage live.
+    pub storage_runtime: Runtime,
 }
 
 /// The parts of a server that is the writer.
@@ -115,7 +128,31 @@ pub enum State {
     Replica(Following),
 }
 
-type PromoteReply = oneshot::Sender<Result<(), String>>;
+/// Why a server becomes the writer.
+#[derive(Clone, Copy, Debug)]
+pub enum PromotionCause {
+    /// Someone asked for it.
+    Command,
+    /// The writer of this ballot was silent for so long.
+    Silence { over: Ballot, silence: Duration },
+}
+
+/// A request to become the writer.
+pub struct Promotion {
+    pub cause: PromotionCause,
+    /// Told when the server is the writer, or why it is not.
+    pub reply: oneshot::Sender<Result<(), String>>,
+}
+
+/// How a life of a server ended.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum LifeEnd {
+    Stopping,
+    /// Another server is the writer.
+    Fenced,
+    /// It can be neither: it begins anew.
+    Stranded,
+}
 
 /// See the module.
 pub struct Compute {
@@ -128,8 +165,8 @@ pub struct Compute {
     cluster_address: Mutex<String>,
     state: RwLock<State>,
     changes: watch::Sender<u64>,
-    promotions: mpsc::Sender<PromoteReply>,
-    asked: Mutex<Option<mpsc::Receiver<PromoteReply>>>,
+    promotions: mpsc::Sender<Promotion>,
+    asked: Mutex<Option<mpsc::Receiver<Promotion>>>,
     backends: Arc<Backends>,
 }
 
@@ -241,7 +278,9 @@ impl Compute {
                 let (door, life) = (door.clone(), life.clone());
                 async move { door.serve(Listener::Tcp(listener), life).await }
             });
-            self.live(&life, &mut asked, &database).await;
+            if self.live(&life, &mut asked, &database).await == LifeEnd::Fenced {
+                door.set_farewell(demoted());
+            }
             life.cancel();
             self.change(State::Starting);
             serving.await?;
@@ -274,7 +313,7 @@ impl Compute {
     async fn open(self: &Arc<Self>, role: Role, life: &CancellationToken) -> anyhow::Result<Arc<Database>> {
         match role {
             Role::Writer => {
-                let volume = self.take_volume().await?;
+                let volume = self.take_volume().await;
                 let options = self.engine_options();
                 let engine = match Engine::writer(volume.clone(), options.clone()).await {
                     Err(engine::Error::NotBootstrapped) => Engine::bootstrap(volume.clone(), options).await,
@@ -306,22 +345,25 @@ impl Compute {
         self.change(State::Writer(Writing { volume, engine, ended: life.clone() }));
     }
 
+    fn open_options(&self, give_up_after: Option<Duration>) -> OpenOptions {
+        OpenOptions {
+            instance: self.instance,
+            give_up_after,
+            runtime: self.options.storage_runtime.clone(),
+            clock: self.clock.clone(),
+            wall: self.wall.clone(),
+        }
+    }
+
     /// Runs recovery until storage lets it finish.
-    async fn take_volume(&self) -> anyhow::Result<Arc<WriterVolume>> {
+    async fn take_volume(&self) -> Arc<WriterVolume> {
         let mut warned = false;
         loop {
-            let options = OpenOptions {
-                instance: self.instance,
-                give_up_after: None,
-                runtime: Runtime::current(),
-                clock: self.clock.clone(),
-                wall: self.wall.clone(),
-            };
-            match WriterVolume::open(self.options.nodes.clone(), options).await {
+            match WriterVolume::open(self.options.nodes.clone(), self.open_options(None)).await {
                 Ok((volume, opened)) => {
                     volume.set_patience(self.options.write_timeout);
                     tracing::info!(ballot = %opened.ballot, vdl = %opened.vdl, "this server is the writer");
-                    return Ok(volume);
+                    return volume;
                 }
                 Err(error) => {
                     if !warned {
@@ -334,7 +376,7 @@ impl Compute {
         }
     }
 
-    async fn open_replica(&self, life: &CancellationToken) -> Arc<Engine> {
+    async fn open_replica(self: &Arc<Self>, life: &CancellationToken) -> Arc<Engine> {
         loop {
             let opened = async {
                 let options = ReplicaOptions::new(Runtime::current(), self.clock.clone(), self.wall.clone());
@@ -348,6 +390,7 @@ impl Compute {
                 Ok((volume, engine)) => {
                     let ended = life.child_token();
                     tokio::spawn(self.clone_parts().follow(volume.clone(), engine.clone(), ended.clone()));
+                    self.keep_watch(volume.id(), ended.clone());
                     tracing::info!(applied = %volume.applied(), "this server is a replica");
                     self.change(State::Replica(Following { volume, engine: engine.clone(), ended }));
                     return engine;
@@ -360,12 +403,26 @@ impl Compute {
         }
     }
 
+    /// Has this replica stand when the writer falls silent, if it may.
+    fn keep_watch(self: &Arc<Self>, volume: u64, ended: CancellationToken) {
+        let Some(Failover { timeout, .. }) = self.options.failover else { return };
+        let server = Arc::downgrade(self);
+        let own = move || server.upgrade()?.info();
+        let (nodes, clock) = (self.nodes.clone(), self.clock.clone());
+        tokio::spawn(failover::keep_watch(nodes, volume, clock, timeout, own, self.promotions.clone(), ended));
+    }
+
     fn clone_parts(&self) -> Follower {
         Follower { nodes: self.nodes.clone(), instance: self.instance }
     }
 
     /// Until this server is fenced, or `life` ends; promotions happen in here.
-    async fn live(&self, life: &CancellationToken, asked: &mut mpsc::Receiver<PromoteReply>, database: &Database) {
+    async fn live(
+        &self,
+        life: &CancellationToken,
+        asked: &mut mpsc::Receiver<Promotion>,
+        database: &Database,
+    ) -> LifeEnd {
         loop {
             let state = self.state();
             let fenced = async {
@@ -375,39 +432,65 @@ impl Compute {
                 }
             };
             tokio::select! {
-                () = life.cancelled() => return,
+                () = life.cancelled() => return LifeEnd::Stopping,
                 () = fenced => {
                     tracing::warn!("another server became the writer; this one goes on as a replica");
-                    return;
+                    return LifeEnd::Fenced;
                 }
-                Some(reply) = asked.recv() => {
+                Some(Promotion { cause, reply }) = asked.recv() => {
                     let outcome = match &state {
                         State::Writer(_) => Ok(()),
-                        State::Replica(following) => self.promote(following.clone(), life, database).await,
+                        State::Replica(following) => self.promote(following, cause, life, database).await,
                         State::Starting => Err("the server is starting".to_owned()),
                     };
-                    let stranded = outcome.is_err() && matches!(state, State::Replica(_));
+                    let stranded = match &state {
+                        State::Replica(following) => outcome.is_err() && following.ended.is_cancelled(),
+                        _ => false,
+                    };
                     // Whoever asked may have given up; the promotion stands.
                     let _ = reply.send(outcome);
                     if stranded {
                         tracing::warn!("a promotion failed after its replica had stopped following; it begins anew");
-                        return;
+                        return LifeEnd::Stranded;
                     }
                 }
             }
         }
     }
 
-    async fn promote(&self, following: Following, life: &CancellationToken, database: &Database) -> Result<(), String> {
-        following.ended.cancel();
-        following.volume.stop().await;
+    async fn promote(
+        &self,
+        following: &Following,
+        cause: PromotionCause,
+        life: &CancellationToken,
+        database: &Database,
+    ) -> Result<(), String> {
+        let take = async {
+            match cause {
+                PromotionCause::Command => Ok(self.take_volume().await),
+                PromotionCause::Silence { over, .. } => {
+                    let (nodes, options) = (self.options.nodes.clone(), self.open_options(Some(STAND_TIMEOUT)));
+                    let opened = WriterVolume::open_over(nodes, options, over).await;
+                    opened.map(|(volume, _)| volume).map_err(|error| error.to_string())
+                }
+            }
+        };
         let volume = tokio::select! {
-            volume = self.take_volume() => volume.map_err(|error| error.to_string())?,
+            volume = take => volume?,
             // Storage may not answer for long: stopping does not wait for it.
             () = life.cancelled() => return Err("the server is stopping".to_owned()),
         };
-        let engine = following.engine;
         let vdl = volume.flushed_vdl();
+        // The first notice tells the tails of all groups: what there is to pull.
+        if let Some(notice) = volume.notices().next().await {
+            following.volume.notify(&notice);
+        }
+        if !matches!(tokio::time::timeout(CATCH_UP_TIMEOUT, following.volume.wait_applied(vdl)).await, Ok(Ok(()))) {
+            tracing::warn!(%vdl, applied = %following.volume.applied(), "the cache did not catch up and is dropped");
+        }
+        following.ended.cancel();
+        following.volume.stop().await;
+        let engine = following.engine.clone();
         engine.promote(volume.clone(), vdl).await.map_err(|error| error.to_string())?;
         database.promoted().await;
         self.begin_writing(volume, engine, life);
@@ -430,6 +513,7 @@ impl Compute {
             instance: self.instance.into(),
             role: role.name().to_owned(),
             address: self.options.address.clone(),
+            failover_priority: self.options.failover.map(|failover| failover.priority),
             cluster_address: self.cluster_address.lock().clone(),
             ballot: ballot.0,
             pid: std::process::id(),
@@ -548,7 +632,8 @@ impl Admin for Administration {
         Box::pin(async move {
             let (reply, promoted) = oneshot::channel();
             let promotions = self.server.upgrade().ok_or_else(stopping)?.promotions.clone();
-            promotions.send(reply).await.map_err(|_| stopping())?;
+            let promotion = Promotion { cause: PromotionCause::Command, reply };
+            promotions.send(promotion).await.map_err(|_| stopping())?;
             let outcome = promoted.await.map_err(|_| stopping())?;
             outcome.map_err(|why| Error::new(SqlState::CANNOT_CONNECT_NOW, format!("promotion failed: {why}")))
         })
@@ -557,6 +642,15 @@ impl Admin for Administration {
     fn status_json(&self) -> BoxFuture<'_, types::Result<String>> {
         Box::pin(async move { Ok(self.server.upgrade().ok_or_else(stopping)?.status().await.to_string()) })
     }
+}
+
+/// What the clients of a writer are told that another has replaced.
+fn demoted() -> Error {
+    let message = "terminating connection because this server is no longer the writer";
+    Error::new(SqlState::ADMIN_SHUTDOWN, message)
+        .detail("Another server was promoted; this one goes on as a read replica.")
+        .hint("Connect again: a URL that names every server, with target_session_attrs=read-write, finds the writer.")
+        .fatal()
 }
 
 fn stopping() -> Error {

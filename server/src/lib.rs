@@ -7,7 +7,8 @@
 //! 3. [`compute`] opens the volume as the writer (recovery) or as a replica, an engine over it, and the SQL side over that.
 //! 4. [`pgwire`] accepts clients; [`sessions`] opens a SQL session for each that proves who it is ([`auth`]).
 //! 5. The writer tells replicas how far the redo is durable ([`notices`]); the storage nodes keep the address book.
-//! 6. `pg_promote()` in a replica's session makes [`compute`] take the volume; the old writer finds itself fenced.
+//! 6. `pg_promote()` in a replica's session, or a writer that falls silent ([`failover`]), makes [`compute`] take the
+//!    volume; the old writer finds itself fenced.
 //! 7. [`simulate`] runs all of that but the wire on virtual time, under faults.
 //! 8. [`report`], [`metrics`] and [`dashboard`] show all of it; [`admin`] asks for it from the command line.
 
@@ -18,6 +19,7 @@ pub mod cli;
 pub mod compute;
 pub mod dashboard;
 pub mod directory;
+pub mod failover;
 pub mod init;
 pub mod local;
 pub mod metrics;

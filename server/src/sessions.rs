@@ -172,4 +172,12 @@ impl Session for SqlSession {
     fn idle_limit(&self) -> Option<IdleLimit> {
         None
     }
+
+    async fn news(&mut self) {
+        self.session.news().await;
+    }
+
+    fn tell<C: Client>(&mut self, client: &mut C) {
+        self.session.tell(client);
+    }
 }

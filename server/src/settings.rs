@@ -5,6 +5,7 @@
 //! comes before the file. An unknown key or a bad value is named with its place: `file:line:column`.
 
 use crate::cli::Cli;
+use crate::failover;
 use clap::{Command, CommandFactory, FromArgMatches};
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -132,6 +133,19 @@ fn edit_distance(a: &str, b: &str) -> usize {
     row[b.len()]
 }
 
+/// A failover timeout in milliseconds: 0, or long enough for two looks at a writer that says something ten times a second.
+///
+/// # Errors
+/// What is wrong with the text.
+pub fn parse_failover_timeout(text: &str) -> Result<u64, String> {
+    let least = failover::TIMEOUT_MIN.as_millis() as u64;
+    match text.parse() {
+        Ok(milliseconds) if milliseconds == 0 || milliseconds >= least => Ok(milliseconds),
+        Ok(_) => Err(format!("expected 0 (off) or at least {least}")),
+        Err(_) => Err("expected a number of milliseconds".to_owned()),
+    }
+}
+
 /// A number of bytes with PostgreSQL's units: `B`, `kB`, `MB`, `GB`, `TB`, in powers of 1,024.
 ///
 /// # Errors
@@ -182,6 +196,17 @@ mod tests {
         assert_eq!(message("port = true"), "FILE:1:8: wrong type for \"port\"");
         assert!(message("cache-size = \"12QB\"").starts_with("FILE:1:14: invalid value '12QB'"));
         assert!(message("port = ").starts_with("FILE:1:"));
+    }
+
+    #[test]
+    fn a_failover_timeout_is_off_or_long_enough() {
+        assert_eq!(parse_failover_timeout("0"), Ok(0));
+        assert_eq!(parse_failover_timeout("300"), Ok(300));
+        assert!(parse_failover_timeout("299").is_err());
+        assert!(parse_failover_timeout("1s").is_err());
+        let cli = parse_with_file("failover-timeout = 0\nfailover-priority = 3\n", &["local"]).expect("valid");
+        let crate::cli::Command::Local(local) = cli.command else { panic!("the command was local") };
+        assert_eq!((local.failover.settings(), local.failover.failover_priority), (None, 3));
     }
 
     #[test]

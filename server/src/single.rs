@@ -5,6 +5,7 @@ use crate::cli;
 use crate::compute::{Compute, ComputeOptions, Role};
 use crate::{dashboard, nodes, signals};
 use anyhow::Context;
+use protocol::task::Runtime;
 use std::time::Duration;
 use tokio::net::TcpListener;
 
@@ -36,6 +37,8 @@ pub async fn run(options: cli::Compute, role: Role) -> anyhow::Result<()> {
         lock_table_bytes: options.lock_table_size,
         write_timeout: Duration::from_secs(options.write_timeout),
         authentication,
+        failover: options.failover.settings(),
+        storage_runtime: Runtime::Tokio(nodes::runtime()),
     });
     if let Some(listener) = dashboard_listener {
         tokio::spawn(dashboard::serve(listener, vec![server.clone()], shutdown.clone()));

@@ -22,6 +22,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::net::{TcpListener, UnixListener};
+use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::{ReceiverStream, TcpListenerStream, UnixListenerStream};
 use tokio_stream::{Stream, StreamExt};
@@ -224,6 +225,8 @@ pub struct AddressError {
 /// A storage node somewhere else.
 pub struct GrpcNode {
     endpoint: Endpoint,
+    /// Where the connection lives; `None`: where it is first used.
+    runtime: Option<Handle>,
     link: Mutex<Link>,
 }
 
@@ -255,7 +258,14 @@ impl GrpcNode {
             .initial_stream_window_size(WINDOWS.0)
             .initial_connection_window_size(WINDOWS.1)
             .tcp_nodelay(true);
-        Ok(GrpcNode { endpoint, link: Mutex::default() })
+        Ok(GrpcNode { endpoint, runtime: None, link: Mutex::default() })
+    }
+
+    /// Has the connection live on `runtime`, so that whatever else computes for long does not hold it up.
+    #[must_use]
+    pub fn on(mut self, runtime: Handle) -> GrpcNode {
+        self.runtime = Some(runtime);
+        self
     }
 
     fn client(&self) -> NodeResult<StorageClient<Channel>> {
@@ -263,7 +273,11 @@ impl GrpcNode {
         if link.not_before.is_some_and(|until| Instant::now() < until) {
             return Err(NodeError::Unreachable("it was not reachable a moment ago".into()));
         }
-        let channel = link.channel.get_or_insert_with(|| self.endpoint.connect_lazy()).clone();
+        let connect = || {
+            let _entered = self.runtime.as_ref().map(Handle::enter);
+            self.endpoint.connect_lazy()
+        };
+        let channel = link.channel.get_or_insert_with(connect).clone();
         Ok(StorageClient::new(channel)
             .max_decoding_message_size(MESSAGE_BYTES_MAX)
             .max_encoding_message_size(MESSAGE_BYTES_MAX))

@@ -7,6 +7,7 @@ pub mod bank;
 pub mod bench;
 pub mod chaos;
 pub mod cluster;
+pub mod drivers;
 pub mod hosts;
 pub mod postgres;
 pub mod rival;

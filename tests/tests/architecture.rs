@@ -57,9 +57,16 @@ const CONFINED: [(&str, &[&str]); 3] = [
 fn outside_libraries_stay_in_their_rooms() {
     let root = root();
     let mut found = Vec::new();
-    for folder in
-        ["protocol/src", "storage/src", "sql/src", "sql/types/src", "sql/engine/src", "sql/analytics/src", "server/sim/src", "server/src"]
-    {
+    for folder in [
+        "protocol/src",
+        "storage/src",
+        "sql/src",
+        "sql/types/src",
+        "sql/engine/src",
+        "sql/analytics/src",
+        "server/sim/src",
+        "server/src",
+    ] {
         sources(&root.join(folder), &mut found);
     }
     assert!(found.len() > 50, "the sources were found");

@@ -1,7 +1,7 @@
 //! Stock drivers connect and do a small round of work.
 
 use std::process::Command;
-use tests::cluster::binary;
+use tests::drivers::python;
 use tests::postgres::succeeded;
 use tests::{Cluster, Options};
 
@@ -31,12 +31,7 @@ async fn tokio_postgres_creates_reads_updates_and_deletes() -> anyhow::Result<()
 /// A round of psycopg 3, the library from PyPI in an environment beside the binary.
 #[tokio::test]
 async fn psycopg_creates_reads_updates_and_deletes() -> anyhow::Result<()> {
-    let environment = binary().with_file_name("psycopg-venv");
-    let python = environment.join("bin/python");
-    if !Command::new(&python).args(["-c", "import psycopg"]).status().is_ok_and(|status| status.success()) {
-        succeeded(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&environment).output()?)?;
-        succeeded(Command::new(&python).args(["-m", "pip", "install", "-q", "psycopg[binary]>=3.2,<4"]).output()?)?;
-    }
+    let python = python()?;
     let cluster = Cluster::start(Options::default()).await?;
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/drivers/psycopg_round.py");
     succeeded(Command::new(&python).arg(script).arg(cluster.port(0).to_string()).output()?)?;

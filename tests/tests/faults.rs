@@ -104,7 +104,13 @@ async fn check_nothing_is_lost(cluster: &Cluster, n: u16) -> anyhow::Result<()> 
 }
 
 async fn start(processes: bool) -> anyhow::Result<Cluster> {
-    let cluster = Cluster::start(Options { processes, ..Options::default() }).await?;
+    start_with(processes, &[]).await
+}
+
+async fn start_with(processes: bool, arguments: &[&str]) -> anyhow::Result<Cluster> {
+    let mut options = Options { processes, ..Options::default() };
+    options.arguments.extend(arguments.iter().map(|&argument| argument.to_owned()));
+    let cluster = Cluster::start(options).await?;
     ACKNOWLEDGED.lock().expect("no holder panics").clear();
     psql(&cluster, 0, "CREATE TABLE numbers (client int, number bigint, PRIMARY KEY (client, number))")?;
     Ok(cluster)
@@ -206,7 +212,8 @@ async fn nodes_killed_and_started_by_their_printed_commands_count_again() -> any
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_killed_writer_and_a_killed_replica_start_again_by_their_printed_commands() -> anyhow::Result<()> {
-    let mut cluster = start(true).await?;
+    // No replica takes the writer's place meanwhile.
+    let mut cluster = start_with(true, &["--failover-timeout", "0"]).await?;
     let load = Load::start(vec![cluster.port(0)], 4);
     for (role, name, n) in [("writer", "writer", 0), ("replica", "replica 1", 1)] {
         load.wait_for_progress().await?;
@@ -287,7 +294,7 @@ async fn everything_killed_at_once_and_started_again() -> anyhow::Result<()> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_killed_writer_is_replaced_by_a_promoted_replica() -> anyhow::Result<()> {
-    let cluster = start(true).await?;
+    let cluster = start_with(true, &["--failover-timeout", "0"]).await?;
     let load = Load::start(vec![cluster.port(0), cluster.port(1)], 4);
     load.wait_for_progress().await?;
     let writer = pids(&cluster.status(0)?, "servers", |server| server["role"] == "writer");

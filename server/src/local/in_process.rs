@@ -10,6 +10,7 @@ use crate::compute::{Compute, ComputeOptions, Role};
 use crate::{dashboard, init, signals};
 use protocol::NodeId;
 use protocol::node::StorageNode;
+use protocol::task::Runtime;
 use std::sync::Arc;
 use std::time::Duration;
 use storage::node::disk::RealDisk;
@@ -57,6 +58,9 @@ pub async fn run(options: Local) -> anyhow::Result<()> {
             lock_table_bytes: options.lock_table_size,
             write_timeout: Duration::from_secs(options.write_timeout),
             authentication: authentication.clone(),
+            // The writer of this process cannot die alone; what looks like it is a busy machine.
+            failover: None,
+            storage_runtime: Runtime::current(),
         });
         running.spawn(server.clone().run(listener, shutdown.clone()));
         servers.push(server);

@@ -114,6 +114,7 @@ pub async fn run(options: Local) -> anyhow::Result<()> {
             arguments.extend(["--dashboard-port".into(), options.dashboard_port.to_string().into()]);
         }
         arguments.extend(auth_arguments(&options.auth).into_iter().map(OsString::from));
+        arguments.extend(options.failover.arguments().into_iter().map(OsString::from));
         let name = if n == 0 { "writer".to_owned() } else { format!("replica {n}") };
         members.push(Member::start(name, arguments)?);
         wait_until_listening(options.port + n, &mut members).await?;

@@ -22,7 +22,7 @@ use tokio_util::sync::CancellationToken;
 use types::{Error, Severity, SqlState};
 
 use super::encode;
-use super::error::{admin_shutdown, idle_in_transaction, idle_session};
+use super::error::{idle_in_transaction, idle_session};
 use super::frame::Frame;
 use super::inbox::{Lost, SharedInbox, gone, next_frame};
 use super::message::{self, Bind, Message, Target};
@@ -100,7 +100,7 @@ impl<S: Session> Connection<S> {
             let idle = self.session.idle_limit();
             let frame = tokio::select! {
                 biased;
-                () = &mut ended => return Err(admin_shutdown()),
+                () = &mut ended => return Err(self.outbox.farewell()),
                 frame = next_frame(&self.inbox) => frame,
                 () = self.session.news() => {
                     self.session.tell(&mut self.outbox);
@@ -222,12 +222,13 @@ impl<S: Session> Connection<S> {
         }
         let Err(error) = result else { return Ok(()) };
         self.session.fail();
+        // It was cancelled because the connection is to end: say why that is.
+        let cancelled = matches!(error.sqlstate, SqlState::QUERY_CANCELED | SqlState::ADMIN_SHUTDOWN);
+        if cancelled && self.ended.is_cancelled() {
+            return Err(self.outbox.farewell());
+        }
         if error.severity == Severity::Fatal {
             return Err(error);
-        }
-        // It was cancelled because the connection is to end: say that instead.
-        if error.sqlstate == SqlState::QUERY_CANCELED && self.ended.is_cancelled() {
-            return Err(admin_shutdown());
         }
         self.outbox.error(&error);
         self.skipping = true;
@@ -253,7 +254,7 @@ impl<S: Session> Connection<S> {
                 () = self.ended.cancelled() => tokio::time::timeout(LAST_WORDS, settle).await.ok(),
             };
             // Not settled when the server stops: the client is told that it ended, and nothing else.
-            if let Err(error) = settled.unwrap_or_else(|| Err(admin_shutdown())) {
+            if let Err(error) = settled.unwrap_or_else(|| Err(self.outbox.farewell())) {
                 self.outbox.discard();
                 return Err(error.fatal());
             }

@@ -3,6 +3,8 @@
 //! Field codes are those of the manual's section "Error and Notice Message Fields". A NUL inside a text would end the
 //! field early and shift everything behind it, so it is cut out here.
 
+use std::sync::{Arc, OnceLock};
+
 use pgwire::messages::response::{ErrorResponse, NoticeResponse};
 use types::{Error, Severity, SqlState};
 
@@ -70,8 +72,24 @@ pub(super) fn lost_synchronization(message: impl Into<String>) -> Error {
     protocol_violation(message).fatal()
 }
 
+/// What clients are told when their connection is ended: why all of them are, if someone said so, else 57P01.
+#[derive(Clone, Default)]
+pub(super) struct Farewell(Arc<OnceLock<Error>>);
+
+impl Farewell {
+    /// The first reason counts.
+    pub(super) fn set(&self, error: Error) {
+        // A second one comes too late for some, and all are told the same.
+        let _ = self.0.set(error);
+    }
+
+    pub(super) fn error(&self) -> Error {
+        self.0.get().cloned().unwrap_or_else(admin_shutdown)
+    }
+}
+
 /// 57P01, for every session of a server that stops.
-pub(super) fn admin_shutdown() -> Error {
+fn admin_shutdown() -> Error {
     Error::new(SqlState::ADMIN_SHUTDOWN, "terminating connection due to administrator command").fatal()
 }
 

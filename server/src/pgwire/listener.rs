@@ -23,7 +23,7 @@ use types::Error;
 
 use super::backends::{Backends, Counters, Place};
 use super::connection::{Connection, End};
-use super::error::panicked;
+use super::error::{Farewell, panicked};
 use super::handshake::{Ended, shake_hands};
 use super::inbox::{Budget, Inbox, SharedInbox, discard};
 use super::outbox::Outbox;
@@ -100,6 +100,7 @@ pub(super) struct Shared<F> {
     pub config: Config,
     pub backends: Arc<Backends>,
     pub mock: MockSecret,
+    farewell: Farewell,
     budget: Arc<Budget>,
     handshakes: Arc<Mutex<Handshakes>>,
 }
@@ -120,7 +121,13 @@ impl<F: SessionFactory> Server<F> {
     pub fn new(factory: F, backends: Arc<Backends>, config: Config) -> Server<F> {
         let budget = Arc::new(Budget::new(config.unfinished_bytes_max));
         let mock = MockSecret::random();
-        Server { shared: Arc::new(Shared { factory, config, backends, mock, budget, handshakes: Arc::default() }) }
+        let (farewell, handshakes) = Default::default();
+        Server { shared: Arc::new(Shared { factory, config, backends, mock, farewell, budget, handshakes }) }
+    }
+
+    /// Says why, before the shutdown token fires: what all sessions are told then instead of the usual 57P01. Fatal.
+    pub fn set_farewell(&self, error: Error) {
+        self.shared.farewell.set(error);
     }
 
     /// Accepts clients until `shutdown` fires; then every session is ended with 57P01, and this returns when all are
@@ -177,7 +184,7 @@ async fn serve_client<F: SessionFactory>(
     counters.accepted.fetch_add(1, Ordering::Relaxed);
     let deadline = Instant::now() + shared.config.authentication_timeout;
     let inbox = Inbox::new(reader, shared.budget.clone());
-    let mut outbox = Outbox::new(writer, inbox.clone(), shutdown.clone());
+    let mut outbox = Outbox::new(writer, inbox.clone(), shutdown.clone(), shared.farewell.clone());
     let Ok(turn) = timeout_at(deadline, handshake.turn()).await else { return };
     let shaken = shake_hands(&shared, &inbox, &mut outbox, peer, &shutdown, deadline);
     let shaken = AssertUnwindSafe(shaken).catch_unwind().await;

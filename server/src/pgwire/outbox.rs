@@ -19,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 use types::{Datum, Error, Result, Settings, SqlState};
 
 use super::encode;
-use super::error::{admin_shutdown, client_gone, protocol_violation, put_error, put_notice};
+use super::error::{Farewell, client_gone, protocol_violation, put_error, put_notice};
 use super::inbox::{Lost, SharedInbox, next_frame};
 use super::message::{self, Message};
 use super::session::{Client, Column, CopyFormat, NoticeSeverity};
@@ -40,6 +40,8 @@ pub(super) struct Outbox {
     half: WriteHalf,
     inbox: SharedInbox,
     ended: CancellationToken,
+    /// What the client is told when `ended` fires.
+    farewell: Farewell,
     /// The violation that a COPY ran into; ends the connection whatever the session makes of it.
     violation: Option<Error>,
     /// The stream ends inside a message, or its reader was given up.
@@ -49,8 +51,13 @@ pub(super) struct Outbox {
 }
 
 impl Outbox {
-    pub(super) fn new(half: WriteHalf, inbox: SharedInbox, ended: CancellationToken) -> Outbox {
-        Outbox { bytes: Vec::new(), sent: 0, half, inbox, ended, violation: None, torn: false, gone: false }
+    pub(super) fn new(half: WriteHalf, inbox: SharedInbox, ended: CancellationToken, farewell: Farewell) -> Outbox {
+        Outbox { bytes: Vec::new(), sent: 0, half, inbox, ended, farewell, violation: None, torn: false, gone: false }
+    }
+
+    /// The error that ends a connection whose token fired.
+    pub(super) fn farewell(&self) -> Error {
+        self.farewell.error()
     }
 
     /// From here on this token ends the waits for the client.
@@ -210,7 +217,7 @@ impl Client for Outbox {
             let frame = tokio::select! {
                 biased;
                 frame = next_frame(&self.inbox) => frame,
-                () = self.ended.cancelled() => return Err(admin_shutdown()),
+                () = self.ended.cancelled() => return Err(self.farewell()),
             };
             let frame = match frame {
                 Ok(frame) => frame,
@@ -252,7 +259,7 @@ impl Client for Outbox {
     async fn drain(&mut self) -> Result<()> {
         match self.write().await {
             Ok(()) => Ok(()),
-            Err(_) if self.ended.is_cancelled() => Err(admin_shutdown()),
+            Err(_) if self.ended.is_cancelled() => Err(self.farewell()),
             Err(_) => Err(self.left()),
         }
     }

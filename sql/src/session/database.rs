@@ -7,6 +7,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use engine::Engine;
 use parking_lot::Mutex;
+use tokio::sync::watch;
 use types::{Error, Result, SqlState};
 
 use super::advisory::AdvisoryLocks;
@@ -31,6 +32,8 @@ pub struct Database {
     pub(crate) spilled: SpillCounts,
     pub(crate) oids: Oids,
     pub(crate) plans: Plans,
+    /// Whether this server is the writer, for those who wait for it to change.
+    pub(crate) role: watch::Sender<bool>,
     vector: Option<Arc<dyn VectorExecutor>>,
     admin: OnceLock<Arc<dyn Admin>>,
     temporary_directory: OnceLock<TemporaryDirectory>,
@@ -54,6 +57,7 @@ impl Database {
         if engine.is_writer() {
             store::bootstrap(&engine).await?;
         }
+        let role = watch::Sender::new(engine.is_writer());
         Ok(Arc::new(Database {
             engine,
             backends: Backends::default(),
@@ -65,6 +69,7 @@ impl Database {
             spilled: SpillCounts::default(),
             oids: Oids::default(),
             plans: Plans::default(),
+            role,
             vector,
             admin: OnceLock::new(),
             temporary_directory: OnceLock::new(),
@@ -103,11 +108,12 @@ impl Database {
         self.vector.as_ref()
     }
 
-    /// This server was promoted: what it remembers of counters is from another writer's time.
+    /// This server was promoted: what it remembers of counters is from another writer's time, and its sessions hear of it.
     pub async fn promoted(&self) {
         self.sequences.clear();
         self.row_ids.clear();
         self.oids.clear().await;
+        self.role.send_replace(true);
     }
 
     /// The newest committed catalog of a database (0: the shared objects alone).

@@ -18,6 +18,7 @@ use engine::{Isolation, Wait};
 use hashbrown::HashMap;
 use protocol::Lsn;
 use protocol::volume::Durability;
+use tokio::sync::watch;
 use types::{Datum, Error, Result, Settings, SqlState, SqlType};
 
 use super::backend::{Backend, CancelReason};
@@ -94,6 +95,9 @@ pub struct Session {
     /// What must be durable, at which level, before anything more is told to the client.
     pub(super) pending_flushed: Lsn,
     pub(super) pending_received: Lsn,
+    /// Whether the client takes this server for a replica: what `in_hot_standby` told it last.
+    standby: bool,
+    role: watch::Receiver<bool>,
 }
 
 impl Session {
@@ -172,11 +176,13 @@ impl Session {
             portals: HashMap::new(),
             pending_flushed: Lsn::ZERO,
             pending_received: Lsn::ZERO,
+            standby: !database.engine.is_writer(),
+            role: database.role.subscribe(),
         };
         let variables = session.context.variables();
         variables.force("is_superuser", if role.superuser { "on" } else { "off" });
         variables.force("session_authorization", &role.name);
-        variables.force("in_hot_standby", if database.engine.is_writer() { "off" } else { "on" });
+        variables.force("in_hot_standby", standby_value(session.standby));
         for (name, value) in found.settings.iter().chain(&role.settings) {
             variables.set_default(name, value)?;
         }
@@ -312,10 +318,35 @@ impl Session {
 
     /// Tells the client of reported settings that changed.
     pub(super) fn report_settings<C: Client>(&mut self, client: &mut C) {
+        self.note_role();
         self.refresh_settings();
         for (name, value) in self.context.variables().take_changed() {
             client.parameter_status(name, &value);
         }
+    }
+
+    /// A promotion changes a setting that nobody set.
+    fn note_role(&mut self) {
+        let standby = !self.database.engine.is_writer();
+        if self.standby != standby {
+            self.standby = standby;
+            self.context.variables().force("in_hot_standby", standby_value(standby));
+        }
+    }
+
+    /// Resolves when there is something to [`Session::tell`] a client that is idle: this server was promoted.
+    pub async fn news(&mut self) {
+        while self.standby != self.database.engine.is_writer() {
+            if self.role.changed().await.is_err() {
+                // The database is going away, and this session with it.
+                return std::future::pending().await;
+            }
+        }
+    }
+
+    /// Tells an idle client what changed by itself.
+    pub fn tell<C: Client>(&mut self, client: &mut C) {
+        self.report_settings(client);
     }
 
     /// The catalog that the next statement is bound under.
@@ -746,6 +777,11 @@ fn ends_failed_block(statement: &parse::ast::Statement) -> bool {
                 | TransactionStatement::RollbackTo(_)
         )
     )
+}
+
+/// `in_hot_standby`, by which libpq tells a primary from a standby (`target_session_attrs`).
+fn standby_value(standby: bool) -> &'static str {
+    if standby { "on" } else { "off" }
 }
 
 fn no_portal(name: &str) -> Error {

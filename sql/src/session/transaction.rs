@@ -40,7 +40,8 @@ impl Session {
         self.refresh_settings();
         self.saved = Some(self.context.variables().save());
         self.isolation = self.default_isolation;
-        self.read_only = self.default_read_only;
+        // What begins on a replica stays read-only to its end, as in PostgreSQL, also when the server is promoted meanwhile.
+        self.read_only = self.default_read_only || !self.database.engine.is_writer();
         self.has_run = false;
         let mut txn = self.database.engine.begin_with(self.isolation, self.context.backend.cancel.clone());
         txn.set_lock_timeout(self.lock_timeout);

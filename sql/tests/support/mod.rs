@@ -24,6 +24,8 @@ pub struct Recorder {
     buffered: usize,
     /// Values of all rows, for tests that look closer.
     pub values: Vec<Vec<Datum>>,
+    /// Settings that were reported.
+    pub statuses: Vec<(String, String)>,
 }
 
 impl Client for Recorder {
@@ -75,7 +77,9 @@ impl Client for Recorder {
         };
         self.lines.push(format!("{word}:  {}: {}", notice.sqlstate(), notice.message));
     }
-    fn parameter_status(&mut self, _: &str, _: &str) {}
+    fn parameter_status(&mut self, name: &str, value: &str) {
+        self.statuses.push((name.into(), value.into()));
+    }
     fn copy_in_response(&mut self, _: usize, _: CopyFormat) {}
     fn copy_out_response(&mut self, _: usize, _: CopyFormat) {}
     fn copy_data(&mut self, data: &[u8]) {

@@ -43,6 +43,7 @@ mod copies;
 pub mod disk;
 mod frame;
 pub mod gossip;
+mod hearing;
 mod hydrate;
 mod images;
 mod index;
@@ -65,6 +66,7 @@ pub use open::OpenError;
 
 use background::{Tender, Wake};
 use disk::Disk;
+use hearing::Hearing;
 use images::Images;
 use lease::Leases;
 use log::Files;
@@ -199,6 +201,7 @@ struct Shared {
     /// Taken after `state` where both are.
     cache: Mutex<PageCache>,
     leases: Mutex<Leases>,
+    hearing: Hearing,
     background: Wake,
     /// Records count now that did not before.
     arrivals: Notify,
@@ -268,6 +271,9 @@ impl Node {
 
     /// Gives the writer a job; with [`Mode::Inline`] it is done on return.
     fn submit(&self, job: Job) -> Result<(), Refusal> {
+        if job.is_of_a_writer() {
+            self.shared.hearing.heard(self.shared.options.clock.now());
+        }
         self.shared.queue.push(job).map_err(Refusal::Busy)?;
         if self.shared.options.mode == Mode::Inline {
             // Whoever holds the writer looks at the queue again after letting go of it.

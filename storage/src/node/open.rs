@@ -11,6 +11,7 @@
 use super::background::{Wake, index_of};
 use super::disk::{Disk, below};
 use super::frame::Notes;
+use super::hearing::Hearing;
 use super::images::{ImageError, Images};
 use super::index::{FileIndex, IndexBuilder};
 use super::log::{Files, LOG_FILE_BYTES_MIN, Log, ReadFault};
@@ -134,6 +135,7 @@ impl Node {
             ..State::default()
         };
         let volume_id = AtomicU64::new(superblock.config.as_ref().map_or(0, |config| config.volume));
+        let hearing = Hearing::start(options.clock.now());
         let shared = Arc::new(Shared {
             superblock: Mutex::new(()),
             imaging: Mutex::new(()),
@@ -147,6 +149,7 @@ impl Node {
             files,
             images,
             leases: Mutex::default(),
+            hearing,
             background: Wake::default(),
             arrivals: tokio::sync::Notify::new(),
             gossip: tokio::sync::Notify::new(),

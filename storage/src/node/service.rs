@@ -305,8 +305,14 @@ impl Node {
             }
             leases.live(now)
         };
+        let silence = self.shared.hearing.silent_for(now);
         let state = self.shared.state.lock();
-        Ok(rpc::RegisterReply { servers, promised: state.promised.0, flushed_vdl_heard: state.vdl.0 })
+        Ok(rpc::RegisterReply {
+            servers,
+            promised: state.promised.0,
+            flushed_vdl_heard: state.vdl.0,
+            writer_silent_ms: u64::try_from(silence.as_millis()).unwrap_or(u64::MAX),
+        })
     }
 
     pub(crate) fn status_checked(&self, request: &rpc::StatusRequest) -> Result<rpc::StatusReply, Refusal> {

@@ -107,6 +107,11 @@ impl Job {
         }
     }
 
+    /// Whether only a writer asks for it, or a server that is becoming one. Tables and records come from peers, too.
+    pub(super) fn is_of_a_writer(&self) -> bool {
+        matches!(self, Job::Append { .. } | Job::Fill { .. } | Job::Prepare { .. })
+    }
+
     /// Whether it must not share a round with others.
     fn is_barrier(&self) -> bool {
         !matches!(self, Job::Append { .. } | Job::Fill { .. } | Job::Adopt { .. })
@@ -314,6 +319,14 @@ impl Writer {
     }
 
     fn work(&mut self, jobs: VecDeque<Job>) -> bool {
+        let shared = self.shared.clone();
+        shared.hearing.begin_work(shared.options.clock.now());
+        let goes_on = self.work_off(jobs);
+        shared.hearing.end_work(shared.options.clock.now());
+        goes_on
+    }
+
+    fn work_off(&mut self, jobs: VecDeque<Job>) -> bool {
         for job in jobs {
             if job.is_barrier() {
                 self.finish_round(Flush::Now);

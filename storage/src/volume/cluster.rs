@@ -2,7 +2,7 @@
 
 use super::{Nodes, VOLUME_CALL_TIMEOUT, corrupt};
 use crate::quorum::{COPIES, READ_QUORUM, WRITE_QUORUM};
-use futures::future::{BoxFuture, FutureExt};
+use futures::future::{BoxFuture, FutureExt, join_all};
 use futures::stream::{FuturesUnordered, StreamExt};
 use hashbrown::HashMap;
 use protocol::node::{NodeError, NodeResult, StorageNode};
@@ -12,6 +12,9 @@ use protocol::volume::VolumeError;
 use protocol::{Ballot, FORMAT_VERSION, Lsn};
 use std::sync::Arc;
 use std::time::Duration;
+
+/// A node that has not told of the writer's silence by then tells nothing.
+const SILENCE_CALL_TIMEOUT: Duration = Duration::from_millis(150);
 
 /// Once enough nodes have answered, the others have this long: a node that hangs is down for this question.
 pub const GRACE: Duration = Duration::from_millis(100);
@@ -46,6 +49,13 @@ async fn ask_all<'a, T>(
         let _ = rest.await;
     }
     answers
+}
+
+/// For how long `node` has heard nothing of a writer, and the highest ballot it has promised; `None` when it does not say.
+pub async fn silence_at(node: &dyn StorageNode, volume: u64) -> Option<(Duration, Ballot)> {
+    let request = rpc::RegisterRequest { volume, version: FORMAT_VERSION, server: None, lease_ms: 0 };
+    let reply = timeout(SILENCE_CALL_TIMEOUT, node.register(request)).await.ok()?.ok()?;
+    Some((Duration::from_millis(reply.writer_silent_ms), Ballot(reply.promised)))
 }
 
 /// Identity and watermarks of every node that answers.

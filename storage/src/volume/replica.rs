@@ -171,6 +171,12 @@ impl ReplicaVolume {
         Ok(Arc::new(ReplicaVolume { inner, task: tokio::sync::Mutex::new(Some(task)) }))
     }
 
+    /// The volume's number.
+    #[must_use]
+    pub fn id(&self) -> u64 {
+        self.inner.volume
+    }
+
     /// Where redo goes from now on.
     pub fn set_sink(&self, sink: Arc<dyn RedoSink>) {
         self.inner.sink.send_replace(Some(sink));

@@ -44,6 +44,15 @@ pub struct Takeover {
     pub give_up_after: Option<Duration>,
     /// How to reach members that were not given; `None`: not at all.
     pub dial: Option<Dial>,
+    /// Stand against the writer of this ballot only, and give way to whoever else took a higher one: a replica that stands
+    /// by itself must not chase the one that was faster. `None`: go above everyone, as a person wants who says "promote".
+    pub over: Option<Ballot>,
+}
+
+impl Takeover {
+    fn gives_way_to(&self, other: Ballot) -> bool {
+        self.over.is_some_and(|over| other > over && other.instance() != self.instance)
+    }
 }
 
 /// Where the volume ends, and who keeps it.
@@ -97,7 +106,7 @@ enum Event {
 ///
 /// # Errors
 /// [`VolumeError::Unavailable`] when too few nodes answer until the time is over, or none has a volume;
-/// [`VolumeError::Corrupt`].
+/// [`VolumeError::Fenced`] when it gave way to another server; [`VolumeError::Corrupt`].
 pub async fn run(nodes: &Nodes, takeover: &Takeover) -> Result<TakenOver, VolumeError> {
     let attempt = async {
         let mut pause = PAUSE;
@@ -116,6 +125,9 @@ pub async fn run(nodes: &Nodes, takeover: &Takeover) -> Result<TakenOver, Volume
             if let Some(known) = known.take() {
                 heard.learn(known)?;
             }
+            if takeover.gives_way_to(heard.ballot) {
+                return Err(VolumeError::Fenced);
+            }
             above = above.max(heard.ballot);
             let counter = above.counter().checked_add(1).ok_or_else(|| corrupt("ballots are used up"))?;
             let ballot = Ballot::new(counter, takeover.instance);
@@ -129,6 +141,7 @@ pub async fn run(nodes: &Nodes, takeover: &Takeover) -> Result<TakenOver, Volume
                     let config = membership.to_rpc(&heard.config);
                     return Ok(TakenOver { found, config, membership, seats });
                 }
+                Err(highest) if takeover.gives_way_to(highest) => return Err(VolumeError::Fenced),
                 Err(highest) => {
                     tracing::info!(%ballot, %highest, "recovery starts again under a higher ballot");
                     above = above.max(highest);

@@ -469,6 +469,7 @@ impl StorageNode for FakeNode {
                 servers: state.servers.values().cloned().collect(),
                 promised: state.promised.0,
                 flushed_vdl_heard: state.vdl_heard.0,
+                writer_silent_ms: 0,
             })
         })
     }

@@ -213,8 +213,31 @@ impl WriterVolume {
         options: OpenOptions,
         dial: Option<Dial>,
     ) -> Result<(Arc<WriterVolume>, Opened), VolumeError> {
+        Self::open_against(nodes, options, dial, None).await
+    }
+
+    /// Takes over the volume from the writer of ballot `over`, and from nobody else: gives way to a server that has taken
+    /// a higher one meanwhile.
+    ///
+    /// # Errors
+    /// As [`WriterVolume::open`], and [`VolumeError::Fenced`] when it gave way.
+    pub async fn open_over(
+        nodes: Vec<Arc<dyn StorageNode>>,
+        options: OpenOptions,
+        dial: Option<Dial>,
+        over: Ballot,
+    ) -> Result<(Arc<WriterVolume>, Opened), VolumeError> {
+        Self::open_against(nodes, options, dial, Some(over)).await
+    }
+
+    async fn open_against(
+        nodes: Vec<Arc<dyn StorageNode>>,
+        options: OpenOptions,
+        dial: Option<Dial>,
+        over: Option<Ballot>,
+    ) -> Result<(Arc<WriterVolume>, Opened), VolumeError> {
         let nodes: Nodes = nodes.into();
-        let takeover = Takeover { instance: options.instance, give_up_after: options.give_up_after, dial };
+        let takeover = Takeover { instance: options.instance, give_up_after: options.give_up_after, dial, over };
         let TakenOver { found, config, membership, seats } = takeover::run(&nodes, &takeover).await?;
         let members = Members::new(&config, membership, &seats);
         let nodes = members.seats();

@@ -1,0 +1,235 @@
+//! Who the writer is, and how clients and replicas learn of it.
+
+use serde_json::Value;
+use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::time::{Duration, Instant};
+use tests::cluster::{PATIENCE, binary, redoubt, signal};
+use tests::drivers::python;
+use tests::postgres::{psql, succeeded};
+use tests::{Cluster, Options};
+use tokio_postgres::config::TargetSessionAttrs;
+use tokio_postgres::{Client, Config, NoTls};
+
+/// Connects to the first of `ports` that is what is wanted.
+async fn connect_to(ports: &[u16], wanted: TargetSessionAttrs) -> Result<Client, tokio_postgres::Error> {
+    let mut config = Config::new();
+    config.user("postgres").dbname("postgres").target_session_attrs(wanted).connect_timeout(Duration::from_secs(10));
+    for port in ports {
+        config.host("127.0.0.1").port(*port);
+    }
+    let (client, connection) = config.connect(NoTls).await?;
+    tokio::spawn(async move {
+        // Whoever uses the client sees why the connection ended.
+        let _ = connection.await;
+    });
+    Ok(client)
+}
+
+fn promote(cluster: &Cluster, n: u16) -> anyhow::Result<()> {
+    succeeded(redoubt(["promote", &format!("127.0.0.1:{}", cluster.port(n))])?)?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn tokio_postgres_finds_servers_by_their_role() -> anyhow::Result<()> {
+    let cluster = Cluster::start(Options::default()).await?;
+    let ports = [cluster.port(1), cluster.port(0)];
+    let recovers = async |client: &Client| {
+        anyhow::Ok(client.query_one("SELECT pg_is_in_recovery()", &[]).await?.get::<_, bool>(0))
+    };
+    let writer = connect_to(&ports, TargetSessionAttrs::ReadWrite).await?;
+    assert!(!recovers(&writer).await?);
+    let replica = connect_to(&[ports[1], ports[0]], TargetSessionAttrs::ReadOnly).await?;
+    assert!(recovers(&replica).await?);
+    promote(&cluster, 1)?;
+    assert!(!recovers(&replica).await?, "its session goes on");
+    replica.batch_execute("CREATE TABLE here (a int)").await?;
+    let error = writer.query_one("SELECT 1", &[]).await.expect_err("the writer was demoted");
+    assert!(error.code().is_none_or(|code| code.code() == "57P01"), "{error}");
+    let again = connect_to(&[ports[1], ports[0]], TargetSessionAttrs::ReadWrite).await?;
+    again.batch_execute("INSERT INTO here VALUES (1)").await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn psycopg_finds_servers_by_their_role() -> anyhow::Result<()> {
+    let cluster = Cluster::start(Options::default()).await?;
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/drivers/psycopg_roles.py");
+    let ports = [cluster.port(0), cluster.port(1)].map(|port| port.to_string());
+    let mut command = Command::new(python()?);
+    command.arg(script).args(&ports).arg(binary()).args(["promote", &format!("127.0.0.1:{}", ports[1])]);
+    succeeded(command.output()?)?;
+    Ok(())
+}
+
+/// One client that inserts numbers into `numbers` at whichever server takes them, and remembers which were acknowledged.
+struct Writer {
+    stop: Arc<AtomicBool>,
+    acknowledged: Arc<AtomicI64>,
+    task: tokio::task::JoinHandle<Vec<i64>>,
+}
+
+impl Writer {
+    fn start(ports: Vec<u16>) -> Writer {
+        let (stop, acknowledged) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicI64::new(0)));
+        let task = tokio::spawn(Writer::run(ports, stop.clone(), acknowledged.clone()));
+        Writer { stop, acknowledged, task }
+    }
+
+    async fn run(ports: Vec<u16>, stop: Arc<AtomicBool>, acknowledged: Arc<AtomicI64>) -> Vec<i64> {
+        let (mut next, mut kept) = (0i64, Vec::new());
+        while !stop.load(Ordering::Relaxed) {
+            // A server that is stopped accepts and says nothing: time tells.
+            let connected = connect_to(&ports, TargetSessionAttrs::ReadWrite);
+            let Ok(Ok(client)) = tokio::time::timeout(Duration::from_secs(1), connected).await else {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+                continue;
+            };
+            while !stop.load(Ordering::Relaxed) {
+                next += 1;
+                let insert = client.execute("INSERT INTO numbers VALUES ($1)", &[&next]);
+                if !matches!(tokio::time::timeout(Duration::from_secs(1), insert).await, Ok(Ok(1))) {
+                    break;
+                }
+                kept.push(next);
+                acknowledged.store(next, Ordering::Relaxed);
+            }
+        }
+        kept
+    }
+
+    /// Waits until it was acknowledged something that it began after now.
+    async fn progress(&self, cluster: &Cluster) -> anyhow::Result<Duration> {
+        let (begin, mark) = (Instant::now(), self.acknowledged.load(Ordering::Relaxed));
+        while self.acknowledged.load(Ordering::Relaxed) <= mark + 1 {
+            anyhow::ensure!(begin.elapsed() < PATIENCE, "no server takes writes\n{}", cluster.log());
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+        Ok(begin.elapsed())
+    }
+
+    async fn stop(self) -> anyhow::Result<Vec<i64>> {
+        self.stop.store(true, Ordering::Relaxed);
+        Ok(self.task.await?)
+    }
+}
+
+async fn start(replicas: u16, timeout_ms: u32) -> anyhow::Result<Cluster> {
+    let mut options = Options { processes: true, replicas, ..Options::default() };
+    options.arguments.extend(["--failover-timeout".to_owned(), timeout_ms.to_string()]);
+    let cluster = Cluster::start(options).await?;
+    psql(&cluster, 0, "CREATE TABLE numbers (number bigint PRIMARY KEY)")?;
+    Ok(cluster)
+}
+
+fn ports(cluster: &Cluster, replicas: u16) -> Vec<u16> {
+    (0..=replicas).map(|n| cluster.port(n)).collect()
+}
+
+async fn check_nothing_is_lost(cluster: &Cluster, replicas: u16, acknowledged: &[i64]) -> anyhow::Result<()> {
+    let client = connect_to(&ports(cluster, replicas), TargetSessionAttrs::ReadWrite).await?;
+    let rows = client.query("SELECT number FROM numbers", &[]).await?;
+    let there: std::collections::HashSet<i64> = rows.iter().map(|row| row.get(0)).collect();
+    let missing: Vec<&i64> = acknowledged.iter().filter(|number| !there.contains(number)).collect();
+    assert!(missing.is_empty(), "acknowledged and missing: {missing:?}");
+    assert!(!acknowledged.is_empty());
+    Ok(())
+}
+
+fn servers<'a>(status: &'a Value, role: &'a str) -> impl Iterator<Item = &'a Value> {
+    status["servers"].as_array().into_iter().flatten().filter(move |it| it["role"] == role && it["state"] == "up")
+}
+
+/// The writer's process id and the number of its port.
+fn writer(cluster: &Cluster, asked: u16, replicas: u16) -> anyhow::Result<(u64, u16)> {
+    let status = cluster.status(asked)?;
+    let found = servers(&status, "writer").next().ok_or_else(|| anyhow::anyhow!("no writer in {status}"))?;
+    let pid = found["pid"].as_u64().ok_or_else(|| anyhow::anyhow!("no pid in {found}"))?;
+    let n = (0..=replicas).find(|&n| found["addr"] == format!("127.0.0.1:{}", cluster.port(n)));
+    Ok((pid, n.ok_or_else(|| anyhow::anyhow!("an unknown server: {found}"))?))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_replica_takes_the_place_of_a_killed_writer_by_itself() -> anyhow::Result<()> {
+    let replicas = 2;
+    let mut cluster = start(replicas, 500).await?;
+    let load = Writer::start(ports(&cluster, replicas));
+    load.progress(&cluster).await?;
+    let (pid, n) = writer(&cluster, 1, replicas)?;
+    assert_eq!(n, 0);
+    Cluster::kill(pid)?;
+    let took = load.progress(&cluster).await?;
+    println!("kill -9 of the writer to the first accepted write elsewhere: {took:?}");
+    let (pid, second) = writer(&cluster, 1, replicas).or_else(|_| writer(&cluster, 2, replicas))?;
+    assert_ne!(second, 0);
+    // The one that is left follows the new writer, and takes its place in turn.
+    Cluster::kill(pid)?;
+    let took = load.progress(&cluster).await?;
+    println!("and again: {took:?}");
+    let (_, third) = writer(&cluster, 3 - second, replicas)?;
+    assert_eq!(third, 3 - second);
+    // The first one, started again by its command, is the writer on its port; the replica ends its sessions and follows.
+    let command = cluster.printed_command("writer").await?;
+    cluster.run(&command)?;
+    drop(cluster.connect_when_up(0).await?);
+    load.progress(&cluster).await?;
+    assert_eq!(writer(&cluster, 0, replicas)?.1, 0);
+    let acknowledged = load.stop().await?;
+    check_nothing_is_lost(&cluster, replicas, &acknowledged).await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn short_pauses_of_the_writer_are_no_reason_to_stand() -> anyhow::Result<()> {
+    let cluster = start(1, 500).await?;
+    let load = Writer::start(ports(&cluster, 1));
+    let epoch = cluster.status(0)?["epoch"].clone();
+    let (pid, _) = writer(&cluster, 0, 1)?;
+    for _ in 0..15 {
+        load.progress(&cluster).await?;
+        signal(pid, "STOP")?;
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        signal(pid, "CONT")?;
+    }
+    load.progress(&cluster).await?;
+    assert_eq!(cluster.status(0)?["epoch"], epoch);
+    assert!(!cluster.log().contains("this replica stands"), "{}", cluster.log());
+    let acknowledged = load.stop().await?;
+    check_nothing_is_lost(&cluster, 1, &acknowledged).await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_writer_that_slept_too_long_wakes_as_a_replica_of_its_successor() -> anyhow::Result<()> {
+    let cluster = start(1, 500).await?;
+    let load = Writer::start(ports(&cluster, 1));
+    load.progress(&cluster).await?;
+    let (pid, _) = writer(&cluster, 0, 1)?;
+    signal(pid, "STOP")?;
+    load.progress(&cluster).await?;
+    assert_eq!(writer(&cluster, 1, 1)?.1, 1);
+    signal(pid, "CONT")?;
+    let deadline = Instant::now() + PATIENCE;
+    while psql(&cluster, 0, "SELECT pg_is_in_recovery()").ok().as_deref() != Some("t\n") {
+        anyhow::ensure!(Instant::now() < deadline, "the old writer does not come back\n{}", cluster.log());
+    }
+    load.progress(&cluster).await?;
+    assert_eq!(writer(&cluster, 0, 1)?.1, 1);
+    let acknowledged = load.stop().await?;
+    check_nothing_is_lost(&cluster, 1, &acknowledged).await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_a_failover_timeout_nobody_stands() -> anyhow::Result<()> {
+    let cluster = start(1, 0).await?;
+    let (pid, _) = writer(&cluster, 0, 1)?;
+    Cluster::kill(pid)?;
+    // Three times as long as a replica would wait by default.
+    let until = Instant::now() + Duration::from_millis(1_500);
+    while Instant::now() < until {
+        assert_eq!(psql(&cluster, 1, "SELECT pg_is_in_recovery()")?, "t\n");
+    }
+    promote(&cluster, 1)?;
+    assert_eq!(psql(&cluster, 1, "INSERT INTO numbers VALUES (1)")?, "INSERT 0 1\n");
+    Ok(())
+}
