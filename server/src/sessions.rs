@@ -177,6 +177,10 @@ impl Session for SqlSession {
         self.session.news().await;
     }
 
+    fn has_news(&self) -> bool {
+        self.session.has_news()
+    }
+
     fn tell<C: Client>(&mut self, client: &mut C) {
         self.session.tell(client);
     }

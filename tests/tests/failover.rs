@@ -10,6 +10,7 @@ use tests::drivers::python;
 use tests::postgres::{psql, succeeded};
 use tests::{Cluster, Options};
 use tokio_postgres::config::TargetSessionAttrs;
+use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Config, NoTls};
 
 /// Connects to the first of `ports` that is what is wanted.
@@ -78,18 +79,28 @@ impl Writer {
         Writer { stop, acknowledged, task }
     }
 
+    /// The server that takes writes. One that is stopped accepts and says nothing: time tells.
+    async fn connect(ports: &[u16]) -> Option<Client> {
+        for &port in ports {
+            let connected = connect_to(&[port], TargetSessionAttrs::ReadWrite);
+            if let Ok(Ok(client)) = tokio::time::timeout(Duration::from_millis(500), connected).await {
+                return Some(client);
+            }
+        }
+        None
+    }
+
     async fn run(ports: Vec<u16>, stop: Arc<AtomicBool>, acknowledged: Arc<AtomicI64>) -> Vec<i64> {
         let (mut next, mut kept) = (0i64, Vec::new());
         while !stop.load(Ordering::Relaxed) {
-            // A server that is stopped accepts and says nothing: time tells.
-            let connected = connect_to(&ports, TargetSessionAttrs::ReadWrite);
-            let Ok(Ok(client)) = tokio::time::timeout(Duration::from_secs(1), connected).await else {
+            let Some(client) = Writer::connect(&ports).await else {
                 tokio::time::sleep(Duration::from_millis(5)).await;
                 continue;
             };
             while !stop.load(Ordering::Relaxed) {
                 next += 1;
-                let insert = client.execute("INSERT INTO numbers VALUES ($1)", &[&next]);
+                let values: [&(dyn ToSql + Sync); 1] = [&next];
+                let insert = client.execute("INSERT INTO numbers VALUES ($1)", &values);
                 if !matches!(tokio::time::timeout(Duration::from_secs(1), insert).await, Ok(Ok(1))) {
                     break;
                 }

@@ -171,6 +171,9 @@ impl<S: Session> Connection<S> {
             Message::Sync => {
                 self.skipping = false;
                 let result = watch(self.session.sync(), &self.inbox, &self.ended, &self.cancel).await;
+                if self.session.has_news() {
+                    self.session.tell(&mut self.outbox);
+                }
                 return self.ready(result);
             }
             Message::Flush => return Ok(Then::Flush),

@@ -122,7 +122,13 @@ pub trait Session: Send {
         std::future::pending()
     }
 
-    /// Writes what [`Session::news`] resolved for: ParameterStatus and notices only.
+    /// Whether there is something to tell a client that is not idle, beyond what calls with a [`Client`] tell themselves:
+    /// asked for after [`Session::sync`].
+    fn has_news(&self) -> bool {
+        false
+    }
+
+    /// Writes what [`Session::news`] resolved for or [`Session::has_news`] says: ParameterStatus and notices only.
     fn tell<C: Client>(&mut self, _client: &mut C) {}
 }
 

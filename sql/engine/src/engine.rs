@@ -23,7 +23,7 @@ use protocol::{Lsn, PageId, TxnId};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
-use tokio::sync::{Mutex as AsyncMutex, OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{Mutex as AsyncMutex, Notify, OwnedSemaphorePermit, Semaphore};
 
 /// Smallest cache that the engine runs with, in pages.
 pub const CACHE_PAGES_MIN: usize = 64;
@@ -117,6 +117,8 @@ pub struct Engine {
     writes: AtomicBool,
     pub(crate) commits: Commits,
     pub(crate) registry: Arc<Registry>,
+    /// On a replica: rung when more is visible, or when there is no more to come because it writes itself.
+    pub(crate) arrivals: Notify,
     pub(crate) locks: LockTable,
     pub(crate) space: Space,
     catalog_root: TreeId,
@@ -160,6 +162,7 @@ impl Engine {
             writes: AtomicBool::new(false),
             commits: Commits::default(),
             registry,
+            arrivals: Notify::new(),
             locks: LockTable::new(options.lock_table_bytes, counters.clone()),
             space: Space::default(),
             catalog_root: control.catalog_root,
@@ -284,6 +287,7 @@ impl Engine {
         self.cache.invalidate(|page| behind || page.lsn() > vdl);
         self.registry.publish(vdl);
         self.become_writer(true);
+        self.arrivals.notify_waiters();
         Ok(())
     }
 

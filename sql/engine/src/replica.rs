@@ -7,9 +7,11 @@
 //! a page: with them a page that is new comes into the cache without being fetched.
 
 use crate::cache::Residence;
+use crate::cancel::CancelToken;
 use crate::commits;
 use crate::control::{CONTROL_PAGE, OFFSET_CATALOG_VERSION, horizon_in};
 use crate::engine::Engine;
+use crate::error::{Error, Result};
 use crate::snapshot::Horizon;
 use protocol::redo::{Change, Record, apply};
 use protocol::volume::{RedoSink, VolumeError};
@@ -17,6 +19,39 @@ use protocol::{Lsn, TxnId};
 use std::sync::atomic::Ordering;
 
 impl Engine {
+    /// Waits until new snapshots show everything up to `lsn`. Returns whether they do: not when this server writes and `lsn`
+    /// is beyond what it has, now or since it was promoted. Then `lsn` belongs to what no recovery found, or to another
+    /// volume, and waiting would not bring it.
+    ///
+    /// # Errors
+    /// [`Error::Cancelled`].
+    pub async fn wait_visible(&self, lsn: Lsn, cancel: &CancelToken) -> Result<bool> {
+        loop {
+            let arrival = self.arrivals.notified();
+            tokio::pin!(arrival);
+            // From here on no arrival is missed.
+            arrival.as_mut().enable();
+            // The role first: a promotion publishes what it recovered before it writes.
+            let writes = self.is_writer();
+            if self.registry.current() >= lsn {
+                return Ok(true);
+            }
+            if writes {
+                return Ok(false);
+            }
+            tokio::select! {
+                () = arrival => {}
+                () = cancel.cancelled() => return Err(Error::Cancelled),
+            }
+        }
+    }
+
+    /// What new snapshots show: on the writer the last published commit, on a replica what it has applied.
+    #[must_use]
+    pub fn visible(&self) -> Lsn {
+        self.registry.current()
+    }
+
     /// What a record says beyond its page.
     fn notice(&self, record: &Record) {
         let page = record.header.page;
@@ -50,7 +85,7 @@ impl Engine {
         }
     }
 
-    fn apply_one(&self, record: &Record) -> Result<(), VolumeError> {
+    fn apply_one(&self, record: &Record) -> std::result::Result<(), VolumeError> {
         // Before the page: who reads the pruned page afterwards must find the horizon.
         self.notice(record);
         if let Residence::Resident(frame) = self.cache.route(record) {
@@ -63,7 +98,7 @@ impl Engine {
 }
 
 impl RedoSink for Engine {
-    fn apply(&self, records: &[Record], applied: Lsn) -> Result<(), VolumeError> {
+    fn apply(&self, records: &[Record], applied: Lsn) -> std::result::Result<(), VolumeError> {
         let mut rest = records;
         while !rest.is_empty() {
             let count = rest.iter().position(|record| record.header.end_of_mtr).map_or(rest.len(), |end| end + 1);
@@ -75,6 +110,7 @@ impl RedoSink for Engine {
         }
         let _gate = self.gate.write();
         self.registry.publish(applied);
+        self.arrivals.notify_waiters();
         Ok(())
     }
 
@@ -86,5 +122,6 @@ impl RedoSink for Engine {
         self.catalog_moved.fetch_max(applied.0, Ordering::AcqRel);
         self.catalog_skips.fetch_add(1, Ordering::AcqRel);
         self.registry.publish(applied);
+        self.arrivals.notify_waiters();
     }
 }

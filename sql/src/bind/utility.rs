@@ -93,6 +93,7 @@ impl Binder<'_> {
             }
             ast::Statement::Discard(what) => Statement::Discard(what),
             ast::Statement::Checkpoint => Statement::Checkpoint,
+            ast::Statement::WaitForLsn(wait) => Statement::WaitForLsn(*wait),
             ddl => Statement::Ddl(self.ddl(ddl)?),
         })
     }

@@ -41,5 +41,6 @@ pub use plan::{
 };
 pub use statement::{
     AccessMode, Bound, CursorSpec, Explain, ExplainFormat, FetchDirection, Isolation, LockMode, Notice, Query,
-    Required, ResultColumn, SetScope, SetValue, Statement, TransactionModes, TransactionStatement, WithPart,
+    Required, ResultColumn, SetScope, SetValue, Statement, TransactionModes, TransactionStatement, WaitForLsn,
+    WithPart,
 };

@@ -1,6 +1,7 @@
 //! [`Statement`]: one bound SQL statement, and [`Bound`], what binding yields.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use types::{Datum, SqlState, SqlType};
 
@@ -127,8 +128,18 @@ pub enum Statement {
     /// `DISCARD ALL | PLANS | SEQUENCES | TEMP`, in capitals.
     Discard(&'static str),
     Checkpoint,
+    WaitForLsn(WaitForLsn),
     /// Nothing between semicolons.
     Empty,
+}
+
+/// `WAIT FOR LSN '0/16B3748' [TIMEOUT 500 | WITH (TIMEOUT '1s', NO_THROW)]`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct WaitForLsn {
+    pub lsn: u64,
+    pub timeout: Option<Duration>,
+    /// A status instead of an error when the wait does not succeed.
+    pub no_throw: bool,
 }
 
 #[derive(Clone, Debug)]

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use engine::{TableLockMode, WaitPolicy};
+use engine::{Isolation, TableLockMode, WaitPolicy};
+use protocol::Lsn;
 use types::{Datum, Error, Function, Result, SqlState};
 
 use super::context::ExecContext;
@@ -26,6 +27,8 @@ pub(crate) fn may_wait(function: &Function) -> bool {
                     | waiting::PROMOTE
                     | waiting::PROMOTE_DEFAULT
                     | waiting::STATUS
+                    | waiting::WAIT_FOR_LSN
+                    | waiting::WAIT_FOR_LSN_TIMEOUT
                     | waiting::TXID_CURRENT
                     | waiting::CURRENT_XACT_ID
                     | waiting::RELATION_SIZE
@@ -144,9 +147,37 @@ pub(crate) async fn call(function: &Function, args: &[Datum], context: &Arc<Exec
             session.database.admin()?.promote().await?;
             Ok(Datum::Bool(true))
         }
+        waiting::WAIT_FOR_LSN | waiting::WAIT_FOR_LSN_TIMEOUT => wait_for_lsn(args, context).await,
         waiting::STATUS => Ok(Datum::Text(session.database.admin()?.status_json().await?.into())),
         _ => relation_size(function.oid, args, context),
     }
+}
+
+/// Whether new snapshots show everything up to an LSN, after waiting for it for so many milliseconds, or for ever.
+async fn wait_for_lsn(args: &[Datum], context: &ExecContext) -> Result<Datum> {
+    let lsn = Lsn(args[0].as_i64().unwrap_or(0) as u64);
+    if context.isolation == Isolation::RepeatableRead && context.view.snapshot().lsn() < lsn {
+        let message = "waiting does not change the snapshot of a REPEATABLE READ transaction";
+        return Err(Error::new(SqlState::ACTIVE_SQL_TRANSACTION, message)
+            .hint("Use the statement WAIT FOR LSN before the first query."));
+    }
+    let wait = context.engine.wait_visible(lsn, &context.cancel);
+    let waited = match args.get(1).and_then(Datum::as_i64) {
+        None => wait.await,
+        Some(milliseconds) => {
+            let timeout = Duration::from_millis(u64::try_from(milliseconds).unwrap_or(0));
+            match tokio::time::timeout(timeout, wait).await {
+                Ok(waited) => waited,
+                Err(_) => return Ok(Datum::Bool(false)),
+            }
+        }
+    };
+    if waited.map_err(lift)? {
+        return Ok(Datum::Bool(true));
+    }
+    let (message, at) = ("recovery is not in progress", context.engine.visible());
+    Err(Error::new(SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE, message)
+        .detail(format!("This server is the writer and ends at {at}, before {lsn}: it will not come to have that.")))
 }
 
 /// Trees are not counted page by page; the size is estimated from the rows counted at the last ANALYZE.

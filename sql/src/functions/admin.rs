@@ -39,6 +39,12 @@ fn replayed_lsn(call: &mut Call<'_>) -> Result<Datum> {
     Ok(Datum::Int8(engine.snapshot().lsn().0 as i64))
 }
 
+/// The token of read-your-writes: see `session::freshness`. NULL before the first commit.
+fn last_commit_lsn(call: &mut Call<'_>) -> Result<Datum> {
+    let lsn = SessionContext::of(call)?.last_commit();
+    Ok(if lsn.is_zero() { Datum::Null } else { Datum::Int8(lsn.0 as i64) })
+}
+
 fn lsn_diff(call: &mut Call<'_>) -> Result<Datum> {
     let lsn = |i: usize| i128::from(call.args[i].as_i64().unwrap_or(0) as u64);
     let difference = lsn(0) - lsn(1);
@@ -149,6 +155,9 @@ pub(super) static FUNCTIONS: &[Function] = &[
     volatile(waiting::PROMOTE, "pg_promote", &[BOOL, INT4], BOOL, waits),
     volatile(waiting::PROMOTE_DEFAULT, "pg_promote", &[], BOOL, waits),
     volatile(waiting::STATUS, "status", &[], JSON, waits),
+    volatile(15_920, "last_commit_lsn", &[], PG_LSN, last_commit_lsn),
+    volatile(waiting::WAIT_FOR_LSN, "wait_for_lsn", &[PG_LSN], BOOL, waits),
+    volatile(waiting::WAIT_FOR_LSN_TIMEOUT, "wait_for_lsn", &[PG_LSN, INT4], BOOL, waits),
     volatile(waiting::RELATION_SIZE, "pg_relation_size", &[REGCLASS], INT8, waits),
     volatile(waiting::RELATION_SIZE_FORK, "pg_relation_size", &[REGCLASS, TEXT], INT8, waits),
     volatile(waiting::TABLE_SIZE, "pg_table_size", &[REGCLASS], INT8, waits),

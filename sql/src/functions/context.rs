@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::time::Duration;
 
 use futures::future::BoxFuture;
 use parking_lot::{Mutex, RwLock};
@@ -20,6 +21,9 @@ pub trait Admin: Send + Sync {
 
     /// The cluster as `status --json` prints it.
     fn status_json(&self) -> BoxFuture<'_, Result<String>>;
+
+    /// On a replica: how long ago it last knew that it had everything the writer had. `None` when it cannot say.
+    fn staleness(&self) -> Option<Duration>;
 }
 
 /// A row of `pg_prepared_statements`.
@@ -64,6 +68,8 @@ pub struct SessionContext {
     /// The highest LSN that must be durable before the client hears of anything: what was learned outside of the
     /// transaction, such as a sequence's value.
     observed: AtomicU64,
+    /// What the session committed last, or had observed when it did.
+    last_commit: AtomicU64,
     /// The transaction's id, once it has one, else 0.
     transaction: AtomicU64,
     read_only: AtomicBool,
@@ -95,6 +101,7 @@ impl SessionContext {
             superuser: AtomicBool::new(superuser),
             currvals: Mutex::default(),
             observed,
+            last_commit: AtomicU64::new(0),
             transaction: AtomicU64::new(0),
             read_only: AtomicBool::new(false),
             listed: Mutex::default(),
@@ -161,6 +168,15 @@ impl SessionContext {
 
     pub(crate) fn observed(&self) -> Lsn {
         Lsn(self.observed.load(Ordering::Acquire))
+    }
+
+    pub(crate) fn note_commit(&self, lsn: Lsn) {
+        self.last_commit.fetch_max(lsn.0, Ordering::Relaxed);
+    }
+
+    /// The token of the session's last commit: a server that shows everything up to here shows it. Zero before the first.
+    pub(crate) fn last_commit(&self) -> Lsn {
+        Lsn(self.last_commit.load(Ordering::Relaxed))
     }
 
     pub(crate) fn set_transaction(&self, id: u64) {

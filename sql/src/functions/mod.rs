@@ -33,6 +33,9 @@ pub(crate) mod waiting {
     pub const STATUS: u32 = 15_900;
     pub const TXID_CURRENT: u32 = 2943;
     pub const CURRENT_XACT_ID: u32 = 5059;
+    /// `redoubt.wait_for_lsn(lsn)` and `redoubt.wait_for_lsn(lsn, milliseconds)`.
+    pub const WAIT_FOR_LSN: u32 = 15_921;
+    pub const WAIT_FOR_LSN_TIMEOUT: u32 = 15_922;
     /// pg_relation_size and its kin.
     pub const RELATION_SIZE: u32 = 2325;
     pub const RELATION_SIZE_FORK: u32 = 2332;

@@ -5,7 +5,7 @@
 
 use crate::bound::{
     CopyFormat, ExplainFormat, FetchDirection, ForeignKeyAction, Identity, LockMode, LockStrength, LockWait,
-    RoleOption, SetOpKind, SetScope, SetValue, TransactionStatement,
+    RoleOption, SetOpKind, SetScope, SetValue, TransactionStatement, WaitForLsn,
 };
 
 /// A name of up to three parts (catalog, schema, object).
@@ -425,6 +425,7 @@ pub enum Statement {
     Lock { tables: Vec<Name>, mode: LockMode, nowait: bool },
     Discard(&'static str),
     Checkpoint,
+    WaitForLsn(WaitForLsn),
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -5,7 +5,8 @@ use types::{Error, Result, SqlState};
 use super::ast::{ExplainOptions, Name, Statement};
 use super::lexer::Tok;
 use super::parser::Parser;
-use crate::bound::{ExplainFormat, FetchDirection, LockMode, SetScope, SetValue, TransactionStatement};
+use crate::bound::{ExplainFormat, FetchDirection, LockMode, SetScope, SetValue, TransactionStatement, WaitForLsn};
+use std::time::Duration;
 
 impl Parser<'_> {
     pub(super) fn statement(&mut self) -> Result<Statement> {
@@ -93,12 +94,58 @@ impl Parser<'_> {
                 self.advance();
                 Ok(Statement::Checkpoint)
             }
+            "wait" => self.wait_for_lsn(),
             "comment" => self.comment(),
             "reindex" => self.reindex(),
             "listen" | "notify" | "unlisten" | "do" | "call" | "cluster" | "merge" | "load" | "refresh" | "import"
             | "security" | "reassign" => self.unsupported(&word.to_ascii_uppercase()),
             _ => Err(self.unexpected()),
         }
+    }
+
+    /// As in PostgreSQL 19, and with TIMEOUT without parentheses.
+    fn wait_for_lsn(&mut self) -> Result<Statement> {
+        self.advance();
+        self.expect_words(&["for", "lsn"])?;
+        let pos = self.pos();
+        let text = self.string()?;
+        let lsn: protocol::Lsn = text.parse().map_err(|_| {
+            let message = format!("invalid input syntax for type pg_lsn: \"{text}\"");
+            Error::new(SqlState::INVALID_TEXT_REPRESENTATION, message).at(pos + 1)
+        })?;
+        let mut wait = WaitForLsn { lsn: lsn.0, timeout: None, no_throw: false };
+        if self.accept_word("timeout") {
+            wait.timeout = Some(self.wait_timeout()?);
+        } else if self.accept_word("with") {
+            self.expect_sym("(")?;
+            loop {
+                if self.accept_word("timeout") {
+                    wait.timeout = Some(self.wait_timeout()?);
+                } else if self.accept_word("no_throw") {
+                    wait.no_throw = true;
+                } else {
+                    return Err(self.unexpected());
+                }
+                if !self.accept_sym(",") {
+                    break;
+                }
+            }
+            self.expect_sym(")")?;
+        }
+        Ok(Statement::WaitForLsn(wait))
+    }
+
+    /// Milliseconds, or text with a unit.
+    fn wait_timeout(&mut self) -> Result<Duration> {
+        let pos = self.pos();
+        let milliseconds = match self.peek() {
+            Tok::String(_) => crate::session::parse_milliseconds(&self.string()?),
+            _ => Some(self.integer()?),
+        };
+        let milliseconds = milliseconds.and_then(|time| u64::try_from(time).ok());
+        milliseconds
+            .map(Duration::from_millis)
+            .ok_or_else(|| Error::new(SqlState::INVALID_PARAMETER_VALUE, "invalid timeout value").at(pos + 1))
     }
 
     fn query_statement(&mut self) -> Result<Statement> {

@@ -152,7 +152,9 @@ impl Session {
                 self.has_run |= !takes_no_snapshot(&prepared.bound.statement);
                 return self.utility(portal, client).await;
             }
+            self.freshen().await?;
             let view = self.view().await?;
+            self.check_fresh(view.snapshot().lsn())?;
             // The view is taken after the locks. If no DDL was published before it, none that it sees changed the plan's
             // tables; otherwise the statement is planned again.
             let newest = self.database.engine.catalog_version();
@@ -410,6 +412,7 @@ fn takes_no_snapshot(statement: &Statement) -> bool {
             | Statement::Reset { .. }
             | Statement::Show { .. }
             | Statement::Lock { .. }
+            | Statement::WaitForLsn(_)
     )
 }
 

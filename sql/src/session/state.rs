@@ -24,6 +24,7 @@ use types::{Datum, Error, Result, Settings, SqlState, SqlType};
 use super::backend::{Backend, CancelReason};
 use super::client::{Client, Column, NoticeSeverity};
 use super::database::{Database, now};
+use super::freshness::Freshness;
 use super::plans::{Key, Origin, TEXT_BYTES_MAX};
 use super::portal::{Formats, Portal, Prepared};
 use super::transaction::Block;
@@ -98,6 +99,9 @@ pub struct Session {
     /// Whether the client takes this server for a replica: what `in_hot_standby` told it last.
     standby: bool,
     role: watch::Receiver<bool>,
+    pub(super) freshness: Freshness,
+    /// The commit that the client was told of last.
+    told_commit: Lsn,
 }
 
 impl Session {
@@ -178,6 +182,8 @@ impl Session {
             pending_received: Lsn::ZERO,
             standby: !database.engine.is_writer(),
             role: database.role.subscribe(),
+            freshness: Freshness::default(),
+            told_commit: Lsn::ZERO,
         };
         let variables = session.context.variables();
         variables.force("is_superuser", if role.superuser { "on" } else { "off" });
@@ -297,6 +303,7 @@ impl Session {
             _ => Isolation::ReadCommitted,
         };
         self.default_read_only = variables.is_on("default_transaction_read_only");
+        self.freshness = Freshness::of(variables);
         if let Some(zone) = variables.get("TimeZone").ok().and_then(|name| types::datetime::TimeZone::parse(&name)) {
             self.settings.timezone = zone;
         }
@@ -323,6 +330,15 @@ impl Session {
         for (name, value) in self.context.variables().take_changed() {
             client.parameter_status(name, &value);
         }
+        if self.has_news() {
+            self.told_commit = self.context.last_commit();
+            client.parameter_status("redoubt.commit_lsn", &self.told_commit.to_string());
+        }
+    }
+
+    /// Whether the client is to be told of a commit. Asked for where one may have happened without a statement: at Sync.
+    pub fn has_news(&self) -> bool {
+        self.freshness.reports_commits && self.told_commit < self.context.last_commit()
     }
 
     /// A promotion changes a setting that nobody set.
@@ -491,6 +507,7 @@ impl Session {
         for (number, parsed) in parsed.into_iter().enumerate() {
             let last = number + 1 == count;
             self.check_not_failed(&parsed.statement)?;
+            self.freshen_for(&parsed.statement).await?;
             let (prepared, params) = match shaped && count == 1 {
                 true => self.share_by_shape(&text, parsed).await?,
                 false => (Arc::new(self.prepare(text.clone(), parsed, &[]).await?), Vec::new()),
@@ -582,6 +599,7 @@ impl Session {
             None => Ok(Prepared::empty(Arc::from(sql))),
             Some(parsed) => {
                 self.check_not_failed(&parsed.statement)?;
+                self.freshen_for(&parsed.statement).await?;
                 self.prepare(Arc::from(sql), parsed, param_types).await
             }
         }

@@ -255,6 +255,7 @@ impl Session {
         match result {
             Ok(lsn) => {
                 if let Some(lsn) = lsn {
+                    self.context.note_commit(lsn);
                     self.depend_on(lsn.max(self.context.observed()));
                 }
                 self.context.variables().end_local();

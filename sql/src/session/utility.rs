@@ -35,6 +35,7 @@ impl Session {
                 Some(Arc::from([text_column("name"), text_column("setting"), text_column("description")]))
             }
             Statement::Explain(_) => Some(Arc::from([text_column("QUERY PLAN")])),
+            Statement::WaitForLsn(_) => Some(Arc::from([text_column("status")])),
             Statement::Execute { name, .. } => {
                 let inner = self.prepared(name)?;
                 inner.columns.clone()
@@ -141,6 +142,10 @@ impl Session {
                 done("ANALYZE")
             }
             Statement::Checkpoint => done("CHECKPOINT"),
+            Statement::WaitForLsn(wait) => {
+                let status = self.wait_for_lsn(wait).await?;
+                self.rows(&prepared, vec![vec![status]], "WAIT").await
+            }
             Statement::Lock { tables, mode, nowait } => {
                 if !matches!(self.block, Block::Begun) {
                     let message = "LOCK TABLE can only be used in transaction blocks";

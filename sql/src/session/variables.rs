@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
+use protocol::Lsn;
 use protocol::volume::Durability;
 use types::{Error, Result, SqlState};
 
@@ -31,6 +32,8 @@ enum Kind {
     /// A list of identifiers.
     SearchPath,
     DateStyle,
+    /// A position in the redo, or nothing.
+    Lsn,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -251,6 +254,31 @@ static DEFINITIONS: &[Definition] = &[
         Kind::Real,
         "Sets the planner's estimate of the cost of a nonsequentially fetched disk page.",
     ),
+    user(
+        "redoubt.max_staleness",
+        "0",
+        MILLISECONDS,
+        "Sets how old what a replica shows may be; older makes statements wait or fail.",
+    ),
+    user(
+        "redoubt.on_stale",
+        "wait",
+        Kind::Choice(&["wait", "error"]),
+        "Sets what a statement does on a replica that is older than redoubt.max_staleness.",
+    ),
+    user("redoubt.read_after", "", Kind::Lsn, "Makes statements see everything up to this commit LSN, on any server."),
+    user(
+        "redoubt.report_commit_lsn",
+        "off",
+        Kind::Bool,
+        "Reports the LSN of each commit to the client as redoubt.commit_lsn.",
+    ),
+    user(
+        "redoubt.wait_timeout",
+        "10000",
+        MILLISECONDS,
+        "Sets how long a statement waits for redoubt.read_after and redoubt.max_staleness; 0 is for ever.",
+    ),
     user("row_security", "on", Kind::Bool, "Enable row security."),
     user(
         "search_path",
@@ -428,6 +456,11 @@ fn parse_integer(text: &str, unit: Unit) -> Option<i64> {
     (value.abs() < 9e18).then_some(value as i64)
 }
 
+/// A time in milliseconds, with PostgreSQL's units.
+pub(crate) fn parse_milliseconds(text: &str) -> Option<i64> {
+    parse_integer(text, Unit::Milliseconds)
+}
+
 /// The form in which SHOW gives a number: in the largest unit that divides it.
 fn show_integer(value: i64, unit: Unit) -> String {
     let units: &[(i64, &str)] = match unit {
@@ -541,6 +574,8 @@ fn canonical(definition: &Definition, values: &[String]) -> Result<String> {
         Kind::TimeZone => {
             types::datetime::TimeZone::parse(&text).map(|_| text.clone()).ok_or_else(|| invalid(name, &text))?
         }
+        Kind::Lsn if text.is_empty() => text,
+        Kind::Lsn => text.parse::<Lsn>().map_err(|_| invalid(name, &text))?.to_string(),
         Kind::SearchPath => {
             // The statement's form gives one value for each schema; the start-up packet's gives one list.
             let mut parts = Vec::new();
@@ -746,6 +781,11 @@ impl Variables {
     pub fn temporary_bytes_max(&self) -> Option<u64> {
         let kilobytes: u64 = self.get("temp_file_limit").ok()?.parse().ok()?;
         Some(kilobytes.saturating_mul(1024))
+    }
+
+    /// A setting that names a position in the redo; zero when it is empty.
+    pub fn lsn(&self, name: &str) -> Lsn {
+        self.get(name).ok().and_then(|text| text.parse().ok()).unwrap_or_default()
     }
 
     pub fn is_on(&self, name: &str) -> bool {
