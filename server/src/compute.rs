@@ -15,22 +15,23 @@
 //!
 //! Servers find each other in the address book that storage nodes keep: each registers what it is, with a lease.
 
+use crate::administration::Administration;
 use crate::auth::Authentication;
 use crate::failover::{self, Failover};
+use crate::following::Follower;
 use crate::pgwire::{Backends, Config, Listener, Server};
+use crate::replication::{Directory, Failovers, Followers, sql_time};
 use crate::sessions::Sessions;
 use crate::{notices, report};
 use analytics::DataFusionExecutor;
 use engine::Engine;
-use futures::future::BoxFuture;
 use parking_lot::{Mutex, RwLock};
 use protocol::node::StorageNode;
-use protocol::rpc::cluster::ReplicaReport;
 use protocol::rpc::storage::ServerInfo;
 use protocol::task::Runtime;
 use protocol::volume::PageSource;
-use protocol::{Ballot, PAGE_BYTES};
-use sql::functions::Admin;
+use protocol::{Ballot, Lsn, PAGE_BYTES};
+use sql::functions::{FailoverStatus, ServerStatus};
 use sql::session::Database;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -54,8 +55,6 @@ const STAND_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a promotion waits for the cache to catch up before it drops it: a page that is fetched is slower than a page
 /// that is there, but not than this.
 const CATCH_UP_TIMEOUT: Duration = Duration::from_millis(300);
-/// Between two tries of following a writer.
-const FOLLOW_INTERVAL: Duration = Duration::from_millis(50);
 /// PostgreSQL's defaults.
 const CONNECTIONS_MAX: usize = 100;
 const CONNECTIONS_RESERVED: usize = 3;
@@ -168,6 +167,9 @@ pub struct Compute {
     promotions: mpsc::Sender<Promotion>,
     asked: Mutex<Option<mpsc::Receiver<Promotion>>>,
     backends: Arc<Backends>,
+    followers: Followers,
+    directory: Directory,
+    failovers: Failovers,
 }
 
 impl Compute {
@@ -187,6 +189,9 @@ impl Compute {
             promotions,
             asked: Mutex::new(Some(asked)),
             backends: Backends::new(CONNECTIONS_MAX, CONNECTIONS_RESERVED),
+            followers: Followers::default(),
+            directory: Directory::default(),
+            failovers: Failovers::default(),
         })
     }
 
@@ -234,6 +239,47 @@ impl Compute {
     #[must_use]
     pub fn address(&self) -> &str {
         &self.options.address
+    }
+
+    /// The replicas that follow this server.
+    #[must_use]
+    pub fn followers(&self) -> &Followers {
+        &self.followers
+    }
+
+    /// When it became the writer.
+    #[must_use]
+    pub fn failovers(&self) -> &Failovers {
+        &self.failovers
+    }
+
+    /// Calendar time, in microseconds since 1970.
+    #[must_use]
+    pub fn unix_micros(&self) -> u64 {
+        (self.wall)()
+    }
+
+    /// The servers of the cluster, as the address book had them lately.
+    #[must_use]
+    pub fn servers(&self) -> Vec<ServerStatus> {
+        let durable = match self.state() {
+            State::Starting => Lsn::ZERO,
+            State::Writer(writing) => writing.volume.flushed_vdl(),
+            State::Replica(following) => following.volume.flushed_vdl(),
+        };
+        self.directory.servers(self.info(), durable, self.unix_micros())
+    }
+
+    /// Asks for a promotion and waits for it.
+    ///
+    /// # Errors
+    /// Why this server did not become the writer.
+    pub async fn become_writer(&self) -> Result<(), String> {
+        let (reply, promoted) = oneshot::channel();
+        let stopping = || "the server is stopping".to_owned();
+        let promotion = Promotion { cause: PromotionCause::Command, reply };
+        self.promotions.send(promotion).await.map_err(|_| stopping())?;
+        promoted.await.map_err(|_| stopping())?
     }
 
     /// The cluster as this server sees it; see `report`.
@@ -298,7 +344,7 @@ impl Compute {
     async fn open_database(self: &Arc<Self>, engine: Arc<Engine>) -> anyhow::Result<Arc<Database>> {
         let database =
             Database::open(engine, Some(Arc::new(DataFusionExecutor::new(analytics::Options::default())?))).await?;
-        database.set_admin(Arc::new(Administration { server: Arc::downgrade(self) }));
+        database.set_admin(Arc::new(Administration::of(self)));
         Ok(database)
     }
 
@@ -389,7 +435,7 @@ impl Compute {
             match opened.await {
                 Ok((volume, engine)) => {
                     let ended = life.child_token();
-                    tokio::spawn(self.clone_parts().follow(volume.clone(), engine.clone(), ended.clone()));
+                    tokio::spawn(self.follower().follow(volume.clone(), engine.clone(), ended.clone()));
                     self.keep_watch(volume.id(), ended.clone());
                     tracing::info!(applied = %volume.applied(), "this server is a replica");
                     self.change(State::Replica(Following { volume, engine: engine.clone(), ended }));
@@ -412,8 +458,8 @@ impl Compute {
         tokio::spawn(failover::keep_watch(nodes, volume, clock, timeout, own, self.promotions.clone(), ended));
     }
 
-    fn clone_parts(&self) -> Follower {
-        Follower { nodes: self.nodes.clone(), instance: self.instance }
+    fn follower(&self) -> Follower {
+        Follower { nodes: self.nodes.clone(), instance: self.instance, address: self.options.address.clone() }
     }
 
     /// Until this server is fenced, or `life` ends; promotions happen in here.
@@ -465,6 +511,8 @@ impl Compute {
         life: &CancellationToken,
         database: &Database,
     ) -> Result<(), String> {
+        let begun = (self.clock)();
+        let since = |then: Duration| (self.clock)().saturating_sub(then);
         let take = async {
             match cause {
                 PromotionCause::Command => Ok(self.take_volume().await),
@@ -480,6 +528,7 @@ impl Compute {
             // Storage may not answer for long: stopping does not wait for it.
             () = life.cancelled() => return Err("the server is stopping".to_owned()),
         };
+        let recovery = since(begun);
         let vdl = volume.flushed_vdl();
         // The first notice tells the tails of all groups: what there is to pull.
         if let Some(notice) = volume.notices().next().await {
@@ -488,12 +537,21 @@ impl Compute {
         if !matches!(tokio::time::timeout(CATCH_UP_TIMEOUT, following.volume.wait_applied(vdl)).await, Ok(Ok(()))) {
             tracing::warn!(%vdl, applied = %following.volume.applied(), "the cache did not catch up and is dropped");
         }
+        let catch_up = since(begun).saturating_sub(recovery);
         following.ended.cancel();
         following.volume.stop().await;
         let engine = following.engine.clone();
         engine.promote(volume.clone(), vdl).await.map_err(|error| error.to_string())?;
         database.promoted().await;
+        let silence = match cause {
+            PromotionCause::Command => None,
+            PromotionCause::Silence { silence, .. } => Some(silence),
+        };
+        let (epoch, total) = (volume.ballot().counter(), since(begun));
         self.begin_writing(volume, engine, life);
+        tracing::info!(epoch, %vdl, ?silence, ?recovery, ?catch_up, ?total, "this server is the writer now");
+        let at = sql_time(self.unix_micros());
+        self.failovers.add(FailoverStatus { at, silence, epoch, vdl, recovery, catch_up, total });
         Ok(())
     }
 
@@ -556,7 +614,9 @@ async fn keep_registered(server: Weak<Compute>, shutdown: CancellationToken) {
             }
             if let (Some(volume), Some(info)) = (volume, server.info()) {
                 // A node that is down is told when it is back.
-                let _ = cluster::register(&server.nodes, volume, Some(info), LEASE.as_millis() as u32).await;
+                if let Ok(book) = cluster::register(&server.nodes, volume, Some(info), LEASE.as_millis() as u32).await {
+                    server.directory.set(book, server.unix_micros());
+                }
             }
         }
         tokio::select! {
@@ -567,83 +627,6 @@ async fn keep_registered(server: Weak<Compute>, shutdown: CancellationToken) {
     }
 }
 
-/// Follows whoever is the writer, for one replica.
-struct Follower {
-    nodes: Nodes,
-    instance: u32,
-}
-
-impl Follower {
-    async fn follow(self, volume: Arc<ReplicaVolume>, engine: Arc<Engine>, ended: CancellationToken) {
-        let subscribe = async {
-            loop {
-                if let Some(writer) = self.writer().await {
-                    let (reporting, reader) = (volume.clone(), engine.clone());
-                    let instance = self.instance;
-                    let report = move || {
-                        let (floor, snapshots) = reader.live_snapshots();
-                        ReplicaReport {
-                            instance: instance.into(),
-                            applied_lsn: reporting.applied().0,
-                            snapshot_floor: floor.0,
-                            snapshots: snapshots.iter().map(|snapshot| snapshot.0).collect(),
-                        }
-                    };
-                    let notify = |notice| volume.notify(&notice);
-                    tokio::select! {
-                        followed = notices::follow(&writer.cluster_address, report, notify) => {
-                            if let Err(why) = followed {
-                                tracing::debug!(writer = writer.address, why = %why, "not following the writer");
-                            }
-                        }
-                        () = succeeded(&volume, Ballot(writer.ballot)) => {}
-                    }
-                }
-                tokio::time::sleep(FOLLOW_INTERVAL).await;
-            }
-        };
-        tokio::select! {
-            () = subscribe => {}
-            () = ended.cancelled() => {}
-        }
-    }
-
-    async fn writer(&self) -> Option<ServerInfo> {
-        let volume = cluster::config(&self.nodes).await.ok()?.volume;
-        let book = cluster::register(&self.nodes, volume, None, 0).await.ok()?;
-        book.writer().cloned()
-    }
-}
-
-/// Completes when storage knows of a writer above `ballot`: one that is stopped keeps its stream and says nothing.
-async fn succeeded(volume: &ReplicaVolume, ballot: Ballot) {
-    while volume.ballot() <= ballot {
-        tokio::time::sleep(FOLLOW_INTERVAL).await;
-    }
-}
-
-/// What SQL functions ask of the server.
-struct Administration {
-    server: Weak<Compute>,
-}
-
-impl Admin for Administration {
-    fn promote(&self) -> BoxFuture<'_, types::Result<()>> {
-        Box::pin(async move {
-            let (reply, promoted) = oneshot::channel();
-            let promotions = self.server.upgrade().ok_or_else(stopping)?.promotions.clone();
-            let promotion = Promotion { cause: PromotionCause::Command, reply };
-            promotions.send(promotion).await.map_err(|_| stopping())?;
-            let outcome = promoted.await.map_err(|_| stopping())?;
-            outcome.map_err(|why| Error::new(SqlState::CANNOT_CONNECT_NOW, format!("promotion failed: {why}")))
-        })
-    }
-
-    fn status_json(&self) -> BoxFuture<'_, types::Result<String>> {
-        Box::pin(async move { Ok(self.server.upgrade().ok_or_else(stopping)?.status().await.to_string()) })
-    }
-}
-
 /// What the clients of a writer are told that another has replaced.
 fn demoted() -> Error {
     let message = "terminating connection because this server is no longer the writer";
@@ -651,8 +634,4 @@ fn demoted() -> Error {
         .detail("Another server was promoted; this one goes on as a read replica.")
         .hint("Connect again: a URL that names every server, with target_session_attrs=read-write, finds the writer.")
         .fatal()
-}
-
-fn stopping() -> Error {
-    Error::new(SqlState::CANNOT_CONNECT_NOW, "the server is stopping")
 }

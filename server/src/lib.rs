@@ -14,12 +14,14 @@
 
 pub mod address;
 pub mod admin;
+pub mod administration;
 pub mod auth;
 pub mod cli;
 pub mod compute;
 pub mod dashboard;
 pub mod directory;
 pub mod failover;
+pub mod following;
 pub mod init;
 pub mod local;
 pub mod metrics;
@@ -27,6 +29,7 @@ pub mod node;
 pub mod nodes;
 pub mod notices;
 pub mod pgwire;
+pub mod replication;
 pub mod report;
 pub mod sessions;
 pub mod settings;

@@ -16,6 +16,11 @@ pub async fn render(servers: &[Arc<Compute>]) -> String {
         let mut line = |prefix: &str, name: &str, value: u64| {
             let _ = writeln!(text, "redoubt_{prefix}_{name}{{server=\"{address}\"}} {value}");
         };
+        let failovers = server.failovers().list();
+        line("server", "failovers", failovers.len() as u64);
+        if let Some(last) = failovers.last() {
+            line("server", "last_failover_micros", last.total.as_micros() as u64);
+        }
         match server.state() {
             State::Starting => {}
             State::Writer(writing) => {
@@ -33,6 +38,7 @@ pub async fn render(servers: &[Arc<Compute>]) -> String {
                 line("writer", "unconfirmed_micros", volume.unconfirmed_for().as_micros() as u64);
                 line("writer", "kept_bytes", volume.kept_bytes() as u64);
                 line("writer", "room_bytes", volume.room_bytes());
+                line("writer", "replicas", server.followers().list().len() as u64);
                 for (name, value) in volume.counters().list() {
                     line("writer", name, value);
                 }
@@ -46,6 +52,7 @@ pub async fn render(servers: &[Arc<Compute>]) -> String {
                 line("replica", "applied_lsn", volume.applied().0);
                 line("replica", "lag_micros", volume.lag_micros());
                 line("replica", "lag_bytes", volume.flushed_vdl().since(volume.applied()));
+                line("replica", "age_micros", volume.age().as_micros() as u64);
                 line("replica", "epoch", volume.ballot().counter().into());
                 for (name, value) in volume.counters().list() {
                     line("replica", name, value);

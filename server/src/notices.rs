@@ -2,6 +2,9 @@
 //!
 //! One stream for each replica, both ways. The writer sends a notice when the flushed VDL has moved, the newest only; a
 //! replica reports every [`REPORT_INTERVAL`] at most. Nothing of a page or a row travels here.
+//!
+//! While nothing moves the last notice is sent again, so that a replica knows that it is not behind. A writer that a read
+//! quorum of nodes has not confirmed lately keeps still: it may have a successor, and its word would pass for fresh.
 
 use crate::compute::Compute;
 use futures::{Stream, StreamExt};
@@ -22,6 +25,10 @@ use tonic::{Request, Response, Status, Streaming};
 pub const REPORT_INTERVAL: Duration = Duration::from_millis(20);
 /// How long the writer believes a replica's last report.
 pub const REPORT_LEASE: Duration = Duration::from_secs(5);
+/// How often an idle writer says that it is idle.
+const IDLE_INTERVAL: Duration = Duration::from_millis(100);
+/// A writer that was confirmed longer ago says nothing of itself.
+const CONFIRMED_WITHIN: Duration = Duration::from_millis(300);
 /// Pings on an idle stream, and how long an answer may take.
 const KEEPALIVE: Duration = Duration::from_secs(2);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
@@ -58,27 +65,48 @@ impl Cluster for Service {
         let writing = server.writing().ok_or_else(|| Status::failed_precondition("this server is not the writer"))?;
         let mut reports = request.into_inner();
         let engine = writing.engine.clone();
+        let stream = server.followers().begin();
+        let (weak, ended) = (self.server.clone(), writing.ended.clone());
         tokio::spawn(async move {
             while let Some(Ok(report)) = reports.next().await {
+                let Some(server) = weak.upgrade().filter(|_| !ended.is_cancelled()) else { break };
+                server.followers().reported(stream, &report, server.unix_micros());
                 let snapshots = report.snapshots.into_iter().map(Lsn).collect();
                 engine.set_replica_snapshots(report.instance, Lsn(report.snapshot_floor), snapshots, REPORT_LEASE);
             }
+            if let Some(server) = weak.upgrade() {
+                server.followers().end(stream);
+            }
         });
         let (sender, receiver) = tokio::sync::mpsc::channel(STREAM_MESSAGES_MAX);
-        let mut notices = writing.volume.notices();
+        let volume = writing.volume.clone();
+        let mut notices = volume.notices();
         let ended = writing.ended.clone();
+        let weak = self.server.clone();
         drop(server);
         tokio::spawn(async move {
+            let mut last = Notice::default();
             loop {
                 let notice = tokio::select! {
                     notice = notices.next() => notice,
+                    () = tokio::time::sleep(IDLE_INTERVAL) => {
+                        if volume.unconfirmed_for() > CONFIRMED_WITHIN {
+                            continue;
+                        }
+                        // The tails and who has them were told.
+                        Some(Notice { tails: Vec::new(), ..last.clone() })
+                    }
                     () = ended.cancelled() => return,
                     () = sender.closed() => return,
                 };
                 let Some(notice) = notice else { return };
+                last.clone_from(&notice);
+                let vdl = Lsn(notice.flushed_vdl);
                 if sender.send(Ok(notice)).await.is_err() {
                     return;
                 }
+                let Some(server) = weak.upgrade() else { return };
+                server.followers().sent(stream, vdl);
             }
         });
         Ok(Response::new(Box::pin(ReceiverStream::new(receiver))))

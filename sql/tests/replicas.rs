@@ -197,7 +197,8 @@ async fn a_promotion_ends_waits_for_what_was_not_recovered() {
     let token = world.write(1).await;
     let beyond = "FFFFFFFF/0";
     let mut other = session(&world.replica).await;
-    let waiting = tokio::spawn(async move { run(&mut other, &format!("wait for lsn '{beyond}' with (no_throw)")).await });
+    let waiting =
+        tokio::spawn(async move { run(&mut other, &format!("wait for lsn '{beyond}' with (no_throw)")).await });
     assert!(waits(session(&world.replica).await, &format!("wait for lsn '{token}'")).await);
     world.promote().await;
     assert_eq!(waiting.await.expect("no panic")[1], "not in recovery");

@@ -195,7 +195,7 @@ impl Storage for Service {
     }
 
     async fn hold(&self, request: Request<rpc::HoldRequest>) -> Result<Response<rpc::HoldReply>, Status> {
-        Ok(Response::new(self.node.hold_checked(request.get_ref())?))
+        Ok(Response::new(self.node.hold_checked(request.get_ref()).await?))
     }
 
     async fn register(&self, request: Request<rpc::RegisterRequest>) -> Result<Response<rpc::RegisterReply>, Status> {
@@ -387,7 +387,8 @@ impl StorageNode for GrpcNode {
     }
 
     fn hold(&self, request: rpc::HoldRequest) -> BoxFuture<'_, NodeResult<rpc::HoldReply>> {
-        self.call(Duration::ZERO, move |mut client| async move { client.hold(request).await }).boxed()
+        let wait = Duration::from_millis(request.wait_ms.into());
+        self.call(wait, move |mut client| async move { client.hold(request).await }).boxed()
     }
 
     fn register(&self, request: rpc::RegisterRequest) -> BoxFuture<'_, NodeResult<rpc::RegisterReply>> {

@@ -48,7 +48,7 @@ impl Engine {
 
     /// What new snapshots show: on the writer the last published commit, on a replica what it has applied.
     #[must_use]
-    pub fn visible(&self) -> Lsn {
+    pub fn visible_up_to(&self) -> Lsn {
         self.registry.current()
     }
 

@@ -92,7 +92,12 @@ impl Binder<'_> {
                 self.derived(plan, columns, alias.as_ref(), "subquery")
             }
             TableRef::Function { calls, ordinality, alias, pos, .. } => {
-                self.function_ref(calls, *ordinality, alias.as_ref(), *pos)
+                let alias = alias.as_ref();
+                let Some(relation) = self.relation_called(calls).filter(|_| !ordinality) else {
+                    return self.function_ref(calls, *ordinality, alias, *pos);
+                };
+                let (plan, scope) = virtual_scan(relation, alias.map_or(relation.name, |alias| &alias.name.name));
+                Ok((plan, aliased(scope, alias)?))
             }
             TableRef::Join(join) => self.join(join),
         }
@@ -374,6 +379,18 @@ impl Binder<'_> {
             field.name = column.name.clone();
         }
         Ok((plan, scope))
+    }
+
+    /// The system relation that a call without arguments stands for, such as `aurora_replica_status()`.
+    fn relation_called(&self, calls: &[ast::Expr]) -> Option<&'static VirtualRelation> {
+        let [ast::Expr { kind: ExprKind::Function(call), .. }] = calls else { return None };
+        if !call.args.is_empty() {
+            return None;
+        }
+        match self.find_relation(&call.name) {
+            Ok(catalog::Relation::Virtual(relation)) if catalog::is_called(relation) => Some(relation),
+            _ => None,
+        }
     }
 
     fn function_ref(

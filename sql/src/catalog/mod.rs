@@ -40,6 +40,7 @@ pub use role::RoleDef;
 pub use schema::SchemaDef;
 pub use sequence::{SequenceDef, SequenceOwner};
 pub use snapshot::{CatalogSnapshot, Comment};
+pub(crate) use system::is_called;
 pub use table::{ColumnDef, Generated, Identity, TableDef, TableShape};
 pub use view::ViewDef;
 

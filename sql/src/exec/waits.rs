@@ -175,7 +175,7 @@ async fn wait_for_lsn(args: &[Datum], context: &ExecContext) -> Result<Datum> {
     if waited.map_err(lift)? {
         return Ok(Datum::Bool(true));
     }
-    let (message, at) = ("recovery is not in progress", context.engine.visible());
+    let (message, at) = ("recovery is not in progress", context.engine.visible_up_to());
     Err(Error::new(SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE, message)
         .detail(format!("This server is the writer and ends at {at}, before {lsn}: it will not come to have that.")))
 }

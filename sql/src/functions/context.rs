@@ -10,6 +10,7 @@ use parking_lot::{Mutex, RwLock};
 use protocol::Lsn;
 use types::{Call, Error, RegNames, Registry, Result, SqlState, oid};
 
+use super::cluster::{FailoverStatus, ReplicaStatus, ServerStatus};
 use crate::catalog::describe::{quote_identifier, relation_name};
 use crate::catalog::{CatalogSnapshot, Relation};
 use crate::session::{Backend, Database, Variables};
@@ -24,6 +25,15 @@ pub trait Admin: Send + Sync {
 
     /// On a replica: how long ago it last knew that it had everything the writer had. `None` when it cannot say.
     fn staleness(&self) -> Option<Duration>;
+
+    /// The servers of the cluster.
+    fn servers(&self) -> Vec<ServerStatus>;
+
+    /// On the writer: the replicas that follow it.
+    fn replicas(&self) -> Vec<ReplicaStatus>;
+
+    /// When this server became the writer, oldest first.
+    fn failovers(&self) -> Vec<FailoverStatus>;
 }
 
 /// A row of `pg_prepared_statements`.

@@ -7,6 +7,7 @@
 mod admin;
 pub(crate) mod advisory;
 mod catalog;
+mod cluster;
 mod context;
 mod privileges;
 mod sequence;
@@ -16,6 +17,7 @@ use std::sync::LazyLock;
 
 use types::{Function, Registry};
 
+pub use cluster::{FailoverStatus, ReplicaStatus, ServerStatus};
 pub use context::{Admin, SessionContext};
 pub(crate) use context::{Listed, ListedCursor, ListedStatement, SESSION_VIEWS};
 pub(crate) use privileges::relation_allows;

@@ -96,11 +96,11 @@ impl Session {
     /// Before a statement takes its snapshot.
     pub(super) async fn freshen(&self) -> Result<()> {
         let Freshness { read_after, max_staleness, wait_timeout, .. } = self.freshness;
-        if read_after > self.database.engine.visible() {
+        if read_after > self.database.engine.visible_up_to() {
             match self.wait_visible(read_after, wait_timeout).await? {
                 Waited::Visible => {}
                 Waited::Timeout => {
-                    let at = self.database.engine.visible();
+                    let at = self.database.engine.visible_up_to();
                     let message = format!("this replica did not reach redoubt.read_after within redoubt.wait_timeout");
                     return Err(Error::new(SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE, message)
                         .detail(format!("It was to reach {read_after} and is at {at}.")));
@@ -163,7 +163,7 @@ impl Session {
     }
 
     fn beyond_the_end(&self, lsn: Lsn) -> Error {
-        let at = self.database.engine.visible();
+        let at = self.database.engine.visible_up_to();
         let message = "recovery is not in progress";
         Error::new(SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE, message)
             .detail(format!("This server is the writer and ends at {at}, before {lsn}: it will not come to have that."))
@@ -182,7 +182,7 @@ impl Session {
             Waited::NotInRecovery if wait.no_throw => "not in recovery",
             Waited::Timeout => {
                 let message = format!("timed out while waiting for target LSN {lsn} to be replayed");
-                let at = self.database.engine.visible();
+                let at = self.database.engine.visible_up_to();
                 let error = Error::new(SqlState::QUERY_CANCELED, message);
                 return Err(error.detail(format!("Current replay LSN is {at}.")));
             }

@@ -173,6 +173,7 @@ impl Gossip {
                 flushed_vdl: state.vdl.0,
                 gc_floor: state.floor.0,
                 table: Some(state.table.to_rpc()),
+                ..Default::default()
             }
         };
         let held = timeout(ANSWER_WITHIN, peer.hold(request)).await.map_err(|error| error.to_string())?;
@@ -185,7 +186,7 @@ impl Gossip {
         }
         let under = held.table.as_ref().and_then(|table| table.entries.last()).map_or(0, |entry| entry.ballot);
         if node.shared.state.lock().hear(Lsn(held.flushed_vdl_heard), Lsn::ZERO, Ballot(under)) {
-            node.shared.background.wake();
+            node.shared.heard_more();
         }
         node.repair_images(&*peer).await.map_err(|error| error.to_string())?;
         for mark in &held.marks {

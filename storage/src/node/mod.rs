@@ -205,6 +205,8 @@ struct Shared {
     background: Wake,
     /// Records count now that did not before.
     arrivals: Notify,
+    /// The flushed VDL that was heard of has moved.
+    vdl_news: Notify,
     /// A gap is known, or a peer is ahead.
     gossip: Notify,
     stopped: AtomicBool,
@@ -214,6 +216,12 @@ struct Shared {
 }
 
 impl Shared {
+    /// The durable point or the floor moved: more may be coalesced, and who waits for word of it has it.
+    fn heard_more(&self) {
+        self.background.wake();
+        self.vdl_news.notify_waiters();
+    }
+
     /// Runs a thread of the node. A panic in it fails the node: half of it would hang whoever relies on the other half.
     fn run_or_fail(&self, what: &str, work: impl FnOnce()) {
         if let Err(panic) = catch_unwind(AssertUnwindSafe(work)) {

@@ -152,6 +152,7 @@ impl Node {
             hearing,
             background: Wake::default(),
             arrivals: tokio::sync::Notify::new(),
+            vdl_news: tokio::sync::Notify::new(),
             gossip: tokio::sync::Notify::new(),
             stopped: std::sync::atomic::AtomicBool::new(false),
             counters: Counters::default(),

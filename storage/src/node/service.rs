@@ -273,14 +273,35 @@ impl Node {
         Ok(reply)
     }
 
-    pub(crate) fn hold_checked(&self, request: &rpc::HoldRequest) -> Result<rpc::HoldReply, Refusal> {
+    /// What is held; with `wait_ms` not before there is news of the durable point. So a replica that does not hear the
+    /// writer hears of its commits here.
+    pub(crate) async fn hold_checked(&self, request: &rpc::HoldRequest) -> Result<rpc::HoldReply, Refusal> {
+        let wait = Duration::from_millis(request.wait_ms.into()).min(PULL_WAIT_MAX);
+        let deadline = self.shared.options.clock.now() + wait;
+        loop {
+            let news = self.shared.vdl_news.notified();
+            tokio::pin!(news);
+            // From here on no news is missed.
+            news.as_mut().enable();
+            let reply = self.hold_now(request)?;
+            let left = deadline.saturating_sub(self.shared.options.clock.now());
+            if reply.flushed_vdl_heard > request.news_above || left.is_zero() {
+                return Ok(reply);
+            }
+            // When the time is over the answer is what is held then.
+            let _ = timeout(left, news).await;
+        }
+    }
+
+    fn hold_now(&self, request: &rpc::HoldRequest) -> Result<rpc::HoldReply, Refusal> {
         self.shared.check(request.volume, request.version)?;
+        let silence = self.shared.hearing.silent_for(self.shared.options.clock.now());
         let theirs = request.table.as_ref().map(TruncationTable::from_rpc).transpose();
         let theirs: Option<TruncationTable> = theirs.map_err(|error| Refusal::Malformed(error.to_string()))?;
         let mut state = self.shared.state.lock();
         let under = theirs.as_ref().map_or(Ballot::ZERO, TruncationTable::ballot);
         if state.hear(Lsn(request.flushed_vdl), Lsn(request.gc_floor), under) {
-            self.shared.background.wake();
+            self.shared.heard_more();
         }
         if theirs.is_some_and(|theirs| theirs.ballot() > state.table.ballot()) {
             // Our own gossip will ask who asked, and adopt it if no promise stands against it.
@@ -292,6 +313,7 @@ impl Node {
             promised: state.promised.0,
             flushed_vdl_heard: state.vdl.0,
             config: state.volume.as_ref().map(|volume| volume.config.clone()),
+            writer_silent_ms: u64::try_from(silence.as_millis()).unwrap_or(u64::MAX),
         })
     }
 
@@ -421,7 +443,7 @@ impl StorageNode for Node {
     }
 
     fn hold(&self, request: rpc::HoldRequest) -> BoxFuture<'_, NodeResult<rpc::HoldReply>> {
-        async move { Ok(self.hold_checked(&request)?) }.boxed()
+        async move { Ok(self.hold_checked(&request).await?) }.boxed()
     }
 
     fn register(&self, request: rpc::RegisterRequest) -> BoxFuture<'_, NodeResult<rpc::RegisterReply>> {

@@ -375,7 +375,7 @@ impl Writer {
             } else if ballot.is_some_and(|ballot| ballot < state.promised) {
                 outcome = AppendOutcome::Fenced;
             } else if state.hear(Lsn(request.flushed_vdl), Lsn(request.gc_floor), under) {
-                self.shared.background.wake();
+                self.shared.heard_more();
             }
         }
         let mut group = None;

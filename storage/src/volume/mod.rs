@@ -23,6 +23,7 @@
 //! `tracker`, `recovery`, `shipping`, `flushers`, `log` and `assembly` hold no clock, lock, socket or thread. `writer`,
 //! `replica`, `takeover`, `members` and `reader` are the shells around them.
 
+pub mod age;
 pub mod assembly;
 pub mod cluster;
 pub mod counters;

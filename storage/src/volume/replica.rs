@@ -8,10 +8,13 @@
 //!   before: either the page is read behind the redo being applied, or the redo finds the placeholder.
 //! - Memory is bounded: with [`ReplicaOptions::staged_bytes_max`] staged, only the group that has the next record is
 //!   pulled. Too far behind, or behind what storage retains, the cache is dropped and reading goes on at the newest VDL.
-//! - A notice says where to look. When none comes, or one was lost, the nodes themselves are asked.
+//! - A notice says where to look. When none comes, or one was lost, the nodes themselves are asked; and while none comes,
+//!   one node at a time is asked to say at once when it hears more. So a replica that is cut off from the writer lags a
+//!   little, and does not stand still.
 //!
 //! Notices of a lower ballot, from a writer that was replaced and does not know it, are ignored.
 
+use super::age::Age;
 use super::assembly::Assembly;
 use super::counters::Counters;
 use super::reader::{Failure, ReadPoint, Reader};
@@ -87,6 +90,9 @@ struct Known {
     fresh: [bool; COPIES],
     written_unix_micros: u64,
     told_at: Duration,
+    /// Like `told_at`, but only by the writer itself.
+    noticed_at: Duration,
+    age: Age,
 }
 
 struct Inner {
@@ -106,6 +112,8 @@ struct Inner {
     lag_micros: AtomicU64,
     /// The node that served the last pull.
     favourite: AtomicUsize,
+    /// The node that tells what the writer does not.
+    relay: AtomicUsize,
     stop: watch::Sender<bool>,
 }
 
@@ -121,6 +129,8 @@ struct Learned {
     vdl: Lsn,
     /// Highest flushed SCL of each group: at or above its tail at the VDL.
     scls: HashMap<GroupId, Lsn>,
+    /// How long ago the node that heard the writer last heard it: how old this is.
+    silence: Duration,
 }
 
 impl ReplicaVolume {
@@ -149,6 +159,8 @@ impl ReplicaVolume {
             fresh: [false; COPIES],
             written_unix_micros: 0,
             told_at: (options.clock)(),
+            noticed_at: (options.clock)(),
+            age: Age::new((options.clock)()),
         };
         let inner = Arc::new(Inner {
             reader: Reader::new(Arc::clone(&nodes), config.volume, Arc::clone(&counters)),
@@ -164,6 +176,7 @@ impl ReplicaVolume {
             applied: watch::Sender::new(learned.vdl),
             lag_micros: AtomicU64::new(0),
             favourite: AtomicUsize::new(0),
+            relay: AtomicUsize::new(0),
             stop: watch::Sender::new(false),
             options,
         });
@@ -217,6 +230,12 @@ impl ReplicaVolume {
     #[must_use]
     pub fn lag_micros(&self) -> u64 {
         self.inner.lag_micros.load(Ordering::Relaxed)
+    }
+
+    /// How long ago this replica last knew that it had everything.
+    #[must_use]
+    pub fn age(&self) -> Duration {
+        self.inner.known.lock().age.at((self.inner.options.clock)())
     }
 
     /// What it counts.
@@ -285,7 +304,9 @@ impl Inner {
             known.fresh = std::array::from_fn(|node| notice.fresh_nodes.contains(&(node as u32)));
             self.vdl.store(vdl.0, Ordering::Release);
         }
-        known.told_at = (self.options.clock)();
+        let now = (self.options.clock)();
+        (known.told_at, known.noticed_at) = (now, now);
+        known.age.told(vdl, now, self.applied());
         drop(known);
         self.bell.notify_one();
     }
@@ -319,11 +340,7 @@ impl Inner {
                 }
                 if applied >= vdl {
                     idle_rounds = 0;
-                    let told_at = self.known.lock().told_at;
-                    let wait = (told_at + self.options.poll_after).saturating_sub((self.options.clock)());
-                    if timeout(wait.max(RETRY_PAUSE), self.bell.notified()).await.is_err() {
-                        self.poll().await;
-                    }
+                    self.await_news(vdl).await;
                 } else {
                     // Announced and not to be had: perhaps a notice was lost that named the group.
                     idle_rounds += 1;
@@ -338,6 +355,56 @@ impl Inner {
             biased;
             _ = stop.wait_for(|&stop| stop) => {}
             () = work => {}
+        }
+    }
+
+    /// With everything applied: waits for word of more.
+    async fn await_news(&self, vdl: Lsn) {
+        let (told_at, noticed_at) = {
+            let known = self.known.lock();
+            (known.told_at, known.noticed_at)
+        };
+        let now = (self.options.clock)();
+        let left = |since: Duration| (since + self.options.poll_after).saturating_sub(now);
+        let asks = left(noticed_at).is_zero() && !left(told_at).is_zero();
+        let relayed = async {
+            match asks {
+                true => self.relay(vdl, left(told_at)).await,
+                false => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            biased;
+            () = self.bell.notified() => {}
+            () = relayed => {}
+            () = sleep(left(told_at).max(RETRY_PAUSE)) => self.poll().await,
+        }
+    }
+
+    /// Asks one node for word of a VDL above `vdl`, for so long. Whatever it tells that is missing something is mended by the
+    /// next poll; it is asked in place of the writer, not of a quorum.
+    async fn relay(&self, vdl: Lsn, wait: Duration) {
+        let node = self.relay.load(Ordering::Relaxed) % COPIES;
+        let request = rpc::HoldRequest {
+            volume: self.volume,
+            version: FORMAT_VERSION,
+            news_above: vdl.0,
+            wait_ms: u32::try_from(wait.as_millis()).unwrap_or(u32::MAX),
+            ..Default::default()
+        };
+        let reply = timeout(wait + PULL_PATIENCE[0], self.nodes[node].hold(request)).await;
+        let table = |reply: &rpc::HoldReply| TruncationTable::from_rpc(reply.table.as_ref()?).ok();
+        let told = match reply {
+            Ok(Ok(reply)) => table(&reply).map(|table| (table, reply)),
+            _ => None,
+        };
+        let ballot = self.known.lock().ballot;
+        match told {
+            // One that missed a recovery may tell the end of a dead branch.
+            Some((table, reply)) if table.ballot() >= ballot => {
+                self.learned(&Learned::of(&table, &[(table.clone(), reply)]))
+            }
+            _ => self.relay.store(node + 1, Ordering::Relaxed),
         }
     }
 
@@ -403,6 +470,7 @@ impl Inner {
         assembly.moved(&views, |record| record.header.page.group(self.pages_per_group));
         Counters::add(&self.counters.records_applied, views.len());
         self.applied.send_replace(applied);
+        self.known.lock().age.applied(applied);
         true
     }
 
@@ -415,6 +483,7 @@ impl Inner {
         sink.invalidate(vdl);
         Counters::add(&self.counters.invalidations, 1);
         self.applied.send_replace(vdl);
+        self.known.lock().age.applied(vdl);
     }
 
     async fn pull(&self, group: GroupId, after: Lsn, up_to: Lsn) -> Pulled {
@@ -468,15 +537,22 @@ impl Inner {
     async fn poll(&self) {
         Counters::add(&self.counters.polls, 1);
         Counters::add(&self.counters.quorum_reads_bookkeeping, 1);
-        let learned = learn(&self.nodes, self.volume).await;
+        match learn(&self.nodes, self.volume).await {
+            Ok(learned) => self.learned(&learned),
+            Err(_) => self.known.lock().told_at = (self.options.clock)(),
+        }
+    }
+
+    fn learned(&self, learned: &Learned) {
+        let now = (self.options.clock)();
         let mut known = self.known.lock();
-        known.told_at = (self.options.clock)();
-        let Ok(learned) = learned else { return };
+        known.told_at = now;
+        known.age.told(learned.vdl, now.saturating_sub(learned.silence), self.applied());
         known.ballot = known.ballot.max(learned.ballot);
         known.vdl = known.vdl.max(learned.vdl);
         self.vdl.store(known.vdl.0, Ordering::Release);
         let vdl = known.vdl;
-        for (group, scl) in learned.scls {
+        for (&group, &scl) in &learned.scls {
             let hint = known.hints.entry(group).or_default();
             *hint = scl.min(vdl).max(*hint);
         }
@@ -540,17 +616,26 @@ async fn learn(nodes: &Nodes, volume: u64) -> Result<Learned, VolumeError> {
     // Every write quorum meets a read quorum: one of these has the open writer's table, one has each group's tail.
     let newest =
         replies.iter().map(|(table, _)| table).max_by_key(|table| table.ballot()).expect("there are three").clone();
-    let mut learned = Learned { ballot: newest.ballot(), vdl: Lsn::ZERO, scls: HashMap::new() };
-    for (table, reply) in &replies {
-        learned.vdl = learned.vdl.max(Lsn(reply.flushed_vdl_heard));
-        // A node that missed a recovery may tell the end of a dead branch.
-        let bound = newest.bound(table.ballot());
-        for mark in &reply.marks {
-            let scl = learned.scls.entry(GroupId(mark.group)).or_default();
-            *scl = Lsn(mark.scl_flushed).min(bound).max(*scl);
+    Ok(Learned::of(&newest, &replies))
+}
+
+impl Learned {
+    /// What nodes tell, judged by the newest table among theirs.
+    fn of(newest: &TruncationTable, replies: &[(TruncationTable, rpc::HoldReply)]) -> Learned {
+        let silence = replies.iter().map(|(_, reply)| reply.writer_silent_ms).min().unwrap_or_default();
+        let silence = Duration::from_millis(silence);
+        let mut learned = Learned { ballot: newest.ballot(), vdl: Lsn::ZERO, scls: HashMap::new(), silence };
+        for (table, reply) in replies {
+            learned.vdl = learned.vdl.max(Lsn(reply.flushed_vdl_heard));
+            // A node that missed a recovery may tell the end of a dead branch.
+            let bound = newest.bound(table.ballot());
+            for mark in &reply.marks {
+                let scl = learned.scls.entry(GroupId(mark.group)).or_default();
+                *scl = Lsn(mark.scl_flushed).min(bound).max(*scl);
+            }
         }
+        learned
     }
-    Ok(learned)
 }
 
 /// Checks pulled batches and splits them into records of (.., `up_to`].

@@ -456,6 +456,7 @@ impl StorageNode for FakeNode {
                 promised: state.promised.0,
                 flushed_vdl_heard: state.vdl_heard.0,
                 config: state.config.clone(),
+                writer_silent_ms: 0,
             })
         })
     }

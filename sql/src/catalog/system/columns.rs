@@ -15,6 +15,16 @@ macro_rules! columns {
 }
 
 columns! {
+    AURORA_REPLICA_STATUS: server_id TEXT, session_id TEXT, durable_lsn INT8, highest_lsn_rcvd INT8,
+        current_read_lsn INT8, cur_replay_latency_in_usec INT8, active_txns INT8, is_current BOOL,
+        last_transport_error INT4, last_error_timestamp TIMESTAMPTZ, last_update_timestamp TIMESTAMPTZ,
+        feedback_xmin XID8, feedback_epoch INT4, replica_lag_in_msec FLOAT8,
+        log_stream_speed_in_kib_per_second FLOAT8, log_buffer_sequence_number INT8, oldest_read_view_trx_id INT8,
+        oldest_read_view_lsn INT8, pending_read_ios INT8, read_ios INT8, iops INT8, cpu FLOAT8;
+    REPLICA_STATUS: address TEXT, role TEXT, pid INT4, durable_lsn PG_LSN, applied_lsn PG_LSN, lag_bytes INT8,
+        lag_ms FLOAT8, read_floor PG_LSN, failover_priority INT4, updated_at TIMESTAMPTZ;
+    FAILOVERS: at TIMESTAMPTZ, cause TEXT, epoch INT4, vdl PG_LSN, silence_ms FLOAT8, recovery_ms FLOAT8,
+        catch_up_ms FLOAT8, total_ms FLOAT8;
     PG_AGGREGATE: aggfnoid REGPROC, aggkind CHAR, aggnumdirectargs INT2, aggtransfn REGPROC, aggfinalfn REGPROC,
         aggcombinefn REGPROC, aggserialfn REGPROC, aggdeserialfn REGPROC, aggmtransfn REGPROC, aggminvtransfn REGPROC,
         aggmfinalfn REGPROC, aggfinalextra BOOL, aggmfinalextra BOOL, aggfinalmodify CHAR, aggmfinalmodify CHAR,

@@ -7,6 +7,7 @@ mod activity;
 mod columns;
 mod information;
 mod relations;
+mod replication;
 mod row;
 mod shared;
 mod type_rows;
@@ -46,9 +47,21 @@ const fn standard(
     VirtualRelation { oid, schema: "information_schema", name, kind, columns, rows }
 }
 
+const fn own(oid: u32, name: &'static str, columns: &'static [VirtualColumn], rows: Rows) -> VirtualRelation {
+    VirtualRelation { oid, schema: "redoubt", name, kind: b'v', columns, rows }
+}
+
+/// Relations that are called as functions, too: those of other systems are functions.
+pub(crate) fn is_called(relation: &VirtualRelation) -> bool {
+    relation.schema == "redoubt" || relation.name == "aurora_replica_status"
+}
+
 static RELATIONS: &[VirtualRelation] = &[
     catalog(2_600, "pg_aggregate", b'r', columns::PG_AGGREGATE, type_rows::pg_aggregate),
     catalog(2_601, "pg_am", b'r', columns::PG_AM, type_rows::pg_am),
+    catalog(13_601, "aurora_replica_status", b'v', columns::AURORA_REPLICA_STATUS, replication::aurora_replica_status),
+    own(13_602, "replica_status", columns::REPLICA_STATUS, replication::replica_status),
+    own(13_603, "failovers", columns::FAILOVERS, replication::failovers),
     catalog(2_602, "pg_amop", b'r', columns::PG_AMOP, empty),
     catalog(2_603, "pg_amproc", b'r', columns::PG_AMPROC, empty),
     catalog(2_604, "pg_attrdef", b'r', columns::PG_ATTRDEF, relations::pg_attrdef),
@@ -119,7 +132,7 @@ static RELATIONS: &[VirtualRelation] = &[
     catalog(12_192, "pg_stat_user_indexes", b'v', columns::PG_STAT_USER_INDEXES, views::pg_stat_user_indexes),
     catalog(12_266, "pg_stat_database", b'v', columns::PG_STAT_DATABASE, activity::pg_stat_database),
     catalog(12_289, "pg_stat_bgwriter", b'v', columns::PG_STAT_BGWRITER, empty),
-    catalog(12_227, "pg_stat_replication", b'v', columns::PG_STAT_REPLICATION, empty),
+    catalog(12_227, "pg_stat_replication", b'v', columns::PG_STAT_REPLICATION, replication::pg_stat_replication),
     catalog(12_249, "pg_stat_ssl", b'v', columns::PG_STAT_SSL, empty),
     catalog(12_179, "pg_statio_user_tables", b'v', columns::PG_STATIO_USER_TABLES, empty),
     catalog(2_619, "pg_statistic", b'r', columns::PG_STATISTIC, empty),

@@ -1,0 +1,58 @@
+//! What SQL functions and system relations ask of the server around them.
+
+use crate::compute::{Compute, State};
+use futures::future::BoxFuture;
+use sql::functions::{Admin, FailoverStatus, ReplicaStatus, ServerStatus};
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+use types::{Error, SqlState};
+
+/// See the module. It does not keep the server.
+pub struct Administration {
+    server: Weak<Compute>,
+}
+
+impl Administration {
+    /// Of this server.
+    #[must_use]
+    pub fn of(server: &Arc<Compute>) -> Administration {
+        Administration { server: Arc::downgrade(server) }
+    }
+}
+
+impl Admin for Administration {
+    fn promote(&self) -> BoxFuture<'_, types::Result<()>> {
+        Box::pin(async move {
+            let outcome = self.server.upgrade().ok_or_else(stopping)?.become_writer().await;
+            outcome.map_err(|why| Error::new(SqlState::CANNOT_CONNECT_NOW, format!("promotion failed: {why}")))
+        })
+    }
+
+    fn status_json(&self) -> BoxFuture<'_, types::Result<String>> {
+        Box::pin(async move { Ok(self.server.upgrade().ok_or_else(stopping)?.status().await.to_string()) })
+    }
+
+    fn staleness(&self) -> Option<Duration> {
+        match self.server.upgrade()?.state() {
+            State::Replica(following) => Some(following.volume.age()),
+            State::Writer(_) => Some(Duration::ZERO),
+            State::Starting => None,
+        }
+    }
+
+    fn servers(&self) -> Vec<ServerStatus> {
+        self.server.upgrade().map(|server| server.servers()).unwrap_or_default()
+    }
+
+    fn replicas(&self) -> Vec<ReplicaStatus> {
+        self.server.upgrade().map(|server| server.followers().list()).unwrap_or_default()
+    }
+
+    fn failovers(&self) -> Vec<FailoverStatus> {
+        self.server.upgrade().map(|server| server.failovers().list()).unwrap_or_default()
+    }
+}
+
+fn stopping() -> Error {
+    Error::new(SqlState::CANNOT_CONNECT_NOW, "the server is stopping")
+}
