@@ -5,7 +5,7 @@
 
 use crate::address::NodeAddress;
 use crate::failover::{self, Failover as FailoverSettings};
-use crate::{admin, init, local, node, settings, simulate, single};
+use crate::{admin, init, local, node, proxy, settings, simulate, single};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -32,9 +32,11 @@ pub enum Command {
     /// Runs a storage node.
     Storage(Storage),
     /// Runs the writer; it takes over from a writer that is there.
-    Writer(Compute),
+    Writer(Writer),
     /// Runs a read replica.
     Replica(Compute),
+    /// Serves a port that follows the writer and one that spreads over the replicas.
+    Proxy(Proxy),
     /// Makes the server at ADDR the writer, and waits until it accepts writes.
     Promote(Promote),
     /// Shows the servers and storage nodes of a cluster.
@@ -179,6 +181,47 @@ pub struct Compute {
 }
 
 #[derive(Args, Debug, Clone)]
+pub struct Writer {
+    #[command(flatten)]
+    pub compute: Compute,
+    /// Ends with an error, instead of taking over, when there is a writer that lives.
+    #[arg(long, env = "REDOUBT_NO_TAKEOVER")]
+    pub no_takeover: bool,
+}
+
+#[derive(Args, Debug, Clone)]
+pub struct Proxy {
+    /// Addresses of storage nodes; one is enough to find the others.
+    #[arg(long, value_delimiter = ',', required = true, value_name = "ADDR,...", env = "REDOUBT_STORAGE")]
+    pub storage: Vec<NodeAddress>,
+    /// The port that follows the writer.
+    #[arg(long, value_name = "PORT", env = "REDOUBT_WRITER_PORT")]
+    pub writer_port: Option<u16>,
+    /// The port that spreads connections over the replicas.
+    #[arg(long, value_name = "PORT", env = "REDOUBT_READER_PORT")]
+    pub reader_port: Option<u16>,
+    /// Where both listen. Beyond loopback, only servers with scram are served.
+    #[arg(long, value_name = "IP", default_value = "127.0.0.1", env = "REDOUBT_HOST")]
+    pub host: String,
+    /// Milliseconds that a new connection waits while there is no server for it.
+    #[arg(long, default_value_t = 10_000, value_name = "MS", env = "REDOUBT_HOLD_MS")]
+    pub hold_ms: u64,
+    /// Milliseconds of lag beyond which a replica gets no new connections.
+    #[arg(long, default_value_t = 10_000, value_name = "MS", env = "REDOUBT_LAG_MAX_MS")]
+    pub lag_max_ms: u64,
+    /// Connections of both ports together.
+    #[arg(long, default_value_t = 1_000, value_parser = parse_connections_max, value_name = "N", env = "REDOUBT_CONNECTIONS_MAX")]
+    pub connections_max: usize,
+}
+
+fn parse_connections_max(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(number @ 1..=100_000) => Ok(number),
+        _ => Err("expected a number from 1 to 100000".to_owned()),
+    }
+}
+
+#[derive(Args, Debug, Clone)]
 pub struct Promote {
     /// The server to promote, as a client dials it.
     #[arg(value_name = "ADDR")]
@@ -260,8 +303,9 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::Local(options) => local::in_process::run(options).await,
         Command::Init(options) => init::run(options).await,
         Command::Storage(options) => node::run(options).await,
-        Command::Writer(options) => single::run(options, crate::compute::Role::Writer).await,
+        Command::Writer(options) => single::writer(options).await,
         Command::Replica(options) => single::run(options, crate::compute::Role::Replica).await,
+        Command::Proxy(options) => proxy::run(options).await,
         Command::Promote(options) => admin::promote(options).await,
         Command::Status(options) => admin::status(options).await,
         Command::Sim(_) => unreachable!("it was run without a runtime"),

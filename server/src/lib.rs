@@ -29,6 +29,7 @@ pub mod node;
 pub mod nodes;
 pub mod notices;
 pub mod pgwire;
+pub mod proxy;
 pub mod replication;
 pub mod report;
 pub mod sessions;

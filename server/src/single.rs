@@ -4,10 +4,36 @@ use crate::auth::Authentication;
 use crate::cli;
 use crate::compute::{Compute, ComputeOptions, Role};
 use crate::{dashboard, nodes, signals};
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use protocol::task::Runtime;
 use std::time::Duration;
+use storage::volume::cluster;
 use tokio::net::TcpListener;
+
+/// A writer that storage has heard within this time lives.
+const LIVES_WITHIN: Duration = Duration::from_millis(500);
+
+/// Runs the writer. It says whose place it takes, if someone's; with `--no-takeover` it leaves a living one alone.
+///
+/// # Errors
+/// As [`run`], and when there is a living writer that is to be left alone.
+pub async fn writer(options: cli::Writer) -> anyhow::Result<()> {
+    let storage = nodes::discover(&options.compute.storage);
+    // Without storage there is nobody to ask, and `run` waits for it and for signals.
+    let known = tokio::time::timeout(LIVES_WITHIN, storage).await;
+    if options.no_takeover || matches!(known, Ok(Ok(_))) {
+        let nodes = match known {
+            Ok(nodes) => nodes?,
+            Err(_) => nodes::discover(&options.compute.storage).await?,
+        };
+        if let Some(living) = cluster::living_writer(&cluster::nodes(nodes), LIVES_WITHIN).await {
+            let address = &living.address;
+            ensure!(!options.no_takeover, "{address} is the writer and lives (--no-takeover)");
+            tracing::info!(address, pid = living.pid, "takes over from the writer that is there");
+        }
+    }
+    run(options.compute, Role::Writer).await
+}
 
 /// Runs a server until SIGINT or SIGTERM.
 ///

@@ -11,6 +11,7 @@ use protocol::{Lsn, NodeId, PageId};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 use storage::node::{Node, NodeOptions};
 use storage::sim::{Loss, SimDisk};
@@ -204,4 +205,33 @@ async fn what_four_flushed_survives_a_power_cut_of_all_and_the_loss_of_any_two()
         nodes.clear();
     }
     assert!(power_cuts > 0, "no power cut took what was held");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_replica_that_hears_no_writer_has_word_of_commits_from_the_nodes() {
+    let disks: Vec<Arc<SimDisk>> = (0..6).map(|_| SimDisk::new()).collect();
+    let nodes = start(&disks);
+    let member = |node: u32| Member { node, zone: ["a", "b", "c"][node as usize / 2].into(), address: String::new() };
+    let members = (0..6).map(member).collect();
+    let config = VolumeConfig { volume: 7, pages_per_group: 4, lal_bytes: 1 << 20, members };
+    cluster::create_volume(&cluster::nodes(seen(&nodes)), &config).await.expect("six empty nodes");
+    let (volume, _) = open(&nodes, 1).await;
+    let (replica, _sink) = follow(&nodes).await;
+    let counters = replica.counters();
+    let mut page = Lsn::ZERO;
+    // Until it has noticed that nobody tells it anything, it polls; from then on nodes tell it at once.
+    for value in 1.. {
+        assert!(value < 10_000, "{:?}", counters.list());
+        page = write(&volume, 0, page, value);
+        durable(&volume, page).await;
+        let applied = tokio::time::timeout(LONG, replica.wait_applied(page)).await;
+        applied.expect("it hears of it").expect("it was not stopped");
+        let word = counters.relayed.load(Ordering::Relaxed);
+        if word >= 3 {
+            break;
+        }
+    }
+    assert!(replica.age() < LONG, "word by relay makes it fresh");
+    replica.stop().await;
+    volume.close();
 }

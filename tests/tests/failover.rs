@@ -82,7 +82,8 @@ impl Writer {
     /// The server that takes writes. One that is stopped accepts and says nothing: time tells.
     async fn connect(ports: &[u16]) -> Option<Client> {
         for &port in ports {
-            let connected = connect_to(&[port], TargetSessionAttrs::ReadWrite);
+            let alone = [port];
+            let connected = connect_to(&alone, TargetSessionAttrs::ReadWrite);
             if let Ok(Ok(client)) = tokio::time::timeout(Duration::from_millis(500), connected).await {
                 return Some(client);
             }
@@ -242,5 +243,127 @@ async fn without_a_failover_timeout_nobody_stands() -> anyhow::Result<()> {
     }
     promote(&cluster, 1)?;
     assert_eq!(psql(&cluster, 1, "INSERT INTO numbers VALUES (1)")?, "INSERT 0 1\n");
+    Ok(())
+}
+
+/// Two ports that were free a moment ago.
+fn free_ports() -> anyhow::Result<[u16; 2]> {
+    let listeners = [0, 0].map(|port| std::net::TcpListener::bind(("127.0.0.1", port)));
+    let [first, second] = listeners;
+    Ok([first?.local_addr()?.port(), second?.local_addr()?.port()])
+}
+
+async fn is_replica(port: u16) -> anyhow::Result<bool> {
+    let client = tests::cluster::connect(port).await?;
+    Ok(client.query_one("SELECT pg_is_in_recovery()", &[]).await?.get(0))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_ports_of_a_proxy_follow_the_cluster() -> anyhow::Result<()> {
+    let mut cluster = start(2, 500).await?;
+    let status = cluster.status(0)?;
+    let nodes = status["storage_nodes"].as_array().cloned().unwrap_or_default();
+    let nodes: Vec<&str> = nodes.iter().filter_map(|node| node["addr"].as_str()).collect();
+    let [writer_port, reader_port] = free_ports()?;
+    let ports = [writer_port.to_string(), reader_port.to_string()];
+    let storage = nodes.join(",");
+    let arguments = ["proxy", "--storage", &storage, "--writer-port", &ports[0], "--reader-port", &ports[1]];
+    cluster.run(&arguments.map(str::to_owned))?;
+    let deadline = Instant::now() + PATIENCE;
+    while is_replica(writer_port).await.is_err() {
+        anyhow::ensure!(Instant::now() < deadline, "the proxy is not up\n{}", cluster.log());
+    }
+    assert!(!is_replica(writer_port).await?);
+    // Readers are spread over both replicas.
+    let mut readers = Vec::new();
+    for _ in 0..4 {
+        readers.push(tests::cluster::connect(reader_port).await?);
+    }
+    for reader in &readers {
+        assert!(reader.query_one("SELECT pg_is_in_recovery()", &[]).await?.get::<_, bool>(0));
+    }
+    let clients = |n: u16| psql(&cluster, n, "SELECT count(*) FROM pg_stat_activity WHERE pid <> pg_backend_pid()");
+    assert_eq!((clients(1)?, clients(2)?), ("2\n".to_owned(), "2\n".to_owned()));
+    // A cancel request finds the session that it is meant for, on whichever replica.
+    let sleeping = readers.pop().expect("there are four");
+    let token = sleeping.cancel_token();
+    let mut sleep = tokio::spawn(async move { sleeping.batch_execute("SELECT pg_sleep(60)").await });
+    let error = loop {
+        token.cancel_query(NoTls).await?;
+        if let Ok(ended) = tokio::time::timeout(Duration::from_millis(50), &mut sleep).await {
+            break ended?.expect_err("it was cancelled");
+        }
+    };
+    assert_eq!(error.code().map(|code| code.code()), Some("57014"), "{error}");
+    // A connection that comes while there is no writer waits for the next one.
+    let load = Writer::start(vec![writer_port]);
+    load.progress(&cluster).await?;
+    let (pid, _) = writer(&cluster, 0, 2)?;
+    Cluster::kill(pid)?;
+    assert!(!is_replica(writer_port).await?);
+    load.progress(&cluster).await?;
+    let acknowledged = load.stop().await?;
+    check_nothing_is_lost(&cluster, 2, &acknowledged).await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn replicas_and_failovers_are_shown() -> anyhow::Result<()> {
+    let cluster = start(2, 500).await?;
+    let wait_for = async |n: u16, question: &str, wanted: &str| {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let answer = psql(&cluster, n, question);
+            if answer.as_ref().is_ok_and(|answer| answer == wanted) {
+                return anyhow::Ok(());
+            }
+            anyhow::ensure!(Instant::now() < deadline, "{question}: {answer:?}\n{}", cluster.log());
+        }
+    };
+    // Both follow and come to have everything.
+    let caught_up = "SELECT count(*) FROM pg_stat_replication \
+                     WHERE state = 'streaming' AND replay_lsn = sent_lsn AND replay_lsn >= pg_current_wal_lsn()";
+    wait_for(0, caught_up, "2\n").await?;
+    assert_eq!(psql(&cluster, 1, "SELECT count(*) FROM pg_stat_replication")?, "0\n");
+    let roles = "SELECT string_agg(role, ' ' ORDER BY address) FROM redoubt.replica_status()";
+    for n in 0..=2 {
+        wait_for(n, roles, "writer replica replica\n").await?;
+    }
+    let aurora = "SELECT count(*) FROM aurora_replica_status() \
+                  WHERE session_id <> 'MASTER_SESSION_ID' AND replica_lag_in_msec >= 0 AND durable_lsn > 0";
+    wait_for(0, aurora, "2\n").await?;
+    assert_eq!(psql(&cluster, 0, "SELECT count(*) FROM redoubt.failovers()")?, "0\n");
+    promote(&cluster, 1)?;
+    let history = "SELECT cause, silence_ms IS NULL, total_ms > 0, epoch FROM redoubt.failovers()";
+    let epoch = cluster.status(1)?["epoch"].clone();
+    assert_eq!(psql(&cluster, 1, history)?, format!("command|t|t|{epoch}\n"));
+    // The old writer and the other replica follow the new one.
+    wait_for(1, caught_up, "2\n").await?;
+    assert!(cluster.metric("redoubt_writer_flushed_vdl").is_err(), "the dashboard is the old writer's");
+    assert!(cluster.metric("redoubt_replica_age_micros")? >= 0.0);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_second_writer_leaves_a_living_one_alone_if_told_to() -> anyhow::Result<()> {
+    let mut cluster = start(1, 0).await?;
+    let status = cluster.status(0)?;
+    let nodes = status["storage_nodes"].as_array().cloned().unwrap_or_default();
+    let nodes: Vec<&str> = nodes.iter().filter_map(|node| node["addr"].as_str()).collect();
+    let storage = nodes.join(",");
+    let [port, _] = free_ports()?;
+    let listen = format!("127.0.0.1:{port}");
+    let output = redoubt(["writer", "--storage", &storage, "--listen", &listen, "--no-takeover"])?;
+    assert!(!output.status.success());
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(said.contains(&format!("127.0.0.1:{} is the writer and lives", cluster.port(0))), "{said}");
+    assert_eq!(psql(&cluster, 0, "INSERT INTO numbers VALUES (1)")?, "INSERT 0 1\n");
+    // Without the flag it takes over.
+    let arguments = ["writer", "--storage", &storage, "--listen", &listen];
+    cluster.run(&arguments.map(str::to_owned))?;
+    let deadline = Instant::now() + PATIENCE;
+    while !matches!(is_replica(port).await, Ok(false)) {
+        anyhow::ensure!(Instant::now() < deadline, "the second writer is not up\n{}", cluster.log());
+    }
+    assert!(cluster.log().contains("takes over from the writer that is there"), "{}", cluster.log());
     Ok(())
 }

@@ -58,6 +58,16 @@ pub async fn silence_at(node: &dyn StorageNode, volume: u64) -> Option<(Duration
     Some((Duration::from_millis(reply.writer_silent_ms), Ballot(reply.promised)))
 }
 
+/// The writer, if a node has heard it `within` this time. For people who start a second one, and only for them: recovery
+/// fences it either way.
+pub async fn living_writer(nodes: &Nodes, within: Duration) -> Option<rpc::ServerInfo> {
+    let volume = config(nodes).await.ok()?.volume;
+    let book = register(nodes, volume, None, 0).await.ok()?;
+    let silences = join_all(nodes.iter().map(|node| silence_at(&**node, volume))).await;
+    let heard = silences.into_iter().flatten().any(|(silence, _)| silence < within);
+    book.writer().filter(|_| heard).cloned()
+}
+
 /// Identity and watermarks of every node that answers.
 pub async fn status(nodes: &Nodes) -> Vec<NodeResult<rpc::StatusReply>> {
     ask_all(nodes, READ_QUORUM, |node| node.status(rpc::StatusRequest { version: FORMAT_VERSION })).await

@@ -55,6 +55,8 @@ pub struct Counters {
     pub invalidations: AtomicU64,
     /// Times a replica asked the nodes because no notice came.
     pub polls: AtomicU64,
+    /// Times a replica that hears no writer had word of its commits from a storage node.
+    pub relayed: AtomicU64,
 }
 
 impl Counters {
@@ -91,6 +93,7 @@ impl Counters {
             ("records_applied", &self.records_applied),
             ("invalidations", &self.invalidations),
             ("polls", &self.polls),
+            ("relayed", &self.relayed),
         ]
         .into_iter()
         .map(|(name, counter)| (name, counter.load(Relaxed)))

@@ -39,8 +39,12 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 use tokio::sync::{Notify, watch};
 
-/// Redo asked for in one pull, in bytes.
-const PULL_BYTES: u32 = 1 << 20;
+/// Redo asked for in one pull, in bytes: the most, and what is asked for even when there is no room.
+const PULL_BYTES: usize = 1 << 20;
+const PULL_BYTES_MIN: usize = 16 << 10;
+/// Rounds without what was announced, about two seconds of them, after which a replica goes on without it if any node has
+/// given it up: it may be that only nodes that are down still have it.
+const GIVE_UP_ROUNDS: u32 = 60;
 /// Records handed to the engine in one step.
 const APPLY_RECORDS: usize = 2048;
 /// A node that has not answered a pull by then is passed over, in favour of any other that answers.
@@ -110,6 +114,8 @@ struct Inner {
     vdl: AtomicU64,
     applied: watch::Sender<Lsn>,
     lag_micros: AtomicU64,
+    /// The most redo that was ever held, in bytes.
+    staged_peak: AtomicUsize,
     /// The node that served the last pull.
     favourite: AtomicUsize,
     /// The node that tells what the writer does not.
@@ -175,6 +181,7 @@ impl ReplicaVolume {
             vdl: AtomicU64::new(learned.vdl.0),
             applied: watch::Sender::new(learned.vdl),
             lag_micros: AtomicU64::new(0),
+            staged_peak: AtomicUsize::new(0),
             favourite: AtomicUsize::new(0),
             relay: AtomicUsize::new(0),
             stop: watch::Sender::new(false),
@@ -238,6 +245,12 @@ impl ReplicaVolume {
         self.inner.known.lock().age.at((self.inner.options.clock)())
     }
 
+    /// The most redo that it has held at a time, in bytes.
+    #[must_use]
+    pub fn staged_bytes_peak(&self) -> usize {
+        self.inner.staged_peak.load(Ordering::Relaxed)
+    }
+
     /// What it counts.
     #[must_use]
     pub fn counters(&self) -> Arc<Counters> {
@@ -277,8 +290,11 @@ enum Pulled {
     Records(Vec<RecordView>),
     /// No node that answered retains the redo.
     Gone,
-    /// No node has it now.
-    NotNow,
+    /// No node has it now. One that had it may be down, or another be about to get it; but if none comes while some have
+    /// given it up already, it is not worth waiting for.
+    NotNow {
+        gone_somewhere: bool,
+    },
 }
 
 impl Inner {
@@ -329,7 +345,7 @@ impl Inner {
                     (known.vdl, known.written_unix_micros)
                 };
                 let before = self.applied();
-                let progressed = self.advance(vdl).await;
+                let progressed = self.advance(vdl, idle_rounds >= GIVE_UP_ROUNDS).await;
                 let applied = self.applied();
                 if applied > before && written > 0 && applied >= vdl {
                     self.lag_micros.store((self.options.wall)().saturating_sub(written), Ordering::Relaxed);
@@ -366,24 +382,29 @@ impl Inner {
         };
         let now = (self.options.clock)();
         let left = |since: Duration| (since + self.options.poll_after).saturating_sub(now);
-        let asks = left(noticed_at).is_zero() && !left(told_at).is_zero();
+        let wait = left(told_at).max(RETRY_PAUSE);
         let relayed = async {
-            match asks {
-                true => self.relay(vdl, left(told_at)).await,
-                false => std::future::pending().await,
+            if left(noticed_at).is_zero() {
+                self.relay(vdl, wait).await;
+            } else {
+                sleep(wait).await;
             }
         };
         tokio::select! {
             biased;
-            () = self.bell.notified() => {}
+            () = self.bell.notified() => return,
             () = relayed => {}
-            () = sleep(left(told_at).max(RETRY_PAUSE)) => self.poll().await,
+        }
+        // Word by relay is one node's. Now and then a quorum is asked, which also knows of other ballots.
+        if left(told_at).is_zero() || (self.options.clock)() >= now + wait {
+            self.poll().await;
         }
     }
 
     /// Asks one node for word of a VDL above `vdl`, for so long. Whatever it tells that is missing something is mended by the
     /// next poll; it is asked in place of the writer, not of a quorum.
     async fn relay(&self, vdl: Lsn, wait: Duration) {
+        let until = (self.options.clock)() + wait;
         let node = self.relay.load(Ordering::Relaxed) % COPIES;
         let request = rpc::HoldRequest {
             volume: self.volume,
@@ -399,24 +420,33 @@ impl Inner {
             _ => None,
         };
         let ballot = self.known.lock().ballot;
-        match told {
-            // One that missed a recovery may tell the end of a dead branch.
-            Some((table, reply)) if table.ballot() >= ballot => {
-                self.learned(&Learned::of(&table, &[(table.clone(), reply)]))
+        // One that missed a recovery may tell the end of a dead branch.
+        match told.filter(|(table, _)| table.ballot() >= ballot) {
+            Some((table, reply)) => {
+                let learned = Learned::of(&table.clone(), &[(table, reply)]);
+                self.learned(&learned);
+                if learned.vdl > vdl {
+                    return Counters::add(&self.counters.relayed, 1);
+                }
             }
-            _ => self.relay.store(node + 1, Ordering::Relaxed),
+            None => self.relay.store(node + 1, Ordering::Relaxed),
         }
+        sleep(until.saturating_sub((self.options.clock)())).await;
     }
 
-    /// Pulls and applies once. Returns whether anything was had.
-    async fn advance(&self, vdl: Lsn) -> bool {
-        let (wanted, behind) = {
+    /// Pulls and applies once. Returns whether anything was had. With `give_up`, one node that no longer retains what comes
+    /// next is enough to go on without it.
+    async fn advance(&self, vdl: Lsn, give_up: bool) -> bool {
+        let (wanted, behind, each) = {
             let mut assembly = self.assembly.lock().await;
             for (group, tail) in self.known.lock().hints.drain() {
                 assembly.hint(group, tail);
             }
-            let plenty = assembly.staged_bytes() >= self.options.staged_bytes_max;
-            (assembly.wanted(plenty), vdl.since(assembly.applied()))
+            let room = self.options.staged_bytes_max.saturating_sub(assembly.staged_bytes());
+            let wanted = assembly.wanted(room == 0);
+            // Together no more than there is room for, however many groups there are.
+            let each = (room / wanted.len().max(1)).clamp(PULL_BYTES_MIN, PULL_BYTES);
+            (wanted, vdl.since(assembly.applied()), each)
         };
         if behind == 0 {
             return false;
@@ -426,9 +456,15 @@ impl Inner {
             self.invalidate(vdl).await;
             return true;
         }
-        let pulls = wanted.into_iter().map(|(group, after)| async move { (group, self.pull(group, after, vdl).await) });
+        let pull = |(group, after)| async move { (group, self.pull(group, after, vdl, each as u32).await) };
+        let pulls = wanted.into_iter().map(pull);
         let pulls = join_all(pulls).await;
-        if pulls.iter().any(|(_, pulled)| matches!(pulled, Pulled::Gone)) {
+        let gone = |pulled: &Pulled| match pulled {
+            Pulled::Gone => true,
+            Pulled::NotNow { gone_somewhere } => give_up && *gone_somewhere,
+            Pulled::Records(_) => false,
+        };
+        if pulls.iter().any(|(_, pulled)| gone(pulled)) {
             tracing::warn!("storage no longer has the redo that follows: the cache is dropped");
             self.invalidate(vdl).await;
             return true;
@@ -440,6 +476,7 @@ impl Inner {
                 tracing::warn!(%error, "a pull does not continue the one before");
             }
         }
+        self.staged_peak.fetch_max(assembly.staged_bytes(), Ordering::Relaxed);
         drop(assembly);
         let mut progressed = false;
         while self.apply_some().await {
@@ -486,7 +523,7 @@ impl Inner {
         self.known.lock().age.applied(vdl);
     }
 
-    async fn pull(&self, group: GroupId, after: Lsn, up_to: Lsn) -> Pulled {
+    async fn pull(&self, group: GroupId, after: Lsn, up_to: Lsn, max_bytes: u32) -> Pulled {
         let (ballot, fresh) = {
             let known = self.known.lock();
             (known.ballot, known.fresh)
@@ -509,7 +546,7 @@ impl Inner {
                 group: group.0,
                 after: after.0,
                 up_to: up_to.0,
-                max_bytes: PULL_BYTES,
+                max_bytes,
                 wait_ms: 0,
             };
             let Ok(Ok(reply)) = timeout(patience, self.nodes[node].pull(request)).await else { continue };
@@ -531,22 +568,22 @@ impl Inner {
             }
         }
         // A read quorum would have it if it were retained by the rules; one node may have lost its copy.
-        if gone >= READ_QUORUM { Pulled::Gone } else { Pulled::NotNow }
+        if gone >= READ_QUORUM { Pulled::Gone } else { Pulled::NotNow { gone_somewhere: gone > 0 } }
     }
 
     async fn poll(&self) {
         Counters::add(&self.counters.polls, 1);
         Counters::add(&self.counters.quorum_reads_bookkeeping, 1);
-        match learn(&self.nodes, self.volume).await {
-            Ok(learned) => self.learned(&learned),
-            Err(_) => self.known.lock().told_at = (self.options.clock)(),
+        let learned = learn(&self.nodes, self.volume).await;
+        self.known.lock().told_at = (self.options.clock)();
+        if let Ok(learned) = learned {
+            self.learned(&learned);
         }
     }
 
     fn learned(&self, learned: &Learned) {
         let now = (self.options.clock)();
         let mut known = self.known.lock();
-        known.told_at = now;
         known.age.told(learned.vdl, now.saturating_sub(learned.silence), self.applied());
         known.ballot = known.ballot.max(learned.ballot);
         known.vdl = known.vdl.max(learned.vdl);
@@ -631,7 +668,8 @@ impl Learned {
             let bound = newest.bound(table.ballot());
             for mark in &reply.marks {
                 let scl = learned.scls.entry(GroupId(mark.group)).or_default();
-                *scl = Lsn(mark.scl_flushed).min(bound).max(*scl);
+                // What lies at or below a flushed VDL is there to stay, flushed by this very node or not.
+                *scl = Lsn(mark.scl_received.max(mark.scl_flushed)).min(bound).max(*scl);
             }
         }
         learned

@@ -692,6 +692,44 @@ async fn a_replica_behind_the_retained_redo_drops_its_cache_and_goes_on() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_replica_does_not_wait_for_ever_for_redo_that_only_dead_nodes_have() {
+    let (fakes, nodes) = six();
+    let (volume, _) = open(&nodes, 1).await;
+    let client = Client::new(Arc::clone(&volume));
+    let (replica, sink) = follow(&nodes, Duration::from_millis(100)).await;
+    // Node 4 misses the redo, two give it up, and those that have it die.
+    fakes[4].set(DOWN);
+    let lsn = client.commit(&[1, 9], 1).await;
+    let end = client.commit(&[1, 9], 2).await;
+    volume.close();
+    [2, 3, 5].iter().for_each(|&node| fakes[node as usize].set(DOWN));
+    [0, 1].iter().for_each(|&node| fakes[node as usize].retire(lsn));
+    fakes[4].set(Faults::default());
+    timeout(LONG, replica.wait_applied(end)).await.expect("it goes on").expect("it was not stopped");
+    assert_eq!(sink.seen.lock().invalidations, 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_replica_that_was_starved_holds_no_more_than_it_may_and_catches_up() {
+    let (_, nodes) = six();
+    let (volume, _) = open(&nodes, 1).await;
+    let client = Client::new(Arc::clone(&volume));
+    // It hears of nothing, as if it never got a processor, until all of this is written.
+    let (replica, sink) = follow(&nodes, LONG).await;
+    let mut end = Lsn::ZERO;
+    for value in 1..2_000 {
+        end = client.commit(&[1, 9], value).await;
+    }
+    relay(&volume, &replica, 0);
+    timeout(LONG, replica.wait_applied(end)).await.expect("it catches up").expect("it was not stopped");
+    let last = sink.seen.lock().values.get(&9).copied();
+    assert_eq!((sink.seen.lock().invalidations, last), (0, Some(1_999)));
+    // What it may hold, and the least that is asked for of each of the two groups.
+    let peak = replica.staged_bytes_peak();
+    assert!(0 < peak && peak <= 200 + 2 * (16 << 10) + (4 << 10), "{peak} bytes");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn concurrent_commits_share_groups() {
     let (fakes, nodes) = six();
     fakes.iter().for_each(|node: &Arc<FakeNode>| {

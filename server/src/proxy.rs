@@ -1,0 +1,551 @@
+//! `redoubt proxy`: two ports that follow the cluster, for clients that know one address only.
+//!
+//! **Rule.** A connection to the writer's port is a connection to the server that storage's address book says is the writer,
+//! and it ends when that is another one; a new connection waits, up to a bound, while there is none. A connection to the
+//! readers' port is one to a replica, the one with the fewest connections from here among those that do not lag, or to the
+//! writer when there is no replica.
+//!
+//! Bytes are passed on as they are, but for a client's first packets. Requests for encryption are refused here as the
+//! servers would refuse them. A cancel request belongs to whichever server has its key, so that it goes to all that it may
+//! belong to. And a start-up packet is kept until a server has answered it: one that dies before it answers, or says that it
+//! cannot serve now, was not the right one yet.
+//!
+//! Nothing of authentication happens here, so the servers behind see the proxy's address; where the proxy listens beyond
+//! loopback it therefore refuses servers that would trust it (it asks each one once how it would let a client in).
+//!
+//! What a server says when it is demoted or stops reaches its clients. One that says nothing, for it is stopped or cut off,
+//! is given [`LAST_WORDS`] and then its connections are closed.
+//!
+//! The address book is asked every [`BOOK_INTERVAL`], and at once when a server could not be reached.
+
+use crate::cli;
+use crate::{nodes, signals};
+use anyhow::{Context, bail};
+use parking_lot::Mutex;
+use protocol::rpc::storage::ServerInfo;
+use std::collections::HashMap;
+use std::net::{IpAddr, SocketAddr};
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+use storage::volume::{Nodes, cluster};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, watch};
+use tokio::task::JoinSet;
+use tokio::time::{Instant, timeout};
+use tokio_util::sync::CancellationToken;
+
+/// How often the address book is asked.
+const BOOK_INTERVAL: Duration = Duration::from_millis(100);
+/// How long a server may take to accept a connection.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
+/// A server that could not be reached is passed over for so long.
+const AVOID: Duration = Duration::from_secs(1);
+/// Between two tries of finding a server.
+const RETRY_INTERVAL: Duration = Duration::from_millis(20);
+/// How long a server that is no longer meant may say so itself.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+/// How long a client may take to say what it wants.
+const FIRST_BYTES_TIMEOUT: Duration = Duration::from_secs(15);
+/// After a failed accept.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+/// How long connections are given when the proxy stops.
+const STOP_GRACE: Duration = Duration::from_secs(2);
+/// How long a server may take to answer a start-up packet.
+const FIRST_REPLY_TIMEOUT: Duration = Duration::from_secs(2);
+/// Bytes of a server's first answer that are looked at.
+const FIRST_REPLY_BYTES: usize = 8 << 10;
+/// Codes in the place of a protocol version.
+const CANCEL_REQUEST: u32 = 80_877_102;
+const SSL_REQUEST: u32 = 80_877_103;
+const GSS_REQUEST: u32 = 80_877_104;
+/// The longest start-up packet, as PostgreSQL bounds it.
+const STARTUP_BYTES_MAX: usize = 10_000;
+/// In an error: the server cannot serve now.
+const CANNOT_CONNECT_NOW: &[u8] = b"\0C57P03\0";
+
+/// One of the two ports.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Port {
+    Writer,
+    Reader,
+}
+
+/// A server that connections can go to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Target {
+    instance: u64,
+    address: String,
+    lag: Duration,
+}
+
+/// Who is what.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct View {
+    writer: Option<Target>,
+    replicas: Vec<Target>,
+}
+
+impl View {
+    fn of(servers: &[ServerInfo], writer: Option<&ServerInfo>) -> View {
+        let target = |it: &ServerInfo| Target {
+            instance: it.instance,
+            address: it.address.clone(),
+            lag: Duration::from_micros(it.lag_micros),
+        };
+        // A server that was started again where another had died is at the same address under another instance; of the
+        // two entries only one can be reached, and it does not matter which one says so.
+        let replicas = servers.iter().filter(|it| it.role == "replica").map(target).collect();
+        View { writer: writer.map(target), replicas }
+    }
+
+    /// Who is what, whatever the lag.
+    fn placement(&self) -> (Option<u64>, Vec<u64>) {
+        let replicas = self.replicas.iter().map(|it| it.instance).collect();
+        (self.writer.as_ref().map(|it| it.instance), replicas)
+    }
+
+    /// Whether a connection of `port` to the server `instance` may stay.
+    fn keeps(&self, port: Port, instance: u64) -> bool {
+        let is_writer = self.writer.as_ref().is_some_and(|writer| writer.instance == instance);
+        match port {
+            // Without any writer the old one may yet be found alive.
+            Port::Writer => self.writer.is_none() || is_writer,
+            Port::Reader => is_writer || self.replicas.iter().any(|it| it.instance == instance),
+        }
+    }
+
+    /// Where a new connection goes, best first.
+    fn choose(&self, port: Port, lag_max: Duration, connections: impl Fn(u64) -> usize) -> Vec<Target> {
+        match port {
+            Port::Writer => self.writer.iter().cloned().collect(),
+            Port::Reader => {
+                let mut replicas: Vec<Target> = self.replicas.iter().filter(|it| it.lag <= lag_max).cloned().collect();
+                replicas.sort_by_key(|it| (connections(it.instance), it.lag));
+                replicas.extend(self.writer.iter().cloned());
+                replicas
+            }
+        }
+    }
+}
+
+/// What is known of one server.
+#[derive(Debug, Default)]
+struct Known {
+    connections: usize,
+    /// Could not be reached: not before this.
+    avoid_until: Option<Instant>,
+    /// Whether it asks for a password; `None`: not asked yet.
+    asks_for_password: Option<bool>,
+}
+
+struct Proxy {
+    view: watch::Sender<View>,
+    known: Mutex<HashMap<u64, Known>>,
+    /// Rung to have the address book asked now.
+    ask: Notify,
+    places: Arc<Semaphore>,
+    hold: Duration,
+    lag_max: Duration,
+    /// Whether clients come from other machines.
+    open: bool,
+    stopping: CancellationToken,
+}
+
+/// Runs the proxy until SIGINT or SIGTERM.
+///
+/// # Errors
+/// When a port cannot be had, or the cluster has no volume.
+pub async fn run(options: cli::Proxy) -> anyhow::Result<()> {
+    if options.writer_port.is_none() && options.reader_port.is_none() {
+        bail!(crate::settings::BadSetting("give --writer-port, --reader-port or both".into()));
+    }
+    let host: IpAddr = options.host.parse().with_context(|| format!("{} (--host)", options.host))?;
+    let mut listeners = Vec::new();
+    for (port, number) in [(Port::Writer, options.writer_port), (Port::Reader, options.reader_port)] {
+        let Some(number) = number else { continue };
+        let address = SocketAddr::from((host, number));
+        listeners.push((port, TcpListener::bind(address).await.with_context(|| address.to_string())?));
+    }
+    let stopping = signals::shutdown();
+    let nodes = tokio::select! {
+        found = nodes::discover(&options.storage) => found?,
+        () = stopping.cancelled() => return Ok(()),
+    };
+    let proxy = Arc::new(Proxy {
+        view: watch::Sender::new(View::default()),
+        known: Mutex::default(),
+        ask: Notify::new(),
+        places: Arc::new(Semaphore::new(options.connections_max)),
+        hold: Duration::from_millis(options.hold_ms),
+        lag_max: Duration::from_millis(options.lag_max_ms),
+        open: !host.is_loopback(),
+        stopping: stopping.clone(),
+    });
+    let keeping = tokio::spawn(proxy.clone().keep_view(cluster::nodes(nodes)));
+    let mut serving = JoinSet::new();
+    for (port, listener) in listeners {
+        tracing::info!(?port, address = %listener.local_addr()?, "proxy is up");
+        serving.spawn(proxy.clone().serve(port, listener));
+    }
+    while serving.join_next().await.is_some() {}
+    keeping.abort();
+    Ok(())
+}
+
+impl Proxy {
+    /// Follows the address book.
+    async fn keep_view(self: Arc<Self>, nodes: Nodes) {
+        let mut volume = None;
+        loop {
+            if volume.is_none() {
+                volume = cluster::config(&nodes).await.ok().map(|config| config.volume);
+            }
+            if let Some(volume) = volume
+                && let Ok(book) = cluster::register(&nodes, volume, None, 0).await
+            {
+                let view = View::of(&book.servers, book.writer());
+                self.known.lock().retain(|instance, known| {
+                    known.connections > 0 || book.servers.iter().any(|server| server.instance == *instance)
+                });
+                self.view.send_if_modified(|seen| {
+                    // Lag moves all the time, and no connection is misplaced by it.
+                    let changed = seen.placement() != view.placement();
+                    *seen = view;
+                    changed
+                });
+            }
+            tokio::select! {
+                () = tokio::time::sleep(BOOK_INTERVAL) => {}
+                () = self.ask.notified() => tokio::time::sleep(RETRY_INTERVAL).await,
+            }
+        }
+    }
+
+    async fn serve(self: Arc<Self>, port: Port, listener: TcpListener) {
+        let mut clients = JoinSet::new();
+        loop {
+            let accepted = tokio::select! {
+                biased;
+                () = self.stopping.cancelled() => break,
+                Some(_) = clients.join_next() => continue,
+                accepted = listener.accept() => accepted,
+            };
+            match accepted {
+                Ok((client, _)) => match self.places.clone().try_acquire_owned() {
+                    Ok(place) => drop(clients.spawn(self.clone().attend(port, client, place))),
+                    Err(_) => drop(clients.spawn(refuse(client, "53300", "sorry, too many clients already"))),
+                },
+                Err(error) => {
+                    tracing::warn!(%error, "could not accept a connection");
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                }
+            }
+        }
+        drop(listener);
+        let all = async { while clients.join_next().await.is_some() {} };
+        if timeout(STOP_GRACE, all).await.is_err() {
+            clients.abort_all();
+        }
+    }
+
+    /// One client, from its first bytes to its end.
+    async fn attend(self: Arc<Self>, port: Port, mut client: TcpStream, _place: OwnedSemaphorePermit) {
+        // Replies are small and wanted at once.
+        let _ = client.set_nodelay(true);
+        let first = tokio::select! {
+            first = timeout(FIRST_BYTES_TIMEOUT, first_packet(&mut client)) => first,
+            () = self.stopping.cancelled() => return,
+        };
+        let startup = match first {
+            Ok(Ok(First::Startup(startup))) => startup,
+            Ok(Ok(First::Cancel(request))) => return self.cancel(port, &request).await,
+            // It left, was silent, or does not speak the protocol.
+            Ok(Err(_)) | Err(_) => return,
+        };
+        let found = tokio::select! {
+            found = self.connect(port, &startup) => found,
+            () = self.stopping.cancelled() => return refuse(client, "57P03", "the proxy is stopping").await,
+        };
+        let Opened { target, mut server, reply } = match found {
+            Ok(found) => found,
+            Err(why) => return refuse(client, "57P03", why).await,
+        };
+        self.known.lock().entry(target.instance).or_default().connections += 1;
+        let relayed = async {
+            client.write_all(&reply).await?;
+            relay(&mut client, &mut server).await
+        };
+        tokio::select! {
+            // Whichever side ended, and however, the other is closed with it.
+            _ = relayed => {}
+            () = self.misplaced(port, target.instance) => {
+                tracing::info!(?port, server = target.address, "a connection to a server that is not meant any more ends");
+            }
+            () = self.stopping.cancelled() => {}
+        }
+        if let Some(known) = self.known.lock().get_mut(&target.instance) {
+            known.connections = known.connections.saturating_sub(1);
+        }
+    }
+
+    /// Completes when connections of `port` do not belong to the server `instance`.
+    async fn moved_on(&self, port: Port, instance: u64) {
+        // The sender lives as long as self.
+        if self.view.subscribe().wait_for(|view| !view.keeps(port, instance)).await.is_err() {
+            std::future::pending().await
+        }
+    }
+
+    /// As [`Proxy::moved_on`], when the server had time to say so itself.
+    async fn misplaced(&self, port: Port, instance: u64) {
+        loop {
+            self.moved_on(port, instance).await;
+            tokio::time::sleep(LAST_WORDS).await;
+            if !self.view.borrow().keeps(port, instance) {
+                return;
+            }
+        }
+    }
+
+    /// A connection to the server that a new client of `port` belongs to, which has answered the client's packet.
+    async fn connect(&self, port: Port, startup: &[u8]) -> Result<Opened, &'static str> {
+        let deadline = Instant::now() + self.hold;
+        loop {
+            for target in self.candidates(port) {
+                let instance = target.instance;
+                let dialled = tokio::select! {
+                    dialled = self.dial(target, startup) => dialled,
+                    // One that is stopped accepts and never answers; meanwhile another takes its place.
+                    () = self.moved_on(port, instance) => Err(None),
+                };
+                match dialled {
+                    Ok(opened) => return Ok(opened),
+                    Err(Some(why)) => return Err(why),
+                    Err(None) => {}
+                }
+            }
+            self.ask.notify_one();
+            if Instant::now() >= deadline {
+                return Err(match port {
+                    Port::Writer => "no server is the writer now",
+                    Port::Reader => "no server can be reached now",
+                });
+            }
+            tokio::time::sleep(RETRY_INTERVAL).await;
+        }
+    }
+
+    fn candidates(&self, port: Port) -> Vec<Target> {
+        let known = self.known.lock();
+        let connections = |instance| known.get(&instance).map_or(0, |known| known.connections);
+        let mut candidates = self.view.borrow().choose(port, self.lag_max, connections);
+        let now = Instant::now();
+        if port == Port::Reader {
+            let avoided =
+                |it: &Target| known.get(&it.instance).and_then(|it| it.avoid_until).is_some_and(|at| at > now);
+            candidates.retain(|it| !avoided(it));
+        }
+        candidates
+    }
+
+    /// The inner error is what the client is told; without it another server is tried.
+    async fn dial(&self, target: Target, startup: &[u8]) -> Result<Opened, Option<&'static str>> {
+        if self.open && !self.asks_for_password(&target).await.ok_or(None)? {
+            return Err(Some("the server behind this proxy trusts everyone, and the proxy is open to other machines"));
+        }
+        let answered = async {
+            let mut server = timeout(CONNECT_TIMEOUT, TcpStream::connect(&target.address)).await??;
+            server.set_nodelay(true)?;
+            server.write_all(startup).await?;
+            let mut reply = vec![0; FIRST_REPLY_BYTES];
+            let length = timeout(FIRST_REPLY_TIMEOUT, server.read(&mut reply)).await??;
+            reply.truncate(length);
+            std::io::Result::Ok((server, reply))
+        };
+        match answered.await {
+            Ok((server, reply)) if serves(&reply) => Ok(Opened { target, server, reply }),
+            _ => {
+                self.known.lock().entry(target.instance).or_default().avoid_until = Some(Instant::now() + AVOID);
+                Err(None)
+            }
+        }
+    }
+
+    /// Whether a server would ask this proxy for a password; asked once of each. `None` when it does not say.
+    async fn asks_for_password(&self, target: &Target) -> Option<bool> {
+        if let Some(asks) = self.known.lock().get(&target.instance).and_then(|known| known.asks_for_password) {
+            return Some(asks);
+        }
+        let reply = timeout(CONNECT_TIMEOUT, first_reply(&target.address)).await.ok()?.ok()?;
+        // Authentication of any kind but "ok"; a server that is starting refuses, and is asked again.
+        let asks = (reply[0] == b'R').then(|| reply[5..] != [0; 4])?;
+        self.known.lock().entry(target.instance).or_default().asks_for_password = Some(asks);
+        Some(asks)
+    }
+
+    /// Passes a cancel request on to every server that it may be meant for. Nobody answers one.
+    async fn cancel(&self, port: Port, request: &[u8]) {
+        let targets = self.view.borrow().choose(port, Duration::MAX, |_| 0);
+        for target in targets {
+            if let Ok(Ok(mut server)) = timeout(CONNECT_TIMEOUT, TcpStream::connect(&target.address)).await {
+                // Whether it was carried out is not told to anyone.
+                let _ = server.write_all(request).await;
+                let _ = timeout(CONNECT_TIMEOUT, server.read(&mut [0])).await;
+            }
+        }
+    }
+}
+
+/// A server that answered.
+struct Opened {
+    target: Target,
+    server: TcpStream,
+    /// The first of what it said.
+    reply: Vec<u8>,
+}
+
+/// Whether what a server said first is an answer, and not that it is gone or cannot serve now.
+fn serves(reply: &[u8]) -> bool {
+    let refused = reply.starts_with(b"E") && reply.windows(CANNOT_CONNECT_NOW.len()).any(|it| it == CANNOT_CONNECT_NOW);
+    !reply.is_empty() && !refused
+}
+
+/// What a client begins with, length and all.
+enum First {
+    Startup(Vec<u8>),
+    Cancel(Vec<u8>),
+}
+
+/// Reads packets up to the one that says what the client wants.
+async fn first_packet(client: &mut TcpStream) -> std::io::Result<First> {
+    let invalid = || std::io::Error::from(std::io::ErrorKind::InvalidData);
+    // SSL and GSS may be asked for once each.
+    for _ in 0..3 {
+        let mut packet = vec![0; 8];
+        client.read_exact(&mut packet).await?;
+        let word = |at: usize| u32::from_be_bytes([packet[at], packet[at + 1], packet[at + 2], packet[at + 3]]);
+        let (length, code) = (word(0) as usize, word(4));
+        if !(8..=STARTUP_BYTES_MAX).contains(&length) {
+            return Err(invalid());
+        }
+        packet.resize(length, 0);
+        client.read_exact(&mut packet[8..]).await?;
+        match code {
+            SSL_REQUEST | GSS_REQUEST => client.write_all(b"N").await?,
+            CANCEL_REQUEST => return Ok(First::Cancel(packet)),
+            _ => return Ok(First::Startup(packet)),
+        }
+    }
+    Err(invalid())
+}
+
+/// Passes bytes both ways until the server has said its last. A client that has said its last may still be answered.
+async fn relay(client: &mut TcpStream, server: &mut TcpStream) -> std::io::Result<()> {
+    let (mut from_client, mut to_client) = client.split();
+    let (mut from_server, mut to_server) = server.split();
+    let mut answers = pin!(tokio::io::copy(&mut from_server, &mut to_client));
+    let questions = async {
+        tokio::io::copy(&mut from_client, &mut to_server).await?;
+        to_server.shutdown().await
+    };
+    tokio::select! {
+        answered = &mut answers => answered.map(drop),
+        asked = questions => {
+            asked?;
+            answers.await.map(drop)
+        }
+    }
+}
+
+/// The first nine bytes that a server says to a client that does not exist.
+async fn first_reply(address: &str) -> std::io::Result<[u8; 9]> {
+    let mut server = TcpStream::connect(address).await?;
+    let parameters = b"user\0postgres\0database\0postgres\0\0";
+    let mut startup = Vec::new();
+    startup.extend_from_slice(&(8 + parameters.len() as u32).to_be_bytes());
+    startup.extend_from_slice(&(3u32 << 16).to_be_bytes());
+    startup.extend_from_slice(parameters);
+    server.write_all(&startup).await?;
+    let mut reply = [0; 9];
+    server.read_exact(&mut reply).await?;
+    Ok(reply)
+}
+
+/// Tells a client why it is not served: a FATAL error before any other message.
+async fn refuse(mut client: TcpStream, sqlstate: &'static str, message: &'static str) {
+    let mut fields = Vec::new();
+    for (code, text) in [(b'S', "FATAL"), (b'V', "FATAL"), (b'C', sqlstate), (b'M', message)] {
+        fields.push(code);
+        fields.extend_from_slice(text.as_bytes());
+        fields.push(0);
+    }
+    fields.push(0);
+    let mut reply = vec![b'E'];
+    reply.extend_from_slice(&(4 + fields.len() as u32).to_be_bytes());
+    reply.extend_from_slice(&fields);
+    let told = async {
+        client.write_all(&reply).await?;
+        client.shutdown().await?;
+        // Closing with unread bytes would reset the connection, and the client would not see the reason.
+        while client.read(&mut [0; 512]).await? > 0 {}
+        std::io::Result::Ok(())
+    };
+    // A client that does not listen is not told.
+    let _ = timeout(LAST_WORDS, told).await;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn server(instance: u64, role: &str, lag_ms: u64) -> ServerInfo {
+        ServerInfo {
+            instance,
+            role: role.into(),
+            address: format!("host:{instance}"),
+            lag_micros: lag_ms * 1000,
+            ..ServerInfo::default()
+        }
+    }
+
+    fn view(servers: &[ServerInfo]) -> View {
+        View::of(servers, servers.iter().find(|it| it.role == "writer"))
+    }
+
+    #[test]
+    fn readers_go_to_the_replica_with_the_fewest_connections_that_does_not_lag() {
+        let view = view(&[
+            server(1, "writer", 0),
+            server(2, "replica", 5),
+            server(3, "replica", 1),
+            server(4, "replica", 60_000),
+        ]);
+        let chosen = |connections: &dyn Fn(u64) -> usize| -> Vec<u64> {
+            view.choose(Port::Reader, Duration::from_secs(10), connections).iter().map(|it| it.instance).collect()
+        };
+        assert_eq!(chosen(&|_| 0), [3, 2, 1], "by lag, and the writer last");
+        assert_eq!(chosen(&|instance| if instance == 3 { 2 } else { 1 }), [2, 3, 1]);
+        let writer: Vec<u64> = view.choose(Port::Writer, Duration::ZERO, |_| 0).iter().map(|it| it.instance).collect();
+        assert_eq!(writer, [1]);
+    }
+
+    #[test]
+    fn a_server_that_dies_or_cannot_serve_now_has_not_answered() {
+        assert!(serves(b"R\0\0\0\x08\0\0\0\0"));
+        assert!(serves(b"E\0\0\0\x20SFATAL\0VFATAL\0C28000\0Mno\0\0"), "an answer, if not a kind one");
+        assert!(!serves(b"E\0\0\0\x20SFATAL\0VFATAL\0C57P03\0Mwait\0\0"));
+        assert!(!serves(b""));
+    }
+
+    #[test]
+    fn a_connection_stays_with_a_server_that_is_what_it_was_chosen_for() {
+        let before = view(&[server(1, "writer", 0), server(2, "replica", 0)]);
+        let after = view(&[server(1, "replica", 0), server(2, "writer", 0)]);
+        assert!(before.keeps(Port::Writer, 1) && !after.keeps(Port::Writer, 1));
+        assert!(after.keeps(Port::Reader, 2), "a promoted reader goes on");
+        assert!(!after.keeps(Port::Reader, 3), "one that is gone does not");
+        assert!(View::default().keeps(Port::Writer, 1), "nobody is the writer yet");
+    }
+}
