@@ -299,7 +299,9 @@ impl Writer {
             let jobs = shared.queue.take((!self.held.is_empty()).then_some(HELD_FOR_MAX));
             let bytes = jobs.iter().map(Job::bytes).sum();
             if jobs.is_empty() {
+                shared.hearing.begin_work(shared.options.clock.now());
                 self.flush_held();
+                shared.hearing.end_work(shared.options.clock.now());
             } else if !self.work(jobs) {
                 return;
             }

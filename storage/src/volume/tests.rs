@@ -696,15 +696,18 @@ async fn a_replica_does_not_wait_for_ever_for_redo_that_only_dead_nodes_have() {
     let (fakes, nodes) = six();
     let (volume, _) = open(&nodes, 1).await;
     let client = Client::new(Arc::clone(&volume));
-    let (replica, sink) = follow(&nodes, Duration::from_millis(100)).await;
+    // It hears of nothing until all of this has happened.
+    let (replica, sink) = follow(&nodes, LONG).await;
     // Node 4 misses the redo, two give it up, and those that have it die.
     fakes[4].set(DOWN);
     let lsn = client.commit(&[1, 9], 1).await;
     let end = client.commit(&[1, 9], 2).await;
+    let notice = volume.notices().next().await.expect("it is open");
     volume.close();
     [2, 3, 5].iter().for_each(|&node| fakes[node as usize].set(DOWN));
     [0, 1].iter().for_each(|&node| fakes[node as usize].retire(lsn));
     fakes[4].set(Faults::default());
+    replica.notify(&notice);
     timeout(LONG, replica.wait_applied(end)).await.expect("it goes on").expect("it was not stopped");
     assert_eq!(sink.seen.lock().invalidations, 1);
 }
