@@ -518,7 +518,7 @@ impl Compute {
                 PromotionCause::Command => Ok(self.take_volume().await),
                 PromotionCause::Silence { over, .. } => {
                     let (nodes, options) = (self.options.nodes.clone(), self.open_options(Some(STAND_TIMEOUT)));
-                    let opened = WriterVolume::open_over(nodes, options, over).await;
+                    let opened = WriterVolume::open_over(nodes, options, None, over).await;
                     opened.map(|(volume, _)| volume).map_err(|error| error.to_string())
                 }
             }

@@ -8,11 +8,11 @@ use anyhow::Context;
 use protocol::node::StorageNode;
 use protocol::rpc::storage::{StatusReply, StatusRequest};
 use protocol::{FORMAT_VERSION, NodeId};
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 use storage::node::disk::RealDisk;
 use storage::node::gossip::Gossip;
-use storage::node::{Node, NodeOptions};
+use storage::node::{BEAT_INTERVAL, Node, NodeOptions};
 use storage::rpc::{Listener, dial, serve};
 use tokio::net::{TcpListener, UnixListener};
 
@@ -40,6 +40,7 @@ pub async fn run(options: Storage) -> anyhow::Result<()> {
         }
     };
     tokio::spawn(gossip(node.clone()));
+    tokio::spawn(beat(Arc::downgrade(&node)));
     let shutdown = signals::shutdown();
     tracing::info!(%id, address = %options.listen, "storage node is up");
     let outcome = tokio::select! {
@@ -57,6 +58,15 @@ async fn status(node: &Arc<Node>) -> Option<StatusReply> {
 async fn failed(node: &Arc<Node>) {
     while status(node).await.is_none_or(|status| status.state != "failed") {
         tokio::time::sleep(LOOK_INTERVAL).await;
+    }
+}
+
+/// Lets the node know that requests are being read.
+async fn beat(node: Weak<Node>) {
+    while let Some(node) = node.upgrade() {
+        node.beat();
+        drop(node);
+        tokio::time::sleep(BEAT_INTERVAL).await;
     }
 }
 

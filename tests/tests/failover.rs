@@ -47,7 +47,14 @@ async fn tokio_postgres_finds_servers_by_their_role() -> anyhow::Result<()> {
     promote(&cluster, 1)?;
     assert!(!recovers(&replica).await?, "its session goes on");
     replica.batch_execute("CREATE TABLE here (a int)").await?;
-    let error = writer.query_one("SELECT 1", &[]).await.expect_err("the writer was demoted");
+    // The old writer ends its sessions as soon as it has heard of its successor.
+    let deadline = Instant::now() + PATIENCE;
+    let error = loop {
+        match writer.query_one("SELECT 1", &[]).await {
+            Err(error) => break error,
+            Ok(_) => anyhow::ensure!(Instant::now() < deadline, "the old writer goes on"),
+        }
+    };
     assert!(error.code().is_none_or(|code| code.code() == "57P01"), "{error}");
     let again = connect_to(&[ports[1], ports[0]], TargetSessionAttrs::ReadWrite).await?;
     again.batch_execute("INSERT INTO here VALUES (1)").await?;

@@ -130,6 +130,9 @@ impl NodeOptions {
     }
 }
 
+/// How often [`Node::beat`] is to be called.
+pub const BEAT_INTERVAL: std::time::Duration = std::time::Duration::from_millis(25);
+
 /// Who runs a node's work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
@@ -275,6 +278,12 @@ impl Node {
             tender: Mutex::new(here.1),
             threads: Mutex::new(threads),
         }))
+    }
+
+    /// The process runs: to be called every [`BEAT_INTERVAL`] from where requests are read, so that the node knows when it
+    /// could not have heard a writer.
+    pub fn beat(&self) {
+        self.shared.hearing.beat(self.shared.options.clock.now());
     }
 
     /// Gives the writer a job; with [`Mode::Inline`] it is done on return.
