@@ -36,6 +36,7 @@ fn promote(cluster: &Cluster, n: u16) -> anyhow::Result<()> {
 #[tokio::test]
 async fn tokio_postgres_finds_servers_by_their_role() -> anyhow::Result<()> {
     let cluster = Cluster::start(Options::default()).await?;
+    drop(cluster.connect_when_up(1).await?);
     let ports = [cluster.port(1), cluster.port(0)];
     let recovers = async |client: &Client| {
         anyhow::Ok(client.query_one("SELECT pg_is_in_recovery()", &[]).await?.get::<_, bool>(0))
@@ -64,6 +65,7 @@ async fn tokio_postgres_finds_servers_by_their_role() -> anyhow::Result<()> {
 #[tokio::test]
 async fn psycopg_finds_servers_by_their_role() -> anyhow::Result<()> {
     let cluster = Cluster::start(Options::default()).await?;
+    drop(cluster.connect_when_up(1).await?);
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/drivers/psycopg_roles.py");
     let ports = [cluster.port(0), cluster.port(1)].map(|port| port.to_string());
     let mut command = Command::new(python()?);
