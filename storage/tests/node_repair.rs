@@ -73,6 +73,7 @@ fn what_is_durable_under_a_table_that_is_not_here_becomes_no_image() {
         flushed_vdl: far.0,
         gc_floor: far.0,
         table: Some(table.to_rpc()),
+        ..HoldRequest::default()
     };
     now(rig.node.hold(request)).expect("it is answered");
     rig.tend();
