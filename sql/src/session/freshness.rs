@@ -13,7 +13,8 @@
 //! commit that was acknowledged, or says that it never will.
 //!
 //! `redoubt.max_staleness` bounds age instead: how long ago the replica last knew that it had everything the writer had.
-//! It goes by notices that come when they come, so it is a bound for people, not an ordering.
+//! It goes by notices that come when they come (an idle writer sends ten a second), so it is a bound for people, not an
+//! ordering.
 //!
 //! Source: PostgreSQL 19, "WAIT FOR".
 
@@ -101,7 +102,7 @@ impl Session {
                 Waited::Visible => {}
                 Waited::Timeout => {
                     let at = self.database.engine.visible_up_to();
-                    let message = format!("this replica did not reach redoubt.read_after within redoubt.wait_timeout");
+                    let message = "this replica did not reach redoubt.read_after within redoubt.wait_timeout";
                     return Err(Error::new(SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE, message)
                         .detail(format!("It was to reach {read_after} and is at {at}.")));
                 }
