@@ -211,9 +211,14 @@ async fn what_four_flushed_survives_a_power_cut_of_all_and_the_loss_of_any_two()
 async fn a_replica_that_hears_no_writer_has_word_of_commits_from_the_nodes() {
     let disks: Vec<Arc<SimDisk>> = (0..6).map(|_| SimDisk::new()).collect();
     let nodes = start(&disks);
-    let member = |node: u32| Member { node, zone: ["a", "b", "c"][node as usize / 2].into(), address: String::new() };
+    let member = |node: u32| Member {
+        node,
+        zone: ["a", "b", "c"][node as usize / 2].into(),
+        address: String::new(),
+        ..Member::default()
+    };
     let members = (0..6).map(member).collect();
-    let config = VolumeConfig { volume: 7, pages_per_group: 4, lal_bytes: 1 << 20, members };
+    let config = VolumeConfig { volume: 7, pages_per_group: 4, lal_bytes: 1 << 20, members, ..VolumeConfig::default() };
     cluster::create_volume(&cluster::nodes(seen(&nodes)), &config).await.expect("six empty nodes");
     let (volume, _) = open(&nodes, 1).await;
     let (replica, _sink) = follow(&nodes).await;
