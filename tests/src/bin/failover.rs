@@ -147,8 +147,9 @@ async fn main() -> anyhow::Result<()> {
         // Under load, and not just after a start.
         tokio::time::sleep(Duration::from_secs(2)).await;
         let mut acknowledged = load.acknowledged.subscribe();
-        let killed = Instant::now();
         Cluster::kill(pid)?;
+        // Not before: what the writer still acknowledged while the signal was on its way is not the next one's.
+        let killed = Instant::now();
         let accepted = acknowledged.wait_for(|(began, _)| *began > killed);
         let (_, at) = *tokio::time::timeout(PATIENCE, accepted).await.context("nobody accepts writes")??;
         let took = at - killed;
