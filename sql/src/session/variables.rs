@@ -542,8 +542,12 @@ fn canonical(definition: &Definition, values: &[String]) -> Result<String> {
         },
         Kind::Text => text,
         Kind::Choice(choices) => {
-            let wanted = text.to_ascii_lowercase();
-            let found = choices.iter().find(|choice| choice.eq_ignore_ascii_case(&wanted));
+            // Of an encoding's name only letters and digits count: some drivers send it in quotes.
+            let significant = |character: &char| name != "client_encoding" || character.is_ascii_alphanumeric();
+            let wanted: String = text.to_ascii_lowercase().chars().filter(significant).collect();
+            let found = choices.iter().find(|choice| {
+                choice.chars().filter(significant).map(|character| character.to_ascii_lowercase()).eq(wanted.chars())
+            });
             let found = found.ok_or_else(|| {
                 let error = invalid(name, &text);
                 // An encoding is not one of an enumeration's values in PostgreSQL.
@@ -877,6 +881,16 @@ mod tests {
         assert_eq!(variables.timeout("statement_timeout"), Some(Duration::from_secs(5)));
         assert_eq!(variables.show("work_mem").expect("default"), "4MB");
         assert!(set(&variables, "statement_timeout", "5 parsecs").is_err());
+    }
+
+    #[test]
+    fn an_encoding_is_known_by_its_letters_and_digits() {
+        let variables = Variables::default();
+        for spelled in ["utf8", "UTF-8", "'utf-8'", "Unicode"] {
+            set(&variables, "client_encoding", spelled).expect(spelled);
+            assert_eq!(variables.get("client_encoding").expect("set"), "UTF8");
+        }
+        assert!(set(&variables, "client_encoding", "latin1").is_err());
     }
 
     #[test]
