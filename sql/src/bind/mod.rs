@@ -36,7 +36,7 @@ use std::sync::Arc;
 use types::{Error, Registry, Result, Settings, SqlState, SqlType, oid};
 
 use crate::bound::{Bound, Check, Expr, Notice, Query, Required, ResultColumn, Statement, WithPart, walk};
-use crate::catalog::{CatalogSnapshot, ConstraintKind, Privileges, TableDef};
+use crate::catalog::{CatalogSnapshot, ConstraintKind, Privileges, TableDef, ViewDef};
 use crate::parse::{self, Parsed, ast};
 use scope::Scope;
 
@@ -48,6 +48,31 @@ pub struct BindContext<'a> {
     pub registry: &'a Registry,
     /// The search path, the current user, and what literals are read under.
     pub settings: &'a Settings,
+}
+
+/// The oids of the relations that a view reads, and of each whether the view names it itself and not through another view.
+///
+/// # Errors
+/// When the view cannot be bound, or yields other columns than it is known to have.
+pub fn view_reads(
+    view: &ViewDef,
+    catalog: &Arc<CatalogSnapshot>,
+    registry: &'static Registry,
+    settings: &Settings,
+) -> Result<Vec<(u32, bool)>> {
+    let mut settings = settings.clone();
+    settings.search_path = view.search_path.clone().into();
+    let context = BindContext { catalog, registry, settings: &settings };
+    let mut reads = Vec::new();
+    for statement in &crate::parse::parse(&view.query)? {
+        let bound = bind(statement, &view.query, context, &[])?;
+        if !bound.statement.columns().iter().map(|column| column.ty.oid).eq(view.columns.iter().map(|it| it.1.oid)) {
+            return Err(types::Error::internal("a view with other columns"));
+        }
+        // What a view reads is read as the view's owner.
+        reads.extend(bound.required.iter().map(|required| (required.relation, required.role.is_none())));
+    }
+    Ok(reads)
 }
 
 /// Binds a statement of `text`.

@@ -61,6 +61,7 @@ pub mod well_known {
     pub const TEMPLATE0: u32 = 4;
     pub const POSTGRES_DATABASE: u32 = 5;
     pub const PG_CLASS: u32 = 1259;
+    pub const PG_REWRITE: u32 = 2618;
     pub const PG_TYPE: u32 = 1247;
     pub const PG_PROC: u32 = 1255;
     pub const PG_ATTRIBUTE: u32 = 1249;

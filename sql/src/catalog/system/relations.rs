@@ -3,6 +3,7 @@
 use types::{Datum, RegNames, Result, SqlType, oid};
 
 use super::row::{acl, attnums, b, c, i2, i4, i8, int2_array, int2_vector, null, o, oid_vector, opt, t, text_array};
+use crate::bind;
 use crate::catalog::describe::operator_class;
 use crate::catalog::{CatalogSnapshot, ConstraintKind, ReferentialAction, Relation, VirtualSource, well_known};
 
@@ -465,13 +466,17 @@ pub(super) fn pg_sequence(from: &VirtualSource<'_>) -> Rows {
     Ok(rows)
 }
 
+fn rule_oid(view: u32) -> u32 {
+    0x4000_0000 | view
+}
+
 /// The rule behind each view, which pg_dump and psql look for.
 pub(super) fn pg_rewrite(from: &VirtualSource<'_>) -> Rows {
     let mut rows = Vec::new();
     for relation in from.catalog.relations() {
         if let Relation::View(view) = relation {
             rows.push(vec![
-                o(0x4000_0000 | view.oid),
+                o(rule_oid(view.oid)),
                 t("_RETURN"),
                 o(view.oid),
                 c(b'1'),
@@ -485,7 +490,8 @@ pub(super) fn pg_rewrite(from: &VirtualSource<'_>) -> Rows {
     Ok(rows)
 }
 
-/// Dependencies that clients follow: sequences on their columns, indexes on their constraints and tables.
+/// Dependencies that clients follow: sequences on their columns, indexes on their constraints and tables, views on what
+/// they name.
 pub(super) fn pg_depend(from: &VirtualSource<'_>) -> Rows {
     let mut rows = Vec::new();
     let mut add = |class, object, ref_class, ref_object, ref_column: i32, kind| {
@@ -514,6 +520,14 @@ pub(super) fn pg_depend(from: &VirtualSource<'_>) -> Rows {
                     let kind = if owner.identity { b'i' } else { b'a' };
                     let column = owner.column as i32 + 1;
                     add(well_known::PG_CLASS, sequence.oid, well_known::PG_CLASS, owner.table, column, kind);
+                }
+            }
+            Relation::View(view) => {
+                let rule = rule_oid(view.oid);
+                add(well_known::PG_REWRITE, rule, well_known::PG_CLASS, view.oid, 0, b'i');
+                let reads = bind::view_reads(view, from.catalog, from.session.registry(), from.settings);
+                for (relation, _) in reads.unwrap_or_default().into_iter().filter(|(_, named)| *named) {
+                    add(well_known::PG_REWRITE, rule, well_known::PG_CLASS, relation, 0, b'n');
                 }
             }
             Relation::Index(index) => match index.constraint {

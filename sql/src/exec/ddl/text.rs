@@ -81,23 +81,8 @@ impl Work {
         self.bind_view(view, &self.catalog).is_ok()
     }
 
-    /// What a view reads, and whether it does so itself and not through another view.
     fn bind_view(&self, view: &ViewDef, catalog: &Arc<CatalogSnapshot>) -> Result<Vec<(u32, bool)>> {
-        let mut settings = self.context.settings.clone();
-        settings.search_path = view.search_path.clone().into();
-        let context = BindContext { catalog, registry: self.context.registry(), settings: &settings };
-        let statements = crate::parse::parse(&view.query)?;
-        let mut reads = Vec::new();
-        for statement in &statements {
-            let bound = bind::bind(statement, &view.query, context, &[])?;
-            if !bound.statement.columns().iter().map(|column| column.ty.oid).eq(view.columns.iter().map(|it| it.1.oid))
-            {
-                return Err(types::Error::internal("a view with other columns"));
-            }
-            // What a view reads is read as the view's owner.
-            reads.extend(bound.required.iter().map(|required| (required.relation, required.role.is_none())));
-        }
-        Ok(reads)
+        bind::view_reads(view, catalog, self.context.registry(), &self.context.settings)
     }
 }
 
