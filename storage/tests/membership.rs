@@ -16,7 +16,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use storage::membership::{ChangeError, Membership};
 use storage::node::gossip::{Dial, Gossip};
-use storage::node::{Node, NodeOptions};
+use storage::node::{Node, NodeOptions, OpenError};
 use storage::sim::{Loss, SimDisk};
 use storage::volume::members::MemberError;
 use storage::volume::seats::{Gone, Seat};
@@ -69,7 +69,13 @@ impl Machines {
             log_retention_bytes: 64 << 10,
             ..NodeOptions::new(NodeId(node), zone(node), &format!("node-{node}"))
         };
-        let opened = Node::open(disk.clone(), &PathBuf::from("/data"), options).expect("the node starts");
+        let opened = loop {
+            match Node::open(disk.clone(), &PathBuf::from("/data"), options.clone()) {
+                // Somebody may still hold an answer of the one that was stopped.
+                Err(OpenError::InUse { .. }) => std::thread::yield_now(),
+                opened => break opened.expect("the node starts"),
+            }
+        };
         let book = self.book.clone();
         let dial: Dial = Arc::new(move |member| {
             let seat = book.lock().get(&member.node)?.clone();
