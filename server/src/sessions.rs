@@ -158,6 +158,10 @@ impl Session for SqlSession {
     }
 
     async fn settle(&mut self) -> Result<()> {
+        // Mostly there is nothing to wait for, and so nothing to be rung out of.
+        if self.session.is_settled() {
+            return Ok(());
+        }
         tokio::select! {
             biased;
             settled = self.session.settle() => settled,

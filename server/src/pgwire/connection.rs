@@ -16,7 +16,7 @@
 //! answer, most of it the kernel's (two cores, 8 and 32 clients, both protocols).
 
 use std::future::Future;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 
 use tokio_util::sync::CancellationToken;
 use types::{Error, Severity, SqlState};
@@ -97,17 +97,25 @@ impl<S: Session> Connection<S> {
             if self.error_waits && !self.inbox.lock().has_bytes() {
                 self.flush().await?;
             }
-            let idle = self.session.idle_limit();
-            let frame = tokio::select! {
-                biased;
-                () = &mut ended => return Err(self.outbox.farewell()),
-                frame = next_frame(&self.inbox) => frame,
-                () = self.session.news() => {
-                    self.session.tell(&mut self.outbox);
-                    self.flush().await?;
-                    continue;
+            // The messages of a pipeline arrive together: what is here is not waited for. There is an end to them, so the
+            // end of the connection is noticed too.
+            let here = self.inbox.lock().take_frame();
+            let frame = match here {
+                Some(frame) => frame,
+                None => {
+                    let idle = self.session.idle_limit();
+                    tokio::select! {
+                        biased;
+                        () = &mut ended => return Err(self.outbox.farewell()),
+                        frame = next_frame(&self.inbox) => frame,
+                        () = self.session.news() => {
+                            self.session.tell(&mut self.outbox);
+                            self.flush().await?;
+                            continue;
+                        }
+                        error = idle_too_long(idle) => return Err(error),
+                    }
                 }
-                error = idle_too_long(idle) => return Err(error),
             };
             let frame = match frame {
                 Ok(frame) => frame,
@@ -134,31 +142,53 @@ impl<S: Session> Connection<S> {
         };
         let extended = match checked {
             Message::Query(sql) => {
-                let call = self.session.simple(sql, &mut self.outbox);
-                let result = watch(call, &self.inbox, &self.ended, &self.cancel).await;
+                let result =
+                    watch(pin!(self.session.simple(sql, &mut self.outbox)), &self.inbox, &self.ended, &self.cancel)
+                        .await;
                 return self.ready(result);
             }
             Message::Parse { name, sql, param_types } => {
-                let call = self.session.parse(name, sql, &param_types);
-                let result = watch(call, &self.inbox, &self.ended, &self.cancel).await;
+                let result =
+                    watch(pin!(self.session.parse(name, sql, &param_types)), &self.inbox, &self.ended, &self.cancel)
+                        .await;
                 self.acknowledge(result, encode::PARSE_COMPLETE)
             }
             Message::Bind(Bind { portal, statement, param_formats, params, result_formats }) => {
-                let call = self.session.bind(portal, statement, &param_formats, &params, &result_formats);
-                let result = watch(call, &self.inbox, &self.ended, &self.cancel).await;
+                let result = watch(
+                    pin!(self.session.bind(portal, statement, &param_formats, &params, &result_formats)),
+                    &self.inbox,
+                    &self.ended,
+                    &self.cancel,
+                )
+                .await;
                 self.acknowledge(result, encode::BIND_COMPLETE)
             }
             Message::Describe(Target::Statement, name) => {
-                let call = self.session.describe_statement(name, &mut self.outbox);
-                watch(call, &self.inbox, &self.ended, &self.cancel).await
+                watch(
+                    pin!(self.session.describe_statement(name, &mut self.outbox)),
+                    &self.inbox,
+                    &self.ended,
+                    &self.cancel,
+                )
+                .await
             }
             Message::Describe(Target::Portal, name) => {
-                let call = self.session.describe_portal(name, &mut self.outbox);
-                watch(call, &self.inbox, &self.ended, &self.cancel).await
+                watch(
+                    pin!(self.session.describe_portal(name, &mut self.outbox)),
+                    &self.inbox,
+                    &self.ended,
+                    &self.cancel,
+                )
+                .await
             }
             Message::Execute { portal, max_rows } => {
-                let call = self.session.execute(portal, max_rows, &mut self.outbox);
-                watch(call, &self.inbox, &self.ended, &self.cancel).await
+                watch(
+                    pin!(self.session.execute(portal, max_rows, &mut self.outbox)),
+                    &self.inbox,
+                    &self.ended,
+                    &self.cancel,
+                )
+                .await
             }
             Message::Close(Target::Statement, name) => {
                 let result = self.session.close_statement(name).await;
@@ -170,7 +200,7 @@ impl<S: Session> Connection<S> {
             }
             Message::Sync => {
                 self.skipping = false;
-                let result = watch(self.session.sync(), &self.inbox, &self.ended, &self.cancel).await;
+                let result = watch(pin!(self.session.sync()), &self.inbox, &self.ended, &self.cancel).await;
                 if self.session.has_news() {
                     self.session.tell(&mut self.outbox);
                 }
@@ -277,13 +307,13 @@ impl<S: Session> Connection<S> {
 }
 
 /// Awaits a call of the session. If the client leaves or the connection is to end, cancels the call and still awaits it.
+/// The call stays where it was made: it is some kilobytes large.
 async fn watch<T>(
-    call: impl Future<Output = T>,
+    mut call: Pin<&mut impl Future<Output = T>>,
     inbox: &SharedInbox,
     ended: &CancellationToken,
     cancel: &CancelHandle,
 ) -> T {
-    let mut call = pin!(call);
     // The first poll is the whole of a call that does not wait; nothing else is set up for it.
     let reason = tokio::select! {
         biased;

@@ -118,6 +118,18 @@ impl Inbox {
         !self.bytes.is_empty()
     }
 
+    /// The next frame, if it is here already and the client is.
+    pub(super) fn take_frame(&mut self) -> Option<Result<Frame, Lost>> {
+        if self.closed.is_some() {
+            return None;
+        }
+        match frame::cut(&mut self.bytes, self.phase) {
+            Ok(Cut::Frame(frame)) => Some(Ok(frame)),
+            Ok(Cut::Need(_)) => None,
+            Err(violation) => Some(Err(Lost::Violation(violation))),
+        }
+    }
+
     fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Result<Frame, Lost>> {
         loop {
             if self.closed.is_some_and(|closed| closed.elapsed() > DISCONNECT_GRACE) {

@@ -4,6 +4,7 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use server::pgwire::CancelReason;
+use tokio::io::AsyncReadExt;
 
 use crate::fake::Harness;
 use crate::raw::{Raw, bind, describe, execute, frame, parse, query, sync};
@@ -30,6 +31,21 @@ async fn simple_and_extended_statements_are_answered_in_order() {
     assert_eq!(raw.kinds().await, "1tT2TDC33Z");
     raw.send(&[describe(b'S', "s"), sync()].concat()).await;
     raw.error_and_usable("26000").await;
+}
+
+/// A round trip is one write of the server's, whatever the number of its messages: a write is dearer than a statement.
+#[tokio::test]
+async fn the_replies_of_a_pipeline_leave_together() {
+    let harness = Harness::start().await;
+    let mut raw = Raw::session(&harness).await;
+    let statement = || [bind("s", 0, &[b"x"]), describe(b'P', ""), execute(0)].concat();
+    let pipeline = [parse("s", "select $1"), statement(), statement(), statement(), sync()].concat();
+    for message in [query("select a; insert b; select c"), pipeline] {
+        raw.send(&message).await;
+        let mut bytes = vec![0; 64 << 10];
+        let length = raw.stream.read(&mut bytes).await.expect("an answer");
+        assert_eq!(bytes[length - 6..length], *b"Z\0\0\0\x05I", "{:?}", &bytes[..length]);
+    }
 }
 
 #[tokio::test]
