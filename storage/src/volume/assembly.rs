@@ -82,6 +82,14 @@ impl Assembly {
         self.groups.get(&group).map_or(Lsn::ZERO, |group| group.applied)
     }
 
+    /// What a read quorum holds of a group reaches up to `scl`: a higher bound of its tail was of records annulled since.
+    pub fn lower(&mut self, group: GroupId, scl: Lsn) {
+        if let Some(group) = self.groups.get_mut(&group).filter(|group| !group.exact && group.staged.is_empty()) {
+            group.applied = group.applied.min(scl);
+            group.last = group.last.min(scl);
+        }
+    }
+
     /// Bytes of records held.
     #[must_use]
     pub fn staged_bytes(&self) -> usize {

@@ -613,7 +613,14 @@ impl Inner {
             };
             let why = match self.reader.read(page, ReadPoint { ballot, lsn, tail, fresh }).await {
                 Ok(fetched) => return Ok(fetched),
-                Err(Failure::NotNow(why)) => why,
+                Err(Failure::NotNow(why)) => {
+                    // What is durable is on four: of any three, one has the group up to its tail.
+                    if let Ok(learned) = learn(&self.nodes, self.volume).await {
+                        let scl = learned.scls.get(&group).copied().unwrap_or_default();
+                        self.assembly.lock().await.lower(group, scl);
+                    }
+                    why
+                }
                 Err(Failure::BelowFloor) => {
                     let newest = Lsn(self.vdl.load(Ordering::Acquire));
                     if newest <= lsn {
