@@ -217,10 +217,10 @@ fn cycle(txns: &[Txn], lists: &Lists, writers: &BTreeMap<Value, TxnIndex>) -> Op
     }
     let mut last_of_session: BTreeMap<u64, TxnIndex> = BTreeMap::new();
     for (index, txn) in txns.iter().enumerate() {
-        if txn.told || matches!(txn.fate, Fate::Acknowledged(_)) {
-            if let Some(before) = last_of_session.insert(txn.session, index) {
-                depends[before].insert(index);
-            }
+        if (txn.told || matches!(txn.fate, Fate::Acknowledged(_)))
+            && let Some(before) = last_of_session.insert(txn.session, index)
+        {
+            depends[before].insert(index);
         }
         if !txn.told {
             continue;

@@ -217,7 +217,7 @@ pub fn bend_hold_reply(net: &Net, from: ProcessId, mut reply: rpc::HoldReply) ->
 /// A node's status as it arrives.
 pub fn bend_status_reply(net: &Net, from: ProcessId, mut reply: rpc::StatusReply) -> rpc::StatusReply {
     if net.sabotage == Some(Sabotage::LalIgnored)
-        && from.0 % 2 == 0
+        && from.0.is_multiple_of(2)
         && let Some(config) = &mut reply.config
     {
         config.lal_bytes = LAL_TOO_SMALL;

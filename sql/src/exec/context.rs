@@ -36,6 +36,9 @@ impl TxnCell {
     }
 }
 
+/// Rows of a subquery, and the memory they are charged to.
+type KeptRows = (Arc<Vec<Row>>, Claim);
+
 /// A running statement: what its operators share.
 pub struct ExecContext {
     pub session: Arc<SessionContext>,
@@ -52,7 +55,7 @@ pub struct ExecContext {
     /// Made when first asked for: keyed statements hold nothing.
     memory: OnceLock<Arc<Memory>>,
     /// Rows of subqueries that read no frame, by the address of their plan.
-    kept: Mutex<HashMap<usize, (Arc<Vec<Row>>, Claim)>>,
+    kept: Mutex<HashMap<usize, KeptRows>>,
     ctes: Mutex<HashMap<usize, Arc<CteState>>>,
     work_tables: Mutex<HashMap<usize, Arc<Spooled>>>,
 }

@@ -155,11 +155,11 @@ async fn main() -> anyhow::Result<()> {
         let took = at - killed;
         println!("{round:>5}  {n:>11}  {:>8.0}", took.as_secs_f64() * 1000.0);
         times.push(took);
-        if !commands.contains_key(&n) {
+        if let std::collections::hash_map::Entry::Vacant(place) = commands.entry(n) {
             let name = if n == 0 { "writer".to_owned() } else { format!("replica {n}") };
             let mut command = cluster.printed_command(&name).await?;
             "replica".clone_into(&mut command[0]);
-            commands.insert(n, command);
+            place.insert(command);
         }
         cluster.run(&commands[&n])?;
     }

@@ -265,7 +265,7 @@ impl Merge {
         let Some(Head { entry, run }) = self.heads.pop() else { return Ok(None) };
         self.left -= 1;
         self.taken += 1;
-        if self.taken % CHECK_ROWS == 0 {
+        if self.taken.is_multiple_of(CHECK_ROWS) {
             self.context.check()?;
         }
         self.advance(run).await?;
