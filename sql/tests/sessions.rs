@@ -731,14 +731,14 @@ async fn values_drawn_while_a_sequence_is_altered_are_all_different() {
             tokio::spawn(async move {
                 let mut session = session(&database).await;
                 let mut values = Vec::new();
-                for _ in 0..60 {
+                for _ in 0..600 {
                     values.push(value(&mut session, "select nextval('s')").await);
                 }
                 values
             })
         })
         .collect();
-    for round in 0..40 {
+    for round in 0..400 {
         run(&mut one, "begin").await;
         ok(&run(&mut one, "alter sequence s cache 1").await);
         ok(&run(&mut one, if round % 2 == 0 { "commit" } else { "rollback" }).await);

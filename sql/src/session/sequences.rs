@@ -203,7 +203,11 @@ impl Sequences {
         let engine = &session.database.engine;
         let database = session.catalog().database;
         let _one = self.logging.lock().await;
-        let known = self.states.lock().get(&id(old)).copied();
+        // In one step: a value drawn between a look and the closing would be drawn again from the new generation.
+        let known = self.states.lock().get_mut(&id(old)).map(|state| {
+            state.closed = true;
+            *state
+        });
         let state = match known {
             Some(state) => state,
             None => {
@@ -211,10 +215,11 @@ impl Sequences {
                 let key = store::sequence_key(database, old);
                 let row = engine.get(&view, engine.catalog_tree(), &key).await.lift()?;
                 let (last, called) = row.as_deref().and_then(decode).unwrap_or((old.start, false));
-                State { last, called, ahead: 0, logged_at: Lsn::ZERO, closed: false }
+                let state = State { last, called, ahead: 0, logged_at: Lsn::ZERO, closed: true };
+                self.states.lock().insert(id(old), state);
+                state
             }
         };
-        self.states.lock().insert(id(old), State { closed: true, ..state });
         let (last, called) = restart.map_or((state.last, state.called), |value| (value, false));
         let key = store::sequence_key(database, new);
         let logged_at = store::write_alone(engine, &key, |_| encode(last, called)).await?;

@@ -82,9 +82,20 @@ impl Assembly {
         self.groups.get(&group).map_or(Lsn::ZERO, |group| group.applied)
     }
 
-    /// What a read quorum holds of a group reaches up to `scl`: a higher bound of its tail was of records annulled since.
-    pub fn lower(&mut self, group: GroupId, scl: Lsn) {
-        if let Some(group) = self.groups.get_mut(&group).filter(|group| !group.exact && group.staged.is_empty()) {
+    /// Whether of a group's tail only an upper bound is known, and nothing of the group came since.
+    #[must_use]
+    pub fn is_bound(&self, group: GroupId) -> bool {
+        self.groups.get(&group).is_some_and(|group| !group.exact && group.staged.is_empty())
+    }
+
+    /// A quorum said that a group reaches up to `scl` at most, to one who was `at` this point before it asked: a higher bound
+    /// of the tail is of records that were annulled since. Does nothing when another point was reached meanwhile: the word
+    /// may be older than that.
+    pub fn lower(&mut self, group: GroupId, at: Lsn, scl: Lsn) {
+        if self.applied != at || !self.is_bound(group) {
+            return;
+        }
+        if let Some(group) = self.groups.get_mut(&group) {
             group.applied = group.applied.min(scl);
             group.last = group.last.min(scl);
         }
@@ -228,6 +239,24 @@ mod tests {
         assert!(assembly.push(GroupId(0), [view(40, 30, 30, 0, true)]).is_err());
         assembly.push(GroupId(0), [view(20, 15, 10, 0, true), view(30, 20, 20, 0, true)]).expect("a chain");
         assert_eq!(lsns(&assembly.pop(100)), [20, 30]);
+    }
+
+    #[test]
+    fn only_a_bound_is_lowered_and_only_where_it_was_asked_for() {
+        let g0 = GroupId(0);
+        let mut assembly = Assembly::new(Lsn(15), [(g0, Lsn(15)), (GroupId(1), Lsn(8))]);
+        assembly.lower(g0, Lsn(12), Lsn(5));
+        assert_eq!(assembly.tail(g0), Lsn(15), "it was asked for at another point");
+        assembly.lower(g0, Lsn(15), Lsn(20));
+        assert_eq!(assembly.tail(g0), Lsn(15), "a bound is never raised");
+        assembly.lower(g0, Lsn(15), Lsn(10));
+        assert_eq!((assembly.tail(g0), assembly.tail(GroupId(1))), (Lsn(10), Lsn(8)));
+        assembly.push(g0, [view(20, 15, 10, 0, true)]).expect("a chain");
+        assembly.lower(g0, Lsn(15), Lsn(5));
+        assert_eq!(assembly.tail(g0), Lsn(10), "20 is here, so that 10 is the tail");
+        assert_eq!(lsns(&assembly.pop(100)), [20]);
+        assembly.lower(g0, Lsn(20), Lsn(5));
+        assert!(assembly.tail(g0) > Lsn(5) && !assembly.is_bound(g0));
     }
 
     #[test]

@@ -21,7 +21,7 @@ use super::reader::{Failure, ReadPoint, Reader};
 use super::writer::FETCH_TIMEOUT;
 use super::{Clock, Nodes, VOLUME_CALL_TIMEOUT, WallClock, corrupt};
 use crate::history::TruncationTable;
-use crate::quorum::{COPIES, READ_QUORUM};
+use crate::quorum::{COPIES, READ_QUORUM, WRITE_QUORUM};
 use futures::future::{BoxFuture, join_all};
 use futures::stream::{FuturesUnordered, StreamExt};
 use hashbrown::HashMap;
@@ -155,7 +155,7 @@ impl ReplicaVolume {
         assert_eq!(nodes.len(), COPIES, "a volume has six nodes");
         let nodes: Nodes = nodes.into();
         let config = super::cluster::config(&nodes).await?;
-        let learned = learn(&nodes, config.volume).await?;
+        let learned = learn(&nodes, config.volume, READ_QUORUM).await?;
         let counters = Arc::new(Counters::default());
         Counters::add(&counters.quorum_reads_bookkeeping, 1);
         let known = Known {
@@ -574,7 +574,7 @@ impl Inner {
     async fn poll(&self) {
         Counters::add(&self.counters.polls, 1);
         Counters::add(&self.counters.quorum_reads_bookkeeping, 1);
-        let learned = learn(&self.nodes, self.volume).await;
+        let learned = learn(&self.nodes, self.volume, READ_QUORUM).await;
         self.known.lock().told_at = (self.options.clock)();
         if let Ok(learned) = learned {
             self.learned(&learned);
@@ -614,11 +614,7 @@ impl Inner {
             let why = match self.reader.read(page, ReadPoint { ballot, lsn, tail, fresh }).await {
                 Ok(fetched) => return Ok(fetched),
                 Err(Failure::NotNow(why)) => {
-                    // What is durable is on four: of any three, one has the group up to its tail.
-                    if let Ok(learned) = learn(&self.nodes, self.volume).await {
-                        let scl = learned.scls.get(&group).copied().unwrap_or_default();
-                        self.assembly.lock().await.lower(group, scl);
-                    }
+                    self.lower_tail(group, lsn).await;
                     why
                 }
                 Err(Failure::BelowFloor) => {
@@ -638,10 +634,23 @@ impl Inner {
             pause = (pause * 2).min(Duration::from_millis(100));
         }
     }
+
+    /// Asks again how far a group reaches of whose tail only a bound is known: records above the VDL may have been in it that
+    /// a recovery has annulled since, and then no node ever gets there.
+    async fn lower_tail(&self, group: GroupId, at: Lsn) {
+        if !self.assembly.lock().await.is_bound(group) {
+            return;
+        }
+        // What is durable is on four: of any four, two have it, so that one of them may have lost its disk.
+        if let Ok(learned) = learn(&self.nodes, self.volume, WRITE_QUORUM).await {
+            let scl = learned.scls.get(&group).copied().unwrap_or_default();
+            self.assembly.lock().await.lower(group, at, scl);
+        }
+    }
 }
 
-/// Asks a read quorum what it holds. Takes no promise.
-async fn learn(nodes: &Nodes, volume: u64) -> Result<Learned, VolumeError> {
+/// Asks `quorum` nodes, three or more, what they hold. Takes no promise.
+async fn learn(nodes: &Nodes, volume: u64, quorum: usize) -> Result<Learned, VolumeError> {
     let request = || rpc::HoldRequest { volume, version: FORMAT_VERSION, ..Default::default() };
     let mut calls: FuturesUnordered<_> =
         nodes.iter().map(|node| timeout(VOLUME_CALL_TIMEOUT, node.hold(request()))).collect();
@@ -650,11 +659,11 @@ async fn learn(nodes: &Nodes, volume: u64) -> Result<Learned, VolumeError> {
         let Ok(Ok(reply)) = reply else { continue };
         let Ok(table) = TruncationTable::from_rpc(&reply.table.clone().unwrap_or_default()) else { continue };
         replies.push((table, reply));
-        if replies.len() == READ_QUORUM {
+        if replies.len() == quorum {
             break;
         }
     }
-    if replies.len() < READ_QUORUM {
+    if replies.len() < quorum {
         return Err(VolumeError::Unavailable(format!("{} of {COPIES} storage nodes answer", replies.len())));
     }
     // Every write quorum meets a read quorum: one of these has the open writer's table, one has each group's tail.

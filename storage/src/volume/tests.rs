@@ -692,6 +692,30 @@ async fn a_replica_behind_the_retained_redo_drops_its_cache_and_goes_on() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_replica_reads_a_group_whose_newest_records_were_annulled() {
+    let (fakes, nodes) = six();
+    let (old, _) = open(&nodes, 1).await;
+    let client = Client::new(Arc::clone(&old));
+    client.commit(&[1], 1).await;
+    let durable = client.commit(&[9], 1).await;
+    until("the nodes hear that it is durable", || fakes.iter().all(|node| node.vdl_heard() == durable)).await;
+    // Two nodes get a record of page 1 that nobody else has...
+    fakes[2..].iter().for_each(|node| node.set(DOWN));
+    let lost = client.write(&[1], 2);
+    until("two nodes have it", || fakes[..2].iter().all(|node| node.scl(0) == lost)).await;
+    old.close();
+    // ...and a replica that asks them: all it knows of the group is that it reaches beyond what is durable.
+    fakes[2].set(Faults::default());
+    let (replica, _sink) = follow(&nodes, LONG).await;
+    assert_eq!(replica.applied(), durable);
+    fakes[3..].iter().for_each(|node| node.set(Faults::default()));
+    fakes[..2].iter().for_each(|node| node.set(DOWN));
+    let (_new, opened) = open(&nodes, 2).await;
+    assert_eq!(opened.vdl, durable);
+    assert_eq!(value_at(&*replica, 1).await, 1, "four say how far the group reaches now");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_replica_does_not_wait_for_ever_for_redo_that_only_dead_nodes_have() {
     let (fakes, nodes) = six();
     let (volume, _) = open(&nodes, 1).await;
