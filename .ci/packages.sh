@@ -7,6 +7,17 @@ need() {
     command -v "$1" >/dev/null 2>&1 || missing="$missing $2"
 }
 
+# Rust links with a C compiler, and some crates bring C: gcc, and the headers and libraries that gcc only recommends.
+need_c() {
+    printf '#include <stdio.h>\nint main(void) { return 0; }\n' | cc -x c -o /dev/null - >/dev/null 2>&1 ||
+        missing="$missing gcc libc6-dev"
+}
+
+# psql's package has a pgbench, too, which only looks for the real one.
+need_pgbench() {
+    pgbench --version >/dev/null 2>&1 || missing="$missing postgresql"
+}
+
 install_needed() {
     [ -n "$missing" ] || return 0
     echo "Missing Debian packages:$missing"
