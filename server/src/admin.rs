@@ -1,6 +1,6 @@
 //! `promote` and `status`: ordinary sessions that call a function, so that they need no port and no rights of their own.
 
-use crate::cli::{Promote, Status};
+use crate::options::{Promote, Status};
 use anyhow::{Context, bail};
 use std::time::Duration;
 use tokio_postgres::{Client, Config, NoTls};

@@ -1,6 +1,7 @@
 //! What SQL functions and system relations ask of the server around them.
 
 use crate::compute::{Compute, State};
+use crate::report;
 use futures::future::BoxFuture;
 use sql::functions::{Admin, FailoverStatus, ReplicaStatus, ServerStatus};
 use std::sync::{Arc, Weak};
@@ -29,7 +30,7 @@ impl Admin for Administration {
     }
 
     fn status_json(&self) -> BoxFuture<'_, types::Result<String>> {
-        Box::pin(async move { Ok(self.server.upgrade().ok_or_else(stopping)?.status().await.to_string()) })
+        Box::pin(async move { Ok(report::status(&*self.server.upgrade().ok_or_else(stopping)?).await.to_string()) })
     }
 
     fn staleness(&self) -> Option<Duration> {

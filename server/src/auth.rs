@@ -1,6 +1,6 @@
 //! How clients prove who they are.
 
-use crate::cli::{Auth, AuthMethod};
+use crate::options::{Auth, AuthMethod};
 use crate::pgwire::scram::Verifier;
 use crate::settings::BadSetting;
 use anyhow::Context;

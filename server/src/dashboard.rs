@@ -1,7 +1,7 @@
 //! The port for people and probes: `/metrics`, `/healthz`, `/readyz`, `/primary`, `/replica`, and one page.
 
 use crate::compute::Compute;
-use crate::metrics;
+use crate::{metrics, report};
 use axum::Router;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -57,7 +57,7 @@ async fn page(State(servers): State<Servers>) -> Html<String> {
     let Some(server) = servers.iter().find(|server| server.is_writer()).or(servers.first()) else {
         return Html(html);
     };
-    let status = server.status().await;
+    let status = report::status(server).await;
     let text = |value: &serde_json::Value| match value {
         serde_json::Value::String(text) => text.replace('&', "&amp;").replace('<', "&lt;"),
         other => other.to_string(),

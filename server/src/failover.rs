@@ -20,7 +20,7 @@
 //!
 //! [`WriterVolume::open_over`]: storage::volume::writer::WriterVolume::open_over
 
-use crate::compute::{Promotion, PromotionCause};
+use crate::promotion::{Promotion, PromotionCause};
 use protocol::Ballot;
 use protocol::rpc::storage::ServerInfo;
 use std::cmp::Reverse;

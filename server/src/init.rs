@@ -1,8 +1,8 @@
 //! `redoubt init`: the only thing that creates a volume, so that six lost disks never look like a fresh start.
 
 use crate::address::NodeAddress;
-use crate::cli::Init;
 use crate::nodes;
+use crate::options::Init;
 use crate::settings::BadSetting;
 use anyhow::{bail, ensure};
 use protocol::FORMAT_VERSION;
@@ -11,8 +11,6 @@ use protocol::rpc::storage::{CreateVolumeRequest, Member, StatusReply, StatusReq
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
-/// Ten gigabytes of pages: Aurora's segment size.
-pub const PAGES_PER_GROUP: u32 = 1_310_720;
 /// How far the writer may be ahead of the flushed VDL, in bytes of LSN.
 const LAL_BYTES: u64 = 64 << 20;
 const NODES: usize = 6;

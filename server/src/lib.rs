@@ -2,12 +2,13 @@
 //!
 //! # The life of a cluster on one machine
 //!
-//! 1. [`cli`] parses flags, environment and file ([`settings`]) and starts a runtime.
+//! 1. [`cli`] has flags, environment and file parsed ([`settings`]) into [`options`], and starts a runtime.
 //! 2. [`local`] opens the cluster's [`directory`], six storage nodes in it, and the volume across them ([`init`]).
-//! 3. [`compute`] opens the volume as the writer (recovery) or as a replica, an engine over it, and the SQL side over that.
+//! 3. [`life`] opens the volume as the writer (recovery) or as a replica, an engine over it, and the SQL side over that;
+//!    [`compute`] is the server that results, for all others to look at.
 //! 4. [`pgwire`] accepts clients; [`sessions`] opens a SQL session for each that proves who it is ([`auth`]).
 //! 5. The writer tells replicas how far the redo is durable ([`notices`]); the storage nodes keep the address book.
-//! 6. `pg_promote()` in a replica's session, or a writer that falls silent ([`failover`]), makes [`compute`] take the
+//! 6. `pg_promote()` in a replica's session, or a writer that falls silent ([`failover`]), makes [`life`] take the
 //!    volume; the old writer finds itself fenced.
 //! 7. [`simulate`] runs all of that but the wire on virtual time, under faults.
 //! 8. [`report`], [`metrics`] and [`dashboard`] show all of it; [`admin`] asks for it from the command line.
@@ -23,12 +24,15 @@ pub mod directory;
 pub mod failover;
 pub mod following;
 pub mod init;
+pub mod life;
 pub mod local;
 pub mod metrics;
 pub mod node;
 pub mod nodes;
 pub mod notices;
+pub mod options;
 pub mod pgwire;
+pub mod promotion;
 pub mod proxy;
 pub mod replication;
 pub mod report;

@@ -1,7 +1,7 @@
 //! `redoubt storage`: one storage node as a process.
 
 use crate::address::NodeAddress;
-use crate::cli::Storage;
+use crate::options::Storage;
 use crate::settings::BadSetting;
 use crate::signals;
 use anyhow::Context;

@@ -18,7 +18,7 @@
 //!
 //! The address book is asked every [`BOOK_INTERVAL`], and at once when a server could not be reached.
 
-use crate::cli;
+use crate::options;
 use crate::{nodes, signals};
 use anyhow::{Context, bail};
 use parking_lot::Mutex;
@@ -157,7 +157,7 @@ struct Proxy {
 ///
 /// # Errors
 /// When a port cannot be had, or the cluster has no volume.
-pub async fn run(options: cli::Proxy) -> anyhow::Result<()> {
+pub async fn run(options: options::Proxy) -> anyhow::Result<()> {
     if options.writer_port.is_none() && options.reader_port.is_none() {
         bail!(crate::settings::BadSetting("give --writer-port, --reader-port or both".into()));
     }

@@ -4,8 +4,7 @@
 //! that one parser gives every value its meaning; a key whose environment variable is set is left out, for the environment
 //! comes before the file. An unknown key or a bad value is named with its place: `file:line:column`.
 
-use crate::cli::Cli;
-use crate::failover;
+use crate::options::Cli;
 use clap::{Command, CommandFactory, FromArgMatches};
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -133,37 +132,6 @@ fn edit_distance(a: &str, b: &str) -> usize {
     row[b.len()]
 }
 
-/// A failover timeout in milliseconds: 0, or long enough for two looks at a writer that says something ten times a second.
-///
-/// # Errors
-/// What is wrong with the text.
-pub fn parse_failover_timeout(text: &str) -> Result<u64, String> {
-    let least = failover::TIMEOUT_MIN.as_millis() as u64;
-    match text.parse() {
-        Ok(milliseconds) if milliseconds == 0 || milliseconds >= least => Ok(milliseconds),
-        Ok(_) => Err(format!("expected 0 (off) or at least {least}")),
-        Err(_) => Err("expected a number of milliseconds".to_owned()),
-    }
-}
-
-/// A number of bytes with PostgreSQL's units: `B`, `kB`, `MB`, `GB`, `TB`, in powers of 1,024.
-///
-/// # Errors
-/// What is wrong with the text.
-pub fn parse_bytes(text: &str) -> Result<u64, String> {
-    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
-    let number: u64 = text[..digits].parse().map_err(|_| "expected a size such as 512MB".to_owned())?;
-    let shift = match text[digits..].trim() {
-        "" | "B" => 0,
-        "kB" | "KB" => 10,
-        "MB" => 20,
-        "GB" => 30,
-        "TB" => 40,
-        unit => return Err(format!("unknown unit \"{unit}\"; valid units are B, kB, MB, GB and TB")),
-    };
-    number.checked_shl(shift).filter(|bytes| bytes >> shift == number).ok_or("size exceeds 64 bits".to_owned())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -185,7 +153,7 @@ mod tests {
     #[test]
     fn a_flag_wins_over_the_file() {
         let cli = parse_with_file("port = 6000\nreplicas = 3\n", &["local", "--replicas", "2"]).expect("valid");
-        let crate::cli::Command::Local(local) = cli.command else { panic!("the command was local") };
+        let crate::options::Command::Local(local) = cli.command else { panic!("the command was local") };
         assert_eq!((local.port, local.replicas), (6000, 2));
     }
 
@@ -199,22 +167,9 @@ mod tests {
     }
 
     #[test]
-    fn a_failover_timeout_is_off_or_long_enough() {
-        assert_eq!(parse_failover_timeout("0"), Ok(0));
-        assert_eq!(parse_failover_timeout("300"), Ok(300));
-        assert!(parse_failover_timeout("299").is_err());
-        assert!(parse_failover_timeout("1s").is_err());
+    fn a_failover_timeout_of_nothing_turns_failover_off() {
         let cli = parse_with_file("failover-timeout = 0\nfailover-priority = 3\n", &["local"]).expect("valid");
-        let crate::cli::Command::Local(local) = cli.command else { panic!("the command was local") };
+        let crate::options::Command::Local(local) = cli.command else { panic!("the command was local") };
         assert_eq!((local.failover.settings(), local.failover.failover_priority), (None, 3));
-    }
-
-    #[test]
-    fn sizes_have_postgresql_units() {
-        assert_eq!(parse_bytes("512MB"), Ok(512 << 20));
-        assert_eq!(parse_bytes("64 kB"), Ok(64 << 10));
-        assert!(parse_bytes("12QB").is_err());
-        assert!(parse_bytes("99999999TB").is_err());
-        assert!(parse_bytes("").is_err());
     }
 }

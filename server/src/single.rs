@@ -1,8 +1,8 @@
 //! `redoubt writer` and `redoubt replica`: one server as a process.
 
 use crate::auth::Authentication;
-use crate::cli;
 use crate::compute::{Compute, ComputeOptions, Role};
+use crate::options;
 use crate::{dashboard, nodes, signals};
 use anyhow::{Context, ensure};
 use protocol::task::Runtime;
@@ -17,7 +17,7 @@ const LIVES_WITHIN: Duration = Duration::from_millis(500);
 ///
 /// # Errors
 /// As [`run`], and when there is a living writer that is to be left alone.
-pub async fn writer(options: cli::Writer) -> anyhow::Result<()> {
+pub async fn writer(options: options::Writer) -> anyhow::Result<()> {
     let storage = nodes::discover(&options.compute.storage);
     // Without storage there is nobody to ask, and `run` waits for it and for signals.
     let known = tokio::time::timeout(LIVES_WITHIN, storage).await;
@@ -39,7 +39,7 @@ pub async fn writer(options: cli::Writer) -> anyhow::Result<()> {
 ///
 /// # Errors
 /// When its port cannot be had, or the cluster has no volume.
-pub async fn run(options: cli::Compute, role: Role) -> anyhow::Result<()> {
+pub async fn run(options: options::Compute, role: Role) -> anyhow::Result<()> {
     let authentication = Authentication::from_options(&options.auth)?;
     let bind =
         async |address: String| TcpListener::bind(&address).await.with_context(|| format!("{address} (--listen)"));
@@ -50,6 +50,12 @@ pub async fn run(options: cli::Compute, role: Role) -> anyhow::Result<()> {
         Some(port) => Some(bind(format!("{}:{port}", address.ip())).await?),
         None => None,
     };
+    let advertised = options.advertise.unwrap_or_else(|| {
+        if address.ip().is_unspecified() {
+            tracing::warn!(%address, "servers on other hosts cannot reach this one at that address: say --advertise");
+        }
+        address.to_string()
+    });
     let shutdown = signals::shutdown();
     let nodes = tokio::select! {
         found = nodes::discover(&options.storage) => found?,
@@ -58,7 +64,7 @@ pub async fn run(options: cli::Compute, role: Role) -> anyhow::Result<()> {
     let server = Compute::new(ComputeOptions {
         role,
         nodes,
-        address: address.to_string(),
+        address: advertised,
         cache_bytes: options.cache_size,
         lock_table_bytes: options.lock_table_size,
         write_timeout: Duration::from_secs(options.write_timeout),

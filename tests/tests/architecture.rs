@@ -1,5 +1,6 @@
 //! The arrows between the folders, held by the manifests and the imports.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -110,6 +111,78 @@ fn what_is_simulated_takes_time_and_tasks_from_one_door() {
                 );
             }
         }
+    }
+}
+
+/// The modules at the top of a crate, and which of the others each one names outside of its tests.
+fn modules(source: &Path) -> BTreeMap<String, BTreeSet<String>> {
+    let mut found = Vec::new();
+    sources(source, &mut found);
+    let mut modules: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for path in found {
+        let inner = path.strip_prefix(source).expect("it lies below the source").to_string_lossy().into_owned();
+        let module = inner.split('/').next().unwrap_or_default().trim_end_matches(".rs").to_owned();
+        if ["lib", "main"].contains(&module.as_str()) || inner.ends_with("tests.rs") {
+            continue;
+        }
+        let text = fs::read_to_string(&path).expect("a readable source");
+        let code = text.split("#[cfg(test)]\nmod ").next().unwrap_or_default();
+        let code: String = code.lines().filter(|line| !line.trim_start().starts_with("//")).collect();
+        modules.entry(module).or_default().extend(named(&code));
+    }
+    let all: BTreeSet<String> = modules.keys().cloned().collect();
+    for (module, names) in &mut modules {
+        names.retain(|name| name != module && all.contains(name));
+    }
+    modules
+}
+
+/// What stands behind `crate::`, also in braces.
+fn named(code: &str) -> Vec<String> {
+    let word = |text: &str| text.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect::<String>();
+    let mut names = Vec::new();
+    for (at, prefix) in code.match_indices("crate::") {
+        let rest = &code[at + prefix.len()..];
+        let Some(inner) = rest.strip_prefix('{') else {
+            names.push(word(rest));
+            continue;
+        };
+        let mut depth = 0;
+        let mut start = 0;
+        for (end, c) in inner.char_indices() {
+            match c {
+                '{' => depth += 1,
+                '}' if depth > 0 => depth -= 1,
+                ',' | '}' if depth == 0 => {
+                    names.push(word(inner[start..end].trim_start()));
+                    start = end + 1;
+                    if c == '}' {
+                        break;
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+    names
+}
+
+/// Takes away modules that name none of those left, until there is none to take: what remains names itself in a circle.
+fn circle(mut modules: BTreeMap<String, BTreeSet<String>>) -> Vec<String> {
+    while let Some(last) = modules.iter().find(|(_, names)| names.is_empty()).map(|(module, _)| module.clone()) {
+        modules.remove(&last);
+        modules.values_mut().for_each(|names| drop(names.remove(&last)));
+    }
+    modules.into_keys().collect()
+}
+
+#[test]
+fn modules_point_one_way() {
+    let server = modules(&root().join("server/src"));
+    assert!(server["cli"].contains("options") && server["life"].contains("compute"), "imports are seen: {server:?}");
+    for crate_ in ["protocol", "storage", "sql/analytics", "server"] {
+        let circle = circle(modules(&root().join(crate_).join("src")));
+        assert!(circle.is_empty(), "these modules of {crate_} name each other in a circle: {circle:?}");
     }
 }
 

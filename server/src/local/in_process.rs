@@ -5,8 +5,8 @@
 
 use super::{NODES, bind, node_address, node_directory, open_directory, print_welcome, zone};
 use crate::auth::Authentication;
-use crate::cli::Local;
 use crate::compute::{Compute, ComputeOptions, Role};
+use crate::options::Local;
 use crate::{dashboard, init, signals};
 use protocol::NodeId;
 use protocol::node::StorageNode;

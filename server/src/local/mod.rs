@@ -12,8 +12,8 @@ pub mod in_process;
 pub mod processes;
 
 use crate::address::NodeAddress;
-use crate::cli::{Auth, Local};
 use crate::directory::Directory;
+use crate::options::{Auth, AuthMethod, Local};
 use anyhow::Context;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -74,7 +74,7 @@ fn print_welcome(options: &Local) {
 /// The flags that pass the way of authentication on to a child process.
 fn auth_arguments(auth: &Auth) -> Vec<String> {
     let mut arguments = Vec::new();
-    if auth.auth == crate::cli::AuthMethod::Scram {
+    if auth.auth == AuthMethod::Scram {
         arguments.extend(["--auth".to_owned(), "scram".to_owned()]);
     }
     if let Some(file) = &auth.password_file {

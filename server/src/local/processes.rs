@@ -5,8 +5,8 @@
 use super::{NODES, auth_arguments, bind, node_address, node_directory, open_directory, print_welcome, zone};
 use crate::address::NodeAddress;
 use crate::auth::Authentication;
-use crate::cli::Local;
 use crate::init::Created;
+use crate::options::Local;
 use crate::{init, nodes, signals};
 use anyhow::{Context, bail};
 use futures::StreamExt;

@@ -1,0 +1,384 @@
+//! The life of a server: how it opens, is promoted, is fenced and begins anew.
+//!
+//! ```text
+//!            open                      promote
+//!  starting ──────► replica ─────────────────────────► writer
+//!      │               ▲                                  │
+//!      └── writer      └──────────── fenced ◄─────────────┘
+//! ```
+//!
+//! A promoted server keeps its engine, its cache and its sessions: they are told through `in_hot_standby` and can write
+//! from then on. It follows the redo until its recovery has found where the volume ends, and up to there, so that the cache
+//! is warm when it opens; a recovery that fails leaves a replica that never stopped being one. A fenced writer ends its
+//! sessions (57P01, with the reason), for what they have seen may not be what the volume says, and comes back as a replica
+//! with an empty cache.
+//!
+//! Servers find each other in the address book that storage nodes keep: each registers what it is, with a lease.
+
+use crate::administration::Administration;
+use crate::compute::{Compute, Following, Role, State, Writing};
+use crate::failover::{self, Failover};
+use crate::following::Follower;
+use crate::notices;
+use crate::pgwire::{Config, Listener, Server};
+use crate::promotion::{Promotion, PromotionCause};
+use crate::replication::sql_time;
+use crate::sessions::Sessions;
+use analytics::DataFusionExecutor;
+use engine::Engine;
+use protocol::PAGE_BYTES;
+use protocol::task::Runtime;
+use protocol::volume::PageSource;
+use sql::functions::FailoverStatus;
+use sql::session::Database;
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+use storage::volume::cluster;
+use storage::volume::replica::{ReplicaOptions, ReplicaVolume};
+use storage::volume::writer::{OpenOptions, WriterVolume};
+use tokio::net::TcpListener;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+use types::{Error, SqlState};
+
+/// How long an entry of the address book lasts, and how often it is renewed.
+const LEASE: Duration = Duration::from_secs(3);
+const RENEW_INTERVAL: Duration = Duration::from_millis(500);
+/// Between two tries of opening a volume whose storage does not answer.
+const RETRY_INTERVAL: Duration = Duration::from_millis(200);
+/// How often the writer moves the horizon and the GC floor, and looks where rows were deleted.
+const SWEEP_INTERVAL: Duration = Duration::from_millis(250);
+/// A recovery that a replica began by itself is given up after this time; one that was asked for is not.
+const STAND_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a promotion waits for the cache to catch up before it drops it: a page that is fetched is slower than a page
+/// that is there, but not than this.
+const CATCH_UP_TIMEOUT: Duration = Duration::from_millis(300);
+
+/// How a life of a server ended.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum LifeEnd {
+    Stopping,
+    /// Another server is the writer.
+    Fenced,
+    /// It can be neither: it begins anew.
+    Stranded,
+}
+
+impl Compute {
+    /// Runs until `shutdown`.
+    ///
+    /// # Errors
+    /// When the volume cannot be opened for a reason that waiting does not mend.
+    pub async fn run(self: Arc<Self>, listener: TcpListener, shutdown: CancellationToken) -> anyhow::Result<()> {
+        let address = listener.local_addr()?;
+        let cluster_listener = TcpListener::bind((address.ip(), 0)).await?;
+        *self.cluster_address.lock() = self.advertised(cluster_listener.local_addr()?.port());
+        let weak: Weak<Compute> = Arc::downgrade(&self);
+        tokio::spawn(notices::serve(weak.clone(), cluster_listener, shutdown.clone()));
+        tokio::spawn(keep_registered(weak, shutdown.clone()));
+        let mut asked = self.asked.lock().take().expect("a server runs once");
+
+        let mut listener = Some(listener);
+        let mut role = self.options.role;
+        while !shutdown.is_cancelled() {
+            let listener = match listener.take() {
+                Some(listener) => listener,
+                None => TcpListener::bind(address).await?,
+            };
+            // One engine's life: until this server is fenced or stopped.
+            let life = shutdown.child_token();
+            let database = tokio::select! {
+                opened = self.open(role, &life) => opened?,
+                () = shutdown.cancelled() => break,
+            };
+            let sessions = Sessions::new(database.clone(), self.options.authentication.clone());
+            let door = Server::new(sessions, self.backends.clone(), Config::default());
+            let serving = tokio::spawn({
+                let (door, life) = (door.clone(), life.clone());
+                async move { door.serve(Listener::Tcp(listener), life).await }
+            });
+            if self.live(&life, &mut asked, &database).await == LifeEnd::Fenced {
+                door.set_farewell(demoted());
+            }
+            life.cancel();
+            self.change(State::Starting);
+            serving.await?;
+            role = Role::Replica;
+        }
+        Ok(())
+    }
+
+    /// The address that others reach this server's notices at: the host that clients dial.
+    fn advertised(&self, port: u16) -> String {
+        let host = self.options.address.rsplit_once(':').map_or("127.0.0.1", |(host, _)| host);
+        format!("{host}:{port}")
+    }
+
+    async fn open_database(self: &Arc<Self>, engine: Arc<Engine>) -> anyhow::Result<Arc<Database>> {
+        let database =
+            Database::open(engine, Some(Arc::new(DataFusionExecutor::new(analytics::Options::default())?))).await?;
+        database.set_admin(Arc::new(Administration::of(self)));
+        Ok(database)
+    }
+
+    fn engine_options(&self) -> engine::Options {
+        engine::Options {
+            cache_pages: (self.options.cache_bytes / PAGE_BYTES as u64) as usize,
+            replica_lease: notices::REPORT_LEASE,
+            lock_table_bytes: self.options.lock_table_bytes as usize,
+        }
+    }
+
+    async fn open(self: &Arc<Self>, role: Role, life: &CancellationToken) -> anyhow::Result<Arc<Database>> {
+        match role {
+            Role::Writer => {
+                let volume = self.take_volume().await;
+                let options = self.engine_options();
+                let engine = match Engine::writer(volume.clone(), options.clone()).await {
+                    Err(engine::Error::NotBootstrapped) => Engine::bootstrap(volume.clone(), options).await,
+                    opened => opened,
+                };
+                let opened = async {
+                    let engine = engine?;
+                    anyhow::Ok((self.open_database(engine.clone()).await?, engine))
+                };
+                match opened.await {
+                    // The catalog is there before anyone takes this server for the writer: replicas open by it.
+                    Ok((database, engine)) => {
+                        self.begin_writing(volume, engine, life);
+                        Ok(database)
+                    }
+                    Err(error) if volume.is_fenced() => {
+                        tracing::warn!(%error, "another server became the writer meanwhile; this one is a replica");
+                        self.open_database(self.open_replica(life).await).await
+                    }
+                    Err(error) => Err(error),
+                }
+            }
+            Role::Replica => self.open_database(self.open_replica(life).await).await,
+        }
+    }
+
+    fn begin_writing(&self, volume: Arc<WriterVolume>, engine: Arc<Engine>, life: &CancellationToken) {
+        tokio::spawn(sweep(engine.clone(), life.clone()));
+        self.change(State::Writer(Writing { volume, engine, ended: life.clone() }));
+    }
+
+    fn open_options(&self, give_up_after: Option<Duration>) -> OpenOptions {
+        OpenOptions {
+            instance: self.instance,
+            give_up_after,
+            runtime: self.options.storage_runtime.clone(),
+            clock: self.clock.clone(),
+            wall: self.wall.clone(),
+        }
+    }
+
+    /// Runs recovery until storage lets it finish.
+    async fn take_volume(&self) -> Arc<WriterVolume> {
+        let mut warned = false;
+        loop {
+            match WriterVolume::open(self.options.nodes.clone(), self.open_options(None)).await {
+                Ok((volume, opened)) => {
+                    volume.set_patience(self.options.write_timeout);
+                    tracing::info!(ballot = %opened.ballot, vdl = %opened.vdl, "this server is the writer");
+                    return volume;
+                }
+                Err(error) => {
+                    if !warned {
+                        tracing::warn!(%error, "the volume cannot be opened yet");
+                        warned = true;
+                    }
+                    tokio::time::sleep(RETRY_INTERVAL).await;
+                }
+            }
+        }
+    }
+
+    async fn open_replica(self: &Arc<Self>, life: &CancellationToken) -> Arc<Engine> {
+        loop {
+            let opened = async {
+                let options = ReplicaOptions::new(Runtime::current(), self.clock.clone(), self.wall.clone());
+                let volume = ReplicaVolume::open(self.options.nodes.clone(), options).await?;
+                let options = self.engine_options();
+                let engine = Engine::replica(volume.clone(), volume.applied(), options).await?;
+                volume.set_sink(engine.clone());
+                anyhow::Ok((volume, engine))
+            };
+            match opened.await {
+                Ok((volume, engine)) => {
+                    let ended = life.child_token();
+                    tokio::spawn(self.follower().follow(volume.clone(), engine.clone(), ended.clone()));
+                    self.keep_watch(volume.id(), ended.clone());
+                    tracing::info!(applied = %volume.applied(), "this server is a replica");
+                    self.change(State::Replica(Following { volume, engine: engine.clone(), ended }));
+                    return engine;
+                }
+                Err(error) => {
+                    tracing::debug!(%error, "the volume cannot be opened yet");
+                    tokio::time::sleep(RETRY_INTERVAL).await;
+                }
+            }
+        }
+    }
+
+    /// Has this replica stand when the writer falls silent, if it may.
+    fn keep_watch(self: &Arc<Self>, volume: u64, ended: CancellationToken) {
+        let Some(Failover { timeout, .. }) = self.options.failover else { return };
+        let server = Arc::downgrade(self);
+        let own = move || server.upgrade()?.info();
+        let (nodes, clock) = (self.nodes.clone(), self.clock.clone());
+        tokio::spawn(failover::keep_watch(nodes, volume, clock, timeout, own, self.promotions.clone(), ended));
+    }
+
+    fn follower(&self) -> Follower {
+        Follower { nodes: self.nodes.clone(), instance: self.instance, address: self.options.address.clone() }
+    }
+
+    /// Until this server is fenced, or `life` ends; promotions happen in here.
+    async fn live(
+        &self,
+        life: &CancellationToken,
+        asked: &mut mpsc::Receiver<Promotion>,
+        database: &Database,
+    ) -> LifeEnd {
+        loop {
+            let state = self.state();
+            let fenced = async {
+                match &state {
+                    State::Writer(writing) => writing.volume.fenced().await,
+                    _ => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                () = life.cancelled() => return LifeEnd::Stopping,
+                () = fenced => {
+                    tracing::warn!("another server became the writer; this one goes on as a replica");
+                    return LifeEnd::Fenced;
+                }
+                Some(Promotion { cause, reply }) = asked.recv() => {
+                    let outcome = match &state {
+                        State::Writer(_) => Ok(()),
+                        State::Replica(following) => self.promote(following, cause, life, database).await,
+                        State::Starting => Err("the server is starting".to_owned()),
+                    };
+                    let stranded = match &state {
+                        State::Replica(following) => outcome.is_err() && following.ended.is_cancelled(),
+                        _ => false,
+                    };
+                    // Whoever asked may have given up; the promotion stands.
+                    let _ = reply.send(outcome);
+                    if stranded {
+                        tracing::warn!("a promotion failed after its replica had stopped following; it begins anew");
+                        return LifeEnd::Stranded;
+                    }
+                }
+            }
+        }
+    }
+
+    async fn promote(
+        &self,
+        following: &Following,
+        cause: PromotionCause,
+        life: &CancellationToken,
+        database: &Database,
+    ) -> Result<(), String> {
+        let begun = (self.clock)();
+        let since = |then: Duration| (self.clock)().saturating_sub(then);
+        let take = async {
+            match cause {
+                PromotionCause::Command => Ok(self.take_volume().await),
+                PromotionCause::Silence { over, .. } => {
+                    let (nodes, options) = (self.options.nodes.clone(), self.open_options(Some(STAND_TIMEOUT)));
+                    let opened = WriterVolume::open_over(nodes, options, None, over).await;
+                    opened.map(|(volume, _)| volume).map_err(|error| error.to_string())
+                }
+            }
+        };
+        let volume = tokio::select! {
+            volume = take => volume?,
+            // Storage may not answer for long: stopping does not wait for it.
+            () = life.cancelled() => return Err("the server is stopping".to_owned()),
+        };
+        let recovery = since(begun);
+        let vdl = volume.flushed_vdl();
+        // The first notice tells the tails of all groups: what there is to pull.
+        if let Some(notice) = volume.notices().next().await {
+            following.volume.notify(&notice);
+        }
+        if !matches!(tokio::time::timeout(CATCH_UP_TIMEOUT, following.volume.wait_applied(vdl)).await, Ok(Ok(()))) {
+            tracing::warn!(%vdl, applied = %following.volume.applied(), "the cache did not catch up and is dropped");
+        }
+        let catch_up = since(begun).saturating_sub(recovery);
+        following.ended.cancel();
+        following.volume.stop().await;
+        let engine = following.engine.clone();
+        engine.promote(volume.clone(), vdl).await.map_err(|error| error.to_string())?;
+        database.promoted().await;
+        let silence = match cause {
+            PromotionCause::Command => None,
+            PromotionCause::Silence { silence, .. } => Some(silence),
+        };
+        let (epoch, total) = (volume.ballot().counter(), since(begun));
+        self.begin_writing(volume, engine, life);
+        tracing::info!(epoch, %vdl, ?silence, ?recovery, ?catch_up, ?total, "this server is the writer now");
+        let at = sql_time(self.unix_micros());
+        self.failovers().add(FailoverStatus { at, silence, epoch, vdl, recovery, catch_up, total });
+        Ok(())
+    }
+}
+
+/// Keeps the horizon and the GC floor moving while this server writes.
+async fn sweep(engine: Arc<Engine>, ended: CancellationToken) {
+    let mut failing = false;
+    while !ended.is_cancelled() {
+        match engine.sweep().await {
+            Ok(_) => failing = false,
+            Err(engine::Error::ReadOnly | engine::Error::FateUnknown) => return,
+            Err(error) if !failing => {
+                failing = true;
+                tracing::warn!(%error, "the sweep of deleted rows fails");
+            }
+            Err(_) => {}
+        }
+        tokio::select! {
+            () = ended.cancelled() => {}
+            () = tokio::time::sleep(SWEEP_INTERVAL) => {}
+        }
+    }
+}
+
+/// Renews this server's entry in every node's address book.
+async fn keep_registered(server: Weak<Compute>, shutdown: CancellationToken) {
+    let mut volume = None;
+    let Some(mut changes) = server.upgrade().map(|server| server.changes.subscribe()) else { return };
+    while !shutdown.is_cancelled() {
+        {
+            let Some(server) = server.upgrade() else { return };
+            if volume.is_none() {
+                volume = cluster::config(&server.nodes).await.ok().map(|config| config.volume);
+            }
+            if let (Some(volume), Some(info)) = (volume, server.info()) {
+                // A node that is down is told when it is back.
+                if let Ok(book) = cluster::register(&server.nodes, volume, Some(info), LEASE.as_millis() as u32).await {
+                    server.directory.set(book, server.unix_micros());
+                }
+            }
+        }
+        tokio::select! {
+            () = shutdown.cancelled() => return,
+            () = tokio::time::sleep(RENEW_INTERVAL) => {}
+            changed = changes.changed() => if changed.is_err() { return },
+        }
+    }
+}
+
+/// What the clients of a writer are told that another has replaced.
+fn demoted() -> Error {
+    let message = "terminating connection because this server is no longer the writer";
+    Error::new(SqlState::ADMIN_SHUTDOWN, message)
+        .detail("Another server was promoted; this one goes on as a read replica.")
+        .hint("Connect again: a URL that names every server, with target_session_attrs=read-write, finds the writer.")
+        .fatal()
+}
