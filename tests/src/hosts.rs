@@ -2,8 +2,8 @@
 //!
 //! It is started with the commands that the README gives for real hosts, so what is tested is TCP between addresses, scram,
 //! and a link that can be pulled: a cut host gets no reset and no refusal, its packets just vanish. Namespaces need
-//! privileges, therefore [`enter`] moves the calling program into namespaces of its own first (with a user namespace unless it is root); all of it
-//! vanishes with the program.
+//! privileges, therefore [`enter`] moves the calling program into namespaces of its own first (with a user namespace
+//! unless it is root); all of it vanishes with the program.
 
 use crate::cluster::{PATIENCE, binary, signal};
 use anyhow::{Context, bail, ensure};
