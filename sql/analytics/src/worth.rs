@@ -4,18 +4,19 @@
 //! goes to DataFusion only if it joins, groups, sorts or deduplicates, and reads enough rows from tables by other means
 //! than whole keys. Rows that are merely read and filtered are better read as rows.
 //!
-//! How many rows a range of keys holds is asked of the tree, with the statement's own values: a prepared plan is one for
-//! rows when its range is short, and one for columns when it is long.
+//! How many rows a table or a range of keys holds is asked of the tree, with the statement's own values: a prepared plan is
+//! one for rows when its range is short, and one for columns when it is long.
 
 use std::sync::Arc;
 
+use engine::KeyRange;
 use sql::bound::{Access, Expr, Node, Plan, Relation, walk};
 use sql::exec::{ExecContext, known_ranges};
 
 /// Plans that read fewer rows than this from tables are left to the row executor.
 const ROWS_MIN: f64 = 2_000.0;
 
-/// What a table that was never counted is taken to hold.
+/// What a table that was never counted is taken to hold when its tree cannot tell.
 const ROWS_UNKNOWN: f64 = 100_000.0;
 
 /// What share of an index a range of it is taken to be.
@@ -51,6 +52,10 @@ fn read_rows(plan: &Plan, context: &Arc<ExecContext>) -> f64 {
         Node::Join(join) if join.lateral => {
             read_rows(&join.left, context) + result_rows(&join.left, context) * read_rows(&join.right, context).max(1.0)
         }
+        Node::Limit { input, limit: Some(Expr::Const { value, .. }), offset: None, .. } if is_streamed(input) => {
+            let limit = value.as_i64().map_or(f64::INFINITY, |limit| limit as f64);
+            read_rows(input, context).min(limit)
+        }
         node => walk::inputs(node).into_iter().map(|(input, _)| read_rows(input, context)).sum(),
     };
     let mut evaluations = None;
@@ -67,6 +72,15 @@ fn read_rows(plan: &Plan, context: &Arc<ExecContext>) -> f64 {
         });
     });
     rows
+}
+
+/// Whether a plan yields a row for each that it reads, as it reads it.
+fn is_streamed(plan: &Plan) -> bool {
+    match &plan.node {
+        Node::Scan(scan) => scan.filter.is_none(),
+        Node::Project { input, .. } => is_streamed(input),
+        _ => false,
+    }
 }
 
 /// How many rows the expressions of a node are evaluated for, an estimate.
@@ -94,7 +108,9 @@ fn result_rows(plan: &Plan, context: &Arc<ExecContext>) -> f64 {
 
 fn scanned_rows(relation: &Relation, access: &Access, context: &Arc<ExecContext>) -> f64 {
     let Relation::Table(table) = relation else { return 0.0 };
-    let all = if table.estimated_rows >= 0.0 { table.estimated_rows } else { ROWS_UNKNOWN };
+    let counted = (table.estimated_rows >= 0.0).then_some(table.estimated_rows);
+    let of_tree = || context.engine.estimate_entries(protocol::PageId(table.tree), &KeyRange::all());
+    let all = of_tree().or(counted).unwrap_or(ROWS_UNKNOWN);
     let Access::Index(access) = access else { return all };
     if access.unique {
         return 1.0;

@@ -7,7 +7,8 @@
 //! 3. orders inner joins by what connects them, finds hash keys, and looks the inner side up by an index where the outer
 //!    side is small ([`join`]);
 //! 4. gives every scan the best way into its table ([`access`]);
-//! 5. drops sorts whose order the access yields anyway ([`order`]);
+//! 5. drops sorts whose order the access yields anyway ([`order`]), and takes min and max from the end of an index
+//!    ([`extremes`]);
 //! 6. drops the columns that nobody reads ([`prune`]).
 //!
 //! Estimates ([`rows`]) are coarse: a row count from the catalog and fixed selectivities. They choose between a lookup and
@@ -18,6 +19,7 @@
 
 mod access;
 pub mod explain;
+mod extremes;
 mod join;
 mod order;
 mod prune;

@@ -1,6 +1,6 @@
 //! Pushing conjuncts down to where their columns come from.
 
-use super::{access, filter, join, optimize_subqueries, order, reads_only, semijoin};
+use super::{access, extremes, filter, join, optimize_subqueries, order, reads_only, semijoin};
 use crate::bound::walk;
 use crate::bound::{Expr, Join, JoinKind, Node, Plan};
 
@@ -53,6 +53,7 @@ pub fn place(plan: Plan, conjuncts: Vec<Expr>) -> Plan {
             let down = down.into_iter().map(|conjunct| substitute(conjunct, &aggregate.keys)).collect();
             let input = std::mem::replace(&mut aggregate.input, Plan::one_row());
             aggregate.input = place(input, down);
+            extremes::limit_input(&mut aggregate);
             rebuilt(Node::Aggregate(aggregate), fields, above)
         }
         Node::SetOp(mut set_op) => {

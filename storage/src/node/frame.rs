@@ -25,7 +25,7 @@
 //! `acked` tells after a start whether a group came out below what was once acknowledged.
 
 use super::disk::DiskFile;
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use protocol::batch::{BATCH_BYTES_MAX, BatchHeader};
 use protocol::{Error, FORMAT_VERSION, Lsn, NodeId};
 use std::io;
@@ -235,7 +235,7 @@ fn scan_synced(bytes: &Bytes, generation: u64, synced: bool) -> Scan {
 }
 
 /// Bytes of a file that are in memory at once while its frames are read.
-const WINDOW_BYTES: u64 = 512 << 10;
+const WINDOW_BYTES: u64 = 2 << 20;
 
 /// Gives the frames of a file that is known to be fsynced to its end, in order, without having it in memory. Says whether
 /// frames between them are lost.
@@ -245,7 +245,7 @@ const WINDOW_BYTES: u64 = 512 << 10;
 pub fn read_frames(file: &dyn DiskFile, generation: u64, mut each: impl FnMut(&Frame)) -> io::Result<bool> {
     let length = file.len()?;
     let (mut at, mut number, mut previous) = (FRAMES_AT, 0, 0);
-    let mut window = Bytes::new();
+    let (mut buffer, mut window) = (Bytes::new(), Bytes::new());
     let mut windows = [WINDOW_BYTES, Tip::frame_bytes(BATCH_BYTES_MAX)].into_iter();
     loop {
         let next = frame_at(&window, 0, generation).filter(|raw| raw.number == number && raw.previous == previous);
@@ -257,27 +257,30 @@ pub fn read_frames(file: &dyn DiskFile, generation: u64, mut each: impl FnMut(&F
             window = window.slice(window.len().min(bytes as usize)..);
             windows = [WINDOW_BYTES, Tip::frame_bytes(BATCH_BYTES_MAX)].into_iter();
         } else if let Some(wanted) = windows.next() {
-            // It may reach beyond the window.
-            window = read_window(file, at, wanted.min(length.saturating_sub(at)))?;
+            // It may reach beyond the window. The memory is used again unless somebody kept a batch.
+            drop(window);
+            let memory = buffer.try_into_mut().unwrap_or_default();
+            buffer = read_window(file, at, wanted.min(length.saturating_sub(at)), memory)?;
+            window = buffer.clone();
         } else {
             break;
         }
     }
     // Behind the end of a file that is full there is little.
-    let rest = read_window(file, at, length.saturating_sub(at))?;
+    let rest = read_window(file, at, length.saturating_sub(at), BytesMut::new())?;
     let sound = |probe: usize| frame_at(&rest, probe, generation).is_some_and(|raw| raw.number > number);
     if !(0..rest.len().saturating_sub(FRAME_HEADER_BYTES)).step_by(8).any(sound) {
         return Ok(false);
     }
-    let found = scan_synced(&read_window(file, 0, length)?, generation, true);
+    let found = scan_synced(&read_window(file, 0, length, BytesMut::new())?, generation, true);
     found.frames.iter().filter(|frame| frame.at > at).for_each(each);
     Ok(found.lost)
 }
 
-fn read_window(file: &dyn DiskFile, at: u64, bytes: u64) -> io::Result<Bytes> {
-    let mut window = vec![0; usize::try_from(bytes).map_err(|_| io::ErrorKind::FileTooLarge)?];
-    file.read_at(at, &mut window)?;
-    Ok(window.into())
+fn read_window(file: &dyn DiskFile, at: u64, bytes: u64, mut memory: BytesMut) -> io::Result<Bytes> {
+    memory.resize(usize::try_from(bytes).map_err(|_| io::ErrorKind::FileTooLarge)?, 0);
+    file.read_at(at, &mut memory)?;
+    Ok(memory.freeze())
 }
 
 /// Whether the bytes of a file, up to its first frame header, have such a header of this generation.

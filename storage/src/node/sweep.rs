@@ -7,7 +7,9 @@
 //!
 //! **Mechanism.** The records are gathered by page into an arena, for building page after page by links would read each batch
 //! hundreds of times. When the arena is full, half of the pages are put off to another pass over the files: as many passes
-//! are made as the memory needs, and one is enough under a steady load of small changes.
+//! are made as the memory needs. Where the records of a page are about as long as the page, as a bulk load leaves them, the
+//! sweep ends before the memory is full: later files hardly concern the same pages, so that images of these are not made
+//! again soon, and nothing is read twice.
 
 use super::background::TendError;
 use super::frame::read_frames;
@@ -17,14 +19,17 @@ use super::segment::Place;
 use super::stored::{Glance, glances};
 use super::{Shared, images::ImageError};
 use bytes::Bytes;
+use hashbrown::HashSet;
 use protocol::redo::{Change, RecordHeader, apply};
-use protocol::{Error, GroupId, Lsn, Page, PageId};
+use protocol::{Error, GroupId, Lsn, PAGE_BYTES, Page, PageId};
 use std::sync::Arc;
 
 /// Bytes of records gathered in one pass.
 const ARENA_BYTES_MAX: usize = 16 << 20;
 /// The same in records.
 const ARENA_RECORDS_MAX: usize = 512 << 10;
+/// Pages with this many bytes of records each are not expected to change again soon.
+const DENSE_BYTES: usize = PAGE_BYTES / 4;
 
 /// A share of the pages: those whose number leaves `residue` when divided by `modulus`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -102,6 +107,9 @@ impl Sweep {
     /// [`TendError`]; the sweep is then to be dropped.
     pub fn step(&mut self, shared: &Arc<Shared>, images_max: usize) -> Result<Portion, TendError> {
         if self.gathered.is_none() {
+            if self.is_dense() {
+                self.files.truncate(self.read);
+            }
             if let Some(&file) = self.files.get(self.read) {
                 self.gather(shared, file)?;
                 self.read += 1;
@@ -130,6 +138,16 @@ impl Sweep {
             }
             None => Ok(Portion::Done(self.files.last().copied().unwrap_or_default())),
         }
+    }
+
+    /// Whether the sweep had better end with the files read so far: the memory is half full of pages such as a bulk load
+    /// leaves. Asked in the first pass only: it says which files the others read.
+    fn is_dense(&self) -> bool {
+        if !self.shares.is_empty() || self.arena.len() <= ARENA_BYTES_MAX / 2 {
+            return false;
+        }
+        let pages: HashSet<PageId> = self.pieces.iter().map(|piece| piece.page).collect();
+        self.arena.len() >= pages.len() * DENSE_BYTES
     }
 
     /// Adds a file's records of the share.
@@ -255,5 +273,32 @@ pub fn settle_heads(shared: &Shared, made: &[Made]) {
             head.records = head.records.saturating_sub(*records);
             head.bytes = head.bytes.saturating_sub(*bytes);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A sweep that has read a file with this many records.
+    fn gathered(pages: u64, records: u64, bytes: u32) -> Sweep {
+        let mut sweep = Sweep::new(vec![1, 2, 3]);
+        for record in 0..records {
+            let at = sweep.arena.len() as u32;
+            sweep.arena.resize(at as usize + bytes as usize, 0);
+            sweep.pieces.push(Piece { page: PageId(record % pages), lsn: Lsn(record + 1), at, bytes });
+        }
+        sweep
+    }
+
+    #[test]
+    fn a_sweep_of_full_pages_ends_early_and_one_of_small_changes_does_not() {
+        assert!(gathered(1200, 1200, 8000).is_dense());
+        assert!(gathered(240, 4800, 2000).is_dense(), "many records make a page full, too");
+        assert!(!gathered(1000, 1000, 8000).is_dense(), "another file finds room");
+        assert!(!gathered(50_000, 100_000, 100).is_dense(), "the next file concerns the same pages");
+        let mut halved = gathered(2400, 2400, 8000);
+        assert!(halved.halve());
+        assert!(!halved.is_dense(), "the other half goes by the same files");
     }
 }
