@@ -5,11 +5,8 @@
 
 use crate::compute::Role;
 use crate::options::Command;
-use crate::{admin, init, local, node, proxy, settings, simulate, single};
+use crate::{admin, init, local, node, proxy, settings, simulate, single, threads};
 use std::process::ExitCode;
-
-/// Stack of a runtime thread. Statements are bound and planned there, recursively up to the depth limit.
-const THREAD_STACK_BYTES: usize = 16 << 20;
 
 /// Parses the command line and runs the command to its end.
 #[must_use]
@@ -31,12 +28,7 @@ pub fn main() -> ExitCode {
         return simulate::run(options);
     }
     start_logging();
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .thread_stack_size(THREAD_STACK_BYTES)
-        .thread_name("redoubt")
-        .build();
-    let outcome = runtime.map_err(anyhow::Error::from).and_then(|runtime| {
+    let outcome = threads::runtime("redoubt").map_err(anyhow::Error::from).and_then(|runtime| {
         let outcome = runtime.block_on(run(cli.command));
         // Blocking reads of a dead disk must not keep the process.
         runtime.shutdown_background();

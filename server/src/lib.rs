@@ -41,3 +41,4 @@ pub mod settings;
 pub mod signals;
 pub mod simulate;
 pub mod single;
+pub mod threads;

@@ -2,6 +2,10 @@
 
 use std::process::ExitCode;
 
+/// Rows are many small allocations that threads hand to each other.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     server::cli::main()
 }

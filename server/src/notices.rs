@@ -16,9 +16,10 @@ use std::pin::Pin;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 use tokio::net::TcpListener;
-use tokio_stream::wrappers::{ReceiverStream, TcpListenerStream};
+use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
 use tonic::transport::Endpoint;
+use tonic::transport::server::TcpIncoming;
 use tonic::{Request, Response, Status, Streaming};
 
 /// How often a replica says what it reads, so that a hot row's dead versions go before they fill a leaf.
@@ -46,9 +47,9 @@ struct Service {
 /// # Errors
 /// When the listener fails.
 pub async fn serve(server: Weak<Compute>, listener: TcpListener, shutdown: CancellationToken) -> anyhow::Result<()> {
-    let incoming = TcpListenerStream::new(listener);
+    // A notice is small, and must not wait for the acknowledgement of the one before.
+    let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
     tonic::transport::Server::builder()
-        .tcp_nodelay(true)
         .http2_keepalive_interval(Some(KEEPALIVE))
         .add_service(ClusterServer::new(Service { server }))
         .serve_with_incoming_shutdown(incoming, shutdown.cancelled_owned())

@@ -186,6 +186,24 @@ fn modules_point_one_way() {
     }
 }
 
+/// A stream of accepted connections keeps their delay of small segments: a message of a few bytes then waits until the one
+/// before is acknowledged, tens of milliseconds.
+#[test]
+fn servers_send_small_messages_at_once() {
+    let root = root();
+    let mut found = Vec::new();
+    for folder in ["storage/src", "server/src"] {
+        sources(&root.join(folder), &mut found);
+    }
+    let mut servers = 0;
+    for path in found {
+        let text = fs::read_to_string(&path).expect("a readable source");
+        servers += text.matches("TcpIncoming::from(listener).with_nodelay(Some(true))").count();
+        assert!(!text.contains("TcpListenerStream"), "{} takes connections with their delay", path.display());
+    }
+    assert_eq!(servers, 2, "storage nodes, and the writer to its replicas");
+}
+
 #[test]
 fn no_file_outgrows_a_reader() {
     let root = root();

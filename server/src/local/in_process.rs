@@ -2,12 +2,15 @@
 //!
 //! The six nodes have six directories, six logs and six fsyncs, and get the same encoded batches through the same node
 //! code as over a network. Only the transport is a call; no object but bytes is shared.
+//!
+//! Each replica has threads of its own, as it would have in a process of its own: what it has to do for a record is little,
+//! and must not wait behind the writer's sessions.
 
 use super::{NODES, bind, node_address, node_directory, open_directory, print_welcome, zone};
 use crate::auth::Authentication;
 use crate::compute::{Compute, ComputeOptions, Role};
 use crate::options::Local;
-use crate::{dashboard, init, signals};
+use crate::{dashboard, init, signals, threads};
 use protocol::NodeId;
 use protocol::node::StorageNode;
 use protocol::task::Runtime;
@@ -16,6 +19,7 @@ use std::time::Duration;
 use storage::node::disk::RealDisk;
 use storage::node::gossip::Gossip;
 use storage::node::{Node, NodeOptions};
+use tokio::runtime::Handle;
 use tokio::task::JoinSet;
 
 /// Runs the cluster until Ctrl-C or SIGTERM.
@@ -48,8 +52,17 @@ pub async fn run(options: Local) -> anyhow::Result<()> {
 
     let shutdown = signals::shutdown();
     let mut running = JoinSet::new();
-    let mut servers = Vec::new();
+    let (mut servers, mut runtimes) = (Vec::new(), Vec::new());
     for (n, listener) in listeners.into_iter().enumerate() {
+        let runtime = match n {
+            0 => Handle::current(),
+            _ => {
+                let runtime = threads::runtime(&format!("replica-{n}"))?;
+                let handle = runtime.handle().clone();
+                runtimes.push(runtime);
+                handle
+            }
+        };
         let server = Compute::new(ComputeOptions {
             role: if n == 0 { Role::Writer } else { Role::Replica },
             nodes: links.clone(),
@@ -60,9 +73,9 @@ pub async fn run(options: Local) -> anyhow::Result<()> {
             authentication: authentication.clone(),
             // The writer of this process cannot die alone; what looks like it is a busy machine.
             failover: None,
-            storage_runtime: Runtime::current(),
+            storage_runtime: Runtime::Tokio(runtime.clone()),
         });
-        running.spawn(server.clone().run(listener, shutdown.clone()));
+        running.spawn_on(server.clone().run(listener, shutdown.clone()), &runtime);
         servers.push(server);
         if n == 0 {
             // The writer's recovery settles which ballot the replicas open under.
@@ -85,5 +98,6 @@ pub async fn run(options: Local) -> anyhow::Result<()> {
     for node in nodes {
         node.shutdown();
     }
+    runtimes.into_iter().for_each(tokio::runtime::Runtime::shutdown_background);
     outcome
 }

@@ -1,0 +1,15 @@
+//! The threads that statements run on.
+
+use std::io;
+use tokio::runtime::{Builder, Runtime};
+
+/// Statements are bound and planned on these threads, recursively up to the depth limit.
+const STACK_BYTES: usize = 16 << 20;
+
+/// A thread for each core, named `name`.
+///
+/// # Errors
+/// When the threads cannot be had.
+pub fn runtime(name: &str) -> io::Result<Runtime> {
+    Builder::new_multi_thread().enable_all().thread_stack_size(STACK_BYTES).thread_name(name).build()
+}
