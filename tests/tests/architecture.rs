@@ -171,7 +171,9 @@ fn named(code: &str) -> Vec<String> {
 fn circle(mut modules: BTreeMap<String, BTreeSet<String>>) -> Vec<String> {
     while let Some(last) = modules.iter().find(|(_, names)| names.is_empty()).map(|(module, _)| module.clone()) {
         modules.remove(&last);
-        modules.values_mut().for_each(|names| drop(names.remove(&last)));
+        for names in modules.values_mut() {
+            names.remove(&last);
+        }
     }
     modules.into_keys().collect()
 }
