@@ -20,10 +20,11 @@ chaos seed="1" seconds="600":
     cargo build --release --bin redoubt
     cargo run --release -p redoubt-tests --bin chaos -- {{seed}} {{seconds}}
 
-# So many kills of the writer in a row under TPC-B, and how long until writes are accepted again: `just failover ROUNDS CLIENTS`.
-failover rounds="10" clients="8":
+# So many kills of the writer in a row under TPC-B, and how long until writes are accepted again:
+# `just failover [ROUNDS] [CLIENTS] [command] [proxy]`.
+failover *arguments:
     cargo build --release --bin redoubt
-    cargo run --release -p redoubt-tests --bin failover -- {{rounds}} {{clients}}
+    cargo run --release -p redoubt-tests --bin failover -- {{arguments}}
 
 # Redoubt and PostgreSQL side by side: `just bench SECONDS SCALE [quorum]`.
 bench *arguments:

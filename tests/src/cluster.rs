@@ -208,6 +208,19 @@ impl Cluster {
         }
     }
 
+    /// Starts a proxy; the process ends with the cluster.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub fn start_proxy(&mut self, writer_port: u16, reader_port: u16) -> anyhow::Result<()> {
+        let status = self.status(0)?;
+        let nodes = status["storage_nodes"].as_array().cloned().unwrap_or_default();
+        let nodes: Vec<&str> = nodes.iter().filter_map(|node| node["addr"].as_str()).collect();
+        let (storage, ports) = (nodes.join(","), [writer_port.to_string(), reader_port.to_string()]);
+        let arguments = ["proxy", "--storage", &storage, "--writer-port", &ports[0], "--reader-port", &ports[1]];
+        self.run(&arguments.map(str::to_owned))
+    }
+
     /// Runs a printed command; the process ends with the cluster.
     ///
     /// # Errors

@@ -6,13 +6,14 @@
 //! unless it is root); all of it vanishes with the program.
 
 use crate::cluster::{PATIENCE, binary, signal};
+use crate::history;
 use anyhow::{Context, bail, ensure};
 use std::fs::File;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
-use tokio_postgres::{Client, Config, NoTls};
+use tokio_postgres::{Client, Config};
 
 /// Storage nodes of a cluster.
 pub const NODES: usize = 6;
@@ -218,7 +219,7 @@ impl Hosts {
     pub async fn connect_when_up(&self, server: usize) -> anyhow::Result<Client> {
         let deadline = Instant::now() + PATIENCE;
         loop {
-            match connect(&self.target(server)).await {
+            match history::connect(&self.target(server)).await {
                 Ok(client) => return Ok(client),
                 Err(error) if Instant::now() > deadline => {
                     return Err(error.context(format!("server {server} does not come up:\n{}", self.log())));
@@ -249,17 +250,4 @@ impl Hosts {
         let lines: Vec<&str> = log.lines().collect();
         lines[lines.len().saturating_sub(200)..].join("\n")
     }
-}
-
-/// Connects; the connection ends with the client.
-///
-/// # Errors
-/// When the server cannot be reached or refuses.
-pub async fn connect(target: &Config) -> anyhow::Result<Client> {
-    let (client, connection) = target.connect(NoTls).await?;
-    tokio::spawn(async move {
-        // Whoever uses the client sees why the connection ended.
-        let _ = connection.await;
-    });
-    Ok(client)
 }

@@ -8,6 +8,7 @@ pub mod bench;
 pub mod chaos;
 pub mod cluster;
 pub mod drivers;
+pub mod history;
 pub mod hosts;
 pub mod postgres;
 pub mod rival;

@@ -270,14 +270,8 @@ async fn is_replica(port: u16) -> anyhow::Result<bool> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_ports_of_a_proxy_follow_the_cluster() -> anyhow::Result<()> {
     let mut cluster = start(2, 500).await?;
-    let status = cluster.status(0)?;
-    let nodes = status["storage_nodes"].as_array().cloned().unwrap_or_default();
-    let nodes: Vec<&str> = nodes.iter().filter_map(|node| node["addr"].as_str()).collect();
     let [writer_port, reader_port] = free_ports()?;
-    let ports = [writer_port.to_string(), reader_port.to_string()];
-    let storage = nodes.join(",");
-    let arguments = ["proxy", "--storage", &storage, "--writer-port", &ports[0], "--reader-port", &ports[1]];
-    cluster.run(&arguments.map(str::to_owned))?;
+    cluster.start_proxy(writer_port, reader_port)?;
     let deadline = Instant::now() + PATIENCE;
     while is_replica(writer_port).await.is_err() {
         anyhow::ensure!(Instant::now() < deadline, "the proxy is not up\n{}", cluster.log());

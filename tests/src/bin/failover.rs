@@ -1,25 +1,35 @@
-//! Failovers in a row: `cargo run --release -p redoubt-tests --bin failover -- [ROUNDS] [CLIENTS]`.
+//! Failovers in a row: `cargo run --release -p redoubt-tests --bin failover -- [ROUNDS] [CLIENTS] [command] [proxy]`.
 //!
 //! A cluster of processes with two replicas runs TPC-B from clients whose URL names all three servers
-//! (`target_session_attrs=read-write`). Each round kills the writer with `kill -9`, takes the time until the first commit
-//! that began after the kill is acknowledged elsewhere, and starts the dead server again as a replica. At the end every
-//! acknowledged transaction must be there, and the four sums of TPC-B must agree.
+//! (`target_session_attrs=read-write`); with `proxy` it names the writer port of `redoubt proxy`. Each round kills the
+//! writer with `kill -9`, takes the time until the first commit that began after the kill is acknowledged elsewhere, and
+//! starts the dead server again as a replica. A replica takes the place by itself, or, with `command`, at once by
+//! `redoubt promote`.
+//!
+//! Beside them two clients transfer money and append to lists, and one reads the lists on each server ([`History`]). At the
+//! end every acknowledged transaction must be there, the four sums of TPC-B must agree, and the history must be clean.
 
-use anyhow::{Context, ensure};
+use anyhow::{Context, bail, ensure};
+use rand::SeedableRng;
+use rand::rngs::StdRng;
 use std::collections::HashMap;
+use std::net::TcpListener;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::{Duration, Instant};
 use tests::bank::Sums;
-use tests::cluster::PATIENCE;
+use tests::cluster::{PATIENCE, binary};
+use tests::history::{self, History};
 use tests::postgres::{pgbench, psql};
 use tests::{Cluster, Options};
 use tokio::sync::watch;
 use tokio_postgres::config::TargetSessionAttrs;
 use tokio_postgres::types::ToSql;
-use tokio_postgres::{Client, Config, NoTls, Statement};
+use tokio_postgres::{Client, Config, Statement};
 
 const REPLICAS: u16 = 2;
+/// Clients beside those of TPC-B that transfer and append.
+const HISTORY_WRITERS: usize = 2;
 /// A statement that takes longer was sent to a server that no longer answers.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(2);
 const STATEMENTS: [&str; 5] = [
@@ -38,18 +48,18 @@ struct Load {
     acknowledged: watch::Sender<(Instant, Instant)>,
 }
 
-async fn connect(ports: &[u16]) -> anyhow::Result<(Client, Vec<Statement>)> {
+/// How to connect to one of these ports.
+fn target(ports: &[u16]) -> Config {
     let mut config = Config::new();
-    config.user("postgres").dbname("postgres").target_session_attrs(TargetSessionAttrs::ReadWrite);
-    config.connect_timeout(Duration::from_secs(1));
+    config.user("postgres").dbname("postgres").connect_timeout(Duration::from_secs(1));
     for port in ports {
         config.host("127.0.0.1").port(*port);
     }
-    let (client, connection) = config.connect(NoTls).await?;
-    tokio::spawn(async move {
-        // Whoever uses the client sees why the connection ended.
-        let _ = connection.await;
-    });
+    config
+}
+
+async fn connect(ports: &[u16]) -> anyhow::Result<(Client, Vec<Statement>)> {
+    let client = history::connect(target(ports).target_session_attrs(TargetSessionAttrs::ReadWrite)).await?;
     let mut statements = Vec::new();
     for text in STATEMENTS {
         statements.push(client.prepare(text).await?);
@@ -118,22 +128,66 @@ async fn writer(cluster: &Cluster) -> anyhow::Result<(u16, u64)> {
     }
 }
 
+/// Makes a replica the writer.
+async fn promote(port: u16) -> anyhow::Result<()> {
+    let mut command = tokio::process::Command::new(binary());
+    command.args(["promote", &format!("127.0.0.1:{port}")]).kill_on_drop(true);
+    let output = tokio::time::timeout(PATIENCE, command.output()).await.context("promote hangs")??;
+    ensure!(output.status.success(), "promote: {}", String::from_utf8_lossy(&output.stderr));
+    Ok(())
+}
+
+/// Starts a proxy, which ends with the cluster, and returns the port that follows the writer.
+async fn proxy(cluster: &mut Cluster) -> anyhow::Result<u16> {
+    let ports: Vec<u16> = {
+        let free = [TcpListener::bind("127.0.0.1:0")?, TcpListener::bind("127.0.0.1:0")?];
+        free.iter().map(|listener| Ok(listener.local_addr()?.port())).collect::<std::io::Result<_>>()?
+    };
+    cluster.start_proxy(ports[0], ports[1])?;
+    let begin = Instant::now();
+    while history::connect(&target(&ports[..1])).await.is_err() {
+        ensure!(begin.elapsed() < PATIENCE, "the proxy does not come up\n{}", cluster.log());
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    Ok(ports[0])
+}
+
 #[tokio::main(flavor = "multi_thread", worker_threads = 2)]
 async fn main() -> anyhow::Result<()> {
-    let mut arguments = std::env::args().skip(1);
-    let rounds: usize = arguments.next().map_or(Ok(10), |text| text.parse()).context("ROUNDS")?;
-    let clients: usize = arguments.next().map_or(Ok(8), |text| text.parse()).context("CLIENTS")?;
-    let mut cluster = Cluster::start(Options {
-        processes: true,
-        replicas: REPLICAS,
-        arguments: vec!["--cache-size".into(), "64MB".into()],
-    })
-    .await?;
+    let (mut numbers, mut by_command, mut by_proxy) = (Vec::new(), false, false);
+    for argument in std::env::args().skip(1) {
+        match argument.as_str() {
+            "command" => by_command = true,
+            "proxy" => by_proxy = true,
+            number => {
+                numbers.push(number.parse().with_context(|| format!("{number} is no number of rounds or clients"))?)
+            }
+        }
+    }
+    let (rounds, clients) = match numbers[..] {
+        [] => (10, 8),
+        [rounds] => (rounds, 8),
+        [rounds, clients] => (rounds, clients),
+        _ => bail!("failover [ROUNDS] [CLIENTS] [command] [proxy]"),
+    };
+    let mut arguments = vec!["--cache-size".to_owned(), "64MB".to_owned()];
+    if by_command {
+        arguments.extend(["--failover-timeout".to_owned(), "0".to_owned()]);
+    }
+    let mut cluster = Cluster::start(Options { processes: true, replicas: REPLICAS, arguments }).await?;
     pgbench(&cluster, &["-i", "-q", "-s", "1"]).ok();
     psql(&cluster, 0, "SELECT count(*) FROM pgbench_branches")?;
+    let servers: Vec<u16> = (0..=REPLICAS).map(|n| cluster.port(n)).collect();
+    let ports = if by_proxy { vec![proxy(&mut cluster).await?] } else { servers.clone() };
+    let history = History::begin(
+        &cluster.connect(0).await?,
+        servers.iter().map(|port| target(std::slice::from_ref(port))).collect(),
+    )
+    .await?;
+    let others = history.start(HISTORY_WRITERS, &mut StdRng::seed_from_u64(1));
     let begun = Instant::now();
     let load = Arc::new(Load {
-        ports: (0..=REPLICAS).map(|n| cluster.port(n)).collect(),
+        ports,
         stop: AtomicBool::new(false),
         next: AtomicI64::new(1),
         acknowledged: watch::Sender::new((begun, begun)),
@@ -150,6 +204,9 @@ async fn main() -> anyhow::Result<()> {
         Cluster::kill(pid)?;
         // Not before: what the writer still acknowledged while the signal was on its way is not the next one's.
         let killed = Instant::now();
+        if by_command {
+            promote(cluster.port((n + 1) % (REPLICAS + 1))).await?;
+        }
         let accepted = acknowledged.wait_for(|(began, _)| *began > killed);
         let (_, at) = *tokio::time::timeout(PATIENCE, accepted).await.context("nobody accepts writes")??;
         let took = at - killed;
@@ -165,11 +222,16 @@ async fn main() -> anyhow::Result<()> {
     }
     writer(&cluster).await?;
     load.stop.store(true, Ordering::Relaxed);
+    history.stop();
     let mut kept = Vec::new();
     for task in tasks {
         kept.extend(task.await?);
     }
-    let (client, _) = connect(&load.ports).await?;
+    for client in others {
+        client.await?;
+    }
+    history.check().await?;
+    let (client, _) = connect(&servers).await?;
     let rows = client.query("SELECT filler::text FROM pgbench_history", &[]).await?;
     let there: std::collections::HashSet<i64> =
         rows.iter().filter_map(|row| row.get::<_, Option<String>>(0)?.trim().parse().ok()).collect();
@@ -178,10 +240,13 @@ async fn main() -> anyhow::Result<()> {
     times.sort_unstable();
     let ms = |time: Duration| time.as_secs_f64() * 1000.0;
     println!(
-        "failovers {rounds}  clients {clients}  p50 {:.0} ms  max {:.0} ms  acknowledged {}  lost {lost}",
+        "failovers {rounds}  clients {clients}  p50 {:.0} ms  max {:.0} ms  acknowledged {} + {}  lost {lost}  a clean history \
+         over {} looks at lists",
         ms(times[times.len() / 2]),
         ms(times[times.len() - 1]),
-        kept.len()
+        kept.len(),
+        history.acknowledged(),
+        history.sightings()
     );
     ensure!(lost == 0, "{lost} acknowledged transactions are missing");
     Ok(())
