@@ -1,9 +1,10 @@
 //! What SQL functions and system relations ask of the server around them.
 
 use crate::compute::{Compute, State};
-use crate::report;
+use crate::{replacement, report};
 use futures::future::BoxFuture;
-use sql::functions::{Admin, FailoverStatus, ReplicaStatus, ServerStatus};
+use protocol::NodeId;
+use sql::functions::{Admin, FailoverStatus, GroupStatus, ReplicaStatus, ServerStatus, StorageNodeStatus};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 use types::{Error, SqlState};
@@ -51,6 +52,26 @@ impl Admin for Administration {
 
     fn failovers(&self) -> Vec<FailoverStatus> {
         self.server.upgrade().map(|server| server.failovers().list()).unwrap_or_default()
+    }
+
+    fn storage_nodes(&self) -> Vec<StorageNodeStatus> {
+        let seen = self.server.upgrade().map(|server| server.seen());
+        seen.map(|seen| seen.nodes.iter().map(|(node, _)| node.clone()).collect()).unwrap_or_default()
+    }
+
+    fn protection_groups(&self) -> Vec<GroupStatus> {
+        self.server.upgrade().map(|server| server.seen().groups.clone()).unwrap_or_default()
+    }
+
+    fn replace_storage_node(&self, node: NodeId, address: Option<String>) -> BoxFuture<'_, types::Result<String>> {
+        Box::pin(async move {
+            let server = self.server.upgrade().ok_or_else(stopping)?;
+            replacement::replace(&server, node, address).await
+        })
+    }
+
+    fn revert_storage_node(&self, node: NodeId) -> BoxFuture<'_, types::Result<()>> {
+        Box::pin(async move { replacement::revert(&self.server.upgrade().ok_or_else(stopping)?, node).await })
     }
 }
 

@@ -4,7 +4,7 @@
 //! environment, the environment over the file ([`crate::settings`]). Bad usage exits with 2, a failure with 1.
 
 use crate::compute::Role;
-use crate::options::Command;
+use crate::options::{Command, Storage, StorageCommand};
 use crate::{admin, init, local, node, proxy, settings, simulate, single, threads};
 use std::process::ExitCode;
 
@@ -48,7 +48,11 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::Local(options) if options.processes => local::processes::run(options).await,
         Command::Local(options) => local::in_process::run(options).await,
         Command::Init(options) => init::run(options).await,
-        Command::Storage(options) => node::run(options).await,
+        Command::Storage(Storage { command, node }) => match command {
+            Some(StorageCommand::Replace(options)) => admin::replace(options).await,
+            Some(StorageCommand::Revert(options)) => admin::revert(options).await,
+            None => node::run(node).await,
+        },
         Command::Writer(options) => single::writer(options).await,
         Command::Replica(options) => single::run(options, Role::Replica).await,
         Command::Proxy(options) => proxy::run(options).await,

@@ -7,13 +7,13 @@
 
 use crate::auth::Authentication;
 use crate::failover::Failover;
+use crate::members::View;
 use crate::pgwire::Backends;
 use crate::promotion::{Promotion, PromotionCause};
 use crate::replication::{Directory, Failovers, Followers};
 use engine::Engine;
 use parking_lot::{Mutex, RwLock};
 use protocol::Lsn;
-use protocol::node::StorageNode;
 use protocol::rpc::storage::ServerInfo;
 use protocol::task::Runtime;
 use protocol::volume::PageSource;
@@ -21,8 +21,9 @@ use sql::functions::ServerStatus;
 use std::sync::Arc;
 use std::time::Duration;
 use storage::volume::replica::ReplicaVolume;
+use storage::volume::roster::Roster;
 use storage::volume::writer::WriterVolume;
-use storage::volume::{Clock, Nodes, WallClock, cluster, monotonic_clock, wall_clock};
+use storage::volume::{Clock, Nodes, WallClock, monotonic_clock, wall_clock};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
@@ -54,8 +55,8 @@ impl Role {
 pub struct ComputeOptions {
     /// What it begins as.
     pub role: Role,
-    /// The six storage nodes of its volume, in the order of their numbers.
-    pub nodes: Vec<Arc<dyn StorageNode>>,
+    /// The storage nodes of its volume.
+    pub storage: Arc<Roster>,
     /// What clients dial: `HOST:PORT`, where other hosts reach this server, too.
     pub address: String,
     /// Memory for cached pages, in bytes.
@@ -68,6 +69,8 @@ pub struct ComputeOptions {
     pub authentication: Authentication,
     /// Whether it makes itself the writer when, as a replica, it finds that there is none.
     pub failover: Option<Failover>,
+    /// As the writer it replaces a storage node that stays away for so long; `None`: never by itself.
+    pub replace_after: Option<Duration>,
     /// Where connections to storage live.
     pub storage_runtime: Runtime,
 }
@@ -101,6 +104,7 @@ pub enum State {
 /// See the module.
 pub struct Compute {
     pub(crate) options: ComputeOptions,
+    /// The six seats, whoever the members are.
     pub(crate) nodes: Nodes,
     pub(crate) clock: Clock,
     pub(crate) wall: WallClock,
@@ -115,6 +119,8 @@ pub struct Compute {
     followers: Followers,
     pub(crate) directory: Directory,
     failovers: Failovers,
+    /// The storage nodes as they were a moment ago.
+    seen: Mutex<Arc<View>>,
 }
 
 impl Compute {
@@ -123,7 +129,7 @@ impl Compute {
     pub fn new(options: ComputeOptions) -> Arc<Compute> {
         let (promotions, asked) = mpsc::channel(16);
         Arc::new(Compute {
-            nodes: cluster::nodes(options.nodes.clone()),
+            nodes: options.storage.seats(),
             clock: monotonic_clock(),
             wall: wall_clock(),
             options,
@@ -137,6 +143,7 @@ impl Compute {
             followers: Followers::default(),
             directory: Directory::default(),
             failovers: Failovers::default(),
+            seen: Mutex::default(),
         })
     }
 
@@ -176,8 +183,34 @@ impl Compute {
 
     /// The storage nodes of its volume.
     #[must_use]
-    pub fn nodes(&self) -> &Nodes {
-        &self.nodes
+    pub fn roster(&self) -> &Roster {
+        &self.options.storage
+    }
+
+    /// Storage nodes that offer themselves, as the address book had them lately.
+    #[must_use]
+    pub fn spares(&self) -> Vec<ServerInfo> {
+        self.directory.spares()
+    }
+
+    /// Looks at the storage nodes, and follows changes of the members.
+    pub async fn look(&self) -> Arc<View> {
+        let look = self.options.storage.look().await;
+        let view = Arc::new(View::of(&look, &self.spares()));
+        *self.seen.lock() = view.clone();
+        view
+    }
+
+    /// The storage nodes as they were a moment ago.
+    #[must_use]
+    pub fn seen(&self) -> Arc<View> {
+        self.seen.lock().clone()
+    }
+
+    /// Monotonic time.
+    #[must_use]
+    pub fn now(&self) -> Duration {
+        (self.clock)()
     }
 
     /// What clients dial.
@@ -257,6 +290,7 @@ impl Compute {
             applied_lsn: applied.0,
             read_floor: applied.0,
             lag_micros,
+            ..ServerInfo::default()
         })
     }
 }

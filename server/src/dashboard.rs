@@ -65,7 +65,7 @@ async fn page(State(servers): State<Servers>) -> Html<String> {
     let _ = write!(html, "<p>VDL {} &middot; epoch {}", text(&status["vdl"]), text(&status["epoch"]));
     for (title, key, columns) in [
         ("Servers", "servers", ["role", "state", "addr", "pid", "lsn", "lag_ms"]),
-        ("Storage nodes", "storage_nodes", ["id", "zone", "state", "pid", "scl_received", "scl_flushed"]),
+        ("Storage nodes", "storage_nodes", ["id", "zone", "role", "state", "scl_received", "scl_flushed"]),
     ] {
         let _ = write!(html, "<h2>{title}</h2><table><tr>");
         for column in columns {

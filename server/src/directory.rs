@@ -1,4 +1,5 @@
-//! The data directory of a local cluster: whose it is, and that only one process has it.
+//! The data directory of a local cluster: whose it is, that only one process has it, and which volume was made in it. So a
+//! directory whose nodes have all lost their disks does not look like a new one.
 
 use anyhow::{Context, bail, ensure};
 use fs2::FileExt;
@@ -11,8 +12,13 @@ const FORMAT_LINE: &str = "redoubt cluster directory, format 1";
 
 /// A directory that is held until this is dropped.
 pub struct Directory {
-    _lock: File,
+    /// Locked while it is open.
+    file: File,
+    volume: Option<u64>,
 }
+
+/// Begins the line that names the volume.
+const VOLUME: &str = "volume ";
 
 impl Directory {
     /// Opens a cluster's directory, or makes one of a missing or empty directory.
@@ -37,10 +43,39 @@ impl Directory {
         file.read_to_string(&mut text)?;
         let format = text.lines().next().unwrap_or(FORMAT_LINE);
         ensure!(format == FORMAT_LINE, "{name} has another format: \"{format}\"; this binary knows \"{FORMAT_LINE}\"");
-        file.set_len(0)?;
-        file.rewind()?;
-        write!(file, "{FORMAT_LINE}\n{}\n", std::process::id())?;
-        Ok(Directory { _lock: file })
+        let volume = text.lines().find_map(|line| u64::from_str_radix(line.strip_prefix(VOLUME)?, 16).ok());
+        let mut directory = Directory { file, volume };
+        directory.write()?;
+        Ok(directory)
+    }
+
+    /// The volume that was made here.
+    #[must_use]
+    pub fn volume(&self) -> Option<u64> {
+        self.volume
+    }
+
+    /// Notes which volume was made here.
+    ///
+    /// # Errors
+    /// When the note cannot be written.
+    pub fn keep_volume(&mut self, volume: u64) -> anyhow::Result<()> {
+        if self.volume != Some(volume) {
+            self.volume = Some(volume);
+            self.write()?;
+            self.file.sync_all()?;
+        }
+        Ok(())
+    }
+
+    fn write(&mut self) -> anyhow::Result<()> {
+        let volume = self.volume.map_or_else(String::new, |volume| format!("{VOLUME}{volume:016x}\n"));
+        let text = format!("{FORMAT_LINE}\n{}\n{volume}", std::process::id());
+        // Written over what is there, which is hardly longer: a crash in between leaves the volume's line or a part of both.
+        self.file.rewind()?;
+        self.file.write_all(text.as_bytes())?;
+        self.file.set_len(text.len() as u64)?;
+        Ok(())
     }
 }
 
@@ -56,6 +91,17 @@ mod tests {
         std::fs::write(path.join(MARKER), newer).expect("writable");
         assert!(Directory::open(&path).is_err());
         assert_eq!(std::fs::read_to_string(path.join(MARKER)).expect("readable"), newer);
+        std::fs::remove_dir_all(path).expect("removable");
+    }
+
+    #[test]
+    fn the_volume_that_was_made_here_is_remembered() {
+        let path = std::env::temp_dir().join(format!("redoubt-directory-volume-{}", std::process::id()));
+        let mut directory = Directory::open(&path).expect("a new directory");
+        assert_eq!(directory.volume(), None);
+        directory.keep_volume(0xfeed).expect("writable");
+        drop(directory);
+        assert_eq!(Directory::open(&path).expect("it is ours").volume(), Some(0xfeed));
         std::fs::remove_dir_all(path).expect("removable");
     }
 

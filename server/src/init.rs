@@ -10,6 +10,7 @@ use protocol::node::StorageNode;
 use protocol::rpc::storage::{CreateVolumeRequest, Member, StatusReply, StatusRequest, VolumeConfig};
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
+use storage::quorum::WRITE_QUORUM;
 
 /// How far the writer may be ahead of the flushed VDL, in bytes of LSN.
 const LAL_BYTES: u64 = 64 << 20;
@@ -24,13 +25,22 @@ pub async fn run(options: Init) -> anyhow::Result<()> {
     check_addresses(&options.storage)?;
     let nodes = options.storage.iter().map(nodes::connect).collect::<anyhow::Result<Vec<_>>>()?;
     let addresses: Vec<String> = options.storage.iter().map(NodeAddress::to_string).collect();
-    match create(&nodes, &addresses, options.group_pages).await? {
+    match create(&nodes, &addresses, options.group_pages, Emptied::Refused).await? {
         Created::New(volume) => println!("created volume {volume:016x} on six storage nodes"),
         Created::Existed(volume) => {
             println!("volume {volume:016x} exists on all six storage nodes; nothing was changed")
         }
     }
     Ok(())
+}
+
+/// What a node means to [`create`] that has no volume where others have been writing to one: it has lost its disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Emptied {
+    /// Somebody has to look.
+    Refused,
+    /// The cluster replaces it by itself, if a write quorum is left. With the volume that was here before, if one was.
+    Replaced { before: Option<u64> },
 }
 
 /// What [`create`] found or made.
@@ -63,6 +73,7 @@ pub async fn create(
     nodes: &[Arc<dyn StorageNode>],
     addresses: &[String],
     pages_per_group: u32,
+    emptied: Emptied,
 ) -> anyhow::Result<Created> {
     let mut states = Vec::new();
     for (node, address) in nodes.iter().zip(addresses) {
@@ -71,12 +82,25 @@ pub async fn create(
     }
     check_places(&states, addresses)?;
     let existing: Vec<&VolumeConfig> = states.iter().filter_map(|state| state.config.as_ref()).collect();
+    // With a writer come promises, and redo.
+    let in_use = states.iter().any(|state| !state.marks.is_empty() || state.promised != 0);
+    if let Emptied::Replaced { before } = emptied {
+        let left = existing.len();
+        ensure!(
+            before.is_none() && !in_use || left >= WRITE_QUORUM,
+            "{left} of the six storage nodes have kept the volume, and {WRITE_QUORUM} are needed: the disks of the others \
+             were lost or replaced; bring back what there is of them"
+        );
+        if let Some(before) = before.filter(|before| existing.iter().any(|config| config.volume != *before)) {
+            bail!("the storage nodes hold another volume than {before:016x}, which was here before");
+        }
+    }
     if let Some(first) = existing.first() {
         ensure!(
             existing.iter().all(|config| config.volume == first.volume),
             "the storage nodes hold different volumes; give each cluster nodes of its own"
         );
-        if existing.len() == NODES {
+        if existing.len() == NODES || in_use && emptied != Emptied::Refused {
             return Ok(Created::Existed(first.volume));
         }
     }
@@ -95,9 +119,11 @@ pub async fn create(
     for ((node, address), state) in nodes.iter().zip(addresses).zip(&states) {
         // A member without the volume, while a writer has been there, has lost its disk, and with it a promise or redo that
         // others count on: that is a repair, not an init.
-        let in_use = |other: &StatusReply| !other.marks.is_empty() || other.promised != 0;
-        if state.config.is_none() && states.iter().any(in_use) {
-            bail!("{address} is empty while the volume is in use: its disk was lost or replaced; init does not repair");
+        if state.config.is_none() && in_use {
+            bail!(
+                "{address} is empty while the volume is in use: its disk was lost or replaced; a cluster that \
+                   runs replaces it (redoubt storage replace)"
+            );
         }
         let request = CreateVolumeRequest { version: FORMAT_VERSION, config: Some(config.clone()) };
         node.create_volume(request).await.map_err(|error| anyhow::anyhow!("{address}: {error}"))?;

@@ -10,8 +10,10 @@
 //! 5. The writer tells replicas how far the redo is durable ([`notices`]); the storage nodes keep the address book.
 //! 6. `pg_promote()` in a replica's session, or a writer that falls silent ([`failover`]), makes [`life`] take the
 //!    volume; the old writer finds itself fenced.
-//! 7. [`simulate`] runs all of that but the wire on virtual time, under faults.
-//! 8. [`report`], [`metrics`] and [`dashboard`] show all of it; [`admin`] asks for it from the command line.
+//! 7. A storage node that offers itself ([`spare`]) takes the place of one that stays away ([`replacement`]); everyone follows
+//!    the members in a roster of them ([`members`] shows it).
+//! 8. [`simulate`] runs all of that but the wire on virtual time, under faults.
+//! 9. [`report`], [`metrics`] and [`dashboard`] show all of it; [`admin`] asks for it from the command line.
 
 pub mod address;
 pub mod admin;
@@ -26,6 +28,7 @@ pub mod following;
 pub mod init;
 pub mod life;
 pub mod local;
+pub mod members;
 pub mod metrics;
 pub mod node;
 pub mod nodes;
@@ -34,6 +37,7 @@ pub mod options;
 pub mod pgwire;
 pub mod promotion;
 pub mod proxy;
+pub mod replacement;
 pub mod replication;
 pub mod report;
 pub mod sessions;
@@ -41,4 +45,5 @@ pub mod settings;
 pub mod signals;
 pub mod simulate;
 pub mod single;
+pub mod spare;
 pub mod threads;

@@ -13,17 +13,19 @@
 //! sessions (57P01, with the reason), for what they have seen may not be what the volume says, and comes back as a replica
 //! with an empty cache.
 //!
-//! Servers find each other in the address book that storage nodes keep: each registers what it is, with a lease.
+//! Servers find each other in the address book that storage nodes keep: each registers what it is, with a lease. The
+//! storage nodes themselves are found in a roster, which follows when members are replaced; the writer replaces them
+//! ([`replacement`]).
 
 use crate::administration::Administration;
 use crate::compute::{Compute, Following, Role, State, Writing};
 use crate::failover::{self, Failover};
 use crate::following::Follower;
-use crate::notices;
 use crate::pgwire::{Config, Listener, Server};
 use crate::promotion::{Promotion, PromotionCause};
 use crate::replication::sql_time;
 use crate::sessions::Sessions;
+use crate::{members, notices, replacement};
 use analytics::DataFusionExecutor;
 use engine::Engine;
 use protocol::PAGE_BYTES;
@@ -75,7 +77,8 @@ impl Compute {
         *self.cluster_address.lock() = self.advertised(cluster_listener.local_addr()?.port());
         let weak: Weak<Compute> = Arc::downgrade(&self);
         tokio::spawn(notices::serve(weak.clone(), cluster_listener, shutdown.clone()));
-        tokio::spawn(keep_registered(weak, shutdown.clone()));
+        tokio::spawn(keep_registered(weak.clone(), shutdown.clone()));
+        tokio::spawn(keep_looking(weak, shutdown.clone()));
         let mut asked = self.asked.lock().take().expect("a server runs once");
 
         let mut listener = Some(listener);
@@ -159,9 +162,13 @@ impl Compute {
         }
     }
 
-    fn begin_writing(&self, volume: Arc<WriterVolume>, engine: Arc<Engine>, life: &CancellationToken) {
+    fn begin_writing(self: &Arc<Self>, volume: Arc<WriterVolume>, engine: Arc<Engine>, life: &CancellationToken) {
         tokio::spawn(sweep(engine.clone(), life.clone()));
-        self.change(State::Writer(Writing { volume, engine, ended: life.clone() }));
+        let writing = Writing { volume, engine, ended: life.clone() };
+        if let Some(after) = self.options.replace_after {
+            tokio::spawn(replacement::keep(Arc::downgrade(self), writing.clone(), after));
+        }
+        self.change(State::Writer(writing));
     }
 
     fn open_options(&self, give_up_after: Option<Duration>) -> OpenOptions {
@@ -178,7 +185,8 @@ impl Compute {
     async fn take_volume(&self) -> Arc<WriterVolume> {
         let mut warned = false;
         loop {
-            match WriterVolume::open(self.options.nodes.clone(), self.open_options(None)).await {
+            let (nodes, dial) = (self.options.storage.nodes(), self.options.storage.dial());
+            match WriterVolume::open_dialling(nodes, self.open_options(None), Some(dial)).await {
                 Ok((volume, opened)) => {
                     volume.set_patience(self.options.write_timeout);
                     tracing::info!(ballot = %opened.ballot, vdl = %opened.vdl, "this server is the writer");
@@ -199,7 +207,7 @@ impl Compute {
         loop {
             let opened = async {
                 let options = ReplicaOptions::new(Runtime::current(), self.clock.clone(), self.wall.clone());
-                let volume = ReplicaVolume::open(self.options.nodes.clone(), options).await?;
+                let volume = ReplicaVolume::open(self.nodes.to_vec(), options).await?;
                 let options = self.engine_options();
                 let engine = Engine::replica(volume.clone(), volume.applied(), options).await?;
                 volume.set_sink(engine.clone());
@@ -237,7 +245,7 @@ impl Compute {
 
     /// Until this server is fenced, or `life` ends; promotions happen in here.
     async fn live(
-        &self,
+        self: &Arc<Self>,
         life: &CancellationToken,
         asked: &mut mpsc::Receiver<Promotion>,
         database: &Database,
@@ -278,7 +286,7 @@ impl Compute {
     }
 
     async fn promote(
-        &self,
+        self: &Arc<Self>,
         following: &Following,
         cause: PromotionCause,
         life: &CancellationToken,
@@ -290,8 +298,9 @@ impl Compute {
             match cause {
                 PromotionCause::Command => Ok(self.take_volume().await),
                 PromotionCause::Silence { over, .. } => {
-                    let (nodes, options) = (self.options.nodes.clone(), self.open_options(Some(STAND_TIMEOUT)));
-                    let opened = WriterVolume::open_over(nodes, options, None, over).await;
+                    let (nodes, dial) = (self.options.storage.nodes(), self.options.storage.dial());
+                    let options = self.open_options(Some(STAND_TIMEOUT));
+                    let opened = WriterVolume::open_over(nodes, options, Some(dial), over).await;
                     opened.map(|(volume, _)| volume).map_err(|error| error.to_string())
                 }
             }
@@ -351,16 +360,13 @@ async fn sweep(engine: Arc<Engine>, ended: CancellationToken) {
 
 /// Renews this server's entry in every node's address book.
 async fn keep_registered(server: Weak<Compute>, shutdown: CancellationToken) {
-    let mut volume = None;
     let Some(mut changes) = server.upgrade().map(|server| server.changes.subscribe()) else { return };
     while !shutdown.is_cancelled() {
         {
             let Some(server) = server.upgrade() else { return };
-            if volume.is_none() {
-                volume = cluster::config(&server.nodes).await.ok().map(|config| config.volume);
-            }
-            if let (Some(volume), Some(info)) = (volume, server.info()) {
+            if let Some(info) = server.info() {
                 // A node that is down is told when it is back.
+                let volume = server.options.storage.volume();
                 if let Ok(book) = cluster::register(&server.nodes, volume, Some(info), LEASE.as_millis() as u32).await {
                     server.directory.set(book, server.unix_micros());
                 }
@@ -370,6 +376,19 @@ async fn keep_registered(server: Weak<Compute>, shutdown: CancellationToken) {
             () = shutdown.cancelled() => return,
             () = tokio::time::sleep(RENEW_INTERVAL) => {}
             changed = changes.changed() => if changed.is_err() { return },
+        }
+    }
+}
+
+/// Looks at the storage nodes now and then: whoever asks this server about them is told what was seen.
+async fn keep_looking(server: Weak<Compute>, shutdown: CancellationToken) {
+    while !shutdown.is_cancelled() {
+        let Some(server) = server.upgrade() else { return };
+        server.look().await;
+        drop(server);
+        tokio::select! {
+            () = shutdown.cancelled() => return,
+            () = tokio::time::sleep(members::LOOK_INTERVAL) => {}
         }
     }
 }

@@ -3,9 +3,9 @@
 use crate::compute::{Compute, State};
 use protocol::volume::PageSource;
 use protocol::{Ballot, Lsn};
+use sql::functions::NodeRole;
 use std::fmt::Write;
 use std::sync::Arc;
-use storage::volume::cluster;
 
 /// The exposition of the servers of this process and of the storage nodes they reach.
 pub async fn render(servers: &[Arc<Compute>]) -> String {
@@ -65,7 +65,24 @@ pub async fn render(servers: &[Arc<Compute>]) -> String {
     }
     let Some(server) = servers.first() else { return text };
     let _ = writeln!(text, "redoubt_volume_vdl {}", vdl.0);
-    for state in cluster::status(server.nodes()).await.iter().flatten() {
+    let view = server.look().await;
+    let count = |wanted: &str| view.nodes.iter().filter(|(node, _)| node.role.name() == wanted).count();
+    for role in ["member", "leaving", "joining", "spare"] {
+        let _ = writeln!(text, "redoubt_volume_nodes{{role=\"{role}\"}} {}", count(role));
+    }
+    let _ = writeln!(text, "redoubt_volume_membership_epoch {}", server.roster().membership().id().epoch);
+    for (node, _) in &view.nodes {
+        let (NodeRole::Joining(old), Some(hydration)) = (node.role, node.hydration) else { continue };
+        let mut line = |name: &str, value: u64| {
+            let (new, old) = (node.node.0, old.0);
+            let _ = writeln!(text, "redoubt_replacement_{name}{{node=\"{old}\",by=\"{new}\"}} {value}");
+        };
+        line("hydrated_bytes", hydration.bytes);
+        line("total_bytes", hydration.total_bytes);
+        line("groups_whole", hydration.groups_whole.into());
+        line("groups", node.groups.unwrap_or_default().into());
+    }
+    for state in view.nodes.iter().filter_map(|(_, status)| status.as_ref()) {
         let node = state.node;
         let mut line = |name: &str, value: u64| {
             let _ = writeln!(text, "redoubt_node_{name}{{node=\"{node}\",zone=\"{}\"}} {value}", state.zone);

@@ -1,11 +1,11 @@
 //! `redoubt storage`: one storage node as a process.
 
 use crate::address::NodeAddress;
-use crate::options::Storage;
+use crate::options::StorageNode;
 use crate::settings::BadSetting;
-use crate::signals;
+use crate::{nodes, signals, spare};
 use anyhow::Context;
-use protocol::node::StorageNode;
+use protocol::node::StorageNode as _;
 use protocol::rpc::storage::{StatusReply, StatusRequest};
 use protocol::{FORMAT_VERSION, NodeId};
 use std::sync::{Arc, Weak};
@@ -23,15 +23,21 @@ const LOOK_INTERVAL: Duration = Duration::from_millis(200);
 ///
 /// # Errors
 /// When the directory or the address cannot be had; when the disk failed.
-pub async fn run(options: Storage) -> anyhow::Result<()> {
+pub async fn run(options: StorageNode) -> anyhow::Result<()> {
+    let StorageNode { data, listen, zone, advertise, .. } = options;
+    let required = "clap asks for it where no other command is given";
+    let (data, listen, zone) = (data.expect(required), listen.expect(required), zone.expect(required));
     let disk = Arc::new(RealDisk);
-    let held = Node::identity(&*disk, &options.data)?;
-    let id = options.id.map(NodeId).or(held).ok_or_else(|| {
-        BadSetting(format!("{} is new: --id says which of the six nodes it becomes", options.data.display()))
-    })?;
-    let node_options = NodeOptions::new(id, &options.zone, &options.listen.to_string());
-    let node = Node::open(disk, &options.data, node_options)?;
-    let listener = match &options.listen {
+    let held = Node::identity(&*disk, &data)?;
+    let id = options
+        .id
+        .map(NodeId)
+        .or(held)
+        .ok_or_else(|| BadSetting(format!("{} is new: --id says which of the nodes it becomes", data.display())))?;
+    let node_options = NodeOptions::new(id, &zone, &advertise.unwrap_or_else(|| listen.clone()).to_string());
+    let guides = options.storage.iter().map(nodes::connect).collect::<anyhow::Result<Vec<_>>>()?;
+    let node = Node::open(disk, &data, node_options)?;
+    let listener = match &listen {
         NodeAddress::Tcp(address) => Listener::Tcp(TcpListener::bind(address).await.with_context(|| address.clone())?),
         NodeAddress::Unix(path) => {
             // The directory's lock says that no other node of this directory lives: the socket is left over.
@@ -41,8 +47,11 @@ pub async fn run(options: Storage) -> anyhow::Result<()> {
     };
     tokio::spawn(gossip(node.clone()));
     tokio::spawn(beat(Arc::downgrade(&node)));
+    if !guides.is_empty() {
+        tokio::spawn(spare::offer(Arc::downgrade(&node), guides.into(), nodes::dial()));
+    }
     let shutdown = signals::shutdown();
-    tracing::info!(%id, address = %options.listen, "storage node is up");
+    tracing::info!(%id, address = %listen, "storage node is up");
     let outcome = tokio::select! {
         served = serve(node.clone(), listener, shutdown.cancelled_owned()) => served.map_err(anyhow::Error::from),
         () = failed(&node) => Err(anyhow::anyhow!("the disk failed; start again when it is mended or replaced")),

@@ -2,12 +2,14 @@
 
 use crate::address::NodeAddress;
 use anyhow::bail;
-use protocol::FORMAT_VERSION;
 use protocol::node::StorageNode;
-use protocol::rpc::storage::StatusRequest;
+use protocol::rpc::storage::Member;
+use protocol::volume::VolumeError;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
+use storage::node::gossip::Dial;
 use storage::rpc::GrpcNode;
+use storage::volume::roster::Roster;
 use tokio::runtime::{Handle, Runtime};
 
 /// Between two rounds of asking nodes that do not answer yet.
@@ -35,40 +37,31 @@ pub fn connect(address: &NodeAddress) -> anyhow::Result<Arc<dyn StorageNode>> {
     Ok(Arc::new(GrpcNode::new(&address.to_string())?.on(runtime())))
 }
 
-/// All six nodes of the volume that the given ones know: one that answers is enough.
+/// Connects to members at their addresses.
+#[must_use]
+pub fn dial() -> Dial {
+    Arc::new(|member: &Member| member.address.parse().ok().and_then(|address| connect(&address).ok()))
+}
+
+/// The members of the volume that the given nodes know: one that answers is enough.
 ///
 /// Waits while none answers, for a cluster's processes start in any order.
 ///
 /// # Errors
-/// When a node answers that it has no volume: `redoubt init` makes one.
-pub async fn discover(addresses: &[NodeAddress]) -> anyhow::Result<Vec<Arc<dyn StorageNode>>> {
-    let known = addresses.iter().map(connect).collect::<anyhow::Result<Vec<_>>>()?;
+/// When all answer that they have no volume: `redoubt init` makes one. When they have different ones.
+pub async fn discover(addresses: &[NodeAddress]) -> anyhow::Result<Arc<Roster>> {
+    let guides = addresses.iter().map(connect).collect::<anyhow::Result<Vec<_>>>()?;
     let mut warned = false;
     loop {
-        let mut empty = 0;
-        for node in &known {
-            match node.status(StatusRequest { version: FORMAT_VERSION }).await {
-                Ok(status) => match status.config {
-                    Some(config) => {
-                        let members = config.members.iter();
-                        let nodes = members.map(|member| {
-                            let address = member.address.parse().map_err(anyhow::Error::msg)?;
-                            connect(&address)
-                        });
-                        return nodes.collect();
-                    }
-                    None => empty += 1,
-                },
-                Err(error) => {
-                    if !warned {
-                        tracing::info!(%error, "waiting for storage nodes");
-                        warned = true;
-                    }
-                }
+        match Roster::find(guides.clone().into(), dial()).await {
+            Ok(Some(roster)) => return Ok(roster),
+            Ok(None) => bail!("the storage nodes hold no volume: create one with `redoubt init`"),
+            Err(VolumeError::Corrupt(why)) => bail!(why),
+            Err(error) if !warned => {
+                tracing::info!(%error, "waiting for storage nodes");
+                warned = true;
             }
-        }
-        if empty == known.len() {
-            bail!("the storage nodes hold no volume: create one with `redoubt init`");
+            Err(_) => {}
         }
         tokio::time::sleep(RETRY_INTERVAL).await;
     }

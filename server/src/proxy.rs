@@ -19,7 +19,7 @@
 //! The address book is asked every [`BOOK_INTERVAL`], and at once when a server could not be reached.
 
 use crate::options;
-use crate::{nodes, signals};
+use crate::{members, nodes, signals};
 use anyhow::{Context, bail};
 use parking_lot::Mutex;
 use protocol::rpc::storage::ServerInfo;
@@ -28,7 +28,8 @@ use std::net::{IpAddr, SocketAddr};
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
-use storage::volume::{Nodes, cluster};
+use storage::volume::cluster;
+use storage::volume::roster::Roster;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, watch};
@@ -169,7 +170,7 @@ pub async fn run(options: options::Proxy) -> anyhow::Result<()> {
         listeners.push((port, TcpListener::bind(address).await.with_context(|| address.to_string())?));
     }
     let stopping = signals::shutdown();
-    let nodes = tokio::select! {
+    let storage = tokio::select! {
         found = nodes::discover(&options.storage) => found?,
         () = stopping.cancelled() => return Ok(()),
     };
@@ -183,7 +184,8 @@ pub async fn run(options: options::Proxy) -> anyhow::Result<()> {
         open: !host.is_loopback(),
         stopping: stopping.clone(),
     });
-    let keeping = tokio::spawn(proxy.clone().keep_view(cluster::nodes(nodes)));
+    let keeping = tokio::spawn(proxy.clone().keep_view(storage.clone()));
+    let following = tokio::spawn(follow_members(storage));
     let mut serving = JoinSet::new();
     for (port, listener) in listeners {
         tracing::info!(?port, address = %listener.local_addr()?, "proxy is up");
@@ -191,20 +193,24 @@ pub async fn run(options: options::Proxy) -> anyhow::Result<()> {
     }
     while serving.join_next().await.is_some() {}
     keeping.abort();
+    following.abort();
     Ok(())
+}
+
+/// Notices when members of the volume are replaced.
+async fn follow_members(storage: Arc<Roster>) {
+    loop {
+        tokio::time::sleep(members::LOOK_INTERVAL).await;
+        storage.look().await;
+    }
 }
 
 impl Proxy {
     /// Follows the address book.
-    async fn keep_view(self: Arc<Self>, nodes: Nodes) {
-        let mut volume = None;
+    async fn keep_view(self: Arc<Self>, storage: Arc<Roster>) {
+        let nodes = storage.seats();
         loop {
-            if volume.is_none() {
-                volume = cluster::config(&nodes).await.ok().map(|config| config.volume);
-            }
-            if let Some(volume) = volume
-                && let Ok(book) = cluster::register(&nodes, volume, None, 0).await
-            {
+            if let Ok(book) = cluster::register(&nodes, storage.volume(), None, 0).await {
                 let view = View::of(&book.servers, book.writer());
                 self.known.lock().retain(|instance, known| {
                     known.connections > 0 || book.servers.iter().any(|server| server.instance == *instance)

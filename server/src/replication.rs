@@ -3,6 +3,7 @@
 //! All of it is for show, in memory, and bounded. A history of promotions is this server's own; that of the volume is the
 //! truncation table in storage.
 
+use crate::spare::is_spare;
 use parking_lot::Mutex;
 use protocol::Lsn;
 use protocol::rpc::cluster::ReplicaReport;
@@ -100,12 +101,22 @@ impl Directory {
         *self.seen.lock() = (book, at_unix_micros);
     }
 
+    /// The storage nodes in it that offer themselves, by number.
+    #[must_use]
+    pub fn spares(&self) -> Vec<ServerInfo> {
+        let seen = self.seen.lock();
+        let mut spares: Vec<ServerInfo> = seen.0.servers.iter().filter(|it| is_spare(it)).cloned().collect();
+        spares.sort_unstable_by_key(|spare| spare.node);
+        spares
+    }
+
     /// The servers in it, with `own` as it is now.
     #[must_use]
     pub fn servers(&self, own: Option<ServerInfo>, durable: Lsn, now_unix_micros: u64) -> Vec<ServerStatus> {
         let (book, at) = self.seen.lock().clone();
         let durable = book.flushed_vdl.max(durable);
-        let others = book.servers.into_iter().filter(|it| own.as_ref().is_none_or(|own| own.instance != it.instance));
+        let others = book.servers.into_iter().filter(|it| !is_spare(it));
+        let others = others.filter(|it| own.as_ref().is_none_or(|own| own.instance != it.instance));
         let mut servers: Vec<(ServerInfo, u64)> = others.map(|it| (it, at)).collect();
         servers.extend(own.map(|own| (own, now_unix_micros)));
         // One that was replaced and whose lease has not run out is no writer.

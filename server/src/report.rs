@@ -1,13 +1,15 @@
 //! `status`: the cluster as one server sees it, from the storage nodes themselves and from their address books.
 
 use crate::compute::{Compute, Role, State};
+use crate::spare::is_spare;
 use futures::future::join_all;
 use protocol::rpc::storage::{HydrationStatus, ServerInfo, StatusReply};
 use protocol::volume::PageSource;
 use protocol::{Ballot, Lsn};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
+use sql::functions::{NodeRole, StorageNodeStatus};
 use std::time::Duration;
-use storage::volume::cluster::{self, AddressBook};
+use storage::volume::cluster;
 use storage::volume::writer::STALLED_AFTER;
 
 /// A server that takes longer to accept a connection is reported as down.
@@ -21,12 +23,10 @@ async fn answers(address: &str) -> bool {
 
 /// The JSON that `redoubt status --json` prints.
 pub async fn status(server: &Compute) -> Value {
-    let states: Vec<StatusReply> = cluster::status(server.nodes()).await.into_iter().flatten().collect();
-    let config = states.iter().find_map(|state| state.config.clone());
-    let book = match &config {
-        Some(config) => cluster::register(server.nodes(), config.volume, None, 0).await.unwrap_or_default(),
-        None => AddressBook::default(),
-    };
+    let storage = server.roster();
+    let view = server.look().await;
+    let mut book = cluster::register(&storage.seats(), storage.volume(), None, 0).await.unwrap_or_default();
+    book.servers.retain(|it| !is_spare(it));
     let vdl = match server.state() {
         State::Writer(writing) => writing.volume.flushed_vdl(),
         _ => book.flushed_vdl,
@@ -55,20 +55,12 @@ pub async fn status(server: &Compute) -> Value {
             })
         })
         .collect();
-    let members = config.map(|config| config.members).unwrap_or_default();
-    let mut nodes: Vec<Value> = states.iter().map(node_json).collect();
-    for member in members {
-        if !states.iter().any(|state| state.node == member.node) {
-            nodes.push(json!({
-                "id": member.node, "zone": member.zone, "addr": member.address, "pid": null, "state": "down",
-                "scl_received": null, "scl_flushed": null,
-            }));
-        }
-    }
-    nodes.sort_by_key(|node| node["id"].as_u64());
-    let epoch = states.iter().map(|state| Ballot(state.promised)).max().unwrap_or_default();
+    let nodes: Vec<Value> = view.nodes.iter().map(|(node, status)| node_json(node, status.as_ref())).collect();
+    let promised = view.nodes.iter().filter_map(|(_, status)| status.as_ref()).map(|status| Ballot(status.promised));
+    let epoch = promised.max().unwrap_or_default();
     json!({
         "servers": servers, "storage_nodes": nodes, "vdl": vdl.to_string(), "epoch": epoch.counter(),
+        "membership_epoch": storage.membership().id().epoch,
         "writes": writes_json(server),
     })
 }
@@ -90,18 +82,44 @@ fn writes_json(server: &Compute) -> Value {
     })
 }
 
-fn node_json(state: &StatusReply) -> Value {
-    let highest = |mark: fn(&protocol::rpc::storage::SegmentMark) -> u64| {
-        Lsn(state.marks.iter().map(mark).max().unwrap_or_default()).to_string()
-    };
+/// Names that are there for every node, then what only the node itself can tell.
+fn node_json(node: &StorageNodeStatus, status: Option<&StatusReply>) -> Value {
+    let lsn = |lsn: Option<Lsn>| lsn.map(|lsn| lsn.to_string());
+    let mut fields = object(json!({
+        "id": node.node.0,
+        "incarnation": node.incarnation,
+        "zone": node.zone,
+        "addr": node.address,
+        "pid": node.pid,
+        "role": node.role.name(),
+        "state": node.state,
+        "scl_received": lsn(node.scl_received),
+        "scl_flushed": lsn(node.scl_flushed),
+    }));
+    let mut add = |more: Value| fields.extend(object(more));
+    if let NodeRole::Joining(replaces) = node.role {
+        add(json!({
+            "replaces": replaces.0,
+            "hydrated_bytes": node.hydration.map(|hydration| hydration.bytes),
+            "total_bytes": node.hydration.map(|hydration| hydration.total_bytes),
+            "groups_whole": node.hydration.map(|hydration| hydration.groups_whole),
+        }));
+    }
+    if let Some(status) = status {
+        add(told(status));
+    }
+    Value::Object(fields)
+}
+
+fn object(value: Value) -> Map<String, Value> {
+    match value {
+        Value::Object(fields) => fields,
+        _ => Map::new(),
+    }
+}
+
+fn told(state: &StatusReply) -> Value {
     json!({
-        "id": state.node,
-        "zone": state.zone,
-        "addr": state.address,
-        "pid": state.pid,
-        "state": state.state,
-        "scl_received": highest(|mark| mark.scl_received),
-        "scl_flushed": highest(|mark| mark.scl_flushed),
         "groups": state.marks.len(),
         "behind_bytes": state.behind_bytes,
         "hydrating": state.hydrating.iter().map(hydration_json).collect::<Vec<_>>(),

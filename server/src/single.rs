@@ -26,7 +26,7 @@ pub async fn writer(options: options::Writer) -> anyhow::Result<()> {
             Ok(nodes) => nodes?,
             Err(_) => nodes::discover(&options.compute.storage).await?,
         };
-        if let Some(living) = cluster::living_writer(&cluster::nodes(nodes), LIVES_WITHIN).await {
+        if let Some(living) = cluster::living_writer(&nodes.seats(), LIVES_WITHIN).await {
             let address = &living.address;
             ensure!(!options.no_takeover, "{address} is the writer and lives (--no-takeover)");
             tracing::info!(address, pid = living.pid, "takes over from the writer that is there");
@@ -57,19 +57,20 @@ pub async fn run(options: options::Compute, role: Role) -> anyhow::Result<()> {
         address.to_string()
     });
     let shutdown = signals::shutdown();
-    let nodes = tokio::select! {
+    let storage = tokio::select! {
         found = nodes::discover(&options.storage) => found?,
         () = shutdown.cancelled() => return Ok(()),
     };
     let server = Compute::new(ComputeOptions {
         role,
-        nodes,
+        storage,
         address: advertised,
         cache_bytes: options.cache_size,
         lock_table_bytes: options.lock_table_size,
         write_timeout: Duration::from_secs(options.write_timeout),
         authentication,
         failover: options.failover.settings(),
+        replace_after: options.replacement.settings(),
         storage_runtime: Runtime::Tokio(nodes::runtime()),
     });
     if let Some(listener) = dashboard_listener {

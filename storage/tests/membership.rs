@@ -19,6 +19,7 @@ use storage::node::gossip::{Dial, Gossip};
 use storage::node::{Node, NodeOptions, OpenError};
 use storage::sim::{Loss, SimDisk};
 use storage::volume::members::MemberError;
+use storage::volume::roster::Roster;
 use storage::volume::seats::{Gone, Seat};
 use storage::volume::writer::{OpenOptions, WriterVolume};
 use storage::volume::{cluster, monotonic_clock, wall_clock};
@@ -396,4 +397,62 @@ async fn all_six_are_replaced_one_after_the_other_under_load() {
     let mut load = load.successor(&machines, 6..12, 2).await;
     load.rounds(10).await;
     load.check().await;
+}
+
+/// Members were replaced while a server was away, and of those it knows too few are left to hear a quorum of.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_member_that_is_left_leads_a_writer_to_the_others() {
+    let mut machines = Machines::six().await;
+    let mut load = machines.open(0..6, 1).await;
+    load.rounds(10).await;
+    for old in 0..4 {
+        machines.start(old + 6, SimDisk::new());
+        load.replace(&machines, old, old + 6).await.expect("it is replaced");
+        machines.stop(old);
+    }
+    let mut load = load.successor(&machines, 0..5, 2).await;
+    assert_eq!(load.nodes().iter().map(|(node, _)| *node).collect::<Vec<_>>(), [6, 7, 8, 9, 4, 5]);
+    load.rounds(5).await;
+    load.check().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_roster_follows_the_members_and_shows_who_joins() {
+    let mut machines = Machines::six().await;
+    let mut load = machines.open(0..6, 1).await;
+    load.rounds(10).await;
+    let book = machines.book.clone();
+    let dial: Dial =
+        Arc::new(move |member| book.lock().get(&member.node).cloned().map(|it| it as Arc<dyn StorageNode>));
+    // One node is enough to find the others.
+    let roster = Roster::find(machines.given([2]).into(), dial).await.expect("it answers").expect("it has the volume");
+    let numbers = |roster: &Roster| roster.membership().members().iter().map(|it| it.node).collect::<Vec<_>>();
+    assert_eq!(numbers(&roster), [0, 1, 2, 3, 4, 5]);
+
+    machines.start(6, SimDisk::new());
+    load.volume.begin_replacement(NodeId(5), member(6), machines.seat(6)).await.expect("node 6 joins");
+    let look = roster.look().await;
+    assert_eq!(look.everyone.len(), 7);
+    assert!(look.everyone[5].leaves && !look.everyone[4].leaves);
+    assert_eq!((look.everyone[6].replaces, look.everyone[6].state()), (Some(5), "joining"));
+    load.volume.revert_replacement(NodeId(5)).await.expect("nothing is lost");
+
+    // All are replaced before it looks again; those that it knows tell it.
+    let seats = roster.seats();
+    for old in 0..6 {
+        machines.start(old + 7, SimDisk::new());
+        load.replace(&machines, old, old + 7).await.expect("it is replaced");
+    }
+    let look = roster.look().await;
+    assert!(look.everyone.iter().all(|seen| seen.status().is_some()), "{look:?}");
+    assert_eq!(numbers(&roster), [7, 8, 9, 10, 11, 12]);
+    // And whoever holds its seats speaks to the new ones.
+    let said = seats[3].status(StatusRequest { version: FORMAT_VERSION }).await.expect("it runs");
+    assert_eq!(said.node, 10);
+
+    // A member that answers without its disk's content is not taken for itself.
+    machines.stop(9);
+    machines.start(9, SimDisk::new());
+    let look = roster.look().await;
+    assert_eq!((look.everyone[2].state(), look.everyone[2].status().is_none()), ("empty", true));
 }

@@ -7,18 +7,23 @@
 //! and must not wait behind the writer's sessions.
 
 use super::{NODES, bind, node_address, node_directory, open_directory, print_welcome, zone};
+use crate::address::NodeAddress;
 use crate::auth::Authentication;
 use crate::compute::{Compute, ComputeOptions, Role};
+use crate::init::{Created, Emptied};
 use crate::options::Local;
-use crate::{dashboard, init, signals, threads};
+use crate::{dashboard, init, nodes as remote, signals, spare, threads};
+use anyhow::Context;
 use protocol::NodeId;
 use protocol::node::StorageNode;
+use protocol::rpc::storage::Member;
 use protocol::task::Runtime;
 use std::sync::Arc;
 use std::time::Duration;
 use storage::node::disk::RealDisk;
-use storage::node::gossip::Gossip;
+use storage::node::gossip::{Dial, Gossip};
 use storage::node::{Node, NodeOptions};
+use storage::volume::roster::Roster;
 use tokio::runtime::Handle;
 use tokio::task::JoinSet;
 
@@ -34,7 +39,7 @@ pub async fn run(options: Local) -> anyhow::Result<()> {
         listeners.push(bind(options.port + n, "--port").await?);
     }
     let dashboard_listener = bind(options.dashboard_port, "--dashboard-port").await?;
-    let (_directory, data) = open_directory(&options)?;
+    let (mut directory, data) = open_directory(&options)?;
 
     let disk = Arc::new(RealDisk);
     let mut nodes = Vec::new();
@@ -43,12 +48,19 @@ pub async fn run(options: Local) -> anyhow::Result<()> {
         nodes.push(Node::open(disk.clone(), &node_directory(&data, id), options)?);
     }
     let links: Vec<Arc<dyn StorageNode>> = nodes.iter().map(|node| node.clone() as Arc<dyn StorageNode>).collect();
-    for (index, node) in nodes.iter().enumerate() {
-        let peers = links.iter().enumerate().filter(|(peer, _)| *peer != index);
-        tokio::spawn(Gossip::new(node, peers.map(|(_, link)| link.clone()).collect()).run());
-    }
     let addresses: Vec<String> = (1..=NODES).map(|id| node_address(&data, id).to_string()).collect();
-    init::create(&links, &addresses, options.group_pages).await?;
+    let dial = dial(&links, &addresses);
+    for node in &nodes {
+        tokio::spawn(Gossip::following(node, dial.clone()).run());
+    }
+    let emptied = Emptied::Replaced { before: directory.volume() };
+    let created = init::create(&links, &addresses, options.group_pages, emptied).await?;
+    let (Created::New(volume) | Created::Existed(volume)) = created;
+    directory.keep_volume(volume)?;
+    for node in &nodes {
+        tokio::spawn(spare::offer(Arc::downgrade(node), links.clone().into(), dial.clone()));
+    }
+    let storage = Roster::find(links.clone().into(), dial).await?.context("the volume was here a moment ago")?;
 
     let shutdown = signals::shutdown();
     let mut running = JoinSet::new();
@@ -65,7 +77,7 @@ pub async fn run(options: Local) -> anyhow::Result<()> {
         };
         let server = Compute::new(ComputeOptions {
             role: if n == 0 { Role::Writer } else { Role::Replica },
-            nodes: links.clone(),
+            storage: storage.clone(),
             address: listener.local_addr()?.to_string(),
             cache_bytes: options.cache_size,
             lock_table_bytes: options.lock_table_size,
@@ -73,6 +85,7 @@ pub async fn run(options: Local) -> anyhow::Result<()> {
             authentication: authentication.clone(),
             // The writer of this process cannot die alone; what looks like it is a busy machine.
             failover: None,
+            replace_after: options.replacement.settings(),
             storage_runtime: Runtime::Tokio(runtime.clone()),
         });
         running.spawn_on(server.clone().run(listener, shutdown.clone()), &runtime);
@@ -100,4 +113,22 @@ pub async fn run(options: Local) -> anyhow::Result<()> {
     }
     runtimes.into_iter().for_each(tokio::runtime::Runtime::shutdown_background);
     outcome
+}
+
+/// Reaches the nodes of this process by a call, others at their addresses. A directory that was moved has other addresses
+/// than its volume knows: where nothing is at an address, the node of this process with the member's number is meant.
+fn dial(links: &[Arc<dyn StorageNode>], addresses: &[String]) -> Dial {
+    let (links, addresses, remote) = (links.to_vec(), addresses.to_vec(), remote::dial());
+    Arc::new(move |member: &Member| {
+        let moved = match member.address.parse() {
+            Ok(NodeAddress::Unix(path)) => !path.exists(),
+            _ => false,
+        };
+        let by_address = addresses.iter().position(|address| *address == member.address);
+        let by_number = (1..=NODES).position(|id| moved && id == member.node);
+        match by_address.or(by_number) {
+            Some(index) => Some(links[index].clone()),
+            None => remote(member),
+        }
+    })
 }

@@ -5,7 +5,7 @@
 use super::{NODES, auth_arguments, bind, node_address, node_directory, open_directory, print_welcome, zone};
 use crate::address::NodeAddress;
 use crate::auth::Authentication;
-use crate::init::Created;
+use crate::init::{Created, Emptied};
 use crate::options::Local;
 use crate::{init, nodes, signals};
 use anyhow::{Context, bail};
@@ -82,27 +82,32 @@ pub async fn run(options: Local) -> anyhow::Result<()> {
         drop(bind(options.port + n, "--port").await?);
     }
     drop(bind(options.dashboard_port, "--dashboard-port").await?);
-    let (_directory, data) = open_directory(&options)?;
+    let (mut directory, data) = open_directory(&options)?;
     let shutdown = signals::shutdown();
     let stopping = CancellationToken::new();
 
     let addresses: Vec<NodeAddress> = (1..=NODES).map(|id| node_address(&data, id)).collect();
+    let texts: Vec<String> = addresses.iter().map(NodeAddress::to_string).collect();
+    let storage = texts.join(",");
     let mut members = Vec::new();
     for (id, address) in (1..=NODES).zip(&addresses) {
         let mut arguments: Vec<OsString> = vec!["storage".into(), "--data".into(), node_directory(&data, id).into()];
         arguments.extend(["--listen".into(), address.to_string().into()]);
         arguments.extend(["--zone".into(), zone(id).into(), "--id".into(), id.to_string().into()]);
+        // One that comes back without its disk's content offers itself as the new member in its own place.
+        arguments.extend(["--storage".into(), storage.clone().into()]);
         members.push(Member::start(format!("storage node {id}"), arguments)?);
     }
     let links = addresses.iter().map(nodes::connect).collect::<anyhow::Result<Vec<_>>>()?;
     for link in &links {
         wait_until_up(link, &mut members).await?;
     }
-    let texts: Vec<String> = addresses.iter().map(NodeAddress::to_string).collect();
-    let (Created::New(volume) | Created::Existed(volume)) = init::create(&links, &texts, options.group_pages).await?;
+    let emptied = Emptied::Replaced { before: directory.volume() };
+    let created = init::create(&links, &texts, options.group_pages, emptied).await?;
+    let (Created::New(volume) | Created::Existed(volume)) = created;
+    directory.keep_volume(volume)?;
     let links: Nodes = links.into();
 
-    let storage = texts.join(",");
     for n in 0..=options.replicas {
         let role = if n == 0 { "writer" } else { "replica" };
         let mut arguments: Vec<OsString> = vec![role.into(), "--storage".into(), storage.clone().into()];
@@ -115,6 +120,7 @@ pub async fn run(options: Local) -> anyhow::Result<()> {
         }
         arguments.extend(auth_arguments(&options.auth).into_iter().map(OsString::from));
         arguments.extend(options.failover.arguments().into_iter().map(OsString::from));
+        arguments.extend(options.replacement.arguments().into_iter().map(OsString::from));
         let name = if n == 0 { "writer".to_owned() } else { format!("replica {n}") };
         members.push(Member::start(name, arguments)?);
         wait_until_listening(options.port + n, &mut members).await?;

@@ -12,6 +12,10 @@ use std::time::Duration;
 
 /// Ten gigabytes of pages: Aurora's segment size.
 const PAGES_PER_GROUP: u32 = 1_310_720;
+/// Long enough for a host to be started again.
+const REPLACE_AFTER_SECONDS: u64 = 600;
+/// A year.
+const SECONDS_MAX: u64 = 366 * 24 * 60 * 60;
 
 /// A PostgreSQL-compatible database on replicated, disaggregated storage.
 #[derive(Parser, Debug)]
@@ -31,7 +35,7 @@ pub enum Command {
     Local(Local),
     /// Creates the volume on six storage nodes that have none.
     Init(Init),
-    /// Runs a storage node.
+    /// Runs a storage node; or replaces one, see `redoubt storage replace --help`.
     Storage(Storage),
     /// Runs the writer; it takes over from a writer that is there.
     Writer(Writer),
@@ -94,6 +98,28 @@ impl Failover {
     }
 }
 
+/// When a storage node that stays away is replaced.
+#[derive(Args, Debug, Clone)]
+pub struct Replacement {
+    /// Seconds of silence after which the writer replaces a storage node by a spare; 0: never by itself.
+    #[arg(long, default_value_t = REPLACE_AFTER_SECONDS, value_parser = clap::value_parser!(u64).range(0..=SECONDS_MAX), value_name = "SECONDS", env = "REDOUBT_REPLACE_AFTER")]
+    pub replace_after: u64,
+}
+
+impl Replacement {
+    /// What they say; `None`: never by itself.
+    #[must_use]
+    pub fn settings(&self) -> Option<Duration> {
+        (self.replace_after > 0).then(|| Duration::from_secs(self.replace_after))
+    }
+
+    /// The flags that pass them on to a child process.
+    #[must_use]
+    pub fn arguments(&self) -> Vec<String> {
+        vec!["--replace-after".to_owned(), self.replace_after.to_string()]
+    }
+}
+
 #[derive(Args, Debug, Clone)]
 pub struct Local {
     /// Directory of the whole cluster; created when missing.
@@ -127,6 +153,8 @@ pub struct Local {
     #[command(flatten)]
     pub failover: Failover,
     #[command(flatten)]
+    pub replacement: Replacement,
+    #[command(flatten)]
     pub auth: Auth,
 }
 
@@ -141,19 +169,69 @@ pub struct Init {
 }
 
 #[derive(Args, Debug, Clone)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 pub struct Storage {
+    #[command(subcommand)]
+    pub command: Option<StorageCommand>,
+    #[command(flatten)]
+    pub node: StorageNode,
+}
+
+/// What to do with the storage nodes of a running cluster.
+#[derive(Subcommand, Debug, Clone)]
+pub enum StorageCommand {
+    /// Replaces a storage node, dead or alive, by another, and waits until that has everything.
+    Replace(Replace),
+    /// Ends the replacement of a storage node in its favour.
+    Revert(Revert),
+}
+
+#[derive(Args, Debug, Clone)]
+pub struct Replace {
+    /// The number of the node to be replaced.
+    #[arg(value_name = "NODE")]
+    pub node: u32,
+    /// The new node, which runs already; else the spare that suits best.
+    #[arg(long, value_name = "ADDR")]
+    pub with: Option<NodeAddress>,
+    /// Any server of the cluster, as a client dials it.
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:5432")]
+    pub server: String,
+    /// Returns when the replacement has begun.
+    #[arg(long)]
+    pub no_wait: bool,
+}
+
+#[derive(Args, Debug, Clone)]
+pub struct Revert {
+    /// The number of the node that is being replaced.
+    #[arg(value_name = "NODE")]
+    pub node: u32,
+    /// Any server of the cluster, as a client dials it.
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:5432")]
+    pub server: String,
+}
+
+#[derive(Args, Debug, Clone)]
+pub struct StorageNode {
     /// The node's directory; created when missing.
-    #[arg(long, value_name = "DIR", env = "REDOUBT_DATA")]
-    pub data: PathBuf,
+    #[arg(long, required = true, value_name = "DIR", env = "REDOUBT_DATA")]
+    pub data: Option<PathBuf>,
     /// Where to listen: HOST:PORT or unix:PATH.
-    #[arg(long, value_name = "ADDR", env = "REDOUBT_LISTEN")]
-    pub listen: NodeAddress,
+    #[arg(long, required = true, value_name = "ADDR", env = "REDOUBT_LISTEN")]
+    pub listen: Option<NodeAddress>,
+    /// Where others reach this node, when that is not where it listens.
+    #[arg(long, value_name = "ADDR", env = "REDOUBT_ADVERTISE")]
+    pub advertise: Option<NodeAddress>,
     /// The node's zone: two nodes each in a, b and c.
-    #[arg(long, env = "REDOUBT_ZONE")]
-    pub zone: String,
+    #[arg(long, required = true, env = "REDOUBT_ZONE")]
+    pub zone: Option<String>,
     /// The node's number in the cluster; needed for a new directory.
     #[arg(long, env = "REDOUBT_ID")]
     pub id: Option<u32>,
+    /// Addresses of storage nodes of a cluster: this one offers itself there as a spare whenever it is no member.
+    #[arg(long, value_delimiter = ',', value_name = "ADDR,...", env = "REDOUBT_STORAGE")]
+    pub storage: Vec<NodeAddress>,
 }
 
 #[derive(Args, Debug, Clone)]
@@ -181,6 +259,8 @@ pub struct Compute {
     pub write_timeout: u64,
     #[command(flatten)]
     pub failover: Failover,
+    #[command(flatten)]
+    pub replacement: Replacement,
     #[command(flatten)]
     pub auth: Auth,
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use engine::{Isolation, TableLockMode, WaitPolicy};
-use protocol::Lsn;
+use protocol::{Lsn, NodeId};
 use types::{Datum, Error, Function, Result, SqlState};
 
 use super::context::ExecContext;
@@ -29,6 +29,9 @@ pub(crate) fn may_wait(function: &Function) -> bool {
                     | waiting::STATUS
                     | waiting::WAIT_FOR_LSN
                     | waiting::WAIT_FOR_LSN_TIMEOUT
+                    | waiting::REPLACE_NODE
+                    | waiting::REPLACE_NODE_WITH
+                    | waiting::REVERT_NODE
                     | waiting::TXID_CURRENT
                     | waiting::CURRENT_XACT_ID
                     | waiting::RELATION_SIZE
@@ -148,9 +151,40 @@ pub(crate) async fn call(function: &Function, args: &[Datum], context: &Arc<Exec
             Ok(Datum::Bool(true))
         }
         waiting::WAIT_FOR_LSN | waiting::WAIT_FOR_LSN_TIMEOUT => wait_for_lsn(args, context).await,
+        waiting::REPLACE_NODE | waiting::REPLACE_NODE_WITH | waiting::REVERT_NODE => {
+            tokio::select! {
+                changed = change_members(function, args, context) => changed,
+                // What was begun goes on, and can be reverted.
+                () = context.cancel.cancelled() => Err(lift(engine::Error::Cancelled)),
+            }
+        }
         waiting::STATUS => Ok(Datum::Text(session.database.admin()?.status_json().await?.into())),
         _ => relation_size(function.oid, args, context),
     }
+}
+
+/// `redoubt.replace_storage_node` and `redoubt.revert_storage_node`.
+async fn change_members(function: &Function, args: &[Datum], context: &ExecContext) -> Result<Datum> {
+    let session = &context.session;
+    if !session.is_superuser() {
+        let message = format!("permission denied for function {}", function.name);
+        return Err(Error::new(SqlState::INSUFFICIENT_PRIVILEGE, message));
+    }
+    if !context.engine.is_writer() {
+        let message = format!("cannot execute {}() during recovery", function.name);
+        return Err(Error::new(SqlState::READ_ONLY_SQL_TRANSACTION, message)
+            .hint("Only the writer changes the storage nodes: redoubt.replica_status() names it."));
+    }
+    let number = args[0].as_i64().unwrap_or(-1);
+    let unknown = || Error::new(SqlState::UNDEFINED_OBJECT, format!("there is no storage node {number}"));
+    let node = NodeId(u32::try_from(number).map_err(|_| unknown())?);
+    let admin = session.database.admin()?;
+    if function.oid == waiting::REVERT_NODE {
+        admin.revert_storage_node(node).await?;
+        return Ok(Datum::text(""));
+    }
+    let address = args.get(1).and_then(Datum::as_str).map(str::to_owned);
+    Ok(Datum::text(&admin.replace_storage_node(node, address).await?))
 }
 
 /// Whether new snapshots show everything up to an LSN, after waiting for it for so many milliseconds, or for ever.

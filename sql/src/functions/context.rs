@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use futures::future::BoxFuture;
 use parking_lot::{Mutex, RwLock};
-use protocol::Lsn;
+use protocol::{Lsn, NodeId};
 use types::{Call, Error, RegNames, Registry, Result, SqlState, oid};
 
-use super::cluster::{FailoverStatus, ReplicaStatus, ServerStatus};
+use super::cluster::{FailoverStatus, GroupStatus, ReplicaStatus, ServerStatus, StorageNodeStatus};
 use crate::catalog::describe::{quote_identifier, relation_name};
 use crate::catalog::{CatalogSnapshot, Relation};
 use crate::session::{Backend, Database, Variables};
@@ -34,6 +34,19 @@ pub trait Admin: Send + Sync {
 
     /// When this server became the writer, oldest first.
     fn failovers(&self) -> Vec<FailoverStatus>;
+
+    /// The storage nodes, as they were a moment ago.
+    fn storage_nodes(&self) -> Vec<StorageNodeStatus>;
+
+    /// The protection groups, as they were a moment ago.
+    fn protection_groups(&self) -> Vec<GroupStatus>;
+
+    /// On the writer: begins to replace a storage node by the one at an address, or by the best spare. Returns what takes
+    /// its place when the replacement is made; it goes on by itself.
+    fn replace_storage_node(&self, node: NodeId, address: Option<String>) -> BoxFuture<'_, Result<String>>;
+
+    /// On the writer: ends the replacement of a storage node in its favour.
+    fn revert_storage_node(&self, node: NodeId) -> BoxFuture<'_, Result<()>>;
 }
 
 /// A row of `pg_prepared_statements`.

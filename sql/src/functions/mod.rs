@@ -17,7 +17,7 @@ use std::sync::LazyLock;
 
 use types::{Function, Registry};
 
-pub use cluster::{FailoverStatus, ReplicaStatus, ServerStatus};
+pub use cluster::{FailoverStatus, GroupStatus, Hydration, NodeRole, ReplicaStatus, ServerStatus, StorageNodeStatus};
 pub use context::{Admin, SessionContext};
 pub(crate) use context::{Listed, ListedCursor, ListedStatement, SESSION_VIEWS};
 pub(crate) use privileges::relation_allows;
@@ -38,6 +38,11 @@ pub(crate) mod waiting {
     /// `redoubt.wait_for_lsn(lsn)` and `redoubt.wait_for_lsn(lsn, milliseconds)`.
     pub const WAIT_FOR_LSN: u32 = 15_921;
     pub const WAIT_FOR_LSN_TIMEOUT: u32 = 15_922;
+    /// `redoubt.replace_storage_node(number)` and `redoubt.replace_storage_node(number, address)`.
+    pub const REPLACE_NODE: u32 = 15_923;
+    pub const REPLACE_NODE_WITH: u32 = 15_924;
+    /// `redoubt.revert_storage_node(number)`.
+    pub const REVERT_NODE: u32 = 15_925;
     /// pg_relation_size and its kin.
     pub const RELATION_SIZE: u32 = 2325;
     pub const RELATION_SIZE_FORK: u32 = 2332;

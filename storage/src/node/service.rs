@@ -314,6 +314,8 @@ impl Node {
             flushed_vdl_heard: state.vdl.0,
             config: state.volume.as_ref().map(|volume| volume.config.clone()),
             writer_silent_ms: u64::try_from(silence.as_millis()).unwrap_or(u64::MAX),
+            node: self.shared.options.id.0,
+            incarnation: state.name.map_or(0, |name| name.incarnation),
         })
     }
 

@@ -68,9 +68,9 @@ pub async fn living_writer(nodes: &Nodes, within: Duration) -> Option<rpc::Serve
     book.writer().filter(|_| heard).cloned()
 }
 
-/// Identity and watermarks of every node that answers.
-pub async fn status(nodes: &Nodes) -> Vec<NodeResult<rpc::StatusReply>> {
-    ask_all(nodes, READ_QUORUM, |node| node.status(rpc::StatusRequest { version: FORMAT_VERSION })).await
+/// Identity and watermarks of every node, of those that answer in time once `enough` of them have.
+pub async fn status(nodes: &Nodes, enough: usize) -> Vec<NodeResult<rpc::StatusReply>> {
+    ask_all(nodes, enough, |node| node.status(rpc::StatusRequest { version: FORMAT_VERSION })).await
 }
 
 /// The configuration of the volume that the nodes hold.

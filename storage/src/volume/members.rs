@@ -16,13 +16,17 @@
 //! given the volume with itself on its way in. Who joins gets no stream of redo before it is a member: gossip brings it what
 //! its peers have, images where their redo is retired.
 //!
+//! **What can be begun.** Four of the members that stay take redo, or nothing would become durable before the new one is
+//! whole. A new node that does not take its membership in time is given up again: the change is made without it, which
+//! the quorums allow, and then reverted.
+//!
 //! A writer that finds a change under way goes on with it ([`go_on`]).
 
 use super::seats::Seat;
 use super::writer::{Inner, WriterVolume};
 use super::{Nodes, VOLUME_CALL_TIMEOUT};
 use crate::membership::{ChangeError, MemberName, Membership, Role, name_of};
-use crate::quorum::{COPIES, Seats};
+use crate::quorum::{COPIES, Seats, WRITE_QUORUM};
 use futures::future::{BoxFuture, join_all};
 use hashbrown::HashMap;
 use parking_lot::Mutex;
@@ -37,6 +41,10 @@ use tokio::sync::oneshot;
 
 /// Between two attempts to tell nodes of a change, and two looks at a node that joins.
 const LOOK_INTERVAL: Duration = Duration::from_millis(50);
+/// A new node that has not taken its membership by then is given up.
+const JOIN_WITHIN: Duration = Duration::from_secs(10);
+/// How long a change waits for enough members to take redo, before it is refused.
+const QUORUM_WITHIN: Duration = Duration::from_secs(3);
 
 /// Why a change was not made.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -47,6 +55,12 @@ pub enum MemberError {
     /// The new node cannot be had.
     #[error("the new storage node cannot be used: {0}")]
     NewNode(String),
+    /// With one member less there are not enough.
+    #[error("{taking} of the storage nodes that would stay take writes, and {WRITE_QUORUM} are needed")]
+    TooFew {
+        /// Of those that are not being replaced.
+        taking: usize,
+    },
     /// Another server is the writer, or the volume was closed: whether the change goes on is the next writer's business.
     #[error("this server is not the writer any more")]
     NotWriter,
@@ -181,6 +195,27 @@ impl WriterVolume {
         self.inner.complete(old).await
     }
 
+    /// As [`WriterVolume::replace_member`], but returns when the replacement is made and goes on by itself.
+    ///
+    /// # Errors
+    /// [`MemberError`].
+    pub async fn start_replacement(
+        &self,
+        old: NodeId,
+        new: rpc::Member,
+        node: Arc<dyn StorageNode>,
+    ) -> Result<(), MemberError> {
+        self.begin_replacement(old, new, node).await?;
+        self.inner.spawn(see_to(Arc::downgrade(&self.inner), old));
+        Ok(())
+    }
+
+    /// For how long nothing was heard of the member on each seat, and whether it takes redo now.
+    #[must_use]
+    pub fn members_heard(&self) -> [(Duration, bool); COPIES] {
+        self.inner.heard()
+    }
+
     /// Begins to replace a member; returns when that is made. `new` needs no incarnation.
     ///
     /// # Errors
@@ -251,10 +286,14 @@ impl Inner {
         let name = name_of(&new);
         let next = before.begin(old, new)?;
         let place = next.replacements().last().expect("one was just begun").place;
+        self.check_enough_stay(&next).await?;
         self.set_leaving(place, true);
         members.joiners.lock().insert(name, Joiner { node, tails: Vec::new() });
         tracing::info!(node = old.0, by = %name, "a storage node is being replaced");
-        self.make(&before, &next).await?;
+        if !self.make(&before, &next, JOIN_WITHIN).await? {
+            self.revert_made(old).await?;
+            return Err(MemberError::NewNode("it does not take its membership".into()));
+        }
         let tails = self.durable_tails();
         if let Some(joiner) = members.joiners.lock().get_mut(&name) {
             joiner.tails = tails;
@@ -262,21 +301,43 @@ impl Inner {
         Ok(())
     }
 
+    /// Waits a moment for streams that are being opened.
+    async fn check_enough_stay(&self, next: &Membership) -> Result<(), MemberError> {
+        let leaves = |place: usize| next.replacements().iter().any(|it| it.place == place);
+        let mut left = QUORUM_WITHIN;
+        loop {
+            let heard = self.heard();
+            let taking = (0..COPIES).filter(|&place| heard[place].1 && !leaves(place)).count();
+            if taking >= WRITE_QUORUM {
+                return Ok(());
+            }
+            left = left.checked_sub(LOOK_INTERVAL).ok_or(MemberError::TooFew { taking })?;
+            sleep(LOOK_INTERVAL).await;
+        }
+    }
+
     async fn revert(&self, old: NodeId) -> Result<(), MemberError> {
         let _changing = self.members.changing.lock().await;
+        self.revert_made(old).await
+    }
+
+    /// With `changing` held.
+    async fn revert_made(&self, old: NodeId) -> Result<(), MemberError> {
         let before = self.members.membership.lock().clone();
         let next = before.revert(old)?;
         let gone = before.replacements().iter().find(|it| before.members()[it.place].node == old.0);
         let gone = gone.ok_or(ChangeError::NotUnderWay(old))?.clone();
-        self.make(&before, &next).await?;
+        self.make(&before, &next, Duration::MAX).await?;
         self.members.joiners.lock().remove(&name_of(&gone.new));
         self.set_leaving(gone.place, false);
         tracing::info!(node = old.0, "a storage node stays after all");
         Ok(())
     }
 
-    /// Tells every node before and after of a change until quorums of every set keep it.
-    async fn make(&self, before: &Membership, next: &Membership) -> Result<(), MemberError> {
+    /// Tells every node before and after of a change until quorums of every set keep it. Says whether who joins keeps it, too;
+    /// that is waited for `joining`.
+    async fn make(&self, before: &Membership, next: &Membership, joining: Duration) -> Result<bool, MemberError> {
+        let mut left = joining;
         let config = next.to_rpc(&self.members.config);
         let mut kept: Vec<MemberName> = Vec::new();
         loop {
@@ -303,11 +364,12 @@ impl Inner {
                 .replacements()
                 .iter()
                 .all(|it| kept.contains(&name_of(&it.new)) || before.role(name_of(&it.new)) == Role::Joining);
-            if is_made(before) && is_made(next) && joined {
+            if is_made(before) && is_made(next) && (joined || left.is_zero()) {
                 *self.members.membership.lock() = next.clone();
                 self.members.epoch.store(next.id().epoch, Ordering::Release);
-                return Ok(());
+                return Ok(joined);
             }
+            left = left.saturating_sub(LOOK_INTERVAL);
             sleep(LOOK_INTERVAL).await;
         }
     }
@@ -383,7 +445,7 @@ impl Inner {
         let ours = before.replacements().iter().find(|it| name_of(&it.new) == new);
         let place = ours.ok_or(MemberError::Overtaken(old))?.place;
         let next = before.finish(old)?;
-        self.make(&before, &next).await?;
+        self.make(&before, &next, Duration::MAX).await?;
         let joiner = self.members.joiners.lock().remove(&new);
         if let Some(joiner) = joiner {
             self.members.seats[place].sit(joiner.node);
@@ -395,33 +457,35 @@ impl Inner {
 }
 
 /// Goes on with the replacements that a takeover found under way.
-pub(super) async fn go_on(inner: Weak<Inner>) {
-    let found = {
+pub(super) fn go_on(inner: &Arc<Inner>) {
+    let tails = inner.durable_tails();
+    inner.members.joiners.lock().values_mut().for_each(|joiner| joiner.tails.clone_from(&tails));
+    let membership = inner.members.membership.lock().clone();
+    for replacement in membership.replacements() {
+        let old = NodeId(membership.members()[replacement.place].node);
+        // Each by itself: one whose new node is gone holds up no other.
+        inner.spawn(see_to(Arc::downgrade(inner), old));
+    }
+}
+
+/// Finishes the replacement of `old` when the new node has everything; ends when it is reverted.
+async fn see_to(inner: Weak<Inner>, old: NodeId) {
+    loop {
+        // Not held across the wait: a volume that nobody uses any more ends.
         let Some(inner) = inner.upgrade() else { return };
-        let tails = inner.durable_tails();
-        inner.members.joiners.lock().values_mut().for_each(|joiner| joiner.tails.clone_from(&tails));
-        let membership = inner.members.membership.lock().clone();
-        let old = |it: &crate::membership::Replacement| NodeId(membership.members()[it.place].node);
-        membership.replacements().iter().map(old).collect::<Vec<_>>()
-    };
-    for old in found {
-        loop {
-            // Not held across the wait: a volume that nobody uses any more ends.
-            let Some(inner) = inner.upgrade() else { return };
-            let Some(progress) = inner.progress(old).await else { break };
-            if !inner.is_open() {
-                return;
-            }
-            if progress.is_whole() {
-                match inner.finish(old, progress.new).await {
-                    Ok(()) | Err(MemberError::Overtaken(_)) => {}
-                    Err(error) => tracing::warn!(node = old.0, %error, "a replacement found under way is not finished"),
-                }
-                break;
-            }
-            drop(inner);
-            sleep(LOOK_INTERVAL).await;
+        let Some(progress) = inner.progress(old).await else { return };
+        if !inner.is_open() {
+            return;
         }
+        if progress.is_whole() {
+            match inner.finish(old, progress.new).await {
+                Ok(()) | Err(MemberError::Overtaken(_)) => {}
+                Err(error) => tracing::warn!(node = old.0, %error, "a replacement is not finished"),
+            }
+            return;
+        }
+        drop(inner);
+        sleep(LOOK_INTERVAL).await;
     }
 }
 

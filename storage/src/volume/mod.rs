@@ -16,7 +16,8 @@
 //!    same pass.
 //! 5. Replicas get a [`notices`] message, pull the redo, and [`assembly`] puts it back into volume order.
 //!
-//! When a member is replaced, [`members`] drives that beside all this.
+//! When a member is replaced, [`members`] drives that beside all this, and whoever else uses the volume follows in its
+//! [`roster`].
 //!
 //! # Cores and shells
 //!
@@ -34,6 +35,7 @@ pub mod notices;
 pub mod reader;
 pub mod recovery;
 pub mod replica;
+pub mod roster;
 pub mod seats;
 pub mod shipping;
 pub mod takeover;

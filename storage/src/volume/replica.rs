@@ -11,6 +11,8 @@
 //! - A notice says where to look. When none comes, or one was lost, the nodes themselves are asked; and while none comes,
 //!   one node at a time is asked to say at once when it hears more. So a replica that is cut off from the writer lags a
 //!   little, and does not stand still.
+//! - Of what nodes tell only the members' word counts, by the highest membership that one of them knows. On the seats of a
+//!   [`roster`](super::roster) it is whoever the members are by now that is asked.
 //!
 //! Notices of a lower ballot, from a writer that was replaced and does not know it, are ignored.
 
@@ -21,7 +23,8 @@ use super::reader::{Failure, ReadPoint, Reader};
 use super::writer::FETCH_TIMEOUT;
 use super::{Clock, Nodes, VOLUME_CALL_TIMEOUT, WallClock, corrupt};
 use crate::history::TruncationTable;
-use crate::quorum::{COPIES, READ_QUORUM, WRITE_QUORUM};
+use crate::membership::{MemberName, Membership, name_of};
+use crate::quorum::{COPIES, READ_QUORUM, Seats, WRITE_QUORUM};
 use futures::future::{BoxFuture, join_all};
 use futures::stream::{FuturesUnordered, StreamExt};
 use hashbrown::HashMap;
@@ -33,7 +36,7 @@ use protocol::rpc::cluster::Notice;
 use protocol::rpc::storage as rpc;
 use protocol::task::{Runtime, Task, sleep, timeout};
 use protocol::volume::{Fetched, PageSource, RedoSink, VolumeError};
-use protocol::{Ballot, FORMAT_VERSION, GroupId, Lsn, PageId};
+use protocol::{Ballot, FORMAT_VERSION, GroupId, Lsn, NodeId, PageId};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
@@ -649,27 +652,58 @@ impl Inner {
     }
 }
 
-/// Asks `quorum` nodes, three or more, what they hold. Takes no promise.
+/// Asks nodes what they hold, until enough of the members have said: a read quorum, or a write quorum. Takes no promise.
 async fn learn(nodes: &Nodes, volume: u64, quorum: usize) -> Result<Learned, VolumeError> {
     let request = || rpc::HoldRequest { volume, version: FORMAT_VERSION, ..Default::default() };
     let mut calls: FuturesUnordered<_> =
         nodes.iter().map(|node| timeout(VOLUME_CALL_TIMEOUT, node.hold(request()))).collect();
-    let mut replies = Vec::new();
+    let mut told = Testimony::default();
     while let Some(reply) = calls.next().await {
         let Ok(Ok(reply)) = reply else { continue };
-        let Ok(table) = TruncationTable::from_rpc(&reply.table.clone().unwrap_or_default()) else { continue };
-        replies.push((table, reply));
-        if replies.len() == quorum {
-            break;
+        told.take(reply);
+        if let Some(replies) = told.quorum(quorum) {
+            // Every write quorum meets a read quorum: one of these has the open writer's table, one has each group's tail.
+            let newest = replies.iter().map(|(table, _)| table).max_by_key(|table| table.ballot());
+            return Ok(Learned::of(&newest.expect("a quorum is not empty").clone(), &replies));
         }
     }
-    if replies.len() < quorum {
-        return Err(VolumeError::Unavailable(format!("{} of {COPIES} storage nodes answer", replies.len())));
+    Err(VolumeError::Unavailable(format!("{} of {COPIES} storage nodes answer", told.replies.len())))
+}
+
+/// What nodes told, and who of them counts. One that was removed, or that has lost its disk since, may still answer on a
+/// member's seat: with it three replies would not meet every write quorum, and a tail could be missed.
+#[derive(Default)]
+struct Testimony {
+    replies: Vec<(MemberName, TruncationTable, rpc::HoldReply)>,
+    /// The highest that one of them knows.
+    membership: Option<Membership>,
+}
+
+impl Testimony {
+    /// A reply without a volume or with nonsense in it is none.
+    fn take(&mut self, mut reply: rpc::HoldReply) {
+        let Ok(table) = TruncationTable::from_rpc(&reply.table.take().unwrap_or_default()) else { return };
+        let Some(Ok(membership)) = reply.config.as_ref().map(Membership::from_rpc) else { return };
+        if self.membership.as_ref().is_none_or(|known| known.id() < membership.id()) {
+            self.membership = Some(membership);
+        }
+        self.replies.push((MemberName { node: NodeId(reply.node), incarnation: reply.incarnation }, table, reply));
     }
-    // Every write quorum meets a read quorum: one of these has the open writer's table, one has each group's tail.
-    let newest =
-        replies.iter().map(|(table, _)| table).max_by_key(|table| table.ballot()).expect("there are three").clone();
-    Ok(Learned::of(&newest, &replies))
+
+    /// The replies of members, if they are a quorum of every set of six. Who joins is no member yet.
+    fn quorum(&self, quorum: usize) -> Option<Vec<(TruncationTable, rpc::HoldReply)>> {
+        let membership = self.membership.as_ref()?;
+        let told = |name: MemberName| self.replies.iter().find(|(said, _, _)| *said == name);
+        let members: Vec<_> = membership.members().iter().map(|member| told(name_of(member))).collect();
+        let seats = Seats::of(|seat| members.get(seat).is_some_and(Option::is_some));
+        let configuration = membership.configuration();
+        let enough = match quorum {
+            READ_QUORUM => configuration.is_read_quorum(seats),
+            _ => configuration.is_write_quorum(seats),
+        };
+        let replies = members.into_iter().flatten().map(|(_, table, reply)| (table.clone(), reply.clone()));
+        enough.then(|| replies.collect())
+    }
 }
 
 impl Learned {
@@ -703,4 +737,48 @@ fn decode(batches: &[bytes::Bytes], group: GroupId, up_to: Lsn) -> Result<Vec<Re
         records.extend(batch.records.into_iter().filter(|record| record.header.lsn <= up_to));
     }
     Ok(records)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn reply(node: u32, incarnation: u32, config: &rpc::VolumeConfig) -> rpc::HoldReply {
+        rpc::HoldReply { node, incarnation, config: Some(config.clone()), ..rpc::HoldReply::default() }
+    }
+
+    fn counted(testimony: &Testimony, quorum: usize) -> Option<Vec<u32>> {
+        Some(testimony.quorum(quorum)?.iter().map(|(_, reply)| reply.node).collect())
+    }
+
+    #[test]
+    fn the_word_of_members_counts_and_no_other() {
+        let member = |node, incarnation| rpc::Member { node, incarnation, ..rpc::Member::default() };
+        let six = rpc::VolumeConfig { members: (0..6).map(|node| member(node, 0)).collect(), ..Default::default() };
+        let before = Membership::from_rpc(&six).expect("six members");
+        let joint = before.begin(NodeId(5), member(6, 2)).expect("node 5 is a member");
+        let after = joint.finish(NodeId(5)).expect("it is under way");
+        let (joint, after) = (joint.to_rpc(&six), after.to_rpc(&six));
+
+        let mut testimony = Testimony::default();
+        for node in [5, 0, 1] {
+            testimony.take(reply(node, 0, &six));
+        }
+        assert_eq!(counted(&testimony, READ_QUORUM), Some(vec![0, 1, 5]), "nobody knows better");
+        // In the middle of a replacement three of both sets are needed, and who joins is not one.
+        testimony.take(reply(0, 0, &joint));
+        testimony.take(reply(6, 2, &joint));
+        assert_eq!(counted(&testimony, READ_QUORUM), None);
+        testimony.take(reply(3, 0, &joint));
+        assert_eq!(counted(&testimony, READ_QUORUM), Some(vec![0, 1, 3, 5]));
+        // After it the old one is nobody, and neither is a node that lost its disk.
+        testimony.take(reply(4, 1, &after));
+        assert_eq!(counted(&testimony, READ_QUORUM), Some(vec![0, 1, 3, 6]));
+        assert_eq!(counted(&testimony, WRITE_QUORUM), Some(vec![0, 1, 3, 6]));
+        let mut testimony = Testimony::default();
+        for (node, incarnation) in [(5, 0), (4, 1), (0, 0), (1, 0)] {
+            testimony.take(reply(node, incarnation, &after));
+        }
+        assert_eq!(counted(&testimony, READ_QUORUM), None, "only two of these are members");
+    }
 }

@@ -137,6 +137,12 @@ impl Link {
         Some(sent_at + LATE_MIN.max(self.usual * LATE_FACTOR) * ((2 << questions) - 1))
     }
 
+    /// It owes an ack for long.
+    fn is_silent(&self, now: Duration) -> bool {
+        let patience = SILENT_MIN.max(self.usual * LATE_FACTOR);
+        self.in_flight.is_some_and(|flight| now.saturating_sub(flight.sent_at) > patience)
+    }
+
     /// When its stream is given up.
     fn reopen_at(&self) -> Option<Duration> {
         let doubled = REOPEN_MIN * (1 << self.reopened.min(REOPEN_DOUBLINGS_MAX));
@@ -505,16 +511,32 @@ impl Shipping {
     pub fn census(&self, now: Duration) -> Census {
         let mut census = Census::default();
         for link in &self.links {
-            let silent =
-                |flight: InFlight| now.saturating_sub(flight.sent_at) > SILENT_MIN.max(link.usual * LATE_FACTOR);
             *match () {
                 () if !link.up => &mut census.down,
                 () if link.full => &mut census.full,
-                () if link.in_flight.is_some_and(silent) => &mut census.silent,
+                () if link.is_silent(now) => &mut census.silent,
                 () => &mut census.taking,
             } += 1;
         }
         census
+    }
+
+    /// Whether a node takes what is sent.
+    #[must_use]
+    pub fn takes(&self, node: usize, now: Duration) -> bool {
+        let link = &self.links[node];
+        link.up && !link.full && !link.is_silent(now)
+    }
+
+    /// Another node takes this place, of which nothing was heard yet.
+    pub fn reseat(&mut self, node: usize, now: Duration) {
+        self.links[node].heard_at = now;
+    }
+
+    /// How long ago the last message was sent to a node that it has answered.
+    #[must_use]
+    pub fn silent_for(&self, node: usize, now: Duration) -> Duration {
+        now.saturating_sub(self.links[node].heard_at)
     }
 
     /// Bytes kept for resending.

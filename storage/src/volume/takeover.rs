@@ -5,7 +5,8 @@
 //! after a pause that doubles and differs from instance to instance, so that two recoverers do not chase each other for
 //! ever.
 //!
-//! Of the nodes it was given it asks those that are members, by the highest membership it hears of, and dials the others.
+//! Of the nodes it was given it asks those that are members, by the highest membership it hears of, and dials the others: as
+//! soon as one node tells of them, for those it was given may all have been replaced.
 //! What a node says under another name than that of its seat counts for nothing.
 
 use super::recovery::{Action, Header, Promise, Recovered, Recovery, Rules, Segment};
@@ -14,7 +15,7 @@ use super::{Nodes, VOLUME_CALL_TIMEOUT, corrupt};
 use crate::history::TruncationTable;
 use crate::membership::{MemberName, Membership, name_of};
 use crate::node::gossip::Dial;
-use crate::quorum::{COPIES, READ_QUORUM};
+use crate::quorum::READ_QUORUM;
 use futures::future::BoxFuture;
 use futures::stream::{FuturesUnordered, StreamExt};
 use protocol::node::{NodeError, NodeResult, StorageNode};
@@ -68,12 +69,15 @@ pub struct TakenOver {
 }
 
 /// What the nodes said before any promise.
+#[derive(Default)]
 struct Heard {
     config: rpc::VolumeConfig,
     ballot: Ballot,
     vdl: Lsn,
-    /// Who each of the given nodes is.
+    /// Who each of the nodes asked is.
     said: Vec<Option<MemberName>>,
+    /// How many have the volume and answer.
+    answered: usize,
 }
 
 impl Heard {
@@ -112,18 +116,23 @@ pub async fn run(nodes: &Nodes, takeover: &Takeover) -> Result<TakenOver, Volume
         let mut pause = PAUSE;
         let mut above = Ballot::ZERO;
         let mut known: Option<rpc::VolumeConfig> = None;
+        let mut asked: Nodes = Arc::clone(nodes);
         loop {
-            let mut heard = match hear(nodes).await {
-                Ok(heard) => heard,
-                Err(error @ VolumeError::Corrupt(_)) => return Err(error),
-                Err(_) => {
-                    sleep(jitter(pause, takeover.instance)).await;
-                    pause = (pause * 2).min(PAUSE * 32);
-                    continue;
+            let mut heard = match hear(&asked).await? {
+                Some(mut heard) => {
+                    known.take().map(|known| heard.learn(known)).transpose()?;
+                    known = Some(heard.config.clone());
+                    heard
                 }
+                None => Heard::default(),
             };
-            if let Some(known) = known.take() {
-                heard.learn(known)?;
+            if heard.answered < READ_QUORUM {
+                if let (Some(dial), Some(known)) = (&takeover.dial, &known) {
+                    asked = with_members(nodes, &membership_of(known)?, &heard.said, dial);
+                }
+                sleep(jitter(pause, takeover.instance)).await;
+                pause = (pause * 2).min(PAUSE * 32);
+                continue;
             }
             if takeover.gives_way_to(heard.ballot) {
                 return Err(VolumeError::Fenced);
@@ -132,7 +141,7 @@ pub async fn run(nodes: &Nodes, takeover: &Takeover) -> Result<TakenOver, Volume
             let counter = above.counter().checked_add(1).ok_or_else(|| corrupt("ballots are used up"))?;
             let ballot = Ballot::new(counter, takeover.instance);
             let membership = membership_of(&heard.config)?;
-            let seats: Nodes = seated(&membership, nodes, &heard.said, takeover.dial.as_ref()).into();
+            let seats: Nodes = seated(&membership, &asked, &heard.said, takeover.dial.as_ref()).into();
             let membership = membership.proposed_by(ballot);
             let attempt = try_once(&seats, &membership, &mut heard).await?;
             known = Some(heard.config.clone());
@@ -164,8 +173,17 @@ fn jitter(pause: Duration, instance: u32) -> Duration {
     pause + pause.mul_f64(f64::from(instance % 97) / 97.0)
 }
 
-/// Asks every node who it is, until a read quorum with a volume answered and the others had their grace.
-async fn hear(nodes: &Nodes) -> Result<Heard, VolumeError> {
+/// The nodes given, and behind them the members that did not answer among those asked before.
+fn with_members(given: &Nodes, membership: &Membership, said: &[Option<MemberName>], dial: &Dial) -> Nodes {
+    // Of those asked before, the ones given come first.
+    let said = &said[..said.len().min(given.len())];
+    let silent = membership.everyone().filter(|member| !said.contains(&Some(name_of(member))));
+    given.iter().cloned().chain(silent.filter_map(|member| dial(member))).collect()
+}
+
+/// Asks every node who it is, until a read quorum with a volume answered and the others had their grace. `None` when nobody
+/// has one; that fewer than a read quorum answered is for the caller to see.
+async fn hear(nodes: &Nodes) -> Result<Option<Heard>, VolumeError> {
     let ask = |(index, node): (usize, &Arc<dyn StorageNode>)| {
         let node = Arc::clone(node);
         async move { (index, node.status(rpc::StatusRequest { version: FORMAT_VERSION }).await) }
@@ -173,7 +191,6 @@ async fn hear(nodes: &Nodes) -> Result<Heard, VolumeError> {
     let mut calls: FuturesUnordered<_> = nodes.iter().enumerate().map(ask).collect();
     let mut heard: Option<Heard> = None;
     let mut said = vec![None; nodes.len()];
-    let mut replies = 0;
     let grace = sleep(VOLUME_CALL_TIMEOUT);
     tokio::pin!(grace);
     loop {
@@ -185,24 +202,24 @@ async fn hear(nodes: &Nodes) -> Result<Heard, VolumeError> {
         let Some((index, reply)) = reply else { break };
         let Ok(reply) = reply else { continue };
         let Some(config) = reply.config else { continue };
-        said[index] = Some(MemberName { node: NodeId(reply.node), incarnation: reply.incarnation });
+        let name = MemberName { node: NodeId(reply.node), incarnation: reply.incarnation };
+        let twice = said.contains(&Some(name));
+        said[index] = Some(name);
         let (ballot, vdl) = (Ballot(reply.promised), Lsn(reply.flushed_vdl_heard));
         match &mut heard {
-            None => heard = Some(Heard { config, ballot, vdl, said: Vec::new() }),
+            None => heard = Some(Heard { config, ballot, vdl, ..Heard::default() }),
             Some(heard) => {
                 heard.learn(config)?;
                 (heard.ballot, heard.vdl) = (heard.ballot.max(ballot), heard.vdl.max(vdl));
             }
         }
-        replies += 1;
-        if replies == READ_QUORUM {
+        let Some(heard) = heard.as_mut().filter(|_| !twice) else { continue };
+        heard.answered += 1;
+        if heard.answered == READ_QUORUM {
             grace.set(sleep(GRACE));
         }
     }
-    let heard = heard.filter(|_| replies >= READ_QUORUM).map(|heard| Heard { said, ..heard });
-    heard.ok_or_else(|| {
-        VolumeError::Unavailable(format!("{replies} of {COPIES} storage nodes have the volume and answer"))
-    })
+    Ok(heard.map(|heard| Heard { said, ..heard }))
 }
 
 /// One ballot. The inner error is the ballot to go above.

@@ -449,7 +449,8 @@ impl StorageNode for FakeNode {
     }
 
     fn hold(&self, _: HoldRequest) -> BoxFuture<'_, NodeResult<HoldReply>> {
-        self.answer(|state| {
+        let node = self.id;
+        self.answer(move |state| {
             Ok(HoldReply {
                 marks: state.marks(),
                 table: Some(state.table.to_rpc()),
@@ -457,6 +458,8 @@ impl StorageNode for FakeNode {
                 flushed_vdl_heard: state.vdl_heard.0,
                 config: state.config.clone(),
                 writer_silent_ms: 0,
+                node,
+                incarnation: 0,
             })
         })
     }

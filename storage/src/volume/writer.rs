@@ -325,8 +325,7 @@ impl WriterVolume {
         for node in 0..COPIES {
             inner.connect(node);
         }
-        let going_on = Arc::downgrade(&inner);
-        inner.runtime.spawn(async move { members::go_on(going_on).await });
+        members::go_on(&inner);
         Ok((Arc::new(WriterVolume { inner, thread: Mutex::new(thread) }), opened))
     }
 
@@ -686,6 +685,12 @@ impl Inner {
         self.acks.lock().tracker.tails().collect()
     }
 
+    /// For how long each seat is silent, and whether it takes redo.
+    pub(super) fn heard(&self) -> [(Duration, bool); COPIES] {
+        let (now, acks) = ((self.clock)(), self.acks.lock());
+        std::array::from_fn(|node| (acks.shipping.silent_for(node, now), acks.shipping.takes(node, now)))
+    }
+
     /// A member begins to be replaced, or stays after all.
     pub(super) fn set_leaving(&self, place: usize, leaving: bool) {
         self.moved(|tracker| tracker.set_leaving(place, leaving));
@@ -694,6 +699,7 @@ impl Inner {
     /// Another node sits on this seat now.
     pub(super) fn reseated(self: &Arc<Inner>, place: usize) {
         self.moved(|tracker| tracker.reseat(place));
+        self.acks.lock().shipping.reseat(place, (self.clock)());
         self.connect(place);
     }
 

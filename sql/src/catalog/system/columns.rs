@@ -25,6 +25,11 @@ columns! {
         lag_ms FLOAT8, read_floor PG_LSN, failover_priority INT4, updated_at TIMESTAMPTZ;
     FAILOVERS: at TIMESTAMPTZ, cause TEXT, epoch INT4, vdl PG_LSN, silence_ms FLOAT8, recovery_ms FLOAT8,
         catch_up_ms FLOAT8, total_ms FLOAT8;
+    STORAGE_NODES: node_id INT4, incarnation INT4, zone TEXT, address TEXT, role TEXT, state TEXT, pid INT4,
+        replaces INT4, scl_received PG_LSN, scl_flushed PG_LSN, behind_bytes INT8, hydrated_bytes INT8,
+        total_bytes INT8, groups_whole INT4, groups INT4;
+    PROTECTION_GROUPS: group_id INT4, first_page INT8, pages INT4, durable_lsn PG_LSN, highest_lsn PG_LSN, copies INT4,
+        joining INT4, membership_epoch INT4;
     PG_AGGREGATE: aggfnoid REGPROC, aggkind CHAR, aggnumdirectargs INT2, aggtransfn REGPROC, aggfinalfn REGPROC,
         aggcombinefn REGPROC, aggserialfn REGPROC, aggdeserialfn REGPROC, aggmtransfn REGPROC, aggminvtransfn REGPROC,
         aggmfinalfn REGPROC, aggfinalextra BOOL, aggmfinalextra BOOL, aggfinalmodify CHAR, aggmfinalmodify CHAR,

@@ -10,6 +10,7 @@ mod relations;
 mod replication;
 mod row;
 mod shared;
+mod storage;
 mod type_rows;
 mod views;
 
@@ -62,6 +63,8 @@ static RELATIONS: &[VirtualRelation] = &[
     catalog(13_601, "aurora_replica_status", b'v', columns::AURORA_REPLICA_STATUS, replication::aurora_replica_status),
     own(13_602, "replica_status", columns::REPLICA_STATUS, replication::replica_status),
     own(13_603, "failovers", columns::FAILOVERS, replication::failovers),
+    own(13_604, "storage_nodes", columns::STORAGE_NODES, storage::storage_nodes),
+    own(13_605, "protection_groups", columns::PROTECTION_GROUPS, storage::protection_groups),
     catalog(2_602, "pg_amop", b'r', columns::PG_AMOP, empty),
     catalog(2_603, "pg_amproc", b'r', columns::PG_AMPROC, empty),
     catalog(2_604, "pg_attrdef", b'r', columns::PG_ATTRDEF, relations::pg_attrdef),
