@@ -28,6 +28,7 @@ pub mod age;
 pub mod assembly;
 pub mod cluster;
 pub mod counters;
+pub mod floor;
 pub mod flushers;
 pub mod log;
 pub mod members;

@@ -22,6 +22,7 @@
 //!   `remote_write` sessions and nothing else.
 
 use super::counters::Counters;
+use super::floor::Floor;
 use super::log::{LogBuffer, Mtr};
 use super::members::{self, Members};
 use super::notices;
@@ -35,6 +36,7 @@ use crate::history::TruncationTable;
 use crate::node::gossip::Dial;
 use crate::quorum::{COPIES, WRITE_QUORUM};
 use futures::future::BoxFuture;
+use hashbrown::HashSet;
 use parking_lot::Mutex;
 use protocol::node::{AppendStream, NodeError, NodeResult, StorageNode};
 use protocol::rpc::cluster::Notice;
@@ -153,7 +155,7 @@ pub(super) struct Inner {
     next: AtomicU64,
     flushed: AtomicU64,
     received: AtomicU64,
-    gc_floor: AtomicU64,
+    pub(super) floor: Floor,
     state: AtomicU8,
     /// Someone waited for *received* since the last group.
     received_wanted: AtomicBool,
@@ -288,7 +290,7 @@ impl WriterVolume {
             end: AtomicU64::new(found.vdl.0),
             flushed: AtomicU64::new(found.vdl.0),
             received: AtomicU64::new(found.vdl.0),
-            gc_floor: AtomicU64::new(0),
+            floor: Floor::new(config.archived),
             state: AtomicU8::new(OPEN),
             received_wanted: AtomicBool::new(false),
             awaited: AtomicU64::new(0),
@@ -584,7 +586,7 @@ impl RedoLog for WriterVolume {
     }
 
     fn set_gc_floor(&self, floor: Lsn) {
-        self.inner.gc_floor.fetch_max(floor.0, Ordering::Relaxed);
+        self.inner.floor.raise_read(floor);
     }
 }
 
@@ -904,11 +906,9 @@ impl Inner {
         }
         // A status names every segment: one that is absent has nothing, whatever it had before.
         let mut marks = status.marks;
-        for (group, _) in acks.tracker.tails() {
-            if marks.iter().all(|mark| mark.group != group.0) {
-                marks.push(rpc::SegmentMark { group: group.0, ..Default::default() });
-            }
-        }
+        let named: HashSet<u32> = marks.iter().map(|mark| mark.group).collect();
+        let absent = acks.tracker.tails().filter(|(group, _)| !named.contains(&group.0));
+        marks.extend(absent.map(|(group, _)| rpc::SegmentMark { group: group.0, ..Default::default() }));
         let advance = self.take_marks(&mut acks, node, status.boot, &marks);
         let Acks { tracker, shipping, .. } = &mut *acks;
         // The shipper looks for the stream when the link is up: it must be there before.
@@ -1142,7 +1142,7 @@ impl Shipper {
             version: FORMAT_VERSION,
             batch: bytes::Bytes::new(),
             flushed_vdl: inner.flushed.load(Ordering::Acquire),
-            gc_floor: inner.gc_floor.load(Ordering::Relaxed),
+            gc_floor: inner.floor.lowest().0,
             membership_epoch: inner.members.epoch(),
             want_received,
             sequence: group.first_sequence,
