@@ -8,7 +8,7 @@
 use crate::auth::Authentication;
 use crate::failover::Failover;
 use crate::members::View;
-use crate::pgwire::Backends;
+use crate::pgwire::{Backends, Tls};
 use crate::promotion::{Promotion, PromotionCause};
 use crate::replication::{Directory, Failovers, Followers};
 use engine::Engine;
@@ -67,6 +67,8 @@ pub struct ComputeOptions {
     pub write_timeout: Duration,
     /// Who is let in.
     pub authentication: Authentication,
+    /// What clients may encrypt their connections with.
+    pub tls: Option<Tls>,
     /// Whether it makes itself the writer when, as a replica, it finds that there is none.
     pub failover: Option<Failover>,
     /// As the writer it replaces a storage node that stays away for so long; `None`: never by itself.

@@ -6,7 +6,8 @@
 //! 2. [`local`] opens the cluster's [`directory`], six storage nodes in it, and the volume across them ([`init`]).
 //! 3. [`life`] opens the volume as the writer (recovery) or as a replica, an engine over it, and the SQL side over that;
 //!    [`compute`] is the server that results, for all others to look at.
-//! 4. [`pgwire`] accepts clients; [`sessions`] opens a SQL session for each that proves who it is ([`auth`]).
+//! 4. [`pgwire`] accepts clients; [`sessions`] opens a SQL session for each that proves who it is ([`auth`]),
+//!    encrypted when there is a certificate ([`encryption`]).
 //! 5. The writer tells replicas how far the redo is durable ([`notices`]); the storage nodes keep the address book.
 //! 6. `pg_promote()` in a replica's session, or a writer that falls silent ([`failover`]), makes [`life`] take the
 //!    volume; the old writer finds itself fenced.
@@ -23,6 +24,7 @@ pub mod cli;
 pub mod compute;
 pub mod dashboard;
 pub mod directory;
+pub mod encryption;
 pub mod failover;
 pub mod following;
 pub mod init;

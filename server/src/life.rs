@@ -95,7 +95,8 @@ impl Compute {
                 () = shutdown.cancelled() => break,
             };
             let sessions = Sessions::new(database.clone(), self.options.authentication.clone());
-            let door = Server::new(sessions, self.backends.clone(), Config::default());
+            let config = Config { tls: self.options.tls.clone(), ..Config::default() };
+            let door = Server::new(sessions, self.backends.clone(), config);
             let serving = tokio::spawn({
                 let (door, life) = (door.clone(), life.clone());
                 async move { door.serve(Listener::Tcp(listener), life).await }

@@ -5,10 +5,13 @@
 //! readers' port is one to a replica, the one with the fewest connections from here among those that do not lag, or to the
 //! writer when there is no replica.
 //!
-//! Bytes are passed on as they are, but for a client's first packets. Requests for encryption are refused here as the
-//! servers would refuse them. A cancel request belongs to whichever server has its key, so that it goes to all that it may
-//! belong to. And a start-up packet is kept until a server has answered it: one that dies before it answers, or says that it
-//! cannot serve now, was not the right one yet.
+//! Bytes are passed on as they are, but for a client's first packets. Encryption ends here: with a certificate the proxy
+//! answers requests for TLS itself, as a server does, and speaks to the servers in the clear; without one it refuses them.
+//! So a client that insists on channel binding is not served, for the servers cannot see what it would bind to.
+//!
+//! A cancel request belongs to whichever server has its key, so that it goes to all that it may belong to. And a start-up
+//! packet is kept until a server has answered it: one that dies before it answers, or says that it cannot serve now, was
+//! not the right one yet.
 //!
 //! Nothing of authentication happens here, so the servers behind see the proxy's address; where the proxy listens beyond
 //! loopback it therefore refuses servers that would trust it (it asks each one once how it would let a client in).
@@ -19,7 +22,8 @@
 //! The address book is asked every [`BOOK_INTERVAL`], and at once when a server could not be reached.
 
 use crate::options;
-use crate::{members, nodes, signals};
+use crate::pgwire::{Peer, Tls, TlsStream};
+use crate::{encryption, members, nodes, signals};
 use anyhow::{Context, bail};
 use parking_lot::Mutex;
 use protocol::rpc::storage::ServerInfo;
@@ -30,11 +34,12 @@ use std::sync::Arc;
 use std::time::Duration;
 use storage::volume::cluster;
 use storage::volume::roster::Roster;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout};
+use tokio_util::either::Either;
 use tokio_util::sync::CancellationToken;
 
 /// How often the address book is asked.
@@ -65,6 +70,9 @@ const GSS_REQUEST: u32 = 80_877_104;
 const STARTUP_BYTES_MAX: usize = 10_000;
 /// In an error: the server cannot serve now.
 const CANNOT_CONNECT_NOW: &[u8] = b"\0C57P03\0";
+
+/// A client's stream: plain, or encrypted.
+type Client = Either<TcpStream, Box<TlsStream>>;
 
 /// One of the two ports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -149,6 +157,8 @@ struct Proxy {
     places: Arc<Semaphore>,
     hold: Duration,
     lag_max: Duration,
+    /// What clients may encrypt with.
+    tls: Option<Tls>,
     /// Whether clients come from other machines.
     open: bool,
     stopping: CancellationToken,
@@ -162,6 +172,7 @@ pub async fn run(options: options::Proxy) -> anyhow::Result<()> {
     if options.writer_port.is_none() && options.reader_port.is_none() {
         bail!(crate::settings::BadSetting("give --writer-port, --reader-port or both".into()));
     }
+    let tls = encryption::from_options(&options.tls)?;
     let host: IpAddr = options.host.parse().with_context(|| format!("{} (--host)", options.host))?;
     let mut listeners = Vec::new();
     for (port, number) in [(Port::Writer, options.writer_port), (Port::Reader, options.reader_port)] {
@@ -181,6 +192,7 @@ pub async fn run(options: options::Proxy) -> anyhow::Result<()> {
         places: Arc::new(Semaphore::new(options.connections_max)),
         hold: Duration::from_millis(options.hold_ms),
         lag_max: Duration::from_millis(options.lag_max_ms),
+        tls,
         open: !host.is_loopback(),
         stopping: stopping.clone(),
     });
@@ -239,9 +251,11 @@ impl Proxy {
                 accepted = listener.accept() => accepted,
             };
             match accepted {
-                Ok((client, _)) => match self.places.clone().try_acquire_owned() {
-                    Ok(place) => drop(clients.spawn(self.clone().attend(port, client, place))),
-                    Err(_) => drop(clients.spawn(refuse(client, "53300", "sorry, too many clients already"))),
+                Ok((client, address)) => match self.places.clone().try_acquire_owned() {
+                    Ok(place) => drop(clients.spawn(self.clone().attend(port, client, Peer::Tcp(address), place))),
+                    Err(_) => {
+                        drop(clients.spawn(refuse(Client::Left(client), "53300", "sorry, too many clients already")))
+                    }
                 },
                 Err(error) => {
                     tracing::warn!(%error, "could not accept a connection");
@@ -257,19 +271,22 @@ impl Proxy {
     }
 
     /// One client, from its first bytes to its end.
-    async fn attend(self: Arc<Self>, port: Port, mut client: TcpStream, _place: OwnedSemaphorePermit) {
+    async fn attend(self: Arc<Self>, port: Port, client: TcpStream, peer: Peer, _place: OwnedSemaphorePermit) {
         // Replies are small and wanted at once.
         let _ = client.set_nodelay(true);
         let first = tokio::select! {
-            first = timeout(FIRST_BYTES_TIMEOUT, first_packet(&mut client)) => first,
+            first = timeout(FIRST_BYTES_TIMEOUT, first_packet(client, self.tls.as_ref())) => first,
             () = self.stopping.cancelled() => return,
         };
-        let startup = match first {
-            Ok(Ok(First::Startup(startup))) => startup,
-            Ok(Ok(First::Cancel(request))) => return self.cancel(port, &request).await,
+        let (mut client, startup) = match first {
+            Ok(Ok((client, First::Startup(startup)))) => (client, startup),
+            Ok(Ok((_, First::Cancel(request)))) => return self.cancel(port, &request).await,
             // It left, was silent, or does not speak the protocol.
             Ok(Err(_)) | Err(_) => return,
         };
+        if matches!(client, Client::Left(_)) && self.tls.as_ref().is_some_and(|tls| tls.must_encrypt(peer)) {
+            return refuse(client, "28000", "this proxy requires encryption: connect with sslmode=require").await;
+        }
         let found = tokio::select! {
             found = self.connect(port, &startup) => found,
             () = self.stopping.cancelled() => return refuse(client, "57P03", "the proxy is stopping").await,
@@ -281,7 +298,17 @@ impl Proxy {
         self.known.lock().entry(target.instance).or_default().connections += 1;
         let relayed = async {
             client.write_all(&reply).await?;
-            relay(&mut client, &mut server).await
+            client.flush().await?;
+            match &mut client {
+                Client::Left(plain) => {
+                    let (from_client, to_client) = plain.split();
+                    relay(from_client, to_client, &mut server).await
+                }
+                Client::Right(encrypted) => {
+                    let (from_client, to_client) = tokio::io::split(encrypted);
+                    relay(from_client, to_client, &mut server).await
+                }
+            }
         };
         tokio::select! {
             // Whichever side ended, and however, the other is closed with it.
@@ -424,8 +451,10 @@ enum First {
     Cancel(Vec<u8>),
 }
 
-/// Reads packets up to the one that says what the client wants.
-async fn first_packet(client: &mut TcpStream) -> std::io::Result<First> {
+/// Reads packets up to the one that says what the client wants, and encrypts when asked to. It reads no byte beyond a
+/// packet, so that what was sent in the clear behind a request for TLS is part of the handshake, which then fails.
+async fn first_packet(client: TcpStream, tls: Option<&Tls>) -> std::io::Result<(Client, First)> {
+    let mut client = Client::Left(client);
     let invalid = || std::io::Error::from(std::io::ErrorKind::InvalidData);
     // SSL and GSS may be asked for once each.
     for _ in 0..3 {
@@ -439,17 +468,32 @@ async fn first_packet(client: &mut TcpStream) -> std::io::Result<First> {
         packet.resize(length, 0);
         client.read_exact(&mut packet[8..]).await?;
         match code {
-            SSL_REQUEST | GSS_REQUEST => client.write_all(b"N").await?,
-            CANCEL_REQUEST => return Ok(First::Cancel(packet)),
-            _ => return Ok(First::Startup(packet)),
+            SSL_REQUEST | GSS_REQUEST => {
+                client = match (client, tls) {
+                    (Client::Left(mut plain), Some(tls)) if code == SSL_REQUEST => {
+                        plain.write_all(b"S").await?;
+                        Client::Right(Box::new(tls.accept(plain).await?))
+                    }
+                    (mut client, _) => {
+                        client.write_all(b"N").await?;
+                        client.flush().await?;
+                        client
+                    }
+                };
+            }
+            CANCEL_REQUEST => return Ok((client, First::Cancel(packet))),
+            _ => return Ok((client, First::Startup(packet))),
         }
     }
     Err(invalid())
 }
 
 /// Passes bytes both ways until the server has said its last. A client that has said its last may still be answered.
-async fn relay(client: &mut TcpStream, server: &mut TcpStream) -> std::io::Result<()> {
-    let (mut from_client, mut to_client) = client.split();
+async fn relay(
+    mut from_client: impl AsyncRead + Unpin,
+    mut to_client: impl AsyncWrite + Unpin,
+    server: &mut TcpStream,
+) -> std::io::Result<()> {
     let (mut from_server, mut to_server) = server.split();
     let mut answers = pin!(tokio::io::copy(&mut from_server, &mut to_client));
     let questions = async {
@@ -480,7 +524,7 @@ async fn first_reply(address: &str) -> std::io::Result<[u8; 9]> {
 }
 
 /// Tells a client why it is not served: a FATAL error before any other message.
-async fn refuse(mut client: TcpStream, sqlstate: &'static str, message: &'static str) {
+async fn refuse(mut client: Client, sqlstate: &'static str, message: &'static str) {
     let mut fields = Vec::new();
     for (code, text) in [(b'S', "FATAL"), (b'V', "FATAL"), (b'C', sqlstate), (b'M', message)] {
         fields.push(code);

@@ -48,11 +48,7 @@ impl SessionFactory for Sessions {
         let superuser = role.as_ref().is_some_and(|role| role.superuser);
         match &self.authentication {
             Authentication::Trust => {
-                let local = match startup.peer {
-                    Peer::Unix => true,
-                    Peer::Tcp(address) => address.ip().is_loopback(),
-                };
-                if !local {
+                if !startup.peer.is_local() {
                     let why =
                         format!("no authentication rule for host \"{}\", user \"{}\"", startup.peer, startup.user);
                     return Err(Error::new(SqlState::INVALID_AUTHORIZATION_SPECIFICATION, why).fatal());
@@ -81,6 +77,7 @@ impl SessionFactory for Sessions {
                 Peer::Tcp(address) => Some(address),
                 Peer::Unix => None,
             },
+            encryption: startup.encryption,
         };
         let session = sql_session::Session::new(self.database.clone(), options).await?;
         let parameters = session.parameters();

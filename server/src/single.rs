@@ -3,7 +3,7 @@
 use crate::auth::Authentication;
 use crate::compute::{Compute, ComputeOptions, Role};
 use crate::options;
-use crate::{dashboard, nodes, signals};
+use crate::{dashboard, encryption, nodes, signals};
 use anyhow::{Context, ensure};
 use protocol::task::Runtime;
 use std::time::Duration;
@@ -18,6 +18,9 @@ const LIVES_WITHIN: Duration = Duration::from_millis(500);
 /// # Errors
 /// As [`run`], and when there is a living writer that is to be left alone.
 pub async fn writer(options: options::Writer) -> anyhow::Result<()> {
+    // Bad settings are told before anyone is asked for anything.
+    Authentication::from_options(&options.compute.auth)?;
+    encryption::from_options(&options.compute.tls)?;
     let storage = nodes::discover(&options.compute.storage);
     // Without storage there is nobody to ask, and `run` waits for it and for signals.
     let known = tokio::time::timeout(LIVES_WITHIN, storage).await;
@@ -41,6 +44,7 @@ pub async fn writer(options: options::Writer) -> anyhow::Result<()> {
 /// When its port cannot be had, or the cluster has no volume.
 pub async fn run(options: options::Compute, role: Role) -> anyhow::Result<()> {
     let authentication = Authentication::from_options(&options.auth)?;
+    let tls = encryption::from_options(&options.tls)?;
     let bind =
         async |address: String| TcpListener::bind(&address).await.with_context(|| format!("{address} (--listen)"));
     let listener = bind(options.listen.clone()).await?;
@@ -69,6 +73,7 @@ pub async fn run(options: options::Compute, role: Role) -> anyhow::Result<()> {
         lock_table_bytes: options.lock_table_size,
         write_timeout: Duration::from_secs(options.write_timeout),
         authentication,
+        tls,
         failover: options.failover.settings(),
         replace_after: options.replacement.settings(),
         storage_runtime: Runtime::Tokio(nodes::runtime()),

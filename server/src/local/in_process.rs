@@ -12,7 +12,7 @@ use crate::auth::Authentication;
 use crate::compute::{Compute, ComputeOptions, Role};
 use crate::init::{Created, Emptied};
 use crate::options::Local;
-use crate::{dashboard, init, nodes as remote, signals, spare, threads};
+use crate::{dashboard, encryption, init, nodes as remote, signals, spare, threads};
 use anyhow::Context;
 use protocol::NodeId;
 use protocol::node::StorageNode;
@@ -33,6 +33,7 @@ use tokio::task::JoinSet;
 /// When a port or a directory cannot be had, or storage does not come up.
 pub async fn run(options: Local) -> anyhow::Result<()> {
     let authentication = Authentication::from_options(&options.auth)?;
+    let tls = encryption::from_options(&options.tls)?;
     // Ports first: a cluster that cannot be reached should not touch its data.
     let mut listeners = Vec::new();
     for n in 0..=options.replicas {
@@ -83,6 +84,7 @@ pub async fn run(options: Local) -> anyhow::Result<()> {
             lock_table_bytes: options.lock_table_size,
             write_timeout: Duration::from_secs(options.write_timeout),
             authentication: authentication.clone(),
+            tls: tls.clone(),
             // The writer of this process cannot die alone; what looks like it is a busy machine.
             failover: None,
             replace_after: options.replacement.settings(),

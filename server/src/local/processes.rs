@@ -7,7 +7,7 @@ use crate::address::NodeAddress;
 use crate::auth::Authentication;
 use crate::init::{Created, Emptied};
 use crate::options::Local;
-use crate::{init, nodes, signals};
+use crate::{encryption, init, nodes, signals};
 use anyhow::{Context, bail};
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
@@ -77,6 +77,7 @@ impl Member {
 /// When a port or the directory cannot be had, or a process does not come up.
 pub async fn run(options: Local) -> anyhow::Result<()> {
     Authentication::from_options(&options.auth)?;
+    encryption::from_options(&options.tls)?;
     // Tried before anything is touched, and given back for the children.
     for n in 0..=options.replicas {
         drop(bind(options.port + n, "--port").await?);
@@ -119,6 +120,7 @@ pub async fn run(options: Local) -> anyhow::Result<()> {
             arguments.extend(["--dashboard-port".into(), options.dashboard_port.to_string().into()]);
         }
         arguments.extend(auth_arguments(&options.auth).into_iter().map(OsString::from));
+        arguments.extend(options.tls.arguments().into_iter().map(OsString::from));
         arguments.extend(options.failover.arguments().into_iter().map(OsString::from));
         arguments.extend(options.replacement.arguments().into_iter().map(OsString::from));
         let name = if n == 0 { "writer".to_owned() } else { format!("replica {n}") };

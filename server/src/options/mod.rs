@@ -71,6 +71,36 @@ pub struct Auth {
     pub password_file: Option<PathBuf>,
 }
 
+/// How clients' connections are encrypted.
+#[derive(Args, Debug, Clone)]
+pub struct Tls {
+    /// PEM file with the certificate that clients see, and those that vouch for it behind it; lets clients encrypt.
+    #[arg(long, value_name = "FILE", env = "REDOUBT_TLS_CERT")]
+    pub tls_cert: Option<PathBuf>,
+    /// PEM file with the certificate's private key, which nobody else may read.
+    #[arg(long, value_name = "FILE", env = "REDOUBT_TLS_KEY")]
+    pub tls_key: Option<PathBuf>,
+    /// Refuses plain connections from other hosts; a proxy's connections to servers are plain.
+    #[arg(long, env = "REDOUBT_TLS_ONLY")]
+    pub tls_only: bool,
+}
+
+impl Tls {
+    /// The flags that pass them on to a child process.
+    #[must_use]
+    pub fn arguments(&self) -> Vec<String> {
+        let file = |flag: &str, file: &Option<PathBuf>| {
+            file.iter().flat_map(|file| [flag.to_owned(), file.display().to_string()]).collect::<Vec<_>>()
+        };
+        let only = self.tls_only.then(|| "--tls-only".to_owned());
+        [file("--tls-cert", &self.tls_cert), file("--tls-key", &self.tls_key)]
+            .concat()
+            .into_iter()
+            .chain(only)
+            .collect()
+    }
+}
+
 /// When a replica makes itself the writer.
 #[derive(Args, Debug, Clone)]
 pub struct Failover {
@@ -156,6 +186,8 @@ pub struct Local {
     pub replacement: Replacement,
     #[command(flatten)]
     pub auth: Auth,
+    #[command(flatten)]
+    pub tls: Tls,
 }
 
 #[derive(Args, Debug, Clone)]
@@ -263,6 +295,8 @@ pub struct Compute {
     pub replacement: Replacement,
     #[command(flatten)]
     pub auth: Auth,
+    #[command(flatten)]
+    pub tls: Tls,
 }
 
 #[derive(Args, Debug, Clone)]
@@ -297,6 +331,8 @@ pub struct Proxy {
     /// Connections of both ports together.
     #[arg(long, default_value_t = 1_000, value_parser = values::connections, value_name = "N", env = "REDOUBT_CONNECTIONS_MAX")]
     pub connections_max: usize,
+    #[command(flatten)]
+    pub tls: Tls,
 }
 
 #[derive(Args, Debug, Clone)]

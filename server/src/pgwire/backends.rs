@@ -238,7 +238,14 @@ mod tests {
     use std::time::Duration;
 
     fn startup() -> Startup {
-        Startup { pid: 0, user: "u".into(), database: "d".into(), settings: Vec::new(), peer: Peer::Unix }
+        Startup {
+            pid: 0,
+            user: "u".into(),
+            database: "d".into(),
+            settings: Vec::new(),
+            peer: Peer::Unix,
+            encryption: None,
+        }
     }
 
     #[test]

@@ -1,9 +1,12 @@
 //! From an accepted socket to an open session: start-up packets, authentication, a place in the register.
 //!
 //! **Rule.** All of it must be done within the authentication timeout, counted from the accept, and until it is done a
-//! connection costs a task and about a kilobyte. Encryption is refused with one byte, once each for SSL and GSS; bytes
-//! that came in the same breath as the request are a violation, since a client that wants encryption waits for the
-//! answer (CVE-2021-23214).
+//! connection costs a task and about a kilobyte, and some ten more while it agrees on encryption. Encryption is answered
+//! with one byte, once each for SSL and GSS; bytes that came in the same breath as the request are a violation, since a
+//! client that wants encryption waits for the answer (CVE-2021-23214). After `S` everything is inside TLS, also why a
+//! login is refused; a handshake that fails is told in TLS's own way.
+//!
+//! Clients of other hosts can be required to encrypt. A CancelRequest need not be: libpq sends it plain.
 //!
 //! A failed login is answered after a random 100 to 500 ms, with one text for every reason.
 
@@ -23,8 +26,10 @@ use super::listener::Shared;
 use super::message::check_sasl_initial;
 use super::outbox::Outbox;
 use super::scram::{self, Exchange, Verifier};
-use super::session::{Client, Connected, Login, SessionFactory};
+use super::session::{Client, Connected, Encryption, Login, SessionFactory};
+use super::socket::{self, ReadHalf, WriteHalf};
 use super::startup::{self, Opening, PROTOCOL_3_0, Peer, Refusal, Startup};
+use super::tls::Tls;
 
 /// Bounds of the delay after a failed login, in milliseconds.
 const FAILURE_DELAY_MS: std::ops::Range<u64> = 100..500;
@@ -85,6 +90,15 @@ async fn open<F: SessionFactory>(
 ) -> Result<(Place, Connected<F::Session>), Ended> {
     let mut startup = read_startup(shared, inbox, outbox, peer).await?;
     *started = true;
+    if startup.encryption.is_none() && shared.config.tls.as_ref().is_some_and(|tls| tls.must_encrypt(peer)) {
+        let Startup { user, database, .. } = &startup;
+        let message = format!(
+            "no authentication rule for host \"{peer}\", user \"{user}\", database \"{database}\", no encryption"
+        );
+        return Err(Error::new(SqlState::INVALID_AUTHORIZATION_SPECIFICATION, message)
+            .hint("Clients of other hosts must encrypt: connect with sslmode=require, or a stricter one.")
+            .into());
+    }
     let superuser = match shared.factory.login(&startup).await? {
         Login::Trust { superuser } => superuser,
         Login::Scram { verifier, superuser } => {
@@ -114,15 +128,23 @@ async fn read_startup<F: SessionFactory>(
     outbox: &mut Outbox,
     peer: Peer,
 ) -> Result<Startup, Ended> {
-    let (mut ssl_refused, mut gss_refused) = (false, false);
+    let (mut ssl_answered, mut gss_answered) = (false, false);
+    let mut encryption = None;
     loop {
         let packet = next_startup(inbox).await.map_err(|lost| match lost {
             StartupLost::Closed => Ended::Silent,
             StartupLost::Refused(refusal) => refuse(refusal, peer),
         })?;
-        match startup::check(&packet, peer).map_err(|refusal| refuse(refusal, peer))? {
-            Opening::Ssl if !ssl_refused => ssl_refused = true,
-            Opening::Gss if !gss_refused => gss_refused = true,
+        let tls = match startup::check(&packet, peer).map_err(|refusal| refuse(refusal, peer))? {
+            Opening::Ssl if !ssl_answered => {
+                ssl_answered = true;
+                // As in PostgreSQL, what does not leave the machine's own files is not encrypted.
+                shared.config.tls.as_ref().filter(|_| peer != Peer::Unix)
+            }
+            Opening::Gss if !gss_answered => {
+                gss_answered = true;
+                None
+            }
             // PostgreSQL takes a repeated request for a protocol version, too.
             Opening::Ssl => return Err(Ended::Told(startup::unsupported_protocol(1234, 5679))),
             Opening::Gss => return Err(Ended::Told(startup::unsupported_protocol(1234, 5680))),
@@ -130,23 +152,45 @@ async fn read_startup<F: SessionFactory>(
                 shared.backends.cancel_request(peer, pid, secret);
                 return Err(Ended::Silent);
             }
-            Opening::Session { startup, minor, unknown } => {
+            Opening::Session { mut startup, minor, unknown } => {
+                startup.encryption = encryption;
                 if minor > 0 || !unknown.is_empty() {
                     encode::append(outbox.buffer(), &NegotiateProtocolVersion::new(PROTOCOL_3_0, unknown));
                 }
                 return Ok(startup);
             }
-        }
+        };
         if inbox.lock().has_bytes() {
-            let request = if ssl_refused { "SSL" } else { "GSSAPI encryption" };
+            let request = if ssl_answered { "SSL" } else { "GSSAPI encryption" };
             return Err(protocol_violation(format!("received unencrypted data after {request} request"))
                 .detail(
                     "This could be either a client-software bug or evidence of an attempted man-in-the-middle attack.",
                 )
                 .into());
         }
-        outbox.buffer().push(b'N');
+        outbox.buffer().push(if tls.is_some() { b'S' } else { b'N' });
         outbox.write().await.map_err(|_| Ended::Silent)?;
+        if let Some(tls) = tls {
+            encryption = Some(encrypt(inbox, outbox, tls, peer).await?);
+            // One encryption is enough.
+            gss_answered = true;
+        }
+    }
+}
+
+/// Goes on inside TLS. Until that is agreed on, the connection has no socket: whoever gives up the wait closes it.
+async fn encrypt(inbox: &SharedInbox, outbox: &mut Outbox, tls: &Tls, peer: Peer) -> Result<Encryption, Ended> {
+    let (reader, writer) = (inbox.lock().replace_half(ReadHalf::Away), outbox.replace_half(WriteHalf::Away));
+    match socket::encrypt(reader, writer, tls).await {
+        Ok((reader, writer, encryption)) => {
+            inbox.lock().replace_half(reader);
+            outbox.replace_half(writer);
+            Ok(encryption)
+        }
+        Err(error) => {
+            tracing::info!(%peer, %error, "no encryption could be agreed on");
+            Err(Ended::Silent)
+        }
     }
 }
 
@@ -167,13 +211,29 @@ async fn authenticate<F>(
     startup: &Startup,
     verifier: Option<&Verifier>,
 ) -> Result<(), Ended> {
-    encode::append(outbox.buffer(), &Authentication::SASL(vec![scram::MECHANISM.to_owned()]));
+    let tls = shared.config.tls.as_ref().filter(|_| startup.encryption.is_some());
+    let binding = tls.and_then(Tls::binding);
+    // The better one first, as a client takes the first that it knows.
+    let offered = binding.map(|_| scram::MECHANISM_BOUND).into_iter().chain([scram::MECHANISM]);
+    encode::append(outbox.buffer(), &Authentication::SASL(offered.clone().map(str::to_owned).collect()));
     let first = exchange(inbox, outbox).await?;
     let (mechanism, client_first) = check_sasl_initial(&first)?;
-    if mechanism != scram::MECHANISM {
+    if !offered.clone().any(|offer| offer == mechanism) {
         return Err(protocol_violation("client selected an invalid SASL authentication mechanism").into());
     }
-    let Some((server_first, begun)) = Exchange::begin(client_first, &startup.user, verifier, &shared.mock) else {
+    if binding.is_some() && client_first.starts_with(b"y") {
+        let message = "SCRAM channel binding negotiation error";
+        return Err(Error::new(SqlState::INVALID_AUTHORIZATION_SPECIFICATION, message)
+            .detail(
+                "The client supports SCRAM channel binding but thinks the server does not. \
+                 However, this server does support channel binding.",
+            )
+            .into());
+    }
+    let begun = Exchange::begin(client_first, &startup.user, verifier, &shared.mock, binding);
+    // The message and the mechanism must agree on whether the exchange is bound.
+    let agree = client_first.starts_with(b"p=") == (mechanism == scram::MECHANISM_BOUND);
+    let Some((server_first, begun)) = begun.filter(|_| agree) else {
         return Err(protocol_violation("malformed SCRAM message").into());
     };
     encode::append(outbox.buffer(), &Authentication::SASLContinue(server_first.into()));

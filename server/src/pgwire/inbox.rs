@@ -113,6 +113,11 @@ impl Inbox {
         self.phase = Phase::Ready { message_bytes_max };
     }
 
+    /// Reads from another half from now on; returns the one that was read before.
+    pub(super) fn replace_half(&mut self, half: ReadHalf) -> ReadHalf {
+        std::mem::replace(&mut self.half, half)
+    }
+
     /// Whether bytes have arrived that were not handed out.
     pub(super) fn has_bytes(&self) -> bool {
         !self.bytes.is_empty()
@@ -265,13 +270,9 @@ pub(super) async fn gone(inbox: &SharedInbox) {
         // The buffer is full, so reading cannot tell; the kernel's readiness can, but it has no edge to wait for while
         // bytes are unread.
         tokio::time::sleep(AHEAD_CHECK).await;
-        let closed = poll_fn(|cx| {
-            let inbox = inbox.lock();
-            let closed = std::pin::pin!(inbox.half.peer_closed()).poll(cx);
-            Poll::Ready(closed == Poll::Ready(true))
-        });
-        if closed.await {
-            inbox.lock().closed.get_or_insert_with(Instant::now);
+        let mut inbox = inbox.lock();
+        if inbox.half.peer_closed() {
+            inbox.closed.get_or_insert_with(Instant::now);
             break;
         }
     }

@@ -31,6 +31,7 @@ use super::scram::MockSecret;
 use super::session::{Connected, Session, SessionFactory};
 use super::socket::{ReadHalf, WriteHalf, split_tcp, split_unix};
 use super::startup::Peer;
+use super::tls::Tls;
 
 /// Pause after a failed accept (no file descriptors, mostly), so that it does not spin.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
@@ -53,6 +54,8 @@ pub struct Config {
     pub handshakes_per_address_max: usize,
     /// How long [`Server::serve`] waits for its clients after the shutdown token fired.
     pub shutdown_grace: Duration,
+    /// What TCP clients may encrypt with; without it they are told that they cannot.
+    pub tls: Option<Tls>,
 }
 
 impl Default for Config {
@@ -64,6 +67,7 @@ impl Default for Config {
             handshakes_max: 2048,
             handshakes_per_address_max: 32,
             shutdown_grace: Duration::from_secs(5),
+            tls: None,
         }
     }
 }

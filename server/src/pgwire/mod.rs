@@ -6,7 +6,7 @@
 //! The life of a statement, through the types of this module:
 //!
 //! 1. [`Server::serve`] accepts a socket and starts one task for it. A panic there ends this connection, no other.
-//! 2. The handshake reads start-up packets ([`startup`]), asks the [`SessionFactory`] how this user must prove who they
+//! 2. The handshake reads start-up packets ([`startup`]), encrypts the socket if asked to ([`Tls`]), asks the [`SessionFactory`] how this user must prove who they
 //!    are, runs SCRAM ([`scram`]) and takes a place in the register of [`Backends`].
 //! 3. The inbox cuts the stream into frames (`frame`), growing as bytes arrive and never by an announced length.
 //! 4. `message` checks a frame's body; the strings and parameters of the result are borrowed from it.
@@ -25,7 +25,7 @@
 //! its own, and its decoders panic on or misread malformed bodies. This module is the only one that imports it.
 //!
 //! # What is absent
-//! TLS and GSS encryption (refused with `N`), replication connections, function calls by `F` (0A000), protocol 3.2's
+//! GSS encryption (refused with `N`), TLS on Unix sockets and from the first byte, replication connections, function calls by `F` (0A000), protocol 3.2's
 //! long cancel keys (3.0 is negotiated), LISTEN's notifications (what a session tells while idle is ParameterStatus).
 //!
 //! Source: PostgreSQL manual, chapter "Frontend/Backend Protocol".
@@ -44,11 +44,13 @@ pub mod scram;
 mod session;
 mod socket;
 pub mod startup;
+mod tls;
 
 pub use backends::{BackendInfo, Backends, Counters};
 pub use listener::{Config, Listener, Server};
 pub use session::{
-    CancelHandle, CancelReason, Client, Column, Connected, CopyFormat, IdleLimit, Login, NoticeSeverity, Session,
-    SessionFactory,
+    CancelHandle, CancelReason, Client, Column, Connected, CopyFormat, Encryption, IdleLimit, Login, NoticeSeverity,
+    Session, SessionFactory,
 };
 pub use startup::{Peer, Startup};
+pub use tls::{Tls, TlsError, TlsStream};

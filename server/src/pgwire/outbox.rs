@@ -55,6 +55,11 @@ impl Outbox {
         Outbox { bytes: Vec::new(), sent: 0, half, inbox, ended, farewell, violation: None, torn: false, gone: false }
     }
 
+    /// Writes to another half from now on; returns the one that was written before, which holds nothing back.
+    pub(super) fn replace_half(&mut self, half: WriteHalf) -> WriteHalf {
+        std::mem::replace(&mut self.half, half)
+    }
+
     /// The error that ends a connection whose token fired.
     pub(super) fn farewell(&self) -> Error {
         self.farewell.error()
@@ -139,7 +144,8 @@ impl Outbox {
             self.error(error);
             let _ = timeout(LAST_WORDS, write_all(&mut self.half, &self.bytes, &mut self.sent)).await;
         }
-        let _ = self.half.shutdown().await;
+        // Encryption has a farewell of its own, for which a client that does not read has no room.
+        let _ = timeout(LAST_WORDS, self.half.shutdown()).await;
     }
 }
 
@@ -151,7 +157,7 @@ async fn write_all(half: &mut WriteHalf, bytes: &[u8], sent: &mut usize) -> io::
             written => *sent += written,
         }
     }
-    Ok(())
+    half.flush().await
 }
 
 impl Client for Outbox {

@@ -10,7 +10,10 @@
 //! SCRAM-SHA-256$<iterations>:<salt>$<StoredKey>:<ServerKey>        (base64; both keys 32 bytes)
 //! ```
 //!
-//! There is no channel binding without TLS: `p=...` is refused, and `y,,` is a client's correct guess.
+//! Over TLS the exchange can be bound to the server's certificate: the mechanism is then [`MECHANISM_BOUND`], and the
+//! client's first message says `p=tls-server-end-point`. `y,,` says that the client could, and believes that the server
+//! cannot: where it was offered, someone has struck it from the list, and the client is refused. Without TLS `p=...` is
+//! refused, and `y,,` is a correct guess.
 //!
 //! Sources: RFC 5802 and RFC 7677; PostgreSQL `auth-scram.c`. The exchange itself is pgwire's.
 
@@ -24,6 +27,8 @@ use pgwire::api::auth::sasl::scram::{
 
 /// The mechanism's name, offered in AuthenticationSASL.
 pub const MECHANISM: &str = "SCRAM-SHA-256";
+/// The same with channel binding.
+pub const MECHANISM_BOUND: &str = "SCRAM-SHA-256-PLUS";
 const SALT_BYTES: usize = 16;
 const KEY_BYTES: usize = 32;
 
@@ -119,18 +124,21 @@ pub(super) struct Exchange {
 
 impl Exchange {
     /// Answers the client's first message. The user name inside is ignored, as in PostgreSQL: the start-up packet's
-    /// counts. `None` if it is malformed, or asks for channel binding.
+    /// counts. `binding` is what was offered to bind to. `None` if the message is malformed, asks for a binding that was not
+    /// offered, or denies one that was.
     pub(super) fn begin(
         client_first: &[u8],
         user: &str,
         verifier: Option<&Verifier>,
         mock: &MockSecret,
+        binding: Option<&ScramServerAuth>,
     ) -> Option<(String, Exchange)> {
         // Built either way, so that both take the same time.
         let unknown = mock.verifier(user);
         let secret = verifier.unwrap_or(&unknown).secret();
+        let unbound = ScramServerAuth::new();
         let (answer, waiting) =
-            ScramServerAuth::new().on_client_first_message_with_secret(client_first, secret).ok()?;
+            binding.unwrap_or(&unbound).on_client_first_message_with_secret(client_first, secret).ok()?;
         Some((answer, Exchange { waiting }))
     }
 
@@ -169,7 +177,7 @@ mod tests {
     #[test]
     fn an_unknown_user_has_one_salt_and_is_refused_like_a_wrong_proof() {
         let mock = MockSecret::random();
-        let begin = |user| Exchange::begin(b"n,,n=,r=abcdefgh", user, None, &mock).expect("plays along");
+        let begin = |user| Exchange::begin(b"n,,n=,r=abcdefgh", user, None, &mock, None).expect("plays along");
         let salt = |answer: &str| answer.split(',').nth(1).map(str::to_owned);
         let ((first, exchange), (second, _), (other, _)) = (begin("nobody"), begin("nobody"), begin("else"));
         assert_eq!(salt(&first), salt(&second));
@@ -181,7 +189,7 @@ mod tests {
 
     #[test]
     fn channel_binding_that_is_not_offered_is_malformed() {
-        let begins = |first: &[u8]| Exchange::begin(first, "u", None, &MockSecret::random()).is_some();
+        let begins = |first: &[u8]| Exchange::begin(first, "u", None, &MockSecret::random(), None).is_some();
         assert!(!begins(b"p=tls-server-end-point,,n=,r=abcdefgh"));
         assert!(begins(b"y,,n=,r=abcdefgh"));
         assert!(!begins(b"\xff"));

@@ -18,7 +18,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use sql::session::{Client, Column, CopyFormat, NoticeSeverity};
+pub use sql::session::{Client, Column, CopyFormat, Encryption, NoticeSeverity};
 use types::Result;
 
 use super::scram::Verifier;

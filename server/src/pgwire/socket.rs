@@ -1,24 +1,40 @@
-//! A client's socket in two halves, TCP or Unix.
+//! A client's socket in two halves, TCP or Unix, plain or encrypted.
+//!
+//! The halves of a plain socket share nothing. Those of an encrypted one share the TLS connection behind a lock, which is
+//! free whenever it is asked for: both belong to one task, and it is not held across an await. Bytes that were written to
+//! an encrypted half may wait in it until it is flushed.
 
 use std::io;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use futures::FutureExt;
+use parking_lot::Mutex;
 use socket2::{SockRef, TcpKeepalive};
 use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 use tokio::net::{TcpStream, UnixStream, tcp, unix};
+
+use super::session::Encryption;
+use super::tls::{Tls, TlsStream, agreed};
 
 /// The half that is read.
 pub(super) enum ReadHalf {
     Tcp(tcp::OwnedReadHalf),
     Unix(unix::OwnedReadHalf),
+    Tls(Arc<Mutex<TlsStream>>),
+    /// In a TLS handshake, or lost with one: reads as ended.
+    Away,
 }
 
 /// The half that is written; dropping it sends the end of the stream.
 pub(super) enum WriteHalf {
     Tcp(tcp::OwnedWriteHalf),
     Unix(unix::OwnedWriteHalf),
+    Tls(Arc<Mutex<TlsStream>>),
+    /// In a TLS handshake, or lost with one: cannot be written.
+    Away,
 }
 
 /// How long a TCP connection is silent before the kernel asks whether its peer is still there, and how often it asks.
@@ -40,14 +56,34 @@ pub(super) fn split_unix(stream: UnixStream) -> (ReadHalf, WriteHalf) {
     (ReadHalf::Unix(reader), WriteHalf::Unix(writer))
 }
 
+/// Turns the halves of a plain TCP stream into those of an encrypted one, by a handshake. The caller bounds the time.
+///
+/// # Errors
+/// As [`Tls::accept`]; the socket is closed.
+pub(super) async fn encrypt(
+    reader: ReadHalf,
+    writer: WriteHalf,
+    tls: &Tls,
+) -> io::Result<(ReadHalf, WriteHalf, Encryption)> {
+    let (ReadHalf::Tcp(reader), WriteHalf::Tcp(writer)) = (reader, writer) else {
+        return Err(io::ErrorKind::Unsupported.into());
+    };
+    let stream = tls.accept(reader.reunite(writer).map_err(io::Error::other)?).await?;
+    let encryption = agreed(stream.get_ref().1);
+    let shared = Arc::new(Mutex::new(stream));
+    Ok((ReadHalf::Tls(shared.clone()), WriteHalf::Tls(shared), encryption))
+}
+
 impl ReadHalf {
     /// Whether the peer has closed its side, even if bytes it sent before are still unread.
-    pub(super) async fn peer_closed(&self) -> bool {
+    pub(super) fn peer_closed(&self) -> bool {
         let ready = match self {
-            ReadHalf::Tcp(half) => half.ready(Interest::READABLE).await,
-            ReadHalf::Unix(half) => half.ready(Interest::READABLE).await,
+            ReadHalf::Tcp(half) => half.ready(Interest::READABLE).now_or_never(),
+            ReadHalf::Unix(half) => half.ready(Interest::READABLE).now_or_never(),
+            ReadHalf::Tls(stream) => stream.lock().get_ref().0.ready(Interest::READABLE).now_or_never(),
+            ReadHalf::Away => return true,
         };
-        ready.is_ok_and(|ready| ready.is_read_closed())
+        ready.is_some_and(|ready| ready.is_ok_and(|ready| ready.is_read_closed()))
     }
 }
 
@@ -56,6 +92,8 @@ impl AsyncRead for ReadHalf {
         match self.get_mut() {
             ReadHalf::Tcp(half) => Pin::new(half).poll_read(cx, buf),
             ReadHalf::Unix(half) => Pin::new(half).poll_read(cx, buf),
+            ReadHalf::Tls(stream) => Pin::new(&mut *stream.lock()).poll_read(cx, buf),
+            ReadHalf::Away => Poll::Ready(Ok(())),
         }
     }
 }
@@ -65,6 +103,8 @@ impl AsyncWrite for WriteHalf {
         match self.get_mut() {
             WriteHalf::Tcp(half) => Pin::new(half).poll_write(cx, bytes),
             WriteHalf::Unix(half) => Pin::new(half).poll_write(cx, bytes),
+            WriteHalf::Tls(stream) => Pin::new(&mut *stream.lock()).poll_write(cx, bytes),
+            WriteHalf::Away => Poll::Ready(Err(io::ErrorKind::NotConnected.into())),
         }
     }
 
@@ -72,6 +112,8 @@ impl AsyncWrite for WriteHalf {
         match self.get_mut() {
             WriteHalf::Tcp(half) => Pin::new(half).poll_flush(cx),
             WriteHalf::Unix(half) => Pin::new(half).poll_flush(cx),
+            WriteHalf::Tls(stream) => Pin::new(&mut *stream.lock()).poll_flush(cx),
+            WriteHalf::Away => Poll::Ready(Err(io::ErrorKind::NotConnected.into())),
         }
     }
 
@@ -79,6 +121,8 @@ impl AsyncWrite for WriteHalf {
         match self.get_mut() {
             WriteHalf::Tcp(half) => Pin::new(half).poll_shutdown(cx),
             WriteHalf::Unix(half) => Pin::new(half).poll_shutdown(cx),
+            WriteHalf::Tls(stream) => Pin::new(&mut *stream.lock()).poll_shutdown(cx),
+            WriteHalf::Away => Poll::Ready(Ok(())),
         }
     }
 }

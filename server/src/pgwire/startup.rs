@@ -20,6 +20,7 @@ use types::{Error, SqlState};
 
 use super::error::{check_text, lost_synchronization};
 use super::frame::STARTUP_BYTES_MAX;
+use super::session::Encryption;
 
 const SSL_REQUEST: u32 = 80_877_103;
 const GSS_REQUEST: u32 = 80_877_104;
@@ -32,6 +33,17 @@ pub(super) const PROTOCOL_3_0: i32 = 3 << 16;
 pub enum Peer {
     Tcp(SocketAddr),
     Unix,
+}
+
+impl Peer {
+    /// Whether it is on this machine.
+    #[must_use]
+    pub fn is_local(self) -> bool {
+        match self {
+            Peer::Unix => true,
+            Peer::Tcp(address) => address.ip().to_canonical().is_loopback(),
+        }
+    }
 }
 
 impl std::fmt::Display for Peer {
@@ -55,6 +67,8 @@ pub struct Startup {
     /// client_encoding, DateStyle, ...). Names as the client spelled them.
     pub settings: Vec<(String, String)>,
     pub peer: Peer,
+    /// `None` for a plain connection.
+    pub encryption: Option<Encryption>,
 }
 
 impl Startup {
@@ -176,7 +190,11 @@ fn session(body: &[u8], minor: u16, peer: Peer) -> Result<Opening, Error> {
     }
     let mut settings = parse_options(&options)?;
     settings.extend(given);
-    Ok(Opening::Session { startup: Startup { pid: 0, user, database, settings, peer }, minor, unknown })
+    Ok(Opening::Session {
+        startup: Startup { pid: 0, user, database, settings, peer, encryption: None },
+        minor,
+        unknown,
+    })
 }
 
 fn next_string<'a>(strings: &mut &'a [u8]) -> Option<&'a [u8]> {

@@ -9,4 +9,5 @@ mod flow;
 mod frames;
 mod raw;
 mod startup;
+mod tls;
 mod values;

@@ -2,15 +2,15 @@
 
 use std::time::Duration;
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use crate::fake::Harness;
 
 const PATIENCE: Duration = Duration::from_secs(10);
 
-pub struct Raw {
-    pub stream: TcpStream,
+pub struct Raw<S = TcpStream> {
+    pub stream: S,
 }
 
 /// One server message.
@@ -109,9 +109,12 @@ impl Raw {
     pub async fn session(harness: &Harness) -> Raw {
         Raw::session_of(harness, "ann").await
     }
+}
 
+impl<S: AsyncRead + AsyncWrite + Unpin> Raw<S> {
     pub async fn send(&mut self, bytes: &[u8]) {
         self.stream.write_all(bytes).await.expect("the server reads");
+        self.stream.flush().await.expect("the server reads");
     }
 
     /// The next message, or `None` at the end of the stream.

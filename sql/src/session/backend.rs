@@ -37,6 +37,16 @@ pub struct BackendState {
     pub transaction: Option<u64>,
 }
 
+/// How a client's connection is encrypted, as `pg_stat_ssl` has it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Encryption {
+    /// `TLSv1.3` or `TLSv1.2`.
+    pub version: &'static str,
+    pub cipher: &'static str,
+    /// Of the symmetric key.
+    pub bits: u16,
+}
+
 /// One session as others see it.
 #[derive(Debug)]
 pub struct Backend {
@@ -44,6 +54,7 @@ pub struct Backend {
     pub user: Arc<str>,
     pub database_name: Arc<str>,
     pub client_address: Option<SocketAddr>,
+    pub encryption: Option<Encryption>,
     pub started: i64,
     pub(crate) cancel: CancelToken,
     /// 0 for none, else the reason's number plus one.
@@ -102,6 +113,7 @@ impl Backends {
         user: Arc<str>,
         database_name: Arc<str>,
         client_address: Option<SocketAddr>,
+        encryption: Option<Encryption>,
         now: i64,
     ) -> Arc<Backend> {
         let mut entries = self.entries.lock();
@@ -121,6 +133,7 @@ impl Backends {
             user,
             database_name,
             client_address,
+            encryption,
             started: now,
             cancel: CancelToken::new(),
             reason: AtomicU8::new(0),

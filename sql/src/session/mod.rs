@@ -18,7 +18,7 @@ mod utility;
 mod variables;
 
 pub use advisory::{AdvisoryKey, AdvisoryLock, AdvisoryLocks, Scope};
-pub use backend::{Backend, Backends, CancelReason};
+pub use backend::{Backend, Backends, CancelReason, Encryption};
 pub use client::{Client, Column, CopyFormat, NoticeSeverity};
 pub use database::Database;
 pub use plans::PlanStats;

@@ -21,7 +21,7 @@ use protocol::volume::Durability;
 use tokio::sync::watch;
 use types::{Datum, Error, Result, Settings, SqlState, SqlType};
 
-use super::backend::{Backend, CancelReason};
+use super::backend::{Backend, CancelReason, Encryption};
 use super::client::{Client, Column, NoticeSeverity};
 use super::database::{Database, now};
 use super::freshness::Freshness;
@@ -44,6 +44,8 @@ pub struct SessionOptions {
     /// Known to the client from BackendKeyData; 0 to have one chosen.
     pub pid: i32,
     pub client_address: Option<SocketAddr>,
+    /// `None` for a plain connection.
+    pub encryption: Option<Encryption>,
     /// Settings of the start-up packet, `options` already taken apart.
     pub settings: Vec<(String, String)>,
 }
@@ -134,7 +136,14 @@ impl Session {
         }
         let catalog = database.catalog(found.oid).await?;
         let (user, name): (Arc<str>, Arc<str>) = (role.name.clone(), found.name.clone());
-        let backend = database.backends.add(options.pid, user.clone(), name.clone(), options.client_address, now());
+        let backend = database.backends.add(
+            options.pid,
+            user.clone(),
+            name.clone(),
+            options.client_address,
+            options.encryption,
+            now(),
+        );
         let context = Arc::new(SessionContext::new(database.clone(), backend, catalog, user.clone()));
         let settings = Settings {
             session_user: user.clone(),

@@ -6,7 +6,7 @@ use types::{Datum, Result, oid};
 use super::row::{b, i2, i4, i8, null, o, opt, t};
 use crate::catalog::VirtualSource;
 use crate::functions::{ListedCursor, ListedStatement};
-use crate::session::AdvisoryLock;
+use crate::session::{AdvisoryLock, Backend};
 
 type Rows = Result<Vec<Vec<Datum>>>;
 
@@ -73,6 +73,24 @@ pub(super) fn pg_stat_activity(from: &VirtualSource<'_>) -> Rows {
         ]);
     }
     Ok(rows)
+}
+
+pub(super) fn pg_stat_ssl(from: &VirtualSource<'_>) -> Rows {
+    let row = |backend: &std::sync::Arc<Backend>| {
+        let encryption = backend.encryption;
+        vec![
+            i4(backend.pid),
+            b(encryption.is_some()),
+            opt(encryption.map(|it| t(it.version))),
+            opt(encryption.map(|it| t(it.cipher))),
+            opt(encryption.map(|it| i4(i32::from(it.bits)))),
+            // Clients show no certificates.
+            null(),
+            null(),
+            null(),
+        ]
+    };
+    Ok(from.session.database.backends.list().iter().map(row).collect())
 }
 
 pub(super) fn pg_stat_database(from: &VirtualSource<'_>) -> Rows {

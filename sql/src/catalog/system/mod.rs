@@ -136,7 +136,7 @@ static RELATIONS: &[VirtualRelation] = &[
     catalog(12_266, "pg_stat_database", b'v', columns::PG_STAT_DATABASE, activity::pg_stat_database),
     catalog(12_289, "pg_stat_bgwriter", b'v', columns::PG_STAT_BGWRITER, empty),
     catalog(12_227, "pg_stat_replication", b'v', columns::PG_STAT_REPLICATION, replication::pg_stat_replication),
-    catalog(12_249, "pg_stat_ssl", b'v', columns::PG_STAT_SSL, empty),
+    catalog(12_249, "pg_stat_ssl", b'v', columns::PG_STAT_SSL, activity::pg_stat_ssl),
     catalog(12_179, "pg_statio_user_tables", b'v', columns::PG_STATIO_USER_TABLES, empty),
     catalog(2_619, "pg_statistic", b'r', columns::PG_STATISTIC, empty),
     catalog(3_381, "pg_statistic_ext", b'r', columns::PG_STATISTIC_EXT, empty),
