@@ -25,14 +25,15 @@
 use super::seats::Seat;
 use super::writer::{Inner, WriterVolume};
 use super::{Nodes, VOLUME_CALL_TIMEOUT};
-use crate::membership::{ChangeError, MemberName, Membership, Role, name_of};
+use crate::membership::{ChangeError, MemberName, Membership, Replacement, Role, name_of};
 use crate::quorum::{COPIES, Seats, WRITE_QUORUM};
-use futures::future::{BoxFuture, join_all};
+use futures::future::BoxFuture;
+use futures::stream::{FuturesUnordered, StreamExt};
 use hashbrown::HashMap;
 use parking_lot::Mutex;
 use protocol::node::{NodeError, NodeResult, StorageNode};
 use protocol::rpc::storage as rpc;
-use protocol::task::{sleep, timeout};
+use protocol::task::{now, sleep, timeout};
 use protocol::{Ballot, FORMAT_VERSION, GroupId, Lsn, NodeId};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Weak};
@@ -43,6 +44,8 @@ use tokio::sync::oneshot;
 const LOOK_INTERVAL: Duration = Duration::from_millis(50);
 /// A new node that has not taken its membership by then is given up.
 const JOIN_WITHIN: Duration = Duration::from_secs(10);
+/// Once a change is made, those who have not said that they keep it have this long.
+const REST_WITHIN: Duration = Duration::from_millis(100);
 /// How long a change waits for enough members to take redo, before it is refused.
 const QUORUM_WITHIN: Duration = Duration::from_secs(3);
 
@@ -112,7 +115,7 @@ impl Members {
     /// The members that a takeover found, with their nodes by seat.
     #[must_use]
     pub fn new(config: &rpc::VolumeConfig, membership: Membership, nodes: &Nodes) -> Members {
-        let joiner = |(index, replacement): (usize, &crate::membership::Replacement)| {
+        let joiner = |(index, replacement): (usize, &Replacement)| {
             (name_of(&replacement.new), Joiner { node: nodes[COPIES + index].clone(), tails: Vec::new() })
         };
         Members {
@@ -336,8 +339,11 @@ impl Inner {
 
     /// Tells every node before and after of a change until quorums of every set keep it. Says whether who joins keeps it, too;
     /// that is waited for `joining`.
+    ///
+    /// From the first node that keeps the change to the moment when it is made nodes refuse redo of the members before: so it
+    /// is made by the first quorums that keep it, and a node that hangs holds up nobody.
     async fn make(&self, before: &Membership, next: &Membership, joining: Duration) -> Result<bool, MemberError> {
-        let mut left = joining;
+        let give_up_at = now().saturating_add(joining);
         let config = next.to_rpc(&self.members.config);
         let mut kept: Vec<MemberName> = Vec::new();
         loop {
@@ -348,28 +354,33 @@ impl Inner {
             names.sort_unstable();
             names.dedup();
             names.retain(|name| !kept.contains(name));
-            let told = names.iter().map(|&name| self.tell(name, next, &config));
-            for (name, told) in names.iter().zip(join_all(told).await) {
-                match told {
-                    Ok(()) => kept.push(*name),
-                    Err(error) => tracing::debug!(%name, %error, "a node does not take the change of members"),
+            let tell = |name: MemberName| {
+                let config = &config;
+                async move { (name, self.tell(name, next, config).await) }
+            };
+            let mut told: FuturesUnordered<_> = names.into_iter().map(tell).collect();
+            loop {
+                if is_made(before, &kept) && is_made(next, &kept) {
+                    // Who joins must know it: it is told what it lacks by nobody else.
+                    let knows = |it: &Replacement| kept.contains(&name_of(&it.new));
+                    let is_new = |it: &&Replacement| before.role(name_of(&it.new)) != Role::Joining;
+                    let joined = next.replacements().iter().filter(is_new).all(knows);
+                    if joined || now() >= give_up_at {
+                        *self.members.membership.lock() = next.clone();
+                        self.members.epoch.store(next.id().epoch, Ordering::Release);
+                        // The others have a moment to hear it from here; those that do not are told by their streams and peers.
+                        let _ = timeout(REST_WITHIN, async { while told.next().await.is_some() {} }).await;
+                        return Ok(joined);
+                    }
+                }
+                match told.next().await {
+                    Some((name, Ok(()))) => kept.push(name),
+                    Some((name, Err(error))) => {
+                        tracing::debug!(%name, %error, "a node does not take the change of members");
+                    }
+                    None => break,
                 }
             }
-            let is_made = |membership: &Membership| {
-                let keeps = |seat: usize| membership.everyone().nth(seat).is_some_and(|it| kept.contains(&name_of(it)));
-                membership.configuration().is_write_quorum(Seats::of(keeps))
-            };
-            // Who joins must know it: it is told what it lacks by nobody else.
-            let joined = next
-                .replacements()
-                .iter()
-                .all(|it| kept.contains(&name_of(&it.new)) || before.role(name_of(&it.new)) == Role::Joining);
-            if is_made(before) && is_made(next) && (joined || left.is_zero()) {
-                *self.members.membership.lock() = next.clone();
-                self.members.epoch.store(next.id().epoch, Ordering::Release);
-                return Ok(joined);
-            }
-            left = left.saturating_sub(LOOK_INTERVAL);
             sleep(LOOK_INTERVAL).await;
         }
     }
@@ -405,7 +416,7 @@ impl Inner {
     async fn progress(&self, old: NodeId) -> Option<Progress> {
         let (name, new) = {
             let membership = self.members.membership.lock();
-            let of_old = |it: &&crate::membership::Replacement| membership.members()[it.place].node == old.0;
+            let of_old = |it: &&Replacement| membership.members()[it.place].node == old.0;
             let replacement = membership.replacements().iter().find(of_old)?;
             (name_of(&membership.members()[replacement.place]), name_of(&replacement.new))
         };
@@ -487,6 +498,12 @@ async fn see_to(inner: Weak<Inner>, old: NodeId) {
         drop(inner);
         sleep(LOOK_INTERVAL).await;
     }
+}
+
+/// Whether write quorums of all sets of a membership are among those who keep a change.
+fn is_made(membership: &Membership, kept: &[MemberName]) -> bool {
+    let keeps = |seat: usize| membership.everyone().nth(seat).is_some_and(|it| kept.contains(&name_of(it)));
+    membership.configuration().is_write_quorum(Seats::of(keeps))
 }
 
 async fn in_time<T>(call: BoxFuture<'_, NodeResult<T>>) -> NodeResult<T> {
