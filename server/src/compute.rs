@@ -8,13 +8,16 @@
 use crate::auth::Authentication;
 use crate::failover::Failover;
 use crate::members::View;
+use crate::pgwire::scram::Verifier;
 use crate::pgwire::{Backends, Tls};
 use crate::promotion::{Promotion, PromotionCause};
 use crate::replication::{Directory, Failovers, Followers};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use engine::Engine;
 use parking_lot::{Mutex, RwLock};
 use protocol::Lsn;
-use protocol::rpc::storage::ServerInfo;
+use protocol::rpc::storage::{ServerInfo, WriteState};
 use protocol::task::Runtime;
 use protocol::volume::PageSource;
 use sql::functions::ServerStatus;
@@ -22,8 +25,8 @@ use std::sync::Arc;
 use std::time::Duration;
 use storage::volume::replica::ReplicaVolume;
 use storage::volume::roster::Roster;
-use storage::volume::writer::WriterVolume;
-use storage::volume::{Clock, Nodes, WallClock, monotonic_clock, wall_clock};
+use storage::volume::writer::{STALLED_AFTER, WriterVolume};
+use storage::volume::{Clock, Nodes, WallClock, cluster, monotonic_clock, wall_clock};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
@@ -86,6 +89,21 @@ pub struct Writing {
     pub ended: CancellationToken,
 }
 
+impl Writing {
+    /// Whether its writes become durable.
+    #[must_use]
+    pub fn write_state(&self) -> WriteState {
+        let (census, waiting) = self.volume.write_state();
+        let ok = census.is_quorum() && waiting.is_none_or(|waiting| waiting < STALLED_AFTER);
+        WriteState {
+            ok,
+            why: if ok { String::new() } else { census.to_string() },
+            nodes_taking: census.taking as u32,
+            waiting_ms: waiting.map_or(0, |waiting| waiting.as_millis() as u64),
+        }
+    }
+}
+
 /// The parts of a server that is a replica.
 #[derive(Clone)]
 pub struct Following {
@@ -113,6 +131,10 @@ pub struct Compute {
     /// Drawn at random at each start; the low half of the ballots it takes.
     pub(crate) instance: u32,
     pub(crate) cluster_address: Mutex<String>,
+    /// By which replicas prove that a session is one that they forward; told in the address book.
+    forwarding_secret: String,
+    /// What is made of it.
+    pub(crate) forwarders: Verifier,
     state: RwLock<State>,
     pub(crate) changes: watch::Sender<u64>,
     pub(crate) promotions: mpsc::Sender<Promotion>,
@@ -130,6 +152,7 @@ impl Compute {
     #[must_use]
     pub fn new(options: ComputeOptions) -> Arc<Compute> {
         let (promotions, asked) = mpsc::channel(16);
+        let forwarding_secret = STANDARD.encode(rand::random::<[u8; 32]>());
         Arc::new(Compute {
             nodes: options.storage.seats(),
             clock: monotonic_clock(),
@@ -137,6 +160,8 @@ impl Compute {
             options,
             instance: rand::random(),
             cluster_address: Mutex::default(),
+            forwarders: Verifier::from_password(&forwarding_secret),
+            forwarding_secret,
             state: RwLock::new(State::Starting),
             changes: watch::Sender::new(0),
             promotions,
@@ -250,6 +275,13 @@ impl Compute {
         self.directory.servers(self.info(), durable, self.unix_micros())
     }
 
+    /// The writer, as the storage nodes' address book has it now; `None` while this server is no replica.
+    pub async fn find_writer(&self) -> Option<ServerInfo> {
+        let State::Replica(following) = self.state() else { return None };
+        let book = cluster::register(&self.nodes, following.volume.id(), None, 0).await.ok()?;
+        book.writer().cloned()
+    }
+
     /// Asks for a promotion and waits for it.
     ///
     /// # Errors
@@ -270,10 +302,12 @@ impl Compute {
 
     /// Its entry in the address book; none while it starts.
     pub(crate) fn info(&self) -> Option<ServerInfo> {
+        let mut writes = None;
         let (role, ballot, applied, lag_micros) = match self.state() {
             State::Starting => return None,
             State::Writer(writing) => {
                 let end = writing.volume.flushed_vdl();
+                writes = Some(writing.write_state());
                 (Role::Writer, writing.volume.ballot(), end, 0)
             }
             State::Replica(following) => {
@@ -292,6 +326,8 @@ impl Compute {
             applied_lsn: applied.0,
             read_floor: applied.0,
             lag_micros,
+            forwarding_secret: if role == Role::Writer { self.forwarding_secret.clone() } else { String::new() },
+            writes,
             ..ServerInfo::default()
         })
     }

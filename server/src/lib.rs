@@ -13,8 +13,9 @@
 //!    volume; the old writer finds itself fenced.
 //! 7. A storage node that offers itself ([`spare`]) takes the place of one that stays away ([`replacement`]); everyone follows
 //!    the members in a roster of them ([`members`] shows it).
-//! 8. [`simulate`] runs all of that but the wire on virtual time, under faults.
-//! 9. [`report`], [`metrics`] and [`dashboard`] show all of it; [`admin`] asks for it from the command line.
+//! 8. A replica passes writes of sessions that ask for it on to the writer ([`forward`]).
+//! 9. [`simulate`] runs all of that but the wire on virtual time, under faults.
+//! 10. [`report`], [`metrics`] and [`dashboard`] show all of it; [`admin`] asks for it from the command line.
 
 pub mod address;
 pub mod admin;
@@ -27,6 +28,7 @@ pub mod directory;
 pub mod encryption;
 pub mod failover;
 pub mod following;
+pub mod forward;
 pub mod init;
 pub mod life;
 pub mod local;

@@ -21,6 +21,7 @@ use crate::administration::Administration;
 use crate::compute::{Compute, Following, Role, State, Writing};
 use crate::failover::{self, Failover};
 use crate::following::Follower;
+use crate::forward::Forwarding;
 use crate::pgwire::{Config, Listener, Server};
 use crate::promotion::{Promotion, PromotionCause};
 use crate::replication::sql_time;
@@ -94,7 +95,8 @@ impl Compute {
                 opened = self.open(role, &life) => opened?,
                 () = shutdown.cancelled() => break,
             };
-            let sessions = Sessions::new(database.clone(), self.options.authentication.clone());
+            let (authentication, forwarders) = (self.options.authentication.clone(), self.forwarders.clone());
+            let sessions = Sessions::new(database.clone(), authentication, forwarders, Forwarding::of(&self));
             let config = Config { tls: self.options.tls.clone(), ..Config::default() };
             let door = Server::new(sessions, self.backends.clone(), config);
             let serving = tokio::spawn({

@@ -9,8 +9,7 @@ use protocol::{Ballot, Lsn};
 use serde_json::{Map, Value, json};
 use sql::functions::{NodeRole, StorageNodeStatus};
 use std::time::Duration;
-use storage::volume::cluster;
-use storage::volume::writer::STALLED_AFTER;
+use storage::volume::cluster::{self, AddressBook};
 
 /// A server that takes longer to accept a connection is reported as down.
 const ANSWER_TIMEOUT: Duration = Duration::from_millis(500);
@@ -61,24 +60,23 @@ pub async fn status(server: &Compute) -> Value {
     json!({
         "servers": servers, "storage_nodes": nodes, "vdl": vdl.to_string(), "epoch": epoch.counter(),
         "membership_epoch": storage.membership().id().epoch,
-        "writes": writes_json(server),
+        "writes": writes_json(server, &book),
     })
 }
 
-/// Whether writes become durable, as only the writer knows: null when another server is asked.
-fn writes_json(server: &Compute) -> Value {
-    let State::Writer(writing) = server.state() else { return Value::Null };
-    let (census, waiting) = writing.volume.write_state();
-    let state = match waiting {
-        _ if !census.is_quorum() => "waiting",
-        Some(waiting) if waiting >= STALLED_AFTER => "waiting",
-        _ => "ok",
+/// Whether writes become durable: as this writer knows, or as the writer has left it in the address book lately; null when
+/// there is none.
+fn writes_json(server: &Compute, book: &AddressBook) -> Value {
+    let state = match server.state() {
+        State::Writer(writing) => Some(writing.write_state()),
+        _ => book.writer().and_then(|writer| writer.writes.clone()),
     };
+    let Some(state) = state else { return Value::Null };
     json!({
-        "state": state,
-        "why": (state != "ok").then(|| census.to_string()),
-        "nodes_taking": census.taking,
-        "waiting_ms": waiting.map_or(0, |waiting| waiting.as_millis() as u64),
+        "state": if state.ok { "ok" } else { "waiting" },
+        "why": (!state.ok).then_some(state.why),
+        "nodes_taking": state.nodes_taking,
+        "waiting_ms": state.waiting_ms,
     })
 }
 

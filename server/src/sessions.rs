@@ -1,9 +1,11 @@
 //! Where the wire and SQL meet: opens `sql` sessions for connections.
 
 use crate::auth::Authentication;
+use crate::forward::{Forwarder, Forwarding};
 use crate::pgwire::scram::Verifier;
 use crate::pgwire::{
-    CancelHandle, CancelReason, Client, Connected, IdleLimit, Login, Peer, Session, SessionFactory, Startup,
+    CancelHandle, CancelReason, Client, Connected, IdleLimit, Login, Message, Peer, RelayFailed, Route, Session,
+    SessionFactory, Startup, Wire,
 };
 use sql::session::{self as sql_session, Database, SessionOptions};
 use std::sync::Arc;
@@ -17,19 +19,31 @@ const SUPERUSER: &str = "postgres";
 pub struct Sessions {
     database: Arc<Database>,
     authentication: Authentication,
+    /// What replicas that forward sessions must know.
+    forwarders: Verifier,
+    forwarding: Forwarding,
 }
 
 impl Sessions {
-    /// Sessions over `database`, for whoever passes `authentication`.
+    /// Sessions over `database`, for whoever passes `authentication`, and for replicas that know what `forwarders` was made
+    /// of. While this server is a replica, their writes go to the writer by `forwarding`.
     #[must_use]
-    pub fn new(database: Arc<Database>, authentication: Authentication) -> Sessions {
-        Sessions { database, authentication }
+    pub fn new(
+        database: Arc<Database>,
+        authentication: Authentication,
+        forwarders: Verifier,
+        forwarding: Forwarding,
+    ) -> Sessions {
+        Sessions { database, authentication, forwarders, forwarding }
     }
 }
 
 /// One connection's session.
 pub struct SqlSession {
     session: sql_session::Session,
+    forwarder: Forwarder,
+    /// Whether the client is a replica, whose own clients' statements these are.
+    is_forwarded: bool,
     /// Rung by a CancelRequest, for whoever waits at that moment.
     cancelled: Arc<Notify>,
 }
@@ -46,6 +60,13 @@ impl SessionFactory for Sessions {
         }
         let role = catalog.role_named(&startup.user).cloned();
         let superuser = role.as_ref().is_some_and(|role| role.superuser);
+        if startup.forwarded {
+            if !self.database.engine.is_writer() {
+                let why = "this server is not the writer";
+                return Err(Error::new(SqlState::CANNOT_CONNECT_NOW, why).fatal());
+            }
+            return Ok(Login::Scram { verifier: Some(self.forwarders.clone()), superuser });
+        }
         match &self.authentication {
             Authentication::Trust => {
                 if !startup.peer.is_local() {
@@ -68,11 +89,15 @@ impl SessionFactory for Sessions {
     }
 
     async fn connect(&self, startup: Startup) -> Result<Connected<SqlSession>> {
+        let is_forwarded = startup.forwarded;
+        let forwarder = Forwarder::new(self.forwarding.clone(), startup.clone());
+        let canceller = forwarder.canceller();
         let options = SessionOptions {
             pid: startup.pid,
             user: startup.user,
             database: startup.database,
             settings: startup.settings,
+            forwarded: is_forwarded,
             client_address: match startup.peer {
                 Peer::Tcp(address) => Some(address),
                 Peer::Unix => None,
@@ -86,11 +111,13 @@ impl SessionFactory for Sessions {
         let bell = cancelled.clone();
         let cancel: CancelHandle = Arc::new(move |reason| {
             handle(reason_of(reason));
+            canceller.cancel(reason);
             if matches!(reason, CancelReason::Request) {
                 bell.notify_waiters();
             }
         });
-        Ok(Connected { session: SqlSession { session, cancelled }, parameters, cancel })
+        let session = SqlSession { session, forwarder, is_forwarded, cancelled };
+        Ok(Connected { session, parameters, cancel })
     }
 }
 
@@ -103,8 +130,31 @@ fn reason_of(reason: CancelReason) -> sql_session::CancelReason {
 }
 
 impl Session for SqlSession {
+    fn routes(&self) -> bool {
+        self.forwarder.status().is_some() || self.session.forwards() && !self.is_forwarded
+    }
+
+    async fn route(&mut self, message: &Message<'_>) -> Result<Route> {
+        self.forwarder.route(&mut self.session, message).await
+    }
+
+    async fn relay<W: Wire>(
+        &mut self,
+        message: &Message<'_>,
+        frame: (u8, &[u8]),
+        wire: &mut W,
+    ) -> std::result::Result<(), RelayFailed> {
+        self.forwarder.relay(&mut self.session, message, frame, wire).await
+    }
+
     async fn simple<C: Client>(&mut self, sql: &str, client: &mut C) -> Result<()> {
-        self.session.simple(sql, client).await
+        let result = self.session.simple(sql, client).await;
+        if self.session.forwards() {
+            self.forwarder.ran_query(&self.session, result.is_ok());
+        } else {
+            self.forwarder.ran_unseen();
+        }
+        result
     }
 
     async fn parse(&mut self, name: &str, sql: &str, param_types: &[u32]) -> Result<()> {
@@ -131,7 +181,13 @@ impl Session for SqlSession {
     }
 
     async fn execute<C: Client>(&mut self, portal: &str, max_rows: u32, client: &mut C) -> Result<()> {
-        self.session.execute(portal, max_rows, client).await
+        let result = self.session.execute(portal, max_rows, client).await;
+        if !self.session.forwards() {
+            self.forwarder.ran_unseen();
+        } else if result.is_ok() {
+            self.forwarder.ran_portal(&self.session, portal);
+        }
+        result
     }
 
     async fn close_statement(&mut self, name: &str) -> Result<()> {
@@ -143,7 +199,11 @@ impl Session for SqlSession {
     }
 
     async fn sync(&mut self) -> Result<()> {
-        self.session.sync().await
+        let result = self.session.sync().await;
+        if self.session.forwards() {
+            self.forwarder.synced(&self.session);
+        }
+        result
     }
 
     fn fail(&mut self) {
@@ -151,7 +211,7 @@ impl Session for SqlSession {
     }
 
     fn status(&self) -> u8 {
-        self.session.status()
+        self.forwarder.status().unwrap_or_else(|| self.session.status())
     }
 
     async fn settle(&mut self) -> Result<()> {
@@ -171,7 +231,7 @@ impl Session for SqlSession {
     }
 
     fn idle_limit(&self) -> Option<IdleLimit> {
-        None
+        self.session.idle_limit(self.status() != b'I')
     }
 
     async fn news(&mut self) {

@@ -23,13 +23,15 @@ pub struct Options {
     pub replicas: u16,
     /// Further arguments of `redoubt local`.
     pub arguments: Vec<String>,
+    /// Of the superuser, where the arguments ask for one.
+    pub password: Option<String>,
 }
 
 impl Default for Options {
     fn default() -> Options {
         // Tiny groups, so that every test spreads over many of them.
         let arguments = ["--group-pages", "64", "--cache-size", "64MB"].map(str::to_owned).to_vec();
-        Options { processes: false, replicas: 1, arguments }
+        Options { processes: false, replicas: 1, arguments, password: None }
     }
 }
 
@@ -120,7 +122,7 @@ impl Cluster {
     /// # Errors
     /// When the server refuses.
     pub async fn connect(&self, n: u16) -> anyhow::Result<Client> {
-        connect(self.port(n)).await
+        connect_with(self.port(n), self.options.password.as_deref()).await
     }
 
     /// Connects as soon as the server accepts.
@@ -346,13 +348,39 @@ pub fn redoubt<const N: usize>(arguments: [&str; N]) -> anyhow::Result<Output> {
 /// # Errors
 /// When the server refuses.
 pub async fn connect(port: u16) -> anyhow::Result<Client> {
-    let address = format!("host=127.0.0.1 port={port} user=postgres dbname=postgres connect_timeout=10");
+    connect_with(port, None).await
+}
+
+async fn connect_with(port: u16, password: Option<&str>) -> anyhow::Result<Client> {
+    let password = password.map_or_else(String::new, |password| format!("password={password}"));
+    let address = format!("host=127.0.0.1 port={port} user=postgres dbname=postgres connect_timeout=10 {password}");
     let (client, connection) = tokio_postgres::connect(&address, NoTls).await?;
     tokio::spawn(async move {
         // Whoever uses the client sees why the connection ended.
         let _ = connection.await;
     });
     Ok(client)
+}
+
+/// Sends a start-up packet of these parameters to a port of this machine, and returns the first of what it answers.
+///
+/// # Errors
+/// When the port does not answer.
+pub fn start_up(port: u16, parameters: &[(&str, &str)]) -> anyhow::Result<Vec<u8>> {
+    use std::io::Write;
+    let mut packet = (3u32 << 16).to_be_bytes().to_vec();
+    for (name, value) in parameters {
+        packet.extend_from_slice(&[name.as_bytes(), b"\0", value.as_bytes(), b"\0"].concat());
+    }
+    packet.push(0);
+    let mut stream = std::net::TcpStream::connect(("127.0.0.1", port))?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.write_all(&(packet.len() as u32 + 4).to_be_bytes())?;
+    stream.write_all(&packet)?;
+    let mut answer = vec![0; 64];
+    let length = stream.read(&mut answer)?;
+    answer.truncate(length);
+    Ok(answer)
 }
 
 /// The body of a page of the dashboard port.

@@ -155,3 +155,51 @@ async fn a_second_process_on_the_same_directory_is_refused() -> anyhow::Result<(
     assert!(message.contains("in use by process"), "{message}");
     Ok(())
 }
+
+#[tokio::test]
+async fn a_replica_tells_whether_the_writer_s_writes_become_durable() -> anyhow::Result<()> {
+    let cluster = Cluster::start(Options::default()).await?;
+    drop(cluster.connect_when_up(1).await?);
+    let deadline = std::time::Instant::now() + PATIENCE;
+    let writes = loop {
+        let writes = cluster.status(1)?["writes"].clone();
+        if !writes.is_null() {
+            break writes;
+        }
+        anyhow::ensure!(std::time::Instant::now() < deadline, "the writer leaves no word in the address book");
+    };
+    assert_eq!(writes["state"], "ok", "{writes}");
+    assert!(writes["nodes_taking"].as_u64().is_some_and(|nodes| nodes >= 4), "{writes}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn sessions_that_are_silent_for_too_long_are_ended() -> anyhow::Result<()> {
+    let cluster = Cluster::start(Options::default()).await?;
+    let watcher = cluster.connect(0).await?;
+    watcher.batch_execute("CREATE TABLE t (a int PRIMARY KEY)").await?;
+    // What the server says to a client that is silent is a notice to none of its statements, so psql cannot be asked; the
+    // library's connection is.
+    let end_of = async |settings: &str| -> anyhow::Result<String> {
+        let address = format!("host=127.0.0.1 port={} user=postgres dbname=postgres", cluster.port(0));
+        let (client, connection) = tokio_postgres::connect(&address, tokio_postgres::NoTls).await?;
+        let connection = tokio::spawn(connection);
+        client.batch_execute(settings).await?;
+        let ended = tokio::time::timeout(PATIENCE, connection).await??;
+        let error = ended.expect_err("the server ended it");
+        Ok(error.code().map_or_else(|| error.to_string(), |code| code.code().to_owned()))
+    };
+    assert_eq!(end_of("SET idle_session_timeout = 50").await?, "57P05");
+    assert_eq!(end_of("SET idle_in_transaction_session_timeout = 50; BEGIN; INSERT INTO t VALUES (1)").await?, "25P03");
+    // Its locks are free, and what it wrote is not there.
+    watcher.batch_execute("INSERT INTO t VALUES (1)").await?;
+    // A block is no idle session, and a failed one is still a transaction.
+    let failed = "SET idle_in_transaction_session_timeout = 50; SET idle_session_timeout = 1; BEGIN";
+    assert_eq!(end_of(failed).await?, "25P03");
+    // Without a limit, or with one that a RESET took back, nobody is ended.
+    let client = cluster.connect(0).await?;
+    client.batch_execute("SET idle_session_timeout = 100; RESET idle_session_timeout").await?;
+    assert_eq!(end_of("SET idle_session_timeout = 200").await?, "57P05");
+    client.batch_execute("SELECT 1").await?;
+    Ok(())
+}

@@ -243,6 +243,7 @@ mod tests {
             user: "u".into(),
             database: "d".into(),
             settings: Vec::new(),
+            forwarded: false,
             peer: Peer::Unix,
             encryption: None,
         }

@@ -27,7 +27,7 @@ use super::frame::Frame;
 use super::inbox::{Lost, SharedInbox, gone, next_frame};
 use super::message::{self, Bind, Message, Target};
 use super::outbox::{LAST_WORDS, Outbox};
-use super::session::{CancelHandle, CancelReason, Client, IdleLimit, Session};
+use super::session::{CancelHandle, CancelReason, Client, IdleLimit, RelayFailed, Route, Session};
 
 /// How a connection ended.
 pub(super) enum End {
@@ -140,6 +140,12 @@ impl<S: Session> Connection<S> {
             Ok(checked) => checked,
             Err(error) => return self.refuse(frame.kind, error),
         };
+        if self.session.routes()
+            && !matches!(checked, Message::Terminate | Message::FunctionCall)
+            && let Some(then) = self.elsewhere(frame, &checked).await?
+        {
+            return Ok(then);
+        }
         let extended = match checked {
             Message::Query(sql) => {
                 let result =
@@ -201,9 +207,6 @@ impl<S: Session> Connection<S> {
             Message::Sync => {
                 self.skipping = false;
                 let result = watch(pin!(self.session.sync()), &self.inbox, &self.ended, &self.cancel).await;
-                if self.session.has_news() {
-                    self.session.tell(&mut self.outbox);
-                }
                 return self.ready(result);
             }
             Message::Flush => return Ok(Then::Flush),
@@ -213,6 +216,24 @@ impl<S: Session> Connection<S> {
             Message::CopyData | Message::CopyDone | Message::CopyFail(_) => return Ok(Then::Next),
         };
         self.extended(extended)
+    }
+
+    /// Has a message carried out by another server, if the session says so.
+    async fn elsewhere(&mut self, frame: &Frame, message: &Message<'_>) -> Result<Option<Then>, Error> {
+        let route = watch(pin!(self.session.route(message)), &self.inbox, &self.ended, &self.cancel).await;
+        let failed = match route {
+            Ok(Route::Here) => return Ok(None),
+            Ok(Route::Away) => {
+                let relay = pin!(self.session.relay(message, (frame.kind, &frame.body), &mut self.outbox));
+                match watch(relay, &self.inbox, &self.ended, &self.cancel).await {
+                    Ok(()) => return Ok(Some(Then::Flush)),
+                    Err(failed) => failed,
+                }
+            }
+            Err(error) => RelayFailed { error, ends_cycle: matches!(message, Message::Query(_) | Message::Sync) },
+        };
+        let then = if failed.ends_cycle { self.ready(Err(failed.error)) } else { self.extended(Err(failed.error)) };
+        then.map(Some)
     }
 
     /// A message that was not understood.
@@ -242,6 +263,9 @@ impl<S: Session> Connection<S> {
     fn ready(&mut self, result: Result<(), Error>) -> Result<Then, Error> {
         self.report(result)?;
         self.skipping = false;
+        if self.session.has_news() {
+            self.session.tell(&mut self.outbox);
+        }
         encode::ready_for_query(self.outbox.buffer(), self.session.status());
         Ok(Then::Flush)
     }

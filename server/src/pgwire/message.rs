@@ -20,14 +20,14 @@ use super::frame::Frame;
 
 /// What Describe and Close name.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Target {
+pub enum Target {
     Statement,
     Portal,
 }
 
 /// A Bind message.
 #[derive(Debug)]
-pub(super) struct Bind<'a> {
+pub struct Bind<'a> {
     pub portal: &'a str,
     pub statement: &'a str,
     pub param_formats: SmallVec<[i16; 8]>,
@@ -37,7 +37,7 @@ pub(super) struct Bind<'a> {
 
 /// A client message that was checked.
 #[derive(Debug)]
-pub(super) enum Message<'a> {
+pub enum Message<'a> {
     Query(&'a str),
     Parse {
         name: &'a str,

@@ -48,9 +48,10 @@ mod tls;
 
 pub use backends::{BackendInfo, Backends, Counters};
 pub use listener::{Config, Listener, Server};
+pub use message::{Bind, Message, Target};
 pub use session::{
     CancelHandle, CancelReason, Client, Column, Connected, CopyFormat, Encryption, IdleLimit, Login, NoticeSeverity,
-    Session, SessionFactory,
+    RelayFailed, Route, Session, SessionFactory, Wire,
 };
 pub use startup::{Peer, Startup};
 pub use tls::{Tls, TlsError, TlsStream};

@@ -22,7 +22,7 @@ use super::encode;
 use super::error::{Farewell, client_gone, protocol_violation, put_error, put_notice};
 use super::inbox::{Lost, SharedInbox, next_frame};
 use super::message::{self, Message};
-use super::session::{Client, Column, CopyFormat, NoticeSeverity};
+use super::session::{Client, Column, CopyFormat, NoticeSeverity, Wire};
 use super::socket::WriteHalf;
 
 /// Replies above this are worth a write of their own, in bytes.
@@ -268,6 +268,12 @@ impl Client for Outbox {
             Err(_) if self.ended.is_cancelled() => Err(self.farewell()),
             Err(_) => Err(self.left()),
         }
+    }
+}
+
+impl Wire for Outbox {
+    fn pass_on(&mut self, message: &[u8]) {
+        self.bytes.extend_from_slice(message);
     }
 }
 

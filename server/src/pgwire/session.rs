@@ -10,17 +10,19 @@
 //! | ParseComplete, BindComplete, CloseComplete, ReadyForQuery, ErrorResponse | the connection |
 //! | RowDescription, NoData, ParameterDescription, DataRow, CommandComplete, PortalSuspended, EmptyQueryResponse, Copy*, Notice, ParameterStatus | the session, through [`Client`] |
 //!
+//! A session may have messages carried out by another server ([`Route::Away`]); everything that answers them is that server's.
+//!
 //! # Errors
 //! An error that a call returns is sent, then [`Session::fail`] is called; in the extended protocol everything up to the
 //! next Sync is skipped. One of severity `Fatal` closes the connection after it was sent (40003, 57P01, ...).
 
 use std::future::Future;
 use std::sync::Arc;
-use std::time::Duration;
 
-pub use sql::session::{Client, Column, CopyFormat, Encryption, NoticeSeverity};
-use types::Result;
+pub use sql::session::{Client, Column, CopyFormat, Encryption, IdleLimit, NoticeSeverity};
+use types::{Error, Result};
 
+use super::message::Message;
 use super::scram::Verifier;
 use super::startup::Startup;
 
@@ -39,13 +41,27 @@ pub enum CancelReason {
 /// commit record that was appended). Called from any thread, must not block.
 pub type CancelHandle = Arc<dyn Fn(CancelReason) + Send + Sync>;
 
-/// How long a client may stay silent before its connection is ended.
+/// Where a message is carried out.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum IdleLimit {
-    /// `idle_in_transaction_session_timeout`: 25P03.
-    Transaction(Duration),
-    /// `idle_session_timeout`: 57P05.
-    Session(Duration),
+pub enum Route {
+    /// By the session itself.
+    Here,
+    /// By another server: it is given to [`Session::relay`].
+    Away,
+}
+
+/// A client that messages of another server are passed on to.
+pub trait Wire: Client {
+    /// Buffers one whole message as it stands.
+    fn pass_on(&mut self, message: &[u8]);
+}
+
+/// Why a message got no answer from another server.
+#[derive(Debug)]
+pub struct RelayFailed {
+    pub error: Error,
+    /// Whether the client waits for ReadyForQuery, and not for the answer to a message before its Sync.
+    pub ends_cycle: bool,
 }
 
 /// One connection's session. Dropping it rolls back what is open and frees its locks; that happens when the client has
@@ -111,6 +127,33 @@ pub trait Session: Send {
     /// connection ends with that error. May be dropped while it waits.
     fn settle(&mut self) -> impl Future<Output = Result<()>> + Send;
 
+    /// Whether [`Session::route`] is to be asked now. Asked for each message, so it must be cheap.
+    fn routes(&self) -> bool {
+        false
+    }
+
+    /// Where a message is to be carried out; what the session itself must do about it first is done.
+    ///
+    /// # Errors
+    /// The answer to the message.
+    fn route(&mut self, _message: &Message<'_>) -> impl Future<Output = Result<Route>> + Send {
+        std::future::ready(Ok(Route::Here))
+    }
+
+    /// Has another server carry out a message, also given as the type and body of its frame, and passes on all that it answers, ReadyForQuery
+    /// included. Answers may come with those of a later message, at the latest with a Sync's.
+    ///
+    /// # Errors
+    /// When there is no answer; a fatal one when the client is gone.
+    fn relay<W: Wire>(
+        &mut self,
+        _message: &Message<'_>,
+        _frame: (u8, &[u8]),
+        _wire: &mut W,
+    ) -> impl Future<Output = std::result::Result<(), RelayFailed>> + Send {
+        std::future::ready(Ok(()))
+    }
+
     /// How long the client may stay silent now; asked for before each wait.
     fn idle_limit(&self) -> Option<IdleLimit> {
         None
@@ -123,7 +166,7 @@ pub trait Session: Send {
     }
 
     /// Whether there is something to tell a client that is not idle, beyond what calls with a [`Client`] tell themselves:
-    /// asked for after [`Session::sync`].
+    /// asked for before each ReadyForQuery.
     fn has_news(&self) -> bool {
         false
     }

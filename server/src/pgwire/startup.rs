@@ -25,6 +25,8 @@ use super::session::Encryption;
 const SSL_REQUEST: u32 = 80_877_103;
 const GSS_REQUEST: u32 = 80_877_104;
 const CANCEL_REQUEST: u32 = 80_877_102;
+/// The parameter by which a replica says that it forwards a session.
+pub const FORWARDED: &str = "redoubt.forwarded";
 /// The protocol spoken, as it stands in NegotiateProtocolVersion: PostgreSQL 15 sends the whole number, not the minor.
 pub(super) const PROTOCOL_3_0: i32 = 3 << 16;
 
@@ -66,6 +68,9 @@ pub struct Startup {
     /// Settings in the order given: those in `options` first, then the packet's own (application_name,
     /// client_encoding, DateStyle, ...). Names as the client spelled them.
     pub settings: Vec<(String, String)>,
+    /// Whether this is a session that a replica forwards: the user has proven who they are there, and the replica proves
+    /// here that it is one of this cluster.
+    pub forwarded: bool,
     pub peer: Peer,
     /// `None` for a plain connection.
     pub encryption: Option<Encryption>,
@@ -160,6 +165,7 @@ fn session(body: &[u8], minor: u16, peer: Peer) -> Result<Opening, Error> {
     let mut user = String::new();
     let mut database = String::new();
     let mut options = String::new();
+    let mut forwarded = false;
     let mut given = Vec::new();
     let mut unknown = Vec::new();
     let mut strings = body.strip_suffix(b"\0").ok_or_else(layout)?;
@@ -175,6 +181,7 @@ fn session(body: &[u8], minor: u16, peer: Peer) -> Result<Opening, Error> {
             "user" => user = value,
             "database" => database = value,
             "options" => options = value,
+            FORWARDED => forwarded = true,
             "replication" if matches!(value.to_ascii_lowercase().as_str(), "false" | "off" | "no" | "0") => {}
             "replication" => return Err(Error::unsupported("replication connections")),
             name if name.starts_with("_pq_.") => unknown.push(name.to_owned()),
@@ -191,7 +198,7 @@ fn session(body: &[u8], minor: u16, peer: Peer) -> Result<Opening, Error> {
     let mut settings = parse_options(&options)?;
     settings.extend(given);
     Ok(Opening::Session {
-        startup: Startup { pid: 0, user, database, settings, peer, encryption: None },
+        startup: Startup { pid: 0, user, database, settings, forwarded, peer, encryption: None },
         minor,
         unknown,
     })

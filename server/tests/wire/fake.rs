@@ -15,6 +15,7 @@
 //! | `unsettled` | what follows is durable only when the world's gate opens |
 //! | `lost` | what follows can no longer become durable: settling fails with 40003 |
 //! | `idle` | the client may now be silent for 50 ms |
+//! | `away` | another server carries it out, and all up to Sync; `away lost`: it is lost |
 //!
 //! A `$1` in an extended statement stands for a text parameter, `#1` for an int4.
 
@@ -27,8 +28,8 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use server::pgwire::scram::Verifier;
 use server::pgwire::{
-    Backends, CancelHandle, CancelReason, Client, Column, Config, Connected, CopyFormat, IdleLimit, Listener, Login,
-    NoticeSeverity, Server, Session, SessionFactory, Startup,
+    Backends, Bind, CancelHandle, CancelReason, Client, Column, Config, Connected, CopyFormat, IdleLimit, Listener,
+    Login, Message, NoticeSeverity, RelayFailed, Route, Server, Session, SessionFactory, Startup, Wire,
 };
 use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::Semaphore;
@@ -131,6 +132,8 @@ impl SessionFactory for Factory {
             portals: HashMap::new(),
             durability: Durability::Durable,
             idle: false,
+            away: false,
+            away_is_lost: false,
         };
         let parameters = vec![("server_version".into(), "15.0".into()), ("client_encoding".into(), "UTF8".into())];
         Ok(Connected { session, parameters, cancel })
@@ -157,6 +160,10 @@ pub struct Fake {
     portals: HashMap<String, Portal>,
     durability: Durability,
     idle: bool,
+    /// Everything up to Sync is another server's.
+    away: bool,
+    /// That server is lost.
+    away_is_lost: bool,
 }
 
 /// A lock that is free again however its statement ends.
@@ -298,6 +305,42 @@ impl Fake {
 }
 
 impl Session for Fake {
+    fn routes(&self) -> bool {
+        true
+    }
+
+    async fn route(&mut self, message: &Message<'_>) -> Result<Route> {
+        let sql = match message {
+            Message::Query(sql) => *sql,
+            Message::Bind(Bind { statement, .. }) => self.statements.get(*statement).map_or("", String::as_str),
+            _ => "",
+        };
+        self.away |= sql.starts_with("away");
+        self.away_is_lost |= sql == "away lost";
+        Ok(if self.away { Route::Away } else { Route::Here })
+    }
+
+    async fn relay<W: Wire>(
+        &mut self,
+        message: &Message<'_>,
+        (kind, body): (u8, &[u8]),
+        wire: &mut W,
+    ) -> std::result::Result<(), RelayFailed> {
+        let ends_cycle = matches!(message, Message::Query(_) | Message::Sync);
+        if std::mem::take(&mut self.away_is_lost) {
+            self.away = false;
+            return Err(RelayFailed { error: error(SqlState::CONNECTION_FAILURE, "lost"), ends_cycle });
+        }
+        // What was asked is answered by a notice that says so.
+        let text = [&b"M"[..], &[kind], b" ", &body.len().to_string().into_bytes(), b"\0\0"].concat();
+        wire.pass_on(&[b"N", &(text.len() as u32 + 4).to_be_bytes()[..], &text].concat());
+        if ends_cycle {
+            wire.pass_on(b"Z\0\0\0\x05T");
+            self.away = false;
+        }
+        Ok(())
+    }
+
     async fn simple<C: Client>(&mut self, sql: &str, client: &mut C) -> Result<()> {
         for statement in sql.split(';').map(str::trim) {
             let columns = columns_of(statement);

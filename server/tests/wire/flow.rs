@@ -49,6 +49,35 @@ async fn the_replies_of_a_pipeline_leave_together() {
 }
 
 #[tokio::test]
+async fn what_another_server_answers_is_passed_on_as_it_stands() {
+    let harness = Harness::start().await;
+    let mut raw = Raw::session(&harness).await;
+    raw.send(&query("away")).await;
+    let replies = raw.until_ready().await;
+    assert_eq!(replies.iter().map(|reply| reply.kind).collect::<String>(), "NZ", "nothing of ours is added");
+    assert_eq!((replies[0].field('M').as_str(), &replies[1].body[..]), ("Q 5", &b"T"[..]));
+    let away = [parse("s", "away"), parse("", "select 1"), bind("", 0, &[]), execute(0), bind("s", 0, &[])].concat();
+    raw.send(&[away, execute(0), parse("t", "away"), sync(), query("select here")].concat()).await;
+    assert_eq!(raw.kinds().await, "112DCNNNNZ", "from the first that goes away to Sync");
+    assert_eq!(raw.kinds().await, "TDCZ");
+}
+
+#[tokio::test]
+async fn a_lost_server_is_told_where_its_answer_would_have_been() {
+    let harness = Harness::start().await;
+    let mut raw = Raw::session(&harness).await;
+    raw.send(&query("away lost")).await;
+    raw.error_and_usable("08006").await;
+    let pipeline = [parse("s", "away lost"), bind("s", 0, &[]), execute(0), parse("t", "select 1")].concat();
+    raw.send(&pipeline).await;
+    assert_eq!(raw.read().await.expect("an answer").kind, '1');
+    assert_eq!(raw.read().await.expect("an error").field('C'), "08006");
+    raw.send(&sync()).await;
+    assert_eq!(raw.kinds().await, "Z", "everything up to Sync was skipped");
+    raw.usable().await;
+}
+
+#[tokio::test]
 async fn flush_sends_without_sync() {
     let harness = Harness::start().await;
     let mut raw = Raw::session(&harness).await;

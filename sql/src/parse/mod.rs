@@ -14,6 +14,7 @@
 
 pub mod ast;
 mod copy;
+pub mod course;
 mod ddl;
 mod expr;
 mod keyword;

@@ -88,21 +88,30 @@ fn reads(statement: &ast::Statement) -> bool {
 impl Session {
     /// Before a statement is bound: waits until this server is as fresh as the session demands.
     pub(super) async fn freshen_for(&self, statement: &ast::Statement) -> Result<()> {
-        if self.freshness.demands_nothing() || !reads(statement) {
+        if self.freshness.demands_nothing() && self.forwarding.own_writes() == Lsn::ZERO || !reads(statement) {
             return Ok(());
         }
         self.freshen().await
     }
 
+    /// The LSN below which no snapshot is taken: what the client asked for, or what it wrote through this server.
+    fn floor(&self) -> Lsn {
+        self.freshness.read_after.max(self.forwarding.own_writes())
+    }
+
     /// Before a statement takes its snapshot.
     pub(super) async fn freshen(&self) -> Result<()> {
-        let Freshness { read_after, max_staleness, wait_timeout, .. } = self.freshness;
+        let Freshness { max_staleness, wait_timeout, .. } = self.freshness;
+        let read_after = self.floor();
         if read_after > self.database.engine.visible_up_to() {
             match self.wait_visible(read_after, wait_timeout).await? {
                 Waited::Visible => {}
                 Waited::Timeout => {
                     let at = self.database.engine.visible_up_to();
-                    let message = "this replica did not reach redoubt.read_after within redoubt.wait_timeout";
+                    let message = match self.freshness.read_after >= read_after {
+                        true => "this replica did not reach redoubt.read_after within redoubt.wait_timeout",
+                        false => "this replica did not reach what the session wrote within redoubt.wait_timeout",
+                    };
                     return Err(Error::new(SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE, message)
                         .detail(format!("It was to reach {read_after} and is at {at}.")));
                 }
@@ -117,7 +126,7 @@ impl Session {
 
     /// After a statement took its snapshot: a transaction that keeps an older one cannot be freshened.
     pub(super) fn check_fresh(&self, snapshot: Lsn) -> Result<()> {
-        if snapshot >= self.freshness.read_after {
+        if snapshot >= self.floor() {
             return Ok(());
         }
         let message = "the snapshot of this transaction is older than redoubt.read_after";

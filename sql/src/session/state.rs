@@ -24,6 +24,7 @@ use types::{Datum, Error, Result, Settings, SqlState, SqlType};
 use super::backend::{Backend, CancelReason, Encryption};
 use super::client::{Client, Column, NoticeSeverity};
 use super::database::{Database, now};
+use super::forwarding::Forwarding;
 use super::freshness::Freshness;
 use super::plans::{Key, Origin, TEXT_BYTES_MAX};
 use super::portal::{Formats, Portal, Prepared};
@@ -48,6 +49,8 @@ pub struct SessionOptions {
     pub encryption: Option<Encryption>,
     /// Settings of the start-up packet, `options` already taken apart.
     pub settings: Vec<(String, String)>,
+    /// Whether the client is a replica that forwards a session's statements: it is told of every setting that changes.
+    pub forwarded: bool,
 }
 
 /// A savepoint of the present transaction.
@@ -55,6 +58,15 @@ pub(super) struct Savepoint {
     pub name: String,
     pub id: engine::SavepointId,
     pub variables: SavedVariables,
+}
+
+/// How long a client may stay silent before its connection is ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum IdleLimit {
+    /// `idle_in_transaction_session_timeout`: 25P03.
+    Transaction(Duration),
+    /// `idle_session_timeout`: 57P05.
+    Session(Duration),
 }
 
 /// One client's session. Its calls are made one at a time and never dropped half-way.
@@ -74,6 +86,8 @@ pub struct Session {
     pub(super) savepoints: Vec<Savepoint>,
     pub(super) isolation: Isolation,
     pub(super) read_only: bool,
+    /// Whether someone asked for that, and it is not only that this server is a replica.
+    pub(super) read_only_by_choice: bool,
     /// What transactions begin with; follow the settings.
     pub(super) default_isolation: Isolation,
     pub(super) default_read_only: bool,
@@ -103,7 +117,12 @@ pub struct Session {
     role: watch::Receiver<bool>,
     pub(super) freshness: Freshness,
     /// The commit that the client was told of last.
-    told_commit: Lsn,
+    pub(super) told_commit: Lsn,
+    pub(super) forwarding: Forwarding,
+    /// Whether the client is a server: see [`SessionOptions::forwarded`].
+    forwarded: bool,
+    /// `idle_session_timeout` and `idle_in_transaction_session_timeout`.
+    idle_timeouts: (Option<Duration>, Option<Duration>),
 }
 
 impl Session {
@@ -175,6 +194,7 @@ impl Session {
             savepoints: Vec::new(),
             isolation: Isolation::ReadCommitted,
             read_only: false,
+            read_only_by_choice: false,
             default_isolation: Isolation::ReadCommitted,
             default_read_only: false,
             has_run: false,
@@ -193,6 +213,9 @@ impl Session {
             role: database.role.subscribe(),
             freshness: Freshness::default(),
             told_commit: Lsn::ZERO,
+            forwarding: Forwarding::default(),
+            forwarded: options.forwarded,
+            idle_timeouts: (None, None),
         };
         let variables = session.context.variables();
         variables.force("is_superuser", if role.superuser { "on" } else { "off" });
@@ -206,6 +229,9 @@ impl Session {
         }
         // What was set so far is told at the start of the connection, not as a change.
         variables.take_changed();
+        if options.forwarded {
+            variables.report_all();
+        }
         session.refresh_settings();
         Ok(session)
     }
@@ -281,19 +307,10 @@ impl Session {
         self.depend_on(observed);
     }
 
-    /// How long the client may stay silent now, and the error that ends the connection then.
-    pub fn idle_limit(&self) -> Option<(Duration, Error)> {
-        let variables = self.context.variables();
-        match self.block {
-            Block::Idle | Block::Implicit => variables.timeout("idle_session_timeout").map(|limit| {
-                let message = "terminating connection due to idle-session timeout";
-                (limit, Error::new(SqlState::IDLE_SESSION_TIMEOUT, message).fatal())
-            }),
-            Block::Begun | Block::Failed => variables.timeout("idle_in_transaction_session_timeout").map(|limit| {
-                let message = "terminating connection due to idle-in-transaction timeout";
-                (limit, Error::new(SqlState::IDLE_IN_TRANSACTION_SESSION_TIMEOUT, message).fatal())
-            }),
-        }
+    /// How long the client may stay silent, in a transaction block or outside of one.
+    pub fn idle_limit(&self, in_block: bool) -> Option<IdleLimit> {
+        let (session, transaction) = self.idle_timeouts;
+        if in_block { transaction.map(IdleLimit::Transaction) } else { session.map(IdleLimit::Session) }
     }
 
     /// Recomputes what is derived from the settings, if they changed.
@@ -313,6 +330,9 @@ impl Session {
         };
         self.default_read_only = variables.is_on("default_transaction_read_only");
         self.freshness = Freshness::of(variables);
+        self.forwarding.refresh(variables);
+        self.idle_timeouts =
+            (variables.timeout("idle_session_timeout"), variables.timeout("idle_in_transaction_session_timeout"));
         if let Some(zone) = variables.get("TimeZone").ok().and_then(|name| types::datetime::TimeZone::parse(&name)) {
             self.settings.timezone = zone;
         }
@@ -337,16 +357,21 @@ impl Session {
         self.note_role();
         self.refresh_settings();
         for (name, value) in self.context.variables().take_changed() {
-            client.parameter_status(name, &value);
+            client.parameter_status(&name, &value);
         }
-        if self.has_news() {
+        if self.has_commit_to_tell() {
             self.told_commit = self.context.last_commit();
             client.parameter_status("redoubt.commit_lsn", &self.told_commit.to_string());
         }
     }
 
-    /// Whether the client is to be told of a commit. Asked for where one may have happened without a statement: at Sync.
+    /// Whether the client is to be told of something that happened without a statement: a commit at Sync, or settings that
+    /// an error took back.
     pub fn has_news(&self) -> bool {
+        self.has_commit_to_tell() || self.forwarded && self.context.variables().has_changed()
+    }
+
+    fn has_commit_to_tell(&self) -> bool {
         self.freshness.reports_commits && self.told_commit < self.context.last_commit()
     }
 

@@ -36,12 +36,13 @@ impl Session {
         Ok(begins)
     }
 
-    async fn start(&mut self, modes: TransactionModes) -> Result<()> {
+    pub(super) async fn start(&mut self, modes: TransactionModes) -> Result<()> {
         self.refresh_settings();
         self.saved = Some(self.context.variables().save());
         self.isolation = self.default_isolation;
         // What begins on a replica stays read-only to its end, as in PostgreSQL, also when the server is promoted meanwhile.
         self.read_only = self.default_read_only || !self.database.engine.is_writer();
+        self.read_only_by_choice = self.default_read_only;
         self.has_run = false;
         let mut txn = self.database.engine.begin_with(self.isolation, self.context.backend.cancel.clone());
         txn.set_lock_timeout(self.lock_timeout);
@@ -82,6 +83,7 @@ impl Session {
                 return Err(Error::new(SqlState::ACTIVE_SQL_TRANSACTION, message));
             }
             self.read_only = read_only;
+            self.read_only_by_choice = read_only;
             self.context.set_read_only(read_only);
         }
         Ok(())

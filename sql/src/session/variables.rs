@@ -4,7 +4,8 @@
 //! transaction or savepoint remembers it by keeping a reference: rolling back puts the reference back, committing drops the
 //! values of SET LOCAL. Settings we cannot honour in more than one way are accepted only with the value we have.
 
-use std::collections::BTreeMap;
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -279,6 +280,12 @@ static DEFINITIONS: &[Definition] = &[
         MILLISECONDS,
         "Sets how long a statement waits for redoubt.read_after and redoubt.max_staleness; 0 is for ever.",
     ),
+    user(
+        "redoubt.write_forwarding",
+        "off",
+        Kind::Choice(&["off", "on", "eventual", "false", "true", "no", "yes", "0", "1"]),
+        "Makes a replica pass statements that write on to the writer; with on, the session then reads what it wrote.",
+    ),
     user("row_security", "on", Kind::Bool, "Enable row security."),
     user(
         "search_path",
@@ -394,7 +401,9 @@ struct Inner {
     /// Rises with each change.
     generation: u64,
     /// Names of reported settings that changed since they were last told.
-    changed: Vec<&'static str>,
+    changed: Vec<Cow<'static, str>>,
+    /// Whether every setting is a reported one, for a server that forwards a session's statements here.
+    reports_all: bool,
 }
 
 /// The settings of one session.
@@ -405,7 +414,13 @@ pub struct Variables {
 
 impl Default for Variables {
     fn default() -> Variables {
-        let inner = Inner { state: Arc::default(), defaults: BTreeMap::new(), generation: 1, changed: Vec::new() };
+        let inner = Inner {
+            state: Arc::default(),
+            defaults: BTreeMap::new(),
+            generation: 1,
+            changed: Vec::new(),
+            reports_all: false,
+        };
         Variables { inner: Mutex::new(inner) }
     }
 }
@@ -559,7 +574,8 @@ fn canonical(definition: &Definition, values: &[String]) -> Result<String> {
             match (name, *found) {
                 ("client_encoding", _) => "UTF8".to_owned(),
                 ("synchronous_commit", "true" | "yes" | "1" | "remote_apply") => "on".to_owned(),
-                ("synchronous_commit", "false" | "no" | "0") => "off".to_owned(),
+                ("synchronous_commit" | "redoubt.write_forwarding", "false" | "no" | "0") => "off".to_owned(),
+                ("redoubt.write_forwarding", "true" | "yes" | "1") => "on".to_owned(),
                 ("transaction_isolation" | "default_transaction_isolation", "serializable") => {
                     return Err(Error::unsupported("isolation level SERIALIZABLE"));
                 }
@@ -738,7 +754,7 @@ impl Variables {
     }
 
     /// The reported settings that changed since the last call.
-    pub fn take_changed(&self) -> Vec<(&'static str, String)> {
+    pub fn take_changed(&self) -> Vec<(Cow<'static, str>, String)> {
         let mut inner = self.inner.lock();
         if inner.changed.is_empty() {
             return Vec::new();
@@ -746,7 +762,34 @@ impl Variables {
         let mut names = std::mem::take(&mut inner.changed);
         names.sort_unstable();
         names.dedup();
-        names.into_iter().map(|name| (name, inner.value(name).unwrap_or_default())).collect()
+        names
+            .into_iter()
+            .map(|name| {
+                let value = inner.value(&name).unwrap_or_default();
+                (name, value)
+            })
+            .collect()
+    }
+
+    /// Whether [`Variables::take_changed`] would have something.
+    pub fn has_changed(&self) -> bool {
+        !self.inner.lock().changed.is_empty()
+    }
+
+    /// From now on every setting that changes is reported, an application's own too.
+    pub fn report_all(&self) {
+        self.inner.lock().reports_all = true;
+    }
+
+    /// Whether clients are told of this setting.
+    #[must_use]
+    pub fn is_reported(name: &str) -> bool {
+        definition(name).is_some_and(|definition| definition.reported)
+    }
+
+    /// What SET has set for the session and is in force, by lower-case name, in canonical form.
+    pub fn session_values(&self) -> BTreeMap<String, String> {
+        self.inner.lock().state.session.clone()
     }
 
     /// Rises with every change.
@@ -846,19 +889,32 @@ impl Inner {
 
     fn touch(&mut self, name: &str) {
         self.generation += 1;
-        if let Some(definition) = definition(name).filter(|definition| definition.reported) {
-            self.changed.push(definition.name);
+        match definition(name) {
+            Some(definition) if definition.reported || self.reports_all => {
+                self.changed.push(Cow::Borrowed(definition.name));
+            }
+            None if self.reports_all => self.changed.push(Cow::Owned(name.to_lowercase())),
+            _ => {}
         }
     }
 
     fn replace(&mut self, state: Arc<State>) {
+        if self.reports_all {
+            let states = [&self.state, &state];
+            let keys = states.iter().flat_map(|it| it.session.keys().chain(it.local.keys()));
+            let keys: BTreeSet<String> = keys.cloned().collect();
+            self.state = state;
+            // Those that are as before are told once more, which changes nothing.
+            keys.iter().for_each(|key| self.touch(key));
+            return;
+        }
         let reported = DEFINITIONS.iter().filter(|definition| definition.reported);
         let before: Vec<_> = reported.map(|definition| (definition.name, self.value(definition.name))).collect();
         self.state = state;
         self.generation += 1;
         for (name, value) in before {
             if self.value(name) != value {
-                self.changed.push(name);
+                self.changed.push(Cow::Borrowed(name));
             }
         }
     }
@@ -904,7 +960,24 @@ mod tests {
         set(&variables, "application_name", "b").expect("text");
         variables.restore(&saved);
         assert_eq!(variables.get("application_name").expect("default"), "");
-        assert_eq!(variables.take_changed(), vec![("application_name", String::new())]);
+        assert_eq!(variables.take_changed(), vec![("application_name".into(), String::new())]);
+    }
+
+    #[test]
+    fn a_forwarding_server_hears_of_every_setting() {
+        let variables = Variables::default();
+        let saved = variables.save();
+        set(&variables, "work_mem", "8MB").expect("a size");
+        assert!(!variables.has_changed(), "clients are not told of this one");
+        variables.report_all();
+        set(&variables, "my.Own", "x").expect("a dotted name");
+        set(&variables, "lock_timeout", "5s").expect("a time");
+        let told = variables.take_changed();
+        assert_eq!(told, [("lock_timeout".into(), "5000".into()), ("my.own".into(), "x".into())]);
+        variables.restore(&saved);
+        let told = variables.take_changed();
+        let names: Vec<_> = told.iter().map(|(name, value)| (&**name, value.as_str())).collect();
+        assert_eq!(names, [("lock_timeout", "0"), ("my.own", ""), ("work_mem", "4096")]);
     }
 
     #[test]

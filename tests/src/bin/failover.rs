@@ -174,7 +174,8 @@ async fn main() -> anyhow::Result<()> {
     if by_command {
         arguments.extend(["--failover-timeout".to_owned(), "0".to_owned()]);
     }
-    let mut cluster = Cluster::start(Options { processes: true, replicas: REPLICAS, arguments }).await?;
+    let mut cluster =
+        Cluster::start(Options { processes: true, replicas: REPLICAS, arguments, ..Options::default() }).await?;
     pgbench(&cluster, &["-i", "-q", "-s", "1"]).ok();
     psql(&cluster, 0, "SELECT count(*) FROM pgbench_branches")?;
     let servers: Vec<u16> = (0..=REPLICAS).map(|n| cluster.port(n)).collect();

@@ -1,0 +1,820 @@
+//! [`Forwarder`]: one session's way to the writer and back.
+//!
+//! While a session is away its client's messages are put into the connection to the writer as they stand. Nothing is waited
+//! for before Sync, Flush, a Query or the end of a COPY; then the answers are passed on until all that was asked is
+//! answered. A queue of what is expected tells answers to the client's messages from those to our own.
+
+use super::Forwarding;
+use super::history::History;
+use super::upstream::{Key, Upstream, error_of};
+use crate::pgwire::{Bind, CancelReason, Client, Column, CopyFormat, Message, NoticeSeverity, RelayFailed, Route};
+use crate::pgwire::{Startup, Target, Wire};
+use bytes::Bytes;
+use parking_lot::Mutex;
+use protocol::Lsn;
+use sql::parse::course::{Course, Part, Step};
+use sql::parse::quote_identifier;
+use sql::session::{Session, Source, Variables};
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::runtime::Handle;
+use tokio_util::sync::CancellationToken;
+use types::{Datum, Error, Result, Settings, Severity, SqlState};
+
+/// How often someone who waits for the writer looks whether it still is the writer.
+const LOOK_INTERVAL: Duration = Duration::from_millis(250);
+/// Messages of a pipeline are written when they are more than this, in bytes, without waiting for its Sync.
+const WRITE_BYTES: usize = 64 * 1024;
+/// The name of our own statement and portal there.
+const OWN: &str = "redoubt forwarding";
+
+/// An answer that is to come.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Expected {
+    Parsed,
+    Bound,
+    Closed,
+    Described,
+    Executed,
+    /// ReadyForQuery, after a Query or a Sync.
+    Ready {
+        query: bool,
+    },
+}
+
+/// Cancels what a session runs away from here; from any thread.
+pub struct Canceller {
+    /// Set while something is waited for.
+    running: Mutex<Option<Key>>,
+    closing: CancellationToken,
+    runtime: Handle,
+}
+
+impl Canceller {
+    /// Passes a cancel request on; when the connection is to end, the wait ends, too.
+    pub fn cancel(&self, reason: CancelReason) {
+        if let Some(key) = self.running.lock().clone() {
+            drop(self.runtime.spawn(key.cancel()));
+        }
+        if reason != CancelReason::Request {
+            self.closing.cancel();
+        }
+    }
+}
+
+/// Why waiting for the writer ended without its answer.
+enum Broken {
+    /// The connection to the writer.
+    Writer(io::Error),
+    /// The writer ended the session and said why.
+    Told(Error),
+    /// Our own client, or our own server.
+    Here(Error),
+}
+
+impl From<io::Error> for Broken {
+    fn from(error: io::Error) -> Broken {
+        Broken::Writer(error)
+    }
+}
+
+/// See the module.
+pub struct Forwarder {
+    forwarding: Forwarding,
+    /// Who the session is.
+    startup: Startup,
+    upstream: Option<Upstream>,
+    canceller: Arc<Canceller>,
+    /// Whether the client's messages go to the writer now.
+    away: bool,
+    /// As the writer told it last.
+    status: u8,
+    /// Answers to come; those marked are ours.
+    expected: VecDeque<(Expected, bool)>,
+    /// The writer skips everything up to Sync, and so may we.
+    failed: bool,
+    /// The writer waits for the data of a COPY.
+    copying: bool,
+    /// The end of a COPY was sent, perhaps before the writer asked for its data.
+    copy_ended: bool,
+    /// No message is there that waits for a Sync.
+    synced: bool,
+    /// A COMMIT is among what is to be answered.
+    commits: bool,
+    /// The statements of the Query that runs here.
+    query: Vec<Step>,
+    /// Statements bound here that shape the session, by portal.
+    bound: HashMap<String, Step>,
+    history: History,
+    /// What the client asked to have prepared there, unanswered.
+    parsing: VecDeque<(String, Source)>,
+    /// What the client prepared while it was away, and has not been prepared here.
+    elsewhere: HashMap<String, Source>,
+    /// What is prepared there.
+    there: HashMap<String, Source>,
+    /// PREPARE and DEALLOCATE that ran there, to be repeated here.
+    prepares: Vec<String>,
+    /// Settings that the writer's session has from us.
+    passed: BTreeMap<String, String>,
+    /// Settings that changed there.
+    told: BTreeMap<String, String>,
+    committed: Lsn,
+    /// Whether the client wants to hear of commits.
+    reports_commits: bool,
+}
+
+impl Forwarder {
+    /// For one client's session.
+    #[must_use]
+    pub fn new(forwarding: Forwarding, startup: Startup) -> Forwarder {
+        let canceller =
+            Canceller { running: Mutex::new(None), closing: CancellationToken::new(), runtime: Handle::current() };
+        Forwarder {
+            forwarding,
+            startup,
+            upstream: None,
+            canceller: Arc::new(canceller),
+            away: false,
+            status: b'I',
+            expected: VecDeque::new(),
+            failed: false,
+            copying: false,
+            copy_ended: false,
+            synced: true,
+            commits: false,
+            query: Vec::new(),
+            bound: HashMap::new(),
+            history: History::default(),
+            parsing: VecDeque::new(),
+            elsewhere: HashMap::new(),
+            there: HashMap::new(),
+            prepares: Vec::new(),
+            passed: BTreeMap::new(),
+            told: BTreeMap::new(),
+            committed: Lsn::ZERO,
+            reports_commits: false,
+        }
+    }
+
+    /// What cancels for this session.
+    #[must_use]
+    pub fn canceller(&self) -> Arc<Canceller> {
+        self.canceller.clone()
+    }
+
+    /// The transaction status there, while the session is away.
+    #[must_use]
+    pub fn status(&self) -> Option<u8> {
+        self.away.then_some(self.status)
+    }
+
+    /// Where the client's next message goes. If that is away, the session has left.
+    ///
+    /// # Errors
+    /// When the writer cannot be had, or the transaction cannot move.
+    pub async fn route(&mut self, session: &mut Session, message: &Message<'_>) -> Result<Route> {
+        if self.away {
+            return Ok(Route::Away);
+        }
+        match message {
+            Message::Query(sql) => {
+                // What cannot be parsed is told by the session.
+                let steps = session.steps(sql).unwrap_or_default();
+                if steps.iter().any(|step| self.writes(session, step)) && self.leave(session).await? {
+                    return Ok(Route::Away);
+                }
+                self.query = steps;
+            }
+            Message::Parse { name, .. } => drop(self.elsewhere.remove(*name)),
+            Message::Bind(Bind { portal, statement, .. }) => {
+                let steps = match self.text_of(session, statement) {
+                    Some(text) => session.steps(&text).unwrap_or_default(),
+                    None => Vec::new(),
+                };
+                if steps.iter().any(|step| self.writes(session, step)) && self.leave(session).await? {
+                    return Ok(Route::Away);
+                }
+                self.bring_back(session, statement).await?;
+                self.bound.remove(*portal);
+                if let Some(step) = steps.into_iter().find(|step| step.course == Course::Shapes) {
+                    self.bound.insert((*portal).to_owned(), step);
+                }
+            }
+            Message::Describe(Target::Statement, name) => self.bring_back(session, name).await?,
+            Message::Close(Target::Statement, name) => drop(self.elsewhere.remove(*name)),
+            _ => {}
+        }
+        Ok(Route::Here)
+    }
+
+    fn writes(&self, session: &Session, step: &Step) -> bool {
+        match (&step.course, &step.part) {
+            (Course::Writes, _) => true,
+            (_, Part::Executes(name)) => {
+                let steps = self.text_of(session, name).and_then(|text| session.steps(&text).ok());
+                steps.is_some_and(|steps| steps.iter().any(|step| step.course == Course::Writes))
+            }
+            _ => false,
+        }
+    }
+
+    fn text_of(&self, session: &Session, statement: &str) -> Option<String> {
+        let parsing = self.parsing.iter().rev().find(|(name, _)| name == statement).map(|(_, source)| source);
+        match parsing.or_else(|| self.elsewhere.get(statement)) {
+            Some(Source::Parsed { sql, .. }) => Some(sql.clone()),
+            _ => session.text_of(statement).map(str::to_owned),
+        }
+    }
+
+    /// Prepares here what the client prepared while it was away.
+    async fn bring_back(&mut self, session: &mut Session, statement: &str) -> Result<()> {
+        if let Some(Source::Parsed { sql, types }) = self.elsewhere.get(statement) {
+            session.close_statement(statement).await?;
+            session.parse(statement, sql, types).await?;
+            self.elsewhere.remove(statement);
+        }
+        Ok(())
+    }
+
+    /// A Query ran here.
+    pub fn ran_query(&mut self, session: &Session, succeeded: bool) {
+        let steps = std::mem::take(&mut self.query);
+        if succeeded {
+            self.ran(session, &steps);
+        } else if session.status() == b'I' {
+            self.history.clear();
+        } else if steps.len() > 1 {
+            self.history.lose();
+        }
+    }
+
+    /// Statements ran here while nothing was to be forwarded: what they made of a block is not known.
+    pub fn ran_unseen(&mut self) {
+        self.query.clear();
+        self.history.lose();
+    }
+
+    /// A portal was executed here.
+    pub fn ran_portal(&mut self, session: &Session, portal: &str) {
+        if let Some(step) = self.bound.remove(portal) {
+            self.ran(session, &[step]);
+        }
+    }
+
+    fn ran(&mut self, session: &Session, steps: &[Step]) {
+        steps.iter().for_each(|step| self.history.ran(step));
+        if steps.iter().any(|step| step.part == Part::Discards) {
+            // Last values and advisory locks are there.
+            self.hang_up();
+        }
+        if session.status() == b'I' {
+            self.history.clear();
+        }
+    }
+
+    /// A Sync ran here.
+    pub fn synced(&mut self, session: &Session) {
+        self.bound.clear();
+        if session.status() == b'I' {
+            self.history.clear();
+        }
+    }
+
+    /// Moves the session and its transaction to the writer; false if the session itself is to answer.
+    async fn leave(&mut self, session: &mut Session) -> Result<bool> {
+        if !session.may_leave()? {
+            return Ok(false);
+        }
+        let in_block = session.status() == b'T';
+        let mut texts = if in_block { self.history.texts()?.to_vec() } else { Vec::new() };
+        if !self.upstream.as_mut().is_some_and(Upstream::is_open) {
+            self.hang_up();
+            let writer = self.forwarding.writer().await?;
+            self.upstream = Some(Upstream::open(&writer, &self.startup).await?);
+        }
+        session.settle().await?;
+        session.leave().await;
+        self.history.clear();
+        self.bound.clear();
+        self.told.clear();
+        self.reports_commits = session.reports_commits();
+        let settings = session.settings_to_pass_on();
+        texts.splice(0..0, changes(&self.passed, &settings));
+        self.passed = settings;
+        if let Err(error) = self.repeat(&texts).await {
+            self.hang_up();
+            if in_block {
+                session.fail_block().await?;
+            }
+            return Err(error);
+        }
+        self.away = true;
+        Ok(true)
+    }
+
+    /// Runs statements of our own there, each a Query; what they answer is for nobody.
+    async fn repeat(&mut self, texts: &[String]) -> Result<()> {
+        let mut outcome = Ok(());
+        if let Some(upstream) = &mut self.upstream {
+            for text in texts {
+                upstream.put(b'Q', &[text.as_bytes(), b"\0"].concat());
+            }
+        }
+        let mut left = texts.len();
+        while left > 0 {
+            let Some(upstream) = &mut self.upstream else { return Err(lost(None, false)) };
+            let frame = match upstream.take() {
+                Ok(Some(frame)) => frame,
+                Ok(None) => match self.wait().await {
+                    Ok(()) => continue,
+                    Err(broken) => return Err(self.error_of_loss(broken, false)),
+                },
+                Err(error) => return Err(lost(Some(&error), false)),
+            };
+            match frame[0] {
+                b'Z' => {
+                    self.status = frame.get(5).copied().unwrap_or(b'I');
+                    left -= 1;
+                }
+                b'E' => outcome = outcome.and(Err(not_repeated(&error_of(&frame[5..])))),
+                b'S' => drop(self.note_setting(&frame)),
+                _ => {}
+            }
+        }
+        *self.canceller.running.lock() = None;
+        outcome
+    }
+
+    /// Has the writer carry out a message, and passes on what it answers.
+    ///
+    /// # Errors
+    /// When the writer or the client is lost.
+    pub async fn relay<W: Wire>(
+        &mut self,
+        session: &mut Session,
+        message: &Message<'_>,
+        (kind, body): (u8, &[u8]),
+        wire: &mut W,
+    ) -> std::result::Result<(), RelayFailed> {
+        // Inside a COPY these mean nothing; after an error everything up to Sync is skipped.
+        if self.copying && matches!(message, Message::Sync | Message::Flush)
+            || self.failed && !matches!(message, Message::Sync)
+        {
+            return Ok(());
+        }
+        let here = |error| RelayFailed { error, ends_cycle: false };
+        self.attend(session, message).await.map_err(here)?;
+        let waits = self.awaits_answers(message);
+        let Some(upstream) = &mut self.upstream else { return Err(here(lost(None, false))) };
+        upstream.put(kind, body);
+        let unsent = upstream.unsent();
+        if waits || unsent > WRITE_BYTES {
+            let pumped = self.pump(waits, wire).await;
+            *self.canceller.running.lock() = None;
+            if let Err(broken) = pumped {
+                return Err(self.fail(session, broken).await);
+            }
+        }
+        self.come_back(session).await;
+        Ok(())
+    }
+
+    /// Whether the writer answers now, and does not wait for a Sync.
+    fn awaits_answers(&self, message: &Message<'_>) -> bool {
+        match message {
+            Message::Query(_) | Message::Sync | Message::Flush => true,
+            Message::CopyDone | Message::CopyFail(_) => {
+                self.expected.iter().any(|(it, _)| matches!(it, Expected::Ready { .. }))
+            }
+            _ => false,
+        }
+    }
+
+    /// Before a message goes to the writer: what must be there first, and what will be answered.
+    async fn attend(&mut self, session: &mut Session, message: &Message<'_>) -> Result<()> {
+        let expected = match message {
+            Message::Query(sql) => {
+                let before = self.expected.len();
+                self.attend_text(session, sql, true);
+                if self.expected.len() > before
+                    && let Some(upstream) = &mut self.upstream
+                {
+                    // After an error a Query would be skipped, too; so it tells itself what it misses.
+                    upstream.put(b'S', &[]);
+                    self.expected.push_back((Expected::Ready { query: false }, true));
+                }
+                // It takes the unnamed statement with it.
+                self.elsewhere.remove("");
+                self.there.remove("");
+                Some(Expected::Ready { query: true })
+            }
+            Message::Sync => Some(Expected::Ready { query: false }),
+            Message::Parse { name, sql, param_types } => {
+                let source = Source::Parsed { sql: (*sql).to_owned(), types: param_types.to_vec() };
+                // One of that name which is only here would be a duplicate; which the client meant to have.
+                if name.is_empty() {
+                    session.close_statement(name).await?;
+                } else {
+                    self.make_there(session, name);
+                }
+                self.parsing.push_back(((*name).to_owned(), source));
+                Some(Expected::Parsed)
+            }
+            Message::Bind(Bind { statement, .. }) => {
+                self.make_there(session, statement);
+                if let Some(text) = self.text_of(session, statement) {
+                    self.attend_text(session, &text, false);
+                }
+                Some(Expected::Bound)
+            }
+            Message::Describe(target, name) => {
+                if *target == Target::Statement {
+                    self.make_there(session, name);
+                }
+                Some(Expected::Described)
+            }
+            Message::Execute { .. } => {
+                self.copy_ended = false;
+                Some(Expected::Executed)
+            }
+            Message::Close(target, name) => {
+                if *target == Target::Statement {
+                    self.elsewhere.remove(*name);
+                    self.there.remove(*name);
+                    session.close_statement(name).await?;
+                }
+                Some(Expected::Closed)
+            }
+            Message::CopyDone | Message::CopyFail(_) => {
+                self.copy_ended = true;
+                self.copying = false;
+                None
+            }
+            Message::CopyData | Message::Flush | Message::Terminate | Message::FunctionCall => None,
+        };
+        self.synced = match message {
+            Message::Sync | Message::Query(_) => true,
+            _ => self.synced && expected.is_none(),
+        };
+        self.expected.extend(expected.map(|it| (it, false)));
+        Ok(())
+    }
+
+    /// What matters of the texts that run there.
+    fn attend_text(&mut self, session: &Session, text: &str, is_query: bool) {
+        if is_query {
+            self.copy_ended = false;
+        }
+        for step in session.steps(text).unwrap_or_default() {
+            match step.part {
+                Part::Executes(name) => self.make_there(session, &name),
+                Part::Prepares(_) | Part::Deallocates => self.prepares.push(step.text),
+                Part::Commits { .. } => self.commits = true,
+                _ => {}
+            }
+        }
+    }
+
+    /// Prepares there what was prepared here, unless it is there.
+    fn make_there(&mut self, session: &Session, statement: &str) {
+        if self.parsing.iter().any(|(name, _)| name == statement) {
+            return;
+        }
+        let Some(wanted) = self.elsewhere.get(statement).cloned().or_else(|| session.source_of(statement)) else {
+            return;
+        };
+        if self.there.get(statement) == Some(&wanted) {
+            return;
+        }
+        let Some(upstream) = &mut self.upstream else { return };
+        let strings = |parts: &[&str]| parts.iter().flat_map(|it| [it.as_bytes(), b"\0"]).collect::<Vec<_>>().concat();
+        let mut ours = |kind, body: Vec<u8>, expected| {
+            upstream.put(kind, &body);
+            self.expected.push_back((expected, true));
+        };
+        // What was said of it before an error may not be so; closing what is not there is no error.
+        if !statement.is_empty() {
+            ours(b'C', [b"S", &strings(&[statement])[..]].concat(), Expected::Closed);
+        }
+        match &wanted {
+            Source::Parsed { sql, types } => {
+                let mut body = strings(&[statement, sql]);
+                body.extend_from_slice(&(types.len() as u16).to_be_bytes());
+                types.iter().for_each(|ty| body.extend_from_slice(&ty.to_be_bytes()));
+                ours(b'P', body, Expected::Parsed);
+            }
+            Source::Prepared(text) => {
+                // It may have come in a text of several statements.
+                let steps = session.steps(text).unwrap_or_default();
+                let is_it = |step: &&Step| step.part == Part::Prepares(statement.to_owned());
+                let Some(text) = steps.iter().rev().find(is_it).map(|step| step.text.as_str()) else { return };
+                ours(b'P', [&strings(&[OWN, text])[..], &[0; 2]].concat(), Expected::Parsed);
+                ours(b'B', [&strings(&[OWN, OWN])[..], &[0; 6]].concat(), Expected::Bound);
+                ours(b'E', [&strings(&[OWN])[..], &[0; 4]].concat(), Expected::Executed);
+                ours(b'C', [b"P", &strings(&[OWN])[..]].concat(), Expected::Closed);
+                ours(b'C', [b"S", &strings(&[OWN])[..]].concat(), Expected::Closed);
+            }
+        }
+        self.there.insert(statement.to_owned(), wanted);
+    }
+
+    /// Writes what is to be written and, if all answers are wanted, passes on what comes until they are there or the writer
+    /// wants the data of a COPY.
+    async fn pump<W: Wire>(&mut self, all: bool, wire: &mut W) -> std::result::Result<(), Broken> {
+        loop {
+            let Some(upstream) = &mut self.upstream else {
+                return Err(io::Error::from(io::ErrorKind::NotConnected).into());
+            };
+            let (frame, sent) = (upstream.take()?, upstream.unsent() == 0);
+            if let Some(frame) = frame {
+                self.receive(&frame, wire)?;
+                if wire.wants_drain() {
+                    wire.drain().await.map_err(Broken::Here)?;
+                }
+                continue;
+            }
+            if sent && (!all || self.expected.is_empty() || self.copying) {
+                return Ok(());
+            }
+            self.wait().await?;
+        }
+    }
+
+    /// Waits until something was written or read.
+    async fn wait(&mut self) -> std::result::Result<(), Broken> {
+        let Some(upstream) = &mut self.upstream else {
+            return Err(io::Error::from(io::ErrorKind::NotConnected).into());
+        };
+        {
+            let mut running = self.canceller.running.lock();
+            if running.is_none() {
+                *running = Some(upstream.key.clone());
+            }
+        }
+        loop {
+            tokio::select! {
+                biased;
+                progress = upstream.progress() => return Ok(progress?),
+                () = self.canceller.closing.cancelled() => {
+                    return Err(Broken::Here(Error::new(SqlState::QUERY_CANCELED, "the connection ends")));
+                }
+                // A writer that is stopped or cut off says nothing, and its successor says enough.
+                () = tokio::time::sleep(LOOK_INTERVAL) => {
+                    if !self.forwarding.is_current(upstream.instance) {
+                        return Err(Broken::Writer(io::Error::other("another server is the writer now")));
+                    }
+                }
+            }
+        }
+    }
+
+    /// One message of the writer.
+    fn receive<W: Wire>(&mut self, frame: &Bytes, wire: &mut W) -> std::result::Result<(), Broken> {
+        let (kind, body) = (frame[0], &frame[5..]);
+        let front = self.expected.front().copied();
+        let ours = front.is_some_and(|(_, ours)| ours);
+        match kind {
+            b'E' => {
+                let error = error_of(body);
+                if error.severity == Severity::Fatal {
+                    return Err(Broken::Told(error));
+                }
+                if matches!(front, Some((Expected::Ready { query: false }, _)) | None) {
+                    // COMMIT at Sync failed: ReadyForQuery follows.
+                } else if !matches!(front, Some((Expected::Ready { .. }, _))) {
+                    while self.expected.front().is_some_and(|(it, _)| !matches!(it, Expected::Ready { .. })) {
+                        self.expected.pop_front();
+                    }
+                    self.failed = true;
+                    self.parsing.clear();
+                    // A statement that was to be there may not be.
+                    self.there.clear();
+                }
+                self.copying = false;
+                let before_a_query = matches!(self.expected.front(), Some((Expected::Ready { .. }, true)));
+                if !before_a_query {
+                    wire.pass_on(frame);
+                }
+                return Ok(());
+            }
+            b'S' => {
+                if self.note_setting(frame) && !ours {
+                    wire.pass_on(frame);
+                }
+                return Ok(());
+            }
+            b'G' => {
+                self.copying = !self.copy_ended;
+                if self.copying {
+                    // The writer ignores a Sync that came before the data.
+                    self.expected.retain(|(it, _)| !matches!(it, Expected::Ready { query: false }));
+                    self.synced &= matches!(front, Some((Expected::Ready { query: true }, _)));
+                }
+            }
+            b'Z' => {
+                self.status = body.first().copied().unwrap_or(b'I');
+                self.failed = false;
+                self.copying = false;
+                self.commits &= ours;
+            }
+            b'C' | b'I' | b's' => self.copying = false,
+            _ => {}
+        }
+        let answers = match front {
+            Some((Expected::Parsed, _)) => kind == b'1',
+            Some((Expected::Bound, _)) => kind == b'2',
+            Some((Expected::Closed, _)) => kind == b'3',
+            Some((Expected::Described, _)) => matches!(kind, b'T' | b'n'),
+            Some((Expected::Executed, _)) => matches!(kind, b'C' | b'I' | b's'),
+            Some((Expected::Ready { .. }, _)) => kind == b'Z',
+            None => false,
+        };
+        if answers {
+            self.expected.pop_front();
+            if kind == b'1'
+                && !ours
+                && let Some((name, source)) = self.parsing.pop_front()
+            {
+                self.there.insert(name.clone(), source.clone());
+                self.elsewhere.insert(name, source);
+            }
+        }
+        if !ours {
+            wire.pass_on(frame);
+        }
+        Ok(())
+    }
+
+    /// Notes a ParameterStatus; whether the client is told of it.
+    fn note_setting(&mut self, frame: &[u8]) -> bool {
+        let mut strings = frame[5..].split(|byte| *byte == 0).map(String::from_utf8_lossy);
+        let (Some(name), Some(value)) = (strings.next(), strings.next()) else { return false };
+        if name == "redoubt.commit_lsn" {
+            self.committed = self.committed.max(value.parse().unwrap_or_default());
+            return self.reports_commits;
+        }
+        // What the other server is says nothing of this one.
+        let told = Variables::is_reported(&name) && name != "in_hot_standby";
+        self.told.insert(name.into_owned(), value.into_owned());
+        told
+    }
+
+    /// If the transaction there is over, the session is here again, with what it ended with.
+    async fn come_back(&mut self, session: &mut Session) {
+        if !self.away || self.status != b'I' || !self.synced || !self.expected.is_empty() || self.copying {
+            return;
+        }
+        self.away = false;
+        self.take_over(session);
+        for text in std::mem::take(&mut self.prepares) {
+            // It succeeded there or it did not; what fails here has been told there.
+            if session.simple(&text, &mut Nobody).await.is_err() {
+                session.fail();
+            }
+        }
+    }
+
+    fn take_over(&mut self, session: &mut Session) {
+        for (name, value) in std::mem::take(&mut self.told) {
+            session.adopt_setting(&name, &value);
+        }
+        self.passed = session.settings_to_pass_on();
+        if self.committed != Lsn::ZERO {
+            session.adopt_commit(self.committed);
+        }
+    }
+
+    /// The writer or the client is lost in the middle of something.
+    async fn fail(&mut self, session: &mut Session, broken: Broken) -> RelayFailed {
+        let unanswered = |wanted: fn(&Expected) -> bool| self.expected.iter().any(|(it, _)| wanted(it));
+        let ends_cycle = unanswered(|it| matches!(it, Expected::Ready { .. }));
+        let in_block = self.status != b'I';
+        let ran = ends_cycle || unanswered(|it| matches!(it, Expected::Executed));
+        let unknown = if in_block { self.commits && ran } else { ends_cycle };
+        let mut error = self.error_of_loss(broken, unknown);
+        // What was set in the transaction is lost with it; commits before it are known.
+        self.told.clear();
+        self.take_over(session);
+        self.hang_up();
+        if in_block
+            && !unknown
+            && let Err(why) = session.fail_block().await
+        {
+            error = why.fatal();
+        }
+        RelayFailed { error, ends_cycle }
+    }
+
+    fn error_of_loss(&self, broken: Broken, unknown: bool) -> Error {
+        match broken {
+            Broken::Here(error) => error,
+            Broken::Writer(error) => lost(Some(&error), unknown),
+            Broken::Told(told) => {
+                let unknown = unknown || told.sqlstate() == SqlState::T_R_STATEMENT_COMPLETION_UNKNOWN;
+                let mut error = lost(None, unknown);
+                error.detail = Some(format!("The writer said: {} ({})", told.message, told.sqlstate()));
+                error
+            }
+        }
+    }
+
+    /// Forgets the writer's session.
+    fn hang_up(&mut self) {
+        self.upstream = None;
+        *self.canceller.running.lock() = None;
+        self.away = false;
+        self.status = b'I';
+        self.expected.clear();
+        self.parsing.clear();
+        (self.failed, self.copying, self.copy_ended, self.synced, self.commits) = (false, false, false, true, false);
+        self.there.clear();
+        self.prepares.clear();
+        self.passed.clear();
+    }
+}
+
+/// The statements that make settings `from` into `to`.
+fn changes(from: &BTreeMap<String, String>, to: &BTreeMap<String, String>) -> Vec<String> {
+    // The parts of an application's own names are identifiers.
+    let name = |name: &str| name.split('.').map(quote_identifier).collect::<Vec<_>>().join(".");
+    let gone = from.keys().filter(|key| !to.contains_key(*key)).map(|key| format!("RESET {}", name(key)));
+    let new = to.iter().filter(|(key, value)| from.get(*key) != Some(value));
+    let set = new.map(|(key, value)| match (key.as_str(), value.as_str()) {
+        // A list of identifiers, each as it must be quoted.
+        ("search_path", path) if !path.is_empty() => format!("SET search_path TO {path}"),
+        _ => format!("SET {} TO '{}'", name(key), value.replace('\'', "''")),
+    });
+    gone.chain(set).collect()
+}
+
+/// 40003 or 08006.
+fn lost(why: Option<&io::Error>, unknown: bool) -> Error {
+    let error = if unknown {
+        let message = "the connection to the writer was lost; whether the transaction was committed is unknown";
+        Error::new(SqlState::T_R_STATEMENT_COMPLETION_UNKNOWN, message)
+    } else {
+        let message = "the connection to the writer was lost; the transaction is rolled back";
+        Error::new(SqlState::CONNECTION_FAILURE, message)
+    };
+    match why {
+        Some(why) if why.kind() == io::ErrorKind::UnexpectedEof => error.detail("The writer closed the connection."),
+        Some(why) => error.detail(format!("The reason: {why}.")),
+        None => error,
+    }
+}
+
+fn not_repeated(error: &Error) -> Error {
+    let message = format!("the transaction cannot continue on the writer: {}", error.message);
+    let mut told = Error::new(error.sqlstate, message);
+    told.detail.clone_from(&error.detail);
+    told
+}
+
+/// Whom nothing is told.
+struct Nobody;
+
+impl Client for Nobody {
+    fn row_description(&mut self, _: &[Column], _: &[i16]) {}
+    fn no_data(&mut self) {}
+    fn parameter_description(&mut self, _: &[u32]) {}
+    fn data_row(&mut self, _: &[Datum], _: &[Column], _: &[i16], _: &Settings) -> Result<()> {
+        Ok(())
+    }
+    fn command_complete(&mut self, _: &str) {}
+    fn portal_suspended(&mut self) {}
+    fn empty_query(&mut self) {}
+    fn notice(&mut self, _: NoticeSeverity, _: &Error) {}
+    fn parameter_status(&mut self, _: &str, _: &str) {}
+    fn copy_in_response(&mut self, _: usize, _: CopyFormat) {}
+    fn copy_out_response(&mut self, _: usize, _: CopyFormat) {}
+    fn copy_data(&mut self, _: &[u8]) {}
+    fn copy_done(&mut self) {}
+    async fn copy_in_next(&mut self) -> Result<Option<Bytes>> {
+        Ok(None)
+    }
+    fn wants_drain(&self) -> bool {
+        false
+    }
+    async fn drain(&mut self) -> Result<()> {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn settings_are_passed_on_as_statements() {
+        let map =
+            |pairs: &[(&str, &str)]| pairs.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
+        let from = map(&[("work_mem", "1"), ("gone", "1"), ("same", "1")]);
+        let to = map(&[("work_mem", "2"), ("same", "1"), ("search_path", "a, \"B\""), ("my.select", "it's")]);
+        assert_eq!(
+            changes(&from, &to),
+            ["RESET gone", "SET my.\"select\" TO 'it''s'", "SET search_path TO a, \"B\"", "SET work_mem TO '2'"]
+        );
+    }
+}

@@ -1,0 +1,185 @@
+//! A replica's session whose writes go to the writer: what the session itself knows of that.
+//!
+//! With `redoubt.write_forwarding` the server that a session is with passes transactions that write on to the writer, as
+//! messages of the protocol. This module says which statements those are ([`Session::steps`]), lets the session's own
+//! transaction go when its statements continue elsewhere, and takes over what the writer's session ended with: settings and
+//! the token of the last commit. With `on` later statements read no older data than that commit; with `eventual` they may.
+//!
+//! The setting has no effect on a writer, so that it may stay on in a connection string, and a session whose server is
+//! promoted simply writes.
+//!
+//! Sources: Amazon Aurora User Guide, "Using write forwarding" (`aurora_replica_read_consistency`,
+//! `apg_write_forward.consistency_mode`).
+
+use std::collections::BTreeMap;
+
+use engine::Isolation;
+use protocol::Lsn;
+use types::{Error, Result, SqlState};
+
+use super::portal::PortalState;
+use super::state::Session;
+use super::transaction::Block;
+use super::variables::Variables;
+use crate::bound::TransactionModes;
+use crate::parse::course::{Defaults, Step, steps};
+
+/// Settings that stay where they are: they are about this server, or about the client's own connection.
+const STAY: [&str; 8] = [
+    "idle_in_transaction_session_timeout",
+    "idle_session_timeout",
+    "redoubt.max_staleness",
+    "redoubt.on_stale",
+    "redoubt.read_after",
+    "redoubt.report_commit_lsn",
+    "redoubt.wait_timeout",
+    "redoubt.write_forwarding",
+];
+
+/// The setting, and what came of it.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Forwarding {
+    on: bool,
+    eventual: bool,
+    /// The last commit that was made elsewhere.
+    committed: Lsn,
+}
+
+impl Forwarding {
+    pub fn refresh(&mut self, variables: &Variables) {
+        let value = variables.get("redoubt.write_forwarding").unwrap_or_default();
+        self.on = value != "off";
+        self.eventual = value == "eventual";
+    }
+
+    /// What statements must see of the session's own writes.
+    pub fn own_writes(&self) -> Lsn {
+        if self.eventual { Lsn::ZERO } else { self.committed }
+    }
+}
+
+/// A prepared statement as it was given, so that another server can prepare it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Source {
+    /// By the protocol: its text and the types that were given for its parameters.
+    Parsed { sql: String, types: Vec<u32> },
+    /// By this PREPARE.
+    Prepared(String),
+}
+
+impl Session {
+    /// Whether statements that write are to be passed on now.
+    pub fn forwards(&self) -> bool {
+        self.forwarding.on && !self.database.engine.is_writer()
+    }
+
+    /// The statements of a text, and what each asks of a server.
+    ///
+    /// # Errors
+    /// 42601 and the like.
+    pub fn steps(&self, text: &str) -> Result<Vec<Step>> {
+        let repeatable = self.default_isolation == Isolation::RepeatableRead;
+        steps(text, Defaults { repeatable, read_only: self.default_read_only })
+    }
+
+    /// How the prepared statement of this name came about.
+    pub fn source_of(&self, name: &str) -> Option<Source> {
+        let prepared = self.statements.get(name)?;
+        Some(match &prepared.by {
+            Some(by) => Source::Prepared(by.to_string()),
+            None => Source::Parsed { sql: prepared.sql.to_string(), types: prepared.given.clone() },
+        })
+    }
+
+    /// The statement that was prepared by this name.
+    pub fn text_of(&self, name: &str) -> Option<&str> {
+        self.statements.get(name).map(|prepared| &*prepared.sql)
+    }
+
+    /// Whether the statements of the present transaction may continue on another server; false if they may not because
+    /// writing was ruled out, so that this server gives the answer.
+    ///
+    /// # Errors
+    /// 0A000 when something of the transaction would have to move along that cannot.
+    pub fn may_leave(&self) -> Result<bool> {
+        match self.block {
+            Block::Idle => return Ok(true),
+            Block::Failed => return Ok(false),
+            Block::Implicit | Block::Begun if self.read_only_by_choice => return Ok(false),
+            Block::Implicit | Block::Begun => {}
+        }
+        let stays = |what: String| {
+            Error::new(SqlState::FEATURE_NOT_SUPPORTED, "the transaction cannot continue on the writer")
+                .detail(what)
+                .hint("Begin it with BEGIN READ WRITE to have it run there as a whole.")
+        };
+        if self.block == Block::Begun && self.isolation == Isolation::RepeatableRead && self.has_run {
+            return Err(stays("Its snapshot is this replica's.".into()));
+        }
+        let open = |portal: &super::portal::Portal| matches!(portal.state, PortalState::Running(_));
+        if let Some((name, _)) = self.portals.iter().find(|(_, portal)| open(portal)) {
+            return Err(stays(format!("Cursor \"{name}\" is open on this replica.")));
+        }
+        Ok(true)
+    }
+
+    /// Gives up the present transaction, which has only read: its statements continue elsewhere.
+    pub async fn leave(&mut self) {
+        if self.block != Block::Idle {
+            self.rollback().await;
+        }
+    }
+
+    /// What continued elsewhere was lost: the block is a failed one, and ends when the client says so.
+    ///
+    /// # Errors
+    /// As BEGIN's.
+    pub async fn fail_block(&mut self) -> Result<()> {
+        if self.block == Block::Idle {
+            self.start(TransactionModes::default()).await?;
+            self.block = Block::Begun;
+        }
+        self.fail();
+        Ok(())
+    }
+
+    /// What SET has set and another server is to have too, by name.
+    pub fn settings_to_pass_on(&self) -> BTreeMap<String, String> {
+        let mut values = self.context.variables().session_values();
+        values.retain(|name, _| passes_on(name));
+        values
+    }
+
+    /// A setting has this value now, since it has it where the last transaction ran.
+    pub fn adopt_setting(&mut self, name: &str, value: &str) {
+        let name = name.to_lowercase();
+        let variables = self.context.variables();
+        if !is_transactions_own(&name) && variables.get(&name).ok().as_deref() != Some(value) {
+            // The same program has accepted it there; what it says of itself (is_superuser) cannot be set.
+            let _ = variables.set(&name, &[value.to_owned()], false);
+        }
+        self.refresh_settings();
+    }
+
+    /// The session has committed elsewhere.
+    pub fn adopt_commit(&mut self, lsn: Lsn) {
+        self.context.note_commit(lsn);
+        self.forwarding.committed = self.forwarding.committed.max(lsn);
+        self.told_commit = self.told_commit.max(lsn);
+    }
+
+    /// Whether the client is to be told of commits.
+    pub fn reports_commits(&self) -> bool {
+        self.freshness.reports_commits
+    }
+}
+
+/// Whether another server that runs a session's statements is to have this setting; `name` in lower case.
+#[must_use]
+pub fn passes_on(name: &str) -> bool {
+    STAY.binary_search(&name).is_err() && !is_transactions_own(name)
+}
+
+fn is_transactions_own(name: &str) -> bool {
+    matches!(name, "transaction_isolation" | "transaction_read_only" | "transaction_deferrable")
+}

@@ -1,0 +1,444 @@
+//! Sessions on a replica whose writes go to the writer.
+
+use futures::SinkExt;
+use std::process::Command;
+use std::time::{Duration, Instant};
+use tests::cluster::PATIENCE;
+use tests::drivers::python;
+use tests::postgres::{psql, succeeded};
+use tests::{Cluster, Options};
+use tokio_postgres::error::{Error, SqlState};
+use tokio_postgres::{Client, Config, NoTls, SimpleQueryMessage};
+
+async fn connect_as(port: u16, user: &str, options: &str) -> anyhow::Result<Client> {
+    let mut config = Config::new();
+    config.host("127.0.0.1").port(port).user(user).dbname("postgres").options(options);
+    config.connect_timeout(Duration::from_secs(10));
+    let (client, connection) = config.connect(NoTls).await?;
+    tokio::spawn(async move {
+        // Whoever uses the client sees why the connection ended.
+        let _ = connection.await;
+    });
+    Ok(client)
+}
+
+/// A session on replica 1 that forwards.
+async fn forwarding(cluster: &Cluster) -> anyhow::Result<Client> {
+    drop(cluster.connect_when_up(1).await?);
+    connect_as(cluster.port(1), "postgres", "-c redoubt.write_forwarding=on").await
+}
+
+/// Rows of a simple query, columns joined by bars.
+async fn rows(client: &Client, sql: &str) -> Result<Vec<String>, Error> {
+    let messages = client.simple_query(sql).await?;
+    let joined = |message: SimpleQueryMessage| match message {
+        SimpleQueryMessage::Row(row) => {
+            Some((0..row.len()).map(|at| row.get(at).unwrap_or("NULL")).collect::<Vec<_>>().join("|"))
+        }
+        _ => None,
+    };
+    Ok(messages.into_iter().filter_map(joined).collect())
+}
+
+async fn one(client: &Client, sql: &str) -> anyhow::Result<String> {
+    let rows = rows(client, sql).await?;
+    anyhow::ensure!(rows.len() == 1, "{sql}: {rows:?}");
+    Ok(rows.into_iter().next().unwrap_or_default())
+}
+
+/// The code of the error that a text ends in.
+async fn code(client: &Client, sql: &str) -> String {
+    match client.simple_query(sql).await {
+        Ok(_) => "none".into(),
+        Err(error) => error.code().map_or_else(|| error.to_string(), |code| code.code().to_owned()),
+    }
+}
+
+/// Where a transaction runs now.
+async fn is_here(client: &Client) -> anyhow::Result<bool> {
+    Ok(one(client, "SELECT pg_is_in_recovery()").await? == "t")
+}
+
+#[tokio::test]
+async fn a_session_reads_what_it_wrote_through_a_replica() -> anyhow::Result<()> {
+    let cluster = Cluster::start(Options::default()).await?;
+    let client = forwarding(&cluster).await?;
+    client.batch_execute("CREATE TABLE t (id int PRIMARY KEY, name text, data bytea)").await?;
+    let insert = client.prepare("INSERT INTO t VALUES ($1, $2, $3) RETURNING id + 1, name").await?;
+    let select = client.prepare("SELECT name, data FROM t WHERE id = $1").await?;
+    for id in 0..200 {
+        let name = format!("näme {id}");
+        let back = client.query_one(&insert, &[&id, &name, &vec![id as u8; 100]]).await?;
+        assert_eq!((back.get::<_, i32>(0), back.get::<_, String>(1)), (id + 1, name.clone()));
+        let row = client.query_one(&select, &[&id]).await?;
+        assert_eq!((row.get::<_, String>(0), row.get::<_, Vec<u8>>(1)), (name, vec![id as u8; 100]));
+        assert!(is_here(&client).await?, "what reads stays here");
+    }
+    assert_eq!(client.execute("UPDATE t SET name = $1 WHERE id < $2", &[&"x", &50]).await?, 50);
+    assert_eq!(one(&client, "SELECT count(*) FROM t WHERE name = 'x'").await?, "50");
+    // A pipeline of statements that read and write, each its own transaction.
+    let delete = client.prepare("DELETE FROM t WHERE id = $1").await?;
+    let count = client.prepare("SELECT count(*) FROM t").await?;
+    let (a, b, c, d) = (
+        client.execute(&delete, &[&1]),
+        client.query_one(&count, &[]),
+        client.execute(&delete, &[&2]),
+        client.query_one(&count, &[]),
+    );
+    let (a, b, c, d) = tokio::try_join!(a, b, c, d)?;
+    assert_eq!((a, b.get::<_, i64>(0), c, d.get::<_, i64>(0)), (1, 199, 1, 198));
+    // One text of several statements is one transaction, there.
+    assert_eq!(code(&client, "INSERT INTO t VALUES (1000); SELECT 1/0").await, "22012");
+    assert_eq!(one(&client, "SELECT count(*) FROM t WHERE id = 1000").await?, "0");
+    assert_eq!(one(&client, "SELECT redoubt.last_commit_lsn() IS NOT NULL").await?, "t");
+    Ok(())
+}
+
+#[tokio::test]
+async fn without_the_setting_a_replica_refuses() -> anyhow::Result<()> {
+    let cluster = Cluster::start(Options::default()).await?;
+    let client = forwarding(&cluster).await?;
+    client.batch_execute("CREATE TABLE t (a int); SELECT 1").await?;
+    client.batch_execute("SET redoubt.write_forwarding = off").await?;
+    assert_eq!(code(&client, "INSERT INTO t VALUES (1)").await, "25006");
+    client.batch_execute("BEGIN").await?;
+    client.batch_execute("SET redoubt.write_forwarding = on").await?;
+    assert_eq!(code(&client, "INSERT INTO t VALUES (1)").await, "0A000", "the block began before");
+    client.batch_execute("ROLLBACK; SET redoubt.write_forwarding = on").await?;
+    assert_eq!(code(&client, "BEGIN READ ONLY; INSERT INTO t VALUES (1)").await, "25006");
+    client.batch_execute("ROLLBACK").await?;
+    client.batch_execute("BEGIN READ ONLY").await?;
+    assert_eq!(code(&client, "INSERT INTO t VALUES (1)").await, "25006");
+    client.batch_execute("ROLLBACK; SET redoubt.write_forwarding = eventual").await?;
+    client.batch_execute("INSERT INTO t VALUES (1)").await?;
+    // On the writer the setting means nothing.
+    let writer = connect_as(cluster.port(0), "postgres", "-c redoubt.write_forwarding=on").await?;
+    writer.batch_execute("INSERT INTO t VALUES (2)").await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_transaction_that_writes_continues_on_the_writer() -> anyhow::Result<()> {
+    let cluster = Cluster::start(Options::default()).await?;
+    let mut client = forwarding(&cluster).await?;
+    client
+        .batch_execute("CREATE TABLE t (a int PRIMARY KEY, b text); CREATE SCHEMA other; CREATE TABLE other.t (a int)")
+        .await?;
+    // Read, savepoint, a failure, and only then a write: all that shaped the block comes along.
+    client.batch_execute("BEGIN").await?;
+    assert!(is_here(&client).await?);
+    client.batch_execute("SAVEPOINT one; SET LOCAL search_path = other").await?;
+    assert_eq!(code(&client, "SELECT 1/0").await, "22012");
+    assert_eq!(code(&client, "INSERT INTO t VALUES (1)").await, "25P02");
+    client.batch_execute("ROLLBACK TO one").await?;
+    client.batch_execute("SET LOCAL search_path = other, public").await?;
+    client.batch_execute("INSERT INTO t VALUES (7)").await?;
+    assert!(!is_here(&client).await?, "from here on all of it runs there");
+    assert_eq!(one(&client, "SELECT a FROM other.t").await?, "7");
+    client.batch_execute("SAVEPOINT two; INSERT INTO public.t VALUES (1, 'one')").await?;
+    assert_eq!(code(&client, "INSERT INTO public.t VALUES (1, 'again')").await, "23505");
+    assert_eq!(code(&client, "SELECT 1").await, "25P02");
+    client.batch_execute("ROLLBACK TO two; INSERT INTO public.t VALUES (2, 'two')").await?;
+    client.batch_execute("COMMIT").await?;
+    assert!(is_here(&client).await?);
+    assert_eq!(rows(&client, "SELECT a, b FROM t").await?, ["2|two"], "search_path is what it was");
+    assert_eq!(rows(&client, "SELECT a FROM other.t").await?, ["7"]);
+    // By the library's own transactions, with prepared statements from before and within.
+    let count = client.prepare("SELECT count(*) FROM t").await?;
+    let insert = client.prepare("INSERT INTO t VALUES ($1, $2)").await?;
+    let transaction = client.transaction().await?;
+    assert_eq!(transaction.query_one(&count, &[]).await?.get::<_, i64>(0), 1);
+    transaction.execute(&insert, &[&3, &"three"]).await?;
+    assert_eq!(transaction.query_one(&count, &[]).await?.get::<_, i64>(0), 2, "it sees its own writes");
+    let within = transaction.prepare("SELECT b FROM t WHERE a = $1").await?;
+    assert_eq!(transaction.query_one(&within, &[&3]).await?.get::<_, String>(0), "three");
+    transaction.rollback().await?;
+    assert_eq!(client.query_one(&count, &[]).await?.get::<_, i64>(0), 1);
+    assert!(client.query_opt(&within, &[&3]).await?.is_none(), "what was prepared there can be used here");
+    assert_eq!(client.query_one(&within, &[&2]).await?.get::<_, String>(0), "two");
+    // DDL and its use in one transaction, then here.
+    client.batch_execute("BEGIN; CREATE TABLE made (a int); INSERT INTO made SELECT generate_series(1, 100)").await?;
+    assert_eq!(one(&client, "SELECT sum(a) FROM made").await?, "5050");
+    client.batch_execute("COMMIT AND CHAIN").await?;
+    client.batch_execute("INSERT INTO made VALUES (0); COMMIT").await?;
+    assert_eq!(one(&client, "SELECT count(*), pg_is_in_recovery() FROM made").await?, "101|t");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_transaction_of_one_snapshot_has_the_writer_s() -> anyhow::Result<()> {
+    let cluster = Cluster::start(Options::default()).await?;
+    let client = forwarding(&cluster).await?;
+    client.batch_execute("CREATE TABLE t (a int)").await?;
+    client.batch_execute("BEGIN ISOLATION LEVEL REPEATABLE READ").await?;
+    assert!(!is_here(&client).await?);
+    psql(&cluster, 0, "INSERT INTO t VALUES (1)")?;
+    assert_eq!(one(&client, "SELECT count(*) FROM t").await?, "0");
+    client.batch_execute("INSERT INTO t VALUES (2); COMMIT").await?;
+    assert_eq!(one(&client, "SELECT count(*) FROM t").await?, "2");
+    client.batch_execute("BEGIN; SET TRANSACTION ISOLATION LEVEL REPEATABLE READ").await?;
+    assert!(!is_here(&client).await?);
+    client.batch_execute("ROLLBACK; SET default_transaction_isolation = 'repeatable read'").await?;
+    client.batch_execute("BEGIN").await?;
+    assert!(!is_here(&client).await?);
+    client.batch_execute("ROLLBACK").await?;
+    client.batch_execute("BEGIN READ ONLY").await?;
+    assert!(is_here(&client).await?, "one that cannot write stays");
+    client.batch_execute("ROLLBACK; RESET default_transaction_isolation; BEGIN").await?;
+    client.batch_execute("DECLARE c CURSOR FOR SELECT generate_series(1, 10)").await?;
+    client.batch_execute("FETCH 2 FROM c").await?;
+    assert_eq!(code(&client, "INSERT INTO t VALUES (3)").await, "0A000", "the cursor is here");
+    client.batch_execute("ROLLBACK; BEGIN READ WRITE").await?;
+    client.batch_execute("DECLARE c CURSOR FOR SELECT generate_series(1, 10)").await?;
+    client.batch_execute("FETCH 2 FROM c; INSERT INTO t VALUES (3)").await?;
+    assert_eq!(one(&client, "FETCH 1 FROM c").await?, "3");
+    client.batch_execute("COMMIT").await?;
+    assert_eq!(one(&client, "SELECT count(*) FROM t").await?, "3");
+    Ok(())
+}
+
+#[tokio::test]
+async fn errors_tags_and_notices_are_the_writer_s() -> anyhow::Result<()> {
+    let cluster = Cluster::start(Options::default()).await?;
+    let client = forwarding(&cluster).await?;
+    let writer = cluster.connect(0).await?;
+    client
+        .batch_execute("CREATE TABLE t (a int PRIMARY KEY, b int CHECK (b > 0)); INSERT INTO t VALUES (1, 1)")
+        .await?;
+    for sql in [
+        "INSERT INTO t VALUES (1, 1)",
+        "INSERT INTO t VALUES (2, 0)",
+        "INSERT INTO t VALUES (1, nosuch)",
+        "INSERT INTO nosuch VALUES (1)",
+        "INSERT INTO t VALES (1)",
+        "UPDATE t SET b = 'x'",
+        "DROP TABLE nosuch",
+        "LISTEN a",
+    ] {
+        let fields = async |client: &Client| {
+            let error = client.simple_query(sql).await.expect_err(sql);
+            let error = error.as_db_error().expect("of the server").clone();
+            (
+                (error.severity().to_owned(), error.code().code().to_owned(), error.message().to_owned()),
+                (error.detail().map(str::to_owned), error.hint().map(str::to_owned), error.position().cloned()),
+                (error.table().map(str::to_owned), error.constraint().map(str::to_owned)),
+            )
+        };
+        assert_eq!(fields(&client).await, fields(&writer).await, "{sql}");
+    }
+    let error = client.execute("INSERT INTO t VALUES ($1, 1)", &[&1]).await.expect_err("a duplicate");
+    assert_eq!(error.code(), Some(&SqlState::UNIQUE_VIOLATION));
+    assert_eq!(client.execute("INSERT INTO t VALUES ($1, 1)", &[&2]).await?, 1, "the session goes on");
+    let notices = client.simple_query("DROP TABLE IF EXISTS nosuch").await?;
+    assert!(matches!(notices.last(), Some(SimpleQueryMessage::CommandComplete(0))), "{notices:?}");
+    // What a role may do, it may do there.
+    client.batch_execute("CREATE ROLE app LOGIN; GRANT SELECT ON t TO app").await?;
+    let app = connect_as(cluster.port(1), "app", "-c redoubt.write_forwarding=on").await?;
+    assert_eq!(one(&app, "SELECT count(*) FROM t").await?, "2");
+    assert_eq!(code(&app, "INSERT INTO t VALUES (3, 3)").await, "42501");
+    client.batch_execute("GRANT INSERT ON t TO app").await?;
+    app.batch_execute("INSERT INTO t VALUES (3, 3)").await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn copy_sequences_settings_and_prepared_statements_are_forwarded() -> anyhow::Result<()> {
+    let cluster = Cluster::start(Options::default()).await?;
+    let client = forwarding(&cluster).await?;
+    client.batch_execute("CREATE TABLE t (a int PRIMARY KEY, b text); CREATE SEQUENCE s").await?;
+    let copy = async |lines: &str| -> Result<u64, Error> {
+        let sink = client.copy_in::<_, bytes::Bytes>("COPY t FROM STDIN").await?;
+        futures::pin_mut!(sink);
+        for line in lines.split_inclusive('\n') {
+            sink.send(bytes::Bytes::from(line.to_owned())).await?;
+        }
+        sink.finish().await
+    };
+    let many: String = (0..2_000).map(|n| format!("{n}\tline {}\n", "x".repeat(100))).collect();
+    assert_eq!(copy(&many).await?, 2_000);
+    assert_eq!(one(&client, "SELECT count(*), sum(a), pg_is_in_recovery() FROM t").await?, "2000|1999000|t");
+    let error = copy("2000\tx\nnot a number\ty\n").await.expect_err("bad data");
+    assert_eq!(error.code().map(SqlState::code), Some("22P02"));
+    assert_eq!(one(&client, "SELECT count(*) FROM t").await?, "2000");
+    // Abandoned half-way: CopyFail.
+    {
+        let sink = client.copy_in::<_, bytes::Bytes>("COPY t FROM STDIN").await?;
+        futures::pin_mut!(sink);
+        sink.send(bytes::Bytes::from_static(b"2001\tz\n")).await?;
+    }
+    assert_eq!(one(&client, "SELECT count(*) FROM t").await?, "2000");
+
+    assert_eq!(one(&client, "SELECT nextval('s')").await?, "1");
+    assert_eq!(client.query_one("SELECT nextval('s'), currval('s')", &[]).await?.get::<_, i64>(0), 2);
+    assert_eq!(one(&client, "SELECT currval('s'), lastval()").await?, "2|2");
+    assert_eq!(one(&client, "SELECT pg_try_advisory_lock(7)").await?, "t");
+    let writer = cluster.connect(0).await?;
+    assert_eq!(one(&writer, "SELECT pg_try_advisory_lock(7)").await?, "f", "the lock is the writer's");
+
+    client.batch_execute("SET TimeZone = 'Asia/Tokyo'; SET my.own = 'it''s'; SET work_mem = '8MB'").await?;
+    let settings = "current_setting('TimeZone') || current_setting('my.own') || current_setting('work_mem')";
+    client.batch_execute(&format!("INSERT INTO t VALUES (-1, {settings})")).await?;
+    assert_eq!(one(&client, "SELECT b FROM t WHERE a = -1").await?, "Asia/Tokyoit's8MB");
+    client
+        .batch_execute("BEGIN; INSERT INTO t VALUES (-2); SET TimeZone = 'Europe/Paris'; SET my.own = 'kept'")
+        .await?;
+    client.batch_execute("COMMIT").await?;
+    assert_eq!(one(&client, "SHOW TimeZone").await?, "Europe/Paris");
+    assert_eq!(one(&client, "SHOW my.own").await?, "kept");
+    client
+        .batch_execute("BEGIN; INSERT INTO t VALUES (-3); SET TimeZone = 'Asia/Tokyo'; SET LOCAL my.own = 'gone'")
+        .await?;
+    client.batch_execute("ROLLBACK").await?;
+    assert_eq!(one(&client, "SHOW TimeZone").await?, "Europe/Paris");
+    assert_eq!(one(&client, "SHOW my.own").await?, "kept");
+    client.batch_execute("RESET TimeZone").await?;
+    client.batch_execute("INSERT INTO t VALUES (-4, current_setting('TimeZone'))").await?;
+    assert_eq!(one(&client, "SELECT b FROM t WHERE a = -4").await?, "UTC");
+
+    client.batch_execute("PREPARE p (int) AS INSERT INTO t VALUES ($1, 'by name')").await?;
+    client.batch_execute("EXECUTE p(-5); EXECUTE p(-6)").await?;
+    client.batch_execute("DEALLOCATE p; PREPARE p (int) AS DELETE FROM t WHERE a = $1").await?;
+    client.batch_execute("EXECUTE p(-6)").await?;
+    client.batch_execute("BEGIN; EXECUTE p(-1); PREPARE q AS SELECT count(*) FROM t WHERE a < 0; COMMIT").await?;
+    assert_eq!(one(&client, "EXECUTE q").await?, "3");
+    client.batch_execute("DISCARD ALL").await?;
+    assert_eq!(code(&client, "SELECT currval('s')").await, "55000");
+    let deadline = Instant::now() + PATIENCE;
+    while one(&writer, "SELECT pg_try_advisory_lock(7)").await? == "f" {
+        anyhow::ensure!(Instant::now() < deadline, "the lock is still held");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_cancel_on_the_replica_cancels_on_the_writer() -> anyhow::Result<()> {
+    let cluster = Cluster::start(Options::default()).await?;
+    let client = forwarding(&cluster).await?;
+    client.batch_execute("CREATE TABLE t (a int)").await?;
+    client.batch_execute("BEGIN; INSERT INTO t VALUES (1)").await?;
+    let token = client.cancel_token();
+    let cancelling = async {
+        let writer = cluster.connect(0).await?;
+        while one(&writer, "SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'SELECT pg_sleep%'").await? == "0" {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        token.cancel_query(NoTls).await?;
+        anyhow::Ok(())
+    };
+    let (slept, cancelled) = tokio::join!(client.simple_query("SELECT pg_sleep(60)"), cancelling);
+    cancelled?;
+    assert_eq!(slept.expect_err("cancelled").code(), Some(&SqlState::QUERY_CANCELED));
+    assert_eq!(code(&client, "SELECT 1").await, "25P02");
+    client.batch_execute("ROLLBACK").await?;
+    assert_eq!(one(&client, "SELECT count(*) FROM t").await?, "0");
+    // A client that leaves takes its transaction there with it.
+    let other = forwarding(&cluster).await?;
+    other.batch_execute("BEGIN; INSERT INTO t VALUES (2); LOCK TABLE t").await?;
+    drop(other);
+    tokio::time::timeout(PATIENCE, client.batch_execute("INSERT INTO t VALUES (3)")).await??;
+    assert_eq!(rows(&client, "SELECT a FROM t").await?, ["3"]);
+    Ok(())
+}
+
+fn role_pid(cluster: &Cluster, asked: u16, role: &str) -> anyhow::Result<u64> {
+    let status = cluster.status(asked)?;
+    let servers = status["servers"].as_array().into_iter().flatten();
+    let mut found = servers.filter(|it| it["role"] == role && it["state"] == "up").filter_map(|it| it["pid"].as_u64());
+    found.next().ok_or_else(|| anyhow::anyhow!("no {role} in {status}"))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_writer_that_dies_is_told_of_honestly_and_replaced() -> anyhow::Result<()> {
+    let mut options = Options { processes: true, replicas: 2, ..Options::default() };
+    options.arguments.extend(["--failover-timeout".to_owned(), "500".to_owned()]);
+    let cluster = Cluster::start(options).await?;
+    drop(cluster.connect_when_up(2).await?);
+    let (in_block, idle) = (forwarding(&cluster).await?, forwarding(&cluster).await?);
+    let running = forwarding(&cluster).await?;
+    idle.batch_execute("CREATE TABLE t (a int PRIMARY KEY)").await?;
+    running.batch_execute("SELECT count(*) FROM t").await?;
+    in_block.batch_execute("BEGIN; INSERT INTO t VALUES (1)").await?;
+    let waits = tokio::spawn(async move { code(&running, "INSERT INTO t SELECT 2 FROM pg_sleep(60)").await });
+    let writer = cluster.connect(0).await?;
+    while one(&writer, "SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'INSERT INTO t SELECT 2%'").await? == "0"
+    {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    Cluster::kill(role_pid(&cluster, 1, "writer")?)?;
+    assert_eq!(waits.await?, "40003", "it may have been committed");
+    assert_eq!(code(&in_block, "INSERT INTO t VALUES (3)").await, "08006", "it was not");
+    assert_eq!(code(&in_block, "SELECT 1").await, "25P02");
+    in_block.batch_execute("ROLLBACK").await?;
+    // Whoever is the writer now, this server or the other: the sessions of this one can write again.
+    let deadline = Instant::now() + PATIENCE;
+    for (client, value) in [(&idle, 4), (&in_block, 5)] {
+        while let Err(error) = client.batch_execute(&format!("INSERT INTO t VALUES ({value})")).await {
+            let known = ["08001", "08006", "40003", "57P03", "23505"];
+            let code = error.code().map_or("none", SqlState::code);
+            anyhow::ensure!(known.contains(&code), "{error:?}");
+            anyhow::ensure!(Instant::now() < deadline, "nobody takes writes: {error}");
+            if code == "23505" {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+    assert_eq!(rows(&idle, "SELECT a FROM t ORDER BY a").await?, ["4", "5"]);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_replica_that_is_promoted_writes_itself() -> anyhow::Result<()> {
+    let cluster = Cluster::start(Options::default()).await?;
+    let (client, open) = (forwarding(&cluster).await?, forwarding(&cluster).await?);
+    client.batch_execute("CREATE TABLE t (a int PRIMARY KEY)").await?;
+    open.batch_execute("BEGIN; INSERT INTO t VALUES (1)").await?;
+    succeeded(tests::cluster::redoubt(["promote", &format!("127.0.0.1:{}", cluster.port(1))])?)?;
+    client.batch_execute("INSERT INTO t VALUES (2)").await?;
+    assert_eq!(rows(&client, "SELECT a, pg_is_in_recovery() FROM t").await?, ["2|f"]);
+    let told = code(&open, "COMMIT").await;
+    assert!(told == "40003", "the old writer cannot commit it, which this server does not know: {told}");
+    open.batch_execute("INSERT INTO t VALUES (3)").await?;
+    assert_eq!(rows(&open, "SELECT a FROM t ORDER BY a").await?, ["2", "3"]);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_user_s_password_is_asked_once_and_the_secret_is_not_the_user_s() -> anyhow::Result<()> {
+    let mut options = Options::default();
+    let directory = tempfile::tempdir()?;
+    let file = directory.path().join("password");
+    std::fs::write(&file, "pencil\n")?;
+    succeeded(Command::new("chmod").arg("600").arg(&file).output()?)?;
+    options.arguments.extend(["--auth", "scram", "--password-file"].map(str::to_owned));
+    options.arguments.push(file.display().to_string());
+    options.password = Some("pencil".into());
+    let cluster = Cluster::start(options).await?;
+    drop(cluster.connect_when_up(1).await?);
+    let mut config = Config::new();
+    config.host("127.0.0.1").port(cluster.port(1)).user("postgres").dbname("postgres").password("pencil");
+    config.options("-c redoubt.write_forwarding=on");
+    let (client, connection) = config.connect(NoTls).await?;
+    tokio::spawn(connection);
+    client.batch_execute("CREATE TABLE t (a int); CREATE ROLE app LOGIN PASSWORD 'eraser'").await?;
+    assert_eq!(one(&client, "SELECT count(*) FROM t").await?, "0");
+    config.user("app").password("eraser");
+    let (app, connection) = config.connect(NoTls).await?;
+    tokio::spawn(connection);
+    assert_eq!(code(&app, "INSERT INTO t VALUES (1)").await, "42501", "it is that user there, too");
+    // Whoever says that they are a replica must know the secret; a user's password is none.
+    let parameters = [("user", "app"), ("database", "postgres"), ("redoubt.forwarded", "on")];
+    let answer = tests::cluster::start_up(cluster.port(0), &parameters)?;
+    assert_eq!((answer[0], &answer[5..9]), (b'R', &[0, 0, 0, 10][..]), "it is asked for proof");
+    Ok(())
+}
+
+#[tokio::test]
+async fn psycopg_works_through_a_replica() -> anyhow::Result<()> {
+    let cluster = Cluster::start(Options::default()).await?;
+    drop(cluster.connect_when_up(1).await?);
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/drivers/psycopg_forwarding.py");
+    succeeded(Command::new(python()?).arg(script).arg(cluster.port(1).to_string()).output()?)?;
+    Ok(())
+}
