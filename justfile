@@ -31,6 +31,13 @@ bench *arguments:
     cargo build --release --bin redoubt
     cargo run --release -p redoubt-tests --bin bench -- {{arguments}}
 
+# What growth and faults cost: recovery after redo without images, the rebuilding of a node, a slow node, CPU for redo.
+figures:
+    cargo bench -p redoubt-storage --bench figures -- recovery 100 300 1000
+    cargo bench -p redoubt-storage --bench figures -- rebuild 256 1024
+    cargo bench -p redoubt-storage --bench figures -- slow
+    cargo bench -p redoubt-storage --bench background_cost
+
 # Clusters under simulation, seeds A up to B.
 sim A B:
     cargo run --release -p redoubt-sim --example sim -- {{A}}..{{B}}

@@ -338,6 +338,9 @@ mod tests {
         let done = joint.finish(NodeId(5)).expect("it is under way");
         assert_eq!(done.role(name_of(&new)), Role::Member);
         assert!(done.next_incarnation(NodeId(5)) > new.incarnation);
+        // Nothing tells of those that were once members but the count of changes.
+        let left = done.begin(NodeId(5), member(8, 0)).and_then(|it| it.finish(NodeId(5))).expect("node 5 is a member");
+        assert!(left.next_incarnation(NodeId(5)) > new.incarnation, "an incarnation never comes back");
     }
 
     #[test]

@@ -25,9 +25,11 @@
 //! `acked` tells after a start whether a group came out below what was once acknowledged.
 
 use super::disk::DiskFile;
+use super::layout::{HEADING_BYTES, heading, read_heading, u32_at, u64_at};
 use bytes::{Bytes, BytesMut};
 use protocol::batch::{BATCH_BYTES_MAX, BatchHeader};
-use protocol::{Error, FORMAT_VERSION, Lsn, NodeId};
+use protocol::bytes_io::Reader;
+use protocol::{Error, Lsn, NodeId};
 use std::io;
 
 /// Where the first frame begins: the header has a block to itself, so that writing frames cannot tear it.
@@ -54,8 +56,7 @@ impl FileHeader {
     #[must_use]
     pub fn encode(&self) -> [u8; FILE_HEADER_BYTES] {
         let mut bytes = [0; FILE_HEADER_BYTES];
-        bytes[..8].copy_from_slice(&FILE_MAGIC);
-        bytes[8..12].copy_from_slice(&FORMAT_VERSION.to_le_bytes());
+        bytes[..HEADING_BYTES].copy_from_slice(&heading(FILE_MAGIC));
         bytes[12..16].copy_from_slice(&self.node.0.to_le_bytes());
         bytes[16..24].copy_from_slice(&self.generation.to_le_bytes());
         bytes[24..32].copy_from_slice(&self.copies.to_le_bytes());
@@ -81,13 +82,7 @@ impl FileHeader {
 
     fn decode(bytes: &[u8; FILE_HEADER_BYTES]) -> Result<FileHeader, Error> {
         let what = "log file";
-        if bytes[..8] != FILE_MAGIC {
-            return Err(Error::Malformed { what, why: "it does not begin as one" });
-        }
-        let found = u32_at(bytes, 8);
-        if found > FORMAT_VERSION {
-            return Err(Error::NewerFormat { what, found, supported: FORMAT_VERSION });
-        }
+        read_heading(&mut Reader::new(bytes, what), FILE_MAGIC, what)?;
         if u32_at(bytes, 32) != crc32c::crc32c(&bytes[..32]) {
             return Err(Error::Checksum { what });
         }
@@ -314,14 +309,6 @@ fn frame_at(bytes: &Bytes, at: usize, generation: u64) -> Option<Raw> {
         checksum: u32_at(header, 60),
         frame: Frame { at: start as u64, batch, header: decoded, notes },
     })
-}
-
-fn u32_at(bytes: &[u8], at: usize) -> u32 {
-    u32::from_le_bytes(bytes[at..at + 4].try_into().expect("four bytes"))
-}
-
-fn u64_at(bytes: &[u8], at: usize) -> u64 {
-    u64::from_le_bytes(bytes[at..at + 8].try_into().expect("eight bytes"))
 }
 
 #[cfg(test)]

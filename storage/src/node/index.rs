@@ -15,13 +15,14 @@
 //! The index lies beside its file and is written after the file is fsynced: an index that reads well proves both.
 
 use super::frame::Notes;
+use super::layout::{HEADING_BYTES, heading, read_heading};
 use super::segment::{Place, Run, runs_of};
 use super::stored::records;
 use hashbrown::HashMap;
 use protocol::batch::BatchHeader;
 use protocol::bytes_io::{Reader, put_varint};
 use protocol::redo::RecordHeader;
-use protocol::{Ballot, Error, FORMAT_VERSION, GroupId, Lsn, PageId};
+use protocol::{Ballot, Error, GroupId, Lsn, PageId};
 
 const MAGIC: [u8; 8] = *b"redobtIX";
 const HEADER_BYTES: usize = 36;
@@ -150,8 +151,7 @@ impl FileIndex {
                 last = lsn;
             }
         }
-        out[..8].copy_from_slice(&MAGIC);
-        out[8..12].copy_from_slice(&FORMAT_VERSION.to_le_bytes());
+        out[..HEADING_BYTES].copy_from_slice(&heading(MAGIC));
         out[16..24].copy_from_slice(&self.generation.to_le_bytes());
         let body = (out.len() - HEADER_BYTES) as u64;
         out[24..32].copy_from_slice(&body.to_le_bytes());
@@ -167,13 +167,7 @@ impl FileIndex {
     pub fn decode(bytes: &[u8]) -> Result<FileIndex, Error> {
         let malformed = |why| Error::Malformed { what: WHAT, why };
         let mut header = Reader::new(bytes, WHAT);
-        if header.bytes(8)? != MAGIC {
-            return Err(malformed("it does not begin as one"));
-        }
-        let found = header.u32()?;
-        if found > FORMAT_VERSION {
-            return Err(Error::NewerFormat { what: WHAT, found, supported: FORMAT_VERSION });
-        }
+        read_heading(&mut header, MAGIC, WHAT)?;
         header.u32()?;
         let (generation, body, expected) = (header.u64()?, header.u64()?, header.u32()?);
         if header.rest().len() as u64 != body {

@@ -47,6 +47,7 @@ mod hearing;
 mod hydrate;
 mod images;
 mod index;
+mod layout;
 mod lease;
 mod log;
 mod open;

@@ -13,11 +13,12 @@
 
 use super::copies::{self, Copies, Names};
 use super::disk::Disk;
+use super::layout::{heading, read_heading};
 use crate::history::TruncationTable;
 use prost::Message;
 use protocol::bytes_io::Reader;
 use protocol::rpc::storage as rpc;
-use protocol::{Ballot, Error, FORMAT_VERSION, NodeId};
+use protocol::{Ballot, Error, NodeId};
 use std::io;
 use std::path::Path;
 
@@ -81,8 +82,7 @@ impl Superblock {
     fn encode(&self) -> Vec<u8> {
         let config = self.config.as_ref().map(Message::encode_to_vec).unwrap_or_default();
         let table = self.table.to_rpc().encode_to_vec();
-        let mut out = MAGIC.to_vec();
-        out.extend_from_slice(&FORMAT_VERSION.to_le_bytes());
+        let mut out = heading(MAGIC).to_vec();
         out.extend_from_slice(&self.node.0.to_le_bytes());
         for field in [self.sequence, self.boot, self.promised.0] {
             out.extend_from_slice(&field.to_le_bytes());
@@ -100,13 +100,7 @@ impl Superblock {
     fn decode(bytes: &[u8]) -> Result<Superblock, Error> {
         let malformed = |why| Error::Malformed { what: WHAT, why };
         let mut r = Reader::new(bytes, WHAT);
-        if r.bytes(8)? != MAGIC {
-            return Err(malformed("it does not begin as one"));
-        }
-        let found = r.u32()?;
-        if found > FORMAT_VERSION {
-            return Err(Error::NewerFormat { what: WHAT, found, supported: FORMAT_VERSION });
-        }
+        read_heading(&mut r, MAGIC, WHAT)?;
         let node = NodeId(r.u32()?);
         let (sequence, boot, promised) = (r.u64()?, r.u64()?, Ballot(r.u64()?));
         let (config_bytes, table_bytes) = (r.u32()? as usize, r.u32()? as usize);

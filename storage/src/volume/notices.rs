@@ -11,7 +11,7 @@ use protocol::{Ballot, Lsn};
 /// The notice of everything since `told`.
 #[must_use]
 pub fn notice(ballot: Ballot, tracker: &Tracker, told: Lsn, written_unix_micros: u64) -> Notice {
-    let moved = |&(_, tail): &(_, Lsn)| tail > told || told.is_zero();
+    let moved = |&(_, tail): &(_, Lsn)| tail > told;
     let tails: Vec<GroupTail> =
         tracker.tails().filter(moved).map(|(group, tail)| GroupTail { group: group.0, tail: tail.0 }).collect();
     let fresh = |&node: &usize| {

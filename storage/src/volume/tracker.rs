@@ -394,6 +394,22 @@ mod tests {
         assert_eq!(tracker.vdl(Level::Flushed), Lsn(40));
     }
 
+    #[test]
+    fn a_successor_counts_though_the_one_before_had_lost_redo() {
+        let mut tracker = Tracker::new(Lsn::ZERO, &[]);
+        tracker.append(record(10, 0, true));
+        for node in [0, 1, 5] {
+            tracker.ack(node, BOOT, mark(0, 10, 10));
+        }
+        assert!(tracker.ack(5, BootId(7), mark(0, 5, 5)).lost);
+        tracker.set_leaving(5, true);
+        tracker.ack(2, BOOT, mark(0, 10, 10));
+        tracker.reseat(5);
+        assert!(!tracker.is_excluded(5));
+        assert!(tracker.ack(5, BootId(8), mark(0, 10, 10)).flushed);
+        assert_eq!(tracker.vdl(Level::Flushed), Lsn(10));
+    }
+
     /// One row an arrangement of six copies: full, stale, absent; and what a quorum then holds.
     #[test]
     fn quorum_cases() {

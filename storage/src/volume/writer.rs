@@ -471,19 +471,10 @@ impl RedoLog for WriterVolume {
     fn reserve(&self, bytes: u64) -> BoxFuture<'_, Result<(), VolumeError>> {
         Box::pin(async move {
             let inner = &*self.inner;
-            let admitted = async {
-                loop {
-                    let moved = inner.room.notified();
-                    tokio::pin!(moved);
-                    // Registered before looking, so that no move between the two is missed.
-                    moved.as_mut().enable();
-                    inner.check_open()?;
-                    if self.has_room(bytes) {
-                        return Ok(());
-                    }
-                    moved.await;
-                }
-            };
+            let admitted = until(&inner.room, || match inner.check_open() {
+                Ok(()) => self.has_room(bytes).then_some(Ok(())),
+                Err(error) => Some(Err(error)),
+            });
             timeout(inner.patience(), admitted).await.unwrap_or_else(|_| Err(inner.unwritable()))
         })
     }
@@ -560,21 +551,10 @@ impl RedoLog for WriterVolume {
     fn confirm(&self) -> BoxFuture<'_, Result<(), VolumeError>> {
         Box::pin(async move {
             let inner = &*self.inner;
-            let confirmed = async {
-                loop {
-                    let heard = inner.confirmations.notified();
-                    tokio::pin!(heard);
-                    // Registered before looking, so that no reply between the two is missed.
-                    heard.as_mut().enable();
-                    if inner.check_open().is_err() {
-                        return Err(VolumeError::Unavailable("another server became the writer".into()));
-                    }
-                    if inner.is_confirmed() {
-                        return Ok(());
-                    }
-                    heard.await;
-                }
-            };
+            let confirmed = until(&inner.confirmations, || match inner.check_open() {
+                Ok(()) => inner.is_confirmed().then_some(Ok(())),
+                Err(_) => Some(Err(VolumeError::Unavailable("another server became the writer".into()))),
+            });
             // Whoever was only stopped is confirmed by the first replies.
             timeout(CONFIRM_WITHIN, confirmed).await.unwrap_or_else(|_| {
                 let silent = self.unconfirmed_for().as_secs();
@@ -958,6 +938,20 @@ impl Inner {
             sleep(pause).await;
             pause = (pause * 2).min(Duration::from_millis(100));
         }
+    }
+}
+
+/// What `look` finds, which is called now and whenever `moved` rings.
+async fn until<T>(moved: &Notify, look: impl Fn() -> Option<T>) -> T {
+    loop {
+        let rung = moved.notified();
+        tokio::pin!(rung);
+        // Registered before looking, so that no move between the two is missed.
+        rung.as_mut().enable();
+        if let Some(found) = look() {
+            return found;
+        }
+        rung.await;
     }
 }
 

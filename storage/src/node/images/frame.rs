@@ -21,7 +21,9 @@
 //! bears another file's number. What stands behind a damaged frame is found by looking for the next sound header.
 
 use super::super::disk::DiskFile;
-use protocol::{Error, FORMAT_VERSION, Lsn, NodeId, PAGE_BYTES, Page, PageId};
+use super::super::layout::{HEADING_BYTES, heading, read_heading, u16_at, u32_at, u64_at};
+use protocol::bytes_io::Reader;
+use protocol::{Error, Lsn, NodeId, PAGE_BYTES, Page, PageId};
 use std::io;
 
 /// Where the first frame begins.
@@ -57,8 +59,7 @@ pub struct Frame {
 #[must_use]
 pub fn file_header(node: NodeId, file: u32) -> [u8; FRAMES_AT as usize] {
     let mut bytes = [0; FRAMES_AT as usize];
-    bytes[..8].copy_from_slice(&FILE_MAGIC);
-    bytes[8..12].copy_from_slice(&FORMAT_VERSION.to_le_bytes());
+    bytes[..HEADING_BYTES].copy_from_slice(&heading(FILE_MAGIC));
     bytes[12..16].copy_from_slice(&node.0.to_le_bytes());
     bytes[16..20].copy_from_slice(&file.to_le_bytes());
     let checksum = crc32c::crc32c(&bytes[..20]);
@@ -77,19 +78,14 @@ pub fn check_file_header(file: &dyn DiskFile, node: NodeId, number: u32) -> io::
         Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(Err(Error::Truncated { what })),
         read => read?,
     }
-    let malformed = |why| Ok(Err(Error::Malformed { what, why }));
-    if bytes[..8] != FILE_MAGIC {
-        return malformed("it does not begin as one");
-    }
-    let found = u32_at(&bytes, 8);
-    if found > FORMAT_VERSION {
-        return Ok(Err(Error::NewerFormat { what, found, supported: FORMAT_VERSION }));
+    if let Err(error) = read_heading(&mut Reader::new(&bytes, what), FILE_MAGIC, what) {
+        return Ok(Err(error));
     }
     if u32_at(&bytes, 20) != crc32c::crc32c(&bytes[..20]) {
         return Ok(Err(Error::Checksum { what }));
     }
     if (u32_at(&bytes, 12), u32_at(&bytes, 16)) != (node.0, number) {
-        return malformed("it is another node's or bears another number");
+        return Ok(Err(Error::Malformed { what, why: "it is another node's or bears another number" }));
     }
     Ok(Ok(()))
 }
@@ -306,18 +302,6 @@ impl Scan {
         }
         self.unknown |= lost > 1 && self.tip.frames < self.vouched;
     }
-}
-
-fn u16_at(bytes: &[u8], at: usize) -> u16 {
-    u16::from_le_bytes(bytes[at..at + 2].try_into().expect("two bytes"))
-}
-
-fn u32_at(bytes: &[u8], at: usize) -> u32 {
-    u32::from_le_bytes(bytes[at..at + 4].try_into().expect("four bytes"))
-}
-
-fn u64_at(bytes: &[u8], at: usize) -> u64 {
-    u64::from_le_bytes(bytes[at..at + 8].try_into().expect("eight bytes"))
 }
 
 #[cfg(test)]

@@ -20,9 +20,10 @@
 use super::super::copies::{self, Copies, Names};
 use super::super::disk::{Disk, DiskFile, below, read_file, replace_file};
 use super::super::hydrate::Hydration;
+use super::super::layout::{heading, read_heading};
 use super::frame::{FRAME_BYTES_MAX, FRAMES_AT, Frame, Version};
 use protocol::bytes_io::{Reader, put_varint};
-use protocol::{Ballot, Error, FORMAT_VERSION, GroupId, Lsn, NodeId, PageId};
+use protocol::{Ballot, Error, GroupId, Lsn, NodeId, PageId};
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -114,8 +115,7 @@ impl Manifest {
             put_varint(&mut body, group.0.into());
             fields.into_iter().for_each(|field| put_varint(&mut body, field));
         }
-        let mut out = MAGIC.to_vec();
-        out.extend_from_slice(&FORMAT_VERSION.to_le_bytes());
+        let mut out = heading(MAGIC).to_vec();
         out.extend_from_slice(&self.node.0.to_le_bytes());
         out.extend_from_slice(&self.sequence.to_le_bytes());
         close(out, &body)
@@ -181,8 +181,7 @@ pub fn write_index(disk: &dyn Disk, dir: &Path, file: u32, frames: &[Frame]) -> 
         [page.0, lsn.0, bytes / 8, (at - end) / 8].into_iter().for_each(|field| put_varint(&mut body, field));
         end = at + bytes;
     }
-    let mut out = INDEX_MAGIC.to_vec();
-    out.extend_from_slice(&FORMAT_VERSION.to_le_bytes());
+    let mut out = heading(INDEX_MAGIC).to_vec();
     out.extend_from_slice(&file.to_le_bytes());
     replace_file(disk, &index_path(dir, file), &close(out, &body))
 }
@@ -278,13 +277,7 @@ fn open<'a>(
     what: &'static str,
 ) -> Result<(Reader<'a>, &'a [u8]), Error> {
     let mut r = Reader::new(bytes, what);
-    if r.bytes(8)? != magic {
-        return Err(Error::Malformed { what, why: "it does not begin as one" });
-    }
-    let found = r.u32()?;
-    if found > FORMAT_VERSION {
-        return Err(Error::NewerFormat { what, found, supported: FORMAT_VERSION });
-    }
+    read_heading(&mut r, magic, what)?;
     let fields = Reader::new(r.bytes(fixed)?, what);
     let length = r.u32()? as usize;
     let body = r.bytes(length)?;
