@@ -19,7 +19,11 @@ pub fn python() -> anyhow::Result<PathBuf> {
     let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
     let environment = binary().with_file_name("drivers-venv");
     let python = environment.join("bin/python");
-    if !Command::new(&python).args(["-c", "import psycopg, asyncpg, sqlalchemy"]).status().is_ok_and(|status| status.success()) {
+    if !Command::new(&python)
+        .args(["-c", "import psycopg, asyncpg, sqlalchemy"])
+        .status()
+        .is_ok_and(|status| status.success())
+    {
         succeeded(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&environment).output()?)?;
         succeeded(Command::new(&python).args(["-m", "pip", "install", "-q"]).args(PACKAGES).output()?)?;
     }
