@@ -122,7 +122,7 @@ impl Compute {
 
     async fn open_database(self: &Arc<Self>, engine: Arc<Engine>) -> anyhow::Result<Arc<Database>> {
         let database =
-            Database::open(engine, Some(Arc::new(DataFusionExecutor::new(analytics::Options::default())?))).await?;
+            Database::open(engine, Some(Arc::new(DataFusionExecutor::new(analytics::Options::default())))).await?;
         database.set_admin(Arc::new(Administration::of(self)));
         Ok(database)
     }

@@ -9,10 +9,9 @@ mod support;
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
-use bytes::Bytes;
-use sql::session::{Client, Column, CopyFormat, NoticeSeverity, Session};
+use sql::session::{Client, Column, Session};
 use support::{database, run, session};
-use types::{Datum, Error, Result, Settings};
+use types::{Datum, Result, Settings};
 
 thread_local! {
     static COUNT: Cell<u64> = const { Cell::new(0) };
@@ -53,29 +52,8 @@ struct Nobody {
 }
 
 impl Client for Nobody {
-    fn row_description(&mut self, _: &[Column], _: &[i16]) {}
-    fn no_data(&mut self) {}
-    fn parameter_description(&mut self, _: &[u32]) {}
     fn data_row(&mut self, _: &[Datum], _: &[Column], _: &[i16], _: &Settings) -> Result<()> {
         self.rows += 1;
-        Ok(())
-    }
-    fn command_complete(&mut self, _: &str) {}
-    fn portal_suspended(&mut self) {}
-    fn empty_query(&mut self) {}
-    fn notice(&mut self, _: NoticeSeverity, _: &Error) {}
-    fn parameter_status(&mut self, _: &str, _: &str) {}
-    fn copy_in_response(&mut self, _: usize, _: CopyFormat) {}
-    fn copy_out_response(&mut self, _: usize, _: CopyFormat) {}
-    fn copy_data(&mut self, _: &[u8]) {}
-    fn copy_done(&mut self) {}
-    async fn copy_in_next(&mut self) -> Result<Option<Bytes>> {
-        Ok(None)
-    }
-    fn wants_drain(&self) -> bool {
-        false
-    }
-    async fn drain(&mut self) -> Result<()> {
         Ok(())
     }
 }

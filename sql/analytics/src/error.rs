@@ -10,6 +10,7 @@
 
 use std::error::Error as StdError;
 use std::fmt;
+use std::io;
 
 use datafusion::error::DataFusionError;
 use types::{Error, SqlState};
@@ -65,19 +66,28 @@ pub(crate) fn classify(error: &DataFusionError) -> Failure {
         if current.is::<Inexact>() {
             return Failure::Inexact;
         }
+        // An I/O error passes by what it wraps when it is asked for its source.
+        if let Some(io) = current.downcast_ref::<io::Error>() {
+            return Failure::Sql(sql_of(io));
+        }
         match current.downcast_ref::<DataFusionError>() {
             Some(DataFusionError::ResourcesExhausted(what)) => {
                 let error = Error::new(SqlState::OUT_OF_MEMORY, "out of memory").detail(sentence(what));
                 return Failure::Memory(error);
             }
-            Some(DataFusionError::IoError(what)) => {
-                let message = format!("could not use a temporary file: {what}");
-                return Failure::Sql(Error::new(SqlState::IO_ERROR, message));
-            }
+            Some(DataFusionError::IoError(what)) => return Failure::Sql(sql_of(what)),
             _ => cause = current.source(),
         }
     }
     Failure::Sql(Error::internal(format!("the vector executor failed: {error}")))
+}
+
+/// What went wrong with a temporary file.
+fn sql_of(error: &io::Error) -> Error {
+    match error.get_ref().and_then(|inner| inner.downcast_ref::<Error>()) {
+        Some(sql) => sql.clone(),
+        None => Error::new(SqlState::IO_ERROR, format!("could not use a temporary file: {error}")),
+    }
 }
 
 /// The SQL error behind an error of DataFusion.
@@ -107,6 +117,8 @@ mod tests {
             .context("while reading a batch");
         assert_eq!(to_sql(&wrapped), error);
         assert_eq!(to_sql(&DataFusionError::Collection(vec![wrapped])), error);
+        let written = ArrowError::IoError("writing".into(), io::Error::other(error.clone()));
+        assert_eq!(to_sql(&DataFusionError::ArrowError(Box::new(written), None)), error);
     }
 
     #[test]

@@ -12,8 +12,9 @@ use std::sync::Arc;
 use arrow::record_batch::RecordBatch;
 use datafusion::error::DataFusionError;
 use datafusion::execution::SendableRecordBatchStream;
+use datafusion::execution::disk_manager::DiskManagerBuilder;
 use datafusion::execution::memory_pool::FairSpillPool;
-use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
+use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::execution::session_state::{SessionState, SessionStateBuilder};
 use datafusion::optimizer::OptimizerRule;
 use datafusion::optimizer::common_subexpr_eliminate::CommonSubexprEliminate;
@@ -45,6 +46,7 @@ use crate::error::{Failure, classify};
 use crate::lower::{self, Missing, Mode, Prerequisites, Query, Refusal, Table};
 use crate::repr::{Shape, datum_at};
 use crate::scan::BATCH_ROWS;
+use crate::spill::SessionFiles;
 
 /// The stack of a planning thread, in bytes. Only what is touched is ever backed by memory.
 const PLANNING_STACK_BYTES: usize = 64 << 20;
@@ -54,7 +56,6 @@ pub(crate) struct Environment {
     pub partitions: usize,
     /// The most memory that the operators of one query may use, in bytes.
     pub memory_bytes: usize,
-    pub runtime: Arc<RuntimeEnv>,
 }
 
 /// Choices that a run can change when it starts again.
@@ -275,7 +276,7 @@ fn prepare(
         if !query.missing.is_empty() {
             return Ok(State::Waiting(query.missing));
         }
-        let ready = physical(environment, query, attempt)?;
+        let ready = physical(environment, context, query, attempt)?;
         Ok(State::Planned(Box::new(ready)))
     };
     std::thread::scope(|scope| {
@@ -291,15 +292,24 @@ fn prepare(
     })
 }
 
-fn physical(environment: &Environment, query: Query, attempt: Attempt) -> std::result::Result<Ready, Refusal> {
-    let state = session(environment, attempt)?;
+fn physical(
+    environment: &Environment,
+    context: &Arc<ExecContext>,
+    query: Query,
+    attempt: Attempt,
+) -> std::result::Result<Ready, Refusal> {
+    let state = session(environment, context, attempt)?;
     let plan = futures::executor::block_on(state.create_physical_plan(&query.plan))?;
     tracing::debug!("the vector executor runs\n{}", displayable(plan.as_ref()).indent(false));
     Ok(Ready { plan, shapes: query.shapes, state })
 }
 
 /// DataFusion's session for one run.
-fn session(environment: &Environment, attempt: Attempt) -> std::result::Result<SessionState, Refusal> {
+fn session(
+    environment: &Environment,
+    context: &Arc<ExecContext>,
+    attempt: Attempt,
+) -> std::result::Result<SessionState, Refusal> {
     let mut config = SessionConfig::new()
         .with_target_partitions(environment.partitions)
         .with_batch_size(BATCH_ROWS)
@@ -319,7 +329,10 @@ fn session(environment: &Environment, attempt: Attempt) -> std::result::Result<S
     options.execution.sort_spill_reservation_bytes =
         options.execution.sort_spill_reservation_bytes.min(environment.memory_bytes / 8);
     let pool = Arc::new(FairSpillPool::new(environment.memory_bytes));
-    let runtime = RuntimeEnvBuilder::from_runtime_env(&environment.runtime).with_memory_pool(pool).build_arc()?;
+    // Our own files count by the session's limit, so DataFusion's has nothing to say.
+    let files = Arc::new(SessionFiles::new(context.session.clone()));
+    let disk = DiskManagerBuilder::default().with_temp_file_factory(files);
+    let runtime = RuntimeEnvBuilder::new().with_disk_manager_builder(disk).with_memory_pool(pool).build_arc()?;
     Ok(SessionStateBuilder::new()
         .with_config(config)
         .with_runtime_env(runtime)

@@ -14,6 +14,7 @@
 //! 4. [`scan`] reads a table's tree at the statement's snapshot into batches of columns.
 //! 5. [`execute`] optimises and runs the plan and turns its batches back into rows of datums; dropping the stream cancels
 //!    everything.
+//! 6. What does not fit in memory goes to temporary files of the session ([`spill`]), as the row executor's does.
 //!
 //! **What is refused** (and run by the row executor): volatile functions, set-returning functions, window functions,
 //! recursive queries, GROUPING SETS, DISTINCT ON, WITH TIES, INTERSECT ALL and EXCEPT ALL, row locks, system columns,
@@ -27,13 +28,11 @@ mod kernel;
 mod lower;
 mod repr;
 mod scan;
+mod spill;
 mod worth;
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
-use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
-use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use futures::future::BoxFuture;
 use sql::bound::Plan;
 use sql::exec::{ExecContext, RowBatch, RowStream, VectorExecutor};
@@ -52,15 +51,13 @@ pub struct Options {
     /// The most memory that the operators of one query may use, in bytes. Sorts and groups beyond it are spilled; what
     /// cannot be spilled ends the query with 53200.
     pub memory_bytes: usize,
-    /// Where spilled data goes; the system's temporary directory if `None`.
-    pub spill_directory: Option<PathBuf>,
     /// Whether plans over small tables are left to the row executor. Tests turn it off.
     pub only_worthwhile: bool,
 }
 
 impl Default for Options {
     fn default() -> Options {
-        Options { partitions: 1, memory_bytes: MEMORY_BYTES, spill_directory: None, only_worthwhile: true }
+        Options { partitions: 1, memory_bytes: MEMORY_BYTES, only_worthwhile: true }
     }
 }
 
@@ -71,19 +68,10 @@ pub struct DataFusionExecutor {
 }
 
 impl DataFusionExecutor {
-    /// # Errors
-    /// 58030 if the directory for spilled data cannot be used.
-    pub fn new(options: Options) -> Result<DataFusionExecutor> {
-        let mode = match options.spill_directory {
-            Some(directory) => DiskManagerMode::Directories(vec![directory]),
-            None => DiskManagerMode::OsTmpDirectory,
-        };
-        let disk = DiskManagerBuilder::default().with_mode(mode);
-        let runtime = RuntimeEnvBuilder::new().with_disk_manager_builder(disk).build_arc();
-        let runtime = runtime.map_err(|error| error::to_sql(&error))?;
+    pub fn new(options: Options) -> DataFusionExecutor {
         let (partitions, memory_bytes) = (options.partitions.max(1), options.memory_bytes);
-        let environment = Arc::new(Environment { partitions, memory_bytes, runtime });
-        Ok(DataFusionExecutor { environment, only_worthwhile: options.only_worthwhile })
+        let environment = Arc::new(Environment { partitions, memory_bytes });
+        DataFusionExecutor { environment, only_worthwhile: options.only_worthwhile }
     }
 
     /// Why this executor leaves a plan to the row executor; `None` if it runs it.
@@ -96,6 +84,10 @@ impl DataFusionExecutor {
 }
 
 impl VectorExecutor for DataFusionExecutor {
+    fn takes(&self, plan: &Plan, context: &Arc<ExecContext>) -> bool {
+        self.refusal(plan, context).is_none()
+    }
+
     fn execute(&self, plan: &Plan, context: &Arc<ExecContext>) -> Option<Result<Box<dyn RowStream>>> {
         if self.only_worthwhile && !worth::is_worth(plan, context) {
             return None;

@@ -95,7 +95,7 @@ impl Binder<'_> {
     }
 
     fn has_function_schema(&self, schema: &str) -> bool {
-        matches!(schema, "information_schema" | "redoubt")
+        matches!(schema, "information_schema" | "redoubt" | "pg_redoubt")
     }
 
     fn undefined_function(&mut self, shown: &str, call: &FunctionCall, pos: u32) -> Result<Error> {
@@ -137,7 +137,11 @@ impl Binder<'_> {
             let ty = SqlType::of(element.oid).array().unwrap_or(SqlType::TEXT_ARRAY);
             bound.push(Expr::Array { elements: tail, ty, nested: false });
         }
-        let ty = SqlType::of(resolved.result);
+        super::json::rows_as_json(self.registry, resolved.function.oid, &mut bound);
+        let ty = match resolved.result {
+            oid::RECORD => super::record::record_type(resolved.function, &bound),
+            result => SqlType::of(result),
+        };
         let call = Expr::Call(Box::new(CallExpr { function: resolved.function, operator: None, args: bound, ty }));
         if resolved.function.returns_set && self.clause != Clause::From {
             return self.set_call(call, pos);
@@ -294,6 +298,7 @@ impl Binder<'_> {
         for ((arg, place), &to) in args.into_iter().zip(&resolved.arg_types) {
             bound.push(self.coerce(arg, SqlType::of(to), CastContext::Implicit, place)?);
         }
+        super::json::rows_as_json(self.registry, resolved.aggregate.oid, &mut bound);
         let mut order = Vec::with_capacity(call.order.len());
         for key in &call.order {
             let expr = self.expr(&key.expr)?;

@@ -697,15 +697,7 @@ impl Binder<'_> {
 
     fn field(&mut self, base: &ast::Expr, name: &str, pos: u32) -> Result<Expr> {
         let row = self.expr(base)?;
-        if let Expr::Row { fields, names, .. } = row {
-            let Some(at) = names.iter().position(|field| **field == *name) else {
-                let message = format!("could not identify column \"{name}\" in record data type");
-                return Err(Error::new(SqlState::UNDEFINED_COLUMN, message).at(pos + 1));
-            };
-            return Ok(fields.into_iter().nth(at).expect("a position among the fields"));
-        }
-        let message = format!("column notation .{name} applied to type {}, which is not a composite type", row.ty());
-        Err(Error::new(SqlState::WRONG_OBJECT_TYPE, message).at(base.pos + 1))
+        self.record_field(row, name, pos, base.pos)
     }
 
     /// Text is ordered by bytes: the collations that mean so change nothing, others are not there.

@@ -301,10 +301,27 @@ impl Binder<'_> {
             table: Some(table.clone()),
             attributes,
             qualified_only: false,
+            is_value: false,
         });
-        let scan =
-            Scan { relation: Relation::Table(table.clone()), alias, columns, access: Access::Full, filter: None };
+        let scan = Scan {
+            relation: Relation::Table(self.readable(table)),
+            alias,
+            columns,
+            access: Access::Full,
+            filter: None,
+        };
         (Plan::new(Node::Scan(Box::new(scan)), scope.fields.clone()), scope)
+    }
+
+    /// A table as it may be read: without the indexes that are newer than the snapshot.
+    fn readable(&self, table: &Arc<TableDef>) -> Arc<TableDef> {
+        let unseen = |index: &Arc<catalog::IndexDef>| self.unseen.contains(&index.tree);
+        if !table.indexes.iter().any(unseen) {
+            return table.clone();
+        }
+        let mut readable = (**table).clone();
+        readable.indexes.retain(|index| !unseen(index));
+        Arc::new(readable)
     }
 
     /// A view: its query, bound under the search path it was written with and with its owner's privileges.
@@ -372,6 +389,7 @@ impl Binder<'_> {
             table: None,
             attributes: Vec::new(),
             qualified_only: false,
+            is_value: false,
         };
         let scope = Scope { entries: vec![entry], star: names, fields: plan.fields.clone(), ..Scope::default() };
         let scope = aliased(scope, alias)?;
@@ -405,6 +423,7 @@ impl Binder<'_> {
         let mut widths = Vec::with_capacity(calls.len());
         let calls: Vec<ast::Expr> = calls.iter().flat_map(unnested).collect();
         let single = calls.len() == 1;
+        let mut is_value = false;
         for call in &calls {
             let (expr, _) = self.with_scope(Scope::default(), |binder| {
                 binder.within(Clause::From, |binder| {
@@ -413,8 +432,8 @@ impl Binder<'_> {
                 })
             })?;
             let ty = expr.ty();
-            if let Some(named) = out_columns(&expr) {
-                columns.extend(named.iter().map(|(name, ty)| ResultColumn::new(*name, SqlType::of(*ty))));
+            if let Some(named) = super::record::fields(ty) {
+                columns.extend(named.iter().map(|(name, ty)| ResultColumn::new(*name, *ty)));
                 widths.push(named.len());
             } else if ty.oid == oid::RECORD {
                 let types = alias.map(|alias| alias.types.as_slice()).unwrap_or_default();
@@ -428,14 +447,19 @@ impl Binder<'_> {
                 }
                 widths.push(types.len());
             } else {
-                let own = match &call.kind {
-                    ExprKind::Function(call) => call.name.object().to_owned(),
+                // A name that the function itself gives goes before that of the alias.
+                let named = super::record::value_name(&expr);
+                let is_named = named.is_some();
+                let own = match (named, &call.kind) {
+                    (Some(name), _) => name.to_owned(),
+                    (None, ExprKind::Function(call)) => call.name.object().to_owned(),
                     _ => super::select::figure_name(call, ty).unwrap_or_else(|| "?column?".to_owned()),
                 };
                 let name = match alias {
-                    Some(alias) if single && alias.columns.is_empty() => alias.name.name.clone(),
+                    Some(alias) if single && alias.columns.is_empty() && !is_named => alias.name.name.clone(),
                     _ => own,
                 };
+                is_value = single;
                 columns.push(ResultColumn::new(name, ty));
                 widths.push(1);
             }
@@ -451,7 +475,12 @@ impl Binder<'_> {
             columns: Vec::new(),
             types: Vec::new(),
         };
-        self.derived(Plan::new(node, fields), columns, Some(alias.unwrap_or(&fallback)), "function")
+        let (plan, mut scope) =
+            self.derived(Plan::new(node, fields), columns, Some(alias.unwrap_or(&fallback)), "function")?;
+        for entry in &mut scope.entries {
+            entry.is_value = is_value;
+        }
+        Ok((plan, scope))
     }
 
     /// A relation by name, along the search path.
@@ -517,6 +546,7 @@ fn virtual_scan(relation: &'static VirtualRelation, alias: &str) -> (Plan, Scope
         table: None,
         attributes: Vec::new(),
         qualified_only: false,
+        is_value: false,
     });
     let scan = Scan { relation: Relation::Virtual(relation), alias, columns, access: Access::Full, filter: None };
     (Plan::new(Node::Scan(Box::new(scan)), scope.fields.clone()), scope)
@@ -570,6 +600,7 @@ fn renamed(mut scope: Scope, alias: &Alias) -> Result<Scope> {
         table: None,
         attributes: Vec::new(),
         qualified_only: false,
+        is_value: false,
     };
     scope.entries = vec![entry];
     aliased(scope, Some(alias))
@@ -608,12 +639,4 @@ fn unnested(call: &ast::Expr) -> Vec<ast::Expr> {
         return function.args.iter().map(one).collect();
     }
     vec![call.clone()]
-}
-
-/// The columns that a function returning records names itself, with their types.
-fn out_columns(call: &Expr) -> Option<&'static [(&'static str, u32)]> {
-    /// By the function's oid.
-    const NAMED: &[(u32, &[(&str, u32)])] = &[(2289, &[("option_name", oid::TEXT), ("option_value", oid::TEXT)])];
-    let Expr::Call(call) = call else { return None };
-    NAMED.iter().find(|(function, _)| *function == call.function.oid).map(|(_, columns)| *columns)
 }

@@ -24,7 +24,9 @@ mod ddl;
 mod dml;
 mod expr;
 mod from;
+mod json;
 mod query;
+mod record;
 mod scope;
 mod select;
 mod table;
@@ -48,6 +50,8 @@ pub struct BindContext<'a> {
     pub registry: &'a Registry,
     /// The search path, the current user, and what literals are read under.
     pub settings: &'a Settings,
+    /// Trees of indexes that are newer than the snapshot: nothing is read through them.
+    pub unseen: &'a [u64],
 }
 
 /// The oids of the relations that a view reads, and of each whether the view names it itself and not through another view.
@@ -62,7 +66,7 @@ pub fn view_reads(
 ) -> Result<Vec<(u32, bool)>> {
     let mut settings = settings.clone();
     settings.search_path = view.search_path.clone().into();
-    let context = BindContext { catalog, registry, settings: &settings };
+    let context = BindContext { catalog, registry, settings: &settings, unseen: &[] };
     let mut reads = Vec::new();
     for statement in &crate::parse::parse(&view.query)? {
         let bound = bind(statement, &view.query, context, &[])?;
@@ -176,6 +180,8 @@ pub(crate) struct Binder<'a> {
     pub catalog: &'a Arc<CatalogSnapshot>,
     pub registry: &'a Registry,
     pub settings: &'a Settings,
+    /// See [`BindContext::unseen`].
+    pub unseen: &'a [u64],
     pub text: &'a str,
     pub search_path: Arc<[Arc<str>]>,
     pub params: Vec<Option<SqlType>>,
@@ -210,6 +216,7 @@ impl<'a> Binder<'a> {
             catalog: context.catalog,
             registry: context.registry,
             settings: context.settings,
+            unseen: context.unseen,
             text,
             search_path: context.settings.search_path.clone(),
             params: Vec::new(),

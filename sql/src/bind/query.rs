@@ -279,6 +279,9 @@ impl Binder<'_> {
             }
             let left = self.outputs_as(plan, &types, &target_places(innermost))?;
             let right = self.outputs_as(right, &types, &places)?;
+            if !(all && kind == SetOpKind::Union) {
+                types.iter().try_for_each(|ty| super::select::comparable(*ty, "equality"))?;
+            }
             for (column, ty) in columns.iter_mut().zip(&types) {
                 *column = ResultColumn::new(column.name.clone(), *ty);
             }

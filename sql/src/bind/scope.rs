@@ -36,6 +36,8 @@ pub(crate) struct Entry {
     pub attributes: Vec<Option<usize>>,
     /// `excluded` and `old`: found only by a qualified name.
     pub qualified_only: bool,
+    /// A function in FROM that yields values, not rows: its name is the value.
+    pub is_value: bool,
 }
 
 #[derive(Clone)]
@@ -79,6 +81,7 @@ impl Scope {
             table: Some(table.clone()),
             attributes,
             qualified_only: false,
+            is_value: false,
         });
     }
 
@@ -327,9 +330,8 @@ pub(crate) fn outward(expr: &mut Expr, depth: usize) {
 fn row_of(entry: &Entry) -> Expr {
     let fields = entry.columns.iter().map(|column| column.expr.clone()).collect();
     let names = entry.columns.iter().map(|column| column.name.clone()).collect();
-    // A scalar function in FROM is its value, not a row of it.
-    match (&entry.table, entry.columns.as_slice()) {
-        (None, [only]) if *only.name == *entry.alias => only.expr.clone(),
+    match entry.columns.as_slice() {
+        [value, ..] if entry.is_value => value.expr.clone(),
         _ => Expr::Row { fields, names, ty: SqlType::RECORD },
     }
 }

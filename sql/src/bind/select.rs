@@ -146,6 +146,7 @@ impl Binder<'_> {
 
         if matches!(select.distinct, Some(Distinct::All)) {
             self.refuse_row_locks(query, "DISTINCT clause")?;
+            exprs.iter().try_for_each(|expr| comparable(expr.ty(), "equality"))?;
             let mut sort = Vec::with_capacity(order.len());
             for (key, item) in order.into_iter().zip(&query.order) {
                 let Some(at) = exprs.iter().position(|expr| walk::same(expr, &key.expr)) else {
@@ -241,7 +242,10 @@ impl Binder<'_> {
                 ExprKind::Star(parts) => Some(self.expand_star(parts, target.expr.pos)?),
                 ExprKind::FieldStar(base) => match &base.kind {
                     ExprKind::Column(parts) => Some(self.expand_star(parts, base.pos)?),
-                    _ => return Err(Error::unsupported("expansion of a record").at(base.pos + 1)),
+                    _ => {
+                        let row = self.expr(base)?;
+                        Some(self.record_columns(row, base.pos)?)
+                    }
                 },
                 _ => None,
             };
@@ -345,6 +349,7 @@ impl Binder<'_> {
             let mut set = Vec::new();
             for part in parts {
                 let bound = binder.group_expr(part, outputs)?;
+                comparable(bound.ty(), "equality").map_err(|error| error.at(part.pos + 1))?;
                 let at = keys.iter().position(|key| walk::same(key, &bound)).unwrap_or_else(|| {
                     keys.push(bound);
                     keys.len() - 1
@@ -413,7 +418,12 @@ impl Binder<'_> {
     }
 
     fn order_by(&mut self, items: &[ast::OrderBy], outputs: &[Output], _select: &Select) -> Result<Vec<SortKey>> {
-        items.iter().map(|item| Ok(sort_key(self.sort_expr(&item.expr, outputs, "ORDER BY")?, item))).collect()
+        let mut key = |item: &ast::OrderBy| {
+            let expr = self.sort_expr(&item.expr, outputs, "ORDER BY")?;
+            comparable(expr.ty(), "ordering").map_err(|error| error.at(item.expr.pos + 1))?;
+            Ok(sort_key(expr, item))
+        };
+        items.iter().map(&mut key).collect()
     }
 
     /// An item of ORDER BY: an output column's name, an ordinal, or an expression over the input.
@@ -543,6 +553,22 @@ fn set_plan(input: Plan, sets: Vec<Expr>) -> Result<Plan> {
         items.push(ProjectItem::Set { function: call.function, args: call.args, ty: call.ty });
     }
     Ok(Plan::new(Node::ProjectSet { input: Box::new(input), items }, fields))
+}
+
+/// Whether values of a type can be compared: those of json cannot.
+///
+/// # Errors
+/// 42883.
+pub(super) fn comparable(ty: SqlType, what: &str) -> Result<()> {
+    if !matches!(ty.oid, oid::JSON | oid::JSON_ARRAY) {
+        return Ok(());
+    }
+    let error =
+        Error::new(SqlState::UNDEFINED_FUNCTION, format!("could not identify an {what} operator for type {ty}"));
+    Err(match what {
+        "ordering" => error.hint("Use an explicit ordering operator or modify the query."),
+        _ => error,
+    })
 }
 
 fn sorted(plan: Plan, keys: Vec<SortKey>) -> Plan {

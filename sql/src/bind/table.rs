@@ -301,6 +301,7 @@ impl Binder<'_> {
             table: None,
             attributes: Vec::new(),
             qualified_only: false,
+            is_value: false,
         });
         scope
     }

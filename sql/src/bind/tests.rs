@@ -47,7 +47,8 @@ impl World {
     fn run(&mut self, script: &str) {
         for parsed in parse::parse(script).expect("the setup parses") {
             let settings = settings();
-            let context = BindContext { catalog: &self.catalog, registry: Registry::builtin(), settings: &settings };
+            let context =
+                BindContext { catalog: &self.catalog, registry: Registry::builtin(), settings: &settings, unseen: &[] };
             let text = &script[parsed.start..parsed.end];
             let bound = bind(&parsed, script, context, &[]).unwrap_or_else(|error| panic!("{text}: {error}"));
             match bound.statement {
@@ -222,7 +223,8 @@ impl World {
 
     fn bound(&self, text: &str) -> types::Result<bound::Bound> {
         let settings = settings();
-        let context = BindContext { catalog: &self.catalog, registry: Registry::builtin(), settings: &settings };
+        let context =
+            BindContext { catalog: &self.catalog, registry: Registry::builtin(), settings: &settings, unseen: &[] };
         let parsed = parse::parse(text)?.remove(0);
         let mut bound = bind(&parsed, text, context, &[])?;
         plan::optimize(&mut bound.statement);
@@ -254,7 +256,7 @@ fn describe(bound: bound::Bound, with_plan: bool) -> String {
             buffers: false,
             format: ExplainFormat::Text,
         };
-        for line in plan::explain::lines(&bound.statement, &explain) {
+        for line in plan::explain::lines(&bound.statement, &explain, false) {
             writeln!(answer, "  {line}").expect("a string takes anything");
         }
     }

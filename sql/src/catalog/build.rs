@@ -26,8 +26,14 @@ pub(crate) fn snapshot(version: u64, database: u32, objects: impl IntoIterator<I
     let mut sequences = Vec::new();
     for object in objects {
         match object {
-            Object::Schema(schema) => {
+            Object::Schema(mut schema) => {
                 snapshot.schemas_by_name.insert(schema.name.clone(), schema.oid);
+                if schema.oid == well_known::REDOUBT {
+                    schema.name = Arc::from(REDOUBT_SHOWN);
+                    for name in ["redoubt", REDOUBT_SHOWN] {
+                        snapshot.schemas_by_name.insert(Arc::from(name), schema.oid);
+                    }
+                }
                 snapshot.schemas.insert(schema.oid, Arc::new(schema));
             }
             Object::Table(table) => tables.push(*table),
@@ -144,6 +150,9 @@ pub(crate) fn initial_shared() -> Vec<Object> {
     objects
 }
 
+/// The name under which clients see our own schema: that of a system's, which they hide. It is found as `redoubt`, too.
+const REDOUBT_SHOWN: &str = "pg_redoubt";
+
 /// The schemas that every database has from the start.
 pub(crate) fn initial_schemas() -> Vec<SchemaDef> {
     let item = |grantee, grantor, privileges| AclItem { grantee, grantor, privileges, grantable: Privileges::NONE };
@@ -159,7 +168,7 @@ pub(crate) fn initial_schemas() -> Vec<SchemaDef> {
         schema(well_known::PG_TOAST, "pg_toast", superuser, None),
         schema(well_known::PUBLIC, "public", owner, Some(public)),
         schema(well_known::INFORMATION_SCHEMA, "information_schema", superuser, Some(readable.clone())),
-        schema(well_known::REDOUBT, "redoubt", superuser, Some(readable)),
+        schema(well_known::REDOUBT, REDOUBT_SHOWN, superuser, Some(readable)),
     ]
 }
 

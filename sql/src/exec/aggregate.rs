@@ -7,7 +7,7 @@
 use futures::future::BoxFuture;
 use hashbrown::{HashMap, HashSet};
 use types::aggregate::Accumulator;
-use types::{Datum, Result, SqlType};
+use types::{Datum, Result, Settings, SqlType};
 
 use super::basic::Place;
 use super::frames::Row;
@@ -60,10 +60,10 @@ struct Table {
 }
 
 impl CallState {
-    fn new(call: &AggregateCall) -> CallState {
+    fn new(call: &AggregateCall, settings: &Settings) -> CallState {
         let types: Vec<SqlType> = call.args.iter().map(Expr::ty).collect();
         CallState {
-            accumulator: call.aggregate.start(&types),
+            accumulator: call.aggregate.start(&types, settings),
             seen: call.distinct.then(HashSet::new),
             ordered: (!call.order.is_empty()).then(Vec::new),
         }
@@ -95,7 +95,7 @@ impl Aggregation {
     }
 
     fn new_group(&self, keys: Vec<Datum>) -> Group {
-        Group { keys, states: self.calls.iter().map(CallState::new).collect() }
+        Group { keys, states: self.calls.iter().map(|call| CallState::new(call, &self.at.context.settings)).collect() }
     }
 
     async fn add(&mut self, group: &mut Group, row: &[Datum]) -> Result<()> {

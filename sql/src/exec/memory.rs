@@ -143,6 +143,7 @@ pub(crate) fn datum_bytes(value: &Datum) -> usize {
     size_of::<Datum>()
         + match value {
             Datum::Text(text) => text.len() + 16,
+            Datum::Jsonb(value) => value.as_str().len() + 16,
             Datum::Bytea(bytes) => bytes.len() + 32,
             Datum::Numeric(_) => 32,
             Datum::Array(array) => 64 + array.elements.iter().map(datum_bytes).sum::<usize>(),

@@ -43,7 +43,7 @@ pub use frames::{Frames, Row};
 pub use memory::{Memory, SERVER_BYTES_MAX, STATEMENT_BYTES_MAX, ServerMemory};
 pub use query::{RowBatch, RowStream, VectorExecutor};
 pub use scan::known_ranges;
-pub use spill::{SpillCounts, TemporaryDirectory};
+pub use spill::{SpillCounts, TemporaryDirectory, TemporaryFile};
 pub use table::RowIds;
 
 pub(crate) use changes::run as run_changes;

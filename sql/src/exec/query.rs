@@ -21,6 +21,9 @@ pub trait RowStream: Send {
 
 /// The executor of large plans.
 pub trait VectorExecutor: Send + Sync {
+    /// Whether [`VectorExecutor::execute`] would start the plan.
+    fn takes(&self, plan: &Plan, context: &Arc<ExecContext>) -> bool;
+
     /// Starts the plan, or returns `None` when it does not support it or it is too small to gain.
     fn execute(&self, plan: &Plan, context: &Arc<ExecContext>) -> Option<Result<Box<dyn RowStream>>>;
 }
@@ -40,6 +43,11 @@ impl RowSource {
             return Ok(RowSource::Vector { stream: stream?, rest: Vec::new().into_iter(), done: false });
         }
         Ok(RowSource::Row(source::open(plan, context, &Frames::none())?))
+    }
+
+    /// Whether the vector executor would run a query.
+    pub fn is_for_vector(plan: &Plan, context: &Arc<ExecContext>) -> bool {
+        context.session.database.vector().is_some_and(|vector| vector.takes(plan, context))
     }
 
     /// Rows that are already there.

@@ -277,13 +277,13 @@ impl<'a> Partition<'a> {
         claim: &mut Claim,
     ) -> Result<()> {
         let types: Vec<SqlType> = self.call.args.iter().map(Expr::ty).collect();
-        let mut running = aggregate.start(&types);
+        let mut running = aggregate.start(&types, &at.context.settings);
         let (mut run_from, mut run_to) = (0, 0);
         let mut known: Option<Datum> = None;
         for i in 0..self.len() {
             let (from, to) = self.frame(i)?;
             if from != run_from || to < run_to {
-                running = aggregate.start(&types);
+                running = aggregate.start(&types, &at.context.settings);
                 (run_from, run_to) = (from, from);
                 known = None;
             }

@@ -5,7 +5,7 @@ use types::{Call, Datum, Error, Function, Numeric, Result, SqlState};
 
 use super::context::SessionContext;
 use super::sequence::waits;
-use super::{volatile, waiting};
+use super::waiting;
 
 fn is_in_recovery(call: &mut Call<'_>) -> Result<Datum> {
     Ok(Datum::Bool(!SessionContext::of(call)?.database.engine.is_writer()))
@@ -129,43 +129,43 @@ fn live_tuples(call: &mut Call<'_>) -> Result<Datum> {
 }
 
 pub(super) static FUNCTIONS: &[Function] = &[
-    volatile(3810, "pg_is_in_recovery", &[], BOOL, is_in_recovery),
-    volatile(2849, "pg_current_wal_lsn", &[], PG_LSN, current_lsn),
-    volatile(2852, "pg_current_wal_insert_lsn", &[], PG_LSN, current_lsn),
-    volatile(3330, "pg_current_wal_flush_lsn", &[], PG_LSN, flushed_lsn),
-    volatile(3820, "pg_last_wal_receive_lsn", &[], PG_LSN, replayed_lsn),
-    volatile(3821, "pg_last_wal_replay_lsn", &[], PG_LSN, replayed_lsn),
+    Function::strict(3810, "pg_is_in_recovery", &[], BOOL, is_in_recovery).volatile(),
+    Function::strict(2849, "pg_current_wal_lsn", &[], PG_LSN, current_lsn).volatile(),
+    Function::strict(2852, "pg_current_wal_insert_lsn", &[], PG_LSN, current_lsn).volatile(),
+    Function::strict(3330, "pg_current_wal_flush_lsn", &[], PG_LSN, flushed_lsn).volatile(),
+    Function::strict(3820, "pg_last_wal_receive_lsn", &[], PG_LSN, replayed_lsn).volatile(),
+    Function::strict(3821, "pg_last_wal_replay_lsn", &[], PG_LSN, replayed_lsn).volatile(),
     Function::strict(3165, "pg_wal_lsn_diff", &[PG_LSN, PG_LSN], NUMERIC, lsn_diff),
     Function::strict(2560, "pg_postmaster_start_time", &[], TIMESTAMPTZ, start_time).stable(),
     Function::strict(2034, "pg_conf_load_time", &[], TIMESTAMPTZ, start_time).stable(),
-    volatile(2171, "pg_cancel_backend", &[INT4], BOOL, cancel_backend),
-    volatile(2096, "pg_terminate_backend", &[INT4], BOOL, terminate_backend),
-    volatile(2621, "pg_reload_conf", &[], BOOL, done),
-    volatile(2561, "pg_blocking_pids", &[INT4], INT4_ARRAY, no_pids),
-    volatile(3376, "pg_safe_snapshot_blocking_pids", &[INT4], INT4_ARRAY, no_pids),
-    volatile(3073, "pg_is_wal_replay_paused", &[], BOOL, no),
+    Function::strict(2171, "pg_cancel_backend", &[INT4], BOOL, cancel_backend).volatile(),
+    Function::strict(2096, "pg_terminate_backend", &[INT4], BOOL, terminate_backend).volatile(),
+    Function::strict(2621, "pg_reload_conf", &[], BOOL, done).volatile(),
+    Function::strict(2561, "pg_blocking_pids", &[INT4], INT4_ARRAY, no_pids).volatile(),
+    Function::strict(3376, "pg_safe_snapshot_blocking_pids", &[INT4], INT4_ARRAY, no_pids).volatile(),
+    Function::strict(3073, "pg_is_wal_replay_paused", &[], BOOL, no).volatile(),
     Function::strict(2288, "pg_size_pretty", &[INT8], TEXT, size_pretty),
     Function::strict(2878, "pg_stat_get_live_tuples", &[OID], INT8, live_tuples).stable(),
     Function::strict(2879, "pg_stat_get_dead_tuples", &[OID], INT8, zero).stable(),
     Function::strict(1928, "pg_stat_get_numscans", &[OID], INT8, zero).stable(),
-    volatile(2274, "pg_stat_reset", &[], VOID, nothing),
-    volatile(2324, "pg_database_size", &[OID], INT8, database_size),
-    volatile(2168, "pg_database_size", &[NAME], INT8, database_size),
-    volatile(waiting::SLEEP, "pg_sleep", &[FLOAT8], VOID, waits),
-    volatile(waiting::PROMOTE, "pg_promote", &[BOOL, INT4], BOOL, waits),
-    volatile(waiting::PROMOTE_DEFAULT, "pg_promote", &[], BOOL, waits),
-    volatile(waiting::STATUS, "status", &[], JSON, waits),
-    volatile(waiting::REPLACE_NODE, "replace_storage_node", &[INT4], TEXT, waits),
-    volatile(waiting::REPLACE_NODE_WITH, "replace_storage_node", &[INT4, TEXT], TEXT, waits),
-    volatile(waiting::REVERT_NODE, "revert_storage_node", &[INT4], VOID, waits),
-    volatile(15_920, "last_commit_lsn", &[], PG_LSN, last_commit_lsn),
-    volatile(waiting::WAIT_FOR_LSN, "wait_for_lsn", &[PG_LSN], BOOL, waits),
-    volatile(waiting::WAIT_FOR_LSN_TIMEOUT, "wait_for_lsn", &[PG_LSN, INT4], BOOL, waits),
-    volatile(waiting::RELATION_SIZE, "pg_relation_size", &[REGCLASS], INT8, waits),
-    volatile(waiting::RELATION_SIZE_FORK, "pg_relation_size", &[REGCLASS, TEXT], INT8, waits),
-    volatile(waiting::TABLE_SIZE, "pg_table_size", &[REGCLASS], INT8, waits),
-    volatile(waiting::INDEXES_SIZE, "pg_indexes_size", &[REGCLASS], INT8, waits),
-    volatile(waiting::TOTAL_RELATION_SIZE, "pg_total_relation_size", &[REGCLASS], INT8, waits),
+    Function::strict(2274, "pg_stat_reset", &[], VOID, nothing).volatile(),
+    Function::strict(2324, "pg_database_size", &[OID], INT8, database_size).volatile(),
+    Function::strict(2168, "pg_database_size", &[NAME], INT8, database_size).volatile(),
+    Function::strict(waiting::SLEEP, "pg_sleep", &[FLOAT8], VOID, waits).volatile(),
+    Function::strict(waiting::PROMOTE, "pg_promote", &[BOOL, INT4], BOOL, waits).volatile(),
+    Function::strict(waiting::PROMOTE_DEFAULT, "pg_promote", &[], BOOL, waits).volatile(),
+    Function::strict(waiting::STATUS, "status", &[], JSON, waits).volatile(),
+    Function::strict(waiting::REPLACE_NODE, "replace_storage_node", &[INT4], TEXT, waits).volatile(),
+    Function::strict(waiting::REPLACE_NODE_WITH, "replace_storage_node", &[INT4, TEXT], TEXT, waits).volatile(),
+    Function::strict(waiting::REVERT_NODE, "revert_storage_node", &[INT4], VOID, waits).volatile(),
+    Function::strict(15_920, "last_commit_lsn", &[], PG_LSN, last_commit_lsn).volatile(),
+    Function::strict(waiting::WAIT_FOR_LSN, "wait_for_lsn", &[PG_LSN], BOOL, waits).volatile(),
+    Function::strict(waiting::WAIT_FOR_LSN_TIMEOUT, "wait_for_lsn", &[PG_LSN, INT4], BOOL, waits).volatile(),
+    Function::strict(waiting::RELATION_SIZE, "pg_relation_size", &[REGCLASS], INT8, waits).volatile(),
+    Function::strict(waiting::RELATION_SIZE_FORK, "pg_relation_size", &[REGCLASS, TEXT], INT8, waits).volatile(),
+    Function::strict(waiting::TABLE_SIZE, "pg_table_size", &[REGCLASS], INT8, waits).volatile(),
+    Function::strict(waiting::INDEXES_SIZE, "pg_indexes_size", &[REGCLASS], INT8, waits).volatile(),
+    Function::strict(waiting::TOTAL_RELATION_SIZE, "pg_total_relation_size", &[REGCLASS], INT8, waits).volatile(),
 ];
 
 /// Pages are not counted by database; the size of what the engine has allocated since it started stands for it.

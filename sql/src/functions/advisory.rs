@@ -5,7 +5,6 @@ use types::{Call, Datum, Function, Result};
 
 use super::context::SessionContext;
 use super::sequence::waits;
-use super::volatile;
 use crate::session::{AdvisoryKey, Scope};
 
 /// What the arguments of a call name.
@@ -86,25 +85,25 @@ const ONE: &[u32] = &[INT8];
 const TWO: &[u32] = &[INT4, INT4];
 
 pub(super) static FUNCTIONS: &[Function] = &[
-    volatile(2880, "pg_advisory_lock", ONE, VOID, waits),
-    volatile(2886, "pg_advisory_lock", TWO, VOID, waits),
-    volatile(2881, "pg_advisory_lock_shared", ONE, VOID, waits),
-    volatile(2887, "pg_advisory_lock_shared", TWO, VOID, waits),
-    volatile(3089, "pg_advisory_xact_lock", ONE, VOID, waits),
-    volatile(3093, "pg_advisory_xact_lock", TWO, VOID, waits),
-    volatile(3090, "pg_advisory_xact_lock_shared", ONE, VOID, waits),
-    volatile(3094, "pg_advisory_xact_lock_shared", TWO, VOID, waits),
-    volatile(2882, "pg_try_advisory_lock", ONE, BOOL, try_exclusive),
-    volatile(2888, "pg_try_advisory_lock", TWO, BOOL, try_exclusive),
-    volatile(2883, "pg_try_advisory_lock_shared", ONE, BOOL, try_shared),
-    volatile(2889, "pg_try_advisory_lock_shared", TWO, BOOL, try_shared),
-    volatile(3091, "pg_try_advisory_xact_lock", ONE, BOOL, try_exclusive_transaction),
-    volatile(3095, "pg_try_advisory_xact_lock", TWO, BOOL, try_exclusive_transaction),
-    volatile(3092, "pg_try_advisory_xact_lock_shared", ONE, BOOL, try_shared_transaction),
-    volatile(3096, "pg_try_advisory_xact_lock_shared", TWO, BOOL, try_shared_transaction),
-    volatile(2884, "pg_advisory_unlock", ONE, BOOL, unlock),
-    volatile(2890, "pg_advisory_unlock", TWO, BOOL, unlock),
-    volatile(2885, "pg_advisory_unlock_shared", ONE, BOOL, unlock_shared),
-    volatile(2891, "pg_advisory_unlock_shared", TWO, BOOL, unlock_shared),
-    volatile(2892, "pg_advisory_unlock_all", &[], VOID, unlock_all),
+    Function::strict(2880, "pg_advisory_lock", ONE, VOID, waits).volatile(),
+    Function::strict(2886, "pg_advisory_lock", TWO, VOID, waits).volatile(),
+    Function::strict(2881, "pg_advisory_lock_shared", ONE, VOID, waits).volatile(),
+    Function::strict(2887, "pg_advisory_lock_shared", TWO, VOID, waits).volatile(),
+    Function::strict(3089, "pg_advisory_xact_lock", ONE, VOID, waits).volatile(),
+    Function::strict(3093, "pg_advisory_xact_lock", TWO, VOID, waits).volatile(),
+    Function::strict(3090, "pg_advisory_xact_lock_shared", ONE, VOID, waits).volatile(),
+    Function::strict(3094, "pg_advisory_xact_lock_shared", TWO, VOID, waits).volatile(),
+    Function::strict(2882, "pg_try_advisory_lock", ONE, BOOL, try_exclusive).volatile(),
+    Function::strict(2888, "pg_try_advisory_lock", TWO, BOOL, try_exclusive).volatile(),
+    Function::strict(2883, "pg_try_advisory_lock_shared", ONE, BOOL, try_shared).volatile(),
+    Function::strict(2889, "pg_try_advisory_lock_shared", TWO, BOOL, try_shared).volatile(),
+    Function::strict(3091, "pg_try_advisory_xact_lock", ONE, BOOL, try_exclusive_transaction).volatile(),
+    Function::strict(3095, "pg_try_advisory_xact_lock", TWO, BOOL, try_exclusive_transaction).volatile(),
+    Function::strict(3092, "pg_try_advisory_xact_lock_shared", ONE, BOOL, try_shared_transaction).volatile(),
+    Function::strict(3096, "pg_try_advisory_xact_lock_shared", TWO, BOOL, try_shared_transaction).volatile(),
+    Function::strict(2884, "pg_advisory_unlock", ONE, BOOL, unlock).volatile(),
+    Function::strict(2890, "pg_advisory_unlock", TWO, BOOL, unlock).volatile(),
+    Function::strict(2885, "pg_advisory_unlock_shared", ONE, BOOL, unlock_shared).volatile(),
+    Function::strict(2891, "pg_advisory_unlock_shared", TWO, BOOL, unlock_shared).volatile(),
+    Function::strict(2892, "pg_advisory_unlock_all", &[], VOID, unlock_all).volatile(),
 ];

@@ -51,28 +51,6 @@ pub(crate) mod waiting {
     pub const TOTAL_RELATION_SIZE: u32 = 2286;
 }
 
-/// A strict function whose result may change from one statement to the next.
-const fn stable(
-    oid: u32,
-    name: &'static str,
-    args: &'static [u32],
-    result: u32,
-    eval: types::function::Eval,
-) -> Function {
-    Function::strict(oid, name, args, result, eval).stable()
-}
-
-/// A strict function whose result may change from one call to the next.
-const fn volatile(
-    oid: u32,
-    name: &'static str,
-    args: &'static [u32],
-    result: u32,
-    eval: types::function::Eval,
-) -> Function {
-    Function::strict(oid, name, args, result, eval).volatile()
-}
-
 static REGISTRY: LazyLock<Registry> = LazyLock::new(|| {
     // What the types crate defines as well is its own: a function is defined once.
     let own = [

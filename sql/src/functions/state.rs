@@ -5,7 +5,7 @@ use types::{Call, Datum, Error, Function, Result, SqlState};
 
 use super::context::SessionContext;
 use super::sequence::waits;
-use super::{stable, waiting};
+use super::waiting;
 use crate::session::SERVER_VERSION;
 
 fn text(value: &str) -> Result<Datum> {
@@ -104,24 +104,24 @@ fn nothing(_: &mut Call<'_>) -> Result<Datum> {
 }
 
 pub(super) static FUNCTIONS: &[Function] = &[
-    stable(861, "current_database", &[], NAME, current_database),
-    stable(745, "current_user", &[], NAME, current_user),
-    stable(746, "session_user", &[], NAME, session_user),
-    stable(1402, "current_schema", &[], NAME, current_schema),
-    stable(1403, "current_schemas", &[BOOL], NAME_ARRAY, current_schemas),
-    stable(2077, "current_setting", &[TEXT], TEXT, current_setting),
-    stable(3294, "current_setting", &[TEXT, BOOL], TEXT, current_setting),
+    Function::strict(861, "current_database", &[], NAME, current_database).stable(),
+    Function::strict(745, "current_user", &[], NAME, current_user).stable(),
+    Function::strict(746, "session_user", &[], NAME, session_user).stable(),
+    Function::strict(1402, "current_schema", &[], NAME, current_schema).stable(),
+    Function::strict(1403, "current_schemas", &[BOOL], NAME_ARRAY, current_schemas).stable(),
+    Function::strict(2077, "current_setting", &[TEXT], TEXT, current_setting).stable(),
+    Function::strict(3294, "current_setting", &[TEXT, BOOL], TEXT, current_setting).stable(),
     Function::strict(2078, "set_config", &[TEXT, TEXT, BOOL], TEXT, set_config).called_on_null().volatile(),
-    stable(2026, "pg_backend_pid", &[], INT4, backend_pid),
-    stable(89, "version", &[], TEXT, version),
-    stable(810, "pg_client_encoding", &[], NAME, client_encoding),
-    stable(1039, "getdatabaseencoding", &[], NAME, client_encoding),
-    stable(2854, "pg_my_temp_schema", &[], OID, my_temp_schema),
+    Function::strict(2026, "pg_backend_pid", &[], INT4, backend_pid).stable(),
+    Function::strict(89, "version", &[], TEXT, version).stable(),
+    Function::strict(810, "pg_client_encoding", &[], NAME, client_encoding).stable(),
+    Function::strict(1039, "getdatabaseencoding", &[], NAME, client_encoding).stable(),
+    Function::strict(2854, "pg_my_temp_schema", &[], OID, my_temp_schema).stable(),
     Function::strict(waiting::TXID_CURRENT, "txid_current", &[], INT8, waits).volatile(),
     Function::strict(waiting::CURRENT_XACT_ID, "pg_current_xact_id", &[], XID8, waits).volatile(),
-    stable(3348, "txid_current_if_assigned", &[], INT8, transaction_if_assigned),
-    stable(5060, "pg_current_xact_id_if_assigned", &[], XID8, transaction_if_assigned),
-    stable(2196, "inet_client_addr", &[], TEXT, client_address),
-    stable(2198, "inet_server_addr", &[], TEXT, nothing),
-    stable(2199, "inet_server_port", &[], INT4, nothing),
+    Function::strict(3348, "txid_current_if_assigned", &[], INT8, transaction_if_assigned).stable(),
+    Function::strict(5060, "pg_current_xact_id_if_assigned", &[], XID8, transaction_if_assigned).stable(),
+    Function::strict(2196, "inet_client_addr", &[], TEXT, client_address).stable(),
+    Function::strict(2198, "inet_server_addr", &[], TEXT, nothing).stable(),
+    Function::strict(2199, "inet_server_port", &[], INT4, nothing).stable(),
 ];

@@ -13,12 +13,17 @@ use crate::bound::{
 use crate::catalog::TableDef;
 use crate::parse::quote_identifier;
 
-/// The lines that EXPLAIN answers with.
-pub fn lines(statement: &Statement, explain: &Explain) -> Vec<String> {
+/// The lines that EXPLAIN answers with. A query that the vector executor runs stands under a node that says so.
+pub fn lines(statement: &Statement, explain: &Explain, by_vector: bool) -> Vec<String> {
     let settings = Settings::default();
     let mut printer = Printer { lines: Vec::new(), settings: &settings, subplans: 0, verbose: explain.verbose };
     match statement {
-        Statement::Query(query) => printer.plan(&query.plan, 0, &[], &[]),
+        Statement::Query(query) => {
+            if by_vector {
+                printer.head(0, "Custom Scan (Vector)");
+            }
+            printer.plan(&query.plan, usize::from(by_vector), &[], &[]);
+        }
         Statement::Insert(insert) => {
             printer.change("Insert", &insert.table, &insert.table.name, &insert.source, explain.verbose)
         }

@@ -14,7 +14,7 @@ use super::state::{Session, wire_columns};
 use crate::bind::{self, BindContext};
 use crate::bound::{Bound, Statement};
 use crate::catalog::CatalogSnapshot;
-use crate::exec::{ExecContext, RowSource};
+use crate::exec::{ExecContext, RowSource, lift};
 use crate::parse::Parsed;
 use crate::parse::lift::Slot;
 use crate::plan;
@@ -162,10 +162,21 @@ impl Portal {
 impl Session {
     /// Binds and plans a statement under the present catalog and settings.
     pub(super) async fn prepare(&mut self, sql: Arc<str>, parsed: Parsed, given: &[u32]) -> Result<Prepared> {
+        self.prepare_without(&[], sql, parsed, given).await
+    }
+
+    /// As [`Session::prepare`], reading nothing through the indexes with these trees.
+    async fn prepare_without(
+        &mut self,
+        unseen: &[u64],
+        sql: Arc<str>,
+        parsed: Parsed,
+        given: &[u32],
+    ) -> Result<Prepared> {
         self.refresh_settings();
         let catalog = self.catalog().await?;
-        let context =
-            BindContext { catalog: &catalog, registry: crate::functions::registry(), settings: &self.settings };
+        let registry = crate::functions::registry();
+        let context = BindContext { catalog: &catalog, registry, settings: &self.settings, unseen };
         let mut bound = bind::bind(&parsed, &sql, context, given)?;
         plan::optimize(&mut bound.statement);
         bound.with.iter_mut().for_each(plan::optimize_part);
@@ -227,6 +238,16 @@ impl Session {
             }
         }
         portal.prepared = renewed;
+        Ok(())
+    }
+
+    /// Plans the statement of a portal again without the indexes that have these trees, for this run alone.
+    pub(super) async fn replan_without(&mut self, unseen: &[u64], portal: &mut Portal) -> Result<()> {
+        let prepared = portal.prepared.clone();
+        let Some(parsed) = &prepared.parsed else { return Err(lift(engine::Error::Serialization)) };
+        let planned = self.prepare_without(unseen, prepared.sql.clone(), parsed.clone(), &prepared.given).await?;
+        let lifted = prepared.lifted.clone();
+        portal.prepared = Arc::new(Prepared { made: prepared.made, by: prepared.by.clone(), lifted, ..planned });
         Ok(())
     }
 }

@@ -14,7 +14,7 @@ use super::portal::{Portal, PortalState, Prepared, Running, Tag, counted};
 use super::state::{Session, is_transaction_control};
 use super::transaction::Block;
 use crate::bound::walk::visit_scans;
-use crate::bound::{Access, Bound, CopyDirection, IndexAccess, Required, Statement, WithPart};
+use crate::bound::{Access, Bound, CopyDirection, Ddl, IndexAccess, Plan, Required, Statement, WithPart};
 use crate::catalog::{CatalogSnapshot, ConstraintKind, FIRST_NORMAL_OID, Privileges, ReferentialAction, TableDef};
 use crate::exec::{self, Changed, ExecContext, Lift, Row, RowSource, lift};
 use crate::functions::{Listed, ListedCursor, ListedStatement, SESSION_VIEWS, relation_allows};
@@ -150,6 +150,10 @@ impl Session {
             }
             if !runs_in_view(&prepared.bound.statement) {
                 self.has_run |= !takes_no_snapshot(&prepared.bound.statement);
+                if plan_that_reads(&prepared.bound.statement).is_some() {
+                    let view = self.view().await?;
+                    self.avoid_unseen(portal, &view).await?;
+                }
                 return self.utility(portal, client).await;
             }
             self.freshen().await?;
@@ -169,7 +173,8 @@ impl Session {
                 }
                 continue;
             }
-            self.check_trees(&prepared, &view).await?;
+            self.avoid_unseen(portal, &view).await?;
+            let prepared = portal.prepared.clone();
             self.has_run = true;
             let context = self.context_over(view, &prepared, std::mem::take(&mut portal.params));
             return self.run_statement(&prepared, context, client).await;
@@ -303,39 +308,50 @@ impl Session {
         Ok(())
     }
 
-    /// Makes sure that the snapshot sees the making of every tree that the statement reads. One that is older than a tree
-    /// would find it empty: a table rewritten since, or an index made since. What is written has every index kept up, so
-    /// all of them count there; a query may do without one.
+    /// Plans a statement again if it would read through an index that was made since its snapshot was taken: the snapshot
+    /// finds nothing in it, but all of it in the table.
     ///
     /// # Errors
-    /// 40001.
-    async fn check_trees(&self, prepared: &Prepared, view: &View) -> Result<()> {
+    /// 40001 where the table itself was rewritten since, and where rows are changed: they would have to be changed in
+    /// the index, too.
+    pub(super) async fn avoid_unseen(&mut self, portal: &mut Portal, view: &View) -> Result<()> {
+        let unseen = self.unseen_indexes(&portal.prepared, view).await?;
+        if unseen.is_empty() { Ok(()) } else { self.replan_without(&unseen, portal).await }
+    }
+
+    /// The trees of the indexes that a statement reads through and whose making its snapshot does not see.
+    async fn unseen_indexes(&self, prepared: &Prepared, view: &View) -> Result<Vec<u64>> {
         let engine = &self.database.engine;
         if self.isolation != Isolation::RepeatableRead || view.snapshot().lsn() >= engine.catalog_lsn() {
-            return Ok(());
+            return Ok(Vec::new());
         }
         let bound = &prepared.bound;
-        let Some(catalog) = &prepared.catalog else { return Ok(()) };
-        let mut trees: Vec<u64> = Vec::new();
+        let Some(catalog) = &prepared.catalog else { return Ok(Vec::new()) };
+        let plan = plan_that_reads(&bound.statement).filter(|_| bound.with.is_empty());
         for table in bound.required.iter().filter_map(|required| catalog.table(required.relation)) {
-            trees.push(table.tree);
-            if !matches!(bound.statement, Statement::Query(_)) || !bound.with.is_empty() {
-                trees.extend(table.indexes.iter().map(|index| index.tree));
+            let written = if plan.is_none() { table.indexes.as_slice() } else { &[] };
+            for tree in written.iter().map(|index| index.tree).chain([table.tree]) {
+                if !engine.sees_tree(view, protocol::PageId(tree)).await.lift()? {
+                    return Err(lift(engine::Error::Serialization));
+                }
             }
         }
-        if let Statement::Query(query) = &bound.statement {
-            visit_scans(&query.plan, &mut |scan| {
+        let mut unseen: Vec<u64> = Vec::new();
+        if let Some(plan) = plan {
+            visit_scans(plan, &mut |scan| {
                 if let Access::Index(IndexAccess { index: Some(index), .. }) = &scan.access {
-                    trees.push(index.tree);
+                    unseen.push(index.tree);
                 }
             });
         }
-        for tree in trees {
+        unseen.sort_unstable();
+        unseen.dedup();
+        for tree in std::mem::take(&mut unseen) {
             if !engine.sees_tree(view, protocol::PageId(tree)).await.lift()? {
-                return Err(lift(engine::Error::Serialization));
+                unseen.push(tree);
             }
         }
-        Ok(())
+        Ok(unseen)
     }
 
     /// Locks tables for the rest of the transaction.
@@ -427,6 +443,21 @@ fn runs_in_view(statement: &Statement) -> bool {
 /// Whether a statement reads the relations that it requires, and takes no locks of its own.
 fn reads_relations(statement: &Statement) -> bool {
     runs_in_view(statement) || matches!(statement, Statement::Explain(_) | Statement::Declare(_))
+}
+
+/// The plan of a statement that reads rows and changes none that are there.
+fn plan_that_reads(statement: &Statement) -> Option<&Plan> {
+    match statement {
+        Statement::Query(query) => Some(&query.plan),
+        Statement::Declare(cursor) => Some(&cursor.query.plan),
+        Statement::Explain(explain) => plan_that_reads(&explain.statement),
+        Statement::Copy(copy) => match &copy.direction {
+            CopyDirection::Out { plan, .. } => Some(plan),
+            CopyDirection::In { .. } => None,
+        },
+        Statement::Ddl(Ddl::CreateTableAs { plan, .. }) => plan.as_deref(),
+        _ => None,
+    }
 }
 
 /// The changes of rows in a WITH clause.

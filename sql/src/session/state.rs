@@ -854,7 +854,8 @@ pub(super) fn wire_columns(columns: &[crate::bound::ResultColumn]) -> Arc<[Colum
         .iter()
         .map(|column| Column {
             name: column.name.clone(),
-            ty: column.ty,
+            // What the modifier of a record says is for the binder.
+            ty: if column.ty.oid == types::oid::RECORD { SqlType::RECORD } else { column.ty },
             table: column.table,
             attribute: column.attribute,
         })

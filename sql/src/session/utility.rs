@@ -17,7 +17,8 @@ use super::state::{Session, wire_columns};
 use super::transaction::Block;
 use super::variables::Variables;
 use crate::bound::{
-    CursorSpec, Ddl, Explain, FetchDirection, LockMode, Query, SetScope, SetValue, Statement, TransactionStatement,
+    CursorSpec, Ddl, Explain, ExplainFormat, FetchDirection, LockMode, Query, SetScope, SetValue, Statement,
+    TransactionStatement,
 };
 use crate::catalog::Relation;
 use crate::exec::{self, Executed, Lift, Row, RowSource};
@@ -87,6 +88,9 @@ impl Session {
             Statement::Show { name } => {
                 let rows = self.show(name.as_deref())?;
                 self.rows(&prepared, rows, "SHOW").await
+            }
+            Statement::Explain(explain) if matches!(explain.statement, Statement::Execute { .. }) => {
+                self.explain_execute(portal, explain, client).await
             }
             Statement::Explain(explain) => {
                 let rows = self.explain(&prepared, explain, portal.params.clone(), client).await?;
@@ -211,6 +215,7 @@ impl Session {
                 Executed::Stale => {
                     self.private_stale |= self.private.is_some();
                     self.renew(portal).await?;
+                    self.avoid_unseen(portal, &context.view).await?;
                 }
             }
         }
@@ -292,10 +297,17 @@ impl Session {
         params: Vec<Datum>,
         _client: &mut C,
     ) -> Result<Vec<Row>> {
-        let mut lines = crate::plan::explain::lines(&explain.statement, explain);
+        if explain.format == ExplainFormat::Json {
+            return Err(Error::unsupported("EXPLAIN (FORMAT JSON)"));
+        }
+        let context = self.exec_context(prepared, params).await?;
+        let by_vector = match &explain.statement {
+            Statement::Query(query) => RowSource::is_for_vector(&query.plan, &context),
+            _ => false,
+        };
+        let mut lines = crate::plan::explain::lines(&explain.statement, explain, by_vector);
         if explain.analyze {
             let started = Instant::now();
-            let context = self.exec_context(prepared, params).await?;
             let rows = match &explain.statement {
                 Statement::Query(Query { plan, .. }) => {
                     let mut source = RowSource::open(plan, &context)?;
@@ -321,6 +333,38 @@ impl Session {
         Ok(lines.into_iter().map(|line| vec![Datum::Text(line.into())]).collect())
     }
 
+    /// EXPLAIN EXECUTE: EXPLAIN of the prepared statement takes the place of this one.
+    async fn explain_execute<C: Client>(
+        &mut self,
+        portal: &mut Portal,
+        explain: &Explain,
+        client: &mut C,
+    ) -> Result<Started> {
+        let Statement::Execute { name, args } = &explain.statement else {
+            return Err(Error::internal("EXPLAIN of no EXECUTE"));
+        };
+        let mut replaced = self.executed(portal, name, args).await?;
+        self.renew(&mut replaced).await?;
+        let inner = &replaced.prepared;
+        let mut bound = inner.bound.clone();
+        let statement = std::mem::replace(&mut bound.statement, Statement::Empty);
+        bound.statement = Statement::Explain(Box::new(Explain { statement, ..explain.clone() }));
+        replaced.prepared = Arc::new(Prepared {
+            sql: inner.sql.clone(),
+            // Planned again it would be the statement itself.
+            parsed: None,
+            bound,
+            given: inner.given.clone(),
+            catalog: inner.catalog.clone(),
+            columns: portal.prepared.columns.clone(),
+            lifted: Box::default(),
+            made: inner.made,
+            by: None,
+        });
+        replaced.columns = portal.columns.clone();
+        Box::pin(self.start_statement(&mut replaced, client)).await
+    }
+
     /// EXECUTE: the prepared statement takes the place of this one.
     async fn execute_prepared<C: Client>(
         &mut self,
@@ -329,6 +373,16 @@ impl Session {
         args: &[crate::bound::Expr],
         client: &mut C,
     ) -> Result<Started> {
+        let mut replaced = self.executed(portal, name, args).await?;
+        let inner = replaced.prepared.columns.clone();
+        replaced.columns = portal.columns.clone().or(inner);
+        let started = Box::pin(self.start_statement(&mut replaced, client)).await?;
+        portal.columns = replaced.columns;
+        Ok(started)
+    }
+
+    /// A portal for a prepared statement with these arguments, in the place of another portal.
+    async fn executed(&mut self, portal: &Portal, name: &str, args: &[crate::bound::Expr]) -> Result<Portal> {
         let inner = self.prepared(name)?;
         let wanted = &inner.bound.params;
         if wanted.len() != args.len() {
@@ -341,13 +395,10 @@ impl Session {
         for (arg, ty) in args.iter().zip(wanted) {
             params.push(exec::evaluate_as(arg, *ty, &context).await?);
         }
-        let mut replaced = Portal::new(inner.clone(), params, portal.formats.clone());
+        let mut replaced = Portal::new(inner, params, portal.formats.clone());
         replaced.multiple = portal.multiple;
         replaced.is_described = portal.is_described;
-        replaced.columns = portal.columns.clone().or_else(|| inner.columns.clone());
-        let started = Box::pin(self.start_statement(&mut replaced, client)).await?;
-        portal.columns = replaced.columns;
-        Ok(started)
+        Ok(replaced)
     }
 
     /// DECLARE makes a portal of its own, which FETCH runs on.

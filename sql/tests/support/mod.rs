@@ -111,6 +111,9 @@ impl Recorder {
         if let Some(hint) = &error.hint {
             self.lines.push(format!("HINT:  {hint}"));
         }
+        if let Some(context) = &error.where_ {
+            self.lines.push(format!("CONTEXT:  {context}"));
+        }
     }
 }
 

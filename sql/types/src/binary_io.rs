@@ -8,11 +8,14 @@ use crate::array_io::{DIMENSIONS_MAX, ELEMENTS_MAX, too_many_elements};
 use crate::datetime::{self, MICROS_PER_DAY};
 use crate::datum::{ArrayValue, Datum, Interval};
 use crate::error::{Error, Result, SqlState};
+use crate::json::Jsonb;
 use crate::numeric::Numeric;
 use crate::settings::Settings;
 use crate::sqltype::{SqlType, oid};
 use crate::text_io;
 
+/// The one form that a jsonb has on the wire: its text behind this byte.
+const JSONB_VERSION: u8 = 1;
 const NUMERIC_POSITIVE: u16 = 0x0000;
 const NUMERIC_NEGATIVE: u16 = 0x4000;
 const NUMERIC_NAN: u16 = 0xc000;
@@ -118,6 +121,13 @@ fn read(reader: &mut Reader<'_>, all: &[u8], ty: SqlType) -> Result<Datum> {
             Datum::Interval(Interval { months, days, micros })
         }
         oid::NUMERIC => Datum::Numeric(numeric(reader)?),
+        oid::JSONB => {
+            let version = reader.array::<1>()?[0];
+            if version != JSONB_VERSION {
+                return Err(Error::internal(format!("unsupported jsonb version number {version}")));
+            }
+            return Jsonb::parse(check_text(reader.0)?).map(Datum::Jsonb);
+        }
         oid::TID => {
             let (block, offset) = (reader.u32()?, reader.u16()?);
             Datum::Text(format!("({block},{offset})").into())
@@ -280,6 +290,10 @@ pub fn write_binary(value: &Datum, ty: SqlType, out: &mut Vec<u8>) {
             out.extend_from_slice(&offset.to_be_bytes());
         }
         Datum::Text(value) => out.extend_from_slice(value.as_bytes()),
+        Datum::Jsonb(value) => {
+            out.push(JSONB_VERSION);
+            out.extend_from_slice(value.as_str().as_bytes());
+        }
         Datum::Bytea(value) => out.extend_from_slice(value),
         Datum::Date(value) => out.extend_from_slice(&value.to_be_bytes()),
         Datum::Time(value) | Datum::Timestamp(value) | Datum::Timestamptz(value) => {

@@ -10,6 +10,7 @@ use crate::datetime::{
 use crate::datum::{Datum, Interval};
 use crate::error::{Error, Result, SqlState};
 use crate::function::{Call, Eval, Registry, out_of_range, too_long};
+use crate::json::Jsonb;
 use crate::numeric::Numeric;
 use crate::settings::Settings;
 use crate::sqltype::oid::*;
@@ -235,6 +236,14 @@ pub(crate) fn convert(call: &mut Call<'_>) -> Result<Datum> {
             text_io::write_char(*value, &mut out);
             Datum::text(&String::from_utf8_lossy(&out))
         }
+        (Datum::Text(value), JSONB) => Datum::Jsonb(Jsonb::parse(value)?),
+        (Datum::Jsonb(value), JSON) => Datum::text(value.as_str()),
+        (Datum::Jsonb(value), BOOL) => return crate::function::jsonb::scalar(value, target),
+        (Datum::Jsonb(value), _) => {
+            let number = crate::function::jsonb::scalar(value, target)?;
+            let to = call.result;
+            return convert(&mut Call::new(&[number], &[SqlType::NUMERIC], to, call.settings));
+        }
         (Datum::Text(value), CHAR) => Datum::Char(text_io::parse_char(value)),
         (Datum::Text(value), NAME) => Datum::text(text_io::cut_name(value.trim_end_matches(' '))),
         (Datum::Text(value), TEXT | VARCHAR) if call.arg_type(0).oid == BPCHAR => {
@@ -359,6 +368,15 @@ static CASTS: &[Cast] = &[
     row(INT4, REGNAMESPACE, Implicit, 0),
     row(INT4, REGROLE, Implicit, 0),
     row(INT4, REGCOLLATION, Implicit, 0),
+    row(JSON, JSONB, Assignment, 0),
+    row(JSONB, JSON, Assignment, 0),
+    row(JSONB, BOOL, Explicit, 3556),
+    row(JSONB, NUMERIC, Explicit, 3449),
+    row(JSONB, INT2, Explicit, 3450),
+    row(JSONB, INT4, Explicit, 3451),
+    row(JSONB, INT8, Explicit, 3452),
+    row(JSONB, FLOAT4, Explicit, 3453),
+    row(JSONB, FLOAT8, Explicit, 2580),
     row(REGPROC, INT8, Assignment, 1288),
     row(REGPROC, INT4, Assignment, 0),
     row(REGPROC, OID, Implicit, 0),

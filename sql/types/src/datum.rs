@@ -14,6 +14,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use crate::json::Jsonb;
 use crate::numeric::Numeric;
 
 /// An immutable UTF-8 string that is cheap to clone.
@@ -186,6 +187,7 @@ pub enum Datum {
     Uuid([u8; 16]),
     Array(Arc<ArrayValue>),
     Record(Arc<[Datum]>),
+    Jsonb(Jsonb),
 }
 
 /// PostgreSQL's float order: NaN above everything and equal to itself, -0 equal to 0.
@@ -279,6 +281,7 @@ impl Datum {
             (Uuid(a), Uuid(b)) => a.cmp(b),
             (Array(a), Array(b)) => a.compare(b),
             (Record(a), Record(b)) => compare_records(a, b),
+            (Jsonb(a), Jsonb(b)) => a.compare(b),
             (Int2(_) | Int4(_) | Int8(_), Int2(_) | Int4(_) | Int8(_)) => self.as_i64().cmp(&other.as_i64()),
             (Float4(_) | Float8(_), Float4(_) | Float8(_)) => {
                 compare_floats(self.as_f64().unwrap_or(f64::NAN), other.as_f64().unwrap_or(f64::NAN))
@@ -306,6 +309,7 @@ impl Datum {
             Datum::Uuid(_) => 14,
             Datum::Array(_) => 15,
             Datum::Record(_) => 16,
+            Datum::Jsonb(_) => 17,
             Datum::Null => 255,
         }
     }
@@ -354,6 +358,7 @@ impl Hash for Datum {
             Datum::Uuid(value) => value.hash(state),
             Datum::Array(value) => value.elements.hash(state),
             Datum::Record(fields) => fields.hash(state),
+            Datum::Jsonb(value) => value.hash(state),
         }
     }
 }

@@ -14,8 +14,9 @@
 //! | numeric | class (-inf, negative, 0, positive, inf, NaN), exponent of ten, digits in pairs plus one, 00; bits flipped if negative |
 //! | array | elements as columns, 00, number of dimensions, sizes, lower bounds |
 //! | record | fields as columns, 00 |
+//! | jsonb | rank on the top level, then the value: rank; of a container the count in 4, then its elements, or keys (as text) and values |
 //!
-//! Keys are a canonical form: equal values have equal keys. So a numeric loses its trailing zeros, an interval its split
+//! Keys are a canonical form: equal values have equal keys. So a numeric (in a jsonb, too) loses its trailing zeros, an interval its split
 //! into months and days, -0 its sign and a char(n) its padding; where [`is_exact`] is false, the row itself must be asked
 //! for the value as it was written.
 //!
@@ -28,6 +29,7 @@ use num_bigint::{BigInt, BigUint, Sign};
 use crate::datetime::MICROS_PER_DAY;
 use crate::datum::{ArrayValue, Datum, Interval, Str};
 use crate::error::{Error, Result, SqlState};
+use crate::json::{Json, Jsonb};
 use crate::numeric::Numeric;
 use crate::row::Repr;
 use crate::sqltype::{SqlType, oid};
@@ -36,6 +38,9 @@ const TAG_VALUE: u8 = 0x01;
 const TAG_NULL: u8 = 0xff;
 const TERMINATOR: u8 = 0x00;
 const ESCAPED_ZERO: u8 = 0xff;
+
+/// The ranks of whole jsonb values begin here; 0 stands for one that cannot be read.
+const JSON_RANKS: u8 = 1;
 
 const CLASS_NEG_INFINITY: u8 = 0;
 const CLASS_NEGATIVE: u8 = 1;
@@ -67,7 +72,7 @@ pub fn encode_key_typed(values: &[Datum], types: &[SqlType], out: &mut Vec<u8>) 
 /// Whether a value of this type comes back from its key exactly as it went in.
 pub fn is_exact(ty: SqlType) -> bool {
     match Repr::of(ty) {
-        Repr::Numeric | Repr::Interval | Repr::Float4 | Repr::Float8 | Repr::Record => false,
+        Repr::Numeric | Repr::Interval | Repr::Float4 | Repr::Float8 | Repr::Record | Repr::Jsonb => false,
         Repr::Array => ty.element().is_some_and(|element| element.oid != oid::BPCHAR && is_exact(element)),
         _ => true,
     }
@@ -143,9 +148,47 @@ fn encode_column(value: &Datum, out: &mut Vec<u8>) {
                 out.extend_from_slice(&(*lower as u32 ^ 1 << 31).to_be_bytes());
             }
         }
+        Datum::Jsonb(value) => put_jsonb(value, out),
         Datum::Record(fields) => {
             encode_key(fields, out);
             out.push(TERMINATOR);
+        }
+    }
+}
+
+/// A damaged value sorts first and by its bytes, as nothing else is known of it.
+fn put_jsonb(value: &Jsonb, out: &mut Vec<u8>) {
+    match value.tree() {
+        Ok(tree) => {
+            out.push(JSON_RANKS + tree.top_rank());
+            put_json(&tree, out);
+        }
+        Err(_) => {
+            out.push(0);
+            put_bytes(value.as_str().as_bytes(), out);
+        }
+    }
+}
+
+fn put_json(tree: &Json, out: &mut Vec<u8>) {
+    out.push(tree.rank());
+    // No container has more parts than its text has bytes, and that is at most 1 GiB.
+    let count = |parts: usize| (parts as u32).to_be_bytes();
+    match tree {
+        Json::Null => {}
+        Json::Bool(value) => out.push(u8::from(*value)),
+        Json::Number(value) => put_numeric(value, out),
+        Json::String(value) => put_bytes(value.as_bytes(), out),
+        Json::Array(elements) => {
+            out.extend_from_slice(&count(elements.len()));
+            elements.iter().for_each(|element| put_json(element, out));
+        }
+        Json::Object(members) => {
+            out.extend_from_slice(&count(members.len()));
+            for (key, value) in members {
+                put_bytes(key.as_bytes(), out);
+                put_json(value, out);
+            }
         }
     }
 }
@@ -284,7 +327,37 @@ fn decode_column(bytes: &mut &[u8], ty: SqlType) -> Result<Datum> {
             }
             Datum::Array(Arc::new(array))
         }
+        Repr::Jsonb => match take::<1>(bytes)?[0] {
+            0 => {
+                let text = String::from_utf8(take_bytes(bytes)?).map_err(|_| corrupt())?;
+                Datum::Jsonb(Jsonb::from_canonical(&text))
+            }
+            _ => Datum::Jsonb(Jsonb::from(&take_json(bytes, 0)?)),
+        },
         Repr::Record => return Err(Error::unsupported("decoding a record from a key")),
+    })
+}
+
+fn take_json(bytes: &mut &[u8], depth: usize) -> Result<Json> {
+    if depth > crate::json::DEPTH_MAX {
+        return Err(corrupt());
+    }
+    let text = |bytes: &mut &[u8]| String::from_utf8(take_bytes(bytes)?).map_err(|_| corrupt());
+    Ok(match take::<1>(bytes)?[0] {
+        1 => Json::Null,
+        2 => Json::String(text(bytes)?),
+        3 => Json::Number(take_numeric(bytes)?),
+        4 => Json::Bool(take::<1>(bytes)?[0] != 0),
+        5 => {
+            let count = u32::from_be_bytes(take(bytes)?);
+            Json::Array((0..count).map(|_| take_json(bytes, depth + 1)).collect::<Result<_>>()?)
+        }
+        6 => {
+            let count = u32::from_be_bytes(take(bytes)?);
+            let members = (0..count).map(|_| Ok((text(bytes)?, take_json(bytes, depth + 1)?)));
+            Json::object(members.collect::<Result<_>>()?)
+        }
+        _ => return Err(corrupt()),
     })
 }
 
@@ -396,6 +469,7 @@ mod tests {
             two(any::<i32>(), SqlType::DATE, Datum::Date),
             two(any::<i64>(), SqlType::TIMESTAMP, Datum::Timestamp),
             two(interval, SqlType::INTERVAL, Datum::Interval),
+            two(crate::json::tests::trees(), SqlType::JSONB, |tree| Datum::Jsonb(Jsonb::from(&tree))),
             two(any::<u32>(), SqlType::OID, Datum::Oid),
             two(any::<[u8; 16]>(), SqlType::UUID, Datum::Uuid),
             two(proptest::collection::vec(proptest::option::of(-2i32..2), 0..4), SqlType::INT4_ARRAY, |v| {

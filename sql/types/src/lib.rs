@@ -36,6 +36,7 @@ pub mod text_io;
 pub use datum::{ArrayValue, Datum, Interval, Str};
 pub use error::{Error, Result, Severity, SqlState};
 pub use function::{Call, Function, Registry, Volatility};
+pub use json::Jsonb;
 pub use numeric::Numeric;
 pub use settings::{RegNames, Settings};
 pub use sqltype::{Oid, SqlType, oid};

@@ -15,7 +15,7 @@
 //! Numbers are little-endian. A row written under an older schema has fewer columns; the missing ones read as defaults.
 //! Dropped columns keep their position in the schema.
 //!
-//! Variable values: text as UTF-8, bytea as is, numeric as kind byte, scale (2) and magnitude (least bytes), arrays and
+//! Variable values: text as UTF-8, jsonb as its canonical text, bytea as is, numeric as kind byte, scale (2) and magnitude (least bytes), arrays and
 //! records as a list of tagged values.
 
 use std::sync::Arc;
@@ -25,6 +25,7 @@ use num_bigint::{BigInt, Sign};
 
 use crate::datum::{ArrayValue, Datum, Interval};
 use crate::error::{Error, Result, SqlState};
+use crate::json::Jsonb;
 use crate::numeric::{Numeric, SCALE_MAX};
 use crate::sqltype::{SqlType, oid};
 
@@ -58,6 +59,7 @@ pub(crate) enum Repr {
     Bytea,
     Array,
     Record,
+    Jsonb,
 }
 
 impl Repr {
@@ -78,6 +80,7 @@ impl Repr {
             oid::UUID => Repr::Uuid,
             oid::NUMERIC => Repr::Numeric,
             oid::BYTEA => Repr::Bytea,
+            oid::JSONB => Repr::Jsonb,
             oid::RECORD => Repr::Record,
             _ if ty.is_oid_like() => Repr::Oid,
             _ if ty.is_array() => Repr::Array,
@@ -93,7 +96,7 @@ impl Repr {
             Repr::Int4 | Repr::Float4 | Repr::Date | Repr::Oid => 4,
             Repr::Int8 | Repr::Float8 | Repr::Time | Repr::Timestamp | Repr::Timestamptz => 8,
             Repr::Interval | Repr::Uuid => 16,
-            Repr::Numeric | Repr::Text | Repr::Bytea | Repr::Array | Repr::Record => return None,
+            Repr::Numeric | Repr::Text | Repr::Bytea | Repr::Array | Repr::Record | Repr::Jsonb => return None,
         })
     }
 }
@@ -453,6 +456,7 @@ fn put_variable(value: &Datum, repr: Repr, out: &mut Vec<u8>, depth: usize) -> R
     match (repr, value) {
         (Repr::Text, Datum::Text(text)) => out.extend_from_slice(text.as_bytes()),
         (Repr::Bytea, Datum::Bytea(bytes)) => out.extend_from_slice(bytes),
+        (Repr::Jsonb, Datum::Jsonb(value)) => out.extend_from_slice(value.as_str().as_bytes()),
         (Repr::Numeric, Datum::Numeric(number)) => put_numeric(number, out),
         (Repr::Array, Datum::Array(array)) => {
             out.extend_from_slice(&array.element.to_le_bytes());
@@ -476,7 +480,7 @@ fn put_variable(value: &Datum, repr: Repr, out: &mut Vec<u8>, depth: usize) -> R
 }
 
 const TAG_NULL: u8 = 0;
-const TAGS: [Repr; 19] = [
+const TAGS: [Repr; 20] = [
     Repr::Bool,
     Repr::Int2,
     Repr::Int4,
@@ -496,6 +500,7 @@ const TAGS: [Repr; 19] = [
     Repr::Bytea,
     Repr::Array,
     Repr::Record,
+    Repr::Jsonb,
 ];
 
 /// One element: a tag (0 for null, else 1 + index into [`TAGS`]), and for variable values the length in four bytes.
@@ -552,6 +557,10 @@ fn get_variable(repr: Repr, bytes: &[u8], depth: usize) -> Result<Datum> {
         Repr::Text => {
             let text = std::str::from_utf8(bytes).map_err(|_| corrupt("text is not UTF-8"))?;
             Ok(Datum::text(text))
+        }
+        Repr::Jsonb => {
+            let text = std::str::from_utf8(bytes).map_err(|_| corrupt("jsonb is not UTF-8"))?;
+            Ok(Datum::Jsonb(Jsonb::from_canonical(text)))
         }
         Repr::Bytea => Ok(Datum::Bytea(Bytes::copy_from_slice(bytes))),
         Repr::Numeric => get_numeric(bytes).map(Datum::Numeric),

@@ -7,7 +7,7 @@
 //! ((p << 16) | s) + 4 with an eleven-bit two's-complement scale; times and timestamps the number of fractional digits;
 //! intervals (fields << 16) | precision.
 //!
-//! Types absent on purpose: jsonb, xml, money, bit, timetz, network, geometric, range and text-search types.
+//! Types absent on purpose: jsonpath, xml, money, bit, timetz, network, geometric, range and text-search types.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -101,6 +101,8 @@ pub mod oid {
     pub const PG_LSN: u32 = 3220;
     pub const PG_LSN_ARRAY: u32 = 3221;
     pub const ANYENUM: u32 = 3500;
+    pub const JSONB: u32 = 3802;
+    pub const JSONB_ARRAY: u32 = 3807;
     pub const EVENT_TRIGGER: u32 = 3838;
     pub const REGNAMESPACE: u32 = 4089;
     pub const REGNAMESPACE_ARRAY: u32 = 4090;
@@ -164,6 +166,7 @@ impl SqlType {
     pub const VARCHAR: SqlType = SqlType::of(oid::VARCHAR);
     pub const BPCHAR: SqlType = SqlType::of(oid::BPCHAR);
     pub const JSON: SqlType = SqlType::of(oid::JSON);
+    pub const JSONB: SqlType = SqlType::of(oid::JSONB);
     pub const DATE: SqlType = SqlType::of(oid::DATE);
     pub const TIME: SqlType = SqlType::of(oid::TIME);
     pub const TIMESTAMP: SqlType = SqlType::of(oid::TIMESTAMP);
@@ -546,6 +549,8 @@ static TYPE_ROWS: &[TypeRow] = &[
     row(3220, "pg_lsn", 8, true, b'b', b'U', false, 0, 3221, ["pg_lsn_in", "pg_lsn_out", "pg_lsn_recv", "pg_lsn_send"], b'd', b'p', 0),
     row(3221, "_pg_lsn", -1, false, b'b', b'A', false, 3220, 0, ["array_in", "array_out", "array_recv", "array_send"], b'd', b'x', 0),
     row(3500, "anyenum", 4, true, b'p', b'P', false, 0, 0, ["anyenum_in", "anyenum_out", "-", "-"], b'i', b'p', 0),
+    row(3802, "jsonb", -1, false, b'b', b'U', false, 0, 3807, ["jsonb_in", "jsonb_out", "jsonb_recv", "jsonb_send"], b'i', b'x', 0),
+    row(3807, "_jsonb", -1, false, b'b', b'A', false, 3802, 0, ["array_in", "array_out", "array_recv", "array_send"], b'i', b'x', 0),
     row(3838, "event_trigger", 4, true, b'p', b'P', false, 0, 0, ["event_trigger_in", "event_trigger_out", "-", "-"], b'i', b'p', 0),
     row(4089, "regnamespace", 4, true, b'b', b'N', false, 0, 4090, ["regnamespacein", "regnamespaceout", "regnamespacerecv", "regnamespacesend"], b'i', b'p', 0),
     row(4090, "_regnamespace", -1, false, b'b', b'A', false, 4089, 0, ["array_in", "array_out", "array_recv", "array_send"], b'i', b'x', 0),

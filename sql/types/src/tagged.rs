@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use crate::datum::{ArrayValue, Datum, Interval, Str};
 use crate::error::{Error, Result};
+use crate::json::Jsonb;
 use crate::numeric::Numeric;
 use bytes::Bytes;
 
@@ -33,6 +34,7 @@ const CHAR: u8 = 17;
 const UUID: u8 = 18;
 const ARRAY: u8 = 19;
 const RECORD: u8 = 20;
+const JSONB: u8 = 21;
 
 /// Appends the encoding of a value.
 pub fn encode(value: &Datum, out: &mut Vec<u8>) {
@@ -52,6 +54,7 @@ pub fn encode(value: &Datum, out: &mut Vec<u8>) {
             None => sized(out, NUMERIC, v.to_string().as_bytes()),
         },
         Datum::Text(v) => sized(out, TEXT, v.as_bytes()),
+        Datum::Jsonb(v) => sized(out, JSONB, v.as_str().as_bytes()),
         Datum::Bytea(v) => sized(out, BYTEA, v),
         Datum::Date(v) => fixed(out, DATE, &v.to_le_bytes()),
         Datum::Time(v) => fixed(out, TIME, &v.to_le_bytes()),
@@ -186,6 +189,7 @@ impl<'a> Reader<'a> {
             }
             NUMERIC => Datum::Numeric(Numeric::parse(self.text()?)?),
             TEXT => Datum::Text(Str::from(self.text()?)),
+            JSONB => Datum::Jsonb(Jsonb::from_canonical(self.text()?)),
             BYTEA => Datum::Bytea(Bytes::copy_from_slice(self.sized()?)),
             DATE => Datum::Date(self.i32()?),
             TIME => Datum::Time(self.i64()?),

@@ -7,6 +7,7 @@ use crate::array_io;
 use crate::datetime;
 use crate::datum::Datum;
 use crate::error::{Error, Result, SqlState};
+use crate::json::Jsonb;
 use crate::numeric::Numeric;
 use crate::settings::Settings;
 use crate::sqltype::{SqlType, oid};
@@ -27,6 +28,7 @@ pub fn parse(text: &str, ty: SqlType, settings: &Settings) -> Result<Datum> {
             crate::json::check(text)?;
             return Ok(Datum::text(text));
         }
+        oid::JSONB => return Jsonb::parse(text).map(Datum::Jsonb),
         oid::VARCHAR | oid::BPCHAR => Datum::text(text),
         oid::NAME => return Ok(Datum::text(cut_name(text))),
         oid::BOOL => return parse_bool(text).map(Datum::Bool),
@@ -77,6 +79,7 @@ pub fn write_text(value: &Datum, ty: SqlType, settings: &Settings, out: &mut Vec
         Datum::Float8(value) => write_f64(*value, settings.extra_float_digits, out),
         Datum::Numeric(value) => out.extend_from_slice(value.to_string().as_bytes()),
         Datum::Text(value) => out.extend_from_slice(value.as_bytes()),
+        Datum::Jsonb(value) => out.extend_from_slice(value.as_str().as_bytes()),
         Datum::Bytea(value) => {
             out.extend_from_slice(b"\\x");
             write_hex(value, out);
@@ -116,6 +119,7 @@ pub(crate) fn natural_type(value: &Datum) -> SqlType {
         Datum::Float8(_) => SqlType::FLOAT8,
         Datum::Numeric(_) => SqlType::NUMERIC,
         Datum::Null | Datum::Text(_) => SqlType::TEXT,
+        Datum::Jsonb(_) => SqlType::JSONB,
         Datum::Bytea(_) => SqlType::BYTEA,
         Datum::Date(_) => SqlType::DATE,
         Datum::Time(_) => SqlType::TIME,

@@ -149,6 +149,7 @@ fn casts_of_extreme_values_answer_or_refuse() {
         "timestamptz",
         "interval",
         "json",
+        "jsonb",
         "uuid",
         "bytea",
         "bool",
@@ -449,7 +450,7 @@ proptest! {
         let (given, settings) = (pieces.concat(), new_york());
         for name in [
             "bool", "int2", "int4", "int8", "float4", "float8", "numeric", "date", "time", "timestamp", "timestamptz", "interval", "bytea",
-            "uuid", "json", "oid", "xid8", "pg_lsn", "char", "name", "_int4", "_text", "_interval", "int2vector",
+            "uuid", "json", "jsonb", "oid", "xid8", "pg_lsn", "char", "name", "_int4", "_text", "_interval", "int2vector",
         ] {
             let ty = type_by_name(name).expect("a type");
             for ty in [ty, SqlType::with_typmod(ty.oid, 3)] {

@@ -10,7 +10,7 @@ use arrow::array::{ArrayRef, BooleanArray};
 use datafusion::error::Result;
 use datafusion::logical_expr::{EmitTo, GroupsAccumulator};
 use types::aggregate::{Accumulator, Aggregate};
-use types::{Datum, SqlType};
+use types::{Datum, Settings, SqlType};
 
 use super::{each_row, no_spill};
 use crate::error::to_datafusion;
@@ -108,6 +108,7 @@ fn datum_bytes(value: &Datum) -> usize {
     size_of::<Datum>()
         + match value {
             Datum::Text(text) => text.len(),
+            Datum::Jsonb(value) => value.as_str().len(),
             Datum::Bytea(bytes) => bytes.len(),
             _ => 0,
         }
@@ -122,7 +123,8 @@ impl GroupsAccumulator for Groups {
         total_num_groups: usize,
     ) -> Result<()> {
         while self.states.len() < total_num_groups {
-            let accumulator = self.call.aggregate.start(&self.types);
+            // Those that read settings stay with the row executor.
+            let accumulator = self.call.aggregate.start(&self.types, &Settings::default());
             self.states.push(State { accumulator, seen: HashSet::new(), held: Vec::new() });
             self.bytes += STATE_BYTES;
         }

@@ -130,6 +130,9 @@ impl Lowering<'_> {
         if call.order.is_empty() && ORDERED.contains(&name) {
             return Err(Refusal(format!("{name} without ORDER BY")));
         }
+        if matches!(call.ty.oid, oid::JSON | oid::JSONB) {
+            return Err(Refusal(format!("{name}, which reads the session's settings")));
+        }
         let filter = match &call.filter {
             Some(filter) => Some(self.expr(filter, scope)?),
             None => None,
@@ -241,6 +244,6 @@ fn count(args: Vec<DfExpr>, distinct: bool, filter: Option<DfExpr>) -> DfExpr {
 
 /// What an aggregate is of no rows.
 fn empty_result(call: &AggregateCall) -> types::Result<Datum> {
-    let types: Vec<SqlType> = call.args.iter().map(|arg| arg.ty()).collect();
-    call.aggregate.start(&types).finish()
+    let arg_types: Vec<SqlType> = call.args.iter().map(|arg| arg.ty()).collect();
+    call.aggregate.start(&arg_types, &types::Settings::default()).finish()
 }

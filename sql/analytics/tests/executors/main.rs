@@ -1,6 +1,7 @@
 //! The vector executor against the row executor, and against PostgreSQL.
 
 mod both;
+mod choice;
 mod grammar;
 mod support;
 mod tpch;

@@ -5,11 +5,10 @@ use std::fmt;
 use std::sync::Arc;
 
 use analytics::{DataFusionExecutor, Options};
-use bytes::Bytes;
 use parking_lot::Mutex;
 use sql::bound::Plan;
 use sql::exec::{ExecContext, RowStream, VectorExecutor};
-use sql::session::{Client, Column, CopyFormat, Database, NoticeSeverity, Session, SessionOptions};
+use sql::session::{Client, Column, Database, Session, SessionOptions};
 use types::{Datum, Error, Result, Settings, keycode};
 
 /// What a statement led to.
@@ -52,7 +51,7 @@ pub struct Forced {
 impl Default for Forced {
     fn default() -> Forced {
         let options = Options { only_worthwhile: false, ..Options::default() };
-        Forced { inner: DataFusionExecutor::new(options).expect("a temporary directory"), counts: Mutex::default() }
+        Forced { inner: DataFusionExecutor::new(options), counts: Mutex::default() }
     }
 }
 
@@ -64,6 +63,10 @@ impl Forced {
 }
 
 impl VectorExecutor for Forced {
+    fn takes(&self, plan: &Plan, context: &Arc<ExecContext>) -> bool {
+        self.inner.takes(plan, context)
+    }
+
     fn execute(&self, plan: &Plan, context: &Arc<ExecContext>) -> Option<Result<Box<dyn RowStream>>> {
         let stream = self.inner.execute(plan, context);
         if stream.is_some() {
@@ -84,9 +87,6 @@ struct Rows {
 }
 
 impl Client for Rows {
-    fn row_description(&mut self, _: &[Column], _: &[i16]) {}
-    fn no_data(&mut self) {}
-    fn parameter_description(&mut self, _: &[u32]) {}
     fn data_row(&mut self, row: &[Datum], columns: &[Column], _: &[i16], settings: &Settings) -> Result<()> {
         let mut key = Vec::new();
         keycode::encode_key(row, &mut key);
@@ -96,24 +96,6 @@ impl Client for Rows {
             value => types::text_io::to_text(value, column.ty, settings),
         };
         self.lines.push(row.iter().zip(columns).map(text).collect::<Vec<_>>().join("|"));
-        Ok(())
-    }
-    fn command_complete(&mut self, _: &str) {}
-    fn portal_suspended(&mut self) {}
-    fn empty_query(&mut self) {}
-    fn notice(&mut self, _: NoticeSeverity, _: &Error) {}
-    fn parameter_status(&mut self, _: &str, _: &str) {}
-    fn copy_in_response(&mut self, _: usize, _: CopyFormat) {}
-    fn copy_out_response(&mut self, _: usize, _: CopyFormat) {}
-    fn copy_data(&mut self, _: &[u8]) {}
-    fn copy_done(&mut self) {}
-    async fn copy_in_next(&mut self) -> Result<Option<Bytes>> {
-        Ok(None)
-    }
-    fn wants_drain(&self) -> bool {
-        false
-    }
-    async fn drain(&mut self) -> Result<()> {
         Ok(())
     }
 }

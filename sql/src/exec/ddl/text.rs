@@ -15,7 +15,8 @@ use crate::exec::context::ExecContext;
 
 impl Work {
     fn bind_context(&self) -> BindContext<'_> {
-        BindContext { catalog: &self.catalog, registry: self.context.registry(), settings: &self.context.settings }
+        let (catalog, settings) = (&self.catalog, &self.context.settings);
+        BindContext { catalog, registry: self.context.registry(), settings, unseen: &[] }
     }
 
     /// A context that evaluates with the catalog at hand: what the statement has made is found.

@@ -16,7 +16,7 @@ use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use hashbrown::HashMap;
 use parking_lot::Mutex;
@@ -63,12 +63,76 @@ impl SpillCounts {
     }
 }
 
-/// A temporary file without a name.
-pub(super) struct SpillFile {
-    file: Arc<File>,
+/// A temporary file without a name, counted against its session's `temp_file_limit` while it is there. Its methods hold up
+/// the thread that calls them.
+pub struct TemporaryFile {
+    file: File,
     directory: PathBuf,
-    bytes: u64,
+    bytes: AtomicU64,
     session: Arc<SessionContext>,
+}
+
+impl TemporaryFile {
+    /// An empty file in the server's directory for them.
+    ///
+    /// # Errors
+    /// 58030, 53100.
+    pub fn create(session: &Arc<SessionContext>) -> Result<TemporaryFile> {
+        let directory = session.database.temporary_directory().0.clone();
+        let file = tempfile::tempfile_in(&directory).map_err(|error| failed("create", &error))?;
+        session.database.spilled.add(session.catalog().database, 1, 0);
+        Ok(TemporaryFile { file, directory, bytes: AtomicU64::new(0), session: session.clone() })
+    }
+
+    /// Bytes written.
+    pub fn len(&self) -> u64 {
+        self.bytes.load(Ordering::Relaxed)
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Appends bytes; one thread at a time.
+    ///
+    /// # Errors
+    /// 53400 beyond `temp_file_limit`, 53100 when the disk is full, 58030 otherwise.
+    pub fn append(&self, bytes: &[u8]) -> Result<()> {
+        let count = bytes.len() as u64;
+        let before = self.session.temporary_bytes.fetch_add(count, Ordering::Relaxed);
+        self.session.database.spilled.add(self.session.catalog().database, 0, count);
+        let at = self.bytes.fetch_add(count, Ordering::Relaxed);
+        if let Some(limit) = self.session.variables.temporary_bytes_max()
+            && before + count > limit
+        {
+            let message = format!("temporary file size exceeds temp_file_limit ({}kB)", limit >> 10);
+            return Err(Error::new(SqlState::CONFIGURATION_LIMIT_EXCEEDED, message));
+        }
+        self.write(bytes, at).map_err(|error| failed("write to", &error))
+    }
+
+    fn write(&self, bytes: &[u8], at: u64) -> io::Result<()> {
+        if fs2::available_space(&self.directory)? < fs2::total_space(&self.directory)? / FREE_SHARE {
+            return Err(io::Error::from(io::ErrorKind::StorageFull));
+        }
+        self.file.write_all_at(bytes, at)
+    }
+
+    /// The bytes in a range that was written.
+    ///
+    /// # Errors
+    /// 58030.
+    pub fn read(&self, range: Range<u64>) -> Result<Vec<u8>> {
+        let mut bytes = vec![0; (range.end - range.start) as usize];
+        self.file.read_exact_at(&mut bytes, range.start).map_err(|error| failed("read from", &error))?;
+        Ok(bytes)
+    }
+}
+
+impl Drop for TemporaryFile {
+    fn drop(&mut self) {
+        self.session.temporary_bytes.fetch_sub(self.len(), Ordering::Relaxed);
+    }
 }
 
 fn failed(what: &str, error: &io::Error) -> Error {
@@ -80,69 +144,14 @@ fn failed(what: &str, error: &io::Error) -> Error {
 }
 
 /// Runs file work where it holds up nobody.
-async fn blocking<T: Send + 'static>(
-    what: &'static str,
-    work: impl FnOnce() -> io::Result<T> + Send + 'static,
-) -> Result<T> {
-    match tokio::task::spawn_blocking(work).await {
-        Ok(result) => result.map_err(|error| failed(what, &error)),
-        Err(_) => Err(Error::internal("the thread of a temporary file ended")),
-    }
-}
-
-impl SpillFile {
-    async fn create(session: &Arc<SessionContext>) -> Result<SpillFile> {
-        let directory = session.database.temporary_directory().0.clone();
-        let path = directory.clone();
-        let file = blocking("create", move || tempfile::tempfile_in(path)).await?;
-        session.database.spilled.add(session.catalog().database, 1, 0);
-        Ok(SpillFile { file: Arc::new(file), directory, bytes: 0, session: session.clone() })
-    }
-
-    /// Appends a buffer and returns it empty.
-    async fn append(&mut self, mut buffer: Vec<u8>) -> Result<Vec<u8>> {
-        let count = buffer.len() as u64;
-        let before = self.session.temporary_bytes.fetch_add(count, Ordering::Relaxed);
-        self.session.database.spilled.add(self.session.catalog().database, 0, count);
-        let (file, at, directory) = (self.file.clone(), self.bytes, self.directory.clone());
-        self.bytes += count;
-        if let Some(limit) = self.session.variables.temporary_bytes_max()
-            && before + count > limit
-        {
-            let message = format!("temporary file size exceeds temp_file_limit ({}kB)", limit >> 10);
-            return Err(Error::new(SqlState::CONFIGURATION_LIMIT_EXCEEDED, message));
-        }
-        blocking("write to", move || {
-            if fs2::available_space(&directory)? < fs2::total_space(&directory)? / FREE_SHARE {
-                return Err(io::Error::from(io::ErrorKind::StorageFull));
-            }
-            file.write_all_at(&buffer, at)?;
-            buffer.clear();
-            Ok(buffer)
-        })
-        .await
-    }
-
-    async fn read(&self, range: Range<u64>) -> Result<Vec<u8>> {
-        let file = self.file.clone();
-        blocking("read from", move || {
-            let mut bytes = vec![0; (range.end - range.start) as usize];
-            file.read_exact_at(&mut bytes, range.start)?;
-            Ok(bytes)
-        })
-        .await
-    }
-}
-
-impl Drop for SpillFile {
-    fn drop(&mut self) {
-        self.session.temporary_bytes.fetch_sub(self.bytes, Ordering::Relaxed);
-    }
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+    let ended = |_| Error::internal("the thread of a temporary file ended");
+    tokio::task::spawn_blocking(work).await.map_err(ended)?
 }
 
 /// Writes records one behind the other.
 pub(super) struct RecordWriter {
-    file: SpillFile,
+    file: Arc<TemporaryFile>,
     buffer: Vec<u8>,
 }
 
@@ -150,7 +159,9 @@ impl RecordWriter {
     /// # Errors
     /// 58030, 53100.
     pub async fn create(session: &Arc<SessionContext>) -> Result<RecordWriter> {
-        Ok(RecordWriter { file: SpillFile::create(session).await?, buffer: Vec::with_capacity(WRITE_BYTES) })
+        let session = session.clone();
+        let file = blocking(move || TemporaryFile::create(&session)).await?;
+        Ok(RecordWriter { file: Arc::new(file), buffer: Vec::with_capacity(WRITE_BYTES) })
     }
 
     /// # Errors
@@ -174,14 +185,19 @@ impl RecordWriter {
     }
 
     async fn flush(&mut self) -> Result<()> {
-        let buffer = std::mem::take(&mut self.buffer);
-        self.buffer = self.file.append(buffer).await?;
+        let (file, mut buffer) = (self.file.clone(), std::mem::take(&mut self.buffer));
+        let append = move || {
+            file.append(&buffer)?;
+            buffer.clear();
+            Ok(buffer)
+        };
+        self.buffer = blocking(append).await?;
         Ok(())
     }
 
     /// Where the next record will be.
     pub fn position(&self) -> u64 {
-        self.file.bytes + self.buffer.len() as u64
+        self.file.len() + self.buffer.len() as u64
     }
 
     /// The file, complete.
@@ -190,13 +206,13 @@ impl RecordWriter {
     /// As [`RecordWriter::put`].
     pub async fn finish(mut self) -> Result<Records> {
         self.flush().await?;
-        Ok(Records(Arc::new(self.file)))
+        Ok(Records(self.file))
     }
 }
 
 /// A complete file of records, shared by its readers.
 #[derive(Clone)]
-pub(super) struct Records(Arc<SpillFile>);
+pub(super) struct Records(Arc<TemporaryFile>);
 
 impl Records {
     /// Reads the records in a range of bytes that begins and ends with one.
@@ -205,7 +221,7 @@ impl Records {
     }
 
     pub fn read_all(&self) -> RecordReader {
-        self.read(0..self.0.bytes)
+        self.read(0..self.0.len())
     }
 }
 
@@ -249,7 +265,8 @@ impl RecordReader {
         }
         let wanted = (count - there).max(READ_BYTES) as u64;
         let end = self.range.end.min(self.range.start + wanted);
-        let more = self.file.0.read(self.range.start..end).await?;
+        let (file, wanted) = (self.file.0.clone(), self.range.start..end);
+        let more = blocking(move || file.read(wanted)).await?;
         self.range.start = end;
         self.buffer.drain(..self.at);
         self.at = 0;

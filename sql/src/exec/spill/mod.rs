@@ -23,6 +23,6 @@ mod file;
 mod sorter;
 mod spool;
 
-pub use file::{SpillCounts, TemporaryDirectory};
+pub use file::{SpillCounts, TemporaryDirectory, TemporaryFile};
 pub(crate) use sorter::{Entry, Sorted, Sorter, order_bytes};
 pub(crate) use spool::{Spool, SpoolReader, Spooled};

@@ -5,6 +5,7 @@ use crate::datum::{Datum, Interval};
 use crate::error::{Error, Result, SqlState};
 use crate::function::{RESULT_BYTES_MAX, out_of_range, too_long};
 use crate::numeric::Numeric;
+use crate::settings::Settings;
 use crate::sqltype::{SqlType, oid};
 use crate::text_io::natural_type;
 
@@ -386,7 +387,7 @@ pub(super) struct Gathered {
 }
 
 impl Accumulator for Gathered {
-    fn bind(&mut self, arg_types: &[SqlType]) {
+    fn bind(&mut self, arg_types: &[SqlType], _settings: &Settings) {
         self.element = arg_types.first().map(|ty| ty.oid);
     }
 
@@ -394,6 +395,7 @@ impl Accumulator for Gathered {
         self.bytes += size_of::<Datum>()
             + match &args[0] {
                 Datum::Text(text) => text.len(),
+                Datum::Jsonb(value) => value.as_str().len(),
                 Datum::Bytea(bytes) => bytes.len(),
                 _ => 0,
             };

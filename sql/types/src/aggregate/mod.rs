@@ -5,15 +5,18 @@
 //! count, in the order that counts.
 
 mod accumulate;
+mod json;
 mod spread;
 
 use crate::datum::Datum;
 use crate::error::Result;
 use crate::function::Registry;
+use crate::settings::Settings;
 use crate::sqltype::SqlType;
 use crate::sqltype::oid::*;
 
 use accumulate::*;
+use json::{JsonArray, JsonObject};
 use spread::*;
 
 /// An aggregate.
@@ -30,17 +33,17 @@ pub struct Aggregate {
 
 impl Aggregate {
     /// A fresh state for arguments of these actual types.
-    pub fn start(&self, arg_types: &[SqlType]) -> Box<dyn Accumulator> {
+    pub fn start(&self, arg_types: &[SqlType], settings: &Settings) -> Box<dyn Accumulator> {
         let mut state = (self.new)();
-        state.bind(arg_types);
+        state.bind(arg_types, settings);
         state
     }
 }
 
 /// The running state of one aggregate over one group.
 pub trait Accumulator: Send {
-    /// Tells the actual types of the arguments, before the first row.
-    fn bind(&mut self, _arg_types: &[SqlType]) {}
+    /// Tells the actual types of the arguments and the session's settings, before the first row.
+    fn bind(&mut self, _arg_types: &[SqlType], _settings: &Settings) {}
 
     /// Takes one row. Strict aggregates skip nulls themselves.
     fn add(&mut self, args: &[Datum]) -> Result<()>;
@@ -53,6 +56,9 @@ pub trait Accumulator: Send {
         0
     }
 }
+
+/// The json_agg of rows, which shows each on a line of its own.
+pub const JSON_AGG_OF_ROWS: u32 = 15_933;
 
 /// Every aggregate.
 pub fn all_aggregates() -> &'static [Aggregate] {
@@ -174,12 +180,18 @@ static AGGREGATES: &[Aggregate] = &[
     row(2797, "max", &[TID], TID, new::<Extreme<true>>),
     row(2798, "min", &[TID], TID, new::<Extreme<false>>),
     row(2803, "count", &[], INT8, new::<Count>),
+    row(3175, "json_agg", &[ANYELEMENT], JSON, new::<JsonArray<false, false>>),
+    row(3197, "json_object_agg", &[ANY, ANY], JSON, new::<JsonObject<false>>),
+    row(3267, "jsonb_agg", &[ANYELEMENT], JSONB, new::<JsonArray<true, false>>),
+    row(3270, "jsonb_object_agg", &[ANY, ANY], JSONB, new::<JsonObject<true>>),
     row(3526, "max", &[ANYENUM], ANYENUM, new::<Extreme<true>>),
     row(3527, "min", &[ANYENUM], ANYENUM, new::<Extreme<false>>),
     row(3538, "string_agg", &[TEXT, TEXT], TEXT, new::<Joined>),
     row(3545, "string_agg", &[BYTEA, BYTEA], BYTEA, new::<Joined>),
     row(4189, "max", &[PG_LSN], PG_LSN, new::<Extreme<true>>),
     row(4190, "min", &[PG_LSN], PG_LSN, new::<Extreme<false>>),
+    // An oid of our own: rows are told from other values here, not when they are met.
+    row(JSON_AGG_OF_ROWS, "json_agg", &[RECORD], JSON, new::<JsonArray<false, true>>),
     row(5099, "max", &[XID8], XID8, new::<Extreme<true>>),
     row(5100, "min", &[XID8], XID8, new::<Extreme<false>>),
 ];
@@ -188,14 +200,13 @@ static AGGREGATES: &[Aggregate] = &[
 mod tests {
     use super::*;
     use crate::numeric::Numeric;
-    use crate::settings::Settings;
     use crate::text_io;
 
     fn run(name: &str, ty: SqlType, values: &[&str]) -> String {
         let settings = Settings::default();
         let found = Registry::builtin().resolve_aggregate(name, &[ty.oid]).expect("an aggregate");
         let target = SqlType::of(found.arg_types[0]);
-        let mut state = found.aggregate.start(&[target]);
+        let mut state = found.aggregate.start(&[target], &settings);
         for value in values {
             let datum = match *value {
                 "null" => Datum::Null,
@@ -247,7 +258,7 @@ mod tests {
     #[test]
     fn string_agg_puts_separators_between() {
         let found = Registry::builtin().resolve_aggregate("string_agg", &[TEXT, TEXT]).expect("an aggregate");
-        let mut state = found.aggregate.start(&[SqlType::TEXT, SqlType::TEXT]);
+        let mut state = found.aggregate.start(&[SqlType::TEXT, SqlType::TEXT], &Settings::default());
         for (value, separator) in [("a", ";"), ("b", ", "), ("c", "-")] {
             state.add(&[Datum::text(value), Datum::text(separator)]).expect("fits");
         }
@@ -258,7 +269,7 @@ mod tests {
     #[test]
     fn a_nan_stays_in_a_sum() {
         let found = Registry::builtin().resolve_aggregate("sum", &[NUMERIC]).expect("an aggregate");
-        let mut state = found.aggregate.start(&[SqlType::NUMERIC]);
+        let mut state = found.aggregate.start(&[SqlType::NUMERIC], &Settings::default());
         state.add(&[Datum::Numeric(Numeric::NAN)]).expect("fits");
         state.add(&[Datum::Numeric(Numeric::ONE)]).expect("fits");
         assert_eq!(state.finish().expect("fits"), Datum::Numeric(Numeric::NAN));

@@ -20,8 +20,11 @@ mod convert;
 mod datetime;
 mod encoding;
 mod format;
+pub(crate) mod json;
+pub(crate) mod jsonb;
 mod math;
 mod pattern;
+mod record;
 mod sets;
 mod text;
 mod to_char;
@@ -32,7 +35,9 @@ use std::sync::LazyLock;
 pub(crate) use args::{RESULT_BYTES_MAX, out_of_range, too_long};
 pub(crate) use compare::compare_padded;
 pub(crate) use datetime::scaled_interval;
+pub use json::JSON_OF_ROW;
 pub use pattern::like;
+pub use record::{EXPAND_ARRAY, RECORD_FIELD};
 pub use text::{SERVER_VERSION, quoted_identifier, quoted_literal};
 
 use crate::aggregate::Aggregate;
@@ -166,7 +171,7 @@ impl Function {
 }
 
 /// The tables of this crate, in the form [`Registry::new`] takes.
-pub fn builtin() -> [&'static [Function]; 13] {
+pub fn builtin() -> [&'static [Function]; 16] {
     [
         arithmetic::FUNCTIONS,
         array::FUNCTIONS,
@@ -176,8 +181,11 @@ pub fn builtin() -> [&'static [Function]; 13] {
         datetime::FUNCTIONS,
         encoding::FUNCTIONS,
         format::FUNCTIONS,
+        json::FUNCTIONS,
+        jsonb::FUNCTIONS,
         math::FUNCTIONS,
         pattern::FUNCTIONS,
+        record::FUNCTIONS,
         sets::FUNCTIONS,
         text::FUNCTIONS,
         to_char::FUNCTIONS,

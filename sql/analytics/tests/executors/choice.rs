@@ -1,0 +1,73 @@
+//! Which executor runs a statement, as EXPLAIN shows it, and where the vector executor puts what memory does not hold.
+
+use std::sync::Arc;
+
+use analytics::{DataFusionExecutor, Options};
+use engine::Engine;
+use engine::testing::MemoryVolume;
+use sql::session::{Database, Session};
+
+use crate::support::{Answer, answer, lines, session};
+
+async fn over(options: Options) -> Session {
+    let engine = Engine::bootstrap(MemoryVolume::new(), engine::Options::default()).await.expect("an empty volume");
+    let vector = Arc::new(DataFusionExecutor::new(options));
+    session(&Database::open(engine, Some(vector)).await.expect("a fresh catalog")).await
+}
+
+async fn ask(session: &mut Session, sql: &str) -> Vec<String> {
+    lines(session, sql).await.unwrap_or_else(|error| panic!("{sql}: {error}"))
+}
+
+async fn is_vector(session: &mut Session, sql: &str) -> bool {
+    ask(session, &format!("explain {sql}")).await[0] == "Custom Scan (Vector)"
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_short_range_stays_with_rows_and_a_long_one_goes_to_columns() {
+    let mut one = over(Options::default()).await;
+    ask(&mut one, "create table t (id int primary key, v int, w int); create index t_v on t (v)").await;
+    ask(&mut one, "insert into t select n, n, n % 10 from generate_series(1, 20000) n; analyze t").await;
+    for (query, expected) in [
+        ("select sum(v) from t where id between 1 and 100", false),
+        ("select sum(v) from t where id between 1 and 15000", true),
+        ("select sum(w) from t where v between 1 and 100", false),
+        ("select sum(w) from t where v between 1 and 15000", true),
+        ("select w, count(*) from t group by w", true),
+        // One key, however large the table.
+        ("select sum(v) from t where id = 7", false),
+        // What is merely read is better read as rows.
+        ("select v from t", false),
+        ("select count(*) from pg_class", false),
+    ] {
+        assert_eq!(is_vector(&mut one, query).await, expected, "{query}");
+    }
+    // One prepared plan is for either, by the values of the moment.
+    ask(&mut one, "prepare p (int) as select sum(v) from t where id between 1 and $1").await;
+    assert!(!is_vector(&mut one, "execute p (100)").await);
+    assert!(is_vector(&mut one, "execute p (15000)").await);
+    let shown = ask(&mut one, "explain analyze execute p (15000)").await;
+    assert!(shown.iter().any(|line| line == "Rows: 1"), "{shown:?}");
+    assert_eq!(ask(&mut one, "execute p (4)").await, ["10"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_memory_does_not_hold_counts_as_the_sessions_temporary_files() {
+    let mut one = over(Options { memory_bytes: 8 << 20, only_worthwhile: false, ..Options::default() }).await;
+    ask(&mut one, "create table t (id int primary key, v text)").await;
+    ask(&mut one, "insert into t select n, md5(n::text) || repeat('x', 200) from generate_series(1, 100000) n").await;
+    let query = "select v from t order by v";
+    assert!(is_vector(&mut one, query).await);
+    let temporary = "select temp_bytes from pg_stat_database where datname = current_database()";
+    let before: u64 = ask(&mut one, temporary).await[0].parse().expect("a number");
+    let rows = ask(&mut one, query).await;
+    assert_eq!(rows.len(), 100_000);
+    assert!(rows.is_sorted());
+    let after: u64 = ask(&mut one, temporary).await[0].parse().expect("a number");
+    assert!(after > before + (1 << 20), "{before} {after}");
+    ask(&mut one, "set temp_file_limit = '1MB'").await;
+    assert_eq!(answer(&mut one, query).await, Answer::Error("53400".into()));
+    // What the statement wrote is given back with it.
+    ask(&mut one, "set temp_file_limit = '64MB'").await;
+    assert_eq!(ask(&mut one, query).await.len(), 100_000);
+}
