@@ -217,3 +217,75 @@ fn a_sweep_lets_no_file_go_that_has_lost_redo() {
     let rig = rig.restart(|disk| disk.crash(Loss::Everything), options(0));
     rig.check_pages(&writer, 0..60, &[writer.end()]);
 }
+
+/// A recovery cuts at a VDL that another group's record set, far above the last record of this one. What was acknowledged
+/// here above the cut is no loss: were it one, a loss of all power would leave no node that counts.
+#[test]
+fn a_group_cut_above_its_last_record_is_whole_after_a_start() {
+    for straddling in [false, true] {
+        let mut rig = fresh();
+        let mut writer = Writer::new();
+        rig.send(writer.batch(&[1]));
+        let (last, other) = (writer.write(1), writer.write(70));
+        let (tail, vdl) = (last.header.lsn, other.header.lsn);
+        let annulled = writer.write(1);
+        assert!(tail < vdl && vdl < annulled.header.lsn);
+        rig.send(encode(&[other], Ballot::ZERO));
+        if straddling {
+            rig.send(encode(&[last, annulled], Ballot::ZERO));
+        } else {
+            rig.send(encode(&[last], Ballot::ZERO));
+            rig.send(encode(&[annulled], Ballot::ZERO));
+        }
+        rig.send(writer.batch(&[1, 2]));
+        rig.send(writer.batch(&[1, 2]));
+        let ballot = Ballot::new(1, 1);
+        rig.prepare(ballot);
+        assert!(rig.install(&table(&[(ballot, vdl, Lsn(500_000))])).adopted);
+        assert_eq!(rig.mark(0).scl_flushed, tail.0);
+        let rig = rig.restart(|disk| disk.crash(Loss::Everything), options(0));
+        assert_eq!(rig.mark(0).scl_flushed, tail.0);
+        assert!(rig.prepare(Ballot::new(2, 1)).hydrated, "straddling: {straddling}");
+    }
+}
+
+/// What the cut left of a damaged group, only peers can tell; two of them may have lost it as well.
+#[test]
+fn damage_in_a_group_that_was_cut_is_over_when_four_peers_have_no_more() {
+    let mut nodes: Vec<Rig> = (0..5)
+        .map(|id| {
+            let rig = open_at(&SimDisk::new(), &dir(), options(id)).expect("the disk is sound");
+            rig.create();
+            rig
+        })
+        .collect();
+    let mut writer = Writer::new();
+    let mut batches: Vec<_> = (0..500).map(|n| writer.batch(&[n % 60])).collect();
+    let tail = writer.tail(0);
+    batches.push(writer.batch(&[70]));
+    let vdl = writer.end();
+    batches.extend((0..3).map(|_| writer.batch(&[1, 2])));
+    let ballot = Ballot::new(1, 1);
+    let cut = table(&[(ballot, vdl, Lsn(500_000))]);
+    for (index, node) in nodes.iter_mut().enumerate() {
+        batches.iter().for_each(|batch| drop(node.send(batch.clone())));
+        node.tend();
+        if index == 0 {
+            let sealed = files(&node.disk, "log", "idx").pop().expect("files were sealed").with_extension("log");
+            node.disk.flip(&sealed, 9000, 0x10);
+            node.node.scrub().expect("the disk answers");
+        }
+        node.prepare(ballot);
+        assert!(node.install(&cut).adopted);
+    }
+    let gossip = |peers: std::ops::Range<usize>| {
+        let peers: Vec<Arc<dyn StorageNode>> = nodes[peers].iter().map(|peer| peer.node.clone() as _).collect();
+        let mut gossip = Gossip::new(&nodes[0].node, peers);
+        (0..2).for_each(|_| now(gossip.round(true)));
+        nodes[0].prepare(Ballot::new(2, 1)).hydrated
+    };
+    assert!(nodes[0].mark(0).scl_flushed < tail.0);
+    assert!(!gossip(1..4));
+    assert_eq!(nodes[0].mark(0).scl_flushed, tail.0, "it has all there is, and cannot know");
+    assert!(gossip(1..5));
+}

@@ -17,7 +17,7 @@ use protocol::rpc::storage as rpc;
 use protocol::task::{sleep, timeout};
 use protocol::volume::{Durability, PageSource, RedoLog};
 use protocol::{Ballot, FORMAT_VERSION, GroupId, Lsn, Page, PageId};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -27,6 +27,8 @@ use storage::volume::writer::WriterVolume;
 
 /// Servers of a run, one in each zone.
 pub const SERVERS: usize = 3;
+/// Nodes of a run whose files may be damaged.
+const DAMAGED_MAX: usize = 2;
 /// How long a healed cluster may take to answer, to fill its copies, to bring its replicas up.
 const HEAL_TIMEOUT: Duration = Duration::from_secs(120);
 
@@ -126,6 +128,10 @@ pub struct Cluster {
     schema: OnceLock<Schema>,
     history: Mutex<Vec<Txn>>,
     counters: Mutex<BTreeMap<u32, Counted>>,
+    /// The last append that a client was told of: list, value, commit LSN.
+    token: Mutex<Option<(u32, u64, Lsn)>>,
+    /// Nodes whose files were damaged.
+    damaged: Mutex<BTreeSet<usize>>,
     over: AtomicBool,
     sessions: AtomicU64,
     values: AtomicU64,
@@ -154,6 +160,8 @@ impl Cluster {
             schema: OnceLock::new(),
             history: Mutex::default(),
             counters: Mutex::default(),
+            token: Mutex::default(),
+            damaged: Mutex::default(),
             over: AtomicBool::new(false),
             sessions: AtomicU64::new(0),
             values: AtomicU64::new(0),
@@ -228,6 +236,39 @@ impl Cluster {
     /// An increment that was begun was rolled back.
     pub fn forget_increment(&self, counter: u32) {
         self.counters.lock().entry(counter).or_default().begun -= 1;
+    }
+
+    /// A node's files are to be damaged; false when so many nodes have had that already that one more would be too much.
+    pub fn may_damage(&self, index: usize) -> bool {
+        let mut damaged = self.damaged.lock();
+        let may = damaged.len() < DAMAGED_MAX || damaged.contains(&index);
+        if may {
+            damaged.insert(index);
+        }
+        may
+    }
+
+    /// Increments of a counter that may count.
+    #[must_use]
+    pub fn increments_begun(&self, counter: u32) -> i64 {
+        self.counters.lock().get(&counter).map_or(0, |counted| counted.begun)
+    }
+
+    /// A client was told of a transaction of the history: what it can ask for elsewhere from now on.
+    pub fn hand_token(&self, index: usize, lsn: Lsn) {
+        let append = self.history.lock()[index].ops.iter().find_map(|op| match op {
+            Op::Append(list, value) => Some((*list, *value, lsn)),
+            Op::Read(..) => None,
+        });
+        if append.is_some() {
+            *self.token.lock() = append;
+        }
+    }
+
+    /// The last token handed out: a list, a value in it, and the LSN of its commit.
+    #[must_use]
+    pub fn token(&self) -> Option<(u32, u64, Lsn)> {
+        *self.token.lock()
     }
 
     /// Something was found to be corrupt.
@@ -337,6 +378,9 @@ impl Cluster {
         while !self.is_over() {
             sleep(Duration::from_millis(10)).await;
             looks += 1;
+            if looks.is_multiple_of(4) {
+                self.look_at_node((looks / 4) as usize % COPIES);
+            }
             for server in &self.servers {
                 match server.state() {
                     State::Writer(volume, _) => {
@@ -358,6 +402,14 @@ impl Cluster {
                     State::Down | State::Starting => {}
                 }
             }
+        }
+    }
+
+    /// What a node holds, asked without a network.
+    fn look_at_node(&self, index: usize) {
+        let damaged = self.damaged.lock().contains(&index);
+        if let Some(held) = crate::sabotage::ask(&self.net, index) {
+            self.ledger.note_held(index, &held, damaged);
         }
     }
 
@@ -627,7 +679,7 @@ impl Cluster {
                     }
                 }
             });
-            let engine = reached.await.map_err(|_| format!("replica {} does not reach {end}", server.index))?;
+            let engine = reached.await.map_err(|_| format!("{} does not reach {end}", server.describe()))?;
             if let Some(engine) = engine {
                 self.read_all(&engine).await.map_err(|error| format!("replica {}: {error}", server.index))?;
             }

@@ -39,7 +39,8 @@
 //! - Messages of a size that the network would notice: bandwidth is without limit.
 //! - Bugs that need more than a few thousand transactions or a minute to show.
 //!
-//! [`sabotage`] keeps all this honest: each deliberate bug must be found.
+//! [`sabotage`] keeps all this honest: each deliberate bug must be found. Which trap and which fault is held by what is told in
+//! `storage/FAULTS.md`.
 //!
 //! Sources: FoundationDB (Zhou et al., SIGMOD 2021, section 4), TigerBeetle's VOPR, `slatedb-dst`.
 

@@ -494,8 +494,19 @@ impl StorageNode for Link {
     }
 
     fn read_page(&self, request: rpc::ReadPageRequest) -> BoxFuture<'_, NodeResult<rpc::ReadPageReply>> {
+        // A node that repairs an image takes any version of the page.
+        let (to, asked, is_server) = (self.to, request.clone(), sabotage::is_node(self.from).is_none());
         let request = sabotage::bend_read(&self.net, self.to, request);
-        self.call(request, |node, request| Box::pin(async move { node.read_page(request).await }), |_, reply| reply)
+        self.call(
+            request,
+            |node, request| Box::pin(async move { node.read_page(request).await }),
+            move |net, reply| {
+                if is_server && reply.outcome() == rpc::ReadOutcome::Ok {
+                    net.ledger.note_read(to, &asked, &reply.page);
+                }
+                reply
+            },
+        )
     }
 
     fn pull(&self, request: rpc::PullRequest) -> BoxFuture<'_, NodeResult<rpc::PullReply>> {

@@ -11,6 +11,8 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc;
 use std::time::Duration;
 
 /// A run takes no more virtual time than this.
@@ -28,11 +30,13 @@ pub struct Options {
     pub verbosity: Verbosity,
     /// Deliberate bug; `None` outside of the simulator's own tests.
     pub sabotage: Option<Sabotage>,
+    /// Seeds of a range that run at the same time.
+    pub threads: usize,
 }
 
 impl Default for Options {
     fn default() -> Options {
-        Options { rage: Duration::from_secs(6), verbosity: Verbosity::Quiet, sabotage: None }
+        Options { rage: Duration::from_secs(6), verbosity: Verbosity::Quiet, sabotage: None, threads: 1 }
     }
 }
 
@@ -202,24 +206,56 @@ impl std::fmt::Display for Summary {
     }
 }
 
-/// Runs a range of seeds, one after the other, and hands each report on.
-pub fn run_range(seeds: Range<u64>, options: Options, mut each: impl FnMut(&Report)) -> Summary {
-    let mut summary = Summary::default();
-    for seed in seeds {
-        let report = run_seed(seed, options);
-        summary.seeds += 1;
-        summary.commits += report.commits;
-        summary.promotions += report.promotions;
+impl Summary {
+    fn add(&mut self, report: &Report) {
+        self.seeds += 1;
+        self.commits += report.commits;
+        self.promotions += report.promotions;
         if !report.passed() {
-            summary.failed.push(seed);
+            self.failed.push(report.seed);
         }
         if report.commits == 0 {
-            summary.barren.push(seed);
+            self.barren.push(report.seed);
         }
         for (fault, count) in &report.faults {
-            *summary.faults.entry(*fault).or_default() += count;
+            *self.faults.entry(*fault).or_default() += count;
         }
-        each(&report);
     }
+}
+
+/// Runs a range of seeds and hands each report on, in the order of the seeds. A run is one thread's; as many go on beside
+/// each other as `options` says.
+///
+/// # Panics
+/// When a thread cannot be started.
+pub fn run_range(seeds: Range<u64>, options: Options, mut each: impl FnMut(&Report)) -> Summary {
+    let threads = options.threads.max(1);
+    let next = AtomicU64::new(seeds.start);
+    let (done, reports) = mpsc::sync_channel(threads);
+    let mut summary = Summary::default();
+    std::thread::scope(|scope| {
+        for _ in 0..threads {
+            let (done, next, end) = (done.clone(), &next, seeds.end);
+            scope.spawn(move || {
+                loop {
+                    let seed = next.fetch_add(1, Ordering::Relaxed);
+                    if seed >= end || done.send(run_seed(seed, options)).is_err() {
+                        return;
+                    }
+                }
+            });
+        }
+        drop(done);
+        let mut waiting: BTreeMap<u64, Report> = BTreeMap::new();
+        let mut turn = seeds.start;
+        for report in reports {
+            waiting.insert(report.seed, report);
+            while let Some(report) = waiting.remove(&turn) {
+                turn += 1;
+                summary.add(&report);
+                each(&report);
+            }
+        }
+    });
     summary
 }

@@ -75,7 +75,7 @@ impl Sabotage {
 /// Who, with [`Sabotage::QuorumOfThree`], has nothing and says otherwise.
 const LIAR: usize = 3;
 /// The limit of [`Sabotage::LalIgnored`], in bytes.
-const LAL_TOO_SMALL: u64 = 64;
+const LAL_TOO_SMALL: u64 = 4 << 10;
 
 /// What a node says when asked directly.
 pub fn ask(net: &Net, index: usize) -> Option<rpc::HoldReply> {
@@ -171,7 +171,8 @@ pub fn bend_read(net: &Net, to: usize, mut request: rpc::ReadPageRequest) -> rpc
     request
 }
 
-fn is_node(process: ProcessId) -> Option<usize> {
+/// Which node a process is.
+pub fn is_node(process: ProcessId) -> Option<usize> {
     (0..COPIES).find(|index| node_process(*index) == process)
 }
 

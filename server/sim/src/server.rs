@@ -114,10 +114,31 @@ impl Server {
         self.state.lock().clone()
     }
 
+    /// What it is now, in words.
+    #[must_use]
+    pub fn describe(&self) -> String {
+        let index = self.index;
+        match self.state() {
+            State::Down => format!("server {index}, without a process,"),
+            State::Starting => format!("server {index}, which starts,"),
+            State::Writer(volume, _) => format!("server {index}, the writer under {},", volume.ballot()),
+            State::Replica(volume, _) => {
+                let (at, ballot, known) = (volume.applied(), volume.ballot(), volume.flushed_vdl());
+                format!("replica {index} at {at} under {ballot}, which knows of {known},")
+            }
+        }
+    }
+
     /// Whether it has a process.
     #[must_use]
     pub fn is_up(&self) -> bool {
         !matches!(*self.state.lock(), State::Down)
+    }
+
+    /// Whether it is a replica.
+    #[must_use]
+    pub fn is_following(&self) -> bool {
+        matches!(*self.state.lock(), State::Replica(..))
     }
 
     /// Whether it takes the volume over just now.

@@ -75,6 +75,20 @@ faults! {
     PromotedAround = "promoted around a stopped writer",
     /// Two servers take the volume over at the same time.
     Raced = "two takeovers at once",
+    /// One takeover follows another, each hearing other nodes, with redo on a few nodes only.
+    Relayed = "takeovers that hear different nodes",
+    /// A takeover hears the two nodes that were behind and one other.
+    Swapped = "takeover that hears who was behind",
+    /// Nodes that promised lose power before the takeover goes on, and the former writer is there.
+    PromiserDied = "power lost between promise and table",
+    /// A replica starts that reaches nodes which missed a takeover.
+    ReadStale = "replica that reaches nodes which missed a takeover",
+    /// All nodes lose power in the middle of an fsync.
+    AllDieFlushing = "all nodes lost power in an fsync",
+    /// A writer was stopped in the step in which it told a client of a commit.
+    StoppedTelling = "writer stopped as it told a client",
+    /// A server was stopped in the step in which its recovery ended.
+    StoppedOpening = "server stopped as it opened the volume",
     /// A replica dropped its cache instead of replaying.
     ReplicaSkipped = "replica dropped its cache",
     /// A node could not be filled up to the end: it has lost, or was away for, more than its peers keep.

@@ -4,8 +4,9 @@
 //! what it read when the flushed VDL has passed what it observed. From then on it must stay true.
 //!
 //! Bank: transfers between accounts, whose sum every snapshot shows unchanged. Lists: see [`crate::history`]. Counters:
-//! increments, each of which counts once. Long reads hold a snapshot for seconds. Scratch trees come and go, so that pages
-//! are freed and used again.
+//! increments, each of which counts once, and which no session sees go back. Tokens: what a client was told on the writer it
+//! sees on a replica that it asked to wait for it. Long reads hold a snapshot for seconds. Scratch trees come and go, so that
+//! pages are freed and used again.
 
 use crate::cluster::{Cluster, Schema};
 use crate::history::{Fate, Op, Txn as Record};
@@ -16,9 +17,10 @@ use engine::{
     Direction, Engine, Error, InsertOutcome, Isolation, KeyRange, LockStrength, Result, Rows, TreeKind, Txn, Verdict,
     View, WriteOutcome,
 };
-use protocol::task::{Runtime, sleep};
+use protocol::task::{Runtime, sleep, timeout};
 use protocol::volume::Durability;
 use protocol::{Ballot, Lsn};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -26,6 +28,9 @@ use storage::volume::replica::ReplicaVolume;
 
 /// What every account begins with.
 pub const OPENING_BALANCE: i64 = 1000;
+
+/// How long a read with a token waits.
+const TOKEN_PATIENCE: Duration = Duration::from_secs(2);
 
 /// The key of a row.
 #[must_use]
@@ -82,6 +87,8 @@ struct Session {
     random: Random,
     number: u64,
     schema: Schema,
+    /// What it saw of each counter.
+    counted: BTreeMap<u32, i64>,
 }
 
 fn start(
@@ -106,6 +113,7 @@ fn start(
             random: Random::new(cluster.seed, 1000 + number),
             number,
             schema,
+            counted: BTreeMap::new(),
         };
         Runtime::current().spawn(session.run());
     }
@@ -161,7 +169,8 @@ impl Session {
             0..40 => self.transfer().await,
             40..75 => self.lists().await,
             75..85 => self.increment().await,
-            85..95 => self.audit(Duration::ZERO).await,
+            85..93 => self.audit(Duration::ZERO).await,
+            93..95 => self.count().await,
             95..97 => {
                 let pause = self.random.millis(100, 3000);
                 self.audit(pause).await
@@ -177,8 +186,10 @@ impl Session {
             return Ok(());
         }
         match self.random.below(100) {
-            0..50 => self.lists_read().await,
-            50..90 => self.audit(Duration::ZERO).await,
+            0..45 => self.lists_read().await,
+            45..55 => self.count().await,
+            55..65 => self.read_by_token().await,
+            65..90 => self.audit(Duration::ZERO).await,
             _ => {
                 let pause = self.random.millis(100, 6000);
                 self.audit(pause).await
@@ -312,12 +323,15 @@ impl Session {
             })
             .await;
         match committed {
-            Ok(lsn) => cluster.change_txn(index, |record| {
-                record.told = true;
-                if wrote {
-                    record.fate = Fate::Acknowledged(lsn);
-                }
-            }),
+            Ok(lsn) => {
+                cluster.change_txn(index, |record| {
+                    record.told = true;
+                    if wrote {
+                        record.fate = Fate::Acknowledged(lsn);
+                    }
+                });
+                cluster.hand_token(index, lsn);
+            }
             // The commit record never came into the log.
             Err(_) if reached.is_none() => cluster.change_txn(index, |record| record.fate = Fate::Aborted),
             Err(_) => {}
@@ -376,6 +390,48 @@ impl Session {
         self.tell(view.observed());
         let fate = Fate::Aborted;
         self.cluster.begin_txn(Record { session: self.number, snapshot, ops, told: true, fate });
+        Ok(())
+    }
+
+    /// Reads every counter: none has gone back, none has counted what nobody added.
+    async fn count(&mut self) -> Result<()> {
+        let view = self.engine.view(self.engine.snapshot());
+        let mut counts = Vec::new();
+        for counter in 0..self.cluster.shape.counters {
+            let row = self.engine.get(&view, self.schema.counters, &key(counter)).await?;
+            let count = row.map(|row| number_in(&row)).transpose()?;
+            counts.push((counter, count.unwrap_or(-1), self.cluster.increments_begun(counter)));
+        }
+        self.may_tell(view.observed()).await?;
+        let at = view.snapshot().lsn();
+        for (counter, count, begun) in counts {
+            let before = self.counted.insert(counter, count).unwrap_or_default();
+            if count < before || count > begun {
+                let seen = format!("session {} sees {count} on counter {counter} at {at}", self.number);
+                self.cluster.ledger.violate(format!("{seen}: it had seen {before}, and {begun} were added"));
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits for what a client was told on the writer, and must then see it.
+    async fn read_by_token(&mut self) -> Result<()> {
+        let (Some(volume), Some((list, value, lsn))) = (self.following.clone(), self.cluster.token()) else {
+            return Ok(());
+        };
+        if !matches!(timeout(TOKEN_PATIENCE, volume.wait_applied(lsn)).await, Ok(Ok(()))) {
+            return Ok(());
+        }
+        let view = self.engine.view(self.engine.snapshot());
+        let at = view.snapshot().lsn();
+        let values = self.read_list(&view, list).await?;
+        if at < lsn || !values.contains(&value) {
+            let who = self.server.index;
+            self.cluster
+                .ledger
+                .violate(format!("replica {who} applied {lsn} and shows list {list} at {at} without {value}"));
+        }
+        self.tell(view.observed());
         Ok(())
     }
 

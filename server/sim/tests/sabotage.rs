@@ -52,3 +52,43 @@ fn a_page_read_before_its_placeholder_is_found() {
     // By the third.
     found(Sabotage::StaleFetch, 0..16, "");
 }
+
+#[test]
+fn three_copies_taken_for_a_quorum_are_found() {
+    found(Sabotage::QuorumOfThree, 4..40, "");
+}
+
+#[test]
+fn a_promise_forgotten_at_a_restart_is_found() {
+    found(Sabotage::PromiseForgotten, 6..40, "");
+}
+
+#[test]
+fn an_allocation_limit_that_is_too_small_is_found() {
+    found(Sabotage::LalIgnored, 4..40, "I1");
+}
+
+#[test]
+fn a_recovery_that_clips_nothing_is_found() {
+    found(Sabotage::NoClipping, 6..60, "");
+}
+
+#[test]
+fn what_is_only_received_taken_for_flushed_is_found() {
+    found(Sabotage::ReceivedAsFlushed, 28..60, "");
+}
+
+#[test]
+fn gossip_that_revives_annulled_redo_is_found() {
+    found(Sabotage::GossipRevives, 0..40, "");
+}
+
+#[test]
+fn a_recovery_that_repairs_nothing_is_found() {
+    found(Sabotage::RepairSkipped, 4..60, "");
+}
+
+#[test]
+fn a_read_under_a_promise_alone_is_found() {
+    found(Sabotage::ReadUnderPromise, 10..60, "I7");
+}

@@ -8,7 +8,8 @@ const SEEDS: u64 = if cfg!(debug_assertions) { 12 } else { 200 };
 
 #[test]
 fn no_seed_loses_or_shows_what_it_must_not() {
-    let summary = run_range(0..SEEDS, Options::default(), |report| {
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let summary = run_range(0..SEEDS, Options { threads, ..Options::default() }, |report| {
         if !report.passed() {
             println!("{report}");
         }

@@ -53,6 +53,8 @@ pub struct Gossip {
 /// What a round found missing.
 #[derive(Default)]
 struct Lacks {
+    /// What each peer that answered holds, and the ballot of its table.
+    held: Vec<(Ballot, HashMap<GroupId, Lsn>)>,
     /// What some peer has had since the round before, of each group.
     targets: HashMap<GroupId, Lsn>,
     /// Peers that have retired what is missing, and up to where.
@@ -112,8 +114,10 @@ impl Gossip {
     /// Asks every peer once. `urgent`: pulls whatever is missing, not only what was missing a round ago.
     pub async fn round(&mut self, urgent: bool) {
         let mut lacks = Lacks::default();
+        let mut under = Ballot::ZERO;
         if let Some(node) = self.node.upgrade() {
             self.follow(&node);
+            under = node.shared.state.lock().table.ballot();
         }
         for peer in 0..self.peers.len() {
             let Some(node) = self.node.upgrade() else { return };
@@ -128,6 +132,9 @@ impl Gossip {
         self.hydrate(&node, &mut lacks.retired).await;
         let mut guard = node.shared.state.lock();
         let state = &mut *guard;
+        // Those that have not heard of our table may hold what it annuls, and lack what was copied before it was in force.
+        let held = std::mem::take(&mut lacks.held).into_iter().filter(|(ballot, _)| *ballot == under);
+        state.note_peers(under, &held.map(|(_, held)| held).collect::<Vec<_>>());
         let received = |group: &GroupId| state.segments.get(group).map_or(Lsn::ZERO, |segment| segment.received());
         let behind = lacks.targets.iter().map(|(group, target)| target.since(received(group)));
         let behind = behind.max().unwrap_or_default();
@@ -185,6 +192,8 @@ impl Gossip {
             adopt_table(node, table, members).await.map_err(|error| error.to_string())?;
         }
         let under = held.table.as_ref().and_then(|table| table.entries.last()).map_or(0, |entry| entry.ballot);
+        let marks = held.marks.iter().map(|mark| (GroupId(mark.group), Lsn(mark.scl_received)));
+        lacks.held.push((Ballot(under), marks.collect()));
         if node.shared.state.lock().hear(Lsn(held.flushed_vdl_heard), Lsn::ZERO, Ballot(under)) {
             node.shared.heard_more();
         }

@@ -6,7 +6,10 @@
 //! format is refused untouched.
 //!
 //! What was once acknowledged as flushed and is not found is a loss, not a torn tail: the groups concerned are named, the
-//! node says that it is not whole (`hydrated` in its Prepare reply) until its peers have filled them.
+//! node says that it is not whole (`hydrated` in its Prepare reply) until its peers have filled them. What a recovery annulled
+//! was no loss: then a group need only reach its last record below the cut, which the branch that was cut off names by its
+//! back-link. Where it does not, for it may be retired, peers tell ([`State::note_peers`]); to take the cut itself for the
+//! group's end would keep every node with an idle group out of every quorum, and after a loss of all power that is all of them.
 
 use super::background::{Wake, index_of};
 use super::disk::{Disk, below};
@@ -248,9 +251,10 @@ fn load_state(shared: &Shared, indexes: &[FileIndex]) -> Result<(), TendError> {
     let bases = shared.images.bases();
     let hydrations = shared.images.hydrations();
     let mut state = shared.state.lock();
+    let mut ends = Ends::new();
     for index in indexes {
         for (group, run) in &index.runs {
-            hold(shared, &mut state, *group, *run)?;
+            hold(shared, &mut state, &mut ends, *group, *run)?;
         }
         // Heard under a table that the superblock's history has.
         state.hear(index.vdl, index.floor, Ballot::ZERO);
@@ -265,24 +269,37 @@ fn load_state(shared: &Shared, indexes: &[FileIndex]) -> Result<(), TendError> {
         segment.settle(base, ballot);
     }
     for (group, acked) in indexes.iter().flat_map(|index| &index.acked) {
-        // What was acknowledged may have been annulled since: by its own ballot, which is not that of what is left.
+        // What was acknowledged may have been annulled since: by its own ballot, which is not that of what is left. Then the
+        // group need only reach the last record below the cut, where that is known.
         let now = state.segments.get(group).map_or(Lsn::ZERO, |segment| segment.received());
-        let valid = state.table.clip(*acked, state.table.writer_of(*acked));
-        if now < valid {
+        let writer = state.table.writer_of(*acked);
+        let valid = state.table.clip(*acked, writer);
+        let end = ends.get(&(*group, writer)).copied().filter(|_| valid < *acked);
+        if now < end.unwrap_or(valid) {
             let known = state.damaged.entry(*group).or_default();
-            *known = (*known).max(valid);
+            *known = (*known).max(end.unwrap_or(*acked));
         }
     }
     for (group, acked) in &state.damaged {
-        tracing::error!(group = group.0, %acked, "flushed redo is missing; this node is not whole until peers fill it");
+        if state.table.is_valid(*acked, state.table.writer_of(*acked)) {
+            tracing::error!(group = group.0, %acked, "flushed redo is missing; this node is not whole until peers fill it");
+        } else {
+            tracing::info!(group = group.0, %acked, "a recovery cut this group; peers say whether it lacks anything");
+        }
     }
     load_heads(shared, &mut state, indexes);
     Ok(())
 }
 
-fn hold(shared: &Shared, state: &mut State, group: GroupId, run: Run) -> Result<(), ReadFault> {
+/// The last valid record of a group on the branch of a ballot whose end was annulled, as the branch itself tells.
+type Ends = HashMap<(GroupId, Ballot), Lsn>;
+
+fn hold(shared: &Shared, state: &mut State, ends: &mut Ends, group: GroupId, run: Run) -> Result<(), ReadFault> {
     let bound = state.table.bound(run.ballot);
     if run.first > bound {
+        if run.prev <= bound {
+            ends.insert((group, run.ballot), run.prev);
+        }
         return Ok(());
     }
     let segment = state.segments.entry(group).or_default();
@@ -295,6 +312,9 @@ fn hold(shared: &Shared, state: &mut State, group: GroupId, run: Run) -> Result<
             let headers: Vec<RecordHeader> =
                 records(&batch).filter_map(Result::ok).map(|record| record.header).collect();
             let inside = headers.iter().filter(|header| run.first <= header.lsn && header.lsn <= run.last);
+            if let Some(last) = inside.clone().rev().find(|header| header.lsn <= bound).filter(|_| run.last > bound) {
+                ends.insert((group, run.ballot), last.lsn);
+            }
             segment.sift(inside, run.ballot, run.place, bound).map(|sifted| {
                 sifted.fresh.into_iter().for_each(|run| segment.insert(run));
             })

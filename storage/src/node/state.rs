@@ -11,6 +11,7 @@ use super::hydrate::Hydration;
 use super::segment::{Place, Segment};
 use crate::history::TruncationTable;
 use crate::membership::{MemberName, Membership, Role};
+use crate::quorum::WRITE_QUORUM;
 use bytes::Bytes;
 use hashbrown::HashMap;
 use protocol::rpc::storage as rpc;
@@ -127,7 +128,8 @@ pub struct State {
     pub vdl: Lsn,
     /// The lowest read point any server may use.
     pub floor: Lsn,
-    /// Groups that came back below what they once acknowledged as flushed, and how far that was.
+    /// Groups that came back below what they once acknowledged as flushed, and how far that was: SCLs of then, which a
+    /// recovery may have cut since.
     pub damaged: HashMap<GroupId, Lsn>,
     /// What each peer was last heard to have flushed, since gossip began.
     pub peers: Vec<HashMap<GroupId, Lsn>>,
@@ -232,8 +234,26 @@ impl State {
 
     /// Groups that are whole again leave the list of damaged ones.
     pub fn note_repairs(&mut self) {
-        let segments = &self.segments;
-        self.damaged.retain(|group, acked| segments.get(group).is_none_or(|segment| segment.flushed() < *acked));
+        let (segments, table) = (&self.segments, &self.table);
+        let reach = |acked: Lsn| table.clip(acked, table.writer_of(acked));
+        self.damaged.retain(|group, acked| segments.get(group).is_none_or(|segment| segment.flushed() < reach(*acked)));
+    }
+
+    /// The same by what peers hold, heard since the table of `under` was adopted here. Where a recovery cut what a group had
+    /// acknowledged, nobody can say from the cut alone where the group ends below it: an idle group's last record may lie far
+    /// below, and waiting for what is not there would keep this node out of every quorum for ever. What is durable is on four,
+    /// this node and one more that lost it among them: of any four others, one has it.
+    pub fn note_peers(&mut self, under: Ballot, peers: &[HashMap<GroupId, Lsn>]) {
+        if peers.len() < WRITE_QUORUM || self.table.ballot() != under {
+            return;
+        }
+        let (segments, table) = (&self.segments, &self.table);
+        self.damaged.retain(|group, acked| {
+            let held = segments.get(group).map_or(Lsn::ZERO, Segment::flushed);
+            let theirs = peers.iter().map(|peer| peer.get(group).copied().unwrap_or_default()).max();
+            let cut = !table.is_valid(*acked, table.writer_of(*acked));
+            !cut || theirs.unwrap_or_default() > held
+        });
     }
 }
 

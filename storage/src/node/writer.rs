@@ -1019,11 +1019,8 @@ impl Writer {
         }
         let news = table.entries().iter().filter(|entry| !state.table.entries().contains(entry));
         self.shared.cache.lock().drop_above(news.map(|entry| entry.vdl).min().unwrap_or(Lsn::MAX));
-        for acked in state.damaged.values_mut() {
-            *acked = table.clip(*acked, table.writer_of(*acked));
-        }
-        state.note_repairs();
         state.table = Arc::new(table);
+        state.note_repairs();
         state.tables += 1;
         state.promised = ballot;
     }

@@ -158,7 +158,11 @@ impl ReplicaVolume {
         assert_eq!(nodes.len(), COPIES, "a volume has six nodes");
         let nodes: Nodes = nodes.into();
         let config = super::cluster::config(&nodes).await?;
-        let learned = learn(&nodes, config.volume, READ_QUORUM).await?;
+        // Two questions: of any three nodes one has a group's tail at the VDL, but only from when that VDL was told. What one
+        // node answered before, and the VDL that another one has heard of since, make a tail that is too low: then older
+        // pages than the volume's are read, and redo is waited for that the replica has behind it already.
+        let mut learned = learn(&nodes, config.volume, READ_QUORUM).await?;
+        learned.scls = learn(&nodes, config.volume, READ_QUORUM).await?.scls;
         let counters = Arc::new(Counters::default());
         Counters::add(&counters.quorum_reads_bookkeeping, 1);
         let known = Known {
@@ -456,8 +460,7 @@ impl Inner {
         }
         if behind > self.options.far_behind_bytes {
             tracing::warn!(behind, "too far behind: the cache is dropped");
-            self.invalidate(vdl).await;
-            return true;
+            return self.invalidate(vdl).await;
         }
         let pull = |(group, after)| async move { (group, self.pull(group, after, vdl, each as u32).await) };
         let pulls = wanted.into_iter().map(pull);
@@ -469,8 +472,7 @@ impl Inner {
         };
         if pulls.iter().any(|(_, pulled)| gone(pulled)) {
             tracing::warn!("storage no longer has the redo that follows: the cache is dropped");
-            self.invalidate(vdl).await;
-            return true;
+            return self.invalidate(vdl).await;
         }
         let mut assembly = self.assembly.lock().await;
         for (group, pulled) in pulls {
@@ -514,16 +516,24 @@ impl Inner {
         true
     }
 
-    /// Goes on at `vdl` without replaying what lies between.
-    async fn invalidate(&self, vdl: Lsn) {
-        let Some(sink) = self.sink.borrow().clone() else { return };
+    /// Goes on at `vdl` without replaying what lies between, unless too few nodes answer. The hints may lack what a notice
+    /// named that was lost: where groups end at `vdl` is asked now that it is known to be durable.
+    async fn invalidate(&self, vdl: Lsn) -> bool {
+        let Some(sink) = self.sink.borrow().clone() else { return false };
+        Counters::add(&self.counters.quorum_reads_bookkeeping, 1);
+        let Ok(learned) = learn(&self.nodes, self.volume, READ_QUORUM).await else { return false };
         let mut assembly = self.assembly.lock().await;
-        let tails: Vec<_> = assembly.hints().map(|(group, hint)| (group, hint.min(vdl))).collect();
+        let mut tails = learned.scls;
+        for (group, hint) in assembly.hints() {
+            let tail = tails.entry(group).or_default();
+            *tail = hint.max(*tail);
+        }
         *assembly = Assembly::new(vdl, tails);
         sink.invalidate(vdl);
         Counters::add(&self.counters.invalidations, 1);
         self.applied.send_replace(vdl);
         self.known.lock().age.applied(vdl);
+        true
     }
 
     async fn pull(&self, group: GroupId, after: Lsn, up_to: Lsn, max_bytes: u32) -> Pulled {

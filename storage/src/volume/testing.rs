@@ -80,6 +80,8 @@ struct State {
     gc_floor: Lsn,
     servers: BTreeMap<u64, ServerInfo>,
     reads: u64,
+    /// An answer that is under way.
+    late: Option<HoldReply>,
 }
 
 /// Every record held of a group, by LSN, with its ballot.
@@ -130,6 +132,17 @@ impl State {
             if self.table.is_valid(record.header.lsn, batch.ballot) {
                 self.groups.entry(batch.group).or_default().take(batch.ballot, record);
             }
+        }
+    }
+
+    fn held(&self) -> HoldReply {
+        HoldReply {
+            marks: self.marks(),
+            table: Some(self.table.to_rpc()),
+            promised: self.promised.0,
+            flushed_vdl_heard: self.vdl_heard.0,
+            config: self.config.clone(),
+            writer_silent_ms: 0,
         }
     }
 
@@ -230,6 +243,12 @@ impl FakeNode {
             segment.records.retain(|&lsn, _| lsn <= flushed);
             segment.scl = flushed;
         }
+    }
+
+    /// Whoever asks next what it holds is told what it holds now, however late that arrives.
+    pub(crate) fn answer_late(&self) {
+        let mut state = self.state.lock();
+        state.late = Some(state.held());
     }
 
     /// How often it was asked for a page.
@@ -450,18 +469,7 @@ impl StorageNode for FakeNode {
 
     fn hold(&self, _: HoldRequest) -> BoxFuture<'_, NodeResult<HoldReply>> {
         let node = self.id;
-        self.answer(move |state| {
-            Ok(HoldReply {
-                marks: state.marks(),
-                table: Some(state.table.to_rpc()),
-                promised: state.promised.0,
-                flushed_vdl_heard: state.vdl_heard.0,
-                config: state.config.clone(),
-                writer_silent_ms: 0,
-                node,
-                incarnation: 0,
-            })
-        })
+        self.answer(move |state| Ok(HoldReply { node, ..state.late.take().unwrap_or_else(|| state.held()) }))
     }
 
     fn register(&self, request: RegisterRequest) -> BoxFuture<'_, NodeResult<RegisterReply>> {

@@ -715,6 +715,58 @@ async fn a_replica_reads_a_group_whose_newest_records_were_annulled() {
     assert_eq!(value_at(&*replica, 1).await, 1, "four say how far the group reaches now");
 }
 
+/// Page 1 is everywhere; what is committed next nodes 4 and 5 hear of and do not get.
+async fn heard_of_and_not_there(fakes: &[Arc<FakeNode>], client: &Client) -> Lsn {
+    let first = client.commit(&[1], 1).await;
+    until("all have it", || fakes.iter().all(|node| node.scl(0) == first && node.vdl_heard() == first)).await;
+    fakes[4..].iter().for_each(|node| node.set(Faults { lose: u32::MAX, ..Faults::default() }));
+    first
+}
+
+/// Only nodes without the newest version are there: nothing is read until one with it is.
+async fn check_newest(fakes: &[Arc<FakeNode>], replica: &ReplicaVolume) {
+    fakes[..4].iter().for_each(|node| node.set(DOWN));
+    assert!(timeout(SHORT, replica.fetch(PageId(1))).await.is_err(), "no node that is there has what is durable");
+    fakes[1].set(Faults::default());
+    assert_eq!(value_at(replica, 1).await, 2);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_replica_that_opens_knows_every_tail_though_answers_are_of_different_times() {
+    let (fakes, nodes) = six();
+    let (volume, _) = open(&nodes, 1).await;
+    let client = Client::new(Arc::clone(&volume));
+    heard_of_and_not_there(&fakes, &client).await;
+    // An answer of node 0 is under way since before.
+    fakes[0].answer_late();
+    let second = client.commit(&[1], 2).await;
+    until("the others hear of it", || fakes[4..].iter().all(|node| node.vdl_heard() == second)).await;
+    fakes[1..4].iter().for_each(|node| node.set(DOWN));
+    let (replica, _sink) = follow(&nodes, LONG).await;
+    assert_eq!(replica.applied(), second);
+    check_newest(&fakes, &replica).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_replica_that_drops_its_cache_knows_every_tail_though_notices_were_lost() {
+    let (fakes, nodes) = six();
+    let (volume, _) = open(&nodes, 1).await;
+    let client = Client::new(Arc::clone(&volume));
+    let first = heard_of_and_not_there(&fakes, &client).await;
+    let runtime = protocol::task::Runtime::current();
+    let mut options = ReplicaOptions::new(runtime, monotonic_clock(), wall_clock());
+    (options.poll_after, options.far_behind_bytes) = (LONG, 1);
+    let replica = ReplicaVolume::open(nodes.to_vec(), options).await.expect("a read quorum answers");
+    assert_eq!(replica.applied(), first);
+    let second = client.commit(&[1], 2).await;
+    let mut notice = volume.notices().next().await.expect("it is open");
+    notice.tails.clear();
+    replica.notify(&notice);
+    replica.set_sink(Arc::new(Sink::default()));
+    timeout(LONG, replica.wait_applied(second)).await.expect("it goes on").expect("it was not stopped");
+    check_newest(&fakes, &replica).await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_replica_does_not_wait_for_ever_for_redo_that_only_dead_nodes_have() {
     let (fakes, nodes) = six();

@@ -3,6 +3,11 @@
 //! **Budget.** What the design promises to survive: any number of deaths, stops and cuts that end; of *damage* (a flipped
 //! bit, a failed fsync's lost write) at most two nodes in a run, for two further copies may be behind. Everything is mended
 //! before the run is judged; until then the cluster may be unavailable, and never wrong.
+//!
+//! Most harm is blind: drawn, done, undone. An [ambush] waits for a dangerous moment and is there when it comes. A run knows
+//! all kinds, or a few, or ambushes alone.
+
+mod ambush;
 
 use crate::cluster::{Cluster, SERVERS};
 use crate::machine::Death;
@@ -16,8 +21,6 @@ use std::sync::Arc;
 use std::time::Duration;
 use storage::quorum::COPIES;
 
-/// Nodes of a run whose files may be damaged.
-const DAMAGED_MAX: usize = 2;
 /// Room that a full disk has, in bytes.
 const ROOM_BYTES: u64 = 3000;
 
@@ -25,7 +28,6 @@ const ROOM_BYTES: u64 = 3000;
 pub struct Nemesis {
     cluster: Arc<Cluster>,
     random: Random,
-    damaged: Vec<usize>,
 }
 
 impl Nemesis {
@@ -33,25 +35,31 @@ impl Nemesis {
     #[must_use]
     pub fn new(cluster: Arc<Cluster>) -> Nemesis {
         let random = Random::new(cluster.seed, 3);
-        Nemesis { cluster, random, damaged: Vec::new() }
+        Nemesis { cluster, random }
     }
 
     /// Does harm for `during`, and hands its randomness on for the healing.
     pub async fn rage(mut self, during: Duration) -> Random {
-        let until = self.cluster.world.time() + during;
-        let calm = self.random.chance(200);
         self.cluster.net.set_weather(Weather {
             lost_permille: self.random.pick(&[0, 2, 10, 40]),
             repeated_permille: self.random.pick(&[0, 5, 30]),
             late_permille: self.random.pick(&[0, 10, 50]),
         });
         // Some runs know a few kinds only, so that what one kind does is not drowned by the others.
-        let few = self.random.chance(500);
-        let count = if few { self.random.between(2, 5) as usize } else { Harm::ALL.len() };
-        let kinds: Vec<Harm> =
-            (0..count).map(|at| if few { self.random.pick(Harm::ALL) } else { Harm::ALL[at] }).collect();
+        let (kinds, during): (Vec<Harm>, Duration) = match self.random.below(3) {
+            0 => (Harm::ALL.to_vec(), during),
+            1 => ((0..self.random.between(2, 5)).map(|_| self.random.pick(Harm::ALL)).collect(), during),
+            _ => ((0..self.random.between(1, 3)).map(|_| self.random.pick(Harm::AMBUSHES)).collect(), during * 2),
+        };
+        let until = self.cluster.world.time() + during;
+        let ambushes = kinds.iter().all(|harm| Harm::AMBUSHES.contains(harm));
+        let pause = match self.random.chance(200) {
+            _ if ambushes => (10, 150),
+            true => (800, 4000),
+            false => (20, 700),
+        };
         while self.cluster.world.time() < until {
-            let pause = if calm { self.random.millis(800, 4000) } else { self.random.millis(20, 700) };
+            let pause = self.random.millis(pause.0, pause.1);
             sleep(pause).await;
             let harm = self.random.pick(&kinds);
             self.harm(harm).await;
@@ -124,16 +132,6 @@ impl Nemesis {
         let replicas: Vec<usize> =
             self.cluster.servers.iter().filter(|s| matches!(s.state(), State::Replica(..))).map(|s| s.index).collect();
         (!replicas.is_empty()).then(|| self.random.pick(&replicas))
-    }
-
-    fn may_damage(&mut self, index: usize) -> bool {
-        if !self.damaged.contains(&index) {
-            if self.damaged.len() == DAMAGED_MAX {
-                return false;
-            }
-            self.damaged.push(index);
-        }
-        true
     }
 
     /// What an operator does: restarts nodes whose disk failed, and has a writer when there is none for long.
@@ -214,7 +212,7 @@ impl Nemesis {
                 sleep(pause).await;
                 self.kill_node(node, Death::Torn);
             }
-            Harm::FailFsync if self.may_damage(node) => {
+            Harm::FailFsync if self.cluster.may_damage(node) => {
                 self.count(Fault::FsyncFailed, &node);
                 let syncs = self.random.below(4);
                 self.cluster.machines[node].disk.fail_sync_after(syncs);
@@ -225,7 +223,7 @@ impl Nemesis {
                 let during = self.while_long();
                 self.later(during, move |cluster| cluster.machines[node].disk.set_room(None));
             }
-            Harm::Rot if self.may_damage(node) => {
+            Harm::Rot if self.cluster.may_damage(node) => {
                 let death = self.random.pick(&[Death::Killed, Death::PowerLost]);
                 self.kill_node(node, death);
                 let flips = self.random.between(1, 4);
@@ -285,6 +283,16 @@ impl Nemesis {
                 sleep(pause).await;
                 self.cluster.servers[replica].promote();
             }
+            Harm::Relay | Harm::Swap | Harm::Amnesia | Harm::DieFlushingAll | Harm::ReadStale => {
+                let Some(writer) = self.await_writer_and_heir().await else { return };
+                match harm {
+                    Harm::Relay => self.relay(writer).await,
+                    Harm::Swap => self.swap(writer).await,
+                    Harm::Amnesia => self.amnesia(writer).await,
+                    Harm::ReadStale => self.read_stale(writer).await,
+                    _ => self.die_flushing_all().await,
+                }
+            }
             Harm::Race => {
                 let replicas: Vec<_> =
                     self.cluster.servers.iter().filter(|server| matches!(server.state(), State::Replica(..))).collect();
@@ -341,9 +349,16 @@ enum Harm {
     Promote,
     PromoteAround,
     Race,
+    Relay,
+    Swap,
+    Amnesia,
+    DieFlushingAll,
+    ReadStale,
 }
 
 impl Harm {
+    const AMBUSHES: &[Harm] = &[Harm::Relay, Harm::Swap, Harm::Amnesia, Harm::DieFlushingAll, Harm::ReadStale];
+
     const ALL: &[Harm] = &[
         Harm::Isolate,
         Harm::OneWay,
@@ -364,5 +379,10 @@ impl Harm {
         Harm::Promote,
         Harm::PromoteAround,
         Harm::Race,
+        Harm::Relay,
+        Harm::Swap,
+        Harm::Amnesia,
+        Harm::DieFlushingAll,
+        Harm::ReadStale,
     ];
 }
