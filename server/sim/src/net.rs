@@ -495,7 +495,7 @@ impl StorageNode for Link {
 
     fn read_page(&self, request: rpc::ReadPageRequest) -> BoxFuture<'_, NodeResult<rpc::ReadPageReply>> {
         // A node that repairs an image takes any version of the page.
-        let (to, asked, is_server) = (self.to, request.clone(), sabotage::is_node(self.from).is_none());
+        let (to, asked, is_server) = (self.to, request, sabotage::is_node(self.from).is_none());
         let request = sabotage::bend_read(&self.net, self.to, request);
         self.call(
             request,

@@ -1,7 +1,7 @@
 //! Errors on their way through DataFusion and out again.
 //!
 //! A kernel of ours that fails with a SQL error wraps it into DataFusion's `External`; operators may wrap that again
-//! (`Context`, `Shared`, an Arrow error). [`to_sql`] digs it out, so that a client sees the SQLSTATE the kernel meant.
+//! (`Context`, `Shared`, an Arrow error). [`classify`] digs it out, so that a client sees the SQLSTATE the kernel meant.
 //! What DataFusion itself can run into while running a plan is memory (53200), disk for spills (58030) and cancellation
 //! (dropped, so never seen); all else is a broken rule of ours (XX000).
 //!
@@ -90,11 +90,6 @@ fn sql_of(error: &io::Error) -> Error {
     }
 }
 
-/// The SQL error behind an error of DataFusion.
-pub(crate) fn to_sql(error: &DataFusionError) -> Error {
-    classify(error).into_sql()
-}
-
 /// The first line of a message, as a sentence.
 fn sentence(text: &str) -> String {
     let line = text.lines().next().unwrap_or_default().trim_end_matches('.');
@@ -115,10 +110,10 @@ mod tests {
         let inner = ArrowError::ExternalError(Box::new(to_datafusion(error.clone())));
         let wrapped = DataFusionError::Shared(Arc::new(DataFusionError::ArrowError(Box::new(inner), None)))
             .context("while reading a batch");
-        assert_eq!(to_sql(&wrapped), error);
-        assert_eq!(to_sql(&DataFusionError::Collection(vec![wrapped])), error);
+        assert_eq!(classify(&wrapped).into_sql(), error);
+        assert_eq!(classify(&DataFusionError::Collection(vec![wrapped])).into_sql(), error);
         let written = ArrowError::IoError("writing".into(), io::Error::other(error.clone()));
-        assert_eq!(to_sql(&DataFusionError::ArrowError(Box::new(written), None)), error);
+        assert_eq!(classify(&DataFusionError::ArrowError(Box::new(written), None)).into_sql(), error);
     }
 
     #[test]

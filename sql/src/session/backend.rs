@@ -165,7 +165,7 @@ mod tests {
 
     #[test]
     fn a_shutdown_outlasts_other_reasons() {
-        let backend = Backends::default().add(0, Arc::from("u"), Arc::from("d"), None, 0);
+        let backend = Backends::default().add(0, Arc::from("u"), Arc::from("d"), None, None, 0);
         backend.cancel(CancelReason::Timeout);
         backend.clear_cancel();
         assert!(!backend.cancel.is_cancelled());

@@ -142,7 +142,7 @@ impl State {
             promised: self.promised.0,
             flushed_vdl_heard: self.vdl_heard.0,
             config: self.config.clone(),
-            writer_silent_ms: 0,
+            ..HoldReply::default()
         }
     }
 

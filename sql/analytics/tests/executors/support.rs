@@ -9,7 +9,7 @@ use parking_lot::Mutex;
 use sql::bound::Plan;
 use sql::exec::{ExecContext, RowStream, VectorExecutor};
 use sql::session::{Client, Column, Database, Session, SessionOptions};
-use types::{Datum, Error, Result, Settings, keycode};
+use types::{Datum, Result, Settings, keycode};
 
 /// What a statement led to.
 #[derive(Clone, PartialEq, Eq)]
