@@ -1,7 +1,7 @@
 //! Errors on their way through DataFusion and out again.
 //!
 //! A kernel of ours that fails with a SQL error wraps it into DataFusion's `External`; operators may wrap that again
-//! (`Context`, `Shared`, an Arrow error). [`to_sql`] digs it out, so that a client sees the SQLSTATE the kernel meant.
+//! (`Context`, `Shared`, an Arrow error). [`classify`] digs it out, so that a client sees the SQLSTATE the kernel meant.
 //! What DataFusion itself can run into while running a plan is memory (53200), disk for spills (58030) and cancellation
 //! (dropped, so never seen); all else is a broken rule of ours (XX000).
 //!
@@ -90,11 +90,6 @@ fn sql_of(error: &io::Error) -> Error {
     }
 }
 
-/// The SQL error behind an error of DataFusion.
-pub(crate) fn to_sql(error: &DataFusionError) -> Error {
-    classify(error).into_sql()
-}
-
 /// The first line of a message, as a sentence.
 fn sentence(text: &str) -> String {
     let line = text.lines().next().unwrap_or_default().trim_end_matches('.');
@@ -108,6 +103,11 @@ mod tests {
     use arrow::error::ArrowError;
 
     use super::*;
+
+    /// The SQL error behind an error of DataFusion.
+    fn to_sql(error: &DataFusionError) -> Error {
+        classify(error).into_sql()
+    }
 
     #[test]
     fn a_sql_error_survives_every_wrapping() {
