@@ -5,6 +5,7 @@
 
 pub mod bank;
 pub mod bench;
+pub mod certificates;
 pub mod chaos;
 pub mod cluster;
 pub mod drivers;

@@ -1,7 +1,9 @@
 //! Bad configuration and bad directories: exit codes and messages.
 
 use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt;
 use std::process::{Command, Output};
+use tests::certificates::{Authority, Pair};
 use tests::cluster::{binary, redoubt};
 
 fn message(output: &Output) -> String {
@@ -63,6 +65,85 @@ fn row_49_scram_without_a_password_is_refused() -> anyhow::Result<()> {
     assert_eq!(output.status.code(), Some(2));
     assert!(message(&output).contains("REDOUBT_PASSWORD"), "{}", message(&output));
     assert!(!data.exists(), "nothing was touched");
+    Ok(())
+}
+
+/// Each command that takes a certificate, with it: none of them gets as far as needing its other settings.
+fn with_certificate(pair: &Pair) -> anyhow::Result<Vec<Output>> {
+    let data = tempfile::tempdir()?;
+    let data = data.path().join("data").display().to_string();
+    let storage = ["--storage", "127.0.0.1:1"];
+    let mut outputs = Vec::new();
+    for command in [
+        vec!["local", "--port", "1", "--data", &data],
+        vec!["local", "--processes", "--port", "1", "--data", &data],
+        vec!["writer", "--listen", "127.0.0.1:1", storage[0], storage[1]],
+        vec!["replica", "--listen", "127.0.0.1:1", storage[0], storage[1]],
+        vec!["proxy", "--writer-port", "1", storage[0], storage[1]],
+    ] {
+        outputs.push(Command::new(binary()).args(&command).args(pair.arguments()).output()?);
+    }
+    Ok(outputs)
+}
+
+#[test]
+fn row_49_a_certificate_that_clients_would_stumble_over_is_one_line_with_a_hint() -> anyhow::Result<()> {
+    let authority = Authority::new()?;
+    let good = authority.issue("good", 20, 60)?;
+    let other = authority.issue("other", 20, 60)?;
+    let expired = authority.issue("expired", 20, 21)?;
+    let early = authority.issue("early", 60, 61)?;
+    let with_mode = |name: &str, mode: u32| -> anyhow::Result<std::path::PathBuf> {
+        let path = authority.path(name);
+        std::fs::copy(&good.key, &path)?;
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode))?;
+        Ok(path)
+    };
+    let (open, absent, noise) = (with_mode("open.key", 0o644)?, authority.path("absent"), authority.path("noise"));
+    std::fs::write(&noise, "-----BEGIN CERTIFICATE-----\nTm8gY2VydGlmaWNhdGU=\n-----END CERTIFICATE-----\n")?;
+    std::fs::set_permissions(&noise, std::fs::Permissions::from_mode(0o600))?;
+    let folder = authority.path("");
+    let (certificate, key) = (&good.certificate, &good.key);
+    for (certificate, key, expected) in [
+        (&absent, key, "absent: No such file or directory (os error 2); --tls-cert is a PEM file"),
+        (&folder, key, ": Is a directory (os error 21); --tls-cert is a PEM file"),
+        (&noise, key, "noise: not a certificate: "),
+        (key, key, "good.key: it holds no certificate; --tls-cert is a PEM file"),
+        (
+            &expired.certificate,
+            &expired.key,
+            "expired.crt: the certificate has expired (2021-01-01 00:00:00 UTC); renew it",
+        ),
+        (
+            &early.certificate,
+            &early.key,
+            "early.crt: the certificate is not valid yet (before 2060-01-01 00:00:00 UTC); is",
+        ),
+        (certificate, &absent, "absent: No such file or directory (os error 2); --tls-key is a PEM file"),
+        (certificate, &open, "open.key: others may read the key (mode 644); chmod 600 it"),
+        (certificate, &noise, "noise: it holds no private key; --tls-key is a PEM file"),
+        (certificate, &other.key, "other.key: not the key of the certificate in "),
+    ] {
+        for output in with_certificate(&Pair { certificate: certificate.clone(), key: key.clone() })? {
+            let text = message(&output);
+            assert_eq!(output.status.code(), Some(1), "{text}");
+            assert!(text.starts_with("redoubt: ") && text.contains(expected) && text.lines().count() == 1, "{text}");
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn row_49_half_of_a_pair_is_bad_usage() -> anyhow::Result<()> {
+    for (arguments, expected) in [
+        (&["--tls-cert", "server.crt"][..], "--tls-cert needs --tls-key"),
+        (&["--tls-key", "server.key"], "--tls-key needs --tls-cert"),
+        (&["--tls-only"], "--tls-only needs --tls-cert and --tls-key"),
+    ] {
+        let output = Command::new(binary()).args(["local", "--port", "1"]).args(arguments).output()?;
+        assert_eq!(output.status.code(), Some(2));
+        assert!(message(&output).contains(expected), "{}", message(&output));
+    }
     Ok(())
 }
 
