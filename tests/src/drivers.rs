@@ -8,24 +8,17 @@ use std::sync::{Mutex, PoisonError};
 
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
-/// What the environment has from PyPI.
-const PACKAGES: [&str; 3] = ["psycopg[binary]>=3.2,<4", "asyncpg>=0.29,<1", "sqlalchemy>=2.0,<3"];
-
-/// A Python that has psycopg 3, asyncpg and SQLAlchemy from PyPI.
+/// A Python that has psycopg 3 from PyPI.
 ///
 /// # Errors
-/// When the libraries cannot be had.
+/// When the library cannot be had.
 pub fn python() -> anyhow::Result<PathBuf> {
     let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
-    let environment = binary().with_file_name("drivers-venv");
+    let environment = binary().with_file_name("psycopg-venv");
     let python = environment.join("bin/python");
-    if !Command::new(&python)
-        .args(["-c", "import psycopg, asyncpg, sqlalchemy"])
-        .status()
-        .is_ok_and(|status| status.success())
-    {
+    if !Command::new(&python).args(["-c", "import psycopg"]).status().is_ok_and(|status| status.success()) {
         succeeded(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&environment).output()?)?;
-        succeeded(Command::new(&python).args(["-m", "pip", "install", "-q"]).args(PACKAGES).output()?)?;
+        succeeded(Command::new(&python).args(["-m", "pip", "install", "-q", "psycopg[binary]>=3.2,<4"]).output()?)?;
     }
     Ok(python)
 }
