@@ -473,7 +473,7 @@ impl StorageNode for Link {
                     Ok(reply)
                 })
             },
-            sabotage::bend_prepare_reply,
+            |_, reply| reply,
         )
     }
 
@@ -496,7 +496,7 @@ impl StorageNode for Link {
     fn read_page(&self, request: rpc::ReadPageRequest) -> BoxFuture<'_, NodeResult<rpc::ReadPageReply>> {
         // A node that repairs an image takes any version of the page.
         let (to, asked, is_server) = (self.to, request, sabotage::is_node(self.from).is_none());
-        let request = sabotage::bend_read(&self.net, self.to, request);
+        let request = sabotage::bend_read(&self.net, request);
         self.call(
             request,
             |node, request| Box::pin(async move { node.read_page(request).await }),

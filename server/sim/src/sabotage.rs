@@ -34,10 +34,6 @@ pub enum Sabotage {
     GcAboveReader,
     /// A node that dies forgets a promise that it had made and nothing had followed.
     PromiseForgotten,
-    /// A node serves reads under a ballot whose table it lacks.
-    ReadUnderPromise,
-    /// Recovery takes every SCL and record for valid, whatever the truncation table says.
-    NoClipping,
     /// One server reckons with an allocation limit that is too small when it recovers.
     LalIgnored,
     /// The durable point is counted from what was received.
@@ -54,15 +50,13 @@ pub enum Sabotage {
 
 impl Sabotage {
     /// Every bug.
-    pub const ALL: [Sabotage; 14] = [
+    pub const ALL: [Sabotage; 12] = [
         Sabotage::AckWithoutFsync,
         Sabotage::QuorumOfThree,
         Sabotage::GossipRevives,
         Sabotage::HalfMtr,
         Sabotage::GcAboveReader,
         Sabotage::PromiseForgotten,
-        Sabotage::ReadUnderPromise,
-        Sabotage::NoClipping,
         Sabotage::LalIgnored,
         Sabotage::ReceivedAsFlushed,
         Sabotage::StaleFetch,
@@ -148,25 +142,10 @@ pub fn bend_append_reply(net: &Net, from: usize, mut reply: rpc::AppendReply) ->
     reply
 }
 
-/// A promise as it arrives.
-pub fn bend_prepare_reply(net: &Net, mut reply: rpc::PrepareReply) -> rpc::PrepareReply {
-    if net.sabotage == Some(Sabotage::NoClipping) {
-        for segment in &mut reply.segments {
-            segment.scl_ballot = u64::MAX;
-            segment.above.iter_mut().for_each(|record| record.ballot = u64::MAX);
-        }
-    }
-    reply
-}
-
 /// A read as it leaves.
-pub fn bend_read(net: &Net, to: usize, mut request: rpc::ReadPageRequest) -> rpc::ReadPageRequest {
-    match net.sabotage {
-        Some(Sabotage::ReadUnderPromise) => {
-            request.ballot = ask(net, to).map_or(request.ballot, |reply| table_ballot(&reply).min(request.ballot));
-        }
-        Some(Sabotage::ReadAboveReadPoint) => request.read_point = u64::MAX,
-        _ => {}
+pub fn bend_read(net: &Net, mut request: rpc::ReadPageRequest) -> rpc::ReadPageRequest {
+    if net.sabotage == Some(Sabotage::ReadAboveReadPoint) {
+        request.read_point = u64::MAX;
     }
     request
 }

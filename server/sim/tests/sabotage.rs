@@ -69,11 +69,6 @@ fn an_allocation_limit_that_is_too_small_is_found() {
 }
 
 #[test]
-fn a_recovery_that_clips_nothing_is_found() {
-    found(Sabotage::NoClipping, 6..60, "");
-}
-
-#[test]
 fn what_is_only_received_taken_for_flushed_is_found() {
     found(Sabotage::ReceivedAsFlushed, 28..60, "");
 }
@@ -86,9 +81,4 @@ fn gossip_that_revives_annulled_redo_is_found() {
 #[test]
 fn a_recovery_that_repairs_nothing_is_found() {
     found(Sabotage::RepairSkipped, 4..60, "");
-}
-
-#[test]
-fn a_read_under_a_promise_alone_is_found() {
-    found(Sabotage::ReadUnderPromise, 10..60, "I7");
 }

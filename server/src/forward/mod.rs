@@ -39,7 +39,9 @@
 //! # What is absent
 //! `LISTEN` is refused as everywhere. A forwarded session takes a place among the writer's connections. The replica's
 //! `pg_stat_activity` shows a session that is away as idle; the writer's shows what it does. An idle forwarded session that
-//! the writer ends (a restart) loses its advisory locks and last values without a word, as a pooled connection does.
+//! the writer ends (a restart) loses its advisory locks and last values without a word, as a pooled connection does. A text
+//! that ends a failed block and then writes, in one message, is refused here (25006); so is a view that calls `nextval`. The
+//! connection to the writer is not encrypted, as nothing is between servers: `--tls-only` on a writer elsewhere refuses it.
 //!
 //! Sources: Amazon Aurora User Guide, "Using local write forwarding" and "Using write forwarding in an Aurora global
 //! database"; PostgreSQL manual, chapter "Frontend/Backend Protocol".

@@ -170,7 +170,7 @@ impl Session {
             // written would have to go into indexes that it does not know.
             let stays = self.private.is_some() && self.isolation == Isolation::RepeatableRead;
             let reads = plan_that_reads(&prepared.bound.statement).is_some() && prepared.bound.with.is_empty();
-            if !current && !(stays && reads) {
+            if !(current || stays && reads) {
                 if attempt == 100 || stays {
                     return Err(lift(engine::Error::Serialization));
                 }
