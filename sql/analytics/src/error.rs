@@ -104,11 +104,6 @@ mod tests {
 
     use super::*;
 
-    /// The SQL error behind an error of DataFusion.
-    fn to_sql(error: &DataFusionError) -> Error {
-        classify(error).into_sql()
-    }
-
     #[test]
     fn a_sql_error_survives_every_wrapping() {
         let error = Error::new(SqlState::DIVISION_BY_ZERO, "division by zero");
