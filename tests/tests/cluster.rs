@@ -149,7 +149,8 @@ async fn a_clean_stop_and_a_start_find_the_data() -> anyhow::Result<()> {
 async fn a_second_process_on_the_same_directory_is_refused() -> anyhow::Result<()> {
     let cluster = Cluster::start(Options::default()).await?;
     let data = cluster.data();
-    let output = tests::cluster::redoubt(["local", "--data", &data.to_string_lossy(), "--port", "1"])?;
+    let data = data.to_string_lossy();
+    let output = tests::cluster::redoubt(["local", "--data", &data, "--port", "1", "--dashboard-port", "0"])?;
     assert_eq!(output.status.code(), Some(1));
     let message = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(message.contains("in use by process"), "{message}");
