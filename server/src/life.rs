@@ -98,7 +98,7 @@ impl Compute {
             let (authentication, forwarders) = (self.options.authentication.clone(), self.forwarders.clone());
             let sessions = Sessions::new(database.clone(), authentication, forwarders, Forwarding::of(&self));
             let config = Config { tls: self.options.tls.clone(), ..Config::default() };
-            let door = Server::new(sessions, self.backends.clone(), config);
+            let door = Server::new(sessions, self.backends.clone(), config)?;
             let serving = tokio::spawn({
                 let (door, life) = (door.clone(), life.clone());
                 async move { door.serve(Listener::Tcp(listener), life).await }

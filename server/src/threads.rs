@@ -4,7 +4,7 @@ use std::io;
 use tokio::runtime::{Builder, Runtime};
 
 /// Statements are bound and planned on these threads, recursively up to the depth limit.
-const STACK_BYTES: usize = 16 << 20;
+pub const STACK_BYTES: usize = 16 << 20;
 
 /// A thread for each core, named `name`.
 ///

@@ -17,6 +17,7 @@
 
 use std::future::Future;
 use std::pin::{Pin, pin};
+use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 use types::{Error, Severity, SqlState};
@@ -25,6 +26,7 @@ use super::encode;
 use super::error::{idle_in_transaction, idle_session};
 use super::frame::Frame;
 use super::inbox::{Lost, SharedInbox, gone, next_frame};
+use super::lanes::Tenant;
 use super::message::{self, Bind, Message, Target};
 use super::outbox::{LAST_WORDS, Outbox};
 use super::session::{CancelHandle, CancelReason, Client, IdleLimit, RelayFailed, Route, Session};
@@ -52,6 +54,7 @@ pub(super) struct Connection<S> {
     inbox: SharedInbox,
     cancel: CancelHandle,
     ended: CancellationToken,
+    tenant: Arc<Tenant>,
     /// An error was reported in the extended protocol: ignore everything up to Sync.
     skipping: bool,
     /// The outbox holds an error that a client may wait for without having sent Sync.
@@ -65,8 +68,9 @@ impl<S: Session> Connection<S> {
         inbox: SharedInbox,
         cancel: CancelHandle,
         ended: CancellationToken,
+        tenant: Arc<Tenant>,
     ) -> Connection<S> {
-        Connection { session, outbox, inbox, cancel, ended, skipping: false, error_waits: false }
+        Connection { session, outbox, inbox, cancel, ended, tenant, skipping: false, error_waits: false }
     }
 
     /// Drops the session, and with it its locks.
@@ -103,6 +107,7 @@ impl<S: Session> Connection<S> {
             let frame = match here {
                 Some(frame) => frame,
                 None => {
+                    self.tenant.rest();
                     let idle = self.session.idle_limit();
                     tokio::select! {
                         biased;

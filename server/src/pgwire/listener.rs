@@ -1,4 +1,4 @@
-//! Listening sockets: accepting clients, one task for each, and ending them all.
+//! Listening sockets: accepting clients, one task on a lane for each, and ending them all.
 //!
 //! **Rule.** Nothing one client does reaches another: a panic in its session is caught, told to it (FATAL XX000) and
 //! logged; clients that have not authenticated are bounded in number, in all and per remote address, and do not take the
@@ -14,9 +14,9 @@ use std::time::Duration;
 
 use futures::FutureExt;
 use parking_lot::Mutex;
-use tokio::net::{TcpListener, UnixListener};
+use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
+use tokio::sync::mpsc;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 use types::Error;
@@ -26,6 +26,7 @@ use super::connection::{Connection, End};
 use super::error::{Farewell, panicked};
 use super::handshake::{Ended, shake_hands};
 use super::inbox::{Budget, Inbox, SharedInbox, discard};
+use super::lanes::{Lanes, Tenant};
 use super::outbox::Outbox;
 use super::scram::MockSecret;
 use super::session::{Connected, Session, SessionFactory};
@@ -78,21 +79,36 @@ pub enum Listener {
     Unix(UnixListener),
 }
 
+/// A client's socket, which belongs to no event loop yet.
+enum Socket {
+    Tcp(std::net::TcpStream),
+    Unix(std::os::unix::net::UnixStream),
+}
+
+impl Socket {
+    /// Its halves, in the event loop of the lane that is entered.
+    fn split(self) -> io::Result<(ReadHalf, WriteHalf)> {
+        match self {
+            Socket::Tcp(stream) => split_tcp(TcpStream::from_std(stream)?),
+            Socket::Unix(stream) => UnixStream::from_std(stream).map(split_unix),
+        }
+    }
+}
+
 impl Listener {
-    /// The next client, or nothing if it left before it was served.
+    /// The next client.
     ///
     /// # Errors
     /// Those of `accept(2)`.
-    async fn accept(&self) -> io::Result<Option<(ReadHalf, WriteHalf, Peer)>> {
+    async fn accept(&self) -> io::Result<(Socket, Peer)> {
         match self {
             Listener::Tcp(listener) => {
                 let (stream, address) = listener.accept().await?;
-                Ok(split_tcp(stream).ok().map(|(reader, writer)| (reader, writer, Peer::Tcp(address))))
+                Ok((Socket::Tcp(stream.into_std()?), Peer::Tcp(address)))
             }
             Listener::Unix(listener) => {
                 let (stream, _) = listener.accept().await?;
-                let (reader, writer) = split_unix(stream);
-                Ok(Some((reader, writer, Peer::Unix)))
+                Ok((Socket::Unix(stream.into_std()?), Peer::Unix))
             }
         }
     }
@@ -104,6 +120,7 @@ pub(super) struct Shared<F> {
     pub config: Config,
     pub backends: Arc<Backends>,
     pub mock: MockSecret,
+    lanes: Arc<Lanes>,
     farewell: Farewell,
     budget: Arc<Budget>,
     handshakes: Arc<Mutex<Handshakes>>,
@@ -121,12 +138,17 @@ impl<F> Clone for Server<F> {
 }
 
 impl<F: SessionFactory> Server<F> {
-    /// A front door to the sessions of `factory`, whose clients are entered into `backends`.
-    pub fn new(factory: F, backends: Arc<Backends>, config: Config) -> Server<F> {
+    /// A front door to the sessions of `factory`, whose clients are entered into `backends`. What its sessions spawn, and
+    /// their long statements, run in the runtime that this is called in.
+    ///
+    /// # Errors
+    /// When the threads for the sessions cannot be had.
+    pub fn new(factory: F, backends: Arc<Backends>, config: Config) -> io::Result<Server<F>> {
         let budget = Arc::new(Budget::new(config.unfinished_bytes_max));
         let mock = MockSecret::random();
+        let lanes = Lanes::start()?;
         let (farewell, handshakes) = Default::default();
-        Server { shared: Arc::new(Shared { factory, config, backends, mock, farewell, budget, handshakes }) }
+        Ok(Server { shared: Arc::new(Shared { factory, config, backends, mock, lanes, farewell, budget, handshakes }) })
     }
 
     /// Says why, before the shutdown token fires: what all sessions are told then instead of the usual 57P01. Fatal.
@@ -135,44 +157,57 @@ impl<F: SessionFactory> Server<F> {
     }
 
     /// Accepts clients until `shutdown` fires; then every session is ended with 57P01, and this returns when all are
-    /// gone or after the grace. Dropping it drops running sessions: let it return.
+    /// gone or after the grace.
     pub async fn serve(&self, listener: Listener, shutdown: CancellationToken) {
-        let mut clients = JoinSet::new();
+        // Each client holds a sender: when there is none left, all are gone.
+        let (here, mut all_gone) = mpsc::channel::<()>(1);
         loop {
             let accepted = tokio::select! {
                 biased;
                 () = shutdown.cancelled() => break,
-                Some(finished) = clients.join_next() => {
-                    if let Err(error) = finished {
-                        tracing::error!(%error, "a connection's task panicked");
-                    }
-                    continue;
-                }
                 accepted = listener.accept() => accepted,
             };
             match accepted {
-                Ok(None) => {}
-                Ok(Some((reader, writer, peer))) => {
-                    match Handshake::begin(&self.shared.handshakes, &self.shared.config, peer) {
-                        Some(handshake) => {
-                            let (shared, shutdown) = (self.shared.clone(), shutdown.clone());
-                            clients.spawn(serve_client(shared, reader, writer, peer, handshake, shutdown));
-                        }
-                        None => tracing::info!(%peer, "connection refused: too many clients are authenticating"),
-                    }
-                }
+                Ok((socket, peer)) => match Handshake::begin(&self.shared.handshakes, &self.shared.config, peer) {
+                    Some(handshake) => self.attend(socket, peer, handshake, shutdown.clone(), here.clone()),
+                    None => tracing::info!(%peer, "connection refused: too many clients are authenticating"),
+                },
                 Err(error) => {
                     tracing::warn!(%error, "could not accept a connection");
                     tokio::time::sleep(ACCEPT_PAUSE).await;
                 }
             }
         }
-        drop(listener);
-        let all = async { while clients.join_next().await.is_some() {} };
-        if tokio::time::timeout(self.shared.config.shutdown_grace, all).await.is_err() {
-            tracing::warn!(connections = clients.len(), "connections did not end in time");
-            clients.detach_all();
+        drop((listener, here));
+        if tokio::time::timeout(self.shared.config.shutdown_grace, all_gone.recv()).await.is_err() {
+            tracing::warn!(connections = all_gone.sender_strong_count(), "connections did not end in time");
         }
+    }
+
+    /// Starts a client's task.
+    fn attend(
+        &self,
+        socket: Socket,
+        peer: Peer,
+        handshake: Handshake,
+        shutdown: CancellationToken,
+        here: mpsc::Sender<()>,
+    ) {
+        let place = self.shared.lanes.place();
+        let halves = {
+            let _lane = place.enter();
+            socket.split()
+        };
+        // Else it left before it was served.
+        let Ok((reader, writer)) = halves else { return };
+        let (shared, tenant) = (self.shared.clone(), place.tenant());
+        place.spawn(async move {
+            let served = serve_client(shared, reader, writer, peer, handshake, shutdown, tenant);
+            if AssertUnwindSafe(served).catch_unwind().await.is_err() {
+                tracing::error!(%peer, "a connection's task panicked");
+            }
+            drop(here);
+        });
     }
 }
 
@@ -183,6 +218,7 @@ async fn serve_client<F: SessionFactory>(
     peer: Peer,
     handshake: Handshake,
     shutdown: CancellationToken,
+    tenant: Arc<Tenant>,
 ) {
     let counters = &shared.backends.counters;
     counters.accepted.fetch_add(1, Ordering::Relaxed);
@@ -197,7 +233,7 @@ async fn serve_client<F: SessionFactory>(
         // On the heap, so that clients that have not authenticated do not hold room for a session's calls.
         Ok(Ok((place, connected))) => {
             counters.opened.fetch_add(1, Ordering::Relaxed);
-            Box::pin(serve_session(counters, place, connected, outbox, inbox, peer)).await;
+            Box::pin(serve_session(counters, place, connected, outbox, inbox, peer, tenant)).await;
         }
         Ok(Err(Ended::Silent)) => {}
         Ok(Err(Ended::Told(error))) => hang_up(counters, outbox, inbox, peer, &error).await,
@@ -217,10 +253,11 @@ async fn serve_session<S: Session>(
     outbox: Outbox,
     inbox: SharedInbox,
     peer: Peer,
+    tenant: Arc<Tenant>,
 ) {
     tracing::debug!(%peer, pid = place.pid, "session opened");
     let Connected { session, cancel, .. } = connected;
-    let mut connection = Connection::new(session, outbox, inbox.clone(), cancel, place.ended.clone());
+    let mut connection = Connection::new(session, outbox, inbox.clone(), cancel, place.ended.clone(), tenant);
     let end = AssertUnwindSafe(connection.run()).catch_unwind().await;
     let end = end.unwrap_or_else(|_| {
         tracing::error!(%peer, pid = place.pid, "panic in a session");

@@ -5,7 +5,8 @@
 //!
 //! The life of a statement, through the types of this module:
 //!
-//! 1. [`Server::serve`] accepts a socket and starts one task for it. A panic there ends this connection, no other.
+//! 1. [`Server::serve`] accepts a socket and starts one task for it on a lane (`lanes`), which is a thread of one core. A
+//!    panic there ends this connection, no other.
 //! 2. The handshake reads start-up packets ([`startup`]), encrypts the socket if asked to ([`Tls`]), asks the [`SessionFactory`] how this user must prove who they
 //!    are, runs SCRAM ([`scram`]) and takes a place in the register of [`Backends`].
 //! 3. The inbox cuts the stream into frames (`frame`), growing as bytes arrive and never by an announced length.
@@ -37,6 +38,7 @@ mod error;
 mod frame;
 mod handshake;
 mod inbox;
+mod lanes;
 mod listener;
 mod message;
 mod outbox;

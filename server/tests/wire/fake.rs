@@ -79,7 +79,7 @@ impl Harness {
         });
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let port = listener.local_addr().expect("bound").port();
-        let server = Server::new(Factory(world.clone()), backends.clone(), config);
+        let server = Server::new(Factory(world.clone()), backends.clone(), config).expect("threads can be had");
         let shutdown = CancellationToken::new();
         let (token, tcp) = (shutdown.clone(), server.clone());
         let served = tokio::spawn(async move { tcp.serve(Listener::Tcp(listener), token).await });
