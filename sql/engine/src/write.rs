@@ -855,7 +855,11 @@ fn patches(old: &[u8], new: Vec<u8>) -> Vec<Patch> {
     let mut at = 0;
     while at < new.len() {
         if old[at] == new[at] {
-            at += 1;
+            // Most of a row is as it was: eight bytes at a time.
+            let (words, _) = old[at..].as_chunks::<8>();
+            let (new_words, _) = new[at..].as_chunks::<8>();
+            at += 8 * words.iter().zip(new_words).take_while(|(old, new)| old == new).count();
+            at += old[at..].iter().zip(&new[at..]).take_while(|(old, new)| old == new).count();
             continue;
         }
         let (start, mut end) = (at, at + 1);

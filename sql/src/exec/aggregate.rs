@@ -27,6 +27,8 @@ pub(crate) struct Aggregation {
     groups: std::vec::IntoIter<Group>,
     claim: Claim,
     rest: Option<Rest>,
+    /// The arguments of one call over one row; kept for its memory.
+    args: Row,
 }
 
 /// The rows of groups that did not fit, by group. Each is its group's keys, followed by the input row.
@@ -91,6 +93,7 @@ impl Aggregation {
             at,
             groups: Vec::new().into_iter(),
             rest: None,
+            args: Row::new(),
         }
     }
 
@@ -100,6 +103,7 @@ impl Aggregation {
 
     async fn add(&mut self, group: &mut Group, row: &[Datum]) -> Result<()> {
         let mut grown = 0;
+        let mut args = std::mem::take(&mut self.args);
         for (i, state) in group.states.iter_mut().enumerate() {
             let call = &self.calls[i];
             if let Some(filter) = &call.filter
@@ -107,7 +111,7 @@ impl Aggregation {
             {
                 continue;
             }
-            let args = self.at.evaluate_all(&call.args, row).await?;
+            self.at.evaluate_into(&call.args, row, &mut args).await?;
             if let Some(seen) = &mut state.seen {
                 let key = hash_key::of(&args);
                 let bytes = key.len() + 48;
@@ -120,7 +124,7 @@ impl Aggregation {
                 Some(rows) => {
                     let values = key_values(&self.at, &call.order, row).await?;
                     grown += row_bytes(&values) + row_bytes(&args);
-                    rows.push((values, args));
+                    rows.push((values, std::mem::take(&mut args)));
                 }
                 None => {
                     state.accumulator.add(&args)?;
@@ -131,6 +135,7 @@ impl Aggregation {
                 }
             }
         }
+        self.args = args;
         if grown > 0 {
             self.claim.add(grown)?;
         }
@@ -138,7 +143,7 @@ impl Aggregation {
     }
 
     async fn run(&mut self, mut input: BoxSource) -> Result<()> {
-        let mut table = Table::default();
+        let (mut table, mut key) = (Table::default(), Vec::new());
         let sets = self.grouping_sets.clone();
         if self.keys.is_empty() && sets.is_none() {
             table.groups.push(self.new_group(Vec::new()));
@@ -165,13 +170,13 @@ impl Aggregation {
                 }
                 let keys = self.at.evaluate_all(&self.keys, &row).await?;
                 let Some(sets) = &sets else {
-                    self.add_to(&mut table, hash_key::of(&keys), keys, &row).await?;
+                    self.add_to(&mut table, hash_key::of_in(&keys, &mut key), keys, &row).await?;
                     continue;
                 };
                 for (number, set) in sets.iter().enumerate() {
                     let part = |(i, key): (usize, &Datum)| if set.contains(&i) { key.clone() } else { Datum::Null };
                     let keys: Vec<Datum> = keys.iter().enumerate().map(part).collect();
-                    self.add_to(&mut table, set_key(number, &keys), keys, &row).await?;
+                    self.add_to(&mut table, &set_key(number, &keys), keys, &row).await?;
                 }
             }
         }
@@ -185,8 +190,8 @@ impl Aggregation {
     }
 
     /// Adds a row to its group, or to the rows of those that do not fit.
-    async fn add_to(&mut self, table: &mut Table, key: Box<[u8]>, mut keys: Vec<Datum>, row: &[Datum]) -> Result<()> {
-        if let Some(at) = table.by_key.get(&key) {
+    async fn add_to(&mut self, table: &mut Table, key: &[u8], mut keys: Vec<Datum>, row: &[Datum]) -> Result<()> {
+        if let Some(at) = table.by_key.get(key) {
             return self.add(&mut table.groups[*at], row).await;
         }
         if table.rest.is_none() && self.claim.is_over() {
@@ -194,10 +199,10 @@ impl Aggregation {
         }
         if let Some(rest) = &mut table.rest {
             keys.extend_from_slice(row);
-            return rest.push(key.into_vec(), keys).await;
+            return rest.push(key.to_vec(), keys).await;
         }
         self.claim.add(key.len() + row_bytes(&keys) + 64 + self.calls.len() * 96)?;
-        table.by_key.insert(key, table.groups.len());
+        table.by_key.insert(key.into(), table.groups.len());
         let mut group = self.new_group(keys);
         self.add(&mut group, row).await?;
         table.groups.push(group);

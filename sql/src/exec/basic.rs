@@ -35,6 +35,13 @@ impl Place {
 
     pub async fn evaluate_all(&self, exprs: &[Expr], row: &[Datum]) -> Result<Row> {
         let mut values = Vec::with_capacity(exprs.len());
+        self.evaluate_into(exprs, row, &mut values).await?;
+        Ok(values)
+    }
+
+    /// Replaces what is in `values`, whose memory is used again.
+    pub async fn evaluate_into(&self, exprs: &[Expr], row: &[Datum], values: &mut Row) -> Result<()> {
+        values.clear();
         for expr in exprs {
             // Awaiting costs a state machine per value, so the common case goes straight through.
             values.push(match eval(expr, &Env::new(&self.context, row, &self.frames)) {
@@ -43,7 +50,7 @@ impl Place {
                 Err(Stop::Need(_)) => self.evaluate(expr, row).await?,
             });
         }
-        Ok(values)
+        Ok(())
     }
 
     /// The rows of a set-returning call.
@@ -125,6 +132,12 @@ impl Source for Filter {
     }
 }
 
+/// Whether expressions over rows of `width` values are these values as they stand.
+pub(crate) fn is_identity(exprs: &[Expr], width: usize) -> bool {
+    let is = |(place, expr): (usize, &Expr)| matches!(expr, Expr::Column { index, .. } if *index == place);
+    exprs.len() == width && exprs.iter().enumerate().all(is)
+}
+
 pub(crate) struct Project {
     pub input: BoxSource,
     pub exprs: Vec<Expr>,
@@ -135,8 +148,11 @@ impl Source for Project {
     fn next(&mut self, max: usize) -> BoxFuture<'_, Result<Vec<Row>>> {
         Box::pin(async move {
             let mut batch = self.input.next(max).await?;
+            // Each row is made in the memory of the one before it.
+            let mut made = Row::with_capacity(self.exprs.len());
             for row in &mut batch {
-                *row = self.at.evaluate_all(&self.exprs, row).await?;
+                self.at.evaluate_into(&self.exprs, row, &mut made).await?;
+                std::mem::swap(row, &mut made);
             }
             Ok(batch)
         })

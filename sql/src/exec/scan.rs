@@ -16,7 +16,9 @@ use super::frames::{Frames, Row};
 use super::lift::Lift;
 use super::source::{BoxSource, OwnedRows, Source};
 use super::table::{after_prefix, push_key, tree};
-use crate::bound::{Access, AnyKey, Expr, Fit, IndexAccess, Relation, Scan, ScanColumn, SystemColumn, walk};
+use crate::bound::{
+    Access, AnyKey, Expr, Fit, IndexAccess, Node, Plan, Relation, Scan, ScanColumn, SystemColumn, walk,
+};
 use crate::catalog::{IndexDef, TableDef, VirtualRelation, VirtualSource};
 
 pub(crate) fn open(at: Place, scan: &Scan) -> Result<BoxSource> {
@@ -32,6 +34,21 @@ pub(crate) fn open(at: Place, scan: &Scan) -> Result<BoxSource> {
             rows: None,
         }),
     })
+}
+
+/// The scan of a table that yields what `exprs` are over the rows of `input`, when they are columns of a scan without a
+/// filter (which sees all columns).
+pub(crate) fn projected(input: &Plan, exprs: &[Expr]) -> Option<Scan> {
+    let Node::Scan(scan) = &input.node else { return None };
+    if scan.filter.is_some() || matches!(scan.relation, Relation::Virtual(_)) {
+        return None;
+    }
+    let column = |expr: &Expr| match expr {
+        Expr::Column { index, .. } => Some(scan.columns[*index]),
+        _ => None,
+    };
+    let columns = exprs.iter().map(column).collect::<Option<Vec<_>>>()?;
+    Some(Scan { columns, ..(**scan).clone() })
 }
 
 /// The value of an output column of a scan.
@@ -252,21 +269,22 @@ impl TableScan {
         Ok(())
     }
 
-    /// Decodes one row and adds it to `out` if it passes the filter.
-    async fn take(&self, key: &[u8], row: &[u8], out: &mut Vec<Row>) -> Result<()> {
-        let values = {
-            let view = self.table.shape.layout.view(row)?;
-            let mut values = Vec::with_capacity(self.columns.len());
-            for column in &self.columns {
-                values.push(column_value(&self.table, *column, key, &view)?);
-            }
-            values
-        };
-        match &self.filter {
-            Some(filter) if !self.at.holds(filter, &values).await? => {}
-            _ => out.push(values),
+    /// Decodes one row.
+    fn decode(&self, key: &[u8], row: &[u8]) -> Result<Row> {
+        let view = self.table.shape.layout.view(row)?;
+        let mut values = Vec::with_capacity(self.columns.len());
+        for column in &self.columns {
+            values.push(column_value(&self.table, *column, key, &view)?);
         }
-        Ok(())
+        Ok(values)
+    }
+
+    /// Whether a row passes the filter.
+    async fn passes(&self, row: &[Datum]) -> Result<bool> {
+        match &self.filter {
+            Some(filter) => self.at.holds(filter, row).await,
+            None => Ok(true),
+        }
     }
 
     async fn read(&mut self, max: usize) -> Result<Vec<Row>> {
@@ -291,7 +309,10 @@ impl TableScan {
             for i in 0..found {
                 let (key, row) = rows.get(i);
                 if self.index.is_none() {
-                    self.take(key, row, &mut out).await?;
+                    let row = self.decode(key, row)?;
+                    if self.filter.is_none() || self.passes(&row).await? {
+                        out.push(row);
+                    }
                     continue;
                 }
                 // The entry's value is the row's key in the table.
@@ -304,8 +325,11 @@ impl TableScan {
                     let what = format!("an entry of index \"{}\" leads to no row", self.index_name());
                     return Err(Error::new(types::SqlState::INDEX_CORRUPTED, what));
                 }
-                self.take(row, &buffer, &mut out).await?;
+                let row = self.decode(row, &buffer)?;
                 self.buffer = buffer;
+                if self.passes(&row).await? {
+                    out.push(row);
+                }
             }
             self.rows = rows;
         }

@@ -58,6 +58,7 @@ impl Sort {
 
     async fn fill(&mut self, mut input: BoxSource) -> Result<()> {
         let mut sorter = Sorter::new(&self.at.context, self.bound);
+        let mut bytes = Vec::new();
         loop {
             let batch = input.next(BATCH_ROWS_MAX).await?;
             if batch.is_empty() {
@@ -66,12 +67,20 @@ impl Sort {
             self.at.context.check()?;
             tokio::task::consume_budget().await;
             for row in batch {
-                let mut bytes = Vec::with_capacity(self.keys.len() * 12);
+                bytes.clear();
                 for key in &self.keys {
-                    let value = self.at.evaluate(&key.expr, &row).await?;
-                    order_bytes(&value, key.descending, key.nulls_first, &mut bytes);
+                    let computed;
+                    let value = match &key.expr {
+                        // What most keys are needs no copy.
+                        Expr::Column { index, .. } => &row[*index],
+                        expr => {
+                            computed = self.at.evaluate(expr, &row).await?;
+                            &computed
+                        }
+                    };
+                    order_bytes(value, key.descending, key.nulls_first, &mut bytes);
                 }
-                sorter.push(bytes, row).await?;
+                sorter.push(bytes.clone(), row).await?;
             }
         }
         self.sorted = Some(sorter.finish().await?);
@@ -102,6 +111,8 @@ pub(crate) struct Distinct {
     on: Option<Vec<Expr>>,
     at: Place,
     seen: HashSet<Box<[u8]>>,
+    /// The key of one row; kept for its memory.
+    key: Vec<u8>,
     claim: Claim,
     unseen: Option<Unseen>,
     rest: Option<Sorted>,
@@ -116,16 +127,16 @@ struct Unseen {
 impl Distinct {
     pub fn new(at: Place, input: BoxSource, on: Option<Vec<Expr>>) -> Distinct {
         let claim = Claim::new(at.context.memory());
-        Distinct { input, on, at, seen: HashSet::new(), claim, unseen: None, rest: None }
+        Distinct { input, on, at, seen: HashSet::new(), key: Vec::new(), claim, unseen: None, rest: None }
     }
 
     /// The row, if it is surely the first of its kind.
     async fn pass(&mut self, mut row: Row) -> Result<Option<Row>> {
         let key = match &self.on {
-            Some(exprs) => hash_key::of(&self.at.evaluate_all(exprs, &row).await?),
-            None => hash_key::of(&row),
+            Some(exprs) => hash_key::of_in(&self.at.evaluate_all(exprs, &row).await?, &mut self.key),
+            None => hash_key::of_in(&row, &mut self.key),
         };
-        if self.seen.contains(&key) {
+        if self.seen.contains(key) {
             return Ok(None);
         }
         if self.unseen.is_none() && self.claim.is_over() {
@@ -135,12 +146,12 @@ impl Distinct {
             Some(unseen) => {
                 row.push(Datum::Int8(unseen.rows));
                 unseen.rows += 1;
-                unseen.sorter.push(key.into_vec(), row).await?;
+                unseen.sorter.push(key.to_vec(), row).await?;
                 Ok(None)
             }
             None => {
                 self.claim.add(key.len() + 48)?;
-                self.seen.insert(key);
+                self.seen.insert(key.into());
                 Ok(Some(row))
             }
         }

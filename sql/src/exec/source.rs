@@ -40,9 +40,11 @@ pub(crate) fn open(plan: &Plan, context: &Arc<ExecContext>, frames: &Frames) -> 
         Node::Filter { input, predicate } => {
             Box::new(basic::Filter { input: open(input, context, frames)?, predicate: predicate.clone(), at })
         }
-        Node::Project { input, exprs } => {
-            Box::new(basic::Project { input: open(input, context, frames)?, exprs: exprs.clone(), at })
-        }
+        Node::Project { input, exprs } if basic::is_identity(exprs, input.width()) => open(input, context, frames)?,
+        Node::Project { input, exprs } => match scan::projected(input, exprs) {
+            Some(scan) => scan::open(at, &scan)?,
+            None => Box::new(basic::Project { input: open(input, context, frames)?, exprs: exprs.clone(), at }),
+        },
         Node::ProjectSet { input, items } => {
             Box::new(basic::ProjectSet::new(at, open(input, context, frames)?, items.clone()))
         }
