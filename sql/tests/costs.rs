@@ -1,5 +1,7 @@
 //! What statements cost, counted rather than timed, so that a change that adds to it is seen whatever machine runs this:
-//! allocations of keyed statements, and redo of a bank transfer.
+//! allocations and instructions of keyed statements and of small ranges, and redo of a bank transfer.
+//!
+//! Instructions are counted by valgrind's callgrind, under which this program runs [`rounds_to_be_counted`].
 //!
 //! The figures are of the session and the engine over a volume in memory, after the statements have run a few times. The
 //! bounds leave about a tenth; whoever saves something lowers them.
@@ -8,9 +10,14 @@ mod support;
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
+use std::collections::HashMap;
+use std::process::Command;
+use std::sync::Arc;
 
-use sql::session::{Client, Column, Session};
+use engine::testing::MemoryVolume;
+use sql::session::{Client, Column, Database, Session};
 use support::{database, run, session};
+use tokio::runtime::Runtime;
 use types::{Datum, Result, Settings};
 
 thread_local! {
@@ -81,8 +88,21 @@ const INSERT: Statement = Statement {
     name: "i",
     text: "INSERT INTO pgbench_history (tid, bid, aid, delta, mtime) VALUES (1, 2, $1, 4, CURRENT_TIMESTAMP)",
 };
+const RANGE: Statement =
+    Statement { name: "r", text: "SELECT abalance FROM pgbench_accounts WHERE aid BETWEEN $1 AND $1 + 99" };
+const SUM: Statement =
+    Statement { name: "a", text: "SELECT sum(abalance) FROM pgbench_accounts WHERE aid BETWEEN $1 AND $1 + 99" };
+const SORT: Statement = Statement {
+    name: "o",
+    text: "SELECT filler FROM pgbench_accounts WHERE aid BETWEEN $1 AND $1 + 99 ORDER BY filler",
+};
+const DISTINCT: Statement = Statement {
+    name: "d",
+    text: "SELECT DISTINCT filler FROM pgbench_accounts WHERE aid BETWEEN $1 AND $1 + 99 ORDER BY filler",
+};
 const BEGIN: Statement = Statement { name: "b", text: "BEGIN" };
 const END: Statement = Statement { name: "e", text: "END" };
+const PREPARED: [&Statement; 9] = [&SELECT, &UPDATE, &INSERT, &RANGE, &SUM, &SORT, &DISTINCT, &BEGIN, &END];
 
 async fn send(session: &mut Session, statement: &Statement, mode: Mode, value: u32) {
     let client = &mut Nobody::default();
@@ -124,9 +144,9 @@ async fn count(session: &mut Session, statements: &[&Statement], mode: Mode) -> 
     least.saturating_sub(own)
 }
 
-#[tokio::test]
-async fn keyed_statements_allocate_little() {
-    let (_volume, database) = database(1024).await;
+/// A session on a thousand accounts, with all statements prepared.
+async fn accounts() -> (Arc<MemoryVolume>, Arc<Database>, Session) {
+    let (volume, database) = database(1024).await;
     let mut session = session(&database).await;
     for setup in [
         "create table pgbench_accounts (aid int not null, bid int, abalance int, filler char(84)) with (fillfactor=100)",
@@ -137,9 +157,15 @@ async fn keyed_statements_allocate_little() {
         let lines = run(&mut session, setup).await;
         assert!(!lines[0].starts_with("ERROR"), "{lines:?}");
     }
-    for statement in [&SELECT, &UPDATE, &INSERT, &BEGIN, &END] {
+    for statement in PREPARED {
         session.parse(statement.name, statement.text, &[]).await.expect("a sound statement");
     }
+    (volume, database, session)
+}
+
+#[tokio::test]
+async fn keyed_statements_allocate_little() {
+    let (_volume, _database, mut session) = accounts().await;
     let cases: &[(&str, &[&Statement], [u64; 3])] = &[
         ("select", &[&SELECT], [9, 9, 10]),
         ("update", &[&UPDATE], [21, 21, 22]),
@@ -206,4 +232,110 @@ async fn a_bank_transfer_writes_little_redo() {
         mean <= TRANSFER_REDO_BYTES_MAX,
         "{mean} bytes of redo a transaction, at most {TRANSFER_REDO_BYTES_MAX} wanted"
     );
+}
+
+/// How often each statement is counted.
+const ROUNDS: u32 = 100;
+
+/// A function of a name that callgrind knows, which runs a statement some rounds.
+macro_rules! counted {
+    ($($name:ident: $statement:expr, $mode:expr;)+) => {
+        $(#[inline(never)]
+        fn $name(runtime: &Runtime, session: &mut Session) {
+            runtime.block_on(async {
+                for round in 0..ROUNDS {
+                    send(session, &$statement, $mode, 1 + round).await;
+                }
+            });
+        })+
+        const COUNTED: &[fn(&Runtime, &mut Session)] = &[$($name),+];
+    };
+}
+
+counted! {
+    counted_select_prepared: SELECT, Mode::Prepared;
+    counted_select_simple: SELECT, Mode::Simple;
+    counted_update_prepared: UPDATE, Mode::Prepared;
+    counted_insert_prepared: INSERT, Mode::Prepared;
+    counted_range_prepared: RANGE, Mode::Prepared;
+    counted_sum_prepared: SUM, Mode::Prepared;
+    counted_sort_prepared: SORT, Mode::Prepared;
+    counted_distinct_prepared: DISTINCT, Mode::Prepared;
+}
+
+/// What is counted below; by itself it only shows that the statements run.
+#[test]
+fn rounds_to_be_counted() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let (_volume, _database, mut session) = runtime.block_on(accounts());
+    // What is made once is made before.
+    for statement in [&SELECT, &UPDATE, &INSERT, &RANGE, &SUM, &SORT, &DISTINCT] {
+        for mode in [Mode::Prepared, Mode::Simple] {
+            runtime.block_on(send(&mut session, statement, mode, 1));
+        }
+    }
+    for counted in COUNTED {
+        counted(&runtime, &mut session);
+    }
+}
+
+/// Instructions that callgrind counted in the calls of functions of a name, with all that they called. The format is that
+/// of valgrind's manual, chapter "Callgrind Format Specification".
+fn instructions(profile: &str, function: &str) -> u64 {
+    let mut names: HashMap<&str, &str> = HashMap::new();
+    let mut found = false;
+    let mut sum = 0;
+    let mut lines = profile.lines();
+    while let Some(line) = lines.next() {
+        if let Some((kind, name)) = line.split_once('=')
+            && matches!(kind, "fn" | "cfn")
+        {
+            let (id, name) = name.split_once(' ').unwrap_or((name, ""));
+            if !name.is_empty() {
+                names.insert(id, name);
+            }
+            found = kind == "cfn" && names.get(id).is_some_and(|name| name.contains(function));
+        } else if line.starts_with("calls=") {
+            let cost = lines.next().and_then(|cost| cost.split_whitespace().next_back()?.parse::<u64>().ok());
+            if std::mem::take(&mut found) {
+                sum += cost.expect("a call has a cost");
+            }
+        }
+    }
+    sum
+}
+
+#[test]
+fn keyed_statements_run_few_instructions() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let profile = directory.path().join("profile");
+    let output = Command::new("valgrind")
+        .arg("--tool=callgrind")
+        .arg(format!("--callgrind-out-file={}", profile.display()))
+        .arg(std::env::current_exe().expect("this program"))
+        .args(["--exact", "rounds_to_be_counted", "--test-threads=1"])
+        .output()
+        .expect("valgrind is installed (./check sees to that)");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let profile = std::fs::read_to_string(profile).expect("callgrind wrote it");
+    let bounds = [
+        ("counted_select_prepared", 14_400),
+        ("counted_select_simple", 17_000),
+        ("counted_update_prepared", 35_500),
+        ("counted_insert_prepared", 29_000),
+        ("counted_range_prepared", 193_000),
+        ("counted_sum_prepared", 245_000),
+        ("counted_sort_prepared", 414_000),
+        ("counted_distinct_prepared", 345_000),
+    ];
+    assert_eq!(bounds.len(), COUNTED.len());
+    let mut over = Vec::new();
+    for (function, bound) in bounds {
+        let each = instructions(&profile, function) / u64::from(ROUNDS);
+        assert!(each > 0, "{function} was counted");
+        if each > bound {
+            over.push(format!("{function}: {each} instructions, at most {bound} wanted"));
+        }
+    }
+    assert!(over.is_empty(), "{}", over.join("\n"));
 }
