@@ -107,7 +107,7 @@ impl<S: Session> Connection<S> {
             let frame = match here {
                 Some(frame) => frame,
                 None => {
-                    self.tenant.rest();
+                    self.tenant.rest(|| self.inbox.lock().incoming_core());
                     let idle = self.session.idle_limit();
                     tokio::select! {
                         biased;

@@ -118,6 +118,11 @@ impl Inbox {
         std::mem::replace(&mut self.half, half)
     }
 
+    /// The core that the client's packets are processed on.
+    pub(super) fn incoming_core(&self) -> Option<usize> {
+        self.half.incoming_core()
+    }
+
     /// Whether bytes have arrived that were not handed out.
     pub(super) fn has_bytes(&self) -> bool {
         !self.bytes.is_empty()

@@ -7,11 +7,14 @@
 //! Select-only pgbench with 8 clients on 2 virtual cores: 57,000 a second on threads that steal work from each other,
 //! 78,000 on lanes, 107,000 on lanes tied to their cores.
 //!
-//! Two things keep the rest from suffering:
+//! Three more rules:
 //!
 //! - **A long statement leaves.** What has computed for [`LONG`] since its client last sent something goes on in the
 //!   shared threads, which do steal, and comes back when it waits for its client again. All that a session spawns runs
 //!   there from the beginning.
+//! - **A session lives near its client.** It begins on the lane of the core that its client's packets are processed on,
+//!   which is the client's own core when both are on one machine and its receive queue's when not; when they come from
+//!   another core for some time, it moves there, unless that leaves the lanes uneven.
 //! - **Lanes are evened out.** When one lane has been busier than another by a good part of [`WINDOW`], the session that
 //!   makes up half the difference changes its lane when it next waits for its client. Its socket stays registered with the
 //!   first lane's event loop, which wakes it across.
@@ -24,7 +27,7 @@
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
 use std::task::{Context, Poll};
 use std::thread;
@@ -43,6 +46,12 @@ const LONG: Duration = Duration::from_millis(5);
 const WINDOW: Duration = Duration::from_millis(100);
 /// Lanes whose loads differ by less than this part of the window are left alone.
 const UNEVEN_PERCENT: u64 = 25;
+/// A new session goes to its client's lane if that has at most so many sessions more than another.
+const SURPLUS_MAX: usize = 4;
+/// A session whose client was seen on another core in so many windows in a row follows it.
+const WINDOWS_APART: u32 = 2;
+/// Stands for a core that is not known.
+const UNKNOWN: usize = usize::MAX;
 
 type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
 
@@ -60,6 +69,8 @@ pub(super) struct Lanes {
 
 struct Lane {
     handle: Handle,
+    /// The core that it is tied to.
+    core: Option<usize>,
     /// Sessions whose home it is.
     tenants: AtomicUsize,
     /// Nanoseconds that its sessions computed, in this window.
@@ -76,12 +87,23 @@ pub(super) struct Tenant {
     busy: AtomicU64,
     /// It waits for its client.
     rests: AtomicBool,
+    /// It is to look where its client's packets are processed.
+    looks: AtomicBool,
+    /// The core where it saw them processed, or [`UNKNOWN`].
+    near: AtomicUsize,
+    /// Windows in a row in which that was not its lane's.
+    apart: AtomicU32,
 }
 
 impl Tenant {
     /// Says that the session waits for its client and has nothing else to do.
-    pub(super) fn rest(&self) {
+    /// `near` tells the core that its client's packets are processed on; it is asked now and then.
+    pub(super) fn rest(&self, near: impl FnOnce() -> Option<usize>) {
         self.rests.store(true, Ordering::Relaxed);
+        if self.looks.load(Ordering::Relaxed) {
+            self.looks.store(false, Ordering::Relaxed);
+            self.near.store(near().unwrap_or(UNKNOWN), Ordering::Relaxed);
+        }
     }
 }
 
@@ -145,13 +167,23 @@ impl Lanes {
         Arc::new(Lanes { lanes, shared: Handle::current(), started, compared, tenants })
     }
 
-    /// A place on the lane that has the fewest sessions.
-    pub(super) fn place(self: &Arc<Lanes>) -> Place {
-        let (home, lane) = (self.lanes.iter().enumerate())
-            .min_by_key(|(_, lane)| lane.tenants.load(Ordering::Relaxed))
-            .expect("a process may use at least one core");
-        lane.tenants.fetch_add(1, Ordering::Relaxed);
-        let tenant = Tenant { home: AtomicUsize::new(home), busy: AtomicU64::new(0), rests: AtomicBool::new(false) };
+    /// A place on the lane of a core, or on the one that has the fewest sessions.
+    pub(super) fn place(self: &Arc<Lanes>, near: Option<usize>) -> Place {
+        let tenants = |lane: &usize| self.lanes[*lane].tenants.load(Ordering::Relaxed);
+        let fewest = (0..self.lanes.len()).min_by_key(tenants).expect("a process may use at least one core");
+        let home = near
+            .and_then(|core| self.lane_of(core))
+            .filter(|lane| tenants(lane) <= tenants(&fewest) + SURPLUS_MAX)
+            .unwrap_or(fewest);
+        self.lanes[home].tenants.fetch_add(1, Ordering::Relaxed);
+        let tenant = Tenant {
+            home: AtomicUsize::new(home),
+            busy: AtomicU64::new(0),
+            rests: AtomicBool::new(false),
+            looks: AtomicBool::new(false),
+            near: AtomicUsize::new(near.unwrap_or(UNKNOWN)),
+            apart: AtomicU32::new(0),
+        };
         let tenant = Arc::new(tenant);
         let mut tenants = self.tenants.lock();
         if tenants.len() == tenants.capacity() {
@@ -159,6 +191,10 @@ impl Lanes {
         }
         tenants.push(Arc::downgrade(&tenant));
         Place { lanes: self.clone(), tenant }
+    }
+
+    fn lane_of(&self, core: usize) -> Option<usize> {
+        self.lanes.iter().position(|lane| lane.core == Some(core))
     }
 
     /// Notes what a session computed, and compares the lanes when it is time.
@@ -176,30 +212,53 @@ impl Lanes {
         }
     }
 
-    /// Gives the session that makes up half the difference between the busiest lane and the idlest another home, and begins
-    /// a window. One that makes up more than all of it would only turn the difference around.
+    /// Ends a window: brings sessions to their clients, or else evens out the lanes.
     fn even_out(&self, window: u64) {
-        let loads: Vec<u64> = self.lanes.iter().map(|lane| lane.busy.swap(0, Ordering::Relaxed)).collect();
+        let mut loads: Vec<u64> = self.lanes.iter().map(|lane| lane.busy.swap(0, Ordering::Relaxed)).collect();
         let mut tenants = self.tenants.lock();
-        let living: Vec<Arc<Tenant>> = tenants.iter().filter_map(Weak::upgrade).collect();
-        let loaded: Vec<(&Tenant, u64)> =
-            living.iter().map(|tenant| (&**tenant, tenant.busy.swap(0, Ordering::Relaxed))).collect();
         tenants.retain(|tenant| tenant.strong_count() > 0);
+        let active: Vec<(Arc<Tenant>, u64)> = (tenants.iter().filter_map(Weak::upgrade))
+            .map(|tenant| (tenant.busy.swap(0, Ordering::Relaxed), tenant))
+            .filter(|(busy, _)| *busy > 0)
+            .map(|(busy, tenant)| (tenant, busy))
+            .collect();
+        let uneven = window * UNEVEN_PERCENT / 100;
+        for (tenant, busy) in &active {
+            let home = tenant.home.load(Ordering::Relaxed);
+            tenant.looks.store(true, Ordering::Relaxed);
+            match self.lane_of(tenant.near.load(Ordering::Relaxed)) {
+                Some(near) if near != home => {
+                    let apart = 1 + tenant.apart.fetch_add(1, Ordering::Relaxed);
+                    if apart >= WINDOWS_APART && loads[near] + 2 * busy <= loads[home] + uneven {
+                        self.change_home(tenant, near);
+                        loads[home] = loads[home].saturating_sub(*busy);
+                        loads[near] += busy;
+                    }
+                }
+                _ => tenant.apart.store(0, Ordering::Relaxed),
+            }
+        }
         let busiest = (0..loads.len()).max_by_key(|lane| loads[*lane]).expect("there is a lane");
         let idlest = (0..loads.len()).min_by_key(|lane| loads[*lane]).expect("there is a lane");
         let difference = loads[busiest] - loads[idlest];
-        if difference * 100 < window * UNEVEN_PERCENT {
+        if difference < uneven {
             return;
         }
-        let mover = loaded
-            .iter()
-            .filter(|(tenant, busy)| tenant.home.load(Ordering::Relaxed) == busiest && *busy > 0 && *busy < difference)
+        // One that makes up more than all of the difference would only turn it around.
+        let mover = (active.iter())
+            .filter(|(tenant, busy)| tenant.home.load(Ordering::Relaxed) == busiest && *busy < difference)
             .min_by_key(|(_, busy)| (difference / 2).abs_diff(*busy));
         if let Some((tenant, _)) = mover {
-            tenant.home.store(idlest, Ordering::Relaxed);
-            self.lanes[busiest].tenants.fetch_sub(1, Ordering::Relaxed);
-            self.lanes[idlest].tenants.fetch_add(1, Ordering::Relaxed);
+            self.change_home(tenant, idlest);
         }
+    }
+
+    /// The session goes there when it next waits for its client. The caller holds the lock on the tenants.
+    fn change_home(&self, tenant: &Tenant, home: usize) {
+        let before = tenant.home.swap(home, Ordering::Relaxed);
+        tenant.apart.store(0, Ordering::Relaxed);
+        self.lanes[before].tenants.fetch_sub(1, Ordering::Relaxed);
+        self.lanes[home].tenants.fetch_add(1, Ordering::Relaxed);
     }
 }
 
@@ -218,7 +277,9 @@ impl Lane {
             runtime.block_on(ended.cancelled());
         };
         thread::Builder::new().name(format!("lane-{n}")).stack_size(STACK_BYTES).spawn(run)?;
-        Ok(Lane { handle, tenants: AtomicUsize::new(0), busy: AtomicU64::new(0), _end: end.drop_guard() })
+        let core = core.map(|core| core.id);
+        let (tenants, busy) = (AtomicUsize::new(0), AtomicU64::new(0));
+        Ok(Lane { handle, core, tenants, busy, _end: end.drop_guard() })
     }
 }
 
@@ -300,11 +361,11 @@ mod tests {
     fn session(lanes: &Arc<Lanes>) -> Session {
         let (client, mut messages) = unbounded_channel::<Until>();
         let (replies, seen) = unbounded_channel();
-        let place = lanes.place();
+        let place = lanes.place(None);
         let (tenant, resting) = (place.tenant(), place.tenant());
         place.spawn(async move {
             loop {
-                resting.rest();
+                resting.rest(|| None);
                 let Some(content) = messages.recv().await else { break };
                 while !content() {
                     tokio::task::yield_now().await;
@@ -354,7 +415,7 @@ mod tests {
     async fn what_a_session_spawns_runs_in_the_shared_threads() {
         let lanes = two();
         let (done, spawned) = tokio::sync::oneshot::channel();
-        lanes.place().spawn(async move {
+        lanes.place(None).spawn(async move {
             let child = tokio::spawn(async { here() });
             done.send((here(), child.await)).expect("the test listens");
         });
@@ -390,6 +451,47 @@ mod tests {
         // It moves when it next waits.
         ask(client, seen, || true).await;
         assert_eq!(ask(client, seen, || true).await, "lane-1");
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_session_follows_its_client_while_the_lanes_stay_even() {
+        let mut lanes: Vec<Lane> = (0..2).map(|n| Lane::start(n, None).expect("a thread can be had")).collect();
+        lanes.iter_mut().zip([10, 11]).for_each(|(lane, n)| lane.core = Some(n));
+        let lanes = Lanes::of(lanes);
+        let places: Vec<Place> = [Some(11), Some(11), None, Some(7)].map(|near| lanes.place(near)).into();
+        let homes = || -> Vec<usize> { places.iter().map(Place::home).collect() };
+        assert_eq!(homes(), [1, 1, 0, 0]);
+        let window = |cores: [usize; 4], busy: [u64; 4]| {
+            for ((place, core), busy) in places.iter().zip(cores).zip(busy) {
+                let tenant = place.tenant();
+                tenant.looks.store(true, Ordering::Relaxed);
+                tenant.rest(|| Some(core));
+                tenant.busy.store(busy, Ordering::Relaxed);
+                lanes.lanes[place.home()].busy.fetch_add(busy, Ordering::Relaxed);
+            }
+            lanes.even_out(100);
+        };
+        window([10, 11, 10, 10], [20, 20, 20, 20]);
+        assert_eq!(homes(), [1, 1, 0, 0], "perhaps its client only passes by");
+        window([11, 11, 10, 10], [20, 20, 20, 20]);
+        window([10, 11, 10, 10], [20, 20, 20, 20]);
+        assert_eq!(homes(), [1, 1, 0, 0], "it was back between");
+        window([10, 11, 10, 10], [20, 20, 20, 20]);
+        assert_eq!(homes(), [1, 1, 0, 0], "it would leave the lanes uneven");
+        window([10, 11, 10, 10], [10, 30, 20, 20]);
+        assert_eq!(homes(), [0, 1, 0, 0]);
+    }
+
+    #[test]
+    fn a_crowded_lane_takes_no_more() {
+        let runtime = Builder::new_current_thread().build().expect("a runtime");
+        let _within = runtime.enter();
+        let mut lanes: Vec<Lane> = (0..2).map(|n| Lane::start(n, None).expect("a thread can be had")).collect();
+        lanes[1].core = Some(3);
+        let lanes = Lanes::of(lanes);
+        let places: Vec<Place> = (0..8).map(|_| lanes.place(Some(3))).collect();
+        let homes: Vec<usize> = places.iter().map(Place::home).collect();
+        assert_eq!(homes, [1, 1, 1, 1, 1, 0, 1, 0]);
     }
 
     #[tokio::test(flavor = "multi_thread")]

@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use futures::FutureExt;
 use parking_lot::Mutex;
+use socket2::SockRef;
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use tokio::sync::mpsc;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -86,6 +87,14 @@ enum Socket {
 }
 
 impl Socket {
+    /// The core that its packets are processed on.
+    fn incoming_core(&self) -> Option<usize> {
+        match self {
+            Socket::Tcp(stream) => SockRef::from(stream).cpu_affinity().ok(),
+            Socket::Unix(_) => None,
+        }
+    }
+
     /// Its halves, in the event loop of the lane that is entered.
     fn split(self) -> io::Result<(ReadHalf, WriteHalf)> {
         match self {
@@ -193,7 +202,7 @@ impl<F: SessionFactory> Server<F> {
         shutdown: CancellationToken,
         here: mpsc::Sender<()>,
     ) {
-        let place = self.shared.lanes.place();
+        let place = self.shared.lanes.place(socket.incoming_core());
         let halves = {
             let _lane = place.enter();
             socket.split()

@@ -75,6 +75,15 @@ pub(super) async fn encrypt(
 }
 
 impl ReadHalf {
+    /// The core that the peer's packets are processed on (`SO_INCOMING_CPU`).
+    pub(super) fn incoming_core(&self) -> Option<usize> {
+        match self {
+            ReadHalf::Tcp(half) => SockRef::from(half.as_ref()).cpu_affinity().ok(),
+            ReadHalf::Tls(stream) => SockRef::from(stream.lock().get_ref().0).cpu_affinity().ok(),
+            ReadHalf::Unix(_) | ReadHalf::Away => None,
+        }
+    }
+
     /// Whether the peer has closed its side, even if bytes it sent before are still unread.
     pub(super) fn peer_closed(&self) -> bool {
         let ready = match self {
