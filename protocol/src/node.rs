@@ -59,3 +59,34 @@ pub trait StorageNode: Send + Sync + 'static {
     /// Identity and watermarks.
     fn status(&self, request: StatusRequest) -> BoxFuture<'_, NodeResult<StatusReply>>;
 }
+
+/// The calls of a [`StorageNode`] that are one request and one reply, each passed on to the node that `$to` comes to, a
+/// [`NodeResult`]; in `$to`, `$call` is the name of the call. For whoever stands in front of a node: a seat, a link that is
+/// counted or cut. The append stream is not among them.
+#[macro_export]
+macro_rules! relay_calls {
+    ($self:ident, $call:ident => $to:expr) => {
+        $crate::relay_calls! { @each $self, $call => $to;
+            prepare: PrepareRequest => PrepareReply,
+            install_table: InstallTableRequest => InstallTableReply,
+            fill: FillRequest => FillReply,
+            read_page: ReadPageRequest => ReadPageReply,
+            pull: PullRequest => PullReply,
+            pull_images: PullImagesRequest => PullImagesReply,
+            hold: HoldRequest => HoldReply,
+            register: RegisterRequest => RegisterReply,
+            create_volume: CreateVolumeRequest => CreateVolumeReply,
+            status: StatusRequest => StatusReply,
+        }
+    };
+    (@each $self:ident, $call:ident => $to:expr; $($name:ident: $request:ident => $reply:ident),* $(,)?) => {
+        $(fn $name(
+            &$self,
+            request: $crate::rpc::storage::$request,
+        ) -> ::futures::future::BoxFuture<'_, $crate::node::NodeResult<$crate::rpc::storage::$reply>> {
+            let $call = stringify!($name);
+            let node = $to;
+            ::std::boxed::Box::pin(async move { node?.$name(request).await })
+        })*
+    };
+}

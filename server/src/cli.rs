@@ -48,6 +48,7 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::Local(options) if options.processes => local::processes::run(options).await,
         Command::Local(options) => local::in_process::run(options).await,
         Command::Init(options) => init::run(options).await,
+        Command::Volumes(options) => init::list(options).await,
         Command::Storage(Storage { command, node }) => match command {
             Some(StorageCommand::Replace(options)) => admin::replace(options).await,
             Some(StorageCommand::Revert(options)) => admin::revert(options).await,

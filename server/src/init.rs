@@ -1,14 +1,18 @@
-//! `redoubt init`: the only thing that creates a volume, so that six lost disks never look like a fresh start.
+//! `redoubt init`: the only thing that creates a volume, so that six lost disks never look like a fresh start; and `redoubt
+//! volumes`, which lists them.
+//!
+//! Storage nodes keep several volumes side by side. Run again without `--volume`, `init` finds the one that there is and
+//! changes nothing: it makes another only when told to.
 
 use crate::address::NodeAddress;
 use crate::nodes;
-use crate::options::Init;
+use crate::options::{Init, Volumes, Which};
 use crate::settings::BadSetting;
-use anyhow::{bail, ensure};
+use anyhow::{Context, bail, ensure};
 use protocol::FORMAT_VERSION;
 use protocol::node::StorageNode;
-use protocol::rpc::storage::{CreateVolumeRequest, Member, StatusReply, StatusRequest, VolumeConfig};
-use std::collections::{BTreeMap, HashSet};
+use protocol::rpc::storage::{CreateVolumeRequest, Member, StatusReply, StatusRequest, VolumeConfig, VolumeSummary};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 use storage::quorum::WRITE_QUORUM;
 
@@ -16,8 +20,19 @@ use storage::quorum::WRITE_QUORUM;
 const LAL_BYTES: u64 = 64 << 20;
 const NODES: usize = 6;
 const NODES_PER_ZONE: usize = 2;
+/// How often a node is asked again that knew other members than it had said.
+const QUOTA_TRIES: usize = 5;
 
-/// Creates a volume on six nodes that have none.
+/// What is to be created.
+#[derive(Clone, Copy, Debug)]
+pub struct Wanted {
+    pub which: Which,
+    pub pages_per_group: u32,
+    /// Disk that each node gives it, in bytes; of a volume that exists, `None` leaves what it has.
+    pub quota_bytes: Option<u64>,
+}
+
+/// Creates a volume on six nodes that do not have it, or gives the one they have another quota.
 ///
 /// # Errors
 /// When an address is missing, unreachable or occupied, or the zones are not three with two nodes each.
@@ -25,12 +40,47 @@ pub async fn run(options: Init) -> anyhow::Result<()> {
     check_addresses(&options.storage)?;
     let nodes = options.storage.iter().map(nodes::connect).collect::<anyhow::Result<Vec<_>>>()?;
     let addresses: Vec<String> = options.storage.iter().map(NodeAddress::to_string).collect();
-    match create(&nodes, &addresses, options.group_pages, Emptied::Refused).await? {
+    let wanted = Wanted {
+        which: options.volume.unwrap_or(Which::Only),
+        pages_per_group: options.group_pages,
+        quota_bytes: options.quota,
+    };
+    match create(&nodes, &addresses, wanted, Emptied::Refused).await? {
         Created::New(volume) => println!("created volume {volume:016x} on six storage nodes"),
+        Created::Existed(volume) if options.quota.is_some() => {
+            println!("volume {volume:016x} exists on all six storage nodes; its quota was set")
+        }
         Created::Existed(volume) => {
             println!("volume {volume:016x} exists on all six storage nodes; nothing was changed")
         }
     }
+    Ok(())
+}
+
+/// Lists the volumes that storage nodes keep, node by node.
+///
+/// # Errors
+/// When none of them answers.
+pub async fn list(options: Volumes) -> anyhow::Result<()> {
+    println!("{:<16}  {:>4}  {:<9}  {:>14}  {:>14}  node at", "volume", "node", "state", "disk bytes", "quota bytes");
+    let mut answered = 0;
+    for address in &options.storage {
+        let status = nodes::connect(address)?.status(StatusRequest { version: FORMAT_VERSION, volume: 0 }).await;
+        let status = match status {
+            Ok(status) => status,
+            Err(error) => {
+                eprintln!("{address}: {error}");
+                continue;
+            }
+        };
+        answered += 1;
+        for VolumeSummary { volume, state, disk_bytes, quota_bytes, why } in &status.volumes {
+            let quota = if *quota_bytes == 0 { "none".to_owned() } else { quota_bytes.to_string() };
+            let node = status.node;
+            println!("{volume:016x}  {node:>4}  {state:<9}  {disk_bytes:>14}  {quota:>14}  {address} {why}");
+        }
+    }
+    ensure!(answered > 0, "no storage node answers");
     Ok(())
 }
 
@@ -39,8 +89,8 @@ pub async fn run(options: Init) -> anyhow::Result<()> {
 pub enum Emptied {
     /// Somebody has to look.
     Refused,
-    /// The cluster replaces it by itself, if a write quorum is left. With the volume that was here before, if one was.
-    Replaced { before: Option<u64> },
+    /// The cluster replaces it by itself, if a write quorum is left. A volume that is named was here before.
+    Replaced,
 }
 
 /// What [`create`] found or made.
@@ -65,70 +115,109 @@ fn check_addresses(addresses: &[NodeAddress]) -> Result<(), BadSetting> {
     Ok(())
 }
 
-/// Creates the volume, or completes its creation, on exactly these nodes.
+async fn ask(nodes: &[Arc<dyn StorageNode>], addresses: &[String], volume: u64) -> anyhow::Result<Vec<StatusReply>> {
+    let mut states = Vec::new();
+    for (node, address) in nodes.iter().zip(addresses) {
+        let status = node.status(StatusRequest { version: FORMAT_VERSION, volume }).await;
+        states.push(status.map_err(|error| anyhow::anyhow!("{address}: {error}"))?);
+    }
+    Ok(states)
+}
+
+/// The volume's number, if there is one to go by.
+fn choose(which: Which, states: &[StatusReply]) -> Result<Option<u64>, BadSetting> {
+    match which {
+        Which::This(volume) => Ok(Some(volume)),
+        Which::New => Ok(None),
+        Which::Only => {
+            let kept: BTreeSet<u64> = states.iter().flat_map(nodes::volumes).collect();
+            if kept.len() > 1 {
+                let kept = nodes::list(&kept);
+                let message =
+                    format!("the storage nodes keep several volumes: {kept}; say which, or `new`, with --volume");
+                return Err(BadSetting(message));
+            }
+            Ok(kept.first().copied())
+        }
+    }
+}
+
+/// Creates a volume, or completes its creation, on exactly these nodes.
 ///
 /// # Errors
 /// As [`run`].
 pub async fn create(
     nodes: &[Arc<dyn StorageNode>],
     addresses: &[String],
-    pages_per_group: u32,
+    wanted: Wanted,
     emptied: Emptied,
 ) -> anyhow::Result<Created> {
-    let mut states = Vec::new();
-    for (node, address) in nodes.iter().zip(addresses) {
-        let status = node.status(StatusRequest { version: FORMAT_VERSION }).await;
-        states.push(status.map_err(|error| anyhow::anyhow!("{address}: {error}"))?);
-    }
-    check_places(&states, addresses)?;
-    let existing: Vec<&VolumeConfig> = states.iter().filter_map(|state| state.config.as_ref()).collect();
+    let found = ask(nodes, addresses, 0).await?;
+    check_places(&found, addresses)?;
+    let chosen = choose(wanted.which, &found)?;
+    let volume = chosen.unwrap_or_else(|| rand::random::<u64>().max(1));
+    let states = ask(nodes, addresses, volume).await?;
+    let config_of = |state: &StatusReply| state.config.clone().filter(|config| config.volume == volume);
+    let existing: Vec<VolumeConfig> = states.iter().filter_map(config_of).collect();
     // With a writer come promises, and redo.
-    let in_use = states.iter().any(|state| !state.marks.is_empty() || state.promised != 0);
-    if let Emptied::Replaced { before } = emptied {
-        let left = existing.len();
+    let in_use =
+        states.iter().any(|state| config_of(state).is_some() && (!state.marks.is_empty() || state.promised != 0));
+    if emptied == Emptied::Replaced {
+        let (left, was_here) = (existing.len(), matches!(wanted.which, Which::This(_)));
         ensure!(
-            before.is_none() && !in_use || left >= WRITE_QUORUM,
+            !was_here && !in_use || left >= WRITE_QUORUM,
             "{left} of the six storage nodes have kept the volume, and {WRITE_QUORUM} are needed: the disks of the others \
              were lost or replaced; bring back what there is of them"
         );
-        if let Some(before) = before.filter(|before| existing.iter().any(|config| config.volume != *before)) {
-            bail!("the storage nodes hold another volume than {before:016x}, which was here before");
-        }
     }
-    if let Some(first) = existing.first() {
-        ensure!(
-            existing.iter().all(|config| config.volume == first.volume),
-            "the storage nodes hold different volumes; give each cluster nodes of its own"
-        );
-        if existing.len() == NODES || in_use && emptied != Emptied::Refused {
-            return Ok(Created::Existed(first.volume));
+    if existing.len() == NODES || in_use && emptied == Emptied::Replaced {
+        if let Some(quota_bytes) = wanted.quota_bytes {
+            for (node, address) in nodes.iter().zip(addresses) {
+                set_quota(node, address, volume, quota_bytes).await?;
+            }
         }
+        return Ok(Created::Existed(volume));
     }
-    // An earlier creation that was interrupted is completed with the id it chose.
-    let config = existing.first().map_or_else(
-        || VolumeConfig {
-            volume: rand::random::<u64>().max(1),
-            pages_per_group,
-            lal_bytes: LAL_BYTES,
-            members: members(&states, addresses),
-            ..VolumeConfig::default()
-        },
-        |config| (*config).clone(),
-    );
-    let volume = config.volume;
+    // An earlier creation that was interrupted is completed as it began.
+    let config = existing.first().cloned().unwrap_or_else(|| VolumeConfig {
+        volume,
+        pages_per_group: wanted.pages_per_group,
+        lal_bytes: LAL_BYTES,
+        members: members(&states, addresses),
+        quota_bytes: wanted.quota_bytes.unwrap_or(0),
+        ..VolumeConfig::default()
+    });
     for ((node, address), state) in nodes.iter().zip(addresses).zip(&states) {
         // A member without the volume, while a writer has been there, has lost its disk, and with it a promise or redo that
         // others count on: that is a repair, not an init.
-        if state.config.is_none() && in_use {
+        if config_of(state).is_none() && in_use {
             bail!(
                 "{address} is empty while the volume is in use: its disk was lost or replaced; a cluster that \
                    runs replaces it (redoubt storage replace)"
             );
         }
-        let request = CreateVolumeRequest { version: FORMAT_VERSION, config: Some(config.clone()) };
-        node.create_volume(request).await.map_err(|error| anyhow::anyhow!("{address}: {error}"))?;
+        let again = || format!("the volume is not complete; --volume {volume:016x} goes on with it");
+        keep(node, address, config.clone()).await.with_context(again)?;
     }
     Ok(Created::New(volume))
+}
+
+async fn set_quota(node: &Arc<dyn StorageNode>, address: &str, volume: u64, quota_bytes: u64) -> anyhow::Result<()> {
+    let mut tries = 0;
+    loop {
+        let status = node.status(StatusRequest { version: FORMAT_VERSION, volume }).await?;
+        let config = status.config.with_context(|| format!("{address} does not keep the volume any more"))?;
+        match keep(node, address, VolumeConfig { quota_bytes, ..config }).await {
+            // Its members may have changed in between.
+            Err(_) if tries < QUOTA_TRIES => tries += 1,
+            kept => return kept,
+        }
+    }
+}
+
+async fn keep(node: &Arc<dyn StorageNode>, address: &str, config: VolumeConfig) -> anyhow::Result<()> {
+    let request = CreateVolumeRequest { version: FORMAT_VERSION, config: Some(config) };
+    node.create_volume(request).await.map(drop).map_err(|error| anyhow::anyhow!("{address}: {error}"))
 }
 
 fn members(states: &[StatusReply], addresses: &[String]) -> Vec<Member> {

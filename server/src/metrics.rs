@@ -64,18 +64,20 @@ pub async fn render(servers: &[Arc<Compute>]) -> String {
         }
     }
     let Some(server) = servers.first() else { return text };
-    let _ = writeln!(text, "redoubt_volume_vdl {}", vdl.0);
+    let volume = format!("{:016x}", server.roster().volume());
+    let _ = writeln!(text, "redoubt_volume_vdl{{volume=\"{volume}\"}} {}", vdl.0);
     let view = server.look().await;
     let count = |wanted: &str| view.nodes.iter().filter(|(node, _)| node.role.name() == wanted).count();
     for role in ["member", "leaving", "joining", "spare"] {
-        let _ = writeln!(text, "redoubt_volume_nodes{{role=\"{role}\"}} {}", count(role));
+        let _ = writeln!(text, "redoubt_volume_nodes{{volume=\"{volume}\",role=\"{role}\"}} {}", count(role));
     }
-    let _ = writeln!(text, "redoubt_volume_membership_epoch {}", server.roster().membership().id().epoch);
+    let epoch = server.roster().membership().id().epoch;
+    let _ = writeln!(text, "redoubt_volume_membership_epoch{{volume=\"{volume}\"}} {epoch}");
     for (node, _) in &view.nodes {
         let (NodeRole::Joining(old), Some(hydration)) = (node.role, node.hydration) else { continue };
+        let labels = format!("volume=\"{volume}\",node=\"{}\",by=\"{}\"", old.0, node.node.0);
         let mut line = |name: &str, value: u64| {
-            let (new, old) = (node.node.0, old.0);
-            let _ = writeln!(text, "redoubt_replacement_{name}{{node=\"{old}\",by=\"{new}\"}} {value}");
+            let _ = writeln!(text, "redoubt_replacement_{name}{{{labels}}} {value}");
         };
         line("hydrated_bytes", hydration.bytes);
         line("total_bytes", hydration.total_bytes);
@@ -83,9 +85,10 @@ pub async fn render(servers: &[Arc<Compute>]) -> String {
         line("groups", node.groups.unwrap_or_default().into());
     }
     for state in view.nodes.iter().filter_map(|(_, status)| status.as_ref()) {
-        let node = state.node;
+        // What a node tells is of this volume; it may keep others.
+        let labels = format!("volume=\"{volume}\",node=\"{}\"", state.node);
         let mut line = |name: &str, value: u64| {
-            let _ = writeln!(text, "redoubt_node_{name}{{node=\"{node}\",zone=\"{}\"}} {value}", state.zone);
+            let _ = writeln!(text, "redoubt_node_{name}{{{labels},zone=\"{}\"}} {value}", state.zone);
         };
         line("epoch", Ballot(state.promised).counter().into());
         line("flushed_vdl_heard", state.flushed_vdl_heard);
@@ -94,6 +97,7 @@ pub async fn render(servers: &[Arc<Compute>]) -> String {
         line("uncoalesced_bytes", state.uncoalesced_bytes);
         line("image_bytes", state.image_bytes);
         line("image_file_bytes", state.image_file_bytes);
+        line("quota_bytes", state.config.as_ref().map_or(0, |config| config.quota_bytes));
         line("scrubbed_log_bytes", state.scrubbed_log_bytes);
         line("scrubbed_images", state.scrubbed_images);
         line("damage_found", state.damage_found);
@@ -106,7 +110,7 @@ pub async fn render(servers: &[Arc<Compute>]) -> String {
         for mark in &state.marks {
             let group = mark.group;
             let mut line = |name: &str, value: u64| {
-                let _ = writeln!(text, "redoubt_segment_{name}{{node=\"{node}\",group=\"{group}\"}} {value}");
+                let _ = writeln!(text, "redoubt_segment_{name}{{{labels},group=\"{group}\"}} {value}");
             };
             line("scl_received", mark.scl_received);
             line("scl_flushed", mark.scl_flushed);

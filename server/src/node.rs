@@ -1,25 +1,24 @@
-//! `redoubt storage`: one storage node as a process.
+//! `redoubt storage`: one storage node as a process, with every volume that it keeps.
 
 use crate::address::NodeAddress;
 use crate::options::StorageNode;
 use crate::settings::BadSetting;
 use crate::{nodes, signals, spare};
 use anyhow::Context;
-use protocol::node::StorageNode as _;
-use protocol::rpc::storage::{StatusReply, StatusRequest};
-use protocol::{FORMAT_VERSION, NodeId};
+use protocol::NodeId;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 use storage::node::disk::RealDisk;
 use storage::node::gossip::Gossip;
+use storage::node::host::Host;
 use storage::node::{BEAT_INTERVAL, Node, NodeOptions};
 use storage::rpc::{Listener, dial, serve};
 use tokio::net::{TcpListener, UnixListener};
 
-/// How often the process looks whether its disk still works.
+/// How often the process looks whether a volume of it still works.
 const LOOK_INTERVAL: Duration = Duration::from_millis(200);
 
-/// Serves a node until SIGINT or SIGTERM, or until its disk fails.
+/// Serves a node's volumes until SIGINT or SIGTERM, or until the last of them failed: one that failed alone is shown as such.
 ///
 /// # Errors
 /// When the directory or the address cannot be had; when the disk failed.
@@ -28,15 +27,15 @@ pub async fn run(options: StorageNode) -> anyhow::Result<()> {
     let required = "clap asks for it where no other command is given";
     let (data, listen, zone) = (data.expect(required), listen.expect(required), zone.expect(required));
     let disk = Arc::new(RealDisk);
-    let held = Node::identity(&*disk, &data)?;
+    let held = Host::identity(&*disk, &data)?;
     let id = options
         .id
         .map(NodeId)
         .or(held)
         .ok_or_else(|| BadSetting(format!("{} is new: --id says which of the nodes it becomes", data.display())))?;
     let node_options = NodeOptions::new(id, &zone, &advertise.unwrap_or_else(|| listen.clone()).to_string());
-    let guides = options.storage.iter().map(nodes::connect).collect::<anyhow::Result<Vec<_>>>()?;
-    let node = Node::open(disk, &data, node_options)?;
+    options.storage.iter().try_for_each(|address| nodes::connect(address).map(drop))?;
+    let host = Host::open(disk, &data, node_options)?;
     let listener = match &listen {
         NodeAddress::Tcp(address) => Listener::Tcp(TcpListener::bind(address).await.with_context(|| address.clone())?),
         NodeAddress::Unix(path) => {
@@ -45,28 +44,41 @@ pub async fn run(options: StorageNode) -> anyhow::Result<()> {
             Listener::Unix(UnixListener::bind(path).with_context(|| path.display().to_string())?)
         }
     };
-    tokio::spawn(gossip(node.clone()));
-    tokio::spawn(beat(Arc::downgrade(&node)));
-    if !guides.is_empty() {
-        tokio::spawn(spare::offer(Arc::downgrade(&node), guides.into(), nodes::dial()));
+    tokio::spawn(keep_going(Arc::downgrade(&host)));
+    if !options.storage.is_empty() {
+        tokio::spawn(spare::offer_everywhere(Arc::downgrade(&host), options.storage));
     }
     let shutdown = signals::shutdown();
     tracing::info!(%id, address = %listen, "storage node is up");
     let outcome = tokio::select! {
-        served = serve(node.clone(), listener, shutdown.cancelled_owned()) => served.map_err(anyhow::Error::from),
-        () = failed(&node) => Err(anyhow::anyhow!("the disk failed; start again when it is mended or replaced")),
+        served = serve(host.clone(), listener, shutdown.cancelled_owned()) => served.map_err(anyhow::Error::from),
+        () = failed(&host) => Err(anyhow::anyhow!("the disk failed; start again when it is mended or replaced")),
     };
-    node.shutdown();
+    host.shutdown();
     outcome
 }
 
-async fn status(node: &Arc<Node>) -> Option<StatusReply> {
-    node.status(StatusRequest { version: FORMAT_VERSION }).await.ok()
+async fn failed(host: &Host) {
+    while !host.is_failed() {
+        tokio::time::sleep(LOOK_INTERVAL).await;
+    }
 }
 
-async fn failed(node: &Arc<Node>) {
-    while status(node).await.is_none_or(|status| status.state != "failed") {
-        tokio::time::sleep(LOOK_INTERVAL).await;
+/// Gives every volume what runs beside it, also those that come later.
+async fn keep_going(host: Weak<Host>) {
+    let Some(mut opened) = host.upgrade().map(|host| host.opened()) else { return };
+    let mut going = 0;
+    loop {
+        let Some(nodes) = host.upgrade().map(|host| host.nodes()) else { return };
+        for node in &nodes[going..] {
+            tokio::spawn(gossip(node.clone()));
+            tokio::spawn(beat(Arc::downgrade(node)));
+        }
+        going = nodes.len();
+        drop(nodes);
+        if opened.wait_for(|opened| *opened > going).await.is_err() {
+            return;
+        }
     }
 }
 

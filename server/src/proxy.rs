@@ -182,7 +182,7 @@ pub async fn run(options: options::Proxy) -> anyhow::Result<()> {
     }
     let stopping = signals::shutdown();
     let storage = tokio::select! {
-        found = nodes::discover(&options.storage) => found?,
+        found = nodes::discover(&options.storage, options.volume) => found?,
         () = stopping.cancelled() => return Ok(()),
     };
     let proxy = Arc::new(Proxy {

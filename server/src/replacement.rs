@@ -182,7 +182,8 @@ async fn begin(server: &Compute, writing: &Writing, old: NodeId, address: Option
     let dial = server.roster().dial();
     let node = dial(&Member { address: address.clone(), ..Member::default() });
     let node = node.ok_or_else(|| unusable("it cannot be dialled".into()))?;
-    let said = tokio::time::timeout(ANSWER_WITHIN, node.status(StatusRequest { version: FORMAT_VERSION })).await;
+    let request = StatusRequest { version: FORMAT_VERSION, volume: server.roster().volume() };
+    let said = tokio::time::timeout(ANSWER_WITHIN, node.status(request)).await;
     let said = said.map_err(|_| unusable("it does not answer".into()))?.map_err(|error| unusable(error.to_string()))?;
     let new = Member { node: said.node, zone: said.zone, address: address.clone(), incarnation: 0 };
     let zone = new.zone.clone();
@@ -190,7 +191,8 @@ async fn begin(server: &Compute, writing: &Writing, old: NodeId, address: Option
     if copies >= 2 {
         tracing::warn!(zone, copies, "this zone gets one more copy than a volume survives the loss of");
     }
-    writing.volume.start_replacement(old, new, node).await?;
+    writing.volume.begin_replacement(old, new, node).await?;
+    writing.volume.see_to_replacement(old);
     let membership = writing.volume.membership();
     let joining = membership.replacements().iter().find(|it| it.new.node == said.node).map(|it| name_of(&it.new));
     let name = joining.map_or_else(|| NodeId(said.node).to_string(), |name| name.to_string());

@@ -60,7 +60,7 @@ pub async fn status(server: &Compute) -> Value {
     json!({
         "servers": servers, "storage_nodes": nodes, "vdl": vdl.to_string(), "epoch": epoch.counter(),
         "membership_epoch": storage.membership().id().epoch,
-        "writes": writes_json(server, &book),
+        "writes": writes_json(server, &book), "volume": format!("{:016x}", storage.volume()),
     })
 }
 
@@ -128,6 +128,7 @@ fn told(state: &StatusReply) -> Value {
         "uncoalesced_bytes": state.uncoalesced_bytes,
         "image_bytes": state.image_bytes,
         "image_file_bytes": state.image_file_bytes,
+        "quota_bytes": state.config.as_ref().map(|config| config.quota_bytes).filter(|quota| *quota != 0),
         "scrubbed_log_bytes": state.scrubbed_log_bytes,
         "scrubbed_images": state.scrubbed_images,
         "damage_found": state.damage_found,

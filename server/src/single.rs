@@ -21,13 +21,13 @@ pub async fn writer(options: options::Writer) -> anyhow::Result<()> {
     // Bad settings are told before anyone is asked for anything.
     Authentication::from_options(&options.compute.auth)?;
     encryption::from_options(&options.compute.tls)?;
-    let storage = nodes::discover(&options.compute.storage);
+    let storage = nodes::discover(&options.compute.storage, options.compute.volume);
     // Without storage there is nobody to ask, and `run` waits for it and for signals.
     let known = tokio::time::timeout(LIVES_WITHIN, storage).await;
     if options.no_takeover || matches!(known, Ok(Ok(_))) {
         let nodes = match known {
             Ok(nodes) => nodes?,
-            Err(_) => nodes::discover(&options.compute.storage).await?,
+            Err(_) => nodes::discover(&options.compute.storage, options.compute.volume).await?,
         };
         if let Some(living) = cluster::living_writer(&nodes.seats(), LIVES_WITHIN).await {
             let address = &living.address;
@@ -62,7 +62,7 @@ pub async fn run(options: options::Compute, role: Role) -> anyhow::Result<()> {
     });
     let shutdown = signals::shutdown();
     let storage = tokio::select! {
-        found = nodes::discover(&options.storage) => found?,
+        found = nodes::discover(&options.storage, options.volume) => found?,
         () = shutdown.cancelled() => return Ok(()),
     };
     let server = Compute::new(ComputeOptions {

@@ -141,7 +141,7 @@ impl Stream {
     }
 
     async fn status(&self) -> StatusReply {
-        self.node.status(StatusRequest { version: FORMAT_VERSION }).await.expect("status is always given")
+        self.node.status(StatusRequest { version: FORMAT_VERSION, volume: 0 }).await.expect("status is always given")
     }
 }
 

@@ -26,9 +26,10 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
+use storage::node::NodeOptions;
 use storage::node::disk::{Disk, DiskFile, OpenMode, RealDisk, Space};
 use storage::node::gossip::Gossip;
-use storage::node::{Node, NodeOptions};
+use storage::node::host::Host;
 use storage::rpc::{GrpcNode, Listener, dial, serve};
 use storage::volume::writer::{OpenOptions, WriterVolume};
 use storage::volume::{Nodes, cluster, monotonic_clock, wall_clock};
@@ -59,12 +60,14 @@ async fn node(id: u32, dir: &Path, is_slow: bool) {
     let disk: Arc<dyn Disk> = if is_slow { Arc::new(SlowDisk) } else { Arc::new(RealDisk) };
     let address = address(dir, id);
     let options = NodeOptions::new(NodeId(id), zone(id), &address);
-    let node = Node::open(disk, &dir.join(id.to_string()), options).expect("the node starts");
+    let host = Host::open(disk, &dir.join(id.to_string()), options).expect("the node starts");
     let socket = PathBuf::from(address.trim_start_matches("unix:"));
     let _ = std::fs::remove_file(&socket);
     let listener = tokio::net::UnixListener::bind(socket).expect("the directory is ours");
-    tokio::spawn(Gossip::following(&node, dial()).run());
-    serve(node, Listener::Unix(listener), std::future::pending()).await.expect("it is served");
+    for node in host.nodes() {
+        tokio::spawn(Gossip::following(&node, dial()).run());
+    }
+    serve(host, Listener::Unix(listener), std::future::pending()).await.expect("it is served");
 }
 
 fn zone(id: u32) -> &'static str {
@@ -102,7 +105,7 @@ impl Fleet {
 
     fn node(&self, id: u32) -> Arc<dyn StorageNode> {
         let node = GrpcNode::new(&address(self.directory.path(), id)).expect("it is an address");
-        Arc::new(node)
+        Arc::new(node.of(VOLUME))
     }
 
     fn nodes(&self) -> Vec<Arc<dyn StorageNode>> {
@@ -116,7 +119,7 @@ impl Fleet {
     async fn answer(&self, ids: impl IntoIterator<Item = u32>) {
         for id in ids {
             let node = self.node(id);
-            while node.status(StatusRequest { version: FORMAT_VERSION }).await.is_err() {
+            while node.status(StatusRequest { version: FORMAT_VERSION, volume: 0 }).await.is_err() {
                 tokio::time::sleep(Duration::from_millis(2)).await;
             }
         }
@@ -149,7 +152,7 @@ impl Fleet {
 
     /// Bytes of log and of images of a node.
     async fn disk(&self, id: u32) -> (u64, u64) {
-        let status = self.node(id).status(StatusRequest { version: FORMAT_VERSION }).await;
+        let status = self.node(id).status(StatusRequest { version: FORMAT_VERSION, volume: 0 }).await;
         status.map_or((0, 0), |status| (status.log_bytes, status.image_file_bytes))
     }
 }
@@ -272,8 +275,8 @@ async fn rebuild(sizes: &[u64]) {
         fill(&volume, 300, 1000, RECORD_BYTES, true).await;
         fleet.kill(6);
         let begin = Instant::now();
-        let replaced = volume.replace_member(NodeId(6), fleet.member(7), fleet.node(7)).await;
-        replaced.expect("node 7 takes over");
+        volume.begin_replacement(NodeId(6), fleet.member(7), fleet.node(7)).await.expect("node 7 joins");
+        volume.complete_replacement(NodeId(6)).await.expect("node 7 takes over");
         let took = begin.elapsed().as_secs_f64();
         let (log, images) = fleet.disk(7).await;
         let gib = (log + images) as f64 / f64::from(1 << 30);

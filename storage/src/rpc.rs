@@ -1,4 +1,5 @@
-//! A node over gRPC: the server for a [`Node`], and [`GrpcNode`], the client that is a [`StorageNode`].
+//! Nodes over gRPC: the server for the volumes of a [`Host`], and [`GrpcNode`], the client that is a [`StorageNode`] of one
+//! of them.
 //!
 //! **Rule.** A request that concerns another volume ends with `PERMISSION_DENIED`, one of a newer format or for a node without a
 //! volume with `FAILED_PRECONDITION`, one that makes no sense with `INVALID_ARGUMENT`; what the protocol foresees is an outcome
@@ -10,6 +11,7 @@
 //! requests in flight are capped on both sides; a reader of replies that falls behind loses its stream, not the node's memory.
 
 use crate::node::gossip::Dial;
+use crate::node::host::Host;
 use crate::node::{Node, Refusal};
 use futures::future::{BoxFuture, FutureExt};
 use parking_lot::Mutex;
@@ -80,16 +82,16 @@ pub enum Listener {
     Unix(UnixListener),
 }
 
-/// Serves a node until `stop` is done; calls in flight are finished first.
+/// Serves the volumes of a host until `stop` is done; calls in flight are finished first.
 ///
 /// # Errors
 /// When the listener fails.
 pub async fn serve(
-    node: Arc<Node>,
+    host: Arc<Host>,
     listener: Listener,
     stop: impl Future<Output = ()> + Send,
 ) -> Result<(), tonic::transport::Error> {
-    let service = StorageServer::new(Service { node })
+    let service = StorageServer::new(Service { host })
         .max_decoding_message_size(MESSAGE_BYTES_MAX)
         .max_encoding_message_size(MESSAGE_BYTES_MAX);
     let router = Server::builder()
@@ -111,7 +113,22 @@ pub async fn serve(
 }
 
 struct Service {
-    node: Arc<Node>,
+    host: Arc<Host>,
+}
+
+/// The node that a stream goes to: of the volume that its first request names.
+type Opened = (Arc<Node>, Box<dyn AppendStream>);
+
+impl Service {
+    fn node(&self, volume: u64, version: u32) -> Result<Arc<Node>, Status> {
+        Ok(self.host.node(volume, version)?)
+    }
+}
+
+async fn open_stream(host: &Host, request: &rpc::AppendRequest, on_reply: OnReply) -> Result<Opened, Status> {
+    let node = host.node(request.volume, request.version)?;
+    let stream = node.append(on_reply).await.map_err(|error| Status::unavailable(error.to_string()))?;
+    Ok((node, stream))
 }
 
 type Replies = Pin<Box<dyn Stream<Item = Result<rpc::AppendReply, Status>> + Send>>;
@@ -131,9 +148,9 @@ impl Storage for Service {
                 let _ = overflow.try_send(());
             }
         });
-        let mut stream = self.node.append(on_reply).await.map_err(|error| Status::unavailable(error.to_string()))?;
-        let node = self.node.clone();
+        let host = self.host.clone();
         tokio::spawn(async move {
+            let mut opened: Option<Opened> = None;
             let end = loop {
                 let next = tokio::select! {
                     next = requests.message() => next,
@@ -143,6 +160,13 @@ impl Storage for Service {
                     Ok(Some(request)) => request,
                     Ok(None) => break None,
                     Err(status) => break Some(status),
+                };
+                let (node, stream) = match &mut opened {
+                    Some(opened) => opened,
+                    None => match open_stream(&host, &request, on_reply.clone()).await {
+                        Ok(stream) => opened.insert(stream),
+                        Err(status) => break Some(status),
+                    },
                 };
                 if let Err(refusal) = node.check_append(&request) {
                     break Some(refusal.into());
@@ -159,52 +183,68 @@ impl Storage for Service {
     }
 
     async fn prepare(&self, request: Request<rpc::PrepareRequest>) -> Result<Response<rpc::PrepareReply>, Status> {
-        Ok(Response::new(self.node.prepare_checked(request.into_inner()).await?))
+        let request = request.into_inner();
+        let node = self.node(request.volume, request.version)?;
+        Ok(Response::new(node.prepare_checked(request).await?))
     }
 
     async fn install_table(
         &self,
         request: Request<rpc::InstallTableRequest>,
     ) -> Result<Response<rpc::InstallTableReply>, Status> {
-        Ok(Response::new(self.node.install_checked(request.into_inner()).await?))
+        let request = request.into_inner();
+        let node = self.node(request.volume, request.version)?;
+        Ok(Response::new(node.install_checked(request).await?))
     }
 
     async fn fill(&self, request: Request<rpc::FillRequest>) -> Result<Response<rpc::FillReply>, Status> {
-        Ok(Response::new(self.node.fill_checked(request.into_inner()).await?))
+        let request = request.into_inner();
+        let node = self.node(request.volume, request.version)?;
+        Ok(Response::new(node.fill_checked(request).await?))
     }
 
     async fn read_page(&self, request: Request<rpc::ReadPageRequest>) -> Result<Response<rpc::ReadPageReply>, Status> {
-        Ok(Response::new(self.node.read_checked(request.get_ref())?))
+        let request = request.get_ref();
+        let node = self.node(request.volume, request.version)?;
+        Ok(Response::new(node.read_checked(request)?))
     }
 
     async fn pull(&self, request: Request<rpc::PullRequest>) -> Result<Response<rpc::PullReply>, Status> {
-        Ok(Response::new(self.node.pull_checked(request.into_inner()).await?))
+        let request = request.into_inner();
+        let node = self.node(request.volume, request.version)?;
+        Ok(Response::new(node.pull_checked(request).await?))
     }
 
     async fn pull_images(
         &self,
         request: Request<rpc::PullImagesRequest>,
     ) -> Result<Response<rpc::PullImagesReply>, Status> {
-        Ok(Response::new(self.node.pull_images_checked(request.get_ref())?))
+        let request = request.get_ref();
+        let node = self.node(request.volume, request.version)?;
+        Ok(Response::new(node.pull_images_checked(request)?))
     }
 
     async fn hold(&self, request: Request<rpc::HoldRequest>) -> Result<Response<rpc::HoldReply>, Status> {
-        Ok(Response::new(self.node.hold_checked(request.get_ref()).await?))
+        let request = request.get_ref();
+        let node = self.node(request.volume, request.version)?;
+        Ok(Response::new(node.hold_checked(request).await?))
     }
 
     async fn register(&self, request: Request<rpc::RegisterRequest>) -> Result<Response<rpc::RegisterReply>, Status> {
-        Ok(Response::new(self.node.register_checked(request.into_inner())?))
+        let request = request.into_inner();
+        let node = self.node(request.volume, request.version)?;
+        Ok(Response::new(node.register_checked(request)?))
     }
 
     async fn create_volume(
         &self,
         request: Request<rpc::CreateVolumeRequest>,
     ) -> Result<Response<rpc::CreateVolumeReply>, Status> {
-        Ok(Response::new(self.node.create_checked(request.into_inner()).await?))
+        Ok(Response::new(self.host.create(request.into_inner()).await?))
     }
 
     async fn status(&self, request: Request<rpc::StatusRequest>) -> Result<Response<rpc::StatusReply>, Status> {
-        Ok(Response::new(self.node.status_checked(request.get_ref())?))
+        Ok(Response::new(self.host.status(request.get_ref())?))
     }
 }
 
@@ -216,9 +256,11 @@ pub struct AddressError {
     error: tonic::transport::Error,
 }
 
-/// A storage node somewhere else.
+/// A storage node somewhere else, of one volume.
 pub struct GrpcNode {
     endpoint: Endpoint,
+    /// What is asked about when a question does not say; 0: the only volume there.
+    volume: u64,
     /// Where the connection lives; `None`: where it is first used.
     runtime: Option<Handle>,
     link: Mutex<Link>,
@@ -252,13 +294,20 @@ impl GrpcNode {
             .initial_stream_window_size(WINDOWS.0)
             .initial_connection_window_size(WINDOWS.1)
             .tcp_nodelay(true);
-        Ok(GrpcNode { endpoint, runtime: None, link: Mutex::default() })
+        Ok(GrpcNode { endpoint, volume: 0, runtime: None, link: Mutex::default() })
     }
 
     /// Has the connection live on `runtime`, so that whatever else computes for long does not hold it up.
     #[must_use]
     pub fn on(mut self, runtime: Handle) -> GrpcNode {
         self.runtime = Some(runtime);
+        self
+    }
+
+    /// Asks about `volume` where a question does not name one: a process may keep several.
+    #[must_use]
+    pub fn of(mut self, volume: u64) -> GrpcNode {
+        self.volume = volume;
         self
     }
 
@@ -393,7 +442,10 @@ impl StorageNode for GrpcNode {
         self.call(Duration::ZERO, move |mut client| async move { client.create_volume(request).await }).boxed()
     }
 
-    fn status(&self, request: rpc::StatusRequest) -> BoxFuture<'_, NodeResult<rpc::StatusReply>> {
+    fn status(&self, mut request: rpc::StatusRequest) -> BoxFuture<'_, NodeResult<rpc::StatusReply>> {
+        if request.volume == 0 {
+            request.volume = self.volume;
+        }
         self.call(Duration::ZERO, move |mut client| async move { client.status(request).await }).boxed()
     }
 }

@@ -166,7 +166,7 @@ impl Six {
     }
 
     async fn status(&self, node: usize) -> StatusReply {
-        self.nodes[node].status(StatusRequest { version: FORMAT_VERSION }).await.expect("it is given")
+        self.nodes[node].status(StatusRequest { version: FORMAT_VERSION, volume: 0 }).await.expect("it is given")
     }
 
     /// Up to where a node has flushed a group.
@@ -501,5 +501,49 @@ async fn an_archive_holds_the_floor_until_it_has_the_redo() {
         short
     })
     .await;
+    volume.close();
+}
+
+/// A quota that four of six nodes have used up is said as a full disk is, and more of it lets writes go on.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_volume_beyond_its_quota_is_refused_as_full_and_goes_on_with_more() {
+    let six = Six::new(8, false).await;
+    let (volume, _) = six.open(1).await;
+    volume.set_patience(Duration::from_secs(2));
+    let give = async |quota_bytes: u64| {
+        for node in &six.nodes {
+            // The writer's ballot may just be on its way to it, with the members.
+            until("a quota may change", async || {
+                let kept = node.status(StatusRequest { version: FORMAT_VERSION, volume: 0 }).await;
+                let kept = kept.expect("it is given").config.expect("it is kept");
+                let config = Some(VolumeConfig { quota_bytes, ..kept });
+                node.create_volume(CreateVolumeRequest { version: FORMAT_VERSION, config }).await.is_ok()
+            })
+            .await;
+        }
+    };
+    let quota = 8 * LOG_FILE_BYTES;
+    give(quota).await;
+    // Nobody lets the floor rise: all of it has to stay.
+    let (mut lsn, mut value) = (write(&volume, 1, Lsn::ZERO, 0), 0);
+    let begin = lsn;
+    let refusal = loop {
+        if let Err(refusal) = volume.reserve(4 << 10).await {
+            break refusal;
+        }
+        value += 1;
+        lsn = write(&volume, 1, lsn, value);
+        if let Err(refusal) = volume.wait(lsn, Durability::Flushed).await {
+            break refusal;
+        }
+        assert!(lsn.since(begin) < 4 * quota, "it takes more than it may");
+    };
+    assert!(matches!(refusal, VolumeError::Full(_)), "{refusal}");
+    let (census, _) = volume.write_state();
+    assert!(census.full >= 3, "{census}");
+    assert_eq!(volume.fetch(PageId(1)).await.expect("reads go on").page.id(), PageId(1));
+    give(4 * quota).await;
+    until("writes go on", async || volume.reserve(4 << 10).await.is_ok()).await;
+    durable(&volume, write(&volume, 2, Lsn::ZERO, 2)).await;
     volume.close();
 }

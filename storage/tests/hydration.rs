@@ -148,7 +148,7 @@ fn a_node_that_was_away_longer_than_redo_is_kept_becomes_equal() {
     let seen: Arc<Mutex<Vec<(String, u64)>>> = Arc::default();
     let (node, sink) = (away.node.clone(), seen.clone());
     let source = Narrow::new(&peer.node, move |number, _| {
-        let status = node.status(StatusRequest { version: 1 }).now_or_never().expect("it waits for nothing");
+        let status = node.status(StatusRequest { version: 1, volume: 0 }).now_or_never().expect("it waits for nothing");
         let status = status.expect("it is up");
         sink.lock().push((status.state.clone(), status.marks.iter().map(|mark| mark.scl_flushed).max().unwrap_or(0)));
         // In the midst of group 0: nothing may count.

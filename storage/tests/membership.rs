@@ -104,7 +104,7 @@ impl Machines {
     }
 
     async fn status(&self, node: u32) -> StatusReply {
-        self.seat(node).status(StatusRequest { version: FORMAT_VERSION }).await.expect("it runs")
+        self.seat(node).status(StatusRequest { version: FORMAT_VERSION, volume: 0 }).await.expect("it runs")
     }
 
     /// Opens the volume, given some nodes, with a way to dial the others.
@@ -219,7 +219,10 @@ impl Load {
         new: u32,
     ) -> impl Future<Output = Result<(), MemberError>> + use<> {
         let (volume, node) = (self.volume.clone(), machines.seat(new));
-        async move { volume.replace_member(NodeId(old), member(new), node).await }
+        async move {
+            volume.begin_replacement(NodeId(old), member(new), node).await?;
+            volume.complete_replacement(NodeId(old)).await
+        }
     }
 }
 
@@ -447,7 +450,7 @@ async fn a_roster_follows_the_members_and_shows_who_joins() {
     assert!(look.everyone.iter().all(|seen| seen.status().is_some()), "{look:?}");
     assert_eq!(numbers(&roster), [7, 8, 9, 10, 11, 12]);
     // And whoever holds its seats speaks to the new ones.
-    let said = seats[3].status(StatusRequest { version: FORMAT_VERSION }).await.expect("it runs");
+    let said = seats[3].status(StatusRequest { version: FORMAT_VERSION, volume: 0 }).await.expect("it runs");
     assert_eq!(said.node, 10);
 
     // A member that answers without its disk's content is not taken for itself.

@@ -13,18 +13,19 @@ use protocol::rpc::storage::{
 };
 use protocol::{FORMAT_VERSION, NodeId, Page, PageId};
 use std::sync::Arc;
+use storage::node::NodeOptions;
 use storage::node::disk::RealDisk;
-use storage::node::{Node, NodeOptions};
+use storage::node::host::Host;
 use storage::rpc::{GrpcNode, Listener, MESSAGE_BYTES_MAX, serve};
 use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::{mpsc, oneshot};
 use tonic::Code;
 
-async fn node_at(dir: &std::path::Path) -> Arc<Node> {
+async fn node_at(dir: &std::path::Path) -> Arc<Host> {
     let options = NodeOptions { log_file_bytes: 1 << 20, ..NodeOptions::new(NodeId(0), "a", "here") };
-    let node = Node::open(Arc::new(RealDisk), dir, options).expect("the directory is empty");
+    let node = Host::open(Arc::new(RealDisk), dir, options).expect("the directory is empty");
     let request = CreateVolumeRequest { version: FORMAT_VERSION, config: Some(config()) };
-    node.create_volume(request).await.expect("it is the first");
+    node.create(request).await.expect("it is the first");
     node
 }
 
@@ -138,7 +139,7 @@ async fn refusals_have_their_status_codes() {
     let answer =
         client.append(tokio_stream::iter([foreign])).await.expect("the stream opens").into_inner().message().await;
     assert_eq!(answer.err().map(|status| status.code()), Some(Code::PermissionDenied));
-    client.status(StatusRequest { version: FORMAT_VERSION }).await.expect("the node lives");
+    client.status(StatusRequest { version: FORMAT_VERSION, volume: 0 }).await.expect("the node lives");
     node.shutdown();
 }
 
@@ -149,7 +150,7 @@ async fn a_node_that_is_not_there_is_unreachable_at_once() {
     drop(listener);
     let client = GrpcNode::new(&address).expect("it is an address");
     for _ in 0..3 {
-        let answer = client.status(StatusRequest { version: FORMAT_VERSION }).await;
+        let answer = client.status(StatusRequest { version: FORMAT_VERSION, volume: 0 }).await;
         assert!(matches!(answer, Err(NodeError::Unreachable(_))));
     }
 }

@@ -111,7 +111,7 @@ fn threaded(folder: &'static str) -> (Arc<Node>, Arc<AtomicBool>) {
 }
 
 fn status(node: &Node) -> StatusReply {
-    now(node.status(StatusRequest { version: FORMAT_VERSION })).expect("status is always given")
+    now(node.status(StatusRequest { version: FORMAT_VERSION, volume: 0 })).expect("status is always given")
 }
 
 fn request(batch: bytes::Bytes, sequence: u64) -> AppendRequest {

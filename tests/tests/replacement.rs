@@ -142,7 +142,7 @@ async fn a_dead_node_is_replaced_under_load_and_then_the_next() -> anyhow::Resul
     assert_eq!(members(&status), [1, 2, 4, 6, 7, 8]);
     assert_eq!(status["membership_epoch"], 5, "two changes for each");
     let metrics = http_get(cluster.dashboard_port(), "/metrics")?;
-    assert!(metrics.contains("redoubt_volume_nodes{role=\"member\"} 6"), "{metrics}");
+    assert!(metrics.contains(",role=\"member\"} 6"), "{metrics}");
     // Each group is whole on all six, a moment after the last redo.
     let copies = "SELECT min(copies) = 6 AND max(membership_epoch) = 5 FROM redoubt.protection_groups";
     let deadline = Instant::now() + PATIENCE;

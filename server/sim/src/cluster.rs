@@ -436,7 +436,7 @@ impl Cluster {
     pub fn status_of(&self, index: usize) -> Option<rpc::StatusReply> {
         use futures::FutureExt;
         let node = self.net.node(index)?;
-        node.status(rpc::StatusRequest { version: FORMAT_VERSION }).now_or_never()?.ok()
+        node.status(rpc::StatusRequest { version: FORMAT_VERSION, volume: 0 }).now_or_never()?.ok()
     }
 
     // ---- the end ----

@@ -101,7 +101,7 @@ impl Machine {
     #[must_use]
     pub fn is_well(&self) -> bool {
         let Some(node) = self.net.node(self.index) else { return false };
-        let status = node.status(StatusRequest { version: FORMAT_VERSION }).now_or_never();
+        let status = node.status(StatusRequest { version: FORMAT_VERSION, volume: 0 }).now_or_never();
         matches!(status, Some(Ok(status)) if status.state != "failed")
     }
 

@@ -74,7 +74,8 @@ const LAL_TOO_SMALL: u64 = 4 << 10;
 /// What a node says when asked directly.
 pub fn ask(net: &Net, index: usize) -> Option<rpc::HoldReply> {
     let node = net.node(index)?;
-    let volume = node.status(rpc::StatusRequest { version: FORMAT_VERSION }).now_or_never()?.ok()?.config?.volume;
+    let volume =
+        node.status(rpc::StatusRequest { version: FORMAT_VERSION, volume: 0 }).now_or_never()?.ok()?.config?.volume;
     let request = rpc::HoldRequest { volume, version: FORMAT_VERSION, ..Default::default() };
     node.hold(request).now_or_never()?.ok()
 }

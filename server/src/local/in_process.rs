@@ -50,14 +50,13 @@ pub async fn run(options: Local) -> anyhow::Result<()> {
     }
     let links: Vec<Arc<dyn StorageNode>> = nodes.iter().map(|node| node.clone() as Arc<dyn StorageNode>).collect();
     let addresses: Vec<String> = (1..=NODES).map(|id| node_address(&data, id).to_string()).collect();
-    let dial = dial(&links, &addresses);
     for node in &nodes {
-        tokio::spawn(Gossip::following(node, dial.clone()).run());
+        tokio::spawn(Gossip::following(node, dial(&links, &addresses, 0)).run());
     }
-    let emptied = Emptied::Replaced { before: directory.volume() };
-    let created = init::create(&links, &addresses, options.group_pages, emptied).await?;
+    let created = init::create(&links, &addresses, options.volume(directory.volume()), Emptied::Replaced).await?;
     let (Created::New(volume) | Created::Existed(volume)) = created;
     directory.keep_volume(volume)?;
+    let dial = dial(&links, &addresses, volume);
     for node in &nodes {
         tokio::spawn(spare::offer(Arc::downgrade(node), links.clone().into(), dial.clone()));
     }
@@ -119,8 +118,8 @@ pub async fn run(options: Local) -> anyhow::Result<()> {
 
 /// Reaches the nodes of this process by a call, others at their addresses. A directory that was moved has other addresses
 /// than its volume knows: where nothing is at an address, the node of this process with the member's number is meant.
-fn dial(links: &[Arc<dyn StorageNode>], addresses: &[String]) -> Dial {
-    let (links, addresses, remote) = (links.to_vec(), addresses.to_vec(), remote::dial());
+fn dial(links: &[Arc<dyn StorageNode>], addresses: &[String], volume: u64) -> Dial {
+    let (links, addresses, remote) = (links.to_vec(), addresses.to_vec(), remote::dial(volume));
     Arc::new(move |member: &Member| {
         let moved = match member.address.parse() {
             Ok(NodeAddress::Unix(path)) => !path.exists(),

@@ -13,7 +13,8 @@ pub mod processes;
 
 use crate::address::NodeAddress;
 use crate::directory::Directory;
-use crate::options::{Auth, AuthMethod, Local};
+use crate::init::Wanted;
+use crate::options::{Auth, AuthMethod, Local, Which};
 use anyhow::Context;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -23,6 +24,14 @@ use tokio::net::TcpListener;
 const NODES: u32 = 6;
 /// A Unix socket's path may have 107 bytes; longer data directories get their sockets elsewhere.
 const SOCKET_PATH_BYTES_MAX: usize = 100;
+
+impl Local {
+    /// The volume of a local cluster: the one that was made here before, or the only one.
+    fn volume(&self, before: Option<u64>) -> Wanted {
+        let which = before.map_or(Which::Only, Which::This);
+        Wanted { which, pages_per_group: self.group_pages, quota_bytes: None }
+    }
+}
 
 /// Zone of node `id`, from 1.
 fn zone(id: u32) -> &'static str {

@@ -103,8 +103,7 @@ pub async fn run(options: Local) -> anyhow::Result<()> {
     for link in &links {
         wait_until_up(link, &mut members).await?;
     }
-    let emptied = Emptied::Replaced { before: directory.volume() };
-    let created = init::create(&links, &texts, options.group_pages, emptied).await?;
+    let created = init::create(&links, &texts, options.volume(directory.volume()), Emptied::Replaced).await?;
     let (Created::New(volume) | Created::Existed(volume)) = created;
     directory.keep_volume(volume)?;
     let links: Nodes = links.into();
@@ -112,6 +111,8 @@ pub async fn run(options: Local) -> anyhow::Result<()> {
     for n in 0..=options.replicas {
         let role = if n == 0 { "writer" } else { "replica" };
         let mut arguments: Vec<OsString> = vec![role.into(), "--storage".into(), storage.clone().into()];
+        // Others may have been made on the same nodes.
+        arguments.extend(["--volume".into(), format!("{volume:016x}").into()]);
         arguments.extend(["--listen".into(), format!("127.0.0.1:{}", options.port + n).into()]);
         arguments.extend(["--cache-size".into(), format!("{}B", options.cache_size).into()]);
         arguments.extend(["--lock-table-size".into(), format!("{}B", options.lock_table_size).into()]);
@@ -166,7 +167,7 @@ fn check_alive(members: &mut [Member]) -> anyhow::Result<()> {
 async fn wait_until_up(link: &Arc<dyn StorageNode>, members: &mut [Member]) -> anyhow::Result<()> {
     let deadline = Instant::now() + PATIENCE;
     loop {
-        match link.status(StatusRequest { version: FORMAT_VERSION }).await {
+        match link.status(StatusRequest { version: FORMAT_VERSION, volume: 0 }).await {
             Ok(_) => return Ok(()),
             Err(error) if Instant::now() > deadline => return Err(error.into()),
             Err(_) => tokio::time::sleep(POLL_INTERVAL).await,

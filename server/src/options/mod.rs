@@ -33,8 +33,10 @@ pub struct Cli {
 pub enum Command {
     /// Runs a whole cluster on this machine: six storage nodes in three zones, a writer, replicas.
     Local(Local),
-    /// Creates the volume on six storage nodes that have none.
+    /// Creates a volume on six storage nodes: the first, or one more.
     Init(Init),
+    /// Lists the volumes that storage nodes keep.
+    Volumes(Volumes),
     /// Runs a storage node; or replaces one, see `redoubt storage replace --help`.
     Storage(Storage),
     /// Runs the writer; it takes over from a writer that is there.
@@ -198,6 +200,30 @@ pub struct Init {
     /// Pages of 8 kB in a protection group.
     #[arg(long, default_value_t = PAGES_PER_GROUP, value_parser = clap::value_parser!(u32).range(16..), value_name = "PAGES", env = "REDOUBT_GROUP_PAGES")]
     pub group_pages: u32,
+    /// Which volume, when the nodes keep or are to keep several: `new`, or one that is made under this number unless it exists.
+    #[arg(long, value_parser = values::which_volume, value_name = "new|ID", env = "REDOUBT_VOLUME")]
+    pub volume: Option<Which>,
+    /// Disk that each node gives the volume; of a volume that exists it is changed. Without it: as much as there is.
+    #[arg(long, value_parser = values::bytes, value_name = "SIZE", env = "REDOUBT_QUOTA")]
+    pub quota: Option<u64>,
+}
+
+/// Which volume `init` is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Which {
+    /// The only one: made when the nodes keep none.
+    Only,
+    /// One more.
+    New,
+    /// The one with this number.
+    This(u64),
+}
+
+#[derive(Args, Debug, Clone)]
+pub struct Volumes {
+    /// Addresses of storage nodes.
+    #[arg(long, value_delimiter = ',', required = true, value_name = "ADDR,...", env = "REDOUBT_STORAGE")]
+    pub storage: Vec<NodeAddress>,
 }
 
 #[derive(Args, Debug, Clone)]
@@ -271,6 +297,9 @@ pub struct Compute {
     /// Addresses of storage nodes; one is enough to find the others.
     #[arg(long, value_delimiter = ',', required = true, value_name = "ADDR,...", env = "REDOUBT_STORAGE")]
     pub storage: Vec<NodeAddress>,
+    /// Which volume, as `redoubt volumes` names it, when the nodes keep several.
+    #[arg(long, value_parser = values::volume, value_name = "ID", env = "REDOUBT_VOLUME")]
+    pub volume: Option<u64>,
     /// Where clients connect: HOST:PORT.
     #[arg(long, value_name = "ADDR", env = "REDOUBT_LISTEN")]
     pub listen: String,
@@ -313,6 +342,9 @@ pub struct Proxy {
     /// Addresses of storage nodes; one is enough to find the others.
     #[arg(long, value_delimiter = ',', required = true, value_name = "ADDR,...", env = "REDOUBT_STORAGE")]
     pub storage: Vec<NodeAddress>,
+    /// Which volume, as `redoubt volumes` names it, when the nodes keep several.
+    #[arg(long, value_parser = values::volume, value_name = "ID", env = "REDOUBT_VOLUME")]
+    pub volume: Option<u64>,
     /// The port that follows the writer.
     #[arg(long, value_name = "PORT", env = "REDOUBT_WRITER_PORT")]
     pub writer_port: Option<u16>,

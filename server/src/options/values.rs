@@ -1,5 +1,6 @@
 //! What a setting's text means: numbers with units and bounds. Each says what is wrong with a text that it refuses.
 
+use super::Which;
 use crate::failover;
 use std::net::IpAddr;
 use std::ops::Range;
@@ -33,6 +34,28 @@ pub fn bytes(text: &str) -> Result<u64, String> {
         unit => return Err(format!("unknown unit \"{unit}\"; valid units are B, kB, MB, GB and TB")),
     };
     number.checked_shl(shift).filter(|bytes| bytes >> shift == number).ok_or("size exceeds 64 bits".to_owned())
+}
+
+/// The number of a volume: up to sixteen hexadecimal digits, and not 0.
+///
+/// # Errors
+/// What is wrong with the text.
+pub fn volume(text: &str) -> Result<u64, String> {
+    match u64::from_str_radix(text, 16) {
+        Ok(volume) if volume != 0 && !text.starts_with('+') => Ok(volume),
+        _ => Err("expected a volume's number, up to sixteen hexadecimal digits".to_owned()),
+    }
+}
+
+/// `new`, or the number of a volume.
+///
+/// # Errors
+/// What is wrong with the text.
+pub fn which_volume(text: &str) -> Result<Which, String> {
+    match text {
+        "new" => Ok(Which::New),
+        number => volume(number).map(Which::This),
+    }
 }
 
 /// A range of seeds, `A..B`, without B.

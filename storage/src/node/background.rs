@@ -9,11 +9,15 @@
 //! [sweep](super::sweep) makes images for all of it, and covered files stay for peers and replicas until the log exceeds
 //! its retention. So a page is imaged about once while a retention's worth of redo passes, a hot one more often.
 //!
+//! A volume with a quota has a shorter log as its images grow, and waits neither for peers nor for gaps when the quota leaves
+//! no room for another file.
+//!
 //! The work comes in portions of a few milliseconds. After each the thread rests: several times as long as it worked while
 //! there is time, not at all when the log grows beyond its bounds. Then the log waits for the background too
 //! ([`Wake::hold_back`]): a node that cannot keep up is slow, and a writer that needs it is held by its allocation limit,
 //! before the disk is full. A log that is long because readers, gaps or peers keep it is not held back: that would not help.
 
+use super::Shared;
 use super::clock::Clock;
 use super::disk::is_want;
 use super::frame::read_frames;
@@ -25,7 +29,6 @@ use super::repair::{SCRUB_INTERVAL, Scrub, rebuild_images};
 use super::segment::Place;
 use super::state::{CHAIN_BYTES_MAX, CHAIN_RECORDS_MAX};
 use super::sweep::{Made, Portion, Sweep, settle_heads};
-use super::{NodeOptions, Shared};
 use parking_lot::{Condvar, Mutex};
 use protocol::{Ballot, Error, GroupId, Lsn, PageId};
 use std::io;
@@ -154,12 +157,12 @@ impl Wake {
     /// Called by the log's thread after a round: waits, in proportion to the `bytes` of the round, while the background is
     /// behind. A node that acknowledges late is one that a writer does not wait for; when too many do, its allocation limit
     /// holds the writer, and the disk does not fill up with redo.
-    pub fn hold_back(&self, bytes: usize, options: &NodeOptions) {
+    pub fn hold_back(&self, bytes: usize, log_retention_bytes: u64, clock: &dyn Clock) {
         let mut signal = self.signal.lock();
-        let until = options.clock.now() + held_back_for(bytes, options.log_retention_bytes);
+        let until = clock.now() + held_back_for(bytes, log_retention_bytes);
         while signal.behind
             && !signal.stop
-            && let Some(left) = until.checked_sub(options.clock.now()).filter(|left| !left.is_zero())
+            && let Some(left) = until.checked_sub(clock.now()).filter(|left| !left.is_zero())
         {
             self.relieved.wait_for(&mut signal, left);
         }
@@ -249,7 +252,7 @@ impl Tender {
         if std::mem::replace(&mut self.fsyncs, fsyncs) == fsyncs {
             return Duration::ZERO;
         }
-        rest_for(worked, self.shared.files.log_bytes(), self.shared.options.log_retention_bytes)
+        rest_for(worked, self.shared.files.log_bytes(), self.shared.retention_bytes())
     }
 
     pub(super) fn give_up(&mut self, error: &TendError) {
@@ -276,7 +279,7 @@ impl Tender {
             return Ok(false);
         }
         self.seal_rolled()?;
-        match self.shared.files.prepare() {
+        match self.shared.files.prepare(self.shared.log_allowance()) {
             // The writer says so when it needs one.
             Err(error) if is_want(&error) => {}
             prepared => prepared?,
@@ -294,7 +297,7 @@ impl Tender {
         if self.shared.images.unvouched_bytes() > UNVOUCHED_BYTES_MAX {
             self.shared.images.checkpoint(&[])?;
         }
-        let long = shared.options.log_retention_bytes.saturating_mul(BEHIND_FACTOR);
+        let long = shared.retention_bytes().saturating_mul(BEHIND_FACTOR);
         shared.background.set_behind(self.sweep.is_some() && shared.files.log_bytes() > long);
         Ok(retired || swept || due || compacted)
     }
@@ -422,7 +425,7 @@ impl Tender {
     /// The sealed files that no images cover, if they are many, as far as everything in them may become an image.
     fn next_sweep(&self) -> Option<Sweep> {
         let shared = &self.shared;
-        let retention = shared.options.log_retention_bytes;
+        let retention = shared.retention_bytes();
         let uncovered = shared.files.sealed_after(self.covered);
         let full = uncovered.len() as u64 * shared.files.file_bytes() >= retention / 100 * SWEEP_PERCENT;
         let waiting =
@@ -431,7 +434,7 @@ impl Tender {
             return None;
         }
         // What lies behind a gap is kept in the hope that the gap is filled; not for ever, for it may be gone everywhere.
-        let crowded = shared.files.log_bytes() > retention.saturating_mul(CROWDED_FACTOR);
+        let crowded = shared.files.log_bytes() > retention.saturating_mul(CROWDED_FACTOR) || shared.is_pressed();
         let mut state = shared.state.lock();
         let may_go = |file: &u64| {
             state
@@ -451,11 +454,12 @@ impl Tender {
     /// Lets the oldest files go while the log is too long, as far as images cover them.
     fn retire(&mut self) -> Result<bool, TendError> {
         let shared = &self.shared;
-        let excess = shared.files.log_bytes().saturating_sub(shared.options.log_retention_bytes);
+        let retention = shared.retention_bytes();
+        let excess = shared.files.log_bytes().saturating_sub(retention);
         if excess == 0 {
             return Ok(false);
         }
-        let alone = shared.files.log_bytes() > shared.options.log_retention_bytes.saturating_mul(PEERS_FACTOR);
+        let alone = shared.files.log_bytes() > retention.saturating_mul(PEERS_FACTOR) || shared.is_pressed();
         let (files, bases) = {
             let state = shared.state.lock();
             let may_go = |file: &u64| {
@@ -523,12 +527,12 @@ mod tests {
         assert_eq!(held_back_for(64 << 20, retention), HELD_BACK_MAX);
         assert_eq!(held_back_for(1, 0), HELD_BACK_MAX.min(Duration::from_secs(1)));
         let wake = Wake::default();
-        let options = NodeOptions::new(protocol::NodeId(1), "a", "");
+        let clock = super::super::clock::RealClock::start();
         // Not behind: it does not wait at all, or this would take a fifth of a second a turn.
-        (0..100_000).for_each(|_| wake.hold_back(64 << 20, &options));
+        (0..100_000).for_each(|_| wake.hold_back(64 << 20, retention, &clock));
         wake.set_behind(true);
-        let begin = options.clock.now();
-        wake.hold_back(1 << 20, &options);
-        assert!(options.clock.now() - begin >= Duration::from_millis(31), "it waits, and comes back");
+        let begin = clock.now();
+        wake.hold_back(1 << 20, retention, &clock);
+        assert!(clock.now() - begin >= Duration::from_millis(31), "it waits, and comes back");
     }
 }

@@ -283,19 +283,23 @@ impl Files {
         Ok((sequence, places))
     }
 
-    /// Makes a file ready for the append path, unless one is.
+    /// Makes a file ready for the append path, unless one is. `allowance`: bytes that the log may have with it.
     ///
     /// # Errors
-    /// [`io::ErrorKind::StorageFull`] when the headroom would be used up; any I/O error.
-    pub fn prepare(&self) -> io::Result<()> {
+    /// [`io::ErrorKind::QuotaExceeded`] when it would have more, [`io::ErrorKind::StorageFull`] when the headroom would be
+    /// used up; any I/O error.
+    pub fn prepare(&self, allowance: u64) -> io::Result<()> {
         let _preparing = self.preparing.lock();
-        let (sequence, spare) = {
+        let (sequence, spare, files) = {
             let shelf = self.shelf.lock();
             if shelf.prepared.is_some() {
                 return Ok(());
             }
-            (shelf.next, shelf.spare)
+            (shelf.next, shelf.spare, shelf.files.len() as u64)
         };
+        if (files + 1).saturating_mul(self.file_bytes) > allowance {
+            return Err(io::ErrorKind::QuotaExceeded.into());
+        }
         let source = self.path(if spare { SPARE } else { FILLING });
         if !spare {
             let space = self.disk.space(&self.dir)?;
@@ -463,14 +467,14 @@ impl Log {
     /// Moves on to the next file. Everything in the current one must be synced.
     ///
     /// # Errors
-    /// [`io::ErrorKind::StorageFull`] when there is none and none can be made; any I/O error.
+    /// As [`Files::prepare`], when there is none.
     ///
     /// # Panics
     /// When frames are waiting to be written.
-    pub fn roll(&mut self) -> io::Result<()> {
+    pub fn roll(&mut self, allowance: u64) -> io::Result<()> {
         assert!(self.buffer.is_empty(), "a round ends before its file does");
         if !self.files.is_prepared() {
-            self.files.prepare()?;
+            self.files.prepare(allowance)?;
         }
         let mut shelf = self.files.shelf.lock();
         let Some((sequence, file)) = shelf.prepared.take() else {

@@ -1,4 +1,5 @@
-//! The storage node: one copy of every group, one log for all of them.
+//! The storage node: one copy of every group of a volume, one log for all of them. A process keeps one of these for each
+//! of its volumes ([`host`]).
 //!
 //! **Rule.** A node acknowledges as *flushed* what its log has fsynced, and as *received* what the kernel has. It serves a
 //! page only under a ballot whose truncation table it holds, and only when no record of the page's group is missing up to
@@ -33,7 +34,7 @@
 //! # When something fails
 //!
 //! A failed fsync, a failed write and a panic of a thread are final: the node says `failed`, acknowledges and serves nothing
-//! more, and its process ends. Want of room or of file handles passes: what needs them is refused or waits. What is damaged
+//! more; its process ends when none of its volumes is left, and starts them all again. Want of room or of file handles passes: what needs them is refused or waits. What is damaged
 //! is found when it is read, by whoever reads it or by scrubbing, costs no more than itself, and is replaced from
 //! what is left here or from peers.
 
@@ -44,6 +45,7 @@ pub mod disk;
 mod frame;
 pub mod gossip;
 mod hearing;
+pub mod host;
 mod hydrate;
 mod images;
 mod index;
@@ -78,7 +80,7 @@ use protocol::node::NodeError;
 use state::State;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, AtomicU64};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 use std::thread::JoinHandle;
 use tokio::sync::{Notify, oneshot};
@@ -99,7 +101,7 @@ pub struct NodeOptions {
     pub recent_bytes: usize,
     /// Size of a log file, at least [`LOG_FILE_BYTES_MIN`].
     pub log_file_bytes: u64,
-    /// Log beyond this is retired, oldest file first, once its pages have images.
+    /// Log beyond this is retired, oldest file first, once its pages have images. Below a quota it may be less.
     pub log_retention_bytes: u64,
     /// Size beyond which a file of page images is closed.
     pub image_file_bytes: u64,
@@ -195,6 +197,8 @@ struct Shared {
     state: Mutex<State>,
     /// The volume's number, 0 before there is one: checked without the lock.
     volume_id: AtomicU64,
+    /// Disk for the volume here, in bytes, as its configuration says; 0: what there is.
+    quota_bytes: AtomicU64,
     queue: Queue,
     files: Arc<Files>,
     images: Images,
@@ -220,6 +224,25 @@ struct Shared {
 }
 
 impl Shared {
+    /// Bytes that the log may have by the volume's quota: what images leave of it. Images are made whatever the quota says,
+    /// for they are what lets the log become shorter.
+    fn log_allowance(&self) -> u64 {
+        match self.quota_bytes.load(Ordering::Relaxed) {
+            0 => u64::MAX,
+            quota => quota.saturating_sub(self.images.stored_bytes().0),
+        }
+    }
+
+    /// Whether the quota leaves no room for another log file.
+    fn is_pressed(&self) -> bool {
+        self.files.log_bytes() + self.files.file_bytes() > self.log_allowance()
+    }
+
+    /// Log beyond this is retired: a quarter of what it may have, so that a sweep is done long before a quota is used up.
+    fn retention_bytes(&self) -> u64 {
+        self.options.log_retention_bytes.min(self.log_allowance() / 4)
+    }
+
     /// The durable point or the floor moved: more may be coalesced, and who waits for word of it has it.
     fn heard_more(&self) {
         self.background.wake();
@@ -237,7 +260,8 @@ impl Shared {
 
     /// The node failed: nothing is acknowledged any more.
     fn fail(&self, why: &str) {
-        tracing::error!(node = self.options.id.0, why, "the node failed; it acknowledges nothing any more");
+        let volume = format!("{:016x}", self.volume_id.load(Ordering::Relaxed));
+        tracing::error!(node = self.options.id.0, volume, why, "the node failed; it acknowledges nothing any more");
         self.state.lock().failed.get_or_insert_with(|| why.to_owned());
         self.arrivals.notify_waiters();
     }
@@ -326,7 +350,7 @@ impl Node {
     pub fn shutdown(&self) {
         let (reply, _stopped) = oneshot::channel();
         let stopping = self.submit(Job::Stop { reply }).is_ok();
-        self.shared.stopped.store(true, std::sync::atomic::Ordering::Release);
+        self.shared.stopped.store(true, Ordering::Release);
         self.shared.background.stop();
         for thread in self.threads.lock().drain(..) {
             if thread.join().is_err() {

@@ -70,7 +70,7 @@ pub enum OpenError {
 }
 
 impl Node {
-    /// Which node a directory belongs to; none when it is missing, empty or not a node's. Changes nothing.
+    /// Which node a directory of one volume belongs to; none when it is missing, empty or not a node's. Changes nothing.
     ///
     /// # Errors
     /// [`OpenError::Damaged`], [`OpenError::Io`].
@@ -138,6 +138,7 @@ impl Node {
             ..State::default()
         };
         let volume_id = AtomicU64::new(superblock.config.as_ref().map_or(0, |config| config.volume));
+        let quota_bytes = AtomicU64::new(superblock.config.as_ref().map_or(0, |config| config.quota_bytes));
         let hearing = Hearing::start(options.clock.now());
         let shared = Arc::new(Shared {
             superblock: Mutex::new(()),
@@ -148,6 +149,7 @@ impl Node {
             dir: dir.to_owned(),
             state: Mutex::new(state),
             volume_id,
+            quota_bytes,
             queue: Queue::default(),
             files,
             images,

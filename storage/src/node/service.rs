@@ -3,9 +3,10 @@
 use super::hydrate;
 use super::pages::BuildError;
 use super::segment::Run;
+use super::state::State;
 use super::stored::records;
 use super::writer::{Job, Stream};
-use super::{Node, Refusal, Shared};
+use super::{Node, NodeOptions, Refusal, Shared};
 use crate::history::TruncationTable;
 use crate::membership::{Membership, MembershipId, Role};
 use crate::quorum::MEMBERSHIP_EPOCH;
@@ -28,6 +29,8 @@ pub const PULL_WAIT_MAX: Duration = Duration::from_secs(30);
 pub const PULL_BYTES_MAX: usize = 8 << 20;
 /// Batches of one pull are at least split here, so that each fits a frame.
 const PULL_BATCH_BYTES: usize = 256 << 10;
+/// The smallest quota, in log files: below it a log would be full before its first images are made.
+const QUOTA_FILES_MIN: u64 = 8;
 
 const _: () = assert!(PULL_BATCH_BYTES + (PULL_BYTES_MAX / 64) < BATCH_BYTES_MAX);
 
@@ -43,8 +46,76 @@ impl Shared {
     }
 }
 
-fn check_version(version: u32) -> Result<(), Refusal> {
+pub(super) fn check_version(version: u32) -> Result<(), Refusal> {
     if version > FORMAT_VERSION { Err(Refusal::NewerFormat(version)) } else { Ok(()) }
+}
+
+/// The state of a volume on its node, in a word.
+fn condition(state: &State) -> &'static str {
+    if state.failed.is_some() {
+        "failed"
+    } else if state.full {
+        "full"
+    } else if state.volume.is_none() {
+        "empty"
+    } else if state.role() == Role::Stranger {
+        "removed"
+    } else if !state.damaged.is_empty() {
+        "damaged"
+    } else if state.role() == Role::Joining {
+        "joining"
+    } else if !state.hydrations.is_empty() {
+        "hydrating"
+    } else if state.behind_bytes > 0 {
+        "behind"
+    } else {
+        "up"
+    }
+}
+
+/// Whether the configurations differ in the quota at most.
+pub(super) fn same_but_quota(one: &rpc::VolumeConfig, other: &rpc::VolumeConfig) -> bool {
+    *one == rpc::VolumeConfig { quota_bytes: one.quota_bytes, ..other.clone() }
+}
+
+/// Checks a volume that is to be kept here, and says under which incarnation. `kept`: the volume that is kept already, and
+/// under which.
+pub(super) fn check_config(
+    config: &rpc::VolumeConfig,
+    options: &NodeOptions,
+    kept: Option<(&rpc::VolumeConfig, u32)>,
+) -> Result<u32, String> {
+    let membership = Membership::from_rpc(config).map_err(|error| error.to_string())?;
+    if config.volume == 0 {
+        return Err("a volume's number is not 0".into());
+    }
+    if config.pages_per_group == 0 || config.lal_bytes == 0 {
+        return Err("a volume has pages in its groups and an allocation limit".into());
+    }
+    let least = options.log_file_bytes.saturating_mul(QUOTA_FILES_MIN);
+    if config.quota_bytes != 0 && config.quota_bytes < least {
+        return Err(format!("a quota is at least {least} bytes"));
+    }
+    if let Some((kept, incarnation)) = kept
+        && same_but_quota(kept, config)
+    {
+        return Ok(incarnation);
+    }
+    let me = options.id.0;
+    if let Some(joining) = membership.replacements().iter().find(|replacement| replacement.new.node == me) {
+        return Ok(joining.new.incarnation);
+    }
+    // Whoever is a member of a volume in use has its disk, or is lost: an empty node is not that member.
+    if membership.id() != (MembershipId { ballot: Ballot::ZERO, epoch: MEMBERSHIP_EPOCH }) {
+        return Err("this node is not one that joins the volume".into());
+    }
+    if !config.members.is_sorted_by(|a, b| a.node < b.node) || !membership.replacements().is_empty() {
+        return Err("a volume has six different nodes, in order of their numbers".into());
+    }
+    if !config.members.iter().any(|member| member.node == me) {
+        return Err("this node is not one of the volume's".into());
+    }
+    Ok(0)
 }
 
 fn table_of(table: Option<&rpc::TruncationTable>) -> Result<TruncationTable, Refusal> {
@@ -107,36 +178,14 @@ impl Node {
     ) -> Result<rpc::CreateVolumeReply, Refusal> {
         check_version(request.version)?;
         let config = request.config.ok_or_else(|| Refusal::Malformed("a configuration is missing".into()))?;
-        let incarnation = self.check_config(&config).map_err(Refusal::Malformed)?;
+        let incarnation = {
+            let state = self.shared.state.lock();
+            let kept = state.volume.as_ref().zip(state.name).map(|(kept, name)| (&kept.config, name.incarnation));
+            check_config(&config, &self.shared.options, kept).map_err(Refusal::Malformed)?
+        };
         let (reply, answer) = oneshot::channel();
         self.submit(Job::CreateVolume { config, incarnation, reply })?;
         Ok(rpc::CreateVolumeReply { created: answer.await.map_err(|_| STOPPED)?? })
-    }
-
-    /// Checks a volume that is to be kept here, and says under which incarnation.
-    fn check_config(&self, config: &rpc::VolumeConfig) -> Result<u32, String> {
-        let membership = Membership::from_rpc(config).map_err(|error| error.to_string())?;
-        if config.volume == 0 {
-            return Err("a volume's number is not 0".into());
-        }
-        if config.pages_per_group == 0 || config.lal_bytes == 0 {
-            return Err("a volume has pages in its groups and an allocation limit".into());
-        }
-        let me = self.shared.options.id.0;
-        if let Some(joining) = membership.replacements().iter().find(|replacement| replacement.new.node == me) {
-            return Ok(joining.new.incarnation);
-        }
-        // Whoever is a member of a volume in use has its disk, or is lost: an empty node is not that member.
-        if membership.id() != (MembershipId { ballot: Ballot::ZERO, epoch: MEMBERSHIP_EPOCH }) {
-            return Err("this node is not one that joins the volume".into());
-        }
-        if !config.members.is_sorted_by(|a, b| a.node < b.node) || !membership.replacements().is_empty() {
-            return Err("a volume has six different nodes, in order of their numbers".into());
-        }
-        if !config.members.iter().any(|member| member.node == me) {
-            return Err("this node is not one of the volume's".into());
-        }
-        Ok(0)
     }
 
     pub(crate) fn read_checked(&self, request: &rpc::ReadPageRequest) -> Result<rpc::ReadPageReply, Refusal> {
@@ -346,25 +395,7 @@ impl Node {
             self.shared.counters.damage_found.load(Ordering::Relaxed) + self.shared.images.damage_found();
         let (image_file_bytes, image_bytes) = self.shared.images.stored_bytes();
         let state = self.shared.state.lock();
-        let condition = if state.failed.is_some() {
-            "failed"
-        } else if state.full {
-            "full"
-        } else if state.volume.is_none() {
-            "empty"
-        } else if state.role() == Role::Stranger {
-            "removed"
-        } else if !state.damaged.is_empty() {
-            "damaged"
-        } else if state.role() == Role::Joining {
-            "joining"
-        } else if !state.hydrations.is_empty() {
-            "hydrating"
-        } else if state.behind_bytes > 0 {
-            "behind"
-        } else {
-            "up"
-        };
+        let condition = condition(&state);
         Ok(rpc::StatusReply {
             node: options.id.0,
             zone: options.zone.clone(),
@@ -390,7 +421,30 @@ impl Node {
             hydrating: hydrate::status(&state.hydrations),
             incarnation: state.name.map_or(0, |name| name.incarnation),
             behind_bytes: state.behind_bytes,
+            volumes: Some(self.summary_of(&state, image_file_bytes)).filter(|it| it.volume != 0).into_iter().collect(),
         })
+    }
+
+    /// The volume in a line.
+    pub(super) fn summary(&self) -> rpc::VolumeSummary {
+        let (image_file_bytes, _) = self.shared.images.stored_bytes();
+        self.summary_of(&self.shared.state.lock(), image_file_bytes)
+    }
+
+    fn summary_of(&self, state: &State, image_file_bytes: u64) -> rpc::VolumeSummary {
+        rpc::VolumeSummary {
+            volume: self.volume_id(),
+            state: condition(state).into(),
+            disk_bytes: self.shared.files.log_bytes() + image_file_bytes,
+            quota_bytes: self.shared.quota_bytes.load(Ordering::Relaxed),
+            why: state.failed.clone().unwrap_or_default(),
+        }
+    }
+
+    /// The number of the volume that is kept; 0: none yet.
+    #[must_use]
+    pub fn volume_id(&self) -> u64 {
+        self.shared.volume_id.load(Ordering::Acquire)
     }
 
     pub(crate) fn check_append(&self, request: &rpc::AppendRequest) -> Result<(), Refusal> {

@@ -17,6 +17,7 @@ use super::frame::Notes;
 use super::images::ImageError;
 use super::log::{Log, ReadFault};
 use super::segment::{Annulled, Place, Run, Segment};
+use super::service::same_but_quota;
 use super::state::{State, Volume, add_record};
 use super::stored::records;
 use super::superblock::Superblock;
@@ -305,7 +306,7 @@ impl Writer {
             } else if !self.work(jobs) {
                 return;
             }
-            shared.background.hold_back(bytes, &shared.options);
+            shared.background.hold_back(bytes, shared.retention_bytes(), &*shared.options.clock);
         }
     }
 
@@ -483,9 +484,11 @@ impl Writer {
             // What counts as received may not be on the medium: no later fsync may pass it off as flushed.
             return Err(AppendOutcome::Failed);
         }
-        if let Err(error) = self.log.roll() {
+        if let Err(error) = self.log.roll(self.shared.log_allowance()) {
             if is_want(&error) {
                 self.shared.state.lock().full = true;
+                // What it can retire makes room.
+                self.shared.background.wake();
                 return Err(AppendOutcome::DiskFull);
             }
             self.shared.fail(&format!("log file: {error}"));
@@ -969,6 +972,7 @@ impl Writer {
     /// Puts members in force that the superblock has.
     fn adopt_members(&self, config: rpc::VolumeConfig, membership: Membership) {
         let pages_per_group = config.pages_per_group.max(1);
+        self.shared.quota_bytes.store(config.quota_bytes, Ordering::Relaxed);
         self.shared.state.lock().volume = Some(Arc::new(Volume { config, membership, pages_per_group }));
         self.shared.gossip.notify_one();
     }
@@ -1072,7 +1076,7 @@ impl Writer {
         Ok(true)
     }
 
-    /// Keeps a volume from now on: as `init` created it, or as one that joins.
+    /// Keeps a volume from now on: as `init` created it, or as one that joins. Gives the volume that it keeps another quota.
     fn create_volume(&mut self, config: rpc::VolumeConfig, incarnation: u32) -> Result<bool, Refusal> {
         let malformed = |why: String| Err(Refusal::Malformed(why));
         let volume = match Volume::new(config.clone()) {
@@ -1082,6 +1086,8 @@ impl Writer {
         let mine = (self.superblock.node, self.superblock.incarnation);
         match &self.superblock.config {
             Some(existing) if *existing == config && mine.1 == incarnation => return Ok(false),
+            // The quota is this node's own business: nobody counts on it.
+            Some(existing) if same_but_quota(existing, &config) && mine.1 == incarnation => {}
             Some(existing) if existing.volume != config.volume => return Err(Refusal::OtherVolume),
             // A node that was a member once joins again: what it holds is true, and counts when the rest is there.
             Some(_) => {

@@ -70,7 +70,7 @@ pub async fn living_writer(nodes: &Nodes, within: Duration) -> Option<rpc::Serve
 
 /// Identity and watermarks of every node, of those that answer in time once `enough` of them have.
 pub async fn status(nodes: &Nodes, enough: usize) -> Vec<NodeResult<rpc::StatusReply>> {
-    ask_all(nodes, enough, |node| node.status(rpc::StatusRequest { version: FORMAT_VERSION })).await
+    ask_all(nodes, enough, |node| node.status(rpc::StatusRequest { version: FORMAT_VERSION, volume: 0 })).await
 }
 
 /// The configuration of the volume that the nodes hold.
@@ -82,7 +82,7 @@ pub async fn config(nodes: &Nodes) -> Result<rpc::VolumeConfig, VolumeError> {
     let mut found: Option<rpc::VolumeConfig> = None;
     let mut answered = 0;
     // One would do: a volume is on all six or on none.
-    let status = ask_all(nodes, 1, |node| node.status(rpc::StatusRequest { version: FORMAT_VERSION }));
+    let status = ask_all(nodes, 1, |node| node.status(rpc::StatusRequest { version: FORMAT_VERSION, volume: 0 }));
     for reply in status.await.into_iter().flatten() {
         answered += 1;
         let Some(config) = reply.config else { continue };
@@ -110,7 +110,7 @@ pub async fn create_volume(nodes: &Nodes, config: &rpc::VolumeConfig) -> Result<
             Err(error) => return Err(VolumeError::Unavailable(format!("node {node}: {error}"))),
         }
     }
-    let held = ask_all(nodes, COPIES, |node| node.status(rpc::StatusRequest { version: FORMAT_VERSION }));
+    let held = ask_all(nodes, COPIES, |node| node.status(rpc::StatusRequest { version: FORMAT_VERSION, volume: 0 }));
     let held = held.await.into_iter().flatten();
     let same = held.filter(|reply| reply.config.as_ref().is_some_and(|held| held.volume == config.volume)).count();
     if same < COPIES {

@@ -183,43 +183,8 @@ impl WriterVolume {
         self.inner.members.membership.lock().clone()
     }
 
-    /// Replaces a member by another node, or by itself after it lost its disk, from beginning to end. Dropping the future
-    /// leaves the replacement where it is; it can be reverted, and the next writer goes on with it.
-    ///
-    /// # Errors
-    /// [`MemberError`].
-    pub async fn replace_member(
-        &self,
-        old: NodeId,
-        new: rpc::Member,
-        node: Arc<dyn StorageNode>,
-    ) -> Result<(), MemberError> {
-        self.begin_replacement(old, new, node).await?;
-        self.inner.complete(old).await
-    }
-
-    /// As [`WriterVolume::replace_member`], but returns when the replacement is made and goes on by itself.
-    ///
-    /// # Errors
-    /// [`MemberError`].
-    pub async fn start_replacement(
-        &self,
-        old: NodeId,
-        new: rpc::Member,
-        node: Arc<dyn StorageNode>,
-    ) -> Result<(), MemberError> {
-        self.begin_replacement(old, new, node).await?;
-        self.inner.spawn(see_to(Arc::downgrade(&self.inner), old));
-        Ok(())
-    }
-
-    /// For how long nothing was heard of the member on each seat, and whether it takes redo now.
-    #[must_use]
-    pub fn members_heard(&self) -> [(Duration, bool); COPIES] {
-        self.inner.heard()
-    }
-
-    /// Begins to replace a member; returns when that is made. `new` needs no incarnation.
+    /// Begins to replace a member by another node, or by itself after it lost its disk; returns when that is made. `new` needs
+    /// no incarnation. Who is to finish it is [`WriterVolume::complete_replacement`], or the next writer.
     ///
     /// # Errors
     /// [`MemberError`].
@@ -231,6 +196,26 @@ impl WriterVolume {
     ) -> Result<(), MemberError> {
         let inner = Arc::clone(&self.inner);
         self.inner.see_through(async move { inner.begin(old, new, node).await }).await
+    }
+
+    /// Waits until the node that joins in place of `old` has everything, and ends the replacement in its favour. Dropping the
+    /// future leaves the replacement where it is.
+    ///
+    /// # Errors
+    /// [`MemberError`].
+    pub async fn complete_replacement(&self, old: NodeId) -> Result<(), MemberError> {
+        complete(Arc::downgrade(&self.inner), old).await
+    }
+
+    /// Lets a replacement that was begun be completed by itself, whether or not somebody waits for that.
+    pub fn see_to_replacement(&self, old: NodeId) {
+        see_to(&self.inner, old);
+    }
+
+    /// For how long nothing was heard of the member on each seat, and whether it takes redo now.
+    #[must_use]
+    pub fn members_heard(&self) -> [(Duration, bool); COPIES] {
+        self.inner.heard()
     }
 
     /// Ends a replacement in favour of the member that was to leave; returns when that is made.
@@ -266,12 +251,17 @@ impl Inner {
         result.await.unwrap_or(Err(MemberError::NotWriter))
     }
 
+    /// What a node says of itself and of this volume.
+    async fn ask(&self, node: &dyn StorageNode) -> NodeResult<rpc::StatusReply> {
+        let volume = self.members.config.volume;
+        in_time(node.status(rpc::StatusRequest { version: FORMAT_VERSION, volume })).await
+    }
+
     async fn begin(&self, old: NodeId, new: rpc::Member, node: Arc<dyn StorageNode>) -> Result<(), MemberError> {
         let members = &self.members;
         let _changing = members.changing.lock().await;
         let before = members.membership.lock().clone();
-        let said = in_time(node.status(rpc::StatusRequest { version: FORMAT_VERSION })).await;
-        let said = said.map_err(|error| MemberError::NewNode(error.to_string()))?;
+        let said = self.ask(&*node).await.map_err(|error| MemberError::NewNode(error.to_string()))?;
         if said.node != new.node {
             return Err(MemberError::NewNode(format!("it is node {}, not {}", said.node, new.node)));
         }
@@ -389,7 +379,7 @@ impl Inner {
     async fn tell(&self, name: MemberName, next: &Membership, config: &rpc::VolumeConfig) -> NodeResult<()> {
         let node = self.members.node_of(name).ok_or_else(|| NodeError::Unreachable("it is lost".into()))?;
         if next.role(name) == Role::Joining {
-            let status = in_time(node.status(rpc::StatusRequest { version: FORMAT_VERSION })).await?;
+            let status = self.ask(&*node).await?;
             if status.config.is_none() || status.incarnation != name.incarnation {
                 let request = rpc::CreateVolumeRequest { version: FORMAT_VERSION, config: Some(config.clone()) };
                 in_time(node.create_volume(request)).await?;
@@ -425,7 +415,7 @@ impl Inner {
             let joiner = joiners.get(&new)?;
             (joiner.node.clone(), joiner.tails.clone())
         };
-        let status = in_time(node.status(rpc::StatusRequest { version: FORMAT_VERSION })).await.unwrap_or_default();
+        let status = self.ask(&*node).await.unwrap_or_default();
         let is_it = status.node == new.node.0 && status.incarnation == new.incarnation;
         let has = |group: GroupId| {
             let mark = status.marks.iter().find(|mark| mark.group == group.0 && is_it);
@@ -433,21 +423,6 @@ impl Inner {
         };
         let groups = tails.into_iter().map(|(group, tail)| (group, has(group), tail)).collect();
         Some(Progress { old: name, new, groups, state: if is_it { status.state } else { String::new() } })
-    }
-
-    /// Waits until the node that joins in place of `old` has everything, and finishes.
-    async fn complete(self: &Arc<Inner>, old: NodeId) -> Result<(), MemberError> {
-        loop {
-            if !self.is_open() {
-                return Err(MemberError::NotWriter);
-            }
-            let progress = self.progress(old).await.ok_or(MemberError::Overtaken(old))?;
-            if progress.is_whole() {
-                let inner = Arc::clone(self);
-                return self.see_through(async move { inner.finish(old, progress.new).await }).await;
-            }
-            sleep(LOOK_INTERVAL).await;
-        }
     }
 
     async fn finish(self: &Arc<Inner>, old: NodeId, new: MemberName) -> Result<(), MemberError> {
@@ -475,25 +450,30 @@ pub(super) fn go_on(inner: &Arc<Inner>) {
     for replacement in membership.replacements() {
         let old = NodeId(membership.members()[replacement.place].node);
         // Each by itself: one whose new node is gone holds up no other.
-        inner.spawn(see_to(Arc::downgrade(inner), old));
+        see_to(inner, old);
     }
 }
 
-/// Finishes the replacement of `old` when the new node has everything; ends when it is reverted.
-async fn see_to(inner: Weak<Inner>, old: NodeId) {
+fn see_to(inner: &Arc<Inner>, old: NodeId) {
+    let completed = complete(Arc::downgrade(inner), old);
+    inner.spawn(async move {
+        match completed.await {
+            // Reverted, or the next writer's business.
+            Ok(()) | Err(MemberError::Overtaken(_) | MemberError::NotWriter) => {}
+            Err(error) => tracing::warn!(node = old.0, %error, "a replacement is not finished"),
+        }
+    });
+}
+
+/// Finishes the replacement of `old` when the new node has everything.
+async fn complete(inner: Weak<Inner>, old: NodeId) -> Result<(), MemberError> {
     loop {
         // Not held across the wait: a volume that nobody uses any more ends.
-        let Some(inner) = inner.upgrade() else { return };
-        let Some(progress) = inner.progress(old).await else { return };
-        if !inner.is_open() {
-            return;
-        }
+        let inner = inner.upgrade().filter(|inner| inner.is_open()).ok_or(MemberError::NotWriter)?;
+        let progress = inner.progress(old).await.ok_or(MemberError::Overtaken(old))?;
         if progress.is_whole() {
-            match inner.finish(old, progress.new).await {
-                Ok(()) | Err(MemberError::Overtaken(_)) => {}
-                Err(error) => tracing::warn!(node = old.0, %error, "a replacement is not finished"),
-            }
-            return;
+            let finishing = Arc::clone(&inner);
+            return inner.see_through(async move { finishing.finish(old, progress.new).await }).await;
         }
         drop(inner);
         sleep(LOOK_INTERVAL).await;

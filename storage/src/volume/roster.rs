@@ -54,12 +54,13 @@ impl Seen {
         })
     }
 
-    /// In a word: the member's own, `empty` when its disk was lost and it is there without, else `down`.
+    /// In a word: the member's own, `empty` when its disk was lost and it is there without, `failed` when the volume does not
+    /// open there, else `down`.
     #[must_use]
     pub fn state(&self) -> &str {
         match (self.status(), &self.reply) {
             (Some(status), _) => &status.state,
-            (None, Some(reply)) if reply.node == self.member.node && reply.config.is_none() => "empty",
+            (None, Some(reply)) if reply.node == self.member.node && reply.config.is_none() => &reply.state,
             _ => "down",
         }
     }

@@ -12,15 +12,6 @@ use protocol::node::{AppendStream, NodeError, NodeResult, OnReply, StorageNode};
 use protocol::rpc::storage as rpc;
 use std::sync::Arc;
 
-macro_rules! relay {
-    ($self:ident, $to:expr; $($call:ident: $request:ident => $reply:ident),* $(,)?) => {
-        $(fn $call(&$self, request: rpc::$request) -> BoxFuture<'_, NodeResult<rpc::$reply>> {
-            let node = $to;
-            async move { node?.$call(request).await }.boxed()
-        })*
-    };
-}
-
 macro_rules! relay_all {
     ($self:ident, $to:expr) => {
         fn append(&$self, on_reply: OnReply) -> BoxFuture<'_, NodeResult<Box<dyn AppendStream>>> {
@@ -28,18 +19,7 @@ macro_rules! relay_all {
             async move { node?.append(on_reply).await }.boxed()
         }
 
-        relay! { $self, $to;
-            prepare: PrepareRequest => PrepareReply,
-            install_table: InstallTableRequest => InstallTableReply,
-            fill: FillRequest => FillReply,
-            read_page: ReadPageRequest => ReadPageReply,
-            pull: PullRequest => PullReply,
-            pull_images: PullImagesRequest => PullImagesReply,
-            hold: HoldRequest => HoldReply,
-            register: RegisterRequest => RegisterReply,
-            create_volume: CreateVolumeRequest => CreateVolumeReply,
-            status: StatusRequest => StatusReply,
-        }
+        protocol::relay_calls! { $self, _call => $to }
     };
 }
 

@@ -186,7 +186,7 @@ fn with_members(given: &Nodes, membership: &Membership, said: &[Option<MemberNam
 async fn hear(nodes: &Nodes) -> Result<Option<Heard>, VolumeError> {
     let ask = |(index, node): (usize, &Arc<dyn StorageNode>)| {
         let node = Arc::clone(node);
-        async move { (index, node.status(rpc::StatusRequest { version: FORMAT_VERSION }).await) }
+        async move { (index, node.status(rpc::StatusRequest { version: FORMAT_VERSION, volume: 0 }).await) }
     };
     let mut calls: FuturesUnordered<_> = nodes.iter().enumerate().map(ask).collect();
     let mut heard: Option<Heard> = None;

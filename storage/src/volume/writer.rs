@@ -867,7 +867,8 @@ impl Inner {
             return Err(NodeError::Refused("it does not adopt the truncation table".into()));
         }
         let asked_at = (self.clock)();
-        let status = in_time(target.status(rpc::StatusRequest { version: FORMAT_VERSION })).await?;
+        let status =
+            in_time(target.status(rpc::StatusRequest { version: FORMAT_VERSION, volume: self.volume })).await?;
         if status.promised > self.ballot.0 {
             self.fence();
             return Err(NodeError::Refused("it promised a higher ballot".into()));

@@ -236,7 +236,7 @@ impl Rig {
     }
 
     pub fn status(&self) -> StatusReply {
-        now(self.node.status(StatusRequest { version: FORMAT_VERSION })).expect("status is always given")
+        now(self.node.status(StatusRequest { version: FORMAT_VERSION, volume: 0 })).expect("status is always given")
     }
 
     pub fn read(&self, page: u64, at: Lsn, tail: Lsn) -> Result<Option<Page>, ReadOutcome> {

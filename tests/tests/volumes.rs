@@ -1,0 +1,212 @@
+//! Two clusters on the same six storage nodes: each has its own writer and its own data, and neither notices the other.
+
+use anyhow::{Context, ensure};
+use serde_json::Value;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+use tests::cluster::{PATIENCE, binary, connect, http_get};
+use tokio_postgres::Client;
+
+/// Six storage nodes on Unix sockets, and whatever servers were started; all are killed when dropped.
+struct Shared {
+    directory: tempfile::TempDir,
+    nodes: Vec<Child>,
+    servers: Vec<Child>,
+}
+
+impl Shared {
+    fn start() -> anyhow::Result<Shared> {
+        let mut shared = Shared { directory: tempfile::tempdir()?, nodes: Vec::new(), servers: Vec::new() };
+        shared.start_nodes()?;
+        Ok(shared)
+    }
+
+    fn data(&self, node: usize) -> PathBuf {
+        self.directory.path().join(format!("node-{node}"))
+    }
+
+    fn addresses(&self) -> Vec<String> {
+        (1..=6).map(|node| format!("unix:{}/{node}.sock", self.directory.path().display())).collect()
+    }
+
+    fn start_nodes(&mut self) -> anyhow::Result<()> {
+        for (node, address) in (1..=6).zip(self.addresses()) {
+            let (data, zone, id) = (self.data(node), ["a", "b", "c"][(node - 1) / 2], node.to_string());
+            let arguments = ["storage", "--listen", &address, "--zone", zone, "--id", &id];
+            let mut command = Command::new(binary());
+            command.args(arguments).arg("--data").arg(data);
+            self.nodes.push(spawn(&mut command, self.directory.path())?);
+        }
+        Ok(())
+    }
+
+    fn kill_all(&mut self) -> anyhow::Result<()> {
+        for mut child in self.servers.drain(..).chain(self.nodes.drain(..)) {
+            child.kill()?;
+            child.wait()?;
+        }
+        Ok(())
+    }
+
+    /// `redoubt` with these arguments and the addresses of the nodes.
+    fn redoubt(&self, arguments: &[&str]) -> anyhow::Result<Output> {
+        Ok(Command::new(binary()).args(arguments).args(["--storage", &self.addresses().join(",")]).output()?)
+    }
+
+    /// Creates a volume as soon as the nodes are up, and returns what is said.
+    fn init(&self, arguments: &[&str]) -> anyhow::Result<String> {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let output = self.redoubt(&[&["init", "--group-pages", "64"], arguments].concat())?;
+            if output.status.success() {
+                return Ok(String::from_utf8(output.stdout)?);
+            }
+            ensure!(Instant::now() < deadline, "init: {}", String::from_utf8_lossy(&output.stderr));
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// Starts a writer and waits until it answers; returns its port and its dashboard's.
+    async fn writer(&mut self, volume: &str) -> anyhow::Result<(u16, u16)> {
+        let port = || anyhow::Ok(std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port());
+        let (port, dashboard) = (port()?, port()?);
+        let (listen, storage) = (format!("127.0.0.1:{port}"), self.addresses().join(","));
+        let mut command = Command::new(binary());
+        command.args([
+            "writer",
+            "--storage",
+            &storage,
+            "--volume",
+            volume,
+            "--listen",
+            &listen,
+            "--cache-size",
+            "64MB",
+        ]);
+        command.args(["--dashboard-port", &dashboard.to_string()]);
+        self.servers.push(spawn(&mut command, self.directory.path())?);
+        let deadline = Instant::now() + PATIENCE;
+        while connect(port).await.is_err() {
+            ensure!(Instant::now() < deadline, "the writer of {volume} does not come up\n{}", self.log());
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        Ok((port, dashboard))
+    }
+
+    fn log(&self) -> String {
+        std::fs::read_to_string(self.directory.path().join("log")).unwrap_or_default()
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        let _ = self.kill_all();
+        if std::thread::panicking() {
+            eprintln!("--- log ---\n{}", self.log());
+        }
+    }
+}
+
+fn spawn(command: &mut Command, directory: &Path) -> anyhow::Result<Child> {
+    let log = File::options().create(true).append(true).open(directory.join("log"))?;
+    Ok(command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log).spawn()?)
+}
+
+/// The number in what `init` says.
+fn number(said: &str) -> anyhow::Result<String> {
+    let mut words = said.split_whitespace();
+    words.find(|word| *word == "volume").context("it names no volume")?;
+    Ok(words.next().context("it names no volume")?.to_owned())
+}
+
+async fn sum(client: &Client) -> anyhow::Result<(i64, i64)> {
+    let row = client.query_one("SELECT count(*), sum(n)::bigint FROM t", &[]).await?;
+    Ok((row.get(0), row.get(1)))
+}
+
+/// Inserts rows one by one, each of them acknowledged.
+async fn insert(client: &Client, from: i64, rows: i64) -> anyhow::Result<()> {
+    for n in from..from + rows {
+        client.execute("INSERT INTO t VALUES ($1)", &[&n]).await?;
+    }
+    Ok(())
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+#[tokio::test]
+async fn two_clusters_share_six_storage_nodes() -> anyhow::Result<()> {
+    let mut shared = Shared::start()?;
+    let first = number(&shared.init(&[])?)?;
+    let again = shared.init(&[])?;
+    assert!(again.contains(&first) && again.contains("exists"), "{again}");
+    let second = number(&shared.init(&["--volume", "new", "--quota", "1GB"])?)?;
+    assert_ne!(first, second);
+
+    // Whoever does not say which is told which there are.
+    let output = shared.redoubt(&["init"])?;
+    assert_eq!(output.status.code(), Some(2));
+    for arguments in [["writer", "--listen", "127.0.0.1:0"], ["replica", "--listen", "127.0.0.1:0"]] {
+        let output = shared.redoubt(&arguments)?;
+        let said = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{said}");
+        assert!(said.contains(&first) && said.contains(&second) && said.contains("--volume"), "{said}");
+    }
+    let output = shared.redoubt(&["replica", "--listen", "127.0.0.1:0", "--volume", "5"])?;
+    assert_eq!(output.status.code(), Some(1));
+    let said = text(&output.stderr);
+    assert!(said.contains("no volume 0000000000000005") && said.contains(&first), "{said}");
+
+    let (one, dashboard) = shared.writer(&first).await?;
+    let (other, _) = shared.writer(&second).await?;
+    let (a, b) = (connect(one).await?, connect(other).await?);
+    a.batch_execute("CREATE TABLE t (n bigint PRIMARY KEY)").await?;
+    assert!(b.batch_execute("SELECT * FROM t").await.is_err(), "another cluster, another catalog");
+    b.batch_execute("CREATE TABLE t (n bigint PRIMARY KEY)").await?;
+    tokio::try_join!(insert(&a, 1, 200), insert(&b, 1000, 300))?;
+    let expected = [(200, 200 * 201 / 2), (300, (1000..1300).sum())];
+    assert_eq!([sum(&a).await?, sum(&b).await?], expected);
+
+    let listed = text(&shared.redoubt(&["volumes"])?.stdout);
+    for volume in [&first, &second] {
+        assert_eq!(listed.lines().filter(|line| line.starts_with(volume.as_str()) && line.contains(" up ")).count(), 6);
+    }
+    assert_eq!(listed.matches(&(1u64 << 30).to_string()).count(), 6, "{listed}");
+    for (port, volume) in [(one, &first), (other, &second)] {
+        let output = Command::new(binary()).args(["status", &format!("127.0.0.1:{port}"), "--json"]).output()?;
+        let status: Value = serde_json::from_slice(&output.stdout)?;
+        assert_eq!(status["volume"], **volume, "{status}");
+        let writers = status["servers"].as_array().context("a list")?;
+        assert_eq!((writers.len(), &writers[0]["addr"]), (1, &Value::from(format!("127.0.0.1:{port}"))), "{status}");
+        assert_eq!(status["storage_nodes"].as_array().map(Vec::len), Some(6));
+    }
+    let metrics = http_get(dashboard, "/metrics")?;
+    assert!(metrics.contains(&format!("redoubt_node_log_bytes{{volume=\"{first}\"")), "{metrics}");
+    assert!(!metrics.contains(&second), "a server tells of its own volume");
+
+    // Power goes everywhere; one node comes back with a damaged superblock of the second volume.
+    drop((a, b));
+    shared.kill_all()?;
+    for name in ["superblock.0", "superblock.1"] {
+        let path = shared.data(3).join("volumes").join(&second).join(name);
+        let mut bytes = std::fs::read(&path)?;
+        bytes[33] ^= 1;
+        std::fs::write(&path, bytes)?;
+    }
+    shared.start_nodes()?;
+    let (one, _) = shared.writer(&first).await?;
+    let (other, _) = shared.writer(&second).await?;
+    let (a, b) = (connect(one).await?, connect(other).await?);
+    assert_eq!([sum(&a).await?, sum(&b).await?], expected, "what was acknowledged is there");
+    let listed = text(&shared.redoubt(&["volumes"])?.stdout);
+    let states = |volume: &str, state: &str| {
+        listed.lines().filter(|line| line.starts_with(volume) && line.contains(&format!(" {state} "))).count()
+    };
+    assert_eq!((states(&first, "up"), states(&second, "failed")), (6, 1), "{listed}");
+    tokio::try_join!(insert(&a, 500, 50), insert(&b, 2000, 50))?;
+    Ok(())
+}
