@@ -4,17 +4,14 @@
 //! of the volume keep all of them. So growing asks nobody for anything, and opening costs the same number of calls
 //! whatever there is.
 
+mod volume_support;
+
 use parking_lot::Mutex;
 use protocol::node::{AppendStream, NodeError, NodeResult, OnReply, StorageNode};
-use protocol::page::PageKind;
-use protocol::redo::{Change, Patch};
 use protocol::rpc::storage::{
-    AppendRequest, CreateVolumeReply, CreateVolumeRequest, FillReply, FillRequest, HoldReply, HoldRequest,
-    InstallTableReply, InstallTableRequest, Member, PrepareReply, PrepareRequest, PullImagesReply, PullImagesRequest,
-    PullReply, PullRequest, ReadOutcome, ReadPageReply, ReadPageRequest, RegisterReply, RegisterRequest, StatusReply,
-    StatusRequest, VolumeConfig,
+    AppendRequest, CreateVolumeRequest, ReadOutcome, ReadPageRequest, StatusReply, StatusRequest, VolumeConfig,
 };
-use protocol::volume::{Durability, PageChange, PageSource, RedoLog, RedoSink, VolumeError};
+use protocol::volume::{Durability, PageSource, RedoLog, RedoSink, VolumeError};
 use protocol::{FORMAT_VERSION, Lsn, NodeId, Page, PageId};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -25,11 +22,10 @@ use storage::node::gossip::Gossip;
 use storage::node::{Node, NodeOptions};
 use storage::sim::SimDisk;
 use storage::volume::replica::{ReplicaOptions, ReplicaVolume};
-use storage::volume::writer::{OpenOptions, WriterVolume};
+use storage::volume::writer::WriterVolume;
 use storage::volume::{cluster, monotonic_clock, wall_clock};
+use volume_support::{LONG, VOLUME, config, durable, open_options, until, zone};
 
-const LONG: Duration = Duration::from_secs(60);
-const VOLUME: u64 = 7;
 const LOG_FILE_BYTES: u64 = 64 << 10;
 const RETENTION: u64 = 4 * LOG_FILE_BYTES;
 
@@ -66,15 +62,6 @@ impl AppendStream for LinkStream {
     }
 }
 
-macro_rules! relay {
-    ($($call:ident: $request:ident => $reply:ident),* $(,)?) => {
-        $(fn $call(&self, request: $request) -> futures::future::BoxFuture<'_, NodeResult<$reply>> {
-            let node = self.asked(stringify!($call));
-            Box::pin(async move { node?.$call(request).await })
-        })*
-    };
-}
-
 impl StorageNode for Link {
     fn append(&self, on_reply: OnReply) -> futures::future::BoxFuture<'_, NodeResult<Box<dyn AppendStream>>> {
         let node = self.asked("append");
@@ -84,18 +71,7 @@ impl StorageNode for Link {
         })
     }
 
-    relay! {
-        prepare: PrepareRequest => PrepareReply,
-        install_table: InstallTableRequest => InstallTableReply,
-        fill: FillRequest => FillReply,
-        read_page: ReadPageRequest => ReadPageReply,
-        pull: PullRequest => PullReply,
-        pull_images: PullImagesRequest => PullImagesReply,
-        hold: HoldRequest => HoldReply,
-        register: RegisterRequest => RegisterReply,
-        create_volume: CreateVolumeRequest => CreateVolumeReply,
-        status: StatusRequest => StatusReply,
-    }
+    protocol::relay_calls! { self, call => self.asked(call) }
 }
 
 /// Six nodes, each behind a link.
@@ -107,7 +83,6 @@ struct Six {
 
 impl Six {
     async fn new(pages_per_group: u32, archived: bool) -> Six {
-        let zone = |node: u32| ["a", "b", "c"][node as usize / 2];
         let open = |id: u32| {
             let options = NodeOptions {
                 log_file_bytes: LOG_FILE_BYTES,
@@ -124,15 +99,7 @@ impl Six {
         };
         let links: Vec<Arc<Link>> = nodes.iter().map(link).collect();
         let six = Six { nodes, links, calls };
-        let members = (0..6).map(|node| Member { node, zone: zone(node).into(), ..Member::default() }).collect();
-        let config = VolumeConfig {
-            volume: VOLUME,
-            pages_per_group,
-            lal_bytes: 4 << 20,
-            members,
-            archived,
-            ..VolumeConfig::default()
-        };
+        let config = VolumeConfig { archived, ..config(pages_per_group, 4 << 20) };
         cluster::create_volume(&cluster::nodes(six.seen()), &config).await.expect("six empty nodes");
         six
     }
@@ -154,14 +121,8 @@ impl Six {
     }
 
     async fn open(&self, instance: u32) -> (Arc<WriterVolume>, Lsn) {
-        let options = OpenOptions {
-            instance,
-            give_up_after: Some(LONG),
-            runtime: protocol::task::Runtime::current(),
-            clock: monotonic_clock(),
-            wall: wall_clock(),
-        };
-        let (volume, opened) = WriterVolume::open(self.seen(), options).await.expect("recovery succeeds");
+        let (volume, opened) =
+            WriterVolume::open(self.seen(), open_options(instance)).await.expect("recovery succeeds");
         (volume, opened.vdl)
     }
 
@@ -176,32 +137,9 @@ impl Six {
     }
 }
 
-/// Puts `value` into a page that is at `prev_page`, a kilobyte of it; returns the LSN. The first write makes the page.
+/// Puts a kilobyte of `value` into a page.
 fn write(volume: &WriterVolume, page: u64, prev_page: Lsn, value: u64) -> Lsn {
-    let mut changes = Vec::new();
-    if prev_page.is_zero() {
-        let (right, left) = (PageId::NONE, PageId::NONE);
-        let change = Change::Init { kind: PageKind::Raw, level: 0, flags: 0, owner: 0, right, left };
-        changes.push(PageChange { page: PageId(page), prev_page, change });
-    }
-    let patches = vec![Patch { offset: 64, bytes: value.to_le_bytes().repeat(128).into() }];
-    changes.push(PageChange { page: PageId(page), prev_page, change: Change::PatchRaw { patches } });
-    let mut last = Lsn::ZERO;
-    volume.append(&changes, &mut |lsns| last = *lsns.last().expect("one for each change"));
-    last
-}
-
-async fn durable(volume: &WriterVolume, lsn: Lsn) {
-    let waiting = tokio::time::timeout(LONG, volume.wait(lsn, Durability::Flushed));
-    waiting.await.expect("it becomes durable").expect("nobody else writes");
-}
-
-async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
-    let deadline = tokio::time::Instant::now() + LONG;
-    while !holds().await {
-        assert!(tokio::time::Instant::now() < deadline, "{what}");
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    volume_support::write(volume, page, prev_page, value, 128)
 }
 
 struct Nobody;

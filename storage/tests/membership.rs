@@ -1,13 +1,12 @@
 //! Members are replaced while a volume is written: real nodes with their threads, gossip and small logs, a real writer.
 
+#[expect(unused, reason = "each test file uses a part of it")]
+mod volume_support;
+
 use parking_lot::Mutex;
 use protocol::node::{NodeError, StorageNode};
-use protocol::page::PageKind;
-use protocol::redo::{Change, Patch};
-use protocol::rpc::storage::{
-    CreateVolumeRequest, HoldRequest, Member, PrepareRequest, StatusReply, StatusRequest, VolumeConfig,
-};
-use protocol::volume::{Durability, PageChange, PageSource, RedoLog, VolumeError};
+use protocol::rpc::storage::{CreateVolumeRequest, HoldRequest, PrepareRequest, StatusReply, StatusRequest};
+use protocol::volume::{Durability, PageSource, RedoLog, VolumeError};
 use protocol::{Ballot, FORMAT_VERSION, Lsn, NodeId, PageId};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -18,14 +17,13 @@ use storage::membership::{ChangeError, Membership};
 use storage::node::gossip::{Dial, Gossip};
 use storage::node::{Node, NodeOptions, OpenError};
 use storage::sim::{Loss, SimDisk};
+use storage::volume::cluster;
 use storage::volume::members::MemberError;
 use storage::volume::roster::Roster;
 use storage::volume::seats::{Gone, Seat};
-use storage::volume::writer::{OpenOptions, WriterVolume};
-use storage::volume::{cluster, monotonic_clock, wall_clock};
+use storage::volume::writer::WriterVolume;
+use volume_support::{LONG, VOLUME, config, member, open_options, until, write, zone};
 
-const LONG: Duration = Duration::from_secs(60);
-const VOLUME: u64 = 7;
 /// Two groups.
 const PAGES: u64 = 16;
 const PAGES_PER_GROUP: u32 = 8;
@@ -39,27 +37,12 @@ struct Machines {
     running: BTreeMap<u32, (Arc<Node>, Arc<SimDisk>)>,
 }
 
-fn zone(node: u32) -> &'static str {
-    ["a", "b", "c"][(node as usize / 2) % 3]
-}
-
-fn member(node: u32) -> Member {
-    Member { node, zone: zone(node).into(), address: format!("node-{node}"), ..Member::default() }
-}
-
 impl Machines {
     /// Six nodes with a new volume.
     async fn six() -> Machines {
         let mut machines = Machines { book: Book::default(), running: BTreeMap::new() };
         (0..6).for_each(|node| machines.start(node, SimDisk::new()));
-        let members = (0..6).map(member).collect();
-        let config = VolumeConfig {
-            volume: VOLUME,
-            pages_per_group: PAGES_PER_GROUP,
-            lal_bytes: 1 << 20,
-            members,
-            ..VolumeConfig::default()
-        };
+        let config = config(PAGES_PER_GROUP, 1 << 20);
         cluster::create_volume(&cluster::nodes(machines.given(0..6)), &config).await.expect("six empty nodes");
         machines
     }
@@ -109,19 +92,12 @@ impl Machines {
 
     /// Opens the volume, given some nodes, with a way to dial the others.
     async fn open(&self, given: impl IntoIterator<Item = u32>, instance: u32) -> Load {
-        let options = OpenOptions {
-            instance,
-            give_up_after: Some(LONG),
-            runtime: protocol::task::Runtime::current(),
-            clock: monotonic_clock(),
-            wall: wall_clock(),
-        };
         let book = self.book.clone();
         let dial: Dial = Arc::new(move |member| {
             let seat = book.lock().get(&member.node)?.clone();
             Some(seat as Arc<dyn StorageNode>)
         });
-        let opened = WriterVolume::open_dialling(self.given(given), options, Some(dial)).await;
+        let opened = WriterVolume::open_dialling(self.given(given), open_options(instance), Some(dial)).await;
         Load { volume: opened.expect("recovery succeeds").0, pages: vec![(Lsn::ZERO, 0); PAGES as usize] }
     }
 }
@@ -139,16 +115,7 @@ impl Load {
         for page in 0..PAGES {
             self.volume.reserve(8 << 10).await?;
             let (prev_page, value) = self.pages[page as usize];
-            let mut changes = Vec::new();
-            if prev_page.is_zero() {
-                let (right, left) = (PageId::NONE, PageId::NONE);
-                let change = Change::Init { kind: PageKind::Raw, level: 0, flags: 0, owner: 0, right, left };
-                changes.push(PageChange { page: PageId(page), prev_page, change });
-            }
-            let patches = vec![Patch { offset: 64, bytes: (value + 1).to_le_bytes().repeat(20).into() }];
-            changes.push(PageChange { page: PageId(page), prev_page, change: Change::PatchRaw { patches } });
-            let mut last = Lsn::ZERO;
-            self.volume.append(&changes, &mut |lsns| last = *lsns.last().expect("one for each change"));
+            let last = write(&self.volume, page, prev_page, value + 1, 20);
             self.pages[page as usize] = (last, value + 1);
         }
         self.volume.wait(self.volume.end(), Durability::Flushed).await?;
@@ -223,14 +190,6 @@ impl Load {
             volume.begin_replacement(NodeId(old), member(new), node).await?;
             volume.complete_replacement(NodeId(old)).await
         }
-    }
-}
-
-async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
-    let deadline = tokio::time::Instant::now() + LONG;
-    while !holds().await {
-        assert!(tokio::time::Instant::now() < deadline, "{what}");
-        tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }
 

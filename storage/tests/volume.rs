@@ -1,30 +1,29 @@
 //! The volume over six real nodes on simulated disks: what was acknowledged is there after the writer died, and after
 //! every node lost power.
 
+#[expect(unused, reason = "each test file uses a part of it")]
+mod volume_support;
+
 use parking_lot::Mutex;
 use protocol::node::StorageNode;
-use protocol::page::PageKind;
-use protocol::redo::{Change, Patch, Record};
-use protocol::rpc::storage::{Member, VolumeConfig};
-use protocol::volume::{Durability, PageChange, PageSource, RedoLog, RedoSink, VolumeError};
+use protocol::redo::Record;
+use protocol::volume::{Durability, PageSource, RedoLog, RedoSink, VolumeError};
 use protocol::{Lsn, NodeId, PageId};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
 use storage::node::{Node, NodeOptions};
 use storage::sim::{Loss, SimDisk};
 use storage::volume::replica::{ReplicaOptions, ReplicaVolume};
-use storage::volume::writer::{OpenOptions, Opened, WriterVolume};
+use storage::volume::writer::{Opened, WriterVolume};
 use storage::volume::{cluster, monotonic_clock, wall_clock};
-
-const LONG: Duration = Duration::from_secs(30);
+use volume_support::{LONG, config, durable, open_options, zone};
 
 fn start(disks: &[Arc<SimDisk>]) -> Vec<Arc<Node>> {
     let node = |(id, disk): (usize, &Arc<SimDisk>)| {
-        let zone = ["a", "b", "c"][id / 2];
-        let options = NodeOptions { log_file_bytes: 256 << 10, ..NodeOptions::new(NodeId(id as u32), zone, "nowhere") };
+        let id = id as u32;
+        let options = NodeOptions { log_file_bytes: 256 << 10, ..NodeOptions::new(NodeId(id), zone(id), "nowhere") };
         Node::open(disk.clone(), &PathBuf::from("/data"), options).expect("the node starts")
     };
     disks.iter().enumerate().map(node).collect()
@@ -35,34 +34,20 @@ fn seen(nodes: &[Arc<Node>]) -> Vec<Arc<dyn StorageNode>> {
 }
 
 async fn open(nodes: &[Arc<Node>], instance: u32) -> (Arc<WriterVolume>, Opened) {
-    let options = OpenOptions {
-        instance,
-        give_up_after: Some(LONG),
-        runtime: protocol::task::Runtime::current(),
-        clock: monotonic_clock(),
-        wall: wall_clock(),
-    };
-    WriterVolume::open(seen(nodes), options).await.expect("recovery succeeds")
+    WriterVolume::open(seen(nodes), open_options(instance)).await.expect("recovery succeeds")
 }
 
-/// Writes `value` into a page that is at `prev_page`; returns the LSN.
+/// Puts `value` into a page.
 fn write(volume: &WriterVolume, page: u64, prev_page: Lsn, value: u64) -> Lsn {
-    let mut changes = Vec::new();
-    if prev_page.is_zero() {
-        let (right, left) = (PageId::NONE, PageId::NONE);
-        let change = Change::Init { kind: PageKind::Raw, level: 0, flags: 0, owner: 0, right, left };
-        changes.push(PageChange { page: PageId(page), prev_page, change });
-    }
-    let patches = vec![Patch { offset: 64, bytes: value.to_le_bytes().to_vec().into() }];
-    changes.push(PageChange { page: PageId(page), prev_page, change: Change::PatchRaw { patches } });
-    let mut last = Lsn::ZERO;
-    volume.append(&changes, &mut |lsns| last = *lsns.last().expect("one for each change"));
-    last
+    volume_support::write(volume, page, prev_page, value, 1)
 }
 
-async fn durable(volume: &WriterVolume, lsn: Lsn) {
-    let waiting = tokio::time::timeout(LONG, volume.wait(lsn, Durability::Flushed));
-    waiting.await.expect("it becomes durable").expect("nobody else writes");
+/// Six new nodes with a volume.
+async fn six() -> (Vec<Arc<SimDisk>>, Vec<Arc<Node>>) {
+    let disks: Vec<Arc<SimDisk>> = (0..6).map(|_| SimDisk::new()).collect();
+    let nodes = start(&disks);
+    cluster::create_volume(&cluster::nodes(seen(&nodes)), &config(4, 1 << 20)).await.expect("six empty nodes");
+    (disks, nodes)
 }
 
 /// The last LSN of each page, as the redo says, which must be the volume's without a hole.
@@ -109,12 +94,7 @@ fn relay(volume: &WriterVolume, replica: &Arc<ReplicaVolume>) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn commits_survive_writers_and_a_power_cut_of_every_node() {
-    let disks: Vec<Arc<SimDisk>> = (0..6).map(|_| SimDisk::new()).collect();
-    let mut nodes = start(&disks);
-    let member = |node: u32| Member { node, zone: ["a", "b", "c"][node as usize / 2].into(), ..Member::default() };
-    let members = (0..6).map(member).collect();
-    let config = VolumeConfig { volume: 7, pages_per_group: 4, lal_bytes: 1 << 20, members, ..VolumeConfig::default() };
-    cluster::create_volume(&cluster::nodes(seen(&nodes)), &config).await.expect("six empty nodes");
+    let (disks, mut nodes) = six().await;
 
     let mut old: Option<Arc<WriterVolume>> = None;
     let mut followed: Option<(Arc<ReplicaVolume>, Arc<Sink>)> = None;
@@ -169,13 +149,7 @@ async fn commits_survive_writers_and_a_power_cut_of_every_node() {
 async fn what_four_flushed_survives_a_power_cut_of_all_and_the_loss_of_any_two() {
     let mut power_cuts = 0;
     for seed in 0..15u64 {
-        let disks: Vec<Arc<SimDisk>> = (0..6).map(|_| SimDisk::new()).collect();
-        let nodes = start(&disks);
-        let member = |node: u32| Member { node, zone: ["a", "b", "c"][node as usize / 2].into(), ..Member::default() };
-        let members = (0..6).map(member).collect();
-        let config =
-            VolumeConfig { volume: 7, pages_per_group: 4, lal_bytes: 1 << 20, members, ..VolumeConfig::default() };
-        cluster::create_volume(&cluster::nodes(seen(&nodes)), &config).await.expect("six empty nodes");
+        let (disks, nodes) = six().await;
         let (volume, _) = open(&nodes, 1).await;
         let mut lsn = Lsn::ZERO;
         for value in 0..=seed * 3 {
@@ -209,17 +183,7 @@ async fn what_four_flushed_survives_a_power_cut_of_all_and_the_loss_of_any_two()
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_replica_that_hears_no_writer_has_word_of_commits_from_the_nodes() {
-    let disks: Vec<Arc<SimDisk>> = (0..6).map(|_| SimDisk::new()).collect();
-    let nodes = start(&disks);
-    let member = |node: u32| Member {
-        node,
-        zone: ["a", "b", "c"][node as usize / 2].into(),
-        address: String::new(),
-        ..Member::default()
-    };
-    let members = (0..6).map(member).collect();
-    let config = VolumeConfig { volume: 7, pages_per_group: 4, lal_bytes: 1 << 20, members, ..VolumeConfig::default() };
-    cluster::create_volume(&cluster::nodes(seen(&nodes)), &config).await.expect("six empty nodes");
+    let (_disks, nodes) = six().await;
     let (volume, _) = open(&nodes, 1).await;
     let (replica, _sink) = follow(&nodes).await;
     let counters = replica.counters();
