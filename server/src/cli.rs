@@ -4,8 +4,8 @@
 //! environment, the environment over the file ([`crate::settings`]). Bad usage exits with 2, a failure with 1.
 
 use crate::compute::Role;
-use crate::options::{Command, Storage, StorageCommand};
-use crate::{admin, init, local, node, proxy, settings, simulate, single, threads};
+use crate::options::{Command, Storage, StorageCommand, Volumes, VolumesCommand};
+use crate::{admin, init, local, node, proxy, settings, simulate, single, threads, volumes};
 use std::process::ExitCode;
 
 /// Parses the command line and runs the command to its end.
@@ -48,7 +48,10 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::Local(options) if options.processes => local::processes::run(options).await,
         Command::Local(options) => local::in_process::run(options).await,
         Command::Init(options) => init::run(options).await,
-        Command::Volumes(options) => init::list(options).await,
+        Command::Volumes(Volumes { command: Some(VolumesCommand::Drop(options)), .. }) => {
+            volumes::drop_volume(options).await
+        }
+        Command::Volumes(options) => volumes::list(options).await,
         Command::Storage(Storage { command, node }) => match command {
             Some(StorageCommand::Replace(options)) => admin::replace(options).await,
             Some(StorageCommand::Revert(options)) => admin::revert(options).await,

@@ -1,17 +1,16 @@
-//! `redoubt init`: the only thing that creates a volume, so that six lost disks never look like a fresh start; and `redoubt
-//! volumes`, which lists them.
+//! `redoubt init`: the only thing that creates a volume, so that six lost disks never look like a fresh start.
 //!
 //! Storage nodes keep several volumes side by side. Run again without `--volume`, `init` finds the one that there is and
 //! changes nothing: it makes another only when told to.
 
 use crate::address::NodeAddress;
 use crate::nodes;
-use crate::options::{Init, Volumes, Which};
+use crate::options::{Init, Which};
 use crate::settings::BadSetting;
 use anyhow::{Context, bail, ensure};
 use protocol::FORMAT_VERSION;
 use protocol::node::StorageNode;
-use protocol::rpc::storage::{CreateVolumeRequest, Member, StatusReply, StatusRequest, VolumeConfig, VolumeSummary};
+use protocol::rpc::storage::{CreateVolumeRequest, Member, StatusReply, StatusRequest, VolumeConfig};
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 use storage::quorum::WRITE_QUORUM;
@@ -54,33 +53,6 @@ pub async fn run(options: Init) -> anyhow::Result<()> {
             println!("volume {volume:016x} exists on all six storage nodes; nothing was changed")
         }
     }
-    Ok(())
-}
-
-/// Lists the volumes that storage nodes keep, node by node.
-///
-/// # Errors
-/// When none of them answers.
-pub async fn list(options: Volumes) -> anyhow::Result<()> {
-    println!("{:<16}  {:>4}  {:<9}  {:>14}  {:>14}  node at", "volume", "node", "state", "disk bytes", "quota bytes");
-    let mut answered = 0;
-    for address in &options.storage {
-        let status = nodes::connect(address)?.status(StatusRequest { version: FORMAT_VERSION, volume: 0 }).await;
-        let status = match status {
-            Ok(status) => status,
-            Err(error) => {
-                eprintln!("{address}: {error}");
-                continue;
-            }
-        };
-        answered += 1;
-        for VolumeSummary { volume, state, disk_bytes, quota_bytes, why } in &status.volumes {
-            let quota = if *quota_bytes == 0 { "none".to_owned() } else { quota_bytes.to_string() };
-            let node = status.node;
-            println!("{volume:016x}  {node:>4}  {state:<9}  {disk_bytes:>14}  {quota:>14}  {address} {why}");
-        }
-    }
-    ensure!(answered > 0, "no storage node answers");
     Ok(())
 }
 

@@ -3,7 +3,8 @@
 //! # The life of a cluster on one machine
 //!
 //! 1. [`cli`] has flags, environment and file parsed ([`settings`]) into [`options`], and starts a runtime.
-//! 2. [`local`] opens the cluster's [`directory`], six storage nodes in it, and the volume across them ([`init`]).
+//! 2. [`local`] opens the cluster's [`directory`], six storage nodes in it, and the volume across them ([`init`]; [`volumes`]
+//!    drops one).
 //! 3. [`life`] opens the volume as the writer (recovery) or as a replica, an engine over it, and the SQL side over that;
 //!    [`compute`] is the server that results, for all others to look at.
 //! 4. [`pgwire`] accepts clients; [`sessions`] opens a SQL session for each that proves who it is ([`auth`]),
@@ -51,3 +52,4 @@ pub mod simulate;
 pub mod single;
 pub mod spare;
 pub mod threads;
+pub mod volumes;

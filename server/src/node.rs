@@ -67,16 +67,20 @@ async fn failed(host: &Host) {
 /// Gives every volume what runs beside it, also those that come later.
 async fn keep_going(host: Weak<Host>) {
     let Some(mut opened) = host.upgrade().map(|host| host.opened()) else { return };
-    let mut going = 0;
+    let mut going: Vec<Weak<Node>> = Vec::new();
     loop {
+        let seen = *opened.borrow_and_update();
         let Some(nodes) = host.upgrade().map(|host| host.nodes()) else { return };
-        for node in &nodes[going..] {
-            tokio::spawn(gossip(node.clone()));
-            tokio::spawn(beat(Arc::downgrade(node)));
+        // Those that were dropped are not started again.
+        going.retain(|node| node.strong_count() > 0);
+        for node in nodes {
+            if !going.iter().any(|it| it.as_ptr() == Arc::as_ptr(&node)) {
+                going.push(Arc::downgrade(&node));
+                tokio::spawn(beat(Arc::downgrade(&node)));
+                tokio::spawn(gossip(node));
+            }
         }
-        going = nodes.len();
-        drop(nodes);
-        if opened.wait_for(|opened| *opened > going).await.is_err() {
+        if opened.wait_for(|opened| *opened > seen).await.is_err() {
             return;
         }
     }

@@ -22,7 +22,7 @@ use tokio::runtime::{Handle, Runtime};
 /// Between two rounds of asking nodes that do not answer yet.
 const RETRY_INTERVAL: Duration = Duration::from_millis(100);
 /// The state of a volume on a node that is no member of it any more.
-const REMOVED: &str = "removed";
+pub const REMOVED: &str = "removed";
 
 /// The connections to storage live on a thread of their own. A statement may compute for long on every other thread of the
 /// process, and must not hold up the writer's heartbeats and acknowledgements: replicas would take it for dead.
@@ -165,8 +165,11 @@ mod tests {
     use super::*;
 
     fn keeps(volumes: &[(u64, &str)]) -> StatusReply {
-        let summary =
-            |(volume, state): &(u64, &str)| VolumeSummary { volume: *volume, state: (*state).into(), ..Default::default() };
+        let summary = |(volume, state): &(u64, &str)| VolumeSummary {
+            volume: *volume,
+            state: (*state).into(),
+            ..Default::default()
+        };
         StatusReply { volumes: volumes.iter().map(summary).collect(), ..StatusReply::default() }
     }
 

@@ -13,7 +13,7 @@
 //! from its peers, and offers itself as well: what it still has need not be fetched again.
 
 use crate::address::NodeAddress;
-use crate::nodes;
+use crate::nodes::{self, REMOVED};
 use futures::FutureExt;
 use futures::future::join_all;
 use protocol::FORMAT_VERSION;
@@ -114,7 +114,7 @@ impl Offer {
 
     /// Registers the node if it is a spare. `status`: what it says of itself and of the volume.
     async fn renew(&mut self, status: &StatusReply) {
-        if !matches!(&*status.state, "empty" | "removed") {
+        if !matches!(&*status.state, "empty" | REMOVED) {
             return;
         }
         if self.roster.is_none() {

@@ -15,6 +15,7 @@ use crate::node::host::Host;
 use crate::node::{Node, Refusal};
 use futures::future::{BoxFuture, FutureExt};
 use parking_lot::Mutex;
+use protocol::FORMAT_VERSION;
 use protocol::node::{AppendStream, NodeError, NodeResult, OnReply, StorageNode};
 use protocol::rpc::storage as rpc;
 use protocol::rpc::storage::storage_client::StorageClient;
@@ -48,6 +49,8 @@ const KEEPALIVE: Duration = Duration::from_secs(5);
 const CONNECT_WITHIN: Duration = Duration::from_secs(2);
 /// How long a call may take, beside what it asks to wait.
 const ANSWER_WITHIN: Duration = Duration::from_secs(10);
+/// How much longer a volume may take to be dropped: its log is sealed, and its files are removed.
+const DROP_WITHIN: Duration = Duration::from_secs(60);
 /// The first and the longest pause after a node could not be reached.
 const BACK_OFF: (Duration, Duration) = (Duration::from_millis(20), Duration::from_secs(1));
 /// HTTP/2 flow control windows: of a stream and of a connection, in bytes.
@@ -243,6 +246,13 @@ impl Storage for Service {
         Ok(Response::new(self.host.create(request.into_inner()).await?))
     }
 
+    async fn drop_volume(
+        &self,
+        request: Request<rpc::DropVolumeRequest>,
+    ) -> Result<Response<rpc::DropVolumeReply>, Status> {
+        Ok(Response::new(self.host.drop_volume(request.get_ref()).await?))
+    }
+
     async fn status(&self, request: Request<rpc::StatusRequest>) -> Result<Response<rpc::StatusReply>, Status> {
         Ok(Response::new(self.host.status(request.get_ref())?))
     }
@@ -309,6 +319,16 @@ impl GrpcNode {
     pub fn of(mut self, volume: u64) -> GrpcNode {
         self.volume = volume;
         self
+    }
+
+    /// Has the process forget a volume. No [`StorageNode`] is asked for that: it is nothing that a cluster does.
+    ///
+    /// # Errors
+    /// [`NodeError::Refused`] when it is not kept there, or used.
+    pub async fn drop_volume(&self, volume: u64) -> NodeResult<()> {
+        let request = rpc::DropVolumeRequest { version: FORMAT_VERSION, volume };
+        let call = move |mut client: StorageClient<Channel>| async move { client.drop_volume(request).await };
+        self.call(DROP_WITHIN, call).await.map(drop)
     }
 
     fn client(&self) -> NodeResult<StorageClient<Channel>> {

@@ -6,14 +6,15 @@ mod node_support;
 use bytes::Bytes;
 use node_support::*;
 use protocol::rpc::storage::{
-    AppendOutcome, AppendRequest, CreateVolumeReply, CreateVolumeRequest, StatusReply, StatusRequest, VolumeConfig,
+    AppendOutcome, AppendRequest, CreateVolumeReply, CreateVolumeRequest, DropVolumeRequest, StatusReply,
+    StatusRequest, VolumeConfig,
 };
 use protocol::{FORMAT_VERSION, Lsn};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use storage::node::host::{Host, VOLUMES_MAX};
-use storage::node::{OpenError, Refusal};
-use storage::sim::{Loss, SimDisk};
+use storage::node::host::{Host, IN_USE_WITHIN, VOLUMES_MAX};
+use storage::node::{NodeOptions, OpenError, Refusal};
+use storage::sim::{Loss, SimClock, SimDisk};
 
 /// The second volume.
 const OTHER: u64 = 0xb0b;
@@ -250,6 +251,119 @@ fn a_bad_volume_leaves_no_directory_and_there_are_not_too_many() {
             assert_eq!(volume as usize, 1000 + VOLUMES_MAX - 2, "{refusal}");
             break;
         }
+    }
+}
+
+fn drop_volume(host: &Host, volume: u64) -> Result<(), Refusal> {
+    now(host.drop_volume(&DropVolumeRequest { version: FORMAT_VERSION, volume })).map(drop)
+}
+
+/// Two volumes with something in them, and the clock by which their writers are silent.
+fn two_that_were_written(disk: &Arc<SimDisk>) -> (Arc<Host>, Arc<SimClock>) {
+    let clock = Arc::new(SimClock::default());
+    let host = Host::open(disk.clone(), &dir(), NodeOptions { clock: clock.clone(), ..options(0) });
+    let host = host.expect("the directory is a node's");
+    for volume in [VOLUME, OTHER] {
+        keep(&host, of(volume)).expect("there is room");
+        let mut written = Volume::new(disk, &host, volume);
+        (0..60).for_each(|n| assert_eq!(written.write(&[n]), AppendOutcome::Flushed));
+        written.tidy();
+    }
+    (host, clock)
+}
+
+fn files_below(disk: &SimDisk, volume: u64) -> usize {
+    let place = if volume == OTHER { further(OTHER) } else { dir() };
+    let of_place = |path: &&PathBuf| {
+        let parent = path.parent().expect("it lies somewhere");
+        ["log", "images"].iter().any(|part| parent == place.join(part))
+    };
+    disk.paths().iter().filter(of_place).count()
+}
+
+#[test]
+fn a_volume_that_nobody_writes_to_is_dropped_and_its_space_is_free() {
+    for dropped in [VOLUME, OTHER] {
+        let disk = SimDisk::new();
+        let (host, clock) = two_that_were_written(&disk);
+        let left = VOLUME ^ OTHER ^ dropped;
+        let refused = drop_volume(&host, dropped).expect_err("its writer was heard just now");
+        assert!(refused.to_string().contains("in use"), "{refused}");
+        assert!(drop_volume(&host, 5).is_err());
+        assert_eq!(listed(&host).len(), 2, "nothing was changed");
+        clock.advance(IN_USE_WITHIN);
+        assert!(files_below(&disk, dropped) > 1);
+        drop_volume(&host, dropped).expect("nobody uses it");
+        assert_eq!(files_below(&disk, dropped), 0);
+        assert_eq!(listed(&host), [(left, "up".to_owned())]);
+        // Whoever does not say means the only one again.
+        assert_eq!(status(&host, 0).config.map(|config| config.volume), Some(left));
+        assert!(matches!(host.node(dropped, FORMAT_VERSION), Err(Refusal::OtherVolume)));
+        assert!(!host.is_failed());
+
+        // It stays dropped, and may be made again, with nothing in it.
+        disk.crash(Loss::Everything);
+        drop(host);
+        let host = self::host(&disk);
+        assert_eq!(listed(&host), [(left, "up".to_owned())]);
+        assert_eq!(status(&host, 0).config.map(|config| config.volume), Some(left));
+        assert!(keep(&host, of(dropped)).expect("there is room").created);
+        let mut again = Volume::new(&disk, &host, dropped);
+        assert!(again.flushed().is_zero());
+        assert_eq!(again.write(&[1]), AppendOutcome::Flushed);
+        assert_eq!(status(&host, dropped).incarnation, 0);
+    }
+}
+
+#[test]
+fn the_last_volume_may_be_dropped_and_another_is_made_by_the_same_process() {
+    let disk = SimDisk::new();
+    let (host, clock) = two_that_were_written(&disk);
+    clock.advance(IN_USE_WITHIN);
+    for volume in [VOLUME, OTHER] {
+        drop_volume(&host, volume).expect("nobody uses it");
+    }
+    assert!(listed(&host).is_empty() && !host.is_failed());
+    assert_eq!((status(&host, 0).state.as_str(), status(&host, 0).node), ("empty", 0));
+    assert!(keep(&host, of(9)).expect("there is room").created);
+    assert_eq!(listed(&host), [(9, "up".to_owned())]);
+}
+
+#[test]
+fn a_drop_that_power_cut_short_leaves_the_volume_whole_or_gone() {
+    let files_of_a_new_place = {
+        let disk = SimDisk::new();
+        let _host = host(&disk);
+        files_below(&disk, VOLUME)
+    };
+    for dropped in [VOLUME, OTHER] {
+        let mut outcomes = [0, 0];
+        for operations in 0.. {
+            let disk = SimDisk::new();
+            let (host, clock) = two_that_were_written(&disk);
+            let before = status(&host, dropped).marks;
+            clock.advance(IN_USE_WITHIN);
+            disk.cut_sync_after(operations);
+            let done = drop_volume(&host, dropped).is_ok();
+            disk.crash(Loss::Everything);
+            drop(host);
+            let host = self::host(&disk);
+            let kept = listed(&host).iter().any(|(volume, _)| *volume == dropped);
+            assert!(!(kept && done), "what was said to be dropped is, after {operations} fsyncs");
+            outcomes[usize::from(kept)] += 1;
+            if kept {
+                assert_eq!(status(&host, dropped).marks, before, "all of it is there");
+            } else {
+                let left = files_below(&disk, dropped);
+                // The first place is ready for another volume again.
+                let expected = if dropped == VOLUME { files_of_a_new_place } else { 0 };
+                assert_eq!(left, expected, "the start removes the rest, after {operations} fsyncs");
+            }
+            if done {
+                break;
+            }
+        }
+        assert!(outcomes.iter().all(|seen| *seen > 0), "{outcomes:?}");
     }
 }
 

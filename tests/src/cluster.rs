@@ -62,7 +62,10 @@ pub fn binary() -> PathBuf {
 
 /// A port such that it and the `count` behind it are free now. Below those that the kernel gives to outgoing connections: one
 /// of these could take the port of a server that is killed and started again.
-pub(crate) fn free_ports(count: u16) -> anyhow::Result<u16> {
+///
+/// # Errors
+/// When there are none.
+pub fn free_ports(count: u16) -> anyhow::Result<u16> {
     for _ in 0..100 {
         let first = rand::rng().random_range(10_000..32_000);
         if (0..=count).all(|n| TcpListener::bind(("127.0.0.1", first + n)).is_ok()) {

@@ -6,7 +6,7 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
-use tests::cluster::{PATIENCE, binary, connect, http_get};
+use tests::cluster::{PATIENCE, binary, connect, free_ports, http_get};
 use tokio_postgres::Client;
 
 /// Six storage nodes on Unix sockets, and whatever servers were started; all are killed when dropped.
@@ -28,26 +28,28 @@ impl Shared {
     }
 
     fn addresses(&self) -> Vec<String> {
-        (1..=6).map(|node| format!("unix:{}/{node}.sock", self.directory.path().display())).collect()
+        (1..=6).map(|node| self.address(node)).collect()
+    }
+
+    fn address(&self, node: usize) -> String {
+        format!("unix:{}/{node}.sock", self.directory.path().display())
     }
 
     fn start_nodes(&mut self) -> anyhow::Result<()> {
-        for (node, address) in (1..=6).zip(self.addresses()) {
-            let (data, zone, id) = (self.data(node), ["a", "b", "c"][(node - 1) / 2], node.to_string());
-            let arguments = ["storage", "--listen", &address, "--zone", zone, "--id", &id];
-            let mut command = Command::new(binary());
-            command.args(arguments).arg("--data").arg(data);
-            self.nodes.push(spawn(&mut command, self.directory.path())?);
-        }
+        (1..=6).try_for_each(|node| self.start_node(node, &[]))
+    }
+
+    fn start_node(&mut self, node: usize, more: &[&str]) -> anyhow::Result<()> {
+        let (address, zone, id) = (self.address(node), ["a", "b", "c"][(node - 1) / 2 % 3], node.to_string());
+        let mut command = Command::new(binary());
+        command.args(["storage", "--listen", &address, "--zone", zone, "--id", &id]).args(more);
+        command.arg("--data").arg(self.data(node));
+        self.nodes.push(spawn(&mut command, self.directory.path())?);
         Ok(())
     }
 
     fn kill_all(&mut self) -> anyhow::Result<()> {
-        for mut child in self.servers.drain(..).chain(self.nodes.drain(..)) {
-            child.kill()?;
-            child.wait()?;
-        }
-        Ok(())
+        self.servers.drain(..).chain(self.nodes.drain(..)).try_for_each(end)
     }
 
     /// `redoubt` with these arguments and the addresses of the nodes.
@@ -70,8 +72,8 @@ impl Shared {
 
     /// Starts a writer and waits until it answers; returns its port and its dashboard's.
     async fn writer(&mut self, volume: &str) -> anyhow::Result<(u16, u16)> {
-        let port = || anyhow::Ok(std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port());
-        let (port, dashboard) = (port()?, port()?);
+        let port = free_ports(1)?;
+        let dashboard = port + 1;
         let (listen, storage) = (format!("127.0.0.1:{port}"), self.addresses().join(","));
         let mut command = Command::new(binary());
         command.args([
@@ -114,6 +116,13 @@ fn spawn(command: &mut Command, directory: &Path) -> anyhow::Result<Child> {
     Ok(command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log).spawn()?)
 }
 
+/// Kills a process.
+fn end(mut child: Child) -> anyhow::Result<()> {
+    child.kill()?;
+    child.wait()?;
+    Ok(())
+}
+
 /// The number in what `init` says.
 fn number(said: &str) -> anyhow::Result<String> {
     let mut words = said.split_whitespace();
@@ -130,6 +139,28 @@ async fn sum(client: &Client) -> anyhow::Result<(i64, i64)> {
 async fn insert(client: &Client, from: i64, rows: i64) -> anyhow::Result<()> {
     for n in from..from + rows {
         client.execute("INSERT INTO t VALUES ($1)", &[&n]).await?;
+    }
+    Ok(())
+}
+
+fn status(port: u16) -> anyhow::Result<Value> {
+    let output = Command::new(binary()).args(["status", &format!("127.0.0.1:{port}"), "--json"]).output()?;
+    Ok(serde_json::from_slice(&output.stdout)?)
+}
+
+/// The role and the state of a storage node, as the server on `port` sees it.
+fn role(port: u16, node: u64) -> anyhow::Result<Option<(String, String)>> {
+    let status = status(port)?;
+    let row = status["storage_nodes"].as_array().into_iter().flatten().find(|it| it["id"] == node).cloned();
+    let word = |row: &Value, name: &str| row[name].as_str().unwrap_or_default().to_owned();
+    Ok(row.map(|row| (word(&row, "role"), word(&row, "state"))))
+}
+
+async fn until(what: &str, mut holds: impl FnMut() -> anyhow::Result<bool>) -> anyhow::Result<()> {
+    let deadline = Instant::now() + PATIENCE;
+    while !holds()? {
+        ensure!(Instant::now() < deadline, "{what}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
     }
     Ok(())
 }
@@ -177,8 +208,7 @@ async fn two_clusters_share_six_storage_nodes() -> anyhow::Result<()> {
     }
     assert_eq!(listed.matches(&(1u64 << 30).to_string()).count(), 6, "{listed}");
     for (port, volume) in [(one, &first), (other, &second)] {
-        let output = Command::new(binary()).args(["status", &format!("127.0.0.1:{port}"), "--json"]).output()?;
-        let status: Value = serde_json::from_slice(&output.stdout)?;
+        let status = status(port)?;
         assert_eq!(status["volume"], **volume, "{status}");
         let writers = status["servers"].as_array().context("a list")?;
         assert_eq!((writers.len(), &writers[0]["addr"]), (1, &Value::from(format!("127.0.0.1:{port}"))), "{status}");
@@ -208,5 +238,88 @@ async fn two_clusters_share_six_storage_nodes() -> anyhow::Result<()> {
     };
     assert_eq!((states(&first, "up"), states(&second, "failed")), (6, 1), "{listed}");
     tokio::try_join!(insert(&a, 500, 50), insert(&b, 2000, 50))?;
+
+    // The second cluster is given up.
+    let dropping = ["volumes", "drop", &second];
+    let said = text(&shared.redoubt(&dropping)?.stderr);
+    assert!(said.contains("in use: stop the servers at 127.0.0.1:"), "{said}");
+    end(shared.servers.pop().context("it runs")?)?;
+    let deadline = Instant::now() + PATIENCE;
+    let output = loop {
+        let output = shared.redoubt(&dropping)?;
+        if !text(&output.stderr).contains("is in use") {
+            break output;
+        }
+        ensure!(Instant::now() < deadline, "its lease does not end");
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    };
+    let dropped = text(&output.stdout);
+    // On the node where it does not open somebody has to look at it.
+    assert_eq!(dropped.lines().count(), 5, "{dropped}");
+    let listed = text(&shared.redoubt(&["volumes"])?.stdout);
+    assert_eq!(listed.lines().filter(|line| line.starts_with(&second)).count(), 1, "{listed}");
+    for node in [1, 2, 4, 5, 6] {
+        let log = shared.data(node).join("volumes").join(&second).join("log");
+        assert_eq!(std::fs::read_dir(log)?.count(), 0, "node {node}");
+    }
+    insert(&a, 600, 10).await?;
+    assert_eq!(sum(&a).await?.0, 260);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_spare_stands_for_every_volume_and_takes_a_place_in_each() -> anyhow::Result<()> {
+    let mut shared = Shared::start()?;
+    let first = number(&shared.init(&[])?)?;
+    let (one, _) = shared.writer(&first).await?;
+    let addresses = shared.addresses().join(",");
+    shared.start_node(7, &["--storage", &addresses])?;
+    let spare = Some(("spare".to_owned(), "spare".to_owned()));
+    until("it offers itself to the only volume", || Ok(role(one, 7)? == spare)).await?;
+    // A volume that is made later is offered to as well.
+    let second = number(&shared.init(&["--volume", "new"])?)?;
+    let (other, _) = shared.writer(&second).await?;
+    until("it offers itself to the other one", || Ok(role(other, 7)? == spare)).await?;
+    let (a, b) = (connect(one).await?, connect(other).await?);
+    for client in [&a, &b] {
+        client.batch_execute("CREATE TABLE t (n bigint PRIMARY KEY)").await?;
+    }
+    tokio::try_join!(insert(&a, 1, 100), insert(&b, 1000, 100))?;
+
+    // A node dies, and is replaced in one volume after the other.
+    end(shared.nodes.remove(0))?;
+    for (port, client) in [(one, &a), (other, &b)] {
+        let arguments = ["storage", "replace", "1", "--server", &format!("127.0.0.1:{port}")];
+        let output = Command::new(binary()).args(arguments).output()?;
+        ensure!(output.status.success(), "{}{}", text(&output.stderr), shared.log());
+        assert!(text(&output.stdout).contains("was replaced by node 7"));
+        let member = Some(("member".to_owned(), "up".to_owned()));
+        until("node 7 has everything", || Ok(role(port, 7)? == member)).await?;
+        // The other volume is not concerned before its turn.
+        let expected = if port == one { spare.clone() } else { member };
+        assert_eq!(role(other, 7)?, expected);
+        insert(client, 5000, 20).await?;
+    }
+    let told = text(&Command::new(binary()).args(["volumes", "--storage", &shared.address(7)]).output()?.stdout);
+    assert_eq!(told.lines().filter(|line| line.contains(" up ")).count(), 2, "{told}");
+
+    // The one that was replaced comes back, learns of it, and gives back its space while the servers run.
+    shared.start_node(1, &[])?;
+    let at_first = shared.address(1);
+    let listed =
+        || anyhow::Ok(text(&Command::new(binary()).args(["volumes", "--storage", &at_first]).output()?.stdout));
+    until("node 1 is no member of either", || Ok(listed()?.matches(" removed ").count() == 2)).await?;
+    for volume in [&first, &second] {
+        let arguments = ["volumes", "drop", volume, "--storage", &at_first];
+        let output = Command::new(binary()).args(arguments).output()?;
+        ensure!(output.status.success(), "{}", text(&output.stderr));
+    }
+    assert_eq!(listed()?.lines().count(), 1, "{}", listed()?);
+    tokio::try_join!(insert(&a, 6000, 20), insert(&b, 6000, 20))?;
+    // And it can be a member again.
+    let arguments = ["storage", "replace", "2", "--with", &at_first, "--server", &format!("127.0.0.1:{one}")];
+    let output = Command::new(binary()).args(arguments).output()?;
+    ensure!(output.status.success(), "{}{}", text(&output.stderr), shared.log());
+    assert_eq!(sum(&a).await?.0, 140);
     Ok(())
 }

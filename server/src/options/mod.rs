@@ -35,7 +35,7 @@ pub enum Command {
     Local(Local),
     /// Creates a volume on six storage nodes: the first, or one more.
     Init(Init),
-    /// Lists the volumes that storage nodes keep.
+    /// Lists the volumes that storage nodes keep; or drops one, see `redoubt volumes drop --help`.
     Volumes(Volumes),
     /// Runs a storage node; or replaces one, see `redoubt storage replace --help`.
     Storage(Storage),
@@ -220,8 +220,28 @@ pub enum Which {
 }
 
 #[derive(Args, Debug, Clone)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 pub struct Volumes {
+    #[command(subcommand)]
+    pub command: Option<VolumesCommand>,
     /// Addresses of storage nodes.
+    #[arg(long, value_delimiter = ',', required = true, value_name = "ADDR,...", env = "REDOUBT_STORAGE")]
+    pub storage: Vec<NodeAddress>,
+}
+
+/// What to do with the volumes of storage nodes.
+#[derive(Subcommand, Debug, Clone)]
+pub enum VolumesCommand {
+    /// Removes a volume that no server uses from storage nodes, with everything in it.
+    Drop(DropVolume),
+}
+
+#[derive(Args, Debug, Clone)]
+pub struct DropVolume {
+    /// The volume, as `redoubt volumes` names it.
+    #[arg(value_parser = values::volume, value_name = "ID")]
+    pub volume: u64,
+    /// Addresses of the storage nodes that are to forget it.
     #[arg(long, value_delimiter = ',', required = true, value_name = "ADDR,...", env = "REDOUBT_STORAGE")]
     pub storage: Vec<NodeAddress>,
 }

@@ -17,11 +17,16 @@
 //!
 //! A volume that failed stays so until the process starts again: a start copies what the kernel may have lost.
 //!
+//! **Dropping.** A superblock without a volume is written over the one that has it: from then on nothing in the directory is
+//! anybody's, and it is removed, now or by the next start. A volume is dropped only when nobody has written to it for
+//! [`IN_USE_WITHIN`], or when this node is none of its members any more; one that does not open is left to whoever can look
+//! at it. To the volume's other members a drop on one node is the loss of its disk.
+//!
 //! **Start.** A volume that does not open is *broken*: listed as failed, with the reason, and the others are served. Nothing
 //! is served when none opens, or when the directory as such is another process's, another node's or something else.
 
 use super::disk::{Disk, below};
-use super::open::OpenError;
+use super::open::{OpenError, sweep, sweep_unused};
 use super::service::{check_config, check_version};
 use super::superblock::Superblock;
 use super::{Node, NodeOptions, Refusal};
@@ -31,10 +36,14 @@ use protocol::rpc::storage as rpc;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::watch;
 
 /// Volumes of one process. Each has two threads, its caches and its file handles.
 pub const VOLUMES_MAX: usize = 32;
+
+/// A volume whose writer was heard within this time is in use.
+pub const IN_USE_WITHIN: Duration = Duration::from_secs(3);
 
 const VOLUMES: &str = "volumes";
 
@@ -51,11 +60,11 @@ pub struct Host {
     disk: Arc<dyn Disk>,
     dir: PathBuf,
     options: NodeOptions,
-    /// The first volume's directory first. None ever leaves.
+    /// In the order of their opening; the first volume's directory first, until that volume is dropped.
     kept: RwLock<Vec<Kept>>,
-    /// Held while a volume is created: two creations of one would use the same directory.
-    creating: tokio::sync::Mutex<()>,
-    /// How many are open.
+    /// Held while a volume is created or dropped: one directory is one volume's.
+    changing: tokio::sync::Mutex<()>,
+    /// How many were opened.
     opened: watch::Sender<usize>,
 }
 
@@ -83,6 +92,17 @@ fn list_further(disk: &dyn Disk, dir: &Path) -> io::Result<Vec<u64>> {
 fn volume_in(disk: &dyn Disk, dir: &Path) -> Option<u64> {
     let found = Superblock::read(disk, dir).ok()?.ok()?;
     Some(found.newest.and_then(|block| block.config).map_or(0, |config| config.volume))
+}
+
+/// Writes a superblock without a volume, and removes everything else. Nobody uses the directory.
+fn clear(disk: &dyn Disk, dir: &Path) -> io::Result<()> {
+    let invalid = |error| io::Error::new(io::ErrorKind::InvalidData, error);
+    let found = Superblock::read(disk, dir)?.map_err(invalid)?.newest;
+    if let Some(found) = found {
+        let (sequence, boot) = (found.sequence, found.boot);
+        Superblock { sequence, boot, ..Superblock::new(found.node) }.write(disk, dir)?;
+    }
+    sweep(disk, dir)
 }
 
 impl OpenError {
@@ -117,10 +137,11 @@ impl Host {
         let mut kept = Vec::new();
         let mut first_error = None;
         let volumes = list_further(&*disk, dir).map_err(io)?;
-        let first = (dir.to_owned(), volume_in(&*disk, dir).unwrap_or(0));
+        let first = volume_in(&*disk, dir);
         let further = volumes.into_iter().map(|volume| (further_dir(dir, volume), volume));
-        // What is left of a creation that was cut short waits for the next one.
-        let further = further.filter(|(dir, _)| volume_in(&*disk, dir) != Some(0));
+        // What is left of a creation or a drop that was cut short waits for the next creation.
+        let (vacant, further): (Vec<_>, Vec<_>) = further.partition(|(dir, _)| volume_in(&*disk, dir) == Some(0));
+        let first = (dir.to_owned(), first.unwrap_or(0));
         for (index, (dir, volume)) in std::iter::once(first).chain(further).enumerate() {
             kept.push(match Node::open(disk.clone(), &dir, options.clone()) {
                 Ok(node) => Kept::Open(node),
@@ -136,6 +157,11 @@ impl Host {
         if let Some(error) = first_error.filter(|_| opened == 0) {
             return Err(error);
         }
+        for (dir, volume) in vacant {
+            if let Err(error) = sweep_unused(&*disk, &dir) {
+                tracing::warn!(volume = format!("{volume:016x}"), %error, "what is left of a volume is not removed");
+            }
+        }
         for kept in &kept {
             if let Kept::Broken { volume, why } = kept {
                 tracing::error!(
@@ -146,11 +172,11 @@ impl Host {
             }
         }
         let (kept, opened) = (RwLock::new(kept), watch::Sender::new(opened));
-        let (dir, creating) = (dir.to_owned(), tokio::sync::Mutex::default());
-        Ok(Arc::new(Host { disk, dir, options, kept, creating, opened }))
+        let (dir, changing) = (dir.to_owned(), tokio::sync::Mutex::default());
+        Ok(Arc::new(Host { disk, dir, options, kept, changing, opened }))
     }
 
-    /// The volumes that opened, and the place of the first one while it is vacant. More may come; none goes.
+    /// The volumes that opened and were not dropped, and the place of the first one while it is vacant. More may come.
     #[must_use]
     pub fn nodes(&self) -> Vec<Arc<Node>> {
         let kept = self.kept.read();
@@ -161,16 +187,17 @@ impl Host {
         open.collect()
     }
 
-    /// Tells how many [`Host::nodes`] there are, when there is one more.
+    /// Counts openings: when it rises, [`Host::nodes`] has one more.
     #[must_use]
     pub fn opened(&self) -> watch::Receiver<usize> {
         self.opened.subscribe()
     }
 
-    /// Whether there is no volume that works.
+    /// Whether the volumes that opened have all failed.
     #[must_use]
     pub fn is_failed(&self) -> bool {
-        self.nodes().iter().all(|node| !node.summary().why.is_empty())
+        let nodes = self.nodes();
+        !nodes.is_empty() && nodes.iter().all(|node| !node.summary().why.is_empty())
     }
 
     /// The node of a volume, which answers everything that is asked about it.
@@ -209,7 +236,7 @@ impl Host {
     pub async fn create(&self, request: rpc::CreateVolumeRequest) -> Result<rpc::CreateVolumeReply, Refusal> {
         check_version(request.version)?;
         let volume = request.config.as_ref().map_or(0, |config| config.volume);
-        let _creating = self.creating.lock().await;
+        let _changing = self.changing.lock().await;
         let vacant = || match self.kept.read().first() {
             Some(Kept::Open(node)) if node.volume_id() == 0 => Some(node.clone()),
             _ => None,
@@ -268,10 +295,11 @@ impl Host {
             self.kept.read().iter().map(summary).filter(|summary| !vacant(summary)).collect()
         };
         let nodes = self.nodes();
-        let asked = match request.volume {
-            0 if volumes.len() <= 1 => nodes.first(),
-            0 => None,
-            volume => nodes.iter().find(|node| node.volume_id() == volume),
+        let asked = match (request.volume, &volumes[..]) {
+            (0, []) => nodes.first(),
+            (0, [only]) => nodes.iter().find(|node| only.volume != 0 && node.volume_id() == only.volume),
+            (0, _) => None,
+            (volume, _) => nodes.iter().find(|node| node.volume_id() == volume),
         };
         let reply = match asked {
             Some(node) => node.status_checked(request)?,
@@ -289,6 +317,31 @@ impl Host {
             }
         };
         Ok(rpc::StatusReply { volumes, ..reply })
+    }
+
+    /// Forgets a volume, and frees what it took.
+    ///
+    /// # Errors
+    /// [`Refusal`]: it is not kept, in use, or does not open; [`Refusal::Failed`] when its files cannot be removed, which the
+    /// next start does.
+    pub async fn drop_volume(&self, request: &rpc::DropVolumeRequest) -> Result<rpc::DropVolumeReply, Refusal> {
+        let _changing = self.changing.lock().await;
+        let node = self.node(request.volume, request.version)?;
+        if let Some(silence) = node.member_silence().filter(|silence| *silence < IN_USE_WITHIN) {
+            let why = format!("the volume is in use: its writer was heard {} ms ago", silence.as_millis());
+            return Err(Refusal::Malformed(why));
+        }
+        // From here on no request finds it.
+        self.kept.write().retain(|kept| !matches!(kept, Kept::Open(it) if Arc::ptr_eq(it, &node)));
+        let disk = self.disk.clone();
+        let clearing = tokio::task::spawn_blocking(move || {
+            node.shutdown();
+            clear(&*disk, node.dir())
+        });
+        let cleared = clearing.await.map_err(|error| Refusal::Failed(error.to_string()))?;
+        cleared.map_err(|error| Refusal::Failed(format!("the volume is not dropped altogether: {error}")))?;
+        tracing::info!(volume = format!("{:016x}", request.volume), "this node dropped a volume");
+        Ok(rpc::DropVolumeReply {})
     }
 
     /// Stops every volume's node.

@@ -305,6 +305,11 @@ impl Node {
         }))
     }
 
+    /// Where it lies.
+    fn dir(&self) -> &std::path::Path {
+        &self.shared.dir
+    }
+
     /// The process runs: to be called every [`BEAT_INTERVAL`] from where requests are read, so that the node knows when it
     /// could not have heard a writer.
     pub fn beat(&self) {

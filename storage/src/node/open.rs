@@ -113,6 +113,9 @@ impl Node {
         if superblock.node != options.id {
             return Err(OpenError::OtherNode { dir: dir.to_owned(), found: superblock.node, expected: options.id });
         }
+        if superblock.config.is_none() {
+            sweep(&*disk, dir).map_err(io)?;
+        }
         let log_dir = below(dir, LOG);
         let (node, bytes, headroom) = (options.id, options.log_file_bytes, options.headroom_percent);
         let files = Arc::new(Files::new(disk.clone(), log_dir, node, bytes, headroom));
@@ -170,6 +173,27 @@ impl Node {
         let writer = Writer::new(shared.clone(), Log::new(shared.files.clone()), superblock);
         Node::start(shared, writer).map_err(io)
     }
+}
+
+/// Removes log and images in a directory whose superblock has no volume: what a drop has left. A node without a volume takes
+/// nothing that could be there for another reason.
+pub(super) fn sweep(disk: &dyn Disk, dir: &Path) -> io::Result<()> {
+    for part in [LOG, IMAGES] {
+        let part = below(dir, part);
+        let names = match disk.list(&part) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+            names => names?,
+        };
+        names.iter().try_for_each(|name| disk.remove(&below(&part, name)))?;
+        disk.sync_dir(&part)?;
+    }
+    Ok(())
+}
+
+/// As [`sweep`], of a directory that no node is opened on.
+pub(super) fn sweep_unused(disk: &dyn Disk, dir: &Path) -> io::Result<()> {
+    let _lock = disk.lock(&below(dir, LOCK))?;
+    sweep(disk, dir)
 }
 
 /// Looks for a log file or an index of a newer format before anything is changed.

@@ -441,6 +441,12 @@ impl Node {
         }
     }
 
+    /// For how long a writer has been silent to this member; `None` when it is no member of its volume.
+    pub(super) fn member_silence(&self) -> Option<Duration> {
+        let silence = self.shared.hearing.silent_for(self.shared.options.clock.now());
+        (self.shared.state.lock().role() != Role::Stranger).then_some(silence)
+    }
+
     /// The number of the volume that is kept; 0: none yet.
     #[must_use]
     pub fn volume_id(&self) -> u64 {
