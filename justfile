@@ -26,6 +26,17 @@ failover *arguments:
     cargo build --release --bin redoubt
     cargo run --release -p redoubt-tests --bin failover -- {{arguments}}
 
+# What 0, 1, 5 and 15 replicas cost the writer, how they lag, and how soon a new one answers:
+# `just replicas [SECONDS] [SCALE] [N,N,...]`.
+replicas *arguments:
+    cargo build --release --bin redoubt
+    cargo run --release -p redoubt-tests --bin replicas -- {{arguments}}
+
+# Memory of connections that are silent, and what eight clients do among them: `just idle [CONNECTIONS] [SECONDS]`.
+idle *arguments:
+    cargo build --release --bin redoubt
+    cargo run --release -p redoubt-tests --bin idle -- {{arguments}}
+
 # Redoubt and PostgreSQL side by side: `just bench SECONDS SCALE [quorum]`.
 bench *arguments:
     cargo build --release --bin redoubt

@@ -12,13 +12,14 @@ use types::{Error, SqlState};
 /// See the module. It does not keep the server.
 pub struct Administration {
     server: Weak<Compute>,
+    connections_max: usize,
 }
 
 impl Administration {
     /// Of this server.
     #[must_use]
     pub fn of(server: &Arc<Compute>) -> Administration {
-        Administration { server: Arc::downgrade(server) }
+        Administration { server: Arc::downgrade(server), connections_max: server.options.connections_max }
     }
 }
 
@@ -40,6 +41,10 @@ impl Admin for Administration {
             State::Writer(_) => Some(Duration::ZERO),
             State::Starting => None,
         }
+    }
+
+    fn connections_max(&self) -> usize {
+        self.connections_max
     }
 
     fn servers(&self) -> Vec<ServerStatus> {

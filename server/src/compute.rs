@@ -9,11 +9,12 @@ use crate::auth::Authentication;
 use crate::failover::Failover;
 use crate::members::View;
 use crate::pgwire::scram::Verifier;
-use crate::pgwire::{Backends, Tls};
+use crate::pgwire::{Backends, CONNECTIONS_RESERVED, Tls};
 use crate::promotion::{Promotion, PromotionCause};
 use crate::replication::{Directory, Failovers, Followers};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
 use engine::Engine;
 use parking_lot::{Mutex, RwLock};
 use protocol::Lsn;
@@ -29,10 +30,6 @@ use storage::volume::writer::{STALLED_AFTER, WriterVolume};
 use storage::volume::{Clock, Nodes, WallClock, cluster, monotonic_clock, wall_clock};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
-
-/// PostgreSQL's defaults.
-const CONNECTIONS_MAX: usize = 100;
-const CONNECTIONS_RESERVED: usize = 3;
 
 /// What a server is, or is to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,6 +65,8 @@ pub struct ComputeOptions {
     pub lock_table_bytes: u64,
     /// How long writes wait for a quorum of storage nodes before they are given up.
     pub write_timeout: Duration,
+    /// How many clients are.
+    pub connections_max: usize,
     /// Who is let in.
     pub authentication: Authentication,
     /// What clients may encrypt their connections with.
@@ -155,6 +154,7 @@ impl Compute {
         let forwarding_secret = STANDARD.encode(rand::random::<[u8; 32]>());
         Arc::new(Compute {
             nodes: options.storage.seats(),
+            backends: Backends::new(options.connections_max, CONNECTIONS_RESERVED),
             clock: monotonic_clock(),
             wall: wall_clock(),
             options,
@@ -166,7 +166,6 @@ impl Compute {
             changes: watch::Sender::new(0),
             promotions,
             asked: Mutex::new(Some(asked)),
-            backends: Backends::new(CONNECTIONS_MAX, CONNECTIONS_RESERVED),
             followers: Followers::default(),
             directory: Directory::default(),
             failovers: Failovers::default(),
@@ -315,6 +314,7 @@ impl Compute {
                 (Role::Replica, volume.ballot(), volume.applied(), volume.lag_micros())
             }
         };
+        let tls = self.options.tls.as_ref();
         Some(ServerInfo {
             instance: self.instance.into(),
             role: role.name().to_owned(),
@@ -328,6 +328,7 @@ impl Compute {
             lag_micros,
             forwarding_secret: if role == Role::Writer { self.forwarding_secret.clone() } else { String::new() },
             writes,
+            certificate_sha256: tls.map(|tls| Bytes::copy_from_slice(&tls.fingerprint().0)).unwrap_or_default(),
             ..ServerInfo::default()
         })
     }

@@ -209,7 +209,8 @@ impl Compute {
     async fn open_replica(self: &Arc<Self>, life: &CancellationToken) -> Arc<Engine> {
         loop {
             let opened = async {
-                let options = ReplicaOptions::new(Runtime::current(), self.clock.clone(), self.wall.clone());
+                let (clock, wall) = (self.clock.clone(), self.wall.clone());
+                let options = ReplicaOptions::new(self.instance, Runtime::current(), clock, wall);
                 let volume = ReplicaVolume::open(self.nodes.to_vec(), options).await?;
                 let options = self.engine_options();
                 let engine = Engine::replica(volume.clone(), volume.applied(), options).await?;

@@ -5,6 +5,10 @@
 //!
 //! While nothing moves the last notice is sent again, so that a replica knows that it is not behind. A writer that a read
 //! quorum of nodes has not confirmed lately keeps still: it may have a successor, and its word would pass for fresh.
+//!
+//! A notice costs the writer a write to a socket, and the replica a pull and a round of applying. So that many replicas take
+//! no more of the writer than a few, each of them gets the fewer notices the more there are ([`pause`]): each then tells
+//! of several commits.
 
 use crate::compute::Compute;
 use futures::{Stream, StreamExt};
@@ -33,8 +37,17 @@ const CONFIRMED_WITHIN: Duration = Duration::from_millis(300);
 /// Pings on an idle stream, and how long an answer may take.
 const KEEPALIVE: Duration = Duration::from_secs(2);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+/// How long a replica waits for its next notice, for each of those that follow. Timers count milliseconds, so that up to
+/// three replicas hear of each group of commits at once.
+const PAUSE_PER_FOLLOWER: Duration = Duration::from_micros(250);
 /// Reports or notices under way on one stream.
 const STREAM_MESSAGES_MAX: usize = 4;
+
+/// Between two notices to one of so many followers.
+fn pause(followers: usize) -> Option<Duration> {
+    let pause = PAUSE_PER_FOLLOWER * u32::try_from(followers).unwrap_or(u32::MAX);
+    (pause >= Duration::from_millis(1)).then_some(pause)
+}
 
 type NoticeStream = Pin<Box<dyn Stream<Item = Result<Notice, Status>> + Send>>;
 
@@ -107,7 +120,11 @@ impl Cluster for Service {
                     return;
                 }
                 let Some(server) = weak.upgrade() else { return };
-                server.followers().sent(stream, vdl);
+                let followers = server.followers().sent(stream, vdl);
+                drop(server);
+                if let Some(pause) = pause(followers) {
+                    tokio::time::sleep(pause).await;
+                }
             }
         });
         Ok(Response::new(Box::pin(ReceiverStream::new(receiver))))

@@ -69,12 +69,13 @@ impl Followers {
         status.reported = at;
     }
 
-    /// A notice went out on a stream.
-    pub fn sent(&self, stream: u64, vdl: Lsn) {
+    /// A notice went out on a stream; how many follow.
+    pub fn sent(&self, stream: u64, vdl: Lsn) -> usize {
         let mut streams = self.streams.lock();
         if let Some(follower) = streams.1.values_mut().find(|follower| follower.stream == stream) {
             follower.status.sent = vdl;
         }
+        streams.1.len()
     }
 
     /// A stream ended.

@@ -72,6 +72,7 @@ pub async fn run(options: options::Compute, role: Role) -> anyhow::Result<()> {
         cache_bytes: options.cache_size,
         lock_table_bytes: options.lock_table_size,
         write_timeout: Duration::from_secs(options.write_timeout),
+        connections_max: options.max_connections,
         authentication,
         tls,
         failover: options.failover.settings(),

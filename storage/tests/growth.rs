@@ -192,7 +192,7 @@ async fn a_volume_of_thousands_of_groups_opens_with_as_many_calls_as_one_of_a_si
 
         six.calls.lock().clear();
         let runtime = protocol::task::Runtime::current();
-        let options = ReplicaOptions::new(runtime, monotonic_clock(), wall_clock());
+        let options = ReplicaOptions::new(1, runtime, monotonic_clock(), wall_clock());
         let replica = ReplicaVolume::open(six.seen(), options).await.expect("a read quorum answers");
         replica.set_sink(Arc::new(Nobody));
         let notice = volume.notices().next().await.expect("the volume is open");

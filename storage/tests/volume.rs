@@ -76,7 +76,7 @@ impl RedoSink for Sink {
 
 async fn follow(nodes: &[Arc<Node>]) -> (Arc<ReplicaVolume>, Arc<Sink>) {
     let runtime = protocol::task::Runtime::current();
-    let options = ReplicaOptions::new(runtime, monotonic_clock(), wall_clock());
+    let options = ReplicaOptions::new(1, runtime, monotonic_clock(), wall_clock());
     let replica = ReplicaVolume::open(seen(nodes), options).await.expect("a read quorum answers");
     let sink = Arc::new(Sink { last: Mutex::new(replica.applied()), ..Sink::default() });
     replica.set_sink(Arc::clone(&sink) as Arc<dyn RedoSink>);

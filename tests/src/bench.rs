@@ -215,8 +215,22 @@ fn percentile_99(folder: &Path) -> anyhow::Result<f64> {
     Ok(all.get(all.len() * 99 / 100).map_or(0.0, |micros| *micros as f64 / 1e3))
 }
 
+/// Resident memory of a process, in bytes.
+///
+/// # Errors
+/// When there is no such process.
+pub fn resident(pid: u32) -> anyhow::Result<u64> {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("no resident memory")?;
+    let kilobytes: u64 = line.trim().trim_end_matches(" kB").parse()?;
+    Ok(kilobytes << 10)
+}
+
 /// CPU time of processes and of all their children, those that ended and were waited for included.
-fn cpu_of(roots: &[u32]) -> anyhow::Result<Duration> {
+///
+/// # Errors
+/// When `/proc` cannot be read.
+pub fn cpu_of(roots: &[u32]) -> anyhow::Result<Duration> {
     let mut times: HashMap<u32, (u32, u64)> = HashMap::new();
     for entry in std::fs::read_dir("/proc")? {
         let Some(pid) = entry?.file_name().to_str().and_then(|name| name.parse::<u32>().ok()) else { continue };

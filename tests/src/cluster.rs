@@ -64,7 +64,7 @@ pub fn binary() -> PathBuf {
 /// of these could take the port of a server that is killed and started again.
 ///
 /// # Errors
-/// When there are none.
+/// When none is found.
 pub fn free_ports(count: u16) -> anyhow::Result<u16> {
     for _ in 0..100 {
         let first = rand::rng().random_range(10_000..32_000);
@@ -213,15 +213,22 @@ impl Cluster {
         }
     }
 
+    /// What `--storage` is for another server of the cluster.
+    ///
+    /// # Errors
+    /// When the writer does not say.
+    pub fn storage(&self) -> anyhow::Result<String> {
+        let status = self.status(0)?;
+        let nodes = status["storage_nodes"].as_array().into_iter().flatten();
+        Ok(nodes.filter_map(|node| node["addr"].as_str()).collect::<Vec<_>>().join(","))
+    }
+
     /// Starts a proxy; the process ends with the cluster.
     ///
     /// # Errors
     /// When it cannot be started.
     pub fn start_proxy(&mut self, writer_port: u16, reader_port: u16) -> anyhow::Result<()> {
-        let status = self.status(0)?;
-        let nodes = status["storage_nodes"].as_array().cloned().unwrap_or_default();
-        let nodes: Vec<&str> = nodes.iter().filter_map(|node| node["addr"].as_str()).collect();
-        let (storage, ports) = (nodes.join(","), [writer_port.to_string(), reader_port.to_string()]);
+        let (storage, ports) = (self.storage()?, [writer_port.to_string(), reader_port.to_string()]);
         let arguments = ["proxy", "--storage", &storage, "--writer-port", &ports[0], "--reader-port", &ports[1]];
         self.run(&arguments.map(str::to_owned))
     }
@@ -287,13 +294,7 @@ impl Cluster {
     /// # Errors
     /// When the port does not answer or has no such metric.
     pub fn metric(&self, name: &str) -> anyhow::Result<f64> {
-        let text = http_get(self.dashboard_port, "/metrics")?;
-        let mut values = text.lines().filter_map(|line| {
-            let (key, value) = line.rsplit_once(' ')?;
-            (key == name || key.strip_prefix(name)?.starts_with('{')).then(|| value.parse::<f64>().ok())?
-        });
-        let first = values.next().with_context(|| format!("no metric {name} in:\n{text}"))?;
-        Ok(first + values.sum::<f64>())
+        metric(self.dashboard_port, name)
     }
 }
 
@@ -365,25 +366,18 @@ async fn connect_with(port: u16, password: Option<&str>) -> anyhow::Result<Clien
     Ok(client)
 }
 
-/// Sends a start-up packet of these parameters to a port of this machine, and returns the first of what it answers.
+/// A metric of a dashboard port, summed over its labels.
 ///
 /// # Errors
-/// When the port does not answer.
-pub fn start_up(port: u16, parameters: &[(&str, &str)]) -> anyhow::Result<Vec<u8>> {
-    use std::io::Write;
-    let mut packet = (3u32 << 16).to_be_bytes().to_vec();
-    for (name, value) in parameters {
-        packet.extend_from_slice(&[name.as_bytes(), b"\0", value.as_bytes(), b"\0"].concat());
-    }
-    packet.push(0);
-    let mut stream = std::net::TcpStream::connect(("127.0.0.1", port))?;
-    stream.set_read_timeout(Some(PATIENCE))?;
-    stream.write_all(&(packet.len() as u32 + 4).to_be_bytes())?;
-    stream.write_all(&packet)?;
-    let mut answer = vec![0; 64];
-    let length = stream.read(&mut answer)?;
-    answer.truncate(length);
-    Ok(answer)
+/// When the port does not answer or has no such metric.
+pub fn metric(dashboard_port: u16, name: &str) -> anyhow::Result<f64> {
+    let text = http_get(dashboard_port, "/metrics")?;
+    let mut values = text.lines().filter_map(|line| {
+        let (key, value) = line.rsplit_once(' ')?;
+        (key == name || key.strip_prefix(name)?.starts_with('{')).then(|| value.parse::<f64>().ok())?
+    });
+    let first = values.next().with_context(|| format!("no metric {name} in:\n{text}"))?;
+    Ok(first + values.sum::<f64>())
 }
 
 /// The body of a page of the dashboard port.

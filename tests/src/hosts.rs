@@ -17,7 +17,8 @@ use tokio_postgres::{Client, Config};
 
 /// Storage nodes of a cluster.
 pub const NODES: usize = 6;
-const PASSWORD: &str = "open sesame";
+/// Of the superuser.
+pub const PASSWORD: &str = "open sesame";
 const INSIDE: &str = "REDOUBT_TESTS_INSIDE";
 
 /// Runs this very program again in namespaces of its own, unless it is there already, and ends with its status.
@@ -25,16 +26,31 @@ const INSIDE: &str = "REDOUBT_TESTS_INSIDE";
 /// # Errors
 /// When `unshare` of util-linux cannot be run.
 pub fn enter() -> anyhow::Result<()> {
-    if std::env::var_os(INSIDE).is_some() {
+    if is_inside() {
         return Ok(());
     }
+    let status = inside()?.args(std::env::args_os().skip(1)).status();
+    std::process::exit(status.context("unshare")?.code().unwrap_or(1))
+}
+
+/// Whether this program is in namespaces of its own.
+#[must_use]
+pub fn is_inside() -> bool {
+    std::env::var_os(INSIDE).is_some()
+}
+
+/// This very program in namespaces of its own, without arguments yet.
+///
+/// # Errors
+/// When it cannot be found.
+pub fn inside() -> anyhow::Result<Command> {
     let mut command = Command::new("unshare");
     if std::fs::metadata("/proc/self")?.uid() != 0 {
         command.args(["--user", "--map-root-user"]);
     }
     command.args(["--net", "--pid", "--fork", "--kill-child", "--mount-proc"]);
-    let status = command.arg(std::env::current_exe()?).args(std::env::args_os().skip(1)).env(INSIDE, "1").status();
-    std::process::exit(status.context("unshare")?.code().unwrap_or(1))
+    command.arg(std::env::current_exe()?).env(INSIDE, "1");
+    Ok(command)
 }
 
 fn run(program: &str, arguments: &str) -> anyhow::Result<()> {
@@ -127,6 +143,8 @@ impl Drop for Host {
 pub struct Hosts {
     pub nodes: Vec<Host>,
     pub servers: Vec<Host>,
+    /// Further arguments of every server.
+    arguments: Vec<String>,
     directory: tempfile::TempDir,
 }
 
@@ -136,6 +154,18 @@ impl Hosts {
     /// # Errors
     /// When a command fails.
     pub async fn start(servers: usize) -> anyhow::Result<Hosts> {
+        let hosts = Hosts::launch(servers, Vec::new()).await?;
+        for server in 0..hosts.servers.len() {
+            hosts.connect_when_up(server).await?;
+        }
+        Ok(hosts)
+    }
+
+    /// As [`Hosts::start`], with further arguments for every server, none of which may accept connections yet.
+    ///
+    /// # Errors
+    /// When a command fails.
+    pub async fn launch(servers: usize, arguments: Vec<String>) -> anyhow::Result<Hosts> {
         run("ip", "link set lo up")?;
         run("ip", "link add bridge type bridge")?;
         run("ip", "addr add 10.77.0.1/24 dev bridge")?;
@@ -143,7 +173,7 @@ impl Hosts {
         let nodes = (0..NODES).map(|n| Host::new(format!("node {}", n + 1), n)).collect::<anyhow::Result<_>>()?;
         let servers =
             (0..servers).map(|n| Host::new(format!("server {n}"), NODES + n)).collect::<anyhow::Result<_>>()?;
-        let mut hosts = Hosts { nodes, servers, directory: tempfile::tempdir()? };
+        let mut hosts = Hosts { nodes, servers, arguments, directory: tempfile::tempdir()? };
         for node in 0..NODES {
             hosts.start_node(node)?;
         }
@@ -161,9 +191,6 @@ impl Hosts {
         hosts.start_server(0, "writer")?;
         for server in 1..hosts.servers.len() {
             hosts.start_server(server, "replica")?;
-        }
-        for server in 0..hosts.servers.len() {
-            hosts.connect_when_up(server).await?;
         }
         Ok(hosts)
     }
@@ -194,7 +221,9 @@ impl Hosts {
         let (storage, listen) = (self.storage(), self.address(n));
         let arguments = [role, "--storage", &storage, "--listen", &listen, "--auth", "scram", "--cache-size", "64MB"];
         let log = self.directory.path().join("log");
-        self.servers[n].start(&arguments.map(str::to_owned), &log)
+        let further = self.arguments.iter().map(String::as_str);
+        let arguments: Vec<String> = arguments.into_iter().chain(further).map(str::to_owned).collect();
+        self.servers[n].start(&arguments, &log)
     }
 
     /// What clients of a server dial.

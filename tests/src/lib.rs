@@ -13,5 +13,6 @@ pub mod history;
 pub mod hosts;
 pub mod postgres;
 pub mod rival;
+pub mod stranger;
 
 pub use cluster::{Cluster, Options};

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use tests::cluster::PATIENCE;
 use tests::drivers::python;
 use tests::postgres::{psql, succeeded};
+use tests::stranger::{Outcome, claim};
 use tests::{Cluster, Options};
 use tokio_postgres::error::{Error, SqlState};
 use tokio_postgres::{Client, Config, NoTls, SimpleQueryMessage};
@@ -427,10 +428,15 @@ async fn a_user_s_password_is_asked_once_and_the_secret_is_not_the_user_s() -> a
     let (app, connection) = config.connect(NoTls).await?;
     tokio::spawn(connection);
     assert_eq!(code(&app, "INSERT INTO t VALUES (1)").await, "42501", "it is that user there, too");
-    // Whoever says that they are a replica must know the secret; a user's password is none.
-    let parameters = [("user", "app"), ("database", "postgres"), ("redoubt.forwarded", "on")];
-    let answer = tests::cluster::start_up(cluster.port(0), &parameters)?;
-    assert_eq!((answer[0], &answer[5..9]), (b'R', &[0, 0, 0, 10][..]), "it is asked for proof");
+    // Whoever says that they are a replica must know the secret; a user's password is none, nor is nothing.
+    for (user, secret) in [("app", "eraser"), ("postgres", "pencil"), ("postgres", ""), ("nobody", "pencil")] {
+        let outcome = claim(&format!("127.0.0.1:{}", cluster.port(0)), user, secret)?;
+        let Outcome::Refused(code, message) = outcome else { anyhow::bail!("{user} is let in by {secret:?}") };
+        assert_eq!(code, "28P01", "{message}");
+    }
+    // A replica is nobody to forward to.
+    let outcome = claim(&format!("127.0.0.1:{}", cluster.port(1)), "postgres", "pencil")?;
+    assert!(matches!(&outcome, Outcome::Refused(code, _) if code == "57P03"), "{outcome:?}");
     Ok(())
 }
 

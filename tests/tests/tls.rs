@@ -1,4 +1,5 @@
-//! PostgreSQL's own client over TLS: what it verifies, what it is refused, and the same through the proxy.
+//! PostgreSQL's own client over TLS: what it verifies, what it is refused, and the same through the proxy. And what servers
+//! of different hosts send to each other's clients' ports.
 
 use anyhow::{Context, ensure};
 use std::net::TcpListener;
@@ -7,13 +8,16 @@ use std::process::{Command, Output};
 use std::time::Instant;
 use tests::certificates::Authority;
 use tests::cluster::PATIENCE;
+use tests::hosts::{self, Hosts};
+use tests::postgres::succeeded;
+use tests::stranger::{Outcome, claim};
 use tests::{Cluster, Options};
 
 /// psql on a connection string, with the password that the servers here know.
 fn psql(connection: &str, sql: &str) -> anyhow::Result<Output> {
     let mut command = Command::new("psql");
     command.args(["-X", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-d", connection, "-c", sql]);
-    command.env("PGPASSWORD", "pencil").env("PGUSER", "postgres").env("PGDATABASE", "postgres");
+    command.env("PGPASSWORD", hosts::PASSWORD).env("PGUSER", "postgres").env("PGDATABASE", "postgres");
     command.env_remove("PGSSLMODE").output().context("psql")
 }
 
@@ -30,10 +34,10 @@ fn refusal(connection: &str) -> anyhow::Result<String> {
 }
 
 /// Waits until a server answers on this connection.
-async fn until_up(cluster: &Cluster, connection: &str) -> anyhow::Result<()> {
+async fn until_up(log: impl Fn() -> String, connection: &str) -> anyhow::Result<()> {
     let deadline = Instant::now() + PATIENCE;
     while let Err(error) = answer(connection, "SELECT 1") {
-        ensure!(Instant::now() < deadline, "{error}\n{}", cluster.log());
+        ensure!(Instant::now() < deadline, "{error}\n{}", log());
         tokio::time::sleep(std::time::Duration::from_millis(50)).await;
     }
     Ok(())
@@ -79,12 +83,9 @@ async fn psql_connects_as_it_does_to_postgresql() -> anyhow::Result<()> {
 
     // A server that asks for a password, over the same storage.
     let password = authority.path("password");
-    std::fs::write(&password, "pencil\n")?;
+    std::fs::write(&password, hosts::PASSWORD)?;
     std::fs::set_permissions(&password, std::fs::Permissions::from_mode(0o600))?;
-    let status = cluster.status(0)?;
-    let nodes = status["storage_nodes"].as_array().cloned().unwrap_or_default();
-    let nodes: Vec<&str> = nodes.iter().filter_map(|node| node["addr"].as_str()).collect();
-    let (storage, port) = (nodes.join(","), free_port()?);
+    let (storage, port) = (cluster.storage()?, free_port()?);
     let mut arguments =
         ["replica", "--storage", &storage, "--listen", &format!("127.0.0.1:{port}")].map(str::to_owned).to_vec();
     arguments.extend(["--auth", "scram", "--password-file", &password.display().to_string()].map(str::to_owned));
@@ -92,7 +93,7 @@ async fn psql_connects_as_it_does_to_postgresql() -> anyhow::Result<()> {
     arguments.extend(pair.arguments());
     cluster.run(&arguments)?;
     let at = |mode: &str| format!("host=localhost port={port} {mode}");
-    until_up(&cluster, &at("sslmode=disable")).await?;
+    until_up(|| cluster.log(), &at("sslmode=disable")).await?;
     let bound = format!("sslmode=verify-full sslrootcert={trusted} channel_binding=require");
     assert_eq!(answer(&at(&bound), encrypted)?, "t|TLSv1.3|TLS_AES_256_GCM_SHA384|256");
     assert_eq!(answer(&at("sslmode=require channel_binding=disable"), "SELECT 1")?, "1");
@@ -108,7 +109,7 @@ async fn psql_connects_as_it_does_to_postgresql() -> anyhow::Result<()> {
     arguments.extend(pair.arguments());
     cluster.run(&arguments)?;
     let at = |mode: &str| format!("host=localhost port={proxy} {mode}");
-    until_up(&cluster, &at("sslmode=disable")).await?;
+    until_up(|| cluster.log(), &at("sslmode=disable")).await?;
     let shown = answer(&at(&verified), "\\conninfo")?;
     assert!(shown.contains("SSL connection (protocol: TLSv1.3"), "{shown}");
     assert_eq!(answer(&at("sslmode=require"), encrypted)?, "f|||", "the proxy's own connection");
@@ -119,5 +120,51 @@ async fn psql_connects_as_it_does_to_postgresql() -> anyhow::Result<()> {
     assert!(refused.contains("channel binding"), "{refused}");
     let refused = refusal(&at(&format!("sslmode=verify-full sslrootcert={other}")))?;
     assert!(refused.contains("certificate verify failed"), "{refused}");
+    Ok(())
+}
+
+/// Two servers that talk to nobody elsewhere in the clear, from a third host.
+async fn two_hosts_that_require_encryption() -> anyhow::Result<()> {
+    let authority = Authority::new()?;
+    // One certificate each, for names that are not theirs: what counts is that it is in the address book.
+    let pair = authority.issue("server", 20, 60)?;
+    let arguments: Vec<String> = pair.arguments().into_iter().chain(["--tls-only".to_owned()]).collect();
+    let hosts = Hosts::launch(2, arguments).await?;
+    let at = |server: usize, mode: &str| {
+        let address = hosts.address(server);
+        let (host, port) = address.rsplit_once(':').unwrap_or_default();
+        format!("host={host} port={port} {mode}")
+    };
+    let forwards = "sslmode=require options='-c redoubt.write_forwarding=on'";
+    for server in 0..2 {
+        until_up(|| hosts.log(), &at(server, "sslmode=require")).await?;
+        let refused = refusal(&at(server, "sslmode=disable"))?;
+        assert!(refused.contains("no encryption"), "{refused}");
+    }
+    assert_eq!(answer(&at(1, forwards), "SELECT pg_is_in_recovery()")?, "t");
+    answer(&at(1, forwards), "CREATE TABLE t (a int)")?;
+    let there = "INSERT INTO t VALUES (1); SELECT pg_is_in_recovery(), ssl, version FROM pg_stat_ssl \
+                 WHERE pid = pg_backend_pid()";
+    let told = answer(&at(1, forwards), there)?;
+    assert!(told.ends_with("f|t|TLSv1.3"), "{told}");
+    // More than TLS's records and the sockets' buffers hold, both ways.
+    let many = "INSERT INTO t SELECT generate_series(2, 100000) RETURNING a";
+    assert!(answer(&at(1, forwards), many)?.lines().count() >= 99_999);
+    assert_eq!(answer(&at(1, forwards), "SELECT count(*), pg_is_in_recovery() FROM t")?, "100000|t");
+    // A stranger is turned away before they can prove anything.
+    let outcome = claim(&hosts.address(0), "postgres", hosts::PASSWORD)?;
+    let Outcome::Refused(code, message) = outcome else { anyhow::bail!("a stranger is let in") };
+    assert!(code == "28000" && message.contains("no encryption"), "{code} {message}");
+    Ok(())
+}
+
+#[test]
+fn between_hosts_that_require_it_forwarding_is_encrypted() -> anyhow::Result<()> {
+    if hosts::is_inside() {
+        return tokio::runtime::Runtime::new()?.block_on(two_hosts_that_require_encryption());
+    }
+    let this = "between_hosts_that_require_it_forwarding_is_encrypted";
+    let told = succeeded(hosts::inside()?.args(["--exact", this, "--nocapture"]).output()?)?;
+    ensure!(told.contains("1 passed"), "{told}");
     Ok(())
 }

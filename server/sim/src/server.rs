@@ -321,7 +321,8 @@ async fn write(
 async fn open_replica(cluster: &Arc<Cluster>, server: &Arc<Server>) -> (Arc<ReplicaVolume>, Arc<Engine>) {
     loop {
         let opened = async {
-            let mut options = ReplicaOptions::new(Runtime::current(), clock(cluster), wall(cluster));
+            let instance = server.index as u32;
+            let mut options = ReplicaOptions::new(instance, Runtime::current(), clock(cluster), wall(cluster));
             options.staged_bytes_max = cluster.shape.staged_bytes_max;
             options.far_behind_bytes = cluster.shape.far_behind_bytes;
             let volume = ReplicaVolume::open(cluster.net.nodes_seen_by(server.process), options).await;

@@ -35,13 +35,14 @@
 //! has proven who they are to the replica, and the replica proves by SCRAM that it knows a secret, which the writer draws
 //! when it starts and leaves in the address book on the storage nodes. It never leaves in the clear on the port of clients,
 //! no password of a user is kept anywhere, and both ends prove themselves. Who can read the address book can read the volume.
+//! Where the writer has a certificate everything goes inside TLS, requests to cancel included, and the replica takes the
+//! certificate whose fingerprint stands in the address book, and no other ([`dial`](crate::pgwire::dial)).
 //!
 //! # What is absent
 //! `LISTEN` is refused as everywhere. A forwarded session takes a place among the writer's connections. The replica's
 //! `pg_stat_activity` shows a session that is away as idle; the writer's shows what it does. An idle forwarded session that
 //! the writer ends (a restart) loses its advisory locks and last values without a word, as a pooled connection does. A text
-//! that ends a failed block and then writes, in one message, is refused here (25006); so is a view that calls `nextval`. The
-//! connection to the writer is not encrypted, as nothing is between servers: `--tls-only` on a writer elsewhere refuses it.
+//! that ends a failed block and then writes, in one message, is refused here (25006); so is a view that calls `nextval`.
 //!
 //! Sources: Amazon Aurora User Guide, "Using local write forwarding" and "Using write forwarding in an Aurora global
 //! database"; PostgreSQL manual, chapter "Frontend/Backend Protocol".

@@ -2,19 +2,25 @@
 //!
 //! Reading and writing go on together ([`Upstream::progress`]), so that a long pipeline and its long answers cannot wait for
 //! one another. Messages are announced by their length; one that is longer than PostgreSQL's limit ends the connection.
+//! It is encrypted when the writer has a certificate ([`dial`](crate::pgwire::dial)), and so are requests to cancel.
 
 use crate::pgwire::Startup;
+use crate::pgwire::dial::{Destination, Link};
 use crate::pgwire::scram::MECHANISM;
 use crate::pgwire::startup::FORWARDED;
 use bytes::{Buf, Bytes, BytesMut};
+use futures::FutureExt;
 use postgres_protocol::authentication::sasl::{ChannelBinding, ScramSha256};
 use protocol::rpc::storage::ServerInfo;
 use sql::session::passes_on;
+use std::future::poll_fn;
 use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
-use tokio::io::{AsyncWriteExt, Interest};
-use tokio::net::TcpStream;
+use tokio::io::{AsyncWrite, AsyncWriteExt};
 use tokio::time::timeout;
+use tokio_util::io::poll_read_buf;
 use types::{Error, Result, SqlState};
 
 /// How long a connection to the writer may take to be open.
@@ -33,7 +39,7 @@ const CANCEL_REQUEST: u32 = 80_877_102;
 /// What a cancel request must tell, and to whom.
 #[derive(Clone, Debug)]
 pub(super) struct Key {
-    address: String,
+    writer: Destination,
     /// Process id and secret.
     bytes: [u8; 8],
 }
@@ -42,7 +48,7 @@ impl Key {
     /// Has the writer cancel what it runs for this session. Nobody answers, and nobody is told when it could not be sent.
     pub async fn cancel(self) {
         let send = async {
-            let mut stream = TcpStream::connect(&self.address).await?;
+            let mut stream = self.writer.connect().await?;
             let mut request = 16u32.to_be_bytes().to_vec();
             request.extend_from_slice(&CANCEL_REQUEST.to_be_bytes());
             request.extend_from_slice(&self.bytes);
@@ -50,17 +56,17 @@ impl Key {
             stream.shutdown().await
         };
         if !matches!(timeout(CANCEL_TIMEOUT, send).await, Ok(Ok(()))) {
-            tracing::debug!(address = self.address, "a cancel request did not reach the writer");
+            tracing::debug!(address = self.writer.address, "a cancel request did not reach the writer");
         }
     }
 }
 
 /// See the module.
 pub(super) struct Upstream {
-    stream: TcpStream,
+    stream: Link,
     incoming: BytesMut,
     outgoing: Vec<u8>,
-    /// How many of `outgoing` are written.
+    /// How many of `outgoing` are written; what is written may wait in an encrypted stream until that is flushed.
     sent: usize,
     /// Writing failed; what the writer still says is read.
     deaf: bool,
@@ -81,17 +87,9 @@ impl Upstream {
 
     async fn shake_hands(writer: &ServerInfo, startup: &Startup) -> Result<Upstream> {
         let failed = |error: io::Error| unreachable_writer(&format!("{error}."));
-        let stream = TcpStream::connect(&writer.address).await.map_err(failed)?;
-        stream.set_nodelay(true).map_err(failed)?;
-        let mut upstream = Upstream {
-            stream,
-            incoming: BytesMut::new(),
-            outgoing: Vec::new(),
-            sent: 0,
-            deaf: false,
-            instance: writer.instance,
-            key: Key { address: writer.address.clone(), bytes: [0; 8] },
-        };
+        let destination = Destination::of(writer).map_err(failed)?;
+        let stream = destination.connect().await.map_err(failed)?;
+        let mut upstream = Upstream::over(stream, destination, writer.instance);
         let mut body = PROTOCOL_3_0.to_be_bytes().to_vec();
         let own = [("user", startup.user.as_str()), ("database", &startup.database), (FORWARDED, "on")];
         let settings = startup.settings.iter().map(|(name, value)| (name.as_str(), value.as_str()));
@@ -155,6 +153,11 @@ impl Upstream {
         }
     }
 
+    fn over(stream: Link, writer: Destination, instance: u64) -> Upstream {
+        let key = Key { writer, bytes: [0; 8] };
+        Upstream { stream, incoming: BytesMut::new(), outgoing: Vec::new(), sent: 0, deaf: false, instance, key }
+    }
+
     /// Buffers a message.
     pub fn put(&mut self, kind: u8, body: &[u8]) {
         self.outgoing.push(kind);
@@ -162,9 +165,9 @@ impl Upstream {
         self.outgoing.extend_from_slice(body);
     }
 
-    /// Bytes that are still to be sent.
+    /// Bytes that are not known to have left.
     pub fn unsent(&self) -> usize {
-        self.outgoing.len() - self.sent
+        self.outgoing.len()
     }
 
     /// The next whole message, header and all, if it is here.
@@ -195,40 +198,51 @@ impl Upstream {
     /// # Errors
     /// At the end of the stream, when everything that was read is taken.
     pub async fn progress(&mut self) -> io::Result<()> {
-        let writes = self.unsent() > 0 && !self.deaf;
-        let interest = if writes { Interest::READABLE | Interest::WRITABLE } else { Interest::READABLE };
-        let ready = self.stream.ready(interest).await?;
-        if ready.is_readable() {
-            self.read()?;
-        }
-        if writes && ready.is_writable() {
-            match self.stream.try_write(&self.outgoing[self.sent..]) {
-                Ok(written) => self.sent += written,
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                // Its last words may be on the way.
-                Err(_) => self.deaf = true,
+        poll_fn(|cx| {
+            let written = self.write(cx);
+            match self.poll_read(cx)? {
+                Poll::Pending if !written => Poll::Pending,
+                _ => Poll::Ready(Ok(())),
             }
-            if self.unsent() == 0 {
-                self.outgoing.clear();
-                self.sent = 0;
-            }
-        }
-        Ok(())
+        })
+        .await
     }
 
-    fn read(&mut self) -> io::Result<()> {
+    /// Writes what can be written now; whether that was anything, or it is known that nothing ever will be.
+    fn write(&mut self, cx: &mut Context<'_>) -> bool {
+        let mut progressed = false;
+        while self.unsent() > 0 && !self.deaf {
+            let stream = Pin::new(&mut self.stream);
+            let written = match self.outgoing.get(self.sent..).filter(|rest| !rest.is_empty()) {
+                Some(rest) => stream.poll_write(cx, rest).map_ok(Some),
+                None => stream.poll_flush(cx).map_ok(|()| None),
+            };
+            match written {
+                Poll::Pending => break,
+                Poll::Ready(Ok(None)) => {
+                    self.outgoing.clear();
+                    self.sent = 0;
+                }
+                Poll::Ready(Ok(Some(written))) if written > 0 => self.sent += written,
+                // Its last words may be on the way.
+                Poll::Ready(_) => self.deaf = true,
+            }
+            progressed = true;
+        }
+        progressed
+    }
+
+    fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.incoming.reserve(READ_BYTES);
-        match self.stream.try_read_buf(&mut self.incoming) {
-            Ok(0) => Err(io::ErrorKind::UnexpectedEof.into()),
-            Ok(_) => Ok(()),
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(()),
-            Err(error) => Err(error),
+        match ready!(poll_read_buf(Pin::new(&mut self.stream), cx, &mut self.incoming))? {
+            0 => Poll::Ready(Err(io::ErrorKind::UnexpectedEof.into())),
+            _ => Poll::Ready(Ok(())),
         }
     }
 
     /// Whether a connection that nothing is asked of has not ended, as far as is known.
     pub fn is_open(&mut self) -> bool {
-        if self.read().is_err() {
+        if matches!(poll_fn(|cx| self.poll_read(cx)).now_or_never(), Some(Err(_))) {
             return false;
         }
         loop {
@@ -246,7 +260,11 @@ impl Drop for Upstream {
     fn drop(&mut self) {
         if self.unsent() == 0 {
             // A farewell spares the writer from waiting whether more comes; without it the end of the stream tells.
-            let _ = self.stream.try_write(b"X\0\0\0\x04");
+            let farewell = async {
+                self.stream.write_all(b"X\0\0\0\x04").await?;
+                self.stream.flush().await
+            };
+            let _ = farewell.now_or_never();
         }
     }
 }
@@ -279,23 +297,21 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
     use tokio::io::AsyncReadExt;
-    use tokio::net::TcpListener;
+    use tokio::net::{TcpListener, TcpStream};
 
     async fn pair() -> (Upstream, TcpStream) {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("bound").to_string();
-        let stream = TcpStream::connect(&address).await.expect("connects");
+        let writer = Destination { address, fingerprint: None };
+        let stream = writer.connect().await.expect("connects");
         let (other, _) = listener.accept().await.expect("accepted");
-        let upstream = Upstream {
-            stream,
-            incoming: BytesMut::new(),
-            outgoing: Vec::new(),
-            sent: 0,
-            deaf: false,
-            instance: 1,
-            key: Key { address, bytes: [0; 8] },
-        };
+        let upstream = Upstream::over(stream, writer, 1);
         (upstream, other)
+    }
+
+    async fn readable(upstream: &Upstream) {
+        let Link::Left(stream) = &upstream.stream else { panic!("it is plain") };
+        stream.readable().await.expect("there");
     }
 
     #[tokio::test]
@@ -326,10 +342,10 @@ mod tests {
         let (mut upstream, mut other) = pair().await;
         assert!(upstream.is_open());
         other.write_all(b"N\0\0\0\x05\0").await.expect("sent");
-        upstream.stream.readable().await.expect("there");
+        readable(&upstream).await;
         assert!(upstream.is_open());
         other.write_all(b"E\0\0\0\x13SFATAL\0C57P01\0\0").await.expect("sent");
-        upstream.stream.readable().await.expect("there");
+        readable(&upstream).await;
         assert!(!upstream.is_open());
     }
 

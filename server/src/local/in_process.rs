@@ -82,6 +82,7 @@ pub async fn run(options: Local) -> anyhow::Result<()> {
             cache_bytes: options.cache_size,
             lock_table_bytes: options.lock_table_size,
             write_timeout: Duration::from_secs(options.write_timeout),
+            connections_max: options.max_connections,
             authentication: authentication.clone(),
             tls: tls.clone(),
             // The writer of this process cannot die alone; what looks like it is a busy machine.

@@ -117,6 +117,7 @@ pub async fn run(options: Local) -> anyhow::Result<()> {
         arguments.extend(["--cache-size".into(), format!("{}B", options.cache_size).into()]);
         arguments.extend(["--lock-table-size".into(), format!("{}B", options.lock_table_size).into()]);
         arguments.extend(["--write-timeout".into(), options.write_timeout.to_string().into()]);
+        arguments.extend(["--max-connections".into(), options.max_connections.to_string().into()]);
         if n == 0 {
             arguments.extend(["--dashboard-port".into(), options.dashboard_port.to_string().into()]);
         }

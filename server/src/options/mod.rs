@@ -14,6 +14,8 @@ use std::time::Duration;
 const PAGES_PER_GROUP: u32 = 1_310_720;
 /// Long enough for a host to be started again.
 const REPLACE_AFTER_SECONDS: u64 = 600;
+/// PostgreSQL's.
+const CONNECTIONS_MAX: usize = 100;
 /// A year.
 const SECONDS_MAX: u64 = 366 * 24 * 60 * 60;
 
@@ -178,6 +180,9 @@ pub struct Local {
     /// Seconds that writes wait for a quorum of storage nodes before they are given up.
     #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..), value_name = "SECONDS", env = "REDOUBT_WRITE_TIMEOUT")]
     pub write_timeout: u64,
+    /// Connections of clients, of which the last three are for superusers.
+    #[arg(long, default_value_t = CONNECTIONS_MAX, value_parser = values::server_connections, value_name = "N", env = "REDOUBT_MAX_CONNECTIONS")]
+    pub max_connections: usize,
     /// Pages of 8 kB in a protection group; decided when the volume is created.
     #[arg(long, default_value_t = PAGES_PER_GROUP, value_parser = clap::value_parser!(u32).range(16..), value_name = "PAGES", env = "REDOUBT_GROUP_PAGES")]
     pub group_pages: u32,
@@ -338,6 +343,9 @@ pub struct Compute {
     /// Seconds that writes wait for a quorum of storage nodes before they are given up.
     #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..), value_name = "SECONDS", env = "REDOUBT_WRITE_TIMEOUT")]
     pub write_timeout: u64,
+    /// Connections of clients, of which the last three are for superusers.
+    #[arg(long, default_value_t = CONNECTIONS_MAX, value_parser = values::server_connections, value_name = "N", env = "REDOUBT_MAX_CONNECTIONS")]
+    pub max_connections: usize,
     #[command(flatten)]
     pub failover: Failover,
     #[command(flatten)]

@@ -2,6 +2,7 @@
 
 use super::Which;
 use crate::failover;
+use crate::pgwire::CONNECTIONS_RESERVED;
 use std::net::IpAddr;
 use std::ops::Range;
 
@@ -77,6 +78,17 @@ pub fn connections(text: &str) -> Result<usize, String> {
     match text.parse() {
         Ok(number @ 1..=100_000) => Ok(number),
         _ => Err("expected a number from 1 to 100000".to_owned()),
+    }
+}
+
+/// A bound on a server's connections: as for the proxy's, and some beyond those that are kept for superusers.
+///
+/// # Errors
+/// What is wrong with the text.
+pub fn server_connections(text: &str) -> Result<usize, String> {
+    match connections(text)? {
+        number if number > CONNECTIONS_RESERVED => Ok(number),
+        _ => Err(format!("expected more than the {CONNECTIONS_RESERVED} that are kept for superusers")),
     }
 }
 

@@ -18,6 +18,8 @@ use types::{Error, SqlState};
 use super::session::{CancelHandle, CancelReason};
 use super::startup::{Peer, Startup};
 
+/// The last places of a server that are for superusers, as PostgreSQL has it.
+pub const CONNECTIONS_RESERVED: usize = 3;
 /// Wrong cancel keys an address may send in a second.
 const WRONG_KEYS_PER_SECOND: f64 = 10.0;
 /// Addresses remembered for that.

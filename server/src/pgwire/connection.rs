@@ -108,6 +108,7 @@ impl<S: Session> Connection<S> {
                 Some(frame) => frame,
                 None => {
                     self.tenant.rest(|| self.inbox.lock().incoming_core());
+                    self.outbox.rest();
                     let idle = self.session.idle_limit();
                     tokio::select! {
                         biased;

@@ -3,7 +3,7 @@
 //! One buffer per connection. Frames are split off its front without a copy; once they are dropped, the same memory is
 //! used again. It grows by what has arrived (at most doubling, up to the frame's end), and what it holds above 64 KiB is
 //! charged to a budget that all connections share, so that many clients with half-sent messages cannot take the memory
-//! of the others.
+//! of the others. A client that says nothing has no buffer: thousands of them are connected, and a few speak.
 //!
 //! While a statement runs, [`gone`] reads on into the same buffer, up to 64 KiB, for one reason: to notice
 //! that the client is gone. Nothing read ahead is lost or reordered, since frames come from that buffer only. (A client
@@ -155,6 +155,9 @@ impl Inbox {
             }
             self.grow(need).map_err(Lost::Violation)?;
             if self.poll_read(cx).is_pending() {
+                if self.bytes.is_empty() && self.charged == 0 {
+                    self.bytes = BytesMut::new();
+                }
                 if !self.waiting.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
                     self.waiting = Some(cx.waker().clone());
                 }
@@ -317,6 +320,23 @@ mod tests {
         let read = tokio::time::timeout(Duration::from_millis(50), next_frame(&inbox)).await;
         assert!(read.is_err(), "the message is not whole");
         assert!(inbox.lock().bytes.capacity() < 2 * READ_BYTES);
+    }
+
+    #[tokio::test]
+    async fn a_silent_client_has_no_buffer() {
+        let (mut client, inbox, _writer) = pair(usize::MAX);
+        for part in [&b""[..], b"S\0\0\0\x04", b"S\0\0\0\x04Q\0"] {
+            client.write_all(part).await.expect("written");
+            let whole = part.len() / 5;
+            for _ in 0..whole {
+                assert_eq!(next_frame(&inbox).await.expect("it has arrived").kind, b'S');
+            }
+            let waits = tokio::time::timeout(Duration::from_millis(20), next_frame(&inbox)).await;
+            assert!(waits.is_err(), "nothing more is whole");
+            let inbox = inbox.lock();
+            assert_eq!(inbox.bytes.capacity() == 0, inbox.bytes.is_empty());
+            assert_eq!(inbox.bytes.len(), part.len() - 5 * whole);
+        }
     }
 
     #[tokio::test]

@@ -33,6 +33,7 @@
 
 mod backends;
 mod connection;
+pub mod dial;
 mod encode;
 mod error;
 mod frame;
@@ -48,7 +49,7 @@ mod socket;
 pub mod startup;
 mod tls;
 
-pub use backends::{BackendInfo, Backends, Counters};
+pub use backends::{BackendInfo, Backends, CONNECTIONS_RESERVED, Counters};
 pub use listener::{Config, Listener, Server};
 pub use message::{Bind, Message, Target};
 pub use session::{

@@ -29,6 +29,8 @@ use super::socket::WriteHalf;
 const FLUSH_BYTES: usize = 8 * 1024;
 /// A larger buffer is given back once it is empty, in bytes.
 const RETAINED_BYTES_MAX: usize = 64 * 1024;
+/// What is kept while the client says nothing, in bytes: enough for the replies of short statements.
+const RETAINED_IDLE_BYTES_MAX: usize = 1024;
 /// How long a client that does not read can hold up the end of its connection.
 pub(super) const LAST_WORDS: Duration = Duration::from_secs(1);
 
@@ -136,6 +138,13 @@ impl Outbox {
             self.bytes = Vec::new();
         }
         self.bytes.clear();
+    }
+
+    /// The client is waited for: thousands may be silent, and each would hold the room of its longest result.
+    pub(super) fn rest(&mut self) {
+        if self.bytes.is_empty() && self.bytes.capacity() > RETAINED_IDLE_BYTES_MAX {
+            self.bytes = Vec::new();
+        }
     }
 
     /// Sends a last error, unless the stream ends inside a message, and closes our side.

@@ -34,6 +34,7 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
 use x509_certificate::CapturedX509Certificate;
 
+use super::dial::Fingerprint;
 use super::session::Encryption;
 use super::startup::Peer;
 
@@ -67,6 +68,7 @@ pub struct Tls {
     acceptor: TlsAcceptor,
     /// SCRAM over this certificate; `None` if its signature names no hash.
     binding: Option<ScramServerAuth>,
+    fingerprint: Fingerprint,
     required: bool,
 }
 
@@ -86,6 +88,7 @@ impl Tls {
     pub fn load(certificate: &Path, key: &Path, required: bool) -> Result<Tls, TlsError> {
         let (chain, binding) = read_chain(certificate)?;
         let private = read_key(key)?;
+        let fingerprint = Fingerprint::of(&chain[0]);
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let configured = ServerConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
@@ -101,7 +104,13 @@ impl Tls {
         })?;
         config.session_storage = Arc::new(NoServerSessionStorage {});
         config.send_tls13_tickets = 0;
-        Ok(Tls { acceptor: TlsAcceptor::from(Arc::new(config)), binding, required })
+        Ok(Tls { acceptor: TlsAcceptor::from(Arc::new(config)), binding, fingerprint, required })
+    }
+
+    /// What other servers of the cluster know the certificate by.
+    #[must_use]
+    pub fn fingerprint(&self) -> Fingerprint {
+        self.fingerprint
     }
 
     /// Whether a client from there must encrypt: this machine's own clients need not.

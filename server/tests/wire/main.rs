@@ -3,6 +3,7 @@
 //! A test named `row_N_...` is row N of the table of bad input that the server must survive.
 
 mod authentication;
+mod dial;
 mod driver;
 mod fake;
 mod flow;

@@ -29,7 +29,7 @@ struct Encrypted {
 }
 
 /// A certificate for localhost that vouches for itself, and its key.
-fn make_certificate(directory: &Path, key: &[&str], required: bool) -> Tls {
+pub fn make_certificate(directory: &Path, key: &[&str], required: bool) -> Tls {
     let (certificate, private) = (directory.join("server.crt"), directory.join("server.key"));
     let made = Command::new("openssl")
         .args(["req", "-x509", "-nodes", "-days", "2", "-subj", "/CN=localhost"])

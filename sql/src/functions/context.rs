@@ -26,6 +26,9 @@ pub trait Admin: Send + Sync {
     /// On a replica: how long ago it last knew that it had everything the writer had. `None` when it cannot say.
     fn staleness(&self) -> Option<Duration>;
 
+    /// How many clients may be connected: `max_connections`.
+    fn connections_max(&self) -> usize;
+
     /// The servers of the cluster.
     fn servers(&self) -> Vec<ServerStatus>;
 

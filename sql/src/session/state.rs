@@ -221,6 +221,9 @@ impl Session {
         variables.force("is_superuser", if role.superuser { "on" } else { "off" });
         variables.force("session_authorization", &role.name);
         variables.force("in_hot_standby", standby_value(session.standby));
+        if let Ok(admin) = database.admin() {
+            variables.force("max_connections", &admin.connections_max().to_string());
+        }
         for (name, value) in found.settings.iter().chain(&role.settings) {
             variables.set_default(name, value)?;
         }

@@ -855,7 +855,7 @@ impl Variables {
         names.into_iter().map(|name| if name == "$user" { Arc::from(user) } else { Arc::from(name) }).collect()
     }
 
-    /// Sets what only the server itself may: `in_hot_standby`, `is_superuser`, `session_authorization`.
+    /// Sets what only the server itself may: `in_hot_standby`, `is_superuser`, `max_connections`, `session_authorization`.
     pub fn force(&self, name: &str, value: &str) {
         let mut inner = self.inner.lock();
         inner.defaults.insert(name.to_lowercase(), value.to_owned());

@@ -39,6 +39,7 @@ pub mod replica;
 pub mod roster;
 pub mod seats;
 pub mod shipping;
+pub mod sources;
 pub mod takeover;
 pub mod tracker;
 pub mod waiters;

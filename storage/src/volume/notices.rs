@@ -1,10 +1,14 @@
 //! What the writer tells its replicas: how far the volume is durable. Event-driven, coalesced, the newest wins.
 //!
-//! A subscription keeps the VDL it told last. When the flushed VDL has moved it makes one notice of everything since: the
+//! A subscription keeps the VDL it told last. When the flushed VDL has moved it takes one notice of everything since: the
 //! tails that moved and the nodes that have them. A slow subscriber gets fewer notices, not more memory.
+//!
+//! Making one needs the lock that acknowledgements need, and looks at every group. So it is made once for all subscribers
+//! who want about the same ([`Board`]): however many replicas there are, commits wait for one of them.
 
 use super::tracker::{Level, Tracker};
 use crate::quorum::COPIES;
+use parking_lot::Mutex;
 use protocol::rpc::cluster::{GroupTail, Notice};
 use protocol::{Ballot, Lsn};
 
@@ -27,6 +31,30 @@ pub fn notice(ballot: Ballot, tracker: &Tracker, told: Lsn, written_unix_micros:
     }
 }
 
+/// The notice that was made last, for everyone who misses no more than it tells.
+#[derive(Debug, Default)]
+pub struct Board {
+    /// Since when, and what.
+    newest: Mutex<Option<(Lsn, Notice)>>,
+}
+
+impl Board {
+    /// A notice of everything from `told`, or from before, to `vdl`, or beyond: the last one, or one that `make` makes of
+    /// everything since `told`.
+    pub fn notice(&self, told: Lsn, vdl: Lsn, make: impl FnOnce() -> Notice) -> Notice {
+        let mut newest = self.newest.lock();
+        if let Some((_, notice)) = newest.as_ref().filter(|it| it.0 <= told && it.1.flushed_vdl >= vdl.0) {
+            return notice.clone();
+        }
+        let notice = make();
+        // What a new subscriber is told names every group, and is for nobody else.
+        if told > Lsn::ZERO {
+            *newest = Some((told, notice.clone()));
+        }
+        notice
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::tracker::{Mark, Outstanding};
@@ -46,5 +74,28 @@ mod tests {
         assert_eq!(notice.tails, [GroupTail { group: 1, tail: 60 }]);
         assert_eq!(notice.fresh_nodes, [0, 1, 2, 3, 4]);
         assert_eq!(super::notice(Ballot::ZERO, &tracker, Lsn::ZERO, 0).tails.len(), 2, "a new subscriber hears all");
+    }
+
+    #[test]
+    fn a_notice_is_made_once_for_all_who_want_it() {
+        let board = Board::default();
+        let made = std::cell::Cell::new(0);
+        let ask = |told: u64, vdl: u64| {
+            let make = || {
+                made.set(made.get() + 1);
+                Notice { flushed_vdl: vdl, written_unix_micros: told, ..Notice::default() }
+            };
+            let notice = board.notice(Lsn(told), Lsn(vdl), make);
+            (notice.written_unix_micros, notice.flushed_vdl, made.get())
+        };
+        assert_eq!(ask(50, 60), (50, 60, 1));
+        for _ in 0..14 {
+            assert_eq!(ask(50, 60), (50, 60, 1), "the others of the same time");
+        }
+        assert_eq!(ask(55, 60), (50, 60, 1), "it tells more than is missed");
+        assert_eq!(ask(40, 60), (40, 60, 2), "it would leave something out");
+        assert_eq!(ask(60, 70), (60, 70, 3), "it is old");
+        assert_eq!(ask(0, 70), (0, 70, 4), "a new subscriber hears all");
+        assert_eq!(ask(60, 70), (60, 70, 4), "and nobody else");
     }
 }

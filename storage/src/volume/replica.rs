@@ -20,6 +20,7 @@ use super::age::Age;
 use super::assembly::Assembly;
 use super::counters::Counters;
 use super::reader::{Failure, ReadPoint, Reader};
+use super::sources::Sources;
 use super::writer::FETCH_TIMEOUT;
 use super::{Clock, Nodes, VOLUME_CALL_TIMEOUT, WallClock, corrupt};
 use crate::history::TruncationTable;
@@ -58,6 +59,8 @@ const RETRY_PAUSE: Duration = Duration::from_millis(2);
 /// How to open a volume for reading.
 #[derive(Clone)]
 pub struct ReplicaOptions {
+    /// The server's instance, drawn at random at its start: which node it asks first.
+    pub instance: u32,
     /// Where the replica's task runs.
     pub runtime: Runtime,
     /// Monotonic time.
@@ -75,8 +78,9 @@ pub struct ReplicaOptions {
 impl ReplicaOptions {
     /// The usual settings.
     #[must_use]
-    pub fn new(runtime: Runtime, clock: Clock, wall: WallClock) -> ReplicaOptions {
+    pub fn new(instance: u32, runtime: Runtime, clock: Clock, wall: WallClock) -> ReplicaOptions {
         ReplicaOptions {
+            instance,
             runtime,
             clock,
             wall,
@@ -119,8 +123,7 @@ struct Inner {
     lag_micros: AtomicU64,
     /// The most redo that was ever held, in bytes.
     staged_peak: AtomicUsize,
-    /// The node that served the last pull.
-    favourite: AtomicUsize,
+    sources: Sources,
     /// The node that tells what the writer does not.
     relay: AtomicUsize,
     stop: watch::Sender<bool>,
@@ -189,8 +192,8 @@ impl ReplicaVolume {
             applied: watch::Sender::new(learned.vdl),
             lag_micros: AtomicU64::new(0),
             staged_peak: AtomicUsize::new(0),
-            favourite: AtomicUsize::new(0),
-            relay: AtomicUsize::new(0),
+            sources: Sources::new(options.instance),
+            relay: AtomicUsize::new(options.instance as usize % COPIES),
             stop: watch::Sender::new(false),
             options,
         });
@@ -541,9 +544,7 @@ impl Inner {
             let known = self.known.lock();
             (known.ballot, known.fresh)
         };
-        let favourite = self.favourite.load(Ordering::Relaxed);
-        let mut order: [usize; COPIES] = std::array::from_fn(|index| (favourite + index) % COPIES);
-        order.sort_by_key(|&node| !fresh[node]);
+        let order = self.sources.order(&fresh);
         let (mut gone, mut answered) = (0, [false; COPIES]);
         let rounds = PULL_PATIENCE.into_iter().flat_map(|patience| order.map(|node| (patience, node)));
         for (patience, node) in rounds {
@@ -562,7 +563,10 @@ impl Inner {
                 max_bytes,
                 wait_ms: 0,
             };
-            let Ok(Ok(reply)) = timeout(patience, self.nodes[node].pull(request)).await else { continue };
+            let asked = (self.options.clock)();
+            let reply = timeout(patience, self.nodes[node].pull(request)).await;
+            self.sources.took(node, (self.options.clock)().saturating_sub(asked));
+            let Ok(Ok(reply)) = reply else { continue };
             answered[node] = true;
             if reply.outcome() == rpc::ReadOutcome::BelowFloor || reply.retained_after > after.0 {
                 gone += 1;
@@ -573,10 +577,7 @@ impl Inner {
             }
             Counters::add(&self.counters.redo_bytes_pulled, reply.batches.iter().map(bytes::Bytes::len).sum());
             match decode(&reply.batches, group, up_to) {
-                Ok(records) => {
-                    self.favourite.store(node, Ordering::Relaxed);
-                    return Pulled::Records(records);
-                }
+                Ok(records) => return Pulled::Records(records),
                 Err(error) => tracing::warn!(node, %error, "a storage node sent damaged redo"),
             }
         }

@@ -592,7 +592,7 @@ async fn follow(nodes: &[Arc<dyn StorageNode>], poll_after: Duration) -> (Arc<Re
         poll_after,
         staged_bytes_max: 200,
         far_behind_bytes: 1 << 20,
-        ..ReplicaOptions::new(runtime, monotonic_clock(), wall_clock())
+        ..ReplicaOptions::new(1, runtime, monotonic_clock(), wall_clock())
     };
     let replica = ReplicaVolume::open(nodes.to_vec(), replica_options).await.expect("a read quorum answers");
     let sink = Arc::new(Sink::default());
@@ -754,7 +754,7 @@ async fn a_replica_that_drops_its_cache_knows_every_tail_though_notices_were_los
     let client = Client::new(Arc::clone(&volume));
     let first = heard_of_and_not_there(&fakes, &client).await;
     let runtime = protocol::task::Runtime::current();
-    let mut options = ReplicaOptions::new(runtime, monotonic_clock(), wall_clock());
+    let mut options = ReplicaOptions::new(1, runtime, monotonic_clock(), wall_clock());
     (options.poll_after, options.far_behind_bytes) = (LONG, 1);
     let replica = ReplicaVolume::open(nodes.to_vec(), options).await.expect("a read quorum answers");
     assert_eq!(replica.applied(), first);

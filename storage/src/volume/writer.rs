@@ -175,6 +175,7 @@ pub(super) struct Inner {
     shipper: OnceLock<Bell>,
     connected: Mutex<mpsc::Sender<Connected>>,
     room: Notify,
+    notices: notices::Board,
     vdl: watch::Sender<Lsn>,
     fenced: watch::Sender<bool>,
 }
@@ -303,6 +304,7 @@ impl WriterVolume {
             shipper: OnceLock::new(),
             connected: Mutex::new(connected),
             room: Notify::new(),
+            notices: notices::Board::default(),
             vdl: watch::Sender::new(found.vdl),
             fenced: watch::Sender::new(false),
         });
@@ -432,9 +434,11 @@ impl NoticeSubscription {
         if self.inner.state.load(Ordering::Acquire) != OPEN {
             return None;
         }
-        let acks = self.inner.acks.lock();
-        let told = self.told.unwrap_or(Lsn::ZERO);
-        let notice = notices::notice(self.inner.ballot, &acks.tracker, told, acks.written_unix_micros);
+        let (told, vdl) = (self.told.unwrap_or(Lsn::ZERO), *self.vdl.borrow());
+        let notice = self.inner.notices.notice(told, vdl, || {
+            let acks = self.inner.acks.lock();
+            notices::notice(self.inner.ballot, &acks.tracker, told, acks.written_unix_micros)
+        });
         self.told = Some(Lsn(notice.flushed_vdl));
         Some(notice)
     }

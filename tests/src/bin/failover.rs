@@ -32,6 +32,9 @@ const REPLICAS: u16 = 2;
 const HISTORY_WRITERS: usize = 2;
 /// A statement that takes longer was sent to a server that no longer answers.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(2);
+/// Between two tries of finding a writer. Each try opens a session on every server that lives, so that clients without a
+/// pause would take the processors of a small machine from the recovery that they wait for.
+const RECONNECT_PAUSE: Duration = Duration::from_millis(10);
 const STATEMENTS: [&str; 5] = [
     "UPDATE pgbench_accounts SET abalance = abalance + $1 WHERE aid = $2",
     "SELECT abalance FROM pgbench_accounts WHERE aid = $1",
@@ -73,7 +76,7 @@ impl Load {
         let mut kept = Vec::new();
         while !self.stop.load(Ordering::Relaxed) {
             let Ok(Ok((client, statements))) = tokio::time::timeout(ANSWER_TIMEOUT, connect(&self.ports)).await else {
-                tokio::time::sleep(Duration::from_millis(2)).await;
+                tokio::time::sleep(RECONNECT_PAUSE).await;
                 continue;
             };
             while !self.stop.load(Ordering::Relaxed) {

@@ -1,0 +1,171 @@
+//! Connections from one server of a cluster to the port that clients of another dial: encrypted whenever the other can.
+//!
+//! **Rule.** Trust is the cluster's own, and no authority's. A server with a certificate leaves the certificate's
+//! fingerprint in the address book beside its address; whoever dials it takes that certificate and no other, and in the
+//! handshake the other end must have its key. Names and dates in it mean nothing here. A server that has a fingerprint in
+//! the book and declines to encrypt is not spoken to: nobody on the way can talk two servers out of it.
+//!
+//! This says to the one who dials whom it speaks to. The other way round it says nothing: who dials proves itself inside, by
+//! the cluster's secret (`forward`).
+//!
+//! A proxy does not dial like this: its client's SCRAM exchange is the server's, which offers to bind to the channel wherever
+//! there is one, and the client's channel ends at the proxy.
+//!
+//! Sources: PostgreSQL manual, section "SSL Session Encryption"; RFC 8446, section 4.4.3 (CertificateVerify).
+
+use std::io;
+use std::sync::Arc;
+
+use protocol::rpc::storage::ServerInfo;
+use ring::digest::{SHA256, digest};
+use rustls::client::Resumption;
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::{WebPkiSupportedAlgorithms, verify_tls13_signature};
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, SignatureScheme};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+use tokio_util::either::Either;
+
+const SSL_REQUEST: [u8; 8] = [0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x2f];
+
+/// A stream to a server: plain, or encrypted.
+pub type Link = Either<TcpStream, Box<TlsStream<TcpStream>>>;
+
+/// What tells one certificate from all others: SHA-256 of its DER.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fingerprint(pub [u8; 32]);
+
+impl Fingerprint {
+    /// Of a certificate.
+    #[must_use]
+    pub fn of(certificate: &CertificateDer<'_>) -> Fingerprint {
+        let hash = digest(&SHA256, certificate);
+        Fingerprint(hash.as_ref().try_into().expect("SHA-256 has 32 bytes"))
+    }
+}
+
+/// Where a server is reached, and what it must show there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Destination {
+    /// HOST:PORT.
+    pub address: String,
+    /// Of its certificate; `None`: it has none, and the connection is plain.
+    pub fingerprint: Option<Fingerprint>,
+}
+
+impl Destination {
+    /// As the address book has it.
+    ///
+    /// # Errors
+    /// When the entry has a fingerprint that is none.
+    pub fn of(server: &ServerInfo) -> io::Result<Destination> {
+        let fingerprint = match &server.certificate_sha256[..] {
+            [] => None,
+            bytes => {
+                let broken = |_| io::Error::other("its certificate's fingerprint in the address book is damaged");
+                Some(Fingerprint(bytes.try_into().map_err(broken)?))
+            }
+        };
+        Ok(Destination { address: server.address.clone(), fingerprint })
+    }
+
+    /// Connects, and encrypts if the server has a certificate. The caller bounds the time.
+    ///
+    /// # Errors
+    /// When the server cannot be reached, does not encrypt though it should, or is not the one that is meant.
+    pub async fn connect(&self) -> io::Result<Link> {
+        let mut stream = TcpStream::connect(&self.address).await?;
+        // What servers say to each other is small and wanted at once.
+        stream.set_nodelay(true)?;
+        let Some(fingerprint) = self.fingerprint else { return Ok(Link::Left(stream)) };
+        stream.write_all(&SSL_REQUEST).await?;
+        if stream.read_u8().await? != b'S' {
+            return Err(io::Error::new(io::ErrorKind::PermissionDenied, "it declines to encrypt, though it can"));
+        }
+        // No name is sent, and none is looked at.
+        let nobody = ServerName::IpAddress(std::net::Ipv4Addr::UNSPECIFIED.into());
+        let connector = TlsConnector::from(Arc::new(config(fingerprint)));
+        // On the heap: few handshakes run at a time, and many futures are made of the caller's.
+        Ok(Link::Right(Box::new(Box::pin(connector.connect(nobody, stream)).await?)))
+    }
+}
+
+fn config(fingerprint: Fingerprint) -> ClientConfig {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let pinned = Pinned { fingerprint, algorithms: provider.signature_verification_algorithms };
+    let mut config = ClientConfig::builder_with_provider(provider)
+        .with_protocol_versions(&[&rustls::version::TLS13])
+        .expect("the provider has suites for it")
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::new(pinned))
+        .with_no_client_auth();
+    config.resumption = Resumption::disabled();
+    config
+}
+
+/// Takes one certificate only.
+#[derive(Debug)]
+struct Pinned {
+    fingerprint: Fingerprint,
+    algorithms: WebPkiSupportedAlgorithms,
+}
+
+impl ServerCertVerifier for Pinned {
+    fn verify_server_cert(
+        &self,
+        certificate: &CertificateDer<'_>,
+        _: &[CertificateDer<'_>],
+        _: &ServerName<'_>,
+        _: &[u8],
+        _: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        if Fingerprint::of(certificate) == self.fingerprint {
+            Ok(ServerCertVerified::assertion())
+        } else {
+            Err(CertificateError::ApplicationVerificationFailure.into())
+        }
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        _: &[u8],
+        _: &CertificateDer<'_>,
+        _: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        Err(rustls::Error::General("TLS 1.2 was not offered".into()))
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls13_signature(message, certificate, signature, &self.algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.algorithms.supported_schemes()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_entry_of_the_address_book_is_read() {
+        let read = |bytes: &[u8]| {
+            let certificate_sha256 = bytes.to_vec().into();
+            let server = ServerInfo { certificate_sha256, ..ServerInfo::default() };
+            Destination::of(&server).map(|it| it.fingerprint)
+        };
+        assert_eq!(read(&[]).expect("it has none"), None);
+        assert_eq!(read(&[7; 32]).expect("it is whole"), Some(Fingerprint([7; 32])));
+        // Not taken for one who has none.
+        assert!(read(&[7; 31]).is_err() && read(&[7; 33]).is_err());
+    }
+}
