@@ -150,7 +150,6 @@ async fn two_hosts_that_require_encryption() -> anyhow::Result<()> {
     // More than TLS's records and the sockets' buffers hold, both ways.
     let many = "INSERT INTO t SELECT generate_series(2, 100000) RETURNING a";
     assert!(answer(&at(1, forwards), many)?.lines().count() >= 99_999);
-    assert_eq!(answer(&at(1, forwards), "SELECT count(*), pg_is_in_recovery() FROM t")?, "100000|t");
     // A stranger is turned away before they can prove anything.
     let outcome = claim(&hosts.address(0), "postgres", hosts::PASSWORD)?;
     let Outcome::Refused(code, message) = outcome else { anyhow::bail!("a stranger is let in") };

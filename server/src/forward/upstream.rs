@@ -295,6 +295,7 @@ pub(super) fn error_of(body: &[u8]) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::pgwire::Peer;
     use proptest::prelude::*;
     use tokio::io::AsyncReadExt;
     use tokio::net::{TcpListener, TcpStream};
@@ -335,6 +336,38 @@ mod tests {
         }
         assert_eq!(answer.expect("it came").len(), BYTES + 5);
         answers.await.expect("no panic");
+    }
+
+    #[tokio::test]
+    async fn a_writer_that_proves_nothing_is_told_nothing() {
+        let let_in = &b"R\0\0\0\x08\0\0\0\0Z\0\0\0\x05I"[..];
+        let asks_in_the_clear = &b"R\0\0\0\x08\0\0\0\x03"[..];
+        for answer in [let_in, asks_in_the_clear, &b"Z\0\0\0\x05I"[..]] {
+            let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+            let address = listener.local_addr().expect("bound").to_string();
+            let serving = tokio::spawn(async move {
+                let (mut stream, _) = listener.accept().await.expect("accepted");
+                stream.write_all(answer).await.expect("sent");
+                let mut told = Vec::new();
+                // It may be cut off.
+                let _ = stream.read_to_end(&mut told).await;
+                told
+            });
+            let writer = ServerInfo { address, forwarding_secret: "secret".into(), ..ServerInfo::default() };
+            let startup = Startup {
+                pid: 1,
+                user: "u".into(),
+                database: "d".into(),
+                settings: Vec::new(),
+                forwarded: false,
+                peer: Peer::Unix,
+                encryption: None,
+            };
+            let refused = Upstream::open(&writer, &startup).await.map(drop).expect_err("anyone could say that");
+            assert_eq!(refused.sqlstate.as_str(), "08001", "{refused:?}");
+            let told = serving.await.expect("no panic");
+            assert!(!told.windows(6).any(|part| part == b"secret"));
+        }
     }
 
     #[tokio::test]
