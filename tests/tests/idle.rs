@@ -8,8 +8,8 @@ use tokio_postgres::Client;
 /// Silent connections that are counted, after some that warm the server up.
 const CONNECTIONS: usize = 400;
 const WARM: usize = 100;
-/// Memory for each of them, in bytes.
-const BYTES_MAX: u64 = 50 << 10;
+/// Memory for each of them, in bytes: about 30 kB, and with the buffers that it has used 45 kB.
+const BYTES_MAX: u64 = 40 << 10;
 
 /// A connection that lies in a pool: it has a prepared statement, has read tens of kilobytes, and has written.
 async fn pooled(cluster: &Cluster) -> anyhow::Result<Client> {
@@ -22,7 +22,7 @@ async fn pooled(cluster: &Cluster) -> anyhow::Result<Client> {
 }
 
 #[tokio::test]
-async fn a_silent_connection_costs_less_than_fifty_kilobytes() -> anyhow::Result<()> {
+async fn a_silent_connection_holds_no_buffers() -> anyhow::Result<()> {
     let mut options = Options { processes: true, replicas: 0, ..Options::default() };
     options.arguments.extend(["--max-connections", "1000"].map(str::to_owned));
     let cluster = Cluster::start(options).await?;
