@@ -170,6 +170,6 @@ mod tests {
     fn a_failover_timeout_of_nothing_turns_failover_off() {
         let cli = parse_with_file("failover-timeout = 0\nfailover-priority = 3\n", &["local"]).expect("valid");
         let crate::options::Command::Local(local) = cli.command else { panic!("the command was local") };
-        assert_eq!((local.failover.settings(), local.failover.failover_priority), (None, 3));
+        assert_eq!((local.server.failover.settings(), local.server.failover.failover_priority), (None, 3));
     }
 }

@@ -19,8 +19,8 @@ const LIVES_WITHIN: Duration = Duration::from_millis(500);
 /// As [`run`], and when there is a living writer that is to be left alone.
 pub async fn writer(options: options::Writer) -> anyhow::Result<()> {
     // Bad settings are told before anyone is asked for anything.
-    Authentication::from_options(&options.compute.auth)?;
-    encryption::from_options(&options.compute.tls)?;
+    Authentication::from_options(&options.compute.server.auth)?;
+    encryption::from_options(&options.compute.server.tls)?;
     let storage = nodes::discover(&options.compute.storage, options.compute.volume);
     // Without storage there is nobody to ask, and `run` waits for it and for signals.
     let known = tokio::time::timeout(LIVES_WITHIN, storage).await;
@@ -43,8 +43,8 @@ pub async fn writer(options: options::Writer) -> anyhow::Result<()> {
 /// # Errors
 /// When its port cannot be had, or the cluster has no volume.
 pub async fn run(options: options::Compute, role: Role) -> anyhow::Result<()> {
-    let authentication = Authentication::from_options(&options.auth)?;
-    let tls = encryption::from_options(&options.tls)?;
+    let authentication = Authentication::from_options(&options.server.auth)?;
+    let tls = encryption::from_options(&options.server.tls)?;
     let bind =
         async |address: String| TcpListener::bind(&address).await.with_context(|| format!("{address} (--listen)"));
     let listener = bind(options.listen.clone()).await?;
@@ -69,14 +69,14 @@ pub async fn run(options: options::Compute, role: Role) -> anyhow::Result<()> {
         role,
         storage,
         address: advertised,
-        cache_bytes: options.cache_size,
-        lock_table_bytes: options.lock_table_size,
-        write_timeout: Duration::from_secs(options.write_timeout),
-        connections_max: options.max_connections,
+        cache_bytes: options.server.cache_size,
+        lock_table_bytes: options.server.lock_table_size,
+        write_timeout: Duration::from_secs(options.server.write_timeout),
+        connections_max: options.server.max_connections,
         authentication,
         tls,
-        failover: options.failover.settings(),
-        replace_after: options.replacement.settings(),
+        failover: options.server.failover.settings(),
+        replace_after: options.server.replacement.settings(),
         storage_runtime: Runtime::Tokio(nodes::runtime()),
     });
     if let Some(listener) = dashboard_listener {

@@ -32,8 +32,8 @@ use tokio::task::JoinSet;
 /// # Errors
 /// When a port or a directory cannot be had, or storage does not come up.
 pub async fn run(options: Local) -> anyhow::Result<()> {
-    let authentication = Authentication::from_options(&options.auth)?;
-    let tls = encryption::from_options(&options.tls)?;
+    let authentication = Authentication::from_options(&options.server.auth)?;
+    let tls = encryption::from_options(&options.server.tls)?;
     // Ports first: a cluster that cannot be reached should not touch its data.
     let mut listeners = Vec::new();
     for n in 0..=options.replicas {
@@ -79,15 +79,15 @@ pub async fn run(options: Local) -> anyhow::Result<()> {
             role: if n == 0 { Role::Writer } else { Role::Replica },
             storage: storage.clone(),
             address: listener.local_addr()?.to_string(),
-            cache_bytes: options.cache_size,
-            lock_table_bytes: options.lock_table_size,
-            write_timeout: Duration::from_secs(options.write_timeout),
-            connections_max: options.max_connections,
+            cache_bytes: options.server.cache_size,
+            lock_table_bytes: options.server.lock_table_size,
+            write_timeout: Duration::from_secs(options.server.write_timeout),
+            connections_max: options.server.max_connections,
             authentication: authentication.clone(),
             tls: tls.clone(),
             // The writer of this process cannot die alone; what looks like it is a busy machine.
             failover: None,
-            replace_after: options.replacement.settings(),
+            replace_after: options.server.replacement.settings(),
             storage_runtime: Runtime::Tokio(runtime.clone()),
         });
         running.spawn_on(server.clone().run(listener, shutdown.clone()), &runtime);

@@ -14,7 +14,7 @@ pub mod processes;
 use crate::address::NodeAddress;
 use crate::directory::Directory;
 use crate::init::Wanted;
-use crate::options::{Auth, AuthMethod, Local, Which};
+use crate::options::{Local, Which};
 use anyhow::Context;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -78,16 +78,4 @@ fn print_welcome(options: &Local) {
     println!("  url       postgresql://postgres@localhost:{}/postgres", options.port);
     println!("  status    http://localhost:{}/  or  redoubt status 127.0.0.1:{}", options.dashboard_port, options.port);
     println!("Ctrl-C ends it; the data stays in {}.", options.data.display());
-}
-
-/// The flags that pass the way of authentication on to a child process.
-fn auth_arguments(auth: &Auth) -> Vec<String> {
-    let mut arguments = Vec::new();
-    if auth.auth == AuthMethod::Scram {
-        arguments.extend(["--auth".to_owned(), "scram".to_owned()]);
-    }
-    if let Some(file) = &auth.password_file {
-        arguments.extend(["--password-file".to_owned(), file.display().to_string()]);
-    }
-    arguments
 }

@@ -2,7 +2,7 @@
 //!
 //! A child that dies stays dead: that is what people want to see. Its command is printed, to start it again by hand.
 
-use super::{NODES, auth_arguments, bind, node_address, node_directory, open_directory, print_welcome, zone};
+use super::{NODES, bind, node_address, node_directory, open_directory, print_welcome, zone};
 use crate::address::NodeAddress;
 use crate::auth::Authentication;
 use crate::init::{Created, Emptied};
@@ -76,8 +76,8 @@ impl Member {
 /// # Errors
 /// When a port or the directory cannot be had, or a process does not come up.
 pub async fn run(options: Local) -> anyhow::Result<()> {
-    Authentication::from_options(&options.auth)?;
-    encryption::from_options(&options.tls)?;
+    Authentication::from_options(&options.server.auth)?;
+    encryption::from_options(&options.server.tls)?;
     // Tried before anything is touched, and given back for the children.
     for n in 0..=options.replicas {
         drop(bind(options.port + n, "--port").await?);
@@ -114,17 +114,10 @@ pub async fn run(options: Local) -> anyhow::Result<()> {
         // Others may have been made on the same nodes.
         arguments.extend(["--volume".into(), format!("{volume:016x}").into()]);
         arguments.extend(["--listen".into(), format!("127.0.0.1:{}", options.port + n).into()]);
-        arguments.extend(["--cache-size".into(), format!("{}B", options.cache_size).into()]);
-        arguments.extend(["--lock-table-size".into(), format!("{}B", options.lock_table_size).into()]);
-        arguments.extend(["--write-timeout".into(), options.write_timeout.to_string().into()]);
-        arguments.extend(["--max-connections".into(), options.max_connections.to_string().into()]);
+        arguments.extend(options.server.arguments().into_iter().map(OsString::from));
         if n == 0 {
             arguments.extend(["--dashboard-port".into(), options.dashboard_port.to_string().into()]);
         }
-        arguments.extend(auth_arguments(&options.auth).into_iter().map(OsString::from));
-        arguments.extend(options.tls.arguments().into_iter().map(OsString::from));
-        arguments.extend(options.failover.arguments().into_iter().map(OsString::from));
-        arguments.extend(options.replacement.arguments().into_iter().map(OsString::from));
         let name = if n == 0 { "writer".to_owned() } else { format!("replica {n}") };
         members.push(Member::start(name, arguments)?);
         wait_until_listening(options.port + n, &mut members).await?;

@@ -75,6 +75,21 @@ pub struct Auth {
     pub password_file: Option<PathBuf>,
 }
 
+impl Auth {
+    /// The flags that pass them on to a child process.
+    #[must_use]
+    pub fn arguments(&self) -> Vec<String> {
+        let mut arguments = Vec::new();
+        if self.auth == AuthMethod::Scram {
+            arguments.extend(["--auth".to_owned(), "scram".to_owned()]);
+        }
+        if let Some(file) = &self.password_file {
+            arguments.extend(["--password-file".to_owned(), file.display().to_string()]);
+        }
+        arguments
+    }
+}
+
 /// How clients' connections are encrypted.
 #[derive(Args, Debug, Clone)]
 pub struct Tls {
@@ -154,6 +169,48 @@ impl Replacement {
     }
 }
 
+/// How a server works, alone or in a cluster on one machine.
+#[derive(Args, Debug, Clone)]
+pub struct Server {
+    /// Memory for the cached pages of each server.
+    #[arg(long, default_value = "512MB", value_parser = values::bytes, value_name = "SIZE", env = "REDOUBT_CACHE_SIZE")]
+    pub cache_size: u64,
+    /// Memory that locks of rows may take on the writer: about 300 bytes for a row locked without being changed.
+    #[arg(long, default_value = "256MB", value_parser = values::bytes, value_name = "SIZE", env = "REDOUBT_LOCK_TABLE_SIZE")]
+    pub lock_table_size: u64,
+    /// Seconds that writes wait for a quorum of storage nodes before they are given up.
+    #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..), value_name = "SECONDS", env = "REDOUBT_WRITE_TIMEOUT")]
+    pub write_timeout: u64,
+    /// Connections of clients, of which the last three are for superusers.
+    #[arg(long, default_value_t = CONNECTIONS_MAX, value_parser = values::server_connections, value_name = "N", env = "REDOUBT_MAX_CONNECTIONS")]
+    pub max_connections: usize,
+    #[command(flatten)]
+    pub failover: Failover,
+    #[command(flatten)]
+    pub replacement: Replacement,
+    #[command(flatten)]
+    pub auth: Auth,
+    #[command(flatten)]
+    pub tls: Tls,
+}
+
+impl Server {
+    /// The flags that pass them on to a child process.
+    #[must_use]
+    pub fn arguments(&self) -> Vec<String> {
+        let own = [
+            ("--cache-size", format!("{}B", self.cache_size)),
+            ("--lock-table-size", format!("{}B", self.lock_table_size)),
+            ("--write-timeout", self.write_timeout.to_string()),
+            ("--max-connections", self.max_connections.to_string()),
+        ];
+        let own = own.into_iter().flat_map(|(flag, value)| [flag.to_owned(), value]);
+        let groups =
+            [self.auth.arguments(), self.tls.arguments(), self.failover.arguments(), self.replacement.arguments()];
+        own.chain(groups.into_iter().flatten()).collect()
+    }
+}
+
 #[derive(Args, Debug, Clone)]
 pub struct Local {
     /// Directory of the whole cluster; created when missing.
@@ -171,30 +228,12 @@ pub struct Local {
     /// Port of the status page, /metrics and /healthz.
     #[arg(long, default_value_t = 8080, env = "REDOUBT_DASHBOARD_PORT")]
     pub dashboard_port: u16,
-    /// Memory for cached pages, of the writer and of each replica.
-    #[arg(long, default_value = "512MB", value_parser = values::bytes, value_name = "SIZE", env = "REDOUBT_CACHE_SIZE")]
-    pub cache_size: u64,
-    /// Memory that locks of rows may take on the writer: about 300 bytes for a row locked without being changed.
-    #[arg(long, default_value = "256MB", value_parser = values::bytes, value_name = "SIZE", env = "REDOUBT_LOCK_TABLE_SIZE")]
-    pub lock_table_size: u64,
-    /// Seconds that writes wait for a quorum of storage nodes before they are given up.
-    #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..), value_name = "SECONDS", env = "REDOUBT_WRITE_TIMEOUT")]
-    pub write_timeout: u64,
-    /// Connections of clients, of which the last three are for superusers.
-    #[arg(long, default_value_t = CONNECTIONS_MAX, value_parser = values::server_connections, value_name = "N", env = "REDOUBT_MAX_CONNECTIONS")]
-    pub max_connections: usize,
     /// Pages of 8 kB in a protection group; decided when the volume is created.
     #[arg(long, default_value_t = PAGES_PER_GROUP, value_parser = clap::value_parser!(u32).range(16..), value_name = "PAGES", env = "REDOUBT_GROUP_PAGES")]
     pub group_pages: u32,
-    /// With --processes; the parts of one process do not die alone.
+    /// Replicas take the writer's place by themselves with --processes only: the parts of one process do not die alone.
     #[command(flatten)]
-    pub failover: Failover,
-    #[command(flatten)]
-    pub replacement: Replacement,
-    #[command(flatten)]
-    pub auth: Auth,
-    #[command(flatten)]
-    pub tls: Tls,
+    pub server: Server,
 }
 
 #[derive(Args, Debug, Clone)]
@@ -334,26 +373,8 @@ pub struct Compute {
     /// Serves /metrics and /healthz on this port of the same host.
     #[arg(long, env = "REDOUBT_DASHBOARD_PORT")]
     pub dashboard_port: Option<u16>,
-    /// Memory for cached pages.
-    #[arg(long, default_value = "512MB", value_parser = values::bytes, value_name = "SIZE", env = "REDOUBT_CACHE_SIZE")]
-    pub cache_size: u64,
-    /// Memory that locks of rows may take on the writer: about 300 bytes for a row locked without being changed.
-    #[arg(long, default_value = "256MB", value_parser = values::bytes, value_name = "SIZE", env = "REDOUBT_LOCK_TABLE_SIZE")]
-    pub lock_table_size: u64,
-    /// Seconds that writes wait for a quorum of storage nodes before they are given up.
-    #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..), value_name = "SECONDS", env = "REDOUBT_WRITE_TIMEOUT")]
-    pub write_timeout: u64,
-    /// Connections of clients, of which the last three are for superusers.
-    #[arg(long, default_value_t = CONNECTIONS_MAX, value_parser = values::server_connections, value_name = "N", env = "REDOUBT_MAX_CONNECTIONS")]
-    pub max_connections: usize,
     #[command(flatten)]
-    pub failover: Failover,
-    #[command(flatten)]
-    pub replacement: Replacement,
-    #[command(flatten)]
-    pub auth: Auth,
-    #[command(flatten)]
-    pub tls: Tls,
+    pub server: Server,
 }
 
 #[derive(Args, Debug, Clone)]
