@@ -13,6 +13,7 @@ pub mod history;
 pub mod hosts;
 pub mod postgres;
 pub mod rival;
+pub mod sources;
 pub mod stranger;
 
 pub use cluster::{Cluster, Options};

@@ -1,13 +1,15 @@
-//! The cluster of a run: six machines, three servers, what they share with the checks; its birth, its healing and its end.
+//! The cluster of a run: six machines and three spares, three servers, what they share with the checks; its birth, its
+//! healing and its end.
 
 use crate::history::{self, Lists, Op, Txn};
 use crate::ledger::Ledger;
-use crate::machine::{Machine, Sizes, ZONES};
+use crate::machine::{MACHINES, Machine, Sizes, member};
 use crate::net::Net;
+use crate::operator;
 use crate::random::Random;
 use crate::sabotage::Sabotage;
 use crate::server::{Role, Server, State};
-use crate::tally::Tally;
+use crate::tally::{Fault, Tally};
 use crate::workload::{OPENING_BALANCE, key, list_in, list_row, number_row};
 use crate::world::{ProcessId, World};
 use engine::{Engine, Isolation, TreeId, TreeKind};
@@ -21,13 +23,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
-use storage::quorum::{COPIES, WRITE_QUORUM};
+use storage::membership::{MemberName, Membership, name_of};
+use storage::quorum::{COPIES, READ_QUORUM, WRITE_QUORUM};
 use storage::volume::cluster as calls;
 use storage::volume::writer::WriterVolume;
 
 /// Servers of a run, one in each zone.
 pub const SERVERS: usize = 3;
-/// Nodes of a run whose files may be damaged.
+/// Nodes of a run whose files may be damaged, or gone, at a time.
 const DAMAGED_MAX: usize = 2;
 /// How long a healed cluster may take to answer, to fill its copies, to bring its replicas up.
 const HEAL_TIMEOUT: Duration = Duration::from_secs(120);
@@ -121,7 +124,7 @@ pub struct Cluster {
     pub sabotage: Option<Sabotage>,
     /// Its sizes.
     pub shape: Shape,
-    /// The six.
+    /// The six that the volume begins with, and the spares.
     pub machines: Vec<Machine>,
     /// The three.
     pub servers: Vec<Arc<Server>>,
@@ -130,12 +133,34 @@ pub struct Cluster {
     counters: Mutex<BTreeMap<u32, Counted>>,
     /// The last append that a client was told of: list, value, commit LSN.
     token: Mutex<Option<(u32, u64, Lsn)>>,
-    /// Nodes whose files were damaged.
-    damaged: Mutex<BTreeSet<usize>>,
+    /// Nodes whose files were damaged; true: they are gone, and nothing has taken their place yet.
+    damaged: Mutex<BTreeMap<usize, bool>>,
+    /// Members that the writer is being asked to replace.
+    asked: Mutex<Vec<usize>>,
+    /// The members by place, when they were looked at last.
+    places: Mutex<Vec<MemberName>>,
+    /// Nobody does harm any more.
+    healing: AtomicBool,
     over: AtomicBool,
     sessions: AtomicU64,
     values: AtomicU64,
     commits: AtomicU64,
+    forwarded: AtomicU64,
+}
+
+/// A wish that a member be replaced is on its way.
+pub struct Asking {
+    cluster: Arc<Cluster>,
+    old: usize,
+}
+
+impl Drop for Asking {
+    fn drop(&mut self) {
+        let mut asked = self.cluster.asked.lock();
+        if let Some(at) = asked.iter().position(|old| *old == self.old) {
+            asked.swap_remove(at);
+        }
+    }
 }
 
 impl Cluster {
@@ -149,7 +174,7 @@ impl Cluster {
         let machine = |index| Machine::new(world.clone(), net.clone(), index, shape.sizes);
         Arc::new(Cluster {
             seed,
-            machines: (0..COPIES).map(machine).collect(),
+            machines: (0..MACHINES).map(machine).collect(),
             servers: (0..SERVERS).map(Server::new).collect(),
             world,
             net,
@@ -162,10 +187,14 @@ impl Cluster {
             counters: Mutex::default(),
             token: Mutex::default(),
             damaged: Mutex::default(),
+            asked: Mutex::default(),
+            places: Mutex::default(),
+            healing: AtomicBool::new(false),
             over: AtomicBool::new(false),
             sessions: AtomicU64::new(0),
             values: AtomicU64::new(0),
             commits: AtomicU64::new(0),
+            forwarded: AtomicU64::new(0),
         })
     }
 
@@ -196,6 +225,18 @@ impl Cluster {
     #[must_use]
     pub fn commits(&self) -> u64 {
         self.commits.load(Ordering::Relaxed)
+    }
+
+    /// A client of a replica was told of a commit.
+    pub fn count_forwarded(&self) {
+        self.count_commit();
+        self.forwarded.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Commits that clients of replicas were told of.
+    #[must_use]
+    pub fn forwarded(&self) -> u64 {
+        self.forwarded.load(Ordering::Relaxed)
     }
 
     /// Sessions are to stop.
@@ -238,12 +279,93 @@ impl Cluster {
         self.counters.lock().entry(counter).or_default().begun -= 1;
     }
 
+    // ---- who the members are ----
+
+    /// The members by the highest membership that any node keeps, made or not; `None` before there is a volume.
+    #[must_use]
+    pub fn membership(&self) -> Option<Membership> {
+        for (index, machine) in self.machines.iter().enumerate() {
+            if let Some(config) = machine.status().and_then(|status| status.config) {
+                self.ledger.note_members(index, &config);
+            }
+        }
+        self.ledger.membership()
+    }
+
+    /// The machines of the six members, in their places.
+    #[must_use]
+    pub fn members(&self) -> Vec<usize> {
+        let Some(membership) = self.membership() else { return (0..COPIES).collect() };
+        membership.members().iter().map(|member| member.node as usize).collect()
+    }
+
+    /// The machines of the members and of those that join, each once.
+    #[must_use]
+    pub fn seated(&self) -> Vec<usize> {
+        let Some(membership) = self.membership() else { return (0..COPIES).collect() };
+        let seated: BTreeSet<usize> = membership.everyone().map(|member| member.node as usize).collect();
+        seated.into_iter().collect()
+    }
+
+    /// Counts those that were replaced since the last look; what happened to their machines is no damage any more.
+    fn look_at_members(&self) {
+        let Some(membership) = self.membership() else { return };
+        let names: Vec<MemberName> = membership.members().iter().map(name_of).collect();
+        let before = std::mem::replace(&mut *self.places.lock(), names.clone());
+        let replaced = before.iter().zip(&names).filter(|(before, now)| before != now);
+        for (before, now) in replaced {
+            self.world.note(|| format!("{now} took the place of {before}"));
+            self.tally.count(Fault::NodeReplaced);
+        }
+        let is_out = |index: usize| membership.everyone().all(|member| member.node as usize != index);
+        let is_whole = |index: usize| {
+            let member = membership.members().iter().find(|member| member.node as usize == index);
+            self.machines[index].is_up() && member.is_some_and(|member| !operator::is_gone(self, member))
+        };
+        self.damaged.lock().retain(|index, gone| !(*gone && (is_out(*index) || is_whole(*index))));
+    }
+
+    /// A machine, switched off, is given an empty disk.
+    pub fn lose_disk(&self, index: usize) {
+        self.machines[index].lose_disk();
+        self.damaged.lock().insert(index, true);
+    }
+
+    /// Whether what is on a machine's disk was damaged.
+    #[must_use]
+    pub fn is_damaged(&self, index: usize) -> bool {
+        self.damaged.lock().get(&index) == Some(&false)
+    }
+
+    /// Whether nobody does harm any more.
+    #[must_use]
+    pub fn is_healing(&self) -> bool {
+        self.healing.load(Ordering::Relaxed)
+    }
+
+    /// Notes that a member is to be replaced, for as long as what is returned lives.
+    #[must_use]
+    pub fn asking(self: &Arc<Self>, old: usize) -> Asking {
+        self.asked.lock().push(old);
+        Asking { cluster: self.clone(), old }
+    }
+
     /// A node's files are to be damaged; false when so many nodes have had that already that one more would be too much.
     pub fn may_damage(&self, index: usize) -> bool {
+        // Of the set in which every replacement under way is done, those that stay hold everything.
+        let leaving: Vec<usize> = self.membership().map_or_else(Vec::new, |membership| {
+            let place = |place: usize| membership.members()[place].node as usize;
+            membership.replacements().iter().map(|it| place(it.place)).collect()
+        });
+        let asked = self.asked.lock().clone();
+        let members = self.members().into_iter();
+        let staying: Vec<usize> = members.filter(|node| !leaving.contains(node) && !asked.contains(node)).collect();
         let mut damaged = self.damaged.lock();
-        let may = damaged.len() < DAMAGED_MAX || damaged.contains(&index);
+        let hurt = staying.iter().filter(|node| **node == index || damaged.contains_key(node)).count();
+        let enough = hurt + READ_QUORUM <= staying.len();
+        let may = enough && (damaged.len() < DAMAGED_MAX || damaged.contains_key(&index));
         if may {
-            damaged.insert(index);
+            damaged.entry(index).or_insert(false);
         }
         may
     }
@@ -296,16 +418,10 @@ impl Cluster {
     /// # Errors
     /// What went wrong: nothing is in the way yet.
     pub async fn begin(self: &Arc<Self>) -> Result<(), String> {
-        for machine in &self.machines {
+        for machine in &self.machines[..COPIES] {
             machine.start()?;
         }
-        let nodes = calls::nodes(self.net.nodes_seen_by(ProcessId::WORLD));
-        let member = |index: usize| rpc::Member {
-            node: index as u32,
-            zone: ZONES[index / 2].into(),
-            address: format!("node-{index}"),
-            ..rpc::Member::default()
-        };
+        let nodes = calls::nodes((0..COPIES).map(|node| self.net.link(ProcessId::WORLD, node)).collect());
         let config = rpc::VolumeConfig {
             volume: 1 + self.seed,
             pages_per_group: self.shape.pages_per_group,
@@ -313,20 +429,19 @@ impl Cluster {
             members: (0..COPIES).map(member).collect(),
             ..rpc::VolumeConfig::default()
         };
-        if self.sabotage == Some(Sabotage::AckWithoutFsync) {
-            self.machines.iter().for_each(|machine| machine.disk.lie_about(".log"));
-        }
         calls::create_volume(&nodes, &config).await.map_err(|error| error.to_string())?;
+        *self.net.created.lock() = Some(config);
+        self.world.spawn_in(ProcessId::WORLD, operator::keep(self.clone()));
         self.servers[0].start(self, Role::Writer);
         let (_, volume, engine) = self.await_writer().await?;
         let schema = self.create_tables(&engine).await.map_err(|error| format!("the set-up fails: {error}"))?;
         self.schema.set(schema).map_err(|_| "the set-up runs once")?;
-        let never = Arc::new(AtomicBool::new(false));
+        let ended = Arc::new(AtomicBool::new(false));
         let (server, cluster) = (self.servers[0].clone(), self.clone());
-        let ballot = volume.ballot();
-        drop(volume);
         self.world.spawn_in(server.process, async move {
-            crate::workload::start_writers(&cluster, &server, &engine, ballot, &never);
+            crate::workload::start_writers(&cluster, &server, &engine, volume.ballot(), &ended);
+            volume.fenced().await;
+            ended.store(true, Ordering::Relaxed);
         });
         for server in &self.servers[1..] {
             server.start(self, Role::Replica);
@@ -379,7 +494,10 @@ impl Cluster {
             sleep(Duration::from_millis(10)).await;
             looks += 1;
             if looks.is_multiple_of(4) {
-                self.look_at_node((looks / 4) as usize % COPIES);
+                self.look_at_node((looks / 4) as usize % MACHINES);
+            }
+            if looks.is_multiple_of(10) {
+                self.look_at_members();
             }
             for server in &self.servers {
                 match server.state() {
@@ -407,7 +525,7 @@ impl Cluster {
 
     /// What a node holds, asked without a network.
     fn look_at_node(&self, index: usize) {
-        let damaged = self.damaged.lock().contains(&index);
+        let damaged = self.damaged.lock().contains_key(&index);
         if let Some(held) = crate::sabotage::ask(&self.net, index) {
             self.ledger.note_held(index, &held, damaged);
         }
@@ -419,8 +537,8 @@ impl Cluster {
         if volume.ballot() != reported.ballot || self.world.time() > reported.at + crate::server::LEASE / 2 {
             return;
         }
-        for index in 0..COPIES {
-            let Some(status) = self.status_of(index) else { continue };
+        for index in self.members() {
+            let Some(status) = self.machines[index].status() else { continue };
             if Lsn(status.gc_floor) > applied.max(reported.floor_then) {
                 let floor = Lsn(status.gc_floor);
                 self.ledger.violate(format!(
@@ -431,23 +549,16 @@ impl Cluster {
         }
     }
 
-    /// What a node says of itself, asked without a network.
-    #[must_use]
-    pub fn status_of(&self, index: usize) -> Option<rpc::StatusReply> {
-        use futures::FutureExt;
-        let node = self.net.node(index)?;
-        node.status(rpc::StatusRequest { version: FORMAT_VERSION, volume: 0 }).now_or_never()?.ok()
-    }
-
     // ---- the end ----
 
     /// Mends everything, and starts what is down.
     pub async fn heal(self: &Arc<Self>, random: &mut Random) {
         self.world.note(|| "healing".into());
+        self.healing.store(true, Ordering::Relaxed);
         self.net.heal();
-        for index in 0..COPIES {
+        for (index, machine) in self.machines.iter().enumerate() {
             self.world.set_stopped(crate::net::node_process(index), false);
-            self.machines[index].disk.mend();
+            machine.disk().mend();
         }
         for server in &self.servers {
             self.world.set_stopped(server.process, false);
@@ -469,7 +580,7 @@ impl Cluster {
 
     /// What a supervisor of processes does.
     fn restart_the_unwell(&self, random: &mut Random) {
-        for machine in self.machines.iter().filter(|machine| !machine.is_well()) {
+        for machine in self.machines.iter().filter(|machine| machine.is_in_use() && !machine.is_well()) {
             if machine.is_up() {
                 machine.die(crate::machine::Death::PowerLost, random);
             }
@@ -517,6 +628,7 @@ impl Cluster {
             }
         });
         let (mut volume, mut engine, _) = settled.await.map_err(|_| late("no commit succeeds"))?;
+        self.await_members().await.map_err(|()| late("members that are gone are not replaced"))?;
         self.over.store(true, Ordering::Relaxed);
         // Sessions end, and whoever was asked to take the volume over before it was mended has done so.
         sleep(Duration::from_secs(8)).await;
@@ -539,7 +651,24 @@ impl Cluster {
         Ok(())
     }
 
-    /// Waits until every node that can has everything up to `end`; tells which do.
+    /// Waits until every member is there, and none is on its way.
+    async fn await_members(&self) -> Result<(), ()> {
+        let waited = timeout(HEAL_TIMEOUT, async {
+            let settled = || {
+                let membership = self.membership()?;
+                let (_, volume, _) = self.writer()?;
+                let there = membership.everyone().all(|member| !operator::is_gone(self, member));
+                let made = volume.membership() == membership && membership.replacements().is_empty();
+                (made && there).then_some(())
+            };
+            while settled().is_none() {
+                sleep(Duration::from_millis(100)).await;
+            }
+        });
+        waited.await.map_err(drop)
+    }
+
+    /// Waits until every member that can has everything up to `end`; tells which do.
     async fn await_copies(&self, end: Lsn) -> Result<Vec<usize>, String> {
         let waited = timeout(HEAL_TIMEOUT, async {
             while self.full_copies().len() < COPIES {
@@ -550,7 +679,7 @@ impl Cluster {
         let copies = self.full_copies();
         if !all {
             self.world.note(|| format!("only {copies:?} have everything up to {end}"));
-            self.tally.count(crate::tally::Fault::LeftBehind);
+            self.tally.count(Fault::LeftBehind);
         }
         if copies.len() < WRITE_QUORUM {
             return Err(format!("a healed cluster has only {copies:?} with everything up to {end}"));
@@ -558,10 +687,10 @@ impl Cluster {
         Ok(copies)
     }
 
-    /// What each node that answers has flushed of each group.
+    /// What each member that answers has flushed of each group.
     fn marks(&self) -> BTreeMap<usize, BTreeMap<GroupId, Lsn>> {
         let ask = |index| Some((index, crate::sabotage::ask(&self.net, index)?.marks));
-        let answers = (0..COPIES).filter_map(ask);
+        let answers = self.members().into_iter().filter_map(ask);
         let flushed = |mark: rpc::SegmentMark| (GroupId(mark.group), Lsn(mark.scl_flushed));
         answers.map(|(index, marks)| (index, marks.into_iter().map(flushed).collect())).collect()
     }
@@ -576,7 +705,7 @@ impl Cluster {
         tails
     }
 
-    /// Nodes that have every group up to its tail.
+    /// Members that have every group up to its tail.
     fn full_copies(&self) -> Vec<usize> {
         let tails = self.tails();
         let full = |marks: &BTreeMap<GroupId, Lsn>| {
@@ -606,7 +735,7 @@ impl Cluster {
                     let outcome = reply.outcome().as_str_name();
                     // Damage that was done on purpose may show here for the first time; a quorum is sound.
                     self.world.note(|| format!("node {index} has no {page} at {at}: {outcome}"));
-                    self.tally.count(crate::tally::Fault::PageRefused);
+                    self.tally.count(Fault::PageRefused);
                     continue;
                 }
                 if !reply.page.is_empty() {

@@ -9,6 +9,7 @@
 //! | I6 | a replica is given whole mini-transactions, each behind the one before, none above what is durable |
 //! | I7 | a page that a node serves ends at the newest record at or below the read point that no recovery annulled |
 //! | I8 | no node's GC floor lies above what a replica reads that has its lease |
+//! | M1 | a membership is proposed once: its ballot and epoch mean the same members to every node |
 //! | T1, T3 | no recovery ends at, and no node with the table counts, a record that an earlier recovery annulled |
 //!
 //! That pages are equal on all nodes, and the histories, are checked when a run is over; I9 is arithmetic and checked where it
@@ -17,6 +18,7 @@
 //! A *trap* stops a process in the very step in which it learns that it opened the volume, or tells a client: what a power cut
 //! right behind an acknowledgement meets.
 
+use crate::machine::MACHINES;
 use crate::world::{ProcessId, World};
 use bytes::Bytes;
 use parking_lot::Mutex;
@@ -27,7 +29,7 @@ use std::collections::BTreeMap;
 use std::ops::Bound;
 use std::sync::Arc;
 use storage::history::TruncationTable;
-use storage::quorum::COPIES;
+use storage::membership::{Membership, MembershipId};
 
 /// What a trap waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,8 +66,10 @@ struct State {
     durable: BTreeMap<Ballot, Lsn>,
     /// Highest durable point that left a writer.
     announced: Lsn,
-    promises: [u64; COPIES],
-    seen: [Seen; COPIES],
+    promises: [u64; MACHINES],
+    seen: [Seen; MACHINES],
+    /// What was seen of who the members are.
+    memberships: BTreeMap<MembershipId, Membership>,
     trap: Option<(ProcessId, Moment)>,
     violations: Vec<String>,
 }
@@ -171,6 +175,38 @@ impl Ledger {
             let (promised, before) = (Ballot(promised), Ballot(before));
             self.violate(format!("I4: node {node} promised {before} and now says {promised}"));
         }
+    }
+
+    /// A node's disk is gone: whatever runs there from now on has promised and flushed nothing.
+    pub fn forget_node(&self, node: usize) {
+        let mut state = self.state.lock();
+        state.promises[node] = 0;
+        state.seen[node] = Seen::default();
+    }
+
+    /// A node says who the members are. Says whether that is news, and the highest so far.
+    pub fn note_members(&self, node: usize, config: &rpc::VolumeConfig) -> bool {
+        let Ok(membership) = Membership::from_rpc(config) else {
+            self.violate(format!("node {node} keeps members that make no sense"));
+            return false;
+        };
+        let (news, other) = {
+            let mut state = self.state.lock();
+            let last = state.memberships.last_key_value().map(|(id, _)| *id);
+            let id = membership.id();
+            let known = state.memberships.entry(id).or_insert_with(|| membership.clone());
+            (last.is_none_or(|last| id > last), *known != membership)
+        };
+        if other {
+            self.violate(format!("M1: node {node} keeps other members than another does as {}", membership.id()));
+        }
+        news
+    }
+
+    /// The members by the highest membership that any node was seen to keep.
+    #[must_use]
+    pub fn membership(&self) -> Option<Membership> {
+        self.state.lock().memberships.last_key_value().map(|(_, membership)| membership.clone())
     }
 
     /// What a node has of each group, and under which table. Flushed SCLs go back only by a table, or where redo was `damaged`.

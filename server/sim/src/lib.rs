@@ -45,11 +45,13 @@
 //! Sources: FoundationDB (Zhou et al., SIGMOD 2021, section 4), TigerBeetle's VOPR, `slatedb-dst`.
 
 pub mod cluster;
+pub mod forward;
 pub mod history;
 pub mod ledger;
 pub mod machine;
 pub mod nemesis;
 pub mod net;
+pub mod operator;
 pub mod random;
 pub mod run;
 pub mod sabotage;

@@ -1,26 +1,43 @@
 //! A storage node's machine: its disk outlives its process.
 
-use crate::net::{Net, node_process};
+use crate::net::{Net, address_of, node_process};
 use crate::random::Random;
+use crate::sabotage;
 use crate::world::World;
 use futures::FutureExt;
 use parking_lot::Mutex;
 use protocol::node::StorageNode;
-use protocol::rpc::storage::StatusRequest;
+use protocol::rpc::storage::{Member, StatusReply, StatusRequest};
 use protocol::task::sleep;
 use protocol::{FORMAT_VERSION, NodeId};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use storage::node::clock::Clock;
 use storage::node::gossip::Gossip;
 use storage::node::{Mode, Node, NodeOptions};
+use storage::quorum::COPIES;
 use storage::sim::{Loss, SimDisk};
 
 /// How often a node does a portion of background work.
 const TEND_INTERVAL: Duration = Duration::from_millis(15);
-/// Zones of the six nodes.
+/// Zones of the nodes.
 pub const ZONES: [&str; 3] = ["a", "b", "c"];
+/// The six that a volume begins with, and one more in each zone.
+pub const MACHINES: usize = COPIES + ZONES.len();
+
+/// The zone in which a machine stands, by its place in [`ZONES`].
+#[must_use]
+pub fn zone_of(index: usize) -> usize {
+    if index < COPIES { index / 2 } else { index - COPIES }
+}
+
+/// A machine's node as a member, before it was given an incarnation.
+#[must_use]
+pub fn member(index: usize) -> Member {
+    Member { node: index as u32, zone: ZONES[zone_of(index)].into(), address: address_of(index), incarnation: 0 }
+}
 
 /// A node's own clock: the world's, and what it jumped.
 struct SkewedClock {
@@ -78,9 +95,10 @@ pub struct Machine {
     net: Arc<Net>,
     index: usize,
     sizes: Sizes,
-    /// Its disk.
-    pub disk: Arc<SimDisk>,
+    disk: Mutex<Arc<SimDisk>>,
     clock: Arc<SkewedClock>,
+    /// Somebody sees to it that a node runs here.
+    in_use: AtomicBool,
 }
 
 impl Machine {
@@ -88,9 +106,51 @@ impl Machine {
     #[must_use]
     pub fn new(world: Arc<World>, net: Arc<Net>, index: usize, sizes: Sizes) -> Machine {
         let clock = Arc::new(SkewedClock { world: world.clone(), ahead: Mutex::new(Duration::ZERO) });
+        let machine = Machine {
+            world,
+            net,
+            index,
+            sizes,
+            disk: Mutex::new(SimDisk::new()),
+            clock,
+            in_use: AtomicBool::new(false),
+        };
+        machine.lose_disk();
+        machine
+    }
+
+    /// Its disk.
+    #[must_use]
+    pub fn disk(&self) -> Arc<SimDisk> {
+        self.disk.lock().clone()
+    }
+
+    /// Takes its disk out and puts an empty one in. Its node is down.
+    pub fn lose_disk(&self) {
         let disk = SimDisk::new();
-        net.disks.lock().insert(index, disk.clone());
-        Machine { world, net, index, sizes, disk, clock }
+        sabotage::spoil_disk(&self.net, &disk);
+        self.net.disks.lock().insert(self.index, disk.clone());
+        self.net.forgotten.lock().remove(&self.index);
+        self.net.ledger.forget_node(self.index);
+        *self.disk.lock() = disk;
+    }
+
+    /// Whether somebody sees to it that a node runs here.
+    #[must_use]
+    pub fn is_in_use(&self) -> bool {
+        self.in_use.load(Ordering::Relaxed)
+    }
+
+    /// Nobody starts a node here any more, until somebody does on purpose.
+    pub fn abandon(&self) {
+        self.in_use.store(false, Ordering::Relaxed);
+    }
+
+    /// What its node says of itself, asked without a network.
+    #[must_use]
+    pub fn status(&self) -> Option<StatusReply> {
+        let node = self.net.node(self.index)?;
+        node.status(StatusRequest { version: FORMAT_VERSION, volume: 0 }).now_or_never()?.ok()
     }
 
     fn dir(&self) -> PathBuf {
@@ -100,9 +160,7 @@ impl Machine {
     /// Whether a node runs and works.
     #[must_use]
     pub fn is_well(&self) -> bool {
-        let Some(node) = self.net.node(self.index) else { return false };
-        let status = node.status(StatusRequest { version: FORMAT_VERSION, volume: 0 }).now_or_never();
-        matches!(status, Some(Ok(status)) if status.state != "failed")
+        self.status().is_some_and(|status| status.state != "failed")
     }
 
     /// Whether a process runs, however well.
@@ -124,16 +182,17 @@ impl Machine {
             page_cache_bytes: self.sizes.page_cache_bytes,
             mode: Mode::Inline,
             clock: self.clock.clone(),
-            ..NodeOptions::new(id, ZONES[self.index / 2], &format!("node-{}", self.index))
+            ..NodeOptions::new(id, ZONES[zone_of(self.index)], &address_of(self.index))
         };
+        self.in_use.store(true, Ordering::Relaxed);
+        let disk = self.disk();
         if let Some(superblocks) = self.net.forgotten.lock().remove(&self.index) {
-            self.disk.put_back(superblocks);
+            disk.put_back(superblocks);
         }
-        let node = Node::open(self.disk.clone(), &self.dir(), options).map_err(|error| error.to_string())?;
+        let node = Node::open(disk, &self.dir(), options).map_err(|error| error.to_string())?;
+        sabotage::after_start(&self.net, self.index, &node);
         let process = node_process(self.index);
-        let others = self.net.nodes_seen_by(process).into_iter().enumerate();
-        let peers = others.filter(|(other, _)| *other != self.index).map(|(_, link)| link).collect();
-        self.world.spawn_in(process, Gossip::new(&node, peers).run());
+        self.world.spawn_in(process, Gossip::following(&node, self.net.dial(process)).run());
         self.world.spawn_in(process, tend(self.world.clone(), self.index, Arc::downgrade(&node)));
         self.net.set_node(self.index, Some(node));
         self.world.note(|| format!("node {} starts", self.index));
@@ -144,11 +203,11 @@ impl Machine {
     pub fn die(&self, death: Death, random: &mut Random) {
         self.world.note(|| format!("node {} dies: {death:?}", self.index));
         match death {
-            Death::Killed => self.disk.crash(Loss::Nothing),
-            Death::PowerLost => self.disk.crash(Loss::Everything),
-            Death::Torn => self.disk.crash(Loss::Sectors(&mut |_| random.chance(500))),
+            Death::Killed => self.disk().crash(Loss::Nothing),
+            Death::PowerLost => self.disk().crash(Loss::Everything),
+            Death::Torn => self.disk().crash(Loss::Sectors(&mut |_| random.chance(500))),
         }
-        self.disk.set_room(None);
+        self.disk().set_room(None);
         self.net.set_node(self.index, None);
         self.world.kill(node_process(self.index));
     }
@@ -165,19 +224,20 @@ impl Machine {
             let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
             name.starts_with("superblock") || name == "lock"
         };
-        let paths: Vec<PathBuf> = self.disk.paths().into_iter().filter(|path| !spared(path)).collect();
+        let disk = self.disk();
+        let paths: Vec<PathBuf> = disk.paths().into_iter().filter(|path| !spared(path)).collect();
         if paths.is_empty() {
             return None;
         }
         let path = &paths[random.index(paths.len())];
-        let bytes = self.disk.bytes(path);
+        let bytes = disk.bytes(path);
         // Zeros are room that was never used.
         let used: Vec<usize> = bytes.iter().enumerate().filter(|(_, byte)| **byte != 0).map(|(at, _)| at).collect();
         if used.is_empty() {
             return None;
         }
         let at = used[random.index(used.len())];
-        self.disk.flip(path, at, 1 << random.below(8));
+        disk.flip(path, at, 1 << random.below(8));
         Some(format!("{} at {at}", path.display()))
     }
 }

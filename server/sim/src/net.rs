@@ -11,6 +11,7 @@
 //! The network also reads along: each batch goes to the [ledger](crate::ledger), each reply too.
 
 use crate::ledger::Ledger;
+use crate::machine::MACHINES;
 use crate::random::Random;
 use crate::sabotage::{self, Sabotage};
 use crate::tally::{Fault, Tally};
@@ -27,10 +28,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use storage::node::Node;
-use storage::quorum::COPIES;
+use storage::node::gossip::Dial;
 use storage::sim::SimDisk;
 use tokio::sync::{mpsc, oneshot};
 
+/// After so long a kernel sends again what was lost.
+const SENT_AGAIN: Duration = Duration::from_millis(200);
 /// How often a message that is held back looks whether its way is free.
 const HELD_LOOKS: Duration = Duration::from_millis(40);
 
@@ -38,6 +41,17 @@ const HELD_LOOKS: Duration = Duration::from_millis(40);
 #[must_use]
 pub fn node_process(index: usize) -> ProcessId {
     ProcessId(1 + index as u32)
+}
+
+/// The address of a machine's node.
+#[must_use]
+pub fn address_of(index: usize) -> String {
+    format!("node-{index}")
+}
+
+/// The machine at an address.
+fn machine_at(address: &str) -> Option<usize> {
+    address.strip_prefix("node-")?.parse().ok().filter(|index| *index < MACHINES)
 }
 
 /// The process of a server.
@@ -64,7 +78,11 @@ struct State {
     cuts: BTreeSet<(ProcessId, ProcessId)>,
     /// Everything from and to these takes so many times as long.
     slow: BTreeMap<ProcessId, u32>,
-    nodes: [Option<Arc<Node>>; COPIES],
+    nodes: [Option<Arc<Node>>; MACHINES],
+    /// Nodes of another version.
+    upgraded: BTreeSet<usize>,
+    /// Nobody gets at the address book.
+    book_down: bool,
 }
 
 /// See the module.
@@ -78,6 +96,8 @@ pub struct Net {
     pub(crate) disks: Mutex<BTreeMap<usize, Arc<SimDisk>>>,
     /// With [`Sabotage::PromiseForgotten`]: files of a node as they were before its last promise.
     pub(crate) forgotten: Mutex<BTreeMap<usize, Files>>,
+    /// The volume as it was created.
+    pub(crate) created: Mutex<Option<rpc::VolumeConfig>>,
 }
 
 /// Files and their contents.
@@ -105,6 +125,8 @@ impl Net {
             cuts: BTreeSet::new(),
             slow: BTreeMap::new(),
             nodes: Default::default(),
+            upgraded: BTreeSet::new(),
+            book_down: false,
         };
         Arc::new(Net {
             world,
@@ -114,6 +136,7 @@ impl Net {
             sabotage,
             disks: Mutex::default(),
             forgotten: Mutex::default(),
+            created: Mutex::default(),
         })
     }
 
@@ -137,12 +160,38 @@ impl Net {
         self.state.lock().slow.insert(process, times);
     }
 
+    /// Some nodes speak another version than servers and the other nodes.
+    pub fn set_upgraded(&self, nodes: &[usize], upgraded: bool) {
+        let mut state = self.state.lock();
+        for node in nodes {
+            if upgraded {
+                state.upgraded.insert(*node);
+            } else {
+                state.upgraded.remove(node);
+            }
+        }
+    }
+
+    /// Whether two processes speak different versions.
+    fn differ(&self, from: ProcessId, to: usize) -> bool {
+        let state = self.state.lock();
+        let upgraded = |node: usize| state.upgraded.contains(&node);
+        sabotage::is_node(from).is_some_and(upgraded) != upgraded(to)
+    }
+
+    /// Whether the address book can be asked.
+    pub fn set_book_down(&self, down: bool) {
+        self.state.lock().book_down = down;
+    }
+
     /// Fair weather, no cut, nobody slow.
     pub fn heal(&self) {
         let mut state = self.state.lock();
         state.weather = Weather::default();
         state.cuts.clear();
         state.slow.clear();
+        state.upgraded.clear();
+        state.book_down = false;
     }
 
     /// Who listens as this node: nobody while it is down.
@@ -157,10 +206,23 @@ impl Net {
         self.state.lock().nodes[index].clone()
     }
 
-    /// The six nodes as `from` sees them.
+    /// A machine's node as `from` sees it.
+    #[must_use]
+    pub fn link(self: &Arc<Self>, from: ProcessId, to: usize) -> Arc<dyn StorageNode> {
+        Arc::new(Link { net: self.clone(), from, to })
+    }
+
+    /// The nodes of all machines as `from` sees them.
     #[must_use]
     pub fn nodes_seen_by(self: &Arc<Self>, from: ProcessId) -> Vec<Arc<dyn StorageNode>> {
-        (0..COPIES).map(|to| Arc::new(Link { net: self.clone(), from, to }) as Arc<dyn StorageNode>).collect()
+        (0..MACHINES).map(|to| self.link(from, to)).collect()
+    }
+
+    /// How `from` reaches a member by its address.
+    #[must_use]
+    pub fn dial(self: &Arc<Self>, from: ProcessId) -> Dial {
+        let net = self.clone();
+        Arc::new(move |member| machine_at(&member.address).map(|to| net.link(from, to)))
     }
 
     fn delay(&self, from: ProcessId, to: ProcessId) -> Duration {
@@ -233,6 +295,13 @@ impl Net {
         repeats
     }
 
+    /// Carries a message of a connection, which is sent again until it arrives.
+    pub async fn carry(&self, from: ProcessId, to: ProcessId) {
+        while !self.travel(from, to).await {
+            sleep(SENT_AGAIN).await;
+        }
+    }
+
     /// A message from server to server; `deliver` runs at `to`, if it arrives.
     pub fn post(self: &Arc<Self>, from: ProcessId, to: ProcessId, deliver: impl FnOnce() + Send + 'static) {
         let net = self.clone();
@@ -285,6 +354,34 @@ impl Net {
     }
 }
 
+/// A request says in which version it speaks.
+trait Versioned {
+    fn version(&mut self) -> &mut u32;
+}
+
+macro_rules! versioned {
+    ($($request:ident),*) => {
+        $(impl Versioned for rpc::$request {
+            fn version(&mut self) -> &mut u32 {
+                &mut self.version
+            }
+        })*
+    };
+}
+
+versioned!(
+    PrepareRequest,
+    InstallTableRequest,
+    FillRequest,
+    ReadPageRequest,
+    PullRequest,
+    PullImagesRequest,
+    HoldRequest,
+    RegisterRequest,
+    CreateVolumeRequest,
+    StatusRequest
+);
+
 /// What a request does at its node.
 type Run<Q, R> = Arc<dyn Fn(Arc<Node>, Q) -> BoxFuture<'static, NodeResult<R>> + Send + Sync>;
 
@@ -297,13 +394,16 @@ struct Link {
 
 impl Link {
     /// One call. `look` reads, and bends when the run is sabotaged, the reply as it arrives.
-    fn call<Q: Clone + Send + 'static, R: Send + 'static>(
+    fn call<Q: Versioned + Clone + Send + 'static, R: Send + 'static>(
         &self,
-        request: Q,
+        mut request: Q,
         run: impl Fn(Arc<Node>, Q) -> BoxFuture<'static, NodeResult<R>> + Send + Sync + 'static,
         look: impl FnOnce(&Net, R) -> R + Send + 'static,
     ) -> BoxFuture<'static, NodeResult<R>> {
         let (net, from, to) = (self.net.clone(), self.from, self.to);
+        if net.differ(from, to) {
+            *request.version() += 1;
+        }
         Box::pin(async move {
             let (answer, answered) = oneshot::channel();
             let trip = net.clone().round_trip(from, to, request, Arc::new(run), answer);
@@ -335,7 +435,10 @@ impl AppendStream for SimStream {
         let to = node_process(self.to);
         self.net.ledger.note_batch(&request.batch);
         self.net.ledger.note_announced(Lsn(request.flushed_vdl));
-        let request = sabotage::bend_append(&self.net, self.to, request);
+        let mut request = sabotage::bend_append(&self.net, self.to, request);
+        if self.net.differ(self.from, self.to) {
+            request.version += 1;
+        }
         let copies = 1 + usize::from(self.net.repeats());
         for _ in 0..copies {
             let Way::Free(delay) = self.net.way(self.from, to) else { continue };
@@ -473,7 +576,7 @@ impl StorageNode for Link {
                     Ok(reply)
                 })
             },
-            |_, reply| reply,
+            sabotage::bend_prepare_reply,
         )
     }
 
@@ -496,7 +599,7 @@ impl StorageNode for Link {
     fn read_page(&self, request: rpc::ReadPageRequest) -> BoxFuture<'_, NodeResult<rpc::ReadPageReply>> {
         // A node that repairs an image takes any version of the page.
         let (to, asked, is_server) = (self.to, request, sabotage::is_node(self.from).is_none());
-        let request = sabotage::bend_read(&self.net, request);
+        let request = sabotage::bend_read(&self.net, self.to, request);
         self.call(
             request,
             |node, request| Box::pin(async move { node.read_page(request).await }),
@@ -533,6 +636,9 @@ impl StorageNode for Link {
     }
 
     fn register(&self, request: rpc::RegisterRequest) -> BoxFuture<'_, NodeResult<rpc::RegisterReply>> {
+        if self.net.state.lock().book_down {
+            return Box::pin(async { Err(NodeError::Unreachable("the address book is down".into())) });
+        }
         self.call(request, |node, request| Box::pin(async move { node.register(request).await }), |_, reply| reply)
     }
 

@@ -1,7 +1,7 @@
 //! One seed, or a range of them.
 
 use crate::cluster::Cluster;
-use crate::nemesis::Nemesis;
+use crate::nemesis::{Harm, Nemesis};
 use crate::sabotage::Sabotage;
 use crate::tally::Fault;
 use crate::trace::{Trace, Verbosity};
@@ -30,13 +30,15 @@ pub struct Options {
     pub verbosity: Verbosity,
     /// Deliberate bug; `None` outside of the simulator's own tests.
     pub sabotage: Option<Sabotage>,
+    /// The only harm that is done, instead of what the seed draws.
+    pub only: Option<Harm>,
     /// Seeds of a range that run at the same time.
     pub threads: usize,
 }
 
 impl Default for Options {
     fn default() -> Options {
-        Options { rage: Duration::from_secs(6), verbosity: Verbosity::Quiet, sabotage: None, threads: 1 }
+        Options { rage: Duration::from_secs(6), verbosity: Verbosity::Quiet, sabotage: None, only: None, threads: 1 }
     }
 }
 
@@ -49,6 +51,8 @@ pub struct Report {
     pub violations: Vec<String>,
     /// Commits that clients were told of.
     pub commits: u64,
+    /// Those of sessions on replicas.
+    pub forwarded: u64,
     /// Recoveries that opened the volume, after the first.
     pub promotions: u64,
     /// What was done to it.
@@ -109,7 +113,7 @@ pub fn run_seed(seed: u64, options: Options) -> Report {
             }
             cluster.world.spawn_in(ProcessId::WORLD, cluster.clone().watch());
             sleep(Duration::from_millis(500)).await;
-            let mut random = Nemesis::new(cluster.clone()).rage(options.rage).await;
+            let mut random = Nemesis::new(cluster.clone()).rage(options.rage, options.only).await;
             cluster.heal(&mut random).await;
             cluster.world.spawn_in(ProcessId::WORLD, cluster.clone().supervise(random));
             cluster.judge().await;
@@ -131,6 +135,7 @@ pub fn run_seed(seed: u64, options: Options) -> Report {
         seed,
         violations: cluster.ledger.violations(),
         commits: cluster.commits(),
+        forwarded: cluster.forwarded(),
         promotions: cluster.ledger.openings().saturating_sub(1) as u64,
         faults: cluster.tally.counts(),
         hash: trace.hash(),
@@ -153,6 +158,8 @@ pub struct Summary {
     pub barren: Vec<u64>,
     /// Commits of all.
     pub commits: u64,
+    /// Those of sessions on replicas.
+    pub forwarded: u64,
     /// Promotions of all.
     pub promotions: u64,
     /// Faults of all, by kind.
@@ -169,10 +176,11 @@ impl Summary {
         Fault::ALL.iter().copied().filter(|fault| fault.must_come() && !self.faults.contains_key(fault)).collect()
     }
 
-    /// Whether every seed passed, none was barren, and every kind of fault came.
+    /// Whether every seed passed, none was barren, every kind of fault came, and sessions of replicas wrote.
     #[must_use]
     pub fn passed(&self) -> bool {
-        self.failed.is_empty() && self.barren.is_empty() && self.missing().is_empty()
+        let forwarded = self.forwarded > 0 || self.seeds < SEEDS_FOR_EVERY_FAULT;
+        self.failed.is_empty() && self.barren.is_empty() && self.missing().is_empty() && forwarded
     }
 
     /// Kinds of faults, one a line.
@@ -191,7 +199,11 @@ impl Summary {
 impl std::fmt::Display for Summary {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let verdict = if self.passed() { "ok" } else { "FAILED" };
-        write!(f, "{verdict}: {} seeds, {} commits, {} promotions", self.seeds, self.commits, self.promotions)?;
+        write!(
+            f,
+            "{verdict}: {} seeds, {} commits, {} of them forwarded, {} promotions",
+            self.seeds, self.commits, self.forwarded, self.promotions
+        )?;
         let names = |seeds: &[u64]| seeds.iter().map(u64::to_string).collect::<Vec<_>>().join(", ");
         if !self.failed.is_empty() {
             write!(f, "; failed: {}", names(&self.failed))?;
@@ -210,6 +222,7 @@ impl Summary {
     fn add(&mut self, report: &Report) {
         self.seeds += 1;
         self.commits += report.commits;
+        self.forwarded += report.forwarded;
         self.promotions += report.promotions;
         if !report.passed() {
             self.failed.push(report.seed);

@@ -4,6 +4,7 @@
 //! its way, a wrapper around what the engine is given, a session that does not wait. What arrives is what a storage node or
 //! a server with that bug would have sent.
 
+use crate::machine::MACHINES;
 use crate::net::{Net, node_process};
 use crate::world::ProcessId;
 use futures::FutureExt;
@@ -17,7 +18,8 @@ use protocol::volume::{Durability, Fetched, PageChange, PageSource, RedoLog, Red
 use protocol::{Ballot, FORMAT_VERSION, Lsn, Page, PageId};
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use storage::quorum::{COPIES, MEMBERSHIP_EPOCH};
+use storage::node::Node;
+use storage::sim::SimDisk;
 
 /// A bug.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,6 +36,10 @@ pub enum Sabotage {
     GcAboveReader,
     /// A node that dies forgets a promise that it had made and nothing had followed.
     PromiseForgotten,
+    /// A node serves reads under a ballot whose table it lacks.
+    ReadUnderPromise,
+    /// Recovery takes every SCL and record for valid, whatever the truncation table says.
+    NoClipping,
     /// One server reckons with an allocation limit that is too small when it recovers.
     LalIgnored,
     /// The durable point is counted from what was received.
@@ -46,23 +52,34 @@ pub enum Sabotage {
     RepairSkipped,
     /// Nodes serve the newest version of a page, above the read point.
     ReadAboveReadPoint,
+    /// A replacement is finished before the new member has anything, which then counts.
+    JoinerCounts,
+    /// A session on a replica does not wait for what it wrote through the writer.
+    OwnWritesUnseen,
+    /// A node whose disk was lost comes back as the member that it was.
+    EmptiedReturns,
 }
 
 impl Sabotage {
     /// Every bug.
-    pub const ALL: [Sabotage; 12] = [
+    pub const ALL: [Sabotage; 17] = [
         Sabotage::AckWithoutFsync,
         Sabotage::QuorumOfThree,
         Sabotage::GossipRevives,
         Sabotage::HalfMtr,
         Sabotage::GcAboveReader,
         Sabotage::PromiseForgotten,
+        Sabotage::ReadUnderPromise,
+        Sabotage::NoClipping,
         Sabotage::LalIgnored,
         Sabotage::ReceivedAsFlushed,
         Sabotage::StaleFetch,
         Sabotage::AckBeforeDurable,
         Sabotage::RepairSkipped,
         Sabotage::ReadAboveReadPoint,
+        Sabotage::JoinerCounts,
+        Sabotage::OwnWritesUnseen,
+        Sabotage::EmptiedReturns,
     ];
 }
 
@@ -111,7 +128,7 @@ pub fn bend_append_reply(net: &Net, from: usize, mut reply: rpc::AppendReply) ->
     match net.sabotage {
         Some(Sabotage::QuorumOfThree) if from == LIAR && reply.outcome() == rpc::AppendOutcome::Flushed => {
             let mut flushed: BTreeMap<u32, Vec<u64>> = BTreeMap::new();
-            for other in (0..COPIES).filter(|other| *other != LIAR) {
+            for other in (0..MACHINES).filter(|other| *other != LIAR) {
                 for mark in ask(net, other).map(|reply| reply.marks).unwrap_or_default() {
                     flushed.entry(mark.group).or_default().push(mark.scl_flushed);
                 }
@@ -143,17 +160,32 @@ pub fn bend_append_reply(net: &Net, from: usize, mut reply: rpc::AppendReply) ->
     reply
 }
 
+/// A promise as it arrives.
+pub fn bend_prepare_reply(net: &Net, mut reply: rpc::PrepareReply) -> rpc::PrepareReply {
+    if net.sabotage == Some(Sabotage::NoClipping) {
+        for segment in &mut reply.segments {
+            segment.scl_ballot = u64::MAX;
+            segment.above.iter_mut().for_each(|record| record.ballot = u64::MAX);
+        }
+    }
+    reply
+}
+
 /// A read as it leaves.
-pub fn bend_read(net: &Net, mut request: rpc::ReadPageRequest) -> rpc::ReadPageRequest {
-    if net.sabotage == Some(Sabotage::ReadAboveReadPoint) {
-        request.read_point = u64::MAX;
+pub fn bend_read(net: &Net, to: usize, mut request: rpc::ReadPageRequest) -> rpc::ReadPageRequest {
+    match net.sabotage {
+        Some(Sabotage::ReadUnderPromise) => {
+            request.ballot = ask(net, to).map_or(request.ballot, |reply| table_ballot(&reply).min(request.ballot));
+        }
+        Some(Sabotage::ReadAboveReadPoint) => request.read_point = u64::MAX,
+        _ => {}
     }
     request
 }
 
 /// Which node a process is.
 pub fn is_node(process: ProcessId) -> Option<usize> {
-    (0..COPIES).find(|index| node_process(*index) == process)
+    (0..MACHINES).find(|index| node_process(*index) == process)
 }
 
 /// A pull as it leaves.
@@ -171,7 +203,7 @@ pub fn bend_pull_reply(net: &Net, from: ProcessId, mut reply: rpc::PullReply) ->
     {
         for batch in &mut reply.batches {
             let Ok(decoded) = Batch::decode(batch.clone()) else { continue };
-            let mut builder = BatchBuilder::new(decoded.group, Ballot(ballot), MEMBERSHIP_EPOCH);
+            let mut builder = BatchBuilder::new(decoded.group, Ballot(ballot), decoded.membership_epoch);
             decoded.records.iter().for_each(|record| builder.push_encoded(record));
             *batch = builder.finish();
         }
@@ -183,7 +215,7 @@ pub fn bend_pull_reply(net: &Net, from: ProcessId, mut reply: rpc::PullReply) ->
 pub fn bend_hold_reply(net: &Net, from: ProcessId, mut reply: rpc::HoldReply) -> rpc::HoldReply {
     if net.sabotage == Some(Sabotage::RepairSkipped) && is_node(from).is_none() {
         let ballot = table_ballot(&reply);
-        let others = (0..COPIES).filter_map(|index| ask(net, index)).filter(|other| table_ballot(other) == ballot);
+        let others = (0..MACHINES).filter_map(|index| ask(net, index)).filter(|other| table_ballot(other) == ballot);
         for mark in others.flat_map(|other| other.marks) {
             match reply.marks.iter_mut().find(|own| own.group == mark.group) {
                 Some(own) if own.scl_flushed < mark.scl_flushed => *own = mark,
@@ -203,7 +235,37 @@ pub fn bend_status_reply(net: &Net, from: ProcessId, mut reply: rpc::StatusReply
     {
         config.lal_bytes = LAL_TOO_SMALL;
     }
+    if net.sabotage == Some(Sabotage::JoinerCounts) && is_node(from).is_none() && reply.state == "joining" {
+        let marks = (0..MACHINES).filter_map(|index| ask(net, index)).flat_map(|other| other.marks);
+        let mut highest: BTreeMap<u32, rpc::SegmentMark> = BTreeMap::new();
+        for mark in marks {
+            match highest.get_mut(&mark.group) {
+                Some(known) if known.scl_flushed >= mark.scl_flushed => {}
+                _ => drop(highest.insert(mark.group, mark)),
+            }
+        }
+        reply.marks = highest.into_values().collect();
+    }
     reply
+}
+
+/// A disk before it is used.
+pub fn spoil_disk(net: &Net, disk: &SimDisk) {
+    if net.sabotage == Some(Sabotage::AckWithoutFsync) {
+        disk.lie_about(".log");
+    }
+}
+
+/// A node was started.
+pub fn after_start(net: &Net, index: usize, node: &Arc<Node>) {
+    let Some(config) = net.created.lock().clone().filter(|_| net.sabotage == Some(Sabotage::EmptiedReturns)) else {
+        return;
+    };
+    if config.members.iter().any(|member| member.node as usize == index) {
+        // One that has a volume refuses.
+        let request = rpc::CreateVolumeRequest { version: FORMAT_VERSION, config: Some(config) };
+        drop(node.create_volume(request).now_or_never());
+    }
 }
 
 /// What the engine of a writer is given.

@@ -24,9 +24,10 @@ use protocol::task::{Runtime, sleep, timeout};
 use protocol::volume::{PageSource, RedoSink, VolumeError};
 use protocol::{Ballot, Lsn};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, Ordering};
 use std::time::Duration;
 use storage::volume::replica::{ReplicaOptions, ReplicaVolume};
+use storage::volume::roster::Roster;
 use storage::volume::writer::{OpenOptions, WriterVolume};
 use storage::volume::{Clock, WallClock, cluster};
 use tokio::sync::Notify;
@@ -37,8 +38,15 @@ const RENEW_INTERVAL: Duration = Duration::from_millis(500);
 const RETRY_INTERVAL: Duration = Duration::from_millis(200);
 const SWEEP_INTERVAL: Duration = Duration::from_millis(250);
 const FOLLOW_INTERVAL: Duration = Duration::from_millis(50);
+/// How often a server looks who the storage nodes are.
+const LOOK_INTERVAL: Duration = Duration::from_secs(1);
+/// How long a promotion waits for the cache to catch up.
+const CATCH_UP_TIMEOUT: Duration = Duration::from_millis(300);
 /// How often a replica says what it reads.
 const REPORT_INTERVAL: Duration = Duration::from_millis(20);
+
+/// What calendars show when a world begins, in microseconds.
+const CALENDAR_MICROS: u64 = 1_700_000_000_000_000;
 
 /// What a server begins as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,6 +98,10 @@ pub struct Server {
     /// Counts its times as a replica.
     followings: AtomicU32,
     reported: Mutex<Option<Reported>>,
+    /// How far its calendar is from the true one, in microseconds.
+    calendar: AtomicI64,
+    /// The writer, as the address book had it lately.
+    directory: Mutex<Option<(usize, Ballot)>>,
 }
 
 impl Server {
@@ -105,6 +117,8 @@ impl Server {
             lives: AtomicU32::new(0),
             followings: AtomicU32::new(0),
             reported: Mutex::default(),
+            calendar: AtomicI64::new(0),
+            directory: Mutex::default(),
         })
     }
 
@@ -156,6 +170,12 @@ impl Server {
         }
     }
 
+    /// Which server is the writer under which ballot, as far as this one knows.
+    #[must_use]
+    pub fn known_writer(&self) -> Option<(usize, Ballot)> {
+        *self.directory.lock()
+    }
+
     /// What the writer was last told by this replica.
     #[must_use]
     pub fn reported(&self) -> Option<Reported> {
@@ -174,6 +194,11 @@ impl Server {
             floor_then = before.floor_then;
         }
         *reported = Some(Reported { ballot, at, floor_then, following });
+    }
+
+    /// Sets its calendar to another time, so far from the true one; its monotonic clock goes on.
+    pub fn set_calendar(&self, ahead_micros: i64) {
+        self.calendar.store(ahead_micros, Ordering::Relaxed);
     }
 
     /// Asks it to become the writer.
@@ -211,45 +236,72 @@ fn clock(cluster: &Cluster) -> Clock {
     Arc::new(move || world.time())
 }
 
-fn wall(cluster: &Cluster) -> WallClock {
-    let world = cluster.world.clone();
-    Arc::new(move || world.time().as_micros() as u64)
+fn wall(cluster: &Cluster, server: &Arc<Server>) -> WallClock {
+    let (world, server) = (cluster.world.clone(), Arc::downgrade(server));
+    let ahead = move || server.upgrade().map_or(0, |server| server.calendar.load(Ordering::Relaxed));
+    Arc::new(move || (CALENDAR_MICROS + world.time().as_micros() as u64).saturating_add_signed(ahead()))
 }
 
 fn engine_options(cluster: &Cluster) -> engine::Options {
     engine::Options { cache_pages: cluster.shape.cache_pages, replica_lease: LEASE, ..engine::Options::default() }
 }
 
+/// One life of a server's process.
+#[derive(Clone)]
+struct Life {
+    cluster: Arc<Cluster>,
+    server: Arc<Server>,
+    /// Drawn at its start.
+    instance: u32,
+    /// The storage nodes, as this process knows them.
+    roster: Arc<Roster>,
+}
+
 /// The life of a server's process.
 async fn run(cluster: Arc<Cluster>, server: Arc<Server>, role: Role, instance: u32) {
+    let (guides, dial) = (cluster.net.nodes_seen_by(server.process), cluster.net.dial(server.process));
+    let guides: storage::volume::Nodes = guides.into();
+    let roster = loop {
+        match Roster::find(guides.clone(), dial.clone()).await {
+            Ok(Some(roster)) => break roster,
+            Ok(None) => {}
+            Err(error) => {
+                cluster.world.note(|| format!("server {} finds no storage nodes: {error}", server.index));
+                if let VolumeError::Corrupt(why) = error {
+                    cluster.blame_corruption(format!("server {}, looking for storage nodes: {why}", server.index));
+                }
+            }
+        }
+        sleep(RETRY_INTERVAL).await;
+    };
+    let life = Life { cluster, server, instance, roster };
     let runtime = Runtime::current();
-    runtime.spawn(keep_registered(cluster.clone(), server.clone(), instance));
+    runtime.spawn(life.clone().keep_registered());
+    runtime.spawn(life.clone().keep_looking());
     let mut role = role;
     loop {
         if role == Role::Writer {
-            let (volume, ballot) = take_volume(&cluster, &server, instance).await;
-            let log = sabotage::bend_log(cluster.sabotage, volume.clone());
-            let engine = match Engine::writer(log.clone(), engine_options(&cluster)).await {
-                Err(engine::Error::NotBootstrapped) => Engine::bootstrap(log, engine_options(&cluster)).await,
+            let (volume, ballot) = life.take_volume().await;
+            let log = sabotage::bend_log(life.cluster.sabotage, volume.clone());
+            let options = || engine_options(&life.cluster);
+            let engine = match Engine::writer(log.clone(), options()).await {
+                Err(engine::Error::NotBootstrapped) => Engine::bootstrap(log, options()).await,
                 opened => opened,
             };
             match engine {
-                Ok(engine) => write(&cluster, &server, volume, engine, ballot).await,
+                Ok(engine) => life.write(volume, engine, ballot).await,
                 Err(error) => {
-                    blame(&cluster, &server, "opening the engine", &error);
+                    blame(&life.cluster, &life.server, "opening the engine", &error);
                     sleep(RETRY_INTERVAL).await;
                 }
             }
         }
-        let (volume, engine) = open_replica(&cluster, &server).await;
-        role = match follow(&cluster, &server, volume, engine, instance).await {
-            Some((volume, engine, ballot)) => {
-                write(&cluster, &server, volume, engine, ballot).await;
-                Role::Replica
-            }
-            None => Role::Replica,
-        };
-        server.change(State::Starting);
+        let (volume, engine) = life.open_replica().await;
+        if let Some((volume, engine, ballot)) = life.follow(volume, engine).await {
+            life.write(volume, engine, ballot).await;
+        }
+        role = Role::Replica;
+        life.server.change(State::Starting);
     }
 }
 
@@ -261,163 +313,203 @@ pub fn blame(cluster: &Cluster, server: &Server, doing: &str, error: &engine::Er
     }
 }
 
-async fn take_volume(cluster: &Arc<Cluster>, server: &Arc<Server>, instance: u32) -> (Arc<WriterVolume>, Ballot) {
-    server.recovering.store(true, Ordering::Relaxed);
-    loop {
-        let options = OpenOptions {
-            instance,
-            give_up_after: None,
-            runtime: Runtime::current(),
-            clock: clock(cluster),
-            wall: wall(cluster),
-        };
-        match WriterVolume::open(cluster.net.nodes_seen_by(server.process), options).await {
-            Ok((volume, opened)) => {
-                cluster.ledger.note_opened(opened.ballot, opened.vdl);
-                server.recovering.store(false, Ordering::Relaxed);
-                return (volume, opened.ballot);
-            }
-            Err(error) => {
-                cluster.world.note(|| format!("server {} cannot open the volume: {error}", server.index));
-                if let VolumeError::Corrupt(why) = &error {
-                    cluster.blame_corruption(format!("server {}, recovery: {why}", server.index));
+impl Life {
+    fn nodes(&self) -> storage::volume::Nodes {
+        self.roster.seats()
+    }
+
+    async fn take_volume(&self) -> (Arc<WriterVolume>, Ballot) {
+        let Life { cluster, server, .. } = self;
+        server.recovering.store(true, Ordering::Relaxed);
+        loop {
+            let options = OpenOptions {
+                instance: self.instance,
+                give_up_after: None,
+                runtime: Runtime::current(),
+                clock: clock(cluster),
+                wall: wall(cluster, server),
+            };
+            let (nodes, dial) = (self.roster.nodes(), self.roster.dial());
+            match WriterVolume::open_dialling(nodes, options, Some(dial)).await {
+                Ok((volume, opened)) => {
+                    cluster.ledger.note_opened(opened.ballot, opened.vdl);
+                    server.recovering.store(false, Ordering::Relaxed);
+                    return (volume, opened.ballot);
                 }
-                sleep(RETRY_INTERVAL).await;
+                Err(error) => {
+                    cluster.world.note(|| format!("server {} cannot open the volume: {error}", server.index));
+                    if let VolumeError::Corrupt(why) = &error {
+                        cluster.blame_corruption(format!("server {}, recovery: {why}", server.index));
+                    }
+                    sleep(RETRY_INTERVAL).await;
+                }
             }
         }
     }
-}
 
-/// The time as the writer; returns when it is fenced.
-async fn write(
-    cluster: &Arc<Cluster>,
-    server: &Arc<Server>,
-    volume: Arc<WriterVolume>,
-    engine: Arc<Engine>,
-    ballot: Ballot,
-) {
-    let runtime = Runtime::current();
-    let ended = Arc::new(AtomicBool::new(false));
-    let sweeping = (cluster.clone(), server.clone(), engine.clone(), ended.clone());
-    runtime.spawn(async move {
-        let (cluster, server, engine, ended) = sweeping;
-        while !ended.load(Ordering::Relaxed) {
-            match engine.sweep().await {
-                Err(engine::Error::ReadOnly | engine::Error::FateUnknown) => return,
-                Err(error) => blame(&cluster, &server, "sweeping", &error),
-                Ok(_) => {}
+    /// The time as the writer; returns when it is fenced.
+    async fn write(&self, volume: Arc<WriterVolume>, engine: Arc<Engine>, ballot: Ballot) {
+        let Life { cluster, server, .. } = self;
+        let ended = Arc::new(AtomicBool::new(false));
+        let sweeping = (self.clone(), engine.clone(), ended.clone());
+        Runtime::current().spawn(async move {
+            let (life, engine, ended) = sweeping;
+            while !ended.load(Ordering::Relaxed) {
+                match engine.sweep().await {
+                    Err(engine::Error::ReadOnly | engine::Error::FateUnknown) => return,
+                    Err(error) => blame(&life.cluster, &life.server, "sweeping", &error),
+                    Ok(_) => {}
+                }
+                sleep(SWEEP_INTERVAL).await;
             }
-            sleep(SWEEP_INTERVAL).await;
-        }
-    });
-    server.change(State::Writer(volume.clone(), engine.clone()));
-    cluster.world.note(|| format!("server {} is the writer under {ballot}", server.index));
-    workload::start_writers(cluster, server, &engine, ballot, &ended);
-    volume.fenced().await;
-    ended.store(true, Ordering::Relaxed);
-    cluster.world.note(|| format!("server {} is fenced", server.index));
-}
-
-async fn open_replica(cluster: &Arc<Cluster>, server: &Arc<Server>) -> (Arc<ReplicaVolume>, Arc<Engine>) {
-    loop {
-        let opened = async {
-            let instance = server.index as u32;
-            let mut options = ReplicaOptions::new(instance, Runtime::current(), clock(cluster), wall(cluster));
-            options.staged_bytes_max = cluster.shape.staged_bytes_max;
-            options.far_behind_bytes = cluster.shape.far_behind_bytes;
-            let volume = ReplicaVolume::open(cluster.net.nodes_seen_by(server.process), options).await;
-            let volume = volume.map_err(engine::Error::from)?;
-            let source = sabotage::bend_source(cluster.sabotage, volume.clone());
-            let engine = Engine::replica(source, volume.applied(), engine_options(cluster)).await?;
-            Ok::<_, engine::Error>((volume, engine))
-        };
-        match opened.await {
-            Ok((volume, engine)) => {
-                volume.set_sink(Arc::new(WatchedSink {
-                    cluster: cluster.clone(),
-                    server: server.index,
-                    engine: engine.clone(),
-                    at: Mutex::new(volume.applied()),
-                }));
-                cluster.world.note(|| format!("server {} is a replica at {}", server.index, volume.applied()));
-                server.change(State::Replica(volume.clone(), engine.clone()));
-                return (volume, engine);
-            }
-            Err(error) => {
-                blame(cluster, server, "opening as a replica", &error);
-                sleep(RETRY_INTERVAL).await;
-            }
-        }
-    }
-}
-
-/// The time as a replica; returns when it was promoted, or failed to be.
-async fn follow(
-    cluster: &Arc<Cluster>,
-    server: &Arc<Server>,
-    volume: Arc<ReplicaVolume>,
-    engine: Arc<Engine>,
-    instance: u32,
-) -> Option<(Arc<WriterVolume>, Arc<Engine>, Ballot)> {
-    let runtime = Runtime::current();
-    let ended = Arc::new(AtomicBool::new(false));
-    runtime.spawn(subscribe(cluster.clone(), server.clone(), volume.clone(), engine.clone(), instance, ended.clone()));
-    workload::start_readers(cluster, server, &engine, &volume, &ended);
-    server.promotion.notified().await;
-    ended.store(true, Ordering::Relaxed);
-    cluster.world.note(|| format!("server {} is being promoted", server.index));
-    volume.stop().await;
-    let (writer, ballot) = take_volume(cluster, server, instance).await;
-    let vdl = writer.flushed_vdl();
-    let log = sabotage::bend_log(cluster.sabotage, writer.clone());
-    match engine.promote(log, vdl).await {
-        Ok(()) => Some((writer, engine, ballot)),
-        Err(error) => {
-            blame(cluster, server, "being promoted", &error);
-            None
-        }
-    }
-}
-
-/// Follows whoever is the writer: its notices come here, our reports go there.
-async fn subscribe(
-    cluster: Arc<Cluster>,
-    server: Arc<Server>,
-    volume: Arc<ReplicaVolume>,
-    engine: Arc<Engine>,
-    instance: u32,
-    ended: Arc<AtomicBool>,
-) {
-    let seen: storage::volume::Nodes = cluster.net.nodes_seen_by(server.process).into();
-    let following = server.followings.fetch_add(1, Ordering::Relaxed);
-    while !ended.load(Ordering::Relaxed) {
-        sleep(FOLLOW_INTERVAL).await;
-        let Ok(config) = cluster::config(&seen).await else { continue };
-        let Ok(book) = cluster::register(&seen, config.volume, None, 0).await else { continue };
-        let Some(writer) = book.writer() else { continue };
-        let Some(target) = cluster.server_at(&writer.cluster_address) else { continue };
-        let ballot = Ballot(writer.ballot);
-        // The stream: what the writer's end pushes arrives one by one here, until one side or the way between is gone.
-        let (from, to) = (server.process, target.process);
-        let alive = Arc::new(AtomicBool::new(true));
-        let serving = serve_notices(cluster.clone(), target.clone(), server.clone(), volume.clone(), alive.clone());
-        cluster.net.post(from, to, {
-            let world = cluster.world.clone();
-            move || world.spawn_in(to, serving)
         });
-        while !ended.load(Ordering::Relaxed) && volume.ballot() <= ballot && alive.load(Ordering::Relaxed) {
-            let (floor, snapshots) = engine.live_snapshots();
-            let (target, reporter) = (target.clone(), server.clone());
-            let world = cluster.world.clone();
-            cluster.net.post(from, to, move || {
-                if let Some((volume, engine)) = target.writing() {
-                    engine.set_replica_snapshots(instance.into(), floor, snapshots, LEASE);
-                    reporter.note_report(&volume, world.time(), following);
+        server.change(State::Writer(volume.clone(), engine.clone()));
+        cluster.world.note(|| format!("server {} is the writer under {ballot}", server.index));
+        workload::start_writers(cluster, server, &engine, ballot, &ended);
+        volume.fenced().await;
+        ended.store(true, Ordering::Relaxed);
+        cluster.world.note(|| format!("server {} is fenced", server.index));
+    }
+
+    async fn open_replica(&self) -> (Arc<ReplicaVolume>, Arc<Engine>) {
+        let Life { cluster, server, .. } = self;
+        loop {
+            let opened = async {
+                let (clock, wall) = (clock(cluster), wall(cluster, server));
+                let mut options = ReplicaOptions::new(self.instance, Runtime::current(), clock, wall);
+                options.staged_bytes_max = cluster.shape.staged_bytes_max;
+                options.far_behind_bytes = cluster.shape.far_behind_bytes;
+                let volume = ReplicaVolume::open(self.nodes().to_vec(), options).await;
+                let volume = volume.map_err(engine::Error::from)?;
+                let source = sabotage::bend_source(cluster.sabotage, volume.clone());
+                let engine = Engine::replica(source, volume.applied(), engine_options(cluster)).await?;
+                Ok::<_, engine::Error>((volume, engine))
+            };
+            match opened.await {
+                Ok((volume, engine)) => {
+                    volume.set_sink(Arc::new(WatchedSink {
+                        cluster: cluster.clone(),
+                        server: server.index,
+                        engine: engine.clone(),
+                        at: Mutex::new(volume.applied()),
+                    }));
+                    cluster.world.note(|| format!("server {} is a replica at {}", server.index, volume.applied()));
+                    server.change(State::Replica(volume.clone(), engine.clone()));
+                    return (volume, engine);
                 }
-            });
-            sleep(REPORT_INTERVAL).await;
+                Err(error) => {
+                    blame(cluster, server, "opening as a replica", &error);
+                    sleep(RETRY_INTERVAL).await;
+                }
+            }
         }
-        alive.store(false, Ordering::Relaxed);
+    }
+
+    /// The time as a replica; returns when it was promoted, or failed to be.
+    async fn follow(
+        &self,
+        volume: Arc<ReplicaVolume>,
+        engine: Arc<Engine>,
+    ) -> Option<(Arc<WriterVolume>, Arc<Engine>, Ballot)> {
+        let Life { cluster, server, .. } = self;
+        let ended = Arc::new(AtomicBool::new(false));
+        Runtime::current().spawn(self.clone().subscribe(volume.clone(), engine.clone(), ended.clone()));
+        workload::start_readers(cluster, server, &engine, &volume, &ended);
+        server.promotion.notified().await;
+        cluster.world.note(|| format!("server {} is being promoted", server.index));
+        let (writer, ballot) = self.take_volume().await;
+        let vdl = writer.flushed_vdl();
+        // The first notice tells the tails of all groups: what there is to pull.
+        if let Some(notice) = writer.notices().next().await {
+            volume.notify(&notice);
+        }
+        // Whether it catches up or not: a cache that did not is dropped.
+        let _ = timeout(CATCH_UP_TIMEOUT, volume.wait_applied(vdl)).await;
+        ended.store(true, Ordering::Relaxed);
+        volume.stop().await;
+        let log = sabotage::bend_log(cluster.sabotage, writer.clone());
+        match engine.promote(log, vdl).await {
+            Ok(()) => Some((writer, engine, ballot)),
+            Err(error) => {
+                blame(cluster, server, "being promoted", &error);
+                None
+            }
+        }
+    }
+
+    /// Follows whoever is the writer: its notices come here, our reports go there.
+    async fn subscribe(self, volume: Arc<ReplicaVolume>, engine: Arc<Engine>, ended: Arc<AtomicBool>) {
+        let Life { cluster, server, instance, .. } = &self;
+        let following = server.followings.fetch_add(1, Ordering::Relaxed);
+        while !ended.load(Ordering::Relaxed) {
+            sleep(FOLLOW_INTERVAL).await;
+            let Some((target, ballot)) = self.find_writer().await else { continue };
+            // The stream: what the writer's end pushes arrives one by one here, until one side or the way between is gone.
+            let (from, to) = (server.process, target.process);
+            let alive = Arc::new(AtomicBool::new(true));
+            let serving = serve_notices(cluster.clone(), target.clone(), server.clone(), volume.clone(), alive.clone());
+            cluster.net.post(from, to, {
+                let world = cluster.world.clone();
+                move || world.spawn_in(to, serving)
+            });
+            while !ended.load(Ordering::Relaxed) && volume.ballot() <= ballot && alive.load(Ordering::Relaxed) {
+                let (floor, snapshots) = engine.live_snapshots();
+                let (target, reporter, instance) = (target.clone(), server.clone(), u64::from(*instance));
+                let world = cluster.world.clone();
+                cluster.net.post(from, to, move || {
+                    if let Some((volume, engine)) = target.writing() {
+                        engine.set_replica_snapshots(instance, floor, snapshots, LEASE);
+                        reporter.note_report(&volume, world.time(), following);
+                    }
+                });
+                sleep(REPORT_INTERVAL).await;
+            }
+            alive.store(false, Ordering::Relaxed);
+        }
+    }
+
+    /// The writer, as the storage nodes' address book has it.
+    async fn find_writer(&self) -> Option<(Arc<Server>, Ballot)> {
+        let book = cluster::register(&self.nodes(), self.roster.volume(), None, 0).await.ok()?;
+        let writer = book.writer()?;
+        Some((self.cluster.server_at(&writer.cluster_address)?, Ballot(writer.ballot)))
+    }
+
+    /// Follows changes of the members.
+    async fn keep_looking(self) {
+        loop {
+            sleep(LOOK_INTERVAL).await;
+            self.roster.look().await;
+        }
+    }
+
+    /// Renews a server's entry in the address book.
+    async fn keep_registered(self) {
+        loop {
+            let info = match self.server.state() {
+                State::Writer(volume, _) => Some(("writer", volume.ballot(), volume.flushed_vdl())),
+                State::Replica(volume, _) => Some(("replica", volume.ballot(), volume.applied())),
+                State::Down | State::Starting => None,
+            };
+            if let Some((role, ballot, applied)) = info {
+                let info = ServerInfo {
+                    instance: self.instance.into(),
+                    role: role.to_owned(),
+                    cluster_address: self.server.index.to_string(),
+                    ballot: ballot.0,
+                    applied_lsn: applied.0,
+                    ..ServerInfo::default()
+                };
+                let (volume, lease) = (self.roster.volume(), LEASE.as_millis() as u32);
+                // A node that is down is told when it is back.
+                if let Ok(book) = cluster::register(&self.nodes(), volume, Some(info), lease).await {
+                    let writer =
+                        book.writer().and_then(|it| Some((it.cluster_address.parse().ok()?, Ballot(it.ballot))));
+                    *self.server.directory.lock() = writer;
+                }
+            }
+            sleep(RENEW_INTERVAL).await;
+        }
     }
 }
 
@@ -445,31 +537,6 @@ async fn serve_notices(
         }
     }
     alive.store(false, Ordering::Relaxed);
-}
-
-/// Renews a server's entry in the address book.
-async fn keep_registered(cluster: Arc<Cluster>, server: Arc<Server>, instance: u32) {
-    let seen: storage::volume::Nodes = cluster.net.nodes_seen_by(server.process).into();
-    loop {
-        let info = match server.state() {
-            State::Writer(volume, _) => Some(("writer", volume.ballot(), volume.flushed_vdl())),
-            State::Replica(volume, _) => Some(("replica", volume.ballot(), volume.applied())),
-            State::Down | State::Starting => None,
-        };
-        if let (Some((role, ballot, applied)), Ok(config)) = (info, cluster::config(&seen).await) {
-            let info = ServerInfo {
-                instance: instance.into(),
-                role: role.to_owned(),
-                cluster_address: server.index.to_string(),
-                ballot: ballot.0,
-                applied_lsn: applied.0,
-                ..ServerInfo::default()
-            };
-            // A node that is down is told when it is back.
-            let _ = cluster::register(&seen, config.volume, Some(info), LEASE.as_millis() as u32).await;
-        }
-        sleep(RENEW_INTERVAL).await;
-    }
 }
 
 /// A replica's engine, with I6 checked before it.

@@ -57,12 +57,34 @@ faults! {
     DiskFull = "disk full",
     /// A bit of a node's files is flipped while it is down.
     BitRot = "bit rot",
+    /// A node's disk is lost for good.
+    DiskLost = "disk lost",
+    /// A member's replacement was asked for.
+    ReplacementBegun = "replacement of a node begun",
+    /// A new node has taken a member's place.
+    NodeReplaced = "node replaced",
+    /// A member stayed after all.
+    ReplacementReverted = "replacement of a node reverted",
+    /// The writer died, or was replaced, while a member was.
+    ReplacementCrossed = "writer lost during a replacement",
+    /// A node that was a member once is started again with what it had.
+    FormerMemberBack = "former member started again",
+    /// A new node that reaches no peer, and a takeover that hears it with two that were behind.
+    Usurped = "takeover that hears a new node and who was behind",
+    /// A recovery hears a node with redo that the recovery before it annulled.
+    Revived = "takeover that hears a node which missed the one before",
     /// Both nodes of a zone, and the server there, die.
     ZoneLost = "zone lost",
     /// All nodes lose power at once.
     AllPowerLost = "all nodes lost power",
     /// A node's clock jumps ahead.
     ClockJumped = "node's clock jumped",
+    /// A server's calendar is set to another time.
+    CalendarJumped = "server's calendar jumped",
+    /// The nodes answer nobody who asks for their address book.
+    BookLost = "address book down",
+    /// The nodes of a zone speak another version than everybody else.
+    OtherVersion = "zone of another version",
     /// A server is stopped for a while.
     ServerStopped = "server stopped",
     /// A server dies.
@@ -89,6 +111,8 @@ faults! {
     StoppedTelling = "writer stopped as it told a client",
     /// A server was stopped in the step in which its recovery ended.
     StoppedOpening = "server stopped as it opened the volume",
+    /// The writer was lost while a transaction of a replica's session ran there.
+    ForwardingLost = "writer lost under a forwarded transaction",
     /// A replica dropped its cache instead of replaying.
     ReplicaSkipped = "replica dropped its cache",
     /// A node could not be filled up to the end: it has lost, or was away for, more than its peers keep.

@@ -5,7 +5,8 @@
 //!
 //! Bank: transfers between accounts, whose sum every snapshot shows unchanged. Lists: see [`crate::history`]. Counters:
 //! increments, each of which counts once, and which no session sees go back. Tokens: what a client was told on the writer it
-//! sees on a replica that it asked to wait for it. Long reads hold a snapshot for seconds. Scratch trees come and go, so that
+//! sees on a replica that it asked to wait for it. Some sessions on replicas have the writer run transactions for them, and
+//! see them at once ([`crate::forward`]). Long reads hold a snapshot for seconds. Scratch trees come and go, so that
 //! pages are freed and used again.
 
 use crate::cluster::{Cluster, Schema};
@@ -14,12 +15,13 @@ use crate::random::Random;
 use crate::sabotage::Sabotage;
 use crate::server::{Server, blame};
 use engine::{
-    Direction, Engine, Error, InsertOutcome, Isolation, KeyRange, LockStrength, Result, Rows, TreeKind, Txn, Verdict,
-    View, WriteOutcome,
+    Direction, Engine, Error, InsertOutcome, Isolation, KeyRange, LockStrength, Result, Rows, TreeId, TreeKind, Txn,
+    Verdict, View, WriteOutcome,
 };
 use protocol::task::{Runtime, sleep, timeout};
 use protocol::volume::Durability;
 use protocol::{Ballot, Lsn};
+use sql::session::OwnWrites;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -75,20 +77,24 @@ pub fn list_in(row: &[u8]) -> Result<Vec<u64>> {
 }
 
 /// One client's connection.
-struct Session {
-    cluster: Arc<Cluster>,
-    server: Arc<Server>,
-    engine: Arc<Engine>,
+pub(crate) struct Session {
+    pub(crate) cluster: Arc<Cluster>,
+    pub(crate) server: Arc<Server>,
+    pub(crate) engine: Arc<Engine>,
     /// On a replica.
-    following: Option<Arc<ReplicaVolume>>,
+    pub(crate) following: Option<Arc<ReplicaVolume>>,
     /// Of the writer.
     ballot: Ballot,
-    ended: Arc<AtomicBool>,
-    random: Random,
-    number: u64,
+    pub(crate) ended: Arc<AtomicBool>,
+    pub(crate) random: Random,
+    pub(crate) number: u64,
     schema: Schema,
-    /// What it saw of each counter.
-    counted: BTreeMap<u32, i64>,
+    /// The least that it may see of each counter.
+    pub(crate) counted: BTreeMap<u32, i64>,
+    /// What it wrote through this server elsewhere.
+    pub(crate) wrote: OwnWrites,
+    /// Its last snapshot on a replica.
+    pub(crate) seen: Lsn,
 }
 
 fn start(
@@ -114,8 +120,68 @@ fn start(
             number,
             schema,
             counted: BTreeMap::new(),
+            wrote: OwnWrites::default(),
+            seen: Lsn::ZERO,
         };
         Runtime::current().spawn(session.run());
+    }
+}
+
+/// Adds an amount to a row's number, and gives it so much padding.
+pub(crate) async fn add(
+    cluster: &Cluster,
+    engine: &Engine,
+    txn: &mut Txn,
+    tree: TreeId,
+    number: u32,
+    (amount, padding): (i64, usize),
+) -> Result<()> {
+    let view = engine.statement(txn);
+    let mut change =
+        |row: &[u8], _: bool| number_in(row).map(|number| Verdict::Replace(number_row(number + amount, padding)));
+    let strength = LockStrength::NoKeyUpdate;
+    match engine.update(txn, &view, tree, &key(number), strength, &mut change).await? {
+        WriteOutcome::Done => Ok(()),
+        outcome => {
+            let what = format!("row {number} of {tree} is {outcome:?} on the writer at {}", view.snapshot().lsn());
+            cluster.ledger.violate(what);
+            Err(Error::Serialization)
+        }
+    }
+}
+
+/// Appends a value to a list, and gives it so much padding.
+pub(crate) async fn append(
+    cluster: &Cluster,
+    engine: &Engine,
+    txn: &mut Txn,
+    list: u32,
+    (value, padding): (u64, usize),
+) -> Result<()> {
+    let Some(schema) = cluster.schema() else { return Err(Error::ReadOnly) };
+    let view = engine.statement(txn);
+    let mut change = |row: &[u8], _: bool| {
+        let mut values = list_in(row)?;
+        values.push(value);
+        Ok(Verdict::Replace(list_row(&values, padding)))
+    };
+    let outcome = engine.update(txn, &view, schema.lists, &key(list), LockStrength::NoKeyUpdate, &mut change).await?;
+    if outcome != WriteOutcome::Done {
+        cluster.ledger.violate(format!("list {list} is {outcome:?} on the writer"));
+        return Err(Error::Serialization);
+    }
+    Ok(())
+}
+
+/// The values of a list.
+pub(crate) async fn read_list(cluster: &Cluster, engine: &Engine, view: &View, list: u32) -> Result<Vec<u64>> {
+    let Some(schema) = cluster.schema() else { return Err(Error::ReadOnly) };
+    match engine.get(view, schema.lists, &key(list)).await? {
+        Some(row) => list_in(&row),
+        None => {
+            cluster.ledger.violate(format!("there is no list {list} at {}", view.snapshot().lsn()));
+            Err(Error::Serialization)
+        }
     }
 }
 
@@ -185,6 +251,13 @@ impl Session {
         if self.engine.snapshot().lsn() < self.schema.created {
             return Ok(());
         }
+        let forwards = self.number.is_multiple_of(2) && self.random.chance(200);
+        if forwards {
+            return self.forward().await;
+        }
+        if !self.freshen().await {
+            return Ok(());
+        }
         match self.random.below(100) {
             0..45 => self.lists_read().await,
             45..55 => self.count().await,
@@ -198,7 +271,7 @@ impl Session {
     }
 
     /// What the client is told is durable.
-    fn tell(&self, lsn: Lsn) {
+    pub(crate) fn tell(&self, lsn: Lsn) {
         let ballot = self.following.as_ref().map_or(self.ballot, |volume| volume.ballot());
         self.cluster.ledger.note_told(ballot, lsn);
     }
@@ -221,7 +294,7 @@ impl Session {
         Ok(lsn)
     }
 
-    fn padding(&mut self) -> usize {
+    pub(crate) fn padding(&mut self) -> usize {
         let max = self.cluster.shape.padding_max;
         if self.random.chance(30) { self.random.index(max * 4 + 1) } else { self.random.index(max + 1) }
     }
@@ -251,20 +324,9 @@ impl Session {
         self.commit(txn, |_| {}).await.map(drop)
     }
 
-    async fn add(&mut self, txn: &mut Txn, tree: engine::TreeId, number: u32, amount: i64) -> Result<()> {
+    async fn add(&mut self, txn: &mut Txn, tree: TreeId, number: u32, amount: i64) -> Result<()> {
         let padding = self.padding();
-        let view = self.engine.statement(txn);
-        let mut change =
-            |row: &[u8], _: bool| number_in(row).map(|number| Verdict::Replace(number_row(number + amount, padding)));
-        let strength = LockStrength::NoKeyUpdate;
-        match self.engine.update(txn, &view, tree, &key(number), strength, &mut change).await? {
-            WriteOutcome::Done => Ok(()),
-            outcome => {
-                let what = format!("row {number} of {tree} is {outcome:?} on the writer at {}", view.snapshot().lsn());
-                self.cluster.ledger.violate(what);
-                Err(Error::Serialization)
-            }
-        }
+        add(&self.cluster, &self.engine, txn, tree, number, (amount, padding)).await
     }
 
     async fn increment(&mut self) -> Result<()> {
@@ -350,32 +412,15 @@ impl Session {
                 continue;
             }
             let (value, padding) = (cluster.next_value(), self.padding());
-            let mut change = |row: &[u8], _: bool| {
-                let mut values = list_in(row)?;
-                values.push(value);
-                Ok(Verdict::Replace(list_row(&values, padding)))
-            };
             // Noted before: from its commit on others may see it.
             cluster.change_txn(index, |record| record.ops.push(Op::Append(list, value)));
-            let strength = LockStrength::NoKeyUpdate;
-            let outcome = self.engine.update(txn, &view, self.schema.lists, &key(list), strength, &mut change).await?;
-            if outcome != WriteOutcome::Done {
-                cluster.ledger.violate(format!("list {list} is {outcome:?} on the writer"));
-                return Err(Error::Serialization);
-            }
+            append(&cluster, &self.engine, txn, list, (value, padding)).await?;
         }
         Ok(())
     }
 
-    async fn read_list(&self, view: &View, list: u32) -> Result<Vec<u64>> {
-        match self.engine.get(view, self.schema.lists, &key(list)).await? {
-            Some(row) => list_in(&row),
-            None => {
-                let at = view.snapshot().lsn();
-                self.cluster.ledger.violate(format!("server {} has no list {list} at {at}", self.server.index));
-                Err(Error::Serialization)
-            }
-        }
+    pub(crate) async fn read_list(&self, view: &View, list: u32) -> Result<Vec<u64>> {
+        read_list(&self.cluster, &self.engine, view, list).await
     }
 
     /// Reads lists on a replica.
@@ -387,6 +432,7 @@ impl Session {
             ops.push(Op::Read(list, self.read_list(&view, list).await?));
         }
         let snapshot = view.snapshot().lsn();
+        self.seen = snapshot;
         self.tell(view.observed());
         let fate = Fate::Aborted;
         self.cluster.begin_txn(Record { session: self.number, snapshot, ops, told: true, fate });

@@ -1,5 +1,7 @@
 //! Seeds that must pass, and that a seed is a run.
 
+use sim::nemesis::Harm;
+use sim::tally::Fault;
 use sim::{Options, run_range, run_seed};
 use std::process::Command;
 
@@ -30,7 +32,18 @@ fn a_seed_is_the_same_run_every_time() {
     assert!(output.contains(&format!("hash {:016x}", runs[0].hash)), "in another process: {output}");
 }
 
-/// What the test above asks another process for.
+/// Nobody needs the address book but to find a writer that is new.
+#[test]
+fn without_an_address_book_the_writer_goes_on() {
+    for seed in 0..4 {
+        let report = run_seed(seed, Options { only: Some(Harm::LoseBook), ..Options::default() });
+        assert!(report.passed(), "{report}");
+        assert!(report.faults.contains_key(&Fault::BookLost), "{report}");
+        assert!(report.commits > 50 && report.promotions == 0, "{report}");
+    }
+}
+
+/// What a test above asks another process for.
 #[test]
 fn the_hash_of_a_seed() {
     println!("hash {:016x}", run_seed(3, Options::default()).hash);

@@ -14,7 +14,7 @@ use parking_lot::Mutex;
 use protocol::Lsn;
 use sql::parse::course::{Course, Part, Step};
 use sql::parse::quote_identifier;
-use sql::session::{Session, Source, Variables};
+use sql::session::{Session, Source, Unanswered, Variables};
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::io;
 use std::sync::Arc;
@@ -691,8 +691,8 @@ impl Forwarder {
         let unanswered = |wanted: fn(&Expected) -> bool| self.expected.iter().any(|(it, _)| wanted(it));
         let ends_cycle = unanswered(|it| matches!(it, Expected::Ready { .. }));
         let in_block = self.status != b'I';
-        let ran = ends_cycle || unanswered(|it| matches!(it, Expected::Executed));
-        let unknown = if in_block { self.commits && ran } else { ends_cycle };
+        let runs = ends_cycle || unanswered(|it| matches!(it, Expected::Executed));
+        let unknown = Unanswered { in_block, commits: self.commits, runs, ends_cycle }.may_be_committed();
         let mut error = self.error_of_loss(broken, unknown);
         // What was set in the transaction is lost with it; commits before it are known.
         self.told.clear();

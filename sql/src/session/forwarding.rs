@@ -36,13 +36,53 @@ const STAY: [&str; 8] = [
     "redoubt.write_forwarding",
 ];
 
+/// What a session wrote elsewhere and is to see here.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct OwnWrites {
+    committed: Lsn,
+}
+
+impl OwnWrites {
+    /// The session committed elsewhere, up to `lsn`.
+    pub fn note(&mut self, lsn: Lsn) {
+        self.committed = self.committed.max(lsn);
+    }
+
+    /// What this server must have applied before the session reads.
+    #[must_use]
+    pub fn floor(self) -> Lsn {
+        self.committed
+    }
+}
+
+/// What a session that is away waits for when the writer is lost.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Unanswered {
+    /// The writer had told that a transaction block is open.
+    pub in_block: bool,
+    /// A COMMIT is among what was asked and not answered.
+    pub commits: bool,
+    /// So is a statement, or the end of a message that has any.
+    pub runs: bool,
+    /// So is the end of a query, which outside of a block commits it.
+    pub ends_cycle: bool,
+}
+
+impl Unanswered {
+    /// Whether the transaction may have been committed, so that nobody may say it was rolled back. Without a COMMIT a block
+    /// never is.
+    #[must_use]
+    pub fn may_be_committed(self) -> bool {
+        if self.in_block { self.commits && self.runs } else { self.ends_cycle }
+    }
+}
+
 /// The setting, and what came of it.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Forwarding {
     on: bool,
     eventual: bool,
-    /// The last commit that was made elsewhere.
-    committed: Lsn,
+    wrote: OwnWrites,
 }
 
 impl Forwarding {
@@ -54,7 +94,7 @@ impl Forwarding {
 
     /// What statements must see of the session's own writes.
     pub fn own_writes(&self) -> Lsn {
-        if self.eventual { Lsn::ZERO } else { self.committed }
+        if self.eventual { Lsn::ZERO } else { self.wrote.floor() }
     }
 }
 
@@ -164,7 +204,7 @@ impl Session {
     /// The session has committed elsewhere.
     pub fn adopt_commit(&mut self, lsn: Lsn) {
         self.context.note_commit(lsn);
-        self.forwarding.committed = self.forwarding.committed.max(lsn);
+        self.forwarding.wrote.note(lsn);
         self.told_commit = self.told_commit.max(lsn);
     }
 

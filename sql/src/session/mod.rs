@@ -22,7 +22,7 @@ pub use advisory::{AdvisoryKey, AdvisoryLock, AdvisoryLocks, Scope};
 pub use backend::{Backend, Backends, CancelReason, Encryption};
 pub use client::{Client, Column, CopyFormat, NoticeSeverity};
 pub use database::Database;
-pub use forwarding::{Source, passes_on};
+pub use forwarding::{OwnWrites, Source, Unanswered, passes_on};
 pub use plans::PlanStats;
 pub(crate) use sequences::Drawn;
 pub use sequences::Sequences;

@@ -648,6 +648,62 @@ async fn a_replica_without_notices_asks_the_nodes() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn notices_that_are_lost_repeated_and_out_of_order_end_in_the_same_redo() {
+    let (_, nodes) = six();
+    let (volume, _) = open(&nodes, 1).await;
+    let client = Client::new(Arc::clone(&volume));
+    // Nobody but the writer tells it anything.
+    let (replica, sink) = follow(&nodes, LONG).await;
+    let mut notices = volume.notices();
+    let mut sent = Vec::new();
+    for value in 1..=60 {
+        client.commit(&[1, 9], value).await;
+        sent.push(notices.next().await.expect("it is open"));
+    }
+    for (index, three) in sent.chunks(3).enumerate() {
+        // The later one first and again at the end, the earlier one in between, the last one never.
+        [1, 0, 1].iter().for_each(|&at: &usize| replica.notify(&three[at]));
+        let told = Lsn(three[1].flushed_vdl);
+        timeout(LONG, replica.wait_applied(told)).await.expect("it goes on").expect("it was not stopped");
+        assert_eq!((replica.applied(), replica.flushed_vdl()), (told, told), "what it was told, and not less since");
+        assert_eq!(sink.seen.lock().values.get(&9), Some(&(3 * index as u64 + 2)));
+    }
+    replica.notify(&sent[59]);
+    timeout(LONG, replica.wait_applied(volume.end())).await.expect("it goes on").expect("it was not stopped");
+    let seen = sink.seen.lock();
+    assert_eq!((seen.invalidations, seen.values.get(&1)), (0, Some(&60)));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_replica_goes_round_a_hole_in_a_node_and_leaves_one_that_dies() {
+    let (fakes, nodes) = six();
+    let (volume, _) = open(&nodes, 1).await;
+    let client = Client::new(Arc::clone(&volume));
+    // It asks node 0 first.
+    let (replica, sink) = follow(&nodes, LONG).await;
+    client.commit(&[1, 9], 1).await;
+    fakes[0].set(Faults { lose: u32::MAX, ..Faults::default() });
+    let hole = client.commit(&[1, 9], 2).await;
+    fakes[0].set(Faults::default());
+    client.commit(&[1, 9], 3).await;
+    let notice = volume.notices().next().await.expect("it is open");
+    replica.notify(&notice);
+    timeout(LONG, replica.wait_applied(volume.end())).await.expect("others have it").expect("it was not stopped");
+    assert!(replica.applied() > hole);
+    // Whoever serves it now dies between two pulls, one after the other, until four are left.
+    for (value, node) in [(4, 1), (5, 2)] {
+        fakes[node].set(DOWN);
+        client.commit(&[1, 9], value).await;
+        let notice = volume.notices().next().await.expect("it is open");
+        replica.notify(&notice);
+        timeout(LONG, replica.wait_applied(volume.end())).await.expect("others have it").expect("it was not stopped");
+    }
+    // The sink holds every record against the one before: none is missing, none came twice.
+    let seen = sink.seen.lock();
+    assert_eq!((seen.invalidations, seen.values.get(&9)), (0, Some(&5)));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_replica_follows_a_new_writer_and_ignores_the_old_one() {
     let (_, nodes) = six();
     let (old, _) = open(&nodes, 1).await;

@@ -5,26 +5,45 @@
 //! kernels and power supplies do on a bad day; only the timing is chosen.
 
 use super::{Nemesis, start_node};
-use crate::cluster::SERVERS;
+use crate::cluster::{Cluster, SERVERS};
 use crate::ledger::Moment;
-use crate::machine::Death;
+use crate::machine::{Death, MACHINES, Machine};
 use crate::net::node_process;
 use crate::server::Role;
 use crate::tally::Fault;
 use crate::world::ProcessId;
 use protocol::task::sleep;
+use std::collections::BTreeMap;
 use std::time::Duration;
 use storage::quorum::{COPIES, READ_QUORUM};
 
 /// How often a script looks whether its moment has come.
 const LOOKS: Duration = Duration::from_micros(500);
 
-type Cuts = Vec<(ProcessId, ProcessId)>;
+pub(super) type Cuts = Vec<(ProcessId, ProcessId)>;
+
+fn processes(nodes: &[usize]) -> Vec<ProcessId> {
+    nodes.iter().map(|node| node_process(*node)).collect()
+}
+
+/// What a node has flushed, by group.
+fn flushed(cluster: &Cluster, node: usize) -> BTreeMap<u32, u64> {
+    let marks = cluster.machines[node].status().map(|status| status.marks).unwrap_or_default();
+    marks.into_iter().map(|mark| (mark.group, mark.scl_flushed)).collect()
+}
+
+/// Whether `node` has flushed redo that none of `rest` has.
+fn is_ahead(cluster: &Cluster, node: usize, rest: &[usize]) -> bool {
+    let rest: Vec<_> = rest.iter().map(|node| flushed(cluster, *node)).collect();
+    let above = |(group, scl): (&u32, &u64)| rest.iter().all(|marks| marks.get(group).is_none_or(|other| other < scl));
+    flushed(cluster, node).iter().any(above)
+}
 
 impl Nemesis {
-    /// The nodes in a drawn order.
-    fn shuffled_nodes(&mut self) -> [usize; COPIES] {
-        let mut order: [usize; COPIES] = std::array::from_fn(|at| at);
+    /// The members' nodes in a drawn order.
+    pub(super) fn shuffled_nodes(&mut self) -> [usize; COPIES] {
+        let members = self.cluster.members();
+        let mut order: [usize; COPIES] = std::array::from_fn(|at| members[at]);
         for at in (1..COPIES).rev() {
             order.swap(at, self.random.index(at + 1));
         }
@@ -32,7 +51,7 @@ impl Nemesis {
     }
 
     /// Between each of `some` and each of `others` nothing passes.
-    fn sever(&self, some: &[ProcessId], others: &[ProcessId]) -> Cuts {
+    pub(super) fn sever(&self, some: &[ProcessId], others: &[ProcessId]) -> Cuts {
         let pairs = some.iter().flat_map(|a| others.iter().filter(move |b| *b != a).flat_map(|b| [(*a, *b), (*b, *a)]));
         let cuts: Cuts = pairs.collect();
         cuts.iter().for_each(|(from, to)| self.cluster.net.cut(*from, *to));
@@ -41,16 +60,15 @@ impl Nemesis {
 
     /// Nodes hear nobody, and nobody hears them.
     fn sever_nodes(&self, nodes: &[usize]) -> Cuts {
-        let nodes: Vec<ProcessId> = nodes.iter().map(|node| node_process(*node)).collect();
-        self.sever(&nodes, &self.everyone())
+        self.sever(&processes(nodes), &self.everyone())
     }
 
-    fn mend_cuts(&self, cuts: &Cuts) {
+    pub(super) fn mend_cuts(&self, cuts: &Cuts) {
         cuts.iter().for_each(|(from, to)| self.cluster.net.mend(*from, *to));
     }
 
     /// Waits until `come`, at most for so long. Says whether it came.
-    async fn await_moment(&self, at_most: Duration, come: impl Fn() -> bool) -> bool {
+    pub(super) async fn await_moment(&self, at_most: Duration, come: impl Fn() -> bool) -> bool {
         let until = self.cluster.world.time() + at_most;
         while !come() {
             if self.cluster.world.time() >= until {
@@ -88,28 +106,24 @@ impl Nemesis {
 
     /// How many of `nodes` have promised a ballot above every one that opened, or is the writer's.
     fn promised(&self, nodes: &[usize], above: u64) -> usize {
-        let promised = |node: &&usize| self.cluster.status_of(**node).is_some_and(|status| status.promised > above);
+        let promised =
+            |node: &&usize| self.cluster.machines[**node].status().is_some_and(|status| status.promised > above);
         nodes.iter().filter(promised).count()
     }
 
     fn highest_promise(&self) -> u64 {
-        (0..COPIES)
-            .filter_map(|node| self.cluster.status_of(node))
-            .map(|status| status.promised)
-            .max()
-            .unwrap_or_default()
+        let promised = |machine: &Machine| machine.status().map(|status| status.promised);
+        self.cluster.machines.iter().filter_map(promised).max().unwrap_or_default()
     }
 
     /// Has a server take the volume over while it hears only `heard`, at least until it has decided. The cuts of `before` end
     /// in the same moment.
-    async fn take_over_hearing(&mut self, server: usize, heard: &[usize], before: Cuts) -> Cuts {
-        let deaf: Vec<usize> = (0..COPIES).filter(|node| !heard.contains(node)).collect();
+    pub(super) async fn take_over_hearing(&mut self, server: usize, heard: &[usize], before: Cuts) -> Cuts {
+        let deaf: Vec<usize> = (0..MACHINES).filter(|node| !heard.contains(node)).collect();
         self.mend_cuts(&before);
         let cuts = self.sever_from(server, &deaf);
         let above = self.highest_promise();
-        if self.cluster.servers[server].is_following() {
-            self.cluster.servers[server].promote();
-        }
+        self.promote_follower(server);
         let quorum = heard.len().min(READ_QUORUM);
         self.await_moment(Duration::from_millis(400), || self.promised(heard, above) >= quorum).await;
         // Its grace for the others is over in between, or not yet.
@@ -120,18 +134,17 @@ impl Nemesis {
 
     /// Nodes are cut off from a server and from all nodes; from the other servers too, or not.
     fn sever_from(&mut self, server: usize, nodes: &[usize]) -> Cuts {
-        let mut others: Vec<ProcessId> = (0..COPIES).map(node_process).collect();
+        let mut others: Vec<ProcessId> = (0..MACHINES).map(node_process).collect();
         if self.random.chance(500) {
             others = self.everyone();
         } else {
             others.push(self.cluster.servers[server].process);
         }
-        let nodes: Vec<ProcessId> = nodes.iter().map(|node| node_process(*node)).collect();
-        self.sever(&nodes, &others)
+        self.sever(&processes(nodes), &others)
     }
 
     /// Who can be promoted; when there is nobody, a server is asked to take over as it starts.
-    fn a_candidate(&mut self, other_than: Option<usize>) -> Option<usize> {
+    pub(super) fn a_candidate(&mut self, other_than: Option<usize>) -> Option<usize> {
         let first = self.random.index(SERVERS);
         let mut order = (0..SERVERS).map(|at| (first + at) % SERVERS).filter(|server| Some(*server) != other_than);
         let is_replica = |server: &usize| {
@@ -165,7 +178,7 @@ impl Nemesis {
         self.count(Fault::Relayed, &writer);
         let order = self.shuffled_nodes();
         let (ahead, rest) = order.split_at(self.random.between(1, 4) as usize);
-        let far: Vec<ProcessId> = rest.iter().map(|node| node_process(*node)).collect();
+        let far = processes(rest);
         let mut hears_ahead = self.random.chance(500);
         let mut away = Cuts::new();
         for _ in 0..self.random.between(2, 5) {
@@ -196,7 +209,7 @@ impl Nemesis {
                     self.kill_server(next);
                 }
             }
-            let back: Vec<ProcessId> = back.iter().map(|node| node_process(*node)).collect();
+            let back = processes(&back);
             let (back, others): (Cuts, Cuts) =
                 cuts.into_iter().partition(|(from, to)| back.contains(from) || back.contains(to));
             self.mend_cuts(&back);
@@ -223,28 +236,46 @@ impl Nemesis {
         self.later(during, move |cluster| away.iter().for_each(|(from, to)| cluster.net.mend(*from, *to)));
     }
 
+    /// Lets what a writer writes last come to one or two nodes only, and stops it there. Tells those nodes, the others, and the
+    /// cuts around the writer.
+    async fn leave_behind(&mut self, writer: usize) -> (Vec<usize>, Vec<usize>, Cuts) {
+        let process = self.cluster.servers[writer].process;
+        let order = self.shuffled_nodes();
+        let (ahead, rest) = order.split_at(self.random.between(1, 3) as usize);
+        let mut cuts = self.sever(&[process], &processes(rest));
+        cuts.extend(self.sever(&processes(ahead), &processes(rest)));
+        let cluster = self.cluster.clone();
+        self.await_moment(Duration::from_millis(200), || is_ahead(&cluster, ahead[0], rest)).await;
+        let pause = self.random.millis(0, 20);
+        sleep(pause).await;
+        self.cluster.world.set_stopped(process, true);
+        (ahead.to_vec(), rest.to_vec(), cuts)
+    }
+
     /// One or two nodes have the writer's last redo, and miss the takeover that annuls it. A replica with an empty cache, which
-    /// reaches them, starts before the new writer has written anything.
+    /// reaches them, starts before the new writer has written anything, or when it has written a little, elsewhere: then the
+    /// read point lies above what is annulled, and only the ballot tells that those nodes must not answer.
     pub(super) async fn read_stale(&mut self, writer: usize) {
         let Some(next) = self.a_candidate(Some(writer)) else { return };
         let third = SERVERS - writer - next;
         self.count(Fault::ReadStale, &third);
-        let process = self.cluster.servers[writer].process;
-        let order = self.shuffled_nodes();
-        let (ahead, rest) = order.split_at(self.random.between(1, 3) as usize);
-        let far: Vec<ProcessId> = rest.iter().map(|node| node_process(*node)).collect();
-        let former = self.sever(&[process], &far);
-        let pause = self.random.millis(5, 60);
-        sleep(pause).await;
-        self.cluster.world.set_stopped(process, true);
-        let mut others: Vec<ProcessId> = (0..COPIES).map(node_process).collect();
+        let (ahead, rest, former) = self.leave_behind(writer).await;
+        let mut others: Vec<ProcessId> = (0..MACHINES).map(node_process).collect();
         others.push(self.cluster.servers[next].process);
-        let ahead: Vec<ProcessId> = ahead.iter().map(|node| node_process(*node)).collect();
-        let missed = self.sever(&ahead, &others);
-        if self.cluster.servers[next].is_following() {
-            self.cluster.servers[next].promote();
+        let missed = self.sever(&processes(&ahead), &others);
+        self.promote_follower(next);
+        if self.random.chance(300) {
+            self.stop_at(next, Moment::Opened, Duration::from_millis(400)).await;
+        } else {
+            let highest = ahead.iter().flat_map(|node| flushed(&self.cluster, *node).into_values()).max();
+            let cluster = self.cluster.clone();
+            let heard = |node: &&usize| {
+                cluster.machines[**node].status().is_some_and(|status| Some(status.flushed_vdl_heard) > highest)
+            };
+            let written = || rest.iter().filter(heard).count() >= READ_QUORUM;
+            self.await_moment(Duration::from_millis(800), written).await;
+            self.cluster.world.set_stopped(self.cluster.servers[next].process, true);
         }
-        self.stop_at(next, Moment::Opened, Duration::from_millis(400)).await;
         self.cluster.servers[third].die(&self.cluster);
         self.cluster.servers[third].start(&self.cluster, Role::Replica);
         let pause = self.random.millis(50, 400);
@@ -253,6 +284,38 @@ impl Nemesis {
         self.mend_cuts(&missed);
         self.mend_cuts(&former);
         self.release(writer);
+    }
+
+    /// One or two nodes have the writer's last redo, and miss the takeover that annuls it. Before its writer has written
+    /// anything another server takes over, and hears one of them: what it has continues the volume as well as nothing does,
+    /// and only the table tells that it is annulled.
+    pub(super) async fn revive(&mut self, writer: usize) {
+        let Some(next) = self.a_candidate(Some(writer)) else { return };
+        self.count(Fault::Revived, &next);
+        let (ahead, rest, former) = self.leave_behind(writer).await;
+        let missed = self.sever(&processes(&ahead), &self.everyone());
+        self.promote_follower(next);
+        self.stop_at(next, Moment::Opened, Duration::from_millis(600)).await;
+        if let Some(third) = self.a_candidate(Some(next)) {
+            let heard = [ahead[0], rest[0], rest[1]];
+            let mut before = missed;
+            before.extend(former);
+            let cuts = self.take_over_hearing(third, &heard, before).await;
+            self.mend_cuts(&cuts);
+            let server = self.cluster.servers[third].clone();
+            self.await_moment(Duration::from_millis(800), || server.writing().is_some()).await;
+        } else {
+            self.mend_cuts(&missed);
+            self.mend_cuts(&former);
+        }
+        self.release(next);
+        self.release(writer);
+    }
+
+    pub(super) fn promote_follower(&self, server: usize) {
+        if self.cluster.servers[server].is_following() {
+            self.cluster.servers[server].promote();
+        }
     }
 
     /// Two nodes fall behind; then they, and one that did not, are all that a takeover hears, while the writer's last words
@@ -282,8 +345,7 @@ impl Nemesis {
         self.count(Fault::PromiserDied, &next);
         let (old, new) = (self.cluster.servers[writer].process, self.cluster.servers[next].process);
         let order = self.shuffled_nodes();
-        let three: Vec<ProcessId> = order[..READ_QUORUM].iter().map(|node| node_process(*node)).collect();
-        let before = self.sever(&[old], &three);
+        let before = self.sever(&[old], &processes(&order[..READ_QUORUM]));
         let pause = self.random.millis(1, 30);
         sleep(pause).await;
         let cuts = self.take_over_hearing(next, &order[..READ_QUORUM], Cuts::new()).await;
@@ -305,10 +367,10 @@ impl Nemesis {
     pub(super) async fn die_flushing_all(&mut self) {
         self.count(Fault::AllDieFlushing, &"");
         let syncs = self.random.below(3);
-        self.cluster.machines.iter().for_each(|machine| machine.disk.cut_sync_after(syncs));
+        self.cluster.machines.iter().for_each(|machine| machine.disk().cut_sync_after(syncs));
         let pause = self.random.millis(1, 40);
         sleep(pause).await;
-        for node in 0..COPIES {
+        for node in 0..MACHINES {
             let death = self.random.pick(&[Death::PowerLost, Death::Torn]);
             self.kill_node(node, death);
         }

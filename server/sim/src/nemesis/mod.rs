@@ -1,16 +1,18 @@
 //! The nemesis: does harm, within a budget, and undoes it after a while.
 //!
 //! **Budget.** What the design promises to survive: any number of deaths, stops and cuts that end; of *damage* (a flipped
-//! bit, a failed fsync's lost write) at most two nodes in a run, for two further copies may be behind. Everything is mended
-//! before the run is judged; until then the cluster may be unavailable, and never wrong.
+//! bit, a failed fsync's lost write, a disk that is gone) at most two members at a time, for two further copies may be
+//! behind; a member that was replaced is none any more. Everything is mended before the run is judged; until then the
+//! cluster may be unavailable, and never wrong.
 //!
 //! Most harm is blind: drawn, done, undone. An [ambush] waits for a dangerous moment and is there when it comes. A run knows
 //! all kinds, or a few, or ambushes alone.
 
 mod ambush;
+mod replacement;
 
 use crate::cluster::{Cluster, SERVERS};
-use crate::machine::Death;
+use crate::machine::{Death, MACHINES, zone_of};
 use crate::net::{Weather, node_process};
 use crate::random::Random;
 use crate::server::{Role, State};
@@ -38,8 +40,8 @@ impl Nemesis {
         Nemesis { cluster, random }
     }
 
-    /// Does harm for `during`, and hands its randomness on for the healing.
-    pub async fn rage(mut self, during: Duration) -> Random {
+    /// Does harm for `during`, of all kinds that the seed draws or of one `only`, and hands its randomness on for the healing.
+    pub async fn rage(mut self, during: Duration, only: Option<Harm>) -> Random {
         self.cluster.net.set_weather(Weather {
             lost_permille: self.random.pick(&[0, 2, 10, 40]),
             repeated_permille: self.random.pick(&[0, 5, 30]),
@@ -47,6 +49,7 @@ impl Nemesis {
         });
         // Some runs know a few kinds only, so that what one kind does is not drowned by the others.
         let (kinds, during): (Vec<Harm>, Duration) = match self.random.below(3) {
+            _ if only.is_some() => (only.into_iter().collect(), during * 2),
             0 => (Harm::ALL.to_vec(), during),
             1 => ((0..self.random.between(2, 5)).map(|_| self.random.pick(Harm::ALL)).collect(), during),
             _ => ((0..self.random.between(1, 3)).map(|_| self.random.pick(Harm::AMBUSHES)).collect(), during * 2),
@@ -79,12 +82,13 @@ impl Nemesis {
     }
 
     fn any_process(&mut self) -> ProcessId {
-        let at = self.random.index(COPIES + SERVERS);
-        if at < COPIES { node_process(at) } else { self.cluster.servers[at - COPIES].process }
+        let nodes = self.cluster.seated();
+        let at = self.random.index(nodes.len() + SERVERS);
+        nodes.get(at).map_or_else(|| self.cluster.servers[at - nodes.len()].process, |node| node_process(*node))
     }
 
     fn everyone(&self) -> Vec<ProcessId> {
-        (0..COPIES).map(node_process).chain(self.cluster.servers.iter().map(|server| server.process)).collect()
+        (0..MACHINES).map(node_process).chain(self.cluster.servers.iter().map(|server| server.process)).collect()
     }
 
     fn while_long(&mut self) -> Duration {
@@ -136,7 +140,7 @@ impl Nemesis {
 
     /// What an operator does: restarts nodes whose disk failed, and has a writer when there is none for long.
     fn supervise(&mut self) {
-        for index in 0..COPIES {
+        for index in 0..MACHINES {
             let machine = &self.cluster.machines[index];
             if machine.is_up() && !machine.is_well() {
                 self.kill_node(index, Death::PowerLost);
@@ -153,7 +157,8 @@ impl Nemesis {
     }
 
     async fn harm(&mut self, harm: Harm) {
-        let node = self.random.index(COPIES);
+        let seated = self.cluster.seated();
+        let node = self.random.pick(&seated);
         let server = self.random.index(SERVERS);
         match harm {
             Harm::Isolate => {
@@ -170,8 +175,8 @@ impl Nemesis {
             Harm::Halve => {
                 let process = self.cluster.servers[self.writer().unwrap_or(server)].process;
                 self.count(Fault::Halved, &process);
-                let first = self.random.index(COPIES);
-                let half = (0..COPIES / 2).map(|at| node_process((first + at) % COPIES));
+                let (members, first) = (self.cluster.members(), self.random.index(COPIES));
+                let half = (0..COPIES / 2).map(|at| node_process(members[(first + at) % COPIES]));
                 self.cut(half.flat_map(|node| [(node, process), (process, node)]).collect());
             }
             Harm::PartZones => {
@@ -206,7 +211,7 @@ impl Nemesis {
             Harm::DieFlushing => {
                 self.count(Fault::NodeDiesFlushing, &node);
                 let syncs = self.random.below(4);
-                self.cluster.machines[node].disk.cut_sync_after(syncs);
+                self.cluster.machines[node].disk().cut_sync_after(syncs);
                 // Until then it acknowledges nothing more; then what it had written is torn.
                 let pause = self.random.millis(2, 60);
                 sleep(pause).await;
@@ -215,13 +220,13 @@ impl Nemesis {
             Harm::FailFsync if self.cluster.may_damage(node) => {
                 self.count(Fault::FsyncFailed, &node);
                 let syncs = self.random.below(4);
-                self.cluster.machines[node].disk.fail_sync_after(syncs);
+                self.cluster.machines[node].disk().fail_sync_after(syncs);
             }
             Harm::FillDisk => {
                 self.count(Fault::DiskFull, &node);
-                self.cluster.machines[node].disk.set_room(Some(ROOM_BYTES));
+                self.cluster.machines[node].disk().set_room(Some(ROOM_BYTES));
                 let during = self.while_long();
-                self.later(during, move |cluster| cluster.machines[node].disk.set_room(None));
+                self.later(during, move |cluster| cluster.machines[node].disk().set_room(None));
             }
             Harm::Rot if self.cluster.may_damage(node) => {
                 let death = self.random.pick(&[Death::Killed, Death::PowerLost]);
@@ -237,21 +242,43 @@ impl Nemesis {
             Harm::LoseZone => {
                 let zone = self.random.index(3);
                 self.count(Fault::ZoneLost, &zone);
-                self.kill_node(2 * zone, Death::PowerLost);
-                self.kill_node(2 * zone + 1, Death::Torn);
+                for (at, node) in seated.into_iter().filter(|node| zone_of(*node) == zone).enumerate() {
+                    self.kill_node(node, [Death::PowerLost, Death::Torn][at % 2]);
+                }
                 self.kill_server(zone);
             }
             Harm::LosePower => {
                 self.count(Fault::AllPowerLost, &"");
-                for index in 0..COPIES {
+                for index in 0..MACHINES {
                     let death = self.random.pick(&[Death::PowerLost, Death::Torn]);
                     self.kill_node(index, death);
                 }
             }
+            Harm::Replace => self.replace().await,
             Harm::JumpClock => {
                 self.count(Fault::ClockJumped, &node);
                 let by = self.random.millis(100, 20_000);
                 self.cluster.machines[node].jump_clock(by);
+            }
+            Harm::SetCalendar => {
+                self.count(Fault::CalendarJumped, &server);
+                let ahead = self.random.millis(0, 200 * 3_600_000).as_micros() as i64;
+                let ahead = if self.random.chance(500) { ahead } else { -ahead };
+                self.cluster.servers[server].set_calendar(ahead);
+            }
+            Harm::LoseBook => {
+                self.count(Fault::BookLost, &"");
+                self.cluster.net.set_book_down(true);
+                let during = self.while_long();
+                self.later(during, |cluster| cluster.net.set_book_down(false));
+            }
+            Harm::Upgrade => {
+                let zone = self.random.index(3);
+                self.count(Fault::OtherVersion, &zone);
+                let nodes: Vec<usize> = (0..MACHINES).filter(|node| zone_of(*node) == zone).collect();
+                self.cluster.net.set_upgraded(&nodes, true);
+                let during = self.while_long();
+                self.later(during, move |cluster| cluster.net.set_upgraded(&nodes, false));
             }
             Harm::StopServer => {
                 self.count(Fault::ServerStopped, &server);
@@ -283,13 +310,21 @@ impl Nemesis {
                 sleep(pause).await;
                 self.cluster.servers[replica].promote();
             }
-            Harm::Relay | Harm::Swap | Harm::Amnesia | Harm::DieFlushingAll | Harm::ReadStale => {
+            Harm::Relay
+            | Harm::Swap
+            | Harm::Amnesia
+            | Harm::DieFlushingAll
+            | Harm::ReadStale
+            | Harm::Revive
+            | Harm::Usurp => {
                 let Some(writer) = self.await_writer_and_heir().await else { return };
                 match harm {
                     Harm::Relay => self.relay(writer).await,
                     Harm::Swap => self.swap(writer).await,
                     Harm::Amnesia => self.amnesia(writer).await,
                     Harm::ReadStale => self.read_stale(writer).await,
+                    Harm::Revive => self.revive(writer).await,
+                    Harm::Usurp => self.usurp(writer).await,
                     _ => self.die_flushing_all().await,
                 }
             }
@@ -313,13 +348,14 @@ impl Nemesis {
 
     fn zone_of(&self, process: ProcessId) -> usize {
         let servers = self.cluster.servers.iter().position(|server| server.process == process);
-        servers.unwrap_or_else(|| (0..COPIES).position(|node| node_process(node) == process).unwrap_or_default() / 2)
+        let node = || (0..MACHINES).find(|node| node_process(*node) == process).unwrap_or_default();
+        servers.unwrap_or_else(|| zone_of(node()))
     }
 }
 
 fn start_node(cluster: &Arc<Cluster>, index: usize) {
     let machine = &cluster.machines[index];
-    if machine.is_up() {
+    if machine.is_up() || !machine.is_in_use() {
         return;
     }
     if let Err(why) = machine.start() {
@@ -327,9 +363,9 @@ fn start_node(cluster: &Arc<Cluster>, index: usize) {
     }
 }
 
-/// What can be done.
+/// What can be done. [`Fault`] says what each is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Harm {
+pub enum Harm {
     Isolate,
     OneWay,
     Halve,
@@ -344,6 +380,9 @@ enum Harm {
     LoseZone,
     LosePower,
     JumpClock,
+    SetCalendar,
+    LoseBook,
+    Upgrade,
     StopServer,
     KillServer,
     Promote,
@@ -354,12 +393,25 @@ enum Harm {
     Amnesia,
     DieFlushingAll,
     ReadStale,
+    Revive,
+    Replace,
+    Usurp,
 }
 
 impl Harm {
-    const AMBUSHES: &[Harm] = &[Harm::Relay, Harm::Swap, Harm::Amnesia, Harm::DieFlushingAll, Harm::ReadStale];
+    const AMBUSHES: &[Harm] = &[
+        Harm::Relay,
+        Harm::Swap,
+        Harm::Amnesia,
+        Harm::DieFlushingAll,
+        Harm::ReadStale,
+        Harm::Revive,
+        Harm::Replace,
+        Harm::Usurp,
+    ];
 
-    const ALL: &[Harm] = &[
+    /// Every kind.
+    pub const ALL: &[Harm] = &[
         Harm::Isolate,
         Harm::OneWay,
         Harm::Halve,
@@ -374,6 +426,9 @@ impl Harm {
         Harm::LoseZone,
         Harm::LosePower,
         Harm::JumpClock,
+        Harm::SetCalendar,
+        Harm::LoseBook,
+        Harm::Upgrade,
         Harm::StopServer,
         Harm::KillServer,
         Harm::Promote,
@@ -384,5 +439,8 @@ impl Harm {
         Harm::Amnesia,
         Harm::DieFlushingAll,
         Harm::ReadStale,
+        Harm::Revive,
+        Harm::Replace,
+        Harm::Usurp,
     ];
 }

@@ -2,7 +2,7 @@
 
 use crate::support::*;
 use engine::testing::MemoryReplica;
-use engine::{Engine, Error, Isolation, Options};
+use engine::{Direction, Engine, Error, Isolation, KeyRange, Options, Rows};
 use protocol::Lsn;
 use protocol::volume::PageSource;
 use rand::rngs::StdRng;
@@ -228,5 +228,93 @@ fn a_new_writer_holds_the_horizon_for_a_lease() {
             put_now(&reopened, tree, b"k", &[round; 500]).await;
         }
         assert_eq!(reopened.stats().horizons_logged, 0);
+    });
+}
+
+/// A scan holds no page between its batches: what it comes to next may have been split, merged, freed and used again.
+#[test]
+fn a_scan_on_a_replica_goes_on_while_the_writer_splits_and_merges() {
+    block_on(async {
+        let (volume, engine) = new_engine().await;
+        let tree = new_tree(&engine).await;
+        let key = |number: u32, more: u8| [&number.to_be_bytes()[..], &[more]].concat();
+        for number in 0..300 {
+            put_now(&engine, tree, &key(number, 0), &[1; 300]).await;
+        }
+        let start = volume.last();
+        let source = MemoryReplica::new(volume.clone(), start);
+        let replica = Engine::replica(source.clone(), start, small()).await.expect("the replica opens");
+        let view = replica.view(replica.snapshot());
+        let (floor, snapshots) = replica.live_snapshots();
+        engine.set_replica_snapshots(1, floor, snapshots, Duration::from_secs(600));
+        for direction in [Direction::Forward, Direction::Backward] {
+            let mut scan = replica.scan(&view, tree, KeyRange::all(), direction);
+            let (mut seen, mut part, mut round) = (Vec::new(), Rows::new(), 0u32);
+            while scan.next_batch(&mut part, 15).await.expect("the snapshot is kept") > 0 {
+                seen.extend(part.iter().map(|(key, row)| (key.to_vec(), row.to_vec())));
+                // Around the scan pages fill up and split; then most rows go, old ones too, and pages merge.
+                round += 1;
+                let near = (0..40).map(|step| (round * 15 + step * 7) % 300);
+                for number in near.clone() {
+                    put_now(&engine, tree, &key(number, 1), &[2; 700]).await;
+                }
+                for number in near {
+                    let mut txn = engine.begin(Isolation::ReadCommitted);
+                    remove(&engine, &mut txn, tree, &key(number, 1)).await.expect("nothing is in the way");
+                    remove(&engine, &mut txn, tree, &key(number, 0)).await.expect("nothing is in the way");
+                    engine.commit(txn).await.expect("it commits");
+                }
+                engine.vacuum().await.expect("vacuum works");
+                source.feed(&*replica, volume.last()).expect("redo applies");
+            }
+            if direction == Direction::Backward {
+                seen.reverse();
+            }
+            let wanted: Vec<_> = (0..300).map(|number| (key(number, 0), vec![1; 300])).collect();
+            assert_eq!(brief(&seen), brief(&wanted), "{direction:?}");
+        }
+    });
+}
+
+#[test]
+fn a_replica_that_starts_under_load_opens_anywhere_and_shows_nothing_that_is_in_flight() {
+    block_on(async {
+        let (volume, engine) = new_engine().await;
+        let tree = new_tree(&engine).await;
+        let mut model: BTreeMap<Vec<u8>, Vec<u8>> = BTreeMap::new();
+        for number in 0..40u8 {
+            put_now(&engine, tree, &[number], &[0; 200]).await;
+            model.insert(vec![number], vec![0; 200]);
+        }
+        let first = volume.last();
+        let mut history = vec![(first, model.clone())];
+        // Each of them changes a row and adds one, and goes on for long.
+        let mut open = Vec::new();
+        for number in 0..30u8 {
+            let mut txn = engine.begin(Isolation::ReadCommitted);
+            put(&engine, &mut txn, tree, &[number], &[1; 300]).await.expect("nothing is in the way");
+            put(&engine, &mut txn, tree, &[100 + number], &[1; 300]).await.expect("nothing is in the way");
+            open.push((number, txn));
+        }
+        for (number, txn) in open {
+            if number % 3 == 0 {
+                engine.rollback(txn);
+                continue;
+            }
+            let lsn = engine.commit(txn).await.expect("it commits");
+            model.insert(vec![number], vec![1; 300]);
+            model.insert(vec![100 + number], vec![1; 300]);
+            history.push((lsn, model.clone()));
+        }
+        let mut opened = 0;
+        for boundary in volume.boundaries().into_iter().filter(|boundary| *boundary >= first) {
+            let source = MemoryReplica::new(volume.clone(), boundary);
+            let replica = Engine::replica(source, boundary, small()).await.expect("the replica opens");
+            let (_, wanted) = history.iter().rev().find(|(lsn, _)| *lsn <= boundary).expect("the first is below");
+            let wanted: Vec<_> = wanted.clone().into_iter().collect();
+            assert_eq!(brief(&all_rows(&replica, tree).await), brief(&wanted), "at {boundary}");
+            opened += 1;
+        }
+        assert!(opened > 60, "{opened} mini-transactions");
     });
 }
