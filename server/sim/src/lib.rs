@@ -6,10 +6,11 @@
 //!
 //! # The life of a seed
 //!
-//! 1. [`run`] makes a [`World`](world::World) and a [`Cluster`](cluster::Cluster): six [machines](machine), three
-//!    [servers](server), with sizes drawn so that files roll, groups are many, caches are small.
-//! 2. The volume is created and the tables are filled in peace. Then [sessions](workload) begin on every server, and the
-//!    [nemesis](nemesis) does harm: it kills, stops, cuts off, fills, rots, promotes.
+//! 1. [`run`] makes a [`World`](world::World) and a [`Cluster`](cluster::Cluster): six [machines](machine) and three spares,
+//!    three [servers](server), with sizes drawn so that files roll, groups are many, caches are small.
+//! 2. The volume is created and the tables are filled in peace. Then [sessions](workload) begin on every server, some of which
+//!    [write through the writer](forward), and the [nemesis](nemesis) does harm: it kills, stops, cuts off, fills, rots,
+//!    promotes, takes disks away. An [operator] has nodes replaced whose disks are gone.
 //! 3. The [ledger](ledger) reads along: what clients were told, where recoveries opened, what the network carried.
 //! 4. Everything is mended. A cluster that does not take writes again, or does not fill its copies, has failed.
 //! 5. Every page is compared on all nodes; sums, counters and the [history](history) of the lists are checked on the writer
@@ -35,7 +36,8 @@
 //! - Group commit of several requests in one node's round: each is a round of its own.
 //! - The wire to clients, SQL, DataFusion, gRPC and its flow control, the real kernel and disk. The cluster tests in `tests`
 //!   have those.
-//! - Damage to a superblock, membership changes, several volumes on a node.
+//! - Damage to a superblock, several volumes on a node.
+//! - When a server replaces a node by itself: the simulation's operator decides that.
 //! - Messages of a size that the network would notice: bandwidth is without limit.
 //! - Bugs that need more than a few thousand transactions or a minute to show.
 //!
