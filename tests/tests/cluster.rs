@@ -87,7 +87,7 @@ async fn a_replica_with_its_working_set_cached_fetches_no_page() -> anyhow::Resu
     // Pages from before the replica opened are fetched when a round first needs them: a few, once. New pages (history
     // grows) reach it as redo, from their first record on. So there come three rounds in a row without a fetch.
     let (mut before, mut quiet) = (-1.0, 0);
-    for _ in 0..12 {
+    for _ in 0..30 {
         pgbench(&cluster, &["-n", "-M", "prepared", "-c", "4", "-T", "1"])?;
         catch_up(&cluster, &replica).await?;
         Sums::read(&replica).await?.check()?;
