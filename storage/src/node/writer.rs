@@ -134,16 +134,18 @@ struct Waiting {
 }
 
 impl Queue {
-    /// Queues a job unless the queue is full or closed.
+    /// Queues a job unless the queue is full or closed. There is always room for the end: without it nobody stops.
     pub fn push(&self, job: Job) -> Result<(), &'static str> {
         let mut waiting = self.waiting.lock();
         if waiting.closed {
             return Err("the node is stopping");
         }
-        if waiting.jobs.len() >= QUEUE_REQUESTS_MAX || waiting.bytes + job.bytes() > QUEUE_BYTES_MAX {
+        let stops = matches!(job, Job::Stop { .. });
+        let full = waiting.jobs.len() >= QUEUE_REQUESTS_MAX || waiting.bytes + job.bytes() > QUEUE_BYTES_MAX;
+        if full && !stops {
             return Err("the node's queue is full");
         }
-        waiting.closed = matches!(job, Job::Stop { .. });
+        waiting.closed = stops;
         waiting.bytes += job.bytes();
         waiting.jobs.push_back(job);
         if waiting.jobs.len() == 1 {
@@ -1159,5 +1161,21 @@ fn append_reply(state: &State, sequence: u64, outcome: AppendOutcome, groups: &[
 impl From<ImageError> for Refusal {
     fn from(error: ImageError) -> Refusal {
         Refusal::Failed(error.to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_queue_has_room_for_the_end() {
+        let queue = Queue::default();
+        let prepare = || Job::Prepare { ballot: Ballot(1), vdl_heard: Lsn::ZERO, reply: oneshot::channel().0 };
+        let queued = (0..).take_while(|_| queue.push(prepare()).is_ok()).count();
+        assert_eq!(queued, QUEUE_REQUESTS_MAX);
+        queue.push(Job::Stop { reply: oneshot::channel().0 }).expect("there is always room for it");
+        assert!(queue.push(prepare()).is_err());
+        assert_eq!(queue.take_now().len(), QUEUE_REQUESTS_MAX + 1);
     }
 }
