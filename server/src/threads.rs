@@ -1,9 +1,9 @@
-//! The threads that statements run on.
+//! The threads that share their work: all of a server but its sessions' short statements, which have lanes ([`crate::pgwire`]).
 
 use std::io;
 use tokio::runtime::{Builder, Runtime};
 
-/// Statements are bound and planned on these threads, recursively up to the depth limit.
+/// Statements are bound and planned on these threads and on lanes, recursively up to the depth limit.
 pub const STACK_BYTES: usize = 16 << 20;
 
 /// A thread for each core, named `name`.
