@@ -399,18 +399,10 @@ pub enum Harm {
 }
 
 impl Harm {
-    const AMBUSHES: &[Harm] = &[
-        Harm::Relay,
-        Harm::Swap,
-        Harm::Amnesia,
-        Harm::DieFlushingAll,
-        Harm::ReadStale,
-        Harm::Revive,
-        Harm::Replace,
-        Harm::Usurp,
-    ];
+    /// Those that follow a script: the last ones.
+    const AMBUSHES: &[Harm] = Harm::ALL.split_at(Harm::Relay as usize).1;
 
-    /// Every kind.
+    /// Every kind, in the order of their declaration.
     pub const ALL: &[Harm] = &[
         Harm::Isolate,
         Harm::OneWay,
