@@ -55,7 +55,7 @@ pub fn volume(text: &str) -> Result<u64, String> {
 pub fn which_volume(text: &str) -> Result<Which, String> {
     match text {
         "new" => Ok(Which::New),
-        number => volume(number).map(Which::This),
+        number => volume(number).map(Which::This).map_err(|why| format!("{why}, or new")),
     }
 }
 
