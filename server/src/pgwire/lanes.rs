@@ -425,33 +425,38 @@ mod tests {
         assert!(!child.expect("no panic").starts_with("lane"));
     }
 
+    // Nothing runs at these places, so that the loads are those that the test notes.
     #[tokio::test(flavor = "multi_thread")]
     async fn a_session_that_makes_up_half_the_difference_changes_its_lane() {
         let lanes = two();
-        let mut sessions: Vec<_> = (0..6).map(|_| session(&lanes)).collect();
-        let homes = |sessions: &[Session]| -> Vec<usize> {
-            sessions.iter().map(|(_, _, tenant)| tenant.home.load(Ordering::Relaxed)).collect()
-        };
-        assert_eq!(homes(&sessions), [0, 1, 0, 1, 0, 1]);
+        let places: Vec<Place> = (0..6).map(|_| lanes.place(None)).collect();
+        let homes = || -> Vec<usize> { places.iter().map(Place::home).collect() };
+        assert_eq!(homes(), [0, 1, 0, 1, 0, 1]);
         let load = |busy: [u64; 6]| {
-            for ((_, _, tenant), busy) in sessions.iter().zip(busy) {
-                tenant.busy.store(busy, Ordering::Relaxed);
-                lanes.lanes[tenant.home.load(Ordering::Relaxed)].busy.fetch_add(busy, Ordering::Relaxed);
+            for (place, busy) in places.iter().zip(busy) {
+                place.tenant.busy.store(busy, Ordering::Relaxed);
+                lanes.lanes[place.home()].busy.fetch_add(busy, Ordering::Relaxed);
             }
             lanes.even_out(100);
         };
         load([90, 0, 0, 5, 0, 5]);
-        assert_eq!(homes(&sessions), [0, 1, 0, 1, 0, 1], "the other lane would be as busy");
+        assert_eq!(homes(), [0, 1, 0, 1, 0, 1], "the other lane would be as busy");
         load([30, 0, 35, 15, 20, 5]);
-        assert_eq!(homes(&sessions), [1, 1, 0, 1, 0, 1], "30 of a difference of 65");
+        assert_eq!(homes(), [1, 1, 0, 1, 0, 1], "30 of a difference of 65");
         load([0, 0, 20, 5, 0, 5]);
-        assert_eq!(homes(&sessions), [1, 1, 0, 1, 0, 1], "they are even enough");
+        assert_eq!(homes(), [1, 1, 0, 1, 0, 1], "they are even enough");
         let counts: Vec<usize> = lanes.lanes.iter().map(|lane| lane.tenants.load(Ordering::Relaxed)).collect();
         assert_eq!(counts, [2, 4]);
-        let (client, seen, _) = &mut sessions[0];
-        // It moves when it next waits.
-        ask(client, seen, || true).await;
-        assert_eq!(ask(client, seen, || true).await, "lane-1");
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_session_goes_to_its_new_lane_when_it_waits() {
+        let lanes = two();
+        let (client, mut seen, tenant) = session(&lanes);
+        assert_eq!(ask(&client, &mut seen, || true).await, "lane-0");
+        lanes.change_home(&tenant, 1);
+        ask(&client, &mut seen, || true).await;
+        assert_eq!(ask(&client, &mut seen, || true).await, "lane-1");
     }
 
     #[tokio::test(flavor = "multi_thread")]
