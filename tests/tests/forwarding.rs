@@ -167,6 +167,28 @@ async fn a_transaction_that_writes_continues_on_the_writer() -> anyhow::Result<(
 }
 
 #[tokio::test]
+async fn what_a_transaction_was_shown_on_the_writer_is_shown_here_afterwards() -> anyhow::Result<()> {
+    let cluster = Cluster::start(Options::default()).await?;
+    let (client, writer) = (forwarding(&cluster).await?, cluster.connect(0).await?);
+    writer.batch_execute("CREATE TABLE t (a int)").await?;
+    for (row, end) in ["ROLLBACK", "COMMIT", "SELECT 1 / 0; ROLLBACK"].into_iter().enumerate() {
+        client.batch_execute("BEGIN READ WRITE").await?;
+        assert!(!is_here(&client).await?);
+        writer.batch_execute(&format!("INSERT INTO t VALUES ({row})")).await?;
+        let token = one(&writer, "SELECT redoubt.last_commit_lsn()").await?;
+        assert_eq!(one(&client, "SELECT count(*) FROM t").await?, (row + 1).to_string());
+        for statement in end.split("; ") {
+            // One of them is to fail.
+            let _ = client.simple_query(statement).await;
+        }
+        assert!(is_here(&client).await?);
+        let floor = format!("SELECT redoubt.last_commit_lsn() >= '{token}'");
+        assert_eq!(one(&client, &floor).await?, "t", "it reads nothing older here after {end}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_transaction_of_one_snapshot_has_the_writer_s() -> anyhow::Result<()> {
     let cluster = Cluster::start(Options::default()).await?;
     let client = forwarding(&cluster).await?;

@@ -159,6 +159,10 @@ impl Session {
             self.freshen().await?;
             let view = self.view().await?;
             self.check_fresh(view.snapshot().lsn())?;
+            if self.forwarded {
+                // Back on its replica the session sees no less than here, however the transaction ends.
+                self.context.note_commit(view.snapshot().lsn());
+            }
             // The view is taken after the locks. If no DDL was published before it, none that it sees changed the plan's
             // tables; otherwise the statement is planned again.
             let newest = self.database.engine.catalog_version();

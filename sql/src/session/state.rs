@@ -120,7 +120,7 @@ pub struct Session {
     pub(super) told_commit: Lsn,
     pub(super) forwarding: Forwarding,
     /// Whether the client is a server: see [`SessionOptions::forwarded`].
-    forwarded: bool,
+    pub(super) forwarded: bool,
     /// `idle_session_timeout` and `idle_in_transaction_session_timeout`.
     idle_timeouts: (Option<Duration>, Option<Duration>),
 }
