@@ -169,12 +169,14 @@ impl Cluster {
         Ok(serde_json::from_slice(&output.stdout)?)
     }
 
-    /// `kill -9` of one process, found in the status by its role or node number.
+    /// `kill -9` of one process, found in the status by its role or node number. It is gone afterwards: the signal alone
+    /// leaves it answering for as long as the kernel takes to stop its threads.
     ///
     /// # Errors
     /// When the signal cannot be sent.
     pub fn kill(pid: u64) -> anyhow::Result<()> {
-        signal(pid, "KILL")
+        signal(pid, "KILL")?;
+        wait_until_gone(pid)
     }
 
     /// `kill -9` of every process of the cluster at once.
@@ -183,13 +185,14 @@ impl Cluster {
     /// When the signal cannot be sent.
     pub fn kill_all(&mut self) -> anyhow::Result<()> {
         // The children share the process group of `local`, which leads it.
+        let members = group_of(self.child.id())?;
         let status = Command::new("kill").args(["-KILL", "--", &format!("-{}", self.child.id())]).status()?;
         ensure!(status.success(), "kill failed");
         self.child.wait()?;
         for mut other in self.others.drain(..) {
             other.wait()?;
         }
-        Ok(())
+        members.into_iter().try_for_each(wait_until_gone)
     }
 
     /// The command that `local` prints when one of its processes has ended: `storage node 3`, `writer`, `replica 1`.
@@ -336,6 +339,36 @@ fn log_file(directory: &Path) -> anyhow::Result<std::fs::File> {
 pub fn signal(pid: u64, name: &str) -> anyhow::Result<()> {
     let status = Command::new("kill").args([&format!("-{name}"), &pid.to_string()]).status()?;
     ensure!(status.success(), "no process {pid}");
+    Ok(())
+}
+
+/// The processes of a group.
+fn group_of(leader: u32) -> anyhow::Result<Vec<u64>> {
+    let mut members = Vec::new();
+    for entry in std::fs::read_dir("/proc")? {
+        let Some(pid) = entry?.file_name().to_str().and_then(|name| name.parse().ok()) else { continue };
+        // It may have ended since the folder was read. Behind the name: state, parent, group.
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+        let group = stat.rsplit_once(") ").and_then(|(_, fields)| fields.split(' ').nth(2)?.parse().ok());
+        if group == Some(leader) {
+            members.push(pid);
+        }
+    }
+    Ok(members)
+}
+
+/// Waits until no thread of a process runs any more: its sockets and files are closed then, whether or not its parent has
+/// taken note.
+fn wait_until_gone(pid: u64) -> anyhow::Result<()> {
+    let runs = |task: std::io::Result<std::fs::DirEntry>| {
+        let stat = task.and_then(|task| std::fs::read_to_string(task.path().join("stat"))).unwrap_or_default();
+        stat.rsplit_once(") ").is_some_and(|(_, fields)| !fields.starts_with(['Z', 'X']))
+    };
+    let begin = Instant::now();
+    while std::fs::read_dir(format!("/proc/{pid}/task")).is_ok_and(|mut tasks| tasks.any(runs)) {
+        ensure!(begin.elapsed() < PATIENCE, "process {pid} does not end");
+        std::thread::sleep(Duration::from_millis(1));
+    }
     Ok(())
 }
 
