@@ -37,6 +37,11 @@ idle *arguments:
     cargo build --release --bin redoubt
     cargo run --release -p redoubt-tests --bin idle -- {{arguments}}
 
+# TPC-B for an hour, with a plot of what stays flat: `just hour [SECONDS] [CLIENTS] [RATE] [SCALE]`.
+hour *arguments:
+    cargo build --release --bin redoubt
+    cargo run --release -p redoubt-tests --bin hour -- {{arguments}}
+
 # Redoubt and PostgreSQL side by side: `just bench SECONDS SCALE [quorum]`.
 bench *arguments:
     cargo build --release --bin redoubt
