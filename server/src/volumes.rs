@@ -23,7 +23,6 @@ use storage::rpc::GrpcNode;
 /// # Errors
 /// When none of them answers.
 pub async fn list(options: Volumes) -> anyhow::Result<()> {
-    println!("{:<16}  {:>4}  {:<9}  {:>14}  {:>14}  node at", "volume", "node", "state", "disk bytes", "quota bytes");
     let mut answered = 0;
     for address in &options.storage {
         let status = nodes::connect(address)?.status(StatusRequest { version: FORMAT_VERSION, volume: 0 }).await;
@@ -34,6 +33,12 @@ pub async fn list(options: Volumes) -> anyhow::Result<()> {
                 continue;
             }
         };
+        if answered == 0 {
+            println!(
+                "{:<16}  {:>4}  {:<9}  {:>14}  {:>14}  node at",
+                "volume", "node", "state", "disk bytes", "quota bytes"
+            );
+        }
         answered += 1;
         for VolumeSummary { volume, state, disk_bytes, quota_bytes, why } in &status.volumes {
             let quota = if *quota_bytes == 0 { "none".to_owned() } else { quota_bytes.to_string() };
