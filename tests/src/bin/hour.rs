@@ -1,11 +1,13 @@
 //! TPC-B for an hour, and what stays flat: `cargo run --release -p redoubt-tests --bin hour -- [SECONDS] [CLIENTS] [RATE] [SCALE]`.
 //!
-//! A cluster in one process with one replica; RATE transactions a second are begun, 0 for as many as it takes. For each
-//! sixtieth of the time: the rate, the latency (p50, p99; with a rate counted from when a transaction was due), CPU time for a
-//! transaction, resident memory of the process (writer, replica and six nodes together), and what the six nodes' files take
+//! A cluster of processes with one replica; RATE transactions a second are begun, 0 for as many as it takes. For each sixtieth
+//! of the time: the rate, the latency (p50, p99; with a rate counted from when a transaction was due), CPU time for a
+//! transaction, resident memory of the writer, of the replica and of the six nodes together, and what the nodes' files take
 //! on the disk beside the live data, six times. The table and the plot go to standard output and to `tests/bench/results`.
+//! The run fails when another server is the writer at the end: nobody may take over from one that lives.
 
 use anyhow::{Context, ensure};
+use serde_json::Value;
 use std::fmt::Write as _;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
@@ -26,7 +28,9 @@ struct Span {
     p50_ms: f64,
     p99_ms: f64,
     cpu_us: f64,
-    resident_mb: f64,
+    writer_mb: f64,
+    replica_mb: f64,
+    nodes_mb: f64,
     disk_mb: f64,
     live_mb: f64,
 }
@@ -55,6 +59,16 @@ fn logged(folder: &Path) -> anyhow::Result<Vec<(u64, u64)>> {
     Ok(all)
 }
 
+/// Processes of a cluster that have a role.
+fn pids(status: &Value, list: &str, role: &str) -> Vec<u32> {
+    let all = status[list].as_array().into_iter().flatten().filter(|it| it["role"] == role);
+    all.filter_map(|it| it["pid"].as_u64()).map(|pid| pid as u32).collect()
+}
+
+fn together(pids: &[u32]) -> anyhow::Result<u64> {
+    pids.iter().map(|pid| resident(*pid)).sum()
+}
+
 fn percentile(sorted: &[u64], percent: usize) -> f64 {
     sorted.get(sorted.len() * percent / 100).map_or(0.0, |micros| *micros as f64 / 1e3)
 }
@@ -66,12 +80,16 @@ async fn main() -> anyhow::Result<()> {
     let (seconds, clients, rate, scale) = (argument(0, 3600), argument(1, 8), argument(2, 0), argument(3, 10));
     let length = (seconds / SPANS).max(1);
 
-    let options = Options { arguments: vec!["--cache-size".into(), "512MB".into()], ..Options::default() };
+    let arguments = ["--cache-size", "256MB"].map(str::to_owned).to_vec();
+    let options = Options { processes: true, arguments, ..Options::default() };
     let cluster = Cluster::start(options).await?;
     let subject =
         Subject { name: "redoubt", port: cluster.port(0), replica: Some(cluster.port(1)), pids: vec![cluster.pid()] };
     subject.load(scale as u32)?;
     let client = cluster.connect(0).await?;
+    let before = cluster.status(0)?;
+    let [writer, replica] = ["writer", "replica"].map(|role| pids(&before, "servers", role));
+    let nodes = pids(&before, "storage_nodes", "member");
     let scratch = tempfile::tempdir()?;
     let text = |n: u64| n.to_string();
     let mut load = Command::new("pgbench");
@@ -93,7 +111,9 @@ async fn main() -> anyhow::Result<()> {
         let mb = |bytes: u64| bytes as f64 / f64::from(1 << 20);
         cpu.push(cpu_of(&subject.pids)?);
         spans.push(Span {
-            resident_mb: mb(resident(cluster.pid())?),
+            writer_mb: mb(together(&writer)?),
+            replica_mb: mb(together(&replica)?),
+            nodes_mb: mb(together(&nodes)?),
             disk_mb: mb(allocated(&cluster.data())),
             live_mb: mb(live as u64 * 6),
             ..Span::default()
@@ -102,6 +122,8 @@ async fn main() -> anyhow::Result<()> {
     let output = tokio::task::spawn_blocking(move || load.wait_with_output()).await??;
     ensure!(output.status.success(), "pgbench failed\n{}", cluster.log());
     println!("{}", String::from_utf8_lossy(&output.stdout));
+    let after = cluster.status(0)?;
+    ensure!(pids(&after, "servers", "writer") == writer && after["epoch"] == before["epoch"], "the writer is another");
 
     let mut latencies = vec![Vec::new(); spans.len()];
     for (second, micros) in logged(scratch.path())? {
@@ -133,19 +155,21 @@ async fn main() -> anyhow::Result<()> {
 /// Every sixth span.
 fn table(title: &str, spans: &[Span], length: u64) -> String {
     let mut table = format!(
-        "{title}\n\n| second | tps | p50 ms | p99 ms | CPU us | resident MB | disk MB | live data, six times, MB |\n\
+        "{title}\n\n| second | tps | p50 ms | p99 ms | CPU us | writer, replica, nodes MB | disk MB | live data, six times, MB |\n\
          |---|---|---|---|---|---|---|---|\n"
     );
     for (n, it) in spans.iter().enumerate().filter(|(n, _)| n % 6 == 5 || *n == 0) {
         writeln!(
             table,
-            "| {} | {:.0} | {:.2} | {:.2} | {:.0} | {:.0} | {:.0} | {:.0} |",
+            "| {} | {:.0} | {:.2} | {:.2} | {:.0} | {:.0}, {:.0}, {:.0} | {:.0} | {:.0} |",
             (n as u64 + 1) * length,
             it.tps,
             it.p50_ms,
             it.p99_ms,
             it.cpu_us,
-            it.resident_mb,
+            it.writer_mb,
+            it.replica_mb,
+            it.nodes_mb,
             it.disk_mb,
             it.live_mb
         )
@@ -163,7 +187,11 @@ fn plot(title: &str, spans: &[Span], seconds: u64) -> String {
         &[("transactions a second", "#2f6f9f", |it| it.tps)],
         &[("latency p50, ms", "#2f6f9f", |it| it.p50_ms), ("p99, ms", "#b45f06", |it| it.p99_ms)],
         &[("CPU a transaction, us", "#2f6f9f", |it| it.cpu_us)],
-        &[("resident memory, MB", "#2f6f9f", |it| it.resident_mb)],
+        &[
+            ("memory of the writer, MB", "#2f6f9f", |it| it.writer_mb),
+            ("of the replica", "#b45f06", |it| it.replica_mb),
+            ("of the six nodes", "#808080", |it| it.nodes_mb),
+        ],
         &[("disk of six nodes, MB", "#2f6f9f", |it| it.disk_mb), ("live data, six times", "#808080", |it| it.live_mb)],
     ];
     let (left, width, height, step) = (60.0, 640.0, 90.0, 120.0);
