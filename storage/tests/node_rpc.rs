@@ -13,13 +13,18 @@ use protocol::rpc::storage::{
 };
 use protocol::{FORMAT_VERSION, NodeId, Page, PageId};
 use std::sync::Arc;
+use std::time::Duration;
 use storage::node::NodeOptions;
 use storage::node::disk::RealDisk;
 use storage::node::host::Host;
 use storage::rpc::{GrpcNode, Listener, MESSAGE_BYTES_MAX, serve};
 use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::timeout;
 use tonic::Code;
+
+/// Less than those wait who wait in vain.
+const SOON: Duration = Duration::from_secs(10);
 
 async fn node_at(dir: &std::path::Path) -> Arc<Host> {
     let options = NodeOptions { log_file_bytes: 1 << 20, ..NodeOptions::new(NodeId(0), "a", "here") };
@@ -74,10 +79,17 @@ async fn exercise(client: GrpcNode) {
         wait_ms: 20_000,
         ..PullRequest::default()
     };
-    let (pulled, ()) = tokio::join!(client.pull(waiting), async {
+    let (pulled, ()) = tokio::join!(timeout(SOON, client.pull(waiting)), async {
         stream.send(append(writer.batch(&[4]), 51)).expect("the stream is open");
     });
-    assert_eq!(pulled.expect("the node is up").batches.len(), 1);
+    assert_eq!(pulled.expect("it does not wait to the end").expect("the node is up").batches.len(), 1);
+    // So is whoever waits for word of the durable point.
+    let waiting = HoldRequest { volume: VOLUME, version: FORMAT_VERSION, wait_ms: 20_000, ..HoldRequest::default() };
+    let (held, ()) = tokio::join!(timeout(SOON, client.hold(waiting)), async {
+        let request = AppendRequest { flushed_vdl: writer.end().0, ..append(writer.batch(&[4]), 52) };
+        stream.send(request).expect("the stream is open");
+    });
+    assert!(held.expect("it does not wait to the end").expect("the node is up").flushed_vdl_heard > 0);
 
     let server = ServerInfo { instance: 5, role: "replica".into(), ..ServerInfo::default() };
     let request =

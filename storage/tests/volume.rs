@@ -16,6 +16,7 @@ use std::sync::atomic::Ordering;
 use storage::node::{Node, NodeOptions};
 use storage::sim::{Loss, SimDisk};
 use storage::volume::replica::{ReplicaOptions, ReplicaVolume};
+use storage::volume::seats::{Gone, Seat};
 use storage::volume::writer::{Opened, WriterVolume};
 use storage::volume::{cluster, monotonic_clock, wall_clock};
 use volume_support::{LONG, config, durable, open_options, zone};
@@ -75,9 +76,13 @@ impl RedoSink for Sink {
 }
 
 async fn follow(nodes: &[Arc<Node>]) -> (Arc<ReplicaVolume>, Arc<Sink>) {
+    follow_by(seen(nodes)).await
+}
+
+async fn follow_by(nodes: Vec<Arc<dyn StorageNode>>) -> (Arc<ReplicaVolume>, Arc<Sink>) {
     let runtime = protocol::task::Runtime::current();
     let options = ReplicaOptions::new(1, runtime, monotonic_clock(), wall_clock());
-    let replica = ReplicaVolume::open(seen(nodes), options).await.expect("a read quorum answers");
+    let replica = ReplicaVolume::open(nodes, options).await.expect("a read quorum answers");
     let sink = Arc::new(Sink { last: Mutex::new(replica.applied()), ..Sink::default() });
     replica.set_sink(Arc::clone(&sink) as Arc<dyn RedoSink>);
     (replica, sink)
@@ -200,7 +205,31 @@ async fn a_replica_that_hears_no_writer_has_word_of_commits_from_the_nodes() {
             break;
         }
     }
-    assert!(replica.age() < LONG, "word by relay makes it fresh");
+    assert!(replica.age() < LONG, "a quorum's word makes it fresh");
+    replica.stop().await;
+    volume.close();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_word_of_one_node_makes_no_replica_fresh() {
+    let (_disks, nodes) = six().await;
+    let (volume, _) = open(&nodes, 1).await;
+    let seats: Vec<Arc<Seat>> = seen(&nodes).into_iter().map(|node| Arc::new(Seat::new(node))).collect();
+    let ways = seats.iter().map(|seat| Arc::clone(seat) as Arc<dyn StorageNode>).collect();
+    let (replica, _sink) = follow_by(ways).await;
+    // The writer reaches all nodes, the replica one of them. From there it has all redo, but not the word of a quorum that
+    // this is all: elsewhere another could be the writer.
+    let cut_at = std::time::Instant::now();
+    seats[1..].iter().for_each(|seat| seat.sit(Arc::new(Gone)));
+    let (mut page, word) = (Lsn::ZERO, replica.counters());
+    for value in 1..=20 {
+        page = write(&volume, 0, page, value);
+        durable(&volume, page).await;
+        let applied = tokio::time::timeout(LONG, replica.wait_applied(page)).await;
+        applied.expect("it hears of it").expect("it was not stopped");
+    }
+    assert!(word.relayed.load(Ordering::Relaxed) > 0, "{:?}", word.list());
+    assert!(replica.age() >= cut_at.elapsed(), "{:?}", replica.age());
     replica.stop().await;
     volume.close();
 }

@@ -194,9 +194,8 @@ impl Gossip {
         let under = held.table.as_ref().and_then(|table| table.entries.last()).map_or(0, |entry| entry.ballot);
         let marks = held.marks.iter().map(|mark| (GroupId(mark.group), Lsn(mark.scl_received)));
         lacks.held.push((Ballot(under), marks.collect()));
-        if node.shared.state.lock().hear(Lsn(held.flushed_vdl_heard), Lsn::ZERO, Ballot(under)) {
-            node.shared.heard_more();
-        }
+        let heard = node.shared.state.lock().hear(Lsn(held.flushed_vdl_heard), Lsn::ZERO, Ballot(under));
+        node.shared.heard(heard);
         node.repair_images(&*peer).await.map_err(|error| error.to_string())?;
         for mark in &held.marks {
             let (group, theirs) = (GroupId(mark.group), Lsn(mark.scl_received));

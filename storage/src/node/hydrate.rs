@@ -250,7 +250,9 @@ impl Node {
         reached.next = next;
         reached.pages += pages.len() as u64;
         // No reader is older than the images from here on, here as there.
-        shared.state.lock().hear(Lsn(reply.flushed_vdl_heard), Lsn(reply.gc_floor), Ballot(reply.table_ballot));
+        let under = Ballot(reply.table_ballot);
+        let heard = shared.state.lock().hear(Lsn(reply.flushed_vdl_heard), Lsn(reply.gc_floor), under);
+        shared.heard(heard);
         self.write_images(group, pages, reached).await?;
         Ok(reply.done.then_some(reached))
     }

@@ -77,7 +77,7 @@ use pages::PageCache;
 use parking_lot::Mutex;
 use protocol::NodeId;
 use protocol::node::NodeError;
-use state::State;
+use state::{Heard, State};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -243,10 +243,14 @@ impl Shared {
         self.options.log_retention_bytes.min(self.log_allowance() / 4)
     }
 
-    /// The durable point or the floor moved: more may be coalesced, and who waits for word of it has it.
-    fn heard_more(&self) {
-        self.background.wake();
-        self.vdl_news.notify_waiters();
+    /// Passes on what was heard: to the background, and to those who wait for word of the durable point.
+    fn heard(&self, heard: Heard) {
+        if heard.is_work {
+            self.background.wake();
+        }
+        if heard.is_news {
+            self.vdl_news.notify_waiters();
+        }
     }
 
     /// Runs a thread of the node. A panic in it fails the node: half of it would hang whoever relies on the other half.

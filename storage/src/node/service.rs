@@ -349,9 +349,7 @@ impl Node {
         let theirs: Option<TruncationTable> = theirs.map_err(|error| Refusal::Malformed(error.to_string()))?;
         let mut state = self.shared.state.lock();
         let under = theirs.as_ref().map_or(Ballot::ZERO, TruncationTable::ballot);
-        if state.hear(Lsn(request.flushed_vdl), Lsn(request.gc_floor), under) {
-            self.shared.heard_more();
-        }
+        self.shared.heard(state.hear(Lsn(request.flushed_vdl), Lsn(request.gc_floor), under));
         if theirs.is_some_and(|theirs| theirs.ballot() > state.table.ballot()) {
             // Our own gossip will ask who asked, and adopt it if no promise stands against it.
             self.shared.gossip.notify_one();

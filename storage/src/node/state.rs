@@ -95,6 +95,15 @@ impl Volume {
     }
 }
 
+/// What came of word of the durable point and the floor.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Heard {
+    /// The durable point rose.
+    pub is_news: bool,
+    /// The background can do more than before.
+    pub is_work: bool,
+}
+
 /// What a node knows.
 #[derive(Default)]
 pub struct State {
@@ -175,23 +184,23 @@ impl State {
     }
 
     /// Hears how far the volume is durable and what is still read. Both only rise, and nothing is read above what is durable.
-    /// Says whether the background can do more than before.
     ///
     /// `under`: the ballot by whose table it is so. Without that table this node may hold records below `vdl` that are annulled,
     /// and must not make images of them (T2).
-    pub fn hear(&mut self, vdl: Lsn, floor: Lsn, under: Ballot) -> bool {
+    pub fn hear(&mut self, vdl: Lsn, floor: Lsn, under: Ballot) -> Heard {
         if !self.table.contains(under) {
-            return false;
+            return Heard::default();
         }
+        let is_news = vdl > self.vdl;
         self.vdl = self.vdl.max(vdl);
         self.floor = self.floor.max(floor.min(self.vdl));
         // The floor never lies above the durable point: only its moving lets a stalled image be made. Not at every step: each
         // attempt costs as much as an image.
-        let on = !self.stalled.is_empty() && self.floor.0 > self.stalled_at.0 + u64::from(CHAIN_BYTES_MAX);
-        if on {
+        let is_work = !self.stalled.is_empty() && self.floor.0 > self.stalled_at.0 + u64::from(CHAIN_BYTES_MAX);
+        if is_work {
             self.retry_stalled();
         }
-        on
+        Heard { is_news, is_work }
     }
 
     /// Makes stalled images due again.

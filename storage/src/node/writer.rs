@@ -379,8 +379,8 @@ impl Writer {
                 outcome = AppendOutcome::Failed;
             } else if ballot.is_some_and(|ballot| ballot < state.promised) {
                 outcome = AppendOutcome::Fenced;
-            } else if state.hear(Lsn(request.flushed_vdl), Lsn(request.gc_floor), under) {
-                self.shared.heard_more();
+            } else {
+                self.shared.heard(state.hear(Lsn(request.flushed_vdl), Lsn(request.gc_floor), under));
             }
         }
         let mut group = None;

@@ -79,8 +79,8 @@ pub struct Progress {
     pub old: MemberName,
     /// Who joins.
     pub new: MemberName,
-    /// What it has flushed of each group, and what it must have.
-    pub groups: Vec<(GroupId, Lsn, Lsn)>,
+    /// What it has flushed of each group, and what it must have; `None` until its joining is made.
+    pub groups: Option<Vec<(GroupId, Lsn, Lsn)>>,
     /// Its own word for its state; empty while it does not answer.
     pub state: String,
 }
@@ -89,14 +89,15 @@ impl Progress {
     /// Whether everything is there.
     #[must_use]
     pub fn is_whole(&self) -> bool {
-        self.state == "joining" && self.groups.iter().all(|(_, has, must)| has >= must)
+        let has_all = |groups: &Vec<(GroupId, Lsn, Lsn)>| groups.iter().all(|(_, has, must)| has >= must);
+        self.state == "joining" && self.groups.as_ref().is_some_and(has_all)
     }
 }
 
 struct Joiner {
     node: Arc<dyn StorageNode>,
-    /// What was durable when its joining was made.
-    tails: Vec<(GroupId, Lsn)>,
+    /// What was durable when its joining was made; not known before.
+    tails: Option<Vec<(GroupId, Lsn)>>,
 }
 
 /// The members as a writer knows them.
@@ -116,7 +117,7 @@ impl Members {
     #[must_use]
     pub fn new(config: &rpc::VolumeConfig, membership: Membership, nodes: &Nodes) -> Members {
         let joiner = |(index, replacement): (usize, &Replacement)| {
-            (name_of(&replacement.new), Joiner { node: nodes[COPIES + index].clone(), tails: Vec::new() })
+            (name_of(&replacement.new), Joiner { node: nodes[COPIES + index].clone(), tails: None })
         };
         Members {
             config: config.clone(),
@@ -281,7 +282,7 @@ impl Inner {
         let place = next.replacements().last().expect("one was just begun").place;
         self.check_enough_stay(&next).await?;
         self.set_leaving(place, true);
-        members.joiners.lock().insert(name, Joiner { node, tails: Vec::new() });
+        members.joiners.lock().insert(name, Joiner { node, tails: None });
         tracing::info!(node = old.0, by = %name, "a storage node is being replaced");
         if !self.make(&before, &next, JOIN_WITHIN).await? {
             self.revert_made(old).await?;
@@ -289,7 +290,7 @@ impl Inner {
         }
         let tails = self.durable_tails();
         if let Some(joiner) = members.joiners.lock().get_mut(&name) {
-            joiner.tails = tails;
+            joiner.tails = Some(tails);
         }
         Ok(())
     }
@@ -421,7 +422,7 @@ impl Inner {
             let mark = status.marks.iter().find(|mark| mark.group == group.0 && is_it);
             mark.map_or(Lsn::ZERO, |mark| Lsn(mark.scl_flushed))
         };
-        let groups = tails.into_iter().map(|(group, tail)| (group, has(group), tail)).collect();
+        let groups = tails.map(|tails| tails.into_iter().map(|(group, tail)| (group, has(group), tail)).collect());
         Some(Progress { old: name, new, groups, state: if is_it { status.state } else { String::new() } })
     }
 
@@ -444,7 +445,7 @@ impl Inner {
 
 /// Goes on with the replacements that a takeover found under way.
 pub(super) fn go_on(inner: &Arc<Inner>) {
-    let tails = inner.durable_tails();
+    let tails = Some(inner.durable_tails());
     inner.members.joiners.lock().values_mut().for_each(|joiner| joiner.tails.clone_from(&tails));
     let membership = inner.members.membership.lock().clone();
     for replacement in membership.replacements() {
@@ -465,12 +466,16 @@ fn see_to(inner: &Arc<Inner>, old: NodeId) {
     });
 }
 
-/// Finishes the replacement of `old` when the new node has everything.
+/// Finishes the replacement of `old` when the new node has everything: the one by the node that joins now, not a later one.
 async fn complete(inner: Weak<Inner>, old: NodeId) -> Result<(), MemberError> {
+    let mut joins = None;
     loop {
         // Not held across the wait: a volume that nobody uses any more ends.
         let inner = inner.upgrade().filter(|inner| inner.is_open()).ok_or(MemberError::NotWriter)?;
         let progress = inner.progress(old).await.ok_or(MemberError::Overtaken(old))?;
+        if *joins.get_or_insert(progress.new) != progress.new {
+            return Err(MemberError::Overtaken(old));
+        }
         if progress.is_whole() {
             let finishing = Arc::clone(&inner);
             return inner.see_through(async move { finishing.finish(old, progress.new).await }).await;

@@ -433,8 +433,9 @@ impl Inner {
         // One that missed a recovery may tell the end of a dead branch.
         match told.filter(|(table, _)| table.ballot() >= ballot) {
             Some((table, reply)) => {
+                // Not of age: a node that a new writer does not reach goes on hearing the old one.
                 let learned = Learned::of(&table.clone(), &[(table, reply)]);
-                self.learned(&learned);
+                self.take(&mut self.known.lock(), &learned);
                 if learned.vdl > vdl {
                     return Counters::add(&self.counters.relayed, 1);
                 }
@@ -591,14 +592,15 @@ impl Inner {
         let learned = learn(&self.nodes, self.volume, READ_QUORUM).await;
         self.known.lock().told_at = (self.options.clock)();
         if let Ok(learned) = learned {
-            self.learned(&learned);
+            let now = (self.options.clock)();
+            let mut known = self.known.lock();
+            known.age.told(learned.vdl, now.saturating_sub(learned.silence), self.applied());
+            self.take(&mut known, &learned);
         }
     }
 
-    fn learned(&self, learned: &Learned) {
-        let now = (self.options.clock)();
-        let mut known = self.known.lock();
-        known.age.told(learned.vdl, now.saturating_sub(learned.silence), self.applied());
+    /// Takes over what is there to be had.
+    fn take(&self, known: &mut Known, learned: &Learned) {
         known.ballot = known.ballot.max(learned.ballot);
         known.vdl = known.vdl.max(learned.vdl);
         self.vdl.store(known.vdl.0, Ordering::Release);
@@ -720,7 +722,9 @@ impl Testimony {
 impl Learned {
     /// What nodes tell, judged by the newest table among theirs.
     fn of(newest: &TruncationTable, replies: &[(TruncationTable, rpc::HoldReply)]) -> Learned {
-        let silence = replies.iter().map(|(_, reply)| reply.writer_silent_ms).min().unwrap_or_default();
+        // Whoever lacks the newest table may hear a writer that is none any more.
+        let current = replies.iter().filter(|(table, _)| table.ballot() == newest.ballot());
+        let silence = current.map(|(_, reply)| reply.writer_silent_ms).min().unwrap_or_default();
         let silence = Duration::from_millis(silence);
         let mut learned = Learned { ballot: newest.ballot(), vdl: Lsn::ZERO, scls: HashMap::new(), silence };
         for (table, reply) in replies {

@@ -528,9 +528,11 @@ impl Shipping {
         link.up && !link.full && !link.is_silent(now)
     }
 
-    /// Another node takes this place, of which nothing was heard yet.
-    pub fn reseat(&mut self, node: usize, now: Duration) {
-        self.links[node].heard_at = now;
+    /// Another node takes this place, of which nothing was heard yet. Begins a new stream, as [`Shipping::on_connecting`].
+    pub fn reseat(&mut self, node: usize, now: Duration) -> u64 {
+        let generation = self.links[node].generation;
+        self.links[node] = Link { generation, heard_at: now, ..Link::default() };
+        self.on_connecting(node)
     }
 
     /// How long ago the last message was sent to a node that it has answered.
@@ -630,6 +632,22 @@ mod tests {
         let groups: Vec<Group> = ALL.iter().filter_map(|&node| shipping.next_group(node, now, tracker)).collect();
         let nodes = |held| groups.iter().filter(|group| group.held == held).map(|group| group.node).collect();
         (nodes(false), nodes(true))
+    }
+
+    #[test]
+    fn nothing_that_the_node_before_told_counts_for_its_successor() {
+        let (mut shipping, tracker) = world(&ALL);
+        shipping.push([batch(0, 10)], ms(0));
+        send(&mut shipping, ms(0), &tracker);
+        let generation = shipping.links[5].generation;
+        assert!(shipping.is_current(5, generation));
+        let next = shipping.reseat(5, ms(7));
+        assert!(!shipping.is_current(5, generation) && shipping.is_current(5, next));
+        shipping.on_up(5, generation, ms(8), ms(8), &tracker);
+        assert!(!shipping.takes(5, ms(8)), "nor does a stream that was on its way to the one before");
+        shipping.on_up(5, next, ms(9), ms(9), &tracker);
+        assert!(shipping.takes(5, ms(9)));
+        assert_eq!(sent(shipping.next_group(5, ms(9), &tracker)), ["10"], "it has nothing, and is sent all");
     }
 
     #[test]

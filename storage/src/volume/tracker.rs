@@ -262,6 +262,12 @@ impl Tracker {
         self.groups.iter().map(|group| (group.id, group.tail))
     }
 
+    /// Every group with its last record that was counted as flushed by a write quorum: above its tail where the volume waits
+    /// for other groups. It will not be counted again, whoever leaves.
+    pub fn durable_tails(&self) -> impl Iterator<Item = (GroupId, Lsn)> + '_ {
+        self.groups.iter().map(|group| (group.id, group.tail.max(group.pgcl[Level::Flushed as usize])))
+    }
+
     /// Whether a node lost flushed data and counts no more.
     #[must_use]
     pub fn is_excluded(&self, node: usize) -> bool {
@@ -392,6 +398,25 @@ mod tests {
         assert_eq!(tracker.vdl(Level::Flushed), Lsn(30), "what the one that left had says nothing of its successor");
         tracker.ack(5, BootId(7), mark(0, 40, 40));
         assert_eq!(tracker.vdl(Level::Flushed), Lsn(40));
+    }
+
+    /// A record that was counted with the one that leaves, above the durable point, is durable as soon as others are: its
+    /// successor must have it.
+    #[test]
+    fn a_successor_owes_what_was_counted_with_the_one_before() {
+        let mut tracker = Tracker::new(Lsn::ZERO, &[]);
+        tracker.append(record(10, 1, true));
+        tracker.append(record(20, 0, true));
+        for node in [0, 1, 2, 5] {
+            tracker.ack(node, BOOT, mark(0, 20, 20));
+        }
+        tracker.set_leaving(5, true);
+        let owed: Vec<_> = tracker.durable_tails().filter(|(group, _)| *group == G).collect();
+        assert_eq!((tracker.vdl(Level::Flushed), &owed[..]), (Lsn::ZERO, &[(G, Lsn(20))][..]));
+        for node in [0, 1, 2, 3] {
+            tracker.ack(node, BOOT, mark(1, 10, 10));
+        }
+        assert_eq!(tracker.vdl(Level::Flushed), Lsn(20), "it was not asked for again");
     }
 
     #[test]

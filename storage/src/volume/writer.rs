@@ -668,7 +668,7 @@ impl Inner {
 
     /// The last record of every group that is durable now.
     pub(super) fn durable_tails(&self) -> Vec<(GroupId, Lsn)> {
-        self.acks.lock().tracker.tails().collect()
+        self.acks.lock().tracker.durable_tails().collect()
     }
 
     /// For how long each seat is silent, and whether it takes redo.
@@ -679,19 +679,23 @@ impl Inner {
 
     /// A member begins to be replaced, or stays after all.
     pub(super) fn set_leaving(&self, place: usize, leaving: bool) {
-        self.moved(|tracker| tracker.set_leaving(place, leaving));
+        self.moved(|acks| acks.tracker.set_leaving(place, leaving));
     }
 
     /// Another node sits on this seat now.
     pub(super) fn reseated(self: &Arc<Inner>, place: usize) {
-        self.moved(|tracker| tracker.reseat(place));
-        self.acks.lock().shipping.reseat(place, (self.clock)());
-        self.connect(place);
+        let mut generation = 0;
+        // In one step: what the stream of the one that left still tells would count as its successor's.
+        self.moved(|acks| {
+            generation = acks.shipping.reseat(place, (self.clock)());
+            acks.tracker.reseat(place)
+        });
+        self.dial(place, generation);
     }
 
-    fn moved(&self, change: impl FnOnce(&mut Tracker) -> Advance) {
+    fn moved(&self, change: impl FnOnce(&mut Acks) -> Advance) {
         let mut acks = self.acks.lock();
-        let advance = change(&mut acks.tracker);
+        let advance = change(&mut acks);
         let moved = self.publish(&mut acks, advance);
         drop(acks);
         self.announce(moved);
@@ -830,6 +834,10 @@ impl Inner {
     /// Opens a stream to `node`, as often as it takes, until a newer attempt replaces this one.
     fn connect(self: &Arc<Inner>, node: usize) {
         let generation = self.acks.lock().shipping.on_connecting(node);
+        self.dial(node, generation);
+    }
+
+    fn dial(self: &Arc<Inner>, node: usize, generation: u64) {
         // Others may have to flush in its place.
         self.wake_shipper();
         let inner = Arc::downgrade(self);
@@ -896,8 +904,7 @@ impl Inner {
         marks.extend(absent.map(|(group, _)| rpc::SegmentMark { group: group.0, ..Default::default() }));
         let advance = self.take_marks(&mut acks, node, status.boot, &marks);
         let Acks { tracker, shipping, .. } = &mut *acks;
-        // The shipper looks for the stream when the link is up: it must be there before.
-        // It fails only when the shipper has ended.
+        // It must be there before the link is up, for the shipper looks then. Sending fails only when that has ended.
         let _ = self.connected.lock().send(Connected { node, generation, stream });
         shipping.on_up(node, generation, asked_at, (self.clock)(), tracker);
         self.confirm(&acks, (self.clock)());
