@@ -324,6 +324,8 @@ fn the_last_volume_may_be_dropped_and_another_is_made_by_the_same_process() {
         drop_volume(&host, volume).expect("nobody uses it");
     }
     assert!(listed(&host).is_empty() && !host.is_failed());
+    let another = Host::open(disk.clone(), &dir(), options(0)).map(drop);
+    assert!(matches!(another, Err(OpenError::InUse { .. })), "the directory is this process's still: {another:?}");
     assert_eq!((status(&host, 0).state.as_str(), status(&host, 0).node), ("empty", 0));
     assert!(keep(&host, of(9)).expect("there is room").created);
     assert_eq!(listed(&host), [(9, "up".to_owned())]);

@@ -30,7 +30,7 @@ use super::open::{OpenError, sweep, sweep_unused};
 use super::service::{check_config, check_version};
 use super::superblock::Superblock;
 use super::{Node, NodeOptions, Refusal};
-use parking_lot::RwLock;
+use parking_lot::{Mutex, RwLock};
 use protocol::NodeId;
 use protocol::rpc::storage as rpc;
 use std::io;
@@ -62,6 +62,8 @@ pub struct Host {
     options: NodeOptions,
     /// In the order of their opening; the first volume's directory first, until that volume is dropped.
     kept: RwLock<Vec<Kept>>,
+    /// Of the first directory, once its volume was dropped: it holds the lock that says whose all directories are.
+    emptied: Mutex<Option<Arc<Node>>>,
     /// Held while a volume is created or dropped: one directory is one volume's.
     changing: tokio::sync::Mutex<()>,
     /// How many were opened.
@@ -173,7 +175,7 @@ impl Host {
         }
         let (kept, opened) = (RwLock::new(kept), watch::Sender::new(opened));
         let (dir, changing) = (dir.to_owned(), tokio::sync::Mutex::default());
-        Ok(Arc::new(Host { disk, dir, options, kept, changing, opened }))
+        Ok(Arc::new(Host { disk, dir, options, kept, emptied: Mutex::default(), changing, opened }))
     }
 
     /// The volumes that opened and were not dropped, and the place of the first one while it is vacant. More may come.
@@ -333,6 +335,9 @@ impl Host {
         }
         // From here on no request finds it.
         self.kept.write().retain(|kept| !matches!(kept, Kept::Open(it) if Arc::ptr_eq(it, &node)));
+        if node.dir() == self.dir {
+            *self.emptied.lock() = Some(node.clone());
+        }
         let disk = self.disk.clone();
         let clearing = tokio::task::spawn_blocking(move || {
             node.shutdown();
