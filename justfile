@@ -47,6 +47,14 @@ bench *arguments:
     cargo build --release --bin redoubt
     cargo run --release -p redoubt-tests --bin bench -- {{arguments}}
 
+# The hot cores one by one: redo, row and key codecs, leaf search and insert, group commit, the wire.
+cores:
+    cargo bench -p redoubt-protocol --bench redo
+    cargo bench -p redoubt-types --bench codecs
+    cargo bench -p redoubt-engine --bench hot_path
+    cargo bench -p redoubt-storage --bench group_commit
+    cargo bench -p redoubt-server --bench round_trip
+
 # What growth and faults cost: recovery after redo without images, the rebuilding of a node, a slow node, CPU for redo.
 figures:
     cargo bench -p redoubt-storage --bench figures -- recovery 100 300 1000

@@ -107,7 +107,11 @@ impl<S: Session> Connection<S> {
             let frame = match here {
                 Some(frame) => frame,
                 None => {
-                    self.tenant.rest(|| self.inbox.lock().incoming_core());
+                    if let Some(event_loop) = self.tenant.rest(|| self.inbox.lock().incoming_core())
+                        && let Err(error) = self.outbox.move_socket(event_loop)
+                    {
+                        tracing::debug!(%error, "a socket stays in another lane's event loop");
+                    }
                     self.outbox.rest();
                     let idle = self.session.idle_limit();
                     tokio::select! {

@@ -118,6 +118,11 @@ impl Inbox {
         std::mem::replace(&mut self.half, half)
     }
 
+    /// What is read.
+    pub(super) fn half(&mut self) -> &mut ReadHalf {
+        &mut self.half
+    }
+
     /// The core that the client's packets are processed on.
     pub(super) fn incoming_core(&self) -> Option<usize> {
         self.half.incoming_core()

@@ -14,6 +14,7 @@ use pgwire::messages::copy::{CopyInResponse, CopyOutResponse};
 use pgwire::messages::data::ParameterDescription;
 use pgwire::messages::startup::ParameterStatus;
 use tokio::io::AsyncWriteExt;
+use tokio::runtime::Handle;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use types::{Datum, Error, Result, Settings, SqlState};
@@ -23,7 +24,7 @@ use super::error::{Farewell, client_gone, protocol_violation, put_error, put_not
 use super::inbox::{Lost, SharedInbox, next_frame};
 use super::message::{self, Message};
 use super::session::{Client, Column, CopyFormat, NoticeSeverity, Wire};
-use super::socket::WriteHalf;
+use super::socket::{self, WriteHalf};
 
 /// Replies above this are worth a write of their own, in bytes.
 const FLUSH_BYTES: usize = 8 * 1024;
@@ -60,6 +61,14 @@ impl Outbox {
     /// Writes to another half from now on; returns the one that was written before, which holds nothing back.
     pub(super) fn replace_half(&mut self, half: WriteHalf) -> WriteHalf {
         std::mem::replace(&mut self.half, half)
+    }
+
+    /// Moves the socket, which the inbox reads, to another event loop.
+    ///
+    /// # Errors
+    /// As [`socket::rehome`].
+    pub(super) fn move_socket(&mut self, event_loop: &Handle) -> io::Result<()> {
+        socket::rehome(self.inbox.lock().half(), &mut self.half, event_loop)
     }
 
     /// The error that ends a connection whose token fired.

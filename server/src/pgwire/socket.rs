@@ -5,6 +5,7 @@
 //! an encrypted half may wait in it until it is flushed.
 
 use std::io;
+use std::os::fd::AsFd;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -15,6 +16,7 @@ use parking_lot::Mutex;
 use socket2::{SockRef, TcpKeepalive};
 use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 use tokio::net::{TcpStream, UnixStream, tcp, unix};
+use tokio::runtime::Handle;
 
 use super::session::Encryption;
 use super::tls::{Tls, TlsStream, agreed};
@@ -72,6 +74,42 @@ pub(super) async fn encrypt(
     let encryption = agreed(stream.get_ref().1);
     let shared = Arc::new(Mutex::new(stream));
     Ok((ReadHalf::Tls(shared.clone()), WriteHalf::Tls(shared), encryption))
+}
+
+/// Moves a socket to another event loop. What it holds, here and in the kernel, stays as it is.
+///
+/// # Errors
+/// When no descriptor is to be had for the moment in which there are two, or the loop is gone: the socket stays where it is.
+pub(super) fn rehome(reader: &mut ReadHalf, writer: &mut WriteHalf, event_loop: &Handle) -> io::Result<()> {
+    let _within = event_loop.enter();
+    let again = |stream: &TcpStream| TcpStream::from_std(stream.as_fd().try_clone_to_owned()?.into());
+    let before = match reader {
+        ReadHalf::Tcp(half) => {
+            let (read, write) = again(half.as_ref())?.into_split();
+            *reader = ReadHalf::Tcp(read);
+            std::mem::replace(writer, WriteHalf::Tcp(write))
+        }
+        ReadHalf::Unix(half) => {
+            let stream = half.as_ref().as_fd().try_clone_to_owned()?.into();
+            let (read, write) = UnixStream::from_std(stream)?.into_split();
+            *reader = ReadHalf::Unix(read);
+            std::mem::replace(writer, WriteHalf::Unix(write))
+        }
+        ReadHalf::Tls(shared) => {
+            let mut stream = shared.lock();
+            let plain = stream.get_mut().0;
+            *plain = again(plain)?;
+            return Ok(());
+        }
+        ReadHalf::Away => return Ok(()),
+    };
+    // Dropped, it would tell the client that nothing more is sent.
+    match before {
+        WriteHalf::Tcp(half) => half.forget(),
+        WriteHalf::Unix(half) => half.forget(),
+        WriteHalf::Tls(_) | WriteHalf::Away => {}
+    }
+    Ok(())
 }
 
 impl ReadHalf {
@@ -133,5 +171,54 @@ impl AsyncWrite for WriteHalf {
             WriteHalf::Tls(stream) => Pin::new(&mut *stream.lock()).poll_shutdown(cx),
             WriteHalf::Away => Poll::Ready(Ok(())),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read, Write};
+    use std::net::TcpListener;
+
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::runtime::{Builder, Runtime};
+
+    use super::*;
+
+    fn event_loop() -> Runtime {
+        Builder::new_current_thread().enable_all().build().expect("a runtime")
+    }
+
+    /// Moves a socket whose client has already sent something, ends the loop that it was in, and speaks with the client.
+    fn moves(halves: impl FnOnce() -> (ReadHalf, WriteHalf), mut client: impl Read + Write) {
+        let (old, new) = (event_loop(), event_loop());
+        let (mut reader, mut writer) = {
+            let _within = old.enter();
+            halves()
+        };
+        client.write_all(b"before").expect("it is connected");
+        rehome(&mut reader, &mut writer, new.handle()).expect("a descriptor can be had");
+        drop(old);
+        client.write_all(b" and after").expect("it is connected");
+        let mut heard = [0; 16];
+        new.block_on(reader.read_exact(&mut heard)).expect("its loop is there");
+        assert_eq!(&heard, b"before and after");
+        assert!(!reader.peer_closed());
+        new.block_on(writer.write_all(b"answer")).expect("its loop is there");
+        drop((reader, writer));
+        let mut answer = String::new();
+        client.read_to_string(&mut answer).expect("it ends");
+        assert_eq!(answer, "answer", "neither cut short by the move nor open after the end");
+    }
+
+    #[test]
+    fn a_socket_that_was_moved_needs_the_event_loop_before_no_more() {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let client = std::net::TcpStream::connect(listener.local_addr().expect("bound")).expect("it listens");
+        let (served, _) = listener.accept().expect("somebody came");
+        served.set_nonblocking(true).expect("a socket");
+        moves(|| TcpStream::from_std(served).and_then(split_tcp).expect("within a loop"), client);
+        let (served, client) = std::os::unix::net::UnixStream::pair().expect("two descriptors");
+        served.set_nonblocking(true).expect("a socket");
+        moves(|| UnixStream::from_std(served).map(split_unix).expect("within a loop"), client);
     }
 }
