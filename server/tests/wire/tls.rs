@@ -137,6 +137,28 @@ async fn a_session_goes_on_inside_tls_and_plain_ones_beside_it() {
     assert_eq!(server.harness.backends.count(), 1);
 }
 
+/// Sessions follow their clients, and their sockets go along.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_client_that_wanders_from_core_to_core_is_answered_inside_tls_and_outside() {
+    let server = Encrypted::start(Config::default()).await;
+    let wander = move || {
+        let cores = core_affinity::get_core_ids().expect("Linux tells them");
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        runtime.block_on(async {
+            let (mut inside, mut outside) = (server.session().await, Raw::session(&server.harness).await);
+            for core in cores.iter().cycle().take(6) {
+                core_affinity::set_for_current(*core);
+                let arrived = Instant::now();
+                while arrived.elapsed() < Duration::from_millis(400) {
+                    inside.usable().await;
+                    outside.usable().await;
+                }
+            }
+        });
+    };
+    std::thread::spawn(wander).join().expect("all is answered");
+}
+
 /// What is left of a reply inside the TLS connection when the socket is full has to leave, too.
 #[tokio::test]
 async fn the_end_of_a_reply_that_fills_the_socket_arrives() {
