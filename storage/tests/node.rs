@@ -9,7 +9,8 @@ use proptest::prelude::*;
 use protocol::node::{NodeError, StorageNode};
 use protocol::rpc::storage::{AppendOutcome, AppendRequest, CreateVolumeRequest, ReadOutcome, VolumeConfig};
 use protocol::{Ballot, FORMAT_VERSION, Lsn};
-use storage::sim::Loss;
+use storage::node::NodeOptions;
+use storage::sim::{Loss, SimDisk};
 
 fn ballot(counter: u32) -> Ballot {
     Ballot::new(counter, 9)
@@ -261,6 +262,32 @@ fn nothing_above_the_durable_point_becomes_an_image() {
     assert!(rig.install(&table(&[(ballot(1), vdl, first)])).adopted);
     let new = writer.recovered(ballot(1), vdl, first);
     rig.check_pages(&new, 0..3, &[vdl]);
+}
+
+#[test]
+fn an_image_that_is_due_is_not_tried_again_before_its_bound_moves() {
+    let disk = SimDisk::new();
+    // Whatever is built is read from the disk.
+    let mut rig = open(&disk, NodeOptions { recent_bytes: 0, page_cache_bytes: 0, ..options(0) }).expect("it is sound");
+    rig.create();
+    let mut writer = Writer::new();
+    let mut tend = |rig: &mut Rig, vdl: Lsn| {
+        rig.hear(vdl, vdl);
+        let before = rig.disk.operations();
+        rig.tend();
+        (rig.disk.operations() - before, rig.status().image_bytes > 0)
+    };
+    for _ in 0..80 {
+        rig.send(writer.batch(&[1; 8]));
+    }
+    rig.tend();
+    assert_eq!(tend(&mut rig, Lsn::ZERO), (0, false), "nothing is durable, as before");
+    let first = writer.records[0].0.header.lsn;
+    let (operations, imaged) = tend(&mut rig, first);
+    assert!(operations > 0 && imaged, "the bound moved: {operations} operations");
+    assert_eq!(tend(&mut rig, first).0, 0, "the image is the newest below the bound");
+    assert!(tend(&mut rig, writer.end()).0 > 0, "the bound moved");
+    rig.check_pages(&writer, 0..3, &[writer.end()]);
 }
 
 #[test]

@@ -29,6 +29,7 @@ use super::repair::{SCRUB_INTERVAL, Scrub, rebuild_images};
 use super::segment::Place;
 use super::state::{CHAIN_BYTES_MAX, CHAIN_RECORDS_MAX};
 use super::sweep::{Made, Portion, Sweep, settle_heads};
+use hashbrown::HashMap;
 use parking_lot::{Condvar, Mutex};
 use protocol::{Ballot, Error, GroupId, Lsn, PageId};
 use std::io;
@@ -210,13 +211,24 @@ pub struct Tender {
     scrubbed: Duration,
     /// How many fsyncs of the log there were after the last portion.
     fsyncs: u64,
+    /// Of stalled pages, the bound at which there was nothing newer than the image: as of a bound a page is the same for ever,
+    /// and is not built there again. No more entries than pages that are due or stalled.
+    tried: HashMap<PageId, Lsn>,
 }
 
 impl Tender {
     /// Tends a node.
     #[must_use]
     pub fn new(shared: Arc<Shared>) -> Tender {
-        Tender { shared, sweep: None, covered: 0, scrub: Scrub::default(), scrubbed: Duration::ZERO, fsyncs: 0 }
+        Tender {
+            shared,
+            sweep: None,
+            covered: 0,
+            scrub: Scrub::default(),
+            scrubbed: Duration::ZERO,
+            fsyncs: 0,
+            tried: HashMap::new(),
+        }
     }
 
     /// Works until the node stops.
@@ -321,7 +333,7 @@ impl Tender {
     }
 
     /// Makes images of pages with long chains.
-    fn make_due_images(&self) -> Result<bool, TendError> {
+    fn make_due_images(&mut self) -> Result<bool, TendError> {
         let mut due: Vec<PageId> = {
             let mut state = self.shared.state.lock();
             let from = state.due.len().saturating_sub(IMAGES_PER_STEP);
@@ -352,13 +364,18 @@ impl Tender {
         }
     }
 
-    fn build_due(&self, due: &[PageId]) -> Result<Vec<Made>, TendError> {
+    fn build_due(&mut self, due: &[PageId]) -> Result<Vec<Made>, TendError> {
         let mut images = Vec::new();
         for &page in due {
+            let tried = self.tried.remove(&page);
             if !self.is_due(page) {
                 continue;
             }
             let Some((group, bound)) = self.shared.image_bound(page) else { continue };
+            if tried == Some(bound) {
+                self.stall(page, bound);
+                continue;
+            }
             let covered = self.shared.images.lsn(page);
             match self.shared.build(page, group, bound) {
                 Ok(built) if built.page.lsn() > covered => {
@@ -370,7 +387,7 @@ impl Tender {
                     });
                 }
                 // The image is at or above the bound only when the floor stands still.
-                Ok(_) | Err(BuildError::BelowImage) => self.shared.state.lock().stalled.push(page),
+                Ok(_) | Err(BuildError::BelowImage) => self.stall(page, bound),
                 Err(error) => {
                     let error = TendError::from(error);
                     if error.io().is_some() {
@@ -382,6 +399,12 @@ impl Tender {
             }
         }
         Ok(images)
+    }
+
+    /// Puts a page off until its group's bound moves.
+    fn stall(&mut self, page: PageId, bound: Lsn) {
+        self.tried.insert(page, bound);
+        self.shared.state.lock().stalled.push(page);
     }
 
     /// Whether a page that was due still is: a sweep may have shortened its chain.
