@@ -17,6 +17,7 @@ use futures::future::BoxFuture;
 use parking_lot::Mutex;
 use protocol::task;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
@@ -32,53 +33,110 @@ impl ProcessId {
 
 type TaskId = u64;
 
-#[derive(Default)]
-struct Process {
-    stopped: bool,
-    /// Counts kills: a task that was being polled meanwhile is of an earlier life.
-    life: u64,
-    /// Its tasks are being dropped: what they start is dropped, too.
-    dying: bool,
-}
-
 struct Running {
     process: ProcessId,
-    life: u64,
     /// Taken out while it is polled.
-    future: Option<BoxFuture<'static, ()>>,
+    polled: Option<Polled>,
+    handle: Arc<TaskWaker>,
+}
+
+/// What a poll needs.
+struct Polled {
+    future: BoxFuture<'static, ()>,
     waker: Waker,
 }
 
 struct State {
     random: Random,
-    now: Duration,
     tasks: BTreeMap<TaskId, Running>,
-    processes: BTreeMap<ProcessId, Process>,
+    /// Processes whose tasks are being dropped: what those start is dropped, too.
+    dying: BTreeSet<ProcessId>,
     timers: BTreeMap<(Duration, u64), Waker>,
     next_task: TaskId,
     next_timer: u64,
-    current: ProcessId,
     polls: u64,
 }
 
-type Ready = Arc<Mutex<BTreeSet<TaskId>>>;
+/// The tasks that were woken and not polled since. It holds none that is over, and is looked at before every poll.
+#[derive(Default)]
+struct Ready {
+    /// Those that can run, and whose they are; ascending.
+    runnable: Vec<(TaskId, ProcessId)>,
+    /// Those of each process that is stopped.
+    held: BTreeMap<ProcessId, BTreeSet<TaskId>>,
+}
+
+impl Ready {
+    fn find(&self, task: TaskId) -> Result<usize, usize> {
+        self.runnable.binary_search_by_key(&task, |(task, _)| *task)
+    }
+
+    fn insert(&mut self, task: TaskId, process: ProcessId) {
+        if let Some(held) = self.held.get_mut(&process) {
+            held.insert(task);
+        } else if let Err(at) = self.find(task) {
+            self.runnable.insert(at, (task, process));
+        }
+    }
+
+    fn remove(&mut self, task: TaskId, process: ProcessId) {
+        if let Some(held) = self.held.get_mut(&process) {
+            held.remove(&task);
+        } else if let Ok(at) = self.find(task) {
+            self.runnable.remove(at);
+        }
+    }
+
+    fn set_stopped(&mut self, process: ProcessId, stopped: bool) {
+        if !stopped {
+            let held = self.held.remove(&process).unwrap_or_default();
+            held.into_iter().for_each(|task| self.insert(task, process));
+        } else {
+            let held = self.held.entry(process).or_default();
+            held.extend(self.runnable.extract_if(.., |(_, of)| *of == process).map(|(task, _)| task));
+        }
+    }
+}
 
 struct TaskWaker {
     task: TaskId,
-    ready: Ready,
+    process: ProcessId,
+    /// There is nothing left to wake.
+    over: AtomicBool,
+    ready: Arc<Mutex<Ready>>,
 }
 
 impl Wake for TaskWaker {
     fn wake(self: Arc<Self>) {
-        self.ready.lock().insert(self.task);
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        let mut ready = self.ready.lock();
+        if !self.over.load(Ordering::Relaxed) {
+            ready.insert(self.task, self.process);
+        }
     }
 }
 
-/// See the module.
+impl TaskWaker {
+    /// The task is done, or dropped.
+    fn end(&self) {
+        let mut ready = self.ready.lock();
+        self.over.store(true, Ordering::Relaxed);
+        ready.remove(self.task, self.process);
+    }
+}
+
+/// See the module. Only one thread is ever here: what every step looks at is atomic because that costs less than a lock.
 pub struct World {
     me: Weak<World>,
+    /// Virtual time, in nanoseconds.
+    now: AtomicU64,
+    /// The process whose task is running.
+    current: AtomicU32,
     state: Mutex<State>,
-    ready: Ready,
+    ready: Arc<Mutex<Ready>>,
     trace: Mutex<Trace>,
 }
 
@@ -97,18 +155,18 @@ impl World {
     pub fn new(seed: u64, trace: Trace) -> Arc<World> {
         Arc::new_cyclic(|me| World {
             me: me.clone(),
+            now: AtomicU64::new(0),
+            current: AtomicU32::new(ProcessId::WORLD.0),
             state: Mutex::new(State {
                 random: Random::new(seed, 1),
-                now: Duration::ZERO,
                 tasks: BTreeMap::new(),
-                processes: BTreeMap::new(),
+                dying: BTreeSet::new(),
                 timers: BTreeMap::new(),
                 next_task: 0,
                 next_timer: 0,
-                current: ProcessId::WORLD,
                 polls: 0,
             }),
-            ready: Ready::default(),
+            ready: Arc::default(),
             trace: Mutex::new(trace),
         })
     }
@@ -116,13 +174,13 @@ impl World {
     /// Virtual time.
     #[must_use]
     pub fn time(&self) -> Duration {
-        self.state.lock().now
+        Duration::from_nanos(self.now.load(Ordering::Relaxed))
     }
 
     /// The process whose task is running.
     #[must_use]
     pub fn current(&self) -> ProcessId {
-        self.state.lock().current
+        ProcessId(self.current.load(Ordering::Relaxed))
     }
 
     /// Adds a line to the trace.
@@ -149,50 +207,48 @@ impl World {
 
     fn start(&self, process: ProcessId, future: BoxFuture<'static, ()>) {
         let mut state = self.state.lock();
-        let entry = state.processes.entry(process).or_default();
-        if entry.dying {
+        if state.dying.contains(&process) {
             drop(state);
             drop(future);
             return;
         }
-        let life = entry.life;
         state.next_task += 1;
         let task = state.next_task;
-        let waker = Waker::from(Arc::new(TaskWaker { task, ready: self.ready.clone() }));
-        state.tasks.insert(task, Running { process, life, future: Some(future), waker });
+        let over = AtomicBool::new(false);
+        let handle = Arc::new(TaskWaker { task, process, over, ready: self.ready.clone() });
+        let polled = Some(Polled { future, waker: Waker::from(handle.clone()) });
+        state.tasks.insert(task, Running { process, polled, handle });
         drop(state);
-        self.ready.lock().insert(task);
+        self.ready.lock().insert(task, process);
     }
 
     /// Drops every task of `process` where it waits. Tasks started in it afterwards are those of its next life.
     pub fn kill(&self, process: ProcessId) {
         let (dropped, before) = {
             let mut state = self.state.lock();
-            let entry = state.processes.entry(process).or_default();
-            entry.life += 1;
-            entry.dying = true;
-            entry.stopped = false;
+            state.dying.insert(process);
             let ids: Vec<TaskId> =
                 state.tasks.iter().filter(|(_, task)| task.process == process).map(|(id, _)| *id).collect();
             let dropped: Vec<Running> = ids.iter().filter_map(|id| state.tasks.remove(id)).collect();
-            (dropped, std::mem::replace(&mut state.current, process))
+            dropped.iter().for_each(|task| task.handle.end());
+            self.ready.lock().set_stopped(process, false);
+            (dropped, self.current.swap(process.0, Ordering::Relaxed))
         };
         // Dropping runs code of the process, which may look at the world.
         drop(dropped);
-        let mut state = self.state.lock();
-        state.current = before;
-        state.processes.entry(process).or_default().dying = false;
+        self.current.store(before, Ordering::Relaxed);
+        self.state.lock().dying.remove(&process);
     }
 
     /// Stops a process, or lets it go on.
     pub fn set_stopped(&self, process: ProcessId, stopped: bool) {
-        self.state.lock().processes.entry(process).or_default().stopped = stopped;
+        self.ready.lock().set_stopped(process, stopped);
     }
 
     /// Whether a process is stopped.
     #[must_use]
     pub fn is_stopped(&self, process: ProcessId) -> bool {
-        self.state.lock().processes.get(&process).is_some_and(|process| process.stopped)
+        self.ready.lock().held.contains_key(&process)
     }
 
     /// Runs the world until `main`, a task of the world itself, is done.
@@ -212,7 +268,10 @@ impl World {
             *sink.lock() = Some(value);
         });
         loop {
-            if let Some(value) = outcome.lock().take() {
+            // While the task is there it holds the outcome, too.
+            if Arc::strong_count(&outcome) == 1
+                && let Some(value) = outcome.lock().take()
+            {
                 return Ok(value);
             }
             if self.time() > limit {
@@ -237,69 +296,67 @@ impl World {
     }
 
     /// Fires the timers that are due.
-    fn fire(state: &mut State) -> Vec<Waker> {
-        let later = state.timers.split_off(&(state.now + Duration::from_nanos(1), 0));
-        std::mem::replace(&mut state.timers, later).into_values().collect()
+    fn fire(state: &mut State, now: Duration) -> Vec<Waker> {
+        let mut fired = Vec::new();
+        while let Some(timer) = state.timers.first_entry().filter(|timer| timer.key().0 <= now) {
+            fired.push(timer.remove());
+        }
+        fired
     }
 
     fn next_timer(&self) -> bool {
         let fired = {
             let mut state = self.state.lock();
             let Some(&(at, _)) = state.timers.keys().next() else { return false };
-            state.now = state.now.max(at);
-            World::fire(&mut state)
+            let now = at.max(self.time());
+            self.now.store(now.as_nanos() as u64, Ordering::Relaxed);
+            World::fire(&mut state, now)
         };
         fired.into_iter().for_each(Waker::wake);
         true
     }
 
     fn poll_one(&self) -> bool {
-        let (task, process, mut future, waker, fired) = {
+        let (task, process, mut polled, fired) = {
             let mut state = self.state.lock();
             let state = &mut *state;
-            let ready = self.ready.lock();
-            let runnable = |id: &&TaskId| {
-                state.tasks.get(id).is_some_and(|task| {
-                    task.life == state.processes.get(&task.process).map_or(0, |process| process.life)
-                        && !state.processes.get(&task.process).is_some_and(|process| process.stopped)
-                })
+            let (task, process) = {
+                let mut ready = self.ready.lock();
+                if ready.runnable.is_empty() {
+                    return false;
+                }
+                let at = state.random.index(ready.runnable.len());
+                ready.runnable.remove(at)
             };
-            let runnable: Vec<TaskId> = ready.iter().filter(runnable).copied().collect();
-            drop(ready);
-            if runnable.is_empty() {
-                return false;
-            }
-            let task = runnable[state.random.index(runnable.len())];
-            self.ready.lock().remove(&task);
-            state.now += Duration::from_nanos(state.random.between(500, 4000));
-            let fired = World::fire(state);
-            let running = state.tasks.get_mut(&task).expect("it is runnable");
-            let future = running.future.take().expect("a task is polled by one only");
-            let (process, waker) = (running.process, running.waker.clone());
-            state.current = process;
+            let now = self.time() + Duration::from_nanos(state.random.between(500, 4000));
+            self.now.store(now.as_nanos() as u64, Ordering::Relaxed);
+            self.current.store(process.0, Ordering::Relaxed);
             state.polls += 1;
-            (task, process, future, waker, fired)
+            let running = state.tasks.get_mut(&task).expect("it is runnable");
+            let polled = running.polled.take().expect("a task is polled by one only");
+            (task, process, polled, World::fire(state, now))
         };
         fired.into_iter().for_each(Waker::wake);
         self.trace.lock().mix(task << 8 | u64::from(process.0));
-        let done = future.as_mut().poll(&mut Context::from_waker(&waker)) == Poll::Ready(());
+        let done = polled.future.as_mut().poll(&mut Context::from_waker(&polled.waker)) == Poll::Ready(());
         let dead = {
             let mut state = self.state.lock();
             // Killed meanwhile, by itself or through another: then it is no longer in the list.
             match state.tasks.get_mut(&task) {
                 Some(running) if !done => {
-                    running.future = Some(future);
+                    running.polled = Some(polled);
                     None
                 }
-                Some(_) => {
+                Some(running) => {
+                    running.handle.end();
                     let running = state.tasks.remove(&task);
-                    Some((running, future))
+                    Some((running, polled))
                 }
-                None => Some((None, future)),
+                None => Some((None, polled)),
             }
         };
         drop(dead);
-        self.state.lock().current = ProcessId::WORLD;
+        self.current.store(ProcessId::WORLD.0, Ordering::Relaxed);
         true
     }
 
@@ -387,6 +444,42 @@ mod tests {
         assert!(world.time() >= Duration::from_secs(900));
         assert_eq!(world.run(LIMIT, std::future::pending::<()>()), Err(Stuck::Idle));
         assert_eq!(world.run(LIMIT, sleep(2 * LIMIT)).err(), Some(Stuck::Late));
+    }
+
+    #[test]
+    fn what_was_woken_before_its_process_stopped_waits_and_dies_with_it() {
+        let world = World::new(1, Trace::default());
+        let ran: Arc<Mutex<Vec<u32>>> = Arc::default();
+        let (inner, sink) = (world.clone(), ran.clone());
+        let start = move |name: u32| {
+            let sink = sink.clone();
+            inner.spawn_in(P, async move { sink.lock().push(name) });
+        };
+        let inner = world.clone();
+        let seen = ran.clone();
+        let looks = world.run(LIMIT, async move {
+            let mut looks = Vec::new();
+            let mut look = async || {
+                sleep(Duration::from_secs(1)).await;
+                looks.push(seen.lock().clone());
+            };
+            // No other task runs between these steps.
+            start(1);
+            inner.set_stopped(P, true);
+            start(2);
+            look().await;
+            inner.set_stopped(P, false);
+            look().await;
+            start(3);
+            inner.set_stopped(P, true);
+            inner.kill(P);
+            start(4);
+            look().await;
+            looks
+        });
+        let mut looks = looks.expect("timers are set");
+        looks.iter_mut().for_each(|look| look.sort_unstable());
+        assert_eq!(looks, [vec![], vec![1, 2], vec![1, 2, 4]]);
     }
 
     #[test]
