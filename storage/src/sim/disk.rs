@@ -6,7 +6,11 @@
 //! pieces of a sector, in any order: that is what torn writes look like.
 //!
 //! Faults are exact: the n-th fsync fails, the disk has so many bytes left, this bit is flipped.
+//!
+//! Zeros at the end of a file take no memory: log files are filled with them before anything is written there, and a
+//! simulation makes thousands.
 
+use super::sparse::{Sparse, without_last_zeros};
 use crate::node::disk::{Disk, DiskFile, OpenMode, Space};
 use parking_lot::Mutex;
 use std::collections::{BTreeMap, BTreeSet};
@@ -33,10 +37,26 @@ type FileId = u64;
 
 #[derive(Default)]
 struct Content {
-    now: Vec<u8>,
-    durable: Vec<u8>,
-    /// Writes since the last sync, as (offset, length); contents are in `now` unless overwritten later.
-    unsynced: Vec<(u64, Vec<u8>)>,
+    now: Sparse,
+    durable: Sparse,
+    /// Writes since the last sync.
+    unsynced: Vec<Unsynced>,
+}
+
+/// A write that may or may not reach the medium.
+struct Unsynced {
+    offset: u64,
+    len: usize,
+    /// Without the zeros at its end.
+    bytes: Vec<u8>,
+}
+
+impl Unsynced {
+    /// Puts the bytes `from..to` of it into a file.
+    fn put(&self, into: &mut Sparse, from: usize, to: usize) {
+        let stored = &self.bytes[from.min(self.bytes.len())..to.min(self.bytes.len())];
+        into.write(self.offset + from as u64, stored, to - from);
+    }
 }
 
 #[derive(Default)]
@@ -105,13 +125,13 @@ impl SimDisk {
                 }
                 Loss::Everything => {}
                 Loss::Sectors(keep) => {
-                    for (offset, bytes) in unsynced {
+                    for write in unsynced {
                         let mut at = 0;
-                        while at < bytes.len() {
-                            let to = SECTOR_BYTES - (offset as usize + at) % SECTOR_BYTES;
-                            let end = (at + to).min(bytes.len());
+                        while at < write.len {
+                            let to = SECTOR_BYTES - (write.offset as usize + at) % SECTOR_BYTES;
+                            let end = (at + to).min(write.len);
                             if keep(sector) {
-                                put(&mut content.durable, offset + at as u64, &bytes[at..end]);
+                                write.put(&mut content.durable, at, end);
                             }
                             sector += 1;
                             at = end;
@@ -119,10 +139,10 @@ impl SimDisk {
                     }
                 }
                 Loss::Behind(limit) => {
-                    for (offset, bytes) in unsynced {
-                        let keep = limit.saturating_sub(behind).min(bytes.len());
-                        put(&mut content.durable, offset, &bytes[..keep]);
-                        behind += bytes.len();
+                    for write in unsynced {
+                        let keep = limit.saturating_sub(behind).min(write.len);
+                        write.put(&mut content.durable, 0, keep);
+                        behind += write.len;
                     }
                 }
             }
@@ -176,7 +196,7 @@ impl SimDisk {
     #[must_use]
     pub fn stored_bytes(&self) -> u64 {
         let state = self.state.lock();
-        state.names.values().filter_map(|id| state.files.get(id)).map(|content| content.now.len() as u64).sum()
+        state.names.values().filter_map(|id| state.files.get(id)).map(|content| content.now.len()).sum()
     }
 
     /// Makes the operation after `more` further ones fail with an error of the operating system: once.
@@ -209,9 +229,9 @@ impl SimDisk {
         let mut state = self.state.lock();
         let id = state.names[path];
         let content = state.files.get_mut(&id).expect("a name has a file");
-        content.now[offset] ^= bits;
-        if let Some(byte) = content.durable.get_mut(offset) {
-            *byte ^= bits;
+        assert!((offset as u64) < content.now.len(), "there is such a byte");
+        for medium in [&mut content.now, &mut content.durable] {
+            medium.flip(offset, bits);
         }
     }
 
@@ -224,7 +244,9 @@ impl SimDisk {
         for (path, bytes) in files {
             let id = state.names[&path];
             let content = state.files.get_mut(&id).expect("a name has a file");
-            *content = Content { now: bytes.clone(), durable: bytes, unsynced: Vec::new() };
+            let mut durable = Sparse::default();
+            durable.write(0, &bytes, bytes.len());
+            *content = Content { now: durable.clone(), durable, unsynced: Vec::new() };
         }
     }
 
@@ -241,16 +263,8 @@ impl SimDisk {
     #[must_use]
     pub fn bytes(&self, path: &Path) -> Vec<u8> {
         let state = self.state.lock();
-        state.files[&state.names[path]].now.clone()
+        state.files[&state.names[path]].now.to_vec()
     }
-}
-
-fn put(into: &mut Vec<u8>, offset: u64, bytes: &[u8]) {
-    let end = offset as usize + bytes.len();
-    if into.len() < end {
-        into.resize(end, 0);
-    }
-    into[offset as usize..end].copy_from_slice(bytes);
 }
 
 impl State {
@@ -377,11 +391,8 @@ fn content(state: &mut State, id: FileId) -> io::Result<&mut Content> {
 impl DiskFile for SimFile {
     fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<()> {
         self.with(|state, id| {
-            let bytes = &content(state, id)?.now;
-            let from = usize::try_from(offset).map_err(|_| io::ErrorKind::UnexpectedEof)?;
-            let found = bytes.get(from..from + buffer.len()).ok_or(io::ErrorKind::UnexpectedEof)?;
-            buffer.copy_from_slice(found);
-            Ok(())
+            let there = content(state, id)?.now.read(offset, buffer);
+            if there { Ok(()) } else { Err(io::ErrorKind::UnexpectedEof.into()) }
         })
     }
 
@@ -391,13 +402,14 @@ impl DiskFile for SimFile {
             if state.fail_write_at.is_some_and(|at| state.writes > at) {
                 return Err(io::Error::from_raw_os_error(libc::EIO));
             }
-            let grows = (offset + bytes.len() as u64).saturating_sub(content(state, id)?.now.len() as u64);
+            let grows = (offset + bytes.len() as u64).saturating_sub(content(state, id)?.now.len());
             if let Some(room) = &mut state.room {
                 *room = room.checked_sub(grows).ok_or(io::ErrorKind::StorageFull)?;
             }
             let content = content(state, id)?;
-            put(&mut content.now, offset, bytes);
-            content.unsynced.push((offset, bytes.to_vec()));
+            let stored = without_last_zeros(bytes);
+            content.now.write(offset, stored, bytes.len());
+            content.unsynced.push(Unsynced { offset, len: bytes.len(), bytes: stored.to_vec() });
             Ok(())
         })
     }
@@ -421,25 +433,26 @@ impl DiskFile for SimFile {
                 // The kernel marks the pages clean: the next fsync succeeds and the bytes are not there.
                 return Err(io::Error::from_raw_os_error(libc::EIO));
             }
-            for (offset, bytes) in unsynced {
-                put(&mut content.durable, offset, &bytes);
+            for write in unsynced {
+                write.put(&mut content.durable, 0, write.len);
             }
-            content.durable.resize(content.now.len(), 0);
+            content.durable.set_len(content.now.len());
             Ok(())
         })
     }
 
     fn len(&self) -> io::Result<u64> {
-        self.with(|state, id| Ok(content(state, id)?.now.len() as u64))
+        self.with(|state, id| Ok(content(state, id)?.now.len()))
     }
 
     fn set_len(&self, len: u64) -> io::Result<()> {
         self.with(|state, id| {
             let content = content(state, id)?;
-            content.now.resize(len as usize, 0);
-            content.unsynced.retain(|(offset, _)| *offset < len);
-            for (offset, bytes) in &mut content.unsynced {
-                bytes.truncate((len - *offset) as usize);
+            content.now.set_len(len);
+            content.unsynced.retain(|write| write.offset < len);
+            for write in &mut content.unsynced {
+                write.len = write.len.min((len - write.offset) as usize);
+                write.bytes.truncate(write.len);
             }
             Ok(())
         })

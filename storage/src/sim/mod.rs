@@ -1,6 +1,7 @@
 //! The world as a simulator makes it: a disk that loses what was not fsynced, and a clock that stands still until moved.
 
 mod disk;
+mod sparse;
 
 pub use disk::{Loss, SimDisk};
 
