@@ -695,28 +695,19 @@ impl Cluster {
         answers.map(|(index, marks)| (index, marks.into_iter().map(flushed).collect())).collect()
     }
 
-    /// The highest SCL of each group: when everything is durable, its tail.
-    fn tails(&self) -> BTreeMap<GroupId, Lsn> {
-        let mut tails: BTreeMap<GroupId, Lsn> = BTreeMap::new();
-        for (group, scl) in self.marks().into_values().flatten() {
-            let tail = tails.entry(group).or_default();
-            *tail = scl.max(*tail);
-        }
-        tails
-    }
-
     /// Members that have every group up to its tail.
     fn full_copies(&self) -> Vec<usize> {
-        let tails = self.tails();
+        let marks = self.marks();
+        let tails = tails(&marks);
         let full = |marks: &BTreeMap<GroupId, Lsn>| {
             tails.iter().all(|(group, tail)| marks.get(group).is_some_and(|scl| scl >= tail))
         };
-        self.marks().into_iter().filter(|(_, marks)| full(marks)).map(|(index, _)| index).collect()
+        marks.into_iter().filter(|(_, marks)| full(marks)).map(|(index, _)| index).collect()
     }
 
     /// I7: every page is the same on every node, at one LSN.
     async fn compare_pages(&self, ballot: Ballot, at: Lsn, copies: &[usize]) -> Result<(), String> {
-        let tails = self.tails();
+        let tails = tails(&self.marks());
         for page in (0..=self.ledger.page_max().0).map(PageId) {
             let tail = tails.get(&page.group(self.shape.pages_per_group)).copied().unwrap_or_default();
             let mut first: Option<(usize, bytes::Bytes)> = None;
@@ -815,4 +806,14 @@ impl Cluster {
         }
         Ok(())
     }
+}
+
+/// The highest SCL of each group: when everything is durable, its tail.
+fn tails(marks: &BTreeMap<usize, BTreeMap<GroupId, Lsn>>) -> BTreeMap<GroupId, Lsn> {
+    let mut tails: BTreeMap<GroupId, Lsn> = BTreeMap::new();
+    for (group, scl) in marks.values().flatten() {
+        let tail = tails.entry(*group).or_default();
+        *tail = (*tail).max(*scl);
+    }
+    tails
 }
