@@ -9,6 +9,7 @@ use super::{Nemesis, start_node};
 use crate::machine::{Death, MACHINES};
 use crate::net::node_process;
 use crate::operator;
+use crate::random::Random;
 use crate::tally::Fault;
 use crate::world::ProcessId;
 use protocol::task::{sleep, timeout};
@@ -17,14 +18,17 @@ use std::time::Duration;
 /// How long a script waits for the writer to begin what it was asked for.
 const PATIENCE: Duration = Duration::from_millis(1500);
 
+/// How often somebody looks whether a node that is down is still a member.
+const BACK_LOOKS: Duration = Duration::from_millis(25);
+
 /// What becomes of the member that is replaced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Fate {
     /// Its disk is gone.
     Lost,
-    /// It is down for some seconds, and comes back with all that it had.
+    /// It is down until it is replaced, or for some seconds, and comes back with all that it had.
     Away,
-    /// It works.
+    /// It works, and is started again once it is replaced.
     Well,
 }
 
@@ -65,24 +69,48 @@ impl Nemesis {
                 self.lose_disk(node);
                 Fate::Lost
             }
-            2 => Fate::Well,
+            2 => {
+                self.bring_back(node, true);
+                Fate::Well
+            }
             _ => {
                 self.count(Fault::NodeKilled, &node);
                 let machine = &self.cluster.machines[node];
                 if machine.is_up() {
                     machine.die(Death::Killed, &mut self.random);
                 }
-                let after = self.random.millis(300, 8000);
-                self.later(after, move |cluster| {
-                    if !cluster.machines[node].is_up() && !cluster.members().contains(&node) {
-                        cluster.world.note(|| format!("* {}: {node}", Fault::FormerMemberBack.name()));
-                        cluster.tally.count(Fault::FormerMemberBack);
-                    }
-                    start_node(cluster, node);
-                });
+                self.bring_back(node, false);
                 Fate::Away
             }
         }
+    }
+
+    /// Starts a node again soon after it is no member any more; one that is down sometimes just after some seconds.
+    fn bring_back(&mut self, node: usize, is_well: bool) {
+        let (latest, lag) = (self.random.millis(300, 8000), self.random.millis(0, 400));
+        let awaits_its_end = is_well || self.random.chance(700);
+        let death = self.random.pick(&[Death::Killed, Death::PowerLost, Death::Torn]);
+        let (cluster, mut random) = (self.cluster.clone(), Random::new(self.random.bits(), 0));
+        self.cluster.world.spawn_in(ProcessId::WORLD, async move {
+            let machine = &cluster.machines[node];
+            let until = cluster.world.time() + latest;
+            let is_out = || !cluster.seated().contains(&node);
+            while cluster.world.time() < until && !(awaits_its_end && is_out()) {
+                sleep(BACK_LOOKS).await;
+            }
+            if is_well && is_out() && machine.is_up() && !cluster.is_over() {
+                machine.die(death, &mut random);
+            }
+            sleep(lag).await;
+            if machine.is_up() || cluster.is_over() {
+                return;
+            }
+            if machine.is_in_use() && is_out() {
+                cluster.world.note(|| format!("* {}: {node}", Fault::FormerMemberBack.name()));
+                cluster.tally.count(Fault::FormerMemberBack);
+            }
+            start_node(&cluster, node);
+        });
     }
 
     /// A member is replaced, and something happens meanwhile.
