@@ -79,7 +79,8 @@ fn an_allocation_limit_that_is_too_small_is_found() {
 
 #[test]
 fn what_is_only_received_taken_for_flushed_is_found() {
-    found(Sabotage::ReceivedAsFlushed, 28..60, "");
+    // By the first.
+    found_by(Sabotage::ReceivedAsFlushed, Some(Harm::DieFlushingAll), 0..8, "");
 }
 
 #[test]
@@ -89,8 +90,8 @@ fn gossip_that_revives_annulled_redo_is_found() {
 
 #[test]
 fn a_recovery_that_repairs_nothing_is_found() {
-    // By seed 147; those before take time only.
-    found(Sabotage::RepairSkipped, 140..200, "");
+    // By the second.
+    found_by(Sabotage::RepairSkipped, Some(Harm::Relay), 0..24, "");
 }
 
 #[test]
