@@ -81,6 +81,19 @@ impl BatchHeader {
     }
 }
 
+impl BatchHeader {
+    /// The group of a batch whose checksum somebody else checks.
+    ///
+    /// # Errors
+    /// [`Error::Truncated`].
+    pub fn group_of(encoded: &[u8]) -> Result<GroupId, Error> {
+        let mut reader = Reader::new(encoded, "batch");
+        // Checksum, format and what is kept free.
+        reader.bytes(8)?;
+        Ok(GroupId(reader.u32()?))
+    }
+}
+
 impl Batch {
     /// Checks and splits a batch.
     ///

@@ -13,12 +13,14 @@ use protocol::node::StorageNode;
 use protocol::rpc::storage::{CreateVolumeRequest, Member, StatusReply, StatusRequest, VolumeConfig};
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
-use storage::quorum::WRITE_QUORUM;
+use storage::quorum::{COPIES, WRITE_QUORUM};
 
 /// How far the writer may be ahead of the flushed VDL, in bytes of LSN.
 const LAL_BYTES: u64 = 64 << 20;
-const NODES: usize = 6;
-const NODES_PER_ZONE: usize = 2;
+/// The fewest nodes: six copies, two in each of three zones.
+const NODES_MIN: usize = COPIES;
+const NODES_PER_ZONE_MIN: usize = 2;
+const ZONES: usize = NODES_MIN / NODES_PER_ZONE_MIN;
 /// How often a node is asked again that knew other members than it had said.
 const QUOTA_TRIES: usize = 5;
 
@@ -31,10 +33,10 @@ pub struct Wanted {
     pub quota_bytes: Option<u64>,
 }
 
-/// Creates a volume on six nodes that do not have it, or gives the one they have another quota.
+/// Creates a volume on six nodes or more that do not have it, or gives the one they have another quota.
 ///
 /// # Errors
-/// When an address is missing, unreachable or occupied, or the zones are not three with two nodes each.
+/// When an address is missing, unreachable or occupied, or the zones are not three with at least two nodes each.
 pub async fn run(options: Init) -> anyhow::Result<()> {
     check_addresses(&options.storage)?;
     let nodes = options.storage.iter().map(nodes::connect).collect::<anyhow::Result<Vec<_>>>()?;
@@ -45,12 +47,12 @@ pub async fn run(options: Init) -> anyhow::Result<()> {
         quota_bytes: options.quota,
     };
     match create(&nodes, &addresses, wanted, Emptied::Refused).await? {
-        Created::New(volume) => println!("created volume {volume:016x} on six storage nodes"),
+        Created::New(volume) => println!("created volume {volume:016x} on {} storage nodes", nodes.len()),
         Created::Existed(volume) if options.quota.is_some() => {
-            println!("volume {volume:016x} exists on all six storage nodes; its quota was set")
+            println!("volume {volume:016x} exists on all {} storage nodes; its quota was set", nodes.len())
         }
         Created::Existed(volume) => {
-            println!("volume {volume:016x} exists on all six storage nodes; nothing was changed")
+            println!("volume {volume:016x} exists on all {} storage nodes; nothing was changed", nodes.len())
         }
     }
     Ok(())
@@ -69,7 +71,7 @@ pub enum Emptied {
 pub enum Created {
     /// A new volume, with its id.
     New(u64),
-    /// All six nodes had this volume.
+    /// All nodes had this volume.
     Existed(u64),
 }
 
@@ -78,7 +80,7 @@ fn check_addresses(addresses: &[NodeAddress]) -> Result<(), BadSetting> {
     if let Some(twice) = addresses.iter().find(|address| !seen.insert(*address)) {
         return Err(BadSetting(format!("--storage names {twice} twice: a node may hold one copy only")));
     }
-    if addresses.len() != NODES {
+    if addresses.len() < NODES_MIN {
         return Err(BadSetting(format!(
             "--storage names {} nodes: a volume has six copies, two in each of three zones",
             addresses.len()
@@ -142,7 +144,7 @@ pub async fn create(
              were lost or replaced; bring back what there is of them"
         );
     }
-    if existing.len() == NODES || in_use && emptied == Emptied::Replaced {
+    if existing.len() == nodes.len() || in_use && emptied == Emptied::Replaced {
         if let Some(quota_bytes) = wanted.quota_bytes {
             for (node, address) in nodes.iter().zip(addresses) {
                 set_quota(node, address, volume, quota_bytes).await?;
@@ -192,17 +194,22 @@ async fn keep(node: &Arc<dyn StorageNode>, address: &str, config: VolumeConfig) 
     node.create_volume(request).await.map(drop).map_err(|error| anyhow::anyhow!("{address}: {error}"))
 }
 
+/// Who sits on the six seats: in each zone two columns of nodes, which share the groups between them. Nodes go to the columns
+/// of their zone in turn, by number, so that these differ by one node at most.
 fn members(states: &[StatusReply], addresses: &[String]) -> Vec<Member> {
-    let mut members: Vec<Member> = states
-        .iter()
-        .zip(addresses)
-        .map(|(state, address)| Member {
-            node: state.node,
-            zone: state.zone.clone(),
-            address: address.clone(),
-            incarnation: 0,
-        })
-        .collect();
+    let mut zones: BTreeMap<&str, Vec<Member>> = BTreeMap::new();
+    for (state, address) in states.iter().zip(addresses) {
+        let (node, zone, address) = (state.node, state.zone.clone(), address.clone());
+        zones.entry(&state.zone).or_default().push(Member { node, zone, address, ..Member::default() });
+    }
+    let mut members = Vec::new();
+    for mut nodes in zones.into_values() {
+        nodes.sort_by_key(|node| node.node);
+        for column in 0..NODES_PER_ZONE_MIN {
+            let mut column = nodes.iter().skip(column).step_by(NODES_PER_ZONE_MIN).cloned();
+            members.extend(column.next().map(|first| Member { others: column.collect(), ..first }));
+        }
+    }
     members.sort_by_key(|member| member.node);
     members
 }
@@ -216,10 +223,37 @@ fn check_places(states: &[StatusReply], addresses: &[String]) -> anyhow::Result<
         }
         *zones.entry(&state.zone).or_default() += 1;
     }
-    let balanced = zones.len() == NODES / NODES_PER_ZONE && zones.values().all(|&count| count == NODES_PER_ZONE);
+    let enough = zones.len() == ZONES && zones.values().all(|&count| count >= NODES_PER_ZONE_MIN);
     ensure!(
-        balanced,
-        "the nodes must lie in three zones, two in each, so that a lost zone leaves four; found {zones:?}"
+        enough,
+        "the nodes must lie in three zones, at least two in each, so that a lost zone leaves four copies; found {zones:?}"
     );
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use storage::membership::nodes_of;
+
+    /// Nodes in so many zones, numbered in turn.
+    fn placed(zones: &[(&str, u32)]) -> Vec<Vec<u32>> {
+        let nodes = zones.iter().flat_map(|(zone, count)| (0..*count).map(move |_| *zone));
+        let states: Vec<StatusReply> = nodes
+            .zip(1..)
+            .map(|(zone, node)| StatusReply { node, zone: zone.into(), ..StatusReply::default() })
+            .collect();
+        let addresses: Vec<String> = states.iter().map(|state| format!("host:{}", state.node)).collect();
+        check_places(&states, &addresses).expect("three zones");
+        members(&states, &addresses).iter().map(|member| nodes_of(member).map(|node| node.node).collect()).collect()
+    }
+
+    #[test]
+    fn groups_are_spread_over_nodes_two_copies_a_zone() {
+        assert_eq!(placed(&[("a", 2), ("b", 2), ("c", 2)]), [[1], [2], [3], [4], [5], [6]]);
+        let twelve = placed(&[("a", 4), ("b", 4), ("c", 4)]);
+        assert_eq!(twelve, [[1, 3], [2, 4], [5, 7], [6, 8], [9, 11], [10, 12]]);
+        let uneven = placed(&[("a", 5), ("b", 2), ("c", 3)]);
+        assert_eq!(uneven, [vec![1, 3, 5], vec![2, 4], vec![6], vec![7], vec![8, 10], vec![9]]);
+    }
 }

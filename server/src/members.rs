@@ -9,7 +9,7 @@ use protocol::{GroupId, Lsn, NodeId, PageId};
 use sql::functions::{GroupStatus, Hydration, NodeRole, StorageNodeStatus};
 use std::collections::BTreeSet;
 use std::time::Duration;
-use storage::quorum::{COPIES, write_mark};
+use storage::quorum::write_mark;
 use storage::volume::roster::{Look, Seen};
 
 /// How often a server looks at the storage nodes.
@@ -31,7 +31,7 @@ impl View {
         let groups = groups(look);
         let image_bytes = |seen: &Seen| seen.status().map_or(0, |status| status.image_bytes);
         let total_bytes = look.everyone.iter().map(image_bytes).max().unwrap_or_default();
-        let row = |seen: &Seen| (node(look, seen, &groups, total_bytes), seen.status().cloned());
+        let row = |seen: &Seen| (node(seen, &groups, total_bytes), seen.status().cloned());
         let mut nodes: Vec<_> = look.everyone.iter().map(row).collect();
         let is_known = |spare: &ServerInfo| {
             look.everyone.iter().any(|seen| seen.status().is_some_and(|status| status.node == spare.node))
@@ -52,14 +52,15 @@ fn flushed(seen: &Seen, group: GroupId) -> Lsn {
     mark.map_or(Lsn::ZERO, |mark| Lsn(mark.scl_flushed))
 }
 
-fn node(look: &Look, seen: &Seen, groups: &[GroupStatus], total_bytes: u64) -> StorageNodeStatus {
+fn node(seen: &Seen, groups: &[GroupStatus], total_bytes: u64) -> StorageNodeStatus {
     let (member, status) = (&seen.member, seen.status());
     let role = match seen.replaces {
-        Some(place) => NodeRole::Joining(NodeId(look.config.members[place].node)),
+        Some(old) => NodeRole::Joining(old),
         None if seen.leaves => NodeRole::Leaving,
         None => NodeRole::Member,
     };
-    let whole = groups.iter().filter(|group| flushed(seen, group.group) >= group.durable).count();
+    let kept = groups.iter().filter(|group| seen.keeps(group.group));
+    let whole = kept.filter(|group| flushed(seen, group.group) >= group.durable).count();
     StorageNodeStatus {
         node: NodeId(member.node),
         incarnation: member.incarnation,
@@ -103,8 +104,9 @@ fn groups(look: &Look) -> Vec<GroupStatus> {
     let pages = look.config.pages_per_group.max(1);
     let group = |group: u32| {
         let number = GroupId(group);
-        let (members, joining) = look.everyone.split_at(COPIES.min(look.everyone.len()));
-        let marks: Vec<Lsn> = members.iter().map(|seen| flushed(seen, number)).collect();
+        let keepers = || look.everyone.iter().filter(|seen| seen.keeps(number));
+        let members = keepers().filter(|seen| seen.replaces.is_none());
+        let marks: Vec<Lsn> = members.map(|seen| flushed(seen, number)).collect();
         let durable = write_mark(&marks);
         GroupStatus {
             group: number,
@@ -113,7 +115,8 @@ fn groups(look: &Look) -> Vec<GroupStatus> {
             durable,
             highest: marks.iter().copied().max().unwrap_or_default(),
             copies: marks.iter().filter(|mark| **mark >= durable && !mark.is_zero()).count() as u32,
-            joining: joining.iter().filter(|seen| flushed(seen, number) >= durable).count() as u32,
+            joining: keepers().filter(|seen| seen.replaces.is_some() && flushed(seen, number) >= durable).count()
+                as u32,
             membership_epoch: look.config.membership_epoch.max(1),
         }
     };
@@ -126,7 +129,7 @@ mod tests {
     use protocol::rpc::storage::{Member, Replacement, SegmentMark, VolumeConfig};
 
     fn member(node: u32, incarnation: u32) -> Member {
-        Member { node, zone: "a".into(), address: format!("host:{node}"), incarnation }
+        Member { node, zone: "a".into(), address: format!("host:{node}"), incarnation, ..Member::default() }
     }
 
     /// Six members, of which the last is down and being replaced by node 7.
@@ -155,7 +158,8 @@ mod tests {
             Seen {
                 member: member.clone(),
                 seat,
-                replaces: (seat == 6).then_some(5),
+                part: (0, 1),
+                replaces: (seat == 6).then_some(NodeId(6)),
                 leaves: seat == 5,
                 reply: (seat != 5).then_some(reply),
             }

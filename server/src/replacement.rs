@@ -17,10 +17,10 @@ use crate::compute::{Compute, Writing};
 use crate::spare::FORMER;
 use protocol::rpc::storage::{Member, ServerInfo, StatusRequest};
 use protocol::{FORMAT_VERSION, NodeId};
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
-use storage::membership::{ChangeError, MemberName, name_of};
+use storage::membership::{ChangeError, MemberName, name_of, nodes_of};
 use storage::volume::members::MemberError;
 use types::{Error, SqlState};
 
@@ -31,10 +31,12 @@ const LOOK_INTERVAL: Duration = Duration::from_millis(500);
 /// How long a new node may take to say who it is.
 const ANSWER_WITHIN: Duration = Duration::from_secs(3);
 
-/// One of the six, as the writer hears it.
+/// A member's node, as the writer hears it.
 #[derive(Clone, Debug)]
 struct Place {
     node: NodeId,
+    /// Which of the six copies it has a part in.
+    seat: usize,
     zone: String,
     silent: Duration,
     leaving: bool,
@@ -57,11 +59,17 @@ enum Advice {
     GiveUp { old: NodeId },
 }
 
+/// Copies in a zone, without the one in which `old` has a part.
+fn copies_in(places: &[Place], old: &Place, zone: &str) -> usize {
+    let others = places.iter().filter(|it| it.seat != old.seat && it.zone == zone);
+    others.map(|it| it.seat).collect::<BTreeSet<usize>>().len()
+}
+
 /// The spare that takes the place of `old` best: its own number, its own zone, the zone with the fewest copies, one that was
 /// no member before.
 fn best_spare(places: &[Place], old: &Place, spares: &[ServerInfo]) -> Option<usize> {
     let taken = |spare: &ServerInfo| places.iter().any(|it| it.node.0 == spare.node && it.node != old.node);
-    let copies = |zone: &str| places.iter().filter(|it| it.node != old.node && it.zone == zone).count();
+    let copies = |zone: &str| copies_in(places, old, zone);
     let rank = |spare: &ServerInfo| {
         (spare.node != old.node.0, spare.zone != old.zone, copies(&spare.zone), spare.role == FORMER, spare.node)
     };
@@ -87,23 +95,35 @@ fn advise(places: &[Place], under_way: &[UnderWay], spares: &[ServerInfo], after
     due.into_iter().find_map(choose)
 }
 
-fn places(writing: &Writing) -> Vec<Place> {
+fn places(server: &Compute, writing: &Writing) -> Vec<Place> {
     let membership = writing.volume.membership();
     let heard = writing.volume.members_heard();
-    let leaving = |place: usize| membership.replacements().iter().any(|it| it.place == place);
-    let place = |(index, member): (usize, &Member)| Place {
-        node: NodeId(member.node),
-        zone: member.zone.clone(),
-        silent: heard[index].0,
-        leaving: leaving(index),
+    let view = server.seen();
+    let leaving = |seat: usize| membership.replacements().iter().any(|it| it.place == seat);
+    // A column is silent when one of its nodes is: which of them, a look at each tells.
+    let answers = |node: &Member| {
+        let rows = view.nodes.iter().map(|(row, _)| row);
+        rows.filter(|row| row.node.0 == node.node).any(|row| !matches!(&*row.state, "down" | "empty"))
     };
-    membership.members().iter().enumerate().map(place).collect()
+    let mut places = Vec::new();
+    for (seat, member) in membership.members().iter().enumerate() {
+        let is_column = !member.others.is_empty();
+        places.extend(nodes_of(member).map(|node| Place {
+            node: NodeId(node.node),
+            seat,
+            zone: node.zone.clone(),
+            silent: if is_column && answers(node) { Duration::ZERO } else { heard[seat].0 },
+            leaving: leaving(seat),
+        }));
+    }
+    places
 }
 
 /// Spares that no replacement under way has taken.
 fn free_spares(server: &Compute, writing: &Writing) -> Vec<ServerInfo> {
     let membership = writing.volume.membership();
-    let joins = |spare: &ServerInfo| membership.replacements().iter().any(|it| it.new.node == spare.node);
+    let joins =
+        |spare: &ServerInfo| membership.replacements().iter().any(|it| membership.changes(it).1.node == spare.node);
     server.spares().into_iter().filter(|spare| !joins(spare)).collect()
 }
 
@@ -129,7 +149,7 @@ pub async fn keep(server: Weak<Compute>, writing: Writing, after: Duration) {
         if under_way.is_empty() {
             answered.clear();
         }
-        let (places, spares) = (places(&writing), free_spares(&server, &writing));
+        let (places, spares) = (places(&server, &writing), free_spares(&server, &writing));
         let outcome = match advise(&places, &under_way, &spares, after) {
             None => {
                 failing = false;
@@ -163,7 +183,7 @@ pub async fn keep(server: Weak<Compute>, writing: Writing, after: Duration) {
 
 /// Begins to replace a member by the node at `address`, or by the best spare. Returns what takes its place.
 async fn begin(server: &Compute, writing: &Writing, old: NodeId, address: Option<&str>) -> Result<String, MemberError> {
-    let places = places(writing);
+    let places = places(server, writing);
     let leaves = places.iter().find(|place| place.node == old).ok_or(ChangeError::NoMember(old))?;
     if leaves.leaving {
         return Err(ChangeError::UnderWay(old).into());
@@ -185,16 +205,17 @@ async fn begin(server: &Compute, writing: &Writing, old: NodeId, address: Option
     let request = StatusRequest { version: FORMAT_VERSION, volume: server.roster().volume() };
     let said = tokio::time::timeout(ANSWER_WITHIN, node.status(request)).await;
     let said = said.map_err(|_| unusable("it does not answer".into()))?.map_err(|error| unusable(error.to_string()))?;
-    let new = Member { node: said.node, zone: said.zone, address: address.clone(), incarnation: 0 };
+    let new = Member { node: said.node, zone: said.zone, address: address.clone(), ..Member::default() };
     let zone = new.zone.clone();
-    let copies = places.iter().filter(|it| it.node != old && it.zone == zone).count();
+    let copies = copies_in(&places, leaves, &zone);
     if copies >= 2 {
         tracing::warn!(zone, copies, "this zone gets one more copy than a volume survives the loss of");
     }
     writing.volume.begin_replacement(old, new, node).await?;
     writing.volume.see_to_replacement(old);
     let membership = writing.volume.membership();
-    let joining = membership.replacements().iter().find(|it| it.new.node == said.node).map(|it| name_of(&it.new));
+    let joining = membership.replacements().iter().map(|it| membership.changes(it).1).find(|new| new.node == said.node);
+    let joining = joining.map(|new| name_of(&new));
     let name = joining.map_or_else(|| NodeId(said.node).to_string(), |name| name.to_string());
     Ok(format!("{name} at {address}"))
 }
@@ -241,6 +262,7 @@ mod tests {
     fn six(silent: [u64; 6]) -> Vec<Place> {
         let place = |(index, silent): (usize, u64)| Place {
             node: NodeId(index as u32 + 1),
+            seat: index,
             zone: ["a", "b", "c"][index / 2].into(),
             silent: Duration::from_secs(silent),
             leaving: false,

@@ -149,7 +149,7 @@ fn address(status: &StatusReply, roster: &Roster) -> Option<String> {
         return Some(status.address.clone());
     }
     let membership = roster.membership();
-    let member = membership.members().iter().find(|member| member.node == status.node);
+    let member = membership.nodes().find(|node| node.node == status.node);
     member.map(|member| member.address.clone())
 }
 

@@ -19,6 +19,7 @@
 //! [`quorum`]. [`rpc`] carries that trait
 //! over gRPC; [`sim`] has the disk that loses, tears and fails on demand.
 
+pub mod column;
 pub mod history;
 pub mod membership;
 pub mod node;

@@ -18,6 +18,10 @@
 //! writes anything: a proposal of a lower ballot that it did not hear was not made, and never will be. `A or B` in place of
 //! `A and B`, or the newest set alone, lose acknowledged records: `tests/membership_model.rs` has the traces.
 //!
+//! **Columns.** A member is one node, or several that share its copies between them ([`nodes_of`], [`part_of`]): so a volume
+//! has six members whatever the number of its nodes. When one node of a column is replaced, a column with the new node in its
+//! place replaces the column; the others are in both.
+//!
 //! **One membership for all groups.** Each group has a segment on each member, so a membership for each group would be the
 //! same words many times. What each *node* keeps on its own disk is the truth; there is no other register.
 //!
@@ -30,7 +34,10 @@
 
 use crate::quorum::{COPIES, Configuration, MEMBERSHIP_EPOCH, REPLACEMENTS_MAX};
 use protocol::rpc::storage as rpc;
-use protocol::{Ballot, Error, NodeId};
+use protocol::{Ballot, Error, GroupId, NodeId};
+
+/// Nodes of a column.
+pub const PARTS_MAX: usize = 64;
 
 /// The order of memberships: by the ballot that proposed, then by the changes under it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -65,10 +72,37 @@ impl std::fmt::Display for MemberName {
     }
 }
 
-/// The name of a member in a message.
+/// The nodes of a member, in the order of their parts: one, or those of a column.
+pub fn nodes_of(member: &rpc::Member) -> impl Iterator<Item = &rpc::Member> + Clone {
+    std::iter::once(member).chain(&member.others)
+}
+
+/// Which of the nodes of a member keeps a group.
+#[must_use]
+pub fn part_of(member: &rpc::Member, group: GroupId) -> usize {
+    group.0 as usize % (1 + member.others.len())
+}
+
+/// The name of a node in a message.
+#[must_use]
+pub fn node_name(node: &rpc::Member) -> MemberName {
+    MemberName { node: NodeId(node.node), incarnation: node.incarnation }
+}
+
+/// The name of a member in a message: a node's own, or a column's, which is that of its first node with the highest
+/// incarnation of any. So a column of which one node was replaced is another member, for no incarnation is drawn twice.
 #[must_use]
 pub fn name_of(member: &rpc::Member) -> MemberName {
-    MemberName { node: NodeId(member.node), incarnation: member.incarnation }
+    let incarnation = nodes_of(member).map(|node| node.incarnation).max().unwrap_or_default();
+    MemberName { node: NodeId(member.node), incarnation }
+}
+
+/// A member with a node in the place of another.
+fn with_node(member: &rpc::Member, old: NodeId, new: &rpc::Member) -> rpc::Member {
+    let alone = |node: &rpc::Member| rpc::Member { others: Vec::new(), ..node.clone() };
+    let mut nodes = nodes_of(member).map(|node| alone(if node.node == old.0 { new } else { node }));
+    let first = nodes.next().expect("a member has a node");
+    rpc::Member { others: nodes.collect(), ..first }
 }
 
 /// What a node is to a volume.
@@ -146,10 +180,28 @@ impl Membership {
             replacements.push(Replacement { place, new });
         }
         let membership = Membership { id, members: config.members.clone(), replacements };
-        let mut names: Vec<MemberName> = membership.everyone().map(name_of).collect();
+        if membership.everyone().any(|member| member.others.len() >= PARTS_MAX) {
+            return malformed("a column has too many nodes");
+        }
+        if membership.everyone().flat_map(|member| &member.others).any(|node| !node.others.is_empty()) {
+            return malformed("a column of columns");
+        }
+        // A column on its way in shares its nodes, but for one, with the one that leaves.
+        let stays =
+            |it: &Replacement, name| nodes_of(&membership.members[it.place]).any(|node| node_name(node) == name);
+        let joining = membership
+            .replacements
+            .iter()
+            .flat_map(|it| nodes_of(&it.new).map(node_name).filter(move |name| !stays(it, *name)));
+        let mut names: Vec<MemberName> = membership.members.iter().flat_map(nodes_of).map(node_name).collect();
+        names.extend(joining);
         names.sort_unstable();
         if names.windows(2).any(|pair| pair[0] == pair[1]) {
             return malformed("a member is named twice");
+        }
+        let same = |it: &Replacement| membership.members[it.place].others.len() == it.new.others.len();
+        if !membership.replacements.iter().all(same) {
+            return malformed("a replacement by more or fewer nodes");
         }
         Ok(membership)
     }
@@ -185,6 +237,22 @@ impl Membership {
         &self.replacements
     }
 
+    /// The node that leaves in a replacement, and the one that joins.
+    #[must_use]
+    pub fn changes(&self, replacement: &Replacement) -> (rpc::Member, rpc::Member) {
+        let alone = |node: &rpc::Member| rpc::Member { others: Vec::new(), ..node.clone() };
+        let pairs = nodes_of(&self.members[replacement.place]).zip(nodes_of(&replacement.new));
+        let mut changed = pairs.filter(|(old, new)| node_name(old) != node_name(new));
+        let (old, new) = changed.next().unwrap_or((&self.members[replacement.place], &replacement.new));
+        (alone(old), alone(new))
+    }
+
+    /// The replacement of a node, if one is under way.
+    #[must_use]
+    pub fn replacement_of(&self, old: NodeId) -> Option<&Replacement> {
+        self.replacements.iter().find(|it| self.changes(it).0.node == old.0)
+    }
+
     /// By seat: the six, then those on their way in.
     pub fn everyone(&self) -> impl Iterator<Item = &rpc::Member> {
         self.members.iter().chain(self.replacements.iter().map(|replacement| &replacement.new))
@@ -200,9 +268,11 @@ impl Membership {
     /// What a node is here.
     #[must_use]
     pub fn role(&self, name: MemberName) -> Role {
-        if self.members.iter().any(|member| name_of(member) == name) {
+        let has =
+            |member: &rpc::Member| name_of(member) == name || nodes_of(member).any(|node| node_name(node) == name);
+        if self.members.iter().any(has) {
             Role::Member
-        } else if self.replacements.iter().any(|replacement| name_of(&replacement.new) == name) {
+        } else if self.replacements.iter().any(|replacement| has(&replacement.new)) {
             Role::Joining
         } else {
             Role::Stranger
@@ -214,7 +284,25 @@ impl Membership {
     #[must_use]
     pub fn is_lost(&self, seat: usize) -> bool {
         let Some(member) = self.everyone().nth(seat) else { return false };
-        self.everyone().any(|other| other.node == member.node && other.incarnation > member.incarnation)
+        nodes_of(member).any(|node| self.is_node_lost(node))
+    }
+
+    /// The same of a node.
+    #[must_use]
+    pub fn is_node_lost(&self, node: &rpc::Member) -> bool {
+        self.nodes().any(|other| other.node == node.node && other.incarnation > node.incarnation)
+    }
+
+    /// Every node, those of columns on their way in included; one that stays in such a column comes twice.
+    pub fn nodes(&self) -> impl Iterator<Item = &rpc::Member> {
+        self.everyone().flat_map(nodes_of)
+    }
+
+    /// Whether the node of this name keeps a group, as a member or on its way in.
+    #[must_use]
+    pub fn keeps(&self, name: MemberName, group: GroupId) -> bool {
+        let at = |member: &rpc::Member| nodes_of(member).nth(part_of(member, group)).map(node_name) == Some(name);
+        self.everyone().any(at)
     }
 
     /// The same members, as `ballot` proposes them again.
@@ -226,13 +314,14 @@ impl Membership {
     /// The incarnation under which a node joins next.
     #[must_use]
     pub fn next_incarnation(&self, node: NodeId) -> u32 {
-        let of_node = self.everyone().filter(|member| member.node == node.0).map(|member| member.incarnation).max();
+        let of_node = self.nodes().filter(|member| member.node == node.0).map(|member| member.incarnation).max();
         // Above every one that may have been drawn before: the epoch counts changes, and none draws two.
         of_node.unwrap_or_default().max(self.id.epoch) + 1
     }
 
     fn place(&self, node: NodeId) -> Result<usize, ChangeError> {
-        self.members.iter().position(|member| member.node == node.0).ok_or(ChangeError::NoMember(node))
+        let has = |member: &rpc::Member| nodes_of(member).any(|it| it.node == node.0);
+        self.members.iter().position(has).ok_or(ChangeError::NoMember(node))
     }
 
     fn changed(&self, members: Vec<rpc::Member>, replacements: Vec<Replacement>) -> Membership {
@@ -253,14 +342,14 @@ impl Membership {
             return Err(ChangeError::TooMany);
         }
         // A node's number may be here once more only in the place of its lost incarnation.
-        let twin = self.everyone().enumerate().find(|(_, member)| member.node == new.node);
-        if let Some((seat, member)) = twin
-            && (seat != place || member.incarnation >= new.incarnation)
+        let twin = self.nodes().find(|node| node.node == new.node);
+        if let Some(node) = twin
+            && (node.node != old.0 || node.incarnation >= new.incarnation)
         {
-            return Err(ChangeError::AlreadyMember(name_of(member)));
+            return Err(ChangeError::AlreadyMember(node_name(node)));
         }
         let mut replacements = self.replacements.clone();
-        replacements.push(Replacement { place, new });
+        replacements.push(Replacement { place, new: with_node(&self.members[place], old, &new) });
         Ok(self.changed(self.members.clone(), replacements))
     }
 
@@ -297,7 +386,7 @@ mod tests {
     use super::*;
 
     fn member(node: u32, incarnation: u32) -> rpc::Member {
-        rpc::Member { node, incarnation, zone: "a".into(), address: format!("host:{node}") }
+        rpc::Member { node, incarnation, zone: "a".into(), address: format!("host:{node}"), others: Vec::new() }
     }
 
     fn six() -> Membership {

@@ -5,7 +5,9 @@ mod volume_support;
 
 use parking_lot::Mutex;
 use protocol::node::{NodeError, StorageNode};
-use protocol::rpc::storage::{CreateVolumeRequest, HoldRequest, PrepareRequest, StatusReply, StatusRequest};
+use protocol::rpc::storage::{
+    CreateVolumeRequest, HoldRequest, Member, PrepareRequest, StatusReply, StatusRequest, VolumeConfig,
+};
 use protocol::volume::{Durability, PageSource, RedoLog, VolumeError};
 use protocol::{Ballot, FORMAT_VERSION, Lsn, NodeId, PageId};
 use std::collections::BTreeMap;
@@ -13,11 +15,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
-use storage::membership::{ChangeError, Membership};
+use storage::membership::{ChangeError, Membership, nodes_of};
 use storage::node::gossip::{Dial, Gossip};
 use storage::node::{Node, NodeOptions, OpenError};
 use storage::sim::{Loss, SimDisk};
-use storage::volume::cluster;
 use storage::volume::members::MemberError;
 use storage::volume::roster::Roster;
 use storage::volume::seats::{Gone, Seat};
@@ -40,10 +41,18 @@ struct Machines {
 impl Machines {
     /// Six nodes with a new volume.
     async fn six() -> Machines {
+        Machines::of(config(PAGES_PER_GROUP, 1 << 20)).await
+    }
+
+    /// The nodes of a new volume.
+    async fn of(config: VolumeConfig) -> Machines {
         let mut machines = Machines { book: Book::default(), running: BTreeMap::new() };
-        (0..6).for_each(|node| machines.start(node, SimDisk::new()));
-        let config = config(PAGES_PER_GROUP, 1 << 20);
-        cluster::create_volume(&cluster::nodes(machines.given(0..6)), &config).await.expect("six empty nodes");
+        let nodes: Vec<u32> = config.members.iter().flat_map(nodes_of).map(|node| node.node).collect();
+        nodes.iter().for_each(|node| machines.start(*node, SimDisk::new()));
+        for node in nodes {
+            let request = CreateVolumeRequest { version: FORMAT_VERSION, config: Some(config.clone()) };
+            machines.seat(node).create_volume(request).await.expect("it is empty");
+        }
         machines
     }
 
@@ -396,7 +405,7 @@ async fn a_roster_follows_the_members_and_shows_who_joins() {
     let look = roster.look().await;
     assert_eq!(look.everyone.len(), 7);
     assert!(look.everyone[5].leaves && !look.everyone[4].leaves);
-    assert_eq!((look.everyone[6].replaces, look.everyone[6].state()), (Some(5), "joining"));
+    assert_eq!((look.everyone[6].replaces, look.everyone[6].state()), (Some(NodeId(5)), "joining"));
     load.volume.revert_replacement(NodeId(5)).await.expect("nothing is lost");
 
     // All are replaced before it looks again; those that it knows tell it.
@@ -417,4 +426,107 @@ async fn a_roster_follows_the_members_and_shows_who_joins() {
     machines.start(9, SimDisk::new());
     let look = roster.look().await;
     assert_eq!((look.everyone[2].state(), look.everyone[2].status().is_none()), ("empty", true));
+}
+
+/// Two nodes on each seat, twelve altogether: the first group lies on nodes 0 to 5, the second on nodes 6 to 11.
+fn columns() -> VolumeConfig {
+    let column = |seat: u32| Member { others: vec![member(seat + 6)], ..member(seat) };
+    VolumeConfig { members: (0..6).map(column).collect(), ..config(PAGES_PER_GROUP, 1 << 20) }
+}
+
+impl Machines {
+    async fn groups(&self, node: u32) -> Vec<u32> {
+        self.status(node).await.marks.iter().filter(|mark| mark.scl_flushed > 0).map(|mark| mark.group).collect()
+    }
+
+    async fn check_parts(&self, nodes: impl IntoIterator<Item = u32>) {
+        for node in nodes {
+            let part = u32::from(node >= 6);
+            until("it keeps its own group, and no other", async || self.groups(node).await == [part]).await;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn twelve_nodes_share_the_groups_and_each_group_has_six_copies() {
+    let mut machines = Machines::of(columns()).await;
+    let mut load = machines.open(0..6, 1).await;
+    load.rounds(40).await;
+    load.check().await;
+    machines.check_parts(0..12).await;
+
+    // A zone is lost, and comes back.
+    let gone: Vec<(u32, Arc<SimDisk>)> = [0, 1, 6, 7].into_iter().map(|node| (node, machines.stop(node))).collect();
+    load.rounds(20).await;
+    load.check().await;
+    let mut load = load.successor(&machines, 2..6, 2).await;
+    load.rounds(20).await;
+    gone.into_iter().for_each(|(node, disk)| machines.start(node, disk));
+    for node in 0..12 {
+        until("it has everything again", async || machines.status(node).await.state == "up").await;
+    }
+    machines.check_parts(0..12).await;
+
+    // Power goes everywhere, and two seats never return.
+    load.volume.close();
+    for node in 0..12 {
+        let disk = machines.stop(node);
+        disk.crash(Loss::Everything);
+        if ![2, 3, 8, 9].contains(&node) {
+            machines.start(node, disk);
+        }
+    }
+    let mut load = load.successor(&machines, 0..6, 3).await;
+    load.rounds(20).await;
+    load.check().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_node_of_a_column_is_replaced_and_the_others_stay() {
+    let mut machines = Machines::of(columns()).await;
+    let mut load = machines.open(0..6, 1).await;
+    load.rounds(100).await;
+    machines.stop(7);
+    machines.start(12, SimDisk::new());
+    let replacing = load.replace(&machines, 7, 12);
+    load.during(replacing).await.expect("node 12 takes over");
+    let names: Vec<u32> = load.volume.membership().nodes().map(|node| node.node).collect();
+    assert_eq!(names, [0, 6, 1, 12, 2, 8, 3, 9, 4, 10, 5, 11]);
+    until("the new node is whole", async || machines.status(12).await.state == "up").await;
+    machines.check_parts([12]).await;
+    machines.check_parts(0..6).await;
+
+    // It counts: two other seats are gone, and the next writer knows only who began.
+    for node in [2, 4] {
+        machines.stop(node);
+    }
+    load.rounds(20).await;
+    let mut load = load.successor(&machines, 0..6, 2).await;
+    load.rounds(20).await;
+    load.check().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_first_node_of_a_column_loses_its_disk_and_joins_again() {
+    let mut machines = Machines::of(columns()).await;
+    let mut load = machines.open(0..6, 1).await;
+    load.rounds(50).await;
+    machines.stop(3);
+    machines.start(3, SimDisk::new());
+    let replacing = load.replace(&machines, 3, 3);
+    load.during(replacing).await.expect("it joins in its own place");
+    machines.check_parts([3, 9]).await;
+    load.rounds(5).await;
+
+    // And one that comes back meanwhile stays.
+    let disk = machines.stop(10);
+    machines.start(13, SimDisk::new());
+    load.volume.begin_replacement(NodeId(10), member(13), machines.seat(13)).await.expect("node 13 joins");
+    machines.start(10, disk);
+    load.volume.revert_replacement(NodeId(10)).await.expect("nothing is lost");
+    until("who joined learns that it is none", async || machines.status(13).await.state == "removed").await;
+    load.rounds(5).await;
+    let load = load.successor(&machines, 0..6, 2).await;
+    let names: Vec<u32> = load.volume.membership().nodes().map(|node| node.node).collect();
+    assert_eq!(names, [0, 6, 1, 7, 2, 8, 3, 9, 4, 10, 5, 11]);
 }

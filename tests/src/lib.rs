@@ -9,6 +9,7 @@ pub mod certificates;
 pub mod chaos;
 pub mod cluster;
 pub mod drivers;
+pub mod fleet;
 pub mod history;
 pub mod hosts;
 pub mod postgres;

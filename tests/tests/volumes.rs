@@ -2,133 +2,11 @@
 
 use anyhow::{Context, ensure};
 use serde_json::Value;
-use std::fs::File;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::Command;
 use std::time::{Duration, Instant};
-use tests::cluster::{PATIENCE, binary, connect, free_ports, http_get};
+use tests::cluster::{PATIENCE, binary, connect, http_get};
+use tests::fleet::{Fleet, number, role, status, text, until};
 use tokio_postgres::Client;
-
-/// Six storage nodes on Unix sockets, and whatever servers were started; all are killed when dropped.
-struct Shared {
-    directory: tempfile::TempDir,
-    nodes: Vec<Child>,
-    servers: Vec<Child>,
-}
-
-impl Shared {
-    fn start() -> anyhow::Result<Shared> {
-        let mut shared = Shared { directory: tempfile::tempdir()?, nodes: Vec::new(), servers: Vec::new() };
-        shared.start_nodes()?;
-        Ok(shared)
-    }
-
-    fn data(&self, node: usize) -> PathBuf {
-        self.directory.path().join(format!("node-{node}"))
-    }
-
-    fn addresses(&self) -> Vec<String> {
-        (1..=6).map(|node| self.address(node)).collect()
-    }
-
-    fn address(&self, node: usize) -> String {
-        format!("unix:{}/{node}.sock", self.directory.path().display())
-    }
-
-    fn start_nodes(&mut self) -> anyhow::Result<()> {
-        (1..=6).try_for_each(|node| self.start_node(node, &[]))
-    }
-
-    fn start_node(&mut self, node: usize, more: &[&str]) -> anyhow::Result<()> {
-        let (address, zone, id) = (self.address(node), ["a", "b", "c"][(node - 1) / 2 % 3], node.to_string());
-        let mut command = Command::new(binary());
-        command.args(["storage", "--listen", &address, "--zone", zone, "--id", &id]).args(more);
-        command.arg("--data").arg(self.data(node));
-        self.nodes.push(spawn(&mut command, self.directory.path())?);
-        Ok(())
-    }
-
-    fn kill_all(&mut self) -> anyhow::Result<()> {
-        self.servers.drain(..).chain(self.nodes.drain(..)).try_for_each(end)
-    }
-
-    /// `redoubt` with these arguments and the addresses of the nodes.
-    fn redoubt(&self, arguments: &[&str]) -> anyhow::Result<Output> {
-        Ok(Command::new(binary()).args(arguments).args(["--storage", &self.addresses().join(",")]).output()?)
-    }
-
-    /// Creates a volume as soon as the nodes are up, and returns what is said.
-    fn init(&self, arguments: &[&str]) -> anyhow::Result<String> {
-        let deadline = Instant::now() + PATIENCE;
-        loop {
-            let output = self.redoubt(&[&["init", "--group-pages", "64"], arguments].concat())?;
-            if output.status.success() {
-                return Ok(String::from_utf8(output.stdout)?);
-            }
-            ensure!(Instant::now() < deadline, "init: {}", String::from_utf8_lossy(&output.stderr));
-            std::thread::sleep(Duration::from_millis(20));
-        }
-    }
-
-    /// Starts a writer and waits until it answers; returns its port and its dashboard's.
-    async fn writer(&mut self, volume: &str) -> anyhow::Result<(u16, u16)> {
-        let port = free_ports(1)?;
-        let dashboard = port + 1;
-        let (listen, storage) = (format!("127.0.0.1:{port}"), self.addresses().join(","));
-        let mut command = Command::new(binary());
-        command.args([
-            "writer",
-            "--storage",
-            &storage,
-            "--volume",
-            volume,
-            "--listen",
-            &listen,
-            "--cache-size",
-            "64MB",
-        ]);
-        command.args(["--dashboard-port", &dashboard.to_string()]);
-        self.servers.push(spawn(&mut command, self.directory.path())?);
-        let deadline = Instant::now() + PATIENCE;
-        while connect(port).await.is_err() {
-            ensure!(Instant::now() < deadline, "the writer of {volume} does not come up\n{}", self.log());
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-        Ok((port, dashboard))
-    }
-
-    fn log(&self) -> String {
-        std::fs::read_to_string(self.directory.path().join("log")).unwrap_or_default()
-    }
-}
-
-impl Drop for Shared {
-    fn drop(&mut self) {
-        let _ = self.kill_all();
-        if std::thread::panicking() {
-            eprintln!("--- log ---\n{}", self.log());
-        }
-    }
-}
-
-fn spawn(command: &mut Command, directory: &Path) -> anyhow::Result<Child> {
-    let log = File::options().create(true).append(true).open(directory.join("log"))?;
-    Ok(command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log).spawn()?)
-}
-
-/// Kills a process.
-fn end(mut child: Child) -> anyhow::Result<()> {
-    child.kill()?;
-    child.wait()?;
-    Ok(())
-}
-
-/// The number in what `init` says.
-fn number(said: &str) -> anyhow::Result<String> {
-    let mut words = said.split_whitespace();
-    words.find(|word| *word == "volume").context("it names no volume")?;
-    Ok(words.next().context("it names no volume")?.to_owned())
-}
 
 async fn sum(client: &Client) -> anyhow::Result<(i64, i64)> {
     let row = client.query_one("SELECT count(*), sum(n)::bigint FROM t", &[]).await?;
@@ -143,35 +21,9 @@ async fn insert(client: &Client, from: i64, rows: i64) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn status(port: u16) -> anyhow::Result<Value> {
-    let output = Command::new(binary()).args(["status", &format!("127.0.0.1:{port}"), "--json"]).output()?;
-    Ok(serde_json::from_slice(&output.stdout)?)
-}
-
-/// The role and the state of a storage node, as the server on `port` sees it.
-fn role(port: u16, node: u64) -> anyhow::Result<Option<(String, String)>> {
-    let status = status(port)?;
-    let row = status["storage_nodes"].as_array().into_iter().flatten().find(|it| it["id"] == node).cloned();
-    let word = |row: &Value, name: &str| row[name].as_str().unwrap_or_default().to_owned();
-    Ok(row.map(|row| (word(&row, "role"), word(&row, "state"))))
-}
-
-async fn until(what: &str, mut holds: impl FnMut() -> anyhow::Result<bool>) -> anyhow::Result<()> {
-    let deadline = Instant::now() + PATIENCE;
-    while !holds()? {
-        ensure!(Instant::now() < deadline, "{what}");
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-    Ok(())
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
-}
-
 #[tokio::test]
 async fn two_clusters_share_six_storage_nodes() -> anyhow::Result<()> {
-    let mut shared = Shared::start()?;
+    let mut shared = Fleet::start(6)?;
     let first = number(&shared.init(&[])?)?;
     let again = shared.init(&[])?;
     assert!(again.contains(&first) && again.contains("exists"), "{again}");
@@ -243,7 +95,7 @@ async fn two_clusters_share_six_storage_nodes() -> anyhow::Result<()> {
     let dropping = ["volumes", "drop", &second];
     let said = text(&shared.redoubt(&dropping)?.stderr);
     assert!(said.contains("in use: stop the servers at 127.0.0.1:"), "{said}");
-    end(shared.servers.pop().context("it runs")?)?;
+    shared.kill_server()?;
     let deadline = Instant::now() + PATIENCE;
     let output = loop {
         let output = shared.redoubt(&dropping)?;
@@ -269,7 +121,7 @@ async fn two_clusters_share_six_storage_nodes() -> anyhow::Result<()> {
 
 #[tokio::test]
 async fn a_spare_stands_for_every_volume_and_takes_a_place_in_each() -> anyhow::Result<()> {
-    let mut shared = Shared::start()?;
+    let mut shared = Fleet::start(6)?;
     let first = number(&shared.init(&[])?)?;
     let (one, _) = shared.writer(&first).await?;
     let addresses = shared.addresses().join(",");
@@ -287,7 +139,7 @@ async fn a_spare_stands_for_every_volume_and_takes_a_place_in_each() -> anyhow::
     tokio::try_join!(insert(&a, 1, 100), insert(&b, 1000, 100))?;
 
     // A node dies, and is replaced in one volume after the other.
-    end(shared.nodes.remove(0))?;
+    shared.kill_node(1)?;
     for (port, client) in [(one, &a), (other, &b)] {
         let arguments = ["storage", "replace", "1", "--server", &format!("127.0.0.1:{port}")];
         let output = Command::new(binary()).args(arguments).output()?;

@@ -36,7 +36,8 @@ pub fn zone_of(index: usize) -> usize {
 /// A machine's node as a member, before it was given an incarnation.
 #[must_use]
 pub fn member(index: usize) -> Member {
-    Member { node: index as u32, zone: ZONES[zone_of(index)].into(), address: address_of(index), incarnation: 0 }
+    let (zone, address) = (ZONES[zone_of(index)].into(), address_of(index));
+    Member { node: index as u32, zone, address, ..Member::default() }
 }
 
 /// A node's own clock: the world's, and what it jumped.

@@ -35,7 +35,7 @@ pub struct Cli {
 pub enum Command {
     /// Runs a whole cluster on this machine: six storage nodes in three zones, a writer, replicas.
     Local(Local),
-    /// Creates a volume on six storage nodes: the first, or one more.
+    /// Creates a volume on storage nodes, six or more: the first, or one more.
     Init(Init),
     /// Lists the volumes that storage nodes keep; or drops one, see `redoubt volumes drop --help`.
     Volumes(Volumes),
@@ -238,7 +238,7 @@ pub struct Local {
 
 #[derive(Args, Debug, Clone)]
 pub struct Init {
-    /// Addresses of the six storage nodes.
+    /// Addresses of the storage nodes: six or more, in three zones.
     #[arg(long, value_delimiter = ',', required = true, value_name = "ADDR,...", env = "REDOUBT_STORAGE")]
     pub storage: Vec<NodeAddress>,
     /// Pages of 8 kB in a protection group.

@@ -15,8 +15,9 @@
 //! missed more than its peers retain cannot be filled any more.
 
 use super::{Node, Refusal};
+use crate::column::reach;
 use crate::history::TruncationTable;
-use crate::membership::{Membership, MembershipId, Role, name_of};
+use crate::membership::{Membership, MembershipId, Role, nodes_of};
 use hashbrown::HashMap;
 use protocol::node::StorageNode;
 use protocol::rpc::storage as rpc;
@@ -82,13 +83,13 @@ impl Gossip {
         let Some(volume) = state.volume.clone().filter(|volume| volume.membership.id() != *known) else { return };
         *known = volume.membership.id();
         let me = node.shared.options.id.0;
-        let others = volume.membership.everyone().filter(|member| member.node != me);
+        let membership = &volume.membership;
+        // Of its own column the others keep other groups.
+        let others = membership.everyone().enumerate();
+        let others = others.filter(|(_, member)| nodes_of(member).all(|node| node.node != me));
         let is_member = state.role() != Role::Stranger;
-        let gone = |member: &rpc::Member| {
-            let seat = volume.membership.everyone().position(|other| name_of(other) == name_of(member));
-            seat.is_some_and(|seat| volume.membership.is_lost(seat))
-        };
-        self.peers = others.filter(|member| is_member && !gone(member)).filter_map(|member| dial(member)).collect();
+        let others = others.filter(|(seat, _)| is_member && !membership.is_lost(*seat));
+        self.peers = others.filter_map(|(_, member)| reach(&**dial, member, volume.pages_per_group)).collect();
         self.seen.clear();
         state.peers = vec![HashMap::new(); self.peers.len()];
     }
@@ -199,6 +200,9 @@ impl Gossip {
         node.repair_images(&*peer).await.map_err(|error| error.to_string())?;
         for mark in &held.marks {
             let (group, theirs) = (GroupId(mark.group), Lsn(mark.scl_received));
+            if !node.shared.state.lock().keeps(group) {
+                continue;
+            }
             let before = self.seen.insert((index, group), theirs).unwrap_or_default();
             if let Some(peer) = node.shared.state.lock().peers.get_mut(index) {
                 // What it may lose in a loss of power keeps our log as if it were not there.

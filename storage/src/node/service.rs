@@ -102,8 +102,9 @@ pub(super) fn check_config(
         return Ok(incarnation);
     }
     let me = options.id.0;
-    if let Some(joining) = membership.replacements().iter().find(|replacement| replacement.new.node == me) {
-        return Ok(joining.new.incarnation);
+    let joining = membership.replacements().iter().map(|replacement| membership.changes(replacement).1);
+    if let Some(joining) = joining.into_iter().find(|new| new.node == me) {
+        return Ok(joining.incarnation);
     }
     // Whoever is a member of a volume in use has its disk, or is lost: an empty node is not that member.
     if membership.id() != (MembershipId { ballot: Ballot::ZERO, epoch: MEMBERSHIP_EPOCH }) {
@@ -112,7 +113,7 @@ pub(super) fn check_config(
     if !config.members.is_sorted_by(|a, b| a.node < b.node) || !membership.replacements().is_empty() {
         return Err("a volume has six different nodes, in order of their numbers".into());
     }
-    if !config.members.iter().any(|member| member.node == me) {
+    if !membership.nodes().any(|node| node.node == me) {
         return Err("this node is not one of the volume's".into());
     }
     Ok(0)

@@ -160,6 +160,13 @@ impl State {
         role.unwrap_or(Role::Stranger)
     }
 
+    /// Whether a group is this node's to keep: of a column, others keep the others.
+    #[must_use]
+    pub fn keeps(&self, group: GroupId) -> bool {
+        let known = self.volume.as_ref().zip(self.name);
+        known.is_some_and(|(volume, name)| volume.membership.keeps(name, group))
+    }
+
     /// Whether it holds all that its membership demands: a member on its way in does not, nor one that lost redo.
     #[must_use]
     pub fn is_hydrated(&self) -> bool {

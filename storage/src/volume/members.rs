@@ -25,7 +25,9 @@
 use super::seats::Seat;
 use super::writer::{Inner, WriterVolume};
 use super::{Nodes, VOLUME_CALL_TIMEOUT};
-use crate::membership::{ChangeError, MemberName, Membership, Replacement, Role, name_of};
+use crate::column::Column;
+use crate::membership::{ChangeError, MemberName, Membership, Replacement, Role, name_of, node_name, nodes_of};
+use crate::node::gossip::Dial;
 use crate::quorum::{COPIES, Seats, WRITE_QUORUM};
 use futures::future::BoxFuture;
 use futures::stream::{FuturesUnordered, StreamExt};
@@ -95,7 +97,10 @@ impl Progress {
 }
 
 struct Joiner {
+    /// Who is to sit there: the new node, or a column with it.
     node: Arc<dyn StorageNode>,
+    /// The new node alone.
+    newcomer: Option<Arc<dyn StorageNode>>,
     /// What was durable when its joining was made; not known before.
     tails: Option<Vec<(GroupId, Lsn)>>,
 }
@@ -108,6 +113,8 @@ pub struct Members {
     epoch: AtomicU32,
     seats: Vec<Arc<Seat>>,
     joiners: Mutex<HashMap<MemberName, Joiner>>,
+    /// How to reach the other nodes of a column.
+    dial: Option<Dial>,
     /// Held while a change is told and made.
     changing: tokio::sync::Mutex<()>,
 }
@@ -115,15 +122,21 @@ pub struct Members {
 impl Members {
     /// The members that a takeover found, with their nodes by seat.
     #[must_use]
-    pub fn new(config: &rpc::VolumeConfig, membership: Membership, nodes: &Nodes) -> Members {
+    pub fn new(config: &rpc::VolumeConfig, membership: Membership, nodes: &Nodes, dial: Option<Dial>) -> Members {
         let joiner = |(index, replacement): (usize, &Replacement)| {
-            (name_of(&replacement.new), Joiner { node: nodes[COPIES + index].clone(), tails: None })
+            let node = nodes[COPIES + index].clone();
+            let newcomer = match replacement.new.others.is_empty() {
+                true => Some(node.clone()),
+                false => dial.as_ref().and_then(|dial| dial(&membership.changes(replacement).1)),
+            };
+            (name_of(&replacement.new), Joiner { node, newcomer, tails: None })
         };
         Members {
             config: config.clone(),
             epoch: AtomicU32::new(membership.id().epoch),
             seats: nodes.iter().take(COPIES).map(|node| Arc::new(Seat::new(node.clone()))).collect(),
             joiners: Mutex::new(membership.replacements().iter().enumerate().map(joiner).collect()),
+            dial: dial.clone(),
             membership: Mutex::new(membership),
             changing: tokio::sync::Mutex::new(()),
         }
@@ -164,6 +177,23 @@ impl Members {
             return Ok(());
         }
         Err(NodeError::Refused(format!("{says} answers where {name} should be")))
+    }
+
+    /// A member that is to join, with `newcomer` as the node of that name.
+    fn joining(
+        &self,
+        member: &rpc::Member,
+        name: MemberName,
+        newcomer: &Arc<dyn StorageNode>,
+    ) -> Option<Arc<dyn StorageNode>> {
+        if member.others.is_empty() {
+            return Some(newcomer.clone());
+        }
+        let dial = self.dial.as_ref()?;
+        let node =
+            |node: &rpc::Member| if node_name(node) == name { Some(newcomer.clone()) } else { dial(&alone(node)) };
+        let nodes = nodes_of(member).map(node).collect::<Option<Vec<_>>>()?;
+        Some(Arc::new(Column::new(member, self.config.pages_per_group, nodes)))
     }
 
     fn node_of(&self, name: MemberName) -> Option<Arc<dyn StorageNode>> {
@@ -231,7 +261,7 @@ impl WriterVolume {
     /// How far the replacements under way have come.
     pub async fn replacements(&self) -> Vec<Progress> {
         let membership = self.membership();
-        let olds = membership.replacements().iter().map(|it| NodeId(membership.members()[it.place].node));
+        let olds = membership.replacements().iter().map(|it| NodeId(membership.changes(it).0.node));
         let mut all = Vec::new();
         for old in olds {
             all.extend(self.inner.progress(old).await);
@@ -277,12 +307,15 @@ impl Inner {
         }
         let incarnation = before.next_incarnation(NodeId(new.node)).max(said.incarnation + 1);
         let new = rpc::Member { incarnation, ..new };
-        let name = name_of(&new);
+        let new_name = node_name(&new);
         let next = before.begin(old, new)?;
-        let place = next.replacements().last().expect("one was just begun").place;
+        let begun = next.replacements().last().expect("one was just begun");
+        let (place, name) = (begun.place, name_of(&begun.new));
+        let unreachable = || MemberError::NewNode("the nodes that share its copies cannot be dialled".into());
+        let joining = members.joining(&begun.new, new_name, &node).ok_or_else(unreachable)?;
         self.check_enough_stay(&next).await?;
         self.set_leaving(place, true);
-        members.joiners.lock().insert(name, Joiner { node, tails: None });
+        members.joiners.lock().insert(name, Joiner { node: joining, newcomer: Some(node), tails: None });
         tracing::info!(node = old.0, by = %name, "a storage node is being replaced");
         if !self.make(&before, &next, JOIN_WITHIN).await? {
             self.revert_made(old).await?;
@@ -319,7 +352,7 @@ impl Inner {
     async fn revert_made(&self, old: NodeId) -> Result<(), MemberError> {
         let before = self.members.membership.lock().clone();
         let next = before.revert(old)?;
-        let gone = before.replacements().iter().find(|it| before.members()[it.place].node == old.0);
+        let gone = before.replacement_of(old);
         let gone = gone.ok_or(ChangeError::NotUnderWay(old))?.clone();
         self.make(&before, &next, Duration::MAX).await?;
         self.members.joiners.lock().remove(&name_of(&gone.new));
@@ -380,10 +413,12 @@ impl Inner {
     async fn tell(&self, name: MemberName, next: &Membership, config: &rpc::VolumeConfig) -> NodeResult<()> {
         let node = self.members.node_of(name).ok_or_else(|| NodeError::Unreachable("it is lost".into()))?;
         if next.role(name) == Role::Joining {
-            let status = self.ask(&*node).await?;
+            let newcomer = self.members.joiners.lock().get(&name).and_then(|joiner| joiner.newcomer.clone());
+            let newcomer = newcomer.ok_or_else(|| NodeError::Unreachable("the new node cannot be dialled".into()))?;
+            let status = self.ask(&*newcomer).await?;
             if status.config.is_none() || status.incarnation != name.incarnation {
                 let request = rpc::CreateVolumeRequest { version: FORMAT_VERSION, config: Some(config.clone()) };
-                in_time(node.create_volume(request)).await?;
+                in_time(newcomer.create_volume(request)).await?;
             }
         }
         let request = rpc::InstallTableRequest {
@@ -407,9 +442,8 @@ impl Inner {
     async fn progress(&self, old: NodeId) -> Option<Progress> {
         let (name, new) = {
             let membership = self.members.membership.lock();
-            let of_old = |it: &&Replacement| membership.members()[it.place].node == old.0;
-            let replacement = membership.replacements().iter().find(of_old)?;
-            (name_of(&membership.members()[replacement.place]), name_of(&replacement.new))
+            let replacement = membership.replacement_of(old)?;
+            (node_name(&membership.changes(replacement).0), name_of(&replacement.new))
         };
         let (node, tails) = {
             let joiners = self.members.joiners.lock();
@@ -449,7 +483,7 @@ pub(super) fn go_on(inner: &Arc<Inner>) {
     inner.members.joiners.lock().values_mut().for_each(|joiner| joiner.tails.clone_from(&tails));
     let membership = inner.members.membership.lock().clone();
     for replacement in membership.replacements() {
-        let old = NodeId(membership.members()[replacement.place].node);
+        let old = NodeId(membership.changes(replacement).0.node);
         // Each by itself: one whose new node is gone holds up no other.
         see_to(inner, old);
     }
@@ -483,6 +517,10 @@ async fn complete(inner: Weak<Inner>, old: NodeId) -> Result<(), MemberError> {
         drop(inner);
         sleep(LOOK_INTERVAL).await;
     }
+}
+
+fn alone(node: &rpc::Member) -> rpc::Member {
+    rpc::Member { others: Vec::new(), ..node.clone() }
 }
 
 /// Whether write quorums of all sets of a membership are among those who keep a change.

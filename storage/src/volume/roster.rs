@@ -15,29 +15,32 @@
 
 use super::seats::{Gone, Seat};
 use super::{Nodes, cluster, corrupt};
-use crate::membership::{MemberName, Membership, name_of};
+use crate::column::Column;
+use crate::membership::{MemberName, Membership, name_of, node_name, nodes_of};
 use crate::node::gossip::Dial;
 use crate::quorum::{COPIES, READ_QUORUM};
 use hashbrown::HashMap;
 use parking_lot::Mutex;
-use protocol::NodeId;
-use protocol::node::{NodeError, NodeResult, StorageNode};
+use protocol::node::{NodeResult, StorageNode};
 use protocol::rpc::storage as rpc;
 use protocol::volume::VolumeError;
+use protocol::{GroupId, NodeId};
 use std::sync::Arc;
 
 /// Memberships followed in one look: each step is a finished replacement or a takeover since the one before.
 const STEPS_MAX: usize = 8;
 
-/// A member, and what answered where it should be.
+/// A node, and what answered where it should be.
 #[derive(Clone, Debug)]
 pub struct Seen {
     /// As the volume knows it.
     pub member: rpc::Member,
     /// Its seat: a place among the six, or behind them when it joins.
     pub seat: usize,
-    /// The place of the member that it replaces, when it joins.
-    pub replaces: Option<usize>,
+    /// Which part of the seat's groups it keeps, of how many.
+    pub part: (usize, usize),
+    /// The number of the node that it replaces, when it joins.
+    pub replaces: Option<NodeId>,
     /// Whether somebody joins in its place.
     pub leaves: bool,
     /// What answered; perhaps not the member.
@@ -45,6 +48,13 @@ pub struct Seen {
 }
 
 impl Seen {
+    /// Whether it keeps a group.
+    #[must_use]
+    pub fn keeps(&self, group: GroupId) -> bool {
+        let (part, parts) = self.part;
+        group.0 as usize % parts == part
+    }
+
     /// The member's own status; `None` when it does not answer, or another does in its place.
     #[must_use]
     pub fn status(&self) -> Option<&rpc::StatusReply> {
@@ -86,6 +96,8 @@ struct Known {
     config: rpc::VolumeConfig,
     membership: Membership,
     links: HashMap<(u32, String), Arc<dyn StorageNode>>,
+    /// By the names and addresses of their nodes.
+    columns: HashMap<Vec<(MemberName, String)>, Arc<Column>>,
 }
 
 impl Known {
@@ -94,15 +106,66 @@ impl Known {
         self.links.entry((member.node, member.address.clone())).or_insert_with(connect).clone()
     }
 
-    /// The nodes by seat; nobody on those of members that are lost.
+    /// Who sits on a seat: a node, or a column.
+    fn seat(&mut self, dial: &Dial, member: &rpc::Member) -> Arc<dyn StorageNode> {
+        if member.others.is_empty() {
+            return self.link(dial, member);
+        }
+        let key = key_of(member);
+        if let Some(column) = self.columns.get(&key) {
+            return column.clone();
+        }
+        let nodes = nodes_of(member).map(|node| self.link(dial, node)).collect();
+        let column = Arc::new(Column::new(member, self.config.pages_per_group, nodes));
+        self.columns.insert(key, column.clone());
+        column
+    }
+
+    /// The members by seat; nobody on those of members that are lost.
     fn nodes(&mut self, dial: &Dial) -> Vec<Arc<dyn StorageNode>> {
         let membership = self.membership.clone();
         let node = |(seat, member)| match membership.is_lost(seat) {
             true => Arc::new(Gone) as Arc<dyn StorageNode>,
-            false => self.link(dial, member),
+            false => self.seat(dial, member),
         };
         membership.everyone().enumerate().map(node).collect()
     }
+
+    /// Every node, with where it sits; nobody in the place of one that is lost.
+    fn places(&mut self, dial: &Dial) -> Vec<(Seen, Arc<dyn StorageNode>)> {
+        let membership = self.membership.clone();
+        let mut places = Vec::new();
+        for (seat, member) in membership.everyone().enumerate() {
+            let change = seat.checked_sub(COPIES).and_then(|joining| membership.replacements().get(joining));
+            let joins = change.map(|replacement| membership.changes(replacement));
+            let leaving = membership.replacements().iter().filter(|replacement| replacement.place == seat);
+            let leaving: Vec<MemberName> = leaving.map(|it| node_name(&membership.changes(it).0)).collect();
+            for (part, node) in nodes_of(member).enumerate() {
+                // The others of a column on its way in are members already.
+                if joins.as_ref().is_some_and(|(_, new)| node_name(new) != node_name(node)) {
+                    continue;
+                }
+                let seen = Seen {
+                    member: rpc::Member { others: Vec::new(), ..node.clone() },
+                    seat,
+                    part: (part, 1 + member.others.len()),
+                    replaces: joins.as_ref().map(|(old, _)| NodeId(old.node)),
+                    leaves: leaving.contains(&node_name(node)),
+                    reply: None,
+                };
+                let link = match membership.is_node_lost(node) {
+                    true => Arc::new(Gone) as Arc<dyn StorageNode>,
+                    false => self.link(dial, node),
+                };
+                places.push((seen, link));
+            }
+        }
+        places
+    }
+}
+
+fn key_of(member: &rpc::Member) -> Vec<(MemberName, String)> {
+    nodes_of(member).map(|node| (node_name(node), node.address.clone())).collect()
 }
 
 /// See the module.
@@ -158,7 +221,7 @@ impl Roster {
         let membership = Membership::from_rpc(&config).map_err(|error| corrupt(&error.to_string()))?;
         let seats = (0..COPIES).map(|_| Arc::new(Seat::new(Arc::new(Gone)))).collect();
         let volume = config.volume;
-        let known = Mutex::new(Known { config, membership, links: HashMap::new() });
+        let known = Mutex::new(Known { config, membership, links: HashMap::new(), columns: HashMap::new() });
         let roster = Roster { volume, seats, dial, guides, known };
         roster.sit();
         Ok(Arc::new(roster))
@@ -202,10 +265,11 @@ impl Roster {
                 seat.sit(node);
             }
         }
-        let Known { membership, links, .. } = &mut *known;
+        let Known { membership, links, columns, .. } = &mut *known;
         links.retain(|(node, address), _| {
-            membership.everyone().any(|member| member.node == *node && member.address == *address)
+            membership.nodes().any(|member| member.node == *node && member.address == *address)
         });
+        columns.retain(|key, _| membership.everyone().any(|member| key_of(member) == *key));
     }
 
     /// Takes over members that were told of; says whether they are news.
@@ -235,12 +299,12 @@ impl Roster {
     pub async fn look(&self) -> Look {
         let mut steps = 0;
         loop {
-            let (config, membership, nodes): (_, _, Nodes) = {
+            let (config, mut everyone, nodes) = {
                 let mut known = self.known.lock();
-                let nodes = known.nodes(&self.dial).into();
-                (known.config.clone(), known.membership.clone(), nodes)
+                let (everyone, nodes): (Vec<Seen>, Vec<_>) = known.places(&self.dial).into_iter().unzip();
+                (known.config.clone(), everyone, Nodes::from(nodes))
             };
-            let mut replies = cluster::status(&nodes, READ_QUORUM).await;
+            let replies = cluster::status(&nodes, READ_QUORUM).await;
             let mut news = self.follow_all(&replies);
             if replies.iter().flatten().filter(|reply| reply.config.is_some()).count() < READ_QUORUM {
                 news |= self.follow_all(&cluster::status(&self.guides, 1).await);
@@ -249,20 +313,9 @@ impl Roster {
             if news && steps < STEPS_MAX {
                 continue;
             }
-            let place_of = |seat: usize| {
-                let joining = seat.checked_sub(COPIES)?;
-                membership.replacements().get(joining).map(|replacement| replacement.place)
-            };
-            let leaves = |seat: usize| membership.replacements().iter().any(|replacement| replacement.place == seat);
-            let taken = || NodeError::Unreachable("its answer was taken".into());
-            let seen = |(seat, member): (usize, &rpc::Member)| Seen {
-                member: member.clone(),
-                seat,
-                replaces: place_of(seat),
-                leaves: leaves(seat),
-                reply: replies.get_mut(seat).and_then(|reply| std::mem::replace(reply, Err(taken())).ok()),
-            };
-            let everyone = membership.everyone().enumerate().map(seen).collect();
+            for (seen, reply) in everyone.iter_mut().zip(replies) {
+                seen.reply = reply.ok();
+            }
             return Look { config, everyone };
         }
     }

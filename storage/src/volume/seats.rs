@@ -4,6 +4,7 @@
 //! another node sits down on one of them ([`Seat::sit`]), and everything that speaks to the seat speaks to it from then on.
 //! Nobody sits on the seat of a member whose disk was lost ([`Gone`]): what answers at its address is another member.
 
+use crate::column::reach;
 use crate::membership::{MemberName, Membership, name_of};
 use crate::node::gossip::Dial;
 use futures::future::{BoxFuture, FutureExt};
@@ -74,15 +75,18 @@ pub fn seated(
     given: &[Arc<dyn StorageNode>],
     said: &[Option<MemberName>],
     dial: Option<&Dial>,
+    pages_per_group: u32,
 ) -> Vec<Arc<dyn StorageNode>> {
     let mut silent: Vec<usize> = (0..given.len()).filter(|&index| said[index].is_none()).collect();
     let members: Vec<&rpc::Member> = membership.everyone().collect();
     let mut seats: Vec<Option<Arc<dyn StorageNode>>> = Vec::new();
     for (seat, member) in members.iter().enumerate() {
         let name = name_of(member);
-        let known = said.iter().position(|said| *said == Some(name)).map(|index| given[index].clone());
+        // The first node of a column may answer to its name: it is not the column.
+        let is_one = member.others.is_empty() || dial.is_none();
+        let known = said.iter().position(|said| is_one && *said == Some(name)).map(|index| given[index].clone());
         let gone = || membership.is_lost(seat).then(|| Arc::new(Gone) as Arc<dyn StorageNode>);
-        seats.push(gone().or(known).or_else(|| dial.and_then(|dial| dial(member))));
+        seats.push(gone().or(known).or_else(|| dial.and_then(|dial| reach(&**dial, member, pages_per_group))));
     }
     // Those given are in the order of the members, where nothing changed.
     for (index, seat) in seats.iter_mut().enumerate().filter(|(_, seat)| seat.is_none()) {

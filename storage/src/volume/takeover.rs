@@ -12,6 +12,7 @@
 use super::recovery::{Action, Header, Promise, Recovered, Recovery, Rules, Segment};
 use super::seats::seated;
 use super::{Nodes, VOLUME_CALL_TIMEOUT, corrupt};
+use crate::column::reach;
 use crate::history::TruncationTable;
 use crate::membership::{MemberName, Membership, name_of};
 use crate::node::gossip::Dial;
@@ -128,7 +129,7 @@ pub async fn run(nodes: &Nodes, takeover: &Takeover) -> Result<TakenOver, Volume
             };
             if heard.answered < READ_QUORUM {
                 if let (Some(dial), Some(known)) = (&takeover.dial, &known) {
-                    asked = with_members(nodes, &membership_of(known)?, &heard.said, dial);
+                    asked = with_members(nodes, known, &heard.said, dial)?;
                 }
                 sleep(jitter(pause, takeover.instance)).await;
                 pause = (pause * 2).min(PAUSE * 32);
@@ -141,7 +142,9 @@ pub async fn run(nodes: &Nodes, takeover: &Takeover) -> Result<TakenOver, Volume
             let counter = above.counter().checked_add(1).ok_or_else(|| corrupt("ballots are used up"))?;
             let ballot = Ballot::new(counter, takeover.instance);
             let membership = membership_of(&heard.config)?;
-            let seats: Nodes = seated(&membership, &asked, &heard.said, takeover.dial.as_ref()).into();
+            let pages_per_group = heard.config.pages_per_group;
+            let dial = takeover.dial.as_ref();
+            let seats: Nodes = seated(&membership, &asked, &heard.said, dial, pages_per_group).into();
             let membership = membership.proposed_by(ballot);
             let attempt = try_once(&seats, &membership, &mut heard).await?;
             known = Some(heard.config.clone());
@@ -174,11 +177,18 @@ fn jitter(pause: Duration, instance: u32) -> Duration {
 }
 
 /// The nodes given, and behind them the members that did not answer among those asked before.
-fn with_members(given: &Nodes, membership: &Membership, said: &[Option<MemberName>], dial: &Dial) -> Nodes {
+fn with_members(
+    given: &Nodes,
+    known: &rpc::VolumeConfig,
+    said: &[Option<MemberName>],
+    dial: &Dial,
+) -> Result<Nodes, VolumeError> {
+    let membership = membership_of(known)?;
     // Of those asked before, the ones given come first.
     let said = &said[..said.len().min(given.len())];
     let silent = membership.everyone().filter(|member| !said.contains(&Some(name_of(member))));
-    given.iter().cloned().chain(silent.filter_map(|member| dial(member))).collect()
+    let reached = silent.filter_map(|member| reach(&**dial, member, known.pages_per_group));
+    Ok(given.iter().cloned().chain(reached).collect())
 }
 
 /// Asks every node who it is, until a read quorum with a volume answered and the others had their grace. `None` when nobody

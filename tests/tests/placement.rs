@@ -1,0 +1,88 @@
+//! More than six storage nodes: groups are spread over them, two copies a zone, and a node is replaced like any other.
+
+use anyhow::{Context, ensure};
+use std::process::Command;
+use tests::cluster::{binary, connect};
+use tests::fleet::{Fleet, number, role, status, text, until};
+use tokio_postgres::Client;
+
+const ROWS: i64 = 100_000;
+
+async fn sum(client: &Client) -> anyhow::Result<(i64, i64)> {
+    let row = client.query_one("SELECT count(*), sum(n)::bigint FROM t", &[]).await?;
+    Ok((row.get(0), row.get(1)))
+}
+
+/// How many groups each node keeps, by number.
+fn groups(port: u16) -> anyhow::Result<Vec<(u64, u64)>> {
+    let status = status(port)?;
+    let nodes = status["storage_nodes"].as_array().context("a list")?;
+    let count = |node: &serde_json::Value| Some((node["id"].as_u64()?, node["groups"].as_u64()?));
+    Ok(nodes.iter().filter_map(count).collect())
+}
+
+#[tokio::test]
+async fn twelve_nodes_share_a_volume_and_one_is_replaced() -> anyhow::Result<()> {
+    let mut fleet = Fleet::start(12)?;
+    let said = fleet.init(&[])?;
+    assert!(said.contains("on 12 storage nodes"), "{said}");
+    let volume = number(&said)?;
+    let (port, _) = fleet.writer(&volume).await?;
+    let client = connect(port).await?;
+    client.batch_execute("CREATE TABLE t (n bigint PRIMARY KEY, filler text)").await?;
+    let fill = "INSERT INTO t SELECT n, repeat('x', 100) FROM generate_series($1::bigint, $2) n";
+    client.execute(fill, &[&1i64, &ROWS]).await?;
+
+    // Each group has six copies, and each node about half of the groups.
+    let rows = client.query("SELECT copies FROM redoubt.protection_groups", &[]).await?;
+    let total = rows.len() as u64;
+    assert!(total >= 10, "{total} groups");
+    until("each group has six copies", || {
+        let kept = groups(port)?;
+        let even = kept.iter().all(|(_, groups)| groups.abs_diff(total - groups) <= 1);
+        Ok(kept.len() == 12 && even && kept.iter().map(|(_, groups)| groups).sum::<u64>() == 6 * total)
+    })
+    .await?;
+
+    // A zone dies, with four nodes; and comes back.
+    for node in [1, 2, 7, 8] {
+        fleet.kill_node(node)?;
+    }
+    client.execute(fill, &[&(ROWS + 1), &(ROWS + 1000)]).await?;
+    for node in [1, 2, 7, 8] {
+        fleet.start_node(node, &[])?;
+    }
+    let member = Some(("member".to_owned(), "up".to_owned()));
+    until("they have everything again", || {
+        Ok([1, 2, 7, 8].iter().all(|node| role(port, *node).ok().flatten() == member))
+    })
+    .await?;
+
+    // A node loses everything, and a spare takes its place.
+    fleet.kill_node(3)?;
+    std::fs::remove_dir_all(fleet.data(3))?;
+    let addresses = fleet.addresses().join(",");
+    fleet.start_node(15, &["--storage", &addresses])?;
+    let spare = Some(("spare".to_owned(), "spare".to_owned()));
+    until("it offers itself", || Ok(role(port, 15)? == spare)).await?;
+    let arguments = ["storage", "replace", "3", "--server", &format!("127.0.0.1:{port}")];
+    let output = Command::new(binary()).args(arguments).output()?;
+    ensure!(output.status.success(), "{}{}", text(&output.stderr), fleet.log());
+    assert!(text(&output.stdout).contains("node 3 was replaced by node 15"), "{}", text(&output.stdout));
+    until("it has everything", || Ok(role(port, 15)? == member)).await?;
+    assert_eq!(role(port, 3)?, None);
+    let expected = sum(&client).await?;
+    assert_eq!(expected.0, ROWS + 1000);
+
+    // Power goes everywhere, and two nodes of different seats stay away.
+    drop(client);
+    fleet.kill_all()?;
+    for node in (1..=12).filter(|node| ![3, 5, 12].contains(node)).chain([15]) {
+        fleet.start_node(node, &[])?;
+    }
+    let (port, _) = fleet.writer(&volume).await?;
+    let client = connect(port).await?;
+    assert_eq!(sum(&client).await?, expected);
+    client.execute(fill, &[&(ROWS + 2000), &(ROWS + 3000)]).await?;
+    Ok(())
+}
