@@ -127,6 +127,7 @@ fn groups(look: &Look) -> Vec<GroupStatus> {
 mod tests {
     use super::*;
     use protocol::rpc::storage::{Member, Replacement, SegmentMark, VolumeConfig};
+    use storage::membership::Part;
 
     fn member(node: u32, incarnation: u32) -> Member {
         Member { node, zone: "a".into(), address: format!("host:{node}"), incarnation, ..Member::default() }
@@ -158,7 +159,7 @@ mod tests {
             Seen {
                 member: member.clone(),
                 seat,
-                part: (0, 1),
+                part: Part::WHOLE,
                 replaces: (seat == 6).then_some(NodeId(6)),
                 leaves: seat == 5,
                 reply: (seat != 5).then_some(reply),

@@ -26,7 +26,6 @@ use std::time::Duration;
 use storage::node::Node;
 use storage::node::gossip::Dial;
 use storage::node::host::Host;
-use storage::quorum::COPIES;
 use storage::volume::roster::Roster;
 use storage::volume::{Nodes, cluster};
 
@@ -126,7 +125,8 @@ impl Offer {
         if self.rounds.is_multiple_of(LOOK_EVERY) {
             let look = roster.look().await;
             let without = look.everyone.iter().filter(|seen| seen.reply.as_ref().is_some_and(|it| it.config.is_none()));
-            self.dropped = without.count() >= COPIES;
+            let members = look.everyone.iter().filter(|seen| seen.replaces.is_none()).count();
+            self.dropped = without.count() >= members;
         }
         self.rounds = self.rounds.wrapping_add(1);
         let Some(address) = address(status, roster) else {

@@ -31,7 +31,8 @@ use protocol::node::{AppendStream, NodeError, NodeResult, OnReply, StorageNode};
 use protocol::rpc::storage as rpc;
 use protocol::rpc::storage::AppendOutcome;
 use protocol::{GroupId, NodeId, PageId};
-use std::collections::HashMap;
+use std::cmp::Ordering::{Equal, Greater, Less};
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 /// See the module.
@@ -102,6 +103,11 @@ fn merge<T>(replies: Vec<T>, with: impl Fn(&mut T, T)) -> T {
     merged
 }
 
+/// Leaves of a node's marks those of the groups that it is to keep: nobody else speaks for the others' keepers.
+fn keep_own(member: &rpc::Member, part: usize, marks: &mut Vec<rpc::SegmentMark>) {
+    marks.retain(|mark| part_of(member, GroupId(mark.group)) == part);
+}
+
 fn table_ballot(table: Option<&rpc::TruncationTable>) -> u64 {
     table.and_then(|table| table.entries.last()).map_or(0, |entry| entry.ballot)
 }
@@ -132,16 +138,17 @@ fn boot_of(boots: &[u64]) -> u64 {
 impl StorageNode for Column {
     fn append(&self, on_reply: OnReply) -> BoxFuture<'_, NodeResult<Box<dyn AppendStream>>> {
         async move {
-            let state = Arc::new(Mutex::new(Acks::new(self.nodes.len())));
-            let mut streams = Vec::new();
-            for (part, node) in self.nodes.iter().enumerate() {
-                let (state, on_reply) = (state.clone(), on_reply.clone());
-                let take = move |reply: rpc::AppendReply| {
-                    let told = state.lock().take(part, reply);
+            let acks = Arc::new(Mutex::new(Acks::new(self.nodes.len())));
+            let opening = self.nodes.iter().enumerate().map(|(part, node)| {
+                let (acks, on_reply, member) = (acks.clone(), on_reply.clone(), self.member.clone());
+                let take = move |mut reply: rpc::AppendReply| {
+                    keep_own(&member, part, &mut reply.marks);
+                    let told = acks.lock().take(part, reply);
                     told.into_iter().for_each(|reply| on_reply(reply));
                 };
-                streams.push(node.append(Arc::new(take)).await?);
-            }
+                node.append(Arc::new(take))
+            });
+            let streams = try_join_all(opening).await?;
             Ok(Box::new(ColumnStream { member: self.member.clone(), streams }) as Box<dyn AppendStream>)
         }
         .boxed()
@@ -149,7 +156,10 @@ impl StorageNode for Column {
 
     fn prepare(&self, request: rpc::PrepareRequest) -> BoxFuture<'_, NodeResult<rpc::PrepareReply>> {
         async move {
-            let replies = self.all(|node| node.prepare(request)).await?;
+            let mut replies = self.all(|node| node.prepare(request)).await?;
+            for (part, reply) in replies.iter_mut().enumerate() {
+                reply.segments.retain(|segment| part_of(&self.member, GroupId(segment.group)) == part);
+            }
             let refused = replies.iter().filter(|reply| !reply.promised).max_by_key(|reply| reply.highest);
             if let Some(refused) = refused {
                 return Ok(refused.clone());
@@ -234,16 +244,19 @@ impl StorageNode for Column {
 
     fn hold(&self, request: rpc::HoldRequest) -> BoxFuture<'_, NodeResult<rpc::HoldReply>> {
         async move {
-            let replies = self.all(|node| node.hold(request.clone())).await?;
+            let mut replies = self.all(|node| node.hold(request.clone())).await?;
+            replies.iter_mut().enumerate().for_each(|(part, reply)| keep_own(&self.member, part, &mut reply.marks));
             let name = self.check_names(replies.iter().map(|it| (it.node, it.incarnation)))?;
             let mut merged = merge(replies, |all, one| {
                 all.marks.extend(one.marks);
-                // A table that not all have adopted annuls nothing in the others: the column has not adopted it.
-                if table_ballot(one.table.as_ref()) < table_ballot(all.table.as_ref()) {
-                    all.table = one.table;
+                // A table that not all have adopted annuls nothing in the others: the column has not adopted it. What is
+                // durable is told as of a table: under a lower one other records lie below that point.
+                match table_ballot(one.table.as_ref()).cmp(&table_ballot(all.table.as_ref())) {
+                    Less => (all.table, all.flushed_vdl_heard) = (one.table, one.flushed_vdl_heard),
+                    Equal => all.flushed_vdl_heard = all.flushed_vdl_heard.max(one.flushed_vdl_heard),
+                    Greater => {}
                 }
                 all.promised = all.promised.max(one.promised);
-                all.flushed_vdl_heard = all.flushed_vdl_heard.max(one.flushed_vdl_heard);
                 all.writer_silent_ms = all.writer_silent_ms.min(one.writer_silent_ms);
                 later(&mut all.config, one.config);
             });
@@ -257,8 +270,8 @@ impl StorageNode for Column {
         async move {
             let replies = self.all(|node| node.register(request.clone())).await?;
             Ok(merge(replies, |all, one| {
-                let known: Vec<u64> = all.servers.iter().map(|server| server.instance).collect();
-                all.servers.extend(one.servers.into_iter().filter(|server| !known.contains(&server.instance)));
+                // Of a server that comes twice whoever asked takes the newer entry, as of one that several seats name.
+                all.servers.extend(one.servers);
                 all.promised = all.promised.max(one.promised);
                 all.flushed_vdl_heard = all.flushed_vdl_heard.max(one.flushed_vdl_heard);
                 all.writer_silent_ms = all.writer_silent_ms.min(one.writer_silent_ms);
@@ -277,7 +290,8 @@ impl StorageNode for Column {
 
     fn status(&self, request: rpc::StatusRequest) -> BoxFuture<'_, NodeResult<rpc::StatusReply>> {
         async move {
-            let replies = self.all(|node| node.status(request)).await?;
+            let mut replies = self.all(|node| node.status(request)).await?;
+            replies.iter_mut().enumerate().for_each(|(part, reply)| keep_own(&self.member, part, &mut reply.marks));
             let name = self.check_names(replies.iter().map(|it| (it.node, it.incarnation)))?;
             let boot = boot_of(&replies.iter().map(|reply| reply.boot).collect::<Vec<_>>());
             let whole = replies.iter().all(|reply| reply.config.is_some());
@@ -291,9 +305,17 @@ impl StorageNode for Column {
                 all.flushed_vdl_heard = all.flushed_vdl_heard.max(one.flushed_vdl_heard);
                 all.gc_floor = all.gc_floor.max(one.gc_floor);
                 all.log_bytes += one.log_bytes;
+                all.uncoalesced_bytes += one.uncoalesced_bytes;
                 all.image_bytes += one.image_bytes;
                 all.image_file_bytes += one.image_file_bytes;
+                all.pages_served += one.pages_served;
+                all.fsyncs += one.fsyncs;
+                all.scrubbed_log_bytes += one.scrubbed_log_bytes;
+                all.scrubbed_images += one.scrubbed_images;
+                all.damage_found += one.damage_found;
+                all.damage_repaired += one.damage_repaired;
                 all.behind_bytes = all.behind_bytes.max(one.behind_bytes);
+                all.volumes.extend(one.volumes);
                 all.hydrating.extend(one.hydrating);
             });
             (merged.node, merged.incarnation, merged.boot) = (name.node.0, name.incarnation, boot);
@@ -332,19 +354,22 @@ impl AppendStream for ColumnStream {
     }
 }
 
+/// Replies that wait for a node which has not answered on its stream yet.
+const EARLY_MAX: usize = 64;
+
 /// What the nodes of a column have acknowledged: the column has flushed what all have.
 struct Acks {
     /// The last message that each has flushed, and everything before it.
     flushed: Vec<u64>,
     boots: HashMap<usize, u64>,
     promised: u64,
-    /// What nodes told before all had told which boot they are in.
-    early: Vec<rpc::AppendReply>,
+    /// What nodes told before all had told which boot they are in, at most [`EARLY_MAX`].
+    early: VecDeque<rpc::AppendReply>,
 }
 
 impl Acks {
     fn new(parts: usize) -> Acks {
-        Acks { flushed: vec![0; parts], boots: HashMap::new(), promised: 0, early: Vec::new() }
+        Acks { flushed: vec![0; parts], boots: HashMap::new(), promised: 0, early: VecDeque::new() }
     }
 
     /// Takes in a node's reply, and returns what the column tells.
@@ -358,7 +383,11 @@ impl Acks {
             }
             _ => reply.sequence,
         };
-        self.early.push(rpc::AppendReply { sequence, ..reply });
+        if self.early.len() == EARLY_MAX {
+            // Later ones say as much and more.
+            self.early.pop_front();
+        }
+        self.early.push_back(rpc::AppendReply { sequence, ..reply });
         if self.boots.len() < self.flushed.len() {
             return Vec::new();
         }
@@ -367,3 +396,6 @@ impl Acks {
         self.early.drain(..).map(|reply| rpc::AppendReply { boot, promised, ..reply }).collect()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -83,6 +83,37 @@ pub fn part_of(member: &rpc::Member, group: GroupId) -> usize {
     group.0 as usize % (1 + member.others.len())
 }
 
+/// The part of all groups that one node of a member keeps: those whose number leaves `index` when it is divided by `of`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Part {
+    index: usize,
+    of: usize,
+}
+
+impl Part {
+    /// What a member of one node keeps.
+    pub const WHOLE: Part = Part { index: 0, of: 1 };
+
+    /// Each node of a member with its part.
+    pub fn all_of(member: &rpc::Member) -> impl Iterator<Item = (Part, &rpc::Member)> {
+        let of = 1 + member.others.len();
+        nodes_of(member).enumerate().map(move |(index, node)| (Part { index, of }, node))
+    }
+
+    /// Whether it has a group.
+    #[must_use]
+    pub fn has(self, group: GroupId) -> bool {
+        group.0 as usize % self.of == self.index
+    }
+
+    /// Whether some group is in both.
+    #[must_use]
+    pub fn meets(self, other: Part) -> bool {
+        // Numbers leave the same remainders again after so many.
+        (0..self.of * other.of).any(|group| group % self.of == self.index && group % other.of == other.index)
+    }
+}
+
 /// The name of a node in a message.
 #[must_use]
 pub fn node_name(node: &rpc::Member) -> MemberName {
@@ -95,6 +126,11 @@ pub fn node_name(node: &rpc::Member) -> MemberName {
 pub fn name_of(member: &rpc::Member) -> MemberName {
     let incarnation = nodes_of(member).map(|node| node.incarnation).max().unwrap_or_default();
     MemberName { node: NodeId(member.node), incarnation }
+}
+
+fn is_any_twice(mut names: Vec<MemberName>) -> bool {
+    names.sort_unstable();
+    names.windows(2).any(|pair| pair[0] == pair[1])
 }
 
 /// A member with a node in the place of another.
@@ -131,7 +167,7 @@ pub enum ChangeError {
     /// There is no such member.
     #[error("there is no member {0}")]
     NoMember(NodeId),
-    /// Its replacement is under way.
+    /// Its replacement is under way, or that of another node of its column: the one that is named.
     #[error("node {} is being replaced already", .0.0)]
     UnderWay(NodeId),
     /// Two are.
@@ -195,8 +231,7 @@ impl Membership {
             .flat_map(|it| nodes_of(&it.new).map(node_name).filter(move |name| !stays(it, *name)));
         let mut names: Vec<MemberName> = membership.members.iter().flat_map(nodes_of).map(node_name).collect();
         names.extend(joining);
-        names.sort_unstable();
-        if names.windows(2).any(|pair| pair[0] == pair[1]) {
+        if is_any_twice(names) || is_any_twice(membership.everyone().map(name_of).collect()) {
             return malformed("a member is named twice");
         }
         let same = |it: &Replacement| membership.members[it.place].others.len() == it.new.others.len();
@@ -265,11 +300,16 @@ impl Membership {
         Configuration::new(&places)
     }
 
+    /// Whether the member of this name, a node or a column, is on its way in.
+    #[must_use]
+    pub fn is_joining(&self, name: MemberName) -> bool {
+        self.replacements.iter().any(|replacement| name_of(&replacement.new) == name)
+    }
+
     /// What a node is here.
     #[must_use]
     pub fn role(&self, name: MemberName) -> Role {
-        let has =
-            |member: &rpc::Member| name_of(member) == name || nodes_of(member).any(|node| node_name(node) == name);
+        let has = |member: &rpc::Member| nodes_of(member).any(|node| node_name(node) == name);
         if self.members.iter().any(has) {
             Role::Member
         } else if self.replacements.iter().any(|replacement| has(&replacement.new)) {
@@ -298,6 +338,12 @@ impl Membership {
         self.everyone().flat_map(nodes_of)
     }
 
+    /// The parts that the nodes of this number keep; of a node that stays in a column on its way in the same part twice.
+    #[must_use]
+    pub fn parts_of(&self, node: u32) -> Vec<Part> {
+        self.everyone().flat_map(Part::all_of).filter(|(_, it)| it.node == node).map(|(part, _)| part).collect()
+    }
+
     /// Whether the node of this name keeps a group, as a member or on its way in.
     #[must_use]
     pub fn keeps(&self, name: MemberName, group: GroupId) -> bool {
@@ -311,12 +357,13 @@ impl Membership {
         Membership { id: MembershipId { ballot, ..self.id }, ..self.clone() }
     }
 
-    /// The incarnation under which a node joins next.
+    /// The incarnation under which a node joins next: above every one that is here, for a column goes by the highest of its
+    /// nodes and must have another name than before, and above every one that may have been drawn before.
     #[must_use]
-    pub fn next_incarnation(&self, node: NodeId) -> u32 {
-        let of_node = self.nodes().filter(|member| member.node == node.0).map(|member| member.incarnation).max();
-        // Above every one that may have been drawn before: the epoch counts changes, and none draws two.
-        of_node.unwrap_or_default().max(self.id.epoch) + 1
+    pub fn next_incarnation(&self) -> u32 {
+        let here = self.nodes().map(|node| node.incarnation).max().unwrap_or_default();
+        // The epoch counts changes, and none draws two.
+        here.max(self.id.epoch) + 1
     }
 
     fn place(&self, node: NodeId) -> Result<usize, ChangeError> {
@@ -335,8 +382,8 @@ impl Membership {
     /// [`ChangeError`].
     pub fn begin(&self, old: NodeId, new: rpc::Member) -> Result<Membership, ChangeError> {
         let place = self.place(old)?;
-        if self.replacements.iter().any(|replacement| replacement.place == place) {
-            return Err(ChangeError::UnderWay(old));
+        if let Some(other) = self.replacements.iter().find(|replacement| replacement.place == place) {
+            return Err(ChangeError::UnderWay(NodeId(self.changes(other).0.node)));
         }
         if self.replacements.len() == REPLACEMENTS_MAX {
             return Err(ChangeError::TooMany);
@@ -374,9 +421,11 @@ impl Membership {
     }
 
     fn without(&self, old: NodeId) -> Result<(Replacement, Vec<Replacement>), ChangeError> {
-        let place = self.place(old)?;
+        self.place(old)?;
         let mut rest = self.replacements.clone();
-        let at = rest.iter().position(|it| it.place == place).ok_or(ChangeError::NotUnderWay(old))?;
+        // Another node of its column may be.
+        let is_it = |it: &Replacement| self.changes(it).0.node == old.0;
+        let at = rest.iter().position(is_it).ok_or(ChangeError::NotUnderWay(old))?;
         Ok((rest.remove(at), rest))
     }
 }
@@ -420,16 +469,72 @@ mod tests {
     fn an_emptied_node_joins_in_its_own_place_under_a_higher_incarnation() {
         assert!(matches!(six().begin(NodeId(5), member(5, 0)), Err(ChangeError::AlreadyMember(_))));
         assert!(matches!(six().begin(NodeId(5), member(4, 1)), Err(ChangeError::AlreadyMember(_))));
-        let new = member(5, six().next_incarnation(NodeId(5)));
+        let new = member(5, six().next_incarnation());
         let joint = six().begin(NodeId(5), new.clone()).expect("it lost its disk");
         assert!(joint.is_lost(5) && !joint.is_lost(6) && !joint.is_lost(0));
         assert_eq!(joint.role(name_of(&member(5, 0))), Role::Member, "and yet nobody speaks for it");
         let done = joint.finish(NodeId(5)).expect("it is under way");
         assert_eq!(done.role(name_of(&new)), Role::Member);
-        assert!(done.next_incarnation(NodeId(5)) > new.incarnation);
+        assert!(done.next_incarnation() > new.incarnation);
         // Nothing tells of those that were once members but the count of changes.
         let left = done.begin(NodeId(5), member(8, 0)).and_then(|it| it.finish(NodeId(5))).expect("node 5 is a member");
-        assert!(left.next_incarnation(NodeId(5)) > new.incarnation, "an incarnation never comes back");
+        assert!(left.next_incarnation() > new.incarnation, "an incarnation never comes back");
+    }
+
+    /// Six seats with so many nodes each, numbered in turn.
+    fn columns(sizes: [usize; 6]) -> Membership {
+        let mut numbers = 0..;
+        let mut node = || member(numbers.next().expect("there is no last number"), 0);
+        let mut column = |size: usize| rpc::Member { others: (1..size).map(|_| node()).collect(), ..node() };
+        let config = rpc::VolumeConfig { members: sizes.into_iter().map(&mut column).collect(), ..Default::default() };
+        Membership::from_rpc(&config).expect("six members")
+    }
+
+    #[test]
+    fn nodes_of_a_column_are_replaced_one_at_a_time_and_the_column_is_another_each_time() {
+        // Seats of two: the second is [3, 2], for the others of a column are numbered before its first.
+        let twelve = columns([2; 6]);
+        let names = |it: &Membership| nodes_of(&it.members()[1]).map(node_name).collect::<Vec<_>>();
+        let name = |node, incarnation| MemberName { node: NodeId(node), incarnation };
+        assert_eq!(names(&twelve), [name(3, 0), name(2, 0)]);
+        // Its new node was promised a high incarnation by a writer that nobody heard.
+        let joint = twelve.begin(NodeId(3), member(20, 9)).expect("node 3 is a member");
+        assert_eq!(joint.begin(NodeId(2), member(21, 3)), Err(ChangeError::UnderWay(NodeId(3))));
+        assert_eq!(joint.finish(NodeId(2)), Err(ChangeError::NotUnderWay(NodeId(2))));
+        assert_eq!(joint.revert(NodeId(2)), Err(ChangeError::NotUnderWay(NodeId(2))));
+        assert_eq!((joint.role(name(20, 9)), joint.role(name(2, 0))), (Role::Joining, Role::Member));
+        assert!(joint.keeps(name(20, 9), GroupId(4)) && !joint.keeps(name(20, 9), GroupId(5)));
+        let done = joint.finish(NodeId(3)).expect("it is under way");
+        assert_eq!(names(&done), [name(20, 9), name(2, 0)]);
+        // The column goes by the number of its first node and the highest incarnation: the next must be above that.
+        let before = name_of(&done.members()[1]);
+        let next = done.begin(NodeId(2), member(22, done.next_incarnation())).expect("node 2 is a member");
+        assert_ne!(name_of(&next.replacements()[0].new), before);
+        let stale = done.begin(NodeId(2), member(22, 8)).expect("node 2 is a member");
+        assert!(Membership::from_rpc(&stale.to_rpc(&rpc::VolumeConfig::default())).is_err(), "two of one name");
+        // That a column has a node's name and another's incarnation makes it no member.
+        let second = done.begin(NodeId(2), member(22, 12)).and_then(|it| it.finish(NodeId(2))).expect("as before");
+        assert_eq!(name_of(&second.members()[1]), name(20, 12));
+        assert_eq!((second.role(name(20, 12)), second.role(name(20, 9))), (Role::Stranger, Role::Member));
+    }
+
+    #[test]
+    fn parts_of_columns_meet_where_they_share_a_group() {
+        let uneven = columns([1, 2, 2, 3, 4, 6]);
+        let parts: Vec<Vec<Part>> =
+            uneven.members().iter().map(|member| Part::all_of(member).map(|(part, _)| part).collect()).collect();
+        let shares = |one: Part, other: Part| (0..1000).map(GroupId).any(|group| one.has(group) && other.has(group));
+        for one in parts.iter().flatten() {
+            for other in parts.iter().flatten() {
+                assert_eq!(one.meets(*other), shares(*one, *other), "{one:?} {other:?}");
+            }
+        }
+        for group in (0..1000).map(GroupId) {
+            for (member, parts) in uneven.members().iter().zip(&parts) {
+                let keepers: Vec<usize> = (0..parts.len()).filter(|at| parts[*at].has(group)).collect();
+                assert_eq!(keepers, [part_of(member, group)]);
+            }
+        }
     }
 
     #[test]

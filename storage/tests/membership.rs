@@ -9,13 +9,13 @@ use protocol::rpc::storage::{
     CreateVolumeRequest, HoldRequest, Member, PrepareRequest, StatusReply, StatusRequest, VolumeConfig,
 };
 use protocol::volume::{Durability, PageSource, RedoLog, VolumeError};
-use protocol::{Ballot, FORMAT_VERSION, Lsn, NodeId, PageId};
+use protocol::{Ballot, FORMAT_VERSION, GroupId, Lsn, NodeId, PageId};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
-use storage::membership::{ChangeError, Membership, nodes_of};
+use storage::membership::{ChangeError, Membership, Part, nodes_of};
 use storage::node::gossip::{Dial, Gossip};
 use storage::node::{Node, NodeOptions, OpenError};
 use storage::sim::{Loss, SimDisk};
@@ -529,4 +529,156 @@ async fn the_first_node_of_a_column_loses_its_disk_and_joins_again() {
     let load = load.successor(&machines, 0..6, 2).await;
     let names: Vec<u32> = load.volume.membership().nodes().map(|node| node.node).collect();
     assert_eq!(names, [0, 6, 1, 7, 2, 8, 3, 9, 4, 10, 5, 11]);
+}
+
+impl Machines {
+    /// Until each node has flushed something of the groups of its part, and of no other.
+    async fn check_keepers(&self, load: &Load, groups: u32) {
+        for member in load.volume.membership().members() {
+            for (part, node) in Part::all_of(member) {
+                let own: Vec<u32> = (0..groups).filter(|group| part.has(GroupId(*group))).collect();
+                until("it keeps its own groups, and no other", async || self.groups(node.node).await == own).await;
+            }
+        }
+    }
+}
+
+fn names(load: &Load) -> Vec<u32> {
+    let membership = load.volume.membership();
+    assert!(membership.replacements().is_empty(), "nothing is under way");
+    membership.nodes().map(|node| node.node).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_nodes_of_a_column_are_replaced_one_after_the_other() {
+    let mut machines = Machines::of(columns()).await;
+    let mut load = machines.open(0..6, 1).await;
+    load.rounds(50).await;
+    for (old, new) in [(7, 12), (12, 13), (1, 14), (13, 7), (14, 1)] {
+        machines.stop(old);
+        machines.running.remove(&new);
+        machines.start(new, SimDisk::new());
+        let replacing = load.replace(&machines, old, new);
+        load.during(replacing).await.expect("it takes over");
+        machines.check_keepers(&load, 2).await;
+    }
+    assert_eq!(names(&load), [0, 6, 1, 7, 2, 8, 3, 9, 4, 10, 5, 11]);
+
+    // While one node of a column is being replaced no other of it is, and another column's is.
+    for node in [20, 21, 22] {
+        machines.start(node, SimDisk::new());
+    }
+    load.volume.begin_replacement(NodeId(8), member(20), machines.seat(20)).await.expect("node 20 joins");
+    let second = load.volume.begin_replacement(NodeId(2), member(21), machines.seat(21)).await;
+    assert_eq!(second, Err(MemberError::Change(ChangeError::UnderWay(NodeId(8)))));
+    assert!(load.volume.revert_replacement(NodeId(2)).await.is_err(), "nobody takes its place");
+    let other = load.replace(&machines, 3, 22);
+    load.during(other).await.expect("node 22 takes over");
+    let first = load.volume.clone();
+    load.during(async move { first.complete_replacement(NodeId(8)).await }).await.expect("node 20 takes over");
+    assert_eq!(names(&load), [0, 6, 1, 7, 2, 20, 22, 9, 4, 10, 5, 11]);
+    machines.check_keepers(&load, 2).await;
+    let mut load = load.successor(&machines, 0..3, 2).await;
+    load.rounds(5).await;
+}
+
+/// Whoever stays in a column on its way in is asked for both columns.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_next_writer_goes_on_with_the_replacement_of_a_columns_node() {
+    let mut machines = Machines::of(columns()).await;
+    let mut load = machines.open(0..6, 1).await;
+    load.rounds(50).await;
+    let mut instance = 1;
+    // The first of its column, and the second; alive, and dead.
+    for (old, new, dies) in [(9, 12, false), (3, 13, true), (4, 14, false), (11, 15, true)] {
+        machines.start(new, SimDisk::new());
+        if dies {
+            machines.stop(old);
+        }
+        load.volume.begin_replacement(NodeId(old), member(new), machines.seat(new)).await.expect("it joins");
+        // Two seats are gone for the recovery.
+        let gone: &[u32] = if dies { &[0] } else { &[0, 8] };
+        let gone: Vec<_> = gone.iter().map(|node| (*node, machines.stop(*node))).collect();
+        instance += 1;
+        load = load.successor(&machines, [1, 2, 5], instance).await;
+        gone.into_iter().for_each(|(node, disk)| machines.start(node, disk));
+        load.during(finished(load.volume.clone())).await;
+        machines.check_keepers(&load, 2).await;
+    }
+    assert_eq!(names(&load), [0, 6, 1, 7, 2, 8, 13, 12, 14, 10, 5, 15]);
+    load.check().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_that_missed_takeovers_catches_up_and_its_column_counts_again() {
+    let mut machines = Machines::of(columns()).await;
+    let mut load = machines.open(0..6, 1).await;
+    load.rounds(20).await;
+    for (instance, missing) in [(2, 8), (4, 2)] {
+        let disk = machines.stop(missing);
+        load.rounds(5).await;
+        load = load.successor(&machines, 0..6, instance).await;
+        load.rounds(5).await;
+        load = load.successor(&machines, 0..6, instance + 1).await;
+        load.rounds(5).await;
+        machines.start(missing, disk);
+        until("it has everything again", async || machines.status(missing).await.state == "up").await;
+        // With two other seats gone nothing becomes durable without its column.
+        let gone = [0, 10].map(|node| (node, machines.stop(node)));
+        load.rounds(5).await;
+        load.check().await;
+        gone.into_iter().for_each(|(node, disk)| machines.start(node, disk));
+        for node in [0, 10] {
+            until("it is back", async || machines.status(node).await.state == "up").await;
+        }
+    }
+    machines.check_keepers(&load, 2).await;
+}
+
+/// A zone with an odd number of nodes has columns of different sizes.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn columns_of_different_sizes_keep_a_volume_together() {
+    const GROUPS: u32 = 8;
+    let mut numbers = 6..;
+    let mut column = |(seat, size): (u32, u32)| Member {
+        others: (1..size).map(|_| member(numbers.next().expect("there are enough"))).collect(),
+        ..member(seat)
+    };
+    let members = (0..).zip([1, 3, 2, 2, 1, 3]).map(&mut column).collect();
+    let config = VolumeConfig { members, ..config(PAGES as u32 / GROUPS, 1 << 20) };
+    let mut machines = Machines::of(config).await;
+    let mut load = machines.open(0..6, 1).await;
+    load.rounds(100).await;
+    machines.check_keepers(&load, GROUPS).await;
+
+    // Who keeps all groups has them from columns of which each has some, images where their redo is retired; and the other
+    // way round.
+    for (old, new) in [(4, 30), (7, 31), (9, 32)] {
+        machines.stop(old);
+        machines.start(new, SimDisk::new());
+        let replacing = load.replace(&machines, old, new);
+        load.during(replacing).await.expect("it takes over");
+        machines.check_keepers(&load, GROUPS).await;
+        assert!(machines.status(new).await.image_bytes > 0);
+    }
+    assert_eq!(names(&load), [0, 1, 6, 31, 2, 8, 3, 32, 30, 5, 10, 11]);
+
+    // One that was away for a while is brought up by its peers.
+    for node in [30, 11, 2] {
+        let disk = machines.stop(node);
+        load.rounds(10).await;
+        machines.start(node, disk);
+        until("it has everything again", async || machines.status(node).await.state == "up").await;
+    }
+    load.volume.close();
+    for node in [0, 1, 6, 31, 2, 8, 3, 32, 30, 5, 10, 11] {
+        let disk = machines.stop(node);
+        disk.crash(Loss::Everything);
+        if ![6, 8].contains(&node) {
+            machines.start(node, disk);
+        }
+    }
+    let mut load = load.successor(&machines, [0, 3, 5], 2).await;
+    load.rounds(5).await;
+    load.check().await;
 }

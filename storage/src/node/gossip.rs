@@ -11,13 +11,17 @@
 //! A peer that has retired the redo we lack offers its images instead (`hydrate`): taken only when no
 //! peer that answered in the round had the redo.
 //!
+//! **Peers** are the nodes that keep a group which is kept here: of the other seats one node each, or all of a column that
+//! divides its groups otherwise. Whoever shares a column with us has nothing that concerns us. What they hold is counted by
+//! copies: several nodes of one seat are one.
+//!
 //! What peers are heard to hold also keeps the log from being retired below a peer that is down, within bounds: a node that
 //! missed more than its peers retain cannot be filled any more.
 
 use super::{Node, Refusal};
-use crate::column::reach;
 use crate::history::TruncationTable;
-use crate::membership::{Membership, MembershipId, Role, nodes_of};
+use crate::membership::{Membership, MembershipId, Part, Role, nodes_of};
+use crate::quorum::COPIES;
 use hashbrown::HashMap;
 use protocol::node::StorageNode;
 use protocol::rpc::storage as rpc;
@@ -41,10 +45,20 @@ const PULL_BYTES: u32 = 1 << 20;
 /// Makes the connection to a member; `None` when it has no address that can be dialled.
 pub type Dial = Arc<dyn Fn(&rpc::Member) -> Option<Arc<dyn StorageNode>> + Send + Sync>;
 
+/// A node that is asked.
+struct Peer {
+    node: Arc<dyn StorageNode>,
+    /// Which of the copies beside ours it has a part in, and which part that is.
+    copy: usize,
+    part: Part,
+}
+
 /// Keeps one node up with its peers.
 pub struct Gossip {
     node: Weak<Node>,
-    peers: Vec<Arc<dyn StorageNode>>,
+    peers: Vec<Peer>,
+    /// Of each copy beside ours, whether its keeper counts in quorums: who joins holds what it holds, and no more.
+    counts: Vec<bool>,
     /// How to reach other members than those, and the membership that `peers` are from.
     follows: Option<(Dial, MembershipId)>,
     /// What each peer had of each group in the round before.
@@ -54,8 +68,8 @@ pub struct Gossip {
 /// What a round found missing.
 #[derive(Default)]
 struct Lacks {
-    /// What each peer that answered holds, and the ballot of its table.
-    held: Vec<(Ballot, HashMap<GroupId, Lsn>)>,
+    /// What each peer that answered holds, of which copy, and the ballot of its table.
+    held: Vec<(usize, Ballot, HashMap<GroupId, Lsn>)>,
     /// What some peer has had since the round before, of each group.
     targets: HashMap<GroupId, Lsn>,
     /// Peers that have retired what is missing, and up to where.
@@ -67,7 +81,10 @@ impl Gossip {
     #[must_use]
     pub fn new(node: &Arc<Node>, peers: Vec<Arc<dyn StorageNode>>) -> Gossip {
         node.shared.state.lock().peers = vec![HashMap::new(); peers.len()];
-        Gossip { node: Arc::downgrade(node), peers, follows: None, seen: HashMap::new() }
+        let peer = |(copy, node)| Peer { node, copy, part: Part::WHOLE };
+        let peers: Vec<Peer> = peers.into_iter().enumerate().map(peer).collect();
+        let counts = vec![true; peers.len()];
+        Gossip { node: Arc::downgrade(node), peers, counts, follows: None, seen: HashMap::new() }
     }
 
     /// Gossip of `node` with whoever the volume's members are, as they change. It does not keep the node alive.
@@ -84,14 +101,32 @@ impl Gossip {
         *known = volume.membership.id();
         let me = node.shared.options.id.0;
         let membership = &volume.membership;
-        // Of its own column the others keep other groups.
-        let others = membership.everyone().enumerate();
-        let others = others.filter(|(_, member)| nodes_of(member).all(|node| node.node != me));
+        let mine = membership.parts_of(me);
         let is_member = state.role() != Role::Stranger;
-        let others = others.filter(|(seat, _)| is_member && !membership.is_lost(*seat));
-        self.peers = others.filter_map(|(_, member)| reach(&**dial, member, volume.pages_per_group)).collect();
+        (self.peers, self.counts) = (Vec::new(), Vec::new());
+        let mut met = vec![me];
+        for (seat, member) in membership.everyone().enumerate().filter(|_| is_member) {
+            // Of our own column the others keep other groups.
+            if nodes_of(member).any(|node| node.node == me) {
+                continue;
+            }
+            let copy = self.counts.len();
+            for (part, node) in Part::all_of(member) {
+                let concerns = mine.iter().any(|mine| mine.meets(part)) && !membership.is_node_lost(node);
+                // One that stays in a column on its way in was met on the seat of the one that leaves.
+                if !concerns || met.contains(&node.node) {
+                    continue;
+                }
+                let Some(dialled) = dial(node) else { continue };
+                met.push(node.node);
+                self.peers.push(Peer { node: dialled, copy, part });
+            }
+            if self.peers.last().is_some_and(|peer| peer.copy == copy) {
+                self.counts.push(seat < COPIES);
+            }
+        }
         self.seen.clear();
-        state.peers = vec![HashMap::new(); self.peers.len()];
+        state.peers = vec![HashMap::new(); self.counts.len()];
     }
 
     /// Runs until the node stops.
@@ -134,8 +169,7 @@ impl Gossip {
         let mut guard = node.shared.state.lock();
         let state = &mut *guard;
         // Those that have not heard of our table may hold what it annuls, and lack what was copied before it was in force.
-        let held = std::mem::take(&mut lacks.held).into_iter().filter(|(ballot, _)| *ballot == under);
-        state.note_peers(under, &held.map(|(_, held)| held).collect::<Vec<_>>());
+        state.note_peers(under, &self.copies_under(under, std::mem::take(&mut lacks.held)));
         let received = |group: &GroupId| state.segments.get(group).map_or(Lsn::ZERO, |segment| segment.received());
         let behind = lacks.targets.iter().map(|(group, target)| target.since(received(group)));
         let behind = behind.max().unwrap_or_default();
@@ -145,6 +179,23 @@ impl Gossip {
         }
         // Redo may have come after all, from a peer that was not there before.
         state.hydrations.retain(|group, hydration| hydration.target > received(group));
+    }
+
+    /// What each copy that counts holds, where all who have a part in it have answered under this table.
+    fn copies_under(
+        &self,
+        under: Ballot,
+        held: Vec<(usize, Ballot, HashMap<GroupId, Lsn>)>,
+    ) -> Vec<HashMap<GroupId, Lsn>> {
+        let mut copies: BTreeMap<usize, (usize, HashMap<GroupId, Lsn>)> = BTreeMap::new();
+        for (copy, _, marks) in held.into_iter().filter(|(copy, ballot, _)| *ballot == under && self.counts[*copy]) {
+            let (answered, all) = copies.entry(copy).or_default();
+            *answered += 1;
+            all.extend(marks);
+        }
+        let keepers = |copy: usize| self.peers.iter().filter(|peer| peer.copy == copy).count();
+        let whole = copies.into_iter().filter(|(copy, (answered, _))| *answered == keepers(*copy));
+        whole.map(|(_, (_, marks))| marks).collect()
     }
 
     /// Takes images where no peer has the redo any more.
@@ -158,7 +209,7 @@ impl Gossip {
                 if received >= *base {
                     break;
                 }
-                match node.hydrate(&*self.peers[*peer], *group).await {
+                match node.hydrate(&*self.peers[*peer].node, *group).await {
                     Ok(_) => {
                         // On with it, or with the redo behind the images.
                         node.shared.gossip.notify_one();
@@ -171,7 +222,8 @@ impl Gossip {
     }
 
     async fn exchange(&mut self, node: &Node, index: usize, urgent: bool, lacks: &mut Lacks) -> Result<(), String> {
-        let peer = self.peers[index].clone();
+        let Peer { node: peer, copy, part } = &self.peers[index];
+        let (peer, copy, part) = (peer.clone(), *copy, *part);
         let volume = node.shared.volume_id.load(Ordering::Acquire);
         let request = {
             let state = node.shared.state.lock();
@@ -193,18 +245,19 @@ impl Gossip {
             adopt_table(node, table, members).await.map_err(|error| error.to_string())?;
         }
         let under = held.table.as_ref().and_then(|table| table.entries.last()).map_or(0, |entry| entry.ballot);
-        let marks = held.marks.iter().map(|mark| (GroupId(mark.group), Lsn(mark.scl_received)));
-        lacks.held.push((Ballot(under), marks.collect()));
+        let keeps = |mark: &&rpc::SegmentMark| part.has(GroupId(mark.group));
+        let marks = held.marks.iter().filter(keeps).map(|mark| (GroupId(mark.group), Lsn(mark.scl_received)));
+        lacks.held.push((copy, Ballot(under), marks.collect()));
         let heard = node.shared.state.lock().hear(Lsn(held.flushed_vdl_heard), Lsn::ZERO, Ballot(under));
         node.shared.heard(heard);
         node.repair_images(&*peer).await.map_err(|error| error.to_string())?;
-        for mark in &held.marks {
+        for mark in held.marks.iter().filter(keeps) {
             let (group, theirs) = (GroupId(mark.group), Lsn(mark.scl_received));
             if !node.shared.state.lock().keeps(group) {
                 continue;
             }
             let before = self.seen.insert((index, group), theirs).unwrap_or_default();
-            if let Some(peer) = node.shared.state.lock().peers.get_mut(index) {
+            if let Some(peer) = node.shared.state.lock().peers.get_mut(copy) {
                 // What it may lose in a loss of power keeps our log as if it were not there.
                 peer.insert(group, Lsn(mark.scl_flushed));
             }

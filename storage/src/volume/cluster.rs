@@ -97,24 +97,25 @@ pub async fn config(nodes: &Nodes) -> Result<rpc::VolumeConfig, VolumeError> {
     })
 }
 
-/// Creates the volume on all six nodes, which must be empty or have this very volume: a creation that was interrupted is
-/// repeated with the same configuration.
+/// Creates the volume on these nodes, all of its own, which must be empty or have this very volume: a creation that was
+/// interrupted is repeated with the same configuration.
 ///
 /// # Errors
-/// [`VolumeError::Unavailable`] when a node does not answer or refuses: `init` wants all six.
+/// [`VolumeError::Unavailable`] when a node does not answer or refuses: `init` wants all of them.
 pub async fn create_volume(nodes: &Nodes, config: &rpc::VolumeConfig) -> Result<(), VolumeError> {
     let request = || rpc::CreateVolumeRequest { version: FORMAT_VERSION, config: Some(config.clone()) };
-    for (node, reply) in ask_all(nodes, COPIES, |node| node.create_volume(request())).await.into_iter().enumerate() {
+    let all = nodes.len();
+    for (node, reply) in ask_all(nodes, all, |node| node.create_volume(request())).await.into_iter().enumerate() {
         match reply {
             Ok(_) => {}
             Err(error) => return Err(VolumeError::Unavailable(format!("node {node}: {error}"))),
         }
     }
-    let held = ask_all(nodes, COPIES, |node| node.status(rpc::StatusRequest { version: FORMAT_VERSION, volume: 0 }));
+    let held = ask_all(nodes, all, |node| node.status(rpc::StatusRequest { version: FORMAT_VERSION, volume: 0 }));
     let held = held.await.into_iter().flatten();
     let same = held.filter(|reply| reply.config.as_ref().is_some_and(|held| held.volume == config.volume)).count();
-    if same < COPIES {
-        return Err(VolumeError::Unavailable(format!("{same} of {COPIES} storage nodes hold the new volume")));
+    if same < all {
+        return Err(VolumeError::Unavailable(format!("{same} of {all} storage nodes hold the new volume")));
     }
     Ok(())
 }

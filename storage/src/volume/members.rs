@@ -305,7 +305,7 @@ impl Inner {
                 return Err(ChangeError::AlreadyMember(name).into());
             }
         }
-        let incarnation = before.next_incarnation(NodeId(new.node)).max(said.incarnation + 1);
+        let incarnation = before.next_incarnation().max(said.incarnation + 1);
         let new = rpc::Member { incarnation, ..new };
         let new_name = node_name(&new);
         let next = before.begin(old, new)?;
@@ -387,7 +387,7 @@ impl Inner {
                 if is_made(before, &kept) && is_made(next, &kept) {
                     // Who joins must know it: it is told what it lacks by nobody else.
                     let knows = |it: &Replacement| kept.contains(&name_of(&it.new));
-                    let is_new = |it: &&Replacement| before.role(name_of(&it.new)) != Role::Joining;
+                    let is_new = |it: &&Replacement| !before.is_joining(name_of(&it.new));
                     let joined = next.replacements().iter().filter(is_new).all(knows);
                     if joined || now() >= give_up_at {
                         *self.members.membership.lock() = next.clone();
@@ -412,7 +412,7 @@ impl Inner {
     /// Tells one node of the members; an error when it does not keep them then.
     async fn tell(&self, name: MemberName, next: &Membership, config: &rpc::VolumeConfig) -> NodeResult<()> {
         let node = self.members.node_of(name).ok_or_else(|| NodeError::Unreachable("it is lost".into()))?;
-        if next.role(name) == Role::Joining {
+        if next.is_joining(name) {
             let newcomer = self.members.joiners.lock().get(&name).and_then(|joiner| joiner.newcomer.clone());
             let newcomer = newcomer.ok_or_else(|| NodeError::Unreachable("the new node cannot be dialled".into()))?;
             let status = self.ask(&*newcomer).await?;

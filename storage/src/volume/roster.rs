@@ -16,7 +16,7 @@
 use super::seats::{Gone, Seat};
 use super::{Nodes, cluster, corrupt};
 use crate::column::Column;
-use crate::membership::{MemberName, Membership, name_of, node_name, nodes_of};
+use crate::membership::{MemberName, Membership, Part, name_of, node_name, nodes_of};
 use crate::node::gossip::Dial;
 use crate::quorum::{COPIES, READ_QUORUM};
 use hashbrown::HashMap;
@@ -37,8 +37,8 @@ pub struct Seen {
     pub member: rpc::Member,
     /// Its seat: a place among the six, or behind them when it joins.
     pub seat: usize,
-    /// Which part of the seat's groups it keeps, of how many.
-    pub part: (usize, usize),
+    /// Which part of the groups it keeps.
+    pub part: Part,
     /// The number of the node that it replaces, when it joins.
     pub replaces: Option<NodeId>,
     /// Whether somebody joins in its place.
@@ -51,8 +51,7 @@ impl Seen {
     /// Whether it keeps a group.
     #[must_use]
     pub fn keeps(&self, group: GroupId) -> bool {
-        let (part, parts) = self.part;
-        group.0 as usize % parts == part
+        self.part.has(group)
     }
 
     /// The member's own status; `None` when it does not answer, or another does in its place.
@@ -140,7 +139,7 @@ impl Known {
             let joins = change.map(|replacement| membership.changes(replacement));
             let leaving = membership.replacements().iter().filter(|replacement| replacement.place == seat);
             let leaving: Vec<MemberName> = leaving.map(|it| node_name(&membership.changes(it).0)).collect();
-            for (part, node) in nodes_of(member).enumerate() {
+            for (part, node) in Part::all_of(member) {
                 // The others of a column on its way in are members already.
                 if joins.as_ref().is_some_and(|(_, new)| node_name(new) != node_name(node)) {
                     continue;
@@ -148,7 +147,7 @@ impl Known {
                 let seen = Seen {
                     member: rpc::Member { others: Vec::new(), ..node.clone() },
                     seat,
-                    part: (part, 1 + member.others.len()),
+                    part,
                     replaces: joins.as_ref().map(|(old, _)| NodeId(old.node)),
                     leaves: leaving.contains(&node_name(node)),
                     reply: None,
