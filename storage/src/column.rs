@@ -17,8 +17,14 @@
 //! promised when everything that it keeps is below that promise, and never speaks for a part that is silent. So everything
 //! that holds of six nodes holds of six columns, recovery and changes of members included.
 //!
+//! **What is told as of a table** is told as of the lowest that one of its nodes has: the column has adopted no other. So its
+//! durable point is what those with that table have heard, however much further the others are: under a lower table records
+//! lie below such a point that the higher one annuls, and whoever believed both would make images of them.
+//!
 //! **What it costs.** A column is down when one of its nodes is: two nodes may be lost for writing and three for reading,
-//! wherever they are, as with six; more only if they share columns. Its stream is as fast as its slowest node.
+//! wherever they are, as with six; more only if they share columns. Its stream is as fast as its slowest node, and each node
+//! gets every message, empty where the redo is another's. Nodes gossip by themselves: of a column that is down those that
+//! live keep up with the nodes that keep the same groups.
 //!
 //! **Names.** Each node answers under its own name, which is checked here; the column answers under that of its seat
 //! ([`name_of`](crate::membership::name_of)).

@@ -21,6 +21,13 @@ fn groups(port: u16) -> anyhow::Result<Vec<(u64, u64)>> {
     Ok(nodes.iter().filter_map(count).collect())
 }
 
+/// Of a node; what has joined has one above 0.
+fn incarnation(port: u16, node: u64) -> anyhow::Result<Option<u64>> {
+    let status = status(port)?;
+    let nodes = status["storage_nodes"].as_array().context("a list")?;
+    Ok(nodes.iter().find(|it| it["id"] == node).and_then(|it| it["incarnation"].as_u64()))
+}
+
 #[tokio::test]
 async fn twelve_nodes_share_a_volume_and_one_is_replaced() -> anyhow::Result<()> {
     let mut fleet = Fleet::start(12)?;
@@ -73,6 +80,14 @@ async fn twelve_nodes_share_a_volume_and_one_is_replaced() -> anyhow::Result<()>
     assert_eq!(role(port, 3)?, None);
     let expected = sum(&client).await?;
     assert_eq!(expected.0, ROWS + 1000);
+
+    // Another loses everything, and comes back without: of the two that share its copies it is the one that is replaced,
+    // unasked, by itself.
+    fleet.kill_node(11)?;
+    std::fs::remove_dir_all(fleet.data(11))?;
+    fleet.start_node(11, &["--storage", &addresses])?;
+    until("it is a member again", || Ok(role(port, 11)? == member && incarnation(port, 11)? > Some(0))).await?;
+    assert_eq!(incarnation(port, 5)?, Some(0), "node 5, which shares its copies, stayed");
 
     // Power goes everywhere, and two nodes of different seats stay away.
     drop(client);

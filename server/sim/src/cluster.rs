@@ -3,7 +3,7 @@
 
 use crate::history::{self, Lists, Op, Txn};
 use crate::ledger::Ledger;
-use crate::machine::{MACHINES, Machine, Sizes, member};
+use crate::machine::{MACHINES, MACHINES_MAX, Machine, Sizes, member};
 use crate::net::Net;
 use crate::operator;
 use crate::random::Random;
@@ -20,10 +20,11 @@ use protocol::task::{sleep, timeout};
 use protocol::volume::{Durability, PageSource, RedoLog};
 use protocol::{Ballot, FORMAT_VERSION, GroupId, Lsn, Page, PageId};
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
-use storage::membership::{MemberName, Membership, name_of};
+use storage::membership::{MemberName, Membership, node_name, nodes_of};
 use storage::quorum::{COPIES, READ_QUORUM, WRITE_QUORUM};
 use storage::volume::cluster as calls;
 use storage::volume::writer::WriterVolume;
@@ -62,7 +63,12 @@ pub struct Shape {
     pub padding_max: usize,
     /// Of the storage nodes.
     pub sizes: Sizes,
+    /// Two nodes share each of the six seats.
+    pub columns: bool,
 }
+
+/// Runs whose seats are columns, of a thousand.
+const COLUMNS_PERMILLE: u64 = 250;
 
 impl Shape {
     /// Draws one.
@@ -84,6 +90,7 @@ impl Shape {
             counters: 3,
             padding_max: if wide { 1200 } else { random.pick(&[0, 100, 700]) },
             sizes: Sizes::draw(random),
+            columns: false,
         }
     }
 }
@@ -99,6 +106,11 @@ pub struct Schema {
     pub counters: TreeId,
     /// Their creation: a snapshot below does not see them.
     pub created: Lsn,
+}
+
+/// Who keeps a group on a seat.
+fn keeper(seat: &[usize], group: GroupId) -> usize {
+    seat[group.0 as usize % seat.len()]
 }
 
 /// Increments of a counter.
@@ -124,7 +136,7 @@ pub struct Cluster {
     pub sabotage: Option<Sabotage>,
     /// Its sizes.
     pub shape: Shape,
-    /// The six that the volume begins with, and the spares.
+    /// The six that the volume begins with, the spares, and the others of columns.
     pub machines: Vec<Machine>,
     /// The three.
     pub servers: Vec<Arc<Server>>,
@@ -168,13 +180,14 @@ impl Cluster {
     #[must_use]
     pub fn new(seed: u64, world: Arc<World>, sabotage: Option<Sabotage>) -> Arc<Cluster> {
         let mut random = Random::new(seed, 5);
-        let shape = Shape::draw(&mut random);
+        let shape = Shape { columns: Random::new(seed, 7).chance(COLUMNS_PERMILLE), ..Shape::draw(&mut random) };
+        let machines = if shape.columns { MACHINES_MAX } else { MACHINES };
         let (tally, ledger) = (Arc::new(Tally::default()), Ledger::new(world.clone()));
         let net = Net::new(world.clone(), Random::new(seed, 2), tally.clone(), ledger.clone(), sabotage);
         let machine = |index| Machine::new(world.clone(), net.clone(), index, shape.sizes);
         Arc::new(Cluster {
             seed,
-            machines: (0..MACHINES).map(machine).collect(),
+            machines: (0..machines).map(machine).collect(),
             servers: (0..SERVERS).map(Server::new).collect(),
             world,
             net,
@@ -292,34 +305,52 @@ impl Cluster {
         self.ledger.membership()
     }
 
+    /// The numbers of all machines.
+    #[must_use]
+    pub fn all(&self) -> Range<usize> {
+        0..self.machines.len()
+    }
+
+    /// Those with which the volume begins, in their places.
+    fn first_members(&self) -> Vec<rpc::Member> {
+        let others = |seat| if self.shape.columns { vec![member(MACHINES + seat)] } else { Vec::new() };
+        (0..COPIES).map(|seat| rpc::Member { others: others(seat), ..member(seat) }).collect()
+    }
+
+    /// The machines on each of the six seats, in the order of their parts.
+    #[must_use]
+    pub fn seats(&self) -> Vec<Vec<usize>> {
+        let members = self.membership().map_or_else(|| self.first_members(), |it| it.members().to_vec());
+        members.iter().map(|member| nodes_of(member).map(|node| node.node as usize).collect()).collect()
+    }
+
     /// The machines of the six members, in their places.
     #[must_use]
     pub fn members(&self) -> Vec<usize> {
-        let Some(membership) = self.membership() else { return (0..COPIES).collect() };
-        membership.members().iter().map(|member| member.node as usize).collect()
+        self.seats().concat()
     }
 
     /// The machines of the members and of those that join, each once.
     #[must_use]
     pub fn seated(&self) -> Vec<usize> {
-        let Some(membership) = self.membership() else { return (0..COPIES).collect() };
-        let seated: BTreeSet<usize> = membership.everyone().map(|member| member.node as usize).collect();
+        let Some(membership) = self.membership() else { return self.members() };
+        let seated: BTreeSet<usize> = membership.nodes().map(|node| node.node as usize).collect();
         seated.into_iter().collect()
     }
 
     /// Counts those that were replaced since the last look; what happened to their machines is no damage any more.
     fn look_at_members(&self) {
         let Some(membership) = self.membership() else { return };
-        let names: Vec<MemberName> = membership.members().iter().map(name_of).collect();
+        let names: Vec<MemberName> = membership.members().iter().flat_map(nodes_of).map(node_name).collect();
         let before = std::mem::replace(&mut *self.places.lock(), names.clone());
         let replaced = before.iter().zip(&names).filter(|(before, now)| before != now);
         for (before, now) in replaced {
             self.world.note(|| format!("{now} took the place of {before}"));
-            self.tally.count(Fault::NodeReplaced);
+            self.tally.count(if self.shape.columns { Fault::ColumnChanged } else { Fault::NodeReplaced });
         }
-        let is_out = |index: usize| membership.everyone().all(|member| member.node as usize != index);
+        let is_out = |index: usize| membership.nodes().all(|node| node.node as usize != index);
         let is_whole = |index: usize| {
-            let member = membership.members().iter().find(|member| member.node as usize == index);
+            let member = membership.members().iter().flat_map(nodes_of).find(|node| node.node as usize == index);
             self.machines[index].is_up() && member.is_some_and(|member| !operator::is_gone(self, member))
         };
         self.damaged.lock().retain(|index, gone| !(*gone && (is_out(*index) || is_whole(*index))));
@@ -353,15 +384,18 @@ impl Cluster {
     /// A node's files are to be damaged; false when so many nodes have had that already that one more would be too much.
     pub fn may_damage(&self, index: usize) -> bool {
         // Of the set in which every replacement under way is done, those that stay hold everything.
-        let leaving: Vec<usize> = self.membership().map_or_else(Vec::new, |membership| {
-            let place = |place: usize| membership.members()[place].node as usize;
-            membership.replacements().iter().map(|it| place(it.place)).collect()
-        });
+        let leaving: Vec<usize> = self
+            .membership()
+            .map_or_else(Vec::new, |membership| membership.replacements().iter().map(|it| it.place).collect());
         let asked = self.asked.lock().clone();
-        let members = self.members().into_iter();
-        let staying: Vec<usize> = members.filter(|node| !leaving.contains(node) && !asked.contains(node)).collect();
+        let stays = |(place, seat): &(usize, Vec<usize>)| {
+            !leaving.contains(place) && !seat.iter().any(|node| asked.contains(node))
+        };
+        let staying: Vec<Vec<usize>> =
+            self.seats().into_iter().enumerate().filter(stays).map(|(_, seat)| seat).collect();
         let mut damaged = self.damaged.lock();
-        let hurt = staying.iter().filter(|node| **node == index || damaged.contains_key(node)).count();
+        let is_hurt = |node: &usize| *node == index || damaged.contains_key(node);
+        let hurt = staying.iter().filter(|seat| seat.iter().any(is_hurt)).count();
         let enough = hurt + READ_QUORUM <= staying.len();
         let may = enough && (damaged.len() < DAMAGED_MAX || damaged.contains_key(&index));
         if may {
@@ -418,15 +452,18 @@ impl Cluster {
     /// # Errors
     /// What went wrong: nothing is in the way yet.
     pub async fn begin(self: &Arc<Self>) -> Result<(), String> {
-        for machine in &self.machines[..COPIES] {
-            machine.start()?;
+        let members = self.first_members();
+        let mut first: Vec<usize> = members.iter().flat_map(nodes_of).map(|node| node.node as usize).collect();
+        first.sort_unstable();
+        for node in &first {
+            self.machines[*node].start()?;
         }
-        let nodes = calls::nodes((0..COPIES).map(|node| self.net.link(ProcessId::WORLD, node)).collect());
+        let nodes = calls::nodes(first.iter().map(|node| self.net.link(ProcessId::WORLD, *node)).collect());
         let config = rpc::VolumeConfig {
             volume: 1 + self.seed,
             pages_per_group: self.shape.pages_per_group,
             lal_bytes: self.shape.lal_bytes,
-            members: (0..COPIES).map(member).collect(),
+            members,
             ..rpc::VolumeConfig::default()
         };
         calls::create_volume(&nodes, &config).await.map_err(|error| error.to_string())?;
@@ -494,7 +531,7 @@ impl Cluster {
             sleep(Duration::from_millis(10)).await;
             looks += 1;
             if looks.is_multiple_of(4) {
-                self.look_at_node((looks / 4) as usize % MACHINES);
+                self.look_at_node((looks / 4) as usize % self.machines.len());
             }
             if looks.is_multiple_of(10) {
                 self.look_at_members();
@@ -657,7 +694,7 @@ impl Cluster {
             let settled = || {
                 let membership = self.membership()?;
                 let (_, volume, _) = self.writer()?;
-                let there = membership.everyone().all(|member| !operator::is_gone(self, member));
+                let there = membership.nodes().all(|node| !operator::is_gone(self, node));
                 let made = volume.membership() == membership && membership.replacements().is_empty();
                 (made && there).then_some(())
             };
@@ -668,7 +705,7 @@ impl Cluster {
         waited.await.map_err(drop)
     }
 
-    /// Waits until every member that can has everything up to `end`; tells which do.
+    /// Waits until every member that can has everything up to `end`; tells the seats of those that do.
     async fn await_copies(&self, end: Lsn) -> Result<Vec<usize>, String> {
         let waited = timeout(HEAL_TIMEOUT, async {
             while self.full_copies().len() < COPIES {
@@ -678,16 +715,16 @@ impl Cluster {
         let all = waited.await.is_ok();
         let copies = self.full_copies();
         if !all {
-            self.world.note(|| format!("only {copies:?} have everything up to {end}"));
+            self.world.note(|| format!("only the seats {copies:?} have everything up to {end}"));
             self.tally.count(Fault::LeftBehind);
         }
         if copies.len() < WRITE_QUORUM {
-            return Err(format!("a healed cluster has only {copies:?} with everything up to {end}"));
+            return Err(format!("a healed cluster has only the seats {copies:?} with everything up to {end}"));
         }
         Ok(copies)
     }
 
-    /// What each member that answers has flushed of each group.
+    /// What each member's node that answers has flushed of each group.
     fn marks(&self) -> BTreeMap<usize, BTreeMap<GroupId, Lsn>> {
         let ask = |index| Some((index, crate::sabotage::ask(&self.net, index)?.marks));
         let answers = self.members().into_iter().filter_map(ask);
@@ -695,23 +732,26 @@ impl Cluster {
         answers.map(|(index, marks)| (index, marks.into_iter().map(flushed).collect())).collect()
     }
 
-    /// Members that have every group up to its tail.
+    /// Seats that have every group up to its tail, each on the node that is to keep it.
     fn full_copies(&self) -> Vec<usize> {
-        let marks = self.marks();
+        let (marks, seats) = (self.marks(), self.seats());
         let tails = tails(&marks);
-        let full = |marks: &BTreeMap<GroupId, Lsn>| {
-            tails.iter().all(|(group, tail)| marks.get(group).is_some_and(|scl| scl >= tail))
+        let scl = |node: usize, group: &GroupId| marks.get(&node).and_then(|marks| marks.get(group));
+        let full = |place: &usize| {
+            let mut tails = tails.iter();
+            tails.all(|(group, tail)| scl(keeper(&seats[*place], *group), group).is_some_and(|scl| scl >= tail))
         };
-        marks.into_iter().filter(|(_, marks)| full(marks)).map(|(index, _)| index).collect()
+        (0..COPIES).filter(full).collect()
     }
 
-    /// I7: every page is the same on every node, at one LSN.
+    /// I7: every page is the same on every seat, at one LSN.
     async fn compare_pages(&self, ballot: Ballot, at: Lsn, copies: &[usize]) -> Result<(), String> {
-        let tails = tails(&self.marks());
+        let (tails, seats) = (tails(&self.marks()), self.seats());
         for page in (0..=self.ledger.page_max().0).map(PageId) {
-            let tail = tails.get(&page.group(self.shape.pages_per_group)).copied().unwrap_or_default();
+            let group = page.group(self.shape.pages_per_group);
+            let tail = tails.get(&group).copied().unwrap_or_default();
             let mut first: Option<(usize, bytes::Bytes)> = None;
-            for &index in copies {
+            for index in copies.iter().map(|place| keeper(&seats[*place], group)) {
                 let Some(node) = self.net.node(index) else { continue };
                 let request = rpc::ReadPageRequest {
                     volume: 1 + self.seed,

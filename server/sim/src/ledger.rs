@@ -18,7 +18,7 @@
 //! A *trap* stops a process in the very step in which it learns that it opened the volume, or tells a client: what a power cut
 //! right behind an acknowledgement meets.
 
-use crate::machine::MACHINES;
+use crate::machine::MACHINES_MAX;
 use crate::world::{ProcessId, World};
 use bytes::Bytes;
 use parking_lot::Mutex;
@@ -66,8 +66,8 @@ struct State {
     durable: BTreeMap<Ballot, Lsn>,
     /// Highest durable point that left a writer.
     announced: Lsn,
-    promises: [u64; MACHINES],
-    seen: [Seen; MACHINES],
+    promises: [u64; MACHINES_MAX],
+    seen: [Seen; MACHINES_MAX],
     /// What was seen of who the members are.
     memberships: BTreeMap<MembershipId, Membership>,
     trap: Option<(ProcessId, Moment)>,

@@ -7,7 +7,8 @@
 //! # The life of a seed
 //!
 //! 1. [`run`] makes a [`World`](world::World) and a [`Cluster`](cluster::Cluster): six [machines](machine) and three spares,
-//!    three [servers](server), with sizes drawn so that files roll, groups are many, caches are small.
+//!    three [servers](server), with sizes drawn so that files roll, groups are many, caches are small. In one run of four the
+//!    seats are columns, of two machines each.
 //! 2. The volume is created and the tables are filled in peace. Then [sessions](workload) begin on every server, some of which
 //!    [write through the writer](forward), and the [nemesis](nemesis) does harm: it kills, stops, cuts off, fills, rots,
 //!    promotes, takes disks away. An [operator] has nodes replaced whose disks are gone.

@@ -26,11 +26,17 @@ const TEND_INTERVAL: Duration = Duration::from_millis(15);
 pub const ZONES: [&str; 3] = ["a", "b", "c"];
 /// The six that a volume begins with, and one more in each zone.
 pub const MACHINES: usize = COPIES + ZONES.len();
+/// With a second node on each seat, where seats are columns: node 0 shares its seat with node 9, and so on.
+pub const MACHINES_MAX: usize = MACHINES + COPIES;
 
 /// The zone in which a machine stands, by its place in [`ZONES`].
 #[must_use]
 pub fn zone_of(index: usize) -> usize {
-    if index < COPIES { index / 2 } else { index - COPIES }
+    match index {
+        0..COPIES => index / 2,
+        COPIES..MACHINES => index - COPIES,
+        _ => (index - MACHINES) / 2,
+    }
 }
 
 /// A machine's node as a member, before it was given an incarnation.

@@ -11,7 +11,7 @@
 //! The network also reads along: each batch goes to the [ledger](crate::ledger), each reply too.
 
 use crate::ledger::Ledger;
-use crate::machine::MACHINES;
+use crate::machine::{MACHINES, MACHINES_MAX};
 use crate::random::Random;
 use crate::sabotage::{self, Sabotage};
 use crate::tally::{Fault, Tally};
@@ -40,7 +40,8 @@ const HELD_LOOKS: Duration = Duration::from_millis(40);
 /// The process of a storage node.
 #[must_use]
 pub fn node_process(index: usize) -> ProcessId {
-    ProcessId(1 + index as u32)
+    // The servers come in between.
+    ProcessId(if index < MACHINES { 1 } else { 11 } + index as u32)
 }
 
 /// The address of a machine's node.
@@ -51,7 +52,7 @@ pub fn address_of(index: usize) -> String {
 
 /// The machine at an address.
 fn machine_at(address: &str) -> Option<usize> {
-    address.strip_prefix("node-")?.parse().ok().filter(|index| *index < MACHINES)
+    address.strip_prefix("node-")?.parse().ok().filter(|index| *index < MACHINES_MAX)
 }
 
 /// The process of a server.
@@ -78,7 +79,7 @@ struct State {
     cuts: BTreeSet<(ProcessId, ProcessId)>,
     /// Everything from and to these takes so many times as long.
     slow: BTreeMap<ProcessId, u32>,
-    nodes: [Option<Arc<Node>>; MACHINES],
+    nodes: [Option<Arc<Node>>; MACHINES_MAX],
     /// Nodes of another version.
     upgraded: BTreeSet<usize>,
     /// Nobody gets at the address book.
@@ -212,10 +213,10 @@ impl Net {
         Arc::new(Link { net: self.clone(), from, to })
     }
 
-    /// The nodes of all machines as `from` sees them.
+    /// The nodes of the first so many machines as `from` sees them.
     #[must_use]
-    pub fn nodes_seen_by(self: &Arc<Self>, from: ProcessId) -> Vec<Arc<dyn StorageNode>> {
-        (0..MACHINES).map(|to| self.link(from, to)).collect()
+    pub fn nodes_seen_by(self: &Arc<Self>, from: ProcessId, machines: usize) -> Vec<Arc<dyn StorageNode>> {
+        (0..machines).map(|to| self.link(from, to)).collect()
     }
 
     /// How `from` reaches a member by its address.

@@ -10,7 +10,7 @@
 //! members among them, so that the writer's part is met in all its states.
 
 use crate::cluster::Cluster;
-use crate::machine::{Death, MACHINES, member, zone_of};
+use crate::machine::{Death, member, zone_of};
 use crate::random::Random;
 use crate::tally::Fault;
 use protocol::NodeId;
@@ -19,7 +19,7 @@ use protocol::task::{sleep, timeout};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
-use storage::membership::{MemberName, name_of};
+use storage::membership::{MemberName, node_name, nodes_of};
 use storage::volume::members::MemberError;
 use tokio::sync::oneshot;
 
@@ -83,7 +83,7 @@ pub fn free_machine(cluster: &Cluster, random: &mut Random, old: usize) -> Optio
     if emptied && random.chance(600) {
         return Some(old);
     }
-    let mut free: Vec<usize> = (0..MACHINES).filter(|machine| !seated.contains(machine)).collect();
+    let mut free: Vec<usize> = cluster.all().filter(|machine| !seated.contains(machine)).collect();
     if random.chance(700) {
         free.sort_by_key(|machine| zone_of(*machine) != zone_of(old));
         free.truncate(1);
@@ -107,19 +107,19 @@ pub async fn keep(cluster: Arc<Cluster>) {
         sleep(LOOK_INTERVAL).await;
         let Some(membership) = cluster.membership() else { continue };
         missed = membership
-            .everyone()
+            .nodes()
             .filter(|member| is_gone(&cluster, member))
-            .map(|member| (name_of(member), missed.get(&name_of(member)).map_or(1, |looks| looks + 1)))
+            .map(|member| (node_name(member), missed.get(&node_name(member)).map_or(1, |looks| looks + 1)))
             .collect();
         if !cluster.is_healing() && !random.chance(150) {
             continue;
         }
-        let gone = |member: &Member| missed.get(&name_of(member)).is_some_and(|looks| *looks >= LOOKS);
-        let given_up = membership.replacements().iter().find(|it| gone(&it.new));
-        let outcome = if let Some(replacement) = given_up {
-            revert(&cluster, membership.members()[replacement.place].node as usize)
+        let gone = |member: &Member| missed.get(&node_name(member)).is_some_and(|looks| *looks >= LOOKS);
+        let mut under_way = membership.replacements().iter().map(|it| membership.changes(it));
+        let outcome = if let Some((old, _)) = under_way.find(|(_, new)| gone(new)) {
+            revert(&cluster, old.node as usize)
         } else if membership.replacements().is_empty()
-            && let Some(dead) = membership.members().iter().find(|member| gone(member))
+            && let Some(dead) = membership.members().iter().flat_map(nodes_of).find(|member| gone(member))
             && let Some(new) = free_machine(&cluster, &mut random, dead.node as usize)
             && (cluster.machines[new].is_up() || cluster.machines[new].start().is_ok())
         {

@@ -4,7 +4,7 @@
 //! its way, a wrapper around what the engine is given, a session that does not wait. What arrives is what a storage node or
 //! a server with that bug would have sent.
 
-use crate::machine::MACHINES;
+use crate::machine::MACHINES_MAX;
 use crate::net::{Net, node_process};
 use crate::world::ProcessId;
 use futures::FutureExt;
@@ -18,6 +18,7 @@ use protocol::volume::{Durability, Fetched, PageChange, PageSource, RedoLog, Red
 use protocol::{Ballot, FORMAT_VERSION, Lsn, Page, PageId};
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use storage::membership::nodes_of;
 use storage::node::Node;
 use storage::sim::SimDisk;
 
@@ -128,7 +129,7 @@ pub fn bend_append_reply(net: &Net, from: usize, mut reply: rpc::AppendReply) ->
     match net.sabotage {
         Some(Sabotage::QuorumOfThree) if from == LIAR && reply.outcome() == rpc::AppendOutcome::Flushed => {
             let mut flushed: BTreeMap<u32, Vec<u64>> = BTreeMap::new();
-            for other in (0..MACHINES).filter(|other| *other != LIAR) {
+            for other in (0..MACHINES_MAX).filter(|other| *other != LIAR) {
                 for mark in ask(net, other).map(|reply| reply.marks).unwrap_or_default() {
                     flushed.entry(mark.group).or_default().push(mark.scl_flushed);
                 }
@@ -185,7 +186,7 @@ pub fn bend_read(net: &Net, to: usize, mut request: rpc::ReadPageRequest) -> rpc
 
 /// Which node a process is.
 pub fn is_node(process: ProcessId) -> Option<usize> {
-    (0..MACHINES).find(|index| node_process(*index) == process)
+    (0..MACHINES_MAX).find(|index| node_process(*index) == process)
 }
 
 /// A pull as it leaves.
@@ -215,7 +216,8 @@ pub fn bend_pull_reply(net: &Net, from: ProcessId, mut reply: rpc::PullReply) ->
 pub fn bend_hold_reply(net: &Net, from: ProcessId, mut reply: rpc::HoldReply) -> rpc::HoldReply {
     if net.sabotage == Some(Sabotage::RepairSkipped) && is_node(from).is_none() {
         let ballot = table_ballot(&reply);
-        let others = (0..MACHINES).filter_map(|index| ask(net, index)).filter(|other| table_ballot(other) == ballot);
+        let others =
+            (0..MACHINES_MAX).filter_map(|index| ask(net, index)).filter(|other| table_ballot(other) == ballot);
         for mark in others.flat_map(|other| other.marks) {
             match reply.marks.iter_mut().find(|own| own.group == mark.group) {
                 Some(own) if own.scl_flushed < mark.scl_flushed => *own = mark,
@@ -236,7 +238,7 @@ pub fn bend_status_reply(net: &Net, from: ProcessId, mut reply: rpc::StatusReply
         config.lal_bytes = LAL_TOO_SMALL;
     }
     if net.sabotage == Some(Sabotage::JoinerCounts) && is_node(from).is_none() && reply.state == "joining" {
-        let marks = (0..MACHINES).filter_map(|index| ask(net, index)).flat_map(|other| other.marks);
+        let marks = (0..MACHINES_MAX).filter_map(|index| ask(net, index)).flat_map(|other| other.marks);
         let mut highest: BTreeMap<u32, rpc::SegmentMark> = BTreeMap::new();
         for mark in marks {
             match highest.get_mut(&mark.group) {
@@ -261,7 +263,7 @@ pub fn after_start(net: &Net, index: usize, node: &Arc<Node>) {
     let Some(config) = net.created.lock().clone().filter(|_| net.sabotage == Some(Sabotage::EmptiedReturns)) else {
         return;
     };
-    if config.members.iter().any(|member| member.node as usize == index) {
+    if config.members.iter().flat_map(nodes_of).any(|node| node.node as usize == index) {
         // One that has a volume refuses.
         let request = rpc::CreateVolumeRequest { version: FORMAT_VERSION, config: Some(config) };
         drop(node.create_volume(request).now_or_never());

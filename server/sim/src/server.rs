@@ -259,8 +259,8 @@ struct Life {
 
 /// The life of a server's process.
 async fn run(cluster: Arc<Cluster>, server: Arc<Server>, role: Role, instance: u32) {
-    let (guides, dial) = (cluster.net.nodes_seen_by(server.process), cluster.net.dial(server.process));
-    let guides: storage::volume::Nodes = guides.into();
+    let dial = cluster.net.dial(server.process);
+    let guides: storage::volume::Nodes = cluster.net.nodes_seen_by(server.process, cluster.machines.len()).into();
     let roster = loop {
         match Roster::find(guides.clone(), dial.clone()).await {
             Ok(Some(roster)) => break roster,

@@ -63,6 +63,8 @@ faults! {
     ReplacementBegun = "replacement of a node begun",
     /// A new node has taken a member's place.
     NodeReplaced = "node replaced",
+    /// A new node has taken the place of one of a column, of which the others stayed.
+    ColumnChanged = "node of a column replaced",
     /// A member stayed after all.
     ReplacementReverted = "replacement of a node reverted",
     /// The writer died, or was replaced, while a member was.

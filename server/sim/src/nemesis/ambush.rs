@@ -7,7 +7,7 @@
 use super::{Nemesis, start_node};
 use crate::cluster::{Cluster, SERVERS};
 use crate::ledger::Moment;
-use crate::machine::{Death, MACHINES, Machine};
+use crate::machine::{Death, Machine};
 use crate::net::node_process;
 use crate::server::Role;
 use crate::tally::Fault;
@@ -32,18 +32,17 @@ fn flushed(cluster: &Cluster, node: usize) -> BTreeMap<u32, u64> {
     marks.into_iter().map(|mark| (mark.group, mark.scl_flushed)).collect()
 }
 
-/// Whether `node` has flushed redo that none of `rest` has.
-fn is_ahead(cluster: &Cluster, node: usize, rest: &[usize]) -> bool {
+/// Whether one of `nodes` has flushed redo that none of `rest` has.
+fn is_ahead(cluster: &Cluster, nodes: &[usize], rest: &[usize]) -> bool {
     let rest: Vec<_> = rest.iter().map(|node| flushed(cluster, *node)).collect();
     let above = |(group, scl): (&u32, &u64)| rest.iter().all(|marks| marks.get(group).is_none_or(|other| other < scl));
-    flushed(cluster, node).iter().any(above)
+    nodes.iter().any(|node| flushed(cluster, *node).iter().any(above))
 }
 
 impl Nemesis {
-    /// The members' nodes in a drawn order.
-    pub(super) fn shuffled_nodes(&mut self) -> [usize; COPIES] {
-        let members = self.cluster.members();
-        let mut order: [usize; COPIES] = std::array::from_fn(|at| members[at]);
+    /// The nodes on each of the six seats, in a drawn order of the seats.
+    pub(super) fn shuffled_seats(&mut self) -> Vec<Vec<usize>> {
+        let mut order = self.cluster.seats();
         for at in (1..COPIES).rev() {
             order.swap(at, self.random.index(at + 1));
         }
@@ -119,13 +118,12 @@ impl Nemesis {
     /// Has a server take the volume over while it hears only `heard`, at least until it has decided. The cuts of `before` end
     /// in the same moment.
     pub(super) async fn take_over_hearing(&mut self, server: usize, heard: &[usize], before: Cuts) -> Cuts {
-        let deaf: Vec<usize> = (0..MACHINES).filter(|node| !heard.contains(node)).collect();
+        let deaf: Vec<usize> = self.cluster.all().filter(|node| !heard.contains(node)).collect();
         self.mend_cuts(&before);
         let cuts = self.sever_from(server, &deaf);
         let above = self.highest_promise();
         self.promote_follower(server);
-        let quorum = heard.len().min(READ_QUORUM);
-        self.await_moment(Duration::from_millis(400), || self.promised(heard, above) >= quorum).await;
+        self.await_moment(Duration::from_millis(400), || self.promised(heard, above) == heard.len()).await;
         // Its grace for the others is over in between, or not yet.
         let pause = self.random.millis(5, 60);
         sleep(pause).await;
@@ -134,7 +132,7 @@ impl Nemesis {
 
     /// Nodes are cut off from a server and from all nodes; from the other servers too, or not.
     fn sever_from(&mut self, server: usize, nodes: &[usize]) -> Cuts {
-        let mut others: Vec<ProcessId> = (0..MACHINES).map(node_process).collect();
+        let mut others: Vec<ProcessId> = self.cluster.all().map(node_process).collect();
         if self.random.chance(500) {
             others = self.everyone();
         } else {
@@ -176,9 +174,9 @@ impl Nemesis {
     /// that the next recovery hears, and are not.
     pub(super) async fn relay(&mut self, mut writer: usize) {
         self.count(Fault::Relayed, &writer);
-        let order = self.shuffled_nodes();
+        let order = self.shuffled_seats();
         let (ahead, rest) = order.split_at(self.random.between(1, 4) as usize);
-        let far = processes(rest);
+        let far = processes(&rest.concat());
         let mut hears_ahead = self.random.chance(500);
         let mut away = Cuts::new();
         for _ in 0..self.random.between(2, 5) {
@@ -194,13 +192,13 @@ impl Nemesis {
             if self.random.chance(300) {
                 self.kill_server(SERVERS - writer - next);
             }
-            let mut heard: Vec<usize> = if hears_ahead { order.to_vec() } else { rest.iter().rev().copied().collect() };
+            let mut heard: Vec<_> = if hears_ahead { order.clone() } else { rest.iter().rev().cloned().collect() };
             heard.truncate(READ_QUORUM);
-            let mut back: Vec<usize> = rest.iter().filter(|node| !heard.contains(node)).copied().collect();
+            let mut back: Vec<_> = rest.iter().filter(|seat| !heard.contains(seat)).cloned().collect();
             if back.is_empty() || self.random.chance(300) {
                 back.extend_from_slice(ahead);
             }
-            let cuts = self.take_over_hearing(next, &heard, std::mem::take(&mut away)).await;
+            let cuts = self.take_over_hearing(next, &heard.concat(), std::mem::take(&mut away)).await;
             if self.random.chance(200) {
                 let pause = self.random.millis(0, 40);
                 sleep(pause).await;
@@ -209,7 +207,7 @@ impl Nemesis {
                     self.kill_server(next);
                 }
             }
-            let back = processes(&back);
+            let back = processes(&back.concat());
             let (back, others): (Cuts, Cuts) =
                 cuts.into_iter().partition(|(from, to)| back.contains(from) || back.contains(to));
             self.mend_cuts(&back);
@@ -236,16 +234,17 @@ impl Nemesis {
         self.later(during, move |cluster| away.iter().for_each(|(from, to)| cluster.net.mend(*from, *to)));
     }
 
-    /// Lets what a writer writes last come to one or two nodes only, and stops it there. Tells those nodes, the others, and the
-    /// cuts around the writer.
-    async fn leave_behind(&mut self, writer: usize) -> (Vec<usize>, Vec<usize>, Cuts) {
+    /// Lets what a writer writes last come to one or two seats only, and stops it there. Tells their nodes, those of the
+    /// others, and the cuts around the writer.
+    async fn leave_behind(&mut self, writer: usize) -> (Vec<Vec<usize>>, Vec<Vec<usize>>, Cuts) {
         let process = self.cluster.servers[writer].process;
-        let order = self.shuffled_nodes();
+        let order = self.shuffled_seats();
         let (ahead, rest) = order.split_at(self.random.between(1, 3) as usize);
-        let mut cuts = self.sever(&[process], &processes(rest));
-        cuts.extend(self.sever(&processes(ahead), &processes(rest)));
+        let others = rest.concat();
+        let mut cuts = self.sever(&[process], &processes(&others));
+        cuts.extend(self.sever(&processes(&ahead.concat()), &processes(&others)));
         let cluster = self.cluster.clone();
-        self.await_moment(Duration::from_millis(200), || is_ahead(&cluster, ahead[0], rest)).await;
+        self.await_moment(Duration::from_millis(200), || is_ahead(&cluster, &ahead[0], &others)).await;
         let pause = self.random.millis(0, 20);
         sleep(pause).await;
         self.cluster.world.set_stopped(process, true);
@@ -260,19 +259,19 @@ impl Nemesis {
         let third = SERVERS - writer - next;
         self.count(Fault::ReadStale, &third);
         let (ahead, rest, former) = self.leave_behind(writer).await;
-        let mut others: Vec<ProcessId> = (0..MACHINES).map(node_process).collect();
+        let mut others: Vec<ProcessId> = self.cluster.all().map(node_process).collect();
         others.push(self.cluster.servers[next].process);
-        let missed = self.sever(&processes(&ahead), &others);
+        let missed = self.sever(&processes(&ahead.concat()), &others);
         self.promote_follower(next);
         if self.random.chance(300) {
             self.stop_at(next, Moment::Opened, Duration::from_millis(400)).await;
         } else {
-            let highest = ahead.iter().flat_map(|node| flushed(&self.cluster, *node).into_values()).max();
+            let highest = ahead.iter().flatten().flat_map(|node| flushed(&self.cluster, *node).into_values()).max();
             let cluster = self.cluster.clone();
-            let heard = |node: &&usize| {
-                cluster.machines[**node].status().is_some_and(|status| Some(status.flushed_vdl_heard) > highest)
+            let heard = |node: &usize| {
+                cluster.machines[*node].status().is_some_and(|status| Some(status.flushed_vdl_heard) > highest)
             };
-            let written = || rest.iter().filter(heard).count() >= READ_QUORUM;
+            let written = || rest.iter().filter(|seat| seat.iter().all(heard)).count() >= READ_QUORUM;
             self.await_moment(Duration::from_millis(800), written).await;
             self.cluster.world.set_stopped(self.cluster.servers[next].process, true);
         }
@@ -293,11 +292,11 @@ impl Nemesis {
         let Some(next) = self.a_candidate(Some(writer)) else { return };
         self.count(Fault::Revived, &next);
         let (ahead, rest, former) = self.leave_behind(writer).await;
-        let missed = self.sever(&processes(&ahead), &self.everyone());
+        let missed = self.sever(&processes(&ahead.concat()), &self.everyone());
         self.promote_follower(next);
         self.stop_at(next, Moment::Opened, Duration::from_millis(600)).await;
         if let Some(third) = self.a_candidate(Some(next)) {
-            let heard = [ahead[0], rest[0], rest[1]];
+            let heard = [&*ahead[0], &rest[0], &rest[1]].concat();
             let mut before = missed;
             before.extend(former);
             let cuts = self.take_over_hearing(third, &heard, before).await;
@@ -322,8 +321,8 @@ impl Nemesis {
     /// have just reached a client.
     pub(super) async fn swap(&mut self, writer: usize) {
         self.count(Fault::Swapped, &writer);
-        let order = self.shuffled_nodes();
-        let behind = self.sever_nodes(&order[..2]);
+        let order = self.shuffled_seats();
+        let behind = self.sever_nodes(&order[..2].concat());
         let pause = self.random.millis(20, 400);
         sleep(pause).await;
         self.stop_at(writer, Moment::Told, Duration::from_millis(200)).await;
@@ -331,7 +330,7 @@ impl Nemesis {
             self.release(writer);
             return self.mend_cuts(&behind);
         };
-        let cuts = self.take_over_hearing(next, &order[..READ_QUORUM], behind).await;
+        let cuts = self.take_over_hearing(next, &order[..READ_QUORUM].concat(), behind).await;
         self.mend_cuts(&cuts);
         self.release(writer);
         let server = self.cluster.servers[next].clone();
@@ -344,13 +343,14 @@ impl Nemesis {
         let Some(next) = self.a_candidate(Some(writer)) else { return };
         self.count(Fault::PromiserDied, &next);
         let (old, new) = (self.cluster.servers[writer].process, self.cluster.servers[next].process);
-        let order = self.shuffled_nodes();
-        let before = self.sever(&[old], &processes(&order[..READ_QUORUM]));
+        let order = self.shuffled_seats();
+        let three = order[..READ_QUORUM].concat();
+        let before = self.sever(&[old], &processes(&three));
         let pause = self.random.millis(1, 30);
         sleep(pause).await;
-        let cuts = self.take_over_hearing(next, &order[..READ_QUORUM], Cuts::new()).await;
+        let cuts = self.take_over_hearing(next, &three, Cuts::new()).await;
         self.cluster.world.set_stopped(new, true);
-        for &node in &order[..self.random.between(1, 4) as usize] {
+        for node in order[..self.random.between(1, 4) as usize].concat() {
             self.kill_node(node, Death::PowerLost);
             start_node(&self.cluster, node);
         }
@@ -370,7 +370,7 @@ impl Nemesis {
         self.cluster.machines.iter().for_each(|machine| machine.disk().cut_sync_after(syncs));
         let pause = self.random.millis(1, 40);
         sleep(pause).await;
-        for node in 0..MACHINES {
+        for node in self.cluster.all() {
             let death = self.random.pick(&[Death::PowerLost, Death::Torn]);
             self.kill_node(node, death);
         }

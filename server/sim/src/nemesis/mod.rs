@@ -12,7 +12,7 @@ mod ambush;
 mod replacement;
 
 use crate::cluster::{Cluster, SERVERS};
-use crate::machine::{Death, MACHINES, zone_of};
+use crate::machine::{Death, zone_of};
 use crate::net::{Weather, node_process};
 use crate::random::Random;
 use crate::server::{Role, State};
@@ -88,7 +88,7 @@ impl Nemesis {
     }
 
     fn everyone(&self) -> Vec<ProcessId> {
-        (0..MACHINES).map(node_process).chain(self.cluster.servers.iter().map(|server| server.process)).collect()
+        self.cluster.all().map(node_process).chain(self.cluster.servers.iter().map(|server| server.process)).collect()
     }
 
     fn while_long(&mut self) -> Duration {
@@ -140,7 +140,7 @@ impl Nemesis {
 
     /// What an operator does: restarts nodes whose disk failed, and has a writer when there is none for long.
     fn supervise(&mut self) {
-        for index in 0..MACHINES {
+        for index in self.cluster.all() {
             let machine = &self.cluster.machines[index];
             if machine.is_up() && !machine.is_well() {
                 self.kill_node(index, Death::PowerLost);
@@ -175,8 +175,8 @@ impl Nemesis {
             Harm::Halve => {
                 let process = self.cluster.servers[self.writer().unwrap_or(server)].process;
                 self.count(Fault::Halved, &process);
-                let (members, first) = (self.cluster.members(), self.random.index(COPIES));
-                let half = (0..COPIES / 2).map(|at| node_process(members[(first + at) % COPIES]));
+                let (seats, first) = (self.cluster.seats(), self.random.index(COPIES));
+                let half = (0..COPIES / 2).flat_map(|at| &seats[(first + at) % COPIES]).map(|node| node_process(*node));
                 self.cut(half.flat_map(|node| [(node, process), (process, node)]).collect());
             }
             Harm::PartZones => {
@@ -249,7 +249,7 @@ impl Nemesis {
             }
             Harm::LosePower => {
                 self.count(Fault::AllPowerLost, &"");
-                for index in 0..MACHINES {
+                for index in self.cluster.all() {
                     let death = self.random.pick(&[Death::PowerLost, Death::Torn]);
                     self.kill_node(index, death);
                 }
@@ -275,7 +275,7 @@ impl Nemesis {
             Harm::Upgrade => {
                 let zone = self.random.index(3);
                 self.count(Fault::OtherVersion, &zone);
-                let nodes: Vec<usize> = (0..MACHINES).filter(|node| zone_of(*node) == zone).collect();
+                let nodes: Vec<usize> = self.cluster.all().filter(|node| zone_of(*node) == zone).collect();
                 self.cluster.net.set_upgraded(&nodes, true);
                 let during = self.while_long();
                 self.later(during, move |cluster| cluster.net.set_upgraded(&nodes, false));
@@ -348,7 +348,7 @@ impl Nemesis {
 
     fn zone_of(&self, process: ProcessId) -> usize {
         let servers = self.cluster.servers.iter().position(|server| server.process == process);
-        let node = || (0..MACHINES).find(|node| node_process(*node) == process).unwrap_or_default();
+        let node = || self.cluster.all().find(|node| node_process(*node) == process).unwrap_or_default();
         servers.unwrap_or_else(|| zone_of(node()))
     }
 }

@@ -6,7 +6,7 @@
 //! replaced comes back with all that it had.
 
 use super::{Nemesis, start_node};
-use crate::machine::{Death, MACHINES};
+use crate::machine::Death;
 use crate::net::node_process;
 use crate::operator;
 use crate::random::Random;
@@ -14,6 +14,7 @@ use crate::tally::Fault;
 use crate::world::ProcessId;
 use protocol::task::{sleep, timeout};
 use std::time::Duration;
+use storage::membership::nodes_of;
 
 /// How long a script waits for the writer to begin what it was asked for.
 const PATIENCE: Duration = Duration::from_millis(1500);
@@ -122,7 +123,8 @@ impl Nemesis {
             .iter()
             .enumerate()
             .filter(|(place, _)| !leaves(*place))
-            .map(|it| it.1.node as usize)
+            .flat_map(|it| nodes_of(it.1))
+            .map(|node| node.node as usize)
             .collect();
         let old = self.random.pick(&staying);
         let fate = self.lose_member(old);
@@ -193,7 +195,7 @@ impl Nemesis {
             }
             Meanwhile::PowerLost => {
                 self.count(Fault::AllPowerLost, &"");
-                for node in 0..MACHINES {
+                for node in self.cluster.all() {
                     let death = self.random.pick(&[Death::PowerLost, Death::Torn]);
                     self.kill_node(node, death);
                 }
@@ -206,13 +208,14 @@ impl Nemesis {
     /// servers and no node either, so that it stays empty. It and the two are all that a takeover hears: if it counts, what
     /// was acknowledged is lost.
     pub(super) async fn usurp(&mut self, writer: usize) {
-        let order = self.shuffled_nodes();
-        let (behind, old) = (&order[..2], order[2]);
+        let order = self.shuffled_seats();
+        // Of a column one node loses its disk, and the others are where it was.
+        let (behind, old, beside) = (order[..2].concat(), order[2][0], &order[2][1..]);
         let settled = self.cluster.membership().is_some_and(|membership| membership.replacements().is_empty());
         let Some(heir) = self.a_candidate(Some(writer)).filter(|_| settled) else { return };
-        let nodes: Vec<ProcessId> = (0..MACHINES).map(node_process).collect();
+        let nodes: Vec<ProcessId> = self.cluster.all().map(node_process).collect();
         let servers: Vec<ProcessId> = self.cluster.servers.iter().map(|server| server.process).collect();
-        let two = [node_process(behind[0]), node_process(behind[1])];
+        let two: Vec<ProcessId> = behind.iter().map(|node| node_process(*node)).collect();
         let mut cuts = self.sever(&two, &nodes);
         let deaf = self.sever(&two, &servers);
         let pause = self.random.millis(20, 200);
@@ -244,7 +247,7 @@ impl Nemesis {
                     // Who has nothing is not done with: until that is so, a takeover asks the member that it replaces, too.
                     let done = || server.writing().is_some_and(|(it, _)| it.membership().replacements().is_empty());
                     self.await_moment(Duration::from_millis(300), done).await;
-                    cuts = self.take_over_hearing(next, &[behind[0], behind[1], new], cuts).await;
+                    cuts = self.take_over_hearing(next, &[&*behind, &[new], beside].concat(), cuts).await;
                 }
             }
             self.mend_cuts(&deaf);
