@@ -149,8 +149,9 @@ impl StorageNode for Column {
                 let (acks, on_reply, member) = (acks.clone(), on_reply.clone(), self.member.clone());
                 let take = move |mut reply: rpc::AppendReply| {
                     keep_own(&member, part, &mut reply.marks);
-                    let told = acks.lock().take(part, reply);
-                    told.into_iter().for_each(|reply| on_reply(reply));
+                    // What is told is told in its order, whichever node's thread comes first.
+                    let mut acks = acks.lock();
+                    acks.take(part, reply).into_iter().for_each(|reply| on_reply(reply));
                 };
                 node.append(Arc::new(take))
             });

@@ -104,25 +104,22 @@ impl Gossip {
         let mine = membership.parts_of(me);
         let is_member = state.role() != Role::Stranger;
         (self.peers, self.counts) = (Vec::new(), Vec::new());
-        let mut met = vec![me];
         for (seat, member) in membership.everyone().enumerate().filter(|_| is_member) {
             // Of our own column the others keep other groups.
             if nodes_of(member).any(|node| node.node == me) {
                 continue;
             }
             let copy = self.counts.len();
-            for (part, node) in Part::all_of(member) {
-                let concerns = mine.iter().any(|mine| mine.meets(part)) && !membership.is_node_lost(node);
-                // One that stays in a column on its way in was met on the seat of the one that leaves.
-                if !concerns || met.contains(&node.node) {
-                    continue;
+            let mut counts = seat < COPIES;
+            for (part, node) in Part::all_of(member).filter(|(part, _)| mine.iter().any(|mine| mine.meets(*part))) {
+                match dial(node).filter(|_| !membership.is_node_lost(node)) {
+                    Some(node) => self.peers.push(Peer { node, copy, part }),
+                    // Of that part the others of its column say nothing.
+                    None => counts = false,
                 }
-                let Some(dialled) = dial(node) else { continue };
-                met.push(node.node);
-                self.peers.push(Peer { node: dialled, copy, part });
             }
             if self.peers.last().is_some_and(|peer| peer.copy == copy) {
-                self.counts.push(seat < COPIES);
+                self.counts.push(counts);
             }
         }
         self.seen.clear();
