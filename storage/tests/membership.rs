@@ -582,6 +582,33 @@ async fn the_nodes_of_a_column_are_replaced_one_after_the_other() {
     load.rounds(5).await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn all_nodes_of_a_column_are_lost_and_replaced() {
+    let mut machines = Machines::of(columns()).await;
+    let mut load = machines.open(0..6, 1).await;
+    load.rounds(100).await;
+    // One is dead, and the other is there without its disk.
+    machines.stop(3);
+    machines.stop(9);
+    machines.start(9, SimDisk::new());
+    machines.start(12, SimDisk::new());
+    let first = load.replace(&machines, 3, 12);
+    load.during(first).await.expect("node 12 takes over, though node 9 is lost as well");
+    let second = load.replace(&machines, 9, 9);
+    load.during(second).await.expect("it joins in its own place");
+    assert_eq!(names(&load), [0, 6, 1, 7, 2, 8, 12, 9, 4, 10, 5, 11]);
+    machines.check_keepers(&load, 2).await;
+
+    // Two seats are gone, and the next writer begins with the two nodes that joined.
+    for node in [0, 8] {
+        machines.stop(node);
+    }
+    load.rounds(5).await;
+    let mut load = load.successor(&machines, [12, 9, 5], 2).await;
+    load.rounds(5).await;
+    load.check().await;
+}
+
 /// Whoever stays in a column on its way in is asked for both columns.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_next_writer_goes_on_with_the_replacement_of_a_columns_node() {

@@ -20,13 +20,17 @@
 //! whole. A new node that does not take its membership in time is given up again: the change is made without it, which
 //! the quorums allow, and then reverted.
 //!
+//! **Columns.** Of a column one node is replaced at a time, and the others are in the column that leaves and in the one that
+//! joins: what they have, or lost, is the same for both. So it is the new node alone that must know of the change and have
+//! everything of its part; another one that is dead as well is replaced next.
+//!
 //! A writer that finds a change under way goes on with it ([`go_on`]).
 
 use super::seats::Seat;
 use super::writer::{Inner, WriterVolume};
 use super::{Nodes, VOLUME_CALL_TIMEOUT};
 use crate::column::Column;
-use crate::membership::{ChangeError, MemberName, Membership, Replacement, Role, name_of, node_name, nodes_of};
+use crate::membership::{ChangeError, MemberName, Membership, Part, Replacement, Role, name_of, node_name, nodes_of};
 use crate::node::gossip::Dial;
 use crate::quorum::{COPIES, Seats, WRITE_QUORUM};
 use futures::future::BoxFuture;
@@ -79,9 +83,9 @@ pub enum MemberError {
 pub struct Progress {
     /// Who leaves.
     pub old: MemberName,
-    /// Who joins.
+    /// Who joins: the new node, or the column with it.
     pub new: MemberName,
-    /// What it has flushed of each group, and what it must have; `None` until its joining is made.
+    /// What the new node has flushed of each group of its part, and what it must have; `None` until its joining is made.
     pub groups: Option<Vec<(GroupId, Lsn, Lsn)>>,
     /// Its own word for its state; empty while it does not answer.
     pub state: String,
@@ -103,6 +107,29 @@ struct Joiner {
     newcomer: Option<Arc<dyn StorageNode>>,
     /// What was durable when its joining was made; not known before.
     tails: Option<Vec<(GroupId, Lsn)>>,
+}
+
+/// Who is told of a change on behalf of a member.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Whom {
+    /// Itself.
+    Member,
+    /// Itself, which joins.
+    Joiner,
+    /// The new node alone of a column that joins: what the others of it say does not hold up the change.
+    Newcomer,
+}
+
+impl Whom {
+    /// `joined`: the columns whose new node keeps the change.
+    fn of(name: MemberName, next: &Membership, joined: &[MemberName]) -> Whom {
+        let joins = next.replacements().iter().find(|it| name_of(&it.new) == name);
+        match joins {
+            Some(it) if it.new.others.is_empty() => Whom::Joiner,
+            Some(_) if !joined.contains(&name) => Whom::Newcomer,
+            _ => Whom::Member,
+        }
+    }
 }
 
 /// The members as a writer knows them.
@@ -194,6 +221,10 @@ impl Members {
             |node: &rpc::Member| if node_name(node) == name { Some(newcomer.clone()) } else { dial(&alone(node)) };
         let nodes = nodes_of(member).map(node).collect::<Option<Vec<_>>>()?;
         Some(Arc::new(Column::new(member, self.config.pages_per_group, nodes)))
+    }
+
+    fn newcomer_of(&self, name: MemberName) -> Option<Arc<dyn StorageNode>> {
+        self.joiners.lock().get(&name).and_then(|joiner| joiner.newcomer.clone())
     }
 
     fn node_of(&self, name: MemberName) -> Option<Arc<dyn StorageNode>> {
@@ -370,6 +401,8 @@ impl Inner {
         let give_up_at = now().saturating_add(joining);
         let config = next.to_rpc(&self.members.config);
         let mut kept: Vec<MemberName> = Vec::new();
+        // Those that join, or of whose columns one node does, which keeps it.
+        let mut joined: Vec<MemberName> = Vec::new();
         loop {
             if !self.is_open() {
                 return Err(MemberError::NotWriter);
@@ -379,27 +412,31 @@ impl Inner {
             names.dedup();
             names.retain(|name| !kept.contains(name));
             let tell = |name: MemberName| {
-                let config = &config;
-                async move { (name, self.tell(name, next, config).await) }
+                let (config, whom) = (&config, Whom::of(name, next, &joined));
+                async move { (name, whom, self.tell(name, whom, next, config).await) }
             };
             let mut told: FuturesUnordered<_> = names.into_iter().map(tell).collect();
             loop {
                 if is_made(before, &kept) && is_made(next, &kept) {
                     // Who joins must know it: it is told what it lacks by nobody else.
-                    let knows = |it: &Replacement| kept.contains(&name_of(&it.new));
+                    let knows = |it: &Replacement| joined.contains(&name_of(&it.new));
                     let is_new = |it: &&Replacement| !before.is_joining(name_of(&it.new));
-                    let joined = next.replacements().iter().filter(is_new).all(knows);
-                    if joined || now() >= give_up_at {
+                    let know = next.replacements().iter().filter(is_new).all(knows);
+                    if know || now() >= give_up_at {
                         *self.members.membership.lock() = next.clone();
                         self.members.epoch.store(next.id().epoch, Ordering::Release);
                         // The others have a moment to hear it from here; those that do not are told by their streams and peers.
                         let _ = timeout(REST_WITHIN, async { while told.next().await.is_some() {} }).await;
-                        return Ok(joined);
+                        return Ok(know);
                     }
                 }
                 match told.next().await {
-                    Some((name, Ok(()))) => kept.push(name),
-                    Some((name, Err(error))) => {
+                    Some((name, Whom::Newcomer, Ok(()))) => joined.push(name),
+                    Some((name, whom, Ok(()))) => {
+                        kept.push(name);
+                        joined.extend((whom == Whom::Joiner).then_some(name));
+                    }
+                    Some((name, _, Err(error))) => {
                         tracing::debug!(%name, %error, "a node does not take the change of members");
                     }
                     None => break,
@@ -409,16 +446,28 @@ impl Inner {
         }
     }
 
-    /// Tells one node of the members; an error when it does not keep them then.
-    async fn tell(&self, name: MemberName, next: &Membership, config: &rpc::VolumeConfig) -> NodeResult<()> {
-        let node = self.members.node_of(name).ok_or_else(|| NodeError::Unreachable("it is lost".into()))?;
-        if next.is_joining(name) {
-            let newcomer = self.members.joiners.lock().get(&name).and_then(|joiner| joiner.newcomer.clone());
-            let newcomer = newcomer.ok_or_else(|| NodeError::Unreachable("the new node cannot be dialled".into()))?;
-            let status = self.ask(&*newcomer).await?;
+    /// Tells a member, or of one that joins the new node alone, of the members; an error when it does not keep them then.
+    async fn tell(
+        &self,
+        name: MemberName,
+        whom: Whom,
+        next: &Membership,
+        config: &rpc::VolumeConfig,
+    ) -> NodeResult<()> {
+        let (node, name) = match whom {
+            Whom::Member => (self.members.node_of(name).ok_or("it is lost"), name),
+            Whom::Joiner | Whom::Newcomer => {
+                let replacement = next.replacements().iter().find(|it| name_of(&it.new) == name);
+                let newcomer = replacement.map_or(name, |it| node_name(&next.changes(it).1));
+                (self.members.newcomer_of(name).ok_or("the new node cannot be dialled"), newcomer)
+            }
+        };
+        let node = node.map_err(|why| NodeError::Unreachable(why.into()))?;
+        if whom != Whom::Member {
+            let status = self.ask(&*node).await?;
             if status.config.is_none() || status.incarnation != name.incarnation {
                 let request = rpc::CreateVolumeRequest { version: FORMAT_VERSION, config: Some(config.clone()) };
-                in_time(newcomer.create_volume(request)).await?;
+                in_time(node.create_volume(request)).await?;
             }
         }
         let request = rpc::InstallTableRequest {
@@ -440,24 +489,33 @@ impl Inner {
 
     /// How far the replacement of `old` has come; `None` when there is none.
     async fn progress(&self, old: NodeId) -> Option<Progress> {
-        let (name, new) = {
+        let (leaves, joins, new, part) = {
             let membership = self.members.membership.lock();
             let replacement = membership.replacement_of(old)?;
-            (node_name(&membership.changes(replacement).0), name_of(&replacement.new))
+            let (old, newcomer) = membership.changes(replacement);
+            let joins = node_name(&newcomer);
+            let (part, _) = Part::all_of(&replacement.new).find(|(_, node)| node_name(node) == joins)?;
+            (node_name(&old), joins, name_of(&replacement.new), part)
         };
-        let (node, tails) = {
+        let (newcomer, tails) = {
             let joiners = self.members.joiners.lock();
             let joiner = joiners.get(&new)?;
-            (joiner.node.clone(), joiner.tails.clone())
+            (joiner.newcomer.clone(), joiner.tails.clone())
         };
-        let status = self.ask(&*node).await.unwrap_or_default();
-        let is_it = status.node == new.node.0 && status.incarnation == new.incarnation;
+        let status = match newcomer {
+            Some(newcomer) => self.ask(&*newcomer).await.unwrap_or_default(),
+            None => rpc::StatusReply::default(),
+        };
+        let is_it = status.node == joins.node.0 && status.incarnation == joins.incarnation;
         let has = |group: GroupId| {
             let mark = status.marks.iter().find(|mark| mark.group == group.0 && is_it);
             mark.map_or(Lsn::ZERO, |mark| Lsn(mark.scl_flushed))
         };
-        let groups = tails.map(|tails| tails.into_iter().map(|(group, tail)| (group, has(group), tail)).collect());
-        Some(Progress { old: name, new, groups, state: if is_it { status.state } else { String::new() } })
+        let groups = tails.map(|tails| {
+            let its_own = tails.into_iter().filter(|(group, _)| part.has(*group));
+            its_own.map(|(group, tail)| (group, has(group), tail)).collect()
+        });
+        Some(Progress { old: leaves, new, groups, state: if is_it { status.state } else { String::new() } })
     }
 
     async fn finish(self: &Arc<Inner>, old: NodeId, new: MemberName) -> Result<(), MemberError> {
