@@ -17,6 +17,7 @@ use crate::compute::{Compute, Writing};
 use crate::spare::FORMER;
 use protocol::rpc::storage::{Member, ServerInfo, StatusRequest};
 use protocol::{FORMAT_VERSION, NodeId};
+use sql::functions::NodeRole;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -100,10 +101,12 @@ fn places(server: &Compute, writing: &Writing) -> Vec<Place> {
     let heard = writing.volume.members_heard();
     let view = server.seen();
     let leaving = |seat: usize| membership.replacements().iter().any(|it| it.place == seat);
-    // A column is silent when one of its nodes is: which of them, a look at each tells.
+    // A column is silent when one of its nodes is: which of them, a look at each tells. One that is a spare was a member, and
+    // lost its disk.
     let answers = |node: &Member| {
         let rows = view.nodes.iter().map(|(row, _)| row);
-        rows.filter(|row| row.node.0 == node.node).any(|row| !matches!(&*row.state, "down" | "empty"))
+        let mut of_member = rows.filter(|row| row.node.0 == node.node && row.role != NodeRole::Spare);
+        of_member.any(|row| !matches!(&*row.state, "down" | "empty"))
     };
     let mut places = Vec::new();
     for (seat, member) in membership.members().iter().enumerate() {
