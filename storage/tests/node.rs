@@ -271,7 +271,7 @@ fn an_image_that_is_due_is_not_tried_again_before_its_bound_moves() {
     let mut rig = open(&disk, NodeOptions { recent_bytes: 0, page_cache_bytes: 0, ..options(0) }).expect("it is sound");
     rig.create();
     let mut writer = Writer::new();
-    let mut tend = |rig: &mut Rig, vdl: Lsn| {
+    let tend = |rig: &mut Rig, vdl: Lsn| {
         rig.hear(vdl, vdl);
         let before = rig.disk.operations();
         rig.tend();

@@ -86,7 +86,7 @@ impl StorageNode for Canned {
         self.answer("prepare", |says| says.prepare.clone())
     }
     fn install_table(&self, _: InstallTableRequest) -> BoxFuture<'_, NodeResult<InstallTableReply>> {
-        self.answer("install_table", |says| says.install.clone())
+        self.answer("install_table", |says| says.install)
     }
     fn fill(&self, request: FillRequest) -> BoxFuture<'_, NodeResult<FillReply>> {
         self.filled.lock().extend(request.batches);

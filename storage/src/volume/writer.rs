@@ -240,10 +240,9 @@ impl WriterVolume {
         over: Option<Ballot>,
     ) -> Result<(Arc<WriterVolume>, Opened), VolumeError> {
         let nodes: Nodes = nodes.into();
-        let takeover =
-            Takeover { instance: options.instance, give_up_after: options.give_up_after, dial: dial.clone(), over };
+        let takeover = Takeover { instance: options.instance, give_up_after: options.give_up_after, dial, over };
         let TakenOver { found, config, membership, seats } = takeover::run(&nodes, &takeover).await?;
-        let members = Members::new(&config, membership, &seats, dial);
+        let members = Members::new(&config, membership, &seats, takeover.dial);
         let nodes = members.seats();
         let opened = Opened { vdl: found.vdl, ballot: found.ballot, first_lsn: found.first_lsn, config };
         let config = &opened.config;
