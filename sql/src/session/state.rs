@@ -803,6 +803,10 @@ impl Session {
     /// What the commit reports.
     pub async fn sync(&mut self) -> Result<()> {
         let result = self.end_implicit().await;
+        if self.block == Block::Idle {
+            // Those of a pipeline that executed nothing, too.
+            self.portals.clear();
+        }
         self.note_idle();
         result
     }

@@ -166,6 +166,7 @@ impl Session {
                         self.statements.clear();
                         self.context.variables().reset_all();
                         self.context.forget_sequences();
+                        self.database.advisory.unlock_all(self.context.backend.pid);
                     }
                     "PLANS" => {}
                     "SEQUENCES" => self.context.forget_sequences(),
