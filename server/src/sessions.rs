@@ -152,7 +152,7 @@ impl Session for SqlSession {
         if self.session.forwards() {
             self.forwarder.ran_query(&self.session, result.is_ok());
         } else {
-            self.forwarder.ran_unseen();
+            self.forwarder.ran_unseen(&self.session);
         }
         result
     }
@@ -181,9 +181,10 @@ impl Session for SqlSession {
     }
 
     async fn execute<C: Client>(&mut self, portal: &str, max_rows: u32, client: &mut C) -> Result<()> {
+        let seen = self.session.forwards();
         let result = self.session.execute(portal, max_rows, client).await;
-        if !self.session.forwards() {
-            self.forwarder.ran_unseen();
+        if !(seen && self.session.forwards()) {
+            self.forwarder.ran_unseen(&self.session);
         } else if result.is_ok() {
             self.forwarder.ran_portal(&self.session, portal);
         }

@@ -16,5 +16,6 @@ pub mod postgres;
 pub mod rival;
 pub mod sources;
 pub mod stranger;
+pub mod wire;
 
 pub use cluster::{Cluster, Options};

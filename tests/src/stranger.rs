@@ -1,9 +1,10 @@
 //! Someone who says that they are a replica of the cluster, and is none.
 
 use crate::cluster::PATIENCE;
+use crate::wire::{field, message};
 use anyhow::{Context, bail};
 use postgres_protocol::authentication::sasl::{ChannelBinding, SCRAM_SHA_256, ScramSha256};
-use std::io::{Read, Write};
+use std::io::Write;
 use std::net::TcpStream;
 
 /// What came of the claim.
@@ -36,11 +37,7 @@ pub fn claim(address: &str, user: &str, secret: &str) -> anyhow::Result<Outcome>
         let (code, rest) = body.split_at_checked(4).context("a short message")?;
         match (kind, code) {
             (b'E', _) => {
-                let text = |code: u8| {
-                    let mut fields = body.split(|byte| *byte == 0).filter(|field| field.first() == Some(&code));
-                    fields.next().map(|field| String::from_utf8_lossy(&field[1..]).into_owned()).unwrap_or_default()
-                };
-                return Ok(Outcome::Refused(text(b'C'), text(b'M')));
+                return Ok(Outcome::Refused(field(&body, b'C'), field(&body, b'M')));
             }
             (b'R', [0, 0, 0, 0]) => return Ok(Outcome::LetIn),
             (b'R', [0, 0, 0, 10]) => {
@@ -57,15 +54,6 @@ pub fn claim(address: &str, user: &str, secret: &str) -> anyhow::Result<Outcome>
             other => bail!("an unexpected message: {other:?}"),
         }
     }
-}
-
-fn message(stream: &mut TcpStream) -> anyhow::Result<(u8, Vec<u8>)> {
-    let mut header = [0; 5];
-    stream.read_exact(&mut header)?;
-    let length = u32::from_be_bytes([header[1], header[2], header[3], header[4]]) as usize;
-    let mut body = vec![0; length.checked_sub(4).context("a length that no message has")?];
-    stream.read_exact(&mut body)?;
-    Ok((header[0], body))
 }
 
 fn answer(stream: &mut TcpStream, body: &[u8]) -> anyhow::Result<()> {

@@ -7,6 +7,7 @@ use tests::cluster::PATIENCE;
 use tests::drivers::python;
 use tests::postgres::{psql, succeeded};
 use tests::stranger::{Outcome, claim};
+use tests::wire::Wire;
 use tests::{Cluster, Options};
 use tokio_postgres::error::{Error, SqlState};
 use tokio_postgres::{Client, Config, NoTls, SimpleQueryMessage};
@@ -335,6 +336,163 @@ async fn copy_sequences_settings_and_prepared_statements_are_forwarded() -> anyh
     Ok(())
 }
 
+/// A session on replica 1 that forwards, message by message.
+async fn forwarding_wire(cluster: &Cluster) -> anyhow::Result<Wire> {
+    drop(cluster.connect_when_up(1).await?);
+    Wire::connect(cluster.port(1), "-c redoubt.write_forwarding=on")
+}
+
+#[tokio::test]
+async fn what_a_pipeline_sets_goes_along_with_what_it_writes() -> anyhow::Result<()> {
+    let cluster = Cluster::start(Options::default()).await?;
+    let (mut wire, writer) = (forwarding_wire(&cluster).await?, cluster.connect(0).await?);
+    writer
+        .batch_execute("CREATE TABLE t (a int PRIMARY KEY); CREATE SCHEMA b; CREATE TABLE b.t (a int PRIMARY KEY)")
+        .await?;
+    let default = ["\"$user\", public", "SHOW", "ready I"];
+    let to_b = "SET search_path = b";
+    assert_eq!(wire.run(to_b)?.run("INSERT INTO t VALUES (1)")?.sync()?, ["SET", "INSERT 0 1", "ready I"]);
+    assert_eq!(wire.query("SHOW search_path")?, ["b", "SHOW", "ready I"]);
+    let pipeline = wire.run("RESET search_path")?.run("INSERT INTO t VALUES (2)")?;
+    assert_eq!(pipeline.sync()?, ["RESET", "INSERT 0 1", "ready I"]);
+    assert_eq!(wire.query("SHOW search_path")?, default);
+    // All of it is one transaction.
+    let pipeline = wire.run(to_b)?.run("INSERT INTO t VALUES (3)")?.run("INSERT INTO t VALUES (1)")?;
+    assert_eq!(pipeline.sync()?, ["SET", "INSERT 0 1", "error 23505", "ready I"]);
+    assert_eq!(wire.query("SHOW search_path")?, default);
+    assert_eq!(wire.run("SET LOCAL search_path = b")?.run("INSERT INTO t VALUES (4)")?.sync()?[1], "INSERT 0 1");
+    assert_eq!(wire.query("SHOW search_path")?, default);
+    // Unless it ends within.
+    let pipeline = wire.run(to_b)?.run("COMMIT")?.run("INSERT INTO t VALUES (1)")?;
+    assert_eq!(pipeline.sync()?, ["SET", "COMMIT", "error 23505", "ready I"]);
+    assert_eq!(wire.query("SHOW search_path")?, ["b", "SHOW", "ready I"]);
+    let pipeline = wire.run("DISCARD ALL")?.run("INSERT INTO t VALUES (5)")?;
+    assert_eq!(pipeline.sync()?, ["DISCARD ALL", "INSERT 0 1", "ready I"]);
+    assert_eq!(wire.query("SHOW search_path")?, default);
+    // A block that begins within has what was set before, and takes it back.
+    for (row, end, kept) in [(6, "ROLLBACK", &default[0]), (7, "COMMIT", &"b")] {
+        let pipeline = wire.run(to_b)?.run("BEGIN")?.run("SAVEPOINT s")?;
+        let pipeline = pipeline.run(&format!("INSERT INTO t VALUES ({row})"))?;
+        assert_eq!(pipeline.sync()?, ["SET", "BEGIN", "SAVEPOINT", "INSERT 0 1", "ready T"]);
+        assert_eq!(wire.query(end)?, [end, "ready I"]);
+        assert_eq!(wire.query("SHOW search_path")?[0], *kept);
+    }
+    assert_eq!(wire.query("RESET search_path")?, ["RESET", "ready I"]);
+    let pipeline = wire.run(to_b)?.run("BEGIN READ WRITE")?.run("INSERT INTO t VALUES (8)")?.run("COMMIT")?;
+    assert_eq!(pipeline.sync()?, ["SET", "BEGIN", "INSERT 0 1", "COMMIT", "ready I"]);
+    assert_eq!(wire.query("SHOW search_path")?[0], "b");
+    assert_eq!(wire.query("RESET search_path")?, ["RESET", "ready I"]);
+    // What was bound before a Sync and executed after it has set something, too.
+    assert_eq!(wire.query("BEGIN")?, ["BEGIN", "ready T"]);
+    assert_eq!(wire.parse("s", to_b)?.bind("later", "s")?.sync()?, ["ready T"]);
+    let pipeline = wire.execute("later")?.run("INSERT INTO t VALUES (9)")?.run("COMMIT")?;
+    assert_eq!(pipeline.sync()?, ["SET", "INSERT 0 1", "COMMIT", "ready I"]);
+    assert_eq!(wire.query("RESET search_path")?, ["RESET", "ready I"]);
+    let seen = async |table: &str| rows(&writer, &format!("SELECT a FROM {table} ORDER BY a")).await;
+    assert_eq!(
+        (seen("t").await?, seen("b.t").await?),
+        (vec!["2".into(), "5".into()], vec!["1".into(), "4".into(), "7".into(), "8".into(), "9".into()])
+    );
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_cannot_go_along_is_refused() -> anyhow::Result<()> {
+    let cluster = Cluster::start(Options::default()).await?;
+    let (mut wire, writer) = (forwarding_wire(&cluster).await?, cluster.connect(0).await?);
+    writer.batch_execute("CREATE TABLE t (a int)").await?;
+    let insert = "INSERT INTO t VALUES (1)";
+    // A portal that was bound here and is yet to be executed.
+    let pipeline = wire.parse("r", "SELECT 1")?.parse("w", insert)?.bind("a", "r")?.bind("b", "w")?;
+    assert_eq!(pipeline.execute("a")?.execute("b")?.sync()?, ["error 0A000", "ready I"]);
+    assert_eq!(wire.bind("", "r")?.bind("b", "w")?.execute("")?.sync()?, ["error 0A000", "ready I"]);
+    assert_eq!(wire.query("BEGIN")?, ["BEGIN", "ready T"]);
+    assert_eq!(wire.bind("a", "r")?.sync()?, ["ready T"]);
+    assert_eq!(wire.query(insert)?, ["error 0A000", "ready E"]);
+    assert_eq!(wire.query("ROLLBACK")?, ["ROLLBACK", "ready I"]);
+    // One that is replaced, or has been executed, is not missed.
+    let pipeline = wire.bind("", "r")?.bind("", "w")?.execute("")?;
+    assert_eq!(pipeline.sync()?, ["INSERT 0 1", "ready I"]);
+    let pipeline = wire.bind("a", "r")?.execute("a")?.bind("b", "w")?.execute("b")?;
+    assert_eq!(pipeline.sync()?, ["1", "SELECT 1", "INSERT 0 1", "ready I"]);
+    // The text of a Query has its own places of errors, so nothing is put before it.
+    wire.run("SET search_path = nosuch")?;
+    assert_eq!(wire.query(insert)?, ["SET", "error 0A000", "ready I"]);
+    assert_eq!(wire.query(insert)?, ["INSERT 0 1", "ready I"]);
+    // Statements that were not seen.
+    assert_eq!(wire.query("SET redoubt.write_forwarding = off")?, ["SET", "ready I"]);
+    let pipeline = wire.run("SET redoubt.write_forwarding = on")?.run(insert)?;
+    assert_eq!(pipeline.sync()?, ["SET", "error 0A000", "ready I"]);
+    assert_eq!(wire.run("SET redoubt.write_forwarding = on")?.sync()?, ["SET", "ready I"]);
+    // A snapshot of this replica, also without a block.
+    assert_eq!(wire.query("SET default_transaction_isolation = 'repeatable read'")?, ["SET", "ready I"]);
+    assert_eq!(wire.run("SELECT 1")?.run(insert)?.sync()?, ["1", "SELECT 1", "error 0A000", "ready I"]);
+    assert_eq!(wire.run("SET my.own = 'x'")?.run(insert)?.sync()?, ["SET", "INSERT 0 1", "ready I"]);
+    assert_eq!(wire.query("SHOW my.own")?[0], "x");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_name_is_what_the_client_made_it_on_either_server() -> anyhow::Result<()> {
+    let cluster = Cluster::start(Options::default()).await?;
+    let (mut wire, writer) = (forwarding_wire(&cluster).await?, cluster.connect(0).await?);
+    writer.batch_execute("CREATE TABLE t (a int)").await?;
+    let insert = "INSERT INTO t VALUES (1)";
+    let inserted = ["INSERT 0 1", "ready I"];
+    let begins = "BEGIN READ WRITE";
+    // Gone there, made anew here: made anew there.
+    for gone in ["DEALLOCATE p", "DEALLOCATE ALL"] {
+        assert_eq!(wire.parse("p", insert)?.bind("", "p")?.execute("")?.sync()?, inserted);
+        assert_eq!(wire.query(&format!("{begins}; {gone}; COMMIT"))?[1], gone.trim_end_matches(" p"));
+        assert_eq!(wire.bind("", "p")?.sync()?, ["error 26000", "ready I"], "{gone}");
+        assert_eq!(wire.parse("p", insert)?.bind("", "p")?.execute("")?.sync()?, inserted, "{gone}");
+        assert_eq!(wire.close("p")?.sync()?, ["ready I"]);
+    }
+    let pipeline = wire.run(insert)?.parse("p", insert)?.close("p")?;
+    assert_eq!(pipeline.sync()?, inserted);
+    assert_eq!(wire.parse("p", insert)?.bind("", "p")?.execute("")?.sync()?, inserted, "closed as soon as it was made");
+    let pipeline = wire.run("SELECT pg_try_advisory_lock(7)")?.run("DISCARD ALL")?;
+    assert_eq!(pipeline.sync()?, ["t", "SELECT 1", "DISCARD ALL", "ready I"]);
+    assert_eq!(one(&writer, "SELECT pg_try_advisory_lock(7)").await?, "t");
+    assert_eq!(wire.bind("", "p")?.sync()?, ["error 26000", "ready I"]);
+    assert_eq!(wire.parse("p", insert)?.bind("", "p")?.execute("")?.sync()?, inserted);
+    // Gone here: it can be made anew there.
+    for gone in ["DEALLOCATE p", "DEALLOCATE ALL"] {
+        assert_eq!(wire.query(gone)?.len(), 2);
+        let pipeline = wire.run(begins)?.parse("p", insert)?.bind("", "p")?.execute("")?.run("COMMIT")?;
+        assert_eq!(pipeline.sync()?, ["BEGIN", "INSERT 0 1", "COMMIT", "ready I"], "{gone}");
+        // Made there: it can be used, and be gone, here.
+        let duplicate = wire.query("PREPARE p AS SELECT 1")?;
+        assert_eq!(duplicate, ["error 42P05", "ready I"]);
+    }
+    assert_eq!(wire.query("EXECUTE p")?, inserted);
+    assert_eq!(wire.query("DEALLOCATE p")?, ["DEALLOCATE", "ready I"]);
+    assert_eq!(wire.query("DEALLOCATE p")?, ["error 26000", "ready I"]);
+    // Only here, and named there.
+    assert_eq!(wire.query("PREPARE p AS SELECT 1; PREPARE q AS SELECT 2")?.len(), 3);
+    assert_eq!(wire.query(&format!("{begins}; PREPARE p AS SELECT 3"))?, ["BEGIN", "error 42P05", "ready E"]);
+    assert_eq!(wire.query("DEALLOCATE p")?, ["error 25P02", "ready E"]);
+    assert_eq!(wire.query("ROLLBACK")?, ["ROLLBACK", "ready I"]);
+    assert_eq!(wire.query("EXECUTE p")?, ["1", "SELECT 1", "ready I"], "what failed there did nothing");
+    let replaced = wire.query(&format!("{begins}; DEALLOCATE p; PREPARE p AS SELECT 3; EXECUTE p; COMMIT"))?;
+    assert_eq!(replaced, ["BEGIN", "DEALLOCATE", "PREPARE", "3", "SELECT 1", "COMMIT", "ready I"]);
+    assert_eq!(wire.query("EXECUTE p")?, ["3", "SELECT 1", "ready I"]);
+    assert_eq!(wire.query(begins)?, ["BEGIN", "ready T"]);
+    assert_eq!(wire.query("EXECUTE p")?, ["3", "SELECT 1", "ready T"]);
+    assert_eq!(wire.query("PREPARE r AS SELECT 4")?, ["PREPARE", "ready T"]);
+    assert_eq!(wire.close("r")?.sync()?, ["ready T"]);
+    let pipeline = wire.run("DEALLOCATE ALL")?.parse("q", "SELECT 5")?.bind("", "q")?.execute("")?;
+    assert_eq!(pipeline.sync()?, ["DEALLOCATE ALL", "5", "SELECT 1", "ready T"]);
+    assert_eq!(wire.query("COMMIT")?, ["COMMIT", "ready I"]);
+    assert_eq!(wire.query("EXECUTE q")?, ["5", "SELECT 1", "ready I"]);
+    for gone in ["p", "r"] {
+        assert_eq!(wire.query(&format!("EXECUTE {gone}"))?, ["error 26000", "ready I"], "{gone}");
+    }
+    assert_eq!(wire.query(&format!("PREPARE w AS {insert}"))?, ["PREPARE", "ready I"]);
+    assert!(wire.query("EXPLAIN ANALYZE EXECUTE w")?.ends_with(&["EXPLAIN".into(), "ready I".into()]));
+    Ok(())
+}
+
 #[tokio::test]
 async fn a_cancel_on_the_replica_cancels_on_the_writer() -> anyhow::Result<()> {
     let cluster = Cluster::start(Options::default()).await?;
@@ -381,15 +539,30 @@ async fn a_writer_that_dies_is_told_of_honestly_and_replaced() -> anyhow::Result
     let (in_block, idle) = (forwarding(&cluster).await?, forwarding(&cluster).await?);
     let running = forwarding(&cluster).await?;
     idle.batch_execute("CREATE TABLE t (a int PRIMARY KEY)").await?;
+    // A block that ends, so that what follows is committed by itself; and one that begins and ends without a Sync.
+    let ended = forwarding(&cluster).await?;
+    ended.batch_execute("BEGIN READ WRITE").await?;
+    let mut whole = forwarding_wire(&cluster).await?;
+    let ended = tokio::spawn(async move { code(&ended, "ROLLBACK; INSERT INTO t SELECT 2 FROM pg_sleep(60)").await });
+    let whole = tokio::task::spawn_blocking(move || {
+        whole.run("BEGIN READ WRITE")?.run("INSERT INTO t SELECT 2 FROM pg_sleep(60)")?.run("COMMIT")?.flush().answers()
+    });
     in_block.batch_execute("BEGIN; INSERT INTO t VALUES (1)").await?;
     let waits = tokio::spawn(async move { code(&running, "INSERT INTO t SELECT 2 FROM pg_sleep(60)").await });
     let writer = cluster.connect(0).await?;
-    while one(&writer, "SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'INSERT INTO t SELECT 2%'").await? == "0"
+    while one(
+        &writer,
+        "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%INSERT INTO t SELECT 2%' AND state = 'active'",
+    )
+    .await?
+        != "4"
     {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     Cluster::kill(role_pid(&cluster, 1, "writer")?)?;
     assert_eq!(waits.await?, "40003", "it may have been committed");
+    assert_eq!(ended.await?, "40003", "that it follows a ROLLBACK does not take it back");
+    assert_eq!(whole.await??, ["BEGIN", "error 40003"], "a COMMIT needs no Sync");
     assert_eq!(code(&in_block, "INSERT INTO t VALUES (3)").await, "08006", "it was not");
     assert_eq!(code(&in_block, "SELECT 1").await, "25P02");
     in_block.batch_execute("ROLLBACK").await?;

@@ -241,7 +241,7 @@ impl Session {
             Ok(Answer::Unknown) => {}
             Ok(_) => cluster.forget_increment(counter),
             Err(Lost) => {
-                let unanswered = Unanswered { in_block: false, commits: false, runs: true, ends_cycle: true };
+                let unanswered = Unanswered { runs: true, ends_cycle: true, ..Unanswered::default() };
                 if self.lost(unanswered) {
                     cluster.forget_increment(counter);
                 }
@@ -259,7 +259,7 @@ impl Session {
         let index = cluster.begin_txn(record);
         let aborted = || cluster.change_txn(index, |record| record.fate = Fate::Aborted);
         let mut wrote = Vec::new();
-        let in_block = Unanswered { in_block: true, commits: false, runs: true, ends_cycle: true };
+        let in_block = Unanswered { in_block: true, runs: true, ends_cycle: true, ..Unanswered::default() };
         for left in (0..self.random.between(1, 4)).rev() {
             let list = self.random.below(cluster.shape.lists.into()) as u32;
             // What is forwarded writes something in the end.

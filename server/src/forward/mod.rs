@@ -16,18 +16,21 @@
 //! formats of values, cursors, COPY and pipelines are the writer's own. What the replica keeps in order around them:
 //!
 //! * **Statements.** Which may write is told by their texts (`sql::parse::course`). A statement that was prepared here is
-//!   prepared there when it is first bound there, and the other way round.
+//!   prepared there when it is first bound there, and the other way round; a name that is given up on one server means
+//!   nothing on the other.
 //! * **Transactions.** Statements of a block that shaped it (BEGIN, SET, SAVEPOINT ...) are remembered, and repeated on the
-//!   writer when the block moves there. What the block has read by then was read at READ COMMITTED, statement by
-//!   statement. A block at REPEATABLE READ that may write is the writer's from its BEGIN; one that was made REPEATABLE READ
-//!   after it read, or that has a cursor open, is refused (0A000).
+//!   writer when the block moves there. So are those of a pipeline, which is a transaction up to its Sync: there they are a
+//!   part of the same pipeline, and what they set stays if all of it does. What the transaction has read by then was read at
+//!   READ COMMITTED, statement by statement. A block at REPEATABLE READ that may write is the writer's from its BEGIN; a
+//!   transaction that was made REPEATABLE READ after it read, or was so by default without a block, or that has a cursor
+//!   open or a portal bound and not yet executed, is refused (0A000).
 //! * **Settings.** Those that SET has set are passed on before a transaction moves if they changed; the writer reports every
 //!   setting that changes in a forwarded session, and the replica's session takes them over.
 //! * **Sessions.** The connection to the writer stays as long as the client's session, and with it sequences' last values and
 //!   advisory locks, which are the writer's, too.
 //! * **Cancelling** cancels there. When the client is gone, so is the connection to the writer.
-//! * **When the writer is lost** the client is told 40003 if the transaction may have been committed, else 08006, and then
-//!   its block is a failed one. The session stays, and its next write looks for the writer anew. A replica that is
+//! * **When the writer is lost** the client is told 40003 if anything that was asked may have been committed, else 08006, and
+//!   then its block is a failed one. The session stays, and its next write looks for the writer anew. A replica that is
 //!   promoted forwards nothing any more: the setting means nothing on a writer.
 //!
 //! # Who is believed
@@ -48,6 +51,7 @@
 //! database"; PostgreSQL manual, chapter "Frontend/Backend Protocol".
 
 mod history;
+mod names;
 mod relay;
 mod upstream;
 

@@ -6,9 +6,9 @@
 
 use super::Forwarding;
 use super::history::History;
+use super::names::Names;
 use super::upstream::{Key, Upstream, error_of};
-use crate::pgwire::{Bind, CancelReason, Client, Column, CopyFormat, Message, NoticeSeverity, RelayFailed, Route};
-use crate::pgwire::{Startup, Target, Wire};
+use crate::pgwire::{Bind, CancelReason, Message, RelayFailed, Route, Startup, Target, Wire};
 use bytes::Bytes;
 use parking_lot::Mutex;
 use protocol::Lsn;
@@ -21,7 +21,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
-use types::{Datum, Error, Result, Settings, Severity, SqlState};
+use types::{Error, Result, Severity, SqlState};
 
 /// How often someone who waits for the writer looks whether it still is the writer.
 const LOOK_INTERVAL: Duration = Duration::from_millis(250);
@@ -101,21 +101,16 @@ pub struct Forwarder {
     copy_ended: bool,
     /// No message is there that waits for a Sync.
     synced: bool,
-    /// A COMMIT is among what is to be answered.
-    commits: bool,
+    /// The statements that were asked for since the client was told last that the writer is ready.
+    unanswered: Unanswered,
     /// The statements of the Query that runs here.
     query: Vec<Step>,
-    /// Statements bound here that shape the session, by portal.
+    /// Statements bound here that shape the session or unmake names, by portal.
     bound: HashMap<String, Step>,
+    /// Statements bound there that do more than read and write, by portal.
+    portals: HashMap<String, Step>,
     history: History,
-    /// What the client asked to have prepared there, unanswered.
-    parsing: VecDeque<(String, Source)>,
-    /// What the client prepared while it was away, and has not been prepared here.
-    elsewhere: HashMap<String, Source>,
-    /// What is prepared there.
-    there: HashMap<String, Source>,
-    /// PREPARE and DEALLOCATE that ran there, to be repeated here.
-    prepares: Vec<String>,
+    names: Names,
     /// Settings that the writer's session has from us.
     passed: BTreeMap<String, String>,
     /// Settings that changed there.
@@ -143,14 +138,12 @@ impl Forwarder {
             copying: false,
             copy_ended: false,
             synced: true,
-            commits: false,
+            unanswered: Unanswered::default(),
             query: Vec::new(),
             bound: HashMap::new(),
+            portals: HashMap::new(),
             history: History::default(),
-            parsing: VecDeque::new(),
-            elsewhere: HashMap::new(),
-            there: HashMap::new(),
-            prepares: Vec::new(),
+            names: Names::default(),
             passed: BTreeMap::new(),
             told: BTreeMap::new(),
             committed: Lsn::ZERO,
@@ -182,28 +175,31 @@ impl Forwarder {
             Message::Query(sql) => {
                 // What cannot be parsed is told by the session.
                 let steps = session.steps(sql).unwrap_or_default();
-                if steps.iter().any(|step| self.writes(session, step)) && self.leave(session).await? {
+                if steps.iter().any(|step| self.writes(session, step)) && self.leave(session, message).await? {
                     return Ok(Route::Away);
                 }
+                self.names.attend_here(session, &steps).await?;
                 self.query = steps;
             }
-            Message::Parse { name, .. } => drop(self.elsewhere.remove(*name)),
+            Message::Parse { name, .. } => self.names.replaced_here(name),
             Message::Bind(Bind { portal, statement, .. }) => {
-                let steps = match self.text_of(session, statement) {
+                let steps = match self.names.text_of(session, statement) {
                     Some(text) => session.steps(&text).unwrap_or_default(),
                     None => Vec::new(),
                 };
-                if steps.iter().any(|step| self.writes(session, step)) && self.leave(session).await? {
+                if steps.iter().any(|step| self.writes(session, step)) && self.leave(session, message).await? {
                     return Ok(Route::Away);
                 }
-                self.bring_back(session, statement).await?;
+                self.names.bring_back(session, statement).await?;
+                self.names.attend_here(session, &steps).await?;
                 self.bound.remove(*portal);
-                if let Some(step) = steps.into_iter().find(|step| step.course == Course::Shapes) {
+                let matters = |it: &Step| it.course == Course::Shapes || matches!(it.part, Part::Deallocates(_));
+                if let Some(step) = steps.into_iter().find(matters) {
                     self.bound.insert((*portal).to_owned(), step);
                 }
             }
-            Message::Describe(Target::Statement, name) => self.bring_back(session, name).await?,
-            Message::Close(Target::Statement, name) => drop(self.elsewhere.remove(*name)),
+            Message::Describe(Target::Statement, name) => self.names.bring_back(session, name).await?,
+            Message::Close(Target::Statement, name) => self.names.replaced_here(name),
             _ => {}
         }
         Ok(Route::Here)
@@ -213,29 +209,11 @@ impl Forwarder {
         match (&step.course, &step.part) {
             (Course::Writes, _) => true,
             (_, Part::Executes(name)) => {
-                let steps = self.text_of(session, name).and_then(|text| session.steps(&text).ok());
+                let steps = self.names.text_of(session, name).and_then(|text| session.steps(&text).ok());
                 steps.is_some_and(|steps| steps.iter().any(|step| step.course == Course::Writes))
             }
             _ => false,
         }
-    }
-
-    fn text_of(&self, session: &Session, statement: &str) -> Option<String> {
-        let parsing = self.parsing.iter().rev().find(|(name, _)| name == statement).map(|(_, source)| source);
-        match parsing.or_else(|| self.elsewhere.get(statement)) {
-            Some(Source::Parsed { sql, .. }) => Some(sql.clone()),
-            _ => session.text_of(statement).map(str::to_owned),
-        }
-    }
-
-    /// Prepares here what the client prepared while it was away.
-    async fn bring_back(&mut self, session: &mut Session, statement: &str) -> Result<()> {
-        if let Some(Source::Parsed { sql, types }) = self.elsewhere.get(statement) {
-            session.close_statement(statement).await?;
-            session.parse(statement, sql, types).await?;
-            self.elsewhere.remove(statement);
-        }
-        Ok(())
     }
 
     /// A Query ran here.
@@ -250,10 +228,13 @@ impl Forwarder {
         }
     }
 
-    /// Statements ran here while nothing was to be forwarded: what they made of a block is not known.
-    pub fn ran_unseen(&mut self) {
+    /// Statements ran here while nothing was to be forwarded: what they made of a transaction is not known.
+    pub fn ran_unseen(&mut self, session: &Session) {
         self.query.clear();
-        self.history.lose();
+        match session.in_transaction() {
+            true => self.history.lose(),
+            false => self.history.clear(),
+        }
     }
 
     /// A portal was executed here.
@@ -264,46 +245,64 @@ impl Forwarder {
     }
 
     fn ran(&mut self, session: &Session, steps: &[Step]) {
-        steps.iter().for_each(|step| self.history.ran(step));
-        if steps.iter().any(|step| step.part == Part::Discards) {
-            // Last values and advisory locks are there.
-            self.hang_up();
+        for step in steps {
+            self.history.ran(step);
+            self.names.ran_here(&step.part);
+            if matches!(step.part, Part::Discards { .. }) {
+                // Last values and advisory locks are there.
+                self.hang_up();
+            }
         }
-        if session.status() == b'I' {
+        if !session.in_transaction() {
             self.history.clear();
         }
     }
 
     /// A Sync ran here.
     pub fn synced(&mut self, session: &Session) {
-        self.bound.clear();
-        if session.status() == b'I' {
+        // Portals of a block outlive it.
+        if !session.in_transaction() {
+            self.bound.clear();
             self.history.clear();
         }
     }
 
-    /// Moves the session and its transaction to the writer; false if the session itself is to answer.
-    async fn leave(&mut self, session: &mut Session) -> Result<bool> {
-        if !session.may_leave()? {
+    /// Moves the session and its transaction to the writer, where `message` is to be the next; false if the session itself
+    /// is to answer.
+    async fn leave(&mut self, session: &mut Session, message: &Message<'_>) -> Result<bool> {
+        let portal = if let Message::Bind(bind) = message { bind.portal } else { "" };
+        if !session.may_leave(portal)? {
             return Ok(false);
         }
         let in_block = session.status() == b'T';
-        let mut texts = if in_block { self.history.texts()?.to_vec() } else { Vec::new() };
+        let texts = match session.in_transaction() {
+            true => self.history.texts(in_block)?.to_vec(),
+            false => Vec::new(),
+        };
+        if !in_block && !texts.is_empty() && matches!(message, Message::Query(_)) {
+            let told = Error::new(SqlState::FEATURE_NOT_SUPPORTED, "the transaction cannot continue on the writer");
+            return Err(told.detail("A Query follows statements of a pipeline that has no Sync and has set something."));
+        }
         if !self.upstream.as_mut().is_some_and(Upstream::is_open) {
             self.hang_up();
             let writer = self.forwarding.writer().await?;
             self.upstream = Some(Upstream::open(&writer, &self.startup).await?);
         }
         session.settle().await?;
+        // What the transaction has set is taken back here. It is set again there as a part of the same transaction, and the
+        // writer reports what has become of it.
         session.leave().await;
         self.history.clear();
         self.bound.clear();
         self.told.clear();
         self.reports_commits = session.reports_commits();
         let settings = session.settings_to_pass_on();
-        texts.splice(0..0, changes(&self.passed, &settings));
+        let mut first = changes(&self.passed, &settings);
         self.passed = settings;
-        if let Err(error) = self.repeat(&texts).await {
+        if in_block {
+            first.extend_from_slice(&texts);
+        }
+        if let Err(error) = self.repeat(&first).await {
             self.hang_up();
             if in_block {
                 session.fail_block().await?;
@@ -311,6 +310,10 @@ impl Forwarder {
             return Err(error);
         }
         self.away = true;
+        if !in_block {
+            // The pipeline goes on, and its Sync ends these too.
+            texts.iter().for_each(|text| self.run_there(text));
+        }
         Ok(true)
     }
 
@@ -371,7 +374,7 @@ impl Forwarder {
         upstream.put(kind, body);
         let unsent = upstream.unsent();
         if waits || unsent > WRITE_BYTES {
-            let pumped = self.pump(waits, wire).await;
+            let pumped = self.pump(session, waits, wire).await;
             *self.canceller.running.lock() = None;
             if let Err(broken) = pumped {
                 return Err(self.fail(session, broken).await);
@@ -397,7 +400,9 @@ impl Forwarder {
         let expected = match message {
             Message::Query(sql) => {
                 let before = self.expected.len();
-                self.attend_text(session, sql, true);
+                self.copy_ended = false;
+                let steps = session.steps(sql).unwrap_or_default();
+                steps.iter().for_each(|step| self.attend_names(session, step));
                 if self.expected.len() > before
                     && let Some(upstream) = &mut self.upstream
                 {
@@ -405,9 +410,8 @@ impl Forwarder {
                     upstream.put(b'S', &[]);
                     self.expected.push_back((Expected::Ready { query: false }, true));
                 }
-                // It takes the unnamed statement with it.
-                self.elsewhere.remove("");
-                self.there.remove("");
+                steps.into_iter().for_each(|step| self.ask(step));
+                self.names.close_unnamed();
                 Some(Expected::Ready { query: true })
             }
             Message::Sync => Some(Expected::Ready { query: false }),
@@ -419,13 +423,18 @@ impl Forwarder {
                 } else {
                     self.make_there(session, name);
                 }
-                self.parsing.push_back(((*name).to_owned(), source));
+                self.names.parse(name, source);
                 Some(Expected::Parsed)
             }
-            Message::Bind(Bind { statement, .. }) => {
+            Message::Bind(Bind { portal, statement, .. }) => {
                 self.make_there(session, statement);
-                if let Some(text) = self.text_of(session, statement) {
-                    self.attend_text(session, &text, false);
+                let steps = self.names.text_of(session, statement).and_then(|text| session.steps(&text).ok());
+                self.portals.remove(*portal);
+                for step in steps.unwrap_or_default() {
+                    self.attend_names(session, &step);
+                    if step.part != Part::Plain {
+                        self.portals.insert((*portal).to_owned(), step);
+                    }
                 }
                 Some(Expected::Bound)
             }
@@ -435,15 +444,19 @@ impl Forwarder {
                 }
                 Some(Expected::Described)
             }
-            Message::Execute { .. } => {
+            Message::Execute { portal, .. } => {
                 self.copy_ended = false;
+                match self.portals.remove(*portal) {
+                    Some(step) => self.ask(step),
+                    None => self.unanswered.ask(&Part::Plain),
+                }
                 Some(Expected::Executed)
             }
             Message::Close(target, name) => {
                 if *target == Target::Statement {
-                    self.elsewhere.remove(*name);
-                    self.there.remove(*name);
-                    session.close_statement(name).await?;
+                    self.names.close(session, name);
+                } else {
+                    self.portals.remove(*name);
                 }
                 Some(Expected::Closed)
             }
@@ -462,74 +475,76 @@ impl Forwarder {
         Ok(())
     }
 
-    /// What matters of the texts that run there.
-    fn attend_text(&mut self, session: &Session, text: &str, is_query: bool) {
-        if is_query {
-            self.copy_ended = false;
-        }
-        for step in session.steps(text).unwrap_or_default() {
-            match step.part {
-                Part::Executes(name) => self.make_there(session, &name),
-                Part::Prepares(_) | Part::Deallocates => self.prepares.push(step.text),
-                Part::Commits { .. } => self.commits = true,
-                _ => {}
-            }
+    /// Before a statement goes there: names that it speaks of mean there what they mean here.
+    fn attend_names(&mut self, session: &Session, step: &Step) {
+        if let Part::Executes(name) | Part::Prepares(name) | Part::Deallocates(Some(name)) = &step.part {
+            self.make_there(session, name);
         }
     }
 
-    /// Prepares there what was prepared here, unless it is there.
+    /// A statement is to run there.
+    fn ask(&mut self, step: Step) {
+        self.unanswered.ask(&step.part);
+        self.names.run(step);
+    }
+
+    /// Makes a name mean there what it means here: prepares there what was prepared here, unless it is there, and closes what
+    /// is left of a name that means nothing.
     fn make_there(&mut self, session: &Session, statement: &str) {
-        if self.parsing.iter().any(|(name, _)| name == statement) {
-            return;
-        }
-        let Some(wanted) = self.elsewhere.get(statement).cloned().or_else(|| session.source_of(statement)) else {
-            return;
-        };
-        if self.there.get(statement) == Some(&wanted) {
-            return;
-        }
-        let Some(upstream) = &mut self.upstream else { return };
-        let strings = |parts: &[&str]| parts.iter().flat_map(|it| [it.as_bytes(), b"\0"]).collect::<Vec<_>>().concat();
-        let mut ours = |kind, body: Vec<u8>, expected| {
-            upstream.put(kind, &body);
-            self.expected.push_back((expected, true));
-        };
-        // What was said of it before an error may not be so; closing what is not there is no error.
+        let Some(wanted) = self.names.amend_there(session, statement) else { return };
+        // Closing what is not there is no error.
         if !statement.is_empty() {
-            ours(b'C', [b"S", &strings(&[statement])[..]].concat(), Expected::Closed);
+            self.put_own(b'C', &[b"S", &strings(&[statement])[..]].concat(), Expected::Closed);
         }
         match &wanted {
-            Source::Parsed { sql, types } => {
+            Some(Source::Parsed { sql, types }) => {
                 let mut body = strings(&[statement, sql]);
                 body.extend_from_slice(&(types.len() as u16).to_be_bytes());
                 types.iter().for_each(|ty| body.extend_from_slice(&ty.to_be_bytes()));
-                ours(b'P', body, Expected::Parsed);
+                self.put_own(b'P', &body, Expected::Parsed);
             }
-            Source::Prepared(text) => {
+            Some(Source::Prepared(text)) => {
                 // It may have come in a text of several statements.
                 let steps = session.steps(text).unwrap_or_default();
                 let is_it = |step: &&Step| step.part == Part::Prepares(statement.to_owned());
-                let Some(text) = steps.iter().rev().find(is_it).map(|step| step.text.as_str()) else { return };
-                ours(b'P', [&strings(&[OWN, text])[..], &[0; 2]].concat(), Expected::Parsed);
-                ours(b'B', [&strings(&[OWN, OWN])[..], &[0; 6]].concat(), Expected::Bound);
-                ours(b'E', [&strings(&[OWN])[..], &[0; 4]].concat(), Expected::Executed);
-                ours(b'C', [b"P", &strings(&[OWN])[..]].concat(), Expected::Closed);
-                ours(b'C', [b"S", &strings(&[OWN])[..]].concat(), Expected::Closed);
+                let Some(step) = steps.iter().rev().find(is_it) else { return };
+                self.run_there(&step.text);
             }
+            None => {}
         }
-        self.there.insert(statement.to_owned(), wanted);
+    }
+
+    /// Has a statement of our own run there, as a part of the client's pipeline.
+    fn run_there(&mut self, text: &str) {
+        self.put_own(b'P', &[&strings(&[OWN, text])[..], &[0; 2]].concat(), Expected::Parsed);
+        self.put_own(b'B', &[&strings(&[OWN, OWN])[..], &[0; 6]].concat(), Expected::Bound);
+        self.put_own(b'E', &[&strings(&[OWN])[..], &[0; 4]].concat(), Expected::Executed);
+        self.put_own(b'C', &[b"P", &strings(&[OWN])[..]].concat(), Expected::Closed);
+        self.put_own(b'C', &[b"S", &strings(&[OWN])[..]].concat(), Expected::Closed);
+    }
+
+    /// A message of our own; its answer is for nobody.
+    fn put_own(&mut self, kind: u8, body: &[u8], expected: Expected) {
+        let Some(upstream) = &mut self.upstream else { return };
+        upstream.put(kind, body);
+        self.expected.push_back((expected, true));
     }
 
     /// Writes what is to be written and, if all answers are wanted, passes on what comes until they are there or the writer
     /// wants the data of a COPY.
-    async fn pump<W: Wire>(&mut self, all: bool, wire: &mut W) -> std::result::Result<(), Broken> {
+    async fn pump<W: Wire>(
+        &mut self,
+        session: &mut Session,
+        all: bool,
+        wire: &mut W,
+    ) -> std::result::Result<(), Broken> {
         loop {
             let Some(upstream) = &mut self.upstream else {
                 return Err(io::Error::from(io::ErrorKind::NotConnected).into());
             };
             let (frame, sent) = (upstream.take()?, upstream.unsent() == 0);
             if let Some(frame) = frame {
-                self.receive(&frame, wire)?;
+                self.receive(session, &frame, wire)?;
                 if wire.wants_drain() {
                     wire.drain().await.map_err(Broken::Here)?;
                 }
@@ -571,7 +586,12 @@ impl Forwarder {
     }
 
     /// One message of the writer.
-    fn receive<W: Wire>(&mut self, frame: &Bytes, wire: &mut W) -> std::result::Result<(), Broken> {
+    fn receive<W: Wire>(
+        &mut self,
+        session: &mut Session,
+        frame: &Bytes,
+        wire: &mut W,
+    ) -> std::result::Result<(), Broken> {
         let (kind, body) = (frame[0], &frame[5..]);
         let front = self.expected.front().copied();
         let ours = front.is_some_and(|(_, ours)| ours);
@@ -588,13 +608,12 @@ impl Forwarder {
                         self.expected.pop_front();
                     }
                     self.failed = true;
-                    self.parsing.clear();
-                    // A statement that was to be there may not be.
-                    self.there.clear();
+                    self.names.fail();
                 }
                 self.copying = false;
                 let before_a_query = matches!(self.expected.front(), Some((Expected::Ready { .. }, true)));
                 if !before_a_query {
+                    self.names.end_cycle();
                     wire.pass_on(frame);
                 }
                 return Ok(());
@@ -617,9 +636,21 @@ impl Forwarder {
                 self.status = body.first().copied().unwrap_or(b'I');
                 self.failed = false;
                 self.copying = false;
-                self.commits &= ours;
+                if self.status == b'I' {
+                    self.portals.clear();
+                }
+                if !ours {
+                    self.unanswered = Unanswered::default();
+                    self.names.end_cycle();
+                }
             }
-            b'C' | b'I' | b's' => self.copying = false,
+            b'C' => {
+                self.copying = false;
+                if !ours && let Some(tag) = body.strip_suffix(b"\0").and_then(|tag| std::str::from_utf8(tag).ok()) {
+                    self.names.ran(session, tag);
+                }
+            }
+            b'I' | b's' => self.copying = false,
             _ => {}
         }
         let answers = match front {
@@ -633,12 +664,8 @@ impl Forwarder {
         };
         if answers {
             self.expected.pop_front();
-            if kind == b'1'
-                && !ours
-                && let Some((name, source)) = self.parsing.pop_front()
-            {
-                self.there.insert(name.clone(), source.clone());
-                self.elsewhere.insert(name, source);
+            if kind == b'1' && !ours {
+                self.names.parsed();
             }
         }
         if !ours {
@@ -668,12 +695,7 @@ impl Forwarder {
         }
         self.away = false;
         self.take_over(session);
-        for text in std::mem::take(&mut self.prepares) {
-            // It succeeded there or it did not; what fails here has been told there.
-            if session.simple(&text, &mut Nobody).await.is_err() {
-                session.fail();
-            }
-        }
+        self.names.come_back(session).await;
     }
 
     fn take_over(&mut self, session: &mut Session) {
@@ -692,7 +714,7 @@ impl Forwarder {
         let ends_cycle = unanswered(|it| matches!(it, Expected::Ready { .. }));
         let in_block = self.status != b'I';
         let runs = ends_cycle || unanswered(|it| matches!(it, Expected::Executed));
-        let unknown = Unanswered { in_block, commits: self.commits, runs, ends_cycle }.may_be_committed();
+        let unknown = Unanswered { in_block, runs, ends_cycle, ..self.unanswered }.may_be_committed();
         let mut error = self.error_of_loss(broken, unknown);
         // What was set in the transaction is lost with it; commits before it are known.
         self.told.clear();
@@ -727,12 +749,17 @@ impl Forwarder {
         self.away = false;
         self.status = b'I';
         self.expected.clear();
-        self.parsing.clear();
-        (self.failed, self.copying, self.copy_ended, self.synced, self.commits) = (false, false, false, true, false);
-        self.there.clear();
-        self.prepares.clear();
+        self.names.hang_up();
+        self.portals.clear();
+        self.unanswered = Unanswered::default();
+        (self.failed, self.copying, self.copy_ended, self.synced) = (false, false, false, true);
         self.passed.clear();
     }
+}
+
+/// Strings as messages have them, one behind the other.
+fn strings(parts: &[&str]) -> Vec<u8> {
+    parts.iter().flat_map(|it| [it.as_bytes(), b"\0"]).collect::<Vec<_>>().concat()
 }
 
 /// The statements that make settings `from` into `to`.
@@ -770,36 +797,6 @@ fn not_repeated(error: &Error) -> Error {
     let mut told = Error::new(error.sqlstate, message);
     told.detail.clone_from(&error.detail);
     told
-}
-
-/// Whom nothing is told.
-struct Nobody;
-
-impl Client for Nobody {
-    fn row_description(&mut self, _: &[Column], _: &[i16]) {}
-    fn no_data(&mut self) {}
-    fn parameter_description(&mut self, _: &[u32]) {}
-    fn data_row(&mut self, _: &[Datum], _: &[Column], _: &[i16], _: &Settings) -> Result<()> {
-        Ok(())
-    }
-    fn command_complete(&mut self, _: &str) {}
-    fn portal_suspended(&mut self) {}
-    fn empty_query(&mut self) {}
-    fn notice(&mut self, _: NoticeSeverity, _: &Error) {}
-    fn parameter_status(&mut self, _: &str, _: &str) {}
-    fn copy_in_response(&mut self, _: usize, _: CopyFormat) {}
-    fn copy_out_response(&mut self, _: usize, _: CopyFormat) {}
-    fn copy_data(&mut self, _: &[u8]) {}
-    fn copy_done(&mut self) {}
-    async fn copy_in_next(&mut self) -> Result<Option<Bytes>> {
-        Ok(None)
-    }
-    fn wants_drain(&self) -> bool {
-        false
-    }
-    async fn drain(&mut self) -> Result<()> {
-        Ok(())
-    }
 }
 
 #[cfg(test)]

@@ -74,14 +74,16 @@ pub enum Part {
     RollsBack {
         chained: bool,
     },
-    /// EXECUTE of this statement.
+    /// EXECUTE of this statement, also within EXPLAIN.
     Executes(String),
     /// PREPARE of this statement.
     Prepares(String),
-    /// DEALLOCATE.
-    Deallocates,
-    /// DISCARD.
-    Discards,
+    /// DEALLOCATE of this statement, or of all.
+    Deallocates(Option<String>),
+    /// DISCARD; of `all`, prepared statements too.
+    Discards {
+        all: bool,
+    },
 }
 
 /// The modes that transactions begin with unless they say otherwise.
@@ -113,8 +115,12 @@ fn step(parsed: &Parsed, text: &str, tokens: &[Token<'_>], defaults: Defaults) -
             Statement::Transaction(TransactionStatement::Rollback { chain }) => Part::RollsBack { chained: *chain },
             Statement::Execute { name, .. } => Part::Executes(name.clone()),
             Statement::Prepare { name, .. } => Part::Prepares(name.clone()),
-            Statement::Deallocate { .. } => Part::Deallocates,
-            Statement::Discard(_) => Part::Discards,
+            Statement::Explain { statement, .. } => match &**statement {
+                Statement::Execute { name, .. } => Part::Executes(name.clone()),
+                _ => Part::Plain,
+            },
+            Statement::Deallocate { name } => Part::Deallocates(name.clone()),
+            Statement::Discard(what) => Part::Discards { all: *what == "ALL" },
             _ => Part::Plain,
         },
     }
@@ -306,6 +312,12 @@ mod tests {
         );
         assert_eq!(steps[0].part, Part::Begins);
         assert_eq!(steps[3].part, Part::Commits { chained: false });
-        assert_eq!(super::steps("execute p", Defaults::default()).expect("one")[0].part, Part::Executes("p".into()));
+        let part = |text| super::steps(text, Defaults::default()).expect(text)[0].part.clone();
+        assert_eq!(part("execute p"), Part::Executes("p".into()));
+        assert_eq!(part("explain analyze execute p(1)"), Part::Executes("p".into()));
+        assert_eq!(part("deallocate \"P\""), Part::Deallocates(Some("P".into())));
+        assert_eq!(part("deallocate prepare all"), Part::Deallocates(None));
+        assert_eq!(part("discard all"), Part::Discards { all: true });
+        assert_eq!(part("discard plans"), Part::Discards { all: false });
     }
 }

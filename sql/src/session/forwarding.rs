@@ -22,7 +22,7 @@ use super::state::Session;
 use super::transaction::Block;
 use super::variables::Variables;
 use crate::bound::TransactionModes;
-use crate::parse::course::{Defaults, Step, steps};
+use crate::parse::course::{Defaults, Part, Step, steps};
 
 /// Settings that stay where they are: they are about this server, or about the client's own connection.
 const STAY: [&str; 8] = [
@@ -56,24 +56,40 @@ impl OwnWrites {
 }
 
 /// What a session that is away waits for when the writer is lost.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Unanswered {
     /// The writer had told that a transaction block is open.
     pub in_block: bool,
-    /// A COMMIT is among what was asked and not answered.
+    /// A COMMIT is among what was asked since ReadyForQuery came last.
     pub commits: bool,
-    /// So is a statement, or the end of a message that has any.
+    /// So is a ROLLBACK that begins no other block.
+    pub rolls_back: bool,
+    /// How many statements those are.
+    pub statements: u32,
+    /// One of them is not answered, or the end of a message that has any.
     pub runs: bool,
-    /// So is the end of a query, which outside of a block commits it.
+    /// The end of a query or of a pipeline is not, which outside of a block commits it.
     pub ends_cycle: bool,
 }
 
 impl Unanswered {
-    /// Whether the transaction may have been committed, so that nobody may say it was rolled back. Without a COMMIT a block
-    /// never is.
+    /// A statement is asked for.
+    pub fn ask(&mut self, part: &Part) {
+        self.statements = self.statements.saturating_add(1);
+        match part {
+            Part::Commits { .. } => self.commits = true,
+            Part::RollsBack { chained: false } => self.rolls_back = true,
+            _ => {}
+        }
+    }
+
+    /// Whether the transaction may have been committed, so that nobody may say it was rolled back. A COMMIT does that,
+    /// wherever it stands; and the end of the cycle, to what no block is around. What comes with the ROLLBACK of a block may
+    /// be behind it.
     #[must_use]
     pub fn may_be_committed(self) -> bool {
-        if self.in_block { self.commits && self.runs } else { self.ends_cycle }
+        let by_itself = !self.in_block || self.rolls_back && self.statements > 1;
+        self.commits && self.runs || by_itself && self.ends_cycle
     }
 }
 
@@ -136,29 +152,50 @@ impl Session {
         self.statements.get(name).map(|prepared| &*prepared.sql)
     }
 
-    /// Whether the statements of the present transaction may continue on another server; false if they may not because
-    /// writing was ruled out, so that this server gives the answer.
+    /// Whether a transaction is open, in a block or until Sync.
+    pub fn in_transaction(&self) -> bool {
+        self.block != Block::Idle
+    }
+
+    /// Forgets the prepared statement of this name, if there is one, or all of them.
+    pub fn forget_statements(&mut self, name: Option<&str>) {
+        match name {
+            Some(name) => drop(self.statements.remove(name)),
+            None => self.statements.clear(),
+        }
+    }
+
+    /// Whether the statements of the present transaction may continue on another server, beginning with one that makes
+    /// `portal`; false if they may not because writing was ruled out, so that this server gives the answer.
     ///
     /// # Errors
     /// 0A000 when something of the transaction would have to move along that cannot.
-    pub fn may_leave(&self) -> Result<bool> {
+    pub fn may_leave(&self, portal: &str) -> Result<bool> {
         match self.block {
-            Block::Idle => return Ok(true),
             Block::Failed => return Ok(false),
             Block::Implicit | Block::Begun if self.read_only_by_choice => return Ok(false),
-            Block::Implicit | Block::Begun => {}
+            Block::Idle | Block::Implicit | Block::Begun => {}
         }
         let stays = |what: String| {
             Error::new(SqlState::FEATURE_NOT_SUPPORTED, "the transaction cannot continue on the writer")
                 .detail(what)
                 .hint("Begin it with BEGIN READ WRITE to have it run there as a whole.")
         };
-        if self.block == Block::Begun && self.isolation == Isolation::RepeatableRead && self.has_run {
+        if self.in_transaction() && self.isolation == Isolation::RepeatableRead && self.has_run {
             return Err(stays("Its snapshot is this replica's.".into()));
         }
-        let open = |portal: &super::portal::Portal| matches!(portal.state, PortalState::Running(_));
-        if let Some((name, _)) = self.portals.iter().find(|(_, portal)| open(portal)) {
-            return Err(stays(format!("Cursor \"{name}\" is open on this replica.")));
+        for (name, kept) in &self.portals {
+            match kept.state {
+                PortalState::Running(_) => {
+                    return Err(stays(format!("Cursor \"{name}\" is open on this replica.")));
+                }
+                // An empty one is as good as executed, and the unnamed one is replaced without a word.
+                PortalState::Ready if kept.prepared.parsed.is_some() && !(name.is_empty() && portal.is_empty()) => {
+                    let what = format!("Portal \"{name}\" was bound on this replica and has not been executed.");
+                    return Err(stays(what));
+                }
+                PortalState::Ready | PortalState::Done => {}
+            }
         }
         Ok(true)
     }
@@ -222,4 +259,48 @@ pub fn passes_on(name: &str) -> bool {
 
 fn is_transactions_own(name: &str) -> bool {
     matches!(name, "transaction_isolation" | "transaction_read_only" | "transaction_deferrable")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What was asked in one cycle, of which nothing is answered, `ended` by a Sync or as a Query.
+    fn fate(in_block: bool, text: &str, ended: bool) -> bool {
+        let mut unanswered = Unanswered { in_block, runs: true, ends_cycle: ended, ..Unanswered::default() };
+        steps(text, Defaults::default()).expect(text).iter().for_each(|step| unanswered.ask(&step.part));
+        unanswered.may_be_committed()
+    }
+
+    #[test]
+    fn rolled_back_is_said_of_what_cannot_have_been_committed() {
+        for (in_block, text, ended) in [
+            (true, "insert into t values (1)", true),
+            (true, "rollback", true),
+            (true, "rollback to s; insert into t values (1)", true),
+            (true, "rollback and chain; insert into t values (1)", true),
+            (true, "rollback; insert into t values (1)", false),
+            (false, "begin; insert into t values (1)", false),
+            (false, "insert into t values (1)", false),
+        ] {
+            assert!(!fate(in_block, text, ended), "{in_block} {text} {ended}");
+        }
+    }
+
+    #[test]
+    fn it_is_not_said_of_what_may_have_been() {
+        for (in_block, text, ended) in [
+            (true, "commit", true),
+            (true, "insert into t values (1); commit", false),
+            (true, "rollback; insert into t values (1)", true),
+            (true, "commit and chain; insert into t values (1)", false),
+            (false, "insert into t values (1)", true),
+            (false, "begin; insert into t values (1); commit", false),
+            (false, "begin; insert into t values (1); commit", true),
+        ] {
+            assert!(fate(in_block, text, ended), "{in_block} {text} {ended}");
+        }
+        // A COMMIT that is answered has said what became of it.
+        assert!(!Unanswered { in_block: true, commits: true, ..Unanswered::default() }.may_be_committed());
+    }
 }

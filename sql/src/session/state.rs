@@ -783,7 +783,7 @@ impl Session {
 
     /// Forgets a prepared statement; closing what does not exist is no error.
     pub async fn close_statement(&mut self, name: &str) -> Result<()> {
-        self.statements.remove(name);
+        self.forget_statements(Some(name));
         Ok(())
     }
 
