@@ -205,6 +205,8 @@ impl Session {
         if self.block != Block::Idle {
             self.rollback().await;
         }
+        // Those of a pipeline that executed nothing, too.
+        self.portals.clear();
     }
 
     /// What continued elsewhere was lost: the block is a failed one, and ends when the client says so.
