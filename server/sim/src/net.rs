@@ -339,6 +339,10 @@ impl Net {
             self.world.spawn_in(ProcessId::WORLD, async move {
                 let later = net.delay(from, to) * 20;
                 sleep(later).await;
+                // Its connection ended with the process: nobody carries out what a dead one would have.
+                if !net.node(index).is_some_and(|listens| Arc::ptr_eq(&listens, &node)) {
+                    return;
+                }
                 net.world.spawn_in(to, async move { drop(run(node, request).await) });
             });
         }
@@ -654,5 +658,51 @@ impl StorageNode for Link {
             |node, request| Box::pin(async move { node.status(request).await }),
             move |net, reply| sabotage::bend_status_reply(net, from, reply),
         )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::machine::{Death, Machine, Sizes, member};
+    use crate::trace::Trace;
+    use protocol::{Ballot, FORMAT_VERSION};
+    use storage::quorum::COPIES;
+
+    #[test]
+    fn a_repeated_message_is_not_carried_out_by_a_process_that_died() {
+        let world = World::new(1, Trace::default());
+        let ledger = Ledger::new(world.clone());
+        let net = Net::new(world.clone(), Random::new(1, 2), Arc::default(), ledger.clone(), None);
+        let mut random = Random::new(1, 3);
+        let machine = Machine::new(world.clone(), net.clone(), 0, Sizes::draw(&mut random));
+        net.set_weather(Weather { repeated_permille: 1000, ..Weather::default() });
+        let promised = world.run(Duration::from_secs(60), async move {
+            machine.start().expect("the disk is empty");
+            let link = net.link(ProcessId::WORLD, 0);
+            let config = rpc::VolumeConfig {
+                volume: 1,
+                pages_per_group: 4,
+                lal_bytes: 1 << 20,
+                members: (0..COPIES).map(member).collect(),
+                ..rpc::VolumeConfig::default()
+            };
+            let request = rpc::CreateVolumeRequest { version: FORMAT_VERSION, config: Some(config) };
+            link.create_volume(request).await.expect("it is the first");
+            let prepare = |counter| {
+                let ballot = Ballot::new(counter, 1).0;
+                link.prepare(rpc::PrepareRequest { volume: 1, version: FORMAT_VERSION, ballot, vdl_heard: 0 })
+            };
+            let first = prepare(1).await.expect("it listens");
+            machine.die(Death::Killed, &mut random);
+            machine.start().expect("the disk is sound");
+            let second = prepare(2).await.expect("it listens");
+            // All that is repeated has arrived.
+            sleep(Duration::from_secs(5)).await;
+            [first.promised, second.promised]
+        });
+        assert_eq!(promised, Ok([true, true]));
+        assert_eq!(ledger.violations(), Vec::<String>::new());
+        world.end();
     }
 }
