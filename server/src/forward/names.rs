@@ -149,7 +149,7 @@ impl Names {
 
     /// A statement ran there, with this tag.
     pub fn ran(&mut self, session: &mut Session, tag: &str) {
-        if !self.running.front().is_some_and(|step| tag_of(&step.part) == Some(tag)) {
+        if self.running.front().is_none_or(|step| tag_of(&step.part) != Some(tag)) {
             return;
         }
         let Some(Step { text, part, .. }) = self.running.pop_front() else { return };

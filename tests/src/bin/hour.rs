@@ -3,7 +3,7 @@
 //! A cluster of processes with one replica; RATE transactions a second are begun, 0 for as many as it takes. For each sixtieth
 //! of the time: the rate, the latency (p50, p99; with a rate counted from when a transaction was due), CPU time for a
 //! transaction, resident memory of the writer, of the replica and of the six nodes together, and what the nodes' files take
-//! on the disk beside the live data, six times. The table and the plot go to standard output and to `tests/bench/results`.
+//! on the disk. The table and the plot go to standard output and to `tests/bench/results`.
 //! The run fails when another server is the writer at the end: nobody may take over from one that lives.
 
 use anyhow::{Context, ensure};
@@ -32,7 +32,6 @@ struct Span {
     replica_mb: f64,
     nodes_mb: f64,
     disk_mb: f64,
-    live_mb: f64,
 }
 
 /// Bytes that a folder's files take on the disk, those that are preallocated included.
@@ -86,7 +85,6 @@ async fn main() -> anyhow::Result<()> {
     let subject =
         Subject { name: "redoubt", port: cluster.port(0), replica: Some(cluster.port(1)), pids: vec![cluster.pid()] };
     subject.load(scale as u32)?;
-    let client = cluster.connect(0).await?;
     let before = cluster.status(0)?;
     let [writer, replica] = ["writer", "replica"].map(|role| pids(&before, "servers", role));
     let nodes = pids(&before, "storage_nodes", "member");
@@ -107,7 +105,6 @@ async fn main() -> anyhow::Result<()> {
     for n in 1..=seconds / length {
         let due = begin + n * length;
         tokio::time::sleep(Duration::from_secs(due.saturating_sub(now()))).await;
-        let live: i64 = client.query_one("SELECT pg_database_size(current_database())", &[]).await?.get(0);
         let mb = |bytes: u64| bytes as f64 / f64::from(1 << 20);
         cpu.push(cpu_of(&subject.pids)?);
         spans.push(Span {
@@ -115,7 +112,6 @@ async fn main() -> anyhow::Result<()> {
             replica_mb: mb(together(&replica)?),
             nodes_mb: mb(together(&nodes)?),
             disk_mb: mb(allocated(&cluster.data())),
-            live_mb: mb(live as u64 * 6),
             ..Span::default()
         });
     }
@@ -155,13 +151,13 @@ async fn main() -> anyhow::Result<()> {
 /// Every sixth span.
 fn table(title: &str, spans: &[Span], length: u64) -> String {
     let mut table = format!(
-        "{title}\n\n| second | tps | p50 ms | p99 ms | CPU us | writer, replica, nodes MB | disk MB | live data, six times, MB |\n\
-         |---|---|---|---|---|---|---|---|\n"
+        "{title}\n\n| second | tps | p50 ms | p99 ms | CPU us | writer, replica, nodes MB | disk MB |\n\
+         |---|---|---|---|---|---|---|\n"
     );
     for (n, it) in spans.iter().enumerate().filter(|(n, _)| n % 6 == 5 || *n == 0) {
         writeln!(
             table,
-            "| {} | {:.0} | {:.2} | {:.2} | {:.0} | {:.0}, {:.0}, {:.0} | {:.0} | {:.0} |",
+            "| {} | {:.0} | {:.2} | {:.2} | {:.0} | {:.0}, {:.0}, {:.0} | {:.0} |",
             (n as u64 + 1) * length,
             it.tps,
             it.p50_ms,
@@ -170,8 +166,7 @@ fn table(title: &str, spans: &[Span], length: u64) -> String {
             it.writer_mb,
             it.replica_mb,
             it.nodes_mb,
-            it.disk_mb,
-            it.live_mb
+            it.disk_mb
         )
         .expect("a string takes all");
     }
@@ -192,7 +187,7 @@ fn plot(title: &str, spans: &[Span], seconds: u64) -> String {
             ("of the replica", "#b45f06", |it| it.replica_mb),
             ("of the six nodes", "#808080", |it| it.nodes_mb),
         ],
-        &[("disk of six nodes, MB", "#2f6f9f", |it| it.disk_mb), ("live data, six times", "#808080", |it| it.live_mb)],
+        &[("disk of six nodes, MB", "#2f6f9f", |it| it.disk_mb)],
     ];
     let (left, width, height, step) = (60.0, 640.0, 90.0, 120.0);
     let mut panels = String::new();
