@@ -2,7 +2,8 @@
 
 use anyhow::{Context, ensure};
 use std::process::Command;
-use tests::cluster::{binary, connect};
+use std::time::{Duration, Instant};
+use tests::cluster::{PATIENCE, binary, connect};
 use tests::fleet::{Fleet, number, role, status, text, until};
 use tokio_postgres::Client;
 
@@ -41,15 +42,27 @@ async fn twelve_nodes_share_a_volume_and_one_is_replaced() -> anyhow::Result<()>
     client.execute(fill, &[&1i64, &ROWS]).await?;
 
     // Each group has six copies, and each node about half of the groups.
-    let rows = client.query("SELECT copies FROM redoubt.protection_groups", &[]).await?;
-    let total = rows.len() as u64;
-    assert!(total >= 10, "{total} groups");
+    let mut total = 0;
     until("each group has six copies", || {
         let kept = groups(port)?;
-        let even = kept.iter().all(|(_, groups)| groups.abs_diff(total - groups) <= 1);
-        Ok(kept.len() == 12 && even && kept.iter().map(|(_, groups)| groups).sum::<u64>() == 6 * total)
+        let copies: u64 = kept.iter().map(|(_, groups)| groups).sum();
+        total = copies / 6;
+        let even = kept.iter().all(|(_, groups)| (2 * groups).abs_diff(total) <= 1);
+        Ok(kept.len() == 12 && total >= 10 && copies == 6 * total && even)
     })
     .await?;
+    // The view goes by what the nodes said a moment ago.
+    let begin = Instant::now();
+    let view = "SELECT count(*), min(copies)::bigint FROM redoubt.protection_groups";
+    loop {
+        let row = client.query_one(view, &[]).await?;
+        let (counted, copies): (i64, Option<i64>) = (row.get(0), row.get(1));
+        if (counted, copies) == (total as i64, Some(6)) {
+            break;
+        }
+        ensure!(begin.elapsed() < PATIENCE, "{counted} groups of {total}, {copies:?} copies");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
 
     // A zone dies, with four nodes; and comes back.
     for node in [1, 2, 7, 8] {
