@@ -49,10 +49,10 @@ pub async fn run(options: Init) -> anyhow::Result<()> {
     match create(&nodes, &addresses, wanted, Emptied::Refused).await? {
         Created::New(volume) => println!("created volume {volume:016x} on {} storage nodes", nodes.len()),
         Created::Existed(volume) if options.quota.is_some() => {
-            println!("volume {volume:016x} exists on all {} storage nodes; its quota was set", nodes.len())
+            println!("volume {volume:016x} exists on the {} storage nodes named; its quota was set", nodes.len())
         }
         Created::Existed(volume) => {
-            println!("volume {volume:016x} exists on all {} storage nodes; nothing was changed", nodes.len())
+            println!("volume {volume:016x} exists on the {} storage nodes named; nothing was changed", nodes.len())
         }
     }
     Ok(())

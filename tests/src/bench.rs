@@ -215,6 +215,20 @@ fn percentile_99(folder: &Path) -> anyhow::Result<f64> {
     Ok(all.get(all.len() * 99 / 100).map_or(0.0, |micros| *micros as f64 / 1e3))
 }
 
+/// By which command, when and at which commit something was measured: what a written figure is worth nothing without.
+#[must_use]
+pub fn provenance(command: &str) -> String {
+    let said = |program: &str, arguments: &[&str]| {
+        let output = Command::new(program).args(arguments).current_dir(env!("CARGO_MANIFEST_DIR")).output();
+        let text =
+            output.ok().filter(|it| it.status.success()).map(|it| String::from_utf8_lossy(&it.stdout).into_owned());
+        text.map_or_else(|| "unknown".to_owned(), |text| text.trim().to_owned())
+    };
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let (date, commit) = (said("date", &["-u", "+%F %R UTC"]), said("git", &["describe", "--always", "--dirty"]));
+    format!("`{}`, ended {date}, commit {commit}", [command, &arguments.join(" ")].join(" ").trim_end())
+}
+
 /// Resident memory of a process, in bytes.
 ///
 /// # Errors

@@ -6,12 +6,11 @@
 //!
 //! What is still prepared on the server where nobody closed it does no harm: it is closed there before the name is used.
 
-use crate::pgwire::{Client, Column, CopyFormat, NoticeSeverity};
-use bytes::Bytes;
+use crate::pgwire::{Client, Column};
 use sql::parse::course::{Part, Step};
 use sql::session::{Session, Source};
 use std::collections::{HashMap, VecDeque};
-use types::{Datum, Error, Result, Settings};
+use types::{Datum, Result, Settings};
 
 /// See the module.
 #[derive(Default)]
@@ -223,28 +222,7 @@ fn tag_of(part: &Part) -> Option<&'static str> {
 struct Nobody;
 
 impl Client for Nobody {
-    fn row_description(&mut self, _: &[Column], _: &[i16]) {}
-    fn no_data(&mut self) {}
-    fn parameter_description(&mut self, _: &[u32]) {}
     fn data_row(&mut self, _: &[Datum], _: &[Column], _: &[i16], _: &Settings) -> Result<()> {
-        Ok(())
-    }
-    fn command_complete(&mut self, _: &str) {}
-    fn portal_suspended(&mut self) {}
-    fn empty_query(&mut self) {}
-    fn notice(&mut self, _: NoticeSeverity, _: &Error) {}
-    fn parameter_status(&mut self, _: &str, _: &str) {}
-    fn copy_in_response(&mut self, _: usize, _: CopyFormat) {}
-    fn copy_out_response(&mut self, _: usize, _: CopyFormat) {}
-    fn copy_data(&mut self, _: &[u8]) {}
-    fn copy_done(&mut self) {}
-    async fn copy_in_next(&mut self) -> Result<Option<Bytes>> {
-        Ok(None)
-    }
-    fn wants_drain(&self) -> bool {
-        false
-    }
-    async fn drain(&mut self) -> Result<()> {
         Ok(())
     }
 }

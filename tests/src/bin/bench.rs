@@ -4,7 +4,7 @@
 
 use std::fmt::Write as _;
 use std::path::Path;
-use tests::bench::{CELLS, Cell, Figures, Subject};
+use tests::bench::{CELLS, Cell, Figures, Subject, provenance};
 use tests::rival::Postgres;
 use tests::{Cluster, Options};
 
@@ -62,6 +62,7 @@ fn main() -> anyhow::Result<()> {
     })?;
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("bench/results");
     std::fs::create_dir_all(&folder)?;
+    report = format!("{}\n\n{report}\n", provenance("just bench"));
     std::fs::write(folder.join("table.md"), &report)?;
     let names: Vec<&str> = subjects.iter().map(|subject| subject.name).collect();
     std::fs::write(folder.join("throughput.svg"), plot("transactions a second", &names, &plots, |it| it.tps))?;

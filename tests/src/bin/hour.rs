@@ -13,7 +13,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
-use tests::bench::{Subject, cpu_of, resident};
+use tests::bench::{Subject, cpu_of, provenance, resident};
 use tests::{Cluster, Options};
 
 /// Points of the plot.
@@ -139,7 +139,7 @@ async fn main() -> anyhow::Result<()> {
         "TPC-B prepared c={clients} at scale {scale}, {}, {seconds} s",
         if rate == 0 { "unthrottled".into() } else { format!("{rate} a second") }
     );
-    let table = table(&title, &spans, length);
+    let table = format!("{title}\n\n{}\n\n{}", provenance("just hour"), table(&spans, length));
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("bench/results");
     std::fs::create_dir_all(&folder)?;
     std::fs::write(folder.join("hour.md"), &table)?;
@@ -149,10 +149,10 @@ async fn main() -> anyhow::Result<()> {
 }
 
 /// Every sixth span.
-fn table(title: &str, spans: &[Span], length: u64) -> String {
-    let mut table = format!(
-        "{title}\n\n| second | tps | p50 ms | p99 ms | CPU us | writer, replica, nodes MB | disk MB |\n\
-         |---|---|---|---|---|---|---|\n"
+fn table(spans: &[Span], length: u64) -> String {
+    let mut table = String::from(
+        "| second | tps | p50 ms | p99 ms | CPU us | writer, replica, nodes MB | disk MB |\n\
+         |---|---|---|---|---|---|---|\n",
     );
     for (n, it) in spans.iter().enumerate().filter(|(n, _)| n % 6 == 5 || *n == 0) {
         writeln!(
