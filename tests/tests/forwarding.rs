@@ -258,10 +258,13 @@ async fn errors_tags_and_notices_are_the_writer_s() -> anyhow::Result<()> {
     assert!(matches!(notices.last(), Some(SimpleQueryMessage::CommandComplete(0))), "{notices:?}");
     // What a role may do, it may do there.
     client.batch_execute("CREATE ROLE app LOGIN; GRANT SELECT ON t TO app").await?;
+    // Reads wait for what the session wrote: from here on others see it on this server, too.
+    assert_eq!(one(&client, "SELECT count(*) FROM t").await?, "2");
     let app = connect_as(cluster.port(1), "app", "-c redoubt.write_forwarding=on").await?;
     assert_eq!(one(&app, "SELECT count(*) FROM t").await?, "2");
     assert_eq!(code(&app, "INSERT INTO t VALUES (3, 3)").await, "42501");
     client.batch_execute("GRANT INSERT ON t TO app").await?;
+    assert_eq!(one(&client, "SELECT count(*) FROM t").await?, "2");
     app.batch_execute("INSERT INTO t VALUES (3, 3)").await?;
     Ok(())
 }
