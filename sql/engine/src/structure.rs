@@ -43,8 +43,6 @@ pub struct PrunePlan {
     pub overflow: Vec<u16>,
     /// Commit LSN of the oldest committed version of the leaf's last key, when there is one.
     pub last: Option<Lsn>,
-    /// Entries that are neither settled nor going.
-    pub unsettled: usize,
 }
 
 /// Where a page is cut.
@@ -88,20 +86,16 @@ impl Engine {
                 let needed = match fate {
                     Fate::InFlight(_) => {
                         remaining += 1;
-                        plan.unsettled += 1;
                         continue;
                     }
                     Fate::Aborted => false,
                     Fate::Committed(lsn) => {
                         let needed = newest.is_none_or(|newest| horizon.needs(lsn, newest));
                         newest = Some(lsn);
-                        if needed && txid != TxnId::NONE {
-                            // Settled, it will be visible from its stamp on: nobody may be between that and the commit.
-                            if lsn <= horizon.bound && !horizon.needs(entry.stamp(), lsn) {
-                                plan.settles.push(at);
-                            } else {
-                                plan.unsettled += 1;
-                            }
+                        // Settled, it will be visible from its stamp on: nobody may be between that and the commit.
+                        let may_settle = || lsn <= horizon.bound && !horizon.needs(entry.stamp(), lsn);
+                        if needed && txid != TxnId::NONE && may_settle() {
+                            plan.settles.push(at);
                         }
                         if needed {
                             kept = Some((at, entry.is_tombstone(), lsn));
@@ -461,6 +455,13 @@ impl Engine {
                 plan.deletes.binary_search(&slot).is_err() && plan.settles.binary_search(&slot).is_err()
             };
             let mut lowest_txid: Option<TxnId> = None;
+            let mut tombstones: Vec<Vec<u8>> = Vec::new();
+            for slot in (1..count).filter(|slot| plan.deletes.binary_search(&(*slot as u16)).is_err()) {
+                let entry = cell::entry(&page, slot);
+                if entry.is_tombstone() && tombstones.last().is_none_or(|last| last != entry.key()) {
+                    tombstones.push(entry.key().to_vec());
+                }
+            }
             for slot in (1..count).filter(stays) {
                 let txid = cell::entry(&page, slot).txid();
                 if txid != TxnId::NONE {
@@ -468,7 +469,7 @@ impl Engine {
                     lowest_txid = Some(lowest_txid.map_or(needed, |lowest| lowest.min(needed)));
                 }
             }
-            let swept = SweptLeaf { high, last_key, empty, overflow, lowest_txid };
+            let swept = SweptLeaf { high, last_key, empty, overflow, lowest_txid, tombstones };
             if !plan.deletes.is_empty() || !plan.settles.is_empty() {
                 let mut mtr = Mtr::new(&self.dirty);
                 let at = mtr.adopt(page);
@@ -490,6 +491,8 @@ pub struct SweptLeaf {
     pub overflow: Vec<OwnedPosition>,
     /// The lowest transaction id that a version in it still bears, or that such a one names as its top.
     pub lowest_txid: Option<TxnId>,
+    /// Keys of the tombstones that stay for now, in order.
+    pub tombstones: Vec<Vec<u8>>,
 }
 
 fn init(level: u8, flags: u8, owner: u64, right: PageId, left: PageId) -> Change {

@@ -1,7 +1,8 @@
 //! The sweep: settling and pruning what no writer touches, unlinking empty leaves, freeing trees.
 //!
 //! Leaves are pruned when they fill; a queue table's old leaves never fill again. [`Engine::sweep`] looks at the places
-//! where rows were deleted lately; [`Engine::vacuum`] walks every tree.
+//! where rows were deleted lately, once a leaf, and again later where a tombstone must stay; [`Engine::vacuum`] walks every
+//! tree.
 //!
 //! **Trimming the commit map.** A walk also finds the lowest transaction id that any version still bears, or whose entry a
 //! subtransaction that is borne refers to. Ids below it, and
@@ -15,7 +16,6 @@ use crate::engine::{Engine, Pins};
 use crate::error::{Error, Result};
 use parking_lot::Mutex;
 use protocol::{Lsn, TxnId};
-use std::collections::VecDeque;
 use std::sync::atomic::Ordering;
 
 /// Places remembered for the next sweep; with more, the walk over all trees finds them.
@@ -24,7 +24,7 @@ const GARBAGE_MAX: usize = 16 * 1024;
 /// Where the next sweep looks.
 #[derive(Default)]
 pub struct Garbage {
-    places: Mutex<VecDeque<(TreeId, Vec<u8>)>>,
+    places: Mutex<Vec<(TreeId, Vec<u8>)>>,
     trim: Mutex<Trim>,
 }
 
@@ -63,7 +63,7 @@ impl Engine {
     pub(crate) fn note_garbage(&self, tree: TreeId, key: &[u8]) {
         let mut places = self.garbage.places.lock();
         if places.len() < GARBAGE_MAX {
-            places.push_back((tree, key.to_vec()));
+            places.push((tree, key.to_vec()));
         }
     }
 
@@ -88,14 +88,16 @@ impl Engine {
         let Some(_sweeping) = self.begin_sweep() else { return Ok(report) };
         self.advance_horizon().await?;
         self.raise_gc_floor()?;
-        let places = std::mem::take(&mut *self.garbage.places.lock());
-        for (tree, key) in places {
-            let position = Position::before(&key);
-            match self.sweep_at(tree, position, None, &mut report).await {
+        let mut places = std::mem::take(&mut *self.garbage.places.lock());
+        places.sort_unstable();
+        let mut places = places.into_iter().peekable();
+        while let Some((tree, key)) = places.next() {
+            match self.sweep_at(tree, Position::before(&key), None, &mut report).await {
                 Ok(swept) => {
-                    if swept.unsettled {
-                        self.note_garbage(tree, &key);
-                    }
+                    let end = swept.next.as_ref().map(OwnedPosition::borrow);
+                    let is_swept = |key: &[u8]| end.is_none_or(|end| Position::before(key).cmp(&end).is_lt());
+                    while places.next_if(|(at, key)| *at == tree && is_swept(key)).is_some() {}
+                    swept.tombstones.iter().for_each(|key| self.note_garbage(tree, key));
                 }
                 Err(Error::NoSuchTree(_)) => {}
                 Err(error) => return Err(error),
@@ -182,13 +184,13 @@ impl Engine {
             report.leaves_unlinked += u64::from(self.unlink(tree, position).await?);
         }
         let last = leaf.last_key.zip(plan.last);
-        Ok(Swept { next: leaf.high, last, unsettled: plan.unsettled > 0, lowest_txid: leaf.lowest_txid })
+        Ok(Swept { next: leaf.high, last, lowest_txid: leaf.lowest_txid, tombstones: leaf.tombstones })
     }
 }
 
 struct Swept {
     next: Option<OwnedPosition>,
     last: Option<(Vec<u8>, Lsn)>,
-    unsettled: bool,
     lowest_txid: Option<TxnId>,
+    tombstones: Vec<Vec<u8>>,
 }

@@ -69,6 +69,38 @@ fn a_queue_gives_its_pages_back() {
     });
 }
 
+#[test]
+fn a_sweep_visits_a_leaf_once_and_again_only_for_what_stays() {
+    block_on(async {
+        let (_volume, engine) = new_engine().await;
+        let tree = new_tree(&engine).await;
+        for number in 0..600u32 {
+            put_now(&engine, tree, &number.to_be_bytes(), &[1; 400]).await;
+        }
+        let reader = engine.view(engine.snapshot());
+        // A version that nothing settles while it is in flight.
+        let mut open = engine.begin(Isolation::ReadCommitted);
+        put(&engine, &mut open, tree, &601u32.to_be_bytes(), b"new").await.expect("nothing is in the way");
+        let mut txn = engine.begin(Isolation::ReadCommitted);
+        for number in 0..600u32 {
+            if number % 100 >= 50 {
+                remove(&engine, &mut txn, tree, &number.to_be_bytes()).await.expect("nothing is in the way");
+            }
+        }
+        engine.commit(txn).await.expect("it commits");
+        let seen = engine.sweep().await.expect("the sweep works");
+        assert!((6..60).contains(&seen.leaves_visited) && seen.versions_pruned == 0, "300 places: {seen:?}");
+        let again = engine.sweep().await.expect("the sweep works");
+        assert_eq!((again.leaves_visited, again.versions_pruned), (seen.leaves_visited, 0), "the reader needs them");
+        drop(reader);
+        let pruned = engine.sweep().await.expect("the sweep works");
+        assert_eq!((pruned.leaves_visited, pruned.versions_pruned), (seen.leaves_visited, 600), "tombstones, too");
+        assert_eq!(engine.sweep().await.expect("the sweep works").leaves_visited, 0, "nothing is left to come for");
+        engine.commit(open).await.expect("it commits");
+        assert_eq!(all_rows(&engine, tree).await.len(), 301);
+    });
+}
+
 async fn load(engine: &std::sync::Arc<Engine>, txn: &mut engine::Txn, tree: engine::TreeId, count: u32) {
     let mut rows = Rows::new();
     (0..count).for_each(|number| rows.push(&number.to_be_bytes(), &[9; 300]));
