@@ -3,8 +3,9 @@
 #[expect(unused, reason = "each test file uses a part of it")]
 mod volume_support;
 
+use futures::future::BoxFuture;
 use parking_lot::Mutex;
-use protocol::node::{NodeError, StorageNode};
+use protocol::node::{AppendStream, NodeError, NodeResult, OnReply, StorageNode};
 use protocol::rpc::storage::{
     CreateVolumeRequest, HoldRequest, Member, PrepareRequest, StatusReply, StatusRequest, VolumeConfig,
 };
@@ -13,7 +14,7 @@ use protocol::{Ballot, FORMAT_VERSION, GroupId, Lsn, NodeId, PageId};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 use storage::membership::{ChangeError, Membership, Part, nodes_of};
 use storage::node::gossip::{Dial, Gossip};
@@ -280,6 +281,55 @@ async fn a_replacement_is_reverted_when_the_member_comes_back() {
     machines.stop(1);
     load.rounds(10).await;
     load.check().await;
+}
+
+/// A node that refuses every volume.
+struct Barren {
+    node: Arc<dyn StorageNode>,
+    refused: AtomicU64,
+}
+
+impl Barren {
+    fn take(&self, call: &str) -> NodeResult<&dyn StorageNode> {
+        if call == "create_volume" {
+            self.refused.fetch_add(1, Ordering::Relaxed);
+            return Err(NodeError::Refused("no room".into()));
+        }
+        Ok(&*self.node)
+    }
+}
+
+impl StorageNode for Barren {
+    fn append(&self, on_reply: OnReply) -> BoxFuture<'_, NodeResult<Box<dyn AppendStream>>> {
+        self.node.append(on_reply)
+    }
+
+    protocol::relay_calls!(self, call => self.take(call));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn members_hear_of_a_new_node_when_it_has_the_volume() {
+    let mut machines = Machines::six().await;
+    let mut load = machines.open(0..6, 1).await;
+    load.rounds(20).await;
+    machines.start(6, SimDisk::new());
+    let barren = Arc::new(Barren { node: machines.seat(6), refused: AtomicU64::new(0) });
+    let begun = tokio::spawn({
+        let (volume, node) = (load.volume.clone(), barren.clone());
+        async move { volume.begin_replacement(NodeId(5), member(6), node).await }
+    });
+    until("it was tried for some time", async || barren.refused.load(Ordering::Relaxed) >= 3).await;
+    load.rounds(5).await;
+
+    // The writer ends there, and two members with it. In a set with a node that has no volume four would be missing.
+    load.volume.close();
+    assert_eq!(begun.await.expect("it does not panic"), Err(MemberError::NotWriter));
+    machines.stop(0);
+    machines.stop(1);
+    let next = tokio::time::timeout(LONG, load.successor(&machines, 0..6, 2)).await;
+    let mut load = next.expect("four of six are enough");
+    load.rounds(5).await;
+    assert_eq!(load.nodes(), [(0, 0), (1, 0), (2, 0), (3, 0), (4, 0), (5, 0)]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

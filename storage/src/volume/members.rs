@@ -6,7 +6,7 @@
 //! was made; until then it can be reverted. See [`membership`](crate::membership) for why that is enough.
 //!
 //! ```text
-//! begin: leaving(F) -> told: ABCDEF and ABCDEG -> made -> G takes in images and redo, by gossip -> G has the tails
+//! begin: leaving(F) -> G told: ABCDEF and ABCDEG -> all told -> made -> G takes in images and redo, by gossip -> G has the tails
 //!        -> told: ABCDEG -> made -> G sits down on F's seat, a stream to it is opened
 //! revert: told: ABCDEF -> made -> F counts again
 //! ```
@@ -17,8 +17,9 @@
 //! its peers have, images where their redo is retired.
 //!
 //! **What can be begun.** Four of the members that stay take redo, or nothing would become durable before the new one is
-//! whole. A new node that does not take its membership in time is given up again: the change is made without it, which
-//! the quorums allow, and then reverted.
+//! whole. And the new node has the volume before any member hears of it: a takeover must have quorums of every set of the
+//! members it hears of, and a node that nobody gave the volume would be missing in one of them for ever. One that does not
+//! take its membership in time is given up: the members skip the epoch in which it may believe to be joining.
 //!
 //! **Columns.** Of a column one node is replaced at a time, and the others are in the column that leaves and in the one that
 //! joins: what they have, or lost, is the same for both. So it is the new node alone that must know of the change and have
@@ -107,29 +108,6 @@ struct Joiner {
     newcomer: Option<Arc<dyn StorageNode>>,
     /// What was durable when its joining was made; not known before.
     tails: Option<Vec<(GroupId, Lsn)>>,
-}
-
-/// Who is told of a change on behalf of a member.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Whom {
-    /// Itself.
-    Member,
-    /// Itself, which joins.
-    Joiner,
-    /// The new node alone of a column that joins: what the others of it say does not hold up the change.
-    Newcomer,
-}
-
-impl Whom {
-    /// `joined`: the columns whose new node keeps the change.
-    fn of(name: MemberName, next: &Membership, joined: &[MemberName]) -> Whom {
-        let joins = next.replacements().iter().find(|it| name_of(&it.new) == name);
-        match joins {
-            Some(it) if it.new.others.is_empty() => Whom::Joiner,
-            Some(_) if !joined.contains(&name) => Whom::Newcomer,
-            _ => Whom::Member,
-        }
-    }
 }
 
 /// The members as a writer knows them.
@@ -221,10 +199,6 @@ impl Members {
             |node: &rpc::Member| if node_name(node) == name { Some(newcomer.clone()) } else { dial(&alone(node)) };
         let nodes = nodes_of(member).map(node).collect::<Option<Vec<_>>>()?;
         Some(Arc::new(Column::new(member, self.config.pages_per_group, nodes)))
-    }
-
-    fn newcomer_of(&self, name: MemberName) -> Option<Arc<dyn StorageNode>> {
-        self.joiners.lock().get(&name).and_then(|joiner| joiner.newcomer.clone())
     }
 
     fn node_of(&self, name: MemberName) -> Option<Arc<dyn StorageNode>> {
@@ -346,12 +320,14 @@ impl Inner {
         let joining = members.joining(&begun.new, new_name, &node).ok_or_else(unreachable)?;
         self.check_enough_stay(&next).await?;
         self.set_leaving(place, true);
-        members.joiners.lock().insert(name, Joiner { node: joining, newcomer: Some(node), tails: None });
+        members.joiners.lock().insert(name, Joiner { node: joining, newcomer: Some(Arc::clone(&node)), tails: None });
         tracing::info!(node = old.0, by = %name, "a storage node is being replaced");
-        if !self.make(&before, &next, JOIN_WITHIN).await? {
-            self.revert_made(old).await?;
+        if !self.invite(new_name, &node, &next).await? {
+            self.make(&before, &next.revert(old)?).await?;
+            self.forget(begun);
             return Err(MemberError::NewNode("it does not take its membership".into()));
         }
+        self.make(&before, &next).await?;
         let tails = self.durable_tails();
         if let Some(joiner) = members.joiners.lock().get_mut(&name) {
             joiner.tails = Some(tails);
@@ -385,24 +361,49 @@ impl Inner {
         let next = before.revert(old)?;
         let gone = before.replacement_of(old);
         let gone = gone.ok_or(ChangeError::NotUnderWay(old))?.clone();
-        self.make(&before, &next, Duration::MAX).await?;
-        self.members.joiners.lock().remove(&name_of(&gone.new));
-        self.set_leaving(gone.place, false);
+        self.make(&before, &next).await?;
+        self.forget(&gone);
         tracing::info!(node = old.0, "a storage node stays after all");
         Ok(())
     }
 
-    /// Tells every node before and after of a change until quorums of every set keep it. Says whether who joins keeps it, too;
-    /// that is waited for `joining`.
+    /// Who was to join does not, and who was to leave counts again.
+    fn forget(&self, gone: &Replacement) {
+        self.members.joiners.lock().remove(&name_of(&gone.new));
+        self.set_leaving(gone.place, false);
+    }
+
+    /// Gives the new node the volume, itself on its way in, and tells nobody else. False when it does not keep it in time.
+    async fn invite(
+        &self,
+        newcomer: MemberName,
+        node: &Arc<dyn StorageNode>,
+        next: &Membership,
+    ) -> Result<bool, MemberError> {
+        let config = next.to_rpc(&self.members.config);
+        let give_up_at = now().saturating_add(JOIN_WITHIN);
+        loop {
+            if !self.is_open() {
+                return Err(MemberError::NotWriter);
+            }
+            match self.give_volume(newcomer, &**node, next, &config).await {
+                Ok(()) => return Ok(true),
+                Err(error) => tracing::debug!(%newcomer, %error, "a new node does not take its membership"),
+            }
+            if now() >= give_up_at {
+                return Ok(false);
+            }
+            sleep(LOOK_INTERVAL).await;
+        }
+    }
+
+    /// Tells every node before and after of a change until quorums of every set keep it.
     ///
     /// From the first node that keeps the change to the moment when it is made nodes refuse redo of the members before: so it
     /// is made by the first quorums that keep it, and a node that hangs holds up nobody.
-    async fn make(&self, before: &Membership, next: &Membership, joining: Duration) -> Result<bool, MemberError> {
-        let give_up_at = now().saturating_add(joining);
+    async fn make(&self, before: &Membership, next: &Membership) -> Result<(), MemberError> {
         let config = next.to_rpc(&self.members.config);
         let mut kept: Vec<MemberName> = Vec::new();
-        // Those that join, or of whose columns one node does, which keeps it.
-        let mut joined: Vec<MemberName> = Vec::new();
         loop {
             if !self.is_open() {
                 return Err(MemberError::NotWriter);
@@ -412,31 +413,27 @@ impl Inner {
             names.dedup();
             names.retain(|name| !kept.contains(name));
             let tell = |name: MemberName| {
-                let (config, whom) = (&config, Whom::of(name, next, &joined));
-                async move { (name, whom, self.tell(name, whom, next, config).await) }
+                let config = &config;
+                async move {
+                    let lost = || NodeError::Unreachable("it is lost".into());
+                    match self.members.node_of(name).ok_or_else(lost) {
+                        Ok(node) => (name, self.tell(name, &*node, next, config).await),
+                        Err(error) => (name, Err(error)),
+                    }
+                }
             };
             let mut told: FuturesUnordered<_> = names.into_iter().map(tell).collect();
             loop {
                 if is_made(before, &kept) && is_made(next, &kept) {
-                    // Who joins must know it: it is told what it lacks by nobody else.
-                    let knows = |it: &Replacement| joined.contains(&name_of(&it.new));
-                    let is_new = |it: &&Replacement| !before.is_joining(name_of(&it.new));
-                    let know = next.replacements().iter().filter(is_new).all(knows);
-                    if know || now() >= give_up_at {
-                        *self.members.membership.lock() = next.clone();
-                        self.members.epoch.store(next.id().epoch, Ordering::Release);
-                        // The others have a moment to hear it from here; those that do not are told by their streams and peers.
-                        let _ = timeout(REST_WITHIN, async { while told.next().await.is_some() {} }).await;
-                        return Ok(know);
-                    }
+                    *self.members.membership.lock() = next.clone();
+                    self.members.epoch.store(next.id().epoch, Ordering::Release);
+                    // The others have a moment to hear it from here; those that do not are told by their streams and peers.
+                    let _ = timeout(REST_WITHIN, async { while told.next().await.is_some() {} }).await;
+                    return Ok(());
                 }
                 match told.next().await {
-                    Some((name, Whom::Newcomer, Ok(()))) => joined.push(name),
-                    Some((name, whom, Ok(()))) => {
-                        kept.push(name);
-                        joined.extend((whom == Whom::Joiner).then_some(name));
-                    }
-                    Some((name, _, Err(error))) => {
+                    Some((name, Ok(()))) => kept.push(name),
+                    Some((name, Err(error))) => {
                         tracing::debug!(%name, %error, "a node does not take the change of members");
                     }
                     None => break,
@@ -446,30 +443,30 @@ impl Inner {
         }
     }
 
-    /// Tells a member, or of one that joins the new node alone, of the members; an error when it does not keep them then.
-    async fn tell(
+    /// Tells a new node of the members that name it, with a volume if it has none as that one.
+    async fn give_volume(
         &self,
         name: MemberName,
-        whom: Whom,
+        node: &dyn StorageNode,
         next: &Membership,
         config: &rpc::VolumeConfig,
     ) -> NodeResult<()> {
-        let (node, name) = match whom {
-            Whom::Member => (self.members.node_of(name).ok_or("it is lost"), name),
-            Whom::Joiner | Whom::Newcomer => {
-                let replacement = next.replacements().iter().find(|it| name_of(&it.new) == name);
-                let newcomer = replacement.map_or(name, |it| node_name(&next.changes(it).1));
-                (self.members.newcomer_of(name).ok_or("the new node cannot be dialled"), newcomer)
-            }
-        };
-        let node = node.map_err(|why| NodeError::Unreachable(why.into()))?;
-        if whom != Whom::Member {
-            let status = self.ask(&*node).await?;
-            if status.config.is_none() || status.incarnation != name.incarnation {
-                let request = rpc::CreateVolumeRequest { version: FORMAT_VERSION, config: Some(config.clone()) };
-                in_time(node.create_volume(request)).await?;
-            }
+        let status = self.ask(node).await?;
+        if status.config.is_none() || status.incarnation != name.incarnation {
+            let request = rpc::CreateVolumeRequest { version: FORMAT_VERSION, config: Some(config.clone()) };
+            in_time(node.create_volume(request)).await?;
         }
+        self.tell(name, node, next, config).await
+    }
+
+    /// Tells a node of the members; an error when it does not keep them then.
+    async fn tell(
+        &self,
+        name: MemberName,
+        node: &dyn StorageNode,
+        next: &Membership,
+        config: &rpc::VolumeConfig,
+    ) -> NodeResult<()> {
         let request = rpc::InstallTableRequest {
             volume: config.volume,
             version: FORMAT_VERSION,
@@ -524,7 +521,7 @@ impl Inner {
         let ours = before.replacements().iter().find(|it| name_of(&it.new) == new);
         let place = ours.ok_or(MemberError::Overtaken(old))?.place;
         let next = before.finish(old)?;
-        self.make(&before, &next, Duration::MAX).await?;
+        self.make(&before, &next).await?;
         let joiner = self.members.joiners.lock().remove(&new);
         if let Some(joiner) = joiner {
             self.members.seats[place].sit(joiner.node);
