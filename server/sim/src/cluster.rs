@@ -637,6 +637,15 @@ impl Cluster {
         }
     }
 
+    /// Ends every process: what they hold of one another would outlive the run.
+    pub fn end(&self) {
+        self.servers.iter().for_each(|server| server.die(self));
+        for index in 0..self.machines.len() {
+            self.net.set_node(index, None);
+            self.world.kill(crate::net::node_process(index));
+        }
+    }
+
     /// Waits until everybody is up to date, and holds everything against everything.
     pub async fn judge(self: &Arc<Self>) {
         if let Err(why) = self.try_judge().await {

@@ -131,7 +131,7 @@ pub fn run_seed(seed: u64, options: Options) -> Report {
         }
     }
     let trace = world.trace();
-    let report = Report {
+    let mut report = Report {
         seed,
         violations: cluster.ledger.violations(),
         commits: cluster.commits(),
@@ -143,7 +143,10 @@ pub fn run_seed(seed: u64, options: Options) -> Report {
         polls: world.polls(),
         last: trace.last().map(str::to_owned).collect(),
     };
-    world.end();
+    world.end(|| cluster.end());
+    for server in cluster.servers.iter().filter(|server| server.engines_left() > 0) {
+        report.violations.push(format!("{} engines of server {} outlive it", server.engines_left(), server.index));
+    }
     report
 }
 

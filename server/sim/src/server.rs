@@ -23,8 +23,8 @@ use protocol::rpc::storage::ServerInfo;
 use protocol::task::{Runtime, sleep, timeout};
 use protocol::volume::{PageSource, RedoSink, VolumeError};
 use protocol::{Ballot, Lsn};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, Ordering};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 use storage::volume::replica::{ReplicaOptions, ReplicaVolume};
 use storage::volume::roster::Roster;
@@ -102,6 +102,8 @@ pub struct Server {
     calendar: AtomicI64,
     /// The writer, as the address book had it lately.
     directory: Mutex<Option<(usize, Ballot)>>,
+    /// The engine of each time that it had one.
+    engines: Mutex<Vec<Weak<Engine>>>,
 }
 
 impl Server {
@@ -119,6 +121,7 @@ impl Server {
             reported: Mutex::default(),
             calendar: AtomicI64::new(0),
             directory: Mutex::default(),
+            engines: Mutex::default(),
         })
     }
 
@@ -220,11 +223,24 @@ impl Server {
     pub fn die(&self, cluster: &Cluster) {
         cluster.world.note(|| format!("server {} dies", self.index));
         cluster.world.kill(self.process);
+        if let State::Replica(volume, _) = self.state() {
+            // It had no time to stop, and its memory is not that of a process.
+            volume.set_sink(Arc::new(Nowhere));
+        }
         self.recovering.store(false, Ordering::Relaxed);
         self.change(State::Down);
     }
 
+    /// How many of the engines that it had are in memory.
+    #[must_use]
+    pub fn engines_left(&self) -> usize {
+        self.engines.lock().iter().filter(|engine| engine.strong_count() > 0).count()
+    }
+
     fn change(&self, state: State) {
+        if let State::Writer(_, engine) | State::Replica(_, engine) = &state {
+            self.engines.lock().push(Arc::downgrade(engine));
+        }
         // What it was ends outside of the lock.
         let before = std::mem::replace(&mut *self.state.lock(), state);
         drop(before);
@@ -537,6 +553,17 @@ async fn serve_notices(
         }
     }
     alive.store(false, Ordering::Relaxed);
+}
+
+/// Where the redo of a replica goes that was killed.
+struct Nowhere;
+
+impl RedoSink for Nowhere {
+    fn apply(&self, _: &[Record], _: Lsn) -> Result<(), VolumeError> {
+        Err(VolumeError::Closed)
+    }
+
+    fn invalidate(&self, _: Lsn) {}
 }
 
 /// A replica's engine, with I6 checked before it.

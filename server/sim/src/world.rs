@@ -283,9 +283,11 @@ impl World {
         }
     }
 
-    /// Drops everything that is left, inside the world. To be called before the last reference goes, for tasks hold some.
-    pub fn end(self: &Arc<Self>) {
+    /// Runs `last`, and drops everything that is left, inside the world. To be called before the last reference goes, for
+    /// tasks hold some.
+    pub fn end(self: &Arc<Self>, last: impl FnOnce()) {
         let _entered = task::enter(self.clone());
+        last();
         loop {
             let tasks = std::mem::take(&mut self.state.lock().tasks);
             if tasks.is_empty() {

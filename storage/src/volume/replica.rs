@@ -275,6 +275,8 @@ impl ReplicaVolume {
             // Also by a panic, which was the engine's.
             task.ended().await;
         }
+        // Who applied the redo reads its pages here, and would be held by what it holds.
+        self.inner.sink.send_replace(None);
     }
 }
 

@@ -648,6 +648,20 @@ async fn a_replica_without_notices_asks_the_nodes() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_replica_that_stopped_holds_nobody_who_applied_its_redo() {
+    let (_, nodes) = six();
+    let (volume, _) = open(&nodes, 1).await;
+    let (replica, sink) = follow(&nodes, LONG).await;
+    let held = Arc::downgrade(&sink);
+    drop(sink);
+    assert!(held.upgrade().is_some(), "it applies redo to it");
+    replica.stop().await;
+    // An engine has the replica as its source of pages: the two would never end.
+    assert!(held.upgrade().is_none());
+    drop(volume);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn notices_that_are_lost_repeated_and_out_of_order_end_in_the_same_redo() {
     let (_, nodes) = six();
     let (volume, _) = open(&nodes, 1).await;
