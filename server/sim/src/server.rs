@@ -179,10 +179,11 @@ impl Server {
         *self.directory.lock()
     }
 
-    /// What the writer was last told by this replica.
+    /// What the writer was last told by this replica; not what it was told in an earlier life, of another read point.
     #[must_use]
     pub fn reported(&self) -> Option<Reported> {
-        *self.reported.lock()
+        let now = self.followings.load(Ordering::Relaxed);
+        self.reported.lock().filter(|reported| reported.following + 1 == now)
     }
 
     /// The writer took a report in.
@@ -213,6 +214,7 @@ impl Server {
     pub fn start(self: &Arc<Self>, cluster: &Arc<Cluster>, role: Role) {
         cluster.world.note(|| format!("server {} starts as {role:?}", self.index));
         self.change(State::Starting);
+        self.followings.fetch_add(1, Ordering::Relaxed);
         let life = self.lives.fetch_add(1, Ordering::Relaxed);
         // Unique over servers and lives, as one drawn at random is.
         let instance = 1 + (self.index as u32) + 8 * life;
