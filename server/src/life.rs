@@ -45,7 +45,7 @@ use tokio_util::sync::CancellationToken;
 use types::{Error, SqlState};
 
 /// How long an entry of the address book lasts, and how often it is renewed.
-const LEASE: Duration = Duration::from_secs(3);
+pub const LEASE: Duration = Duration::from_secs(3);
 const RENEW_INTERVAL: Duration = Duration::from_millis(500);
 /// Between two tries of opening a volume whose storage does not answer.
 const RETRY_INTERVAL: Duration = Duration::from_millis(200);
@@ -278,6 +278,10 @@ impl Compute {
                         State::Replica(following) => outcome.is_err() && following.ended.is_cancelled(),
                         _ => false,
                     };
+                    // Whoever is told that this is the writer may ask anyone else next.
+                    if outcome.is_ok() {
+                        self.register().await;
+                    }
                     // Whoever asked may have given up; the promotion stands.
                     let _ = reply.send(outcome);
                     if stranded {
@@ -286,6 +290,15 @@ impl Compute {
                     }
                 }
             }
+        }
+    }
+
+    /// Renews this server's entry in every node's address book; a node that is down is told when it is back.
+    async fn register(&self) {
+        let Some(info) = self.info() else { return };
+        let volume = self.options.storage.volume();
+        if let Ok(book) = cluster::register(&self.nodes, volume, Some(info), LEASE.as_millis() as u32).await {
+            self.directory.set(book, self.unix_micros());
         }
     }
 
@@ -368,13 +381,7 @@ async fn keep_registered(server: Weak<Compute>, shutdown: CancellationToken) {
     while !shutdown.is_cancelled() {
         {
             let Some(server) = server.upgrade() else { return };
-            if let Some(info) = server.info() {
-                // A node that is down is told when it is back.
-                let volume = server.options.storage.volume();
-                if let Ok(book) = cluster::register(&server.nodes, volume, Some(info), LEASE.as_millis() as u32).await {
-                    server.directory.set(book, server.unix_micros());
-                }
-            }
+            server.register().await;
         }
         tokio::select! {
             () = shutdown.cancelled() => return,

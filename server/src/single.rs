@@ -2,16 +2,22 @@
 
 use crate::auth::Authentication;
 use crate::compute::{Compute, ComputeOptions, Role};
+use crate::life::LEASE;
 use crate::options;
 use crate::{dashboard, encryption, nodes, signals};
-use anyhow::{Context, ensure};
+use anyhow::{Context, bail};
 use protocol::task::Runtime;
 use std::time::Duration;
 use storage::volume::cluster;
 use tokio::net::TcpListener;
 
-/// A writer that storage has heard within this time lives.
-const LIVES_WITHIN: Duration = Duration::from_millis(500);
+/// A writer that storage has heard within this time lives: as long as it is in the address book. One that was held up for a
+/// moment is not dead.
+const LIVES_WITHIN: Duration = LEASE;
+/// How long a writer that takes over from anybody looks for storage, to say from whom. Beyond that it waits while it runs.
+const DISCOVERY_MAX: Duration = Duration::from_secs(5);
+/// Between two questions whether there is a writer, when storage does not say.
+const RETRY_INTERVAL: Duration = Duration::from_millis(200);
 
 /// Runs the writer. It says whose place it takes, if someone's; with `--no-takeover` it leaves a living one alone.
 ///
@@ -21,19 +27,24 @@ pub async fn writer(options: options::Writer) -> anyhow::Result<()> {
     // Bad settings are told before anyone is asked for anything.
     Authentication::from_options(&options.compute.server.auth)?;
     encryption::from_options(&options.compute.server.tls)?;
-    let storage = nodes::discover(&options.compute.storage, options.compute.volume);
-    // Without storage there is nobody to ask, and `run` waits for it and for signals.
-    let known = tokio::time::timeout(LIVES_WITHIN, storage).await;
-    if options.no_takeover || matches!(known, Ok(Ok(_))) {
-        let nodes = match known {
-            Ok(nodes) => nodes?,
-            Err(_) => nodes::discover(&options.compute.storage, options.compute.volume).await?,
+    let known = nodes::discover(&options.compute.storage, options.compute.volume);
+    if options.no_takeover {
+        let seats = known.await?.seats();
+        // Whoever cannot be told that there is none leaves alone whoever there may be.
+        let living = loop {
+            match cluster::living_writer(&seats, LIVES_WITHIN).await {
+                Ok(living) => break living,
+                Err(error) => tracing::debug!(%error, "storage does not say whether there is a writer"),
+            }
+            tokio::time::sleep(RETRY_INTERVAL).await;
         };
-        if let Some(living) = cluster::living_writer(&nodes.seats(), LIVES_WITHIN).await {
-            let address = &living.address;
-            ensure!(!options.no_takeover, "{address} is the writer and lives (--no-takeover)");
-            tracing::info!(address, pid = living.pid, "takes over from the writer that is there");
+        if let Some(living) = living {
+            bail!("{} is the writer and lives (--no-takeover)", living.address);
         }
+    } else if let Ok(Ok(known)) = tokio::time::timeout(DISCOVERY_MAX, known).await
+        && let Ok(Some(living)) = cluster::living_writer(&known.seats(), LIVES_WITHIN).await
+    {
+        tracing::info!(address = living.address, pid = living.pid, "takes over from the writer that is there");
     }
     run(options.compute, Role::Writer).await
 }

@@ -58,14 +58,22 @@ pub async fn silence_at(node: &dyn StorageNode, volume: u64) -> Option<(Duration
     Some((Duration::from_millis(reply.writer_silent_ms), Ballot(reply.promised)))
 }
 
-/// The writer, if a node has heard it `within` this time. For people who start a second one, and only for them: recovery
-/// fences it either way.
-pub async fn living_writer(nodes: &Nodes, within: Duration) -> Option<rpc::ServerInfo> {
-    let volume = config(nodes).await.ok()?.volume;
-    let book = register(nodes, volume, None, 0).await.ok()?;
-    let silences = join_all(nodes.iter().map(|node| silence_at(&**node, volume))).await;
-    let heard = silences.into_iter().flatten().any(|(silence, _)| silence < within);
-    book.writer().filter(|_| heard).cloned()
+/// The writer of the address book, unless a read quorum has heard nothing of it for `within`. A node that does not say in time
+/// may have heard it. For people who start a second one, and only for them: recovery fences it either way.
+///
+/// # Errors
+/// [`VolumeError::Unavailable`] when no node tells of the volume and its servers: there may be a writer.
+pub async fn living_writer(nodes: &Nodes, within: Duration) -> Result<Option<rpc::ServerInfo>, VolumeError> {
+    let volume = config(nodes).await?.volume;
+    let book = register(nodes, volume, None, 0).await?;
+    let answers = join_all(nodes.iter().map(|node| silence_at(&**node, volume))).await;
+    let silences = answers.into_iter().flatten().map(|(silence, _)| silence);
+    Ok(book.writer().filter(|_| !is_silent(silences, within)).cloned())
+}
+
+/// Whether a read quorum has heard nothing of the writer for `within`, by what the nodes said that answered.
+fn is_silent(silences: impl Iterator<Item = Duration>, within: Duration) -> bool {
+    silences.filter(|silence| *silence >= within).count() >= READ_QUORUM
 }
 
 /// Identity and watermarks of every node, of those that answer in time once `enough` of them have.
@@ -180,4 +188,20 @@ pub async fn register(
 #[must_use]
 pub fn nodes(list: Vec<Arc<dyn StorageNode>>) -> Nodes {
     list.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_writer_is_silent_by_the_word_of_a_read_quorum_and_not_by_answers_that_are_missing() {
+        let within = Duration::from_secs(3);
+        let is_silent = |said: &[u64]| is_silent(said.iter().map(|&ms| Duration::from_millis(ms)), within);
+        assert!(!is_silent(&[]), "nobody has said so");
+        assert!(!is_silent(&[9_000, 9_000]), "the others may have heard it");
+        assert!(!is_silent(&[700; 6]), "it was held up");
+        assert!(is_silent(&[3_000, 3_000, 3_000]));
+        assert!(is_silent(&[9_000, 9_000, 9_000, 20, 20, 20]), "so many deny it a write quorum");
+    }
 }
