@@ -6,6 +6,11 @@
 //! for nobody's patience: that spare takes its place. What was begun is given up when the new node itself stays away for
 //! as long, so that another can be taken.
 //!
+//! What one look shows is not done before the next one shows it, too, for a writer that was stopped for a while finds
+//! everybody silent for as long when it goes on: silence is counted from what was last answered. One that was held up
+//! between its looks takes the first one again ([`Doubt`]). Of a column that is silent, only a node that has not answered
+//! for itself all the while stays away ([`Answers`]).
+//!
 //! Nothing here decides about safety: a change is made by quorums of the sets before and after
 //! ([`storage::volume::members`]), and a member that was only slow is replaced without harm. It may be reverted until it is
 //! done. Silence is measured by the writer's own monotonic clock, and starts anew with every writer.
@@ -14,6 +19,7 @@
 
 use crate::address::NodeAddress;
 use crate::compute::{Compute, Writing};
+use crate::members::View;
 use crate::spare::FORMER;
 use protocol::rpc::storage::{Member, ServerInfo, StatusRequest};
 use protocol::{FORMAT_VERSION, NodeId};
@@ -39,6 +45,8 @@ struct Place {
     /// Which of the six copies it has a part in.
     seat: usize,
     zone: String,
+    /// It shares its copies with others.
+    in_column: bool,
     silent: Duration,
     leaving: bool,
 }
@@ -96,18 +104,64 @@ fn advise(places: &[Place], under_way: &[UnderWay], spares: &[ServerInfo], after
     due.into_iter().find_map(choose)
 }
 
-fn places(server: &Compute, writing: &Writing) -> Vec<Place> {
+/// What a look advised, until the next one advises it, too.
+#[derive(Debug, Default)]
+struct Doubt {
+    advised: Option<Advice>,
+}
+
+impl Doubt {
+    /// Whether to do what a look advises, `slept` after the one before.
+    fn ends(&mut self, advice: &Advice, slept: Duration) -> bool {
+        let held_up = slept > 2 * LOOK_INTERVAL;
+        let before = self.advised.replace(advice.clone());
+        // Another spare will do.
+        before.is_some_and(|it| it.is_about(advice)) && !held_up
+    }
+}
+
+impl Advice {
+    fn is_about(&self, other: &Advice) -> bool {
+        match (self, other) {
+            (Advice::Replace { old, .. }, Advice::Replace { old: other, .. })
+            | (Advice::GiveUp { old }, Advice::GiveUp { old: other }) => old == other,
+            _ => false,
+        }
+    }
+}
+
+/// When the nodes of columns answered last, by the writer's clock.
+#[derive(Debug, Default)]
+struct Answers {
+    at: HashMap<NodeId, Duration>,
+}
+
+impl Answers {
+    /// A column is silent when one of its nodes is: which of them, looks at each tell. One look is not enough, for a node that
+    /// is only late to it is shown as one that is gone.
+    fn correct(&mut self, places: &mut [Place], answers: impl Fn(NodeId) -> bool, now: Duration) {
+        self.at.retain(|node, _| places.iter().any(|it| it.in_column && it.node == *node));
+        for place in places.iter_mut().filter(|it| it.in_column) {
+            let last = self.at.entry(place.node).or_insert(now);
+            if answers(place.node) {
+                *last = now;
+            }
+            place.silent = place.silent.min(now.saturating_sub(*last));
+        }
+    }
+}
+
+/// Whether a member's node answered the last look. One that is a spare was a member, and lost its disk.
+fn answers(view: &View, node: NodeId) -> bool {
+    let rows = view.nodes.iter().map(|(row, _)| row);
+    let mut of_member = rows.filter(|row| row.node == node && row.role != NodeRole::Spare);
+    of_member.any(|row| !matches!(&*row.state, "down" | "empty"))
+}
+
+fn places(writing: &Writing) -> Vec<Place> {
     let membership = writing.volume.membership();
     let heard = writing.volume.members_heard();
-    let view = server.seen();
     let leaving = |seat: usize| membership.replacements().iter().any(|it| it.place == seat);
-    // A column is silent when one of its nodes is: which of them, a look at each tells. One that is a spare was a member, and
-    // lost its disk.
-    let answers = |node: &Member| {
-        let rows = view.nodes.iter().map(|(row, _)| row);
-        let mut of_member = rows.filter(|row| row.node.0 == node.node && row.role != NodeRole::Spare);
-        of_member.any(|row| !matches!(&*row.state, "down" | "empty"))
-    };
     let mut places = Vec::new();
     for (seat, member) in membership.members().iter().enumerate() {
         let is_column = !member.others.is_empty();
@@ -115,7 +169,8 @@ fn places(server: &Compute, writing: &Writing) -> Vec<Place> {
             node: NodeId(node.node),
             seat,
             zone: node.zone.clone(),
-            silent: if is_column && answers(node) { Duration::ZERO } else { heard[seat].0 },
+            in_column: is_column,
+            silent: heard[seat].0,
             leaving: leaving(seat),
         }));
     }
@@ -133,13 +188,18 @@ fn free_spares(server: &Compute, writing: &Writing) -> Vec<ServerInfo> {
 /// Replaces members that stay away for `after`, for as long as this server is the writer.
 pub async fn keep(server: Weak<Compute>, writing: Writing, after: Duration) {
     let mut answered: HashMap<MemberName, Duration> = HashMap::new();
+    let (mut doubt, mut answered_at) = (Doubt::default(), Answers::default());
     let mut failing = false;
     while !writing.ended.is_cancelled() {
+        let Some(asleep) = server.upgrade().map(|server| server.now()) else { return };
         tokio::select! {
             () = writing.ended.cancelled() => return,
             () = tokio::time::sleep(LOOK_INTERVAL) => {}
         }
         let Some(server) = server.upgrade() else { return };
+        let slept = server.now().saturating_sub(asleep);
+        // What was seen a moment ago is not seen again by looking at the same.
+        let view = if doubt.advised.is_some() { server.look().await } else { server.seen() };
         let now = server.now();
         let mut under_way = Vec::new();
         for progress in writing.volume.replacements().await {
@@ -152,13 +212,17 @@ pub async fn keep(server: Weak<Compute>, writing: Writing, after: Duration) {
         if under_way.is_empty() {
             answered.clear();
         }
-        let (places, spares) = (places(&server, &writing), free_spares(&server, &writing));
-        let outcome = match advise(&places, &under_way, &spares, after) {
-            None => {
-                failing = false;
-                continue;
-            }
-            Some(Advice::Replace { old, spare }) => {
+        let (mut places, spares) = (places(&writing), free_spares(&server, &writing));
+        answered_at.correct(&mut places, |node| answers(&view, node), now);
+        let Some(advice) = advise(&places, &under_way, &spares, after) else {
+            (doubt, failing) = (Doubt::default(), false);
+            continue;
+        };
+        if !doubt.ends(&advice, slept) {
+            continue;
+        }
+        let outcome = match advice {
+            Advice::Replace { old, spare } => {
                 let spare = &spares[spare];
                 if !failing {
                     let (by, zone) = (spare.node, &*spare.zone);
@@ -166,7 +230,7 @@ pub async fn keep(server: Weak<Compute>, writing: Writing, after: Duration) {
                 }
                 begin(&server, &writing, old, Some(&spare.address)).await.map(drop)
             }
-            Some(Advice::GiveUp { old }) => {
+            Advice::GiveUp { old } => {
                 tracing::warn!(node = old.0, "the new storage node stays away: the replacement is given up");
                 writing.volume.revert_replacement(old).await
             }
@@ -186,7 +250,7 @@ pub async fn keep(server: Weak<Compute>, writing: Writing, after: Duration) {
 
 /// Begins to replace a member by the node at `address`, or by the best spare. Returns what takes its place.
 async fn begin(server: &Compute, writing: &Writing, old: NodeId, address: Option<&str>) -> Result<String, MemberError> {
-    let places = places(server, writing);
+    let places = places(writing);
     let leaves = places.iter().find(|place| place.node == old).ok_or(ChangeError::NoMember(old))?;
     if leaves.leaving {
         return Err(ChangeError::UnderWay(old).into());
@@ -267,6 +331,7 @@ mod tests {
             node: NodeId(index as u32 + 1),
             seat: index,
             zone: ["a", "b", "c"][index / 2].into(),
+            in_column: false,
             silent: Duration::from_secs(silent),
             leaving: false,
         };
@@ -310,5 +375,44 @@ mod tests {
         let under_way = |silent| [UnderWay { old: NodeId(4), silent: Duration::from_secs(silent) }];
         assert_eq!(advise(&dead, &under_way(5), &[spare(7, "c")], AFTER), None);
         assert_eq!(advise(&dead, &under_way(600), &[spare(7, "c")], AFTER), Some(Advice::GiveUp { old: NodeId(4) }));
+    }
+
+    #[test]
+    fn a_writer_that_was_stopped_replaces_nobody_whom_it_hears_again() {
+        let spares = [spare(7, "b")];
+        let look = |doubt: &mut Doubt, silent: [u64; 6], slept: Duration| {
+            let advice = advise(&six(silent), &[], &spares, AFTER);
+            advice.is_some_and(|advice| doubt.ends(&advice, slept))
+        };
+        let mut doubt = Doubt::default();
+        assert!(!look(&mut doubt, [900; 6], 900 * LOST_AFTER), "it was stopped, and so was its silence");
+        assert!(!look(&mut doubt, [0, 0, 0, 700, 0, 0], LOOK_INTERVAL), "another one");
+        assert!(look(&mut doubt, [0, 0, 0, 700, 0, 0], LOOK_INTERVAL));
+        assert!(!look(&mut doubt, [0, 0, 0, 900, 0, 0], 5 * LOOK_INTERVAL), "held up between two looks");
+        assert!(look(&mut doubt, [0, 0, 0, 900, 0, 0], LOOK_INTERVAL));
+        let gone = Advice::GiveUp { old: NodeId(4) };
+        assert!(!doubt.ends(&gone, LOOK_INTERVAL), "another advice");
+        assert!(doubt.ends(&gone, LOOK_INTERVAL));
+        assert!(doubt.ends(&gone, LOOK_INTERVAL), "once more, if it came to nothing");
+    }
+
+    #[test]
+    fn of_a_silent_column_the_node_that_answered_of_late_stays() {
+        // Nodes 1 and 2 share the copies of a seat, which is silent because of node 2.
+        let column = || {
+            let mut places = six([700, 700, 0, 0, 0, 0]);
+            places[..2].iter_mut().for_each(|place| place.in_column = true);
+            places
+        };
+        let mut heard = Answers::default();
+        let silence = |heard: &mut Answers, answers: &[u32], now: u64| {
+            let mut places = column();
+            heard.correct(&mut places, |node| answers.contains(&node.0), Duration::from_secs(now));
+            [0, 1, 2].map(|index| places[index].silent.as_secs())
+        };
+        assert_eq!(silence(&mut heard, &[], 1_000), [0, 0, 0], "nobody knows yet");
+        assert_eq!(silence(&mut heard, &[1], 1_600), [0, 600, 0]);
+        assert_eq!(silence(&mut heard, &[], 1_601), [1, 601, 0], "late once");
+        assert_eq!(silence(&mut heard, &[], 2_601), [700, 700, 0], "not longer than the column");
     }
 }
