@@ -30,8 +30,10 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Options {
-        // Tiny groups, so that every test spreads over many of them.
-        let arguments = ["--group-pages", "64", "--cache-size", "64MB"].map(str::to_owned).to_vec();
+        // Tiny groups, so that every test spreads over many of them. On a busy machine a writer may not run for half a second;
+        // only in the tests that are about it a replica then takes its place: they say a timeout again, and the last counts.
+        let arguments = ["--group-pages", "64", "--cache-size", "64MB", "--failover-timeout", "0"];
+        let arguments = arguments.map(str::to_owned).to_vec();
         Options { processes: false, replicas: 1, arguments, password: None }
     }
 }
@@ -76,7 +78,7 @@ pub fn free_ports(count: u16) -> anyhow::Result<u16> {
 }
 
 impl Cluster {
-    /// Starts a new cluster in a directory of its own and waits until it accepts writes.
+    /// Starts a new cluster in a directory of its own and waits until it accepts writes and every replica answers.
     ///
     /// # Errors
     /// With the server's log, when it does not come up.
@@ -88,6 +90,7 @@ impl Cluster {
         let child = spawn(&options, port, dashboard_port, directory.path())?;
         let mut cluster = Cluster { child, others: Vec::new(), options, port, dashboard_port, directory, _turn: turn };
         cluster.wait_until_writable().await?;
+        cluster.wait_until_whole(0).await?;
         Ok(cluster)
     }
 
@@ -143,12 +146,17 @@ impl Cluster {
         }
     }
 
+    fn check_alive(&mut self) -> anyhow::Result<()> {
+        match self.child.try_wait()? {
+            Some(status) => bail!("the cluster ended with {status}:\n{}", self.log()),
+            None => Ok(()),
+        }
+    }
+
     async fn wait_until_writable(&mut self) -> anyhow::Result<()> {
         let deadline = Instant::now() + PATIENCE;
         loop {
-            if let Some(status) = self.child.try_wait()? {
-                bail!("the cluster ended with {status}:\n{}", self.log());
-            }
+            self.check_alive()?;
             if let Ok(client) = self.connect(0).await
                 && client.simple_query("SELECT pg_current_wal_lsn()").await.is_ok()
             {
@@ -157,6 +165,26 @@ impl Cluster {
             ensure!(Instant::now() < deadline, "the cluster does not come up:\n{}", self.log());
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
+    }
+
+    /// How often the cluster has said that it is up.
+    fn times_up(&self) -> usize {
+        self.log().lines().filter(|line| line.starts_with("Redoubt is up")).count()
+    }
+
+    /// Waits until `local`, which had been up so often `before`, has started all processes, and every replica answers.
+    /// While it still starts them, one that dies ends the cluster.
+    async fn wait_until_whole(&mut self, before: usize) -> anyhow::Result<()> {
+        let deadline = Instant::now() + PATIENCE;
+        while self.times_up() <= before {
+            self.check_alive()?;
+            ensure!(Instant::now() < deadline, "the cluster does not come up as a whole:\n{}", self.log());
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        for n in 1..=self.options.replicas {
+            drop(self.connect_when_up(n).await?);
+        }
+        Ok(())
     }
 
     /// `redoubt status --json`, asked of the writer's port (0) or of replica `n`.
@@ -226,14 +254,17 @@ impl Cluster {
         Ok(nodes.filter_map(|node| node["addr"].as_str()).collect::<Vec<_>>().join(","))
     }
 
-    /// Starts a proxy; the process ends with the cluster.
+    /// Starts a proxy, which holds a connection for the next writer for as long as anything may take; the process ends with
+    /// the cluster.
     ///
     /// # Errors
     /// When it cannot be started.
     pub fn start_proxy(&mut self, writer_port: u16, reader_port: u16) -> anyhow::Result<()> {
         let (storage, ports) = (self.storage()?, [writer_port.to_string(), reader_port.to_string()]);
-        let arguments = ["proxy", "--storage", &storage, "--writer-port", &ports[0], "--reader-port", &ports[1]];
-        self.run(&arguments.map(str::to_owned))
+        let ports = ["--writer-port", &ports[0], "--reader-port", &ports[1]];
+        let hold = PATIENCE.as_millis().to_string();
+        let arguments = [&["proxy", "--storage", &storage, "--hold-ms", &hold][..], &ports].concat();
+        self.run(&arguments.into_iter().map(str::to_owned).collect::<Vec<_>>())
     }
 
     /// Runs a printed command; the process ends with the cluster.
@@ -250,29 +281,32 @@ impl Cluster {
         Ok(())
     }
 
-    /// Starts the cluster again on its directory, and returns how long it took until it accepted writes.
+    /// Starts the cluster again on its directory, waits as [`Cluster::start`] does, and returns how long it took until it
+    /// accepted writes.
     ///
     /// # Errors
     /// As [`Cluster::start`].
     pub async fn start_again(&mut self) -> anyhow::Result<Duration> {
-        let begin = Instant::now();
+        let (begin, before) = (Instant::now(), self.times_up());
         self.child = spawn(&self.options, self.port, self.dashboard_port, self.directory.path())?;
         self.wait_until_writable().await?;
-        Ok(begin.elapsed())
+        let took = begin.elapsed();
+        self.wait_until_whole(before).await?;
+        Ok(took)
     }
 
     /// Ends the cluster as Ctrl-C does and returns its exit status.
     ///
     /// # Errors
-    /// When it is not gone within ten seconds.
+    /// When it is not gone within [`PATIENCE`].
     pub async fn interrupt(&mut self) -> anyhow::Result<std::process::ExitStatus> {
         signal(self.child.id().into(), "INT")?;
-        let deadline = Instant::now() + Duration::from_secs(10);
+        let deadline = Instant::now() + PATIENCE;
         loop {
             if let Some(status) = self.child.try_wait()? {
                 return Ok(status);
             }
-            ensure!(Instant::now() < deadline, "still there after ten seconds:\n{}", self.log());
+            ensure!(Instant::now() < deadline, "it does not end:\n{}", self.log());
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }

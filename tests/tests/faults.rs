@@ -116,6 +116,20 @@ async fn start_with(processes: bool, arguments: &[&str]) -> anyhow::Result<Clust
     Ok(cluster)
 }
 
+/// Asks the server behind port `n` for the status until it is as wanted, and returns what was made of it. A node or server
+/// that is late to answer is shown as one that is down.
+async fn until<T>(cluster: &Cluster, n: u16, what: &str, holds: impl Fn(&Value) -> Option<T>) -> anyhow::Result<T> {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let status = cluster.status(n);
+        if let Some(found) = status.as_ref().ok().and_then(&holds) {
+            return Ok(found);
+        }
+        anyhow::ensure!(Instant::now() < deadline, "{what}: {status:?}\n{}", cluster.log());
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
 fn pids<'a>(status: &'a Value, list: &str, wanted: impl Fn(&'a Value) -> bool) -> Vec<u64> {
     status[list].as_array().into_iter().flatten().filter(|it| wanted(it)).filter_map(|it| it["pid"].as_u64()).collect()
 }
@@ -125,9 +139,10 @@ async fn writes_go_on_when_a_zone_is_killed() -> anyhow::Result<()> {
     let cluster = start(true).await?;
     let load = Load::start(vec![cluster.port(0)], 4);
     load.wait_for_progress().await?;
-    let zone = pids(&cluster.status(0)?, "storage_nodes", |node| node["zone"] == "b");
-    assert_eq!(zone.len(), 2);
-    for pid in zone {
+    let zone = until(&cluster, 0, "two nodes are in zone b", |status| {
+        Some(pids(status, "storage_nodes", |node| node["zone"] == "b")).filter(|zone| zone.len() == 2)
+    });
+    for pid in zone.await? {
         Cluster::kill(pid)?;
     }
     for _ in 0..20 {
@@ -137,15 +152,33 @@ async fn writes_go_on_when_a_zone_is_killed() -> anyhow::Result<()> {
     check_nothing_is_lost(&cluster, 0).await
 }
 
-fn node(status: &Value, id: u64) -> anyhow::Result<u64> {
-    pids(status, "storage_nodes", |node| node["id"] == id)
-        .pop()
-        .ok_or_else(|| anyhow::anyhow!("no node {id}: {status}"))
+/// The process of a node, once it is up.
+async fn node(cluster: &Cluster, id: u64) -> anyhow::Result<u64> {
+    let find = |status: &Value| pids(status, "storage_nodes", |node| node["id"] == id).pop();
+    until(cluster, 0, &format!("node {id} is up"), find).await
+}
+
+/// The process of the only server of a role. One that died has a lease for a while, and is shown as a replica.
+async fn server(cluster: &Cluster, role: &str) -> anyhow::Result<u64> {
+    until(cluster, 0, &format!("there is one {role}"), |status| {
+        let found = pids(status, "servers", |server| server["role"] == role && server["state"] == "up");
+        (found.len() == 1).then(|| found[0])
+    })
+    .await
 }
 
 fn writers(status: &Value) -> Vec<&str> {
     let servers = status["servers"].as_array().into_iter().flatten();
     servers.filter(|it| it["role"] == "writer").filter_map(|it| it["addr"].as_str()).collect()
+}
+
+/// Waits until the server behind port `asked` says that the one behind port `n` is the writer, and the only one.
+async fn until_writer(cluster: &Cluster, asked: u16, n: u16) -> anyhow::Result<()> {
+    let address = format!("127.0.0.1:{}", cluster.port(n));
+    until(cluster, asked, &format!("{address} is the writer"), |status| {
+        (writers(status) == [address.as_str()]).then_some(())
+    })
+    .await
 }
 
 /// Asks the server behind port `n` until `question` answers `wanted`.
@@ -172,21 +205,21 @@ async fn nodes_killed_and_started_by_their_printed_commands_count_again() -> any
     let mut commands = Vec::new();
     // All six in turn: whoever did not count again would be missing at the third.
     for id in 1..=6 {
-        Cluster::kill(node(&cluster.status(0)?, id)?)?;
+        Cluster::kill(node(&cluster, id).await?)?;
         load.wait_for_progress().await?;
         commands.push(cluster.printed_command(&format!("storage node {id}")).await?);
         cluster.run(&commands[commands.len() - 1])?;
         load.wait_for_progress().await?;
-        let deadline = Instant::now() + PATIENCE;
-        while node(&cluster.status(0)?, id).is_err() {
-            anyhow::ensure!(Instant::now() < deadline, "node {id} is not up");
-        }
+        node(&cluster, id).await?;
     }
     load.wait_for_progress().await?;
     // A zone and one more: writes wait, and whoever does not want to wait may cancel.
-    let status = cluster.status(0)?;
+    let mut zone_and_one = Vec::new();
     for id in [3, 4, 5] {
-        Cluster::kill(node(&status, id)?)?;
+        zone_and_one.push(node(&cluster, id).await?);
+    }
+    for pid in zone_and_one {
+        Cluster::kill(pid)?;
     }
     let waiting = cluster.connect(0).await?;
     let cancel = waiting.cancel_token();
@@ -198,7 +231,9 @@ async fn nodes_killed_and_started_by_their_printed_commands_count_again() -> any
             Err(_) => cancel.cancel_query(tokio_postgres::NoTls).await?,
         }
     };
-    assert_eq!(error.code().map(|code| code.code()), Some("40003"), "{error}");
+    // What had been written may have been committed; what was not let in any more was not begun.
+    let code = error.code().map(|code| code.code().to_owned());
+    assert!(matches!(code.as_deref(), Some("40003" | "57014")), "{error}");
     // Reads of what is durable go on, here and there.
     assert_eq!(psql(&cluster, 1, "SELECT a FROM settled")?, "7\n");
     assert_eq!(psql(&cluster, 0, "SELECT count(*) > 0 FROM pg_class")?, "t\n");
@@ -207,6 +242,9 @@ async fn nodes_killed_and_started_by_their_printed_commands_count_again() -> any
         load.wait_for_progress().await?;
     }
     load.stop().await;
+    if code.as_deref() == Some("57014") {
+        assert_eq!(psql(&cluster, 0, "SELECT a FROM settled")?, "7\n", "it was told that nothing came of it");
+    }
     check_nothing_is_lost(&cluster, 0).await
 }
 
@@ -217,9 +255,7 @@ async fn a_killed_writer_and_a_killed_replica_start_again_by_their_printed_comma
     let load = Load::start(vec![cluster.port(0)], 4);
     for (role, name, n) in [("writer", "writer", 0), ("replica", "replica 1", 1)] {
         load.wait_for_progress().await?;
-        let victim = pids(&cluster.status(0)?, "servers", |server| server["role"] == role);
-        assert_eq!(victim.len(), 1);
-        Cluster::kill(victim[0])?;
+        Cluster::kill(server(&cluster, role).await?)?;
         if n == 0 {
             let status = cluster.status(1)?;
             assert!(writers(&status).is_empty(), "a dead server is no writer: {status}");
@@ -229,8 +265,7 @@ async fn a_killed_writer_and_a_killed_replica_start_again_by_their_printed_comma
         load.wait_for_progress().await?;
         drop(cluster.connect_when_up(n).await?);
     }
-    let status = cluster.status(0)?;
-    assert_eq!(writers(&status), [format!("127.0.0.1:{}", cluster.port(0))], "{status}");
+    until_writer(&cluster, 0, 0).await?;
     load.stop().await;
     wait_for_answer(&cluster, 1, "SELECT pg_is_in_recovery()", "t").await?;
     check_nothing_is_lost(&cluster, 0).await
@@ -241,16 +276,15 @@ async fn a_writer_that_slept_through_a_promotion_wakes_as_a_replica() -> anyhow:
     let cluster = start(true).await?;
     let load = Load::start(vec![cluster.port(0)], 4);
     load.wait_for_progress().await?;
-    let writer = pids(&cluster.status(0)?, "servers", |server| server["role"] == "writer");
-    tests::cluster::signal(writer[0], "STOP")?;
+    let writer = server(&cluster, "writer").await?;
+    tests::cluster::signal(writer, "STOP")?;
     let output = tests::cluster::redoubt(["promote", &format!("127.0.0.1:{}", cluster.port(1))])?;
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     psql(&cluster, 1, "INSERT INTO numbers VALUES (-1, 1)")?;
-    tests::cluster::signal(writer[0], "CONT")?;
+    tests::cluster::signal(writer, "CONT")?;
     wait_for_answer(&cluster, 0, "SELECT pg_is_in_recovery()", "t").await?;
     wait_for_answer(&cluster, 0, "SELECT number FROM numbers WHERE client = -1", "1").await?;
-    let status = cluster.status(0)?;
-    assert_eq!(writers(&status), [format!("127.0.0.1:{}", cluster.port(1))], "{status}");
+    until_writer(&cluster, 0, 1).await?;
     // Whatever it acknowledged, even as it woke, was durable before the promotion.
     load.stop().await;
     check_nothing_is_lost(&cluster, 1).await
@@ -297,19 +331,16 @@ async fn a_killed_writer_is_replaced_by_a_promoted_replica() -> anyhow::Result<(
     let cluster = start_with(true, &["--failover-timeout", "0"]).await?;
     let load = Load::start(vec![cluster.port(0), cluster.port(1)], 4);
     load.wait_for_progress().await?;
-    let writer = pids(&cluster.status(0)?, "servers", |server| server["role"] == "writer");
-    assert_eq!(writer.len(), 1);
+    let writer = server(&cluster, "writer").await?;
     let killed = Instant::now();
-    Cluster::kill(writer[0])?;
+    Cluster::kill(writer)?;
     let output = tests::cluster::redoubt(["promote", &format!("127.0.0.1:{}", cluster.port(1))])?;
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     load.wait_for_progress().await?;
     println!("kill -9 of the writer to an accepted write of every client elsewhere: {:?}", killed.elapsed());
     load.stop().await;
     check_nothing_is_lost(&cluster, 1).await?;
-    let status = cluster.status(1)?;
-    assert_eq!(writers(&status), [format!("127.0.0.1:{}", cluster.port(1))], "{status}");
-    Ok(())
+    until_writer(&cluster, 1, 1).await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -331,12 +331,20 @@ async fn copy_sequences_settings_and_prepared_statements_are_forwarded() -> anyh
     assert_eq!(one(&client, "EXECUTE q").await?, "3");
     client.batch_execute("DISCARD ALL").await?;
     assert_eq!(code(&client, "SELECT currval('s')").await, "55000");
+    until_one(&writer, "SELECT pg_try_advisory_lock(7)", "t", || "the lock is still held".to_owned()).await
+}
+
+/// Asks until the answer is `wanted`; `why` it is not goes into the error.
+async fn until_one(client: &Client, sql: &str, wanted: &str, why: impl Fn() -> String) -> anyhow::Result<()> {
     let deadline = Instant::now() + PATIENCE;
-    while one(&writer, "SELECT pg_try_advisory_lock(7)").await? == "f" {
-        anyhow::ensure!(Instant::now() < deadline, "the lock is still held");
+    loop {
+        let answer = one(client, sql).await?;
+        if answer == wanted {
+            return Ok(());
+        }
+        anyhow::ensure!(Instant::now() < deadline, "{sql}: {answer} ({})", why());
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
-    Ok(())
 }
 
 /// A session on replica 1 that forwards, message by message.
@@ -504,9 +512,8 @@ async fn a_cancel_on_the_replica_cancels_on_the_writer() -> anyhow::Result<()> {
     let token = client.cancel_token();
     let cancelling = async {
         let writer = cluster.connect(0).await?;
-        while one(&writer, "SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'SELECT pg_sleep%'").await? == "0" {
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
+        let sleeping = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'SELECT pg_sleep%'";
+        until_one(&writer, sleeping, "1", String::new).await?;
         token.cancel_query(NoTls).await?;
         anyhow::Ok(())
     };
@@ -525,19 +532,27 @@ async fn a_cancel_on_the_replica_cancels_on_the_writer() -> anyhow::Result<()> {
     Ok(())
 }
 
-fn role_pid(cluster: &Cluster, asked: u16, role: &str) -> anyhow::Result<u64> {
-    let status = cluster.status(asked)?;
-    let servers = status["servers"].as_array().into_iter().flatten();
-    let mut found = servers.filter(|it| it["role"] == role && it["state"] == "up").filter_map(|it| it["pid"].as_u64());
-    found.next().ok_or_else(|| anyhow::anyhow!("no {role} in {status}"))
+/// The process of the writer, once it is known.
+async fn writer_pid(cluster: &Cluster, asked: u16) -> anyhow::Result<u64> {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let status = cluster.status(asked);
+        let servers = status.as_ref().ok().and_then(|status| status["servers"].as_array());
+        let mut found = servers.into_iter().flatten().filter(|it| it["role"] == "writer" && it["state"] == "up");
+        if let Some(pid) = found.find_map(|it| it["pid"].as_u64()) {
+            return Ok(pid);
+        }
+        anyhow::ensure!(Instant::now() < deadline, "no writer in {status:?}\n{}", cluster.log());
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_writer_that_dies_is_told_of_honestly_and_replaced() -> anyhow::Result<()> {
     let mut options = Options { processes: true, replicas: 2, ..Options::default() };
-    options.arguments.extend(["--failover-timeout".to_owned(), "500".to_owned()]);
+    // Long enough that nobody stands before the writer is killed: its sessions are what this is about.
+    options.arguments.extend(["--failover-timeout".to_owned(), "3000".to_owned()]);
     let cluster = Cluster::start(options).await?;
-    drop(cluster.connect_when_up(2).await?);
     let (in_block, idle) = (forwarding(&cluster).await?, forwarding(&cluster).await?);
     let running = forwarding(&cluster).await?;
     idle.batch_execute("CREATE TABLE t (a int PRIMARY KEY)").await?;
@@ -552,16 +567,12 @@ async fn a_writer_that_dies_is_told_of_honestly_and_replaced() -> anyhow::Result
     in_block.batch_execute("BEGIN; INSERT INTO t VALUES (1)").await?;
     let waits = tokio::spawn(async move { code(&running, "INSERT INTO t SELECT 2 FROM pg_sleep(60)").await });
     let writer = cluster.connect(0).await?;
-    while one(
-        &writer,
-        "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%INSERT INTO t SELECT 2%' AND state = 'active'",
-    )
-    .await?
-        != "4"
-    {
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-    Cluster::kill(role_pid(&cluster, 1, "writer")?)?;
+    let active =
+        "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%INSERT INTO t SELECT 2%' AND state = 'active'";
+    // One that has ended will never be: what it was answered is why.
+    let answers = || format!("ended: {} {} {}", waits.is_finished(), ended.is_finished(), whole.is_finished());
+    until_one(&writer, active, "4", answers).await?;
+    Cluster::kill(writer_pid(&cluster, 1).await?)?;
     assert_eq!(waits.await?, "40003", "it may have been committed");
     assert_eq!(ended.await?, "40003", "that it follows a ROLLBACK does not take it back");
     assert_eq!(whole.await??.last().map(String::as_str), Some("error 40003"), "a COMMIT needs no Sync");

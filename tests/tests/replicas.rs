@@ -39,7 +39,10 @@ async fn several_replicas_follow_tpcb_and_agree_with_the_writer() -> anyhow::Res
     // Each of them by redo, and not by dropping what it has and reading pages again.
     assert_eq!(cluster.metric("redoubt_replica_invalidations")?, 0.0, "{}", cluster.log());
     assert!(cluster.metric("redoubt_replica_records_applied")? > 0.0);
-    assert_eq!(psql(&cluster, 0, "SELECT count(*) FROM pg_stat_replication")?, format!("{REPLICAS}\n"));
+    let deadline = Instant::now() + PATIENCE;
+    while psql(&cluster, 0, "SELECT count(*) FROM pg_stat_replication")? != format!("{REPLICAS}\n") {
+        ensure!(Instant::now() < deadline, "not all of them follow\n{}", cluster.log());
+    }
     Ok(())
 }
 
@@ -66,7 +69,8 @@ async fn first_answer(scale: u32, open: i32) -> anyhow::Result<(f64, f64)> {
     let (storage, port) = (cluster.storage()?, free_ports(1)?);
     let (listen, dashboard) = (format!("127.0.0.1:{port}"), (port + 1).to_string());
     let arguments = ["replica", "--storage", &storage, "--listen", &listen, "--dashboard-port", &dashboard];
-    cluster.run(&arguments.map(str::to_owned))?;
+    let arguments = [&arguments[..], &["--failover-timeout", "0"]].concat();
+    cluster.run(&arguments.into_iter().map(str::to_owned).collect::<Vec<_>>())?;
     let deadline = Instant::now() + PATIENCE;
     let replica = loop {
         match connect(port).await {
