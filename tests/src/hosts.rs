@@ -7,7 +7,7 @@
 
 use crate::cluster::{PATIENCE, binary, signal};
 use crate::history;
-use anyhow::{Context, bail, ensure};
+use anyhow::{Context, ensure};
 use std::fs::File;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
@@ -258,18 +258,22 @@ impl Hosts {
         }
     }
 
-    /// Makes a server the writer.
+    /// Makes a server the writer, as soon as it is up: it may just have been started, or have been told to begin anew.
     ///
     /// # Errors
-    /// With what the command printed, when it fails.
+    /// With what the command printed, when it does not succeed within [`PATIENCE`].
     pub async fn promote(&self, server: usize) -> anyhow::Result<()> {
-        let mut command = tokio::process::Command::new(binary());
-        command.args(["promote", &self.address(server)]).env("REDOUBT_PASSWORD", PASSWORD).kill_on_drop(true);
-        let output = tokio::time::timeout(PATIENCE, command.output()).await.context("promote hangs")??;
-        if !output.status.success() {
-            bail!("promote: {}", String::from_utf8_lossy(&output.stderr));
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let mut command = tokio::process::Command::new(binary());
+            command.args(["promote", &self.address(server)]).env("REDOUBT_PASSWORD", PASSWORD).kill_on_drop(true);
+            let output = tokio::time::timeout(PATIENCE, command.output()).await.context("promote hangs")??;
+            if output.status.success() {
+                return Ok(());
+            }
+            ensure!(Instant::now() < deadline, "promote: {}", String::from_utf8_lossy(&output.stderr));
+            tokio::time::sleep(Duration::from_millis(50)).await;
         }
-        Ok(())
     }
 
     /// What all programs have logged, its end if it is long.
