@@ -7,7 +7,7 @@ use engine::{Direction, Engine, Error, Isolation, KeyRange, LockStrength, Result
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 const ACCOUNTS: u32 = 200;
 const TRANSFERS: u32 = 400;
@@ -84,29 +84,29 @@ fn sums_hold_under_everything_at_once() {
         let replica = Engine::replica(source.clone(), start, small()).await.expect("the replica opens");
         let stop = Arc::new(AtomicBool::new(false));
 
-        let mut background = Vec::new();
+        // Reads and sweeps that have succeeded, by task: the writers may be done before a task has run at all.
+        let (mut background, mut done) = (Vec::new(), Vec::new());
         for backward in [false, true] {
             for engine in [engine.clone(), replica.clone()] {
-                let stop = stop.clone();
+                let (stop, checked) = (stop.clone(), Arc::new(AtomicU32::new(0)));
+                done.push(checked.clone());
                 background.push(tokio::spawn(async move {
-                    let mut checked = 0u32;
                     while !stop.load(Ordering::Acquire) {
                         match check_sum(&engine, tree, backward).await {
-                            Ok(()) => checked += 1,
+                            Ok(()) => drop(checked.fetch_add(1, Ordering::AcqRel)),
                             // A replica that does not report its snapshots may lose them.
                             Err(Error::SnapshotTooOld { .. }) if !engine.is_writer() => {}
                             Err(error) => panic!("{error}"),
                         }
                         tokio::task::yield_now().await;
                     }
-                    checked
                 }));
             }
         }
         background.push(tokio::spawn({
-            let (engine, stop) = (engine.clone(), stop.clone());
+            let (engine, stop, sweeps) = (engine.clone(), stop.clone(), Arc::new(AtomicU32::new(0)));
+            done.push(sweeps.clone());
             async move {
-                let mut swept = 0;
                 while !stop.load(Ordering::Acquire) {
                     engine.sweep().await.expect("the sweep works");
                     engine.vacuum().await.expect("vacuum works");
@@ -115,13 +115,11 @@ fn sums_hold_under_everything_at_once() {
                     for number in 0..100u32 {
                         put(&engine, &mut txn, short, &number.to_be_bytes(), &[1; 500]).await.expect("it is inserted");
                     }
-                    if swept % 2 == 0 {
+                    if sweeps.fetch_add(1, Ordering::AcqRel) % 2 == 0 {
                         engine.drop_tree(&mut txn, short).await.expect("it is dropped");
                         engine.commit(txn).await.expect("it commits");
                     }
-                    swept += 1;
                 }
-                swept
             }
         }));
         let feeder = std::thread::spawn({
@@ -154,9 +152,15 @@ fn sums_hold_under_everything_at_once() {
         for writer in writers {
             assert!(writer.await.expect("the task ends") < TRANSFERS);
         }
+        // One that panics counts nothing more, and says why when it is waited for.
+        while !background.iter().any(tokio::task::JoinHandle::is_finished)
+            && done.iter().any(|done| done.load(Ordering::Acquire) == 0)
+        {
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
         stop.store(true, Ordering::Release);
         for task in background {
-            assert!(task.await.expect("the task ends") > 0);
+            task.await.expect("the task ends");
         }
         feeder.join().expect("the thread ends");
         check_sum(&engine, tree, false).await.expect("reading works");
