@@ -44,6 +44,7 @@ pub enum Ownership {
 #[derive(Default)]
 struct Held {
     ended: bool,
+    /// Those that are explicit, in the order of their depths.
     locks: Vec<HeldLock>,
     weak: SmallVec<[WeakHeld; 4]>,
 }
@@ -134,7 +135,13 @@ impl TxnShared {
     pub fn hold(&self, lock: HeldLock) -> bool {
         let mut held = self.held.lock();
         if !held.ended {
-            held.locks.push(lock);
+            // A weak lock that moves to the lock table may be older than what was locked since.
+            let is_older = |other: &HeldLock| other.explicit && other.depth <= lock.depth;
+            let at = match lock.explicit {
+                true => held.locks.iter().rposition(is_older).map_or(0, |older| older + 1),
+                false => held.locks.len(),
+            };
+            held.locks.insert(at, lock);
         }
         !held.ended
     }
@@ -203,7 +210,7 @@ impl TxnShared {
 
     /// What was locked at `depth` or deeper belongs to the level around it from now on.
     fn keep_for(&self, depth: u32) {
-        // The list is in the order of depths, but for the locks of versions.
+        // Those of versions stand anywhere in the list.
         let mut held = self.held.lock();
         for lock in held.locks.iter_mut().rev().take_while(|lock| !lock.explicit || lock.depth >= depth) {
             lock.depth = lock.depth.min(depth - 1);

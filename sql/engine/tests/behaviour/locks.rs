@@ -5,6 +5,7 @@ use engine::{
     CancelToken, Engine, Error, InsertOutcome, Isolation, LockOutcome, LockStrength, TableLockMode, TreeId, Verdict,
     WaitPolicy, WriteOutcome,
 };
+use proptest::prelude::*;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -415,6 +416,114 @@ fn a_released_savepoint_leaves_its_locks_to_the_level_around_it() {
         assert_eq!(refused, Err(Error::LockNotAvailable));
         engine.release(&mut first, undone);
         engine.rollback(first);
+    });
+}
+
+/// What one transaction does beside savepoints, and what others then may do. Locks are numbered: rows first, then tables.
+#[derive(Clone, Debug)]
+enum Step {
+    Savepoint,
+    /// Of the savepoint that many levels further out than the innermost.
+    Release(usize),
+    RollBackTo(usize),
+    Row(usize),
+    Table(usize),
+    /// Another asks for a table alone, so that weak locks on it move to the lock table.
+    Disturb(usize),
+}
+
+const ROWS: usize = 3;
+const TABLES: usize = 3;
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let step = prop_oneof![
+        2 => Just(Step::Savepoint),
+        1 => (0..3usize).prop_map(Step::Release),
+        1 => (0..3usize).prop_map(Step::RollBackTo),
+        2 => (0..ROWS).prop_map(Step::Row),
+        2 => (0..TABLES).prop_map(Step::Table),
+        2 => (0..TABLES).prop_map(Step::Disturb),
+    ];
+    proptest::collection::vec(step, 1..40)
+}
+
+/// Whether nobody holds a lock on the table.
+async fn is_unlocked(engine: &Arc<Engine>, table: usize) -> bool {
+    let mut other = engine.begin(Isolation::ReadCommitted);
+    engine.lock_object(&mut other, table as u64, TableLockMode::AccessExclusive, WaitPolicy::NoWait).await.is_ok()
+}
+
+async fn locks_follow_savepoints(steps: &[Step]) {
+    let (_volume, engine) = new_engine().await;
+    let tree = new_tree(&engine).await;
+    let keys: [&[u8]; ROWS] = [b"a", b"b", b"c"];
+    for key in keys {
+        put_now(&engine, tree, key, b"0").await;
+    }
+    let mut txn = engine.begin(Isolation::ReadCommitted);
+    let view = engine.statement(&mut txn);
+    let mut savepoints = Vec::new();
+    // The outermost level that holds each lock.
+    let mut held: [Option<usize>; ROWS + TABLES] = [None; ROWS + TABLES];
+    for step in steps {
+        match *step {
+            Step::Savepoint => savepoints.push(engine.savepoint(&mut txn)),
+            Step::Release(out) if out < savepoints.len() => {
+                let at = savepoints.len() - 1 - out;
+                engine.release(&mut txn, savepoints[at]);
+                savepoints.truncate(at);
+                held.iter_mut().flatten().for_each(|level| *level = (*level).min(at));
+            }
+            Step::RollBackTo(out) if out < savepoints.len() => {
+                let at = savepoints.len() - 1 - out;
+                engine.rollback_to(&mut txn, savepoints[at]);
+                savepoints.truncate(at + 1);
+                held.iter_mut().for_each(|level| *level = level.filter(|level| *level <= at));
+            }
+            Step::Release(_) | Step::RollBackTo(_) => continue,
+            Step::Row(row) => {
+                let (strength, policy) = (LockStrength::Update, WaitPolicy::NoWait);
+                engine.lock_row(&mut txn, &view, tree, keys[row], strength, policy).await.expect("it is free");
+                held[row].get_or_insert(savepoints.len());
+            }
+            Step::Table(table) => {
+                let (mode, policy) = (TableLockMode::RowExclusive, WaitPolicy::NoWait);
+                engine.lock_object(&mut txn, table as u64, mode, policy).await.expect("it is free");
+                held[ROWS + table].get_or_insert(savepoints.len());
+            }
+            Step::Disturb(table) => {
+                is_unlocked(&engine, table).await;
+            }
+        }
+        for (row, key) in keys.iter().enumerate() {
+            let free = is_free_for(&engine, tree, key, LockStrength::KeyShare).await;
+            assert_eq!(free, held[row].is_none(), "row {row} after {step:?}");
+        }
+    }
+    for table in 0..TABLES {
+        assert_eq!(is_unlocked(&engine, table).await, held[ROWS + table].is_none(), "table {table}");
+    }
+    engine.rollback(txn);
+    assert_eq!(engine.stats().lock_bytes, 0);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(3000))]
+
+    #[test]
+    fn locks_follow_savepoints_whoever_asks_between(steps in steps()) {
+        block_on(locks_follow_savepoints(&steps));
+    }
+}
+
+#[test]
+fn a_lock_that_others_asked_for_hides_none_from_a_release() {
+    use Step::{Disturb, Release, RollBackTo, Row, Savepoint, Table};
+    block_on(async {
+        for waits in [&[Table(0), Savepoint, Row(0), Disturb(0)][..], &[Savepoint, Table(0), Disturb(0), Row(0)]] {
+            let end = [Release(0), Savepoint, RollBackTo(0)];
+            locks_follow_savepoints(&[waits, &end].concat()).await;
+        }
     });
 }
 
