@@ -1,5 +1,7 @@
 //! Sessions beside each other, the extended protocol, durability, cancelling.
 
+#[path = "sessions/row_locks.rs"]
+mod row_locks;
 mod support;
 
 use std::sync::Arc;

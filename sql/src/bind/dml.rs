@@ -423,7 +423,7 @@ impl Binder<'_> {
             let hidden = Scope { hidden: true, lateral: true, ..scope.clone() };
             let ((mut right, right_scope), _) = self.with_scope(hidden, |binder| binder.bind_from(others))?;
             super::from::drop_frame(&mut right);
-            scope = scope.join(right_scope)?;
+            scope = scope.join(right_scope, JoinKind::Inner)?;
             let fields = plan.fields.iter().chain(&right.fields).cloned().collect();
             let join = Join {
                 kind: JoinKind::Inner,

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use types::{Error, Result, SqlState, SqlType, oid};
 
 use super::query::Unknowns;
+use super::row_lock::Item;
 use super::scope::{Entry, Scope, StarColumn, system_type};
 use super::{Binder, Clause, without_position};
 use crate::bound::{
@@ -78,7 +79,7 @@ impl Binder<'_> {
         if !lateral {
             drop_frame(&mut right);
         }
-        let scope = scope.join(right_scope)?;
+        let scope = scope.join(right_scope, kind)?;
         let fields = left.fields.iter().chain(&right.fields).cloned().collect();
         let join = Join { kind, left, right, keys: Vec::new(), filter: None, lateral, ordered: false };
         Ok((Plan::new(Node::Join(Box::new(join)), fields), scope))
@@ -88,8 +89,11 @@ impl Binder<'_> {
         match item {
             TableRef::Relation { name, alias } => self.relation_ref(name, alias.as_ref()),
             TableRef::Subquery { lateral, query, alias, .. } => {
+                let shown = alias.as_ref().map_or("", |alias| alias.name.name.as_str());
+                self.handed = self.lock_of(shown);
+                let handed = self.handed.is_some();
                 let (plan, columns) = self.beside(*lateral, |binder| binder.query(query, Unknowns::Text))?;
-                self.derived(plan, columns, alias.as_ref(), "subquery")
+                self.locked_query(plan, columns, alias.as_ref(), handed, query)
             }
             TableRef::Function { calls, ordinality, alias, pos, .. } => {
                 let alias = alias.as_ref();
@@ -206,7 +210,8 @@ impl Binder<'_> {
                 columns: Vec::new(),
                 types: Vec::new(),
             };
-            return self.derived(Plan::new(node, fields), columns, Some(alias.unwrap_or(&fallback)), "table");
+            let plan = Plan::new(node, fields);
+            return self.derived(plan, columns, Some(alias.unwrap_or(&fallback)), Some("a WITH query"));
         }
         let relation = self.find_relation(name)?;
         if self.view_depth == 0
@@ -258,7 +263,7 @@ impl Binder<'_> {
             columns: Vec::new(),
             types: Vec::new(),
         };
-        self.derived(plan, columns, Some(alias.unwrap_or(&fallback)), "sequence")
+        self.derived(plan, columns, Some(alias.unwrap_or(&fallback)), None)
     }
 
     /// The scan of a table with all its columns and the system columns behind them. With `whole`, dropped columns keep
@@ -293,6 +298,7 @@ impl Binder<'_> {
             scope.fields.push(field(&Arc::from("(system)"), system_type(what)));
         }
         scope.star.clone_from(&names);
+        scope.items.push(Item::table(&alias, table, &columns));
         scope.entries.push(Entry {
             alias: alias.clone(),
             schema: Some(table.schema_name.clone()),
@@ -338,6 +344,8 @@ impl Binder<'_> {
         let visible: Vec<bool> =
             self.scopes.iter_mut().map(|scope| std::mem::replace(&mut scope.hidden, true)).collect();
         self.view_depth += 1;
+        self.handed = self.lock_of(alias.map_or(&*view.name, |alias| &alias.name.name));
+        let handed = self.handed.is_some();
         let bound = self.query(&query, Unknowns::Text);
         self.view_depth -= 1;
         for (scope, hidden) in self.scopes.iter_mut().zip(visible) {
@@ -354,7 +362,10 @@ impl Binder<'_> {
         }
         let fallback =
             Alias { name: ast::Ident { name: view.name.to_string(), pos: 0 }, columns: Vec::new(), types: Vec::new() };
-        let (plan, mut scope) = self.derived(plan, columns, Some(alias.unwrap_or(&fallback)), "view")?;
+        if handed {
+            self.require(view.oid, Privileges::UPDATE);
+        }
+        let (plan, mut scope) = self.locked_query(plan, columns, Some(alias.unwrap_or(&fallback)), handed, &query)?;
         if alias.is_none()
             && let Some(entry) = scope.entries.first_mut()
         {
@@ -363,13 +374,13 @@ impl Binder<'_> {
         Ok((plan, scope))
     }
 
-    /// The scope over a query in FROM.
+    /// The scope over a query in FROM. `unlockable`: what it is, if OF must not name it.
     pub fn derived(
         &mut self,
         mut plan: Plan,
         columns: Vec<ResultColumn>,
         alias: Option<&Alias>,
-        _what: &str,
+        unlockable: Option<&'static str>,
     ) -> Result<(Plan, Scope)> {
         let shown: Arc<str> = Arc::from(alias.map_or("", |alias| alias.name.name.as_str()));
         let mut names = Vec::with_capacity(columns.len());
@@ -381,17 +392,11 @@ impl Binder<'_> {
             field.name = column.name.clone();
             field.relation = Some(shown.clone());
         }
-        let entry = Entry {
-            alias: shown,
-            schema: None,
-            columns: names.clone(),
-            system: Vec::new(),
-            table: None,
-            attributes: Vec::new(),
-            qualified_only: false,
-            is_value: false,
+        let item = match unlockable {
+            Some(what) => Item::without_rows(&shown, what),
+            None => Item::query(&shown, Vec::new()),
         };
-        let scope = Scope { entries: vec![entry], star: names, fields: plan.fields.clone(), ..Scope::default() };
+        let scope = Scope::of_query(shown, names, plan.fields.clone(), item);
         let scope = aliased(scope, alias)?;
         for (field, column) in plan.fields.iter_mut().zip(&scope.star) {
             field.name = column.name.clone();
@@ -476,7 +481,7 @@ impl Binder<'_> {
             types: Vec::new(),
         };
         let (plan, mut scope) =
-            self.derived(Plan::new(node, fields), columns, Some(alias.unwrap_or(&fallback)), "function")?;
+            self.derived(Plan::new(node, fields), columns, Some(alias.unwrap_or(&fallback)), Some("a function"))?;
         for entry in &mut scope.entries {
             entry.is_value = is_value;
         }
@@ -538,6 +543,8 @@ fn virtual_scan(relation: &'static VirtualRelation, alias: &str) -> (Plan, Scope
     columns.push(ScanColumn::System(SystemColumn::TableOid));
     scope.fields.push(Field { name: Arc::from("tableoid"), relation: Some(alias.clone()), ty: SqlType::OID });
     scope.star.clone_from(&names);
+    // Nobody changes its rows.
+    scope.items.push(Item::query(&alias, Vec::new()));
     scope.entries.push(Entry {
         alias: alias.clone(),
         schema: Some(Arc::from(relation.schema)),
@@ -567,7 +574,7 @@ fn one_column<'s>(star: &'s [StarColumn], name: &str, side: &str) -> Result<&'s 
 }
 
 /// Applies the column names of an alias to the scope of one table.
-fn aliased(mut scope: Scope, alias: Option<&Alias>) -> Result<Scope> {
+pub(super) fn aliased(mut scope: Scope, alias: Option<&Alias>) -> Result<Scope> {
     let Some(alias) = alias else { return Ok(scope) };
     let Some(entry) = scope.entries.first_mut() else { return Ok(scope) };
     entry.schema = None;
@@ -592,17 +599,10 @@ fn aliased(mut scope: Scope, alias: Option<&Alias>) -> Result<Scope> {
 
 /// `(a join b) as x (...)`: one table with the columns that `*` means.
 fn renamed(mut scope: Scope, alias: &Alias) -> Result<Scope> {
-    let entry = Entry {
-        alias: Arc::from(alias.name.name.as_str()),
-        schema: None,
-        columns: scope.star.clone(),
-        system: Vec::new(),
-        table: None,
-        attributes: Vec::new(),
-        qualified_only: false,
-        is_value: false,
-    };
-    scope.entries = vec![entry];
+    let shown: Arc<str> = Arc::from(alias.name.name.as_str());
+    scope.items.push(Item::without_rows(&shown, "a join"));
+    let of = Scope::of_query(shown, scope.star.clone(), Vec::new(), Item::query("", Vec::new()));
+    scope.entries = of.entries;
     aliased(scope, Some(alias))
 }
 

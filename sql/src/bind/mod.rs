@@ -27,6 +27,7 @@ mod from;
 mod json;
 mod query;
 mod record;
+mod row_lock;
 mod scope;
 mod select;
 mod table;
@@ -37,7 +38,7 @@ use std::sync::Arc;
 
 use types::{Error, Registry, Result, Settings, SqlState, SqlType, oid};
 
-use crate::bound::{Bound, Check, Expr, Notice, Query, Required, ResultColumn, Statement, WithPart, walk};
+use crate::bound::{Assignment, Bound, Check, Expr, Notice, Query, Required, ResultColumn, Statement, WithPart, walk};
 use crate::catalog::{CatalogSnapshot, ConstraintKind, Privileges, TableDef, ViewDef};
 use crate::parse::{self, Parsed, ast};
 use scope::Scope;
@@ -208,6 +209,12 @@ pub(crate) struct Binder<'a> {
     pub unqualified: Vec<(usize, Arc<str>)>,
     /// The calls set aside by the select lists being bound, innermost last.
     pub selects: Vec<aggregate::Calls>,
+    /// FOR UPDATE and its kin, of the query being bound and of those around it that lock its rows.
+    pub locking: Vec<ast::LockClause>,
+    /// What the query that is bound next locks for the one around it.
+    pub handed: Option<ast::LockClause>,
+    /// Whether rows are locked anywhere in the statement.
+    pub locks_rows: bool,
 }
 
 impl<'a> Binder<'a> {
@@ -235,6 +242,9 @@ impl<'a> Binder<'a> {
             view_depth: 0,
             unqualified: Vec::new(),
             selects: Vec::new(),
+            locking: Vec::new(),
+            handed: None,
+            locks_rows: false,
         }
     }
 
@@ -330,7 +340,7 @@ impl<'a> Binder<'a> {
     }
 
     /// The expressions of a table's generated columns, over its row.
-    pub fn generated_columns(&mut self, table: &Arc<TableDef>) -> Result<Vec<crate::bound::Assignment>> {
+    pub fn generated_columns(&mut self, table: &Arc<TableDef>) -> Result<Vec<Assignment>> {
         let mut generated = Vec::new();
         for (column, def) in table.live_columns() {
             let (Some(_), Some(text)) = (def.generated, &def.default) else { continue };
@@ -340,7 +350,7 @@ impl<'a> Binder<'a> {
             self.scopes = outer;
             let value =
                 self.coerce(bound.map_err(without_position)?, def.ty, types::cast::CastContext::Assignment, 0)?;
-            generated.push(crate::bound::Assignment { column, value });
+            generated.push(Assignment { column, value });
         }
         Ok(generated)
     }
@@ -349,8 +359,7 @@ impl<'a> Binder<'a> {
     pub fn statement_query(&mut self, query: &ast::Query) -> Result<Query> {
         let (plan, columns) = self.query(query, None)?;
         let columns: Vec<ResultColumn> = columns;
-        let locks_rows = !query.locks.is_empty();
-        Ok(Query { plan: Arc::new(plan), columns: columns.into(), locks_rows })
+        Ok(Query { plan: Arc::new(plan), columns: columns.into(), locks_rows: self.locks_rows })
     }
 }
 

@@ -36,7 +36,10 @@ impl Binder<'_> {
         let (clause, in_aggregate, in_window) = (self.clause, self.in_aggregate, self.in_window);
         (self.in_aggregate, self.in_window) = (false, false);
         let known = self.ctes.len();
+        let locking = query.locks.iter().cloned().chain(self.handed.take()).collect();
+        let locking = std::mem::replace(&mut self.locking, locking);
         let result = self.query_inside(query, unknowns);
+        self.locking = locking;
         self.ctes.truncate(known);
         (self.clause, self.in_aggregate, self.in_window) = (clause, in_aggregate, in_window);
         result
@@ -50,12 +53,12 @@ impl Binder<'_> {
         let (plan, columns) = match &query.body {
             SetExpr::Select(select) => self.select(select, query, unknowns)?,
             SetExpr::Values(rows) => {
-                self.refuse_locks(query, "VALUES")?;
+                self.refuse_locks(&query.locks, "cannot be applied to VALUES")?;
                 let (plan, columns) = self.values(rows, unknowns)?;
                 self.order_and_limit(plan, columns, query)?
             }
             SetExpr::SetOp { .. } => {
-                self.refuse_locks(query, "UNION/INTERSECT/EXCEPT")?;
+                self.refuse_locks(&self.locking, "is not allowed with UNION/INTERSECT/EXCEPT")?;
                 let (plan, columns) = self.set_operation(&query.body, unknowns)?;
                 self.order_and_limit(plan, columns, query)?
             }
@@ -63,15 +66,22 @@ impl Binder<'_> {
         Ok((with_ctes(ctes, plan), columns))
     }
 
-    fn refuse_locks(&self, query: &Query, what: &str) -> Result<()> {
-        let Some(lock) = query.locks.first() else { return Ok(()) };
-        let name = super::select::lock_name(lock.strength);
-        let message = format!("{name} is not allowed with {what}");
+    fn refuse_locks(&self, locks: &[ast::LockClause], why: &str) -> Result<()> {
+        let Some(lock) = locks.first() else { return Ok(()) };
+        let message = format!("{} {why}", super::row_lock::lock_name(lock.strength));
         Err(Error::new(SqlState::FEATURE_NOT_SUPPORTED, message))
     }
 
     /// Binds the queries of WITH and makes them known; the caller forgets them again.
     pub fn with_clause(&mut self, with: &ast::With) -> Result<Vec<Cte>> {
+        // The clause of the query around them does not reach them.
+        let locking = std::mem::take(&mut self.locking);
+        let ctes = self.with_queries(with);
+        self.locking = locking;
+        ctes
+    }
+
+    fn with_queries(&mut self, with: &ast::With) -> Result<Vec<Cte>> {
         let changes = with.ctes.iter().any(|cte| matches!(cte.body, CteBody::Change(_)));
         let mut ctes = Vec::with_capacity(with.ctes.len());
         for (at, cte) in with.ctes.iter().enumerate() {

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use types::{Error, Result, SqlState, SqlType};
 
 use super::Binder;
-use crate::bound::{Expr, Field, SystemColumn, walk};
+use super::row_lock::Item;
+use crate::bound::{Expr, Field, JoinKind, SystemColumn, walk};
 use crate::catalog::TableDef;
 
 /// What expressions over a row can name.
@@ -17,6 +18,8 @@ pub(crate) struct Scope {
     pub star: Vec<StarColumn>,
     /// The columns of the row.
     pub fields: Vec<Field>,
+    /// What row locks apply to: names do not matter here but for OF, so that a join's alias hides nothing.
+    pub items: Vec<Item>,
     /// The left row of a join, seen from its right side: only LATERAL items may look.
     pub lateral: bool,
     /// Nothing here can be seen for now: a frame that exists but is out of bounds.
@@ -57,6 +60,21 @@ impl Scope {
         scope
     }
 
+    /// One table of these columns, which stands for a query.
+    pub fn of_query(alias: Arc<str>, columns: Vec<StarColumn>, fields: Vec<Field>, item: Item) -> Scope {
+        let entry = Entry {
+            alias,
+            schema: None,
+            columns: columns.clone(),
+            system: Vec::new(),
+            table: None,
+            attributes: Vec::new(),
+            qualified_only: false,
+            is_value: false,
+        };
+        Scope { entries: vec![entry], star: columns, fields, items: vec![item], ..Scope::default() }
+    }
+
     /// Adds a table whose attribute i is column `base + i`.
     pub fn add_row(&mut self, table: &Arc<TableDef>, alias: &str, base: usize) {
         let alias: Arc<str> = Arc::from(alias);
@@ -89,7 +107,7 @@ impl Scope {
     ///
     /// # Errors
     /// 42712 one alias twice.
-    pub fn join(mut self, right: Scope) -> Result<Scope> {
+    pub fn join(mut self, right: Scope, kind: JoinKind) -> Result<Scope> {
         let base = self.fields.len();
         let moved = |mut column: StarColumn| {
             walk::map_columns(&mut column.expr, &|index| index + base);
@@ -112,7 +130,18 @@ impl Scope {
             });
         }
         self.star.extend(right.star.into_iter().map(moved));
+        let width = right.fields.len();
         self.fields.extend(right.fields);
+        if matches!(kind, JoinKind::Right | JoinKind::Full) {
+            self.items.iter_mut().for_each(|item| item.nullable.push(0..base));
+        }
+        for mut item in right.items {
+            item.shift(base);
+            if matches!(kind, JoinKind::Left | JoinKind::Full) {
+                item.nullable.push(base..base + width);
+            }
+            self.items.push(item);
+        }
         Ok(self)
     }
 

@@ -9,11 +9,9 @@ use types::{Error, Result, SqlState, SqlType, oid};
 use super::aggregate::{AGGREGATES, Grouping, SETS, WINDOWS, holds};
 use super::call::sort_key;
 use super::query::{Unknowns, ordinal};
+use super::row_lock::rechecks;
 use super::{Binder, Clause};
-use crate::bound::{
-    Aggregate, Expr, Field, LockRows, LockStrength, Node, Plan, ProjectItem, ResultColumn, RowLock, ScanColumn,
-    SortKey, SystemColumn, walk,
-};
+use crate::bound::{Aggregate, Expr, Field, Node, Plan, ProjectItem, ResultColumn, SortKey, walk};
 use crate::parse::ast::{self, Distinct, ExprKind, GroupItem, Query, Select, SessionValue, Target};
 
 /// A bound item of a select list.
@@ -56,10 +54,11 @@ impl Binder<'_> {
             })?),
             None => None,
         };
-        if let Some(predicate) = condition.clone() {
+        if let Some(predicate) = condition {
             let fields = plan.fields.clone();
             plan = Plan::new(Node::Filter { input: Box::new(plan), predicate }, fields);
         }
+        let recheck = if self.locking.is_empty() { Vec::new() } else { rechecks(&plan) };
         let mut outputs = self.within(Clause::Select, |binder| binder.outputs(&select.targets, unknowns))?;
         let (mut keys, grouping_sets) = self.within(Clause::GroupBy, |binder| binder.group_by(select, &outputs))?;
         let mut having = match &select.having {
@@ -83,10 +82,7 @@ impl Binder<'_> {
 
         let grouped = !select.group.is_empty() || !calls.aggregates.is_empty() || select.having.is_some();
         if grouped {
-            self.refuse_row_locks(
-                query,
-                if select.group.is_empty() { "aggregate functions" } else { "GROUP BY clause" },
-            )?;
+            self.refuse_row_locks(if select.group.is_empty() { "aggregate functions" } else { "GROUP BY clause" })?;
             let scope = self.scopes.last().expect("the scope of FROM").clone();
             let mut grouping = Grouping { keys: std::mem::take(&mut keys) };
             let mut exprs: Vec<&mut Expr> = Vec::new();
@@ -115,7 +111,7 @@ impl Binder<'_> {
         settle.extend(order.iter_mut().map(|key| &mut key.expr));
         settle.extend(distinct_on.iter_mut().flatten());
         if !calls.windows.is_empty() {
-            self.refuse_row_locks(query, "window functions")?;
+            self.refuse_row_locks("window functions")?;
             let base = plan.width();
             settle.extend(calls.sets.iter_mut());
             for expr in &mut settle {
@@ -129,7 +125,7 @@ impl Binder<'_> {
         }
         let sets = !calls.sets.is_empty();
         if sets {
-            self.refuse_row_locks(query, "set-returning functions in the target list")?;
+            self.refuse_row_locks("set-returning functions in the target list")?;
             let base = plan.width();
             for expr in outputs
                 .iter_mut()
@@ -145,7 +141,7 @@ impl Binder<'_> {
         let exprs: Vec<Expr> = outputs.into_iter().map(|output| output.expr).collect();
 
         if matches!(select.distinct, Some(Distinct::All)) {
-            self.refuse_row_locks(query, "DISTINCT clause")?;
+            self.refuse_row_locks("DISTINCT clause")?;
             exprs.iter().try_for_each(|expr| comparable(expr.ty(), "equality"))?;
             let mut sort = Vec::with_capacity(order.len());
             for (key, item) in order.into_iter().zip(&query.order) {
@@ -165,7 +161,7 @@ impl Binder<'_> {
             return Ok((self.limit(plan, query, sort)?, columns));
         }
         if let Some(on) = &distinct_on {
-            self.refuse_row_locks(query, "DISTINCT clause")?;
+            self.refuse_row_locks("DISTINCT clause")?;
             // The expressions must lead the order, in any sequence among themselves.
             let leading = order.len().min(on.len());
             if let Some(at) = (0..leading).find(|&at| !on.iter().any(|expr| walk::same(expr, &order[at].expr))) {
@@ -189,6 +185,28 @@ impl Binder<'_> {
             return Ok((projected(plan, exprs, &columns), columns));
         }
         let shared_volatile = order.iter().any(|key| key.expr.is_volatile());
+        if shared_volatile && !self.locking.is_empty() {
+            // The rows to be locked keep their columns; the keys come along behind them.
+            let (base, fields) = (plan.width(), plan.fields.clone());
+            let mut wide: Vec<Expr> = fields.iter().enumerate().map(|(at, field)| Expr::column(at, field.ty)).collect();
+            let mut named = fields;
+            let mut shown = exprs;
+            let mut keys = Vec::with_capacity(order.len());
+            for (key, item) in order.into_iter().zip(&query.order) {
+                let column = Expr::column(wide.len(), key.expr.ty());
+                if let Some(at) = self.shown_position(item, &columns) {
+                    shown[at] = column.clone();
+                }
+                named.push(Field::new("sort", key.expr.ty()));
+                wide.push(key.expr);
+                keys.push(SortKey { expr: column, ..key });
+            }
+            debug_assert_eq!(wide.len(), base + keys.len());
+            plan = Plan::new(Node::Project { input: Box::new(plan), exprs: wide }, named);
+            plan = self.lock_rows(sorted(plan, keys.clone()), recheck)?;
+            plan = self.limit(plan, query, keys)?;
+            return Ok((projected(plan, shown, &columns), columns));
+        }
         if shared_volatile {
             // Evaluated once: the sort reads what the list shows. Keys that are not shown come along and go again.
             let width = exprs.len();
@@ -214,7 +232,7 @@ impl Binder<'_> {
             return Ok((plan, columns));
         }
         plan = sorted(plan, order.clone());
-        plan = self.lock_rows(plan, query, condition)?;
+        plan = self.lock_rows(plan, recheck)?;
         // A volatile list is evaluated for the rows that are returned only, as everything else is.
         plan = self.limit(plan, query, order)?;
         if select.from.is_empty() && !grouped && !sets && matches!(plan.node, Node::Values(_)) {
@@ -450,75 +468,6 @@ impl Binder<'_> {
         }
         let bound = self.within(Clause::Select, |binder| binder.expr(expr))?;
         self.known(bound)
-    }
-
-    fn refuse_row_locks(&self, query: &Query, what: &str) -> Result<()> {
-        match query.locks.first() {
-            None => Ok(()),
-            Some(lock) => {
-                let message = format!("{} is not allowed with {what}", lock_name(lock.strength));
-                Err(Error::new(SqlState::FEATURE_NOT_SUPPORTED, message))
-            }
-        }
-    }
-
-    /// FOR UPDATE and its kin: locks the rows of the tables in FROM.
-    fn lock_rows(&mut self, plan: Plan, query: &Query, recheck: Option<Expr>) -> Result<Plan> {
-        if query.locks.is_empty() {
-            return Ok(plan);
-        }
-        let scope = self.scopes.last().expect("the scope of FROM");
-        let mut locks: Vec<RowLock> = Vec::new();
-        for clause in &query.locks {
-            for name in &clause.of {
-                if scope.entry(None, &name.name).is_none() {
-                    let message = format!(
-                        "relation \"{}\" in {} clause not found in FROM clause",
-                        name.name,
-                        lock_name(clause.strength)
-                    );
-                    return Err(Error::new(SqlState::UNDEFINED_TABLE, message).at(name.pos + 1));
-                }
-            }
-            for entry in &scope.entries {
-                let Some(table) = &entry.table else { continue };
-                if !clause.of.is_empty() && !clause.of.iter().any(|name| *name.name == *entry.alias) {
-                    continue;
-                }
-                let Some((_, key)) = entry.system.iter().find(|(what, _)| *what == SystemColumn::Key) else { continue };
-                if let Some(known) = locks.iter_mut().find(|lock| lock.key == *key) {
-                    known.strength = known.strength.max(clause.strength);
-                    continue;
-                }
-                let attributes = entry.attributes.iter().enumerate();
-                let mut columns: Vec<(usize, ScanColumn)> = attributes
-                    .filter_map(|(at, index)| index.map(|index| (index, ScanColumn::Attribute(at))))
-                    .collect();
-                columns.extend(entry.system.iter().map(|(what, index)| (*index, ScanColumn::System(*what))));
-                locks.push(RowLock {
-                    table: table.clone(),
-                    key: *key,
-                    columns,
-                    strength: clause.strength,
-                    wait: clause.wait,
-                });
-            }
-        }
-        let privileged: Vec<u32> = locks.iter().map(|lock| lock.table.oid).collect();
-        for oid in privileged {
-            self.require(oid, crate::catalog::Privileges::UPDATE);
-        }
-        let fields = plan.fields.clone();
-        Ok(Plan::new(Node::LockRows(Box::new(LockRows { input: plan, locks, recheck })), fields))
-    }
-}
-
-pub(crate) fn lock_name(strength: LockStrength) -> &'static str {
-    match strength {
-        LockStrength::Update => "FOR UPDATE",
-        LockStrength::NoKeyUpdate => "FOR NO KEY UPDATE",
-        LockStrength::Share => "FOR SHARE",
-        LockStrength::KeyShare => "FOR KEY SHARE",
     }
 }
 

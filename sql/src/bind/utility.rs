@@ -66,8 +66,7 @@ impl Binder<'_> {
             ast::Statement::Deallocate { name } => Statement::Deallocate { name: name.clone() },
             ast::Statement::Declare { name, binary, scroll, hold, query } => {
                 let (plan, columns) = self.query(query, Unknowns::Text)?;
-                let locks_rows = !query.locks.is_empty();
-                let query = Query { plan: Arc::new(plan), columns: columns.into(), locks_rows };
+                let query = Query { plan: Arc::new(plan), columns: columns.into(), locks_rows: self.locks_rows };
                 let cursor = CursorSpec { name: name.clone(), query, binary: *binary, scroll: *scroll, hold: *hold };
                 Statement::Declare(Box::new(cursor))
             }

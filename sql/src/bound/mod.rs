@@ -36,8 +36,8 @@ pub use expr::{
 };
 pub use plan::{
     Aggregate, AggregateCall, Cte, Field, FrameBound, FrameMode, FunctionScan, Join, JoinKind, LockRows, LockStrength,
-    LockWait, Node, Plan, ProjectItem, Relation, RowLock, Scan, ScanColumn, SetOp, SetOpKind, SortKey, SystemColumn,
-    WindowCall, WindowFrame, WindowFunction,
+    LockWait, Node, Plan, ProjectItem, Recheck, Relation, RowLock, Scan, ScanColumn, SetOp, SetOpKind, SortKey,
+    SystemColumn, WindowCall, WindowFrame, WindowFunction,
 };
 pub use statement::{
     AccessMode, Bound, CursorSpec, Explain, ExplainFormat, FetchDirection, Isolation, LockMode, Notice, Query,

@@ -289,14 +289,22 @@ pub struct Cte {
 
 /// `FOR UPDATE` and its kin: locks the rows of the tables from which each input row was made, and yields the row.
 ///
-/// At READ COMMITTED, when a row was changed meanwhile, its columns are read again and `recheck` decides whether the row
-/// still belongs to the result.
+/// At READ COMMITTED, when a row was changed meanwhile, its columns are read again and `recheck` decides, in its order,
+/// whether the row still belongs to the result.
 #[derive(Clone, Debug)]
 pub struct LockRows {
     pub input: Plan,
     pub locks: Vec<RowLock>,
-    /// The statement's WHERE and join conditions over the input row.
-    pub recheck: Option<Expr>,
+    /// The query's WHERE and join conditions over the input row.
+    pub recheck: Vec<Recheck>,
+}
+
+/// A condition that held when a row was made. Where it does not hold any more the row goes, or, if it is that of an outer
+/// join, these columns become null.
+#[derive(Clone, Debug)]
+pub struct Recheck {
+    pub condition: Expr,
+    pub nulls: Vec<usize>,
 }
 
 #[derive(Clone, Debug)]
@@ -318,12 +326,13 @@ pub enum LockStrength {
     Update,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+/// In the order of their strictness: of several the last counts.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum LockWait {
     Block,
+    SkipLocked,
     /// 55P03 if another transaction holds the row.
     NoWait,
-    SkipLocked,
 }
 
 impl Plan {

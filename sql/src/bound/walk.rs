@@ -165,7 +165,7 @@ pub fn node_exprs_mut(node: &mut Node, each: &mut dyn FnMut(&mut Expr)) {
             limit.iter_mut().chain(offset).for_each(&mut *each);
             with_ties.iter_mut().flatten().for_each(|key| each(&mut key.expr));
         }
-        Node::LockRows(lock) => lock.recheck.iter_mut().for_each(each),
+        Node::LockRows(lock) => lock.recheck.iter_mut().for_each(|recheck| each(&mut recheck.condition)),
         Node::SetOp(_) | Node::With { .. } | Node::CteScan { .. } | Node::WorkTable { .. } => {}
     }
 }
@@ -267,6 +267,18 @@ pub fn shift_expr(expr: &mut Expr, by: usize) {
         {
             *depth += by;
         }
+    });
+}
+
+/// Takes an expression over the right side of a join to the joined row, of whose left side there are `left` columns. What
+/// leads to a lateral join's left row is a column of the same row then.
+pub fn join_right(expr: &mut Expr, left: usize, lateral: bool) {
+    frames_in_expr(expr, None, &mut |expr, level| match (&mut *expr, level) {
+        (Expr::Column { index, .. }, None) => *index += left,
+        (Expr::Outer { depth, index, .. }, Some(level)) if *depth == level => *index += left,
+        (&mut Expr::Outer { depth: 0, index, ty }, None) if lateral => *expr = Expr::Column { index, ty },
+        (Expr::Outer { depth, .. }, level) if lateral && *depth > level.unwrap_or(0) => *depth -= 1,
+        _ => {}
     });
 }
 
@@ -442,7 +454,7 @@ pub fn node_exprs(node: &Node, each: &mut dyn FnMut(&Expr)) {
             limit.iter().chain(offset).for_each(&mut *each);
             with_ties.iter().flatten().for_each(|key| each(&key.expr));
         }
-        Node::LockRows(lock) => lock.recheck.iter().for_each(each),
+        Node::LockRows(lock) => lock.recheck.iter().for_each(|recheck| each(&recheck.condition)),
         Node::SetOp(_) | Node::With { .. } | Node::CteScan { .. } | Node::WorkTable { .. } => {}
     }
 }

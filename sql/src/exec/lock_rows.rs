@@ -13,12 +13,12 @@ use super::lift::{Lift, lift};
 use super::scan::column_value;
 use super::source::{BoxSource, Source};
 use super::table::tree;
-use crate::bound::{Expr, LockRows, LockStrength, LockWait, RowLock};
+use crate::bound::{LockRows, LockStrength, LockWait, Recheck, RowLock};
 
 pub(crate) struct LockedRows {
     input: BoxSource,
     locks: Vec<RowLock>,
-    recheck: Option<Expr>,
+    recheck: Vec<Recheck>,
     at: Place,
 }
 
@@ -38,7 +38,7 @@ impl LockedRows {
 }
 
 /// Locks the rows behind one result row; `None` if it is not part of the result after all.
-async fn lock(at: &Place, locks: &[RowLock], recheck: Option<&Expr>, mut row: Row) -> Result<Option<Row>> {
+async fn lock(at: &Place, locks: &[RowLock], recheck: &[Recheck], mut row: Row) -> Result<Option<Row>> {
     let context = &at.context;
     let mut any_changed = false;
     for lock in locks {
@@ -78,11 +78,14 @@ async fn lock(at: &Place, locks: &[RowLock], recheck: Option<&Expr>, mut row: Ro
             }
         }
     }
-    if any_changed
-        && let Some(recheck) = recheck
-        && !at.holds(recheck, &row).await?
-    {
-        return Ok(None);
+    for recheck in recheck.iter().filter(|_| any_changed) {
+        if at.holds(&recheck.condition, &row).await? {
+            continue;
+        }
+        if recheck.nulls.is_empty() {
+            return Ok(None);
+        }
+        recheck.nulls.iter().for_each(|null| row[*null] = Datum::Null);
     }
     Ok(Some(row))
 }
@@ -98,7 +101,7 @@ impl Source for LockedRows {
                 let mut kept = Vec::with_capacity(batch.len());
                 for row in batch {
                     self.at.context.cancel.check().lift()?;
-                    kept.extend(lock(&self.at, &self.locks, self.recheck.as_ref(), row).await?);
+                    kept.extend(lock(&self.at, &self.locks, &self.recheck, row).await?);
                 }
                 if !kept.is_empty() {
                     return Ok(kept);

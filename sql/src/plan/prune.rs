@@ -144,10 +144,13 @@ fn narrow(plan: &mut Plan, wanted: &[bool]) -> Moves {
         }
         Node::LockRows(lock) => {
             let mut used = wanted.to_vec();
-            lock.recheck.iter().for_each(|recheck| mark(recheck, &mut used));
+            lock.recheck.iter().for_each(|recheck| mark(&recheck.condition, &mut used));
             lock.locks.iter().for_each(|lock| used[lock.key] = true);
             let moves = narrow(&mut lock.input, &used);
-            lock.recheck.iter_mut().for_each(|recheck| renumber(recheck, &moves));
+            for recheck in &mut lock.recheck {
+                renumber(&mut recheck.condition, &moves);
+                recheck.nulls = recheck.nulls.iter().filter_map(|at| moves[*at]).collect();
+            }
             for lock in &mut lock.locks {
                 lock.key = moves[lock.key].expect("the key is kept");
                 lock.columns = lock.columns.iter().filter_map(|(at, what)| moves[*at].map(|at| (at, *what))).collect();

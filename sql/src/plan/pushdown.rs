@@ -2,7 +2,7 @@
 
 use super::{access, extremes, filter, join, optimize_subqueries, order, reads_only, semijoin};
 use crate::bound::walk;
-use crate::bound::{Expr, Join, JoinKind, Node, Plan};
+use crate::bound::{Expr, Join, JoinKind, Node, Plan, Recheck};
 
 /// The optimised equivalent of `plan` filtered by `conjuncts`.
 pub fn place(plan: Plan, conjuncts: Vec<Expr>) -> Plan {
@@ -81,6 +81,15 @@ pub fn place(plan: Plan, conjuncts: Vec<Expr>) -> Plan {
                 input = std::mem::replace(&mut **sorted, Plan::one_row());
             }
             rebuilt(Node::Limit { input: Box::new(input), limit, offset, with_ties }, fields, conjuncts)
+        }
+        Node::LockRows(mut locked) => {
+            // Rows that go anyway are not locked, and a row that is read again must meet these conditions, too.
+            let (down, above) = split(conjuncts, |conjunct| !conjunct.is_volatile());
+            let rechecks = down.iter().map(|it| Recheck { condition: it.clone(), nulls: Vec::new() });
+            locked.recheck.extend(rechecks);
+            let input = std::mem::replace(&mut locked.input, Plan::one_row());
+            locked.input = place(input, down);
+            rebuilt(Node::LockRows(locked), fields, above)
         }
         mut node => {
             walk::inputs_mut(&mut node, &mut |input, _| super::replace(input));
