@@ -5,7 +5,8 @@
 //! behind it. When a holder ends, ownership is handed to the first waiter; a newcomer finds the entry and queues.
 //!
 //! **Deadlocks** are found when a wait begins: who waits is in a graph under one lock, edges are read from the entries
-//! (conflicting holders, and conflicting waiters ahead). The last wait of a cycle sees it whole and gives up.
+//! (conflicting holders, and conflicting waiters ahead). The last wait of a cycle sees it whole and gives up. When someone
+//! makes known a version's owner for whom others then wait, it is the owner's wait that is looked at, and ended.
 //!
 //! **Weak locks** of objects, which every statement takes, stay out of the table while nobody wants a strong one there: see
 //! [`crate::weak`].
@@ -180,6 +181,8 @@ struct Holder {
 
 const WAITING: u8 = 0;
 const GRANTED: u8 = 1;
+/// Ended by another's wait, with which it was in a cycle.
+const DEADLOCKED: u8 = 2;
 
 /// One wait.
 pub struct Waiter {
@@ -405,6 +408,28 @@ impl LockTable {
         policy: WaitPolicy,
         passing: bool,
     ) -> Acquired {
+        let mut entered = false;
+        let acquired = self.ask_in_shard(key, txn, mode, owner, policy, passing, &mut entered);
+        if let Some((owner, _)) = owner
+            && entered
+        {
+            self.end_cycle_of(owner);
+        }
+        acquired
+    }
+
+    /// `entered`: set when the owner of the version became a holder for which others wait already.
+    #[allow(clippy::too_many_arguments)]
+    fn ask_in_shard(
+        &self,
+        key: LockKey,
+        txn: &Arc<TxnShared>,
+        mode: Mode,
+        owner: Option<(&Arc<TxnShared>, Mode)>,
+        policy: WaitPolicy,
+        passing: bool,
+        entered: &mut bool,
+    ) -> Acquired {
         let shard = self.shard(&key);
         let mut entries = shard.entries.lock();
         let mut yielded = false;
@@ -422,6 +447,7 @@ impl LockTable {
                 let entry = self.entry(shard, &mut entries, &key);
                 yielded = entry.yield_to(owner, held);
                 entry.add(owner, held.bit());
+                *entered = !entry.queue.is_empty();
                 if yielded {
                     self.settle(shard, &mut entries, &key);
                 }
@@ -489,10 +515,11 @@ impl LockTable {
         let granted = async {
             loop {
                 let notified = waiter.notify.notified();
-                if waiter.state.load(Ordering::Acquire) == GRANTED {
-                    return;
+                match waiter.state.load(Ordering::Acquire) {
+                    WAITING => notified.await,
+                    GRANTED => return Ok(()),
+                    _ => return Err(Error::Deadlock),
                 }
-                notified.await;
             }
         };
         let expired = async {
@@ -503,12 +530,32 @@ impl LockTable {
         };
         let result = tokio::select! {
             biased;
-            () = granted => Ok(()),
+            granted = granted => granted,
             () = cancel.cancelled() => Err(Error::Cancelled),
             () = expired => Err(Error::LockNotAvailable),
         };
         drop(guard);
         result
+    }
+
+    /// Others who waited for a row wait for `owner` from now on, without having asked: its own wait, if it is in one, ends
+    /// where that closes a cycle. The wait at hand would not find it, which need not be part of it.
+    fn end_cycle_of(&self, owner: &Arc<TxnShared>) {
+        let graph = self.graph.lock();
+        let Some(waiter) = graph.get(&owner.key()) else { return };
+        if !self.closes_cycle(&graph, waiter) {
+            return;
+        }
+        let shard = self.shard(&waiter.key);
+        let mut entries = shard.entries.lock();
+        let Some(entry) = entries.get_mut(&waiter.key) else { return };
+        // Who is granted a lock leaves the queue under the shard's lock, too.
+        let Some(at) = entry.queue.iter().position(|queued| Arc::ptr_eq(queued, waiter)) else { return };
+        entry.queue.remove(at);
+        waiter.state.store(DEADLOCKED, Ordering::Release);
+        waiter.notify.notify_one();
+        self.counters.deadlocks.fetch_add(1, Ordering::Relaxed);
+        self.settle(shard, &mut entries, &waiter.key);
     }
 
     fn closes_cycle(&self, graph: &HashMap<u64, Arc<Waiter>>, origin: &Arc<Waiter>) -> bool {
@@ -517,7 +564,7 @@ impl LockTable {
         while let Some(waiter) = pending.pop() {
             let entries = self.shard(&waiter.key).entries.lock();
             let Some(entry) = entries.get(&waiter.key) else { continue };
-            if waiter.state.load(Ordering::Acquire) == GRANTED {
+            if waiter.state.load(Ordering::Acquire) != WAITING {
                 continue;
             }
             let holders = entry.holders.iter().filter(|holder| holder.modes & waiter.mode.conflicts() != 0);

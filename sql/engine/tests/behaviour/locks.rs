@@ -377,6 +377,138 @@ fn a_probe_waits_for_what_is_in_flight() {
     });
 }
 
+#[test]
+fn a_probe_waits_only_for_what_it_looks_for() {
+    block_on(async {
+        let (_volume, engine) = new_engine().await;
+        let tree = new_tree(&engine).await;
+        put_now(&engine, tree, b"a", b"wanted").await;
+        put_now(&engine, tree, b"b", b"other").await;
+        put_now(&engine, tree, b"d", b"wanted").await;
+        // Each other transaction, and whether the probe has to wait for it.
+        let long = |byte: u8| vec![byte; 10_000];
+        for (steps, waits) in [
+            (&[(&b"b"[..], Some(b"still other".to_vec()))][..], false),
+            (&[(b"b", None)], false),
+            (&[(b"c", Some(b"new".to_vec()))], false),
+            (&[(b"c", Some(b"wanted".to_vec()))], true),
+            (&[(b"b", Some(b"wanted".to_vec()))], true),
+            (&[(b"b", Some(b"wanted".to_vec())), (b"b", Some(b"other".to_vec()))], true),
+            (&[(b"a", None)], true),
+            (&[(b"a", Some(b"changed".to_vec()))], true),
+            (&[(b"c", Some(long(1)))], true),
+        ] {
+            let mut writer = engine.begin(Isolation::ReadCommitted);
+            for (key, row) in steps {
+                engine.savepoint(&mut writer);
+                match row {
+                    Some(row) => put(&engine, &mut writer, tree, key, row).await.expect("nothing is in the way"),
+                    None => drop(remove(&engine, &mut writer, tree, key).await.expect("nothing is in the way")),
+                }
+            }
+            let mut prober = engine.begin(Isolation::ReadCommitted);
+            prober.set_lock_timeout(Some(Duration::from_millis(5)));
+            let view = engine.statement(&mut prober);
+            let is_wanted = |row: &[u8]| row == b"wanted";
+            let range = engine::KeyRange::all();
+            let mut found = engine.probe_where(&mut prober, &view, tree, range, &is_wanted).await;
+            if let Ok(Some((key, _))) = &found
+                && key == "a"
+            {
+                let rest = engine::KeyRange {
+                    lower: std::ops::Bound::Excluded(key.to_vec()),
+                    upper: std::ops::Bound::Unbounded,
+                };
+                found = engine.probe_where(&mut prober, &view, tree, rest, &is_wanted).await;
+            }
+            match waits {
+                true => assert_eq!(found, Err(Error::LockNotAvailable), "{steps:?}"),
+                false => {
+                    assert_eq!(found.expect("it waits for nothing").map(|(key, _)| key).as_deref(), Some(&b"d"[..]))
+                }
+            }
+            engine.rollback(writer);
+        }
+    });
+}
+
+/// Long rows that nobody keeps from being replaced, and their pages from being used again.
+#[test]
+fn a_long_row_is_read_whole_while_it_is_replaced() {
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(4).enable_all().build().expect("it starts");
+    runtime.block_on(async {
+        let (_volume, engine) = new_engine().await;
+        let tree = new_tree(&engine).await;
+        put_now(&engine, tree, b"k", &[0; 50_000]).await;
+        let ended = Arc::new(std::sync::atomic::AtomicBool::new(false));
+        let writing = tokio::spawn({
+            let (engine, ended) = (engine.clone(), ended.clone());
+            async move {
+                let mut round = 0u8;
+                while !ended.load(std::sync::atomic::Ordering::Relaxed) {
+                    round = round.wrapping_add(1);
+                    put_now(&engine, tree, b"k", &[round; 50_000]).await;
+                    engine.vacuum().await.expect("vacuum works");
+                }
+            }
+        });
+        let is_whole = |row: &[u8]| row.len() == 50_000 && row.iter().all(|byte| *byte == row[0]);
+        for _ in 0..400 {
+            let mut reader = engine.begin(Isolation::ReadCommitted);
+            let view = engine.statement(&mut reader);
+            let (strength, policy) = (LockStrength::KeyShare, WaitPolicy::Wait);
+            let locked = engine.lock_row(&mut reader, &view, tree, b"k", strength, policy).await;
+            assert!(matches!(locked, Ok(LockOutcome::Locked { row, .. }) if is_whole(&row)));
+            let found = engine.probe(&mut reader, &view, tree, engine::KeyRange::all()).await.expect("it is sound");
+            assert!(found.is_some_and(|(_, row)| is_whole(&row)));
+        }
+        ended.store(true, std::sync::atomic::Ordering::Relaxed);
+        writing.await.expect("no panic");
+    });
+}
+
+/// Who was handed a row gives it back to the owner of an older version that stayed, and so makes others wait for that
+/// owner, who waits for them.
+#[test]
+fn a_cycle_that_another_closes_is_broken() {
+    block_on(async {
+        let (_volume, engine) = new_engine().await;
+        let tree = new_tree(&engine).await;
+        for key in [b"a", b"b"] {
+            put_now(&engine, tree, key, b"0").await;
+        }
+        let mut first = engine.begin(Isolation::ReadCommitted);
+        put(&engine, &mut first, tree, b"a", b"1").await.expect("nothing is in the way");
+        let savepoint = engine.savepoint(&mut first);
+        let mut third = engine.begin(Isolation::ReadCommitted);
+        put(&engine, &mut third, tree, b"b", b"3").await.expect("nothing is in the way");
+        let second = start_waiting(&engine, tree, b"a").await;
+        let third = tokio::spawn({
+            let engine = engine.clone();
+            async move {
+                put(&engine, &mut third, tree, b"a", b"3").await?;
+                engine.commit(third).await
+            }
+        });
+        until(|| engine.stats().lock_waits == 2).await;
+        // The second is handed the row, but does not come to look at it before the first waits for the third.
+        engine.rollback_to(&mut first, savepoint);
+        let outcome = put(&engine, &mut first, tree, b"b", b"1").await;
+        match outcome {
+            Ok(()) => drop(engine.commit(first).await.expect("it commits")),
+            Err(error) => {
+                assert_eq!(error, Error::Deadlock);
+                engine.rollback(first);
+            }
+        }
+        let outcomes = [second.await.expect("it ends"), third.await.expect("it ends")];
+        assert_eq!(engine.stats().deadlocks, 1);
+        assert!(outcomes.iter().flatten().count() >= 1);
+        assert_eq!(engine.stats().lock_bytes, 0);
+    });
+}
+
 /// Writes a row in another task, which is expected to wait for it; returns when it does.
 async fn start_waiting(
     engine: &Arc<Engine>,
