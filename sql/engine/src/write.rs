@@ -514,17 +514,35 @@ impl Engine {
         policy: WaitPolicy,
     ) -> Result<LockOutcome> {
         txn.check()?;
-        match self.lock_newest(txn, tree, key, strength, policy).await? {
-            Newest::Skipped => Ok(LockOutcome::Skipped),
+        loop {
+            if let Some(outcome) = self.lock_and_read(txn, view, tree, key, strength, policy).await? {
+                return Ok(outcome);
+            }
+        }
+    }
+
+    /// `None`: the row was replaced while it was read; look again.
+    #[allow(clippy::too_many_arguments)]
+    async fn lock_and_read(
+        &self,
+        txn: &mut Txn,
+        view: &View,
+        tree: TreeId,
+        key: &[u8],
+        strength: LockStrength,
+        policy: WaitPolicy,
+    ) -> Result<Option<LockOutcome>> {
+        let outcome = match self.lock_newest(txn, tree, key, strength, policy).await? {
+            Newest::Skipped => LockOutcome::Skipped,
             Newest::Gone { moved, own, stamp, commit } => {
                 let changed = !own && commit.unwrap_or(stamp) > view.snapshot.lsn();
                 if changed && txn.isolation() == Isolation::RepeatableRead {
                     return Err(Error::Serialization);
                 }
-                Ok(match moved {
+                match moved {
                     Some(key) if changed => LockOutcome::Moved(key),
                     _ => LockOutcome::Gone,
-                })
+                }
             }
             Newest::Live { row, own, stamp, commit } => {
                 let changed = !own && commit.unwrap_or(stamp) > view.snapshot.lsn();
@@ -535,14 +553,18 @@ impl Engine {
                 let row = match row {
                     Stored::Inline(row) => row,
                     Stored::Overflow(overflow) => {
-                        let mut row = Vec::new();
-                        self.read_overflow(view, tree, overflow, &mut row).await?;
-                        row.into()
+                        let shared = txn.shared.clone();
+                        // A key share lets others replace the row.
+                        match self.read_newest_overflow(&shared, view, tree, key, stamp, overflow).await? {
+                            Some(row) => row.into(),
+                            None => return Ok(None),
+                        }
                     }
                 };
-                Ok(LockOutcome::Locked { row, changed })
+                LockOutcome::Locked { row, changed }
             }
-        }
+        };
+        Ok(Some(outcome))
     }
 
     /// Whether the newest state of a key is one that the view's snapshot sees, or the transaction's own: ON CONFLICT DO
@@ -635,7 +657,8 @@ impl Engine {
             let mut below = Vec::new();
             if matches!(head.state, HeadState::InFlight(_)) {
                 // Compatible with the version's lock: what counts is the newest committed version below.
-                let Some(state) = self.committed_below(txn, page, key, head.entry.stamp(), &mut below)? else {
+                let stamp = head.entry.stamp();
+                let Some(state) = self.committed_below(txn, page, key, stamp, &mut below, &mut |_| {})? else {
                     return Ok(absent);
                 };
                 head = Head { slot: None, entry: Entry { cell: &below }, state };
@@ -661,7 +684,8 @@ impl Engine {
         })
     }
 
-    /// The newest version below `stamp` that is not in flight, in a latched leaf or right of it; copied.
+    /// The newest version below `stamp` that is not in flight, in a latched leaf or right of it; copied. `passed` sees
+    /// those in flight that are newer.
     fn committed_below(
         &self,
         txn: &TxnShared,
@@ -669,6 +693,7 @@ impl Engine {
         key: &[u8],
         mut stamp: Lsn,
         copy: &mut Vec<u8>,
+        passed: &mut dyn FnMut(&Entry<'_>),
     ) -> Result<Option<HeadState>, Stop> {
         let mut below = |page: &Page| -> Result<Option<Option<HeadState>>, Stop> {
             loop {
@@ -676,7 +701,10 @@ impl Engine {
                 match self.search(txn, page, key, from)? {
                     Search::Absent => return Ok(Some(None)),
                     Search::GoesOn => return Ok(None),
-                    Search::Head(Head { entry, state: HeadState::InFlight(_), .. }) => stamp = entry.stamp(),
+                    Search::Head(Head { entry, state: HeadState::InFlight(_), .. }) => {
+                        passed(&entry);
+                        stamp = entry.stamp();
+                    }
                     Search::Head(head) => {
                         copy.clear();
                         copy.extend_from_slice(head.entry.cell);
@@ -713,7 +741,7 @@ impl Engine {
     }
 
     /// The first row in a range by the newest state: committed or the transaction's own, never the snapshot's; what is in
-    /// flight is awaited. This is how a parent's delete looks for children.
+    /// flight is awaited. This is how a constraint looks for what is in its way.
     ///
     /// # Errors
     /// As [`Engine::update`].
@@ -724,22 +752,41 @@ impl Engine {
         tree: TreeId,
         range: KeyRange,
     ) -> Result<Option<(Bytes, Bytes)>> {
+        self.probe_where(txn, view, tree, range, &|_| true).await
+    }
+
+    /// As [`Engine::probe`], the first row that `is_wanted`. Of what is in flight only that is awaited which may lead to
+    /// such a row, whether it commits or not. This is how a parent's delete looks for children.
+    ///
+    /// # Errors
+    /// As [`Engine::update`].
+    pub async fn probe_where(
+        &self,
+        txn: &mut Txn,
+        view: &View,
+        tree: TreeId,
+        range: KeyRange,
+        is_wanted: &(dyn Fn(&[u8]) -> bool + Sync),
+    ) -> Result<Option<(Bytes, Bytes)>> {
         txn.check()?;
         let shared = txn.shared.clone();
         let mut from = range.start();
         let end = range.end();
         let mut pins = Pins::default();
         loop {
-            let mut attempt = || self.probe_leaf(&shared, tree, from.borrow(), end.as_ref());
+            let mut attempt = || self.probe_leaf(&shared, tree, from.borrow(), end.as_ref(), is_wanted);
             match self.run(&mut pins, &shared.cancel, &mut attempt).await? {
                 Ok(Probe::End) => return Ok(None),
                 Ok(Probe::Next(next)) => from = next,
-                Ok(Probe::Found(key, Stored::Inline(row))) => return Ok(Some((key, row))),
-                Ok(Probe::Found(key, Stored::Overflow(overflow))) => {
+                Ok(Probe::Found(key, _, Stored::Inline(row))) => return Ok(Some((key, row))),
+                Ok(Probe::Found(key, stamp, Stored::Overflow(overflow))) => {
                     pins.clear();
-                    let mut row = Vec::new();
-                    self.read_overflow(view, tree, overflow, &mut row).await?;
-                    return Ok(Some((key, row.into())));
+                    let row = self.read_newest_overflow(&shared, view, tree, &key, stamp, overflow).await?;
+                    match row {
+                        Some(row) if is_wanted(&row) => return Ok(Some((key, row.into()))),
+                        Some(_) => from = Position::after(&key).to_owned(),
+                        None => {}
+                    }
                 }
                 Err(Stop::Wait(waiter)) => {
                     pins.clear();
@@ -750,12 +797,42 @@ impl Engine {
         }
     }
 
+    /// Reads a long row that nothing keeps: it may be superseded and its pages used for another row meanwhile. `None`: its
+    /// version is gone, and the key is to be looked at again.
+    async fn read_newest_overflow(
+        &self,
+        txn: &TxnShared,
+        view: &View,
+        tree: TreeId,
+        key: &[u8],
+        stamp: Lsn,
+        overflow: OverflowRef,
+    ) -> Result<Option<Vec<u8>>> {
+        let mut row = Vec::new();
+        let outcome = self.read_overflow(view, tree, overflow, &mut row).await;
+        // A version is taken out of its leaf before its pages are given back.
+        let position = Position { key, stamp };
+        let is_there = |page: &Page| {
+            let slot = cell::lower_bound(page, position);
+            Ok(slot < page.slot_count() && {
+                let entry = cell::entry(page, slot);
+                entry.key() == key && entry.stamp() == stamp
+            })
+        };
+        let look = || self.with_leaf(tree, position, Seek::At, None, is_there);
+        if !self.retry(&mut Pins::default(), &txn.cancel, look).await? {
+            return Ok(None);
+        }
+        outcome.map(|()| Some(row))
+    }
+
     fn probe_leaf(
         &self,
         txn: &Arc<TxnShared>,
         tree: TreeId,
         from: Position<'_>,
         end: Option<&OwnedPosition>,
+        is_wanted: &(dyn Fn(&[u8]) -> bool + Sync),
     ) -> Result<Probe, Stop> {
         self.with_leaf(tree, from, Seek::At, None, |page| {
             let slot = cell::lower_bound(page, from);
@@ -772,11 +849,23 @@ impl Engine {
             }
             let key = entry.key();
             let behind = Position::after(key).to_owned();
+            // A long row has to be read first, which is not done under a latch.
+            let may_be_wanted =
+                |entry: &Entry<'_>| !entry.is_tombstone() && (entry.is_overflow() || is_wanted(entry.payload()));
             match self.search(txn, page, key, from)? {
                 Search::Absent => Ok(Probe::Next(behind)),
                 Search::GoesOn => Ok(Probe::Next(cell::high(page).ok_or(Stop::Again)?.to_owned())),
                 Search::Head(head) => {
                     if let HeadState::InFlight(owner) = &head.state {
+                        // Its owner may go back to an older version, and to the committed one by ending.
+                        let mut concerns = may_be_wanted(&head.entry);
+                        let (stamp, mut below) = (head.entry.stamp(), Vec::new());
+                        let mut passed = |entry: &Entry<'_>| concerns |= may_be_wanted(entry);
+                        let committed = self.committed_below(txn, page, key, stamp, &mut below, &mut passed)?;
+                        concerns |= committed.is_some() && may_be_wanted(&Entry { cell: &below });
+                        if !concerns {
+                            return Ok(Probe::Next(behind));
+                        }
                         // Only waited for: who probes and writes the row then would meet others who did the same.
                         let owner = (owner, locked_by_version(&head.entry));
                         let mode = LockStrength::Share.into();
@@ -788,7 +877,7 @@ impl Engine {
                     if let HeadState::Committed(lsn) = head.state {
                         txn.observe(lsn);
                     }
-                    if head.entry.is_tombstone() {
+                    if !may_be_wanted(&head.entry) {
                         return Ok(Probe::Next(behind));
                     }
                     let row = if head.entry.is_overflow() {
@@ -796,7 +885,7 @@ impl Engine {
                     } else {
                         Stored::Inline(Bytes::copy_from_slice(head.entry.payload()))
                     };
-                    Ok(Probe::Found(Bytes::copy_from_slice(key), row))
+                    Ok(Probe::Found(Bytes::copy_from_slice(key), head.entry.stamp(), row))
                 }
             }
         })
@@ -836,7 +925,7 @@ enum Newest {
 enum Probe {
     End,
     Next(OwnedPosition),
-    Found(Bytes, Stored),
+    Found(Bytes, Lsn, Stored),
 }
 
 /// Flags and payload of an entry that stores `row`.
