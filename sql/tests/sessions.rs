@@ -1,5 +1,7 @@
 //! Sessions beside each other, the extended protocol, durability, cancelling.
 
+#[path = "sessions/references.rs"]
+mod references;
 #[path = "sessions/row_locks.rs"]
 mod row_locks;
 mod support;

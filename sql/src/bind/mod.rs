@@ -39,7 +39,7 @@ use std::sync::Arc;
 use types::{Error, Registry, Result, Settings, SqlState, SqlType, oid};
 
 use crate::bound::{Assignment, Bound, Check, Expr, Notice, Query, Required, ResultColumn, Statement, WithPart, walk};
-use crate::catalog::{CatalogSnapshot, ConstraintKind, Privileges, TableDef, ViewDef};
+use crate::catalog::{CatalogSnapshot, ConstraintKind, ForeignKey, Privileges, ReferentialAction, TableDef, ViewDef};
 use crate::parse::{self, Parsed, ast};
 use scope::Scope;
 
@@ -129,6 +129,48 @@ pub fn bind_query(text: &str, context: BindContext<'_>) -> Result<Query> {
 /// Those of the default's expression, which was sound when it was made.
 pub fn bind_default(table: &TableDef, column: usize, context: BindContext<'_>) -> Result<Option<Expr>> {
     Binder::new(context, "").column_default(table, column)
+}
+
+/// What a referential action does to a child's row.
+pub(crate) struct ChildUpdate {
+    /// Over the parent's new key values, in the order of the constraint.
+    pub assignments: Vec<Assignment>,
+    /// Generated columns and the checks of what changes, over the row.
+    pub generated: Vec<Assignment>,
+    pub checks: Vec<Check>,
+}
+
+/// Binds a referential action other than a deletion.
+///
+/// # Errors
+/// Those of the expressions of defaults, generated columns and checks.
+pub(crate) fn bind_child_update(
+    foreign: &ForeignKey,
+    parent: &TableDef,
+    child: &Arc<TableDef>,
+    action: ReferentialAction,
+    context: BindContext<'_>,
+) -> Result<ChildUpdate> {
+    let mut binder = Binder::new(context, "");
+    let mut assignments = Vec::with_capacity(foreign.columns.len());
+    for (at, (&column, &referenced)) in foreign.columns.iter().zip(&foreign.parent_columns).enumerate() {
+        let def = &child.columns[column];
+        let value = match action {
+            ReferentialAction::Cascade => {
+                let value = Expr::column(at, parent.columns[referenced].ty);
+                binder.coerce(value, def.ty, types::cast::CastContext::Assignment, 0)?
+            }
+            ReferentialAction::SetDefault => {
+                binder.column_default(child, column)?.unwrap_or_else(|| Expr::null(def.ty))
+            }
+            _ => Expr::null(def.ty),
+        };
+        assignments.push(Assignment { column, value });
+    }
+    let generated = binder.generated_columns(child)?;
+    let touched: Vec<usize> = assignments.iter().chain(&generated).map(|assignment| assignment.column).collect();
+    let checks = binder.table_checks(child, Some(&touched))?;
+    Ok(ChildUpdate { assignments, generated, checks })
 }
 
 /// Binds the CHECK constraints of a table over its row; those that name one of `columns` if a list is given.

@@ -82,6 +82,13 @@ impl IndexAccess {
 }
 
 impl Fit {
+    /// Whether equal values of two types have equal keys once one is made of the other's type by [`Fit::new`].
+    pub fn is_between(one: SqlType, other: SqlType) -> bool {
+        let is_integer = |ty: SqlType| matches!(ty.oid, oid::INT2 | oid::INT4 | oid::INT8);
+        let is_text = |ty: SqlType| matches!(ty.oid, oid::TEXT | oid::VARCHAR);
+        one.oid == other.oid || (is_integer(one) && is_integer(other)) || (is_text(one) && is_text(other))
+    }
+
     /// Converts a value to the type of a key column. Only integers differ in type; everything else is passed through.
     #[inline]
     pub fn new(value: Datum, column: SqlType) -> Fit {

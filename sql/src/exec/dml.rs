@@ -31,7 +31,7 @@ pub struct Changed {
 }
 
 /// Computes what assignments give over `input`, into `row`.
-async fn assign(at: &Place, assignments: &[Assignment], input: &[Datum], row: &mut [Datum]) -> Result<()> {
+pub(super) async fn assign(at: &Place, assignments: &[Assignment], input: &[Datum], row: &mut [Datum]) -> Result<()> {
     for assignment in assignments {
         row[assignment.column] = at.evaluate(&assignment.value, input).await?;
     }
@@ -39,7 +39,7 @@ async fn assign(at: &Place, assignments: &[Assignment], input: &[Datum], row: &m
 }
 
 /// Computes generated columns over the row itself.
-async fn generate(at: &Place, generated: &[Assignment], row: &mut [Datum]) -> Result<()> {
+pub(super) async fn generate(at: &Place, generated: &[Assignment], row: &mut [Datum]) -> Result<()> {
     for assignment in generated {
         let value = at.evaluate(&assignment.value, row).await?;
         row[assignment.column] = value;

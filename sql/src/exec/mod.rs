@@ -26,6 +26,7 @@ mod maintain;
 mod memory;
 mod merge_join;
 mod query;
+mod reference;
 mod scan;
 mod set_op;
 mod sort;

@@ -6,15 +6,15 @@
 //! row's exclusive lock by then, so that no child can appear any more, and looks for children in the newest state.
 
 use std::collections::HashSet;
-use std::ops::Bound;
 use std::sync::Arc;
 
-use engine::{InsertOutcome, KeyRange, LockOutcome, LockStrength, Txn, Verdict, WaitPolicy, WriteOutcome};
+use engine::{InsertOutcome, LockStrength, Txn, Verdict, WriteOutcome};
 use types::{Datum, Error, Result, SqlState};
 
 use super::context::ExecContext;
 use super::lift::Lift;
-use super::table::{after_prefix, entry_key, push_key, row_key, secondary_indexes, tree};
+use super::reference::{Child, ChildMaker, Children, delete_newest, lock_parent};
+use super::table::{entry_key, row_key, secondary_indexes, tree};
 use crate::catalog::{ConstraintDef, ConstraintKind, ForeignKey, IndexDef, ReferentialAction, TableDef};
 
 /// What became of the insertion of a row.
@@ -271,21 +271,30 @@ impl TableWriter {
         Ok(())
     }
 
-    /// Entries follow their row, whose lock the statement holds: they are written by the newest state, not the view's.
     async fn delete_entry(&self, txn: &mut Txn, from: u64, name: &str, entry: &[u8]) -> Result<()> {
         let engine = &self.context.engine;
         let mut view = self.context.view.clone();
         loop {
             let outcome = engine.delete(txn, &view, tree(from), entry, None, &mut |_, _| Ok(true)).await.lift()?;
-            match outcome {
-                WriteOutcome::Done => return Ok(()),
-                // The row was inserted or moved here by this statement's own cascade: look again with newer eyes.
-                WriteOutcome::SelfModified => view = engine.statement(txn),
-                _ => {
-                    let what = format!("index \"{name}\" lacks the entry of a row");
-                    return Err(Error::new(SqlState::INDEX_CORRUPTED, what));
-                }
+            if entry_followed(outcome, name)? {
+                return Ok(());
             }
+            view = engine.statement(txn);
+        }
+    }
+
+    /// Makes an entry that stays lead to the row's new key.
+    async fn redirect_entry(&self, txn: &mut Txn, index: &IndexDef, entry: &[u8], key: &[u8]) -> Result<()> {
+        let engine = &self.context.engine;
+        let mut view = self.context.view.clone();
+        loop {
+            let replace = &mut |_: &[u8], _: bool| Ok(Verdict::Replace(key.to_vec()));
+            let strength = LockStrength::Update;
+            let outcome = engine.update(txn, &view, tree(index.tree), entry, strength, replace).await.lift()?;
+            if entry_followed(outcome, &index.name)? {
+                return Ok(());
+            }
+            view = engine.statement(txn);
         }
     }
 
@@ -323,9 +332,7 @@ impl TableWriter {
             let after = entry_key(&table, index, new, new_key);
             if before == after {
                 // A unique entry keeps its key but leads elsewhere now.
-                let replace = &mut |_: &[u8], _: bool| Ok(Verdict::Replace(new_key.to_vec()));
-                let strength = LockStrength::Update;
-                engine.update(txn, view, tree(index.tree), &after, strength, replace).await.lift()?;
+                self.redirect_entry(txn, index, &after, new_key).await?;
             } else {
                 self.replace_entry(txn, index, &before, &after, new_key, new).await?;
             }
@@ -430,7 +437,8 @@ impl TableWriter {
             {
                 return Ok(());
             }
-            if find_child(&self.context, txn, &child, foreign, &values, &mut None).await?.is_none() {
+            let mut children = Children::of(&child, foreign, &values);
+            if children.next(&self.context, txn).await?.is_none() {
                 return Ok(());
             }
             let message = format!(
@@ -444,28 +452,29 @@ impl TableWriter {
                 .constraint(&*constraint.name)
                 .detail(format!("Key {key} is still referenced from table \"{}\".", child.name)));
         }
+        let mut children = Children::of(&child, foreign, &values);
         let mut writer = TableWriter::new(&child, &self.context);
-        let mut from = None;
-        while let Some(found) = find_child(&self.context, txn, &child, foreign, &values, &mut from).await? {
-            if change.new.is_none() && action == ReferentialAction::Cascade {
-                if delete_newest(&self.context, txn, &child, &found).await? {
-                    writer.after_delete(txn, &found.key, found.values).await?;
-                } else {
-                    from = None;
+        let deletes = change.new.is_none() && action == ReferentialAction::Cascade;
+        let made = match deletes {
+            true => None,
+            false => Some(ChildMaker::bind(&self.context, foreign, &self.table, &child, action)?),
+        };
+        while let Some(found) = children.next(&self.context, txn).await? {
+            let is_done = match &made {
+                None => {
+                    let gone = delete_newest(&self.context, txn, &child, &found).await?;
+                    if gone {
+                        writer.after_delete(txn, &found.key, found.values).await?;
+                    }
+                    gone
                 }
-                continue;
-            }
-            let mut new = found.values.clone();
-            for (i, position) in foreign.columns.iter().enumerate() {
-                new[*position] = match (action, &new_values) {
-                    (ReferentialAction::Cascade, Some(values)) => values[i].clone(),
-                    (ReferentialAction::SetDefault, _) => default_value(&self.context, &child, *position)?,
-                    _ => Datum::Null,
-                };
-            }
-            writer.check_nulls(&new)?;
-            if !writer.change_newest(txn, &found, &new).await? {
-                from = None;
+                Some(maker) => {
+                    let new = maker.make(&writer, &found.values, new_values.as_deref().unwrap_or(&[])).await?;
+                    writer.change_newest(txn, &found, &new).await?
+                }
+            };
+            if !is_done {
+                children.look_again();
             }
         }
         Box::pin(writer.finish(txn)).await
@@ -508,133 +517,19 @@ impl TableWriter {
     }
 }
 
+/// Entries follow their row, whose lock the statement holds: they are written by the newest state, not the view's. False:
+/// the entry was made or changed by this statement's own cascade, and is to be looked at with newer eyes.
+fn entry_followed(outcome: WriteOutcome, index: &str) -> Result<bool> {
+    match outcome {
+        WriteOutcome::Done => Ok(true),
+        WriteOutcome::SelfModified => Ok(false),
+        WriteOutcome::Skipped | WriteOutcome::Gone | WriteOutcome::Moved(_) => {
+            Err(Error::new(SqlState::INDEX_CORRUPTED, format!("index \"{index}\" lacks the entry of a row")))
+        }
+    }
+}
+
 /// Whether two values make the same key bytes; values that are equal but look different (1.0 and 1.00) do.
 pub(crate) fn same_key(old: &Datum, new: &Datum) -> bool {
     old == new
-}
-
-/// A column's default without its expression bound: only constants of SET DEFAULT are supported.
-fn default_value(context: &ExecContext, table: &TableDef, position: usize) -> Result<Datum> {
-    let column = &table.columns[position];
-    match &column.default {
-        None => Ok(Datum::Null),
-        Some(text) => {
-            let plain = text.split("::").next().unwrap_or(text).trim().trim_matches('\'');
-            types::text_io::parse(plain, column.ty, &context.settings)
-        }
-    }
-}
-
-/// A row that refers to a parent, as it was when it was found. Nothing is locked yet: who writes it compares.
-struct Child {
-    key: Vec<u8>,
-    row: Vec<u8>,
-    values: Vec<Datum>,
-}
-
-/// Deletes a child, unless it is not what was found any more.
-async fn delete_newest(context: &Arc<ExecContext>, txn: &mut Txn, table: &TableDef, found: &Child) -> Result<bool> {
-    let view = context.engine.statement(txn);
-    let agree = &mut |row: &[u8], _: bool| Ok(row == found.row);
-    let outcome = context.engine.delete(txn, &view, tree(table.tree), &found.key, None, agree).await.lift()?;
-    Ok(outcome == WriteOutcome::Done)
-}
-
-/// Locks the parent with these key values against deletion; false if there is none.
-async fn lock_parent(
-    context: &Arc<ExecContext>,
-    txn: &mut Txn,
-    parent: &TableDef,
-    foreign: &ForeignKey,
-    values: &[Datum],
-) -> Result<bool> {
-    let index = parent.index(foreign.parent_index);
-    let index = index.ok_or_else(|| Error::internal("a foreign key without its parent's index"))?;
-    // The index may have the columns in another order than the constraint.
-    let mut key = Vec::new();
-    for position in index.column_positions() {
-        let place = foreign.parent_columns.iter().position(|column| *column == position);
-        let place = place.ok_or_else(|| Error::internal("a foreign key that does not fit its index"))?;
-        push_key(&values[place], parent.columns[position].ty, &mut key);
-    }
-    let mut row_key = if index.tree == parent.tree {
-        key
-    } else {
-        let range = KeyRange { lower: Bound::Included(key.clone()), upper: after_prefix(&key) };
-        match context.engine.probe(txn, &context.view, tree(index.tree), range).await.lift()? {
-            Some((_, row_key)) => row_key.to_vec(),
-            None => return Ok(false),
-        }
-    };
-    loop {
-        let (view, strength) = (&context.view, LockStrength::KeyShare);
-        let outcome =
-            context.engine.lock_row(txn, view, tree(parent.tree), &row_key, strength, WaitPolicy::Wait).await.lift()?;
-        match outcome {
-            LockOutcome::Locked { row, .. } => {
-                // It may have been changed while we waited.
-                let view = parent.shape.layout.view(&row)?;
-                for (position, value) in foreign.parent_columns.iter().zip(values) {
-                    if view.get(*position)? != *value {
-                        return Ok(false);
-                    }
-                }
-                return Ok(true);
-            }
-            LockOutcome::Moved(to) => row_key = to.to_vec(),
-            LockOutcome::Gone | LockOutcome::Skipped => return Ok(false),
-        }
-    }
-}
-
-/// The next child, by the newest state, with these values in its foreign key. `from` is where the last search ended.
-async fn find_child(
-    context: &Arc<ExecContext>,
-    txn: &mut Txn,
-    child: &TableDef,
-    foreign: &ForeignKey,
-    values: &[Datum],
-    from: &mut Option<Vec<u8>>,
-) -> Result<Option<Child>> {
-    // Any index that begins with the constraint's columns, in any order, narrows the search to the children themselves.
-    let covering = child.indexes.iter().find(|index| {
-        index.columns.len() >= foreign.columns.len()
-            && index.columns[..foreign.columns.len()].iter().all(|column| foreign.columns.contains(&column.column))
-    });
-    let mut prefix = Vec::new();
-    if let Some(index) = covering {
-        for column in &index.columns[..foreign.columns.len()] {
-            let place = foreign.columns.iter().position(|position| *position == column.column);
-            let value = &values[place.ok_or_else(|| Error::internal("an index that does not cover"))?];
-            push_key(value, child.columns[column.column].ty, &mut prefix);
-        }
-    }
-    let source = covering.map_or(child.tree, |index| index.tree);
-    loop {
-        context.check()?;
-        let lower = match from.take() {
-            Some(last) => Bound::Excluded(last),
-            None => Bound::Included(prefix.clone()),
-        };
-        let upper = if prefix.is_empty() { Bound::Unbounded } else { after_prefix(&prefix) };
-        let range = KeyRange { lower, upper };
-        let Some((entry, found)) = context.engine.probe(txn, &context.view, tree(source), range).await.lift()? else {
-            return Ok(None);
-        };
-        *from = Some(entry.to_vec());
-        let (key, row) = if source == child.tree {
-            (entry.to_vec(), found.to_vec())
-        } else {
-            let exact = KeyRange { lower: Bound::Included(found.to_vec()), upper: Bound::Included(found.to_vec()) };
-            match context.engine.probe(txn, &context.view, tree(child.tree), exact).await.lift()? {
-                Some((key, row)) => (key.to_vec(), row.to_vec()),
-                None => continue,
-            }
-        };
-        let mut datums = Vec::new();
-        child.shape.layout.decode_into(&row, &mut datums)?;
-        if foreign.columns.iter().zip(values).all(|(position, value)| datums[*position] == *value) {
-            return Ok(Some(Child { key, row, values: datums }));
-        }
-    }
 }

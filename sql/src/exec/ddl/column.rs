@@ -9,7 +9,7 @@ use super::newest::NewestScan;
 use super::rebuild::{self, Change};
 use super::text::{is_steady, rename_column};
 use super::work::Work;
-use super::{depend, drop, sequence};
+use super::{constraint, depend, drop, sequence};
 use crate::bound::{AlterColumn, ColumnSpec, Expr, SequenceOptions};
 use crate::catalog::codec::Object;
 use crate::catalog::describe::quote_identifier;
@@ -295,6 +295,7 @@ async fn set_type(work: &mut Work, old: &TableDef, position: usize, ty: SqlType,
         rebuild::table(work, old, new, &change).await?;
     }
     work.reload().await?;
+    constraint::recheck_references(work, old.oid, position, !keeps_bytes(from, ty, using, position)).await?;
     if let Some(sequence) = old.columns[position].sequence
         && matches!(ty.oid, oid::INT2 | oid::INT4 | oid::INT8)
         && old.columns[position].identity.is_some()

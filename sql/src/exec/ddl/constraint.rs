@@ -5,6 +5,7 @@ use std::ops::Bound;
 use std::sync::Arc;
 
 use engine::{KeyRange, Rows, TableLockMode, TreeKind};
+use types::cast::CastContext;
 use types::{Datum, Error, Result, SqlState};
 
 use super::name::joined;
@@ -17,7 +18,8 @@ use crate::catalog::{ConstraintDef, ConstraintKind, ForeignKey, IndexColumn, Ind
 use crate::exec::basic::Place;
 use crate::exec::frames::Frames;
 use crate::exec::lift::Lift;
-use crate::exec::table::{push_key, tree};
+use crate::exec::reference::parent_entry;
+use crate::exec::table::tree;
 
 /// Values of foreign keys known to have a parent, kept while rows are checked.
 const KNOWN_PARENTS_MAX: usize = 4096;
@@ -133,9 +135,61 @@ pub(super) async fn define(
     if let Some(index) = &mut made {
         index.name = name.clone();
     }
+    if let ConstraintKind::Foreign(foreign) = &kind {
+        let other = if foreign.parent == table.oid { None } else { Some(work.table(foreign.parent)?) };
+        check_types(work, &name, table, foreign, other.as_deref().unwrap_or(table))?;
+    }
     let validated = !spec.not_valid;
     let constraint = ConstraintDef { oid, name, schema: table.schema, table: table.oid, kind, validated };
     Ok(Defined { constraint, index: made })
+}
+
+/// The foreign keys over a column hold for its new type and values, too.
+///
+/// # Errors
+/// 42804, 0A000, 23503.
+pub(super) async fn recheck_references(work: &Work, table: u32, column: usize, rewritten: bool) -> Result<()> {
+    let table = work.table(table)?;
+    let concerned = table.constraints.iter().chain(&table.referenced_by).filter(|it| match &it.kind {
+        ConstraintKind::Foreign(foreign) => {
+            (it.table == table.oid && foreign.columns.contains(&column))
+                || (foreign.parent == table.oid && foreign.parent_columns.contains(&column))
+        }
+        _ => false,
+    });
+    for constraint in concerned {
+        let ConstraintKind::Foreign(foreign) = &constraint.kind else { continue };
+        let (child, parent) = (work.table(constraint.table)?, work.table(foreign.parent)?);
+        check_types(work, &constraint.name, &child, foreign, &parent)?;
+        if rewritten && constraint.validated {
+            validate_rows(work, &child, constraint).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Whether values of each side of a foreign key can be looked for on the other.
+///
+/// # Errors
+/// 42804; 0A000 where PostgreSQL could.
+fn check_types(work: &Work, name: &str, child: &TableDef, foreign: &ForeignKey, parent: &TableDef) -> Result<()> {
+    for (column, referenced) in foreign.columns.iter().zip(&foreign.parent_columns) {
+        let (column, referenced) = (&child.columns[*column], &parent.columns[*referenced]);
+        let (from, to) = (column.ty, referenced.ty);
+        if Fit::is_between(from, to) {
+            continue;
+        }
+        let converts = work.context.registry().find_coercion(from.oid, to.oid, CastContext::Implicit).is_some();
+        if converts || (from.category() == b'D' && to.category() == b'D') {
+            return Err(Error::unsupported(format!("a foreign key from {from} to {to}")));
+        }
+        let message = format!("foreign key constraint \"{name}\" cannot be implemented");
+        return Err(Error::new(SqlState::DATATYPE_MISMATCH, message).detail(format!(
+            "Key columns \"{}\" and \"{}\" are of incompatible types: {from} and {to}.",
+            column.name, referenced.name
+        )));
+    }
+    Ok(())
 }
 
 /// The unique index over exactly these columns, the primary key first.
@@ -301,7 +355,7 @@ async fn check_parents(work: &Work, table: &Arc<TableDef>, name: &str, foreign: 
             if nulls > 0 {
                 return Err(violation("MATCH FULL does not allow mixing of null and nonnull key values.".into()));
             }
-            let key = parent_key(&parent, &unique, foreign, &values)?;
+            let key = parent_entry(&parent, foreign, &values)?;
             let found = match key {
                 Some(key) if known.contains(&key) => true,
                 Some(key) => {
@@ -325,20 +379,4 @@ async fn check_parents(work: &Work, table: &Arc<TableDef>, name: &str, foreign: 
         }
     }
     Ok(())
-}
-
-/// The entry of a unique index without nulls; `None` when a value does not fit the parent's type.
-fn parent_key(parent: &TableDef, unique: &IndexDef, foreign: &ForeignKey, values: &[Datum]) -> Result<Option<Vec<u8>>> {
-    let mut key = Vec::new();
-    for position in unique.column_positions() {
-        // The index may have the columns in another order than the constraint.
-        let place = foreign.parent_columns.iter().position(|column| *column == position);
-        let place = place.ok_or_else(|| Error::internal("a foreign key that does not fit its index"))?;
-        let ty = parent.columns[position].ty;
-        match Fit::new(values[place].clone(), ty) {
-            Fit::Value(value) => push_key(&value, ty, &mut key),
-            _ => return Ok(None),
-        }
-    }
-    Ok(Some(key))
 }

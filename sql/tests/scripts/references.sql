@@ -1,0 +1,297 @@
+# Foreign keys between columns of unlike types, and what their actions do to rows.
+> create table p (id bigint primary key)
+CREATE TABLE
+
+> create table c (pid int references p on update cascade, n int)
+CREATE TABLE
+
+> insert into p values (1), (2), (4000000000)
+INSERT 0 3
+
+> insert into c values (1, 1), (2, 2), (null, 3)
+INSERT 0 3
+
+> insert into c values (3, 3)
+ERROR:  23503: insert or update on table "c" violates foreign key constraint "c_pid_fkey"
+DETAIL:  Key (pid)=(3) is not present in table "p".
+
+> update p set id = 7 where id = 1
+UPDATE 1
+
+> delete from p where id = 7
+ERROR:  23503: update or delete on table "p" violates foreign key constraint "c_pid_fkey" on table "c"
+DETAIL:  Key (id)=(7) is still referenced from table "c".
+
+> select * from c order by n
+pid|n
+7|1
+2|2
+|3
+(3 rows)
+
+> create table s (pid smallint references p (id) on delete cascade)
+CREATE TABLE
+
+> create index on s (pid)
+CREATE INDEX
+
+> insert into s values (2)
+INSERT 0 1
+
+> delete from c
+DELETE 3
+
+> delete from p where id = 2
+DELETE 1
+
+> select * from s
+pid
+(0 rows)
+
+> drop table c, s, p
+DROP TABLE
+
+> create table p (id int primary key)
+CREATE TABLE
+
+> create table c (pid int references p)
+CREATE TABLE
+
+> create index on c (pid)
+CREATE INDEX
+
+> insert into p values (1), (2)
+INSERT 0 2
+
+> insert into c values (1)
+INSERT 0 1
+
+> alter table p alter id type bigint
+ALTER TABLE
+
+> delete from p where id = 1
+ERROR:  23503: update or delete on table "p" violates foreign key constraint "c_pid_fkey" on table "c"
+DETAIL:  Key (id)=(1) is still referenced from table "c".
+
+> insert into c values (2), (2)
+INSERT 0 2
+
+> alter table c alter pid type smallint
+ALTER TABLE
+
+> delete from p where id = 2
+ERROR:  23503: update or delete on table "p" violates foreign key constraint "c_pid_fkey" on table "c"
+DETAIL:  Key (id)=(2) is still referenced from table "c".
+
+> insert into c values (5)
+ERROR:  23503: insert or update on table "c" violates foreign key constraint "c_pid_fkey"
+DETAIL:  Key (pid)=(5) is not present in table "p".
+
+> alter table p alter id type bigint using id + 10
+ERROR:  23503: insert or update on table "c" violates foreign key constraint "c_pid_fkey"
+DETAIL:  Key (pid)=(1) is not present in table "p".
+
+> alter table c alter pid type bigint using pid + 10
+ERROR:  23503: insert or update on table "c" violates foreign key constraint "c_pid_fkey"
+DETAIL:  Key (pid)=(11) is not present in table "p".
+
+> alter table c alter pid type text
+ERROR:  42804: foreign key constraint "c_pid_fkey" cannot be implemented
+DETAIL:  Key columns "pid" and "id" are of incompatible types: text and bigint.
+
+> select * from c order by pid
+pid
+1
+2
+2
+(3 rows)
+
+> drop table c, p
+DROP TABLE
+
+> create table p (id char(5) primary key)
+CREATE TABLE
+
+> create table c (pid char(3) references p on update cascade on delete cascade)
+CREATE TABLE
+
+> insert into p values ('a'), ('b')
+INSERT 0 2
+
+> insert into c values ('a'), ('b')
+INSERT 0 2
+
+> update p set id = 'x' where id = 'a'
+UPDATE 1
+
+> delete from p where id = 'x'
+DELETE 1
+
+> select * from c
+pid
+b  
+(1 row)
+
+> drop table c, p
+DROP TABLE
+
+> create table p (id varchar(10) primary key)
+CREATE TABLE
+
+> create table c (pid text references p on update cascade, q varchar(3) references p on update cascade)
+CREATE TABLE
+
+> insert into p values ('a'), ('b')
+INSERT 0 2
+
+> insert into c values ('a', 'b')
+INSERT 0 1
+
+> update p set id = 'abc' where id = 'a'
+UPDATE 1
+
+> update p set id = 'abd' where id = 'b'
+UPDATE 1
+
+> select * from c
+pid|q
+abc|abd
+(1 row)
+
+> drop table c, p
+DROP TABLE
+
+> create table p (id text primary key)
+CREATE TABLE
+
+> insert into p values ('a'), ('a::b'), ('it''s'), ('AB'), ('z')
+INSERT 0 5
+
+> create table c (n int, pid text default 'a::b' references p on delete set default)
+CREATE TABLE
+
+> insert into c values (1, 'a')
+INSERT 0 1
+
+> delete from p where id = 'a'
+DELETE 1
+
+> select * from c
+n|pid
+1|a::b
+(1 row)
+
+> alter table c alter pid set default 'it''s'
+ALTER TABLE
+
+> delete from p where id = 'a::b'
+DELETE 1
+
+> select * from c
+n|pid
+1|it's
+(1 row)
+
+> alter table c alter pid set default upper('a') || 'B'
+ALTER TABLE
+
+> delete from p where id = 'it''s'
+DELETE 1
+
+> select * from c
+n|pid
+1|AB
+(1 row)
+
+> alter table c alter pid set default 'gone'
+ALTER TABLE
+
+> delete from p where id = 'AB'
+ERROR:  23503: insert or update on table "c" violates foreign key constraint "c_pid_fkey"
+DETAIL:  Key (pid)=(gone) is not present in table "p".
+
+> alter table c alter pid drop default
+ALTER TABLE
+
+> delete from p where id = 'AB'
+DELETE 1
+
+> select * from c
+n|pid
+1|
+(1 row)
+
+> drop table c, p
+DROP TABLE
+
+> create sequence q start 5
+CREATE SEQUENCE
+
+> create table p (id int primary key)
+CREATE TABLE
+
+> insert into p values (1), (5), (6)
+INSERT 0 3
+
+> create table c (pid int default nextval('q') references p on delete set default on update cascade, twice int generated always as (pid * 2) stored, check (pid < 100), check (twice <> 12))
+CREATE TABLE
+
+> create index on c (twice)
+CREATE INDEX
+
+> insert into c (pid) values (1)
+INSERT 0 1
+
+> delete from p where id = 1
+DELETE 1
+
+> select * from c
+pid|twice
+5|10
+(1 row)
+
+> select pid from c where twice = 10
+pid
+5
+(1 row)
+
+> update p set id = 50 where id = 5
+UPDATE 1
+
+> select pid from c where twice = 100
+pid
+50
+(1 row)
+
+> select * from c
+pid|twice
+50|100
+(1 row)
+
+> drop table c, p
+DROP TABLE
+
+> create table p (a int unique, b int unique)
+CREATE TABLE
+
+> create table c (a int references p (a) on update cascade, b int references p (b) on update cascade, u int unique, primary key (a, b))
+CREATE TABLE
+
+> insert into p values (1, 1)
+INSERT 0 1
+
+> insert into c values (1, 1, 7)
+INSERT 0 1
+
+> update p set a = 2, b = 2
+UPDATE 1
+
+> select * from c where u = 7
+a|b|u
+2|2|7
+(1 row)
+
+> select * from c where a = 2 and b = 2
+a|b|u
+2|2|7
+(1 row)

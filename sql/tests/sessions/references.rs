@@ -1,0 +1,90 @@
+//! Foreign keys between sessions, and what their actions do to rows that others or they themselves are changing.
+
+use super::support::run;
+use super::{let_wait, ok, spawn, two};
+
+/// Each reference follows its own column, so that the row moves twice in one statement.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_entry_follows_a_row_that_moves_twice() {
+    let (_volume, _database, mut one, _two) = two("create table p (a int unique, b int unique);
+        create table c (a int references p (a) on update cascade, b int references p (b) on update cascade,
+            u int unique, primary key (a, b));
+        insert into p values (1, 1); insert into c values (1, 1, 7)")
+    .await;
+    assert_eq!(run(&mut one, "update p set a = 2, b = 2").await, ["UPDATE 1"]);
+    assert_eq!(run(&mut one, "select * from c where u = 7").await, ["a|b|u", "2|2|7", "(1 row)"]);
+}
+
+/// Whether the first session has to wait for the second, which has run `open` and not committed.
+async fn waits_for(setup: &str, open: &'static str, asked: &'static str) -> bool {
+    let (_volume, database, one, mut two) = two(setup).await;
+    ok(&run(&mut two, "begin").await);
+    ok(&run(&mut two, open).await);
+    let asking = spawn(one, asked);
+    // Either it ends or it comes to wait.
+    let before = database.engine.stats().lock_waits;
+    while !asking.is_finished() && database.engine.stats().lock_waits == before {
+        tokio::task::yield_now().await;
+    }
+    let waits = !asking.is_finished();
+    ok(&run(&mut two, "rollback").await);
+    ok(&asking.await.expect("no panic").1);
+    waits
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_parent_goes_without_waiting_for_children_of_others() {
+    const SETUP: &str = "create table p (id int primary key); insert into p values (1), (2), (3);
+        create table c (id int primary key, pid int references p); insert into c values (5, 2), (6, 3)";
+    let by_index = format!("{SETUP}; create index on c (pid)");
+    for setup in [SETUP, &by_index] {
+        for (open, waits) in [
+            ("insert into c values (1, 2)", false),
+            ("delete from c where id = 5", false),
+            ("update c set pid = 3 where id = 5", false),
+            ("insert into c select 1, null", false),
+        ] {
+            assert_eq!(waits_for(setup, open, "delete from p where id = 1").await, waits, "{open}");
+        }
+        let gone = "delete from c where id = 5";
+        assert!(waits_for(setup, "insert into c values (1, 1)", "delete from p where id = 1").await, "a child comes");
+        let (_volume, database, mut one, two) = two(setup).await;
+        ok(&run(&mut one, "begin").await);
+        ok(&run(&mut one, gone).await);
+        let waiting = spawn(two, "delete from p where id = 2");
+        let_wait(&database).await;
+        assert!(!waiting.is_finished(), "the child may stay");
+        ok(&run(&mut one, "commit").await);
+        assert_eq!(waiting.await.expect("no panic").1, ["DELETE 1"]);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_action_makes_rows_that_an_update_could_make() {
+    let (_volume, _database, mut one, _two) = two("create sequence q start 5;
+        create table p (id bigint primary key); insert into p values (1), (2), (5), (6);
+        create table c (pid int default nextval('q') references p on delete set default on update cascade,
+            twice int generated always as (pid * 2) stored, check (pid < 100), check (twice <> 12));
+        insert into c (pid) values (1)")
+    .await;
+    for (statement, state) in [
+        ("update p set id = 5000000000 where id = 1", "22003"),
+        ("update p set id = 500 where id = 1", "23514"),
+        ("delete from p where id = 1", "DELETE 1"),
+        ("delete from p where id = 5", "23514"),
+    ] {
+        let lines = run(&mut one, statement).await;
+        assert!(lines[0].contains(state), "{statement}: {lines:?}");
+        assert_eq!(run(&mut one, "select count(*) from c where twice = pid * 2").await[1], "1");
+    }
+    ok(&run(&mut one, "create table n (a int, b numeric, d date, t timestamp, primary key (a), unique (d))").await);
+    for (refused, state) in [
+        ("create table k (a numeric references n)", "42804"),
+        ("create table k (a oid references n)", "42804"),
+        ("create table k (t timestamp references n (d))", "0A000"),
+        ("alter table p alter id type numeric", "0A000"),
+    ] {
+        let lines = run(&mut one, refused).await;
+        assert!(lines[0].contains(state), "{refused}: {lines:?}");
+    }
+}
