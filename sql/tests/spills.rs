@@ -165,6 +165,46 @@ async fn what_cannot_spill_is_refused_and_others_live() {
     assert_eq!(run(&mut one, "select count(distinct id) from a").await, ["count", "2000", "(1 row)"]);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_shown_at_the_end_of_a_statement_spills_too() {
+    let (_database, mut session) = filled().await;
+    run(&mut session, LITTLE).await;
+    run(&mut session, "create table wide (id int primary key, v text)").await;
+    for (sql, first, tag) in [
+        (
+            "insert into wide select g, repeat('x', 200) from generate_series(1, 2000) g returning id",
+            "1",
+            "INSERT 0 2000",
+        ),
+        ("update wide set v = v || 'y' returning id, v", "1|", "UPDATE 2000"),
+        ("with gone as (delete from wide where id > 1000 returning *) select id, v from gone", "1001|", "(1000 rows)"),
+        ("delete from wide returning id, v", "1|", "DELETE 1000"),
+    ] {
+        let before = files(&mut session).await;
+        let lines = run(&mut session, sql).await;
+        assert!(lines[1].starts_with(first) && lines.last().is_some_and(|last| last == tag), "{sql}");
+        assert!(files(&mut session).await > before, "nothing was spilled: {sql}");
+    }
+    for scroll in ["no scroll", "scroll"] {
+        run(&mut session, "begin").await;
+        run(
+            &mut session,
+            &format!("declare c {scroll} cursor for select g, repeat('x', 200) from generate_series(1, 3000) g"),
+        )
+        .await;
+        assert!(run(&mut session, "fetch 2 from c").await[2].starts_with("2|"));
+        assert_eq!(run(&mut session, "move 7 in c").await, ["MOVE 7"]);
+        assert!(run(&mut session, "fetch relative 3 from c").await[1].starts_with("12|"));
+        let before = files(&mut session).await;
+        assert_eq!(run(&mut session, "move 1988 in c").await, ["MOVE 1988"]);
+        assert_eq!(files(&mut session).await, before, "what is not shown is not gathered");
+        let lines = run(&mut session, "fetch all from c").await;
+        assert!(lines.len() == 1002 && lines[1].starts_with("2001|") && lines[1000].starts_with("3000|"));
+        assert!(files(&mut session).await > before, "nothing was spilled: {scroll}");
+        run(&mut session, "rollback").await;
+    }
+}
+
 /// Runs a statement that would take for ever and ends it, by a cancel request or by its timeout.
 async fn endless(sql: &'static str, timeout: bool) {
     let (database, mut one) = filled().await;

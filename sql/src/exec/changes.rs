@@ -25,7 +25,7 @@ pub(crate) async fn run(parts: &[WithPart], context: &Arc<ExecContext>) -> Resul
                     Statement::Delete(delete) => dml::delete(delete, context).await?,
                     _ => return Err(Error::internal("a part of WITH that neither reads nor changes rows")),
                 };
-                cte::declare_rows(*id, changed.rows, context);
+                cte::declare_rows(*id, changed.rows.finish().await?, context);
             }
         }
     }

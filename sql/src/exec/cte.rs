@@ -10,8 +10,8 @@ use super::context::ExecContext;
 use super::frames::{Frames, Row};
 use super::hash_key;
 use super::memory::Claim;
-use super::source::{BATCH_ROWS_MAX, BoxSource, Source, open};
-use super::spill::{Spool, SpoolReader, Spooled};
+use super::source::{BATCH_ROWS_MAX, BoxSource, Source, SpooledRows, open};
+use super::spill::{Spool, Spooled};
 use crate::bound::Cte;
 
 /// A WITH query of one run of its WITH clause.
@@ -35,12 +35,12 @@ pub(crate) fn declare(cte: &Cte, context: &Arc<ExecContext>, frames: &Frames) {
 }
 
 /// Makes known what a change of rows in WITH returned.
-pub(crate) fn declare_rows(id: usize, rows: Vec<Row>, context: &Arc<ExecContext>) {
+pub(crate) fn declare_rows(id: usize, rows: Arc<Spooled>, context: &Arc<ExecContext>) {
     let state = CteState {
         cte: None,
         context: Arc::downgrade(context),
         frames: Frames::none(),
-        rows: tokio::sync::OnceCell::new_with(Some(Arc::new(Spooled::of(rows)))),
+        rows: tokio::sync::OnceCell::new_with(Some(rows)),
     };
     context.declare_cte(id, Arc::new(state));
 }
@@ -118,7 +118,7 @@ async fn one_round(
 /// Reads a WITH query.
 pub(crate) struct CteRows {
     state: Arc<CteState>,
-    rows: Option<SpoolReader>,
+    rows: Option<SpooledRows>,
 }
 
 impl CteRows {
@@ -131,10 +131,10 @@ impl Source for CteRows {
     fn next(&mut self, max: usize) -> BoxFuture<'_, Result<Vec<Row>>> {
         Box::pin(async move {
             if self.rows.is_none() {
-                self.rows = Some(self.state.rows().await?.read());
+                self.rows = Some(SpooledRows::new(&self.state.rows().await?));
             }
             match &mut self.rows {
-                Some(rows) => Ok(rows.next(max).await?.into_owned()),
+                Some(rows) => rows.next(max).await,
                 None => Ok(Vec::new()),
             }
         })

@@ -16,18 +16,19 @@ use super::frames::{Frames, Row};
 use super::keyed;
 use super::lift::{Lift, lift};
 use super::source::{BATCH_ROWS_MAX, BoxSource, open};
+use super::spill::Gathered;
 use super::table::{entry_key, row_key, tree};
 use super::write::{Inserted, TableWriter, same_key};
 use crate::bound::{Assignment, Check, ConflictAction, Delete, Expr, Insert, Node, OnConflict, Update};
 use crate::catalog::IndexDef;
 
 /// What a statement did.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct Changed {
     /// Rows inserted, updated or deleted.
     pub count: u64,
     /// The rows of RETURNING.
-    pub rows: Vec<Row>,
+    pub(crate) rows: Gathered,
 }
 
 /// Computes what assignments give over `input`, into `row`.
@@ -120,7 +121,7 @@ pub(crate) async fn insert(insert: &Insert, context: &Arc<ExecContext>) -> Resul
             if let Some(row) = stored {
                 changed.count += 1;
                 if let Some(returning) = &insert.returning {
-                    changed.rows.push(at.evaluate_all(returning, &row).await?);
+                    changed.rows.push(at.evaluate_all(returning, &row).await?, context).await?;
                 }
             }
         }
@@ -393,7 +394,7 @@ pub(crate) async fn update(update: &Update, context: &Arc<ExecContext>) -> Resul
                 if let Some(returning) = &update.returning {
                     let mut row = new;
                     row.extend(old.into_iter().skip(columns));
-                    changed.rows.push(at.evaluate_all(returning, &row).await?);
+                    changed.rows.push(at.evaluate_all(returning, &row).await?, context).await?;
                 }
             }
         }
@@ -418,7 +419,7 @@ pub(crate) async fn delete(delete: &Delete, context: &Arc<ExecContext>) -> Resul
             if let Some(old) = delete_row(&at, &mut writer, delete, current).await? {
                 changed.count += 1;
                 if let Some(returning) = &delete.returning {
-                    changed.rows.push(at.evaluate_all(returning, &old).await?);
+                    changed.rows.push(at.evaluate_all(returning, &old).await?, context).await?;
                 }
             }
         }

@@ -154,7 +154,7 @@ pub(crate) async fn update(update: &Update, context: &Arc<ExecContext>) -> Resul
                 writer.after_update(&mut txn, &key, &old, &new).await?;
                 writer.finish(&mut txn).await?;
             }
-            Ok(Some(Changed { count: 1, rows: Vec::new() }))
+            Ok(Some(Changed { count: 1, ..Changed::default() }))
         }
         WriteOutcome::Skipped => match met {
             Met::Failed(error) => Err(error),

@@ -14,6 +14,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use types::{Datum, Error, Result, SqlState};
 
+use super::context::ExecContext;
 use crate::functions::SessionContext;
 
 /// Bytes that the operators of one statement may hold together.
@@ -24,6 +25,9 @@ pub const SERVER_BYTES_MAX: usize = 4 * STATEMENT_BYTES_MAX;
 
 /// An operator that holds less than this does not spill however short memory is: it would gain nothing.
 const SPILL_BYTES_MIN: usize = 64 << 10;
+
+/// What is held below this is not charged by those who hold little as a rule.
+pub(crate) const UNCHARGED_BYTES_MAX: usize = 64 << 10;
 
 /// The bytes held by all statements of a server.
 #[derive(Debug, Default)]
@@ -135,6 +139,28 @@ impl Claim {
 impl Drop for Claim {
     fn drop(&mut self) {
         self.memory.release(self.bytes);
+    }
+}
+
+/// A claim of who holds little as a rule: nothing is counted for it before it is [`UNCHARGED_BYTES_MAX`].
+#[derive(Default)]
+pub(crate) struct LateClaim {
+    bytes: usize,
+    claim: Option<Claim>,
+}
+
+impl LateClaim {
+    /// # Errors
+    /// As [`Claim::add`].
+    pub fn add(&mut self, bytes: usize, context: &ExecContext) -> Result<()> {
+        self.bytes += bytes;
+        if self.bytes <= UNCHARGED_BYTES_MAX {
+            return Ok(());
+        }
+        match &mut self.claim {
+            Some(claim) => claim.add(bytes),
+            None => self.claim.insert(Claim::new(context.memory())).add(self.bytes),
+        }
     }
 }
 

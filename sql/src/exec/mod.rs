@@ -54,4 +54,6 @@ pub(crate) use dml::{Changed, delete, insert, update};
 pub(crate) use keyed::select as select_by_key;
 pub(crate) use lift::{Lift, lift};
 pub(crate) use maintain::{count_rows, evaluate_as};
+pub(crate) use memory::{LateClaim, row_bytes};
 pub(crate) use query::RowSource;
+pub(crate) use spill::Gathered;

@@ -8,6 +8,7 @@ use types::Result;
 use super::context::ExecContext;
 use super::frames::{Frames, Row};
 use super::source::{self, BoxSource, OwnedRows};
+use super::spill::Gathered;
 use crate::bound::Plan;
 
 /// Rows of a result. An empty batch is allowed and means nothing.
@@ -53,6 +54,14 @@ impl RowSource {
     /// Rows that are already there.
     pub fn of(rows: Vec<Row>) -> RowSource {
         RowSource::Row(Box::new(OwnedRows::new(rows)))
+    }
+
+    /// Rows that were gathered.
+    ///
+    /// # Errors
+    /// Those of writing a temporary file.
+    pub async fn gathered(rows: Gathered) -> Result<RowSource> {
+        Ok(RowSource::Row(rows.into_source().await?))
     }
 
     /// At most `max` rows; none at the end.

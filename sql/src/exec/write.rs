@@ -13,9 +13,13 @@ use types::{Datum, Error, Result, SqlState};
 
 use super::context::ExecContext;
 use super::lift::Lift;
+use super::memory::{LateClaim, row_bytes};
 use super::reference::{Child, ChildMaker, Children, delete_newest, lock_parent};
 use super::table::{entry_key, row_key, secondary_indexes, tree};
 use crate::catalog::{ConstraintDef, ConstraintKind, ForeignKey, IndexDef, ReferentialAction, TableDef};
+
+/// What a key takes in a set beside its bytes.
+const SEEN_KEY_BYTES: usize = 48;
 
 /// What became of the insertion of a row.
 pub(crate) enum Inserted {
@@ -41,6 +45,8 @@ pub(crate) struct TableWriter {
     child_values: Vec<(usize, Vec<Datum>)>,
     /// Changes of rows that others may refer to.
     parents: Vec<Change>,
+    /// What the two hold.
+    claim: LateClaim,
     key: Vec<u8>,
     row: Vec<u8>,
 }
@@ -53,6 +59,7 @@ impl TableWriter {
             children: HashSet::new(),
             child_values: Vec::new(),
             parents: Vec::new(),
+            claim: LateClaim::default(),
             key: Vec::new(),
             row: Vec::new(),
         }
@@ -157,7 +164,7 @@ impl TableWriter {
                 return Ok(Inserted::Duplicate(index.clone()));
             }
         }
-        self.note_child(row, None);
+        self.note_child(row, None)?;
         Ok(Inserted::Row(key))
     }
 
@@ -184,8 +191,12 @@ impl TableWriter {
     }
 
     /// Remembers the foreign keys of a new or changed row.
-    pub fn note_child(&mut self, row: &[Datum], old: Option<&[Datum]>) {
-        for (number, constraint) in self.table.constraints.iter().enumerate() {
+    ///
+    /// # Errors
+    /// 53200: there are too many to remember.
+    pub fn note_child(&mut self, row: &[Datum], old: Option<&[Datum]>) -> Result<()> {
+        let table = self.table.clone();
+        for (number, constraint) in table.constraints.iter().enumerate() {
             let ConstraintKind::Foreign(foreign) = &constraint.kind else { continue };
             let values: Vec<Datum> = foreign.columns.iter().map(|position| row[*position].clone()).collect();
             if old.is_some_and(|old| {
@@ -199,10 +210,13 @@ impl TableWriter {
             }
             let mut key = Vec::new();
             types::keycode::encode_key(&values, &mut key);
+            let bytes = key.len() + SEEN_KEY_BYTES + row_bytes(&values);
             if self.children.insert((number, key)) {
+                self.claim.add(bytes, &self.context)?;
                 self.child_values.push((number, values));
             }
         }
+        Ok(())
     }
 
     /// Whether a change from `old` to `new` touches a column that another table refers to.
@@ -250,8 +264,7 @@ impl TableWriter {
                 self.replace_entry(txn, index, &before, &after, key, new).await?;
             }
         }
-        self.note_change(old, new);
-        Ok(())
+        self.note_change(old, new)
     }
 
     async fn replace_entry(
@@ -298,11 +311,13 @@ impl TableWriter {
         }
     }
 
-    fn note_change(&mut self, old: &[Datum], new: &[Datum]) {
-        self.note_child(new, Some(old));
+    fn note_change(&mut self, old: &[Datum], new: &[Datum]) -> Result<()> {
+        self.note_child(new, Some(old))?;
         if self.referenced_columns_change(old, new) {
+            self.claim.add(row_bytes(old) + row_bytes(new), &self.context)?;
             self.parents.push(Change { old: old.to_vec(), new: Some(new.to_vec()) });
         }
+        Ok(())
     }
 
     /// Moves a row to another key: a tombstone that names the new key, a new row, and new entries in every index.
@@ -337,8 +352,7 @@ impl TableWriter {
                 self.replace_entry(txn, index, &before, &after, new_key, new).await?;
             }
         }
-        self.note_change(old, new);
-        Ok(())
+        self.note_change(old, new)
     }
 
     /// Removes the entries of a row that was deleted, and remembers whom to tell.
@@ -352,6 +366,7 @@ impl TableWriter {
             self.delete_entry(txn, index.tree, &index.name, &entry).await?;
         }
         if !table.referenced_by.is_empty() {
+            self.claim.add(row_bytes(&old), &self.context)?;
             self.parents.push(Change { old, new: None });
         }
         Ok(())

@@ -8,7 +8,7 @@ use types::{Error, Result, SqlState};
 
 use super::portal::Running;
 use crate::bound::FetchDirection;
-use crate::exec::Row;
+use crate::exec::{Gathered, LateClaim, Row, row_bytes};
 
 /// How many rows are asked of the plan at once.
 const BATCH_ROWS: usize = 256;
@@ -17,6 +17,7 @@ const BATCH_ROWS: usize = 256;
 pub(crate) struct Cursor {
     /// The rows read so far, if the cursor can scroll.
     kept: Option<Vec<Row>>,
+    claim: LateClaim,
     /// How many rows were read.
     read: u64,
     /// Whether the plan has no more.
@@ -25,9 +26,19 @@ pub(crate) struct Cursor {
     position: u64,
 }
 
+/// What a movement passed.
+#[derive(Default)]
+pub(super) struct Passed {
+    /// Rows.
+    pub count: u64,
+    /// Those that FETCH is to show.
+    pub rows: Gathered,
+}
+
 impl Cursor {
     pub fn new(scroll: bool) -> Cursor {
-        Cursor { kept: scroll.then(Vec::new), read: 0, ended: false, position: 0 }
+        let claim = LateClaim::default();
+        Cursor { kept: scroll.then(Vec::new), claim, read: 0, ended: false, position: 0 }
     }
 
     /// Whether it can go back.
@@ -35,97 +46,117 @@ impl Cursor {
         self.kept.is_some()
     }
 
-    /// Moves, and returns the rows passed that FETCH is to show.
-    pub async fn go(&mut self, running: &mut Running, direction: FetchDirection) -> Result<Vec<Row>> {
+    /// Moves; `shows`: and returns the rows passed that FETCH is to show.
+    pub async fn go(&mut self, running: &mut Running, direction: FetchDirection, shows: bool) -> Result<Passed> {
         match direction {
-            FetchDirection::ForwardAll => self.forward(running, u64::MAX).await,
-            FetchDirection::BackwardAll => self.backward(u64::MAX),
-            FetchDirection::Forward(0) | FetchDirection::Backward(0) | FetchDirection::Relative(0) => self.again(),
-            FetchDirection::Forward(count) if count > 0 => self.forward(running, count.unsigned_abs()).await,
-            FetchDirection::Backward(count) if count < 0 => self.forward(running, count.unsigned_abs()).await,
-            FetchDirection::Forward(count) | FetchDirection::Backward(count) => self.backward(count.unsigned_abs()),
+            FetchDirection::ForwardAll => self.forward(running, u64::MAX, shows).await,
+            FetchDirection::BackwardAll => self.backward(running, u64::MAX, shows).await,
+            FetchDirection::Forward(0) | FetchDirection::Backward(0) | FetchDirection::Relative(0) => {
+                self.again(running).await
+            }
+            FetchDirection::Forward(count) if count > 0 => self.forward(running, count.unsigned_abs(), shows).await,
+            FetchDirection::Backward(count) if count < 0 => self.forward(running, count.unsigned_abs(), shows).await,
+            FetchDirection::Forward(count) | FetchDirection::Backward(count) => {
+                self.backward(running, count.unsigned_abs(), shows).await
+            }
             FetchDirection::Relative(count) if count > 0 => self.only(running, count.unsigned_abs()).await,
             FetchDirection::Relative(count) => {
                 let target = self.position.saturating_sub(count.unsigned_abs());
-                self.back_to(target)
+                self.back_to(running, target).await
             }
             FetchDirection::Absolute(place) => {
                 let target = match u64::try_from(place) {
                     Ok(target) => target,
                     Err(_) => {
-                        self.forward(running, u64::MAX).await?;
+                        self.forward(running, u64::MAX, false).await?;
                         (self.read + 1).saturating_sub(place.unsigned_abs())
                     }
                 };
                 if target > self.position {
                     return self.only(running, target - self.position).await;
                 }
-                self.back_to(target)
+                self.back_to(running, target).await
             }
         }
     }
 
     /// Up to `count` further rows.
-    async fn forward(&mut self, running: &mut Running, count: u64) -> Result<Vec<Row>> {
-        let mut rows = Vec::new();
+    async fn forward(&mut self, running: &mut Running, count: u64, shows: bool) -> Result<Passed> {
+        let mut passed = Passed::default();
         if let Some(kept) = &self.kept {
             let from = self.position.min(self.read) as usize;
             let wanted = usize::try_from(count).unwrap_or(usize::MAX);
-            rows.extend(kept[from..].iter().take(wanted).cloned());
-            self.position += rows.len() as u64;
+            for row in kept[from..].iter().take(wanted) {
+                passed.count += 1;
+                if shows {
+                    passed.rows.push(row.clone(), &running.context).await?;
+                }
+            }
+            self.position += passed.count;
         }
-        while (rows.len() as u64) < count && !self.ended {
-            let left = usize::try_from(count - rows.len() as u64).unwrap_or(usize::MAX);
+        while passed.count < count && !self.ended {
+            let left = usize::try_from(count - passed.count).unwrap_or(usize::MAX);
             let batch = running.source.get_mut().next(left.min(BATCH_ROWS)).await?;
             self.ended = batch.is_empty();
-            running.context.memory().charge(batch.len() * 64)?;
             self.read += batch.len() as u64;
             self.position = self.read;
+            passed.count += batch.len() as u64;
             if let Some(kept) = &mut self.kept {
+                self.claim.add(batch.iter().map(|row| row_bytes(row)).sum(), &running.context)?;
                 kept.extend(batch.iter().cloned());
             }
-            rows.extend(batch);
+            for row in batch.into_iter().filter(|_| shows) {
+                passed.rows.push(row, &running.context).await?;
+            }
         }
-        if (rows.len() as u64) < count {
+        if passed.count < count {
             self.position = self.read + 1;
         }
-        Ok(rows)
+        Ok(passed)
     }
 
     /// The last of `count` further rows, if there are so many.
-    async fn only(&mut self, running: &mut Running, count: u64) -> Result<Vec<Row>> {
-        let mut rows = self.forward(running, count).await?;
-        let reached = rows.len() as u64 == count;
-        Ok(if reached { rows.pop().into_iter().collect() } else { Vec::new() })
+    async fn only(&mut self, running: &mut Running, count: u64) -> Result<Passed> {
+        let before = self.forward(running, count - 1, false).await?;
+        match before.count == count - 1 {
+            true => self.forward(running, 1, true).await,
+            false => Ok(Passed::default()),
+        }
     }
 
     /// Up to `count` rows back, the nearest first.
-    fn backward(&mut self, count: u64) -> Result<Vec<Row>> {
+    async fn backward(&mut self, running: &Running, count: u64, shows: bool) -> Result<Passed> {
         let kept = self.kept.as_ref().ok_or_else(forward_only)?;
-        let passed = self.position.saturating_sub(1);
-        let shown = count.min(passed);
-        let target = passed - shown;
-        let rows = kept[target as usize..passed as usize].iter().rev().cloned().collect();
+        let behind = self.position.saturating_sub(1);
+        let shown = count.min(behind);
+        let target = behind - shown;
+        let mut passed = Passed { count: shown, ..Passed::default() };
+        for row in kept[target as usize..behind as usize].iter().rev().filter(|_| shows) {
+            passed.rows.push(row.clone(), &running.context).await?;
+        }
         self.position = if shown < count { 0 } else { target + 1 };
-        Ok(rows)
+        Ok(passed)
     }
 
     /// The row at a place that is not ahead; nothing at 0.
-    fn back_to(&mut self, target: u64) -> Result<Vec<Row>> {
+    async fn back_to(&mut self, running: &Running, target: u64) -> Result<Passed> {
         if self.kept.is_none() && target < self.position {
             return Err(forward_only());
         }
         self.position = target;
-        self.again()
+        self.again(running).await
     }
 
     /// The row it stands on.
-    fn again(&mut self) -> Result<Vec<Row>> {
+    async fn again(&mut self, running: &Running) -> Result<Passed> {
+        let mut passed = Passed::default();
         if self.position == 0 || self.position > self.read {
-            return Ok(Vec::new());
+            return Ok(passed);
         }
         let kept = self.kept.as_ref().ok_or_else(forward_only)?;
-        Ok(vec![kept[self.position as usize - 1].clone()])
+        passed.count = 1;
+        passed.rows.push(kept[self.position as usize - 1].clone(), &running.context).await?;
+        Ok(passed)
     }
 }
 

@@ -275,7 +275,7 @@ impl Session {
         if prepared.columns.is_none() {
             return Ok(Started::Done(tag));
         }
-        let source = RowSource::of(rows);
+        let source = RowSource::gathered(rows).await?;
         Ok(Started::Rows(Box::new(Running { source: Mutex::new(source), context, rows: 0, tag: Tag::Fixed(tag) })))
     }
 

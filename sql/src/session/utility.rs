@@ -9,7 +9,7 @@ use parking_lot::Mutex;
 use types::{Datum, Error, Result, SqlState, SqlType};
 
 use super::client::{Client, Column, NoticeSeverity};
-use super::cursor::Cursor;
+use super::cursor::{Cursor, Passed};
 use super::database::now;
 use super::portal::{Formats, Portal, PortalState, Prepared, Running, Tag};
 use super::run::Started;
@@ -232,9 +232,13 @@ impl Session {
 
     /// Rows that are already there, as the result of a portal.
     async fn rows(&mut self, prepared: &Arc<Prepared>, rows: Vec<Row>, tag: &str) -> Result<Started> {
+        self.started(prepared, RowSource::of(rows), tag).await
+    }
+
+    async fn started(&mut self, prepared: &Arc<Prepared>, source: RowSource, tag: &str) -> Result<Started> {
         let context = self.exec_context(prepared, Vec::new()).await?;
         let tag = Tag::Fixed(tag.to_owned().into());
-        Ok(Started::Rows(Box::new(Running { source: Mutex::new(RowSource::of(rows)), context, rows: 0, tag })))
+        Ok(Started::Rows(Box::new(Running { source: Mutex::new(source), context, rows: 0, tag })))
     }
 
     fn set(&mut self, scope: SetScope, name: &str, value: &SetValue) -> Result<()> {
@@ -447,15 +451,16 @@ impl Session {
         moving: bool,
     ) -> Result<Started> {
         let portal = self.portals.get_mut(cursor).ok_or_else(|| no_cursor(cursor))?;
-        let rows = match &mut portal.state {
-            PortalState::Running(running) => portal.cursor.go(running, direction).await?,
-            PortalState::Ready | PortalState::Done => Vec::new(),
+        let passed = match &mut portal.state {
+            PortalState::Running(running) => portal.cursor.go(running, direction, !moving).await?,
+            PortalState::Ready | PortalState::Done => Passed::default(),
         };
-        let count = rows.len();
+        let count = passed.count;
         if moving {
             return Ok(Started::Done(format!("MOVE {count}").into()));
         }
-        self.rows(prepared, rows, &format!("FETCH {count}")).await
+        let source = RowSource::gathered(passed.rows).await?;
+        self.started(prepared, source, &format!("FETCH {count}")).await
     }
 
     /// Counts rows for the planner.

@@ -128,7 +128,7 @@ impl<'a> Loader<'a> {
             entries.entries.push((entry, self.lines.len()));
         }
         if self.has_foreign_keys {
-            self.writer.note_child(&row, None);
+            self.writer.note_child(&row, None)?;
         }
         self.rows.push(&self.key, &self.row);
         self.bytes += self.key.len() + self.row.len();

@@ -20,9 +20,11 @@
 //! disk to others (53100), make no redo, and are read and written on the runtime's threads for blocking work.
 
 mod file;
+mod gathered;
 mod sorter;
 mod spool;
 
 pub use file::{SpillCounts, TemporaryDirectory, TemporaryFile};
+pub(crate) use gathered::Gathered;
 pub(crate) use sorter::{Entry, Sorted, Sorter, order_bytes};
 pub(crate) use spool::{Spool, SpoolReader, Spooled};
