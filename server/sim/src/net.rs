@@ -703,6 +703,6 @@ mod tests {
         });
         assert_eq!(promised, Ok([true, true]));
         assert_eq!(ledger.violations(), Vec::<String>::new());
-        world.end();
+        world.end(|| {});
     }
 }
