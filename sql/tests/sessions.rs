@@ -1,53 +1,23 @@
 //! Sessions beside each other, the extended protocol, durability, cancelling.
 
+#[path = "support/pair.rs"]
+mod pair;
 #[path = "sessions/references.rs"]
 mod references;
 #[path = "sessions/row_locks.rs"]
 mod row_locks;
 mod support;
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use engine::testing::{MemoryReplica, MemoryVolume};
+use engine::testing::MemoryReplica;
 use engine::{Engine, Options};
+use pair::{ROWS, let_wait, ok, spawn, two, value};
 use protocol::Lsn;
 use protocol::volume::RedoSink;
 use sql::session::{CancelReason, Database, Session};
-use support::{Recorder, database, run, session};
+use support::{Recorder, run, session};
 use types::Datum;
-
-async fn two(setup: &str) -> (Arc<MemoryVolume>, Arc<Database>, Session, Session) {
-    let (volume, database) = database(1024).await;
-    let mut one = session(&database).await;
-    for statement in setup.split(';').filter(|statement| !statement.trim().is_empty()) {
-        let lines = run(&mut one, statement).await;
-        assert!(!lines.iter().any(|line| line.starts_with("ERROR")), "{statement}: {lines:?}");
-    }
-    let other = session(&database).await;
-    (volume, database, one, other)
-}
-
-/// Runs a statement in another task, which is expected to wait.
-fn spawn(mut session: Session, sql: &'static str) -> tokio::task::JoinHandle<(Session, Vec<String>)> {
-    tokio::spawn(async move {
-        let lines = run(&mut session, sql).await;
-        (session, lines)
-    })
-}
-
-/// Lets a spawned statement come to its lock. It is not needed for the outcome, only to make the wait happen.
-async fn let_wait(database: &Arc<Database>) {
-    let before = database.engine.stats().lock_waits;
-    for _ in 0..200 {
-        if database.engine.stats().lock_waits > before {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(1)).await;
-    }
-}
-
-const ROWS: &str = "create table t (id int primary key, v int); insert into t values (1, 10), (2, 20)";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn read_committed_updates_the_newest_version() {
@@ -536,10 +506,6 @@ async fn an_index_waits_for_rows_that_go_with_their_parents() {
     assert_eq!(run(&mut two, "insert into c values (2, null, 5)").await, ["INSERT 0 1"]);
 }
 
-fn ok(lines: &[String]) {
-    assert!(!lines.iter().any(|line| line.starts_with("ERROR")), "{lines:?}");
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_table_is_not_taken_away_from_its_readers() {
     for taking in ["drop table t", "truncate t", "alter table t add column w int"] {
@@ -678,13 +644,6 @@ async fn on_conflict_does_not_pass_by_what_its_snapshot_does_not_see() {
     ok(&run(&mut one, "insert into t values (9, 0)").await);
     assert_eq!(run(&mut one, "insert into t values (9, 0) on conflict do nothing").await, ["INSERT 0 0"]);
     run(&mut one, "commit").await;
-}
-
-/// The single value of a query.
-async fn value(session: &mut Session, sql: &str) -> String {
-    let lines = run(session, sql).await;
-    assert_eq!(lines.len(), 3, "{sql}: {lines:?}");
-    lines[1].clone()
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -26,10 +26,10 @@ pub(crate) fn snapshot(version: u64, database: u32, objects: impl IntoIterator<I
     let mut sequences = Vec::new();
     for object in objects {
         match object {
-            Object::Schema(mut schema) => {
-                snapshot.schemas_by_name.insert(schema.name.clone(), schema.oid);
+            Object::Schema(stored) => {
+                snapshot.schemas_by_name.insert(stored.name.clone(), stored.oid);
+                let schema = shown(stored);
                 if schema.oid == well_known::REDOUBT {
-                    schema.name = Arc::from(REDOUBT_SHOWN);
                     for name in ["redoubt", REDOUBT_SHOWN] {
                         snapshot.schemas_by_name.insert(Arc::from(name), schema.oid);
                     }
@@ -89,6 +89,14 @@ pub(crate) fn snapshot(version: u64, database: u32, objects: impl IntoIterator<I
         }
     }
     snapshot
+}
+
+/// A schema as a snapshot has it: our own has another name than old volumes store.
+pub(super) fn shown(stored: SchemaDef) -> SchemaDef {
+    match stored.oid {
+        well_known::REDOUBT => SchemaDef { name: Arc::from(REDOUBT_SHOWN), ..stored },
+        _ => stored,
+    }
 }
 
 impl CatalogSnapshot {

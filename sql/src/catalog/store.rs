@@ -1,16 +1,24 @@
 //! The catalog's rows in the engine's catalog tree: scanning them into a snapshot, writing them inside a transaction.
+//!
+//! **Rule.** A definition is stored in place of the one it was made from, and of no other. Whoever writes one says what
+//! was there when it looked; if the row is not that any more, the statement fails as PostgreSQL's does ("tuple
+//! concurrently updated"). Locks make such a meeting rare, and what the loser waited for is then read again under them:
+//! this is the net below, without which one forgotten lock would undo a committed definition, or bring back a dropped one
+//! over a tree that is another's by now.
 
 use std::ops::Bound;
 use std::sync::Arc;
 
-use engine::{Direction, Engine, InsertOutcome, Isolation, KeyRange, LockStrength, Rows, Txn, Verdict, View};
+use engine::{
+    Direction, Engine, InsertOutcome, Isolation, KeyRange, LockStrength, Rows, Txn, Verdict, View, WriteOutcome,
+};
 use protocol::Lsn;
 use types::{Error, Result, SqlState};
 
 use super::build;
 use super::codec::{self, Class, Object};
 use super::database::DatabaseDef;
-use super::snapshot::{CatalogSnapshot, Comment};
+use super::snapshot::CatalogSnapshot;
 use super::{FIRST_NORMAL_OID, SequenceDef, well_known};
 use crate::exec::Lift;
 
@@ -28,7 +36,8 @@ fn home(database: u32, object: &Object) -> u32 {
     }
 }
 
-fn key_of(database: u32, object: &Object) -> Vec<u8> {
+/// Where a definition is stored.
+pub(crate) fn key_of(database: u32, object: &Object) -> Vec<u8> {
     let home = home(database, object);
     match object {
         Object::Schema(it) => codec::key(home, Class::Schema, it.oid),
@@ -75,41 +84,52 @@ pub(crate) struct Writer<'a> {
 }
 
 impl Writer<'_> {
-    /// Stores a definition in place of any older one.
+    /// Stores a definition that is new.
     ///
     /// # Errors
-    /// What the engine returns.
-    pub async fn put(&self, txn: &mut Txn, object: &Object) -> Result<()> {
-        put(self.engine, txn, &key_of(self.database, object), codec::encode(object)?).await
-    }
-
-    /// Removes a definition.
-    ///
-    /// # Errors
-    /// What the engine returns.
-    pub async fn remove(&self, txn: &mut Txn, object: &Object) -> Result<()> {
-        self.remove_key(txn, &key_of(self.database, object)).await
-    }
-
-    async fn remove_key(&self, txn: &mut Txn, key: &[u8]) -> Result<()> {
+    /// XX000 when there is one by now; what the engine returns.
+    pub async fn create(&self, txn: &mut Txn, object: &Object) -> Result<()> {
         txn.touch_catalog();
+        let (key, row) = (key_of(self.database, object), codec::encode(object)?);
+        let view = self.engine.statement(txn);
+        match self.engine.insert(txn, &view, self.engine.catalog_tree(), &key, &row).await.lift()? {
+            InsertOutcome::Inserted => Ok(()),
+            InsertOutcome::Duplicate { .. } => Err(overtaken("updated")),
+        }
+    }
+
+    /// Stores a definition in place of `before`, from which it was made.
+    ///
+    /// # Errors
+    /// XX000 when that is not what is stored; what the engine returns.
+    pub async fn replace(&self, txn: &mut Txn, before: &Object, object: &Object) -> Result<()> {
+        txn.touch_catalog();
+        let (key, row) = (key_of(self.database, object), codec::encode(object)?);
+        let mut expected = Expected::of(&key, before)?;
+        let view = self.engine.statement(txn);
+        let decide = &mut |stored: &[u8], _: bool| match expected.is(stored) {
+            true => Ok(Verdict::Replace(row.clone())),
+            false => Ok(Verdict::Skip),
+        };
+        let tree = self.engine.catalog_tree();
+        let outcome = self.engine.update(txn, &view, tree, &key, LockStrength::NoKeyUpdate, decide).await.lift()?;
+        expected.met(&outcome)?;
+        if outcome == WriteOutcome::Gone { Err(overtaken("deleted")) } else { Ok(()) }
+    }
+
+    /// Removes a definition. That somebody else has removed it is as good.
+    ///
+    /// # Errors
+    /// XX000 when another is stored; what the engine returns.
+    pub async fn remove(&self, txn: &mut Txn, object: &Object) -> Result<()> {
+        txn.touch_catalog();
+        let key = key_of(self.database, object);
+        let mut expected = Expected::of(&key, object)?;
         let view = self.engine.statement(txn);
         let tree = self.engine.catalog_tree();
-        self.engine.delete(txn, &view, tree, key, None, &mut |_, _| Ok(true)).await.lift()?;
-        Ok(())
-    }
-
-    /// Sets or removes a comment.
-    ///
-    /// # Errors
-    /// What the engine returns.
-    pub async fn comment(&self, txn: &mut Txn, class: u32, object: u32, column: i32, text: Option<&str>) -> Result<()> {
-        let comment = Comment { class, object, column, text: Arc::from(text.unwrap_or("")) };
-        let row = Object::Comment(comment);
-        match text {
-            Some(_) => self.put(txn, &row).await,
-            None => self.remove(txn, &row).await,
-        }
+        let agree = &mut |stored: &[u8], _: bool| Ok(expected.is(stored));
+        let outcome = self.engine.delete(txn, &view, tree, &key, None, agree).await.lift()?;
+        expected.met(&outcome)
     }
 
     /// Gives a new database its schemas.
@@ -117,25 +137,59 @@ impl Writer<'_> {
     /// # Errors
     /// What the engine returns.
     pub async fn found(&self, txn: &mut Txn, database: &DatabaseDef) -> Result<()> {
-        self.put(txn, &Object::Database(database.clone())).await?;
+        self.create(txn, &Object::Database(database.clone())).await?;
         let own = Writer { engine: self.engine, database: database.oid };
         for schema in build::initial_schemas() {
-            own.put(txn, &Object::Schema(schema)).await?;
+            own.create(txn, &Object::Schema(schema)).await?;
         }
         Ok(())
     }
 }
 
-async fn put(engine: &Arc<Engine>, txn: &mut Txn, key: &[u8], row: Vec<u8>) -> Result<()> {
-    txn.touch_catalog();
-    let view = engine.statement(txn);
-    let tree = engine.catalog_tree();
-    if engine.insert(txn, &view, tree, key, &row).await.lift()? == InsertOutcome::Inserted {
-        return Ok(());
+/// What a row must be for it to be replaced or removed.
+struct Expected {
+    class: Class,
+    row: Vec<u8>,
+    /// A row that cannot be read.
+    failed: Option<Error>,
+}
+
+impl Expected {
+    fn of(key: &[u8], before: &Object) -> Result<Expected> {
+        let class = codec::class_of(key).ok_or_else(|| Error::internal("a definition of no class"))?;
+        Ok(Expected { class, row: codec::encode(before)?, failed: None })
     }
-    let replace = &mut |_: &[u8], _: bool| Ok(Verdict::Replace(row.clone()));
-    engine.update(txn, &view, tree, key, LockStrength::NoKeyUpdate, replace).await.lift()?;
-    Ok(())
+
+    fn is(&mut self, stored: &[u8]) -> bool {
+        if stored == self.row {
+            return true;
+        }
+        // One that an older version has stored may say the same in fewer bytes.
+        let again = codec::decode(self.class, stored).and_then(|object| match object {
+            Object::Schema(schema) => codec::encode(&Object::Schema(build::shown(schema))),
+            object => codec::encode(&object),
+        });
+        match again {
+            Ok(again) => again == self.row,
+            Err(error) => {
+                self.failed = Some(error);
+                false
+            }
+        }
+    }
+
+    fn met(self, outcome: &WriteOutcome) -> Result<()> {
+        match self.failed {
+            Some(error) => Err(error),
+            None if *outcome == WriteOutcome::Skipped => Err(overtaken("updated")),
+            None => Ok(()),
+        }
+    }
+}
+
+/// As PostgreSQL says it of the same race.
+fn overtaken(how: &str) -> Error {
+    Error::new(SqlState::INTERNAL_ERROR, format!("tuple concurrently {how}"))
 }
 
 /// Fills the catalog of a new volume; does nothing if there is one.
@@ -153,10 +207,10 @@ pub(crate) async fn bootstrap(engine: &Arc<Engine>) -> Result<()> {
     for object in build::initial_shared() {
         match &object {
             Object::Database(database) => writer.found(&mut txn, database).await?,
-            object => writer.put(&mut txn, object).await?,
+            object => writer.create(&mut txn, object).await?,
         }
     }
-    writer.put(&mut txn, &Object::Counter(u64::from(FIRST_NORMAL_OID))).await?;
+    writer.create(&mut txn, &Object::Counter(u64::from(FIRST_NORMAL_OID))).await?;
     engine.commit(txn).await.lift()?;
     Ok(())
 }
@@ -224,7 +278,7 @@ pub(crate) async fn write_alone(
     let tree = engine.catalog_tree();
     let replace = &mut |row: &[u8], _: bool| Ok(Verdict::Replace(change(Some(row))));
     let outcome = engine.update(&mut txn, &view, tree, key, LockStrength::NoKeyUpdate, replace).await.lift()?;
-    if outcome == engine::WriteOutcome::Gone {
+    if outcome == WriteOutcome::Gone {
         let row = change(None);
         engine.insert(&mut txn, &view, tree, key, &row).await.lift()?;
     }
@@ -238,4 +292,38 @@ pub(crate) fn sequence_key(database: u32, sequence: &SequenceDef) -> Vec<u8> {
         key.extend(sequence.generation.to_be_bytes());
     }
     key
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalog::SchemaDef;
+    use engine::Options;
+    use engine::testing::MemoryVolume;
+
+    #[tokio::test]
+    async fn a_definition_takes_the_place_of_the_one_it_was_made_from() {
+        let engine = Engine::bootstrap(MemoryVolume::new(), Options::default()).await.expect("an empty volume");
+        bootstrap(&engine).await.expect("an empty catalog");
+        let writer = Writer { engine: &engine, database: 5 };
+        let owned = |owner| Object::Schema(SchemaDef { oid: 20_000, name: Arc::from("s"), owner, acl: None });
+        let (first, second, third) = (owned(1), owned(2), owned(3));
+        let updated = |result: Result<()>| {
+            assert_eq!(result.expect_err("another stands there").message, "tuple concurrently updated");
+        };
+        let mut txn = engine.begin(Isolation::ReadCommitted);
+        writer.create(&mut txn, &first).await.expect("there is none");
+        engine.commit(txn).await.expect("it commits");
+        let mut txn = engine.begin(Isolation::ReadCommitted);
+        updated(writer.create(&mut txn, &second).await);
+        updated(writer.replace(&mut txn, &second, &third).await);
+        updated(writer.remove(&mut txn, &second).await);
+        writer.replace(&mut txn, &first, &second).await.expect("it is what is there");
+        updated(writer.replace(&mut txn, &first, &third).await);
+        writer.remove(&mut txn, &second).await.expect("it is what is there");
+        let gone = writer.replace(&mut txn, &second, &third).await.expect_err("it is removed");
+        assert_eq!(gone.message, "tuple concurrently deleted");
+        writer.remove(&mut txn, &second).await.expect("it is gone already");
+        engine.commit(txn).await.expect("it commits");
+    }
 }

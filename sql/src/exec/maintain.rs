@@ -1,8 +1,8 @@
-//! ANALYZE: counts a table's rows for the planner.
+//! Counting a table's rows for the planner, and values without rows.
 
 use std::sync::Arc;
 
-use engine::{Direction, KeyRange, Rows};
+use engine::{Direction, KeyRange, Rows, View};
 use types::{Datum, Result, SqlType};
 
 use super::context::ExecContext;
@@ -12,34 +12,26 @@ use super::lift::Lift;
 use super::table::tree;
 use crate::bound::{CastExpr, Expr};
 use crate::catalog::TableDef;
-use crate::catalog::codec::Object;
-use crate::catalog::store::Writer;
 
 /// Rows read at once.
 const SCAN_ROWS: usize = 1024;
 
-/// Counts the rows of a table and stores the number in its definition.
+/// Counts the rows of a table.
 ///
 /// # Errors
 /// What the engine returns.
-pub(crate) async fn count_rows(table: &Arc<TableDef>, context: &Arc<ExecContext>) -> Result<()> {
-    let (engine, view) = (&context.engine, &context.view);
-    let mut scan = engine.scan(view, tree(table.tree), KeyRange::all(), Direction::Forward);
+pub(super) async fn count_rows(table: &TableDef, view: &View, context: &ExecContext) -> Result<usize> {
+    let mut scan = context.engine.scan(view, tree(table.tree), KeyRange::all(), Direction::Forward);
     let mut rows = Rows::new();
     let mut count = 0usize;
     loop {
         context.check()?;
         let found = scan.next_batch(&mut rows, SCAN_ROWS).await.lift()?;
         if found == 0 {
-            break;
+            return Ok(count);
         }
         count += found;
     }
-    let mut counted = (**table).clone();
-    counted.estimated_rows = count as f64;
-    let writer = Writer { engine, database: context.catalog.database };
-    let mut txn = context.txn().await?;
-    writer.put(&mut txn, &Object::Table(Box::new(counted))).await
 }
 
 /// The value of an expression without input row, converted to a parameter's type as an assignment would.

@@ -49,11 +49,11 @@ pub use table::RowIds;
 
 pub(crate) use changes::run as run_changes;
 pub(crate) use copy::{run_in as copy_in, run_out as copy_out};
-pub(crate) use ddl::{Executed, execute as execute_ddl, truncate};
+pub(crate) use ddl::{Executed, analyze, execute as execute_ddl, truncate};
 pub(crate) use dml::{Changed, delete, insert, update};
 pub(crate) use keyed::select as select_by_key;
 pub(crate) use lift::{Lift, lift};
-pub(crate) use maintain::{count_rows, evaluate_as};
+pub(crate) use maintain::evaluate_as;
 pub(crate) use memory::{LateClaim, row_bytes};
 pub(crate) use query::RowSource;
 pub(crate) use spill::Gathered;

@@ -420,10 +420,6 @@ impl Session {
         }
         Ok(())
     }
-
-    pub(super) fn check_cancelled(&self) -> Result<()> {
-        self.context.backend.cancel.check().map_err(lift)
-    }
 }
 
 /// Whether the transaction may still choose its level after this statement, which reads nothing through a snapshot.

@@ -465,13 +465,8 @@ impl Session {
 
     /// Counts rows for the planner.
     async fn analyze(&mut self, prepared: &Arc<Prepared>, tables: &[Arc<crate::catalog::TableDef>]) -> Result<()> {
-        let catalog = prepared.catalog.clone().unwrap_or_else(|| self.context.catalog());
-        let all: Vec<_> = if tables.is_empty() { catalog.tables().cloned().collect() } else { tables.to_vec() };
         let context = self.exec_context(prepared, Vec::new()).await?;
-        for table in all {
-            self.check_cancelled()?;
-            exec::count_rows(&table, &context).await?;
-        }
+        exec::analyze(tables, &context).await?;
         self.after_ddl().await;
         Ok(())
     }

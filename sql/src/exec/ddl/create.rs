@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use engine::TreeKind;
+use engine::{TableLockMode, TreeKind};
 use types::{Error, Result, SqlState, SqlType};
 
 use super::sort::Sorter;
@@ -195,6 +195,11 @@ pub(super) async fn view(
     };
     match work.catalog.relation_in(schema.oid, name) {
         Some(Relation::View(old)) if replace => {
+            work.check_owner(old.owner, "view", name)?;
+            let oid = old.oid;
+            work.lock(u64::from(oid), TableLockMode::AccessExclusive).await?;
+            work.reload().await?;
+            let old = work.view_named(oid, name)?;
             work.check_owner(old.owner, "view", name)?;
             check_replacement(&old.columns, columns)?;
             (view.oid, view.row_type) = (old.oid, old.row_type);

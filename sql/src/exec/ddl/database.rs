@@ -13,6 +13,12 @@ pub(super) fn missing(name: &str) -> Error {
     Error::new(SqlState::UNDEFINED_DATABASE, format!("database \"{name}\" does not exist"))
 }
 
+/// Keeps others from changing or making a database of this name until the transaction ends.
+pub(super) async fn lock(work: &mut Work, name: &str) -> Result<()> {
+    work.claim_shared(&format!("database {name}")).await?;
+    work.reload().await
+}
+
 /// The catalog of another database.
 async fn catalog_of(work: &Work, database: u32) -> Result<CatalogSnapshot> {
     let view = work.view().await?;
@@ -20,8 +26,7 @@ async fn catalog_of(work: &Work, database: u32) -> Result<CatalogSnapshot> {
 }
 
 pub(super) async fn create(work: &mut Work, name: &str, owner: Option<&str>, template: Option<&str>) -> Result<String> {
-    work.claim_more(0, &format!("database {name}")).await?;
-    work.reload().await?;
+    lock(work, name).await?;
     let user = work.role()?;
     if !user.superuser && !user.create_database {
         return Err(Error::new(SqlState::INSUFFICIENT_PRIVILEGE, "permission denied to create database"));
@@ -58,8 +63,7 @@ pub(super) async fn create(work: &mut Work, name: &str, owner: Option<&str>, tem
 
 pub(super) async fn drop(work: &mut Work, name: &str, if_exists: bool) -> Result<String> {
     let tag = "DROP DATABASE".to_owned();
-    work.claim_more(0, &format!("database {name}")).await?;
-    work.reload().await?;
+    lock(work, name).await?;
     let Some(database) = work.catalog.database_named(name).cloned() else {
         if !if_exists {
             return Err(missing(name));

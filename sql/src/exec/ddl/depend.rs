@@ -225,7 +225,10 @@ pub(super) async fn settle_views(work: &mut Work, table: u32, cascade: bool, wha
     }
     tell_cascade(work, &whats);
     for view in broken {
-        drop::view(work, &view).await?;
+        work.lock_relation(&Relation::View(view.clone())).await?;
+        if let Some(view) = work.catalog.view(view.oid).cloned() {
+            drop::view(work, &view).await?;
+        }
     }
     work.reload().await
 }

@@ -83,10 +83,7 @@ async fn drop_dependent(work: &mut Work, dependent: Dependent) -> Result<()> {
             work.lock_relation(&found).await?;
             relation(work, &found).await
         }
-        Dependent::Constraint(constraint) => {
-            work.lock(u64::from(constraint.table), TableLockMode::AccessExclusive).await?;
-            remove_constraint(work, &constraint).await
-        }
+        Dependent::Constraint(constraint) => remove_locked(work, &constraint).await,
         Dependent::Default { table, column } => {
             work.lock(u64::from(table), TableLockMode::AccessExclusive).await?;
             work.reload().await?;
@@ -147,9 +144,10 @@ async fn remove_index(work: &Work, index: &IndexDef) -> Result<()> {
 }
 
 /// A sequence and its state.
-pub(super) async fn sequence(work: &Work, oid: u32) -> Result<()> {
-    let Some(found) = work.catalog.sequence(oid).cloned() else { return Ok(()) };
+pub(super) async fn sequence(work: &mut Work, oid: u32) -> Result<()> {
     work.lock(u64::from(oid), TableLockMode::AccessExclusive).await?;
+    work.reload().await?;
+    let Some(found) = work.catalog.sequence(oid).cloned() else { return Ok(()) };
     depend::remove_comments(work, well_known::PG_CLASS, oid, None).await?;
     work.remove(Object::Sequence((*found).clone())).await?;
     super::sequence::remove_state(work, &found).await
@@ -158,6 +156,16 @@ pub(super) async fn sequence(work: &Work, oid: u32) -> Result<()> {
 async fn remove_constraint(work: &Work, constraint: &ConstraintDef) -> Result<()> {
     depend::remove_comments(work, well_known::PG_CONSTRAINT, constraint.oid, None).await?;
     work.remove(Object::Constraint(constraint.clone())).await
+}
+
+/// Locks the table of a foreign key and drops that, if it is still there.
+async fn remove_locked(work: &mut Work, constraint: &ConstraintDef) -> Result<()> {
+    work.lock(u64::from(constraint.table), TableLockMode::AccessExclusive).await?;
+    work.reload().await?;
+    match work.catalog.constraint(constraint.oid).cloned() {
+        Some(found) => remove_constraint(work, &found).await,
+        None => Ok(()),
+    }
 }
 
 /// Drops a constraint with its index; `what` is dropped because of it or for it.
@@ -189,8 +197,7 @@ pub(super) async fn constraint(work: &mut Work, found: &ConstraintDef, cascade: 
     let whats: Vec<String> = children.iter().map(|it| work.describe_constraint(it)).collect();
     depend::tell_cascade(work, &whats);
     for child in &children {
-        work.lock(u64::from(child.table), TableLockMode::AccessExclusive).await?;
-        remove_constraint(work, child).await?;
+        remove_locked(work, child).await?;
     }
     remove_constraint(work, found).await?;
     if index_def.primary {

@@ -2,8 +2,9 @@
 //!
 //! Grants are made by the owner, or by a member of the owner, in the owner's name. The privileges of single columns are
 //! not kept: asking for them is refused. REVOKE takes what was granted by anyone.
-
-use std::sync::Arc;
+//!
+//! An object is held against other changes of its definition and then read again. PostgreSQL takes no lock here and lets
+//! the later of two fail ("tuple concurrently updated"); both count here.
 
 use types::{Error, Result, SqlState};
 
@@ -26,6 +27,12 @@ pub(super) async fn run(work: &mut Work, grant: &Grant) -> Result<String> {
     match &grant.on {
         GrantTarget::Relations(relations) => {
             for relation in relations {
+                work.check_relation_owner(relation)?;
+                work.hold(relation.oid()).await?;
+                if work.catalog.relation(relation.oid()).is_none() {
+                    let message = format!("relation \"{}\" does not exist", relation.name());
+                    return Err(Error::new(SqlState::UNDEFINED_TABLE, message));
+                }
                 on_relation(work, grant, relation.oid()).await?;
             }
         }
@@ -36,9 +43,7 @@ pub(super) async fn run(work: &mut Work, grant: &Grant) -> Result<String> {
                         && work.catalog.schema_of(relation) == schema.oid
                 });
                 let oids: Vec<u32> = inside.map(Relation::oid).collect();
-                for oid in oids {
-                    on_relation(work, grant, oid).await?;
-                }
+                on_all(work, grant, oids).await?;
             }
         }
         GrantTarget::AllSequencesIn(schemas) => {
@@ -47,15 +52,18 @@ pub(super) async fn run(work: &mut Work, grant: &Grant) -> Result<String> {
                     matches!(relation, Relation::Sequence(_)) && work.catalog.schema_of(relation) == schema.oid
                 });
                 let oids: Vec<u32> = inside.map(Relation::oid).collect();
-                for oid in oids {
-                    on_relation(work, grant, oid).await?;
-                }
+                on_all(work, grant, oids).await?;
             }
         }
         GrantTarget::Schemas(schemas) => {
             for schema in schemas {
+                work.check_owner(schema.owner, "schema", &schema.name)?;
+                work.hold(schema.oid).await?;
                 let found = work.catalog.schema(schema.oid).cloned();
-                let found = found.ok_or_else(|| Error::internal("a schema went away"))?;
+                let found = found.ok_or_else(|| {
+                    let message = format!("schema \"{}\" does not exist", schema.name);
+                    Error::new(SqlState::INVALID_SCHEMA_NAME, message)
+                })?;
                 work.check_owner(found.owner, "schema", &found.name)?;
                 let defaults = Privileges::NONE;
                 let acl = changed(work, grant, found.owner, &found.acl, Privileges::ALL_SCHEMA, defaults)?;
@@ -64,6 +72,7 @@ pub(super) async fn run(work: &mut Work, grant: &Grant) -> Result<String> {
         }
         GrantTarget::Databases(names) => {
             for name in names {
+                super::database::lock(work, name).await?;
                 let found = work.catalog.database_named(name).cloned();
                 let found = found.ok_or_else(|| super::database::missing(name))?;
                 work.check_owner(found.owner, "database", name)?;
@@ -83,6 +92,19 @@ pub(super) async fn run(work: &mut Work, grant: &Grant) -> Result<String> {
     Ok(tag.to_owned())
 }
 
+/// Of what was found in a schema, what is still there once it is locked.
+async fn on_all(work: &mut Work, grant: &Grant, oids: Vec<u32>) -> Result<()> {
+    for oid in oids {
+        work.check_relation_owner(&work.relation(oid)?)?;
+        work.hold(oid).await?;
+        if work.catalog.relation(oid).is_some() {
+            on_relation(work, grant, oid).await?;
+        }
+    }
+    Ok(())
+}
+
+/// The caller holds the relation.
 async fn on_relation(work: &mut Work, grant: &Grant, oid: u32) -> Result<()> {
     let relation = work.relation(oid)?;
     work.check_relation_owner(&relation)?;
@@ -171,8 +193,7 @@ async fn on_roles(work: &mut Work, grant: &Grant, roles: &[String]) -> Result<()
             return Err(Error::new(SqlState::INSUFFICIENT_PRIVILEGE, message));
         }
         for name in &grant.grantees {
-            let member: &Arc<crate::catalog::RoleDef> = work.role_named(name)?;
-            let mut member = (**member).clone();
+            let mut member = role::held(work, work.role_named(name)?.oid, name).await?;
             let is_member = member.member_of.contains(&group.oid);
             match (grant.revoke, is_member) {
                 (false, true) => {

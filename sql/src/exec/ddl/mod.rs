@@ -37,9 +37,10 @@ mod work;
 
 use std::sync::Arc;
 
-use types::{Error, Result};
+use types::{Error, Result, SqlState};
 
 use super::context::ExecContext;
+use super::maintain::count_rows;
 use crate::bound::Ddl;
 use crate::catalog::TableDef;
 use work::Work;
@@ -143,6 +144,35 @@ pub(crate) async fn truncate(
     }
     truncate::run(&mut work, tables, restart_identity, cascade).await?;
     Ok(Executed::Done { tag: "TRUNCATE TABLE".to_owned(), notices: work.notices })
+}
+
+/// `ANALYZE`: counts the rows of these tables, or of all that there are, and stores the numbers in their definitions.
+///
+/// All are locked first, as PostgreSQL locks each, and then read again: it may have waited for one to become another.
+///
+/// # Errors
+/// 42P01 when a table that was named is gone; what the engine returns.
+pub(crate) async fn analyze(tables: &[Arc<TableDef>], context: &Arc<ExecContext>) -> Result<()> {
+    let mut work = Work::begin(context).await?;
+    let all: Vec<Arc<TableDef>> =
+        if tables.is_empty() { work.catalog.tables().cloned().collect() } else { tables.to_vec() };
+    for table in &all {
+        work.lock(u64::from(table.oid), engine::TableLockMode::ShareUpdateExclusive).await?;
+    }
+    work.reload().await?;
+    let view = work.view().await?;
+    for table in &all {
+        let Some(found) = work.catalog.table(table.oid).cloned() else {
+            if tables.is_empty() {
+                continue;
+            }
+            let message = format!("relation \"{}\" does not exist", table.name);
+            return Err(Error::new(SqlState::UNDEFINED_TABLE, message));
+        };
+        let estimated_rows = count_rows(&found, &view, context).await? as f64;
+        work.put_table(TableDef { estimated_rows, ..(*found).clone() }).await?;
+    }
+    Ok(())
 }
 
 /// Rows that a COPY must add for their number to be worth a change of the catalog.

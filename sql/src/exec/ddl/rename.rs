@@ -50,16 +50,17 @@ pub(super) async fn relation(work: &mut Work, relation: &Relation, name: &str) -
     Ok(tag(&found))
 }
 
-/// Stores a sequence with another name or schema, and the default that spells it.
-async fn put_sequence(work: &Work, old: &SequenceDef, new: SequenceDef) -> Result<()> {
-    if let Some(owner) = new.owned_by
-        && let Some(table) = work.catalog.table(owner.table)
-    {
-        let mut table = (**table).clone();
-        let column = &mut table.columns[owner.column];
-        if column.default.as_ref() == Some(&next_value_text(old)) {
-            column.default = Some(next_value_text(&new));
-            work.put_table(table).await?;
+/// Stores a sequence, which is locked, with another name or schema, and the default that spells it.
+async fn put_sequence(work: &mut Work, old: &SequenceDef, new: SequenceDef) -> Result<()> {
+    if let Some(owner) = new.owned_by {
+        work.hold(owner.table).await?;
+        if let Some(table) = work.catalog.table(owner.table) {
+            let mut table = (**table).clone();
+            let column = &mut table.columns[owner.column];
+            if column.default.as_ref() == Some(&next_value_text(old)) {
+                column.default = Some(next_value_text(&new));
+                work.put_table(table).await?;
+            }
         }
     }
     work.put(Object::Sequence(new)).await
@@ -86,6 +87,7 @@ pub(super) async fn set_schema(work: &mut Work, relation: &Relation, schema: &Sc
             work.put_table(TableDef { schema: schema.oid, schema_name: name.clone(), ..(**old).clone() }).await?;
             work.reload().await?;
             for sequence in depend::owned_sequences(work, old) {
+                super::sequence::lock(work, sequence).await?;
                 let old = work.sequence(sequence)?;
                 free_in(work, schema, &old.name)?;
                 let new = SequenceDef { schema: schema.oid, schema_name: name.clone(), ..(*old).clone() };
@@ -165,6 +167,7 @@ pub(super) async fn table_owner(work: &mut Work, table: &TableDef, owner: &str) 
     let owner = new_owner(work, owner)?;
     work.put_table(TableDef { owner, ..table.clone() }).await?;
     for sequence in depend::owned_sequences(work, table) {
+        super::sequence::lock(work, sequence).await?;
         let sequence = work.sequence(sequence)?;
         work.put(Object::Sequence(SequenceDef { owner, ..(*sequence).clone() })).await?;
     }
@@ -193,8 +196,12 @@ pub(super) async fn schema(work: &mut Work, schema: &SchemaDef, name: &str) -> R
     let inside: Vec<Relation> =
         work.catalog.relations().filter(|it| work.catalog.schema_of(it) == found.oid).cloned().collect();
     for relation in &inside {
-        if let Relation::Sequence(old) = relation {
-            put_sequence(work, old, SequenceDef { schema_name: new_name.clone(), ..(**old).clone() }).await?;
+        if let Relation::Sequence(known) = relation {
+            super::sequence::lock(work, known.oid).await?;
+            let Some(now) = work.catalog.sequence(known.oid).cloned() else { continue };
+            // Its default still spells the schema's old name.
+            let old = SequenceDef { schema_name: found.name.clone(), ..(*now).clone() };
+            put_sequence(work, &old, SequenceDef { schema_name: new_name.clone(), ..(*now).clone() }).await?;
         }
     }
     work.reload().await?;
@@ -205,22 +212,32 @@ pub(super) async fn schema(work: &mut Work, schema: &SchemaDef, name: &str) -> R
 }
 
 pub(super) async fn set_schema_owner(work: &mut Work, schema: &SchemaDef, owner: &str) -> Result<String> {
-    work.check_owner(schema.owner, "schema", &schema.name)?;
+    let schema = held_schema(work, schema).await?;
     let owner = new_owner(work, owner)?;
-    work.put(Object::Schema(SchemaDef { owner, ..schema.clone() })).await?;
+    work.put(Object::Schema(SchemaDef { owner, ..schema })).await?;
     work.reload().await?;
     Ok("ALTER SCHEMA".to_owned())
 }
 
 pub(super) async fn comment_schema(work: &mut Work, schema: &SchemaDef, text: Option<&str>) -> Result<String> {
-    work.check_owner(schema.owner, "schema", &schema.name)?;
+    held_schema(work, schema).await?;
     put_comment(work, well_known::PG_NAMESPACE, schema.oid, 0, text).await
 }
 
-async fn put_comment(work: &mut Work, class: u32, object: u32, column: i32, text: Option<&str>) -> Result<String> {
-    let writer = crate::catalog::store::Writer { engine: work.engine(), database: work.catalog.database };
-    let mut txn = work.txn().await?;
-    writer.comment(&mut txn, class, object, column, text.filter(|text| !text.is_empty())).await?;
+/// A schema as it is now, held against other changes.
+async fn held_schema(work: &mut Work, schema: &SchemaDef) -> Result<SchemaDef> {
+    work.check_owner(schema.owner, "schema", &schema.name)?;
+    work.hold(schema.oid).await?;
+    let Some(found) = work.catalog.schema(schema.oid).cloned() else {
+        let message = format!("schema \"{}\" does not exist", schema.name);
+        return Err(Error::new(SqlState::INVALID_SCHEMA_NAME, message));
+    };
+    work.check_owner(found.owner, "schema", &found.name)?;
+    Ok((*found).clone())
+}
+
+async fn put_comment(work: &Work, class: u32, object: u32, column: i32, text: Option<&str>) -> Result<String> {
+    work.comment(class, object, column, text.filter(|text| !text.is_empty())).await?;
     Ok("COMMENT".to_owned())
 }
 
@@ -231,6 +248,11 @@ pub(super) async fn comment(
     text: Option<&str>,
 ) -> Result<String> {
     work.check_relation_owner(relation)?;
+    work.hold(relation.oid()).await?;
+    if work.catalog.relation(relation.oid()).is_none() {
+        let message = format!("relation \"{}\" does not exist", relation.name());
+        return Err(Error::new(SqlState::UNDEFINED_TABLE, message));
+    }
     let column = column.map_or(0, |position| position as i32 + 1);
     put_comment(work, well_known::PG_CLASS, relation.oid(), column, text).await
 }

@@ -69,7 +69,7 @@ fn check_name(name: &str) -> Result<()> {
 
 pub(super) async fn create(work: &mut Work, name: &str, options: &[RoleOption]) -> Result<String> {
     check_name(name)?;
-    work.claim_more(0, &format!("role {name}")).await?;
+    work.claim_shared(&format!("role {name}")).await?;
     work.reload().await?;
     if !may_manage(work)? {
         return Err(denied("create").detail("Only roles with the CREATEROLE attribute may create roles."));
@@ -98,7 +98,7 @@ pub(super) async fn create(work: &mut Work, name: &str, options: &[RoleOption]) 
     Ok("CREATE ROLE".to_owned())
 }
 
-async fn apply(work: &Work, role: &mut RoleDef, options: &[RoleOption]) -> Result<()> {
+async fn apply(work: &mut Work, role: &mut RoleDef, options: &[RoleOption]) -> Result<()> {
     let superuser = work.role()?.superuser;
     for option in options {
         let reserved = match option {
@@ -142,7 +142,7 @@ async fn apply(work: &Work, role: &mut RoleDef, options: &[RoleOption]) -> Resul
             }
             RoleOption::Members(members) | RoleOption::Admins(members) => {
                 for member in members {
-                    let mut member = (**work.role_named(member)?).clone();
+                    let mut member = held(work, work.role_named(member)?.oid, member).await?;
                     if is_within(work, role, member.oid, 0) {
                         return Err(circular(&role.name, &member.name));
                     }
@@ -187,15 +187,20 @@ fn is_within(work: &Work, role: &RoleDef, group: u32, depth: usize) -> bool {
                 .any(|parent| work.catalog.role(*parent).is_some_and(|it| is_within(work, it, group, depth + 1)))
 }
 
+/// A role as it is now, held against other changes until the transaction ends.
+pub(super) async fn held(work: &mut Work, oid: u32, name: &str) -> Result<RoleDef> {
+    work.lock(u64::from(oid), engine::TableLockMode::Exclusive).await?;
+    work.reload().await?;
+    work.catalog.role(oid).map(|role| (**role).clone()).ok_or_else(|| missing_role(name))
+}
+
 /// The role to be changed, held until the transaction ends.
 async fn found(work: &mut Work, name: &str, what: &str, own: bool) -> Result<RoleDef> {
     let oid = work.role_named(name)?.oid;
-    work.lock(u64::from(oid), engine::TableLockMode::Exclusive).await?;
-    work.reload().await?;
-    let role = work.catalog.role(oid).cloned().ok_or_else(|| missing_role(name))?;
+    let role = held(work, oid, name).await?;
     let user = work.role()?;
     let allowed = user.superuser || (user.create_role && !role.superuser) || (own && user.oid == oid);
-    if allowed { Ok((*role).clone()) } else { Err(denied(what)) }
+    if allowed { Ok(role) } else { Err(denied(what)) }
 }
 
 pub(super) async fn alter(work: &mut Work, name: &str, options: &[RoleOption]) -> Result<String> {
@@ -221,7 +226,7 @@ pub(super) async fn set(work: &mut Work, name: &str, setting: &str, value: Optio
 pub(super) async fn rename(work: &mut Work, name: &str, to: &str) -> Result<String> {
     check_name(to)?;
     let role = found(work, name, "rename", false).await?;
-    work.claim_more(0, &format!("role {to}")).await?;
+    work.claim_shared(&format!("role {to}")).await?;
     work.reload().await?;
     if work.catalog.role_named(to).is_some() {
         return Err(Error::new(SqlState::DUPLICATE_OBJECT, format!("role \"{to}\" already exists")));
@@ -256,7 +261,7 @@ pub(super) async fn drop(work: &mut Work, names: &[String], if_exists: bool) -> 
         let members: Vec<Arc<RoleDef>> =
             work.catalog.roles().filter(|other| other.member_of.contains(&role.oid)).cloned().collect();
         for member in members {
-            let mut member = (*member).clone();
+            let mut member = held(work, member.oid, &member.name).await?;
             member.member_of.retain(|group| *group != role.oid);
             work.put(Object::Role(member)).await?;
         }

@@ -150,7 +150,7 @@ pub(super) async fn alter(work: &mut Work, sequence: &Arc<SequenceDef>, options:
 }
 
 /// Keeps others from drawing values, setting or changing the sequence before the transaction ends.
-async fn lock(work: &mut Work, sequence: u32) -> Result<()> {
+pub(super) async fn lock(work: &mut Work, sequence: u32) -> Result<()> {
     work.lock(u64::from(sequence), engine::TableLockMode::ShareRowExclusive).await?;
     work.reload().await
 }

@@ -4,12 +4,14 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
 use engine::{Engine, Isolation, TableLockMode, TreeId, TreeKind, View, WaitPolicy};
+use hashbrown::HashMap;
+use parking_lot::Mutex;
 use types::{Error, Result, SqlState};
 
 use crate::catalog::codec::{self, Object};
 use crate::catalog::store::{self, Writer};
 use crate::catalog::{
-    Acl, CatalogSnapshot, Privileges, Relation, RoleDef, SchemaDef, SequenceDef, TableDef, well_known,
+    Acl, CatalogSnapshot, Comment, Privileges, Relation, RoleDef, SchemaDef, SequenceDef, TableDef, ViewDef, well_known,
 };
 use crate::exec::context::{ExecContext, TxnGuard};
 use crate::exec::lift::{Lift, lift};
@@ -25,6 +27,8 @@ pub(super) struct Work {
     /// What the transaction sees now, its own changes included.
     pub catalog: Arc<CatalogSnapshot>,
     pub notices: Vec<Error>,
+    /// What the statement has stored (or removed: `None`) since the catalog at hand was read, by the rows' keys.
+    stored: Mutex<HashMap<Vec<u8>, Option<Object>>>,
 }
 
 impl Work {
@@ -33,7 +37,12 @@ impl Work {
     /// # Errors
     /// 25006 in a read-only transaction; what the engine returns.
     pub async fn begin(context: &Arc<ExecContext>) -> Result<Work> {
-        let mut work = Work { context: context.clone(), catalog: context.catalog.clone(), notices: Vec::new() };
+        let mut work = Work {
+            context: context.clone(),
+            catalog: context.catalog.clone(),
+            notices: Vec::new(),
+            stored: Mutex::default(),
+        };
         work.reload().await?;
         Ok(work)
     }
@@ -57,6 +66,7 @@ impl Work {
         let view = self.view().await?;
         let database = self.context.catalog.database;
         self.catalog = Arc::new(store::load(self.engine(), &view, database, PRIVATE_VERSION).await?);
+        self.stored.get_mut().clear();
         Ok(())
     }
 
@@ -83,6 +93,13 @@ impl Work {
             return Err(lift(engine::Error::Serialization));
         }
         Ok(same)
+    }
+
+    /// Locks an object against all who change its definition, but against nobody who reads it or writes rows, and reads
+    /// the catalog again.
+    pub async fn hold(&mut self, object: u32) -> Result<()> {
+        self.lock(u64::from(object), TableLockMode::ShareUpdateExclusive).await?;
+        self.reload().await
     }
 
     /// Locks a relation against everything.
@@ -124,26 +141,81 @@ impl Work {
 
     /// Reserves another name, of an index or sequence that comes with a table.
     pub async fn claim_more(&self, schema: u32, name: &str) -> Result<()> {
+        self.claim_in(self.context.catalog.database, schema, name).await
+    }
+
+    /// Reserves the name of what all databases share: a role, a database.
+    pub async fn claim_shared(&self, name: &str) -> Result<()> {
+        self.claim_in(0, 0, name).await
+    }
+
+    async fn claim_in(&self, database: u32, schema: u32, name: &str) -> Result<()> {
         let mut hasher = DefaultHasher::new();
-        (self.context.catalog.database, schema, name).hash(&mut hasher);
+        (database, schema, name).hash(&mut hasher);
         self.lock(NAME_LOCKS | hasher.finish(), TableLockMode::Exclusive).await
     }
 
-    /// Stores a definition. The catalog at hand is not changed: see [`Work::reload`].
+    /// Stores a definition, new or in place of the one in the catalog at hand. That is not changed: see [`Work::reload`].
+    ///
+    /// # Errors
+    /// XX000 when another has been stored since.
     pub async fn put(&self, object: Object) -> Result<()> {
         let writer = Writer { engine: self.engine(), database: self.context.catalog.database };
+        let key = store::key_of(writer.database, &object);
+        let before = self.known(&key, &object);
         let mut txn = self.txn().await?;
-        writer.put(&mut txn, &object).await
+        match &before {
+            Some(before) => writer.replace(&mut txn, before, &object).await?,
+            None => writer.create(&mut txn, &object).await?,
+        }
+        self.stored.lock().insert(key, Some(object));
+        Ok(())
+    }
+
+    /// The definition that stands where this one is to be stored, as far as the statement knows.
+    fn known(&self, key: &[u8], object: &Object) -> Option<Object> {
+        if let Some(stored) = self.stored.lock().get(key) {
+            return stored.clone();
+        }
+        let catalog = &self.catalog;
+        match object {
+            Object::Schema(it) => catalog.schema(it.oid).map(|it| Object::Schema((**it).clone())),
+            Object::Table(it) => catalog.table(it.oid).map(|it| Object::Table(Box::new((**it).clone()))),
+            Object::View(it) => catalog.view(it.oid).map(|it| Object::View((**it).clone())),
+            Object::Index(it) => catalog.index(it.oid).map(|it| Object::Index((**it).clone())),
+            Object::Constraint(it) => catalog.constraint(it.oid).map(|it| Object::Constraint((**it).clone())),
+            Object::Sequence(it) => catalog.sequence(it.oid).map(|it| Object::Sequence((**it).clone())),
+            Object::Role(it) => catalog.role(it.oid).map(|it| Object::Role((**it).clone())),
+            Object::Database(it) => catalog.database(it.oid).map(|it| Object::Database((**it).clone())),
+            Object::Comment(it) => catalog
+                .comment(it.class, it.object, it.column)
+                .map(|text| Object::Comment(Comment { text: text.clone(), ..it.clone() })),
+            Object::Counter(_) => None,
+        }
+    }
+
+    /// Sets or removes a comment; the caller has locked what it is on.
+    pub async fn comment(&self, class: u32, object: u32, column: i32, text: Option<&str>) -> Result<()> {
+        let comment = Object::Comment(Comment { class, object, column, text: Arc::from(text.unwrap_or("")) });
+        if text.is_some() { self.put(comment).await } else { self.remove(comment).await }
     }
 
     pub async fn put_table(&self, table: TableDef) -> Result<()> {
         self.put(Object::Table(Box::new(table))).await
     }
 
+    /// Removes a definition, if there is one.
+    ///
+    /// # Errors
+    /// XX000 when another has been stored since the catalog at hand was read.
     pub async fn remove(&self, object: Object) -> Result<()> {
         let writer = Writer { engine: self.engine(), database: self.context.catalog.database };
+        let key = store::key_of(writer.database, &object);
+        let Some(before) = self.known(&key, &object) else { return Ok(()) };
         let mut txn = self.txn().await?;
-        writer.remove(&mut txn, &object).await
+        writer.remove(&mut txn, &before).await?;
+        self.stored.lock().insert(key, None);
+        Ok(())
     }
 
     /// A fresh oid.
@@ -267,6 +339,14 @@ impl Work {
     /// A table as it is now.
     pub fn table(&self, oid: u32) -> Result<Arc<TableDef>> {
         self.catalog.table(oid).cloned().ok_or_else(|| gone(oid))
+    }
+
+    /// A view as it is now, which the statement calls `name`.
+    pub fn view_named(&self, oid: u32, name: &str) -> Result<Arc<ViewDef>> {
+        self.catalog
+            .view(oid)
+            .cloned()
+            .ok_or_else(|| Error::new(SqlState::UNDEFINED_TABLE, format!("relation \"{name}\" does not exist")))
     }
 
     /// A sequence as it is now.

@@ -1,0 +1,175 @@
+//! Definitions, locks and savepoints beside other sessions, as PostgreSQL 15 decides them.
+
+#[path = "support/pair.rs"]
+mod pair;
+mod support;
+
+use pair::{ROWS, let_wait, ok, spawn, two, value};
+use sql::session::{Session, SessionOptions};
+use support::{run, session};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn analyze_does_not_undo_what_it_waited_for() {
+    for (change, query, rows) in [
+        ("alter table t add column b int default 7", "select b from t where id = 1", "7"),
+        ("truncate t", "select count(*) from t", "0"),
+        ("alter table t alter column v type text", "select v || 'x' from t where id = 1", "10x"),
+    ] {
+        let (_volume, database, mut one, two) = two(ROWS).await;
+        run(&mut one, "begin").await;
+        ok(&run(&mut one, change).await);
+        let waiting = spawn(two, "analyze t");
+        let_wait(&database).await;
+        ok(&run(&mut one, "commit").await);
+        let (mut two, lines) = waiting.await.expect("no panic");
+        assert_eq!(lines, ["ANALYZE"], "{change}");
+        assert_eq!(value(&mut two, query).await, rows, "{change}");
+        assert_eq!(value(&mut one, query).await, rows, "{change}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn analyze_does_not_bring_back_a_dropped_table() {
+    let (_volume, database, mut one, two) = two(ROWS).await;
+    let mut three = session(&database).await;
+    run(&mut one, "begin").await;
+    ok(&run(&mut one, "drop table t").await);
+    let waiting = spawn(two, "analyze t");
+    let_wait(&database).await;
+    let all = spawn(three, "analyze");
+    let_wait(&database).await;
+    ok(&run(&mut one, "commit").await);
+    let (mut two, lines) = waiting.await.expect("no panic");
+    assert_eq!(lines, ["ERROR:  42P01: relation \"t\" does not exist"]);
+    let lines;
+    (three, lines) = all.await.expect("no panic");
+    assert_eq!(lines, ["ANALYZE"], "all that there are now");
+    for session in [&mut one, &mut two, &mut three] {
+        assert!(run(session, "select * from t").await[0].contains("42P01"));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_grant_does_not_undo_a_revoke() {
+    let setup = format!("{ROWS}; create role bob; grant select on t to bob; grant usage on schema public to bob");
+    let (_volume, database, mut one, two) = two(&setup).await;
+    let mut two = two;
+    for (first, second, holds) in [
+        ("revoke select on t from bob", "grant insert on t to bob", "has_table_privilege('bob', 't', 'insert')"),
+        (
+            "revoke create on schema public from bob",
+            "grant create on schema public to bob",
+            "has_schema_privilege('bob', 'public', 'create')",
+        ),
+        (
+            "revoke temp on database postgres from bob",
+            "grant create on database postgres to bob",
+            "has_database_privilege('bob', 'postgres', 'create')",
+        ),
+    ] {
+        run(&mut one, "begin").await;
+        ok(&run(&mut one, first).await);
+        let waiting = spawn(two, second);
+        let_wait(&database).await;
+        ok(&run(&mut one, "commit").await);
+        let lines;
+        (two, lines) = waiting.await.expect("no panic");
+        assert_eq!(lines, ["GRANT"]);
+        assert_eq!(value(&mut one, &format!("select {holds}")).await, "t");
+        assert_eq!(value(&mut one, "select has_table_privilege('bob', 't', 'select')").await, "f", "{second}");
+    }
+    // Memberships of one role, given by two.
+    ok(&run(&mut one, "create role a").await);
+    ok(&run(&mut one, "create role b").await);
+    run(&mut one, "begin").await;
+    ok(&run(&mut one, "grant a to bob").await);
+    let waiting = spawn(two, "grant b to bob");
+    let_wait(&database).await;
+    ok(&run(&mut one, "commit").await);
+    let (_two, lines) = waiting.await.expect("no panic");
+    assert_eq!(lines, ["GRANT ROLE"]);
+    let groups = "select count(*) from pg_auth_members where member = 'bob'::regrole";
+    assert_eq!(value(&mut one, groups).await, "2");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_grant_on_a_sequence_does_not_undo_its_restart() {
+    let (_volume, database, mut one, two) = two("create sequence s; create role bob; select nextval('s')").await;
+    run(&mut one, "begin").await;
+    ok(&run(&mut one, "alter sequence s restart with 100").await);
+    let waiting = spawn(two, "grant usage on sequence s to bob");
+    let_wait(&database).await;
+    ok(&run(&mut one, "commit").await);
+    let (mut two, lines) = waiting.await.expect("no panic");
+    assert_eq!(lines, ["GRANT"]);
+    assert_eq!(value(&mut two, "select nextval('s')").await, "100");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_hangs_on_a_table_is_locked_before_it_is_changed() {
+    let setup = "create table t (id serial, n serial); create role bob; create schema other";
+    for (first, second, query, answer) in [
+        // The default of the column names the sequence.
+        (
+            "alter table t add column b int default 1",
+            "alter sequence t_id_seq rename to renamed",
+            "insert into t default values returning id + b",
+            "2",
+        ),
+        (
+            "grant usage on sequence t_id_seq to bob",
+            "alter table t owner to bob",
+            "select has_sequence_privilege('bob', 't_id_seq', 'usage')",
+            "t",
+        ),
+        (
+            "alter sequence t_id_seq increment by 10",
+            "alter table t set schema other",
+            "select seqincrement from pg_sequence where seqrelid = 'other.t_id_seq'::regclass",
+            "10",
+        ),
+        (
+            "comment on table t is 'first'",
+            "comment on table t is 'second'",
+            "select obj_description('t'::regclass)",
+            "second",
+        ),
+    ] {
+        let (_volume, database, mut one, two) = two(setup).await;
+        run(&mut one, "begin").await;
+        ok(&run(&mut one, first).await);
+        let waiting = spawn(two, second);
+        let_wait(&database).await;
+        ok(&run(&mut one, "commit").await);
+        let (_two, lines) = waiting.await.expect("no panic");
+        ok(&lines);
+        let lines = run(&mut one, query).await;
+        assert_eq!(lines.get(1).map(String::as_str), Some(answer), "{second}: {lines:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_name_that_all_databases_share_is_reserved_in_all() {
+    let (_volume, database, mut one, two) = two(ROWS).await;
+    drop(two);
+    let options = SessionOptions { user: "postgres".into(), database: "template1".into(), ..SessionOptions::default() };
+    let elsewhere = Session::new(database.clone(), options).await.expect("it takes connections");
+    run(&mut one, "begin").await;
+    ok(&run(&mut one, "create role bob").await);
+    let waiting = spawn(elsewhere, "create role bob");
+    let_wait(&database).await;
+    assert!(!waiting.is_finished());
+    ok(&run(&mut one, "commit").await);
+    let (_elsewhere, lines) = waiting.await.expect("no panic");
+    assert_eq!(lines, ["ERROR:  42710: role \"bob\" already exists"]);
+}
+
+/// Two serial columns of one table: their defaults are changed one after the other.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_renamed_schema_is_in_every_default_that_names_it() {
+    let (_volume, _database, mut one, _two) =
+        two("create schema s; create table s.t (id serial, n serial); alter schema s rename to r").await;
+    let question = "select count(*) from pg_attrdef where pg_get_expr(adbin, adrelid) like '%r.t_%'";
+    assert_eq!(value(&mut one, question).await, "2");
+    assert_eq!(run(&mut one, "insert into r.t default values returning id, n").await[1], "1|1");
+}
