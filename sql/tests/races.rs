@@ -173,3 +173,81 @@ async fn a_renamed_schema_is_in_every_default_that_names_it() {
     assert_eq!(value(&mut one, question).await, "2");
     assert_eq!(run(&mut one, "insert into r.t default values returning id, n").await[1], "1|1");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn explain_analyze_locks_what_it_writes() {
+    let (_volume, database, mut one, two) = two(ROWS).await;
+    run(&mut one, "begin").await;
+    ok(&run(&mut one, "create index t_v on t (v)").await);
+    let waiting = spawn(two, "explain (analyze, costs off, timing off) insert into t values (3, 30)");
+    let_wait(&database).await;
+    assert!(!waiting.is_finished());
+    ok(&run(&mut one, "commit").await);
+    let (two, lines) = waiting.await.expect("no panic");
+    ok(&lines);
+    assert_eq!(value(&mut one, "select id from t where v = 30").await, "3");
+    run(&mut one, "begin").await;
+    ok(&run(&mut one, "truncate t").await);
+    let waiting = spawn(two, "explain analyze insert into t values (4, 40)");
+    let_wait(&database).await;
+    assert!(!waiting.is_finished());
+    ok(&run(&mut one, "commit").await);
+    let (mut two, lines) = waiting.await.expect("no panic");
+    ok(&lines);
+    assert_eq!(value(&mut one, "select id from t").await, "4");
+    // What is prepared is no different.
+    ok(&run(&mut two, "prepare p as delete from t").await);
+    ok(&run(&mut two, "prepare w as with x as (delete from t returning id) select * from x").await);
+    for (statement, command) in [
+        ("explain analyze delete from t", "DELETE"),
+        ("explain analyze update t set v = 0", "UPDATE"),
+        ("explain analyze insert into t values (9, 9)", "INSERT"),
+        ("explain analyze execute p", "DELETE"),
+        ("explain analyze execute w", "SELECT"),
+        ("explain analyze select * from t for update", "SELECT FOR UPDATE"),
+    ] {
+        run(&mut two, "begin read only").await;
+        let lines = run(&mut two, statement).await;
+        let refused = format!("ERROR:  25006: cannot execute {command} in a read-only transaction");
+        assert_eq!(lines, [refused], "{statement}");
+        run(&mut two, "rollback").await;
+        run(&mut two, "begin read only").await;
+        ok(&run(&mut two, &statement.replace("analyze ", "")).await);
+        run(&mut two, "rollback").await;
+    }
+    assert_eq!(value(&mut one, "select count(*) from t").await, "1");
+    let lines = run(&mut two, "explain analyze execute w").await;
+    assert!(lines.iter().any(|line| line.starts_with("Rows: 1")), "{lines:?}");
+    assert_eq!(value(&mut one, "select count(*) from t").await, "0");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_plan_that_waited_for_a_definition_is_made_again() {
+    let (_volume, database, mut one, mut two) = two(ROWS).await;
+    for (statement, answer) in [
+        ("declare c cursor for select * from t", "fetch all from c"),
+        ("create table copied as select * from t", "select * from copied"),
+    ] {
+        ok(&run(&mut one, "insert into t values (1, 10), (2, 20) on conflict do nothing").await);
+        run(&mut one, "begin").await;
+        ok(&run(&mut one, "truncate t").await);
+        run(&mut two, "begin").await;
+        let waiting = spawn(two, statement);
+        let_wait(&database).await;
+        assert!(!waiting.is_finished());
+        ok(&run(&mut one, "commit").await);
+        let lines;
+        (two, lines) = waiting.await.expect("no panic");
+        ok(&lines);
+        assert_eq!(run(&mut two, answer).await, ["id|v", "(0 rows)"], "{statement}");
+        run(&mut two, "rollback").await;
+    }
+    ok(&run(&mut one, "insert into t values (1, 10), (2, 20)").await);
+    run(&mut one, "begin").await;
+    ok(&run(&mut one, "truncate t").await);
+    let waiting = spawn(two, "explain analyze select * from t");
+    let_wait(&database).await;
+    ok(&run(&mut one, "commit").await);
+    let (_two, lines) = waiting.await.expect("no panic");
+    assert!(lines.iter().any(|line| line == "Rows: 0"), "{lines:?}");
+}

@@ -150,10 +150,6 @@ impl Session {
             }
             if !runs_in_view(&prepared.bound.statement) {
                 self.has_run |= !takes_no_snapshot(&prepared.bound.statement);
-                if plan_that_reads(&prepared.bound.statement).is_some() {
-                    let view = self.view().await?;
-                    self.avoid_unseen(portal, &view).await?;
-                }
                 return self.utility(portal, client).await;
             }
             self.freshen().await?;
@@ -173,7 +169,9 @@ impl Session {
             // A snapshot that stays shows what others define as little as before. Reading needs nothing of that; what is
             // written would have to go into indexes that it does not know.
             let stays = self.private.is_some() && self.isolation == Isolation::RepeatableRead;
-            let reads = plan_that_reads(&prepared.bound.statement).is_some() && prepared.bound.with.is_empty();
+            let statement = &prepared.bound.statement;
+            let reads =
+                (plan_that_reads(statement).is_some() || is_only_shown(statement)) && prepared.bound.with.is_empty();
             if !(current || stays && reads) {
                 if attempt == 100 || stays {
                     return Err(lift(engine::Error::Serialization));
@@ -183,8 +181,11 @@ impl Session {
             self.avoid_unseen(portal, &view).await?;
             let prepared = portal.prepared.clone();
             self.has_run = true;
+            if matches!(prepared.bound.statement, Statement::Ddl(_)) {
+                return self.utility(portal, client).await;
+            }
             let context = self.context_over(view, &prepared, std::mem::take(&mut portal.params));
-            return self.run_statement(&prepared, context, client).await;
+            return self.run_statement(&prepared, context, portal.multiple, client).await;
         }
     }
 
@@ -244,9 +245,10 @@ impl Session {
         &mut self,
         prepared: &Arc<Prepared>,
         context: Arc<ExecContext>,
+        multiple: bool,
         client: &mut C,
     ) -> Result<Started> {
-        if !prepared.bound.with.is_empty() {
+        if !prepared.bound.with.is_empty() && !matches!(prepared.bound.statement, Statement::Explain(_)) {
             exec::run_changes(&prepared.bound.with, &context).await?;
             self.note_transaction().await;
         }
@@ -266,6 +268,16 @@ impl Session {
                 let rows = self.copy(copy, &context, client).await?;
                 self.note_transaction().await;
                 return Ok(Started::Done(counted("COPY", rows)));
+            }
+            Statement::Explain(explain) => {
+                let rows = self.explain(prepared, explain, &context).await?;
+                self.note_transaction().await;
+                let (source, tag) = (Mutex::new(RowSource::of(rows)), Tag::Fixed("EXPLAIN".into()));
+                return Ok(Started::Rows(Box::new(Running { source, context, rows: 0, tag })));
+            }
+            Statement::Declare(cursor) => {
+                self.declare(prepared, cursor, context, multiple)?;
+                return Ok(Started::Done("DECLARE CURSOR".into()));
             }
             _ => return Err(Error::internal("a statement that does not read or write rows")),
         };
@@ -294,10 +306,10 @@ impl Session {
     /// Locks what a statement only reads, so that nobody drops or rewrites it meanwhile: ACCESS SHARE, or ROW SHARE where
     /// rows are locked. On a replica nobody could.
     async fn lock_read(&mut self, bound: &Bound, written: &[Arc<TableDef>]) -> Result<()> {
-        if bound.required.is_empty() || !reads_relations(&bound.statement) || !self.database.engine.is_writer() {
+        if bound.required.is_empty() || !runs_in_view(&bound.statement) || !self.database.engine.is_writer() {
             return Ok(());
         }
-        let locks_rows = matches!(&bound.statement, Statement::Query(query) if query.locks_rows);
+        let locks_rows = locks_rows(&bound.statement);
         let mut guard = self.txn.lock().await;
         let txn = guard.as_mut().ok_or_else(|| Error::internal("a lock without a transaction"))?;
         for required in &bound.required {
@@ -334,6 +346,9 @@ impl Session {
         }
         let bound = &prepared.bound;
         let Some(catalog) = &prepared.catalog else { return Ok(Vec::new()) };
+        if is_only_shown(&bound.statement) && plan_that_reads(&bound.statement).is_none() {
+            return Ok(Vec::new());
+        }
         let plan = plan_that_reads(&bound.statement).filter(|_| bound.with.is_empty());
         for table in bound.required.iter().filter_map(|required| catalog.table(required.relation)) {
             let written = if plan.is_none() { table.indexes.as_slice() } else { &[] };
@@ -393,12 +408,12 @@ impl Session {
     }
 
     fn check_read_only(&self, bound: &Bound) -> Result<()> {
-        let command = match &bound.statement {
+        let command = match executed(&bound.statement) {
             Statement::Insert(_) => "INSERT",
             Statement::Update(_) => "UPDATE",
             Statement::Delete(_) => "DELETE",
             Statement::Query(_) if changes(bound).next().is_some() => "SELECT",
-            Statement::Query(query) if query.locks_rows => "SELECT FOR UPDATE",
+            statement if locks_rows(statement) => "SELECT FOR UPDATE",
             Statement::Copy(copy) if matches!(copy.direction, CopyDirection::In { .. }) => "COPY FROM",
             Statement::Truncate { .. } => "TRUNCATE TABLE",
             Statement::Ddl(ddl) => super::utility::command_name(ddl),
@@ -435,17 +450,43 @@ fn takes_no_snapshot(statement: &Statement) -> bool {
     )
 }
 
-/// Whether a statement runs over a view of the data, as queries and changes of rows do.
-fn runs_in_view(statement: &Statement) -> bool {
-    matches!(
-        statement,
-        Statement::Query(_) | Statement::Insert(_) | Statement::Update(_) | Statement::Delete(_) | Statement::Copy(_)
-    )
+/// The statement that is run: of EXPLAIN ANALYZE the one that it explains.
+fn executed(statement: &Statement) -> &Statement {
+    match statement {
+        Statement::Explain(explain) if explain.analyze => executed(&explain.statement),
+        statement => statement,
+    }
 }
 
-/// Whether a statement reads the relations that it requires, and takes no locks of its own.
-fn reads_relations(statement: &Statement) -> bool {
-    runs_in_view(statement) || matches!(statement, Statement::Explain(_) | Statement::Declare(_))
+/// Whether a statement is explained without being run.
+fn is_only_shown(statement: &Statement) -> bool {
+    matches!(executed(statement), Statement::Explain(_))
+}
+
+/// Whether a statement is a query that locks the rows it finds.
+fn locks_rows(statement: &Statement) -> bool {
+    match executed(statement) {
+        Statement::Query(query) => query.locks_rows,
+        Statement::Declare(cursor) => cursor.query.locks_rows,
+        _ => false,
+    }
+}
+
+/// Whether a statement runs a plan over a view of the data, as queries and changes of rows do. It then requires
+/// relations, takes no locks of its own, and must not run a plan from before it had them.
+fn runs_in_view(statement: &Statement) -> bool {
+    match statement {
+        Statement::Query(_)
+        | Statement::Insert(_)
+        | Statement::Update(_)
+        | Statement::Delete(_)
+        | Statement::Copy(_)
+        | Statement::Declare(_) => true,
+        // EXECUTE is put in the place of what it executes first.
+        Statement::Explain(explain) => !matches!(explain.statement, Statement::Execute { .. }),
+        Statement::Ddl(Ddl::CreateTableAs { plan, .. }) => plan.is_some(),
+        _ => false,
+    }
 }
 
 /// The plan of a statement that reads rows and changes none that are there.
@@ -473,7 +514,7 @@ fn changes(bound: &Bound) -> impl Iterator<Item = &Statement> {
 
 /// Whether a statement leaves the rows alone that are there.
 fn adds_rows(statement: &Statement) -> bool {
-    match statement {
+    match executed(statement) {
         Statement::Insert(insert) => insert.on_conflict.is_none(),
         statement => matches!(statement, Statement::Copy(_) | Statement::Query(_)),
     }
@@ -520,7 +561,7 @@ fn related_tables(
 
 /// The tables that a statement writes rows of.
 fn written_tables(statement: &Statement) -> SmallVec<[Arc<TableDef>; 2]> {
-    match statement {
+    match executed(statement) {
         Statement::Insert(insert) => smallvec![insert.table.clone()],
         Statement::Update(update) => smallvec![update.table.clone()],
         Statement::Delete(delete) => smallvec![delete.table.clone()],

@@ -21,7 +21,8 @@ use crate::bound::{
     TransactionStatement,
 };
 use crate::catalog::Relation;
-use crate::exec::{self, Executed, Lift, Row, RowSource};
+use crate::exec::{self, ExecContext, Executed, Lift, Row, RowSource};
+use crate::parse::ast;
 
 fn text_column(name: &str) -> Column {
     Column { name: Arc::from(name), ty: SqlType::TEXT, table: 0, attribute: 0 }
@@ -92,10 +93,6 @@ impl Session {
             Statement::Explain(explain) if matches!(explain.statement, Statement::Execute { .. }) => {
                 self.explain_execute(portal, explain, client).await
             }
-            Statement::Explain(explain) => {
-                let rows = self.explain(&prepared, explain, portal.params.clone(), client).await?;
-                self.rows(&prepared, rows, "EXPLAIN").await
-            }
             Statement::Prepare { name, types, text } => {
                 if self.statements.contains_key(name) {
                     let message = format!("prepared statement \"{name}\" already exists");
@@ -117,10 +114,6 @@ impl Session {
                     None => self.statements.clear(),
                 }
                 done(if name.is_some() { "DEALLOCATE" } else { "DEALLOCATE ALL" })
-            }
-            Statement::Declare(cursor) => {
-                self.declare(&prepared, cursor, portal).await?;
-                done("DECLARE CURSOR")
             }
             Statement::Fetch { cursor, direction, moving } => self.fetch(&prepared, cursor, *direction, *moving).await,
             Statement::Close { cursor } => match cursor {
@@ -187,7 +180,9 @@ impl Session {
             | Statement::Insert(_)
             | Statement::Update(_)
             | Statement::Delete(_)
-            | Statement::Copy(_) => Err(Error::internal("a statement that runs over a view")),
+            | Statement::Copy(_)
+            | Statement::Explain(_)
+            | Statement::Declare(_) => Err(Error::internal("a statement that runs over a view")),
         }
     }
 
@@ -295,27 +290,27 @@ impl Session {
         }
     }
 
-    async fn explain<C: Client>(
-        &mut self,
-        prepared: &Arc<Prepared>,
+    /// Runs EXPLAIN, whose tables are locked as those of the statement that it explains.
+    pub(super) async fn explain(
+        &self,
+        prepared: &Prepared,
         explain: &Explain,
-        params: Vec<Datum>,
-        _client: &mut C,
+        context: &Arc<ExecContext>,
     ) -> Result<Vec<Row>> {
         if explain.format == ExplainFormat::Json {
             return Err(Error::unsupported("EXPLAIN (FORMAT JSON)"));
         }
-        let context = self.exec_context(prepared, params).await?;
         let by_vector = match &explain.statement {
-            Statement::Query(query) => RowSource::is_for_vector(&query.plan, &context),
+            Statement::Query(query) => RowSource::is_for_vector(&query.plan, context),
             _ => false,
         };
         let mut lines = crate::plan::explain::lines(&explain.statement, explain, by_vector);
         if explain.analyze {
             let started = Instant::now();
+            exec::run_changes(&prepared.bound.with, context).await?;
             let rows = match &explain.statement {
                 Statement::Query(Query { plan, .. }) => {
-                    let mut source = RowSource::open(plan, &context)?;
+                    let mut source = RowSource::open(plan, context)?;
                     let mut rows = 0;
                     loop {
                         let batch = source.next(256).await?;
@@ -325,9 +320,9 @@ impl Session {
                         rows += batch.len() as u64;
                     }
                 }
-                Statement::Insert(it) => exec::insert(it, &context).await?.count,
-                Statement::Update(it) => exec::update(it, &context).await?.count,
-                Statement::Delete(it) => exec::delete(it, &context).await?.count,
+                Statement::Insert(it) => exec::insert(it, context).await?.count,
+                Statement::Update(it) => exec::update(it, context).await?.count,
+                Statement::Delete(it) => exec::delete(it, context).await?.count,
                 _ => return Err(Error::unsupported("EXPLAIN ANALYZE of this statement")),
             };
             if explain.summary {
@@ -351,13 +346,20 @@ impl Session {
         let mut replaced = self.executed(portal, name, args).await?;
         self.renew(&mut replaced).await?;
         let inner = &replaced.prepared;
+        // Bound again, should a definition change meanwhile, it must be an EXPLAIN still.
+        let mut parsed = inner.parsed.clone();
+        if let (Some(inner), Some(outer)) = (&mut parsed, &portal.prepared.parsed)
+            && let ast::Statement::Explain { options, .. } = &outer.statement
+        {
+            let statement = std::mem::replace(&mut inner.statement, ast::Statement::Empty);
+            inner.statement = ast::Statement::Explain { statement: Box::new(statement), options: options.clone() };
+        }
         let mut bound = inner.bound.clone();
         let statement = std::mem::replace(&mut bound.statement, Statement::Empty);
         bound.statement = Statement::Explain(Box::new(Explain { statement, ..explain.clone() }));
         replaced.prepared = Arc::new(Prepared {
             sql: inner.sql.clone(),
-            // Planned again it would be the statement itself.
-            parsed: None,
+            parsed,
             bound,
             given: inner.given.clone(),
             catalog: inner.catalog.clone(),
@@ -407,11 +409,17 @@ impl Session {
     }
 
     /// DECLARE makes a portal of its own, which FETCH runs on.
-    async fn declare(&mut self, prepared: &Arc<Prepared>, cursor: &CursorSpec, portal: &Portal) -> Result<()> {
+    pub(super) fn declare(
+        &mut self,
+        prepared: &Prepared,
+        cursor: &CursorSpec,
+        context: Arc<ExecContext>,
+        multiple: bool,
+    ) -> Result<()> {
         if cursor.hold {
             return Err(Error::unsupported("DECLARE CURSOR WITH HOLD"));
         }
-        if !matches!(self.block, Block::Begun) && !portal.multiple {
+        if !matches!(self.block, Block::Begun) && !multiple {
             let message = "DECLARE CURSOR can only be used in transaction blocks";
             return Err(Error::new(SqlState::NO_ACTIVE_SQL_TRANSACTION, message));
         }
@@ -419,7 +427,6 @@ impl Session {
             let message = format!("cursor \"{}\" already exists", cursor.name);
             return Err(Error::new(SqlState::DUPLICATE_CURSOR, message));
         }
-        let context = self.exec_context(prepared, portal.params.clone()).await?;
         let source = RowSource::open(&cursor.query.plan, &context)?;
         let mut bound = prepared.bound.clone();
         bound.statement = Statement::Query(cursor.query.clone());
@@ -434,7 +441,7 @@ impl Session {
             made: now(),
             by: None,
         };
-        let mut made = Portal::new(Arc::new(inner), portal.params.clone(), Formats::new());
+        let mut made = Portal::new(Arc::new(inner), context.params.clone(), Formats::new());
         made.columns = made.prepared.columns.clone();
         made.state =
             PortalState::Running(Running { source: Mutex::new(source), context, rows: 0, tag: Tag::Counted("SELECT") });
