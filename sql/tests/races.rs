@@ -4,9 +4,14 @@
 mod pair;
 mod support;
 
+use std::time::Duration;
+
 use pair::{ROWS, let_wait, ok, spawn, two, value};
-use sql::session::{Session, SessionOptions};
+use sql::session::{CancelReason, Session, SessionOptions};
 use support::{run, session};
+
+/// Long enough for whatever waits for nobody.
+const SOON: Duration = Duration::from_secs(20);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn analyze_does_not_undo_what_it_waited_for() {
@@ -250,4 +255,67 @@ async fn a_plan_that_waited_for_a_definition_is_made_again() {
     ok(&run(&mut one, "commit").await);
     let (_two, lines) = waiting.await.expect("no panic");
     assert!(lines.iter().any(|line| line == "Rows: 0"), "{lines:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sequence_that_is_being_dropped_holds_up_only_who_wants_it() {
+    let setup = "create sequence s; create sequence other; create table t (id serial); \
+                 select count(nextval('s')) from generate_series(1, 32)";
+    for end in ["rollback", "commit"] {
+        let (_volume, database, mut one, two) = two(setup).await;
+        let mut three = session(&database).await;
+        run(&mut one, "begin").await;
+        ok(&run(&mut one, "drop sequence s").await);
+        let cancel = two.cancel_handle();
+        let waiting = spawn(two, "select nextval('s')");
+        let_wait(&database).await;
+        for statement in ["select count(nextval('other')) from generate_series(1, 100)", "insert into t default values"]
+        {
+            let lines = tokio::time::timeout(SOON, run(&mut three, statement)).await.expect("it waits for nobody");
+            ok(&lines);
+            let lines = tokio::time::timeout(SOON, run(&mut one, statement)).await.expect("it waits for nobody");
+            ok(&lines);
+        }
+        cancel(CancelReason::Request);
+        let (mut two, lines) = tokio::time::timeout(SOON, waiting).await.expect("it is cancelled").expect("no panic");
+        assert_eq!(lines, ["ERROR:  57014: canceling statement due to user request"]);
+        ok(&run(&mut two, "set lock_timeout = '10ms'").await);
+        for statement in ["select nextval('s')", "select setval('s', 7)"] {
+            let lines = run(&mut two, statement).await;
+            assert_eq!(lines, ["ERROR:  55P03: canceling statement due to lock timeout"], "{statement}");
+        }
+        ok(&run(&mut two, "reset lock_timeout").await);
+        let waiting = spawn(two, "select nextval('s')");
+        let_wait(&database).await;
+        ok(&run(&mut one, end).await);
+        let (_two, lines) = waiting.await.expect("no panic");
+        match end {
+            "rollback" => assert_eq!(lines[1], "33"),
+            _ => assert!(lines[0].contains("42P01"), "{lines:?}"),
+        }
+    }
+}
+
+/// Nobody's record can be written: who waits behind such a record can give up.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_waits_for_a_record_of_a_sequence_may_be_cancelled() {
+    let (volume, _database, one, mut two) = two("create sequence s; create sequence r; create table t (id int)").await;
+    volume.set_open(false);
+    let cancel = (one.cancel_handle(), two.cancel_handle());
+    let first = spawn(one, "select nextval('s')");
+    while two.status() != b'I'
+        || run(&mut two, "select 1 from pg_stat_activity where wait_event = 'RedoRoom'").await.len() < 3
+    {
+        tokio::task::yield_now().await;
+    }
+    let second = spawn(two, "select nextval('s')");
+    tokio::task::yield_now().await;
+    cancel.1(CancelReason::Request);
+    let (_two, lines) = tokio::time::timeout(SOON, second).await.expect("it is cancelled").expect("no panic");
+    assert_eq!(lines, ["ERROR:  57014: canceling statement due to user request"]);
+    cancel.0(CancelReason::Request);
+    let (mut one, lines) = tokio::time::timeout(SOON, first).await.expect("it is cancelled").expect("no panic");
+    assert_eq!(lines, ["ERROR:  57014: canceling statement due to user request"]);
+    volume.set_open(true);
+    ok(&run(&mut one, "select nextval('s'), nextval('r')").await);
 }

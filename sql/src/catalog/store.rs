@@ -8,9 +8,11 @@
 
 use std::ops::Bound;
 use std::sync::Arc;
+use std::time::Duration;
 
 use engine::{
-    Direction, Engine, InsertOutcome, Isolation, KeyRange, LockStrength, Rows, Txn, Verdict, View, WriteOutcome,
+    CancelToken, Direction, Engine, InsertOutcome, Isolation, KeyRange, LockStrength, Rows, Txn, Verdict, View,
+    WriteOutcome,
 };
 use protocol::Lsn;
 use types::{Error, Result, SqlState};
@@ -20,7 +22,7 @@ use super::codec::{self, Class, Object};
 use super::database::DatabaseDef;
 use super::snapshot::CatalogSnapshot;
 use super::{FIRST_NORMAL_OID, SequenceDef, well_known};
-use crate::exec::Lift;
+use crate::exec::{Lift, lift};
 
 /// Rows read at once.
 const BATCH_ROWS: usize = 256;
@@ -226,10 +228,10 @@ impl Oids {
     ///
     /// # Errors
     /// What the engine returns; 54000 when all are used up.
-    pub async fn next(&self, engine: &Arc<Engine>) -> Result<u32> {
-        let mut range = self.range.lock().await;
+    pub async fn next(&self, engine: &Arc<Engine>, patience: &Patience) -> Result<u32> {
+        let mut range = patience.take(&self.range).await?;
         if range.0 == range.1 {
-            let first = raise_counter(engine, OIDS_PER_RECORD).await?;
+            let first = raise_counter(engine, patience, OIDS_PER_RECORD).await?;
             *range = (first, first + OIDS_PER_RECORD);
         }
         let oid = u32::try_from(range.0).ok().filter(|oid| *oid < 0x4000_0000);
@@ -244,11 +246,11 @@ impl Oids {
 }
 
 /// Raises the oid counter in a transaction of its own; returns its value before.
-async fn raise_counter(engine: &Arc<Engine>, by: u64) -> Result<u64> {
+async fn raise_counter(engine: &Arc<Engine>, patience: &Patience, by: u64) -> Result<u64> {
     let key = codec::key(0, Class::Counter, 0);
     let mut before = None;
     let mut failed = None;
-    write_alone(engine, &key, |row| {
+    write_alone(engine, patience, &key, |row| {
         match row.map(|row| codec::decode(Class::Counter, row)) {
             Some(Ok(Object::Counter(value))) => before = Some(value),
             Some(Err(error)) => failed = Some(error),
@@ -263,6 +265,26 @@ async fn raise_counter(engine: &Arc<Engine>, by: u64) -> Result<u64> {
     }
 }
 
+/// How long somebody waits who writes outside of their transaction: as long as inside of it.
+#[derive(Clone, Debug)]
+pub(crate) struct Patience {
+    pub cancel: CancelToken,
+    pub lock_timeout: Option<Duration>,
+}
+
+impl Patience {
+    /// Waits for a mutex that is held over a write.
+    ///
+    /// # Errors
+    /// 57014.
+    pub async fn take<'a, T>(&self, mutex: &'a tokio::sync::Mutex<T>) -> Result<tokio::sync::MutexGuard<'a, T>> {
+        tokio::select! {
+            guard = mutex.lock() => Ok(guard),
+            () = self.cancel.cancelled() => Err(lift(engine::Error::Cancelled)),
+        }
+    }
+}
+
 /// Reads and writes one row of the catalog tree in a transaction of its own, outside of any user's. `change` is given the
 /// newest row, if there is one, and may be called more than once. Returns the LSN of the commit.
 ///
@@ -270,17 +292,25 @@ async fn raise_counter(engine: &Arc<Engine>, by: u64) -> Result<u64> {
 /// What the engine returns.
 pub(crate) async fn write_alone(
     engine: &Arc<Engine>,
+    patience: &Patience,
     key: &[u8],
     mut change: impl FnMut(Option<&[u8]>) -> Vec<u8> + Send,
 ) -> Result<Lsn> {
-    let mut txn = engine.begin(Isolation::ReadCommitted);
-    let view = engine.statement(&mut txn);
+    let mut txn = engine.begin_with(Isolation::ReadCommitted, patience.cancel.clone());
+    txn.set_lock_timeout(patience.lock_timeout);
     let tree = engine.catalog_tree();
-    let replace = &mut |row: &[u8], _: bool| Ok(Verdict::Replace(change(Some(row))));
-    let outcome = engine.update(&mut txn, &view, tree, key, LockStrength::NoKeyUpdate, replace).await.lift()?;
-    if outcome == WriteOutcome::Gone {
+    loop {
+        let view = engine.statement(&mut txn);
+        let replace = &mut |row: &[u8], _: bool| Ok(Verdict::Replace(change(Some(row))));
+        let outcome = engine.update(&mut txn, &view, tree, key, LockStrength::NoKeyUpdate, replace).await.lift()?;
+        if outcome != WriteOutcome::Gone {
+            break;
+        }
         let row = change(None);
-        engine.insert(&mut txn, &view, tree, key, &row).await.lift()?;
+        if engine.insert(&mut txn, &view, tree, key, &row).await.lift()? == InsertOutcome::Inserted {
+            break;
+        }
+        // Somebody else was the first: theirs is the newest row now.
     }
     engine.commit(txn).await.lift()
 }

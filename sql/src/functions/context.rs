@@ -12,6 +12,7 @@ use types::{Call, Error, RegNames, Registry, Result, SqlState, oid};
 
 use super::cluster::{FailoverStatus, GroupStatus, ReplicaStatus, ServerStatus, StorageNodeStatus};
 use crate::catalog::describe::{quote_identifier, relation_name};
+use crate::catalog::store::Patience;
 use crate::catalog::{CatalogSnapshot, Relation};
 use crate::session::{Backend, Database, Variables};
 
@@ -252,6 +253,11 @@ impl SessionContext {
         if self.advisory.swap(false, Ordering::Relaxed) {
             self.database.advisory.undo(self.backend.pid, 0);
         }
+    }
+
+    /// How long the session waits for what it writes outside of its transaction.
+    pub(crate) fn patience(&self) -> Patience {
+        Patience { cancel: self.backend.cancel.clone(), lock_timeout: self.variables.timeout("lock_timeout") }
     }
 
     pub(crate) fn note_currval(&self, sequence: u32, value: i64) {

@@ -2,8 +2,13 @@
 //!
 //! **Parameters** are rows of the catalog and change with transactions; the state does not. So each change of parameters,
 //! RESTART above all, begins another *generation* with a state of its own, which counts when the change commits; until
-//! then the older one stands. While a change is under way the older generation is closed to everyone: who wants a value of
-//! it waits for the sequence's lock, looks up which generation counts by then, and opens that again if it is the same.
+//! then the older one stands. While a change is under way, or the sequence is being dropped, the older generation is closed
+//! to everyone: who wants a value of it waits for the sequence's lock, looks up which generation counts by then, and opens
+//! that again if it is the same. The row of a closed state is removed with the transaction that closed it, and nobody
+//! writes to it before that has ended: a record never waits for a transaction.
+//!
+//! **Turns.** One record of a sequence is written at a time. Who waits for that may be cancelled, as may the write, which
+//! storage can hold up. Sequences share [`TURNS_MAX`] turns by their numbers, so that dropped ones leave nothing behind.
 //!
 //! A record allows the next [`AHEAD`] values; until they are used up nextval only counts in memory. A session that got a
 //! value has observed that record: it may not tell the value before the record is durable, or a crash could hand the same
@@ -13,9 +18,12 @@ use std::collections::HashMap;
 
 use parking_lot::Mutex;
 use protocol::Lsn;
+use tokio::sync::MutexGuard;
 use types::{Error, Result, SqlState};
 
-use crate::catalog::{SequenceDef, store};
+use crate::catalog::SequenceDef;
+use crate::catalog::store::{self, Patience};
+
 use crate::exec::Lift;
 use crate::functions::SessionContext;
 
@@ -35,6 +43,9 @@ struct State {
     closed: bool,
 }
 
+/// Records, of different sequences, that are written at the same time.
+const TURNS_MAX: usize = 64;
+
 /// A sequence's number and its generation.
 type Id = (u32, u32);
 
@@ -50,11 +61,17 @@ pub(crate) enum Drawn {
 }
 
 /// The sequences of a server. Only the writer uses them.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Sequences {
     states: Mutex<HashMap<Id, State>>,
-    /// One record is written at a time.
-    logging: tokio::sync::Mutex<()>,
+    /// Who writes a record of a sequence holds its turn.
+    turns: [tokio::sync::Mutex<()>; TURNS_MAX],
+}
+
+impl Default for Sequences {
+    fn default() -> Sequences {
+        Sequences { states: Mutex::default(), turns: std::array::from_fn(|_| tokio::sync::Mutex::new(())) }
+    }
 }
 
 fn encode(last: i64, called: bool) -> Vec<u8> {
@@ -88,6 +105,10 @@ fn exhausted(sequence: &SequenceDef) -> Error {
 }
 
 impl Sequences {
+    async fn turn(&self, sequence: &SequenceDef, patience: &Patience) -> Result<MutexGuard<'_, ()>> {
+        patience.take(&self.turns[sequence.oid as usize % TURNS_MAX]).await
+    }
+
     /// The next value, if no record is needed for it.
     ///
     /// # Errors
@@ -115,7 +136,7 @@ impl Sequences {
             if let Some(value) = self.next_at_once(sequence, session)? {
                 return Ok(Drawn::Value(value));
             }
-            let _one = self.logging.lock().await;
+            let _turn = self.turn(sequence, &session.patience()).await?;
             match self.states.lock().get(&id(sequence)) {
                 Some(state) if state.closed => return Ok(Drawn::Closed),
                 // Another session has done it meanwhile.
@@ -131,7 +152,7 @@ impl Sequences {
         let (mut from, mut ahead) = ((sequence.start, false), 0);
         let mut none_left = false;
         let key = store::sequence_key(session.catalog().database, sequence);
-        let logged_at = store::write_alone(&session.database.engine, &key, |row| {
+        let logged_at = store::write_alone(&session.database.engine, &session.patience(), &key, |row| {
             // What is in memory is newer than the row, which runs ahead.
             from = known.or_else(|| row.and_then(decode)).unwrap_or((sequence.start, false));
             let (mut last, mut called) = from;
@@ -173,12 +194,14 @@ impl Sequences {
             );
             return Err(Error::new(SqlState::NUMERIC_VALUE_OUT_OF_RANGE, message));
         }
-        let _one = self.logging.lock().await;
+        let patience = session.patience();
+        let _turn = self.turn(sequence, &patience).await?;
         if self.states.lock().get(&id(sequence)).is_some_and(|state| state.closed) {
             return Ok(false);
         }
         let key = store::sequence_key(session.catalog().database, sequence);
-        let logged_at = store::write_alone(&session.database.engine, &key, |_| encode(value, called)).await?;
+        let logged_at =
+            store::write_alone(&session.database.engine, &patience, &key, |_| encode(value, called)).await?;
         session.observe(logged_at);
         if called {
             session.note_currval(sequence.oid, value);
@@ -200,35 +223,47 @@ impl Sequences {
         restart: Option<i64>,
         session: &SessionContext,
     ) -> Result<()> {
-        let engine = &session.database.engine;
-        let database = session.catalog().database;
-        let _one = self.logging.lock().await;
-        // In one step: a value drawn between a look and the closing would be drawn again from the new generation.
-        let known = self.states.lock().get_mut(&id(old)).map(|state| {
-            state.closed = true;
-            *state
-        });
-        let state = match known {
-            Some(state) => state,
-            None => {
-                let view = engine.view(engine.snapshot());
-                let key = store::sequence_key(database, old);
-                let row = engine.get(&view, engine.catalog_tree(), &key).await.lift()?;
-                let (last, called) = row.as_deref().and_then(decode).unwrap_or((old.start, false));
-                let state = State { last, called, ahead: 0, logged_at: Lsn::ZERO, closed: true };
-                self.states.lock().insert(id(old), state);
-                state
-            }
-        };
+        let patience = session.patience();
+        let _turn = self.turn(old, &patience).await?;
+        let state = self.close_state(old, session).await?;
         let (last, called) = restart.map_or((state.last, state.called), |value| (value, false));
-        let key = store::sequence_key(database, new);
-        let logged_at = store::write_alone(engine, &key, |_| encode(last, called)).await?;
+        let key = store::sequence_key(session.catalog().database, new);
+        let logged_at = store::write_alone(&session.database.engine, &patience, &key, |_| encode(last, called)).await?;
         self.states.lock().insert(id(new), State { last, called, ahead: 0, logged_at, closed: false });
         Ok(())
     }
 
-    /// Opens a generation that was closed by a change which did not commit. The caller holds the sequence's lock, under
-    /// which it found that the generation still counts.
+    /// Closes the generation of a sequence that is being dropped. The caller holds the sequence's lock.
+    ///
+    /// # Errors
+    /// What the engine returns.
+    pub(crate) async fn close(&self, sequence: &SequenceDef, session: &SessionContext) -> Result<()> {
+        let _turn = self.turn(sequence, &session.patience()).await?;
+        self.close_state(sequence, session).await.map(|_| ())
+    }
+
+    /// Closes a generation and tells where it stands. The caller has the sequence's turn.
+    async fn close_state(&self, sequence: &SequenceDef, session: &SessionContext) -> Result<State> {
+        // In one step: a value drawn between a look and the closing would be drawn again from the new generation.
+        let known = self.states.lock().get_mut(&id(sequence)).map(|state| {
+            state.closed = true;
+            *state
+        });
+        if let Some(state) = known {
+            return Ok(state);
+        }
+        let engine = &session.database.engine;
+        let view = engine.view(engine.snapshot());
+        let key = store::sequence_key(session.catalog().database, sequence);
+        let row = engine.get(&view, engine.catalog_tree(), &key).await.lift()?;
+        let (last, called) = row.as_deref().and_then(decode).unwrap_or((sequence.start, false));
+        let state = State { last, called, ahead: 0, logged_at: Lsn::ZERO, closed: true };
+        self.states.lock().insert(id(sequence), state);
+        Ok(state)
+    }
+
+    /// Opens a generation that was closed by a change, or a drop, which did not commit. The caller holds the sequence's
+    /// lock, under which it found that the generation still counts.
     pub(crate) fn open(&self, sequence: &SequenceDef) {
         if let Some(state) = self.states.lock().get_mut(&id(sequence)) {
             state.closed = false;

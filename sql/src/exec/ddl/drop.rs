@@ -148,6 +148,8 @@ pub(super) async fn sequence(work: &mut Work, oid: u32) -> Result<()> {
     work.lock(u64::from(oid), TableLockMode::AccessExclusive).await?;
     work.reload().await?;
     let Some(found) = work.catalog.sequence(oid).cloned() else { return Ok(()) };
+    let session = work.context.session.clone();
+    session.database.sequences.close(&found, &session).await?;
     depend::remove_comments(work, well_known::PG_CLASS, oid, None).await?;
     work.remove(Object::Sequence((*found).clone())).await?;
     super::sequence::remove_state(work, &found).await

@@ -220,7 +220,8 @@ impl Work {
 
     /// A fresh oid.
     pub async fn oid(&self) -> Result<u32> {
-        self.context.session.database.oids.next(self.engine()).await
+        let session = &self.context.session;
+        session.database.oids.next(self.engine(), &session.patience()).await
     }
 
     pub async fn create_tree(&self, kind: TreeKind) -> Result<TreeId> {
