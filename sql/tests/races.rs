@@ -319,3 +319,34 @@ async fn who_waits_for_a_record_of_a_sequence_may_be_cancelled() {
     volume.set_open(true);
     ok(&run(&mut one, "select nextval('s'), nextval('r')").await);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lock_timeout_counts_from_the_next_statement_on() {
+    let (_volume, _database, mut one, mut two) = two(ROWS).await;
+    const LATE: &str = "ERROR:  55P03: canceling statement due to lock timeout";
+    run(&mut one, "begin").await;
+    ok(&run(&mut one, "update t set v = 0 where id = 1").await);
+    for statement in ["update t set v = 1 where id = 1", "lock table t", "select * from t where id = 1 for update"] {
+        for set in ["set local lock_timeout = '10ms'", "select set_config('lock_timeout', '10ms', true)"] {
+            run(&mut two, "begin").await;
+            ok(&run(&mut two, set).await);
+            let lines = tokio::time::timeout(SOON, run(&mut two, statement)).await.expect("it gives up");
+            assert_eq!(lines, [LATE], "{statement}");
+            run(&mut two, "rollback").await;
+        }
+    }
+    // It goes with the savepoint behind which it was set, and with the transaction.
+    run(&mut two, "set lock_timeout = '10ms'").await;
+    run(&mut two, "begin").await;
+    run(&mut two, "savepoint a").await;
+    run(&mut two, "set local lock_timeout = 0").await;
+    run(&mut two, "rollback to a").await;
+    let lines =
+        tokio::time::timeout(SOON, run(&mut two, "update t set v = 1 where id = 1")).await.expect("it gives up");
+    assert_eq!(lines, [LATE]);
+    run(&mut two, "rollback").await;
+    run(&mut two, "begin; set local lock_timeout = 0; commit").await;
+    let lines =
+        tokio::time::timeout(SOON, run(&mut two, "update t set v = 1 where id = 1")).await.expect("it gives up");
+    assert_eq!(lines, [LATE]);
+}

@@ -129,6 +129,7 @@ impl Session {
         if !self.ensure_transaction().await? {
             self.settings.statement_timestamp = now();
         }
+        self.tell_lock_timeout().await;
         let mut attempt = 0;
         loop {
             attempt += 1;
@@ -186,6 +187,17 @@ impl Session {
             }
             let context = self.context_over(view, &prepared, std::mem::take(&mut portal.params));
             return self.run_statement(&prepared, context, portal.multiple, client).await;
+        }
+    }
+
+    /// SET in a block, and what ends the effect of one, counts from the next statement on.
+    async fn tell_lock_timeout(&mut self) {
+        self.refresh_settings();
+        if self.lock_timeout_told != self.lock_timeout
+            && let Some(txn) = self.txn.lock().await.as_mut()
+        {
+            txn.set_lock_timeout(self.lock_timeout);
+            self.lock_timeout_told = self.lock_timeout;
         }
     }
 

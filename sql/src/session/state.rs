@@ -79,6 +79,8 @@ pub struct Session {
     pub(super) durability: Durability,
     pub(super) statement_timeout: Option<Duration>,
     pub(super) lock_timeout: Option<Duration>,
+    /// What the transaction has been told of it.
+    pub(super) lock_timeout_told: Option<Duration>,
     pub(super) txn: Arc<TxnCell>,
     pub(super) block: Block,
     /// Settings as they were when the transaction began.
@@ -188,6 +190,7 @@ impl Session {
             durability: Durability::Flushed,
             statement_timeout: None,
             lock_timeout: None,
+            lock_timeout_told: None,
             txn: Arc::default(),
             block: Block::Idle,
             saved: None,

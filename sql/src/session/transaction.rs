@@ -46,6 +46,7 @@ impl Session {
         self.has_run = false;
         let mut txn = self.database.engine.begin_with(self.isolation, self.context.backend.cancel.clone());
         txn.set_lock_timeout(self.lock_timeout);
+        self.lock_timeout_told = self.lock_timeout;
         *self.txn.lock().await = Some(txn);
         let at = now();
         self.settings.transaction_timestamp = at;
