@@ -350,3 +350,44 @@ async fn a_lock_timeout_counts_from_the_next_statement_on() {
         tokio::time::timeout(SOON, run(&mut two, "update t set v = 1 where id = 1")).await.expect("it gives up");
     assert_eq!(lines, [LATE]);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cursor_outlives_savepoints_behind_it() {
+    let (_volume, _database, mut one, _two) = two(ROWS).await;
+    let numbers = "cursor for select g from generate_series(1, 9) g";
+    run(&mut one, "begin").await;
+    ok(&run(&mut one, &format!("declare c {numbers}")).await);
+    run(&mut one, "savepoint a").await;
+    assert_eq!(value(&mut one, "fetch c").await, "1");
+    ok(&run(&mut one, &format!("declare d {numbers}")).await);
+    run(&mut one, "rollback to a").await;
+    assert_eq!(value(&mut one, "fetch c").await, "2", "where it stands is not taken back");
+    // That made it end the block's savepoint: the cursor declared behind it is gone.
+    assert_eq!(run(&mut one, "fetch d").await, ["ERROR:  34000: cursor \"d\" does not exist"]);
+    run(&mut one, "rollback to a").await;
+    assert_eq!(value(&mut one, "fetch c").await, "3");
+    // What is released belongs to the level around it.
+    ok(&run(&mut one, &format!("declare d {numbers}")).await);
+    run(&mut one, "release a").await;
+    run(&mut one, "savepoint b").await;
+    ok(&run(&mut one, &format!("declare e {numbers}")).await);
+    run(&mut one, "savepoint deep").await;
+    assert!(run(&mut one, "select 1 / 0").await[0].contains("22012"));
+    run(&mut one, "rollback to b").await;
+    assert_eq!(value(&mut one, "fetch d").await, "1");
+    assert!(run(&mut one, "fetch e").await[0].contains("34000"));
+    run(&mut one, "rollback to b").await;
+    // One that failed cannot be run again.
+    ok(&run(&mut one, "commit").await);
+    run(&mut one, "begin").await;
+    ok(&run(&mut one, "declare f cursor for select 1 / (3 - g) from generate_series(1, 5) g").await);
+    run(&mut one, "savepoint a").await;
+    assert!(run(&mut one, "fetch all from f").await[0].contains("22012"));
+    run(&mut one, "rollback to a").await;
+    let refused = ["ERROR:  55000: portal \"f\" cannot be run"];
+    assert_eq!(run(&mut one, "fetch f").await, refused);
+    run(&mut one, "rollback to a").await;
+    assert_eq!(run(&mut one, "fetch f").await, refused);
+    run(&mut one, "rollback").await;
+    assert!(run(&mut one, "fetch c").await[0].contains("34000"));
+}

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 use smallvec::SmallVec;
-use types::{Datum, Result, SqlState};
+use types::{Datum, Error, Result, SqlState};
 
 use super::client::Column;
 use super::cursor::Cursor;
@@ -95,6 +95,8 @@ pub(crate) struct Portal {
     pub multiple: bool,
     /// Whether the client knows the columns of its rows, or could have asked for them.
     pub is_described: bool,
+    /// How many savepoints there were when it was made: it goes with the innermost of them.
+    pub depth: usize,
     /// The text of the Query message it came with, which is not its plan's if literals were lifted.
     pub text: Option<Arc<str>>,
 }
@@ -104,6 +106,8 @@ pub(crate) enum PortalState {
     Running(Running),
     /// Run to its end; the tag it was answered with.
     Done,
+    /// An error ended it, behind a savepoint that it does not go with: it cannot go on.
+    Failed,
 }
 
 /// Rows being sent.
@@ -150,6 +154,7 @@ impl Portal {
             cursor: Cursor::new(false),
             multiple: false,
             is_described: true,
+            depth: 0,
             text: None,
         }
     }
@@ -157,6 +162,11 @@ impl Portal {
     pub fn is_started(&self) -> bool {
         !matches!(self.state, PortalState::Ready)
     }
+}
+
+/// 55000.
+pub(super) fn failed_portal(name: &str) -> Error {
+    Error::new(SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE, format!("portal \"{name}\" cannot be run"))
 }
 
 impl Session {
@@ -229,7 +239,7 @@ impl Session {
         };
         if portal.is_described && types(prepared) != types(&renewed) {
             let message = "cached plan must not change result type";
-            return Err(types::Error::new(SqlState::FEATURE_NOT_SUPPORTED, message));
+            return Err(Error::new(SqlState::FEATURE_NOT_SUPPORTED, message));
         }
         let renewed = Arc::new(renewed);
         for kept in self.statements.values_mut() {

@@ -27,7 +27,7 @@ use super::database::{Database, now};
 use super::forwarding::Forwarding;
 use super::freshness::Freshness;
 use super::plans::{Key, Origin, TEXT_BYTES_MAX};
-use super::portal::{Formats, Portal, Prepared};
+use super::portal::{Formats, Portal, PortalState, Prepared, failed_portal};
 use super::transaction::Block;
 use super::variables::SavedVariables;
 use crate::bound::{Notice, Statement, TransactionStatement};
@@ -686,6 +686,7 @@ impl Session {
         }
         let mut made = Portal::new(prepared, values, result_formats.into());
         made.columns = made.prepared.columns.clone();
+        made.depth = self.savepoints.len();
         self.close_portal_named(portal);
         self.portals.insert(portal.to_owned(), made);
         Ok(())
@@ -747,6 +748,10 @@ impl Session {
     pub async fn execute<C: Client>(&mut self, name: &str, max_rows: u32, client: &mut C) -> Result<()> {
         // It stays out of the map while it runs, so that the statement may change the map.
         let Some(mut portal) = self.portals.remove(name) else { return Err(no_portal(name)) };
+        if matches!(portal.state, PortalState::Failed) {
+            self.portals.insert(name.to_owned(), portal);
+            return Err(failed_portal(name));
+        }
         self.context.backend.clear_cancel();
         let (backend, timeout) = (self.context.backend.clone(), self.statement_timeout);
         let result = Session::guarded(backend, timeout, pin!(self.execute_portal(&mut portal, max_rows, client))).await;
@@ -756,7 +761,13 @@ impl Session {
                     self.portals.entry(name.to_owned()).or_insert(portal);
                 }
             }
-            Err(_) => self.depend_on_observed().await,
+            Err(_) => {
+                if portal.is_started() && portal.depth < self.savepoints.len() {
+                    portal.state = PortalState::Failed;
+                    self.portals.insert(name.to_owned(), portal);
+                }
+                self.depend_on_observed().await;
+            }
         }
         result
     }

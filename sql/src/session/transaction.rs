@@ -165,6 +165,8 @@ impl Session {
                 let at = at.ok_or_else(|| no_such_savepoint(name))?;
                 let id = self.savepoints[at].id;
                 self.savepoints.truncate(at);
+                // What was opened behind it belongs to the level around it.
+                self.portals.values_mut().for_each(|portal| portal.depth = portal.depth.min(at));
                 self.context.set_depth(at as u32, false);
                 if let Some(txn) = self.txn.lock().await.as_mut() {
                     self.database.engine.release(txn, id);
@@ -178,8 +180,8 @@ impl Session {
                 let (id, variables) = (self.savepoints[at].id, self.savepoints[at].variables.clone());
                 self.savepoints.truncate(at + 1);
                 self.context.set_depth(at as u32 + 1, true);
-                // Portals opened since would read what is being undone.
-                self.portals.clear();
+                // Portals opened since would read what is being undone. Those from before stay, where they are by now.
+                self.portals.retain(|_, portal| portal.depth <= at);
                 if let Some(txn) = self.txn.lock().await.as_mut() {
                     self.database.engine.rollback_to(txn, id);
                 }
@@ -311,7 +313,8 @@ impl Session {
         match self.block {
             Block::Idle | Block::Failed => {}
             Block::Implicit | Block::Begun => {
-                self.portals.clear();
+                let depth = self.savepoints.len();
+                self.portals.retain(|_, portal| portal.depth < depth);
                 // A savepoint may be returned to; without one nothing of the transaction is wanted any more, and its locks
                 // go at once. No statement is running, so nobody else holds the cell.
                 if self.savepoints.is_empty()

@@ -11,7 +11,7 @@ use types::{Datum, Error, Result, SqlState, SqlType};
 use super::client::{Client, Column, NoticeSeverity};
 use super::cursor::{Cursor, Passed};
 use super::database::now;
-use super::portal::{Formats, Portal, PortalState, Prepared, Running, Tag};
+use super::portal::{Formats, Portal, PortalState, Prepared, Running, Tag, failed_portal};
 use super::run::Started;
 use super::state::{Session, wire_columns};
 use super::transaction::Block;
@@ -446,6 +446,7 @@ impl Session {
         made.state =
             PortalState::Running(Running { source: Mutex::new(source), context, rows: 0, tag: Tag::Counted("SELECT") });
         made.cursor = Cursor::new(cursor.scroll == Some(true));
+        made.depth = self.savepoints.len();
         self.portals.insert(cursor.name.clone(), made);
         Ok(())
     }
@@ -459,9 +460,14 @@ impl Session {
     ) -> Result<Started> {
         let portal = self.portals.get_mut(cursor).ok_or_else(|| no_cursor(cursor))?;
         let passed = match &mut portal.state {
-            PortalState::Running(running) => portal.cursor.go(running, direction, !moving).await?,
-            PortalState::Ready | PortalState::Done => Passed::default(),
+            PortalState::Running(running) => portal.cursor.go(running, direction, !moving).await,
+            PortalState::Ready | PortalState::Done => Ok(Passed::default()),
+            PortalState::Failed => Err(failed_portal(cursor)),
         };
+        if passed.is_err() {
+            portal.state = PortalState::Failed;
+        }
+        let passed = passed?;
         let count = passed.count;
         if moving {
             return Ok(Started::Done(format!("MOVE {count}").into()));
