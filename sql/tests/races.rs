@@ -391,3 +391,34 @@ async fn a_cursor_outlives_savepoints_behind_it() {
     run(&mut one, "rollback").await;
     assert!(run(&mut one, "fetch c").await[0].contains("34000"));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_view_holds_what_it_reads_from_the_start() {
+    let (_volume, database, mut one, two) = two(ROWS).await;
+    run(&mut one, "begin").await;
+    ok(&run(&mut one, "create view w as select id from t").await);
+    let waiting = spawn(two, "drop table t");
+    let_wait(&database).await;
+    assert!(!waiting.is_finished());
+    ok(&run(&mut one, "commit").await);
+    let (mut two, lines) = waiting.await.expect("no panic");
+    assert_eq!(lines[0], "ERROR:  2BP01: cannot drop table t because other objects depend on it");
+    assert_eq!(value(&mut two, "select count(*) from w").await, "2");
+    // The other way round the view is not made, or made of what the table is by then.
+    run(&mut one, "begin").await;
+    ok(&run(&mut one, "alter table t add column b int").await);
+    let waiting = spawn(two, "create view x as select * from t");
+    let_wait(&database).await;
+    assert!(!waiting.is_finished());
+    ok(&run(&mut one, "commit").await);
+    let (two, lines) = waiting.await.expect("no panic");
+    ok(&lines);
+    assert_eq!(run(&mut one, "select * from x where id = 1").await[..2], ["id|v|b", "1|10|"]);
+    run(&mut one, "begin").await;
+    ok(&run(&mut one, "drop table t cascade").await);
+    let waiting = spawn(two, "create view y as select id from t");
+    let_wait(&database).await;
+    ok(&run(&mut one, "commit").await);
+    let (_two, lines) = waiting.await.expect("no panic");
+    assert_eq!(lines, ["ERROR:  42P01: relation \"t\" does not exist"]);
+}

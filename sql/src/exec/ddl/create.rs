@@ -11,7 +11,8 @@ use super::work::Work;
 use super::{column, constraint};
 use crate::bound::{ConstraintKind, ConstraintSpec, CreateTable, Plan, ResultColumn};
 use crate::catalog::codec::Object;
-use crate::catalog::{ColumnDef, Relation, SchemaDef, TableDef, TableShape, ViewDef};
+use crate::catalog::{ColumnDef, FIRST_NORMAL_OID, Relation, SchemaDef, TableDef, TableShape, ViewDef};
+use crate::exec::lift::lift;
 use crate::exec::query::RowSource;
 use crate::exec::source::BATCH_ROWS_MAX;
 
@@ -171,6 +172,7 @@ async fn fill(work: &Work, table: &TableDef, plan: &Plan) -> Result<u64> {
     }
 }
 
+/// `None`: a relation that the view reads is not any more what the statement was bound to.
 pub(super) async fn view(
     work: &mut Work,
     schema: &SchemaDef,
@@ -179,7 +181,7 @@ pub(super) async fn view(
     query: &str,
     columns: &[(Arc<str>, SqlType)],
     search_path: &[Arc<str>],
-) -> Result<String> {
+) -> Result<Option<String>> {
     work.claim(schema, name).await?;
     let mut view = ViewDef {
         oid: 0,
@@ -193,6 +195,20 @@ pub(super) async fn view(
         search_path: search_path.to_vec(),
         columns: columns.to_vec(),
     };
+    // What it reads stays as it is until others know of the view.
+    let was_sound = work.was_sound(&view);
+    for relation in work.reads_of(&view, &work.context.catalog) {
+        if relation >= FIRST_NORMAL_OID {
+            work.lock(u64::from(relation), TableLockMode::AccessShare).await?;
+        }
+    }
+    work.reload().await?;
+    if was_sound && !work.is_sound(&view) {
+        if work.sees_the_past() {
+            return Err(lift(engine::Error::Serialization));
+        }
+        return Ok(None);
+    }
     match work.catalog.relation_in(schema.oid, name) {
         Some(Relation::View(old)) if replace => {
             work.check_owner(old.owner, "view", name)?;
@@ -219,7 +235,7 @@ pub(super) async fn view(
         }
     }
     work.put(Object::View(view)).await?;
-    Ok("CREATE VIEW".to_owned())
+    Ok(Some("CREATE VIEW".to_owned()))
 }
 
 /// A view that is replaced may get more columns and nothing else.

@@ -81,7 +81,10 @@ pub(crate) async fn execute(ddl: &Ddl, context: &Arc<ExecContext>) -> Result<Exe
         }
         Ddl::AlterSequence { sequence, options } => sequence::alter(&mut work, sequence, options).await?,
         Ddl::CreateView { schema, name, replace, query, columns, search_path } => {
-            create::view(&mut work, schema, name, *replace, query, columns, search_path).await?
+            match create::view(&mut work, schema, name, *replace, query, columns, search_path).await? {
+                Some(tag) => tag,
+                None => return Ok(Executed::Stale),
+            }
         }
         Ddl::CreateSchema { name, if_not_exists, owner } => {
             create::schema(&mut work, name, *if_not_exists, owner.as_deref()).await?

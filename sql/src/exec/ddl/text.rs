@@ -82,6 +82,11 @@ impl Work {
         self.bind_view(view, &self.catalog).is_ok()
     }
 
+    /// Whether a view means something in the catalog that the statement was bound to.
+    pub fn was_sound(&self, view: &ViewDef) -> bool {
+        self.bind_view(view, &self.context.catalog).is_ok()
+    }
+
     fn bind_view(&self, view: &ViewDef, catalog: &Arc<CatalogSnapshot>) -> Result<Vec<(u32, bool)>> {
         bind::view_reads(view, catalog, self.context.registry(), &self.context.settings)
     }
