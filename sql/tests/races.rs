@@ -422,3 +422,29 @@ async fn a_view_holds_what_it_reads_from_the_start() {
     let (_two, lines) = waiting.await.expect("no panic");
     assert_eq!(lines, ["ERROR:  42P01: relation \"t\" does not exist"]);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_chained_transaction_has_the_modes_of_the_one_before() {
+    let (_volume, _database, mut one, _two) = two(ROWS).await;
+    for end in ["commit and chain", "rollback and chain"] {
+        run(&mut one, "begin isolation level repeatable read, read only").await;
+        ok(&run(&mut one, end).await);
+        assert_eq!(value(&mut one, "show transaction_isolation").await, "repeatable read");
+        assert_eq!(value(&mut one, "show transaction_read_only").await, "on");
+        let lines = run(&mut one, "insert into t values (3, 30)").await;
+        assert_eq!(lines, ["ERROR:  25006: cannot execute INSERT in a read-only transaction"]);
+        run(&mut one, "rollback and chain").await;
+        assert_eq!(value(&mut one, "show transaction_read_only").await, "on");
+        run(&mut one, "rollback").await;
+    }
+    run(&mut one, "set default_transaction_read_only = on").await;
+    run(&mut one, "begin read write").await;
+    ok(&run(&mut one, "commit and chain").await);
+    ok(&run(&mut one, "insert into t values (3, 30)").await);
+    ok(&run(&mut one, "commit").await);
+    for (statement, what) in [("commit and chain", "COMMIT"), ("rollback and chain", "ROLLBACK")] {
+        let refused = format!("ERROR:  25P01: {what} AND CHAIN can only be used in transaction blocks");
+        assert_eq!(run(&mut one, statement).await, [refused]);
+        assert_eq!(one.status(), b'I');
+    }
+}

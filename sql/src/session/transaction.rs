@@ -115,8 +115,11 @@ impl Session {
                 Ok((if started { "START TRANSACTION" } else { "BEGIN" }, notice))
             }
             TransactionStatement::Commit { chain } => {
+                if *chain {
+                    self.check_in_block("COMMIT AND CHAIN")?;
+                }
                 let mut notice = None;
-                let level = self.isolation;
+                let modes = self.chained_modes();
                 let tag = match self.block {
                     Block::Failed => {
                         self.rollback().await;
@@ -133,18 +136,21 @@ impl Session {
                         "COMMIT"
                     }
                 };
-                self.chain(*chain, level).await?;
+                self.chain(*chain, modes).await?;
                 Ok((tag, notice))
             }
             TransactionStatement::Rollback { chain } => {
+                if *chain {
+                    self.check_in_block("ROLLBACK AND CHAIN")?;
+                }
                 let mut notice = None;
-                let level = self.isolation;
+                let modes = self.chained_modes();
                 if matches!(self.block, Block::Idle | Block::Implicit) {
                     let message = "there is no transaction in progress";
                     notice = warning(SqlState::NO_ACTIVE_SQL_TRANSACTION, message);
                 }
                 self.rollback().await;
-                self.chain(*chain, level).await?;
+                self.chain(*chain, modes).await?;
                 Ok(("ROLLBACK", notice))
             }
             TransactionStatement::Savepoint(name) => {
@@ -218,13 +224,22 @@ impl Session {
         }
     }
 
-    async fn chain(&mut self, chain: bool, level: Isolation) -> Result<()> {
+    /// What AND CHAIN hands on to the next transaction.
+    fn chained_modes(&self) -> TransactionModes {
+        let isolation = match self.isolation {
+            Isolation::ReadCommitted => Level::ReadCommitted,
+            Isolation::RepeatableRead => Level::RepeatableRead,
+        };
+        let access = match self.read_only_by_choice {
+            true => Some(AccessMode::ReadOnly),
+            // On a replica that is how it begins, and cannot be asked for.
+            false => self.database.engine.is_writer().then_some(AccessMode::ReadWrite),
+        };
+        TransactionModes { isolation: Some(isolation), access, ..TransactionModes::default() }
+    }
+
+    async fn chain(&mut self, chain: bool, modes: TransactionModes) -> Result<()> {
         if chain {
-            let level = match level {
-                Isolation::ReadCommitted => Level::ReadCommitted,
-                Isolation::RepeatableRead => Level::RepeatableRead,
-            };
-            let modes = TransactionModes { isolation: Some(level), ..TransactionModes::default() };
             self.start(modes).await?;
             self.block = Block::Begun;
         }
