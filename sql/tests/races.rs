@@ -424,6 +424,31 @@ async fn a_view_holds_what_it_reads_from_the_start() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_error_gives_up_what_its_level_has_locked() {
+    let (_volume, _database, mut one, mut two) = two(ROWS).await;
+    let free = "select pg_try_advisory_lock(5), pg_try_advisory_lock(6)";
+    run(&mut one, "begin").await;
+    ok(&run(&mut one, "select pg_advisory_xact_lock(5)").await);
+    run(&mut one, "select 1 / 0").await;
+    assert_eq!(value(&mut two, free).await, "t|t");
+    ok(&run(&mut two, "select pg_advisory_unlock_all()").await);
+    run(&mut one, "rollback").await;
+    run(&mut one, "begin").await;
+    ok(&run(&mut one, "select pg_advisory_xact_lock(5)").await);
+    run(&mut one, "savepoint a").await;
+    ok(&run(&mut one, "select pg_advisory_xact_lock(6)").await);
+    ok(&run(&mut one, "update t set v = 0 where id = 1").await);
+    run(&mut one, "select 1 / 0").await;
+    assert_eq!(value(&mut two, free).await, "f|t", "what was locked before the savepoint stays");
+    run(&mut two, "set lock_timeout = '10s'").await;
+    let lines = tokio::time::timeout(SOON, run(&mut two, "update t set v = v + 1 where id = 1")).await;
+    assert_eq!(lines.expect("the row is free"), ["UPDATE 1"]);
+    run(&mut one, "rollback to a").await;
+    assert_eq!(value(&mut one, "select v from t where id = 1").await, "11");
+    ok(&run(&mut one, "commit").await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_chained_transaction_has_the_modes_of_the_one_before() {
     let (_volume, _database, mut one, _two) = two(ROWS).await;
     for end in ["commit and chain", "rollback and chain"] {

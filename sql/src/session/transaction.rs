@@ -330,12 +330,17 @@ impl Session {
             Block::Implicit | Block::Begun => {
                 let depth = self.savepoints.len();
                 self.portals.retain(|_, portal| portal.depth < depth);
-                // A savepoint may be returned to; without one nothing of the transaction is wanted any more, and its locks
-                // go at once. No statement is running, so nobody else holds the cell.
-                if self.savepoints.is_empty()
-                    && let Some(mut guard) = self.txn.try_lock()
-                {
-                    drop(guard.take());
+                // Nothing is wanted any more of what was done since the innermost savepoint, or at all, and its locks go at
+                // once. No statement is running, so nobody else holds the cell.
+                if let Some(mut guard) = self.txn.try_lock() {
+                    match (self.savepoints.last(), guard.as_mut()) {
+                        (Some(savepoint), Some(txn)) => self.database.engine.rollback_to(txn, savepoint.id),
+                        _ => drop(guard.take()),
+                    }
+                }
+                match depth {
+                    0 => self.context.end_depth(),
+                    depth => self.context.set_depth(depth as u32, true),
                 }
                 if self.block == Block::Implicit {
                     self.undo_settings();
