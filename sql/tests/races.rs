@@ -473,3 +473,18 @@ async fn a_chained_transaction_has_the_modes_of_the_one_before() {
         assert_eq!(one.status(), b'I');
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn show_takes_no_snapshot() {
+    let (_volume, _database, mut one, mut two) = two(ROWS).await;
+    run(&mut one, "begin isolation level repeatable read").await;
+    ok(&run(&mut one, "show work_mem").await);
+    ok(&run(&mut two, "insert into t values (3, 30)").await);
+    assert_eq!(value(&mut one, "select count(*) from t").await, "3");
+    run(&mut one, "rollback").await;
+    run(&mut one, "begin isolation level repeatable read").await;
+    ok(&run(&mut one, "show all").await);
+    ok(&run(&mut one, "set transaction isolation level read committed").await);
+    assert_eq!(value(&mut one, "show transaction_isolation").await, "read committed");
+    run(&mut one, "rollback").await;
+}

@@ -214,7 +214,7 @@ impl Session {
         Ok(self.context_over(view, prepared, params))
     }
 
-    fn context_over(&self, view: View, prepared: &Prepared, params: Vec<Datum>) -> Arc<ExecContext> {
+    pub(super) fn context_over(&self, view: View, prepared: &Prepared, params: Vec<Datum>) -> Arc<ExecContext> {
         let catalog = match &prepared.catalog {
             Some(catalog) => catalog.clone(),
             None => self.context.catalog(),
@@ -450,7 +450,7 @@ impl Session {
 }
 
 /// Whether the transaction may still choose its level after this statement, which reads nothing through a snapshot.
-fn takes_no_snapshot(statement: &Statement) -> bool {
+pub(super) fn takes_no_snapshot(statement: &Statement) -> bool {
     matches!(
         statement,
         Statement::Transaction(_)

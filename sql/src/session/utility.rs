@@ -12,7 +12,7 @@ use super::client::{Client, Column, NoticeSeverity};
 use super::cursor::{Cursor, Passed};
 use super::database::now;
 use super::portal::{Formats, Portal, PortalState, Prepared, Running, Tag, failed_portal};
-use super::run::Started;
+use super::run::{Started, takes_no_snapshot};
 use super::state::{Session, wire_columns};
 use super::transaction::Block;
 use super::variables::Variables;
@@ -231,7 +231,14 @@ impl Session {
     }
 
     async fn started(&mut self, prepared: &Arc<Prepared>, source: RowSource, tag: &str) -> Result<Started> {
-        let context = self.exec_context(prepared, Vec::new()).await?;
+        let context = match takes_no_snapshot(&prepared.bound.statement) {
+            // What is shown is nothing of the transaction's, which may still choose when to look.
+            true => {
+                let engine = &self.database.engine;
+                self.context_over(engine.view(engine.snapshot()), prepared, Vec::new())
+            }
+            false => self.exec_context(prepared, Vec::new()).await?,
+        };
         let tag = Tag::Fixed(tag.to_owned().into());
         Ok(Started::Rows(Box::new(Running { source: Mutex::new(source), context, rows: 0, tag })))
     }
