@@ -340,8 +340,7 @@ impl Compute {
         following.ended.cancel();
         following.volume.stop().await;
         let engine = following.engine.clone();
-        engine.promote(volume.clone(), vdl).await.map_err(|error| error.to_string())?;
-        database.promoted().await;
+        database.promote(volume.clone(), vdl).await.map_err(|error| error.to_string())?;
         let silence = match cause {
             PromotionCause::Command => None,
             PromotionCause::Silence { silence, .. } => Some(silence),

@@ -7,6 +7,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use engine::Engine;
 use parking_lot::Mutex;
+use protocol::Lsn;
+use protocol::volume::RedoLog;
 use tokio::sync::watch;
 use types::{Error, Result, SqlState};
 
@@ -16,7 +18,7 @@ use super::plans::{PlanStats, Plans};
 use super::sequences::Sequences;
 use crate::catalog::CatalogSnapshot;
 use crate::catalog::store::{self, Oids};
-use crate::exec::{RowIds, ServerMemory, SpillCounts, TemporaryDirectory, VectorExecutor};
+use crate::exec::{Lift, RowIds, ServerMemory, SpillCounts, TemporaryDirectory, VectorExecutor};
 use crate::functions::Admin;
 
 /// The SQL side of one server, over its engine. All databases of the volume are served by one of these.
@@ -108,12 +110,23 @@ impl Database {
         self.vector.as_ref()
     }
 
-    /// This server was promoted: what it remembers of counters is from another writer's time, and its sessions hear of it.
-    pub async fn promoted(&self) {
+    /// Makes this server the writer over `log`, whose end is `vdl`; its sessions hear of it.
+    ///
+    /// What it remembers of counters is from another writer's time. That goes *before* the engine lets writes in: a row id
+    /// drawn in between would be forgotten, and given out again.
+    ///
+    /// # Errors
+    /// What the engine returns; the server is then what it was.
+    pub async fn promote(&self, log: Arc<dyn RedoLog>, vdl: Lsn) -> Result<()> {
+        if self.engine.is_writer() {
+            return Ok(());
+        }
         self.sequences.clear();
         self.row_ids.clear();
         self.oids.clear().await;
+        self.engine.promote(log, vdl).await.lift()?;
         self.role.send_replace(true);
+        Ok(())
     }
 
     /// The newest committed catalog of a database (0: the shared objects alone).
