@@ -20,9 +20,9 @@ async fn waits_for(setup: &str, open: &'static str, asked: &'static str) -> bool
     let (_volume, database, one, mut two) = two(setup).await;
     ok(&run(&mut two, "begin").await);
     ok(&run(&mut two, open).await);
+    let before = database.engine.stats().lock_waits;
     let asking = spawn(one, asked);
     // Either it ends or it comes to wait.
-    let before = database.engine.stats().lock_waits;
     while !asking.is_finished() && database.engine.stats().lock_waits == before {
         tokio::task::yield_now().await;
     }
