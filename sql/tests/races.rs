@@ -13,6 +13,22 @@ use support::{run, session};
 /// Long enough for whatever waits for nobody.
 const SOON: Duration = Duration::from_secs(20);
 
+/// Cancels a spawned statement until it ends: the first request may come before it runs, and is for nothing then.
+async fn ended(
+    cancel: impl Fn(CancelReason),
+    mut waiting: tokio::task::JoinHandle<(Session, Vec<String>)>,
+) -> (Session, Vec<String>) {
+    let cancelling = async {
+        loop {
+            cancel(CancelReason::Request);
+            if let Ok(done) = tokio::time::timeout(Duration::from_millis(5), &mut waiting).await {
+                return done.expect("no panic");
+            }
+        }
+    };
+    tokio::time::timeout(SOON, cancelling).await.expect("it is cancelled")
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn analyze_does_not_undo_what_it_waited_for() {
     for (change, query, rows) in [
@@ -276,8 +292,7 @@ async fn a_sequence_that_is_being_dropped_holds_up_only_who_wants_it() {
             let lines = tokio::time::timeout(SOON, run(&mut one, statement)).await.expect("it waits for nobody");
             ok(&lines);
         }
-        cancel(CancelReason::Request);
-        let (mut two, lines) = tokio::time::timeout(SOON, waiting).await.expect("it is cancelled").expect("no panic");
+        let (mut two, lines) = ended(&*cancel, waiting).await;
         assert_eq!(lines, ["ERROR:  57014: canceling statement due to user request"]);
         ok(&run(&mut two, "set lock_timeout = '10ms'").await);
         for statement in ["select nextval('s')", "select setval('s', 7)"] {
@@ -309,12 +324,9 @@ async fn who_waits_for_a_record_of_a_sequence_may_be_cancelled() {
         tokio::task::yield_now().await;
     }
     let second = spawn(two, "select nextval('s')");
-    tokio::task::yield_now().await;
-    cancel.1(CancelReason::Request);
-    let (_two, lines) = tokio::time::timeout(SOON, second).await.expect("it is cancelled").expect("no panic");
+    let (_two, lines) = ended(&*cancel.1, second).await;
     assert_eq!(lines, ["ERROR:  57014: canceling statement due to user request"]);
-    cancel.0(CancelReason::Request);
-    let (mut one, lines) = tokio::time::timeout(SOON, first).await.expect("it is cancelled").expect("no panic");
+    let (mut one, lines) = ended(&*cancel.0, first).await;
     assert_eq!(lines, ["ERROR:  57014: canceling statement due to user request"]);
     volume.set_open(true);
     ok(&run(&mut one, "select nextval('s'), nextval('r')").await);
