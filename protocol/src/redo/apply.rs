@@ -381,6 +381,16 @@ mod tests {
     }
 
     #[test]
+    fn an_empty_cell_needs_no_space() {
+        let mut page = slotted();
+        let cells = vec![Bytes::from_static(b"row"), Bytes::new()];
+        apply_change(&mut page, Lsn(2), &Change::Insert { at: 0, stamped: false, cells }).expect("it fits");
+        // The space of the first cell, where the empty one was put, is given back.
+        apply_change(&mut page, Lsn(3), &Change::Replace { slot: 0, cell: Bytes::new() }).expect("it fits");
+        assert_eq!(Page::from_bytes(&page.to_bytes(), PageId(5)), Ok(page));
+    }
+
+    #[test]
     fn a_record_is_applied_once_and_in_order() {
         let mut page = slotted();
         let header = RecordHeader {
