@@ -308,3 +308,50 @@ fn a_recovery_in_the_midst_cuts_what_it_cuts_and_hydration_begins_again() {
     rounds(&away, vec![peer.node.clone()], 8);
     check_equal(&away, &peer, &last);
 }
+
+#[test]
+fn redo_that_came_late_is_in_the_images_before_the_base_passes_it() {
+    let (mut peer, mut writer) = (node("/peer", 0), Writer::new());
+    let late = writer.batch(&[62]);
+    for n in 0..900 {
+        peer.send(writer.batch(&[n % 40, (n * 7) % 60, 3]));
+    }
+    // It closes the gap, in another file than what it is followed by.
+    peer.send(late);
+    let mut retired = false;
+    for turn in 0..6 {
+        peer.hear(writer.end(), writer.end());
+        peer.tend();
+        retired |= peer.pull(0, Lsn::ZERO, Lsn::MAX, 1 << 20).outcome() == ReadOutcome::BelowFloor;
+        let joiner = node("/joiner", 1);
+        rounds(&joiner, vec![peer.node.clone()], 8);
+        assert_eq!(joiner.mark(0).scl_flushed, writer.tail(0).0);
+        joiner.check_pages(&writer, 0..64, &[writer.end()]);
+        (0..100).for_each(|n| drop(peer.send(writer.batch(&[(turn + n) % 40, 3]))));
+    }
+    assert!(retired, "it does not keep the log for ever");
+}
+
+#[test]
+fn hydration_begins_again_when_redo_below_it_is_lost() {
+    let (mut peer, mut away, mut writer) = (node("/peer", 0), node("/away", 1), Writer::new());
+    // The pages of the first batch are changed by no other.
+    let first = writer.batch(&[62, 63]);
+    for batch in std::iter::once(first.clone()).chain((0..40).map(|n| writer.batch(&[n, 7]))) {
+        peer.send(batch.clone());
+        away.send(batch);
+    }
+    go_on(&mut peer, &mut writer, 3_000);
+    rounds(&away, vec![Narrow::new(&peer.node, |number, _| number <= 2)], 1);
+    assert_eq!(away.status().state, "hydrating");
+    away.disk.crash(Loss::Nothing);
+    let away = away.restart_at(Path::new("/away"), options(1));
+    let holds = |path: &std::path::PathBuf| away.disk.bytes(path).windows(first.len()).position(|at| at == first);
+    let (file, at) =
+        away.disk.paths().into_iter().find_map(|path| holds(&path).map(|at| (path, at))).expect("it has it");
+    away.disk.flip(&file, at + first.len() / 2, 1);
+    away.node.scrub().expect("the disk answers");
+    assert!(away.mark(0).scl_flushed < 10 && away.status().state == "damaged");
+    rounds(&away, vec![peer.node.clone()], 8);
+    check_equal(&away, &peer, &writer);
+}

@@ -133,27 +133,77 @@ fn a_full_disk_is_said_politely_and_reads_go_on() {
 
 #[test]
 fn rot_below_what_was_acknowledged_is_a_loss_and_peers_repair_it() {
+    // The magic and the generation of the first frame, of which an empty file has none; then a frame in the midst.
+    for at in [0, 8, 1000] {
+        let mut rig = fresh();
+        let mut writer = Writer::new();
+        let mut twin = open_at(&SimDisk::new(), Path::new("/twin"), options(1)).expect("the disk is sound");
+        twin.create();
+        for n in 0..30 {
+            let batch = writer.batch(&[n, 5]);
+            rig.send(batch.clone());
+            twin.send(batch);
+        }
+        let files = log_files(&rig.disk);
+        let file = files.into_iter().find(|file| rig.disk.bytes(file)[4096] != 0).expect("there is a log");
+        rig.disk.flip(&file, 4096 + at, 0x10);
+        let rig = rig.restart(|disk| disk.crash(Loss::Everything), options(0));
+        // T9: not a torn tail.
+        assert!(rig.mark(0).scl_flushed < writer.end().0);
+        assert!(rig.mark(0).gap_after > 0, "what lies behind the hole is kept");
+        assert!(!rig.prepare(Ballot::new(1, 1)).hydrated, "and it counts in no recovery");
+        let peers: Vec<Arc<dyn StorageNode>> = vec![twin.node.clone()];
+        now(Gossip::new(&rig.node, peers).round(true));
+        assert_eq!(rig.mark(0).scl_flushed, writer.end().0);
+        assert!(rig.prepare(Ballot::new(1, 1)).hydrated);
+        rig.check_pages(&writer, 0..30, &[writer.end()]);
+    }
+}
+
+#[test]
+fn a_damaged_batch_that_a_recovery_cut_costs_no_more_than_itself() {
     let mut rig = fresh();
     let mut writer = Writer::new();
-    let mut twin = open_at(&SimDisk::new(), Path::new("/twin"), options(1)).expect("the disk is sound");
-    twin.create();
-    for n in 0..30 {
-        let batch = writer.batch(&[n, 5]);
-        rig.send(batch.clone());
-        twin.send(batch);
-    }
-    let file = log_files(&rig.disk).into_iter().find(|file| rig.disk.bytes(file)[4096] != 0).expect("there is a log");
-    rig.disk.flip(&file, 4096 + 1000, 0x10);
+    let records = [writer.write(1), writer.write(2), writer.write(3)];
+    let (kept, vdl) = (records[0].header.lsn, records[1].header.lsn);
+    let batch = encode(&records, Ballot::ZERO);
+    rig.send(batch.clone());
+    let ballot = Ballot::new(1, 1);
+    rig.prepare(ballot);
+    assert!(rig.install(&table(&[(ballot, vdl, Lsn(500_000))])).adopted);
     let rig = rig.restart(|disk| disk.crash(Loss::Everything), options(0));
-    // T9: not a torn tail.
-    assert!(rig.mark(0).scl_flushed < writer.end().0);
-    assert!(rig.mark(0).gap_after > 0, "what lies behind the hole is kept");
-    assert!(!rig.prepare(Ballot::new(1, 1)).hydrated, "and it counts in no recovery");
-    let peers: Vec<Arc<dyn StorageNode>> = vec![twin.node.clone()];
-    now(Gossip::new(&rig.node, peers).round(true));
-    assert_eq!(rig.mark(0).scl_flushed, writer.end().0);
-    assert!(rig.prepare(Ballot::new(1, 1)).hydrated);
-    rig.check_pages(&writer, 0..30, &[writer.end()]);
+    assert_eq!(rig.mark(0).scl_flushed, vdl.0);
+    let holds = |file: &PathBuf| rig.disk.bytes(file).windows(batch.len()).position(|window| window == batch);
+    let (file, at) =
+        log_files(&rig.disk).iter().find_map(|file| Some((file.clone(), holds(file)?))).expect("it has it");
+    rig.disk.flip(&file, at + batch.len() / 2, 1);
+    let rig = rig.restart(|disk| disk.crash(Loss::Everything), options(0));
+    assert!(rig.mark(0).scl_flushed < kept.0);
+    assert!(!rig.prepare(Ballot::new(2, 1)).hydrated);
+}
+
+#[test]
+fn images_count_after_a_failed_fsync_when_they_are_on_the_medium() {
+    let mut failures = 0;
+    for syncs in 0..40 {
+        let mut rig = fresh();
+        let mut writer = Writer::new();
+        for n in 0..600u64 {
+            rig.send(writer.batch(&[n % 40, (n * 7) % 60]));
+        }
+        rig.hear(writer.end(), writer.end());
+        rig.disk.fail_sync_after(syncs);
+        while rig.node.tend().is_ok_and(|more| more) {}
+        let failed = rig.status().state == "failed";
+        failures += usize::from(failed);
+        // The process is started again, and does what was left. The kernel has what it could not write.
+        let rig = rig.restart(|disk| disk.crash(Loss::Nothing), options(0));
+        rig.tend();
+        let rig = rig.restart(|disk| disk.crash(Loss::Everything), options(0));
+        assert_eq!(rig.mark(0).scl_flushed, writer.tail(0).0, "{syncs}");
+        rig.check_pages(&writer, 0..60, &[writer.end()]);
+    }
+    assert!(failures > 10, "{failures}");
 }
 
 #[test]

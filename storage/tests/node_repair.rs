@@ -9,6 +9,9 @@ use protocol::rpc::storage::{AppendOutcome, HoldRequest, ReadOutcome};
 use protocol::{Ballot, FORMAT_VERSION, Lsn};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+
+use storage::node::NodeOptions;
+use storage::node::disk::Disk;
 use storage::node::gossip::Gossip;
 use storage::sim::{Loss, SimDisk};
 
@@ -288,4 +291,167 @@ fn damage_in_a_group_that_was_cut_is_over_when_four_peers_have_no_more() {
     assert!(!gossip(1..4));
     assert_eq!(nodes[0].mark(0).scl_flushed, tail.0, "it has all there is, and cannot know");
     assert!(gossip(1..5));
+}
+
+#[test]
+fn what_a_gap_held_back_counts_with_its_pages_whatever_is_found_damaged_then() {
+    let disk = SimDisk::new();
+    // Batches must be read again from the log.
+    let small = || NodeOptions { recent_bytes: 0, ..options(0) };
+    let mut rig = open(&disk, small()).expect("the disk is sound");
+    rig.create();
+    let mut writer = Writer::new();
+    rig.send(writer.batch(&[1, 2, 3]));
+    let gap = writer.batch(&[1, 2]);
+    rig.send(writer.batch(&[2, 3]));
+    let sound = writer.end();
+    let log = files(&disk, "log", "log").remove(0);
+    let before = disk.bytes(&log);
+    let damaged = writer.batch(&[1, 3]);
+    rig.send(damaged.clone());
+    let rest = writer.batch(&[1, 2, 3]);
+    rig.send(rest.clone());
+    let written = disk.bytes(&log);
+    let at = (0..written.len()).find(|&at| written[at..].starts_with(&damaged)).expect("the batch is in the file");
+    assert!(!before[at..].starts_with(&damaged));
+    disk.flip(&log, at + damaged.len() / 2, 0x10);
+
+    rig.send(gap);
+    assert_eq!(rig.mark(0).scl_flushed, sound.0, "it counts up to the damaged batch");
+    for page in 1..4 {
+        assert_eq!(rig.read(page, sound, sound), Ok(writer.fold(page, sound)), "page {page}");
+    }
+    rig.send(damaged);
+    rig.check_pages(&writer, 0..5, &[sound, writer.end()]);
+}
+
+/// What a node held that nothing on its disk tells any more: an index with the last frame of its file, a whole file.
+#[test]
+fn a_node_that_cannot_know_what_it_held_is_whole_when_four_peers_have_no_more() {
+    type Harm = fn(&SimDisk);
+    let last = |disk: &SimDisk| files(disk, "log", "idx").pop().expect("files were sealed");
+    let harms: [(&str, Harm); 4] = [
+        ("an index and the last frame", |disk| {
+            let index = files(disk, "log", "idx").pop().expect("files were sealed");
+            let log = index.with_extension("log");
+            let end = disk.bytes(&log).iter().rposition(|byte| *byte != 0).expect("it has frames");
+            disk.flip(&log, end - 8, 0x10);
+            disk.flip(&index, 50, 1);
+        }),
+        ("a file's header", |disk| {
+            let log = files(disk, "log", "idx").pop().expect("files were sealed").with_extension("log");
+            disk.flip(&log, 5, 1);
+        }),
+        ("a file", |disk| {
+            let log = files(disk, "log", "idx").pop().expect("files were sealed").with_extension("log");
+            disk.remove(&log).expect("it is there");
+        }),
+        ("nothing", |_| ()),
+    ];
+    for (what, harm) in harms {
+        let mut writer = Writer::new();
+        let batches: Vec<_> = (0..500).map(|n| writer.batch(&[n % 60])).collect();
+        let mut nodes: Vec<Rig> = (0..5)
+            .map(|id| {
+                let mut rig = open_at(&SimDisk::new(), &dir(), options(id)).expect("the disk is sound");
+                rig.create();
+                batches.iter().for_each(|batch| drop(rig.send(batch.clone())));
+                rig.tend();
+                rig
+            })
+            .collect();
+        // The file that was being written is gone, as far as nobody vouches for it.
+        let hurt = nodes.remove(0);
+        let disk = hurt.disk.clone();
+        let newest = files(&disk, "log", "log").pop().expect("it writes one");
+        let sealed = last(&disk);
+        drop(hurt);
+        disk.crash(Loss::Everything);
+        if newest != sealed.with_extension("log") {
+            disk.remove(&newest).expect("it is there");
+        }
+        harm(&disk);
+        let is_whole = |rig: &Rig, counter| rig.prepare(Ballot::new(counter, 1)).hydrated;
+        let rig = open(&disk, options(0)).expect("it starts");
+        assert_eq!(is_whole(&rig, 1), what == "nothing", "{what}");
+        // It does not forget it.
+        let rig = rig.restart(|disk| disk.crash(Loss::Everything), options(0));
+        assert_eq!(is_whole(&rig, 2), what == "nothing", "{what}");
+        let gossip = |peers: &[Rig]| {
+            let peers: Vec<Arc<dyn StorageNode>> = peers.iter().map(|peer| peer.node.clone() as _).collect();
+            let mut gossip = Gossip::new(&rig.node, peers);
+            (0..2).for_each(|_| now(gossip.round(true)));
+        };
+        gossip(&nodes[..3]);
+        assert_eq!(is_whole(&rig, 3), what == "nothing", "{what}: three may all lack what it held");
+        gossip(&nodes);
+        assert!(is_whole(&rig, 4), "{what}");
+        assert_eq!(rig.mark(0).scl_flushed, writer.tail(0).0, "{what}");
+        rig.check_pages(&writer, 0..60, &[writer.end()]);
+        let rig = rig.restart(|disk| disk.crash(Loss::Everything), options(0));
+        assert!(is_whole(&rig, 5), "{what}: that it is whole is remembered, too");
+    }
+}
+
+#[test]
+fn redo_that_is_lost_during_a_sweep_is_not_passed_over() {
+    for steps in 1..8 {
+        let mut rig = fresh();
+        let mut writer = Writer::new();
+        let batches: Vec<_> = (0..900).map(|n| writer.batch(&[if n == 450 { 62 } else { n % 40 }, 3])).collect();
+        batches.iter().for_each(|batch| drop(rig.send(batch.clone())));
+        rig.hear(writer.end(), writer.end());
+        for _ in 0..steps {
+            rig.node.tend().expect("the disk is sound");
+        }
+        let only = &batches[450];
+        let place = |file: &PathBuf| rig.disk.bytes(file).windows(only.len()).position(|bytes| bytes == only);
+        let found = files(&rig.disk, "log", "log").into_iter().find_map(|file| place(&file).map(|at| (file, at)));
+        let Some((file, at)) = found else { continue };
+        rig.disk.flip(&file, at + only.len() / 2, 1);
+        // A read finds it, and there is nobody to ask.
+        let read = rig.read(62, writer.end(), writer.tail(0));
+        let has_image = read.is_ok();
+        for _ in 0..99 {
+            drop(rig.node.tend());
+        }
+        assert!(has_image || !rig.prepare(Ballot::new(1, 1)).hydrated, "after {steps} steps it passes for whole");
+        let rig = rig.restart(|disk| disk.crash(Loss::Everything), options(0));
+        let read = rig.read(62, writer.end(), writer.tail(0));
+        assert!(read.is_err() || read == Ok(writer.fold(62, writer.end())), "after {steps} steps: {read:?}");
+    }
+}
+
+#[test]
+fn a_sector_that_cannot_be_read_costs_what_was_in_it() {
+    let (rig, twin, writer) = twins(900);
+    let newest = |folder, extension| files(&rig.disk, folder, extension).pop().expect("there is one");
+    let spoilt = [
+        (newest("log", "idx").with_extension("log"), 8192),
+        (newest("log", "idx"), 0),
+        (newest("images", "img"), 8192),
+        (dir().join("images/manifest.1"), 0),
+        (dir().join("superblock.1"), 0),
+    ];
+    for (file, at) in &spoilt {
+        rig.disk.spoil(file, *at, 512);
+        rig.node.scrub().unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+        assert_ne!(rig.status().state, "failed", "{}", file.display());
+    }
+    for _ in 0..3 {
+        gossip_with(&rig, &twin);
+        rig.node.scrub().expect("the disk answers");
+    }
+    rig.check_pages(&writer, 0..60, &[writer.end()]);
+    for (file, at) in &spoilt {
+        if files(&rig.disk, "log", "log").contains(file) || file.parent() != Some(&dir().join("log")) {
+            rig.disk.spoil(file, *at, 512);
+        }
+    }
+    let rig = rig.restart(|disk| disk.crash(Loss::Everything), options(0));
+    for _ in 0..3 {
+        gossip_with(&rig, &twin);
+        rig.node.scrub().expect("the disk answers");
+    }
+    rig.check_pages(&writer, 0..60, &[writer.end()]);
 }

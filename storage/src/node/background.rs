@@ -8,6 +8,8 @@
 //! this concerns a few hot pages. Or three quarters of the log's retention are full of redo that no images cover: then a
 //! [sweep](super::sweep) makes images for all of it, and covered files stay for peers and replicas until the log exceeds
 //! its retention. So a page is imaged about once while a retention's worth of redo passes, a hot one more often.
+//! A file does not go before another sweep when a record from between its own came late, into a later file: the base would
+//! pass that record, and whoever takes images from here relies on the base.
 //!
 //! A volume with a quota has a shorter log as its images grow, and waits neither for peers nor for gaps when the quota leaves
 //! no room for another file.
@@ -206,6 +208,8 @@ pub struct Tender {
     sweep: Option<Sweep>,
     /// Log files up to this one are covered by images.
     covered: u64,
+    /// They cannot go before another sweep: a later file has records from between theirs.
+    overtaken: bool,
     scrub: Scrub,
     /// When a portion was last scrubbed.
     scrubbed: Duration,
@@ -224,6 +228,7 @@ impl Tender {
             shared,
             sweep: None,
             covered: 0,
+            overtaken: false,
             scrub: Scrub::default(),
             scrubbed: Duration::ZERO,
             fsyncs: 0,
@@ -437,6 +442,8 @@ impl Tender {
                 self.write_images(&made)?;
                 self.sweep = Some(sweep);
             }
+            // What was found damaged meanwhile may be in no image, and must not go as if it were.
+            Portion::Done(_) if sweep.tables != self.shared.state.lock().tables => {}
             Portion::Done(newest) => {
                 self.shared.images.checkpoint(&[])?;
                 self.covered = newest;
@@ -451,8 +458,8 @@ impl Tender {
         let retention = shared.retention_bytes();
         let uncovered = shared.files.sealed_after(self.covered);
         let full = uncovered.len() as u64 * shared.files.file_bytes() >= retention / 100 * SWEEP_PERCENT;
-        let waiting =
-            shared.files.log_bytes() > retention && shared.files.oldest_sealed() == uncovered.first().copied();
+        let waiting = shared.files.log_bytes() > retention
+            && (self.overtaken || shared.files.oldest_sealed() == uncovered.first().copied());
         if !full && !waiting {
             return None;
         }
@@ -471,7 +478,7 @@ impl Tender {
             // Now, so that none of it comes to count while the images are made.
             state.segments.values_mut().for_each(|segment| segment.give_up(newest));
         }
-        Some(Sweep::new(files))
+        Some(Sweep::new(files, state.tables))
     }
 
     /// Lets the oldest files go while the log is too long, as far as images cover them.
@@ -495,6 +502,11 @@ impl Tender {
             let count = excess.div_ceil(shared.files.file_bytes()) as usize;
             let covered = shared.files.sealed_after(0).into_iter().take_while(|file| *file <= self.covered);
             let files: Vec<u64> = covered.take(count).take_while(may_go).collect();
+            let overtaken = |file: u64| state.segments.values().any(|segment| segment.is_overtaken(file, self.covered));
+            // The base rises by all of them at once, or by fewer.
+            let whole = (0..=files.len()).rev().find(|&count| count == 0 || !overtaken(files[count - 1])).unwrap_or(0);
+            self.overtaken = whole < files.len();
+            let files = files[..whole].to_vec();
             let Some(&newest) = files.last() else { return Ok(false) };
             let base = |(group, segment): (&GroupId, &super::segment::Segment)| {
                 let last = segment.last_in(newest).filter(|run| run.last > segment.base())?;

@@ -124,15 +124,42 @@ pub fn is_damage(error: &io::Error) -> bool {
         || error.raw_os_error() == Some(libc::EIO)
 }
 
-/// Reads a whole file.
+/// The unit in which the parts of a file are found that cannot be read, in bytes.
+const BLOCK_BYTES: usize = 4096;
+
+/// Reads as [`DiskFile::read_at`], with zeros for what is damaged or beyond the end: for readers that check what they get.
 ///
 /// # Errors
-/// As [`Disk::open`] and [`DiskFile::read_at`].
+/// Any I/O error but those of [`is_damage`].
+pub fn read_around(file: &dyn DiskFile, offset: u64, buffer: &mut [u8]) -> io::Result<()> {
+    match file.read_at(offset, buffer) {
+        Err(error) if is_damage(&error) => {}
+        read => return read,
+    }
+    let mut at = 0;
+    while at < buffer.len() {
+        // Up to the next multiple of a block in the file.
+        let bytes = BLOCK_BYTES - (offset as usize + at) % BLOCK_BYTES;
+        let end = buffer.len().min(at + bytes);
+        let block = &mut buffer[at..end];
+        match file.read_at(offset + at as u64, block) {
+            Err(error) if is_damage(&error) => block.fill(0),
+            read => read?,
+        }
+        at = end;
+    }
+    Ok(())
+}
+
+/// Reads a whole file, with zeros for what is damaged of it.
+///
+/// # Errors
+/// As [`Disk::open`] and [`read_around`].
 pub fn read_file(disk: &dyn Disk, path: &Path) -> io::Result<Vec<u8>> {
     let file = disk.open(path, OpenMode::Existing)?;
     let len = usize::try_from(file.len()?).map_err(|_| io::ErrorKind::FileTooLarge)?;
     let mut bytes = vec![0; len];
-    file.read_at(0, &mut bytes)?;
+    read_around(&*file, 0, &mut bytes)?;
     Ok(bytes)
 }
 

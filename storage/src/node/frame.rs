@@ -24,7 +24,7 @@
 //!
 //! `acked` tells after a start whether a group came out below what was once acknowledged.
 
-use super::disk::DiskFile;
+use super::disk::{DiskFile, is_damage, read_around};
 use super::layout::{HEADING_BYTES, heading, read_heading, u32_at, u64_at};
 use bytes::{Bytes, BytesMut};
 use protocol::batch::{BATCH_BYTES_MAX, BatchHeader};
@@ -72,9 +72,7 @@ impl FileHeader {
     pub fn read(file: &dyn DiskFile) -> io::Result<Result<FileHeader, Error>> {
         let mut bytes = [0; FILE_HEADER_BYTES];
         match file.read_at(0, &mut bytes) {
-            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
-                return Ok(Err(Error::Truncated { what: "log file" }));
-            }
+            Err(error) if is_damage(&error) => return Ok(Err(Error::Truncated { what: "log file" })),
             other => other?,
         }
         Ok(FileHeader::decode(&bytes))
@@ -274,7 +272,7 @@ pub fn read_frames(file: &dyn DiskFile, generation: u64, mut each: impl FnMut(&F
 
 fn read_window(file: &dyn DiskFile, at: u64, bytes: u64, mut memory: BytesMut) -> io::Result<Bytes> {
     memory.resize(usize::try_from(bytes).map_err(|_| io::ErrorKind::FileTooLarge)?, 0);
-    file.read_at(at, &mut memory)?;
+    read_around(file, at, &mut memory)?;
     Ok(memory.freeze())
 }
 

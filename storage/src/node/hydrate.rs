@@ -18,12 +18,13 @@
 //! is too old for it. An image above the SCL stands before its redo: the redo that it has is skipped by page LSN when it
 //! comes. A page is never written back older ([`Shared::imaging`](super::Shared)).
 //!
-//! A truncation table that is adopted in between may move the SCL back: the pass begins again.
+//! A truncation table that is adopted in between, or damage that is found in the log, may move the SCL back: the pass begins
+//! again, for it has skipped images that are needed now.
 
 use super::disk::is_want;
 use super::images::{ImageError, decode};
+use super::queue::Job;
 use super::service::PULL_BYTES_MAX;
-use super::writer::Job;
 use super::{Mode, Node, Refusal, Shared};
 use hashbrown::HashMap;
 use protocol::node::StorageNode;
@@ -193,8 +194,9 @@ impl Node {
             let begun = state.hydrations.get(&group).copied();
             (begun, state.table.ballot(), received)
         };
-        // Under another table, or when redo came after all, what was skipped may be missing or no longer be.
-        let begun = begun.filter(|begun| begun.table == table && begun.target > received);
+        // Under another table, or when redo came after all or was lost, what was skipped may be missing or no longer be.
+        let begun =
+            begun.filter(|begun| begun.table == table && begun.target > received && begun.newer_than <= received);
         let newer_than = begun.map_or(received, |begun| begun.newer_than);
         let next = begun.map_or(first, |begun| begun.next);
         let request = rpc::PullImagesRequest {

@@ -65,6 +65,26 @@ struct LogFile {
 /// A log file and what it says of itself.
 pub type OpenFile = (Arc<dyn DiskFile>, FileHeader);
 
+/// What a start finds in the directory.
+#[derive(Debug)]
+pub struct Found {
+    /// Log files, ascending.
+    pub sequences: Vec<u64>,
+    /// Indexes whose file is gone, which no retirement leaves.
+    pub orphans: Vec<u64>,
+}
+
+/// The index of a log file on disk.
+#[derive(Debug)]
+pub enum StoredIndex {
+    /// There is none: the file was not sealed.
+    Missing,
+    /// There is one that cannot be read: the file was sealed, and what it held is not known.
+    Damaged,
+    /// The index.
+    Sound(FileIndex),
+}
+
 struct Shelf {
     files: BTreeMap<u64, LogFile>,
     prepared: Option<(u64, Arc<dyn DiskFile>)>,
@@ -128,21 +148,31 @@ impl Files {
     ///
     /// # Errors
     /// Any I/O error.
-    pub fn discover(&self) -> io::Result<Vec<u64>> {
+    pub fn discover(&self) -> io::Result<Found> {
         self.disk.create_dir(&self.dir)?;
         let names = self.disk.list(&self.dir)?;
         let mut sequences: Vec<u64> = names.iter().filter_map(|name| sequence_of(name)).collect();
         sequences.sort_unstable();
-        for name in &names {
-            let orphan = name.strip_suffix(".idx").is_some_and(|stem| !names.contains(&format!("{stem}.log")));
-            if orphan || name == FILLING || name.ends_with(".tmp") {
-                self.disk.remove(&self.path(name))?;
-            }
+        for name in names.iter().filter(|name| *name == FILLING || name.ends_with(".tmp")) {
+            self.disk.remove(&self.path(name))?;
         }
+        let stem = |name: &String| name.strip_suffix(".idx").and_then(|stem| sequence_of(&format!("{stem}.log")));
+        let orphans = names.iter().filter_map(stem).filter(|sequence| !sequences.contains(sequence)).collect();
         let mut shelf = self.shelf.lock();
         shelf.spare = names.iter().any(|name| name == SPARE);
         shelf.next = sequences.last().map_or(1, |last| last + 1);
-        Ok(sequences)
+        Ok(Found { sequences, orphans })
+    }
+
+    /// Removes an index, if there is one.
+    ///
+    /// # Errors
+    /// Any I/O error.
+    pub fn remove_index(&self, sequence: u64) -> io::Result<()> {
+        match self.disk.remove(&self.path(&index_name(sequence))) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        }
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -170,24 +200,21 @@ impl Files {
         })
     }
 
-    /// Reads a file's index; `None` when it has none or a damaged one.
+    /// Reads a file's index.
     ///
     /// # Errors
     /// I/O errors; [`io::ErrorKind::Unsupported`] for a newer format.
-    pub fn read_index(&self, sequence: u64) -> io::Result<Option<FileIndex>> {
+    pub fn read_index(&self, sequence: u64) -> io::Result<StoredIndex> {
         let bytes = match super::disk::read_file(&*self.disk, &self.path(&index_name(sequence))) {
             Ok(bytes) => bytes,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(StoredIndex::Missing),
+            Err(error) if is_damage(&error) => return Ok(StoredIndex::Damaged),
             Err(error) => return Err(error),
         };
         match FileIndex::decode(&bytes) {
-            Ok(index) if index.generation == sequence => Ok(Some(index)),
-            Ok(_) => Ok(None),
+            Ok(index) if index.generation == sequence => Ok(StoredIndex::Sound(index)),
             Err(error @ Error::NewerFormat { .. }) => Err(io::Error::new(io::ErrorKind::Unsupported, error)),
-            Err(error) => {
-                tracing::warn!(file = sequence, %error, "a log index is damaged; its file is read instead");
-                Ok(None)
-            }
+            _ => Ok(StoredIndex::Damaged),
         }
     }
 
@@ -212,7 +239,8 @@ impl Files {
         self.shelf.lock().files.insert(sequence, LogFile { file, phase: Phase::Rolled });
     }
 
-    /// Whether a file's first frame was never written.
+    /// Whether a file without an index has no frames. That the first was never written is seen at once; where it is damaged,
+    /// others may follow.
     ///
     /// # Errors
     /// Any I/O error.
@@ -220,7 +248,11 @@ impl Files {
         let length = file.len()?.min(FRAMES_AT + super::frame::FRAME_HEADER_BYTES as u64);
         let mut bytes = vec![0; usize::try_from(length).map_err(|_| io::ErrorKind::FileTooLarge)?];
         file.read_at(0, &mut bytes)?;
-        Ok(!super::frame::begins(&bytes, sequence))
+        if super::frame::begins(&bytes, sequence) {
+            return Ok(false);
+        }
+        let scan = self.scan(file, sequence)?;
+        Ok(scan.frames.is_empty() && !scan.lost)
     }
 
     /// Makes a file without frames the spare again, or removes it when there is one.
@@ -241,6 +273,7 @@ impl Files {
     /// # Errors
     /// Any I/O error.
     pub fn set_aside(&self, sequence: u64) -> io::Result<()> {
+        self.remove_index(sequence)?;
         self.disk.rename(&self.path(&log_name(sequence)), &self.path(&format!("{sequence:016x}.damaged")))?;
         self.disk.sync_dir(&self.dir)
     }
@@ -411,10 +444,9 @@ impl Files {
             shelf.files.remove(&sequence);
             shelf.spare
         };
-        match self.disk.remove(&self.path(&index_name(sequence))) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            _ => {}
-        }
+        self.remove_index(sequence)?;
+        // An index without its file is a loss to whoever starts.
+        self.disk.sync_dir(&self.dir)?;
         let path = self.path(&log_name(sequence));
         let gone = if spare { self.disk.remove(&path) } else { self.disk.rename(&path, &self.path(SPARE)) };
         match gone {
@@ -423,7 +455,9 @@ impl Files {
             gone => gone?,
         }
         self.disk.sync_dir(&self.dir)?;
-        self.shelf.lock().spare = true;
+        if !spare {
+            self.shelf.lock().spare = true;
+        }
         Ok(())
     }
 
@@ -464,7 +498,7 @@ impl Log {
         self.active.as_ref().is_some_and(|active| active.tip.end + Tip::frame_bytes(bytes) <= room)
     }
 
-    /// Moves on to the next file. Everything in the current one must be synced.
+    /// [Ends](Log::close) the current file and moves on to the next.
     ///
     /// # Errors
     /// As [`Files::prepare`], when there is none.
@@ -473,6 +507,8 @@ impl Log {
     /// When frames are waiting to be written.
     pub fn roll(&mut self, allowance: u64) -> io::Result<()> {
         assert!(self.buffer.is_empty(), "a round ends before its file does");
+        // Also where there is no next one: what is in it may have to become images before there is room.
+        self.close();
         if !self.files.is_prepared() {
             self.files.prepare(allowance)?;
         }
@@ -480,15 +516,12 @@ impl Log {
         let Some((sequence, file)) = shelf.prepared.take() else {
             return Err(io::Error::other("the prepared log file vanished"));
         };
-        if let Some(full) = self.active.take() {
-            shelf.files.entry(full.sequence).and_modify(|file| file.phase = Phase::Rolled);
-        }
         shelf.files.insert(sequence, LogFile { file: file.clone(), phase: Phase::Active });
         self.active = Some(Active { sequence, file, tip: Tip::start(sequence) });
         Ok(())
     }
 
-    /// Ends the current file at a clean stop, so that it can be sealed.
+    /// Ends the current file, so that it can be sealed. Everything in it must be synced.
     pub fn close(&mut self) {
         if let Some(full) = self.active.take() {
             let mut shelf = self.files.shelf.lock();

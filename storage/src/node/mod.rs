@@ -54,6 +54,7 @@ mod lease;
 mod log;
 mod open;
 mod pages;
+mod queue;
 mod repair;
 pub mod segment;
 mod service;
@@ -77,6 +78,7 @@ use pages::PageCache;
 use parking_lot::Mutex;
 use protocol::NodeId;
 use protocol::node::NodeError;
+use queue::{Job, Queue};
 use state::{Heard, State};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
@@ -84,7 +86,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 use std::thread::JoinHandle;
 use tokio::sync::{Notify, oneshot};
-use writer::{Job, Queue, Writer};
+use writer::Writer;
 
 /// What a node is told at its start.
 #[derive(Clone)]

@@ -10,6 +10,9 @@
 //! was no loss: then a group need only reach its last record below the cut, which the branch that was cut off names by its
 //! back-link. Where it does not, for it may be retired, peers tell ([`State::note_peers`]); to take the cut itself for the
 //! group's end would keep every node with an idle group out of every quorum, and after a loss of all power that is all of them.
+//!
+//! Where what would have told is gone itself, a file or the index of one, the node is *unsure* ([`State::unsure`]): not whole
+//! either until four peers have said what they hold, and it remembers that through further starts.
 
 use super::background::{Wake, index_of};
 use super::disk::{Disk, below};
@@ -17,13 +20,14 @@ use super::frame::Notes;
 use super::hearing::Hearing;
 use super::images::{ImageError, Images};
 use super::index::{FileIndex, IndexBuilder};
-use super::log::{Files, LOG_FILE_BYTES_MIN, Log, ReadFault};
+use super::log::{Files, Found, LOG_FILE_BYTES_MIN, Log, ReadFault, StoredIndex};
 use super::pages::PageCache;
+use super::queue::Queue;
 use super::segment::Run;
 use super::state::{CHAIN_BYTES_MAX, CHAIN_RECORDS_MAX, Head, State, Volume};
 use super::stored::records;
 use super::superblock::{NAMES, Superblock};
-use super::writer::{Queue, Writer};
+use super::writer::Writer;
 use super::{Counters, Node, NodeOptions, Shared, TendError};
 use crate::membership::MemberName;
 use bytes::Bytes;
@@ -167,7 +171,7 @@ impl Node {
             _lock: lock,
         });
         let log = |error| OpenError::Log { dir: dir.to_owned(), error };
-        let indexes = load_files(&shared).map_err(log)?;
+        let indexes = load_files(&shared, &mut superblock).map_err(log)?;
         load_state(&shared, &indexes).map_err(log)?;
         drop(indexes);
         let writer = Writer::new(shared.clone(), Log::new(shared.files.clone()), superblock);
@@ -212,43 +216,71 @@ fn check_formats(disk: &dyn Disk, files: &Files) -> io::Result<Result<(), Error>
 }
 
 /// Takes every log file in and gives their indexes, in the order written. The last one, if it was not sealed, is copied.
-fn load_files(shared: &Shared) -> Result<Vec<FileIndex>, TendError> {
+///
+/// What a file held whose header is damaged, or a sealed one whose index is, is told by nothing: not even by its frames, for a
+/// damaged one at the end passes for a torn tail. Then the node is unsure, durably so before anything is changed.
+fn load_files(shared: &Shared, superblock: &mut Superblock) -> Result<Vec<FileIndex>, TendError> {
     let files = &shared.files;
+    let Found { sequences, orphans } = files.discover()?;
     let mut found = Vec::new();
-    for sequence in files.discover()? {
+    let mut damaged = Vec::new();
+    for sequence in sequences {
+        let index = files.read_index(sequence)?;
         match files.open(sequence)? {
-            Ok((file, header)) => found.push((sequence, file, header)),
+            Ok((file, header)) => {
+                if matches!(index, StoredIndex::Damaged) {
+                    tracing::error!(
+                        file = sequence,
+                        "a log index is damaged; its file is read, peers say what is missing"
+                    );
+                }
+                found.push((sequence, file, header, index));
+            }
             Err(error) => {
-                tracing::error!(file = sequence, %error, "a log file is damaged and set aside; peers will fill the gap");
-                files.set_aside(sequence)?;
+                tracing::error!(file = sequence, %error, "a log file is damaged and set aside; peers say what is missing");
+                damaged.push(sequence);
             }
         }
     }
+    for sequence in &orphans {
+        tracing::error!(file = sequence, "a log file is gone; peers say what is missing");
+    }
+    let unread = found.iter().any(|(.., index)| matches!(index, StoredIndex::Damaged));
+    if (unread || !damaged.is_empty() || !orphans.is_empty()) && !superblock.unsure {
+        superblock.unsure = true;
+        superblock.write(&*shared.disk, &shared.dir)?;
+    }
+    shared.state.lock().unsure = superblock.unsure;
+    damaged.into_iter().try_for_each(|sequence| files.set_aside(sequence))?;
+    orphans.into_iter().try_for_each(|sequence| files.remove_index(sequence))?;
+
     // A start that was cut short may have left a file beside its finished copy.
-    let copied: Vec<u64> = found.iter().map(|(.., header)| header.copies).collect();
+    let copied: Vec<u64> = found.iter().map(|(_, _, header, _)| header.copies).collect();
     let mut kept = Vec::new();
-    for (sequence, file, _) in found {
+    for (sequence, file, _, index) in found {
         if copied.contains(&sequence) {
             files.discard(sequence)?;
-        } else if files.is_empty(&*file, sequence)? {
+        } else if matches!(index, StoredIndex::Missing) && files.is_empty(&*file, sequence)? {
             files.put_back(sequence)?;
         } else {
-            kept.push((sequence, file));
+            kept.push((sequence, file, index));
         }
     }
-    let last = kept.last().map_or(0, |(sequence, _)| *sequence);
+    let last = kept.last().map_or(0, |(sequence, ..)| *sequence);
     let mut indexes = Vec::new();
-    for (sequence, file) in kept {
-        if let Some(index) = files.read_index(sequence)? {
-            files.adopt_sealed(sequence, file);
-            indexes.push(index);
-        } else if sequence == last {
-            indexes.push(copy_tail(shared, &*file, sequence)?);
-        } else {
-            let index = index_of(&*file, sequence)?;
-            files.adopt_rolled(sequence, file);
-            files.seal(&index)?;
-            indexes.push(index);
+    for (sequence, file, index) in kept {
+        match index {
+            StoredIndex::Sound(index) => {
+                files.adopt_sealed(sequence, file);
+                indexes.push(index);
+            }
+            StoredIndex::Missing if sequence == last => indexes.push(copy_tail(shared, &*file, sequence)?),
+            StoredIndex::Missing | StoredIndex::Damaged => {
+                let index = index_of(&*file, sequence)?;
+                files.adopt_rolled(sequence, file);
+                files.seal(&index)?;
+                indexes.push(index);
+            }
         }
     }
     Ok(indexes)
@@ -306,6 +338,7 @@ fn load_state(shared: &Shared, indexes: &[FileIndex]) -> Result<(), TendError> {
             *known = (*known).max(end.unwrap_or(*acked));
         }
     }
+    state.note_repairs();
     for (group, acked) in &state.damaged {
         if state.table.is_valid(*acked, state.table.writer_of(*acked)) {
             tracing::error!(group = group.0, %acked, "flushed redo is missing; this node is not whole until peers fill it");
@@ -334,7 +367,17 @@ fn hold(shared: &Shared, state: &mut State, ends: &mut Ends, group: GroupId, run
         Ok(true) => Ok(()),
         // It repeats records, or a table cut it: its records must be looked at.
         Ok(false) => {
-            let batch = shared.files.read(run.place)?;
+            let batch = match shared.files.read(run.place) {
+                Ok(batch) => batch,
+                // It costs what it held, unless that is held elsewhere, too.
+                Err(fault) if fault.damaged().is_some() => {
+                    tracing::error!(group = group.0, place = ?run.place, %fault, "stored redo is damaged and left out");
+                    let known = state.damaged.entry(group).or_default();
+                    *known = (*known).max(run.last);
+                    return Ok(());
+                }
+                Err(fault) => return Err(fault),
+            };
             let headers: Vec<RecordHeader> =
                 records(&batch).filter_map(Result::ok).map(|record| record.header).collect();
             let inside = headers.iter().filter(|header| run.first <= header.lsn && header.lsn <= run.last);

@@ -13,6 +13,7 @@ use super::background::{TendError, index_of};
 use super::disk::is_damage;
 use super::frame::read_frames;
 use super::images::ImageError;
+use super::log::StoredIndex;
 use super::pages::BuildError;
 use super::segment::Place;
 use super::superblock::Superblock;
@@ -94,7 +95,7 @@ fn scrub_metadata(shared: &Shared) -> Result<(), TendError> {
     }
     shared.note_found_and_repaired(shared.images.scrub_metadata()?);
     for file in shared.files.sealed_after(0) {
-        if shared.files.read_index(file)?.is_none() {
+        if !matches!(shared.files.read_index(file)?, StoredIndex::Sound(_)) {
             reindex(shared, file)?;
             shared.note_found_and_repaired(1);
         }

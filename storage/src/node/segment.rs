@@ -98,8 +98,6 @@ pub struct Annulled {
     pub run: Run,
     /// Its records above this LSN are gone.
     pub above: Lsn,
-    /// Whether it counted: was at or below the SCL.
-    pub counted: bool,
 }
 
 /// One copy of one group.
@@ -218,7 +216,7 @@ impl Segment {
     /// read from synced files.
     pub fn settle(&mut self, base: Lsn, ballot: Ballot) {
         (self.base, self.base_ballot) = (base, ballot);
-        self.recount();
+        self.recount(self.runs.len());
         self.flushed = self.received;
     }
 
@@ -260,36 +258,27 @@ impl Segment {
     /// Moves the SCL along the chain. Returns the runs that now count and did not before, as a range of [`Segment::runs`].
     pub fn advance(&mut self) -> std::ops::Range<usize> {
         let before = self.counted;
-        let ready = self.ready();
-        let (count, last) = (ready.len(), ready.last().map_or(Lsn::ZERO, |run| run.last));
-        self.counted += count;
-        self.received = self.received.max(last);
+        self.advance_within(self.runs.len());
         before..self.counted
+    }
+
+    fn advance_within(&mut self, end: usize) {
+        let ready = linked(&self.runs[self.counted..end], self.received);
+        self.received = self.received.max(ready.last().map_or(Lsn::ZERO, |run| run.last));
+        self.counted += ready.len();
     }
 
     /// The runs that [`Segment::advance`] would count.
     #[must_use]
     pub fn ready(&self) -> &[Run] {
-        let mut scl = self.received;
-        let linked = self.runs[self.counted..].iter().take_while(|run| {
-            let linked = run.prev == scl || run.first <= scl;
-            scl = scl.max(run.last);
-            linked
-        });
-        &self.runs[self.counted..self.counted + linked.count()]
+        linked(&self.runs[self.counted..], self.received)
     }
 
     /// The runs that [`Segment::rebase`] would let count and that reach beyond `base`.
     #[must_use]
     pub fn ready_above(&self, base: Lsn) -> &[Run] {
         let from = self.runs.partition_point(|run| run.last <= base);
-        let mut scl = base;
-        let linked = self.runs[from..].iter().take_while(|run| {
-            let linked = run.prev == scl || run.first <= scl;
-            scl = scl.max(run.last);
-            linked
-        });
-        &self.runs[from..from + linked.count()]
+        linked(&self.runs[from..], base)
     }
 
     /// Images of a peer cover everything up to `base`, which lies above what counted so far: counting goes on from there.
@@ -302,7 +291,7 @@ impl Segment {
         assert!(base > self.received, "images bring a segment forward");
         (self.base, self.base_ballot) = (base, ballot);
         let from = self.runs.partition_point(|run| run.last <= base);
-        self.recount();
+        self.recount(self.runs.len());
         self.flushed = self.received;
         from..self.counted
     }
@@ -341,7 +330,7 @@ impl Segment {
     /// record of a [straddling](Segment::straddling) run at or below its bound.
     pub fn annul(&mut self, bound: impl Fn(Ballot) -> Lsn, last_valid: impl Fn(&Run) -> Lsn) -> Vec<Annulled> {
         let mut annulled = Vec::new();
-        let counted = self.counted;
+        let (counted, mut gone) = (self.counted, 0);
         let mut index = 0;
         self.runs.retain_mut(|run| {
             index += 1;
@@ -349,8 +338,9 @@ impl Segment {
             if run.last <= limit {
                 return true;
             }
-            annulled.push(Annulled { run: *run, above: limit, counted: index <= counted });
+            annulled.push(Annulled { run: *run, above: limit });
             if run.first > limit {
+                gone += usize::from(index <= counted);
                 return false;
             }
             run.last = last_valid(run);
@@ -358,15 +348,17 @@ impl Segment {
             true
         });
         if !annulled.is_empty() {
-            self.recount();
+            self.recount(counted - gone);
         }
         annulled
     }
 
-    fn recount(&mut self) {
+    /// Finds the SCL anew, among the first `end` runs. Those are the ones that had counted before, unless the caller takes the
+    /// page heads of what comes to count: of a run that waits for its write or for the record before it nobody has.
+    fn recount(&mut self, end: usize) {
         self.received = self.base;
         self.counted = self.runs.partition_point(|run| run.last <= self.base);
-        self.advance();
+        self.advance_within(end.max(self.counted));
         self.flushed = self.flushed.min(self.received);
     }
 
@@ -385,6 +377,15 @@ impl Segment {
         self.runs[from..end].iter().any(|run| run.place.file <= file)
     }
 
+    /// Whether a record that came late, in a file after `covered`, lies below what retiring the files up to `file` would make the
+    /// base. Whoever takes this node's images takes it that they have everything up to the base.
+    #[must_use]
+    pub fn is_overtaken(&self, file: u64, covered: u64) -> bool {
+        let Some(last) = self.last_in(file) else { return false };
+        let from = self.runs.partition_point(|run| run.last <= self.base);
+        self.runs[from..].iter().take_while(|run| run.first <= last.last).any(|run| run.place.file > covered)
+    }
+
     /// Forgets what lies behind a gap in files up to `file`. It counts nowhere: whoever fills the gap brings it again.
     pub fn give_up(&mut self, file: u64) {
         let counted = self.counted;
@@ -398,12 +399,19 @@ impl Segment {
     /// Forgets what a stored batch holds: it is damaged. Says whether it held something.
     pub fn lose(&mut self, place: Place) -> bool {
         let before = self.runs.len();
-        self.runs.retain(|run| run.place != place);
+        let counted = self.retain(|run| run.place != place);
         if self.runs.len() == before {
             return false;
         }
-        self.recount();
+        self.recount(counted);
         true
+    }
+
+    /// Keeps some runs. Returns how many of those are kept that counted.
+    fn retain(&mut self, keep: impl Fn(&Run) -> bool) -> usize {
+        let counted = self.runs[..self.counted].iter().filter(|run| keep(run)).count();
+        self.runs.retain(keep);
+        counted
     }
 
     /// Forgets the runs in files up to `file`, which images cover; `base` rises to the highest of them. What was lost of them
@@ -413,14 +421,24 @@ impl Segment {
         if last.last > self.base {
             (self.base, self.base_ballot) = (last.last, last.ballot);
         }
-        self.runs.retain(|run| run.place.file > file);
+        let counted = self.retain(|run| run.place.file > file);
         if self.base > self.received {
-            self.recount();
+            self.recount(counted);
             self.flushed = self.flushed.max(self.base);
         } else {
             self.counted = self.runs.partition_point(|run| run.last <= self.received);
         }
     }
+}
+
+/// The first of `runs` that are linked to the record at `scl` and to each other.
+fn linked(runs: &[Run], mut scl: Lsn) -> &[Run] {
+    let linked = runs.iter().take_while(|run| {
+        let linked = run.prev == scl || run.first <= scl;
+        scl = scl.max(run.last);
+        linked
+    });
+    &runs[..linked.count()]
 }
 
 #[cfg(test)]
@@ -498,6 +516,32 @@ mod tests {
         assert_eq!(give(&mut segment, &chain(0, 30), 4), Ok(0), "what is retired is not taken again");
         assert_eq!(give(&mut segment, &chain(30, 40), 4), Ok(1));
         assert_eq!(segment.received(), Lsn(40));
+    }
+
+    #[test]
+    fn what_waits_counts_by_advance_alone() {
+        // 10..30 counts; 40..50 waits behind a gap; 30..40 is inserted and being written.
+        let mut segment = Segment::default();
+        assert_eq!(give(&mut segment, &chain(0, 10), 1), Ok(1));
+        assert_eq!(give(&mut segment, &chain(10, 30), 2), Ok(1));
+        assert_eq!(give(&mut segment, &chain(40, 50), 3), Ok(1));
+        let sifted = segment.sift(&chain(30, 40), Ballot::ZERO, place(4), Lsn::MAX).expect("no fork");
+        sifted.fresh.into_iter().for_each(|run| segment.insert(run));
+        assert_eq!(segment.ready().len(), 2);
+
+        let mut lost = segment.clone();
+        assert!(lost.lose(place(3)));
+        assert_eq!((lost.received(), lost.ready().len()), (Lsn(30), 1), "a loss counts nothing");
+        let mut cut = segment.clone();
+        let annulled = cut.annul(|_| Lsn(40), |run| run.last.min(Lsn(40)));
+        assert_eq!((annulled.len(), cut.received(), cut.ready().len()), (1, Lsn(30), 1), "nor does a cut");
+        // What counted is lost, and images reach to 30.
+        assert!(segment.lose(place(1)));
+        assert_eq!((segment.received(), segment.ready().len()), (Lsn::ZERO, 0));
+        segment.retire(2);
+        assert_eq!((segment.received(), segment.ready().len()), (Lsn(30), 2), "nor does a retirement");
+        assert_eq!(segment.advance().len(), 2);
+        assert_eq!(segment.received(), Lsn(50));
     }
 
     /// Sets of records instead of runs.

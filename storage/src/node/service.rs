@@ -2,10 +2,10 @@
 
 use super::hydrate;
 use super::pages::BuildError;
+use super::queue::{Job, Stream};
 use super::segment::Run;
 use super::state::State;
 use super::stored::records;
-use super::writer::{Job, Stream};
 use super::{Node, NodeOptions, Refusal, Shared};
 use crate::history::TruncationTable;
 use crate::membership::{Membership, MembershipId, Role};
@@ -60,7 +60,7 @@ fn condition(state: &State) -> &'static str {
         "empty"
     } else if state.role() == Role::Stranger {
         "removed"
-    } else if !state.damaged.is_empty() {
+    } else if !state.is_whole() {
         "damaged"
     } else if state.role() == Role::Joining {
         "joining"

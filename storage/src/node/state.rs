@@ -140,6 +140,8 @@ pub struct State {
     /// Groups that came back below what they once acknowledged as flushed, and how far that was: SCLs of then, which a
     /// recovery may have cut since.
     pub damaged: HashMap<GroupId, Lsn>,
+    /// Something of the log is gone that would have told what was acknowledged: peers must say what this node lacks.
+    pub unsure: bool,
     /// What each peer was last heard to have flushed, since gossip began.
     pub peers: Vec<HashMap<GroupId, Lsn>>,
     /// Groups that images of a peer are being taken in for.
@@ -167,10 +169,16 @@ impl State {
         known.is_some_and(|(volume, name)| volume.membership.keeps(name, group))
     }
 
+    /// Whether it holds all that it ever acknowledged.
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
+        self.damaged.is_empty() && !self.unsure
+    }
+
     /// Whether it holds all that its membership demands: a member on its way in does not, nor one that lost redo.
     #[must_use]
     pub fn is_hydrated(&self) -> bool {
-        self.damaged.is_empty() && self.role() == Role::Member
+        self.is_whole() && self.role() == Role::Member
     }
 
     /// The watermarks of a group; all zero when it is not hosted.
@@ -259,6 +267,8 @@ impl State {
     /// acknowledged, nobody can say from the cut alone where the group ends below it: an idle group's last record may lie far
     /// below, and waiting for what is not there would keep this node out of every quorum for ever. What is durable is on four,
     /// this node and one more that lost it among them: of any four others, one has it.
+    ///
+    /// The same four say what a node lacks that does not know what it had ([`State::unsure`]).
     pub fn note_peers(&mut self, under: Ballot, peers: &[HashMap<GroupId, Lsn>]) {
         if peers.len() < WRITE_QUORUM || self.table.ballot() != under {
             return;
@@ -270,6 +280,15 @@ impl State {
             let cut = !table.is_valid(*acked, table.writer_of(*acked));
             !cut || theirs.unwrap_or_default() > held
         });
+        if self.unsure {
+            let lacks = |(group, theirs): (&GroupId, &Lsn)| {
+                self.keeps(*group) && segments.get(group).map_or(Lsn::ZERO, Segment::flushed) < *theirs
+            };
+            self.unsure = peers.iter().flatten().any(lacks);
+            if !self.unsure {
+                tracing::info!("peers hold no redo that this node lacks: it is whole");
+            }
+        }
     }
 }
 

@@ -62,6 +62,8 @@ struct Piece {
 /// A sweep on its way.
 pub struct Sweep {
     files: Vec<u64>,
+    /// `State::tables` when they were found to hold nothing that may not become an image.
+    pub tables: u64,
     /// Shares that no pass was made for.
     shares: Vec<Share>,
     /// The share in hand.
@@ -94,11 +96,20 @@ pub struct Made {
 }
 
 impl Sweep {
-    /// A sweep of `files`, ascending, not empty.
+    /// A sweep of `files`, ascending, not empty, chosen at `tables`.
     #[must_use]
-    pub fn new(files: Vec<u64>) -> Sweep {
+    pub fn new(files: Vec<u64>, tables: u64) -> Sweep {
         let share = Share { modulus: 1, residue: 0 };
-        Sweep { files, shares: Vec::new(), share, read: 0, pieces: Vec::new(), arena: Vec::new(), gathered: None }
+        Sweep {
+            files,
+            tables,
+            shares: Vec::new(),
+            share,
+            read: 0,
+            pieces: Vec::new(),
+            arena: Vec::new(),
+            gathered: None,
+        }
     }
 
     /// Does a portion: reads one file, or builds up to `images_max` images.
@@ -282,7 +293,7 @@ mod tests {
 
     /// A sweep that has read a file with this many records.
     fn gathered(pages: u64, records: u64, bytes: u32) -> Sweep {
-        let mut sweep = Sweep::new(vec![1, 2, 3]);
+        let mut sweep = Sweep::new(vec![1, 2, 3], 0);
         for record in 0..records {
             let at = sweep.arena.len() as u32;
             sweep.arena.resize(at as usize + bytes as usize, 0);

@@ -16,6 +16,7 @@ use super::disk::is_want;
 use super::frame::Notes;
 use super::images::ImageError;
 use super::log::{Log, ReadFault};
+use super::queue::{Job, Stream};
 use super::segment::{Annulled, Place, Run, Segment};
 use super::service::same_but_quota;
 use super::state::{State, Volume, add_record};
@@ -27,172 +28,23 @@ use crate::membership::{MemberName, Membership, Role};
 use crate::quorum::MEMBERSHIP_EPOCH;
 use bytes::Bytes;
 use hashbrown::HashMap;
-use parking_lot::{Condvar, Mutex};
 use protocol::batch::BatchHeader;
-use protocol::node::OnReply;
 use protocol::redo::RecordHeader;
 use protocol::rpc::storage::{self as rpc, AppendOutcome, AppendReply, AppendRequest};
 use protocol::{Ballot, GroupId, Lsn};
 use std::collections::VecDeque;
-use std::io;
 use std::ops::Range;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tokio::sync::oneshot;
 
-/// Requests that may wait for the log; one more ends its stream.
-pub const QUEUE_REQUESTS_MAX: usize = 16 << 10;
-/// Bytes of batches that may wait for the log.
-pub const QUEUE_BYTES_MAX: usize = 64 << 20;
 /// Nothing that was written stays unflushed for longer than this; a writer that lives asks earlier.
 pub const HELD_FOR_MAX: Duration = Duration::from_millis(20);
 /// Requests whose flush is held.
 pub const HELD_REQUESTS_MAX: usize = 1024;
 /// Bytes of batches whose flush is held.
 pub const HELD_BYTES_MAX: usize = 4 << 20;
-
-/// An append stream, as replies need it.
-pub struct Stream {
-    on_reply: OnReply,
-    /// Ballot of the last batch sent, [`NO_BALLOT`] before the first.
-    ballot: AtomicU64,
-}
-
-const NO_BALLOT: u64 = u64::MAX;
-
-impl Stream {
-    /// A stream that answers through `on_reply`.
-    #[must_use]
-    pub fn new(on_reply: OnReply) -> Arc<Stream> {
-        Arc::new(Stream { on_reply, ballot: AtomicU64::new(NO_BALLOT) })
-    }
-
-    fn ballot(&self) -> Option<Ballot> {
-        let ballot = self.ballot.load(Ordering::Relaxed);
-        (ballot != NO_BALLOT).then_some(Ballot(ballot))
-    }
-}
-
-/// One request to the writer.
-pub enum Job {
-    /// From a stream.
-    Append { stream: Arc<Stream>, request: AppendRequest },
-    /// Recovery R7.
-    Fill { ballot: Ballot, batches: Vec<Bytes>, reply: oneshot::Sender<rpc::FillReply> },
-    /// Gossip: records of peers, acknowledged to nobody.
-    Adopt { batches: Vec<Bytes>, reply: oneshot::Sender<AppendOutcome> },
-    /// Recovery R1.
-    Prepare { ballot: Ballot, vdl_heard: Lsn, reply: oneshot::Sender<Result<rpc::PrepareReply, Refusal>> },
-    /// Recovery R6, or a table heard from a peer; with the members that the ballot proposes.
-    InstallTable {
-        ballot: Ballot,
-        table: TruncationTable,
-        membership: Option<Membership>,
-        reply: oneshot::Sender<Result<rpc::InstallTableReply, Refusal>>,
-    },
-    /// A peer's images of a group are complete up to `base`.
-    Rebase { group: GroupId, base: Lsn, ballot: Ballot, reply: oneshot::Sender<Result<bool, Refusal>> },
-    /// `init`.
-    CreateVolume { config: rpc::VolumeConfig, incarnation: u32, reply: oneshot::Sender<Result<bool, Refusal>> },
-    /// The end: everything before it is worked off.
-    Stop { reply: oneshot::Sender<()> },
-}
-
-impl Job {
-    fn bytes(&self) -> usize {
-        match self {
-            Job::Append { request, .. } => request.batch.len(),
-            Job::Fill { batches, .. } | Job::Adopt { batches, .. } => batches.iter().map(Bytes::len).sum(),
-            _ => 0,
-        }
-    }
-
-    /// Whether only a writer asks for it, or a server that is becoming one. Tables and records come from peers, too.
-    pub(super) fn is_of_a_writer(&self) -> bool {
-        matches!(self, Job::Append { .. } | Job::Fill { .. } | Job::Prepare { .. })
-    }
-
-    /// Whether it must not share a round with others.
-    fn is_barrier(&self) -> bool {
-        !matches!(self, Job::Append { .. } | Job::Fill { .. } | Job::Adopt { .. })
-    }
-}
-
-/// What waits for the writer.
-#[derive(Default)]
-pub struct Queue {
-    waiting: Mutex<Waiting>,
-    arrived: Condvar,
-}
-
-#[derive(Default)]
-struct Waiting {
-    jobs: VecDeque<Job>,
-    bytes: usize,
-    closed: bool,
-}
-
-impl Queue {
-    /// Queues a job unless the queue is full or closed. There is always room for the end: without it nobody stops.
-    pub fn push(&self, job: Job) -> Result<(), &'static str> {
-        let mut waiting = self.waiting.lock();
-        if waiting.closed {
-            return Err("the node is stopping");
-        }
-        let stops = matches!(job, Job::Stop { .. });
-        let full = waiting.jobs.len() >= QUEUE_REQUESTS_MAX || waiting.bytes + job.bytes() > QUEUE_BYTES_MAX;
-        if full && !stops {
-            return Err("the node's queue is full");
-        }
-        waiting.closed = stops;
-        waiting.bytes += job.bytes();
-        waiting.jobs.push_back(job);
-        if waiting.jobs.len() == 1 {
-            self.arrived.notify_one();
-        }
-        Ok(())
-    }
-
-    /// Takes no more jobs, and drops those that wait: their replies end.
-    pub fn close(&self) {
-        let mut waiting = self.waiting.lock();
-        waiting.closed = true;
-        waiting.bytes = 0;
-        let jobs = std::mem::take(&mut waiting.jobs);
-        drop(waiting);
-        drop(jobs);
-    }
-
-    /// Whether nothing waits.
-    pub fn is_empty(&self) -> bool {
-        self.waiting.lock().jobs.is_empty()
-    }
-
-    /// Everything queued; waits for the first, or at most for `patience`.
-    fn take(&self, patience: Option<Duration>) -> VecDeque<Job> {
-        let mut waiting = self.waiting.lock();
-        while waiting.jobs.is_empty() {
-            match patience {
-                None => self.arrived.wait(&mut waiting),
-                Some(patience) => {
-                    if self.arrived.wait_for(&mut waiting, patience).timed_out() {
-                        break;
-                    }
-                }
-            }
-        }
-        waiting.bytes = 0;
-        std::mem::take(&mut waiting.jobs)
-    }
-
-    /// Everything queued, perhaps nothing.
-    fn take_now(&self) -> VecDeque<Job> {
-        let mut waiting = self.waiting.lock();
-        waiting.bytes = 0;
-        std::mem::take(&mut waiting.jobs)
-    }
-}
 
 /// A batch taken in by the current round.
 struct Taken {
@@ -367,7 +219,7 @@ impl Writer {
         // Only a sound batch says its ballot: a flipped bit must not look like a fenced writer.
         let header = (!batch.is_empty()).then(|| BatchHeader::decode(&batch));
         if let Some(Ok(header)) = &header {
-            stream.ballot.store(header.ballot.0, Ordering::Relaxed);
+            stream.set_ballot(header.ballot);
         }
         let ballot = stream.ballot();
         // What a writer calls durable is so under its ballot: a node without that table may hold records it annuls.
@@ -625,8 +477,7 @@ impl Writer {
             return;
         }
         let awaited = flush == Flush::Now || self.round.is_awaited();
-        let written = if self.log.is_clean() { Ok(false) } else { self.write_round().map(|()| true) };
-        match written {
+        match self.write_round() {
             Ok(written) => self.hold_round(written),
             Err(outcome) => {
                 let mut owed = std::mem::take(&mut self.round.owed);
@@ -640,16 +491,18 @@ impl Writer {
         if self.held.unsynced && !awaited && !self.held.is_full() {
             return;
         }
-        let outcome = if self.held.unsynced { self.sync_held() } else { AppendOutcome::Flushed };
+        let outcome = self.sync_held();
         let owed = std::mem::take(&mut self.held).owed;
         self.answer(owed, outcome);
     }
 
-    /// Hands the round to the kernel.
-    fn write_round(&mut self) -> Result<(), AppendOutcome> {
+    /// Hands the round to the kernel and counts it. `false` when there was nothing to write: then too something may count that
+    /// waited, for its group was heard of.
+    fn write_round(&mut self) -> Result<bool, AppendOutcome> {
+        let written = !self.log.is_clean();
         if let Err(error) = self.log.write() {
             self.withdraw();
-            if error.kind() == io::ErrorKind::StorageFull {
+            if is_want(&error) {
                 self.shared.state.lock().full = true;
                 return Err(AppendOutcome::DiskFull);
             }
@@ -661,7 +514,7 @@ impl Writer {
             return Err(AppendOutcome::Failed);
         }
         self.tell_received();
-        Ok(())
+        Ok(written)
     }
 
     /// The round waits for the next fsync. `written`: it has something to be fsynced.
@@ -678,12 +531,15 @@ impl Writer {
         self.round.clear();
     }
 
+    /// Fsyncs what is held, if it is not on the medium yet: then all that counts is.
     fn sync_held(&mut self) -> AppendOutcome {
-        if let Err(error) = self.log.sync() {
-            self.shared.fail(&format!("log fsync: {error}"));
-            return AppendOutcome::Failed;
+        if self.held.unsynced {
+            if let Err(error) = self.log.sync() {
+                self.shared.fail(&format!("log fsync: {error}"));
+                return AppendOutcome::Failed;
+            }
+            self.shared.counters.fsyncs.fetch_add(1, Ordering::Relaxed);
         }
-        self.shared.counters.fsyncs.fetch_add(1, Ordering::Relaxed);
         let mut state = self.shared.state.lock();
         for group in &self.held.groups {
             if let Some(segment) = state.segments.get_mut(group) {
@@ -706,25 +562,39 @@ impl Writer {
         }
     }
 
-    /// The batches that a gap held back and that count now too, read before anything moves.
-    fn held_back(&self) -> Result<HashMap<Place, Bytes>, ReadFault> {
+    /// The runs that a gap held back and that count now too.
+    fn held_back(&self, state: &State) -> impl Iterator<Item = Run> {
         let Round { taken, groups, .. } = &self.round;
+        let segments = groups.iter().filter_map(|group| state.segments.get(group));
+        let earlier = |run: &&Run| taken.first().is_none_or(|first| run.place < first.place);
+        segments.flat_map(move |segment| segment.ready().iter().filter(earlier)).copied()
+    }
+
+    /// Their batches, read before anything moves.
+    fn read_held_back(&self) -> Result<HashMap<Place, Bytes>, ReadFault> {
         let held_back: Vec<(Place, Option<Bytes>)> = {
             let state = self.shared.state.lock();
-            let segments = groups.iter().filter_map(|group| state.segments.get(group));
-            let earlier = |run: &&Run| taken.first().is_none_or(|first| run.place < first.place);
-            let runs = segments.flat_map(|segment| segment.ready().iter().filter(earlier));
-            runs.map(|run| (run.place, state.recent.get(run.place))).collect()
+            self.held_back(&state).map(|run| (run.place, state.recent.get(run.place))).collect()
         };
         held_back.into_iter().map(|(place, recent)| Ok((place, self.shared.batch(place, recent)?))).collect()
     }
 
     /// The kernel has it: SCLs move, page heads follow in the same step, pulls wake.
     fn count(&mut self) -> Result<(), ReadFault> {
-        let batches = unless_damaged(|| self.held_back())?;
+        if self.round.groups.is_empty() {
+            return Ok(());
+        }
+        let shared = self.shared.clone();
+        let (batches, mut guard) = loop {
+            let batches = unless_damaged(|| self.read_held_back())?;
+            let guard = shared.state.lock();
+            // Images may have closed a gap meanwhile: what waited behind it must be read, too.
+            if self.held_back(&guard).all(|run| batches.contains_key(&run.place)) {
+                break (batches, guard);
+            }
+        };
         let Round { taken, headers, groups, .. } = &mut self.round;
         let mut gap = false;
-        let mut guard = self.shared.state.lock();
         let state = &mut *guard;
         for batch in taken.iter() {
             state.recent.insert(batch.place, batch.batch.clone(), self.shared.options.recent_bytes);
@@ -827,6 +697,7 @@ impl Writer {
     fn save(&mut self, change: impl FnOnce(&mut Superblock)) -> Result<(), Refusal> {
         let mut next = self.superblock.clone();
         change(&mut next);
+        next.unsure &= self.shared.state.lock().unsure;
         let shared = self.shared.clone();
         let _writing = shared.superblock.lock();
         if let Err(error) = next.write(&*self.shared.disk, &self.shared.dir) {
@@ -875,7 +746,7 @@ impl Writer {
             let report = unless_damaged(|| self.report(vdl));
             reply.segments = report.map_err(|error| Refusal::Failed(error.to_string()))?;
             // Some of it may just have been found damaged.
-            reply.hydrated &= self.shared.state.lock().damaged.is_empty();
+            reply.hydrated &= self.shared.state.lock().is_whole();
         }
         Ok(reply)
     }
@@ -1012,7 +883,8 @@ impl Writer {
             annulled.extend(segment.annul(bound, |run| last_record(batches, run, table.bound(run.ballot))));
         }
         annulled.sort_unstable_by_key(|annulled| std::cmp::Reverse(annulled.run.last));
-        for Annulled { run, above, .. } in annulled.iter().filter(|annulled| annulled.counted) {
+        // Of those too that count no more, for what was lost below them left them heads of their pages.
+        for Annulled { run, above } in &annulled {
             let Some(batch) = batches.get(&run.place) else { continue };
             let dropped: Vec<_> = records(batch)
                 .filter_map(Result::ok)
@@ -1039,8 +911,10 @@ impl Writer {
         let held_back: Vec<(Place, Option<Bytes>)> = {
             let mut state = shared.state.lock();
             let counts = state.table.contains(ballot) && state.table.is_valid(base, ballot);
+            let skipped = state.hydrations.get(&group).map_or(Lsn::ZERO, |hydration| hydration.newer_than);
             let segment = state.segments.entry(group).or_default();
-            if !counts || base <= segment.received() {
+            // Images up to `newer_than` were not asked for: what was lost of it since is in none of those that came.
+            if !counts || base <= segment.received() || skipped > segment.received() {
                 return Ok(false);
             }
             let ready: Vec<Place> = segment.ready_above(base).iter().map(|run| run.place).collect();
@@ -1052,6 +926,9 @@ impl Writer {
             batches.insert(place, batch);
         }
         if let Err(error) = shared.images.finish_hydration(group, base, ballot) {
+            if matches!(&error, ImageError::Io(error) if is_want(error)) {
+                return Err(Refusal::Busy("the disk has no room for images"));
+            }
             let why = format!("image store: {error}");
             shared.fail(&why);
             return Err(Refusal::Failed(why));
@@ -1119,11 +996,12 @@ impl Writer {
     }
 }
 
-/// Reads stored batches; again when one of them was damaged, for then it is held no more. So each turn has fewer to read.
+/// Reads stored batches; again when one of them was damaged or retired, for then it is held no more. So each turn has fewer to
+/// read.
 fn unless_damaged<T>(read: impl Fn() -> Result<T, ReadFault>) -> Result<T, ReadFault> {
     loop {
         match read() {
-            Err(fault) if fault.damaged().is_some() => {}
+            Err(fault) if fault.damaged().is_some() || matches!(fault, ReadFault::Retired(_)) => {}
             read => return read,
         }
     }
@@ -1161,21 +1039,5 @@ fn append_reply(state: &State, sequence: u64, outcome: AppendOutcome, groups: &[
 impl From<ImageError> for Refusal {
     fn from(error: ImageError) -> Refusal {
         Refusal::Failed(error.to_string())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_full_queue_has_room_for_the_end() {
-        let queue = Queue::default();
-        let prepare = || Job::Prepare { ballot: Ballot(1), vdl_heard: Lsn::ZERO, reply: oneshot::channel().0 };
-        let queued = (0..).take_while(|_| queue.push(prepare()).is_ok()).count();
-        assert_eq!(queued, QUEUE_REQUESTS_MAX);
-        queue.push(Job::Stop { reply: oneshot::channel().0 }).expect("there is always room for it");
-        assert!(queue.push(prepare()).is_err());
-        assert_eq!(queue.take_now().len(), QUEUE_REQUESTS_MAX + 1);
     }
 }

@@ -41,6 +41,8 @@ struct Content {
     durable: Sparse,
     /// Writes since the last sync.
     unsynced: Vec<Unsynced>,
+    /// Bytes that cannot be read until they are written again.
+    spoilt: Vec<std::ops::Range<u64>>,
 }
 
 /// A write that may or may not reach the medium.
@@ -235,6 +237,16 @@ impl SimDisk {
         }
     }
 
+    /// Makes bytes of a file unreadable: a read of any of them fails, until something of them is written again.
+    ///
+    /// # Panics
+    /// When there is no such file.
+    pub fn spoil(&self, path: &Path, offset: u64, bytes: u64) {
+        let mut state = self.state.lock();
+        let id = state.names[path];
+        state.files.get_mut(&id).expect("a name has a file").spoilt.push(offset..offset + bytes);
+    }
+
     /// Gives files the contents that they once had, durably.
     ///
     /// # Panics
@@ -246,7 +258,7 @@ impl SimDisk {
             let content = state.files.get_mut(&id).expect("a name has a file");
             let mut durable = Sparse::default();
             durable.write(0, &bytes, bytes.len());
-            *content = Content { now: durable.clone(), durable, unsynced: Vec::new() };
+            *content = Content { now: durable.clone(), durable, ..Content::default() };
         }
     }
 
@@ -391,7 +403,12 @@ fn content(state: &mut State, id: FileId) -> io::Result<&mut Content> {
 impl DiskFile for SimFile {
     fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<()> {
         self.with(|state, id| {
-            let there = content(state, id)?.now.read(offset, buffer);
+            let content = content(state, id)?;
+            let end = offset + buffer.len() as u64;
+            if content.spoilt.iter().any(|spoilt| spoilt.start < end && offset < spoilt.end) {
+                return Err(io::Error::from_raw_os_error(libc::EIO));
+            }
+            let there = content.now.read(offset, buffer);
             if there { Ok(()) } else { Err(io::ErrorKind::UnexpectedEof.into()) }
         })
     }
@@ -409,6 +426,8 @@ impl DiskFile for SimFile {
             let content = content(state, id)?;
             let stored = without_last_zeros(bytes);
             content.now.write(offset, stored, bytes.len());
+            let end = offset + bytes.len() as u64;
+            content.spoilt.retain(|spoilt| end <= spoilt.start || spoilt.end <= offset);
             content.unsynced.push(Unsynced { offset, len: bytes.len(), bytes: stored.to_vec() });
             Ok(())
         })

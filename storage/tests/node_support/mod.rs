@@ -206,10 +206,15 @@ impl Rig {
 
     /// Ends the node as `kill -9` or a loss of power would, and starts it again.
     pub fn restart(self, crash: impl FnOnce(&SimDisk), options: NodeOptions) -> Rig {
+        crash(&self.disk);
+        self.restart_at(&dir(), options)
+    }
+
+    /// Starts a node again that has been ended, in its own directory.
+    pub fn restart_at(self, dir: &Path, options: NodeOptions) -> Rig {
         let Rig { disk, node, stream, .. } = self;
-        crash(&disk);
         drop((stream, node));
-        open(&disk, options).expect("it starts again")
+        open_at(&disk, dir, options).expect("it starts again")
     }
 
     pub fn request(&self, batch: Bytes) -> AppendRequest {

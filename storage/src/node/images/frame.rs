@@ -20,7 +20,7 @@
 //! A frame proves itself: nothing is made of it that its checksums and the page's own do not confirm, and none counts that
 //! bears another file's number. What stands behind a damaged frame is found by looking for the next sound header.
 
-use super::super::disk::DiskFile;
+use super::super::disk::{DiskFile, is_damage};
 use super::super::layout::{HEADING_BYTES, heading, read_heading, u16_at, u32_at, u64_at};
 use protocol::bytes_io::Reader;
 use protocol::{Error, Lsn, NodeId, PAGE_BYTES, Page, PageId};
@@ -75,7 +75,7 @@ pub fn check_file_header(file: &dyn DiskFile, node: NodeId, number: u32) -> io::
     let what = "image file";
     let mut bytes = [0; FILE_HEADER_BYTES];
     match file.read_at(0, &mut bytes) {
-        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(Err(Error::Truncated { what })),
+        Err(error) if is_damage(&error) => return Ok(Err(Error::Truncated { what })),
         read => read?,
     }
     if let Err(error) = read_heading(&mut Reader::new(&bytes, what), FILE_MAGIC, what) {
@@ -259,7 +259,8 @@ pub struct Scan {
 }
 
 /// Scans a file, given whole. `vouched`: how many frames it must have, and which the last of them is. Of others nobody has made
-/// use yet in a way that needs them: when they are damaged, they never were.
+/// use yet in a way that needs them: they count up to the first that is damaged or missing. What lies behind it must go before
+/// the file is appended to, or a later scan takes the hole for a loss.
 #[must_use]
 pub fn scan(bytes: &[u8], file: u32, vouched: (u32, Version)) -> Scan {
     let (frames, damaged, tip) = (Vec::new(), Vec::new(), Tip::start(file));
@@ -270,12 +271,16 @@ pub fn scan(bytes: &[u8], file: u32, vouched: (u32, Version)) -> Scan {
             at += 8;
             continue;
         };
-        scan.lose(found.number, found.before);
         let end = at + frame_bytes(found.length);
         let frame = Frame { version: found.version, at: at as u32, bytes: (end - at) as u32 };
-        if bytes.get(at..end).is_some_and(|frame| check(frame, file, found.version).is_ok()) {
+        let sound = bytes.get(at..end).is_some_and(|frame| check(frame, file, found.version).is_ok());
+        if found.number >= scan.vouched && (found.number > scan.tip.frames || !sound) {
+            break;
+        }
+        scan.lose(found.number, found.before);
+        if sound {
             scan.frames.push(frame);
-        } else if found.number < scan.vouched {
+        } else {
             scan.damaged.push(found.version);
         }
         scan.tip = Tip { file, end: end.min(bytes.len()) as u64, frames: found.number + 1, last: found.version };
@@ -366,5 +371,35 @@ mod tests {
             let vouched = scan(&good[..cut], 7, (4, tip.last));
             assert!(vouched.unknown || vouched.frames.len() + vouched.damaged.len() >= 4, "cut at {cut}: {vouched:?}");
         }
+    }
+
+    #[test]
+    fn a_hole_behind_what_is_vouched_for_is_the_end_now_and_later() {
+        let (good, frames, tip) = file(6);
+        for vouched in 0..4 {
+            for (hole, headers) in [(vouched, 1), (vouched, 2), (vouched + 1, 1), (vouched + 1, 0)] {
+                let mut bytes = good.clone();
+                for frame in &frames[hole..hole + headers] {
+                    bytes[frame.at as usize..][..FRAME_HEADER_BYTES].fill(0);
+                }
+                if headers == 0 {
+                    bytes[frames[hole].at as usize + FRAME_HEADER_BYTES] ^= 1;
+                }
+                let last = vouched.checked_sub(1).map_or(Version::default(), |last| frames[last].version);
+                let found = scan(&bytes, 7, (vouched as u32, last));
+                assert_eq!((&found.frames[..], found.tip.frames), (&frames[..hole], hole as u32));
+                assert!(!found.unknown && found.damaged.is_empty(), "what nobody vouched for never was: {found:?}");
+                // As a start goes on: the rest goes, other images follow, and they are vouched for.
+                bytes.truncate(found.tip.end as usize);
+                let mut next = found.tip;
+                for number in 10..13 {
+                    next.push(&image(number), &mut bytes);
+                }
+                let again = scan(&bytes, 7, (next.frames, next.last));
+                assert_eq!((again.frames.len(), again.tip), (hole + 3, next));
+                assert!(!again.unknown && again.damaged.is_empty(), "{again:?}");
+            }
+        }
+        assert_eq!(tip.frames, 6);
     }
 }

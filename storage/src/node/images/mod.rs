@@ -99,6 +99,9 @@ pub struct Images {
 
 struct End {
     manifest: Manifest,
+    /// Whether both copies of the manifest are known to be sound and on the medium: not after a start, nor after a write of
+    /// them that found no room.
+    stored: bool,
     /// The last file; none until there is something to write.
     tail: Option<Tail>,
     buffer: Vec<u8>,
@@ -158,24 +161,18 @@ impl Images {
         if copies.newest.is_none() && names.iter().any(|name| number_of(name).is_some()) {
             return Err(ImageError::Store(Error::Truncated { what: "image manifest" }));
         }
-        if let Some((copy, damage)) = &copies.damage {
-            tracing::error!(error = %damage, "a copy of the image manifest is damaged; it is written anew from the other");
-            Manifest::mend(&*disk, dir, *copy)?;
-        }
         let mut manifest = copies.newest.unwrap_or_else(|| Manifest::new(node));
         if manifest.node != node {
             let why = "it is another node's";
             return Err(ImageError::Store(Error::Malformed { what: "image manifest", why }));
         }
         // What was given up, and what was half made, is not listed; the last file may be younger than the list.
-        for name in &names {
+        let is_stray = |name: &&String| {
             let number = number_of(name);
-            let stray =
-                number.is_some_and(|number| number < manifest.next_file && !manifest.files.contains_key(&number));
-            if stray || name.ends_with(".tmp") {
-                disk.remove(&below(dir, name))?;
-            }
-        }
+            let unlisted = |number| number < manifest.next_file && !manifest.files.contains_key(&number);
+            number.is_some_and(unlisted) || name.ends_with(".tmp")
+        };
+        let strays: Vec<PathBuf> = names.iter().filter(is_stray).map(|name| below(dir, name)).collect();
         let listed: Vec<u32> = manifest.files.keys().copied().collect();
         let young = names.iter().filter_map(|name| number_of(name)).filter(|number| *number >= manifest.next_file);
         let young: std::collections::BTreeSet<u32> = young.collect();
@@ -187,13 +184,13 @@ impl Images {
             tail = load_file(&*disk, dir, node, number, &manifest, &mut shelf)?;
         }
         if let Some(tail) = &tail {
-            tail.file.set_len(tail.tip.end)?;
             manifest.next_file = manifest.next_file.max(tail.tip.file + 1);
         }
-        let end = End { manifest, tail, buffer: Vec::new(), compaction: None, failed: false };
+        let end = End { manifest, stored: false, tail, buffer: Vec::new(), compaction: None, failed: false };
         let images = Images { disk, dir: dir.to_owned(), file_bytes, end: Mutex::new(end), shelf: Mutex::new(shelf) };
-        // Makes the first manifest, or vouches for what the last file has.
+        // Makes the first manifest, or vouches for what the last file has; not before it are those gone that it does not list.
         images.checkpoint(&[])?;
+        strays.iter().try_for_each(|stray| images.disk.remove(stray))?;
         Ok(images)
     }
 
@@ -452,13 +449,17 @@ impl Images {
             next.files.keys().filter(dead).copied().collect()
         };
         next.files.retain(|number, _| !dead.contains(number));
-        if next != end.manifest || next.sequence == 0 {
+        if next != end.manifest || !end.stored {
+            if !end.stored && next.sequence > 0 {
+                self.mend_manifest()?;
+            }
+            end.stored = false;
             // Its copies are synced one by one: an error may have left the new state.
             if let Err(error) = next.write(&*self.disk, &self.dir) {
                 end.failed = !is_want(&error);
                 return Err(error.into());
             }
-            end.manifest = next;
+            (end.manifest, end.stored) = (next, true);
         }
         {
             let mut shelf = self.shelf.lock();
@@ -511,7 +512,7 @@ impl Images {
             };
             let mut image = vec![0; frame.bytes as usize];
             let read = match compaction.file.read_at(frame.at.into(), &mut image) {
-                Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Err(Error::Truncated { what: "image" }),
+                Err(error) if is_damage(&error) => Err(Error::Truncated { what: "image" }),
                 read => read.map(|()| frame::check(&image, number, (page, lsn)))?,
             };
             match read {
@@ -551,7 +552,10 @@ impl Images {
         let file = self.file(number)?;
         let frames = match read_index(&*self.disk, &self.dir, number)? {
             Some(frames) => frames,
-            None => frame::scan(&read_whole(&*self.disk, &self.dir, number)?, number, (0, Version::default())).frames,
+            None => {
+                let vouched = vouched_for(&end.manifest, number);
+                frame::scan(&read_whole(&*self.disk, &self.dir, number)?, number, vouched).frames
+            }
         };
         Ok(Some(Compaction { number, file, frames: frames.into_iter().rev().collect() }))
     }
@@ -586,6 +590,14 @@ impl Images {
         (shelf.files.values().map(|usage| usage.bytes).sum(), shelf.live_bytes)
     }
 
+    /// Writes a damaged copy of the manifest again, for the next write may tear the sound one. Says whether there was one.
+    fn mend_manifest(&self) -> Result<bool, ImageError> {
+        let Some((copy, error)) = Manifest::read(&*self.disk, &self.dir)??.damage else { return Ok(false) };
+        tracing::error!(%error, "a copy of the image manifest is damaged; it is written anew from the other");
+        Manifest::mend(&*self.disk, &self.dir, copy)?;
+        Ok(true)
+    }
+
     /// Reads the manifest and the indexes again, and writes what is found damaged anew. Gives how many there were.
     ///
     /// # Errors
@@ -594,11 +606,7 @@ impl Images {
         let end = &mut *self.end.lock();
         self.check_sound(end)?;
         let mut repaired = 0;
-        if let Some((copy, error)) = Manifest::read(&*self.disk, &self.dir)??.damage {
-            tracing::error!(%error, "a copy of the image manifest is damaged; it is written anew from the other");
-            Manifest::mend(&*self.disk, &self.dir, copy)?;
-            repaired += 1;
-        }
+        repaired += u64::from(self.mend_manifest()?);
         let closed: Vec<u32> = {
             let tail = end.tail.as_ref().map_or(0, |tail| tail.tip.file);
             end.manifest.files.keys().copied().filter(|number| *number != tail).collect()
@@ -679,6 +687,11 @@ impl Shelf {
     }
 }
 
+/// How many frames of a file the manifest vouches for, and which the last of them is.
+fn vouched_for(manifest: &Manifest, number: u32) -> (u32, Version) {
+    manifest.files.get(&number).map_or((0, Version::default()), |vouched| (vouched.frames, vouched.last))
+}
+
 /// Takes a file in. Gives it back as the tail when it has no index: then it was not closed.
 fn load_file(
     disk: &dyn Disk,
@@ -718,8 +731,8 @@ fn load_file(
         return Ok(None);
     }
     let bytes = read_whole(disk, dir, number)?;
-    let vouched = vouched.map_or((0, Version::default()), |vouched| (vouched.frames, vouched.last));
-    let Scan { frames: sound, damaged, unknown, tip, .. } = frame::scan(&bytes, number, vouched);
+    let scanned = frame::scan(&bytes, number, vouched_for(manifest, number));
+    let Scan { frames: sound, damaged, unknown, tip, .. } = scanned;
     if unknown {
         return Err(ImageError::Lost { file: number });
     }
@@ -729,7 +742,15 @@ fn load_file(
     let lost = |version: Version| Frame { version, at: FRAMES_AT as u32, bytes: 0 };
     let frames: Vec<Frame> = damaged.into_iter().map(lost).chain(sound).collect();
     match file {
-        Some(file) if number + 1 >= manifest.next_file => Ok(Some(Tail { file, tip, frames, named: false })),
+        Some(file) if number + 1 >= manifest.next_file => {
+            // After a failed fsync the kernel may call bytes clean that are not on the medium: what nobody vouches for yet is
+            // written again, so that the next fsync is of it. What was torn behind it goes.
+            file.set_len(tip.end)?;
+            let from = vouched.map_or(0, |vouched| vouched.bytes.min(tip.end)) as usize;
+            let known = &bytes[from..bytes.len().min(tip.end as usize)];
+            file.write_at(from as u64, known)?;
+            Ok(Some(Tail { file, tip, frames, named: false }))
+        }
         _ => {
             write_index(disk, dir, number, &frames)?;
             Ok(None)
