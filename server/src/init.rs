@@ -140,8 +140,9 @@ pub async fn create(
         let (left, was_here) = (existing.len(), matches!(wanted.which, Which::This(_)));
         ensure!(
             !was_here && !in_use || left >= WRITE_QUORUM,
-            "{left} of the six storage nodes have kept the volume, and {WRITE_QUORUM} are needed: the disks of the others \
-             were lost or replaced; bring back what there is of them"
+            "{left} of the {} storage nodes have kept the volume, and {WRITE_QUORUM} are needed: the disks of the others \
+             were lost or replaced; bring back what there is of them",
+            nodes.len()
         );
     }
     if existing.len() == nodes.len() || in_use && emptied == Emptied::Replaced {

@@ -281,6 +281,11 @@ impl Cluster {
         Ok(())
     }
 
+    /// Further arguments from its next start on, instead of those before.
+    pub fn set_arguments(&mut self, arguments: Vec<String>) {
+        self.options.arguments = arguments;
+    }
+
     /// Starts the cluster again on its directory, waits as [`Cluster::start`] does, and returns how long it took until it
     /// accepted writes.
     ///

@@ -3,7 +3,7 @@
 use anyhow::{Context, ensure};
 use std::process::Command;
 use std::time::{Duration, Instant};
-use tests::cluster::{PATIENCE, binary, connect};
+use tests::cluster::{Cluster, Options, PATIENCE, binary, connect};
 use tests::fleet::{Fleet, number, role, status, text, until};
 use tokio_postgres::Client;
 
@@ -112,5 +112,43 @@ async fn twelve_nodes_share_a_volume_and_one_is_replaced() -> anyhow::Result<()>
     let client = connect(port).await?;
     assert_eq!(sum(&client).await?, expected);
     client.execute(fill, &[&(ROWS + 2000), &(ROWS + 3000)]).await?;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_local_cluster_has_as_many_nodes_as_it_is_told() -> anyhow::Result<()> {
+    let with = |more: &[&str]| {
+        let mut options = Options::default();
+        options.arguments.extend(more.iter().map(|word| (*word).to_owned()));
+        options
+    };
+    let mut cluster = Cluster::start(with(&["--nodes", "9"])).await?;
+    let client = cluster.connect(0).await?;
+    client.batch_execute("CREATE TABLE t (n bigint PRIMARY KEY, filler text)").await?;
+    let fill = "INSERT INTO t SELECT n, repeat('x', 100) FROM generate_series(1, $1::bigint) n";
+    client.execute(fill, &[&ROWS]).await?;
+    let expected = sum(&client).await?;
+    drop(client);
+    let port = cluster.port(0);
+    until("each of the nine keeps groups", || {
+        let kept = groups(port)?;
+        Ok(kept.len() == 9 && kept.iter().all(|(_, groups)| *groups > 0))
+    })
+    .await?;
+    let nodes = status(port)?["storage_nodes"].as_array().cloned().unwrap_or_default();
+    for zone in ["a", "b", "c"] {
+        assert_eq!(nodes.iter().filter(|node| node["zone"] == zone).count(), 3, "zone {zone}: {nodes:?}");
+    }
+
+    // One more is a spare of the cluster that is there; whoever was there comes back unasked.
+    for arguments in [with(&["--nodes", "10"]), with(&[])] {
+        assert!(cluster.interrupt().await?.success());
+        cluster.set_arguments(arguments.arguments);
+        cluster.start_again().await?;
+        let spare = Some(("spare".to_owned(), "spare".to_owned()));
+        until("the tenth offers itself", || Ok(role(port, 10)? == spare)).await?;
+        assert_eq!(groups(port)?.iter().filter(|(_, groups)| *groups > 0).count(), 9);
+        assert_eq!(sum(&cluster.connect(0).await?).await?, expected);
+    }
     Ok(())
 }

@@ -340,7 +340,7 @@ async fn an_emptied_directory_is_a_new_member(processes: bool) -> anyhow::Result
             forget_disk(&cluster, id)?;
         }
         let Err(error) = cluster.start_again().await else { anyhow::bail!("it starts without its data") };
-        let expected = format!("{kept} of the six storage nodes have kept the volume");
+        let expected = format!("{kept} of the 6 storage nodes have kept the volume");
         assert!(error.to_string().contains(&expected), "{error}");
     }
     Ok(())

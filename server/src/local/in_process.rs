@@ -1,12 +1,12 @@
-//! Six nodes, the writer and the replicas as parts of one process: the fastest way to run a cluster on one machine.
+//! The storage nodes, the writer and the replicas as parts of one process: the fastest way to run a cluster on one machine.
 //!
-//! The six nodes have six directories, six logs and six fsyncs, and get the same encoded batches through the same node
+//! Each node has a directory, a log and fsyncs of its own, and gets the same encoded batches through the same node
 //! code as over a network. Only the transport is a call; no object but bytes is shared.
 //!
 //! Each replica has threads of its own, as it would have in a process of its own: what it has to do for a record is little,
 //! and must not wait behind the writer's sessions.
 
-use super::{NODES, bind, node_address, node_directory, open_directory, print_welcome, zone};
+use super::{bind, node_address, node_directory, open_directory, print_welcome, zone};
 use crate::address::NodeAddress;
 use crate::auth::Authentication;
 use crate::compute::{Compute, ComputeOptions, Role};
@@ -44,12 +44,13 @@ pub async fn run(options: Local) -> anyhow::Result<()> {
 
     let disk = Arc::new(RealDisk);
     let mut nodes = Vec::new();
-    for id in 1..=NODES {
+    let ids = options.node_ids(&data);
+    for id in ids.clone() {
         let options = NodeOptions::new(NodeId(id), zone(id), &node_address(&data, id).to_string());
         nodes.push(Node::open(disk.clone(), &node_directory(&data, id), options)?);
     }
     let links: Vec<Arc<dyn StorageNode>> = nodes.iter().map(|node| node.clone() as Arc<dyn StorageNode>).collect();
-    let addresses: Vec<String> = (1..=NODES).map(|id| node_address(&data, id).to_string()).collect();
+    let addresses: Vec<String> = ids.map(|id| node_address(&data, id).to_string()).collect();
     for node in &nodes {
         tokio::spawn(Gossip::following(node, dial(&links, &addresses, 0)).run());
     }
@@ -101,7 +102,7 @@ pub async fn run(options: Local) -> anyhow::Result<()> {
         }
     }
     running.spawn(dashboard::serve(dashboard_listener, servers.clone(), shutdown.clone()));
-    print_welcome(&options);
+    print_welcome(&options, nodes.len());
     let mut outcome = Ok(());
     while let Some(ended) = running.join_next().await {
         // One part that fails ends the rest in order.
@@ -127,7 +128,7 @@ fn dial(links: &[Arc<dyn StorageNode>], addresses: &[String], volume: u64) -> Di
             _ => false,
         };
         let by_address = addresses.iter().position(|address| *address == member.address);
-        let by_number = (1..=NODES).position(|id| moved && id == member.node);
+        let by_number = (1..).take(links.len()).position(|id| moved && id == member.node);
         match by_address.or(by_number) {
             Some(index) => Some(links[index].clone()),
             None => remote(member),

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! DIR/redoubt      marks the directory as ours: format and lock, with the pid of who holds it
-//! DIR/node-1 ..6   the storage nodes' directories, zones a a b b c c
+//! DIR/node-1 ..N   the storage nodes' directories, zones a a b b c c, then a b c in turn
 //! ```
 //!
 //! Both ways use the same directory, the same node code and the same writer code; what differs is the boundary between
@@ -17,11 +17,10 @@ use crate::init::Wanted;
 use crate::options::{Local, Which};
 use anyhow::Context;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use tokio::net::TcpListener;
 
-/// Nodes of a cluster.
-const NODES: u32 = 6;
 /// A Unix socket's path may have 107 bytes; longer data directories get their sockets elsewhere.
 const SOCKET_PATH_BYTES_MAX: usize = 100;
 
@@ -31,11 +30,20 @@ impl Local {
         let which = before.map_or(Which::Only, Which::This);
         Wanted { which, pages_per_group: self.group_pages, quota_bytes: None }
     }
+
+    /// The storage nodes' numbers: those of before all come back, whether or not that many are asked for.
+    fn node_ids(&self, data: &Path) -> RangeInclusive<u32> {
+        let before = (1..).take_while(|id| node_directory(data, *id).is_dir()).last().unwrap_or(0);
+        1..=self.nodes.max(before)
+    }
 }
 
 /// Zone of node `id`, from 1.
 fn zone(id: u32) -> &'static str {
-    ["a", "a", "b", "b", "c", "c"][(id - 1) as usize]
+    match id {
+        1..=6 => ["a", "b", "c"][(id as usize - 1) / 2],
+        _ => ["a", "b", "c"][(id as usize - 7) % 3],
+    }
 }
 
 fn node_directory(data: &Path, id: u32) -> PathBuf {
@@ -69,8 +77,8 @@ fn open_directory(options: &Local) -> anyhow::Result<(Directory, PathBuf)> {
 }
 
 /// What to paste, once everything is up.
-fn print_welcome(options: &Local) {
-    println!("Redoubt is up: six storage nodes, a writer and {} replica(s).", options.replicas);
+fn print_welcome(options: &Local, nodes: usize) {
+    println!("Redoubt is up: {nodes} storage nodes, a writer and {} replica(s).", options.replicas);
     println!("  writer    psql -h localhost -p {} -U postgres", options.port);
     for replica in 1..=options.replicas {
         println!("  replica   psql -h localhost -p {} -U postgres", options.port + replica);

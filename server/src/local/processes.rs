@@ -2,7 +2,7 @@
 //!
 //! A child that dies stays dead: that is what people want to see. Its command is printed, to start it again by hand.
 
-use super::{NODES, bind, node_address, node_directory, open_directory, print_welcome, zone};
+use super::{bind, node_address, node_directory, open_directory, print_welcome, zone};
 use crate::address::NodeAddress;
 use crate::auth::Authentication;
 use crate::init::{Created, Emptied};
@@ -87,11 +87,12 @@ pub async fn run(options: Local) -> anyhow::Result<()> {
     let shutdown = signals::shutdown();
     let stopping = CancellationToken::new();
 
-    let addresses: Vec<NodeAddress> = (1..=NODES).map(|id| node_address(&data, id)).collect();
+    let ids = options.node_ids(&data);
+    let addresses: Vec<NodeAddress> = ids.clone().map(|id| node_address(&data, id)).collect();
     let texts: Vec<String> = addresses.iter().map(NodeAddress::to_string).collect();
     let storage = texts.join(",");
     let mut members = Vec::new();
-    for (id, address) in (1..=NODES).zip(&addresses) {
+    for (id, address) in ids.zip(&addresses) {
         let mut arguments: Vec<OsString> = vec!["storage".into(), "--data".into(), node_directory(&data, id).into()];
         arguments.extend(["--listen".into(), address.to_string().into()]);
         arguments.extend(["--zone".into(), zone(id).into(), "--id".into(), id.to_string().into()]);
@@ -126,7 +127,7 @@ pub async fn run(options: Local) -> anyhow::Result<()> {
             wait_until_writing(&links, volume, &mut members).await?;
         }
     }
-    print_welcome(&options);
+    print_welcome(&options, addresses.len());
     println!("Processes:");
     for member in &members {
         println!("  {:<16} pid {}", member.name, member.child.id().unwrap_or_default());

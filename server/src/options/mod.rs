@@ -33,7 +33,7 @@ pub struct Cli {
 /// What to do.
 #[derive(Subcommand, Debug)]
 pub enum Command {
-    /// Runs a whole cluster on this machine: six storage nodes in three zones, a writer, replicas.
+    /// Runs a whole cluster on this machine: storage nodes in three zones, a writer, replicas.
     Local(Local),
     /// Creates a volume on storage nodes, six or more: the first, or one more.
     Init(Init),
@@ -222,6 +222,10 @@ pub struct Local {
     /// Number of read replicas.
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(0..=15), env = "REDOUBT_REPLICAS")]
     pub replicas: u16,
+    /// Number of storage nodes. More than six share the protection groups of a new cluster; added to one that is there, they
+    /// offer themselves as spares.
+    #[arg(long, default_value_t = 6, value_parser = clap::value_parser!(u32).range(6..=60), env = "REDOUBT_NODES")]
+    pub nodes: u32,
     /// Runs every node and server as a process of its own, which can be killed.
     #[arg(long, env = "REDOUBT_PROCESSES")]
     pub processes: bool,
