@@ -160,6 +160,17 @@ impl FileIndex {
         out
     }
 
+    /// Looks at the beginning of an index alone.
+    ///
+    /// # Errors
+    /// [`Error::NewerFormat`].
+    pub fn check_format(beginning: &[u8; HEADING_BYTES]) -> Result<(), Error> {
+        match read_heading(&mut Reader::new(beginning, WHAT), MAGIC, WHAT) {
+            Err(error @ Error::NewerFormat { .. }) => Err(error),
+            _ => Ok(()),
+        }
+    }
+
     /// Checks and decodes.
     ///
     /// # Errors

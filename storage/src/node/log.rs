@@ -12,9 +12,10 @@
 //!
 //! [`Log`] is the writing end and belongs to one thread; [`Files`] is what everybody else sees of it.
 
-use super::disk::{Disk, DiskFile, OpenMode, below, is_damage, replace_file};
+use super::disk::{Disk, DiskFile, OpenMode, below, is_damage, read_around, replace_file};
 use super::frame::{FRAMES_AT, FileHeader, Notes, Tip, scan};
 use super::index::FileIndex;
+use super::layout::HEADING_BYTES;
 use super::segment::Place;
 use bytes::Bytes;
 use parking_lot::Mutex;
@@ -198,6 +199,20 @@ impl Files {
             Ok(header) => Ok((file, header)),
             Err(error) => Err(error),
         })
+    }
+
+    /// Looks for an index of a newer format.
+    ///
+    /// # Errors
+    /// [`Error::NewerFormat`]; I/O errors as such.
+    pub fn check_index_format(&self, sequence: u64) -> io::Result<Result<(), Error>> {
+        let mut beginning = [0; HEADING_BYTES];
+        match self.disk.open(&self.path(&index_name(sequence)), OpenMode::Existing) {
+            Ok(file) => read_around(&*file, 0, &mut beginning)?,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(error),
+        }
+        Ok(FileIndex::check_format(&beginning))
     }
 
     /// Reads a file's index.

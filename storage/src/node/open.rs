@@ -210,7 +210,9 @@ fn check_formats(disk: &dyn Disk, files: &Files) -> io::Result<Result<(), Error>
         if let Err(error @ Error::NewerFormat { .. }) = files.open(sequence)? {
             return Ok(Err(error));
         }
-        files.read_index(sequence)?;
+        if let Err(error) = files.check_index_format(sequence)? {
+            return Ok(Err(error));
+        }
     }
     Ok(Ok(()))
 }
