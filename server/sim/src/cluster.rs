@@ -22,11 +22,12 @@ use protocol::{Ballot, FORMAT_VERSION, GroupId, Lsn, Page, PageId};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 use storage::membership::{MemberName, Membership, node_name, nodes_of};
 use storage::quorum::{COPIES, READ_QUORUM, WRITE_QUORUM};
 use storage::volume::cluster as calls;
+use storage::volume::replica::ReplicaVolume;
 use storage::volume::writer::WriterVolume;
 
 /// Servers of a run, one in each zone.
@@ -527,7 +528,7 @@ impl Cluster {
 
     /// Looks at everybody, again and again, until the run is over.
     pub async fn watch(self: Arc<Self>) {
-        let mut applied: BTreeMap<usize, (usize, Lsn)> = BTreeMap::new();
+        let mut applied: BTreeMap<usize, (Weak<ReplicaVolume>, Lsn)> = BTreeMap::new();
         let mut looks = 0u64;
         while !self.is_over() {
             sleep(Duration::from_millis(10)).await;
@@ -544,11 +545,11 @@ impl Cluster {
                         self.ledger.note_durable(volume.ballot(), volume.flushed_vdl());
                     }
                     State::Replica(volume, _) => {
-                        let identity = Arc::as_ptr(&volume) as usize;
+                        // Held weakly, lest another one be made where this one was, and pass for it.
+                        let identity = Arc::downgrade(&volume);
                         let now = volume.applied();
-                        let before = applied.insert(server.index, (identity, now));
-                        if before.is_some_and(|(who, at)| who == identity && at > now) {
-                            let before = before.map_or(Lsn::ZERO, |(_, at)| at);
+                        let before = applied.insert(server.index, (identity.clone(), now));
+                        if let Some((_, before)) = before.filter(|(who, at)| who.ptr_eq(&identity) && *at > now) {
                             self.ledger
                                 .violate(format!("I4: replica {} had applied {before} and now {now}", server.index));
                         }
@@ -649,7 +650,27 @@ impl Cluster {
     /// Waits until everybody is up to date, and holds everything against everything.
     pub async fn judge(self: &Arc<Self>) {
         if let Err(why) = self.try_judge().await {
+            self.note_members();
             self.ledger.violate(why);
+        }
+    }
+
+    /// What everybody says of the members, for whoever reads the trace of a cluster that does not come to rest.
+    fn note_members(&self) {
+        if let Some((_, volume, _)) = self.writer() {
+            self.world.note(|| format!("the writer, under {}: {:?}", volume.ballot(), volume.membership()));
+        }
+        for (index, machine) in self.machines.iter().enumerate().filter(|(_, machine)| machine.is_in_use()) {
+            self.world.note(|| match machine.status() {
+                Some(status) => format!(
+                    "node {index} is {}, incarnation {}, promised {}: {:?}",
+                    status.state,
+                    status.incarnation,
+                    Ballot(status.promised),
+                    status.config.map(|config| Membership::from_rpc(&config))
+                ),
+                None => format!("node {index} does not answer"),
+            });
         }
     }
 

@@ -37,7 +37,7 @@
 //! - Group commit of several requests in one node's round: each is a round of its own.
 //! - The wire to clients, SQL, DataFusion, gRPC and its flow control, the real kernel and disk. The cluster tests in `tests`
 //!   have those.
-//! - Damage to a superblock, several volumes on a node.
+//! - Damage to both copies of what a node keeps twice, several volumes on a node.
 //! - When a server replaces a node by itself: the simulation's operator decides that.
 //! - Messages of a size that the network would notice: bandwidth is without limit.
 //! - Bugs that need more than a few thousand transactions or a minute to show.

@@ -224,12 +224,13 @@ impl Machine {
         *self.clock.ahead.lock() += by;
     }
 
-    /// Flips a bit of one of its files, drawn; says of which. The superblocks are spared: without one a node does not start,
-    /// and must be replaced.
+    /// Flips a bit of one of its files, drawn; says of which. Of what is kept in two copies one is spared: without both a node
+    /// does not start, and must be replaced.
     pub fn rot(&self, random: &mut Random) -> Option<String> {
         let spared = |path: &PathBuf| {
             let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-            name.starts_with("superblock") || name == "lock"
+            let copy = self.index % 2;
+            name == "lock" || name == format!("superblock.{copy}") || name == format!("manifest.{copy}")
         };
         let disk = self.disk();
         let paths: Vec<PathBuf> = disk.paths().into_iter().filter(|path| !spared(path)).collect();
