@@ -121,6 +121,22 @@ impl TruncationTable {
         self.entries.iter().rev().find(|entry| entry.first_lsn <= lsn).map_or(Ballot::ZERO, |entry| entry.ballot)
     }
 
+    /// How much of (`after`, `up_to`] writers had to give out, in bytes of LSN: less than their distance by what recoveries
+    /// skipped between where they ended and the first LSN that they allowed, where no record counts.
+    #[must_use]
+    pub fn allotted(&self, after: Lsn, up_to: Lsn) -> u64 {
+        let (mut at, mut skipped) = (after, 0);
+        for entry in &self.entries {
+            let (from, to) = (at.max(entry.vdl), up_to.min(Lsn(entry.first_lsn.0 - 1)));
+            // Those of recoveries that followed each other with nothing in between overlap.
+            if to > from {
+                skipped += to.since(from);
+                at = to;
+            }
+        }
+        up_to.since(after) - skipped
+    }
+
     /// This history and one more recovery.
     ///
     /// # Panics
@@ -194,6 +210,28 @@ mod tests {
             let ballot = if counter == 0 { Ballot::ZERO } else { ballot(counter) };
             assert_eq!(table(history).is_valid(Lsn(lsn), ballot), valid, "{history:?} {counter} {lsn}: {why}");
         }
+    }
+
+    /// One row a range: how much of it writers had.
+    #[test]
+    fn what_recoveries_skipped_is_no_distance() {
+        // The third found nothing of the second.
+        let table = table(&[(1, 140, 1000), (2, 1200, 3000), (3, 1200, 4000), (4, 4500, 6000)]);
+        for (after, up_to, bytes) in [
+            (100, 140, 40),
+            (100, 500, 40),
+            (140, 999, 0),
+            (100, 1200, 40 + 201),
+            (300, 1200, 201),
+            (1200, 3999, 0),
+            (1200, 4500, 501),
+            (1100, 7000, 100 + 501 + 1001),
+            (3500, 4100, 101),
+            (7000, 7000, 0),
+        ] {
+            assert_eq!(table.allotted(Lsn(after), Lsn(up_to)), bytes, "({after}, {up_to}]");
+        }
+        assert_eq!(TruncationTable::default().allotted(Lsn(5), Lsn(9)), 4);
     }
 
     #[test]

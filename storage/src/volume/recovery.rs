@@ -4,12 +4,15 @@
 //! true of every later recovery as well. Start, start after a crash and promotion are the same thing.
 //!
 //! ```text
-//! start -> Prepare x6 -> (read quorum, all or grace) decide: table, PGCL', walk, VDL', first LSN
+//! start -> Prepare x6 -> (write quorum, all or grace) decide: table, PGCL', walk, VDL', first LSN
 //!       -> Install x6 -> Ask each that adopted -> tails -> Copy what a write quorum lacks -> Done
 //!                any refusal, or time out: Restart under a higher ballot
 //! ```
 //!
 //! - R1/R2: an SCL counts only if it came with the promise; three of six replies are needed, more are better.
+//! - Nothing is decided before four promised, whether or not they are whole: with three, R6 is out of reach, and each attempt
+//!   would leave three nodes with one more entry in their tables and the next one another allocation limit of LSNs to skip.
+//!   So a recovery that waits for a fourth node, for a day or a month, changes nothing but promises.
 //! - R3: the table of the highest ballot heard, with its whole history, judges every reply. Lower tables are ignored.
 //! - R4: with N replies the (N-2)-th highest clipped SCL of a group is the floor of its PGCL'; we take the floor, for what
 //!   lies there is on four copies already when all six answer, so that a promotion copies nothing.
@@ -137,6 +140,9 @@ pub struct Rules {
     pub clip: bool,
     /// R5: walk `prev_volume`; otherwise cut at the first record heard above its group's PGCL'.
     pub walk: bool,
+    /// How many nodes promised, hydrated or not, before anything is decided and the table goes out. A read quorum of those that
+    /// count is needed in any case. Nothing is lost with that alone, but tables grow where R6 is out of reach.
+    pub promise_quorum: usize,
     /// R6: how many nodes adopt the table before opening.
     pub install_quorum: usize,
     /// R7: how many copies of each group are complete before opening.
@@ -166,6 +172,7 @@ impl Default for Rules {
             pick: Pick::Floor,
             clip: true,
             walk: true,
+            promise_quorum: WRITE_QUORUM,
             install_quorum: WRITE_QUORUM,
             fill_quorum: WRITE_QUORUM,
             first_lsn_by_table: true,
@@ -211,6 +218,8 @@ pub struct Recovery {
     configuration: Configuration,
     nodes: Vec<Node>,
     decision: Option<Decision>,
+    /// Those that have not answered had their time.
+    grace_over: bool,
     over: bool,
 }
 
@@ -238,6 +247,7 @@ impl Recovery {
             configuration,
             nodes,
             decision: None,
+            grace_over: false,
             over: false,
         };
         (recovery, actions)
@@ -261,7 +271,7 @@ impl Recovery {
         self.nodes.iter().filter(|node| node.promise.is_none() && !node.unreachable).count()
     }
 
-    /// Whether enough nodes promised for [`Recovery::on_grace`] to decide.
+    /// Whether a read quorum promised: from then on the others have their grace.
     #[must_use]
     pub fn has_read_quorum(&self) -> bool {
         let responders = self.responding();
@@ -285,7 +295,7 @@ impl Recovery {
         }
         self.nodes[node].promise = Some(promise);
         self.nodes[node].unreachable = false;
-        self.decide_when(self.awaited() == 0)
+        self.decide()
     }
 
     /// A node does not answer for now. It counts again if it answers later.
@@ -294,12 +304,13 @@ impl Recovery {
             return Vec::new();
         }
         self.nodes[node].unreachable = true;
-        self.decide_when(self.awaited() == 0)
+        self.decide()
     }
 
-    /// Enough time was given to those that have not answered.
+    /// Enough time was given to those that have not answered: from now on it decides as soon as it can.
     pub fn on_grace(&mut self) -> Vec<Action> {
-        self.decide_when(true)
+        self.grace_over = true;
+        self.decide()
     }
 
     /// A node refused in favour of `highest`.
@@ -378,9 +389,17 @@ impl Recovery {
         self.configuration.sets().iter().all(|set| seats_in(seats, *set) >= quorum)
     }
 
+    /// Whether everybody was heard, or those that matter and the others had their time.
+    fn may_decide(&self) -> bool {
+        let promised = Seats::of(|seat| self.nodes.get(seat).is_some_and(|node| node.promise.is_some()));
+        (self.grace_over || self.awaited() == 0)
+            && self.has_read_quorum()
+            && self.is_quorum(self.rules.promise_quorum, promised)
+    }
+
     /// R3 to R5 and R8.
-    fn decide_when(&mut self, enough: bool) -> Vec<Action> {
-        if self.over || self.decision.is_some() || !enough || !self.has_read_quorum() {
+    fn decide(&mut self) -> Vec<Action> {
+        if self.over || self.decision.is_some() || !self.may_decide() {
             return Vec::new();
         }
         // R3. Tables of one ballot are equal: only that ballot's recovery wrote them.
@@ -658,8 +677,7 @@ mod tests {
         recovery.on_promise(1, promise(&records()));
         recovery.on_promise(2, Promise { hydrated: false, ..promise(&records()) });
         assert_eq!(recovery.on_grace(), []);
-        recovery.on_promise(3, promise(&[]));
-        assert_eq!(recovery.on_grace().len(), COPIES);
+        assert_eq!(recovery.on_promise(3, promise(&[])).len(), COPIES, "the others had their time");
         assert_eq!(recovery.decided().map(|(vdl, _)| vdl), Some(Lsn(30)));
     }
 
@@ -679,8 +697,12 @@ mod tests {
             for (node, &count) in held.iter().enumerate() {
                 recovery.on_promise(node, promise(&records()[..count]));
             }
+            // Of three the fourth that is needed counts in no rank.
+            if held.len() == READ_QUORUM {
+                recovery.on_promise(READ_QUORUM, Promise { hydrated: false, ..promise(&records()) });
+            }
             recovery.on_grace();
-            let (found, table) = recovery.decided().expect("three are enough");
+            let (found, table) = recovery.decided().expect("four are enough");
             assert_eq!(found, Lsn(vdl), "{held:?}: {why}");
             let last = table.last().expect("the new entry");
             assert_eq!((last.ballot, last.vdl, last.first_lsn), (ballot(1), found, Lsn(vdl + 1001)));
@@ -715,10 +737,35 @@ mod tests {
         assert_eq!(recovery.on_promise(0, promise(&[])), [], "it is over");
     }
 
+    /// F4: three can never adopt a table for good, so that nobody is asked to.
+    #[test]
+    fn three_promises_install_nothing_and_the_fourth_decides_whenever_it_comes() {
+        let mut recovery = start();
+        for node in 0..3 {
+            assert_eq!(recovery.on_promise(node, promise(&records())), []);
+        }
+        for node in 3..COPIES {
+            assert_eq!(recovery.on_unreachable(node), [], "everyone has answered or is gone");
+        }
+        assert_eq!(recovery.on_grace(), []);
+        assert_eq!(recovery.decided(), None);
+        // With members that are away as without them.
+        let mut waiting = start();
+        for node in 0..3 {
+            waiting.on_promise(node, promise(&records()));
+        }
+        assert_eq!(waiting.on_grace(), []);
+        for mut recovery in [recovery, waiting] {
+            let late = recovery.on_promise(4, Promise { hydrated: false, ..promise(&[]) });
+            assert_eq!(late.len(), COPIES, "it need not be whole");
+            assert_eq!(recovery.decided().map(|(vdl, _)| vdl), Some(Lsn(30)));
+        }
+    }
+
     #[test]
     fn two_records_after_the_same_one_are_corruption() {
         let mut recovery = start();
-        for node in 0..3 {
+        for node in 0..4 {
             recovery.on_promise(node, promise(&[record(10, 0, true), record(20, 10, true), record(25, 10, true)]));
         }
         assert!(matches!(recovery.on_grace()[..], [Action::Corrupt(_)]));
@@ -731,7 +778,9 @@ mod tests {
             (&[0, 1, 6][..], false, "the one that joins holds nothing: three of neither"),
             (&[0, 1, 5], false, "three of the old six, two of the new"),
             (&[0, 1, 5, 6], false, "and the one that joins is not the third"),
-            (&[0, 1, 2], true, "those who stay"),
+            (&[0, 1, 2], false, "those who stay, and four of neither can adopt the table"),
+            (&[0, 1, 2, 6], false, "nor four of the old six"),
+            (&[0, 1, 2, 3], true, "those who stay"),
             (&[0, 1, 2, 5, 6], true, "with others beside them"),
         ] {
             let mut recovery = start_with(&[5]);

@@ -8,6 +8,8 @@
 //!   before: either the page is read behind the redo being applied, or the redo finds the placeholder.
 //! - Memory is bounded: with [`ReplicaOptions::staged_bytes_max`] staged, only the group that has the next record is
 //!   pulled. Too far behind, or behind what storage retains, the cache is dropped and reading goes on at the newest VDL.
+//!   What a recovery skipped is no distance: each takes an allocation limit of LSNs, and after some of them a replica that
+//!   lacks a few records would be far behind by LSN alone.
 //! - A notice says where to look. When none comes, or one was lost, the nodes themselves are asked; and while none comes,
 //!   one node at a time is asked to say at once when it hears more. So a replica that is cut off from the writer lags a
 //!   little, and does not stand still.
@@ -95,6 +97,8 @@ impl ReplicaOptions {
 #[derive(Debug)]
 struct Known {
     ballot: Ballot,
+    /// The newest that a node told.
+    table: TruncationTable,
     vdl: Lsn,
     /// Told since the task looked last.
     hints: HashMap<GroupId, Lsn>,
@@ -137,7 +141,7 @@ pub struct ReplicaVolume {
 
 /// What a read quorum says.
 struct Learned {
-    ballot: Ballot,
+    table: TruncationTable,
     vdl: Lsn,
     /// Highest flushed SCL of each group: at or above its tail at the VDL.
     scls: HashMap<GroupId, Lsn>,
@@ -169,7 +173,8 @@ impl ReplicaVolume {
         let counters = Arc::new(Counters::default());
         Counters::add(&counters.quorum_reads_bookkeeping, 1);
         let known = Known {
-            ballot: learned.ballot,
+            ballot: learned.table.ballot(),
+            table: learned.table,
             vdl: learned.vdl,
             hints: HashMap::new(),
             fresh: [false; COPIES],
@@ -464,7 +469,9 @@ impl Inner {
         if behind == 0 {
             return false;
         }
-        if behind > self.options.far_behind_bytes {
+        if behind > self.options.far_behind_bytes
+            && self.allotted_below(vdl, behind).await > self.options.far_behind_bytes
+        {
             tracing::warn!(behind, "too far behind: the cache is dropped");
             return self.invalidate(vdl).await;
         }
@@ -494,6 +501,19 @@ impl Inner {
             progressed = true;
         }
         progressed
+    }
+
+    /// How much of the `distance` up to `vdl` writers had to give out, as far as is known.
+    async fn allotted_below(&self, vdl: Lsn, distance: u64) -> u64 {
+        let is_newest = || {
+            let known = self.known.lock();
+            known.table.ballot() >= known.ballot
+        };
+        if !is_newest() {
+            // A notice names a writer's ballot, and not what recoveries before it skipped.
+            self.poll().await;
+        }
+        self.known.lock().table.allotted(Lsn(vdl.0 - distance), vdl)
     }
 
     async fn apply_some(&self) -> bool {
@@ -603,7 +623,10 @@ impl Inner {
 
     /// Takes over what is there to be had.
     fn take(&self, known: &mut Known, learned: &Learned) {
-        known.ballot = known.ballot.max(learned.ballot);
+        known.ballot = known.ballot.max(learned.table.ballot());
+        if learned.table.ballot() > known.table.ballot() {
+            known.table = learned.table.clone();
+        }
         known.vdl = known.vdl.max(learned.vdl);
         self.vdl.store(known.vdl.0, Ordering::Release);
         let vdl = known.vdl;
@@ -728,7 +751,7 @@ impl Learned {
         let current = replies.iter().filter(|(table, _)| table.ballot() == newest.ballot());
         let silence = current.map(|(_, reply)| reply.writer_silent_ms).min().unwrap_or_default();
         let silence = Duration::from_millis(silence);
-        let mut learned = Learned { ballot: newest.ballot(), vdl: Lsn::ZERO, scls: HashMap::new(), silence };
+        let mut learned = Learned { table: newest.clone(), vdl: Lsn::ZERO, scls: HashMap::new(), silence };
         for (table, reply) in replies {
             learned.vdl = learned.vdl.max(Lsn(reply.flushed_vdl_heard));
             // A node that missed a recovery may tell the end of a dead branch.

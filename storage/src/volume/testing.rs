@@ -264,6 +264,11 @@ impl FakeNode {
         self.state.lock().promised
     }
 
+    /// How many recoveries its table has.
+    pub(crate) fn recoveries(&self) -> usize {
+        self.state.lock().table.entries().len()
+    }
+
     /// Drops redo at or below `lsn`, as if it had become images long ago.
     pub(crate) fn retire(&self, lsn: Lsn) {
         self.state.lock().gc_floor = lsn;

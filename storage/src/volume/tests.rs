@@ -571,6 +571,33 @@ async fn every_acknowledged_commit_survives_any_crash() {
     }
 }
 
+/// F4: whoever stands while three are there leaves nothing behind.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_takeover_that_hears_three_nodes_changes_no_table() {
+    let (fakes, nodes) = six();
+    let (volume, _) = open(&nodes, 1).await;
+    let client = Client::new(Arc::clone(&volume));
+    let durable = client.commit(&[1, 9], 1).await;
+    until("all have it", || fakes.iter().all(|node| node.scl(1) == durable && node.vdl_heard() == durable)).await;
+    volume.close();
+    fakes[3..].iter().for_each(|node| node.set(DOWN));
+    for instance in 2..22 {
+        let promised = fakes[0].promised();
+        let standing = tokio::spawn({
+            let nodes = nodes.clone();
+            async move { WriterVolume::open(nodes, options(instance)).await.map(drop) }
+        });
+        // Two attempts each: the first one ended.
+        until("it tries again", || fakes[0].promised().counter() >= promised.counter() + 2).await;
+        standing.abort();
+    }
+    assert!(fakes.iter().all(|node| node.recoveries() == 1), "nothing was installed");
+    fakes[4].set(Faults::default());
+    let (volume, opened) = open(&nodes, 30).await;
+    assert_eq!((opened.vdl, opened.first_lsn.0), (durable, durable.0.max(LAL_BYTES) + LAL_BYTES + 1));
+    assert_eq!(value_at(&*volume, 9).await, 1);
+}
+
 /// Counts what it is given, and checks that it is a prefix of the volume in whole mini-transactions.
 #[derive(Default)]
 struct Sink {
@@ -765,6 +792,28 @@ async fn a_replica_follows_a_new_writer_and_ignores_the_old_one() {
     let applied = replica.applied();
     client.commit(&[1, 9], 3).await;
     assert_eq!(replica.applied(), applied, "a stopped replica applies nothing more");
+}
+
+/// Each takeover skips LSNs: many of them are no redo that a replica would lack.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_replica_keeps_its_cache_over_takeovers_that_wrote_little() {
+    let (_, nodes) = six();
+    let (volume, _) = open(&nodes, 1).await;
+    let client = Client::new(Arc::clone(&volume));
+    client.commit(&[1, 9], 1).await;
+    let (replica, sink) = follow(&nodes, LONG).await;
+    let before = replica.applied();
+    let mut last = volume;
+    for instance in 2..22 {
+        last = open(&nodes, instance).await.0;
+    }
+    let client = Client { volume: Arc::clone(&last), pages: Mutex::new(std::mem::take(&mut client.pages.lock())) };
+    let end = client.commit(&[1, 9], 2).await;
+    assert!(end.since(before) > 1 << 20, "far behind, by LSN");
+    relay(&last, &replica, 0);
+    timeout(LONG, replica.wait_applied(end)).await.expect("it follows").expect("it was not stopped");
+    let seen = sink.seen.lock();
+    assert_eq!((seen.invalidations, seen.values.get(&9)), (0, Some(&2)));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
