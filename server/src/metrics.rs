@@ -33,6 +33,7 @@ pub async fn render(servers: &[Arc<Compute>]) -> String {
                 line("writer", "nodes_taking", census.taking as u64);
                 line("writer", "nodes_full", census.full as u64);
                 line("writer", "nodes_silent", census.silent as u64);
+                line("writer", "nodes_incomplete", census.incomplete as u64);
                 line("writer", "nodes_down", census.down as u64);
                 line("writer", "commits_stalled_micros", waiting.unwrap_or_default().as_micros() as u64);
                 line("writer", "unconfirmed_micros", volume.unconfirmed_for().as_micros() as u64);

@@ -15,6 +15,9 @@
 //! commit then follows the fourth best of all six. A slow node still holds and flushes in portions of its own, which is how
 //! one notices that it has become fast again.
 //!
+//! So is one whose flush would not count now: it lacks what came before, is being replaced, or has lost what it had flushed. It
+//! may answer fast and would make the four three.
+//!
 //! With four nodes or fewer all of them flush at once.
 //!
 //! Pure: [`shipping`](super::shipping) brings what it knows of each node.
@@ -38,6 +41,8 @@ pub struct Candidate {
     pub late: bool,
     /// How long its acks take; zero when that is not known.
     pub usual: Duration,
+    /// Whether what it flushes becomes durable by that.
+    pub counts: bool,
 }
 
 /// Who flushes at once, and when the next ones do. See the module's essay.
@@ -84,7 +89,7 @@ impl Flushers {
         let mut order: smallvec::SmallVec<[(usize, Candidate); COPIES]> =
             by_turn.filter_map(|node| Some((node, candidates[node]?))).collect();
         // Stable: whose turn it is decides among equals.
-        order.sort_by_key(|(_, candidate)| (candidate.late, slow(candidate.usual)));
+        order.sort_by_key(|(_, candidate)| (!candidate.counts, candidate.late, slow(candidate.usual)));
         let mut chosen = [false; COPIES];
         order.iter().take(WRITE_QUORUM).for_each(|&(node, _)| chosen[node] = true);
         let before = std::mem::replace(&mut self.chosen, chosen);
@@ -108,7 +113,7 @@ mod tests {
     use super::*;
 
     const ZONES: [&str; COPIES] = ["a", "a", "b", "b", "c", "c"];
-    const GOOD: Option<Candidate> = Some(Candidate { late: false, usual: Duration::ZERO });
+    const GOOD: Option<Candidate> = Some(Candidate { late: false, usual: Duration::ZERO, counts: true });
 
     fn four(flushers: &mut Flushers, candidates: [Option<Candidate>; COPIES]) -> Vec<usize> {
         flushers.choose(candidates).for_each(drop);
@@ -116,7 +121,7 @@ mod tests {
     }
 
     fn usual(micros: u64) -> Option<Candidate> {
-        Some(Candidate { late: false, usual: Duration::from_micros(micros) })
+        Some(Candidate { late: false, usual: Duration::from_micros(micros), counts: true })
     }
 
     #[test]
@@ -151,7 +156,8 @@ mod tests {
     /// One row an arrangement of six nodes: who flushes at once.
     #[test]
     fn who_is_late_slow_or_absent_is_passed_over_while_others_are_there() {
-        let late = Some(Candidate { late: true, usual: Duration::ZERO });
+        let late = Some(Candidate { late: true, usual: Duration::ZERO, counts: true });
+        let vain = Some(Candidate { late: false, usual: Duration::ZERO, counts: false });
         let (fast, slow, odd) = (usual(500), usual(5_000), usual(1_400));
         for (candidates, expected) in [
             ([GOOD; COPIES], &[0, 1, 2, 4][..]),
@@ -161,6 +167,9 @@ mod tests {
             ([slow, slow, slow, fast, fast, fast], &[0, 1, 2, 4]),
             ([usual(90), usual(10), usual(10), usual(10), usual(10), usual(10)], &[0, 1, 2, 4]),
             ([None, GOOD, None, GOOD, GOOD, GOOD], &[1, 3, 4, 5]),
+            ([vain, GOOD, GOOD, GOOD, GOOD, GOOD], &[1, 2, 3, 4]),
+            ([vain, late, GOOD, slow, GOOD, None], &[1, 2, 3, 4]),
+            ([vain, GOOD, GOOD, vain, GOOD, None], &[0, 1, 2, 4]),
             ([None, slow, None, fast, late, fast], &[1, 3, 4, 5]),
             ([None, None, None, GOOD, GOOD, GOOD], &[3, 4, 5]),
             ([None; COPIES], &[]),

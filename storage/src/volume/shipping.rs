@@ -18,7 +18,8 @@
 //! tells what it holds. Only a named gap, a refusal or a new stream sends its place back, to the first batch that it lacks
 //! and can use. A stream without any ack for long is opened anew, each time after twice as long, until the node's own pace
 //! is known: patience is a multiple of that. A hole that lies below the queue is left to gossip; the node goes on receiving
-//! what is new.
+//! what is new. Until the hole is filled its flushes make nothing durable, as quick as its acks are: it is not one of the four
+//! while others are there, nor is a node that the tracker does not count, and neither passes for one that takes writes.
 //!
 //! Pure: the caller brings the time, the replies and the tracker, and does the sending.
 
@@ -68,6 +69,20 @@ struct InFlight {
     questions: u32,
 }
 
+/// A part of a group that a node lacks and that is not in the queue any more.
+#[derive(Clone, Copy, Debug)]
+struct Hole {
+    group: GroupId,
+    /// The first batch kept follows this record: until the node has it nothing of the group can be resent.
+    end: Lsn,
+}
+
+impl Hole {
+    fn is_open(&self, node: usize, tracker: &Tracker) -> bool {
+        tracker.scl(self.group, node, Level::Received) < self.end
+    }
+}
+
 /// One node's stream.
 #[derive(Debug, Default)]
 struct Link {
@@ -92,8 +107,8 @@ struct Link {
     held_bytes: usize,
     /// It is to flush what it holds, or to say what it has, without waiting for more.
     ask: bool,
-    /// A group whose next record is below the queue, and the SCL there: nothing can be resent until it moves.
-    hole: Option<(GroupId, Lsn)>,
+    /// Groups whose next record is below the queue.
+    holes: Vec<Hole>,
     /// Moving mean of the time from asking for a flush to its ack.
     usual: Duration,
     /// Streams opened anew since the last ack.
@@ -189,6 +204,8 @@ pub struct Census {
     pub full: usize,
     /// They owe an ack for long.
     pub silent: usize,
+    /// They take what is sent, and it does not count: they lack what came before, or are being replaced.
+    pub incomplete: usize,
     /// No stream to them is open.
     pub down: usize,
 }
@@ -204,7 +221,9 @@ impl Census {
 impl fmt::Display for Census {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} of {COPIES} storage nodes take writes, {WRITE_QUORUM} are needed", self.taking)?;
-        for (count, what) in [(self.full, "full"), (self.silent, "silent"), (self.down, "down")] {
+        for (count, what) in
+            [(self.full, "full"), (self.silent, "silent"), (self.incomplete, "incomplete"), (self.down, "down")]
+        {
             if count > 0 {
                 write!(f, "; {count} {what}")?;
             }
@@ -221,6 +240,8 @@ pub struct Shipping {
     base: u64,
     bytes: usize,
     links: [Link; COPIES],
+    /// Whose flushes count, as far as the tracker knows.
+    counting: [bool; COPIES],
     flushers: Flushers,
 }
 
@@ -229,7 +250,18 @@ impl Shipping {
     #[must_use]
     pub fn new(now: Duration, zones: [&str; COPIES]) -> Shipping {
         let links = std::array::from_fn(|_| Link { heard_at: now, ..Link::default() });
-        Shipping { batches: VecDeque::new(), base: 0, bytes: 0, links, flushers: Flushers::new(zones) }
+        let counting = [true; COPIES];
+        Shipping { batches: VecDeque::new(), base: 0, bytes: 0, links, counting, flushers: Flushers::new(zones) }
+    }
+
+    /// Whose flushes count from now on ([`Tracker::counting`]).
+    pub fn set_counting(&mut self, counting: [bool; COPIES]) {
+        self.counting = counting;
+    }
+
+    /// Whether what `node` flushes becomes durable by that.
+    fn counts(&self, node: usize) -> bool {
+        self.counting[node] && self.links[node].holes.is_empty()
     }
 
     /// Queues the batches of a group, and says whose turn it is to flush it.
@@ -261,9 +293,10 @@ impl Shipping {
 
     /// Chooses who flushes at once, as the nodes are now.
     fn choose(&mut self, now: Duration) -> impl Iterator<Item = usize> + use<> {
-        let candidates = self.links.each_ref().map(|link| {
+        let candidates = std::array::from_fn(|node| {
+            let link = &self.links[node];
             let takes = link.up && link.paused_until <= now;
-            takes.then_some(Candidate { late: link.is_late(now), usual: link.usual })
+            takes.then(|| Candidate { late: link.is_late(now), usual: link.usual, counts: self.counts(node) })
         });
         self.flushers.choose(candidates)
     }
@@ -290,7 +323,7 @@ impl Shipping {
             acked: next,
             next,
             sent_up_to: link.sent_up_to.max(self.base),
-            hole: link.hole,
+            holes: std::mem::take(&mut link.holes),
             usual: link.usual,
             reopened: link.reopened,
             told_at: now,
@@ -331,10 +364,17 @@ impl Shipping {
             link.reopened = 0;
         }
         (link.held_groups, link.held_bytes) = (0, 0);
+        let holes = link.holes.len();
+        link.holes.retain(|hole| hole.is_open(node, tracker));
+        let filled = link.holes.len() < holes;
         let first = std::mem::replace(&mut link.acked, link.next).max(self.base);
         let (first, after) = (self.index(first), self.index(self.links[node].next.max(self.base)));
-        let behind_a_gap = |batch: &Sealed| tracker.scl(batch.group, node, Level::Received) < batch.last;
-        if first < after && self.batches.range(first..after).any(behind_a_gap) {
+        let holes = &self.links[node].holes;
+        let hopeless = |group: GroupId| holes.iter().any(|hole| hole.group == group);
+        let behind_a_gap =
+            |batch: &Sealed| tracker.scl(batch.group, node, Level::Received) < batch.last && !hopeless(batch.group);
+        // What came behind a hole while it was open was passed over.
+        if filled || first < after && self.batches.range(first..after).any(behind_a_gap) {
             self.go_back(node, tracker);
         }
         freed.is_some()
@@ -510,22 +550,23 @@ impl Shipping {
     #[must_use]
     pub fn census(&self, now: Duration) -> Census {
         let mut census = Census::default();
-        for link in &self.links {
+        for (node, link) in self.links.iter().enumerate() {
             *match () {
                 () if !link.up => &mut census.down,
                 () if link.full => &mut census.full,
                 () if link.is_silent(now) => &mut census.silent,
+                () if !self.counts(node) => &mut census.incomplete,
                 () => &mut census.taking,
             } += 1;
         }
         census
     }
 
-    /// Whether a node takes what is sent.
+    /// Whether a node takes what is sent, and its flushes count.
     #[must_use]
     pub fn takes(&self, node: usize, now: Duration) -> bool {
         let link = &self.links[node];
-        link.up && !link.full && !link.is_silent(now)
+        link.up && !link.full && !link.is_silent(now) && self.counts(node)
     }
 
     /// Another node takes this place, of which nothing was heard yet. Begins a new stream, as [`Shipping::on_connecting`].
@@ -556,10 +597,6 @@ impl Shipping {
     }
 
     fn go_back(&mut self, node: usize, tracker: &Tracker) {
-        let unmoved = |(group, scl)| tracker.scl(group, node, Level::Received) == scl;
-        if self.links[node].hole.is_some_and(unmoved) {
-            return;
-        }
         if let Some(missing) = self.first_missing(node, tracker) {
             let link = &mut self.links[node];
             link.next = link.next.min(missing);
@@ -569,8 +606,9 @@ impl Shipping {
 
     /// The first batch that the node lacks and whose predecessor it has. Others would only be stored behind their hole.
     fn first_missing(&mut self, node: usize, tracker: &Tracker) -> Option<u64> {
-        self.links[node].hole = None;
-        let mut hopeless = HashSet::new();
+        let holes = &mut self.links[node].holes;
+        holes.retain(|hole| hole.is_open(node, tracker));
+        let mut hopeless: HashSet<GroupId> = holes.iter().map(|hole| hole.group).collect();
         for (index, batch) in self.batches.iter().enumerate() {
             let number = self.base + index as u64;
             let scl = tracker.scl(batch.group, node, Level::Received);
@@ -581,7 +619,7 @@ impl Shipping {
                 return Some(number);
             }
             hopeless.insert(batch.group);
-            self.links[node].hole = Some((batch.group, scl));
+            self.links[node].holes.push(Hole { group: batch.group, end: batch.after });
         }
         None
     }
@@ -935,7 +973,7 @@ mod tests {
     #[test]
     fn the_census_tells_full_silent_and_absent_nodes_apart() {
         let (mut shipping, mut tracker) = world(&[0, 1, 2, 3, 4]);
-        assert_eq!(shipping.census(ms(0)), Census { taking: 5, full: 0, silent: 0, down: 1 });
+        assert_eq!(shipping.census(ms(0)), Census { taking: 5, down: 1, ..Census::default() });
         shipping.push([batch(0, 10)], ms(0));
         assert_eq!(send(&mut shipping, ms(0), &tracker).0.len(), 4);
         shipping.on_refused(0, 1, Refusal::Full, ms(1), &tracker);
@@ -944,7 +982,7 @@ mod tests {
         shipping.on_flushed(2, 1, ms(1), &tracker);
         let later = ms(1) + SILENT_MIN;
         let census = shipping.census(later);
-        assert_eq!(census, Census { taking: 3, full: 1, silent: 1, down: 1 });
+        assert_eq!(census, Census { taking: 3, full: 1, silent: 1, down: 1, incomplete: 0 });
         assert!(!census.is_quorum());
         assert_eq!(census.to_string(), "3 of 6 storage nodes take writes, 4 are needed; 1 full; 1 silent; 1 down");
         // It takes something again: it is full no more.
@@ -972,6 +1010,104 @@ mod tests {
         ack(&mut tracker, 5, 0);
         shipping.on_flushed(5, 1, ms(1), &tracker);
         assert_eq!(sent(shipping.next_group(5, ms(1), &tracker)), [""; 0], "and not again and again");
+    }
+
+    /// The queue begins behind 20, which node 4 lacks: it acks at once, and holds what comes behind a gap.
+    fn world_with_a_hole() -> (Shipping, Tracker) {
+        let (mut shipping, mut tracker) = world(&[0, 1, 2, 3]);
+        shipping.bytes = KEPT_BYTES_MAX + 1;
+        shipping.push([batch(0, 10), batch(10, 20)], ms(0));
+        assert_eq!(send(&mut shipping, ms(0), &tracker).0.len(), 4);
+        for node in 0..4 {
+            ack(&mut tracker, node, 20);
+            shipping.on_flushed(node, 2, ms(0), &tracker);
+        }
+        shipping.forget(&tracker);
+        shipping.bytes = 0;
+        assert_eq!(shipping.batches.len(), 0);
+        let generation = shipping.on_connecting(4);
+        shipping.on_up(4, generation, ms(0), ms(0), &tracker);
+        let generation = shipping.on_connecting(5);
+        ack(&mut tracker, 5, 20);
+        shipping.on_up(5, generation, ms(0), ms(0), &tracker);
+        shipping.push([batch(20, 30)], ms(0));
+        for node in ALL {
+            assert_eq!(sent(shipping.next_group(node, ms(0), &tracker)), ["30"]);
+            let had = if node == 4 { 0 } else { 30 };
+            ack(&mut tracker, node, had);
+            shipping.on_flushed(node, shipping.links[node].sequence, ms(1), &tracker);
+        }
+        assert_eq!(sent(shipping.next_group(4, ms(1), &tracker)), [""; 0], "nothing that could be resent fits");
+        (shipping, tracker)
+    }
+
+    #[test]
+    fn who_lacks_what_came_before_is_not_one_of_the_four_until_it_has_it() {
+        let (mut shipping, mut tracker) = world_with_a_hole();
+        let census = shipping.census(ms(1));
+        assert_eq!((census.taking, census.incomplete), (5, 1));
+        assert!(census.to_string().contains("1 incomplete") && !shipping.takes(4, ms(1)) && shipping.takes(5, ms(1)));
+        let mut last = 30;
+        // In whichever window.
+        for _ in 0..3 * HELD_GROUPS_MAX {
+            shipping.push([batch(last, last + 10)], ms(1));
+            last += 10;
+            let (at_once, _) = send(&mut shipping, ms(1), &tracker);
+            let counting = at_once.iter().filter(|&&node| node != 4).count();
+            assert_eq!(counting, WRITE_QUORUM, "{at_once:?} flush at once");
+            for node in at_once {
+                ack(&mut tracker, node, if node == 4 { 0 } else { last });
+                shipping.on_flushed(node, shipping.links[node].sequence, ms(1), &tracker);
+            }
+            assert_eq!(tracker.vdl(Level::Flushed), Lsn(last));
+        }
+        // Gossip brings it, in two parts.
+        shipping.links[4].ask = true;
+        for (scl, incomplete) in [(10, 1), (last, 0)] {
+            ack(&mut tracker, 4, scl);
+            shipping.on_flushed(4, shipping.links[4].sequence, ms(2), &tracker);
+            assert_eq!(shipping.census(ms(2)).incomplete, incomplete, "at {scl}");
+        }
+        assert!(shipping.takes(4, ms(2)));
+    }
+
+    #[test]
+    fn who_is_being_replaced_or_has_lost_redo_is_not_one_of_the_four() {
+        let (mut shipping, mut tracker) = world(&ALL);
+        tracker.set_leaving(1, true);
+        shipping.set_counting(tracker.counting());
+        assert_eq!((shipping.census(ms(0)).taking, shipping.takes(1, ms(0))), (5, false));
+        for group in 1..=3 * HELD_GROUPS_MAX as u64 {
+            assert!(shipping.is_ready(ms(0)));
+            shipping.push([batch(group * 10 - 10, group * 10)], ms(0));
+            let (at_once, _) = send(&mut shipping, ms(0), &tracker);
+            assert_eq!(at_once.iter().filter(|&&node| node != 1).count(), WRITE_QUORUM, "{at_once:?}");
+            for node in at_once {
+                ack(&mut tracker, node, group * 10);
+                shipping.on_flushed(node, shipping.links[node].sequence, ms(0), &tracker);
+            }
+            assert_eq!(tracker.vdl(Level::Flushed), Lsn(group * 10));
+        }
+        // With two more gone it is sent what it is sent, and nothing is durable by it.
+        tracker.set_leaving(1, false);
+        tracker.ack(3, BootId(2), [Mark { group: G, received: Lsn(0), flushed: Lsn(0) }]);
+        assert_eq!(tracker.counting(), [true, true, true, false, true, true]);
+    }
+
+    #[test]
+    fn a_hole_of_one_group_does_not_keep_another_from_being_sent_again() {
+        let (mut shipping, mut tracker) = world_with_a_hole();
+        let other = |after: u64, last: u64| Sealed { group: GroupId(7), ..batch(after, last) };
+        shipping.push([batch(30, 40), other(0, 45)], ms(1));
+        assert_eq!(sent(shipping.next_group(4, ms(1), &tracker)), ["40", "45"]);
+        let sequence = shipping.links[4].sequence;
+        assert!(!shipping.on_refused(4, sequence, Refusal::Full, ms(1), &tracker));
+        let later = ms(1) + PAUSE;
+        assert_eq!(sent(shipping.next_group(4, later, &tracker)), ["45"], "what fits, as soon as there is room");
+        // Lost on its way: a gap in the other group.
+        ack(&mut tracker, 4, 0);
+        shipping.on_flushed(4, shipping.links[4].sequence, later, &tracker);
+        assert_eq!(sent(shipping.next_group(4, later, &tracker)), ["45"]);
     }
 
     #[test]

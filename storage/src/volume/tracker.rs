@@ -268,6 +268,12 @@ impl Tracker {
         self.groups.iter().map(|group| (group.id, group.tail.max(group.pgcl[Level::Flushed as usize])))
     }
 
+    /// Whose marks count: not those of members that are being replaced, nor of nodes that lost flushed data.
+    #[must_use]
+    pub fn counting(&self) -> [bool; COPIES] {
+        std::array::from_fn(|node| !self.leaving[node] && !self.excluded[node])
+    }
+
     /// Whether a node lost flushed data and counts no more.
     #[must_use]
     pub fn is_excluded(&self, node: usize) -> bool {

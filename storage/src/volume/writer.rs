@@ -41,7 +41,7 @@ use crate::quorum::{COPIES, WRITE_QUORUM};
 use futures::future::BoxFuture;
 use hashbrown::HashSet;
 use parking_lot::Mutex;
-use protocol::node::{AppendStream, NodeError, NodeResult, StorageNode};
+use protocol::node::{NodeError, NodeResult, StorageNode};
 use protocol::rpc::cluster::Notice;
 use protocol::rpc::storage as rpc;
 use protocol::task::{Runtime, sleep, timeout};
@@ -257,13 +257,10 @@ impl WriterVolume {
         for place in members.leaving() {
             tracker.set_leaving(place, true);
         }
-        let acks = Acks {
-            tracker,
-            shipping: Shipping::new(opened_at, zones),
-            emptied: Vec::new(),
-            written_unix_micros: (options.wall)(),
-            waiting_since: None,
-        };
+        let mut shipping = Shipping::new(opened_at, zones);
+        shipping.set_counting(tracker.counting());
+        let acks =
+            Acks { tracker, shipping, emptied: Vec::new(), written_unix_micros: (options.wall)(), waiting_since: None };
         let inner = Arc::new(Inner {
             reader: Reader::new(Arc::clone(&nodes), config.volume, Arc::clone(&counters)),
             nodes,
@@ -785,8 +782,9 @@ impl Inner {
         self.publish(acks, advance)
     }
 
-    /// Publishes the durable points that moved.
+    /// Publishes the durable points that moved, and whose flushes count.
     fn publish(&self, acks: &mut Acks, advance: Advance) -> [Option<Lsn>; 2] {
+        acks.shipping.set_counting(acks.tracker.counting());
         let mut moved = [None; 2];
         if advance.received {
             let received = acks.tracker.durable(Level::Received);

@@ -11,9 +11,7 @@
 //!
 //! The appetite is set before the log is looked at, by the shipper and by an ack alike: an append in between sees it.
 
-use super::{
-    Acks, BUSY, Counters, GATHER_BYTES, GATHER_FOR_MAX, GATHERING, HUNGRY, Inner, STALLED_AFTER,
-};
+use super::{Acks, BUSY, Counters, GATHER_BYTES, GATHER_FOR_MAX, GATHERING, HUNGRY, Inner, STALLED_AFTER};
 use crate::quorum::COPIES;
 use crate::volume::shipping::Group;
 use crate::volume::tracker::Level;
