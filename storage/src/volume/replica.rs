@@ -272,7 +272,8 @@ impl ReplicaVolume {
         Arc::clone(&self.inner.counters)
     }
 
-    /// Stops following: the first step of a promotion. When it returns, no more redo is applied.
+    /// Stops following: the first step of a promotion. When it returns, no more redo is applied. Pages are served all the same,
+    /// at what is applied: sessions go on, and miss pages until the engine has the new source.
     pub async fn stop(&self) {
         self.inner.stop.send_replace(true);
         self.inner.bell.notify_one();
@@ -641,9 +642,6 @@ impl Inner {
         let started = (self.options.clock)();
         let mut pause = Duration::from_millis(1);
         loop {
-            if *self.stop.borrow() {
-                return Err(VolumeError::Closed);
-            }
             let (lsn, tail) = {
                 let assembly = self.assembly.lock().await;
                 (assembly.applied(), assembly.tail(group))

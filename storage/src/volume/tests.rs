@@ -788,10 +788,11 @@ async fn a_replica_follows_a_new_writer_and_ignores_the_old_one() {
     assert_eq!((replica.ballot(), replica.flushed_vdl()), (opened.ballot, lsn));
     assert_eq!(sink.seen.lock().values.get(&1), Some(&2));
     replica.stop().await;
-    assert!(replica.fetch(PageId(1)).await.is_err());
     let applied = replica.applied();
     client.commit(&[1, 9], 3).await;
     assert_eq!(replica.applied(), applied, "a stopped replica applies nothing more");
+    let fetched = timeout(LONG, replica.fetch(PageId(1))).await.expect("it is served").expect("while it is promoted");
+    assert_eq!((fetched.page.u64_at(64), fetched.read_point), (2, applied), "and answers as of then");
 }
 
 /// Each takeover skips LSNs: many of them are no redo that a replica would lack.
