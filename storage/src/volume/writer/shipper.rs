@@ -9,7 +9,9 @@
 //! GATHERING  it knows of what nobody waits for: whoever waits wakes it, and whoever appends much
 //! ```
 //!
-//! The appetite is set before the log is looked at, by the shipper and by an ack alike: an append in between sees it.
+//! The appetite is set before the log is looked at, by the shipper and by an ack alike: an append in between sees it. Both set
+//! it under the lock on the acks, by what they find there of the nodes: else an ack that frees the last node just after the
+//! shipper has looked is overwritten by what the shipper saw, and nobody wakes it.
 
 use super::{Acks, BUSY, Counters, GATHER_BYTES, GATHER_FOR_MAX, GATHERING, HUNGRY, Inner, STALLED_AFTER};
 use crate::quorum::COPIES;
@@ -240,11 +242,11 @@ impl Shipper {
         let (ready, deadline) = {
             let mut acks = inner.acks.lock();
             let ready = acks.shipping.is_ready(now);
+            // When too few nodes are free, the ack that frees one wakes us, and no append needs to. Else what is new after this
+            // line wakes us, and what was there before is seen below it.
+            inner.appetite.store(if ready { HUNGRY } else { BUSY }, Ordering::SeqCst);
             (ready, acks.shipping.deadline(now, &acks.tracker))
         };
-        // When too few nodes are free, the ack that frees one wakes us, and no append needs to. Else what is new after this
-        // line wakes us, and what was there before is seen below it.
-        inner.appetite.store(if ready { HUNGRY } else { BUSY }, Ordering::SeqCst);
         let due = self.is_due(now);
         let gathered = self.gathering_since.filter(|_| ready);
         if gathered.is_some() {
