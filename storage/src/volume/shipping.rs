@@ -56,6 +56,11 @@ pub const HASTE_FACTOR: u32 = 3;
 pub const SILENT_MIN: Duration = Duration::from_millis(500);
 /// How long a node whose disk is full, or that sent a damaged batch back, is left alone.
 pub const PAUSE: Duration = Duration::from_millis(500);
+/// A node that refuses again what it was sent on a new stream is left alone for this long, doubled each time up to
+/// [`REFUSED_DOUBLINGS_MAX`] times. The first time is everyone's who has missed a recovery or a change of the members.
+pub const REFUSED_PAUSE: Duration = Duration::from_millis(25);
+/// See [`REFUSED_PAUSE`].
+pub const REFUSED_DOUBLINGS_MAX: u32 = 5;
 /// An idle node hears the flushed VDL after this time, and flushes what it holds.
 pub const TELL_AFTER: Duration = Duration::from_millis(5);
 /// A node hears something at least this often.
@@ -113,6 +118,9 @@ struct Link {
     usual: Duration,
     /// Streams opened anew since the last ack.
     reopened: u32,
+    /// Streams that ended by a refusal since the last ack.
+    refused: u32,
+    /// Also on the next stream.
     paused_until: Duration,
     /// Its disk was full when it last refused or took something.
     full: bool,
@@ -326,6 +334,8 @@ impl Shipping {
             holes: std::mem::take(&mut link.holes),
             usual: link.usual,
             reopened: link.reopened,
+            refused: link.refused,
+            paused_until: link.paused_until,
             told_at: now,
             heard_at: link.heard_at.max(asked_at),
             ..Link::default()
@@ -361,7 +371,7 @@ impl Shipping {
             link.full = false;
             let took = now.saturating_sub(in_flight.sent_at);
             link.usual = if link.usual.is_zero() { took } else { (link.usual * 7 + took) / 8 };
-            link.reopened = 0;
+            (link.reopened, link.refused) = (0, 0);
         }
         (link.held_groups, link.held_bytes) = (0, 0);
         let holes = link.holes.len();
@@ -405,6 +415,10 @@ impl Shipping {
         (link.held_groups, link.held_bytes) = (0, 0);
         if refusal == Refusal::Reopen {
             link.up = false;
+            if let Some(doublings) = link.refused.checked_sub(1) {
+                link.paused_until = now + REFUSED_PAUSE * (1 << doublings.min(REFUSED_DOUBLINGS_MAX));
+            }
+            link.refused += 1;
             return true;
         }
         link.paused_until = now + PAUSE;
@@ -968,6 +982,29 @@ mod tests {
         assert_eq!(sent(shipping.next_group(3, ms(501), &tracker)), ["20", "30"]);
         assert!(shipping.on_refused(3, 5, Refusal::Reopen, ms(502), &tracker));
         assert!(!shipping.on_refused(3, 6, Refusal::Reopen, ms(502), &tracker));
+    }
+
+    #[test]
+    fn who_refuses_on_every_new_stream_is_left_alone_for_longer_and_longer() {
+        let (mut shipping, mut tracker) = world(&[0]);
+        shipping.push([batch(0, 10)], ms(0));
+        let mut now = ms(0);
+        for pause in [0, 25, 50, 100, 200, 400, 800, 800] {
+            let group = shipping.next_group(0, now, &tracker).expect("its pause is over");
+            assert!(shipping.on_refused(0, group.first_sequence, Refusal::Reopen, now, &tracker));
+            let generation = shipping.on_connecting(0);
+            shipping.on_up(0, generation, now, now, &tracker);
+            if pause > 0 {
+                let before = now + ms(pause) - Duration::from_micros(1);
+                assert!(shipping.next_group(0, before, &tracker).is_none(), "{pause} ms");
+                assert_eq!(shipping.deadline(now, &tracker), Some(now + ms(pause)));
+            }
+            now += ms(pause);
+        }
+        assert_eq!(sent(shipping.next_group(0, now, &tracker)), ["10"]);
+        ack(&mut tracker, 0, 10);
+        shipping.on_flushed(0, 1, now, &tracker);
+        assert_eq!(shipping.links[0].refused, 0, "it takes them again");
     }
 
     #[test]
