@@ -612,12 +612,13 @@ impl Inner {
     async fn poll(&self) {
         Counters::add(&self.counters.polls, 1);
         Counters::add(&self.counters.quorum_reads_bookkeeping, 1);
+        // Each node counts its silence from when it answers: at the earliest when it is asked, and the slowest answers last.
+        let asked = (self.options.clock)();
         let learned = learn(&self.nodes, self.volume, READ_QUORUM).await;
         self.known.lock().told_at = (self.options.clock)();
         if let Ok(learned) = learned {
-            let now = (self.options.clock)();
             let mut known = self.known.lock();
-            known.age.told(learned.vdl, now.saturating_sub(learned.silence), self.applied());
+            known.age.told(learned.vdl, asked.saturating_sub(learned.silence), self.applied());
             self.take(&mut known, &learned);
         }
     }

@@ -66,6 +66,8 @@ pub(crate) struct Faults {
     pub(crate) lose: u32,
     /// Takes this long for an append.
     pub(crate) slow: Duration,
+    /// Answers everything else after this.
+    pub(crate) late: Duration,
 }
 
 #[derive(Default)]
@@ -280,7 +282,13 @@ impl FakeNode {
         if state.faults.stopped {
             return Box::pin(std::future::pending());
         }
-        Box::pin(std::future::ready(reply))
+        let late = state.faults.late;
+        Box::pin(async move {
+            if !late.is_zero() {
+                tokio::time::sleep(late).await;
+            }
+            reply
+        })
     }
 }
 

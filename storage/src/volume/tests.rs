@@ -19,10 +19,18 @@ use tokio::time::timeout;
 
 const LONG: Duration = Duration::from_secs(20);
 const SHORT: Duration = Duration::from_millis(150);
-const DOWN: Faults =
-    Faults { down: true, stopped: false, full: false, unflushed: false, rotten: false, lose: 0, slow: Duration::ZERO };
-const STOPPED: Faults =
-    Faults { down: false, stopped: true, full: false, unflushed: false, rotten: false, lose: 0, slow: Duration::ZERO };
+const WELL: Faults = Faults {
+    down: false,
+    stopped: false,
+    full: false,
+    unflushed: false,
+    rotten: false,
+    lose: 0,
+    slow: Duration::ZERO,
+    late: Duration::ZERO,
+};
+const DOWN: Faults = Faults { down: true, ..WELL };
+const STOPPED: Faults = Faults { stopped: true, ..WELL };
 
 async fn open(nodes: &[Arc<dyn StorageNode>], instance: u32) -> (Arc<WriterVolume>, Opened) {
     timeout(LONG, WriterVolume::open(nodes.to_vec(), options(instance)))
@@ -697,6 +705,33 @@ async fn a_replica_without_notices_asks_the_nodes() {
     let lsn = client.commit(&[1, 9], 1).await;
     timeout(LONG, replica.wait_applied(lsn)).await.expect("it hears of it").expect("it was not stopped");
     assert_eq!(value_at(&*replica, 1).await, 1);
+}
+
+/// Two nodes answer at once and the third that is needed does not: what they tell is as old as their answers.
+#[tokio::test]
+async fn what_a_slow_poll_tells_is_as_old_as_the_question() {
+    let (fakes, nodes) = six();
+    let late = Duration::from_millis(200);
+    let mut options = ReplicaOptions::new(1, protocol::task::Runtime::current(), monotonic_clock(), wall_clock());
+    options.poll_after = Duration::from_millis(20);
+    let replica = ReplicaVolume::open(nodes, options).await.expect("six answer");
+    fakes[2].set(Faults { late, ..WELL });
+    fakes[3..].iter().for_each(|node| node.set(DOWN));
+    replica.set_sink(Arc::new(Sink::default()));
+    while replica.age() < late {
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+    let polls = || replica.counters().polls.load(std::sync::atomic::Ordering::Relaxed);
+    let (before, mut fresh) = (polls(), 0);
+    let mut last = replica.age();
+    while polls() < before + 4 {
+        tokio::time::sleep(Duration::from_millis(2)).await;
+        let age = replica.age();
+        fresh += u32::from(age < last);
+        assert!(age >= late, "{age:?}, after answers that took {late:?}");
+        last = age;
+    }
+    assert!(fresh >= 2, "polls make it younger");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
