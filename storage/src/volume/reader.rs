@@ -4,11 +4,12 @@
 //! the one with the lowest moving mean of latency is asked; now and then another, to learn how it does. When an answer is
 //! late, measured by what the best is known to need, a second node is asked too, and the first valid answer wins: so a probe
 //! of a node that hangs costs a read no more than that. A page is checked (checksum, number, structure) before it counts; a
-//! damaged one is asked for elsewhere. Only a page that was served says how fast its node is: refusals are quick.
+//! damaged one is asked for elsewhere. A page is lost only when a read quorum has nothing but damaged copies: as long as fewer
+//! say so, those that did not answer, or are behind, may have it. Only a page that was served says how fast its node is: refusals are quick.
 
 use super::Nodes;
 use super::counters::Counters;
-use crate::quorum::COPIES;
+use crate::quorum::{COPIES, READ_QUORUM};
 use futures::future::BoxFuture;
 use futures::stream::{FuturesUnordered, StreamExt};
 use protocol::node::NodeResult;
@@ -56,7 +57,7 @@ pub enum Failure {
     NeedTable(SmallVec<[usize; COPIES]>),
     /// The read point is below the GC floor.
     BelowFloor,
-    /// Every node that answered sent a damaged page.
+    /// A read quorum has only damaged copies.
     Corrupt,
 }
 
@@ -93,7 +94,7 @@ impl Reader {
         let mut calls: FuturesUnordered<BoxFuture<'_, (usize, Cause, NodeResult<ReadPageReply>)>> =
             FuturesUnordered::new();
         let mut need_table = SmallVec::new();
-        let (mut below_floor, mut corrupt) = (false, false);
+        let (mut below_floor, mut corrupt) = (false, 0);
         let mut last = String::from("no node was asked");
         let first = order.next().expect("there are six nodes");
         let hedge_after = (best * HEDGE_FACTOR).clamp(HEDGE_MIN, HEDGE_MAX);
@@ -128,7 +129,7 @@ impl Reader {
                             tracing::warn!(node, %page, "a storage node sent a damaged page");
                             Counters::add(&self.counters.reads_corrupt, 1);
                             self.punish(node);
-                            corrupt = true;
+                            corrupt += 1;
                         }
                     },
                     ReadOutcome::Behind => last = format!("node {node} is behind"),
@@ -136,7 +137,7 @@ impl Reader {
                     ReadOutcome::BelowFloor => below_floor = true,
                     ReadOutcome::Corrupt => {
                         self.punish(node);
-                        corrupt = true;
+                        corrupt += 1;
                     }
                     ReadOutcome::Unspecified => last = format!("node {node} does not say why"),
                 },
@@ -149,10 +150,12 @@ impl Reader {
         }
         Err(if below_floor {
             Failure::BelowFloor
-        } else if corrupt {
+        } else if corrupt >= READ_QUORUM {
             Failure::Corrupt
         } else if !need_table.is_empty() {
             Failure::NeedTable(need_table)
+        } else if corrupt > 0 {
+            Failure::NotNow(format!("{last}; damaged copies on nodes that answer: {corrupt}"))
         } else {
             Failure::NotNow(last)
         })
@@ -318,5 +321,20 @@ mod tests {
         assert_eq!(reader.counters.reads_corrupt.load(Relaxed), 1);
         fakes.iter().for_each(|node| node.set(Faults { rotten: true, ..Faults::default() }));
         assert!(matches!(read(&reader, POINT).await, Err(Failure::Corrupt)));
+    }
+
+    #[tokio::test]
+    async fn a_page_is_not_lost_by_the_word_of_the_few_nodes_that_are_there() {
+        let (fakes, reader) = reader();
+        let (rotten, down) = (Faults { rotten: true, ..Faults::default() }, Faults { down: true, ..Faults::default() });
+        for (damaged, lost) in [(1, false), (2, false), (3, true)] {
+            for (node, fake) in fakes.iter().enumerate() {
+                fake.set(if node < damaged { rotten } else { down });
+            }
+            let failed = read(&reader, POINT).await.expect_err("nobody has it");
+            assert_eq!(failed == Failure::Corrupt, lost, "{failed:?}");
+            let tells = format!("damaged copies on nodes that answer: {damaged}");
+            assert!(lost || matches!(&failed, Failure::NotNow(why) if why.ends_with(&tells)), "{failed:?}");
+        }
     }
 }
