@@ -11,7 +11,8 @@
 //! from then on. It follows the redo until its recovery has found where the volume ends, and up to there, so that the cache
 //! is warm when it opens; a recovery that fails leaves a replica that never stopped being one. A fenced writer ends its
 //! sessions (57P01, with the reason), for what they have seen may not be what the volume says, and comes back as a replica
-//! with an empty cache.
+//! with an empty cache. One that is told to stop ends its sessions, and waits until what they committed is durable: also what
+//! was answered before (`synchronous_commit = off`), which a crash may lose and a stop may not.
 //!
 //! Servers find each other in the address book that storage nodes keep: each registers what it is, with a lease. The
 //! storage nodes themselves are found in a roster, which follows when members are replaced; the writer replaces them
@@ -31,7 +32,7 @@ use analytics::DataFusionExecutor;
 use engine::Engine;
 use protocol::PAGE_BYTES;
 use protocol::task::Runtime;
-use protocol::volume::PageSource;
+use protocol::volume::{Durability, PageSource, RedoLog};
 use sql::functions::FailoverStatus;
 use sql::session::Database;
 use std::sync::{Arc, Weak};
@@ -47,6 +48,9 @@ use types::{Error, SqlState};
 /// How long an entry of the address book lasts, and how often it is renewed.
 pub const LEASE: Duration = Duration::from_secs(3);
 const RENEW_INTERVAL: Duration = Duration::from_millis(500);
+/// How long a writer that stops waits for what it has written to become durable: without a quorum of storage nodes it never
+/// does.
+const LAST_FLUSH_TIMEOUT: Duration = Duration::from_secs(5);
 /// Between two tries of opening a volume whose storage does not answer.
 const RETRY_INTERVAL: Duration = Duration::from_millis(200);
 /// How often the writer moves the horizon and the GC floor, and looks where rows were deleted.
@@ -107,8 +111,12 @@ impl Compute {
                 door.set_farewell(demoted());
             }
             life.cancel();
+            let writing = self.writing();
             self.change(State::Starting);
             serving.await?;
+            if let Some(Writing { volume, .. }) = writing {
+                flush(&volume).await;
+            }
             role = Role::Replica;
         }
         Ok(())
@@ -352,6 +360,19 @@ impl Compute {
         self.failovers().add(FailoverStatus { at, silence, epoch, vdl, recovery, catch_up, total });
         Ok(())
     }
+}
+
+/// Waits until everything that this writer has written is durable, unless another has taken its place.
+async fn flush(volume: &WriterVolume) {
+    let flushed = tokio::time::timeout(LAST_FLUSH_TIMEOUT, volume.wait(volume.end(), Durability::Flushed)).await;
+    if volume.is_fenced() || matches!(flushed, Ok(Ok(()))) {
+        return;
+    }
+    tracing::warn!(
+        flushed = %volume.flushed_vdl(),
+        written = %volume.end(),
+        "the server stops before all that it has written is durable: commits that were not waited for may be lost"
+    );
 }
 
 /// Keeps the horizon and the GC floor moving while this server writes.

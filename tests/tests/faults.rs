@@ -271,6 +271,32 @@ async fn a_killed_writer_and_a_killed_replica_start_again_by_their_printed_comma
     check_nothing_is_lost(&cluster, 0).await
 }
 
+/// What was answered before it was durable may be lost by a crash. Not by a stop: that waits for storage.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_writer_that_is_stopped_leaves_nothing_that_it_has_acknowledged() -> anyhow::Result<()> {
+    let mut cluster = start(true).await?;
+    let client = cluster.connect(0).await?;
+    client.batch_execute("SET synchronous_commit = off; INSERT INTO numbers VALUES (1, 1)").await?;
+    let (writer, last) = (server(&cluster, "writer").await?, node(&cluster, 3).await?);
+    for id in [1, 2] {
+        Cluster::kill(node(&cluster, id).await?)?;
+    }
+    // With three nodes nothing becomes durable, and for a moment nobody notices.
+    Cluster::kill(last)?;
+    client.execute("INSERT INTO numbers VALUES (2, 2)", &[]).await?;
+    tests::cluster::signal(writer, "TERM")?;
+    for id in 1..=3 {
+        let command = cluster.printed_command(&format!("storage node {id}")).await?;
+        cluster.run(&command)?;
+    }
+    let command = cluster.printed_command("writer").await?;
+    cluster.run(&command)?;
+    let client = cluster.connect_when_up(0).await?;
+    let rows = client.query_one("SELECT count(*), max(number) FROM numbers", &[]).await?;
+    assert_eq!((rows.get::<_, i64>(0), rows.get::<_, i64>(1)), (2, 2));
+    Ok(())
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_writer_that_slept_through_a_promotion_wakes_as_a_replica() -> anyhow::Result<()> {
     let cluster = start(true).await?;

@@ -1,6 +1,8 @@
 //! Every node and server a child process of its own, to be killed one by one.
 //!
 //! A child that dies stays dead: that is what people want to see. Its command is printed, to start it again by hand.
+//!
+//! The servers are stopped before the storage nodes: what a writer has acknowledged, it has yet to make durable.
 
 use super::{bind, node_address, node_directory, open_directory, print_welcome, zone};
 use crate::address::NodeAddress;
@@ -29,15 +31,43 @@ const POLL_INTERVAL: Duration = Duration::from_millis(10);
 /// A child process and how to start it again.
 struct Member {
     name: String,
+    kind: Kind,
     arguments: Vec<OsString>,
     child: Child,
 }
 
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Node,
+    Server,
+}
+
+/// What stops a cluster.
+#[derive(Clone, Default)]
+struct Stops {
+    servers: CancellationToken,
+    nodes: CancellationToken,
+}
+
+impl Stops {
+    fn of(&self, kind: Kind) -> &CancellationToken {
+        match kind {
+            Kind::Server => &self.servers,
+            Kind::Node => &self.nodes,
+        }
+    }
+
+    /// Whether the cluster is being stopped, and not one member alone.
+    fn begun(&self) -> bool {
+        self.servers.is_cancelled()
+    }
+}
+
 impl Member {
-    fn start(name: String, arguments: Vec<OsString>) -> anyhow::Result<Member> {
+    fn start(name: String, kind: Kind, arguments: Vec<OsString>) -> anyhow::Result<Member> {
         let program = std::env::current_exe()?;
         let child = Command::new(program).args(&arguments).kill_on_drop(true).spawn().context(name.clone())?;
-        Ok(Member { name, arguments, child })
+        Ok(Member { name, kind, arguments, child })
     }
 
     fn command_line(&self) -> String {
@@ -45,16 +75,16 @@ impl Member {
         std::iter::once("redoubt".to_owned()).chain(words).collect::<Vec<_>>().join(" ")
     }
 
-    /// Waits for its end and says how to start it again; returns only the status.
-    async fn watch(mut self, stopping: CancellationToken) -> (String, std::io::Result<ExitStatus>) {
+    /// Waits for its end and says how to start it again; returns what it was, and the status.
+    async fn watch(mut self, stops: Stops) -> (String, Kind, std::io::Result<ExitStatus>) {
         let status = tokio::select! {
             status = self.child.wait() => status,
-            () = stopping.cancelled() => self.stop().await,
+            () = stops.of(self.kind).cancelled() => self.stop().await,
         };
-        if !stopping.is_cancelled() {
+        if !stops.begun() {
             println!("{} ended; start it again with\n  {}", self.name, self.command_line());
         }
-        (self.name, status)
+        (self.name, self.kind, status)
     }
 
     async fn stop(&mut self) -> std::io::Result<ExitStatus> {
@@ -85,7 +115,6 @@ pub async fn run(options: Local) -> anyhow::Result<()> {
     drop(bind(options.dashboard_port, "--dashboard-port").await?);
     let (mut directory, data) = open_directory(&options)?;
     let shutdown = signals::shutdown();
-    let stopping = CancellationToken::new();
 
     let ids = options.node_ids(&data);
     let addresses: Vec<NodeAddress> = ids.clone().map(|id| node_address(&data, id)).collect();
@@ -98,7 +127,7 @@ pub async fn run(options: Local) -> anyhow::Result<()> {
         arguments.extend(["--zone".into(), zone(id).into(), "--id".into(), id.to_string().into()]);
         // One that comes back without its disk's content offers itself as the new member in its own place.
         arguments.extend(["--storage".into(), storage.clone().into()]);
-        members.push(Member::start(format!("storage node {id}"), arguments)?);
+        members.push(Member::start(format!("storage node {id}"), Kind::Node, arguments)?);
     }
     let links = addresses.iter().map(nodes::connect).collect::<anyhow::Result<Vec<_>>>()?;
     for link in &links {
@@ -120,7 +149,7 @@ pub async fn run(options: Local) -> anyhow::Result<()> {
             arguments.extend(["--dashboard-port".into(), options.dashboard_port.to_string().into()]);
         }
         let name = if n == 0 { "writer".to_owned() } else { format!("replica {n}") };
-        members.push(Member::start(name, arguments)?);
+        members.push(Member::start(name, Kind::Server, arguments)?);
         wait_until_listening(options.port + n, &mut members).await?;
         if n == 0 {
             // Its recovery settles which ballot the replicas open under, and a new volume gets its catalog from it.
@@ -132,14 +161,23 @@ pub async fn run(options: Local) -> anyhow::Result<()> {
     for member in &members {
         println!("  {:<16} pid {}", member.name, member.child.id().unwrap_or_default());
     }
-    let mut running: FuturesUnordered<_> = members.into_iter().map(|member| member.watch(stopping.clone())).collect();
+    let stops = Stops::default();
+    let mut servers = members.iter().filter(|member| member.kind == Kind::Server).count();
+    let mut running: FuturesUnordered<_> = members.into_iter().map(|member| member.watch(stops.clone())).collect();
     loop {
+        if stops.begun() && servers == 0 {
+            stops.nodes.cancel();
+        }
         tokio::select! {
-            () = shutdown.cancelled(), if !stopping.is_cancelled() => stopping.cancel(),
+            () = shutdown.cancelled(), if !stops.begun() => stops.servers.cancel(),
             ended = running.next() => match ended {
-                Some((name, Err(error))) => tracing::warn!(name, %error, "could not wait for a process"),
-                Some(_) => {}
-                None if stopping.is_cancelled() => return Ok(()),
+                Some((name, kind, status)) => {
+                    servers -= usize::from(kind == Kind::Server);
+                    if let Err(error) = status {
+                        tracing::warn!(name, %error, "could not wait for a process");
+                    }
+                }
+                None if stops.begun() => return Ok(()),
                 // All are dead and the cluster's directory stays locked until someone ends us.
                 None => {
                     shutdown.cancelled().await;
