@@ -331,6 +331,37 @@ async fn after_a_promotion_the_next_start_has_the_writer_on_its_port() -> anyhow
     Ok(())
 }
 
+/// Whoever asks for a promotion and gives up waiting does not want it when storage is back, against a writer that does well.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_promotion_that_was_cancelled_does_not_come_about_later() -> anyhow::Result<()> {
+    let cluster = start(true).await?;
+    let replica = cluster.connect(1).await?;
+    replica.batch_execute("SET statement_timeout = '1s'; SELECT pg_is_in_recovery()").await?;
+    let mut nodes = Vec::new();
+    for id in 1..=4 {
+        nodes.push(node(&cluster, id).await?);
+    }
+    nodes.iter().try_for_each(|&pid| tests::cluster::signal(pid, "STOP"))?;
+    let cancelled = replica.batch_execute("SELECT pg_promote()").await;
+    // Twice as long as one that is about to succeed may still go through.
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    nodes.iter().try_for_each(|&pid| tests::cluster::signal(pid, "CONT"))?;
+    let error = cancelled.expect_err("too few nodes answer");
+    assert_eq!(error.code(), Some(&tokio_postgres::error::SqlState::QUERY_CANCELED), "{error}");
+    // Longer than a recovery pauses between two attempts.
+    let (begun, mut written) = (Instant::now(), 0);
+    while begun.elapsed() < Duration::from_secs(4) || written == 0 {
+        let insert = format!("INSERT INTO numbers VALUES (7, {written})");
+        // Until it has heard a quorum again it answers nothing.
+        written += i64::from(psql(&cluster, 0, &insert).is_ok());
+        anyhow::ensure!(begun.elapsed() < PATIENCE, "the writer does not go on\n{}", cluster.log());
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let follows: bool = replica.query_one("SELECT pg_is_in_recovery()", &[]).await?.get(0);
+    assert!(follows, "nobody waits for it any more");
+    until_writer(&cluster, 0, 0).await
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn everything_killed_at_once_and_started_again() -> anyhow::Result<()> {
     let mut cluster = start(false).await?;

@@ -19,7 +19,9 @@
 //! and can use. A stream without any ack for long is opened anew, each time after twice as long, until the node's own pace
 //! is known: patience is a multiple of that. A hole that lies below the queue is left to gossip; the node goes on receiving
 //! what is new. Until the hole is filled its flushes make nothing durable, as quick as its acks are: it is not one of the four
-//! while others are there, nor is a node that the tracker does not count, and neither passes for one that takes writes.
+//! while others are there, nor is a node that the tracker does not count, and neither passes for one that takes writes. What
+//! gossip has filled only an answer about everything tells, and acks tell of the groups they are about: such a node is asked
+//! now and then, however busy it is.
 //!
 //! Pure: the caller brings the time, the replies and the tracker, and does the sending.
 
@@ -126,6 +128,8 @@ struct Link {
     full: bool,
     told_vdl: Lsn,
     told_at: Duration,
+    /// When it was last asked for everything that it has.
+    questioned_at: Duration,
     /// When a message was sent to which the node has replied. Not when the reply came: it may have waited here while this
     /// process was stopped.
     heard_at: Duration,
@@ -363,6 +367,13 @@ impl Shipping {
     pub fn on_flushed(&mut self, node: usize, sequence: u64, now: Duration, tracker: &Tracker) -> bool {
         let link = &mut self.links[node];
         link.hear(sequence);
+        let holes = link.holes.len();
+        link.holes.retain(|hole| hole.is_open(node, tracker));
+        if link.holes.len() < holes {
+            // What came behind the hole while it was open was passed over.
+            self.go_back(node, tracker);
+        }
+        let link = &mut self.links[node];
         if sequence < link.sequence_of_batch {
             return false;
         }
@@ -374,17 +385,13 @@ impl Shipping {
             (link.reopened, link.refused) = (0, 0);
         }
         (link.held_groups, link.held_bytes) = (0, 0);
-        let holes = link.holes.len();
-        link.holes.retain(|hole| hole.is_open(node, tracker));
-        let filled = link.holes.len() < holes;
         let first = std::mem::replace(&mut link.acked, link.next).max(self.base);
         let (first, after) = (self.index(first), self.index(self.links[node].next.max(self.base)));
         let holes = &self.links[node].holes;
         let hopeless = |group: GroupId| holes.iter().any(|hole| hole.group == group);
         let behind_a_gap =
             |batch: &Sealed| tracker.scl(batch.group, node, Level::Received) < batch.last && !hopeless(batch.group);
-        // What came behind a hole while it was open was passed over.
-        if filled || first < after && self.batches.range(first..after).any(behind_a_gap) {
+        if first < after && self.batches.range(first..after).any(behind_a_gap) {
             self.go_back(node, tracker);
         }
         freed.is_some()
@@ -456,8 +463,10 @@ impl Shipping {
         let mut bytes = 0;
         let mut resent = 0;
         let mut at = link.next.max(self.base);
+        let question = !link.holes.is_empty() && now >= link.questioned_at + HEARTBEAT;
         // Whoever owes an ack is only asked for it.
         while link.in_flight.is_none()
+            && !question
             && let Some(batch) = self.batches.get(self.index(at))
         {
             if tracker.scl(batch.group, node, Level::Received) < batch.last {
@@ -477,7 +486,7 @@ impl Shipping {
         link.sent_up_to = link.sent_up_to.max(at);
         let idle = now.saturating_sub(link.told_at);
         let news = link.told_vdl < vdl || link.held_groups > 0;
-        if batches.is_empty() && !link.ask && !(idle >= HEARTBEAT || idle >= TELL_AFTER && news) {
+        if batches.is_empty() && !link.ask && !question && !(idle >= HEARTBEAT || idle >= TELL_AFTER && news) {
             return None;
         }
         let asked = std::mem::take(&mut link.ask);
@@ -497,7 +506,9 @@ impl Shipping {
             link.in_flight.get_or_insert(InFlight { sent_at: now, questions: 0 });
         }
         // An ack of a question that asks for a flush is the ack of what was held.
-        if !batches.is_empty() {
+        if batches.is_empty() {
+            link.questioned_at = now;
+        } else {
             link.sequence_of_batch = link.sequence;
         }
         Some(Group { node, generation: link.generation, first_sequence, batches, resent, held, asked })

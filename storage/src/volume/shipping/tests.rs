@@ -454,14 +454,20 @@ fn who_lacks_what_came_before_is_not_one_of_the_four_until_it_has_it() {
         }
         assert_eq!(tracker.vdl(Level::Flushed), Lsn(last));
     }
-    // Gossip brings it, in two parts.
-    shipping.links[4].ask = true;
+    // Gossip brings it, in two parts. It is asked for that, though it always has something to do.
+    let mut now = ms(1);
     for (scl, incomplete) in [(10, 1), (last, 0)] {
+        now += HEARTBEAT;
+        shipping.push([batch(last, last + 10)], now);
+        last += 10;
+        let question = shipping.next_group(4, now, &tracker).expect("it is time");
+        assert!(question.batches.is_empty());
         ack(&mut tracker, 4, scl);
-        shipping.on_flushed(4, shipping.links[4].sequence, ms(2), &tracker);
-        assert_eq!(shipping.census(ms(2)).incomplete, incomplete, "at {scl}");
+        shipping.on_flushed(4, question.first_sequence, now, &tracker);
+        assert!(!sent(shipping.next_group(4, now, &tracker)).is_empty(), "and sent what is new");
+        assert_eq!(shipping.census(now).incomplete, incomplete, "at {scl}");
     }
-    assert!(shipping.takes(4, ms(2)));
+    assert!(shipping.takes(4, now));
 }
 
 #[test]
@@ -496,6 +502,7 @@ fn a_hole_of_one_group_does_not_keep_another_from_being_sent_again() {
     let sequence = shipping.links[4].sequence;
     assert!(!shipping.on_refused(4, sequence, Refusal::Full, ms(1), &tracker));
     let later = ms(1) + PAUSE;
+    assert_eq!(sent(shipping.next_group(4, later, &tracker)), [""; 0], "it is asked for what it has");
     assert_eq!(sent(shipping.next_group(4, later, &tracker)), ["45"], "what fits, as soon as there is room");
     // Lost on its way: a gap in the other group.
     ack(&mut tracker, 4, 0);
