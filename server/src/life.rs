@@ -24,7 +24,7 @@ use crate::failover::{self, Failover};
 use crate::following::Follower;
 use crate::forward::Forwarding;
 use crate::pgwire::{Config, Listener, Server};
-use crate::promotion::{Promotion, PromotionCause};
+use crate::promotion::{Promotion, PromotionCause, Reply};
 use crate::replication::sql_time;
 use crate::sessions::Sessions;
 use crate::{members, notices, replacement};
@@ -57,6 +57,8 @@ const RETRY_INTERVAL: Duration = Duration::from_millis(200);
 const SWEEP_INTERVAL: Duration = Duration::from_millis(250);
 /// A recovery that a replica began by itself is given up after this time; one that was asked for is not.
 const STAND_TIMEOUT: Duration = Duration::from_secs(10);
+/// A promotion that nobody waits for any more is given up after this time: a recovery that finds its storage takes less.
+const UNWANTED_GRACE: Duration = Duration::from_secs(1);
 /// How long a promotion waits for the cache to catch up before it drops it: a page that is fetched is slower than a page
 /// that is there, but not than this.
 const CATCH_UP_TIMEOUT: Duration = Duration::from_millis(300);
@@ -276,10 +278,10 @@ impl Compute {
                     tracing::warn!("another server became the writer; this one goes on as a replica");
                     return LifeEnd::Fenced;
                 }
-                Some(Promotion { cause, reply }) = asked.recv() => {
+                Some(Promotion { cause, mut reply }) = asked.recv() => {
                     let outcome = match &state {
                         State::Writer(_) => Ok(()),
-                        State::Replica(following) => self.promote(following, cause, life, database).await,
+                        State::Replica(following) => self.promote(following, (cause, &mut reply), life, database).await,
                         State::Starting => Err("the server is starting".to_owned()),
                     };
                     let stranded = match &state {
@@ -290,7 +292,7 @@ impl Compute {
                     if outcome.is_ok() {
                         self.register().await;
                     }
-                    // Whoever asked may have given up; the promotion stands.
+                    // Whoever asked may have given up since the volume was taken; the promotion stands.
                     let _ = reply.send(outcome);
                     if stranded {
                         tracing::warn!("a promotion failed after its replica had stopped following; it begins anew");
@@ -313,7 +315,7 @@ impl Compute {
     async fn promote(
         self: &Arc<Self>,
         following: &Following,
-        cause: PromotionCause,
+        (cause, reply): (PromotionCause, &mut Reply),
         life: &CancellationToken,
         database: &Database,
     ) -> Result<(), String> {
@@ -334,6 +336,9 @@ impl Compute {
             volume = take => volume?,
             // Storage may not answer for long: stopping does not wait for it.
             () = life.cancelled() => return Err("the server is stopping".to_owned()),
+            // Nor does whoever asked: a promotion that is not wanted any more must not come about minutes later, against a
+            // writer that does well. One that is about to succeed may have fenced the writer already, and goes through.
+            () = given_up(reply) => return Err("nobody waits for the promotion any more".to_owned()),
         };
         let recovery = since(begun);
         let vdl = volume.flushed_vdl();
@@ -360,6 +365,12 @@ impl Compute {
         self.failovers().add(FailoverStatus { at, silence, epoch, vdl, recovery, catch_up, total });
         Ok(())
     }
+}
+
+/// Waits until nobody has waited for a promotion for a while.
+async fn given_up(reply: &mut Reply) {
+    reply.closed().await;
+    tokio::time::sleep(UNWANTED_GRACE).await;
 }
 
 /// Waits until everything that this writer has written is durable, unless another has taken its place.

@@ -13,9 +13,11 @@ pub enum PromotionCause {
     Silence { over: Ballot, silence: Duration },
 }
 
-/// A request to become the writer.
+/// Told when the server is the writer, or why it is not. Closed when nobody waits for that any more.
+pub type Reply = oneshot::Sender<Result<(), String>>;
+
+/// A request to become the writer. Whoever asked gives it up by not waiting for the reply.
 pub struct Promotion {
     pub cause: PromotionCause,
-    /// Told when the server is the writer, or why it is not.
-    pub reply: oneshot::Sender<Result<(), String>>,
+    pub reply: Reply,
 }

@@ -147,8 +147,12 @@ pub(crate) async fn call(function: &Function, args: &[Datum], context: &Arc<Exec
             if context.engine.is_writer() {
                 return Ok(Datum::Bool(true));
             }
-            session.database.admin()?.promote().await?;
-            Ok(Datum::Bool(true))
+            let admin = session.database.admin()?;
+            tokio::select! {
+                promoted = admin.promote() => promoted.map(|()| Datum::Bool(true)),
+                // The server gives it up, unless it is about to succeed.
+                () = context.cancel.cancelled() => Err(lift(engine::Error::Cancelled)),
+            }
         }
         waiting::WAIT_FOR_LSN | waiting::WAIT_FOR_LSN_TIMEOUT => wait_for_lsn(args, context).await,
         waiting::REPLACE_NODE | waiting::REPLACE_NODE_WITH | waiting::REVERT_NODE => {
