@@ -3,8 +3,8 @@
 //! **Rule.** A membership is accepted like the value of a consensus round: it bears the ballot of the writer that proposed
 //! it and counts its changes under that ballot ([`MembershipId`]); a node keeps the highest it was given by a ballot not
 //! below its promise, on disk, and never goes back. A change is one step: a replacement begins, is finished, or is reverted.
-//! It is made when a write quorum of *every* set of the membership before and of the one after keeps it, and only then may the
-//! next begin. Between proposing and that moment the writer needs quorums of both.
+//! It is made when a write quorum of *every* set of the membership before and of the one after keeps it, those counted in that
+//! are lost for good, and only then may the next begin. Between proposing and that moment the writer needs quorums of both.
 //!
 //! ```text
 //! ABCDEF --F is replaced by G--> ABCDEF and ABCDEG --G has everything--> ABCDEG

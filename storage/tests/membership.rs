@@ -400,6 +400,27 @@ async fn an_emptied_disk_is_a_new_member_and_counts_when_it_is_whole() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_member_replaced_by_itself_takes_its_place_with_two_others_away() {
+    let mut machines = Machines::six().await;
+    let mut load = machines.open(0..6, 1).await;
+    load.rounds(30).await;
+    machines.stop(5);
+    machines.start(5, SimDisk::new());
+    load.volume.begin_replacement(NodeId(5), member(5), machines.seat(5)).await.expect("it joins in its own place");
+    load.rounds(5).await;
+    whole(load.volume.clone()).await;
+    machines.stop(0);
+    machines.stop(1);
+    let finished = tokio::time::timeout(LONG, load.volume.complete_replacement(NodeId(5))).await;
+    finished.expect("those who are left are enough").expect("nobody reverts it");
+    load.rounds(10).await;
+    load.check().await;
+    let mut load = load.successor(&machines, 0..6, 2).await;
+    load.rounds(5).await;
+    load.check().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn all_six_are_replaced_one_after_the_other_under_load() {
     let mut machines = Machines::six().await;
     let mut load = machines.open(0..6, 1).await;

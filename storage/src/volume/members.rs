@@ -578,10 +578,12 @@ fn alone(node: &rpc::Member) -> rpc::Member {
     rpc::Member { others: Vec::new(), ..node.clone() }
 }
 
-/// Whether write quorums of all sets of a membership are among those who keep a change.
+/// Whether write quorums of all sets of a membership are among those who keep a change. One that is lost for good is as good
+/// as they are: no recovery ever hears it, so that any read quorum still has one of the others. Without that a member that
+/// is replaced by itself would be missing in the set that it leaves, and with two more away the replacement would never end.
 fn is_made(membership: &Membership, kept: &[MemberName]) -> bool {
     let keeps = |seat: usize| membership.everyone().nth(seat).is_some_and(|it| kept.contains(&name_of(it)));
-    membership.configuration().is_write_quorum(Seats::of(keeps))
+    membership.configuration().is_write_quorum(Seats::of(|seat| keeps(seat) || membership.is_lost(seat)))
 }
 
 async fn in_time<T>(call: BoxFuture<'_, NodeResult<T>>) -> NodeResult<T> {

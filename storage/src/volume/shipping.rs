@@ -486,7 +486,7 @@ impl Shipping {
         link.sent_up_to = link.sent_up_to.max(at);
         let idle = now.saturating_sub(link.told_at);
         let news = link.told_vdl < vdl || link.held_groups > 0;
-        if batches.is_empty() && !link.ask && !question && !(idle >= HEARTBEAT || idle >= TELL_AFTER && news) {
+        if batches.is_empty() && !link.ask && !question && idle < HEARTBEAT && !(idle >= TELL_AFTER && news) {
             return None;
         }
         let asked = std::mem::take(&mut link.ask);

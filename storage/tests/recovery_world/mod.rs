@@ -486,8 +486,14 @@ impl World {
             }
         }
         let state = &mut self.writers[writer];
-        let old = bounds.made_by_the_new_alone || state.members.has_quorum(WRITE_QUORUM, accepted);
-        if old && members.has_quorum(WRITE_QUORUM, accepted) {
+        // Whoever is lost for good is never heard again, while the one in its place is a member that joins.
+        let lost = if self.nodes[OLD].lost { 1 << OLD } else { 0 };
+        let has_quorum = |members: Members| {
+            let gone = if members == Members::Joint { lost } else { 0 };
+            members.has_quorum(WRITE_QUORUM, accepted | gone)
+        };
+        let old = bounds.made_by_the_new_alone || has_quorum(state.members);
+        if old && has_quorum(members) {
             (state.members, state.epoch, state.proposed) = (members, epoch + 1, None);
             self.acknowledge(ballot);
         } else {
