@@ -265,6 +265,7 @@ impl StorageNode for Column {
                 }
                 all.promised = all.promised.max(one.promised);
                 all.writer_silent_ms = all.writer_silent_ms.min(one.writer_silent_ms);
+                all.lacks_redo |= one.lacks_redo;
                 later(&mut all.config, one.config);
             });
             (merged.node, merged.incarnation) = (name.node.0, name.incarnation);

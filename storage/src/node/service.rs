@@ -364,6 +364,7 @@ impl Node {
             writer_silent_ms: u64::try_from(silence.as_millis()).unwrap_or(u64::MAX),
             node: self.shared.options.id.0,
             incarnation: state.name.map_or(0, |name| name.incarnation),
+            lacks_redo: !state.is_whole(),
         })
     }
 

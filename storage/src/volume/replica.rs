@@ -727,12 +727,14 @@ impl Testimony {
         self.replies.push((MemberName { node: NodeId(reply.node), incarnation: reply.incarnation }, table, reply));
     }
 
-    /// The replies of members, if they are a quorum of every set of six. Who joins is no member yet.
+    /// The replies of members, if they are a quorum of every set of six. Who joins is no member yet; and one that lost redo
+    /// which it had acknowledged is heard and not counted, for what it no longer tells may be a tail.
     fn quorum(&self, quorum: usize) -> Option<Vec<(TruncationTable, rpc::HoldReply)>> {
         let membership = self.membership.as_ref()?;
         let told = |name: MemberName| self.replies.iter().find(|(said, _, _)| *said == name);
         let members: Vec<_> = membership.members().iter().map(|member| told(name_of(member))).collect();
-        let seats = Seats::of(|seat| members.get(seat).is_some_and(Option::is_some));
+        let counts = |told: &Option<&(_, _, rpc::HoldReply)>| told.is_some_and(|(_, _, reply)| !reply.lacks_redo);
+        let seats = Seats::of(|seat| members.get(seat).is_some_and(counts));
         let configuration = membership.configuration();
         let enough = match quorum {
             READ_QUORUM => configuration.is_read_quorum(seats),
@@ -804,6 +806,16 @@ mod tests {
             testimony.take(reply(node, 0, &six));
         }
         assert_eq!(counted(&testimony, READ_QUORUM), Some(vec![0, 1, 5]), "nobody knows better");
+        // One that lost redo is heard, and four it takes then.
+        let mut testimony = Testimony::default();
+        testimony.take(rpc::HoldReply { lacks_redo: true, ..reply(5, 0, &six) });
+        [0, 1].into_iter().for_each(|node| testimony.take(reply(node, 0, &six)));
+        assert_eq!(counted(&testimony, READ_QUORUM), None);
+        testimony.take(reply(2, 0, &six));
+        assert_eq!(counted(&testimony, READ_QUORUM), Some(vec![0, 1, 2, 5]));
+
+        let mut testimony = Testimony::default();
+        [5, 0, 1].into_iter().for_each(|node| testimony.take(reply(node, 0, &six)));
         // In the middle of a replacement three of both sets are needed, and who joins is not one.
         testimony.take(reply(0, 0, &joint));
         testimony.take(reply(6, 2, &joint));
