@@ -285,7 +285,7 @@ impl FakeNode {
         let late = state.faults.late;
         Box::pin(async move {
             if !late.is_zero() {
-                tokio::time::sleep(late).await;
+                protocol::task::sleep(late).await;
             }
             reply
         })
