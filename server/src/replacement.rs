@@ -11,7 +11,7 @@
 //! between its looks takes the first one again ([`Doubt`]). Of a column that is silent, only a node that has not answered
 //! for itself all the while stays away ([`Answers`]).
 //!
-//! Nothing here decides about safety: a change is made by quorums of the sets before and after
+//! Nothing here decides about safety: a change is made by quorums of the sets after it
 //! ([`storage::volume::members`]), and a member that was only slow is replaced without harm. It may be reverted until it is
 //! done. Silence is measured by the writer's own monotonic clock, and starts anew with every writer.
 //!

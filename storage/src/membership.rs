@@ -3,8 +3,8 @@
 //! **Rule.** A membership is accepted like the value of a consensus round: it bears the ballot of the writer that proposed
 //! it and counts its changes under that ballot ([`MembershipId`]); a node keeps the highest it was given by a ballot not
 //! below its promise, on disk, and never goes back. A change is one step: a replacement begins, is finished, or is reverted.
-//! It is made when a write quorum of *every* set of the membership before and of the one after keeps it, those counted in that
-//! are lost for good, and only then may the next begin. Between proposing and that moment the writer needs quorums of both.
+//! It is made when a write quorum of *every* set of the membership after it keeps it, and only then may the next begin. Between
+//! proposing and that moment the writer needs quorums of both.
 //!
 //! ```text
 //! ABCDEF --F is replaced by G--> ABCDEF and ABCDEG --G has everything--> ABCDEG
@@ -12,11 +12,16 @@
 //!    +------ reverted: F came back ------+  +--E is replaced by H--> 4 sets, each with one of E, H and one of F, G
 //! ```
 //!
-//! **Why it holds.** Memberships that follow each other share a set, and both need quorums of it. So a recovery that asks a
-//! read quorum of every set of the highest membership it heard has heard the highest that was made, and something of every
-//! write under it. It then proposes what it heard again under its own ballot, together with its truncation table, before it
-//! writes anything: a proposal of a lower ballot that it did not hear was not made, and never will be. `A or B` in place of
-//! `A and B`, or the newest set alone, lose acknowledged records: `tests/membership_model.rs` has the traces.
+//! **Why it holds.** Memberships that follow each other share a set: beginning keeps the sets that were, finishing and reverting
+//! keep some of them. The one after is kept by a write quorum of the shared set, and whoever knows only the one before asks a
+//! read quorum of that set, too. So a recovery that asks a read quorum of every set of the highest membership it heard has
+//! heard the highest that was made, and something of every write under it. It then proposes what it heard again under its own
+//! ballot, together with its truncation table, before it writes anything: a proposal of a lower ballot that it did not hear
+//! was not made, and never will be. `A or B` in place of `A and B`, or the newest set alone, lose acknowledged records:
+//! `tests/membership_model.rs` has the traces.
+//!
+//! Of the sets before nothing more is asked: who is left out, a member that lost its disk or a node that was to join, may be
+//! gone, and two more of the six that stay.
 //!
 //! **Columns.** A member is one node, or several that share its copies between them ([`nodes_of`], [`part_of`]): so a volume
 //! has six members whatever the number of its nodes. When one node of a column is replaced, a column with the new node in its

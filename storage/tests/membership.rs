@@ -400,6 +400,23 @@ async fn an_emptied_disk_is_a_new_member_and_counts_when_it_is_whole() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_replacement_is_reverted_though_the_new_node_and_two_members_are_gone() {
+    let mut machines = Machines::six().await;
+    let mut load = machines.open(0..6, 1).await;
+    load.rounds(30).await;
+    machines.start(6, SimDisk::new());
+    load.volume.begin_replacement(NodeId(5), member(6), machines.seat(6)).await.expect("node 6 joins");
+    [6, 0, 1].into_iter().for_each(|node| drop(machines.stop(node)));
+    let reverted = tokio::time::timeout(LONG, load.volume.revert_replacement(NodeId(5))).await;
+    reverted.expect("four of the six that stay are enough").expect("it is under way");
+    load.rounds(10).await;
+    load.check().await;
+    let mut load = load.successor(&machines, 0..6, 2).await;
+    load.rounds(5).await;
+    load.check().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_member_replaced_by_itself_takes_its_place_with_two_others_away() {
     let mut machines = Machines::six().await;
     let mut load = machines.open(0..6, 1).await;

@@ -2,7 +2,7 @@
 //! recoverers interrupt each other and know only a part of the change, and the sixth disk is lost.
 //!
 //! Beside what `recovery_model.rs` models: a writer offers other members to some nodes and is cut off there; a change is
-//! made by quorums of the members before and after; a later writer finishes or reverts what it found; recoverers begin with
+//! made by quorums of the members after it; a later writer finishes or reverts what it found; recoverers begin with
 //! the members that `init` chose and learn of others from promises.
 
 #[expect(unused, reason = "each test file uses a part of it")]
@@ -43,6 +43,13 @@ fn the_rules_hold_for_a_replacement_that_is_cut_off_anywhere() {
 }
 
 #[test]
+fn the_rules_hold_for_a_replacement_that_is_reverted_and_begun_again() {
+    let bounds = Bounds { changes_to: vec![Members::Joint, Members::Before, Members::After], ..replacing() };
+    holds(bounds.clone(), 20_000);
+    holds(Bounds { losses: 1, ..bounds }, 50_000);
+}
+
+#[test]
 fn the_rules_hold_for_recoveries_that_know_different_parts_of_a_change() {
     let bounds = Bounds {
         placements: vec![],
@@ -75,8 +82,8 @@ fn a_replacement_finished_before_the_new_member_has_everything_loses_an_acknowle
     refuted(Bounds { finished_unhydrated: true, ..replacing() }, LOST);
 }
 
-/// A quorum of any one set, where a change is made by those after it alone: the recovery that asks only those before hears
-/// neither the change nor what was written after it. A quorum of every set is enough even then.
+/// A quorum of any one set: the recovery that asks only those before hears neither the change, which those after it made, nor
+/// what was written after it.
 #[test]
 fn the_or_of_two_sets_loses_an_acknowledged_record() {
     let mut bounds = Bounds {
@@ -88,7 +95,6 @@ fn the_or_of_two_sets_loses_an_acknowledged_record() {
         change_sets: vec![ABCDG, ABCG],
         prepares: vec![vec![DEF]],
         rests: vec![CDEG | 0b100000],
-        made_by_the_new_alone: true,
         ..replacing()
     };
     holds(bounds.clone(), 1_000);

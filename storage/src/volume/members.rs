@@ -1,7 +1,7 @@
 //! Changes of a volume's members, as its writer makes them while it writes.
 //!
 //! **Rule.** Before anybody is told of a change, the tracker counts by the stricter of the members before and after; it
-//! counts by those after alone when write quorums of every set before *and* after keep the change on disk. One change is made
+//! counts by those after alone when write quorums of every set after it keep the change on disk. One change is made
 //! at a time. A replacement is finished only when the new node has flushed everything that was durable after its beginning
 //! was made; until then it can be reverted. See [`membership`](crate::membership) for why that is enough.
 //!
@@ -397,7 +397,8 @@ impl Inner {
         }
     }
 
-    /// Tells every node before and after of a change until quorums of every set keep it.
+    /// Tells every node before and after of a change until quorums of every set after it keep it: not of those before, for
+    /// whoever is left out, a member or a node that was to join, may be gone.
     ///
     /// From the first node that keeps the change to the moment when it is made nodes refuse redo of the members before: so it
     /// is made by the first quorums that keep it, and a node that hangs holds up nobody.
@@ -424,7 +425,7 @@ impl Inner {
             };
             let mut told: FuturesUnordered<_> = names.into_iter().map(tell).collect();
             loop {
-                if is_made(before, &kept) && is_made(next, &kept) {
+                if is_made(next, &kept) {
                     *self.members.membership.lock() = next.clone();
                     self.members.epoch.store(next.id().epoch, Ordering::Release);
                     // The others have a moment to hear it from here; those that do not are told by their streams and peers.
@@ -578,12 +579,10 @@ fn alone(node: &rpc::Member) -> rpc::Member {
     rpc::Member { others: Vec::new(), ..node.clone() }
 }
 
-/// Whether write quorums of all sets of a membership are among those who keep a change. One that is lost for good is as good
-/// as they are: no recovery ever hears it, so that any read quorum still has one of the others. Without that a member that
-/// is replaced by itself would be missing in the set that it leaves, and with two more away the replacement would never end.
+/// Whether write quorums of all sets of a membership are among those who keep a change.
 fn is_made(membership: &Membership, kept: &[MemberName]) -> bool {
     let keeps = |seat: usize| membership.everyone().nth(seat).is_some_and(|it| kept.contains(&name_of(it)));
-    membership.configuration().is_write_quorum(Seats::of(|seat| keeps(seat) || membership.is_lost(seat)))
+    membership.configuration().is_write_quorum(Seats::of(keeps))
 }
 
 async fn in_time<T>(call: BoxFuture<'_, NodeResult<T>>) -> NodeResult<T> {

@@ -202,8 +202,6 @@ pub struct Bounds {
     pub changes_to: Vec<Members>,
     /// The sixth node may lose its disk.
     pub losses: usize,
-    /// A change is made by a quorum of the members after it alone.
-    pub made_by_the_new_alone: bool,
     /// A change is finished although the new member does not hold everything.
     pub finished_unhydrated: bool,
     /// A node whose disk was lost comes back empty as the member it was.
@@ -236,7 +234,6 @@ impl Default for Bounds {
             change_sets: vec![],
             changes_to: vec![],
             losses: 0,
-            made_by_the_new_alone: false,
             finished_unhydrated: false,
             emptied_returns: false,
         }
@@ -486,14 +483,7 @@ impl World {
             }
         }
         let state = &mut self.writers[writer];
-        // Whoever is lost for good is never heard again, while the one in its place is a member that joins.
-        let lost = if self.nodes[OLD].lost { 1 << OLD } else { 0 };
-        let has_quorum = |members: Members| {
-            let gone = if members == Members::Joint { lost } else { 0 };
-            members.has_quorum(WRITE_QUORUM, accepted | gone)
-        };
-        let old = bounds.made_by_the_new_alone || has_quorum(state.members);
-        if old && has_quorum(members) {
+        if members.has_quorum(WRITE_QUORUM, accepted) {
             (state.members, state.epoch, state.proposed) = (members, epoch + 1, None);
             self.acknowledge(ballot);
         } else {
