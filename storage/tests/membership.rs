@@ -173,6 +173,15 @@ impl Load {
         }
     }
 
+    /// Writes, and so does the next writer; nothing is lost.
+    async fn goes_on(mut self, machines: &Machines) {
+        self.rounds(10).await;
+        self.check().await;
+        let mut next = self.successor(machines, 0..6, 2).await;
+        next.rounds(5).await;
+        next.check().await;
+    }
+
     /// Closes the volume, and opens it as the next writer.
     async fn successor(self, machines: &Machines, given: impl IntoIterator<Item = u32>, instance: u32) -> Load {
         let Load { volume, pages } = self;
@@ -409,11 +418,7 @@ async fn a_replacement_is_reverted_though_the_new_node_and_two_members_are_gone(
     [6, 0, 1].into_iter().for_each(|node| drop(machines.stop(node)));
     let reverted = tokio::time::timeout(LONG, load.volume.revert_replacement(NodeId(5))).await;
     reverted.expect("four of the six that stay are enough").expect("it is under way");
-    load.rounds(10).await;
-    load.check().await;
-    let mut load = load.successor(&machines, 0..6, 2).await;
-    load.rounds(5).await;
-    load.check().await;
+    load.goes_on(&machines).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -430,11 +435,7 @@ async fn a_member_replaced_by_itself_takes_its_place_with_two_others_away() {
     machines.stop(1);
     let finished = tokio::time::timeout(LONG, load.volume.complete_replacement(NodeId(5))).await;
     finished.expect("those who are left are enough").expect("nobody reverts it");
-    load.rounds(10).await;
-    load.check().await;
-    let mut load = load.successor(&machines, 0..6, 2).await;
-    load.rounds(5).await;
-    load.check().await;
+    load.goes_on(&machines).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -14,7 +14,7 @@ pub mod processes;
 use crate::address::NodeAddress;
 use crate::directory::Directory;
 use crate::init::Wanted;
-use crate::options::{Local, Which};
+use crate::options::{Local, NODES_MAX, Which};
 use anyhow::Context;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::ops::RangeInclusive;
@@ -31,10 +31,11 @@ impl Local {
         Wanted { which, pages_per_group: self.group_pages, quota_bytes: None }
     }
 
-    /// The storage nodes' numbers: those of before all come back, whether or not that many are asked for.
+    /// The storage nodes' numbers: those of before all come back, whether or not that many are asked for, and though a
+    /// directory between theirs be lost.
     fn node_ids(&self, data: &Path) -> RangeInclusive<u32> {
-        let before = (1..).take_while(|id| node_directory(data, *id).is_dir()).last().unwrap_or(0);
-        1..=self.nodes.max(before)
+        let before = (1..=NODES_MAX).rev().find(|id| node_directory(data, *id).is_dir());
+        1..=self.nodes.max(before.unwrap_or(0))
     }
 }
 

@@ -16,6 +16,8 @@ const PAGES_PER_GROUP: u32 = 1_310_720;
 const REPLACE_AFTER_SECONDS: u64 = 600;
 /// PostgreSQL's.
 const CONNECTIONS_MAX: usize = 100;
+/// The most storage nodes of a local cluster.
+pub const NODES_MAX: u32 = 60;
 /// A year.
 const SECONDS_MAX: u64 = 366 * 24 * 60 * 60;
 
@@ -224,7 +226,7 @@ pub struct Local {
     pub replicas: u16,
     /// Number of storage nodes. More than six share the protection groups of a new cluster; added to one that is there, they
     /// offer themselves as spares.
-    #[arg(long, default_value_t = 6, value_parser = clap::value_parser!(u32).range(6..=60), env = "REDOUBT_NODES")]
+    #[arg(long, default_value_t = 6, value_parser = clap::value_parser!(u32).range(6..=i64::from(NODES_MAX)), env = "REDOUBT_NODES")]
     pub nodes: u32,
     /// Runs every node and server as a process of its own, which can be killed.
     #[arg(long, env = "REDOUBT_PROCESSES")]

@@ -501,12 +501,13 @@ impl Tender {
             };
             let count = excess.div_ceil(shared.files.file_bytes()) as usize;
             let covered = shared.files.sealed_after(0).into_iter().take_while(|file| *file <= self.covered);
-            let files: Vec<u64> = covered.take(count).take_while(may_go).collect();
-            let overtaken = |file: u64| state.segments.values().any(|segment| segment.is_overtaken(file, self.covered));
+            let mut files: Vec<u64> = covered.take(count).take_while(may_go).collect();
+            self.overtaken = false;
             // The base rises by all of them at once, or by fewer.
-            let whole = (0..=files.len()).rev().find(|&count| count == 0 || !overtaken(files[count - 1])).unwrap_or(0);
-            self.overtaken = whole < files.len();
-            let files = files[..whole].to_vec();
+            while files.last().is_some_and(|&file| state.is_overtaken(file, self.covered)) {
+                self.overtaken = true;
+                files.pop();
+            }
             let Some(&newest) = files.last() else { return Ok(false) };
             let base = |(group, segment): (&GroupId, &super::segment::Segment)| {
                 let last = segment.last_in(newest).filter(|run| run.last > segment.base())?;

@@ -163,6 +163,17 @@ pub fn read_file(disk: &dyn Disk, path: &Path) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
+/// Removes a file, if it is there.
+///
+/// # Errors
+/// Any other I/O error.
+pub fn remove_if_there(disk: &dyn Disk, path: &Path) -> io::Result<()> {
+    match disk.remove(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
 /// Replaces a small file as a whole: another name, fsync, rename, fsync of the directory.
 ///
 /// # Errors

@@ -12,7 +12,7 @@
 //!
 //! [`Log`] is the writing end and belongs to one thread; [`Files`] is what everybody else sees of it.
 
-use super::disk::{Disk, DiskFile, OpenMode, below, is_damage, read_around, replace_file};
+use super::disk::{Disk, DiskFile, OpenMode, below, is_damage, read_around, remove_if_there, replace_file};
 use super::frame::{FRAMES_AT, FileHeader, Notes, Tip, scan};
 use super::index::FileIndex;
 use super::layout::HEADING_BYTES;
@@ -170,10 +170,7 @@ impl Files {
     /// # Errors
     /// Any I/O error.
     pub fn remove_index(&self, sequence: u64) -> io::Result<()> {
-        match self.disk.remove(&self.path(&index_name(sequence))) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-            _ => Ok(()),
-        }
+        remove_if_there(&*self.disk, &self.path(&index_name(sequence)))
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -254,8 +251,8 @@ impl Files {
         self.shelf.lock().files.insert(sequence, LogFile { file, phase: Phase::Rolled });
     }
 
-    /// Whether a file without an index has no frames. That the first was never written is seen at once; where it is damaged,
-    /// others may follow.
+    /// Whether a file without an index has no frames. It is read to its end where it does not begin with one: behind a damaged
+    /// frame others may follow.
     ///
     /// # Errors
     /// Any I/O error.

@@ -249,6 +249,13 @@ impl State {
         }
     }
 
+    /// Whether some group's base would pass records that came late if the log files up to `file` went: see
+    /// [`Segment::is_overtaken`].
+    #[must_use]
+    pub fn is_overtaken(&self, file: u64, covered: u64) -> bool {
+        self.segments.values().any(|segment| segment.is_overtaken(file, covered))
+    }
+
     /// What each group once acknowledged as flushed, lost or not.
     #[must_use]
     pub fn acked(&self) -> Vec<(GroupId, Lsn)> {

@@ -586,7 +586,7 @@ impl Writer {
         }
         let shared = self.shared.clone();
         let (batches, mut guard) = loop {
-            let batches = unless_damaged(|| self.read_held_back())?;
+            let batches = until_read(|| self.read_held_back())?;
             let guard = shared.state.lock();
             // Images may have closed a gap meanwhile: what waited behind it must be read, too.
             if self.held_back(&guard).all(|run| batches.contains_key(&run.place)) {
@@ -743,7 +743,7 @@ impl Writer {
         };
         if promised {
             let vdl = vdl_heard.max(Lsn(reply.flushed_vdl_heard));
-            let report = unless_damaged(|| self.report(vdl));
+            let report = until_read(|| self.report(vdl));
             reply.segments = report.map_err(|error| Refusal::Failed(error.to_string()))?;
             // Some of it may just have been found damaged.
             reply.hydrated &= self.shared.state.lock().is_whole();
@@ -823,7 +823,7 @@ impl Writer {
         if news && table.last().is_some_and(|entry| entry.vdl < vdl) {
             return Err(Refusal::Malformed(format!("the table truncates below {vdl}, which is durable")));
         }
-        let cuts = if news { unless_damaged(|| self.cuts(&table)) } else { Ok(HashMap::new()) };
+        let cuts = if news { until_read(|| self.cuts(&table)) } else { Ok(HashMap::new()) };
         let cuts = cuts.map_err(|error| Refusal::Failed(error.to_string()))?;
         if news || config.is_some() {
             self.save(|block| {
@@ -998,7 +998,7 @@ impl Writer {
 
 /// Reads stored batches; again when one of them was damaged or retired, for then it is held no more. So each turn has fewer to
 /// read.
-fn unless_damaged<T>(read: impl Fn() -> Result<T, ReadFault>) -> Result<T, ReadFault> {
+fn until_read<T>(read: impl Fn() -> Result<T, ReadFault>) -> Result<T, ReadFault> {
     loop {
         match read() {
             Err(fault) if fault.damaged().is_some() || matches!(fault, ReadFault::Retired(_)) => {}

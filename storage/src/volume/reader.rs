@@ -5,7 +5,8 @@
 //! late, measured by what the best is known to need, a second node is asked too, and the first valid answer wins: so a probe
 //! of a node that hangs costs a read no more than that. A page is checked (checksum, number, structure) before it counts; a
 //! damaged one is asked for elsewhere. A page is lost only when a read quorum has nothing but damaged copies: as long as fewer
-//! say so, those that did not answer, or are behind, may have it. Only a page that was served says how fast its node is: refusals are quick.
+//! say so, those that did not answer, or are behind, may have it. Only a page that was served says how fast its node is:
+//! refusals are quick.
 
 use super::Nodes;
 use super::counters::Counters;

@@ -18,7 +18,7 @@
 //! ```
 
 use super::super::copies::{self, Copies, Names};
-use super::super::disk::{Disk, DiskFile, below, read_file, replace_file};
+use super::super::disk::{Disk, DiskFile, below, read_file, remove_if_there, replace_file};
 use super::super::hydrate::Hydration;
 use super::super::layout::{heading, read_heading};
 use super::frame::{FRAME_BYTES_MAX, FRAMES_AT, Frame, Version};
@@ -233,13 +233,8 @@ fn decode_index(bytes: &[u8], file: u32) -> Result<Vec<Frame>, Error> {
 /// # Errors
 /// Any I/O error.
 pub fn remove_file(disk: &dyn Disk, dir: &Path, file: u32) -> io::Result<()> {
-    for path in [below(dir, &file_name(file)), index_path(dir, file)] {
-        match disk.remove(&path) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            _ => {}
-        }
-    }
-    Ok(())
+    remove_if_there(disk, &below(dir, &file_name(file)))?;
+    remove_if_there(disk, &index_path(dir, file))
 }
 
 /// The content of an image file; nothing when it is not there.

@@ -613,9 +613,9 @@ impl Images {
         };
         for number in closed {
             if read_index(&*self.disk, &self.dir, number)?.is_none() {
-                let vouched = end.manifest.files[&number];
                 let bytes = read_whole(&*self.disk, &self.dir, number)?;
-                let Scan { frames, unknown, damaged, .. } = frame::scan(&bytes, number, (vouched.frames, vouched.last));
+                let vouched = vouched_for(&end.manifest, number);
+                let Scan { frames, unknown, damaged, .. } = frame::scan(&bytes, number, vouched);
                 // Of a file that is damaged itself the index is left as it is: the node knows what the file had.
                 if !unknown && damaged.is_empty() {
                     write_index(&*self.disk, &self.dir, number, &frames)?;
@@ -731,8 +731,7 @@ fn load_file(
         return Ok(None);
     }
     let bytes = read_whole(disk, dir, number)?;
-    let scanned = frame::scan(&bytes, number, vouched_for(manifest, number));
-    let Scan { frames: sound, damaged, unknown, tip, .. } = scanned;
+    let Scan { frames: sound, damaged, unknown, tip, .. } = frame::scan(&bytes, number, vouched_for(manifest, number));
     if unknown {
         return Err(ImageError::Lost { file: number });
     }
