@@ -236,10 +236,13 @@ async fn connect(address: &str) -> anyhow::Result<Client> {
     Ok(client)
 }
 
-/// The server's message, where there is one, instead of the library's "db error".
+/// The server's message and detail, where there is one, instead of the library's "db error".
 fn plain(error: tokio_postgres::Error) -> anyhow::Error {
     match error.as_db_error() {
-        Some(reported) => anyhow::anyhow!("{}", reported.message()),
+        Some(reported) => match reported.detail() {
+            Some(detail) => anyhow::anyhow!("{}; {detail}", reported.message()),
+            None => anyhow::anyhow!("{}", reported.message()),
+        },
         None => anyhow::Error::from(error),
     }
 }

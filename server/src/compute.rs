@@ -30,6 +30,7 @@ use storage::volume::writer::{STALLED_AFTER, WriterVolume};
 use storage::volume::{Clock, Nodes, WallClock, cluster, monotonic_clock, wall_clock};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
+use types::{Error, SqlState};
 
 /// What a server is, or is to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -135,6 +136,8 @@ pub struct Compute {
     /// What is made of it.
     pub(crate) forwarders: Verifier,
     state: RwLock<State>,
+    /// Why it cannot open the volume yet; empty when that is not known to last.
+    waits_for: Mutex<String>,
     pub(crate) changes: watch::Sender<u64>,
     pub(crate) promotions: mpsc::Sender<Promotion>,
     pub(crate) asked: Mutex<Option<mpsc::Receiver<Promotion>>>,
@@ -163,6 +166,7 @@ impl Compute {
             forwarders: Verifier::from_password(&forwarding_secret),
             forwarding_secret,
             state: RwLock::new(State::Starting),
+            waits_for: Mutex::default(),
             changes: watch::Sender::new(0),
             promotions,
             asked: Mutex::new(Some(asked)),
@@ -295,8 +299,28 @@ impl Compute {
 
     /// It is something else now.
     pub(crate) fn change(&self, state: State) {
+        self.waits_for.lock().clear();
         *self.state.write() = state;
         self.changes.send_modify(|count| *count += 1);
+    }
+
+    /// It cannot open the volume yet: the log is told why, once, and so is each client.
+    pub(crate) fn wait_for(&self, what: &str) {
+        let mut waits_for = self.waits_for.lock();
+        if *waits_for != what {
+            tracing::warn!("the volume cannot be opened yet: {what}");
+            what.clone_into(&mut waits_for);
+        }
+    }
+
+    /// What clients are told who come too early.
+    #[must_use]
+    pub fn not_ready(&self) -> Error {
+        let error = Error::new(SqlState::CANNOT_CONNECT_NOW, "the database system is starting up").fatal();
+        match &**self.waits_for.lock() {
+            "" => error,
+            why => error.detail(format!("The volume cannot be opened yet: {why}.")),
+        }
     }
 
     /// Its entry in the address book; none while it starts.

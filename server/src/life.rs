@@ -14,6 +14,8 @@
 //! with an empty cache. One that is told to stop ends its sessions, and waits until what they committed is durable: also what
 //! was answered before (`synchronous_commit = off`), which a crash may lose and a stop may not.
 //!
+//! Clients are let in from the start: while there is no engine they are told so (57P03), and what it waits for.
+//!
 //! Servers find each other in the address book that storage nodes keep: each registers what it is, with a lease. The
 //! storage nodes themselves are found in a roster, which follows when members are replaced; the writer replaces them
 //! ([`replacement`]).
@@ -22,7 +24,6 @@ use crate::administration::Administration;
 use crate::compute::{Compute, Following, Role, State, Writing};
 use crate::failover::{self, Failover};
 use crate::following::Follower;
-use crate::forward::Forwarding;
 use crate::pgwire::{Config, Listener, Server};
 use crate::promotion::{Promotion, PromotionCause, Reply};
 use crate::replication::sql_time;
@@ -53,6 +54,8 @@ const RENEW_INTERVAL: Duration = Duration::from_millis(500);
 const LAST_FLUSH_TIMEOUT: Duration = Duration::from_secs(5);
 /// Between two tries of opening a volume whose storage does not answer.
 const RETRY_INTERVAL: Duration = Duration::from_millis(200);
+/// A replica that cannot be opened for so long tells why.
+const WAITING_TOLD_AFTER: Duration = Duration::from_secs(1);
 /// How often the writer moves the horizon and the GC floor, and looks where rows were deleted.
 const SWEEP_INTERVAL: Duration = Duration::from_millis(250);
 /// A recovery that a replica began by itself is given up after this time; one that was asked for is not.
@@ -97,18 +100,20 @@ impl Compute {
             };
             // One engine's life: until this server is fenced or stopped.
             let life = shutdown.child_token();
-            let database = tokio::select! {
-                opened = self.open(role, &life) => opened?,
-                () = shutdown.cancelled() => break,
-            };
-            let (authentication, forwarders) = (self.options.authentication.clone(), self.forwarders.clone());
-            let sessions = Sessions::new(database.clone(), authentication, forwarders, Forwarding::of(&self));
             let config = Config { tls: self.options.tls.clone(), ..Config::default() };
-            let door = Server::new(sessions, self.backends.clone(), config)?;
+            let door = Server::new(Sessions::of(&self), self.backends.clone(), config)?;
             let serving = tokio::spawn({
                 let (door, life) = (door.clone(), life.clone());
                 async move { door.serve(Listener::Tcp(listener), life).await }
             });
+            let database = tokio::select! {
+                opened = self.open(role, &life) => opened?,
+                () = shutdown.cancelled() => {
+                    serving.await?;
+                    break;
+                }
+            };
+            door.factory().open(database.clone());
             if self.live(&life, &mut asked, &database).await == LifeEnd::Fenced {
                 door.set_farewell(demoted());
             }
@@ -184,19 +189,17 @@ impl Compute {
         self.change(State::Writer(writing));
     }
 
-    fn open_options(&self, give_up_after: Option<Duration>) -> OpenOptions {
+    fn open_options(self: &Arc<Self>, give_up_after: Option<Duration>) -> OpenOptions {
+        let (server, runtime) = (Arc::downgrade(self), self.options.storage_runtime.clone());
         OpenOptions {
-            instance: self.instance,
             give_up_after,
-            runtime: self.options.storage_runtime.clone(),
-            clock: self.clock.clone(),
-            wall: self.wall.clone(),
+            waiting: Arc::new(move |what| server.upgrade().into_iter().for_each(|server| server.wait_for(&what))),
+            ..OpenOptions::new(self.instance, runtime, self.clock.clone(), self.wall.clone())
         }
     }
 
     /// Runs recovery until storage lets it finish.
-    async fn take_volume(&self) -> Arc<WriterVolume> {
-        let mut warned = false;
+    async fn take_volume(self: &Arc<Self>) -> Arc<WriterVolume> {
         loop {
             let (nodes, dial) = (self.options.storage.nodes(), self.options.storage.dial());
             match WriterVolume::open_dialling(nodes, self.open_options(None), Some(dial)).await {
@@ -206,10 +209,7 @@ impl Compute {
                     return volume;
                 }
                 Err(error) => {
-                    if !warned {
-                        tracing::warn!(%error, "the volume cannot be opened yet");
-                        warned = true;
-                    }
+                    self.wait_for(&error.to_string());
                     tokio::time::sleep(RETRY_INTERVAL).await;
                 }
             }
@@ -217,6 +217,7 @@ impl Compute {
     }
 
     async fn open_replica(self: &Arc<Self>, life: &CancellationToken) -> Arc<Engine> {
+        let begun = (self.clock)();
         loop {
             let opened = async {
                 let (clock, wall) = (self.clock.clone(), self.wall.clone());
@@ -237,7 +238,10 @@ impl Compute {
                     return engine;
                 }
                 Err(error) => {
-                    tracing::debug!(%error, "the volume cannot be opened yet");
+                    // At first a writer may just be starting.
+                    if (self.clock)().saturating_sub(begun) > WAITING_TOLD_AFTER {
+                        self.wait_for(&error.to_string());
+                    }
                     tokio::time::sleep(RETRY_INTERVAL).await;
                 }
             }

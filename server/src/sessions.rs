@@ -1,6 +1,7 @@
 //! Where the wire and SQL meet: opens `sql` sessions for connections.
 
 use crate::auth::Authentication;
+use crate::compute::Compute;
 use crate::forward::{Forwarder, Forwarding};
 use crate::pgwire::scram::Verifier;
 use crate::pgwire::{
@@ -8,33 +9,34 @@ use crate::pgwire::{
     SessionFactory, Startup, Wire,
 };
 use sql::session::{self as sql_session, Database, SessionOptions};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use tokio::sync::Notify;
 use types::{Error, Result, SqlState};
 
 /// The role that exists from the start and whose password the command line gives.
 const SUPERUSER: &str = "postgres";
 
-/// Opens the sessions of one engine's life.
+/// Opens the sessions of one engine's life, for whoever passes the server's authentication and for replicas that forward
+/// their clients'; from [`Sessions::open`] on.
 pub struct Sessions {
-    database: Arc<Database>,
-    authentication: Authentication,
-    /// What replicas that forward sessions must know.
-    forwarders: Verifier,
-    forwarding: Forwarding,
+    server: Arc<Compute>,
+    database: OnceLock<Arc<Database>>,
 }
 
 impl Sessions {
-    /// Sessions over `database`, for whoever passes `authentication`, and for replicas that know what `forwarders` was made
-    /// of. While this server is a replica, their writes go to the writer by `forwarding`.
+    /// Those of `server`, which is starting.
     #[must_use]
-    pub fn new(
-        database: Arc<Database>,
-        authentication: Authentication,
-        forwarders: Verifier,
-        forwarding: Forwarding,
-    ) -> Sessions {
-        Sessions { database, authentication, forwarders, forwarding }
+    pub fn of(server: &Arc<Compute>) -> Sessions {
+        Sessions { server: server.clone(), database: OnceLock::new() }
+    }
+
+    /// They run over `database`.
+    pub fn open(&self, database: Arc<Database>) {
+        self.database.get_or_init(|| database);
+    }
+
+    fn database(&self) -> Result<&Arc<Database>> {
+        self.database.get().ok_or_else(|| self.server.not_ready())
     }
 }
 
@@ -52,22 +54,22 @@ impl SessionFactory for Sessions {
     type Session = SqlSession;
 
     async fn login(&self, startup: &Startup) -> Result<Login> {
-        let catalog = self.database.catalog(0).await?;
+        let database = self.database()?;
+        let catalog = database.catalog(0).await?;
         if catalog.role_named(SUPERUSER).is_none() {
             // A replica that has not yet applied the redo of a new database.
-            let why = "the database system is starting up";
-            return Err(Error::new(SqlState::CANNOT_CONNECT_NOW, why).fatal());
+            return Err(self.server.not_ready());
         }
         let role = catalog.role_named(&startup.user).cloned();
         let superuser = role.as_ref().is_some_and(|role| role.superuser);
         if startup.forwarded {
-            if !self.database.engine.is_writer() {
+            if !database.engine.is_writer() {
                 let why = "this server is not the writer";
                 return Err(Error::new(SqlState::CANNOT_CONNECT_NOW, why).fatal());
             }
-            return Ok(Login::Scram { verifier: Some(self.forwarders.clone()), superuser });
+            return Ok(Login::Scram { verifier: Some(self.server.forwarders.clone()), superuser });
         }
-        match &self.authentication {
+        match &self.server.options.authentication {
             Authentication::Trust => {
                 if !startup.peer.is_local() {
                     let why =
@@ -90,7 +92,7 @@ impl SessionFactory for Sessions {
 
     async fn connect(&self, startup: Startup) -> Result<Connected<SqlSession>> {
         let is_forwarded = startup.forwarded;
-        let forwarder = Forwarder::new(self.forwarding.clone(), startup.clone());
+        let forwarder = Forwarder::new(Forwarding::of(&self.server), startup.clone());
         let canceller = forwarder.canceller();
         let options = SessionOptions {
             pid: startup.pid,
@@ -104,7 +106,7 @@ impl SessionFactory for Sessions {
             },
             encryption: startup.encryption,
         };
-        let session = sql_session::Session::new(self.database.clone(), options).await?;
+        let session = sql_session::Session::new(self.database()?.clone(), options).await?;
         let parameters = session.parameters();
         let handle = session.cancel_handle();
         let cancelled = Arc::new(Notify::new());

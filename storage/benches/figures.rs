@@ -140,13 +140,7 @@ impl Fleet {
     }
 
     async fn open(&self, instance: u32) -> Arc<WriterVolume> {
-        let options = OpenOptions {
-            instance,
-            give_up_after: None,
-            runtime: Runtime::current(),
-            clock: monotonic_clock(),
-            wall: wall_clock(),
-        };
+        let options = OpenOptions::new(instance, Runtime::current(), monotonic_clock(), wall_clock());
         WriterVolume::open(self.nodes(), options).await.expect("the volume opens").0
     }
 

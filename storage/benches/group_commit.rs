@@ -42,13 +42,7 @@ async fn run(each: Duration) {
         let request = CreateVolumeRequest { version: FORMAT_VERSION, config: Some(config.clone()) };
         node.create_volume(request).await.expect("an empty node takes a volume");
     }
-    let options = OpenOptions {
-        instance: 1,
-        give_up_after: None,
-        runtime: protocol::task::Runtime::current(),
-        clock: monotonic_clock(),
-        wall: wall_clock(),
-    };
+    let options = OpenOptions::new(1, protocol::task::Runtime::current(), monotonic_clock(), wall_clock());
     let (volume, _) = WriterVolume::open(nodes, options).await.expect("the volume opens");
     println!("{:>8} {:>10} {:>10} {:>12} {:>14}", "sessions", "commits/s", "mean us", "group size", "cpu us/commit");
     for sessions in [1, 8, 32] {

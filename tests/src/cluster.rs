@@ -422,7 +422,7 @@ pub fn redoubt<const N: usize>(arguments: [&str; N]) -> anyhow::Result<Output> {
 /// Connects as postgres to a port of this machine.
 ///
 /// # Errors
-/// When the server refuses.
+/// When the server refuses, or neither does that nor lets in within [`PATIENCE`].
 pub async fn connect(port: u16) -> anyhow::Result<Client> {
     connect_with(port, None).await
 }
@@ -430,7 +430,7 @@ pub async fn connect(port: u16) -> anyhow::Result<Client> {
 async fn connect_with(port: u16, password: Option<&str>) -> anyhow::Result<Client> {
     let password = password.map_or_else(String::new, |password| format!("password={password}"));
     let address = format!("host=127.0.0.1 port={port} user=postgres dbname=postgres connect_timeout=10 {password}");
-    let (client, connection) = tokio_postgres::connect(&address, NoTls).await?;
+    let (client, connection) = tokio::time::timeout(PATIENCE, tokio_postgres::connect(&address, NoTls)).await??;
     tokio::spawn(async move {
         // Whoever uses the client sees why the connection ended.
         let _ = connection.await;

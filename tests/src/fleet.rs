@@ -9,6 +9,7 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
+use tokio_postgres::Client;
 
 /// Storage nodes on Unix sockets, and whatever servers were started; all are killed when dropped.
 pub struct Fleet {
@@ -123,28 +124,38 @@ impl Fleet {
     /// # Errors
     /// When it does not come up.
     pub async fn writer(&mut self, volume: &str) -> anyhow::Result<(u16, u16)> {
+        let (port, dashboard) = self.server("writer", volume)?;
+        self.connect_when_up(port).await?;
+        Ok((port, dashboard))
+    }
+
+    /// Connects to a server as soon as it lets clients in.
+    ///
+    /// # Errors
+    /// When it does not within [`PATIENCE`].
+    pub async fn connect_when_up(&self, port: u16) -> anyhow::Result<Client> {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            match connect(port).await {
+                Ok(client) => return Ok(client),
+                Err(error) => ensure!(Instant::now() < deadline, "{error:#}\n{}", self.log()),
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// Starts a server, a `writer` or a `replica`; returns its port and its dashboard's.
+    ///
+    /// # Errors
+    /// See [`Fleet::start`].
+    pub fn server(&mut self, role: &str, volume: &str) -> anyhow::Result<(u16, u16)> {
         let port = free_ports(1)?;
         let dashboard = port + 1;
         let (listen, storage) = (format!("127.0.0.1:{port}"), self.addresses().join(","));
         let mut command = Command::new(binary());
-        command.args([
-            "writer",
-            "--storage",
-            &storage,
-            "--volume",
-            volume,
-            "--listen",
-            &listen,
-            "--cache-size",
-            "64MB",
-        ]);
+        command.args([role, "--storage", &storage, "--volume", volume, "--listen", &listen, "--cache-size", "64MB"]);
         command.args(["--dashboard-port", &dashboard.to_string()]);
         self.servers.push(spawn(&mut command, self.directory.path())?);
-        let deadline = Instant::now() + PATIENCE;
-        while connect(port).await.is_err() {
-            ensure!(Instant::now() < deadline, "the writer of {volume} does not come up\n{}", self.log());
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
         Ok((port, dashboard))
     }
 

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::{Duration, Instant};
 use tests::bank::Sums;
-use tests::cluster::{PATIENCE, connect};
+use tests::cluster::{PATIENCE, connect, redoubt};
+use tests::fleet::{Fleet, number, text};
 use tests::postgres::{pgbench, psql};
 use tests::{Cluster, Options};
 use tokio::task::JoinHandle;
@@ -458,4 +459,52 @@ async fn tpcb_survives_kill_9_of_everything() -> anyhow::Result<()> {
     sums.check()?;
     assert!(sums.transactions >= 500);
     Ok(())
+}
+
+/// A server that cannot open its volume says so, and what it waits for, instead of leaving its clients without an answer.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn servers_that_start_without_a_quorum_tell_what_they_wait_for() -> anyhow::Result<()> {
+    let mut fleet = Fleet::start(6)?;
+    let volume = number(&fleet.init(&[])?)?;
+    let (port, _) = fleet.writer(&volume).await?;
+    connect(port).await?.batch_execute("CREATE TABLE t AS SELECT 7 AS n").await?;
+    fleet.kill_server()?;
+    (4..=6).try_for_each(|node| fleet.kill_node(node))?;
+
+    let (writer, _) = fleet.server("writer", &volume)?;
+    let told = wait_until_told(writer).await?;
+    assert!(told.contains("no answer from storage nodes 4, 5, 6, and each protection group needs four"), "{told}");
+    let status = redoubt(["status", &format!("127.0.0.1:{writer}")])?;
+    assert!(text(&status.stderr).contains(&told), "{status:?}");
+    fleet.kill_node(3)?;
+    let (replica, _) = fleet.server("replica", &volume)?;
+    let told = wait_until_told(replica).await?;
+    assert!(told.contains("2 of 6 storage nodes answer"), "{told}");
+
+    (3..=6).try_for_each(|node| fleet.start_node(node, &[]))?;
+    for port in [writer, replica] {
+        let client = fleet.connect_when_up(port).await?;
+        assert_eq!(client.query_one("SELECT n FROM t", &[]).await?.get::<_, i32>(0), 7);
+    }
+    Ok(())
+}
+
+/// Connects until the server says what it waits for, and returns that.
+async fn wait_until_told(port: u16) -> anyhow::Result<String> {
+    let begun = Instant::now();
+    loop {
+        let refused = match connect(port).await {
+            Ok(_) => anyhow::bail!("it lets clients in"),
+            Err(error) => error.downcast::<tokio_postgres::Error>()?,
+        };
+        if let Some(reported) = refused.as_db_error() {
+            assert_eq!(reported.code(), &tokio_postgres::error::SqlState::CANNOT_CONNECT_NOW, "{reported}");
+            assert_eq!(reported.message(), "the database system is starting up");
+            if let Some(detail) = reported.detail() {
+                return Ok(detail.to_owned());
+            }
+        }
+        anyhow::ensure!(begun.elapsed() < PATIENCE, "it says nothing: {refused}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
 }

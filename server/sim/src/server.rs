@@ -340,13 +340,7 @@ impl Life {
         let Life { cluster, server, .. } = self;
         server.recovering.store(true, Ordering::Relaxed);
         loop {
-            let options = OpenOptions {
-                instance: self.instance,
-                give_up_after: None,
-                runtime: Runtime::current(),
-                clock: clock(cluster),
-                wall: wall(cluster, server),
-            };
+            let options = OpenOptions::new(self.instance, Runtime::current(), clock(cluster), wall(cluster, server));
             let (nodes, dial) = (self.roster.nodes(), self.roster.dial());
             match WriterVolume::open_dialling(nodes, options, Some(dial)).await {
                 Ok((volume, opened)) => {

@@ -160,6 +160,12 @@ impl<F: SessionFactory> Server<F> {
         Ok(Server { shared: Arc::new(Shared { factory, config, backends, mock, lanes, farewell, budget, handshakes }) })
     }
 
+    /// What opens the sessions.
+    #[must_use]
+    pub fn factory(&self) -> &F {
+        &self.shared.factory
+    }
+
     /// Says why, before the shutdown token fires: what all sessions are told then instead of the usual 57P01. Fatal.
     pub fn set_farewell(&self, error: Error) {
         self.shared.farewell.set(error);

@@ -271,6 +271,11 @@ impl Recovery {
         self.nodes.iter().filter(|node| node.promise.is_none() && !node.unreachable).count()
     }
 
+    /// Those that have promised nothing.
+    pub fn silent(&self) -> impl Iterator<Item = usize> {
+        (0..).zip(&self.nodes).filter(|(_, node)| node.promise.is_none()).map(|(seat, _)| seat)
+    }
+
     /// Whether a read quorum promised: from then on the others have their grace.
     #[must_use]
     pub fn has_read_quorum(&self) -> bool {

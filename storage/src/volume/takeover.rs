@@ -8,6 +8,8 @@
 //! Of the nodes it was given it asks those that are members, by the highest membership it hears of, and dials the others: as
 //! soon as one node tells of them, for those it was given may all have been replaced.
 //! What a node says under another name than that of its seat counts for nothing.
+//!
+//! Without a quorum a takeover goes on trying; it tells what it waits for ([`Waiting`]) once that has lasted.
 
 use super::recovery::{Action, Header, Promise, Recovered, Recovery, Rules, Segment};
 use super::seats::seated;
@@ -21,7 +23,7 @@ use futures::future::BoxFuture;
 use futures::stream::{FuturesUnordered, StreamExt};
 use protocol::node::{NodeError, NodeResult, StorageNode};
 use protocol::rpc::storage as rpc;
-use protocol::task::{sleep, timeout};
+use protocol::task::{now, sleep, timeout};
 use protocol::volume::VolumeError;
 use protocol::{Ballot, FORMAT_VERSION, GroupId, Lsn, NodeId};
 use std::collections::BTreeMap;
@@ -37,6 +39,12 @@ pub const PAUSE: Duration = Duration::from_millis(20);
 /// Redo asked for at a time when a copy is completed, in bytes.
 const COPY_BYTES: u32 = 1 << 20;
 
+/// A takeover that lasts so long tells what it waits for: most do not.
+const TOLD_AFTER: Duration = Duration::from_secs(1);
+
+/// Is told in words what a takeover waits for, each time that it tries again.
+pub type Waiting = Arc<dyn Fn(String) + Send + Sync>;
+
 /// What a takeover is told.
 #[derive(Clone)]
 pub struct Takeover {
@@ -44,6 +52,8 @@ pub struct Takeover {
     pub instance: u32,
     /// Give up after this time; `None`: never.
     pub give_up_after: Option<Duration>,
+    /// Whom it tells what it waits for.
+    pub waiting: Waiting,
     /// How to reach members that were not given; `None`: not at all.
     pub dial: Option<Dial>,
     /// Stand against the writer of this ballot only, and give way to whoever else took a higher one: a replica that stands
@@ -98,6 +108,30 @@ fn membership_of(config: &rpc::VolumeConfig) -> Result<Membership, VolumeError> 
     Membership::from_rpc(config).map_err(|error| corrupt(&error.to_string()))
 }
 
+/// An attempt that came to nothing.
+struct Failed {
+    /// The ballot to go above.
+    above: Ballot,
+    /// The members that promised nothing.
+    silent: Vec<NodeId>,
+}
+
+impl Failed {
+    /// What a takeover by `ballot` waits for then.
+    fn why(&self, ballot: Ballot) -> String {
+        let silent: Vec<String> = self.silent.iter().map(|node| node.0.to_string()).collect();
+        match &silent[..] {
+            _ if self.above > ballot => "another server takes the volume".to_owned(),
+            [] => "the copies of some redo are not complete yet".to_owned(),
+            silent => format!(
+                "no answer from storage node{} {}, and each protection group needs four of its six",
+                if silent.len() == 1 { "" } else { "s" },
+                silent.join(", ")
+            ),
+        }
+    }
+}
+
 enum Event {
     Promised(usize, NodeResult<rpc::PrepareReply>),
     Installed(usize, NodeResult<rpc::InstallTableReply>),
@@ -114,6 +148,12 @@ enum Event {
 /// [`VolumeError::Fenced`] when it gave way to another server; [`VolumeError::Corrupt`].
 pub async fn run(nodes: &Nodes, takeover: &Takeover) -> Result<TakenOver, VolumeError> {
     let attempt = async {
+        let begun = now();
+        let tell = |what: String| {
+            if now().saturating_sub(begun) >= TOLD_AFTER {
+                (takeover.waiting)(what);
+            }
+        };
         let mut pause = PAUSE;
         let mut above = Ballot::ZERO;
         let mut known: Option<rpc::VolumeConfig> = None;
@@ -128,6 +168,11 @@ pub async fn run(nodes: &Nodes, takeover: &Takeover) -> Result<TakenOver, Volume
                 None => Heard::default(),
             };
             if heard.answered < READ_QUORUM {
+                let (answered, members) = (heard.answered, heard.config.members.len());
+                let of = if members == 0 { asked.len() } else { members };
+                tell(format!(
+                    "{answered} of {of} storage nodes answer, and each protection group needs four of its six"
+                ));
                 if let (Some(dial), Some(known)) = (&takeover.dial, &known) {
                     asked = with_members(nodes, known, &heard.said, dial)?;
                 }
@@ -153,10 +198,11 @@ pub async fn run(nodes: &Nodes, takeover: &Takeover) -> Result<TakenOver, Volume
                     let config = membership.to_rpc(&heard.config);
                     return Ok(TakenOver { found, config, membership, seats });
                 }
-                Err(highest) if takeover.gives_way_to(highest) => return Err(VolumeError::Fenced),
-                Err(highest) => {
-                    tracing::info!(%ballot, %highest, "recovery starts again under a higher ballot");
-                    above = above.max(highest);
+                Err(failed) if takeover.gives_way_to(failed.above) => return Err(VolumeError::Fenced),
+                Err(failed) => {
+                    tracing::debug!(%ballot, above = %failed.above, "recovery starts again under a higher ballot");
+                    tell(failed.why(ballot));
+                    above = above.max(failed.above);
                     sleep(jitter(pause, takeover.instance)).await;
                     pause = (pause * 2).min(PAUSE * 32);
                 }
@@ -232,12 +278,12 @@ async fn hear(nodes: &Nodes) -> Result<Option<Heard>, VolumeError> {
     Ok(heard.map(|heard| Heard { said, ..heard }))
 }
 
-/// One ballot. The inner error is the ballot to go above.
+/// One ballot.
 async fn try_once(
     nodes: &Nodes,
     membership: &Membership,
     heard: &mut Heard,
-) -> Result<Result<Recovered, Ballot>, VolumeError> {
+) -> Result<Result<Recovered, Failed>, VolumeError> {
     let volume = heard.config.volume;
     let ballot = membership.id().ballot;
     let config = membership.to_rpc(&heard.config);
@@ -256,7 +302,10 @@ async fn try_once(
         for action in actions.drain(..) {
             match action {
                 Action::Done(recovered) => return Ok(Ok(recovered)),
-                Action::Restart { above } => return Ok(Err(above)),
+                Action::Restart { above } => {
+                    let silent = recovery.silent().map(|seat| names[seat].node).collect();
+                    return Ok(Err(Failed { above, silent }));
+                }
                 Action::Corrupt(why) => return Err(corrupt(&why)),
                 action => {
                     calls += 1;

@@ -34,11 +34,8 @@ pub(crate) fn config() -> VolumeConfig {
 
 pub(crate) fn options(instance: u32) -> OpenOptions {
     OpenOptions {
-        instance,
         give_up_after: Some(Duration::from_secs(20)),
-        runtime: protocol::task::Runtime::current(),
-        clock: monotonic_clock(),
-        wall: wall_clock(),
+        ..OpenOptions::new(instance, protocol::task::Runtime::current(), monotonic_clock(), wall_clock())
     }
 }
 

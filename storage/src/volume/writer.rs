@@ -31,7 +31,7 @@ use super::members::{self, Members};
 use super::notices;
 use super::reader::{Failure, ReadPoint, Reader};
 use super::shipping::{Census, Refusal, Shipping};
-use super::takeover::{self, TakenOver, Takeover};
+use super::takeover::{self, TakenOver, Takeover, Waiting};
 use super::tracker::{Advance, Level, Mark, Outstanding, Tracker};
 use super::waiters::Waiters;
 use super::{Clock, Nodes, VOLUME_CALL_TIMEOUT, WallClock};
@@ -81,12 +81,22 @@ pub struct OpenOptions {
     pub instance: u32,
     /// Give up recovery after this time; `None`: never.
     pub give_up_after: Option<Duration>,
+    /// Whom it tells what it waits for.
+    pub waiting: Waiting,
     /// Where streams are opened. In a simulated world the shipper is a task there, too, and no thread.
     pub runtime: Runtime,
     /// Monotonic time.
     pub clock: Clock,
     /// Calendar time, for lag figures.
     pub wall: WallClock,
+}
+
+impl OpenOptions {
+    /// Those of a server whose recovery goes on until storage lets it finish, and tells nobody.
+    #[must_use]
+    pub fn new(instance: u32, runtime: Runtime, clock: Clock, wall: WallClock) -> OpenOptions {
+        OpenOptions { instance, give_up_after: None, waiting: Arc::new(|_| {}), runtime, clock, wall }
+    }
 }
 
 /// What was found at opening.
@@ -234,7 +244,8 @@ impl WriterVolume {
         over: Option<Ballot>,
     ) -> Result<(Arc<WriterVolume>, Opened), VolumeError> {
         let nodes: Nodes = nodes.into();
-        let takeover = Takeover { instance: options.instance, give_up_after: options.give_up_after, dial, over };
+        let (instance, give_up_after, waiting) = (options.instance, options.give_up_after, options.waiting.clone());
+        let takeover = Takeover { instance, give_up_after, waiting, dial, over };
         let TakenOver { found, config, membership, seats } = takeover::run(&nodes, &takeover).await?;
         let members = Members::new(&config, membership, &seats, takeover.dial);
         let nodes = members.seats();

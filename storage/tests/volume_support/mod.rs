@@ -30,11 +30,8 @@ pub fn config(pages_per_group: u32, lal_bytes: u64) -> VolumeConfig {
 
 pub fn open_options(instance: u32) -> OpenOptions {
     OpenOptions {
-        instance,
         give_up_after: Some(LONG),
-        runtime: protocol::task::Runtime::current(),
-        clock: monotonic_clock(),
-        wall: wall_clock(),
+        ..OpenOptions::new(instance, protocol::task::Runtime::current(), monotonic_clock(), wall_clock())
     }
 }
 
