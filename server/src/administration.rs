@@ -47,6 +47,14 @@ impl Admin for Administration {
         self.connections_max
     }
 
+    fn cancel_backend(&self, pid: i32) -> bool {
+        self.server.upgrade().is_some_and(|server| server.backends.cancel(pid))
+    }
+
+    fn terminate_backend(&self, pid: i32) -> bool {
+        self.server.upgrade().is_some_and(|server| server.backends.terminate(pid))
+    }
+
     fn servers(&self) -> Vec<ServerStatus> {
         self.server.upgrade().map(|server| server.servers()).unwrap_or_default()
     }

@@ -8,8 +8,11 @@ use crate::pgwire::{
     CancelHandle, CancelReason, Client, Connected, IdleLimit, Login, Message, Peer, RelayFailed, Route, Session,
     SessionFactory, Startup, Wire,
 };
+use crate::replication::sql_time;
 use sql::session::{self as sql_session, Database, SessionOptions};
+use std::pin::pin;
 use std::sync::{Arc, OnceLock};
+use storage::volume::writer::STALLED_AFTER;
 use tokio::sync::Notify;
 use types::{Error, Result, SqlState};
 
@@ -79,8 +82,11 @@ impl SessionFactory for Sessions {
                 Ok(Login::Trust { superuser })
             }
             Authentication::Scram(verifier) => {
+                let now = sql_time(self.server.unix_micros());
+                let is_valid = role.as_ref().is_none_or(|role| role.valid_until.is_none_or(|until| now < until));
                 let stored = role.filter(|role| role.login).and_then(|role| role.password.clone());
                 let verifier = match stored {
+                    _ if !is_valid => None,
                     Some(text) => Verifier::parse(&text),
                     // The superuser's password is the command line's until ALTER ROLE sets another.
                     None => (startup.user == SUPERUSER).then(|| verifier.clone()),
@@ -222,15 +228,19 @@ impl Session for SqlSession {
         if self.session.is_settled() {
             return Ok(());
         }
+        let mut settled = pin!(self.session.settle());
         tokio::select! {
             biased;
-            settled = self.session.settle() => settled,
-            // What was said is not durable, and may never be: the client learns that, and nothing of what was said.
-            () = self.cancelled.notified() => {
-                let message = "canceling the wait for durability due to user request; the statement's completion is unknown";
-                Err(Error::new(SqlState::T_R_STATEMENT_COMPLETION_UNKNOWN, message).fatal())
-            }
+            settled = &mut settled => return settled,
+            () = self.cancelled.notified() => {}
         }
+        // A commit cannot be taken back. Where storage does well the statement is done in a moment, and the request came too
+        // late for it; else what was said may never be durable: the client learns that, and nothing of what was said.
+        tokio::time::timeout(STALLED_AFTER, settled).await.unwrap_or_else(|_| {
+            let message =
+                "canceling the wait for durability due to user request; the statement's completion is unknown";
+            Err(Error::new(SqlState::T_R_STATEMENT_COMPLETION_UNKNOWN, message).fatal())
+        })
     }
 
     fn idle_limit(&self) -> Option<IdleLimit> {

@@ -2,15 +2,15 @@
 //!
 //! A script is a list of statements behind `> ` (further lines of one behind `> ` too), each followed by the lines that
 //! `psql -A` with verbose errors prints. `tests/judge.py` writes those lines from a real PostgreSQL; here they are held
-//! against a session over a volume in memory: with a large cache, with the smallest, and with every statement planned with
-//! its literals in place, where the others take plans with the literals lifted out.
+//! against a session over a volume in memory: with a large cache, with the smallest, with every statement planned with its
+//! literals in place, where the others take plans with the literals lifted out, and with every statement prepared.
 
 mod support;
 
 use std::fs;
 use std::path::Path;
 
-use support::{database, run, session};
+use support::{database, run, run_prepared, session};
 
 /// One statement and its expected lines.
 struct Step {
@@ -43,13 +43,23 @@ fn read(path: &Path) -> Vec<Step> {
     steps
 }
 
-async fn play(path: &Path, cache_pages: usize, setting: &str) -> Vec<String> {
+/// How statements are sent.
+#[derive(Clone, Copy)]
+enum Protocol {
+    Simple,
+    Extended,
+}
+
+async fn play(path: &Path, cache_pages: usize, setting: &str, protocol: Protocol) -> Vec<String> {
     let (_volume, database) = database(cache_pages).await;
     let mut session = session(&database).await;
     run(&mut session, setting).await;
     let mut failures = Vec::new();
     for step in read(path) {
-        let printed = run(&mut session, &step.sql).await;
+        let printed = match protocol {
+            Protocol::Simple => run(&mut session, &step.sql).await,
+            Protocol::Extended => run_prepared(&mut session, &step.sql).await,
+        };
         let mut lines: Vec<String> = printed.iter().flat_map(|line| line.split('\n')).map(String::from).collect();
         // psql does not tell how many rows it has just written to its own output.
         if lines.last().is_some_and(|tag| tag.starts_with("COPY ")) && step.sql.contains("to stdout") {
@@ -71,29 +81,34 @@ async fn play(path: &Path, cache_pages: usize, setting: &str) -> Vec<String> {
     failures
 }
 
-async fn play_all(cache_pages: usize, setting: &str) {
+async fn play_all(cache_pages: usize, setting: &str, protocol: Protocol) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/scripts");
     let mut paths: Vec<_> =
         fs::read_dir(folder).expect("the scripts").map(|entry| entry.expect("a file").path()).collect();
     paths.sort();
     let mut failures = Vec::new();
     for path in paths.iter().filter(|path| path.extension().is_some_and(|extension| extension == "sql")) {
-        failures.extend(play(path, cache_pages, setting).await);
+        failures.extend(play(path, cache_pages, setting, protocol).await);
     }
     assert!(failures.is_empty(), "{} statements differ\n{}", failures.len(), failures.join("\n"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn scripts_answer_as_postgresql_does() {
-    play_all(4096, "").await;
+    play_all(4096, "", Protocol::Simple).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn scripts_answer_as_postgresql_does_with_64_pages_of_cache() {
-    play_all(64, "").await;
+    play_all(64, "", Protocol::Simple).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn scripts_answer_as_postgresql_does_with_literals_in_place() {
-    play_all(4096, "set plan_cache_mode = force_custom_plan").await;
+    play_all(4096, "set plan_cache_mode = force_custom_plan", Protocol::Simple).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn scripts_answer_as_postgresql_does_when_each_statement_is_prepared() {
+    play_all(4096, "", Protocol::Extended).await;
 }

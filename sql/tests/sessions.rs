@@ -15,7 +15,7 @@ use engine::{Engine, Options};
 use pair::{ROWS, let_wait, ok, spawn, two, value};
 use protocol::Lsn;
 use protocol::volume::RedoSink;
-use sql::session::{CancelReason, Database, Session};
+use sql::session::{CancelReason, Database, Session, SessionOptions};
 use support::{Recorder, run, session};
 use types::Datum;
 
@@ -591,6 +591,83 @@ async fn an_older_snapshot_does_without_what_was_made_since() {
     ok(&run(&mut one, "create index t_v2 on t (v, id)").await);
     assert_eq!(run(&mut one, "select count(*) from t where v = 7 and id > 0").await[1], "4");
     run(&mut one, "commit").await;
+    // Of what others have changed since its snapshot, it is the newest state that the index was filled with.
+    run(&mut one, "begin isolation level repeatable read").await;
+    run(&mut one, "select count(*) from other").await;
+    ok(&run(&mut two, "update t set v = 8 where id = 7; insert into t values (300, 7)").await);
+    ok(&run(&mut one, "drop index t_v, t_v2; create index t_v3 on t (v)").await);
+    assert_eq!(run(&mut one, "select count(*) from t where v = 7").await[1], "4");
+    assert_eq!(run(&mut one, "select count(*) from t where v = 8 and id = 7").await[1], "0");
+    assert_eq!(run(&mut one, "select id from t where v = 8 order by id").await.len(), 6);
+    assert_eq!(run(&mut one, "update t set v = 9 where v = 58").await, ["UPDATE 0"]);
+    let lines = run(&mut one, "update t set v = 9 where v = 7").await;
+    assert!(lines[0].contains("40001"), "row 7 has changed since: {lines:?}");
+    run(&mut one, "rollback").await;
+}
+
+/// Definitions are read as they are now, whatever the transaction's snapshot.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_old_snapshot_hides_no_name_and_no_reference() {
+    let (_volume, _database, mut one, mut two) =
+        two("create table p (id int primary key); create table c (p int)").await;
+    run(&mut one, "begin isolation level repeatable read").await;
+    run(&mut one, "select count(*) from p").await;
+    ok(&run(&mut two, "create table foo (a int); create role early; alter table c add foreign key (p) references p")
+        .await);
+    run(&mut one, "savepoint s").await;
+    for (sql, wanted) in [
+        ("create table foo (b int)", "42P07"),
+        ("create view foo as select 1", "42P07"),
+        ("create index foo on c (p)", "42P07"),
+        ("create role early", "42710"),
+        ("drop table p", "2BP01"),
+    ] {
+        let lines = run(&mut one, sql).await;
+        assert!(lines[0].contains(wanted), "{sql}: {lines:?}");
+        run(&mut one, "rollback to s").await;
+    }
+    let lines = run(&mut one, "create table if not exists foo (b int)").await;
+    assert_eq!(lines, ["NOTICE:  42P07: relation \"foo\" already exists, skipping", "CREATE TABLE"]);
+    ok(&run(&mut one, "drop table p cascade").await);
+    ok(&run(&mut one, "commit").await);
+    ok(&run(&mut two, "insert into c values (1)").await);
+}
+
+/// What several statements make at once beside each other on one table.
+#[tokio::test(flavor = "multi_thread")]
+async fn indexes_are_made_beside_each_other() {
+    let (_volume, database, mut one, two) =
+        two("create table t (a int, b int); insert into t select n, n from generate_series(1, 500) n").await;
+    run(&mut one, "begin").await;
+    ok(&run(&mut one, "create index on t (a)").await);
+    let second = spawn(two, "create index on t (a)");
+    let_wait(&database).await;
+    ok(&run(&mut one, "commit").await);
+    let (mut two, lines) = second.await.expect("no panic");
+    assert_eq!(lines, ["CREATE INDEX"]);
+    let names = run(&mut two, "select indexname from pg_indexes where tablename = 't' order by 1").await;
+    assert_eq!(names, ["indexname", "t_a_idx", "t_a_idx1", "(2 rows)"]);
+    // One that finds that the other has counted does not fail for it.
+    ok(&run(&mut two, "insert into t select n, n from generate_series(1, 5000) n").await);
+    run(&mut one, "begin").await;
+    ok(&run(&mut one, "create index one on t (b)").await);
+    let second = spawn(two, "create index two on t (b)");
+    let_wait(&database).await;
+    ok(&run(&mut one, "commit").await);
+    assert_eq!(second.await.expect("no panic").1, ["CREATE INDEX"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_table_that_is_dropped_meanwhile_is_passed_over_if_exists() {
+    let (_volume, database, mut one, two) = two("create table t (a int)").await;
+    run(&mut one, "begin").await;
+    ok(&run(&mut one, "drop table t").await);
+    let second = spawn(two, "drop table if exists t");
+    let_wait(&database).await;
+    ok(&run(&mut one, "commit").await);
+    let (mut two, lines) = second.await.expect("no panic");
+    assert_eq!(lines, ["NOTICE:  00000: table \"t\" does not exist, skipping", "DROP TABLE"]);
+    assert!(run(&mut two, "drop table t").await[0].contains("42P01"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -728,4 +805,87 @@ async fn values_drawn_while_a_sequence_is_altered_are_all_different() {
             assert!(all.insert(value.clone()), "{value} twice");
         }
     }
+}
+
+/// Tags as PostgreSQL gives them: an Execute tells how many rows it sent itself, and what it did is not done again.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_portal_is_executed_again() {
+    let (_volume, _database, mut one, _two) = two(ROWS).await;
+    let mut client = Recorder::default();
+    one.parse("", "update t set v = v + 1 returning id", &[]).await.expect("sound");
+    one.bind("", "", &[], &[], &[]).await.expect("no parameters");
+    one.execute("", 1, &mut client).await.expect("the first");
+    one.execute("", 0, &mut client).await.expect("the other");
+    one.execute("", 0, &mut client).await.expect("no more");
+    assert_eq!(client.lines, ["1", "2", "UPDATE 1", "UPDATE 0"]);
+    one.sync().await.expect("commits");
+    let tags = client.tags.split_off(0);
+    assert_eq!(tags, ["UPDATE 1", "UPDATE 0"]);
+    one.parse("", "select id from t order by id", &[]).await.expect("sound");
+    one.bind("", "", &[], &[], &[]).await.expect("no parameters");
+    one.execute("", 1, &mut client).await.expect("the first");
+    one.execute("", 5, &mut client).await.expect("the other");
+    one.execute("", 5, &mut client).await.expect("no more");
+    assert_eq!(client.tags.split_off(0), ["SELECT 1", "SELECT 0"]);
+    one.parse("", "update t set v = v + 1", &[]).await.expect("sound");
+    one.bind("", "", &[], &[], &[]).await.expect("no parameters");
+    one.execute("", 0, &mut client).await.expect("once");
+    let again = one.execute("", 0, &mut client).await.expect_err("it would change the rows again");
+    assert_eq!((again.sqlstate().to_string().as_str(), &*again.message), ("55000", "portal \"\" cannot be run"));
+}
+
+/// `statement_timeout` is each statement's, as it is set when that begins.
+#[tokio::test(flavor = "multi_thread")]
+async fn each_statement_of_a_message_has_its_own_time() {
+    let (_volume, _database, mut one, _two) = two(ROWS).await;
+    let canceled = "ERROR:  57014: canceling statement due to statement timeout".to_owned();
+    let lines = run(&mut one, "set statement_timeout = '50ms'; select pg_sleep(60)").await;
+    assert_eq!(lines, ["SET".to_owned(), canceled]);
+    // None of them takes as long as the message does.
+    run(&mut one, "set statement_timeout = '1s'").await;
+    let lines = run(&mut one, &"select pg_sleep(0.3);".repeat(5)).await;
+    assert_eq!(lines.iter().filter(|line| *line == "(1 row)").count(), 5, "{lines:?}");
+    let lines = run(&mut one, "set statement_timeout = 0; select pg_sleep(1.2)").await;
+    assert_eq!(lines.last().map(String::as_str), Some("(1 row)"), "{lines:?}");
+}
+
+/// A setting that an error takes back is told at once, not with the next statement.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_client_is_told_of_settings_that_an_error_took_back() {
+    let (_volume, _database, mut one, _two) = two(ROWS).await;
+    let mut client = Recorder::default();
+    one.simple("set timezone = 'Asia/Tokyo'; select 1/0", &mut client).await.expect_err("by zero");
+    one.fail();
+    assert!(one.has_news());
+    one.tell(&mut client);
+    let told: Vec<&str> = client.statuses.iter().map(|(_, value)| value.as_str()).collect();
+    assert_eq!(told, ["Asia/Tokyo", "UTC"]);
+    assert!(!one.has_news());
+}
+
+/// Who may not connect to a database, and how many may.
+#[tokio::test(flavor = "multi_thread")]
+async fn roles_and_databases_have_their_limits() {
+    let (_volume, database, mut one, _two) = two(ROWS).await;
+    ok(&run(&mut one, "create role few login connection limit 1; create role many login; create role other login")
+        .await);
+    ok(&run(&mut one, "create database small connection limit 1").await);
+    ok(&run(&mut one, "create database closed").await);
+    ok(&run(&mut one, "revoke connect on database closed from public; grant connect on database closed to many").await);
+    let open = async |user: &str, name: &str| {
+        let options = SessionOptions { user: user.into(), database: name.into(), ..SessionOptions::default() };
+        Session::new(database.clone(), options).await.map_err(|it| (it.sqlstate().to_string(), it.message.to_string()))
+    };
+    let refused = |code: &str, message: &str| Some((code.to_owned(), message.to_owned()));
+    let first = open("few", "postgres").await.expect("the only one");
+    let second = open("few", "postgres").await.err();
+    assert_eq!(second, refused("53300", "too many connections for role \"few\""));
+    drop(first);
+    let first = open("few", "small").await.expect("its place is free");
+    assert_eq!(open("many", "small").await.err(), refused("53300", "too many connections for database \"small\""));
+    open("postgres", "small").await.expect("superusers are not counted out");
+    drop(first);
+    let closed = open("other", "closed").await.err();
+    assert_eq!(closed, refused("42501", "permission denied for database \"closed\""));
+    open("many", "closed").await.expect("it was granted");
 }

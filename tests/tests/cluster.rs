@@ -1,10 +1,13 @@
 //! A cluster from the outside: psql, pgbench, replicas, figures, stopping and starting.
 
+use anyhow::Context;
+use std::os::unix::fs::PermissionsExt;
 use tests::bank::Sums;
 use tests::cluster::{PATIENCE, http_get};
 use tests::postgres::{pgbench, psql, succeeded};
 use tests::{Cluster, Options};
 use tokio_postgres::Client;
+use tokio_postgres::error::SqlState;
 
 /// Waits until a replica has applied what the writer has acknowledged so far.
 async fn catch_up(cluster: &Cluster, replica: &Client) -> anyhow::Result<()> {
@@ -202,5 +205,26 @@ async fn sessions_that_are_silent_for_too_long_are_ended() -> anyhow::Result<()>
     client.batch_execute("SET idle_session_timeout = 100; RESET idle_session_timeout").await?;
     assert_eq!(end_of("SET idle_session_timeout = 200").await?, "57P05");
     client.batch_execute("SELECT 1").await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_password_is_none_once_it_has_expired() -> anyhow::Result<()> {
+    let directory = tempfile::tempdir()?;
+    let file = directory.path().join("password");
+    std::fs::write(&file, "pencil\n")?;
+    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o600))?;
+    let mut options = Options { replicas: 0, password: Some("pencil".into()), ..Options::default() };
+    options.arguments.extend(["--auth", "scram", "--password-file"].map(str::to_owned));
+    options.arguments.push(file.display().to_string());
+    let cluster = Cluster::start(options).await?;
+    let client = cluster.connect(0).await?;
+    client.batch_execute("CREATE ROLE app LOGIN PASSWORD 'eraser' VALID UNTIL '2000-01-01'").await?;
+    let mut config = tokio_postgres::Config::new();
+    config.host("127.0.0.1").port(cluster.port(0)).user("app").dbname("postgres").password("eraser");
+    let refused = config.connect(tokio_postgres::NoTls).await.err().context("it is let in")?;
+    assert_eq!(refused.code(), Some(&SqlState::INVALID_PASSWORD), "{refused}");
+    client.batch_execute("ALTER ROLE app VALID UNTIL 'infinity'").await?;
+    drop(config.connect(tokio_postgres::NoTls).await?);
     Ok(())
 }

@@ -508,3 +508,46 @@ async fn wait_until_told(port: u16) -> anyhow::Result<String> {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }
+
+/// A request to cancel that comes while a commit becomes durable comes too late for it, and its connection goes on.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_commit_that_becomes_durable_in_a_moment_is_not_cancelled() -> anyhow::Result<()> {
+    let cluster = start(true).await?;
+    let mut nodes = Vec::new();
+    for id in 1..=3 {
+        nodes.push(node(&cluster, id).await?);
+    }
+    let (client, cancel) = (cluster.connect(0).await?, cluster.connect(0).await?);
+    let token = client.cancel_token();
+    nodes.iter().try_for_each(|&pid| tests::cluster::signal(pid, "STOP"))?;
+    let inserted =
+        tokio::spawn(async move { (client.execute("INSERT INTO numbers VALUES (7, 1)", &[]).await, client) });
+    let waits = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'WriteQuorum'";
+    while cancel.query_one(waits, &[]).await?.get::<_, i64>(0) == 0 {}
+    token.cancel_query(tokio_postgres::NoTls).await?;
+    nodes.iter().try_for_each(|&pid| tests::cluster::signal(pid, "CONT"))?;
+    let (inserted, client) = inserted.await?;
+    assert_eq!(inserted?, 1);
+    client.execute("INSERT INTO numbers VALUES (7, 2)", &[]).await?;
+    Ok(())
+}
+
+/// `pg_terminate_backend` ends a session whatever it waits for: its client, in a transaction, above all.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_session_that_waits_for_its_client_is_terminated() -> anyhow::Result<()> {
+    let cluster = start(false).await?;
+    let (mut victim, other) = (cluster.connect(0).await?, cluster.connect(0).await?);
+    let pid: i32 = victim.query_one("SELECT pg_backend_pid()", &[]).await?.get(0);
+    let block = victim.transaction().await?;
+    block.execute("INSERT INTO numbers VALUES (7, 1)", &[]).await?;
+    let ended: bool = other.query_one("SELECT pg_terminate_backend($1)", &[&pid]).await?.get(0);
+    assert!(ended);
+    // What it held is free though it says nothing any more.
+    other.batch_execute("SET lock_timeout = '30s'").await?;
+    other.execute("INSERT INTO numbers VALUES (7, 1)", &[]).await?;
+    let error = block.execute("SELECT 1", &[]).await.expect_err("it is gone");
+    assert!(error.is_closed() || error.code() == Some(&tokio_postgres::error::SqlState::ADMIN_SHUTDOWN), "{error}");
+    let again: bool = other.query_one("SELECT pg_terminate_backend($1)", &[&pid]).await?.get(0);
+    assert!(!again, "there is no such session any more");
+    Ok(())
+}

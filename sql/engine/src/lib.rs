@@ -36,6 +36,7 @@
 //!
 //!   fn begin(&Arc<Self>, Isolation) -> Txn;   fn begin_with(.., CancelToken) -> Txn;   // dropping a Txn rolls it back
 //!   fn statement(&self, &mut Txn) -> View;                   // RC: a new snapshot; RR: that of the first statement
+//!   fn newest(&self, &Txn) -> View;                          // what is committed now, at RR too: for definitions
 //!   fn snapshot(&self) -> Snapshot;   fn view(&self, Snapshot) -> View;          // reading without a transaction
 //!   async fn commit(&self, Txn) -> Result<Lsn>;              // appended and published; wait for this LSN
 //!   fn rollback(&self, Txn);

@@ -54,7 +54,10 @@ fn registry_key(tree: TreeId) -> [u8; 8] {
 }
 
 impl Engine {
-    fn newest_view(&self, txn: &Txn) -> View {
+    /// A view of what is committed now and of the transaction's own, whatever its isolation: definitions are read and changed
+    /// by it, and what must hold for all rows.
+    #[must_use]
+    pub fn newest(&self, txn: &Txn) -> View {
         View { snapshot: self.snapshot(), txn: txn.shared.clone(), start: self.end() }
     }
 
@@ -69,7 +72,7 @@ impl Engine {
         let allocation = self.allocate(&mut pins).await?;
         pins.clear();
         let root = allocation.page();
-        let view = self.newest_view(txn);
+        let view = self.newest(txn);
         let kind = match kind {
             TreeKind::Clustered => 1,
             TreeKind::Index => 2,
@@ -99,7 +102,7 @@ impl Engine {
     /// # Errors
     /// As [`Engine::delete`]; [`Error::NoSuchTree`].
     pub async fn drop_tree(&self, txn: &mut Txn, tree: TreeId) -> Result<()> {
-        let view = self.newest_view(txn);
+        let view = self.newest(txn);
         let outcome =
             self.delete(txn, &view, self.registry_root, &registry_key(tree), None, &mut |_, _| Ok(true)).await?;
         match outcome {

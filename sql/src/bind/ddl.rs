@@ -103,8 +103,14 @@ impl Binder<'_> {
                 Ddl::DropRoles { names: names.clone(), if_exists: *if_exists }
             }
             ast::Statement::Grant(grant) => Ddl::Grant(Box::new(self.grant(grant)?)),
-            ast::Statement::CreateDatabase { name, owner, template } => {
-                Ddl::CreateDatabase { name: name.clone(), owner: owner.clone(), template: template.clone() }
+            ast::Statement::CreateDatabase { name, owner, template, allow_connections, connection_limit } => {
+                Ddl::CreateDatabase {
+                    name: name.clone(),
+                    owner: owner.clone(),
+                    template: template.clone(),
+                    allow_connections: *allow_connections,
+                    connection_limit: *connection_limit,
+                }
             }
             ast::Statement::DropDatabase { name, if_exists } => {
                 Ddl::DropDatabase { name: name.clone(), if_exists: *if_exists }

@@ -114,6 +114,9 @@ pub enum Ddl {
         name: String,
         owner: Option<String>,
         template: Option<String>,
+        allow_connections: bool,
+        /// -1 for no limit.
+        connection_limit: i32,
     },
     DropDatabase {
         name: String,

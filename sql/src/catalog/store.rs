@@ -93,7 +93,7 @@ impl Writer<'_> {
     pub async fn create(&self, txn: &mut Txn, object: &Object) -> Result<()> {
         txn.touch_catalog();
         let (key, row) = (key_of(self.database, object), codec::encode(object)?);
-        let view = self.engine.statement(txn);
+        let view = self.engine.newest(txn);
         match self.engine.insert(txn, &view, self.engine.catalog_tree(), &key, &row).await.lift()? {
             InsertOutcome::Inserted => Ok(()),
             InsertOutcome::Duplicate { .. } => Err(overtaken("updated")),
@@ -108,7 +108,7 @@ impl Writer<'_> {
         txn.touch_catalog();
         let (key, row) = (key_of(self.database, object), codec::encode(object)?);
         let mut expected = Expected::of(&key, before)?;
-        let view = self.engine.statement(txn);
+        let view = self.engine.newest(txn);
         let decide = &mut |stored: &[u8], _: bool| match expected.is(stored) {
             true => Ok(Verdict::Replace(row.clone())),
             false => Ok(Verdict::Skip),
@@ -127,7 +127,7 @@ impl Writer<'_> {
         txn.touch_catalog();
         let key = key_of(self.database, object);
         let mut expected = Expected::of(&key, object)?;
-        let view = self.engine.statement(txn);
+        let view = self.engine.newest(txn);
         let tree = self.engine.catalog_tree();
         let agree = &mut |stored: &[u8], _: bool| Ok(expected.is(stored));
         let outcome = self.engine.delete(txn, &view, tree, &key, None, agree).await.lift()?;

@@ -73,12 +73,8 @@ fn signal(call: &Call<'_>, terminate: bool) -> Result<Datum> {
         let message = format!("must be a member of the role whose process is being {what}");
         return Err(Error::new(SqlState::INSUFFICIENT_PRIVILEGE, message));
     }
-    backend.cancel(if terminate {
-        crate::session::CancelReason::Shutdown
-    } else {
-        crate::session::CancelReason::Request
-    });
-    Ok(Datum::Bool(true))
+    let admin = session.database.admin()?;
+    Ok(Datum::Bool(if terminate { admin.terminate_backend(pid) } else { admin.cancel_backend(pid) }))
 }
 
 fn done(_: &mut Call<'_>) -> Result<Datum> {

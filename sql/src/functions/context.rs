@@ -30,6 +30,12 @@ pub trait Admin: Send + Sync {
     /// How many clients may be connected: `max_connections`.
     fn connections_max(&self) -> usize;
 
+    /// Cancels what a session runs; false if there is no such session.
+    fn cancel_backend(&self, pid: i32) -> bool;
+
+    /// Ends a session, whatever it does or waits for; false if there is no such session.
+    fn terminate_backend(&self, pid: i32) -> bool;
+
     /// The servers of the cluster.
     fn servers(&self) -> Vec<ServerStatus>;
 

@@ -20,7 +20,7 @@ use types::{Function, Registry};
 pub use cluster::{FailoverStatus, GroupStatus, Hydration, NodeRole, ReplicaStatus, ServerStatus, StorageNodeStatus};
 pub use context::{Admin, SessionContext};
 pub(crate) use context::{Listed, ListedCursor, ListedStatement, SESSION_VIEWS};
-pub(crate) use privileges::relation_allows;
+pub(crate) use privileges::{database_allows, relation_allows};
 
 /// Oids of the functions that the executor runs itself because they wait.
 pub(crate) mod waiting {

@@ -4,7 +4,7 @@ use types::oid::*;
 use types::{Call, Datum, Error, Function, RegNames, Result, SqlState};
 
 use super::context::SessionContext;
-use crate::catalog::{Acl, CatalogSnapshot, Privileges, Relation, RoleDef};
+use crate::catalog::{Acl, CatalogSnapshot, DatabaseDef, Privileges, Relation, RoleDef};
 
 /// Whether `role` is `group`, or a member of it, directly or not.
 fn is_member(catalog: &CatalogSnapshot, role: &RoleDef, group: u32, depth: usize) -> bool {
@@ -153,6 +153,17 @@ fn has_schema_privilege(call: &mut Call<'_>) -> Result<Datum> {
     })
 }
 
+/// Whether a role has a privilege on a database.
+pub(crate) fn database_allows(
+    catalog: &CatalogSnapshot,
+    role: &RoleDef,
+    database: &DatabaseDef,
+    privilege: Privileges,
+) -> bool {
+    let public = Privileges::CONNECT.union(Privileges::TEMPORARY);
+    allows(catalog, role, database.owner, &database.acl, public, privilege)
+}
+
 fn has_database_privilege(call: &mut Call<'_>) -> Result<Datum> {
     answer(call, 2, |catalog, role, object, privilege| {
         let database = match object {
@@ -161,8 +172,7 @@ fn has_database_privilege(call: &mut Call<'_>) -> Result<Datum> {
             })?),
             other => catalog.database(other.as_oid().unwrap_or(0)),
         };
-        let public = Privileges::CONNECT.union(Privileges::TEMPORARY);
-        Ok(database.map(|it| allows(catalog, role, it.owner, &it.acl, public, privilege)))
+        Ok(database.map(|it| database_allows(catalog, role, it, privilege)))
     })
 }
 

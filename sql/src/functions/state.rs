@@ -63,7 +63,7 @@ fn set_config(call: &mut Call<'_>) -> Result<Datum> {
     let local = call.args[2].as_bool().unwrap_or(false);
     match call.args[1].as_str() {
         Some(value) => session.variables().set(name, &[value.to_owned()], local)?,
-        None => session.variables().reset(name)?,
+        None => session.variables().reset(name, local)?,
     }
     text(&session.variables().show(name)?)
 }

@@ -125,6 +125,7 @@ impl Parser<'_> {
     fn create_database(&mut self) -> Result<Statement> {
         let name = self.name_string()?;
         let (mut owner, mut template) = (None, None);
+        let (mut allow_connections, mut connection_limit) = (true, -1);
         self.accept_word("with");
         while !self.at_end() && !self.is_sym(";") {
             let option = self.label()?.name;
@@ -150,13 +151,29 @@ impl Parser<'_> {
                 "encoding" if !matches!(value.to_ascii_lowercase().as_str(), "utf8" | "utf-8" | "default" | "6") => {
                     return self.unsupported(&format!("encoding {value}"));
                 }
-                "encoding" | "locale" | "lc_collate" | "lc_ctype" | "connection" | "tablespace"
-                | "allow_connections" | "is_template" | "strategy" | "locale_provider" | "collation_version"
-                | "oid" | "icu_locale" => {}
+                "connection" => {
+                    let limit = value.parse().ok().filter(|limit| *limit >= -1);
+                    connection_limit = limit.ok_or_else(|| {
+                        let message = format!("invalid connection limit: {value}");
+                        types::Error::new(types::SqlState::INVALID_PARAMETER_VALUE, message)
+                    })?;
+                }
+                "allow_connections" => {
+                    allow_connections = match value.to_ascii_lowercase().as_str() {
+                        "true" | "on" | "1" => true,
+                        "false" | "off" | "0" => false,
+                        _ => {
+                            let message = "allow_connections requires a Boolean value";
+                            return Err(types::Error::new(types::SqlState::SYNTAX_ERROR, message));
+                        }
+                    };
+                }
+                "encoding" | "locale" | "lc_collate" | "lc_ctype" | "tablespace" | "is_template" | "strategy"
+                | "locale_provider" | "collation_version" | "oid" | "icu_locale" => {}
                 _ => return Err(self.unexpected()),
             }
         }
-        Ok(Statement::CreateDatabase { name, owner, template })
+        Ok(Statement::CreateDatabase { name, owner, template, allow_connections, connection_limit })
     }
 
     fn create_index(&mut self) -> Result<Statement> {

@@ -194,7 +194,7 @@ impl Session {
                     let what = format!("Portal \"{name}\" was bound on this replica and has not been executed.");
                     return Err(stays(what));
                 }
-                PortalState::Ready | PortalState::Done | PortalState::Failed => {}
+                PortalState::Ready | PortalState::Done(_) | PortalState::Failed => {}
             }
         }
         Ok(true)

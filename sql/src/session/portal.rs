@@ -104,8 +104,9 @@ pub(crate) struct Portal {
 pub(crate) enum PortalState {
     Ready,
     Running(Running),
-    /// Run to its end; the tag it was answered with.
-    Done,
+    /// Run to its end. With the tag that it is answered with when it is executed again, for there are no more rows; without
+    /// one it cannot be, as it would do again what it did.
+    Done(Option<Cow<'static, str>>),
     /// An error ended it, behind a savepoint that it does not go with: it cannot go on.
     Failed,
 }
@@ -115,7 +116,6 @@ pub(crate) struct Running {
     /// Behind a mutex that nobody locks: with it a session may be shared between threads, if only by reference.
     pub source: Mutex<RowSource>,
     pub context: Arc<ExecContext>,
-    pub rows: u64,
     /// The tag, without the count for SELECT and FETCH.
     pub tag: Tag,
 }

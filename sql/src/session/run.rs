@@ -41,15 +41,17 @@ impl Session {
         max_rows: u32,
         client: &mut C,
     ) -> Result<Option<Cow<'static, str>>> {
-        if matches!(portal.state, PortalState::Done) {
-            // Executing a portal that has ended yields nothing more.
-            return Ok(Some("SELECT 0".into()));
+        if let PortalState::Done(again) = &portal.state {
+            return Ok(again.clone());
         }
         if matches!(portal.state, PortalState::Ready) {
             let started = self.start_statement(portal, client).await?;
-            if !portal.is_described {
-                // Only now is it certain which columns there are: the statement may have waited for a definition.
+            if !portal.is_described || portal.columns.is_none() {
+                // Only now is it certain which columns there are: the statement may have waited for a definition, and not
+                // every one says by itself what it yields.
                 portal.columns = self.result_columns(&portal.prepared)?;
+            }
+            if !portal.is_described {
                 if let Some(columns) = &portal.columns {
                     client.row_description(columns, &portal.formats);
                 }
@@ -57,7 +59,7 @@ impl Session {
             }
             match started {
                 Started::Done(tag) => {
-                    portal.state = PortalState::Done;
+                    portal.state = PortalState::Done(None);
                     return Ok(Some(tag));
                 }
                 Started::Rows(running) => portal.state = PortalState::Running(*running),
@@ -67,13 +69,12 @@ impl Session {
                         client.data_row(row, columns, &portal.formats, &self.settings)?;
                     }
                     self.depend_on(context.view.observed().max(self.context.observed()));
-                    portal.state = PortalState::Done;
+                    portal.state = PortalState::Done(Some(counted("SELECT", 0)));
                     return Ok(Some(counted("SELECT", u64::from(row.is_some()))));
                 }
                 Started::Row { row, context } => {
                     let source = Mutex::new(RowSource::of(row.into_iter().collect()));
-                    portal.state =
-                        PortalState::Running(Running { source, context, rows: 0, tag: Tag::Counted("SELECT") });
+                    portal.state = PortalState::Running(Running { source, context, tag: Tag::Counted("SELECT") });
                 }
             }
         }
@@ -102,17 +103,17 @@ impl Session {
                 client.drain().await?;
             }
         };
-        running.rows += sent;
         let observed = running.context.view.observed().max(self.context.observed());
         self.depend_on(observed);
         if suspended {
             return Ok(None);
         }
-        let tag = match &running.tag {
-            Tag::Counted(word) => counted(word, running.rows),
-            Tag::Fixed(tag) => tag.clone(),
+        let (tag, again) = match &running.tag {
+            // As many as were sent now: those of Executes before, their tags or their silence told.
+            Tag::Counted(word) => (counted(word, sent), counted(word, 0)),
+            Tag::Fixed(tag) => (tag.clone(), tag.clone()),
         };
-        portal.state = PortalState::Done;
+        portal.state = PortalState::Done(Some(again));
         Ok(Some(tag))
     }
 
@@ -264,14 +265,14 @@ impl Session {
             exec::run_changes(&prepared.bound.with, &context).await?;
             self.note_transaction().await;
         }
-        let (tag, changed) = match &prepared.bound.statement {
+        let (word, changed) = match &prepared.bound.statement {
             Statement::Query(query) => {
                 if let Some(row) = exec::select_by_key(&query.plan, &context).await? {
                     return Ok(Started::Row { row, context });
                 }
                 let source = RowSource::open(&query.plan, &context)?;
                 let tag = Tag::Counted("SELECT");
-                return Ok(Started::Rows(Box::new(Running { source: Mutex::new(source), context, rows: 0, tag })));
+                return Ok(Started::Rows(Box::new(Running { source: Mutex::new(source), context, tag })));
             }
             Statement::Insert(insert) => ("INSERT 0", exec::insert(insert, &context).await?),
             Statement::Update(update) => ("UPDATE", exec::update(update, &context).await?),
@@ -285,7 +286,7 @@ impl Session {
                 let rows = self.explain(prepared, explain, &context).await?;
                 self.note_transaction().await;
                 let (source, tag) = (Mutex::new(RowSource::of(rows)), Tag::Fixed("EXPLAIN".into()));
-                return Ok(Started::Rows(Box::new(Running { source, context, rows: 0, tag })));
+                return Ok(Started::Rows(Box::new(Running { source, context, tag })));
             }
             Statement::Declare(cursor) => {
                 self.declare(prepared, cursor, context, multiple)?;
@@ -295,12 +296,11 @@ impl Session {
         };
         self.note_transaction().await;
         let Changed { count, rows } = changed;
-        let tag = counted(tag, count);
         if prepared.columns.is_none() {
-            return Ok(Started::Done(tag));
+            return Ok(Started::Done(counted(word, count)));
         }
         let source = RowSource::gathered(rows).await?;
-        Ok(Started::Rows(Box::new(Running { source: Mutex::new(source), context, rows: 0, tag: Tag::Fixed(tag) })))
+        Ok(Started::Rows(Box::new(Running { source: Mutex::new(source), context, tag: Tag::Counted(word) })))
     }
 
     /// Lets functions and views of activity know the transaction's id, if it has got one.
@@ -340,7 +340,8 @@ impl Session {
     }
 
     /// Plans a statement again if it would read through an index that was made since its snapshot was taken: the snapshot
-    /// finds nothing in it, but all of it in the table.
+    /// finds nothing in it, but all of it in the table. Or, in an index that the transaction has made itself, what the rows
+    /// were when it was made.
     ///
     /// # Errors
     /// 40001 where the table itself was rewritten since, and where rows are changed: they would have to be changed in
@@ -353,10 +354,30 @@ impl Session {
     /// The trees of the indexes that a statement reads through and whose making its snapshot does not see.
     async fn unseen_indexes(&self, prepared: &Prepared, view: &View) -> Result<Vec<u64>> {
         let engine = &self.database.engine;
-        if self.isolation != Isolation::RepeatableRead || view.snapshot().lsn() >= engine.catalog_lsn() {
+        let seen = view.snapshot().lsn();
+        if self.isolation != Isolation::RepeatableRead || self.private.is_none() && seen >= engine.catalog_lsn() {
             return Ok(Vec::new());
         }
         let bound = &prepared.bound;
+        let mut unseen: Vec<u64> = Vec::new();
+        let mut note = |plan: &Plan| {
+            visit_scans(plan, &mut |scan| {
+                if let Access::Index(IndexAccess { index: Some(index), .. }) = &scan.access
+                    && index.valid_from > seen.0
+                {
+                    unseen.push(index.tree);
+                }
+            });
+        };
+        changes(bound).chain([&bound.statement]).filter_map(plan_that_finds).for_each(&mut note);
+        for part in &bound.with {
+            if let WithPart::Query(query) = part {
+                note(&query.plan);
+            }
+        }
+        if seen >= engine.catalog_lsn() {
+            return Ok(unseen);
+        }
         let Some(catalog) = &prepared.catalog else { return Ok(Vec::new()) };
         if is_only_shown(&bound.statement) && plan_that_reads(&bound.statement).is_none() {
             return Ok(Vec::new());
@@ -370,18 +391,18 @@ impl Session {
                 }
             }
         }
-        let mut unseen: Vec<u64> = Vec::new();
+        let mut read: Vec<u64> = Vec::new();
         if let Some(plan) = plan {
             visit_scans(plan, &mut |scan| {
                 if let Access::Index(IndexAccess { index: Some(index), .. }) = &scan.access {
-                    unseen.push(index.tree);
+                    read.push(index.tree);
                 }
             });
         }
-        unseen.sort_unstable();
-        unseen.dedup();
-        for tree in std::mem::take(&mut unseen) {
-            if !engine.sees_tree(view, protocol::PageId(tree)).await.lift()? {
+        read.sort_unstable();
+        read.dedup();
+        for tree in read {
+            if !unseen.contains(&tree) && !engine.sees_tree(view, protocol::PageId(tree)).await.lift()? {
                 unseen.push(tree);
             }
         }
@@ -513,6 +534,16 @@ fn plan_that_reads(statement: &Statement) -> Option<&Plan> {
         },
         Statement::Ddl(Ddl::CreateTableAs { plan, .. }) => plan.as_deref(),
         _ => None,
+    }
+}
+
+/// The plan by which a statement finds the rows that it reads or changes.
+fn plan_that_finds(statement: &Statement) -> Option<&Plan> {
+    match executed(statement) {
+        Statement::Insert(insert) => Some(&insert.source),
+        Statement::Update(update) => Some(&update.source),
+        Statement::Delete(delete) => Some(&delete.source),
+        statement => plan_that_reads(statement),
     }
 }
 

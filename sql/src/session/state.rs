@@ -31,9 +31,9 @@ use super::portal::{Formats, Portal, PortalState, Prepared, failed_portal};
 use super::transaction::Block;
 use super::variables::SavedVariables;
 use crate::bound::{Notice, Statement, TransactionStatement};
-use crate::catalog::CatalogSnapshot;
+use crate::catalog::{CatalogSnapshot, Privileges};
 use crate::exec::{TxnCell, lift};
-use crate::functions::SessionContext;
+use crate::functions::{SessionContext, database_allows};
 use crate::parse;
 use crate::parse::shape::Shape;
 
@@ -131,7 +131,7 @@ impl Session {
     /// Opens a session for a user who is authenticated.
     ///
     /// # Errors
-    /// 3D000 unknown database, 28000 unknown role, 42501 no CONNECT right, and what a start-up setting reports; all fatal.
+    /// 3D000 unknown database, 28000 unknown role, 42501 no CONNECT right, 53300 too many of the role or the database, and what a start-up setting reports; all fatal.
     pub async fn new(database: Arc<Database>, options: SessionOptions) -> Result<Session> {
         Session::open(database, options).await.map_err(Error::fatal)
     }
@@ -154,6 +154,27 @@ impl Session {
         if !found.allow_connections {
             let message = format!("database \"{}\" is not currently accepting connections", found.name);
             return Err(Error::new(SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE, message));
+        }
+        if !database_allows(&shared, role, found, Privileges::CONNECT) {
+            let message = format!("permission denied for database \"{}\"", found.name);
+            let error = Error::new(SqlState::INSUFFICIENT_PRIVILEGE, message);
+            return Err(error.detail("User does not have CONNECT privilege."));
+        }
+        // On the writer there may be one more of each that a replica forwards.
+        if !role.superuser && !options.forwarded {
+            let full = |limit: i32, has: &dyn Fn(&Backend) -> bool| {
+                let others = || database.backends.list().iter().filter(|it| has(it)).count();
+                usize::try_from(limit).is_ok_and(|limit| others() >= limit)
+            };
+            let too_many = |whose: &str, name: &str| {
+                Error::new(SqlState::TOO_MANY_CONNECTIONS, format!("too many connections for {whose} \"{name}\""))
+            };
+            if full(role.connection_limit, &|it| it.user == role.name) {
+                return Err(too_many("role", &role.name));
+            }
+            if full(found.connection_limit, &|it| it.database_name == found.name) {
+                return Err(too_many("database", &found.name));
+            }
         }
         let catalog = database.catalog(found.oid).await?;
         let (user, name): (Arc<str>, Arc<str>) = (role.name.clone(), found.name.clone());
@@ -374,7 +395,7 @@ impl Session {
     /// Whether the client is to be told of something that happened without a statement: a commit at Sync, or settings that
     /// an error took back.
     pub fn has_news(&self) -> bool {
-        self.has_commit_to_tell() || self.forwarded && self.context.variables().has_changed()
+        self.has_commit_to_tell() || self.context.variables().has_changed()
     }
 
     fn has_commit_to_tell(&self) -> bool {
@@ -461,10 +482,10 @@ impl Session {
         }
     }
 
-    /// Runs a call of the client with its timeout, and says in the error why it ended if it was cancelled. The call stays
-    /// where it was made: it is some kilobytes large.
+    /// Runs a statement with its timeout, and says in the error why it ended if it was cancelled. It stays where it was made:
+    /// it is some kilobytes large.
     async fn guarded<T>(
-        backend: Arc<Backend>,
+        backend: &Backend,
         timeout: Option<Duration>,
         mut work: Pin<&mut impl Future<Output = Result<T>>>,
     ) -> Result<T> {
@@ -475,7 +496,12 @@ impl Session {
                     result = &mut work => result,
                     () = tokio::time::sleep(limit) => {
                         backend.cancel(CancelReason::Timeout);
-                        work.await
+                        let result = work.await;
+                        if result.is_ok() {
+                            // It was done in time after all, and the next one has its own.
+                            backend.clear_cancel();
+                        }
+                        result
                     }
                 }
             }
@@ -524,8 +550,7 @@ impl Session {
         // Unnamed statement and portal do not survive a simple query.
         self.statements.remove("");
         self.close_portal_named("");
-        let (backend, timeout) = (self.context.backend.clone(), self.statement_timeout);
-        let result = Session::guarded(backend, timeout, pin!(self.simple_statements(text, client))).await;
+        let result = self.simple_statements(text, client).await;
         if result.is_err() {
             self.depend_on_observed().await;
         }
@@ -535,8 +560,11 @@ impl Session {
 
     async fn simple_statements<C: Client>(&mut self, text: Arc<str>, client: &mut C) -> Result<()> {
         let shaped = self.reads_shape(&text);
+        let backend = self.context.backend.clone();
         if shaped && let Some((prepared, params)) = self.shared_by_shape(&text)? {
-            return self.simple_statement(prepared, params, &text, false, true, client).await;
+            let timeout = self.statement_timeout;
+            let statement = pin!(self.simple_statement(prepared, params, &text, false, true, client));
+            return Session::guarded(&backend, timeout, statement).await;
         }
         let parsed = parse::parse(&text)?;
         if parsed.is_empty() {
@@ -546,13 +574,18 @@ impl Session {
         let count = parsed.len();
         for (number, parsed) in parsed.into_iter().enumerate() {
             let last = number + 1 == count;
-            self.check_not_failed(&parsed.statement)?;
-            self.freshen_for(&parsed.statement).await?;
-            let (prepared, params) = match shaped && count == 1 {
-                true => self.share_by_shape(&text, parsed).await?,
-                false => (Arc::new(self.prepare(text.clone(), parsed, &[]).await?), Vec::new()),
-            };
-            self.simple_statement(prepared, params, &text, count > 1, last, client).await?;
+            // Each has the time that is set when it begins.
+            let timeout = self.statement_timeout;
+            let statement = pin!(async {
+                self.check_not_failed(&parsed.statement)?;
+                self.freshen_for(&parsed.statement).await?;
+                let (prepared, params) = match shaped && count == 1 {
+                    true => self.share_by_shape(&text, parsed).await?,
+                    false => (Arc::new(self.prepare(text.clone(), parsed, &[]).await?), Vec::new()),
+                };
+                self.simple_statement(prepared, params, &text, count > 1, last, client).await
+            });
+            Session::guarded(&backend, timeout, statement).await?;
         }
         Ok(())
     }
@@ -748,13 +781,14 @@ impl Session {
     pub async fn execute<C: Client>(&mut self, name: &str, max_rows: u32, client: &mut C) -> Result<()> {
         // It stays out of the map while it runs, so that the statement may change the map.
         let Some(mut portal) = self.portals.remove(name) else { return Err(no_portal(name)) };
-        if matches!(portal.state, PortalState::Failed) {
+        if matches!(portal.state, PortalState::Failed | PortalState::Done(None)) {
             self.portals.insert(name.to_owned(), portal);
             return Err(failed_portal(name));
         }
         self.context.backend.clear_cancel();
         let (backend, timeout) = (self.context.backend.clone(), self.statement_timeout);
-        let result = Session::guarded(backend, timeout, pin!(self.execute_portal(&mut portal, max_rows, client))).await;
+        let result =
+            Session::guarded(&backend, timeout, pin!(self.execute_portal(&mut portal, max_rows, client))).await;
         match &result {
             Ok(()) => {
                 if !matches!(self.block, Block::Idle) {

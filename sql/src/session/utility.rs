@@ -81,7 +81,7 @@ impl Session {
             }
             Statement::Reset { name } => {
                 match name {
-                    Some(name) => self.context.variables().reset(name)?,
+                    Some(name) => self.context.variables().reset(name, false)?,
                     None => self.context.variables().reset_all(),
                 }
                 done("RESET")
@@ -210,7 +210,11 @@ impl Session {
                 }
                 Executed::Stale => {
                     self.private_stale |= self.private.is_some();
+                    let told = portal.prepared.clone();
                     self.renew(portal).await?;
+                    let notices = &portal.prepared.bound.notices;
+                    let more: Vec<_> = notices.iter().filter(|it| !told.bound.notices.contains(it)).cloned().collect();
+                    self.send_notices(&more, client);
                     self.avoid_unseen(portal, &context.view).await?;
                 }
             }
@@ -240,13 +244,13 @@ impl Session {
             false => self.exec_context(prepared, Vec::new()).await?,
         };
         let tag = Tag::Fixed(tag.to_owned().into());
-        Ok(Started::Rows(Box::new(Running { source: Mutex::new(source), context, rows: 0, tag })))
+        Ok(Started::Rows(Box::new(Running { source: Mutex::new(source), context, tag })))
     }
 
     fn set(&mut self, scope: SetScope, name: &str, value: &SetValue) -> Result<()> {
         let variables = self.context.variables();
         match value {
-            SetValue::Default => variables.reset(name)?,
+            SetValue::Default => variables.reset(name, scope == SetScope::Local)?,
             SetValue::Values(values) => variables.set(name, values, scope == SetScope::Local)?,
         }
         self.refresh_settings();
@@ -266,7 +270,7 @@ impl Session {
         } else {
             modes.access = Some(if value == "on" { AccessMode::ReadOnly } else { AccessMode::ReadWrite });
         }
-        self.context.variables().reset(name)?;
+        self.context.variables().reset(name, false)?;
         self.transaction_statement(&TransactionStatement::SetModes(modes)).await?;
         Ok(())
     }
@@ -450,8 +454,7 @@ impl Session {
         };
         let mut made = Portal::new(Arc::new(inner), context.params.clone(), Formats::new());
         made.columns = made.prepared.columns.clone();
-        made.state =
-            PortalState::Running(Running { source: Mutex::new(source), context, rows: 0, tag: Tag::Counted("SELECT") });
+        made.state = PortalState::Running(Running { source: Mutex::new(source), context, tag: Tag::Counted("SELECT") });
         made.cursor = Cursor::new(cursor.scroll == Some(true));
         made.depth = self.savepoints.len();
         self.portals.insert(cursor.name.clone(), made);
@@ -468,7 +471,7 @@ impl Session {
         let portal = self.portals.get_mut(cursor).ok_or_else(|| no_cursor(cursor))?;
         let passed = match &mut portal.state {
             PortalState::Running(running) => portal.cursor.go(running, direction, !moving).await,
-            PortalState::Ready | PortalState::Done => Ok(Passed::default()),
+            PortalState::Ready | PortalState::Done(_) => Ok(Passed::default()),
             PortalState::Failed => Err(failed_portal(cursor)),
         };
         if passed.is_err() {

@@ -652,11 +652,11 @@ impl Variables {
         Ok(())
     }
 
-    /// SET ... TO DEFAULT and RESET.
+    /// SET ... TO DEFAULT and RESET; or SET LOCAL ... TO DEFAULT when `local`.
     ///
     /// # Errors
     /// 42704 unknown, 55P02 cannot be changed.
-    pub fn reset(&self, name: &str) -> Result<()> {
+    pub fn reset(&self, name: &str, local: bool) -> Result<()> {
         if let Some(definition) = definition(name) {
             if definition.context == "internal" {
                 return Err(cannot_change(definition.name));
@@ -665,10 +665,15 @@ impl Variables {
             return Err(unrecognized(name));
         }
         let mut inner = self.inner.lock();
-        let state = Arc::make_mut(&mut inner.state);
         let key = name.to_lowercase();
-        state.local.remove(&key);
-        state.session.remove(&key);
+        if local {
+            let value = inner.default(&key).unwrap_or_default();
+            Arc::make_mut(&mut inner.state).local.insert(key, value);
+        } else {
+            let state = Arc::make_mut(&mut inner.state);
+            state.local.remove(&key);
+            state.session.remove(&key);
+        }
         inner.touch(name);
         Ok(())
     }
@@ -882,9 +887,14 @@ fn check(name: &str, values: &[String], _at_start: bool) -> Result<(String, Stri
 impl Inner {
     fn value(&self, name: &str) -> Option<String> {
         let key = name.to_lowercase();
-        let set =
-            self.state.local.get(&key).or_else(|| self.state.session.get(&key)).or_else(|| self.defaults.get(&key));
-        set.cloned().or_else(|| definition(name).map(|definition| definition.default.to_owned()))
+        let set = self.state.local.get(&key).or_else(|| self.state.session.get(&key));
+        set.cloned().or_else(|| self.default(&key))
+    }
+
+    /// What RESET returns to.
+    fn default(&self, key: &str) -> Option<String> {
+        let given = self.defaults.get(key).cloned();
+        given.or_else(|| definition(key).map(|definition| definition.default.to_owned()))
     }
 
     fn touch(&mut self, name: &str) {

@@ -591,3 +591,32 @@ HINT:  Declare it with SCROLL option to enable backward scan.
 
 > commit
 ROLLBACK
+
+# What SET LOCAL takes back is the session's again afterwards.
+> set work_mem = '8MB'
+SET
+
+> begin; set local work_mem to default; show work_mem; commit
+BEGIN
+SET
+work_mem
+4MB
+(1 row)
+COMMIT
+
+> show work_mem
+work_mem
+8MB
+(1 row)
+
+> begin; select set_config('work_mem', null, true)
+BEGIN
+set_config
+4MB
+(1 row)
+
+> commit; show work_mem
+COMMIT
+work_mem
+8MB
+(1 row)

@@ -24,6 +24,8 @@ pub struct Recorder {
     buffered: usize,
     /// Values of all rows, for tests that look closer.
     pub values: Vec<Vec<Datum>>,
+    /// Tags, also those that psql does not show.
+    pub tags: Vec<String>,
     /// Settings that were reported.
     pub statuses: Vec<(String, String)>,
 }
@@ -54,6 +56,7 @@ impl Client for Recorder {
         Ok(())
     }
     fn command_complete(&mut self, tag: &str) {
+        self.tags.push(tag.into());
         match self.columns.take() {
             Some(_) if self.rows == 1 => self.lines.push("(1 row)".into()),
             Some(_) => self.lines.push(format!("({} rows)", self.rows)),
@@ -134,6 +137,33 @@ pub async fn session(database: &Arc<Database>) -> Session {
 /// Runs a Query message as the wire does, and returns what was printed.
 pub async fn run(session: &mut Session, sql: &str) -> Vec<String> {
     run_with(session, sql, Vec::new()).await
+}
+
+/// Runs a statement as a driver does that prepares each: Parse, Bind, Describe, Execute, Sync. Several go as a Query message.
+pub async fn run_prepared(session: &mut Session, sql: &str) -> Vec<String> {
+    if sql.trim_end().trim_end_matches(';').contains(';') {
+        return run(session, sql).await;
+    }
+    let mut client = Recorder::default();
+    let result = async {
+        session.parse("", sql, &[]).await?;
+        session.bind("", "", &[], &[], &[]).await?;
+        session.describe_portal("", &mut client).await?;
+        session.execute("", 0, &mut client).await
+    };
+    match result.await {
+        Err(error) => {
+            client.error(&error);
+            session.fail();
+        }
+        Ok(()) => {}
+    }
+    if let Err(error) = session.sync().await {
+        client.error(&error);
+        session.fail();
+    }
+    session.settle().await.expect("the volume is alive");
+    client.lines
 }
 
 pub async fn run_with(session: &mut Session, sql: &str, input: Vec<Bytes>) -> Vec<String> {

@@ -25,7 +25,14 @@ async fn catalog_of(work: &Work, database: u32) -> Result<CatalogSnapshot> {
     store::load(work.engine(), &view, database, 0).await
 }
 
-pub(super) async fn create(work: &mut Work, name: &str, owner: Option<&str>, template: Option<&str>) -> Result<String> {
+/// `limits`: whether it allows connections, and how many; -1 for as many as come.
+pub(super) async fn create(
+    work: &mut Work,
+    name: &str,
+    owner: Option<&str>,
+    template: Option<&str>,
+    limits: (bool, i32),
+) -> Result<String> {
     lock(work, name).await?;
     let user = work.role()?;
     if !user.superuser && !user.create_database {
@@ -51,8 +58,8 @@ pub(super) async fn create(work: &mut Work, name: &str, owner: Option<&str>, tem
         owner,
         acl: None,
         is_template: false,
-        allow_connections: true,
-        connection_limit: -1,
+        allow_connections: limits.0,
+        connection_limit: limits.1,
         settings: Vec::new(),
     };
     let writer = Writer { engine: work.engine(), database: 0 };

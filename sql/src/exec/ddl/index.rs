@@ -2,7 +2,7 @@
 
 use std::ops::Bound;
 
-use engine::{KeyRange, Rows, TreeKind};
+use engine::{KeyRange, Rows, TableLockMode, TreeKind};
 use types::{Datum, Error, Result, SqlState};
 
 use super::name::joined;
@@ -56,12 +56,17 @@ pub(super) async fn create(work: &mut Work, spec: &CreateIndex) -> Result<String
     Ok("CREATE INDEX".to_owned())
 }
 
-/// Keeps the number of rows, when it says more than what was known.
-pub(super) async fn note_rows(work: &Work, table: &TableDef, rows: u64) -> Result<()> {
+/// Keeps the number of rows, when it says more than what was known. Not worth waiting for: whoever makes another index at the
+/// same time counts them, too.
+pub(super) async fn note_rows(work: &mut Work, table: &TableDef, rows: u64) -> Result<()> {
     let (known, rows) = (table.estimated_rows, rows as f64);
     if known >= 0.0 && (known - rows).abs() <= known * 0.1 {
         return Ok(());
     }
+    if !work.lock_now(u64::from(table.oid), TableLockMode::ShareUpdateExclusive).await? {
+        return Ok(());
+    }
+    work.reload().await?;
     let mut table = (*work.table(table.oid)?).clone();
     table.estimated_rows = rows;
     work.put_table(table).await

@@ -93,6 +93,10 @@ pub(crate) async fn execute(ddl: &Ddl, context: &Arc<ExecContext>) -> Result<Exe
             for relation in relations {
                 work.lock_relation(relation).await?;
             }
+            // Somebody else has dropped it first: binding finds what stands there now, or says that nothing does.
+            if relations.iter().any(|it| work.catalog.relation(it.oid()).is_none()) {
+                return Ok(Executed::Stale);
+            }
             drop::relations(&mut work, relations, *cascade).await?
         }
         Ddl::DropSchemas { schemas, cascade } => drop::schemas(&mut work, schemas, *cascade).await?,
@@ -108,8 +112,9 @@ pub(crate) async fn execute(ddl: &Ddl, context: &Arc<ExecContext>) -> Result<Exe
         Ddl::RenameRole { name, to } => role::rename(&mut work, name, to).await?,
         Ddl::DropRoles { names, if_exists } => role::drop(&mut work, names, *if_exists).await?,
         Ddl::Grant(grant) => grant::run(&mut work, grant).await?,
-        Ddl::CreateDatabase { name, owner, template } => {
-            database::create(&mut work, name, owner.as_deref(), template.as_deref()).await?
+        Ddl::CreateDatabase { name, owner, template, allow_connections, connection_limit } => {
+            let limits = (*allow_connections, *connection_limit);
+            database::create(&mut work, name, owner.as_deref(), template.as_deref(), limits).await?
         }
         Ddl::DropDatabase { name, if_exists } => database::drop(&mut work, name, *if_exists).await?,
         Ddl::Comment { relation, column, text, .. } => {
@@ -191,17 +196,11 @@ pub(crate) async fn note_loaded(table: &TableDef, added: u64, context: &Arc<Exec
     if added < NOTED_ROWS_MIN || (added as f64) < known || context.isolation == engine::Isolation::RepeatableRead {
         return Ok(());
     }
-    let mode = engine::TableLockMode::ShareUpdateExclusive;
-    {
-        let mut txn = context.txn().await?;
-        let locked = context.engine.lock_object(&mut txn, u64::from(table.oid), mode, engine::WaitPolicy::NoWait).await;
-        match locked {
-            Ok(()) => {}
-            Err(engine::Error::LockNotAvailable) => return Ok(()),
-            Err(error) => return Err(super::lift::lift(error)),
-        }
+    let mut work = Work::begin(context).await?;
+    if !work.lock_now(u64::from(table.oid), engine::TableLockMode::ShareUpdateExclusive).await? {
+        return Ok(());
     }
-    let work = Work::begin(context).await?;
+    work.reload().await?;
     let table = work.table(table.oid)?;
     let estimated_rows = table.estimated_rows.max(0.0) + added as f64;
     work.put_table(TableDef { estimated_rows, ..(*table).clone() }).await

@@ -54,14 +54,20 @@ impl Work {
         label: &str,
         more: &[String],
     ) -> Result<String> {
-        let taken = |name: &str| {
-            self.catalog.relation_in(schema, name).is_some()
-                || more.iter().any(|other| other == name)
-                || self.catalog.constraints().any(|it| it.schema == schema && &*it.name == name)
-        };
-        let name = choose(first, second, label, taken);
-        self.claim_more(schema, &name).await?;
-        Ok(name)
+        let mut catalog = self.catalog.clone();
+        loop {
+            let name = choose(first, second, label, |name| {
+                catalog.relation_in(schema, name).is_some()
+                    || more.iter().any(|other| other == name)
+                    || catalog.constraints().any(|it| it.schema == schema && &*it.name == name)
+            });
+            self.claim_more(schema, &name).await?;
+            // Another statement may have chosen the same, and have made it while this one waited.
+            catalog = self.load().await?;
+            if catalog.relation_in(schema, &name).is_none() {
+                return Ok(name);
+            }
+        }
     }
 
     /// A free name for a constraint without an index.

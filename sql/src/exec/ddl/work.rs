@@ -24,7 +24,8 @@ const PRIVATE_VERSION: u64 = 1 << 63;
 /// A statement at work.
 pub(super) struct Work {
     pub context: Arc<ExecContext>,
-    /// What the transaction sees now, its own changes included.
+    /// What is committed now, and the transaction's own changes. Also at REPEATABLE READ, as in PostgreSQL: a name is taken
+    /// and a table referred to though an older snapshot does not show by what.
     pub catalog: Arc<CatalogSnapshot>,
     pub notices: Vec<Error>,
     /// What the statement has stored (or removed: `None`) since the catalog at hand was read, by the rows' keys.
@@ -55,25 +56,40 @@ impl Work {
         self.context.txn().await
     }
 
-    /// A view that sees what the statement did until now; at READ COMMITTED also what others committed until now.
+    /// A view that sees what the statement did and what others committed until now.
     pub async fn view(&self) -> Result<View> {
-        let mut txn = self.txn().await?;
-        Ok(self.engine().statement(&mut txn))
+        let txn = self.txn().await?;
+        Ok(self.engine().newest(&txn))
     }
 
     /// Reads the catalog again: after locks were taken, and after own changes that later steps look at.
     pub async fn reload(&mut self) -> Result<()> {
-        let view = self.view().await?;
-        let database = self.context.catalog.database;
-        self.catalog = Arc::new(store::load(self.engine(), &view, database, PRIVATE_VERSION).await?);
+        self.catalog = self.load().await?;
         self.stored.get_mut().clear();
         Ok(())
+    }
+
+    /// The catalog as it is now.
+    pub async fn load(&self) -> Result<Arc<CatalogSnapshot>> {
+        let view = self.view().await?;
+        let database = self.context.catalog.database;
+        Ok(Arc::new(store::load(self.engine(), &view, database, PRIVATE_VERSION).await?))
     }
 
     /// Locks an object until the transaction ends.
     pub async fn lock(&self, object: u64, mode: TableLockMode) -> Result<()> {
         let mut txn = self.txn().await?;
         self.engine().lock_object(&mut txn, object, mode, WaitPolicy::Wait).await.lift()
+    }
+
+    /// Locks an object until the transaction ends, if that can be had at once.
+    pub async fn lock_now(&self, object: u64, mode: TableLockMode) -> Result<bool> {
+        let mut txn = self.txn().await?;
+        match self.engine().lock_object(&mut txn, object, mode, WaitPolicy::NoWait).await {
+            Ok(()) => Ok(true),
+            Err(engine::Error::LockNotAvailable) => Ok(false),
+            Err(error) => Err(lift(error)),
+        }
     }
 
     /// Locks a table and reads the catalog again. False: it is not what the statement was bound to.
@@ -234,7 +250,8 @@ impl Work {
         self.engine().drop_tree(&mut txn, crate::exec::table::tree(tree)).await.lift()
     }
 
-    /// What a definition says of a tree that this statement fills: older snapshots must not use it.
+    /// What a definition says of a tree that this statement fills with the newest state: older snapshots must not use it, the
+    /// transaction's own among them.
     pub async fn valid_from(&self) -> Result<u64> {
         Ok(self.view().await?.snapshot().lsn().0)
     }
