@@ -22,7 +22,8 @@ pub async fn promote(options: Promote) -> anyhow::Result<()> {
         println!("{} is the writer already", options.address);
         return Ok(());
     }
-    let row = client.query_one("SELECT pg_promote()", &[]).await.map_err(plain)?;
+    // As long as whoever asked waits.
+    let row = client.query_one("SELECT pg_promote(true, $1)", &[&i32::MAX]).await.map_err(plain)?;
     if !row.get::<_, bool>(0) {
         bail!("{} did not become the writer in time", options.address);
     }

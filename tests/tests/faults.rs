@@ -360,7 +360,13 @@ async fn a_promotion_that_was_cancelled_does_not_come_about_later() -> anyhow::R
     }
     let follows: bool = replica.query_one("SELECT pg_is_in_recovery()", &[]).await?.get(0);
     assert!(follows, "nobody waits for it any more");
-    until_writer(&cluster, 0, 0).await
+    until_writer(&cluster, 0, 0).await?;
+    let refused = replica.query_one("SELECT pg_promote(true, 0)", &[]).await.expect_err("no time at all");
+    assert_eq!(refused.code(), Some(&tokio_postgres::error::SqlState::NUMERIC_VALUE_OUT_OF_RANGE), "{refused}");
+    // One that nobody waits for from the start comes about.
+    let begun: bool = replica.query_one("SELECT pg_promote(false)", &[]).await?.get(0);
+    assert!(begun);
+    until_writer(&cluster, 1, 1).await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

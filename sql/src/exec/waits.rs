@@ -26,6 +26,7 @@ pub(crate) fn may_wait(function: &Function) -> bool {
                     | waiting::SLEEP
                     | waiting::PROMOTE
                     | waiting::PROMOTE_DEFAULT
+                    | waiting::PROMOTE_WAIT
                     | waiting::STATUS
                     | waiting::WAIT_FOR_LSN
                     | waiting::WAIT_FOR_LSN_TIMEOUT
@@ -139,21 +140,7 @@ pub(crate) async fn call(function: &Function, args: &[Datum], context: &Arc<Exec
                 () = context.cancel.cancelled() => Err(lift(engine::Error::Cancelled)),
             }
         }
-        waiting::PROMOTE | waiting::PROMOTE_DEFAULT => {
-            if !session.is_superuser() {
-                let message = "permission denied for function pg_promote";
-                return Err(Error::new(SqlState::INSUFFICIENT_PRIVILEGE, message));
-            }
-            if context.engine.is_writer() {
-                return Ok(Datum::Bool(true));
-            }
-            let admin = session.database.admin()?;
-            tokio::select! {
-                promoted = admin.promote() => promoted.map(|()| Datum::Bool(true)),
-                // The server gives it up, unless it is about to succeed.
-                () = context.cancel.cancelled() => Err(lift(engine::Error::Cancelled)),
-            }
-        }
+        waiting::PROMOTE | waiting::PROMOTE_DEFAULT | waiting::PROMOTE_WAIT => promote(args, context).await,
         waiting::WAIT_FOR_LSN | waiting::WAIT_FOR_LSN_TIMEOUT => wait_for_lsn(args, context).await,
         waiting::REPLACE_NODE | waiting::REPLACE_NODE_WITH | waiting::REVERT_NODE => {
             tokio::select! {
@@ -164,6 +151,37 @@ pub(crate) async fn call(function: &Function, args: &[Datum], context: &Arc<Exec
         }
         waiting::STATUS => Ok(Datum::Text(session.database.admin()?.status_json().await?.into())),
         _ => relation_size(function.oid, args, context),
+    }
+}
+
+/// `pg_promote(wait, wait_seconds)`: whether this server is the writer when it returns, or will be when nobody waits.
+async fn promote(args: &[Datum], context: &ExecContext) -> Result<Datum> {
+    /// As PostgreSQL has it.
+    const WAIT_SECONDS: i64 = 60;
+    let session = &context.session;
+    if !session.is_superuser() {
+        let message = "permission denied for function pg_promote";
+        return Err(Error::new(SqlState::INSUFFICIENT_PRIVILEGE, message));
+    }
+    let waits = args.first().and_then(Datum::as_bool).unwrap_or(true);
+    let seconds = args.get(1).and_then(Datum::as_i64).unwrap_or(WAIT_SECONDS);
+    let Some(seconds) = u64::try_from(seconds).ok().filter(|seconds| *seconds > 0) else {
+        let message = "\"wait_seconds\" must not be negative or zero";
+        return Err(Error::new(SqlState::NUMERIC_VALUE_OUT_OF_RANGE, message));
+    };
+    if context.engine.is_writer() {
+        return Ok(Datum::Bool(true));
+    }
+    let admin = session.database.admin()?.clone();
+    if !waits {
+        tokio::spawn(async move { admin.promote().await });
+        return Ok(Datum::Bool(true));
+    }
+    // One that nobody waits for any more is given up by the server, unless it is about to succeed.
+    tokio::select! {
+        promoted = admin.promote() => promoted.map(|()| Datum::Bool(true)),
+        () = tokio::time::sleep(Duration::from_secs(seconds)) => Ok(Datum::Bool(false)),
+        () = context.cancel.cancelled() => Err(lift(engine::Error::Cancelled)),
     }
 }
 

@@ -149,6 +149,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
     Function::strict(2168, "pg_database_size", &[NAME], INT8, database_size).volatile(),
     Function::strict(waiting::SLEEP, "pg_sleep", &[FLOAT8], VOID, waits).volatile(),
     Function::strict(waiting::PROMOTE, "pg_promote", &[BOOL, INT4], BOOL, waits).volatile(),
+    Function::strict(waiting::PROMOTE_WAIT, "pg_promote", &[BOOL], BOOL, waits).volatile(),
     Function::strict(waiting::PROMOTE_DEFAULT, "pg_promote", &[], BOOL, waits).volatile(),
     Function::strict(waiting::STATUS, "status", &[], JSON, waits).volatile(),
     Function::strict(waiting::REPLACE_NODE, "replace_storage_node", &[INT4], TEXT, waits).volatile(),

@@ -29,8 +29,9 @@ pub(crate) mod waiting {
     pub const SETVAL_CALLED: u32 = 1765;
     pub const SLEEP: u32 = 2626;
     pub const PROMOTE: u32 = 3436;
-    /// `pg_promote()` with its defaults.
+    /// `pg_promote()` with its defaults, and `pg_promote(wait)`.
     pub const PROMOTE_DEFAULT: u32 = 15_901;
+    pub const PROMOTE_WAIT: u32 = 15_902;
     /// `redoubt.status()`: an oid of our own, below those of users' objects.
     pub const STATUS: u32 = 15_900;
     pub const TXID_CURRENT: u32 = 2943;
