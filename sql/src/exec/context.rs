@@ -110,7 +110,7 @@ impl ExecContext {
             .ok_or_else(|| Error::new(SqlState::UNDEFINED_PARAMETER, format!("there is no parameter ${}", index + 1)))
     }
 
-    /// The transaction, for a write.
+    /// The transaction, for a write. No expression is evaluated while it is held: some functions take it themselves.
     pub(crate) async fn txn(&self) -> Result<TxnGuard<'_>> {
         let guard = self.txn.lock().await;
         if guard.is_none() {

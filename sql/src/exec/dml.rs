@@ -126,8 +126,7 @@ pub(crate) async fn insert(insert: &Insert, context: &Arc<ExecContext>) -> Resul
             }
         }
     }
-    let mut txn = context.txn().await?;
-    writer.finish(&mut txn).await?;
+    writer.finish().await?;
     Ok(changed)
 }
 
@@ -399,8 +398,7 @@ pub(crate) async fn update(update: &Update, context: &Arc<ExecContext>) -> Resul
             }
         }
     }
-    let mut txn = context.txn().await?;
-    writer.finish(&mut txn).await?;
+    writer.finish().await?;
     Ok(changed)
 }
 
@@ -424,8 +422,7 @@ pub(crate) async fn delete(delete: &Delete, context: &Arc<ExecContext>) -> Resul
             }
         }
     }
-    let mut txn = context.txn().await?;
-    writer.finish(&mut txn).await?;
+    writer.finish().await?;
     Ok(changed)
 }
 

@@ -150,9 +150,8 @@ pub(crate) async fn update(update: &Update, context: &Arc<ExecContext>) -> Resul
         WriteOutcome::Done => {
             let Met::Written { old, new } = met else { return Err(Error::internal("a row was replaced by nothing")) };
             if writer.follows_changes() {
-                let mut txn = context.txn().await?;
-                writer.after_update(&mut txn, &key, &old, &new).await?;
-                writer.finish(&mut txn).await?;
+                writer.after_update(&mut *context.txn().await?, &key, &old, &new).await?;
+                writer.finish().await?;
             }
             Ok(Some(Changed { count: 1, ..Changed::default() }))
         }

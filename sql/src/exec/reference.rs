@@ -69,7 +69,6 @@ pub(crate) fn parent_entry(parent: &TableDef, foreign: &ForeignKey, values: &[Da
 /// Locks the parent with these key values against deletion; false if there is none.
 pub(super) async fn lock_parent(
     context: &Arc<ExecContext>,
-    txn: &mut Txn,
     parent: &TableDef,
     foreign: &ForeignKey,
     values: &[Datum],
@@ -82,15 +81,17 @@ pub(super) async fn lock_parent(
         key
     } else {
         let range = KeyRange { lower: Bound::Included(key.clone()), upper: after_prefix(&key) };
-        match context.engine.probe(txn, &context.view, tree(index.tree), range).await.lift()? {
+        let mut txn = context.txn().await?;
+        match context.engine.probe(&mut txn, &context.view, tree(index.tree), range).await.lift()? {
             Some((_, row_key)) => row_key.to_vec(),
             None => return Ok(false),
         }
     };
     loop {
-        let (view, strength) = (&context.view, LockStrength::KeyShare);
+        let (view, strength, policy) = (&context.view, LockStrength::KeyShare, WaitPolicy::Wait);
+        let mut txn = context.txn().await?;
         let outcome =
-            context.engine.lock_row(txn, view, tree(parent.tree), &row_key, strength, WaitPolicy::Wait).await.lift()?;
+            context.engine.lock_row(&mut txn, view, tree(parent.tree), &row_key, strength, policy).await.lift()?;
         match outcome {
             // It may have been changed while we waited.
             LockOutcome::Locked { row, .. } => return Ok(key_of(parent, &foreign.parent_columns, &row)? == wanted),
@@ -146,7 +147,7 @@ impl<'a> Children<'a> {
     }
 
     /// The next of them, by the newest state. Of rows in flight only those are awaited that may be among them.
-    pub async fn next(&mut self, context: &Arc<ExecContext>, txn: &mut Txn) -> Result<Option<Child>> {
+    pub async fn next(&mut self, context: &Arc<ExecContext>) -> Result<Option<Child>> {
         let Children { table, foreign, wanted, source, prefix, from } = self;
         let Some(wanted) = wanted else { return Ok(None) };
         // A row that cannot be read is for the caller to fail on.
@@ -161,6 +162,7 @@ impl<'a> Children<'a> {
             let upper = if prefix.is_empty() { Bound::Unbounded } else { after_prefix(prefix) };
             let range = KeyRange { lower, upper };
             let (engine, view) = (&context.engine, &context.view);
+            let txn = &mut *context.txn().await?;
             let is_index = *source != table.tree;
             let found = match is_index {
                 true => engine.probe_where(txn, view, tree(*source), range, &any).await.lift()?,

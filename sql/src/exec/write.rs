@@ -372,17 +372,18 @@ impl TableWriter {
         Ok(())
     }
 
-    /// The end of the statement: checks foreign keys and carries out referential actions.
+    /// The end of the statement: checks foreign keys and carries out referential actions. The caller does not hold the
+    /// transaction: actions evaluate expressions, whose functions may take it.
     ///
     /// # Errors
     /// 23503, and whatever the actions meet.
-    pub async fn finish(&mut self, txn: &mut Txn) -> Result<()> {
+    pub async fn finish(&mut self) -> Result<()> {
         let table = self.table.clone();
         // Actions first: they may make or remove rows that the checks look at.
         for change in std::mem::take(&mut self.parents) {
             for constraint in &table.referenced_by {
                 if let ConstraintKind::Foreign(foreign) = &constraint.kind {
-                    self.act(txn, constraint, foreign, &change).await?;
+                    self.act(constraint, foreign, &change).await?;
                 }
             }
         }
@@ -390,20 +391,14 @@ impl TableWriter {
         for (number, values) in std::mem::take(&mut self.child_values) {
             let constraint = &table.constraints[number];
             if let ConstraintKind::Foreign(foreign) = &constraint.kind {
-                self.check_parent(txn, constraint, foreign, &values).await?;
+                self.check_parent(constraint, foreign, &values).await?;
             }
         }
         Ok(())
     }
 
     /// A child's values must be those of a parent, which then stays until the transaction ends.
-    async fn check_parent(
-        &self,
-        txn: &mut Txn,
-        constraint: &ConstraintDef,
-        foreign: &ForeignKey,
-        values: &[Datum],
-    ) -> Result<()> {
+    async fn check_parent(&self, constraint: &ConstraintDef, foreign: &ForeignKey, values: &[Datum]) -> Result<()> {
         let parent = self.context.catalog.table(foreign.parent);
         let parent = parent.ok_or_else(|| Error::internal("a foreign key without its parent"))?;
         let violation = |detail: String| {
@@ -416,7 +411,7 @@ impl TableWriter {
         if values.iter().any(Datum::is_null) {
             return Err(violation("MATCH FULL does not allow mixing of null and nonnull key values.".into()));
         }
-        if lock_parent(&self.context, txn, parent, foreign, values).await? {
+        if lock_parent(&self.context, parent, foreign, values).await? {
             return Ok(());
         }
         let key = self.describe_key(&self.table, &foreign.columns, values);
@@ -424,13 +419,7 @@ impl TableWriter {
     }
 
     /// What a change of a parent means for its children.
-    async fn act(
-        &self,
-        txn: &mut Txn,
-        constraint: &ConstraintDef,
-        foreign: &ForeignKey,
-        change: &Change,
-    ) -> Result<()> {
+    async fn act(&self, constraint: &ConstraintDef, foreign: &ForeignKey, change: &Change) -> Result<()> {
         let values: Vec<Datum> = foreign.parent_columns.iter().map(|position| change.old[*position].clone()).collect();
         if values.iter().any(Datum::is_null) {
             return Ok(());
@@ -448,12 +437,12 @@ impl TableWriter {
         if matches!(action, ReferentialAction::NoAction | ReferentialAction::Restrict) {
             // NO ACTION is judged at the end: another row may have taken the parent's place meanwhile.
             if action == ReferentialAction::NoAction
-                && lock_parent(&self.context, txn, &self.table, foreign, &values).await?
+                && lock_parent(&self.context, &self.table, foreign, &values).await?
             {
                 return Ok(());
             }
             let mut children = Children::of(&child, foreign, &values);
-            if children.next(&self.context, txn).await?.is_none() {
+            if children.next(&self.context).await?.is_none() {
                 return Ok(());
             }
             let message = format!(
@@ -474,25 +463,27 @@ impl TableWriter {
             true => None,
             false => Some(ChildMaker::bind(&self.context, foreign, &self.table, &child, action)?),
         };
-        while let Some(found) = children.next(&self.context, txn).await? {
+        while let Some(found) = children.next(&self.context).await? {
             let is_done = match &made {
                 None => {
-                    let gone = delete_newest(&self.context, txn, &child, &found).await?;
+                    let mut txn = self.context.txn().await?;
+                    let gone = delete_newest(&self.context, &mut txn, &child, &found).await?;
                     if gone {
-                        writer.after_delete(txn, &found.key, found.values).await?;
+                        writer.after_delete(&mut txn, &found.key, found.values).await?;
                     }
                     gone
                 }
                 Some(maker) => {
                     let new = maker.make(&writer, &found.values, new_values.as_deref().unwrap_or(&[])).await?;
-                    writer.change_newest(txn, &found, &new).await?
+                    let mut txn = self.context.txn().await?;
+                    writer.change_newest(&mut txn, &found, &new).await?
                 }
             };
             if !is_done {
                 children.look_again();
             }
         }
-        Box::pin(writer.finish(txn)).await
+        Box::pin(writer.finish()).await
     }
 
     /// Replaces the newest version of a row that the statement did not choose but must change. False: it is not what was

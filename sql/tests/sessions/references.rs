@@ -1,7 +1,12 @@
 //! Foreign keys between sessions, and what their actions do to rows that others or they themselves are changing.
 
+use std::time::Duration;
+
 use super::support::run;
 use super::{let_wait, ok, spawn, two};
+
+/// What waits for nobody is done by then.
+const SOON: Duration = Duration::from_secs(20);
 
 /// Each reference follows its own column, so that the row moves twice in one statement.
 #[tokio::test(flavor = "multi_thread")]
@@ -86,5 +91,29 @@ async fn an_action_makes_rows_that_an_update_could_make() {
     ] {
         let lines = run(&mut one, refused).await;
         assert!(lines[0].contains(state), "{refused}: {lines:?}");
+    }
+}
+
+/// Actions evaluate defaults, whose functions may need the transaction in which the action writes.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_action_calls_functions_that_take_the_transaction() {
+    for default in ["nextval('q')", "(txid_current() * 0 + 5)::int"] {
+        for statement in [
+            "delete from p where id = 1",
+            "update p set u = 7 where id = 1",
+            "insert into p values (1, 0) on conflict (id) do update set u = 7",
+            "with gone as (delete from p where id = 1) select 1",
+        ] {
+            let (_volume, _database, mut one, _two) = two(&format!(
+                "create sequence q start 5; create table p (id int primary key, u int unique);
+                insert into p values (1, 1), (5, 5);
+                create table c (p int default {default} references p (u) on delete set default on update set default);
+                insert into c values (1); begin; alter sequence q cache 2; rollback"
+            ))
+            .await;
+            let lines = tokio::time::timeout(SOON, run(&mut one, statement)).await.expect("it waits for nobody");
+            ok(&lines);
+            assert_eq!(run(&mut one, "select p from c").await[1], "5", "{statement}, {default}");
+        }
     }
 }

@@ -168,7 +168,8 @@ impl<'a> Loader<'a> {
             self.indexes[number].entries = entries;
         }
         if self.has_foreign_keys && !self.refers_to_itself {
-            self.writer.finish(&mut txn).await?;
+            drop(txn);
+            self.writer.finish().await?;
         }
         self.count += self.lines.len() as u64;
         self.rows.clear();
@@ -191,9 +192,7 @@ impl<'a> Loader<'a> {
     /// 23503; whatever the batch meets.
     pub async fn finish(mut self) -> Result<u64> {
         self.flush().await?;
-        let context = self.at.context.clone();
-        let mut txn = context.txn().await?;
-        self.writer.finish(&mut txn).await?;
+        self.writer.finish().await?;
         Ok(self.count)
     }
 }
