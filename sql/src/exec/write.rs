@@ -435,26 +435,7 @@ impl TableWriter {
         let child = self.context.catalog.table(constraint.table);
         let child = child.ok_or_else(|| Error::internal("a foreign key without its table"))?.clone();
         if matches!(action, ReferentialAction::NoAction | ReferentialAction::Restrict) {
-            // NO ACTION is judged at the end: another row may have taken the parent's place meanwhile.
-            if action == ReferentialAction::NoAction
-                && lock_parent(&self.context, &self.table, foreign, &values).await?
-            {
-                return Ok(());
-            }
-            let mut children = Children::of(&child, foreign, &values);
-            if children.next(&self.context).await?.is_none() {
-                return Ok(());
-            }
-            let message = format!(
-                "update or delete on table \"{}\" violates foreign key constraint \"{}\" on table \"{}\"",
-                self.table.name, constraint.name, child.name
-            );
-            let key = self.describe_key(&self.table, &foreign.parent_columns, &values);
-            return Err(Error::new(SqlState::FOREIGN_KEY_VIOLATION, message)
-                .schema(&*child.schema_name)
-                .table(&*child.name)
-                .constraint(&*constraint.name)
-                .detail(format!("Key {key} is still referenced from table \"{}\".", child.name)));
+            return self.refuse_children(constraint, foreign, &child, &values, action).await;
         }
         let mut children = Children::of(&child, foreign, &values);
         let mut writer = TableWriter::new(&child, &self.context);
@@ -483,7 +464,39 @@ impl TableWriter {
                 children.look_again();
             }
         }
+        if action == ReferentialAction::SetDefault {
+            // The defaults may be what was there: such a child did not change, and nobody else looks at it again.
+            self.refuse_children(constraint, foreign, &child, &values, ReferentialAction::NoAction).await?;
+        }
         Box::pin(writer.finish()).await
+    }
+
+    /// NO ACTION and RESTRICT: there may be no child of these values, the old ones of a parent.
+    async fn refuse_children(
+        &self,
+        constraint: &ConstraintDef,
+        foreign: &ForeignKey,
+        child: &TableDef,
+        values: &[Datum],
+        action: ReferentialAction,
+    ) -> Result<()> {
+        // NO ACTION is judged at the end: another row may have taken the parent's place meanwhile.
+        if action == ReferentialAction::NoAction && lock_parent(&self.context, &self.table, foreign, values).await? {
+            return Ok(());
+        }
+        if Children::of(child, foreign, values).next(&self.context).await?.is_none() {
+            return Ok(());
+        }
+        let message = format!(
+            "update or delete on table \"{}\" violates foreign key constraint \"{}\" on table \"{}\"",
+            self.table.name, constraint.name, child.name
+        );
+        let key = self.describe_key(&self.table, &foreign.parent_columns, values);
+        Err(Error::new(SqlState::FOREIGN_KEY_VIOLATION, message)
+            .schema(&*child.schema_name)
+            .table(&*child.name)
+            .constraint(&*constraint.name)
+            .detail(format!("Key {key} is still referenced from table \"{}\".", child.name)))
     }
 
     /// Replaces the newest version of a row that the statement did not choose but must change. False: it is not what was

@@ -295,3 +295,84 @@ a|b|u
 a|b|u
 2|2|7
 (1 row)
+
+> drop table c, p
+DROP TABLE
+
+# A default that is what was there leaves the child where it was.
+> create table p (id int primary key)
+CREATE TABLE
+
+> create table c (n int, p int default 1 references p on delete set default on update set default)
+CREATE TABLE
+
+> insert into p values (1), (2)
+INSERT 0 2
+
+> insert into c values (1, 1), (2, 2)
+INSERT 0 2
+
+> delete from p where id = 1
+ERROR:  23503: update or delete on table "p" violates foreign key constraint "c_p_fkey" on table "c"
+DETAIL:  Key (id)=(1) is still referenced from table "c".
+
+> update p set id = 5 where id = 1
+ERROR:  23503: update or delete on table "p" violates foreign key constraint "c_p_fkey" on table "c"
+DETAIL:  Key (id)=(1) is still referenced from table "c".
+
+> delete from p where id = 2
+DELETE 1
+
+> select * from c order by n
+n|p
+1|1
+2|1
+(2 rows)
+
+> update p set id = -id
+ERROR:  23503: update or delete on table "p" violates foreign key constraint "c_p_fkey" on table "c"
+DETAIL:  Key (id)=(1) is still referenced from table "c".
+
+> drop table c, p
+DROP TABLE
+
+> create table p (id int, x int, unique (id, x))
+CREATE TABLE
+
+> create table c (n int, a int default 1, b int default 1, foreign key (a, b) references p (id, x) on delete set default on update set default)
+CREATE TABLE
+
+> create index on c (b, a)
+CREATE INDEX
+
+> insert into p values (1, 1), (1, 2)
+INSERT 0 2
+
+> insert into c values (1, 1, 1), (2, 1, 2)
+INSERT 0 2
+
+> update p set x = x + 1
+ERROR:  23505: duplicate key value violates unique constraint "p_id_x_key"
+DETAIL:  Key (id, x)=(1, 2) already exists.
+
+> select * from c order by n
+n|a|b
+1|1|1
+2|1|2
+(2 rows)
+
+> delete from p where x = 3
+DELETE 0
+
+> delete from p
+ERROR:  23503: update or delete on table "p" violates foreign key constraint "c_a_b_fkey" on table "c"
+DETAIL:  Key (id, x)=(1, 1) is still referenced from table "c".
+
+> update c set a = null
+UPDATE 2
+
+> delete from p
+DELETE 2
+
+> drop table c, p
+DROP TABLE
