@@ -236,7 +236,11 @@ impl Engine {
                     Acquired::Refused | Acquired::Retry => return Err(Stop::Again),
                 }
             }
-            let lock = if target.mode == LockStrength::Update { KEY_LOCK } else { 0 };
+            // A weaker write takes nothing back: the key stays locked, also when a savepoint takes this version away.
+            let keeps = head
+                .as_ref()
+                .is_some_and(|head| matches!(head.state, HeadState::Own) && head.entry.flags() & KEY_LOCK != 0);
+            let lock = if target.mode == LockStrength::Update || keeps { KEY_LOCK } else { 0 };
             let body = cell::entry_body(target.txid, flags | lock, key, &payload);
             if body.len() + STAMP_BYTES > page.free_bytes() {
                 return Err(Stop::Full(body.len() + STAMP_BYTES));

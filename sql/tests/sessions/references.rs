@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::support::run;
-use super::{let_wait, ok, spawn, two};
+use super::{FAMILY, let_wait, ok, spawn, two, value};
 
 /// What waits for nobody is done by then.
 const SOON: Duration = Duration::from_secs(20);
@@ -116,4 +116,26 @@ async fn an_action_calls_functions_that_take_the_transaction() {
             assert_eq!(run(&mut one, "select p from c").await[1], "5", "{statement}, {default}");
         }
     }
+}
+
+/// What was written over a deleted parent, and taken back, must not have let a child through meanwhile.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_parent_that_goes_stays_locked_under_weaker_changes() {
+    let (_volume, database, mut one, two) = two(FAMILY).await;
+    for statement in [
+        "begin",
+        "delete from p where id = 1",
+        "savepoint s",
+        "insert into p values (1, 0)",
+        "update p set x = 1 where id = 1",
+    ] {
+        ok(&run(&mut one, statement).await);
+    }
+    let waiting = spawn(two, "insert into c values (1, 1)");
+    let_wait(&database).await;
+    ok(&run(&mut one, "rollback to s").await);
+    ok(&run(&mut one, "commit").await);
+    let (mut two, lines) = waiting.await.expect("no panic");
+    assert_eq!(lines[0][..13], *"ERROR:  23503", "{lines:?}");
+    assert_eq!(value(&mut two, "select count(*) from c").await, "0");
 }
