@@ -17,7 +17,7 @@
 //! entry of an inner page stands for everything below the second: its own key is empty.
 //!
 //! The payload of an entry is the row; or, with [`OVERFLOW`], the row's length and the first page of its chain, eight
-//! bytes each; or, of a tombstone with [`MOVED`], the key to which an update moved the row.
+//! bytes each; or, of a tombstone with [`MOVED`], the key to which an update moved the row, nothing if that is too long.
 
 use bytes::Bytes;
 use protocol::page::SLOT_BYTES;
@@ -28,7 +28,7 @@ use std::cmp::Ordering;
 pub const TOMBSTONE: u8 = 1;
 /// The row lives in overflow pages.
 pub const OVERFLOW: u8 = 2;
-/// A tombstone whose payload is the key the row moved to.
+/// A tombstone whose payload is the key the row moved to; empty if the two keys were too long for one entry.
 pub const MOVED: u8 = 4;
 /// While its transaction is active the version locks as `FOR UPDATE` does, not only as `FOR NO KEY UPDATE`.
 pub const KEY_LOCK: u8 = 8;
@@ -44,7 +44,8 @@ pub const ENTRY_HEADER_BYTES: usize = 19;
 pub const ENTRY_TXID_OFFSET: u16 = 8;
 /// Bytes of a stamp, which redo does not ship.
 pub const STAMP_BYTES: usize = 8;
-const HIGH_HEADER_BYTES: usize = 9;
+/// Bytes of a high key's cell before the key.
+pub const HIGH_HEADER_BYTES: usize = 9;
 const INNER_HEADER_BYTES: usize = 16;
 
 /// A point in the order of entries: before every entry of `key` whose stamp is at or below `stamp`, and behind those above.

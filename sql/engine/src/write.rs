@@ -10,8 +10,8 @@
 //! An update ships a copy of the row's newest version with the bytes that changed.
 
 use crate::cell::{
-    self, ENTRY_HEADER_BYTES, Entry, KEY_LOCK, MOVED, OVERFLOW, OverflowRef, OwnedPosition, PAGE_HAS_OVERFLOW,
-    Position, STAMP_BYTES, TOMBSTONE,
+    self, ENTRY_HEADER_BYTES, Entry, HIGH_HEADER_BYTES, KEY_LOCK, MOVED, OVERFLOW, OverflowRef, OwnedPosition,
+    PAGE_HAS_OVERFLOW, Position, STAMP_BYTES, TOMBSTONE,
 };
 use crate::engine::{Engine, Fate, Pins, Stop};
 use crate::error::{Error, Result};
@@ -22,12 +22,16 @@ use crate::tree::Seek;
 use crate::txn::{Isolation, Ownership, Txn, TxnShared, View};
 use crate::{KEY_BYTES_MAX, ROW_BYTES_MAX, TreeId};
 use bytes::Bytes;
+use protocol::page::{PAGE_BYTES, PAGE_HEADER_BYTES, SLOT_BYTES};
 use protocol::redo::{Change, Patch};
 use protocol::{Lsn, Page, TxnId};
 use std::sync::Arc;
 
 /// Longer rows live in overflow pages: a quarter of a page.
-pub const INLINE_ROW_BYTES_MAX: usize = protocol::PAGE_BYTES / 4;
+pub const INLINE_ROW_BYTES_MAX: usize = PAGE_BYTES / 4;
+/// Bytes of an entry's key and payload. Beside the longest high key, which may be that of an older version of the same key,
+/// a leaf has room for it.
+const ENTRY_BYTES_MAX: usize = KEY_BYTES_MAX + INLINE_ROW_BYTES_MAX;
 /// Equal bytes between two differences that cost less to ship than another patch.
 const PATCH_GAP_BYTES: usize = 3;
 
@@ -401,8 +405,10 @@ impl Engine {
             return Ok(Ok(changed));
         }
         // Whoever saw the row and finds it moved follows it.
-        let moved = changed && entry.flags() & MOVED != 0;
-        Ok(Err(if moved { WriteOutcome::Moved(Bytes::copy_from_slice(entry.payload())) } else { WriteOutcome::Gone }))
+        Ok(Err(match Moved::of(entry).filter(|_| changed) {
+            Some(moved) => WriteOutcome::Moved(moved.key()?),
+            None => WriteOutcome::Gone,
+        }))
     }
 
     /// Replaces a row that the statement saw at its view. Takes the row's lock, waiting for its owner, and hands `f` the
@@ -458,7 +464,9 @@ impl Engine {
     }
 
     /// Deletes a row that the statement saw at its view, when `f` agrees; otherwise as [`Engine::update`]. `moved_to` names
-    /// the key under which the caller inserts the row again: who waits for this one follows it there.
+    /// the key under which the caller inserts the row again: who waits for this one follows it there. Where both keys are so
+    /// long that no entry holds them, it fails with [`Error::Serialization`] instead, as PostgreSQL does for a row that moved
+    /// to another partition.
     ///
     /// # Errors
     /// As [`Engine::update`].
@@ -494,7 +502,8 @@ impl Engine {
                 return Ok(Decision::Done(WriteOutcome::Skipped));
             }
             let flags = TOMBSTONE | if moved_to.is_some() { MOVED } else { 0 };
-            Ok(Decision::Write { flags, payload: moved_to.unwrap_or(&[]).to_vec(), outcome: WriteOutcome::Done })
+            let told = moved_to.filter(|moved| key.len() + moved.len() <= ENTRY_BYTES_MAX);
+            Ok(Decision::Write { flags, payload: told.unwrap_or(&[]).to_vec(), outcome: WriteOutcome::Done })
         };
         let written = self.write(txn, view, tree, key, LockStrength::Update, &mut decide).await?;
         if written.stamp.is_some() {
@@ -543,9 +552,9 @@ impl Engine {
                 if changed && txn.isolation() == Isolation::RepeatableRead {
                     return Err(Error::Serialization);
                 }
-                match moved {
-                    Some(key) if changed => LockOutcome::Moved(key),
-                    _ => LockOutcome::Gone,
+                match moved.filter(|_| changed) {
+                    Some(moved) => LockOutcome::Moved(moved.key()?),
+                    None => LockOutcome::Gone,
                 }
             }
             Newest::Live { row, own, stamp, commit } => {
@@ -676,7 +685,7 @@ impl Engine {
             };
             let (own, stamp) = (matches!(head.state, HeadState::Own), head.entry.stamp());
             if head.entry.is_tombstone() {
-                let moved = (head.entry.flags() & MOVED != 0).then(|| Bytes::copy_from_slice(head.entry.payload()));
+                let moved = Moved::of(&head.entry);
                 return Ok(Newest::Gone { moved, own, stamp, commit });
             }
             let row = if head.entry.is_overflow() {
@@ -915,6 +924,23 @@ impl Engine {
     }
 }
 
+/// Where a deleted row went.
+struct Moved(Bytes);
+
+impl Moved {
+    fn of(tombstone: &Entry<'_>) -> Option<Moved> {
+        (tombstone.flags() & MOVED != 0).then(|| Moved(Bytes::copy_from_slice(tombstone.payload())))
+    }
+
+    /// The key, for who saw the row and follows it. No key is empty.
+    ///
+    /// # Errors
+    /// [`Error::Serialization`] where it is not told.
+    fn key(self) -> Result<Bytes> {
+        if self.0.is_empty() { Err(Error::Serialization) } else { Ok(self.0) }
+    }
+}
+
 enum Stored {
     Inline(Bytes),
     Overflow(OverflowRef),
@@ -922,7 +948,7 @@ enum Stored {
 
 enum Newest {
     Live { row: Stored, own: bool, stamp: Lsn, commit: Option<Lsn> },
-    Gone { moved: Option<Bytes>, own: bool, stamp: Lsn, commit: Option<Lsn> },
+    Gone { moved: Option<Moved>, own: bool, stamp: Lsn, commit: Option<Lsn> },
     Skipped,
 }
 
@@ -973,7 +999,11 @@ fn patches(old: &[u8], new: Vec<u8>) -> Vec<Patch> {
     patches
 }
 
-const _: () = assert!(ENTRY_HEADER_BYTES + KEY_BYTES_MAX + INLINE_ROW_BYTES_MAX < protocol::page::CELL_BYTES_MAX);
+const _: () = assert!(ENTRY_HEADER_BYTES + ENTRY_BYTES_MAX < protocol::page::CELL_BYTES_MAX);
+const _: () = assert!(
+    HIGH_HEADER_BYTES + KEY_BYTES_MAX + ENTRY_HEADER_BYTES + ENTRY_BYTES_MAX + 2 * SLOT_BYTES
+        <= PAGE_BYTES - PAGE_HEADER_BYTES
+);
 
 #[cfg(test)]
 mod tests {

@@ -1,0 +1,63 @@
+//! Rows whose keys are as long as keys may be.
+
+use super::support::run;
+use super::{let_wait, ok, spawn, two, value};
+
+/// A row, and others around it that fill the leaf.
+fn rows(old: usize) -> String {
+    format!(
+        "create table t (id text primary key, x int);
+        insert into t select repeat(chr(97 + n % 20), {old} - n), n from generate_series(0, 9) n"
+    )
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_row_moves_between_the_longest_keys() {
+    for (old, new) in [(2701, 2701), (2701, 2600), (2400, 2701), (2000, 2701), (30, 2701), (2701, 30)] {
+        let (_volume, _database, mut one, _two) = two(&rows(old)).await;
+        let change = |from: &str, to: &str, bytes: usize, now: usize| {
+            format!("update t set id = repeat('{to}', {now}) where id = repeat('{from}', {bytes})")
+        };
+        for round in 0..5 {
+            let there = change("a", "z", old, new);
+            assert_eq!(run(&mut one, &there).await, ["UPDATE 1"], "{old} to {new}, round {round}");
+            assert_eq!(run(&mut one, &there).await, ["UPDATE 0"]);
+            let found = format!("select x from t where id = repeat('z', {new})");
+            assert_eq!(value(&mut one, &found).await, "0");
+            assert_eq!(run(&mut one, &change("z", "a", new, old)).await, ["UPDATE 1"], "{new} to {old}, round {round}");
+            assert_eq!(value(&mut one, "select count(*) from t").await, "10");
+        }
+    }
+}
+
+/// Who waited for a row follows it to its new key, unless there was no room to say which that is: then it must try again.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_waits_for_a_row_that_moved_far_tries_again() {
+    const LONG: &str = "update t set id = repeat('z', 2701) where x = 0";
+    const SHORT: &str = "update t set id = 'z' where x = 0";
+    for (moves, outcome) in
+        [(LONG, "ERROR:  40001: could not serialize access due to concurrent update"), (SHORT, "UPDATE 1")]
+    {
+        for asked in ["update t set x = -1 where x = 0", "delete from t where x = 0"] {
+            let (_volume, database, mut one, other) = two(&rows(2701)).await;
+            ok(&run(&mut one, "begin").await);
+            assert_eq!(run(&mut one, moves).await, ["UPDATE 1"]);
+            let waiting = spawn(other, asked);
+            let_wait(&database).await;
+            ok(&run(&mut one, "commit").await);
+            let (mut other, lines) = waiting.await.expect("no panic");
+            assert_eq!(lines[0].replace("DELETE", "UPDATE"), outcome, "{asked}");
+            ok(&run(&mut other, asked).await);
+            assert_eq!(value(&mut other, "select count(*) from t where x = 0").await, "0");
+        }
+        let (_volume, database, mut one, other) = two(&rows(2701)).await;
+        ok(&run(&mut one, "begin").await);
+        assert_eq!(run(&mut one, moves).await, ["UPDATE 1"]);
+        let waiting = spawn(other, "select x from t where x = 0 for update");
+        let_wait(&database).await;
+        ok(&run(&mut one, "commit").await);
+        let lines = waiting.await.expect("no panic").1;
+        assert_eq!(lines[0] == "x", outcome == "UPDATE 1", "{lines:?}");
+        assert_eq!(lines[0] == outcome, moves == LONG, "{lines:?}");
+    }
+}
