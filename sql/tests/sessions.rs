@@ -8,6 +8,8 @@ mod pair;
 mod references;
 #[path = "sessions/row_locks.rs"]
 mod row_locks;
+#[path = "sessions/sequences.rs"]
+mod sequences;
 mod support;
 
 use std::time::Duration;

@@ -315,6 +315,28 @@ pub(crate) async fn write_alone(
     engine.commit(txn).await.lift()
 }
 
+/// A sequence by its newest state, be that committed or the transaction's own; `None` if it is gone. `known` is what it was.
+///
+/// # Errors
+/// XX001 for a row that cannot be read; what the engine returns.
+pub(crate) async fn newest_sequence(
+    engine: &Arc<Engine>,
+    txn: &mut Txn,
+    database: u32,
+    known: &SequenceDef,
+) -> Result<Option<SequenceDef>> {
+    let key = codec::key(database, Class::Sequence, known.oid);
+    let exact = KeyRange { lower: Bound::Included(key.clone()), upper: Bound::Included(key) };
+    let view = engine.statement(txn);
+    let Some((_, row)) = engine.probe(txn, &view, engine.catalog_tree(), exact).await.lift()? else {
+        return Ok(None);
+    };
+    match codec::decode(Class::Sequence, &row)? {
+        Object::Sequence(found) => Ok(Some(SequenceDef { schema_name: known.schema_name.clone(), ..found })),
+        _ => Err(Error::internal("the row of a sequence holds something else")),
+    }
+}
+
 /// The key of a sequence's state. That of its first generation has no number.
 pub(crate) fn sequence_key(database: u32, sequence: &SequenceDef) -> Vec<u8> {
     let mut key = codec::key(database, Class::SequenceState, sequence.oid);

@@ -10,6 +10,7 @@ use types::{Datum, Error, Function, Result, SqlState};
 use super::context::ExecContext;
 use super::lift::{Lift, lift};
 use crate::catalog::SequenceDef;
+use crate::catalog::store::newest_sequence;
 use crate::functions::{advisory, waiting};
 use crate::session::Drawn;
 
@@ -54,23 +55,23 @@ fn sequence(args: &[Datum], context: &ExecContext) -> Result<Arc<SequenceDef>> {
     }
 }
 
-/// Waits for the end of the transaction that is changing a sequence's parameters. Returns the sequence as it is then.
+/// Waits for the end of the transaction that is changing a sequence's parameters, unless that is this one. Returns the
+/// sequence as it is then, and opens the generation that counts.
 async fn after_change(sequence: &Arc<SequenceDef>, context: &Arc<ExecContext>) -> Result<Arc<SequenceDef>> {
     let object = u64::from(sequence.oid);
-    {
-        let mut txn = context.txn().await?;
-        let mode = TableLockMode::RowExclusive;
-        context.engine.lock_object(&mut txn, object, mode, WaitPolicy::Wait).await.map_err(lift)?;
-    }
-    let catalog = context.session.database.catalog(context.catalog.database).await?;
-    let Some(newest) = catalog.sequence(sequence.oid) else {
+    let mut txn = context.txn().await?;
+    let mode = TableLockMode::RowExclusive;
+    context.engine.lock_object(&mut txn, object, mode, WaitPolicy::Wait).await.map_err(lift)?;
+    // What was committed counts for others; here perhaps a change of this transaction's own, of which a savepoint took
+    // back a part.
+    let Some(newest) = newest_sequence(&context.engine, &mut txn, context.catalog.database, sequence).await? else {
         let message = format!("could not open relation with OID {}", sequence.oid);
         return Err(Error::new(SqlState::UNDEFINED_TABLE, message));
     };
     if newest.generation == sequence.generation {
-        context.session.database.sequences.open(newest);
+        context.session.database.sequences.open(&newest);
     }
-    Ok(newest.clone())
+    Ok(Arc::new(newest))
 }
 
 fn check_writable(context: &ExecContext, function: &Function) -> Result<()> {

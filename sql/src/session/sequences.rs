@@ -4,7 +4,7 @@
 //! RESTART above all, begins another *generation* with a state of its own, which counts when the change commits; until
 //! then the older one stands. While a change is under way, or the sequence is being dropped, the older generation is closed
 //! to everyone: who wants a value of it waits for the sequence's lock, looks up which generation counts by then, and opens
-//! that again if it is the same. The row of a closed state is removed with the transaction that closed it, and nobody
+//! that again if it is the same. For the transaction that makes changes, and takes them back to a savepoint, its own count. The row of a closed state is removed with the transaction that closed it, and nobody
 //! writes to it before that has ended: a record never waits for a transaction.
 //!
 //! **Turns.** One record of a sequence is written at a time. Who waits for that may be cancelled, as may the write, which

@@ -1,0 +1,36 @@
+//! Sequences whose parameters somebody changes and takes back.
+
+use super::support::run;
+use super::{let_wait, ok, spawn, two, value};
+
+/// A change that stands keeps others away, though a later one was taken back.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_takes_back_one_change_keeps_the_sequence_for_another() {
+    let (_volume, database, mut one, other) = two("create sequence q").await;
+    assert_eq!(value(&mut one, "select nextval('q')").await, "1");
+    for statement in
+        ["begin", "alter sequence q restart 100", "savepoint s", "alter sequence q restart 200", "rollback to s"]
+    {
+        ok(&run(&mut one, statement).await);
+    }
+    assert_eq!(value(&mut one, "select nextval('q')").await, "100");
+    let waiting = spawn(other, "select nextval('q')");
+    let_wait(&database).await;
+    assert!(!waiting.is_finished());
+    ok(&run(&mut one, "commit").await);
+    assert_eq!(waiting.await.expect("no panic").1[1], "101");
+}
+
+/// A sequence that was dropped, and is back, is the first transaction's to use before it is anybody else's.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_drop_that_is_taken_back_lets_everybody_draw() {
+    let (_volume, _database, mut one, mut other) = two("create sequence q").await;
+    assert_eq!(value(&mut one, "select nextval('q')").await, "1");
+    for statement in ["begin", "savepoint s", "drop sequence q", "rollback to s"] {
+        ok(&run(&mut one, statement).await);
+    }
+    assert_eq!(value(&mut other, "select nextval('q')").await, "2");
+    assert_eq!(value(&mut one, "select nextval('q')").await, "3");
+    ok(&run(&mut one, "commit").await);
+    assert_eq!(value(&mut other, "select nextval('q')").await, "4");
+}
