@@ -11,6 +11,7 @@ use engine::{Isolation, KeyRange, Txn, Verdict, WriteOutcome};
 use types::{Datum, Error, Result, SqlState};
 
 use super::basic::Place;
+use super::changes::StatementEnd;
 use super::context::ExecContext;
 use super::frames::{Frames, Row};
 use super::keyed;
@@ -80,7 +81,42 @@ impl RowMaker<'_> {
     }
 }
 
-pub(crate) async fn insert(insert: &Insert, context: &Arc<ExecContext>) -> Result<Changed> {
+/// Runs an INSERT and ends its statement, of which `end` are the parts before it.
+///
+/// # Errors
+/// Whatever its rows meet.
+pub(crate) async fn insert(insert: &Insert, context: &Arc<ExecContext>, mut end: StatementEnd) -> Result<Changed> {
+    let changed = insert_rows(insert, context, &mut end).await?;
+    end.judge().await?;
+    Ok(changed)
+}
+
+/// As [`insert()`], for an UPDATE.
+///
+/// # Errors
+/// Whatever its rows meet.
+pub(crate) async fn update(update: &Update, context: &Arc<ExecContext>, mut end: StatementEnd) -> Result<Changed> {
+    let changed = update_rows(update, context, &mut end).await?;
+    end.judge().await?;
+    Ok(changed)
+}
+
+/// As [`insert()`], for a DELETE.
+///
+/// # Errors
+/// Whatever its rows meet.
+pub(crate) async fn delete(delete: &Delete, context: &Arc<ExecContext>, mut end: StatementEnd) -> Result<Changed> {
+    let changed = delete_rows(delete, context, &mut end).await?;
+    end.judge().await?;
+    Ok(changed)
+}
+
+/// Runs a part of a statement, or all of it: what waits for the end goes to `end`.
+pub(super) async fn insert_rows(
+    insert: &Insert,
+    context: &Arc<ExecContext>,
+    end: &mut StatementEnd,
+) -> Result<Changed> {
     let at = Place::new(context, &Frames::none());
     let mut writer = TableWriter::new(&insert.table, context);
     let columns = insert.table.columns.len();
@@ -126,7 +162,7 @@ pub(crate) async fn insert(insert: &Insert, context: &Arc<ExecContext>) -> Resul
             }
         }
     }
-    writer.finish().await?;
+    end.add(writer);
     Ok(changed)
 }
 
@@ -363,8 +399,13 @@ fn refresh(table: &crate::catalog::TableDef, row: &[u8], current: &mut Row) -> R
     Ok(())
 }
 
-pub(crate) async fn update(update: &Update, context: &Arc<ExecContext>) -> Result<Changed> {
-    if let Some(changed) = keyed::update(update, context).await? {
+/// As [`insert_rows`], for an UPDATE.
+pub(super) async fn update_rows(
+    update: &Update,
+    context: &Arc<ExecContext>,
+    end: &mut StatementEnd,
+) -> Result<Changed> {
+    if let Some(changed) = keyed::update(update, context, end).await? {
         return Ok(changed);
     }
     let at = Place::new(context, &Frames::none());
@@ -398,11 +439,16 @@ pub(crate) async fn update(update: &Update, context: &Arc<ExecContext>) -> Resul
             }
         }
     }
-    writer.finish().await?;
+    end.add(writer);
     Ok(changed)
 }
 
-pub(crate) async fn delete(delete: &Delete, context: &Arc<ExecContext>) -> Result<Changed> {
+/// As [`insert_rows`], for a DELETE.
+pub(super) async fn delete_rows(
+    delete: &Delete,
+    context: &Arc<ExecContext>,
+    end: &mut StatementEnd,
+) -> Result<Changed> {
     let at = Place::new(context, &Frames::none());
     let mut writer = TableWriter::new(&delete.table, context);
     let mut changed = Changed::default();
@@ -422,7 +468,7 @@ pub(crate) async fn delete(delete: &Delete, context: &Arc<ExecContext>) -> Resul
             }
         }
     }
-    writer.finish().await?;
+    end.add(writer);
     Ok(changed)
 }
 

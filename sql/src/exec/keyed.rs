@@ -10,6 +10,7 @@ use engine::{Isolation, Verdict, WriteOutcome};
 use smallvec::SmallVec;
 use types::{Datum, Error, Result};
 
+use super::changes::StatementEnd;
 use super::context::ExecContext;
 use super::dml::Changed;
 use super::eval::{Env, Stop, eval};
@@ -110,8 +111,13 @@ enum Met {
     Waits,
 }
 
-/// Runs a keyed UPDATE; `None` if it is not one, in which case nothing was done.
-pub(crate) async fn update(update: &Update, context: &Arc<ExecContext>) -> Result<Option<Changed>> {
+/// Runs a keyed UPDATE; `None` if it is not one, in which case nothing was done. What waits for the statement's end goes to
+/// `end`.
+pub(super) async fn update(
+    update: &Update,
+    context: &Arc<ExecContext>,
+    end: &mut StatementEnd,
+) -> Result<Option<Changed>> {
     let table = &update.table;
     if context.isolation != Isolation::ReadCommitted
         || update.returning.is_some()
@@ -151,7 +157,7 @@ pub(crate) async fn update(update: &Update, context: &Arc<ExecContext>) -> Resul
             let Met::Written { old, new } = met else { return Err(Error::internal("a row was replaced by nothing")) };
             if writer.follows_changes() {
                 writer.after_update(&mut *context.txn().await?, &key, &old, &new).await?;
-                writer.finish().await?;
+                end.add(writer);
             }
             Ok(Some(Changed { count: 1, ..Changed::default() }))
         }

@@ -47,7 +47,7 @@ pub use scan::known_ranges;
 pub use spill::{SpillCounts, TemporaryDirectory, TemporaryFile};
 pub use table::RowIds;
 
-pub(crate) use changes::run as run_changes;
+pub(crate) use changes::{StatementEnd, run as run_changes};
 pub(crate) use copy::{run_in as copy_in, run_out as copy_out};
 pub(crate) use ddl::{Executed, analyze, execute as execute_ddl, truncate};
 pub(crate) use dml::{Changed, delete, insert, update};

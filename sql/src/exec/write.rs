@@ -378,8 +378,32 @@ impl TableWriter {
     /// # Errors
     /// 23503, and whatever the actions meet.
     pub async fn finish(&mut self) -> Result<()> {
-        let table = self.table.clone();
+        self.finish_beside(self.has_changed_parents()).await
+    }
+
+    /// As [`TableWriter::finish`], of a part of a statement. `acts`: some part of it may act on children.
+    ///
+    /// # Errors
+    /// As [`TableWriter::finish`].
+    pub async fn finish_beside(&mut self, acts: bool) -> Result<()> {
         // Actions first: they may make or remove rows that the checks look at.
+        self.act_on_children().await?;
+        self.check_parents(acts).await
+    }
+
+    /// Whether anything waits for the end of the statement.
+    pub fn has_unjudged(&self) -> bool {
+        self.has_changed_parents() || !self.child_values.is_empty()
+    }
+
+    /// Whether rows changed that others may refer to.
+    pub fn has_changed_parents(&self) -> bool {
+        !self.parents.is_empty()
+    }
+
+    /// What the changes of parents mean for their children.
+    async fn act_on_children(&mut self) -> Result<()> {
+        let table = self.table.clone();
         for change in std::mem::take(&mut self.parents) {
             for constraint in &table.referenced_by {
                 if let ConstraintKind::Foreign(foreign) = &constraint.kind {
@@ -387,18 +411,31 @@ impl TableWriter {
                 }
             }
         }
+        Ok(())
+    }
+
+    /// Looks for the parents of children. `may_be_gone`: an action of the statement may have taken children away, or have
+    /// given them other parents, since they were written.
+    async fn check_parents(&mut self, may_be_gone: bool) -> Result<()> {
+        let table = self.table.clone();
         self.children.clear();
         for (number, values) in std::mem::take(&mut self.child_values) {
             let constraint = &table.constraints[number];
             if let ConstraintKind::Foreign(foreign) = &constraint.kind {
-                self.check_parent(constraint, foreign, &values).await?;
+                self.check_parent(constraint, foreign, &values, may_be_gone).await?;
             }
         }
         Ok(())
     }
 
-    /// A child's values must be those of a parent, which then stays until the transaction ends.
-    async fn check_parent(&self, constraint: &ConstraintDef, foreign: &ForeignKey, values: &[Datum]) -> Result<()> {
+    /// A child's values must be those of a parent, which then stays until the transaction ends; unless no row bears them.
+    async fn check_parent(
+        &self,
+        constraint: &ConstraintDef,
+        foreign: &ForeignKey,
+        values: &[Datum],
+        may_be_gone: bool,
+    ) -> Result<()> {
         let parent = self.context.catalog.table(foreign.parent);
         let parent = parent.ok_or_else(|| Error::internal("a foreign key without its parent"))?;
         let violation = |detail: String| {
@@ -412,6 +449,9 @@ impl TableWriter {
             return Err(violation("MATCH FULL does not allow mixing of null and nonnull key values.".into()));
         }
         if lock_parent(&self.context, parent, foreign, values).await? {
+            return Ok(());
+        }
+        if may_be_gone && Children::of(&self.table, foreign, values).next(&self.context).await?.is_none() {
             return Ok(());
         }
         let key = self.describe_key(&self.table, &foreign.columns, values);

@@ -16,7 +16,7 @@ use super::transaction::Block;
 use crate::bound::walk::visit_scans;
 use crate::bound::{Access, Bound, CopyDirection, Ddl, IndexAccess, Plan, Required, Statement, WithPart};
 use crate::catalog::{CatalogSnapshot, ConstraintKind, FIRST_NORMAL_OID, Privileges, ReferentialAction, TableDef};
-use crate::exec::{self, Changed, ExecContext, Lift, Row, RowSource, lift};
+use crate::exec::{self, Changed, ExecContext, Lift, Row, RowSource, StatementEnd, lift};
 use crate::functions::{Listed, ListedCursor, ListedStatement, SESSION_VIEWS, relation_allows};
 
 /// Rows pulled at once for a client that wants all of them.
@@ -261,9 +261,13 @@ impl Session {
         multiple: bool,
         client: &mut C,
     ) -> Result<Started> {
+        let mut end = StatementEnd::default();
         if !prepared.bound.with.is_empty() && !matches!(prepared.bound.statement, Statement::Explain(_)) {
-            exec::run_changes(&prepared.bound.with, &context).await?;
+            end = exec::run_changes(&prepared.bound.with, &context).await?;
             self.note_transaction().await;
+            if plan_that_reads(&prepared.bound.statement).is_some() {
+                std::mem::take(&mut end).judge().await?;
+            }
         }
         let (word, changed) = match &prepared.bound.statement {
             Statement::Query(query) => {
@@ -274,9 +278,9 @@ impl Session {
                 let tag = Tag::Counted("SELECT");
                 return Ok(Started::Rows(Box::new(Running { source: Mutex::new(source), context, tag })));
             }
-            Statement::Insert(insert) => ("INSERT 0", exec::insert(insert, &context).await?),
-            Statement::Update(update) => ("UPDATE", exec::update(update, &context).await?),
-            Statement::Delete(delete) => ("DELETE", exec::delete(delete, &context).await?),
+            Statement::Insert(insert) => ("INSERT 0", exec::insert(insert, &context, end).await?),
+            Statement::Update(update) => ("UPDATE", exec::update(update, &context, end).await?),
+            Statement::Delete(delete) => ("DELETE", exec::delete(delete, &context, end).await?),
             Statement::Copy(copy) => {
                 let rows = self.copy(copy, &context, client).await?;
                 self.note_transaction().await;

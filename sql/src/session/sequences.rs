@@ -4,8 +4,9 @@
 //! RESTART above all, begins another *generation* with a state of its own, which counts when the change commits; until
 //! then the older one stands. While a change is under way, or the sequence is being dropped, the older generation is closed
 //! to everyone: who wants a value of it waits for the sequence's lock, looks up which generation counts by then, and opens
-//! that again if it is the same. For the transaction that makes changes, and takes them back to a savepoint, its own count. The row of a closed state is removed with the transaction that closed it, and nobody
-//! writes to it before that has ended: a record never waits for a transaction.
+//! that again if it is the same. In the transaction that changes the sequence its own generations count; rolled back to a
+//! savepoint, it may find an older one closed in the same way. The row of a closed state is removed with the transaction
+//! that closed it, and nobody writes to it before that has ended: a record never waits for a transaction.
 //!
 //! **Turns.** One record of a sequence is written at a time. Who waits for that may be cancelled, as may the write, which
 //! storage can hold up. Sequences share [`TURNS_MAX`] turns by their numbers, so that dropped ones leave nothing behind.

@@ -318,9 +318,10 @@ impl Session {
         let mut lines = crate::plan::explain::lines(&explain.statement, explain, by_vector);
         if explain.analyze {
             let started = Instant::now();
-            exec::run_changes(&prepared.bound.with, context).await?;
+            let end = exec::run_changes(&prepared.bound.with, context).await?;
             let rows = match &explain.statement {
                 Statement::Query(Query { plan, .. }) => {
+                    end.judge().await?;
                     let mut source = RowSource::open(plan, context)?;
                     let mut rows = 0;
                     loop {
@@ -331,9 +332,9 @@ impl Session {
                         rows += batch.len() as u64;
                     }
                 }
-                Statement::Insert(it) => exec::insert(it, context).await?.count,
-                Statement::Update(it) => exec::update(it, context).await?.count,
-                Statement::Delete(it) => exec::delete(it, context).await?.count,
+                Statement::Insert(it) => exec::insert(it, context, end).await?.count,
+                Statement::Update(it) => exec::update(it, context, end).await?.count,
+                Statement::Delete(it) => exec::delete(it, context, end).await?.count,
                 _ => return Err(Error::unsupported("EXPLAIN ANALYZE of this statement")),
             };
             if explain.summary {

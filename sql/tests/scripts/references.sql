@@ -376,3 +376,165 @@ DELETE 2
 
 > drop table c, p
 DROP TABLE
+
+# Foreign keys are judged when all parts of a statement have written.
+> create table p (id int primary key, x int)
+CREATE TABLE
+
+> create table c (id int primary key, p int references p)
+CREATE TABLE
+
+> with x as (insert into c values (1, 1)) insert into p values (1, 0)
+INSERT 0 1
+
+> with d as (delete from p where id = 1) delete from c where p = 1
+DELETE 1
+
+> with x as (insert into c values (1, 1) returning *), y as (insert into p values (1, 0)) select * from x
+id|p
+1|1
+(1 row)
+
+> with d as (delete from p where id = 1) select 1
+ERROR:  23503: update or delete on table "p" violates foreign key constraint "c_p_fkey" on table "c"
+DETAIL:  Key (id)=(1) is still referenced from table "c".
+
+> with d as (delete from p where id = 1), e as (delete from c where p = 1) select 1
+?column?
+1
+(1 row)
+
+> with x as (insert into c values (1, 1)) update p set x = 1
+ERROR:  23503: insert or update on table "c" violates foreign key constraint "c_p_fkey"
+DETAIL:  Key (p)=(1) is not present in table "p".
+
+> with x as (insert into c values (1, 1)) insert into p values (2, 0)
+ERROR:  23503: insert or update on table "c" violates foreign key constraint "c_p_fkey"
+DETAIL:  Key (p)=(1) is not present in table "p".
+
+> insert into p values (3, 0)
+INSERT 0 1
+
+> with x as (insert into c values (1, 1)) update p set id = 1 where id = 3
+UPDATE 1
+
+> with x as (update p set id = 2 where id = 1) update c set p = 2
+UPDATE 1
+
+> select p.id, c.* from p, c
+id|id|p
+2|1|2
+(1 row)
+
+> drop table c
+DROP TABLE
+
+> create table c (id int primary key, p int references p on delete cascade)
+CREATE TABLE
+
+> with x as (delete from p where id = 2) insert into c values (1, 2)
+ERROR:  23503: insert or update on table "c" violates foreign key constraint "c_p_fkey"
+DETAIL:  Key (p)=(2) is not present in table "p".
+
+> insert into p values (2, 0)
+ERROR:  23505: duplicate key value violates unique constraint "p_pkey"
+DETAIL:  Key (id)=(2) already exists.
+
+> with x as (insert into c values (1, 2)) delete from p where id = 2
+DELETE 1
+
+> select * from c
+id|p
+(0 rows)
+
+> drop table c, p
+DROP TABLE
+
+# A child that an action took along, or away, is not judged by what it was.
+> create table t (id int primary key, parent int references t on update cascade on delete cascade)
+CREATE TABLE
+
+> insert into t values (1, null), (2, 1), (3, null)
+INSERT 0 3
+
+> update t set id = id + 10, parent = case id when 3 then 1 else parent end
+UPDATE 3
+
+> select * from t order by id
+id|parent
+11|
+12|11
+13|11
+(3 rows)
+
+> update t set id = id + 10, parent = case id when 13 then 99 else parent end
+ERROR:  23503: insert or update on table "t" violates foreign key constraint "t_parent_fkey"
+DETAIL:  Key (parent)=(99) is not present in table "t".
+
+> delete from t where id = 11
+DELETE 1
+
+> select * from t
+id|parent
+(0 rows)
+
+> create table g (id int primary key)
+CREATE TABLE
+
+> create table c (id int primary key, g int references g on delete cascade, h int references g on update cascade)
+CREATE TABLE
+
+> insert into g values (1), (2)
+INSERT 0 2
+
+> with x as (insert into c values (1, 1, 77)) delete from g where id = 1
+DELETE 1
+
+> select * from c
+id|g|h
+(0 rows)
+
+> insert into g values (1)
+INSERT 0 1
+
+> with x as (insert into c values (1, 1, 77), (2, 2, 78)) delete from g where id = 1
+ERROR:  23503: insert or update on table "c" violates foreign key constraint "c_h_fkey"
+DETAIL:  Key (h)=(78) is not present in table "g".
+
+> with x as (insert into c values (1, null, 2)) update g set id = 3 where id = 2
+UPDATE 1
+
+> select * from c
+id|g|h
+1||3
+(1 row)
+
+> with x as (insert into c values (2, null, 4)) update g set id = 4 where id = 3
+UPDATE 1
+
+> select * from c order by id
+id|g|h
+1||4
+2||4
+(2 rows)
+
+> insert into g values (5)
+INSERT 0 1
+
+> with x as (delete from g where id = 5), y as (insert into c values (5, 5)) select 1
+ERROR:  23503: insert or update on table "c" violates foreign key constraint "c_g_fkey"
+DETAIL:  Key (g)=(5) is not present in table "g".
+
+> with y as (insert into c values (5, 5)), x as (delete from g where id = 5) select 1
+?column?
+1
+(1 row)
+
+> select * from c order by id
+id|g|h
+1||4
+2||4
+(2 rows)
+
+> drop table c, g, t
+DROP TABLE

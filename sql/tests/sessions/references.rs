@@ -139,3 +139,17 @@ async fn a_parent_that_goes_stays_locked_under_weaker_changes() {
     assert_eq!(lines[0][..13], *"ERROR:  23503", "{lines:?}");
     assert_eq!(value(&mut two, "select count(*) from c").await, "0");
 }
+
+/// EXPLAIN ANALYZE runs all parts of a statement before it judges, as the statement itself does.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_explained_statement_is_judged_at_its_end() {
+    let (_volume, _database, mut one, mut two) = two(FAMILY).await;
+    ok(&run(&mut one, "prepare a as with d as (delete from p where id = 1) insert into c values (1, 1)").await);
+    ok(&run(&mut one, "prepare b as with x as (insert into c values (1, 2), (2, 1)) insert into p values (2, 0)")
+        .await);
+    ok(&run(&mut one, "prepare c as with d as (delete from p where id = 1) select 1").await);
+    assert_eq!(run(&mut one, "explain analyze execute a").await[0][..13], *"ERROR:  23503");
+    ok(&run(&mut one, "explain analyze execute b").await);
+    assert_eq!(run(&mut one, "explain analyze execute c").await[0][..13], *"ERROR:  23503");
+    assert_eq!(value(&mut two, "select count(*) from c join p on p.id = c.p").await, "2");
+}
