@@ -33,6 +33,14 @@ pub(crate) const UNCHARGED_BYTES_MAX: usize = 64 << 10;
 #[derive(Debug, Default)]
 pub struct ServerMemory(AtomicUsize);
 
+#[cfg(test)]
+impl ServerMemory {
+    /// The bytes held now.
+    pub fn used(&self) -> usize {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
 /// The bytes held by one statement.
 pub struct Memory {
     used: AtomicUsize,

@@ -425,6 +425,8 @@ impl TableWriter {
                 self.check_parent(constraint, foreign, &values, may_be_gone).await?;
             }
         }
+        // COPY goes on after this, with the next batch.
+        self.claim = LateClaim::default();
         Ok(())
     }
 

@@ -196,3 +196,62 @@ impl<'a> Loader<'a> {
         Ok(self.count)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use bytes::Bytes;
+    use engine::testing::MemoryVolume;
+    use engine::{Engine, Options};
+    use types::{Datum, Result, Settings};
+
+    use super::BATCH_ROWS_MAX;
+    use crate::session::{Client, Column, Database, Session, SessionOptions};
+
+    const BATCHES: usize = 20;
+
+    /// Sends a batch of rows at a time, each row with a parent of its own, and watches what is held in memory.
+    struct Feeder {
+        database: Arc<Database>,
+        sent: usize,
+        most: usize,
+    }
+
+    impl Client for Feeder {
+        fn data_row(&mut self, _: &[Datum], _: &[Column], _: &[i16], _: &Settings) -> Result<()> {
+            Ok(())
+        }
+
+        async fn copy_in_next(&mut self) -> Result<Option<Bytes>> {
+            self.most = self.most.max(self.database.memory.used());
+            if self.sent == BATCHES * BATCH_ROWS_MAX {
+                return Ok(None);
+            }
+            let lines = self.sent..self.sent + BATCH_ROWS_MAX;
+            self.sent = lines.end;
+            Ok(Some(lines.map(|line| format!("{line}\n")).collect::<String>().into()))
+        }
+    }
+
+    #[tokio::test]
+    async fn keys_of_parents_are_forgotten_with_their_batch() {
+        let engine = Engine::bootstrap(MemoryVolume::new(), Options::default()).await.expect("an empty volume");
+        let database = Database::open(engine, None).await.expect("a fresh catalog");
+        let options =
+            SessionOptions { user: "postgres".into(), database: "postgres".into(), ..SessionOptions::default() };
+        let mut session = Session::new(database.clone(), options).await.expect("the superuser may connect");
+        let mut client = Feeder { database, sent: 0, most: 0 };
+        for statement in [
+            "create table p (id int primary key)",
+            &format!("insert into p select generate_series(0, {})", BATCHES * BATCH_ROWS_MAX),
+            "create table c (id int references p)",
+            "copy c from stdin",
+        ] {
+            session.simple(statement, &mut client).await.expect("it runs");
+        }
+        assert_eq!(client.sent, BATCHES * BATCH_ROWS_MAX);
+        // A key takes some hundred bytes.
+        assert!(client.most < 4 * 256 * BATCH_ROWS_MAX, "{} bytes are held", client.most);
+    }
+}
