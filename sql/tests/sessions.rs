@@ -61,6 +61,31 @@ async fn an_update_follows_a_row_to_its_new_key() {
     assert_eq!(run(&mut two, "select id, v from t order by id").await, ["id|v", "2|20", "3|0", "(2 rows)"]);
 }
 
+/// An error in it does not wait for who holds the row, as in PostgreSQL.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_may_take_long_is_computed_before_the_row_is_locked() {
+    let (_volume, _database, mut one, mut two) = two("create table t (id int primary key, x int, s text,
+        d text generated always as (repeat('a', 1 / x)) stored); insert into t (id, x) values (1, 1);
+        create table u (id int primary key, x int, s text, check (length(repeat(s, 1 / x)) < 9));
+        insert into u values (1, 1, '')")
+    .await;
+    for (hold, asked) in [
+        ("update t set s = 'held'", "update t set s = repeat('a', 1 / (x - 1)) where id = 1"),
+        ("update t set s = 'held'", "update t set s = 'x' where id = 1 and repeat('a', 1 / (x - 1)) is not null"),
+        ("update t set s = 'held'", "update t set x = 0 where id = 1"),
+        ("update u set s = 'held'", "update u set x = 0 where id = 1"),
+    ] {
+        ok(&run(&mut one, "begin").await);
+        ok(&run(&mut one, hold).await);
+        let lines =
+            tokio::time::timeout(Duration::from_secs(20), run(&mut two, asked)).await.expect("it does not wait");
+        assert_eq!(lines[0], "ERROR:  22012: division by zero", "{asked}");
+        ok(&run(&mut one, "rollback").await);
+    }
+    assert_eq!(run(&mut two, "update t set x = 2, s = upper('b') where id = 1").await, ["UPDATE 1"]);
+    assert_eq!(run(&mut two, "select * from t").await[1], "1|2|B|");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn repeatable_read_fails_on_a_row_changed_behind_it() {
     let (_volume, _database, mut one, mut two) = two(ROWS).await;

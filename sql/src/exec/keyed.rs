@@ -2,7 +2,8 @@
 //!
 //! A SELECT of a point access computes the key, descends once, and decodes the columns that its select list names. An UPDATE
 //! does not read the row first: the new version is computed from the newest one inside the write, under its latch. At READ
-//! COMMITTED that is a statement whose snapshot was taken a moment later; at REPEATABLE READ the general way is taken.
+//! COMMITTED that is a statement whose snapshot was taken a moment later; at REPEATABLE READ the general way is taken, and
+//! also where computing may take long: see [`is_brief`].
 
 use std::sync::Arc;
 
@@ -10,6 +11,7 @@ use engine::{Isolation, Verdict, WriteOutcome};
 use smallvec::SmallVec;
 use types::{Datum, Error, Result};
 
+use super::brief::is_brief;
 use super::changes::StatementEnd;
 use super::context::ExecContext;
 use super::dml::Changed;
@@ -126,6 +128,11 @@ pub(super) async fn update(
         return Ok(None);
     }
     let Some((scan, _, access)) = point_scan(&update.source) else { return Ok(None) };
+    let assigned = update.assignments.iter().chain(&update.generated).map(|assignment| &assignment.value);
+    let checked = update.checks.iter().map(|check| &check.expr);
+    if !assigned.chain(checked).chain(&scan.filter).all(is_brief) {
+        return Ok(None);
+    }
     let key = match point_key(table, access, context) {
         None => return Ok(None),
         Some(key) => match key? {

@@ -7,6 +7,7 @@
 
 mod aggregate;
 mod basic;
+mod brief;
 mod changes;
 mod context;
 mod copy;
