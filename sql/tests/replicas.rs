@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use engine::testing::{MemoryReplica, MemoryVolume};
 use engine::{Engine, Options};
+use protocol::Lsn;
 use sql::session::{Database, Session};
 use support::{Recorder, database, run, session};
 
@@ -224,6 +225,24 @@ async fn a_promotion_ends_waits_for_what_was_not_recovered() {
     run(&mut world.reader, &format!("set redoubt.read_after = '{beyond}'")).await;
     let lines = run(&mut world.reader, "select count(*) from t").await;
     assert_eq!(lines[0], "ERROR:  55000: recovery is not in progress");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_session_wrote_elsewhere_and_no_recovery_found_is_not_waited_for() {
+    let mut world = World::new().await;
+    let lost = Lsn(world.volume.last().0 + 1_000);
+    world.reader.adopt_commit(lost);
+    let mut waiting = session(&world.replica).await;
+    waiting.adopt_commit(lost);
+    let waiting = tokio::spawn(async move { one(&mut waiting, "select count(*) from t").await });
+    let mut other = session(&world.replica).await;
+    other.adopt_commit(lost);
+    assert!(waits(other, "select count(*) from t").await);
+    world.promote().await;
+    assert_eq!(waiting.await.expect("no panic"), "0", "nor by one that waited already");
+    assert_eq!(run(&mut world.reader, "insert into t values (1)").await, ["INSERT 0 1"]);
+    run(&mut world.reader, "begin isolation level repeatable read").await;
+    assert_eq!(one(&mut world.reader, "select count(*) from t").await, "1");
 }
 
 #[tokio::test(flavor = "multi_thread")]

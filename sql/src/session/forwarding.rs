@@ -108,8 +108,8 @@ impl Forwarding {
         self.eventual = value == "eventual";
     }
 
-    /// What statements must see of the session's own writes.
-    pub fn own_writes(&self) -> Lsn {
+    /// What statements on a replica must see of the session's own writes.
+    fn own_writes(&self) -> Lsn {
         if self.eventual { Lsn::ZERO } else { self.wrote.floor() }
     }
 }
@@ -124,6 +124,12 @@ pub enum Source {
 }
 
 impl Session {
+    /// What statements must see here of what the session wrote elsewhere. A writer has it, or nobody does: a commit that it
+    /// was promoted without was never durable, and waiting does not bring that.
+    pub(super) fn own_writes(&self) -> Lsn {
+        if self.database.engine.is_writer() { Lsn::ZERO } else { self.forwarding.own_writes() }
+    }
+
     /// Whether statements that write are to be passed on now.
     pub fn forwards(&self) -> bool {
         self.forwarding.on && !self.database.engine.is_writer()

@@ -10,7 +10,8 @@
 //! (SET, SHOW, ROLLBACK) do not wait: a session can always take its token back.
 //!
 //! A server that is promoted while a statement waits either has what the token stands for, since a recovery finds every
-//! commit that was acknowledged, or says that it never will.
+//! commit that was acknowledged, or says that it never will. What the session wrote through it to the writer before needs no
+//! token, and is no demand on a writer.
 //!
 //! `redoubt.max_staleness` bounds age instead: how long ago the replica last knew that it had everything the writer had.
 //! It goes by notices that come when they come (an idle writer sends ten a second), so it is a bound for people, not an
@@ -88,7 +89,7 @@ fn reads(statement: &ast::Statement) -> bool {
 impl Session {
     /// Before a statement is bound: waits until this server is as fresh as the session demands.
     pub(super) async fn freshen_for(&self, statement: &ast::Statement) -> Result<()> {
-        if self.freshness.demands_nothing() && self.forwarding.own_writes() == Lsn::ZERO || !reads(statement) {
+        if self.freshness.demands_nothing() && self.own_writes() == Lsn::ZERO || !reads(statement) {
             return Ok(());
         }
         self.freshen().await
@@ -96,7 +97,7 @@ impl Session {
 
     /// The LSN below which no snapshot is taken: what the client asked for, or what it wrote through this server.
     fn floor(&self) -> Lsn {
-        self.freshness.read_after.max(self.forwarding.own_writes())
+        self.freshness.read_after.max(self.own_writes())
     }
 
     /// Before a statement takes its snapshot.
@@ -115,7 +116,13 @@ impl Session {
                     return Err(Error::new(SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE, message)
                         .detail(format!("It was to reach {read_after} and is at {at}.")));
                 }
-                Waited::NotInRecovery => return Err(self.beyond_the_end(read_after)),
+                // A promotion that ends the wait may also be the end of what it was for.
+                Waited::NotInRecovery => {
+                    let read_after = self.floor();
+                    if read_after > self.database.engine.visible_up_to() {
+                        return Err(self.beyond_the_end(read_after));
+                    }
+                }
             }
         }
         match max_staleness {

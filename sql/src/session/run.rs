@@ -159,7 +159,10 @@ impl Session {
             self.check_fresh(view.snapshot().lsn())?;
             if self.forwarded {
                 // Back on its replica the session sees no less than here, however the transaction ends.
-                self.context.note_commit(view.snapshot().lsn());
+                let seen = view.snapshot().lsn();
+                self.context.note_commit(seen);
+                // And what it sees there is durable, so that no other writer comes without it.
+                self.depend_on(seen);
             }
             // The view is taken after the locks. If no DDL was published before it, none that it sees changed the plan's
             // tables; otherwise the statement is planned again.
