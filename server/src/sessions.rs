@@ -139,7 +139,11 @@ fn reason_of(reason: CancelReason) -> sql_session::CancelReason {
 
 impl Session for SqlSession {
     fn routes(&self) -> bool {
-        self.forwarder.status().is_some() || self.session.forwards() && !self.is_forwarded
+        self.is_away() || self.session.forwards() && !self.is_forwarded
+    }
+
+    fn is_away(&self) -> bool {
+        self.forwarder.status().is_some()
     }
 
     async fn route(&mut self, message: &Message<'_>) -> Result<Route> {
@@ -148,7 +152,7 @@ impl Session for SqlSession {
 
     async fn relay<W: Wire>(
         &mut self,
-        message: &Message<'_>,
+        message: Option<&Message<'_>>,
         frame: (u8, &[u8]),
         wire: &mut W,
     ) -> std::result::Result<(), RelayFailed> {

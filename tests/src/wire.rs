@@ -2,7 +2,7 @@
 
 use crate::cluster::PATIENCE;
 use anyhow::Context;
-use bytes::BytesMut;
+use bytes::{BufMut, BytesMut};
 use postgres_protocol::IsNull;
 use postgres_protocol::message::frontend;
 use std::io::{Read, Write};
@@ -75,6 +75,14 @@ impl Wire {
     pub fn close(&mut self, statement: &str) -> anyhow::Result<&mut Wire> {
         frontend::close(b'S', statement, &mut self.outgoing)?;
         Ok(self)
+    }
+
+    /// Any message, well-formed or not.
+    pub fn raw(&mut self, kind: u8, body: &[u8]) -> &mut Wire {
+        self.outgoing.put_u8(kind);
+        self.outgoing.put_u32(body.len() as u32 + 4);
+        self.outgoing.put_slice(body);
+        self
     }
 
     /// Flush.

@@ -406,6 +406,79 @@ async fn what_a_pipeline_sets_goes_along_with_what_it_writes() -> anyhow::Result
     Ok(())
 }
 
+/// Bind of the unnamed statement with one parameter in this format.
+fn bind_one(format: u8, value: &[u8]) -> Vec<u8> {
+    [&[0, 0, 0, 1, 0, format, 0, 1][..], &(value.len() as u32).to_be_bytes(), value, &[0, 0]].concat()
+}
+
+#[tokio::test]
+async fn a_message_that_is_none_fails_the_transaction_where_that_runs() -> anyhow::Result<()> {
+    let cluster = Cluster::start(Options::default()).await?;
+    let mut wire = forwarding_wire(&cluster).await?;
+    assert_eq!(wire.query("CREATE TABLE t (a text)")?.len(), 2);
+    let insert = "INSERT INTO t VALUES ($1)";
+    let broken = [
+        (b'B', bind_one(0, b"a\0"), "22021"),
+        (b'B', bind_one(0, b"\xff"), "22021"),
+        (b'B', bind_one(2, b"a"), "22023"),
+        (b'B', vec![0], "08P01"),
+        (b'P', b"\0\xff\0\0\0".to_vec(), "22021"),
+        (b'D', b"Z\0".to_vec(), "08P01"),
+        (b'C', b"Z\0".to_vec(), "08P01"),
+        (b'E', b"\0".to_vec(), "08P01"),
+    ];
+    for (kind, body, code) in &broken {
+        let context = format!("{} {code}", char::from(*kind));
+        // All of a pipeline is one transaction, which is told of in its order.
+        let pipeline = wire.parse("", insert)?.raw(b'B', &bind_one(0, b"a")).execute("")?.raw(*kind, body);
+        let refused = pipeline.execute("")?.sync()?;
+        assert_eq!(refused, ["INSERT 0 1", &format!("error {code}"), "ready I"], "{context}");
+        // A block is a failed one, and ends when the client says so.
+        assert_eq!(wire.query("BEGIN; INSERT INTO t VALUES ('b')")?, ["BEGIN", "INSERT 0 1", "ready T"]);
+        let refused = wire.parse("", insert)?.raw(*kind, body).execute("")?.sync()?;
+        assert_eq!(refused, [&format!("error {code}"), "ready E"], "{context}");
+        assert_eq!(wire.query("COMMIT")?, ["ROLLBACK", "ready I"], "{context}");
+    }
+    // What needs no Sync.
+    for (kind, body, code) in [(b'Q', &b"SELECT '\xff'\0"[..], "22021"), (b'F', b"", "0A000")] {
+        assert_eq!(wire.query("BEGIN; INSERT INTO t VALUES ('c')")?, ["BEGIN", "INSERT 0 1", "ready T"]);
+        assert_eq!(wire.raw(kind, body).answers()?, [&format!("error {code}"), "ready E"]);
+        assert_eq!(wire.query("COMMIT")?, ["ROLLBACK", "ready I"]);
+    }
+    let copy = wire.raw(b'Q', b"COPY t FROM STDIN\0").raw(b'd', b"d\n").raw(b'f', b"\xff\0");
+    assert_eq!(copy.answers()?, ["error 22021", "ready I"]);
+    assert_eq!(wire.query("SELECT count(*) FROM t")?, ["0", "SELECT 1", "ready I"]);
+    Ok(())
+}
+
+#[tokio::test]
+async fn each_copy_of_several_gets_its_data() -> anyhow::Result<()> {
+    let cluster = Cluster::start(Options::default()).await?;
+    let mut wire = forwarding_wire(&cluster).await?;
+    assert_eq!(wire.query("CREATE TABLE t (a int PRIMARY KEY); CREATE TABLE u (a int)")?.len(), 3);
+    let two = b"COPY t FROM STDIN; COPY u FROM STDIN\0";
+    let whole = ["COPY 1", "COPY 2", "ready I"];
+    let data = |wire: &mut Wire| {
+        wire.raw(b'd', b"1\n").raw(b'c', b"").raw(b'd', b"2\n3\n").raw(b'c', b"");
+    };
+    data(wire.raw(b'Q', two));
+    assert_eq!(wire.answers()?, whole);
+    assert_eq!(wire.query("DELETE FROM t; DELETE FROM u")?, ["DELETE 1", "DELETE 2", "ready I"]);
+    // In a pipeline, all of it sent before the writer asks for any.
+    wire.parse("", "COPY t FROM STDIN")?.bind("", "")?.execute("")?.raw(b'd', b"1\n").raw(b'c', b"");
+    wire.parse("", "COPY u FROM STDIN")?.bind("", "")?.execute("")?.raw(b'd', b"2\n3\n").raw(b'c', b"");
+    assert_eq!(wire.sync()?, whole);
+    // The second is not read, and its end belongs to no later one.
+    assert_eq!(wire.query("BEGIN; SAVEPOINT s")?.len(), 3);
+    data(wire.raw(b'Q', two));
+    assert_eq!(wire.answers()?, ["error 23505", "ready E"]);
+    assert_eq!(wire.query("ROLLBACK TO s; DELETE FROM t")?, ["ROLLBACK", "DELETE 1", "ready T"]);
+    data(wire.raw(b'Q', two));
+    assert_eq!(wire.answers()?, ["COPY 1", "COPY 2", "ready T"]);
+    assert_eq!(wire.query("COMMIT; SELECT count(*) FROM u")?[1..], ["4", "SELECT 1", "ready I"]);
+    Ok(())
+}
+
 #[tokio::test]
 async fn what_cannot_go_along_is_refused() -> anyhow::Result<()> {
     let cluster = Cluster::start(Options::default()).await?;

@@ -12,8 +12,9 @@
 //!         ReadyForQuery outside of a block
 //! ```
 //!
-//! The client's messages are not interpreted while they are passed on, so that errors with their places, notices, both
-//! formats of values, cursors, COPY and pipelines are the writer's own. What the replica keeps in order around them:
+//! The client's messages are not interpreted while they are passed on, and broken ones are the writer's to refuse, so that
+//! errors with their places, notices, both formats of values, cursors, COPY and pipelines are the writer's own. What the
+//! replica keeps in order around them:
 //!
 //! * **Statements.** Which may write is told by their texts (`sql::parse::course`). A statement that was prepared here is
 //!   prepared there when it is first bound there, and the other way round; a name that is given up on one server means

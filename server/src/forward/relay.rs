@@ -44,6 +44,22 @@ enum Expected {
     },
 }
 
+impl Expected {
+    /// What ends the answers to a message of this type.
+    fn of(kind: u8) -> Option<Expected> {
+        match kind {
+            b'P' => Some(Expected::Parsed),
+            b'B' => Some(Expected::Bound),
+            b'C' => Some(Expected::Closed),
+            b'D' => Some(Expected::Described),
+            b'E' => Some(Expected::Executed),
+            b'S' => Some(Expected::Ready { query: false }),
+            b'Q' | b'F' => Some(Expected::Ready { query: true }),
+            _ => None,
+        }
+    }
+}
+
 /// Cancels what a session runs away from here; from any thread.
 pub struct Canceller {
     /// Set while something is waited for.
@@ -97,8 +113,8 @@ pub struct Forwarder {
     failed: bool,
     /// The writer waits for the data of a COPY.
     copying: bool,
-    /// The end of a COPY was sent, perhaps before the writer asked for its data.
-    copy_ended: bool,
+    /// Ends of a COPY that were sent before the writer asked for its data.
+    copies_ended: usize,
     /// No message is there that waits for a Sync.
     synced: bool,
     /// The statements that were asked for since the client was told last that the writer is ready.
@@ -136,7 +152,7 @@ impl Forwarder {
             expected: VecDeque::new(),
             failed: false,
             copying: false,
-            copy_ended: false,
+            copies_ended: 0,
             synced: true,
             unanswered: Unanswered::default(),
             query: Vec::new(),
@@ -350,26 +366,26 @@ impl Forwarder {
         outcome
     }
 
-    /// Has the writer carry out a message, and passes on what it answers.
+    /// Has the writer carry out a message, or refuse a frame that is none, and passes on what it answers.
     ///
     /// # Errors
     /// When the writer or the client is lost.
     pub async fn relay<W: Wire>(
         &mut self,
         session: &mut Session,
-        message: &Message<'_>,
+        message: Option<&Message<'_>>,
         (kind, body): (u8, &[u8]),
         wire: &mut W,
     ) -> std::result::Result<(), RelayFailed> {
         // Inside a COPY these mean nothing; after an error everything up to Sync is skipped.
-        if self.copying && matches!(message, Message::Sync | Message::Flush)
-            || self.failed && !matches!(message, Message::Sync)
-        {
+        if self.copying && matches!(kind, b'S' | b'H') || self.failed && kind != b'S' {
             return Ok(());
         }
         let here = |error| RelayFailed { error, ends_cycle: false };
-        self.attend(session, message).await.map_err(here)?;
-        let waits = self.awaits_answers(message);
+        if let Some(message) = message {
+            self.attend(session, message).await.map_err(here)?;
+        }
+        let waits = self.expect(kind);
         let Some(upstream) = &mut self.upstream else { return Err(here(lost(None, false))) };
         upstream.put(kind, body);
         let unsent = upstream.unsent();
@@ -384,23 +400,37 @@ impl Forwarder {
         Ok(())
     }
 
-    /// Whether the writer answers now, and does not wait for a Sync.
-    fn awaits_answers(&self, message: &Message<'_>) -> bool {
-        match message {
-            Message::Query(_) | Message::Sync | Message::Flush => true,
-            Message::CopyDone | Message::CopyFail(_) => {
-                self.expected.iter().any(|(it, _)| matches!(it, Expected::Ready { .. }))
+    /// A message of this type is the next: notes what will be answered. Whether the writer answers now, and does not wait for
+    /// a Sync.
+    fn expect(&mut self, kind: u8) -> bool {
+        let unanswered = |wanted: fn(&Expected) -> bool| self.expected.iter().any(|(it, _)| wanted(it));
+        let waits = match kind {
+            b'Q' | b'F' | b'S' | b'H' => true,
+            b'c' | b'f' => {
+                // One that ends nothing is ignored there, too.
+                if !self.copying && unanswered(|it| matches!(it, Expected::Executed | Expected::Ready { query: true }))
+                {
+                    self.copies_ended += 1;
+                }
+                self.copying = false;
+                unanswered(|it| matches!(it, Expected::Ready { .. }))
             }
             _ => false,
-        }
+        };
+        let expected = Expected::of(kind);
+        self.synced = match expected {
+            Some(Expected::Ready { .. }) => true,
+            _ => self.synced && expected.is_none(),
+        };
+        self.expected.extend(expected.map(|it| (it, false)));
+        waits
     }
 
-    /// Before a message goes to the writer: what must be there first, and what will be answered.
+    /// Before a message goes to the writer: what must be there first.
     async fn attend(&mut self, session: &mut Session, message: &Message<'_>) -> Result<()> {
-        let expected = match message {
+        match message {
             Message::Query(sql) => {
                 let before = self.expected.len();
-                self.copy_ended = false;
                 let steps = session.steps(sql).unwrap_or_default();
                 steps.iter().for_each(|step| self.attend_names(session, step));
                 if self.expected.len() > before
@@ -412,9 +442,7 @@ impl Forwarder {
                 }
                 steps.into_iter().for_each(|step| self.ask(step));
                 self.names.close_unnamed();
-                Some(Expected::Ready { query: true })
             }
-            Message::Sync => Some(Expected::Ready { query: false }),
             Message::Parse { name, sql, param_types } => {
                 let source = Source::Parsed { sql: (*sql).to_owned(), types: param_types.to_vec() };
                 // One of that name which is only here would be a duplicate; which the client meant to have.
@@ -424,7 +452,6 @@ impl Forwarder {
                     self.make_there(session, name);
                 }
                 self.names.parse(name, source);
-                Some(Expected::Parsed)
             }
             Message::Bind(Bind { portal, statement, .. }) => {
                 self.make_there(session, statement);
@@ -436,42 +463,23 @@ impl Forwarder {
                         self.portals.insert((*portal).to_owned(), step);
                     }
                 }
-                Some(Expected::Bound)
             }
-            Message::Describe(target, name) => {
-                if *target == Target::Statement {
-                    self.make_there(session, name);
-                }
-                Some(Expected::Described)
-            }
-            Message::Execute { portal, .. } => {
-                self.copy_ended = false;
-                match self.portals.remove(*portal) {
-                    Some(step) => self.ask(step),
-                    None => self.unanswered.ask(&Part::Plain),
-                }
-                Some(Expected::Executed)
-            }
-            Message::Close(target, name) => {
-                if *target == Target::Statement {
-                    self.names.close(session, name);
-                } else {
-                    self.portals.remove(*name);
-                }
-                Some(Expected::Closed)
-            }
-            Message::CopyDone | Message::CopyFail(_) => {
-                self.copy_ended = true;
-                self.copying = false;
-                None
-            }
-            Message::CopyData | Message::Flush | Message::Terminate | Message::FunctionCall => None,
-        };
-        self.synced = match message {
-            Message::Sync | Message::Query(_) => true,
-            _ => self.synced && expected.is_none(),
-        };
-        self.expected.extend(expected.map(|it| (it, false)));
+            Message::Describe(Target::Statement, name) => self.make_there(session, name),
+            Message::Execute { portal, .. } => match self.portals.remove(*portal) {
+                Some(step) => self.ask(step),
+                None => self.unanswered.ask(&Part::Plain),
+            },
+            Message::Close(Target::Statement, name) => self.names.close(session, name),
+            Message::Close(Target::Portal, name) => drop(self.portals.remove(*name)),
+            Message::Describe(Target::Portal, _)
+            | Message::Sync
+            | Message::Flush
+            | Message::CopyData
+            | Message::CopyDone
+            | Message::CopyFail(_)
+            | Message::FunctionCall
+            | Message::Terminate => {}
+        }
         Ok(())
     }
 
@@ -610,7 +618,7 @@ impl Forwarder {
                     self.failed = true;
                     self.names.fail();
                 }
-                self.copying = false;
+                (self.copying, self.copies_ended) = (false, 0);
                 let before_a_query = matches!(self.expected.front(), Some((Expected::Ready { .. }, true)));
                 if !before_a_query {
                     self.names.end_cycle();
@@ -625,7 +633,9 @@ impl Forwarder {
                 return Ok(());
             }
             b'G' => {
-                self.copying = !self.copy_ended;
+                // The writer has all of its data, or asks for it.
+                self.copying = self.copies_ended == 0;
+                self.copies_ended = self.copies_ended.saturating_sub(1);
                 if self.copying {
                     // The writer ignores a Sync that came before the data.
                     self.expected.retain(|(it, _)| !matches!(it, Expected::Ready { query: false }));
@@ -635,7 +645,7 @@ impl Forwarder {
             b'Z' => {
                 self.status = body.first().copied().unwrap_or(b'I');
                 self.failed = false;
-                self.copying = false;
+                (self.copying, self.copies_ended) = (false, 0);
                 if self.status == b'I' {
                     self.portals.clear();
                 }
@@ -752,7 +762,7 @@ impl Forwarder {
         self.names.hang_up();
         self.portals.clear();
         self.unanswered = Unanswered::default();
-        (self.failed, self.copying, self.copy_ended, self.synced) = (false, false, false, true);
+        (self.failed, self.copying, self.copies_ended, self.synced) = (false, false, 0, true);
         self.passed.clear();
     }
 }

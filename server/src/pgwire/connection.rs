@@ -148,10 +148,17 @@ impl<S: Session> Connection<S> {
         }
         let checked = match message::check(frame) {
             Ok(checked) => checked,
+            // The transaction is the other server's, and so is it to fail.
+            Err(error) if error.severity != Severity::Fatal && self.session.is_away() => {
+                return self.relay(frame, None).await;
+            }
             Err(error) => return self.refuse(frame.kind, error),
         };
+        if matches!(checked, Message::Sync) {
+            self.skipping = false;
+        }
         if self.session.routes()
-            && !matches!(checked, Message::Terminate | Message::FunctionCall)
+            && !matches!(checked, Message::Terminate)
             && let Some(then) = self.elsewhere(frame, &checked).await?
         {
             return Ok(then);
@@ -215,7 +222,6 @@ impl<S: Session> Connection<S> {
                 self.acknowledge(result, encode::CLOSE_COMPLETE)
             }
             Message::Sync => {
-                self.skipping = false;
                 let result = watch(pin!(self.session.sync()), &self.inbox, &self.ended, &self.cancel).await;
                 return self.ready(result);
             }
@@ -231,19 +237,34 @@ impl<S: Session> Connection<S> {
     /// Has a message carried out by another server, if the session says so.
     async fn elsewhere(&mut self, frame: &Frame, message: &Message<'_>) -> Result<Option<Then>, Error> {
         let route = watch(pin!(self.session.route(message)), &self.inbox, &self.ended, &self.cancel).await;
-        let failed = match route {
+        let then = match route {
             Ok(Route::Here) => return Ok(None),
-            Ok(Route::Away) => {
-                let relay = pin!(self.session.relay(message, (frame.kind, &frame.body), &mut self.outbox));
-                match watch(relay, &self.inbox, &self.ended, &self.cancel).await {
-                    Ok(()) => return Ok(Some(Then::Flush)),
-                    Err(failed) => failed,
-                }
+            Ok(Route::Away) => self.relay(frame, Some(message)).await,
+            Err(error) => {
+                let ends_cycle = matches!(message, Message::Query(_) | Message::Sync);
+                self.not_relayed(RelayFailed { error, ends_cycle })
             }
-            Err(error) => RelayFailed { error, ends_cycle: matches!(message, Message::Query(_) | Message::Sync) },
         };
-        let then = if failed.ends_cycle { self.ready(Err(failed.error)) } else { self.extended(Err(failed.error)) };
         then.map(Some)
+    }
+
+    /// Has a message carried out, or refused if it is none, by the server that the session is away to.
+    async fn relay(&mut self, frame: &Frame, message: Option<&Message<'_>>) -> Result<Then, Error> {
+        let relayed = watch(
+            pin!(self.session.relay(message, (frame.kind, &frame.body), &mut self.outbox)),
+            &self.inbox,
+            &self.ended,
+            &self.cancel,
+        )
+        .await;
+        match relayed {
+            Ok(()) => Ok(Then::Flush),
+            Err(failed) => self.not_relayed(failed),
+        }
+    }
+
+    fn not_relayed(&mut self, failed: RelayFailed) -> Result<Then, Error> {
+        if failed.ends_cycle { self.ready(Err(failed.error)) } else { self.extended(Err(failed.error)) }
     }
 
     /// A message that was not understood.

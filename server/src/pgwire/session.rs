@@ -132,6 +132,12 @@ pub trait Session: Send {
         false
     }
 
+    /// Whether another server carries out the messages now: also what cannot be read is given to [`Session::relay`] then,
+    /// since the other is to refuse it.
+    fn is_away(&self) -> bool {
+        false
+    }
+
     /// Where a message is to be carried out; what the session itself must do about it first is done.
     ///
     /// # Errors
@@ -140,14 +146,15 @@ pub trait Session: Send {
         std::future::ready(Ok(Route::Here))
     }
 
-    /// Has another server carry out a message, also given as the type and body of its frame, and passes on all that it answers, ReadyForQuery
-    /// included. Answers may come with those of a later message, at the latest with a Sync's.
+    /// Has another server carry out a message, also given as the type and body of its frame, and passes on all that it
+    /// answers, ReadyForQuery included. Answers may come with those of a later message, at the latest with a Sync's. Without a
+    /// message the frame is none (of a known type, but not of its structure), and the answer an error.
     ///
     /// # Errors
     /// When there is no answer; a fatal one when the client is gone.
     fn relay<W: Wire>(
         &mut self,
-        _message: &Message<'_>,
+        _message: Option<&Message<'_>>,
         _frame: (u8, &[u8]),
         _wire: &mut W,
     ) -> impl Future<Output = std::result::Result<(), RelayFailed>> + Send {

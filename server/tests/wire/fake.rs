@@ -309,6 +309,10 @@ impl Session for Fake {
         true
     }
 
+    fn is_away(&self) -> bool {
+        self.away
+    }
+
     async fn route(&mut self, message: &Message<'_>) -> Result<Route> {
         let sql = match message {
             Message::Query(sql) => *sql,
@@ -322,11 +326,11 @@ impl Session for Fake {
 
     async fn relay<W: Wire>(
         &mut self,
-        message: &Message<'_>,
+        message: Option<&Message<'_>>,
         (kind, body): (u8, &[u8]),
         wire: &mut W,
     ) -> std::result::Result<(), RelayFailed> {
-        let ends_cycle = matches!(message, Message::Query(_) | Message::Sync);
+        let ends_cycle = matches!(message, Some(Message::Query(_) | Message::Sync));
         if std::mem::take(&mut self.away_is_lost) {
             self.away = false;
             return Err(RelayFailed { error: error(SqlState::CONNECTION_FAILURE, "lost"), ends_cycle });

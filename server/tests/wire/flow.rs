@@ -60,6 +60,11 @@ async fn what_another_server_answers_is_passed_on_as_it_stands() {
     raw.send(&[away, execute(0), parse("t", "away"), sync(), query("select here")].concat()).await;
     assert_eq!(raw.kinds().await, "112DCNNNNZ", "from the first that goes away to Sync");
     assert_eq!(raw.kinds().await, "TDCZ");
+    // What cannot be carried out here is the other server's to refuse, too.
+    let broken = [bind("b", 0, &[b"\xff"]), frame(b'P', b""), frame(b'F', b"")].concat();
+    raw.send(&[parse("b", "away"), bind("b", 0, &[]), broken, sync()].concat()).await;
+    assert_eq!(raw.kinds().await, "1NNNNNZ");
+    raw.usable().await;
 }
 
 #[tokio::test]
