@@ -3,7 +3,7 @@
 use futures::SinkExt;
 use std::process::Command;
 use std::time::{Duration, Instant};
-use tests::cluster::PATIENCE;
+use tests::cluster::{PATIENCE, signal};
 use tests::drivers::python;
 use tests::postgres::{psql, succeeded};
 use tests::stranger::{Outcome, claim};
@@ -601,6 +601,39 @@ async fn a_cancel_on_the_replica_cancels_on_the_writer() -> anyhow::Result<()> {
     other.batch_execute("BEGIN; INSERT INTO t VALUES (2); LOCK TABLE t").await?;
     drop(other);
     tokio::time::timeout(PATIENCE, client.batch_execute("INSERT INTO t VALUES (3)")).await??;
+    assert_eq!(rows(&client, "SELECT a FROM t").await?, ["3"]);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_cancels_does_not_wait_for_a_writer_that_says_nothing() -> anyhow::Result<()> {
+    let mut options = Options { processes: true, ..Options::default() };
+    // Nobody takes the place of the writer, and nothing says that it is gone.
+    options.arguments.extend(["--failover-timeout".to_owned(), "600000".to_owned()]);
+    let cluster = Cluster::start(options).await?;
+    let client = forwarding(&cluster).await?;
+    client.batch_execute("CREATE TABLE t (a int)").await?;
+    client.batch_execute("BEGIN; INSERT INTO t VALUES (1)").await?;
+    let pid = writer_pid(&cluster, 1).await?;
+    signal(pid, "STOP")?;
+    let token = client.cancel_token();
+    // One that comes before the statement is for nobody.
+    let cancelling = async {
+        loop {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            token.cancel_query(NoTls).await?;
+        }
+    };
+    let told = tokio::select! {
+        told = code(&client, "INSERT INTO t VALUES (2)") => told,
+        failed = cancelling => return failed,
+        () = tokio::time::sleep(PATIENCE) => "nothing".into(),
+    };
+    signal(pid, "CONT")?;
+    assert_eq!(told, "08006");
+    assert_eq!(code(&client, "SELECT 1").await, "25P02");
+    client.batch_execute("ROLLBACK").await?;
+    client.batch_execute("INSERT INTO t VALUES (3)").await?;
     assert_eq!(rows(&client, "SELECT a FROM t").await?, ["3"]);
     Ok(())
 }

@@ -29,10 +29,12 @@
 //!   setting that changes in a forwarded session, and the replica's session takes them over.
 //! * **Sessions.** The connection to the writer stays as long as the client's session, and with it sequences' last values and
 //!   advisory locks, which are the writer's, too.
-//! * **Cancelling** cancels there. When the client is gone, so is the connection to the writer.
+//! * **Cancelling** cancels there, and nothing later than what ran when the request came. When the client is gone, so is the
+//!   connection to the writer.
 //! * **When the writer is lost** the client is told 40003 if anything that was asked may have been committed, else 08006, and
-//!   then its block is a failed one. The session stays, and its next write looks for the writer anew. A replica that is
-//!   promoted forwards nothing any more: the setting means nothing on a writer.
+//!   then its block is a failed one. The session stays, and its next write looks for the writer anew. Lost is also a writer
+//!   that says nothing and does not take a request to cancel, or does not answer when it is asked whether it is there. A
+//!   replica that is promoted forwards nothing any more: the setting means nothing on a writer.
 //!
 //! # Who is believed
 //! The connection to the writer is an ordinary one, to the port that clients dial, but for one start-up parameter: the user
@@ -46,17 +48,20 @@
 //! `LISTEN` is refused as everywhere. A forwarded session takes a place among the writer's connections. The replica's
 //! `pg_stat_activity` shows a session that is away as idle; the writer's shows what it does. An idle forwarded session that
 //! the writer ends (a restart) loses its advisory locks and last values without a word, as a pooled connection does. A text
-//! that ends a failed block and then writes, in one message, is refused here (25006); so is a view that calls `nextval`.
+//! that ends a failed block and then writes, in one message, is refused here (25006); so is a view that calls `nextval`. A
+//! connection to the writer that something between has forgotten, while new ones come through, is TCP's to notice.
 //!
 //! Sources: Amazon Aurora User Guide, "Using local write forwarding" and "Using write forwarding in an Aurora global
 //! database"; PostgreSQL manual, chapter "Frontend/Backend Protocol".
 
+mod cancel;
 mod history;
 mod names;
 mod relay;
 mod upstream;
 
-pub use relay::{Canceller, Forwarder};
+pub use cancel::Canceller;
+pub use relay::Forwarder;
 
 use crate::compute::Compute;
 use protocol::rpc::storage::ServerInfo;

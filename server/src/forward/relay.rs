@@ -5,12 +5,12 @@
 //! answered. A queue of what is expected tells answers to the client's messages from those to our own.
 
 use super::Forwarding;
+use super::cancel::Canceller;
 use super::history::History;
 use super::names::Names;
 use super::upstream::{Key, Upstream, error_of};
-use crate::pgwire::{Bind, CancelReason, Message, RelayFailed, Route, Startup, Target, Wire};
+use crate::pgwire::{Bind, Message, RelayFailed, Route, Startup, Target, Wire};
 use bytes::Bytes;
-use parking_lot::Mutex;
 use protocol::Lsn;
 use sql::parse::course::{Course, Part, Step};
 use sql::parse::quote_identifier;
@@ -19,12 +19,13 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::runtime::Handle;
-use tokio_util::sync::CancellationToken;
 use types::{Error, Result, Severity, SqlState};
 
 /// How often someone who waits for the writer looks whether it still is the writer.
 const LOOK_INTERVAL: Duration = Duration::from_millis(250);
+/// Then, how often it is asked whether it is there, and how long it may take to say so.
+const ASK_INTERVAL: Duration = Duration::from_secs(10);
+const ASK_TIMEOUT: Duration = Duration::from_secs(5);
 /// Messages of a pipeline are written when they are more than this, in bytes, without waiting for its Sync.
 const WRITE_BYTES: usize = 64 * 1024;
 /// The name of our own statement and portal there.
@@ -56,26 +57,6 @@ impl Expected {
             b'S' => Some(Expected::Ready { query: false }),
             b'Q' | b'F' => Some(Expected::Ready { query: true }),
             _ => None,
-        }
-    }
-}
-
-/// Cancels what a session runs away from here; from any thread.
-pub struct Canceller {
-    /// Set while something is waited for.
-    running: Mutex<Option<Key>>,
-    closing: CancellationToken,
-    runtime: Handle,
-}
-
-impl Canceller {
-    /// Passes a cancel request on; when the connection is to end, the wait ends, too.
-    pub fn cancel(&self, reason: CancelReason) {
-        if let Some(key) = self.running.lock().clone() {
-            drop(self.runtime.spawn(key.cancel()));
-        }
-        if reason != CancelReason::Request {
-            self.closing.cancel();
         }
     }
 }
@@ -140,13 +121,11 @@ impl Forwarder {
     /// For one client's session.
     #[must_use]
     pub fn new(forwarding: Forwarding, startup: Startup) -> Forwarder {
-        let canceller =
-            Canceller { running: Mutex::new(None), closing: CancellationToken::new(), runtime: Handle::current() };
         Forwarder {
             forwarding,
             startup,
             upstream: None,
-            canceller: Arc::new(canceller),
+            canceller: Arc::new(Canceller::new()),
             away: false,
             status: b'I',
             expected: VecDeque::new(),
@@ -305,6 +284,7 @@ impl Forwarder {
             self.upstream = Some(Upstream::open(&writer, &self.startup).await?);
         }
         session.settle().await?;
+        self.canceller.quiet().await;
         // What the transaction has set is taken back here. It is set again there as a part of the same transaction, and the
         // writer reports what has become of it.
         session.leave().await;
@@ -362,7 +342,7 @@ impl Forwarder {
                 _ => {}
             }
         }
-        *self.canceller.running.lock() = None;
+        self.canceller.rest();
         outcome
     }
 
@@ -381,6 +361,7 @@ impl Forwarder {
         if self.copying && matches!(kind, b'S' | b'H') || self.failed && kind != b'S' {
             return Ok(());
         }
+        self.canceller.quiet().await;
         let here = |error| RelayFailed { error, ends_cycle: false };
         if let Some(message) = message {
             self.attend(session, message).await.map_err(here)?;
@@ -391,7 +372,7 @@ impl Forwarder {
         let unsent = upstream.unsent();
         if waits || unsent > WRITE_BYTES {
             let pumped = self.pump(session, waits, wire).await;
-            *self.canceller.running.lock() = None;
+            self.canceller.rest();
             if let Err(broken) = pumped {
                 return Err(self.fail(session, broken).await);
             }
@@ -570,26 +551,15 @@ impl Forwarder {
         let Some(upstream) = &mut self.upstream else {
             return Err(io::Error::from(io::ErrorKind::NotConnected).into());
         };
-        {
-            let mut running = self.canceller.running.lock();
-            if running.is_none() {
-                *running = Some(upstream.key.clone());
+        self.canceller.run(&upstream.key);
+        let (instance, key) = (upstream.instance, upstream.key.clone());
+        tokio::select! {
+            biased;
+            progress = upstream.progress() => Ok(progress?),
+            () = self.canceller.closes() => {
+                Err(Broken::Here(Error::new(SqlState::QUERY_CANCELED, "the connection ends")))
             }
-        }
-        loop {
-            tokio::select! {
-                biased;
-                progress = upstream.progress() => return Ok(progress?),
-                () = self.canceller.closing.cancelled() => {
-                    return Err(Broken::Here(Error::new(SqlState::QUERY_CANCELED, "the connection ends")));
-                }
-                // A writer that is stopped or cut off says nothing, and its successor says enough.
-                () = tokio::time::sleep(LOOK_INTERVAL) => {
-                    if !self.forwarding.is_current(upstream.instance) {
-                        return Err(Broken::Writer(io::Error::other("another server is the writer now")));
-                    }
-                }
-            }
+            why = gives_up(&self.forwarding, &self.canceller, instance, &key) => Err(Broken::Writer(why)),
         }
     }
 
@@ -755,7 +725,7 @@ impl Forwarder {
     /// Forgets the writer's session.
     fn hang_up(&mut self) {
         self.upstream = None;
-        *self.canceller.running.lock() = None;
+        self.canceller.rest();
         self.away = false;
         self.status = b'I';
         self.expected.clear();
@@ -764,6 +734,28 @@ impl Forwarder {
         self.unanswered = Unanswered::default();
         (self.failed, self.copying, self.copies_ended, self.synced) = (false, false, 0, true);
         self.passed.clear();
+    }
+}
+
+/// Completes when no answer is to be expected any more of a writer that says nothing, with why. One that is stopped or cut
+/// off says nothing; that it is not the writer any more is said by its successor, and that it is gone by nobody.
+async fn gives_up(forwarding: &Forwarding, canceller: &Canceller, instance: u64, key: &Key) -> io::Error {
+    // Mostly the answer is here before that.
+    tokio::time::sleep(LOOK_INTERVAL).await;
+    let looks = async {
+        loop {
+            if !forwarding.is_current(instance) {
+                return io::Error::other("another server is the writer now");
+            }
+            if canceller.is_unheard() {
+                return io::Error::new(io::ErrorKind::TimedOut, "a request to cancel did not reach the writer");
+            }
+            tokio::time::sleep(LOOK_INTERVAL).await;
+        }
+    };
+    tokio::select! {
+        why = looks => why,
+        why = Box::pin(key.writer.vanishes(ASK_INTERVAL, ASK_TIMEOUT)) => why,
     }
 }
 

@@ -16,17 +16,18 @@ use sql::session::passes_on;
 use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
-use tokio::io::{AsyncWrite, AsyncWriteExt};
+use tokio::io::{AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::time::timeout;
 use tokio_util::io::poll_read_buf;
 use types::{Error, Result, SqlState};
 
 /// How long a connection to the writer may take to be open.
 const OPEN_TIMEOUT: Duration = Duration::from_secs(5);
-/// How long a request to cancel may take.
-const CANCEL_TIMEOUT: Duration = Duration::from_secs(2);
+/// How long a request to cancel may take, until it is carried out.
+const CANCEL_TIMEOUT: Duration = Duration::from_secs(5);
 /// Room offered to one read, in bytes.
 const READ_BYTES: usize = 16 * 1024;
 /// The longest message, in bytes: PostgreSQL's limit of one allocation.
@@ -39,25 +40,30 @@ const CANCEL_REQUEST: u32 = 80_877_102;
 /// What a cancel request must tell, and to whom.
 #[derive(Clone, Debug)]
 pub(super) struct Key {
-    writer: Destination,
+    pub writer: Destination,
     /// Process id and secret.
-    bytes: [u8; 8],
+    pub bytes: [u8; 8],
 }
 
 impl Key {
-    /// Has the writer cancel what it runs for this session. Nobody answers, and nobody is told when it could not be sent.
-    pub async fn cancel(self) {
+    /// Has the writer cancel what it runs for this session, and waits until it has. It does not say whether there was
+    /// anything to cancel.
+    ///
+    /// # Errors
+    /// When the request did not reach the writer, as far as is known.
+    pub async fn cancel(&self) -> io::Result<()> {
         let send = async {
             let mut stream = self.writer.connect().await?;
             let mut request = 16u32.to_be_bytes().to_vec();
             request.extend_from_slice(&CANCEL_REQUEST.to_be_bytes());
             request.extend_from_slice(&self.bytes);
             stream.write_all(&request).await?;
-            stream.shutdown().await
+            stream.flush().await?;
+            // Then it closes the connection, however: nothing is ever answered.
+            let _ = stream.read(&mut [0]).await;
+            Ok(())
         };
-        if !matches!(timeout(CANCEL_TIMEOUT, send).await, Ok(Ok(()))) {
-            tracing::debug!(address = self.writer.address, "a cancel request did not reach the writer");
-        }
+        timeout(CANCEL_TIMEOUT, send).await?
     }
 }
 
@@ -72,7 +78,7 @@ pub(super) struct Upstream {
     deaf: bool,
     /// Of the writer it leads to.
     pub instance: u64,
-    pub key: Key,
+    pub key: Arc<Key>,
 }
 
 impl Upstream {
@@ -138,7 +144,7 @@ impl Upstream {
                 }
                 b'K' => {
                     let key = body.first_chunk::<8>().ok_or_else(|| unreachable_writer("Its cancel key is broken."))?;
-                    upstream.key.bytes = *key;
+                    upstream.key = Arc::new(Key { writer: upstream.key.writer.clone(), bytes: *key });
                 }
                 b'Z' if proven => return Ok(upstream),
                 b'E' => {
@@ -154,7 +160,7 @@ impl Upstream {
     }
 
     fn over(stream: Link, writer: Destination, instance: u64) -> Upstream {
-        let key = Key { writer, bytes: [0; 8] };
+        let key = Arc::new(Key { writer, bytes: [0; 8] });
         Upstream { stream, incoming: BytesMut::new(), outgoing: Vec::new(), sent: 0, deaf: false, instance, key }
     }
 
@@ -297,7 +303,6 @@ mod tests {
     use super::*;
     use crate::pgwire::Peer;
     use proptest::prelude::*;
-    use tokio::io::AsyncReadExt;
     use tokio::net::{TcpListener, TcpStream};
 
     async fn pair() -> (Upstream, TcpStream) {

@@ -8,6 +8,11 @@
 //! This says to the one who dials whom it speaks to. The other way round it says nothing: who dials proves itself inside, by
 //! the cluster's secret (`forward`).
 //!
+//! Who waits for an answer for long can ask whether the server is there at all, by a connection of its own
+//! ([`Destination::vanishes`]). TCP does not tell: while nothing is in flight keep-alive does, but what was sent and is not
+//! acknowledged is repeated for a quarter of an hour. `TCP_USER_TIMEOUT` would shorten that, and would also break a connection
+//! whose other end is there and does not read, such as a server that is sent a long pipeline and waits for a lock.
+//!
 //! A proxy does not dial like this: its client's SCRAM exchange is the server's, which offers to bind to the channel wherever
 //! there is one, and the client's channel ends at the proxy.
 //!
@@ -15,6 +20,7 @@
 
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use protocol::rpc::storage::ServerInfo;
 use ring::digest::{SHA256, digest};
@@ -25,11 +31,16 @@ use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, SignatureScheme};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use tokio_util::either::Either;
 
+use super::socket::prepare;
+
 const SSL_REQUEST: [u8; 8] = [0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x2f];
+/// For encryption by GSSAPI, which our servers decline and so need no certificate for.
+const GSS_REQUEST: [u8; 8] = [0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x30];
 
 /// A stream to a server: plain, or encrypted.
 pub type Link = Either<TcpStream, Box<TlsStream<TcpStream>>>;
@@ -78,8 +89,7 @@ impl Destination {
     /// When the server cannot be reached, does not encrypt though it should, or is not the one that is meant.
     pub async fn connect(&self) -> io::Result<Link> {
         let mut stream = TcpStream::connect(&self.address).await?;
-        // What servers say to each other is small and wanted at once.
-        stream.set_nodelay(true)?;
+        prepare(&stream)?;
         let Some(fingerprint) = self.fingerprint else { return Ok(Link::Left(stream)) };
         stream.write_all(&SSL_REQUEST).await?;
         if stream.read_u8().await? != b'S' {
@@ -90,6 +100,29 @@ impl Destination {
         let connector = TlsConnector::from(Arc::new(config(fingerprint)));
         // On the heap: few handshakes run at a time, and many futures are made of the caller's.
         Ok(Link::Right(Box::new(Box::pin(connector.connect(nobody, stream)).await?)))
+    }
+
+    /// Completes when the server is out of reach, with why. It is asked at this interval for what it declines, which costs it
+    /// next to nothing. Any answer will do, also that it hangs up; one that does not come in `patience` is asked for once
+    /// more.
+    pub async fn vanishes(&self, interval: Duration, patience: Duration) -> io::Error {
+        let ask = async || {
+            let mut stream = TcpStream::connect(&self.address).await?;
+            stream.write_all(&GSS_REQUEST).await?;
+            // It closes the connections of clients that are too many, for one.
+            let _ = stream.read_u8().await;
+            Ok::<(), io::Error>(())
+        };
+        let answers = async || timeout(patience, ask()).await?;
+        loop {
+            sleep(interval).await;
+            if answers().await.is_ok() {
+                continue;
+            }
+            if let Err(why) = answers().await {
+                return why;
+            }
+        }
     }
 }
 
@@ -155,6 +188,55 @@ impl ServerCertVerifier for Pinned {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use socket2::SockRef;
+    use std::cell::Cell;
+    use tokio::net::TcpListener;
+
+    #[tokio::test]
+    async fn a_server_that_does_not_say_that_it_is_there_has_vanished() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let address = listener.local_addr().expect("bound").to_string();
+        let server = Destination { address, fingerprint: None };
+        let (interval, patience) = (Duration::ZERO, Duration::from_millis(500));
+        // It answers, is silent once, answers again, hangs up, and then says nothing for good, though it is connected to.
+        let asked = Cell::new(0);
+        let speaks = async {
+            let mut open = Vec::new();
+            loop {
+                let (mut stream, _) = listener.accept().await.expect("accepted");
+                let mut said = [0; 8];
+                stream.read_exact(&mut said).await.expect("it asks");
+                assert_eq!(said, GSS_REQUEST);
+                asked.set(asked.get() + 1);
+                match asked.get() {
+                    1 | 3 => stream.write_all(b"N").await.expect("it listens"),
+                    4 => continue,
+                    _ => {}
+                }
+                open.push(stream);
+                if asked.get() == 6 {
+                    std::future::pending::<()>().await;
+                }
+            }
+        };
+        let why = tokio::select! {
+            why = server.vanishes(interval, patience) => why,
+            () = speaks => panic!("it asks no more"),
+        };
+        assert_eq!((why.kind(), asked.get()), (io::ErrorKind::TimedOut, 6));
+        drop(listener);
+        assert_eq!(server.vanishes(interval, patience).await.kind(), io::ErrorKind::ConnectionRefused);
+    }
+
+    #[tokio::test]
+    async fn a_link_that_is_silent_is_looked_after() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let address = listener.local_addr().expect("bound").to_string();
+        let link = Destination { address, fingerprint: None }.connect().await.expect("it listens");
+        let Link::Left(stream) = link else { panic!("it is plain") };
+        assert!(SockRef::from(&stream).keepalive().expect("a socket"));
+        assert!(stream.nodelay().expect("a socket"));
+    }
 
     #[test]
     fn an_entry_of_the_address_book_is_read() {

@@ -43,12 +43,19 @@ pub(super) enum WriteHalf {
 const KEEPALIVE_TIME: Duration = Duration::from_secs(60);
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
 
-/// Prepares a TCP stream. Without NODELAY each flush can wait 40 ms for an acknowledgement; keep-alive finds peers that
-/// vanished.
-pub(super) fn split_tcp(stream: TcpStream) -> io::Result<(ReadHalf, WriteHalf)> {
+/// Prepares a TCP stream, whichever end opened it. Without NODELAY each flush can wait 40 ms for an acknowledgement;
+/// keep-alive finds peers that vanished.
+///
+/// # Errors
+/// When the connection has ended.
+pub fn prepare(stream: &TcpStream) -> io::Result<()> {
     stream.set_nodelay(true)?;
     let keepalive = TcpKeepalive::new().with_time(KEEPALIVE_TIME).with_interval(KEEPALIVE_INTERVAL);
-    SockRef::from(&stream).set_tcp_keepalive(&keepalive)?;
+    SockRef::from(stream).set_tcp_keepalive(&keepalive)
+}
+
+pub(super) fn split_tcp(stream: TcpStream) -> io::Result<(ReadHalf, WriteHalf)> {
+    prepare(&stream)?;
     let (reader, writer) = stream.into_split();
     Ok((ReadHalf::Tcp(reader), WriteHalf::Tcp(writer)))
 }
