@@ -255,11 +255,11 @@ impl Cluster {
     }
 
     /// Starts a proxy, which holds a connection for the next writer for as long as anything may take; the process ends with
-    /// the cluster.
+    /// the cluster. Returns its id.
     ///
     /// # Errors
     /// When it cannot be started.
-    pub fn start_proxy(&mut self, writer_port: u16, reader_port: u16) -> anyhow::Result<()> {
+    pub fn start_proxy(&mut self, writer_port: u16, reader_port: u16) -> anyhow::Result<u32> {
         let (storage, ports) = (self.storage()?, [writer_port.to_string(), reader_port.to_string()]);
         let ports = ["--writer-port", &ports[0], "--reader-port", &ports[1]];
         let hold = PATIENCE.as_millis().to_string();
@@ -267,18 +267,20 @@ impl Cluster {
         self.run(&arguments.into_iter().map(str::to_owned).collect::<Vec<_>>())
     }
 
-    /// Runs a printed command; the process ends with the cluster.
+    /// Runs a printed command; the process ends with the cluster. Returns its id.
     ///
     /// # Errors
     /// When it cannot be started.
-    pub fn run(&mut self, arguments: &[String]) -> anyhow::Result<()> {
+    pub fn run(&mut self, arguments: &[String]) -> anyhow::Result<u32> {
         use std::os::unix::process::CommandExt;
         let log = log_file(self.directory.path())?;
         let mut command = Command::new(binary());
         command.args(arguments).stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
         let group = i32::try_from(self.child.id()).expect("process ids are small");
-        self.others.push(command.process_group(group).spawn()?);
-        Ok(())
+        let process = command.process_group(group).spawn()?;
+        let id = process.id();
+        self.others.push(process);
+        Ok(id)
     }
 
     /// Further arguments from its next start on, instead of those before.

@@ -339,12 +339,28 @@ async fn is_replica(port: u16) -> anyhow::Result<bool> {
     Ok(client.query_one("SELECT pg_is_in_recovery()", &[]).await?.get(0))
 }
 
+/// What the kernel waits for at each open TCP connection of a process: "02" is for keep-alive.
+fn timers(process: u32) -> anyhow::Result<Vec<String>> {
+    let mut sockets = Vec::new();
+    for entry in std::fs::read_dir(format!("/proc/{process}/fd"))? {
+        // It may be closed since the folder was read.
+        let Ok(target) = std::fs::read_link(entry?.path()) else { continue };
+        let inode = target.to_str().and_then(|it| it.strip_prefix("socket:[")?.strip_suffix(']'));
+        sockets.extend(inode.map(str::to_owned));
+    }
+    let table = std::fs::read_to_string("/proc/net/tcp")?;
+    let rows = table.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
+    let open =
+        rows.filter(|row| row.get(3) == Some(&"01") && sockets.iter().any(|it| row.get(9) == Some(&it.as_str())));
+    Ok(open.filter_map(|row| row.get(5)?.split(':').next().map(str::to_owned)).collect())
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_ports_of_a_proxy_follow_the_cluster() -> anyhow::Result<()> {
     // Long enough that nobody stands before the writer is killed.
     let mut cluster = start(2, 3_000).await?;
     let [writer_port, reader_port] = free_ports()?;
-    cluster.start_proxy(writer_port, reader_port)?;
+    let proxy = cluster.start_proxy(writer_port, reader_port)?;
     let deadline = Instant::now() + PATIENCE;
     while is_replica(writer_port).await.is_err() {
         anyhow::ensure!(Instant::now() < deadline, "the proxy is not up\n{}", cluster.log());
@@ -372,6 +388,17 @@ async fn the_ports_of_a_proxy_follow_the_cluster() -> anyhow::Result<()> {
             anyhow::ensure!(Instant::now() < deadline, "sessions of clients that left go on");
         }
     };
+    // A client that vanishes without a word does not keep its place, nor does a server keep one.
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let timers = timers(proxy)?;
+        // While something is in flight there is another.
+        if timers.len() >= 8 && timers.iter().all(|timer| timer == "02") {
+            break;
+        }
+        anyhow::ensure!(Instant::now() < deadline, "not all are looked after: {timers:?}");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
     // A cancel request finds the session that it is meant for, on whichever replica.
     let sleeping = readers.pop().expect("there are four");
     let token = sleeping.cancel_token();

@@ -1,23 +1,19 @@
 //! Listening sockets: accepting clients, one task on a lane for each, and ending them all.
 //!
 //! **Rule.** Nothing one client does reaches another: a panic in its session is caught, told to it (FATAL XX000) and
-//! logged; clients that have not authenticated are bounded in number, in all and per remote address, and do not take the
-//! places of those who have.
+//! logged; clients that have not authenticated are bounded in number, in all and per remote address (`handshakes`), and do not
+//! take the places of those who have.
 
-use std::collections::HashMap;
 use std::io;
-use std::net::IpAddr;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use futures::FutureExt;
-use parking_lot::Mutex;
 use socket2::SockRef;
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use tokio::sync::mpsc;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 use types::Error;
@@ -26,6 +22,7 @@ use super::backends::{Backends, Counters, Place};
 use super::connection::{Connection, End};
 use super::error::{Farewell, panicked};
 use super::handshake::{Ended, shake_hands};
+use super::handshakes::{Handshake, Handshakes};
 use super::inbox::{Budget, Inbox, SharedInbox, discard};
 use super::lanes::{Lanes, Tenant};
 use super::outbox::Outbox;
@@ -132,7 +129,7 @@ pub(super) struct Shared<F> {
     lanes: Arc<Lanes>,
     farewell: Farewell,
     budget: Arc<Budget>,
-    handshakes: Arc<Mutex<Handshakes>>,
+    handshakes: Arc<Handshakes>,
 }
 
 /// One server's front door; it may have several listeners.
@@ -156,7 +153,8 @@ impl<F: SessionFactory> Server<F> {
         let budget = Arc::new(Budget::new(config.unfinished_bytes_max));
         let mock = MockSecret::random();
         let lanes = Lanes::start()?;
-        let (farewell, handshakes) = Default::default();
+        let handshakes = Handshakes::new(config.handshakes_max, config.handshakes_per_address_max);
+        let farewell = Farewell::default();
         Ok(Server { shared: Arc::new(Shared { factory, config, backends, mock, lanes, farewell, budget, handshakes }) })
     }
 
@@ -183,7 +181,7 @@ impl<F: SessionFactory> Server<F> {
                 accepted = listener.accept() => accepted,
             };
             match accepted {
-                Ok((socket, peer)) => match Handshake::begin(&self.shared.handshakes, &self.shared.config, peer) {
+                Ok((socket, peer)) => match self.shared.handshakes.begin(peer) {
                     Some(handshake) => self.attend(socket, peer, handshake, shutdown.clone(), here.clone()),
                     None => tracing::info!(%peer, "connection refused: too many clients are authenticating"),
                 },
@@ -297,87 +295,4 @@ async fn hang_up(counters: &Counters, mut outbox: Outbox, inbox: SharedInbox, pe
     outbox.finish(error).await;
     // Closing a socket with unread bytes resets it, and the client would lose what it was told.
     let _ = tokio::time::timeout(LINGER, discard(&inbox)).await;
-}
-
-/// Clients that have not authenticated yet.
-#[derive(Default)]
-struct Handshakes {
-    all: usize,
-    /// How many of an address there are, and the turns they take.
-    by_address: HashMap<IpAddr, (usize, Arc<Semaphore>)>,
-}
-
-/// One of them.
-struct Handshake {
-    handshakes: Arc<Mutex<Handshakes>>,
-    turns: Option<(IpAddr, Arc<Semaphore>)>,
-}
-
-impl Handshake {
-    /// `None` if there are too many in all.
-    fn begin(handshakes: &Arc<Mutex<Handshakes>>, config: &Config, peer: Peer) -> Option<Handshake> {
-        let address = match peer {
-            Peer::Tcp(address) => Some(address.ip().to_canonical()).filter(|ip| !ip.is_loopback()),
-            Peer::Unix => None,
-        };
-        let mut waiting = handshakes.lock();
-        if waiting.all >= config.handshakes_max {
-            return None;
-        }
-        waiting.all += 1;
-        let turns = address.map(|address| {
-            let turns = || (0, Arc::new(Semaphore::new(config.handshakes_per_address_max)));
-            let (count, turns) = waiting.by_address.entry(address).or_insert_with(turns);
-            *count += 1;
-            (address, turns.clone())
-        });
-        Some(Handshake { handshakes: handshakes.clone(), turns })
-    }
-
-    /// Waits until few enough others of the same address are at it. A pool that opens a hundred connections at once only
-    /// waits a little; an address that opens them and says nothing holds up itself.
-    async fn turn(&self) -> Option<OwnedSemaphorePermit> {
-        let (_, turns) = self.turns.as_ref()?;
-        turns.clone().acquire_owned().await.ok()
-    }
-}
-
-impl Drop for Handshake {
-    fn drop(&mut self) {
-        let mut waiting = self.handshakes.lock();
-        waiting.all -= 1;
-        if let Some((address, _)) = &self.turns
-            && let Some((count, _)) = waiting.by_address.get_mut(address)
-        {
-            *count -= 1;
-            if *count == 0 {
-                waiting.by_address.remove(address);
-            }
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[tokio::test]
-    async fn an_address_holds_up_itself_only() {
-        let config = Config { handshakes_max: 10, handshakes_per_address_max: 2, ..Config::default() };
-        let handshakes = Arc::default();
-        let begin = |address: [u8; 4]| Handshake::begin(&handshakes, &config, Peer::Tcp((address, 1).into()));
-        let greedy: Vec<Handshake> = (0..3).map_while(|_| begin([10, 0, 0, 1])).collect();
-        let turns = [greedy[0].turn().await, greedy[1].turn().await];
-        assert!(greedy[2].turn().now_or_never().is_none(), "the third waits");
-        let other = begin([10, 0, 0, 2]).expect("room in all");
-        assert!(other.turn().now_or_never().is_some());
-        let local: Vec<Handshake> = (0..6).map_while(|_| begin([127, 0, 0, 1])).collect();
-        assert!(local.iter().all(|local| local.turn().now_or_never().is_some()));
-        assert!(begin([10, 0, 0, 3]).is_none(), "ten in all");
-        drop(turns);
-        assert!(greedy[2].turn().now_or_never().is_some());
-        drop((greedy, other, local));
-        let left = handshakes.lock();
-        assert_eq!((left.all, left.by_address.len()), (0, 0));
-    }
 }

@@ -38,6 +38,7 @@ mod encode;
 mod error;
 mod frame;
 mod handshake;
+mod handshakes;
 mod inbox;
 mod lanes;
 mod listener;
@@ -50,11 +51,13 @@ pub mod startup;
 mod tls;
 
 pub use backends::{BackendInfo, Backends, CONNECTIONS_RESERVED, Counters};
+pub use handshakes::{Handshake, Handshakes};
 pub use listener::{Config, Listener, Server};
 pub use message::{Bind, Message, Target};
 pub use session::{
     CancelHandle, CancelReason, Client, Column, Connected, CopyFormat, Encryption, IdleLimit, Login, NoticeSeverity,
     RelayFailed, Route, Session, SessionFactory, Wire,
 };
+pub use socket::prepare;
 pub use startup::{Peer, Startup};
 pub use tls::{Tls, TlsError, TlsStream};

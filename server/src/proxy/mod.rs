@@ -14,16 +14,21 @@
 //! not the right one yet.
 //!
 //! Nothing of authentication happens here, so the servers behind see the proxy's address; where the proxy listens beyond
-//! loopback it therefore refuses servers that would trust it (it asks each one once how it would let a client in).
+//! loopback it therefore refuses servers that would trust it (it asks each one once how it would let a client in). And since
+//! the servers bound who has not authenticated by that address, the proxy does so by its clients' ([`admission`]), so that
+//! one stranger cannot take all turns that there are for everyone behind it.
 //!
 //! What a server says when it is demoted or stops reaches its clients. One that says nothing, for it is stopped or cut off,
 //! is given [`LAST_WORDS`] and then its connections are closed.
 //!
 //! The address book is asked every [`BOOK_INTERVAL`], and at once when a server could not be reached.
 
+mod admission;
+
 use crate::options;
-use crate::pgwire::{Peer, Tls, TlsStream};
+use crate::pgwire::{Handshake, Handshakes, Peer, Tls, TlsStream, prepare};
 use crate::{encryption, members, nodes, signals};
+use admission::{Admission, Heard};
 use anyhow::{Context, bail};
 use parking_lot::Mutex;
 use protocol::rpc::storage::ServerInfo;
@@ -54,6 +59,11 @@ const RETRY_INTERVAL: Duration = Duration::from_millis(20);
 const LAST_WORDS: Duration = Duration::from_secs(1);
 /// How long a client may take to say what it wants.
 const FIRST_BYTES_TIMEOUT: Duration = Duration::from_secs(15);
+/// Clients of one address that authenticate at a time: half of those that a server attends to
+/// of one address, which is the proxy's.
+const HANDSHAKES_PER_ADDRESS_MAX: usize = 16;
+/// How long another waits for its turn.
+const TURN_TIMEOUT: Duration = Duration::from_secs(15);
 /// After a failed accept.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// How long connections are given when the proxy stops.
@@ -70,6 +80,9 @@ const GSS_REQUEST: u32 = 80_877_104;
 const STARTUP_BYTES_MAX: usize = 10_000;
 /// In an error: the server cannot serve now.
 const CANNOT_CONNECT_NOW: &[u8] = b"\0C57P03\0";
+
+/// What a client keeps until it has authenticated.
+type Turn = (Option<OwnedSemaphorePermit>, Handshake);
 
 /// A client's stream: plain, or encrypted.
 type Client = Either<TcpStream, Box<TlsStream>>;
@@ -155,6 +168,7 @@ struct Proxy {
     /// Rung to have the address book asked now.
     ask: Notify,
     places: Arc<Semaphore>,
+    handshakes: Arc<Handshakes>,
     hold: Duration,
     lag_max: Duration,
     /// What clients may encrypt with.
@@ -190,6 +204,7 @@ pub async fn run(options: options::Proxy) -> anyhow::Result<()> {
         known: Mutex::default(),
         ask: Notify::new(),
         places: Arc::new(Semaphore::new(options.connections_max)),
+        handshakes: Handshakes::new(options.connections_max, HANDSHAKES_PER_ADDRESS_MAX),
         hold: Duration::from_millis(options.hold_ms),
         lag_max: Duration::from_millis(options.lag_max_ms),
         tls,
@@ -272,8 +287,8 @@ impl Proxy {
 
     /// One client, from its first bytes to its end.
     async fn attend(self: Arc<Self>, port: Port, client: TcpStream, peer: Peer, _place: OwnedSemaphorePermit) {
-        // Replies are small and wanted at once.
-        let _ = client.set_nodelay(true);
+        // Else it left, or too many are authenticating.
+        let (Ok(()), Some(handshake)) = (prepare(&client), self.handshakes.begin(peer)) else { return };
         let first = tokio::select! {
             first = timeout(FIRST_BYTES_TIMEOUT, first_packet(client, self.tls.as_ref())) => first,
             () = self.stopping.cancelled() => return,
@@ -288,25 +303,27 @@ impl Proxy {
             return refuse(client, "28000", "this proxy requires encryption: connect with sslmode=require").await;
         }
         let found = tokio::select! {
-            found = self.connect(port, &startup) => found,
+            found = self.connect(port, &startup, &handshake) => found,
             () = self.stopping.cancelled() => return refuse(client, "57P03", "the proxy is stopping").await,
         };
-        let Opened { target, mut server, reply } = match found {
+        let Opened { target, mut server, reply, turn } = match found {
             Ok(found) => found,
             Err(why) => return refuse(client, "57P03", why).await,
         };
         self.known.lock().entry(target.instance).or_default().connections += 1;
+        let mut admission = Admission::new((turn, handshake));
+        admission.hear(&reply);
         let relayed = async {
             client.write_all(&reply).await?;
             client.flush().await?;
             match &mut client {
                 Client::Left(plain) => {
                     let (from_client, to_client) = plain.split();
-                    relay(from_client, to_client, &mut server).await
+                    relay(from_client, to_client, &mut server, admission).await
                 }
                 Client::Right(encrypted) => {
                     let (from_client, to_client) = tokio::io::split(encrypted);
-                    relay(from_client, to_client, &mut server).await
+                    relay(from_client, to_client, &mut server, admission).await
                 }
             }
         };
@@ -343,22 +360,26 @@ impl Proxy {
     }
 
     /// A connection to the server that a new client of `port` belongs to, which has answered the client's packet.
-    async fn connect(&self, port: Port, startup: &[u8]) -> Result<Opened, &'static str> {
+    async fn connect(&self, port: Port, startup: &[u8], handshake: &Handshake) -> Result<Opened, &'static str> {
         let deadline = Instant::now() + self.hold;
         loop {
+            // Not kept while there is no server to be had.
+            let turn = timeout(TURN_TIMEOUT, handshake.turn()).await;
+            let turn = turn.map_err(|_| "too many clients of this address are authenticating")?;
             for target in self.candidates(port) {
                 let instance = target.instance;
                 let dialled = tokio::select! {
-                    dialled = self.dial(target, startup) => dialled,
+                    dialled = self.dial(&target, startup) => dialled,
                     // One that is stopped accepts and never answers; meanwhile another takes its place.
                     () = self.moved_on(port, instance) => Err(None),
                 };
                 match dialled {
-                    Ok(opened) => return Ok(opened),
+                    Ok((server, reply)) => return Ok(Opened { target, server, reply, turn }),
                     Err(Some(why)) => return Err(why),
                     Err(None) => {}
                 }
             }
+            drop(turn);
             self.ask.notify_one();
             if Instant::now() >= deadline {
                 return Err(match port {
@@ -384,13 +405,13 @@ impl Proxy {
     }
 
     /// The inner error is what the client is told; without it another server is tried.
-    async fn dial(&self, target: Target, startup: &[u8]) -> Result<Opened, Option<&'static str>> {
-        if self.open && !self.asks_for_password(&target).await.ok_or(None)? {
+    async fn dial(&self, target: &Target, startup: &[u8]) -> Result<(TcpStream, Vec<u8>), Option<&'static str>> {
+        if self.open && !self.asks_for_password(target).await.ok_or(None)? {
             return Err(Some("the server behind this proxy trusts everyone, and the proxy is open to other machines"));
         }
         let answered = async {
             let mut server = timeout(CONNECT_TIMEOUT, TcpStream::connect(&target.address)).await??;
-            server.set_nodelay(true)?;
+            prepare(&server)?;
             server.write_all(startup).await?;
             let mut reply = vec![0; FIRST_REPLY_BYTES];
             let length = timeout(FIRST_REPLY_TIMEOUT, server.read(&mut reply)).await??;
@@ -398,7 +419,7 @@ impl Proxy {
             std::io::Result::Ok((server, reply))
         };
         match answered.await {
-            Ok((server, reply)) if serves(&reply) => Ok(Opened { target, server, reply }),
+            Ok((server, reply)) if serves(&reply) => Ok((server, reply)),
             _ => {
                 self.known.lock().entry(target.instance).or_default().avoid_until = Some(Instant::now() + AVOID);
                 Err(None)
@@ -437,6 +458,8 @@ struct Opened {
     server: TcpStream,
     /// The first of what it said.
     reply: Vec<u8>,
+    /// The client's turn to authenticate.
+    turn: Option<OwnedSemaphorePermit>,
 }
 
 /// Whether what a server said first is an answer, and not that it is gone or cannot serve now.
@@ -493,8 +516,10 @@ async fn relay(
     mut from_client: impl AsyncRead + Unpin,
     mut to_client: impl AsyncWrite + Unpin,
     server: &mut TcpStream,
+    admission: Admission<Turn>,
 ) -> std::io::Result<()> {
-    let (mut from_server, mut to_server) = server.split();
+    let (from_server, mut to_server) = server.split();
+    let mut from_server = Heard { reader: from_server, admission };
     let mut answers = pin!(tokio::io::copy(&mut from_server, &mut to_client));
     let questions = async {
         tokio::io::copy(&mut from_client, &mut to_server).await?;
@@ -579,6 +604,55 @@ mod tests {
         assert_eq!(chosen(&|instance| if instance == 3 { 2 } else { 1 }), [2, 3, 1]);
         let writer: Vec<u64> = view.choose(Port::Writer, Duration::ZERO, |_| 0).iter().map(|it| it.instance).collect();
         assert_eq!(writer, [1]);
+    }
+
+    #[tokio::test]
+    async fn clients_of_an_address_authenticate_a_few_at_a_time() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let address = listener.local_addr().expect("bound").to_string();
+        tokio::spawn(async move {
+            let mut asked = Vec::new();
+            loop {
+                let (mut client, _) = listener.accept().await.expect("accepted");
+                client.write_all(b"R\0\0\0\x08\0\0\0\x03").await.expect("it listens");
+                asked.push(client);
+            }
+        });
+        let writer = Target { instance: 1, address, lag: Duration::ZERO };
+        let proxy = Proxy {
+            view: watch::Sender::new(View { writer: Some(writer), replicas: Vec::new() }),
+            known: Mutex::default(),
+            ask: Notify::new(),
+            places: Arc::new(Semaphore::new(100)),
+            handshakes: Handshakes::new(100, HANDSHAKES_PER_ADDRESS_MAX),
+            hold: Duration::from_secs(60),
+            lag_max: Duration::ZERO,
+            tls: None,
+            open: false,
+            stopping: CancellationToken::new(),
+        };
+        let come = |address: [u8; 4]| proxy.handshakes.begin(Peer::Tcp((address, 1).into())).expect("room in all");
+        let mut silent = Vec::new();
+        for _ in 0..HANDSHAKES_PER_ADDRESS_MAX {
+            let stranger = come([10, 0, 0, 1]);
+            let opened = proxy.connect(Port::Writer, b"", &stranger).await.expect("it is there");
+            silent.push((opened, stranger));
+        }
+        let (late, other) = (come([10, 0, 0, 1]), come([10, 0, 0, 2]));
+        let mut late = pin!(proxy.connect(Port::Writer, b"", &late));
+        for _ in 0..3 {
+            tokio::select! {
+                biased;
+                _ = &mut late => panic!("it has no turn"),
+                opened = proxy.connect(Port::Writer, b"", &other) => drop(opened.expect("another address")),
+            }
+        }
+        // One of them is let in, and stays.
+        let (Opened { target, server, turn, .. }, stranger) = silent.remove(0);
+        let mut admission = Admission::new((turn, stranger));
+        admission.hear(b"R\0\0\0\x08\0\0\0\0");
+        late.await.expect("its turn has come");
+        drop((target, server, admission));
     }
 
     #[test]
