@@ -10,7 +10,8 @@ mod support;
 use std::fs;
 use std::path::Path;
 
-use support::{database, run, run_prepared, session};
+use sql::session::Session;
+use support::{Recorder, database, run, session};
 
 /// One statement and its expected lines.
 struct Step {
@@ -41,6 +42,30 @@ fn read(path: &Path) -> Vec<Step> {
         }
     }
     steps
+}
+
+/// Runs a statement as a driver does that prepares each: Parse, Bind, Describe, Execute, Sync. Several go as a Query message.
+async fn run_prepared(session: &mut Session, sql: &str) -> Vec<String> {
+    if sql.trim_end().trim_end_matches(';').contains(';') {
+        return run(session, sql).await;
+    }
+    let mut client = Recorder::default();
+    let result = async {
+        session.parse("", sql, &[]).await?;
+        session.bind("", "", &[], &[], &[]).await?;
+        session.describe_portal("", &mut client).await?;
+        session.execute("", 0, &mut client).await
+    };
+    if let Err(error) = result.await {
+        client.error(&error);
+        session.fail();
+    }
+    if let Err(error) = session.sync().await {
+        client.error(&error);
+        session.fail();
+    }
+    session.settle().await.expect("the volume is alive");
+    client.lines
 }
 
 /// How statements are sent.

@@ -139,33 +139,6 @@ pub async fn run(session: &mut Session, sql: &str) -> Vec<String> {
     run_with(session, sql, Vec::new()).await
 }
 
-/// Runs a statement as a driver does that prepares each: Parse, Bind, Describe, Execute, Sync. Several go as a Query message.
-pub async fn run_prepared(session: &mut Session, sql: &str) -> Vec<String> {
-    if sql.trim_end().trim_end_matches(';').contains(';') {
-        return run(session, sql).await;
-    }
-    let mut client = Recorder::default();
-    let result = async {
-        session.parse("", sql, &[]).await?;
-        session.bind("", "", &[], &[], &[]).await?;
-        session.describe_portal("", &mut client).await?;
-        session.execute("", 0, &mut client).await
-    };
-    match result.await {
-        Err(error) => {
-            client.error(&error);
-            session.fail();
-        }
-        Ok(()) => {}
-    }
-    if let Err(error) = session.sync().await {
-        client.error(&error);
-        session.fail();
-    }
-    session.settle().await.expect("the volume is alive");
-    client.lines
-}
-
 pub async fn run_with(session: &mut Session, sql: &str, input: Vec<Bytes>) -> Vec<String> {
     let mut client = Recorder { input, ..Recorder::default() };
     if let Err(error) = session.simple(sql, &mut client).await {
