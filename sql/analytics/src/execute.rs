@@ -43,7 +43,7 @@ use sql::exec::ExecContext;
 use types::{Datum, Error, Result, SqlState};
 
 use crate::error::{Failure, classify};
-use crate::lower::{self, Missing, Mode, Prerequisites, Query, Refusal, Table};
+use crate::lower::{self, Missing, Mode, Prerequisites, Query, Refusal, Table, may_be_ordered};
 use crate::repr::{Shape, datum_at};
 use crate::scan::BATCH_ROWS;
 use crate::spill::SessionFiles;
@@ -105,6 +105,10 @@ impl Run {
         plan: &Plan,
         context: &Arc<ExecContext>,
     ) -> std::result::Result<Run, Refusal> {
+        // Of what is run first, nobody sees the order.
+        if may_be_ordered(plan) {
+            return Err(Refusal("rows in the order of an index".into()));
+        }
         let prerequisites = Arc::new(Prerequisites::default());
         Run::with(environment, Arc::new(plan.clone()), context, prerequisites)
     }

@@ -413,6 +413,13 @@ impl Binder<'_> {
         let parts = self.window_parts(&spec);
         self.in_window = false;
         let (partition, order, frame) = parts?;
+        if args.iter().chain(&partition).chain(order.iter().map(|key| &key.expr)).any(|it| holds(it, SETS, usize::MAX))
+        {
+            let message = "window function calls cannot contain set-returning function calls";
+            return Err(Error::new(SqlState::FEATURE_NOT_SUPPORTED, message)
+                .hint("You might be able to move the set-returning function into a LATERAL FROM item.")
+                .at(pos + 1));
+        }
         let Some(calls) = self.calls() else {
             return Err(
                 Error::new(SqlState::WINDOWING_ERROR, "window functions are not allowed in this context").at(pos + 1)
@@ -474,6 +481,15 @@ impl Binder<'_> {
     fn frame_bound(&mut self, bound: &ast::FrameBound, mode: FrameMode, key: Option<SqlType>) -> Result<FrameBound> {
         let mut offset = |expr: &ast::Expr| -> Result<Expr> {
             let value = self.expr(expr)?;
+            if super::reads_columns(&value) {
+                let word = match mode {
+                    FrameMode::Rows => "ROWS",
+                    FrameMode::Range => "RANGE",
+                    FrameMode::Groups => "GROUPS",
+                };
+                let message = format!("argument of {word} must not contain variables");
+                return Err(Error::new(SqlState::INVALID_COLUMN_REFERENCE, message).at(expr.pos + 1));
+            }
             let to = match (mode, key) {
                 (FrameMode::Range, Some(key)) if key.category() == b'D' => SqlType::of(oid::INTERVAL),
                 (FrameMode::Range, Some(key)) => SqlType::of(key.oid),

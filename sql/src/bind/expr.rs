@@ -623,9 +623,14 @@ impl Binder<'_> {
 
     fn null_if(&mut self, left: &ast::Expr, right: &ast::Expr, pos: u32) -> Result<Expr> {
         let (left, right) = (self.expr(left)?, self.expr(right)?);
-        let equal = self.equality(left.clone(), right, pos)?;
+        if left.ty().oid != oid::UNKNOWN {
+            let equal = self.equality(Expr::CaseOperand { ty: left.ty() }, right, pos)?;
+            return Ok(Expr::NullIf { arg: Box::new(left), equal });
+        }
         // An untyped first argument takes the type it is compared as.
-        let arg = if left.ty().oid == oid::UNKNOWN { equal.args[0].clone() } else { left };
+        let mut equal = self.equality(left, right, pos)?;
+        let operand = Expr::CaseOperand { ty: equal.args[0].ty() };
+        let arg = std::mem::replace(&mut equal.args[0], operand);
         Ok(Expr::NullIf { arg: Box::new(arg), equal })
     }
 

@@ -148,7 +148,7 @@ impl Binder<'_> {
         let SetExpr::SetOp { kind: SetOpKind::Union, all, left, right, pos } = &query.body else {
             return self.plain_cte(cte, query, id);
         };
-        if !query.order.is_empty() || query.limit.is_some() || query.with.is_some() {
+        if !query.order.is_empty() || query.limit.is_some() || query.offset.is_some() || query.with.is_some() {
             return self.plain_cte(cte, query, id);
         }
         let (plan, mut columns) = self.query(left, Unknowns::Text)?;
@@ -404,6 +404,24 @@ impl Binder<'_> {
         Ok((plan, columns))
     }
 
+    /// As [`Binder::limit`], of a SELECT, whose scope is the innermost. Rows of its FROM are no values here, but what encloses
+    /// it is as near as it is to the SELECT itself.
+    pub fn limit_of_select(&mut self, plan: Plan, query: &Query, keys: Vec<SortKey>) -> Result<Plan> {
+        for (expr, what) in [(&query.limit, "LIMIT"), (&query.offset, "OFFSET")] {
+            let Some(expr) = expr else { continue };
+            // A name of FROM hides those of outer queries all the same.
+            let bound = self.within(Clause::Limit, |binder| {
+                let bound = binder.expr(expr)?;
+                binder.count(bound, what, expr.pos)
+            })?;
+            check_reads_no_columns(&bound, what, expr.pos)?;
+        }
+        let scope = self.scopes.pop().expect("the scope of the SELECT");
+        let plan = self.limit(plan, query, keys);
+        self.scopes.push(scope);
+        plan
+    }
+
     /// LIMIT, OFFSET and FETCH over a plan sorted by `keys`.
     pub fn limit(&mut self, plan: Plan, query: &Query, keys: Vec<SortKey>) -> Result<Plan> {
         if query.limit.is_none() && query.offset.is_none() {
@@ -417,11 +435,9 @@ impl Binder<'_> {
                 let mut count = |expr: &Option<ast::Expr>, what: &str| -> Result<Option<Expr>> {
                     let Some(expr) = expr else { return Ok(None) };
                     let bound = binder.expr(expr)?;
-                    if super::reads_columns(&bound) {
-                        let message = format!("argument of {what} must not contain variables");
-                        return Err(Error::new(SqlState::INVALID_COLUMN_REFERENCE, message).at(expr.pos + 1));
-                    }
-                    binder.count(bound, what, expr.pos).map(Some)
+                    let counted = binder.count(bound, what, expr.pos)?;
+                    check_reads_no_columns(&counted, what, expr.pos)?;
+                    Ok(Some(counted))
                 };
                 Ok((count(&query.limit, "LIMIT")?, count(&query.offset, "OFFSET")?))
             })
@@ -448,6 +464,15 @@ pub(crate) fn target_places(query: &Query) -> Vec<u32> {
         SetExpr::Values(rows) => rows.first().map_or_else(Vec::new, |row| row.iter().map(|expr| expr.pos).collect()),
         SetExpr::SetOp { left, .. } => target_places(left),
     }
+}
+
+/// 42P10 for what is evaluated once, before any row.
+fn check_reads_no_columns(bound: &Expr, what: &str, pos: u32) -> Result<()> {
+    if !super::reads_columns(bound) {
+        return Ok(());
+    }
+    let message = format!("argument of {what} must not contain variables");
+    Err(Error::new(SqlState::INVALID_COLUMN_REFERENCE, message).at(pos + 1))
 }
 
 /// The output columns as names.

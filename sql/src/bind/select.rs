@@ -158,7 +158,7 @@ impl Binder<'_> {
             let fields = plan.fields.clone();
             plan = Plan::new(Node::Distinct { input: Box::new(plan), on: None }, fields);
             plan = sorted(plan, sort.clone());
-            return Ok((self.limit(plan, query, sort)?, columns));
+            return Ok((self.limit_of_select(plan, query, sort)?, columns));
         }
         if let Some(on) = &distinct_on {
             self.refuse_row_locks("DISTINCT clause")?;
@@ -181,7 +181,7 @@ impl Binder<'_> {
             plan = sorted(plan, keys);
             let fields = plan.fields.clone();
             plan = Plan::new(Node::Distinct { input: Box::new(plan), on: distinct_on }, fields);
-            plan = self.limit(plan, query, order)?;
+            plan = self.limit_of_select(plan, query, order)?;
             return Ok((projected(plan, exprs, &columns), columns));
         }
         let shared_volatile = order.iter().any(|key| key.expr.is_volatile());
@@ -204,7 +204,7 @@ impl Binder<'_> {
             debug_assert_eq!(wide.len(), base + keys.len());
             plan = Plan::new(Node::Project { input: Box::new(plan), exprs: wide }, named);
             plan = self.lock_rows(sorted(plan, keys.clone()), recheck)?;
-            plan = self.limit(plan, query, keys)?;
+            plan = self.limit_of_select(plan, query, keys)?;
             return Ok((projected(plan, shown, &columns), columns));
         }
         if shared_volatile {
@@ -224,7 +224,7 @@ impl Binder<'_> {
             wide.extend(all[width..].iter().map(|expr| ResultColumn::new("sort", expr.ty())));
             let extra = all.len() > width;
             plan = sorted(projected(plan, all, &wide), keys.clone());
-            plan = self.limit(plan, query, keys)?;
+            plan = self.limit_of_select(plan, query, keys)?;
             if extra {
                 let back = columns.iter().enumerate().map(|(at, column)| Expr::column(at, column.ty)).collect();
                 plan = projected(plan, back, &columns);
@@ -234,7 +234,7 @@ impl Binder<'_> {
         plan = sorted(plan, order.clone());
         plan = self.lock_rows(plan, recheck)?;
         // A volatile list is evaluated for the rows that are returned only, as everything else is.
-        plan = self.limit(plan, query, order)?;
+        plan = self.limit_of_select(plan, query, order)?;
         if select.from.is_empty() && !grouped && !sets && matches!(plan.node, Node::Values(_)) {
             // SELECT without FROM: the list is the row.
             return Ok((row_of_values(exprs, &columns), columns));
@@ -431,6 +431,13 @@ impl Binder<'_> {
         if holds(expr, AGGREGATES, WINDOWS) {
             let message = "aggregate functions are not allowed in GROUP BY";
             return Err(Error::new(SqlState::GROUPING_ERROR, message).at(pos + 1));
+        }
+        if holds(expr, WINDOWS, SETS) {
+            let message = "window functions are not allowed in GROUP BY";
+            return Err(Error::new(SqlState::WINDOWING_ERROR, message).at(pos + 1));
+        }
+        if holds(expr, SETS, usize::MAX) {
+            return Err(Error::unsupported("set-returning functions in GROUP BY").at(pos + 1));
         }
         Ok(())
     }

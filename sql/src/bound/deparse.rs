@@ -199,7 +199,10 @@ fn write(expr: &Expr, names: &Names<'_>, out: &mut String) {
             let name = if *which == MinMax::Greatest { "GREATEST" } else { "LEAST" };
             function(name, args, names, out);
         }
-        Expr::NullIf { equal, .. } => function("NULLIF", &equal.args, names, out),
+        Expr::NullIf { arg, equal } => {
+            let args = [(**arg).clone(), equal.args[1].clone()];
+            function("NULLIF", &args, names, out);
+        }
         Expr::InList { arg, list: items, negated, operator } => {
             // PostgreSQL shows IN of constants as it keeps it: a comparison with an array.
             operand(arg, names, out);

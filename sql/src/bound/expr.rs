@@ -58,7 +58,8 @@ pub enum Expr {
         negated: bool,
     },
     Case(Box<CaseExpr>),
-    /// The operand of the innermost enclosing [`CaseExpr`] that has one; occurs only in its arms' conditions.
+    /// The operand of the innermost enclosing [`CaseExpr`] that has one, or the first one of NULLIF; occurs only in their
+    /// conditions.
     CaseOperand {
         ty: SqlType,
     },
@@ -67,7 +68,7 @@ pub enum Expr {
         ty: SqlType,
     },
     /// `NULLIF(a, b)`: a, or null if the call of `=` over (possibly converted) a and b is true. `arg` is the unconverted
-    /// a: it is evaluated by itself, so it must be evaluated once only if it is not volatile; see the executor.
+    /// a, evaluated once: in the call it is [`Expr::CaseOperand`].
     NullIf {
         arg: Box<Expr>,
         equal: Box<CallExpr>,

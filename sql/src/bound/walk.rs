@@ -500,7 +500,7 @@ pub fn same(a: &Expr, b: &Expr) -> bool {
                 && same(&x.otherwise, &y.otherwise)
         }
         (Expr::Coalesce { args: x, .. }, Expr::Coalesce { args: y, .. }) => all(x, y),
-        (Expr::NullIf { equal: x, .. }, Expr::NullIf { equal: y, .. }) => same_call(x, y),
+        (Expr::NullIf { arg: a, equal: x }, Expr::NullIf { arg: b, equal: y }) => same(a, b) && same_call(x, y),
         (Expr::MinMax { which: w, args: x, .. }, Expr::MinMax { which: v, args: y, .. }) => w == v && all(x, y),
         (
             Expr::InList { arg: x, list: l, operator: o, negated: n },

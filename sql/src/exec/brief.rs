@@ -5,8 +5,6 @@
 //! at hand, as copying the row is: columns, parameters and constants; operators on types of fixed width; comparing, adding
 //! and subtracting numbers of any length, and comparing or cutting strings. A pattern match, a product of long numbers, a
 //! function that makes a text as long as it is told to: these are for before the latch.
-//!
-//! An expression that names an operand twice (NULLIF) doubles its time with each level, and is not brief either.
 
 use types::oid;
 use types::operator::Operator;
@@ -88,12 +86,12 @@ pub(super) fn is_brief(expr: &Expr) -> bool {
             arms && case.operand.iter().all(is_brief) && is_brief(&case.otherwise)
         }
         Expr::Coalesce { args, .. } => args.iter().all(is_brief),
+        Expr::NullIf { arg, equal } => is_brief(arg) && is_brief_call(equal),
         Expr::MinMax { args, ty, .. } => is_plain(*ty) && args.iter().all(is_brief),
         Expr::InList { arg, list, operator, .. } => {
             is_plain_operator(operator) && is_plain(arg.ty()) && is_brief(arg) && list.iter().all(is_brief)
         }
         Expr::Outer { .. }
-        | Expr::NullIf { .. }
         | Expr::AnyAll { .. }
         | Expr::Array { .. }
         | Expr::Subscript { .. }
@@ -151,6 +149,7 @@ mod tests {
             "greatest($1::int, 3)",
             "$1::int in (1, 2, 3)",
             "abs($1::int) % 10",
+            "nullif($1::int, 1)",
             "$1::int is distinct from 4",
             "$1::int::numeric",
             "true",
@@ -175,7 +174,6 @@ mod tests {
             "$1::int::text",
             "$1::int = any($2::int[])",
             "array[$1::int]",
-            "nullif($1::int, 1)",
             "random()",
             "1 + case when $1::text like 'a%' then 1 else 2 end",
             "coalesce($1::text, upper($2::text))",

@@ -128,7 +128,10 @@ impl ExecContext {
     }
 
     pub(crate) fn declare_cte(&self, id: usize, state: Arc<CteState>) {
-        self.ctes.lock().insert(id, state);
+        if self.ctes.lock().insert(id, state).is_some() {
+            // Declared anew, for another outer row: what subqueries made of the one before is not theirs any more.
+            self.kept.lock().clear();
+        }
     }
 
     pub(crate) fn cte(&self, id: usize) -> Result<Arc<CteState>> {
@@ -136,7 +139,9 @@ impl ExecContext {
     }
 
     pub(crate) fn set_work_table(&self, id: usize, rows: Arc<Spooled>) {
-        self.work_tables.lock().insert(id, rows);
+        if self.work_tables.lock().insert(id, rows).is_some() {
+            self.kept.lock().clear();
+        }
     }
 
     pub(crate) fn work_table(&self, id: usize) -> Result<Arc<Spooled>> {

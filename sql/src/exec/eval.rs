@@ -239,7 +239,8 @@ pub(crate) fn eval<'e>(expr: &'e Expr, env: &Env<'_>) -> Step<'e, Datum> {
         }
         Expr::NullIf { arg, equal } => {
             let value = eval(arg, env)?;
-            if is_true(&eval_call(equal, env)?) { Datum::Null } else { value }
+            let inner = Env { case_operand: Some(&value), ..*env };
+            if is_true(&eval_call(equal, &inner)?) { Datum::Null } else { value }
         }
         Expr::MinMax { which, args, .. } => {
             let mut best = Datum::Null;

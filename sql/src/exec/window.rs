@@ -249,6 +249,8 @@ impl<'a> Partition<'a> {
 
     async fn nth(&self, at: &Place, values: &mut [Datum]) -> Result<()> {
         for i in 0..self.len() {
+            at.context.check()?;
+            tokio::task::consume_budget().await;
             let (from, to) = self.frame(i)?;
             let target = match self.call.function {
                 WindowFunction::FirstValue => Some(from),
@@ -362,9 +364,9 @@ impl<'a> Partition<'a> {
             if forward { from.saturating_add(offset) } else { from - offset }
         };
         Ok(if self.call.frame.mode == FrameMode::Rows {
-            (shift(i) + past as i64).clamp(0, self.len() as i64) as usize
+            shift(i).saturating_add(past as i64).clamp(0, self.len() as i64) as usize
         } else {
-            let group = shift(self.groups[i]) + past as i64;
+            let group = shift(self.groups[i]).saturating_add(past as i64);
             match usize::try_from(group) {
                 Ok(group) => self.group_starts.get(group).copied().unwrap_or(self.len()),
                 Err(_) => 0,

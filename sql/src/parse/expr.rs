@@ -295,12 +295,12 @@ impl Parser<'_> {
             }
             Tok::Op(_) => {
                 let op = self.operator()?;
-                let arg = Box::new(self.expr_above(OTHER)?);
+                let arg = Box::new(self.expr_above(OTHER + 1)?);
                 self.make(pos, ExprKind::Unary { op, arg })
             }
             Tok::Word(word) if word == "operator" && self.is_sym_at(1, "(") => {
                 let op = self.operator()?;
-                let arg = Box::new(self.expr_above(OTHER)?);
+                let arg = Box::new(self.expr_above(OTHER + 1)?);
                 self.make(pos, ExprKind::Unary { op, arg })
             }
             _ => {

@@ -353,9 +353,13 @@ impl<'a> Lexer<'a> {
             b't' => out.push(b'\t'),
             b'0'..=b'7' => {
                 self.at -= 1;
-                out.push(digits(self, 8, 3).unwrap_or(0) as u8);
+                match digits(self, 8, 3).unwrap_or(0) as u8 {
+                    0 => return Err(zero_byte()),
+                    value => out.push(value),
+                }
             }
             b'x' => match digits(self, 16, 2) {
+                Some(0) => return Err(zero_byte()),
                 Some(value) => out.push(value as u8),
                 None => out.push(b'x'),
             },
@@ -364,6 +368,11 @@ impl<'a> Lexer<'a> {
                 let length = if byte == b'u' { 4 } else { 8 };
                 let from = self.at;
                 let value = digits(self, 16, length).filter(|_| self.at - from == length).and_then(char::from_u32);
+                if value == Some('\0') {
+                    let near = &self.text[place..self.at];
+                    let message = format!("invalid Unicode escape value at or near \"{near}\"");
+                    return Err(Error::new(SqlState::SYNTAX_ERROR, message).at(place as u32 + 1));
+                }
                 let Some(value) = value else {
                     return Err(Error::new(SqlState::INVALID_ESCAPE_SEQUENCE, "invalid Unicode escape")
                         .hint("Unicode escapes must be \\uXXXX or \\UXXXXXXXX.")
@@ -411,6 +420,9 @@ impl<'a> Lexer<'a> {
             let (from, length) = if rest.starts_with('+') { (1, 6) } else { (0, 4) };
             let digits = rest.get(from..from + length).ok_or_else(bad)?;
             let value = u32::from_str_radix(digits, 16).ok().and_then(char::from_u32).ok_or_else(bad)?;
+            if value == '\0' {
+                return Err(Error::new(SqlState::SYNTAX_ERROR, "invalid Unicode escape value").at(start as u32 + 1));
+            }
             text.push(value);
             rest = &rest[from + length..];
         }
@@ -506,6 +518,11 @@ impl<'a> Lexer<'a> {
             op => Ok(Tok::Op(op)),
         }
     }
+}
+
+/// No text holds one.
+fn zero_byte() -> Error {
+    Error::new(SqlState::CHARACTER_NOT_IN_REPERTOIRE, "invalid byte sequence for encoding \"UTF8\": 0x00")
 }
 
 #[cfg(test)]

@@ -37,8 +37,9 @@ pub fn place(plan: Plan, conjuncts: Vec<Expr>) -> Plan {
             rebuilt(Node::Sort { input: Box::new(input), keys }, fields, Vec::new())
         }
         Node::Distinct { input, on: None } => {
-            let input = Box::new(place(*input, conjuncts));
-            rebuilt(Node::Distinct { input, on: None }, fields, Vec::new())
+            let (down, above) = split(conjuncts, |conjunct| !conjunct.is_volatile());
+            let input = Box::new(place(*input, down));
+            rebuilt(Node::Distinct { input, on: None }, fields, above)
         }
         Node::Aggregate(mut aggregate) => {
             let keys = aggregate.keys.len();

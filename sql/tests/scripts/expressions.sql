@@ -344,3 +344,55 @@ t|t|t|{1,2,3}|t
 relname|relname|relname
 p|t|
 (1 row)
+
+# An operand that is named once, operators before their operand, and bytes that no text has.
+> select nullif(1, 2), nullif(2, 2), nullif(null, 1), nullif('a', 'a'), nullif('a', 'b'), nullif(1, 1.0), nullif(2, 1.5)
+nullif|nullif|nullif|nullif|nullif|nullif|nullif
+1||||a||2
+(1 row)
+
+> select nullif(nullif(nullif(nullif(nullif(nullif(nullif(nullif(nullif(nullif(nullif(nullif(nullif(nullif(nullif(nullif(nullif(nullif(nullif(nullif(nullif(nullif(nullif(nullif(nullif(nullif(nullif(nullif(nullif(nullif(nullif(nullif(nullif(nullif(nullif(nullif(nullif(nullif(nullif(nullif(1, 2), 2), 2), 2), 2), 2), 2), 2), 2), 2), 2), 2), 2), 2), 2), 2), 2), 2), 2), 2), 2), 2), 2), 2), 2), 2), 2), 2), 2), 2), 2), 2), 2), 2), 2), 2), 2), 2), 2), 2)
+nullif
+1
+(1 row)
+
+> create sequence drawn_once
+CREATE SEQUENCE
+
+> select nullif(nextval('drawn_once'), 0)
+nullif
+1
+(1 row)
+
+> select nullif(nextval('drawn_once'), 0)
+nullif
+2
+(1 row)
+
+> drop sequence drawn_once
+DROP SEQUENCE
+
+> select ~1 & 7, ~1 | 2, operator(pg_catalog.~) 1 & 7, - 2 ^ 2, @ -3 + 1
+?column?|?column?|?column?|?column?|?column?
+6|-2|6|4|2
+(1 row)
+
+> select length(encode(repeat('x', 57)::bytea, 'base64')), length(encode(repeat('x', 58)::bytea, 'base64')), length(encode(repeat('x', 114)::bytea, 'base64'))
+length|length|length
+77|81|154
+(1 row)
+
+> select E'a\000b'
+ERROR:  22021: invalid byte sequence for encoding "UTF8": 0x00
+
+> select E'a\x00b'
+ERROR:  22021: invalid byte sequence for encoding "UTF8": 0x00
+
+> select U&'a\0000b'
+ERROR:  42601: invalid Unicode escape value
+
+> select 1 as U&"a\0000b"
+ERROR:  42601: invalid Unicode escape value
+
+> select E'\u0000'
+ERROR:  42601: invalid Unicode escape value at or near "\u0000"

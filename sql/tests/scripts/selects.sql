@@ -656,3 +656,68 @@ Fay
 ?column?|tableoid|?column?
 t|dept|t
 (1 row)
+
+# Windows, groups and WITH queries at their edges.
+> select o.a, (with c as (select o.a as x) select (select max(x) from c)) from (values (1), (2)) o(a)
+a|max
+1|1
+2|2
+(2 rows)
+
+> with recursive r(n) as (select 1 union all select 2 offset 1) select * from r
+n
+2
+(1 row)
+
+> select sum(x) over (order by x rows x preceding) from (values (1), (2)) t(x)
+ERROR:  42P10: argument of ROWS must not contain variables
+
+> select sum(x) over (order by x rows between current row and 9223372036854775807 following) from (values (1), (2)) t(x)
+sum
+3
+2
+(2 rows)
+
+> select row_number() over () from (values (1), (2)) t(x) group by 1
+ERROR:  42P20: window functions are not allowed in GROUP BY
+
+> select sum(generate_series(1, 3)) over () from (values (1), (2)) t(x)
+ERROR:  0A000: window function calls cannot contain set-returning function calls
+HINT:  You might be able to move the set-returning function into a LATERAL FROM item.
+
+# What LIMIT says may be the outer query's.
+> select o.n, array(select a from (values (1), (2), (3)) t(a) order by a limit o.n) from (values (1), (2)) o(n)
+n|array
+1|{1}
+2|{1,2}
+(2 rows)
+
+> select (select array(select x from generate_series(1, 10) x limit b.n) from (values (2)) b(n)) from (values (5)) a(n)
+array
+{1,2}
+(1 row)
+
+> select (select array(select x from generate_series(1, 10) x union all select 0 limit b.n) from (values (2)) b(n)) from (values (5)) a(n)
+array
+{1,2}
+(1 row)
+
+> select a from (values (1)) t(a) limit a
+ERROR:  42P10: argument of LIMIT must not contain variables
+
+> select x from generate_series(1, 3) x limit (select 2)
+x
+1
+2
+(2 rows)
+
+> select distinct x from generate_series(1, 3) x order by x offset (select 2)
+x
+3
+(1 row)
+
+> select n, (select sum(x) from (select x from generate_series(1, 9) x limit n offset n) s) from (values (1), (2)) o(n)
+n|sum
+1|2
+2|7
+(2 rows)

@@ -28,6 +28,8 @@ use types::{Datum, SqlType};
 
 use crate::repr::Shape;
 
+pub(crate) use plan::may_be_ordered;
+
 /// Why a plan is not lowered.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Refusal(pub String);
@@ -205,9 +207,6 @@ pub(crate) fn lower(
         restartable: false,
         may_restart: true,
     };
-    if plan::may_be_ordered(plan) {
-        return Err(Refusal::of("rows in the order of an index"));
-    }
     let relation = lowering.relation(plan, None)?;
     if !relation.correlated.is_empty() || relation.empty_group.is_some() {
         return Err(Refusal::of("a reference to a row outside of the query"));

@@ -750,7 +750,7 @@ pub(super) fn contains_subquery(expr: &Expr) -> bool {
 }
 
 /// Whether the planner may have left out a sort because the plan's rows come in the order of an index. Here they do not.
-pub(super) fn may_be_ordered(plan: &Plan) -> bool {
+pub(crate) fn may_be_ordered(plan: &Plan) -> bool {
     match &plan.node {
         Node::Filter { input, .. } | Node::Project { input, .. } | Node::Limit { input, .. } => may_be_ordered(input),
         Node::Join(join) => may_be_ordered(&join.left),

@@ -42,6 +42,17 @@ async fn a_short_range_stays_with_rows_and_a_long_one_goes_to_columns() {
     ] {
         assert_eq!(is_vector(&mut one, query).await, expected, "{query}");
     }
+    // What is needed before the statement itself may come in any order, also where an index would give one.
+    for (query, expected) in [
+        (
+            "with c as (select v from t where id between 1 and 15000) select count(*) from c a join c b on a.v = b.v",
+            "15000",
+        ),
+        ("select count(*) from t where w > (select w from t where v = 5)", "8000"),
+    ] {
+        assert!(is_vector(&mut one, query).await, "{query}");
+        assert_eq!(ask(&mut one, query).await, [expected], "{query}");
+    }
     // One prepared plan is for either, by the values of the moment.
     ask(&mut one, "prepare p (int) as select sum(v) from t where id between 1 and $1").await;
     assert!(!is_vector(&mut one, "execute p (100)").await);

@@ -253,11 +253,14 @@ fn string_parts(call: &Call<'_>) -> Result<Vec<Datum>> {
     if text.is_empty() {
         return Ok(Vec::new());
     }
-    Ok(match call.arg(1) {
-        Datum::Null => text.chars().map(|c| part(c.encode_utf8(&mut [0; 4]))).collect(),
+    // One more tells that there are too many.
+    let most = ELEMENTS_MAX + 1;
+    let parts: Vec<Datum> = match call.arg(1) {
+        Datum::Null => text.chars().take(most).map(|c| part(c.encode_utf8(&mut [0; 4]))).collect(),
         _ if call.str(1)?.is_empty() => vec![part(text)],
-        _ => text.split(call.str(1)?).map(part).collect(),
-    })
+        _ => text.split(call.str(1)?).take(most).map(part).collect(),
+    };
+    if parts.len() == most { Err(too_many_elements()) } else { Ok(parts) }
 }
 
 fn string_to_array(call: &mut Call<'_>) -> Result<Datum> {

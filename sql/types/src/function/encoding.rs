@@ -30,13 +30,14 @@ const BASE64_LINE: usize = 76;
 fn encode_base64(bytes: &[u8]) -> String {
     let mut out = String::new();
     for (i, chunk) in bytes.chunks(3).enumerate() {
-        if i > 0 && i * 4 % BASE64_LINE == 0 {
-            out.push('\n');
-        }
         let word = chunk.iter().fold(0u32, |word, b| word << 8 | u32::from(*b)) << (8 * (3 - chunk.len()));
         for k in 0..4 {
             let symbol = BASE64[(word >> (18 - 6 * k) & 63) as usize];
             out.push(if k <= chunk.len() { char::from(symbol) } else { '=' });
+        }
+        // Behind each full line, the last one too.
+        if (i + 1) * 4 % BASE64_LINE == 0 {
+            out.push('\n');
         }
     }
     out
