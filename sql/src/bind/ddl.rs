@@ -103,15 +103,7 @@ impl Binder<'_> {
                 Ddl::DropRoles { names: names.clone(), if_exists: *if_exists }
             }
             ast::Statement::Grant(grant) => Ddl::Grant(Box::new(self.grant(grant)?)),
-            ast::Statement::CreateDatabase { name, owner, template, allow_connections, connection_limit } => {
-                Ddl::CreateDatabase {
-                    name: name.clone(),
-                    owner: owner.clone(),
-                    template: template.clone(),
-                    allow_connections: *allow_connections,
-                    connection_limit: *connection_limit,
-                }
-            }
+            ast::Statement::CreateDatabase(database) => Ddl::CreateDatabase(database.clone()),
             ast::Statement::DropDatabase { name, if_exists } => {
                 Ddl::DropDatabase { name: name.clone(), if_exists: *if_exists }
             }

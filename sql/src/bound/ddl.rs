@@ -110,14 +110,7 @@ pub enum Ddl {
         if_exists: bool,
     },
     Grant(Box<Grant>),
-    CreateDatabase {
-        name: String,
-        owner: Option<String>,
-        template: Option<String>,
-        allow_connections: bool,
-        /// -1 for no limit.
-        connection_limit: i32,
-    },
+    CreateDatabase(NewDatabase),
     DropDatabase {
         name: String,
         if_exists: bool,
@@ -299,6 +292,17 @@ pub enum RoleOption {
     Members(Vec<String>),
     /// Members with admin option.
     Admins(Vec<String>),
+}
+
+/// CREATE DATABASE.
+#[derive(Clone, Debug)]
+pub struct NewDatabase {
+    pub name: String,
+    pub owner: Option<String>,
+    pub template: Option<String>,
+    pub allow_connections: bool,
+    /// -1 for no limit.
+    pub connection_limit: i32,
 }
 
 /// GRANT and REVOKE. The parser has relations and schemas by name (`R` and `S`), the binder has found them.

@@ -25,7 +25,7 @@ pub mod walk;
 pub use access::{Access, AnyKey, Fit, IndexAccess, KeyBound};
 pub use ddl::{
     AlterColumn, AlterTable, ColumnSpec, ConstraintKind, ConstraintSpec, CreateIndex, CreateTable, Ddl, DropKind,
-    ForeignKeyAction, Grant, GrantTarget, Identity, RoleOption, SequenceOptions,
+    ForeignKeyAction, Grant, GrantTarget, Identity, NewDatabase, RoleOption, SequenceOptions,
 };
 pub use dml::{
     Assignment, Check, ConflictAction, Copy, CopyDirection, CopyEnd, CopyFormat, CopyOptions, Delete, Insert,

@@ -5,7 +5,7 @@
 
 use crate::bound::{
     CopyFormat, ExplainFormat, FetchDirection, ForeignKeyAction, Identity, LockMode, LockStrength, LockWait,
-    RoleOption, SetOpKind, SetScope, SetValue, TransactionStatement, WaitForLsn,
+    NewDatabase, RoleOption, SetOpKind, SetScope, SetValue, TransactionStatement, WaitForLsn,
 };
 
 /// A name of up to three parts (catalog, schema, object).
@@ -388,162 +388,41 @@ pub enum Statement {
     Delete(Box<Delete>),
     Copy(Box<Copy>),
     CreateTable(Box<CreateTable>),
-    CreateTableAs {
-        name: Name,
-        if_not_exists: bool,
-        columns: Vec<Ident>,
-        query: Box<Query>,
-        with_data: bool,
-    },
+    CreateTableAs { name: Name, if_not_exists: bool, columns: Vec<Ident>, query: Box<Query>, with_data: bool },
     CreateIndex(Box<CreateIndex>),
-    CreateSequence {
-        name: Name,
-        if_not_exists: bool,
-        options: Vec<SequenceOption>,
-    },
-    AlterSequence {
-        name: Name,
-        if_exists: bool,
-        options: Vec<SequenceOption>,
-    },
-    CreateView {
-        name: Name,
-        replace: bool,
-        columns: Vec<Ident>,
-        query: Box<Query>,
-        text: (u32, u32),
-    },
-    CreateSchema {
-        name: Option<Ident>,
-        if_not_exists: bool,
-        owner: Option<String>,
-    },
-    Drop {
-        kind: ObjectKind,
-        names: Vec<Name>,
-        if_exists: bool,
-        cascade: bool,
-    },
-    AlterTable {
-        kind: ObjectKind,
-        name: Name,
-        if_exists: bool,
-        actions: Vec<AlterAction>,
-    },
-    RenameSchema {
-        name: Ident,
-        to: String,
-    },
-    SetSchemaOwner {
-        name: Ident,
-        owner: String,
-    },
-    CreateRole {
-        name: String,
-        options: Vec<RoleOption>,
-    },
-    AlterRole {
-        name: String,
-        options: Vec<RoleOption>,
-    },
-    AlterRoleSet {
-        name: String,
-        setting: String,
-        value: Option<Vec<String>>,
-    },
-    RenameRole {
-        name: String,
-        to: String,
-    },
-    DropRoles {
-        names: Vec<String>,
-        if_exists: bool,
-    },
+    CreateSequence { name: Name, if_not_exists: bool, options: Vec<SequenceOption> },
+    AlterSequence { name: Name, if_exists: bool, options: Vec<SequenceOption> },
+    CreateView { name: Name, replace: bool, columns: Vec<Ident>, query: Box<Query>, text: (u32, u32) },
+    CreateSchema { name: Option<Ident>, if_not_exists: bool, owner: Option<String> },
+    Drop { kind: ObjectKind, names: Vec<Name>, if_exists: bool, cascade: bool },
+    AlterTable { kind: ObjectKind, name: Name, if_exists: bool, actions: Vec<AlterAction> },
+    RenameSchema { name: Ident, to: String },
+    SetSchemaOwner { name: Ident, owner: String },
+    CreateRole { name: String, options: Vec<RoleOption> },
+    AlterRole { name: String, options: Vec<RoleOption> },
+    AlterRoleSet { name: String, setting: String, value: Option<Vec<String>> },
+    RenameRole { name: String, to: String },
+    DropRoles { names: Vec<String>, if_exists: bool },
     Grant(Box<Grant>),
-    CreateDatabase {
-        name: String,
-        owner: Option<String>,
-        template: Option<String>,
-        allow_connections: bool,
-        /// -1 for no limit.
-        connection_limit: i32,
-    },
-    DropDatabase {
-        name: String,
-        if_exists: bool,
-    },
-    Comment {
-        kind: ObjectKind,
-        name: Name,
-        text: Option<String>,
-    },
-    Reindex {
-        tables: Vec<Name>,
-    },
+    CreateDatabase(NewDatabase),
+    DropDatabase { name: String, if_exists: bool },
+    Comment { kind: ObjectKind, name: Name, text: Option<String> },
+    Reindex { tables: Vec<Name> },
     Transaction(TransactionStatement),
-    Set {
-        scope: SetScope,
-        name: String,
-        value: SetValue,
-    },
-    Reset {
-        name: Option<String>,
-    },
-    Show {
-        name: Option<String>,
-    },
-    Explain {
-        statement: Box<Statement>,
-        options: ExplainOptions,
-    },
-    Prepare {
-        name: String,
-        types: Vec<TypeName>,
-        statement: Box<Statement>,
-        text: (u32, u32),
-    },
-    Execute {
-        name: String,
-        args: Vec<Expr>,
-    },
-    Deallocate {
-        name: Option<String>,
-    },
-    Declare {
-        name: String,
-        binary: bool,
-        scroll: Option<bool>,
-        hold: bool,
-        query: Box<Query>,
-    },
-    Fetch {
-        cursor: String,
-        direction: FetchDirection,
-        moving: bool,
-    },
-    Close {
-        cursor: Option<String>,
-    },
-    Vacuum {
-        tables: Vec<Name>,
-        analyze: bool,
-        full: bool,
-        verbose: bool,
-    },
-    Analyze {
-        tables: Vec<Name>,
-        verbose: bool,
-    },
-    Truncate {
-        tables: Vec<Name>,
-        restart_identity: bool,
-        cascade: bool,
-    },
-    Lock {
-        tables: Vec<Name>,
-        mode: LockMode,
-        nowait: bool,
-    },
+    Set { scope: SetScope, name: String, value: SetValue },
+    Reset { name: Option<String> },
+    Show { name: Option<String> },
+    Explain { statement: Box<Statement>, options: ExplainOptions },
+    Prepare { name: String, types: Vec<TypeName>, statement: Box<Statement>, text: (u32, u32) },
+    Execute { name: String, args: Vec<Expr> },
+    Deallocate { name: Option<String> },
+    Declare { name: String, binary: bool, scroll: Option<bool>, hold: bool, query: Box<Query> },
+    Fetch { cursor: String, direction: FetchDirection, moving: bool },
+    Close { cursor: Option<String> },
+    Vacuum { tables: Vec<Name>, analyze: bool, full: bool, verbose: bool },
+    Analyze { tables: Vec<Name>, verbose: bool },
+    Truncate { tables: Vec<Name>, restart_identity: bool, cascade: bool },
+    Lock { tables: Vec<Name>, mode: LockMode, nowait: bool },
     Discard(&'static str),
     Checkpoint,
     WaitForLsn(WaitForLsn),

@@ -5,6 +5,7 @@ use types::Result;
 use super::ast::{AlterAction, CreateIndex, IndexElement, Name, ObjectKind, SequenceOption, Statement};
 use super::lexer::Tok;
 use super::parser::Parser;
+use crate::bound::NewDatabase;
 
 impl Parser<'_> {
     pub(super) fn create(&mut self) -> Result<Statement> {
@@ -173,7 +174,7 @@ impl Parser<'_> {
                 _ => return Err(self.unexpected()),
             }
         }
-        Ok(Statement::CreateDatabase { name, owner, template, allow_connections, connection_limit })
+        Ok(Statement::CreateDatabase(NewDatabase { name, owner, template, allow_connections, connection_limit }))
     }
 
     fn create_index(&mut self) -> Result<Statement> {

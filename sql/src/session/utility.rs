@@ -168,7 +168,7 @@ impl Session {
                 Ok(Started::Done(format!("DISCARD {what}").into()))
             }
             Statement::Truncate { .. } | Statement::Ddl(_) => {
-                if let Statement::Ddl(ddl @ (Ddl::CreateDatabase { .. } | Ddl::DropDatabase { .. })) =
+                if let Statement::Ddl(ddl @ (Ddl::CreateDatabase(_) | Ddl::DropDatabase { .. })) =
                     &prepared.bound.statement
                 {
                     self.check_alone(command_name(ddl), portal.multiple)?;
@@ -569,7 +569,7 @@ pub(super) fn command_name(ddl: &Ddl) -> &'static str {
                 "GRANT"
             }
         }
-        Ddl::CreateDatabase { .. } => "CREATE DATABASE",
+        Ddl::CreateDatabase(_) => "CREATE DATABASE",
         Ddl::DropDatabase { .. } => "DROP DATABASE",
         Ddl::Comment { .. } | Ddl::CommentSchema { .. } => "COMMENT",
         Ddl::Reindex { .. } => "REINDEX",

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use types::{Error, Result, SqlState};
 
 use super::work::Work;
+use crate::bound::NewDatabase;
 use crate::catalog::codec::Object;
 use crate::catalog::store::{self, Writer};
 use crate::catalog::{CatalogSnapshot, DatabaseDef, Relation};
@@ -25,14 +26,8 @@ async fn catalog_of(work: &Work, database: u32) -> Result<CatalogSnapshot> {
     store::load(work.engine(), &view, database, 0).await
 }
 
-/// `limits`: whether it allows connections, and how many; -1 for as many as come.
-pub(super) async fn create(
-    work: &mut Work,
-    name: &str,
-    owner: Option<&str>,
-    template: Option<&str>,
-    limits: (bool, i32),
-) -> Result<String> {
+pub(super) async fn create(work: &mut Work, new: &NewDatabase) -> Result<String> {
+    let name = &*new.name;
     lock(work, name).await?;
     let user = work.role()?;
     if !user.superuser && !user.create_database {
@@ -41,8 +36,8 @@ pub(super) async fn create(
     if work.catalog.database_named(name).is_some() {
         return Err(Error::new(SqlState::DUPLICATE_DATABASE, format!("database \"{name}\" already exists")));
     }
-    let owner = work.role_or_user(owner)?;
-    let template = template.unwrap_or("template1");
+    let owner = work.role_or_user(new.owner.as_deref())?;
+    let template = new.template.as_deref().unwrap_or("template1");
     let source = work.catalog.database_named(template).map(|database| database.oid);
     let source = source.ok_or_else(|| {
         Error::new(SqlState::UNDEFINED_DATABASE, format!("template database \"{template}\" does not exist"))
@@ -58,8 +53,8 @@ pub(super) async fn create(
         owner,
         acl: None,
         is_template: false,
-        allow_connections: limits.0,
-        connection_limit: limits.1,
+        allow_connections: new.allow_connections,
+        connection_limit: new.connection_limit,
         settings: Vec::new(),
     };
     let writer = Writer { engine: work.engine(), database: 0 };

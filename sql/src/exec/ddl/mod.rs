@@ -112,10 +112,7 @@ pub(crate) async fn execute(ddl: &Ddl, context: &Arc<ExecContext>) -> Result<Exe
         Ddl::RenameRole { name, to } => role::rename(&mut work, name, to).await?,
         Ddl::DropRoles { names, if_exists } => role::drop(&mut work, names, *if_exists).await?,
         Ddl::Grant(grant) => grant::run(&mut work, grant).await?,
-        Ddl::CreateDatabase { name, owner, template, allow_connections, connection_limit } => {
-            let limits = (*allow_connections, *connection_limit);
-            database::create(&mut work, name, owner.as_deref(), template.as_deref(), limits).await?
-        }
+        Ddl::CreateDatabase(new) => database::create(&mut work, new).await?,
         Ddl::DropDatabase { name, if_exists } => database::drop(&mut work, name, *if_exists).await?,
         Ddl::Comment { relation, column, text, .. } => {
             rename::comment(&mut work, relation, *column, text.as_deref()).await?
