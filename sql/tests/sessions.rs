@@ -1,5 +1,7 @@
 //! Sessions beside each other, the extended protocol, durability, cancelling.
 
+#[path = "sessions/locks.rs"]
+mod locks;
 #[path = "sessions/long_keys.rs"]
 mod long_keys;
 #[path = "support/pair.rs"]

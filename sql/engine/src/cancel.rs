@@ -5,13 +5,19 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use tokio::sync::Notify;
 
-/// What a session waits for in storage.
+/// What a session waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Wait {
     /// To append redo: too much is not durable yet, or nothing becomes durable.
     RedoRoom = 1,
     /// For a write quorum to have what it is about to tell its client.
     WriteQuorum = 2,
+    /// For a lock on a table or another object.
+    ObjectLock = 3,
+    /// For a lock on a row or a key.
+    RowLock = 4,
+    /// For a lock that only the caller knows, on numbers that clients agree on.
+    AdvisoryLock = 5,
 }
 
 /// The wait is over when this goes.
@@ -44,6 +50,12 @@ impl CancelToken {
         CancelToken::default()
     }
 
+    /// Names the token: two that live have the same only if they are clones.
+    #[must_use]
+    pub fn id(&self) -> usize {
+        Arc::as_ptr(&self.state).addr()
+    }
+
     /// Ends the statement's waits with [`Error::Cancelled`], now and until [`CancelToken::reset`].
     pub fn cancel(&self) {
         self.state.cancelled.store(true, Ordering::Release);
@@ -65,7 +77,7 @@ impl CancelToken {
     /// What is waited for now.
     #[must_use]
     pub fn waits_for(&self) -> Option<Wait> {
-        [Wait::RedoRoom, Wait::WriteQuorum]
+        [Wait::RedoRoom, Wait::WriteQuorum, Wait::ObjectLock, Wait::RowLock, Wait::AdvisoryLock]
             .into_iter()
             .find(|wait| *wait as u8 == self.state.waits_for.load(Ordering::Relaxed))
     }

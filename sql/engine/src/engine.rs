@@ -7,7 +7,7 @@ use crate::commits::{self, Commits};
 use crate::control::{CONTROL_PAGE, Control, OFFSET_CATALOG_VERSION, OFFSET_TXID_LIMIT, horizon_patch, u64_patch};
 use crate::dirty::Dirty;
 use crate::error::{Error, Result};
-use crate::locks::{LockTable, Waiter};
+use crate::locks::{ListedLock, LockTable, LockWait, Waiter};
 use crate::mtr::Mtr;
 use crate::snapshot::{Registry, Snapshot};
 use crate::space::{self, Space};
@@ -528,6 +528,18 @@ impl Engine {
     /// As [`Engine::set_replica_floor`], with single `snapshots` below the `floor`: versions between them may go.
     pub fn set_replica_snapshots(&self, instance: u64, floor: Lsn, snapshots: Vec<Lsn>, lease: Duration) {
         self.registry.report(instance, floor, snapshots, lease);
+    }
+
+    /// Every lock that a transaction holds or waits for. Rows that it has changed are among them once somebody waits for them.
+    #[must_use]
+    pub fn list_locks(&self) -> Vec<ListedLock> {
+        self.locks.list()
+    }
+
+    /// Who waits for a lock, and for whom.
+    #[must_use]
+    pub fn lock_waits(&self) -> Vec<LockWait> {
+        self.locks.waits()
     }
 
     /// What the engine has done and holds.

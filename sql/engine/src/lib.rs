@@ -62,6 +62,7 @@
 //!
 //!   async fn sweep(&self) -> Result<VacuumReport>;    // every second or so on the writer
 //!   async fn vacuum(&self) -> Result<VacuumReport>;   // walks every tree
+//!   async fn tree_pages(&self, TreeId, &CancelToken) -> Result<u64>;
 //!   fn live_snapshots(&self) -> (Lsn, Vec<Lsn>);      // replica -> writer: set_replica_snapshots(instance, .., lease)
 //!   fn stats(&self) -> Stats;
 //! }
@@ -99,6 +100,7 @@ mod read;
 mod replica;
 #[cfg(test)]
 mod schedules;
+mod size;
 mod snapshot;
 mod space;
 mod stats;
@@ -115,7 +117,7 @@ pub use batch::BatchOutcome;
 pub use cancel::{CancelToken, Wait};
 pub use engine::{CACHE_PAGES_MIN, Engine, Options};
 pub use error::{Error, ErrorKind, Result};
-pub use locks::{LockStrength, TableLockMode, WaitPolicy};
+pub use locks::{ListedLock, LockStrength, LockWait, Locked, TableLockMode, WaitPolicy};
 pub use read::{Direction, KeyRange, Rows, Scan};
 pub use snapshot::Snapshot;
 pub use stats::Stats;

@@ -17,8 +17,12 @@
 //!
 //! Order of locks: graph, then shard, then a slot of weak locks, then a transaction's list of held locks.
 
+mod list;
+
+pub use list::{ListedLock, LockWait, Locked};
+
 use crate::TreeId;
-use crate::cancel::CancelToken;
+use crate::cancel::{CancelToken, Wait};
 use crate::error::{Error, Result};
 use crate::stats::Counters;
 use crate::txn::{GivenUp, TxnShared};
@@ -109,6 +113,11 @@ impl Mode {
         1 << self.0
     }
 
+    /// Those that a set of bits contains.
+    fn of(modes: u16) -> impl Iterator<Item = Mode> {
+        (0..16).map(Mode).filter(move |mode| modes & mode.bit() != 0)
+    }
+
     fn conflicts(self) -> u16 {
         CONFLICTS[usize::from(self.0)]
     }
@@ -195,6 +204,12 @@ pub struct Waiter {
     notify: Notify,
 }
 
+impl Waiter {
+    fn is_waiting(&self) -> bool {
+        self.state.load(Ordering::Acquire) == WAITING
+    }
+}
+
 #[derive(Default)]
 struct Entry {
     holders: SmallVec<[Holder; 2]>,
@@ -210,6 +225,15 @@ impl Entry {
 
     fn held_by(&self, txn: &Arc<TxnShared>) -> u16 {
         self.holders.iter().find(|holder| Arc::ptr_eq(&holder.txn, txn)).map_or(0, |holder| holder.modes)
+    }
+
+    /// Those whose locks, or whose requests ahead in the queue, keep a waiter waiting.
+    fn in_the_way<'e>(&'e self, waiter: &'e Arc<Waiter>) -> impl Iterator<Item = &'e Arc<TxnShared>> {
+        let holders = self.holders.iter().filter(|holder| holder.modes & waiter.mode.conflicts() != 0);
+        let ahead = self.queue.iter().take_while(|ahead| !Arc::ptr_eq(ahead, waiter));
+        let ahead = ahead.filter(|ahead| ahead.mode.conflicts() & waiter.mode.bit() != 0);
+        let all = holders.map(|holder| &holder.txn).chain(ahead.map(|ahead| &ahead.txn));
+        all.filter(|other| !Arc::ptr_eq(other, &waiter.txn))
     }
 
     fn add(&mut self, txn: &Arc<TxnShared>, modes: u16) {
@@ -379,7 +403,7 @@ impl LockTable {
     fn gather_weak(&self, key: &LockKey, entry: &mut Entry) {
         let LockKey::Object(object) = *key else { return };
         self.weak.announce(object, |txn, modes| {
-            for mode in (0..16).map(Mode).filter(|mode| modes & mode.bit() != 0) {
+            for mode in Mode::of(modes) {
                 let depth = txn.take_weak(object, mode);
                 if self.hold(txn, HeldLock { key: key.clone(), mode, explicit: true, depth }) {
                     entry.add(txn, mode.bit());
@@ -502,6 +526,10 @@ impl LockTable {
     pub async fn wait(&self, waiter: Arc<Waiter>, cancel: &CancelToken, timeout: Option<Duration>) -> Result<()> {
         self.counters.lock_waits.fetch_add(1, Ordering::Relaxed);
         let guard = WaitGuard { table: self, waiter: &waiter };
+        let _shown = waiter.txn.cancel.waiting(match waiter.key {
+            LockKey::Row(..) => Wait::RowLock,
+            LockKey::Object(_) => Wait::ObjectLock,
+        });
         {
             let mut graph = self.graph.lock();
             graph.insert(waiter.txn.key(), waiter.clone());
@@ -564,17 +592,10 @@ impl LockTable {
         while let Some(waiter) = pending.pop() {
             let entries = self.shard(&waiter.key).entries.lock();
             let Some(entry) = entries.get(&waiter.key) else { continue };
-            if waiter.state.load(Ordering::Acquire) != WAITING {
+            if !waiter.is_waiting() {
                 continue;
             }
-            let holders = entry.holders.iter().filter(|holder| holder.modes & waiter.mode.conflicts() != 0);
-            let ahead = entry
-                .queue
-                .iter()
-                .take_while(|ahead| !Arc::ptr_eq(ahead, &waiter))
-                .filter(|ahead| ahead.mode.conflicts() & waiter.mode.bit() != 0);
-            let blockers = holders.map(|holder| &holder.txn).chain(ahead.map(|ahead| &ahead.txn));
-            for blocker in blockers.filter(|blocker| !Arc::ptr_eq(blocker, &waiter.txn)) {
+            for blocker in entry.in_the_way(&waiter) {
                 if Arc::ptr_eq(blocker, &origin.txn) {
                     return true;
                 }

@@ -133,6 +133,15 @@ impl WeakLocks {
         }
     }
 
+    /// Shows each lock with its modes.
+    pub fn visit(&self, mut see: impl FnMut(u64, &Arc<TxnShared>, u16)) {
+        for slot in &self.slots {
+            if let Some(lock) = &*slot.0.lock() {
+                see(lock.object, &lock.txn, lock.modes);
+            }
+        }
+    }
+
     /// Nobody holds or awaits a strong lock on `object` any more.
     pub fn withdraw(&self, object: u64) {
         self.partition(object).fetch_sub(1, Ordering::AcqRel);

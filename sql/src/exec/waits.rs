@@ -4,15 +4,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use engine::{Isolation, TableLockMode, WaitPolicy};
-use protocol::{Lsn, NodeId};
+use protocol::page::PAGE_BYTES;
+use protocol::{Lsn, NodeId, PageId};
 use types::{Datum, Error, Function, Result, SqlState};
 
 use super::context::ExecContext;
 use super::lift::{Lift, lift};
-use crate::catalog::SequenceDef;
 use crate::catalog::store::newest_sequence;
+use crate::catalog::{Relation, SequenceDef, TableDef};
 use crate::functions::{advisory, waiting};
-use crate::session::Drawn;
+use crate::session::{Drawn, Waits};
 
 /// Whether the executor runs this function itself.
 pub(crate) fn may_wait(function: &Function) -> bool {
@@ -41,6 +42,8 @@ pub(crate) fn may_wait(function: &Function) -> bool {
                     | waiting::TABLE_SIZE
                     | waiting::INDEXES_SIZE
                     | waiting::TOTAL_RELATION_SIZE
+                    | waiting::DATABASE_SIZE
+                    | waiting::DATABASE_SIZE_NAMED
             ))
 }
 
@@ -98,10 +101,10 @@ pub(crate) fn at_once(function: &Function, args: &[Datum], context: &ExecContext
 pub(crate) async fn call(function: &Function, args: &[Datum], context: &Arc<ExecContext>) -> Result<Datum> {
     let session = &context.session;
     if let Some((exclusive, transaction)) = advisory::waiting(function.oid) {
-        let (key, scope) = (advisory::key(session, args), advisory::scope(session, transaction));
+        let request = advisory::request(session, args, exclusive, transaction);
         let timeout = session.variables.timeout("lock_timeout");
-        let (locks, pid) = (&session.database.advisory, session.backend.pid);
-        locks.lock(key, pid, exclusive, scope, &context.cancel, timeout).await?;
+        let deadlocked = || Waits::of(&session.database).is_deadlocked(request.pid);
+        session.database.advisory.lock(request, &context.cancel, timeout, deadlocked).await?;
         return Ok(Datum::text(""));
     }
     match function.oid {
@@ -151,7 +154,8 @@ pub(crate) async fn call(function: &Function, args: &[Datum], context: &Arc<Exec
             }
         }
         waiting::STATUS => Ok(Datum::Text(session.database.admin()?.status_json().await?.into())),
-        _ => relation_size(function.oid, args, context),
+        waiting::DATABASE_SIZE | waiting::DATABASE_SIZE_NAMED => database_size(args, context).await,
+        _ => relation_size(function.oid, args, context).await,
     }
 }
 
@@ -237,32 +241,67 @@ async fn wait_for_lsn(args: &[Datum], context: &ExecContext) -> Result<Datum> {
         .detail(format!("This server is the writer and ends at {at}, before {lsn}: it will not come to have that.")))
 }
 
-/// Trees are not counted page by page; the size is estimated from the rows counted at the last ANALYZE.
-fn relation_size(function: u32, args: &[Datum], context: &ExecContext) -> Result<Datum> {
-    const PAGE_BYTES: f64 = 8192.0;
+/// What a tree's pages take, in bytes; nothing if it is gone by now.
+async fn tree_bytes(tree: u64, context: &ExecContext) -> Result<u64> {
+    match context.engine.tree_pages(PageId(tree), &context.cancel).await {
+        Ok(pages) => Ok(pages * PAGE_BYTES as u64),
+        Err(engine::Error::NoSuchTree(_)) => Ok(0),
+        Err(error) => Err(lift(error)),
+    }
+}
+
+async fn table_bytes(table: &TableDef, context: &ExecContext, rows: bool, indexes: bool) -> Result<u64> {
+    let mut bytes = if rows { tree_bytes(table.tree, context).await? } else { 0 };
+    // The primary key's index is the table itself.
+    for index in table.indexes.iter().filter(|index| indexes && index.tree != table.tree) {
+        bytes += tree_bytes(index.tree, context).await?;
+    }
+    Ok(bytes)
+}
+
+/// `pg_relation_size` and its kin, in bytes. NULL for what does not exist.
+async fn relation_size(function: u32, args: &[Datum], context: &ExecContext) -> Result<Datum> {
     let number = args.first().and_then(Datum::as_oid).unwrap_or(0);
-    let pages = |rows: f64, width: f64| (rows.max(0.0) * width / PAGE_BYTES).ceil().max(1.0) * PAGE_BYTES;
-    let table = context.catalog.table(number);
-    let index = context.catalog.index(number);
-    let table_bytes =
-        |table: &crate::catalog::TableDef| pages(table.estimated_rows, 24.0 + 12.0 * table.columns.len() as f64);
-    let index_bytes = |table: &crate::catalog::TableDef, index: &crate::catalog::IndexDef| {
-        pages(table.estimated_rows, 24.0 + 10.0 * index.columns.len() as f64)
+    let Some(relation) = context.catalog.relation(number) else { return Ok(Datum::Null) };
+    let is_main = match args.get(1).and_then(Datum::as_str) {
+        None | Some("main") => true,
+        Some("fsm" | "vm" | "init") => false,
+        Some(_) => {
+            return Err(Error::new(SqlState::INVALID_PARAMETER_VALUE, "invalid fork name")
+                .hint("Valid fork names are \"main\", \"fsm\", \"vm\", and \"init\"."));
+        }
     };
-    let indexes = |table: &crate::catalog::TableDef| -> f64 {
-        table.indexes.iter().filter(|index| index.tree != table.tree).map(|index| index_bytes(table, index)).sum()
+    let (rows, indexes) =
+        (function != waiting::INDEXES_SIZE, matches!(function, waiting::INDEXES_SIZE | waiting::TOTAL_RELATION_SIZE));
+    let bytes = match relation {
+        _ if !is_main => 0,
+        Relation::Table(table) => table_bytes(table, context, rows, indexes).await?,
+        Relation::Index(index) if rows => {
+            let is_table = context.catalog.table(index.table).is_some_and(|table| table.tree == index.tree);
+            if is_table { 0 } else { tree_bytes(index.tree, context).await? }
+        }
+        Relation::Sequence(_) if rows => PAGE_BYTES as u64,
+        _ => 0,
     };
-    let bytes = match (function, table, index) {
-        (waiting::INDEXES_SIZE, Some(table), _) => indexes(table),
-        (waiting::TOTAL_RELATION_SIZE, Some(table), _) => table_bytes(table) + indexes(table),
-        (_, Some(table), _) => table_bytes(table),
-        (waiting::INDEXES_SIZE, None, _) => 0.0,
-        (_, None, Some(index)) => context.catalog.table(index.table).map_or(0.0, |table| index_bytes(table, index)),
-        (_, None, None) => match context.catalog.relation(number) {
-            Some(crate::catalog::Relation::Sequence(_)) => PAGE_BYTES,
-            Some(_) => 0.0,
-            None => return Ok(Datum::Null),
-        },
+    Ok(Datum::Int8(bytes as i64))
+}
+
+/// `pg_database_size`: its tables with their indexes. The catalog, which all databases share, is nobody's.
+async fn database_size(args: &[Datum], context: &ExecContext) -> Result<Datum> {
+    let known = match args.first().and_then(Datum::as_str) {
+        Some(name) => {
+            let unknown = || Error::new(SqlState::INVALID_CATALOG_NAME, format!("database \"{name}\" does not exist"));
+            context.catalog.database_named(name).map(|database| database.oid).ok_or_else(unknown)?
+        }
+        None => args.first().and_then(Datum::as_oid).unwrap_or(0),
     };
+    if !context.catalog.databases().any(|database| database.oid == known) {
+        return Ok(Datum::Null);
+    }
+    let catalog = context.session.database.catalog(known).await?;
+    let mut bytes = 0;
+    for table in catalog.tables() {
+        bytes += table_bytes(table, context, true, true).await?;
+    }
     Ok(Datum::Int8(bytes as i64))
 }

@@ -6,6 +6,7 @@ use types::{Call, Datum, Error, Function, Numeric, Result, SqlState};
 use super::context::SessionContext;
 use super::sequence::waits;
 use super::waiting;
+use crate::session::Waits;
 
 fn is_in_recovery(call: &mut Call<'_>) -> Result<Datum> {
     Ok(Datum::Bool(!SessionContext::of(call)?.database.engine.is_writer()))
@@ -81,6 +82,13 @@ fn done(_: &mut Call<'_>) -> Result<Datum> {
     Ok(Datum::Bool(true))
 }
 
+/// The sessions that one waits for.
+fn blocking_pids(call: &mut Call<'_>) -> Result<Datum> {
+    let waits = Waits::of(&SessionContext::of(call)?.database);
+    let pid = call.args[0].as_i64().unwrap_or(0) as i32;
+    Ok(Datum::array(INT4, waits.blockers(pid).map(Datum::Int4).collect()))
+}
+
 fn no_pids(_: &mut Call<'_>) -> Result<Datum> {
     Ok(Datum::array(INT4, Vec::new()))
 }
@@ -137,7 +145,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
     Function::strict(2171, "pg_cancel_backend", &[INT4], BOOL, cancel_backend).volatile(),
     Function::strict(2096, "pg_terminate_backend", &[INT4], BOOL, terminate_backend).volatile(),
     Function::strict(2621, "pg_reload_conf", &[], BOOL, done).volatile(),
-    Function::strict(2561, "pg_blocking_pids", &[INT4], INT4_ARRAY, no_pids).volatile(),
+    Function::strict(2561, "pg_blocking_pids", &[INT4], INT4_ARRAY, blocking_pids).volatile(),
     Function::strict(3376, "pg_safe_snapshot_blocking_pids", &[INT4], INT4_ARRAY, no_pids).volatile(),
     Function::strict(3073, "pg_is_wal_replay_paused", &[], BOOL, no).volatile(),
     Function::strict(2288, "pg_size_pretty", &[INT8], TEXT, size_pretty),
@@ -145,8 +153,8 @@ pub(super) static FUNCTIONS: &[Function] = &[
     Function::strict(2879, "pg_stat_get_dead_tuples", &[OID], INT8, zero).stable(),
     Function::strict(1928, "pg_stat_get_numscans", &[OID], INT8, zero).stable(),
     Function::strict(2274, "pg_stat_reset", &[], VOID, nothing).volatile(),
-    Function::strict(2324, "pg_database_size", &[OID], INT8, database_size).volatile(),
-    Function::strict(2168, "pg_database_size", &[NAME], INT8, database_size).volatile(),
+    Function::strict(waiting::DATABASE_SIZE, "pg_database_size", &[OID], INT8, waits).volatile(),
+    Function::strict(waiting::DATABASE_SIZE_NAMED, "pg_database_size", &[NAME], INT8, waits).volatile(),
     Function::strict(waiting::SLEEP, "pg_sleep", &[FLOAT8], VOID, waits).volatile(),
     Function::strict(waiting::PROMOTE, "pg_promote", &[BOOL, INT4], BOOL, waits).volatile(),
     Function::strict(waiting::PROMOTE_WAIT, "pg_promote", &[BOOL], BOOL, waits).volatile(),
@@ -164,12 +172,6 @@ pub(super) static FUNCTIONS: &[Function] = &[
     Function::strict(waiting::INDEXES_SIZE, "pg_indexes_size", &[REGCLASS], INT8, waits).volatile(),
     Function::strict(waiting::TOTAL_RELATION_SIZE, "pg_total_relation_size", &[REGCLASS], INT8, waits).volatile(),
 ];
-
-/// Pages are not counted by database; the size of what the engine has allocated since it started stands for it.
-fn database_size(call: &mut Call<'_>) -> Result<Datum> {
-    let stats = SessionContext::of(call)?.database.engine.stats();
-    Ok(Datum::Int8((stats.pages_cached * 8192) as i64))
-}
 
 #[cfg(test)]
 mod tests {

@@ -5,10 +5,10 @@ use types::{Call, Datum, Function, Result};
 
 use super::context::SessionContext;
 use super::sequence::waits;
-use crate::session::{AdvisoryKey, Scope};
+use crate::session::{AdvisoryKey, Request, Scope};
 
 /// What the arguments of a call name.
-pub(crate) fn key(session: &SessionContext, args: &[Datum]) -> AdvisoryKey {
+fn key(session: &SessionContext, args: &[Datum]) -> AdvisoryKey {
     let database = session.catalog().database;
     let number = |at: usize| args.get(at).and_then(Datum::as_i64).unwrap_or(0);
     if args.len() == 2 {
@@ -34,15 +34,16 @@ pub(crate) fn waiting(function: u32) -> Option<(bool, bool)> {
     WAITING.iter().find(|(oid, ..)| *oid == function).map(|(_, exclusive, transaction)| (*exclusive, *transaction))
 }
 
-/// The scope of what is locked now.
-pub(crate) fn scope(session: &SessionContext, transaction: bool) -> Scope {
-    if transaction { Scope::Transaction(session.note_advisory()) } else { Scope::Session }
+/// What a call asks for.
+pub(crate) fn request(session: &SessionContext, args: &[Datum], exclusive: bool, transaction: bool) -> Request {
+    let scope = if transaction { Scope::Transaction(session.note_advisory()) } else { Scope::Session };
+    Request { key: key(session, args), pid: session.backend.pid, exclusive, scope }
 }
 
 fn attempt(call: &Call<'_>, exclusive: bool, transaction: bool) -> Result<Datum> {
     let session = SessionContext::of(call)?;
-    let (key, scope) = (key(session, call.args), scope(session, transaction));
-    Ok(Datum::Bool(session.database.advisory.try_lock(key, session.backend.pid, exclusive, scope)))
+    let request = request(session, call.args, exclusive, transaction);
+    Ok(Datum::Bool(session.database.advisory.try_lock(request)))
 }
 
 fn try_exclusive(call: &mut Call<'_>) -> Result<Datum> {

@@ -50,6 +50,8 @@ pub(crate) mod waiting {
     pub const TABLE_SIZE: u32 = 2997;
     pub const INDEXES_SIZE: u32 = 2998;
     pub const TOTAL_RELATION_SIZE: u32 = 2286;
+    pub const DATABASE_SIZE: u32 = 2324;
+    pub const DATABASE_SIZE_NAMED: u32 = 2168;
 }
 
 static REGISTRY: LazyLock<Registry> = LazyLock::new(|| {

@@ -4,15 +4,15 @@
 //! would have nobody to release it. A session may hold a lock several times, for itself (until it unlocks it as often, or
 //! ends) and for its transaction (until that ends, or is rolled back to a savepoint before).
 //!
-//! Requests are granted in their order, except that a session which holds a lock may always take it again. A session that
-//! would wait for itself through others gives up with 40P01; a wait that passes through a row lock is not seen here and
-//! ends with `lock_timeout`.
+//! Requests are granted in their order, except that a session which holds a lock may always take it again. Who waits looks
+//! at once, and then now and again, whether it waits for itself through others, and gives up with 40P01: such a cycle may
+//! pass through locks of the engine ([`super::waits`]), whose own search for deadlocks knows nothing of these.
 
 use std::collections::BTreeMap;
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use engine::CancelToken;
+use engine::{CancelToken, Wait};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 use types::{Error, Result, SqlState};
@@ -56,6 +56,18 @@ struct Waiter {
     exclusive: bool,
 }
 
+/// What a session asks for.
+#[derive(Clone, Copy, Debug)]
+pub struct Request {
+    pub key: AdvisoryKey,
+    pub pid: i32,
+    pub exclusive: bool,
+    pub scope: Scope,
+}
+
+/// How long after its beginning a wait looks for a deadlock again, through locks that were asked for since; doubled each time.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
+
 impl Entry {
     /// The sessions that a request must wait for: holders, and waiters that came before.
     fn in_the_way(&self, pid: i32, exclusive: bool) -> Vec<i32> {
@@ -88,6 +100,8 @@ pub struct AdvisoryLocks {
     entries: Mutex<Entries>,
     /// Told whenever a lock is released or a waiter leaves.
     changed: Notify,
+    /// Held by the waiter that looks for a deadlock.
+    looking: Mutex<()>,
 }
 
 /// A place in the queue of a lock, given up when dropped.
@@ -99,33 +113,8 @@ struct Place<'a> {
 
 impl Drop for Place<'_> {
     fn drop(&mut self) {
-        self.locks.change(|entries| {
-            if let Some(entry) = entries.get_mut(&self.key) {
-                entry.waiters.retain(|waiter| waiter.pid != self.pid);
-            }
-        });
+        self.locks.leave(self.key, self.pid);
     }
-}
-
-/// Whether `from` waits, through others, for `pid`.
-fn waits_for(entries: &Entries, from: &[i32], pid: i32) -> bool {
-    let mut seen = Vec::new();
-    let mut next = from.to_vec();
-    while let Some(other) = next.pop() {
-        if other == pid {
-            return true;
-        }
-        if seen.contains(&other) {
-            continue;
-        }
-        seen.push(other);
-        for entry in entries.values() {
-            if let Some(waiter) = entry.waiters.iter().find(|waiter| waiter.pid == other) {
-                next.extend(entry.in_the_way(other, waiter.exclusive));
-            }
-        }
-    }
-    false
 }
 
 impl AdvisoryLocks {
@@ -141,8 +130,18 @@ impl AdvisoryLocks {
         result
     }
 
+    /// Gives up the place in a queue, if there is one.
+    fn leave(&self, key: AdvisoryKey, pid: i32) {
+        self.change(|entries| {
+            if let Some(entry) = entries.get_mut(&key) {
+                entry.waiters.retain(|waiter| waiter.pid != pid);
+            }
+        });
+    }
+
     /// Takes the lock if nobody is in the way.
-    pub fn try_lock(&self, key: AdvisoryKey, pid: i32, exclusive: bool, scope: Scope) -> bool {
+    pub fn try_lock(&self, request: Request) -> bool {
+        let Request { key, pid, exclusive, scope } = request;
         let mut entries = self.entries.lock();
         if let Some(entry) = entries.get(&key)
             && !entry.in_the_way(pid, exclusive).is_empty()
@@ -153,33 +152,37 @@ impl AdvisoryLocks {
         true
     }
 
-    /// Waits for the lock.
+    /// Waits for the lock. `deadlocked`: whether the session waits for itself now.
     ///
     /// # Errors
     /// 40P01 when sessions wait for each other, 55P03 after the timeout, 57014.
     pub async fn lock(
         &self,
-        key: AdvisoryKey,
-        pid: i32,
-        exclusive: bool,
-        scope: Scope,
+        request: Request,
         cancel: &CancelToken,
         timeout: Option<Duration>,
+        deadlocked: impl Fn() -> bool,
     ) -> Result<()> {
-        if self.try_lock(key, pid, exclusive, scope) {
+        if self.try_lock(request) {
             return Ok(());
         }
-        {
-            let mut entries = self.entries.lock();
-            let entry = entries.entry(key).or_default();
-            entry.waiters.push_back(Waiter { pid, exclusive });
-            let others = entry.in_the_way(pid, exclusive);
-            if waits_for(&entries, &others, pid) {
-                entries.entry(key).or_default().waiters.pop_back();
-                return Err(Error::new(SqlState::T_R_DEADLOCK_DETECTED, "deadlock detected"));
-            }
-        }
+        let Request { key, pid, exclusive, .. } = request;
+        self.entries.lock().entry(key).or_default().waiters.push_back(Waiter { pid, exclusive });
         let _place = Place { locks: self, key, pid };
+        let _shown = cancel.waiting(Wait::AdvisoryLock);
+        // One at a time, so that of a cycle only one leaves.
+        let look = || {
+            let _looking = self.looking.lock();
+            if !deadlocked() {
+                return Ok(());
+            }
+            self.leave(key, pid);
+            Err(Error::new(SqlState::T_R_DEADLOCK_DETECTED, "deadlock detected"))
+        };
+        look()?;
+        let mut pause = LOOK_AGAIN;
+        let looking = tokio::time::sleep(pause);
+        tokio::pin!(looking);
         let expired = async {
             match timeout {
                 Some(timeout) => tokio::time::sleep(timeout).await,
@@ -192,11 +195,16 @@ impl AdvisoryLocks {
             let changed = self.changed.notified();
             tokio::pin!(changed);
             changed.as_mut().enable();
-            if self.try_lock(key, pid, exclusive, scope) {
+            if self.try_lock(request) {
                 return Ok(());
             }
             tokio::select! {
                 () = changed => {}
+                () = &mut looking => {
+                    look()?;
+                    pause *= 2;
+                    looking.as_mut().reset(tokio::time::Instant::now() + pause);
+                }
                 () = cancel.cancelled() => return Err(lift(engine::Error::Cancelled)),
                 () = &mut expired => {
                     let message = "canceling statement due to lock timeout";
@@ -251,6 +259,15 @@ impl AdvisoryLocks {
         }
     }
 
+    /// Who waits, by pid, each with those that are in its way.
+    pub fn waits(&self) -> Vec<(i32, Vec<i32>)> {
+        let entries = self.entries.lock();
+        let waits = |entry: &Entry| -> Vec<(i32, Vec<i32>)> {
+            entry.waiters.iter().map(|it| (it.pid, entry.in_the_way(it.pid, it.exclusive))).collect()
+        };
+        entries.values().flat_map(waits).collect()
+    }
+
     /// Every lock once for each session and mode, in the order of their keys.
     pub fn list(&self) -> Vec<AdvisoryLock> {
         let mut locks: Vec<AdvisoryLock> = Vec::new();
@@ -276,17 +293,29 @@ mod tests {
     const KEY: AdvisoryKey = AdvisoryKey { database: 1, class: 0, object: 7, pair: false };
     const OTHER: AdvisoryKey = AdvisoryKey { object: 8, ..KEY };
 
+    fn exclusive(key: AdvisoryKey, pid: i32) -> Request {
+        Request { key, pid, exclusive: true, scope: Scope::Session }
+    }
+
+    fn shared(key: AdvisoryKey, pid: i32) -> Request {
+        Request { exclusive: false, ..exclusive(key, pid) }
+    }
+
+    fn in_transaction(key: AdvisoryKey, pid: i32, depth: u32) -> Request {
+        Request { scope: Scope::Transaction(depth), ..exclusive(key, pid) }
+    }
+
     #[test]
     fn shared_and_exclusive_exclude_each_other() {
         let locks = AdvisoryLocks::default();
-        assert!(locks.try_lock(KEY, 1, false, Scope::Session));
-        assert!(locks.try_lock(KEY, 2, false, Scope::Session));
-        assert!(!locks.try_lock(KEY, 1, true, Scope::Session));
-        assert!(locks.try_lock(OTHER, 1, true, Scope::Transaction(0)));
-        assert!(!locks.try_lock(OTHER, 2, false, Scope::Session));
+        assert!(locks.try_lock(shared(KEY, 1)));
+        assert!(locks.try_lock(shared(KEY, 2)));
+        assert!(!locks.try_lock(exclusive(KEY, 1)));
+        assert!(locks.try_lock(in_transaction(OTHER, 1, 0)));
+        assert!(!locks.try_lock(shared(OTHER, 2)));
         assert!(locks.unlock(KEY, 2, false));
         assert!(!locks.unlock(KEY, 2, false));
-        assert!(locks.try_lock(KEY, 1, true, Scope::Session));
+        assert!(locks.try_lock(exclusive(KEY, 1)));
         assert!(!locks.unlock(OTHER, 1, true), "a transaction's lock is not the session's to release");
         locks.undo(1, 0);
         locks.unlock_all(1);
@@ -296,8 +325,8 @@ mod tests {
     #[test]
     fn savepoints_give_back_what_was_taken_under_them() {
         let locks = AdvisoryLocks::default();
-        assert!(locks.try_lock(KEY, 1, true, Scope::Transaction(0)));
-        assert!(locks.try_lock(OTHER, 1, true, Scope::Transaction(2)));
+        assert!(locks.try_lock(in_transaction(KEY, 1, 0)));
+        assert!(locks.try_lock(in_transaction(OTHER, 1, 2)));
         locks.merge(1, 1);
         locks.undo(1, 2);
         assert_eq!(locks.list().len(), 2);
@@ -309,19 +338,20 @@ mod tests {
     async fn waiters_are_served_in_order_and_a_cycle_is_broken() {
         let locks = AdvisoryLocks::default();
         let cancel = CancelToken::new();
-        assert!(locks.try_lock(KEY, 1, true, Scope::Session));
-        assert!(locks.try_lock(OTHER, 2, true, Scope::Session));
-        let waiting = locks.lock(KEY, 2, true, Scope::Session, &cancel, None);
+        assert!(locks.try_lock(exclusive(KEY, 1)));
+        assert!(locks.try_lock(exclusive(OTHER, 2)));
+        let waiting = locks.lock(exclusive(KEY, 2), &cancel, None, || false);
         tokio::pin!(waiting);
         assert!(futures::poll!(waiting.as_mut()).is_pending());
-        let back = locks.lock(OTHER, 1, true, Scope::Session, &cancel, None).await;
+        let seen = || locks.waits() == [(2, vec![1]), (1, vec![2])];
+        let back = locks.lock(exclusive(OTHER, 1), &cancel, None, seen).await;
         assert_eq!(back.expect_err("a cycle").sqlstate(), SqlState::T_R_DEADLOCK_DETECTED);
         assert!(locks.unlock(KEY, 1, true));
         // Who comes later does not overtake.
-        assert!(!locks.try_lock(KEY, 3, false, Scope::Session));
+        assert!(!locks.try_lock(shared(KEY, 3)));
         waiting.await.expect("the lock is free");
         let short = Some(Duration::from_millis(1));
-        let late = locks.lock(KEY, 3, false, Scope::Session, &cancel, short).await;
+        let late = locks.lock(shared(KEY, 3), &cancel, short, || false).await;
         assert_eq!(late.expect_err("held").sqlstate(), SqlState::LOCK_NOT_AVAILABLE);
         assert_eq!(locks.list().len(), 2);
     }

@@ -17,8 +17,9 @@ mod state;
 mod transaction;
 mod utility;
 mod variables;
+mod waits;
 
-pub use advisory::{AdvisoryKey, AdvisoryLock, AdvisoryLocks, Scope};
+pub use advisory::{AdvisoryKey, AdvisoryLock, AdvisoryLocks, Request, Scope};
 pub use backend::{Backend, Backends, CancelReason, Encryption};
 pub use client::{Client, Column, CopyFormat, NoticeSeverity};
 pub use database::Database;
@@ -29,3 +30,4 @@ pub use sequences::Sequences;
 pub use state::{IdleLimit, Session, SessionOptions};
 pub(crate) use variables::parse_milliseconds;
 pub use variables::{SERVER_VERSION, SavedVariables, SettingRow, Variables};
+pub(crate) use waits::{Pids, Waits};

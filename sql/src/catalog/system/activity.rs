@@ -3,10 +3,10 @@
 use engine::Wait;
 use types::{Datum, Result, oid};
 
-use super::row::{b, i2, i4, i8, null, o, opt, t};
+use super::row::{b, i4, i8, null, o, opt, t};
 use crate::catalog::VirtualSource;
 use crate::functions::{ListedCursor, ListedStatement};
-use crate::session::{AdvisoryLock, Backend};
+use crate::session::Backend;
 
 type Rows = Result<Vec<Vec<Datum>>>;
 
@@ -42,6 +42,9 @@ pub(super) fn pg_stat_activity(from: &VirtualSource<'_>) -> Rows {
         let wait = match backend.cancel.waits_for() {
             Some(Wait::RedoRoom) => Some(("IPC", "RedoRoom")),
             Some(Wait::WriteQuorum) => Some(("IPC", "WriteQuorum")),
+            Some(Wait::ObjectLock) => Some(("Lock", "relation")),
+            Some(Wait::RowLock) => Some(("Lock", "tuple")),
+            Some(Wait::AdvisoryLock) => Some(("Lock", "advisory")),
             None if state.state == "active" => None,
             None => Some(("Client", "ClientRead")),
         };
@@ -108,32 +111,6 @@ pub(super) fn pg_stat_database(from: &VirtualSource<'_>) -> Rows {
         row
     };
     Ok(from.catalog.databases().map(row).collect())
-}
-
-/// Advisory locks. Locks on tables and rows live in the engine's table, by keys that name no relation.
-pub(super) fn pg_locks(from: &VirtualSource<'_>) -> Rows {
-    let row = |lock: AdvisoryLock| {
-        let mode = if lock.exclusive { "ExclusiveLock" } else { "ShareLock" };
-        vec![
-            t("advisory"),
-            o(lock.key.database),
-            null(),
-            null(),
-            null(),
-            null(),
-            null(),
-            o(lock.key.class),
-            o(lock.key.object),
-            i2(if lock.key.pair { 2 } else { 1 }),
-            null(),
-            i4(lock.pid),
-            t(mode),
-            b(lock.granted),
-            b(false),
-            null(),
-        ]
-    };
-    Ok(from.session.database.advisory.list().into_iter().map(row).collect())
 }
 
 pub(super) fn pg_cursors(from: &VirtualSource<'_>) -> Rows {

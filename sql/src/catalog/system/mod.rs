@@ -6,6 +6,7 @@
 mod activity;
 mod columns;
 mod information;
+mod locks;
 mod relations;
 mod replication;
 mod row;
@@ -97,7 +98,7 @@ static RELATIONS: &[VirtualRelation] = &[
     catalog(3_394, "pg_init_privs", b'r', columns::PG_INIT_PRIVS, relations::pg_init_privs),
     catalog(2_612, "pg_language", b'r', columns::PG_LANGUAGE, type_rows::pg_language),
     catalog(2_995, "pg_largeobject_metadata", b'r', columns::PG_LARGEOBJECT_METADATA, empty),
-    catalog(12_073, "pg_locks", b'v', columns::PG_LOCKS, activity::pg_locks),
+    catalog(12_073, "pg_locks", b'v', columns::PG_LOCKS, locks::pg_locks),
     catalog(12_038, "pg_matviews", b'v', columns::PG_MATVIEWS, empty),
     catalog(2_615, "pg_namespace", b'r', columns::PG_NAMESPACE, relations::pg_namespace),
     catalog(2_616, "pg_opclass", b'r', columns::PG_OPCLASS, type_rows::pg_opclass),

@@ -1,0 +1,102 @@
+//! Who holds locks, who waits for whom, and deadlocks that pass through different kinds of locks.
+
+use super::support::{run, session};
+use super::{ROWS, let_wait, ok, spawn, two, value};
+
+/// Advisory locks are waited for outside the engine, which counts no wait: until one is seen.
+async fn until(watcher: &mut sql::session::Session, query: &str, wanted: &str) {
+    for _ in 0..500 {
+        if value(watcher, query).await == wanted {
+            return;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(2)).await;
+    }
+    panic!("{query} did not come to be {wanted}");
+}
+
+const WAITERS: &str = "select count(*) from pg_stat_activity where wait_event_type = 'Lock'";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deadlock_through_a_number_and_a_row_ends_one_of_the_two() {
+    // Whoever waits first: the wait for the number finds it, at once or when it looks again.
+    for number_first in [true, false] {
+        let (_volume, database, mut one, mut two) = two(ROWS).await;
+        let mut watcher = session(&database).await;
+        for (session, lock) in
+            [(&mut one, "select pg_advisory_xact_lock(7)"), (&mut two, "select from t where id = 1 for update")]
+        {
+            ok(&run(session, "begin").await);
+            ok(&run(session, lock).await);
+        }
+        const NUMBER: &str = "select pg_advisory_xact_lock(7)";
+        const ROW: &str = "update t set v = 0 where id = 1";
+        let (one, two) = if number_first {
+            let two = spawn(two, NUMBER);
+            until(&mut watcher, WAITERS, "1").await;
+            (spawn(one, ROW), two)
+        } else {
+            let one = spawn(one, ROW);
+            until(&mut watcher, WAITERS, "1").await;
+            (one, spawn(two, NUMBER))
+        };
+        let (two, lines) = two.await.expect("no panic");
+        assert_eq!(lines, ["ERROR:  40P01: deadlock detected"]);
+        // Its row is free when its transaction has ended.
+        drop(two);
+        let (mut one, lines) = one.await.expect("no panic");
+        assert_eq!(lines, ["UPDATE 1"]);
+        ok(&run(&mut one, "commit").await);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn locks_and_waits_are_shown() {
+    let (_volume, database, mut one, mut two) = two(ROWS).await;
+    let mut watcher = session(&database).await;
+    const PID: &str = "select pg_backend_pid()";
+    let (holder, waiter) = (value(&mut one, PID).await, value(&mut two, PID).await);
+    ok(&run(&mut one, "begin").await);
+    ok(&run(&mut one, "update t set v = 1 where id = 1").await);
+    let waiting = spawn(two, "update t set v = 2 where id = 1");
+    let_wait(&database).await;
+    until(&mut watcher, WAITERS, "1").await;
+    let blocked = format!("select pg_blocking_pids({waiter})::text || pg_blocking_pids({holder})::text");
+    assert_eq!(value(&mut watcher, &blocked).await, format!("{{{holder}}}{{}}"));
+    let event = format!("select wait_event from pg_stat_activity where pid = {waiter}");
+    assert_eq!(value(&mut watcher, &event).await, "tuple");
+    // As administrators ask: what is waited for, and who has it.
+    let pairs =
+        "select w.pid || ' ' || h.pid || ' ' || w.relation::regclass || ' ' || w.mode from pg_locks w join pg_locks h
+        on h.locktype = w.locktype and h.database = w.database and h.relation = w.relation and h.page = w.page
+        and h.tuple = w.tuple where not w.granted and h.granted";
+    assert_eq!(value(&mut watcher, pairs).await, format!("{waiter} {holder} t ExclusiveLock"));
+    let tables = "select string_agg(mode, ',' order by mode) from pg_locks where relation = 't'::regclass
+        and locktype = 'relation'";
+    assert_eq!(value(&mut watcher, tables).await, "RowExclusiveLock,RowExclusiveLock");
+    let transactions = "select count(*) from pg_locks where locktype = 'transactionid' and pid = ";
+    assert_eq!(value(&mut watcher, &format!("{transactions}{holder}")).await, "1");
+    ok(&run(&mut one, "commit").await);
+    ok(&waiting.await.expect("no panic").1);
+    assert_eq!(value(&mut watcher, "select count(*) from pg_locks where not granted").await, "0");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sizes_are_counted_in_pages() {
+    let setup = "create table t (id int primary key, v text); create table empty (id int);
+        insert into t select g, repeat('x', 100) from generate_series(1, 20000) g; create index on t (v, id)";
+    let (_volume, _database, mut one, _two) = two(setup).await;
+    assert_eq!(value(&mut one, "select pg_relation_size('empty')").await, "8192");
+    assert_eq!(value(&mut one, "select pg_relation_size('t', 'vm')").await, "0");
+    // Rows of 104 bytes and what the versions take: about as many pages as PostgreSQL has, 345.
+    let pages = "select pg_relation_size('t') / 8192 between 300 and 500";
+    assert_eq!(value(&mut one, pages).await, "t");
+    let sum = "select pg_total_relation_size('t') = pg_table_size('t') + pg_indexes_size('t')
+        and pg_indexes_size('t') = pg_relation_size('t_v_id_idx') and pg_indexes_size('t') > 300 * 8192";
+    assert_eq!(value(&mut one, sum).await, "t");
+    let all = "select pg_database_size('postgres') = pg_total_relation_size('t') + pg_total_relation_size('empty')";
+    assert_eq!(value(&mut one, all).await, "t");
+    ok(&run(&mut one, "truncate t").await);
+    assert_eq!(value(&mut one, "select pg_table_size('t')").await, "8192");
+    let missing = "select pg_database_size('nowhere')";
+    assert_eq!(run(&mut one, missing).await, ["ERROR:  3D000: database \"nowhere\" does not exist"]);
+}
