@@ -7,7 +7,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::process::{Command, Output};
 use std::time::Instant;
 use tests::certificates::Authority;
-use tests::cluster::PATIENCE;
+use tests::cluster::{PATIENCE, binary};
 use tests::hosts::{self, Hosts};
 use tests::postgres::succeeded;
 use tests::stranger::{Outcome, claim};
@@ -155,6 +155,14 @@ async fn two_hosts_that_require_encryption() -> anyhow::Result<()> {
     // More than TLS's records and the sockets' buffers hold, both ways.
     let many = "INSERT INTO t SELECT generate_series(2, 100000) RETURNING a";
     assert!(answer(&at(1, forwards), many)?.lines().count() >= 99_999);
+    // The commands ask for encryption, too: of the server named, and of those that it names.
+    let command = |arguments: &[&str]| {
+        succeeded(Command::new(binary()).args(arguments).env("REDOUBT_PASSWORD", hosts::PASSWORD).output()?)
+    };
+    let told = command(&["status", &hosts.address(0)])?;
+    assert!(told.contains("writer") && told.contains("replica"), "{told}");
+    let told = command(&["storage", "revert", "9", "--server", &hosts.address(1)]).expect_err("it stays");
+    assert!(told.to_string().contains("node 9 is not being replaced"), "{told}");
     // A stranger is turned away before they can prove anything.
     let outcome = claim(&hosts.address(0), "postgres", hosts::PASSWORD)?;
     let Outcome::Refused(code, message) = outcome else { anyhow::bail!("a stranger is let in") };

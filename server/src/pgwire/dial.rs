@@ -1,4 +1,5 @@
-//! Connections from one server of a cluster to the port that clients of another dial: encrypted whenever the other can.
+//! Connections to the port of a server that clients dial: from another server of its cluster, or from this program's commands;
+//! encrypted whenever the server can.
 //!
 //! **Rule.** Trust is the cluster's own, and no authority's. A server with a certificate leaves the certificate's
 //! fingerprint in the address book beside its address; whoever dials it takes that certificate and no other, and in the
@@ -6,7 +7,7 @@
 //! the book and declines to encrypt is not spoken to: nobody on the way can talk two servers out of it.
 //!
 //! This says to the one who dials whom it speaks to. The other way round it says nothing: who dials proves itself inside, by
-//! the cluster's secret (`forward`).
+//! the cluster's secret (`forward`). A command knows nothing of the server that it is pointed at ([`connect_to_anyone`]).
 //!
 //! Who waits for an answer for long can ask whether the server is there at all, by a connection of its own
 //! ([`Destination::vanishes`]). TCP does not tell: while nothing is in flight keep-alive does, but what was sent and is not
@@ -91,15 +92,10 @@ impl Destination {
         let mut stream = TcpStream::connect(&self.address).await?;
         prepare(&stream)?;
         let Some(fingerprint) = self.fingerprint else { return Ok(Link::Left(stream)) };
-        stream.write_all(&SSL_REQUEST).await?;
-        if stream.read_u8().await? != b'S' {
+        if !asks_to_encrypt(&mut stream).await? {
             return Err(io::Error::new(io::ErrorKind::PermissionDenied, "it declines to encrypt, though it can"));
         }
-        // No name is sent, and none is looked at.
-        let nobody = ServerName::IpAddress(std::net::Ipv4Addr::UNSPECIFIED.into());
-        let connector = TlsConnector::from(Arc::new(config(fingerprint)));
-        // On the heap: few handshakes run at a time, and many futures are made of the caller's.
-        Ok(Link::Right(Box::new(Box::pin(connector.connect(nobody, stream)).await?)))
+        encrypt(stream, Some(fingerprint)).await
     }
 
     /// Completes when the server is out of reach, with why. It is asked at this interval for what it declines, which costs it
@@ -126,7 +122,32 @@ impl Destination {
     }
 }
 
-fn config(fingerprint: Fingerprint) -> ClientConfig {
+/// Connects to a server of which nothing is known but its address, HOST:PORT: encrypted if it can, and whatever certificate
+/// it shows, as with libpq's `sslmode=prefer`. The caller bounds the time.
+///
+/// # Errors
+/// When the server cannot be reached, or what answers is none.
+pub async fn connect_to_anyone(address: &str) -> io::Result<Link> {
+    let mut stream = TcpStream::connect(address).await?;
+    prepare(&stream)?;
+    if asks_to_encrypt(&mut stream).await? { encrypt(stream, None).await } else { Ok(Link::Left(stream)) }
+}
+
+/// Whether the server agrees to encrypt.
+async fn asks_to_encrypt(stream: &mut TcpStream) -> io::Result<bool> {
+    stream.write_all(&SSL_REQUEST).await?;
+    Ok(stream.read_u8().await? == b'S')
+}
+
+async fn encrypt(stream: TcpStream, fingerprint: Option<Fingerprint>) -> io::Result<Link> {
+    // No name is sent, and none is looked at.
+    let nobody = ServerName::IpAddress(std::net::Ipv4Addr::UNSPECIFIED.into());
+    let connector = TlsConnector::from(Arc::new(config(fingerprint)));
+    // On the heap: few handshakes run at a time, and many futures are made of the caller's.
+    Ok(Link::Right(Box::new(Box::pin(connector.connect(nobody, stream)).await?)))
+}
+
+fn config(fingerprint: Option<Fingerprint>) -> ClientConfig {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let pinned = Pinned { fingerprint, algorithms: provider.signature_verification_algorithms };
     let mut config = ClientConfig::builder_with_provider(provider)
@@ -139,10 +160,10 @@ fn config(fingerprint: Fingerprint) -> ClientConfig {
     config
 }
 
-/// Takes one certificate only.
+/// Takes one certificate only, or any.
 #[derive(Debug)]
 struct Pinned {
-    fingerprint: Fingerprint,
+    fingerprint: Option<Fingerprint>,
     algorithms: WebPkiSupportedAlgorithms,
 }
 
@@ -155,7 +176,7 @@ impl ServerCertVerifier for Pinned {
         _: &[u8],
         _: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
-        if Fingerprint::of(certificate) == self.fingerprint {
+        if self.fingerprint.is_none_or(|wanted| wanted == Fingerprint::of(certificate)) {
             Ok(ServerCertVerified::assertion())
         } else {
             Err(CertificateError::ApplicationVerificationFailure.into())
