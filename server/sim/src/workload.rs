@@ -242,7 +242,7 @@ impl Session {
                 self.audit(pause).await
             }
             97 => self.scratch().await,
-            98 => self.engine.vacuum().await.map(drop),
+            98 => self.engine.vacuum(&engine::CancelToken::new()).await.map(drop),
             _ => self.lost_interest().await,
         }
     }

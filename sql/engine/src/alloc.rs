@@ -10,6 +10,9 @@ use protocol::redo::Change;
 use protocol::{Lsn, PageId};
 use std::sync::atomic::Ordering;
 
+/// Free pages that are looked at, and found to be of use later only, before one is taken that was never used.
+const UNRIPE_MAX: u32 = 4;
+
 /// A reserved page. It goes back unless [`Allocation::used`] is told that its bit was set.
 pub struct Allocation<'a> {
     engine: &'a Engine,
@@ -46,9 +49,10 @@ impl Engine {
             pins.clear();
             self.open_space().await?;
         }
+        let mut unripe = 0;
         loop {
             let oldest = self.registry.horizon().oldest();
-            let Some(pick) = self.space.pick(oldest) else {
+            let Some(pick) = self.space.pick(oldest, unripe < UNRIPE_MAX) else {
                 pins.clear();
                 self.add_span().await?;
                 continue;
@@ -59,6 +63,7 @@ impl Engine {
             let lsn = frame.latch.read().lsn();
             allocation.lsn = lsn;
             if lsn > oldest {
+                unripe += 1;
                 continue; // It goes back with its LSN and is picked again when that is past.
             }
             self.load(pins, map_page(space::locate(pick.page).0), false).await?;

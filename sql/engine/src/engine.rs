@@ -137,7 +137,8 @@ pub struct Engine {
     pub(crate) catalog_moved: AtomicU64,
     /// Moves when redo was skipped: it may have moved the version.
     pub(crate) catalog_skips: AtomicU64,
-    pub(crate) sweeping: AtomicBool,
+    /// Held by the one sweep or vacuum that runs.
+    pub(crate) sweeping: tokio::sync::Mutex<()>,
     pub(crate) garbage: Garbage,
     next_key: AtomicU64,
     /// Pages asked for ahead of a reader.
@@ -178,7 +179,7 @@ impl Engine {
             catalog_version: AtomicU64::new(control.catalog_version),
             catalog_moved: AtomicU64::new(0),
             catalog_skips: AtomicU64::new(0),
-            sweeping: AtomicBool::new(false),
+            sweeping: tokio::sync::Mutex::default(),
             garbage: Garbage::default(),
             next_key: AtomicU64::new(1),
             ahead_pages: (cache_pages / AHEAD_PART).clamp(1, AHEAD_PAGES_MAX),
@@ -522,12 +523,12 @@ impl Engine {
 
     /// On the writer: what replica `instance` reports. No snapshot of it is below `oldest` while the lease lasts.
     pub fn set_replica_floor(&self, instance: u64, oldest: Lsn, lease: Duration) {
-        self.registry.report(instance, oldest, Vec::new(), lease);
+        self.registry.report(instance, oldest, Vec::new(), self.flushed_vdl(), lease);
     }
 
     /// As [`Engine::set_replica_floor`], with single `snapshots` below the `floor`: versions between them may go.
     pub fn set_replica_snapshots(&self, instance: u64, floor: Lsn, snapshots: Vec<Lsn>, lease: Duration) {
-        self.registry.report(instance, floor, snapshots, lease);
+        self.registry.report(instance, floor, snapshots, self.flushed_vdl(), lease);
     }
 
     /// Every lock that a transaction holds or waits for. Rows that it has changed are among them once somebody waits for them.

@@ -61,7 +61,7 @@
 //!   async fn bulk_load(&self, &mut Txn, &View, TreeId, &Rows) -> Result<BatchOutcome>;      // ascending, own new tree
 //!
 //!   async fn sweep(&self) -> Result<VacuumReport>;    // every second or so on the writer
-//!   async fn vacuum(&self) -> Result<VacuumReport>;   // walks every tree
+//!   async fn vacuum(&self, &CancelToken) -> Result<VacuumReport>;   // walks every tree; vacuum_trees: some
 //!   async fn tree_pages(&self, TreeId, &CancelToken) -> Result<u64>;
 //!   fn live_snapshots(&self) -> (Lsn, Vec<Lsn>);      // replica -> writer: set_replica_snapshots(instance, .., lease)
 //!   fn stats(&self) -> Stats;

@@ -2,7 +2,7 @@
 //!
 //! **Rule.** Records come in volume order, whole mini-transactions at a time, all durable. One that changes several pages
 //! is applied under the apply gate, held exclusively; readers hold it shared for one descent, so they see all of it or
-//! nothing. The applied LSN, the catalog version and the horizon move inside. Records of pages that are neither cached nor
+//! nothing. The applied LSN moves when all is there. Records of pages that are neither cached nor
 //! on their way are dropped, but for what they say about the control page and the commit map, and but for those that format
 //! a page: with them a page that is new comes into the cache without being fetched.
 
@@ -108,7 +108,7 @@ impl RedoSink for Engine {
             mtr.iter().try_for_each(|record| self.apply_one(record))?;
             rest = behind;
         }
-        let _gate = self.gate.write();
+        // Every page is as of here by now, and snapshots are taken outside the gate.
         self.registry.publish(applied);
         self.arrivals.notify_waiters();
         Ok(())

@@ -5,7 +5,8 @@
 //! before the first prune under it, so whoever applies that prune has seen the pair and ended the statements it expels.
 //!
 //! **Mechanism.** A snapshot is read and registered under one lock, and the writer computes a new bound under the same
-//! lock, so a snapshot is either counted or at or above the bound. Replicas report theirs with a lease.
+//! lock, so a snapshot is either counted or at or above the bound. Replicas report theirs with a lease. One that reports
+//! and does not come on counts no longer than one that is silent: the redo behind it would fill every storage node.
 
 use parking_lot::{Mutex, RwLock};
 use protocol::Lsn;
@@ -45,10 +46,21 @@ impl Horizon {
     }
 }
 
+/// How long a replica may be behind and not come on.
+const STUCK_AFTER: Duration = Duration::from_secs(30);
+
 struct ReplicaReport {
     floor: Lsn,
     snapshots: Vec<Lsn>,
     expires: Duration,
+    /// Since when it is behind and has not come on.
+    stuck_since: Option<Duration>,
+}
+
+impl ReplicaReport {
+    fn counts(&self, time: Duration) -> bool {
+        time < self.expires && self.stuck_since.is_none_or(|since| time < since + STUCK_AFTER)
+    }
 }
 
 #[derive(Default)]
@@ -95,11 +107,15 @@ impl Registry {
         self.live.lock().snapshots.values().map(|&count| u64::from(count)).sum()
     }
 
-    /// What a replica reports: no snapshot of it, present or future, is below `floor`, except `snapshots`.
-    pub fn report(&self, instance: u64, floor: Lsn, mut snapshots: Vec<Lsn>, lease: Duration) {
+    /// What a replica reports, given that it could have everything up to `flushed`: no snapshot of it, present or future, is
+    /// below `floor`, except `snapshots`.
+    pub fn report(&self, instance: u64, floor: Lsn, mut snapshots: Vec<Lsn>, flushed: Lsn, lease: Duration) {
         snapshots.sort_unstable();
-        let expires = now() + lease;
-        self.live.lock().replicas.insert(instance, ReplicaReport { floor, snapshots, expires });
+        let time = now();
+        let mut live = self.live.lock();
+        let before = live.replicas.get(&instance).filter(|before| floor <= before.floor);
+        let stuck_since = (floor < flushed).then(|| before.and_then(|before| before.stuck_since).unwrap_or(time));
+        live.replicas.insert(instance, ReplicaReport { floor, snapshots, expires: time + lease, stuck_since });
     }
 
     /// Keeps the horizon where it is for `lease`: replicas may hold snapshots that this writer has not heard of.
@@ -116,11 +132,9 @@ impl Registry {
         }
         live.hold_until = None;
         live.replicas.retain(|_, report| report.expires > time);
-        let mut bound = self.current().min(flushed);
-        for report in live.replicas.values() {
-            bound = bound.min(report.floor);
-        }
-        let reported = live.replicas.values().flat_map(|report| report.snapshots.iter());
+        let counting = || live.replicas.values().filter(|report| report.counts(time));
+        let mut bound = counting().map(|report| report.floor).fold(self.current().min(flushed), Lsn::min);
+        let reported = counting().flat_map(|report| report.snapshots.iter());
         let mut kept: Vec<Lsn> = live.snapshots.keys().chain(reported).copied().filter(|&kept| kept < bound).collect();
         kept.sort_unstable();
         kept.dedup();
@@ -135,10 +149,12 @@ impl Registry {
     /// some that had no time to report.
     pub fn read_floor(&self, flushed: Lsn) -> Option<Lsn> {
         let live = self.live.lock();
-        if live.hold_until.is_some_and(|until| now() < until) {
+        let time = now();
+        if live.hold_until.is_some_and(|until| time < until) {
             return None;
         }
-        Some(live.replicas.values().map(|report| report.floor).fold(flushed, Lsn::min))
+        let counting = live.replicas.values().filter(|report| report.counts(time));
+        Some(counting.map(|report| report.floor).fold(flushed, Lsn::min))
     }
 
     /// The logged horizon.
@@ -225,12 +241,31 @@ mod tests {
         let old = registry.take();
         registry.publish(Lsn(50));
         assert_eq!(registry.candidate(Lsn(45)), Some(Horizon { bound: Lsn(45), kept: vec![Lsn(10)] }));
-        registry.report(1, Lsn(30), vec![Lsn(20)], Duration::from_secs(60));
+        registry.report(1, Lsn(30), vec![Lsn(20)], Lsn(45), Duration::from_secs(60));
         assert_eq!(registry.candidate(Lsn(45)), Some(Horizon { bound: Lsn(30), kept: vec![Lsn(10), Lsn(20)] }));
-        registry.report(1, Lsn(30), vec![Lsn(20)], Duration::ZERO);
+        registry.report(1, Lsn(30), vec![Lsn(20)], Lsn(45), Duration::ZERO);
         drop(old);
         assert_eq!(registry.candidate(Lsn(45)), Some(Horizon { bound: Lsn(45), kept: vec![] }));
         assert_eq!(registry.read_floor(Lsn(45)), Some(Lsn(45)));
+    }
+
+    #[test]
+    fn a_replica_that_reports_and_does_not_come_on_holds_nothing_up() {
+        let registry = Arc::new(Registry::default());
+        registry.publish(Lsn(50));
+        let report = |floor, flushed| {
+            registry.report(1, Lsn(floor), vec![Lsn(20)], Lsn(flushed), Duration::from_secs(60));
+            registry.live.lock().replicas[&1].stuck_since
+        };
+        assert_eq!(report(40, 40), None, "it has all there is");
+        let since = report(40, 50);
+        assert!(since.is_some());
+        assert_eq!(report(40, 50), since);
+        assert!(report(45, 50) > since, "it comes on");
+        assert_eq!(registry.read_floor(Lsn(50)), Some(Lsn(45)));
+        let since = report(45, 50).expect("it is behind");
+        let counts_at = |time| registry.live.lock().replicas[&1].counts(time);
+        assert!(counts_at(since + STUCK_AFTER / 2) && !counts_at(since + STUCK_AFTER));
     }
 
     #[test]

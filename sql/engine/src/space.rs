@@ -121,11 +121,12 @@ impl Space {
         state.next_fresh = Some(PageId(map_page(spans - 1).0 + high_water(last)));
     }
 
-    /// Picks a free page whose LSN is known to be passed by `oldest`, or one never used; `None` when the last span is
-    /// used up.
-    pub fn pick(&self, oldest: Lsn) -> Option<Pick> {
+    /// Picks a page never used or, where a used one will do, a free one whose LSN is known to be passed by `oldest`; `None`
+    /// when the last span is used up.
+    pub fn pick(&self, oldest: Lsn, used: bool) -> Option<Pick> {
         let mut state = self.state.lock();
-        if state.free.front().is_some_and(|&(_, lsn)| lsn <= oldest)
+        if used
+            && state.free.front().is_some_and(|&(_, lsn)| lsn <= oldest)
             && let Some((page, _)) = state.free.pop_front()
         {
             state.known_free.remove(&page);
@@ -217,8 +218,8 @@ mod tests {
         let space = Space::default();
         space.open(1, &page);
         space.freed(PageId(3), Lsn(100));
-        assert_eq!(space.pick(Lsn(99)), Some(Pick { page: PageId(6), fresh: true }));
-        assert_eq!(space.pick(Lsn(100)), Some(Pick { page: PageId(3), fresh: false }));
-        assert_eq!(space.pick(Lsn(100)), Some(Pick { page: PageId(7), fresh: true }));
+        assert_eq!(space.pick(Lsn(99), true), Some(Pick { page: PageId(6), fresh: true }));
+        assert_eq!(space.pick(Lsn(100), true), Some(Pick { page: PageId(3), fresh: false }));
+        assert_eq!(space.pick(Lsn(100), true), Some(Pick { page: PageId(7), fresh: true }));
     }
 }

@@ -127,11 +127,12 @@ impl Engine {
         Ok(self.registered().await?.into_iter().filter(|it| !it.gone).map(|it| it.tree).collect())
     }
 
-    /// Frees the trees that nobody can see. Returns how many.
-    pub(crate) async fn sweep_trees(&self) -> Result<u64> {
+    /// Frees the trees that nobody can see, in at most so many mini-transactions beside those for rows out of line: what is
+    /// left stays for the next call. Returns how many are gone.
+    pub(crate) async fn sweep_trees(&self, mut parts: u64) -> Result<u64> {
         let mut freed = 0;
         for registered in self.registered().await?.into_iter().filter(|it| it.gone) {
-            freed += u64::from(self.free_tree(&registered).await?);
+            freed += u64::from(self.free_tree(&registered, &mut parts).await?);
         }
         Ok(freed)
     }
@@ -215,13 +216,16 @@ impl Engine {
         })
     }
 
-    /// Frees every page of a tree that nobody can see any more, and forgets it. False when its number is in use again.
-    async fn free_tree(&self, registered: &Registered) -> Result<bool> {
+    /// Frees every page of a tree that nobody can see any more, and forgets it, as far as the parts go. False when that was
+    /// not far enough, or its number is in use again.
+    async fn free_tree(&self, registered: &Registered, parts: &mut u64) -> Result<bool> {
         let tree = registered.tree;
         let log = self.log()?.clone();
         let cancel = CancelToken::new();
         let _structure = self.structure(tree).await;
         loop {
+            let Some(left) = parts.checked_sub(1) else { return Ok(false) };
+            *parts = left;
             let mut pins = Pins::default();
             self.admit(&log, &mut pins).await?;
             // While the entry is the newest, a root that belongs to the tree is that of the tree that was judged.

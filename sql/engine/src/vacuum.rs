@@ -1,11 +1,16 @@
 //! The sweep: settling and pruning what no writer touches, unlinking empty leaves, freeing trees.
 //!
 //! Leaves are pruned when they fill; a queue table's old leaves never fill again. [`Engine::sweep`] looks at the places
-//! where rows were deleted lately, once a leaf, and again later where a tombstone must stay; [`Engine::vacuum`] walks every
-//! tree.
+//! where rows were deleted lately, once a leaf, and again later where a tombstone must stay. And it does a little of the
+//! work that has no place of its own, so that nothing grows for ever though nobody asks for [`Engine::vacuum`], which does
+//! all of it at once:
+//! * it learns which pages are free, which a writer does not know when it begins;
+//! * it frees the trees that are gone;
+//! * it walks a tree where more was deleted than it remembers places of, and all trees once after the writer has begun, for
+//!   what the one before left behind, and then after so many transactions, for the commit map.
 //!
-//! **Trimming the commit map.** A walk also finds the lowest transaction id that any version still bears, or whose entry a
-//! subtransaction that is borne refers to. Ids below it, and
+//! **Trimming the commit map.** A walk over all trees also finds the lowest transaction id that any version still bears, or
+//! whose entry a subtransaction that is borne refers to. Ids below it, and
 //! below every id that could be written since the walk began, occur in no page as of the LSN at which the walk ended. When
 //! the oldest served snapshot is past that LSN, no server reads an older page any more, and the leaves of the map below go.
 
@@ -16,16 +21,45 @@ use crate::engine::{Engine, Pins};
 use crate::error::{Error, Result};
 use parking_lot::Mutex;
 use protocol::{Lsn, TxnId};
-use std::sync::atomic::Ordering;
+use std::collections::{BTreeMap, VecDeque};
 
-/// Places remembered for the next sweep; with more, the walk over all trees finds them.
+/// Places remembered for the next sweep; of trees with more, a walk finds them.
 const GARBAGE_MAX: usize = 16 * 1024;
+/// Leaves of a walk that one sweep visits.
+const LEAVES_PER_SWEEP: u64 = 256;
+/// Mini-transactions in which one sweep frees parts of trees that are gone.
+const PARTS_PER_SWEEP: u64 = 64;
+/// Sweeps from one look for such trees to the next.
+const SWEEPS_PER_LOOK: u64 = 16;
+/// Sweeps after which a new writer begins to walk all trees: some minutes, in which it has better things to do.
+const SWEEPS_BEFORE_WALK: u64 = 1200;
+/// Transactions after which all trees are walked again. Each takes eight bytes of the commit map.
+const TXNS_BEFORE_WALK: u64 = 16 << 20;
+/// Leaves that a walk visits before the horizon is moved again.
+const LEAVES_PER_HORIZON: u64 = 1024;
 
-/// Where the next sweep looks.
+/// What sweeps are for.
 #[derive(Default)]
 pub struct Garbage {
-    places: Mutex<Vec<(TreeId, Vec<u8>)>>,
+    places: Mutex<Places>,
     trim: Mutex<Trim>,
+    /// Of whoever sweeps.
+    background: Mutex<Background>,
+}
+
+/// Where rows were deleted.
+#[derive(Default)]
+struct Places {
+    known: Vec<(TreeId, Vec<u8>)>,
+    /// Trees with more places than are remembered, and where the log ended when the first of those was dropped.
+    crowded: BTreeMap<TreeId, Lsn>,
+}
+
+/// How far the sweeps have come with what they do in parts.
+#[derive(Default)]
+struct Background {
+    sweeps: u64,
+    walk: Option<Walk>,
 }
 
 /// What the last walk found out about the commit map.
@@ -49,12 +83,33 @@ pub struct VacuumReport {
     pub map_pages_freed: u64,
 }
 
-/// Ends the exclusion of other sweeps.
-struct Sweeping<'a>(&'a Engine);
+/// A walk through the leaves of trees.
+struct Walk {
+    /// The first is being walked.
+    trees: VecDeque<TreeId>,
+    position: OwnedPosition,
+    /// Of the leaf before, the last key and its version that counts: older ones go on in this leaf.
+    newer: Option<(Vec<u8>, Lsn)>,
+    /// For the commit map; `None` of a walk that leaves trees out.
+    ids: Option<Ids>,
+}
 
-impl Drop for Sweeping<'_> {
-    fn drop(&mut self) {
-        self.0.sweeping.store(false, Ordering::Release);
+/// What a walk over all trees finds out about transaction ids.
+struct Ids {
+    /// The next to be handed out when it began.
+    next: u64,
+    lowest: TxnId,
+}
+
+impl Walk {
+    fn new(trees: impl IntoIterator<Item = TreeId>, ids: Option<Ids>) -> Walk {
+        Walk { trees: trees.into_iter().collect(), position: LOWEST.to_owned(), newer: None, ids }
+    }
+
+    fn next_tree(&mut self) {
+        self.trees.pop_front();
+        self.position = LOWEST.to_owned();
+        self.newer = None;
     }
 }
 
@@ -62,96 +117,198 @@ impl Engine {
     /// Remembers that something in the leaf of `key` will go.
     pub(crate) fn note_garbage(&self, tree: TreeId, key: &[u8]) {
         let mut places = self.garbage.places.lock();
-        if places.len() < GARBAGE_MAX {
-            places.push((tree, key.to_vec()));
+        if places.known.len() < GARBAGE_MAX {
+            places.known.push((tree, key.to_vec()));
+        } else {
+            places.crowded.entry(tree).or_insert_with(|| self.end());
         }
     }
 
-    fn raise_gc_floor(&self) -> Result<()> {
+    /// Moves on what readers may still ask for.
+    async fn keep_up(&self) -> Result<()> {
+        self.advance_horizon().await?;
         if let Some(floor) = self.registry.read_floor(self.flushed_vdl()) {
             self.log()?.set_gc_floor(floor);
         }
         Ok(())
     }
 
-    fn begin_sweep(&self) -> Option<Sweeping<'_>> {
-        (!self.sweeping.swap(true, Ordering::AcqRel)).then(|| Sweeping(self))
-    }
-
-    /// Visits the places where rows were deleted since the last call. To be called every second or so; does nothing while
-    /// another sweep runs.
+    /// Visits the places where rows were deleted since the last call, and does a part of what [`Engine::vacuum`] does. To be
+    /// called every second or so; does nothing while another sweep or a vacuum runs.
     ///
     /// # Errors
     /// What the volume returns; [`Error::ReadOnly`] on a replica.
     pub async fn sweep(&self) -> Result<VacuumReport> {
         let mut report = VacuumReport::default();
-        let Some(_sweeping) = self.begin_sweep() else { return Ok(report) };
-        self.advance_horizon().await?;
-        self.raise_gc_floor()?;
-        let mut places = std::mem::take(&mut *self.garbage.places.lock());
+        let Ok(_sweeping) = self.sweeping.try_lock() else { return Ok(report) };
+        self.keep_up().await?;
+        let mut places = std::mem::take(&mut self.garbage.places.lock().known);
         places.sort_unstable();
-        let mut places = places.into_iter().peekable();
-        while let Some((tree, key)) = places.next() {
-            match self.sweep_at(tree, Position::before(&key), None, &mut report).await {
+        let mut places = VecDeque::from(places);
+        let swept = self.sweep_places(&mut places, &mut report).await;
+        // Those that an error left: what could not be read now may be later.
+        self.garbage.places.lock().known.extend(places);
+        swept?;
+        self.vacuum_a_little(&mut report).await?;
+        Ok(report)
+    }
+
+    async fn sweep_places(&self, places: &mut VecDeque<(TreeId, Vec<u8>)>, report: &mut VacuumReport) -> Result<()> {
+        while let Some((tree, key)) = places.front() {
+            let tree = *tree;
+            match self.sweep_at(tree, Position::before(key), None, report).await {
                 Ok(swept) => {
                     let end = swept.next.as_ref().map(OwnedPosition::borrow);
                     let is_swept = |key: &[u8]| end.is_none_or(|end| Position::before(key).cmp(&end).is_lt());
-                    while places.next_if(|(at, key)| *at == tree && is_swept(key)).is_some() {}
+                    // The one looked for is of that leaf, whatever became of it meanwhile.
+                    places.pop_front();
+                    while places.front().is_some_and(|(at, key)| *at == tree && is_swept(key)) {
+                        places.pop_front();
+                    }
                     swept.tombstones.iter().for_each(|key| self.note_garbage(tree, key));
                 }
-                Err(Error::NoSuchTree(_)) => {}
+                Err(Error::NoSuchTree(_)) => {
+                    places.pop_front();
+                }
                 Err(error) => return Err(error),
             }
         }
-        Ok(report)
+        Ok(())
     }
 
-    /// Walks every tree and frees those that are gone.
+    /// What there is to do beside the places, a part of it: see the module's head.
+    async fn vacuum_a_little(&self, report: &mut VacuumReport) -> Result<()> {
+        let (sweeps, walk) = {
+            let mut background = self.garbage.background.lock();
+            background.sweeps += 1;
+            (background.sweeps, background.walk.take())
+        };
+        self.scan_free_pages().await?;
+        if sweeps.is_multiple_of(SWEEPS_PER_LOOK) {
+            report.trees_freed = self.sweep_trees(PARTS_PER_SWEEP).await?;
+            report.map_pages_freed = self.trim_map().await?;
+        }
+        let Some(mut walk) = self.due_walk(walk, sweeps).await? else { return Ok(()) };
+        let ended = self.go_on(&mut walk, LEAVES_PER_SWEEP, &CancelToken::new(), report).await?;
+        if ended {
+            self.walk_ended(walk);
+        } else {
+            self.garbage.background.lock().walk = Some(walk);
+        }
+        Ok(())
+    }
+
+    /// The walk that is under way, or one that is due. One that fails is not gone on with: another comes.
+    async fn due_walk(&self, walk: Option<Walk>, sweeps: u64) -> Result<Option<Walk>> {
+        if walk.is_some() {
+            return Ok(walk);
+        }
+        let crowded = {
+            let oldest = self.registry.horizon().oldest();
+            let mut places = self.garbage.places.lock();
+            // What goes there can go now.
+            let due: Vec<TreeId> =
+                places.crowded.iter().filter(|(_, noted)| **noted < oldest).map(|(tree, _)| *tree).collect();
+            due.iter().for_each(|tree| _ = places.crowded.remove(tree));
+            due
+        };
+        if !crowded.is_empty() {
+            return Ok(Some(Walk::new(crowded, None)));
+        }
+        let walked_at = self.garbage.trim.lock().next_txid;
+        let is_due = match walked_at {
+            0 => sweeps >= SWEEPS_BEFORE_WALK,
+            walked_at => self.next_txid_now() >= walked_at + TXNS_BEFORE_WALK,
+        };
+        if is_due { Ok(Some(self.walk_of_all().await?)) } else { Ok(None) }
+    }
+
+    async fn walk_of_all(&self) -> Result<Walk> {
+        let before = self.garbage.trim.lock().next_txid;
+        let next = self.next_txid_now();
+        // An id is handed out a moment before it counts as active: one from before the last walk has counted since long.
+        let lowest = self.commits.lowest_active().unwrap_or(TxnId(u64::MAX)).min(TxnId(before));
+        let trees = [self.catalog_tree(), self.registry_root].into_iter().chain(self.live_trees().await?);
+        Ok(Walk::new(trees, Some(Ids { next, lowest })))
+    }
+
+    fn walk_ended(&self, walk: Walk) {
+        if let Some(ids) = walk.ids {
+            *self.garbage.trim.lock() = Trim { next_txid: ids.next, found: Some((ids.lowest, self.end())) };
+        }
+    }
+
+    /// Visits so many leaves of a walk. Returns whether it has ended.
+    async fn go_on(
+        &self,
+        walk: &mut Walk,
+        leaves: u64,
+        cancel: &CancelToken,
+        report: &mut VacuumReport,
+    ) -> Result<bool> {
+        for _ in 0..leaves {
+            let Some(&tree) = walk.trees.front() else { return Ok(true) };
+            cancel.check()?;
+            let newer = walk.newer.take();
+            let newer = newer.as_ref().map(|(key, lsn)| (&key[..], *lsn));
+            match self.sweep_at(tree, walk.position.borrow(), newer, report).await {
+                Ok(swept) => {
+                    if let (Some(ids), Some(lowest)) = (&mut walk.ids, swept.lowest_txid) {
+                        ids.lowest = ids.lowest.min(lowest);
+                    }
+                    walk.newer = swept.last;
+                    match swept.next {
+                        Some(next) => walk.position = next,
+                        None => walk.next_tree(),
+                    }
+                }
+                // Rolled back and swept, or its root is not formatted yet.
+                Err(Error::NoSuchTree(_)) => walk.next_tree(),
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(walk.trees.is_empty())
+    }
+
+    /// Walks every tree and frees those that are gone, when what sweeps at the moment has ended.
     ///
     /// # Errors
-    /// As [`Engine::sweep`].
-    pub async fn vacuum(&self) -> Result<VacuumReport> {
+    /// As [`Engine::sweep`], and [`Error::Cancelled`].
+    pub async fn vacuum(&self, cancel: &CancelToken) -> Result<VacuumReport> {
         let mut report = VacuumReport::default();
-        let Some(_sweeping) = self.begin_sweep() else { return Ok(report) };
-        self.advance_horizon().await?;
-        self.raise_gc_floor()?;
+        let _sweeping = self.sweeping.lock().await;
+        self.keep_up().await?;
         while self.scan_free_pages().await? {}
         report.map_pages_freed = self.trim_map().await?;
-        let before = *self.garbage.trim.lock();
-        let next_txid = self.next_txid_now();
-        // An id is handed out a moment before it counts as active: one from before the last walk has counted since long.
-        let mut lowest = self.commits.lowest_active().unwrap_or(TxnId(u64::MAX)).min(TxnId(before.next_txid));
-        let mut trees = vec![self.catalog_tree(), self.registry_root];
-        trees.extend(self.live_trees().await?);
-        for tree in trees {
-            match self.vacuum_tree(tree, &mut report).await {
-                Ok(found) => lowest = lowest.min(found),
-                // Rolled back and swept, or its root is not formatted yet.
-                Err(Error::NoSuchTree(_)) => {}
-                Err(error) => return Err(error),
-            }
-        }
-        report.trees_freed = self.sweep_trees().await?;
-        *self.garbage.trim.lock() = Trim { next_txid, found: Some((lowest, self.end())) };
+        let mut walk = self.walk_of_all().await?;
+        self.walk_on(&mut walk, cancel, &mut report).await?;
+        report.trees_freed = self.sweep_trees(u64::MAX).await?;
+        self.walk_ended(walk);
         Ok(report)
     }
 
-    async fn vacuum_tree(&self, tree: TreeId, report: &mut VacuumReport) -> Result<TxnId> {
-        let mut lowest = TxnId(u64::MAX);
-        let mut position = LOWEST.to_owned();
-        let mut newer: Option<(Vec<u8>, Lsn)> = None;
-        loop {
-            // Versions of a key that go on from the leaf before have a newer one there.
-            let context = newer.take();
-            let context = context.as_ref().map(|(key, lsn)| (&key[..], *lsn));
-            let swept = self.sweep_at(tree, position.borrow(), context, report).await?;
-            newer = swept.last;
-            lowest = lowest.min(swept.lowest_txid.unwrap_or(lowest));
-            match swept.next {
-                Some(next) => position = next,
-                None => return Ok(lowest),
-            }
+    /// Walks some trees.
+    ///
+    /// # Errors
+    /// As [`Engine::vacuum`].
+    pub async fn vacuum_trees(
+        &self,
+        trees: impl IntoIterator<Item = TreeId>,
+        cancel: &CancelToken,
+    ) -> Result<VacuumReport> {
+        let mut report = VacuumReport::default();
+        let _sweeping = self.sweeping.lock().await;
+        self.keep_up().await?;
+        self.walk_on(&mut Walk::new(trees, None), cancel, &mut report).await?;
+        Ok(report)
+    }
+
+    /// Goes on with a walk until it ends, and with what would stand still meanwhile.
+    async fn walk_on(&self, walk: &mut Walk, cancel: &CancelToken, report: &mut VacuumReport) -> Result<()> {
+        while !self.go_on(walk, LEAVES_PER_HORIZON, cancel, report).await? {
+            self.keep_up().await?;
         }
+        Ok(())
     }
 
     /// Frees the leaves of the commit map that no version and no server needs. Returns how many.

@@ -9,6 +9,7 @@
 
 use std::sync::Arc;
 
+use protocol::PageId;
 use types::row::RowLayout;
 use types::{Datum, SqlType};
 
@@ -123,6 +124,13 @@ impl TableDef {
         let layout = RowLayout::new(self.schema_version, &self.column_types(), &missing);
         let key_types = self.key.iter().map(|position| self.columns[*position].ty).collect();
         self.shape = Arc::new(TableShape { layout, key_types });
+    }
+
+    /// The engine's trees of the rows and of the indexes.
+    pub fn trees(&self) -> impl Iterator<Item = PageId> {
+        // The primary key's index is the table's own tree.
+        let indexes = self.indexes.iter().map(|index| index.tree).filter(|tree| *tree != self.tree);
+        std::iter::once(self.tree).chain(indexes).map(PageId)
     }
 
     /// Whether the tree's key is the hidden row id.

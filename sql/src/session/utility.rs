@@ -128,7 +128,12 @@ impl Session {
             },
             Statement::Vacuum { tables, analyze, .. } => {
                 self.check_alone("VACUUM", portal.multiple)?;
-                self.database.engine.vacuum().await.lift()?;
+                let (engine, cancel) = (&self.database.engine, &self.context.backend.cancel);
+                if tables.is_empty() {
+                    engine.vacuum(cancel).await.lift()?;
+                } else {
+                    engine.vacuum_trees(tables.iter().flat_map(|table| table.trees()), cancel).await.lift()?;
+                }
                 if *analyze {
                     self.analyze(&prepared, tables).await?;
                 }

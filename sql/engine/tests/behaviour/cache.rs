@@ -105,7 +105,7 @@ fn a_long_row_is_read_many_pages_at_a_time() {
         remove(&engine, &mut txn, tree, b"long").await.expect("nothing is in the way");
         engine.commit(txn).await.expect("it commits");
         let freed = engine.stats().pages_freed;
-        engine.vacuum().await.expect("vacuum works");
+        vacuum(&engine).await;
         assert!(engine.stats().pages_freed - freed >= 2_000_000 / 8192);
     });
 }

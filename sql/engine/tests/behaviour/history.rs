@@ -210,7 +210,7 @@ async fn background(world: Arc<World>) {
             world.volume.flush_to(*boundary);
         }
         if world.pick(30) == 0 {
-            world.engine.vacuum().await.expect("vacuum works");
+            vacuum(&world.engine).await;
         }
     }
 }

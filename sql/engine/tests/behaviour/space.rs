@@ -2,7 +2,7 @@
 
 use crate::support::*;
 use engine::testing::MemoryReplica;
-use engine::{Engine, Isolation, LockStrength, Rows, TreeKind, Verdict};
+use engine::{CancelToken, Engine, Error, Isolation, LockStrength, Rows, TreeKind, VacuumReport, Verdict};
 
 #[test]
 fn a_row_updated_without_end_stays_within_a_few_pages() {
@@ -130,18 +130,18 @@ fn dropped_trees_and_those_of_aborted_creators_are_freed() {
                 let mut txn = engine.begin(Isolation::ReadCommitted);
                 engine.drop_tree(&mut txn, tree).await.expect("it is dropped");
                 engine.commit(txn).await.expect("it commits");
-                assert_eq!(engine.vacuum().await.expect("vacuum works").trees_freed, 0, "a snapshot needs it");
+                assert_eq!(vacuum(&engine).await.trees_freed, 0, "a snapshot needs it");
                 assert_eq!(engine.get(&old, tree, &7u32.to_be_bytes()).await.map(|row| row.is_some()), Ok(true));
             }
-            assert_eq!(engine.vacuum().await.expect("vacuum works").trees_freed, 1);
-            engine.vacuum().await.expect("vacuum works");
+            assert_eq!(vacuum(&engine).await.trees_freed, 1);
+            vacuum(&engine).await;
             pages.push(engine.stats().pages_allocated - engine.stats().pages_reused);
         }
         assert!(pages[5] < pages[0] + 30, "{pages:?}");
         assert_eq!(get_now(&engine, other, b"k").await, Some(b"v".to_vec()));
         // After a restart the free pages are found in the map.
         let reopened = Engine::writer(volume.crash(), small()).await.expect("the volume opens");
-        reopened.vacuum().await.expect("vacuum works");
+        vacuum(&reopened).await;
         let mut txn = reopened.begin(Isolation::ReadCommitted);
         let tree = reopened.create_tree(&mut txn, TreeKind::Index).await.expect("it is created");
         load(&reopened, &mut txn, tree, 8000).await;
@@ -163,17 +163,17 @@ fn a_crash_while_a_tree_is_freed_frees_no_page_twice() {
         let mut txn = engine.begin(Isolation::ReadCommitted);
         engine.drop_tree(&mut txn, tree).await.expect("it is dropped");
         let dropped = engine.commit(txn).await.expect("it commits");
-        engine.vacuum().await.expect("vacuum works");
+        vacuum(&engine).await;
         for cut in volume.boundaries().into_iter().filter(|cut| *cut >= dropped) {
             let reopened = Engine::writer(volume.crash_at(cut), small()).await.expect("the volume opens");
-            reopened.vacuum().await.expect("vacuum works");
+            vacuum(&reopened).await;
             let (one, two) = (new_tree(&reopened).await, new_tree(&reopened).await);
             for tree in [one, two] {
                 let mut txn = reopened.begin(Isolation::ReadCommitted);
                 load(&reopened, &mut txn, tree, 500).await;
                 reopened.commit(txn).await.expect("it commits");
             }
-            reopened.vacuum().await.expect("vacuum works");
+            vacuum(&reopened).await;
             assert_eq!(all_rows(&reopened, one).await.len(), 500);
             assert_eq!(all_rows(&reopened, two).await.len(), 500);
         }
@@ -194,7 +194,7 @@ fn the_commit_map_is_trimmed_behind_the_oldest_version() {
         let vacuum = || async {
             let mut freed = 0;
             for _ in 0..4 {
-                freed += engine.vacuum().await.expect("vacuum works").map_pages_freed;
+                freed += vacuum(&engine).await.map_pages_freed;
                 put_now(&engine, tree, b"moves the horizon", b"1").await;
             }
             freed
@@ -233,14 +233,14 @@ fn the_top_of_a_subtransaction_outlives_its_versions() {
         engine.commit(open).await.expect("it commits");
         put_now(&engine, tree, b"moves the horizon", b"1").await;
         for _ in 0..2 {
-            engine.vacuum().await.expect("vacuum works");
+            vacuum(&engine).await;
             put_now(&engine, tree, b"moves the horizon", b"1").await;
         }
         drop(between);
         // What the last walk left unsettled must not lose its fate to the next one: whoever opens the volume in its middle
         // remembers no commit.
         let start = volume.last();
-        engine.vacuum().await.expect("vacuum works");
+        vacuum(&engine).await;
         for boundary in volume.boundaries().into_iter().filter(|boundary| *boundary > start) {
             let source = MemoryReplica::new(volume.clone(), boundary);
             let replica = Engine::replica(source, boundary, small()).await.expect("the replica opens");
@@ -273,14 +273,14 @@ fn a_root_that_is_taken_again_while_the_sweep_runs_stays() {
         let mut txn = engine.begin(Isolation::ReadCommitted);
         engine.drop_tree(&mut txn, tree).await.expect("it is dropped");
         engine.commit(txn).await.expect("it commits");
-        engine.vacuum().await.expect("vacuum works");
-        engine.vacuum().await.expect("vacuum works");
+        vacuum(&engine).await;
+        vacuum(&engine).await;
         for cut in volume.boundaries().into_iter().filter(|cut| *cut > before) {
             for polls in (0..120).step_by(5) {
                 let volume = volume.crash_at(cut);
                 let engine = Engine::writer(volume.clone(), small()).await.expect("the volume opens");
                 volume.slow_reads(10);
-                let mut sweep = Box::pin(engine.vacuum());
+                let mut sweep = Box::pin(vacuum(&engine));
                 let ended = poll_times(&mut sweep, polls).await.is_some();
                 // Takes the same page, if it is free by now.
                 let make = async {
@@ -292,12 +292,12 @@ fn a_root_that_is_taken_again_while_the_sweep_runs_stays() {
                 };
                 let swept = async {
                     if !ended {
-                        sweep.await.expect("vacuum works");
+                        sweep.await;
                     }
                 };
                 let (made, ()) = futures::join!(make, swept);
                 for _ in 0..2 {
-                    engine.vacuum().await.expect("vacuum works");
+                    vacuum(&engine).await;
                 }
                 let second = new_tree(&engine).await;
                 put_now(&engine, second, b"k", b"v").await;
@@ -308,5 +308,98 @@ fn a_root_that_is_taken_again_while_the_sweep_runs_stays() {
                 engine.commit(txn).await.expect("it commits");
             }
         }
+    });
+}
+
+/// As the writer does four times a second.
+async fn sweep_often(engine: &Engine, times: u32) -> VacuumReport {
+    let mut all = VacuumReport::default();
+    for _ in 0..times {
+        let report = engine.sweep().await.expect("the sweep works");
+        all.leaves_visited += report.leaves_visited;
+        all.trees_freed += report.trees_freed;
+        all.versions_pruned += report.versions_pruned;
+        all.map_pages_freed += report.map_pages_freed;
+    }
+    all
+}
+
+#[test]
+fn nobody_need_ask_for_the_pages_of_dropped_trees() {
+    block_on(async {
+        let (volume, engine) = new_engine().await;
+        let mut txn = engine.begin(Isolation::ReadCommitted);
+        let tree = engine.create_tree(&mut txn, TreeKind::Clustered).await.expect("it is created");
+        load(&engine, &mut txn, tree, 60_000).await;
+        engine.commit(txn).await.expect("it commits");
+        let pages = engine.tree_pages(tree, &CancelToken::new()).await.expect("it is there");
+        assert!(pages > 2000, "{pages}");
+        let mut txn = engine.begin(Isolation::ReadCommitted);
+        engine.drop_tree(&mut txn, tree).await.expect("it is dropped");
+        engine.commit(txn).await.expect("it commits");
+        assert_eq!(sweep_often(&engine, 100).await.trees_freed, 1);
+        let missing = engine.tree_pages(tree, &CancelToken::new()).await;
+        assert_eq!(missing, Err(Error::NoSuchTree(tree)));
+        // Also a writer that has just begun finds them.
+        for engine in [&engine, &Engine::writer(volume.crash(), small()).await.expect("the volume opens")] {
+            sweep_often(engine, 2).await;
+            let mut txn = engine.begin(Isolation::ReadCommitted);
+            let tree = engine.create_tree(&mut txn, TreeKind::Clustered).await.expect("it is created");
+            load(engine, &mut txn, tree, 8000).await;
+            assert!(engine.stats().pages_reused > 300, "{:?}", engine.stats());
+            engine.rollback(txn);
+        }
+    });
+}
+
+#[test]
+fn more_deletions_than_are_remembered_are_swept_all_the_same() {
+    block_on(async {
+        let (_volume, engine) = new_engine().await;
+        let (tree, other) = (new_tree(&engine).await, new_tree(&engine).await);
+        const ROWS: u32 = 40_000;
+        let mut txn = engine.begin(Isolation::ReadCommitted);
+        for tree in [tree, other] {
+            let mut rows = Rows::new();
+            (0..ROWS).for_each(|number| rows.push(&number.to_be_bytes(), &[9; 20]));
+            let view = engine.statement(&mut txn);
+            engine.insert_many(&mut txn, &view, tree, &rows).await.expect("nothing is in the way");
+        }
+        engine.commit(txn).await.expect("it commits");
+        let full = engine.tree_pages(tree, &CancelToken::new()).await.expect("it is there");
+        let mut txn = engine.begin(Isolation::ReadCommitted);
+        for number in 0..ROWS {
+            remove(&engine, &mut txn, tree, &number.to_be_bytes()).await.expect("nothing is in the way");
+        }
+        engine.commit(txn).await.expect("it commits");
+        let swept = sweep_often(&engine, 60).await;
+        assert!(
+            swept.leaves_visited < 4 * full,
+            "a leaf is visited by its places and by the walk: {swept:?} of {full}"
+        );
+        assert!(engine.tree_pages(tree, &CancelToken::new()).await.expect("it is there") < 10);
+        assert_eq!((all_rows(&engine, tree).await.len(), all_rows(&engine, other).await.len()), (0, ROWS as usize));
+    });
+}
+
+#[test]
+fn all_trees_are_walked_some_time_after_the_start() {
+    block_on(async {
+        let (volume, engine) = new_engine().await;
+        let tree = new_tree(&engine).await;
+        for number in 0..3000u32 {
+            put_now(&engine, tree, &number.to_be_bytes(), &[1; 40]).await;
+        }
+        for number in 0..3000u32 {
+            let mut txn = engine.begin(Isolation::ReadCommitted);
+            remove(&engine, &mut txn, tree, &number.to_be_bytes()).await.expect("nothing is in the way");
+            engine.commit(txn).await.expect("it commits");
+        }
+        // What was to be swept goes with the writer.
+        let engine = Engine::writer(volume.crash(), small()).await.expect("the volume opens");
+        let before = sweep_often(&engine, 1000).await;
+        assert_eq!(before.versions_pruned, 0);
+        let after = sweep_often(&engine, 300).await;
+        assert!(after.versions_pruned >= 3000, "{after:?}");
     });
 }

@@ -2,8 +2,8 @@
 
 use engine::testing::MemoryVolume;
 use engine::{
-    Engine, InsertOutcome, Isolation, KeyRange, LockStrength, Options, Result, Rows, TreeId, TreeKind, Txn, Verdict,
-    View, WriteOutcome,
+    CancelToken, Engine, InsertOutcome, Isolation, KeyRange, LockStrength, Options, Result, Rows, TreeId, TreeKind,
+    Txn, VacuumReport, Verdict, View, WriteOutcome,
 };
 use std::sync::Arc;
 use std::time::Duration;
@@ -95,4 +95,9 @@ pub fn brief(rows: &[(Vec<u8>, Vec<u8>)]) -> Vec<String> {
         format!("{:02x?}/{}={:?}/{}", &key[..key.len().min(4)], key.len(), row.first(), row.len())
     };
     rows.iter().map(short).collect()
+}
+
+/// Walks every tree, and frees those that are gone.
+pub async fn vacuum(engine: &Arc<Engine>) -> VacuumReport {
+    engine.vacuum(&CancelToken::new()).await.expect("vacuum works")
 }
