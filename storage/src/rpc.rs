@@ -349,8 +349,12 @@ impl GrpcNode {
     fn note(&self, error: Option<&NodeError>) {
         let mut link = self.link.lock();
         if let Some(NodeError::Unreachable(_)) = error {
-            link.pause = (link.pause * 2).clamp(BACK_OFF.0, BACK_OFF.1);
-            link.not_before = Some(Instant::now() + link.pause);
+            let now = Instant::now();
+            // Calls that were under way together fail together, and count as one.
+            if link.not_before.is_none_or(|until| until <= now) {
+                link.pause = (link.pause * 2).clamp(BACK_OFF.0, BACK_OFF.1);
+                link.not_before = Some(now + link.pause);
+            }
         } else {
             (link.pause, link.not_before) = (Duration::ZERO, None);
         }

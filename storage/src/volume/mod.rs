@@ -51,6 +51,7 @@ mod testing;
 mod tests;
 
 use protocol::node::StorageNode;
+use protocol::task::Runtime;
 use protocol::volume::VolumeError;
 use std::sync::Arc;
 use std::time::Duration;
@@ -85,4 +86,23 @@ pub fn wall_clock() -> WallClock {
 
 fn corrupt(why: &str) -> VolumeError {
     VolumeError::Corrupt(why.to_owned())
+}
+
+/// Ends the process when it is dropped by a panic, of what no one could go on without: failover is the handler.
+struct AbortOnPanic(&'static str);
+
+impl AbortOnPanic {
+    /// For a task or a thread. In a simulated world a panic is what the run ends with, and is told with its seed.
+    fn around(what: &'static str, runtime: &Runtime) -> Option<AbortOnPanic> {
+        matches!(runtime, Runtime::Tokio(_)).then_some(AbortOnPanic(what))
+    }
+}
+
+impl Drop for AbortOnPanic {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            tracing::error!("a panic in {} ends the process", self.0);
+            std::process::abort();
+        }
+    }
 }

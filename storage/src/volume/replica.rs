@@ -24,7 +24,7 @@ use super::counters::Counters;
 use super::reader::{Failure, ReadPoint, Reader};
 use super::sources::Sources;
 use super::writer::FETCH_TIMEOUT;
-use super::{Clock, Nodes, VOLUME_CALL_TIMEOUT, WallClock, corrupt};
+use super::{AbortOnPanic, Clock, Nodes, VOLUME_CALL_TIMEOUT, WallClock, corrupt};
 use crate::history::TruncationTable;
 use crate::membership::{MemberName, Membership, name_of};
 use crate::quorum::{COPIES, READ_QUORUM, Seats, WRITE_QUORUM};
@@ -350,6 +350,8 @@ impl Inner {
     }
 
     async fn run(self: Arc<Inner>) {
+        // What stands still and goes on to report holds up everyone; half a mini-transaction may be applied.
+        let _vital = AbortOnPanic::around("the applying of redo", &self.options.runtime);
         let mut stop = self.stop.subscribe();
         let work = async {
             let mut sink = self.sink.subscribe();
@@ -551,11 +553,14 @@ impl Inner {
         let Ok(learned) = learn(&self.nodes, self.volume, READ_QUORUM).await else { return false };
         let mut assembly = self.assembly.lock().await;
         let mut tails = learned.scls;
-        for (group, hint) in assembly.hints() {
+        let hints: Vec<(GroupId, Lsn)> = assembly.hints().collect();
+        for &(group, hint) in &hints {
             let tail = tails.entry(group).or_default();
             *tail = hint.max(*tail);
         }
         *assembly = Assembly::new(vdl, tails);
+        // A newer notice may have named more by now.
+        hints.into_iter().for_each(|(group, hint)| assembly.hint(group, hint));
         sink.invalidate(vdl);
         Counters::add(&self.counters.invalidations, 1);
         self.applied.send_replace(vdl);

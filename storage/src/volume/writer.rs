@@ -34,7 +34,7 @@ use super::shipping::{Census, Refusal, Shipping};
 use super::takeover::{self, TakenOver, Takeover, Waiting};
 use super::tracker::{Advance, Level, Mark, Outstanding, Tracker};
 use super::waiters::Waiters;
-use super::{Clock, Nodes, VOLUME_CALL_TIMEOUT, WallClock};
+use super::{AbortOnPanic, Clock, Nodes, VOLUME_CALL_TIMEOUT, WallClock};
 use crate::history::TruncationTable;
 use crate::node::gossip::Dial;
 use crate::quorum::{COPIES, WRITE_QUORUM};
@@ -450,19 +450,6 @@ thread_local! {
     static MTR: RefCell<Mtr> = RefCell::new(Mtr::default());
 }
 
-/// A panic between the allocation of an LSN and its publication would leave a page that differs from its redo, and all
-/// that follow would build on it. Failover is the handler.
-struct AbortOnPanic;
-
-impl Drop for AbortOnPanic {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            tracing::error!("a panic inside the redo log's critical section ends the process");
-            std::process::abort();
-        }
-    }
-}
-
 impl PageSource for WriterVolume {
     fn fetch(&self, page: PageId) -> BoxFuture<'_, Result<Fetched, VolumeError>> {
         Box::pin(self.inner.fetch(page))
@@ -499,7 +486,9 @@ impl RedoLog for WriterVolume {
         let gathered = MTR.with_borrow_mut(|mtr| {
             mtr.encode(changes);
             let mut log = inner.log.lock();
-            let guard = AbortOnPanic;
+            // A panic between the allocation of an LSN and its publication would leave a page that differs from its redo,
+            // and all that follow would build on it.
+            let guard = AbortOnPanic("the redo log's critical section");
             let lsns = log.append(mtr);
             publish(&lsns);
             inner.end.store(log.end().0, Ordering::Release);
@@ -709,6 +698,7 @@ impl Inner {
 
     /// One reply of the stream `generation` to `node`; on a thread of the node or connection.
     fn on_reply(self: &Arc<Inner>, node: usize, generation: u64, reply: &rpc::AppendReply) {
+        let _vital = AbortOnPanic::around("the taking of acknowledgements", &self.runtime);
         if reply.promised > self.ballot.0 || reply.outcome() == rpc::AppendOutcome::Fenced {
             // Marks that come with a higher promise may count what was filled in after it: not for us.
             return self.fence();

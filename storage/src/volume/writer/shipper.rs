@@ -15,6 +15,7 @@
 
 use super::{Acks, BUSY, Counters, GATHER_BYTES, GATHER_FOR_MAX, GATHERING, HUNGRY, Inner, STALLED_AFTER};
 use crate::quorum::COPIES;
+use crate::volume::AbortOnPanic;
 use crate::volume::shipping::Group;
 use crate::volume::tracker::Level;
 use protocol::FORMAT_VERSION;
@@ -66,6 +67,7 @@ impl Shipper {
     }
 
     pub(super) fn run(mut self) {
+        let _vital = AbortOnPanic("the shipper of redo");
         while self.inner.check_open().is_ok() {
             let now = (self.inner.clock)();
             if self.work(now) {
@@ -99,12 +101,15 @@ impl Shipper {
 
     /// Says whether anything was done.
     fn work(&mut self, now: Duration) -> bool {
-        let (reopen, waiting) = {
+        let (reopen, stalled, began) = {
             let mut acks = self.inner.acks.lock();
-            (acks.shipping.on_time(now), acks.waiting_since)
+            let stalled = acks.waiting_since.is_some_and(|since| now.saturating_sub(since) >= STALLED_AFTER);
+            // Under the lock, like its end: else an ack in between is overwritten, and the writer lets nothing in for ever.
+            let began = stalled && !self.inner.stalled.swap(true, Ordering::AcqRel);
+            (acks.shipping.on_time(now), stalled, began)
         };
-        if waiting.is_some_and(|since| now.saturating_sub(since) >= STALLED_AFTER) {
-            self.on_stalled(now);
+        if stalled {
+            self.on_stalled(now, began);
         }
         for node in reopen {
             tracing::info!(node, "a storage node does not answer appends");
@@ -115,10 +120,10 @@ impl Shipper {
         sealed || sent
     }
 
-    /// Nothing becomes durable: lets no more in, and gives up who has waited too long.
-    fn on_stalled(&self, now: Duration) {
+    /// Nothing becomes durable, and no more is let in: gives up who has waited too long.
+    fn on_stalled(&self, now: Duration, began: bool) {
         let inner = &self.inner;
-        if !inner.stalled.swap(true, Ordering::AcqRel) {
+        if began {
             tracing::warn!(why = %inner.unwritable(), "commits wait");
         }
         if let Some(before) = now.checked_sub(inner.patience()) {
