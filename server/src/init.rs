@@ -17,6 +17,8 @@ use storage::quorum::{COPIES, WRITE_QUORUM};
 
 /// How far the writer may be ahead of the flushed VDL, in bytes of LSN.
 const LAL_BYTES: u64 = 64 << 20;
+// A promise names every record that it lets be ahead: each takes 24 bytes of it or more, and 28 at most in the message.
+const _: () = assert!(LAL_BYTES / 24 * 28 < storage::rpc::REPLY_BYTES_MAX as u64);
 /// The fewest nodes: six copies, two in each of three zones.
 const NODES_MIN: usize = COPIES;
 const NODES_PER_ZONE_MIN: usize = 2;

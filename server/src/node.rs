@@ -14,9 +14,12 @@ use storage::node::host::Host;
 use storage::node::{BEAT_INTERVAL, Node, NodeOptions};
 use storage::rpc::{Listener, dial, serve};
 use tokio::net::{TcpListener, UnixListener};
+use tokio_util::sync::CancellationToken;
 
 /// How often the process looks whether a volume of it still works.
 const LOOK_INTERVAL: Duration = Duration::from_millis(200);
+/// How long a stop waits for calls in flight.
+const CALLS_END_WITHIN: Duration = Duration::from_secs(1);
 
 /// Serves a node's volumes until SIGINT or SIGTERM, or until the last of them failed: one that failed alone is shown as such.
 ///
@@ -51,11 +54,18 @@ pub async fn run(options: StorageNode) -> anyhow::Result<()> {
     let shutdown = signals::shutdown();
     tracing::info!(%id, address = %listen, "storage node is up");
     let outcome = tokio::select! {
-        served = serve(host.clone(), listener, shutdown.cancelled_owned()) => served.map_err(anyhow::Error::from),
+        served = serve(host.clone(), listener, shutdown.clone().cancelled_owned()) => served.map_err(anyhow::Error::from),
+        () = ended(&shutdown) => Ok(()),
         () = failed(&host) => Err(anyhow::anyhow!("the disk failed; start again when it is mended or replaced")),
     };
     host.shutdown();
     outcome
+}
+
+/// A stop waits so long for calls in flight. A writer's stream ends only with its connection.
+async fn ended(shutdown: &CancellationToken) {
+    shutdown.cancelled().await;
+    tokio::time::sleep(CALLS_END_WITHIN).await;
 }
 
 async fn failed(host: &Host) {

@@ -33,8 +33,11 @@ use tonic::transport::server::TcpIncoming;
 use tonic::transport::{Channel, Endpoint, Server};
 use tonic::{Code, Request, Response, Status, Streaming};
 
-/// The largest message, in bytes.
+/// The largest message that a node takes, in bytes.
 pub const MESSAGE_BYTES_MAX: usize = 16 << 20;
+/// The largest that a node sends. A promise has a header of up to 28 bytes for each record that may not be durable: one that
+/// was too large would never be heard, and no recovery of the volume would end.
+pub const REPLY_BYTES_MAX: usize = 128 << 20;
 /// Calls at once on one connection.
 const CALLS_MAX: usize = 256;
 /// Streams that a client opened and reset at once, before its connection ends.
@@ -96,7 +99,7 @@ pub async fn serve(
 ) -> Result<(), tonic::transport::Error> {
     let service = StorageServer::new(Service { host })
         .max_decoding_message_size(MESSAGE_BYTES_MAX)
-        .max_encoding_message_size(MESSAGE_BYTES_MAX);
+        .max_encoding_message_size(REPLY_BYTES_MAX);
     let router = Server::builder()
         .concurrency_limit_per_connection(CALLS_MAX)
         .max_concurrent_streams(CALLS_MAX as u32)
@@ -342,7 +345,7 @@ impl GrpcNode {
         };
         let channel = link.channel.get_or_insert_with(connect).clone();
         Ok(StorageClient::new(channel)
-            .max_decoding_message_size(MESSAGE_BYTES_MAX)
+            .max_decoding_message_size(REPLY_BYTES_MAX)
             .max_encoding_message_size(MESSAGE_BYTES_MAX))
     }
 

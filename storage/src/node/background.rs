@@ -208,6 +208,8 @@ pub struct Tender {
     sweep: Option<Sweep>,
     /// Log files up to this one are covered by images.
     covered: u64,
+    /// `State::losses` when they were found to be.
+    losses: u64,
     /// They cannot go before another sweep: a later file has records from between theirs.
     overtaken: bool,
     scrub: Scrub,
@@ -228,6 +230,7 @@ impl Tender {
             shared,
             sweep: None,
             covered: 0,
+            losses: 0,
             overtaken: false,
             scrub: Scrub::default(),
             scrubbed: Duration::ZERO,
@@ -328,7 +331,7 @@ impl Tender {
     /// Writes the indexes of full files.
     pub(super) fn seal_rolled(&self) -> Result<(), TendError> {
         for (sequence, file) in self.shared.files.rolled() {
-            let mut index = index_of(&*file, sequence)?;
+            let (mut index, _) = index_of(&*file, sequence)?;
             // Of every group, so that the loss of an older file shows even where nothing was written since.
             let acked = self.shared.state.lock().acked();
             index.note_acked(acked);
@@ -437,6 +440,8 @@ impl Tender {
         }
         // Put back below unless it fails: then it begins anew.
         let Some(mut sweep) = self.sweep.take() else { return Ok(false) };
+        // A loss from here on is one after the sweep, or has it begin anew.
+        let losses = self.shared.state.lock().losses;
         match sweep.step(&self.shared, IMAGES_PER_STEP)? {
             Portion::More(made) => {
                 self.write_images(&made)?;
@@ -446,7 +451,7 @@ impl Tender {
             Portion::Done(_) if sweep.tables != self.shared.state.lock().tables => {}
             Portion::Done(newest) => {
                 self.shared.images.checkpoint(&[])?;
-                self.covered = newest;
+                (self.covered, self.losses) = (newest, losses);
             }
         }
         Ok(true)
@@ -492,6 +497,11 @@ impl Tender {
         let alone = shared.files.log_bytes() > retention.saturating_mul(PEERS_FACTOR) || shared.is_pressed();
         let (files, bases) = {
             let state = shared.state.lock();
+            if state.losses != self.losses {
+                // What is lost stands against no retirement, though a peer may bring it back between what is covered.
+                (self.covered, self.losses) = (0, state.losses);
+                return Ok(false);
+            }
             let may_go = |file: &u64| {
                 alone
                     || state
@@ -527,7 +537,7 @@ impl Tender {
 }
 
 /// Reads a file and makes its index; flushed frames that are lost are said so.
-pub(super) fn index_of(file: &dyn super::disk::DiskFile, sequence: u64) -> Result<FileIndex, TendError> {
+pub(super) fn index_of(file: &dyn super::disk::DiskFile, sequence: u64) -> Result<(FileIndex, bool), TendError> {
     let mut index = IndexBuilder::new(sequence);
     let mut malformed = None;
     let lost = read_frames(file, sequence, |frame| {
@@ -539,7 +549,7 @@ pub(super) fn index_of(file: &dyn super::disk::DiskFile, sequence: u64) -> Resul
     }
     match malformed {
         Some(error) => Err(error.into()),
-        None => Ok(index.finish()),
+        None => Ok((index.finish(), lost)),
     }
 }
 

@@ -199,7 +199,10 @@ impl Host {
     #[must_use]
     pub fn is_failed(&self) -> bool {
         let nodes = self.nodes();
-        !nodes.is_empty() && nodes.iter().all(|node| !node.summary().why.is_empty())
+        // A vacant place does not fail, and serves nobody.
+        let has_volume = nodes.iter().any(|node| node.volume_id() != 0);
+        let mut judged = nodes.iter().filter(|node| !has_volume || node.volume_id() != 0).peekable();
+        judged.peek().is_some() && judged.all(|node| !node.summary().why.is_empty())
     }
 
     /// The node of a volume, which answers everything that is asked about it.

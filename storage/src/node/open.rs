@@ -220,7 +220,8 @@ fn check_formats(disk: &dyn Disk, files: &Files) -> io::Result<Result<(), Error>
 /// Takes every log file in and gives their indexes, in the order written. The last one, if it was not sealed, is copied.
 ///
 /// What a file held whose header is damaged, or a sealed one whose index is, is told by nothing: not even by its frames, for a
-/// damaged one at the end passes for a torn tail. Then the node is unsure, durably so before anything is changed.
+/// damaged one at the end passes for a torn tail. Nor is what a damaged frame held of a group that no other frame speaks of, or
+/// a log that is gone as a whole. Then the node is unsure, durably so before anything is changed.
 fn load_files(shared: &Shared, superblock: &mut Superblock) -> Result<Vec<FileIndex>, TendError> {
     let files = &shared.files;
     let Found { sequences, orphans } = files.discover()?;
@@ -247,10 +248,13 @@ fn load_files(shared: &Shared, superblock: &mut Superblock) -> Result<Vec<FileIn
     for sequence in &orphans {
         tracing::error!(file = sequence, "a log file is gone; peers say what is missing");
     }
+    let gone = superblock.promised > Ballot::ZERO && found.is_empty() && damaged.is_empty() && !files.has_spare();
+    if gone {
+        tracing::error!("the log is gone; peers say what is missing");
+    }
     let unread = found.iter().any(|(.., index)| matches!(index, StoredIndex::Damaged));
-    if (unread || !damaged.is_empty() || !orphans.is_empty()) && !superblock.unsure {
-        superblock.unsure = true;
-        superblock.write(&*shared.disk, &shared.dir)?;
+    if gone || unread || !damaged.is_empty() || !orphans.is_empty() {
+        doubt(shared, superblock)?;
     }
     shared.state.lock().unsure = superblock.unsure;
     damaged.into_iter().try_for_each(|sequence| files.set_aside(sequence))?;
@@ -276,9 +280,14 @@ fn load_files(shared: &Shared, superblock: &mut Superblock) -> Result<Vec<FileIn
                 files.adopt_sealed(sequence, file);
                 indexes.push(index);
             }
-            StoredIndex::Missing if sequence == last => indexes.push(copy_tail(shared, &*file, sequence)?),
+            StoredIndex::Missing if sequence == last => {
+                indexes.push(copy_tail(shared, superblock, &*file, sequence)?);
+            }
             StoredIndex::Missing | StoredIndex::Damaged => {
-                let index = index_of(&*file, sequence)?;
+                let (index, lost) = index_of(&*file, sequence)?;
+                if lost {
+                    doubt(shared, superblock)?;
+                }
                 files.adopt_rolled(sequence, file);
                 files.seal(&index)?;
                 indexes.push(index);
@@ -288,9 +297,25 @@ fn load_files(shared: &Shared, superblock: &mut Superblock) -> Result<Vec<FileIn
     Ok(indexes)
 }
 
-fn copy_tail(shared: &Shared, file: &dyn super::disk::DiskFile, sequence: u64) -> Result<FileIndex, TendError> {
+/// Notes durably that the node may lack what it had.
+fn doubt(shared: &Shared, superblock: &mut Superblock) -> io::Result<()> {
+    if !superblock.unsure {
+        superblock.unsure = true;
+        superblock.write(&*shared.disk, &shared.dir)?;
+    }
+    shared.state.lock().unsure = true;
+    Ok(())
+}
+
+fn copy_tail(
+    shared: &Shared,
+    superblock: &mut Superblock,
+    file: &dyn super::disk::DiskFile,
+    sequence: u64,
+) -> Result<FileIndex, TendError> {
     let scan = shared.files.scan(file, sequence)?;
     if scan.lost {
+        doubt(shared, superblock)?;
         tracing::error!(file = sequence, "flushed redo in the log's tail is damaged; it will be pulled from peers");
     } else if scan.torn {
         tracing::info!(file = sequence, frames = scan.frames.len(), "a torn log tail was cut");

@@ -172,8 +172,9 @@ impl Shared {
             (state.heads.get(&page).map_or(Lsn::ZERO, |head| head.newest), state.tables)
         };
         let cached = self.cache.lock().get(page, at);
+        let has_redo = !next.is_zero();
         // Without redo in the log the image is the newest version, and a cached page may be older than it.
-        let mut base = cached.filter(|_| !next.is_zero());
+        let mut base = cached.filter(|cached| has_redo || cached.lsn() == self.images.lsn(page));
         let mut lost = None;
         if base.is_none() {
             match self.images.get(page) {
@@ -268,7 +269,8 @@ impl Shared {
         if state.tables != tables {
             return Ok(Walk::Overtaken);
         }
-        if !links.is_empty() || records_above == 0 {
+        // A page that is read as its image has it would push out one that is put together from many records.
+        if has_redo && (!links.is_empty() || records_above == 0) {
             self.cache.lock().insert(&page);
         }
         drop(state);

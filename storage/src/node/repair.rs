@@ -106,7 +106,7 @@ fn scrub_metadata(shared: &Shared) -> Result<(), TendError> {
 fn reindex(shared: &Shared, sequence: u64) -> Result<(), TendError> {
     match shared.files.open(sequence) {
         Ok(Ok((file, _))) => {
-            let mut index = index_of(&*file, sequence)?;
+            let (mut index, _) = index_of(&*file, sequence)?;
             index.note_acked(shared.state.lock().acked());
             Ok(shared.files.seal(&index)?)
         }
@@ -203,6 +203,7 @@ impl Shared {
         if lost {
             // Walks that have met it begin again.
             state.tables += 1;
+            state.losses += 1;
             drop(guard);
             self.counters.damage_found.fetch_add(1, Ordering::Relaxed);
             self.gossip.notify_one();

@@ -119,6 +119,8 @@ pub struct State {
     pub table: Arc<TruncationTable>,
     /// Counts changes of the table: what was read across one is read again.
     pub tables: u64,
+    /// Counts findings of damaged redo: what was found whole before one may not be.
+    pub losses: u64,
     /// The segments hosted.
     pub segments: HashMap<GroupId, Segment>,
     /// Pages with redo in the log.

@@ -20,7 +20,7 @@ use super::queue::{Job, Stream};
 use super::segment::{Annulled, Place, Run, Segment};
 use super::service::same_but_quota;
 use super::state::{State, Volume, add_record};
-use super::stored::records;
+use super::stored::{StoredRecord, records};
 use super::superblock::Superblock;
 use super::{Refusal, Shared};
 use crate::history::TruncationTable;
@@ -442,17 +442,21 @@ impl Writer {
     /// Checks that records which are held already are the same, byte for byte.
     fn compare(&self, batch: &Bytes, held: &[(usize, Run)]) -> Result<(), AppendOutcome> {
         let ours: Vec<_> = records(batch).filter_map(Result::ok).collect();
-        let mut theirs: Option<(Place, Bytes)> = None;
+        // A held batch with its records, which ascend.
+        let mut theirs: Option<(Place, Bytes, Vec<StoredRecord>)> = None;
         for (index, run) in held {
             let record = &ours[*index];
-            if theirs.as_ref().is_none_or(|(place, _)| *place != run.place) {
+            if theirs.as_ref().is_none_or(|(place, ..)| *place != run.place) {
                 let waiting = self.round.taken.iter().find(|taken| taken.place == run.place);
                 let recent = match waiting {
                     Some(taken) => Some(taken.batch.clone()),
                     None => self.shared.state.lock().recent.get(run.place),
                 };
                 match self.shared.batch(run.place, recent) {
-                    Ok(bytes) => theirs = Some((run.place, bytes)),
+                    Ok(bytes) => {
+                        let twins = records(&bytes).filter_map(Result::ok).collect();
+                        theirs = Some((run.place, bytes, twins));
+                    }
                     // What is damaged or gone cannot be compared: the arrival is as good as ours.
                     Err(error) => {
                         tracing::warn!(%error, "a held batch cannot be compared");
@@ -460,9 +464,9 @@ impl Writer {
                     }
                 }
             }
-            let Some((_, stored)) = &theirs else { continue };
-            let twin = records(stored).filter_map(Result::ok).find(|twin| twin.header.lsn == record.header.lsn);
-            if twin.is_none_or(|twin| twin.encoded(stored) != record.encoded(batch)) {
+            let Some((_, stored, twins)) = &theirs else { continue };
+            let twin = twins.binary_search_by_key(&record.header.lsn, |twin| twin.header.lsn);
+            if twin.map_or(true, |twin| twins[twin].encoded(stored) != record.encoded(batch)) {
                 let (lsn, page) = (record.header.lsn, record.header.page);
                 tracing::error!(%lsn, %page, "a record arrives with other bytes than the one held: refused");
                 return Err(AppendOutcome::Corrupt);
@@ -508,6 +512,9 @@ impl Writer {
             }
             self.shared.fail(&format!("log write: {error}"));
             return Err(AppendOutcome::Failed);
+        }
+        if written {
+            self.shared.state.lock().full = false;
         }
         if let Err(error) = self.count() {
             self.shared.fail(&format!("log read: {error}"));
@@ -783,7 +790,6 @@ impl Writer {
                         report.above.push(rpc::RecordHeader {
                             lsn: header.lsn.0,
                             prev_volume: header.prev_volume.0,
-                            prev_group: header.prev_group.0,
                             end_of_mtr: header.end_of_mtr,
                             ballot: run.ballot.0,
                         });

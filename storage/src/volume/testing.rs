@@ -361,7 +361,6 @@ impl StorageNode for FakeNode {
                 let above = segment.records.range(Lsn(from.0 + 1)..).map(|(lsn, (ballot, record))| RecordHeader {
                     lsn: lsn.0,
                     prev_volume: record.header.prev_volume.0,
-                    prev_group: record.header.prev_group.0,
                     end_of_mtr: record.header.end_of_mtr,
                     ballot: ballot.0,
                 });
