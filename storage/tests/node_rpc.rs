@@ -5,11 +5,12 @@ mod node_support;
 
 use bytes::Bytes;
 use node_support::{VOLUME, Writer, config};
+use prost::Message as _;
 use protocol::node::{NodeError, OnReply, StorageNode};
 use protocol::rpc::storage::storage_client::StorageClient;
 use protocol::rpc::storage::{
-    AppendOutcome, AppendReply, AppendRequest, CreateVolumeRequest, HoldRequest, PullRequest, ReadOutcome,
-    ReadPageRequest, RegisterRequest, ServerInfo, StatusRequest,
+    AppendOutcome, AppendReply, AppendRequest, CreateVolumeRequest, HoldRequest, PrepareRequest, PullRequest,
+    ReadOutcome, ReadPageRequest, RegisterRequest, ServerInfo, StatusRequest,
 };
 use protocol::{FORMAT_VERSION, NodeId, Page, PageId};
 use std::sync::Arc;
@@ -152,6 +153,34 @@ async fn refusals_have_their_status_codes() {
         client.append(tokio_stream::iter([foreign])).await.expect("the stream opens").into_inner().message().await;
     assert_eq!(answer.err().map(|status| status.code()), Some(Code::PermissionDenied));
     client.status(StatusRequest { version: FORMAT_VERSION, volume: 0 }).await.expect("the node lives");
+    node.shutdown();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_recovery_hears_of_every_record_however_many_there_are() {
+    const BATCHES: u64 = 240;
+    const RECORDS: usize = 5000;
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let node = node_at(dir.path()).await;
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
+    let address = listener.local_addr().expect("it is bound").to_string();
+    let (_stop, stopped) = oneshot::channel::<()>();
+    let _server = tokio::spawn(serve(node.clone(), Listener::Tcp(listener), async { drop(stopped.await) }));
+    let client = GrpcNode::new(&address).expect("it is an address");
+    let (sink, mut replies) = mpsc::unbounded_channel::<AppendReply>();
+    let on_reply: OnReply = Arc::new(move |reply| drop(sink.send(reply)));
+    let mut stream = client.append(on_reply).await.expect("the node is up");
+    let mut writer = Writer::new();
+    for sequence in 1..=BATCHES {
+        stream.send(append(writer.batch(&[1; RECORDS]), sequence)).expect("the stream is open");
+        writer.records.clear();
+    }
+    while replies.recv().await.expect("the stream lives").sequence < BATCHES {}
+    let request = PrepareRequest { volume: VOLUME, version: FORMAT_VERSION, ballot: 1 << 32, vdl_heard: 0 };
+    let promise = client.prepare(request).await.expect("it can be sent");
+    assert!(promise.promised);
+    assert_eq!(promise.segments[0].above.len() as u64, BATCHES * RECORDS as u64);
+    assert!(promise.encoded_len() > MESSAGE_BYTES_MAX, "it is larger than what a node takes");
     node.shutdown();
 }
 
