@@ -43,14 +43,12 @@ pub(crate) enum Failure {
     Sql(Error),
     /// The plan must be lowered again without fixed-point decimals.
     Inexact,
-    /// An operator that cannot spill ran out of its memory.
-    Memory(Error),
 }
 
 impl Failure {
     pub(crate) fn into_sql(self) -> Error {
         match self {
-            Failure::Sql(error) | Failure::Memory(error) => error,
+            Failure::Sql(error) => error,
             Failure::Inexact => Error::internal(Inexact.to_string()),
         }
     }
@@ -73,13 +71,22 @@ pub(crate) fn classify(error: &DataFusionError) -> Failure {
         match current.downcast_ref::<DataFusionError>() {
             Some(DataFusionError::ResourcesExhausted(what)) => {
                 let error = Error::new(SqlState::OUT_OF_MEMORY, "out of memory").detail(sentence(what));
-                return Failure::Memory(error);
+                return Failure::Sql(error);
             }
             Some(DataFusionError::IoError(what)) => return Failure::Sql(sql_of(what)),
             _ => cause = current.source(),
         }
     }
     Failure::Sql(Error::internal(format!("the vector executor failed: {error}")))
+}
+
+/// Whether the row executor should run a query that ended with this error before a row of it was seen: it needs less
+/// memory, lacks nothing and may evaluate less, and a fault of the query's own it finds again. Whoever is cancelled, or
+/// has no disk left, is so under either executor.
+pub(crate) fn is_for_rows(error: &Error) -> bool {
+    let state = error.sqlstate();
+    let is_of_the_query = matches!(state.class(), "0A" | "21" | "22" | "42" | "54");
+    is_of_the_query || state == SqlState::OUT_OF_MEMORY || state == SqlState::INTERNAL_ERROR
 }
 
 /// What went wrong with a temporary file.
@@ -121,11 +128,20 @@ mod tests {
         assert!(matches!(classify(&inexact().context("x")), Failure::Inexact));
         let memory = DataFusionError::ResourcesExhausted("no more\nsecond line".into());
         match classify(&memory) {
-            Failure::Memory(error) => {
+            Failure::Sql(error) => {
                 assert_eq!(error.sqlstate().as_str(), "53200");
                 assert_eq!(error.detail.as_deref(), Some("no more."));
             }
-            _ => panic!("exhausted memory is not recognised"),
+            Failure::Inexact => panic!("exhausted memory is not recognised"),
         }
+    }
+
+    #[test]
+    fn rows_are_for_what_another_way_may_bring_to_an_end() {
+        let is_for_rows = |state| is_for_rows(&Error::new(state, "x"));
+        let again = [SqlState::OUT_OF_MEMORY, SqlState::FEATURE_NOT_SUPPORTED, SqlState::DIVISION_BY_ZERO];
+        assert!(again.into_iter().all(is_for_rows));
+        let not = [SqlState::QUERY_CANCELED, SqlState::CONFIGURATION_LIMIT_EXCEEDED, SqlState::DATA_CORRUPTED];
+        assert!(!not.into_iter().any(is_for_rows));
     }
 }

@@ -1,9 +1,10 @@
 //! Running a lowered plan.
 //!
 //! [`Run`] is one execution of a bound plan: it collects what the plan needs first (scalar subqueries, common table
-//! expressions), lowers it for good, has DataFusion optimise it, and hands out its batches. Two things can make it start
-//! again, as long as no row has left it: a numeric that does not fit its fixed-point form (the plan is lowered without
-//! them), and memory that does not suffice for a hash join (the plan is made with merge joins, which sort and can spill).
+//! expressions), lowers it for good, has DataFusion optimise it, and hands out its batches. A numeric that does not fit
+//! its fixed-point form makes it start again without such forms, as long as no row has left it. Whatever else goes
+//! wrong before then is left to the row executor: it spills joins and groups of any kind, runs a subquery only when its
+//! value is asked for, and meets an error of the query's own again.
 //!
 //! DataFusion's planner recurses with large frames, so planning has a thread with a stack of its own.
 
@@ -39,10 +40,10 @@ use datafusion::prelude::SessionConfig;
 use futures::StreamExt;
 use futures::future::BoxFuture;
 use sql::bound::Plan;
-use sql::exec::ExecContext;
+use sql::exec::{Claim, ExecContext, Step};
 use types::{Datum, Error, Result, SqlState};
 
-use crate::error::{Failure, classify};
+use crate::error::{Failure, classify, is_for_rows};
 use crate::lower::{self, Missing, Mode, Prerequisites, Query, Refusal, Table, may_be_ordered};
 use crate::repr::{Shape, datum_at};
 use crate::scan::BATCH_ROWS;
@@ -58,13 +59,6 @@ pub(crate) struct Environment {
     pub memory_bytes: usize,
 }
 
-/// Choices that a run can change when it starts again.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-struct Attempt {
-    mode: Mode,
-    hash_joins: bool,
-}
-
 /// A plan ready to be run.
 struct Ready {
     plan: Arc<dyn ExecutionPlan>,
@@ -78,7 +72,7 @@ pub(crate) struct Run {
     plan: Arc<Plan>,
     context: Arc<ExecContext>,
     prerequisites: Arc<Prerequisites>,
-    attempt: Attempt,
+    mode: Mode,
     state: State,
     /// Whether rows have been handed out.
     started: bool,
@@ -119,10 +113,10 @@ impl Run {
         context: &Arc<ExecContext>,
         prerequisites: Arc<Prerequisites>,
     ) -> std::result::Result<Run, Refusal> {
-        let attempt = Attempt { mode: Mode { decimals: true }, hash_joins: true };
-        let state = prepare(environment, &plan, context, &prerequisites, attempt)?;
+        let mode = Mode { decimals: true };
+        let state = prepare(environment, &plan, context, &prerequisites, mode)?;
         let (environment, context) = (Arc::clone(environment), Arc::clone(context));
-        Ok(Run { environment, plan, context, prerequisites, attempt, state, started: false })
+        Ok(Run { environment, plan, context, prerequisites, mode, state, started: false })
     }
 
     /// The next batch with the form of its columns, `None` at the end.
@@ -167,15 +161,14 @@ impl Run {
             return Err(failure.into_sql());
         }
         match failure {
-            Failure::Inexact if self.attempt.mode.decimals => self.attempt.mode.decimals = false,
-            Failure::Memory(_) if self.attempt.hash_joins => self.attempt.hash_joins = false,
+            Failure::Inexact if self.mode.decimals => self.mode.decimals = false,
             other => return Err(other.into_sql()),
         }
         self.prepare_again()
     }
 
     fn prepare_again(&mut self) -> Result<()> {
-        let state = prepare(&self.environment, &self.plan, &self.context, &self.prerequisites, self.attempt);
+        let state = prepare(&self.environment, &self.plan, &self.context, &self.prerequisites, self.mode);
         self.state = state.map_err(|refusal| Error::new(SqlState::FEATURE_NOT_SUPPORTED, refusal.to_string()))?;
         match &self.state {
             State::Waiting(_) => Err(Error::internal("a query needs what it already has")),
@@ -183,8 +176,25 @@ impl Run {
         }
     }
 
+    /// The next rows for the client, or that the row executor must run the plan.
+    pub(crate) async fn next_step(&mut self) -> Result<Step> {
+        match self.next_rows().await {
+            Ok(Some(rows)) => Ok(Step::Rows(rows)),
+            Ok(None) => Ok(Step::End),
+            Err(error) if self.started || !is_for_rows(&error) => Err(error),
+            Err(error) => {
+                if error.sqlstate() == SqlState::INTERNAL_ERROR {
+                    tracing::warn!(%error, "the vector executor failed, and the row executor runs the plan");
+                } else {
+                    tracing::debug!(%error, "the row executor runs the plan");
+                }
+                Ok(Step::GivenUp)
+            }
+        }
+    }
+
     /// The next rows, `None` at the end.
-    pub(crate) async fn next_rows(&mut self) -> Result<Option<Vec<Vec<Datum>>>> {
+    async fn next_rows(&mut self) -> Result<Option<Vec<Vec<Datum>>>> {
         match self.next_batch().await? {
             Some((batch, shapes)) => rows_of(&batch, &shapes).map(Some),
             None => Ok(None),
@@ -224,15 +234,17 @@ fn collect<'a>(
                     let so_far =
                         Arc::new(Prerequisites { scalars: ready.scalars.clone(), tables: ready.tables.clone() });
                     let mut run = Run::with(environment, plan, context, so_far).map_err(refused)?;
-                    let mut table = Table { shapes: Vec::new(), batches: Vec::new() };
+                    let mut claim = Claim::new(context.memory());
+                    let mut table = Table { shapes: Vec::new(), batches: Vec::new(), claim: None };
                     while let Some((batch, shapes)) = run.next_batch().await? {
-                        context.memory().charge(batch.get_array_memory_size())?;
+                        claim.add(batch.get_array_memory_size())?;
                         table.shapes = shapes;
                         table.batches.push(batch);
                     }
                     if table.batches.is_empty() {
                         table.shapes = run.plan.fields.iter().map(|field| Shape::of(field.ty, false)).collect();
                     }
+                    table.claim = Some(Arc::new(claim));
                     ready.tables.insert(id, table);
                 }
                 Missing::Scalar { address, plan, exists } => {
@@ -273,14 +285,14 @@ fn prepare(
     plan: &Plan,
     context: &Arc<ExecContext>,
     prerequisites: &Prerequisites,
-    attempt: Attempt,
+    mode: Mode,
 ) -> std::result::Result<State, Refusal> {
     let work = || {
-        let query = lower::lower(plan, context, attempt.mode, prerequisites)?;
+        let query = lower::lower(plan, context, mode, prerequisites)?;
         if !query.missing.is_empty() {
             return Ok(State::Waiting(query.missing));
         }
-        let ready = physical(environment, context, query, attempt)?;
+        let ready = physical(environment, context, query)?;
         Ok(State::Planned(Box::new(ready)))
     };
     std::thread::scope(|scope| {
@@ -300,27 +312,21 @@ fn physical(
     environment: &Environment,
     context: &Arc<ExecContext>,
     query: Query,
-    attempt: Attempt,
 ) -> std::result::Result<Ready, Refusal> {
-    let state = session(environment, context, attempt)?;
+    let state = session(environment, context)?;
     let plan = futures::executor::block_on(state.create_physical_plan(&query.plan))?;
     tracing::debug!("the vector executor runs\n{}", displayable(plan.as_ref()).indent(false));
     Ok(Ready { plan, shapes: query.shapes, state })
 }
 
 /// DataFusion's session for one run.
-fn session(
-    environment: &Environment,
-    context: &Arc<ExecContext>,
-    attempt: Attempt,
-) -> std::result::Result<SessionState, Refusal> {
+fn session(environment: &Environment, context: &Arc<ExecContext>) -> std::result::Result<SessionState, Refusal> {
     let mut config = SessionConfig::new()
         .with_target_partitions(environment.partitions)
         .with_batch_size(BATCH_ROWS)
         .with_information_schema(false)
         .with_create_default_catalog_and_schema(false);
     let options = config.options_mut();
-    options.optimizer.prefer_hash_join = attempt.hash_joins;
     options.optimizer.repartition_joins = environment.partitions > 1;
     options.optimizer.repartition_aggregations = environment.partitions > 1;
     options.optimizer.enable_round_robin_repartition = environment.partitions > 1;

@@ -14,7 +14,8 @@
 //! 4. [`scan`] reads a table's tree at the statement's snapshot into batches of columns.
 //! 5. [`execute`] optimises and runs the plan and turns its batches back into rows of datums; dropping the stream cancels
 //!    everything.
-//! 6. What does not fit in memory goes to temporary files of the session ([`spill`]), as the row executor's does.
+//! 6. What does not fit in memory goes to temporary files of the session ([`spill`]), as the row executor's does. A run
+//!    that fails before it has handed out a row is given up, and the row executor runs the plan from the start.
 //!
 //! **What is refused** (and run by the row executor): volatile functions, set-returning functions, window functions,
 //! recursive queries, GROUPING SETS, DISTINCT ON, WITH TIES, INTERSECT ALL and EXCEPT ALL, row locks, system columns,
@@ -35,7 +36,7 @@ use std::sync::Arc;
 
 use futures::future::BoxFuture;
 use sql::bound::Plan;
-use sql::exec::{ExecContext, RowBatch, RowStream, VectorExecutor};
+use sql::exec::{ExecContext, RowStream, Step, VectorExecutor};
 use types::Result;
 
 use execute::{Environment, Run};
@@ -48,8 +49,8 @@ pub const MEMORY_BYTES: usize = 512 << 20;
 pub struct Options {
     /// How many parts of a query run at once.
     pub partitions: usize,
-    /// The most memory that the operators of one query may use, in bytes. Sorts and groups beyond it are spilled; what
-    /// cannot be spilled ends the query with 53200.
+    /// The most memory that the operators of one query may use, in bytes. Sorts and groups beyond it are spilled; a
+    /// query that has more of what cannot be spilled here, such as hash tables of joins, is left to the row executor.
     pub memory_bytes: usize,
     /// Whether plans over small tables are left to the row executor. Tests turn it off.
     pub only_worthwhile: bool,
@@ -103,7 +104,7 @@ impl VectorExecutor for DataFusionExecutor {
 }
 
 impl RowStream for Run {
-    fn next(&mut self) -> BoxFuture<'_, Result<Option<RowBatch>>> {
-        Box::pin(self.next_rows())
+    fn next(&mut self) -> BoxFuture<'_, Result<Step>> {
+        Box::pin(self.next_step())
     }
 }

@@ -108,16 +108,19 @@ impl Drop for Memory {
 }
 
 /// What one operator holds. Given back when dropped.
-pub(crate) struct Claim {
+pub struct Claim {
     memory: Arc<Memory>,
     bytes: usize,
 }
 
 impl Claim {
+    /// A claim on nothing yet.
     pub fn new(memory: &Arc<Memory>) -> Claim {
         Claim { memory: memory.clone(), bytes: 0 }
     }
 
+    /// Adds to what is held.
+    ///
     /// # Errors
     /// 53200 beyond the limit of the statement or the server.
     pub fn add(&mut self, bytes: usize) -> Result<()> {

@@ -14,10 +14,23 @@ use crate::bound::Plan;
 /// Rows of a result. An empty batch is allowed and means nothing.
 pub type RowBatch = Vec<Row>;
 
+/// How far a result has come.
+pub enum Step {
+    /// The next rows.
+    Rows(RowBatch),
+    /// There are no more.
+    End,
+    /// The executor cannot run the plan after all. No row was handed out, and running the plan had no effect.
+    GivenUp,
+}
+
 /// A result being computed.
 pub trait RowStream: Send {
-    /// The next rows; `None` at the end.
-    fn next(&mut self) -> BoxFuture<'_, Result<Option<RowBatch>>>;
+    /// The next step.
+    ///
+    /// # Errors
+    /// Those that the row executor would meet as well, and any once rows were handed out.
+    fn next(&mut self) -> BoxFuture<'_, Result<Step>>;
 }
 
 /// The executor of large plans.
@@ -32,7 +45,31 @@ pub trait VectorExecutor: Send + Sync {
 /// The rows of a query, from either executor.
 pub(crate) enum RowSource {
     Row(BoxSource),
-    Vector { stream: Box<dyn RowStream>, rest: std::vec::IntoIter<Row>, done: bool },
+    Vector(Box<Columns>),
+}
+
+/// A query that the vector executor runs.
+pub(crate) struct Columns {
+    stream: Box<dyn RowStream>,
+    rest: std::vec::IntoIter<Row>,
+    done: bool,
+    /// What the row executor starts with if the stream is given up.
+    plan: Plan,
+    context: Arc<ExecContext>,
+}
+
+impl Columns {
+    /// At most `max` rows, none at the end; `None` if the row executor must run the plan.
+    async fn next(&mut self, max: usize) -> Result<Option<RowBatch>> {
+        while self.rest.len() == 0 && !self.done {
+            match self.stream.next().await? {
+                Step::Rows(batch) => self.rest = batch.into_iter(),
+                Step::End => self.done = true,
+                Step::GivenUp => return Ok(None),
+            }
+        }
+        Ok(Some(self.rest.by_ref().take(max).collect()))
+    }
 }
 
 impl RowSource {
@@ -41,7 +78,9 @@ impl RowSource {
         if let Some(vector) = context.session.database.vector()
             && let Some(stream) = vector.execute(plan, context)
         {
-            return Ok(RowSource::Vector { stream: stream?, rest: Vec::new().into_iter(), done: false });
+            let (plan, context) = (plan.clone(), context.clone());
+            let columns = Columns { stream: stream?, rest: Vec::new().into_iter(), done: false, plan, context };
+            return Ok(RowSource::Vector(Box::new(columns)));
         }
         Ok(RowSource::Row(source::open(plan, context, &Frames::none())?))
     }
@@ -66,16 +105,16 @@ impl RowSource {
 
     /// At most `max` rows; none at the end.
     pub async fn next(&mut self, max: usize) -> Result<RowBatch> {
-        match self {
-            RowSource::Row(source) => source.next(max).await,
-            RowSource::Vector { stream, rest, done } => {
-                while rest.len() == 0 && !*done {
-                    match stream.next().await? {
-                        Some(batch) => *rest = batch.into_iter(),
-                        None => *done = true,
+        loop {
+            match self {
+                RowSource::Row(source) => return source.next(max).await,
+                RowSource::Vector(columns) => {
+                    if let Some(rows) = columns.next(max).await? {
+                        return Ok(rows);
                     }
+                    let source = source::open(&columns.plan, &columns.context, &Frames::none())?;
+                    *self = RowSource::Row(source);
                 }
-                Ok(rest.by_ref().take(max).collect())
             }
         }
     }

@@ -1,6 +1,7 @@
 //! Any aggregate, by SQL's own accumulators, row by row.
 //!
-//! Such states cannot be written to a spill file; groups that do not fit into memory end the query with 53200.
+//! Such states cannot be written to a spill file: a query whose groups do not fit into memory is left to the row
+//! executor.
 
 use std::cmp::Ordering;
 use std::collections::HashSet;

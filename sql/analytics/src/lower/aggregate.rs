@@ -210,7 +210,7 @@ impl Lowering<'_> {
                 Repr::Int64 if call.ty.oid == oid::NUMERIC && self.mode.decimals && arg.shape.ty == SqlType::INT8 => {
                     sum(Rule::SumUnits { input: Repr::Int64, scale: 0 }, Repr::Decimal { digits: DIGITS_MAX, scale: 0 })
                 }
-                repr @ Repr::Decimal { scale, .. } if self.restartable => {
+                repr @ Repr::Decimal { scale, .. } if self.may_overflow() => {
                     sum(Rule::SumUnits { input: repr, scale }, Repr::Decimal { digits: DIGITS_MAX, scale })
                 }
                 Repr::Float32 if call.ty.oid == oid::FLOAT4 => sum(Rule::SumFloat32, Repr::Float32),
@@ -221,7 +221,7 @@ impl Lowering<'_> {
                 repr @ (Repr::Int16 | Repr::Int32 | Repr::Int64) if arg.shape.ty.is_integer() && self.restartable => {
                     sum(Rule::AverageUnits { input: repr, scale: 0 }, Repr::Opaque)
                 }
-                repr @ Repr::Decimal { scale, .. } if self.restartable => {
+                repr @ Repr::Decimal { scale, .. } if self.may_overflow() => {
                     sum(Rule::AverageUnits { input: repr, scale }, Repr::Opaque)
                 }
                 repr @ (Repr::Float32 | Repr::Float64) => sum(Rule::AverageFloats(repr), Repr::Float64),

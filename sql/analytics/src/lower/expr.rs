@@ -296,7 +296,7 @@ impl Lowering<'_> {
             return Ok(None);
         };
         let function = match DecimalArithmetic::new(operation, (d, s), (e, t)) {
-            Some(function) if self.restartable || !function.may_overflow() => function,
+            Some(function) if self.may_overflow() || !function.may_overflow() => function,
             _ => return Ok(None),
         };
         let (digits, scale) = function.result();

@@ -23,7 +23,7 @@ use datafusion::common::Column;
 use datafusion::error::DataFusionError;
 use datafusion::logical_expr::{Expr as DfExpr, LogicalPlan};
 use sql::bound::{Cte, Plan};
-use sql::exec::ExecContext;
+use sql::exec::{Claim, ExecContext};
 use types::{Datum, SqlType};
 
 use crate::repr::Shape;
@@ -122,6 +122,8 @@ struct Scope<'a> {
 pub(crate) struct Table {
     pub shapes: Vec<Shape>,
     pub batches: Vec<RecordBatch>,
+    /// What the batches hold of the statement's memory; `None` for little.
+    pub claim: Option<Arc<Claim>>,
 }
 
 /// Results that a plan needs before it can be lowered for good.
@@ -226,6 +228,12 @@ impl Lowering<'_> {
 
     fn new_field(&mut self, shape: Shape) -> Field {
         Field { column: Column::new_unqualified(self.new_name()), shape }
+    }
+
+    /// Whether fixed-point arithmetic may run out of digits: then the run can start again, without it. A run that has
+    /// done so still reads tables that the one before has left.
+    fn may_overflow(&self) -> bool {
+        self.restartable && self.mode.decimals
     }
 
     /// The form of a type's values where nothing more is known.

@@ -182,7 +182,7 @@ impl Lowering<'_> {
         let options = RecordBatchOptions::new().with_row_count(Some(rows.len()));
         let batch =
             RecordBatch::try_new_with_options(schema, columns, &options).map_err(|error| Refusal(error.to_string()))?;
-        self.table(&Table { shapes, batches: vec![batch] })
+        self.table(&Table { shapes, batches: vec![batch], claim: None })
     }
 
     /// Rows that are already there.

@@ -82,3 +82,54 @@ async fn what_memory_does_not_hold_counts_as_the_sessions_temporary_files() {
     ask(&mut one, "set temp_file_limit = '64MB'").await;
     assert_eq!(ask(&mut one, query).await.len(), 100_000);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_spilled_in_columns_is_run_in_rows() {
+    let mut one = over(Options { memory_bytes: 8 << 20, only_worthwhile: false, ..Options::default() }).await;
+    ask(&mut one, "create table t (id int primary key, v text)").await;
+    ask(&mut one, "insert into t select n, md5(n::text) || repeat('x', 200) from generate_series(1, 50000) n").await;
+    for (query, expected) in [
+        ("select count(*), min(a.id), max(b.id) from t a join t b on a.v = b.v", "50000|1|50000"),
+        ("select count(*), count(b.id) from t a left join t b on a.v = b.v and a.id > 10", "50000|49990"),
+        ("select count(*) from t a full join t b on a.v = b.v and a.id = b.id + 0", "50000"),
+        ("select count(*) from t where v not in (select v from t where id > 20)", "20"),
+        (
+            "select count(*), sum(length(s)) from (select string_agg(v, ',' order by id) s from t group by id % 7) q",
+            "7|11649993",
+        ),
+        ("with c as (select v from t) select count(*) from c a join c b on a.v = b.v", "50000"),
+    ] {
+        assert!(is_vector(&mut one, query).await, "{query}");
+        assert_eq!(ask(&mut one, query).await, [expected], "{query}");
+    }
+    // The session goes on as if nothing had been tried.
+    ask(&mut one, "begin; declare c cursor for select a.id from t a join t b on a.v = b.v order by a.id").await;
+    assert_eq!(ask(&mut one, "fetch 2 from c").await, ["1", "2"]);
+    assert_eq!(ask(&mut one, "fetch 2 from c").await, ["3", "4"]);
+    ask(&mut one, "commit").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_error_in_what_is_run_beforehand_is_one_only_if_its_value_is_asked_for() {
+    let mut one = over(Options { only_worthwhile: false, ..Options::default() }).await;
+    ask(&mut one, "create table t (id int primary key, v int); insert into t select n, n from generate_series(0, 9) n")
+        .await;
+    for query in [
+        // A quotient by zero, several rows for one value, and a table of either, where no row reads them.
+        "select count(*) from t where v < 100 or v = (select max(1 / v) from t)",
+        "select count(*) from t where v < 100 or v = (select v from t)",
+        "select count(w) from (select case when v < 100 then 1 else (select min(1 / v) from t) end as w from t) q",
+    ] {
+        assert!(is_vector(&mut one, query).await, "{query}");
+        assert_eq!(ask(&mut one, query).await, ["10"], "{query}");
+    }
+    for (query, state) in [
+        ("select count(*) from t where v < 5 or v = (select max(1 / v) from t)", "22012"),
+        ("select count(*) from t where v < 5 or v = (select v from t)", "21000"),
+        ("select v, 1 / v from t order by v", "22012"),
+        ("with c as (select 1 / v as w from t) select count(*) from c a join c b on a.w = b.w", "22012"),
+    ] {
+        assert!(is_vector(&mut one, query).await, "{query}");
+        assert_eq!(answer(&mut one, query).await, Answer::Error(state.into()), "{query}");
+    }
+}

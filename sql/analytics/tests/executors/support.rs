@@ -3,11 +3,13 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use analytics::{DataFusionExecutor, Options};
+use futures::future::BoxFuture;
 use parking_lot::Mutex;
 use sql::bound::Plan;
-use sql::exec::{ExecContext, RowStream, VectorExecutor};
+use sql::exec::{ExecContext, RowStream, Step, VectorExecutor};
 use sql::session::{Client, Column, Database, Session, SessionOptions};
 use types::{Datum, Result, Settings, keycode};
 
@@ -46,12 +48,13 @@ impl fmt::Debug for Answer {
 pub struct Forced {
     inner: DataFusionExecutor,
     counts: Mutex<(u64, BTreeMap<String, u64>)>,
+    given_up: Arc<AtomicU64>,
 }
 
 impl Default for Forced {
     fn default() -> Forced {
         let options = Options { only_worthwhile: false, ..Options::default() };
-        Forced { inner: DataFusionExecutor::new(options), counts: Mutex::default() }
+        Forced { inner: DataFusionExecutor::new(options), counts: Mutex::default(), given_up: Arc::default() }
     }
 }
 
@@ -59,6 +62,29 @@ impl Forced {
     /// Plans run, and refused by reason.
     pub fn counts(&self) -> (u64, BTreeMap<String, u64>) {
         self.counts.lock().clone()
+    }
+
+    /// Plans that were begun, and then left to the row executor.
+    pub fn given_up(&self) -> u64 {
+        self.given_up.load(Ordering::Relaxed)
+    }
+}
+
+/// A result of the vector executor, to see whether it is given up.
+struct Watched {
+    inner: Box<dyn RowStream>,
+    given_up: Arc<AtomicU64>,
+}
+
+impl RowStream for Watched {
+    fn next(&mut self) -> BoxFuture<'_, Result<Step>> {
+        Box::pin(async move {
+            let step = self.inner.next().await?;
+            if matches!(step, Step::GivenUp) {
+                self.given_up.fetch_add(1, Ordering::Relaxed);
+            }
+            Ok(step)
+        })
     }
 }
 
@@ -75,7 +101,8 @@ impl VectorExecutor for Forced {
             let why = self.inner.refusal(plan, context).unwrap_or_else(|| "nothing".into());
             *self.counts.lock().1.entry(why).or_default() += 1;
         }
-        stream
+        let given_up = self.given_up.clone();
+        stream.map(|started| started.map(|inner| Box::new(Watched { inner, given_up }) as Box<dyn RowStream>))
     }
 }
 

@@ -72,5 +72,6 @@ async fn every_query_is_run_in_columns_and_answers_as_postgresql() {
         }
     }
     assert_eq!(queries, 22);
+    assert_eq!(forced.given_up(), 0);
     assert!(failures.is_empty(), "{}", failures.join("\n"));
 }
