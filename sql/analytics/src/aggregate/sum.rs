@@ -15,6 +15,9 @@ use crate::kernel::add_units;
 
 /// How values of one type are added up in another.
 pub(super) trait Summand<S: ArrowPrimitiveType>: ArrowPrimitiveType + Send {
+    /// What every value added to is itself: among floats this is -0, for a sum of nothing but -0 is -0.
+    const NOTHING: S::Native;
+
     fn add(sum: S::Native, value: Self::Native) -> Result<S::Native>;
 }
 
@@ -23,6 +26,8 @@ fn out_of_range(message: &'static str) -> datafusion::error::DataFusionError {
 }
 
 impl Summand<Int64Type> for Int16Type {
+    const NOTHING: i64 = 0;
+
     #[inline]
     fn add(sum: i64, value: i16) -> Result<i64> {
         sum.checked_add(i64::from(value)).ok_or_else(|| out_of_range("bigint out of range"))
@@ -30,6 +35,8 @@ impl Summand<Int64Type> for Int16Type {
 }
 
 impl Summand<Int64Type> for Int32Type {
+    const NOTHING: i64 = 0;
+
     #[inline]
     fn add(sum: i64, value: i32) -> Result<i64> {
         sum.checked_add(i64::from(value)).ok_or_else(|| out_of_range("bigint out of range"))
@@ -37,6 +44,8 @@ impl Summand<Int64Type> for Int32Type {
 }
 
 impl Summand<Int64Type> for Int64Type {
+    const NOTHING: i64 = 0;
+
     #[inline]
     fn add(sum: i64, value: i64) -> Result<i64> {
         sum.checked_add(value).ok_or_else(|| out_of_range("bigint out of range"))
@@ -46,6 +55,8 @@ impl Summand<Int64Type> for Int64Type {
 macro_rules! units {
     ($type:ty) => {
         impl Summand<Decimal128Type> for $type {
+            const NOTHING: i128 = 0;
+
             #[inline]
             fn add(sum: i128, value: Self::Native) -> Result<i128> {
                 add_units(sum, i128::from(value))
@@ -60,6 +71,8 @@ units!(Int64Type);
 units!(Decimal128Type);
 
 impl Summand<Float32Type> for Float32Type {
+    const NOTHING: f32 = -0.0;
+
     #[inline]
     fn add(sum: f32, value: f32) -> Result<f32> {
         let total = sum + value;
@@ -71,6 +84,8 @@ impl Summand<Float32Type> for Float32Type {
 }
 
 impl Summand<Float64Type> for Float64Type {
+    const NOTHING: f64 = -0.0;
+
     #[inline]
     fn add(sum: f64, value: f64) -> Result<f64> {
         let total = sum + value;
@@ -82,6 +97,8 @@ impl Summand<Float64Type> for Float64Type {
 }
 
 impl Summand<Float64Type> for Float32Type {
+    const NOTHING: f64 = -0.0;
+
     #[inline]
     fn add(sum: f64, value: f32) -> Result<f64> {
         <Float64Type as Summand<Float64Type>>::add(sum, f64::from(value))
@@ -99,11 +116,6 @@ pub(super) struct Sums<T, S: ArrowPrimitiveType> {
 impl<T, S: ArrowPrimitiveType> Sums<T, S> {
     pub(super) fn new(output: DataType) -> Sums<T, S> {
         Sums { sums: Vec::new(), seen: Vec::new(), output, of: PhantomData }
-    }
-
-    fn grow(&mut self, groups: usize) {
-        self.sums.resize(groups, S::Native::default());
-        self.seen.resize(groups, false);
     }
 
     fn take(&mut self, emit_to: EmitTo) -> ArrayRef {
@@ -127,6 +139,13 @@ impl<T, S: ArrowPrimitiveType> Sums<T, S> {
             self.seen[group] = true;
             Ok(())
         })
+    }
+}
+
+impl<T: Summand<S>, S: Summand<S>> Sums<T, S> {
+    fn grow(&mut self, groups: usize) {
+        self.sums.resize(groups, T::NOTHING);
+        self.seen.resize(groups, false);
     }
 }
 
@@ -168,5 +187,26 @@ impl<T: Summand<S>, S: Summand<S>> GroupsAccumulator for Sums<T, S> {
 
     fn size(&self) -> usize {
         self.sums.capacity() * size_of::<S::Native>() + self.seen.capacity()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use arrow::array::Float64Array;
+
+    use super::*;
+
+    #[test]
+    fn a_sum_of_negative_zeros_is_one() {
+        let mut sums = Sums::<Float64Type, Float64Type>::new(DataType::Float64);
+        let values: ArrayRef = Arc::new(Float64Array::from(vec![-0.0, -0.0, 1.0]));
+        sums.update_batch(&[values], &[0, 0, 1], None, 3).expect("no overflow");
+        let result = sums.evaluate(EmitTo::All).expect("a column");
+        let result = result.as_primitive::<Float64Type>();
+        assert!(result.value(0) == 0.0 && result.value(0).is_sign_negative());
+        assert!(result.value(1) == 1.0);
+        assert!(result.is_null(2));
     }
 }
