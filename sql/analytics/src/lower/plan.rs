@@ -335,7 +335,7 @@ impl Lowering<'_> {
                 return Err(Refusal::of("a subquery over a correlated aggregation"));
             }
             Some(row) => {
-                if !exprs.iter().all(needs_only_row) {
+                if !exprs.iter().all(|expr| needs_only_row(expr) && !expr.is_volatile()) {
                     return Err(Refusal::of("an expression over a correlated aggregation"));
                 }
                 let value = |expr| evaluate_row(expr, self.context, row);
@@ -448,7 +448,11 @@ impl Lowering<'_> {
                 continue;
             }
             for common in common_terms(&conjunct) {
-                conditions.push(self.expr(&common, Scope { fields: &both, outer: None })?);
+                let term = self.expr(&common, Scope { fields: &both, outer: None })?;
+                // In its branch it may have a guard.
+                if !term.fallible {
+                    conditions.push(term);
+                }
             }
             if reads_outer(&conjunct) {
                 if join.kind != JoinKind::Inner {

@@ -98,6 +98,9 @@ impl Lowering<'_> {
                 .equality
                 .clone()
                 .ok_or_else(|| Refusal::of("a scalar subquery correlated by more than equality"))?;
+            if around.fallible {
+                return Err(Refusal::of("a correlated condition that may fail"));
+            }
             marker.get_or_insert_with(|| inside.expr.clone());
             keys.push((around, inside));
         }
