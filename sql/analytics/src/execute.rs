@@ -11,6 +11,8 @@
 use std::sync::Arc;
 
 use arrow::record_batch::RecordBatch;
+use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
+use datafusion::config::ConfigOptions;
 use datafusion::error::DataFusionError;
 use datafusion::execution::SendableRecordBatchStream;
 use datafusion::execution::disk_manager::DiskManagerBuilder;
@@ -35,10 +37,11 @@ use datafusion::optimizer::simplify_expressions::SimplifyExpressions;
 use datafusion::optimizer::single_distinct_to_groupby::SingleDistinctToGroupBy;
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
+use datafusion::physical_plan::coop::CooperativeExec;
 use datafusion::physical_plan::{ExecutionPlan, displayable, execute_stream};
 use datafusion::prelude::SessionConfig;
 use futures::StreamExt;
-use futures::future::BoxFuture;
+use futures::future::{BoxFuture, Either, select};
 use sql::bound::Plan;
 use sql::exec::{Claim, ExecContext, Step};
 use types::{Datum, Error, Result, SqlState};
@@ -137,7 +140,7 @@ impl Run {
                         Err(error) => self.recover(&error)?,
                     }
                 }
-                State::Streaming { mut stream, shapes } => match stream.next().await {
+                State::Streaming { mut stream, shapes } => match pull(&mut stream, &self.context).await? {
                     None => return Ok(None),
                     Some(Ok(batch)) if batch.num_rows() == 0 => self.state = State::Streaming { stream, shapes },
                     Some(Ok(batch)) => {
@@ -199,6 +202,20 @@ impl Run {
             Some((batch, shapes)) => rows_of(&batch, &shapes).map(Some),
             None => Ok(None),
         }
+    }
+}
+
+/// The next batch of a stream, unless the statement is cancelled before it is there.
+async fn pull(
+    stream: &mut SendableRecordBatchStream,
+    context: &ExecContext,
+) -> Result<Option<datafusion::error::Result<RecordBatch>>> {
+    loop {
+        let cancelled = std::pin::pin!(context.cancel.cancelled());
+        if let Either::Right((batch, _)) = select(cancelled, stream.next()).await {
+            return Ok(batch);
+        }
+        context.check()?;
     }
 }
 
@@ -355,8 +372,40 @@ fn session(environment: &Environment, context: &Arc<ExecContext>) -> std::result
 /// DataFusion's rules for physical plans, without the one that moves a filter through any projection and joins it to the
 /// filter below, in any order: it knows nothing of functions that can fail. Scans take no filters, so nothing is lost.
 fn physical_rules() -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> {
-    let rules = PhysicalOptimizer::default().rules.into_iter();
-    rules.filter(|rule| !rule.name().starts_with("FilterPushdown")).collect()
+    let mut rules = PhysicalOptimizer::default().rules;
+    rules.retain(|rule| !rule.name().starts_with("FilterPushdown"));
+    rules.push(Arc::new(YieldingJoins));
+    rules
+}
+
+/// Has every join yield now and then. DataFusion has its sources do so; but a join can make far more batches than it
+/// reads, and who aggregates them would look up neither for a cancel request nor for a timeout.
+#[derive(Debug)]
+struct YieldingJoins;
+
+impl PhysicalOptimizerRule for YieldingJoins {
+    fn optimize(
+        &self,
+        plan: Arc<dyn ExecutionPlan>,
+        _: &ConfigOptions,
+    ) -> datafusion::error::Result<Arc<dyn ExecutionPlan>> {
+        let yielding = |node: Arc<dyn ExecutionPlan>| {
+            if !["HashJoinExec", "NestedLoopJoinExec", "CrossJoinExec"].contains(&node.name()) {
+                return Ok(Transformed::no(node));
+            }
+            let node: Arc<dyn ExecutionPlan> = Arc::new(CooperativeExec::new(node));
+            Ok(Transformed::yes(node))
+        };
+        plan.transform_up(yielding).data()
+    }
+
+    fn name(&self) -> &str {
+        "yielding_joins"
+    }
+
+    fn schema_check(&self) -> bool {
+        true
+    }
 }
 
 /// DataFusion's rules, in its order, without those for what we never give it: subqueries, DISTINCT, uncoerced types.

@@ -1,6 +1,7 @@
 //! Which executor runs a statement, as EXPLAIN shows it, and where the vector executor puts what memory does not hold.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use analytics::{DataFusionExecutor, Options};
 use engine::Engine;
@@ -131,5 +132,20 @@ async fn an_error_in_what_is_run_beforehand_is_one_only_if_its_value_is_asked_fo
     ] {
         assert!(is_vector(&mut one, query).await, "{query}");
         assert_eq!(answer(&mut one, query).await, Answer::Error(state.into()), "{query}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_join_that_makes_more_than_it_reads_can_be_cancelled() {
+    let mut one = over(Options::default()).await;
+    ask(&mut one, "create table t (id int primary key, v int)").await;
+    ask(&mut one, "insert into t select n, 1 from generate_series(1, 20000) n; analyze t").await;
+    ask(&mut one, "set statement_timeout = '200ms'").await;
+    for query in
+        ["select count(a.id + b.id) from t a join t b on a.v = b.v", "select sum(a.id + b.id) from t a cross join t b"]
+    {
+        let started = Instant::now();
+        assert_eq!(answer(&mut one, query).await, Answer::Error("57014".into()), "{query}");
+        assert!(started.elapsed() < Duration::from_secs(10), "{query}: {:?}", started.elapsed());
     }
 }
