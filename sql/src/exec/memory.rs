@@ -176,7 +176,7 @@ impl LateClaim {
 }
 
 /// The estimated size of one value.
-pub(crate) fn datum_bytes(value: &Datum) -> usize {
+pub fn datum_bytes(value: &Datum) -> usize {
     size_of::<Datum>()
         + match value {
             Datum::Text(text) => text.len() + 16,

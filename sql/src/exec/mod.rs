@@ -42,7 +42,7 @@ mod write;
 pub use context::{ExecContext, TxnCell};
 pub use eval::{evaluate_row, needs_only_row};
 pub use frames::{Frames, Row};
-pub use memory::{Claim, Memory, SERVER_BYTES_MAX, STATEMENT_BYTES_MAX, ServerMemory};
+pub use memory::{Claim, Memory, SERVER_BYTES_MAX, STATEMENT_BYTES_MAX, ServerMemory, datum_bytes};
 pub use query::{RowBatch, RowStream, Step, VectorExecutor};
 pub use scan::known_ranges;
 pub use spill::{SpillCounts, TemporaryDirectory, TemporaryFile};

@@ -6,6 +6,7 @@
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray};
 use datafusion::error::Result;
 use datafusion::logical_expr::{EmitTo, GroupsAccumulator};
+use sql::exec::datum_bytes;
 use std::sync::Arc;
 use types::Datum;
 
@@ -29,11 +30,18 @@ impl AnyValues {
         each_row(None, filter, column.len(), |row| {
             let value = &mut self.values[groups[row]];
             if value.is_none() {
-                *value = Some(datum_at(column, self.shape, row)?);
-                self.bytes += 16;
+                let first = value.insert(datum_at(column, self.shape, row)?);
+                self.bytes += datum_bytes(first);
             }
             Ok(())
         })
+    }
+
+    /// Takes the values of the groups that are emitted, which are then no longer held.
+    fn take(&mut self, emit_to: EmitTo) -> Vec<Option<Datum>> {
+        let values = emit_to.take_needed(&mut self.values);
+        self.bytes -= values.iter().flatten().map(datum_bytes).sum::<usize>();
+        values
     }
 
     fn build(&self, values: &[Option<Datum>]) -> Result<ArrayRef> {
@@ -64,12 +72,12 @@ impl GroupsAccumulator for AnyValues {
     }
 
     fn evaluate(&mut self, emit_to: EmitTo) -> Result<ArrayRef> {
-        let values = emit_to.take_needed(&mut self.values);
+        let values = self.take(emit_to);
         self.build(&values)
     }
 
     fn state(&mut self, emit_to: EmitTo) -> Result<Vec<ArrayRef>> {
-        let values = emit_to.take_needed(&mut self.values);
+        let values = self.take(emit_to);
         let seen: BooleanArray = values.iter().map(|value| Some(value.is_some())).collect();
         Ok(vec![self.build(&values)?, Arc::new(seen)])
     }

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, BooleanArray};
 use datafusion::error::Result;
 use datafusion::logical_expr::{EmitTo, GroupsAccumulator};
+use sql::exec::datum_bytes;
 use types::aggregate::{Accumulator, Aggregate};
 use types::{Datum, Settings, SqlType};
 
@@ -103,16 +104,6 @@ impl Groups {
         self.bytes += args.iter().map(datum_bytes).sum::<usize>();
         Ok(())
     }
-}
-
-fn datum_bytes(value: &Datum) -> usize {
-    size_of::<Datum>()
-        + match value {
-            Datum::Text(text) => text.len(),
-            Datum::Jsonb(value) => value.as_str().len(),
-            Datum::Bytea(bytes) => bytes.len(),
-            _ => 0,
-        }
 }
 
 impl GroupsAccumulator for Groups {
