@@ -32,6 +32,13 @@ pub(crate) fn to_datafusion(error: Error) -> DataFusionError {
     DataFusionError::External(Box::new(error))
 }
 
+/// The engine's error as a client sees it.
+pub(crate) fn lift(error: &engine::Error) -> Error {
+    let mut state = [0; 5];
+    state.copy_from_slice(error.sqlstate().as_bytes());
+    Error::new(SqlState(state), error.to_string())
+}
+
 /// The error of a kernel whose fixed-point arithmetic ran out of digits.
 pub(crate) fn inexact() -> DataFusionError {
     DataFusionError::External(Box::new(Inexact))

@@ -11,8 +11,6 @@
 use std::sync::Arc;
 
 use arrow::record_batch::RecordBatch;
-use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
-use datafusion::config::ConfigOptions;
 use datafusion::error::DataFusionError;
 use datafusion::execution::SendableRecordBatchStream;
 use datafusion::execution::disk_manager::DiskManagerBuilder;
@@ -37,15 +35,16 @@ use datafusion::optimizer::simplify_expressions::SimplifyExpressions;
 use datafusion::optimizer::single_distinct_to_groupby::SingleDistinctToGroupBy;
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
-use datafusion::physical_plan::coop::CooperativeExec;
 use datafusion::physical_plan::{ExecutionPlan, displayable, execute_stream};
 use datafusion::prelude::SessionConfig;
+use engine::CancelToken;
 use futures::StreamExt;
 use futures::future::{BoxFuture, Either, select};
 use sql::bound::Plan;
 use sql::exec::{Claim, ExecContext, Step};
 use types::{Datum, Error, Result, SqlState};
 
+use crate::cancel::CancellableJoins;
 use crate::error::{Failure, classify, is_for_rows};
 use crate::lower::{self, Missing, Mode, Prerequisites, Query, Refusal, Table, may_be_ordered};
 use crate::repr::{Shape, datum_at};
@@ -365,47 +364,17 @@ fn session(environment: &Environment, context: &Arc<ExecContext>) -> std::result
         .with_runtime_env(runtime)
         .with_analyzer_rules(Vec::new())
         .with_optimizer_rules(rules())
-        .with_physical_optimizer_rules(physical_rules())
+        .with_physical_optimizer_rules(physical_rules(&context.cancel))
         .build())
 }
 
 /// DataFusion's rules for physical plans, without the one that moves a filter through any projection and joins it to the
 /// filter below, in any order: it knows nothing of functions that can fail. Scans take no filters, so nothing is lost.
-fn physical_rules() -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> {
+fn physical_rules(cancel: &CancelToken) -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> {
     let mut rules = PhysicalOptimizer::default().rules;
     rules.retain(|rule| !rule.name().starts_with("FilterPushdown"));
-    rules.push(Arc::new(YieldingJoins));
+    rules.push(Arc::new(CancellableJoins(cancel.clone())));
     rules
-}
-
-/// Has every join yield now and then. DataFusion has its sources do so; but a join can make far more batches than it
-/// reads, and who aggregates them would look up neither for a cancel request nor for a timeout.
-#[derive(Debug)]
-struct YieldingJoins;
-
-impl PhysicalOptimizerRule for YieldingJoins {
-    fn optimize(
-        &self,
-        plan: Arc<dyn ExecutionPlan>,
-        _: &ConfigOptions,
-    ) -> datafusion::error::Result<Arc<dyn ExecutionPlan>> {
-        let yielding = |node: Arc<dyn ExecutionPlan>| {
-            if !["HashJoinExec", "NestedLoopJoinExec", "CrossJoinExec"].contains(&node.name()) {
-                return Ok(Transformed::no(node));
-            }
-            let node: Arc<dyn ExecutionPlan> = Arc::new(CooperativeExec::new(node));
-            Ok(Transformed::yes(node))
-        };
-        plan.transform_up(yielding).data()
-    }
-
-    fn name(&self) -> &str {
-        "yielding_joins"
-    }
-
-    fn schema_check(&self) -> bool {
-        true
-    }
 }
 
 /// DataFusion's rules, in its order, without those for what we never give it: subqueries, DISTINCT, uncoerced types.

@@ -12,8 +12,8 @@
 //!    by SQL's own evaluator, row by row: a function has one definition. What has no exact equivalent is refused, and the row executor runs the plan.
 //! 3. [`repr`] says how values travel: lossless, and so that Arrow's order and equality are PostgreSQL's.
 //! 4. [`scan`] reads a table's tree at the statement's snapshot into batches of columns.
-//! 5. [`execute`] optimises and runs the plan and turns its batches back into rows of datums; dropping the stream cancels
-//!    everything.
+//! 5. [`execute`] optimises and runs the plan and turns its batches back into rows of datums; dropping the stream ends
+//!    everything, and [`cancel`] has joins notice that the statement is cancelled.
 //! 6. What does not fit in memory goes to temporary files of the session ([`spill`]), as the row executor's does. A run
 //!    that fails before it has handed out a row is given up, and the row executor runs the plan from the start.
 //!
@@ -23,6 +23,7 @@
 //! on the order of their input without saying ORDER BY.
 
 mod aggregate;
+mod cancel;
 mod error;
 mod execute;
 mod kernel;

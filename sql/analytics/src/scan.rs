@@ -28,9 +28,8 @@ use engine::{Direction, KeyRange, Rows, Scan};
 use sql::bound::Access;
 use sql::catalog::TableDef;
 use sql::exec::{ExecContext, known_ranges};
-use types::{Error, SqlState};
 
-use crate::error::to_datafusion;
+use crate::error::{lift, to_datafusion};
 use crate::repr::{Builder, Shape};
 
 /// Rows in a batch.
@@ -250,11 +249,4 @@ impl Reading {
         let options = RecordBatchOptions::new().with_row_count(Some(count));
         Ok(Some(RecordBatch::try_new_with_options(Arc::clone(&self.rows.schema), columns, &options)?))
     }
-}
-
-/// The engine's error as a client sees it.
-fn lift(error: &engine::Error) -> Error {
-    let mut state = [0; 5];
-    state.copy_from_slice(error.sqlstate().as_bytes());
-    Error::new(SqlState(state), error.to_string())
 }
