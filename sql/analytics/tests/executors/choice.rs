@@ -92,8 +92,8 @@ async fn what_cannot_be_spilled_in_columns_is_run_in_rows() {
     for (query, expected) in [
         ("select count(*), min(a.id), max(b.id) from t a join t b on a.v = b.v", "50000|1|50000"),
         ("select count(*), count(b.id) from t a left join t b on a.v = b.v and a.id > 10", "50000|49990"),
-        ("select count(*) from t a full join t b on a.v = b.v and a.id = b.id + 0", "50000"),
-        ("select count(*) from t where v not in (select v from t where id > 20)", "20"),
+        ("select count(*) from t a full join t b on a.v = b.v", "50000"),
+        ("select count(*) from t a where not exists (select 1 from t b where b.v = a.v and b.id > 20)", "20"),
         (
             "select count(*), sum(length(s)) from (select string_agg(v, ',' order by id) s from t group by id % 7) q",
             "7|11649993",
@@ -103,8 +103,8 @@ async fn what_cannot_be_spilled_in_columns_is_run_in_rows() {
         assert!(is_vector(&mut one, query).await, "{query}");
         assert_eq!(ask(&mut one, query).await, [expected], "{query}");
     }
-    // The session goes on as if nothing had been tried.
-    ask(&mut one, "begin; declare c cursor for select a.id from t a join t b on a.v = b.v order by a.id").await;
+    // A portal goes on with whichever executor it ended up with.
+    ask(&mut one, "begin; declare c cursor for select a.id from t a join t b on a.v = b.v order by a.id * 1").await;
     assert_eq!(ask(&mut one, "fetch 2 from c").await, ["1", "2"]);
     assert_eq!(ask(&mut one, "fetch 2 from c").await, ["3", "4"]);
     ask(&mut one, "commit").await;
