@@ -116,7 +116,7 @@ async fn an_error_in_what_is_run_beforehand_is_one_only_if_its_value_is_asked_fo
     ask(&mut one, "create table t (id int primary key, v int); insert into t select n, n from generate_series(0, 9) n")
         .await;
     for query in [
-        // A quotient by zero, several rows for one value, and a table of either, where no row reads them.
+        // A quotient by zero, and several rows for one value, where no row asks for them.
         "select count(*) from t where v < 100 or v = (select max(1 / v) from t)",
         "select count(*) from t where v < 100 or v = (select v from t)",
         "select count(w) from (select case when v < 100 then 1 else (select min(1 / v) from t) end as w from t) q",
