@@ -8,8 +8,8 @@
 //! that is not read, a subquery under a condition that is constantly false) and with it an error that the row executor
 //! finds. PostgreSQL drops such things, too.
 //!
-//! A run of the vector executor that fails is given up for one of the row executor. That is for errors that both find:
-//! how often the rows were there all the same is counted as well.
+//! A run of the vector executor that fails is given up for one of the row executor. Here that is for errors that both
+//! find: rows that were there all the same are a difference, too.
 
 use std::sync::Arc;
 
@@ -46,7 +46,7 @@ fn same(query: &Query, row: &Answer, vector: &Answer) -> bool {
 async fn both_executors_answer_alike() {
     let forced = Arc::new(Forced::default());
     let only: Option<u64> = std::env::var("REDOUBT_SEED").ok().and_then(|seed| seed.parse().ok());
-    let (mut failures, mut errors, mut spared, mut in_vain) = (Vec::new(), 0, 0, 0);
+    let (mut failures, mut errors, mut spared) = (Vec::new(), 0, 0);
     for world in 0..WORLDS {
         let volume = MemoryVolume::new();
         let engine = Engine::bootstrap(volume.clone(), Options::default()).await.expect("an empty volume");
@@ -67,8 +67,7 @@ async fn both_executors_answer_alike() {
             let given_up = forced.given_up();
             let vector = answer(&mut by_vectors, &query.sql).await;
             if forced.given_up() > given_up && matches!(vector, Answer::Rows(_)) {
-                in_vain += 1;
-                println!("seed {seed} was given up:\n{}", query.sql);
+                failures.push(format!("seed {seed} was given up:\n{}", query.sql));
             }
             match (&row, &vector) {
                 (Answer::Error(_), Answer::Error(_)) => errors += 1,
@@ -84,9 +83,7 @@ async fn both_executors_answer_alike() {
         }
     }
     let (ran, refused) = forced.counts();
-    println!("the vector executor ran {ran} plans and refused {refused:?}");
-    println!("{errors} errors, {spared} spared, {in_vain} runs in vain");
-    assert!(only.is_some() || in_vain * 100 <= ran, "{in_vain} of {ran} runs were given up though there was no error");
+    println!("the vector executor ran {ran} plans and refused {refused:?}; {errors} errors, {spared} spared");
     assert!(only.is_some() || spared * 4 <= errors, "{spared} errors are not found in columns, {errors} are");
     assert!(failures.is_empty(), "{} queries differ\n{}", failures.len(), failures.join("\n\n"));
     let all = ran + refused.values().sum::<u64>();
