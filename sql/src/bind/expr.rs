@@ -43,7 +43,9 @@ impl Binder<'_> {
             let first = left;
             done = Some(match (&left.kind, &right.kind, done.take()) {
                 (ExprKind::Row(a), ExprKind::Row(b), None) => self.row_comparison(op, a, b)?,
-                (ExprKind::Row(a), ExprKind::Subquery(query), None) => self.row_subquery(op, a, query)?,
+                (ExprKind::Row(a), ExprKind::Subquery(query), None) => {
+                    self.compared_query(op, a, query, |test| SubqueryKind::Row { test })?
+                }
                 (_, _, bound) => {
                     let left = match bound {
                         Some(bound) => bound,
@@ -491,48 +493,38 @@ impl Binder<'_> {
 
     /// `left op ANY (query)`; the left side may be a row.
     fn any_query(&mut self, op: &ast::Operator, left: &ast::Expr, query: &ast::Query, all: bool) -> Result<Expr> {
-        let lefts: &[ast::Expr] = match &left.kind {
+        let left: &[ast::Expr] = match &left.kind {
             ExprKind::Row(fields) => fields,
             _ => std::slice::from_ref(left),
         };
-        let mut left = self.exprs(lefts)?;
-        let (plan, _) = self.subquery_plan(query)?;
+        self.compared_query(op, left, query, |test| SubqueryKind::Any { test, all })
+    }
+
+    /// A row compared with those of a subquery.
+    fn compared_query(
+        &mut self,
+        op: &ast::Operator,
+        left: &[ast::Expr],
+        query: &ast::Query,
+        kind: impl FnOnce(Box<Expr>) -> SubqueryKind,
+    ) -> Result<Expr> {
+        let mut left = self.exprs(left)?;
+        let (plan, correlated) = self.subquery_plan(query)?;
         let types = plan.types();
         if types.len() != left.len() {
             let few = if types.len() < left.len() { "few" } else { "many" };
             return Err(Error::new(SqlState::SYNTAX_ERROR, format!("subquery has too {few} columns")).at(op.pos + 1));
         }
         // The left side is evaluated over the row outside: seen from the test, a frame away.
-        let mut tests = Vec::with_capacity(left.len());
-        for (at, ty) in types.iter().enumerate() {
-            let right = Expr::column(at, *ty);
-            let mut value = std::mem::replace(&mut left[at], Expr::null(SqlType::UNKNOWN));
-            super::scope::outward(&mut value, 0);
-            let test = self.operator(op, Some(value), right)?;
-            tests.push(self.condition(test, "ANY", op.pos)?);
-        }
-        let test = match (op.name.as_str(), tests.len()) {
-            (_, 1) => tests.remove(0),
-            ("=", _) => Expr::And(tests),
-            ("<>", _) => Expr::Or(tests),
-            _ => return Err(Error::unsupported("comparison of rows with a subquery by this operator").at(op.pos + 1)),
-        };
-        let correlated = walk::is_correlated(&plan);
+        left.iter_mut().for_each(|value| super::scope::outward(value, 0));
+        let right = types.iter().enumerate().map(|(at, ty)| Expr::column(at, *ty)).collect();
+        let test = Box::new(self.compare_rows(op, left, right)?);
         Ok(Expr::Subquery(Box::new(Subquery {
-            kind: SubqueryKind::Any { test: Box::new(test), all },
+            kind: kind(test),
             plan: Arc::new(plan),
             ty: SqlType::BOOL,
             correlated,
         })))
-    }
-
-    /// `(a, b) = (select ...)`: the subquery's row against ours.
-    fn row_subquery(&mut self, op: &ast::Operator, left: &[ast::Expr], query: &ast::Query) -> Result<Expr> {
-        let row = ast::Expr::new(op.pos, ExprKind::Row(left.to_vec()));
-        if op.name != "=" {
-            return Err(Error::unsupported("comparison of a row with a subquery by this operator").at(op.pos + 1));
-        }
-        self.any_query(op, &row, query, false)
     }
 
     fn row_comparison(&mut self, op: &ast::Operator, left: &[ast::Expr], right: &[ast::Expr]) -> Result<Expr> {
@@ -541,35 +533,43 @@ impl Binder<'_> {
                 Error::new(SqlState::SYNTAX_ERROR, "unequal number of entries in row expressions").at(op.pos + 1)
             );
         }
+        let (left, right) = (self.exprs(left)?, self.exprs(right)?);
+        self.compare_rows(op, left, right)
+    }
+
+    /// Compares rows of equal length. If they have one field, any operator will do that yields a boolean.
+    fn compare_rows(&mut self, op: &ast::Operator, left: Vec<Expr>, right: Vec<Expr>) -> Result<Expr> {
         if left.is_empty() {
             return Err(
                 Error::new(SqlState::FEATURE_NOT_SUPPORTED, "cannot compare rows of zero length").at(op.pos + 1)
             );
         }
-        let (a, b) = (self.exprs(left)?, self.exprs(right)?);
-        if matches!(op.name.as_str(), "=" | "<>") {
-            let mut terms = Vec::with_capacity(a.len());
-            for (a, b) in a.into_iter().zip(b) {
-                terms.push(self.operator(op, Some(a), b)?);
+        let ordering = ["<", "<=", ">", ">="].into_iter().find(|known| *known == op.name);
+        let Some(operator) = ordering.filter(|_| left.len() > 1) else {
+            let mut terms = Vec::with_capacity(left.len());
+            for (a, b) in left.into_iter().zip(right) {
+                let term = self.operator(op, Some(a), b)?;
+                if term.ty().oid != oid::BOOL {
+                    let message = format!("row comparison operator must yield type boolean, not type {}", term.ty());
+                    return Err(Error::new(SqlState::DATATYPE_MISMATCH, message).at(op.pos + 1));
+                }
+                terms.push(term);
             }
-            if terms.len() == 1 {
-                return Ok(terms.remove(0));
-            }
-            return Ok(if op.name == "=" { Expr::And(terms) } else { Expr::Or(terms) });
-        }
-        let operator = match op.name.as_str() {
-            "<" => "<",
-            "<=" => "<=",
-            ">" => ">",
-            ">=" => ">=",
-            other => {
-                let message = format!("could not determine interpretation of row comparison operator {other}");
-                return Err(Error::new(SqlState::FEATURE_NOT_SUPPORTED, message).at(op.pos + 1));
-            }
+            return match (op.name.as_str(), terms.len()) {
+                (_, 1) => Ok(terms.remove(0)),
+                ("=", _) => Ok(Expr::And(terms)),
+                ("<>", _) => Ok(Expr::Or(terms)),
+                (other, _) => {
+                    let message = format!("could not determine interpretation of row comparison operator {other}");
+                    Err(Error::new(SqlState::FEATURE_NOT_SUPPORTED, message)
+                        .hint("Row comparison operators must be associated with btree operator families.")
+                        .at(op.pos + 1))
+                }
+            };
         };
         let mut compare =
             RowCompare { operator, left: Vec::new(), right: Vec::new(), less: Vec::new(), equal: Vec::new() };
-        for (a, b) in a.into_iter().zip(b) {
+        for (a, b) in left.into_iter().zip(right) {
             let less = ast::Operator { schema: None, name: "<".into(), pos: op.pos };
             let (less, mut args, _) = self.operands(&less, Some(a), b)?;
             let (Some(b), Some(a)) = (args.pop(), args.pop()) else {

@@ -265,7 +265,7 @@ fn write(expr: &Expr, names: &Names<'_>, out: &mut String) {
         }
         Expr::Subquery(subquery) => match &subquery.kind {
             SubqueryKind::Exists => out.push_str("EXISTS(SubPlan)"),
-            SubqueryKind::Scalar => out.push_str("(SubPlan)"),
+            SubqueryKind::Scalar | SubqueryKind::Row { .. } => out.push_str("(SubPlan)"),
             SubqueryKind::Array => out.push_str("ARRAY(SubPlan)"),
             SubqueryKind::Any { all, .. } => out.push_str(if *all { "(ALL SubPlan)" } else { "(hashed SubPlan)" }),
         },

@@ -215,6 +215,26 @@ pub enum SubqueryKind {
     /// `test` is a boolean over the left values and the subquery's row: inside it, [`Expr::Column`] i reads the
     /// subquery's column i and [`Expr::Outer`] depth 0 the row of the expression, as inside the subquery itself.
     Any { test: Box<Expr>, all: bool },
+    /// `(a, b) op (query)`: the `test`, as that of `Any`, over the single row; null without a row; 21000 with more.
+    Row { test: Box<Expr> },
+}
+
+impl SubqueryKind {
+    /// The comparison with the rows of the subquery, of the kinds that have one.
+    pub fn test(&self) -> Option<&Expr> {
+        match self {
+            SubqueryKind::Any { test, .. } | SubqueryKind::Row { test } => Some(test),
+            SubqueryKind::Exists | SubqueryKind::Scalar | SubqueryKind::Array => None,
+        }
+    }
+
+    /// As [`SubqueryKind::test`], to change it.
+    pub fn test_mut(&mut self) -> Option<&mut Expr> {
+        match self {
+            SubqueryKind::Any { test, .. } | SubqueryKind::Row { test } => Some(test),
+            SubqueryKind::Exists | SubqueryKind::Scalar | SubqueryKind::Array => None,
+        }
+    }
 }
 
 impl Expr {

@@ -4,7 +4,7 @@
 //! not a column of ours. Those with it do, and count the frames they cross.
 
 use super::access::{Access, AnyKey};
-use super::expr::{CallExpr, Expr, Subquery, SubqueryKind, Subscript};
+use super::expr::{CallExpr, Expr, Subquery, Subscript};
 use super::plan::{FrameBound, Join, Node, Plan, ProjectItem, Scan};
 use std::sync::Arc;
 
@@ -317,7 +317,7 @@ fn frames_in_node_expr(expr: &mut Expr, level: usize, each: &mut dyn FnMut(&mut 
     if let Expr::Subquery(subquery) = expr {
         let Subquery { plan, kind, .. } = &mut **subquery;
         frames_in_plan(Arc::make_mut(plan), level + 1, each);
-        if let SubqueryKind::Any { test, .. } = kind {
+        if let Some(test) = kind.test_mut() {
             frames_in_node_expr(test, level + 1, each);
         }
     }
@@ -332,7 +332,7 @@ fn frames_in_expr(expr: &mut Expr, level: Option<usize>, each: &mut dyn FnMut(&m
         let inside = level.map_or(0, |level| level + 1);
         let Subquery { plan, kind, .. } = &mut **subquery;
         frames_in_plan(Arc::make_mut(plan), inside, &mut |expr, level| each(expr, Some(level)));
-        if let SubqueryKind::Any { test, .. } = kind {
+        if let Some(test) = kind.test_mut() {
             frames_in_node_expr(test, inside, &mut |expr, level| each(expr, Some(level)));
         }
     }
@@ -347,7 +347,7 @@ pub fn visit_frames(expr: &Expr, level: Option<usize>, each: &mut dyn FnMut(&Exp
     if let Expr::Subquery(subquery) = expr {
         let inside = level.map_or(0, |level| level + 1);
         visit_plan_frames(&subquery.plan, inside, &mut |expr, level| each(expr, Some(level)));
-        if let SubqueryKind::Any { test, .. } = &subquery.kind {
+        if let Some(test) = subquery.kind.test() {
             visit_node_expr(test, inside, &mut |expr, level| each(expr, Some(level)));
         }
     }
@@ -376,7 +376,7 @@ fn subqueries_of(expr: &Expr, found: &mut Vec<Arc<Plan>>) {
     visit(expr, &mut |expr| {
         if let Expr::Subquery(subquery) = expr {
             found.push(subquery.plan.clone());
-            if let SubqueryKind::Any { test, .. } = &subquery.kind {
+            if let Some(test) = subquery.kind.test() {
                 subqueries_of(test, found);
             }
         }
@@ -388,7 +388,7 @@ fn visit_node_expr(expr: &Expr, level: usize, each: &mut dyn FnMut(&Expr, usize)
     children(expr, &mut |child| visit_node_expr(child, level, each));
     if let Expr::Subquery(subquery) = expr {
         visit_plan_frames(&subquery.plan, level + 1, each);
-        if let SubqueryKind::Any { test, .. } = &subquery.kind {
+        if let Some(test) = subquery.kind.test() {
             visit_node_expr(test, level + 1, each);
         }
     }

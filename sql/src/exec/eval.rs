@@ -562,18 +562,29 @@ pub(crate) async fn quantified(
 pub(crate) fn collect_subquery(kind: &SubqueryKind, rows: &[Row], ty: SqlType) -> Result<Datum> {
     match kind {
         SubqueryKind::Exists => Ok(Datum::Bool(!rows.is_empty())),
-        SubqueryKind::Scalar => match rows {
-            [] => Ok(Datum::Null),
-            [row] => Ok(row.first().cloned().unwrap_or(Datum::Null)),
-            _ => Err(Error::new(
-                SqlState::CARDINALITY_VIOLATION,
-                "more than one row returned by a subquery used as an expression",
-            )),
-        },
+        SubqueryKind::Scalar => {
+            let value = single_row(rows)?.and_then(|row| row.first());
+            Ok(value.cloned().unwrap_or(Datum::Null))
+        }
         SubqueryKind::Array => {
             let nested = matches!(rows.first().and_then(|row| row.first()), Some(Datum::Array(_)));
             make_array(rows.iter().map(|row| row[0].clone()).collect(), ty, nested)
         }
-        SubqueryKind::Any { .. } => Err(Error::internal("a quantified comparison without its test")),
+        SubqueryKind::Any { .. } | SubqueryKind::Row { .. } => Err(Error::internal("a comparison without its test")),
+    }
+}
+
+/// The only row of a subquery, if there is one.
+///
+/// # Errors
+/// 21000 there are several.
+pub(crate) fn single_row(rows: &[Row]) -> Result<Option<&Row>> {
+    match rows {
+        [] => Ok(None),
+        [row] => Ok(Some(row)),
+        _ => Err(Error::new(
+            SqlState::CARDINALITY_VIOLATION,
+            "more than one row returned by a subquery used as an expression",
+        )),
     }
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use types::{Datum, Result};
 
 use super::context::ExecContext;
-use super::eval::{collect_subquery, evaluate, quantified};
+use super::eval::{collect_subquery, evaluate, quantified, single_row};
 use super::frames::{Frames, Row};
 use super::memory::Claim;
 use super::source::{collect, open};
@@ -29,13 +29,13 @@ pub(crate) async fn value(
     }
     match &subquery.kind {
         // One row decides these, so no more than needed is pulled.
-        SubqueryKind::Exists | SubqueryKind::Scalar => {
+        SubqueryKind::Exists | SubqueryKind::Scalar | SubqueryKind::Row { .. } => {
             let mut source = open(&subquery.plan, context, &inner)?;
             let mut rows = source.next(2).await?;
-            if matches!(subquery.kind, SubqueryKind::Scalar) && rows.len() == 1 {
+            if !matches!(subquery.kind, SubqueryKind::Exists) && rows.len() == 1 {
                 rows.extend(source.next(1).await?);
             }
-            collect_subquery(&subquery.kind, &rows, subquery.ty)
+            finish(subquery, &rows, context, &inner).await
         }
         SubqueryKind::Array => {
             let mut source = open(&subquery.plan, context, &inner)?;
@@ -66,6 +66,10 @@ pub(crate) async fn value(
 async fn finish(subquery: &Subquery, rows: &[Row], context: &Arc<ExecContext>, frames: &Frames) -> Result<Datum> {
     match &subquery.kind {
         SubqueryKind::Any { test, all } => quantified(test, *all, rows, context, frames).await,
+        SubqueryKind::Row { test } => match single_row(rows)? {
+            Some(row) => evaluate(test, context, row, frames).await,
+            None => Ok(Datum::Null),
+        },
         kind => collect_subquery(kind, rows, subquery.ty),
     }
 }
@@ -79,7 +83,7 @@ async fn kept_rows(subquery: &Subquery, context: &Arc<ExecContext>, frames: &Fra
     let mut claim = Claim::new(context.memory());
     let rows = match subquery.kind {
         SubqueryKind::Exists => source.next(1).await?,
-        SubqueryKind::Scalar => {
+        SubqueryKind::Scalar | SubqueryKind::Row { .. } => {
             let mut rows = source.next(2).await?;
             if rows.len() == 1 {
                 rows.extend(source.next(1).await?);

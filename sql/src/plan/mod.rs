@@ -28,9 +28,7 @@ mod rows;
 mod semijoin;
 
 use crate::bound::walk;
-use crate::bound::{
-    Assignment, ConflictAction, CopyDirection, Expr, Node, Plan, Query, Statement, SubqueryKind, WithPart,
-};
+use crate::bound::{Assignment, ConflictAction, CopyDirection, Expr, Node, Plan, Query, Statement, WithPart};
 use std::sync::Arc;
 
 /// Optimises every plan of a statement in place.
@@ -108,7 +106,7 @@ fn replace(plan: &mut Plan) {
 fn optimize_subqueries(expr: &mut Expr) {
     if let Expr::Subquery(subquery) = expr {
         replace(Arc::make_mut(&mut subquery.plan));
-        if let SubqueryKind::Any { test, .. } = &mut subquery.kind {
+        if let Some(test) = subquery.kind.test_mut() {
             optimize_subqueries(test);
         }
     }

@@ -7,8 +7,7 @@
 use std::sync::Arc;
 
 use crate::bound::{
-    Assignment, CopyDirection, Cte, Delete, Expr, JoinKind, Node, Plan, ProjectItem, SetOp, Statement, SubqueryKind,
-    Update, walk,
+    Assignment, CopyDirection, Cte, Delete, Expr, JoinKind, Node, Plan, ProjectItem, SetOp, Statement, Update, walk,
 };
 
 /// Where each old column is now; `None` for those that are gone.
@@ -74,7 +73,7 @@ fn renumber(expr: &mut Expr, moves: &Moves) {
 fn inner_plans(expr: &mut Expr) {
     if let Expr::Subquery(subquery) = expr {
         whole(Arc::make_mut(&mut subquery.plan));
-        if let SubqueryKind::Any { test, .. } = &mut subquery.kind {
+        if let Some(test) = subquery.kind.test_mut() {
             inner_plans(test);
         }
     }
