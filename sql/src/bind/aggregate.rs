@@ -4,17 +4,22 @@
 //! one of three ranges that no row reaches. [`Grouping::rewrite`] then turns expressions over the FROM row into expressions
 //! over the row that [`Node::Aggregate`](crate::bound::Node) yields: keys, then results.
 
+use std::sync::Arc;
+
 use types::{Error, Result, SqlState};
 
 use super::Binder;
 use super::scope::Scope;
-use crate::bound::{AggregateCall, Expr, WindowCall, walk};
+use crate::bound::{AggregateCall, Expr, Subquery, WindowCall, walk};
 use crate::catalog::IndexDef;
 
 /// Columns from here on stand for aggregates, windows and sets, until they are rewritten.
 pub(crate) const AGGREGATES: usize = 1 << 40;
 pub(crate) const WINDOWS: usize = 1 << 41;
 pub(crate) const SETS: usize = 1 << 42;
+
+/// While the comparison of an ANY is rewritten, its subquery's own columns have numbers from here on.
+const TESTED: usize = 1 << 43;
 
 /// The calls set aside while one select list is bound.
 #[derive(Default)]
@@ -31,6 +36,8 @@ pub(crate) struct Calls {
 /// The keys of GROUP BY, which grow by columns that depend on them.
 pub(crate) struct Grouping {
     pub keys: Vec<Expr>,
+    /// The keys of each set, of GROUPING SETS and its kin.
+    pub sets: Option<Vec<Vec<usize>>>,
 }
 
 impl Grouping {
@@ -56,28 +63,26 @@ impl Grouping {
                 *expr = Expr::column(at, ty);
                 return Ok(());
             }
-            Expr::Subquery(_) => {
-                let mut wanted = Vec::new();
-                walk::columns_of(expr, &mut |index| wanted.push(index));
+            Expr::Subquery(subquery) => {
+                let Subquery { plan, kind, .. } = &mut **subquery;
                 let mut failed = None;
-                walk::replace_columns(expr, &mut |index, ty, depth| {
-                    let at = if index >= AGGREGATES {
-                        index
-                    } else {
-                        match self.key_of(index, ty, scope) {
-                            Ok(at) => at,
+                walk::frames_in_plan(Arc::make_mut(plan), 0, &mut |inner, level| {
+                    if let Expr::Outer { depth, index, ty } = inner
+                        && *depth == level
+                        && *index < AGGREGATES
+                    {
+                        match self.key_of(*index, *ty, scope) {
+                            Ok(at) => *index = at,
                             Err(error) => {
                                 failed.get_or_insert(error);
-                                index
                             }
                         }
-                    };
-                    match depth {
-                        None => Expr::column(at, ty),
-                        Some(depth) => Expr::Outer { depth, index: at, ty },
                     }
                 });
-                return failed.map_or(Ok(()), |error| Err(subquery_error(error)));
+                if let Some(error) = failed {
+                    return Err(subquery_error(error));
+                }
+                return kind.test_mut().map_or(Ok(()), |test| self.rewrite_test(test, scope));
             }
             _ => {}
         }
@@ -90,6 +95,20 @@ impl Grouping {
         result
     }
 
+    /// Rewrites the comparison of a row with those of a subquery: what it reads of the FROM row stands in it as if it stood
+    /// outside, and can be a key as a whole.
+    fn rewrite_test(&mut self, test: &mut Expr, scope: &Scope) -> Result<()> {
+        walk::join_right(test, TESTED, true);
+        self.rewrite(test, scope)?;
+        walk::shift_expr(test, 1);
+        walk::replace_columns(test, &mut |index, ty, depth| match (index.checked_sub(TESTED), depth) {
+            (Some(index), None) => Expr::Column { index, ty },
+            (Some(index), Some(depth)) => Expr::Outer { depth, index, ty },
+            (None, depth) => Expr::Outer { depth: depth.map_or(0, |depth| depth + 1), index, ty },
+        });
+        Ok(())
+    }
+
     /// The key that a column of the FROM row is, or depends on.
     fn key_of(&mut self, index: usize, ty: types::SqlType, scope: &Scope) -> Result<usize> {
         let column = |expr: &Expr| matches!(expr, Expr::Column { index: other, .. } if *other == index);
@@ -97,8 +116,11 @@ impl Grouping {
             return Ok(at);
         }
         if self.depends_on_keys(index, scope) {
+            let at = self.keys.len();
             self.keys.push(Expr::column(index, ty));
-            return Ok(self.keys.len() - 1);
+            // Every set has the primary key, so the groups stay what they were.
+            self.sets.iter_mut().flatten().for_each(|set| set.push(at));
+            return Ok(at);
         }
         let field = &scope.fields[index];
         let shown = match &field.relation {
@@ -114,7 +136,7 @@ impl Grouping {
         })
     }
 
-    /// Whether the table of a column has its primary key among the keys.
+    /// Whether the table of a column has its primary key among the keys, those of every grouping set.
     fn depends_on_keys(&self, index: usize, scope: &Scope) -> bool {
         scope.entries.iter().any(|entry| {
             let Some(table) = &entry.table else { return false };
@@ -127,7 +149,10 @@ impl Grouping {
                 && positions.iter().all(|&position| {
                     let at = entry.attributes.get(position).copied().flatten();
                     at.is_some_and(|at| {
-                        self.keys.iter().any(|key| matches!(key, Expr::Column { index, .. } if *index == at))
+                        self.keys.iter().enumerate().any(|(number, key)| {
+                            matches!(key, Expr::Column { index, .. } if *index == at)
+                                && self.sets.iter().flatten().all(|set| set.contains(&number))
+                        })
                     })
                 })
         })

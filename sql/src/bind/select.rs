@@ -84,7 +84,7 @@ impl Binder<'_> {
         if grouped {
             self.refuse_row_locks(if select.group.is_empty() { "aggregate functions" } else { "GROUP BY clause" })?;
             let scope = self.scopes.last().expect("the scope of FROM").clone();
-            let mut grouping = Grouping { keys: std::mem::take(&mut keys) };
+            let mut grouping = Grouping { keys: std::mem::take(&mut keys), sets: grouping_sets };
             let mut exprs: Vec<&mut Expr> = Vec::new();
             exprs.extend(outputs.iter_mut().map(|output| &mut output.expr));
             exprs.extend(having.iter_mut());
@@ -101,7 +101,7 @@ impl Binder<'_> {
             for expr in exprs {
                 grouping.settle(expr);
             }
-            plan = grouped_plan(plan, grouping.keys, std::mem::take(&mut calls.aggregates), grouping_sets);
+            plan = grouped_plan(plan, grouping, std::mem::take(&mut calls.aggregates));
             if let Some(predicate) = having {
                 let fields = plan.fields.clone();
                 plan = Plan::new(Node::Filter { input: Box::new(plan), predicate }, fields);
@@ -478,12 +478,8 @@ impl Binder<'_> {
     }
 }
 
-fn grouped_plan(
-    input: Plan,
-    keys: Vec<Expr>,
-    calls: Vec<crate::bound::AggregateCall>,
-    grouping_sets: Option<Vec<Vec<usize>>>,
-) -> Plan {
+fn grouped_plan(input: Plan, grouping: Grouping, calls: Vec<crate::bound::AggregateCall>) -> Plan {
+    let Grouping { keys, sets: grouping_sets } = grouping;
     let mut fields = Vec::with_capacity(keys.len() + calls.len());
     for key in &keys {
         fields.push(match key {
