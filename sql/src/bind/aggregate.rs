@@ -28,7 +28,8 @@ pub(crate) struct Calls {
     pub windows: Vec<WindowCall>,
     /// Set-returning calls.
     pub sets: Vec<Expr>,
-    /// The depth of the scope stack at which the list is bound: calls in subqueries belong to those.
+    /// The depth of the scope stack at which the list is bound: calls in subqueries belong to those, but for aggregates of
+    /// nothing but our columns.
     pub level: usize,
     pub named_windows: Vec<(String, crate::parse::ast::WindowSpec)>,
 }

@@ -6,7 +6,7 @@ use types::{Error, Result, SqlState, SqlType, oid};
 use super::aggregate::{AGGREGATES, SETS, WINDOWS, holds};
 use super::{Binder, Clause};
 use crate::bound::{
-    AggregateCall, CallExpr, Expr, FrameBound, FrameMode, SortKey, WindowCall, WindowFrame, WindowFunction,
+    AggregateCall, CallExpr, Expr, FrameBound, FrameMode, SortKey, WindowCall, WindowFrame, WindowFunction, walk,
 };
 use crate::parse::ast::{self, ExprKind, FunctionCall, Over};
 
@@ -184,38 +184,8 @@ impl Binder<'_> {
         }
     }
 
-    /// The words for a clause in which aggregates and windows are not allowed.
-    fn forbidden_clause(&self) -> Option<&'static str> {
-        Some(match self.clause {
-            Clause::Where => "WHERE",
-            Clause::JoinOn => "JOIN conditions",
-            Clause::GroupBy => "GROUP BY",
-            Clause::Limit => "LIMIT",
-            Clause::Values => "VALUES",
-            Clause::From => "functions in FROM",
-            Clause::Set => "UPDATE",
-            Clause::Returning => "RETURNING",
-            Clause::Check => "check constraints",
-            Clause::Default => "DEFAULT expressions",
-            Clause::Generated => "column generation expressions",
-            Clause::Select | Clause::Having | Clause::OrderBy => return None,
-            Clause::Other => "this context",
-        })
-    }
-
     fn aggregate(&mut self, call: &FunctionCall, pos: u32) -> Result<Expr> {
         let name = call.name.object();
-        if call.over.is_none() {
-            if let Some(place) = self.forbidden_clause() {
-                let message = format!("aggregate functions are not allowed in {place}");
-                return Err(Error::new(SqlState::GROUPING_ERROR, message).at(pos + 1));
-            }
-            if self.in_aggregate {
-                return Err(
-                    Error::new(SqlState::GROUPING_ERROR, "aggregate function calls cannot be nested").at(pos + 1)
-                );
-            }
-        }
         if call.star && name != "count" || call.args.is_empty() && !call.star {
             if !call.star && name == "count" {
                 return Err(Error::new(
@@ -234,6 +204,7 @@ impl Binder<'_> {
         let window = call.over.is_some();
         let outer = self.in_aggregate;
         self.in_aggregate = !window || outer;
+        let mentioned: Vec<usize> = self.scopes.iter().map(|scope| scope.mentioned.len()).collect();
         let parts = self.aggregate_parts(call, pos);
         self.in_aggregate = outer;
         let (aggregate, args, order, filter, ty) = parts?;
@@ -254,8 +225,14 @@ impl Binder<'_> {
             }
             return self.window(WindowFunction::Aggregate(aggregate), args, filter, ty, over, pos);
         }
-        let call = AggregateCall { aggregate, args, distinct: call.distinct, order, filter, ty };
-        let Some(calls) = self.calls() else {
+        let mut call = AggregateCall { aggregate, args, distinct: call.distinct, order, filter, ty };
+        let level = self.aggregate_level(&call, pos)?;
+        let owner = self.scopes.len() - level;
+        if level > 0 {
+            call.parts_mut(&mut |part| walk::lift_expr(part, level));
+            self.scopes[owner - 1].mentioned.truncate(mentioned[owner - 1]);
+        }
+        let Some(calls) = self.selects.iter_mut().rev().find(|calls| calls.level == owner) else {
             return Err(
                 Error::new(SqlState::GROUPING_ERROR, "aggregate functions are not allowed in this context").at(pos + 1)
             );
@@ -267,10 +244,10 @@ impl Binder<'_> {
                 && known.order.is_empty()
                 && call.order.is_empty()
                 && known.args.len() == call.args.len()
-                && known.args.iter().zip(&call.args).all(|(a, b)| crate::bound::walk::same(a, b))
+                && known.args.iter().zip(&call.args).all(|(a, b)| walk::same(a, b))
                 && match (&known.filter, &call.filter) {
                     (None, None) => true,
-                    (Some(a), Some(b)) => crate::bound::walk::same(a, b),
+                    (Some(a), Some(b)) => walk::same(a, b),
                     _ => false,
                 }
         });
@@ -278,7 +255,54 @@ impl Binder<'_> {
             calls.aggregates.push(call);
             calls.aggregates.len() - 1
         });
-        Ok(Expr::column(AGGREGATES + at, ty))
+        let index = AGGREGATES + at;
+        Ok(match level.checked_sub(1) {
+            None => Expr::column(index, ty),
+            Some(depth) => Expr::Outer { depth, index, ty },
+        })
+    }
+
+    /// How many queries further out the one is that an aggregate belongs to: the innermost whose columns it reads, or the one
+    /// it stands in if it reads none.
+    ///
+    /// # Errors
+    /// 42803 that query has no aggregates where this one stands, or it contains another of the same query.
+    fn aggregate_level(&self, call: &AggregateCall, pos: u32) -> Result<usize> {
+        let mut read = Vec::new();
+        call.parts(&mut |part| {
+            walk::visit_frames(part, None, &mut |expr, inside| match (expr, inside) {
+                (Expr::Column { index, .. }, None) => read.push((0, *index)),
+                (Expr::Outer { depth, index, .. }, None) => read.push((depth + 1, *index)),
+                (Expr::Outer { depth, index, .. }, Some(inside)) if *depth >= inside => {
+                    read.push((depth - inside, *index));
+                }
+                _ => {}
+            });
+        });
+        let level = read.iter().map(|(level, _)| *level).min().unwrap_or(0);
+        let refused = |message: String| Err(Error::new(SqlState::GROUPING_ERROR, message).at(pos + 1));
+        let (clause, in_aggregate) = match level {
+            0 => (self.clause, self.in_aggregate),
+            _ => {
+                let scope = &self.scopes[self.scopes.len() - 1 - level];
+                if scope.lateral && self.clause != Clause::From {
+                    let place = "FROM clause of their own query level";
+                    return refused(format!("aggregate functions are not allowed in {place}"));
+                }
+                match scope.inner {
+                    Some(inner) if !scope.lateral => inner,
+                    _ => (self.clause, false),
+                }
+            }
+        };
+        if let Some(place) = forbidden_clause(clause) {
+            return refused(format!("aggregate functions are not allowed in {place}"));
+        }
+        let nested = read.iter().any(|(of, index)| *of == level && (AGGREGATES..WINDOWS).contains(index));
+        if in_aggregate || nested {
+            return refused("aggregate function calls cannot be nested".to_owned());
+        }
+        Ok(level)
     }
 
     #[allow(clippy::type_complexity)]
@@ -303,7 +327,7 @@ impl Binder<'_> {
         for key in &call.order {
             let expr = self.expr(&key.expr)?;
             let expr = self.known(expr)?;
-            if call.distinct && !bound.iter().any(|arg| crate::bound::walk::same(arg, &expr)) {
+            if call.distinct && !bound.iter().any(|arg| walk::same(arg, &expr)) {
                 return Err(Error::new(
                     SqlState::INVALID_COLUMN_REFERENCE,
                     "in an aggregate with DISTINCT, ORDER BY expressions must appear in argument list",
@@ -375,7 +399,7 @@ impl Binder<'_> {
     ) -> Result<Expr> {
         let place = match self.clause {
             Clause::Having => Some("HAVING"),
-            _ => self.forbidden_clause(),
+            clause => forbidden_clause(clause),
         };
         if let Some(place) = place {
             let message = format!("window functions are not allowed in {place}");
@@ -505,6 +529,25 @@ impl Binder<'_> {
             ast::FrameBound::Following(expr) => FrameBound::Following(offset(expr)?),
         })
     }
+}
+
+/// The words for a clause in which aggregates and windows are not allowed.
+fn forbidden_clause(clause: Clause) -> Option<&'static str> {
+    Some(match clause {
+        Clause::Where => "WHERE",
+        Clause::JoinOn => "JOIN conditions",
+        Clause::GroupBy => "GROUP BY",
+        Clause::Limit => "LIMIT",
+        Clause::Values => "VALUES",
+        Clause::From => "functions in FROM",
+        Clause::Set => "UPDATE",
+        Clause::Returning => "RETURNING",
+        Clause::Check => "check constraints",
+        Clause::Default => "DEFAULT expressions",
+        Clause::Generated => "column generation expressions",
+        Clause::Select | Clause::Having | Clause::OrderBy => return None,
+        Clause::Other => "this context",
+    })
 }
 
 /// A key over a bound expression, with PostgreSQL's default for nulls: last when ascending.

@@ -35,6 +35,9 @@ impl Binder<'_> {
         let unknowns = unknowns.into();
         let (clause, in_aggregate, in_window) = (self.clause, self.in_aggregate, self.in_window);
         (self.in_aggregate, self.in_window) = (false, false);
+        if let Some(scope) = self.scopes.last_mut() {
+            scope.inner = Some((clause, in_aggregate));
+        }
         let known = self.ctes.len();
         let locking = query.locks.iter().cloned().chain(self.handed.take()).collect();
         let locking = std::mem::replace(&mut self.locking, locking);

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use types::{Error, Result, SqlState, SqlType};
 
-use super::Binder;
 use super::row_lock::Item;
+use super::{Binder, Clause};
 use crate::bound::{Expr, Field, JoinKind, SystemColumn, walk};
 use crate::catalog::TableDef;
 
@@ -26,6 +26,9 @@ pub(crate) struct Scope {
     pub hidden: bool,
     /// Columns named outside of aggregates, with their places, for the message about grouping.
     pub mentioned: Vec<(usize, u32)>,
+    /// The clause of this query in which the one that is being bound inside it stands, and whether it does so in an
+    /// aggregate's arguments.
+    pub inner: Option<(Clause, bool)>,
 }
 
 #[derive(Clone)]

@@ -335,6 +335,19 @@ pub enum LockWait {
     NoWait,
 }
 
+impl AggregateCall {
+    /// Calls `each` with the arguments, the sort keys and the filter.
+    pub fn parts(&self, each: &mut dyn FnMut(&Expr)) {
+        self.args.iter().chain(self.order.iter().map(|key| &key.expr)).chain(&self.filter).for_each(each);
+    }
+
+    /// As [`AggregateCall::parts`], to change them.
+    pub fn parts_mut(&mut self, each: &mut dyn FnMut(&mut Expr)) {
+        let order = self.order.iter_mut().map(|key| &mut key.expr);
+        self.args.iter_mut().chain(order).chain(&mut self.filter).for_each(each);
+    }
+}
+
 impl Plan {
     pub fn new(node: Node, fields: Vec<Field>) -> Plan {
         Plan { node, fields }

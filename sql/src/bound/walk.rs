@@ -141,11 +141,7 @@ pub fn node_exprs_mut(node: &mut Node, each: &mut dyn FnMut(&mut Expr)) {
         }
         Node::Aggregate(aggregate) => {
             aggregate.keys.iter_mut().for_each(&mut *each);
-            for call in &mut aggregate.calls {
-                call.args.iter_mut().for_each(&mut *each);
-                call.order.iter_mut().for_each(|key| each(&mut key.expr));
-                call.filter.iter_mut().for_each(&mut *each);
-            }
+            aggregate.calls.iter_mut().for_each(|call| call.parts_mut(each));
         }
         Node::Window { calls, .. } => {
             for call in calls {
@@ -279,6 +275,22 @@ pub fn join_right(expr: &mut Expr, left: usize, lateral: bool) {
         (&mut Expr::Outer { depth: 0, index, ty }, None) if lateral => *expr = Expr::Column { index, ty },
         (Expr::Outer { depth, .. }, level) if lateral && *depth > level.unwrap_or(0) => *depth -= 1,
         _ => {}
+    });
+}
+
+/// Takes an expression that reads none of the innermost `by` rows, its own included, over the next row out.
+pub fn lift_expr(expr: &mut Expr, by: usize) {
+    frames_in_expr(expr, None, &mut |expr, level| {
+        let pushed = level.map_or(0, |level| level + 1);
+        if let Expr::Outer { depth, index, ty } = expr
+            && *depth + 1 >= pushed + by
+        {
+            if *depth + 1 == by && level.is_none() {
+                *expr = Expr::Column { index: *index, ty: *ty };
+            } else {
+                *depth -= by;
+            }
+        }
     });
 }
 
@@ -430,11 +442,7 @@ pub fn node_exprs(node: &Node, each: &mut dyn FnMut(&Expr)) {
         }
         Node::Aggregate(aggregate) => {
             aggregate.keys.iter().for_each(&mut *each);
-            for call in &aggregate.calls {
-                call.args.iter().for_each(&mut *each);
-                call.order.iter().for_each(|key| each(&key.expr));
-                call.filter.iter().for_each(&mut *each);
-            }
+            aggregate.calls.iter().for_each(|call| call.parts(each));
         }
         Node::Window { calls, .. } => {
             for call in calls {
