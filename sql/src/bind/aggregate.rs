@@ -12,6 +12,7 @@ use super::Binder;
 use super::scope::Scope;
 use crate::bound::{AggregateCall, Expr, Subquery, WindowCall, walk};
 use crate::catalog::IndexDef;
+use crate::parse::ast::WindowSpec;
 
 /// Columns from here on stand for aggregates, windows and sets, until they are rewritten.
 pub(crate) const AGGREGATES: usize = 1 << 40;
@@ -31,7 +32,37 @@ pub(crate) struct Calls {
     /// The depth of the scope stack at which the list is bound: calls in subqueries belong to those, but for aggregates of
     /// nothing but our columns.
     pub level: usize,
-    pub named_windows: Vec<(String, crate::parse::ast::WindowSpec)>,
+    /// The WINDOW clause; each with what it takes over from another.
+    pub named_windows: Vec<(String, WindowSpec)>,
+}
+
+impl Calls {
+    /// A window with what it takes over from the one it names; `declared` in WINDOW, or in OVER.
+    ///
+    /// # Errors
+    /// 42704 there is no such window; 42P20 it cannot be taken over.
+    pub fn merged(&self, spec: &WindowSpec, declared: bool) -> Result<WindowSpec> {
+        let Some(base) = &spec.base else { return Ok(spec.clone()) };
+        let name = &base.name;
+        let Some((_, known)) = self.named_windows.iter().find(|(other, _)| other == name) else {
+            let message = format!("window \"{name}\" does not exist");
+            return Err(Error::new(SqlState::UNDEFINED_OBJECT, message).at(spec.pos + 1));
+        };
+        let refused = |message: String| Error::new(SqlState::WINDOWING_ERROR, message).at(spec.pos + 1);
+        if !spec.partition.is_empty() {
+            return Err(refused(format!("cannot override PARTITION BY clause of window \"{name}\"")));
+        }
+        if !spec.order.is_empty() && !known.order.is_empty() {
+            return Err(refused(format!("cannot override ORDER BY clause of window \"{name}\"")));
+        }
+        if known.frame.is_some() {
+            let error = refused(format!("cannot copy window \"{name}\" because it has a frame clause"));
+            let bare = !declared && spec.order.is_empty() && spec.frame.is_none();
+            return Err(if bare { error.hint("Omit the parentheses in this OVER clause.") } else { error });
+        }
+        let order = if spec.order.is_empty() { &known.order } else { &spec.order };
+        Ok(WindowSpec { order: order.clone(), frame: spec.frame.clone(), pos: spec.pos, ..known.clone() })
+    }
 }
 
 /// The keys of GROUP BY, which grow by columns that depend on them.

@@ -157,6 +157,7 @@ impl Binder<'_> {
             Err(Error::new(SqlState::FEATURE_NOT_SUPPORTED, message).at(pos + 1))
         };
         match clause {
+            Clause::Select if self.in_window => return refuse("window definitions"),
             Clause::Select => {}
             Clause::Where => return refuse("WHERE"),
             Clause::JoinOn => return refuse("JOIN conditions"),
@@ -359,15 +360,25 @@ impl Binder<'_> {
             )
             .at(pos + 1));
         }
+        let is_number = |at: usize| at == 1 || matches!(function, WindowFunction::Ntile);
+        // The value and what stands for it where there is no row are of one type.
+        let defaulted = call.args.len() == 3;
         let mut args = Vec::with_capacity(call.args.len());
-        for arg in &call.args {
+        for (at, arg) in call.args.iter().enumerate() {
             let bound = self.expr(&arg.expr)?;
-            args.push((self.known(bound)?, arg.expr.pos));
+            args.push((if defaulted || is_number(at) { bound } else { self.known(bound)? }, arg.expr.pos));
         }
         let ty = match function {
             WindowFunction::RowNumber | WindowFunction::Rank | WindowFunction::DenseRank => SqlType::INT8,
             WindowFunction::PercentRank | WindowFunction::CumeDist => SqlType::FLOAT8,
             WindowFunction::Ntile => SqlType::INT4,
+            WindowFunction::Lag | WindowFunction::Lead if defaulted => {
+                match self.common_type(&[args[0].0.ty(), args[2].0.ty()], name) {
+                    Ok(ty) if ty.oid == oid::UNKNOWN => SqlType::TEXT,
+                    Ok(ty) => SqlType::of(ty.oid),
+                    Err(_) => return Err(self.undefined_function(name, call, pos)?),
+                }
+            }
             WindowFunction::Lag
             | WindowFunction::Lead
             | WindowFunction::FirstValue
@@ -377,12 +388,13 @@ impl Binder<'_> {
         };
         let mut bound = Vec::with_capacity(args.len());
         for (at, (arg, place)) in args.into_iter().enumerate() {
-            let number = at == 1 || matches!(function, WindowFunction::Ntile);
-            let to = match at {
-                _ if number => SqlType::INT4,
-                0 => arg.ty(),
-                _ => SqlType::of(ty.oid),
-            };
+            let to = if is_number(at) { SqlType::INT4 } else { ty };
+            if arg.ty().oid != oid::UNKNOWN
+                && arg.ty().oid != to.oid
+                && self.registry.find_coercion(arg.ty().oid, to.oid, CastContext::Implicit).is_none()
+            {
+                return Err(self.undefined_function(name, call, pos)?);
+            }
             bound.push(self.coerce(arg, to, CastContext::Implicit, place)?);
         }
         self.window(function, bound, None, ty, over, pos)
@@ -421,24 +433,13 @@ impl Binder<'_> {
         }
         let spec = match over {
             Over::Named(name) => self.named_window(&name.name, name.pos)?,
-            Over::Spec(spec) => match &spec.base {
-                Some(base) => {
-                    let mut merged = self.named_window(&base.name, base.pos)?;
-                    if !spec.order.is_empty() {
-                        merged.order = spec.order.clone();
-                    }
-                    merged.frame = spec.frame.clone().or(merged.frame);
-                    merged
-                }
+            Over::Spec(spec) => match self.calls() {
+                Some(calls) => calls.merged(spec, false)?,
                 None => (**spec).clone(),
             },
         };
-        self.in_window = true;
-        let parts = self.window_parts(&spec);
-        self.in_window = false;
-        let (partition, order, frame) = parts?;
-        if args.iter().chain(&partition).chain(order.iter().map(|key| &key.expr)).any(|it| holds(it, SETS, usize::MAX))
-        {
+        let (partition, order, frame) = self.window_parts(&spec)?;
+        if args.iter().any(|arg| holds(arg, SETS, usize::MAX)) {
             let message = "window function calls cannot contain set-returning function calls";
             return Err(Error::new(SqlState::FEATURE_NOT_SUPPORTED, message)
                 .hint("You might be able to move the set-returning function into a LATERAL FROM item.")
@@ -463,7 +464,25 @@ impl Binder<'_> {
         }
     }
 
+    /// What the windows of the WINDOW clause are made of, whether or not anybody uses them.
+    pub fn declared_windows(&mut self) -> Result<Vec<Expr>> {
+        let named = self.calls().map(|calls| calls.named_windows.clone()).unwrap_or_default();
+        let mut exprs = Vec::new();
+        for (_, spec) in &named {
+            let (partition, order, _) = self.window_parts(spec)?;
+            exprs.extend(partition.into_iter().chain(order.into_iter().map(|key| key.expr)));
+        }
+        Ok(exprs)
+    }
+
     fn window_parts(&mut self, spec: &ast::WindowSpec) -> Result<(Vec<Expr>, Vec<SortKey>, WindowFrame)> {
+        self.in_window = true;
+        let parts = self.parts_in_window(spec);
+        self.in_window = false;
+        parts
+    }
+
+    fn parts_in_window(&mut self, spec: &ast::WindowSpec) -> Result<(Vec<Expr>, Vec<SortKey>, WindowFrame)> {
         let mut partition = Vec::with_capacity(spec.partition.len());
         for expr in &spec.partition {
             let bound = self.expr(expr)?;
@@ -485,17 +504,16 @@ impl Binder<'_> {
                     return Err(Error::new(SqlState::WINDOWING_ERROR, "GROUPS mode requires an ORDER BY clause")
                         .at(spec.pos + 1));
                 }
+                let offset = |bound: &ast::FrameBound| {
+                    matches!(bound, ast::FrameBound::Preceding(_) | ast::FrameBound::Following(_))
+                };
+                if frame.mode == FrameMode::Range && (offset(&frame.start) || offset(&frame.end)) && order.len() != 1 {
+                    let message = "RANGE with offset PRECEDING/FOLLOWING requires exactly one ORDER BY column";
+                    return Err(Error::new(SqlState::WINDOWING_ERROR, message).at(spec.pos + 1));
+                }
                 let key = order.first().map(|key| key.expr.ty());
                 let start = self.frame_bound(&frame.start, frame.mode, key)?;
                 let end = self.frame_bound(&frame.end, frame.mode, key)?;
-                if matches!(start, FrameBound::UnboundedFollowing) {
-                    return Err(Error::new(SqlState::WINDOWING_ERROR, "frame start cannot be UNBOUNDED FOLLOWING")
-                        .at(spec.pos + 1));
-                }
-                if matches!(end, FrameBound::UnboundedPreceding) {
-                    return Err(Error::new(SqlState::WINDOWING_ERROR, "frame end cannot be UNBOUNDED PRECEDING")
-                        .at(spec.pos + 1));
-                }
                 WindowFrame { mode: frame.mode, start, end }
             }
         };
@@ -516,6 +534,12 @@ impl Binder<'_> {
             }
             let to = match (mode, key) {
                 (FrameMode::Range, Some(key)) if key.category() == b'D' => SqlType::of(oid::INTERVAL),
+                (FrameMode::Range, Some(key)) if !matches!(key.category(), b'N' | b'T') => {
+                    let ty = SqlType::of(key.oid);
+                    let message =
+                        format!("RANGE with offset PRECEDING/FOLLOWING is not supported for column type {ty}");
+                    return Err(Error::new(SqlState::FEATURE_NOT_SUPPORTED, message).at(expr.pos + 1));
+                }
                 (FrameMode::Range, Some(key)) => SqlType::of(key.oid),
                 _ => SqlType::INT8,
             };

@@ -519,12 +519,7 @@ impl Binder<'_> {
         left.iter_mut().for_each(|value| super::scope::outward(value, 0));
         let right = types.iter().enumerate().map(|(at, ty)| Expr::column(at, *ty)).collect();
         let test = Box::new(self.compare_rows(op, left, right)?);
-        Ok(Expr::Subquery(Box::new(Subquery {
-            kind: kind(test),
-            plan: Arc::new(plan),
-            ty: SqlType::BOOL,
-            correlated,
-        })))
+        Ok(Expr::Subquery(Box::new(Subquery { kind: kind(test), plan: Arc::new(plan), ty: SqlType::BOOL, correlated })))
     }
 
     fn row_comparison(&mut self, op: &ast::Operator, left: &[ast::Expr], right: &[ast::Expr]) -> Result<Expr> {

@@ -451,9 +451,21 @@ impl Binder<'_> {
     }
 
     /// A fresh set of calls for a select list over the scope just pushed.
-    pub fn begin_calls(&mut self, windows: &[(ast::Ident, ast::WindowSpec)]) {
-        let named_windows = windows.iter().map(|(name, spec)| (name.name.clone(), spec.clone())).collect();
-        self.selects.push(Calls { level: self.scopes.len(), named_windows, ..Calls::default() });
+    ///
+    /// # Errors
+    /// 42P20 and 42704: what the WINDOW clause says of other windows.
+    pub fn begin_calls(&mut self, windows: &[(ast::Ident, ast::WindowSpec)]) -> Result<()> {
+        let mut calls = Calls { level: self.scopes.len(), ..Calls::default() };
+        for (name, spec) in windows {
+            if calls.named_windows.iter().any(|(known, _)| *known == name.name) {
+                let message = format!("window \"{}\" is already defined", name.name);
+                return Err(Error::new(SqlState::WINDOWING_ERROR, message).at(spec.pos + 1));
+            }
+            let merged = calls.merged(spec, true)?;
+            calls.named_windows.push((name.name.clone(), merged));
+        }
+        self.selects.push(calls);
+        Ok(())
     }
 }
 

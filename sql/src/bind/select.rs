@@ -32,7 +32,7 @@ impl Binder<'_> {
         }
         let (plan, scope) = self.bind_from(&select.from)?;
         let (bound, _) = self.with_scope(scope, |binder| {
-            binder.begin_calls(&select.windows);
+            binder.begin_calls(&select.windows)?;
             let bound = binder.select_over(select, query, unknowns, plan);
             binder.selects.pop();
             bound
@@ -75,6 +75,7 @@ impl Binder<'_> {
             })?),
             _ => None,
         };
+        let mut declared = self.within(Clause::Select, |binder| binder.declared_windows())?;
         let mut calls = std::mem::take(self.selects.last_mut().expect("begun by the caller"));
         let level = calls.level;
         // Put back, so that what is bound from here on is still known to belong to this list.
@@ -95,6 +96,7 @@ impl Binder<'_> {
                 exprs.extend(call.order.iter_mut().map(|key| &mut key.expr));
             }
             exprs.extend(calls.sets.iter_mut());
+            exprs.extend(declared.iter_mut());
             for expr in &mut exprs {
                 grouping.rewrite(expr, &scope)?;
             }

@@ -866,13 +866,20 @@ impl Parser<'_> {
             None
         };
         if let Some(mode) = mode {
-            let (start, end) = if self.accept_word("between") {
-                let start = self.frame_bound()?;
+            let between = self.accept_word("between");
+            let start_pos = self.pos();
+            let start = self.frame_bound()?;
+            let (end, end_pos) = if between {
                 self.expect_word("and")?;
-                (start, self.frame_bound()?)
+                let pos = self.pos();
+                (self.frame_bound()?, pos)
             } else {
-                (self.frame_bound()?, FrameBound::CurrentRow)
+                (FrameBound::CurrentRow, start_pos)
             };
+            check_frame(&start, &end, between).map_err(|(of_end, message)| {
+                let pos = if of_end { end_pos } else { start_pos };
+                Error::new(SqlState::WINDOWING_ERROR, message).at(pos + 1)
+            })?;
             if self.accept_word("exclude") && !self.accept_words(&["no", "others"]) {
                 return self.unsupported("window frame EXCLUDE");
             }
@@ -907,6 +914,24 @@ impl Parser<'_> {
             Tok::Sym("(") => self.opens_query(),
             _ => false,
         }
+    }
+}
+
+/// Whether a frame cannot be: why, and whether it is because of its end.
+fn check_frame(start: &FrameBound, end: &FrameBound, between: bool) -> std::result::Result<(), (bool, &'static str)> {
+    match (start, end) {
+        (FrameBound::UnboundedFollowing, _) => Err((false, "frame start cannot be UNBOUNDED FOLLOWING")),
+        (_, FrameBound::UnboundedPreceding) => Err((true, "frame end cannot be UNBOUNDED PRECEDING")),
+        (FrameBound::Following(_), FrameBound::CurrentRow) if !between => {
+            Err((false, "frame starting from following row cannot end with current row"))
+        }
+        (FrameBound::CurrentRow, FrameBound::Preceding(_)) => {
+            Err((true, "frame starting from current row cannot have preceding rows"))
+        }
+        (FrameBound::Following(_), FrameBound::Preceding(_) | FrameBound::CurrentRow) => {
+            Err((true, "frame starting from following row cannot have preceding rows"))
+        }
+        _ => Ok(()),
     }
 }
 
