@@ -30,8 +30,6 @@ pub(crate) struct CteEntry {
     pub work_table: bool,
     /// A change of rows without RETURNING, of which nothing can be read.
     pub silent: bool,
-    /// Scopes on the stack where it was made: only for the message when it is out of sight.
-    pub used: usize,
 }
 
 /// What every scan offers behind the table's columns.
@@ -194,13 +192,12 @@ impl Binder<'_> {
     /// A table, view, catalog relation or query of WITH.
     fn relation_ref(&mut self, name: &Name, alias: Option<&Alias>) -> Result<(Plan, Scope)> {
         if let [only] = name.parts.as_slice()
-            && let Some(cte) = self.ctes.iter_mut().rev().find(|cte| cte.name == *only)
+            && let Some(cte) = self.ctes.iter().rev().find(|cte| cte.name == *only)
         {
             if cte.silent {
                 let message = format!("WITH query \"{only}\" does not have a RETURNING clause");
                 return Err(Error::new(SqlState::FEATURE_NOT_SUPPORTED, message).at(name.pos + 1));
             }
-            cte.used += 1;
             let (id, columns, work_table) = (cte.id, cte.columns.clone(), cte.work_table);
             let shown: Arc<str> = Arc::from(only.as_str());
             let node = if work_table { Node::WorkTable { id, name: shown } } else { Node::CteScan { id, name: shown } };

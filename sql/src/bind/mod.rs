@@ -27,6 +27,7 @@ mod from;
 mod json;
 mod query;
 mod record;
+mod recursion;
 mod row_lock;
 mod scope;
 mod select;

@@ -8,6 +8,7 @@ use types::{Error, Result, SqlState, SqlType, oid};
 use super::aggregate::Calls;
 use super::call::sort_key;
 use super::from::CteEntry;
+use super::recursion;
 use super::scope::{Scope, StarColumn};
 use super::{Binder, Clause};
 use crate::bound::{Cte, Expr, Field, Node, Plan, ResultColumn, SetOp, SetOpKind, SortKey, WithPart};
@@ -86,25 +87,26 @@ impl Binder<'_> {
 
     fn with_queries(&mut self, with: &ast::With) -> Result<Vec<Cte>> {
         let changes = with.ctes.iter().any(|cte| matches!(cte.body, CteBody::Change(_)));
-        let mut ctes = Vec::with_capacity(with.ctes.len());
         for (at, cte) in with.ctes.iter().enumerate() {
             if with.ctes[..at].iter().any(|other| other.name.name == cte.name.name) {
                 let message = format!("WITH query name \"{}\" specified more than once", cte.name.name);
                 return Err(Error::new(SqlState::DUPLICATE_ALIAS, message).at(cte.name.pos + 1));
             }
+        }
+        let order =
+            if with.recursive { recursion::ordered(with)? } else { with.ctes.iter().map(|cte| (cte, false)).collect() };
+        let mut ctes = Vec::with_capacity(order.len());
+        for (cte, recursive) in order {
             let id = self.next_cte;
             self.next_cte += 1;
             let (columns, silent) = match &cte.body {
                 CteBody::Query(query) => {
-                    let (bound, columns) = if with.recursive {
-                        self.recursive_cte(cte, query, id)?
-                    } else {
-                        self.plain_cte(cte, query, id)?
-                    };
+                    let (bound, columns) =
+                        if recursive { self.recursive_cte(cte, query, id)? } else { self.plain_cte(cte, query, id)? };
                     if changes {
-                        self.with.push(WithPart::Query(bound));
+                        self.with.extend(bound.into_iter().map(WithPart::Query));
                     } else {
-                        ctes.push(bound);
+                        ctes.extend(bound);
                     }
                     (columns, false)
                 }
@@ -118,16 +120,16 @@ impl Binder<'_> {
                 }
             };
             let name = cte.name.name.clone();
-            self.ctes.push(CteEntry { name, id, columns, work_table: false, silent, used: 0 });
+            self.ctes.push(CteEntry { name, id, columns, work_table: false, silent });
         }
         Ok(ctes)
     }
 
-    fn plain_cte(&mut self, cte: &ast::Cte, query: &Query, id: usize) -> Result<(Cte, Vec<ResultColumn>)> {
+    fn plain_cte(&mut self, cte: &ast::Cte, query: &Query, id: usize) -> Result<(Vec<Cte>, Vec<ResultColumn>)> {
         let (plan, mut columns) = self.query(query, Unknowns::Text)?;
         self.name_columns(cte, &mut columns)?;
         let name = Arc::from(cte.name.name.as_str());
-        Ok((Cte { id, name, plan, recursive: None, distinct: false }, columns))
+        Ok((vec![Cte { id, name, plan, recursive: None, distinct: false }], columns))
     }
 
     fn name_columns(&self, cte: &ast::Cte, columns: &mut [ResultColumn]) -> Result<()> {
@@ -146,14 +148,16 @@ impl Binder<'_> {
         Ok(())
     }
 
-    /// A query of WITH RECURSIVE, which need not name itself.
-    fn recursive_cte(&mut self, cte: &ast::Cte, query: &Query, id: usize) -> Result<(Cte, Vec<ResultColumn>)> {
-        let SetExpr::SetOp { kind: SetOpKind::Union, all, left, right, pos } = &query.body else {
-            return self.plain_cte(cte, query, id);
+    /// A query of WITH RECURSIVE that names itself, behind those of its own WITH clause, which all rounds share.
+    fn recursive_cte(&mut self, cte: &ast::Cte, query: &Query, id: usize) -> Result<(Vec<Cte>, Vec<ResultColumn>)> {
+        let SetExpr::SetOp { all, left, right, pos, .. } = &query.body else {
+            return Err(Error::internal("a recursive query is a UNION"));
         };
-        if !query.order.is_empty() || query.limit.is_some() || query.offset.is_some() || query.with.is_some() {
-            return self.plain_cte(cte, query, id);
-        }
+        let known = self.ctes.len();
+        let mut bound = match &query.with {
+            Some(with) => self.with_clause(with)?,
+            None => Vec::new(),
+        };
         let (plan, mut columns) = self.query(left, Unknowns::Text)?;
         self.name_columns(cte, &mut columns)?;
         self.ctes.push(CteEntry {
@@ -162,42 +166,37 @@ impl Binder<'_> {
             columns: columns.clone(),
             work_table: true,
             silent: false,
-            used: 0,
         });
         let types: Vec<SqlType> = columns.iter().map(|column| column.ty).collect();
-        let bound = self.query(right, Unknowns::As(&types));
-        let entry = self.ctes.pop().expect("the entry pushed above");
-        let (mut round, _) = bound?;
+        let round = self.query(right, Unknowns::As(&types));
+        self.ctes.truncate(known);
+        let (mut round, _) = round?;
+        let (left_places, places) = (target_places(left), target_places(right));
+        let place = |places: &[u32], at: usize| places.get(at).copied().unwrap_or(*pos) + 1;
         if round.width() != plan.width() {
-            return Err(
-                Error::new(SqlState::SYNTAX_ERROR, "each UNION query must have the same number of columns").at(pos + 1)
-            );
+            return Err(Error::new(SqlState::SYNTAX_ERROR, "each UNION query must have the same number of columns")
+                .at(place(&places, 0)));
         }
         for (at, (field, column)) in round.fields.iter().zip(&columns).enumerate() {
-            if field.ty.oid != column.ty.oid
-                && self.registry.find_coercion(field.ty.oid, column.ty.oid, CastContext::Implicit).is_none()
-            {
+            let overall =
+                self.common_type(&[column.ty, field.ty], "UNION").map_err(|error| error.at(place(&places, at)))?;
+            if overall.oid != column.ty.oid {
                 let message = format!(
                     "recursive query \"{}\" column {} has type {} in non-recursive term but type {} overall",
                     cte.name.name,
                     at + 1,
                     column.ty,
-                    field.ty
+                    SqlType::of(overall.oid)
                 );
                 return Err(Error::new(SqlState::DATATYPE_MISMATCH, message)
-                    .hint("Cast the output of the non-recursive term to the correct type."));
+                    .hint("Cast the output of the non-recursive term to the correct type.")
+                    .at(place(&left_places, at)));
             }
         }
-        round = self.outputs_as(round, &types, &target_places(right))?;
+        round = self.outputs_as(round, &types, &places)?;
         let name = Arc::from(cte.name.name.as_str());
-        if entry.used == 0 {
-            // It does not name itself: an ordinary union.
-            let fields = plan.fields.clone();
-            let set = SetOp { kind: SetOpKind::Union, all: *all, left: plan, right: round };
-            let plan = Plan::new(Node::SetOp(Box::new(set)), fields);
-            return Ok((Cte { id, name, plan, recursive: None, distinct: false }, columns));
-        }
-        Ok((Cte { id, name, plan, recursive: Some(round), distinct: !all }, columns))
+        bound.push(Cte { id, name, plan, recursive: Some(round), distinct: !all });
+        Ok((bound, columns))
     }
 
     /// VALUES: rows of expressions without an input row.

@@ -47,6 +47,7 @@ impl Binder<'_> {
         unknowns: Unknowns<'_>,
         mut plan: Plan,
     ) -> Result<(Plan, Vec<ResultColumn>)> {
+        let recursive = names_work_table(&plan);
         let condition = match &select.filter {
             Some(filter) => Some(self.within(Clause::Where, |binder| {
                 let bound = binder.expr(filter)?;
@@ -81,6 +82,10 @@ impl Binder<'_> {
         // Put back, so that what is bound from here on is still known to belong to this list.
         self.selects.last_mut().expect("begun by the caller").level = level;
 
+        if recursive && !calls.aggregates.is_empty() {
+            let message = "aggregate functions are not allowed in a recursive query's recursive term";
+            return Err(Error::new(SqlState::INVALID_RECURSION, message));
+        }
         let grouped = !select.group.is_empty() || !calls.aggregates.is_empty() || select.having.is_some();
         if grouped {
             self.refuse_row_locks(if select.group.is_empty() { "aggregate functions" } else { "GROUP BY clause" })?;
@@ -477,6 +482,15 @@ impl Binder<'_> {
         }
         let bound = self.within(Clause::Select, |binder| binder.expr(expr))?;
         self.known(bound)
+    }
+}
+
+/// Whether a FROM list names the recursive query around it, itself and not in a subquery.
+fn names_work_table(plan: &Plan) -> bool {
+    match &plan.node {
+        Node::WorkTable { .. } => true,
+        Node::Join(join) => names_work_table(&join.left) || names_work_table(&join.right),
+        _ => false,
     }
 }
 

@@ -726,15 +726,33 @@ impl Expr {
     /// An expression over parts already made; its height is one more than theirs.
     pub fn new(pos: u32, kind: ExprKind) -> Expr {
         let mut height = 0;
-        kind.parts(&mut |part| height = height.max(part));
+        kind.children(&mut |child| height = height.max(child.height()));
         Expr { pos, height: height + 1, kind }
     }
 }
 
+/// A direct part of an expression.
+#[derive(Clone, Copy)]
+pub enum Child<'a> {
+    Expr(&'a Expr),
+    Query(&'a Query),
+}
+
+impl Child<'_> {
+    fn height(self) -> u32 {
+        match self {
+            Child::Expr(expr) => expr.height,
+            Child::Query(query) => query.height,
+        }
+    }
+}
+
 impl ExprKind {
-    /// The heights of the direct parts.
-    fn parts(&self, each: &mut dyn FnMut(u32)) {
-        let exprs = |list: &[Expr], each: &mut dyn FnMut(u32)| list.iter().for_each(|expr| each(expr.height));
+    /// Calls `each` with the direct parts.
+    pub fn children<'a>(&'a self, each: &mut dyn FnMut(Child<'a>)) {
+        fn exprs<'e>(list: impl IntoIterator<Item = &'e Expr>, each: &mut dyn FnMut(Child<'e>)) {
+            list.into_iter().for_each(|expr| each(Child::Expr(expr)));
+        }
         match self {
             ExprKind::Column(_)
             | ExprKind::Star(_)
@@ -754,13 +772,13 @@ impl ExprKind {
             | ExprKind::IsBool { arg, .. }
             | ExprKind::Field { base: arg, .. }
             | ExprKind::FieldStar(arg)
-            | ExprKind::Collate { arg, .. } => each(arg.height),
+            | ExprKind::Collate { arg, .. } => each(Child::Expr(arg)),
             ExprKind::Binary { left, right, .. }
             | ExprKind::IsDistinct { left, right, .. }
             | ExprKind::NullIf(left, right)
             | ExprKind::AnyAll { left, array: right, .. } => {
-                each(left.height);
-                each(right.height);
+                each(Child::Expr(left));
+                each(Child::Expr(right));
             }
             ExprKind::And(list)
             | ExprKind::Or(list)
@@ -770,49 +788,51 @@ impl ExprKind {
             | ExprKind::Row(list)
             | ExprKind::Grouping(list) => exprs(list, each),
             ExprKind::Between { arg, low, high, .. } => {
-                each(arg.height);
-                each(low.height);
-                each(high.height);
+                each(Child::Expr(arg));
+                each(Child::Expr(low));
+                each(Child::Expr(high));
             }
             ExprKind::In { arg, list, .. } => {
-                each(arg.height);
+                each(Child::Expr(arg));
                 exprs(list, each);
             }
             ExprKind::InQuery { arg, query, .. } | ExprKind::AnyAllQuery { left: arg, query, .. } => {
-                each(arg.height);
-                each(query.height);
+                each(Child::Expr(arg));
+                each(Child::Query(query));
             }
             ExprKind::Like { arg, pattern, escape, .. } => {
-                each(arg.height);
-                each(pattern.height);
-                escape.iter().for_each(|escape| each(escape.height));
+                each(Child::Expr(arg));
+                each(Child::Expr(pattern));
+                exprs(escape.as_deref(), each);
             }
             ExprKind::Function(call) => {
-                call.args.iter().for_each(|arg| each(arg.expr.height));
-                call.order.iter().for_each(|key| each(key.expr.height));
-                call.filter.iter().for_each(|filter| each(filter.height));
+                exprs(call.args.iter().map(|arg| &arg.expr), each);
+                exprs(call.order.iter().map(|key| &key.expr), each);
+                exprs(&call.filter, each);
                 if let Some(Over::Spec(spec)) = &call.over {
                     exprs(&spec.partition, each);
-                    spec.order.iter().for_each(|key| each(key.expr.height));
+                    exprs(spec.order.iter().map(|key| &key.expr), each);
                 }
             }
             ExprKind::Case { operand, arms, otherwise } => {
-                operand.iter().chain(otherwise).for_each(|expr| each(expr.height));
+                exprs(operand.as_deref().into_iter().chain(otherwise.as_deref()), each);
                 for (when, then) in arms {
-                    each(when.height);
-                    each(then.height);
+                    each(Child::Expr(when));
+                    each(Child::Expr(then));
                 }
             }
             ExprKind::Subscript { base, subscripts } => {
-                each(base.height);
+                each(Child::Expr(base));
                 for subscript in subscripts {
                     match subscript {
-                        Subscript::Index(index) => each(index.height),
-                        Subscript::Slice(lower, upper) => lower.iter().chain(upper).for_each(|e| each(e.height)),
+                        Subscript::Index(index) => each(Child::Expr(index)),
+                        Subscript::Slice(lower, upper) => exprs(lower.iter().chain(upper), each),
                     }
                 }
             }
-            ExprKind::ArrayQuery(query) | ExprKind::Exists(query) | ExprKind::Subquery(query) => each(query.height),
+            ExprKind::ArrayQuery(query) | ExprKind::Exists(query) | ExprKind::Subquery(query) => {
+                each(Child::Query(query))
+            }
         }
     }
 }
