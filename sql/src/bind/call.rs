@@ -158,7 +158,7 @@ impl Binder<'_> {
         };
         match clause {
             Clause::Select if self.in_window => return refuse("window definitions"),
-            Clause::Select => {}
+            Clause::Select | Clause::GroupBy => {}
             Clause::Where => return refuse("WHERE"),
             Clause::JoinOn => return refuse("JOIN conditions"),
             Clause::Having => return refuse("HAVING"),
@@ -174,8 +174,13 @@ impl Binder<'_> {
         let in_aggregate = self.in_aggregate;
         match self.calls() {
             Some(calls) if !in_aggregate => {
-                calls.sets.push(call);
-                Ok(Expr::column(SETS + calls.sets.len() - 1, ty))
+                // Sets advance in step, so one serves for two; and GROUP BY means the one in the list.
+                let twin = calls.sets.iter().position(|known| walk::same(known, &call) && !call.is_volatile());
+                let at = twin.unwrap_or_else(|| {
+                    calls.sets.push(call);
+                    calls.sets.len() - 1
+                });
+                Ok(Expr::column(SETS + at, ty))
             }
             _ => Err(Error::new(
                 SqlState::FEATURE_NOT_SUPPORTED,

@@ -100,15 +100,33 @@ impl Binder<'_> {
                 exprs.extend(call.args.iter_mut().chain(&mut call.partition).chain(&mut call.filter));
                 exprs.extend(call.order.iter_mut().map(|key| &mut key.expr));
             }
-            exprs.extend(calls.sets.iter_mut());
             exprs.extend(declared.iter_mut());
+            // Sets that are keys are expanded before their rows are grouped, others after that.
+            let sets = calls.sets.clone();
+            let mut shown = vec![false; sets.len()];
             for expr in &mut exprs {
                 grouping.rewrite(expr, &scope)?;
+                walk::columns_of(expr, &mut |index| {
+                    if index >= SETS {
+                        shown[index - SETS] = true;
+                    }
+                });
             }
+            let mut at = 0..sets.len();
+            calls.sets.retain(|_| at.next().is_some_and(|at| shown[at]));
+            for set in &mut calls.sets {
+                grouping.rewrite(set, &scope)?;
+            }
+            let moved = |index: usize| match index.checked_sub(SETS) {
+                Some(at) => SETS + shown[..at].iter().filter(|shown| **shown).count(),
+                None => index,
+            };
             for expr in exprs {
                 grouping.settle(expr);
+                walk::map_columns(expr, &moved);
             }
-            plan = grouped_plan(plan, grouping, std::mem::take(&mut calls.aggregates));
+            calls.sets.iter_mut().for_each(|set| grouping.settle(set));
+            plan = grouped_plan(plan, grouping, std::mem::take(&mut calls.aggregates), &sets)?;
             if let Some(predicate) = having {
                 let fields = plan.fields.clone();
                 plan = Plan::new(Node::Filter { input: Box::new(plan), predicate }, fields);
@@ -443,9 +461,6 @@ impl Binder<'_> {
             let message = "window functions are not allowed in GROUP BY";
             return Err(Error::new(SqlState::WINDOWING_ERROR, message).at(pos + 1));
         }
-        if holds(expr, SETS, usize::MAX) {
-            return Err(Error::unsupported("set-returning functions in GROUP BY").at(pos + 1));
-        }
         Ok(())
     }
 
@@ -494,8 +509,29 @@ fn names_work_table(plan: &Plan) -> bool {
     }
 }
 
-fn grouped_plan(input: Plan, grouping: Grouping, calls: Vec<crate::bound::AggregateCall>) -> Plan {
-    let Grouping { keys, sets: grouping_sets } = grouping;
+/// The rows of groups. `sets` are the set-returning calls among the keys, over the input row.
+fn grouped_plan(
+    mut input: Plan,
+    grouping: Grouping,
+    calls: Vec<crate::bound::AggregateCall>,
+    sets: &[Expr],
+) -> Result<Plan> {
+    let Grouping { mut keys, sets: grouping_sets } = grouping;
+    let mut used = Vec::new();
+    for key in &keys {
+        walk::columns_of(key, &mut |index| {
+            if index >= SETS && !used.contains(&index) {
+                used.push(index);
+            }
+        });
+    }
+    if !used.is_empty() {
+        let base = input.width();
+        input = set_plan(input, used.iter().map(|index| sets[index - SETS].clone()).collect())?;
+        for key in &mut keys {
+            walk::map_columns(key, &|index| used.iter().position(|set| *set == index).map_or(index, |at| base + at));
+        }
+    }
     let mut fields = Vec::with_capacity(keys.len() + calls.len());
     for key in &keys {
         fields.push(match key {
@@ -504,7 +540,7 @@ fn grouped_plan(input: Plan, grouping: Grouping, calls: Vec<crate::bound::Aggreg
         });
     }
     fields.extend(calls.iter().map(|call| Field::new(call.aggregate.name, call.ty)));
-    Plan::new(Node::Aggregate(Box::new(Aggregate { input, keys, calls, grouping_sets })), fields)
+    Ok(Plan::new(Node::Aggregate(Box::new(Aggregate { input, keys, calls, grouping_sets })), fields))
 }
 
 /// The input's columns with those of the set-returning calls behind them.
