@@ -162,3 +162,474 @@ ERROR:  21000: more than one row returned by a subquery used as an expression
 > select 1 where null
 ?column?
 (0 rows)
+
+# A row compared with the row of a subquery.
+> select id from p where (g, x) = (select 'a', 20)
+id
+2
+(1 row)
+
+> select (1, 2) = (select 1, 2), (1, 2) <> (select 1, 3), (1, 2) < (select 1, 3), (1, 2) >= (select 1, 3), row(1) = (select 1)
+?column?|?column?|?column?|?column?|?column?
+t|t|t|f|t
+(1 row)
+
+> select (1, 2) = (select 1, 2 where false) is null, (1, 2) = (select 1, null::int) is null, (1, 2) = (select 2, null::int)
+?column?|?column?|?column?
+t|t|f
+(1 row)
+
+> select (1, 2) = (select id, x from p)
+ERROR:  21000: more than one row returned by a subquery used as an expression
+
+> select id from p o where (g, x) >= (select g, max(x) from p i where i.g = o.g group by g) order by id
+id
+2
+3
+(2 rows)
+
+> select (1, 2) = (select 1)
+ERROR:  42601: subquery has too few columns
+
+> select (1, 2) = (select 1, 2, 3)
+ERROR:  42601: subquery has too many columns
+
+> select (1, 2) + (select 1, 2)
+ERROR:  42804: row comparison operator must yield type boolean, not type integer
+
+> select ('a', 'b') ~~ (select 'a', 'b')
+ERROR:  0A000: could not determine interpretation of row comparison operator ~~
+HINT:  Row comparison operators must be associated with btree operator families.
+
+> select 1 + any (select 1)
+ERROR:  42804: row comparison operator must yield type boolean, not type integer
+
+> select (2, 1) < any (select 1, 5 union select 2, 2), (2, 1) > all (select 1, 5 union select 2, 0)
+?column?|?column?
+t|t
+(1 row)
+
+> select g, (g, count(*)) = (select 'a', 2) from p group by g order by g
+g|?column?
+a|t
+b|f
+|f
+(3 rows)
+
+# Grouped expressions beside subqueries.
+> select upper(g) in (select upper(g) from p where x > 15), count(*) from p group by upper(g) order by 1
+?column?|count
+f|2
+t|2
+|1
+(3 rows)
+
+> select upper(g) from p group by upper(g) having upper(g) <> all (select 'B') order by 1
+upper
+A
+(1 row)
+
+> select (upper(g), 1) = (select 'A', 1), count(*) from p group by upper(g) order by 1
+?column?|count
+f|2
+t|2
+|1
+(3 rows)
+
+> select g in (select 'a') from p group by upper(g)
+ERROR:  42803: column "p.g" must appear in the GROUP BY clause or be used in an aggregate function
+
+> select (select upper(p.g)) from p group by upper(g)
+ERROR:  42803: subquery uses ungrouped column "p.g" from outer query
+
+> select count(*) + 1 in (select 3), g from p group by g order by g
+?column?|g
+t|a
+t|b
+f|
+(3 rows)
+
+# Columns that depend on a grouped primary key, with grouping sets.
+> select id, g, count(*) from p group by grouping sets ((id), (id, x)) having id < 3 order by 1, 2, 3
+id|g|count
+1|a|1
+1|a|1
+2|a|1
+2|a|1
+(4 rows)
+
+> select id, g from p group by rollup (id)
+ERROR:  42803: column "p.g" must appear in the GROUP BY clause or be used in an aggregate function
+
+> select id, upper(g) from p group by id, rollup (x) order by 1, 2
+id|upper
+1|A
+1|A
+2|A
+2|A
+3|B
+3|B
+4|B
+4|B
+5|
+5|
+(10 rows)
+
+> select id, g from p group by cube (id, x)
+ERROR:  42803: column "p.g" must appear in the GROUP BY clause or be used in an aggregate function
+
+# Aggregates of outer columns belong to the outer query.
+> select (select sum(o.x)) from p o
+sum
+42
+(1 row)
+
+> select g, (select sum(o.x) from p i where i.id = 1) s from p o group by g order by g
+g|s
+a|30
+b|5
+|7
+(3 rows)
+
+> select g from p o group by g having exists (select 1 where count(o.x) > 1)
+g
+a
+(1 row)
+
+> select g, (select count(*) from p i where i.x > max(o.x)) from p o group by g order by g
+g|count
+a|0
+b|3
+|2
+(3 rows)
+
+> select g, (select max(i.x + o.id) from p i) from p o where id < 3 order by id
+g|max
+a|21
+a|22
+(2 rows)
+
+> select (select (select max(o.x))), (select min(o.x) filter (where o.id > 1)) from p o
+max|min
+20|5
+(1 row)
+
+> select (select s from (select max(o.x) s) q) from p o
+s
+20
+(1 row)
+
+> select (select v from generate_series(1, count(o.x)) v order by v desc limit 1) from p o
+v
+4
+(1 row)
+
+> select g, (select max(sum(o.x)) from p i) from p o group by g
+ERROR:  42803: aggregate function calls cannot be nested
+
+> select (select max(i.x + sum(o.x)) from p i) from p o
+max
+62
+(1 row)
+
+> select sum((select max(o.x))) from p o
+ERROR:  42803: aggregate function calls cannot be nested
+
+> select id from p o where (select sum(o.x)) > 1
+ERROR:  42803: aggregate functions are not allowed in WHERE
+
+> select * from p o, lateral (select sum(o.x)) s
+ERROR:  42803: aggregate functions are not allowed in FROM clause of their own query level
+
+> update p o set x = (select max(o.x))
+ERROR:  42803: aggregate functions are not allowed in UPDATE
+
+> select o.x, (select sum(o.x)) from p o
+ERROR:  42803: column "o.x" must appear in the GROUP BY clause or be used in an aggregate function
+
+> select (select sum(o.x) over ()) from p o order by 1
+sum
+5
+7
+10
+20
+(5 rows)
+
+> select g, array(select i.id from p i order by abs(i.x - avg(o.x)), 1 limit 2) from p o where g is not null group by g order by g
+g|array
+a|{1,2}
+b|{3,5}
+(2 rows)
+
+> select g, rank() over (order by (select sum(o.x))) from p o group by g order by g
+g|rank
+a|3
+b|1
+|2
+(3 rows)
+
+# Set-returning functions in GROUP BY.
+> select generate_series(1, id) n, count(*) from p group by n order by n
+n|count
+1|5
+2|4
+3|3
+4|2
+5|1
+(5 rows)
+
+> select generate_series(1, id), count(*) from p group by generate_series(1, id) order by generate_series(1, id) desc
+generate_series|count
+5|1
+4|2
+3|3
+2|4
+1|5
+(5 rows)
+
+> select count(*) from p group by generate_series(1, id) order by 1
+count
+1
+2
+3
+4
+5
+(5 rows)
+
+> select generate_series(1, id) + 1 n, sum(x) from p group by 1 order by 1
+n|sum
+2|42
+3|32
+4|12
+5|7
+6|7
+(5 rows)
+
+> select generate_series(1, 2), count(*) from p group by generate_series(1, 2) + 1 order by 1, 2
+generate_series|count
+1|5
+1|5
+2|5
+2|5
+(4 rows)
+
+> select generate_series(1, 2) n, generate_series(3, 4) m, count(*) from p group by n order by 1, 2
+n|m|count
+1|3|5
+1|4|5
+2|3|5
+2|4|5
+(4 rows)
+
+> select unnest(array['u', 'v', 'u']) u, g, count(*) from p where id < 4 group by rollup (u, g) order by 1, 2
+u|g|count
+u|a|4
+u|b|2
+u||6
+v|a|2
+v|b|1
+v||3
+||9
+(7 rows)
+
+> select generate_series(1, id), count(*) from p group by generate_series(2, id)
+ERROR:  42803: column "p.id" must appear in the GROUP BY clause or be used in an aggregate function
+
+# WITH RECURSIVE: what names itself, and in which order.
+> with recursive t(n) as (select 1 union all select 2.5) select * from t
+n
+1
+2.5
+(2 rows)
+
+> with recursive t(n) as (with u as (select 1 as a) select a from u union all select n + 1 from t where n < 3) select * from t
+n
+1
+2
+3
+(3 rows)
+
+> with recursive t(n) as (with u as (select 1 as a) select a from u union all select n + a from t, u where n < 3) select * from t
+n
+1
+2
+3
+(3 rows)
+
+> with recursive a as (select * from b), b as (select 1 x) select * from a
+x
+1
+(1 row)
+
+> with recursive a as (select * from b union all select x + 1 from a where x < 3), b as (select 1 x) select * from a
+x
+1
+2
+3
+(3 rows)
+
+> with recursive a as (select * from b), b as (select * from a) select * from a
+ERROR:  0A000: mutual recursion between WITH items is not implemented
+
+> with recursive u as (select sum(n) from t), t(n) as (values (1) union all select n + 1 from t where n < 3) select * from u
+sum
+6
+(1 row)
+
+> with recursive t(n) as (with t as (select 7 as n) select n from t union all select n + 1 from t where n < 9) select * from t
+n
+7
+8
+(2 rows)
+
+> with recursive t(n) as (select 1 union all select n + 1 from (select n from t where n < 3) s) select * from t
+n
+1
+2
+3
+(3 rows)
+
+> with recursive t(n) as (select 1 union all (select n + 1 from t where n < 5 intersect select x from p)) select * from t
+n
+1
+(1 row)
+
+> with recursive t as (select * from t) select 1
+ERROR:  42P19: recursive query "t" does not have the form non-recursive-term UNION [ALL] recursive-term
+
+> with recursive t(n) as (select n from t union all select 1) select 1
+ERROR:  42P19: recursive reference to query "t" must not appear within its non-recursive term
+
+> with recursive t(n) as (select 1 union all select n from t where n in (select n from t)) select 1
+ERROR:  42P19: recursive reference to query "t" must not appear within a subquery
+
+> with recursive t(n) as (select 1 union all select a.n from t a, t b) select 1
+ERROR:  42P19: recursive reference to query "t" must not appear more than once
+
+> with recursive t(n) as (select 1 union all select p.x from p left join t on true) select 1
+ERROR:  42P19: recursive reference to query "t" must not appear within an outer join
+
+> with recursive t(n) as (select 1 union all (select x from p except select n from t)) select 1
+ERROR:  42P19: recursive reference to query "t" must not appear within EXCEPT
+
+> with recursive t(n) as (select 1 union all (select x from p intersect all select n from t)) select 1
+ERROR:  42P19: recursive reference to query "t" must not appear within INTERSECT
+
+> with recursive t(n) as (with u as (select * from t) select 1 union all select n from t) select 1
+ERROR:  42P19: recursive reference to query "t" must not appear within a subquery
+
+> with recursive t(n) as (select 1 union all select n + 1 from t order by 1) select 1
+ERROR:  0A000: ORDER BY in a recursive query is not implemented
+
+> with recursive t(n) as (select 1 union all select n + 1 from t limit 5) select 1
+ERROR:  0A000: LIMIT in a recursive query is not implemented
+
+> with recursive t(n) as (select 1 union all select n + 1 from t where n < 3 for update) select 1
+ERROR:  0A000: FOR UPDATE/SHARE in a recursive query is not implemented
+
+> with recursive t(n) as (select 1 union all select count(*)::int from t) select 1
+ERROR:  42P19: aggregate functions are not allowed in a recursive query's recursive term
+
+> with recursive t(n) as (select 1 union all select n + 1.5 from t) select 1
+ERROR:  42804: recursive query "t" column 1 has type integer in non-recursive term but type numeric overall
+HINT:  Cast the output of the non-recursive term to the correct type.
+
+> with recursive t(n) as (select 1 union all select true from t) select 1
+ERROR:  42804: UNION types integer and boolean cannot be matched
+
+> with recursive i as (insert into p select id + 10 from i returning id) select 1
+ERROR:  42P19: recursive query "i" must not contain data-modifying statements
+
+# Windows that take over from others, and their frames.
+> select id, sum(x) over (w order by id) from p window w as (partition by g) order by id
+id|sum
+1|10
+2|30
+3|5
+4|5
+5|7
+(5 rows)
+
+> select count(*) over (w order by x) from p window w as (order by x)
+ERROR:  42P20: cannot override ORDER BY clause of window "w"
+
+> select count(*) over (w partition by x) from p window w as (order by x)
+ERROR:  42P20: cannot override PARTITION BY clause of window "w"
+
+> select count(*) over (w) from p window w as (order by x rows unbounded preceding)
+ERROR:  42P20: cannot copy window "w" because it has a frame clause
+HINT:  Omit the parentheses in this OVER clause.
+
+> select count(*) over (w rows current row) from p window w as (rows unbounded preceding)
+ERROR:  42P20: cannot copy window "w" because it has a frame clause
+
+> select count(*) over w from p window w as (order by x rows unbounded preceding), v as (w)
+ERROR:  42P20: cannot copy window "w" because it has a frame clause
+
+> select count(*) over w from p window w as (order by x), w as (order by g)
+ERROR:  42P20: window "w" is already defined
+
+> select count(*) over w from p window w as (v), v as (order by g)
+ERROR:  42704: window "v" does not exist
+
+> select id from p window w as (order by nosuch)
+ERROR:  42703: column "nosuch" does not exist
+
+> select x from p window w as (order by sum(x))
+ERROR:  42803: column "p.x" must appear in the GROUP BY clause or be used in an aggregate function
+
+> select count(*) over (range 1 preceding) from p
+ERROR:  42P20: RANGE with offset PRECEDING/FOLLOWING requires exactly one ORDER BY column
+
+> select count(*) over (order by g range 1 preceding) from p
+ERROR:  0A000: RANGE with offset PRECEDING/FOLLOWING is not supported for column type text
+
+> select count(*) over (rows unbounded following) from p
+ERROR:  42P20: frame start cannot be UNBOUNDED FOLLOWING
+
+> select count(*) over (rows 1 following) from p
+ERROR:  42P20: frame starting from following row cannot end with current row
+
+> select count(*) over (rows between current row and 1 preceding) from p
+ERROR:  42P20: frame starting from current row cannot have preceding rows
+
+> select count(*) over (rows between 1 following and current row) from p
+ERROR:  42P20: frame starting from following row cannot have preceding rows
+
+> select count(*) over (rows between unbounded preceding and unbounded preceding) from p
+ERROR:  42P20: frame end cannot be UNBOUNDED PRECEDING
+
+# The default of lag and lead is of one type with the value.
+> select lag(id, 1, 2.5) over (order by id), pg_typeof(lag(id, 1, 2.5) over ()), lead(g, 1, 'z') over (order by id) from p where id < 3 order by id
+lag|pg_typeof|lead
+2.5|numeric|a
+1|numeric|z
+(2 rows)
+
+> select lag(id, '1', '7') over (order by id), lag(null, 1, 3) over (order by id), ntile('2') over (order by id) from p where id < 3 order by id
+lag|lag|ntile
+7|3|1
+1||2
+(2 rows)
+
+> select lag(id, 1, true) over (order by id) from p
+ERROR:  42883: function lag(integer, integer, boolean) does not exist
+HINT:  No function matches the given name and argument types. You might need to add explicit type casts.
+
+> select lag(id, 1::bigint, 1) over (order by id) from p
+ERROR:  42883: function lag(integer, bigint, integer) does not exist
+HINT:  No function matches the given name and argument types. You might need to add explicit type casts.
+
+# DISTINCT aggregates have their rows in order.
+> select array_agg(distinct g), array_agg(distinct g order by g desc), string_agg(distinct g, ','), string_agg(distinct g, ', ' order by g desc) from p
+array_agg|array_agg|string_agg|string_agg
+{a,b,NULL}|{NULL,b,a}|a,b|b, a
+(1 row)
+
+> select string_agg(distinct x, y), jsonb_agg(distinct x) from (values ('b', '-'), ('a', ';'), ('b', '+')) t(x, y)
+string_agg|jsonb_agg
+a+b-b|["a", "b"]
+(1 row)
+
+> select count(distinct '1'::json)
+ERROR:  42883: could not identify an equality operator for type json
