@@ -25,9 +25,6 @@ const WINDOW_FUNCTIONS: &[(&str, WindowFunction, usize, usize)] = &[
     ("nth_value", WindowFunction::NthValue, 2, 2),
 ];
 
-/// Aggregates that show the order in which they get their rows.
-const ORDERED: [&str; 6] = ["array_agg", "string_agg", "json_agg", "jsonb_agg", "json_object_agg", "jsonb_object_agg"];
-
 impl Binder<'_> {
     /// A function of pg_catalog that the binder itself calls.
     pub fn call_named(&mut self, name: &str, args: Vec<Expr>, pos: u32) -> Result<Expr> {
@@ -160,9 +157,7 @@ impl Binder<'_> {
             Err(Error::new(SqlState::FEATURE_NOT_SUPPORTED, message).at(pos + 1))
         };
         match clause {
-            Clause::Select if self.in_window => {
-                return Err(Error::unsupported("a set-returning function in a window definition").at(pos + 1));
-            }
+            Clause::Select if self.in_window => return refuse("window definitions"),
             Clause::Select | Clause::GroupBy => {}
             Clause::Where => return refuse("WHERE"),
             Clause::JoinOn => return refuse("JOIN conditions"),
@@ -331,9 +326,6 @@ impl Binder<'_> {
         let resolved = self.registry.resolve_aggregate(name, &types).map_err(|error| error.at(pos + 1))?;
         let mut bound = Vec::with_capacity(args.len());
         for ((arg, place), &to) in args.into_iter().zip(&resolved.arg_types) {
-            if call.distinct {
-                super::select::comparable(arg.ty(), "equality").map_err(|error| error.at(place + 1))?;
-            }
             bound.push(self.coerce(arg, SqlType::of(to), CastContext::Implicit, place)?);
         }
         super::json::rows_as_json(self.registry, resolved.aggregate.oid, &mut bound);
@@ -349,14 +341,6 @@ impl Binder<'_> {
                 .at(key.expr.pos + 1));
             }
             order.push(sort_key(expr, key));
-        }
-        // DISTINCT sorts the arguments.
-        if call.distinct && ORDERED.contains(&name) {
-            for arg in &bound {
-                if !matches!(arg, Expr::Const { .. }) && !order.iter().any(|key| walk::same(&key.expr, arg)) {
-                    order.push(SortKey { expr: arg.clone(), descending: false, nulls_first: false });
-                }
-            }
         }
         let filter = match &call.filter {
             Some(filter) => {
