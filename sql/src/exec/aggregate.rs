@@ -7,21 +7,22 @@
 use futures::future::BoxFuture;
 use hashbrown::{HashMap, HashSet};
 use types::aggregate::Accumulator;
-use types::{Datum, Result, Settings, SqlType};
+use types::{Datum, Result, Settings, SqlType, oid};
 
 use super::basic::Place;
 use super::frames::Row;
-use super::hash_key;
+use super::hash_key::KeyTypes;
 use super::memory::{Claim, datum_bytes, row_bytes};
-use super::sort::{compare_keys, key_values};
+use super::sort::{comparable, compare_keys, key_values};
 use super::source::{BATCH_ROWS_MAX, BoxSource, Source};
 use super::spill::{Entry, Sorted, Sorter};
-use crate::bound::{Aggregate, AggregateCall, Expr};
+use crate::bound::{Aggregate, AggregateCall, Expr, SortKey};
 
 pub(crate) struct Aggregation {
     input: Option<BoxSource>,
     keys: Vec<Expr>,
-    calls: Vec<AggregateCall>,
+    key_types: KeyTypes,
+    calls: Vec<Call>,
     grouping_sets: Option<Vec<Vec<usize>>>,
     at: Place,
     groups: std::vec::IntoIter<Group>,
@@ -38,12 +39,20 @@ struct Rest {
     head: Option<Entry>,
 }
 
+/// A call, and what it is to all groups.
+struct Call {
+    call: AggregateCall,
+    arg_types: KeyTypes,
+    /// The order in which rows count; none if it makes no difference.
+    order: Vec<SortKey>,
+}
+
 /// One aggregate call over one group.
 struct CallState {
     accumulator: Box<dyn Accumulator>,
     /// Arguments seen, for DISTINCT.
     seen: Option<HashSet<Box<[u8]>>>,
-    /// Arguments kept back until they can be sorted, for ORDER BY: (sort values, arguments).
+    /// Arguments kept back until they can be sorted: (sort values, arguments).
     ordered: Option<Vec<(Vec<Datum>, Vec<Datum>)>>,
 }
 
@@ -61,17 +70,38 @@ struct Table {
     rest: Option<Sorter>,
 }
 
+impl Call {
+    fn new(call: &AggregateCall) -> Call {
+        let mut order = call.order.clone();
+        // PostgreSQL sorts to find duplicates: by what ORDER BY says, then by the arguments.
+        if call.distinct && (minds_order(call) || !order.is_empty()) {
+            let key = |expr: &Expr| SortKey { expr: expr.clone(), descending: false, nulls_first: false };
+            order.extend(call.args.iter().map(key));
+        }
+        Call { call: call.clone(), arg_types: KeyTypes::new(call.args.iter().map(Expr::ty)), order }
+    }
+}
+
+/// Whether the order of the rows shows in the result.
+fn minds_order(call: &AggregateCall) -> bool {
+    match call.aggregate.name {
+        "count" | "min" | "max" | "bool_and" | "bool_or" | "every" | "bit_and" | "bit_or" | "bit_xor" => false,
+        "sum" | "avg" => matches!(call.ty.oid, oid::FLOAT4 | oid::FLOAT8),
+        _ => true,
+    }
+}
+
 impl CallState {
-    fn new(call: &AggregateCall, settings: &Settings) -> CallState {
-        let types: Vec<SqlType> = call.args.iter().map(Expr::ty).collect();
+    fn new(call: &Call, settings: &Settings) -> CallState {
+        let types: Vec<SqlType> = call.call.args.iter().map(Expr::ty).collect();
         CallState {
-            accumulator: call.aggregate.start(&types, settings),
-            seen: call.distinct.then(HashSet::new),
+            accumulator: call.call.aggregate.start(&types, settings),
+            seen: call.call.distinct.then(HashSet::new),
             ordered: (!call.order.is_empty()).then(Vec::new),
         }
     }
 
-    fn finish(&mut self, call: &AggregateCall) -> Result<Datum> {
+    fn finish(&mut self, call: &Call) -> Result<Datum> {
         if let Some(mut rows) = self.ordered.take() {
             rows.sort_by(|a, b| compare_keys(&call.order, &a.0, &b.0));
             for (_, args) in rows {
@@ -87,7 +117,8 @@ impl Aggregation {
         Aggregation {
             input: Some(input),
             keys: aggregate.keys.clone(),
-            calls: aggregate.calls.clone(),
+            key_types: KeyTypes::new(aggregate.keys.iter().map(Expr::ty)),
+            calls: aggregate.calls.iter().map(Call::new).collect(),
             grouping_sets: aggregate.grouping_sets.clone(),
             claim: Claim::new(at.context.memory()),
             at,
@@ -105,7 +136,7 @@ impl Aggregation {
         let mut grown = 0;
         let mut args = std::mem::take(&mut self.args);
         for (i, state) in group.states.iter_mut().enumerate() {
-            let call = &self.calls[i];
+            let Call { call, arg_types, order } = &self.calls[i];
             if let Some(filter) = &call.filter
                 && !self.at.holds(filter, row).await?
             {
@@ -113,7 +144,7 @@ impl Aggregation {
             }
             self.at.evaluate_into(&call.args, row, &mut args).await?;
             if let Some(seen) = &mut state.seen {
-                let key = hash_key::of(&args);
+                let key = arg_types.of(&args);
                 let bytes = key.len() + 48;
                 if !seen.insert(key) {
                     continue;
@@ -122,7 +153,12 @@ impl Aggregation {
             }
             match &mut state.ordered {
                 Some(rows) => {
-                    let values = key_values(&self.at, &call.order, row).await?;
+                    let mut values = key_values(&self.at, &call.order, row).await?;
+                    if values.len() < order.len() {
+                        let compared =
+                            args.iter().zip(&call.args).map(|(arg, expr)| comparable(arg.clone(), expr.ty()));
+                        values.extend(compared);
+                    }
                     grown += row_bytes(&values) + row_bytes(&args);
                     rows.push((values, std::mem::take(&mut args)));
                 }
@@ -152,7 +188,7 @@ impl Aggregation {
             // A grand total exists even without rows.
             for (number, _) in sets.iter().enumerate().filter(|(_, set)| set.is_empty()) {
                 let keys = vec![Datum::Null; self.keys.len()];
-                table.by_key.insert(set_key(number, &keys), table.groups.len());
+                table.by_key.insert(set_key(&self.key_types, number, &keys), table.groups.len());
                 table.groups.push(self.new_group(keys));
             }
         }
@@ -170,13 +206,15 @@ impl Aggregation {
                 }
                 let keys = self.at.evaluate_all(&self.keys, &row).await?;
                 let Some(sets) = &sets else {
-                    self.add_to(&mut table, hash_key::of_in(&keys, &mut key), keys, &row).await?;
+                    let key = self.key_types.of_in(&keys, &mut key);
+                    self.add_to(&mut table, key, keys, &row).await?;
                     continue;
                 };
                 for (number, set) in sets.iter().enumerate() {
                     let part = |(i, key): (usize, &Datum)| if set.contains(&i) { key.clone() } else { Datum::Null };
                     let keys: Vec<Datum> = keys.iter().enumerate().map(part).collect();
-                    self.add_to(&mut table, &set_key(number, &keys), keys, &row).await?;
+                    let key = set_key(&self.key_types, number, &keys);
+                    self.add_to(&mut table, &key, keys, &row).await?;
                 }
             }
         }
@@ -237,8 +275,8 @@ impl Aggregation {
     }
 }
 
-fn set_key(set: usize, keys: &[Datum]) -> Box<[u8]> {
-    let mut key = Vec::from(hash_key::of(keys));
+fn set_key(types: &KeyTypes, set: usize, keys: &[Datum]) -> Box<[u8]> {
+    let mut key = Vec::from(types.of(keys));
     key.extend((set as u32).to_be_bytes());
     key.into_boxed_slice()
 }

@@ -10,7 +10,7 @@ use std::cmp::Ordering;
 use std::sync::Arc;
 
 use futures::future::BoxFuture;
-use types::{Datum, Result};
+use types::{Datum, Result, SqlType};
 
 use super::frames::Row;
 use super::hash_key;
@@ -72,7 +72,7 @@ pub(super) async fn open(left: Side, right: Side, mut shape: Shape, ordered: boo
             let value = row.remove(place);
             let mut key = Vec::with_capacity(9);
             // Right rows without a partner have no place: null, which comes last.
-            order_bytes(&value, false, false, &mut key);
+            order_bytes(&value, SqlType::INT8, false, false, &mut key);
             by_place.push(key, row).await?;
         }
     }

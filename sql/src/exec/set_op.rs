@@ -5,19 +5,25 @@
 
 use futures::future::BoxFuture;
 use hashbrown::HashMap;
-use types::{Datum, Result};
+use types::{Datum, Result, SqlType};
 
 use super::basic::Place;
 use super::frames::Row;
-use super::hash_key;
+use super::hash_key::KeyTypes;
 use super::memory::Claim;
 use super::sort::Distinct;
 use super::source::{BATCH_ROWS_MAX, BoxSource, Source};
 use super::spill::{Sorted, Sorter};
 use crate::bound::SetOpKind;
 
-/// The source of a set operation.
-pub(crate) fn open(at: Place, left: BoxSource, right: BoxSource, kind: SetOpKind, all: bool) -> BoxSource {
+/// The source of a set operation on rows of these types.
+pub(crate) fn open(
+    at: Place,
+    (left, right): (BoxSource, BoxSource),
+    types: Vec<SqlType>,
+    kind: SetOpKind,
+    all: bool,
+) -> BoxSource {
     let rows: BoxSource = match kind {
         SetOpKind::Union => Box::new(Union { left, right, left_done: false }),
         SetOpKind::Intersect | SetOpKind::Except => Box::new(Counted {
@@ -25,13 +31,14 @@ pub(crate) fn open(at: Place, left: BoxSource, right: BoxSource, kind: SetOpKind
             right,
             intersect: kind == SetOpKind::Intersect,
             all,
+            types: KeyTypes::new(types.iter().copied()),
             claim: Claim::new(at.context.memory()),
             counts: None,
             sorted: None,
             at: at.clone(),
         }),
     };
-    if all { rows } else { Box::new(Distinct::new(at, rows, None)) }
+    if all { rows } else { Box::new(Distinct::new(at, rows, types, None)) }
 }
 
 /// UNION ALL.
@@ -63,6 +70,7 @@ struct Counted {
     intersect: bool,
     all: bool,
     at: Place,
+    types: KeyTypes,
     claim: Claim,
     /// Rows of the right side that have not found a partner.
     counts: Option<HashMap<Box<[u8]>, u64>>,
@@ -87,7 +95,7 @@ impl Counted {
             }
             self.at.context.check()?;
             for row in batch {
-                let key = hash_key::of(&row);
+                let key = self.types.of(&row);
                 let bytes = key.len() + 56;
                 let count = counts.entry(key).or_insert(0);
                 *count += 1;
@@ -121,7 +129,7 @@ impl Counted {
                 }
                 self.at.context.check()?;
                 for mut row in batch {
-                    let key = hash_key::of(&row).into_vec();
+                    let key = self.types.of(&row).into_vec();
                     if right {
                         row = vec![Datum::Int8(1)];
                     } else {
@@ -184,7 +192,7 @@ impl Source for Counted {
                 let Some(counts) = &mut self.counts else { return Ok(Vec::new()) };
                 let mut kept = Vec::new();
                 for row in batch {
-                    let partners = counts.get_mut(&hash_key::of(&row));
+                    let partners = counts.get_mut(&self.types.of(&row));
                     if partners.is_some_and(|partners| found(partners, self.all)) == self.intersect {
                         kept.push(row);
                     }

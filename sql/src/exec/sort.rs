@@ -4,21 +4,29 @@ use std::cmp::Ordering;
 
 use futures::future::BoxFuture;
 use hashbrown::HashSet;
-use types::{Datum, Error, Result};
+use types::{Datum, Error, Result, SqlType, oid};
 
 use super::basic::Place;
 use super::frames::Row;
-use super::hash_key;
+use super::hash_key::KeyTypes;
 use super::memory::Claim;
 use super::source::{BATCH_ROWS_MAX, BoxSource, Source};
 use super::spill::{Sorted, Sorter, order_bytes};
 use crate::bound::{Expr, SortKey};
 
-/// The values of the sort keys over a row.
+/// A value as it is compared: char(n) without the blanks at its end, which do not count.
+pub(crate) fn comparable(value: Datum, ty: SqlType) -> Datum {
+    match &value {
+        Datum::Text(text) if ty.oid == oid::BPCHAR => Datum::text(text.trim_end_matches(' ')),
+        _ => value,
+    }
+}
+
+/// The values of the sort keys over a row, as they are compared.
 pub(crate) async fn key_values(at: &Place, keys: &[SortKey], row: &[Datum]) -> Result<Vec<Datum>> {
     let mut values = Vec::with_capacity(keys.len());
     for key in keys {
-        values.push(at.evaluate(&key.expr, row).await?);
+        values.push(comparable(at.evaluate(&key.expr, row).await?, key.expr.ty()));
     }
     Ok(values)
 }
@@ -78,7 +86,7 @@ impl Sort {
                             &computed
                         }
                     };
-                    order_bytes(value, key.descending, key.nulls_first, &mut bytes);
+                    order_bytes(value, key.expr.ty(), key.descending, key.nulls_first, &mut bytes);
                 }
                 sorter.push(bytes.clone(), row).await?;
             }
@@ -109,6 +117,7 @@ impl Source for Sort {
 pub(crate) struct Distinct {
     input: BoxSource,
     on: Option<Vec<Expr>>,
+    types: KeyTypes,
     at: Place,
     seen: HashSet<Box<[u8]>>,
     /// The key of one row; kept for its memory.
@@ -125,16 +134,21 @@ struct Unseen {
 }
 
 impl Distinct {
-    pub fn new(at: Place, input: BoxSource, on: Option<Vec<Expr>>) -> Distinct {
+    /// Of rows of these types.
+    pub fn new(at: Place, input: BoxSource, types: Vec<SqlType>, on: Option<Vec<Expr>>) -> Distinct {
         let claim = Claim::new(at.context.memory());
-        Distinct { input, on, at, seen: HashSet::new(), key: Vec::new(), claim, unseen: None, rest: None }
+        let types = match &on {
+            Some(exprs) => KeyTypes::new(exprs.iter().map(Expr::ty)),
+            None => KeyTypes::new(types),
+        };
+        Distinct { input, on, types, at, seen: HashSet::new(), key: Vec::new(), claim, unseen: None, rest: None }
     }
 
     /// The row, if it is surely the first of its kind.
     async fn pass(&mut self, mut row: Row) -> Result<Option<Row>> {
         let key = match &self.on {
-            Some(exprs) => hash_key::of_in(&self.at.evaluate_all(exprs, &row).await?, &mut self.key),
-            None => hash_key::of_in(&row, &mut self.key),
+            Some(exprs) => self.types.of_in(&self.at.evaluate_all(exprs, &row).await?, &mut self.key),
+            None => self.types.of_in(&row, &mut self.key),
         };
         if self.seen.contains(key) {
             return Ok(None);
@@ -169,7 +183,7 @@ impl Distinct {
             }
             let place = entry.row.pop().ok_or_else(|| Error::internal("a row without its place"))?;
             let mut key = Vec::with_capacity(9);
-            order_bytes(&place, false, false, &mut key);
+            order_bytes(&place, SqlType::INT8, false, false, &mut key);
             by_place.push(key, entry.row).await?;
             last = Some(entry.key);
         }

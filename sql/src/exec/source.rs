@@ -56,14 +56,15 @@ pub(crate) fn open(plan: &Plan, context: &Arc<ExecContext>, frames: &Frames) -> 
             Box::new(window::Window::new(at, open(input, context, frames)?, calls.clone()))
         }
         Node::Sort { input, keys } => Box::new(sort::Sort::new(at, open(input, context, frames)?, keys.clone(), None)),
-        Node::Distinct { input, on } => Box::new(sort::Distinct::new(at, open(input, context, frames)?, on.clone())),
+        Node::Distinct { input, on } => {
+            Box::new(sort::Distinct::new(at, open(input, context, frames)?, input.types(), on.clone()))
+        }
         Node::Limit { input, limit, offset, with_ties } => {
             basic::open_limit(at, input, limit.as_ref(), offset.as_ref(), with_ties.as_deref())?
         }
         Node::SetOp(op) => {
-            let left = open(&op.left, context, frames)?;
-            let right = open(&op.right, context, frames)?;
-            set_op::open(at, left, right, op.kind, op.all)
+            let sides = (open(&op.left, context, frames)?, open(&op.right, context, frames)?);
+            set_op::open(at, sides, op.left.types(), op.kind, op.all)
         }
         Node::With { ctes, body } => {
             for query in ctes {

@@ -11,7 +11,7 @@ use types::{Datum, Error, Result, SqlState, SqlType};
 use super::basic::Place;
 use super::frames::Row;
 use super::memory::{Claim, datum_bytes, row_bytes};
-use super::sort::{compare_keys, key_values};
+use super::sort::{comparable, compare_keys, key_values};
 use super::source::{BoxSource, OwnedRows, Source, collect};
 use crate::bound::{Expr, FrameBound, FrameMode, WindowCall, WindowFunction};
 
@@ -87,7 +87,8 @@ impl Ordered {
         let mut partition_values = Vec::with_capacity(rows.len());
         let mut order_values = Vec::with_capacity(rows.len());
         for row in rows {
-            partition_values.push(at.evaluate_all(&call.partition, row).await?);
+            let values = at.evaluate_all(&call.partition, row).await?.into_iter().zip(&call.partition);
+            partition_values.push(values.map(|(value, expr)| comparable(value, expr.ty())).collect::<Row>());
             order_values.push(key_values(at, &call.order, row).await?);
         }
         let mut order: Vec<usize> = (0..rows.len()).collect();

@@ -721,3 +721,152 @@ n|sum
 1|2
 2|7
 (2 rows)
+
+# Blanks at the end of char(n) do not count, whatever its length.
+> create table short (c char(3), n int)
+CREATE TABLE
+
+> create table long (c char(6), n int)
+CREATE TABLE
+
+> insert into short values ('ab', 1), ('cd', 2), (null, 3)
+INSERT 0 3
+
+> insert into long values ('ab', 4), ('ef', 5), (null, 6)
+INSERT 0 3
+
+> select c, length(c) from (select c from short union select c from long) s order by c
+c|length
+ab |2
+cd |2
+ef    |2
+|
+(4 rows)
+
+> select c, count(*), sum(n) from (select * from short union all select * from long) s group by c order by c
+c|count|sum
+ab |2|5
+cd |1|2
+ef    |1|5
+|2|9
+(4 rows)
+
+> select c, grouping(c), count(*) from (select * from short union all select * from long) s group by rollup (c) order by 1, 2
+c|grouping|count
+ab |0|2
+cd |0|1
+ef    |0|1
+|0|2
+|1|6
+(5 rows)
+
+> select count(distinct c) from (select * from short union all select * from long) s
+count
+3
+(1 row)
+
+> select array_agg(distinct trim(c)) from (select * from short union all select * from long) s
+array_agg
+{ab,cd,ef,NULL}
+(1 row)
+
+> select count(*) from (select distinct c from (select * from short union all select * from long) s) d
+count
+4
+(1 row)
+
+> select distinct on (c) c is null, n from (select * from short union all select * from long) s order by c, n
+?column?|n
+f|1
+f|2
+f|5
+t|3
+(4 rows)
+
+> select c is null, n, row_number() over (partition by c order by n), rank() over (order by c) from (select * from short union all select * from long) s order by n
+?column?|n|row_number|rank
+f|1|1|1
+f|2|1|3
+t|3|1|5
+f|4|2|1
+f|5|1|4
+t|6|2|5
+(6 rows)
+
+> select n from (select * from short union all select * from long) s order by c, n desc
+n
+4
+1
+2
+5
+6
+3
+(6 rows)
+
+> select n from (select * from short union all select * from long) s order by c fetch first 1 row with ties
+n
+1
+4
+(2 rows)
+
+> select string_agg(n::text, ',' order by c, n desc) from (select * from short union all select * from long) s
+string_agg
+4,1,2,5,6,3
+(1 row)
+
+> select n from short where c in (select c from long)
+n
+1
+(1 row)
+
+> select n from short where c not in (select c from long where c is not null) order by n
+n
+2
+(1 row)
+
+> select short.n, long.n from short join long using (c)
+n|n
+1|4
+(1 row)
+
+> select trim(c) from (select c from short intersect select c from long) s order by 1
+btrim
+ab
+(2 rows)
+
+> select trim(c) from (select c from short except select c from long) s order by 1
+btrim
+cd
+(1 row)
+
+# Aggregates of distinct values take them in order.
+> select array_agg(distinct x), string_agg(distinct x::text, ','), count(distinct x), sum(distinct x) from (values (3), (1), (2), (1), (null)) t(x)
+array_agg|string_agg|count|sum
+{1,2,3,NULL}|1,2,3|3|6
+(1 row)
+
+> select array_agg(distinct x order by x desc), array_agg(distinct x order by x nulls first), string_agg(distinct x::text, ',' order by x::text desc) from (values (3), (1), (2), (1), (null)) t(x)
+array_agg|array_agg|string_agg
+{NULL,3,2,1}|{NULL,1,2,3}|3,2,1
+(1 row)
+
+> select string_agg(distinct x, y), string_agg(distinct x, y order by x desc) from (values ('b', '-'), ('a', '+'), ('b', '-'), ('b', '+')) t(x, y)
+string_agg|string_agg
+a+b-b|b-b+a
+(1 row)
+
+> select g, array_agg(distinct x) filter (where x > 1), json_agg(distinct x::text) from (values (1, 3), (2, 1), (1, 2), (1, 3), (2, 9)) t(g, x) group by g order by g
+g|array_agg|json_agg
+1|{2,3}|["2", "3"]
+2|{9}|["1", "9"]
+(2 rows)
+
+> select array_agg(distinct c) from (select * from short union all select * from long) s
+array_agg
+{"ab ","cd ","ef    ",NULL}
+(1 row)
+
+> select sum(distinct x) from (values (1e20::float8), (1), (-1e20), (2)) t(x)
+sum
+0
+(1 row)

@@ -162,6 +162,13 @@ impl Lowering<'_> {
             order.push(OrderKey { shape: term.shape, descending, nulls_first });
             exprs.push(term.expr);
         }
+        if call.distinct && (!order.is_empty() || matches!(call.ty.oid, oid::FLOAT4 | oid::FLOAT8)) {
+            // As PostgreSQL, which sorts to find duplicates, by the arguments last.
+            for arg in &args {
+                order.push(OrderKey { shape: arg.shape, descending: false, nulls_first: false });
+                exprs.push(arg.expr.clone());
+            }
+        }
         if exprs.is_empty() {
             return Err(Refusal(format!("{name} without arguments")));
         }

@@ -10,7 +10,7 @@ use std::collections::BinaryHeap;
 use std::ops::Range;
 use std::sync::Arc;
 
-use types::{Datum, Result, keycode};
+use types::{Datum, Result, SqlType, keycode};
 
 use super::file::{READ_BYTES, RecordReader, RecordWriter, Records};
 use crate::exec::context::ExecContext;
@@ -27,13 +27,13 @@ const CUT_ROWS_MIN: usize = 1024;
 const CHECK_ROWS: usize = 1024;
 
 /// Appends bytes that order as the value does in a sort: nulls are `0x00` or `0xff`, values begin in between.
-pub(crate) fn order_bytes(value: &Datum, descending: bool, nulls_first: bool, key: &mut Vec<u8>) {
+pub(crate) fn order_bytes(value: &Datum, ty: SqlType, descending: bool, nulls_first: bool, key: &mut Vec<u8>) {
     if value.is_null() {
         key.push(if nulls_first { 0x00 } else { 0xff });
         return;
     }
     let start = key.len();
-    keycode::encode_key(std::slice::from_ref(value), key);
+    keycode::encode_key_typed(std::slice::from_ref(value), std::slice::from_ref(&ty), key);
     if descending {
         // No key is the beginning of another, so the first differing byte decides either way.
         key[start..].iter_mut().for_each(|byte| *byte = !*byte);
