@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use futures::future::BoxFuture;
 use types::function::SetFunction;
-use types::{Datum, Error, Result, SqlState};
+use types::{Call, Datum, Error, Result, SqlState};
 
 use super::context::ExecContext;
-use super::eval::{Env, Stop, eval, eval_set, evaluate, holds};
+use super::eval::{Env, Memo, Stop, eval, evaluate, holds, resume, types_of};
 use super::frames::{Frames, Row};
 use super::sort::{self, Sort};
 use super::source::{BATCH_ROWS_MAX, BoxSource, Source, open};
@@ -44,10 +44,12 @@ impl Place {
         values.clear();
         for expr in exprs {
             // Awaiting costs a state machine per value, so the common case goes straight through.
-            values.push(match eval(expr, &Env::new(&self.context, row, &self.frames)) {
+            values.push(match tried {
                 Ok(value) => value,
                 Err(Stop::Error(error)) => return Err(error),
-                Err(Stop::Need(_)) => self.evaluate(expr, row).await?,
+            let memo = Memo::default();
+            let tried = eval(expr, &Env::new(&self.context, row, &self.frames).with_memo(&memo));
+                Err(Stop::Need(need)) => resume(expr, need, memo, &self.context, row, &self.frames).await?,
             });
         }
         Ok(())
@@ -55,20 +57,9 @@ impl Place {
 
     /// The rows of a set-returning call.
     pub async fn set(&self, item: &SetCall, row: &[Datum]) -> Result<SetFunction> {
-        match eval_set(item.function, &item.args, item.ty, &Env::new(&self.context, row, &self.frames)) {
-            Ok(rows) => return Ok(rows),
-            Err(Stop::Error(error)) => return Err(error),
-            Err(Stop::Need(_)) => {}
-        }
-        let mut args = Vec::with_capacity(item.args.len());
-        for arg in &item.args {
-            args.push(Expr::Const { value: self.evaluate(arg, row).await?, ty: arg.ty() });
-        }
-        match eval_set(item.function, &args, item.ty, &Env::new(&self.context, row, &self.frames)) {
-            Ok(rows) => Ok(rows),
-            Err(Stop::Error(error)) => Err(error),
-            Err(Stop::Need(_)) => Err(Error::internal("constants do not wait")),
-        }
+        let args = self.evaluate_all(&item.args, row).await?;
+        let types = types_of(&item.args);
+        item.function.call_set(&mut Call::new(&args, &types, item.ty, &self.context.settings))
     }
 }
 

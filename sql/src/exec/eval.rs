@@ -4,8 +4,9 @@
 //! subquery, sleep, draw from a sequence whose reserve is used up) it asks for: it stops with a [`Need`], the caller
 //! satisfies that with [`Need::satisfy`], remembers the answer in a [`Memo`] and evaluates the expression again from the
 //! start, as the tree code does with a page that is missing. [`evaluate`] is that loop. Expressions are free of effects
-//! but for volatile functions, of which one may be called again then: a sequence may skip a value, which it may anyway.
+//! but for volatile functions, whose values the memo keeps, too: none is called twice for one row.
 
+use std::cell::RefCell;
 use std::cmp::Ordering;
 use std::sync::Arc;
 
@@ -14,7 +15,7 @@ use smallvec::SmallVec;
 use types::cast::coerce_typmod;
 use types::operator::Operator;
 use types::resolve::Coercion;
-use types::{ArrayValue, Call, Datum, Error, Function, Result, SqlState, SqlType};
+use types::{ArrayValue, Call, Datum, Error, Function, Result, SqlState, SqlType, Volatility};
 
 use super::context::ExecContext;
 use super::frames::{Frames, Row};
@@ -23,15 +24,17 @@ use crate::bound::{
     BoolTest, CallExpr, CaseExpr, CastExpr, Expr, MinMax, RowCompare, Subquery, SubqueryKind, Subscript, walk,
 };
 
-/// Answers to needs, by the address of the expression that asked. Lives as long as one evaluation.
+/// Answers to needs, and the values of volatile calls, by the address of the expression. Lives as long as one evaluation.
 #[derive(Default)]
-pub(crate) struct Memo {
-    answers: Vec<(usize, Datum)>,
-}
+pub(crate) struct Memo(RefCell<SmallVec<[(usize, Datum); 2]>>);
 
 impl Memo {
-    fn answer(&self, key: usize) -> Option<&Datum> {
-        self.answers.iter().find(|(asked, _)| *asked == key).map(|(_, answer)| answer)
+    fn find(&self, key: usize) -> Option<Datum> {
+        self.0.borrow().iter().find(|(of, _)| *of == key).map(|(_, value)| value.clone())
+    }
+
+    fn note(&self, key: usize, value: Datum) {
+        self.0.borrow_mut().push((key, value));
     }
 }
 
@@ -74,8 +77,19 @@ impl<'a> Env<'a> {
         Env { context, row, frames, memo: None, case_operand: None }
     }
 
-    fn answer(&self, key: usize) -> Option<Datum> {
-        self.memo?.answer(key).cloned()
+    /// With what an evaluation that is begun again must find as it was.
+    pub fn with_memo(self, memo: &'a Memo) -> Env<'a> {
+        Env { memo: Some(memo), ..self }
+    }
+
+    fn known(&self, key: usize) -> Option<Datum> {
+        self.memo?.find(key)
+    }
+
+    fn note(&self, key: usize, value: &Datum) {
+        if let Some(memo) = self.memo {
+            memo.note(key, value.clone());
+        }
     }
 }
 
@@ -109,24 +123,33 @@ fn address<T>(of: &T) -> usize {
 
 /// Evaluates to the end, waiting where it must.
 pub(crate) async fn evaluate(expr: &Expr, context: &Arc<ExecContext>, row: &[Datum], frames: &Frames) -> Result<Datum> {
-    match eval(expr, &Env::new(context, row, frames)) {
+    let memo = Memo::default();
+    let tried = eval(expr, &Env::new(context, row, frames).with_memo(&memo));
+    match tried {
         Ok(value) => Ok(value),
         Err(Stop::Error(error)) => Err(error),
-        Err(Stop::Need(need)) => {
-            let mut memo = Memo::default();
-            let mut need = need;
-            loop {
-                let answer = need.satisfy(context, row, frames).await?;
-                memo.answers.push((need.key(), answer));
-                let mut env = Env::new(context, row, frames);
-                env.memo = Some(&memo);
-                need = match eval(expr, &env) {
-                    Ok(value) => return Ok(value),
-                    Err(Stop::Error(error)) => return Err(error),
-                    Err(Stop::Need(next)) => next,
-                };
-            }
-        }
+        Err(Stop::Need(need)) => resume(expr, need, memo, context, row, frames).await,
+    }
+}
+
+/// Goes on with an evaluation that stopped for a need, to the end. The memo is the one with which it was begun.
+pub(crate) async fn resume<'e>(
+    expr: &'e Expr,
+    mut need: Box<Need<'e>>,
+    memo: Memo,
+    context: &Arc<ExecContext>,
+    row: &[Datum],
+    frames: &Frames,
+) -> Result<Datum> {
+    loop {
+        let answer = need.satisfy(context, row, frames).await?;
+        memo.note(need.key(), answer);
+        let tried = eval(expr, &Env::new(context, row, frames).with_memo(&memo));
+        need = match tried {
+            Ok(value) => return Ok(value),
+            Err(Stop::Error(error)) => return Err(error),
+            Err(Stop::Need(next)) => next,
+        };
     }
 }
 
@@ -286,7 +309,7 @@ pub(crate) fn eval<'e>(expr: &'e Expr, env: &Env<'_>) -> Step<'e, Datum> {
             Datum::Record(values.into())
         }
         Expr::RowCompare(rows) => return eval_row_compare(rows, env),
-        Expr::Subquery(subquery) => match env.answer(address(&**subquery)) {
+        Expr::Subquery(subquery) => match env.known(address(&**subquery)) {
             Some(answer) => answer,
             None => return Err(Stop::Need(Box::new(Need::Subquery(subquery)))),
         },
@@ -299,7 +322,7 @@ fn is_true(value: &Datum) -> bool {
 
 type Types = SmallVec<[SqlType; 4]>;
 
-fn types_of(args: &[Expr]) -> Types {
+pub(crate) fn types_of(args: &[Expr]) -> Types {
     args.iter().map(Expr::ty).collect()
 }
 
@@ -313,35 +336,27 @@ fn compare(operator: &Operator, left: Datum, right: Datum, env: &Env<'_>) -> Res
 }
 
 fn eval_call<'e>(call: &'e CallExpr, env: &Env<'_>) -> Step<'e, Datum> {
+    let volatile = call.function.volatility == Volatility::Volatile;
+    // Called again it would give another value.
+    if volatile && let Some(value) = env.known(address(call)) {
+        return Ok(value);
+    }
     let mut args: SmallVec<[Datum; 4]> = SmallVec::new();
     for arg in &call.args {
         args.push(eval(arg, env)?);
     }
-    if waits::may_wait(call.function) && !(call.function.strict && args.iter().any(Datum::is_null)) {
-        // An answer that was waited for comes first: asking again would draw another value.
-        if let Some(answer) = env.answer(address(call)) {
-            return Ok(answer);
+    let value = if waits::may_wait(call.function) && !(call.function.strict && args.iter().any(Datum::is_null)) {
+        match waits::at_once(call.function, &args, env.context)? {
+            Some(value) => value,
+            None => return Err(Stop::Need(Box::new(Need::Call { call, args: args.into_vec() }))),
         }
-        return match waits::at_once(call.function, &args, env.context)? {
-            Some(value) => Ok(value),
-            None => Err(Stop::Need(Box::new(Need::Call { call, args: args.into_vec() }))),
-        };
+    } else {
+        apply(call.function, &args, &types_of(&call.args), call.ty, env)?
+    };
+    if volatile {
+        env.note(address(call), &value);
     }
-    Ok(apply(call.function, &args, &types_of(&call.args), call.ty, env)?)
-}
-
-/// A set-returning call: its rows.
-pub(crate) fn eval_set<'e>(
-    function: &'static Function,
-    args: &'e [Expr],
-    ty: SqlType,
-    env: &Env<'_>,
-) -> Step<'e, types::function::SetFunction> {
-    let mut values: SmallVec<[Datum; 4]> = SmallVec::new();
-    for arg in args {
-        values.push(eval(arg, env)?);
-    }
-    Ok(function.call_set(&mut Call::new(&values, &types_of(args), ty, &env.context.settings))?)
+    Ok(value)
 }
 
 fn eval_case<'e>(case: &'e CaseExpr, env: &Env<'_>) -> Step<'e, Datum> {

@@ -15,7 +15,7 @@ use super::brief::is_brief;
 use super::changes::StatementEnd;
 use super::context::ExecContext;
 use super::dml::Changed;
-use super::eval::{Env, Stop, eval};
+use super::eval::{Env, Stop, eval, evaluate, holds};
 use super::frames::{Frames, Row};
 use super::lift::Lift;
 use super::scan::column_value;
@@ -78,23 +78,17 @@ pub(crate) async fn select(plan: &Plan, context: &Arc<ExecContext>) -> Result<Op
         row.push(column_value(table, *column, &key, &view)?);
     }
     let frames = Frames::none();
-    let env = Env::new(context, &row, &frames);
-    if let Some(filter) = &scan.filter {
-        match eval(filter, &env) {
-            Ok(Datum::Bool(true)) => {}
-            Ok(_) => return Ok(Some(None)),
-            Err(Stop::Error(error)) => return Err(error),
-            Err(Stop::Need(_)) => return Ok(None),
-        }
+    if let Some(filter) = &scan.filter
+        && !holds(filter, context, &row, &frames).await?
+    {
+        return Ok(Some(None));
     }
     let Some(exprs) = exprs else { return Ok(Some(Some(row.into_vec()))) };
     let mut values = Vec::with_capacity(exprs.len());
     for expr in exprs {
-        values.push(match eval(expr, &env) {
-            Ok(value) => value,
-            Err(Stop::Error(error)) => return Err(error),
-            // Something to wait for: the general way does.
-            Err(Stop::Need(_)) => return Ok(None),
+        values.push(match expr {
+            Expr::Column { index, .. } => row[*index].clone(),
+            expr => evaluate(expr, context, &row, &frames).await?,
         });
     }
     Ok(Some(Some(values)))

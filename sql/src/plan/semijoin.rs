@@ -63,7 +63,9 @@ fn parts(subquery: &Subquery, negated: bool, left_width: usize) -> Option<(Plan,
             right = super::filter_plainly(right, own);
             Some((right, on))
         }
-        SubqueryKind::Any { test, all: false } if !negated && !walk::is_correlated(&subquery.plan) => {
+        SubqueryKind::Any { test, all: false }
+            if !negated && !test.is_volatile() && !walk::is_correlated(&subquery.plan) =>
+        {
             let right = Arc::unwrap_or_clone(subquery.plan.clone());
             Some((right, vec![unframed((**test).clone(), left_width)?]))
         }

@@ -839,6 +839,79 @@ btrim
 cd
 (1 row)
 
+# A volatile call is made once for a row, whatever else must be waited for.
+> create sequence steps
+CREATE SEQUENCE
+
+> select nextval('steps') + (select 0) from generate_series(1, 3)
+?column?
+1
+2
+3
+(3 rows)
+
+> select (select 10) + nextval('steps') + (select 20), nextval('steps') from generate_series(1, 2)
+?column?|nextval
+34|5
+36|7
+(2 rows)
+
+> select nextval('steps') in (select x from generate_series(8, 9) x) from generate_series(1, 3)
+?column?
+t
+t
+f
+(3 rows)
+
+> select x from generate_series(1, 3) x where nextval('steps') in (select y from generate_series(11, 12) y)
+x
+1
+2
+(2 rows)
+
+> select generate_series(nextval('steps'), (select 15))
+generate_series
+14
+15
+(2 rows)
+
+> select case when nextval('steps') > (select 1) then 'once' end
+case
+once
+(1 row)
+
+> select currval('steps')
+currval
+15
+(1 row)
+
+> create table keyed (id int primary key, v text)
+CREATE TABLE
+
+> insert into keyed values (1, 'a')
+INSERT 0 1
+
+> select nextval('steps'), (select 'x'), v from keyed where id = 1
+nextval|?column?|v
+16|x|a
+(1 row)
+
+> select v from keyed where id = 1 and nextval('steps') > (select 0)
+v
+a
+(1 row)
+
+> update keyed set v = nextval('steps')::text || (select 'b') where id = 1 returning v
+v
+18b
+(1 row)
+UPDATE 1
+
+> select currval('steps')
+currval
+18
+(1 row)
+
 # Aggregates of distinct values take them in order.
 > select array_agg(distinct x), string_agg(distinct x::text, ','), count(distinct x), sum(distinct x) from (values (3), (1), (2), (1), (null)) t(x)
 array_agg|string_agg|count|sum
