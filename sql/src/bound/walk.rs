@@ -373,15 +373,22 @@ pub fn visit_plan_frames(plan: &Plan, level: usize, each: &mut dyn FnMut(&Expr, 
     }
 }
 
-/// Calls `each` with every scan of a plan, those of subqueries too.
-pub fn visit_scans(plan: &Plan, each: &mut dyn FnMut(&Scan)) {
-    if let Node::Scan(scan) = &plan.node {
-        each(scan);
-    }
+/// Calls `each` with every node of a plan, those of subqueries too.
+pub fn visit_nodes(plan: &Plan, each: &mut dyn FnMut(&Node)) {
+    each(&plan.node);
     let mut subqueries: Vec<Arc<Plan>> = Vec::new();
     node_exprs(&plan.node, &mut |expr| subqueries_of(expr, &mut subqueries));
-    subqueries.iter().for_each(|plan| visit_scans(plan, each));
-    inputs(&plan.node).into_iter().for_each(|(input, _)| visit_scans(input, each));
+    subqueries.iter().for_each(|plan| visit_nodes(plan, each));
+    inputs(&plan.node).into_iter().for_each(|(input, _)| visit_nodes(input, each));
+}
+
+/// Calls `each` with every scan of a plan, those of subqueries too.
+pub fn visit_scans(plan: &Plan, each: &mut dyn FnMut(&Scan)) {
+    visit_nodes(plan, &mut |node| {
+        if let Node::Scan(scan) = node {
+            each(scan);
+        }
+    });
 }
 
 fn subqueries_of(expr: &Expr, found: &mut Vec<Arc<Plan>>) {

@@ -15,16 +15,19 @@ use std::sync::Arc;
 use types::{Error, Result};
 
 use super::context::ExecContext;
+use super::cte::CteState;
 use super::frames::Frames;
 use super::write::TableWriter;
 use super::{cte, dml};
 use crate::bound::{Statement, WithPart};
 
-/// What waits for the end of a statement: the foreign keys of the tables that its parts have written.
+/// What waits for the end of a statement: the foreign keys of the tables that its parts have written, and what reads the
+/// parts.
 #[derive(Default)]
 #[must_use = "what waits for the end must be judged there"]
 pub(crate) struct StatementEnd {
     writers: Vec<TableWriter>,
+    parts: Vec<Arc<CteState>>,
 }
 
 impl StatementEnd {
@@ -39,12 +42,17 @@ impl StatementEnd {
     ///
     /// # Errors
     /// 23503, and whatever the actions meet.
-    pub async fn judge(mut self) -> Result<()> {
+    pub async fn judge(&mut self) -> Result<()> {
         let acts = self.writers.iter().any(TableWriter::has_changed_parents);
-        for writer in self.writers.iter_mut().rev() {
+        for mut writer in std::mem::take(&mut self.writers).into_iter().rev() {
             writer.finish_beside(acts).await?;
         }
         Ok(())
+    }
+
+    /// What must be held for as long as somebody reads the parts.
+    pub fn into_parts(self) -> Vec<Arc<CteState>> {
+        self.parts
     }
 }
 
@@ -56,7 +64,7 @@ pub(crate) async fn run(parts: &[WithPart], context: &Arc<ExecContext>) -> Resul
     let mut end = StatementEnd::default();
     for part in parts {
         match part {
-            WithPart::Query(query) => cte::declare(query, context, &Frames::none()),
+            WithPart::Query(query) => end.parts.push(cte::declare(query, context, &Frames::none())),
             WithPart::Change { id, statement } => {
                 let changed = match statement {
                     Statement::Insert(insert) => dml::insert_rows(insert, context, &mut end).await?,
@@ -64,7 +72,7 @@ pub(crate) async fn run(parts: &[WithPart], context: &Arc<ExecContext>) -> Resul
                     Statement::Delete(delete) => dml::delete_rows(delete, context, &mut end).await?,
                     _ => return Err(Error::internal("a part of WITH that neither reads nor changes rows")),
                 };
-                cte::declare_rows(*id, changed.rows.finish().await?, context);
+                end.parts.push(cte::declare_rows(*id, changed.rows.finish().await?, context));
             }
         }
     }

@@ -1,6 +1,6 @@
 //! [`ExecContext`]: one running statement.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, Weak};
 
 use engine::{CancelToken, Engine, Isolation, Txn, View};
 use hashbrown::HashMap;
@@ -9,10 +9,10 @@ use tokio::sync::MutexGuard;
 use types::{Datum, Error, Registry, Result, Settings, SqlState};
 
 use super::cte::CteState;
-use super::frames::Row;
 use super::lift::lift;
-use super::memory::{Claim, Memory};
+use super::memory::Memory;
 use super::spill::Spooled;
+use super::subquery::KeptRows;
 use crate::catalog::CatalogSnapshot;
 use crate::functions::SessionContext;
 
@@ -36,9 +36,6 @@ impl TxnCell {
     }
 }
 
-/// Rows of a subquery, and the memory they are charged to.
-type KeptRows = (Arc<Vec<Row>>, Claim);
-
 /// A running statement: what its operators share.
 pub struct ExecContext {
     pub session: Arc<SessionContext>,
@@ -55,8 +52,9 @@ pub struct ExecContext {
     /// Made when first asked for: keyed statements hold nothing.
     memory: OnceLock<Arc<Memory>>,
     /// Rows of subqueries that read no frame, by the address of their plan.
-    kept: Mutex<HashMap<usize, KeptRows>>,
-    ctes: Mutex<HashMap<usize, Arc<CteState>>>,
+    kept: Mutex<HashMap<usize, Arc<KeptRows>>>,
+    /// Those that are held by their WITH clauses.
+    ctes: Mutex<HashMap<usize, Weak<CteState>>>,
     work_tables: Mutex<HashMap<usize, Arc<Spooled>>>,
 }
 
@@ -119,28 +117,34 @@ impl ExecContext {
         Ok(TxnGuard(guard))
     }
 
-    pub(crate) fn kept(&self, key: usize) -> Option<Arc<Vec<Row>>> {
-        self.kept.lock().get(&key).map(|(rows, _)| rows.clone())
+    pub(crate) fn kept(&self, key: usize) -> Option<Arc<KeptRows>> {
+        self.kept.lock().get(&key).cloned()
     }
 
-    pub(crate) fn keep(&self, key: usize, rows: Arc<Vec<Row>>, claim: Claim) {
-        self.kept.lock().insert(key, (rows, claim));
+    pub(crate) fn keep(&self, key: usize, rows: Arc<KeptRows>) {
+        self.kept.lock().insert(key, rows);
     }
 
-    pub(crate) fn declare_cte(&self, id: usize, state: Arc<CteState>) {
-        if self.ctes.lock().insert(id, state).is_some() {
-            // Declared anew, for another outer row: what subqueries made of the one before is not theirs any more.
-            self.kept.lock().clear();
+    /// Forgets what subqueries made of a WITH query, or of a round of it, that is not theirs any more.
+    fn forget_kept(&self, id: usize) {
+        self.kept.lock().retain(|_, rows| !rows.reads.contains(&id));
+    }
+
+    pub(crate) fn declare_cte(&self, id: usize, state: &Arc<CteState>) {
+        if self.ctes.lock().insert(id, Arc::downgrade(state)).is_some() {
+            // Declared anew, for another outer row.
+            self.forget_kept(id);
         }
     }
 
     pub(crate) fn cte(&self, id: usize) -> Result<Arc<CteState>> {
-        self.ctes.lock().get(&id).cloned().ok_or_else(|| Error::internal("a scan of an unknown WITH query"))
+        let known = self.ctes.lock().get(&id).and_then(Weak::upgrade);
+        known.ok_or_else(|| Error::internal("a scan of an unknown WITH query"))
     }
 
     pub(crate) fn set_work_table(&self, id: usize, rows: Arc<Spooled>) {
         if self.work_tables.lock().insert(id, rows).is_some() {
-            self.kept.lock().clear();
+            self.forget_kept(id);
         }
     }
 

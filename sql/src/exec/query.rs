@@ -5,7 +5,9 @@ use std::sync::Arc;
 use futures::future::BoxFuture;
 use types::Result;
 
+use super::changes::StatementEnd;
 use super::context::ExecContext;
+use super::cte::With;
 use super::frames::{Frames, Row};
 use super::source::{self, BoxSource, OwnedRows};
 use super::spill::Gathered;
@@ -83,6 +85,16 @@ impl RowSource {
             return Ok(RowSource::Vector(Box::new(columns)));
         }
         Ok(RowSource::Row(source::open(plan, context, &Frames::none())?))
+    }
+
+    /// The rows of a query that may read the parts of its statement.
+    #[must_use]
+    pub fn after(self, end: StatementEnd) -> RowSource {
+        match self {
+            RowSource::Row(source) => RowSource::Row(Box::new(With::new(source, end.into_parts()))),
+            // It takes no query that reads them.
+            vector => vector,
+        }
     }
 
     /// Whether the vector executor would run a query.

@@ -67,12 +67,10 @@ pub(crate) fn open(plan: &Plan, context: &Arc<ExecContext>, frames: &Frames) -> 
             set_op::open(at, sides, op.left.types(), op.kind, op.all)
         }
         Node::With { ctes, body } => {
-            for query in ctes {
-                cte::declare(query, context, frames);
-            }
-            open(body, context, frames)?
+            let queries = ctes.iter().map(|query| cte::declare(query, context, frames)).collect();
+            Box::new(cte::With::new(open(body, context, frames)?, queries))
         }
-        Node::CteScan { id, .. } => Box::new(cte::CteRows::new(context.cte(*id)?)),
+        Node::CteScan { id, .. } => cte::read(context.cte(*id)?.as_ref()),
         Node::WorkTable { id, .. } => Box::new(SpooledRows::new(&context.work_table(*id)?)),
         Node::LockRows(locks) => Box::new(lock_rows::LockedRows::new(at, open(&locks.input, context, frames)?, locks)),
     })

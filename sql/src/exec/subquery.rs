@@ -12,7 +12,15 @@ use super::eval::{collect_subquery, evaluate, quantified, single_row};
 use super::frames::{Frames, Row};
 use super::memory::Claim;
 use super::source::{collect, open};
-use crate::bound::{Subquery, SubqueryKind};
+use crate::bound::{Node, Plan, Subquery, SubqueryKind, walk};
+
+/// The rows of a subquery that reads no frame.
+pub(crate) struct KeptRows {
+    rows: Vec<Row>,
+    /// The WITH queries that they come from.
+    pub reads: Vec<usize>,
+    _claim: Claim,
+}
 
 /// The value of a subquery expression over a row.
 pub(crate) async fn value(
@@ -24,8 +32,11 @@ pub(crate) async fn value(
     context.check()?;
     let inner = frames.push(row.to_vec());
     if !subquery.correlated {
-        let rows = kept_rows(subquery, context, &inner).await?;
-        return finish(subquery, &rows, context, &inner).await;
+        let kept = kept_rows(subquery, context, &inner).await?;
+        return match &subquery.kind {
+            SubqueryKind::Any { test, all } => quantified(test, *all, &kept.rows, context, &inner).await,
+            kind => collect_subquery(kind, &kept.rows, subquery.ty),
+        };
     }
     match &subquery.kind {
         // One row decides these, so no more than needed is pulled.
@@ -51,12 +62,10 @@ pub(crate) async fn value(
                 if batch.is_empty() {
                     return Ok(if null { Datum::Null } else { Datum::Bool(*all) });
                 }
-                for row in &batch {
-                    match evaluate(test, context, row, &inner).await? {
-                        Datum::Bool(value) if value != *all => return Ok(Datum::Bool(!all)),
-                        Datum::Bool(_) => {}
-                        _ => null = true,
-                    }
+                match quantified(test, *all, &batch, context, &inner).await? {
+                    Datum::Bool(value) if value != *all => return Ok(Datum::Bool(value)),
+                    Datum::Bool(_) => {}
+                    _ => null = true,
                 }
             }
         }
@@ -74,14 +83,14 @@ async fn finish(subquery: &Subquery, rows: &[Row], context: &Arc<ExecContext>, f
     }
 }
 
-async fn kept_rows(subquery: &Subquery, context: &Arc<ExecContext>, frames: &Frames) -> Result<Arc<Vec<Row>>> {
+async fn kept_rows(subquery: &Subquery, context: &Arc<ExecContext>, frames: &Frames) -> Result<Arc<KeptRows>> {
     let key = Arc::as_ptr(&subquery.plan).addr();
-    if let Some(rows) = context.kept(key) {
-        return Ok(rows);
+    if let Some(kept) = context.kept(key) {
+        return Ok(kept);
     }
     let mut source = open(&subquery.plan, context, frames)?;
     let mut claim = Claim::new(context.memory());
-    let rows = match subquery.kind {
+    let rows = match &subquery.kind {
         SubqueryKind::Exists => source.next(1).await?,
         SubqueryKind::Scalar | SubqueryKind::Row { .. } => {
             let mut rows = source.next(2).await?;
@@ -92,7 +101,18 @@ async fn kept_rows(subquery: &Subquery, context: &Arc<ExecContext>, frames: &Fra
         }
         _ => collect(&mut source, context, &mut claim).await?,
     };
-    let rows = Arc::new(rows);
-    context.keep(key, rows.clone(), claim);
-    Ok(rows)
+    let kept = Arc::new(KeptRows { rows, reads: with_queries(&subquery.plan), _claim: claim });
+    context.keep(key, kept.clone());
+    Ok(kept)
+}
+
+/// The WITH queries that a plan reads.
+fn with_queries(plan: &Plan) -> Vec<usize> {
+    let mut reads = Vec::new();
+    walk::visit_nodes(plan, &mut |node| {
+        if let Node::CteScan { id, .. } | Node::WorkTable { id, .. } = node {
+            reads.push(*id);
+        }
+    });
+    reads
 }

@@ -269,7 +269,7 @@ impl Session {
             end = exec::run_changes(&prepared.bound.with, &context).await?;
             self.note_transaction().await;
             if plan_that_reads(&prepared.bound.statement).is_some() {
-                std::mem::take(&mut end).judge().await?;
+                end.judge().await?;
             }
         }
         let (word, changed) = match &prepared.bound.statement {
@@ -277,7 +277,10 @@ impl Session {
                 if let Some(row) = exec::select_by_key(&query.plan, &context).await? {
                     return Ok(Started::Row { row, context });
                 }
-                let source = RowSource::open(&query.plan, &context)?;
+                let mut source = RowSource::open(&query.plan, &context)?;
+                if !prepared.bound.with.is_empty() {
+                    source = source.after(end);
+                }
                 let tag = Tag::Counted("SELECT");
                 return Ok(Started::Rows(Box::new(Running { source: Mutex::new(source), context, tag })));
             }

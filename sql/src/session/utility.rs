@@ -323,7 +323,7 @@ impl Session {
         let mut lines = crate::plan::explain::lines(&explain.statement, explain, by_vector);
         if explain.analyze {
             let started = Instant::now();
-            let end = exec::run_changes(&prepared.bound.with, context).await?;
+            let mut end = exec::run_changes(&prepared.bound.with, context).await?;
             let rows = match &explain.statement {
                 Statement::Query(Query { plan, .. }) => {
                     end.judge().await?;

@@ -722,6 +722,96 @@ n|sum
 2|7
 (2 rows)
 
+# A query of WITH goes as far as it is read, once for all who read it.
+> with recursive t(n) as (select 1 union all select n + 1 from t) select n from t limit 3
+n
+1
+2
+3
+(3 rows)
+
+> with recursive t(n) as (select 1 union select n % 3 + 1 from t) select n from t order by n
+n
+1
+2
+3
+(3 rows)
+
+> with recursive t(n, m) as (select 1, 1 union select n + 1, (n + 1) % 7 from t) select count(*), sum(m) from (select * from t limit 300) s
+count|sum
+300|903
+(1 row)
+
+> with recursive t(n) as (select 1 union all select n + 1 from t) select (select max(n) from (select n from t limit 4) s), (select array_agg(n) from (select n from t limit 6) s), exists (select 1 from t where n > 20)
+max|array_agg|exists
+4|{1,2,3,4,5,6}|t
+(1 row)
+
+> select o.x, (with recursive t(n) as (select o.x union all select n * 2 from t) select array_agg(n) from (select n from t limit 4) s) from (values (1), (5)) o(x)
+x|array_agg
+1|{1,2,4,8}
+5|{5,10,20,40}
+(2 rows)
+
+> with recursive t(n) as (select 1 union all select n + 1 from t where n < 6) select n, n in (select x from generate_series(2, 4) x), (select count(*) from t) from t
+n|?column?|count
+1|f|6
+2|t|6
+3|t|6
+4|t|6
+5|f|6
+6|f|6
+(6 rows)
+
+> with recursive t(n) as (select 1 union all select n + 1 from t where n < 4 and n not in (select x from generate_series(7, 9) x)) select a.n, b.n from t a join t b on b.n = a.n + 1 order by 1
+n|n
+1|2
+2|3
+3|4
+(3 rows)
+
+> create sequence drawn
+CREATE SEQUENCE
+
+> with c as materialized (select nextval('drawn') as n from generate_series(1, 1000)) select n from c limit 2
+n
+1
+2
+(2 rows)
+
+> select currval('drawn') < 1000
+?column?
+t
+(1 row)
+
+> with c as materialized (select nextval('drawn') as n from generate_series(1, 3)) select count(distinct a.n - b.n), count(*) from c a, c b
+count|count
+5|9
+(1 row)
+
+> create table limited (n int)
+CREATE TABLE
+
+> with recursive t(n) as (select 1 union all select n + 1 from t), i as (insert into limited select n from t limit 3 returning n) select i.n, u.n from i join (select n from t limit 5) u on u.n = i.n + 1 order by 1
+n|n
+1|2
+2|3
+3|4
+(3 rows)
+
+> with recursive t(n) as (select 1 union all select n + 1 from t) insert into limited select n from t limit 2 returning n, (select max(n) from (select n from t limit 9) s)
+n|max
+1|9
+2|9
+(2 rows)
+INSERT 0 2
+
+> with recursive t(n) as (select 10 union all select n + 1 from t) update limited set n = limited.n + s.n from (select n from t limit 1) s where limited.n = 3 returning limited.n
+n
+13
+(1 row)
+UPDATE 1
+
 # Blanks at the end of char(n) do not count, whatever its length.
 > create table short (c char(3), n int)
 CREATE TABLE

@@ -184,7 +184,11 @@ impl RecordWriter {
         Ok(())
     }
 
-    async fn flush(&mut self) -> Result<()> {
+    /// Writes what has been put.
+    ///
+    /// # Errors
+    /// As [`RecordWriter::put`].
+    pub async fn flush(&mut self) -> Result<()> {
         let (file, mut buffer) = (self.file.clone(), std::mem::take(&mut self.buffer));
         let append = move || {
             file.append(&buffer)?;
@@ -200,6 +204,16 @@ impl RecordWriter {
         self.file.len() + self.buffer.len() as u64
     }
 
+    /// Up to where records are in the file.
+    pub fn written(&self) -> u64 {
+        self.file.len()
+    }
+
+    /// The file as far as it has been written.
+    pub fn records(&self) -> Records {
+        Records(self.file.clone())
+    }
+
     /// The file, complete.
     ///
     /// # Errors
@@ -210,7 +224,7 @@ impl RecordWriter {
     }
 }
 
-/// A complete file of records, shared by its readers.
+/// A file of records, shared by its readers.
 #[derive(Clone)]
 pub(super) struct Records(Arc<TemporaryFile>);
 
@@ -235,6 +249,16 @@ pub(super) struct RecordReader {
 }
 
 impl RecordReader {
+    /// Where the next record is in the file.
+    pub fn position(&self) -> u64 {
+        self.range.start - (self.buffer.len() - self.at) as u64
+    }
+
+    /// Goes on up to here, where a record ends.
+    pub fn extend(&mut self, end: u64) {
+        self.range.end = end;
+    }
+
     /// The next key and row; none at the end.
     ///
     /// # Errors

@@ -27,4 +27,4 @@ mod spool;
 pub use file::{SpillCounts, TemporaryDirectory, TemporaryFile};
 pub(crate) use gathered::Gathered;
 pub(crate) use sorter::{Entry, Sorted, Sorter, order_bytes};
-pub(crate) use spool::{Spool, SpoolReader, Spooled};
+pub(crate) use spool::{Spool, SpoolPlace, SpoolReader, Spooled};

@@ -1,4 +1,5 @@
-//! [`Spool`]: rows kept to be read in their order, as often as wanted. What does not fit in memory follows in a file.
+//! [`Spool`]: rows kept to be read in their order, as often as wanted, when they are complete or while they are not. What
+//! does not fit in memory follows in a file.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -60,6 +61,41 @@ impl Spool {
         }
     }
 
+    /// Where the next row will be.
+    pub fn end(&self) -> SpoolPlace {
+        let offset = self.rest.as_ref().map_or(0, RecordWriter::position);
+        SpoolPlace { row: self.rows.len(), offset, reader: None }
+    }
+
+    /// At most `max` of the rows behind a place, which moves on; none if it is at the end.
+    ///
+    /// # Errors
+    /// Those of temporary files.
+    pub async fn read(&mut self, place: &mut SpoolPlace, max: usize) -> Result<Vec<Row>> {
+        if place.row < self.rows.len() {
+            let end = self.rows.len().min(place.row.saturating_add(max));
+            let rows = self.rows[place.row..end].to_vec();
+            place.row = end;
+            return Ok(rows);
+        }
+        let mut rows = Vec::new();
+        let offset = place.offset;
+        let Some(rest) = self.rest.as_mut().filter(|rest| offset < rest.position()) else { return Ok(rows) };
+        if offset == rest.written() {
+            rest.flush().await?;
+        }
+        let end = rest.written();
+        let reader = place.reader.get_or_insert_with(|| rest.records().read(offset..end));
+        reader.extend(end);
+        while rows.len() < max
+            && let Some((_, row)) = reader.next().await?
+        {
+            rows.push(row);
+        }
+        place.offset = reader.position();
+        Ok(rows)
+    }
+
     /// # Errors
     /// Those of writing a temporary file.
     pub async fn finish(self) -> Result<Arc<Spooled>> {
@@ -69,6 +105,16 @@ impl Spool {
         };
         Ok(Arc::new(Spooled { rows: self.rows, rest, count: self.count, _claim: Some(self.claim) }))
     }
+}
+
+/// A place among the rows of a [`Spool`]: the beginning, or where reading ended.
+#[derive(Default)]
+pub(crate) struct SpoolPlace {
+    /// Among those in memory.
+    row: usize,
+    /// In the file.
+    offset: u64,
+    reader: Option<RecordReader>,
 }
 
 /// Rows that are complete.
