@@ -1002,6 +1002,72 @@ currval
 18
 (1 row)
 
+# IN and NOT IN over a query: nulls make it unknown, but where there is no row.
+> select x, x in (select y from (values (1), (3)) t(y)), x not in (select y from (values (1), (3)) t(y)) from (values (1), (2), (null)) o(x)
+x|?column?|?column?
+1|t|f
+2|f|t
+||
+(3 rows)
+
+> select x, x in (select y from (values (1), (null)) t(y)), x not in (select y from (values (1), (null)) t(y)) from (values (1), (2), (null)) o(x)
+x|?column?|?column?
+1|t|f
+2||
+||
+(3 rows)
+
+> select x, x in (select y from (values (1)) t(y) where false), x not in (select y from (values (1)) t(y) where false) from (values (1), (null)) o(x)
+x|?column?|?column?
+1|f|t
+|f|t
+(2 rows)
+
+> select x, x not in (select y::bigint from (values (1), (3)) t(y)), x::smallint not in (select y from (values (1), (3)) t(y)) from (values (1), (2)) o(x)
+x|?column?|?column?
+1|f|f
+2|t|t
+(2 rows)
+
+> select x, x not in (select y from (values (1.0), (3.50)) t(y)) from (values (1), (3.5), (2)) o(x)
+x|?column?
+1|f
+3.5|f
+2|t
+(3 rows)
+
+> select x, y, (x, y) in (select a, b from (values (1, 2), (3, null), (null, 5)) t(a, b)), (x, y) not in (select a, b from (values (1, 2), (3, null), (null, 5)) t(a, b)) from (values (1, 2), (1, 3), (3, 9), (9, 5), (9, 9), (1, null), (null, 2), (8, null), (null, null)) o(x, y)
+x|y|?column?|?column?
+1|2|t|f
+1|3|f|t
+3|9||
+9|5||
+9|9|f|t
+1|||
+|2||
+8|||
+|||
+(9 rows)
+
+> select x, x = any (select y from (values ('a'), ('b')) t(y)), x <> all (select y from (values ('a'), ('b')) t(y)), x < any (select y from (values ('a'), ('b')) t(y)) from (values ('a'), ('c'), (null)) o(x)
+x|?column?|?column?|?column?
+a|t|f|t
+c|f|t|f
+|||
+(3 rows)
+
+> select o.x from (values (1), (2), (3)) o(x) where o.x not in (select i.x from (values (2), (3)) i(x) where i.x > o.x)
+x
+1
+2
+3
+(3 rows)
+
+> select count(*) from generate_series(1, 20000) a where a not in (select b from generate_series(2, 30000) b)
+count
+1
+(1 row)
+
 # Aggregates of distinct values take them in order.
 > select array_agg(distinct x), string_agg(distinct x::text, ','), count(distinct x), sum(distinct x) from (values (3), (1), (2), (1), (null)) t(x)
 array_agg|string_agg|count|sum
