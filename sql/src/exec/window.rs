@@ -4,6 +4,7 @@
 //! where its partition does is accumulated once, row by row; any other is added up anew for each row.
 
 use std::cmp::Ordering;
+use std::ops::Range;
 
 use futures::future::BoxFuture;
 use types::{Datum, Error, Result, SqlState, SqlType};
@@ -135,6 +136,8 @@ struct Partition<'a> {
     /// The number of each row's peer group, from 0, and the start of each group.
     groups: Vec<usize>,
     group_starts: Vec<usize>,
+    /// The positions whose first ordering value is not null.
+    valued: Range<usize>,
     start_offset: Option<Datum>,
     end_offset: Option<Datum>,
 }
@@ -172,7 +175,11 @@ impl<'a> Partition<'a> {
         }
         let [start_offset, end_offset] = offsets;
         let order_values = &ordered.order_values;
-        Ok(Partition { call, rows, order, order_values, peers, groups, group_starts, start_offset, end_offset })
+        // Nulls stand at one end.
+        let null = |row: &usize| order_values[*row].first().is_some_and(Datum::is_null);
+        let first = order.partition_point(|row| null(row) && null(&order[0]));
+        let valued = first..first + order[first..].partition_point(|row| !null(row));
+        Ok(Partition { call, rows, order, order_values, peers, groups, group_starts, valued, start_offset, end_offset })
     }
 
     fn len(&self) -> usize {
@@ -284,6 +291,9 @@ impl<'a> Partition<'a> {
         let (mut run_from, mut run_to) = (0, 0);
         let mut known: Option<Datum> = None;
         for i in 0..self.len() {
+            // What a single row takes may be long.
+            at.context.check()?;
+            tokio::task::consume_budget().await;
             let (from, to) = self.frame(i)?;
             if from != run_from || to < run_to {
                 running = aggregate.start(&types, &at.context.settings);
@@ -316,10 +326,6 @@ impl<'a> Partition<'a> {
             };
             known = Some(value.clone());
             values[self.order[i]] = value;
-            if i % 1024 == 1023 {
-                at.context.check()?;
-                tokio::task::consume_budget().await;
-            }
         }
         Ok(())
     }
@@ -399,19 +405,13 @@ impl<'a> Partition<'a> {
                 _ => return Err(unsupported()),
             },
         };
-        let inside = |position: usize| {
-            let value = value(position);
-            if value.is_null() {
-                // Nulls stand at one end and are outside of every value's range.
-                return Ordering::Greater;
-            }
-            let order = value.compare(&limit);
-            if key.descending { order.reverse() } else { order }
+        let is_before = |row: &usize| {
+            let order = self.order_values[*row][0].compare(&limit);
+            let order = if key.descending { order.reverse() } else { order };
+            if start { order.is_lt() } else { order.is_le() }
         };
-        let nulls_first = (0..self.len()).take_while(|position| value(*position).is_null()).count();
-        let position = (nulls_first..self.len())
-            .find(|position| if start { inside(*position).is_ge() } else { inside(*position).is_gt() })
-            .unwrap_or(self.len());
-        Ok(position)
+        // Nulls are outside of every value's range.
+        let valued = self.valued.clone();
+        Ok(valued.start + self.order[valued].partition_point(is_before))
     }
 }

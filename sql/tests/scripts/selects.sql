@@ -1068,6 +1068,42 @@ count
 1
 (1 row)
 
+# The rows of a frame by RANGE.
+> select x, count(*) over (order by x range between 1 preceding and 1 following), count(*) over (order by x desc range between 1 following and 2 following) from (values (1), (2), (2), (5), (null), (null)) t(x) order by x
+x|count|count
+1|3|0
+2|3|1
+2|3|1
+5|1|0
+|2|2
+|2|2
+(6 rows)
+
+> select x, count(*) over (order by x nulls first range between 1 preceding and current row), first_value(x) over (order by x desc nulls last range between 2 preceding and 1 preceding) from (values (1), (2), (2), (5), (null), (null)) t(x) order by x
+x|count|first_value
+1|1|2
+2|3|
+2|3|
+5|1|
+|2|
+|2|
+(6 rows)
+
+> select x, sum(x) over (order by x range between 0.5 preceding and 1.5 following) from (values (1.0::float8), (1.25), (2.5), ('nan'), ('infinity'), (null)) t(x) order by x
+x|sum
+1|4.75
+1.25|4.75
+2.5|2.5
+Infinity|Infinity
+NaN|NaN
+|
+(6 rows)
+
+> select sum(c) from (select count(*) over (order by x range between 1 preceding and 1 following) as c from generate_series(1, 20000) x) s
+sum
+59998
+(1 row)
+
 # Aggregates of distinct values take them in order.
 > select array_agg(distinct x), string_agg(distinct x::text, ','), count(distinct x), sum(distinct x) from (values (3), (1), (2), (1), (null)) t(x)
 array_agg|string_agg|count|sum
