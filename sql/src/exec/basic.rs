@@ -29,7 +29,9 @@ impl Place {
         evaluate(expr, &self.context, row, &self.frames).await
     }
 
+    /// Looks for a cancel, too: what a single row takes may be long.
     pub async fn holds(&self, expr: &Expr, row: &[Datum]) -> Result<bool> {
+        self.context.check()?;
         holds(expr, &self.context, row, &self.frames).await
     }
 
@@ -39,16 +41,18 @@ impl Place {
         Ok(values)
     }
 
-    /// Replaces what is in `values`, whose memory is used again.
+    /// Replaces what is in `values`, whose memory is used again. Looks for a cancel, too: what a single row takes may be
+    /// long.
     pub async fn evaluate_into(&self, exprs: &[Expr], row: &[Datum], values: &mut Row) -> Result<()> {
+        self.context.check()?;
         values.clear();
         for expr in exprs {
+            let memo = Memo::default();
+            let tried = eval(expr, &Env::new(&self.context, row, &self.frames).with_memo(&memo));
             // Awaiting costs a state machine per value, so the common case goes straight through.
             values.push(match tried {
                 Ok(value) => value,
                 Err(Stop::Error(error)) => return Err(error),
-            let memo = Memo::default();
-            let tried = eval(expr, &Env::new(&self.context, row, &self.frames).with_memo(&memo));
                 Err(Stop::Need(need)) => resume(expr, need, memo, &self.context, row, &self.frames).await?,
             });
         }

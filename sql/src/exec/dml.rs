@@ -139,8 +139,8 @@ pub(super) async fn insert_rows(
         if batch.is_empty() {
             break;
         }
-        context.check()?;
         for values in batch {
+            context.check()?;
             let row = maker.make(values).await?;
             check_row(&at, &writer, &insert.checks, &row).await?;
             let stored = match &insert.on_conflict {
@@ -425,8 +425,8 @@ pub(super) async fn update_rows(
         if batch.is_empty() {
             break;
         }
-        context.check()?;
         for current in batch {
+            context.check()?;
             let Datum::Bytea(key) = &current[update.key] else { continue };
             let key = key.to_vec();
             if let Updated::Row { old, new } = update_row(&at, &mut writer, &target, key, current, None).await? {
@@ -458,8 +458,8 @@ pub(super) async fn delete_rows(
         if batch.is_empty() {
             break;
         }
-        context.check()?;
         for current in batch {
+            context.check()?;
             if let Some(old) = delete_row(&at, &mut writer, delete, current).await? {
                 changed.count += 1;
                 if let Some(returning) = &delete.returning {

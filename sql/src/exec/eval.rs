@@ -564,6 +564,7 @@ pub(crate) async fn quantified(
 ) -> Result<Datum> {
     let mut null = false;
     for row in rows {
+        context.check()?;
         match evaluate(test, context, row, frames).await? {
             Datum::Bool(value) if value != all => return Ok(Datum::Bool(!all)),
             Datum::Bool(_) => {}
