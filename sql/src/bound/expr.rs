@@ -320,6 +320,13 @@ impl Expr {
         stable
     }
 
+    /// Whether it reads no column of the input row, in subqueries neither, and nothing volatile: one value does for all rows.
+    pub fn is_one_time(&self) -> bool {
+        let mut reads = false;
+        walk::columns_of(self, &mut |_| reads = true);
+        !reads && !self.is_volatile()
+    }
+
     /// Whether some function in it is volatile.
     pub fn is_volatile(&self) -> bool {
         let mut volatile = false;

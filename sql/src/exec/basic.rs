@@ -127,6 +127,33 @@ impl Source for Filter {
     }
 }
 
+/// A filter that no row can change: judged before the first row is asked for.
+pub(crate) struct Gate {
+    input: BoxSource,
+    /// Until it is judged.
+    predicate: Option<Expr>,
+    is_open: bool,
+    at: Place,
+}
+
+impl Gate {
+    pub fn new(at: Place, input: BoxSource, predicate: Expr) -> Gate {
+        Gate { input, predicate: Some(predicate), is_open: false, at }
+    }
+}
+
+impl Source for Gate {
+    fn next(&mut self, max: usize) -> BoxFuture<'_, Result<Vec<Row>>> {
+        Box::pin(async move {
+            if let Some(predicate) = &self.predicate {
+                self.is_open = self.at.holds(predicate, &[]).await?;
+                self.predicate = None;
+            }
+            if self.is_open { self.input.next(max).await } else { Ok(Vec::new()) }
+        })
+    }
+}
+
 /// Whether expressions over rows of `width` values are these values as they stand.
 pub(crate) fn is_identity(exprs: &[Expr], width: usize) -> bool {
     let is = |(place, expr): (usize, &Expr)| matches!(expr, Expr::Column { index, .. } if *index == place);

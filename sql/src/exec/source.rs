@@ -37,6 +37,9 @@ pub(crate) fn open(plan: &Plan, context: &Arc<ExecContext>, frames: &Frames) -> 
         Node::Values(rows) => Box::new(basic::Values::new(at, rows)),
         Node::Scan(scan) => scan::open(at, scan)?,
         Node::Function(function) => Box::new(basic::FunctionRows::new(at, function)),
+        Node::Filter { input, predicate } if predicate.is_one_time() => {
+            Box::new(basic::Gate::new(at, open(input, context, frames)?, predicate.clone()))
+        }
         Node::Filter { input, predicate } => {
             Box::new(basic::Filter { input: open(input, context, frames)?, predicate: predicate.clone(), at })
         }

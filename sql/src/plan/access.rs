@@ -4,6 +4,7 @@
 //! comparison counts when its operator is the key's own order: both operands of one type, or both integers (the executor
 //! fits the value to the column's width). What the access guarantees leaves the filter.
 
+use super::pushdown::split;
 use super::rows::relation_rows;
 use crate::bound::{Access, AnyKey, CastExpr, Expr, IndexAccess, KeyBound, Relation, Scan, ScanColumn};
 use crate::catalog::{IndexDef, TableDef};
@@ -31,6 +32,19 @@ pub fn choose(scan: &mut Scan, conjuncts: Vec<Expr>) {
         !used.contains(&(position - 1))
     });
     scan.filter = Expr::and(rest.collect());
+}
+
+/// Takes what reads no row out of a scan's filter: it is judged before the scan begins. Beside a key that is at hand it
+/// stays, for that reaches one row at most and cannot fail.
+pub fn take_one_time(scan: &mut Scan) -> Vec<Expr> {
+    let at_hand = |expr: &Expr| matches!(expr, Expr::Const { .. } | Expr::Param { .. });
+    if scan.access.point().is_some_and(|access| access.prefix.iter().all(at_hand)) {
+        return Vec::new();
+    }
+    let conjuncts = scan.filter.take().map(Expr::into_conjuncts).unwrap_or_default();
+    let (once, rest) = split(conjuncts, Expr::is_one_time);
+    scan.filter = Expr::and(rest);
+    once
 }
 
 /// The access through which a scan would find rows that equal `keys` in the given attributes, if one covers some of them.

@@ -6,7 +6,7 @@
 //! 2. turns EXISTS and IN over queries into semi and anti joins where their meaning is surely the same ([`semijoin`]);
 //! 3. orders inner joins by what connects them, finds hash keys, and looks the inner side up by an index where the outer
 //!    side is small ([`join`]);
-//! 4. gives every scan the best way into its table ([`access`]);
+//! 4. gives every scan the best way into its table ([`access`]), behind the conditions that read no row;
 //! 5. drops sorts whose order the access yields anyway ([`order`]), and takes min and max from the end of an index
 //!    ([`extremes`]);
 //! 6. drops the columns that nobody reads ([`prune`]).
@@ -113,10 +113,12 @@ fn optimize_subqueries(expr: &mut Expr) {
     walk::children_mut(expr, &mut optimize_subqueries);
 }
 
-/// Puts conjuncts over an optimised plan, if there are any.
+/// Puts conjuncts over an optimised plan, if there are any. What no row can change comes first, by itself: where it is not
+/// true nothing below is evaluated.
 fn filter(input: Plan, mut conjuncts: Vec<Expr>) -> Plan {
     conjuncts.iter_mut().for_each(optimize_subqueries);
-    filter_plainly(input, conjuncts)
+    let (once, rest) = pushdown::split(conjuncts, Expr::is_one_time);
+    filter_plainly(filter_plainly(input, rest), once)
 }
 
 /// Whether every column that `expr` reads lies in `columns`.

@@ -19,8 +19,9 @@ pub fn place(plan: Plan, conjuncts: Vec<Expr>) -> Plan {
             let mut all = scan.filter.take().map(Expr::into_conjuncts).unwrap_or_default();
             all.extend(conjuncts);
             access::choose(&mut scan, all);
+            let once = access::take_one_time(&mut scan);
             scan.filter.iter_mut().for_each(optimize_subqueries);
-            Plan::new(Node::Scan(scan), fields)
+            filter(Plan::new(Node::Scan(scan), fields), once)
         }
         Node::Project { input, exprs } => {
             let (down, above) = split(conjuncts, |conjunct| passes_projection(conjunct, &exprs));
@@ -146,10 +147,13 @@ fn place_over_join(join: Join, fields: Vec<crate::bound::Field>, conjuncts: Vec<
     let preserves_right = matches!(kind, JoinKind::Right);
     let on = on.map(Expr::into_conjuncts).unwrap_or_default();
 
+    // What reads no row stays above, where it decides for both sides.
+    let (once, conjuncts) = split(conjuncts, Expr::is_one_time);
     // From above: to the side whose rows the join keeps as they are.
     let (to_left, rest) = split(conjuncts, |it| preserves_left && !it.is_volatile() && reads_only(it, 0..left_width));
-    let (to_right, above) =
+    let (to_right, mut above) =
         split(rest, |it| preserves_right && !lateral && !it.is_volatile() && reads_only(it, left_width..both));
+    above.extend(once);
     // From ON: to the side that only gives matches.
     let inner_left = matches!(kind, JoinKind::Right);
     let (on_left, on) = split(on, |it| inner_left && !it.is_volatile() && reads_only(it, 0..left_width));

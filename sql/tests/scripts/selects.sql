@@ -1104,6 +1104,64 @@ sum
 59998
 (1 row)
 
+# What no row can change is judged before anything else.
+> select * from keyed where false and id = 1 / 0
+id|v
+(0 rows)
+
+> prepare gated(bool, int) as select v is null from keyed where $1 and id = 1 / $2
+PREPARE
+
+> execute gated(false, 0)
+?column?
+(0 rows)
+
+> execute gated(true, 1)
+?column?
+f
+(1 row)
+
+> execute gated(true, 0)
+ERROR:  22012: division by zero
+
+> prepare gated_join(bool, int) as select a.id from keyed a left join keyed b on b.id = 1 / $2 where $1
+PREPARE
+
+> execute gated_join(false, 1)
+id
+(0 rows)
+
+> execute gated_join(true, 1)
+id
+1
+(1 row)
+
+> prepare gated_test(bool, int) as select count(*) from (select id from keyed where id = 1 / $2 offset 0) s where $1
+PREPARE
+
+> execute gated_test(false, 0)
+count
+0
+(1 row)
+
+> select count(*) from keyed where (select false)
+count
+0
+(1 row)
+
+> select count(*), max(id) from keyed where (select true) and id = 1
+count|max
+1|1
+(1 row)
+
+> select k.id, (select count(*) from keyed i where k.id > 1 and i.id = 1 / (k.id - 1)) from keyed k
+id|count
+1|0
+(1 row)
+
+> update keyed set v = 'z' where (select false) and id = 1
+UPDATE 0
+
 # Aggregates of distinct values take them in order.
 > select array_agg(distinct x), string_agg(distinct x::text, ','), count(distinct x), sum(distinct x) from (values (3), (1), (2), (1), (null)) t(x)
 array_agg|string_agg|count|sum
