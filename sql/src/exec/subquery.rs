@@ -49,8 +49,7 @@ pub(crate) async fn value(
         let kept = kept_rows(subquery, context, &inner).await?;
         return match (&subquery.kind, &kept.matches) {
             (SubqueryKind::Any { test, .. }, Some(matches)) => matches.test(test, &kept.rows, context, &inner).await,
-            (SubqueryKind::Any { test, all }, None) => quantified(test, *all, &kept.rows, context, &inner).await,
-            (kind, _) => collect_subquery(kind, &kept.rows, subquery.ty),
+            _ => finish(subquery, &kept.rows, context, &inner).await,
         };
     }
     match &subquery.kind {
