@@ -396,3 +396,17 @@ ERROR:  42601: invalid Unicode escape value
 
 > select E'\u0000'
 ERROR:  42601: invalid Unicode escape value at or near "\u0000"
+
+# A quotient of an interval is taken part by part, not as a product with the inverse.
+> select interval '49 months' / 49, interval '2 months 3 days' / 7, interval '1 month' / 3.3, interval '-49 months 3 days' / 48, interval '10 days 23:59:59.999999' / 3
+?column?|?column?|?column?|?column?|?column?
+1 mon|9 days 00:00:00.037029|9 days 02:10:54.5376|-1 mons -13:30:00|3 days 16:00:00
+(1 row)
+
+> select avg(step), sum(step) from (values (interval '14 months'), ('20 months 1 day'), ('15 months'), ('1 day 00:00:01')) steps (step)
+avg|sum
+1 year 8 days 00:00:00.25|4 years 1 mon 2 days 00:00:01
+(1 row)
+
+> select interval '2147483647 months' / 1e-5
+ERROR:  22008: interval out of range

@@ -245,7 +245,8 @@ impl<const AVERAGE: bool> Accumulator for IntervalSum<AVERAGE> {
             return Ok(Datum::Null);
         }
         if AVERAGE {
-            crate::function::scaled_interval(self.sum, 1.0 / self.count as f64)
+            let count = self.count as f64;
+            crate::function::scaled_interval(self.sum, |part| part / count)
         } else {
             Ok(Datum::Interval(self.sum))
         }

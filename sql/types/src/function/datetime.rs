@@ -159,24 +159,26 @@ fn interval_neg(call: &mut Call<'_>) -> Result<Datum> {
     negated(call.interval(0)?).map(Datum::Interval)
 }
 
-/// Scales an interval; the fraction of a month spills into days of which a month has 30, that of a day into time.
-pub(crate) fn scaled_interval(value: Interval, factor: f64) -> Result<Datum> {
+/// Scales each part of an interval; the fraction of a month spills into days of which a month has 30, that of a day into
+/// time. `scale` multiplies or divides: a quotient is not the product with the inverse, which may fall just short of a
+/// whole number.
+pub(crate) fn scaled_interval(value: Interval, scale: impl Fn(f64) -> f64) -> Result<Datum> {
     let narrow = |value: f64| {
         (value.is_finite() && value.abs() <= f64::from(i32::MAX)).then_some(value as i32).ok_or_else(interval_overflow)
     };
     let tidy = |value: f64| (value * 1e6).round_ties_even() / 1e6;
-    let months = narrow((f64::from(value.months) * factor).trunc())?;
-    let days = narrow((f64::from(value.days) * factor).trunc())?;
-    let month_rest_days = tidy((f64::from(value.months) * factor - f64::from(months)) * 30.0);
-    let mut seconds_rest =
-        tidy((f64::from(value.days) * factor - f64::from(days) + month_rest_days - month_rest_days.trunc()) * 86_400.0);
+    let (all_months, all_days) = (scale(f64::from(value.months)), scale(f64::from(value.days)));
+    let months = narrow(all_months.trunc())?;
+    let days = narrow(all_days.trunc())?;
+    let month_rest_days = tidy((all_months - f64::from(months)) * 30.0);
+    let mut seconds_rest = tidy((all_days - f64::from(days) + month_rest_days - month_rest_days.trunc()) * 86_400.0);
     let mut days = f64::from(days);
     if seconds_rest.abs() >= 86_400.0 {
         days += (seconds_rest / 86_400.0).trunc();
         seconds_rest -= (seconds_rest / 86_400.0).trunc() * 86_400.0;
     }
     let days = narrow(days + month_rest_days.trunc())?;
-    let micros = (value.micros as f64 * factor + seconds_rest * 1e6).round_ties_even();
+    let micros = (scale(value.micros as f64) + seconds_rest * 1e6).round_ties_even();
     if !micros.is_finite() || micros.abs() >= 9.223_372_036_854_775e18 {
         return Err(interval_overflow());
     }
@@ -185,7 +187,8 @@ pub(crate) fn scaled_interval(value: Interval, factor: f64) -> Result<Datum> {
 
 fn interval_mul(call: &mut Call<'_>) -> Result<Datum> {
     let (step, factor) = interval_side(call);
-    scaled_interval(call.interval(step)?, call.f64(factor)?)
+    let factor = call.f64(factor)?;
+    scaled_interval(call.interval(step)?, |part| part * factor)
 }
 
 fn interval_div(call: &mut Call<'_>) -> Result<Datum> {
@@ -193,7 +196,7 @@ fn interval_div(call: &mut Call<'_>) -> Result<Datum> {
     if divisor == 0.0 {
         return Err(crate::numeric::division_by_zero());
     }
-    scaled_interval(call.interval(0)?, 1.0 / divisor)
+    scaled_interval(call.interval(0)?, |part| part / divisor)
 }
 
 fn justify_days(call: &mut Call<'_>) -> Result<Datum> {
