@@ -410,3 +410,14 @@ avg|sum
 
 > select interval '2147483647 months' / 1e-5
 ERROR:  22008: interval out of range
+
+# Fractions beyond microseconds: of a time the even half, of an interval's unit the half towards zero.
+> select time '00:00:00.0000005', time '00:00:00.0000015', time '00:00:00.0000025', timestamp '2024-01-01 00:00:00.0000035', timestamp '2024-01-01 00:00:00.0000045', timestamp '2024-01-01 23:59:59.9999995', timestamp '2024-01-01 00:00:00.00000250001', '2024-01-01 00:00:00.12345650+00'::timestamptz at time zone 'UTC'
+time|time|time|timestamp|timestamp|timestamp|timestamp|timezone
+00:00:00|00:00:00.000002|00:00:00.000002|2024-01-01 00:00:00.000004|2024-01-01 00:00:00.000004|2024-01-02 00:00:00|2024-01-01 00:00:00.000003|2024-01-01 00:00:00.123456
+(1 row)
+
+> select interval '1.0000015 s', interval '0:00:01.0000015', interval '0:00:00.0000025', interval '1.5 us', interval '2.5 us', interval '0.5 us', interval '0.0015 ms', interval '-1.0000015', interval '1.00000151', interval 'PT0.0000025S', interval '0.0000251 days'
+interval|interval|interval|interval|interval|interval|interval|interval|interval|interval|interval
+00:00:01.000001|00:00:01.000002|00:00:00.000002|00:00:00.000001|00:00:00.000002|00:00:00|00:00:00.000001|-00:00:01.000001|00:00:01.000002|00:00:00.000002|00:00:02.16864
+(1 row)

@@ -90,6 +90,20 @@ fn number(text: &str) -> std::result::Result<Number, Fault> {
     })
 }
 
+/// The nearest whole number of microseconds; a half goes towards zero.
+fn whole_micros(micros: f64) -> i128 {
+    let whole = micros.trunc();
+    let rest = micros - whole;
+    whole as i128
+        + if rest > 0.5 {
+            1
+        } else if rest < -0.5 {
+            -1
+        } else {
+            0
+        }
+}
+
 /// Wide enough that no text a client can send overflows it before [`Sum::finish`] narrows it.
 #[derive(Default)]
 struct Sum {
@@ -107,7 +121,7 @@ impl Sum {
                 .map_err(|_| Fault::Overflow)
         };
         match unit {
-            Unit::Micro => self.micros += i128::from(whole) + fraction.round_ties_even() as i128,
+            Unit::Micro => self.micros += i128::from(whole) + whole_micros(fraction),
             Unit::Milli => self.time(value, 1_000),
             Unit::Second => self.time(value, MICROS_PER_SECOND),
             Unit::Minute => self.time(value, MICROS_PER_MINUTE),
@@ -134,7 +148,7 @@ impl Sum {
 
     fn time(&mut self, value: Number, unit: i64) {
         self.micros += i128::from(value.whole) * i128::from(unit);
-        self.micros += (value.fraction * unit as f64).round_ties_even() as i128;
+        self.micros += whole_micros(value.fraction * unit as f64);
     }
 
     /// Adds a number of days with a fraction.
@@ -144,7 +158,7 @@ impl Sum {
     }
 
     fn day_fraction(&mut self, fraction: f64) {
-        self.micros += (fraction * MICROS_PER_DAY as f64).round_ties_even() as i128;
+        self.micros += whole_micros(fraction * MICROS_PER_DAY as f64);
     }
 
     fn finish(self) -> std::result::Result<Interval, Fault> {

@@ -201,16 +201,21 @@ fn number<T: std::str::FromStr>(digits: &str) -> std::result::Result<T, Fault> {
     digits.parse().map_err(|_| Overflow)
 }
 
-/// Microseconds of a fraction's digits, rounded.
+/// Microseconds of a fraction's digits: the nearest, of two as near the even one.
 fn fraction_micros(digits: &str) -> std::result::Result<i64, Fault> {
     if !digits.bytes().all(|b| b.is_ascii_digit()) {
         return Err(Syntax);
+    }
+    if digits.len() > 6 {
+        // PostgreSQL rounds the float, not the digits.
+        let fraction: f64 = format!("0.{digits}").parse().map_err(|_| Syntax)?;
+        return Ok((fraction * 1e6).round_ties_even() as i64);
     }
     let mut micros = 0;
     for i in 0..6 {
         micros = micros * 10 + i64::from(digits.as_bytes().get(i).map_or(0, |b| b - b'0'));
     }
-    Ok(micros + i64::from(digits.as_bytes().get(6).is_some_and(|b| *b >= b'5')))
+    Ok(micros)
 }
 
 fn clock_micros(hour: i64, minute: i64, second: i64, fraction: i64) -> std::result::Result<i64, Fault> {
