@@ -421,3 +421,59 @@ time|time|time|timestamp|timestamp|timestamp|timestamp|timezone
 interval|interval|interval|interval|interval|interval|interval|interval|interval|interval|interval
 00:00:01.000001|00:00:01.000002|00:00:00.000002|00:00:00.000001|00:00:00.000002|00:00:00|00:00:00.000001|-00:00:01.000001|00:00:01.000002|00:00:00.000002|00:00:02.16864
 (1 row)
+
+# An abbreviation is an offset whatever the season, the number of a zone counts west, of make_timestamptz east.
+> select timestamptz '2024-07-01 12:00+00' at time zone 'CET', timestamptz '2024-07-01 12:00+00' at time zone 'est', timestamptz '2024-07-01 12:00+00' at time zone 'MSK', timestamptz '2024-07-01 12:00+00' at time zone 'EST5EDT', timestamp '2024-07-01 12:00' at time zone 'PST' at time zone 'UTC'
+timezone|timezone|timezone|timezone|timezone
+2024-07-01 13:00:00|2024-07-01 07:00:00|2024-07-01 15:00:00|2024-07-01 08:00:00|2024-07-01 20:00:00
+(1 row)
+
+> select timestamptz '2024-07-01 12:00+00' at time zone '+05', timestamptz '2024-07-01 12:00+00' at time zone '-05:30', timestamptz '2024-07-01 12:00+00' at time zone 'UTC+5', timestamptz '2024-07-01 12:00+00' at time zone '<+05>-5', timestamptz '2024-07-01 12:00+00' at time zone '5', timestamptz '2024-07-01 12:00+00' at time zone '+24'
+timezone|timezone|timezone|timezone|timezone|timezone
+2024-07-01 07:00:00|2024-07-01 17:30:00|2024-07-01 07:00:00|2024-07-01 17:00:00|2024-07-01 07:00:00|2024-06-30 12:00:00
+(1 row)
+
+> select timestamptz '2024-07-01 12:00+00' at time zone '+0530'
+ERROR:  22023: time zone "+0530" not recognized
+
+> select timestamptz '2024-07-01 12:00+00' at time zone 'foo'
+ERROR:  22023: time zone "foo" not recognized
+
+> select timestamptz '2024-07-01 12:00 CET' at time zone 'UTC', timestamptz '2024-07-01 12:00 nzt' at time zone 'UTC', date_trunc('day', timestamptz '2024-07-01 22:30+00', 'CET') at time zone 'UTC'
+timezone|timezone|timezone
+2024-07-01 11:00:00|2024-07-01 00:00:00|2024-06-30 23:00:00
+(1 row)
+
+> select make_timestamptz(2024, 7, 1, 12, 0, 0, '+05') at time zone 'UTC', make_timestamptz(2024, 7, 1, 12, 0, 0, 'CET') at time zone 'UTC', make_timestamptz(2024, 7, 1, 12, 0, 0, 'UTC+3') at time zone 'UTC'
+timezone|timezone|timezone
+2024-07-01 07:00:00|2024-07-01 11:00:00|2024-07-01 15:00:00
+(1 row)
+
+> select make_timestamptz(2024, 7, 1, 12, 0, 0, '5')
+ERROR:  22023: invalid input syntax for type numeric time zone: "5"
+HINT:  Numeric time zones must have "-" or "+" as first character.
+
+> select make_timestamptz(2024, 7, 1, 12, 0, 0, '+16')
+ERROR:  22023: numeric time zone "+16" out of range
+
+> set time zone 'PST'
+ERROR:  22023: invalid value for parameter "TimeZone": "PST"
+
+> set time zone 'CET'
+SET
+
+> select timestamptz '2024-07-01 12:00+00', timestamptz '2024-07-01 12:00+00' at time zone 'CET'
+timestamptz|timezone
+2024-07-01 14:00:00+02|2024-07-01 13:00:00
+(1 row)
+
+> set time zone 5
+SET
+
+> select timestamptz '2024-07-01 12:00+00'
+timestamptz
+2024-07-01 17:00:00+05
+(1 row)
+
+> reset time zone
+RESET

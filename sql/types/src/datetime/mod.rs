@@ -26,6 +26,7 @@ pub use zone::TimeZone;
 pub(crate) use calendar::{add_months, date_out_of_range, date_to_timestamp, local_to_utc, out_of_range};
 pub(crate) use parse::round_precision;
 pub(crate) use write::{integer as write_integer, write_offset};
+pub(crate) use zone::parse_offset as parse_zone_offset;
 
 pub const MICROS_PER_SECOND: i64 = 1_000_000;
 pub const MICROS_PER_MINUTE: i64 = 60 * MICROS_PER_SECOND;

@@ -4,7 +4,7 @@
 //! in PostgreSQL's `DecodeDateTime`. Accepted are ISO forms with blank or `T`, `YYYYMMDD`, month names in any usual order,
 //! `m/d/y`, AM and PM, BC, offsets, zone names, and the words infinity, epoch, now, today, tomorrow, yesterday, allballs.
 
-use super::zone::{abbreviation_offset, parse_offset};
+use super::zone::parse_offset;
 use super::*;
 use crate::error::{Error, Result, SqlState};
 use crate::settings::Settings;
@@ -363,14 +363,11 @@ impl Fields {
                 if let Some(month) = month_of(word) {
                     return self.set_month(month);
                 }
-                let zone = match abbreviation_offset(word) {
-                    Some(offset) => TimeZone::Fixed(offset),
-                    None => match TimeZone::parse(word) {
-                        Some(zone) => zone,
-                        // Only something that looks like a zone is reported as one.
-                        None if word.contains('/') => return Err(Fault::Zone(word.into())),
-                        None => return Err(Syntax),
-                    },
+                let zone = match TimeZone::of_abbreviation_or_name(word) {
+                    Some(zone) => zone,
+                    // Only something that looks like a zone is reported as one.
+                    None if word.contains('/') => return Err(Fault::Zone(word.into())),
+                    None => return Err(Syntax),
                 };
                 if self.zone.replace(zone).is_some() {
                     return Err(Syntax);

@@ -1,4 +1,4 @@
-//! Time zones: a name of the IANA database, or a fixed offset.
+//! Time zones: a name of the IANA database, or a fixed offset. POSIX forms with summer time are not known.
 //!
 //! Beyond the year 2099, where the compiled tables end, the rules in force are repeated by taking a year 28 earlier with
 //! the same weekdays.
@@ -23,46 +23,41 @@ pub enum TimeZone {
 static BY_LOWER_NAME: LazyLock<HashMap<String, Tz>> =
     LazyLock::new(|| TZ_VARIANTS.iter().map(|zone| (zone.name().to_ascii_lowercase(), *zone)).collect());
 
-/// Common abbreviations with a fixed meaning, in seconds east (PostgreSQL's default set, cut to the usual ones).
+/// PostgreSQL's default set of abbreviations, in seconds east. One whose meaning has changed over time has today's.
+#[rustfmt::skip]
 const ABBREVIATIONS: &[(&str, i32)] = &[
-    ("acst", 34_200),
-    ("adt", -10_800),
-    ("aedt", 39_600),
-    ("aest", 36_000),
-    ("akdt", -28_800),
-    ("akst", -32_400),
-    ("ast", -14_400),
-    ("awst", 28_800),
-    ("bst", 3_600),
-    ("cdt", -18_000),
-    ("cest", 7_200),
-    ("cet", 3_600),
-    ("cst", -21_600),
-    ("edt", -14_400),
-    ("eest", 10_800),
-    ("eet", 7_200),
-    ("est", -18_000),
-    ("gmt", 0),
-    ("hst", -36_000),
-    ("ist", 7_200),
-    ("jst", 32_400),
-    ("kst", 32_400),
-    ("mdt", -21_600),
-    ("mest", 7_200),
-    ("met", 3_600),
-    ("msk", 10_800),
-    ("mst", -25_200),
-    ("nzdt", 46_800),
-    ("nzst", 43_200),
-    ("pdt", -25_200),
-    ("pst", -28_800),
-    ("sast", 7_200),
-    ("utc", 0),
-    ("wast", 7_200),
-    ("west", 3_600),
-    ("wet", 0),
-    ("z", 0),
-    ("zulu", 0),
+    ("acdt", 37_800), ("acsst", 37_800), ("acst", 34_200), ("act", -18_000), ("acwst", 31_500), ("adt", -10_800),
+    ("aedt", 39_600), ("aesst", 39_600), ("aest", 36_000), ("aft", 16_200), ("akdt", -28_800), ("akst", -32_400),
+    ("almst", 25_200), ("almt", 21_600), ("amst", 14_400), ("amt", -14_400), ("anast", 43_200), ("anat", 43_200),
+    ("arst", -10_800), ("art", -10_800), ("ast", -14_400), ("awsst", 32_400), ("awst", 28_800), ("azost", 0),
+    ("azot", -3_600), ("azst", 14_400), ("azt", 14_400), ("bdst", 7_200), ("bdt", 21_600), ("bnt", 28_800),
+    ("bort", 28_800), ("bot", -14_400), ("bra", -10_800), ("brst", -7_200), ("brt", -10_800), ("bst", 3_600),
+    ("btt", 21_600), ("cadt", 37_800), ("cast", 34_200), ("cct", 28_800), ("cdt", -18_000), ("cest", 7_200),
+    ("cet", 3_600), ("cetdst", 7_200), ("chadt", 49_500), ("chast", 45_900), ("chut", 36_000), ("ckt", -36_000),
+    ("clst", -10_800), ("clt", -10_800), ("cot", -18_000), ("cst", -21_600), ("cxt", 25_200), ("davt", 25_200),
+    ("ddut", 36_000), ("easst", -18_000), ("east", -18_000), ("eat", 10_800), ("edt", -14_400), ("eest", 10_800),
+    ("eet", 7_200), ("eetdst", 10_800), ("egst", 0), ("egt", -3_600), ("est", -18_000), ("fet", 10_800),
+    ("fjst", 46_800), ("fjt", 43_200), ("fkst", -10_800), ("fkt", -10_800), ("fnst", -3_600), ("fnt", -7_200),
+    ("galt", -21_600), ("gamt", -32_400), ("gest", 14_400), ("get", 14_400), ("gft", -10_800), ("gilt", 43_200),
+    ("gmt", 0), ("gyt", -14_400), ("hkt", 28_800), ("hst", -36_000), ("ict", 25_200), ("idt", 10_800), ("iot", 21_600),
+    ("irkst", 28_800), ("irkt", 28_800), ("irt", 12_600), ("ist", 7_200), ("jayt", 32_400), ("jst", 32_400),
+    ("kdt", 36_000), ("kgst", 21_600), ("kgt", 21_600), ("kost", 39_600), ("krast", 25_200), ("krat", 25_200),
+    ("kst", 32_400), ("lhdt", 39_600), ("lhst", 37_800), ("ligt", 36_000), ("lint", 50_400), ("lkt", 19_800),
+    ("magst", 39_600), ("magt", 39_600), ("mart", -34_200), ("mawt", 18_000), ("mdt", -21_600), ("mest", 7_200),
+    ("mesz", 7_200), ("met", 3_600), ("metdst", 7_200), ("mez", 3_600), ("mht", 43_200), ("mmt", 23_400),
+    ("mpt", 36_000), ("msd", 14_400), ("msk", 10_800), ("mst", -25_200), ("must", 18_000), ("mut", 14_400),
+    ("mvt", 18_000), ("myt", 28_800), ("ndt", -9_000), ("nft", -12_600), ("novst", 25_200), ("novt", 25_200),
+    ("npt", 20_700), ("nst", -12_600), ("nut", -39_600), ("nzdt", 46_800), ("nzst", 43_200), ("nzt", 43_200),
+    ("omsst", 21_600), ("omst", 21_600), ("pdt", -25_200), ("pet", -18_000), ("petst", 43_200), ("pett", 43_200),
+    ("pgt", 36_000), ("pht", 28_800), ("pkst", 21_600), ("pkt", 18_000), ("pmdt", -7_200), ("pmst", -10_800),
+    ("pont", 39_600), ("pst", -28_800), ("pwt", 32_400), ("pyst", -10_800), ("pyt", -10_800), ("ret", 14_400),
+    ("sadt", 37_800), ("sast", 7_200), ("sct", 14_400), ("sgt", 28_800), ("taht", -36_000), ("tft", 18_000),
+    ("tjt", 18_000), ("tkt", 46_800), ("tmt", 18_000), ("tot", 46_800), ("trut", 36_000), ("tvt", 43_200), ("uct", 0),
+    ("ulast", 32_400), ("ulat", 28_800), ("ut", 0), ("utc", 0), ("uyst", -7_200), ("uyt", -10_800), ("uzst", 21_600),
+    ("uzt", 18_000), ("vet", -14_400), ("vlast", 36_000), ("vlat", 36_000), ("volt", 10_800), ("vut", 39_600),
+    ("wadt", 28_800), ("wakt", 43_200), ("wast", 25_200), ("wat", 3_600), ("wdt", 32_400), ("wet", 0),
+    ("wetdst", 3_600), ("wft", 43_200), ("wgst", -7_200), ("wgt", -10_800), ("xjt", 21_600), ("yakst", 32_400),
+    ("yakt", 32_400), ("yapt", 36_000), ("yekst", 21_600), ("yekt", 18_000), ("z", 0), ("zulu", 0),
 ];
 
 /// Past this (2099-01-01, seconds of the Unix epoch) rules repeat.
@@ -75,34 +70,37 @@ const TABLE_START_SECONDS: i64 = -5_364_662_400;
 impl TimeZone {
     pub const UTC: TimeZone = TimeZone::Named(Tz::UTC);
 
-    /// The zone with this name, in any case: an IANA name, an abbreviation, or a POSIX form such as `UTC+3` (whose sign
-    /// counts west). `None` if there is none.
+    /// The zone that the setting TimeZone names: a number of hours, which counts east, or a full name. `None` if there is
+    /// none.
     pub fn parse(name: &str) -> Option<TimeZone> {
-        let lower = name.trim().to_ascii_lowercase();
+        if let Ok(hours) = name.trim_start().parse::<f64>()
+            && hours.abs() <= 168.0
+        {
+            return Some(TimeZone::Fixed((hours * 3_600.0) as i32));
+        }
+        TimeZone::of_name(name)
+    }
+
+    /// The zone with this full name, in any case: an IANA name, or a POSIX form such as `UTC+3`, `<+05>-5` or `+05`, whose
+    /// sign counts west.
+    pub fn of_name(name: &str) -> Option<TimeZone> {
+        let lower = name.to_ascii_lowercase();
         if let Some(zone) = BY_LOWER_NAME.get(&lower) {
             return Some(TimeZone::Named(*zone));
         }
-        if let Some(offset) = abbreviation_offset(&lower) {
-            return Some(TimeZone::Fixed(offset));
-        }
-        if let Some(hours) = lower.strip_suffix("hours").map(str::trim).or(Some(&lower))
-            && let Ok(hours) = hours.parse::<f64>()
-            && hours.abs() <= 168.0
-        {
-            // SET TIME ZONE 3 counts east.
-            return Some(TimeZone::Fixed((hours * 3_600.0) as i32));
-        }
-        let digits_at = lower.find(['+', '-'])?;
-        let (label, offset) = match lower.strip_prefix('<').and_then(|rest| rest.split_once('>')) {
-            Some((label, offset)) => (label, offset),
-            None => lower.split_at(digits_at),
+        let offset = match lower.strip_prefix('<') {
+            Some(rest) => rest.split_once('>')?.1,
+            None => &lower[lower.find(|c: char| c.is_ascii_digit() || matches!(c, '+' | '-'))?..],
         };
-        if !label.is_empty() && !label.chars().all(|c| c.is_ascii_alphanumeric() || c == '+' || c == '-') {
-            return None;
+        posix_offset(offset).map(|west| TimeZone::Fixed(-west))
+    }
+
+    /// The zone that an expression names: an abbreviation, which is an offset whatever the season, before a full name.
+    pub fn of_abbreviation_or_name(name: &str) -> Option<TimeZone> {
+        match abbreviation_offset(&name.to_ascii_lowercase()) {
+            Some(offset) => Some(TimeZone::Fixed(offset)),
+            None => TimeZone::of_name(name),
         }
-        let seconds = parse_offset(offset)?;
-        // A bare offset counts east, one behind a label west.
-        Some(TimeZone::Fixed(if label.is_empty() { seconds } else { -seconds }))
     }
 
     /// Seconds east of Greenwich at a moment (microseconds since 2000-01-01 UTC).
@@ -156,13 +154,31 @@ impl TimeZone {
     }
 }
 
-pub(super) fn abbreviation_offset(lower: &str) -> Option<i32> {
+fn abbreviation_offset(lower: &str) -> Option<i32> {
     let at = ABBREVIATIONS.binary_search_by_key(&lower, |(name, _)| name).ok()?;
     Some(ABBREVIATIONS[at].1)
 }
 
+/// Seconds of `h`, `+h:m` or `-h:m:s`, up to a week, as POSIX has them.
+fn posix_offset(text: &str) -> Option<i32> {
+    let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
+    let mut total = 0;
+    let mut parts = digits.split(':');
+    for (unit, most) in [(3_600, 167), (60, 59), (1, 60)] {
+        let Some(part) = parts.next() else { break };
+        if part.is_empty() || !part.bytes().all(|b| b.is_ascii_digit()) {
+            return None;
+        }
+        total += part.parse::<i32>().ok().filter(|value| *value <= most)? * unit;
+    }
+    if parts.next().is_some() {
+        return None;
+    }
+    Some(if text.starts_with('-') { -total } else { total })
+}
+
 /// Seconds of `+hh`, `-hhmm`, `+hh:mm` or `+hh:mm:ss`.
-pub(super) fn parse_offset(text: &str) -> Option<i32> {
+pub(crate) fn parse_offset(text: &str) -> Option<i32> {
     let (negative, digits) = match text.as_bytes().first()? {
         b'-' => (true, &text[1..]),
         b'+' => (false, &text[1..]),
@@ -244,7 +260,12 @@ mod tests {
     fn names() {
         assert!(ABBREVIATIONS.is_sorted_by_key(|(name, _)| name));
         assert_eq!(TimeZone::parse("UTC"), Some(TimeZone::UTC));
-        assert_eq!(TimeZone::parse("+05:30"), Some(TimeZone::Fixed(19_800)));
+        assert_eq!(TimeZone::parse("+05"), Some(TimeZone::Fixed(18_000)));
+        assert_eq!(TimeZone::of_name("+05"), Some(TimeZone::Fixed(-18_000)));
+        assert_eq!(TimeZone::parse("+05:30"), Some(TimeZone::Fixed(-19_800)));
+        assert_eq!(TimeZone::parse("cet"), Some(TimeZone::Named(Tz::CET)));
+        assert_eq!(TimeZone::of_abbreviation_or_name("cet"), Some(TimeZone::Fixed(3_600)));
+        assert_eq!(TimeZone::parse("PST"), None);
         assert_eq!(TimeZone::parse("UTC+3"), Some(TimeZone::Fixed(-10_800)));
         assert_eq!(TimeZone::parse("<-03>+03"), Some(TimeZone::Fixed(-10_800)));
         assert_eq!(TimeZone::parse("Nowhere/Land"), None);

@@ -339,7 +339,7 @@ fn make_timestamp(call: &mut Call<'_>) -> Result<Datum> {
 }
 
 fn make_timestamptz(call: &mut Call<'_>) -> Result<Datum> {
-    let zone = if call.args.len() > 6 { zone_named(call.str(6)?)? } else { call.settings.timezone };
+    let zone = if call.args.len() > 6 { zone_of_moment(call.str(6)?)? } else { call.settings.timezone };
     local_to_utc(timestamp_of(call)?, &zone).map(Datum::Timestamptz)
 }
 
@@ -367,7 +367,22 @@ fn epoch_to_timestamptz(call: &mut Call<'_>) -> Result<Datum> {
 }
 
 fn zone_named(name: &str) -> Result<TimeZone> {
-    TimeZone::parse(name).ok_or_else(|| invalid_parameter(format!("time zone \"{name}\" not recognized")))
+    TimeZone::of_abbreviation_or_name(name)
+        .ok_or_else(|| invalid_parameter(format!("time zone \"{name}\" not recognized")))
+}
+
+/// The zone of make_timestamptz, in which a number is an offset as in a timestamp: it counts east and has its sign.
+fn zone_of_moment(name: &str) -> Result<TimeZone> {
+    if name.starts_with(|c: char| c.is_ascii_digit()) {
+        return Err(invalid_parameter(format!("invalid input syntax for type numeric time zone: \"{name}\""))
+            .hint("Numeric time zones must have \"-\" or \"+\" as first character."));
+    }
+    if !name.starts_with(['+', '-']) {
+        return zone_named(name);
+    }
+    parse_zone_offset(name)
+        .map(TimeZone::Fixed)
+        .ok_or_else(|| invalid_parameter(format!("numeric time zone \"{name}\" out of range")))
 }
 
 /// `AT TIME ZONE`: a timestamp read in a zone, or a timestamptz shown in one.
