@@ -477,3 +477,18 @@ timestamptz
 
 > reset time zone
 RESET
+
+# A date has no hours but where it is cast to a timestamp.
+> select date_part('hour', date '2024-01-01'), date_part('microseconds', date '2024-01-01'), date_part('julian', date '2024-01-01'), date_part('epoch', date '2024-01-01'), date_part('hour', date 'infinity'), extract(day from date 'infinity'), extract(year from date '-infinity')
+date_part|date_part|date_part|date_part|date_part|extract|extract
+0|0|2460311|1704067200|||-Infinity
+(1 row)
+
+> select extract(hour from date '2024-01-01')
+ERROR:  0A000: unit "hour" not supported for type date
+
+> select extract(hour from date 'infinity')
+ERROR:  0A000: unit "hour" not supported for type date
+
+> select extract(timezone from date '2024-01-01')
+ERROR:  0A000: unit "timezone" not supported for type date

@@ -8,6 +8,7 @@ use crate::datetime::*;
 use crate::datum::{Datum, Interval};
 use crate::error::{Error, Result, SqlState};
 use crate::numeric::Numeric;
+use crate::sqltype::SqlType;
 use crate::sqltype::oid::*;
 
 fn interval_overflow() -> Error {
@@ -599,7 +600,11 @@ fn named_field(call: &Call<'_>) -> Result<Option<Numeric>> {
         Some(value) => Ok(Some(value)),
         None => match call.arg(1) {
             Datum::Timestamp(micros) | Datum::Timestamptz(micros) if is_infinite(*micros) => Ok(None),
-            Datum::Date(days) if *days == DATE_INFINITY || *days == DATE_NEG_INFINITY => Ok(None),
+            Datum::Date(DATE_INFINITY | DATE_NEG_INFINITY)
+                if matches!(unit, "day" | "month" | "quarter" | "week" | "dow" | "isodow" | "doy") =>
+            {
+                Ok(None)
+            }
             _ => Err(unit_error(name, call, 1, true)),
         },
     }
@@ -611,6 +616,12 @@ fn extract(call: &mut Call<'_>) -> Result<Datum> {
 
 fn date_part(call: &mut Call<'_>) -> Result<Datum> {
     Ok(named_field(call)?.map_or(Datum::Null, |value| Datum::Float8(value.to_f64())))
+}
+
+/// A date is read as the timestamp of its midnight, so that it has hours here, unlike in extract.
+fn date_part_of_date(call: &mut Call<'_>) -> Result<Datum> {
+    let args = [call.arg(0).clone(), Datum::Timestamp(date_to_timestamp(call.date(1)?)?)];
+    date_part(&mut Call::new(&args, &[SqlType::TEXT, SqlType::TIMESTAMP], call.result, call.settings))
 }
 
 fn truncated_days(days: i32, unit: &str) -> Option<i32> {
@@ -738,7 +749,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
     Function::strict(1299, "now", &[], TIMESTAMPTZ, transaction_now).stable(),
     Function::strict(1326, "interval_div", &[INTERVAL, FLOAT8], INTERVAL, interval_div),
     Function::strict(1373, "isfinite", &[DATE], BOOL, is_finite),
-    Function::strict(1384, "date_part", &[TEXT, DATE], FLOAT8, date_part),
+    Function::strict(1384, "date_part", &[TEXT, DATE], FLOAT8, date_part_of_date),
     Function::strict(1385, "date_part", &[TEXT, TIME], FLOAT8, date_part),
     Function::strict(1386, "age", &[TIMESTAMPTZ], INTERVAL, age).stable(),
     Function::strict(1389, "isfinite", &[TIMESTAMPTZ], BOOL, is_finite),
