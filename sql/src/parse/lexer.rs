@@ -5,6 +5,7 @@
 //! comment's start, and does not end in `+` or `-` unless it has one of `~ ! @ # % ^ & | \` ?` too.
 
 use std::borrow::Cow;
+use std::ops::RangeInclusive;
 
 use types::{Error, Result, SqlState};
 
@@ -12,6 +13,11 @@ use crate::bound::Notice;
 
 /// An identifier's longest form, in bytes.
 pub const IDENTIFIER_BYTES_MAX: usize = 63;
+
+/// What an escape may stand for, beside half a character.
+const CODES: RangeInclusive<u32> = 1..=0x10_ffff;
+/// First halves of characters that are escaped as two.
+const HIGH_SURROGATES: RangeInclusive<u32> = 0xd800..=0xdbff;
 
 #[derive(Clone, Debug, PartialEq)]
 pub enum Tok<'a> {
@@ -99,6 +105,11 @@ fn is_operator(byte: u8) -> bool {
     )
 }
 
+/// The character of a high surrogate and what follows it; `None` unless that is a low one.
+fn paired(high: u32, low: u32) -> Option<u32> {
+    (0xdc00..=0xdfff).contains(&low).then(|| 0x1_0000 + ((high & 0x3ff) << 10) + (low & 0x3ff))
+}
+
 impl<'a> Lexer<'a> {
     fn peek(&self, ahead: usize) -> u8 {
         self.bytes.get(self.at + ahead).copied().unwrap_or(0)
@@ -107,6 +118,12 @@ impl<'a> Lexer<'a> {
     fn error(&self, message: &str, start: usize) -> Error {
         let near = &self.text[start..];
         Error::new(SqlState::SYNTAX_ERROR, format!("{message} at or near \"{near}\"")).at(start as u32 + 1)
+    }
+
+    /// 42601 that shows the text between two places.
+    fn error_near(&self, message: &str, from: usize, to: usize) -> Error {
+        let near = &self.text[from..to];
+        Error::new(SqlState::SYNTAX_ERROR, format!("{message} at or near \"{near}\"")).at(from as u32 + 1)
     }
 
     fn skip_blanks(&mut self) -> Result<()> {
@@ -364,19 +381,21 @@ impl<'a> Lexer<'a> {
                 None => out.push(b'x'),
             },
             b'u' | b'U' => {
-                let place = self.at - 2;
-                let length = if byte == b'u' { 4 } else { 8 };
-                let from = self.at;
-                let value = digits(self, 16, length).filter(|_| self.at - from == length).and_then(char::from_u32);
-                if value == Some('\0') {
-                    let near = &self.text[place..self.at];
-                    let message = format!("invalid Unicode escape value at or near \"{near}\"");
-                    return Err(Error::new(SqlState::SYNTAX_ERROR, message).at(place as u32 + 1));
+                self.at -= 2;
+                let place = self.at;
+                let mut code = self.unicode_escape()?;
+                let unpaired = "invalid Unicode surrogate pair";
+                if HIGH_SURROGATES.contains(&code) {
+                    let second = self.at;
+                    if self.peek(0) != b'\\' || !matches!(self.peek(1), b'u' | b'U') {
+                        let width = self.text[second..].chars().next().map_or(0, char::len_utf8);
+                        return Err(self.error_near(unpaired, second, second + width));
+                    }
+                    let low = self.unicode_escape()?;
+                    code = paired(code, low).ok_or_else(|| self.error_near(unpaired, second, self.at))?;
                 }
-                let Some(value) = value else {
-                    return Err(Error::new(SqlState::INVALID_ESCAPE_SEQUENCE, "invalid Unicode escape")
-                        .hint("Unicode escapes must be \\uXXXX or \\UXXXXXXXX.")
-                        .at(place as u32 + 1));
+                let Some(value) = char::from_u32(code) else {
+                    return Err(self.error_near(unpaired, place, self.at));
                 };
                 out.extend_from_slice(value.encode_utf8(&mut [0; 4]).as_bytes());
             }
@@ -389,6 +408,25 @@ impl<'a> Lexer<'a> {
             }
         }
         Ok(())
+    }
+
+    /// The code of `\uXXXX` or `\UXXXXXXXX`; `self.at` is at the backslash.
+    fn unicode_escape(&mut self) -> Result<u32> {
+        let place = self.at;
+        let length = if self.peek(1) == b'u' { 4 } else { 8 };
+        self.at += 2;
+        let from = self.at;
+        while self.at - from < length && self.peek(0).is_ascii_hexdigit() {
+            self.at += 1;
+        }
+        if self.at - from < length {
+            return Err(Error::new(SqlState::INVALID_ESCAPE_SEQUENCE, "invalid Unicode escape")
+                .hint("Unicode escapes must be \\uXXXX or \\UXXXXXXXX.")
+                .at(place as u32 + 1));
+        }
+        let code = u32::from_str_radix(&self.text[from..self.at], 16).ok();
+        code.filter(|code| CODES.contains(code))
+            .ok_or_else(|| self.error_near("invalid Unicode escape value", place, self.at))
     }
 
     /// `U&'...'` and `U&"..."`, with the default escape character.
@@ -407,24 +445,43 @@ impl<'a> Lexer<'a> {
                 .hint("Unicode escapes must be \\XXXX or \\+XXXXXX.")
                 .at(start as u32 + 1)
         };
+        let refuse = |message: &str| Error::new(SqlState::SYNTAX_ERROR, message).at(start as u32 + 1);
+        let unpaired = || refuse("invalid Unicode surrogate pair");
         let mut text = String::with_capacity(raw.len());
         let mut rest = raw.as_str();
+        // The first half of a pair of escapes that make one character.
+        let mut high: Option<u32> = None;
         while let Some(at) = rest.find('\\') {
-            text.push_str(&rest[..at]);
+            let plain = &rest[..at];
             rest = &rest[at + 1..];
+            if high.is_some() && (!plain.is_empty() || rest.starts_with('\\')) {
+                return Err(unpaired());
+            }
+            text.push_str(plain);
             if let Some(next) = rest.strip_prefix('\\') {
                 text.push('\\');
                 rest = next;
                 continue;
             }
             let (from, length) = if rest.starts_with('+') { (1, 6) } else { (0, 4) };
-            let digits = rest.get(from..from + length).ok_or_else(bad)?;
-            let value = u32::from_str_radix(digits, 16).ok().and_then(char::from_u32).ok_or_else(bad)?;
-            if value == '\0' {
-                return Err(Error::new(SqlState::SYNTAX_ERROR, "invalid Unicode escape value").at(start as u32 + 1));
+            let digits = rest.get(from..from + length).filter(|digits| digits.bytes().all(|b| b.is_ascii_hexdigit()));
+            let code = u32::from_str_radix(digits.ok_or_else(bad)?, 16).map_err(|_| bad())?;
+            if !CODES.contains(&code) {
+                return Err(refuse("invalid Unicode escape value"));
             }
-            text.push(value);
+            let code = match high.take() {
+                Some(first) => paired(first, code).ok_or_else(unpaired)?,
+                None => code,
+            };
+            if HIGH_SURROGATES.contains(&code) {
+                high = Some(code);
+            } else {
+                text.push(char::from_u32(code).ok_or_else(unpaired)?);
+            }
             rest = &rest[from + length..];
+        }
+        if high.is_some() {
+            return Err(unpaired());
         }
         text.push_str(rest);
         Ok(if quote == b'"' { Tok::Quoted(self.cut(text)) } else { Tok::String(Cow::Owned(text)) })

@@ -492,3 +492,47 @@ ERROR:  0A000: unit "hour" not supported for type date
 
 > select extract(timezone from date '2024-01-01')
 ERROR:  0A000: unit "timezone" not supported for type date
+
+# Characters escaped as two surrogates.
+> select E'\ud83d\ude00', U&'\d83d\de00', U&'\+01F600', E'\U0000d83d\U0000de00', E'\ud83d\U0000de00', U&'\d83d\+00de00'
+?column?|?column?|?column?|?column?|?column?|?column?
+😀|😀|😀|😀|😀|😀
+(1 row)
+
+> select E'\ud83d'
+ERROR:  42601: invalid Unicode surrogate pair at or near "'"
+
+> select E'\ud83dx'
+ERROR:  42601: invalid Unicode surrogate pair at or near "x"
+
+> select E'\ude00'
+ERROR:  42601: invalid Unicode surrogate pair at or near "\ude00"
+
+> select E'\ud83d\u0041'
+ERROR:  42601: invalid Unicode surrogate pair at or near "\u0041"
+
+> select E'\ud83d\u12'
+ERROR:  22025: invalid Unicode escape
+HINT:  Unicode escapes must be \uXXXX or \UXXXXXXXX.
+
+> select E'\U00110000'
+ERROR:  42601: invalid Unicode escape value at or near "\U00110000"
+
+> select U&'\d83d'
+ERROR:  42601: invalid Unicode surrogate pair
+
+> select U&'ab\d83d cd'
+ERROR:  42601: invalid Unicode surrogate pair
+
+> select U&'\de00'
+ERROR:  42601: invalid Unicode surrogate pair
+
+> select U&'\d83d\0041'
+ERROR:  42601: invalid Unicode surrogate pair
+
+> select U&'\+110000'
+ERROR:  42601: invalid Unicode escape value
+
+> select U&'\++12345'
+ERROR:  42601: invalid Unicode escape
+HINT:  Unicode escapes must be \XXXX or \+XXXXXX.
