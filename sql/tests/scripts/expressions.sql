@@ -536,3 +536,67 @@ ERROR:  42601: invalid Unicode escape value
 > select U&'\++12345'
 ERROR:  42601: invalid Unicode escape
 HINT:  Unicode escapes must be \XXXX or \+XXXXXX.
+
+# Flags and embedded options of regular expressions, and empty matches directly behind others.
+> select regexp_match(E'a\nb', 'a.b', 'n'), regexp_match(E'a\nb', 'a[^x]b', 'n'), regexp_match(E'a\nb', 'a[^x]b', 'p'), regexp_match(E'a\nb', '^b', 'p'), regexp_match(E'a\nb', '^b', 'w'), regexp_match(E'a\nb', '^b', 'n'), regexp_match(E'a\nb', '^b', 'ns'), regexp_match(E'a\nb', '^b', 'pn'), regexp_match(E'a\nb', 'a.b', 'nw') is null, regexp_match(E'a\nb', 'a[^x]b', 'w') is null, regexp_match(E'a\nb', 'a\Wb', 'n') is null
+regexp_match|regexp_match|regexp_match|regexp_match|regexp_match|regexp_match|regexp_match|regexp_match|?column?|?column?|?column?
+||||{b}|{b}||{b}|f|f|f
+(1 row)
+
+> select regexp_match('a b', 'a b', 'x'), regexp_match('ab', 'a b', 'x'), regexp_match('ab', E'a # comment\nb', 'x'), regexp_match('a b', 'a[ ]b', 'x'), regexp_match('a b', 'a\ b', 'x'), regexp_match('a b', 'a b', 'xt'), regexp_match('ab', 'a(?# c )b'), regexp_match('aaa', 'a { 2 }', 'x')
+regexp_match|regexp_match|regexp_match|regexp_match|regexp_match|regexp_match|regexp_match|regexp_match
+|{ab}|{ab}|{"a b"}|{"a b"}|{"a b"}|{ab}|{aa}
+(1 row)
+
+> select 'A' ~ '\x41', 'A1' ~ '\x0000411', 'A' ~ '\u0041', 'A' ~ '\U00000041', E'\n' ~ '\012', E'\x01' ~ '\cA', E'\n' ~ '[\x0a]', 'A' ~ '[\u0041]', 'a' ~ '(?i)A', 'a' ~ '***=a', 'aXb' ~ '***=a.b', 'aXb' ~ '***:a.b'
+?column?|?column?|?column?|?column?|?column?|?column?|?column?|?column?|?column?|?column?|?column?|?column?
+t|f|t|t|t|t|t|t|t|t|f|t
+(1 row)
+
+> select 'a' ~ '(?ig)A'
+ERROR:  2201B: invalid regular expression: invalid embedded option
+
+> select 'a' ~ '***A'
+ERROR:  2201B: invalid regular expression: quantifier operand invalid
+
+> select 'a' ~ 'b(?i)A'
+ERROR:  2201B: invalid regular expression: quantifier operand invalid
+
+> select 'A' ~ '\xzz'
+ERROR:  2201B: invalid regular expression: invalid escape \ sequence
+
+> select regexp_matches('ab', 'a*', 'g')
+regexp_matches
+{a}
+{""}
+{""}
+(3 rows)
+
+> select regexp_split_to_table('a,b,', ',')
+regexp_split_to_table
+a
+b
+(3 rows)
+
+> select regexp_split_to_array('abc', ''), regexp_split_to_array('abc', 'x*'), regexp_split_to_array('abcb', 'b*'), regexp_split_to_array('', 'x'), regexp_replace('abc', 'x*', '-', 'g'), regexp_replace('ab', 'a*', '-', 'g'), regexp_split_to_array(',a', ',')
+regexp_split_to_array|regexp_split_to_array|regexp_split_to_array|regexp_split_to_array|regexp_replace|regexp_replace|regexp_split_to_array
+{a,b,c}|{a,b,c}|{a,c,""}|{""}|-a-b-c-|--b-|{"",a}
+(1 row)
+
+> select regexp_count('aaa', 'a*'), regexp_count('abc', 'x*', 2), regexp_count('abc', '^b', 2), regexp_count('abc', '', 5), regexp_count('abc', '', 4), regexp_substr('abc', '^b', 2), regexp_substr('abc', 'b', 1, 1, '', 1), regexp_substr('abc', 'b', 1, 1, '', 2), regexp_substr('a1b22', '([a-z])([0-9]+)', 1, 2, '', 2)
+regexp_count|regexp_count|regexp_count|regexp_count|regexp_count|regexp_substr|regexp_substr|regexp_substr|regexp_substr
+2|3|0|0|1||b||22
+(1 row)
+
+> select regexp_like('a', 'a', 'g')
+ERROR:  22023: regexp_like() does not support the "global" option
+
+> select regexp_count('a', 'a', 1, 'g')
+ERROR:  22023: regexp_count() does not support the "global" option
+
+> select regexp_split_to_array('a', 'a', 'g')
+ERROR:  22023: regexp_split_to_array() does not support the "global" option
+
+> select regexp_replace('a', 'a', 'b', '1')
+ERROR:  22023: invalid regular expression option: "1"
+HINT:  If you meant to use regexp_replace() with a start parameter, cast the fourth argument to integer explicitly.

@@ -2,8 +2,9 @@
 //!
 //! LIKE is matched by a two-pointer scan, whose cost is at most pattern times text. Regular expressions are PostgreSQL's
 //! advanced ones, translated to the `regex` crate, whose time is linear in the text: no pattern can run away. What cannot
-//! be translated, back references and lookaround, is refused with 0A000. One difference remains: among alternatives of
-//! unequal length the first matches here, the longest in PostgreSQL.
+//! be translated, back references and lookaround, is refused with 0A000. One difference remains: of several matches that
+//! begin at one place, PostgreSQL takes the longest, or the shortest if the first quantifier is non-greedy; here each
+//! quantifier and alternative is preferred on its own, from the left.
 //!
 //! Compiled expressions are kept per thread.
 
@@ -15,6 +16,7 @@ use regex::{Regex, RegexBuilder};
 use super::args::{RESULT_BYTES_MAX, invalid_parameter, too_long};
 use super::text::to_lower;
 use super::{Call, Function};
+use crate::array_io::{ELEMENTS_MAX, too_many_elements};
 use crate::datum::Datum;
 use crate::error::{Error, Result, SqlState};
 use crate::sqltype::oid::*;
@@ -201,49 +203,86 @@ struct Flags {
     global: bool,
     literal: bool,
     expanded: bool,
-    /// `n`: dot does not match a newline, and `^` and `$` match at lines.
-    newline: bool,
-    /// `p`: dot does not match a newline.
-    newline_dot: bool,
-    /// `w`: `^` and `$` match at lines.
+    /// Dot and complemented brackets do not match a newline.
+    newline_stops: bool,
+    /// `^` and `$` match at lines.
     newline_anchors: bool,
+    /// `b` and `e`: the syntax of basic or extended expressions.
+    older_syntax: bool,
 }
 
 impl Flags {
     fn parse(text: &str) -> Result<Flags> {
         let mut flags = Flags::default();
         for c in text.chars() {
-            match c {
-                'i' => flags.ignore_case = true,
-                'c' => flags.ignore_case = false,
-                'g' => flags.global = true,
-                'q' => flags.literal = true,
-                'x' => flags.expanded = true,
-                'n' | 'm' => flags.newline = true,
-                'p' => flags.newline_dot = true,
-                'w' => flags.newline_anchors = true,
-                's' => flags.newline = false,
-                't' | 'e' | 'b' => {}
-                _ => return Err(invalid_parameter(format!("invalid regular expression option: \"{c}\""))),
+            if c == 'g' {
+                flags.global = true;
+            } else if !flags.set(c) {
+                return Err(invalid_parameter(format!("invalid regular expression option: \"{c}\"")));
             }
         }
         Ok(flags)
     }
+
+    /// Sets what a letter stands for, also of options inside an expression; false if it stands for nothing there.
+    fn set(&mut self, letter: char) -> bool {
+        match letter {
+            'i' => self.ignore_case = true,
+            'c' => self.ignore_case = false,
+            'q' => self.literal = true,
+            'x' => self.expanded = true,
+            't' => self.expanded = false,
+            'n' | 'm' => (self.newline_stops, self.newline_anchors) = (true, true),
+            's' => (self.newline_stops, self.newline_anchors) = (false, false),
+            'p' => (self.newline_stops, self.newline_anchors) = (true, false),
+            'w' => (self.newline_stops, self.newline_anchors) = (false, true),
+            'b' | 'e' => self.older_syntax = true,
+            _ => return false,
+        }
+        true
+    }
+}
+
+/// The character of `\x41`, `\u0041`, `\U00000041`, `\012` or `\cA`, and where the escape ends; `at` is behind the
+/// backslash. `None` for other escapes.
+fn coded(chars: &[char], at: usize) -> Result<Option<(char, usize)>> {
+    let digits = |from: usize, radix: u32, least: usize, most: usize| {
+        let digits: Vec<u32> = chars[from..].iter().take(most).map_while(|c| c.to_digit(radix)).collect();
+        let code = digits.iter().try_fold(0u32, |code, digit| code.checked_mul(radix)?.checked_add(*digit))?;
+        if digits.len() < least { None } else { char::from_u32(code).map(|c| (c, from + digits.len())) }
+    };
+    let found = match chars.get(at) {
+        Some('x') => digits(at + 1, 16, 1, 255),
+        Some('u') => digits(at + 1, 16, 4, 4),
+        Some('U') => digits(at + 1, 16, 8, 8),
+        Some('0') => digits(at, 8, 1, 3),
+        Some('c') => chars.get(at + 1).map(|c| (char::from((*c as u32 & 0x1f) as u8), at + 2)),
+        _ => return Ok(None),
+    };
+    found.map(Some).ok_or_else(|| invalid_regex("invalid escape \\ sequence"))
 }
 
 /// Rewrites an advanced regular expression in the syntax of the `regex` crate.
-fn translated(pattern: &str) -> Result<String> {
+fn translated(pattern: &str, flags: Flags) -> Result<String> {
     let mut out = String::with_capacity(pattern.len() + 8);
     let chars: Vec<char> = pattern.chars().collect();
     let mut at = 0;
+    let blank = |c: &char| flags.expanded && c.is_ascii_whitespace();
     let rest_starts = |at: usize, what: &str| what.chars().enumerate().all(|(i, c)| chars.get(at + i) == Some(&c));
     while at < chars.len() {
         let c = chars[at];
         match c {
+            _ if blank(&c) => at += 1,
+            '#' if flags.expanded => at += chars[at..].iter().take_while(|c| **c != '\n').count(),
             '\\' => {
                 let Some(next) = chars.get(at + 1).copied() else {
                     return Err(invalid_regex("invalid escape \\ sequence"));
                 };
+                if let Some((code, end)) = coded(&chars, at + 1)? {
+                    out.push_str(&format!(r"\x{{{:x}}}", u32::from(code)));
+                    at = end;
+                    continue;
+                }
                 match next {
                     'm' => out.push_str(r"\b{start}"),
                     'M' => out.push_str(r"\b{end}"),
@@ -254,9 +293,8 @@ fn translated(pattern: &str) -> Result<String> {
                     'b' => out.push_str(r"\x08"),
                     'B' => out.push_str(r"\\"),
                     'e' => out.push_str(r"\x1b"),
-                    '0' => out.push_str(r"\x00"),
                     '1'..='9' => return Err(Error::unsupported("a back reference in a regular expression")),
-                    'd' | 'D' | 'w' | 'W' | 's' | 'S' | 'A' | 'n' | 'r' | 't' | 'f' | 'v' | 'x' | 'u' | 'U' => {
+                    'd' | 'D' | 'w' | 'W' | 's' | 'S' | 'A' | 'n' | 'r' | 't' | 'f' | 'v' => {
                         out.push('\\');
                         out.push(next);
                     }
@@ -275,11 +313,21 @@ fn translated(pattern: &str) -> Result<String> {
                 out.push_str(r"\b{end}");
                 at += 7;
             }
-            '[' => at = class(&chars, at, &mut out)?,
-            '(' if rest_starts(at, "(?=") || rest_starts(at, "(?!") || rest_starts(at, "(?<") => {
+            '[' => at = class(&chars, at, flags.newline_stops, &mut out)?,
+            '(' if rest_starts(at, "(?=")
+                || rest_starts(at, "(?!")
+                || rest_starts(at, "(?<=")
+                || rest_starts(at, "(?<!") =>
+            {
                 return Err(Error::unsupported("lookaround in a regular expression"));
             }
-            '{' if !chars.get(at + 1).is_some_and(char::is_ascii_digit) => {
+            '(' if rest_starts(at, "(?#") => {
+                at = chars[at..].iter().position(|c| *c == ')').map_or(chars.len(), |length| at + length + 1);
+            }
+            '(' if rest_starts(at, "(?") && !rest_starts(at, "(?:") => {
+                return Err(invalid_regex("quantifier operand invalid"));
+            }
+            '{' if !chars[at + 1..].iter().find(|c| !blank(*c)).is_some_and(char::is_ascii_digit) => {
                 out.push_str(r"\{");
                 at += 1;
             }
@@ -300,12 +348,13 @@ fn translated(pattern: &str) -> Result<String> {
     Ok(out)
 }
 
-/// Copies a bracket expression, escaping what only the `regex` crate takes specially. Returns where it ends.
-fn class(chars: &[char], start: usize, out: &mut String) -> Result<usize> {
+/// Copies a bracket expression, escaping what only the `regex` crate takes specially; with `newline_stops` a
+/// complemented one leaves out the newline. Returns where it ends.
+fn class(chars: &[char], start: usize, newline_stops: bool, out: &mut String) -> Result<usize> {
     let mut at = start + 1;
     out.push('[');
     if chars.get(at) == Some(&'^') {
-        out.push('^');
+        out.push_str(if newline_stops { r"^\n" } else { "^" });
         at += 1;
     }
     let first = at;
@@ -346,8 +395,13 @@ fn class(chars: &[char], start: usize, out: &mut String) -> Result<usize> {
                 let Some(next) = chars.get(at + 1).copied() else {
                     return Err(invalid_regex("invalid escape \\ sequence"));
                 };
+                if let Some((code, end)) = coded(chars, at + 1)? {
+                    out.push_str(&format!(r"\x{{{:x}}}", u32::from(code)));
+                    at = end;
+                    continue;
+                }
                 match next {
-                    'd' | 'D' | 'w' | 'W' | 's' | 'S' | 'n' | 'r' | 't' | 'f' | 'v' | 'x' | 'u' | 'U' => {
+                    'd' | 'D' | 'w' | 'W' | 's' | 'S' | 'n' | 'r' | 't' | 'f' | 'v' => {
                         out.push('\\');
                         out.push(next);
                     }
@@ -355,10 +409,7 @@ fn class(chars: &[char], start: usize, out: &mut String) -> Result<usize> {
                     'e' => out.push_str(r"\x1b"),
                     'a' => out.push_str(r"\x07"),
                     _ if next.is_ascii_alphanumeric() => return Err(invalid_regex("invalid escape \\ sequence")),
-                    _ => {
-                        out.push('\\');
-                        out.push(next);
-                    }
+                    _ => out.push_str(&regex::escape(&next.to_string())),
                 }
                 at += 2;
             }
@@ -375,6 +426,27 @@ fn class(chars: &[char], start: usize, out: &mut String) -> Result<usize> {
     }
 }
 
+/// What stands behind the director (`***=`, `***:`) and the embedded options, such as `(?i)`, that an expression may
+/// begin with.
+fn with_prefix<'a>(pattern: &'a str, options: &mut Flags) -> Result<&'a str> {
+    let mut body = pattern;
+    if let Some(rest) = body.strip_prefix("***") {
+        if let Some(text) = rest.strip_prefix('=') {
+            *options = Flags { literal: true, ignore_case: options.ignore_case, ..Flags::default() };
+            return Ok(text);
+        }
+        body = rest.strip_prefix(':').ok_or_else(|| invalid_regex("quantifier operand invalid"))?;
+    }
+    let letters = |c: char| c.is_ascii_alphabetic();
+    let Some(rest) = body.strip_prefix("(?").filter(|rest| rest.starts_with(letters)) else { return Ok(body) };
+    let behind = rest.trim_start_matches(letters);
+    let valid = rest[..rest.len() - behind.len()].chars().all(|letter| options.set(letter));
+    match behind.strip_prefix(')') {
+        Some(behind) if valid => Ok(behind),
+        _ => Err(invalid_regex("invalid embedded option")),
+    }
+}
+
 type Cached = (String, Flags, Regex);
 
 thread_local! {
@@ -382,6 +454,7 @@ thread_local! {
 }
 
 fn compile(pattern: &str, flags: Flags) -> Result<Regex> {
+    let flags = Flags { global: false, ..flags };
     let cached = CACHE.with_borrow_mut(|cache| {
         let at = cache.iter().position(|(text, with, _)| text == pattern && *with == flags)?;
         // The last used expression is looked at first.
@@ -391,32 +464,18 @@ fn compile(pattern: &str, flags: Flags) -> Result<Regex> {
     if let Some(regex) = cached {
         return Ok(regex);
     }
-    let (mut body, mut ignore_case, mut literal) = (pattern, flags.ignore_case, flags.literal);
-    if let Some(rest) = body.strip_prefix("***=") {
-        (body, literal) = (rest, true);
-    } else if let Some(rest) = body.strip_prefix("***:") {
-        body = rest;
+    let (mut body, mut options) = (pattern, flags);
+    if !options.literal {
+        body = with_prefix(body, &mut options)?;
     }
-    let mut lines = flags;
-    // Embedded options at the very start.
-    if !literal
-        && let Some(rest) = body.strip_prefix("(?")
-        && let Some(end) = rest.find(')')
-        && end > 0
-        && rest[..end].bytes().all(|b| b.is_ascii_lowercase())
-    {
-        let embedded = Flags::parse(&rest[..end])?;
-        ignore_case |= embedded.ignore_case;
-        lines.expanded |= embedded.expanded;
-        lines.newline |= embedded.newline;
-        body = &rest[end + 1..];
+    if options.older_syntax {
+        return Err(Error::unsupported("the syntax of basic and extended regular expressions (options b and e)"));
     }
-    let source = if literal { regex::escape(body) } else { translated(body)? };
+    let source = if options.literal { regex::escape(body) } else { translated(body, options)? };
     let regex = RegexBuilder::new(&source)
-        .case_insensitive(ignore_case)
-        .dot_matches_new_line(!lines.newline && !lines.newline_dot)
-        .multi_line(lines.newline || lines.newline_anchors)
-        .ignore_whitespace(lines.expanded)
+        .case_insensitive(options.ignore_case)
+        .dot_matches_new_line(!options.newline_stops)
+        .multi_line(options.newline_anchors)
         .size_limit(EXPRESSION_BYTES_MAX)
         .build()
         .map_err(|error| match error {
@@ -459,6 +518,26 @@ fn flags_at(call: &Call<'_>, i: usize) -> Result<Flags> {
     if call.args.len() > i { Flags::parse(call.str(i)?) } else { Ok(Flags::default()) }
 }
 
+/// The flags of a function that looks for one match, or for all, whatever they say.
+fn flags_without_global(call: &Call<'_>, i: usize, name: &str) -> Result<Flags> {
+    let flags = flags_at(call, i)?;
+    if flags.global {
+        return Err(invalid_parameter(format!("{name}() does not support the \"global\" option")));
+    }
+    Ok(flags)
+}
+
+/// The place of a character, from 1; the one behind the last counts. `None` further on.
+fn place_of(text: &str, character: usize) -> Option<usize> {
+    text.char_indices().map(|(at, _)| at).chain([text.len()]).nth(character.checked_sub(1)?)
+}
+
+/// Where the search goes on behind a match, behind the next character if that is empty; `None` at the end of the text.
+/// An empty match may follow directly on another one, unlike in the iterators of the `regex` crate.
+fn search_behind(text: &str, start: usize, end: usize) -> Option<usize> {
+    if end > start { Some(end) } else { text[end..].chars().next().map(|c| end + c.len_utf8()) }
+}
+
 /// `substring(text from pattern)`: the first group if there is one, else the whole match.
 fn regex_substring(call: &mut Call<'_>) -> Result<Datum> {
     let regex = compile(call.str(1)?, Flags::default())?;
@@ -493,12 +572,11 @@ fn append_replacement(found: &regex::Captures<'_>, with: &str, out: &mut String)
 
 /// Replaces the `n`-th match (all for 0), searching from the character offset `start` (from 1). 54000 when too long.
 fn replaced(text: &str, regex: &Regex, with: &str, start: usize, n: usize) -> Result<Datum> {
-    let from = text.char_indices().nth(start - 1).map_or(text.len(), |(at, _)| at);
     let mut out = String::with_capacity(text.len());
     let mut copied = 0;
-    let mut at = from;
+    let mut search = place_of(text, start);
     let mut seen = 0;
-    while at <= text.len()
+    while let Some(at) = search
         && let Some(found) = regex.captures_at(text, at)
     {
         let whole = found.get(0).expect("group 0 is the match");
@@ -514,19 +592,23 @@ fn replaced(text: &str, regex: &Regex, with: &str, start: usize, n: usize) -> Re
         if seen == n {
             break;
         }
-        at = if whole.end() > whole.start() {
-            whole.end()
-        } else {
-            whole.end() + text[whole.end()..].chars().next().map_or(1, char::len_utf8)
-        };
+        search = search_behind(text, whole.start(), whole.end());
     }
     out.push_str(&text[copied..]);
     Ok(Datum::Text(out.into()))
 }
 
 fn regexp_replace(call: &mut Call<'_>) -> Result<Datum> {
+    if call.args.len() > 3 && call.str(3)?.starts_with(|c: char| c.is_ascii_digit()) {
+        return flags_at(call, 3).map(|_| Datum::Null).map_err(|error| {
+            error.hint(
+                "If you meant to use regexp_replace() with a start parameter, cast the fourth argument to integer \
+                 explicitly.",
+            )
+        });
+    }
     let flags = flags_at(call, 3)?;
-    let regex = compile(call.str(1)?, Flags { global: false, ..flags })?;
+    let regex = compile(call.str(1)?, flags)?;
     replaced(call.str(0)?, &regex, call.str(2)?, 1, usize::from(!flags.global))
 }
 
@@ -540,7 +622,7 @@ fn regexp_replace_from(call: &mut Call<'_>) -> Result<Datum> {
         return Err(invalid_parameter(format!("invalid value for parameter \"n\": {n}")));
     }
     let flags = flags_at(call, 5)?;
-    let regex = compile(call.str(1)?, Flags { global: false, ..flags })?;
+    let regex = compile(call.str(1)?, flags)?;
     // A count given by position overrides the g flag.
     let n = if call.args.len() == 4 && flags.global { 0 } else { n as usize };
     replaced(call.str(0)?, &regex, call.str(2)?, start as usize, n)
@@ -566,50 +648,85 @@ fn regexp_match(call: &mut Call<'_>) -> Result<Datum> {
 
 fn regexp_matches(call: &mut Call<'_>) -> Result<Datum> {
     let flags = flags_at(call, 2)?;
-    let regex = compile(call.str(1)?, Flags { global: false, ..flags })?;
-    let most = if flags.global { usize::MAX } else { 1 };
-    let rows: Vec<Result<Datum>> =
-        regex.captures_iter(call.str(0)?).take(most).map(|found| Ok(groups(&found))).collect();
-    call.return_set(Box::new(rows.into_iter()))
+    let regex = compile(call.str(1)?, flags)?;
+    let text = call.arg(0).clone();
+    let mut search = Some(0);
+    call.return_set(Box::new(std::iter::from_fn(move || {
+        let text = text.as_str()?;
+        let found = regex.captures_at(text, search?)?;
+        let whole = found.get(0)?;
+        search = if flags.global { search_behind(text, whole.start(), whole.end()) } else { None };
+        Some(Ok(groups(&found)))
+    })))
 }
 
-fn split_by(call: &Call<'_>) -> Result<Vec<Datum>> {
-    let flags = flags_at(call, 2)?;
-    let regex = compile(call.str(1)?, flags)?;
-    let text = call.str(0)?;
-    let mut parts = Vec::new();
-    let mut from = 0;
-    for found in regex.find_iter(text) {
-        // An empty match at either end, or right behind the last one, splits nothing.
-        if found.is_empty() && (found.start() == from && found.start() == 0 || found.end() == text.len()) {
-            continue;
-        }
-        parts.push(Datum::text(&text[from..found.start()]));
-        from = found.end();
+/// Splits a text where an expression matches. It holds places in the text, not the text itself.
+struct Splitter {
+    regex: Regex,
+    /// Where the next piece begins; `None` behind the last one.
+    piece: Option<usize>,
+    /// Where the search goes on.
+    search: Option<usize>,
+    /// The end of the match before.
+    matched: usize,
+}
+
+impl Splitter {
+    fn new(call: &Call<'_>, name: &str) -> Result<Splitter> {
+        let flags = flags_without_global(call, 2, name)?;
+        let regex = compile(call.str(1)?, flags)?;
+        Ok(Splitter { regex, piece: Some(0), search: Some(0), matched: 0 })
     }
-    parts.push(Datum::text(&text[from..]));
-    Ok(parts)
+
+    fn next_piece(&mut self, text: &str) -> Option<Datum> {
+        let from = self.piece.take()?;
+        while let Some(at) = self.search
+            && let Some(found) = self.regex.find_at(text, at)
+        {
+            self.search = search_behind(text, found.start(), found.end());
+            // An empty match at either end, or right behind the last one, splits nothing.
+            let splits = found.start() < text.len() && found.end() > self.matched;
+            self.matched = found.end();
+            if splits {
+                self.piece = Some(found.end());
+                return Some(Datum::text(&text[from..found.start()]));
+            }
+        }
+        Some(Datum::text(&text[from..]))
+    }
 }
 
 fn regexp_split_to_array(call: &mut Call<'_>) -> Result<Datum> {
-    Ok(Datum::array(TEXT, split_by(call)?))
+    let mut splitter = Splitter::new(call, "regexp_split_to_array")?;
+    let text = call.str(0)?;
+    // One more tells that there are too many.
+    let pieces: Vec<Datum> = std::iter::from_fn(|| splitter.next_piece(text)).take(ELEMENTS_MAX + 1).collect();
+    if pieces.len() > ELEMENTS_MAX { Err(too_many_elements()) } else { Ok(Datum::array(TEXT, pieces)) }
 }
 
 fn regexp_split_to_table(call: &mut Call<'_>) -> Result<Datum> {
-    let rows = split_by(call)?;
-    call.return_set(Box::new(rows.into_iter().map(Ok)))
+    let mut splitter = Splitter::new(call, "regexp_split_to_table")?;
+    let text = call.arg(0).clone();
+    call.return_set(Box::new(std::iter::from_fn(move || splitter.next_piece(text.as_str()?).map(Ok))))
 }
 
 fn regexp_count(call: &mut Call<'_>) -> Result<Datum> {
-    let flags = flags_at(call, 3)?;
+    let flags = flags_without_global(call, 3, "regexp_count")?;
     let start = if call.args.len() > 2 { call.i32(2)? } else { 1 };
     if start < 1 {
         return Err(invalid_parameter(format!("invalid value for parameter \"start\": {start}")));
     }
     let text = call.str(0)?;
-    let from = text.char_indices().nth(start as usize - 1).map_or(text.len(), |(at, _)| at);
-    let count = compile(call.str(1)?, flags)?.find_iter(&text[from..]).count();
-    Ok(Datum::Int4(count as i32))
+    let regex = compile(call.str(1)?, flags)?;
+    let mut search = place_of(text, start as usize);
+    let mut count = 0;
+    while let Some(at) = search
+        && let Some(found) = regex.find_at(text, at)
+    {
+        count += 1;
+        search = search_behind(text, found.start(), found.end());
+    }
+    Ok(Datum::Int4(count))
 }
 
 /// `regexp_substr(string, pattern, start, N, flags, subexpr)`: the N-th match, or a group of it.
@@ -622,17 +739,29 @@ fn regexp_substr(call: &mut Call<'_>) -> Result<Datum> {
         Ok(value as usize)
     };
     let (start, nth) = (number(2, "start", 1, 1)?, number(3, "n", 1, 1)?);
-    let flags = flags_at(call, 4)?;
+    let flags = flags_without_global(call, 4, "regexp_substr")?;
     let group = number(5, "subexpr", 0, 0)?;
     let text = call.str(0)?;
-    let from = text.char_indices().nth(start - 1).map_or(text.len(), |(at, _)| at);
     let regex = compile(call.str(1)?, flags)?;
-    let found = regex.captures_iter(&text[from..]).nth(nth - 1).and_then(|found| found.get(group));
-    Ok(found.map_or(Datum::Null, |found| Datum::text(found.as_str())))
+    let mut search = place_of(text, start);
+    let mut seen = 0;
+    while let Some(at) = search
+        && let Some(found) = regex.find_at(text, at)
+    {
+        seen += 1;
+        if seen == nth {
+            // Without groups, the whole match is the first one.
+            let group = if group == 1 && regex.captures_len() == 1 { 0 } else { group };
+            let part = regex.captures_at(text, at).and_then(|groups| groups.get(group));
+            return Ok(part.map_or(Datum::Null, |part| Datum::text(part.as_str())));
+        }
+        search = search_behind(text, found.start(), found.end());
+    }
+    Ok(Datum::Null)
 }
 
 fn regexp_like(call: &mut Call<'_>) -> Result<Datum> {
-    let flags = flags_at(call, 2)?;
+    let flags = flags_without_global(call, 2, "regexp_like")?;
     Ok(Datum::Bool(compile(call.str(1)?, flags)?.is_match(call.str(0)?)))
 }
 
