@@ -276,6 +276,8 @@ fn results_too_long_are_refused_before_they_are_built() {
     assert_eq!(answer("array_fill", &[int4(1), (size, SqlType::INT4_ARRAY)]), limit);
     let many = Datum::array(oid::INT4, vec![Datum::Int4(1); 2_000]);
     assert_eq!(answer("array_to_string", &[(many, SqlType::INT4_ARRAY), text(&megabyte)]), limit);
+    let long = Datum::array(oid::TEXT, vec![Datum::text(&megabyte); 2_000]);
+    assert_eq!(answer("array_to_string", &[(long, SqlType::TEXT_ARRAY), text(",")]), limit);
     let padded = SqlType::with_typmod(oid::BPCHAR, i32::MAX);
     let refused = types::cast::coerce_typmod(Datum::text("x"), padded, true).expect_err("2 GiB of blanks");
     assert_eq!(refused.sqlstate, SqlState::PROGRAM_LIMIT_EXCEEDED);
@@ -347,6 +349,18 @@ fn series_end_with_the_range_of_their_type() {
     let forever = (Datum::Timestamp(i64::MAX), SqlType::TIMESTAMP);
     let day = (text_io::parse("1 day", SqlType::INTERVAL, &settings).expect("a day"), SqlType::INTERVAL);
     assert_eq!(rows(&[forever.clone(), forever, day]), [true]);
+}
+
+#[test]
+fn rows_of_a_json_are_made_when_they_are_asked_for() {
+    let settings = Settings::default();
+    for (name, given) in [("json_array_elements", "[1,2,"), ("json_object_keys", "{\"a\":1,\"b\":2,")] {
+        let found = Registry::builtin().resolve_function(name, &[oid::JSON]).expect("a function");
+        let (args, types) = ([Datum::text(given)], [SqlType::JSON]);
+        let mut call = Call::new(&args, &types, SqlType::of(found.result), &settings);
+        let rows = found.function.call_set(&mut call).expect("a set");
+        assert_eq!(rows.map(|row| row.is_ok()).collect::<Vec<_>>(), [true, true, false], "{name}");
+    }
 }
 
 #[test]

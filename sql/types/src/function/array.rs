@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::args::{invalid_parameter, joined, out_of_range};
+use super::args::{RESULT_BYTES_MAX, invalid_parameter, out_of_range, too_long};
 use super::{Call, Function};
 use crate::array_io::{DIMENSIONS_MAX, ELEMENTS_MAX, check_bounds, too_many_elements};
 use crate::datum::{ArrayValue, Datum};
@@ -232,18 +232,32 @@ fn array_to_string(call: &mut Call<'_>) -> Result<Datum> {
     let array = call.array(0)?;
     let element = SqlType::of(element_type(call, 0));
     let null_text = if call.args.len() > 2 && !call.arg(2).is_null() { Some(call.str(2)?) } else { None };
-    let parts: Vec<String> = array
-        .elements
-        .iter()
-        .filter_map(|value| {
-            if value.is_null() {
-                null_text.map(str::to_string)
-            } else {
-                Some(text_io::to_text(value, element, call.settings))
-            }
-        })
-        .collect();
-    Ok(Datum::Text(joined(&parts, call.str(1)?)?.into()))
+    let separator = call.str(1)?;
+    // What is too long even without its numbers is refused before anything is written.
+    let shown = array.elements.iter().filter(|value| !value.is_null() || null_text.is_some());
+    let lengths = shown.map(|value| value.as_str().map_or(0, str::len).saturating_add(separator.len()));
+    if lengths.fold(0, usize::saturating_add).saturating_sub(separator.len()) > RESULT_BYTES_MAX {
+        return Err(too_long());
+    }
+    let mut out = Vec::new();
+    let mut first = true;
+    for value in &array.elements {
+        if value.is_null() && null_text.is_none() {
+            continue;
+        }
+        if !std::mem::take(&mut first) {
+            out.extend_from_slice(separator.as_bytes());
+        }
+        match null_text {
+            Some(null_text) if value.is_null() => out.extend_from_slice(null_text.as_bytes()),
+            _ => text_io::write_text(value, element, call.settings, &mut out),
+        }
+        if out.len() > RESULT_BYTES_MAX {
+            return Err(too_long());
+        }
+    }
+    let text = String::from_utf8(out).map_err(|_| Error::internal("text parts joined to no text"))?;
+    Ok(Datum::Text(text.into()))
 }
 
 fn string_parts(call: &Call<'_>) -> Result<Vec<Datum>> {

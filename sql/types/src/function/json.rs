@@ -6,7 +6,7 @@ use super::args::invalid_parameter;
 use super::{Call, Function};
 use crate::datum::Datum;
 use crate::error::{Error, Result, SqlState};
-use crate::json::scan::{self, Kind};
+use crate::json::scan::{self, Kind, Walk};
 use crate::json::{Json, Jsonb, write};
 use crate::sqltype::oid::*;
 use crate::sqltype::{SqlType, oid};
@@ -15,34 +15,50 @@ use crate::sqltype::{SqlType, oid};
 pub const JSON_OF_ROW: u32 = 15_930;
 
 /// The text of a json or jsonb.
-fn text<'a>(call: &Call<'a>, i: usize) -> Result<&'a str> {
-    match call.arg(i) {
+fn text_of(value: &Datum) -> Result<&str> {
+    match value {
         Datum::Jsonb(value) => Ok(value.as_str()),
         Datum::Text(value) => Ok(value),
-        other => Err(Error::internal(format!("argument {} is {other:?}, expected json", i + 1))),
+        other => Err(Error::internal(format!("an argument is {other:?}, expected json"))),
     }
 }
 
-/// A value of the type of argument 0 from a part of it.
-fn part(call: &Call<'_>, part: &str) -> Datum {
-    if is_jsonb(call) { Datum::Jsonb(Jsonb::from_canonical(part)) } else { Datum::text(part) }
+fn text<'a>(call: &Call<'a>, i: usize) -> Result<&'a str> {
+    text_of(call.arg(i))
+}
+
+/// A part of a json or jsonb, of the type of the whole.
+fn part_of(whole: &Datum, part: &str) -> Datum {
+    if matches!(whole, Datum::Jsonb(_)) { Datum::Jsonb(Jsonb::from_canonical(part)) } else { Datum::text(part) }
 }
 
 fn is_jsonb(call: &Call<'_>) -> bool {
     matches!(call.arg(0), Datum::Jsonb(_))
 }
 
+/// A part as json, or as text.
+fn shown(whole: &Datum, part: &str, as_text: bool) -> Result<Datum> {
+    if as_text { scan::as_text(part).map(text_datum) } else { Ok(part_of(whole, part)) }
+}
+
 /// A part as json, or as text where the function gives text.
 fn answer(call: &Call<'_>, found: Option<&str>) -> Result<Datum> {
-    match found {
-        None => Ok(Datum::Null),
-        Some(found) if call.result.oid == oid::TEXT => Ok(text_datum(scan::as_text(found)?)),
-        Some(found) => Ok(part(call, found)),
-    }
+    found.map_or(Ok(Datum::Null), |found| shown(call.arg(0), found, call.result.oid == oid::TEXT))
 }
 
 fn text_datum(text: Option<String>) -> Datum {
     text.map_or(Datum::Null, |text| Datum::Text(text.into()))
+}
+
+/// The rows that `row` makes of the argument, each when it is asked for, until there is none.
+fn rows<F>(call: &mut Call<'_>, mut row: F) -> Result<Datum>
+where
+    F: FnMut(&Datum, &str) -> Result<Option<Datum>> + Send + 'static,
+{
+    let value = call.arg(0).clone();
+    call.return_set(Box::new(std::iter::from_fn(move || {
+        text_of(&value).and_then(|text| row(&value, text)).transpose()
+    })))
 }
 
 fn object_field(call: &mut Call<'_>) -> Result<Datum> {
@@ -75,8 +91,8 @@ fn type_of(call: &mut Call<'_>) -> Result<Datum> {
 
 fn array_length(call: &mut Call<'_>) -> Result<Datum> {
     let value = text(call, 0)?;
-    match scan::elements(value)? {
-        Some(elements) => Ok(Datum::Int4(elements.len() as i32)),
+    match scan::length(value)? {
+        Some(length) => Ok(Datum::Int4(length as i32)),
         None if scan::kind(value)?.is_scalar() => Err(invalid_parameter("cannot get array length of a scalar")),
         None => Err(invalid_parameter("cannot get array length of a non-array")),
     }
@@ -84,18 +100,17 @@ fn array_length(call: &mut Call<'_>) -> Result<Datum> {
 
 fn object_keys(call: &mut Call<'_>) -> Result<Datum> {
     let value = text(call, 0)?;
-    let Some(members) = scan::members(value)? else {
+    let Some(mut walk) = Walk::object(value)? else {
         let name = if is_jsonb(call) { "jsonb_object_keys" } else { "json_object_keys" };
         let what = if scan::kind(value)? == Kind::Array { "an array" } else { "a scalar" };
         return Err(invalid_parameter(format!("cannot call {name} on {what}")));
     };
-    let rows: Vec<Datum> = members.into_iter().map(|(key, _)| Datum::Text(key.into())).collect();
-    call.return_set(Box::new(rows.into_iter().map(Ok)))
+    rows(call, move |_, text| Ok(walk.member(text)?.map(|(key, _)| Datum::Text(key.into()))))
 }
 
 fn array_elements(call: &mut Call<'_>) -> Result<Datum> {
     let value = text(call, 0)?;
-    let Some(elements) = scan::elements(value)? else {
+    let Some(mut walk) = Walk::array(value)? else {
         let scalar = scan::kind(value)?.is_scalar();
         return Err(invalid_parameter(match (is_jsonb(call), scalar) {
             (true, true) => "cannot extract elements from a scalar".to_owned(),
@@ -106,25 +121,23 @@ fn array_elements(call: &mut Call<'_>) -> Result<Datum> {
             }
         }));
     };
-    let rows: Vec<Result<Datum>> = elements.into_iter().map(|element| answer(call, Some(element))).collect();
-    call.return_set(Box::new(rows.into_iter()))
+    let as_text = call.result.oid == TEXT;
+    rows(call, move |whole, text| walk.element(text)?.map(|element| shown(whole, element, as_text)).transpose())
 }
 
 fn each_as(call: &mut Call<'_>, as_text: bool) -> Result<Datum> {
     let value = text(call, 0)?;
-    let Some(members) = scan::members(value)? else {
+    let Some(mut walk) = Walk::object(value)? else {
         return Err(invalid_parameter(match (is_jsonb(call), scan::kind(value)?) {
             (true, _) => format!("cannot call jsonb_each{} on a non-object", if as_text { "_text" } else { "" }),
             (false, Kind::Array) => "cannot deconstruct an array as an object".to_owned(),
             (false, _) => "cannot deconstruct a scalar".to_owned(),
         }));
     };
-    let row = |(key, value): (String, &str)| {
-        let value = if as_text { text_datum(scan::as_text(value)?) } else { part(call, value) };
-        Ok(Datum::Record([Datum::Text(key.into()), value].into()))
-    };
-    let rows: Vec<Result<Datum>> = members.into_iter().map(row).collect();
-    call.return_set(Box::new(rows.into_iter()))
+    rows(call, move |whole, text| {
+        let Some((key, value)) = walk.member(text)? else { return Ok(None) };
+        Ok(Some(Datum::Record([Datum::Text(key.into()), shown(whole, value, as_text)?].into())))
+    })
 }
 
 fn each(call: &mut Call<'_>) -> Result<Datum> {
@@ -237,10 +250,10 @@ fn object_of_arrays(call: &mut Call<'_>) -> Result<Datum> {
 
 /// Appends a json without the members that are null.
 fn strip(value: &str, out: &mut String) -> Result<()> {
-    if let Some(members) = scan::members(value)? {
+    if let Some(mut walk) = Walk::object(value)? {
         out.push('{');
         let mut first = true;
-        for (key, value) in members {
+        while let Some((key, value)) = walk.member(value)? {
             if scan::kind(value)? != Kind::Null {
                 out.push_str(if std::mem::take(&mut first) { "" } else { "," });
                 write::string(&key, out);
@@ -249,10 +262,11 @@ fn strip(value: &str, out: &mut String) -> Result<()> {
             }
         }
         out.push('}');
-    } else if let Some(elements) = scan::elements(value)? {
+    } else if let Some(mut walk) = Walk::array(value)? {
         out.push('[');
-        for (i, element) in elements.into_iter().enumerate() {
-            out.push_str(if i > 0 { "," } else { "" });
+        let mut first = true;
+        while let Some(element) = walk.element(value)? {
+            out.push_str(if std::mem::take(&mut first) { "" } else { "," });
             strip(element, out)?;
         }
         out.push(']');

@@ -42,6 +42,8 @@ pub(crate) struct Lexer<'a> {
     unescape: bool,
     /// The current string, its escapes resolved.
     pub string: String,
+    /// How many values a parser has built of the tokens.
+    pub built: usize,
 }
 
 fn is_word(byte: u8) -> bool {
@@ -64,6 +66,7 @@ impl<'a> Lexer<'a> {
             line_start: 0,
             unescape,
             string: String::new(),
+            built: 0,
         };
         lexer.next()?;
         Ok(lexer)

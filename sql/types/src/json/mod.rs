@@ -124,9 +124,16 @@ pub(crate) mod tests {
             let value = Jsonb::from(&tree);
             match &tree {
                 Json::Array(elements) => {
-                    let found = scan::elements(value.as_str()).expect("JSON").expect("an array");
-                    let expected: Vec<Jsonb> = elements.iter().map(Jsonb::from).collect();
-                    prop_assert!(found.iter().copied().eq(expected.iter().map(Jsonb::as_str)));
+                    let mut walk = scan::Walk::array(value.as_str()).expect("JSON").expect("an array");
+                    for element in elements {
+                        let expected = Jsonb::from(element);
+                        prop_assert_eq!(walk.element(value.as_str()).expect("JSON"), Some(expected.as_str()));
+                    }
+                    prop_assert_eq!(walk.element(value.as_str()).expect("JSON"), None);
+                    prop_assert_eq!(scan::length(value.as_str()).expect("JSON"), Some(elements.len()));
+                    let last = elements.last().map(Jsonb::from);
+                    let found = scan::element(value.as_str(), -1).expect("JSON");
+                    prop_assert_eq!(found, last.as_ref().map(Jsonb::as_str));
                 }
                 Json::Object(members) => {
                     for (key, member) in members {
@@ -135,7 +142,7 @@ pub(crate) mod tests {
                         prop_assert_eq!(found, expected.as_str());
                     }
                 }
-                _ => prop_assert_eq!(scan::elements(value.as_str()).expect("JSON"), None),
+                _ => prop_assert_eq!(scan::length(value.as_str()).expect("JSON"), None),
             }
             prop_assert!(tree.contains(&tree));
         }

@@ -3,7 +3,11 @@
 use super::lexer::{Lexer, Token};
 use super::{DEPTH_MAX, Json};
 use crate::error::{Error, Result, SqlState};
+use crate::function::RESULT_BYTES_MAX;
 use crate::numeric::Numeric;
+
+/// Most values in a tree, in all of its arrays and objects: as many as fit in the largest value, 1 GiB.
+const VALUES_MAX: usize = RESULT_BYTES_MAX / size_of::<Json>();
 
 /// Whether a text is one JSON value.
 ///
@@ -41,6 +45,13 @@ pub(super) fn skip(lexer: &mut Lexer<'_>) -> Result<()> {
 fn value<const BUILD: bool>(lexer: &mut Lexer<'_>, depth: usize) -> Result<Json> {
     if depth > DEPTH_MAX {
         return Err(Error::new(SqlState::STATEMENT_TOO_COMPLEX, "json value is nested too deeply"));
+    }
+    if BUILD {
+        lexer.built += 1;
+        if lexer.built > VALUES_MAX {
+            let message = format!("number of jsonb array elements exceeds the maximum allowed ({VALUES_MAX})");
+            return Err(Error::new(SqlState::PROGRAM_LIMIT_EXCEEDED, message));
+        }
     }
     let tree = match lexer.token {
         Token::ObjectStart => return object::<BUILD>(lexer, depth),
@@ -88,7 +99,7 @@ pub(super) fn colon(lexer: &mut Lexer<'_>) -> Result<()> {
 }
 
 /// Behind a member: whether there is another one, whose key is then the current token.
-pub(super) fn another_member(lexer: &mut Lexer<'_>) -> Result<bool> {
+fn another_member(lexer: &mut Lexer<'_>) -> Result<bool> {
     match lexer.token {
         Token::ObjectEnd => Ok(false),
         Token::Comma => {
@@ -100,7 +111,7 @@ pub(super) fn another_member(lexer: &mut Lexer<'_>) -> Result<bool> {
 }
 
 /// Behind an element: whether there is another one, which then begins with the current token.
-pub(super) fn another_element(lexer: &mut Lexer<'_>) -> Result<bool> {
+fn another_element(lexer: &mut Lexer<'_>) -> Result<bool> {
     match lexer.token {
         Token::ArrayEnd => Ok(false),
         Token::Comma => lexer.next().map(|()| true),

@@ -3,8 +3,10 @@
 //! Parts of a text are slices of it. The text is known to be JSON, but is not trusted to be: it may come from a damaged
 //! disk, and errors are those of a parser.
 
+use std::ops::Range;
+
 use super::lexer::{Lexer, Token};
-use super::parse::{another_element, another_member, colon, skip};
+use super::parse::{colon, skip};
 use crate::error::Result;
 
 /// What a value is.
@@ -50,62 +52,103 @@ pub(crate) fn kind(text: &str) -> Result<Kind> {
     })
 }
 
-/// The members of an object in order, those with one key all; `None` if this is no object.
-pub(crate) fn members(text: &str) -> Result<Option<Vec<(String, &str)>>> {
-    let mut lexer = Lexer::new(text, true)?;
-    if lexer.token != Token::ObjectStart {
-        return Ok(None);
-    }
-    let mut members = Vec::new();
-    lexer.next()?;
-    if lexer.token != Token::ObjectEnd {
-        loop {
-            let key = std::mem::take(&mut lexer.string);
-            lexer.next()?;
-            colon(&mut lexer)?;
-            let from = lexer.start;
-            skip(&mut lexer)?;
-            members.push((key, &text[from..lexer.previous_end]));
-            if !another_member(&mut lexer)? {
-                break;
-            }
-        }
-    }
-    Ok(Some(members))
+/// Goes through the parts of an array or object, one at a time. It holds a place in the text, not the text itself, so
+/// that the rows of a set can be made when they are asked for.
+pub(crate) struct Walk {
+    /// Where the next part begins; `None` behind the last one.
+    at: Option<usize>,
 }
 
-/// The elements of an array; `None` if this is no array.
-pub(crate) fn elements(text: &str) -> Result<Option<Vec<&str>>> {
-    let mut lexer = Lexer::new(text, false)?;
-    if lexer.token != Token::ArrayStart {
-        return Ok(None);
+impl Walk {
+    /// Before the first element of an array; `None` if this is no array.
+    pub fn array(text: &str) -> Result<Option<Walk>> {
+        Walk::open(text, Token::ArrayStart, Token::ArrayEnd)
     }
-    let mut elements = Vec::new();
-    lexer.next()?;
-    if lexer.token != Token::ArrayEnd {
-        loop {
-            let from = lexer.start;
-            skip(&mut lexer)?;
-            elements.push(&text[from..lexer.previous_end]);
-            if !another_element(&mut lexer)? {
-                break;
-            }
+
+    /// Before the first member of an object; `None` if this is no object.
+    pub fn object(text: &str) -> Result<Option<Walk>> {
+        Walk::open(text, Token::ObjectStart, Token::ObjectEnd)
+    }
+
+    fn open(text: &str, start: Token, end: Token) -> Result<Option<Walk>> {
+        let mut lexer = Lexer::new(text, false)?;
+        if lexer.token != start {
+            return Ok(None);
         }
+        let first = lexer.end;
+        lexer.next()?;
+        Ok(Some(Walk { at: (lexer.token != end).then_some(first) }))
     }
-    Ok(Some(elements))
+
+    /// The next element of the array that `text` holds.
+    pub fn element<'a>(&mut self, text: &'a str) -> Result<Option<&'a str>> {
+        let Some(at) = self.at.take() else { return Ok(None) };
+        let mut lexer = Lexer::new(text.get(at..).unwrap_or(""), false)?;
+        let range = self.value(at, &mut lexer, Token::ArrayEnd, "\",\" or \"]\"")?;
+        Ok(text.get(range))
+    }
+
+    /// The next member of the object that `text` holds; all of those with one key are met.
+    pub fn member<'a>(&mut self, text: &'a str) -> Result<Option<(String, &'a str)>> {
+        let Some(at) = self.at.take() else { return Ok(None) };
+        let mut lexer = Lexer::new(text.get(at..).unwrap_or(""), true)?;
+        if lexer.token != Token::String {
+            return Err(lexer.unexpected("string"));
+        }
+        let key = std::mem::take(&mut lexer.string);
+        lexer.next()?;
+        colon(&mut lexer)?;
+        let range = self.value(at, &mut lexer, Token::ObjectEnd, "\",\" or \"}\"")?;
+        Ok(text.get(range).map(|value| (key, value)))
+    }
+
+    /// Steps over a value and what follows it. `at` is where the lexer's text begins.
+    fn value(&mut self, at: usize, lexer: &mut Lexer<'_>, end: Token, expected: &str) -> Result<Range<usize>> {
+        let from = at + lexer.start;
+        skip(lexer)?;
+        let to = at + lexer.previous_end;
+        if lexer.token == Token::Comma {
+            self.at = Some(at + lexer.end);
+        } else if lexer.token != end {
+            return Err(lexer.unexpected(expected));
+        }
+        Ok(from..to)
+    }
+}
+
+/// The number of elements of an array; `None` if this is no array.
+pub(crate) fn length(text: &str) -> Result<Option<usize>> {
+    let Some(mut walk) = Walk::array(text)? else { return Ok(None) };
+    let mut count = 0;
+    while walk.element(text)?.is_some() {
+        count += 1;
+    }
+    Ok(Some(count))
 }
 
 /// The value of an object's member, of the last with this key; `None` also if this is no object.
 pub(crate) fn member<'a>(text: &'a str, key: &str) -> Result<Option<&'a str>> {
-    let found = members(text)?.unwrap_or_default().into_iter().rfind(|(name, _)| name == key);
-    Ok(found.map(|(_, value)| value))
+    let Some(mut walk) = Walk::object(text)? else { return Ok(None) };
+    let mut found = None;
+    while let Some((name, value)) = walk.member(text)? {
+        if name == key {
+            found = Some(value);
+        }
+    }
+    Ok(found)
 }
 
 /// An element of an array, from 0, or from -1 backwards; `None` also if this is no array.
 pub(crate) fn element(text: &str, index: i64) -> Result<Option<&str>> {
-    let elements = elements(text)?.unwrap_or_default();
-    let at = if index < 0 { index + elements.len() as i64 } else { index };
-    Ok(usize::try_from(at).ok().and_then(|at| elements.get(at).copied()))
+    let mut left = if index < 0 { index + length(text)?.unwrap_or(0) as i64 } else { index };
+    let Some(mut walk) = Walk::array(text)?.filter(|_| left >= 0) else { return Ok(None) };
+    while let Some(element) = walk.element(text)? {
+        if left == 0 {
+            return Ok(Some(element));
+        }
+        left -= 1;
+    }
+    Ok(None)
 }
 
 /// What a path leads to: keys of objects, and numbers of elements as text.

@@ -7,6 +7,7 @@ use super::Jsonb;
 use crate::datetime;
 use crate::datum::{ArrayValue, Datum};
 use crate::error::{Error, Result, SqlState};
+use crate::function::{RESULT_BYTES_MAX, too_long};
 use crate::settings::Settings;
 use crate::sqltype::{SqlType, oid};
 use crate::text_io;
@@ -104,6 +105,10 @@ fn array<'a>(
         } else {
             value(elements.next().unwrap_or(&Datum::Null), element, settings, false, out)?;
         }
+        // Elements that share one long value take little room before they are written.
+        if out.len() > RESULT_BYTES_MAX {
+            return Err(too_long());
+        }
     }
     out.push(']');
     Ok(())
@@ -124,6 +129,9 @@ pub(crate) fn object<'a, N: AsRef<str>>(
         string(name.as_ref(), out);
         out.push(':');
         value(field, ty, settings, false, out)?;
+        if out.len() > RESULT_BYTES_MAX {
+            return Err(too_long());
+        }
     }
     out.push('}');
     Ok(())
