@@ -600,3 +600,53 @@ ERROR:  22023: regexp_split_to_array() does not support the "global" option
 > select regexp_replace('a', 'a', 'b', '1')
 ERROR:  22023: invalid regular expression option: "1"
 HINT:  If you meant to use regexp_replace() with a start parameter, cast the fourth argument to integer explicitly.
+
+# Averages of floats beyond the range, and the digits of spreads.
+> select avg(x) from (values (1e308::float8), (1e308)) v (x)
+ERROR:  22003: value out of range: overflow
+
+> select avg(x) from (values (1e200::float8), (1)) v (x)
+ERROR:  22003: value out of range: overflow
+
+> select avg(x) from (values ('infinity'::float8), (1e308)) v (x)
+avg
+Infinity
+(1 row)
+
+> select avg(x), variance(x), stddev(x) from (values (3e38::float4), (3e38)) v (x)
+avg|variance|stddev
+3.0000000054977558e+38|0|0
+(1 row)
+
+> select stddev(x) from (values (1e308::float8), (-1e308)) v (x)
+ERROR:  22003: value out of range: overflow
+
+> select variance(x), stddev(x), var_pop(x), stddev_pop(x) from (values (1.5), (2.5), (1000000)) v (x)
+variance|stddev|var_pop|stddev_pop
+333332000001.58333333|577349.11448930|222221333334.38888889|471403.57798217
+(1 row)
+
+> select variance(x), stddev(x), var_pop(x), stddev_pop(x) from (values (0.0001), (0.0002)) v (x)
+variance|stddev|var_pop|stddev_pop
+0.0000000050000000000000000000|0.0000707106781186547524400844|0.0000000025000000000000000000|0.0000500000000000000000000000
+(1 row)
+
+> select variance(x), stddev(x), var_pop(x), stddev_pop(x) from (values (100000000::int8), (200000001)) v (x)
+variance|stddev|var_pop|stddev_pop
+5000000100000000.5000|70710678.8258|2500000050000000.2500|50000000.5000
+(1 row)
+
+> select variance(x), stddev(x), var_pop(x), stddev_pop(x) from (values (1e20), (3)) v (x)
+variance|stddev|var_pop|stddev_pop
+4999999999999999999700000000000000000005|70710678118654752438|2499999999999999999850000000000000000002|49999999999999999998
+(1 row)
+
+> select variance(x), stddev(x), var_pop(x), stddev_pop(x) from (values (5.000000000000000000000000001), (5)) v (x)
+variance|stddev|var_pop|stddev_pop
+0.000000000000000000000000000000000000000000000000000000500000000000000000|0.000000000000000000000000000707106781186547524400844362104849039284835938|0.000000000000000000000000000000000000000000000000000000250000000000000000|0.000000000000000000000000000500000000000000000000000000000000000000000000
+(1 row)
+
+> select variance(x), stddev(x), var_pop(x), stddev_pop(x) from (values (7), (30000), (12345)) v (x)
+variance|stddev|var_pop|stddev_pop
+227250886.33333333|15074.84282947|151500590.88888889|12308.55762829
+(1 row)

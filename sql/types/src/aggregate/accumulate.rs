@@ -199,27 +199,6 @@ impl Accumulator for FloatSum {
     }
 }
 
-/// avg of floats: a float8.
-#[derive(Default)]
-pub(super) struct FloatAverage {
-    sum: f64,
-    count: i64,
-}
-
-impl Accumulator for FloatAverage {
-    fn add(&mut self, args: &[Datum]) -> Result<()> {
-        if !args[0].is_null() {
-            self.sum += float(&args[0])?;
-            self.count += 1;
-        }
-        Ok(())
-    }
-
-    fn finish(&mut self) -> Result<Datum> {
-        Ok(if self.count == 0 { Datum::Null } else { Datum::Float8(self.sum / self.count as f64) })
-    }
-}
-
 /// sum(interval), and avg(interval) when `AVERAGE`.
 #[derive(Default)]
 pub(super) struct IntervalSum<const AVERAGE: bool> {

@@ -86,10 +86,15 @@ impl Numeric {
                 "cannot take square root of a negative number",
             ));
         }
-        let Some((unscaled, own)) = self.to_parts() else { return Ok(self.clone()) };
+        let Some(own) = self.scale() else { return Ok(self.clone()) };
         let (weight, _) = self.leading_group();
         let root_weight = (weight + 1) * 4 / 2 - 1;
-        let scale = (SIGNIFICANT_DIGITS_MIN - root_weight).max(i64::from(own)).clamp(0, DISPLAY_SCALE_MAX);
+        self.root((SIGNIFICANT_DIGITS_MIN - root_weight).max(i64::from(own)).clamp(0, DISPLAY_SCALE_MAX))
+    }
+
+    /// The square root of a value that is not negative, with `scale` digits after the point, or half its own if more.
+    pub(crate) fn root(&self, scale: i64) -> Result<Numeric> {
+        let Some((unscaled, own)) = self.to_parts() else { return Ok(self.clone()) };
         let scale = scale.max((i64::from(own) + 1) / 2);
         let square = unscaled.magnitude() * pow10((2 * scale - i64::from(own)) as u32).magnitude();
         let mut root = square.sqrt();
