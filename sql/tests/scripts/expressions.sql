@@ -650,3 +650,29 @@ variance|stddev|var_pop|stddev_pop
 variance|stddev|var_pop|stddev_pop
 227250886.33333333|15074.84282947|151500590.88888889|12308.55762829
 (1 row)
+
+# Buckets of decimals are counted in decimals.
+> select width_bucket(5.3, 0, 10.6, 10), width_bucket(0.1 + 0.2, 0, 0.3, 3), width_bucket(0.1::numeric, 0, 1, 10), width_bucket(0.3::numeric, 0, 1, 10), width_bucket(0.7::numeric, 0, 1, 10), width_bucket(99999999999999999999.9999::numeric, 0, 100000000000000000000, 1000000), width_bucket(9007199254740993::numeric, 0, 9007199254740994, 10)
+width_bucket|width_bucket|width_bucket|width_bucket|width_bucket|width_bucket|width_bucket
+6|4|2|4|8|1000001|10
+(1 row)
+
+> select width_bucket('inf'::numeric, 0, 1, 2), width_bucket('-inf'::numeric, 0, 1, 2), width_bucket('inf'::numeric, 1, 0, 2), width_bucket(0.5, 1, 0, 2), width_bucket(1.0, 1, 0, 2), width_bucket(0.0, 1, 0, 2), width_bucket(0.3::float8, 0, 1, 10)
+width_bucket|width_bucket|width_bucket|width_bucket|width_bucket|width_bucket|width_bucket
+3|0|0|2|1|3|4
+(1 row)
+
+> select width_bucket(1, 'inf'::numeric, 1, 2)
+ERROR:  2201G: lower and upper bounds must be finite
+
+> select width_bucket(0.3::float8, 'inf', 1, 10)
+ERROR:  2201G: lower and upper bounds must be finite
+
+> select width_bucket('nan'::numeric, 1, 2, 0)
+ERROR:  2201G: count must be greater than zero
+
+> select width_bucket('nan'::numeric, 1, 2, 1)
+ERROR:  2201G: operand, lower bound, and upper bound cannot be NaN
+
+> select width_bucket(3.0::numeric, 0, 1, 2147483647)
+ERROR:  22003: integer out of range

@@ -252,25 +252,34 @@ fn random(_call: &mut Call<'_>) -> Result<Datum> {
     float(rand::rng().random::<f64>())
 }
 
-/// The bucket of `value` among `count` of equal width between two bounds.
-fn bucket(low: f64, high: f64, value: f64, count: i32) -> Result<Datum> {
-    if count <= 0 {
-        return Err(Error::new(
-            SqlState::INVALID_ARGUMENT_FOR_WIDTH_BUCKET_FUNCTION,
-            "count must be greater than zero",
-        ));
+fn no_buckets(message: &str) -> Error {
+    Error::new(SqlState::INVALID_ARGUMENT_FOR_WIDTH_BUCKET_FUNCTION, message)
+}
+
+/// The number of buckets, of which there must be one.
+fn bucket_count(call: &Call<'_>) -> Result<i32> {
+    match call.i32(3)? {
+        count if count > 0 => Ok(count),
+        _ => Err(no_buckets("count must be greater than zero")),
     }
+}
+
+fn past_last_bucket(count: i32) -> Result<Datum> {
+    count.checked_add(1).map(Datum::Int4).ok_or_else(|| out_of_range("integer"))
+}
+
+/// The bucket of a value among some of equal width between two bounds.
+fn float_width_bucket(call: &mut Call<'_>) -> Result<Datum> {
+    let (value, low, high) = (call.f64(0)?, call.f64(1)?, call.f64(2)?);
+    let count = bucket_count(call)?;
     if value.is_nan() || low.is_nan() || high.is_nan() {
-        return Err(Error::new(
-            SqlState::INVALID_ARGUMENT_FOR_WIDTH_BUCKET_FUNCTION,
-            "operand, lower bound, and upper bound cannot be NaN",
-        ));
+        return Err(no_buckets("operand, lower bound, and upper bound cannot be NaN"));
+    }
+    if low.is_infinite() || high.is_infinite() {
+        return Err(no_buckets("lower and upper bounds must be finite"));
     }
     if low == high {
-        return Err(Error::new(
-            SqlState::INVALID_ARGUMENT_FOR_WIDTH_BUCKET_FUNCTION,
-            "lower bound cannot equal upper bound",
-        ));
+        return Err(no_buckets("lower bound cannot equal upper bound"));
     }
     let (position, outside_low, outside_high) = if low < high {
         ((value - low) / (high - low), value < low, value >= high)
@@ -281,17 +290,35 @@ fn bucket(low: f64, high: f64, value: f64, count: i32) -> Result<Datum> {
         return Ok(Datum::Int4(0));
     }
     if outside_high {
-        return count.checked_add(1).map(Datum::Int4).ok_or_else(|| out_of_range("integer"));
+        return past_last_bucket(count);
     }
     Ok(Datum::Int4(((position * f64::from(count)) as i32).min(count - 1) + 1))
 }
 
-fn width_bucket(call: &mut Call<'_>) -> Result<Datum> {
-    let value = |i: usize| match call.arg(i) {
-        Datum::Numeric(number) => Ok(number.to_f64()),
-        _ => call.f64(i),
-    };
-    bucket(value(1)?, value(2)?, value(0)?, call.i32(3)?)
+/// The same in decimals, with the digits of PostgreSQL's division.
+fn numeric_width_bucket(call: &mut Call<'_>) -> Result<Datum> {
+    let (value, low, high) = (call.numeric(0)?, call.numeric(1)?, call.numeric(2)?);
+    let count = bucket_count(call)?;
+    if value.is_nan() || low.is_nan() || high.is_nan() {
+        return Err(no_buckets("operand, lower bound, and upper bound cannot be NaN"));
+    }
+    if !low.is_finite() || !high.is_finite() {
+        return Err(no_buckets("lower and upper bounds must be finite"));
+    }
+    if low == high {
+        return Err(no_buckets("lower bound cannot equal upper bound"));
+    }
+    let rising = low < high;
+    if if rising { value < low } else { value > low } {
+        return Ok(Datum::Int4(0));
+    }
+    if if rising { value >= high } else { value <= high } {
+        return past_last_bucket(count);
+    }
+    let (distance, width) = if rising { (value.sub(low)?, high.sub(low)?) } else { (low.sub(value)?, low.sub(high)?) };
+    let position = distance.mul(&Numeric::from(count))?.div(&width)?;
+    let bucket = position.add(&Numeric::ONE)?.floor()?.to_i64();
+    bucket.and_then(|bucket| i32::try_from(bucket).ok()).map(Datum::Int4).ok_or_else(|| out_of_range("integer"))
 }
 
 #[rustfmt::skip]
@@ -300,7 +327,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
     Function::strict(230, "dsqrt", &[FLOAT8], FLOAT8, float_sqrt),
     Function::strict(231, "dcbrt", &[FLOAT8], FLOAT8, float_cbrt),
     Function::strict(232, "dpow", &[FLOAT8, FLOAT8], FLOAT8, float_power),
-    Function::strict(320, "width_bucket", &[FLOAT8, FLOAT8, FLOAT8, INT4], INT4, width_bucket),
+    Function::strict(320, "width_bucket", &[FLOAT8, FLOAT8, FLOAT8, INT4], INT4, float_width_bucket),
     Function::strict(1194, "log10", &[FLOAT8], FLOAT8, float_log10),
     Function::strict(1340, "log", &[FLOAT8], FLOAT8, float_log10),
     Function::strict(1341, "ln", &[FLOAT8], FLOAT8, float_ln),
@@ -343,7 +370,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
     Function::strict(1741, "log", &[NUMERIC], NUMERIC, numeric_log10),
     Function::strict(2167, "ceiling", &[NUMERIC], NUMERIC, numeric_ceil),
     Function::strict(2169, "power", &[NUMERIC, NUMERIC], NUMERIC, numeric_power),
-    Function::strict(2170, "width_bucket", &[NUMERIC, NUMERIC, NUMERIC, INT4], INT4, width_bucket),
+    Function::strict(2170, "width_bucket", &[NUMERIC, NUMERIC, NUMERIC, INT4], INT4, numeric_width_bucket),
     Function::strict(2308, "ceil", &[FLOAT8], FLOAT8, float_ceil),
     Function::strict(2309, "floor", &[FLOAT8], FLOAT8, float_floor),
     Function::strict(2310, "sign", &[FLOAT8], FLOAT8, float_sign),
