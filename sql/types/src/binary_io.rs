@@ -86,7 +86,8 @@ pub fn from_binary(bytes: &[u8], ty: SqlType) -> Result<Datum> {
 fn read(reader: &mut Reader<'_>, all: &[u8], ty: SqlType) -> Result<Datum> {
     let value = match ty.oid {
         oid::INT4 => Datum::Int4(reader.i32()?),
-        oid::INT8 | oid::PG_LSN | oid::XID8 => Datum::Int8(reader.i64()?),
+        oid::INT8 => Datum::Int8(reader.i64()?),
+        oid::PG_LSN | oid::XID8 => text_io::unsigned(reader.i64()? as u64, ty)?,
         oid::INT2 => Datum::Int2(reader.i16()?),
         oid::BOOL => Datum::Bool(reader.array::<1>()?[0] != 0),
         oid::FLOAT8 => Datum::Float8(f64::from_be_bytes(reader.array()?)),

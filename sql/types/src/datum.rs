@@ -163,7 +163,7 @@ pub enum Datum {
     Bool(bool),
     Int2(i16),
     Int4(i32),
-    /// int8, xid8, pg_lsn (the latter two as the bits of a u64).
+    /// int8, xid8, pg_lsn (the latter two not negative).
     Int8(i64),
     Float4(f32),
     Float8(f64),

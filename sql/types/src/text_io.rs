@@ -388,11 +388,21 @@ fn parse_oid(text: &str, type_name: &str) -> Result<u32> {
     u32::try_from(value).map_err(|_| range())
 }
 
+/// An xid8 or pg_lsn, which are held as signed integers. No server comes to 2^63, from where on they would sort before
+/// zero.
+///
+/// # Errors
+/// 0A000 from 2^63 on.
+pub(crate) fn unsigned(value: u64, ty: SqlType) -> Result<Datum> {
+    let largest = if ty.oid == oid::PG_LSN { "7FFFFFFF/FFFFFFFF" } else { "9223372036854775807" };
+    i64::try_from(value)
+        .map(Datum::Int8)
+        .map_err(|_| Error::unsupported(format!("a value of type {} beyond {largest}", ty.name())))
+}
+
 fn parse_xid8(text: &str) -> Result<Datum> {
-    text.trim_matches(is_space)
-        .parse::<u64>()
-        .map(|value| Datum::Int8(value as i64))
-        .map_err(|_| invalid_syntax("xid8", text))
+    let value = text.trim_matches(is_space).parse().map_err(|_| invalid_syntax("xid8", text))?;
+    unsigned(value, SqlType::of(oid::XID8))
 }
 
 fn parse_lsn(text: &str) -> Result<Datum> {
@@ -401,7 +411,7 @@ fn parse_lsn(text: &str) -> Result<Datum> {
         valid.then(|| u64::from_str_radix(part, 16).ok()).flatten()
     };
     let parsed = text.split_once('/').and_then(|(high, low)| Some(half(high)? << 32 | half(low)?));
-    parsed.map(|bits| Datum::Int8(bits as i64)).ok_or_else(|| invalid_syntax("pg_lsn", text))
+    unsigned(parsed.ok_or_else(|| invalid_syntax("pg_lsn", text))?, SqlType::PG_LSN)
 }
 
 /// The first byte; `\ooo` for bytes that are not ASCII, as PostgreSQL prints them.

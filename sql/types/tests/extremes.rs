@@ -48,7 +48,7 @@ fn extremes(ty: SqlType) -> &'static [&'static str] {
         ],
         oid::CHAR => &["", "a"],
         oid::UUID => &["00000000-0000-0000-0000-000000000000"],
-        oid::PG_LSN => &["0/0", "FFFFFFFF/FFFFFFFF"],
+        oid::PG_LSN => &["0/0", "7FFFFFFF/FFFFFFFF"],
         oid::INT4_ARRAY => {
             &["{}", "{1,NULL}", "[2147483646:2147483646]={1}", "[-2147483648:-2147483647]={0,1}", "{{1}}"]
         }
@@ -349,6 +349,22 @@ fn series_end_with_the_range_of_their_type() {
     let forever = (Datum::Timestamp(i64::MAX), SqlType::TIMESTAMP);
     let day = (text_io::parse("1 day", SqlType::INTERVAL, &settings).expect("a day"), SqlType::INTERVAL);
     assert_eq!(rows(&[forever.clone(), forever, day]), [true]);
+}
+
+#[test]
+fn unsigned_values_that_would_sort_before_zero_are_refused() {
+    let settings = Settings::default();
+    for (name, largest, beyond) in [
+        ("pg_lsn", "7FFFFFFF/FFFFFFFF", "80000000/0"),
+        ("xid8", "9223372036854775807", "9223372036854775808"),
+    ] {
+        let ty = type_by_name(name).expect("a type");
+        let parse = |text: &str| text_io::parse(text, ty, &settings);
+        assert_eq!(text_io::to_text(&parse(largest).expect("in range"), ty, &settings), largest);
+        assert_eq!(parse(beyond).map_err(|error| error.sqlstate), Err(SqlState::FEATURE_NOT_SUPPORTED));
+        let sent = binary_io::from_binary(&(1u64 << 63).to_be_bytes(), ty);
+        assert_eq!(sent.map_err(|error| error.sqlstate), Err(SqlState::FEATURE_NOT_SUPPORTED));
+    }
 }
 
 #[test]
