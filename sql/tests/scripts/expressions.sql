@@ -676,3 +676,445 @@ ERROR:  2201G: operand, lower bound, and upper bound cannot be NaN
 
 > select width_bucket(3.0::numeric, 0, 1, 2147483647)
 ERROR:  22003: integer out of range
+
+# Templates of dates and times: quoted text, the modifiers, Roman months, intervals that go back.
+> select to_char(t, '"a\"b\\c"YYYY'), to_char(t, 'a\"b\YYYY'), to_char(t, 'YYYY"YYYY'), to_char(t, 'FM-MM'), to_char(t, 'FM"x"MM'), to_char(t, 'FMMS FMFF4'), to_char(t, 'FMDDth DDSP MMTH'), to_char(t, 'FX YYYY'), to_char(t, '[TMMonth][TMDAY][FMRM][RM][rm]'), to_char(t, 'FMTMMonth'), to_char(t, 'fmMM fmDD fmday') from (values (timestamp '2024-03-05 00:04:05.006007'), ('0044-03-15 13:04:05.006007 BC')) v (t)
+to_char|to_char|to_char|to_char|to_char|to_char|to_char|to_char|to_char|to_char|to_char
+a"b\c2024|a"b\2024|2024YYYY|-03|x03|006 0060|5th 05 03RD| 2024|[March][TUESDAY][III][III ][iii ]|T03onth|3 5 tuesday
+a"b\c0044|a"b\0044|0044YYYY|-03|x03|006 0060|15th 15 03RD| 0044|[March][FRIDAY][III][III ][iii ]|T03onth|3 15 friday
+(2 rows)
+
+> select to_char(i, 'HH HH24 HH12TH MI SS'), to_char(i, 'MS US FF1 FF4'), to_char(i, 'SSSS AM'), to_char(i, 'Y,YYY YYYY YYY YY Y CC'), to_char(i, 'MM DD DDD WW W Q'), to_char(i, '[RM][FMRM][rm]') from (values (interval '1 year 2 months 3 days 04:05:06.789'), ('-1 year -2 months -3 days -14:05:06.789'), ('-1 year -12:00'), ('24 months'), ('0')) v (i)
+to_char|to_char|to_char|to_char|to_char|to_char
+04 04 04TH 05 06|789 789000 7 7890|14706 AM|0,001 0001 001 01 1 00|02 03 423 61 1 1|[II  ][II][ii  ]
+-02 -14 -02ND -05 -06|-789 -789000 -7 -7890|-50706 AM|0,-01 -0001 -001 -01 -1 00|-02 -3 -423 -59 1 0|[XI  ][XI][xi  ]
+012 -12 012TH 00 00|000 000000 0 0000|-43200 AM|0,-01 -0001 -001 -01 -1 00|00 00 -360 -50 1 |[I   ][I][i   ]
+12 00 12TH 00 00|000 000000 0 0000|0 AM|0,002 0002 002 02 2 00|00 00 720 103 1 |[XII ][XII][xii ]
+12 00 12TH 00 00|000 000000 0 0000|0 AM|0,000 0000 000 00 0 00|00 00 000 01 1 |[][][]
+(5 rows)
+
+> select to_char(interval '1 day', 'TMMonth')
+ERROR:  22007: invalid format specification for an interval value
+HINT:  Intervals are not tied to specific calendar dates.
+
+> select to_char(timestamptz '2024-03-05 00:04:05+00', 'OF FMOF TZH:TZM')
+to_char
++00 +0 +00:00
+(1 row)
+
+# Dates and times read by templates.
+> select to_date('97/02/16', 'YYYY/MM/DD')
+to_date
+0097-02-16
+(1 row)
+
+> select to_date('97/02/16', 'YY/MM/DD')
+to_date
+1997-02-16
+(1 row)
+
+> select to_date('1997 02 16', 'YYYY MM DD')
+to_date
+1997-02-16
+(1 row)
+
+> select to_date('0097/Feb/16', 'YYYY/Mon/DD')
+to_date
+0097-02-16
+(1 row)
+
+> select to_date('97/Feb/16', 'YYY/Mon/DD')
+to_date
+1997-02-16
+(1 row)
+
+> select to_date('19970216', 'YYYYMMDD')
+to_date
+1997-02-16
+(1 row)
+
+> select to_date('1997216', 'YYYYMMDD')
+ERROR:  22008: date/time field value out of range: "1997216"
+
+> select to_date('20-NOV-2023', 'DD-MON-YYYY')
+to_date
+2023-11-20
+(1 row)
+
+> select to_date('20 November 2023', 'DD Month YYYY')
+to_date
+2023-11-20
+(1 row)
+
+> select to_date('20 Nov 2023', 'DD Month YYYY')
+ERROR:  22007: invalid value "Nov" for "Month"
+DETAIL:  The given value did not match any of the allowed values for this field.
+
+> select to_date('2023-11', 'YYYY-MM')
+to_date
+2023-11-01
+(1 row)
+
+> select to_date('5 BC', 'YYYY BC')
+to_date
+0005-01-01 BC
+(1 row)
+
+> select to_date('44-02-01 B.C.', 'YYYY-MM-DD B.C.')
+to_date
+0044-02-01 BC
+(1 row)
+
+> select to_date('2024 366', 'YYYY DDD')
+to_date
+2024-12-31
+(1 row)
+
+> select to_date('2023 366', 'YYYY DDD')
+ERROR:  22008: date/time field value out of range: "2023 366"
+
+> select to_date('2024-W05-3', 'IYYY-"W"IW-ID')
+to_date
+2024-01-31
+(1 row)
+
+> select to_date('2024-05', 'IYYY-IW')
+to_date
+2024-01-29
+(1 row)
+
+> select to_date('2024 05', 'YYYY WW')
+to_date
+2024-01-29
+(1 row)
+
+> select to_date('2024 03 2', 'YYYY MM W')
+to_date
+2024-03-08
+(1 row)
+
+> select to_date('21 24', 'CC YY')
+to_date
+2024-01-01
+(1 row)
+
+> select to_date('20 00', 'CC YY')
+to_date
+2000-01-01
+(1 row)
+
+> select to_date('19', 'CC')
+to_date
+1801-01-01
+(1 row)
+
+> select to_date('2460000', 'J')
+to_date
+2023-02-24
+(1 row)
+
+> select to_date('2024-02-30', 'YYYY-MM-DD')
+ERROR:  22008: date/time field value out of range: "2024-02-30"
+
+> select to_date('2024-13-01', 'YYYY-MM-DD')
+ERROR:  22008: date/time field value out of range: "2024-13-01"
+
+> select to_date('2024/2/3', 'YYYY-MM-DD')
+to_date
+2024-02-03
+(1 row)
+
+> select to_date('  2024 -  2 - 3', 'YYYY-MM-DD')
+to_date
+2024-02-03
+(1 row)
+
+> select to_date('2024x02x03', 'YYYY-MM-DD')
+ERROR:  22007: invalid value "x0" for "MM"
+DETAIL:  Value must be an integer.
+
+> select to_date('2024a02a03', 'YYYYaMMaDD')
+to_date
+2024-02-03
+(1 row)
+
+> select to_date('2024   02', 'YYYY MM')
+to_date
+2024-02-01
+(1 row)
+
+> select to_date('2024   02', 'FXYYYY MM')
+to_date
+2024-02-01
+(1 row)
+
+> select to_date('1,997 2', 'Y,YYY MM')
+to_date
+1997-02-01
+(1 row)
+
+> select to_date('1,99', 'Y,YYY')
+to_date
+1099-01-01
+(1 row)
+
+> select to_date('x', 'YYYY')
+ERROR:  22007: invalid value "x" for "YYYY"
+DETAIL:  Value must be an integer.
+
+> select to_date('2024 xx', 'YYYY MM')
+ERROR:  22007: invalid value "xx" for "MM"
+DETAIL:  Value must be an integer.
+
+> select to_date('Xyz', 'Mon')
+ERROR:  22007: invalid value "Xyz" for "Mon"
+DETAIL:  The given value did not match any of the allowed values for this field.
+
+> select to_date('XII 2024', 'RM YYYY')
+to_date
+2024-12-01
+(1 row)
+
+> select to_date('iv 2024', 'rm YYYY')
+to_date
+2024-04-01
+(1 row)
+
+> select to_date('2024 IV', 'YYYY RM')
+to_date
+2024-04-01
+(1 row)
+
+> select to_date('Monday 5 February 2024', 'Day DD Month YYYY')
+to_date
+2024-02-05
+(1 row)
+
+> select to_date('12th 2024', 'DDth YYYY')
+to_date
+2024-01-12
+(1 row)
+
+> select to_date('2024-1-1', 'YYYY-IW-ID')
+ERROR:  22007: invalid combination of date conventions
+HINT:  Do not mix Gregorian and ISO week date conventions in a formatting template.
+
+> select to_date('2024 99999999999', 'YYYY MM')
+ERROR:  22008: value for "MM" in source string is out of range
+DETAIL:  Value must be in the range -2147483648 to 2147483647.
+
+> select to_date('1', 'Q')
+to_date
+0001-01-01 BC
+(1 row)
+
+> select to_date('2024 Q3', 'YYYY "Q"Q')
+to_date
+2024-01-01
+(1 row)
+
+> select to_date('2024-03-04 25:00', 'YYYY-MM-DD HH24:MI')
+ERROR:  22008: date/time field value out of range: "2024-03-04 25:00"
+
+> select to_date('12345678', 'YYYYMMDD')
+ERROR:  22008: date/time field value out of range: "12345678"
+
+> select to_date('202', 'YYYYMM')
+ERROR:  22007: source string too short for "YYYY" formatting field
+DETAIL:  Field requires 4 characters, but only 3 remain.
+HINT:  If your source string is not fixed-width, try using the "FM" modifier.
+
+> select to_date('2024', 'YY')
+to_date
+2024-01-01
+(1 row)
+
+> select to_date('124', 'YYY')
+to_date
+2124-01-01
+(1 row)
+
+> select to_date('924', 'YYY')
+to_date
+1924-01-01
+(1 row)
+
+> select to_date('5', 'Y')
+to_date
+2005-01-01
+(1 row)
+
+> select to_date('2024 2 2024', 'YYYY MM YYYY')
+to_date
+2024-02-01
+(1 row)
+
+> select to_date('2024 2 2025', 'YYYY MM YYYY')
+ERROR:  22007: conflicting values for "YYYY" field in formatting string
+DETAIL:  This value contradicts a previous setting for the same field type.
+
+> select to_date('04 2024', 'TMMM YYYY')
+to_date
+2024-04-01
+(1 row)
+
+> select to_date('2024é02', 'YYYY"é"MM')
+to_date
+2024-02-01
+(1 row)
+
+> select to_date('2024-02-03 rest', 'YYYY-MM-DD')
+to_date
+2024-02-03
+(1 row)
+
+> select to_date('20240203', 'FMYYYYMMDD')
+ERROR:  22008: date out of range: "20240203"
+
+> select to_date('-44-02-01', 'YYYY-MM-DD')
+to_date
+0044-02-01 BC
+(1 row)
+
+> select to_date('044-02-01', 'YYYY-MM-DD')
+to_date
+0044-02-01
+(1 row)
+
+> select to_date('|', 'YYYY')
+ERROR:  22007: invalid value "|" for "YYYY"
+DETAIL:  Value must be an integer.
+
+> select to_date('0', 'YYYY')
+to_date
+0001-01-01 BC
+(1 row)
+
+> select to_date('2024.05.06', 'YYYY.MM.DD')
+to_date
+2024-05-06
+(1 row)
+
+> select to_date('Mar 2024 5', 'Mon YYYY DD')
+to_date
+2024-03-05
+(1 row)
+
+> select to_date('tz 2024', 'TZ YYYY')
+ERROR:  0A000: formatting field "TZ" is only supported in to_char
+
+> select to_timestamp('2024-03-04 13:14:15.678', 'YYYY-MM-DD HH24:MI:SS.MS') at time zone 'UTC'
+timezone
+2024-03-04 13:14:15.678
+(1 row)
+
+> select to_timestamp('2024-03-04 13:14:15.6', 'YYYY-MM-DD HH24:MI:SS.MS') at time zone 'UTC'
+timezone
+2024-03-04 13:14:15.6
+(1 row)
+
+> select to_timestamp('2024-03-04 13:14:15.6789', 'YYYY-MM-DD HH24:MI:SS.US') at time zone 'UTC'
+timezone
+2024-03-04 13:14:15.6789
+(1 row)
+
+> select to_timestamp('2024-03-04 13:14:15.678912', 'YYYY-MM-DD HH24:MI:SS.FF3') at time zone 'UTC'
+timezone
+2024-03-04 13:14:15.679
+(1 row)
+
+> select to_timestamp('2024-03-04 13:14:15.67', 'YYYY-MM-DD HH24:MI:SS.FF3') at time zone 'UTC'
+timezone
+2024-03-04 13:14:15.67
+(1 row)
+
+> select to_timestamp('2024-03-04 01:14 pm', 'YYYY-MM-DD HH:MI AM') at time zone 'UTC'
+timezone
+2024-03-04 13:14:00
+(1 row)
+
+> select to_timestamp('2024-03-04 01:14 P.M.', 'YYYY-MM-DD HH:MI a.m.') at time zone 'UTC'
+timezone
+2024-03-04 13:14:00
+(1 row)
+
+> select to_timestamp('2024-03-04 12:14 am', 'YYYY-MM-DD HH12:MI PM') at time zone 'UTC'
+timezone
+2024-03-04 00:14:00
+(1 row)
+
+> select to_timestamp('2024-03-04 13:14 pm', 'YYYY-MM-DD HH12:MI PM') at time zone 'UTC'
+ERROR:  22007: hour "13" is invalid for the 12-hour clock
+HINT:  Use the 24-hour clock, or give an hour between 1 and 12.
+
+> select to_timestamp('2024-03-04 00:14', 'YYYY-MM-DD HH12:MI') at time zone 'UTC'
+ERROR:  22007: hour "0" is invalid for the 12-hour clock
+HINT:  Use the 24-hour clock, or give an hour between 1 and 12.
+
+> select to_timestamp('2024-03-04 4000', 'YYYY-MM-DD SSSS') at time zone 'UTC'
+timezone
+2024-03-04 01:06:40
+(1 row)
+
+> select to_timestamp('2024-03-04 13:14 +05', 'YYYY-MM-DD HH24:MI TZH') at time zone 'UTC'
+timezone
+2024-03-04 08:14:00
+(1 row)
+
+> select to_timestamp('2024-03-04 13:14 -05:30', 'YYYY-MM-DD HH24:MI TZH:TZM') at time zone 'UTC'
+timezone
+2024-03-04 18:44:00
+(1 row)
+
+> select to_timestamp('2024-03-04 13:14-05', 'YYYY-MM-DD HH24:MI-TZH') at time zone 'UTC'
+timezone
+2024-03-04 08:14:00
+(1 row)
+
+> select to_timestamp('2024-03-04 13:14 05', 'YYYY-MM-DD HH24:MI TZH') at time zone 'UTC'
+timezone
+2024-03-04 08:14:00
+(1 row)
+
+> select to_timestamp('2024-03-04 13:14 +16', 'YYYY-MM-DD HH24:MI TZH') at time zone 'UTC'
+ERROR:  22009: time zone displacement out of range: "2024-03-04 13:14 +16"
+
+> select to_timestamp('2024-03-04 13:14 xx', 'YYYY-MM-DD HH24:MI PM') at time zone 'UTC'
+ERROR:  22007: invalid value "xx" for "PM"
+DETAIL:  The given value did not match any of the allowed values for this field.
+
+> select to_timestamp('20240304131415', 'YYYYMMDDHH24MISS') at time zone 'UTC'
+timezone
+2024-03-04 13:14:15
+(1 row)
+
+> select to_timestamp('1 .0000005', 'SS .US') at time zone 'UTC'
+timezone
+0001-01-01 00:00:01.000005 BC
+(1 row)
+
+> select to_timestamp('2024-03-04 24:00', 'YYYY-MM-DD HH24:MI') at time zone 'UTC'
+ERROR:  22008: date/time field value out of range: "2024-03-04 24:00"
+
+> select to_timestamp('2024-03-04 13:60', 'YYYY-MM-DD HH24:MI') at time zone 'UTC'
+ERROR:  22008: date/time field value out of range: "2024-03-04 13:60"
+
+> select to_timestamp('2024-03-04T13:14:15Z', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') at time zone 'UTC'
+timezone
+2024-03-04 13:14:15
+(1 row)
+
+> select to_timestamp('4 Mar 2024', 'DD Mon YYYY') at time zone 'UTC'
+timezone
+2024-03-04 00:00:00
+(1 row)
+
+> select to_timestamp('5:6', 'HH24:MI') at time zone 'UTC'
+timezone
+0001-01-01 05:06:00 BC
+(1 row)
+
+> select to_timestamp('20000 12', 'SSSSS DD') at time zone 'UTC'
+timezone
+0001-01-12 05:33:20 BC
+(1 row)

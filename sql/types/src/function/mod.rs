@@ -20,6 +20,7 @@ mod convert;
 mod datetime;
 mod encoding;
 mod format;
+mod from_char;
 pub(crate) mod json;
 pub(crate) mod jsonb;
 mod math;

@@ -1,20 +1,20 @@
-//! `to_char`, `to_date`, `to_timestamp` and `to_number`: PostgreSQL's template patterns, the common ones.
+//! `to_char` and `to_number`, and the templates of dates and times.
 //!
 //! Date templates know HH HH12 HH24 MI SS MS US FF1-FF6 SSSS AM PM (and their dotted and lower-case kin), Y YY YYY YYYY
-//! Y,YYY IYYY, BC AD, MONTH Month month MON Mon mon MM, DAY Day day DY Dy dy DDD DD D ID, W WW IW, CC Q J, TZ TZH TZM OF,
-//! the modifiers FM and TH, and quoted text. Number templates know 9 0 . , D G FM S MI PL SG PR L TH EEEE and V.
-//! RN (roman numerals) is refused.
+//! Y,YYY IYYY, BC AD, MONTH Month month MON Mon mon MM RM, DAY Day day DY Dy dy DDD DD D ID, W WW IW, CC Q J, TZ TZH TZM
+//! OF, FX, the modifiers FM, TM and TH, and quoted text. Number templates know 9 0 . , D G FM S MI PL SG PR L TH EEEE V
+//! and quoted text. RN (roman numerals) is refused.
 
 use super::args::invalid_parameter;
 use super::datetime::{day_of_week, day_of_year, iso_week};
-use super::{Call, Function};
+use super::{Call, Function, from_char};
 use crate::datetime::*;
 use crate::datum::{Datum, Interval};
 use crate::error::{Error, Result, SqlState};
 use crate::numeric::Numeric;
 use crate::sqltype::oid::*;
 
-const MONTHS: [&str; 12] = [
+pub(super) const MONTHS: [&str; 12] = [
     "January",
     "February",
     "March",
@@ -28,69 +28,96 @@ const MONTHS: [&str; 12] = [
     "November",
     "December",
 ];
-const DAYS: [&str; 7] = ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"];
+pub(super) const DAYS: [&str; 7] = ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"];
+
+/// From December, in which order none comes before another one that it begins with.
+pub(super) const ROMAN_MONTHS: [&str; 12] = ["XII", "XI", "X", "IX", "VIII", "VII", "VI", "V", "IV", "III", "II", "I"];
 
 /// Template words, longer ones before their prefixes.
 const WORDS: &[&str] = &[
     "A.D.", "A.M.", "AD", "AM", "B.C.", "BC", "CC", "DAY", "DDD", "DD", "DY", "Day", "Dy", "D", "FF1", "FF2", "FF3",
-    "FF4", "FF5", "FF6", "FM", "HH24", "HH12", "HH", "IDDD", "ID", "IW", "IYYY", "IYY", "IY", "I", "J", "MI", "MM",
-    "MONTH", "MON", "MS", "Month", "Mon", "OF", "P.M.", "PM", "Q", "SSSSS", "SSSS", "SS", "TZH", "TZM", "TZ", "US",
-    "WW", "W", "Y,YYY", "YYYY", "YYY", "YY", "Y", "a.d.", "a.m.", "ad", "am", "b.c.", "bc", "cc", "day", "ddd", "dd",
-    "dy", "d", "ff1", "ff2", "ff3", "ff4", "ff5", "ff6", "fm", "hh24", "hh12", "hh", "iddd", "id", "iw", "iyyy", "iyy",
-    "iy", "i", "j", "mi", "mm", "month", "mon", "ms", "of", "p.m.", "pm", "q", "sssss", "ssss", "ss", "tzh", "tzm",
-    "tz", "us", "ww", "w", "y,yyy", "yyyy", "yyy", "yy", "y",
+    "FF4", "FF5", "FF6", "FX", "HH24", "HH12", "HH", "IDDD", "ID", "IW", "IYYY", "IYY", "IY", "I", "J", "MI", "MM",
+    "MONTH", "MON", "MS", "Month", "Mon", "OF", "P.M.", "PM", "Q", "RM", "SSSSS", "SSSS", "SS", "TZH", "TZM", "TZ",
+    "US", "WW", "W", "Y,YYY", "YYYY", "YYY", "YY", "Y", "a.d.", "a.m.", "ad", "am", "b.c.", "bc", "cc", "day", "ddd",
+    "dd", "dy", "d", "ff1", "ff2", "ff3", "ff4", "ff5", "ff6", "fx", "hh24", "hh12", "hh", "iddd", "id", "iw", "iyyy",
+    "iyy", "iy", "i", "j", "mi", "mm", "month", "mon", "ms", "of", "p.m.", "pm", "q", "rm", "sssss", "ssss", "ss",
+    "tzh", "tzm", "tz", "us", "ww", "w", "y,yyy", "yyyy", "yyy", "yy", "y",
 ];
 
-enum Node {
-    /// A template word, whether FM precedes it, and the case of a TH suffix.
+pub(super) enum Node {
+    /// A template word, whether it is filled up (no FM before it), whether its name is the locale's (TM), which is the
+    /// same here but for not being filled up, and the case of a TH behind it.
     Word {
         word: &'static str,
         fill: bool,
+        localized: bool,
         ordinal: Option<bool>,
     },
-    Literal(char),
+    Separator(char),
+    Space(char),
+    Char(char),
 }
 
-/// Cuts a date template into words and literals.
-fn nodes(template: &str) -> Vec<Node> {
+pub(super) fn is_space(c: char) -> bool {
+    c.is_ascii_whitespace() || c == '\x0b'
+}
+
+pub(super) fn is_separator(c: char) -> bool {
+    c.is_ascii_punctuation()
+}
+
+/// The characters of a quoted text, behind its quote, up to the closing one or the end; and what follows.
+fn quoted(text: &str) -> (String, &str) {
+    let mut out = String::new();
+    let mut chars = text.chars();
+    while let Some(c) = chars.next() {
+        match c {
+            '"' => break,
+            // A backslash at the very end stands for itself.
+            '\\' => out.push(chars.next().unwrap_or('\\')),
+            _ => out.push(c),
+        }
+    }
+    (out, chars.as_str())
+}
+
+/// Cuts a date template into words and characters.
+pub(super) fn nodes(template: &str) -> Vec<Node> {
     let mut nodes = Vec::new();
     let mut rest = template;
-    let mut fill = true;
     while !rest.is_empty() {
-        if let Some(quoted) = rest.strip_prefix('"') {
-            let end = quoted.find('"').unwrap_or(quoted.len());
-            nodes.extend(quoted[..end].chars().map(Node::Literal));
-            rest = quoted.get(end + 1..).unwrap_or("");
-            continue;
+        let (mut fill, mut localized) = (true, false);
+        if rest.starts_with("FM") || rest.starts_with("fm") {
+            fill = false;
+            rest = &rest[2..];
+        } else if rest.starts_with("TM") || rest.starts_with("tm") {
+            localized = true;
+            rest = &rest[2..];
         }
-        match WORDS.iter().find(|word| rest.starts_with(**word)) {
-            Some(word) if word.eq_ignore_ascii_case("fm") => {
-                fill = false;
-                rest = &rest[2..];
+        if let Some(word) = WORDS.iter().find(|word| rest.starts_with(**word)) {
+            rest = &rest[word.len()..];
+            let suffix = ["TH", "th", "SP"].into_iter().find(|suffix| rest.starts_with(*suffix));
+            let ordinal = suffix.filter(|suffix| *suffix != "SP").map(|suffix| suffix == "TH");
+            rest = &rest[suffix.map_or(0, str::len)..];
+            nodes.push(Node::Word { word, fill, localized, ordinal });
+        } else if let Some(text) = rest.strip_prefix('"') {
+            let (text, behind) = quoted(text);
+            nodes.extend(text.chars().map(Node::Char));
+            rest = behind;
+        } else {
+            // A backslash means something only before a quote.
+            if rest.starts_with("\\\"") {
+                rest = &rest[1..];
             }
-            Some(word) => {
-                rest = &rest[word.len()..];
-                let ordinal = match rest.get(..2) {
-                    Some("TH") => Some(true),
-                    Some("th") => Some(false),
-                    _ => None,
-                };
-                if ordinal.is_some() {
-                    rest = &rest[2..];
-                }
-                nodes.push(Node::Word { word, fill, ordinal });
-                fill = true;
-            }
-            None => {
-                let c = rest.chars().next().expect("not empty");
-                rest = &rest[c.len_utf8()..];
-                if c == '\\' && rest.starts_with('"') {
-                    nodes.push(Node::Literal('"'));
-                    rest = &rest[1..];
-                } else {
-                    nodes.push(Node::Literal(c));
-                }
-            }
+            let Some(c) = rest.chars().next() else { break };
+            rest = &rest[c.len_utf8()..];
+            nodes.push(if is_separator(c) {
+                Node::Separator(c)
+            } else if is_space(c) {
+                Node::Space(c)
+            } else {
+                Node::Char(c)
+            });
         }
     }
     nodes
@@ -108,8 +135,12 @@ fn ordinal_suffix(number: i64) -> &'static str {
 
 /// The value that a template shows: a moment, or an interval's parts.
 struct Shown {
+    /// Days since 2000-01-01; of an interval how many it has, with 30 in a month.
     days: i32,
-    civil: Civil,
+    /// As the calendar counts it (0 is 1 BC).
+    year: i32,
+    month: i32,
+    day: i32,
     hour: i64,
     minute: i64,
     second: i64,
@@ -132,12 +163,12 @@ fn cased(name: &str, word: &str) -> String {
 fn render(shown: &Shown, template: &str) -> Result<String> {
     let mut out = String::new();
     for node in nodes(template) {
-        let (word, fill, ordinal) = match node {
-            Node::Literal(c) => {
+        let (word, fill, localized, ordinal) = match node {
+            Node::Separator(c) | Node::Space(c) | Node::Char(c) => {
                 out.push(c);
                 continue;
             }
-            Node::Word { word, fill, ordinal } => (word, fill, ordinal),
+            Node::Word { word, fill, localized, ordinal } => (word, fill, localized, ordinal),
         };
         let mut number = |value: i64, width: usize| {
             let text = match (fill, value < 0) {
@@ -151,26 +182,31 @@ fn render(shown: &Shown, template: &str) -> Result<String> {
                 out.push_str(&if upper { suffix.to_uppercase() } else { suffix.to_string() });
             }
         };
-        let year =
-            i64::from(if shown.civil.year > 0 || shown.is_interval { shown.civil.year } else { 1 - shown.civil.year });
+        let year = i64::from(if shown.year > 0 || shown.is_interval { shown.year } else { 1 - shown.year });
         let twelve = if shown.hour % 12 == 0 { 12 } else { shown.hour % 12 };
         let upper = word.to_ascii_uppercase();
         match upper.as_str() {
+            "FX" => {}
             "HH24" => number(shown.hour, 2),
-            "HH" | "HH12" => number(
-                if shown.is_interval { shown.hour % 12 + i64::from(shown.hour % 12 == 0) * 12 } else { twelve },
-                2,
-            ),
+            // An hour of 12 has no sign, and so no place for one.
+            "HH" | "HH12" if shown.hour < 0 && twelve == 12 && fill => number(twelve, 3),
+            "HH" | "HH12" => number(twelve, 2),
             "MI" => number(shown.minute, 2),
             "SS" => number(shown.second, 2),
-            "MS" => number(shown.micros / 1_000, 3),
-            "US" => number(shown.micros, 6),
-            "FF1" => number(shown.micros / 100_000, 1),
-            "FF2" => number(shown.micros / 10_000, 2),
-            "FF3" => number(shown.micros / 1_000, 3),
-            "FF4" => number(shown.micros / 100, 4),
-            "FF5" => number(shown.micros / 10, 5),
-            "FF6" => number(shown.micros, 6),
+            "MS" | "US" | "FF1" | "FF2" | "FF3" | "FF4" | "FF5" | "FF6" => {
+                let digits = match upper.as_str() {
+                    "MS" => 3,
+                    "US" => 6,
+                    _ => usize::from(upper.as_bytes()[2] - b'0'),
+                };
+                let value = shown.micros / 10i64.pow(6 - digits as u32);
+                // FM takes no zeros away, and a sign takes the place of one.
+                out.push_str(&format!("{value:0digits$}"));
+                if let Some(upper) = ordinal {
+                    let suffix = ordinal_suffix(value);
+                    out.push_str(&if upper { suffix.to_uppercase() } else { suffix.to_string() });
+                }
+            }
             "SSSS" | "SSSSS" => number(shown.hour * 3_600 + shown.minute * 60 + shown.second, 0),
             "AM" | "PM" => out.push_str(&cased(if shown.hour % 24 >= 12 { "PM" } else { "AM" }, word)),
             "A.M." | "P.M." => {
@@ -182,19 +218,44 @@ fn render(shown: &Shown, template: &str) -> Result<String> {
             "YYY" => number(year % 1_000, 3),
             "YY" => number(year % 100, 2),
             "Y" => number(year % 10, 1),
-            "MM" => number(i64::from(shown.civil.month), 2),
-            "DD" => number(i64::from(shown.civil.day), 2),
-            "DDD" if shown.is_interval => number(i64::from(shown.days), 3),
+            "MM" => number(i64::from(shown.month), 2),
+            // Here a sign takes the place of a digit.
+            "DD" => number(i64::from(shown.day), 2 - usize::from(shown.day < 0)),
+            "DDD" if shown.is_interval => number(i64::from(shown.days), 3 - usize::from(shown.days < 0)),
+            "DDD" => number(i64::from(day_of_year(shown.days)), 3),
+            "WW" => {
+                let day = if shown.is_interval { shown.days } else { day_of_year(shown.days) };
+                let week = i64::from(day.saturating_sub(1) / 7 + 1);
+                number(week, 2 - usize::from(week < 0));
+            }
+            "W" => number(i64::from(shown.day.saturating_sub(1) / 7 + 1), 1),
+            "Q" if shown.month == 0 => {}
+            "Q" => number(i64::from((shown.month - 1) / 3 + 1), 1),
+            "RM" if shown.month == 0 && shown.year == 0 => {}
+            "RM" => {
+                // A month of an interval that goes back is counted from December.
+                let at = match shown.month {
+                    0 if shown.year > 0 => 0,
+                    0 => 11,
+                    back @ ..0 => -(back + 1),
+                    month => 12 - month,
+                };
+                let name = cased(ROMAN_MONTHS[at as usize], word);
+                if fill { out.push_str(&format!("{name:<4}")) } else { out.push_str(&name) }
+            }
             "CC" => number(
                 if shown.is_interval {
                     year / 100
-                } else if shown.civil.year > 0 {
+                } else if shown.year > 0 {
                     (year + 99) / 100
                 } else {
                     -(year + 99) / 100
                 },
                 2,
             ),
+            "IDDD" | "IW" | "IYYY" | "IYY" | "IY" | "I" | "J" if shown.is_interval => {
+                return Err(Error::unsupported(format!("the template pattern \"{word}\" of an interval")));
+            }
             _ if shown.is_interval => {
                 return Err(Error::new(
                     SqlState::INVALID_DATETIME_FORMAT,
@@ -204,31 +265,28 @@ fn render(shown: &Shown, template: &str) -> Result<String> {
             }
             "MONTH" | "DAY" => {
                 let name = if upper == "MONTH" {
-                    MONTHS[shown.civil.month as usize - 1]
+                    MONTHS[shown.month as usize - 1]
                 } else {
                     DAYS[day_of_week(shown.days) as usize]
                 };
                 let text = cased(name, word);
-                if fill { out.push_str(&format!("{text:<9}")) } else { out.push_str(&text) }
+                if fill && !localized { out.push_str(&format!("{text:<9}")) } else { out.push_str(&text) }
             }
-            "MON" => out.push_str(&cased(&MONTHS[shown.civil.month as usize - 1][..3], word)),
+            "MON" => out.push_str(&cased(&MONTHS[shown.month as usize - 1][..3], word)),
             "DY" => out.push_str(&cased(&DAYS[day_of_week(shown.days) as usize][..3], word)),
-            "DDD" => number(i64::from(day_of_year(shown.days)), 3),
             "D" => number(i64::from(day_of_week(shown.days)) + 1, 1),
             "ID" => number(i64::from((day_of_week(shown.days) + 6) % 7 + 1), 1),
-            "W" => number(i64::from((shown.civil.day - 1) / 7 + 1), 1),
-            "WW" => number(i64::from((day_of_year(shown.days) - 1) / 7 + 1), 2),
             "IW" => number(i64::from(iso_week(shown.days).1), 2),
-            "IYYY" => number(i64::from(iso_week(shown.days).0), 4),
-            "IYY" => number(i64::from(iso_week(shown.days).0 % 1_000), 3),
-            "IY" => number(i64::from(iso_week(shown.days).0 % 100), 2),
-            "I" => number(i64::from(iso_week(shown.days).0 % 10), 1),
+            "IYYY" | "IYY" | "IY" | "I" => {
+                let iso_year = iso_week(shown.days).0;
+                let iso_year = i64::from(if iso_year > 0 { iso_year } else { 1 - iso_year });
+                number(iso_year % 10i64.pow(upper.len() as u32), upper.len());
+            }
             "IDDD" => number(i64::from((iso_week(shown.days).1 - 1) * 7 + (day_of_week(shown.days) + 6) % 7 + 1), 3),
-            "Q" => number(i64::from((shown.civil.month - 1) / 3 + 1), 1),
             "J" => number(i64::from(shown.days) + 2_451_545, 0),
-            "BC" | "AD" => out.push_str(&cased(if shown.civil.year > 0 { "AD" } else { "BC" }, word)),
+            "BC" | "AD" => out.push_str(&cased(if shown.year > 0 { "AD" } else { "BC" }, word)),
             "B.C." | "A.D." => {
-                let text = if shown.civil.year > 0 { "A.D." } else { "B.C." };
+                let text = if shown.year > 0 { "A.D." } else { "B.C." };
                 out.push_str(&if word.starts_with(char::is_lowercase) { text.to_lowercase() } else { text.into() });
             }
             "TZ" => {
@@ -241,11 +299,12 @@ fn render(shown: &Shown, template: &str) -> Result<String> {
                 let offset = shown.zone.map_or(0, |(zone, moment)| zone.offset_at_utc(moment));
                 let (hours, minutes) = (offset.abs() / 3_600, offset.abs() / 60 % 60);
                 let sign = if offset < 0 { '-' } else { '+' };
+                let width = if fill || upper != "OF" { 2 } else { 0 };
                 out.push_str(&match upper.as_str() {
                     "TZH" => format!("{sign}{hours:02}"),
                     "TZM" => format!("{minutes:02}"),
-                    _ if minutes != 0 => format!("{sign}{hours:02}:{minutes:02}"),
-                    _ => format!("{sign}{hours:02}"),
+                    _ if minutes != 0 => format!("{sign}{hours:0width$}:{minutes:02}"),
+                    _ => format!("{sign}{hours:0width$}"),
                 });
             }
             _ => return Err(Error::unsupported(format!("the template pattern \"{word}\""))),
@@ -265,9 +324,12 @@ fn timestamp_to_char(call: &mut Call<'_>) -> Result<Datum> {
     let zone = matches!(call.arg(0), Datum::Timestamptz(_)).then_some((call.settings.timezone, micros));
     let local = zone.map_or(micros, |(zone, moment)| zone.to_local(moment));
     let (days, time) = split_timestamp(local);
+    let Civil { year, month, day } = days_to_civil(days);
     let shown = Shown {
         days,
-        civil: days_to_civil(days),
+        year,
+        month: month as i32,
+        day: day as i32,
         hour: time / MICROS_PER_HOUR,
         minute: time / MICROS_PER_MINUTE % 60,
         second: time / MICROS_PER_SECOND % 60,
@@ -285,7 +347,9 @@ fn interval_to_char(call: &mut Call<'_>) -> Result<Datum> {
     }
     let shown = Shown {
         days: months.saturating_mul(30).saturating_add(days),
-        civil: Civil { year: months / 12, month: (months % 12).unsigned_abs(), day: days.unsigned_abs() },
+        year: months / 12,
+        month: months % 12,
+        day: days,
         hour: micros / MICROS_PER_HOUR,
         minute: micros / MICROS_PER_MINUTE % 60,
         second: micros / MICROS_PER_SECOND % 60,
@@ -294,255 +358,6 @@ fn interval_to_char(call: &mut Call<'_>) -> Result<Datum> {
         is_interval: true,
     };
     Ok(Datum::Text(render(&shown, call.str(1)?)?.into()))
-}
-
-/// What a template read from a text.
-#[derive(Default)]
-struct Read {
-    year: Option<i32>,
-    month: Option<u32>,
-    day: Option<u32>,
-    day_of_year: Option<i32>,
-    julian: Option<i32>,
-    bc: bool,
-    hour: i64,
-    minute: i64,
-    second: i64,
-    micros: i64,
-    afternoon: Option<bool>,
-    twelve: bool,
-    offset: Option<i32>,
-}
-
-/// Hours or minutes of an offset, which have two digits.
-fn offset_part(value: i64) -> Result<i32> {
-    if value.abs() > 99 {
-        return Err(Error::new(
-            SqlState::INVALID_TIME_ZONE_DISPLACEMENT_VALUE,
-            format!("time zone displacement out of range: \"{value}\""),
-        ));
-    }
-    Ok(value as i32)
-}
-
-fn read(text: &str, template: &str) -> Result<Read> {
-    let mut read = Read::default();
-    let mut rest = text.trim_start();
-    let nodes = nodes(template);
-    let mismatch = |word: &str, rest: &str| {
-        Error::new(
-            SqlState::INVALID_DATETIME_FORMAT,
-            format!("invalid value \"{}\" for \"{word}\"", rest.chars().take(word.len()).collect::<String>()),
-        )
-        .detail("Value must be an integer.")
-    };
-    for (i, node) in nodes.iter().enumerate() {
-        let (word, fill) = match node {
-            Node::Literal(c) => {
-                // Any separator stands for any other; a letter of the template skips one character.
-                if c.is_alphanumeric() {
-                    rest = rest.strip_prefix(|_: char| true).unwrap_or("");
-                } else {
-                    rest = rest.trim_start();
-                    let separator = |c: char| {
-                        !c.is_alphanumeric()
-                            && c != '+'
-                            && (c != '-'
-                                || !matches!(nodes.get(i + 1), Some(Node::Word { word, .. }) if word.starts_with("TZ")))
-                    };
-                    rest = rest.strip_prefix(separator).unwrap_or(rest).trim_start();
-                }
-                continue;
-            }
-            Node::Word { word, fill, .. } => (*word, *fill),
-        };
-        let upper = word.to_ascii_uppercase();
-        if !upper.starts_with("TZ") {
-            rest = rest.trim_start();
-        }
-        if rest.is_empty() {
-            break;
-        }
-        // A number runs as far as it can unless another number follows directly.
-        let digits_next = matches!(nodes.get(i + 1), Some(Node::Word { .. }));
-        let take = |rest: &mut &str, width: usize| -> Result<i64> {
-            let bytes = rest.as_bytes();
-            let sign = usize::from(matches!(bytes.first(), Some(b'-' | b'+')));
-            let run = bytes[sign..].iter().take_while(|b| b.is_ascii_digit()).count();
-            let limit = if digits_next && fill { run.min(width) } else { run.min(9) };
-            if limit == 0 {
-                return Err(mismatch(word, rest));
-            }
-            let (number, tail) = rest.split_at(sign + limit);
-            *rest = tail;
-            number.parse().map_err(|_| mismatch(word, number))
-        };
-        let suffix_skip = |rest: &mut &str, node: &Node| {
-            if matches!(node, Node::Word { ordinal: Some(_), .. }) {
-                *rest = rest.get(2..).unwrap_or("");
-            }
-        };
-        let fraction = |rest: &mut &str, digits: usize| {
-            let run = rest.bytes().take_while(u8::is_ascii_digit).count().min(digits);
-            let (number, tail) = rest.split_at(run);
-            *rest = tail;
-            let padded = format!("{number:0<6}");
-            padded[..6].parse::<i64>().unwrap_or(0)
-        };
-        match upper.as_str() {
-            "YYYY" | "IYYY" => {
-                let width = rest.bytes().take_while(u8::is_ascii_digit).count();
-                let value = take(&mut rest, 4)? as i32;
-                read.year = Some(if width <= 2 { value + if value < 70 { 2_000 } else { 1_900 } } else { value });
-            }
-            "YYY" | "YY" | "Y" => {
-                let value = take(&mut rest, upper.len())? as i32;
-                read.year = Some(match value {
-                    0..70 => value + 2_000,
-                    70..100 => value + 1_900,
-                    100..520 => value + 2_000,
-                    520..1_000 => value + 1_000,
-                    _ => value,
-                });
-            }
-            "MM" => read.month = Some(take(&mut rest, 2)? as u32),
-            "DD" => read.day = Some(take(&mut rest, 2)? as u32),
-            "DDD" => read.day_of_year = Some(take(&mut rest, 3)? as i32),
-            "J" => read.julian = Some(take(&mut rest, 9)? as i32),
-            "HH24" => read.hour = take(&mut rest, 2)?,
-            "HH" | "HH12" => {
-                read.hour = take(&mut rest, 2)?;
-                read.twelve = true;
-            }
-            "MI" => read.minute = take(&mut rest, 2)?,
-            "SS" => read.second = take(&mut rest, 2)?,
-            "SSSS" | "SSSSS" => {
-                let value = take(&mut rest, 5)?;
-                (read.hour, read.minute, read.second) = (value / 3_600, value / 60 % 60, value % 60);
-            }
-            "MS" => read.micros = fraction(&mut rest, 3),
-            "US" | "FF6" => read.micros = fraction(&mut rest, 6),
-            "FF1" | "FF2" | "FF3" | "FF4" | "FF5" => {
-                read.micros = fraction(&mut rest, usize::from(upper.as_bytes()[2] - b'0'))
-            }
-            "MONTH" | "MON" => {
-                // A slice may end inside a character; then it is no month.
-                let starts = |name: &str| rest.get(..name.len()).is_some_and(|head| head.eq_ignore_ascii_case(name));
-                let at = MONTHS.iter().position(|name| starts(&name[..3])).ok_or_else(|| {
-                    Error::new(
-                        SqlState::INVALID_DATETIME_FORMAT,
-                        format!("invalid value \"{}\" for \"{word}\"", rest.chars().take(3).collect::<String>()),
-                    )
-                    .detail("The given value did not match any of the allowed values for this field.")
-                })?;
-                let length = if upper == "MONTH" && starts(MONTHS[at]) { MONTHS[at].len() } else { 3 };
-                rest = &rest[length..];
-                read.month = Some(at as u32 + 1);
-            }
-            "DAY" | "DY" => {
-                let letters = rest.bytes().take_while(u8::is_ascii_alphabetic).count();
-                rest = &rest[if upper == "DY" { letters.min(3) } else { letters }..];
-            }
-            "AM" | "PM" | "A.M." | "P.M." => {
-                let length = upper.len().min(rest.len());
-                let given = rest.get(..length).unwrap_or("").to_ascii_uppercase();
-                read.afternoon = Some(given.starts_with('P'));
-                rest = rest.get(length..).unwrap_or("");
-            }
-            "BC" | "AD" | "B.C." | "A.D." => {
-                let length = upper.len().min(rest.len());
-                read.bc = rest.get(..length).unwrap_or("").to_ascii_uppercase().starts_with('B');
-                rest = rest.get(length..).unwrap_or("");
-            }
-            "TZH" => {
-                let negative = rest.starts_with('-');
-                let hours = offset_part(take(&mut rest, 2)?)?;
-                read.offset = Some(if negative { -hours.abs() * 3_600 } else { hours * 3_600 });
-            }
-            "TZM" => {
-                let minutes = offset_part(take(&mut rest, 2)?)?;
-                let offset = read.offset.unwrap_or(0);
-                read.offset = Some(if offset < 0 { offset - minutes * 60 } else { offset + minutes * 60 });
-            }
-            "D" | "ID" | "Q" | "W" | "WW" | "IW" | "CC" => {
-                if !matches!(upper.as_str(), "D" | "ID" | "Q") {
-                    return Err(Error::unsupported(format!("reading the template pattern \"{word}\"")));
-                }
-                take(&mut rest, 1)?;
-            }
-            _ => return Err(Error::unsupported(format!("reading the template pattern \"{word}\""))),
-        }
-        suffix_skip(&mut rest, node);
-    }
-    Ok(read)
-}
-
-impl Read {
-    fn days(&self, text: &str) -> Result<i32> {
-        let range =
-            || Error::new(SqlState::DATETIME_FIELD_OVERFLOW, format!("date/time field value out of range: \"{text}\""));
-        if let Some(julian) = self.julian {
-            return Some(julian - 2_451_545).filter(|days| date_in_range(*days)).ok_or_else(range);
-        }
-        let mut year = self.year.unwrap_or(0);
-        if self.bc {
-            year = 1 - year;
-        } else if self.year.is_none() || year == 0 {
-            // No year at all reads as 1 BC.
-            year = 0;
-        }
-        if let Some(day) = self.day_of_year {
-            let first = civil_to_days(year, 1, 1).ok_or_else(range)?;
-            return if (1..=366).contains(&day) && date_in_range(first + day - 1) {
-                Ok(first + day - 1)
-            } else {
-                Err(range())
-            };
-        }
-        let (month, day) = (self.month.unwrap_or(1), self.day.unwrap_or(1));
-        if !(1..=12).contains(&month) || day < 1 || day > days_in_month(year, month) {
-            return Err(range());
-        }
-        civil_to_days(year, month, day).ok_or_else(range)
-    }
-
-    fn time(&self, text: &str) -> Result<i64> {
-        let mut hour = self.hour;
-        if self.twelve || self.afternoon.is_some() {
-            if !(1..=12).contains(&hour) && self.twelve {
-                return Err(Error::new(
-                    SqlState::INVALID_DATETIME_FORMAT,
-                    format!("hour \"{hour}\" is invalid for the 12-hour clock"),
-                )
-                .hint("Use the 24-hour clock, or give an hour between 1 and 12."));
-            }
-            match self.afternoon {
-                Some(true) if hour < 12 => hour += 12,
-                Some(false) if hour == 12 => hour = 0,
-                _ => {}
-            }
-        }
-        if !(0..24).contains(&hour) || !(0..60).contains(&self.minute) || !(0..60).contains(&self.second) {
-            return Err(Error::new(
-                SqlState::DATETIME_FIELD_OVERFLOW,
-                format!("date/time field value out of range: \"{text}\""),
-            ));
-        }
-        Ok(hour * MICROS_PER_HOUR + self.minute * MICROS_PER_MINUTE + self.second * MICROS_PER_SECOND + self.micros)
-    }
-}
-
-fn to_date(call: &mut Call<'_>) -> Result<Datum> {
-    let text = call.str(0)?;
-    read(text, call.str(1)?)?.days(text).map(Datum::Date)
-}
-
-fn to_timestamp(call: &mut Call<'_>) -> Result<Datum> {
-    let text = call.str(0)?;
-    let read = read(text, call.str(1)?)?;
-    let local = date_to_timestamp(read.days(text)?)? + read.time(text)?;
-    let zone = read.offset.map_or(call.settings.timezone, TimeZone::Fixed);
-    local_to_utc(local, &zone).map(Datum::Timestamptz)
 }
 
 /// A number template, read once.
@@ -837,7 +652,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
     Function::strict(1775, "to_char", &[FLOAT4, TEXT], TEXT, number_to_char).stable(),
     Function::strict(1776, "to_char", &[FLOAT8, TEXT], TEXT, number_to_char).stable(),
     Function::strict(1777, "to_number", &[TEXT, TEXT], NUMERIC, to_number).stable(),
-    Function::strict(1778, "to_timestamp", &[TEXT, TEXT], TIMESTAMPTZ, to_timestamp).stable(),
-    Function::strict(1780, "to_date", &[TEXT, TEXT], DATE, to_date).stable(),
+    Function::strict(1778, "to_timestamp", &[TEXT, TEXT], TIMESTAMPTZ, from_char::to_timestamp).stable(),
+    Function::strict(1780, "to_date", &[TEXT, TEXT], DATE, from_char::to_date).stable(),
     Function::strict(2049, "to_char", &[TIMESTAMP, TEXT], TEXT, timestamp_to_char).stable(),
 ];
