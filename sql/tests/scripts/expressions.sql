@@ -1118,3 +1118,62 @@ timezone
 timezone
 0001-01-12 05:33:20 BC
 (1 row)
+
+# Templates of numbers: quoted text, signs, brackets, trimmed digits, and floats no further than their precision.
+> select to_char(n, '[99]'), to_char(n, '[9.9]'), to_char(n, '[FM99.99]'), to_char(n, '[FM90.99]'), to_char(n, '[9,999]'), to_char(n, '[999MI]'), to_char(n, '[999S]'), to_char(n, '[S999]'), to_char(n, '[FM999PR]'), to_char(n, '[999PR]'), to_char(n, '[999th]'), to_char(n, '[PL999]'), to_char(n, '[9SG99]'), to_char(n, '[99V9]'), to_char(n, '[09999]') from (values (485), (-485), (0), (0.1), (-0.1), (12), (1234.5), (-7), (99999)) v (n)
+to_char|to_char|to_char|to_char|to_char|to_char|to_char|to_char|to_char|to_char|to_char|to_char|to_char|to_char|to_char
+[ ##]|[ #.#]|[##.##]|[##.##]|[   485]|[485 ]|[485+]|[+485]|[485]|[ 485 ]|[ 485th]|[+ 485]|[4+85]|[ ###]|[ 00485]
+[-##]|[-#.#]|[-##.##]|[-##.##]|[  -485]|[485-]|[485-]|[-485]|[<485>]|[<485>]|[-485]|[ -485]|[4-85]|[-###]|[-00485]
+[  0]|[  .0]|[0.]|[0.]|[     0]|[  0 ]|[  0+]|[  +0]|[0]|[   0 ]|[   0th]|[+   0]|[ + 0]|[   0]|[ 00000]
+[  0]|[  .1]|[.1]|[0.1]|[     0]|[  0 ]|[  0+]|[  +0]|[0]|[   0 ]|[   0th]|[+   0]|[ + 0]|[   1]|[ 00000]
+[  0]|[ -.1]|[-.1]|[-0.1]|[     0]|[  0 ]|[  0+]|[  +0]|[0]|[   0 ]|[   0th]|[+   0]|[ + 0]|[  -1]|[ 00000]
+[ 12]|[ #.#]|[12.]|[12.]|[    12]|[ 12 ]|[ 12+]|[ +12]|[12]|[  12 ]|[  12th]|[+  12]|[ +12]|[ 120]|[ 00012]
+[ ##]|[ #.#]|[##.##]|[##.##]|[ 1,235]|[### ]|[###+]|[+###]|[###]|[ ### ]|[ ###]|[+ ###]|[#+##]|[ ###]|[ 01235]
+[ -7]|[-7.0]|[-7.]|[-7.]|[    -7]|[  7-]|[  7-]|[  -7]|[<7>]|[  <7>]|[  -7]|[   -7]|[ - 7]|[ -70]|[-00007]
+[ ##]|[ #.#]|[##.##]|[##.##]|[ #,###]|[### ]|[###+]|[+###]|[###]|[ ### ]|[ ###]|[+ ###]|[#+##]|[ ###]|[ 99999]
+(9 rows)
+
+> select to_char(n, '"x9"99D"9"9'), to_char(n, 'FM9"cm"'), to_char(n, '9\"9'), to_char(n, 'FM999.999PR'), to_char(n, '9.99S'), to_char(n, 'FM0.999'), to_char(n, 'FM99.9090'), to_char(n, '.99'), to_char(n, '9.'), to_char(n, 'L99G999'), to_char(n, '') from (values (5), (-5.5), (0.25), (12345)) v (n)
+to_char|to_char|to_char|to_char|to_char|to_char|to_char|to_char|to_char|to_char|to_char
+x9  5.90|5cm| " 5|5.|5.00+|5.|5.0000| .##| 5|       5|
+x9 -5.95|-6cm| "-6|<5.5>|5.50-|-5.5|-5.5000|-.##|-6|      -6|
+x9   .93|0cm| " 0|.25| .25+|0.25|.2500| .##| 0|       0|
+x9 ##.9#|#cm| #"#|###.###|#.##+|#.###|##.####| .##| #.|  12,345|
+(4 rows)
+
+> select to_char('nan'::numeric, '9999.9'), to_char('inf'::float8, '9999999999'), to_char('-inf'::numeric, '9999999999.99'), to_char('inf'::numeric, '99'), to_char(12345678901234567.5::float8, '99999999999999999.99'), to_char(1234567.1234567891::float8, '9999999.99999999999'), to_char(0.1::float4, '9.99999999'), to_char(-0.4::float8, '9'), to_char(5::int8, '9.99')
+to_char|to_char|to_char|to_char|to_char|to_char|to_char|to_char|to_char
+  NaN|   Infinity|  -Infinity| ##| 12345678901234568| 1234567.12345679|  .10000|-0| 5.00
+(1 row)
+
+> select to_char(1, '9.9.9')
+ERROR:  42601: multiple decimal points
+
+> select to_char(1, '9SMI')
+ERROR:  42601: cannot use "S" and "MI" together
+
+> select to_char(1, 'PR9')
+ERROR:  42601: "9" must be ahead of "PR"
+
+> select to_char(1, 'FM9EEEE')
+ERROR:  42601: "EEEE" is incompatible with other formats
+DETAIL:  "EEEE" may only be used together with digit and decimal point patterns.
+
+> select to_number('12,454.8-', '99G999D9S'), to_number('$1,234.56', 'L9,999.99'), to_number('123', '99'), to_number('12.3', '99.999'), to_number('12.345', '99.99'), to_number('-34,338,492', '99G999G999'), to_number('<564646.654564>', '999999.999999PR'), to_number('0.00001-', '9.999999S'), to_number('5.01-', 'FM9.999999MI'), to_number('.0', '99999999.99999999'), to_number(' 4 4 4', '9 9 9'), to_number('-01', 'S99'), to_number('.-01', 'S99.99')
+to_number|to_number|to_number|to_number|to_number|to_number|to_number|to_number|to_number|to_number|to_number|to_number|to_number
+-12454.8|1234.56|12|12.3|12.34|-34338492|-564646.654564|-0.00001|-5.01|0.0|444|-1|-0.01
+(1 row)
+
+> select to_number('12345', '999V99'), to_number('1st', '9th'), to_number('USD12', '"USD"99'), to_number('1,234', '9999'), to_number('1,234', 'FM9,999'), to_number('+5', '9'), to_number('5+', '9SG'), to_number('42nd', '99th'), to_number('123456', '999G999'), to_number('5-', '9.9S')
+to_number|to_number|to_number|to_number|to_number|to_number|to_number|to_number|to_number|to_number
+123.4500000000000000|1|12|123|123|5|5|42|123456|-5
+(1 row)
+
+> select to_number('abc', '999')
+ERROR:  22P02: invalid input syntax for type numeric: " "
+
+> select to_number('-', '9')
+ERROR:  22P02: invalid input syntax for type numeric: "-"
+
+> select to_number('1e5', '9EEEE')
+ERROR:  0A000: "EEEE" not supported for input

@@ -5,7 +5,6 @@
 //! OF, FX, the modifiers FM, TM and TH, and quoted text. Number templates know 9 0 . , D G FM S MI PL SG PR L TH EEEE V
 //! and quoted text. RN (roman numerals) is refused.
 
-use super::args::invalid_parameter;
 use super::datetime::{day_of_week, day_of_year, iso_week};
 use super::{Call, Function, from_char};
 use crate::datetime::*;
@@ -360,228 +359,334 @@ fn interval_to_char(call: &mut Call<'_>) -> Result<Datum> {
     Ok(Datum::Text(render(&shown, call.str(1)?)?.into()))
 }
 
-/// A number template, read once.
-#[derive(Default)]
-struct Picture {
-    /// Digit places before the point, `true` from the first 0 on; group marks by their place.
-    whole: Vec<char>,
-    fraction: Vec<char>,
-    has_point: bool,
-    fill: bool,
-    /// S, and whether it stands in front.
-    sign: Option<bool>,
-    minus: Option<bool>,
-    plus: Option<bool>,
-    either: Option<bool>,
-    brackets: bool,
-    exponent: bool,
-    ordinal: Option<bool>,
-    shift: usize,
-    currency: Option<bool>,
+/// Words of number templates, longer ones before their prefixes.
+const NUMBER_WORDS: &[&str] = &[
+    "EEEE", "FM", "MI", "PL", "PR", "RN", "SG", "SP", "TH", ",", ".", "0", "9", "B", "C", "D", "G", "L", "S", "V",
+    "eeee", "fm", "mi", "pl", "pr", "rn", "sg", "sp", "th", "b", "c", "d", "g", "l", "s", "v",
+];
+
+/// A part of a number template: one of its words, or a character that stands for itself.
+enum Part {
+    Word(&'static str),
+    Char(char),
 }
 
-fn picture(template: &str) -> Result<Picture> {
-    let mut picture = Picture { fill: true, ..Picture::default() };
+/// Cuts a number template into words and characters.
+fn parts(template: &str) -> Vec<Part> {
+    let mut parts = Vec::new();
     let mut rest = template;
-    let mut shifting = false;
-    while let Some(c) = rest.chars().next() {
-        let seen = !picture.whole.is_empty() || picture.has_point;
-        let word = |name: &str| rest.get(..name.len()).is_some_and(|head| head.eq_ignore_ascii_case(name));
-        let used = if word("FM") {
-            picture.fill = false;
-            2
-        } else if word("EEEE") {
-            picture.exponent = true;
-            4
-        } else if word("MI") {
-            picture.minus = Some(!seen);
-            2
-        } else if word("PL") {
-            picture.plus = Some(!seen);
-            2
-        } else if word("SG") {
-            picture.either = Some(!seen);
-            2
-        } else if word("PR") {
-            picture.brackets = true;
-            2
-        } else if word("TH") {
-            picture.ordinal = Some(rest.starts_with("TH"));
-            2
-        } else if word("RN") {
-            return Err(Error::unsupported("the template pattern \"RN\""));
+    while !rest.is_empty() {
+        if let Some(word) = NUMBER_WORDS.iter().find(|word| rest.starts_with(**word)) {
+            rest = &rest[word.len()..];
+            parts.push(Part::Word(word));
+        } else if let Some(text) = rest.strip_prefix('"') {
+            let (text, behind) = quoted(text);
+            parts.extend(text.chars().map(Part::Char));
+            rest = behind;
         } else {
-            match c.to_ascii_uppercase() {
-                '9' | '0' if shifting => {
-                    picture.shift += 1;
-                    picture.whole.push(c);
-                }
-                '9' | '0' if picture.has_point => picture.fraction.push(c),
-                '9' | '0' => picture.whole.push(c),
-                '.' | 'D' if picture.has_point => {
-                    return Err(Error::new(SqlState::SYNTAX_ERROR, "multiple decimal points"));
-                }
-                '.' | 'D' => picture.has_point = true,
-                ',' | 'G' if !picture.has_point => picture.whole.push(','),
-                'S' => picture.sign = Some(!seen),
-                'V' => shifting = true,
-                'L' => picture.currency = Some(!seen),
-                _ if picture.has_point => picture.fraction.push(c),
-                _ => picture.whole.push(c),
+            if rest.starts_with("\\\"") {
+                rest = &rest[1..];
             }
-            c.len_utf8()
-        };
-        rest = &rest[used..];
+            let Some(c) = rest.chars().next() else { break };
+            rest = &rest[c.len_utf8()..];
+            parts.push(Part::Char(c));
+        }
+    }
+    parts
+}
+
+/// What a number template asks for as a whole: PostgreSQL's `NUMDesc`.
+#[derive(Default)]
+struct Picture {
+    /// Places before the point, and behind it.
+    whole: usize,
+    fraction: usize,
+    /// V, and the places behind it.
+    shifts: bool,
+    shift: usize,
+    has_point: bool,
+    /// FM.
+    trimmed: bool,
+    /// How many places before the point come before the first 0 among them, if there is one.
+    zero_start: Option<usize>,
+    /// The places up to the last 0.
+    zero_end: usize,
+    sign: Sign,
+    /// How many places before the point come before S.
+    sign_at: usize,
+    minus: bool,
+    plus: bool,
+    brackets: bool,
+    exponent: bool,
+}
+
+/// Where S stands.
+#[derive(Clone, Copy, PartialEq, Default)]
+enum Sign {
+    #[default]
+    None,
+    Before,
+    Behind,
+}
+
+fn picture(parts: &[Part]) -> Result<Picture> {
+    let refuse = |message: String| Err(Error::new(SqlState::SYNTAX_ERROR, message));
+    let together = |a: &str, b: &str| refuse(format!("cannot use \"{a}\" and {b} together"));
+    let mut picture = Picture::default();
+    for part in parts {
+        let Part::Word(word) = part else { continue };
+        let word = word.to_ascii_uppercase();
+        if picture.exponent && word != "EEEE" {
+            return refuse("\"EEEE\" must be the last pattern used".into());
+        }
+        let marked = picture.plus || picture.minus;
+        match word.as_str() {
+            "9" | "0" if picture.brackets => return refuse(format!("\"{word}\" must be ahead of \"PR\"")),
+            "9" if picture.shifts => picture.shift += 1,
+            "9" | "0" => {
+                let is_zero = word == "0";
+                if is_zero && !picture.has_point && picture.zero_start.is_none() {
+                    picture.zero_start = Some(picture.whole);
+                }
+                let places = if picture.has_point { &mut picture.fraction } else { &mut picture.whole };
+                *places += 1;
+                if is_zero {
+                    picture.zero_end = picture.whole + picture.fraction;
+                }
+            }
+            "." | "D" if picture.has_point => return refuse("multiple decimal points".into()),
+            "." | "D" if picture.shifts => return together("V", "decimal point"),
+            "." | "D" => picture.has_point = true,
+            "V" if picture.has_point => return together("V", "decimal point"),
+            "V" => picture.shifts = true,
+            "FM" => picture.trimmed = true,
+            "S" if picture.sign != Sign::None => return refuse("cannot use \"S\" twice".into()),
+            "S" if marked || picture.brackets => return together("S", "\"PL\"/\"MI\"/\"SG\"/\"PR\""),
+            "S" => {
+                picture.sign = if picture.has_point { Sign::Behind } else { Sign::Before };
+                picture.sign_at = picture.whole;
+            }
+            "MI" | "PL" | "SG" if picture.sign != Sign::None => return together("S", &format!("\"{word}\"")),
+            "MI" => picture.minus = true,
+            "PL" => picture.plus = true,
+            "SG" => (picture.minus, picture.plus) = (true, true),
+            "PR" if marked || picture.sign != Sign::None => {
+                return together("PR", "\"S\"/\"PL\"/\"MI\"/\"SG\"");
+            }
+            "PR" => picture.brackets = true,
+            "RN" => return Err(Error::unsupported("the template pattern \"RN\"")),
+            "EEEE" if picture.exponent => return refuse("cannot use \"EEEE\" twice".into()),
+            "EEEE" if picture.trimmed || marked || picture.brackets || picture.shifts || picture.sign != Sign::None => {
+                let detail = "\"EEEE\" may only be used together with digit and decimal point patterns.";
+                return refuse("\"EEEE\" is incompatible with other formats".into())
+                    .map_err(|error| error.detail(detail));
+            }
+            "EEEE" => picture.exponent = true,
+            _ => {}
+        }
     }
     Ok(picture)
 }
 
-fn number_to_char(call: &mut Call<'_>) -> Result<Datum> {
-    let template = call.str(1)?;
-    let picture = picture(template)?;
-    let value = match call.arg(0) {
-        Datum::Numeric(value) => value.clone(),
-        Datum::Float4(value) => Numeric::from_f32(*value),
-        Datum::Float8(value) => Numeric::from_f64(*value),
-        _ => Numeric::from(call.i64(0)?),
+/// A float with so many places behind the point, of which those go that its precision of `digits` does not know.
+fn float_digits(value: f64, digits: usize, places: &mut usize) -> String {
+    let shown = |places: usize| match value {
+        _ if value.is_nan() => "NaN".to_string(),
+        f64::INFINITY => "Infinity".to_string(),
+        f64::NEG_INFINITY => "-Infinity".to_string(),
+        _ => format!("{value:.places$}"),
     };
-    if picture.exponent {
-        return scientific(&value, &picture).map(|text| Datum::Text(text.into()));
-    }
-    let shifted = if picture.shift > 0 { value.mul(&Numeric::parse(&format!("1e{}", picture.shift))?)? } else { value };
-    let places = picture.fraction.iter().filter(|c| matches!(c, '9' | '0')).count();
-    let rounded = if shifted.is_finite() { shifted.round(places as i32)? } else { shifted };
-    let negative = rounded.is_negative() && !rounded.is_zero();
-    let text = rounded.abs().to_string();
-    let (whole, fraction) = text.split_once('.').unwrap_or((&text, ""));
-    let whole = if whole == "0" { "" } else { whole };
-    let slots = picture.whole.iter().filter(|c| matches!(c, '9' | '0')).count();
-    let overflow = !rounded.is_finite() || whole.len() > slots;
-    // Digits, right-aligned in the places before the point.
-    let first_zero = picture.whole.iter().filter(|c| matches!(c, '9' | '0')).position(|c| *c == '0');
-    let mut body = String::new();
-    let mut place = 0;
-    let mut started = false;
-    for c in &picture.whole {
-        match c {
-            '9' | '0' => {
-                let from_right = slots - place;
-                let digit = (from_right <= whole.len()).then(|| whole.as_bytes()[whole.len() - from_right]);
-                let zero = first_zero.is_some_and(|first| place >= first);
-                // A bare point or an integer of all nines shows the last zero.
-                let last = place + 1 == slots && whole.is_empty() && (!picture.has_point || places == 0);
-                if overflow {
-                    body.push('#');
-                    started = true;
-                } else if let Some(digit) = digit {
-                    body.push(char::from(digit));
-                    started = true;
-                } else if zero || last {
-                    body.push('0');
-                    started = true;
-                } else if picture.fill {
-                    body.push(' ');
-                }
-                place += 1;
-            }
-            ',' if started => body.push(','),
-            ',' if picture.fill => body.push(' '),
-            ',' => {}
-            other => body.push(*other),
-        }
-    }
-    if picture.has_point {
-        body.push('.');
-        let mut digits = fraction.bytes();
-        let mut shown = String::new();
-        for c in &picture.fraction {
-            match c {
-                '9' | '0' if overflow => shown.push('#'),
-                '9' | '0' => shown.push(char::from(digits.next().unwrap_or(b'0'))),
-                other => shown.push(*other),
-            }
-        }
-        if !picture.fill {
-            // FM drops trailing zeros behind the last 0 of the template.
-            let kept = picture.fraction.iter().rposition(|c| *c == '0').map_or(0, |at| at + 1);
-            while shown.len() > kept && shown.ends_with('0') {
-                shown.pop();
-            }
-        }
-        if shown.is_empty() && !started {
-            body.insert(body.len() - 1, '0');
-        }
-        body.push_str(&shown);
-    }
-    if let Some(upper) = picture.ordinal
-        && !negative
-        && !picture.has_point
-    {
-        let last = whole.parse::<i64>().unwrap_or(0);
-        let suffix = ordinal_suffix(last);
-        body.push_str(&if upper { suffix.to_uppercase() } else { suffix.to_string() });
-    }
-    Ok(Datum::Text(signed(&picture, body, negative).into()))
+    let whole = shown(0).trim_start_matches('-').len();
+    *places = (*places).min(digits.saturating_sub(whole));
+    shown(*places)
 }
 
-/// Sets the sign beside a number whose leading blanks stand for digits.
-fn signed(picture: &Picture, body: String, negative: bool) -> String {
-    let blanks = body.find(|c: char| c.is_ascii_digit() || c == '.' || c == '#').unwrap_or(0);
-    let (padding, digits) = body.split_at(blanks);
-    let mark = if negative { "-" } else { "+" };
-    let mut out = match () {
-        () if picture.brackets => match (negative, picture.fill) {
-            (true, _) => format!("{padding}<{digits}>"),
-            (false, true) => format!("{padding} {digits} "),
-            (false, false) => digits.to_string(),
-        },
-        () if picture.sign == Some(true) => format!("{padding}{mark}{digits}"),
-        () if picture.sign == Some(false) => format!("{body}{mark}"),
-        () if picture.minus.is_some() || picture.plus.is_some() || picture.either.is_some() => {
-            let mut text = body.clone();
-            // PL leaves the ordinary place of the sign free.
-            if picture.plus.is_some() && picture.minus.is_none() && !negative && picture.fill {
-                text.insert(0, ' ');
-            }
-            if let Some(front) = picture.either {
-                text = if front { format!("{mark}{text}") } else { format!("{text}{mark}") };
-            }
-            if let Some(front) = picture.minus {
-                let minus = if negative {
-                    "-"
-                } else if picture.fill {
-                    " "
-                } else {
-                    ""
-                };
-                text = if front { format!("{minus}{text}") } else { format!("{text}{minus}") };
-            }
-            if let Some(front) = picture.plus {
-                let plus = if !negative {
-                    "+"
-                } else if picture.fill {
-                    " "
-                } else {
-                    ""
-                };
-                let other = if negative && picture.minus.is_none() { "-" } else { "" };
-                text = if front { format!("{plus}{other}{text}") } else { format!("{other}{text}{plus}") };
-            }
-            text
-        }
-        () if negative => format!("{padding}-{digits}"),
-        () if picture.fill => format!("{padding} {digits}"),
-        () => digits.to_string(),
+fn number_to_char(call: &mut Call<'_>) -> Result<Datum> {
+    let parts = parts(call.str(1)?);
+    let mut picture = picture(&parts)?;
+    let decimal = |shift: usize| -> Result<Numeric> {
+        let value = match call.arg(0) {
+            Datum::Numeric(value) => value.clone(),
+            Datum::Float4(value) => Numeric::from_f32(*value),
+            Datum::Float8(value) => Numeric::from_f64(*value),
+            _ => Numeric::from(call.i64(0)?),
+        };
+        if shift == 0 { Ok(value) } else { value.mul(&Numeric::parse(&format!("1e{shift}"))?) }
     };
-    if let Some(front) = picture.currency {
-        // The C locale has no currency symbol; its place is a blank.
-        out = if front { format!(" {out}") } else { format!("{out} ") };
+    if picture.exponent {
+        return scientific(&decimal(0)?, picture.fraction).map(|text| Datum::Text(text.into()));
+    }
+    let shown = match call.arg(0) {
+        Datum::Float4(value) => {
+            let value = value * 10f32.powi(picture.shift as i32);
+            float_digits(f64::from(value), 6, &mut picture.fraction)
+        }
+        Datum::Float8(value) => float_digits(value * 10f64.powi(picture.shift as i32), 15, &mut picture.fraction),
+        _ => decimal(picture.shift)?.round(i32::try_from(picture.fraction).unwrap_or(i32::MAX))?.to_string(),
+    };
+    picture.whole += picture.shift;
+    let (negative, number) = match shown.strip_prefix('-') {
+        Some(number) => (true, number),
+        None => (false, shown.as_str()),
+    };
+    let length = number.find('.').unwrap_or(number.len());
+    let text = if length > picture.whole {
+        let marks = format!("{}.{}", "#".repeat(picture.whole), "#".repeat(picture.fraction));
+        written(&parts, &picture, negative, &marks, 0)
+    } else {
+        written(&parts, &picture, negative, number, picture.whole - length)
+    };
+    Ok(Datum::Text(text.into()))
+}
+
+/// The last digit behind the point that is not 0, else the point; `None` without a point.
+fn last_relevant_digit(number: &[u8]) -> Option<usize> {
+    let point = number.iter().position(|b| *b == b'.')?;
+    number.iter().rposition(|b| *b != b'0').map(|at| at.max(point))
+}
+
+/// Writes a number (digits, with a point or not) as a template has it; `blanks` of its places before the point are left
+/// over. This is PostgreSQL's `NUM_processor`, step by step.
+fn written(parts: &[Part], picture: &Picture, negative: bool, number: &str, blanks: usize) -> String {
+    let digits = number.as_bytes();
+    let sign = if negative { '-' } else { '+' };
+    let mut out = String::new();
+    let (mut brackets, mut place_of_sign) = (picture.brackets, picture.sign);
+    let mut sign_written;
+    if picture.plus || picture.minus {
+        // MI and SG write the sign themselves.
+        sign_written = picture.minus;
+    } else {
+        brackets &= negative || !picture.trimmed;
+        sign_written = !negative && picture.trimmed && picture.sign == Sign::None;
+        if picture.sign == Sign::Before && picture.whole == picture.sign_at {
+            place_of_sign = Sign::Behind;
+        }
+    }
+    let mut last_relevant = None;
+    if picture.trimmed && picture.has_point {
+        last_relevant = last_relevant_digit(digits);
+        if let Some(last) = last_relevant
+            && picture.zero_end > blanks
+        {
+            last_relevant = Some(last.max(digits.len().saturating_sub(1).min(picture.zero_end - blanks)));
+        }
+    }
+    let mut count = picture.whole + picture.fraction;
+    if !sign_written && blanks == 0 {
+        count += 1;
+    }
+    let point_is_last = last_relevant.is_some_and(|last| digits[last] == b'.');
+    // The place, the digit that goes there, and whether digits have begun.
+    let (mut place, mut at, mut begun) = (0, 0, false);
+    for part in parts {
+        let word = match part {
+            Part::Char(c) => {
+                out.push(*c);
+                continue;
+            }
+            Part::Word(word) => word.to_ascii_uppercase(),
+        };
+        match word.as_str() {
+            "9" | "0" | "." | "D" => {}
+            "," | "G" => {
+                if begun {
+                    out.push(',');
+                } else if !picture.trimmed {
+                    out.push(' ');
+                }
+                continue;
+            }
+            // The C locale has no currency symbol; its place is a blank.
+            "L" => {
+                out.push(' ');
+                continue;
+            }
+            "TH" => {
+                if !negative && !picture.has_point && number.ends_with(|c: char| c.is_ascii_digit()) {
+                    let tail = &number[number.len().saturating_sub(2)..];
+                    let suffix = ordinal_suffix(tail.parse().unwrap_or(0));
+                    let upper = matches!(part, Part::Word("TH"));
+                    out.push_str(&if upper { suffix.to_uppercase() } else { suffix.to_string() });
+                }
+                continue;
+            }
+            "MI" | "PL" => {
+                if negative == (word == "MI") {
+                    out.push(sign);
+                } else if !picture.trimmed {
+                    out.push(' ');
+                }
+                continue;
+            }
+            "SG" => {
+                out.push(sign);
+                continue;
+            }
+            _ => continue,
+        }
+        // A zero before the point is not shown where digits behind it are.
+        let leading_zero =
+            picture.zero_start.is_none() && at == 0 && digits.first() == Some(&b'0') && picture.fraction != 0;
+        let starts = place >= blanks || picture.zero_start == Some(place);
+        if !sign_written && starts && (!leading_zero || point_is_last) {
+            match place_of_sign {
+                Sign::Before => {
+                    out.push(sign);
+                    sign_written = true;
+                }
+                Sign::Behind => {}
+                Sign::None => {
+                    match (brackets, negative) {
+                        (true, true) => out.push('<'),
+                        (true, false) => out.push(' '),
+                        (false, true) => out.push('-'),
+                        (false, false) if picture.trimmed => {}
+                        (false, false) => out.push(' '),
+                    }
+                    sign_written = true;
+                }
+            }
+        }
+        if place < blanks {
+            if picture.zero_start.is_some_and(|start| start <= place) {
+                out.push('0');
+                begun = true;
+            } else if !picture.trimmed {
+                out.push(' ');
+            }
+        } else {
+            match digits.get(at) {
+                Some(b'.') => out.push('.'),
+                _ if last_relevant.is_some_and(|last| at > last) && word != "0" => {}
+                _ if leading_zero && !picture.trimmed => out.push(' '),
+                _ if leading_zero => out.push_str(if point_is_last { "0" } else { "" }),
+                Some(digit) => {
+                    out.push(char::from(*digit));
+                    begun = true;
+                }
+                // A float has no more digits, and nothing is shown behind them.
+                None => return out,
+            }
+            at += usize::from(at < digits.len());
+        }
+        let mut end = count + usize::from(blanks > 0) + usize::from(picture.has_point);
+        if last_relevant == Some(at) {
+            end = place + 1;
+        }
+        if place + 2 == end {
+            if sign_written && brackets {
+                out.push(if negative { '>' } else { ' ' });
+            } else if place_of_sign == Sign::Behind {
+                out.push(sign);
+            }
+        }
+        place += 1;
     }
     out
 }
 
-fn scientific(value: &Numeric, picture: &Picture) -> Result<String> {
-    let places = picture.fraction.iter().filter(|c| matches!(c, '9' | '0')).count();
+fn scientific(value: &Numeric, places: usize) -> Result<String> {
     if !value.is_finite() {
         return Ok(format!(" #.{}", "#".repeat(places + 4)));
     }
@@ -604,42 +709,157 @@ fn scientific(value: &Numeric, picture: &Picture) -> Result<String> {
         exponent += 1;
         mantissa = Numeric::ONE.round(places)?;
     }
-    let sign = if negative {
-        "-"
-    } else if picture.fill {
-        " "
-    } else {
-        ""
-    };
+    let sign = if negative { "-" } else { " " };
     Ok(format!("{sign}{mantissa}e{}{:02}", if exponent < 0 { '-' } else { '+' }, exponent.abs()))
 }
 
+/// What `to_number` has taken from its text.
+struct Scan<'a> {
+    text: &'a str,
+    at: usize,
+    /// `-`, `+`, or a blank as long as none was met.
+    sign: u8,
+    digits: String,
+    has_point: bool,
+    fraction: usize,
+}
+
+impl Scan<'_> {
+    fn byte(&self, ahead: usize) -> Option<u8> {
+        self.text.as_bytes().get(self.at + ahead).copied()
+    }
+
+    /// Steps over one character, if one is left.
+    fn step(&mut self) {
+        self.at += 1;
+        while self.at < self.text.len() && !self.text.is_char_boundary(self.at) {
+            self.at += 1;
+        }
+    }
+
+    /// Steps over so many characters, but not over those that numbers are made of.
+    fn skip(&mut self, count: usize) {
+        for _ in 0..count {
+            if self.byte(0).is_none_or(|b| b.is_ascii_digit() || matches!(b, b'.' | b',' | b'+' | b'-')) {
+                return;
+            }
+            self.step();
+        }
+    }
+
+    fn take_sign(&mut self) -> bool {
+        let found = self.byte(0).filter(|b| matches!(b, b'-' | b'+'));
+        self.sign = found.unwrap_or(self.sign);
+        found.is_some()
+    }
+
+    /// Reads what stands at the place of a digit or point: it, a sign before the first one, and S behind the last.
+    fn place(&mut self, picture: &Picture, is_digit_place: bool) {
+        if self.byte(0) == Some(b' ') {
+            self.at += 1;
+        }
+        if self.sign == b' ' && is_digit_place && !self.digits.bytes().any(|b| b.is_ascii_digit()) {
+            if self.take_sign() {
+                self.at += 1;
+            } else if picture.brackets && self.byte(0) == Some(b'<') {
+                self.sign = b'-';
+                self.at += 1;
+            }
+        }
+        let mut read = false;
+        match self.byte(0) {
+            Some(digit) if digit.is_ascii_digit() => {
+                if self.has_point && self.fraction == picture.fraction {
+                    return;
+                }
+                self.digits.push(char::from(digit));
+                self.fraction += usize::from(self.has_point);
+                read = true;
+            }
+            Some(b'.') if picture.has_point && !self.has_point => {
+                self.digits.push('.');
+                self.has_point = true;
+                read = true;
+            }
+            None => return,
+            _ => {}
+        }
+        if self.sign != b' ' || !self.digits.bytes().any(|b| b.is_ascii_digit()) {
+            return;
+        }
+        if picture.sign != Sign::None {
+            if read && self.byte(1).is_some_and(|b| matches!(b, b'-' | b'+')) {
+                self.at += 1;
+                self.take_sign();
+            }
+        } else if !read && !picture.plus && !picture.minus {
+            self.take_sign();
+        }
+    }
+}
+
+/// Goes through text and template together, as PostgreSQL's `NUM_processor` does.
 fn to_number(call: &mut Call<'_>) -> Result<Datum> {
     let (text, template) = (call.str(0)?, call.str(1)?);
-    let picture = picture(template)?;
     if template.is_empty() {
         return Ok(Datum::Null);
     }
-    let negative = text.contains('-') || picture.brackets && text.contains('<');
-    let mut digits = String::new();
-    for c in text.chars() {
-        match c {
-            '0'..='9' => digits.push(c),
-            '.' if picture.has_point && !digits.contains('.') => digits.push('.'),
-            '.' => break,
-            _ => {}
+    let parts = parts(template);
+    let picture = picture(&parts)?;
+    if picture.exponent {
+        return Err(Error::new(SqlState::FEATURE_NOT_SUPPORTED, "\"EEEE\" not supported for input"));
+    }
+    let mut scan = Scan { text, at: 0, sign: b' ', digits: String::new(), has_point: false, fraction: 0 };
+    for part in &parts {
+        if scan.at >= text.len() {
+            break;
         }
+        let word = match part {
+            Part::Char(_) => {
+                scan.step();
+                continue;
+            }
+            Part::Word(word) => word.to_ascii_uppercase(),
+        };
+        match word.as_str() {
+            "9" | "0" | "." | "D" => scan.place(&picture, matches!(word.as_str(), "9" | "0")),
+            // Digits have not begun as long as text is read.
+            "," | "G" if picture.trimmed => continue,
+            "," | "G" if scan.byte(0) != Some(b',') => continue,
+            "," | "G" => {}
+            "L" => {
+                scan.skip(1);
+                continue;
+            }
+            "TH" => {
+                if scan.sign != b'-' && !picture.has_point {
+                    scan.skip(2);
+                }
+                continue;
+            }
+            "MI" | "PL" | "SG" => {
+                let wanted = match scan.byte(0) {
+                    Some(b'-') => word != "PL",
+                    Some(b'+') => word != "MI",
+                    _ => false,
+                };
+                if !wanted {
+                    scan.skip(1);
+                    continue;
+                }
+                scan.take_sign();
+            }
+            _ => continue,
+        }
+        scan.at += 1;
     }
-    if digits.is_empty() || digits == "." {
-        return Err(Error::new(
-            SqlState::INVALID_TEXT_REPRESENTATION,
-            format!("invalid input syntax for type numeric: \"{text}\""),
-        ));
+    let digits = scan.digits.strip_suffix('.').unwrap_or(&scan.digits);
+    let value = Numeric::parse(&format!("{}{digits}", char::from(scan.sign)))?;
+    if !picture.shifts {
+        return Ok(Datum::Numeric(value));
     }
-    let places = picture.fraction.iter().filter(|c| matches!(c, '9' | '0')).count();
-    let value =
-        Numeric::parse(&digits)?.trunc(places as i32).map_err(|_| invalid_parameter("number is out of range"))?;
-    Ok(Datum::Numeric(if negative { value.neg() } else { value }))
+    let shift = i64::try_from(picture.shift).unwrap_or(i64::MAX);
+    Numeric::from(10).power(&Numeric::from(-shift))?.mul(&value).map(Datum::Numeric)
 }
 
 #[rustfmt::skip]
