@@ -354,10 +354,9 @@ fn series_end_with_the_range_of_their_type() {
 #[test]
 fn unsigned_values_that_would_sort_before_zero_are_refused() {
     let settings = Settings::default();
-    for (name, largest, beyond) in [
-        ("pg_lsn", "7FFFFFFF/FFFFFFFF", "80000000/0"),
-        ("xid8", "9223372036854775807", "9223372036854775808"),
-    ] {
+    for (name, largest, beyond) in
+        [("pg_lsn", "7FFFFFFF/FFFFFFFF", "80000000/0"), ("xid8", "9223372036854775807", "9223372036854775808")]
+    {
         let ty = type_by_name(name).expect("a type");
         let parse = |text: &str| text_io::parse(text, ty, &settings);
         assert_eq!(text_io::to_text(&parse(largest).expect("in range"), ty, &settings), largest);

@@ -144,8 +144,9 @@ impl<'a> Input<'a> {
         };
         if self.at == start {
             let field = cut(self.rest().trim_start_matches(is_space));
-            return Err(malformed(format!("invalid value \"{field}\" for \"{word}\""))
-                .detail("Value must be an integer."));
+            return Err(
+                malformed(format!("invalid value \"{field}\" for \"{word}\"")).detail("Value must be an integer.")
+            );
         }
         let value = i32::try_from(value).map_err(|_| out_of_int(word))?;
         Ok((value, self.at - start))
@@ -174,8 +175,23 @@ fn out_of_int(word: &str) -> Error {
 fn is_number(word: &str) -> bool {
     !matches!(
         word,
-        "A.D." | "A.M." | "AD" | "AM" | "B.C." | "BC" | "DAY" | "DY" | "FX" | "MONTH" | "MON" | "OF" | "P.M." | "PM"
-            | "RM" | "TZH" | "TZ"
+        "A.D."
+            | "A.M."
+            | "AD"
+            | "AM"
+            | "B.C."
+            | "BC"
+            | "DAY"
+            | "DY"
+            | "FX"
+            | "MONTH"
+            | "MON"
+            | "OF"
+            | "P.M."
+            | "PM"
+            | "RM"
+            | "TZH"
+            | "TZ"
     )
 }
 
@@ -428,9 +444,8 @@ impl Fields {
             let civil = days_to_civil(days);
             Ok((civil.year, civil.month as i32, civil.day as i32))
         };
-        let first_monday = |year: i32| {
-            civil_to_days(year, 1, 4).map(|days| i64::from(monday_of(days))).ok_or_else(&out_of_range)
-        };
+        let first_monday =
+            |year: i32| civil_to_days(year, 1, 4).map(|days| i64::from(monday_of(days))).ok_or_else(&out_of_range);
         let mut day_of_year = self.day_of_year;
         if self.julian != 0 {
             (year, month, day) = civil(i64::from(self.julian) - EPOCH_JULIAN)?;
