@@ -137,12 +137,11 @@ fn rot_below_what_was_acknowledged_is_a_loss_and_peers_repair_it() {
     for at in [0, 8, 1000] {
         let mut rig = fresh();
         let mut writer = Writer::new();
-        let mut twin = open_at(&SimDisk::new(), Path::new("/twin"), options(1)).expect("the disk is sound");
-        twin.create();
+        let mut twins = twins();
         for n in 0..30 {
             let batch = writer.batch(&[n, 5]);
             rig.send(batch.clone());
-            twin.send(batch);
+            twins.iter_mut().for_each(|twin| drop(twin.send(batch.clone())));
         }
         let files = log_files(&rig.disk);
         let file = files.into_iter().find(|file| rig.disk.bytes(file)[4096] != 0).expect("there is a log");
@@ -152,12 +151,59 @@ fn rot_below_what_was_acknowledged_is_a_loss_and_peers_repair_it() {
         assert!(rig.mark(0).scl_flushed < writer.end().0);
         assert!(rig.mark(0).gap_after > 0, "what lies behind the hole is kept");
         assert!(!rig.prepare(Ballot::new(1, 1)).hydrated, "and it counts in no recovery");
-        let peers: Vec<Arc<dyn StorageNode>> = vec![twin.node.clone()];
-        now(Gossip::new(&rig.node, peers).round(true));
+        gossip_with(&rig, &twins);
         assert_eq!(rig.mark(0).scl_flushed, writer.end().0);
         assert!(rig.prepare(Ballot::new(1, 1)).hydrated);
         rig.check_pages(&writer, 0..30, &[writer.end()]);
     }
+}
+
+/// The other members, as many as must tell an unsure node what they hold.
+fn twins() -> Vec<Rig> {
+    let twin = |id: u32| {
+        let rig = open_at(&SimDisk::new(), Path::new("/twin"), options(id)).expect("the disk is sound");
+        rig.create();
+        rig
+    };
+    (1..5).map(twin).collect()
+}
+
+fn gossip_with(rig: &Rig, twins: &[Rig]) {
+    let peers: Vec<Arc<dyn StorageNode>> = twins.iter().map(|twin| twin.node.clone() as _).collect();
+    let mut gossip = Gossip::new(&rig.node, peers);
+    (0..2).for_each(|_| now(gossip.round(true)));
+}
+
+/// No frame behind it speaks of its group: that it was acknowledged is told by nothing.
+#[test]
+fn rot_of_a_group_s_last_record_is_a_loss_though_no_frame_tells_of_it() {
+    let mut rig = fresh();
+    let mut writer = Writer::new();
+    let mut twins = twins();
+    let mut send = |rig: &mut Rig, batch: bytes::Bytes| {
+        rig.send(batch.clone());
+        twins.iter_mut().for_each(|twin| drop(twin.send(batch.clone())));
+    };
+    let other = u64::from(PAGES_PER_GROUP) + 1;
+    for _ in 0..5 {
+        send(&mut rig, writer.batch(&[other]));
+    }
+    let last = writer.batch(&[other]);
+    send(&mut rig, last.clone());
+    for n in 0..10 {
+        send(&mut rig, writer.batch(&[n]));
+    }
+    let place = |file: &PathBuf| rig.disk.bytes(file).windows(last.len()).position(|bytes| bytes == last);
+    let (file, at) =
+        log_files(&rig.disk).iter().find_map(|file| Some((file.clone(), place(file)?))).expect("it has it");
+    rig.disk.flip(&file, at + last.len() / 2, 1);
+    let rig = rig.restart(|disk| disk.crash(Loss::Everything), options(0));
+    assert!(rig.mark(1).scl_flushed < writer.tail(1).0);
+    assert!(!rig.prepare(Ballot::new(1, 1)).hydrated, "it may lack what it has acknowledged");
+    gossip_with(&rig, &twins);
+    assert_eq!(rig.mark(1).scl_flushed, writer.tail(1).0);
+    assert!(rig.prepare(Ballot::new(2, 1)).hydrated);
+    rig.check_pages(&writer, 0..10, &[writer.end()]);
 }
 
 #[test]

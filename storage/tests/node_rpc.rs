@@ -158,7 +158,7 @@ async fn refusals_have_their_status_codes() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_recovery_hears_of_every_record_however_many_there_are() {
-    const BATCHES: u64 = 240;
+    const BATCHES: u64 = 400;
     const RECORDS: usize = 5000;
     let dir = tempfile::tempdir().expect("a temporary directory");
     let node = node_at(dir.path()).await;

@@ -326,6 +326,9 @@ impl Binder<'_> {
         let resolved = self.registry.resolve_aggregate(name, &types).map_err(|error| error.at(pos + 1))?;
         let mut bound = Vec::with_capacity(args.len());
         for ((arg, place), &to) in args.into_iter().zip(&resolved.arg_types) {
+            if call.distinct {
+                super::select::comparable(arg.ty(), "equality").map_err(|error| error.at(place + 1))?;
+            }
             bound.push(self.coerce(arg, SqlType::of(to), CastContext::Implicit, place)?);
         }
         super::json::rows_as_json(self.registry, resolved.aggregate.oid, &mut bound);

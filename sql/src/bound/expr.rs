@@ -327,11 +327,15 @@ impl Expr {
         !reads && !self.is_volatile()
     }
 
-    /// Whether some function in it is volatile.
+    /// Whether some function in it is volatile, or in what it compares with a subquery's rows.
     pub fn is_volatile(&self) -> bool {
         let mut volatile = false;
         walk::visit(self, &mut |expr| {
-            volatile |= matches!(expr, Expr::Call(call) if call.function.volatility == Volatility::Volatile);
+            volatile |= match expr {
+                Expr::Call(call) => call.function.volatility == Volatility::Volatile,
+                Expr::Subquery(subquery) => subquery.kind.test().is_some_and(Expr::is_volatile),
+                _ => false,
+            };
         });
         volatile
     }

@@ -17,7 +17,7 @@ use crate::bound::{Expr, SortKey};
 /// A value as it is compared: char(n) without the blanks at its end, which do not count.
 pub(crate) fn comparable(value: Datum, ty: SqlType) -> Datum {
     match &value {
-        Datum::Text(text) if ty.oid == oid::BPCHAR => Datum::text(text.trim_end_matches(' ')),
+        Datum::Text(text) if ty.oid == oid::BPCHAR => Datum::text(types::keycode::unpadded(text)),
         _ => value,
     }
 }

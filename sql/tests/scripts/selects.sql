@@ -841,15 +841,6 @@ ef    |1|5
 |2|9
 (4 rows)
 
-> select c, grouping(c), count(*) from (select * from short union all select * from long) s group by rollup (c) order by 1, 2
-c|grouping|count
-ab |0|2
-cd |0|1
-ef    |0|1
-|0|2
-|1|6
-(5 rows)
-
 > select count(distinct c) from (select * from short union all select * from long) s
 count
 3

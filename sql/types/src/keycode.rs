@@ -56,13 +56,26 @@ pub fn encode_key(values: &[Datum], out: &mut Vec<u8>) {
     }
 }
 
+/// A char(n) without the blanks at its end, which do not count: of short values most of the text.
+pub fn unpadded(text: &str) -> &str {
+    let bytes = text.as_bytes();
+    let mut end = bytes.len();
+    while end >= 8 && bytes[end - 8..end] == [b' '; 8] {
+        end -= 8;
+    }
+    while end > 0 && bytes[end - 1] == b' ' {
+        end -= 1;
+    }
+    &text[..end]
+}
+
 /// As [`encode_key`], with char(n) columns stripped of their padding, so that keys equal when `=` holds.
 pub fn encode_key_typed(values: &[Datum], types: &[SqlType], out: &mut Vec<u8>) {
     for (value, ty) in values.iter().zip(types) {
         match value {
             Datum::Text(text) if ty.oid == oid::BPCHAR => {
                 out.push(TAG_VALUE);
-                put_bytes(text.trim_end_matches(' ').as_bytes(), out);
+                put_bytes(unpadded(text).as_bytes(), out);
             }
             _ => encode_column(value, out),
         }

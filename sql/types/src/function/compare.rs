@@ -11,6 +11,7 @@ use crate::datetime::{
 };
 use crate::datum::Datum;
 use crate::error::Result;
+use crate::keycode::unpadded;
 use crate::sqltype::oid::*;
 
 fn order(call: &Call<'_>) -> Ordering {
@@ -47,7 +48,7 @@ fn three_way(call: &mut Call<'_>) -> Result<Datum> {
 
 /// The order of char(n) values: trailing blanks do not count.
 pub(crate) fn compare_padded(left: &str, right: &str) -> Ordering {
-    left.trim_end_matches(' ').as_bytes().cmp(right.trim_end_matches(' ').as_bytes())
+    unpadded(left).as_bytes().cmp(unpadded(right).as_bytes())
 }
 
 fn padded_order(call: &Call<'_>) -> Result<Ordering> {

@@ -792,7 +792,7 @@ impl Scan<'_> {
                 self.at += 1;
                 self.take_sign();
             }
-        } else if !read && !picture.plus && !picture.minus {
+        } else if !read && (picture.plus || picture.minus) {
             self.take_sign();
         }
     }
