@@ -327,7 +327,7 @@ fn translated(pattern: &str, flags: Flags) -> Result<String> {
             '(' if rest_starts(at, "(?") && !rest_starts(at, "(?:") => {
                 return Err(invalid_regex("quantifier operand invalid"));
             }
-            '{' if !chars[at + 1..].iter().find(|c| !blank(*c)).is_some_and(char::is_ascii_digit) => {
+            '{' if !chars[at + 1..].iter().find(|c| !blank(c)).is_some_and(char::is_ascii_digit) => {
                 out.push_str(r"\{");
                 at += 1;
             }
