@@ -207,6 +207,15 @@ impl Cluster {
         wait_until_gone(pid)
     }
 
+    /// Tells one process to stop, as `kill` does, and waits until it is gone.
+    ///
+    /// # Errors
+    /// When the signal cannot be sent, or it does not end within [`PATIENCE`].
+    pub fn stop(pid: u64) -> anyhow::Result<()> {
+        signal(pid, "TERM")?;
+        wait_until_gone(pid)
+    }
+
     /// `kill -9` of every process of the cluster at once.
     ///
     /// # Errors

@@ -153,6 +153,16 @@ async fn writes_go_on_when_a_zone_is_killed() -> anyhow::Result<()> {
     check_nothing_is_lost(&cluster, 0).await
 }
 
+/// A writer's stream to a node never ends by itself.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_storage_node_that_is_told_to_stop_ends_while_a_writer_is_connected() -> anyhow::Result<()> {
+    let cluster = start(true).await?;
+    psql(&cluster, 0, "CREATE TABLE counted (n int)")?;
+    Cluster::stop(node(&cluster, 3).await?)?;
+    assert_eq!(psql(&cluster, 0, "INSERT INTO counted VALUES (2) RETURNING n")?.lines().next(), Some("2"));
+    Ok(())
+}
+
 /// The process of a node, once it is up.
 async fn node(cluster: &Cluster, id: u64) -> anyhow::Result<u64> {
     let find = |status: &Value| pids(status, "storage_nodes", |node| node["id"] == id).pop();
