@@ -920,3 +920,28 @@ async fn roles_and_databases_have_their_limits() {
     assert_eq!(closed, refused("42501", "permission denied for database \"closed\""));
     open("many", "closed").await.expect("it was granted");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_condition_that_reads_no_row_keeps_no_join_from_looking_rows_up() {
+    let setup = "create table few (id int primary key, other int); insert into few values (1, 7);
+        create table many (id int primary key, v int); insert into many select g, g from generate_series(1, 5000) g;
+        create view seen as select * from many where current_setting('TimeZone') <> ''; analyze";
+    let (_volume, _database, mut one, _two) = two(setup).await;
+    for (plain, conditional) in [
+        (
+            "few left join many on many.id = few.other",
+            "few left join many on many.id = few.other and now() > '2000-01-01'",
+        ),
+        ("few join many on many.id = few.other", "few join seen on seen.id = few.other"),
+        (
+            "few where exists (select from many where id = other)",
+            "few where exists (select from seen where id = other)",
+        ),
+    ] {
+        let explain = |query: &str| format!("explain (costs off) select few.id from {query}");
+        let plain = run(&mut one, &explain(plain)).await;
+        let lines = run(&mut one, &explain(conditional)).await;
+        assert!(!lines.iter().any(|line| line.contains("Hash")), "{lines:?}");
+        assert_eq!(plain[1], lines[1], "{lines:?}");
+    }
+}

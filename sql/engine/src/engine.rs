@@ -862,12 +862,21 @@ impl Engine {
     }
 
     /// Frees the leaves of the commit map whose ids are all below `below`. Returns how many.
-    pub(crate) async fn free_map_leaves(&self, below: TxnId) -> Result<u64> {
+    pub(crate) async fn free_map_leaves(&self, below: TxnId, at_most: u64) -> Result<u64> {
         let log = self.log()?.clone();
         let cancel = CancelToken::new();
+        let end = commits::locate(below).0;
+        // Those that are left stand together: the oldest goes first, whenever this ends.
+        let mut first = end;
+        while first > 0 {
+            let there = || Ok(self.map_page(0, first - 1)?.is_some());
+            if !self.retry(&mut Pins::default(), &cancel, there).await? {
+                break;
+            }
+            first -= 1;
+        }
         let mut count = 0;
-        // From the newest down, until one is gone already: earlier rounds freed what is below it.
-        for index in (0..commits::locate(below).0).rev() {
+        for index in first..end.min(first.saturating_add(at_most)) {
             self.admit(&log, &mut Pins::default()).await?;
             let freed = self
                 .retry(&mut Pins::default(), &cancel, || {

@@ -46,6 +46,9 @@ impl Engine {
                 .retry(&mut Pins::default(), cancel, || {
                     let frame = self.find(tree, level, position.borrow(), Seek::At, None, false)?;
                     let page = frame.latch.read();
+                    if !belongs(&page, tree, level) {
+                        return Err(Stop::Again);
+                    }
                     let next: Option<OwnedPosition> = cell::high(&page).map(|high| high.to_owned());
                     // Slot 0 is the high key.
                     Ok((page.slot_count() as u64 - 1, next))

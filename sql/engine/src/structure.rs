@@ -440,8 +440,10 @@ impl Engine {
     ) -> Result<(PrunePlan, SweptLeaf), Stop> {
         let log = self.log()?;
         self.with_leaf_mut(tree, position, |page| {
-            let mut plan = self.plan_prune(&page, &self.registry.horizon(), newer)?;
             let count = page.slot_count();
+            // Only to what lies behind it is it newer: this may be the leaf from which it comes, which took over the next one.
+            let behind = |_: &_| count > 1 && cell::entry(&page, 1).position().cmp(&position).is_ge();
+            let mut plan = self.plan_prune(&page, &self.registry.horizon(), newer.filter(behind))?;
             let overflow =
                 plan.overflow.iter().map(|&slot| cell::entry(&page, slot.into()).position().to_owned()).collect();
             let last_key = (count > 1).then(|| cell::entry(&page, count - 1).key().to_vec());

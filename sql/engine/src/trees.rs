@@ -127,11 +127,12 @@ impl Engine {
         Ok(self.registered().await?.into_iter().filter(|it| !it.gone).map(|it| it.tree).collect())
     }
 
-    /// Frees the trees that nobody can see, in at most so many mini-transactions beside those for rows out of line: what is
-    /// left stays for the next call. Returns how many are gone.
-    pub(crate) async fn sweep_trees(&self, mut parts: u64) -> Result<u64> {
+    /// Frees the trees that nobody can see, a part of so many pieces: what is left stays for the next call. Returns how many
+    /// are gone.
+    pub(crate) async fn sweep_trees(&self, mut parts: u64, cancel: &CancelToken) -> Result<u64> {
         let mut freed = 0;
         for registered in self.registered().await?.into_iter().filter(|it| it.gone) {
+            cancel.check()?;
             freed += u64::from(self.free_tree(&registered, &mut parts).await?);
         }
         Ok(freed)
@@ -249,7 +250,9 @@ impl Engine {
             let Some((level, has_overflow)) = found else { return Ok(true) };
             if has_overflow {
                 pins.clear();
-                self.free_all_overflow(tree).await?;
+                if !self.free_all_overflow(tree, parts).await? {
+                    return Ok(false);
+                }
             }
             self.admit(&log, &mut pins).await?;
             let (freed, lsn) = match self.retry(&mut pins, &cancel, || self.free_edge(tree, level)).await? {
@@ -348,11 +351,16 @@ impl Engine {
     }
 
     /// Frees the overflow pages of all entries; the entries go, too. The mark in the root goes last.
-    async fn free_all_overflow(&self, tree: TreeId) -> Result<()> {
+    async fn free_all_overflow(&self, tree: TreeId, parts: &mut u64) -> Result<bool> {
         let log = self.log()?.clone();
         let cancel = CancelToken::new();
-        let mut from = cell::LOWEST.to_owned();
+        let mut from = self.garbage.overflow_of(tree);
         loop {
+            let Some(left) = parts.checked_sub(1) else {
+                self.garbage.leave_overflow(tree, from);
+                return Ok(false);
+            };
+            *parts = left;
             let (entries, next) = self
                 .retry(&mut Pins::default(), &cancel, || {
                     self.with_leaf(tree, from.borrow(), Seek::At, None, |page| {
@@ -381,7 +389,7 @@ impl Engine {
             let (level, flags) = (mtr.page(at).level(), mtr.page(at).flags());
             mtr.change(at, Change::SetFlags { level, flags: flags & !PAGE_HAS_OVERFLOW });
             mtr.commit(&log, |_| {});
-            Ok(())
+            Ok(true)
         })
         .await
     }

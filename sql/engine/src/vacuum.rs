@@ -25,9 +25,11 @@ use std::collections::{BTreeMap, VecDeque};
 
 /// Places remembered for the next sweep; of trees with more, a walk finds them.
 const GARBAGE_MAX: usize = 16 * 1024;
+/// Leaves that one sweep visits for their places.
+const PLACES_PER_SWEEP: u64 = 2048;
 /// Leaves of a walk that one sweep visits.
 const LEAVES_PER_SWEEP: u64 = 256;
-/// Mini-transactions in which one sweep frees parts of trees that are gone.
+/// Mini-transactions in which one sweep frees parts of trees that are gone, or of the commit map.
 const PARTS_PER_SWEEP: u64 = 64;
 /// Sweeps from one look for such trees to the next.
 const SWEEPS_PER_LOOK: u64 = 16;
@@ -59,7 +61,13 @@ struct Places {
 #[derive(Default)]
 struct Background {
     sweeps: u64,
+    /// Places that are being visited, sorted.
+    places: VecDeque<(TreeId, Vec<u8>)>,
     walk: Option<Walk>,
+    /// The walk before was not one over all trees.
+    walked_crowded: bool,
+    /// The tree of which rows out of line are being freed, and the leaf to go on with.
+    overflow: Option<(TreeId, OwnedPosition)>,
 }
 
 /// What the last walk found out about the commit map.
@@ -99,6 +107,32 @@ struct Ids {
     /// The next to be handed out when it began.
     next: u64,
     lowest: TxnId,
+    /// No tree was passed over.
+    complete: bool,
+}
+
+impl Places {
+    /// Takes out the crowded trees of which what was dropped can go by now.
+    fn take_crowded(&mut self, oldest: Lsn) -> Vec<TreeId> {
+        let due = self.crowded.iter().filter(|(_, noted)| **noted < oldest).map(|(tree, _)| *tree);
+        let due: Vec<TreeId> = due.collect();
+        due.iter().for_each(|tree| _ = self.crowded.remove(tree));
+        due
+    }
+}
+
+impl Garbage {
+    /// Where the freeing of a tree's rows out of line is to go on.
+    pub fn overflow_of(&self, tree: TreeId) -> OwnedPosition {
+        let mut background = self.background.lock();
+        let known = background.overflow.take().filter(|(known, _)| *known == tree);
+        known.map_or_else(|| LOWEST.to_owned(), |(_, at)| at)
+    }
+
+    /// Goes on there.
+    pub fn leave_overflow(&self, tree: TreeId, at: OwnedPosition) {
+        self.background.lock().overflow = Some((tree, at));
+    }
 }
 
 impl Walk {
@@ -134,27 +168,31 @@ impl Engine {
     }
 
     /// Visits the places where rows were deleted since the last call, and does a part of what [`Engine::vacuum`] does. To be
-    /// called every second or so; does nothing while another sweep or a vacuum runs.
+    /// called every second or so; does nothing while another sweep or a vacuum runs. What fails holds up nothing else.
     ///
     /// # Errors
-    /// What the volume returns; [`Error::ReadOnly`] on a replica.
+    /// What the volume returned first; [`Error::ReadOnly`] on a replica.
     pub async fn sweep(&self) -> Result<VacuumReport> {
         let mut report = VacuumReport::default();
         let Ok(_sweeping) = self.sweeping.try_lock() else { return Ok(report) };
         self.keep_up().await?;
-        let mut places = std::mem::take(&mut self.garbage.places.lock().known);
-        places.sort_unstable();
-        let mut places = VecDeque::from(places);
-        let swept = self.sweep_places(&mut places, &mut report).await;
-        // Those that an error left: what could not be read now may be later.
-        self.garbage.places.lock().known.extend(places);
-        swept?;
-        self.vacuum_a_little(&mut report).await?;
+        let swept = self.sweep_places(&mut report).await;
+        let vacuumed = self.vacuum_a_little(&mut report).await;
+        swept.and(vacuumed)?;
         Ok(report)
     }
 
-    async fn sweep_places(&self, places: &mut VecDeque<(TreeId, Vec<u8>)>, report: &mut VacuumReport) -> Result<()> {
-        while let Some((tree, key)) = places.front() {
+    /// Visits leaves for their places. Places of a tree that cannot be read wait for the next round.
+    async fn sweep_places(&self, report: &mut VacuumReport) -> Result<()> {
+        let mut places = std::mem::take(&mut self.garbage.background.lock().places);
+        if places.is_empty() {
+            let mut known = std::mem::take(&mut self.garbage.places.lock().known);
+            known.sort_unstable();
+            places = known.into();
+        }
+        let mut swept_all = Ok(());
+        for _ in 0..PLACES_PER_SWEEP {
+            let Some((tree, key)) = places.front() else { break };
             let tree = *tree;
             match self.sweep_at(tree, Position::before(key), None, report).await {
                 Ok(swept) => {
@@ -165,62 +203,99 @@ impl Engine {
                     while places.front().is_some_and(|(at, key)| *at == tree && is_swept(key)) {
                         places.pop_front();
                     }
-                    swept.tombstones.iter().for_each(|key| self.note_garbage(tree, key));
+                    self.note_leaf(tree, &swept);
                 }
                 Err(Error::NoSuchTree(_)) => {
                     places.pop_front();
                 }
-                Err(error) => return Err(error),
+                Err(error) => {
+                    let mut later = self.garbage.places.lock();
+                    while let Some(place) = places.pop_front_if(|(at, _)| *at == tree) {
+                        later.known.push(place);
+                    }
+                    swept_all = swept_all.and(Err(error));
+                }
             }
         }
-        Ok(())
+        self.garbage.background.lock().places = places;
+        swept_all
+    }
+
+    /// Remembers a leaf in which tombstones had to stay.
+    fn note_leaf(&self, tree: TreeId, swept: &Swept) {
+        if let Some(key) = swept.tombstones.first() {
+            self.note_garbage(tree, key);
+        }
     }
 
     /// What there is to do beside the places, a part of it: see the module's head.
     async fn vacuum_a_little(&self, report: &mut VacuumReport) -> Result<()> {
-        let (sweeps, walk) = {
+        let sweeps = {
             let mut background = self.garbage.background.lock();
             background.sweeps += 1;
-            (background.sweeps, background.walk.take())
+            background.sweeps
         };
-        self.scan_free_pages().await?;
-        if sweeps.is_multiple_of(SWEEPS_PER_LOOK) {
-            report.trees_freed = self.sweep_trees(PARTS_PER_SWEEP).await?;
-            report.map_pages_freed = self.trim_map().await?;
-        }
-        let Some(mut walk) = self.due_walk(walk, sweeps).await? else { return Ok(()) };
-        let ended = self.go_on(&mut walk, LEAVES_PER_SWEEP, &CancelToken::new(), report).await?;
-        if ended {
-            self.walk_ended(walk);
-        } else {
-            self.garbage.background.lock().walk = Some(walk);
-        }
+        let scanned = self.scan_free_pages().await.map(drop);
+        let freed = if sweeps.is_multiple_of(SWEEPS_PER_LOOK) { self.free_a_little(report).await } else { Ok(()) };
+        let walked = self.walk_a_little(sweeps, report).await;
+        scanned.and(freed).and(walked)
+    }
+
+    async fn free_a_little(&self, report: &mut VacuumReport) -> Result<()> {
+        report.map_pages_freed = self.trim_map(PARTS_PER_SWEEP).await?;
+        report.trees_freed = self.sweep_trees(PARTS_PER_SWEEP, &CancelToken::new()).await?;
         Ok(())
     }
 
-    /// The walk that is under way, or one that is due. One that fails is not gone on with: another comes.
-    async fn due_walk(&self, walk: Option<Walk>, sweeps: u64) -> Result<Option<Walk>> {
-        if walk.is_some() {
-            return Ok(walk);
-        }
-        let crowded = {
-            let oldest = self.registry.horizon().oldest();
-            let mut places = self.garbage.places.lock();
-            // What goes there can go now.
-            let due: Vec<TreeId> =
-                places.crowded.iter().filter(|(_, noted)| **noted < oldest).map(|(tree, _)| *tree).collect();
-            due.iter().for_each(|tree| _ = places.crowded.remove(tree));
-            due
+    /// Goes on with a walk, or begins one that is due. A tree that cannot be read is passed over.
+    async fn walk_a_little(&self, sweeps: u64, report: &mut VacuumReport) -> Result<()> {
+        let walk = self.garbage.background.lock().walk.take();
+        let Some(mut walk) = (match walk {
+            Some(walk) => Some(walk),
+            None => self.due_walk(sweeps).await?,
+        }) else {
+            return Ok(());
         };
-        if !crowded.is_empty() {
-            return Ok(Some(Walk::new(crowded, None)));
+        // The leaf before may have taken over the next one since, and then holds the very version that it would be judged by.
+        walk.newer = None;
+        let walked = self.go_on(&mut walk, LEAVES_PER_SWEEP, &CancelToken::new(), report).await;
+        match walked {
+            Ok(true) => self.walk_ended(walk),
+            Ok(false) => self.garbage.background.lock().walk = Some(walk),
+            Err(_) => {
+                match (&mut walk.ids, walk.trees.front()) {
+                    (Some(ids), _) => ids.complete = false,
+                    (None, Some(tree)) => drop(self.garbage.places.lock().crowded.insert(*tree, self.end())),
+                    (None, None) => {}
+                }
+                walk.next_tree();
+                self.garbage.background.lock().walk = Some(walk);
+            }
         }
+        walked.map(drop)
+    }
+
+    /// A walk that is due. Those over crowded trees and those over all take turns.
+    async fn due_walk(&self, sweeps: u64) -> Result<Option<Walk>> {
         let walked_at = self.garbage.trim.lock().next_txid;
-        let is_due = match walked_at {
+        let all = match walked_at {
             0 => sweeps >= SWEEPS_BEFORE_WALK,
             walked_at => self.next_txid_now() >= walked_at + TXNS_BEFORE_WALK,
         };
-        if is_due { Ok(Some(self.walk_of_all().await?)) } else { Ok(None) }
+        let walked_crowded = self.garbage.background.lock().walked_crowded;
+        if !(all && walked_crowded) {
+            let oldest = self.registry.horizon().oldest();
+            let crowded = self.garbage.places.lock().take_crowded(oldest);
+            if !crowded.is_empty() {
+                self.garbage.background.lock().walked_crowded = true;
+                return Ok(Some(Walk::new(crowded, None)));
+            }
+        }
+        if !all {
+            return Ok(None);
+        }
+        self.garbage.background.lock().walked_crowded = false;
+        self.walk_of_all().await.map(Some)
     }
 
     async fn walk_of_all(&self) -> Result<Walk> {
@@ -229,12 +304,15 @@ impl Engine {
         // An id is handed out a moment before it counts as active: one from before the last walk has counted since long.
         let lowest = self.commits.lowest_active().unwrap_or(TxnId(u64::MAX)).min(TxnId(before));
         let trees = [self.catalog_tree(), self.registry_root].into_iter().chain(self.live_trees().await?);
-        Ok(Walk::new(trees, Some(Ids { next, lowest })))
+        Ok(Walk::new(trees, Some(Ids { next, lowest, complete: true })))
     }
 
     fn walk_ended(&self, walk: Walk) {
         if let Some(ids) = walk.ids {
-            *self.garbage.trim.lock() = Trim { next_txid: ids.next, found: Some((ids.lowest, self.end())) };
+            let mut trim = self.garbage.trim.lock();
+            // What an earlier walk found stays true.
+            let found = if ids.complete { Some((ids.lowest, self.end())) } else { trim.found };
+            *trim = Trim { next_txid: ids.next, found };
         }
     }
 
@@ -253,6 +331,7 @@ impl Engine {
             let newer = newer.as_ref().map(|(key, lsn)| (&key[..], *lsn));
             match self.sweep_at(tree, walk.position.borrow(), newer, report).await {
                 Ok(swept) => {
+                    self.note_leaf(tree, &swept);
                     if let (Some(ids), Some(lowest)) = (&mut walk.ids, swept.lowest_txid) {
                         ids.lowest = ids.lowest.min(lowest);
                     }
@@ -270,19 +349,30 @@ impl Engine {
         Ok(walk.trees.is_empty())
     }
 
+    /// Waits for what sweeps now.
+    async fn sweep_alone(&self, cancel: &CancelToken) -> Result<tokio::sync::MutexGuard<'_, ()>> {
+        tokio::select! {
+            biased;
+            sweeping = self.sweeping.lock() => Ok(sweeping),
+            () = cancel.cancelled() => Err(Error::Cancelled),
+        }
+    }
+
     /// Walks every tree and frees those that are gone, when what sweeps at the moment has ended.
     ///
     /// # Errors
     /// As [`Engine::sweep`], and [`Error::Cancelled`].
     pub async fn vacuum(&self, cancel: &CancelToken) -> Result<VacuumReport> {
         let mut report = VacuumReport::default();
-        let _sweeping = self.sweeping.lock().await;
+        let _sweeping = self.sweep_alone(cancel).await?;
         self.keep_up().await?;
-        while self.scan_free_pages().await? {}
-        report.map_pages_freed = self.trim_map().await?;
+        while self.scan_free_pages().await? {
+            cancel.check()?;
+        }
+        report.map_pages_freed = self.trim_map(u64::MAX).await?;
         let mut walk = self.walk_of_all().await?;
         self.walk_on(&mut walk, cancel, &mut report).await?;
-        report.trees_freed = self.sweep_trees(u64::MAX).await?;
+        report.trees_freed = self.sweep_trees(u64::MAX, cancel).await?;
         self.walk_ended(walk);
         Ok(report)
     }
@@ -297,7 +387,7 @@ impl Engine {
         cancel: &CancelToken,
     ) -> Result<VacuumReport> {
         let mut report = VacuumReport::default();
-        let _sweeping = self.sweeping.lock().await;
+        let _sweeping = self.sweep_alone(cancel).await?;
         self.keep_up().await?;
         self.walk_on(&mut Walk::new(trees, None), cancel, &mut report).await?;
         Ok(report)
@@ -311,13 +401,13 @@ impl Engine {
         Ok(())
     }
 
-    /// Frees the leaves of the commit map that no version and no server needs. Returns how many.
-    async fn trim_map(&self) -> Result<u64> {
+    /// Frees leaves of the commit map that no version and no server needs, so many at most. Returns how many.
+    async fn trim_map(&self, at_most: u64) -> Result<u64> {
         let Some((below, ended)) = self.garbage.trim.lock().found else { return Ok(0) };
         if self.registry.horizon().oldest() <= ended {
             return Ok(0);
         }
-        self.free_map_leaves(below).await
+        self.free_map_leaves(below, at_most).await
     }
 
     async fn sweep_at(

@@ -103,7 +103,9 @@ pub(crate) async fn call(function: &Function, args: &[Datum], context: &Arc<Exec
     if let Some((exclusive, transaction)) = advisory::waiting(function.oid) {
         let request = advisory::request(session, args, exclusive, transaction);
         let timeout = session.variables.timeout("lock_timeout");
-        let deadlocked = || Waits::of(&session.database).is_deadlocked(request.pid);
+        let look = || Waits::of(&session.database).is_deadlocked(request.pid);
+        // Its parts are of different moments: a cycle that is one is there again.
+        let deadlocked = || look() && look();
         session.database.advisory.lock(request, &context.cancel, timeout, deadlocked).await?;
         return Ok(Datum::text(""));
     }

@@ -35,7 +35,7 @@ pub fn choose(scan: &mut Scan, conjuncts: Vec<Expr>) {
 }
 
 /// Takes what reads no row out of a scan's filter: it is judged before the scan begins. Beside a key that is at hand it
-/// stays, for that reaches one row at most and cannot fail.
+/// stays, for that reaches one row at most; a condition that fails then does so only if the row is there.
 pub fn take_one_time(scan: &mut Scan) -> Vec<Expr> {
     let at_hand = |expr: &Expr| matches!(expr, Expr::Const { .. } | Expr::Param { .. });
     if scan.access.point().is_some_and(|access| access.prefix.iter().all(at_hand)) {

@@ -229,8 +229,28 @@ fn lookup_of(
         }
     });
     let sided: Vec<(Expr, Expr)> = pairs.filter_map(|(a, b)| sides(a, b, width, width + right_layout.len())).collect();
-    let Node::Scan(scan) = &right.node else { return None };
-    probe(left, scan, &sided).map(drop)
+    probe(left, scanned(right)?, &sided).map(drop)
+}
+
+/// The scan of a plan, beneath what is judged once before it.
+fn scanned(plan: &Plan) -> Option<&Scan> {
+    match &plan.node {
+        Node::Scan(scan) => Some(scan),
+        Node::Filter { input, predicate } if predicate.is_one_time() => scanned(input),
+        _ => None,
+    }
+}
+
+/// The same scan with that among its own conditions: it is looked into for each left row.
+fn unfiltered(plan: Plan) -> Plan {
+    let Plan { node, fields } = plan;
+    let Node::Filter { input, predicate } = node else { return Plan::new(node, fields) };
+    let mut plan = unfiltered(*input);
+    if let Node::Scan(scan) = &mut plan.node {
+        let own = scan.filter.take().map(Expr::into_conjuncts).unwrap_or_default();
+        scan.filter = Expr::and(own.into_iter().chain(predicate.into_conjuncts()).collect());
+    }
+    plan
 }
 
 /// Orders the sides of an equality: left ones over the left row, right ones over the right row.
@@ -269,10 +289,10 @@ pub fn build(kind: JoinKind, left: Plan, right: Plan, keys: Vec<(Expr, Expr)>, o
     }
     pairs.splice(0..0, keys.drain(..));
     if matches!(kind, JoinKind::Inner | JoinKind::Left | JoinKind::Semi | JoinKind::Anti)
-        && let Node::Scan(scan) = &right.node
+        && let Some(scan) = scanned(&right)
         && let Some((access, used)) = probe(&left, scan, &pairs)
     {
-        return lookup_join(kind, left, right, access, pairs, &used, rest);
+        return lookup_join(kind, left, unfiltered(right), access, pairs, &used, rest);
     }
     for (left, right) in pairs {
         keys.push(widened(left, right));

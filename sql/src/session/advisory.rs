@@ -65,8 +65,10 @@ pub struct Request {
     pub scope: Scope,
 }
 
-/// How long after its beginning a wait looks for a deadlock again, through locks that were asked for since; doubled each time.
+/// How long after its beginning a wait looks for a deadlock again, through locks that were asked for since; doubled each time,
+/// up to the other.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
+const LOOK_AGAIN_MAX: Duration = Duration::from_secs(8);
 
 impl Entry {
     /// The sessions that a request must wait for: holders, and waiters that came before.
@@ -202,7 +204,7 @@ impl AdvisoryLocks {
                 () = changed => {}
                 () = &mut looking => {
                     look()?;
-                    pause *= 2;
+                    pause = (pause * 2).min(LOOK_AGAIN_MAX);
                     looking.as_mut().reset(tokio::time::Instant::now() + pause);
                 }
                 () = cancel.cancelled() => return Err(lift(engine::Error::Cancelled)),

@@ -153,8 +153,12 @@ impl Gossip {
             self.follow(&node);
             under = node.shared.state.lock().table.ballot();
         }
-        for (peer, held) in self.ask().await.into_iter().enumerate() {
+        let (volume, replies) = self.ask().await;
+        for (peer, held) in replies.into_iter().enumerate() {
             let Some(node) = self.node.upgrade() else { return };
+            if node.shared.volume_id.load(Ordering::Acquire) != volume {
+                return;
+            }
             if let Err(error) = self.exchange(&node, peer, held, urgent, &mut lacks).await {
                 tracing::debug!(peer, error, "gossip with a peer failed");
             }
@@ -216,14 +220,14 @@ impl Gossip {
         }
     }
 
-    /// What each peer holds, all asked at once: one that is silent costs a round no more than its own wait. Nothing of a node
+    /// The volume, and what each peer holds of it, all asked at once: one that is silent costs a round no more than its own wait. Nothing of a node
     /// without a volume.
-    async fn ask(&self) -> Vec<Result<rpc::HoldReply, String>> {
+    async fn ask(&self) -> (u64, Vec<Result<rpc::HoldReply, String>>) {
         let request = {
-            let Some(node) = self.node.upgrade() else { return Vec::new() };
+            let Some(node) = self.node.upgrade() else { return (0, Vec::new()) };
             let volume = node.shared.volume_id.load(Ordering::Acquire);
             if volume == 0 {
-                return Vec::new();
+                return (0, Vec::new());
             }
             let state = node.shared.state.lock();
             rpc::HoldRequest {
@@ -242,7 +246,7 @@ impl Gossip {
                 held.map_err(|error| error.to_string())
             }
         };
-        join_all(self.peers.iter().map(ask)).await
+        (request.volume, join_all(self.peers.iter().map(ask)).await)
     }
 
     /// Takes from a peer what this node lacks, by what it said that it holds.

@@ -403,3 +403,47 @@ fn all_trees_are_walked_some_time_after_the_start() {
         assert!(after.versions_pruned >= 3000, "{after:?}");
     });
 }
+
+/// A walk goes on where the leaf before may have taken over the next one meanwhile: what it knows of the last key is of that
+/// very leaf then.
+#[test]
+fn rows_that_stay_outlive_a_walk_in_parts_whatever_goes_between_them() {
+    block_on(async {
+        for every in 90..110u32 {
+            let (_volume, engine) = new_engine().await;
+            let tree = new_tree(&engine).await;
+            const ROWS: u32 = 40_000;
+            let mut txn = engine.begin(Isolation::ReadCommitted);
+            let mut rows = Rows::new();
+            (0..ROWS).for_each(|number| rows.push(&number.to_be_bytes(), &[9; 24]));
+            let view = engine.statement(&mut txn);
+            engine.insert_many(&mut txn, &view, tree, &rows).await.expect("nothing is in the way");
+            engine.commit(txn).await.expect("it commits");
+            // About one row a leaf stays, and more go than places are remembered of.
+            let mut txn = engine.begin(Isolation::ReadCommitted);
+            for number in (0..ROWS).filter(|number| number % every != 0) {
+                remove(&engine, &mut txn, tree, &number.to_be_bytes()).await.expect("nothing is in the way");
+            }
+            engine.commit(txn).await.expect("it commits");
+            let mut left: Vec<u32> = (0..ROWS).step_by(every as usize).collect();
+            // Then those go one after the other, every second of them, while the walk is under way.
+            for round in 0..8u32 {
+                sweep_often(&engine, 1).await;
+                let mut txn = engine.begin(Isolation::ReadCommitted);
+                let goes = |number: &u32| number / every % 16 == round * 2 + 1;
+                for number in left.iter().filter(|number| goes(number)) {
+                    remove(&engine, &mut txn, tree, &number.to_be_bytes()).await.expect("nothing is in the way");
+                }
+                left.retain(|number| !goes(number));
+                engine.commit(txn).await.expect("it commits");
+            }
+            sweep_often(&engine, 20).await;
+            let found: Vec<u32> = all_rows(&engine, tree)
+                .await
+                .iter()
+                .map(|(key, _)| u32::from_be_bytes(key[..].try_into().expect("four bytes")))
+                .collect();
+            assert_eq!(found, left, "every {every}th stays");
+        }
+    });
+}
