@@ -441,3 +441,33 @@ struct Swept {
     lowest_txid: Option<TxnId>,
     tombstones: Vec<Vec<u8>>,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::MemoryVolume;
+    use crate::{Isolation, Options, TreeKind};
+
+    /// As it is found by who goes on behind a leaf that has taken over the next one.
+    #[tokio::test]
+    async fn the_version_that_a_leaf_was_left_with_is_not_judged_by_itself() {
+        let engine = Engine::bootstrap(MemoryVolume::new(), Options::default()).await.expect("an empty volume");
+        let mut txn = engine.begin(Isolation::ReadCommitted);
+        let tree = engine.create_tree(&mut txn, TreeKind::Clustered).await.expect("it is created");
+        let view = engine.statement(&mut txn);
+        engine.insert(&mut txn, &view, tree, b"k", b"row").await.expect("nothing is in the way");
+        engine.commit(txn).await.expect("it commits");
+        engine.sweep().await.expect("the sweep works");
+        let cancel = CancelToken::new();
+        let look = |position, newer| engine.sweep_leaf(tree, position, newer);
+        let (plan, leaf) =
+            engine.retry(&mut Pins::default(), &cancel, || look(LOWEST, None)).await.expect("reading works");
+        let last = leaf.last_key.zip(plan.last).expect("it has a version");
+        let newer = Some((&last.0[..], last.1));
+        let (plan, _) = engine
+            .retry(&mut Pins::default(), &cancel, || look(Position::before(b"z"), newer))
+            .await
+            .expect("reading works");
+        assert!(plan.deletes.is_empty(), "{:?}", plan.deletes);
+    }
+}
