@@ -924,18 +924,16 @@ async fn roles_and_databases_have_their_limits() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_condition_that_reads_no_row_keeps_no_join_from_looking_rows_up() {
     let setup = "create table few (id int primary key, other int); insert into few values (1, 7);
-        create table many (id int primary key, v int); insert into many select g, g from generate_series(1, 5000) g;
-        create view seen as select * from many where current_setting('TimeZone') <> ''; analyze";
+        create table many (id int primary key, v int); insert into many select g, g from generate_series(1, 5000) g; analyze";
     let (_volume, _database, mut one, _two) = two(setup).await;
     for (plain, conditional) in [
         (
             "few left join many on many.id = few.other",
             "few left join many on many.id = few.other and now() > '2000-01-01'",
         ),
-        ("few join many on many.id = few.other", "few join seen on seen.id = few.other"),
         (
             "few where exists (select from many where id = other)",
-            "few where exists (select from seen where id = other)",
+            "few where exists (select from many where id = other and now() > '2000-01-01')",
         ),
     ] {
         let explain = |query: &str| format!("explain (costs off) select few.id from {query}");
