@@ -330,7 +330,7 @@ fn what_a_gap_held_back_counts_with_its_pages_whatever_is_found_damaged_then() {
 fn a_node_that_cannot_know_what_it_held_is_whole_when_four_peers_have_no_more() {
     type Harm = fn(&SimDisk);
     let last = |disk: &SimDisk| files(disk, "log", "idx").pop().expect("files were sealed");
-    let harms: [(&str, Harm); 4] = [
+    let harms: [(&str, Harm); 5] = [
         ("an index and the last frame", |disk| {
             let index = files(disk, "log", "idx").pop().expect("files were sealed");
             let log = index.with_extension("log");
@@ -346,16 +346,26 @@ fn a_node_that_cannot_know_what_it_held_is_whole_when_four_peers_have_no_more() 
             let log = files(disk, "log", "idx").pop().expect("files were sealed").with_extension("log");
             disk.remove(&log).expect("it is there");
         }),
+        ("the log", |disk| {
+            let log = disk.paths().into_iter().filter(|path| path.starts_with(dir().join("log")));
+            log.for_each(|path| disk.remove(&path).expect("it is there"));
+        }),
         ("nothing", |_| ()),
     ];
     for (what, harm) in harms {
         let mut writer = Writer::new();
-        let batches: Vec<_> = (0..500).map(|n| writer.batch(&[n % 60])).collect();
+        let mut batches: Vec<_> = (0..100).map(|n| writer.batch(&[n % 60, 3, 3, 3, 3, 3])).collect();
+        let images_until = writer.end();
+        batches.extend((100..500).map(|n| writer.batch(&[n % 60])));
         let mut nodes: Vec<Rig> = (0..5)
             .map(|id| {
                 let mut rig = open_at(&SimDisk::new(), &dir(), options(id)).expect("the disk is sound");
                 rig.create();
-                batches.iter().for_each(|batch| drop(rig.send(batch.clone())));
+                batches[..100].iter().for_each(|batch| drop(rig.send(batch.clone())));
+                // The page with the long chain gets an image, which tells that there was a log.
+                rig.hear(images_until, images_until);
+                rig.tend();
+                batches[100..].iter().for_each(|batch| drop(rig.send(batch.clone())));
                 rig.tend();
                 rig
             })

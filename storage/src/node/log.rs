@@ -165,6 +165,12 @@ impl Files {
         Ok(Found { sequences, orphans })
     }
 
+    /// Whether a file is there to be used next.
+    #[must_use]
+    pub fn has_spare(&self) -> bool {
+        self.shelf.lock().spare
+    }
+
     /// Removes an index, if there is one.
     ///
     /// # Errors

@@ -34,7 +34,7 @@ use bytes::Bytes;
 use hashbrown::HashMap;
 use parking_lot::Mutex;
 use protocol::redo::RecordHeader;
-use protocol::{Ballot, BootId, Error, GroupId, Lsn, NodeId};
+use protocol::{Ballot, BootId, Error, GroupId, Lsn, NodeId, PageId};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -220,8 +220,9 @@ fn check_formats(disk: &dyn Disk, files: &Files) -> io::Result<Result<(), Error>
 /// Takes every log file in and gives their indexes, in the order written. The last one, if it was not sealed, is copied.
 ///
 /// What a file held whose header is damaged, or a sealed one whose index is, is told by nothing: not even by its frames, for a
-/// damaged one at the end passes for a torn tail. Nor is what a damaged frame held of a group that no other frame speaks of.
-/// Then the node is unsure, durably so before anything is changed.
+/// damaged one at the end passes for a torn tail. Nor is what a damaged frame held of a group that no other frame speaks of,
+/// or what a log held that is gone as a whole: that there was one, images tell. Then the node is unsure, durably so before
+/// anything is changed.
 fn load_files(shared: &Shared, superblock: &mut Superblock) -> Result<Vec<FileIndex>, TendError> {
     let files = &shared.files;
     let Found { sequences, orphans } = files.discover()?;
@@ -248,8 +249,13 @@ fn load_files(shared: &Shared, superblock: &mut Superblock) -> Result<Vec<FileIn
     for sequence in &orphans {
         tracing::error!(file = sequence, "a log file is gone; peers say what is missing");
     }
+    let is_bare = found.is_empty() && damaged.is_empty() && !files.has_spare();
+    let gone = is_bare && !shared.images.pages_from(PageId(0), 1).is_empty();
+    if gone {
+        tracing::error!("the log is gone; peers say what is missing");
+    }
     let unread = found.iter().any(|(.., index)| matches!(index, StoredIndex::Damaged));
-    if unread || !damaged.is_empty() || !orphans.is_empty() {
+    if gone || unread || !damaged.is_empty() || !orphans.is_empty() {
         doubt(shared, superblock)?;
     }
     shared.state.lock().unsure = superblock.unsure;
