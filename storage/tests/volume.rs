@@ -15,6 +15,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use storage::node::{Node, NodeOptions};
 use storage::sim::{Loss, SimDisk};
+use storage::volume::ahead;
 use storage::volume::replica::{ReplicaOptions, ReplicaVolume};
 use storage::volume::seats::{Gone, Seat};
 use storage::volume::writer::{Opened, WriterVolume};
@@ -206,6 +207,49 @@ async fn a_replica_that_hears_no_writer_has_word_of_commits_from_the_nodes() {
         }
     }
     assert!(replica.age() < LONG, "a quorum's word makes it fresh");
+    replica.stop().await;
+    volume.close();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn redo_is_with_a_replica_before_it_is_announced_and_not_applied() {
+    let (_disks, nodes) = six().await;
+    let (volume, _) = open(&nodes, 1).await;
+    let runtime = protocol::task::Runtime::current();
+    // Nobody but the writer tells it anything.
+    let options =
+        ReplicaOptions { poll_after: LONG, ..ReplicaOptions::new(1, runtime, monotonic_clock(), wall_clock()) };
+    let replica = ReplicaVolume::open(seen(&nodes), options).await.expect("a read quorum answers");
+    replica.set_sink(Arc::new(Sink { last: Mutex::new(replica.applied()), ..Sink::default() }));
+    let counters = replica.counters();
+    let (mut notices, mut page) = (volume.notices(), Lsn::ZERO);
+    let (mut told, mut told_at) = (Lsn::ZERO, std::time::Instant::now());
+    let mut rested = 0;
+    for value in 1..=20 {
+        let before = counters.redo_bytes_pulled.load(Ordering::Relaxed);
+        page = write(&volume, 0, page, value);
+        durable(&volume, page).await;
+        if value > 1 && told_at.elapsed() >= ahead::WAIT {
+            rested += 1;
+        } else if value > 1 {
+            let deadline = std::time::Instant::now() + LONG;
+            while counters.redo_bytes_pulled.load(Ordering::Relaxed) == before {
+                assert!(std::time::Instant::now() < deadline, "{:?}", counters.list());
+                tokio::task::yield_now().await;
+            }
+            assert_eq!(replica.applied(), told, "nobody has told it of more");
+        }
+        told_at = std::time::Instant::now();
+        while told < page {
+            let notice = notices.next().await.expect("the writer goes on");
+            told = Lsn(notice.flushed_vdl);
+            replica.notify(&notice);
+        }
+        let applied = tokio::time::timeout(LONG, replica.wait_applied(page)).await;
+        applied.expect("it was told").expect("it was not stopped");
+    }
+    assert!(counters.pulls.load(Ordering::Relaxed) <= 1 + rested, "only the first notice named what was not there");
+    assert!(counters.pulls_saved.load(Ordering::Relaxed) >= 19 - rested);
     replica.stop().await;
     volume.close();
 }

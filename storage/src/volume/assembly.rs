@@ -9,14 +9,16 @@
 //! group 1   [ 20 | 40 ]       front 20, prev_volume 10        at = 0: 10, 20, 30, 40, 60
 //! ```
 //!
-//! Only records at or below the flushed VDL are ever asked for, so none here can be annulled by a later recovery, whose
-//! VDL' is never below a flushed VDL that was announced.
+//! What lies at or below a flushed VDL that was announced, the bound, is never annulled: the VDL' of a later recovery is not
+//! below it. Records beyond may be staged already, pulled under the ballot of a writer that has not announced them yet. They
+//! do not leave before the bound reaches them; and only the word of that writer, of the same ballot, is word of them. When
+//! the bound is moved by anybody else they are forgotten, and what is there by then is pulled again.
 //!
 //! Pure: the caller pulls, and bounds what it pulls by [`Assembly::staged_bytes`].
 
 use hashbrown::HashMap;
 use protocol::redo::RecordView;
-use protocol::{GroupId, Lsn};
+use protocol::{Ballot, GroupId, Lsn};
 use std::collections::{BTreeMap, VecDeque};
 
 /// A pull that does not continue what was pulled before.
@@ -58,6 +60,10 @@ pub struct Assembly {
     /// Which group's front follows this record.
     fronts: HashMap<Lsn, GroupId>,
     bytes: usize,
+    /// The flushed VDL that is known of: what leaves is not beyond it.
+    bound: Lsn,
+    /// The writer that told it, if it was one and not nodes: everything staged beyond was pulled under its ballot.
+    told_by: Option<Ballot>,
 }
 
 impl Assembly {
@@ -67,7 +73,12 @@ impl Assembly {
     pub fn new(applied: Lsn, tails: impl IntoIterator<Item = (GroupId, Lsn)>) -> Assembly {
         let group = |tail: Lsn| Group { applied: tail, last: tail, exact: false, hint: tail, staged: VecDeque::new() };
         let groups = tails.into_iter().map(|(id, tail)| (id, group(tail.min(applied)))).collect();
-        Assembly { applied, at: applied, groups, ..Assembly::default() }
+        Assembly { applied, at: applied, groups, bound: applied, ..Assembly::default() }
+    }
+
+    /// Goes on at `applied`, up to where redo is known to be durable, without what lies between.
+    pub fn restart(&mut self, applied: Lsn, tails: impl IntoIterator<Item = (GroupId, Lsn)>) {
+        *self = Assembly { told_by: self.told_by, ..Assembly::new(applied, tails) };
     }
 
     /// The consistency point that was reached.
@@ -101,6 +112,50 @@ impl Assembly {
         }
     }
 
+    /// Redo is durable up to `vdl`, by the word of the writer of this ballot, or by that of nodes, of whatever writer.
+    pub fn release(&mut self, vdl: Lsn, told_by: Option<Ballot>) {
+        if vdl <= self.bound {
+            return;
+        }
+        if told_by != self.told_by {
+            self.forget_ahead();
+        }
+        (self.bound, self.told_by) = (vdl, told_by);
+    }
+
+    /// The last record of a group that is here or has left, or a bound on it: what is to be pulled next follows it.
+    #[must_use]
+    pub fn reaches(&self, group: GroupId) -> Lsn {
+        self.groups.get(&group).map_or(Lsn::ZERO, |group| group.last)
+    }
+
+    /// The writer that told how far redo is durable, if it was one and not nodes.
+    #[must_use]
+    pub fn told_by(&self) -> Option<Ballot> {
+        self.told_by
+    }
+
+    /// The end of a group of which everything that was announced is here, and nothing beyond.
+    #[must_use]
+    pub fn end_of(&self, group: GroupId) -> Option<Lsn> {
+        let group = self.groups.get(&group)?;
+        (group.hint <= group.last && group.last <= self.bound).then_some(group.last)
+    }
+
+    /// Forgets what is staged beyond the bound.
+    fn forget_ahead(&mut self) {
+        for group in self.groups.values_mut() {
+            while let Some(record) = group.staged.pop_back_if(|record| record.header.lsn > self.bound) {
+                self.bytes -= record.encoded.len();
+                // What it follows is sound, or forgotten next.
+                group.last = record.header.prev_group;
+                if group.staged.is_empty() {
+                    self.fronts.remove(&record.header.prev_volume);
+                }
+            }
+        }
+    }
+
     /// Bytes of records held.
     #[must_use]
     pub fn staged_bytes(&self) -> usize {
@@ -126,11 +181,30 @@ impl Assembly {
         self.groups.iter().filter(|(_, group)| wanted(group)).map(|(&id, group)| (id, group.last)).collect()
     }
 
-    /// Takes in pulled records of one group, ascending. Those already here are skipped.
+    /// As [`Assembly::push`], of what was pulled under `ballot` and may lie beyond the bound. It is passed over if somebody else
+    /// than the writer of that ballot told the bound.
+    ///
+    /// # Errors
+    /// [`Discontinuity`]: nothing behind it is taken.
+    pub fn push_ahead(
+        &mut self,
+        ballot: Ballot,
+        id: GroupId,
+        records: impl IntoIterator<Item = RecordView>,
+    ) -> Result<(), Discontinuity> {
+        if self.told_by == Some(ballot) { self.take_in(id, records) } else { Ok(()) }
+    }
+
+    /// Takes in pulled records of one group, ascending, at or below the bound. Those already here are skipped.
     ///
     /// # Errors
     /// [`Discontinuity`]: nothing behind it is taken.
     pub fn push(&mut self, id: GroupId, records: impl IntoIterator<Item = RecordView>) -> Result<(), Discontinuity> {
+        let bound = self.bound;
+        self.take_in(id, records.into_iter().inspect(|it| assert!(it.header.lsn <= bound, "it was not announced")))
+    }
+
+    fn take_in(&mut self, id: GroupId, records: impl IntoIterator<Item = RecordView>) -> Result<(), Discontinuity> {
         let group = self.groups.entry(id).or_insert_with(|| Group { exact: true, ..Group::default() });
         for record in records {
             let header = record.header;
@@ -145,6 +219,10 @@ impl Assembly {
             if group.staged.is_empty() {
                 self.fronts.insert(header.prev_volume, id);
             }
+            if !group.exact {
+                // It lies beyond where we are: what it follows is the tail there.
+                group.applied = header.prev_group;
+            }
             self.bytes += record.encoded.len();
             group.last = header.lsn;
             group.exact = true;
@@ -153,15 +231,17 @@ impl Assembly {
         Ok(())
     }
 
-    /// The next whole mini-transactions in volume order, about `records_max` records; none when a part of the next one is
-    /// missing. They count as applied from here on.
+    /// The next whole mini-transactions in volume order that are durable, about `records_max` records; none when a part of the
+    /// next one is missing. They count as applied from here on.
     pub fn pop(&mut self, records_max: usize) -> Vec<RecordView> {
         let mut whole = 0;
         let mut out = std::mem::take(&mut self.partial);
         while whole < records_max {
-            let Some(id) = self.fronts.remove(&self.at) else { break };
+            let Some(&id) = self.fronts.get(&self.at) else { break };
             let group = self.groups.get_mut(&id).expect("a front belongs to a group");
-            let record = group.staged.pop_front().expect("a front is staged");
+            let record = group.staged.pop_front_if(|record| record.header.lsn <= self.bound);
+            let Some(record) = record else { break };
+            self.fronts.remove(&self.at);
             if let Some(front) = group.staged.front() {
                 self.fronts.insert(front.header.prev_volume, id);
             }
@@ -219,6 +299,7 @@ mod tests {
     #[test]
     fn parts_of_a_mini_transaction_wait_for_each_other() {
         let mut assembly = Assembly::new(Lsn::ZERO, []);
+        assembly.release(Lsn(40), None);
         let (g0, g1) = (GroupId(0), GroupId(1));
         assembly.push(g0, [view(10, 0, 0, 0, true), view(30, 20, 10, 0, false)]).expect("a chain");
         assert_eq!(lsns(&assembly.pop(100)), [10]);
@@ -234,6 +315,7 @@ mod tests {
     #[test]
     fn a_hole_is_refused_and_a_repeat_is_skipped() {
         let mut assembly = Assembly::new(Lsn(15), [(GroupId(0), Lsn(15))]);
+        assembly.release(Lsn(40), None);
         // Where it begins only a bound of the tail is known.
         assembly.push(GroupId(0), [view(20, 15, 10, 0, true)]).expect("10 is at or below 15");
         assert!(assembly.push(GroupId(0), [view(40, 30, 30, 0, true)]).is_err());
@@ -245,6 +327,7 @@ mod tests {
     fn only_a_bound_is_lowered_and_only_where_it_was_asked_for() {
         let g0 = GroupId(0);
         let mut assembly = Assembly::new(Lsn(15), [(g0, Lsn(15)), (GroupId(1), Lsn(8))]);
+        assembly.release(Lsn(20), None);
         assembly.lower(g0, Lsn(12), Lsn(5));
         assert_eq!(assembly.tail(g0), Lsn(15), "it was asked for at another point");
         assembly.lower(g0, Lsn(15), Lsn(20));
@@ -260,12 +343,68 @@ mod tests {
     }
 
     #[test]
+    fn what_is_ahead_leaves_when_its_writer_has_announced_it() {
+        let (g0, ballot) = (GroupId(0), Ballot::new(2, 1));
+        let heard = || {
+            let mut assembly = Assembly::new(Lsn(12), [(g0, Lsn(15))]);
+            assembly.release(Lsn(15), Some(ballot));
+            assembly.push(g0, [view(15, 12, 12, 0, true)]).expect("a chain");
+            assert_eq!(lsns(&assembly.pop(100)), [15]);
+            assembly
+        };
+        let mut assembly = heard();
+        let chain = || [view(20, 15, 15, 0, true), view(30, 20, 20, 0, true)];
+        assembly.push_ahead(ballot, g0, chain()).expect("a chain");
+        assert_eq!(lsns(&assembly.pop(100)), [0; 0]);
+        assembly.release(Lsn(20), Some(ballot));
+        assert_eq!(lsns(&assembly.pop(100)), [20]);
+        // By nodes' word, or another writer's, it may be another 30.
+        for told_by in [None, Some(Ballot::new(3, 1))] {
+            let mut assembly = heard();
+            assembly.push_ahead(ballot, g0, chain()).expect("a chain");
+            assembly.release(Lsn(30), told_by);
+            assert_eq!((lsns(&assembly.pop(100)), assembly.staged_bytes()), (vec![], 0));
+            assembly.push_ahead(ballot, g0, chain()).expect("it is not looked at");
+            assembly.push(g0, [view(25, 15, 15, 0, true)]).expect("a chain");
+            assert_eq!(lsns(&assembly.pop(100)), [25]);
+        }
+    }
+
+    #[test]
+    fn what_is_ahead_tells_where_its_group_ended_and_is_taken_from_nobody_else() {
+        let (g0, g1, ballot) = (GroupId(0), GroupId(1), Ballot::new(2, 1));
+        let mut assembly = Assembly::new(Lsn(12), [(g0, Lsn(12))]);
+        let dead = || [view(18, 15, 10, 0, true)];
+        assembly.push_ahead(ballot, g0, dead()).expect("it is not looked at");
+        assert_eq!((assembly.reaches(g0), assembly.end_of(g0)), (Lsn(12), Some(Lsn(12))), "nobody announced anything");
+        assembly.release(Lsn(15), Some(ballot));
+        assembly.hint(g1, Lsn(15));
+        assert_eq!(assembly.end_of(g1), None, "15 is announced and not here");
+        assembly.push(g1, [view(15, 12, 0, 1, true)]).expect("a chain");
+        assert_eq!(lsns(&assembly.pop(100)), [15]);
+        assembly.push_ahead(ballot, g0, dead()).expect("a chain");
+        assert_eq!((assembly.reaches(g0), assembly.end_of(g0)), (Lsn(18), None), "18 is not announced");
+        assert_eq!(
+            assembly.tail(g0),
+            Lsn(10),
+            "12 was a bound: no node has more of the group than 10 once 18 is annulled"
+        );
+        // Without what lay between, and with the same writer.
+        assembly.release(Lsn(40), Some(ballot));
+        assembly.restart(Lsn(40), [(g0, Lsn(40))]);
+        assert_eq!((assembly.staged_bytes(), assembly.told_by()), (0, Some(ballot)));
+        assembly.push_ahead(ballot, g0, [view(50, 40, 35, 0, true)]).expect("a chain");
+        assert_eq!(assembly.reaches(g0), Lsn(50));
+    }
+
+    #[test]
     fn what_is_wanted_is_what_lies_behind_the_hints() {
         let mut assembly = Assembly::new(Lsn(10), [(GroupId(0), Lsn(10)), (GroupId(1), Lsn(5))]);
         assert_eq!(assembly.wanted(false), []);
         assembly.hint(GroupId(0), Lsn(30));
         assembly.hint(GroupId(2), Lsn(40));
         assert_eq!(assembly.wanted(false), [(GroupId(0), Lsn(10)), (GroupId(2), Lsn::ZERO)]);
+        assembly.release(Lsn(40), None);
         assembly.push(GroupId(0), [view(20, 10, 10, 0, true)]).expect("a chain");
         assert_eq!(assembly.wanted(true), [(GroupId(2), Lsn::ZERO)], "with plenty staged, only what may be next");
     }
@@ -288,6 +427,7 @@ mod tests {
             }
             let durable = volume.iter().rposition(|(_, end)| *end).map_or(0, |at| at + 1);
             let mut assembly = Assembly::new(Lsn::ZERO, []);
+            assembly.release(Lsn(10 * shape.len() as u64), None);
             let mut pulled = [0; 3];
             let mut out = Vec::new();
             let last = [(0, 100, 100), (1, 100, 100), (2, 100, 100), (0, 0, 100)];
@@ -309,6 +449,80 @@ mod tests {
                 let tail = of_group.map(|(lsn, _)| *lsn).max().unwrap_or(0);
                 prop_assert_eq!(assembly.tail(GroupId(group as u32)), Lsn(tail));
             }
+        }
+
+        /// A writer is replaced while its redo is pulled ahead: out comes the volume as its successor has it, never more of it
+        /// than was announced.
+        #[test]
+        fn what_is_pulled_ahead_never_leaves_when_it_is_annulled(
+            first in proptest::collection::vec((0u64..3, any::<bool>()), 1..30),
+            kept in 0usize..30,
+            second in proptest::collection::vec((0u64..3, any::<bool>()), 1..30),
+            steps in proptest::collection::vec((0u8..7, 0usize..3, 1usize..6), 1..150),
+            taken_over_at in 0usize..150,
+        ) {
+            let ballots = [Ballot::new(1, 1), Ballot::new(2, 2)];
+            let write = |volume: &mut Vec<RecordView>, first: u64, shape: &[(u64, bool)]| {
+                for (index, &(group, end)) in shape.iter().enumerate() {
+                    let of_group = |it: &&RecordView| it.header.page.0 == group;
+                    let prev_group = volume.iter().rfind(of_group).map_or(0, |it| it.header.lsn.0);
+                    let prev_volume = volume.last().map_or(0, |it| it.header.lsn.0);
+                    volume.push(view(first + 10 * index as u64, prev_volume, prev_group, group, end));
+                }
+            };
+            let mut old = Vec::new();
+            write(&mut old, 10, &first);
+            let points = |volume: &[RecordView]| -> Vec<u64> {
+                volume.iter().filter(|it| it.header.end_of_mtr).map(|it| it.header.lsn.0).collect()
+            };
+            let cut = points(&old).into_iter().take(kept).next_back().unwrap_or(0);
+            let mut new: Vec<RecordView> = old.iter().filter(|it| it.header.lsn.0 <= cut).cloned().collect();
+            write(&mut new, 10_000, &second);
+
+            let mut assembly = Assembly::new(Lsn::ZERO, []);
+            let (mut announced, mut out) = (0, Vec::new());
+            let all = [(2, 0, 99), (4, 0, 99), (4, 1, 99), (4, 2, 99), (6, 0, 99)];
+            let steps = steps.into_iter().enumerate().chain(all.map(|step| (usize::MAX, step)));
+            for (time, (step, group, count)) in steps {
+                let taken_over = time >= taken_over_at;
+                let id = GroupId(group as u32);
+                let after = assembly.reaches(id);
+                let behind = |volume: &[RecordView], up_to: u64| -> Vec<RecordView> {
+                    let wanted = |it: &&RecordView| {
+                        it.header.page.0 == group as u64 && it.header.lsn > after && it.header.lsn.0 <= up_to
+                    };
+                    volume.iter().filter(wanted).take(count).cloned().collect()
+                };
+                // A hole before what was pulled ahead is no fault.
+                match step {
+                    // The old writer does not go beyond what its successor keeps, whom it does not know.
+                    0..=2 => {
+                        let durable = points(if taken_over { &new } else { &old });
+                        let known = |it: &u64| *it > announced && (taken_over || *it <= cut);
+                        let next = durable.into_iter().filter(known).take(count).last();
+                        announced = next.unwrap_or(announced);
+                        assembly.release(Lsn(announced), (step > 0).then_some(ballots[usize::from(taken_over)]));
+                    }
+                    3 => drop(assembly.push_ahead(ballots[0], id, behind(&old, u64::MAX))),
+                    4 => {
+                        let durable = |it: &&RecordView| it.header.page.0 == group as u64 && it.header.lsn.0 <= announced;
+                        let tail = new.iter().rfind(durable).map_or(Lsn::ZERO, |it| it.header.lsn);
+                        if after < tail {
+                            assembly.push(id, behind(&new, announced)).expect("what was announced is a chain");
+                        }
+                    }
+                    5 if taken_over => drop(assembly.push_ahead(ballots[1], id, behind(&new, u64::MAX))),
+                    _ => {
+                        let popped = assembly.pop(count);
+                        assembly.moved(&popped, |record| GroupId(record.header.page.0 as u32));
+                        out.extend(lsns(&popped));
+                        prop_assert!(out.last().is_none_or(|&last| last <= announced), "{out:?} beyond {announced}");
+                    }
+                }
+            }
+            let last = points(&new).last().copied().unwrap_or(0);
+            prop_assert_eq!(announced, last);
+            prop_assert_eq!(out, lsns(&new).into_iter().filter(|&lsn| lsn <= last).collect::<Vec<_>>());
         }
     }
 }

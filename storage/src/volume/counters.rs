@@ -47,6 +47,12 @@ pub struct Counters {
     pub quorum_reads_recovery: AtomicU64,
     /// Rounds that asked a read quorum because a replica opened, or no notice came.
     pub quorum_reads_bookkeeping: AtomicU64,
+    /// Pulls a replica sent for redo that was announced.
+    pub pulls: AtomicU64,
+    /// Pulls it sent ahead of the notice.
+    pub pulls_ahead: AtomicU64,
+    /// Times that such a pull made another one needless.
+    pub pulls_saved: AtomicU64,
     /// Redo bytes a replica pulled.
     pub redo_bytes_pulled: AtomicU64,
     /// Records a replica applied or skipped.
@@ -89,6 +95,9 @@ impl Counters {
             ("reads_corrupt", &self.reads_corrupt),
             ("quorum_reads_recovery", &self.quorum_reads_recovery),
             ("quorum_reads_bookkeeping", &self.quorum_reads_bookkeeping),
+            ("pulls", &self.pulls),
+            ("pulls_ahead", &self.pulls_ahead),
+            ("pulls_saved", &self.pulls_saved),
             ("redo_bytes_pulled", &self.redo_bytes_pulled),
             ("records_applied", &self.records_applied),
             ("invalidations", &self.invalidations),

@@ -14,7 +14,8 @@
 //!    bytes to all: [`shipping`] decides what and when, [`flushers`] which four fsync at once.
 //! 4. A node's ack raises its SCL in [`tracker`]; the fourth one moves the VDL; the sessions it covers are woken in the
 //!    same pass.
-//! 5. Replicas get a [`notices`] message, pull the redo, and [`assembly`] puts it back into volume order.
+//! 5. Replicas have pulled the redo meanwhile, [`ahead`] of the [`notices`] message by which it counts, and [`assembly`] puts
+//!    it back into volume order.
 //!
 //! When a member is replaced, [`members`] drives that beside all this, and whoever else uses the volume follows in its
 //! [`roster`].
@@ -25,6 +26,7 @@
 //! `replica`, `takeover`, `members` and `reader` are the shells around them.
 
 pub mod age;
+pub mod ahead;
 pub mod assembly;
 pub mod cluster;
 pub mod counters;

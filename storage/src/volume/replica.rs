@@ -1,9 +1,9 @@
 //! The replica's volume: pulls redo from storage, puts it into volume order, pours it into the engine.
 //!
 //! The rules of this shell:
-//! - Nothing above the flushed VDL is asked for, so nothing above it is ever applied or dropped again: a promotion
-//!   elsewhere cuts above every flushed VDL that was announced, and a notice of a higher ballot changes only under which
-//!   ballot we ask.
+//! - Nothing above the flushed VDL is ever applied: a promotion elsewhere cuts above every flushed VDL that was announced.
+//!   While notices come, what follows is pulled [`ahead`](super::ahead) of them and staged. It counts from when the writer
+//!   under whose ballot it was pulled announces it, and is forgotten when the VDL is heard of in any other way.
 //! - A page's read point is taken under the same lock under which redo is applied. The engine registered its placeholder
 //!   before: either the page is read behind the redo being applied, or the redo finds the placeholder.
 //! - Memory is bounded: with [`ReplicaOptions::staged_bytes_max`] staged, only the group that has the next record is
@@ -19,6 +19,7 @@
 //! Notices of a lower ballot, from a writer that was replaced and does not know it, are ignored.
 
 use super::age::Age;
+use super::ahead::{self, Ahead, Call, Question};
 use super::assembly::Assembly;
 use super::counters::Counters;
 use super::reader::{Failure, ReadPoint, Reader};
@@ -28,7 +29,7 @@ use super::{AbortOnPanic, Clock, Nodes, VOLUME_CALL_TIMEOUT, WallClock, corrupt}
 use crate::history::TruncationTable;
 use crate::membership::{MemberName, Membership, name_of};
 use crate::quorum::{COPIES, READ_QUORUM, Seats, WRITE_QUORUM};
-use futures::future::{BoxFuture, join_all};
+use futures::future::{BoxFuture, FutureExt, join_all};
 use futures::stream::{FuturesUnordered, StreamExt};
 use hashbrown::HashMap;
 use parking_lot::Mutex;
@@ -40,6 +41,7 @@ use protocol::rpc::storage as rpc;
 use protocol::task::{Runtime, Task, sleep, timeout};
 use protocol::volume::{Fetched, PageSource, RedoSink, VolumeError};
 use protocol::{Ballot, FORMAT_VERSION, GroupId, Lsn, NodeId, PageId};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
@@ -55,6 +57,8 @@ const GIVE_UP_ROUNDS: u32 = 60;
 const APPLY_RECORDS: usize = 2048;
 /// A node that has not answered a pull by then is passed over, in favour of any other that answers.
 const PULL_PATIENCE: [Duration; 2] = [Duration::from_millis(50), VOLUME_CALL_TIMEOUT];
+/// A node that has what was announced answers a pull that waited there by then, or is asked once more.
+const EARLY_PATIENCE: Duration = Duration::from_millis(10);
 /// The pause when redo is announced and no node has it yet.
 const RETRY_PAUSE: Duration = Duration::from_millis(2);
 
@@ -100,8 +104,12 @@ struct Known {
     /// The newest that a node told.
     table: TruncationTable,
     vdl: Lsn,
+    /// The writer that announced it, if it was one and not nodes.
+    vdl_told_by: Option<Ballot>,
     /// Told since the task looked last.
-    hints: HashMap<GroupId, Lsn>,
+    hints: BTreeMap<GroupId, Lsn>,
+    /// Those of them that the writer named.
+    named: BTreeSet<GroupId>,
     fresh: [bool; COPIES],
     written_unix_micros: u64,
     told_at: Duration,
@@ -176,7 +184,9 @@ impl ReplicaVolume {
             ballot: learned.table.ballot(),
             table: learned.table,
             vdl: learned.vdl,
-            hints: HashMap::new(),
+            vdl_told_by: None,
+            hints: BTreeMap::new(),
+            named: BTreeSet::new(),
             fresh: [false; COPIES],
             written_unix_micros: 0,
             told_at: (options.clock)(),
@@ -303,6 +313,16 @@ impl PageSource for ReplicaVolume {
     }
 }
 
+/// A look at what is announced, and what came of it.
+struct Round {
+    /// The flushed VDL that was known.
+    vdl: Lsn,
+    /// When the writer learned of it, in microseconds since 1970; zero when it did not tell.
+    written: u64,
+    /// Redo was had.
+    progressed: bool,
+}
+
 /// How one pull of one group ended.
 enum Pulled {
     Records(Vec<RecordView>),
@@ -328,12 +348,15 @@ impl Inner {
             known.fresh = [false; COPIES];
         }
         for tail in &notice.tails {
-            let hint = known.hints.entry(GroupId(tail.group)).or_default();
+            let group = GroupId(tail.group);
+            let hint = known.hints.entry(group).or_default();
             *hint = Lsn(tail.tail).max(*hint);
+            known.named.insert(group);
         }
         let vdl = Lsn(notice.flushed_vdl);
         if vdl > known.vdl {
             known.vdl = vdl;
+            known.vdl_told_by = Some(ballot);
             known.written_unix_micros = notice.written_unix_micros;
             known.fresh = std::array::from_fn(|node| notice.fresh_nodes.contains(&(node as u32)));
             self.vdl.store(vdl.0, Ordering::Release);
@@ -359,13 +382,10 @@ impl Inner {
                 return;
             }
             let mut idle_rounds = 0u32;
+            let mut ahead = Ahead::default();
             loop {
-                let (vdl, written) = {
-                    let known = self.known.lock();
-                    (known.vdl, known.written_unix_micros)
-                };
                 let before = self.applied();
-                let progressed = self.advance(vdl, idle_rounds >= GIVE_UP_ROUNDS).await;
+                let Round { vdl, written, progressed } = self.advance(&mut ahead, idle_rounds >= GIVE_UP_ROUNDS).await;
                 let applied = self.applied();
                 if applied > before && written > 0 && applied >= vdl {
                     self.lag_micros.store((self.options.wall)().saturating_sub(written), Ordering::Relaxed);
@@ -376,7 +396,8 @@ impl Inner {
                 }
                 if applied >= vdl {
                     idle_rounds = 0;
-                    self.await_news(vdl).await;
+                    self.reach_out(&mut ahead).await;
+                    self.await_news(&mut ahead, vdl).await;
                 } else {
                     // Announced and not to be had: perhaps a notice was lost that named the group.
                     idle_rounds += 1;
@@ -394,8 +415,77 @@ impl Inner {
         }
     }
 
+    /// Asks for what comes next in groups that are here as far as they are announced, if it is the writer that announced it.
+    async fn reach_out(&self, ahead: &mut Ahead) {
+        let (ballot, fresh) = {
+            let known = self.known.lock();
+            (known.ballot, known.fresh)
+        };
+        {
+            let assembly = self.assembly.lock().await;
+            let has_room = assembly.staged_bytes() <= self.options.staged_bytes_max / 2;
+            if assembly.told_by() != Some(ballot) || !has_room {
+                return;
+            }
+            let node = self.sources.preferred(&fresh);
+            for group in ahead.idle() {
+                let Some(after) = assembly.end_of(group) else { continue };
+                let each = self.options.staged_bytes_max / 2 / ahead::GROUPS_MAX;
+                let request = rpc::PullRequest {
+                    wait_ms: ahead::WAIT.as_millis() as u32,
+                    ..self.pull_request(group, ballot, after, Lsn(u64::MAX), each.clamp(PULL_BYTES_MIN, PULL_BYTES))
+                };
+                let target = Arc::clone(&self.nodes[node]);
+                let patience = ahead::WAIT + PULL_PATIENCE[0];
+                let reply = async move { timeout(patience, target.pull(request)).await.ok()?.ok() }.boxed();
+                ahead.sent(Call { question: Question { group, ballot, after, node }, reply });
+                Counters::add(&self.counters.pulls_ahead, 1);
+            }
+        }
+        // A call is on its way from when it is looked at first.
+        self.stage_ready(ahead).await;
+    }
+
+    async fn stage_ready(&self, ahead: &mut Ahead) {
+        while let Some((asked, reply)) = ahead.ready() {
+            self.stage(ahead, asked, reply).await;
+        }
+    }
+
+    /// Stages what was pulled ahead. Where nothing new comes, nothing more is asked for before a notice.
+    async fn stage(&self, ahead: &mut Ahead, asked: Question, reply: Option<rpc::PullReply>) {
+        let Some(records) = self.brought(asked, reply) else { return ahead.rests(asked.group) };
+        let mut assembly = self.assembly.lock().await;
+        let before = assembly.reaches(asked.group);
+        // With a hole before it, it is pulled again when it is announced.
+        let _ = assembly.push_ahead(asked.ballot, asked.group, records);
+        if assembly.reaches(asked.group) == before {
+            ahead.rests(asked.group);
+        }
+        self.staged_peak.fetch_max(assembly.staged_bytes(), Ordering::Relaxed);
+    }
+
+    /// The records that a pull ahead brought, if any.
+    fn brought(&self, asked: Question, reply: Option<rpc::PullReply>) -> Option<Vec<RecordView>> {
+        let reply = reply.filter(|it| it.outcome() == rpc::ReadOutcome::Ok && !it.batches.is_empty())?;
+        self.count_pulled(&reply);
+        match decode(&reply.batches, asked.group, Lsn(u64::MAX)) {
+            // A node that knows of a later writer tells of that one; it has not announced itself to us yet.
+            Ok((ballot, _)) if ballot > asked.ballot => None,
+            Ok((_, records)) => Some(records),
+            Err(error) => {
+                tracing::warn!(node = asked.node, %error, "a storage node sent damaged redo");
+                None
+            }
+        }
+    }
+
+    fn count_pulled(&self, reply: &rpc::PullReply) {
+        Counters::add(&self.counters.redo_bytes_pulled, reply.batches.iter().map(bytes::Bytes::len).sum());
+    }
+
     /// With everything applied: waits for word of more.
-    async fn await_news(&self, vdl: Lsn) {
+    async fn await_news(&self, ahead: &mut Ahead, vdl: Lsn) {
         let (told_at, noticed_at) = {
             let known = self.known.lock();
             (known.told_at, known.noticed_at)
@@ -413,6 +503,7 @@ impl Inner {
         tokio::select! {
             biased;
             () = self.bell.notified() => return,
+            (asked, reply) = ahead.next() => return self.stage(ahead, asked, reply).await,
             () = relayed => {}
         }
         // Word by relay is one node's. Now and then a quorum is asked, which also knows of other ballots.
@@ -455,55 +546,100 @@ impl Inner {
         sleep(until.saturating_sub((self.options.clock)())).await;
     }
 
-    /// Pulls and applies once. Returns whether anything was had. With `give_up`, one node that no longer retains what comes
+    /// Pulls and applies once. With `give_up`, one node that no longer retains what comes
     /// next is enough to go on without it.
-    async fn advance(&self, vdl: Lsn, give_up: bool) -> bool {
-        let (wanted, behind, each) = {
+    async fn advance(&self, ahead: &mut Ahead, give_up: bool) -> Round {
+        self.stage_ready(ahead).await;
+        let mut round;
+        let (wanted, behind, each, ballot, fresh, heard) = {
             let mut assembly = self.assembly.lock().await;
-            for (group, tail) in self.known.lock().hints.drain() {
+            let mut known = self.known.lock();
+            for (group, tail) in std::mem::take(&mut known.hints) {
                 assembly.hint(group, tail);
             }
+            assembly.release(known.vdl, known.vdl_told_by);
+            round = Round { vdl: known.vdl, written: known.written_unix_micros, progressed: false };
             let room = self.options.staged_bytes_max.saturating_sub(assembly.staged_bytes());
             let wanted = assembly.wanted(room == 0);
+            ahead.noticed(&known.named);
+            for group in std::mem::take(&mut known.named) {
+                let is_here = assembly.tail(group) < assembly.reaches(group);
+                if is_here && wanted.iter().all(|(wanted, _)| *wanted != group) {
+                    self.scored(ahead, group, true);
+                }
+            }
             // Together no more than there is room for, however many groups there are.
             let each = (room / wanted.len().max(1)).clamp(PULL_BYTES_MIN, PULL_BYTES);
-            (wanted, vdl.since(assembly.applied()), each)
+            let heard = assembly.told_by() == Some(known.ballot);
+            (wanted, round.vdl.since(assembly.applied()), each, known.ballot, known.fresh, heard)
         };
         if behind == 0 {
-            return false;
+            return round;
         }
         if behind > self.options.far_behind_bytes
-            && self.allotted_below(vdl, behind).await > self.options.far_behind_bytes
+            && self.allotted_below(round.vdl, behind).await > self.options.far_behind_bytes
         {
             tracing::warn!(behind, "too far behind: the cache is dropped");
-            return self.invalidate(vdl).await;
+            round.progressed = self.invalidate(round.vdl).await;
+            return round;
         }
-        let pull = |(group, after)| async move { (group, self.pull(group, after, vdl, each as u32).await) };
-        let pulls = wanted.into_iter().map(pull);
+        let vdl = round.vdl;
+        let pulls = wanted.into_iter().map(|(group, after)| {
+            // Its answer is on its way if the node has it.
+            let is_due = |it: Question| heard && it.after == after && it.ballot == ballot && fresh[it.node];
+            let early = ahead.take(group).filter(|call| is_due(call.question));
+            async move {
+                if let Some(records) = self.early(early).await {
+                    return (group, true, Pulled::Records(records));
+                }
+                (group, false, self.pull(group, after, vdl, each).await)
+            }
+        });
         let pulls = join_all(pulls).await;
         let gone = |pulled: &Pulled| match pulled {
             Pulled::Gone => true,
             Pulled::NotNow { gone_somewhere } => give_up && *gone_somewhere,
             Pulled::Records(_) => false,
         };
-        if pulls.iter().any(|(_, pulled)| gone(pulled)) {
+        if pulls.iter().any(|(_, _, pulled)| gone(pulled)) {
             tracing::warn!("storage no longer has the redo that follows: the cache is dropped");
-            return self.invalidate(vdl).await;
+            round.progressed = self.invalidate(vdl).await;
+            return round;
         }
         let mut assembly = self.assembly.lock().await;
-        for (group, pulled) in pulls {
+        for (group, early, pulled) in pulls {
             let Pulled::Records(records) = pulled else { continue };
-            if let Err(error) = assembly.push(group, records) {
+            self.scored(ahead, group, early);
+            let before = assembly.reaches(group);
+            let pushed =
+                if early { assembly.push_ahead(ballot, group, records) } else { assembly.push(group, records) };
+            if let Err(error) = pushed {
                 tracing::warn!(%error, "a pull does not continue the one before");
             }
+            // An early answer may be the first part of what was announced.
+            round.progressed |= assembly.reaches(group) > before;
         }
         self.staged_peak.fetch_max(assembly.staged_bytes(), Ordering::Relaxed);
         drop(assembly);
-        let mut progressed = false;
+        self.reach_out(ahead).await;
         while self.apply_some().await {
-            progressed = true;
+            round.progressed = true;
         }
-        progressed
+        round
+    }
+
+    /// The answer of a pull that waited, if it comes at once.
+    async fn early(&self, call: Option<Call>) -> Option<Vec<RecordView>> {
+        let Call { question, reply } = call?;
+        let begun = (self.options.clock)();
+        let reply = timeout(EARLY_PATIENCE, reply).await;
+        self.sources.took(question.node, (self.options.clock)().saturating_sub(begun));
+        self.brought(question, reply.ok()?)
+    }
+
+    fn scored(&self, ahead: &mut Ahead, group: GroupId, saved: bool) {
+        ahead.scored(group, saved);
+        Counters::add(if saved { &self.counters.pulls_saved } else { &self.counters.pulls }, 1);
     }
 
     /// How much of the `distance` up to `vdl` writers had to give out, as far as is known.
@@ -558,7 +694,7 @@ impl Inner {
             let tail = tails.entry(group).or_default();
             *tail = hint.max(*tail);
         }
-        *assembly = Assembly::new(vdl, tails);
+        assembly.restart(vdl, tails);
         // A newer notice may have named more by now.
         hints.into_iter().for_each(|(group, hint)| assembly.hint(group, hint));
         sink.invalidate(vdl);
@@ -568,7 +704,7 @@ impl Inner {
         true
     }
 
-    async fn pull(&self, group: GroupId, after: Lsn, up_to: Lsn, max_bytes: u32) -> Pulled {
+    async fn pull(&self, group: GroupId, after: Lsn, up_to: Lsn, max_bytes: usize) -> Pulled {
         let (ballot, fresh) = {
             let known = self.known.lock();
             (known.ballot, known.fresh)
@@ -582,16 +718,7 @@ impl Inner {
             if answered[node] || patience > PULL_PATIENCE[0] && known >= READ_QUORUM {
                 continue;
             }
-            let request = rpc::PullRequest {
-                volume: self.volume,
-                version: FORMAT_VERSION,
-                ballot: ballot.0,
-                group: group.0,
-                after: after.0,
-                up_to: up_to.0,
-                max_bytes,
-                wait_ms: 0,
-            };
+            let request = self.pull_request(group, ballot, after, up_to, max_bytes);
             let asked = (self.options.clock)();
             let reply = timeout(patience, self.nodes[node].pull(request)).await;
             self.sources.took(node, (self.options.clock)().saturating_sub(asked));
@@ -604,14 +731,34 @@ impl Inner {
             if reply.outcome() != rpc::ReadOutcome::Ok || reply.batches.is_empty() {
                 continue;
             }
-            Counters::add(&self.counters.redo_bytes_pulled, reply.batches.iter().map(bytes::Bytes::len).sum());
+            self.count_pulled(&reply);
             match decode(&reply.batches, group, up_to) {
-                Ok(records) => return Pulled::Records(records),
+                Ok((_, records)) => return Pulled::Records(records),
                 Err(error) => tracing::warn!(node, %error, "a storage node sent damaged redo"),
             }
         }
         // A read quorum would have it if it were retained by the rules; one node may have lost its copy.
         if gone >= READ_QUORUM { Pulled::Gone } else { Pulled::NotNow { gone_somewhere: gone > 0 } }
+    }
+
+    fn pull_request(
+        &self,
+        group: GroupId,
+        ballot: Ballot,
+        after: Lsn,
+        up_to: Lsn,
+        max_bytes: usize,
+    ) -> rpc::PullRequest {
+        rpc::PullRequest {
+            volume: self.volume,
+            version: FORMAT_VERSION,
+            ballot: ballot.0,
+            group: group.0,
+            after: after.0,
+            up_to: up_to.0,
+            max_bytes: max_bytes as u32,
+            wait_ms: 0,
+        }
     }
 
     async fn poll(&self) {
@@ -634,7 +781,9 @@ impl Inner {
         if learned.table.ballot() > known.table.ballot() {
             known.table = learned.table.clone();
         }
-        known.vdl = known.vdl.max(learned.vdl);
+        if learned.vdl > known.vdl {
+            (known.vdl, known.vdl_told_by) = (learned.vdl, None);
+        }
         self.vdl.store(known.vdl.0, Ordering::Release);
         let vdl = known.vdl;
         for (&group, &scl) in &learned.scls {
@@ -772,17 +921,18 @@ impl Learned {
     }
 }
 
-/// Checks pulled batches and splits them into records of (.., `up_to`].
-fn decode(batches: &[bytes::Bytes], group: GroupId, up_to: Lsn) -> Result<Vec<RecordView>, protocol::Error> {
-    let mut records = Vec::new();
+/// Checks pulled batches and splits them into records of (.., `up_to`], with the highest ballot among them.
+fn decode(batches: &[bytes::Bytes], group: GroupId, up_to: Lsn) -> Result<(Ballot, Vec<RecordView>), protocol::Error> {
+    let (mut ballot, mut records) = (Ballot::ZERO, Vec::new());
     for batch in batches {
         let batch = Batch::decode(batch.clone())?;
         if batch.group != group {
             return Err(protocol::Error::Malformed { what: "pull", why: "a batch of another group" });
         }
+        ballot = ballot.max(batch.ballot);
         records.extend(batch.records.into_iter().filter(|record| record.header.lsn <= up_to));
     }
-    Ok(records)
+    Ok((ballot, records))
 }
 
 #[cfg(test)]

@@ -37,7 +37,16 @@ impl Sources {
     /// All six in the order in which they are to be asked.
     #[must_use]
     pub fn order(&self, fresh: &[bool; COPIES]) -> [usize; COPIES] {
-        let probing = self.pulls.fetch_add(1, Relaxed) % PROBE_EVERY == PROBE_EVERY - 1;
+        self.order_as(fresh, self.pulls.fetch_add(1, Relaxed) % PROBE_EVERY == PROBE_EVERY - 1)
+    }
+
+    /// The one to be asked for what nobody has yet.
+    #[must_use]
+    pub fn preferred(&self, fresh: &[bool; COPIES]) -> usize {
+        self.order_as(fresh, false)[0]
+    }
+
+    fn order_as(&self, fresh: &[bool; COPIES], probing: bool) -> [usize; COPIES] {
         let means = self.micros.each_ref().map(|mean| mean.load(Relaxed));
         let quickest = means.iter().copied().filter(|&mean| mean > 0).min().unwrap_or(0);
         let limit = (quickest * SLOW_FACTOR).max(SLOW_MIN.as_micros() as u64);
