@@ -5,9 +5,11 @@
 //! waits until the durable point or the floor moves.
 //!
 //! An image is due in two cases. A page's chain above its last image has grown long, so that building it would take long:
-//! this concerns a few hot pages. Or three quarters of the log's retention are full of redo that no images cover: then a
+//! this concerns a few hot pages. Or about three quarters of the log's retention are full of redo that no images cover: then a
 //! [sweep](super::sweep) makes images for all of it, and covered files stay for peers and replicas until the log exceeds
-//! its retention. So a page is imaged about once while a retention's worth of redo passes, a hot one more often.
+//! its retention. So a page is imaged about once while a retention's worth of redo passes, a hot one more often. Just when is
+//! a little different for each node: nodes take in the same redo at the same pace, and six that swept at once would be slow
+//! at once.
 //! A file does not go before another sweep when a record from between its own came late, into a later file: the base would
 //! pass that record, and whoever takes images from here relies on the base.
 //!
@@ -31,9 +33,10 @@ use super::repair::{SCRUB_INTERVAL, Scrub, rebuild_images};
 use super::segment::Place;
 use super::state::{CHAIN_BYTES_MAX, CHAIN_RECORDS_MAX};
 use super::sweep::{Made, Portion, Sweep, settle_heads};
+use crate::quorum::COPIES;
 use hashbrown::HashMap;
 use parking_lot::{Condvar, Mutex};
-use protocol::{Ballot, Error, GroupId, Lsn, PageId};
+use protocol::{Ballot, Error, GroupId, Lsn, NodeId, PageId};
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -41,8 +44,10 @@ use std::time::Duration;
 
 /// Images written at once.
 const IMAGES_PER_STEP: usize = 64;
-/// Uncovered redo of this share of the retention, in percent, is swept.
-const SWEEP_PERCENT: u64 = 75;
+/// Uncovered redo of this share of the retention, in percent, is swept, by the first of six nodes in a row...
+const SWEEP_PERCENT_MIN: u64 = 60;
+/// ...and so much later by each that follows.
+const SWEEP_PERCENT_STEP: u64 = 4;
 /// A log of this multiple of its retention gives up what lies behind gaps.
 const CROWDED_FACTOR: u64 = 2;
 /// A log of this multiple of its retention holds its own growth back while there is something to sweep.
@@ -124,6 +129,11 @@ struct Signal {
     stop: bool,
     /// The log is longer than it may become, and the background is at work on that.
     behind: bool,
+}
+
+/// The share of the retention, in percent, of which a node sweeps what no images cover.
+fn sweep_percent(node: NodeId) -> u64 {
+    SWEEP_PERCENT_MIN + SWEEP_PERCENT_STEP * u64::from(node.0) % (SWEEP_PERCENT_STEP * COPIES as u64)
 }
 
 /// How long to rest after a portion of work.
@@ -462,7 +472,8 @@ impl Tender {
         let shared = &self.shared;
         let retention = shared.retention_bytes();
         let uncovered = shared.files.sealed_after(self.covered);
-        let full = uncovered.len() as u64 * shared.files.file_bytes() >= retention / 100 * SWEEP_PERCENT;
+        let full =
+            uncovered.len() as u64 * shared.files.file_bytes() >= retention / 100 * sweep_percent(shared.options.id);
         let waiting = shared.files.log_bytes() > retention
             && (self.overtaken || shared.files.oldest_sealed() == uncovered.first().copied());
         if !full && !waiting {
@@ -563,6 +574,12 @@ mod tests {
         let rests: Vec<Duration> = [50, 100, 101, 125, 126, 150, 151, 900].map(rest).to_vec();
         assert_eq!(rests.iter().map(Duration::as_millis).collect::<Vec<_>>(), [32, 32, 8, 8, 2, 2, 0, 0]);
         assert_eq!(rest_for(Duration::from_secs(1), 0, 100), REST_MAX);
+    }
+
+    #[test]
+    fn six_nodes_sweep_one_after_another() {
+        let percent: Vec<u64> = (1..=6).map(|id| sweep_percent(NodeId(id))).collect();
+        assert_eq!(percent, [64, 68, 72, 76, 80, 60]);
     }
 
     #[test]

@@ -165,6 +165,12 @@ impl Sweep {
     fn gather(&mut self, shared: &Shared, sequence: u64) -> Result<(), TendError> {
         let file = shared.files.file(sequence).ok_or(ReadFault::Retired(sequence))?;
         let mut unread = held_in(shared, sequence);
+        if self.arena.capacity() == 0 {
+            // Memory that grows is copied each time, and each time the system clears what is new.
+            let files = (self.files.len() - self.read) * shared.options.log_file_bytes as usize;
+            self.arena.reserve_exact(files.min(ARENA_BYTES_MAX));
+            self.pieces.reserve(files.min(ARENA_BYTES_MAX) / size_of::<Piece>());
+        }
         let (mut found, mut images): (Vec<Glance>, Vec<Lsn>) = (Vec::new(), Vec::new());
         read_frames(&*file, sequence, |frame| {
             found.clear();
