@@ -18,15 +18,17 @@ use super::repair::{held_in, lose_unread};
 use super::segment::Place;
 use super::stored::{Glance, glances};
 use super::{Shared, images::ImageError};
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use hashbrown::HashSet;
 use protocol::redo::{Change, RecordHeader, apply};
 use protocol::{Error, GroupId, Lsn, PAGE_BYTES, Page, PageId};
 use std::sync::Arc;
 
-/// Bytes of records gathered in one pass.
+/// Bytes of records gathered in one pass...
 const ARENA_BYTES_MAX: usize = 16 << 20;
-/// The same in records.
+/// ...and by how much they may exceed that before it is noticed.
+const ARENA_SLACK_BYTES: usize = 1 << 20;
+/// Records gathered in one pass.
 const ARENA_RECORDS_MAX: usize = 512 << 10;
 /// Pages with this many bytes of records each are not expected to change again soon.
 const DENSE_BYTES: usize = PAGE_BYTES / 4;
@@ -72,7 +74,7 @@ pub struct Sweep {
     read: usize,
     /// What it has found: in order of pages once the pass is over, from the last to the first.
     pieces: Vec<Piece>,
-    arena: Vec<u8>,
+    arena: BytesMut,
     /// The arena of a finished pass.
     gathered: Option<Bytes>,
 }
@@ -107,7 +109,7 @@ impl Sweep {
             share,
             read: 0,
             pieces: Vec::new(),
-            arena: Vec::new(),
+            arena: BytesMut::new(),
             gathered: None,
         }
     }
@@ -127,7 +129,7 @@ impl Sweep {
                 return Ok(Portion::More(Vec::new()));
             }
             self.pieces.sort_unstable_by_key(|piece| std::cmp::Reverse((piece.page, piece.lsn)));
-            self.gathered = Some(std::mem::take(&mut self.arena).into());
+            self.gathered = Some(std::mem::take(&mut self.arena).freeze());
         }
         let arena = self.gathered.clone().unwrap_or_default();
         let mut made = Vec::new();
@@ -141,7 +143,10 @@ impl Sweep {
         if !made.is_empty() {
             return Ok(Portion::More(made));
         }
-        self.gathered = None;
+        drop(arena);
+        // For the next pass.
+        self.arena = self.gathered.take().and_then(|arena| arena.try_into_mut().ok()).unwrap_or_default();
+        self.arena.clear();
         match self.shares.pop() {
             Some(share) => {
                 (self.share, self.read) = (share, 0);
@@ -167,8 +172,8 @@ impl Sweep {
         let mut unread = held_in(shared, sequence);
         if self.arena.capacity() == 0 {
             // Memory that grows is copied each time, and each time the system clears what is new.
-            let files = (self.files.len() - self.read) * shared.options.log_file_bytes as usize;
-            self.arena.reserve_exact(files.min(ARENA_BYTES_MAX));
+            let files = self.files.len() * shared.options.log_file_bytes as usize;
+            self.arena.reserve(files.min(ARENA_BYTES_MAX + ARENA_SLACK_BYTES));
             self.pieces.reserve(files.min(ARENA_BYTES_MAX) / size_of::<Piece>());
         }
         let (mut found, mut images): (Vec<Glance>, Vec<Lsn>) = (Vec::new(), Vec::new());
@@ -210,17 +215,18 @@ impl Sweep {
         let (kept, other) = self.share.split();
         self.share = kept;
         self.shares.push(other);
-        let mut arena = Vec::with_capacity(self.arena.len() / 2);
+        let mut end = 0;
         self.pieces.retain_mut(|piece| {
             let keep = kept.has(piece.page);
             if keep {
-                let start = arena.len() as u32;
-                arena.extend_from_slice(&self.arena[piece.at as usize..(piece.at + piece.bytes) as usize]);
-                piece.at = start;
+                // They stand in the order of the arena, so that each moves down or stays.
+                self.arena.copy_within(piece.at as usize..(piece.at + piece.bytes) as usize, end as usize);
+                piece.at = end;
+                end += piece.bytes;
             }
             keep
         });
-        self.arena = arena;
+        self.arena.truncate(end as usize);
         true
     }
 }
