@@ -42,7 +42,7 @@ hour *arguments:
     cargo build --release --bin redoubt
     cargo run --release -p redoubt-tests --bin hour -- {{arguments}}
 
-# Redoubt and PostgreSQL side by side: `just bench SECONDS SCALE [quorum]`.
+# Redoubt and PostgreSQL side by side: `just bench SECONDS SCALE [quorum] [processes] [few] [cache=SIZE]`.
 bench *arguments:
     cargo build --release --bin redoubt
     cargo run --release -p redoubt-tests --bin bench -- {{arguments}}

@@ -23,7 +23,9 @@ pub struct Subject {
 /// One kind of load.
 #[derive(Clone, Copy, Debug)]
 pub struct Cell {
+    /// A script of pgbench, `hot` for TPC-B at scale 1, or one of sysbench.
     pub workload: &'static str,
+    /// How pgbench speaks, and what else is not as usual.
     pub mode: &'static str,
     pub clients: u32,
 }
@@ -38,11 +40,15 @@ pub struct Figures {
     pub failed: u64,
 }
 
-/// The built-in scripts of pgbench, in the modes that matter.
-pub const CELLS: [Cell; 13] = [
+/// The built-in scripts of pgbench, in the modes that matter, and those of sysbench.
+pub const CELLS: [Cell; 21] = [
     cell("tpcb", "prepared", 1),
     cell("tpcb", "prepared", 8),
     cell("tpcb", "prepared", 32),
+    cell("tpcb", "prepared", 256),
+    cell("tpcb", "prepared, synchronous_commit=remote_write", 8),
+    cell("tpcb", "prepared, synchronous_commit=off", 8),
+    cell("hot", "prepared", 32),
     cell("tpcb", "extended", 8),
     cell("tpcb", "extended", 32),
     cell("tpcb", "simple", 8),
@@ -53,21 +59,57 @@ pub const CELLS: [Cell; 13] = [
     cell("select", "prepared", 32),
     cell("select", "simple", 8),
     cell("connect", "simple", 1),
+    cell("oltp_point_select", "sysbench", 8),
+    cell("oltp_read_only", "sysbench", 8),
+    cell("oltp_read_write", "sysbench", 8),
+    cell("oltp_write_only", "sysbench", 8),
 ];
 
 const fn cell(workload: &'static str, mode: &'static str, clients: u32) -> Cell {
     Cell { workload, mode, clients }
 }
 
+impl Cell {
+    /// The script as the tool knows it, its mode, and a setting of the session.
+    fn parts(&self) -> (&'static str, &'static str, &'static str) {
+        let (mode, setting) = self.mode.split_once(", ").unwrap_or((self.mode, ""));
+        (self.workload, mode, setting)
+    }
+
+    fn database(&self) -> &'static str {
+        match self.mode {
+            "sysbench" => "sysbench",
+            _ if self.workload == "hot" => "hot",
+            _ => "postgres",
+        }
+    }
+}
+
 impl Subject {
-    fn pgbench(&self, arguments: &[String]) -> anyhow::Result<String> {
+    fn pgbench(&self, database: &str, setting: &str, arguments: &[String]) -> anyhow::Result<String> {
         let port = self.port.to_string();
-        let output = Command::new("pgbench")
+        let mut command = Command::new("pgbench");
+        if !setting.is_empty() {
+            command.env("PGOPTIONS", format!("-c {setting}"));
+        }
+        let output = command
             .args(["-h", "127.0.0.1", "-p", &port, "-U", "postgres"])
             .args(arguments)
-            .arg("postgres")
+            .arg(database)
             .output()
             .context("pgbench: install postgresql")?;
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        ensure!(output.status.success(), "{}: {text}{}", self.name, String::from_utf8_lossy(&output.stderr));
+        Ok(text)
+    }
+
+    fn sysbench(&self, arguments: &[&str]) -> anyhow::Result<String> {
+        let output = Command::new("sysbench")
+            .args(["--db-driver=pgsql", "--pgsql-host=127.0.0.1", &format!("--pgsql-port={}", self.port)])
+            .args(["--pgsql-user=postgres", "--pgsql-db=sysbench", "--tables=1", "--table-size=100000"])
+            .args(arguments)
+            .output()
+            .context("sysbench: install sysbench")?;
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
         ensure!(output.status.success(), "{}: {text}{}", self.name, String::from_utf8_lossy(&output.stderr));
         Ok(text)
@@ -79,8 +121,19 @@ impl Subject {
     /// When pgbench fails.
     pub fn load(&self, scale: u32) -> anyhow::Result<Duration> {
         let begin = Instant::now();
-        self.pgbench(&["-i", "-q", "-s", &scale.to_string()].map(str::to_owned))?;
+        self.pgbench("postgres", "", &["-i", "-q", "-s", &scale.to_string()].map(str::to_owned))?;
         Ok(begin.elapsed())
+    }
+
+    /// Fills the tables of the cells that have a database of their own.
+    ///
+    /// # Errors
+    /// When pgbench or sysbench fails.
+    pub fn load_others(&self) -> anyhow::Result<()> {
+        self.psql("CREATE DATABASE hot")?;
+        self.pgbench("hot", "", &["-i", "-q"].map(str::to_owned))?;
+        self.psql("CREATE DATABASE sysbench")?;
+        self.sysbench(&["oltp_read_write", "prepare"]).map(drop)
     }
 
     /// Runs a cell.
@@ -88,13 +141,17 @@ impl Subject {
     /// # Errors
     /// When pgbench fails.
     pub fn run(&self, cell: Cell, seconds: u32) -> anyhow::Result<Figures> {
+        if cell.mode == "sysbench" {
+            return self.run_sysbench(cell, seconds);
+        }
+        let (workload, mode, setting) = cell.parts();
         let scratch = tempfile::tempdir()?;
         let prefix = scratch.path().join("log");
         let text = |text: &str| text.to_owned();
         let (threads, clients) = (cell.clients.min(2).to_string(), cell.clients.to_string());
         let mut arguments =
-            ["-n", "-M", cell.mode, "-c", &clients, "-j", &threads, "-T", &seconds.to_string()].map(text).to_vec();
-        match cell.workload {
+            ["-n", "-M", mode, "-c", &clients, "-j", &threads, "-T", &seconds.to_string()].map(text).to_vec();
+        match workload {
             "select" => arguments.push(text("-S")),
             "simple-update" => arguments.push(text("-N")),
             "connect" => {
@@ -104,10 +161,10 @@ impl Subject {
             }
             _ => {}
         }
-        let sampling = if cell.workload == "select" { "--sampling-rate=0.1" } else { "--sampling-rate=1" };
+        let sampling = if workload == "select" { "--sampling-rate=0.1" } else { "--sampling-rate=1" };
         arguments.extend([text("-l"), format!("--log-prefix={}", prefix.display()), text(sampling)]);
         let before = cpu_of(&self.pids)?;
-        let output = self.pgbench(&arguments)?;
+        let output = self.pgbench(cell.database(), setting, &arguments)?;
         let cpu = cpu_of(&self.pids)? - before;
         let number = |label: &str| {
             let line = output.lines().find_map(|line| line.strip_prefix(label)).with_context(|| output.clone())?;
@@ -120,6 +177,27 @@ impl Subject {
             p99_ms: percentile_99(scratch.path())?,
             cpu_us: cpu.as_secs_f64() * 1e6 / transactions.max(1.0),
             failed: number("number of failed transactions")? as u64,
+        })
+    }
+
+    fn run_sysbench(&self, cell: Cell, seconds: u32) -> anyhow::Result<Figures> {
+        let (threads, time) = (format!("--threads={}", cell.clients), format!("--time={seconds}"));
+        let before = cpu_of(&self.pids)?;
+        let output = self.sysbench(&[cell.workload, &threads, &time, "--percentile=99", "run"])?;
+        let cpu = cpu_of(&self.pids)? - before;
+        // "transactions:   12345  (2057.11 per sec.)"
+        let field = |label: &str, index: usize| {
+            let line =
+                output.lines().find_map(|line| line.trim().strip_prefix(label)).with_context(|| output.clone())?;
+            let digits = line.split_whitespace().nth(index).unwrap_or_default().trim_start_matches('(');
+            digits.parse::<f64>().with_context(|| output.clone())
+        };
+        let transactions = field("transactions:", 0)?;
+        Ok(Figures {
+            tps: field("transactions:", 1)?,
+            p99_ms: field("99th percentile:", 0)?,
+            cpu_us: cpu.as_secs_f64() * 1e6 / transactions.max(1.0),
+            failed: field("ignored errors:", 0)? as u64,
         })
     }
 

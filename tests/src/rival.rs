@@ -17,11 +17,11 @@ pub struct Postgres {
 }
 
 impl Postgres {
-    /// Starts a server with default settings but for its memory, and `standbys` standbys that flush before a commit is told.
+    /// Starts a server with default settings but for a cache of `cache`, as PostgreSQL writes it, and `standbys` standbys that flush before a commit is told.
     ///
     /// # Errors
     /// When PostgreSQL is not installed or does not start.
-    pub fn start(standbys: u16) -> anyhow::Result<Postgres> {
+    pub fn start(standbys: u16, cache: &str) -> anyhow::Result<Postgres> {
         let programs = Command::new("pg_config").arg("--bindir").output().context("pg_config: install postgresql")?;
         let programs = PathBuf::from(String::from_utf8(programs.stdout)?.trim());
         let rival = Postgres { programs, directory: tempfile::tempdir()?, port: free_port(standbys)?, standbys };
@@ -32,7 +32,7 @@ impl Postgres {
         let (main, port) = (format!("{path}/main"), rival.port);
         rival.run("initdb", &["-D", &main, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8"])?;
         let settings = format!(
-            "port={port}\nlisten_addresses='127.0.0.1'\nunix_socket_directories=''\nshared_buffers=512MB\n\
+            "port={port}\nlisten_addresses='127.0.0.1'\nunix_socket_directories=''\nshared_buffers={cache}\n\
              max_wal_size=8GB\nmax_wal_senders=20\nwal_keep_size=4GB\nmax_connections=600\n"
         );
         append(&format!("{main}/postgresql.conf"), &settings)?;

@@ -1,4 +1,7 @@
-//! `bench [SECONDS] [SCALE] [quorum]`: Redoubt and PostgreSQL side by side; `quorum` adds PostgreSQL with six standbys.
+//! `bench [SECONDS] [SCALE] [quorum] [processes] [few] [cache=SIZE]`: Redoubt and PostgreSQL side by side.
+//!
+//! `quorum` adds PostgreSQL with six standbys. With `processes` each node and server of ours is a process, and there is a
+//! replica. `few` leaves out all but pgbench's scripts as prepared statements, and COPY. Both have a cache of 512 MB, or SIZE.
 //!
 //! Each cell runs on every server in turn. A table and plots go to standard output and to `tests/bench/results`.
 
@@ -15,13 +18,18 @@ fn main() -> anyhow::Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let seconds = arguments.first().map_or(Ok(10), |text| text.parse())?;
     let scale = arguments.get(1).map_or(Ok(10), |text| text.parse())?;
+    let has = |word: &str| arguments.iter().any(|argument| argument == word);
+    let cache = arguments.iter().find_map(|argument| argument.strip_prefix("cache=")).unwrap_or("512MB");
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
-    let options = Options { arguments: vec!["--cache-size".into(), "512MB".into()], ..Options::default() };
+    let processes = has("processes");
+    let settings = ["--cache-size", cache, "--max-connections", "600"].map(str::to_owned).to_vec();
+    let options = Options { processes, replicas: processes.into(), arguments: settings, ..Options::default() };
     let cluster = runtime.block_on(Cluster::start(options))?;
-    let single = Postgres::start(0)?;
-    let quorum = arguments.iter().any(|argument| argument == "quorum").then(|| Postgres::start(6)).transpose()?;
+    let single = Postgres::start(0, cache)?;
+    let quorum = has("quorum").then(|| Postgres::start(6, cache)).transpose()?;
+    let (name, replica) = if processes { ("Redoubt, in processes", Some(cluster.port(1))) } else { ("Redoubt", None) };
     let mut subjects = vec![
-        Subject { name: "Redoubt", port: cluster.port(0), replica: Some(cluster.port(1)), pids: vec![cluster.pid()] },
+        Subject { name, port: cluster.port(0), replica, pids: vec![cluster.pid()] },
         Subject { name: "PostgreSQL", port: single.port(), replica: None, pids: single.pids()? },
     ];
     if let Some(quorum) = &quorum {
@@ -36,8 +44,12 @@ fn main() -> anyhow::Result<()> {
     row(&mut report, &format!("`pgbench -i -s {scale}`, seconds"), &subjects, |subject| {
         Ok(format!("{:.1}", subject.load(scale)?.as_secs_f64()))
     })?;
+    if !has("few") {
+        subjects.iter().try_for_each(Subject::load_others)?;
+    }
+    let is_chosen = |cell: &Cell| !has("few") || cell.mode == "prepared" && cell.workload != "hot";
     let mut plots = Vec::new();
-    for cell in CELLS {
+    for cell in CELLS.into_iter().filter(is_chosen) {
         let mut figures: Vec<Figures> = Vec::new();
         row(&mut report, &label(cell), &subjects, |subject| {
             subject.run(cell, 1)?;
@@ -63,10 +75,13 @@ fn main() -> anyhow::Result<()> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("bench/results");
     std::fs::create_dir_all(&folder)?;
     report = format!("{}\n\n{report}\n", provenance("just bench"));
-    std::fs::write(folder.join("table.md"), &report)?;
+    // A run of other settings does not replace it.
+    let settings = arguments.iter().skip(1).map(|word| word.replace('=', "-")).collect::<Vec<_>>().join("-");
+    let file = |what: &str| folder.join(format!("bench-{settings}{what}"));
+    std::fs::write(file(".md"), &report)?;
     let names: Vec<&str> = subjects.iter().map(|subject| subject.name).collect();
-    std::fs::write(folder.join("throughput.svg"), plot("transactions a second", &names, &plots, |it| it.tps))?;
-    std::fs::write(folder.join("cpu.svg"), plot("server CPU, us a transaction", &names, &plots, |it| it.cpu_us))?;
+    std::fs::write(file("-tps.svg"), plot("transactions a second", &names, &plots, |it| it.tps))?;
+    std::fs::write(file("-cpu.svg"), plot("server CPU, us a transaction", &names, &plots, |it| it.cpu_us))?;
     println!("\n{report}");
     Ok(())
 }
