@@ -17,7 +17,8 @@ pub struct Postgres {
 }
 
 impl Postgres {
-    /// Starts a server with default settings but for a cache of `cache`, as PostgreSQL writes it, and `standbys` standbys that flush before a commit is told.
+    /// Starts a server with default settings but for a cache of `cache`, as PostgreSQL writes it, and `standbys` standbys that
+    /// flush before a commit is told.
     ///
     /// # Errors
     /// When PostgreSQL is not installed or does not start.

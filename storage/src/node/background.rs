@@ -8,8 +8,8 @@
 //! this concerns a few hot pages. Or about three quarters of the log's retention are full of redo that no images cover: then a
 //! [sweep](super::sweep) makes images for all of it, and covered files stay for peers and replicas until the log exceeds
 //! its retention. So a page is imaged about once while a retention's worth of redo passes, a hot one more often. Just when is
-//! a little different for each node: nodes take in the same redo at the same pace, and six that swept at once would be slow
-//! at once.
+//! a little different for each of six: they take in the same redo at the same pace, and if all swept at once they would all be
+//! slow at once.
 //! A file does not go before another sweep when a record from between its own came late, into a later file: the base would
 //! pass that record, and whoever takes images from here relies on the base.
 //!
@@ -36,7 +36,7 @@ use super::sweep::{Made, Portion, Sweep, settle_heads};
 use crate::quorum::COPIES;
 use hashbrown::HashMap;
 use parking_lot::{Condvar, Mutex};
-use protocol::{Ballot, Error, GroupId, Lsn, NodeId, PageId};
+use protocol::{Ballot, Error, GroupId, Lsn, PageId};
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -131,9 +131,9 @@ struct Signal {
     behind: bool,
 }
 
-/// The share of the retention, in percent, of which a node sweeps what no images cover.
-fn sweep_percent(node: NodeId) -> u64 {
-    SWEEP_PERCENT_MIN + SWEEP_PERCENT_STEP * u64::from(node.0) % (SWEEP_PERCENT_STEP * COPIES as u64)
+/// The share of the retention, in percent, of which the node on a seat sweeps what no images cover.
+fn sweep_percent(seat: usize) -> u64 {
+    SWEEP_PERCENT_MIN + SWEEP_PERCENT_STEP * (seat % COPIES) as u64
 }
 
 /// How long to rest after a portion of work.
@@ -472,8 +472,8 @@ impl Tender {
         let shared = &self.shared;
         let retention = shared.retention_bytes();
         let uncovered = shared.files.sealed_after(self.covered);
-        let full =
-            uncovered.len() as u64 * shared.files.file_bytes() >= retention / 100 * sweep_percent(shared.options.id);
+        let seat = shared.state.lock().seat().unwrap_or_default();
+        let full = uncovered.len() as u64 * shared.files.file_bytes() >= retention / 100 * sweep_percent(seat);
         let waiting = shared.files.log_bytes() > retention
             && (self.overtaken || shared.files.oldest_sealed() == uncovered.first().copied());
         if !full && !waiting {
@@ -578,8 +578,8 @@ mod tests {
 
     #[test]
     fn six_nodes_sweep_one_after_another() {
-        let percent: Vec<u64> = (1..=6).map(|id| sweep_percent(NodeId(id))).collect();
-        assert_eq!(percent, [64, 68, 72, 76, 80, 60]);
+        let percent: Vec<u64> = (0..7).map(sweep_percent).collect();
+        assert_eq!(percent, [60, 64, 68, 72, 76, 80, 60]);
     }
 
     #[test]

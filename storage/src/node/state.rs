@@ -10,12 +10,12 @@
 use super::hydrate::Hydration;
 use super::segment::{Place, Segment};
 use crate::history::TruncationTable;
-use crate::membership::{MemberName, Membership, Role};
+use crate::membership::{MemberName, Membership, Role, nodes_of};
 use crate::quorum::WRITE_QUORUM;
 use bytes::Bytes;
 use hashbrown::HashMap;
 use protocol::rpc::storage as rpc;
-use protocol::{Ballot, BootId, Error, GroupId, Lsn, PageId};
+use protocol::{Ballot, BootId, Error, GroupId, Lsn, NodeId, PageId};
 use std::collections::VecDeque;
 use std::sync::Arc;
 
@@ -175,6 +175,14 @@ impl State {
     #[must_use]
     pub fn is_whole(&self) -> bool {
         self.damaged.is_empty() && !self.unsure
+    }
+
+    /// Which of the six members it is, or is a part of.
+    #[must_use]
+    pub fn seat(&self) -> Option<usize> {
+        let (volume, name) = self.volume.as_ref().zip(self.name)?;
+        let is_here = |member: &rpc::Member| nodes_of(member).any(|node| NodeId(node.node) == name.node);
+        volume.membership.members().iter().position(is_here)
     }
 
     /// Whether it holds all that its membership demands: a member on its way in does not, nor one that lost redo.

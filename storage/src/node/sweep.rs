@@ -20,6 +20,7 @@ use super::stored::{Glance, glances};
 use super::{Shared, images::ImageError};
 use bytes::{Bytes, BytesMut};
 use hashbrown::HashSet;
+use protocol::batch::BATCH_BYTES_MAX;
 use protocol::redo::{Change, RecordHeader, apply};
 use protocol::{Error, GroupId, Lsn, PAGE_BYTES, Page, PageId};
 use std::sync::Arc;
@@ -27,7 +28,7 @@ use std::sync::Arc;
 /// Bytes of records gathered in one pass...
 const ARENA_BYTES_MAX: usize = 16 << 20;
 /// ...and by how much they may exceed that before it is noticed.
-const ARENA_SLACK_BYTES: usize = 1 << 20;
+const ARENA_SLACK_BYTES: usize = BATCH_BYTES_MAX;
 /// Records gathered in one pass.
 const ARENA_RECORDS_MAX: usize = 512 << 10;
 /// Pages with this many bytes of records each are not expected to change again soon.
@@ -159,7 +160,7 @@ impl Sweep {
     /// Whether the sweep had better end with the files read so far: the memory is half full of pages such as a bulk load
     /// leaves. Asked in the first pass only: it says which files the others read.
     fn is_dense(&self) -> bool {
-        if !self.shares.is_empty() || self.arena.len() <= ARENA_BYTES_MAX / 2 {
+        if self.share.modulus > 1 || self.arena.len() <= ARENA_BYTES_MAX / 2 {
             return false;
         }
         let pages: HashSet<PageId> = self.pieces.iter().map(|piece| piece.page).collect();
@@ -174,7 +175,7 @@ impl Sweep {
             // Memory that grows is copied each time, and each time the system clears what is new.
             let files = self.files.len() * shared.options.log_file_bytes as usize;
             self.arena.reserve(files.min(ARENA_BYTES_MAX + ARENA_SLACK_BYTES));
-            self.pieces.reserve(files.min(ARENA_BYTES_MAX) / size_of::<Piece>());
+            self.pieces.reserve((files / size_of::<Piece>()).min(ARENA_RECORDS_MAX));
         }
         let (mut found, mut images): (Vec<Glance>, Vec<Lsn>) = (Vec::new(), Vec::new());
         read_frames(&*file, sequence, |frame| {

@@ -107,6 +107,9 @@ impl Assembly {
             return;
         }
         if let Some(group) = self.groups.get_mut(&group) {
+            if group.hint <= group.last {
+                group.hint = group.hint.min(scl);
+            }
             group.applied = group.applied.min(scl);
             group.last = group.last.min(scl);
         }
@@ -222,6 +225,9 @@ impl Assembly {
             if !group.exact {
                 // It lies beyond where we are: what it follows is the tail there.
                 group.applied = header.prev_group;
+                if group.hint <= group.last {
+                    group.hint = group.hint.min(header.prev_group);
+                }
             }
             self.bytes += record.encoded.len();
             group.last = header.lsn;

@@ -53,6 +53,8 @@ const PULL_BYTES_MIN: usize = 16 << 10;
 /// Rounds without what was announced, about two seconds of them, after which a replica goes on without it if any node has
 /// given it up: it may be that only nodes that are down still have it.
 const GIVE_UP_ROUNDS: u32 = 60;
+/// Rounds in a row with something to stage and nothing to apply, after which the nodes are asked.
+const UNAPPLIED_ROUNDS: u32 = 16;
 /// Records handed to the engine in one step.
 const APPLY_RECORDS: usize = 2048;
 /// A node that has not answered a pull by then is passed over, in favour of any other that answers.
@@ -381,7 +383,7 @@ impl Inner {
             if sink.wait_for(Option::is_some).await.is_err() {
                 return;
             }
-            let mut idle_rounds = 0u32;
+            let (mut idle_rounds, mut unapplied_rounds) = (0u32, 0u32);
             let mut ahead = Ahead::default();
             loop {
                 let before = self.applied();
@@ -391,7 +393,13 @@ impl Inner {
                     self.lag_micros.store((self.options.wall)().saturating_sub(written), Ordering::Relaxed);
                 }
                 if progressed {
-                    idle_rounds = 0;
+                    // What is staged and does not fit is not it: perhaps a notice was lost that named the group before.
+                    unapplied_rounds = if applied > before { 0 } else { unapplied_rounds + 1 };
+                    idle_rounds *= u32::from(applied == before);
+                    if unapplied_rounds >= UNAPPLIED_ROUNDS {
+                        unapplied_rounds = 0;
+                        self.poll().await;
+                    }
                     continue;
                 }
                 if applied >= vdl {
@@ -456,6 +464,9 @@ impl Inner {
     async fn stage(&self, ahead: &mut Ahead, asked: Question, reply: Option<rpc::PullReply>) {
         let Some(records) = self.brought(asked, reply) else { return ahead.rests(asked.group) };
         let mut assembly = self.assembly.lock().await;
+        if assembly.staged_bytes() > self.options.staged_bytes_max {
+            return ahead.rests(asked.group);
+        }
         let before = assembly.reaches(asked.group);
         // With a hole before it, it is pulled again when it is announced.
         let _ = assembly.push_ahead(asked.ballot, asked.group, records);
@@ -782,7 +793,7 @@ impl Inner {
             known.table = learned.table.clone();
         }
         if learned.vdl > known.vdl {
-            (known.vdl, known.vdl_told_by) = (learned.vdl, None);
+            (known.vdl, known.vdl_told_by, known.written_unix_micros) = (learned.vdl, None, 0);
         }
         self.vdl.store(known.vdl.0, Ordering::Release);
         let vdl = known.vdl;
