@@ -87,29 +87,25 @@ impl Cell {
 
 impl Subject {
     fn pgbench(&self, database: &str, setting: &str, arguments: &[String]) -> anyhow::Result<String> {
-        let port = self.port.to_string();
         let mut command = Command::new("pgbench");
         if !setting.is_empty() {
             command.env("PGOPTIONS", format!("-c {setting}"));
         }
-        let output = command
-            .args(["-h", "127.0.0.1", "-p", &port, "-U", "postgres"])
-            .args(arguments)
-            .arg(database)
-            .output()
-            .context("pgbench: install postgresql")?;
-        let text = String::from_utf8_lossy(&output.stdout).into_owned();
-        ensure!(output.status.success(), "{}: {text}{}", self.name, String::from_utf8_lossy(&output.stderr));
-        Ok(text)
+        command.args(["-h", "127.0.0.1", "-p", &self.port.to_string(), "-U", "postgres"]).args(arguments).arg(database);
+        self.output_of(&mut command).context("pgbench is in Debian's package postgresql")
     }
 
     fn sysbench(&self, arguments: &[&str]) -> anyhow::Result<String> {
-        let output = Command::new("sysbench")
+        let mut command = Command::new("sysbench");
+        command
             .args(["--db-driver=pgsql", "--pgsql-host=127.0.0.1", &format!("--pgsql-port={}", self.port)])
             .args(["--pgsql-user=postgres", "--pgsql-db=sysbench", "--tables=1", "--table-size=100000"])
-            .args(arguments)
-            .output()
-            .context("sysbench: install sysbench")?;
+            .args(arguments);
+        self.output_of(&mut command).context("sysbench is in Debian's package sysbench")
+    }
+
+    fn output_of(&self, command: &mut Command) -> anyhow::Result<String> {
+        let output = command.output()?;
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
         ensure!(output.status.success(), "{}: {text}{}", self.name, String::from_utf8_lossy(&output.stderr));
         Ok(text)

@@ -340,6 +340,7 @@ mod tests {
         assert_eq!(assembly.tail(g0), Lsn(15), "a bound is never raised");
         assembly.lower(g0, Lsn(15), Lsn(10));
         assert_eq!((assembly.tail(g0), assembly.tail(GroupId(1))), (Lsn(10), Lsn(8)));
+        assert_eq!(assembly.wanted(false), [], "and nothing is looked for behind it");
         assembly.push(g0, [view(20, 15, 10, 0, true)]).expect("a chain");
         assembly.lower(g0, Lsn(15), Lsn(5));
         assert_eq!(assembly.tail(g0), Lsn(10), "20 is here, so that 10 is the tail");
@@ -395,6 +396,8 @@ mod tests {
             Lsn(10),
             "12 was a bound: no node has more of the group than 10 once 18 is annulled"
         );
+        assembly.release(Lsn(16), None);
+        assert_eq!(assembly.end_of(g0), Some(Lsn(10)), "18 is forgotten, and nothing is looked for up to 12");
         // Without what lay between, and with the same writer.
         assembly.release(Lsn(40), Some(ballot));
         assembly.restart(Lsn(40), [(g0, Lsn(40))]);

@@ -394,8 +394,11 @@ impl Inner {
                 }
                 if progressed {
                     // What is staged and does not fit is not it: perhaps a notice was lost that named the group before.
-                    unapplied_rounds = if applied > before { 0 } else { unapplied_rounds + 1 };
-                    idle_rounds *= u32::from(applied == before);
+                    if applied > before {
+                        (idle_rounds, unapplied_rounds) = (0, 0);
+                    } else {
+                        unapplied_rounds += 1;
+                    }
                     if unapplied_rounds >= UNAPPLIED_ROUNDS {
                         unapplied_rounds = 0;
                         self.poll().await;

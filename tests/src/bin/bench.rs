@@ -1,7 +1,8 @@
 //! `bench [SECONDS] [SCALE] [quorum] [processes] [few] [cache=SIZE]`: Redoubt and PostgreSQL side by side.
 //!
 //! `quorum` adds PostgreSQL with six standbys. With `processes` each node and server of ours is a process, and there is a
-//! replica. `few` leaves out all but pgbench's scripts as prepared statements, and COPY. Both have a cache of 512 MB, or SIZE.
+//! replica. `few` leaves out all but pgbench's scripts as prepared statements, and COPY; without it Debian's package sysbench is
+//! needed. All have a cache of 512 MB, or SIZE.
 //!
 //! Each cell runs on every server in turn. A table and plots go to standard output and to `tests/bench/results`.
 
@@ -18,6 +19,10 @@ fn main() -> anyhow::Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let seconds = arguments.first().map_or(Ok(10), |text| text.parse())?;
     let scale = arguments.get(1).map_or(Ok(10), |text| text.parse())?;
+    let is_known = |word: &String| ["quorum", "processes", "few"].contains(&&**word) || word.starts_with("cache=");
+    if let Some(word) = arguments.iter().skip(2).find(|word| !is_known(word)) {
+        anyhow::bail!("{word}? bench [SECONDS] [SCALE] [quorum] [processes] [few] [cache=SIZE]");
+    }
     let has = |word: &str| arguments.iter().any(|argument| argument == word);
     let cache = arguments.iter().find_map(|argument| argument.strip_prefix("cache=")).unwrap_or("512MB");
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
