@@ -319,14 +319,14 @@ fn keyed_statements_run_few_instructions() {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let profile = std::fs::read_to_string(profile).expect("callgrind wrote it");
     let bounds = [
-        ("counted_select_prepared", 14_400),
-        ("counted_select_simple", 17_000),
-        ("counted_update_prepared", 35_500),
-        ("counted_insert_prepared", 29_000),
-        ("counted_range_prepared", 193_000),
-        ("counted_sum_prepared", 245_000),
-        ("counted_sort_prepared", 414_000),
-        ("counted_distinct_prepared", 345_000),
+        ("counted_select_prepared", 12_700),
+        ("counted_select_simple", 15_400),
+        ("counted_update_prepared", 30_700),
+        ("counted_insert_prepared", 25_600),
+        ("counted_range_prepared", 173_000),
+        ("counted_sum_prepared", 235_000),
+        ("counted_sort_prepared", 367_000),
+        ("counted_distinct_prepared", 302_000),
     ];
     assert_eq!(bounds.len(), COUNTED.len());
     let mut over = Vec::new();

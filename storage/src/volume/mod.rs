@@ -32,6 +32,7 @@ pub mod cluster;
 pub mod counters;
 pub mod floor;
 pub mod flushers;
+pub mod joining;
 pub mod log;
 pub mod members;
 pub mod notices;

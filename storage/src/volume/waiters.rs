@@ -120,10 +120,10 @@ impl Waiters {
         }
     }
 
-    /// Whether someone waits at `level`.
+    /// How many wait at `level`.
     #[must_use]
-    pub fn has_any(&self, level: Level) -> bool {
-        !self.heaps.lock().heaps[level as usize].is_empty()
+    pub fn count(&self, level: Level) -> usize {
+        self.heaps.lock().heaps[level as usize].len()
     }
 }
 

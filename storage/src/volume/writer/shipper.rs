@@ -16,6 +16,7 @@
 use super::{Acks, BUSY, Counters, GATHER_BYTES, GATHER_FOR_MAX, GATHERING, HUNGRY, Inner, STALLED_AFTER};
 use crate::quorum::COPIES;
 use crate::volume::AbortOnPanic;
+use crate::volume::joining::Joining;
 use crate::volume::shipping::Group;
 use crate::volume::tracker::Level;
 use protocol::FORMAT_VERSION;
@@ -59,11 +60,12 @@ pub(super) struct Shipper {
     connected: mpsc::Receiver<Connected>,
     /// Since when there is something to seal.
     gathering_since: Option<Duration>,
+    joining: Joining,
 }
 
 impl Shipper {
     pub(super) fn new(inner: Arc<Inner>, connected: mpsc::Receiver<Connected>) -> Shipper {
-        Shipper { inner, streams: Default::default(), connected, gathering_since: None }
+        Shipper { inner, streams: Default::default(), connected, gathering_since: None, joining: Joining::default() }
     }
 
     pub(super) fn run(mut self) {
@@ -141,9 +143,9 @@ impl Shipper {
             self.inner.acks.lock().waiting_since.get_or_insert(now);
             return false;
         }
-        // Sessions that can run now join the group; there is no timer.
-        std::thread::yield_now();
         let inner = &self.inner;
+        let waiting = || inner.waiters.count(Level::Flushed);
+        self.joining.let_others_run(|| (inner.clock)(), waiting, std::thread::yield_now);
         let limit = inner.limit();
         let mut batches = Vec::new();
         while let Some(chunk) = { inner.log.lock().take(limit) } {
@@ -179,7 +181,7 @@ impl Shipper {
     }
 
     fn send(&mut self, now: Duration) -> bool {
-        let groups: [Option<Group>; COPIES] = {
+        let mut groups: [Option<Group>; COPIES] = {
             let mut acks = self.inner.acks.lock();
             let Acks { tracker, shipping, .. } = &mut *acks;
             std::array::from_fn(|node| shipping.next_group(node, now, tracker))
@@ -191,9 +193,11 @@ impl Shipper {
             self.streams[node] = Some((generation, stream));
         }
         let want_received = self.inner.received_wanted.swap(false, Ordering::Relaxed);
-        if want_received && self.inner.waiters.has_any(Level::Received) {
+        if want_received && self.inner.waiters.count(Level::Received) > 0 {
             self.inner.received_wanted.store(true, Ordering::Relaxed);
         }
+        // Whoever flushes at once is waited for.
+        groups.sort_by_key(|group| group.as_ref().is_some_and(|group| group.held));
         for group in groups.into_iter().flatten() {
             let (node, generation) = (group.node, group.generation);
             if self.send_group(group, want_received).is_err() {
