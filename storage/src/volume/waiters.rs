@@ -120,10 +120,10 @@ impl Waiters {
         }
     }
 
-    /// How many wait at `level`.
+    /// Whether someone waits at `level`.
     #[must_use]
-    pub fn count(&self, level: Level) -> usize {
-        self.heaps.lock().heaps[level as usize].len()
+    pub fn has_any(&self, level: Level) -> bool {
+        !self.heaps.lock().heaps[level as usize].is_empty()
     }
 }
 

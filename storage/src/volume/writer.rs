@@ -16,7 +16,8 @@
 //! - The first refusal in favour of a higher ballot fences the volume for ever: all that wait fail, later appends go
 //!   nowhere. What they wrote has an unknown fate.
 //! - A group leaves when those who will flush it are free *and* someone waits for a record in it, or [`GATHER_BYTES`] are
-//!   there. What nobody waits for costs no flush of its own; it leaves with the next commit, or after [`GATHER_FOR_MAX`].
+//!   there. What nobody waits for costs no flush of its own; it leaves with the next commit, or after [`GATHER_FOR_MAX`]. What
+//!   somebody waits for is joined by who is about to commit ([`joining`](super::joining)).
 //! - No record above the allocation limit leaves: a recovery relies on it when it chooses the next first LSN.
 //! - Only the flushed VDL limits allocation, reaches nodes and replicas, and allows eviction. The received VDL wakes
 //!   `remote_write` sessions and nothing else.
@@ -48,7 +49,7 @@ use protocol::task::{Runtime, sleep, timeout};
 use protocol::volume::{Durability, Fetched, PageChange, PageSource, RedoLog, VolumeError};
 use protocol::{Ballot, BootId, FORMAT_VERSION, GroupId, Lsn, PageId};
 use std::cell::RefCell;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock, mpsc};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -167,6 +168,8 @@ pub(super) struct Inner {
     awaited: AtomicU64,
     /// The last LSN that was sealed.
     sealed: AtomicU64,
+    /// How many began to wait for what is not sealed.
+    joined: AtomicUsize,
     /// What it takes to wake the shipper.
     appetite: AtomicU8,
     /// When a read quorum was last known to have no other writer.
@@ -298,6 +301,7 @@ impl WriterVolume {
             received_wanted: AtomicBool::new(false),
             awaited: AtomicU64::new(0),
             sealed: AtomicU64::new(0),
+            joined: AtomicUsize::new(0),
             appetite: AtomicU8::new(BUSY),
             confirmed_nanos: AtomicU64::new(opened_at.as_nanos() as u64),
             confirmations: Notify::new(),
@@ -526,6 +530,7 @@ impl RedoLog for WriterVolume {
         }
         let woken = self.inner.waiters.register(lsn, level, (self.inner.clock)(), || self.inner.durable(level));
         if woken.is_some() && lsn.0 > self.inner.sealed.load(Ordering::Acquire) {
+            self.inner.joined.fetch_add(1, Ordering::Relaxed);
             self.inner.awaited.fetch_max(lsn.0, Ordering::SeqCst);
             if self.inner.appetite.load(Ordering::SeqCst) != BUSY {
                 self.inner.feed_shipper();
@@ -578,6 +583,11 @@ impl Inner {
     fn limit(&self) -> Lsn {
         let vdl = Lsn(self.flushed.load(Ordering::Acquire));
         vdl.max(Lsn(self.first_lsn.0 - 1)).advance(self.lal_bytes)
+    }
+
+    /// Whether someone waits for what is not sealed.
+    fn is_awaited(&self) -> bool {
+        self.awaited.load(Ordering::SeqCst) > self.sealed.load(Ordering::Acquire)
     }
 
     fn soft_limit(&self) -> Lsn {
