@@ -1,13 +1,13 @@
 //! Who joins a group that somebody waits for, before it is sealed.
 //!
-//! The rule: nobody sleeps for company. The shipper lets others run first, and who was about to commit joins. Where a core is
-//! free that takes some microseconds; where sessions compete with the shipper for cores, each that joins may save the four
-//! flushes of a group of its own. `pgbench -M prepared -c 8 -j 2` on two cores, 2026-11-21: 4,298 tps
-//! with one yield, 4,665 with up to sixteen; with 32 clients 6,153 and 7,454, and 12.2 and 15.2 commits a group.
+//! The rule: nobody sleeps for company. The shipper lets others run first, and who was about to commit joins. On a free core
+//! sixteen turns take ten microseconds; where sessions compete with the shipper for cores, each that joins may save the four
+//! flushes of a group of its own. What runs meanwhile may also be a thread that computes, for whole slices of the scheduler's.
+//! Then nobody joins, and commits only wait: for some time nobody is let run.
 //!
-//! What runs meanwhile may also be a thread that computes, for whole slices of the scheduler's. Then nobody joins, and commits
-//! only wait: for some time nobody is let run. TPC-B with four clients beside two analytic queries on two cores, 2026-11-21:
-//! 5.0 to 11.8 ms a transaction with a yield a group, 3.0 to 3.4 ms so.
+//! On two cores, 2026-11-21, f853d44 in turns with ad4d9a4, which yields once (both with one codegen unit), medians:
+//! `pgbench -M prepared -c 8 -j 2` 4,665 tps and 4,298; with `-c 32` 7,454 and 6,153, at 15.2 and 12.2 commits a group; with
+//! `-c 4 -j 1` beside two queries that compute 642 and 439.
 //!
 //! Pure: the caller brings the clock and the yield.
 

@@ -173,7 +173,7 @@ impl Shipper {
                 let joined = || inner.joined.load(Ordering::Relaxed);
                 self.joining.let_others_run(|| (inner.clock)(), joined, std::thread::yield_now)
             }
-            // In a simulated world nobody runs while the shipper does.
+            // Nobody joins what nobody waits for, and in a simulated world nobody runs while the shipper does.
             _ => now,
         }
     }
