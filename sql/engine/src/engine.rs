@@ -391,7 +391,9 @@ impl Engine {
         };
         let log = self.log()?.clone();
         let subs = txn.live_subs();
-        self.log_subtransactions(&log, top, &subs).await?;
+        if !subs.is_empty() {
+            self.log_subtransactions(&log, top, &subs).await?;
+        }
         let mut pins = Pins::default();
         let cancel = txn.shared.cancel.clone();
         self.admit_statement(&log, &mut pins, &cancel).await?;
@@ -399,7 +401,7 @@ impl Engine {
         let lsn = self
             .retry(&mut pins, &cancel, || {
                 let (index, offset) = commits::locate(top);
-                let map = self.page(self.map_leaf(index)?.ok_or(Stop::Error(lost_map_page(index)))?)?;
+                let map = self.page(self.map_leaf(index)?.ok_or_else(|| Stop::Error(lost_map_page(index)))?)?;
                 let control = if touches_catalog { Some(self.page(CONTROL_PAGE)?) } else { None };
                 let mut mtr = Mtr::new(&self.dirty);
                 let map_at = mtr.latch(&map);
@@ -909,7 +911,7 @@ impl Engine {
             self.admit(log, &mut Pins::default()).await?;
             self.retry(&mut Pins::default(), &cancel, || {
                 let index = commits::locate(chunk[0]).0;
-                let page = self.page(self.map_leaf(index)?.ok_or(Stop::Error(lost_map_page(index)))?)?;
+                let page = self.page(self.map_leaf(index)?.ok_or_else(|| Stop::Error(lost_map_page(index)))?)?;
                 let mut mtr = Mtr::new(&self.dirty);
                 let at = mtr.latch(&page);
                 let patch = |sub: &TxnId| u64_patch(commits::locate(*sub).1, commits::MapEntry::child_of(top));

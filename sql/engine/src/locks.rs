@@ -27,11 +27,11 @@ use crate::error::{Error, Result};
 use crate::stats::Counters;
 use crate::txn::{GivenUp, TxnShared};
 use crate::weak::WeakLocks;
-use hashbrown::{HashMap, HashSet};
+use hashbrown::{DefaultHashBuilder, HashMap, HashSet};
 use parking_lot::Mutex;
 use smallvec::SmallVec;
 use std::collections::VecDeque;
-use std::hash::{BuildHasher, RandomState};
+use std::hash::BuildHasher;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
 use std::time::Duration;
@@ -292,7 +292,7 @@ pub enum Acquired {
 /// The table.
 pub struct LockTable {
     shards: Box<[Shard]>,
-    hasher: RandomState,
+    hasher: DefaultHashBuilder,
     graph: Mutex<HashMap<u64, Arc<Waiter>>>,
     weak: WeakLocks,
     /// What entries and lists of held locks take.
@@ -305,7 +305,7 @@ impl LockTable {
     pub fn new(bytes_max: usize, counters: Arc<Counters>) -> LockTable {
         LockTable {
             shards: (0..SHARDS).map(|_| Shard::default()).collect(),
-            hasher: RandomState::new(),
+            hasher: DefaultHashBuilder::default(),
             graph: Mutex::default(),
             weak: WeakLocks::default(),
             bytes: AtomicUsize::new(0),

@@ -402,6 +402,9 @@ impl Txn {
 
     /// Ids of subtransactions that were not rolled back, ascending.
     pub(crate) fn live_subs(&self) -> Vec<TxnId> {
+        if !self.shared.has_subs.load(Ordering::Acquire) {
+            return Vec::new();
+        }
         let subs = self.shared.subs.lock();
         let mut live: Vec<TxnId> = subs.iter().filter(|&(_, &live)| live).map(|(&txid, _)| TxnId(txid)).collect();
         live.sort_unstable();
@@ -409,9 +412,12 @@ impl Txn {
     }
 
     /// Every id of the transaction.
-    pub(crate) fn txids(&self) -> Vec<TxnId> {
-        let subs = self.shared.subs.lock();
-        subs.keys().map(|&txid| TxnId(txid)).chain(self.txid()).collect()
+    pub(crate) fn txids(&self) -> SmallVec<[TxnId; 1]> {
+        let mut txids: SmallVec<[TxnId; 1]> = self.txid().into_iter().collect();
+        if self.shared.has_subs.load(Ordering::Acquire) {
+            txids.extend(self.shared.subs.lock().keys().map(|&txid| TxnId(txid)));
+        }
+        txids
     }
 
     pub(crate) fn check(&self) -> Result<()> {

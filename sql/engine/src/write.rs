@@ -142,7 +142,12 @@ fn locked_by_version(entry: &Entry<'_>) -> Mode {
 
 impl Engine {
     fn search<'p>(&self, txn: &TxnShared, page: &'p Page, key: &[u8], from: Position<'_>) -> Result<Search<'p>, Stop> {
-        for slot in cell::lower_bound(page, from)..page.slot_count() {
+        self.search_from(txn, page, key, cell::lower_bound(page, from))
+    }
+
+    /// The same from a slot on.
+    fn search_from<'p>(&self, txn: &TxnShared, page: &'p Page, key: &[u8], first: usize) -> Result<Search<'p>, Stop> {
+        for slot in first..page.slot_count() {
             let entry = cell::entry(page, slot);
             if entry.key() != key {
                 return Ok(Search::Absent);
@@ -203,7 +208,9 @@ impl Engine {
         let mode = Mode::from(target.mode);
         self.with_leaf_mut(tree, Position::before(key), |page| {
             let mut copy = Vec::new();
-            let head = match self.search(txn, &page, key, Position::before(key))? {
+            // Versions stand newest first: here the new one goes.
+            let at = cell::lower_bound(&page, Position::before(key));
+            let head = match self.search_from(txn, &page, key, at)? {
                 Search::Head(head) => Some(head),
                 Search::Absent => None,
                 Search::GoesOn => self.search_right(txn, &page, key, &mut copy)?.map(|state| Head {
@@ -249,7 +256,7 @@ impl Engine {
             if body.len() + STAMP_BYTES > page.free_bytes() {
                 return Err(Stop::Full(body.len() + STAMP_BYTES));
             }
-            let at = cell::lower_bound(&page, Position::before(key)) as u16;
+            let at = at as u16;
             let change = match &head {
                 Some(Head { slot: Some(from), entry, .. }) if entry.cell.len() == body.len() + STAMP_BYTES => {
                     let patches = patches(&entry.cell[STAMP_BYTES..], body);
