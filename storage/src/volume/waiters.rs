@@ -1,7 +1,8 @@
 //! Sessions that wait for an LSN to become durable.
 //!
 //! Each level has one heap, lowest LSN first; an advance pops what it covers and wakes it in one pass, outside the lock.
-//! A waiter that is dropped stays in the heap until its LSN passes: there are never more than commits in flight.
+//! A waiter that is dropped stays in the heap until its LSN passes, or until the heap has doubled since the dropped
+//! ones were last taken out: while no quorum answers no LSN passes, and sessions come and go with cancelled commits.
 
 use super::tracker::Level;
 use parking_lot::Mutex;
@@ -12,6 +13,9 @@ use std::cmp::Ordering;
 use std::collections::BinaryHeap;
 use std::time::Duration;
 use tokio::sync::oneshot;
+
+/// Fewer waiters than this are not looked through for dropped ones.
+const PURGE_MIN: usize = 64;
 
 type Outcome = Result<(), VolumeError>;
 
@@ -46,7 +50,21 @@ impl Eq for Waiter {}
 #[derive(Debug, Default)]
 struct Heaps {
     heaps: [BinaryHeap<Waiter>; 2],
+    /// The length at which each is next rid of the dropped ones.
+    purge_at: [usize; 2],
     failed: Option<VolumeError>,
+}
+
+impl Heaps {
+    /// Each waiter is looked at a bounded number of times on average: a heap doubles in between.
+    fn push(&mut self, level: Level, waiter: Waiter) {
+        let (heap, purge_at) = (&mut self.heaps[level as usize], &mut self.purge_at[level as usize]);
+        if heap.len() >= *purge_at {
+            heap.retain(|held| !held.wake.is_closed());
+            *purge_at = PURGE_MIN.max(2 * heap.len());
+        }
+        heap.push(waiter);
+    }
 }
 
 /// All waiting sessions of a writer.
@@ -75,7 +93,7 @@ impl Waiters {
         if durable() >= lsn {
             return None;
         }
-        heaps.heaps[level as usize].push(Waiter { lsn, since: now, wake });
+        heaps.push(level, Waiter { lsn, since: now, wake });
         Some(woken)
     }
 
@@ -145,6 +163,28 @@ mod tests {
         waiters.fail(&VolumeError::Fenced);
         assert_eq!(late.try_recv(), Ok(Err(VolumeError::Fenced)));
         assert_eq!(wait(5).expect("nothing is told any more").try_recv(), Ok(Err(VolumeError::Fenced)));
+    }
+
+    #[test]
+    fn who_gave_up_takes_no_memory_though_nothing_becomes_durable() {
+        let waiters = Waiters::default();
+        let wait = |lsn| {
+            let registered = waiters.register(Lsn(lsn), Level::Flushed, Duration::ZERO, || Lsn(0));
+            registered.expect("nothing is durable")
+        };
+        let mut patient = Vec::new();
+        for lsn in 1..=100_000 {
+            let waiter = wait(lsn);
+            if lsn % 500 == 0 {
+                patient.push(waiter);
+            }
+            let kept = waiters.heaps.lock().heaps[Level::Flushed as usize].len();
+            assert!(kept <= PURGE_MIN.max(2 * patient.len()), "{kept} are kept of {}", patient.len());
+        }
+        waiters.release(Level::Flushed, Lsn(50_000));
+        let (early, late) = patient.split_at_mut(100);
+        early.iter_mut().for_each(|waiter| assert_eq!(waiter.try_recv(), Ok(Ok(()))));
+        late.iter_mut().for_each(|waiter| assert!(waiter.try_recv().is_err()));
     }
 
     #[test]
