@@ -287,9 +287,14 @@ impl Images {
     pub fn scan(&self, from: PageId, end: PageId, newer_than: Lsn, bytes: usize) -> Result<Scanned, ImageError> {
         let mut found = Scanned::default();
         let mut taken = 0;
-        let newer = self.shelf.lock().table.pages_from(from, SCAN_IMAGES_MAX, |slot| slot.lsn > newer_than);
+        let newer: Vec<PageId> = {
+            let shelf = self.shelf.lock();
+            let within = shelf.table.pages_from(from).take_while(|(page, _)| *page < end);
+            let newer = within.filter(|(_, slot)| slot.lsn > newer_than).map(|(page, _)| page);
+            newer.take(SCAN_IMAGES_MAX).collect()
+        };
         found.next = (newer.len() == SCAN_IMAGES_MAX).then(|| newer.last().map_or(end, |last| PageId(last.0 + 1)));
-        for page in newer.into_iter().filter(|page| *page < end) {
+        for page in newer {
             let Some(stored) = self.packed(page)? else { continue };
             if taken > 0 && taken + stored.len() > bytes {
                 found.next = Some(page);
@@ -563,7 +568,7 @@ impl Images {
     /// Pages with an image from `from` on, ascending, `limit` at most.
     #[must_use]
     pub fn pages_from(&self, from: PageId, limit: usize) -> Vec<PageId> {
-        self.shelf.lock().table.pages_from(from, limit, |_| true)
+        self.shelf.lock().table.pages_from(from).map(|(page, _)| page).take(limit).collect()
     }
 
     /// Pages of which the image is damaged, `limit` at most.
@@ -573,7 +578,8 @@ impl Images {
         if shelf.table.damaged() == 0 {
             Vec::new()
         } else {
-            shelf.table.pages_from(PageId(0), limit, |slot| slot.damaged)
+            let damaged = shelf.table.pages_from(PageId(0)).filter(|(_, slot)| slot.damaged);
+            damaged.map(|(page, _)| page).take(limit).collect()
         }
     }
 

@@ -1,10 +1,10 @@
 //! Where the newest image of each page lies, in memory.
 //!
 //! 24 bytes a page, in chunks of pages that follow each other: 30 MB for 10 GB of pages. Rebuilt at a start from the indexes
-//! of the image files.
+//! of the image files. The chunks are in order, so that whoever goes through all pages in portions looks at each once.
 
-use hashbrown::HashMap;
 use protocol::{Lsn, PageId};
+use std::collections::BTreeMap;
 
 /// Pages that follow each other share a chunk.
 const CHUNK_PAGES: u64 = 64;
@@ -29,7 +29,7 @@ const _: () = assert!(size_of::<Slot>() == 24);
 /// The newest image of each page that has one.
 #[derive(Debug, Default)]
 pub struct Table {
-    chunks: HashMap<u64, Box<[Slot; CHUNK_PAGES as usize]>>,
+    chunks: BTreeMap<u64, Box<[Slot; CHUNK_PAGES as usize]>>,
     damaged: u64,
 }
 
@@ -55,17 +55,13 @@ impl Table {
         self.damaged
     }
 
-    /// The pages with an image from `from` on, ascending, `limit` at most.
-    #[must_use]
-    pub fn pages_from(&self, from: PageId, limit: usize, wanted: impl Fn(&Slot) -> bool) -> Vec<PageId> {
-        let mut chunks: Vec<u64> = self.chunks.keys().copied().filter(|chunk| *chunk >= from.0 / CHUNK_PAGES).collect();
-        chunks.sort_unstable();
-        let slots = chunks.iter().flat_map(|chunk| {
+    /// The pages with an image from `from` on, ascending.
+    pub fn pages_from(&self, from: PageId) -> impl Iterator<Item = (PageId, &Slot)> {
+        let slots = self.chunks.range(from.0 / CHUNK_PAGES..).flat_map(|(chunk, slots)| {
             let first = chunk * CHUNK_PAGES;
-            self.chunks[chunk].iter().enumerate().map(move |(index, slot)| (PageId(first + index as u64), slot))
+            slots.iter().enumerate().map(move |(index, slot)| (PageId(first + index as u64), slot))
         });
-        let wanted = slots.filter(|(page, slot)| *page >= from && !slot.lsn.is_zero() && wanted(slot));
-        wanted.map(|(page, _)| page).take(limit).collect()
+        slots.filter(move |(page, slot)| *page >= from && !slot.lsn.is_zero())
     }
 }
 
@@ -83,9 +79,25 @@ mod tests {
         assert_eq!(table.set(PageId(64), slot(70, true)), Some(slot(64, false)));
         assert_eq!(table.damaged(), 1);
         assert_eq!((table.get(PageId(64)), table.get(PageId(65))), (Some(slot(70, true)), None));
-        assert_eq!(table.pages_from(PageId(4), 2, |_| true), [PageId(63), PageId(64)]);
-        assert_eq!(table.pages_from(PageId(0), 9, |slot| slot.damaged), [PageId(64)]);
+        let damaged = table.pages_from(PageId(0)).filter(|(_, slot)| slot.damaged);
+        assert_eq!(damaged.map(|(page, _)| page).collect::<Vec<_>>(), [PageId(64)]);
         table.set(PageId(64), slot(80, false));
         assert_eq!(table.damaged(), 0);
+    }
+
+    #[test]
+    fn pages_are_listed_in_order_from_any_of_them() {
+        let mut table = Table::default();
+        let mut plain = BTreeMap::new();
+        // Full chunks, chunks of a few pages, and gaps of many chunks, set in no order.
+        for page in (0..5000u64).map(|n| n * 7919 % 5000).filter(|page| page % 1000 < 150 || page % 97 == 0) {
+            let slot = Slot { lsn: Lsn(page + 1), file: 1, at: 8, bytes: 64, damaged: false };
+            table.set(PageId(page), slot);
+            plain.insert(PageId(page), slot);
+        }
+        for from in (0..5200).map(PageId).chain([PageId(u64::MAX)]) {
+            let listed = table.pages_from(from).map(|(page, slot)| (page, *slot));
+            assert!(listed.eq(plain.range(from..).map(|(page, slot)| (*page, *slot))), "from {from}");
+        }
     }
 }
