@@ -255,6 +255,49 @@ async fn redo_is_with_a_replica_before_it_is_announced_and_not_applied() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_at_rest_is_not_pulled_ahead_though_a_first_notice_names_it() {
+    let (_disks, nodes) = six().await;
+    let (volume, _) = open(&nodes, 1).await;
+    // The one that goes on is named last.
+    let groups = 0..ahead::GROUPS_MAX as u64 + 4;
+    let pages: Vec<u64> = groups.map(|group| group * 4).collect();
+    let written: Vec<Lsn> = pages.iter().map(|page| write(&volume, *page, Lsn::ZERO, 1)).collect();
+    let (page, at) = (pages[pages.len() - 1], written[written.len() - 1]);
+    durable(&volume, at).await;
+    let opened = async {
+        loop {
+            let runtime = protocol::task::Runtime::current();
+            let options =
+                ReplicaOptions { poll_after: LONG, ..ReplicaOptions::new(1, runtime, monotonic_clock(), wall_clock()) };
+            let replica = ReplicaVolume::open(seen(&nodes), options).await.expect("a read quorum answers");
+            if replica.applied() >= at {
+                break replica;
+            }
+            replica.stop().await;
+        }
+    };
+    let replica = tokio::time::timeout(LONG, opened).await.expect("nodes hear that it is durable");
+    replica.set_sink(Arc::new(Sink { last: Mutex::new(replica.applied()), ..Sink::default() }));
+    let mut notices = volume.notices();
+    let first = notices.next().await.expect("the writer goes on");
+    assert_eq!(first.tails.len(), pages.len());
+    replica.notify(&first);
+    let next = write(&volume, page, at, 2);
+    durable(&volume, next).await;
+    let mut told = Lsn::ZERO;
+    while told < next {
+        let notice = notices.next().await.expect("the writer goes on");
+        told = Lsn(notice.flushed_vdl);
+        replica.notify(&notice);
+    }
+    let applied = tokio::time::timeout(LONG, replica.wait_applied(next)).await;
+    applied.expect("it was told").expect("it was not stopped");
+    assert_eq!(replica.counters().pulls_ahead.load(Ordering::Relaxed), 1);
+    replica.stop().await;
+    volume.close();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_word_of_one_node_makes_no_replica_fresh() {
     let (_disks, nodes) = six().await;
     let (volume, _) = open(&nodes, 1).await;

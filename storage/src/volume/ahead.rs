@@ -1,9 +1,9 @@
 //! Pulls that are sent before there is anything to pull: a node answers when the next record comes in.
 //!
 //! So redo is on its way to a replica while the writer still gathers acknowledgements, and when the notice comes it is here,
-//! staged beyond the bound ([`assembly`](super::assembly)). One pull waits for each group that notices name, and none is sent
-//! while the redo of the one before has not been announced. Where a group rests it ends, and nothing asks again before a
-//! notice names the group.
+//! staged beyond the bound ([`assembly`](super::assembly)). One pull waits for each group of which notices tell something
+//! new, and none is sent while the redo of the one before has not been announced. Where a group rests it ends, and
+//! nothing asks again before a notice names the group.
 //!
 //! It is for nothing when its node was not among those who had the redo first, or when a notice tells of more than one batch:
 //! then an ordinary pull follows. After some of them in a row there is none for a while, so that nodes are not asked twice for

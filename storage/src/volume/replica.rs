@@ -110,7 +110,7 @@ struct Known {
     vdl_told_by: Option<Ballot>,
     /// Told since the task looked last.
     hints: BTreeMap<GroupId, Lsn>,
-    /// Those of them that the writer named.
+    /// Those of them that the writer named and that go on beyond what was applied then.
     named: BTreeSet<GroupId>,
     fresh: [bool; COPIES],
     written_unix_micros: u64,
@@ -349,11 +349,15 @@ impl Inner {
             known.ballot = ballot;
             known.fresh = [false; COPIES];
         }
+        let applied = self.applied();
         for tail in &notice.tails {
             let group = GroupId(tail.group);
             let hint = known.hints.entry(group).or_default();
             *hint = Lsn(tail.tail).max(*hint);
-            known.named.insert(group);
+            // A first notice names every group: those at rest would be pulled ahead in the place of those that are not.
+            if Lsn(tail.tail) > applied {
+                known.named.insert(group);
+            }
         }
         let vdl = Lsn(notice.flushed_vdl);
         if vdl > known.vdl {
