@@ -38,6 +38,7 @@
 //! is found when it is read, by whoever reads it or by scrubbing, costs no more than itself, and is replaced from
 //! what is left here or from peers.
 
+mod arrivals;
 mod background;
 pub mod clock;
 mod copies;
@@ -68,6 +69,7 @@ pub use background::TendError;
 pub use log::LOG_FILE_BYTES_MIN;
 pub use open::OpenError;
 
+use arrivals::Arrivals;
 use background::{Tender, Wake};
 use disk::Disk;
 use hearing::Hearing;
@@ -214,7 +216,7 @@ struct Shared {
     hearing: Hearing,
     background: Wake,
     /// Records count now that did not before.
-    arrivals: Notify,
+    arrivals: Arrivals,
     /// The flushed VDL that was heard of has moved.
     vdl_news: Notify,
     /// A gap is known, or a peer is ahead.
@@ -269,7 +271,7 @@ impl Shared {
         let volume = format!("{:016x}", self.volume_id.load(Ordering::Relaxed));
         tracing::error!(node = self.options.id.0, volume, why, "the node failed; it acknowledges nothing any more");
         self.state.lock().failed.get_or_insert_with(|| why.to_owned());
-        self.arrivals.notify_waiters();
+        self.arrivals.wake_all();
     }
 }
 
@@ -375,7 +377,7 @@ impl Node {
         {
             tracing::warn!(%error, "the log is left unsealed");
         }
-        self.shared.arrivals.notify_waiters();
+        self.shared.arrivals.wake_all();
         self.shared.gossip.notify_one();
     }
 }

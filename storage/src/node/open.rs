@@ -163,7 +163,7 @@ impl Node {
             leases: Mutex::default(),
             hearing,
             background: Wake::default(),
-            arrivals: tokio::sync::Notify::new(),
+            arrivals: super::arrivals::Arrivals::default(),
             vdl_news: tokio::sync::Notify::new(),
             gossip: tokio::sync::Notify::new(),
             stopped: std::sync::atomic::AtomicBool::new(false),

@@ -235,7 +235,7 @@ impl Node {
         let wait = Duration::from_millis(request.wait_ms.into()).min(PULL_WAIT_MAX);
         let deadline = now() + wait;
         loop {
-            let arrival = self.shared.arrivals.notified();
+            let arrival = self.shared.arrivals.of(GroupId(request.group)).notified();
             tokio::pin!(arrival);
             // From here on no arrival is missed.
             arrival.as_mut().enable();

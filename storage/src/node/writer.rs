@@ -626,7 +626,7 @@ impl Writer {
         }
         let due = !state.due.is_empty();
         drop(guard);
-        self.shared.arrivals.notify_waiters();
+        groups.iter().for_each(|group| shared.arrivals.of(*group).notify_waiters());
         if gap {
             self.shared.gossip.notify_one();
         }
@@ -956,7 +956,7 @@ impl Writer {
         state.hydrations.remove(&group);
         state.note_repairs();
         drop(guard);
-        shared.arrivals.notify_waiters();
+        shared.arrivals.of(group).notify_waiters();
         shared.background.wake();
         Ok(true)
     }
