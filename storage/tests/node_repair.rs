@@ -403,6 +403,49 @@ fn a_node_that_cannot_know_what_it_held_is_whole_when_four_peers_have_no_more() 
     }
 }
 
+/// Before there are images only the superblock tells that there was a log.
+#[test]
+fn a_log_that_is_gone_before_the_first_image_is_missed_and_one_that_never_was_is_not() {
+    let mut writer = Writer::new();
+    let batches: Vec<_> = (0..3).map(|n| writer.batch(&[n, 3])).collect();
+    let mut nodes: Vec<Rig> = (0..5)
+        .map(|id| {
+            let rig = open_at(&SimDisk::new(), &dir(), options(id)).expect("the disk is sound");
+            rig.create();
+            rig
+        })
+        .collect();
+    let is_whole = |rig: &Rig| rig.prepare(Ballot::ZERO).hydrated;
+    let rig = nodes.remove(0).restart(|disk| disk.crash(Loss::Everything), options(0));
+    assert!(is_whole(&rig), "it never had any redo");
+    nodes.insert(0, rig);
+    for node in &mut nodes {
+        batches.iter().for_each(|batch| assert_eq!(node.send(batch.clone()).outcome(), AppendOutcome::Flushed));
+    }
+    let rig = nodes.remove(0).restart(
+        |disk| {
+            disk.crash(Loss::Everything);
+            let log = disk.paths().into_iter().filter(|path| path.starts_with(dir().join("log")));
+            log.for_each(|path| disk.remove(&path).expect("it is there"));
+            disk.sync_dir(&dir().join("log")).expect("the disk is sound");
+        },
+        options(0),
+    );
+    assert!(!is_whole(&rig));
+    let rig = rig.restart(|disk| disk.crash(Loss::Everything), options(0));
+    assert!(!is_whole(&rig), "it does not forget it");
+    let gossip = |peers: &[Rig]| {
+        let peers: Vec<Arc<dyn StorageNode>> = peers.iter().map(|peer| peer.node.clone() as _).collect();
+        let mut gossip = Gossip::new(&rig.node, peers);
+        (0..2).for_each(|_| now(gossip.round(true)));
+    };
+    gossip(&nodes[..3]);
+    assert!(!is_whole(&rig), "three may all lack what it held");
+    gossip(&nodes);
+    assert!(is_whole(&rig));
+    rig.check_pages(&writer, 0..5, &[writer.end()]);
+}
+
 #[test]
 fn redo_that_is_lost_during_a_sweep_is_not_passed_over() {
     for steps in 1..8 {

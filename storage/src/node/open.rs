@@ -221,8 +221,8 @@ fn check_formats(disk: &dyn Disk, files: &Files) -> io::Result<Result<(), Error>
 ///
 /// What a file held whose header is damaged, or a sealed one whose index is, is told by nothing: not even by its frames, for a
 /// damaged one at the end passes for a torn tail. Nor is what a damaged frame held of a group that no other frame speaks of,
-/// or what a log held that is gone as a whole: that there was one, images tell. Then the node is unsure, durably so before
-/// anything is changed.
+/// or what a log held that is gone as a whole: that there was one, the superblock tells, or images where it is older
+/// than that. Then the node is unsure, durably so before anything is changed.
 fn load_files(shared: &Shared, superblock: &mut Superblock) -> Result<Vec<FileIndex>, TendError> {
     let files = &shared.files;
     let Found { sequences, orphans } = files.discover()?;
@@ -250,7 +250,7 @@ fn load_files(shared: &Shared, superblock: &mut Superblock) -> Result<Vec<FileIn
         tracing::error!(file = sequence, "a log file is gone; peers say what is missing");
     }
     let is_bare = found.is_empty() && damaged.is_empty() && !files.has_spare();
-    let gone = is_bare && !shared.images.pages_from(PageId(0), 1).is_empty();
+    let gone = is_bare && (superblock.has_log || !shared.images.pages_from(PageId(0), 1).is_empty());
     if gone {
         tracing::error!("the log is gone; peers say what is missing");
     }

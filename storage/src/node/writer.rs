@@ -350,6 +350,10 @@ impl Writer {
         }
         self.shared.state.lock().full = false;
         self.shared.background.wake();
+        // The file is on the medium. Before anything in it counts, a start that finds none must know there was one.
+        if !self.superblock.has_log && self.save(|block| block.has_log = true).is_err() {
+            return Err(AppendOutcome::Failed);
+        }
         self.try_take(&batch, header, source).map_err(|untaken| match untaken {
             Untaken::Outcome(outcome) => outcome,
             Untaken::Full => corrupt(&"it is larger than a log file"),
