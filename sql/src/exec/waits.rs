@@ -58,8 +58,8 @@ fn sequence(args: &[Datum], context: &ExecContext) -> Result<Arc<SequenceDef>> {
     }
 }
 
-/// Waits for the end of the transaction that is changing a sequence's parameters, unless that is this one. Returns the
-/// sequence as it is then, and opens the generation that counts.
+/// Waits for the end of the transaction that is changing a sequence's parameters, if there is one and it is not this
+/// one. Returns the sequence as it is then, and opens the generation that counts.
 async fn after_change(sequence: &Arc<SequenceDef>, context: &Arc<ExecContext>) -> Result<Arc<SequenceDef>> {
     let object = u64::from(sequence.oid);
     let mut txn = context.txn().await?;

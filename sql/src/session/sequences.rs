@@ -14,6 +14,11 @@
 //! A record allows the next [`AHEAD`] values; until they are used up nextval only counts in memory. A session that got a
 //! value has observed that record: it may not tell the value before the record is durable, or a crash could hand the same
 //! value out again.
+//!
+//! **Forgetting.** Who still has an older catalog may ask for a generation long after it was closed, so a closed state
+//! must not pass for one that was never used. But restarts and drops go on for as long as the server does, and closed
+//! states are forgotten when the number of all has doubled. What is not in memory, of a sequence no younger than the
+//! youngest that was forgotten, is taken for closed: whoever asks looks up under the lock whether it counts.
 
 use std::collections::HashMap;
 
@@ -31,11 +36,13 @@ use crate::functions::SessionContext;
 /// Values that one record allows, as in PostgreSQL.
 const AHEAD: u32 = 32;
 
+/// Fewer states than this are kept, closed or not.
+const PURGE_MIN: usize = 512;
+
 #[derive(Clone, Copy, Debug)]
 struct State {
-    last: i64,
-    /// Whether `last` was handed out.
-    called: bool,
+    /// The last value, and whether it was handed out; `None` when only the row tells.
+    at: Option<(i64, bool)>,
     /// Values that may still be taken without a record.
     ahead: u32,
     /// The record that allows them.
@@ -54,17 +61,43 @@ fn id(sequence: &SequenceDef) -> Id {
     (sequence.oid, sequence.generation)
 }
 
+#[derive(Debug, Default)]
+struct States {
+    known: HashMap<Id, State>,
+    /// The number of them at which closed ones are next forgotten.
+    purge_at: usize,
+    /// No younger sequence has a closed generation that was forgotten.
+    forgotten_up_to: u32,
+}
+
+impl States {
+    fn insert(&mut self, id: Id, state: State) {
+        if self.known.len() >= self.purge_at {
+            let youngest = self.known.iter().filter(|(_, state)| state.closed).map(|((oid, _), _)| *oid).max();
+            self.forgotten_up_to = self.forgotten_up_to.max(youngest.unwrap_or(0));
+            self.known.retain(|_, state| !state.closed);
+            self.purge_at = PURGE_MIN.max(2 * self.known.len());
+        }
+        self.known.insert(id, state);
+    }
+
+    /// Whether a generation is closed, or may have been.
+    fn is_closed(&self, id: Id) -> bool {
+        self.known.get(&id).map_or(id.0 <= self.forgotten_up_to, |state| state.closed)
+    }
+}
+
 /// What asking for a value led to.
 pub(crate) enum Drawn {
     Value(i64),
-    /// The generation is closed: see [`Sequences::open`].
+    /// The generation is closed, or may have been: see [`Sequences::open`].
     Closed,
 }
 
 /// The sequences of a server. Only the writer uses them.
 #[derive(Debug)]
 pub struct Sequences {
-    states: Mutex<HashMap<Id, State>>,
+    states: Mutex<States>,
     /// Who writes a record of a sequence holds its turn.
     turns: [tokio::sync::Mutex<()>; TURNS_MAX],
 }
@@ -116,12 +149,12 @@ impl Sequences {
     /// 2200H at the end of the sequence.
     pub(crate) fn next_at_once(&self, sequence: &SequenceDef, session: &SessionContext) -> Result<Option<i64>> {
         let mut states = self.states.lock();
-        let Some(state) = states.get_mut(&id(sequence)).filter(|state| state.ahead > 0 && !state.closed) else {
+        let Some(state) = states.known.get_mut(&id(sequence)).filter(|state| state.ahead > 0 && !state.closed) else {
             return Ok(None);
         };
-        let next = step(sequence, state.last, state.called).ok_or_else(|| exhausted(sequence))?;
-        state.last = next;
-        state.called = true;
+        let (last, called) = state.at.expect("values are allowed behind one that is known");
+        let next = step(sequence, last, called).ok_or_else(|| exhausted(sequence))?;
+        state.at = Some((next, true));
         state.ahead -= 1;
         session.observe(state.logged_at);
         session.note_currval(sequence.oid, next);
@@ -138,18 +171,22 @@ impl Sequences {
                 return Ok(Drawn::Value(value));
             }
             let _turn = self.turn(sequence, &session.patience()).await?;
-            match self.states.lock().get(&id(sequence)) {
-                Some(state) if state.closed => return Ok(Drawn::Closed),
+            {
+                let states = self.states.lock();
+                if states.is_closed(id(sequence)) {
+                    return Ok(Drawn::Closed);
+                }
                 // Another session has done it meanwhile.
-                Some(state) if state.ahead > 0 => continue,
-                _ => {}
+                if states.known.get(&id(sequence)).is_some_and(|state| state.ahead > 0) {
+                    continue;
+                }
             }
             self.log_ahead(sequence, session).await?;
         }
     }
 
     async fn log_ahead(&self, sequence: &SequenceDef, session: &SessionContext) -> Result<()> {
-        let known = self.states.lock().get(&id(sequence)).map(|state| (state.last, state.called));
+        let known = self.states.lock().known.get(&id(sequence)).and_then(|state| state.at);
         let (mut from, mut ahead) = ((sequence.start, false), 0);
         let mut none_left = false;
         let key = store::sequence_key(session.catalog().database, sequence);
@@ -171,13 +208,12 @@ impl Sequences {
         if none_left {
             return Err(exhausted(sequence));
         }
-        let (last, called) = from;
-        let state = State { last, called, ahead, logged_at, closed: false };
+        let state = State { at: Some(from), ahead, logged_at, closed: false };
         self.states.lock().insert(id(sequence), state);
         Ok(())
     }
 
-    /// setval. False: the generation is closed, see [`Sequences::open`].
+    /// setval. False: the generation is closed, or may have been; see [`Sequences::open`].
     ///
     /// # Errors
     /// 22003 outside of the sequence's bounds; what the engine returns.
@@ -197,7 +233,7 @@ impl Sequences {
         }
         let patience = session.patience();
         let _turn = self.turn(sequence, &patience).await?;
-        if self.states.lock().get(&id(sequence)).is_some_and(|state| state.closed) {
+        if self.states.lock().is_closed(id(sequence)) {
             return Ok(false);
         }
         let key = store::sequence_key(session.catalog().database, sequence);
@@ -207,7 +243,7 @@ impl Sequences {
         if called {
             session.note_currval(sequence.oid, value);
         }
-        let state = State { last: value, called, ahead: 0, logged_at, closed: false };
+        let state = State { at: Some((value, called)), ahead: 0, logged_at, closed: false };
         self.states.lock().insert(id(sequence), state);
         Ok(true)
     }
@@ -226,11 +262,12 @@ impl Sequences {
     ) -> Result<()> {
         let patience = session.patience();
         let _turn = self.turn(old, &patience).await?;
-        let state = self.close_state(old, session).await?;
-        let (last, called) = restart.map_or((state.last, state.called), |value| (value, false));
+        let stands = self.close_state(old, session).await?;
+        let (last, called) = restart.map_or(stands, |value| (value, false));
         let key = store::sequence_key(session.catalog().database, new);
         let logged_at = store::write_alone(&session.database.engine, &patience, &key, |_| encode(last, called)).await?;
-        self.states.lock().insert(id(new), State { last, called, ahead: 0, logged_at, closed: false });
+        let state = State { at: Some((last, called)), ahead: 0, logged_at, closed: false };
+        self.states.lock().insert(id(new), state);
         Ok(())
     }
 
@@ -244,41 +281,41 @@ impl Sequences {
     }
 
     /// Closes a generation and tells where it stands. The caller has the sequence's turn.
-    async fn close_state(&self, sequence: &SequenceDef, session: &SessionContext) -> Result<State> {
+    async fn close_state(&self, sequence: &SequenceDef, session: &SessionContext) -> Result<(i64, bool)> {
         // In one step: a value drawn between a look and the closing would be drawn again from the new generation.
-        let known = self.states.lock().get_mut(&id(sequence)).map(|state| {
+        let known = self.states.lock().known.get_mut(&id(sequence)).and_then(|state| {
             state.closed = true;
-            *state
+            state.at
         });
-        if let Some(state) = known {
-            return Ok(state);
+        if let Some(at) = known {
+            return Ok(at);
         }
         let engine = &session.database.engine;
         let view = engine.view(engine.snapshot());
         let key = store::sequence_key(session.catalog().database, sequence);
         let row = engine.get(&view, engine.catalog_tree(), &key).await.lift()?;
-        let (last, called) = row.as_deref().and_then(decode).unwrap_or((sequence.start, false));
-        let state = State { last, called, ahead: 0, logged_at: Lsn::ZERO, closed: true };
+        let at = row.as_deref().and_then(decode).unwrap_or((sequence.start, false));
+        let state = State { at: Some(at), ahead: 0, logged_at: Lsn::ZERO, closed: true };
         self.states.lock().insert(id(sequence), state);
-        Ok(state)
+        Ok(at)
     }
 
-    /// Opens a generation that was closed by a change, or a drop, which did not commit. The caller holds the sequence's
-    /// lock, under which it found that the generation still counts.
+    /// Opens a generation that was closed by a change, or a drop, which did not commit, or that may have been for all
+    /// that is remembered. The caller holds the sequence's lock, under which it found that the generation still counts.
     pub(crate) fn open(&self, sequence: &SequenceDef) {
-        if let Some(state) = self.states.lock().get_mut(&id(sequence)) {
-            state.closed = false;
-        }
+        let unread = State { at: None, ahead: 0, logged_at: Lsn::ZERO, closed: false };
+        self.states.lock().known.entry(id(sequence)).or_insert(unread).closed = false;
     }
 
     /// The last value handed out, if this server knows it.
     pub fn last_value_known(&self, sequence: &SequenceDef) -> Option<i64> {
-        self.states.lock().get(&id(sequence)).filter(|state| state.called).map(|state| state.last)
+        let at = self.states.lock().known.get(&id(sequence)).and_then(|state| state.at);
+        at.filter(|(_, called)| *called).map(|(last, _)| last)
     }
 
     /// Forgets everything: this server has just become the writer.
     pub fn clear(&self) {
-        self.states.lock().clear();
+        *self.states.lock() = States::default();
     }
 }
 
@@ -315,6 +352,27 @@ mod tests {
         assert_eq!(step(&sequence(1, 1, 3, true), 3, true), Some(1));
         assert_eq!(step(&sequence(-2, -5, -1, true), -5, true), Some(-1));
         assert_eq!(step(&sequence(1, 1, i64::MAX, false), i64::MAX, true), None);
+    }
+
+    #[test]
+    fn closed_generations_are_forgotten_and_not_taken_for_new_ones() {
+        let sequences = Sequences::default();
+        let open = State { at: Some((7, true)), ahead: 0, logged_at: Lsn::ZERO, closed: false };
+        sequences.states.lock().insert((1, 0), open);
+        for oid in 2..50_000 {
+            let mut states = sequences.states.lock();
+            states.insert((oid, 0), open);
+            assert!(!states.is_closed((oid, 0)));
+            states.known.get_mut(&(oid, 0)).expect("it was just put in").closed = true;
+            assert!(states.known.len() <= PURGE_MIN, "{} are kept", states.known.len());
+        }
+        let is_closed = |oid| sequences.states.lock().is_closed((oid, 0));
+        assert!((2..50_000).all(is_closed));
+        assert!(!is_closed(1), "it is in use");
+        assert!(!is_closed(50_000), "it is new");
+        // It was dropped, and is back.
+        sequences.open(&SequenceDef { oid: 5, ..sequence(1, 1, 3, false) });
+        assert!(!is_closed(5));
     }
 
     #[test]

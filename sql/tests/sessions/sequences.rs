@@ -34,3 +34,23 @@ async fn a_drop_that_is_taken_back_lets_everybody_draw() {
     ok(&run(&mut one, "commit").await);
     assert_eq!(value(&mut other, "select nextval('q')").await, "4");
 }
+
+/// More restarts than are remembered: a generation that a change has closed stays closed to others, and one that was
+/// never drawn from is not.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_change_keeps_others_away_though_what_it_closed_is_forgotten() {
+    let (_volume, database, mut one, mut other) = two("create sequence p; create sequence q; create sequence r").await;
+    for statement in ["begin", "alter sequence q restart 100"] {
+        ok(&run(&mut one, statement).await);
+    }
+    for _ in 0..600 {
+        ok(&run(&mut other, "alter sequence r restart").await);
+    }
+    assert_eq!(value(&mut other, "select nextval('p')").await, "1");
+    assert_eq!(value(&mut other, "select nextval('r')").await, "1");
+    let waiting = spawn(other, "select nextval('q')");
+    let_wait(&database).await;
+    assert!(!waiting.is_finished());
+    ok(&run(&mut one, "commit").await);
+    assert_eq!(waiting.await.expect("no panic").1[1], "100");
+}
