@@ -61,6 +61,7 @@ pub async fn run(options: options::Compute, role: Role) -> anyhow::Result<()> {
     let listener = bind(options.listen.clone()).await?;
     let address = listener.local_addr()?;
     authentication.check_address(address)?;
+    tracing::info!(%address, "listens for clients");
     let dashboard_listener = match options.dashboard_port {
         Some(port) => Some(bind(format!("{}:{port}", address.ip())).await?),
         None => None,
@@ -91,6 +92,7 @@ pub async fn run(options: options::Compute, role: Role) -> anyhow::Result<()> {
         storage_runtime: Runtime::Tokio(nodes::runtime()),
     });
     if let Some(listener) = dashboard_listener {
+        tracing::info!(address = %listener.local_addr()?, "dashboard is up");
         tokio::spawn(dashboard::serve(listener, vec![server.clone()], shutdown.clone()));
     }
     server.run(listener, shutdown).await

@@ -1,9 +1,11 @@
 //! A cluster from the outside: psql, pgbench, replicas, figures, stopping and starting.
 
 use anyhow::Context;
+use std::io::{BufRead, BufReader};
 use std::os::unix::fs::PermissionsExt;
+use std::process::{Command, Stdio};
 use tests::bank::Sums;
-use tests::cluster::{PATIENCE, http_get};
+use tests::cluster::{PATIENCE, binary, http_get, signal};
 use tests::postgres::{pgbench, psql, succeeded};
 use tests::{Cluster, Options};
 use tokio_postgres::Client;
@@ -157,6 +159,42 @@ async fn a_second_process_on_the_same_directory_is_refused() -> anyhow::Result<(
     assert_eq!(output.status.code(), Some(1));
     let message = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(message.contains("in use by process"), "{message}");
+    Ok(())
+}
+
+/// The number behind `mark`.
+fn number_behind(text: &str, mark: &str) -> anyhow::Result<u16> {
+    let (_, rest) = text.split_once(mark).with_context(|| format!("{mark} is missing in\n{text}"))?;
+    let end = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
+    Ok(rest[..end].parse()?)
+}
+
+#[tokio::test]
+async fn ports_that_are_left_to_the_system_are_told() -> anyhow::Result<()> {
+    for processes in [false, true] {
+        let directory = tempfile::tempdir()?;
+        let mut command = Command::new(binary());
+        command.args(["local", "--port", "0", "--dashboard-port", "0", "--data"]).arg(directory.path().join("data"));
+        if processes {
+            command.arg("--processes");
+        }
+        let mut local = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn()?;
+        let mut said = String::new();
+        let mut output = BufReader::new(local.stdout.take().context("it is piped")?);
+        while !said.contains("Ctrl-C ends it") && output.read_line(&mut said)? > 0 {}
+        // Whatever is wrong with them, no process stays behind.
+        let reached = async {
+            tests::cluster::connect(number_behind(&said, "writer    psql -h localhost -p ")?).await?;
+            let replica = number_behind(&said, "replica   psql -h localhost -p ")?;
+            std::net::TcpStream::connect(("127.0.0.1", replica))?;
+            http_get(number_behind(&said, "http://localhost:")?, "/healthz")
+        };
+        let reached = reached.await;
+        signal(local.id().into(), "TERM")?;
+        let status = local.wait()?;
+        assert_eq!(reached?, "ok\n");
+        assert!(status.success(), "{status}");
+    }
     Ok(())
 }
 

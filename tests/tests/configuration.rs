@@ -154,7 +154,7 @@ fn row_52_a_directory_that_holds_something_else_is_refused_untouched() -> anyhow
     let path = directory.path().to_string_lossy().into_owned();
     for arguments in [
         vec!["local", "--port", "1", "--dashboard-port", "0", "--data", &path],
-        vec!["storage", "--listen", "127.0.0.1:0", "--zone", "a", "--id", "1", "--data", &path],
+        vec!["storage", "--listen", "127.0.0.1:1", "--zone", "a", "--id", "1", "--data", &path],
     ] {
         let output = Command::new(binary()).args(&arguments).output()?;
         assert_eq!(output.status.code(), Some(1), "{arguments:?}: {}", message(&output));

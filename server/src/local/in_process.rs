@@ -6,7 +6,7 @@
 //! Each replica has threads of its own, as it would have in a process of its own: what it has to do for a record is little,
 //! and must not wait behind the writer's sessions.
 
-use super::{bind, node_address, node_directory, open_directory, print_welcome, zone};
+use super::{Doors, node_address, node_directory, open_directory, print_welcome, zone};
 use crate::address::NodeAddress;
 use crate::auth::Authentication;
 use crate::compute::{Compute, ComputeOptions, Role};
@@ -34,12 +34,8 @@ use tokio::task::JoinSet;
 pub async fn run(options: Local) -> anyhow::Result<()> {
     let authentication = Authentication::from_options(&options.server.auth)?;
     let tls = encryption::from_options(&options.server.tls)?;
-    // Ports first: a cluster that cannot be reached should not touch its data.
-    let mut listeners = Vec::new();
-    for n in 0..=options.replicas {
-        listeners.push(bind(options.port + n, "--port").await?);
-    }
-    let dashboard_listener = bind(options.dashboard_port, "--dashboard-port").await?;
+    let doors = Doors::open(&options).await?;
+    let ports = doors.ports()?;
     let (mut directory, data) = open_directory(&options)?;
 
     let disk = Arc::new(RealDisk);
@@ -66,7 +62,7 @@ pub async fn run(options: Local) -> anyhow::Result<()> {
     let shutdown = signals::shutdown();
     let mut running = JoinSet::new();
     let (mut servers, mut runtimes) = (Vec::new(), Vec::new());
-    for (n, listener) in listeners.into_iter().enumerate() {
+    for (n, listener) in doors.servers.into_iter().enumerate() {
         let runtime = match n {
             0 => Handle::current(),
             _ => {
@@ -101,8 +97,8 @@ pub async fn run(options: Local) -> anyhow::Result<()> {
             }
         }
     }
-    running.spawn(dashboard::serve(dashboard_listener, servers.clone(), shutdown.clone()));
-    print_welcome(&options, nodes.len());
+    running.spawn(dashboard::serve(doors.dashboard, servers.clone(), shutdown.clone()));
+    print_welcome(&options, &ports, nodes.len());
     let mut outcome = Ok(());
     while let Some(ended) = running.join_next().await {
         // One part that fails ends the rest in order.

@@ -70,6 +70,42 @@ async fn bind(port: u16, flag: &str) -> anyhow::Result<TcpListener> {
         .with_context(|| format!("port {port} cannot be opened; is it in use? choose another with {flag}"))
 }
 
+/// What clients and people connect to. Opened first: a cluster that cannot be reached should not touch its data.
+struct Doors {
+    /// The writer's, and those of the replicas.
+    servers: Vec<TcpListener>,
+    dashboard: TcpListener,
+}
+
+/// The ports of [`Doors`], which are others than were asked for where that was port 0.
+struct Ports {
+    servers: Vec<u16>,
+    dashboard: u16,
+}
+
+impl Doors {
+    /// Replicas take the ports behind the writer's, or like it any that is free when its port is 0.
+    async fn open(options: &Local) -> anyhow::Result<Doors> {
+        let mut servers = Vec::new();
+        for n in 0..=options.replicas {
+            let port = match options.port {
+                0 => 0,
+                first => {
+                    first.checked_add(n).with_context(|| format!("there is no port {n} behind {first} (--port)"))?
+                }
+            };
+            servers.push(bind(port, "--port").await?);
+        }
+        Ok(Doors { servers, dashboard: bind(options.dashboard_port, "--dashboard-port").await? })
+    }
+
+    fn ports(&self) -> std::io::Result<Ports> {
+        let port = |listener: &TcpListener| listener.local_addr().map(|address| address.port());
+        let servers = self.servers.iter().map(port).collect::<Result<_, _>>()?;
+        Ok(Ports { servers, dashboard: port(&self.dashboard)? })
+    }
+}
+
 /// Opens the cluster's directory, creating it when it is new.
 fn open_directory(options: &Local) -> anyhow::Result<(Directory, PathBuf)> {
     let directory = Directory::open(&options.data)?;
@@ -78,13 +114,14 @@ fn open_directory(options: &Local) -> anyhow::Result<(Directory, PathBuf)> {
 }
 
 /// What to paste, once everything is up.
-fn print_welcome(options: &Local, nodes: usize) {
+fn print_welcome(options: &Local, ports: &Ports, nodes: usize) {
     println!("Redoubt is up: {nodes} storage nodes, a writer and {} replica(s).", options.replicas);
-    println!("  writer    psql -h localhost -p {} -U postgres", options.port);
-    for replica in 1..=options.replicas {
-        println!("  replica   psql -h localhost -p {} -U postgres", options.port + replica);
+    for (n, port) in ports.servers.iter().enumerate() {
+        let role = if n == 0 { "writer" } else { "replica" };
+        println!("  {role:<9} psql -h localhost -p {port} -U postgres");
     }
-    println!("  url       postgresql://postgres@localhost:{}/postgres", options.port);
-    println!("  status    http://localhost:{}/  or  redoubt status 127.0.0.1:{}", options.dashboard_port, options.port);
+    let writer = ports.servers[0];
+    println!("  url       postgresql://postgres@localhost:{writer}/postgres");
+    println!("  status    http://localhost:{}/  or  redoubt status 127.0.0.1:{writer}", ports.dashboard);
     println!("Ctrl-C ends it; the data stays in {}.", options.data.display());
 }

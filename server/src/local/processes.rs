@@ -4,7 +4,7 @@
 //!
 //! The servers are stopped before the storage nodes: what a writer has acknowledged, it has yet to make durable.
 
-use super::{bind, node_address, node_directory, open_directory, print_welcome, zone};
+use super::{Doors, node_address, node_directory, open_directory, print_welcome, zone};
 use crate::address::NodeAddress;
 use crate::auth::Authentication;
 use crate::init::{Created, Emptied};
@@ -108,11 +108,8 @@ impl Member {
 pub async fn run(options: Local) -> anyhow::Result<()> {
     Authentication::from_options(&options.server.auth)?;
     encryption::from_options(&options.server.tls)?;
-    // Tried before anything is touched, and given back for the children.
-    for n in 0..=options.replicas {
-        drop(bind(options.port + n, "--port").await?);
-    }
-    drop(bind(options.dashboard_port, "--dashboard-port").await?);
+    // Opened before anything is touched, and given back for the children, which keep them when they are started again by hand.
+    let ports = Doors::open(&options).await?.ports()?;
     let (mut directory, data) = open_directory(&options)?;
     let shutdown = signals::shutdown();
 
@@ -138,25 +135,25 @@ pub async fn run(options: Local) -> anyhow::Result<()> {
     directory.keep_volume(volume)?;
     let links: Nodes = links.into();
 
-    for n in 0..=options.replicas {
+    for (n, port) in ports.servers.iter().enumerate() {
         let role = if n == 0 { "writer" } else { "replica" };
         let mut arguments: Vec<OsString> = vec![role.into(), "--storage".into(), storage.clone().into()];
         // Others may have been made on the same nodes.
         arguments.extend(["--volume".into(), format!("{volume:016x}").into()]);
-        arguments.extend(["--listen".into(), format!("127.0.0.1:{}", options.port + n).into()]);
+        arguments.extend(["--listen".into(), format!("127.0.0.1:{port}").into()]);
         arguments.extend(options.server.arguments().into_iter().map(OsString::from));
         if n == 0 {
-            arguments.extend(["--dashboard-port".into(), options.dashboard_port.to_string().into()]);
+            arguments.extend(["--dashboard-port".into(), ports.dashboard.to_string().into()]);
         }
         let name = if n == 0 { "writer".to_owned() } else { format!("replica {n}") };
         members.push(Member::start(name, Kind::Server, arguments)?);
-        wait_until_listening(options.port + n, &mut members).await?;
+        wait_until_listening(*port, &mut members).await?;
         if n == 0 {
             // Its recovery settles which ballot the replicas open under, and a new volume gets its catalog from it.
             wait_until_writing(&links, volume, &mut members).await?;
         }
     }
-    print_welcome(&options, addresses.len());
+    print_welcome(&options, &ports, addresses.len());
     println!("Processes:");
     for member in &members {
         println!("  {:<16} pid {}", member.name, member.child.id().unwrap_or_default());

@@ -218,7 +218,7 @@ pub struct Local {
     /// Directory of the whole cluster; created when missing.
     #[arg(long, value_name = "DIR", default_value = "redoubt-data", env = "REDOUBT_DATA")]
     pub data: PathBuf,
-    /// Port of the writer; replicas take the ports behind it.
+    /// Port of the writer; replicas take the ports behind it. With 0 each takes any that is free.
     #[arg(long, default_value_t = 5432, env = "REDOUBT_PORT")]
     pub port: u16,
     /// Number of read replicas.
@@ -231,7 +231,7 @@ pub struct Local {
     /// Runs every node and server as a process of its own, which can be killed.
     #[arg(long, env = "REDOUBT_PROCESSES")]
     pub processes: bool,
-    /// Port of the status page, /metrics and /healthz.
+    /// Port of the status page, /metrics and /healthz; 0: any that is free.
     #[arg(long, default_value_t = 8080, env = "REDOUBT_DASHBOARD_PORT")]
     pub dashboard_port: u16,
     /// Pages of 8 kB in a protection group; decided when the volume is created.
