@@ -2,6 +2,7 @@
 //! port and no rights of their own. They are encrypted if the server can, and its certificate is not looked at.
 
 use crate::options::{Promote, Replace, Revert, Status};
+use crate::output::say;
 use crate::pgwire::dial::connect_to_anyone;
 use anyhow::{Context, bail, ensure};
 use std::time::{Duration, Instant};
@@ -22,7 +23,7 @@ pub async fn promote(options: Promote) -> anyhow::Result<()> {
     let client = connect(&options.address).await?;
     let row = client.query_one("SELECT pg_is_in_recovery()", &[]).await.map_err(plain)?;
     if !row.get::<_, bool>(0) {
-        println!("{} is the writer already", options.address);
+        say!("{} is the writer already", options.address);
         return Ok(());
     }
     // As long as whoever asked waits.
@@ -30,7 +31,7 @@ pub async fn promote(options: Promote) -> anyhow::Result<()> {
     if !row.get::<_, bool>(0) {
         bail!("{} did not become the writer in time", options.address);
     }
-    println!("{} is the writer", options.address);
+    say!("{} is the writer", options.address);
     Ok(())
 }
 
@@ -49,7 +50,7 @@ pub async fn replace(options: Replace) -> anyhow::Result<()> {
         None => client.query_one("SELECT redoubt.replace_storage_node($1)", &[&old]).await,
     };
     let by: String = row.map_err(plain)?.get(0);
-    println!("node {old} is being replaced by {by}");
+    say!("node {old} is being replaced by {by}");
     if options.no_wait {
         return Ok(());
     }
@@ -59,16 +60,16 @@ pub async fn replace(options: Replace) -> anyhow::Result<()> {
             Ok(rows) => {
                 let Some(text) = rows.progress(old) else {
                     ensure!(rows.incarnations(old) != before, "node {old} stays: its replacement was reverted");
-                    println!("node {old} was replaced by {by}");
+                    say!("node {old} was replaced by {by}");
                     return Ok(());
                 };
                 if text != shown {
-                    println!("{text}");
+                    say!("{text}");
                     shown = text;
                 }
             }
             Err(error) => {
-                println!("the writer does not answer ({error}); the replacement goes on under the next one");
+                say!("the writer does not answer ({error}); the replacement goes on under the next one");
                 client = door.writer(WRITER_WITHIN).await?;
             }
         }
@@ -120,7 +121,7 @@ pub async fn revert(options: Revert) -> anyhow::Result<()> {
     let client = Door { addresses: vec![options.server] }.writer(Duration::ZERO).await?;
     let node = i32::try_from(options.node).context("there is no such storage node")?;
     client.query("SELECT redoubt.revert_storage_node($1)", &[&node]).await.map_err(plain)?;
-    println!("node {node} stays");
+    say!("node {node} stays");
     Ok(())
 }
 
@@ -178,7 +179,7 @@ pub async fn status(options: Status) -> anyhow::Result<()> {
         let row = client.query_one("SELECT redoubt.status()::text", &[]).await.map_err(plain)?;
         let text: String = row.get(0);
         if options.json {
-            println!("{text}");
+            say!("{text}");
         } else {
             print_table(&serde_json::from_str(&text).context("the server's status is not JSON")?);
         }
@@ -186,7 +187,7 @@ pub async fn status(options: Status) -> anyhow::Result<()> {
             return Ok(());
         }
         tokio::time::sleep(WATCH_INTERVAL).await;
-        println!();
+        say!("");
     }
 }
 
@@ -196,25 +197,22 @@ fn print_table(status: &serde_json::Value) {
         serde_json::Value::Null => "-".to_owned(),
         other => other.to_string(),
     };
-    println!("vdl {}  epoch {}", field(status, "vdl"), field(status, "epoch"));
-    println!("{:<8} {:<6} {:<24} {:>8} {:>16} {:>8}", "role", "state", "addr", "pid", "lsn", "lag_ms");
+    say!("vdl {}  epoch {}", field(status, "vdl"), field(status, "epoch"));
+    say!("{:<8} {:<6} {:<24} {:>8} {:>16} {:>8}", "role", "state", "addr", "pid", "lsn", "lag_ms");
     for server in status["servers"].as_array().into_iter().flatten() {
         let [role, state, addr, pid, lsn, lag] =
             ["role", "state", "addr", "pid", "lsn", "lag_ms"].map(|key| field(server, key));
-        println!("{role:<8} {state:<6} {addr:<24} {pid:>8} {lsn:>16} {lag:>8}");
+        say!("{role:<8} {state:<6} {addr:<24} {pid:>8} {lsn:>16} {lag:>8}");
     }
-    println!(
-        "{:<8} {:<9} {:<8} {:<14} {:>8} {:>16} {:>16}",
-        "node", "state", "role", "zone", "pid", "received", "flushed"
-    );
+    say!("{:<8} {:<9} {:<8} {:<14} {:>8} {:>16} {:>16}", "node", "state", "role", "zone", "pid", "received", "flushed");
     for node in status["storage_nodes"].as_array().into_iter().flatten() {
         let [id, state, role, zone, pid, received, flushed] =
             ["id", "state", "role", "zone", "pid", "scl_received", "scl_flushed"].map(|key| field(node, key));
-        println!("{id:<8} {state:<9} {role:<8} {zone:<14} {pid:>8} {received:>16} {flushed:>16}");
+        say!("{id:<8} {state:<9} {role:<8} {zone:<14} {pid:>8} {received:>16} {flushed:>16}");
         if let (Some(old), Some(bytes), Some(total)) =
             (node["replaces"].as_u64(), node["hydrated_bytes"].as_u64(), node["total_bytes"].as_u64())
         {
-            println!("         in place of node {old}: {bytes} of {total} bytes of page images");
+            say!("         in place of node {old}: {bytes} of {total} bytes of page images");
         }
     }
 }

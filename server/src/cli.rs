@@ -76,5 +76,7 @@ fn start_logging() {
         .with_writer(std::io::stderr)
         .with_ansi(colours)
         .with_target(false)
+        // It would tell them on standard error, and so panic when that is what is closed.
+        .log_internal_errors(false)
         .init();
 }

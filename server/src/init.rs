@@ -6,6 +6,7 @@
 use crate::address::NodeAddress;
 use crate::nodes;
 use crate::options::{Init, Which};
+use crate::output::say;
 use crate::settings::BadSetting;
 use anyhow::{Context, bail, ensure};
 use protocol::FORMAT_VERSION;
@@ -49,12 +50,12 @@ pub async fn run(options: Init) -> anyhow::Result<()> {
         quota_bytes: options.quota,
     };
     match create(&nodes, &addresses, wanted, Emptied::Refused).await? {
-        Created::New(volume) => println!("created volume {volume:016x} on {} storage nodes", nodes.len()),
+        Created::New(volume) => say!("created volume {volume:016x} on {} storage nodes", nodes.len()),
         Created::Existed(volume) if options.quota.is_some() => {
-            println!("volume {volume:016x} exists on the {} storage nodes named; its quota was set", nodes.len())
+            say!("volume {volume:016x} exists on the {} storage nodes named; its quota was set", nodes.len())
         }
         Created::Existed(volume) => {
-            println!("volume {volume:016x} exists on the {} storage nodes named; nothing was changed", nodes.len())
+            say!("volume {volume:016x} exists on the {} storage nodes named; nothing was changed", nodes.len())
         }
     }
     Ok(())

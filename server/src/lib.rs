@@ -39,6 +39,7 @@ pub mod node;
 pub mod nodes;
 pub mod notices;
 pub mod options;
+mod output;
 pub mod pgwire;
 pub mod promotion;
 pub mod proxy;

@@ -1,6 +1,7 @@
 //! `redoubt sim`: the cluster under simulation, for one seed or a range. See the crate `sim`.
 
 use crate::options::Sim;
+use crate::output::say;
 use sim::{Options, Verbosity};
 use std::process::ExitCode;
 
@@ -18,11 +19,10 @@ pub fn run(options: &Sim) -> ExitCode {
     let one = options.seeds.is_none();
     let summary = sim::run_range(seeds, Options { verbosity, ..Options::default() }, |report| {
         if one && !options.trace && !report.passed() {
-            report.last.iter().for_each(|line| println!("{line}"));
+            report.last.iter().for_each(|line| say!("{line}"));
         }
-        println!("{report}");
+        say!("{report}");
     });
-    print!("{}", summary.table());
-    println!("{summary}");
+    say!("{}{summary}", summary.table());
     if summary.passed() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

@@ -8,6 +8,7 @@
 use crate::address::NodeAddress;
 use crate::nodes::{self, REMOVED};
 use crate::options::{DropVolume, Volumes};
+use crate::output::say;
 use crate::spare::is_spare;
 use anyhow::{Context, ensure};
 use protocol::FORMAT_VERSION;
@@ -34,16 +35,20 @@ pub async fn list(options: Volumes) -> anyhow::Result<()> {
             }
         };
         if answered == 0 {
-            println!(
+            say!(
                 "{:<16}  {:>4}  {:<9}  {:>14}  {:>14}  node at",
-                "volume", "node", "state", "disk bytes", "quota bytes"
+                "volume",
+                "node",
+                "state",
+                "disk bytes",
+                "quota bytes"
             );
         }
         answered += 1;
         for VolumeSummary { volume, state, disk_bytes, quota_bytes, why } in &status.volumes {
             let quota = if *quota_bytes == 0 { "none".to_owned() } else { quota_bytes.to_string() };
             let node = status.node;
-            println!("{volume:016x}  {node:>4}  {state:<9}  {disk_bytes:>14}  {quota:>14}  {address} {why}");
+            say!("{volume:016x}  {node:>4}  {state:<9}  {disk_bytes:>14}  {quota:>14}  {address} {why}");
         }
     }
     ensure!(answered > 0, "no storage node answers");
@@ -83,7 +88,7 @@ pub async fn drop_volume(options: DropVolume) -> anyhow::Result<()> {
     let mut kept = 0;
     for (address, node) in keep {
         match node.drop_volume(volume).await {
-            Ok(()) => println!("{address} has dropped volume {volume:016x}"),
+            Ok(()) => say!("{address} has dropped volume {volume:016x}"),
             Err(error) => {
                 kept += 1;
                 eprintln!("{address}: {error}");

@@ -5,7 +5,7 @@ use std::io::{BufRead, BufReader};
 use std::os::unix::fs::PermissionsExt;
 use std::process::{Command, Stdio};
 use tests::bank::Sums;
-use tests::cluster::{PATIENCE, binary, http_get, signal};
+use tests::cluster::{PATIENCE, binary, http_get, redoubt, signal};
 use tests::postgres::{pgbench, psql, succeeded};
 use tests::{Cluster, Options};
 use tokio_postgres::Client;
@@ -155,7 +155,7 @@ async fn a_second_process_on_the_same_directory_is_refused() -> anyhow::Result<(
     let cluster = Cluster::start(Options::default()).await?;
     let data = cluster.data();
     let data = data.to_string_lossy();
-    let output = tests::cluster::redoubt(["local", "--data", &data, "--port", "1", "--dashboard-port", "0"])?;
+    let output = redoubt(["local", "--data", &data, "--port", "1", "--dashboard-port", "0"])?;
     assert_eq!(output.status.code(), Some(1));
     let message = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(message.contains("in use by process"), "{message}");
@@ -184,10 +184,20 @@ async fn ports_that_are_left_to_the_system_are_told() -> anyhow::Result<()> {
         while !said.contains("Ctrl-C ends it") && output.read_line(&mut said)? > 0 {}
         // Whatever is wrong with them, no process stays behind.
         let reached = async {
-            tests::cluster::connect(number_behind(&said, "writer    psql -h localhost -p ")?).await?;
+            let writer = number_behind(&said, "writer    psql -h localhost -p ")?;
+            tests::cluster::connect(writer).await?;
             let replica = number_behind(&said, "replica   psql -h localhost -p ")?;
             std::net::TcpStream::connect(("127.0.0.1", replica))?;
-            http_get(number_behind(&said, "http://localhost:")?, "/healthz")
+            let answer = http_get(number_behind(&said, "http://localhost:")?, "/healthz")?;
+            // Nor does it matter that whoever read has seen enough: the cluster would say that a process has ended.
+            drop(output);
+            if processes {
+                let status = redoubt(["status", &format!("127.0.0.1:{writer}"), "--json"])?;
+                let status: serde_json::Value = serde_json::from_slice(&status.stdout)?;
+                let writer = status["servers"].as_array().into_iter().flatten().find(|it| it["role"] == "writer");
+                Cluster::kill(writer.and_then(|it| it["pid"].as_u64()).context("it is not there")?)?;
+            }
+            anyhow::Ok(answer)
         };
         let reached = reached.await;
         signal(local.id().into(), "TERM")?;
@@ -195,6 +205,26 @@ async fn ports_that_are_left_to_the_system_are_told() -> anyhow::Result<()> {
         assert_eq!(reached?, "ok\n");
         assert!(status.success(), "{status}");
     }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_command_whose_reader_has_seen_enough_ends_without_a_word() -> anyhow::Result<()> {
+    let cluster = Cluster::start(Options { replicas: 0, ..Options::default() }).await?;
+    let address = format!("127.0.0.1:{}", cluster.port(0));
+    for arguments in [vec!["status", &address], vec!["status", "--json", &address], vec!["status", "--watch", &address]]
+    {
+        let (reader, writer) = std::io::pipe()?;
+        drop(reader);
+        let output = Command::new(binary()).args(&arguments).stdout(writer).output()?;
+        // As a shell tells the end by SIGPIPE.
+        assert_eq!(output.status.code(), Some(141), "{arguments:?}");
+        assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+    }
+    let (reader, writer) = std::io::pipe()?;
+    drop(reader);
+    let help = Command::new(binary()).arg("--help").stdout(writer).output()?;
+    assert_eq!(String::from_utf8_lossy(&help.stderr), "");
     Ok(())
 }
 

@@ -15,6 +15,7 @@ use crate::address::NodeAddress;
 use crate::directory::Directory;
 use crate::init::Wanted;
 use crate::options::{Local, NODES_MAX, Which};
+use crate::output::tell;
 use anyhow::Context;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::ops::RangeInclusive;
@@ -115,13 +116,13 @@ fn open_directory(options: &Local) -> anyhow::Result<(Directory, PathBuf)> {
 
 /// What to paste, once everything is up.
 fn print_welcome(options: &Local, ports: &Ports, nodes: usize) {
-    println!("Redoubt is up: {nodes} storage nodes, a writer and {} replica(s).", options.replicas);
+    tell!("Redoubt is up: {nodes} storage nodes, a writer and {} replica(s).", options.replicas);
     for (n, port) in ports.servers.iter().enumerate() {
         let role = if n == 0 { "writer" } else { "replica" };
-        println!("  {role:<9} psql -h localhost -p {port} -U postgres");
+        tell!("  {role:<9} psql -h localhost -p {port} -U postgres");
     }
     let writer = ports.servers[0];
-    println!("  url       postgresql://postgres@localhost:{writer}/postgres");
-    println!("  status    http://localhost:{}/  or  redoubt status 127.0.0.1:{writer}", ports.dashboard);
-    println!("Ctrl-C ends it; the data stays in {}.", options.data.display());
+    tell!("  url       postgresql://postgres@localhost:{writer}/postgres");
+    tell!("  status    http://localhost:{}/  or  redoubt status 127.0.0.1:{writer}", ports.dashboard);
+    tell!("Ctrl-C ends it; the data stays in {}.", options.data.display());
 }

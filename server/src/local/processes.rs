@@ -9,6 +9,7 @@ use crate::address::NodeAddress;
 use crate::auth::Authentication;
 use crate::init::{Created, Emptied};
 use crate::options::Local;
+use crate::output::tell;
 use crate::{encryption, init, nodes, signals};
 use anyhow::{Context, bail};
 use futures::StreamExt;
@@ -82,7 +83,7 @@ impl Member {
             () = stops.of(self.kind).cancelled() => self.stop().await,
         };
         if !stops.begun() {
-            println!("{} ended; start it again with\n  {}", self.name, self.command_line());
+            tell!("{} ended; start it again with\n  {}", self.name, self.command_line());
         }
         (self.name, self.kind, status)
     }
@@ -154,9 +155,9 @@ pub async fn run(options: Local) -> anyhow::Result<()> {
         }
     }
     print_welcome(&options, &ports, addresses.len());
-    println!("Processes:");
+    tell!("Processes:");
     for member in &members {
-        println!("  {:<16} pid {}", member.name, member.child.id().unwrap_or_default());
+        tell!("  {:<16} pid {}", member.name, member.child.id().unwrap_or_default());
     }
     let stops = Stops::default();
     let mut servers = members.iter().filter(|member| member.kind == Kind::Server).count();
