@@ -1,9 +1,17 @@
 //! Ctrl-C and SIGTERM.
+//!
+//! **Rule.** The first signal stops a process in order, another one ends it at once. To a process that `redoubt local` has
+//! started, Ctrl-C comes from the terminal, as to everyone in its process group: the first one is `local`'s, which stops its
+//! processes one after the other, by SIGTERM. With the second `local` itself ends at once, and so do they.
 
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
-/// A token that is cancelled by the first SIGINT or SIGTERM; a second one ends the process at once.
+/// The environment variable by which `redoubt local` tells a process that it will stop it.
+pub const STOPPED_BY_LOCAL: &str = "REDOUBT_STOPPED_BY_LOCAL";
+
+/// A token that is cancelled by the first SIGINT or SIGTERM; a second one ends the process at once. See the module for the
+/// processes of `redoubt local`.
 ///
 /// # Panics
 /// When the process may not handle signals, which only a broken sandbox causes.
@@ -13,18 +21,78 @@ pub fn shutdown() -> CancellationToken {
     let cancelled = token.clone();
     let mut interrupt = signal(SignalKind::interrupt()).expect("a process may handle SIGINT");
     let mut terminate = signal(SignalKind::terminate()).expect("a process may handle SIGTERM");
+    let mut heard = Heard { stopped_by_local: std::env::var_os(STOPPED_BY_LOCAL).is_some(), ..Heard::default() };
     tokio::spawn(async move {
-        for _ in 0..2 {
-            tokio::select! {
-                _ = interrupt.recv() => {}
-                _ = terminate.recv() => {}
+        loop {
+            let answer = tokio::select! {
+                _ = interrupt.recv() => heard.interrupt(),
+                _ = terminate.recv() => heard.terminate(),
+            };
+            match answer {
+                Answer::Wait => {}
+                Answer::Stop => {
+                    tracing::info!("stopping");
+                    cancelled.cancel();
+                }
+                Answer::End => std::process::exit(130),
             }
-            if cancelled.is_cancelled() {
-                std::process::exit(130);
-            }
-            tracing::info!("stopping");
-            cancelled.cancel();
         }
     });
     token
+}
+
+/// What a process does about a signal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Answer {
+    Wait,
+    Stop,
+    End,
+}
+
+/// The signals that a process has had.
+#[derive(Default)]
+struct Heard {
+    stopped_by_local: bool,
+    interrupted: bool,
+    stopping: bool,
+}
+
+impl Heard {
+    fn interrupt(&mut self) -> Answer {
+        let again = std::mem::replace(&mut self.interrupted, true);
+        match (self.stopped_by_local, again) {
+            (true, false) => Answer::Wait,
+            (true, true) => Answer::End,
+            (false, _) => self.terminate(),
+        }
+    }
+
+    fn terminate(&mut self) -> Answer {
+        if std::mem::replace(&mut self.stopping, true) { Answer::End } else { Answer::Stop }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answers(stopped_by_local: bool, signals: &str) -> Vec<Answer> {
+        let mut heard = Heard { stopped_by_local, ..Heard::default() };
+        signals.chars().map(|it| if it == 'I' { heard.interrupt() } else { heard.terminate() }).collect()
+    }
+
+    #[test]
+    fn the_first_signal_stops_and_another_ends() {
+        for signals in ["II", "IT", "TI", "TT"] {
+            assert_eq!(answers(false, signals), [Answer::Stop, Answer::End], "{signals}");
+        }
+    }
+
+    #[test]
+    fn the_first_interrupt_of_a_process_of_local_is_not_for_it() {
+        assert_eq!(answers(true, "ITI"), [Answer::Wait, Answer::Stop, Answer::End]);
+        assert_eq!(answers(true, "TII"), [Answer::Stop, Answer::Wait, Answer::End]);
+        assert_eq!(answers(true, "II"), [Answer::Wait, Answer::End], "local has ended and stops nobody");
+        assert_eq!(answers(true, "TT"), [Answer::Stop, Answer::End]);
+    }
 }

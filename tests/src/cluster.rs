@@ -221,15 +221,21 @@ impl Cluster {
     /// # Errors
     /// When the signal cannot be sent.
     pub fn kill_all(&mut self) -> anyhow::Result<()> {
-        // The children share the process group of `local`, which leads it.
         let members = group_of(self.child.id())?;
-        let status = Command::new("kill").args(["-KILL", "--", &format!("-{}", self.child.id())]).status()?;
-        ensure!(status.success(), "kill failed");
+        self.signal_all("KILL")?;
         self.child.wait()?;
         for mut other in self.others.drain(..) {
             other.wait()?;
         }
         members.into_iter().try_for_each(wait_until_gone)
+    }
+
+    /// The children share the process group of `local`, which leads it.
+    fn signal_all(&self, name: &str) -> anyhow::Result<()> {
+        let group = format!("-{}", self.child.id());
+        let status = Command::new("kill").args(["-s", name, "--", &group]).status()?;
+        ensure!(status.success(), "kill failed");
+        Ok(())
     }
 
     /// The command that `local` prints when one of its processes has ended: `storage node 3`, `writer`, `replica 1`.
@@ -311,12 +317,28 @@ impl Cluster {
         Ok(took)
     }
 
-    /// Ends the cluster as Ctrl-C does and returns its exit status.
+    /// Ends the cluster by SIGINT to `local` and returns its exit status.
     ///
     /// # Errors
     /// When it is not gone within [`PATIENCE`].
     pub async fn interrupt(&mut self) -> anyhow::Result<std::process::ExitStatus> {
         signal(self.child.id().into(), "INT")?;
+        self.ended().await
+    }
+
+    /// Ctrl-C in the cluster's terminal, of which every process of it hears.
+    ///
+    /// # Errors
+    /// When the signal cannot be sent.
+    pub fn press_ctrl_c(&self) -> anyhow::Result<()> {
+        self.signal_all("INT")
+    }
+
+    /// The exit status of a cluster that is being stopped.
+    ///
+    /// # Errors
+    /// When it is not gone within [`PATIENCE`].
+    pub async fn ended(&mut self) -> anyhow::Result<std::process::ExitStatus> {
         let deadline = Instant::now() + PATIENCE;
         loop {
             if let Some(status) = self.child.try_wait()? {
@@ -407,15 +429,20 @@ fn group_of(leader: u32) -> anyhow::Result<Vec<u64>> {
     Ok(members)
 }
 
-/// Waits until no thread of a process runs any more: its sockets and files are closed then, whether or not its parent has
-/// taken note.
-fn wait_until_gone(pid: u64) -> anyhow::Result<()> {
+/// Whether a thread of a process runs, be it paused: its sockets and files are closed when none does, whether or not its parent
+/// has taken note.
+#[must_use]
+pub fn is_running(pid: u64) -> bool {
     let runs = |task: std::io::Result<std::fs::DirEntry>| {
         let stat = task.and_then(|task| std::fs::read_to_string(task.path().join("stat"))).unwrap_or_default();
         stat.rsplit_once(") ").is_some_and(|(_, fields)| !fields.starts_with(['Z', 'X']))
     };
+    std::fs::read_dir(format!("/proc/{pid}/task")).is_ok_and(|mut tasks| tasks.any(runs))
+}
+
+fn wait_until_gone(pid: u64) -> anyhow::Result<()> {
     let begin = Instant::now();
-    while std::fs::read_dir(format!("/proc/{pid}/task")).is_ok_and(|mut tasks| tasks.any(runs)) {
+    while is_running(pid) {
         ensure!(begin.elapsed() < PATIENCE, "process {pid} does not end");
         std::thread::sleep(Duration::from_millis(1));
     }

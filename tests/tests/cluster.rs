@@ -5,7 +5,7 @@ use std::io::{BufRead, BufReader};
 use std::os::unix::fs::PermissionsExt;
 use std::process::{Command, Stdio};
 use tests::bank::Sums;
-use tests::cluster::{PATIENCE, binary, http_get, redoubt, signal};
+use tests::cluster::{PATIENCE, binary, http_get, is_running, redoubt, signal};
 use tests::postgres::{pgbench, psql, succeeded};
 use tests::{Cluster, Options};
 use tokio_postgres::Client;
@@ -225,6 +225,30 @@ async fn a_command_whose_reader_has_seen_enough_ends_without_a_word() -> anyhow:
     drop(reader);
     let help = Command::new(binary()).arg("--help").stdout(writer).output()?;
     assert_eq!(String::from_utf8_lossy(&help.stderr), "");
+    Ok(())
+}
+
+/// A terminal tells every process at once, and a storage node that stopped then would be missing to the writer.
+#[tokio::test]
+async fn ctrl_c_stops_the_servers_before_the_storage_nodes() -> anyhow::Result<()> {
+    let mut cluster = Cluster::start(Options { processes: true, replicas: 0, ..Options::default() }).await?;
+    let status = cluster.status(0)?;
+    let pids = |key: &str| -> Vec<u64> {
+        status[key].as_array().into_iter().flatten().filter_map(|it| it["pid"].as_u64()).collect()
+    };
+    let (servers, nodes) = (pids("servers"), pids("storage_nodes"));
+    assert_eq!((servers.len(), nodes.len()), (1, 6), "{status}");
+    // The writer takes longer to stop than a node, which waits for a second.
+    signal(servers[0], "STOP")?;
+    cluster.press_ctrl_c()?;
+    let begin = std::time::Instant::now();
+    while begin.elapsed() < std::time::Duration::from_secs(3) {
+        assert!(nodes.iter().all(|pid| is_running(*pid)), "a storage node has not waited for the writer");
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    signal(servers[0], "CONT")?;
+    assert!(cluster.ended().await?.success());
+    assert!(!nodes.iter().any(|pid| is_running(*pid)));
     Ok(())
 }
 

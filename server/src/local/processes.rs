@@ -2,11 +2,13 @@
 //!
 //! A child that dies stays dead: that is what people want to see. Its command is printed, to start it again by hand.
 //!
-//! The servers are stopped before the storage nodes: what a writer has acknowledged, it has yet to make durable.
+//! The servers are stopped before the storage nodes: what a writer has acknowledged, it has yet to make durable. A terminal
+//! tells all of them at once that Ctrl-C was pressed, and they leave it to this process ([`signals`]).
 
-use super::{Doors, node_address, node_directory, open_directory, print_welcome, zone};
+use super::{Doors, Ports, node_address, node_directory, open_directory, print_welcome, zone};
 use crate::address::NodeAddress;
 use crate::auth::Authentication;
+use crate::directory::Directory;
 use crate::init::{Created, Emptied};
 use crate::options::Local;
 use crate::output::tell;
@@ -18,6 +20,7 @@ use protocol::FORMAT_VERSION;
 use protocol::node::StorageNode;
 use protocol::rpc::storage::StatusRequest;
 use std::ffi::OsString;
+use std::path::Path;
 use std::process::ExitStatus;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -67,7 +70,9 @@ impl Stops {
 impl Member {
     fn start(name: String, kind: Kind, arguments: Vec<OsString>) -> anyhow::Result<Member> {
         let program = std::env::current_exe()?;
-        let child = Command::new(program).args(&arguments).kill_on_drop(true).spawn().context(name.clone())?;
+        let mut command = Command::new(program);
+        command.args(&arguments).env(signals::STOPPED_BY_LOCAL, "").kill_on_drop(true);
+        let child = command.spawn().context(name.clone())?;
         Ok(Member { name, kind, arguments, child })
     }
 
@@ -113,51 +118,12 @@ pub async fn run(options: Local) -> anyhow::Result<()> {
     let ports = Doors::open(&options).await?.ports()?;
     let (mut directory, data) = open_directory(&options)?;
     let shutdown = signals::shutdown();
-
-    let ids = options.node_ids(&data);
-    let addresses: Vec<NodeAddress> = ids.clone().map(|id| node_address(&data, id)).collect();
-    let texts: Vec<String> = addresses.iter().map(NodeAddress::to_string).collect();
-    let storage = texts.join(",");
     let mut members = Vec::new();
-    for (id, address) in ids.zip(&addresses) {
-        let mut arguments: Vec<OsString> = vec!["storage".into(), "--data".into(), node_directory(&data, id).into()];
-        arguments.extend(["--listen".into(), address.to_string().into()]);
-        arguments.extend(["--zone".into(), zone(id).into(), "--id".into(), id.to_string().into()]);
-        // One that comes back without its disk's content offers itself as the new member in its own place.
-        arguments.extend(["--storage".into(), storage.clone().into()]);
-        members.push(Member::start(format!("storage node {id}"), Kind::Node, arguments)?);
-    }
-    let links = addresses.iter().map(nodes::connect).collect::<anyhow::Result<Vec<_>>>()?;
-    for link in &links {
-        wait_until_up(link, &mut members).await?;
-    }
-    let created = init::create(&links, &texts, options.volume(directory.volume()), Emptied::Replaced).await?;
-    let (Created::New(volume) | Created::Existed(volume)) = created;
-    directory.keep_volume(volume)?;
-    let links: Nodes = links.into();
-
-    for (n, port) in ports.servers.iter().enumerate() {
-        let role = if n == 0 { "writer" } else { "replica" };
-        let mut arguments: Vec<OsString> = vec![role.into(), "--storage".into(), storage.clone().into()];
-        // Others may have been made on the same nodes.
-        arguments.extend(["--volume".into(), format!("{volume:016x}").into()]);
-        arguments.extend(["--listen".into(), format!("127.0.0.1:{port}").into()]);
-        arguments.extend(options.server.arguments().into_iter().map(OsString::from));
-        if n == 0 {
-            arguments.extend(["--dashboard-port".into(), ports.dashboard.to_string().into()]);
-        }
-        let name = if n == 0 { "writer".to_owned() } else { format!("replica {n}") };
-        members.push(Member::start(name, Kind::Server, arguments)?);
-        wait_until_listening(*port, &mut members).await?;
-        if n == 0 {
-            // Its recovery settles which ballot the replicas open under, and a new volume gets its catalog from it.
-            wait_until_writing(&links, volume, &mut members).await?;
-        }
-    }
-    print_welcome(&options, &ports, addresses.len());
-    tell!("Processes:");
-    for member in &members {
-        tell!("  {:<16} pid {}", member.name, member.child.id().unwrap_or_default());
+    tokio::select! {
+        biased;
+        // Those that were started by then are stopped in order.
+        () = shutdown.cancelled() => {}
+        started = start(&options, &ports, &mut directory, &data, &mut members) => started?,
     }
     let stops = Stops::default();
     let mut servers = members.iter().filter(|member| member.kind == Kind::Server).count();
@@ -184,6 +150,61 @@ pub async fn run(options: Local) -> anyhow::Result<()> {
             },
         }
     }
+}
+
+/// Starts the storage nodes, and the servers when there is a volume, and says so.
+async fn start(
+    options: &Local,
+    ports: &Ports,
+    directory: &mut Directory,
+    data: &Path,
+    members: &mut Vec<Member>,
+) -> anyhow::Result<()> {
+    let ids = options.node_ids(data);
+    let addresses: Vec<NodeAddress> = ids.clone().map(|id| node_address(data, id)).collect();
+    let texts: Vec<String> = addresses.iter().map(NodeAddress::to_string).collect();
+    let storage = texts.join(",");
+    for (id, address) in ids.zip(&addresses) {
+        let mut arguments: Vec<OsString> = vec!["storage".into(), "--data".into(), node_directory(data, id).into()];
+        arguments.extend(["--listen".into(), address.to_string().into()]);
+        arguments.extend(["--zone".into(), zone(id).into(), "--id".into(), id.to_string().into()]);
+        // One that comes back without its disk's content offers itself as the new member in its own place.
+        arguments.extend(["--storage".into(), storage.clone().into()]);
+        members.push(Member::start(format!("storage node {id}"), Kind::Node, arguments)?);
+    }
+    let links = addresses.iter().map(nodes::connect).collect::<anyhow::Result<Vec<_>>>()?;
+    for link in &links {
+        wait_until_up(link, members).await?;
+    }
+    let created = init::create(&links, &texts, options.volume(directory.volume()), Emptied::Replaced).await?;
+    let (Created::New(volume) | Created::Existed(volume)) = created;
+    directory.keep_volume(volume)?;
+    let links: Nodes = links.into();
+
+    for (n, port) in ports.servers.iter().enumerate() {
+        let role = if n == 0 { "writer" } else { "replica" };
+        let mut arguments: Vec<OsString> = vec![role.into(), "--storage".into(), storage.clone().into()];
+        // Others may have been made on the same nodes.
+        arguments.extend(["--volume".into(), format!("{volume:016x}").into()]);
+        arguments.extend(["--listen".into(), format!("127.0.0.1:{port}").into()]);
+        arguments.extend(options.server.arguments().into_iter().map(OsString::from));
+        if n == 0 {
+            arguments.extend(["--dashboard-port".into(), ports.dashboard.to_string().into()]);
+        }
+        let name = if n == 0 { "writer".to_owned() } else { format!("replica {n}") };
+        members.push(Member::start(name, Kind::Server, arguments)?);
+        wait_until_listening(*port, members).await?;
+        if n == 0 {
+            // Its recovery settles which ballot the replicas open under, and a new volume gets its catalog from it.
+            wait_until_writing(&links, volume, members).await?;
+        }
+    }
+    print_welcome(options, ports, addresses.len());
+    tell!("Processes:");
+    for member in members {
+        tell!("  {:<16} pid {}", member.name, member.child.id().unwrap_or_default());
+    }
+    Ok(())
 }
 
 fn check_alive(members: &mut [Member]) -> anyhow::Result<()> {
