@@ -21,6 +21,10 @@ pub async fn render(servers: &[Arc<Compute>]) -> String {
         if let Some(last) = failovers.last() {
             line("server", "last_failover_micros", last.total.as_micros() as u64);
         }
+        line("connections", "open", server.backends.count() as u64);
+        for (name, value) in server.backends.counters.list() {
+            line("connections", name, value);
+        }
         match server.state() {
             State::Starting => {}
             State::Writer(writing) => {
@@ -62,6 +66,16 @@ pub async fn render(servers: &[Arc<Compute>]) -> String {
                     line("replica", name, value);
                 }
             }
+        }
+        // What its replicas report: they may be processes without a port like this.
+        for replica in server.followers().list() {
+            let labels = format!("server=\"{address}\",replica=\"{}\"", replica.address);
+            let mut line = |name: &str, value: u64| {
+                let _ = writeln!(text, "redoubt_follower_{name}{{{labels}}} {value}");
+            };
+            line("sent_lsn", replica.sent.0);
+            line("applied_lsn", replica.applied.0);
+            line("lag_micros", replica.lag.as_micros() as u64);
         }
     }
     let Some(server) = servers.first() else { return text };

@@ -141,6 +141,25 @@ async fn the_status_names_everyone() -> anyhow::Result<()> {
 }
 
 #[tokio::test]
+async fn the_figures_tell_of_replicas_and_connections() -> anyhow::Result<()> {
+    // The replica's process has no dashboard of its own.
+    let cluster = Cluster::start(Options { processes: true, ..Options::default() }).await?;
+    psql(&cluster, 0, "CREATE TABLE t (a int)")?;
+    catch_up(&cluster, &cluster.connect_when_up(1).await?).await?;
+    let written = cluster.metric("redoubt_writer_flushed_vdl")?;
+    let deadline = std::time::Instant::now() + PATIENCE;
+    while !cluster.metric("redoubt_follower_applied_lsn").is_ok_and(|applied| applied >= written) {
+        anyhow::ensure!(std::time::Instant::now() < deadline, "{}", http_get(cluster.dashboard_port(), "/metrics")?);
+    }
+    let opened = cluster.metric("redoubt_connections_opened")?;
+    let client = cluster.connect(0).await?;
+    client.batch_execute("SELECT 1").await?;
+    assert!(cluster.metric("redoubt_connections_opened")? > opened);
+    assert!(cluster.metric("redoubt_connections_open")? >= 1.0);
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_clean_stop_and_a_start_find_the_data() -> anyhow::Result<()> {
     let mut cluster = Cluster::start(Options::default()).await?;
     psql(&cluster, 0, "CREATE TABLE t (a int); INSERT INTO t VALUES (7)")?;

@@ -7,7 +7,7 @@
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Instant, SystemTime};
 
 use parking_lot::Mutex;
@@ -46,6 +46,15 @@ pub struct Counters {
     pub failed: AtomicU64,
     /// Panics in sessions. Each is a defect.
     pub panics: AtomicU64,
+}
+
+impl Counters {
+    /// Names and values, in the order of the fields.
+    #[must_use]
+    pub fn list(&self) -> [(&'static str, u64); 4] {
+        [("accepted", &self.accepted), ("opened", &self.opened), ("failed", &self.failed), ("panics", &self.panics)]
+            .map(|(name, counter)| (name, counter.load(Ordering::Relaxed)))
+    }
 }
 
 struct Entry {
@@ -236,7 +245,7 @@ impl Tries {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::sync::atomic::AtomicUsize;
     use std::time::Duration;
 
     fn startup() -> Startup {
