@@ -40,6 +40,9 @@ pub struct Figures {
     pub failed: u64,
 }
 
+/// How long a cell warms up, in seconds: longer when nothing is finished in less. Many clients take a second to connect.
+const WARM_UPS_SECONDS: [u32; 3] = [1, 4, 16];
+
 /// The built-in scripts of pgbench, in the modes that matter, and those of sysbench.
 pub const CELLS: [Cell; 21] = [
     cell("tpcb", "prepared", 1),
@@ -132,11 +135,24 @@ impl Subject {
         self.sysbench(&["oltp_read_write", "prepare"]).map(drop)
     }
 
-    /// Runs a cell.
+    /// Runs a cell after it has warmed up; `None` when the server finishes nothing.
+    ///
+    /// # Errors
+    /// As [`Subject::run`].
+    pub fn measure(&self, cell: Cell, seconds: u32) -> anyhow::Result<Option<Figures>> {
+        for warm_up in WARM_UPS_SECONDS {
+            if self.run(cell, warm_up)?.is_some() {
+                return self.run(cell, seconds);
+            }
+        }
+        Ok(None)
+    }
+
+    /// Runs a cell; `None` when the server finishes nothing in that time.
     ///
     /// # Errors
     /// When pgbench fails.
-    pub fn run(&self, cell: Cell, seconds: u32) -> anyhow::Result<Figures> {
+    pub fn run(&self, cell: Cell, seconds: u32) -> anyhow::Result<Option<Figures>> {
         if cell.mode == "sysbench" {
             return self.run_sysbench(cell, seconds);
         }
@@ -162,21 +178,12 @@ impl Subject {
         let before = cpu_of(&self.pids)?;
         let output = self.pgbench(cell.database(), setting, &arguments)?;
         let cpu = cpu_of(&self.pids)? - before;
-        let number = |label: &str| {
-            let line = output.lines().find_map(|line| line.strip_prefix(label)).with_context(|| output.clone())?;
-            let digits = line.trim_start_matches([':', ' ', '=']).split(' ').next().unwrap_or_default();
-            digits.parse::<f64>().with_context(|| output.clone())
-        };
-        let transactions = number("number of transactions actually processed")?;
-        Ok(Figures {
-            tps: number("tps")?,
-            p99_ms: percentile_99(scratch.path())?,
-            cpu_us: cpu.as_secs_f64() * 1e6 / transactions.max(1.0),
-            failed: number("number of failed transactions")? as u64,
-        })
+        let Some(Rates { transactions, tps, failed }) = rates(&output)? else { return Ok(None) };
+        let p99_ms = percentile_99(scratch.path())?;
+        Ok(Some(Figures { tps, p99_ms, cpu_us: cpu.as_secs_f64() * 1e6 / transactions, failed }))
     }
 
-    fn run_sysbench(&self, cell: Cell, seconds: u32) -> anyhow::Result<Figures> {
+    fn run_sysbench(&self, cell: Cell, seconds: u32) -> anyhow::Result<Option<Figures>> {
         let (threads, time) = (format!("--threads={}", cell.clients), format!("--time={seconds}"));
         let before = cpu_of(&self.pids)?;
         let output = self.sysbench(&[cell.workload, &threads, &time, "--percentile=99", "run"])?;
@@ -189,12 +196,15 @@ impl Subject {
             digits.parse::<f64>().with_context(|| output.clone())
         };
         let transactions = field("transactions:", 0)?;
-        Ok(Figures {
+        if transactions == 0.0 {
+            return Ok(None);
+        }
+        Ok(Some(Figures {
             tps: field("transactions:", 1)?,
             p99_ms: field("99th percentile:", 0)?,
-            cpu_us: cpu.as_secs_f64() * 1e6 / transactions.max(1.0),
+            cpu_us: cpu.as_secs_f64() * 1e6 / transactions,
             failed: field("ignored errors:", 0)? as u64,
-        })
+        }))
     }
 
     /// Rows a second of `COPY FROM` into a table with a primary key, and of the same table counted and copied out.
@@ -274,6 +284,29 @@ impl Subject {
     }
 }
 
+/// What pgbench's report says of a run.
+#[derive(Debug, PartialEq)]
+struct Rates {
+    transactions: f64,
+    tps: f64,
+    failed: u64,
+}
+
+/// Reads a report, which ends with the number of transactions when that is 0.
+fn rates(report: &str) -> anyhow::Result<Option<Rates>> {
+    let number = |label: &str| {
+        let line = report.lines().find_map(|line| line.strip_prefix(label)).with_context(|| report.to_owned())?;
+        let digits = line.trim_start_matches([':', ' ', '=']).split(' ').next().unwrap_or_default();
+        digits.parse::<f64>().with_context(|| report.to_owned())
+    };
+    let transactions = number("number of transactions actually processed")?;
+    if transactions == 0.0 {
+        return Ok(None);
+    }
+    let failed = number("number of failed transactions")? as u64;
+    Ok(Some(Rates { transactions, tps: number("tps")?, failed }))
+}
+
 /// Latencies are the third field of pgbench's log, in microseconds.
 fn percentile_99(folder: &Path) -> anyhow::Result<f64> {
     let mut all: Vec<u64> = Vec::new();
@@ -337,4 +370,22 @@ pub fn cpu_of(roots: &[u32]) -> anyhow::Result<Duration> {
     let ticks: u64 = times.iter().filter(|(pid, _)| belongs(**pid)).map(|(_, (_, ticks))| ticks).sum();
     // The kernel counts hundredths of a second, whatever its own tick is.
     Ok(Duration::from_millis(ticks * 10))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_report_without_a_transaction_is_no_error() {
+        let begin = "scaling factor: 10\nquery mode: prepared\nnumber of clients: 256\nduration: 1 s\n";
+        let nothing = "number of transactions actually processed: 0\n";
+        let some = "number of transactions actually processed: 1208\nnumber of failed transactions: 3 (0.248%)\n\
+                    latency average = 6.6 ms\ninitial connection time = 8.1 ms\n\
+                    tps = 1211.58 (without initial connection time)\n";
+        let read = |rest: &str| rates(&[begin, rest].concat()).map_err(|error| error.to_string());
+        assert_eq!(read(nothing), Ok(None));
+        assert_eq!(read(some), Ok(Some(Rates { transactions: 1208.0, tps: 1211.58, failed: 3 })));
+        assert!(read("pgbench: error: client 0 aborted\n").is_err_and(|error| error.contains("client 0 aborted")));
+    }
 }

@@ -2,7 +2,8 @@
 //!
 //! `quorum` adds PostgreSQL with six standbys. With `processes` each node and server of ours is a process, and there is a
 //! replica. `few` leaves out all but pgbench's scripts as prepared statements, and COPY; without it Debian's package sysbench is
-//! needed. All have a cache of 512 MB, or SIZE.
+//! needed. All have a cache of 512 MB, or SIZE. A server that finishes nothing, however long it warms up, has no figures in
+//! that cell.
 //!
 //! Each cell runs on every server in turn. A table and plots go to standard output and to `tests/bench/results`.
 
@@ -12,6 +13,8 @@ use tests::bench::{CELLS, Cell, Figures, Subject, provenance};
 use tests::rival::Postgres;
 use tests::{Cluster, Options};
 
+/// In the place of figures.
+const NOTHING: &str = "nothing finished";
 /// Rows that COPY loads.
 const COPY_ROWS: u64 = 500_000;
 
@@ -57,14 +60,12 @@ fn main() -> anyhow::Result<()> {
     let is_chosen = |cell: &Cell| !has("few") || cell.mode == "prepared" && cell.workload != "hot";
     let mut plots = Vec::new();
     for cell in CELLS.into_iter().filter(is_chosen) {
-        let mut figures: Vec<Figures> = Vec::new();
+        let mut figures: Vec<Option<Figures>> = Vec::new();
         row(&mut report, &label(cell), &subjects, |subject| {
-            subject.run(cell, 1)?;
-            let found = subject.run(cell, seconds)?;
-            let text = format!("{:.0} tps, p99 {:.1} ms, {:.0} us CPU", found.tps, found.p99_ms, found.cpu_us);
-            let failed = if found.failed == 0 { String::new() } else { format!(", {} failed", found.failed) };
+            let found = subject.measure(cell, seconds)?;
+            let text = found.as_ref().map_or_else(|| NOTHING.to_owned(), said);
             figures.push(found);
-            Ok(text + &failed)
+            Ok(text)
         })?;
         plots.push((label(cell), figures));
     }
@@ -94,6 +95,11 @@ fn main() -> anyhow::Result<()> {
     Ok(())
 }
 
+fn said(found: &Figures) -> String {
+    let text = format!("{:.0} tps, p99 {:.1} ms, {:.0} us CPU", found.tps, found.p99_ms, found.cpu_us);
+    if found.failed == 0 { text } else { format!("{text}, {} failed", found.failed) }
+}
+
 fn label(cell: Cell) -> String {
     format!("{} {} c={}", cell.workload, cell.mode, cell.clients)
 }
@@ -115,20 +121,28 @@ fn row(
 }
 
 /// Bars, grouped by workload; each group is scaled to its longest bar, for the groups differ by factors of twenty.
-fn plot(title: &str, names: &[&str], groups: &[(String, Vec<Figures>)], value: impl Fn(&Figures) -> f64) -> String {
+fn plot(
+    title: &str,
+    names: &[&str],
+    groups: &[(String, Vec<Option<Figures>>)],
+    value: impl Fn(&Figures) -> f64,
+) -> String {
     const COLOURS: [&str; 3] = ["#2f6f9f", "#b4b4b4", "#808080"];
     let (bar, left, longest) = (14, 310, 420.0);
     let mut bars = String::new();
     let mut y = 30;
     for (label, figures) in groups {
-        let scale = figures.iter().map(&value).fold(f64::MIN_POSITIVE, f64::max);
+        let scale = figures.iter().flatten().map(&value).fold(f64::MIN_POSITIVE, f64::max);
         writeln!(bars, "<text x='{}' y='{}' text-anchor='end'>{label}</text>", left - 8, y + bar).expect("a string");
         for (figure, colour) in figures.iter().zip(COLOURS) {
-            let (width, value) = (value(figure) / scale * longest, value(figure));
+            let (width, value) = match figure.as_ref().map(&value) {
+                Some(value) => (value / scale * longest, format!("{value:.0}")),
+                None => (0.0, NOTHING.to_owned()),
+            };
             writeln!(
                 bars,
                 "<rect x='{left}' y='{y}' width='{width:.0}' height='{}' fill='{colour}'/>\
-                 <text x='{}' y='{}'>{value:.0}</text>",
+                 <text x='{}' y='{}'>{value}</text>",
                 bar - 2,
                 left as f64 + width + 5.0,
                 y + bar - 3

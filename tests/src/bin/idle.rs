@@ -32,7 +32,7 @@ async fn used(port: u16, n: usize) -> anyhow::Result<(Client, tokio_postgres::St
 
 fn run(subject: &Subject, seconds: u32, what: &str) -> anyhow::Result<()> {
     for cell in CELLS {
-        let Figures { tps, p99_ms, cpu_us, .. } = subject.run(cell, seconds)?;
+        let Figures { tps, p99_ms, cpu_us, .. } = subject.run(cell, seconds)?.context("nothing was finished")?;
         println!("{what:<6} {:<7} {tps:>8.0} tps  {cpu_us:>6.1} us of CPU each  p99 {p99_ms:.2} ms", cell.workload);
     }
     Ok(())

@@ -79,7 +79,7 @@ async fn measure(replicas: u16, seconds: u32, scale: u32) -> anyhow::Result<()> 
     subject.run(TPCB, 2)?;
     let cpu = || anyhow::Ok((cpu_of(&processes.nodes)?, cpu_of(&processes.replicas)?));
     let (before, sent_before) = (cpu()?, sent_bytes(processes.writer, cluster.port(0))?);
-    let figures = subject.run(TPCB, seconds)?;
+    let figures = subject.run(TPCB, seconds)?.context("nothing was finished")?;
     let (after, sent_after) = (cpu()?, sent_bytes(processes.writer, cluster.port(0))?);
     let transactions = figures.tps * f64::from(seconds);
     let each = |time: Duration| time.as_secs_f64() * 1e6 / transactions;
