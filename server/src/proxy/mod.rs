@@ -9,9 +9,9 @@
 //! answers requests for TLS itself, as a server does, and speaks to the servers in the clear; without one it refuses them.
 //! So a client that insists on channel binding is not served, for the servers cannot see what it would bind to.
 //!
-//! A cancel request belongs to whichever server has its key, so that it goes to all that it may belong to. And a start-up
-//! packet is kept until a server has answered it: one that dies before it answers, or says that it cannot serve now, was
-//! not the right one yet.
+//! A cancel request goes to the server that gave out its key ([`keys`]); one whose key did not pass through here may be of a
+//! connection through another proxy, and goes to all servers that it may belong to. And a start-up packet is kept until a
+//! server has answered it: one that dies before it answers, or says that it cannot serve now, was not the right one yet.
 //!
 //! Nothing of authentication happens here, so the servers behind see the proxy's address; where the proxy listens beyond
 //! loopback it therefore refuses servers that would trust it (it asks each one once how it would let a client in). And since
@@ -24,12 +24,14 @@
 //! The address book is asked every [`BOOK_INTERVAL`], and at once when a server could not be reached.
 
 mod admission;
+mod keys;
 
 use crate::options;
 use crate::pgwire::{Handshake, Handshakes, Peer, Tls, TlsStream, prepare};
 use crate::{encryption, members, nodes, signals};
 use admission::{Admission, Heard};
 use anyhow::{Context, bail};
+use keys::Keys;
 use parking_lot::Mutex;
 use protocol::rpc::storage::ServerInfo;
 use std::collections::HashMap;
@@ -76,6 +78,8 @@ const FIRST_REPLY_BYTES: usize = 8 << 10;
 const CANCEL_REQUEST: u32 = 80_877_102;
 const SSL_REQUEST: u32 = 80_877_103;
 const GSS_REQUEST: u32 = 80_877_104;
+/// Where the key begins in a cancel request: behind length and code.
+const CANCEL_KEY_AT: usize = 8;
 /// The longest start-up packet, as PostgreSQL bounds it.
 const STARTUP_BYTES_MAX: usize = 10_000;
 /// In an error: the server cannot serve now.
@@ -165,6 +169,7 @@ struct Known {
 struct Proxy {
     view: watch::Sender<View>,
     known: Mutex<HashMap<u64, Known>>,
+    keys: Arc<Keys>,
     /// Rung to have the address book asked now.
     ask: Notify,
     places: Arc<Semaphore>,
@@ -202,6 +207,7 @@ pub async fn run(options: options::Proxy) -> anyhow::Result<()> {
     let proxy = Arc::new(Proxy {
         view: watch::Sender::new(View::default()),
         known: Mutex::default(),
+        keys: Arc::default(),
         ask: Notify::new(),
         places: Arc::new(Semaphore::new(options.connections_max)),
         handshakes: Handshakes::new(options.connections_max, HANDSHAKES_PER_ADDRESS_MAX),
@@ -311,7 +317,7 @@ impl Proxy {
             Err(why) => return refuse(client, "57P03", why).await,
         };
         self.known.lock().entry(target.instance).or_default().connections += 1;
-        let mut admission = Admission::new((turn, handshake));
+        let mut admission = Admission::new((turn, handshake), self.keys.ticket(&target.address));
         admission.hear(&reply);
         let relayed = async {
             client.write_all(&reply).await?;
@@ -439,11 +445,17 @@ impl Proxy {
         Some(asks)
     }
 
-    /// Passes a cancel request on to every server that it may be meant for. Nobody answers one.
+    /// Passes a cancel request on to the server that it is meant for, or to all that it may be meant for. Nobody answers one.
     async fn cancel(&self, port: Port, request: &[u8]) {
-        let targets = self.view.borrow().choose(port, Duration::MAX, |_| 0);
-        for target in targets {
-            if let Ok(Ok(mut server)) = timeout(CONNECT_TIMEOUT, TcpStream::connect(&target.address)).await {
+        let addresses = match self.keys.address(&request[CANCEL_KEY_AT..]) {
+            Some(address) => vec![address],
+            None => {
+                let targets = self.view.borrow().choose(port, Duration::MAX, |_| 0);
+                targets.into_iter().map(|target| target.address).collect()
+            }
+        };
+        for address in addresses {
+            if let Ok(Ok(mut server)) = timeout(CONNECT_TIMEOUT, TcpStream::connect(&address)).await {
                 // Whether it was carried out is not told to anyone.
                 let _ = server.write_all(request).await;
                 let _ = timeout(CONNECT_TIMEOUT, server.read(&mut [0])).await;
@@ -574,6 +586,7 @@ async fn refuse(mut client: Client, sqlstate: &'static str, message: &'static st
 #[cfg(test)]
 mod tests {
     use super::*;
+    use tokio::sync::mpsc;
 
     fn server(instance: u64, role: &str, lag_ms: u64) -> ServerInfo {
         ServerInfo {
@@ -606,6 +619,57 @@ mod tests {
         assert_eq!(writer, [1]);
     }
 
+    fn proxy(view: View) -> Proxy {
+        Proxy {
+            view: watch::Sender::new(view),
+            known: Mutex::default(),
+            keys: Arc::default(),
+            ask: Notify::new(),
+            places: Arc::new(Semaphore::new(100)),
+            handshakes: Handshakes::new(100, HANDSHAKES_PER_ADDRESS_MAX),
+            hold: Duration::from_secs(60),
+            lag_max: Duration::ZERO,
+            tls: None,
+            open: false,
+            stopping: CancellationToken::new(),
+        }
+    }
+
+    /// A server that passes on the cancel requests that it gets.
+    async fn cancelled(instance: u64) -> (Target, mpsc::Receiver<Vec<u8>>) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let address = listener.local_addr().expect("bound").to_string();
+        let (sender, receiver) = mpsc::channel(1);
+        tokio::spawn(async move {
+            loop {
+                let (mut client, _) = listener.accept().await.expect("accepted");
+                let mut request = vec![0; 16];
+                client.read_exact(&mut request).await.expect("a cancel request");
+                sender.send(request).await.expect("the test goes on");
+            }
+        });
+        (Target { instance, address, lag: Duration::ZERO }, receiver)
+    }
+
+    #[tokio::test]
+    async fn a_cancel_request_goes_to_the_server_that_gave_out_its_key() {
+        let (one, mut at_one) = cancelled(1).await;
+        let (two, mut at_two) = cancelled(2).await;
+        let second = two.address.clone();
+        let proxy = proxy(View { writer: None, replicas: vec![one, two] });
+        let mut admission = Admission::new((), proxy.keys.ticket(&second));
+        admission.hear(b"R\0\0\0\x08\0\0\0\0K\0\0\0\x0c\0\0\0\x07word");
+        let request = [&16u32.to_be_bytes()[..], &CANCEL_REQUEST.to_be_bytes(), b"\0\0\0\x07word"].concat();
+        proxy.cancel(Port::Reader, &request).await;
+        assert_eq!(at_two.try_recv().ok().as_ref(), Some(&request));
+        assert!(at_one.try_recv().is_err(), "it would cost one of the proxy's tries there");
+        // Nobody here knows whose it is.
+        drop(admission);
+        proxy.cancel(Port::Reader, &request).await;
+        assert_eq!(at_one.try_recv().ok().as_ref(), Some(&request));
+        assert_eq!(at_two.try_recv().ok().as_ref(), Some(&request));
+    }
+
     #[tokio::test]
     async fn clients_of_an_address_authenticate_a_few_at_a_time() {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
@@ -619,18 +683,7 @@ mod tests {
             }
         });
         let writer = Target { instance: 1, address, lag: Duration::ZERO };
-        let proxy = Proxy {
-            view: watch::Sender::new(View { writer: Some(writer), replicas: Vec::new() }),
-            known: Mutex::default(),
-            ask: Notify::new(),
-            places: Arc::new(Semaphore::new(100)),
-            handshakes: Handshakes::new(100, HANDSHAKES_PER_ADDRESS_MAX),
-            hold: Duration::from_secs(60),
-            lag_max: Duration::ZERO,
-            tls: None,
-            open: false,
-            stopping: CancellationToken::new(),
-        };
+        let proxy = proxy(View { writer: Some(writer), replicas: Vec::new() });
         let come = |address: [u8; 4]| proxy.handshakes.begin(Peer::Tcp((address, 1).into())).expect("room in all");
         let mut silent = Vec::new();
         for _ in 0..HANDSHAKES_PER_ADDRESS_MAX {
@@ -649,7 +702,7 @@ mod tests {
         }
         // One of them is let in, and stays.
         let (Opened { target, server, turn, .. }, stranger) = silent.remove(0);
-        let mut admission = Admission::new((turn, stranger));
+        let mut admission = Admission::new((turn, stranger), proxy.keys.ticket(&target.address));
         admission.hear(b"R\0\0\0\x08\0\0\0\0");
         late.await.expect("its turn has come");
         drop((target, server, admission));
