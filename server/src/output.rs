@@ -1,17 +1,17 @@
 //! What commands print to standard output.
 //!
-//! **Rule.** A reader that has seen enough closes the pipe, as `head` does. A command that prints what it was asked for then
-//! ends without a word (`say!`); one that runs servers goes on without that reader (`tell!`).
+//! **Rule.** A reader that has seen enough closes the pipe, as `head` does. A command that prints what it was asked for
+//! then ends without a word (`say!`); one that runs servers goes on without that reader (`tell!`).
 //!
-//! SIGPIPE stays ignored, as Rust's runtime has it, for a client that closes its connection must not end a server. So a closed
-//! pipe is an error of the write, over which `println!` panics.
+//! SIGPIPE stays ignored, as Rust's runtime has it, for a client that closes its connection must not end a server. So a
+//! closed pipe is an error of the write, over which `println!` panics.
 
 use std::fmt;
 use std::io::{self, ErrorKind, Write};
 use std::process;
 
-/// What a shell says of a program that SIGPIPE has ended. Not success: who only looks at the status learns that not all was
-/// printed.
+/// What a shell says of a program that SIGPIPE has ended. Not success: who only looks at the status learns that not all
+/// was printed.
 const PIPE_CLOSED: i32 = 128 + 13;
 
 /// Prints a line, formatted as by `println!`, or ends the process.

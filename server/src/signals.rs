@@ -1,8 +1,8 @@
 //! Ctrl-C and SIGTERM.
 //!
-//! **Rule.** The first signal stops a process in order, another one ends it at once. To a process that `redoubt local` has
-//! started, Ctrl-C comes from the terminal, as to everyone in its process group: the first one is `local`'s, which stops its
-//! processes one after the other, by SIGTERM. With the second `local` itself ends at once, and so do they.
+//! **Rule.** The first signal stops a process in order, another one ends it at once. To a process that `redoubt local`
+//! has started, Ctrl-C comes from the terminal, as to everyone in its process group: the first one is `local`'s, which
+//! stops its processes in their order, by SIGTERM. With the second `local` itself ends at once, and so do they.
 
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -10,8 +10,8 @@ use tokio_util::sync::CancellationToken;
 /// The environment variable by which `redoubt local` tells a process that it will stop it.
 pub const STOPPED_BY_LOCAL: &str = "REDOUBT_STOPPED_BY_LOCAL";
 
-/// A token that is cancelled by the first SIGINT or SIGTERM; a second one ends the process at once. See the module for the
-/// processes of `redoubt local`.
+/// A token that is cancelled by the first SIGINT or SIGTERM; a second one ends the process at once. See the module for
+/// the processes of `redoubt local`.
 ///
 /// # Panics
 /// When the process may not handle signals, which only a broken sandbox causes.

@@ -40,7 +40,8 @@ pub struct Figures {
     pub failed: u64,
 }
 
-/// How long a cell warms up, in seconds: longer when nothing is finished in less. Many clients take a second to connect.
+/// How long a cell warms up, in seconds: longer when nothing is finished in less. Many clients take a second to
+/// connect.
 const WARM_UPS_SECONDS: [u32; 3] = [1, 4, 16];
 
 /// The built-in scripts of pgbench, in the modes that matter, and those of sysbench.

@@ -429,8 +429,8 @@ fn group_of(leader: u32) -> anyhow::Result<Vec<u64>> {
     Ok(members)
 }
 
-/// Whether a thread of a process runs, be it paused: its sockets and files are closed when none does, whether or not its parent
-/// has taken note.
+/// Whether a thread of a process runs, be it paused: its sockets and files are closed when none does, whether or not
+/// its parent has taken note.
 #[must_use]
 pub fn is_running(pid: u64) -> bool {
     let runs = |task: std::io::Result<std::fs::DirEntry>| {

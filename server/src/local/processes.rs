@@ -2,8 +2,8 @@
 //!
 //! A child that dies stays dead: that is what people want to see. Its command is printed, to start it again by hand.
 //!
-//! The servers are stopped before the storage nodes: what a writer has acknowledged, it has yet to make durable. A terminal
-//! tells all of them at once that Ctrl-C was pressed, and they leave it to this process ([`signals`]).
+//! The servers are stopped before the storage nodes: what a writer has acknowledged, it has yet to make durable. A
+//! terminal tells all of them at once that Ctrl-C was pressed, and they leave it to this process ([`signals`]).
 
 use super::{Doors, Ports, node_address, node_directory, open_directory, print_welcome, zone};
 use crate::address::NodeAddress;
@@ -114,7 +114,8 @@ impl Member {
 pub async fn run(options: Local) -> anyhow::Result<()> {
     Authentication::from_options(&options.server.auth)?;
     encryption::from_options(&options.server.tls)?;
-    // Opened before anything is touched, and given back for the children, which keep them when they are started again by hand.
+    // Opened before anything is touched, and given back for the children, which keep them when they are started again
+    // by hand.
     let ports = Doors::open(&options).await?.ports()?;
     let (mut directory, data) = open_directory(&options)?;
     let shutdown = signals::shutdown();

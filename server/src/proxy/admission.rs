@@ -1,9 +1,9 @@
-//! When a server lets a client of the proxy in, and the key by which its statements are cancelled: told from the server's
-//! messages, none of which is changed or held up.
+//! When a server lets a client of the proxy in, and the key by which its statements are cancelled: told from the
+//! server's messages, none of which is changed or held up.
 //!
-//! Whoever has not authenticated keeps a turn of its address ([`Handshakes`](crate::pgwire::Handshakes)), here as at the
-//! servers; it is given up when AuthenticationOk passes, or with the connection. The key is known here before the client has
-//! it, and until the connection ends.
+//! Whoever has not authenticated keeps a turn of its address ([`Handshakes`](crate::pgwire::Handshakes)), here as at
+//! the servers; it is given up when AuthenticationOk passes, or with the connection. The key is known here before the
+//! client has it, and until the connection ends.
 
 use super::keys::{Key, Ticket};
 use std::io;

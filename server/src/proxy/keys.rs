@@ -1,7 +1,7 @@
 //! Which server a cancel request is for: the one that gave out its key, as long as that connection passes through here.
 //!
-//! A server counts wrong keys by address, which is the proxy's for all its clients, and looks at no key when there were too
-//! many. So a request does not go where it is not meant.
+//! A server counts wrong keys by address, which is the proxy's for all its clients, and looks at no key when there were
+//! too many. So a request does not go where it is not meant.
 
 use parking_lot::Mutex;
 use std::collections::HashMap;

@@ -9,9 +9,10 @@
 //! answers requests for TLS itself, as a server does, and speaks to the servers in the clear; without one it refuses them.
 //! So a client that insists on channel binding is not served, for the servers cannot see what it would bind to.
 //!
-//! A cancel request goes to the server that gave out its key ([`keys`]); one whose key did not pass through here may be of a
-//! connection through another proxy, and goes to all servers that it may belong to. And a start-up packet is kept until a
-//! server has answered it: one that dies before it answers, or says that it cannot serve now, was not the right one yet.
+//! A cancel request goes to the server that gave out its key ([`keys`]); one whose key did not pass through here may be
+//! of a connection through another proxy, and goes to all servers that it may belong to. And a start-up packet is kept
+//! until a server has answered it: one that dies before it answers, or says that it cannot serve now, was not the right
+//! one yet.
 //!
 //! Nothing of authentication happens here, so the servers behind see the proxy's address; where the proxy listens beyond
 //! loopback it therefore refuses servers that would trust it (it asks each one once how it would let a client in). And since
@@ -445,7 +446,8 @@ impl Proxy {
         Some(asks)
     }
 
-    /// Passes a cancel request on to the server that it is meant for, or to all that it may be meant for. Nobody answers one.
+    /// Passes a cancel request on to the server that it is meant for, or to all that it may be meant for. Nobody
+    /// answers one.
     async fn cancel(&self, port: Port, request: &[u8]) {
         let addresses = match self.keys.address(&request[CANCEL_KEY_AT..]) {
             Some(address) => vec![address],

@@ -1,9 +1,9 @@
 //! `bench [SECONDS] [SCALE] [quorum] [processes] [few] [cache=SIZE]`: Redoubt and PostgreSQL side by side.
 //!
-//! `quorum` adds PostgreSQL with six standbys. With `processes` each node and server of ours is a process, and there is a
-//! replica. `few` leaves out all but pgbench's scripts as prepared statements, and COPY; without it Debian's package sysbench is
-//! needed. All have a cache of 512 MB, or SIZE. A server that finishes nothing, however long it warms up, has no figures in
-//! that cell.
+//! `quorum` adds PostgreSQL with six standbys. With `processes` each node and server of ours is a process, and there is
+//! a replica. `few` leaves out all but pgbench's scripts as prepared statements, and COPY; without it Debian's package
+//! sysbench is needed. All have a cache of 512 MB, or SIZE. A server that finishes nothing, however long it warms up,
+//! has no figures in that cell.
 //!
 //! Each cell runs on every server in turn. A table and plots go to standard output and to `tests/bench/results`.
 
