@@ -2,13 +2,18 @@
 //!
 //! **Rule.** The first signal stops a process in order, another one ends it at once. To a process that `redoubt local`
 //! has started, Ctrl-C comes from the terminal, as to everyone in its process group: the first one is `local`'s, which
-//! stops its processes in their order, by SIGTERM. With the second `local` itself ends at once, and so do they.
+//! stops its processes in their order, by SIGTERM. With the second `local` itself ends at once, and so do they. When it
+//! is killed, they stop by themselves.
 
+use std::os::unix::process::parent_id;
+use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
-/// The environment variable by which `redoubt local` tells a process that it will stop it.
+/// The environment variable by which `redoubt local` tells a process that it will stop it: the process id of `local`.
 pub const STOPPED_BY_LOCAL: &str = "REDOUBT_STOPPED_BY_LOCAL";
+/// How often a process looks whether `local` lives.
+const LOOK_INTERVAL: Duration = Duration::from_millis(500);
 
 /// A token that is cancelled by the first SIGINT or SIGTERM; a second one ends the process at once. See the module for
 /// the processes of `redoubt local`.
@@ -21,7 +26,11 @@ pub fn shutdown() -> CancellationToken {
     let cancelled = token.clone();
     let mut interrupt = signal(SignalKind::interrupt()).expect("a process may handle SIGINT");
     let mut terminate = signal(SignalKind::terminate()).expect("a process may handle SIGTERM");
-    let mut heard = Heard { stopped_by_local: std::env::var_os(STOPPED_BY_LOCAL).is_some(), ..Heard::default() };
+    let local = std::env::var(STOPPED_BY_LOCAL).ok().and_then(|pid| pid.parse().ok());
+    if let Some(local) = local {
+        tokio::spawn(follow(local, token.clone()));
+    }
+    let mut heard = Heard { stopped_by_local: local.is_some(), ..Heard::default() };
     tokio::spawn(async move {
         loop {
             let answer = tokio::select! {
@@ -39,6 +48,15 @@ pub fn shutdown() -> CancellationToken {
         }
     });
     token
+}
+
+/// Stops this process when the one that has started it is gone, and another is its parent.
+async fn follow(local: u32, token: CancellationToken) {
+    while parent_id() == local {
+        tokio::time::sleep(LOOK_INTERVAL).await;
+    }
+    tracing::info!("stopping, for the process that would do it has ended");
+    token.cancel();
 }
 
 /// What a process does about a signal.

@@ -247,16 +247,35 @@ async fn a_command_whose_reader_has_seen_enough_ends_without_a_word() -> anyhow:
     Ok(())
 }
 
-/// A terminal tells every process at once, and a storage node that stopped then would be missing to the writer.
-#[tokio::test]
-async fn ctrl_c_stops_the_servers_before_the_storage_nodes() -> anyhow::Result<()> {
-    let mut cluster = Cluster::start(Options { processes: true, replicas: 0, ..Options::default() }).await?;
+/// The processes of a cluster without replicas: of servers, and of storage nodes.
+fn processes(cluster: &Cluster) -> anyhow::Result<(Vec<u64>, Vec<u64>)> {
     let status = cluster.status(0)?;
     let pids = |key: &str| -> Vec<u64> {
         status[key].as_array().into_iter().flatten().filter_map(|it| it["pid"].as_u64()).collect()
     };
     let (servers, nodes) = (pids("servers"), pids("storage_nodes"));
     assert_eq!((servers.len(), nodes.len()), (1, 6), "{status}");
+    Ok((servers, nodes))
+}
+
+#[tokio::test]
+async fn no_process_outlives_a_local_cluster_that_is_killed() -> anyhow::Result<()> {
+    let cluster = Cluster::start(Options { processes: true, replicas: 0, ..Options::default() }).await?;
+    let (servers, nodes) = processes(&cluster)?;
+    Cluster::kill(cluster.pid().into())?;
+    let deadline = std::time::Instant::now() + PATIENCE;
+    while servers.iter().chain(&nodes).any(|pid| is_running(*pid)) {
+        anyhow::ensure!(std::time::Instant::now() < deadline, "they go on:\n{}", cluster.log());
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    Ok(())
+}
+
+/// A terminal tells every process at once, and a storage node that stopped then would be missing to the writer.
+#[tokio::test]
+async fn ctrl_c_stops_the_servers_before_the_storage_nodes() -> anyhow::Result<()> {
+    let mut cluster = Cluster::start(Options { processes: true, replicas: 0, ..Options::default() }).await?;
+    let (servers, nodes) = processes(&cluster)?;
     // The writer takes longer to stop than a node, which waits for a second.
     signal(servers[0], "STOP")?;
     cluster.press_ctrl_c()?;

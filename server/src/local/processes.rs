@@ -71,7 +71,7 @@ impl Member {
     fn start(name: String, kind: Kind, arguments: Vec<OsString>) -> anyhow::Result<Member> {
         let program = std::env::current_exe()?;
         let mut command = Command::new(program);
-        command.args(&arguments).env(signals::STOPPED_BY_LOCAL, "").kill_on_drop(true);
+        command.args(&arguments).env(signals::STOPPED_BY_LOCAL, std::process::id().to_string()).kill_on_drop(true);
         let child = command.spawn().context(name.clone())?;
         Ok(Member { name, kind, arguments, child })
     }
