@@ -276,6 +276,7 @@ pub struct Query {
 pub struct With {
     pub recursive: bool,
     pub ctes: Vec<Cte>,
+    pub pos: u32,
 }
 
 #[derive(Clone, Debug)]

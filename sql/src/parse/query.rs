@@ -18,10 +18,15 @@ use crate::bound::{LockStrength, LockWait, SetOpKind};
 impl Parser<'_> {
     /// A query with everything that may belong to it; the caller's expressions do not count into its height.
     pub(super) fn query(&mut self) -> Result<Query> {
+        self.query_at(false)
+    }
+
+    /// `top`: it is the statement itself, with or without parentheses, so its WITH may change rows.
+    pub(super) fn query_at(&mut self, top: bool) -> Result<Query> {
         let outside = std::mem::take(&mut self.height);
         let result = self.nested_by(QUERY_COST, |parser| {
-            let with = parser.with_clause(false)?;
-            parser.query_after(with)
+            let with = parser.with_clause(top)?;
+            parser.query_after(with, top)
         });
         let inside = self.height;
         self.height = outside.max(inside);
@@ -38,24 +43,23 @@ impl Parser<'_> {
         Ok(Box::new(query))
     }
 
-    /// A query whose WITH has been read.
-    pub(super) fn query_after(&mut self, with: Option<With>) -> Result<Query> {
+    /// A query whose WITH has been read. Parentheses around all of what follows are as good as none: the clauses before and
+    /// behind them join those within, `(select ... offset 1) limit 2`.
+    pub(super) fn query_after(&mut self, with: Option<With>, top: bool) -> Result<Query> {
         let pos = self.pos();
-        let mut query = self.set_chain(pos, 0)?;
-        // `(select ... limit 1) limit 2`: what is in parentheses keeps its own clauses.
-        let tail = self.is_any_word(&["order", "limit", "offset", "fetch", "for"]);
-        if with.is_some() && query.with.is_some() || tail && has_tail(&query) {
-            query = wrap(query);
-        }
-        if with.is_some() {
-            query.with = with;
+        let mut query = self.set_chain(pos, 0, top)?;
+        if let Some(with) = with {
+            if query.with.is_some() {
+                return Err(twice("WITH", with.pos));
+            }
+            query.with = Some(with);
         }
         self.query_tail(&mut query)?;
         Ok(query)
     }
 
-    fn set_chain(&mut self, pos: u32, level: u8) -> Result<Query> {
-        let mut left = if level == 0 { self.set_chain(pos, 1)? } else { self.query_primary()? };
+    fn set_chain(&mut self, pos: u32, level: u8, top: bool) -> Result<Query> {
+        let mut left = if level == 0 { self.set_chain(pos, 1, top)? } else { self.query_primary(top)? };
         let mut length = 1;
         loop {
             let at = self.pos();
@@ -68,13 +72,18 @@ impl Parser<'_> {
             } else {
                 return Ok(left);
             };
+            // Known only now: the query in parentheses before the operator is not the statement.
+            let mut ctes = left.with.iter().flat_map(|with| &with.ctes);
+            if let Some(change) = ctes.find(|cte| matches!(cte.body, CteBody::Change(_))) {
+                return Err(change_below_top(&change.name));
+            }
             self.advance();
             let all = self.accept_word("all");
             if !all {
                 self.accept_word("distinct");
             }
             let next = self.pos();
-            let right = if level == 0 { self.set_chain(next, 1)? } else { self.query_primary()? };
+            let right = if level == 0 { self.set_chain(next, 1, false)? } else { self.query_primary(false)? };
             length += 1;
             let height = left.height.max(right.height) + 1;
             if length > SET_OPERATIONS_MAX || height > super::HEIGHT_MAX {
@@ -87,10 +96,12 @@ impl Parser<'_> {
     }
 
     /// SELECT, VALUES, TABLE or a query in parentheses.
-    fn query_primary(&mut self) -> Result<Query> {
+    fn query_primary(&mut self, top: bool) -> Result<Query> {
         let pos = self.pos();
-        if self.is_sym("(") {
-            return Ok(*self.paren_query()?);
+        if self.accept_sym("(") {
+            let query = self.query_at(top)?;
+            self.expect_sym(")")?;
+            return Ok(query);
         }
         if self.accept_word("values") {
             let rows = self.list(|parser| parser.paren_list(Self::expr))?;
@@ -115,6 +126,7 @@ impl Parser<'_> {
 
     /// `top`: at the head of a statement, where its queries may change rows.
     pub(super) fn with_clause(&mut self, top: bool) -> Result<Option<With>> {
+        let pos = self.pos();
         if !self.accept_word("with") {
             return Ok(None);
         }
@@ -134,8 +146,7 @@ impl Parser<'_> {
                 && matches!(parser.peek_at(1), Tok::Word(word) if matches!(word.as_ref(), "insert" | "update" | "delete"))
             {
                 if !top {
-                    let message = "WITH clause containing a data-modifying statement must be at the top level";
-                    return Err(Error::new(SqlState::FEATURE_NOT_SUPPORTED, message).at(name.pos + 1));
+                    return Err(change_below_top(&name));
                 }
                 parser.expect_sym("(")?;
                 let change = parser.nested(|parser| parser.change(None))?;
@@ -148,7 +159,7 @@ impl Parser<'_> {
             }
             Ok(Cte { name, columns, materialized, body: CteBody::Query(query) })
         })?;
-        Ok(Some(With { recursive, ctes }))
+        Ok(Some(With { recursive, ctes, pos }))
     }
 
     /// Behind SELECT.
@@ -455,16 +466,20 @@ impl Parser<'_> {
     /// ORDER BY, LIMIT, OFFSET, FETCH and locking, the last four in any order.
     fn query_tail(&mut self, query: &mut Query) -> Result<()> {
         if self.accept_words(&["order", "by"]) {
+            let pos = self.pos();
+            if !query.order.is_empty() {
+                return Err(twice("ORDER BY", pos));
+            }
             query.order = self.list(Self::order_item)?;
         }
+        // A second one here is a word that cannot follow; beside one in parentheses it is one too many.
+        let (mut limited, mut skipped) = (false, false);
         loop {
             let pos = self.pos();
-            let twice = |what: &str| {
-                Err(Error::new(SqlState::SYNTAX_ERROR, format!("multiple {what} clauses not allowed")).at(pos + 1))
-            };
-            if self.accept_word("limit") {
+            if !limited && self.accept_word("limit") {
+                limited = true;
                 if query.limit.is_some() {
-                    return twice("LIMIT");
+                    return Err(twice("LIMIT", self.pos()));
                 }
                 if !self.accept_word("all") {
                     query.limit = Some(self.expr()?);
@@ -474,20 +489,22 @@ impl Parser<'_> {
                         .hint("Use separate LIMIT and OFFSET clauses.")
                         .at(pos + 1));
                 }
-            } else if self.accept_word("offset") {
+            } else if !skipped && self.accept_word("offset") {
+                skipped = true;
                 if query.offset.is_some() {
-                    return twice("OFFSET");
+                    return Err(twice("OFFSET", self.pos()));
                 }
                 query.offset = Some(self.expr()?);
                 if !self.accept_word("rows") {
                     self.accept_word("row");
                 }
-            } else if self.accept_word("fetch") {
-                if query.limit.is_some() {
-                    return twice("LIMIT");
-                }
+            } else if !limited && self.accept_word("fetch") {
+                limited = true;
                 if !self.accept_word("first") {
                     self.expect_word("next")?;
+                }
+                if query.limit.is_some() {
+                    return Err(twice("LIMIT", self.pos()));
                 }
                 query.limit = Some(if self.is_any_word(&["row", "rows"]) {
                     self.make(pos, ExprKind::Integer("1".to_owned()))?
@@ -662,24 +679,11 @@ fn plain_query(body: SetExpr, pos: u32) -> Query {
     }
 }
 
-fn has_tail(query: &Query) -> bool {
-    !query.order.is_empty()
-        || query.limit.is_some()
-        || query.offset.is_some()
-        || !query.locks.is_empty()
-        || query.with.is_some()
+fn twice(what: &str, pos: u32) -> Error {
+    Error::new(SqlState::SYNTAX_ERROR, format!("multiple {what} clauses not allowed")).at(pos + 1)
 }
 
-/// `SELECT * FROM (query)`: lets a query in parentheses keep its own clauses under further ones.
-fn wrap(query: Query) -> Query {
-    let (pos, height) = (query.pos, query.height);
-    let alias = Alias { name: Ident { name: "*SELECT*".to_owned(), pos }, columns: Vec::new(), types: Vec::new() };
-    let select = Select {
-        targets: vec![Target { expr: Expr::new(pos, ExprKind::Star(Vec::new())), alias: None }],
-        from: vec![TableRef::Subquery { lateral: false, query: Box::new(query), alias: Some(alias), pos }],
-        ..Select::default()
-    };
-    let mut outer = plain_query(SetExpr::Select(Box::new(select)), pos);
-    outer.height = height + 1;
-    outer
+fn change_below_top(name: &Ident) -> Error {
+    let message = "WITH clause containing a data-modifying statement must be at the top level";
+    Error::new(SqlState::FEATURE_NOT_SUPPORTED, message).at(name.pos + 1)
 }

@@ -78,6 +78,13 @@ fn errors_name_the_token_and_its_place() {
     assert_eq!(error("notify x").0, "0A000");
     assert_eq!(error("create function f() returns int").1, "CREATE FUNCTION is not supported");
     assert_eq!(error("select (with x as (delete from t) select 1)").0, "0A000");
+    assert_eq!(error("(with x as (delete from t) select 1) union select 2").2, Some(7));
+    assert_eq!(error("with x as (select 1) ((with y as (select 2) table y))").2, Some(1));
+    assert_eq!(
+        error("(select 1 limit 1) limit 2"),
+        ("42601".into(), "multiple LIMIT clauses not allowed".into(), Some(26))
+    );
+    assert_eq!(error("select 1 limit 1 limit 2").1, "syntax error at or near \"limit\"");
 }
 
 #[test]
@@ -91,7 +98,7 @@ fn parentheses_open_queries_or_expressions() {
         "select * from ((select 1) union all select 2) x",
         "select * from (a join b on true) join c using (x)",
         "select * from a join b join c on a.x = c.x on b.y = c.y",
-        "(select 1 limit 1) limit 2",
+        "(select 1 limit 1) offset 2",
         "select array(select 1), array[[1,2],[3,4]], array[]::int[], (row(1,2)).f1, (t).*, ('{1}'::int[])[1:2] from t",
     ] {
         one(text);

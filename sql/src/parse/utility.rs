@@ -24,7 +24,7 @@ impl Parser<'_> {
                     return self.change(with);
                 }
                 let height = self.height;
-                let mut query = self.query_after(with)?;
+                let mut query = self.query_after(with, true)?;
                 query.height = query.height.max(height.max(self.height) + 1);
                 self.select_into(query)
             }
@@ -149,7 +149,7 @@ impl Parser<'_> {
     }
 
     fn query_statement(&mut self) -> Result<Statement> {
-        let query = self.query()?;
+        let query = self.query_at(true)?;
         self.select_into(query)
     }
 

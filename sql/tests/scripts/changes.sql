@@ -698,6 +698,38 @@ UPDATE 1
 > select * from (with d as (delete from q returning id) select * from d) s
 ERROR:  0A000: WITH clause containing a data-modifying statement must be at the top level
 
+> (with d as (insert into q values (103, 'x'), (104, 'x') returning id) select * from d)
+id
+103
+104
+(2 rows)
+
+> ((with d as (update q set v = 'y' where id > 102 returning id, v) select * from d) offset 1) order by id desc limit 1
+id|v
+103|y
+(1 row)
+
+> (with d as (delete from q where id > 102 returning id) select * from d) limit 0
+id
+(0 rows)
+
+> select count(*) from q where id > 102
+count
+0
+(1 row)
+
+> (with d as (delete from q returning id) select * from d) union select 1
+ERROR:  0A000: WITH clause containing a data-modifying statement must be at the top level
+
+> select 1 union (with d as (delete from q returning id) select * from d)
+ERROR:  0A000: WITH clause containing a data-modifying statement must be at the top level
+
+> insert into q (with d as (delete from q returning *) select * from d)
+ERROR:  0A000: WITH clause containing a data-modifying statement must be at the top level
+
+> with w as (select 1) ((with d as (delete from q returning id) select * from d))
+ERROR:  42601: multiple WITH clauses not allowed
+
 > with d as (insert into q values (5, 'dup') returning id) select * from d
 ERROR:  23505: duplicate key value violates unique constraint "q_pkey"
 DETAIL:  Key (id)=(5) already exists.

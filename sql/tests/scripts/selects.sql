@@ -326,6 +326,38 @@ id
 3
 (3 rows)
 
+> (select id from emp limit 2) order by id desc
+id
+6
+5
+(2 rows)
+
+> ((select id from emp order by id desc) limit 2) offset 1
+id
+5
+4
+(2 rows)
+
+> with a as (select 7 n) (select n from a union select 8) order by n desc limit 1
+n
+8
+(1 row)
+
+> (select id from emp limit 1) limit 2
+ERROR:  42601: multiple LIMIT clauses not allowed
+
+> (select id from emp offset 1) limit 1 offset 1
+ERROR:  42601: multiple OFFSET clauses not allowed
+
+> select * from ((select id from emp order by id) order by id) e
+ERROR:  42601: multiple ORDER BY clauses not allowed
+
+> with a as (select 1) (with b as (select 2) select * from a, b)
+ERROR:  42601: multiple WITH clauses not allowed
+
+> select 1 limit 1 limit 1
+ERROR:  42601: syntax error at or near "limit"
+
 > select 1, 'a' union select 2.5, null order by 1
 ?column?|?column?
 1|a
