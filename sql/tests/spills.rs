@@ -21,7 +21,7 @@ const STATEMENTS: &[(bool, &str)] = &[
     (true, "select id from a order by n, f desc, id"),
     (false, "select v, count(*), sum(id), min(s), max(n), array_agg(id order by id) from a group by v"),
     (false, "select id, count(*), count(distinct s) from a group by id"),
-    (false, "select s, v, count(*) from a group by grouping sets ((s), (v), (s, v), ())"),
+    (false, "select s, v, grouping(v, s), count(*) from a group by grouping sets ((s), (v), (s, v), ())"),
     (false, "select id % 1000, count(*) filter (where v > 10) from a group by 1 having count(*) > 2"),
     (true, "select distinct s, v from a order by 1, 2"),
     (true, "select distinct on (s) s, id from a order by s, id desc"),

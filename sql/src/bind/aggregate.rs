@@ -16,6 +16,8 @@ use crate::parse::ast::WindowSpec;
 
 /// Columns from here on stand for aggregates, windows and sets, until they are rewritten.
 pub(crate) const AGGREGATES: usize = 1 << 40;
+/// Those for GROUPING are among the aggregates', for it may stand where an aggregate may, and nowhere else.
+pub(crate) const GROUPINGS: usize = AGGREGATES + (1 << 39);
 pub(crate) const WINDOWS: usize = 1 << 41;
 pub(crate) const SETS: usize = 1 << 42;
 
@@ -26,6 +28,8 @@ const TESTED: usize = 1 << 43;
 #[derive(Default)]
 pub(crate) struct Calls {
     pub aggregates: Vec<AggregateCall>,
+    /// The arguments of GROUPING, with their places.
+    pub groupings: Vec<Vec<(Expr, u32)>>,
     pub windows: Vec<WindowCall>,
     /// Set-returning calls.
     pub sets: Vec<Expr>,
@@ -70,9 +74,25 @@ pub(crate) struct Grouping {
     pub keys: Vec<Expr>,
     /// The keys of each set, of GROUPING SETS and its kin.
     pub sets: Option<Vec<Vec<usize>>>,
+    /// How many aggregates stand behind the keys.
+    pub aggregates: usize,
 }
 
 impl Grouping {
+    /// The keys that a GROUPING asks for, while there are none but those of GROUP BY.
+    ///
+    /// # Errors
+    /// 42803 an argument is no key.
+    pub fn asked(&self, args: &[(Expr, u32)]) -> Result<Vec<usize>> {
+        let key_of = |(arg, pos): &(Expr, u32)| {
+            self.keys.iter().position(|key| walk::same(key, arg)).ok_or_else(|| {
+                let message = "arguments to GROUPING must be grouping expressions of the associated query level";
+                Error::new(SqlState::GROUPING_ERROR, message).at(pos + 1)
+            })
+        };
+        args.iter().map(key_of).collect()
+    }
+
     /// Rewrites an expression over the FROM row.
     ///
     /// # Errors
@@ -190,11 +210,13 @@ impl Grouping {
         })
     }
 
-    /// Puts the results of aggregates behind the keys, now that all keys are known.
+    /// Puts the results of aggregates, and those of GROUPING, behind the keys, now that all keys are known.
     pub fn settle(&self, expr: &mut Expr) {
         let keys = self.keys.len();
-        walk::map_columns(expr, &|index| {
-            if (AGGREGATES..WINDOWS).contains(&index) { keys + index - AGGREGATES } else { index }
+        walk::map_columns(expr, &|index| match index {
+            AGGREGATES..GROUPINGS => keys + index - AGGREGATES,
+            GROUPINGS..WINDOWS => keys + self.aggregates + index - GROUPINGS,
+            _ => index,
         });
     }
 }

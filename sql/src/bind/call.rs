@@ -3,7 +3,7 @@
 use types::cast::CastContext;
 use types::{Error, Result, SqlState, SqlType, oid};
 
-use super::aggregate::{AGGREGATES, SETS, WINDOWS, holds};
+use super::aggregate::{AGGREGATES, GROUPINGS, SETS, WINDOWS, holds};
 use super::{Binder, Clause};
 use crate::bound::{
     AggregateCall, CallExpr, Expr, FrameBound, FrameMode, SortKey, WindowCall, WindowFrame, WindowFunction, walk,
@@ -232,7 +232,9 @@ impl Binder<'_> {
             return self.window(WindowFunction::Aggregate(aggregate), args, filter, ty, over, pos);
         }
         let mut call = AggregateCall { aggregate, args, distinct: call.distinct, order, filter, ty };
-        let level = self.aggregate_level(&call, pos)?;
+        let mut read = Vec::new();
+        call.parts(&mut |part| rows_read(part, &mut read));
+        let level = self.aggregate_level(&read, "aggregate functions", pos)?;
         let owner = self.scopes.len() - level;
         if level > 0 {
             call.parts_mut(&mut |part| walk::lift_expr(part, level));
@@ -261,11 +263,45 @@ impl Binder<'_> {
             calls.aggregates.push(call);
             calls.aggregates.len() - 1
         });
-        let index = AGGREGATES + at;
-        Ok(match level.checked_sub(1) {
-            None => Expr::column(index, ty),
-            Some(depth) => Expr::Outer { depth, index, ty },
-        })
+        Ok(stand_in(AGGREGATES + at, level, ty))
+    }
+
+    /// GROUPING, whose arguments are found among the keys when these are known.
+    pub fn grouping(&mut self, args: &[ast::Expr], pos: u32) -> Result<Expr> {
+        if args.len() > 31 {
+            let message = "GROUPING must have fewer than 32 arguments";
+            return Err(Error::new(SqlState::TOO_MANY_ARGUMENTS, message).at(pos + 1));
+        }
+        let outer = std::mem::replace(&mut self.in_aggregate, true);
+        let mentioned: Vec<usize> = self.scopes.iter().map(|scope| scope.mentioned.len()).collect();
+        let bind = |arg: &ast::Expr| -> Result<(Expr, u32)> {
+            let bound = self.expr(arg)?;
+            Ok((self.known(bound)?, arg.pos))
+        };
+        let bound = args.iter().map(bind).collect::<Result<Vec<_>>>();
+        self.in_aggregate = outer;
+        let mut bound = bound?;
+        let mut read = Vec::new();
+        bound.iter().for_each(|(arg, _)| rows_read(arg, &mut read));
+        let level = self.aggregate_level(&read, "grouping operations", pos)?;
+        let owner = self.scopes.len() - level;
+        if level > 0 {
+            bound.iter_mut().for_each(|(arg, _)| walk::lift_expr(arg, level));
+            self.scopes[owner - 1].mentioned.truncate(mentioned[owner - 1]);
+        }
+        let Some(calls) = self.selects.iter_mut().rev().find(|calls| calls.level == owner) else {
+            let message = "grouping operations are not allowed in this context";
+            return Err(Error::new(SqlState::GROUPING_ERROR, message).at(pos + 1));
+        };
+        // DISTINCT and ORDER BY know a call again.
+        let twin = calls.groupings.iter().position(|known| {
+            known.len() == bound.len() && known.iter().zip(&bound).all(|((a, _), (b, _))| walk::same(a, b))
+        });
+        let at = twin.unwrap_or_else(|| {
+            calls.groupings.push(bound);
+            calls.groupings.len() - 1
+        });
+        Ok(stand_in(GROUPINGS + at, level, SqlType::INT4))
     }
 
     /// How many queries further out the one is that an aggregate belongs to: the innermost whose columns it reads, or the one
@@ -273,18 +309,7 @@ impl Binder<'_> {
     ///
     /// # Errors
     /// 42803 that query has no aggregates where this one stands, or it contains another of the same query.
-    fn aggregate_level(&self, call: &AggregateCall, pos: u32) -> Result<usize> {
-        let mut read = Vec::new();
-        call.parts(&mut |part| {
-            walk::visit_frames(part, None, &mut |expr, inside| match (expr, inside) {
-                (Expr::Column { index, .. }, None) => read.push((0, *index)),
-                (Expr::Outer { depth, index, .. }, None) => read.push((depth + 1, *index)),
-                (Expr::Outer { depth, index, .. }, Some(inside)) if *depth >= inside => {
-                    read.push((depth - inside, *index));
-                }
-                _ => {}
-            });
-        });
+    fn aggregate_level(&self, read: &[(usize, usize)], what: &str, pos: u32) -> Result<usize> {
         let level = read.iter().map(|(level, _)| *level).min().unwrap_or(0);
         let refused = |message: String| Err(Error::new(SqlState::GROUPING_ERROR, message).at(pos + 1));
         let (clause, in_aggregate) = match level {
@@ -293,7 +318,7 @@ impl Binder<'_> {
                 let scope = &self.scopes[self.scopes.len() - 1 - level];
                 if scope.lateral && self.clause != Clause::From {
                     let place = "FROM clause of their own query level";
-                    return refused(format!("aggregate functions are not allowed in {place}"));
+                    return refused(format!("{what} are not allowed in {place}"));
                 }
                 match scope.inner {
                     Some(inner) if !scope.lateral => inner,
@@ -302,7 +327,7 @@ impl Binder<'_> {
             }
         };
         if let Some(place) = forbidden_clause(clause) {
-            return refused(format!("aggregate functions are not allowed in {place}"));
+            return refused(format!("{what} are not allowed in {place}"));
         }
         let nested = read.iter().any(|(of, index)| *of == level && (AGGREGATES..WINDOWS).contains(index));
         if in_aggregate || nested {
@@ -560,6 +585,24 @@ impl Binder<'_> {
             ast::FrameBound::Preceding(expr) => FrameBound::Preceding(offset(expr)?),
             ast::FrameBound::Following(expr) => FrameBound::Following(offset(expr)?),
         })
+    }
+}
+
+/// The columns that a part of an aggregate reads, behind how many queries further out their rows are.
+fn rows_read(part: &Expr, read: &mut Vec<(usize, usize)>) {
+    walk::visit_frames(part, None, &mut |expr, inside| match (expr, inside) {
+        (Expr::Column { index, .. }, None) => read.push((0, *index)),
+        (Expr::Outer { depth, index, .. }, None) => read.push((depth + 1, *index)),
+        (Expr::Outer { depth, index, .. }, Some(inside)) if *depth >= inside => read.push((depth - inside, *index)),
+        _ => {}
+    });
+}
+
+/// The column of the query `level` further out that stands for a call that was set aside.
+fn stand_in(index: usize, level: usize, ty: SqlType) -> Expr {
+    match level.checked_sub(1) {
+        None => Expr::column(index, ty),
+        Some(depth) => Expr::Outer { depth, index, ty },
     }
 }
 

@@ -164,7 +164,7 @@ impl Binder<'_> {
             }
             ExprKind::Collate { arg, collation } => self.collate(arg, collation, pos),
             ExprKind::Session(value) => self.session_value(*value, pos),
-            ExprKind::Grouping(_) => Err(Error::unsupported("GROUPING").at(pos + 1)),
+            ExprKind::Grouping(args) => self.grouping(args, pos),
             ExprKind::Default => {
                 Err(Error::new(SqlState::SYNTAX_ERROR, "DEFAULT is not allowed in this context").at(pos + 1))
             }

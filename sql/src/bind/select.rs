@@ -82,15 +82,18 @@ impl Binder<'_> {
         // Put back, so that what is bound from here on is still known to belong to this list.
         self.selects.last_mut().expect("begun by the caller").level = level;
 
-        if recursive && !calls.aggregates.is_empty() {
+        let aggregated = !calls.aggregates.is_empty() || !calls.groupings.is_empty();
+        if recursive && aggregated {
             let message = "aggregate functions are not allowed in a recursive query's recursive term";
             return Err(Error::new(SqlState::INVALID_RECURSION, message));
         }
-        let grouped = !select.group.is_empty() || !calls.aggregates.is_empty() || select.having.is_some();
+        let grouped = !select.group.is_empty() || aggregated || select.having.is_some();
         if grouped {
             self.refuse_row_locks(if select.group.is_empty() { "aggregate functions" } else { "GROUP BY clause" })?;
             let scope = self.scopes.last().expect("the scope of FROM").clone();
-            let mut grouping = Grouping { keys: std::mem::take(&mut keys), sets: grouping_sets };
+            let aggregates = calls.aggregates.len();
+            let mut grouping = Grouping { keys: std::mem::take(&mut keys), sets: grouping_sets, aggregates };
+            let asked = calls.groupings.iter().map(|args| grouping.asked(args)).collect::<Result<Vec<_>>>()?;
             let mut exprs: Vec<&mut Expr> = Vec::new();
             exprs.extend(outputs.iter_mut().map(|output| &mut output.expr));
             exprs.extend(having.iter_mut());
@@ -126,7 +129,7 @@ impl Binder<'_> {
                 walk::map_columns(expr, &moved);
             }
             calls.sets.iter_mut().for_each(|set| grouping.settle(set));
-            plan = grouped_plan(plan, grouping, std::mem::take(&mut calls.aggregates), &sets)?;
+            plan = grouped_plan(plan, grouping, std::mem::take(&mut calls.aggregates), asked, &sets)?;
             if let Some(predicate) = having {
                 let fields = plan.fields.clone();
                 plan = Plan::new(Node::Filter { input: Box::new(plan), predicate }, fields);
@@ -514,9 +517,10 @@ fn grouped_plan(
     mut input: Plan,
     grouping: Grouping,
     calls: Vec<crate::bound::AggregateCall>,
+    groupings: Vec<Vec<usize>>,
     sets: &[Expr],
 ) -> Result<Plan> {
-    let Grouping { mut keys, sets: grouping_sets } = grouping;
+    let Grouping { mut keys, sets: grouping_sets, .. } = grouping;
     let mut used = Vec::new();
     for key in &keys {
         walk::columns_of(key, &mut |index| {
@@ -540,7 +544,8 @@ fn grouped_plan(
         });
     }
     fields.extend(calls.iter().map(|call| Field::new(call.aggregate.name, call.ty)));
-    Ok(Plan::new(Node::Aggregate(Box::new(Aggregate { input, keys, calls, grouping_sets })), fields))
+    fields.extend(groupings.iter().map(|_| Field::new("grouping", SqlType::INT4)));
+    Ok(Plan::new(Node::Aggregate(Box::new(Aggregate { input, keys, calls, grouping_sets, groupings })), fields))
 }
 
 /// The input's columns with those of the set-returning calls behind them.

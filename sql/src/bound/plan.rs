@@ -181,7 +181,7 @@ pub enum JoinKind {
     Anti,
 }
 
-/// Yields the keys, then the results of the calls. Without keys there is one group, even of no rows.
+/// Yields the keys, then the results of the calls, then those of GROUPING. Without keys there is one group, even of no rows.
 #[derive(Clone, Debug)]
 pub struct Aggregate {
     pub input: Plan,
@@ -189,6 +189,9 @@ pub struct Aggregate {
     pub calls: Vec<AggregateCall>,
     /// For GROUPING SETS, ROLLUP and CUBE: the indexes of the keys that take part in each set; the others are null there.
     pub grouping_sets: Option<Vec<Vec<usize>>>,
+    /// The keys that each GROUPING asks for. It yields a bit for each, the last one the lowest, which is set when the key takes
+    /// no part in the group's set.
+    pub groupings: Vec<Vec<usize>>,
 }
 
 #[derive(Clone, Debug)]

@@ -24,6 +24,7 @@ pub(crate) struct Aggregation {
     key_types: KeyTypes,
     calls: Vec<Call>,
     grouping_sets: Option<Vec<Vec<usize>>>,
+    groupings: Vec<Vec<usize>>,
     at: Place,
     groups: std::vec::IntoIter<Group>,
     claim: Claim,
@@ -57,6 +58,8 @@ struct CallState {
 }
 
 struct Group {
+    /// Which of the grouping sets it is of; 0 without any.
+    set: usize,
     keys: Vec<Datum>,
     states: Vec<CallState>,
 }
@@ -120,6 +123,7 @@ impl Aggregation {
             key_types: KeyTypes::new(aggregate.keys.iter().map(Expr::ty)),
             calls: aggregate.calls.iter().map(Call::new).collect(),
             grouping_sets: aggregate.grouping_sets.clone(),
+            groupings: aggregate.groupings.clone(),
             claim: Claim::new(at.context.memory()),
             at,
             groups: Vec::new().into_iter(),
@@ -128,8 +132,9 @@ impl Aggregation {
         }
     }
 
-    fn new_group(&self, keys: Vec<Datum>) -> Group {
-        Group { keys, states: self.calls.iter().map(|call| CallState::new(call, &self.at.context.settings)).collect() }
+    fn new_group(&self, set: usize, keys: Vec<Datum>) -> Group {
+        let states = self.calls.iter().map(|call| CallState::new(call, &self.at.context.settings)).collect();
+        Group { set, keys, states }
     }
 
     async fn add(&mut self, group: &mut Group, row: &[Datum]) -> Result<()> {
@@ -182,14 +187,14 @@ impl Aggregation {
         let (mut table, mut key) = (Table::default(), Vec::new());
         let sets = self.grouping_sets.clone();
         if self.keys.is_empty() && sets.is_none() {
-            table.groups.push(self.new_group(Vec::new()));
+            table.groups.push(self.new_group(0, Vec::new()));
         }
         if let Some(sets) = &sets {
             // A grand total exists even without rows.
             for (number, _) in sets.iter().enumerate().filter(|(_, set)| set.is_empty()) {
                 let keys = vec![Datum::Null; self.keys.len()];
                 table.by_key.insert(set_key(&self.key_types, number, &keys), table.groups.len());
-                table.groups.push(self.new_group(keys));
+                table.groups.push(self.new_group(number, keys));
             }
         }
         loop {
@@ -207,14 +212,14 @@ impl Aggregation {
                 let keys = self.at.evaluate_all(&self.keys, &row).await?;
                 let Some(sets) = &sets else {
                     let key = self.key_types.of_in(&keys, &mut key);
-                    self.add_to(&mut table, key, keys, &row).await?;
+                    self.add_to(&mut table, 0, key, keys, &row).await?;
                     continue;
                 };
                 for (number, set) in sets.iter().enumerate() {
                     let part = |(i, key): (usize, &Datum)| if set.contains(&i) { key.clone() } else { Datum::Null };
                     let keys: Vec<Datum> = keys.iter().enumerate().map(part).collect();
                     let key = set_key(&self.key_types, number, &keys);
-                    self.add_to(&mut table, &key, keys, &row).await?;
+                    self.add_to(&mut table, number, &key, keys, &row).await?;
                 }
             }
         }
@@ -228,7 +233,14 @@ impl Aggregation {
     }
 
     /// Adds a row to its group, or to the rows of those that do not fit.
-    async fn add_to(&mut self, table: &mut Table, key: &[u8], mut keys: Vec<Datum>, row: &[Datum]) -> Result<()> {
+    async fn add_to(
+        &mut self,
+        table: &mut Table,
+        set: usize,
+        key: &[u8],
+        mut keys: Vec<Datum>,
+        row: &[Datum],
+    ) -> Result<()> {
         if let Some(at) = table.by_key.get(key) {
             return self.add(&mut table.groups[*at], row).await;
         }
@@ -241,16 +253,20 @@ impl Aggregation {
         }
         self.claim.add(key.len() + row_bytes(&keys) + 64 + self.calls.len() * 96)?;
         table.by_key.insert(key.into(), table.groups.len());
-        let mut group = self.new_group(keys);
+        let mut group = self.new_group(set, keys);
         self.add(&mut group, row).await?;
         table.groups.push(group);
         Ok(())
     }
 
     fn result(&self, group: Group) -> Result<Row> {
-        let mut row = group.keys;
+        let (set, mut row) = (group.set, group.keys);
         for (mut state, call) in group.states.into_iter().zip(&self.calls) {
             row.push(state.finish(call)?);
+        }
+        let takes_part = |key: &usize| self.grouping_sets.as_ref().is_none_or(|sets| sets[set].contains(key));
+        for asked in &self.groupings {
+            row.push(Datum::Int4(asked.iter().fold(0, |bits, key| (bits << 1) | i32::from(!takes_part(key)))));
         }
         Ok(row)
     }
@@ -260,7 +276,8 @@ impl Aggregation {
         let Some(first) = rest.head.take() else { return Ok(None) };
         let width = self.keys.len();
         let held = self.claim.bytes();
-        let mut group = self.new_group(first.row[..width].to_vec());
+        let set = if self.grouping_sets.is_some() { set_of(&first.key) } else { 0 };
+        let mut group = self.new_group(set, first.row[..width].to_vec());
         self.add(&mut group, &first.row[width..]).await?;
         while let Some(entry) = rest.rows.next().await? {
             if entry.key != first.key {
@@ -279,6 +296,12 @@ fn set_key(types: &KeyTypes, set: usize, keys: &[Datum]) -> Box<[u8]> {
     let mut key = Vec::from(types.of(keys));
     key.extend((set as u32).to_be_bytes());
     key.into_boxed_slice()
+}
+
+/// The set of a key that [`set_key`] made.
+fn set_of(key: &[u8]) -> usize {
+    let (_, set) = key.split_last_chunk().expect("such a key ends with the number of its set");
+    u32::from_be_bytes(*set) as usize
 }
 
 impl Source for Aggregation {

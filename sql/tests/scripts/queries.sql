@@ -275,6 +275,126 @@ id|upper
 5|
 (10 rows)
 
+# GROUPING: a bit for each argument, set where the row's grouping set leaves it out.
+> select g, x, grouping(g) a, grouping(x) b, grouping(g, x) c, grouping(x, g), count(*) from p group by rollup (g, x) order by 5, 1, 2
+g|x|a|b|c|grouping|count
+a|10|0|0|0|0|1
+a|20|0|0|0|0|1
+b|5|0|0|0|0|1
+b||0|0|0|0|1
+|7|0|0|0|0|1
+a||0|1|1|2|2
+b||0|1|1|2|2
+||0|1|1|2|1
+||1|1|3|3|5
+(9 rows)
+
+> select grouping(g, x), count(*) from p group by grouping sets ((g), (x), (x), ()) order by 1, 2
+grouping|count
+1|1
+1|2
+1|2
+2|1
+2|1
+2|1
+2|1
+2|1
+2|1
+2|1
+2|1
+2|1
+2|1
+3|5
+(14 rows)
+
+> select g, grouping(g) from p group by g order by 1
+g|grouping
+a|0
+b|0
+|0
+(3 rows)
+
+> select case grouping(g) when 1 then 'all' else g end, sum(x) from p group by rollup (g) order by grouping(g) desc, 1
+g|sum
+all|42
+a|30
+b|5
+|7
+(4 rows)
+
+> select g from p group by rollup (g) having grouping(g) = 1
+g
+(1 row)
+
+> select distinct grouping(g) from p group by cube (g, x) order by grouping(g)
+grouping
+0
+1
+(2 rows)
+
+> select x % 2, grouping(x % 2) + 1, sum(count(*)) over (partition by grouping(x % 2)) from p group by rollup (x % 2) order by 1
+?column?|?column?|sum
+0|1|5
+1|1|5
+|1|5
+|2|5
+(4 rows)
+
+> select g, (select grouping(g) + n from (values (1)) v(n) group by n) from p group by rollup (g) order by 1, 2
+g|?column?
+a|1
+b|1
+|1
+|2
+(4 rows)
+
+> select g from p group by rollup (g) having exists (select 1 where grouping(g) = 1)
+g
+(1 row)
+
+> select grouping(g, x) from p where false group by rollup (g, x)
+grouping
+3
+(1 row)
+
+> select id, g, grouping(id) from p group by id, rollup (x) having id = 1 order by 1, 2
+id|g|grouping
+1|a|0
+1|a|0
+(2 rows)
+
+> select grouping(g) from p group by id
+ERROR:  42803: arguments to GROUPING must be grouping expressions of the associated query level
+
+> select grouping(g) from p
+ERROR:  42803: arguments to GROUPING must be grouping expressions of the associated query level
+
+> select grouping(x + 1) from p group by x
+ERROR:  42803: arguments to GROUPING must be grouping expressions of the associated query level
+
+> select id from p where grouping(id) = 0 group by id
+ERROR:  42803: grouping operations are not allowed in WHERE
+
+> select sum(grouping(g)) from p group by g
+ERROR:  42803: aggregate function calls cannot be nested
+
+> select grouping(sum(x)) from p group by g
+ERROR:  42803: aggregate function calls cannot be nested
+
+> select grouping(x) from p group by 1
+ERROR:  42803: aggregate functions are not allowed in GROUP BY
+
+> select grouping(g,g,g,g,g,g,g,g,g,g,g,g,g,g,g,g,g,g,g,g,g,g,g,g,g,g,g,g,g,g,g) from p group by cube (g) order by 1 desc limit 1
+grouping
+2147483647
+(1 row)
+
+> select grouping(g,g,g,g,g,g,g,g,g,g,g,g,g,g,g,g,g,g,g,g,g,g,g,g,g,g,g,g,g,g,g,g) from p group by g
+ERROR:  54023: GROUPING must have fewer than 32 arguments
+
+> with recursive r(n) as (select 1 union all select grouping(n) from r group by n) select * from r limit 3
+ERROR:  42P19: aggregate functions are not allowed in a recursive query's recursive term
+
 > select id, g from p group by cube (id, x)
 ERROR:  42803: column "p.g" must appear in the GROUP BY clause or be used in an aggregate function
 

@@ -26,6 +26,9 @@ impl Lowering<'_> {
         if aggregate.grouping_sets.is_some() {
             return Err(Refusal::of("GROUPING SETS"));
         }
+        if !aggregate.groupings.is_empty() {
+            return Err(Refusal::of("GROUPING"));
+        }
         let (restartable, may) = (self.restartable, self.may_restart);
         self.restartable = may;
         let relation = self.grouped(aggregate, outer);
