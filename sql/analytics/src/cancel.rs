@@ -2,8 +2,8 @@
 //!
 //! Scans look for a cancel request, and DataFusion has its sources yield now and then, so that whoever waits for the
 //! statement gets a turn. But a join can make far more than it reads, or compare far more than it makes. So every join
-//! yields as its batches are taken, and one that compares all pairs looks for a cancel request with each comparison of a
-//! row with a batch.
+//! yields as its batches are taken, and one that need not make a row of every pair that it meets looks for a cancel request
+//! as it judges them: a row with a batch when it compares all pairs, a batch of pairs with equal keys when it hashes.
 
 use std::fmt;
 use std::hash::{Hash, Hasher};
@@ -11,11 +11,13 @@ use std::sync::Arc;
 
 use arrow::datatypes::{DataType, FieldRef, Schema};
 use arrow::record_batch::RecordBatch;
+use datafusion::common::JoinType;
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
 use datafusion::config::ConfigOptions;
 use datafusion::error::{DataFusionError, Result};
 use datafusion::logical_expr::ColumnarValue;
 use datafusion::physical_expr::PhysicalExpr;
+use datafusion::physical_expr::expressions::lit;
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::coop::CooperativeExec;
@@ -32,18 +34,33 @@ pub(crate) struct CancellableJoins(pub CancelToken);
 impl CancellableJoins {
     fn heed(&self, node: Arc<dyn ExecutionPlan>) -> Result<Transformed<Arc<dyn ExecutionPlan>>> {
         let join: Arc<dyn ExecutionPlan> = if let Some(join) = node.downcast_ref::<NestedLoopJoinExec>() {
-            let filter = join.filter().map(|filter| {
-                let condition = Heeding { condition: Arc::clone(filter.expression()), cancel: self.0.clone() };
-                JoinFilter::new(Arc::new(condition), filter.column_indices().to_vec(), Arc::clone(filter.schema()))
-            });
+            let filter = join.filter().map(|filter| self.heeding(filter));
             Arc::new(NestedLoopJoinExecBuilder::from(join).with_filter(filter).build()?)
-        } else if node.downcast_ref::<HashJoinExec>().is_some() || node.downcast_ref::<CrossJoinExec>().is_some() {
+        } else if let Some(join) = node.downcast_ref::<HashJoinExec>() {
+            let filter = match join.filter() {
+                Some(filter) => Some(self.heeding(filter)),
+                None if makes_all_pairs(*join.join_type()) => None,
+                None => Some(self.heeding(&JoinFilter::new(lit(true), Vec::new(), Arc::new(Schema::empty())))),
+            };
+            Arc::new(join.builder().with_filter(filter).build()?)
+        } else if node.downcast_ref::<CrossJoinExec>().is_some() {
             node
         } else {
             return Ok(Transformed::no(node));
         };
         Ok(Transformed::yes(Arc::new(CooperativeExec::new(join))))
     }
+
+    fn heeding(&self, filter: &JoinFilter) -> JoinFilter {
+        let condition = Heeding { condition: Arc::clone(filter.expression()), cancel: self.0.clone() };
+        JoinFilter::new(Arc::new(condition), filter.column_indices().to_vec(), Arc::clone(filter.schema()))
+    }
+}
+
+/// Whether a join without a filter makes a row of each pair of rows with equal keys. Others ask only whether there is one, and
+/// still go through all of them.
+fn makes_all_pairs(kind: JoinType) -> bool {
+    matches!(kind, JoinType::Inner | JoinType::Left | JoinType::Right | JoinType::Full)
 }
 
 impl PhysicalOptimizerRule for CancellableJoins {
