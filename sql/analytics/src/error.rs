@@ -5,8 +5,8 @@
 //! What DataFusion itself can run into while running a plan is memory (53200), disk for spills (58030) and cancellation
 //! (dropped, so never seen); all else is a broken rule of ours (XX000).
 //!
-//! [`Inexact`] is not an error for a client: a value did not fit the exact fixed-point representation that the plan was
-//! lowered with, and the plan has to be lowered again without it.
+//! [`Inexact`] is not an error for a client: a value did not fit the representation that the plan was lowered with, fixed-point
+//! for most, and the plan has to be lowered again without it.
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -15,13 +15,14 @@ use std::io;
 use datafusion::error::DataFusionError;
 use types::{Error, SqlState};
 
-/// A decimal value, or an intermediate result, needs more digits than the fixed-point representation has.
+/// A decimal value, or an intermediate result, needs more digits than the fixed-point representation has; or floats are
+/// averaged that are too large for the sum to tell whether PostgreSQL would fail.
 #[derive(Debug)]
 pub(crate) struct Inexact;
 
 impl fmt::Display for Inexact {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a numeric value does not fit its fixed-point representation")
+        f.write_str("a value does not fit its representation")
     }
 }
 

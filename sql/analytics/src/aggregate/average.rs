@@ -15,7 +15,7 @@ use types::{Datum, Numeric, tagged};
 
 use super::each_row;
 use super::sum::Summand;
-use crate::error::to_datafusion;
+use crate::error::{inexact, to_datafusion};
 use crate::repr::{decimal_type, from_units};
 
 /// The sum and the number of values of each group; null without a value.
@@ -90,8 +90,11 @@ impl<T: Summand<S>, S: Summand<S> + Quotient> GroupsAccumulator for Averages<T, 
         let [values] = values else { return Ok(()) };
         let values = values.as_primitive::<T>();
         each_row(values.nulls(), opt_filter, values.len(), |row| {
-            let group = group_indices[row];
-            self.sums[group] = T::add(self.sums[group], values.value(row))?;
+            let (group, value) = (group_indices[row], values.value(row));
+            if !T::is_averaged_by_sum(value) {
+                return Err(inexact());
+            }
+            self.sums[group] = T::add(self.sums[group], value)?;
             self.counts[group] += 1;
             Ok(())
         })

@@ -19,7 +19,16 @@ pub(super) trait Summand<S: ArrowPrimitiveType>: ArrowPrimitiveType + Send {
     const NOTHING: S::Native;
 
     fn add(sum: S::Native, value: Self::Native) -> Result<S::Native>;
+
+    /// Whether the sum and the number of values are all that an average of such values takes.
+    #[inline]
+    fn is_averaged_by_sum(_value: Self::Native) -> bool {
+        true
+    }
 }
+
+/// Up to here the squares of a float8's distances from any mean do not overflow, nor does the sum of them over 10^12 rows.
+const SQUARED_MAX: f64 = 1e140;
 
 fn out_of_range(message: &'static str) -> datafusion::error::DataFusionError {
     to_datafusion(Error::new(SqlState::NUMERIC_VALUE_OUT_OF_RANGE, message))
@@ -93,6 +102,12 @@ impl Summand<Float64Type> for Float64Type {
             return Err(out_of_range("value out of range: overflow"));
         }
         Ok(total)
+    }
+
+    /// PostgreSQL sums squared distances beside, as for a deviation, and fails when these overflow.
+    #[inline]
+    fn is_averaged_by_sum(value: f64) -> bool {
+        !value.is_finite() || value.abs() <= SQUARED_MAX
     }
 }
 

@@ -234,7 +234,8 @@ impl Lowering<'_> {
                 repr @ Repr::Decimal { scale, .. } if self.may_overflow() => {
                     sum(Rule::AverageUnits { input: repr, scale }, Repr::Opaque)
                 }
-                repr @ (Repr::Float32 | Repr::Float64) => sum(Rule::AverageFloats(repr), Repr::Float64),
+                repr @ Repr::Float32 => sum(Rule::AverageFloats(repr), Repr::Float64),
+                repr @ Repr::Float64 if self.may_overflow() => sum(Rule::AverageFloats(repr), Repr::Float64),
                 _ => None,
             },
             _ => None,

@@ -153,7 +153,7 @@ pub(crate) enum Missing {
 /// What a query computes per group or row depends on how it is lowered; see the fields.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Mode {
-    /// Fixed-point numerics are used at all.
+    /// Fixed-point numerics, and averages of float8 by nothing but their sums, are used at all.
     pub decimals: bool,
 }
 

@@ -167,3 +167,25 @@ async fn a_join_that_makes_more_than_it_reads_can_be_cancelled() {
         canceller.await.expect("it does not panic");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_average_fails_in_columns_too_when_squares_overflow() {
+    let mut one = over(Options { only_worthwhile: false, ..Options::default() }).await;
+    ask(&mut one, "create table t (id int primary key, f float8)").await;
+    ask(&mut one, "insert into t values (1, 1e200), (2, 1), (3, 'infinity'), (4, 1e308), (5, 1e139), (6, -1e139)").await;
+    for (query, expected) in [
+        ("select avg(f) from t where id between 3 and 4", "Infinity"),
+        ("select avg(f) from t where id between 5 and 6", "0"),
+    ] {
+        assert!(is_vector(&mut one, query).await, "{query}");
+        assert_eq!(ask(&mut one, query).await, [expected], "{query}");
+    }
+    // Below a union nothing can be started again.
+    for query in [
+        "select avg(f) from t where id between 1 and 2",
+        "select avg(f) from t where id between 1 and 2 union all select f from t where id between 1 and 2",
+    ] {
+        assert!(is_vector(&mut one, query).await, "{query}");
+        assert_eq!(answer(&mut one, query).await, Answer::Error("22003".into()), "{query}");
+    }
+}
