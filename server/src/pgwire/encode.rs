@@ -88,12 +88,14 @@ pub(super) fn data_row(
         }
         let value = out.len();
         out.put_i32(0);
-        if format_of(formats, index) == 0 {
+        // What is too large even without its numbers is not written.
+        let fits = text_io::least_length(datum) <= MESSAGE_BYTES_MAX;
+        if fits && format_of(formats, index) == 0 {
             text_io::write_text(datum, columns[index].ty, settings, out);
-        } else {
+        } else if fits {
             binary_io::write_binary(datum, columns[index].ty, out);
         }
-        if out.len() - start > MESSAGE_BYTES_MAX {
+        if !fits || out.len() - start > MESSAGE_BYTES_MAX {
             out.truncate(start - 1);
             return Err(Error::new(SqlState::PROGRAM_LIMIT_EXCEEDED, "row is too large to send")
                 .detail("The limit of one message is 1 GiB."));

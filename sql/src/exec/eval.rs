@@ -390,13 +390,11 @@ fn coerce(value: Datum, from: SqlType, to: SqlType, coercion: Coercion, context:
         Coercion::Relabel => Ok(value),
         Coercion::Cast(cast) => (cast.eval)(&mut Call::new(&[value], &[from], to, &context.settings)),
         Coercion::Text => {
-            let mut text = Vec::new();
-            types::text_io::write_text(&value, from, &context.settings, &mut text);
-            let text = std::str::from_utf8(&text).map_err(|_| Error::internal("a value's text form is not UTF-8"))?;
+            let text = types::text_io::as_text(&value, from, &context.settings)?;
             if to.is_string() && to.oid != types::oid::NAME {
-                return Ok(Datum::text(text));
+                return Ok(Datum::Text(text.into()));
             }
-            types::text_io::parse(text, SqlType::of(to.oid), &context.settings)
+            types::text_io::parse(&text, SqlType::of(to.oid), &context.settings)
         }
         Coercion::Elements => {
             let Datum::Array(array) = &value else { return Ok(value) };

@@ -76,7 +76,7 @@ pub fn cast(value: &Datum, from: SqlType, to: SqlType, settings: &Settings, expl
         let converted = crate::ArrayValue { element: to_element.oid, dims, lower_bounds, elements };
         return Ok(Datum::Array(std::sync::Arc::new(converted)));
     } else if from.category() == b'S' || from.oid == UNKNOWN || to.category() == b'S' {
-        let text = text_io::to_text(value, from, settings);
+        let text = text_io::as_text(value, from, settings)?;
         // A written cast to a short string cuts it, so the modifier is applied here and not by the parser.
         let parsed = text_io::parse(&text, if to.category() == b'S' { SqlType::of(to.oid) } else { to }, settings)?;
         return coerce_typmod(parsed, to, explicit);

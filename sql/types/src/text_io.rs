@@ -7,6 +7,7 @@ use crate::array_io;
 use crate::datetime;
 use crate::datum::Datum;
 use crate::error::{Error, Result, SqlState};
+use crate::function::{RESULT_BYTES_MAX, too_long};
 use crate::json::Jsonb;
 use crate::numeric::Numeric;
 use crate::settings::Settings;
@@ -106,6 +107,32 @@ pub fn to_text(value: &Datum, ty: SqlType, settings: &Settings) -> String {
     write_text(value, ty, settings, &mut out);
     // Every branch above appends UTF-8.
     String::from_utf8(out).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
+}
+
+/// The text form of a value that becomes a value itself.
+///
+/// # Errors
+/// 54000 when it is longer than a value can be. What is so even without its numbers is refused before anything is written.
+pub fn as_text(value: &Datum, ty: SqlType, settings: &Settings) -> Result<String> {
+    if least_length(value) > RESULT_BYTES_MAX {
+        return Err(too_long());
+    }
+    let text = to_text(value, ty, settings);
+    if text.len() > RESULT_BYTES_MAX { Err(too_long()) } else { Ok(text) }
+}
+
+/// What the text form of a value takes at least, and the binary one, too: the texts in it. The elements of an array may share
+/// one long text, so that what is small in memory takes any length when it is written.
+pub fn least_length(value: &Datum) -> usize {
+    let all = |parts: &[Datum]| parts.iter().map(least_length).fold(0, usize::saturating_add);
+    match value {
+        Datum::Text(text) => text.len(),
+        Datum::Bytea(bytes) => bytes.len(),
+        Datum::Jsonb(json) => json.as_str().len(),
+        Datum::Array(array) => all(&array.elements),
+        Datum::Record(fields) => all(fields),
+        _ => 0,
+    }
 }
 
 /// The type whose text form a bare datum has: used inside records, whose fields carry no type.

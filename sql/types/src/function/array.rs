@@ -235,7 +235,7 @@ fn array_to_string(call: &mut Call<'_>) -> Result<Datum> {
     let separator = call.str(1)?;
     // What is too long even without its numbers is refused before anything is written.
     let shown = array.elements.iter().filter(|value| !value.is_null() || null_text.is_some());
-    let lengths = shown.map(|value| value.as_str().map_or(0, str::len).saturating_add(separator.len()));
+    let lengths = shown.map(|value| text_io::least_length(value).saturating_add(separator.len()));
     if lengths.fold(0, usize::saturating_add).saturating_sub(separator.len()) > RESULT_BYTES_MAX {
         return Err(too_long());
     }

@@ -80,7 +80,7 @@ fn format(call: &mut Call<'_>) -> Result<Datum> {
                     return Err(invalid_parameter("format specifies argument 0, but arguments are numbered from 1"));
                 }
                 let value = call.args.get(at).ok_or_else(too_few)?;
-                width = Some(if value.is_null() { 0 } else { argument_width(&shown(call, at))? });
+                width = Some(if value.is_null() { 0 } else { argument_width(&shown(call, at)?)? });
             } else {
                 width = number(&mut chars)?.map(|value| value as i64);
             }
@@ -100,16 +100,16 @@ fn format(call: &mut Call<'_>) -> Result<Datum> {
         let value = call.args.get(at).ok_or_else(too_few)?;
         let piece = match kind {
             's' if value.is_null() => String::new(),
-            's' => shown(call, at),
+            's' => shown(call, at)?,
             'L' if value.is_null() => "NULL".to_string(),
-            'L' => quoted_literal(&shown(call, at)),
+            'L' => quoted_literal(&shown(call, at)?),
             _ if value.is_null() => {
                 return Err(Error::new(
                     SqlState::NULL_VALUE_NOT_ALLOWED,
                     "null values cannot be formatted as an SQL identifier",
                 ));
             }
-            _ => quoted_identifier(&shown(call, at)),
+            _ => quoted_identifier(&shown(call, at)?),
         };
         let width = width.unwrap_or(0);
         let missing = (width.unsigned_abs() as usize).saturating_sub(piece.chars().count());

@@ -15,17 +15,26 @@ fn count(n: usize) -> Result<Datum> {
     i32::try_from(n).map(Datum::Int4).map_err(|_| out_of_range("integer"))
 }
 
-/// The text form of an argument whatever its type.
-pub(super) fn shown(call: &Call<'_>, i: usize) -> String {
+/// The text form of an argument whatever its type. 54000 when it is too long.
+pub(super) fn shown(call: &Call<'_>, i: usize) -> Result<String> {
     match call.arg(i) {
         // A boolean is t or f here, as its output function prints it.
-        Datum::Text(value) => value.to_string(),
+        Datum::Text(value) => Ok(value.to_string()),
         value => {
             let declared = call.arg_type(i);
             let ty = if declared.oid == UNKNOWN { text_io::natural_type(value) } else { declared };
-            text_io::to_text(value, ty, call.settings)
+            text_io::as_text(value, ty, call.settings)
         }
     }
+}
+
+/// The text forms of the arguments from one on, without nulls. 54000 when they are too long, even all together.
+fn shown_from(call: &Call<'_>, first: usize) -> Result<Vec<String>> {
+    let least = call.args.iter().skip(first).map(text_io::least_length).fold(0, usize::saturating_add);
+    if least > RESULT_BYTES_MAX {
+        return Err(too_long());
+    }
+    (first..call.args.len()).filter(|i| !call.arg(*i).is_null()).map(|i| shown(call, i)).collect()
 }
 
 fn concat_two(call: &mut Call<'_>) -> Result<Datum> {
@@ -35,15 +44,14 @@ fn concat_two(call: &mut Call<'_>) -> Result<Datum> {
 /// `text || anything` and the reverse: the other operand is cast to text, which spells booleans out.
 fn concat_any(call: &mut Call<'_>) -> Result<Datum> {
     let cast = |i: usize| match call.arg(i) {
-        Datum::Bool(value) => value.to_string(),
+        Datum::Bool(value) => Ok(value.to_string()),
         _ => shown(call, i),
     };
-    text(joined(&[cast(0), cast(1)], "")?)
+    text(joined(&[cast(0)?, cast(1)?], "")?)
 }
 
 fn concat_all(call: &mut Call<'_>) -> Result<Datum> {
-    let parts: Vec<String> = (0..call.args.len()).filter(|i| !call.arg(*i).is_null()).map(|i| shown(call, i)).collect();
-    text(joined(&parts, "")?)
+    text(joined(&shown_from(call, 0)?, "")?)
 }
 
 fn count_nulls(call: &mut Call<'_>) -> Result<Datum> {
@@ -58,8 +66,7 @@ fn concat_with_separator(call: &mut Call<'_>) -> Result<Datum> {
     if call.arg(0).is_null() {
         return Ok(Datum::Null);
     }
-    let parts: Vec<String> = (1..call.args.len()).filter(|i| !call.arg(*i).is_null()).map(|i| shown(call, i)).collect();
-    text(joined(&parts, call.str(0)?)?)
+    text(joined(&shown_from(call, 1)?, call.str(0)?)?)
 }
 
 fn char_count(text: &str) -> usize {
@@ -369,7 +376,7 @@ pub fn quoted_literal(value: &str) -> String {
 }
 
 fn quote_literal(call: &mut Call<'_>) -> Result<Datum> {
-    text(quoted_literal(&shown(call, 0)))
+    text(quoted_literal(&shown(call, 0)?))
 }
 
 fn quote_nullable(call: &mut Call<'_>) -> Result<Datum> {
