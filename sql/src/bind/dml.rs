@@ -445,9 +445,8 @@ impl Binder<'_> {
             let bound = binder.expr(filter)?;
             binder.condition(bound, "WHERE", filter.pos)
         })?;
-        let fields = plan.fields.clone();
         let recheck = Some(predicate.clone());
-        Ok((Plan::new(Node::Filter { input: Box::new(plan), predicate }, fields), recheck))
+        Ok((plan.filtered(predicate), recheck))
     }
 
     pub fn update(&mut self, update: &ast::Update) -> Result<Update> {

@@ -199,7 +199,7 @@ fn lift(plan: &mut Plan) -> Option<(Vec<Expr>, Vec<RowLock>)> {
 /// The conditions that a row of FROM and WHERE meets, in the order in which they are to be evaluated again.
 pub(super) fn rechecks(plan: &Plan) -> Vec<Recheck> {
     match &plan.node {
-        Node::Filter { input, predicate } => {
+        Node::Filter { input, predicate, .. } => {
             let mut all = rechecks(input);
             all.push(Recheck { condition: predicate.clone(), nulls: Vec::new() });
             all

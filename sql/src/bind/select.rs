@@ -56,8 +56,7 @@ impl Binder<'_> {
             None => None,
         };
         if let Some(predicate) = condition {
-            let fields = plan.fields.clone();
-            plan = Plan::new(Node::Filter { input: Box::new(plan), predicate }, fields);
+            plan = plan.filtered(predicate);
         }
         let recheck = if self.locking.is_empty() { Vec::new() } else { rechecks(&plan) };
         let mut outputs = self.within(Clause::Select, |binder| binder.outputs(&select.targets, unknowns))?;
@@ -131,8 +130,7 @@ impl Binder<'_> {
             calls.sets.iter_mut().for_each(|set| grouping.settle(set));
             plan = grouped_plan(plan, grouping, std::mem::take(&mut calls.aggregates), asked, &sets)?;
             if let Some(predicate) = having {
-                let fields = plan.fields.clone();
-                plan = Plan::new(Node::Filter { input: Box::new(plan), predicate }, fields);
+                plan = plan.filtered(predicate);
             }
         }
         let mut settle: Vec<&mut Expr> = outputs.iter_mut().map(|output| &mut output.expr).collect();

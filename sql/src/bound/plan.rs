@@ -31,10 +31,12 @@ pub enum Node {
     Values(Vec<Vec<Expr>>),
     Scan(Box<Scan>),
     Function(Box<FunctionScan>),
-    /// Rows for which the predicate is true.
+    /// Rows for which the predicate is true. Made by [`Plan::filtered`].
     Filter {
         input: Box<Plan>,
         predicate: Expr,
+        /// Whether the predicate is [`Expr::is_one_time`]: subqueries in it are walked once, and not for each run of the plan.
+        once: bool,
     },
     Project {
         input: Box<Plan>,
@@ -354,6 +356,13 @@ impl AggregateCall {
 impl Plan {
     pub fn new(node: Node, fields: Vec<Field>) -> Plan {
         Plan { node, fields }
+    }
+
+    /// The rows of a plan for which a predicate is true.
+    pub fn filtered(self, predicate: Expr) -> Plan {
+        let fields = self.fields.clone();
+        let once = predicate.is_one_time();
+        Plan { node: Node::Filter { input: Box::new(self), predicate, once }, fields }
     }
 
     /// One row of no columns.

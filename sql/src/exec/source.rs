@@ -37,10 +37,11 @@ pub(crate) fn open(plan: &Plan, context: &Arc<ExecContext>, frames: &Frames) -> 
         Node::Values(rows) => Box::new(basic::Values::new(at, rows)),
         Node::Scan(scan) => scan::open(at, scan)?,
         Node::Function(function) => Box::new(basic::FunctionRows::new(at, function)),
-        Node::Filter { input, predicate } if predicate.is_one_time() => {
+        Node::Filter { input, predicate, once: true } => {
+            debug_assert!(predicate.is_one_time());
             Box::new(basic::Gate::new(at, open(input, context, frames)?, predicate.clone()))
         }
-        Node::Filter { input, predicate } => {
+        Node::Filter { input, predicate, once: false } => {
             Box::new(basic::Filter { input: open(input, context, frames)?, predicate: predicate.clone(), at })
         }
         Node::Project { input, exprs } if basic::is_identity(exprs, input.width()) => open(input, context, frames)?,

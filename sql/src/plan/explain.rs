@@ -103,7 +103,7 @@ impl Printer<'_> {
                 self.subplans(exprs.iter(), level, &input.fields, frames);
                 return;
             }
-            Node::Filter { input, predicate } => {
+            Node::Filter { input, predicate, .. } => {
                 let mut all = filters.to_vec();
                 all.push(predicate);
                 self.plan(input, level, &all, frames);

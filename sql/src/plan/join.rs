@@ -236,7 +236,7 @@ fn lookup_of(
 fn scanned(plan: &Plan) -> Option<&Scan> {
     match &plan.node {
         Node::Scan(scan) => Some(scan),
-        Node::Filter { input, predicate } if predicate.is_one_time() => scanned(input),
+        Node::Filter { input, once: true, .. } => scanned(input),
         _ => None,
     }
 }
@@ -244,7 +244,7 @@ fn scanned(plan: &Plan) -> Option<&Scan> {
 /// The same scan with that among its own conditions: it is looked into for each left row.
 fn unfiltered(plan: Plan) -> Plan {
     let Plan { node, fields } = plan;
-    let Node::Filter { input, predicate } = node else { return Plan::new(node, fields) };
+    let Node::Filter { input, predicate, .. } = node else { return Plan::new(node, fields) };
     let mut plan = unfiltered(*input);
     if let Node::Scan(scan) = &mut plan.node {
         let own = scan.filter.take().map(Expr::into_conjuncts).unwrap_or_default();

@@ -28,7 +28,7 @@ mod rows;
 mod semijoin;
 
 use crate::bound::walk;
-use crate::bound::{Assignment, ConflictAction, CopyDirection, Expr, Node, Plan, Query, Statement, WithPart};
+use crate::bound::{Assignment, ConflictAction, CopyDirection, Expr, Plan, Query, Statement, WithPart};
 use std::sync::Arc;
 
 /// Optimises every plan of a statement in place.
@@ -131,10 +131,7 @@ fn reads_only(expr: &Expr, columns: std::ops::Range<usize>) -> bool {
 /// Puts conjuncts over a plan that is not optimised yet.
 fn filter_plainly(input: Plan, conjuncts: Vec<Expr>) -> Plan {
     match Expr::and(conjuncts) {
-        Some(predicate) => {
-            let fields = input.fields.clone();
-            Plan::new(Node::Filter { input: Box::new(input), predicate }, fields)
-        }
+        Some(predicate) => input.filtered(predicate),
         None => input,
     }
 }

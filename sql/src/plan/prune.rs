@@ -117,7 +117,7 @@ fn narrow(plan: &mut Plan, wanted: &[bool]) -> Moves {
             scan.filter.iter_mut().for_each(|filter| renumber(filter, &moves));
             moves
         }
-        Node::Filter { input, predicate } => {
+        Node::Filter { input, predicate, .. } => {
             let mut used = wanted.to_vec();
             mark(predicate, &mut used);
             let moves = narrow(input, &used);

@@ -8,7 +8,7 @@ use crate::bound::{Expr, Join, JoinKind, Node, Plan, Recheck};
 pub fn place(plan: Plan, conjuncts: Vec<Expr>) -> Plan {
     let Plan { node, fields } = plan;
     match node {
-        Node::Filter { input, predicate } => {
+        Node::Filter { input, predicate, .. } => {
             let mut all = predicate.into_conjuncts();
             all.extend(conjuncts);
             let (input, all) = semijoin::decorrelate(*input, all);

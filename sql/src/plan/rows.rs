@@ -17,7 +17,7 @@ pub fn estimate(plan: &Plan) -> f64 {
         Node::Values(rows) => rows.len() as f64,
         Node::Scan(scan) => estimate_scan(scan),
         Node::Function(_) => 100.0,
-        Node::Filter { input, predicate } => estimate(input) * selectivity(predicate),
+        Node::Filter { input, predicate, .. } => estimate(input) * selectivity(predicate),
         Node::Project { input, .. } | Node::Sort { input, .. } | Node::Window { input, .. } => estimate(input),
         Node::ProjectSet { input, .. } => estimate(input) * 10.0,
         Node::Join(join) => {

@@ -79,7 +79,7 @@ fn bare(plan: &Plan) -> (Plan, Vec<Expr>) {
         // Only whether there is a row matters, not what is in it.
         Node::Project { input, exprs } if !exprs.iter().any(Expr::is_volatile) => bare(input),
         Node::Sort { input, .. } => bare(input),
-        Node::Filter { input, predicate } => ((**input).clone(), predicate.clone().into_conjuncts()),
+        Node::Filter { input, predicate, .. } => ((**input).clone(), predicate.clone().into_conjuncts()),
         _ => (plan.clone(), Vec::new()),
     }
 }

@@ -53,13 +53,13 @@ impl Lowering<'_> {
             Node::Values(rows) => self.values(rows, plan),
             Node::Scan(scan) => self.scan(scan, outer),
             // A subquery becomes a join, which does not keep the order of what is below it.
-            Node::Filter { input, predicate } if is_sorted(input) && contains_subquery(predicate) => {
+            Node::Filter { input, predicate, .. } if is_sorted(input) && contains_subquery(predicate) => {
                 Err(Refusal::of("a subquery over sorted rows"))
             }
             Node::Project { input, exprs } if is_sorted(input) && exprs.iter().any(contains_subquery) => {
                 Err(Refusal::of("a subquery over sorted rows"))
             }
-            Node::Filter { input, predicate } => {
+            Node::Filter { input, predicate, .. } => {
                 let relation = self.input(input, outer)?;
                 self.filter(relation, predicate.clone().into_conjuncts(), outer)
             }
