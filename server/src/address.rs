@@ -20,7 +20,7 @@ impl FromStr for NodeAddress {
         if let Some(path) = text.strip_prefix("unix:") {
             return if path.is_empty() { Err("empty socket path".into()) } else { Ok(NodeAddress::Unix(path.into())) };
         }
-        let expected = "expected HOST:PORT, as others dial it, or unix:PATH";
+        let expected = "expected HOST:PORT, as others dial it, with a port that is not 0, or unix:PATH";
         let (host, port) = text.rsplit_once(':').ok_or(expected)?;
         // The members of a volume keep it: a node that took any free port would be somewhere else after each start.
         if host.is_empty() || !port.parse::<u16>().is_ok_and(|port| port != 0) {

@@ -2,7 +2,7 @@
 //! port and no rights of their own. They are encrypted if the server can, and its certificate is not looked at.
 
 use crate::options::{Promote, Replace, Revert, Status};
-use crate::output::say;
+use crate::output::{say, tell};
 use crate::pgwire::dial::connect_to_anyone;
 use anyhow::{Context, bail, ensure};
 use std::time::{Duration, Instant};
@@ -23,7 +23,7 @@ pub async fn promote(options: Promote) -> anyhow::Result<()> {
     let client = connect(&options.address).await?;
     let row = client.query_one("SELECT pg_is_in_recovery()", &[]).await.map_err(plain)?;
     if !row.get::<_, bool>(0) {
-        say!("{} is the writer already", options.address);
+        tell!("{} is the writer already", options.address);
         return Ok(());
     }
     // As long as whoever asked waits.
@@ -31,7 +31,7 @@ pub async fn promote(options: Promote) -> anyhow::Result<()> {
     if !row.get::<_, bool>(0) {
         bail!("{} did not become the writer in time", options.address);
     }
-    say!("{} is the writer", options.address);
+    tell!("{} is the writer", options.address);
     Ok(())
 }
 
@@ -50,7 +50,7 @@ pub async fn replace(options: Replace) -> anyhow::Result<()> {
         None => client.query_one("SELECT redoubt.replace_storage_node($1)", &[&old]).await,
     };
     let by: String = row.map_err(plain)?.get(0);
-    say!("node {old} is being replaced by {by}");
+    tell!("node {old} is being replaced by {by}");
     if options.no_wait {
         return Ok(());
     }
@@ -60,16 +60,16 @@ pub async fn replace(options: Replace) -> anyhow::Result<()> {
             Ok(rows) => {
                 let Some(text) = rows.progress(old) else {
                     ensure!(rows.incarnations(old) != before, "node {old} stays: its replacement was reverted");
-                    say!("node {old} was replaced by {by}");
+                    tell!("node {old} was replaced by {by}");
                     return Ok(());
                 };
                 if text != shown {
-                    say!("{text}");
+                    tell!("{text}");
                     shown = text;
                 }
             }
             Err(error) => {
-                say!("the writer does not answer ({error}); the replacement goes on under the next one");
+                tell!("the writer does not answer ({error}); the replacement goes on under the next one");
                 client = door.writer(WRITER_WITHIN).await?;
             }
         }
@@ -121,7 +121,7 @@ pub async fn revert(options: Revert) -> anyhow::Result<()> {
     let client = Door { addresses: vec![options.server] }.writer(Duration::ZERO).await?;
     let node = i32::try_from(options.node).context("there is no such storage node")?;
     client.query("SELECT redoubt.revert_storage_node($1)", &[&node]).await.map_err(plain)?;
-    say!("node {node} stays");
+    tell!("node {node} stays");
     Ok(())
 }
 

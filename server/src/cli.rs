@@ -5,6 +5,7 @@
 
 use crate::compute::Role;
 use crate::options::{Command, Storage, StorageCommand, Volumes, VolumesCommand};
+use crate::output::complain;
 use crate::{admin, init, local, node, proxy, settings, simulate, single, threads, volumes};
 use std::process::ExitCode;
 
@@ -19,7 +20,7 @@ pub fn main() -> ExitCode {
             return ExitCode::from(code);
         }
         Err(settings::UsageError::File(message)) => {
-            eprintln!("redoubt: {message}");
+            complain!("redoubt: {message}");
             return ExitCode::from(2);
         }
     };
@@ -37,7 +38,7 @@ pub fn main() -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("redoubt: {error:#}");
+            complain!("redoubt: {error:#}");
             ExitCode::from(if error.is::<settings::BadSetting>() { 2 } else { 1 })
         }
     }

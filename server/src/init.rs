@@ -6,7 +6,7 @@
 use crate::address::NodeAddress;
 use crate::nodes;
 use crate::options::{Init, Which};
-use crate::output::say;
+use crate::output::tell;
 use crate::settings::BadSetting;
 use anyhow::{Context, bail, ensure};
 use protocol::FORMAT_VERSION;
@@ -50,12 +50,12 @@ pub async fn run(options: Init) -> anyhow::Result<()> {
         quota_bytes: options.quota,
     };
     match create(&nodes, &addresses, wanted, Emptied::Refused).await? {
-        Created::New(volume) => say!("created volume {volume:016x} on {} storage nodes", nodes.len()),
+        Created::New(volume) => tell!("created volume {volume:016x} on {} storage nodes", nodes.len()),
         Created::Existed(volume) if options.quota.is_some() => {
-            say!("volume {volume:016x} exists on the {} storage nodes named; its quota was set", nodes.len())
+            tell!("volume {volume:016x} exists on the {} storage nodes named; its quota was set", nodes.len())
         }
         Created::Existed(volume) => {
-            say!("volume {volume:016x} exists on the {} storage nodes named; nothing was changed", nodes.len())
+            tell!("volume {volume:016x} exists on the {} storage nodes named; nothing was changed", nodes.len())
         }
     }
     Ok(())

@@ -1,7 +1,8 @@
 //! What commands print to standard output.
 //!
-//! **Rule.** A reader that has seen enough closes the pipe, as `head` does. A command that prints what it was asked for
-//! then ends without a word (`say!`); one that runs servers goes on without that reader (`tell!`).
+//! **Rule.** A reader that has seen enough closes the pipe, as `head` does. A command that only shows something then ends
+//! without a word (`say!`); one that does something, or runs servers, goes on without that reader (`tell!`). Errors go to
+//! standard error, if anybody reads that (`complain!`).
 //!
 //! SIGPIPE stays ignored, as Rust's runtime has it, for a client that closes its connection must not end a server. So a
 //! closed pipe is an error of the write, over which `println!` panics.
@@ -24,19 +25,28 @@ macro_rules! tell {
     ($($argument:tt)*) => { $crate::output::print_if_read(format_args!($($argument)*)) };
 }
 
-pub(crate) use {say, tell};
+/// Prints an error, formatted as by `eprintln!`, if somebody reads it.
+macro_rules! complain {
+    ($($argument:tt)*) => { $crate::output::print_error(format_args!($($argument)*)) };
+}
+
+pub(crate) use {complain, say, tell};
 
 pub(crate) fn print_or_end(line: fmt::Arguments<'_>) {
     let Err(error) = print(line) else { return };
     if error.kind() == ErrorKind::BrokenPipe {
         process::exit(PIPE_CLOSED);
     }
-    eprintln!("redoubt: standard output: {error}");
+    complain!("redoubt: standard output: {error}");
     process::exit(1);
 }
 
 pub(crate) fn print_if_read(line: fmt::Arguments<'_>) {
     let _ = print(line);
+}
+
+pub(crate) fn print_error(line: fmt::Arguments<'_>) {
+    let _ = writeln!(io::stderr(), "{line}");
 }
 
 fn print(line: fmt::Arguments<'_>) -> io::Result<()> {

@@ -2,8 +2,11 @@
 //!
 //! **Rule.** The first signal stops a process in order, another one ends it at once. To a process that `redoubt local`
 //! has started, Ctrl-C comes from the terminal, as to everyone in its process group: the first one is `local`'s, which
-//! stops its processes in their order, by SIGTERM. With the second `local` itself ends at once, and so do they. When it
-//! is killed, they stop by themselves.
+//! stops its processes in their order, by SIGTERM. With the second Ctrl-C `local` itself ends at once, and so do they.
+//! When it is killed, they stop by themselves.
+//!
+//! A SIGTERM that comes to all of them, as from systemd but for `KillMode=mixed`, stops all at once. `local`'s own is no
+//! second one: whoever does not stop it kills.
 
 use std::os::unix::process::parent_id;
 use std::time::Duration;
@@ -14,6 +17,8 @@ use tokio_util::sync::CancellationToken;
 pub const STOPPED_BY_LOCAL: &str = "REDOUBT_STOPPED_BY_LOCAL";
 /// How often a process looks whether `local` lives.
 const LOOK_INTERVAL: Duration = Duration::from_millis(500);
+/// How long it then has to stop.
+const STOPS_WITHIN: Duration = Duration::from_secs(10);
 
 /// A token that is cancelled by the first SIGINT or SIGTERM; a second one ends the process at once. See the module for
 /// the processes of `redoubt local`.
@@ -38,7 +43,7 @@ pub fn shutdown() -> CancellationToken {
                 _ = terminate.recv() => heard.terminate(),
             };
             match answer {
-                Answer::Wait => {}
+                Answer::Wait => tracing::info!("a signal is left to the process that has started this one"),
                 Answer::Stop => {
                     tracing::info!("stopping");
                     cancelled.cancel();
@@ -57,6 +62,9 @@ async fn follow(local: u32, token: CancellationToken) {
     }
     tracing::info!("stopping, for the process that would do it has ended");
     token.cancel();
+    // Nobody else would end a process that hangs.
+    tokio::time::sleep(STOPS_WITHIN).await;
+    std::process::exit(1);
 }
 
 /// What a process does about a signal.
@@ -86,7 +94,11 @@ impl Heard {
     }
 
     fn terminate(&mut self) -> Answer {
-        if std::mem::replace(&mut self.stopping, true) { Answer::End } else { Answer::Stop }
+        match (self.stopped_by_local, std::mem::replace(&mut self.stopping, true)) {
+            (_, false) => Answer::Stop,
+            (true, true) => Answer::Wait,
+            (false, true) => Answer::End,
+        }
     }
 }
 
@@ -111,6 +123,6 @@ mod tests {
         assert_eq!(answers(true, "ITI"), [Answer::Wait, Answer::Stop, Answer::End]);
         assert_eq!(answers(true, "TII"), [Answer::Stop, Answer::Wait, Answer::End]);
         assert_eq!(answers(true, "II"), [Answer::Wait, Answer::End], "local has ended and stops nobody");
-        assert_eq!(answers(true, "TT"), [Answer::Stop, Answer::End]);
+        assert_eq!(answers(true, "TT"), [Answer::Stop, Answer::Wait], "one is of whoever stops the whole group");
     }
 }

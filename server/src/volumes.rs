@@ -8,7 +8,7 @@
 use crate::address::NodeAddress;
 use crate::nodes::{self, REMOVED};
 use crate::options::{DropVolume, Volumes};
-use crate::output::say;
+use crate::output::{complain, say, tell};
 use crate::spare::is_spare;
 use anyhow::{Context, ensure};
 use protocol::FORMAT_VERSION;
@@ -30,7 +30,7 @@ pub async fn list(options: Volumes) -> anyhow::Result<()> {
         let status = match status {
             Ok(status) => status,
             Err(error) => {
-                eprintln!("{address}: {error}");
+                complain!("{address}: {error}");
                 continue;
             }
         };
@@ -88,10 +88,10 @@ pub async fn drop_volume(options: DropVolume) -> anyhow::Result<()> {
     let mut kept = 0;
     for (address, node) in keep {
         match node.drop_volume(volume).await {
-            Ok(()) => say!("{address} has dropped volume {volume:016x}"),
+            Ok(()) => tell!("{address} has dropped volume {volume:016x}"),
             Err(error) => {
                 kept += 1;
-                eprintln!("{address}: {error}");
+                complain!("{address}: {error}");
             }
         }
     }

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use storage::node::NodeOptions;
-use storage::node::disk::Disk;
+use storage::node::disk::{Disk, OpenMode};
 use storage::node::gossip::Gossip;
 use storage::sim::{Loss, SimDisk};
 
@@ -403,47 +403,62 @@ fn a_node_that_cannot_know_what_it_held_is_whole_when_four_peers_have_no_more() 
     }
 }
 
-/// Before there are images only the superblock tells that there was a log.
+/// Before there are images only the superblock tells that there was redo.
 #[test]
-fn a_log_that_is_gone_before_the_first_image_is_missed_and_one_that_never_was_is_not() {
-    let mut writer = Writer::new();
-    let batches: Vec<_> = (0..3).map(|n| writer.batch(&[n, 3])).collect();
-    let mut nodes: Vec<Rig> = (0..5)
-        .map(|id| {
+fn redo_that_is_gone_before_the_first_image_is_missed_and_what_never_was_is_not() {
+    let log = dir().join("log");
+    for what in ["all files", "the file with redo", "its frames"] {
+        let mut writer = Writer::new();
+        let batches: Vec<_> = (0..3).map(|n| writer.batch(&[n, 3])).collect();
+        let fresh = |id| {
             let rig = open_at(&SimDisk::new(), &dir(), options(id)).expect("the disk is sound");
             rig.create();
             rig
-        })
-        .collect();
-    let is_whole = |rig: &Rig| rig.prepare(Ballot::ZERO).hydrated;
-    let rig = nodes.remove(0).restart(|disk| disk.crash(Loss::Everything), options(0));
-    assert!(is_whole(&rig), "it never had any redo");
-    nodes.insert(0, rig);
-    for node in &mut nodes {
-        batches.iter().for_each(|batch| assert_eq!(node.send(batch.clone()).outcome(), AppendOutcome::Flushed));
+        };
+        let mut nodes: Vec<Rig> = (0..5).map(fresh).collect();
+        let is_whole = |rig: &Rig| rig.prepare(Ballot::ZERO).hydrated;
+        let rig = nodes.remove(0).restart(|disk| disk.crash(Loss::Everything), options(0));
+        assert!(is_whole(&rig), "it never had any redo");
+        nodes.insert(0, rig);
+        for node in &mut nodes {
+            // A file is made ready, as by a node that runs.
+            node.node.tend().expect("the disk is sound");
+            batches.iter().for_each(|batch| assert_eq!(node.send(batch.clone()).outcome(), AppendOutcome::Flushed));
+            node.node.tend().expect("the disk is sound");
+        }
+        let rig = nodes.remove(0).restart(
+            |disk| {
+                disk.crash(Loss::Everything);
+                let mut files: Vec<_> = disk.paths().into_iter().filter(|path| path.starts_with(&log)).collect();
+                files.sort();
+                assert!(files.len() > 1, "{files:?}");
+                match what {
+                    "all files" => files.iter().for_each(|path| disk.remove(path).expect("it is there")),
+                    "the file with redo" => disk.remove(&files[0]).expect("it is there"),
+                    _ => {
+                        let file = disk.open(&files[0], OpenMode::Existing).expect("it is there");
+                        file.write_at(4096, &[0; 4096]).expect("the disk is sound");
+                        file.sync().expect("the disk is sound");
+                    }
+                }
+                disk.sync_dir(&log).expect("the disk is sound");
+            },
+            options(0),
+        );
+        assert!(!is_whole(&rig), "{what}");
+        let rig = rig.restart(|disk| disk.crash(Loss::Everything), options(0));
+        assert!(!is_whole(&rig), "{what}: it does not forget it");
+        let gossip = |peers: &[Rig]| {
+            let peers: Vec<Arc<dyn StorageNode>> = peers.iter().map(|peer| peer.node.clone() as _).collect();
+            let mut gossip = Gossip::new(&rig.node, peers);
+            (0..2).for_each(|_| now(gossip.round(true)));
+        };
+        gossip(&nodes[..3]);
+        assert!(!is_whole(&rig), "{what}: three may all lack what it held");
+        gossip(&nodes);
+        assert!(is_whole(&rig), "{what}");
+        rig.check_pages(&writer, 0..5, &[writer.end()]);
     }
-    let rig = nodes.remove(0).restart(
-        |disk| {
-            disk.crash(Loss::Everything);
-            let log = disk.paths().into_iter().filter(|path| path.starts_with(dir().join("log")));
-            log.for_each(|path| disk.remove(&path).expect("it is there"));
-            disk.sync_dir(&dir().join("log")).expect("the disk is sound");
-        },
-        options(0),
-    );
-    assert!(!is_whole(&rig));
-    let rig = rig.restart(|disk| disk.crash(Loss::Everything), options(0));
-    assert!(!is_whole(&rig), "it does not forget it");
-    let gossip = |peers: &[Rig]| {
-        let peers: Vec<Arc<dyn StorageNode>> = peers.iter().map(|peer| peer.node.clone() as _).collect();
-        let mut gossip = Gossip::new(&rig.node, peers);
-        (0..2).for_each(|_| now(gossip.round(true)));
-    };
-    gossip(&nodes[..3]);
-    assert!(!is_whole(&rig), "three may all lack what it held");
-    gossip(&nodes);
-    assert!(is_whole(&rig));
-    rig.check_pages(&writer, 0..5, &[writer.end()]);
 }
 
 #[test]

@@ -150,6 +150,7 @@ async fn the_figures_tell_of_replicas_and_connections() -> anyhow::Result<()> {
     let deadline = std::time::Instant::now() + PATIENCE;
     while !cluster.metric("redoubt_follower_applied_lsn").is_ok_and(|applied| applied >= written) {
         anyhow::ensure!(std::time::Instant::now() < deadline, "{}", http_get(cluster.dashboard_port(), "/metrics")?);
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
     }
     let opened = cluster.metric("redoubt_connections_opened")?;
     let client = cluster.connect(0).await?;

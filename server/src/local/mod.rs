@@ -16,6 +16,7 @@ use crate::directory::Directory;
 use crate::init::Wanted;
 use crate::options::{Local, NODES_MAX, Which};
 use crate::output::tell;
+use crate::settings::BadSetting;
 use anyhow::Context;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::ops::RangeInclusive;
@@ -91,9 +92,9 @@ impl Doors {
         for n in 0..=options.replicas {
             let port = match options.port {
                 0 => 0,
-                first => {
-                    first.checked_add(n).with_context(|| format!("there is no port {n} behind {first} (--port)"))?
-                }
+                first => first
+                    .checked_add(n)
+                    .ok_or_else(|| BadSetting(format!("there is no port {n} behind {first} (--port)")))?,
             };
             servers.push(bind(port, "--port").await?);
         }

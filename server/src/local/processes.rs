@@ -19,6 +19,7 @@ use futures::stream::FuturesUnordered;
 use protocol::FORMAT_VERSION;
 use protocol::node::StorageNode;
 use protocol::rpc::storage::StatusRequest;
+use rustix::process::{Pid, Signal, kill_process};
 use std::ffi::OsString;
 use std::path::Path;
 use std::process::ExitStatus;
@@ -26,11 +27,14 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use storage::volume::{Nodes, cluster};
 use tokio::process::{Child, Command};
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 /// How long a child may take to start or to stop.
 const PATIENCE: Duration = Duration::from_secs(8);
 const POLL_INTERVAL: Duration = Duration::from_millis(10);
+/// By when a signal that came to all has been heard of here.
+const HEARD_WITHIN: Duration = Duration::from_millis(100);
 
 /// A child process and how to start it again.
 struct Member {
@@ -72,6 +76,10 @@ impl Member {
         let program = std::env::current_exe()?;
         let mut command = Command::new(program);
         command.args(&arguments).env(signals::STOPPED_BY_LOCAL, std::process::id().to_string()).kill_on_drop(true);
+        // What is said of it is among the arguments: these settings are of `local` itself.
+        for setting in ["CONFIG", "DASHBOARD_PORT", "ADVERTISE", "NO_TAKEOVER"] {
+            command.env_remove(format!("REDOUBT_{setting}"));
+        }
         let child = command.spawn().context(name.clone())?;
         Ok(Member { name, kind, arguments, child })
     }
@@ -94,10 +102,12 @@ impl Member {
     }
 
     async fn stop(&mut self) -> std::io::Result<ExitStatus> {
-        if let Some(pid) = self.child.id().and_then(|pid| i32::try_from(pid).ok()) {
-            let _ = Command::new("kill").args(["-TERM", &pid.to_string()]).status().await;
+        // Without an id it has ended.
+        let pid = self.child.id().and_then(|pid| Pid::from_raw(pid.cast_signed()));
+        if let Some(pid) = pid {
+            kill_process(pid, Signal::TERM)?;
         }
-        match tokio::time::timeout(PATIENCE, self.child.wait()).await {
+        match timeout(PATIENCE, self.child.wait()).await {
             Ok(status) => status,
             Err(_) => {
                 self.child.kill().await?;
@@ -124,7 +134,12 @@ pub async fn run(options: Local) -> anyhow::Result<()> {
         biased;
         // Those that were started by then are stopped in order.
         () = shutdown.cancelled() => {}
-        started = start(&options, &ports, &mut directory, &data, &mut members) => started?,
+        started = start(&options, &ports, &mut directory, &data, &mut members) => {
+            // One that handles no signals yet ends by Ctrl-C, perhaps before this process has heard of it.
+            if started.is_err() && timeout(HEARD_WITHIN, shutdown.cancelled()).await.is_err() {
+                return started;
+            }
+        }
     }
     let stops = Stops::default();
     let mut servers = members.iter().filter(|member| member.kind == Kind::Server).count();

@@ -1,11 +1,14 @@
 //! Which server a cancel request is for: the one that gave out its key, as long as that connection passes through here.
 //!
 //! A server counts wrong keys by address, which is the proxy's for all its clients, and looks at no key when there were
-//! too many. So a request does not go where it is not meant.
+//! too many. So a request does not go where it is not meant, and of those with a key that nobody here gave out, another
+//! proxy's perhaps, few pass: they must not use up what the others need.
 
 use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::Instant;
 
 /// A process id and a secret, as BackendKeyData and CancelRequest have them.
 pub(super) type Key = [u8; 8];
@@ -48,5 +51,47 @@ impl Drop for Ticket {
         if let Some(key) = self.key {
             self.keys.addresses.lock().remove(&key);
         }
+    }
+}
+
+/// Requests with a key that nobody here gave out, which pass in a second: fewer than servers bear of an address.
+const STRANGERS_MAX: u32 = 5;
+
+/// How many such requests have passed.
+#[derive(Default)]
+pub(super) struct Strangers {
+    /// Since when they are counted.
+    passed: Mutex<Option<(Instant, u32)>>,
+}
+
+impl Strangers {
+    /// Whether one more may pass.
+    pub(super) fn admit(&self, now: Instant) -> bool {
+        let mut passed = self.passed.lock();
+        match &mut *passed {
+            Some((since, count)) if now.saturating_duration_since(*since) < Duration::from_secs(1) => {
+                *count += 1;
+                *count <= STRANGERS_MAX
+            }
+            other => {
+                *other = Some((now, 1));
+                true
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn few_unknown_keys_pass_in_a_second() {
+        let strangers = Strangers::default();
+        let now = Instant::now();
+        let passed = |now| (0..9).filter(|_| strangers.admit(now)).count();
+        assert_eq!(passed(now), 5);
+        assert_eq!(passed(now + Duration::from_millis(900)), 0);
+        assert_eq!(passed(now + Duration::from_secs(1)), 5);
     }
 }

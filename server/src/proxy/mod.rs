@@ -32,7 +32,7 @@ use crate::pgwire::{Handshake, Handshakes, Peer, Tls, TlsStream, prepare};
 use crate::{encryption, members, nodes, signals};
 use admission::{Admission, Heard};
 use anyhow::{Context, bail};
-use keys::Keys;
+use keys::{Keys, Strangers};
 use parking_lot::Mutex;
 use protocol::rpc::storage::ServerInfo;
 use std::collections::HashMap;
@@ -171,6 +171,7 @@ struct Proxy {
     view: watch::Sender<View>,
     known: Mutex<HashMap<u64, Known>>,
     keys: Arc<Keys>,
+    strangers: Strangers,
     /// Rung to have the address book asked now.
     ask: Notify,
     places: Arc<Semaphore>,
@@ -209,6 +210,7 @@ pub async fn run(options: options::Proxy) -> anyhow::Result<()> {
         view: watch::Sender::new(View::default()),
         known: Mutex::default(),
         keys: Arc::default(),
+        strangers: Strangers::default(),
         ask: Notify::new(),
         places: Arc::new(Semaphore::new(options.connections_max)),
         handshakes: Handshakes::new(options.connections_max, HANDSHAKES_PER_ADDRESS_MAX),
@@ -451,6 +453,7 @@ impl Proxy {
     async fn cancel(&self, port: Port, request: &[u8]) {
         let addresses = match self.keys.address(&request[CANCEL_KEY_AT..]) {
             Some(address) => vec![address],
+            None if !self.strangers.admit(Instant::now()) => return,
             None => {
                 let targets = self.view.borrow().choose(port, Duration::MAX, |_| 0);
                 targets.into_iter().map(|target| target.address).collect()
@@ -626,6 +629,7 @@ mod tests {
             view: watch::Sender::new(view),
             known: Mutex::default(),
             keys: Arc::default(),
+            strangers: Strangers::default(),
             ask: Notify::new(),
             places: Arc::new(Semaphore::new(100)),
             handshakes: Handshakes::new(100, HANDSHAKES_PER_ADDRESS_MAX),

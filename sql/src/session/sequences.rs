@@ -18,7 +18,9 @@
 //! **Forgetting.** Who still has an older catalog may ask for a generation long after it was closed, so a closed state
 //! must not pass for one that was never used. But restarts and drops go on for as long as the server does, and closed
 //! states are forgotten when the number of all has doubled. What is not in memory, of a sequence no younger than the
-//! youngest that was forgotten, is taken for closed: whoever asks looks up under the lock whether it counts.
+//! youngest that was forgotten, is taken for closed: whoever asks looks up under the lock whether it counts. If it does, for
+//! its change was taken back, it goes on behind its last record: what that allowed and nobody took is skipped, as by a crash.
+//! The states of a definition that was rolled back stay; nothing tells them from those of a live one.
 
 use std::collections::HashMap;
 

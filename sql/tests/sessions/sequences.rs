@@ -54,3 +54,21 @@ async fn a_change_keeps_others_away_though_what_it_closed_is_forgotten() {
     ok(&run(&mut one, "commit").await);
     assert_eq!(waiting.await.expect("no panic").1[1], "100");
 }
+
+/// What was forgotten and counts after all goes on behind what was given out.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_change_that_is_taken_back_after_it_was_forgotten_gives_no_value_twice() {
+    let (_volume, _database, mut one, mut other) = two("create sequence q; create sequence r").await;
+    for drawn in 1..=5 {
+        assert_eq!(value(&mut one, "select nextval('q')").await, drawn.to_string());
+    }
+    for statement in ["begin", "alter sequence q restart 100"] {
+        ok(&run(&mut one, statement).await);
+    }
+    for _ in 0..600 {
+        ok(&run(&mut other, "alter sequence r restart").await);
+    }
+    ok(&run(&mut one, "rollback").await);
+    let next: i64 = value(&mut other, "select nextval('q')").await.parse().expect("a number");
+    assert!((6..=38).contains(&next), "{next}");
+}

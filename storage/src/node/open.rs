@@ -221,8 +221,8 @@ fn check_formats(disk: &dyn Disk, files: &Files) -> io::Result<Result<(), Error>
 ///
 /// What a file held whose header is damaged, or a sealed one whose index is, is told by nothing: not even by its frames, for a
 /// damaged one at the end passes for a torn tail. Nor is what a damaged frame held of a group that no other frame speaks of,
-/// or what a log held that is gone as a whole: that there was one, the superblock tells, or images where it is older
-/// than that. Then the node is unsure, durably so before anything is changed.
+/// or what a log held that is gone as a whole, or has no frame left: that there was redo, the superblock tells, and
+/// images once there are any. Then the node is unsure, durably so before anything is changed.
 fn load_files(shared: &Shared, superblock: &mut Superblock) -> Result<Vec<FileIndex>, TendError> {
     let files = &shared.files;
     let Found { sequences, orphans } = files.discover()?;
@@ -238,7 +238,8 @@ fn load_files(shared: &Shared, superblock: &mut Superblock) -> Result<Vec<FileIn
                         "a log index is damaged; its file is read, peers say what is missing"
                     );
                 }
-                found.push((sequence, file, header, index));
+                let is_empty = matches!(index, StoredIndex::Missing) && files.is_empty(&*file, sequence)?;
+                found.push((sequence, file, header, index, is_empty));
             }
             Err(error) => {
                 tracing::error!(file = sequence, %error, "a log file is damaged and set aside; peers say what is missing");
@@ -249,12 +250,17 @@ fn load_files(shared: &Shared, superblock: &mut Superblock) -> Result<Vec<FileIn
     for sequence in &orphans {
         tracing::error!(file = sequence, "a log file is gone; peers say what is missing");
     }
-    let is_bare = found.is_empty() && damaged.is_empty() && !files.has_spare();
-    let gone = is_bare && (superblock.has_log || !shared.images.pages_from(PageId(0), 1).is_empty());
+    let has_images = !shared.images.pages_from(PageId(0), 1).is_empty() || !shared.images.bases().is_empty();
+    let gone = if has_images {
+        // What they cover may be retired.
+        found.is_empty() && damaged.is_empty() && !files.has_spare()
+    } else {
+        superblock.has_redo && found.iter().all(|(.., is_empty)| *is_empty)
+    };
     if gone {
         tracing::error!("the log is gone; peers say what is missing");
     }
-    let unread = found.iter().any(|(.., index)| matches!(index, StoredIndex::Damaged));
+    let unread = found.iter().any(|(.., index, _)| matches!(index, StoredIndex::Damaged));
     if gone || unread || !damaged.is_empty() || !orphans.is_empty() {
         doubt(shared, superblock)?;
     }
@@ -263,16 +269,21 @@ fn load_files(shared: &Shared, superblock: &mut Superblock) -> Result<Vec<FileIn
     orphans.into_iter().try_for_each(|sequence| files.remove_index(sequence))?;
 
     // A start that was cut short may have left a file beside its finished copy.
-    let copied: Vec<u64> = found.iter().map(|(_, _, header, _)| header.copies).collect();
+    let copied: Vec<u64> = found.iter().map(|(_, _, header, ..)| header.copies).collect();
     let mut kept = Vec::new();
-    for (sequence, file, _, index) in found {
+    for (sequence, file, _, index, is_empty) in found {
         if copied.contains(&sequence) {
             files.discard(sequence)?;
-        } else if matches!(index, StoredIndex::Missing) && files.is_empty(&*file, sequence)? {
+        } else if is_empty {
             files.put_back(sequence)?;
         } else {
             kept.push((sequence, file, index));
         }
+    }
+    if !kept.is_empty() && !superblock.has_redo {
+        // It was killed between its first fsync and the note of it, or is older than such notes.
+        superblock.has_redo = true;
+        superblock.write(&*shared.disk, &shared.dir)?;
     }
     let last = kept.last().map_or(0, |(sequence, ..)| *sequence);
     let mut indexes = Vec::new();

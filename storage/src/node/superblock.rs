@@ -2,14 +2,14 @@
 //!
 //! It is kept in two [copies]. When both are damaged the node refuses to start, for a promise that is forgotten
 //! loses acknowledged commits. One that was written before there were incarnations has none, which means the first; nor is one
-//! unsure, or knows of a log, that was written before that could be told.
+//! unsure, or knows of redo, that was written before that could be told.
 //!
 //! ```text
 //!  0  8  magic            24  8  boot       runs of this node so far
 //!  8  4  format           32  8  promised
 //! 12  4  node             40  4  config     bytes, 0: no volume
 //! 16  8  sequence         44  4  table      bytes
-//! 48     config, table (protobuf), 4 bytes incarnation, 4 bytes unsure (0 or 1), 4 bytes has log (0 or 1),
+//! 48     config, table (protobuf), 4 bytes incarnation, 4 bytes unsure (0 or 1), 4 bytes has redo (0 or 1),
 //!        then 4 bytes CRC32C of everything before
 //! ```
 
@@ -48,8 +48,8 @@ pub struct Superblock {
     pub config: Option<rpc::VolumeConfig>,
     /// Redo may be lost of which nothing here tells: see `State::unsure`.
     pub unsure: bool,
-    /// It has taken redo, or was about to: from then on there always is a log file or a spare one.
-    pub has_log: bool,
+    /// It has flushed redo: from then on there are frames in its log, or images.
+    pub has_redo: bool,
 }
 
 impl Superblock {
@@ -66,7 +66,7 @@ impl Superblock {
             table,
             config: None,
             unsure: false,
-            has_log: false,
+            has_redo: false,
         }
     }
 
@@ -109,7 +109,7 @@ impl Superblock {
         out.extend_from_slice(&table);
         out.extend_from_slice(&self.incarnation.to_le_bytes());
         out.extend_from_slice(&u32::from(self.unsure).to_le_bytes());
-        out.extend_from_slice(&u32::from(self.has_log).to_le_bytes());
+        out.extend_from_slice(&u32::from(self.has_redo).to_le_bytes());
         let checksum = crc32c::crc32c(&out);
         out.extend_from_slice(&checksum.to_le_bytes());
         out
@@ -125,7 +125,7 @@ impl Superblock {
         let (config, table) = (r.bytes(config_bytes)?, r.bytes(table_bytes)?);
         let incarnation = if r.rest().len() > 4 { r.u32()? } else { 0 };
         let unsure = r.rest().len() > 4 && r.u32()? != 0;
-        let has_log = r.rest().len() > 4 && r.u32()? != 0;
+        let has_redo = r.rest().len() > 4 && r.u32()? != 0;
         let body = bytes.len() - r.rest().len();
         if r.u32()? != crc32c::crc32c(&bytes[..body]) {
             return Err(Error::Checksum { what: WHAT });
@@ -134,7 +134,7 @@ impl Superblock {
         let config = config.map_err(|_| malformed("the volume's configuration does not decode"))?;
         let table = rpc::TruncationTable::decode(table).map_err(|_| malformed("the table does not decode"))?;
         let table = TruncationTable::from_rpc(&table)?;
-        Ok(Superblock { node, incarnation, sequence, boot, promised, table, config, unsure, has_log })
+        Ok(Superblock { node, incarnation, sequence, boot, promised, table, config, unsure, has_redo })
     }
 }
 
@@ -157,7 +157,7 @@ mod tests {
             block.promised = Ballot::new(counter, 7);
             block.incarnation = counter - 1;
             block.unsure = counter == 2;
-            block.has_log = counter > 1;
+            block.has_redo = counter > 1;
             block.write(&*disk, &dir).expect("the disk is sound");
             assert_eq!(read(), Ok(Some(block.clone())));
         }

@@ -350,10 +350,6 @@ impl Writer {
         }
         self.shared.state.lock().full = false;
         self.shared.background.wake();
-        // The file is on the medium. Before anything in it counts, a start that finds none must know there was one.
-        if !self.superblock.has_log && self.save(|block| block.has_log = true).is_err() {
-            return Err(AppendOutcome::Failed);
-        }
         self.try_take(&batch, header, source).map_err(|untaken| match untaken {
             Untaken::Outcome(outcome) => outcome,
             Untaken::Full => corrupt(&"it is larger than a log file"),
@@ -550,6 +546,10 @@ impl Writer {
                 return AppendOutcome::Failed;
             }
             self.shared.counters.fsyncs.fetch_add(1, Ordering::Relaxed);
+            // Before anybody is told of it, a start that finds nothing must know that there was something.
+            if !self.superblock.has_redo && self.save(|block| block.has_redo = true).is_err() {
+                return AppendOutcome::Failed;
+            }
         }
         let mut state = self.shared.state.lock();
         for group in &self.held.groups {
