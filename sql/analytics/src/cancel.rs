@@ -2,9 +2,8 @@
 //!
 //! Scans look for a cancel request, and DataFusion has its sources yield now and then, so that whoever waits for the
 //! statement gets a turn. But a join can make far more than it reads, or compare far more than it makes. So every join
-//! yields as its batches are taken, and one that need not make a row of every pair that it meets looks for a cancel
-//! request as it judges them: a row with a batch when it compares all pairs, a batch of pairs with equal keys when it
-//! hashes.
+//! yields as its batches are taken, and one that need not make a row of every pair that it meets looks for a cancel request
+//! as it judges them: a row with a batch when it compares all pairs, a batch of pairs with equal keys when it hashes.
 
 use std::fmt;
 use std::hash::{Hash, Hasher};
@@ -58,8 +57,8 @@ impl CancellableJoins {
     }
 }
 
-/// Whether a join without a filter makes a row of each pair of rows with equal keys. Others ask only whether there is
-/// one, and still go through all of them.
+/// Whether a join without a filter makes a row of each pair of rows with equal keys. Others ask only whether there is one, and
+/// still go through all of them.
 fn makes_all_pairs(kind: JoinType) -> bool {
     matches!(kind, JoinType::Inner | JoinType::Left | JoinType::Right | JoinType::Full)
 }

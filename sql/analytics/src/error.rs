@@ -5,8 +5,8 @@
 //! What DataFusion itself can run into while running a plan is memory (53200), disk for spills (58030) and cancellation
 //! (dropped, so never seen); all else is a broken rule of ours (XX000).
 //!
-//! [`Inexact`] is not an error for a client: a value did not fit the representation that the plan was lowered with,
-//! fixed-point for most, and the plan has to be lowered again without it.
+//! [`Inexact`] is not an error for a client: a value did not fit the representation that the plan was lowered with, fixed-point
+//! for most, and the plan has to be lowered again without it.
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -89,8 +89,8 @@ pub(crate) fn classify(error: &DataFusionError) -> Failure {
 }
 
 /// Whether the row executor should run a query that ended with this error before a row of it was seen: it needs less
-/// memory, lacks nothing and may evaluate less, and a fault of the query's own it finds again, if only later. Whoever
-/// is cancelled, or has no disk left, is so under either executor.
+/// memory, lacks nothing and may evaluate less, and a fault of the query's own it finds again. Whoever is cancelled, or
+/// has no disk left, is so under either executor.
 pub(crate) fn is_for_rows(error: &Error) -> bool {
     let state = error.sqlstate();
     let is_of_the_query = matches!(state.class(), "0A" | "21" | "22" | "42" | "54");

@@ -4,7 +4,7 @@
 //! expressions), lowers it for good, has DataFusion optimise it, and hands out its batches. A numeric that does not fit
 //! its fixed-point form makes it start again without such forms, as long as no row has left it. Whatever else goes
 //! wrong before then is left to the row executor: it spills joins and groups of any kind, runs a subquery only when its
-//! value is asked for, and meets an error of the query's own again. One that it is sure to meet is told at once.
+//! value is asked for, and meets an error of the query's own again.
 //!
 //! DataFusion's planner recurses with large frames, so planning has a thread with a stack of its own.
 
@@ -40,7 +40,7 @@ use datafusion::prelude::SessionConfig;
 use engine::CancelToken;
 use futures::StreamExt;
 use futures::future::{BoxFuture, Either, select};
-use sql::bound::{Expr, Node, Plan, walk};
+use sql::bound::Plan;
 use sql::exec::{Claim, ExecContext, Step};
 use types::{Datum, Error, Result, SqlState};
 
@@ -183,7 +183,7 @@ impl Run {
         match self.next_rows().await {
             Ok(Some(rows)) => Ok(Step::Rows(rows)),
             Ok(None) => Ok(Step::End),
-            Err(error) if self.started || !is_for_rows(&error) || self.is_certain(&error) => Err(error),
+            Err(error) if self.started || !is_for_rows(&error) => Err(error),
             Err(error) => {
                 if error.sqlstate() == SqlState::INTERNAL_ERROR {
                     tracing::warn!(%error, "the vector executor failed, and the row executor runs the plan");
@@ -195,12 +195,6 @@ impl Run {
         }
     }
 
-    /// Whether the row executor would end with this error, too: one of a value, in a plan that both evaluate for all
-    /// rows. Partial sums can overflow where one sum in the order of the rows does not.
-    fn is_certain(&self, error: &Error) -> bool {
-        error.sqlstate().class() == "22" && self.environment.partitions == 1 && evaluates_all_first(&self.plan)
-    }
-
     /// The next rows, `None` at the end.
     async fn next_rows(&mut self) -> Result<Option<Vec<Vec<Datum>>>> {
         match self.next_batch().await? {
@@ -208,36 +202,6 @@ impl Run {
             None => Ok(None),
         }
     }
-}
-
-/// Whether everything in a plan that can fail is evaluated for all rows before the first row comes out, by whichever
-/// executor.
-fn evaluates_all_first(plan: &Plan) -> bool {
-    match &plan.node {
-        Node::Project { input, exprs } => {
-            exprs.iter().all(|expr| matches!(expr, Expr::Column { .. })) && evaluates_all_first(input)
-        }
-        Node::Aggregate(_) | Node::Sort { .. } => evaluates_all(plan),
-        _ => false,
-    }
-}
-
-/// Whether all nodes of a plan evaluate their expressions for all rows that reach them. A join may end before it has
-/// read a side, a condition that is judged once keeps its input from being read, and a subquery may never be asked.
-fn evaluates_all(plan: &Plan) -> bool {
-    let mut asks = false;
-    walk::node_exprs(&plan.node, &mut |expr| {
-        walk::visit(expr, &mut |expr| asks |= matches!(expr, Expr::Subquery(_)));
-    });
-    let below = match &plan.node {
-        Node::Scan(_) => true,
-        Node::Filter { input, once: false, .. } | Node::Project { input, .. } | Node::Sort { input, .. } => {
-            evaluates_all(input)
-        }
-        Node::Aggregate(aggregate) => evaluates_all(&aggregate.input),
-        _ => false,
-    };
-    below && !asks
 }
 
 /// The next batch of a stream, unless the statement is cancelled before it is there.

@@ -15,8 +15,7 @@
 //! 5. [`execute`] optimises and runs the plan and turns its batches back into rows of datums; dropping the stream ends
 //!    everything, and [`cancel`] has joins notice that the statement is cancelled.
 //! 6. What does not fit in memory goes to temporary files of the session ([`spill`]), as the row executor's does. A run
-//!    that fails before it has handed out a row is given up, and the row executor runs the plan from the start, unless
-//!    it would have to fail, too.
+//!    that fails before it has handed out a row is given up, and the row executor runs the plan from the start.
 //!
 //! **What is refused** (and run by the row executor): volatile functions, set-returning functions, window functions,
 //! recursive queries, GROUPING SETS, DISTINCT ON, WITH TIES, INTERSECT ALL and EXCEPT ALL, row locks, system columns,

@@ -35,7 +35,7 @@ pub enum Node {
     Filter {
         input: Box<Plan>,
         predicate: Expr,
-        /// Whether the predicate is [`Expr::is_one_time`]: subqueries in it are walked once, and not for each run.
+        /// Whether the predicate is [`Expr::is_one_time`]: subqueries in it are walked once, and not for each run of the plan.
         once: bool,
     },
     Project {
@@ -183,8 +183,7 @@ pub enum JoinKind {
     Anti,
 }
 
-/// Yields the keys, then the results of the calls, then those of GROUPING. Without keys there is one group, even of no
-/// rows.
+/// Yields the keys, then the results of the calls, then those of GROUPING. Without keys there is one group, even of no rows.
 #[derive(Clone, Debug)]
 pub struct Aggregate {
     pub input: Plan,
@@ -192,8 +191,8 @@ pub struct Aggregate {
     pub calls: Vec<AggregateCall>,
     /// For GROUPING SETS, ROLLUP and CUBE: the indexes of the keys that take part in each set; the others are null there.
     pub grouping_sets: Option<Vec<Vec<usize>>>,
-    /// The keys that each GROUPING asks for. It yields a bit for each, the last one the lowest, which is set when the
-    /// key takes no part in the group's set.
+    /// The keys that each GROUPING asks for. It yields a bit for each, the last one the lowest, which is set when the key takes
+    /// no part in the group's set.
     pub groupings: Vec<Vec<usize>>,
 }
 

@@ -43,8 +43,8 @@ impl Parser<'_> {
         Ok(Box::new(query))
     }
 
-    /// A query whose WITH has been read. Parentheses around all of what follows are as good as none: the clauses before
-    /// and behind them join those within, `(select ... offset 1) limit 2`.
+    /// A query whose WITH has been read. Parentheses around all of what follows are as good as none: the clauses before and
+    /// behind them join those within, `(select ... offset 1) limit 2`.
     pub(super) fn query_after(&mut self, with: Option<With>, top: bool) -> Result<Query> {
         let pos = self.pos();
         let mut query = self.set_chain(pos, 0, top)?;

@@ -112,8 +112,7 @@ pub fn to_text(value: &Datum, ty: SqlType, settings: &Settings) -> String {
 /// The text form of a value that becomes a value itself.
 ///
 /// # Errors
-/// 54000 when it is longer than a value can be. What is so even without its numbers is refused before anything is
-/// written.
+/// 54000 when it is longer than a value can be. What is so even without its numbers is refused before anything is written.
 pub fn as_text(value: &Datum, ty: SqlType, settings: &Settings) -> Result<String> {
     if least_length(value) > RESULT_BYTES_MAX {
         return Err(too_long());
@@ -122,8 +121,8 @@ pub fn as_text(value: &Datum, ty: SqlType, settings: &Settings) -> Result<String
     if text.len() > RESULT_BYTES_MAX { Err(too_long()) } else { Ok(text) }
 }
 
-/// What the text form of a value takes at least, and the binary one, too: the texts in it. The elements of an array may
-/// share one long text, so that what is small in memory takes any length when it is written.
+/// What the text form of a value takes at least, and the binary one, too: the texts in it. The elements of an array may share
+/// one long text, so that what is small in memory takes any length when it is written.
 pub fn least_length(value: &Datum) -> usize {
     let all = |parts: &[Datum]| parts.iter().map(least_length).fold(0, usize::saturating_add);
     match value {

@@ -91,7 +91,7 @@ impl<T: Summand<S>, S: Summand<S> + Quotient> GroupsAccumulator for Averages<T, 
         let values = values.as_primitive::<T>();
         each_row(values.nulls(), opt_filter, values.len(), |row| {
             let (group, value) = (group_indices[row], values.value(row));
-            if !<T as Summand<S>>::is_averaged_by_sum(value) {
+            if !T::is_averaged_by_sum(value) {
                 return Err(inexact());
             }
             self.sums[group] = T::add(self.sums[group], value)?;

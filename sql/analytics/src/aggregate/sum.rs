@@ -27,8 +27,7 @@ pub(super) trait Summand<S: ArrowPrimitiveType>: ArrowPrimitiveType + Send {
     }
 }
 
-/// Up to here the squares of a float8's distances from any mean do not overflow, nor does the sum of them over 10^12
-/// rows.
+/// Up to here the squares of a float8's distances from any mean do not overflow, nor does the sum of them over 10^12 rows.
 const SQUARED_MAX: f64 = 1e140;
 
 fn out_of_range(message: &'static str) -> datafusion::error::DataFusionError {

@@ -8,7 +8,7 @@ use engine::Engine;
 use engine::testing::MemoryVolume;
 use sql::session::{CancelReason, Database, Session};
 
-use crate::support::{Answer, Forced, answer, lines, session};
+use crate::support::{Answer, answer, lines, session};
 
 async fn over(options: Options) -> Session {
     let engine = Engine::bootstrap(MemoryVolume::new(), engine::Options::default()).await.expect("an empty volume");
@@ -172,7 +172,7 @@ async fn a_join_that_makes_more_than_it_reads_can_be_cancelled() {
 async fn an_average_fails_in_columns_too_when_squares_overflow() {
     let mut one = over(Options { only_worthwhile: false, ..Options::default() }).await;
     ask(&mut one, "create table t (id int primary key, f float8)").await;
-    ask(&mut one, "insert into t values (1, 1e200), (2, 1), (3, 'inf'), (4, 1e308), (5, 1e139), (6, -1e139)").await;
+    ask(&mut one, "insert into t values (1, 1e200), (2, 1), (3, 'infinity'), (4, 1e308), (5, 1e139), (6, -1e139)").await;
     for (query, expected) in [
         ("select avg(f) from t where id between 3 and 4", "Infinity"),
         ("select avg(f) from t where id between 5 and 6", "0"),
@@ -187,27 +187,5 @@ async fn an_average_fails_in_columns_too_when_squares_overflow() {
     ] {
         assert!(is_vector(&mut one, query).await, "{query}");
         assert_eq!(answer(&mut one, query).await, Answer::Error("22003".into()), "{query}");
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn an_error_that_rows_would_meet_too_is_told_at_once() {
-    let forced = Arc::new(Forced::default());
-    let engine = Engine::bootstrap(MemoryVolume::new(), engine::Options::default()).await.expect("an empty volume");
-    let mut one = session(&Database::open(engine, Some(forced.clone())).await.expect("a fresh catalog")).await;
-    ask(&mut one, "create table t (id int primary key, v int)").await;
-    ask(&mut one, "insert into t select n, n % 1000 from generate_series(1, 20000) n").await;
-    for (query, again) in [
-        ("select sum(1 / v) from t", 0),
-        ("select id % 3, count(*) from t where 10 / v > 1 group by 1 order by 2", 0),
-        ("select id from t order by 1 / v", 0),
-        // The row executor evaluates these no further than their rows are taken, and some may never be.
-        ("select 1 / v from t order by v", 1),
-        ("select sum(1 / a.v) from t a join t b on a.v = b.v", 1),
-    ] {
-        let before = forced.given_up();
-        assert!(is_vector(&mut one, query).await, "{query}");
-        assert_eq!(answer(&mut one, query).await, Answer::Error("22012".into()), "{query}");
-        assert_eq!(forced.given_up() - before, again, "{query}");
     }
 }
