@@ -943,3 +943,29 @@ async fn a_condition_that_reads_no_row_keeps_no_join_from_looking_rows_up() {
         assert_eq!(plain[1], lines[1], "{lines:?}");
     }
 }
+
+/// What computes for long without a row to show lets others on its thread have their turn, the timer of its own timeout
+/// among them.
+#[tokio::test]
+async fn a_statement_that_finds_no_row_gives_way() {
+    let (_volume, _database, mut one, _two) = two("create table t (a int primary key, b int);
+        insert into t select n, n from generate_series(1, 4000) n")
+    .await;
+    for query in [
+        "select count(*) from t where t.b in (select u.b from t u where u.b + t.a < 0)",
+        "select count(*) from t where exists (select from generate_series(1, 4000) n where n + t.a < 0)",
+    ] {
+        let mut turns = 0;
+        let counting = async {
+            while turns < 100 {
+                tokio::task::yield_now().await;
+                turns += 1;
+            }
+        };
+        tokio::select! {
+            biased;
+            lines = run(&mut one, query) => panic!("nobody else had {turns} turns before {lines:?}"),
+            () = counting => {}
+        }
+    }
+}

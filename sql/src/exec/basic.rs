@@ -113,6 +113,8 @@ impl Source for Filter {
                     return Ok(batch);
                 }
                 self.at.context.check()?;
+                // As in a scan: what is below may be there already.
+                tokio::task::consume_budget().await;
                 let mut kept = Vec::with_capacity(batch.len());
                 for row in batch {
                     if self.at.holds(&self.predicate, &row).await? {

@@ -294,6 +294,8 @@ impl TableScan {
         let mut out = Vec::new();
         while out.is_empty() {
             self.at.context.check()?;
+            // Nobody above has a turn before a row passes the filter.
+            tokio::task::consume_budget().await;
             let Some(scan) = &mut self.current else {
                 let Some(range) = self.ranges.pop() else { break };
                 let engine = &self.at.context.engine;

@@ -172,7 +172,8 @@ async fn a_join_that_makes_more_than_it_reads_can_be_cancelled() {
 async fn an_average_fails_in_columns_too_when_squares_overflow() {
     let mut one = over(Options { only_worthwhile: false, ..Options::default() }).await;
     ask(&mut one, "create table t (id int primary key, f float8)").await;
-    ask(&mut one, "insert into t values (1, 1e200), (2, 1), (3, 'infinity'), (4, 1e308), (5, 1e139), (6, -1e139)").await;
+    ask(&mut one, "insert into t values (1, 1e200), (2, 1), (3, 'infinity'), (4, 1e308), (5, 1e139), (6, -1e139)")
+        .await;
     for (query, expected) in [
         ("select avg(f) from t where id between 3 and 4", "Infinity"),
         ("select avg(f) from t where id between 5 and 6", "0"),
