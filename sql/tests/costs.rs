@@ -321,8 +321,8 @@ fn keyed_statements_run_few_instructions() {
     let bounds = [
         ("counted_select_prepared", 12_700),
         ("counted_select_simple", 15_400),
-        ("counted_update_prepared", 30_700),
-        ("counted_insert_prepared", 25_600),
+        ("counted_update_prepared", 28_800),
+        ("counted_insert_prepared", 23_700),
         ("counted_range_prepared", 173_000),
         ("counted_sum_prepared", 235_000),
         ("counted_sort_prepared", 367_000),
