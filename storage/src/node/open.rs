@@ -258,7 +258,7 @@ fn load_files(shared: &Shared, superblock: &mut Superblock) -> Result<Vec<FileIn
         superblock.has_redo && found.iter().all(|(.., is_empty)| *is_empty)
     };
     if gone {
-        tracing::error!("the log is gone; peers say what is missing");
+        tracing::error!("the log is gone, or all that was in it; peers say what is missing");
     }
     let unread = found.iter().any(|(.., index, _)| matches!(index, StoredIndex::Damaged));
     if gone || unread || !damaged.is_empty() || !orphans.is_empty() {
