@@ -19,7 +19,7 @@ use smallvec::SmallVec;
 use std::collections::VecDeque;
 
 /// A chunk that has this many bytes is closed. With one mini-transaction more it still fits a message.
-pub const CHUNK_BYTES: usize = 1 << 20;
+pub const CHUNK_BYTES: usize = 64 << 10;
 /// A mini-transaction may not be larger: what the engine promises.
 pub const MTR_BYTES_MAX: usize = 2 << 20;
 
