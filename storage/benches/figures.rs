@@ -364,6 +364,10 @@ impl DiskFile for SlowFile {
         self.0.read_at(offset, buffer)
     }
 
+    fn read_cached_at(&self, offset: u64, buffer: &mut [u8]) -> bool {
+        self.0.read_cached_at(offset, buffer)
+    }
+
     fn write_at(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {
         self.0.write_at(offset, bytes)
     }

@@ -210,9 +210,9 @@ impl Storage for Service {
     }
 
     async fn read_page(&self, request: Request<rpc::ReadPageRequest>) -> Result<Response<rpc::ReadPageReply>, Status> {
-        let request = request.get_ref();
+        let request = request.into_inner();
         let node = self.node(request.volume, request.version)?;
-        Ok(Response::new(node.read_checked(request)?))
+        Ok(Response::new(node.read_checked(request).await?))
     }
 
     async fn pull(&self, request: Request<rpc::PullRequest>) -> Result<Response<rpc::PullReply>, Status> {
@@ -225,9 +225,9 @@ impl Storage for Service {
         &self,
         request: Request<rpc::PullImagesRequest>,
     ) -> Result<Response<rpc::PullImagesReply>, Status> {
-        let request = request.get_ref();
+        let request = request.into_inner();
         let node = self.node(request.volume, request.version)?;
-        Ok(Response::new(node.pull_images_checked(request)?))
+        Ok(Response::new(node.pull_images_checked(request).await?))
     }
 
     async fn hold(&self, request: Request<rpc::HoldRequest>) -> Result<Response<rpc::HoldReply>, Status> {

@@ -1,15 +1,16 @@
-//! A node with its threads: what becomes of it when one of them panics.
+//! A node with its threads: what becomes of it when one of them panics, or waits for the disk.
 
 #[expect(unused, reason = "each test file uses a part of it")]
 mod node_support;
 
 use node_support::*;
 use parking_lot::{Condvar, Mutex};
-use protocol::node::{NodeError, StorageNode};
+use protocol::node::{NodeError, OnReply, StorageNode};
 use protocol::rpc::storage::{
-    AppendReply, AppendRequest, CreateVolumeRequest, PrepareRequest, ReadPageRequest, StatusReply, StatusRequest,
+    AppendReply, AppendRequest, CreateVolumeRequest, PrepareRequest, PullRequest, ReadPageRequest, StatusReply,
+    StatusRequest,
 };
-use protocol::{Ballot, FORMAT_VERSION};
+use protocol::{Ballot, FORMAT_VERSION, Page, PageId};
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
@@ -22,23 +23,63 @@ use storage::sim::SimDisk;
 /// Far beyond what anything here takes.
 const LONG: Duration = Duration::from_secs(60);
 
-/// A disk that panics when it writes below `folder`, once it is told to.
-struct PanickingDisk {
+/// What a disk does below a folder, once it is told to.
+#[derive(Debug, Default)]
+struct Trouble {
+    /// It panics when it writes.
+    panics: AtomicBool,
+    hangs: Mutex<Hanging>,
+    goes_on: Condvar,
+}
+
+/// Whether reads wait, and whether one does.
+#[derive(Debug, Default)]
+struct Hanging {
+    is_on: bool,
+    is_met: bool,
+}
+
+impl Trouble {
+    fn hang(&self) {
+        *self.hangs.lock() = Hanging { is_on: true, is_met: false };
+    }
+
+    fn is_met(&self) -> bool {
+        self.hangs.lock().is_met
+    }
+
+    fn go_on(&self) {
+        self.hangs.lock().is_on = false;
+        self.goes_on.notify_all();
+    }
+
+    fn pass(&self) {
+        let until = Instant::now() + LONG;
+        let mut hangs = self.hangs.lock();
+        while hangs.is_on {
+            hangs.is_met = true;
+            assert!(!self.goes_on.wait_until(&mut hangs, until).timed_out(), "nobody else got on meanwhile");
+        }
+    }
+}
+
+/// A disk with trouble below `folder`.
+struct TroubledDisk {
     disk: Arc<SimDisk>,
     folder: &'static str,
-    armed: Arc<AtomicBool>,
+    trouble: Arc<Trouble>,
 }
 
 #[derive(Debug)]
-struct PanickingFile {
+struct TroubledFile {
     file: Arc<dyn DiskFile>,
-    armed: Option<Arc<AtomicBool>>,
+    trouble: Option<Arc<Trouble>>,
 }
 
-impl Disk for PanickingDisk {
+impl Disk for TroubledDisk {
     fn open(&self, path: &Path, mode: OpenMode) -> io::Result<Arc<dyn DiskFile>> {
-        let armed = path.parent().is_some_and(|parent| parent.ends_with(self.folder)).then(|| self.armed.clone());
-        Ok(Arc::new(PanickingFile { file: self.disk.open(path, mode)?, armed }))
+        let trouble = path.parent().is_some_and(|parent| parent.ends_with(self.folder)).then(|| self.trouble.clone());
+        Ok(Arc::new(TroubledFile { file: self.disk.open(path, mode)?, trouble }))
     }
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
         self.disk.rename(from, to)
@@ -63,13 +104,16 @@ impl Disk for PanickingDisk {
     }
 }
 
-impl DiskFile for PanickingFile {
+impl DiskFile for TroubledFile {
     fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<()> {
+        if let Some(trouble) = &self.trouble {
+            trouble.pass();
+        }
         self.file.read_at(offset, buffer)
     }
     fn write_at(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {
-        let armed = self.armed.as_ref().is_some_and(|armed| armed.load(Ordering::Relaxed));
-        assert!(!armed, "the test wants a panic here");
+        let panics = self.trouble.as_ref().is_some_and(|trouble| trouble.panics.load(Ordering::Relaxed));
+        assert!(!panics, "the test wants a panic here");
         self.file.write_at(offset, bytes)
     }
     fn sync(&self) -> io::Result<()> {
@@ -91,6 +135,14 @@ struct Replies {
 }
 
 impl Replies {
+    fn sink(self: &Arc<Replies>) -> OnReply {
+        let replies = self.clone();
+        Arc::new(move |reply| {
+            replies.all.lock().push(reply);
+            replies.came.notify_all();
+        })
+    }
+
     fn wait_for(&self, sequence: u64) {
         let until = Instant::now() + LONG;
         let mut all = self.all.lock();
@@ -100,14 +152,14 @@ impl Replies {
     }
 }
 
-fn threaded(folder: &'static str) -> (Arc<Node>, Arc<AtomicBool>) {
-    let armed = Arc::new(AtomicBool::new(false));
-    let disk = Arc::new(PanickingDisk { disk: SimDisk::new(), folder, armed: armed.clone() });
+fn threaded(folder: &'static str) -> (Arc<Node>, Arc<Trouble>) {
+    let trouble = Arc::new(Trouble::default());
+    let disk = Arc::new(TroubledDisk { disk: SimDisk::new(), folder, trouble: trouble.clone() });
     let options = NodeOptions { mode: Mode::Threads, ..options(0) };
     let node = Node::open(disk, &dir(), options).expect("the disk is sound");
     let request = CreateVolumeRequest { version: FORMAT_VERSION, config: Some(config()) };
     now(node.create_volume(request)).expect("it is the first");
-    (node, armed)
+    (node, trouble)
 }
 
 fn status(node: &Node) -> StatusReply {
@@ -133,18 +185,13 @@ fn prepare(node: &Node) -> Result<bool, NodeError> {
 
 #[test]
 fn a_panic_of_the_logs_thread_fails_the_node_and_hangs_nobody() {
-    let (node, armed) = threaded("log");
+    let (node, trouble) = threaded("log");
     let replies: Arc<Replies> = Arc::default();
-    let sink = replies.clone();
-    let on_reply = Arc::new(move |reply| {
-        sink.all.lock().push(reply);
-        sink.came.notify_all();
-    });
-    let mut stream = now(node.append(on_reply)).expect("a local stream opens");
+    let mut stream = now(node.append(replies.sink())).expect("a local stream opens");
     let mut writer = Writer::new();
     stream.send(request(writer.batch(&[1, 2]), 1)).expect("the stream is open");
     replies.wait_for(1);
-    armed.store(true, Ordering::Relaxed);
+    trouble.panics.store(true, Ordering::Relaxed);
     stream.send(request(writer.batch(&[1, 2]), 2)).expect("the stream is open");
     wait_until_failed(&node);
     assert!(prepare(&node).is_err(), "whoever waits for the log's thread is told");
@@ -159,8 +206,8 @@ fn a_panic_of_the_logs_thread_fails_the_node_and_hangs_nobody() {
 
 #[test]
 fn a_panic_of_the_backgrounds_thread_fails_the_node_and_hangs_nobody() {
-    let (node, armed) = threaded("images");
-    armed.store(true, Ordering::Relaxed);
+    let (node, trouble) = threaded("images");
+    trouble.panics.store(true, Ordering::Relaxed);
     let mut stream = now(node.append(Arc::new(|_| {}))).expect("a local stream opens");
     let mut writer = Writer::new();
     for sequence in 1..200 {
@@ -173,5 +220,58 @@ fn a_panic_of_the_backgrounds_thread_fails_the_node_and_hangs_nobody() {
     }
     wait_until_failed(&node);
     assert!(prepare(&node).is_err());
+    node.shutdown();
+}
+
+/// Page 1 is in the log alone, and the log cannot be read: who asks for it waits, on the same thread as everybody else, who is
+/// answered.
+#[test]
+fn who_needs_the_disk_holds_up_nobody_else() {
+    let (node, trouble) = threaded("log");
+    let replies: Arc<Replies> = Arc::default();
+    let mut stream = now(node.append(replies.sink())).expect("a local stream opens");
+    let mut writer = Writer::new();
+    stream.send(request(writer.batch(&[1]), 1)).expect("the stream is open");
+    // More than the node keeps in memory.
+    for sequence in 2..60 {
+        stream.send(request(writer.batch(&[2; 8]), sequence)).expect("the stream is open");
+    }
+    replies.wait_for(59);
+    let (end, tail) = (writer.end(), writer.tail(0));
+    let read = ReadPageRequest {
+        volume: VOLUME,
+        version: FORMAT_VERSION,
+        page: 1,
+        read_point: end.0,
+        group_tail: tail.0,
+        ..ReadPageRequest::default()
+    };
+    let pull = PullRequest {
+        volume: VOLUME,
+        version: FORMAT_VERSION,
+        up_to: end.0,
+        max_bytes: 1 << 20,
+        ..PullRequest::default()
+    };
+    let others = async || {
+        let until = Instant::now() + LONG;
+        while !trouble.is_met() {
+            assert!(Instant::now() < until, "the disk is not read");
+            tokio::task::yield_now().await;
+        }
+        // What is in memory is read and pulled meanwhile, too.
+        let newest = ReadPageRequest { page: 3, ..read };
+        node.read_page(newest).await.expect("a read is answered");
+        node.pull(PullRequest { after: end.0 - 1, ..pull }).await.expect("a pull is answered");
+        trouble.go_on();
+    };
+    trouble.hang();
+    let (reply, ()) = now(async { tokio::join!(node.read_page(read), others()) });
+    let page = Page::from_bytes(&reply.expect("a read is answered").page, PageId(1)).expect("it is sound");
+    assert_eq!(Some(page), writer.fold(1, end));
+    trouble.hang();
+    let (reply, ()) = now(async { tokio::join!(node.pull(pull), others()) });
+    let batches = reply.expect("a pull is answered").batches;
+    assert_eq!(batches.len(), 59, "it has all of them");
     node.shutdown();
 }

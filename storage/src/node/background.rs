@@ -23,7 +23,7 @@
 
 use super::Shared;
 use super::clock::Clock;
-use super::disk::is_want;
+use super::disk::{Patience, is_want};
 use super::frame::read_frames;
 use super::images::ImageError;
 use super::index::{FileIndex, IndexBuilder};
@@ -395,7 +395,7 @@ impl Tender {
                 continue;
             }
             let covered = self.shared.images.lsn(page);
-            match self.shared.build(page, group, bound) {
+            match self.shared.build(page, group, bound, Patience::Full) {
                 Ok(built) if built.page.lsn() > covered => {
                     let known = self.shared.state.lock().heads.get(&page).copied().unwrap_or_default();
                     images.push(Made {

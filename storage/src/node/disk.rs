@@ -6,8 +6,9 @@
 //!
 //! [`crate::sim::SimDisk`] implements the same traits and takes those rules at their word.
 
+use rustix::io::{ReadWriteFlags, preadv2};
 use std::fs::{File, OpenOptions};
-use std::io;
+use std::io::{self, IoSliceMut};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -81,6 +82,11 @@ pub trait DiskFile: Send + Sync + std::fmt::Debug {
     /// # Errors
     /// [`io::ErrorKind::UnexpectedEof`] when the file ends before; any I/O error.
     fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<()>;
+    /// Reads exactly `buffer.len()` bytes at `offset` if all of them are in memory, and says whether it did. `false` also
+    /// when that cannot be told, or anything fails: [`DiskFile::read_at`] says what. The buffer may have changed then.
+    fn read_cached_at(&self, _offset: u64, _buffer: &mut [u8]) -> bool {
+        false
+    }
     /// Writes all of `bytes` at `offset`: *received*, not yet durable.
     ///
     /// # Errors
@@ -122,6 +128,28 @@ pub fn is_want(error: &io::Error) -> bool {
 pub fn is_damage(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::UnexpectedEof)
         || error.raw_os_error() == Some(libc::EIO)
+}
+
+/// Whether who reads may be kept waiting by the medium.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Patience {
+    /// It takes what is in memory: a thread that has others to serve.
+    None,
+    /// It waits as long as it takes.
+    Full,
+}
+
+impl Patience {
+    /// Reads as [`DiskFile::read_at`]; `false` when it would have had to wait.
+    ///
+    /// # Errors
+    /// As [`DiskFile::read_at`]. Without patience there are none.
+    pub fn read(self, file: &dyn DiskFile, offset: u64, buffer: &mut [u8]) -> io::Result<bool> {
+        match self {
+            Patience::None => Ok(file.read_cached_at(offset, buffer)),
+            Patience::Full => file.read_at(offset, buffer).map(|()| true),
+        }
+    }
 }
 
 /// The unit in which the parts of a file are found that cannot be read, in bytes.
@@ -253,6 +281,13 @@ impl DiskFile for RealFile {
         self.0.read_exact_at(buffer, offset)
     }
 
+    fn read_cached_at(&self, offset: u64, buffer: &mut [u8]) -> bool {
+        let wanted = buffer.len();
+        // The kernel has the rest fetched meanwhile. A file system that cannot tell fails.
+        let read = preadv2(&self.0, &mut [IoSliceMut::new(buffer)], offset, ReadWriteFlags::NOWAIT);
+        read.is_ok_and(|read| read == wanted)
+    }
+
     fn write_at(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {
         self.0.write_all_at(bytes, offset)
     }
@@ -274,4 +309,23 @@ impl DiskFile for RealFile {
 /// A path below a node's directory.
 pub(crate) fn below(dir: &Path, name: &str) -> PathBuf {
     dir.join(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_said_to_be_in_memory_was_read_to_its_end() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let file = RealDisk.open(&dir.path().join("file"), OpenMode::OrCreate).expect("it can be made");
+        let bytes: Vec<u8> = (0..64 << 10).map(|at: u32| (at % 251) as u8).collect();
+        file.write_at(0, &bytes).expect("there is room");
+        let mut read = vec![0; 8 << 10];
+        // Not every file system can tell.
+        if file.read_cached_at(100, &mut read) {
+            assert_eq!(read, bytes[100..100 + read.len()]);
+        }
+        assert!(!file.read_cached_at(60 << 10, &mut read), "the file ends before");
+    }
 }

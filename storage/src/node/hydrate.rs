@@ -21,7 +21,7 @@
 //! A truncation table that is adopted in between, or damage that is found in the log, may move the SCL back: the pass begins
 //! again, for it has skipped images that are needed now.
 
-use super::disk::is_want;
+use super::disk::{Patience, is_want};
 use super::images::{ImageError, decode};
 use super::queue::Job;
 use super::service::PULL_BYTES_MAX;
@@ -117,21 +117,15 @@ impl Shared {
         self.state.lock().hydrations.insert(group, reached);
         Ok(())
     }
-}
 
-impl Node {
-    /// Serves a piece of this node's images.
-    pub(crate) fn pull_images_checked(
-        &self,
-        request: &rpc::PullImagesRequest,
-    ) -> Result<rpc::PullImagesReply, Refusal> {
-        let shared = &self.shared;
-        shared.check(request.volume, request.version)?;
+    /// A piece of this node's images.
+    fn pull_images(&self, request: &rpc::PullImagesRequest) -> Result<rpc::PullImagesReply, Refusal> {
+        self.check(request.volume, request.version)?;
         let group = GroupId(request.group);
-        let (first, end) = shared.pages_of(group)?;
+        let (first, end) = self.pages_of(group)?;
         let mut reply = rpc::PullImagesReply::default();
         {
-            let state = shared.state.lock();
+            let state = self.state.lock();
             if let Some(why) = &state.failed {
                 return Err(Refusal::Failed(why.clone()));
             }
@@ -146,7 +140,7 @@ impl Node {
         }
         let from = PageId(request.from_page.max(first.0));
         let bytes = (request.max_bytes as usize).min(PULL_BYTES_MAX);
-        match shared.images.scan(from, end, Lsn(request.newer_than), bytes) {
+        match self.images.scan(from, end, Lsn(request.newer_than), bytes) {
             Ok(found) => {
                 let image = |(page, image): (PageId, bytes::Bytes)| rpc::PageImage { page: page.0, image };
                 reply.images = found.images.into_iter().map(image).collect();
@@ -160,10 +154,25 @@ impl Node {
             Err(error) => return Err(error.into()),
         }
         // After it: every image was made at or below the floor of its time.
-        let state = shared.state.lock();
+        let state = self.state.lock();
         (reply.flushed_vdl_heard, reply.gc_floor) = (state.vdl.0, state.floor.0);
         reply.table_ballot = state.table.ballot().0;
         Ok(reply)
+    }
+}
+
+impl Node {
+    /// Serves a piece of this node's images.
+    pub(crate) async fn pull_images_checked(
+        &self,
+        request: rpc::PullImagesRequest,
+    ) -> Result<rpc::PullImagesReply, Refusal> {
+        self.answer(move |shared, patience| match patience {
+            // Beside a piece of images a thread costs nothing.
+            Patience::None => Ok(None),
+            Patience::Full => shared.pull_images(&request).map(Some),
+        })
+        .await
     }
 
     /// Takes in images of `group` from a peer, up to a number of pieces. `true` when the group is whole up to its target.

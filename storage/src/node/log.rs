@@ -12,7 +12,7 @@
 //!
 //! [`Log`] is the writing end and belongs to one thread; [`Files`] is what everybody else sees of it.
 
-use super::disk::{Disk, DiskFile, OpenMode, below, is_damage, read_around, remove_if_there, replace_file};
+use super::disk::{Disk, DiskFile, OpenMode, Patience, below, is_damage, read_around, remove_if_there, replace_file};
 use super::frame::{FRAMES_AT, FileHeader, Notes, Tip, scan};
 use super::index::FileIndex;
 use super::layout::HEADING_BYTES;
@@ -111,6 +111,9 @@ pub enum ReadFault {
     /// Its file is retired, or was recycled meanwhile: look its place up again.
     #[error("log file {0} is retired")]
     Retired(u64),
+    /// It is not in memory, and the reader has no [`Patience`].
+    #[error("batch at {0:?}: the disk would have to be waited for")]
+    NotCached(Place),
     /// The bytes are damaged.
     #[error("batch at {place:?}: {error}")]
     Damaged { place: Place, error: Error },
@@ -390,17 +393,19 @@ impl Files {
     ///
     /// # Errors
     /// [`ReadFault`].
-    pub fn read(&self, place: Place) -> Result<Bytes, ReadFault> {
+    pub fn read(&self, place: Place, patience: Patience) -> Result<Bytes, ReadFault> {
         let file = {
             let shelf = self.shelf.lock();
             shelf.files.get(&place.file).map(|file| file.file.clone()).ok_or(ReadFault::Retired(place.file))?
         };
         let mut bytes = vec![0; place.bytes as usize];
-        let read = file.read_at(place.offset.into(), &mut bytes);
+        let read = patience.read(&*file, place.offset.into(), &mut bytes);
         if !self.shelf.lock().files.contains_key(&place.file) {
             return Err(ReadFault::Retired(place.file));
         }
-        read.map_err(|error| ReadFault::Io { place, error })?;
+        if !read.map_err(|error| ReadFault::Io { place, error })? {
+            return Err(ReadFault::NotCached(place));
+        }
         BatchHeader::decode(&bytes).map_err(|error| ReadFault::Damaged { place, error })?;
         Ok(bytes.into())
     }

@@ -8,7 +8,7 @@
 //! ```text
 //!   Append, Fill, Prepare, InstallTable          ReadPage, Pull, Hold
 //!              |  bounded queue                         |
-//!       [writer] one thread, in order            [pages] any thread
+//!       [writer] one thread, in order            [pages] any thread, see [reads]
 //!              |  check ballots, find what is new       |  chain of the page by its back-links
 //!              |  one write, one fsync a round          |  over a cached page or an image
 //!              v                                        v
@@ -56,6 +56,7 @@ mod log;
 mod open;
 mod pages;
 mod queue;
+mod reads;
 mod repair;
 pub mod segment;
 mod service;
@@ -87,7 +88,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 use std::thread::JoinHandle;
-use tokio::sync::{Notify, oneshot};
+use tokio::sync::{Notify, Semaphore, oneshot};
 use writer::Writer;
 
 /// What a node is told at its start.
@@ -206,6 +207,8 @@ struct Shared {
     queue: Queue,
     files: Arc<Files>,
     images: Images,
+    /// Turns for requests that wait for the disk.
+    reads: Arc<Semaphore>,
     /// Held by whoever reads the superblock's copies to compare them, or writes them.
     superblock: Mutex<()>,
     /// Held by whoever reads an image to write a newer one, or moves a base: two at once would put an older one back.

@@ -15,7 +15,7 @@
 //! either until four peers have said what they hold, and it remembers that through further starts.
 
 use super::background::{Wake, index_of};
-use super::disk::{Disk, below};
+use super::disk::{Disk, Patience, below};
 use super::frame::Notes;
 use super::hearing::Hearing;
 use super::images::{ImageError, Images};
@@ -23,6 +23,7 @@ use super::index::{FileIndex, IndexBuilder};
 use super::log::{Files, Found, LOG_FILE_BYTES_MIN, Log, ReadFault, StoredIndex};
 use super::pages::PageCache;
 use super::queue::Queue;
+use super::reads::READS_MAX;
 use super::segment::Run;
 use super::state::{CHAIN_BYTES_MAX, CHAIN_RECORDS_MAX, Head, State, Volume};
 use super::stored::records;
@@ -149,6 +150,7 @@ impl Node {
         let hearing = Hearing::start(options.clock.now());
         let shared = Arc::new(Shared {
             superblock: Mutex::new(()),
+            reads: Arc::new(tokio::sync::Semaphore::new(READS_MAX)),
             imaging: Mutex::new(()),
             cache: Mutex::new(PageCache::new(options.page_cache_bytes)),
             options,
@@ -407,7 +409,7 @@ fn hold(shared: &Shared, state: &mut State, ends: &mut Ends, group: GroupId, run
         Ok(true) => Ok(()),
         // It repeats records, or a table cut it: its records must be looked at.
         Ok(false) => {
-            let batch = match shared.files.read(run.place) {
+            let batch = match shared.files.read(run.place, Patience::Full) {
                 Ok(batch) => batch,
                 // It costs what it held, unless that is held elsewhere, too.
                 Err(fault) if fault.damaged().is_some() => {

@@ -7,9 +7,11 @@
 //! **Mechanism.** From the page's head the links are followed down, each LSN being looked up among the runs of its group,
 //! until they meet the base, an `Init`, or nothing (the page began there). The batches come from memory when they are
 //! recent or were just read for another page, else from the log. No lock is held while reading; when the table changed or a file was retired meanwhile, the
-//! walk starts again.
+//! walk starts again. Without [`Patience`] it ends where the disk would have to be waited for; the batches that it read so far
+//! are kept for the next.
 
 use super::Shared;
+use super::disk::Patience;
 use super::images::ImageError;
 use super::log::ReadFault;
 use super::segment::Place;
@@ -49,6 +51,14 @@ pub enum BuildError {
     /// The chain does not lead to its base.
     #[error("the chain of {page} breaks at {lsn}")]
     Broken { page: PageId, lsn: Lsn },
+}
+
+impl BuildError {
+    /// Whether the page can be had by whoever waits for the disk.
+    #[must_use]
+    pub fn is_not_cached(&self) -> bool {
+        matches!(self, BuildError::Log(ReadFault::NotCached(_)) | BuildError::Image(ImageError::NotCached(_)))
+    }
 }
 
 /// A built page and what is left of its chain above it.
@@ -150,23 +160,23 @@ impl Shared {
     pub(super) fn batch(&self, place: Place, recent: Option<Bytes>) -> Result<Bytes, ReadFault> {
         match recent {
             Some(batch) => Ok(batch),
-            None => self.files.read(place).inspect_err(|fault| {
+            None => self.files.read(place, Patience::Full).inspect_err(|fault| {
                 fault.damaged().into_iter().for_each(|place| self.lose(place, fault));
             }),
         }
     }
 
     /// The page as of `at`, which must be at or below the group's SCL or concern no record above it.
-    pub(super) fn build(&self, page: PageId, group: GroupId, at: Lsn) -> Result<Built, BuildError> {
+    pub(super) fn build(&self, page: PageId, group: GroupId, at: Lsn, patience: Patience) -> Result<Built, BuildError> {
         for _ in 0..ATTEMPTS_MAX {
-            if let Walk::Done(built) = self.walk(page, group, at)? {
+            if let Walk::Done(built) = self.walk(page, group, at, patience)? {
                 return Ok(built);
             }
         }
         Err(BuildError::Broken { page, lsn: at })
     }
 
-    fn walk(&self, page: PageId, group: GroupId, at: Lsn) -> Result<Walk, BuildError> {
+    fn walk(&self, page: PageId, group: GroupId, at: Lsn, patience: Patience) -> Result<Walk, BuildError> {
         let (mut next, tables) = {
             let state = self.state.lock();
             (state.heads.get(&page).map_or(Lsn::ZERO, |head| head.newest), state.tables)
@@ -177,7 +187,7 @@ impl Shared {
         let mut base = cached.filter(|cached| has_redo || cached.lsn() == self.images.lsn(page));
         let mut lost = None;
         if base.is_none() {
-            match self.images.get(page) {
+            match self.images.get(page, patience) {
                 Ok(image) => base = image,
                 // The log may reach back to where the page began.
                 Err(error @ ImageError::Damaged { .. }) => lost = Some(error),
@@ -210,7 +220,7 @@ impl Shared {
             };
             let batch = match recent {
                 Some(batch) => batch,
-                None => match self.files.read(place) {
+                None => match self.files.read(place, patience) {
                     Err(ReadFault::Retired(_)) => return Ok(Walk::Overtaken),
                     Err(fault) => {
                         fault.damaged().into_iter().for_each(|place| self.lose(place, &fault));

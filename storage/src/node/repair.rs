@@ -10,7 +10,7 @@
 //! reads something damaged on the way reports it here at once.
 
 use super::background::{TendError, index_of};
-use super::disk::is_damage;
+use super::disk::{Patience, is_damage};
 use super::frame::read_frames;
 use super::images::ImageError;
 use super::log::StoredIndex;
@@ -70,7 +70,7 @@ impl Scrub {
             Scrub::Images(from) => {
                 let pages = shared.images.pages_from(from, IMAGES_PER_PORTION);
                 for &page in &pages {
-                    match shared.images.get(page) {
+                    match shared.images.get(page, Patience::Full) {
                         Ok(_) | Err(ImageError::Damaged { .. }) => {}
                         Err(error) => return Err(error.into()),
                     }
@@ -169,7 +169,7 @@ pub fn rebuild_images(shared: &Shared) -> Result<bool, TendError> {
     let damaged = shared.images.damaged(REPAIRS_MAX);
     for &page in &damaged {
         let Some((group, bound)) = shared.image_bound(page) else { continue };
-        match shared.build(page, group, bound) {
+        match shared.build(page, group, bound, Patience::Full) {
             Ok(built) => drop(shared.replace_image(&built.page)?),
             Err(BuildError::Image(ImageError::Io(error))) => return Err(error.into()),
             Err(_) => {}

@@ -1,5 +1,6 @@
 //! The node's calls: checks that concern every request, then the writer's queue, or an answer from memory and the log.
 
+use super::disk::Patience;
 use super::hydrate;
 use super::pages::BuildError;
 use super::queue::{Job, Stream};
@@ -13,7 +14,7 @@ use crate::quorum::MEMBERSHIP_EPOCH;
 use bytes::Bytes;
 use futures::future::{BoxFuture, FutureExt, ready};
 use protocol::batch::{BATCH_BYTES_MAX, BATCH_HEADER_BYTES, BatchBuilder, BatchHeader};
-use protocol::node::{AppendStream, NodeError, NodeResult, OnReply, StorageNode};
+use protocol::node::{AppendStream, NodeResult, OnReply, StorageNode};
 use protocol::rpc::storage as rpc;
 use protocol::rpc::storage::{AppendOutcome, ReadOutcome};
 use protocol::task::{now, timeout};
@@ -43,6 +44,131 @@ impl Shared {
             id if id != volume => Err(Refusal::OtherVolume),
             _ => Ok(()),
         }
+    }
+
+    /// A page; nothing when the disk would have to be waited for, and there is no patience.
+    fn read_page(
+        &self,
+        request: &rpc::ReadPageRequest,
+        patience: Patience,
+    ) -> Result<Option<rpc::ReadPageReply>, Refusal> {
+        self.check(request.volume, request.version)?;
+        let (page, at) = (PageId(request.page), Lsn(request.read_point));
+        let mut reply = rpc::ReadPageReply::default();
+        let group = {
+            let state = self.state.lock();
+            if let Some(why) = &state.failed {
+                return Err(Refusal::Failed(why.clone()));
+            }
+            let group = state.volume.as_ref().and_then(|volume| volume.group(page));
+            let group = group.ok_or_else(|| Refusal::Malformed(format!("{page} is beyond the volume")))?;
+            let received = state.segments.get(&group).map_or(Lsn::ZERO, |segment| segment.received());
+            reply.scl_received = received.0;
+            let outcome = if !state.table.contains(Ballot(request.ballot)) {
+                ReadOutcome::NeedTable
+            } else if received < Lsn(request.group_tail) {
+                ReadOutcome::Behind
+            } else if at < state.floor {
+                ReadOutcome::BelowFloor
+            } else {
+                ReadOutcome::Ok
+            };
+            reply.set_outcome(outcome);
+            group
+        };
+        if reply.outcome() != ReadOutcome::Ok {
+            return Ok(Some(reply));
+        }
+        match self.build(page, group, at, patience) {
+            Ok(built) if built.page.lsn().is_zero() => {}
+            Ok(built) => reply.page = built.page.to_bytes().into(),
+            Err(error) if error.is_not_cached() => return Ok(None),
+            Err(BuildError::BelowImage) => reply.set_outcome(ReadOutcome::BelowFloor),
+            Err(error) => {
+                tracing::error!(%page, %at, %error, "a page cannot be built");
+                reply.set_outcome(ReadOutcome::Corrupt);
+            }
+        }
+        self.counters.pages_served.fetch_add(1, Ordering::Relaxed);
+        Ok(Some(reply))
+    }
+
+    /// The redo that is there; nothing when some of it is in the log alone, and there is no patience.
+    fn pull(&self, request: &rpc::PullRequest, patience: Patience) -> Result<Option<rpc::PullReply>, Refusal> {
+        let (group, after, up_to) = (GroupId(request.group), Lsn(request.after), Lsn(request.up_to));
+        let mut reply = rpc::PullReply::default();
+        reply.set_outcome(ReadOutcome::Ok);
+        let mut limit = (request.max_bytes as usize).min(PULL_BYTES_MAX);
+        let runs: Vec<(Run, Option<Bytes>)> = {
+            let state = self.state.lock();
+            if let Some(why) = &state.failed {
+                return Err(Refusal::Failed(why.clone()));
+            }
+            if !state.table.contains(Ballot(request.ballot)) {
+                reply.set_outcome(ReadOutcome::NeedTable);
+                return Ok(Some(reply));
+            }
+            let Some(segment) = state.segments.get(&group) else { return Ok(Some(reply)) };
+            (reply.scl, reply.retained_after) = (segment.received().0, segment.base().0);
+            if after < segment.base() && after < up_to {
+                reply.set_outcome(ReadOutcome::BelowFloor);
+                return Ok(Some(reply));
+            }
+            let mut planned = 0;
+            let wanted = segment.above(after).iter().take_while(|run| {
+                let wanted = run.prev < up_to && planned < limit;
+                planned += run.place.bytes as usize;
+                wanted
+            });
+            wanted.map(|run| (*run, state.recent.get(run.place))).collect()
+        };
+        if patience == Patience::None && runs.iter().any(|(_, recent)| recent.is_none()) {
+            return Ok(None);
+        }
+        let mut open: Option<(Ballot, BatchBuilder)> = None;
+        let close = |open: &mut Option<(Ballot, BatchBuilder)>, reply: &mut rpc::PullReply| {
+            reply.batches.extend(open.take().map(|(_, builder)| builder.finish()));
+        };
+        'runs: for (run, recent) in runs {
+            let batch = match self.batch(run.place, recent) {
+                Ok(batch) => batch,
+                Err(error) => {
+                    tracing::error!(group = group.0, %error, "redo cannot be read for a pull");
+                    if reply.batches.is_empty() && open.is_none() {
+                        reply.set_outcome(ReadOutcome::Corrupt);
+                    }
+                    break;
+                }
+            };
+            let inside = |lsn: Lsn| run.first.max(Lsn(after.0 + 1)) <= lsn && lsn <= run.last.min(up_to);
+            // A batch wanted whole is relayed as it lies.
+            let whole = records(&batch).all(|record| record.is_ok_and(|record| inside(record.header.lsn)));
+            if whole && batch.len() <= limit {
+                close(&mut open, &mut reply);
+                limit -= batch.len();
+                reply.batches.push(batch);
+                continue;
+            }
+            for record in records(&batch).filter_map(Result::ok).filter(|record| inside(record.header.lsn)) {
+                // At least one record goes out, so that a small limit makes progress.
+                if record.bytes > limit && (open.is_some() || !reply.batches.is_empty()) {
+                    break 'runs;
+                }
+                limit = limit.saturating_sub(record.bytes);
+                let full = |(ballot, builder): &(Ballot, BatchBuilder)| {
+                    *ballot != run.ballot || builder.len() + record.bytes > BATCH_HEADER_BYTES + PULL_BATCH_BYTES
+                };
+                if open.as_ref().is_some_and(full) {
+                    close(&mut open, &mut reply);
+                }
+                let epoch = || BatchHeader::decode(&batch).map_or(MEMBERSHIP_EPOCH, |header| header.membership_epoch);
+                let (_, builder) =
+                    open.get_or_insert_with(|| (run.ballot, BatchBuilder::new(group, run.ballot, epoch())));
+                builder.push(&record.header, record.change_bytes(&batch));
+            }
+        }
+        close(&mut open, &mut reply);
+        Ok(Some(reply))
     }
 }
 
@@ -189,45 +315,8 @@ impl Node {
         Ok(rpc::CreateVolumeReply { created: answer.await.map_err(|_| STOPPED)?? })
     }
 
-    pub(crate) fn read_checked(&self, request: &rpc::ReadPageRequest) -> Result<rpc::ReadPageReply, Refusal> {
-        self.shared.check(request.volume, request.version)?;
-        let (page, at) = (PageId(request.page), Lsn(request.read_point));
-        let mut reply = rpc::ReadPageReply::default();
-        let group = {
-            let state = self.shared.state.lock();
-            if let Some(why) = &state.failed {
-                return Err(Refusal::Failed(why.clone()));
-            }
-            let group = state.volume.as_ref().and_then(|volume| volume.group(page));
-            let group = group.ok_or_else(|| Refusal::Malformed(format!("{page} is beyond the volume")))?;
-            let received = state.segments.get(&group).map_or(Lsn::ZERO, |segment| segment.received());
-            reply.scl_received = received.0;
-            let outcome = if !state.table.contains(Ballot(request.ballot)) {
-                ReadOutcome::NeedTable
-            } else if received < Lsn(request.group_tail) {
-                ReadOutcome::Behind
-            } else if at < state.floor {
-                ReadOutcome::BelowFloor
-            } else {
-                ReadOutcome::Ok
-            };
-            reply.set_outcome(outcome);
-            group
-        };
-        if reply.outcome() != ReadOutcome::Ok {
-            return Ok(reply);
-        }
-        match self.shared.build(page, group, at) {
-            Ok(built) if built.page.lsn().is_zero() => {}
-            Ok(built) => reply.page = built.page.to_bytes().into(),
-            Err(BuildError::BelowImage) => reply.set_outcome(ReadOutcome::BelowFloor),
-            Err(error) => {
-                tracing::error!(%page, %at, %error, "a page cannot be built");
-                reply.set_outcome(ReadOutcome::Corrupt);
-            }
-        }
-        self.shared.counters.pages_served.fetch_add(1, Ordering::Relaxed);
-        Ok(reply)
+    pub(crate) async fn read_checked(&self, request: rpc::ReadPageRequest) -> Result<rpc::ReadPageReply, Refusal> {
+        self.answer(move |shared, patience| shared.read_page(&request, patience)).await
     }
 
     pub(crate) async fn pull_checked(&self, request: rpc::PullRequest) -> Result<rpc::PullReply, Refusal> {
@@ -239,7 +328,7 @@ impl Node {
             tokio::pin!(arrival);
             // From here on no arrival is missed.
             arrival.as_mut().enable();
-            let reply = self.pull_now(&request)?;
+            let reply = self.answer(move |shared, patience| shared.pull(&request, patience)).await?;
             if reply.outcome() != ReadOutcome::Ok || !reply.batches.is_empty() || wait.is_zero() {
                 return Ok(reply);
             }
@@ -247,80 +336,6 @@ impl Node {
                 return Ok(reply);
             }
         }
-    }
-
-    fn pull_now(&self, request: &rpc::PullRequest) -> Result<rpc::PullReply, Refusal> {
-        let (group, after, up_to) = (GroupId(request.group), Lsn(request.after), Lsn(request.up_to));
-        let mut reply = rpc::PullReply::default();
-        reply.set_outcome(ReadOutcome::Ok);
-        let mut limit = (request.max_bytes as usize).min(PULL_BYTES_MAX);
-        let runs: Vec<(Run, Option<Bytes>)> = {
-            let state = self.shared.state.lock();
-            if let Some(why) = &state.failed {
-                return Err(Refusal::Failed(why.clone()));
-            }
-            if !state.table.contains(Ballot(request.ballot)) {
-                reply.set_outcome(ReadOutcome::NeedTable);
-                return Ok(reply);
-            }
-            let Some(segment) = state.segments.get(&group) else { return Ok(reply) };
-            (reply.scl, reply.retained_after) = (segment.received().0, segment.base().0);
-            if after < segment.base() && after < up_to {
-                reply.set_outcome(ReadOutcome::BelowFloor);
-                return Ok(reply);
-            }
-            let mut planned = 0;
-            let wanted = segment.above(after).iter().take_while(|run| {
-                let wanted = run.prev < up_to && planned < limit;
-                planned += run.place.bytes as usize;
-                wanted
-            });
-            wanted.map(|run| (*run, state.recent.get(run.place))).collect()
-        };
-        let mut open: Option<(Ballot, BatchBuilder)> = None;
-        let close = |open: &mut Option<(Ballot, BatchBuilder)>, reply: &mut rpc::PullReply| {
-            reply.batches.extend(open.take().map(|(_, builder)| builder.finish()));
-        };
-        'runs: for (run, recent) in runs {
-            let batch = match self.shared.batch(run.place, recent) {
-                Ok(batch) => batch,
-                Err(error) => {
-                    tracing::error!(group = group.0, %error, "redo cannot be read for a pull");
-                    if reply.batches.is_empty() && open.is_none() {
-                        reply.set_outcome(ReadOutcome::Corrupt);
-                    }
-                    break;
-                }
-            };
-            let inside = |lsn: Lsn| run.first.max(Lsn(after.0 + 1)) <= lsn && lsn <= run.last.min(up_to);
-            // A batch wanted whole is relayed as it lies.
-            let whole = records(&batch).all(|record| record.is_ok_and(|record| inside(record.header.lsn)));
-            if whole && batch.len() <= limit {
-                close(&mut open, &mut reply);
-                limit -= batch.len();
-                reply.batches.push(batch);
-                continue;
-            }
-            for record in records(&batch).filter_map(Result::ok).filter(|record| inside(record.header.lsn)) {
-                // At least one record goes out, so that a small limit makes progress.
-                if record.bytes > limit && (open.is_some() || !reply.batches.is_empty()) {
-                    break 'runs;
-                }
-                limit = limit.saturating_sub(record.bytes);
-                let full = |(ballot, builder): &(Ballot, BatchBuilder)| {
-                    *ballot != run.ballot || builder.len() + record.bytes > BATCH_HEADER_BYTES + PULL_BATCH_BYTES
-                };
-                if open.as_ref().is_some_and(full) {
-                    close(&mut open, &mut reply);
-                }
-                let epoch = || BatchHeader::decode(&batch).map_or(MEMBERSHIP_EPOCH, |header| header.membership_epoch);
-                let (_, builder) =
-                    open.get_or_insert_with(|| (run.ballot, BatchBuilder::new(group, run.ballot, epoch())));
-                builder.push(&record.header, record.change_bytes(&batch));
-            }
-        }
-        close(&mut open, &mut reply);
-        Ok(reply)
     }
 
     /// What is held; with `wait_ms` not before there is news of the durable point. So a replica that does not hear the
@@ -493,7 +508,7 @@ impl StorageNode for Node {
     }
 
     fn read_page(&self, request: rpc::ReadPageRequest) -> BoxFuture<'_, NodeResult<rpc::ReadPageReply>> {
-        async move { Ok(self.read_checked(&request)?) }.boxed()
+        async move { Ok(self.read_checked(request).await?) }.boxed()
     }
 
     fn pull(&self, request: rpc::PullRequest) -> BoxFuture<'_, NodeResult<rpc::PullReply>> {
@@ -501,7 +516,7 @@ impl StorageNode for Node {
     }
 
     fn pull_images(&self, request: rpc::PullImagesRequest) -> BoxFuture<'_, NodeResult<rpc::PullImagesReply>> {
-        ready(self.pull_images_checked(&request).map_err(NodeError::from)).boxed()
+        async move { Ok(self.pull_images_checked(request).await?) }.boxed()
     }
 
     fn hold(&self, request: rpc::HoldRequest) -> BoxFuture<'_, NodeResult<rpc::HoldReply>> {

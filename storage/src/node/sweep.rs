@@ -12,6 +12,7 @@
 //! again soon, and nothing is read twice.
 
 use super::background::TendError;
+use super::disk::Patience;
 use super::frame::read_frames;
 use super::log::ReadFault;
 use super::repair::{held_in, lose_unread};
@@ -260,13 +261,13 @@ fn build(shared: &Shared, pieces: &[Piece], arena: &Bytes) -> Result<Option<Made
     }
     let (records, bytes) = (pieces.len() as u32, pieces.iter().map(|piece| piece.bytes).sum());
     let by_links = || -> Result<Option<Made>, TendError> {
-        let page = shared.build(id, group, bound)?.page;
+        let page = shared.build(id, group, bound, Patience::Full)?.page;
         Ok((page.lsn() > covered).then_some(Made { page, records, bytes }))
     };
     let cached = shared.cache.lock().get(id, bound).filter(|page| page.lsn() > covered);
     let mut page = match cached {
         Some(page) => page,
-        None => match shared.images.get(id) {
+        None => match shared.images.get(id, Patience::Full) {
             Ok(image) => image.unwrap_or_else(|| Page::empty(id)),
             Err(ImageError::Damaged { .. }) => return by_links(),
             Err(error) => return Err(error.into()),

@@ -29,7 +29,7 @@ mod frame;
 mod manifest;
 mod table;
 
-use super::disk::{Disk, DiskFile, OpenMode, below, is_damage, is_want};
+use super::disk::{Disk, DiskFile, OpenMode, Patience, below, is_damage, is_want};
 use super::hydrate::Hydration;
 use bytes::Bytes;
 use frame::{FRAMES_AT, Frame, Scan, Tip, Version, check_file_header, file_header};
@@ -60,6 +60,9 @@ pub enum ImageError {
     /// The disk failed, or has no room.
     #[error("image store: {0}")]
     Io(#[from] io::Error),
+    /// An image is not in memory, and the reader has no [`Patience`].
+    #[error("image of {0}: the disk would have to be waited for")]
+    NotCached(PageId),
     /// An image is not what it claims to be.
     #[error("image of {page}: {error}")]
     Damaged { page: PageId, error: Error },
@@ -231,9 +234,9 @@ impl Images {
     /// The image of a page.
     ///
     /// # Errors
-    /// [`ImageError::Damaged`], which is remembered; [`ImageError::Io`].
-    pub fn get(&self, page: PageId) -> Result<Option<Page>, ImageError> {
-        self.find(page, |slot| self.read(page, slot))
+    /// [`ImageError::Damaged`], which is remembered; [`ImageError::Io`]; [`ImageError::NotCached`] without patience.
+    pub fn get(&self, page: PageId, patience: Patience) -> Result<Option<Page>, ImageError> {
+        self.find(page, |slot| self.read(page, slot, patience))
     }
 
     /// Reads the frame of a page; again when it has moved meanwhile.
@@ -259,23 +262,26 @@ impl Images {
         }
     }
 
-    fn read(&self, id: PageId, slot: Slot) -> Result<Page, ImageError> {
-        let bytes = self.read_frame(id, slot)?;
+    fn read(&self, id: PageId, slot: Slot, patience: Patience) -> Result<Page, ImageError> {
+        let bytes = self.read_frame(id, slot, patience)?;
         frame::page(&bytes, slot.file, (id, slot.lsn)).map_err(|error| ImageError::Damaged { page: id, error })
     }
 
-    fn read_frame(&self, id: PageId, slot: Slot) -> Result<Vec<u8>, ImageError> {
+    fn read_frame(&self, id: PageId, slot: Slot, patience: Patience) -> Result<Vec<u8>, ImageError> {
         let damaged = |error| ImageError::Damaged { page: id, error };
         if slot.damaged {
             return Err(damaged(Error::Checksum { what: "image" }));
         }
+        // To open a file may take looking its name up on the disk.
+        if patience == Patience::None && !self.shelf.lock().open.contains_key(&slot.file) {
+            return Err(ImageError::NotCached(id));
+        }
         let mut bytes = vec![0; slot.bytes.into()];
-        match self.file(slot.file).and_then(|file| file.read_at(slot.at.into(), &mut bytes)) {
+        match self.file(slot.file).and_then(|file| patience.read(&*file, slot.at.into(), &mut bytes)) {
+            Ok(true) => Ok(bytes),
+            Ok(false) => Err(ImageError::NotCached(id)),
             Err(error) if is_damage(&error) => Err(damaged(Error::Truncated { what: "image file" })),
-            read => {
-                read?;
-                Ok(bytes)
-            }
+            Err(error) => Err(error.into()),
         }
     }
 
@@ -311,7 +317,7 @@ impl Images {
     fn packed(&self, page: PageId) -> Result<Option<Bytes>, ImageError> {
         // Only a sound one comes through, and only of the frame that was looked up.
         self.find(page, |slot| {
-            let bytes = self.read_frame(page, slot)?;
+            let bytes = self.read_frame(page, slot, Patience::Full)?;
             frame::check(&bytes, slot.file, (page, slot.lsn)).map_err(|error| ImageError::Damaged { page, error })?;
             Ok(frame::packed(&bytes).into())
         })
