@@ -98,6 +98,19 @@ pub fn glances(batch: &[u8]) -> impl Iterator<Item = Glance> {
     })
 }
 
+/// The LSNs of the first and the last record of a batch that was checked before; `None` when it has none, or one is malformed.
+#[must_use]
+pub fn span(batch: &[u8]) -> Option<(Lsn, Lsn)> {
+    let mut at = BATCH_HEADER_BYTES;
+    let mut span: Option<(Lsn, Lsn)> = None;
+    while at < batch.len() {
+        let (bytes, lsn, _) = glance(&batch[at..])?;
+        span = Some((span.map_or(lsn, |(first, _)| first), lsn));
+        at += bytes;
+    }
+    span
+}
+
 /// Length, LSN and page of the first record: the first fields of its encoding, see [`protocol::redo::Record`].
 #[inline]
 fn glance(bytes: &[u8]) -> Option<(usize, Lsn, PageId)> {
@@ -150,12 +163,16 @@ mod tests {
             prop_assert_eq!(found.iter().map(|record| (record.at, record.header.lsn)).collect::<Vec<_>>(), expected);
             let whole = records(&batch).map(|record| record.expect("it was just built"));
             let whole = whole.map(|r| Glance { lsn: r.header.lsn, page: r.header.page, at: r.at, bytes: r.bytes });
-            prop_assert_eq!(glances(&batch).collect::<Vec<_>>(), whole.collect::<Vec<_>>());
+            let whole: Vec<Glance> = whole.collect();
+            prop_assert_eq!(span(&batch), whole.first().zip(whole.last()).map(|(first, last)| (first.lsn, last.lsn)));
+            // What is cut off within its last record is no batch with fewer.
+            prop_assert_eq!(span(&batch[..batch.len() - 1]), None);
+            prop_assert_eq!(glances(&batch).collect::<Vec<_>>(), whole);
         }
 
         #[test]
         fn any_bytes_are_looked_at_without_a_panic(bytes: Vec<u8>) {
-            let _ = records_of(&bytes, PageId(0), Lsn::MAX);
+            let _ = (records_of(&bytes, PageId(0), Lsn::MAX), span(&bytes));
         }
     }
 }
