@@ -171,6 +171,13 @@ impl Assembly {
         group.hint = group.hint.max(tail);
     }
 
+    /// Nothing of a group that was announced follows `after`: it reaches no further, whatever was hinted.
+    pub fn ends(&mut self, group: GroupId, after: Lsn) {
+        if let Some(group) = self.groups.get_mut(&group).filter(|group| group.last == after) {
+            group.hint = group.hint.min(after);
+        }
+    }
+
     /// Every group with the highest bound known of its tail.
     pub fn hints(&self) -> impl Iterator<Item = (GroupId, Lsn)> + '_ {
         self.groups.iter().map(|(&id, group)| (id, group.hint))
@@ -416,6 +423,12 @@ mod tests {
         assembly.release(Lsn(40), None);
         assembly.push(GroupId(0), [view(20, 10, 10, 0, true)]).expect("a chain");
         assert_eq!(assembly.wanted(true), [(GroupId(2), Lsn::ZERO)], "with plenty staged, only what may be next");
+        assembly.ends(GroupId(0), Lsn(10));
+        assert_eq!(assembly.wanted(false), [(GroupId(0), Lsn(20)), (GroupId(2), Lsn::ZERO)], "it has come since");
+        assembly.ends(GroupId(0), Lsn(20));
+        assert_eq!(assembly.wanted(false), [(GroupId(2), Lsn::ZERO)]);
+        assembly.hint(GroupId(0), Lsn(40));
+        assert_eq!(assembly.wanted(false), [(GroupId(0), Lsn(20)), (GroupId(2), Lsn::ZERO)], "it is named again");
     }
 
     proptest! {

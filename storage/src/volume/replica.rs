@@ -394,7 +394,7 @@ impl Inner {
         let gone = |pulled: &Pulled| match pulled {
             Pulled::Gone => true,
             Pulled::NotNow { gone_somewhere } => give_up && *gone_somewhere,
-            Pulled::Records(_) => false,
+            Pulled::Records(_) | Pulled::Nothing { .. } => false,
         };
         if pulls.iter().any(|(_, _, pulled)| gone(pulled)) {
             tracing::warn!("storage no longer has the redo that follows: the cache is dropped");
@@ -403,7 +403,14 @@ impl Inner {
         }
         let mut assembly = self.assembly.lock().await;
         for (group, early, pulled) in pulls {
-            let Pulled::Records(records) = pulled else { continue };
+            let records = match pulled {
+                Pulled::Records(records) => records,
+                Pulled::Nothing { after } => {
+                    assembly.ends(group, after);
+                    continue;
+                }
+                Pulled::Gone | Pulled::NotNow { .. } => continue,
+            };
             self.scored(ahead, group, early);
             let before = assembly.reaches(group);
             let pushed =

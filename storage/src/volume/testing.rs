@@ -79,6 +79,8 @@ struct State {
     gc_floor: Lsn,
     servers: BTreeMap<u64, ServerInfo>,
     reads: u64,
+    /// How often it was asked for redo of a group.
+    pulls: BTreeMap<GroupId, u64>,
     /// An answer that is under way.
     late: Option<HoldReply>,
 }
@@ -253,6 +255,11 @@ impl FakeNode {
     /// How often it was asked for a page.
     pub(crate) fn reads(&self) -> u64 {
         self.state.lock().reads
+    }
+
+    /// How often it was asked for redo of a group.
+    pub(crate) fn pulls(&self, group: u32) -> u64 {
+        self.state.lock().pulls.get(&GroupId(group)).copied().unwrap_or_default()
     }
 
     pub(crate) fn vdl_heard(&self) -> Lsn {
@@ -456,6 +463,7 @@ impl StorageNode for FakeNode {
         self.answer(move |state| {
             let mut reply = PullReply::default();
             let group = GroupId(request.group);
+            *state.pulls.entry(group).or_default() += 1;
             if !state.table.contains(Ballot(request.ballot)) {
                 reply.set_outcome(ReadOutcome::NeedTable);
                 return Ok(reply);

@@ -5,10 +5,12 @@ use super::shipping::Census;
 use super::testing::{FakeNode, Faults, LAL_BYTES, PAGES_PER_GROUP, config, options, six};
 use super::writer::{Opened, STALLED_AFTER, WriterVolume};
 use super::{cluster, monotonic_clock, wall_clock};
+use crate::quorum::COPIES;
 use parking_lot::Mutex;
 use protocol::node::StorageNode;
 use protocol::page::PageKind;
 use protocol::redo::{Change, Patch, Record};
+use protocol::rpc::cluster::GroupTail;
 use protocol::rpc::storage::ServerInfo;
 use protocol::volume::{Durability, PageChange, PageSource, RedoLog, RedoSink, VolumeError};
 use protocol::{Ballot, Lsn, PageId};
@@ -828,6 +830,38 @@ async fn a_replica_follows_a_new_writer_and_ignores_the_old_one() {
     assert_eq!(replica.applied(), applied, "a stopped replica applies nothing more");
     let fetched = timeout(LONG, replica.fetch(PageId(1))).await.expect("it is served").expect("while it is promoted");
     assert_eq!((fetched.page.u64_at(64), fetched.read_point), (2, applied), "and answers as of then");
+}
+
+/// Of a group at rest it was told more than there is, as by a node that held what a takeover has annulled since.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_replica_looks_once_for_what_a_group_does_not_have() {
+    let (fakes, nodes) = six();
+    let (volume, _) = open(&nodes, 1).await;
+    let client = Client::new(Arc::clone(&volume));
+    client.commit(&[1], 1).await;
+    // Nobody but the writer tells it anything.
+    let (replica, _sink) = follow(&nodes, LONG).await;
+    let mut notices = volume.notices();
+    let asked = || fakes.iter().map(|node| node.pulls(0)).sum::<u64>();
+    let mut asked_at_first = 0;
+    for value in 1..=20 {
+        let lsn = client.commit(&[9], value).await;
+        let mut told = Lsn::ZERO;
+        while told < lsn {
+            let mut notice = notices.next().await.expect("it is open");
+            told = Lsn(notice.flushed_vdl);
+            if value == 1 {
+                notice.tails.push(GroupTail { group: 0, tail: told.0 });
+            }
+            replica.notify(&notice);
+        }
+        timeout(LONG, replica.wait_applied(lsn)).await.expect("it goes on").expect("it was not stopped");
+        if value == 1 {
+            asked_at_first = asked();
+        }
+    }
+    let asked = asked() - asked_at_first;
+    assert!(asked <= 2 * COPIES as u64, "{asked} times");
 }
 
 /// Each takeover skips LSNs: many of them are no redo that a replica would lack.

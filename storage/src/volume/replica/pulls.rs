@@ -1,4 +1,9 @@
 //! Pulling redo: what is announced, from whichever node has it, and what follows, [`ahead`] of its announcement.
+//!
+//! What nodes tell of a group's end may be too high: a node that holds records beyond the VDL cannot say where the group ended
+//! below it, and a recovery may annul them. So what a read quorum does not have is not asked for again before somebody names
+//! the group again. Should it be there after all, then nothing goes on without it, and the nodes are soon asked where
+//! groups end.
 
 use super::Inner;
 use crate::quorum::{COPIES, READ_QUORUM};
@@ -32,6 +37,10 @@ pub(super) enum Pulled {
     /// given it up already, it is not worth waiting for.
     NotNow {
         gone_somewhere: bool,
+    },
+    /// A read quorum has nothing behind this that was announced, though it would if there were something.
+    Nothing {
+        after: Lsn,
     },
 }
 
@@ -128,7 +137,7 @@ impl Inner {
             (known.ballot, known.fresh)
         };
         let order = self.sources.order(&fresh);
-        let (mut gone, mut answered) = (0, [false; COPIES]);
+        let (mut gone, mut empty, mut answered) = (0, 0, [false; COPIES]);
         let rounds = PULL_PATIENCE.into_iter().flat_map(|patience| order.map(|node| (patience, node)));
         for (patience, node) in rounds {
             // The second round is for a network where nobody answers in time, not for one node that is stopped.
@@ -146,7 +155,11 @@ impl Inner {
                 gone += 1;
                 continue;
             }
-            if reply.outcome() != rpc::ReadOutcome::Ok || reply.batches.is_empty() {
+            if reply.outcome() != rpc::ReadOutcome::Ok {
+                continue;
+            }
+            if reply.batches.is_empty() {
+                empty += 1;
                 continue;
             }
             self.count_pulled(&reply);
@@ -156,7 +169,11 @@ impl Inner {
             }
         }
         // A read quorum would have it if it were retained by the rules; one node may have lost its copy.
-        if gone >= READ_QUORUM { Pulled::Gone } else { Pulled::NotNow { gone_somewhere: gone > 0 } }
+        match gone {
+            0 if empty >= READ_QUORUM => Pulled::Nothing { after },
+            READ_QUORUM.. => Pulled::Gone,
+            _ => Pulled::NotNow { gone_somewhere: gone > 0 },
+        }
     }
 
     fn pull_request(
