@@ -315,20 +315,18 @@ pub(crate) async fn write_alone(
     engine.commit(txn).await.lift()
 }
 
-/// A sequence by its newest state, be that committed or the transaction's own; `None` if it is gone. `known` is what it was.
+/// A sequence as `view` sees it; `None` if it is gone. `known` is what it was.
 ///
 /// # Errors
 /// XX001 for a row that cannot be read; what the engine returns.
-pub(crate) async fn newest_sequence(
+pub(crate) async fn sequence_seen(
     engine: &Arc<Engine>,
-    txn: &mut Txn,
+    view: &View,
     database: u32,
     known: &SequenceDef,
 ) -> Result<Option<SequenceDef>> {
     let key = codec::key(database, Class::Sequence, known.oid);
-    let exact = KeyRange { lower: Bound::Included(key.clone()), upper: Bound::Included(key) };
-    let view = engine.statement(txn);
-    let Some((_, row)) = engine.probe(txn, &view, engine.catalog_tree(), exact).await.lift()? else {
+    let Some(row) = engine.get(view, engine.catalog_tree(), &key).await.lift()? else {
         return Ok(None);
     };
     match codec::decode(Class::Sequence, &row)? {

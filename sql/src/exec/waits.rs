@@ -10,7 +10,7 @@ use types::{Datum, Error, Function, Result, SqlState};
 
 use super::context::ExecContext;
 use super::lift::{Lift, lift};
-use crate::catalog::store::newest_sequence;
+use crate::catalog::store::sequence_seen;
 use crate::catalog::{Relation, SequenceDef, TableDef};
 use crate::functions::{advisory, waiting};
 use crate::session::{Drawn, Waits};
@@ -62,12 +62,16 @@ fn sequence(args: &[Datum], context: &ExecContext) -> Result<Arc<SequenceDef>> {
 /// one. Returns the sequence as it is then, and opens the generation that counts.
 async fn after_change(sequence: &Arc<SequenceDef>, context: &Arc<ExecContext>) -> Result<Arc<SequenceDef>> {
     let object = u64::from(sequence.oid);
-    let mut txn = context.txn().await?;
-    let mode = TableLockMode::RowExclusive;
-    context.engine.lock_object(&mut txn, object, mode, WaitPolicy::Wait).await.map_err(lift)?;
-    // What was committed counts for others; here perhaps a change of this transaction's own, of which a savepoint took
-    // back a part.
-    let Some(newest) = newest_sequence(&context.engine, &mut txn, context.catalog.database, sequence).await? else {
+    let database = context.catalog.database;
+    let view = {
+        let mut txn = context.txn().await?;
+        let mode = TableLockMode::RowExclusive;
+        context.engine.lock_object(&mut txn, object, mode, WaitPolicy::Wait).await.map_err(lift)?;
+        // What was committed counts for others; here perhaps a change of this transaction's own, of which a savepoint took
+        // back a part. Nobody else has one under way by now, and a GRANT that is leaves the generation alone.
+        context.engine.newest(&txn)
+    };
+    let Some(newest) = sequence_seen(&context.engine, &view, database, sequence).await? else {
         let message = format!("could not open relation with OID {}", sequence.oid);
         return Err(Error::new(SqlState::UNDEFINED_TABLE, message));
     };

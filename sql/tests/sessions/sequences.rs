@@ -1,5 +1,7 @@
 //! Sequences whose parameters somebody changes and takes back.
 
+use std::time::Duration;
+
 use super::support::run;
 use super::{let_wait, ok, spawn, two, value};
 
@@ -71,4 +73,20 @@ async fn a_change_that_is_taken_back_after_it_was_forgotten_gives_no_value_twice
     ok(&run(&mut one, "rollback").await);
     let next: i64 = value(&mut other, "select nextval('q')").await.parse().expect("a number");
     assert!((6..=38).contains(&next), "{next}");
+}
+
+/// A grant leaves the generation alone: who looks which one counts does not wait for it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_grant_under_way_keeps_nobody_from_drawing() {
+    let (_volume, _database, mut one, mut other) = two("create sequence q; create role bob").await;
+    assert_eq!(value(&mut one, "select nextval('q')").await, "1");
+    for statement in ["begin", "alter sequence q restart 100", "rollback", "begin", "grant usage on sequence q to bob"]
+    {
+        ok(&run(&mut one, statement).await);
+    }
+    let drawing = value(&mut other, "select nextval('q')");
+    let drawn = tokio::time::timeout(Duration::from_secs(20), drawing).await.expect("it waits for nobody");
+    assert_eq!(drawn, "2");
+    ok(&run(&mut one, "commit").await);
+    assert_eq!(value(&mut one, "select nextval('q')").await, "3");
 }
