@@ -15,6 +15,9 @@
 //! locked (53200); the last part of the bound is kept for transactions that hold little, so that who locks millions of rows
 //! stops alone. Locks of objects, and what a wait leaves behind, are not refused: there are few for each session.
 //!
+//! **Hashing.** Clients choose the keys, and could choose those that collide if they knew the seed: it is the system's
+//! randomness, not only where in memory something lies.
+//!
 //! Order of locks: graph, then shard, then a slot of weak locks, then a transaction's list of held locks.
 
 mod list;
@@ -27,13 +30,15 @@ use crate::error::{Error, Result};
 use crate::stats::Counters;
 use crate::txn::{GivenUp, TxnShared};
 use crate::weak::WeakLocks;
-use hashbrown::{DefaultHashBuilder, HashMap, HashSet};
+use foldhash::SharedSeed;
+use foldhash::fast::SeedableRandomState;
+use hashbrown::{HashMap, HashSet};
 use parking_lot::Mutex;
 use smallvec::SmallVec;
 use std::collections::VecDeque;
-use std::hash::BuildHasher;
-use std::sync::Arc;
+use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 use tokio::sync::Notify;
 
@@ -269,11 +274,28 @@ impl Entry {
     }
 }
 
-#[derive(Default)]
+type Entries = HashMap<LockKey, Entry, SeedableRandomState>;
+
 struct Shard {
     /// Entries of rows: zero lets a write skip the lock.
     rows: AtomicUsize,
-    entries: Mutex<HashMap<LockKey, Entry>>,
+    entries: Mutex<Entries>,
+}
+
+impl Shard {
+    fn new() -> Shard {
+        Shard { rows: AtomicUsize::new(0), entries: Mutex::new(Entries::with_hasher(seeded())) }
+    }
+}
+
+/// hashbrown's hash by random seeds, another one for each caller.
+fn seeded() -> SeedableRandomState {
+    /// What the system gave, mixed; the standard library's own hash would cost each operation more.
+    fn random() -> u64 {
+        RandomState::new().hash_one(0u64)
+    }
+    static SHARED: LazyLock<SharedSeed> = LazyLock::new(|| SharedSeed::from_u64(random()));
+    SeedableRandomState::with_seed(random(), LazyLock::force(&SHARED))
 }
 
 /// What asking for a lock led to.
@@ -292,7 +314,7 @@ pub enum Acquired {
 /// The table.
 pub struct LockTable {
     shards: Box<[Shard]>,
-    hasher: DefaultHashBuilder,
+    hasher: SeedableRandomState,
     graph: Mutex<HashMap<u64, Arc<Waiter>>>,
     weak: WeakLocks,
     /// What entries and lists of held locks take.
@@ -304,8 +326,8 @@ pub struct LockTable {
 impl LockTable {
     pub fn new(bytes_max: usize, counters: Arc<Counters>) -> LockTable {
         LockTable {
-            shards: (0..SHARDS).map(|_| Shard::default()).collect(),
-            hasher: DefaultHashBuilder::default(),
+            shards: (0..SHARDS).map(|_| Shard::new()).collect(),
+            hasher: seeded(),
             graph: Mutex::default(),
             weak: WeakLocks::default(),
             bytes: AtomicUsize::new(0),
@@ -340,7 +362,7 @@ impl LockTable {
         holds
     }
 
-    fn entry<'e>(&self, shard: &Shard, entries: &'e mut HashMap<LockKey, Entry>, key: &LockKey) -> &'e mut Entry {
+    fn entry<'e>(&self, shard: &Shard, entries: &'e mut Entries, key: &LockKey) -> &'e mut Entry {
         entries.entry(key.clone()).or_insert_with(|| {
             self.bytes.fetch_add(ENTRY_BYTES + key.bytes(), Ordering::Relaxed);
             if matches!(key, LockKey::Row(..)) {
@@ -628,7 +650,7 @@ impl LockTable {
     }
 
     /// Grants what can be granted, and drops the entry when nothing is left.
-    fn settle(&self, shard: &Shard, entries: &mut HashMap<LockKey, Entry>, key: &LockKey) {
+    fn settle(&self, shard: &Shard, entries: &mut Entries, key: &LockKey) {
         let Some(entry) = entries.get_mut(key) else { return };
         while let Some(first) = entry.queue.front() {
             if entry.blocked(&first.txn, first.mode) {
@@ -699,5 +721,16 @@ mod tests {
         }
         let counts: Vec<u32> = CONFLICTS[4..].iter().map(|row| row.count_ones()).collect();
         assert_eq!(counts, [1, 2, 4, 5, 5, 6, 7, 8]);
+    }
+
+    /// Of a shard's keys the low bits of the hash that chose it are all the same: its own table hashes by another seed.
+    #[test]
+    fn each_table_has_a_seed_of_its_own() {
+        let key = LockKey::Row(protocol::PageId(7), Box::from(b"key".as_slice()));
+        let hashes: HashSet<u64> = (0..SHARDS).map(|_| seeded().hash_one(&key)).collect();
+        assert_eq!(hashes.len(), SHARDS);
+        let table = LockTable::new(1 << 20, Arc::new(Counters::default()));
+        let own: HashSet<u64> = table.shards.iter().map(|shard| shard.entries.lock().hasher().hash_one(&key)).collect();
+        assert_eq!(own.len(), SHARDS);
     }
 }
