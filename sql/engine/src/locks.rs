@@ -18,7 +18,8 @@
 //! **Hashing.** Clients choose the keys, and could choose those that collide if they knew the seed: it is the system's
 //! randomness, not only where in memory something lies.
 //!
-//! Order of locks: graph, then shard, then a slot of weak locks, then a transaction's list of held locks.
+//! Order of locks: graph, then shard, then a slot of weak locks, then a transaction's list of held locks, then that of its
+//! subtransactions.
 
 mod list;
 
@@ -34,6 +35,7 @@ use foldhash::SharedSeed;
 use foldhash::fast::SeedableRandomState;
 use hashbrown::{HashMap, HashSet};
 use parking_lot::Mutex;
+use protocol::TxnId;
 use smallvec::SmallVec;
 use std::collections::VecDeque;
 use std::hash::{BuildHasher, RandomState};
@@ -188,6 +190,16 @@ pub struct HeldLock {
     pub depth: u32,
 }
 
+/// A version that locks its row.
+#[derive(Clone, Copy)]
+pub struct VersionLock<'a> {
+    /// An active transaction.
+    pub owner: &'a Arc<TxnShared>,
+    /// What the version bears: the owner's id, or one of its subtransactions'.
+    pub txid: TxnId,
+    pub mode: Mode,
+}
+
 struct Holder {
     txn: Arc<TxnShared>,
     modes: u16,
@@ -305,7 +317,7 @@ pub enum Acquired {
     Wait(Arc<Waiter>),
     /// Held, and the policy is not to wait.
     Refused,
-    /// The owner of the version ended meanwhile: look at the row again.
+    /// The owner of the version ended meanwhile, or rolled it back: look at the row again.
     Retry,
     /// The table has no room for the lock.
     Full,
@@ -362,6 +374,17 @@ impl LockTable {
         holds
     }
 
+    /// Enters what a version locks; false when its owner has ended, or rolled it back.
+    fn hold_version(&self, version: VersionLock<'_>, key: LockKey) -> bool {
+        let bytes = HELD_BYTES + key.bytes();
+        let lock = HeldLock { key, mode: version.mode, explicit: false, depth: 0 };
+        let holds = version.owner.hold_version(lock, version.txid);
+        if holds {
+            self.bytes.fetch_add(bytes, Ordering::Relaxed);
+        }
+        holds
+    }
+
     fn entry<'e>(&self, shard: &Shard, entries: &'e mut Entries, key: &LockKey) -> &'e mut Entry {
         entries.entry(key.clone()).or_insert_with(|| {
             self.bytes.fetch_add(ENTRY_BYTES + key.bytes(), Ordering::Relaxed);
@@ -401,16 +424,16 @@ impl LockTable {
         entry.held_by(txn) != 0 || entry.queue.is_empty()
     }
 
-    /// Asks for a lock. `owner`: an active transaction whose head version locks the row, and how.
+    /// Asks for a lock. `version`: the head version of the row, when that locks it.
     pub fn acquire(
         &self,
         key: LockKey,
         txn: &Arc<TxnShared>,
         mode: Mode,
-        owner: Option<(&Arc<TxnShared>, Mode)>,
+        version: Option<VersionLock<'_>>,
         policy: WaitPolicy,
     ) -> Acquired {
-        self.ask(key, txn, mode, owner, policy, false)
+        self.ask(key, txn, mode, version, policy, false)
     }
 
     /// Asks for an object's lock.
@@ -435,14 +458,8 @@ impl LockTable {
     }
 
     /// Asks to be woken when the lock could be had, without taking it.
-    pub fn await_owner(
-        &self,
-        key: LockKey,
-        txn: &Arc<TxnShared>,
-        mode: Mode,
-        owner: (&Arc<TxnShared>, Mode),
-    ) -> Acquired {
-        self.ask(key, txn, mode, Some(owner), WaitPolicy::Wait, true)
+    pub fn await_owner(&self, key: LockKey, txn: &Arc<TxnShared>, mode: Mode, version: VersionLock<'_>) -> Acquired {
+        self.ask(key, txn, mode, Some(version), WaitPolicy::Wait, true)
     }
 
     fn ask(
@@ -450,16 +467,16 @@ impl LockTable {
         key: LockKey,
         txn: &Arc<TxnShared>,
         mode: Mode,
-        owner: Option<(&Arc<TxnShared>, Mode)>,
+        version: Option<VersionLock<'_>>,
         policy: WaitPolicy,
         passing: bool,
     ) -> Acquired {
         let mut entered = false;
-        let acquired = self.ask_in_shard(key, txn, mode, owner, policy, passing, &mut entered);
-        if let Some((owner, _)) = owner
+        let acquired = self.ask_in_shard(key, txn, mode, version, policy, passing, &mut entered);
+        if let Some(version) = version
             && entered
         {
-            self.end_cycle_of(owner);
+            self.end_cycle_of(version.owner);
         }
         acquired
     }
@@ -471,7 +488,7 @@ impl LockTable {
         key: LockKey,
         txn: &Arc<TxnShared>,
         mode: Mode,
-        owner: Option<(&Arc<TxnShared>, Mode)>,
+        version: Option<VersionLock<'_>>,
         policy: WaitPolicy,
         passing: bool,
         entered: &mut bool,
@@ -479,15 +496,16 @@ impl LockTable {
         let shard = self.shard(&key);
         let mut entries = shard.entries.lock();
         let mut yielded = false;
-        if let Some((owner, held)) = owner
-            && !Arc::ptr_eq(owner, txn)
+        if let Some(version) = version
+            && !Arc::ptr_eq(version.owner, txn)
         {
+            let (owner, held) = (version.owner, version.mode);
             if mode.conflicts() & held.bit() != 0 && policy != WaitPolicy::Wait {
                 return Acquired::Refused;
             }
             let entry_holds = entries.get(&key).is_some_and(|entry| entry.held_by(owner) & held.bit() != 0);
             if !entry_holds {
-                if !self.hold(owner, HeldLock { key: key.clone(), mode: held, explicit: false, depth: 0 }) {
+                if !self.hold_version(version, key.clone()) {
                     return Acquired::Retry;
                 }
                 let entry = self.entry(shard, &mut entries, &key);
@@ -702,6 +720,34 @@ impl Drop for WaitGuard<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::{Engine, Options};
+    use crate::testing::MemoryVolume;
+    use crate::txn::Isolation;
+
+    /// Who found a version may ask for its lock when the owner has gone back to a savepoint, and would wait for its end.
+    #[tokio::test]
+    async fn a_version_that_was_rolled_back_locks_nothing() {
+        let engine = Engine::bootstrap(MemoryVolume::new(), Options::default()).await.expect("an empty volume");
+        let mut owner = engine.begin(Isolation::ReadCommitted);
+        let whole = engine.assign(&mut owner).await.expect("there are ids");
+        let savepoint = engine.savepoint(&mut owner);
+        let part = engine.assign(&mut owner).await.expect("there are ids");
+        assert_ne!(whole, part);
+        engine.rollback_to(&mut owner, savepoint);
+        let other = engine.begin(Isolation::ReadCommitted);
+        let key = LockKey::Row(protocol::PageId(7), Box::from(b"key".as_slice()));
+        let mode = Mode::from(LockStrength::Update);
+        let ask = |txid| {
+            let version = VersionLock { owner: &owner.shared, txid, mode };
+            engine.locks.acquire(key.clone(), &other.shared, mode, Some(version), WaitPolicy::Wait)
+        };
+        assert!(matches!(ask(part), Acquired::Retry));
+        assert_eq!(engine.locks.bytes(), 0);
+        assert!(matches!(ask(whole), Acquired::Wait(_)));
+        drop(other);
+        engine.rollback(owner);
+        assert_eq!(engine.locks.bytes(), 0);
+    }
 
     #[test]
     fn the_matrices_are_postgresqls() {

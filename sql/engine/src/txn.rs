@@ -131,19 +131,28 @@ impl TxnShared {
         Lsn(self.observed.load(Ordering::Acquire))
     }
 
-    /// Adds a lock to the list; false when the transaction has ended.
+    /// Adds a lock to the list, not a version's; false when the transaction has ended.
     pub fn hold(&self, lock: HeldLock) -> bool {
         let mut held = self.held.lock();
         if !held.ended {
             // A weak lock that moves to the lock table may be older than what was locked since.
             let is_older = |other: &HeldLock| other.explicit && other.depth <= lock.depth;
-            let at = match lock.explicit {
-                true => held.locks.iter().rposition(is_older).map_or(0, |older| older + 1),
-                false => held.locks.len(),
-            };
+            let at = held.locks.iter().rposition(is_older).map_or(0, |older| older + 1);
             held.locks.insert(at, lock);
         }
         !held.ended
+    }
+
+    /// Adds the lock that a version is, which bears `txid`; false when the transaction has ended, or rolled that back. Who
+    /// found the version may come here behind a rollback to a savepoint, which gives up only what it finds in the list.
+    pub fn hold_version(&self, lock: HeldLock, txid: TxnId) -> bool {
+        let mut held = self.held.lock();
+        // Under the list's lock: a rollback first tells what it takes back, then looks at the list.
+        let holds = !held.ended && self.ownership(txid) != Ownership::OwnAborted;
+        if holds {
+            held.locks.push(lock);
+        }
+        holds
     }
 
     /// Adds a weak lock; false when the transaction has ended.

@@ -15,7 +15,7 @@ use crate::cell::{
 };
 use crate::engine::{Engine, Fate, Pins, Stop};
 use crate::error::{Error, Result};
-use crate::locks::{Acquired, LockKey, LockStrength, Mode, TableLockMode, WaitPolicy};
+use crate::locks::{Acquired, LockKey, LockStrength, Mode, TableLockMode, VersionLock, WaitPolicy};
 use crate::mtr::Mtr;
 use crate::read::KeyRange;
 use crate::tree::Seek;
@@ -140,6 +140,10 @@ fn locked_by_version(entry: &Entry<'_>) -> Mode {
     if entry.flags() & KEY_LOCK != 0 { LockStrength::Update.into() } else { LockStrength::NoKeyUpdate.into() }
 }
 
+fn version_lock<'a>(owner: &'a Arc<TxnShared>, entry: &Entry<'_>) -> VersionLock<'a> {
+    VersionLock { owner, txid: entry.txid(), mode: locked_by_version(entry) }
+}
+
 impl Engine {
     fn search<'p>(&self, txn: &TxnShared, page: &'p Page, key: &[u8], from: Position<'_>) -> Result<Search<'p>, Stop> {
         self.search_from(txn, page, key, cell::lower_bound(page, from))
@@ -220,8 +224,8 @@ impl Engine {
                 }),
             };
             if let Some(Head { entry, state: HeadState::InFlight(owner), .. }) = &head {
-                let held = locked_by_version(entry);
-                return match self.locks.acquire(row_key(tree, key), txn, mode, Some((owner, held)), WaitPolicy::Wait) {
+                let version = Some(version_lock(owner, entry));
+                return match self.locks.acquire(row_key(tree, key), txn, mode, version, WaitPolicy::Wait) {
                     Acquired::Wait(waiter) => Err(Stop::Wait(waiter)),
                     Acquired::Granted | Acquired::Refused | Acquired::Retry | Acquired::Full => Err(Stop::Again),
                 };
@@ -660,11 +664,11 @@ impl Engine {
                     state,
                 }),
             };
-            let owner = match &head {
-                Some(Head { entry, state: HeadState::InFlight(owner), .. }) => Some((owner, locked_by_version(entry))),
+            let version = match &head {
+                Some(Head { entry, state: HeadState::InFlight(owner), .. }) => Some(version_lock(owner, entry)),
                 _ => None,
             };
-            match self.locks.acquire(row_key(tree, key), txn, mode, owner, policy) {
+            match self.locks.acquire(row_key(tree, key), txn, mode, version, policy) {
                 Acquired::Granted => {}
                 Acquired::Wait(waiter) => return Err(Stop::Wait(waiter)),
                 Acquired::Refused if policy == WaitPolicy::SkipLocked => return Ok(Newest::Skipped),
@@ -887,9 +891,9 @@ impl Engine {
                             return Ok(Probe::Next(behind));
                         }
                         // Only waited for: who probes and writes the row then would meet others who did the same.
-                        let owner = (owner, locked_by_version(&head.entry));
+                        let version = version_lock(owner, &head.entry);
                         let mode = LockStrength::Share.into();
-                        return match self.locks.await_owner(row_key(tree, key), txn, mode, owner) {
+                        return match self.locks.await_owner(row_key(tree, key), txn, mode, version) {
                             Acquired::Wait(waiter) => Err(Stop::Wait(waiter)),
                             _ => Err(Stop::Again),
                         };
