@@ -3,7 +3,7 @@
 use crate::compute::{Compute, State};
 use protocol::volume::PageSource;
 use protocol::{Ballot, Lsn};
-use sql::functions::NodeRole;
+use sql::functions::{NodeRole, ReplicaStatus};
 use std::fmt::Write;
 use std::sync::Arc;
 
@@ -68,7 +68,7 @@ pub async fn render(servers: &[Arc<Compute>]) -> String {
             }
         }
         // What its replicas report: they may be processes without a port like this.
-        for replica in server.followers().list() {
+        for replica in one_of_each_address(server.followers().list()) {
             let labels = format!("server=\"{address}\",replica=\"{}\"", replica.address);
             let mut line = |name: &str, value: u64| {
                 let _ = writeln!(text, "redoubt_follower_{name}{{{labels}}} {value}");
@@ -132,4 +132,35 @@ pub async fn render(servers: &[Arc<Compute>]) -> String {
         }
     }
     text
+}
+
+/// Of the replicas at one address the one that reported last: it was started again, and the end of what it was before is not
+/// noticed yet. Prometheus refuses all series of a server that has one twice.
+fn one_of_each_address(mut replicas: Vec<ReplicaStatus>) -> Vec<ReplicaStatus> {
+    replicas.sort_by(|a, b| a.address.cmp(&b.address).then(b.reported.cmp(&a.reported)));
+    replicas.dedup_by(|older, newer| older.address == newer.address);
+    replicas
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    #[test]
+    fn no_series_is_there_twice() {
+        let replica = |address: &str, reported: i64| ReplicaStatus {
+            address: address.into(),
+            pid: 1,
+            since: 0,
+            sent: Lsn::ZERO,
+            applied: Lsn(reported as u64),
+            lag: Duration::ZERO,
+            reported,
+        };
+        let shown =
+            one_of_each_address(vec![replica("b:1", 5), replica("a:1", 7), replica("b:1", 9), replica("b:1", 8)]);
+        let shown: Vec<_> = shown.iter().map(|replica| (&*replica.address, replica.applied)).collect();
+        assert_eq!(shown, [("a:1", Lsn(7)), ("b:1", Lsn(9))]);
+    }
 }
