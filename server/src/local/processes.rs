@@ -124,9 +124,10 @@ impl Member {
 pub async fn run(options: Local) -> anyhow::Result<()> {
     Authentication::from_options(&options.server.auth)?;
     encryption::from_options(&options.server.tls)?;
-    // Opened before anything is touched, and given back for the children, which keep them when they are started again
-    // by hand.
-    let ports = Doors::open(&options).await?.ports()?;
+    // Opened before anything is touched, and given back one by one when the children start, which keep them when they are
+    // started again by hand.
+    let doors = Doors::open(&options).await?;
+    let ports = doors.ports()?;
     let (mut directory, data) = open_directory(&options)?;
     let shutdown = signals::shutdown();
     let mut members = Vec::new();
@@ -134,7 +135,7 @@ pub async fn run(options: Local) -> anyhow::Result<()> {
         biased;
         // Those that were started by then are stopped in order.
         () = shutdown.cancelled() => {}
-        started = start(&options, &ports, &mut directory, &data, &mut members) => {
+        started = start(&options, doors, &ports, &mut directory, &data, &mut members) => {
             // One that handles no signals yet ends by Ctrl-C, perhaps before this process has heard of it.
             if started.is_err() && timeout(HEARD_WITHIN, shutdown.cancelled()).await.is_err() {
                 return started;
@@ -171,6 +172,7 @@ pub async fn run(options: Local) -> anyhow::Result<()> {
 /// Starts the storage nodes, and the servers when there is a volume, and says so.
 async fn start(
     options: &Local,
+    doors: Doors,
     ports: &Ports,
     directory: &mut Directory,
     data: &Path,
@@ -197,7 +199,8 @@ async fn start(
     directory.keep_volume(volume)?;
     let links: Nodes = links.into();
 
-    for (n, port) in ports.servers.iter().enumerate() {
+    let mut dashboard = Some(doors.dashboard);
+    for ((n, port), door) in ports.servers.iter().enumerate().zip(doors.servers) {
         let role = if n == 0 { "writer" } else { "replica" };
         let mut arguments: Vec<OsString> = vec![role.into(), "--storage".into(), storage.clone().into()];
         // Others may have been made on the same nodes.
@@ -208,6 +211,11 @@ async fn start(
             arguments.extend(["--dashboard-port".into(), ports.dashboard.to_string().into()]);
         }
         let name = if n == 0 { "writer".to_owned() } else { format!("replica {n}") };
+        // Until now nobody else could take it.
+        drop(door);
+        if n == 0 {
+            drop(dashboard.take());
+        }
         members.push(Member::start(name, Kind::Server, arguments)?);
         wait_until_listening(*port, members).await?;
         if n == 0 {
