@@ -1,13 +1,13 @@
 //! A cluster from the outside: psql, pgbench, replicas, figures, stopping and starting.
 
 use anyhow::Context;
-use std::io::{BufRead, BufReader};
 use std::os::unix::fs::PermissionsExt;
 use std::process::{Command, Stdio};
 use tests::bank::Sums;
 use tests::cluster::{PATIENCE, binary, http_get, is_running, redoubt, signal};
 use tests::postgres::{pgbench, psql, succeeded};
 use tests::{Cluster, Options};
+use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio_postgres::Client;
 use tokio_postgres::error::SqlState;
 
@@ -193,15 +193,24 @@ fn number_behind(text: &str, mark: &str) -> anyhow::Result<u16> {
 async fn ports_that_are_left_to_the_system_are_told() -> anyhow::Result<()> {
     for processes in [false, true] {
         let directory = tempfile::tempdir()?;
-        let mut command = Command::new(binary());
+        let mut command = tokio::process::Command::new(binary());
         command.args(["local", "--port", "0", "--dashboard-port", "0", "--data"]).arg(directory.path().join("data"));
         if processes {
             command.arg("--processes");
         }
-        let mut local = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn()?;
-        let mut said = String::new();
+        // When this ends early it is killed, and its processes stop by themselves.
+        let mut local = command.stdout(Stdio::piped()).stderr(Stdio::null()).kill_on_drop(true).spawn()?;
         let mut output = BufReader::new(local.stdout.take().context("it is piped")?);
-        while !said.contains("Ctrl-C ends it") && output.read_line(&mut said)? > 0 {}
+        let mut said = String::new();
+        let deadline = tokio::time::Instant::now() + PATIENCE;
+        while !said.contains("Ctrl-C ends it") {
+            let mut line = String::new();
+            let Ok(read) = tokio::time::timeout_at(deadline, output.read_line(&mut line)).await else {
+                anyhow::bail!("it does not come up, and has said no more than\n{said}{line}");
+            };
+            anyhow::ensure!(read? > 0, "it ends, and has said no more than\n{said}");
+            said.push_str(&line);
+        }
         // Whatever is wrong with them, no process stays behind.
         let reached = async {
             let writer = number_behind(&said, "writer    psql -h localhost -p ")?;
@@ -220,8 +229,9 @@ async fn ports_that_are_left_to_the_system_are_told() -> anyhow::Result<()> {
             anyhow::Ok(answer)
         };
         let reached = reached.await;
-        signal(local.id().into(), "TERM")?;
-        let status = local.wait()?;
+        signal(local.id().context("it runs")?.into(), "TERM")?;
+        let ended = tokio::time::timeout(PATIENCE, local.wait()).await;
+        let status = ended.with_context(|| format!("it does not end; it said\n{said}"))??;
         assert_eq!(reached?, "ok\n");
         assert!(status.success(), "{status}");
     }

@@ -403,7 +403,9 @@ async fn the_ports_of_a_proxy_follow_the_cluster() -> anyhow::Result<()> {
     let sleeping = readers.pop().expect("there are four");
     let token = sleeping.cancel_token();
     let mut sleep = tokio::spawn(async move { sleeping.batch_execute("SELECT pg_sleep(60)").await });
+    let deadline = Instant::now() + PATIENCE;
     let error = loop {
+        anyhow::ensure!(Instant::now() < deadline, "no request to cancel finds its session\n{}", cluster.log());
         token.cancel_query(NoTls).await?;
         if let Ok(ended) = tokio::time::timeout(Duration::from_millis(50), &mut sleep).await {
             break ended?.expect_err("it was cancelled");

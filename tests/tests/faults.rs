@@ -236,7 +236,9 @@ async fn nodes_killed_and_started_by_their_printed_commands_count_again() -> any
     let cancel = waiting.cancel_token();
     let mut insert =
         tokio::spawn(async move { waiting.simple_query("INSERT INTO settled VALUES (8)").await.map(drop) });
+    let deadline = Instant::now() + PATIENCE;
     let error = loop {
+        anyhow::ensure!(Instant::now() < deadline, "a write that waits is not cancelled\n{}", cluster.log());
         match tokio::time::timeout(Duration::from_millis(200), &mut insert).await {
             Ok(ended) => break ended?.expect_err("three nodes are no quorum"),
             Err(_) => cancel.cancel_query(tokio_postgres::NoTls).await?,
@@ -543,10 +545,16 @@ async fn a_commit_that_becomes_durable_in_a_moment_is_not_cancelled() -> anyhow:
     let inserted =
         tokio::spawn(async move { (client.execute("INSERT INTO numbers VALUES (7, 1)", &[]).await, client) });
     let waits = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'WriteQuorum'";
-    while cancel.query_one(waits, &[]).await?.get::<_, i64>(0) == 0 {}
+    let deadline = Instant::now() + PATIENCE;
+    while cancel.query_one(waits, &[]).await?.get::<_, i64>(0) == 0 {
+        anyhow::ensure!(Instant::now() < deadline, "the insert does not come to wait\n{}", cluster.log());
+    }
     token.cancel_query(tokio_postgres::NoTls).await?;
     nodes.iter().try_for_each(|&pid| tests::cluster::signal(pid, "CONT"))?;
-    let (inserted, client) = inserted.await?;
+    let Ok(ended) = tokio::time::timeout(PATIENCE, inserted).await else {
+        anyhow::bail!("the insert does not end\n{}", cluster.log());
+    };
+    let (inserted, client) = ended?;
     assert_eq!(inserted?, 1);
     client.execute("INSERT INTO numbers VALUES (7, 2)", &[]).await?;
     Ok(())
