@@ -70,10 +70,13 @@ impl Calls {
 }
 
 /// The keys of GROUP BY, which grow by columns that depend on them.
+#[derive(Default)]
 pub(crate) struct Grouping {
     pub keys: Vec<Expr>,
     /// The keys of each set, of GROUPING SETS and its kin.
     pub sets: Option<Vec<Vec<usize>>>,
+    /// The items of the select list that GROUP BY means, with their keys.
+    pub shown: Vec<(usize, usize)>,
     /// How many aggregates stand behind the keys.
     pub aggregates: usize,
 }
@@ -100,7 +103,7 @@ impl Grouping {
     pub fn rewrite(&mut self, expr: &mut Expr, scope: &Scope) -> Result<()> {
         let known = self.keys.iter().position(|key| walk::same(key, expr));
         if let Some(at) = known
-            && !matches!(expr, Expr::Const { .. } | Expr::Param { .. })
+            && !is_constant(expr)
         {
             *expr = Expr::column(at, expr.ty());
             return Ok(());
@@ -210,6 +213,21 @@ impl Grouping {
         })
     }
 
+    /// The key that an item of the select list is although it is a constant: null in the rows of the sets without it. What is
+    /// merely equal to it, and what it is a part of, stays as it is.
+    pub fn constant_shown(&self, output: usize, expr: &Expr) -> Option<Expr> {
+        let (_, at) = self.shown.iter().find(|(shown, _)| *shown == output)?;
+        self.sets.as_ref().filter(|_| is_constant(expr))?;
+        Some(Expr::column(*at, self.keys[*at].ty()))
+    }
+
+    /// As [`Grouping::constant_shown`], of an item of ORDER BY or DISTINCT ON, which means one of the list or of GROUP BY.
+    pub fn constant_sorted(&self, expr: &Expr) -> Option<Expr> {
+        self.sets.as_ref().filter(|_| is_constant(expr))?;
+        let at = self.keys.iter().position(|key| walk::same(key, expr))?;
+        Some(Expr::column(at, self.keys[at].ty()))
+    }
+
     /// Puts the results of aggregates, and those of GROUPING, behind the keys, now that all keys are known.
     pub fn settle(&self, expr: &mut Expr) {
         let keys = self.keys.len();
@@ -219,6 +237,10 @@ impl Grouping {
             _ => index,
         });
     }
+}
+
+fn is_constant(expr: &Expr) -> bool {
+    matches!(expr, Expr::Const { .. } | Expr::Param { .. })
 }
 
 fn subquery_error(mut error: Error) -> Error {

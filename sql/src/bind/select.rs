@@ -60,7 +60,7 @@ impl Binder<'_> {
         }
         let recheck = if self.locking.is_empty() { Vec::new() } else { rechecks(&plan) };
         let mut outputs = self.within(Clause::Select, |binder| binder.outputs(&select.targets, unknowns))?;
-        let (mut keys, grouping_sets) = self.within(Clause::GroupBy, |binder| binder.group_by(select, &outputs))?;
+        let mut grouping = self.within(Clause::GroupBy, |binder| binder.group_by(select, &outputs))?;
         let mut having = match &select.having {
             Some(having) => Some(self.within(Clause::Having, |binder| {
                 let bound = binder.expr(having)?;
@@ -90,8 +90,7 @@ impl Binder<'_> {
         if grouped {
             self.refuse_row_locks(if select.group.is_empty() { "aggregate functions" } else { "GROUP BY clause" })?;
             let scope = self.scopes.last().expect("the scope of FROM").clone();
-            let aggregates = calls.aggregates.len();
-            let mut grouping = Grouping { keys: std::mem::take(&mut keys), sets: grouping_sets, aggregates };
+            grouping.aggregates = calls.aggregates.len();
             let asked = calls.groupings.iter().map(|args| grouping.asked(args)).collect::<Result<Vec<_>>>()?;
             let mut exprs: Vec<&mut Expr> = Vec::new();
             exprs.extend(outputs.iter_mut().map(|output| &mut output.expr));
@@ -128,6 +127,17 @@ impl Binder<'_> {
                 walk::map_columns(expr, &moved);
             }
             calls.sets.iter_mut().for_each(|set| grouping.settle(set));
+            for (at, output) in outputs.iter_mut().enumerate() {
+                if let Some(key) = grouping.constant_shown(at, &output.expr) {
+                    output.column.ty = key.ty();
+                    output.expr = key;
+                }
+            }
+            for expr in order.iter_mut().map(|key| &mut key.expr).chain(distinct_on.iter_mut().flatten()) {
+                if let Some(key) = grouping.constant_sorted(expr) {
+                    *expr = key;
+                }
+            }
             plan = grouped_plan(plan, grouping, std::mem::take(&mut calls.aggregates), asked, &sets)?;
             if let Some(predicate) = having {
                 plan = plan.filtered(predicate);
@@ -356,13 +366,12 @@ impl Binder<'_> {
     }
 
     /// The keys of GROUP BY, and the sets of them for GROUPING SETS and its kin.
-    #[allow(clippy::type_complexity)]
-    fn group_by(&mut self, select: &Select, outputs: &[Output]) -> Result<(Vec<Expr>, Option<Vec<Vec<usize>>>)> {
-        let mut keys: Vec<Expr> = Vec::new();
+    fn group_by(&mut self, select: &Select, outputs: &[Output]) -> Result<Grouping> {
+        let mut grouping = Grouping::default();
         let mut sets: Vec<Vec<usize>> = vec![Vec::new()];
         let mut plain = true;
         for item in &select.group {
-            let alternatives = self.group_sets(item, outputs, &mut keys)?;
+            let alternatives = self.group_sets(item, outputs, &mut grouping)?;
             plain &= matches!(item, GroupItem::Expr(_));
             sets = sets
                 .iter()
@@ -381,10 +390,11 @@ impl Binder<'_> {
                 ));
             }
         }
-        Ok((keys, (!plain).then_some(sets)))
+        grouping.sets = (!plain).then_some(sets);
+        Ok(grouping)
     }
 
-    fn group_sets(&mut self, item: &GroupItem, outputs: &[Output], keys: &mut Vec<Expr>) -> Result<Vec<Vec<usize>>> {
+    fn group_sets(&mut self, item: &GroupItem, outputs: &[Output], grouping: &mut Grouping) -> Result<Vec<Vec<usize>>> {
         let mut key = |binder: &mut Self, expr: &ast::Expr| -> Result<Vec<usize>> {
             let parts: &[ast::Expr] = match &expr.kind {
                 ExprKind::Row(fields) => fields,
@@ -392,12 +402,13 @@ impl Binder<'_> {
             };
             let mut set = Vec::new();
             for part in parts {
-                let bound = binder.group_expr(part, outputs)?;
+                let (bound, output) = binder.group_expr(part, outputs)?;
                 comparable(bound.ty(), "equality").map_err(|error| error.at(part.pos + 1))?;
-                let at = keys.iter().position(|key| walk::same(key, &bound)).unwrap_or_else(|| {
-                    keys.push(bound);
-                    keys.len() - 1
+                let at = grouping.keys.iter().position(|key| walk::same(key, &bound)).unwrap_or_else(|| {
+                    grouping.keys.push(bound);
+                    grouping.keys.len() - 1
                 });
+                grouping.shown.extend(output.map(|output| (output, at)));
                 set.push(at);
             }
             Ok(set)
@@ -423,34 +434,40 @@ impl Binder<'_> {
             GroupItem::Sets(items) => {
                 let mut all = Vec::new();
                 for item in items {
-                    all.extend(self.group_sets(item, outputs, keys)?);
+                    all.extend(self.group_sets(item, outputs, grouping)?);
                 }
                 all
             }
         })
     }
 
-    /// An item of GROUP BY: an input column's name, then an output column's, an ordinal, or an expression.
-    fn group_expr(&mut self, expr: &ast::Expr, outputs: &[Output]) -> Result<Expr> {
+    /// An item of GROUP BY: an input column's name, then an output column's, an ordinal, or an expression. With it, the item
+    /// of the list that it means.
+    fn group_expr(&mut self, expr: &ast::Expr, outputs: &[Output]) -> Result<(Expr, Option<usize>)> {
         match &expr.kind {
             ExprKind::Integer(digits) => {
                 let at = ordinal(digits, outputs.len(), "GROUP BY", expr.pos)?;
                 self.no_aggregate(&outputs[at].expr, expr.pos)?;
-                return Ok(outputs[at].expr.clone());
+                return Ok((self.known(outputs[at].expr.clone())?, Some(at)));
+            }
+            ExprKind::Decimal(_) | ExprKind::String(_) | ExprKind::Bool(_) | ExprKind::Null => {
+                return Err(Error::new(SqlState::SYNTAX_ERROR, "non-integer constant in GROUP BY").at(expr.pos + 1));
             }
             ExprKind::Column(parts) if parts.len() == 1 => {
                 let input =
                     self.scopes.last().is_some_and(|scope| scope.star.iter().any(|column| *column.name == *parts[0]));
-                let output = outputs.iter().find(|output| *output.column.name == *parts[0]);
-                if let (false, Some(output)) = (input, output) {
-                    self.no_aggregate(&output.expr, expr.pos)?;
-                    return Ok(output.expr.clone());
+                let output = outputs.iter().position(|output| *output.column.name == *parts[0]);
+                if let (false, Some(at)) = (input, output) {
+                    self.no_aggregate(&outputs[at].expr, expr.pos)?;
+                    return Ok((self.known(outputs[at].expr.clone())?, Some(at)));
                 }
             }
             _ => {}
         }
         let bound = self.expr(expr)?;
-        self.known(bound)
+        let bound = self.known(bound)?;
+        let output = outputs.iter().position(|output| walk::same(&output.expr, &bound));
+        Ok((bound, output))
     }
 
     fn no_aggregate(&self, expr: &Expr, pos: u32) -> Result<()> {
@@ -480,7 +497,7 @@ impl Binder<'_> {
             ExprKind::Integer(digits) => {
                 return Ok(outputs[ordinal(digits, outputs.len(), what, expr.pos)?].expr.clone());
             }
-            ExprKind::Decimal(_) | ExprKind::String(_) => {
+            ExprKind::Decimal(_) | ExprKind::String(_) | ExprKind::Bool(_) | ExprKind::Null => {
                 let message = format!("non-integer constant in {what}");
                 return Err(Error::new(SqlState::SYNTAX_ERROR, message).at(expr.pos + 1));
             }

@@ -398,6 +398,100 @@ ERROR:  42P19: aggregate functions are not allowed in a recursive query's recurs
 > select id, g from p group by cube (id, x)
 ERROR:  42803: column "p.g" must appear in the GROUP BY clause or be used in an aggregate function
 
+# A constant that is a key is null where the row's grouping set leaves it out; what is equal to it is not.
+> select * from (select 1 as a, count(*) from p group by rollup (1)) s order by 1
+a|count
+1|5
+|5
+(2 rows)
+
+> select * from (select 1 as a, 1 as b, count(*) from p group by rollup (a)) s order by 1
+a|b|count
+1|1|5
+|1|5
+(2 rows)
+
+> select * from (select 'x' as a, g, count(*) from p group by rollup (a, g)) s order by 1, 2, 3
+a|g|count
+x|a|2
+x|b|2
+x||1
+x||5
+||5
+(5 rows)
+
+> select * from (select 'x' as a, g, count(*) from p group by cube (g, a)) s order by 1, 2, 3
+a|g|count
+x|a|2
+x|b|2
+x||1
+x||5
+|a|2
+|b|2
+||1
+||5
+(8 rows)
+
+> select * from (select 'x'::text as a, 'x'::text || 'y', count(*) from p group by rollup ('x'::text)) s order by 1
+a|?column?|count
+x|xy|5
+|xy|5
+(2 rows)
+
+> select 'x' as a, count(*) from p group by cube (a) union all select null, 0 order by 2, 1
+a|count
+|0
+x|5
+|5
+(3 rows)
+
+> select * from (select 'x' as a from p group by grouping sets ((a), ()) having 'x' = 'x') s order by a nulls first
+a
+x
+(2 rows)
+
+> select distinct 1 as a, grouping(1) from p group by rollup (1) order by a
+a|grouping
+1|0
+|1
+(2 rows)
+
+> select true as a, count(*) from p where false group by rollup (a)
+a|count
+|0
+(1 row)
+
+> select 1 as a, id, count(*) from p where id < 3 group by a, rollup (id) order by id
+a|id|count
+1|1|1
+1|2|1
+1||2
+(3 rows)
+
+> prepare rolled (int) as select * from (select $1 as a, $1 + 1 as b, count(*) from p group by rollup (a)) s order by 1
+PREPARE
+
+> execute rolled (7)
+a|b|count
+7|8|5
+|8|5
+(2 rows)
+
+> deallocate rolled
+DEALLOCATE
+
+> select count(*) from p group by rollup ('x')
+ERROR:  42601: non-integer constant in GROUP BY
+
+> select count(*) from p group by g, 1.5
+ERROR:  42601: non-integer constant in GROUP BY
+
+> select count(*) from p group by null
+ERROR:  42601: non-integer constant in GROUP BY
+
+> select g from p order by true
+ERROR:  42601: non-integer constant in ORDER BY
+
 # Aggregates of outer columns belong to the outer query.
 > select (select sum(o.x)) from p o
 sum
