@@ -19,6 +19,7 @@ pub mod deparse;
 pub mod dml;
 pub mod expr;
 pub mod plan;
+mod same;
 pub mod statement;
 pub mod walk;
 

@@ -4,9 +4,11 @@
 //! not a column of ours. Those with it do, and count the frames they cross.
 
 use super::access::{Access, AnyKey};
-use super::expr::{CallExpr, Expr, Subquery, Subscript};
+use super::expr::{Expr, Subquery, Subscript};
 use super::plan::{FrameBound, Join, Node, Plan, ProjectItem, Scan};
 use std::sync::Arc;
+
+pub use super::same::same;
 
 /// Calls `each` with the expression and all expressions in it, outermost first; subquery plans are not entered.
 pub fn visit(expr: &Expr, each: &mut dyn FnMut(&Expr)) {
@@ -471,76 +473,5 @@ pub fn node_exprs(node: &Node, each: &mut dyn FnMut(&Expr)) {
         }
         Node::LockRows(lock) => lock.recheck.iter().for_each(|recheck| each(&recheck.condition)),
         Node::SetOp(_) | Node::With { .. } | Node::CteScan { .. } | Node::WorkTable { .. } => {}
-    }
-}
-
-/// Whether two calls are of the same function over the same expressions.
-pub fn same_call(a: &CallExpr, b: &CallExpr) -> bool {
-    std::ptr::eq(a.function, b.function)
-        && a.args.len() == b.args.len()
-        && a.args.iter().zip(&b.args).all(|(a, b)| same(a, b))
-}
-
-/// Whether two expressions are the same, syntactically. Subqueries and volatile calls are never.
-pub fn same(a: &Expr, b: &Expr) -> bool {
-    let all = |a: &[Expr], b: &[Expr]| a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same(a, b));
-    match (a, b) {
-        (Expr::Const { value: x, ty: s }, Expr::Const { value: y, ty: t }) => {
-            s == t && x.is_null() == y.is_null() && (x.is_null() || x.compare(y).is_eq())
-        }
-        (Expr::Column { index: x, .. }, Expr::Column { index: y, .. })
-        | (Expr::Param { index: x, .. }, Expr::Param { index: y, .. }) => x == y,
-        (Expr::Outer { depth: d, index: x, .. }, Expr::Outer { depth: e, index: y, .. }) => d == e && x == y,
-        (Expr::CaseOperand { .. }, Expr::CaseOperand { .. }) => true,
-        (Expr::Call(x), Expr::Call(y)) => same_call(x, y),
-        (Expr::Cast(x), Expr::Cast(y)) => x.to == y.to && same(&x.arg, &y.arg),
-        (Expr::And(x), Expr::And(y)) | (Expr::Or(x), Expr::Or(y)) => all(x, y),
-        (Expr::Not(x), Expr::Not(y)) => same(x, y),
-        (Expr::IsNull { arg: x, negated: n }, Expr::IsNull { arg: y, negated: m }) => n == m && same(x, y),
-        (Expr::IsBool { arg: x, test: s, negated: n }, Expr::IsBool { arg: y, test: t, negated: m }) => {
-            s == t && n == m && same(x, y)
-        }
-        (Expr::IsDistinct { equal: x, negated: n }, Expr::IsDistinct { equal: y, negated: m }) => {
-            n == m && same_call(x, y)
-        }
-        (Expr::Case(x), Expr::Case(y)) => {
-            let operands = match (&x.operand, &y.operand) {
-                (Some(x), Some(y)) => same(x, y),
-                (None, None) => true,
-                _ => false,
-            };
-            operands
-                && x.arms.len() == y.arms.len()
-                && x.arms.iter().zip(&y.arms).all(|(x, y)| same(&x.when, &y.when) && same(&x.then, &y.then))
-                && same(&x.otherwise, &y.otherwise)
-        }
-        (Expr::Coalesce { args: x, .. }, Expr::Coalesce { args: y, .. }) => all(x, y),
-        (Expr::NullIf { arg: a, equal: x }, Expr::NullIf { arg: b, equal: y }) => same(a, b) && same_call(x, y),
-        (Expr::MinMax { which: w, args: x, .. }, Expr::MinMax { which: v, args: y, .. }) => w == v && all(x, y),
-        (
-            Expr::InList { arg: x, list: l, operator: o, negated: n },
-            Expr::InList { arg: y, list: k, operator: p, negated: m },
-        ) => n == m && std::ptr::eq(*o, *p) && same(x, y) && all(l, k),
-        (
-            Expr::AnyAll { left: x, array: s, operator: o, all: n },
-            Expr::AnyAll { left: y, array: t, operator: p, all: m },
-        ) => n == m && std::ptr::eq(*o, *p) && same(x, y) && same(s, t),
-        (Expr::Array { elements: x, ty: s, .. }, Expr::Array { elements: y, ty: t, .. }) => s == t && all(x, y),
-        (Expr::Row { fields: x, .. }, Expr::Row { fields: y, .. }) => all(x, y),
-        (Expr::Subscript { array: x, subscripts: s, .. }, Expr::Subscript { array: y, subscripts: t, .. }) => {
-            let option = |a: &Option<Expr>, b: &Option<Expr>| match (a, b) {
-                (Some(a), Some(b)) => same(a, b),
-                (None, None) => true,
-                _ => false,
-            };
-            same(x, y)
-                && s.len() == t.len()
-                && s.iter().zip(t).all(|pair| match pair {
-                    (Subscript::Index(a), Subscript::Index(b)) => same(a, b),
-                    (Subscript::Slice(a, b), Subscript::Slice(c, d)) => option(a, c) && option(b, d),
-                    _ => false,
-                })
-        }
-        _ => false,
     }
 }

@@ -492,6 +492,124 @@ ERROR:  42601: non-integer constant in GROUP BY
 > select g from p order by true
 ERROR:  42601: non-integer constant in ORDER BY
 
+# A subquery of the list is a key by its number, its name, or written again.
+> select (select max(b.x) from p b where b.id < p.id) as m, count(*) from p group by 1 order by 1
+m|count
+10|1
+20|3
+|1
+(3 rows)
+
+> select (select max(b.x) from p b where b.id < p.id) as m, count(*) from p group by m order by m
+m|count
+10|1
+20|3
+|1
+(3 rows)
+
+> select (select max(b.x) from p b where b.id < p.id), count(*) from p group by (select max(b.x) from p b where b.id < p.id) order by (select max(b.x) from p b where b.id < p.id) desc
+max|count
+|1
+20|3
+10|1
+(3 rows)
+
+> select (select max(b.x) from p b where b.id < p.id) + 1, count(*) from p group by (select max(b.x) from p b where b.id < p.id) having (select max(b.x) from p b where b.id < p.id) is not null order by 1
+?column?|count
+11|1
+21|3
+(2 rows)
+
+> select (select max(b.x) from p b where b.id < p.id), count(*) from p group by (select max(b.x) from p b where b.id <= p.id)
+ERROR:  42803: subquery uses ungrouped column "p.id" from outer query
+
+> select (select max(b.x) from p b where b.id < p.id), count(*) from p group by (select max(c.x) from p c where c.id < p.id)
+ERROR:  42803: subquery uses ungrouped column "p.id" from outer query
+
+> select exists (select from p b where b.id < p.id) as e, count(*) from p group by e order by e
+e|count
+f|1
+t|4
+(2 rows)
+
+> select id in (select x / 5 from p) and true as e, count(*) from p group by id in (select x / 5 from p) order by 1
+e|count
+t|3
+|2
+(2 rows)
+
+> select array(select b.x from p b where b.id < p.x / 5 order by b.x desc) as e, count(*) from p group by 1 order by 1
+e|count
+{}|3
+{10}|1
+{20,10,5}|1
+(3 rows)
+
+> select (id, x) = (select b.id, b.x from p b where b.x = 5) as e, count(*) from p group by 1 order by 1
+e|count
+f|4
+t|1
+(2 rows)
+
+> select distinct (select max(b.x) from p b where b.id < p.id) from p order by (select max(b.x) from p b where b.id < p.id)
+max
+10
+20
+(3 rows)
+
+> select (select max(b.x) from p b where b.id < p.id) as m, count(*), grouping((select max(b.x) from p b where b.id < p.id)) from p group by rollup (m) order by 3, 1
+m|count|grouping
+10|1|0
+20|3|0
+|1|0
+|5|1
+(4 rows)
+
+> select (select max(n) from generate_series(1, id) n where n < 4) as m, count(*) from p group by m order by m
+m|count
+1|1
+2|1
+3|3
+(3 rows)
+
+> select (select sum(v) over (order by v) from (values (id), (2)) t(v) order by v limit 1) as m, count(*) from p group by m order by m
+m|count
+1|1
+2|3
+4|1
+(3 rows)
+
+> select (select 3 union select p.id order by 1 limit 1) as m, count(*) from p group by m order by m
+m|count
+1|1
+2|1
+3|3
+(3 rows)
+
+> select (with w as (select max(b.x) from p b where b.id < p.id) select max from w) as m, count(*) from p group by (with w as (select max(b.x) from p b where b.id < p.id) select max from w) order by m
+m|count
+10|1
+20|3
+|1
+(3 rows)
+
+> select (with recursive w(n) as (select 1 union select n + 1 from w where n < p.id / 2 + 1) select count(*) from w) as m, count(*) from p group by m order by m
+m|count
+1|1
+2|2
+3|2
+(3 rows)
+
+> select string_agg(g, ',' order by id), (select count(*) from p b, lateral (select b.id + p.x % 3) l(y) where l.y > 3) as m from p group by m order by m
+string_agg|m
+b|0
+a|3
+a,b|4
+(3 rows)
+
+> select (select max(b.x) from p b where b.id < p.id) as m, count(*) from p
+ERROR:  42803: subquery uses ungrouped column "p.id" from outer query
+
 # Aggregates of outer columns belong to the outer query.
 > select (select sum(o.x)) from p o
 sum
