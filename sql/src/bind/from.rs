@@ -46,6 +46,13 @@ pub(crate) const SYSTEM_COLUMNS: [SystemColumn; 7] = [
 impl Binder<'_> {
     /// A FROM list: the join of its items, from left to right. One row of no columns without items.
     pub fn bind_from(&mut self, items: &[TableRef]) -> Result<(Plan, Scope)> {
+        let around = std::mem::replace(&mut self.from_base, self.scopes.len());
+        let bound = self.from_items(items);
+        self.from_base = around;
+        bound
+    }
+
+    fn from_items(&mut self, items: &[TableRef]) -> Result<(Plan, Scope)> {
         let Some((first, rest)) = items.split_first() else { return Ok((Plan::one_row(), Scope::default())) };
         let mut left = self.table_ref(first)?;
         for item in rest {
@@ -65,14 +72,17 @@ impl Binder<'_> {
         pos: u32,
     ) -> Result<(Plan, Scope)> {
         let seen = Scope { lateral: true, ..scope.clone() };
-        let (bound, _) = self.with_scope(seen, |binder| binder.table_ref(right))?;
+        let mentioned = seen.mentioned.len();
+        let (bound, seen) = self.with_scope(seen, |binder| binder.table_ref(right))?;
         let (mut right, right_scope) = bound;
         let lateral = reads_frame(&right);
         if lateral && matches!(kind, JoinKind::Right | JoinKind::Full) {
-            let message = "invalid reference to FROM-clause entry for a LATERAL item";
+            let mention = seen.mentioned.get(mentioned).copied();
+            let table = mention.and_then(|(index, _)| seen.entry_of(index)).map_or("", |entry| &*entry.alias);
+            let message = format!("invalid reference to FROM-clause entry for table \"{table}\"");
             return Err(Error::new(SqlState::INVALID_COLUMN_REFERENCE, message)
                 .detail("The combining JOIN type must be INNER or LEFT for a LATERAL reference.")
-                .at(pos + 1));
+                .at(mention.map_or(pos, |(_, pos)| pos) + 1));
         }
         if !lateral {
             drop_frame(&mut right);
@@ -110,17 +120,13 @@ impl Binder<'_> {
         if lateral {
             return body(self);
         }
-        // Only the scopes of this FROM list are on top as lateral ones; those further out are frames of other queries.
-        let mut hidden = Vec::new();
-        for at in (0..self.scopes.len()).rev() {
-            if !self.scopes[at].lateral {
-                break;
-            }
-            hidden.push((at, std::mem::replace(&mut self.scopes[at].hidden, true)));
-        }
+        // Those of the FROM lists further out stay as they are: what our query sees of them, a query in its FROM does.
+        let base = self.from_base;
+        let visible: Vec<bool> =
+            self.scopes[base..].iter_mut().map(|scope| std::mem::replace(&mut scope.hidden, true)).collect();
         let result = body(self);
-        for (at, was) in hidden {
-            self.scopes[at].hidden = was;
+        for (scope, hidden) in self.scopes[base..].iter_mut().zip(visible) {
+            scope.hidden = hidden;
         }
         result
     }

@@ -236,6 +236,8 @@ pub(crate) struct Binder<'a> {
     /// See [`Bound::reads_clock`].
     pub reads_clock: bool,
     pub scopes: Vec<Scope>,
+    /// How many scopes there were when the FROM list being bound began: those above are of its items.
+    pub from_base: usize,
     pub clause: Clause,
     pub ctes: Vec<from::CteEntry>,
     pub next_cte: usize,
@@ -275,6 +277,7 @@ impl<'a> Binder<'a> {
             notices: Vec::new(),
             reads_clock: false,
             scopes: Vec::new(),
+            from_base: 0,
             clause: Clause::Other,
             ctes: Vec::new(),
             next_cte: 0,

@@ -153,6 +153,18 @@ impl Scope {
             .iter()
             .find(|entry| *entry.alias == *alias && schema.is_none_or(|schema| entry.schema.as_deref() == Some(schema)))
     }
+
+    /// The table that a column of the row is one of.
+    pub fn entry_of(&self, index: usize) -> Option<&Entry> {
+        let is_read = |expr: &Expr| {
+            let mut read = false;
+            walk::columns_of(expr, &mut |column| read |= column == index);
+            read
+        };
+        self.entries.iter().find(|entry| {
+            entry.columns.iter().any(|column| is_read(&column.expr)) || entry.system.iter().any(|(_, at)| *at == index)
+        })
+    }
 }
 
 /// The type of a system column.
@@ -246,6 +258,14 @@ impl Binder<'_> {
 
     fn undefined_column(&self, name: &str, pos: u32) -> Error {
         let error = Error::new(SqlState::UNDEFINED_COLUMN, format!("column \"{name}\" does not exist")).at(pos + 1);
+        let mut hidden = self.scopes.iter().rev().filter(|scope| scope.hidden).flat_map(|scope| &scope.entries);
+        if let Some(entry) = hidden.find(|entry| entry.columns.iter().any(|column| *column.name == *name)) {
+            return error.hint(format!(
+                "There is a column named \"{name}\" in table \"{}\", but it cannot be referenced from this part of the \
+                 query.",
+                entry.alias
+            ));
+        }
         // PostgreSQL's hint for a slip of the pen, or for a column that only a qualified name reaches.
         let near = self.visible().flat_map(|(_, scope)| &scope.entries).find_map(|entry| {
             let close = entry.columns.iter().find(|column| distance(&column.name, name) <= name.len() / 3);

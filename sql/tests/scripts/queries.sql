@@ -156,6 +156,117 @@ id|g|x|twice
 2|a|20|4
 (2 rows)
 
+# What a LATERAL query sees, the queries in its FROM see; of its own FROM they see nothing.
+> select a.id, l.* from p a, lateral (select * from (select a.x) s) l where a.id < 3 order by 1
+id|x
+1|10
+2|20
+(2 rows)
+
+> select a.id, l.* from p a, lateral (select * from (select a.x) s, (select a.id + 1) t, lateral (select s.x + a.id) u) l where a.id < 3 order by 1
+id|x|?column?|?column?
+1|10|2|11
+2|20|3|22
+(2 rows)
+
+> select a.id, l.* from p a, lateral (select * from (select * from (select a.x) r) s) l where a.id < 3 order by 1
+id|x
+1|10
+2|20
+(2 rows)
+
+> select a.id, l.* from p a, lateral (select b.id, s.z from p b, (select a.id + 1) s(z) where b.id < 3) l where a.id < 3 order by 1, 2
+id|id|z
+1|1|2
+1|2|2
+2|1|3
+2|2|3
+(4 rows)
+
+> select a.id, l.* from p a, lateral (select a.id, s.z from p a, (select a.id + 10) s(z) where a.id < 3) l where a.id < 3 order by 1, 2
+id|id|z
+1|1|11
+1|2|11
+2|1|12
+2|2|12
+(4 rows)
+
+> select a.id, z from p a left join lateral (select * from (select a.x + 1 as z) s) l on l.z = 11 where a.id < 3 order by 1
+id|z
+1|11
+2|
+(2 rows)
+
+> select a.id, l.* from p a, generate_series(1, a.id) n, lateral (select * from (select n + a.x) s) l where a.id < 3 order by 1, 2
+id|?column?
+1|11
+2|21
+2|22
+(3 rows)
+
+> select a.id, l.* from p a, lateral (select count(*) from (select a.x union all select 3) s) l where a.id < 3 order by 1
+id|count
+1|2
+2|2
+(2 rows)
+
+> select a.id, l.* from p a, lateral (with w as (select s.x from (select a.x) s) select * from w) l where a.id < 3 order by 1
+id|x
+1|10
+2|20
+(2 rows)
+
+> select (select z from p b, (select a.x as z) s where b.id = 1) from p a where id < 3 order by 1
+z
+10
+20
+(2 rows)
+
+> select * from (select 5 as m) o, lateral (select * from (select 6 as k) i1, (select * from (select o.m) i2) i3) l
+m|k|m
+5|6|5
+(1 row)
+
+> select * from p a, lateral (select * from (select a.x) s, (select s.x) t) l
+ERROR:  42P01: invalid reference to FROM-clause entry for table "s"
+HINT:  There is an entry for table "s", but it cannot be referenced from this part of the query.
+
+> select * from p a, lateral (select * from p b, (select b.x + 1) s) l
+ERROR:  42P01: invalid reference to FROM-clause entry for table "b"
+HINT:  There is an entry for table "b", but it cannot be referenced from this part of the query.
+
+> select * from p a, lateral (select * from p c join (select a.x, c.x) s on true) l
+ERROR:  42P01: invalid reference to FROM-clause entry for table "c"
+HINT:  There is an entry for table "c", but it cannot be referenced from this part of the query.
+
+> select * from p a, (select * from (select a.x) s) l
+ERROR:  42P01: invalid reference to FROM-clause entry for table "a"
+HINT:  There is an entry for table "a", but it cannot be referenced from this part of the query.
+
+> select * from p a, (select * from lateral (select a.x) s) l
+ERROR:  42P01: invalid reference to FROM-clause entry for table "a"
+HINT:  There is an entry for table "a", but it cannot be referenced from this part of the query.
+
+> select * from p a, (with w as (select a.x) select * from w) l
+ERROR:  42P01: invalid reference to FROM-clause entry for table "a"
+HINT:  There is an entry for table "a", but it cannot be referenced from this part of the query.
+
+> select (select z from p b, (select b.x as z) s where b.id = 1) from p a
+ERROR:  42P01: invalid reference to FROM-clause entry for table "b"
+HINT:  There is an entry for table "b", but it cannot be referenced from this part of the query.
+
+> select * from p a right join lateral (select * from (select a.x) s) l on true
+ERROR:  42P10: invalid reference to FROM-clause entry for table "a"
+DETAIL:  The combining JOIN type must be INNER or LEFT for a LATERAL reference.
+
+> select * from p a full join lateral (select id) l on true
+ERROR:  42P10: invalid reference to FROM-clause entry for table "a"
+DETAIL:  The combining JOIN type must be INNER or LEFT for a LATERAL reference.
+
+> select * from p a, (select x from (select 1) s) l
+ERROR:  42703: column "x" does not exist
+HINT:  There is a column named "x" in table "a", but it cannot be referenced from this part of the query.
+
 > select (select id from p)
 ERROR:  21000: more than one row returned by a subquery used as an expression
 
