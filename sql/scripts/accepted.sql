@@ -91,7 +91,7 @@ checkpoint;
 table t;
 select;
 select all a.*, b as "B", c d, 'x' "y" from only a * as x (a, b), lateral (select 1) y, generate_series(1, 2) with ordinality g (n, o), rows from (f(1), g(2)) r where a = any (array[1]) group by 1, rollup (a, b), cube (c), grouping sets ((), (a, b)) having count(*) > 1 window w as (partition by a order by b desc rows between unbounded preceding and 1 following) order by 1 using <, b nulls first limit all offset 5 rows for no key update of a nowait for share skip locked;
-select distinct on (a, b) * from a natural left join b full outer join c using (x) cross join d right join e on true fetch first 5 rows with ties;
+select distinct on (a, b) * from a natural left join b full outer join c using (x) cross join d right join e on true order by 1 fetch first 5 rows with ties;
 select count(distinct a order by b) filter (where c), percentile_cont(0.5) within group (order by x), sum(a) over (w rows 5 preceding), row_number() over w, f(a => 1, b := 2), f(variadic array[1]) from t window w as (order by a);
 with recursive r (n) as (values (1) union all select n + 1 from r where n < 5), m as materialized (select 1) select * from r intersect all select * from m except select 1;
 insert into t as x (a, b) overriding system value values (1, default), (2, 3) on conflict (a) do update set (b, c) = (excluded.b, 1), d = default where x.a > 1 returning *, a + 1 as z;

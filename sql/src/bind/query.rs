@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use types::cast::CastContext;
-use types::{Error, Result, SqlState, SqlType, oid};
+use types::{Datum, Error, Result, SqlState, SqlType, oid};
 
 use super::aggregate::Calls;
 use super::call::sort_key;
@@ -429,9 +429,6 @@ impl Binder<'_> {
         if query.limit.is_none() && query.offset.is_none() {
             return Ok(plan);
         }
-        if query.with_ties && keys.is_empty() {
-            return Err(Error::new(SqlState::SYNTAX_ERROR, "WITH TIES cannot be specified without ORDER BY clause"));
-        }
         let ((limit, offset), _) = self.with_scope(Scope::default(), |binder| {
             binder.within(Clause::Limit, |binder| {
                 let mut count = |expr: &Option<ast::Expr>, what: &str| -> Result<Option<Expr>> {
@@ -444,6 +441,13 @@ impl Binder<'_> {
                 Ok((count(&query.limit, "LIMIT")?, count(&query.offset, "OFFSET")?))
             })
         })?;
+        let is_none = |count: &Option<Expr>| {
+            count.as_ref().is_none_or(|count| matches!(count, Expr::Const { value: Datum::Null, .. }))
+        };
+        // A query in FROM with LIMIT ALL locks its rows itself all the same.
+        if is_none(&limit) && is_none(&offset) && self.locking.is_empty() {
+            return Ok(plan);
+        }
         let fields = plan.fields.clone();
         let with_ties = query.with_ties.then_some(keys);
         Ok(Plan::new(Node::Limit { input: Box::new(plan), limit, offset, with_ties }, fields))

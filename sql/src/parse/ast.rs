@@ -264,6 +264,7 @@ pub struct Query {
     pub with: Option<With>,
     pub body: SetExpr,
     pub order: Vec<OrderBy>,
+    /// That of LIMIT ALL is NULL.
     pub limit: Option<Expr>,
     pub offset: Option<Expr>,
     pub with_ties: bool,

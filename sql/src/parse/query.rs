@@ -48,13 +48,13 @@ impl Parser<'_> {
     pub(super) fn query_after(&mut self, with: Option<With>, top: bool) -> Result<Query> {
         let pos = self.pos();
         let mut query = self.set_chain(pos, 0, top)?;
+        self.query_tail(&mut query)?;
         if let Some(with) = with {
             if query.with.is_some() {
                 return Err(twice("WITH", with.pos));
             }
             query.with = Some(with);
         }
-        self.query_tail(&mut query)?;
         Ok(query)
     }
 
@@ -184,6 +184,11 @@ impl Parser<'_> {
                 "except",
                 "order",
                 "limit",
+                "offset",
+                "fetch",
+                "for",
+                "window",
+                "into",
             ]);
         if !empty {
             select.targets = self.list(Self::target)?;
@@ -463,50 +468,70 @@ impl Parser<'_> {
         Ok(Some(alias))
     }
 
-    /// ORDER BY, LIMIT, OFFSET, FETCH and locking, the last four in any order.
+    /// ORDER BY, and behind it, in either order, locking and LIMIT, OFFSET and FETCH. Beside those of a query in parentheses
+    /// they may be too many; which of them is told of first is PostgreSQL's `insertSelectOptions`.
     fn query_tail(&mut self, query: &mut Query) -> Result<()> {
         if self.accept_words(&["order", "by"]) {
             let pos = self.pos();
+            let order = self.list(Self::order_item)?;
             if !query.order.is_empty() {
                 return Err(twice("ORDER BY", pos));
             }
-            query.order = self.list(Self::order_item)?;
+            query.order = order;
         }
-        // A second one here is a word that cannot follow; beside one in parentheses it is one too many.
-        let (mut limited, mut skipped) = (false, false);
+        let locks_first = self.lock_clauses(query)?;
+        let (limit, offset, with_ties) = self.limits()?;
+        if !locks_first {
+            self.lock_clauses(query)?;
+        }
+        let limited = limit.is_some() || offset.is_some();
+        if let Some(offset) = offset {
+            if query.offset.is_some() {
+                return Err(twice("OFFSET", offset.pos));
+            }
+            query.offset = Some(offset);
+        }
+        if let Some(limit) = limit {
+            if query.limit.is_some() {
+                return Err(twice("LIMIT", limit.pos));
+            }
+            query.limit = Some(limit);
+        }
+        let refused = |message: &str| Err(Error::new(SqlState::SYNTAX_ERROR, message));
+        if limited && query.with_ties {
+            return refused("multiple limit options not allowed");
+        }
+        if with_ties {
+            if query.order.is_empty() {
+                return refused("WITH TIES cannot be specified without ORDER BY clause");
+            }
+            if query.locks.iter().any(|lock| lock.wait == LockWait::SkipLocked) {
+                return refused("SKIP LOCKED and WITH TIES options cannot be used together");
+            }
+            query.with_ties = true;
+        }
+        Ok(())
+    }
+
+    /// LIMIT or FETCH, and OFFSET, in either order; and whether FETCH says WITH TIES.
+    fn limits(&mut self) -> Result<(Option<Expr>, Option<Expr>, bool)> {
+        let (mut limit, mut offset, mut with_ties) = (None, None, false);
         loop {
             let pos = self.pos();
-            if !limited && self.accept_word("limit") {
-                limited = true;
-                if query.limit.is_some() {
-                    return Err(twice("LIMIT", self.pos()));
-                }
-                if !self.accept_word("all") {
-                    query.limit = Some(self.expr()?);
-                }
+            if limit.is_none() && self.accept_word("limit") {
+                let value = self.pos();
+                // LIMIT ALL is a clause like any other.
+                limit = Some(if self.accept_word("all") { self.make(value, ExprKind::Null)? } else { self.expr()? });
                 if self.is_sym(",") {
                     return Err(Error::new(SqlState::SYNTAX_ERROR, "LIMIT #,# syntax is not supported")
                         .hint("Use separate LIMIT and OFFSET clauses.")
                         .at(pos + 1));
                 }
-            } else if !skipped && self.accept_word("offset") {
-                skipped = true;
-                if query.offset.is_some() {
-                    return Err(twice("OFFSET", self.pos()));
-                }
-                query.offset = Some(self.expr()?);
-                if !self.accept_word("rows") {
-                    self.accept_word("row");
-                }
-            } else if !limited && self.accept_word("fetch") {
-                limited = true;
+            } else if limit.is_none() && self.accept_word("fetch") {
                 if !self.accept_word("first") {
                     self.expect_word("next")?;
                 }
-                if query.limit.is_some() {
-                    return Err(twice("LIMIT", self.pos()));
-                }
-                query.limit = Some(if self.is_any_word(&["row", "rows"]) {
+                limit = Some(if self.is_any_word(&["row", "rows"]) {
                     self.make(pos, ExprKind::Integer("1".to_owned()))?
                 } else {
                     self.restricted_expr()?
@@ -516,15 +541,29 @@ impl Parser<'_> {
                 }
                 if !self.accept_word("only") {
                     self.expect_words(&["with", "ties"])?;
-                    query.with_ties = true;
+                    with_ties = true;
                 }
-            } else if self.is_word("for") && !self.is_word_at(1, "read") {
-                query.locks.push(self.lock_clause()?);
-            } else if self.accept_words(&["for", "read", "only"]) {
+            } else if offset.is_none() && self.accept_word("offset") {
+                offset = Some(self.expr()?);
+                if !self.accept_word("rows") {
+                    self.accept_word("row");
+                }
             } else {
-                return Ok(());
+                return Ok((limit, offset, with_ties));
             }
         }
+    }
+
+    /// FOR UPDATE and its kin, as many as there are, or FOR READ ONLY, which says nothing. Whether there are any.
+    fn lock_clauses(&mut self, query: &mut Query) -> Result<bool> {
+        if self.accept_words(&["for", "read", "only"]) {
+            return Ok(true);
+        }
+        let known = query.locks.len();
+        while self.is_word("for") {
+            query.locks.push(self.lock_clause()?);
+        }
+        Ok(query.locks.len() > known)
     }
 
     fn lock_clause(&mut self) -> Result<LockClause> {

@@ -358,6 +358,113 @@ ERROR:  42601: multiple WITH clauses not allowed
 > select 1 limit 1 limit 1
 ERROR:  42601: syntax error at or near "limit"
 
+> (select id from emp limit all) limit 1
+ERROR:  42601: multiple LIMIT clauses not allowed
+
+> (select id from emp limit 1) limit all
+ERROR:  42601: multiple LIMIT clauses not allowed
+
+> (select id from emp offset null) offset 1
+ERROR:  42601: multiple OFFSET clauses not allowed
+
+> (select id from emp limit 1 offset 1) limit 2 offset 2
+ERROR:  42601: multiple OFFSET clauses not allowed
+
+> (select id from emp order by id limit 1) order by id limit 1
+ERROR:  42601: multiple ORDER BY clauses not allowed
+
+> with a as (select 1) (with b as (select 2) select * from a limit 1) limit 2
+ERROR:  42601: multiple LIMIT clauses not allowed
+
+> (select id from emp order by id fetch first row with ties) limit 1
+ERROR:  42601: multiple LIMIT clauses not allowed
+
+> (select id from emp order by id fetch first row with ties) offset 1
+ERROR:  42601: multiple limit options not allowed
+
+> select id from emp fetch first row with ties
+ERROR:  42601: WITH TIES cannot be specified without ORDER BY clause
+
+> (select id from emp order by id) fetch first row with ties
+id
+1
+(1 row)
+
+> select id from emp order by id fetch first row with ties for update skip locked
+ERROR:  42601: SKIP LOCKED and WITH TIES options cannot be used together
+
+> (select id from emp order by id for update skip locked) fetch first row with ties
+ERROR:  42601: SKIP LOCKED and WITH TIES options cannot be used together
+
+> (select id from emp order by id fetch first row with ties) for update skip locked
+id
+1
+(1 row)
+
+> select id from emp order by id for update limit 1
+id
+1
+(1 row)
+
+> select id from emp order by id offset 1 limit 1 for update
+id
+2
+(1 row)
+
+> select id from emp order by id for no key update offset 1 fetch next 1 rows only
+id
+2
+(1 row)
+
+> select a.id from emp a, emp b order by 1 limit 1 for update of a for share of b
+id
+1
+(1 row)
+
+> select a.id from emp a, emp b order by 1 limit 1 for update of a for share of c
+ERROR:  42P01: relation "c" in FOR SHARE clause not found in FROM clause
+
+> (select id from emp order by id limit 1 for update) for share
+id
+1
+(1 row)
+
+> select id from emp order by id for read only limit 1
+id
+1
+(1 row)
+
+> select id from emp limit 1 for update offset 1
+ERROR:  42601: syntax error at or near "offset"
+
+> select id from emp for update limit 1 for share
+ERROR:  42601: syntax error at or near "for"
+
+> select id from emp for read only for update
+ERROR:  42601: syntax error at or near "for"
+
+> select id from emp for update for read only
+ERROR:  42601: syntax error at or near "read"
+
+> select id from emp offset 1 offset 1
+ERROR:  42601: syntax error at or near "offset"
+
+> select id from emp order by id desc limit all offset 4
+id
+2
+1
+(2 rows)
+
+> explain (costs off) select id from emp limit all
+QUERY PLAN
+Seq Scan on emp
+(1 row)
+
+> select count(*) from (select offset 0) s
+count
+1
+(1 row)
+
 > select 1, 'a' union select 2.5, null order by 1
 ?column?|?column?
 1|a
