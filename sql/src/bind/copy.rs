@@ -15,6 +15,9 @@ impl Binder<'_> {
     pub fn copy(&mut self, copy: &ast::Copy) -> Result<Copy> {
         let (direction, names): (CopyDirection, Vec<Arc<str>>) = match &copy.source {
             CopySource::Query(query) => {
+                if query.first_select().is_some_and(|select| select.into.is_some()) {
+                    return Err(Error::new(SqlState::FEATURE_NOT_SUPPORTED, "COPY (SELECT INTO) is not supported"));
+                }
                 let (plan, columns) = self.query(query, Unknowns::Text)?;
                 let names = columns.iter().map(|column| column.name.clone()).collect();
                 (CopyDirection::Out { plan: Arc::new(plan), columns }, names)

@@ -46,6 +46,9 @@ impl Binder<'_> {
                 }
             }
             ast::Statement::CreateView { name, replace, columns, query, text } => {
+                if query.first_select().is_some_and(|select| select.into.is_some()) {
+                    return Err(Error::new(SqlState::FEATURE_NOT_SUPPORTED, "views must not contain SELECT INTO"));
+                }
                 let schema = self.creation_schema(name)?;
                 let (_, outputs) = self.query(query, Unknowns::Text)?;
                 if !self.params.is_empty() {

@@ -40,28 +40,17 @@ impl Binder<'_> {
                 targets.clear();
                 Plan::one_row()
             }
-            Some(query) => {
-                let simple =
-                    query.with.is_none() && query.order.is_empty() && query.limit.is_none() && query.offset.is_none();
-                match &query.body {
-                    SetExpr::Values(rows) if simple => {
-                        self.insert_values(rows, &table, &targets, &positions, &mut defaulted)?
-                    }
-                    _ => {
-                        let (plan, columns) = self.query(query, Unknowns::As(&types))?;
-                        let pos = query.pos;
-                        self.check_width(
-                            columns.len(),
-                            &mut targets,
-                            !insert.columns.is_empty(),
-                            &[],
-                            pos,
-                            &positions,
-                        )?;
-                        self.assign_outputs(plan, &table, &targets, &super::query::target_places(query))?
-                    }
+            Some(query) => match &query.body {
+                SetExpr::Values(rows) if query.is_plain() => {
+                    self.insert_values(rows, &table, &targets, &positions, &mut defaulted)?
                 }
-            }
+                _ => {
+                    let (plan, columns) = self.query(query, Unknowns::As(&types))?;
+                    let pos = query.pos;
+                    self.check_width(columns.len(), &mut targets, !insert.columns.is_empty(), &[], pos, &positions)?;
+                    self.assign_outputs(plan, &table, &targets, &super::query::target_places(query))?
+                }
+            },
         };
         targets.truncate(source.width());
         self.check_generated(&table, &targets, &defaulted, insert.overriding)?;

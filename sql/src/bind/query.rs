@@ -257,8 +257,7 @@ impl Binder<'_> {
                 return Err(Error::internal("a set operation has two sides"));
             };
             spine.push((*kind, *all, right, *pos));
-            let plain = left.with.is_none() && left.order.is_empty() && left.limit.is_none() && left.offset.is_none();
-            if !plain || !matches!(left.body, SetExpr::SetOp { .. }) {
+            if !left.is_plain() || !matches!(left.body, SetExpr::SetOp { .. }) {
                 break left;
             }
             current = &left.body;
@@ -271,6 +270,7 @@ impl Binder<'_> {
         while let Some((kind, all, right, pos)) = spine.pop() {
             let places = target_places(right);
             let place = |at: usize| places.get(at).copied().unwrap_or(pos);
+            refuse_into(right)?;
             let (right, right_columns) = self.query(right, keep)?;
             let name = match kind {
                 SetOpKind::Union => "UNION",
@@ -482,6 +482,22 @@ pub(crate) fn target_places(query: &Query) -> Vec<u32> {
         SetExpr::Values(rows) => rows.first().map_or_else(Vec::new, |row| row.iter().map(|expr| expr.pos).collect()),
         SetExpr::SetOp { left, .. } => target_places(left),
     }
+}
+
+/// 42601 for INTO in a branch of a set operation that is not the first. What is within parentheses and has clauses of its own
+/// is a query like any other, which refuses it itself.
+fn refuse_into(branch: &Query) -> Result<()> {
+    let mut branch = branch;
+    while let SetExpr::SetOp { left, .. } = &branch.body {
+        if !branch.is_plain() {
+            return Ok(());
+        }
+        branch = left;
+    }
+    let SetExpr::Select(select) = &branch.body else { return Ok(()) };
+    let Some(name) = &select.into else { return Ok(()) };
+    let message = "INTO is only allowed on first SELECT of UNION/INTERSECT/EXCEPT";
+    Err(Error::new(SqlState::SYNTAX_ERROR, message).at(name.pos + 1))
 }
 
 /// 42P10 for what is evaluated once, before any row.

@@ -273,6 +273,37 @@ pub struct Query {
     pub height: u32,
 }
 
+impl Query {
+    /// Whether nothing belongs to the whole of it but locking: it is its body.
+    pub fn is_plain(&self) -> bool {
+        self.with.is_none() && self.order.is_empty() && self.limit.is_none() && self.offset.is_none()
+    }
+
+    /// The leftmost SELECT of its set operations, or the only one.
+    pub fn first_select(&self) -> Option<&Select> {
+        let mut query = self;
+        loop {
+            match &query.body {
+                SetExpr::Select(select) => return Some(select.as_ref()),
+                SetExpr::SetOp { left, .. } => query = left,
+                SetExpr::Values(_) => return None,
+            }
+        }
+    }
+
+    /// As [`Query::first_select`], to change it.
+    pub fn first_select_mut(&mut self) -> Option<&mut Select> {
+        let mut query = self;
+        loop {
+            match &mut query.body {
+                SetExpr::Select(select) => return Some(select.as_mut()),
+                SetExpr::SetOp { left, .. } => query = left.as_mut(),
+                SetExpr::Values(_) => return None,
+            }
+        }
+    }
+}
+
 #[derive(Clone, Debug)]
 pub struct With {
     pub recursive: bool,

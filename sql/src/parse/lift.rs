@@ -30,7 +30,7 @@ pub fn lift(statement: &mut Statement, literals: &[Literal]) -> Vec<Slot> {
         Statement::Query(query) => lifter.query(query),
         Statement::Insert(insert) if insert.with.is_none() => {
             if let Some(source) = &mut insert.source
-                && is_plain(source)
+                && source.is_plain()
                 && let SetExpr::Values(rows) = &mut source.body
             {
                 rows.iter_mut().flatten().for_each(|value| lifter.literal(value));
@@ -49,10 +49,6 @@ pub fn lift(statement: &mut Statement, literals: &[Literal]) -> Vec<Slot> {
         _ => {}
     }
     lifter.slots
-}
-
-fn is_plain(query: &Query) -> bool {
-    query.with.is_none() && query.order.is_empty() && query.limit.is_none() && query.offset.is_none()
 }
 
 struct Lifter<'a> {

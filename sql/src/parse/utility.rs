@@ -153,9 +153,9 @@ impl Parser<'_> {
         self.select_into(query)
     }
 
-    /// A query, or CREATE TABLE AS if it is SELECT INTO.
+    /// A query, or CREATE TABLE AS if its first SELECT has INTO.
     fn select_into(&mut self, mut query: super::ast::Query) -> Result<Statement> {
-        if let super::ast::SetExpr::Select(select) = &mut query.body
+        if let Some(select) = query.first_select_mut()
             && let Some(name) = select.into.take()
         {
             let query = Box::new(query);

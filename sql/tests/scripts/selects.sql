@@ -465,6 +465,70 @@ count
 1
 (1 row)
 
+# INTO makes a table of what the whole statement yields. It belongs to the first SELECT, and that of the statement itself.
+> select id into made from emp where id < 3 union select 9
+SELECT 3
+
+> select * from made order by id
+id
+1
+2
+9
+(3 rows)
+
+> drop table made
+DROP TABLE
+
+> ((select id into made from emp where id < 3 limit 1) union all select 9 order by 1) except select 7
+SELECT 2
+
+> drop table made
+DROP TABLE
+
+> with a as (select 7 as n) select n into made from a union select 8
+SELECT 2
+
+> select count(*) from made
+count
+2
+(1 row)
+
+> drop table made
+DROP TABLE
+
+> select id from emp union select 9 into made
+ERROR:  42601: INTO is only allowed on first SELECT of UNION/INTERSECT/EXCEPT
+
+> select id from emp union (select id into made from emp)
+ERROR:  42601: INTO is only allowed on first SELECT of UNION/INTERSECT/EXCEPT
+
+> select id from emp union ((select id into made from emp) union select 9)
+ERROR:  42601: INTO is only allowed on first SELECT of UNION/INTERSECT/EXCEPT
+
+> select id from emp union ((select id into made from emp) union select 9 order by 1)
+ERROR:  42601: SELECT ... INTO is not allowed here
+
+> select id into made from emp union select 9 into other
+ERROR:  42601: INTO is only allowed on first SELECT of UNION/INTERSECT/EXCEPT
+
+> select * from (select id into made from emp union select 9) s
+ERROR:  42601: SELECT ... INTO is not allowed here
+
+> with a as (select id into made from emp) select * from a
+ERROR:  42601: SELECT ... INTO is not allowed here
+
+> insert into emp (id) select id into made from emp union select 9
+ERROR:  42601: SELECT ... INTO is not allowed here
+
+> create table made as select id into other from emp union select 9
+ERROR:  42601: SELECT ... INTO is not allowed here
+
+> create view made as select id into other from emp union select 9
+ERROR:  0A000: views must not contain SELECT INTO
+
+> copy (select id into made from emp) to stdout
+ERROR:  0A000: COPY (SELECT INTO) is not supported
+
 > select 1, 'a' union select 2.5, null order by 1
 ?column?|?column?
 1|a

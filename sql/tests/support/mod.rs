@@ -57,14 +57,15 @@ impl Client for Recorder {
     }
     fn command_complete(&mut self, tag: &str) {
         self.tags.push(tag.into());
-        match self.columns.take() {
+        let columns = self.columns.take();
+        match columns {
             Some(_) if self.rows == 1 => self.lines.push("(1 row)".into()),
             Some(_) => self.lines.push(format!("({} rows)", self.rows)),
             None => {}
         }
-        // psql shows the tag of what changes rows beside the rows, and no tag of a query.
+        // psql shows the tag of what changes rows beside the rows, and no tag of a query; that of SELECT INTO it shows.
         let query = ["SELECT", "SHOW", "EXPLAIN", "FETCH"].iter().any(|word| tag.starts_with(word));
-        if !query {
+        if !query || columns.is_none() {
             self.lines.push(tag.into());
         }
     }
