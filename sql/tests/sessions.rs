@@ -944,6 +944,17 @@ async fn a_condition_that_reads_no_row_keeps_no_join_from_looking_rows_up() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn explain_changes_rows_in_with_only_if_it_is_to_analyze() {
+    let (_volume, _database, mut one, _two) =
+        two("create table t (id int primary key); insert into t values (1), (2)").await;
+    for (explain, left) in [("explain", "2"), ("explain analyze", "1")] {
+        let statement = format!("{explain} with d as (delete from t where id = 1 returning id) select * from d");
+        ok(&run(&mut one, &statement).await);
+        assert_eq!(value(&mut one, "select count(*) from t").await, left);
+    }
+}
+
 /// What computes for long without a row to show lets others on its thread have their turn, the timer of its own timeout
 /// among them.
 #[tokio::test]

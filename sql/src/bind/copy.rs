@@ -7,7 +7,9 @@ use types::{Error, Result, SqlState};
 use super::Binder;
 use super::dml::column_of;
 use super::query::Unknowns;
-use crate::bound::{Assignment, Copy, CopyDirection, CopyFormat, CopyOptions, Expr, ResultColumn};
+use crate::bound::{
+    Assignment, Copy, CopyDirection, CopyFormat, CopyOptions, Expr, Field, Node, Plan, ResultColumn, WithPart,
+};
 use crate::catalog::{self, Privileges};
 use crate::parse::ast::{self, CopyOption, CopySource, Ident};
 
@@ -15,10 +17,24 @@ impl Binder<'_> {
     pub fn copy(&mut self, copy: &ast::Copy) -> Result<Copy> {
         let (direction, names): (CopyDirection, Vec<Arc<str>>) = match &copy.source {
             CopySource::Query(query) => {
-                if query.first_select().is_some_and(|select| select.into.is_some()) {
-                    return Err(Error::new(SqlState::FEATURE_NOT_SUPPORTED, "COPY (SELECT INTO) is not supported"));
-                }
                 let (plan, columns) = self.query(query, Unknowns::Text)?;
+                let names = columns.iter().map(|column| column.name.clone()).collect();
+                (CopyDirection::Out { plan: Arc::new(plan), columns }, names)
+            }
+            CopySource::Change(change) => {
+                let statement = self.statement(change)?;
+                let columns = statement.columns().to_vec();
+                if columns.is_empty() {
+                    let message = "COPY query must have a RETURNING clause";
+                    return Err(Error::new(SqlState::FEATURE_NOT_SUPPORTED, message));
+                }
+                // As if it stood in WITH, and a query read all of it.
+                let id = self.next_cte;
+                self.next_cte += 1;
+                let name: Arc<str> = Arc::from("copy");
+                self.with.push(WithPart::Change { id, name: name.clone(), statement });
+                let fields = columns.iter().map(|column| Field::new(column.name.clone(), column.ty)).collect();
+                let plan = Plan::new(Node::CteScan { id, name }, fields);
                 let names = columns.iter().map(|column| column.name.clone()).collect();
                 (CopyDirection::Out { plan: Arc::new(plan), columns }, names)
             }

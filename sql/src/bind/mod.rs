@@ -105,7 +105,12 @@ pub fn bind(parsed: &Parsed, text: &str, context: BindContext<'_>, params: &[u32
     if !with.is_empty()
         && !matches!(
             statement,
-            Statement::Query(_) | Statement::Insert(_) | Statement::Update(_) | Statement::Delete(_)
+            Statement::Query(_)
+                | Statement::Insert(_)
+                | Statement::Update(_)
+                | Statement::Delete(_)
+                | Statement::Copy(_)
+                | Statement::Explain(_)
         )
     {
         return Err(Error::unsupported("a WITH clause that changes rows in this statement"));

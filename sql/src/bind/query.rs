@@ -115,7 +115,8 @@ impl Binder<'_> {
                     let mut columns = statement.columns().to_vec();
                     self.name_columns(cte, &mut columns)?;
                     let silent = columns.is_empty();
-                    self.with.push(WithPart::Change { id, statement });
+                    let name = Arc::from(cte.name.name.as_str());
+                    self.with.push(WithPart::Change { id, name, statement });
                     (columns, silent)
                 }
             };

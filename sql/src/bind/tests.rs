@@ -256,7 +256,7 @@ fn describe(bound: bound::Bound, with_plan: bool) -> String {
             buffers: false,
             format: ExplainFormat::Text,
         };
-        for line in plan::explain::lines(&bound.statement, &explain, false) {
+        for line in plan::explain::lines(&bound.statement, &bound.with, &explain, false) {
             writeln!(answer, "  {line}").expect("a string takes anything");
         }
     }

@@ -33,7 +33,7 @@ pub enum WithPart {
     /// Run when first read.
     Query(Cte),
     /// An INSERT, UPDATE or DELETE, whose RETURNING is what the query numbered `id` yields.
-    Change { id: usize, statement: Statement },
+    Change { id: usize, name: Arc<str>, statement: Statement },
 }
 
 /// A privilege that a statement needs.

@@ -65,7 +65,7 @@ pub(crate) async fn run(parts: &[WithPart], context: &Arc<ExecContext>) -> Resul
     for part in parts {
         match part {
             WithPart::Query(query) => end.parts.push(cte::declare(query, context, &Frames::none())),
-            WithPart::Change { id, statement } => {
+            WithPart::Change { id, statement, .. } => {
                 let changed = match statement {
                     Statement::Insert(insert) => dml::insert_rows(insert, context, &mut end).await?,
                     Statement::Update(update) => dml::update_rows(update, context, &mut end).await?,

@@ -548,8 +548,13 @@ pub struct Copy {
 
 #[derive(Clone, Debug)]
 pub enum CopySource {
-    Table { name: Name, columns: Vec<Ident> },
+    Table {
+        name: Name,
+        columns: Vec<Ident>,
+    },
     Query(Box<Query>),
+    /// An INSERT, UPDATE or DELETE, whose RETURNING is copied.
+    Change(Box<Statement>),
 }
 
 #[derive(Clone, Debug)]

@@ -15,10 +15,7 @@ impl Parser<'_> {
             options.push(CopyOption::Format(CopyFormat::Binary));
         }
         let source = if self.is_sym("(") {
-            if !self.opens_query() {
-                return self.unsupported("COPY of a data-modifying statement");
-            }
-            CopySource::Query(self.paren_query()?)
+            self.copied_statement()?
         } else {
             let name = self.object_name()?;
             CopySource::Table { name, columns: self.optional_column_list()? }
@@ -26,7 +23,7 @@ impl Parser<'_> {
         let from = self.accept_word("from");
         if !from {
             self.expect_word("to")?;
-        } else if matches!(source, CopySource::Query(_)) {
+        } else if !matches!(source, CopySource::Table { .. }) {
             return Err(self.unexpected());
         }
         let end = if self.accept_word("program") {
@@ -48,6 +45,25 @@ impl Parser<'_> {
         }
         let filter = if from && self.accept_word("where") { Some(self.expr()?) } else { None };
         Ok(Statement::Copy(Box::new(Copy { source, from, end, options, filter })))
+    }
+
+    /// The statement in parentheses whose rows are copied.
+    fn copied_statement(&mut self) -> Result<CopySource> {
+        self.expect_sym("(")?;
+        let yields_rows =
+            self.is_sym("(") || self.is_any_word(&["select", "values", "table", "with", "insert", "update", "delete"]);
+        if !yields_rows {
+            return Err(self.unexpected());
+        }
+        let source = match self.nested(Self::statement)? {
+            Statement::Query(query) => CopySource::Query(query),
+            Statement::CreateTableAs { .. } => {
+                return Err(Error::new(SqlState::FEATURE_NOT_SUPPORTED, "COPY (SELECT INTO) is not supported"));
+            }
+            change => CopySource::Change(Box::new(change)),
+        };
+        self.expect_sym(")")?;
+        Ok(source)
     }
 
     fn copy_option(&mut self) -> Result<CopyOption> {

@@ -7,34 +7,29 @@ use types::Settings;
 
 use crate::bound::deparse::{Names, deparse};
 use crate::bound::{
-    Access, Explain, Expr, Field, IndexAccess, Join, JoinKind, LockStrength, Node, Plan, Relation, Scan, ScanColumn,
-    SetOpKind, SortKey, Statement, Subquery, walk,
+    Access, Cte, Explain, Expr, Field, IndexAccess, Join, JoinKind, LockStrength, Node, Plan, Relation, Scan,
+    ScanColumn, SetOpKind, SortKey, Statement, Subquery, WithPart, walk,
 };
 use crate::catalog::TableDef;
 use crate::parse::quote_identifier;
 
-/// The lines that EXPLAIN answers with. A query that the vector executor runs stands under a node that says so.
-pub fn lines(statement: &Statement, explain: &Explain, by_vector: bool) -> Vec<String> {
+/// The lines that EXPLAIN answers with. A query that the vector executor runs stands under a node that says so, and the parts of
+/// a WITH clause that changes rows under the topmost node.
+pub fn lines(statement: &Statement, with: &[WithPart], explain: &Explain, by_vector: bool) -> Vec<String> {
     let settings = Settings::default();
     let mut printer = Printer { lines: Vec::new(), settings: &settings, subplans: 0, verbose: explain.verbose };
-    match statement {
-        Statement::Query(query) => {
-            if by_vector {
-                printer.head(0, "Custom Scan (Vector)");
-            }
-            printer.plan(&query.plan, usize::from(by_vector), &[], &[]);
-        }
-        Statement::Insert(insert) => {
-            printer.change("Insert", &insert.table, &insert.table.name, &insert.source, explain.verbose)
-        }
-        Statement::Update(update) => {
-            printer.change("Update", &update.table, alias_of(&update.source), &update.source, explain.verbose)
-        }
-        Statement::Delete(delete) => {
-            printer.change("Delete", &delete.table, alias_of(&delete.source), &delete.source, explain.verbose)
-        }
-        _ => printer.lines.push("Utility Statement".to_owned()),
+    if by_vector {
+        printer.head(0, "Custom Scan (Vector)");
     }
+    printer.statement(statement, usize::from(by_vector));
+    let is_below = |line: &String| {
+        let text = line.trim_start();
+        text.starts_with("->") || text.starts_with("SubPlan ") || text.starts_with("InitPlan ")
+    };
+    let below = printer.lines.iter().position(is_below).unwrap_or(printer.lines.len());
+    let rest = printer.lines.split_off(below);
+    with.iter().for_each(|part| printer.part(part));
+    printer.lines.extend(rest);
     printer.lines
 }
 
@@ -54,9 +49,50 @@ struct Printer<'a> {
 }
 
 impl Printer<'_> {
-    fn change(&mut self, verb: &str, table: &TableDef, alias: &str, source: &Plan, verbose: bool) {
-        self.lines.push(format!("{verb} on {}", relation_name(&table.schema_name, &table.name, alias, verbose)));
-        self.plan(source, 1, &[], &[]);
+    fn statement(&mut self, statement: &Statement, level: usize) {
+        match statement {
+            Statement::Query(query) => self.plan(&query.plan, level, &[], &[]),
+            Statement::Insert(insert) => {
+                self.change("Insert", &insert.table, &insert.table.name, &insert.source, level);
+            }
+            Statement::Update(update) => {
+                self.change("Update", &update.table, alias_of(&update.source), &update.source, level);
+            }
+            Statement::Delete(delete) => {
+                self.change("Delete", &delete.table, alias_of(&delete.source), &delete.source, level);
+            }
+            _ => self.head(level, "Utility Statement"),
+        }
+    }
+
+    fn change(&mut self, verb: &str, table: &TableDef, alias: &str, source: &Plan, level: usize) {
+        let name = relation_name(&table.schema_name, &table.name, alias, self.verbose);
+        self.head(level, &format!("{verb} on {name}"));
+        self.plan(source, level + 1, &[], &[]);
+    }
+
+    /// A part of a WITH clause that changes rows.
+    fn part(&mut self, part: &WithPart) {
+        match part {
+            WithPart::Query(cte) => self.cte(cte, 0, &[]),
+            WithPart::Change { name, statement, .. } => {
+                self.property(0, &format!("CTE {}", quote_identifier(name)));
+                self.statement(statement, 1);
+            }
+        }
+    }
+
+    /// A query of WITH, as a property of the node last named at this level.
+    fn cte(&mut self, cte: &Cte, level: usize, frames: &[&[Field]]) {
+        self.property(level, &format!("CTE {}", quote_identifier(&cte.name)));
+        match &cte.recursive {
+            None => self.plan(&cte.plan, level + 1, &[], frames),
+            Some(round) => {
+                self.head(level + 1, "Recursive Union");
+                self.plan(&cte.plan, level + 2, &[], frames);
+                self.plan(round, level + 2, &[], frames);
+            }
+        }
     }
 
     /// A line at a level: level 0 is the root, deeper ones carry an arrow.
@@ -111,17 +147,7 @@ impl Printer<'_> {
             }
             Node::With { ctes, body } => {
                 self.plan(body, level, filters, frames);
-                for cte in ctes {
-                    self.property(level, &format!("CTE {}", quote_identifier(&cte.name)));
-                    match &cte.recursive {
-                        None => self.plan(&cte.plan, level + 1, &[], frames),
-                        Some(round) => {
-                            self.head(level + 1, "Recursive Union");
-                            self.plan(&cte.plan, level + 2, &[], frames);
-                            self.plan(round, level + 2, &[], frames);
-                        }
-                    }
-                }
+                ctes.iter().for_each(|cte| self.cte(cte, level, frames));
                 return;
             }
             _ => {}

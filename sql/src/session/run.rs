@@ -14,7 +14,7 @@ use super::portal::{Portal, PortalState, Prepared, Running, Tag, counted};
 use super::state::{Session, is_transaction_control};
 use super::transaction::Block;
 use crate::bound::walk::visit_scans;
-use crate::bound::{Access, Bound, CopyDirection, Ddl, IndexAccess, Plan, Required, Statement, WithPart};
+use crate::bound::{Access, Bound, CopyDirection, Ddl, IndexAccess, Node, Plan, Required, Statement, WithPart};
 use crate::catalog::{CatalogSnapshot, ConstraintKind, FIRST_NORMAL_OID, Privileges, ReferentialAction, TableDef};
 use crate::exec::{self, Changed, ExecContext, Lift, Row, RowSource, StatementEnd, lift};
 use crate::functions::{Listed, ListedCursor, ListedStatement, SESSION_VIEWS, relation_allows};
@@ -139,7 +139,9 @@ impl Session {
             self.check_privileges(&prepared.bound.required, &prepared)?;
             self.check_read_only(&prepared.bound)?;
             let mut tables = written_tables(&prepared.bound.statement);
-            tables.extend(changes(&prepared.bound).flat_map(written_tables));
+            if !is_only_shown(&prepared.bound.statement) {
+                tables.extend(changes(&prepared.bound).flat_map(written_tables));
+            }
             self.lock_read(&prepared.bound, &tables).await?;
             if !tables.is_empty() {
                 self.lock_tables(&tables, TableLockMode::RowExclusive).await?;
@@ -176,7 +178,7 @@ impl Session {
             let stays = self.private.is_some() && self.isolation == Isolation::RepeatableRead;
             let statement = &prepared.bound.statement;
             let reads =
-                (plan_that_reads(statement).is_some() || is_only_shown(statement)) && prepared.bound.with.is_empty();
+                plan_that_reads(statement).is_some() && prepared.bound.with.is_empty() || is_only_shown(statement);
             if !(current || stays && reads) {
                 if attempt == 100 || stays {
                     return Err(lift(engine::Error::Serialization));
@@ -457,7 +459,16 @@ impl Session {
             Statement::Delete(_) => "DELETE",
             Statement::Query(_) if changes(bound).next().is_some() => "SELECT",
             statement if locks_rows(statement) => "SELECT FOR UPDATE",
-            Statement::Copy(copy) if matches!(copy.direction, CopyDirection::In { .. }) => "COPY FROM",
+            Statement::Copy(copy) => match &copy.direction {
+                CopyDirection::In { .. } => "COPY FROM",
+                CopyDirection::Out { plan, .. } => match copied_change(plan, bound) {
+                    Some(Statement::Insert(_)) => "INSERT",
+                    Some(Statement::Update(_)) => "UPDATE",
+                    Some(_) => "DELETE",
+                    None if changes(bound).next().is_some() => "SELECT",
+                    None => return Ok(()),
+                },
+            },
             Statement::Truncate { .. } => "TRUNCATE TABLE",
             Statement::Ddl(ddl) => super::utility::command_name(ddl),
             Statement::Vacuum { .. } | Statement::Analyze { .. } if !self.database.engine.is_writer() => "VACUUM",
@@ -555,6 +566,15 @@ fn plan_that_finds(statement: &Statement) -> Option<&Plan> {
         Statement::Delete(delete) => Some(&delete.source),
         statement => plan_that_reads(statement),
     }
+}
+
+/// The change of rows whose RETURNING is all that COPY copies.
+fn copied_change<'b>(plan: &Plan, bound: &'b Bound) -> Option<&'b Statement> {
+    let Node::CteScan { id: copied, .. } = &plan.node else { return None };
+    bound.with.iter().find_map(|part| match part {
+        WithPart::Change { id, statement, .. } if id == copied => Some(statement),
+        _ => None,
+    })
 }
 
 /// The changes of rows in a WITH clause.

@@ -320,10 +320,11 @@ impl Session {
             Statement::Query(query) => RowSource::is_for_vector(&query.plan, context),
             _ => false,
         };
-        let mut lines = crate::plan::explain::lines(&explain.statement, explain, by_vector);
+        let with = &prepared.bound.with;
+        let mut lines = crate::plan::explain::lines(&explain.statement, with, explain, by_vector);
         if explain.analyze {
             let started = Instant::now();
-            let mut end = exec::run_changes(&prepared.bound.with, context).await?;
+            let mut end = exec::run_changes(with, context).await?;
             let rows = match &explain.statement {
                 Statement::Query(Query { plan, .. }) => {
                     end.judge().await?;

@@ -763,6 +763,111 @@ count
 0
 (1 row)
 
+# Changes of rows below EXPLAIN, which shows them only, and below COPY.
+> create table r (id int primary key, v text)
+CREATE TABLE
+
+> insert into r values (1, 'a'), (2, 'b')
+INSERT 0 2
+
+> explain (costs off) with d as (delete from r where v = 'a' returning id) select * from d
+QUERY PLAN
+CTE Scan on d
+  CTE d
+    ->  Delete on r
+          ->  Seq Scan on r
+                Filter: (v = 'a'::text)
+(5 rows)
+
+> explain (costs off) with d as (delete from r where v = 'a') insert into q values (60, 'x')
+QUERY PLAN
+Insert on q
+  CTE d
+    ->  Delete on r
+          ->  Seq Scan on r
+                Filter: (v = 'a'::text)
+  ->  Result
+(6 rows)
+
+> explain (costs off) with d as (delete from q) select 1 from r
+QUERY PLAN
+Seq Scan on r
+  CTE d
+    ->  Delete on q
+          ->  Seq Scan on q
+(4 rows)
+
+> select count(*) from r
+count
+2
+(1 row)
+
+> begin read only
+BEGIN
+
+> explain (costs off) with d as (delete from r where v = 'b') select 1
+QUERY PLAN
+Result
+  CTE d
+    ->  Delete on r
+          ->  Seq Scan on r
+                Filter: (v = 'b'::text)
+(5 rows)
+
+> copy (insert into r values (5, 'e') returning id) to stdout
+ERROR:  25006: cannot execute INSERT in a read-only transaction
+
+> rollback
+ROLLBACK
+
+> begin read only
+BEGIN
+
+> copy (with d as (delete from r returning id) select * from d) to stdout
+ERROR:  25006: cannot execute SELECT in a read-only transaction
+
+> rollback
+ROLLBACK
+
+> copy (insert into r values (5, 'e'), (6, 'f') returning id, v) to stdout
+5	e
+6	f
+
+> copy (with d as (delete from r where id > 4 returning *) select v, id from d order by id) to stdout
+e	5
+f	6
+
+> copy (with w as (select 9 as n) insert into r select n, 'nine' from w returning id) to stdout
+9
+
+> copy (with d as (delete from r where id = 1 returning *) update r set v = r.v || d.v from d where r.id = 9 returning r.*) to stdout with (format csv, header)
+id,v
+9,ninea
+
+> copy (delete from r where id = 9 returning *) to stdout
+9	ninea
+
+> copy (insert into r values (2, 'dup'), (7, 'x') returning *) to stdout
+ERROR:  23505: duplicate key value violates unique constraint "r_pkey"
+DETAIL:  Key (id)=(2) already exists.
+
+> copy (delete from r) to stdout
+ERROR:  0A000: COPY query must have a RETURNING clause
+
+> copy (delete from r returning *) from stdin
+ERROR:  42601: syntax error at or near "from"
+
+> copy (create table s (id int)) to stdout
+ERROR:  42601: syntax error at or near "create"
+
+> copy (select 1 union (with d as (delete from r returning id) select * from d)) to stdout
+ERROR:  0A000: WITH clause containing a data-modifying statement must be at the top level
+
+> select * from r order by id
+id|v
+2|b
+(1 row)
+
 > select * from unnest(array[1, 2], array['a', 'b', 'c']) as u(x, y)
 x|y
 1|a
