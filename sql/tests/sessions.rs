@@ -274,6 +274,26 @@ async fn the_extended_protocol_prepares_binds_and_suspends() {
     assert_eq!(state(one.parse("", "select 1; select 2", &[]).await), "42601");
 }
 
+/// A statement that was sound when it was prepared.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_wrong_with_a_statement_by_now_is_told_before_its_columns() {
+    let (_volume, _database, mut one, mut two) = two(ROWS).await;
+    let mut client = Recorder::default();
+    let state = |result: types::Result<()>| result.expect_err("refused").sqlstate().to_string();
+    one.parse("q", "select v from t where id = $1", &[]).await.expect("a query");
+    ok(&run(&mut two, "alter table t rename column v to w").await);
+    assert_eq!(state(one.describe_statement("q", &mut client).await), "42703");
+    assert_eq!(state(one.bind("", "q", &[], &[Some(b"1")], &[]).await), "42703");
+    ok(&run(&mut two, "alter table t rename column w to v; alter table t alter column v type text").await);
+    assert_eq!(state(one.bind("", "q", &[], &[Some(b"1")], &[]).await), "0A000");
+    assert!(client.lines.is_empty(), "{:?}", client.lines);
+    ok(&run(&mut two, "alter table t alter column v type int using v::int").await);
+    one.bind("", "q", &[], &[Some(b"1")], &[]).await.expect("as it was");
+    one.describe_portal("", &mut client).await.expect("known");
+    one.execute("", 0, &mut client).await.expect("a row");
+    assert_eq!(client.values, [[Datum::Int4(10)]]);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_pipeline_is_one_transaction() {
     let (_volume, _database, mut one, mut two) = two(ROWS).await;

@@ -10,7 +10,8 @@ use types::{Datum, Error, Result, SqlState};
 use super::client::Column;
 use super::cursor::Cursor;
 use super::database::now;
-use super::state::{Session, wire_columns};
+use super::state::{Session, is_transaction_control, wire_columns};
+use super::transaction::Block;
 use crate::bind::{self, BindContext};
 use crate::bound::{Bound, Statement};
 use crate::catalog::CatalogSnapshot;
@@ -249,6 +250,23 @@ impl Session {
         }
         portal.prepared = renewed;
         Ok(())
+    }
+
+    /// As [`Session::renew`], when the statement is bound or described and not only when it runs: what is wrong with it by now
+    /// the client is told before it is told of columns.
+    pub(super) async fn renew_early(&mut self, portal: &mut Portal) -> Result<()> {
+        let (prepared, engine) = (&portal.prepared, &self.database.engine);
+        let is_current = self.private.is_none()
+            && !self.private_stale
+            && prepared.catalog.as_ref().is_none_or(|catalog| catalog.version == engine.catalog_version());
+        if is_current || self.block == Block::Failed || is_transaction_control(&prepared.bound.statement) {
+            return Ok(());
+        }
+        let renewed = Box::pin(self.renew(portal)).await;
+        if renewed.is_err() {
+            self.depend_on_observed().await;
+        }
+        renewed
     }
 
     /// Plans the statement of a portal again without the indexes that have these trees, for this run alone.

@@ -681,7 +681,8 @@ impl Session {
     /// Makes a portal of a prepared statement and its parameters.
     ///
     /// # Errors
-    /// 26000 unknown statement, 42P03 duplicate portal, 08P01 wrong number of parameters, 22P02 and 22P03 bad values.
+    /// 26000 unknown statement, 42P03 duplicate portal, 08P01 wrong number of parameters, 22P02 and 22P03 bad values, and
+    /// whatever binding the statement again finds, if the catalog has changed.
     pub async fn bind(
         &mut self,
         portal: &str,
@@ -705,8 +706,10 @@ impl Session {
         if !portal.is_empty() && self.portals.contains_key(portal) {
             return Err(Error::new(SqlState::DUPLICATE_CURSOR, format!("cursor \"{portal}\" already exists")));
         }
+        let mut made = Portal::new(prepared, Vec::new(), result_formats.into());
+        self.renew_early(&mut made).await?;
         let mut values = Vec::with_capacity(params.len());
-        for (i, (param, ty)) in params.iter().zip(&prepared.bound.params).enumerate() {
+        for (i, (param, ty)) in params.iter().zip(&made.prepared.bound.params).enumerate() {
             let format = match param_formats {
                 [] => 0,
                 [one] => *one,
@@ -717,7 +720,7 @@ impl Session {
                 Some(bytes) => self.param(bytes, format, *ty, i)?,
             });
         }
-        let mut made = Portal::new(prepared, values, result_formats.into());
+        made.params = values;
         made.columns = made.prepared.columns.clone();
         made.depth = self.savepoints.len();
         self.close_portal_named(portal);
@@ -749,9 +752,11 @@ impl Session {
     /// Emits ParameterDescription and RowDescription or NoData.
     ///
     /// # Errors
-    /// 26000.
+    /// 26000, and whatever binding the statement again finds, if the catalog has changed.
     pub async fn describe_statement<C: Client>(&mut self, name: &str, client: &mut C) -> Result<()> {
-        let prepared = self.prepared(name)?;
+        let mut portal = Portal::new(self.prepared(name)?, Vec::new(), Formats::new());
+        self.renew_early(&mut portal).await?;
+        let prepared = portal.prepared;
         let types: Vec<u32> = prepared.bound.params.iter().map(|ty| ty.oid).collect();
         client.parameter_description(&types);
         match self.result_columns(&prepared)? {
