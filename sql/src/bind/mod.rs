@@ -39,7 +39,9 @@ use std::sync::Arc;
 
 use types::{Error, Registry, Result, Settings, SqlState, SqlType, oid};
 
-use crate::bound::{Assignment, Bound, Check, Expr, Notice, Query, Required, ResultColumn, Statement, WithPart, walk};
+use crate::bound::{
+    Assignment, Bound, Check, Ddl, Expr, Notice, Query, Required, ResultColumn, Statement, WithPart, walk,
+};
 use crate::catalog::{CatalogSnapshot, ConstraintKind, ForeignKey, Privileges, ReferentialAction, TableDef, ViewDef};
 use crate::parse::{self, Parsed, ast};
 use scope::Scope;
@@ -111,6 +113,7 @@ pub fn bind(parsed: &Parsed, text: &str, context: BindContext<'_>, params: &[u32
                 | Statement::Delete(_)
                 | Statement::Copy(_)
                 | Statement::Explain(_)
+                | Statement::Ddl(Ddl::CreateTableAs { .. })
         )
     {
         return Err(Error::unsupported("a WITH clause that changes rows in this statement"));

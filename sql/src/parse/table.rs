@@ -27,7 +27,7 @@ impl Parser<'_> {
             if self.is_word("execute") {
                 return self.unsupported("CREATE TABLE AS EXECUTE");
             }
-            let query = Box::new(self.query()?);
+            let query = Box::new(self.query_at(true)?);
             let mut with_data = true;
             if self.accept_words(&["with", "no", "data"]) {
                 with_data = false;

@@ -199,7 +199,7 @@ impl Session {
             let prepared = portal.prepared.clone();
             let context = self.exec_context(&prepared, Vec::new()).await?;
             let executed = match &prepared.bound.statement {
-                Statement::Ddl(ddl) => exec::execute_ddl(ddl, &context).await?,
+                Statement::Ddl(ddl) => exec::execute_ddl(ddl, &prepared.bound.with, &context).await?,
                 Statement::Truncate { tables, restart_identity, cascade } => {
                     exec::truncate(tables, *restart_identity, *cascade, &context).await?
                 }

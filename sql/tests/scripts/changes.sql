@@ -868,6 +868,69 @@ id|v
 2|b
 (1 row)
 
+# And in CREATE TABLE AS and SELECT INTO.
+> create table made as with d as (insert into r values (3, 'c'), (4, 'd') returning *) select v, id from d where id > 3
+SELECT 1
+
+> select * from made
+v|id
+d|4
+(1 row)
+
+> with d as (delete from r where id > 2 returning id) select id into other from d
+SELECT 2
+
+> select id from other union all select id from r order by id
+id
+2
+3
+4
+(3 rows)
+
+> create table if not exists made as with d as (delete from r returning id) select id from d
+NOTICE:  42P07: relation "made" already exists, skipping
+CREATE TABLE AS
+
+> create table hollow as with d as (delete from r returning id) select id from d with no data
+CREATE TABLE AS
+
+> create table made as with d as (delete from r returning id) select id from d
+ERROR:  42P07: relation "made" already exists
+
+> create table twice as with d as (delete from r returning id) select d.id, (select count(*) from d) from d
+SELECT 1
+
+> select * from twice
+id|count
+2|1
+(1 row)
+
+> select count(*) from r
+count
+0
+(1 row)
+
+> insert into r values (1, 'a')
+INSERT 0 1
+
+> create table failed as with d as (insert into r values (2, 'b'), (1, 'dup') returning id) select id from d
+ERROR:  23505: duplicate key value violates unique constraint "r_pkey"
+DETAIL:  Key (id)=(1) already exists.
+
+> select * from r
+id|v
+1|a
+(1 row)
+
+> create table failed (a) as with d as (delete from r) insert into r values (2, 'b')
+ERROR:  42601: syntax error at or near "insert"
+
+> create table nested as select * from (with d as (delete from r returning id) select * from d) s
+ERROR:  0A000: WITH clause containing a data-modifying statement must be at the top level
+
+> drop table made, other, hollow, twice
+DROP TABLE
+
 > select * from unnest(array[1, 2], array['a', 'b', 'c']) as u(x, y)
 x|y
 1|a

@@ -9,9 +9,10 @@ use types::{Error, Result, SqlState, SqlType};
 use super::sort::Sorter;
 use super::work::Work;
 use super::{column, constraint};
-use crate::bound::{ConstraintKind, ConstraintSpec, CreateTable, Plan, ResultColumn};
+use crate::bound::{ConstraintKind, ConstraintSpec, CreateTable, Plan, ResultColumn, WithPart};
 use crate::catalog::codec::Object;
 use crate::catalog::{ColumnDef, FIRST_NORMAL_OID, Relation, SchemaDef, TableDef, TableShape, ViewDef};
+use crate::exec::changes;
 use crate::exec::lift::lift;
 use crate::exec::query::RowSource;
 use crate::exec::source::BATCH_ROWS_MAX;
@@ -102,6 +103,7 @@ pub(super) async fn table_as(
     if_not_exists: bool,
     columns: &[ResultColumn],
     plan: Option<&Plan>,
+    with: &[WithPart],
 ) -> Result<String> {
     work.claim(schema, name).await?;
     if !work.is_free_or(schema, name, if_not_exists)? {
@@ -135,15 +137,18 @@ pub(super) async fn table_as(
         work.put_table(table).await?;
         return Ok("CREATE TABLE AS".to_owned());
     };
-    let rows = fill(work, &table, plan).await?;
+    let rows = fill(work, &table, plan, with).await?;
     table.estimated_rows = rows as f64;
     work.put_table(table).await?;
     Ok(format!("SELECT {rows}"))
 }
 
-async fn fill(work: &Work, table: &TableDef, plan: &Plan) -> Result<u64> {
+async fn fill(work: &Work, table: &TableDef, plan: &Plan, with: &[WithPart]) -> Result<u64> {
     let context = &work.context;
     let ids = context.session.database.row_ids.counter(&context.engine, table.tree).await?;
+    // Held for as long as the plan reads what they yield.
+    let mut end = changes::run(with, context).await?;
+    end.judge().await?;
     let mut source = RowSource::open(plan, context)?;
     let mut sorter = Sorter::new(table.tree);
     let mut bytes = Vec::new();

@@ -41,7 +41,7 @@ use types::{Error, Result, SqlState};
 
 use super::context::ExecContext;
 use super::maintain::count_rows;
-use crate::bound::Ddl;
+use crate::bound::{Ddl, WithPart};
 use crate::catalog::TableDef;
 use work::Work;
 
@@ -53,16 +53,17 @@ pub(crate) enum Executed {
     Stale,
 }
 
-/// Runs a DDL statement in the context's transaction.
+/// Runs a DDL statement in the context's transaction. `with` are the parts of the WITH clause of CREATE TABLE AS, if it changes
+/// rows.
 ///
 /// # Errors
 /// PostgreSQL's; what the engine returns.
-pub(crate) async fn execute(ddl: &Ddl, context: &Arc<ExecContext>) -> Result<Executed> {
+pub(crate) async fn execute(ddl: &Ddl, with: &[WithPart], context: &Arc<ExecContext>) -> Result<Executed> {
     let mut work = Work::begin(context).await?;
     let tag = match ddl {
         Ddl::CreateTable(table) => create::table(&mut work, table).await?,
         Ddl::CreateTableAs { schema, name, if_not_exists, columns, plan } => {
-            create::table_as(&mut work, schema, name, *if_not_exists, columns, plan.as_deref()).await?
+            create::table_as(&mut work, schema, name, *if_not_exists, columns, plan.as_deref(), with).await?
         }
         Ddl::AlterTable { table, actions } => {
             if !work.lock_table(table, alter::lock_mode(actions)).await? {
