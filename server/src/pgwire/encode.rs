@@ -88,14 +88,11 @@ pub(super) fn data_row(
         }
         let value = out.len();
         out.put_i32(0);
-        // What is too large even without its numbers is not written.
-        let fits = text_io::least_length(datum) <= MESSAGE_BYTES_MAX;
-        if fits && format_of(formats, index) == 0 {
-            text_io::write_text(datum, columns[index].ty, settings, out);
-        } else if fits {
-            binary_io::write_binary(datum, columns[index].ty, out);
-        }
-        if !fits || out.len() - start > MESSAGE_BYTES_MAX {
+        let written = match format_of(formats, index) {
+            0 => text_io::write_text(datum, columns[index].ty, settings, out),
+            _ => binary_io::write_binary(datum, columns[index].ty, out),
+        };
+        if written.is_err() || out.len() - start > MESSAGE_BYTES_MAX {
             out.truncate(start - 1);
             return Err(Error::new(SqlState::PROGRAM_LIMIT_EXCEEDED, "row is too large to send")
                 .detail("The limit of one message is 1 GiB."));

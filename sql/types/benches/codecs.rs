@@ -55,18 +55,18 @@ fn main() {
     for (name, at) in [("int4", 0), ("int8", 2), ("text", 3)] {
         measure(&format!("{name} to text"), || {
             out.clear();
-            text_io::write_text(black_box(&values[at]), types[at], &settings, &mut out);
+            text_io::write_text(black_box(&values[at]), types[at], &settings, &mut out).expect("fits");
         });
         measure(&format!("{name} to binary"), || {
             out.clear();
-            binary_io::write_binary(black_box(&values[at]), types[at], &mut out);
+            binary_io::write_binary(black_box(&values[at]), types[at], &mut out).expect("fits");
         });
         let text = text_io::to_text(&values[at], types[at], &settings);
         measure(&format!("{name} from text"), || {
             black_box(text_io::parse(black_box(&text), types[at], &settings).expect("own text"));
         });
         let mut binary = Vec::new();
-        binary_io::write_binary(&values[at], types[at], &mut binary);
+        binary_io::write_binary(&values[at], types[at], &mut binary).expect("fits");
         measure(&format!("{name} from binary"), || {
             black_box(binary_io::from_binary(black_box(&binary), types[at]).expect("own bytes"));
         });

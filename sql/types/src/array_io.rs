@@ -11,7 +11,7 @@ use crate::error::{Error, Result, SqlState};
 use crate::function::RESULT_BYTES_MAX;
 use crate::settings::Settings;
 use crate::sqltype::{SqlType, oid};
-use crate::text_io::{natural_type, parse, to_text, write_text};
+use crate::text_io::{append, check_room, natural_type, parse};
 
 /// PostgreSQL's `MAXDIM`.
 pub(crate) const DIMENSIONS_MAX: usize = 6;
@@ -279,17 +279,49 @@ impl Reader<'_> {
     }
 }
 
-fn needs_quotes(text: &str) -> bool {
+fn needs_quotes(text: &[u8]) -> bool {
     text.is_empty()
-        || text.eq_ignore_ascii_case("null")
-        || text.bytes().any(|b| matches!(b, b'{' | b'}' | b',' | b'"' | b'\\' | b'\x0b') || b.is_ascii_whitespace())
+        || text.eq_ignore_ascii_case(b"null")
+        || text.iter().any(|b| matches!(b, b'{' | b'}' | b',' | b'"' | b'\\' | b'\x0b') || b.is_ascii_whitespace())
 }
 
-/// Appends `{...}`.
-pub(crate) fn write_array(array: &ArrayValue, ty: SqlType, settings: &Settings, out: &mut Vec<u8>) {
+/// Puts quotes around what `out` holds from `start` on. A quote or backslash inside gets another one before it, in an array
+/// a backslash: so both double with every level of nesting. Nothing is allocated for what has no room.
+fn quote(start: usize, in_array: bool, end: usize, out: &mut Vec<u8>) -> Result<()> {
+    let is_escaped = |byte: u8| matches!(byte, b'"' | b'\\');
+    let escapes = out[start..].iter().filter(|byte| is_escaped(**byte)).count();
+    check_room(escapes + 2, end, out)?;
+    // From behind, so that each byte is read before another is written to its place: what lies before `from` is still to be
+    // moved, and what lies behind `to` is done.
+    let mut from = out.len();
+    let mut to = from + escapes + 1;
+    out.resize(to + 1, b'"');
+    while to > from + 1 {
+        from -= 1;
+        to -= 1;
+        let byte = out[from];
+        out[to] = byte;
+        if is_escaped(byte) {
+            to -= 1;
+            out[to] = if in_array { b'\\' } else { byte };
+        }
+    }
+    out.copy_within(start..from, start + 1);
+    out[start] = b'"';
+    Ok(())
+}
+
+/// Appends `{...}`, up to `end` as [`append`] does.
+pub(crate) fn write_array(
+    array: &ArrayValue,
+    ty: SqlType,
+    settings: &Settings,
+    end: usize,
+    out: &mut Vec<u8>,
+) -> Result<()> {
     if array.elements.is_empty() {
         out.extend_from_slice(b"{}");
-        return;
+        return Ok(());
     }
     if array.lower_bounds.iter().any(|lower| *lower != 1) {
         for (lower, size) in array.lower_bounds.iter().zip(&array.dims) {
@@ -298,7 +330,7 @@ pub(crate) fn write_array(array: &ArrayValue, ty: SqlType, settings: &Settings, 
         out.push(b'=');
     }
     let element = ty.element().unwrap_or(SqlType::of(array.element));
-    write_level(array, element, 0, &mut array.elements.iter(), settings, out);
+    write_level(array, element, 0, &mut array.elements.iter(), settings, end, out)
 }
 
 fn write_level<'a>(
@@ -307,38 +339,33 @@ fn write_level<'a>(
     depth: usize,
     elements: &mut impl Iterator<Item = &'a Datum>,
     settings: &Settings,
+    end: usize,
     out: &mut Vec<u8>,
-) {
+) -> Result<()> {
     out.push(b'{');
     for i in 0..array.dims[depth] {
         if i > 0 {
             out.push(b',');
         }
         if depth + 1 < array.dims.len() {
-            write_level(array, element, depth + 1, elements, settings, out);
+            write_level(array, element, depth + 1, elements, settings, end, out)?;
             continue;
         }
         match elements.next() {
             None | Some(Datum::Null) => out.extend_from_slice(b"NULL"),
             Some(Datum::Int4(value)) => crate::datetime::write_integer(i64::from(*value), out),
             Some(value) => {
-                let text = to_text(value, element, settings);
-                if needs_quotes(&text) {
-                    out.push(b'"');
-                    for byte in text.bytes() {
-                        if byte == b'"' || byte == b'\\' {
-                            out.push(b'\\');
-                        }
-                        out.push(byte);
-                    }
-                    out.push(b'"');
-                } else {
-                    out.extend_from_slice(text.as_bytes());
+                let start = out.len();
+                append(value, element, settings, end, out)?;
+                if needs_quotes(&out[start..]) {
+                    quote(start, true, end, out)?;
                 }
             }
         }
+        check_room(1, end, out)?;
     }
     out.push(b'}');
+    Ok(())
 }
 
 /// Reads numbers with blanks between them.
@@ -359,8 +386,8 @@ pub(crate) fn write_vector(array: &ArrayValue, out: &mut Vec<u8>) {
     }
 }
 
-/// Appends `(a,b,)`: the fields' text forms, empty for null.
-pub(crate) fn write_record(fields: &[Datum], settings: &Settings, out: &mut Vec<u8>) {
+/// Appends `(a,b,)`: the fields' text forms, empty for null. Up to `end` as [`append`] does.
+pub(crate) fn write_record(fields: &[Datum], settings: &Settings, end: usize, out: &mut Vec<u8>) -> Result<()> {
     out.push(b'(');
     for (i, field) in fields.iter().enumerate() {
         if i > 0 {
@@ -369,22 +396,72 @@ pub(crate) fn write_record(fields: &[Datum], settings: &Settings, out: &mut Vec<
         if field.is_null() {
             continue;
         }
-        let mut text = Vec::new();
-        write_text(field, natural_type(field), settings, &mut text);
-        let quote = text.is_empty()
+        let start = out.len();
+        append(field, natural_type(field), settings, end, out)?;
+        let text = &out[start..];
+        let quoted = text.is_empty()
             || text.iter().any(|b| matches!(b, b'(' | b')' | b',' | b'"' | b'\\' | b'\x0b') || b.is_ascii_whitespace());
-        if !quote {
-            out.extend_from_slice(&text);
-            continue;
+        if quoted {
+            quote(start, false, end, out)?;
         }
-        out.push(b'"');
-        for byte in text {
-            if byte == b'"' || byte == b'\\' {
-                out.push(byte);
-            }
-            out.push(byte);
-        }
-        out.push(b'"');
+        check_room(1, end, out)?;
     }
     out.push(b')');
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The text of a value if it fits in `end` bytes, and how many were allocated for it.
+    fn written(value: &Datum, end: usize) -> (Option<String>, usize) {
+        let mut out = Vec::new();
+        let result = append(value, natural_type(value), &Settings::default(), end, &mut out);
+        if let Err(error) = &result {
+            assert_eq!(error.sqlstate, SqlState::PROGRAM_LIMIT_EXCEEDED);
+        }
+        let allocated = out.capacity();
+        (result.ok().map(|()| String::from_utf8(out).expect("text")), allocated)
+    }
+
+    fn text(value: &Datum) -> String {
+        written(value, 1 << 20).0.expect("room for it")
+    }
+
+    fn row(fields: &[Datum]) -> Datum {
+        Datum::Record(fields.into())
+    }
+
+    #[test]
+    fn quotes_and_backslashes_inside_are_postgresqls() {
+        let quote = row(&[Datum::text("\"")]);
+        assert_eq!(text(&quote), r#"("""")"#);
+        assert_eq!(text(&row(std::slice::from_ref(&quote))), r#"("("""""""")")"#);
+        assert_eq!(text(&Datum::array(oid::RECORD, vec![quote])), r#"{"(\"\"\"\")"}"#);
+        let mixed = [Datum::text(""), Datum::Null, Datum::text("é x"), Datum::text("a\\b\"c"), Datum::text("null")];
+        assert_eq!(text(&row(&mixed)), r#"("",,"é x","a\\b""c",null)"#);
+        let mixed = Datum::array(oid::TEXT, mixed.to_vec());
+        assert_eq!(text(&mixed), r#"{"",NULL,"é x","a\\b\"c","null"}"#);
+        assert_eq!(text(&row(&[mixed])), r#"("{"""",NULL,""é x"",""a\\\\b\\""c"",""null""}")"#);
+    }
+
+    #[test]
+    fn what_has_no_room_is_not_written() {
+        let nested = (0..64).fold(Datum::text("\""), |inner, _| row(&[inner]));
+        let long = Datum::text(&"x".repeat(1 << 20));
+        let ones = Datum::array(oid::INT4, vec![Datum::Int4(1); 1_000]);
+        for value in [
+            nested,
+            row(&[Datum::Null, long.clone()]),
+            Datum::array(oid::TEXT, vec![Datum::Null, long]),
+            row(&vec![ones.clone(); 1_000]),
+            row(&[ones.clone(), row(&vec![ones; 1_000])]),
+            Datum::array(oid::NUMERIC, vec![Datum::Numeric(i64::MAX.into()); 10_000]),
+        ] {
+            let (text, allocated) = written(&value, 10_000);
+            assert_eq!(text, None);
+            assert!(allocated <= 32_768, "{allocated}");
+        }
+    }
 }

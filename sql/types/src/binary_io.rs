@@ -8,6 +8,7 @@ use crate::array_io::{DIMENSIONS_MAX, ELEMENTS_MAX, too_many_elements};
 use crate::datetime::{self, MICROS_PER_DAY};
 use crate::datum::{ArrayValue, Datum, Interval};
 use crate::error::{Error, Result, SqlState};
+use crate::function::RESULT_BYTES_MAX;
 use crate::json::Jsonb;
 use crate::numeric::Numeric;
 use crate::settings::Settings;
@@ -271,7 +272,16 @@ fn record(reader: &mut Reader<'_>) -> Result<Datum> {
 }
 
 /// Appends the binary form of a value, without a length in front; nothing for null.
-pub fn write_binary(value: &Datum, ty: SqlType, out: &mut Vec<u8>) {
+///
+/// # Errors
+/// 54000 when it is longer than a value can be; a part of it stays in `out` then.
+pub fn write_binary(value: &Datum, ty: SqlType, out: &mut Vec<u8>) -> Result<()> {
+    let end = out.len() + RESULT_BYTES_MAX;
+    append(value, ty, end, out)
+}
+
+/// Writes the binary form behind what is in `out`, up to `end` as [`text_io::append`] does.
+fn append(value: &Datum, ty: SqlType, end: usize, out: &mut Vec<u8>) -> Result<()> {
     match value {
         Datum::Null => {}
         Datum::Bool(value) => out.push(u8::from(*value)),
@@ -290,12 +300,12 @@ pub fn write_binary(value: &Datum, ty: SqlType, out: &mut Vec<u8>) {
             out.extend_from_slice(&block.to_be_bytes());
             out.extend_from_slice(&offset.to_be_bytes());
         }
-        Datum::Text(value) => out.extend_from_slice(value.as_bytes()),
+        Datum::Text(value) => text_io::extend(value.as_bytes(), end, out)?,
         Datum::Jsonb(value) => {
             out.push(JSONB_VERSION);
-            out.extend_from_slice(value.as_str().as_bytes());
+            text_io::extend(value.as_str().as_bytes(), end, out)?;
         }
-        Datum::Bytea(value) => out.extend_from_slice(value),
+        Datum::Bytea(value) => text_io::extend(value, end, out)?,
         Datum::Date(value) => out.extend_from_slice(&value.to_be_bytes()),
         Datum::Time(value) | Datum::Timestamp(value) | Datum::Timestamptz(value) => {
             out.extend_from_slice(&value.to_be_bytes());
@@ -308,31 +318,34 @@ pub fn write_binary(value: &Datum, ty: SqlType, out: &mut Vec<u8>) {
         Datum::Oid(value) => out.extend_from_slice(&value.to_be_bytes()),
         Datum::Char(value) => out.push(*value),
         Datum::Uuid(value) => out.extend_from_slice(value),
-        Datum::Array(value) => write_array(value, ty, out),
+        Datum::Array(value) => write_array(value, ty, end, out)?,
         Datum::Record(fields) => {
             out.extend_from_slice(&(fields.len() as i32).to_be_bytes());
             for field in fields.iter() {
                 let ty = text_io::natural_type(field);
                 out.extend_from_slice(&ty.oid.to_be_bytes());
-                write_field(field, ty, out);
+                write_field(field, ty, end, out)?;
             }
         }
     }
+    Ok(())
 }
 
-fn write_field(value: &Datum, ty: SqlType, out: &mut Vec<u8>) {
+fn write_field(value: &Datum, ty: SqlType, end: usize, out: &mut Vec<u8>) -> Result<()> {
     if value.is_null() {
         out.extend_from_slice(&(-1i32).to_be_bytes());
-        return;
+        return Ok(());
     }
     let at = out.len();
     out.extend_from_slice(&[0; 4]);
-    write_binary(value, ty, out);
+    append(value, ty, end, out)?;
+    text_io::check_room(0, end, out)?;
     let length = (out.len() - at - 4) as i32;
     out[at..at + 4].copy_from_slice(&length.to_be_bytes());
+    Ok(())
 }
 
-fn write_array(array: &ArrayValue, ty: SqlType, out: &mut Vec<u8>) {
+fn write_array(array: &ArrayValue, ty: SqlType, end: usize, out: &mut Vec<u8>) -> Result<()> {
     let element = ty.element().unwrap_or(SqlType::of(array.element));
     out.extend_from_slice(&(array.dims.len() as i32).to_be_bytes());
     out.extend_from_slice(&i32::from(array.elements.iter().any(Datum::is_null)).to_be_bytes());
@@ -342,8 +355,9 @@ fn write_array(array: &ArrayValue, ty: SqlType, out: &mut Vec<u8>) {
         out.extend_from_slice(&lower.to_be_bytes());
     }
     for value in &array.elements {
-        write_field(value, element, out);
+        write_field(value, element, end, out)?;
     }
+    Ok(())
 }
 
 fn write_numeric(value: &Numeric, out: &mut Vec<u8>) {
@@ -385,7 +399,7 @@ mod tests {
 
     fn sent(value: &Datum, ty: SqlType) -> Vec<u8> {
         let mut out = Vec::new();
-        write_binary(value, ty, &mut out);
+        write_binary(value, ty, &mut out).expect("fits");
         out
     }
 

@@ -62,7 +62,24 @@ pub fn parse(text: &str, ty: SqlType, settings: &Settings) -> Result<Datum> {
 }
 
 /// Appends the text form of a value; nothing for null.
-pub fn write_text(value: &Datum, ty: SqlType, settings: &Settings, out: &mut Vec<u8>) {
+///
+/// # Errors
+/// 54000 when it is longer than a value can be. What shows so without being written is refused at once; otherwise a part of
+/// the text stays in `out`.
+pub fn write_text(value: &Datum, ty: SqlType, settings: &Settings, out: &mut Vec<u8>) -> Result<()> {
+    if least_length(value) > RESULT_BYTES_MAX {
+        return Err(too_long());
+    }
+    let end = out.len() + RESULT_BYTES_MAX;
+    append(value, ty, settings, end, out)
+}
+
+/// Writes the text form behind what is in `out`, which grows not much beyond `end` bytes: by what is no array, row or long
+/// text.
+///
+/// # Errors
+/// 54000 when there is no room for it.
+pub(crate) fn append(value: &Datum, ty: SqlType, settings: &Settings, end: usize, out: &mut Vec<u8>) -> Result<()> {
     match value {
         Datum::Null => {}
         Datum::Bool(value) => out.push(if *value { b't' } else { b'f' }),
@@ -79,9 +96,10 @@ pub fn write_text(value: &Datum, ty: SqlType, settings: &Settings, out: &mut Vec
         Datum::Float4(value) => write_f32(*value, settings.extra_float_digits, out),
         Datum::Float8(value) => write_f64(*value, settings.extra_float_digits, out),
         Datum::Numeric(value) => out.extend_from_slice(value.to_string().as_bytes()),
-        Datum::Text(value) => out.extend_from_slice(value.as_bytes()),
-        Datum::Jsonb(value) => out.extend_from_slice(value.as_str().as_bytes()),
+        Datum::Text(value) => extend(value.as_bytes(), end, out)?,
+        Datum::Jsonb(value) => extend(value.as_str().as_bytes(), end, out)?,
         Datum::Bytea(value) => {
+            check_room(2 + 2 * value.len(), end, out)?;
             out.extend_from_slice(b"\\x");
             write_hex(value, out);
         }
@@ -95,40 +113,73 @@ pub fn write_text(value: &Datum, ty: SqlType, settings: &Settings, out: &mut Vec
         Datum::Uuid(value) => write_uuid(value, out),
         Datum::Array(value) => match ty.oid {
             oid::INT2VECTOR | oid::OIDVECTOR => array_io::write_vector(value, out),
-            _ => array_io::write_array(value, ty, settings, out),
+            _ => array_io::write_array(value, ty, settings, end, out)?,
         },
-        Datum::Record(fields) => array_io::write_record(fields, settings, out),
+        Datum::Record(fields) => array_io::write_record(fields, settings, end, out)?,
     }
+    Ok(())
 }
 
-/// The text form of a value as a string.
-pub fn to_text(value: &Datum, ty: SqlType, settings: &Settings) -> String {
-    let mut out = Vec::new();
-    write_text(value, ty, settings, &mut out);
-    // Every branch above appends UTF-8.
-    String::from_utf8(out).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
-}
-
-/// The text form of a value that becomes a value itself.
+/// Checks that `more` bytes behind those of `out` end at or before `end`.
 ///
 /// # Errors
-/// 54000 when it is longer than a value can be. What is so even without its numbers is refused before anything is written.
-pub fn as_text(value: &Datum, ty: SqlType, settings: &Settings) -> Result<String> {
-    if least_length(value) > RESULT_BYTES_MAX {
-        return Err(too_long());
-    }
-    let text = to_text(value, ty, settings);
-    if text.len() > RESULT_BYTES_MAX { Err(too_long()) } else { Ok(text) }
+/// 54000.
+pub(crate) fn check_room(more: usize, end: usize, out: &[u8]) -> Result<()> {
+    if out.len() + more > end { Err(too_long()) } else { Ok(()) }
 }
 
-/// What the text form of a value takes at least, and the binary one, too: the texts in it. The elements of an array may share
-/// one long text, so that what is small in memory takes any length when it is written.
-pub fn least_length(value: &Datum) -> usize {
-    let all = |parts: &[Datum]| parts.iter().map(least_length).fold(0, usize::saturating_add);
+/// Appends bytes if there is room for them.
+///
+/// # Errors
+/// 54000.
+pub(crate) fn extend(bytes: &[u8], end: usize, out: &mut Vec<u8>) -> Result<()> {
+    check_room(bytes.len(), end, out)?;
+    out.extend_from_slice(bytes);
+    Ok(())
+}
+
+fn string(text: Vec<u8>) -> String {
+    // Every branch of `append` writes UTF-8.
+    String::from_utf8(text).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
+}
+
+/// The text form of a value as a string, for EXPLAIN and tests: what [`write_text`] refuses is cut.
+pub fn to_text(value: &Datum, ty: SqlType, settings: &Settings) -> String {
+    let mut out = Vec::new();
+    // What was written before there was no room is the cut text.
+    let _ = append(value, ty, settings, RESULT_BYTES_MAX, &mut out);
+    string(out)
+}
+
+/// The text form of a value that becomes a value itself, or a part of a message.
+///
+/// # Errors
+/// As [`write_text`].
+pub fn as_text(value: &Datum, ty: SqlType, settings: &Settings) -> Result<String> {
+    let mut out = Vec::new();
+    write_text(value, ty, settings, &mut out)?;
+    Ok(string(out))
+}
+
+/// What the text form of a value takes at least; of what is too long no more is counted than shows that it is. The elements
+/// of an array may share one long text or number, so that what is small in memory takes any length when it is written.
+pub(crate) fn least_length(value: &Datum) -> usize {
+    let all = |parts: &[Datum]| {
+        let mut total = 0;
+        for part in parts {
+            // A comma or a brace stands behind each.
+            total += least_length(part) + 1;
+            if total > RESULT_BYTES_MAX {
+                break;
+            }
+        }
+        total
+    };
     match value {
         Datum::Text(text) => text.len(),
-        Datum::Bytea(bytes) => bytes.len(),
+        Datum::Bytea(bytes) => 2 + 2 * bytes.len(),
         Datum::Jsonb(json) => json.as_str().len(),
+        Datum::Numeric(number) => number.least_length(),
         Datum::Array(array) => all(&array.elements),
         Datum::Record(fields) => all(fields),
         _ => 0,

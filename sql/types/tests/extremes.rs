@@ -277,7 +277,17 @@ fn results_too_long_are_refused_before_they_are_built() {
     let many = Datum::array(oid::INT4, vec![Datum::Int4(1); 2_000]);
     assert_eq!(answer("array_to_string", &[(many, SqlType::INT4_ARRAY), text(&megabyte)]), limit);
     let long = Datum::array(oid::TEXT, vec![Datum::text(&megabyte); 2_000]);
-    assert_eq!(answer("array_to_string", &[(long, SqlType::TEXT_ARRAY), text(",")]), limit);
+    assert_eq!(answer("array_to_string", &[(long.clone(), SqlType::TEXT_ARRAY), text(",")]), limit);
+    // Ones of 131,072 digits, of which the array has one in memory.
+    let digits = Datum::array(oid::NUMERIC, vec![numeric("1e131071").0; 10_000]);
+    let shared = Datum::Record(vec![Datum::array(oid::TEXT, vec![Datum::text(&megabyte); 2]); 2_000].into());
+    let numerics = SqlType::NUMERIC.array().expect("an array type");
+    for (value, ty) in [(long, SqlType::TEXT_ARRAY), (digits, numerics), (shared, SqlType::RECORD)] {
+        let mut out = b"before".to_vec();
+        let refused = text_io::write_text(&value, ty, &Settings::default(), &mut out).expect_err("more than 1 GiB");
+        assert_eq!(refused.sqlstate, SqlState::PROGRAM_LIMIT_EXCEEDED);
+        assert_eq!(out, b"before");
+    }
     let padded = SqlType::with_typmod(oid::BPCHAR, i32::MAX);
     let refused = types::cast::coerce_typmod(Datum::text("x"), padded, true).expect_err("2 GiB of blanks");
     assert_eq!(refused.sqlstate, SqlState::PROGRAM_LIMIT_EXCEEDED);
@@ -486,7 +496,7 @@ proptest! {
                 let Ok(value) = text_io::parse(&given, ty, &settings) else { continue };
                 text_io::to_text(&value, ty, &settings);
                 let mut bytes = Vec::new();
-                binary_io::write_binary(&value, ty, &mut bytes);
+                binary_io::write_binary(&value, ty, &mut bytes).expect("fits");
             }
         }
     }

@@ -35,7 +35,7 @@ pub(super) async fn run(
     let mut count = 0;
     while !batch.is_empty() {
         for row in &batch {
-            writer.row(row);
+            writer.row(row)?;
             client.copy_data(&writer.line);
             count += 1;
             if client.wants_drain() {
@@ -78,7 +78,7 @@ impl Writer<'_> {
         self.line.push(b'\n');
     }
 
-    fn row(&mut self, row: &[Datum]) {
+    fn row(&mut self, row: &[Datum]) -> Result<()> {
         self.line.clear();
         if self.options.format == CopyFormat::Binary {
             self.line.extend((self.columns.len() as i16).to_be_bytes());
@@ -89,11 +89,11 @@ impl Writer<'_> {
                 }
                 let at = self.line.len();
                 self.line.extend([0; 4]);
-                write_binary(value, column.ty, &mut self.line);
+                write_binary(value, column.ty, &mut self.line)?;
                 let length = (self.line.len() - at - 4) as i32;
                 self.line[at..at + 4].copy_from_slice(&length.to_be_bytes());
             }
-            return;
+            return Ok(());
         }
         for (index, (value, column)) in row.iter().zip(self.columns).enumerate() {
             if index > 0 {
@@ -104,7 +104,7 @@ impl Writer<'_> {
                 continue;
             }
             self.value.clear();
-            write_text(value, column.ty, &self.context.settings, &mut self.value);
+            write_text(value, column.ty, &self.context.settings, &mut self.value)?;
             match self.options.format {
                 CopyFormat::Csv => {
                     let force = self.options.force_quote.contains(&index);
@@ -114,6 +114,7 @@ impl Writer<'_> {
             }
         }
         self.line.push(b'\n');
+        Ok(())
     }
 }
 

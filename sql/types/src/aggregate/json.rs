@@ -3,7 +3,6 @@
 use super::Accumulator;
 use crate::datum::Datum;
 use crate::error::{Error, Result, SqlState};
-use crate::function::{RESULT_BYTES_MAX, too_long};
 use crate::json::{Jsonb, write};
 use crate::settings::Settings;
 use crate::sqltype::SqlType;
@@ -27,8 +26,7 @@ impl Text {
     }
 
     fn value(&mut self, args: &[Datum], i: usize) -> Result<()> {
-        write::value(&args[i], self.ty(i), &self.settings, false, &mut self.written)?;
-        if self.written.len() > RESULT_BYTES_MAX { Err(too_long()) } else { Ok(()) }
+        write::value(&args[i], self.ty(i), &self.settings, false, &mut self.written)
     }
 
     /// The value when `close` is behind it; null when there were no rows.

@@ -233,7 +233,7 @@ fn array_to_string(call: &mut Call<'_>) -> Result<Datum> {
     let element = SqlType::of(element_type(call, 0));
     let null_text = if call.args.len() > 2 && !call.arg(2).is_null() { Some(call.str(2)?) } else { None };
     let separator = call.str(1)?;
-    // What is too long even without its numbers is refused before anything is written.
+    // What is too long at any rate is refused before anything is written.
     let shown = array.elements.iter().filter(|value| !value.is_null() || null_text.is_some());
     let lengths = shown.map(|value| text_io::least_length(value).saturating_add(separator.len()));
     if lengths.fold(0, usize::saturating_add).saturating_sub(separator.len()) > RESULT_BYTES_MAX {
@@ -250,7 +250,7 @@ fn array_to_string(call: &mut Call<'_>) -> Result<Datum> {
         }
         match null_text {
             Some(null_text) if value.is_null() => out.extend_from_slice(null_text.as_bytes()),
-            _ => text_io::write_text(value, element, call.settings, &mut out),
+            _ => text_io::write_text(value, element, call.settings, &mut out)?,
         }
         if out.len() > RESULT_BYTES_MAX {
             return Err(too_long());

@@ -240,7 +240,7 @@ fn object_of_arrays(call: &mut Call<'_>) -> Result<Datum> {
         let Some(key) = key.as_str() else {
             return Err(Error::new(SqlState::NULL_VALUE_NOT_ALLOWED, "null value not allowed for object key"));
         };
-        write::string(key, &mut out);
+        write::checked_string(key, &mut out)?;
         out.push_str(" : ");
         write::value(value, SqlType::TEXT, call.settings, false, &mut out)?;
     }

@@ -34,7 +34,17 @@ fn shown_from(call: &Call<'_>, first: usize) -> Result<Vec<String>> {
     if least > RESULT_BYTES_MAX {
         return Err(too_long());
     }
-    (first..call.args.len()).filter(|i| !call.arg(*i).is_null()).map(|i| shown(call, i)).collect()
+    let mut parts = Vec::with_capacity(call.args.len());
+    let mut total = 0;
+    for i in (first..call.args.len()).filter(|i| !call.arg(*i).is_null()) {
+        let part = shown(call, i)?;
+        total += part.len();
+        if total > RESULT_BYTES_MAX {
+            return Err(too_long());
+        }
+        parts.push(part);
+    }
+    Ok(parts)
 }
 
 fn concat_two(call: &mut Call<'_>) -> Result<Datum> {

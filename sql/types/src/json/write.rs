@@ -34,7 +34,31 @@ pub(crate) fn string(text: &str, out: &mut String) {
     out.push('"');
 }
 
+/// Appends a string with its quotes, measured first where its escapes could make it too long.
+///
+/// # Errors
+/// 54000.
+pub(crate) fn checked_string(text: &str, out: &mut String) -> Result<()> {
+    let room = RESULT_BYTES_MAX.saturating_sub(out.len());
+    // An escape takes six bytes at most.
+    if text.len() > room / 6 {
+        let written = |byte: u8| match byte {
+            b'"' | b'\\' | 0x08 | 0x0c | b'\n' | b'\r' | b'\t' => 2usize,
+            0..0x20 => 6,
+            _ => 1,
+        };
+        if text.bytes().map(written).sum::<usize>() > room {
+            return Err(too_long());
+        }
+    }
+    string(text, out);
+    Ok(())
+}
+
 /// Appends the JSON of a value. `line_feeds` puts the parts of an outermost array or row on lines of their own.
+///
+/// # Errors
+/// 54000 when `out` gets too long.
 pub(crate) fn value(value: &Datum, ty: SqlType, settings: &Settings, line_feeds: bool, out: &mut String) -> Result<()> {
     match value {
         Datum::Null => out.push_str("null"),
@@ -54,17 +78,18 @@ pub(crate) fn value(value: &Datum, ty: SqlType, settings: &Settings, line_feeds:
             let fields = fields.iter().map(|field| (field, text_io::natural_type(field)));
             object(names.zip(fields), settings, line_feeds, out)?;
         }
-        _ => scalar(value, ty, settings, out),
+        _ => scalar(value, ty, settings, out)?,
     }
-    Ok(())
+    // Elements that share one long value take little room before they are written.
+    if out.len() > RESULT_BYTES_MAX { Err(too_long()) } else { Ok(()) }
 }
 
-fn scalar(value: &Datum, ty: SqlType, settings: &Settings, out: &mut String) {
+fn scalar(value: &Datum, ty: SqlType, settings: &Settings, out: &mut String) -> Result<()> {
     let mut text = Vec::new();
     match value {
         Datum::Timestamp(micros) => datetime::write_timestamp(*micros, &mut text),
         Datum::Timestamptz(micros) => datetime::write_timestamptz(*micros, &settings.timezone, &mut text),
-        _ => text_io::write_text(value, ty, settings, &mut text),
+        _ => text_io::write_text(value, ty, settings, &mut text)?,
     }
     let text = String::from_utf8_lossy(&text);
     let number = ty.is_numeric() && text.bytes().all(|b| b.is_ascii_digit() || matches!(b, b'-' | b'+' | b'.' | b'e'));
@@ -82,8 +107,9 @@ fn scalar(value: &Datum, ty: SqlType, settings: &Settings, out: &mut String) {
             }
             string(&text, out);
         }
-        _ => string(&text, out),
+        _ => checked_string(&text, out)?,
     }
+    Ok(())
 }
 
 fn array<'a>(
@@ -105,10 +131,6 @@ fn array<'a>(
         } else {
             value(elements.next().unwrap_or(&Datum::Null), element, settings, false, out)?;
         }
-        // Elements that share one long value take little room before they are written.
-        if out.len() > RESULT_BYTES_MAX {
-            return Err(too_long());
-        }
     }
     out.push(']');
     Ok(())
@@ -129,9 +151,6 @@ pub(crate) fn object<'a, N: AsRef<str>>(
         string(name.as_ref(), out);
         out.push(':');
         value(field, ty, settings, false, out)?;
-        if out.len() > RESULT_BYTES_MAX {
-            return Err(too_long());
-        }
     }
     out.push('}');
     Ok(())
@@ -140,10 +159,9 @@ pub(crate) fn object<'a, N: AsRef<str>>(
 /// Appends the key that a value makes, with its quotes.
 ///
 /// # Errors
-/// 22023 for what has no simple text.
+/// 22023 for what has no simple text; 54000 when it is too long.
 pub(crate) fn key(value: &Datum, ty: SqlType, settings: &Settings, out: &mut String) -> Result<()> {
-    string(&key_text(value, ty, settings)?, out);
-    Ok(())
+    checked_string(&key_text(value, ty, settings)?, out)
 }
 
 fn key_text(value: &Datum, ty: SqlType, settings: &Settings) -> Result<String> {
@@ -153,10 +171,10 @@ fn key_text(value: &Datum, ty: SqlType, settings: &Settings) -> Result<String> {
         Datum::Bool(value) => return Ok(if *value { "true" } else { "false" }.to_owned()),
         Datum::Date(_) | Datum::Timestamp(_) | Datum::Timestamptz(_) => {
             let mut quoted = String::new();
-            scalar(value, ty, settings, &mut quoted);
+            scalar(value, ty, settings, &mut quoted)?;
             return Ok(quoted.trim_matches('"').to_owned());
         }
-        _ => return Ok(text_io::to_text(value, ty, settings)),
+        _ => return text_io::as_text(value, ty, settings),
     }
     let message = "key value must be scalar, not array, composite, or json";
     Err(Error::new(SqlState::INVALID_PARAMETER_VALUE, message))

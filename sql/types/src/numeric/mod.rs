@@ -682,6 +682,15 @@ impl Numeric {
         Some((groups[first..last].to_vec(), weight))
     }
 
+    /// What the text form takes at least, in bytes.
+    pub(crate) fn least_length(&self) -> usize {
+        match &self.0 {
+            // A number of n bits has at least 0.3 n digits.
+            Repr::Big(big) => (big.unscaled.bits() as usize * 3 / 10).max(usize::from(big.scale)),
+            _ => 1,
+        }
+    }
+
     /// The inverse of [`Numeric::to_groups`], cut to `scale`.
     ///
     /// # Errors
