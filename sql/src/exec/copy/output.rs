@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use types::binary_io::write_binary;
 use types::text_io::write_text;
-use types::{Datum, Result};
+use types::{Datum, Error, Result, SqlState};
 
 use super::binary::{HEADER, TRAILER};
 use crate::bound::{CopyFormat, CopyOptions, Plan, ResultColumn};
@@ -12,6 +12,9 @@ use crate::exec::context::ExecContext;
 use crate::exec::query::RowSource;
 use crate::exec::source::BATCH_ROWS_MAX;
 use crate::session::{Client, CopyFormat as WireFormat};
+
+/// Most bytes of a row: PostgreSQL's limit of one allocation.
+const LINE_BYTES_MAX: usize = (1 << 30) - 1;
 
 pub(super) async fn run(
     plan: &Plan,
@@ -29,7 +32,7 @@ pub(super) async fn run(
     if is_binary {
         client.copy_data(HEADER);
     } else if options.header || options.header_match {
-        writer.header();
+        writer.header()?;
         client.copy_data(&writer.line);
     }
     let mut count = 0;
@@ -62,7 +65,7 @@ struct Writer<'a> {
 }
 
 impl Writer<'_> {
-    fn header(&mut self) {
+    fn header(&mut self) -> Result<()> {
         self.line.clear();
         for (index, column) in self.columns.iter().enumerate() {
             if index > 0 {
@@ -70,14 +73,18 @@ impl Writer<'_> {
             }
             match self.options.format {
                 CopyFormat::Csv => {
-                    write_csv(column.name.as_bytes(), false, self.columns.len() == 1, self.options, &mut self.line);
+                    let single = self.columns.len() == 1;
+                    write_csv(column.name.as_bytes(), false, single, self.options, LINE_BYTES_MAX, &mut self.line)?;
                 }
-                _ => write_escaped(column.name.as_bytes(), self.options.delimiter, &mut self.line),
+                _ => write_escaped(column.name.as_bytes(), self.options.delimiter, LINE_BYTES_MAX, &mut self.line)?,
             }
         }
         self.line.push(b'\n');
+        Ok(())
     }
 
+    /// # Errors
+    /// 54000 when a value, or all together, get too long.
     fn row(&mut self, row: &[Datum]) -> Result<()> {
         self.line.clear();
         if self.options.format == CopyFormat::Binary {
@@ -90,6 +97,7 @@ impl Writer<'_> {
                 let at = self.line.len();
                 self.line.extend([0; 4]);
                 write_binary(value, column.ty, &mut self.line)?;
+                room(0, LINE_BYTES_MAX, &self.line)?;
                 let length = (self.line.len() - at - 4) as i32;
                 self.line[at..at + 4].copy_from_slice(&length.to_be_bytes());
             }
@@ -100,6 +108,7 @@ impl Writer<'_> {
                 self.line.push(self.options.delimiter);
             }
             if value.is_null() {
+                room(self.options.null.len(), LINE_BYTES_MAX, &self.line)?;
                 self.line.extend_from_slice(self.options.null.as_bytes());
                 continue;
             }
@@ -108,9 +117,10 @@ impl Writer<'_> {
             match self.options.format {
                 CopyFormat::Csv => {
                     let force = self.options.force_quote.contains(&index);
-                    write_csv(&self.value, force, self.columns.len() == 1, self.options, &mut self.line);
+                    let single = self.columns.len() == 1;
+                    write_csv(&self.value, force, single, self.options, LINE_BYTES_MAX, &mut self.line)?;
                 }
-                _ => write_escaped(&self.value, self.options.delimiter, &mut self.line),
+                _ => write_escaped(&self.value, self.options.delimiter, LINE_BYTES_MAX, &mut self.line)?,
             }
         }
         self.line.push(b'\n');
@@ -118,7 +128,25 @@ impl Writer<'_> {
     }
 }
 
-fn write_escaped(text: &[u8], delimiter: u8, out: &mut Vec<u8>) {
+/// What PostgreSQL says of a line to which no more can be added.
+fn too_long(line: &[u8], more: usize) -> Error {
+    let length = line.len();
+    Error::new(SqlState::PROGRAM_LIMIT_EXCEEDED, "out of memory")
+        .detail(format!("Cannot enlarge string buffer containing {length} bytes by {more} more bytes."))
+}
+
+/// How many bytes a line of at most `end` may still get when `more` have been added to it.
+///
+/// # Errors
+/// 54000 when these do not fit.
+fn room(more: usize, end: usize, line: &[u8]) -> Result<usize> {
+    end.saturating_sub(line.len()).checked_sub(more).ok_or_else(|| too_long(line, more))
+}
+
+/// Appends a value of the text format to a line of at most `end` bytes.
+fn write_escaped(text: &[u8], delimiter: u8, end: usize, out: &mut Vec<u8>) -> Result<()> {
+    // How many escapes there is room for.
+    let mut left = room(text.len(), end, out)?;
     for byte in text {
         let letter = match byte {
             0x08 => b'b',
@@ -134,11 +162,21 @@ fn write_escaped(text: &[u8], delimiter: u8, out: &mut Vec<u8>) {
                 continue;
             }
         };
+        left = left.checked_sub(1).ok_or_else(|| too_long(out, 2))?;
         out.extend([b'\\', letter]);
     }
+    Ok(())
 }
 
-fn write_csv(text: &[u8], force: bool, single: bool, options: &CopyOptions, out: &mut Vec<u8>) {
+/// As [`write_escaped`] for the CSV format.
+fn write_csv(
+    text: &[u8],
+    force: bool,
+    single: bool,
+    options: &CopyOptions,
+    end: usize,
+    out: &mut Vec<u8>,
+) -> Result<()> {
     let quote = force
         || text == options.null.as_bytes()
         || (single && text == b"\\.")
@@ -146,15 +184,57 @@ fn write_csv(text: &[u8], force: bool, single: bool, options: &CopyOptions, out:
             .iter()
             .any(|byte| *byte == options.delimiter || *byte == options.quote || matches!(byte, b'\n' | b'\r'));
     if !quote {
+        room(text.len(), end, out)?;
         out.extend_from_slice(text);
-        return;
+        return Ok(());
     }
+    let mut left = room(text.len() + 2, end, out)?;
     out.push(options.quote);
     for byte in text {
         if *byte == options.quote || *byte == options.escape {
+            left = left.checked_sub(1).ok_or_else(|| too_long(out, 2))?;
             out.push(options.escape);
         }
         out.push(*byte);
     }
     out.push(options.quote);
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_ends_where_there_is_no_room() {
+        let escaped = |text: &str, end: usize| {
+            let mut line = b"1\t".to_vec();
+            write_escaped(text.as_bytes(), b'\t', end, &mut line).map(|()| line).map_err(|error| error.sqlstate)
+        };
+        assert_eq!(escaped("a\tb\n", 8), Ok(b"1\ta\\tb\\n".to_vec()));
+        assert_eq!(escaped("a\tb\n", 7), Err(SqlState::PROGRAM_LIMIT_EXCEEDED));
+        assert_eq!(escaped("abcde", 6), Err(SqlState::PROGRAM_LIMIT_EXCEEDED));
+        let options = CopyOptions {
+            format: CopyFormat::Csv,
+            delimiter: b',',
+            null: String::new(),
+            header: false,
+            header_match: false,
+            quote: b'"',
+            escape: b'"',
+            force_quote: Vec::new(),
+            force_not_null: Vec::new(),
+            force_null: Vec::new(),
+            freeze: false,
+        };
+        let quoted = |text: &str, end: usize| {
+            let mut line = b"1,".to_vec();
+            let written = write_csv(text.as_bytes(), false, false, &options, end, &mut line);
+            written.map(|()| line).map_err(|error| error.sqlstate)
+        };
+        assert_eq!(quoted("a\"b", 8), Ok(b"1,\"a\"\"b\"".to_vec()));
+        assert_eq!(quoted("a\"b", 7), Err(SqlState::PROGRAM_LIMIT_EXCEEDED));
+        assert_eq!(quoted("abcde", 7), Ok(b"1,abcde".to_vec()));
+        assert_eq!(quoted("abcde", 6), Err(SqlState::PROGRAM_LIMIT_EXCEEDED));
+    }
 }
