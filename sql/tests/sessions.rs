@@ -248,6 +248,15 @@ async fn a_sequence_does_not_repeat_after_a_crash() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_wants_to_drain_has_its_turn_after_any_row() {
+    let (_volume, _database, mut one, _two) = two("create sequence s").await;
+    let mut client = Recorder::default();
+    one.simple("select g from generate_series(1, 350) g", &mut client).await.expect("rows");
+    // It does at every hundredth, however many are pulled at once.
+    assert_eq!(client.drains, 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_extended_protocol_prepares_binds_and_suspends() {
     let (_volume, _database, mut one, _two) = two(ROWS).await;
     let mut client = Recorder::default();

@@ -93,15 +93,17 @@ impl Session {
             }
             for row in &batch {
                 client.data_row(row, &columns, &portal.formats, &self.settings)?;
+                // After each, for a row may be long: of one value in memory, too, which all rows share.
+                if client.wants_drain() {
+                    let observed = running.context.view.observed().max(self.context.observed());
+                    self.depend_on(observed);
+                    self.settle().await?;
+                    client.drain().await?;
+                    running.context.check()?;
+                }
             }
             left -= batch.len() as u64;
             sent += batch.len() as u64;
-            if client.wants_drain() {
-                let observed = running.context.view.observed().max(self.context.observed());
-                self.depend_on(observed);
-                self.settle().await?;
-                client.drain().await?;
-            }
         };
         let observed = running.context.view.observed().max(self.context.observed());
         self.depend_on(observed);
