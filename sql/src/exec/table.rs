@@ -8,7 +8,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use engine::{Direction, Engine, KeyRange, Rows, TreeId};
 use parking_lot::Mutex;
 use types::keycode::encode_key_typed;
-use types::{Datum, Error, Result, SqlType};
+use types::text_io::as_text;
+use types::{Datum, Error, Result, Settings, SqlType};
 
 use super::lift::Lift;
 use crate::catalog::{IndexDef, TableDef};
@@ -47,6 +48,24 @@ pub(crate) fn secondary_indexes(table: &TableDef) -> impl Iterator<Item = &Arc<I
 /// Appends the key encoding of one column's value.
 pub(crate) fn push_key(value: &Datum, ty: SqlType, out: &mut Vec<u8>) {
     encode_key_typed(std::slice::from_ref(value), std::slice::from_ref(&ty), out);
+}
+
+/// `(a, b)=(1, 2)`: columns and their values, for a message.
+///
+/// # Errors
+/// 54000 when a value is too long to be shown.
+pub(crate) fn key_text<'a>(
+    table: &TableDef,
+    positions: &[usize],
+    values: impl IntoIterator<Item = &'a Datum>,
+    settings: &Settings,
+) -> Result<String> {
+    let names: Vec<&str> = positions.iter().map(|position| &*table.columns[*position].name).collect();
+    let values = values.into_iter().zip(positions).map(|(value, position)| match value {
+        Datum::Null => Ok("null".to_owned()),
+        value => as_text(value, table.columns[*position].ty, settings),
+    });
+    Ok(format!("({})=({})", names.join(", "), values.collect::<Result<Vec<_>>>()?.join(", ")))
 }
 
 /// The first key after all keys that begin with `prefix`; `None` if there is none.

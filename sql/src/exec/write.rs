@@ -9,13 +9,14 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use engine::{InsertOutcome, LockStrength, Txn, Verdict, WriteOutcome};
+use types::text_io::{as_text, cut};
 use types::{Datum, Error, Result, SqlState};
 
 use super::context::ExecContext;
 use super::lift::Lift;
 use super::memory::{LateClaim, row_bytes};
 use super::reference::{Child, ChildMaker, Children, delete_newest, lock_parent};
-use super::table::{entry_key, row_key, secondary_indexes, tree};
+use super::table::{entry_key, key_text, row_key, secondary_indexes, tree};
 use crate::catalog::{ConstraintDef, ConstraintKind, ForeignKey, IndexDef, ReferentialAction, TableDef};
 
 /// What a key takes in a set beside its bytes.
@@ -76,10 +77,8 @@ impl TableWriter {
                     "null value in column \"{}\" of relation \"{}\" violates not-null constraint",
                     column.name, self.table.name
                 );
-                return Err(self
-                    .error(SqlState::NOT_NULL_VIOLATION, message)
-                    .column(&*column.name)
-                    .detail(self.failing_row(row)));
+                let error = self.error(SqlState::NOT_NULL_VIOLATION, message).column(&*column.name);
+                return Err(self.with_row(error, row));
             }
         }
         Ok(())
@@ -89,49 +88,46 @@ impl TableWriter {
         Error::new(state, message).schema(&*self.table.schema_name).table(&*self.table.name)
     }
 
+    /// The error of a row, with its values; or why they cannot be shown, as in PostgreSQL.
+    fn with_row(&self, error: Error, row: &[Datum]) -> Error {
+        match self.failing_row(row) {
+            Ok(detail) => error.detail(detail),
+            Err(error) => error,
+        }
+    }
+
     /// `Failing row contains (1, null).`
-    fn failing_row(&self, row: &[Datum]) -> String {
+    fn failing_row(&self, row: &[Datum]) -> Result<String> {
         /// Longer values are cut, as in PostgreSQL.
-        const VALUE_CHARS_MAX: usize = 64;
+        const VALUE_BYTES_MAX: usize = 64;
+        let shown = |text: &str| match cut(text, VALUE_BYTES_MAX) {
+            part if part.len() < text.len() => format!("{part}..."),
+            whole => whole.to_owned(),
+        };
         let values = self.table.live_columns().map(|(position, column)| match &row[position] {
-            Datum::Null => "null".to_owned(),
-            value => {
-                let text = types::text_io::to_text(value, column.ty, &self.context.settings);
-                if text.chars().count() <= VALUE_CHARS_MAX {
-                    text
-                } else {
-                    text.chars().take(VALUE_CHARS_MAX).chain("...".chars()).collect()
-                }
-            }
+            Datum::Null => Ok("null".to_owned()),
+            Datum::Text(text) => Ok(shown(text)),
+            value => as_text(value, column.ty, &self.context.settings).map(|text| shown(&text)),
         });
-        format!("Failing row contains ({}).", values.collect::<Vec<_>>().join(", "))
+        Ok(format!("Failing row contains ({}).", values.collect::<Result<Vec<_>>>()?.join(", ")))
     }
 
     /// The error of a CHECK constraint that a row violates.
     pub fn check_violation(&self, name: &str, row: &[Datum]) -> Error {
         let message = format!("new row for relation \"{}\" violates check constraint \"{name}\"", self.table.name);
-        self.error(SqlState::CHECK_VIOLATION, message).constraint(name).detail(self.failing_row(row))
-    }
-
-    /// `(a, b)=(1, 2)`.
-    fn describe_key(&self, table: &TableDef, positions: &[usize], values: &[Datum]) -> String {
-        let names: Vec<&str> = positions.iter().map(|position| &*table.columns[*position].name).collect();
-        let text = |(value, position): (&Datum, &usize)| match value {
-            Datum::Null => "null".to_owned(),
-            value => types::text_io::to_text(value, table.columns[*position].ty, &self.context.settings),
-        };
-        let values: Vec<String> = values.iter().zip(positions).map(text).collect();
-        format!("({})=({})", names.join(", "), values.join(", "))
+        self.with_row(self.error(SqlState::CHECK_VIOLATION, message).constraint(name), row)
     }
 
     /// The error of a unique index whose key is taken.
     pub fn unique_violation(&self, index: &IndexDef, row: &[Datum]) -> Error {
         let positions: Vec<usize> = index.column_positions().collect();
-        let values: Vec<Datum> = positions.iter().map(|position| row[*position].clone()).collect();
         let message = format!("duplicate key value violates unique constraint \"{}\"", index.name);
-        self.error(SqlState::UNIQUE_VIOLATION, message)
-            .constraint(&*index.name)
-            .detail(format!("Key {} already exists.", self.describe_key(&self.table, &positions, &values)))
+        let error = self.error(SqlState::UNIQUE_VIOLATION, message).constraint(&*index.name);
+        let values = positions.iter().map(|position| &row[*position]);
+        match key_text(&self.table, &positions, values, &self.context.settings) {
+            Ok(key) => error.detail(format!("Key {key} already exists.")),
+            Err(error) => error,
+        }
     }
 
     /// Stores a new row, unless a unique key of it is taken. Nothing is undone then: rows and entries that were stored
@@ -456,7 +452,7 @@ impl TableWriter {
         if may_be_gone && Children::of(&self.table, foreign, values).next(&self.context).await?.is_none() {
             return Ok(());
         }
-        let key = self.describe_key(&self.table, &foreign.columns, values);
+        let key = key_text(&self.table, &foreign.columns, values, &self.context.settings)?;
         Err(violation(format!("Key {key} is not present in table \"{}\".", parent.name)))
     }
 
@@ -533,7 +529,7 @@ impl TableWriter {
             "update or delete on table \"{}\" violates foreign key constraint \"{}\" on table \"{}\"",
             self.table.name, constraint.name, child.name
         );
-        let key = self.describe_key(&self.table, &foreign.parent_columns, values);
+        let key = key_text(&self.table, &foreign.parent_columns, values, &self.context.settings)?;
         Err(Error::new(SqlState::FOREIGN_KEY_VIOLATION, message)
             .schema(&*child.schema_name)
             .table(&*child.name)

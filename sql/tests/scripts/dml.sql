@@ -191,3 +191,10 @@ CREATE INDEX
 a
 4
 (1 row)
+
+> create table failing (id int check (id > 0), note text, parts text[])
+CREATE TABLE
+
+> insert into failing values (0, repeat('é', 40) || 'x', array[repeat('y', 70)])
+ERROR:  23514: new row for relation "failing" violates check constraint "failing_id_check"
+DETAIL:  Failing row contains (0, éééééééééééééééééééééééééééééééé..., {yyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyy...).

@@ -368,14 +368,19 @@ pub fn write_f32(value: f32, extra_digits: i32, out: &mut Vec<u8>) {
 /// The first 63 bytes of a name, on a character boundary: what PostgreSQL keeps.
 pub fn cut_name(name: &str) -> &str {
     const NAME_BYTES_MAX: usize = 63;
-    if name.len() <= NAME_BYTES_MAX {
-        return name;
+    cut(name, NAME_BYTES_MAX)
+}
+
+/// The characters that lie in the first `bytes_max` bytes of a text.
+pub fn cut(text: &str, bytes_max: usize) -> &str {
+    if text.len() <= bytes_max {
+        return text;
     }
-    let mut end = NAME_BYTES_MAX;
-    while !name.is_char_boundary(end) {
+    let mut end = bytes_max;
+    while !text.is_char_boundary(end) {
         end -= 1;
     }
-    &name[..end]
+    &text[..end]
 }
 
 const HEX: &[u8; 16] = b"0123456789abcdef";

@@ -19,7 +19,7 @@ use crate::exec::basic::Place;
 use crate::exec::frames::Frames;
 use crate::exec::lift::Lift;
 use crate::exec::reference::parent_entry;
-use crate::exec::table::tree;
+use crate::exec::table::{key_text, tree};
 
 /// Values of foreign keys known to have a parent, kept while rows are checked.
 const KNOWN_PARENTS_MAX: usize = 4096;
@@ -373,7 +373,8 @@ async fn check_parents(work: &Work, table: &Arc<TableDef>, name: &str, foreign: 
             if !found {
                 let mut row = Vec::new();
                 table.shape.layout.decode_into(stored, &mut row)?;
-                let key = index::key_text(work, table, &foreign.columns, &row);
+                let values = foreign.columns.iter().map(|position| &row[*position]);
+                let key = key_text(table, &foreign.columns, values, &work.context.settings)?;
                 return Err(violation(format!("Key {key} is not present in table \"{}\".", parent.name)));
             }
         }

@@ -13,7 +13,7 @@ use crate::bound::CreateIndex;
 use crate::catalog::codec::Object;
 use crate::catalog::{IndexDef, TableDef};
 use crate::exec::lift::Lift;
-use crate::exec::table::{push_key, tree};
+use crate::exec::table::{key_text, push_key, tree};
 
 /// The caller holds SHARE on the table, CONCURRENTLY or not.
 pub(super) async fn create(work: &mut Work, spec: &CreateIndex) -> Result<String> {
@@ -130,17 +130,11 @@ pub(super) fn not_unique(work: &Work, table: &TableDef, index: Option<&IndexDef>
         .constraint(name);
     let Some(index) = index.filter(|_| !row.is_empty()) else { return error };
     let positions: Vec<usize> = index.column_positions().collect();
-    error.detail(format!("Key {} is duplicated.", key_text(work, table, &positions, row)))
-}
-
-/// `(a, b)=(1, 2)`, of columns of a row.
-pub(super) fn key_text(work: &Work, table: &TableDef, positions: &[usize], row: &[Datum]) -> String {
-    let names: Vec<&str> = positions.iter().map(|position| &*table.columns[*position].name).collect();
-    let values = positions.iter().map(|position| match &row[*position] {
-        Datum::Null => "null".to_owned(),
-        value => types::text_io::to_text(value, table.columns[*position].ty, &work.context.settings),
-    });
-    format!("({})=({})", names.join(", "), values.collect::<Vec<_>>().join(", "))
+    let values = positions.iter().map(|position| &row[*position]);
+    match key_text(table, &positions, values, &work.context.settings) {
+        Ok(key) => error.detail(format!("Key {key} is duplicated.")),
+        Err(error) => error,
+    }
 }
 
 /// The error of a CHECK that is added while a row violates it.
