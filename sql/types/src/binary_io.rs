@@ -8,7 +8,7 @@ use crate::array_io::{DIMENSIONS_MAX, ELEMENTS_MAX, too_many_elements};
 use crate::datetime::{self, MICROS_PER_DAY};
 use crate::datum::{ArrayValue, Datum, Interval};
 use crate::error::{Error, Result, SqlState};
-use crate::function::RESULT_BYTES_MAX;
+use crate::function::{RESULT_BYTES_MAX, too_long};
 use crate::json::Jsonb;
 use crate::numeric::Numeric;
 use crate::settings::Settings;
@@ -274,8 +274,11 @@ fn record(reader: &mut Reader<'_>) -> Result<Datum> {
 /// Appends the binary form of a value, without a length in front; nothing for null.
 ///
 /// # Errors
-/// 54000 when it is longer than a value can be; a part of it stays in `out` then.
+/// 54000 when it is longer than a value can be, as for [`text_io::write_text`].
 pub fn write_binary(value: &Datum, ty: SqlType, out: &mut Vec<u8>) -> Result<()> {
+    if text_io::is_too_long(value) {
+        return Err(too_long());
+    }
     let end = out.len() + RESULT_BYTES_MAX;
     append(value, ty, end, out)
 }

@@ -25,6 +25,7 @@ use num_bigint::{BigInt, Sign};
 
 use crate::datum::{ArrayValue, Datum, Interval};
 use crate::error::{Error, Result, SqlState};
+use crate::function::RESULT_BYTES_MAX;
 use crate::json::Jsonb;
 use crate::numeric::{Numeric, SCALE_MAX};
 use crate::sqltype::{SqlType, oid};
@@ -157,7 +158,7 @@ impl RowLayout {
     /// Appends the stored form of a row.
     ///
     /// # Errors
-    /// XX000 when a value is not of its column's type, 54000 above 4 GiB.
+    /// XX000 when a value is not of its column's type, 54000 above 1 GiB.
     pub fn encode(&self, values: &[Datum], out: &mut Vec<u8>) -> Result<()> {
         if values.len() != self.columns.len() {
             return Err(Error::internal(format!("{} values for {} columns", values.len(), self.columns.len())));
@@ -205,8 +206,10 @@ impl RowLayout {
                         let Ok(end) = u16::try_from(end) else { return Ok(false) };
                         out[at..at + 2].copy_from_slice(&end.to_le_bytes());
                     } else {
-                        let Ok(end) = u32::try_from(end) else { return Ok(false) };
-                        out[at..at + 4].copy_from_slice(&end.to_le_bytes());
+                        if end > RESULT_BYTES_MAX {
+                            return Ok(false);
+                        }
+                        out[at..at + 4].copy_from_slice(&(end as u32).to_le_bytes());
                     }
                 }
             }
@@ -459,6 +462,7 @@ fn put_variable(value: &Datum, repr: Repr, out: &mut Vec<u8>, depth: usize) -> R
         (Repr::Jsonb, Datum::Jsonb(value)) => out.extend_from_slice(value.as_str().as_bytes()),
         (Repr::Numeric, Datum::Numeric(number)) => put_numeric(number, out),
         (Repr::Array, Datum::Array(array)) => {
+            check_length(value, depth)?;
             out.extend_from_slice(&array.element.to_le_bytes());
             out.push(array.dims.len() as u8);
             for (size, lower) in array.dims.iter().zip(&array.lower_bounds) {
@@ -470,6 +474,7 @@ fn put_variable(value: &Datum, repr: Repr, out: &mut Vec<u8>, depth: usize) -> R
             }
         }
         (Repr::Record, Datum::Record(fields)) => {
+            check_length(value, depth)?;
             for field in fields.iter() {
                 put_tagged(field, out, depth + 1)?;
             }
@@ -477,6 +482,15 @@ fn put_variable(value: &Datum, repr: Repr, out: &mut Vec<u8>, depth: usize) -> R
         _ => return Err(mismatch(value, repr)),
     }
     Ok(())
+}
+
+/// Refuses what takes more than a value can be, before it is written: its parts may share one long text.
+fn check_length(value: &Datum, depth: usize) -> Result<()> {
+    if depth == 0 && crate::text_io::is_too_long(value) { Err(too_large()) } else { Ok(()) }
+}
+
+fn too_large() -> Error {
+    Error::new(SqlState::PROGRAM_LIMIT_EXCEEDED, "value is too large")
 }
 
 const TAG_NULL: u8 = 0;
@@ -521,8 +535,7 @@ fn put_tagged(value: &Datum, out: &mut Vec<u8>, depth: usize) -> Result<()> {
         None => {
             out.extend_from_slice(&[0; 4]);
             put_variable(value, repr, out, depth)?;
-            let length = u32::try_from(out.len() - at - 4)
-                .map_err(|_| Error::new(SqlState::PROGRAM_LIMIT_EXCEEDED, "value is too large"))?;
+            let length = u32::try_from(out.len() - at - 4).map_err(|_| too_large())?;
             out[at..at + 4].copy_from_slice(&length.to_le_bytes());
             Ok(())
         }
@@ -671,6 +684,17 @@ mod tests {
         encode_row(&[Datum::text("x"), Datum::Int8(101), number], &types, &mut after).expect("fits");
         assert_eq!(before.len(), after.len());
         assert_eq!(before.iter().zip(&after).filter(|(a, b)| a != b).count(), 1);
+    }
+
+    #[test]
+    fn an_array_of_one_long_text_is_refused_before_it_is_written() {
+        let long = Datum::array(oid::TEXT, vec![Datum::text(&"x".repeat(1 << 20)); 2_000]);
+        for (value, ty) in [(long.clone(), SqlType::TEXT_ARRAY), (Datum::Record(vec![long].into()), SqlType::RECORD)] {
+            let mut row = Vec::new();
+            let refused = encode_row(&[value], &[ty], &mut row).expect_err("more than 1 GiB");
+            assert_eq!(refused.sqlstate, SqlState::PROGRAM_LIMIT_EXCEEDED);
+            assert!(row.capacity() < 1 << 20, "{}", row.capacity());
+        }
     }
 
     #[test]

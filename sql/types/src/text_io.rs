@@ -164,26 +164,42 @@ pub fn as_text(value: &Datum, ty: SqlType, settings: &Settings) -> Result<String
 /// What the text form of a value takes at least; of what is too long no more is counted than shows that it is. The elements
 /// of an array may share one long text or number, so that what is small in memory takes any length when it is written.
 pub(crate) fn least_length(value: &Datum) -> usize {
-    let all = |parts: &[Datum]| {
-        let mut total = 0;
-        for part in parts {
-            // A comma or a brace stands behind each.
-            total += least_length(part) + 1;
-            if total > RESULT_BYTES_MAX {
-                break;
-            }
-        }
-        total
-    };
-    match value {
+    least(value, |scalar| match scalar {
         Datum::Text(text) => text.len(),
         Datum::Bytea(bytes) => 2 + 2 * bytes.len(),
         Datum::Jsonb(json) => json.as_str().len(),
         Datum::Numeric(number) => number.least_length(),
-        Datum::Array(array) => all(&array.elements),
-        Datum::Record(fields) => all(fields),
         _ => 0,
+    })
+}
+
+/// Whether a value is longer than a value can be in whatever form, binary and stored ones, too, which keep its texts as they
+/// are.
+pub fn is_too_long(value: &Datum) -> bool {
+    let bytes = least(value, |scalar| match scalar {
+        Datum::Text(text) => text.len(),
+        Datum::Bytea(bytes) => bytes.len(),
+        Datum::Jsonb(json) => json.as_str().len(),
+        _ => 0,
+    });
+    bytes > RESULT_BYTES_MAX
+}
+
+/// What the scalars in a value take together, with a byte behind each: a comma, a brace or a part of a length.
+fn least(value: &Datum, scalar: impl Fn(&Datum) -> usize + Copy) -> usize {
+    let parts: &[Datum] = match value {
+        Datum::Array(array) => &array.elements[..],
+        Datum::Record(fields) => &fields[..],
+        value => return scalar(value),
+    };
+    let mut total = 0;
+    for part in parts {
+        total += least(part, scalar) + 1;
+        if total > RESULT_BYTES_MAX {
+            break;
+        }
     }
+    total
 }
 
 /// The type whose text form a bare datum has: used inside records, whose fields carry no type.

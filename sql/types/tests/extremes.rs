@@ -287,6 +287,11 @@ fn results_too_long_are_refused_before_they_are_built() {
         let refused = text_io::write_text(&value, ty, &Settings::default(), &mut out).expect_err("more than 1 GiB");
         assert_eq!(refused.sqlstate, SqlState::PROGRAM_LIMIT_EXCEEDED);
         assert_eq!(out, b"before");
+        if ty != numerics {
+            let refused = binary_io::write_binary(&value, ty, &mut out).expect_err("more than 1 GiB");
+            assert_eq!(refused.sqlstate, SqlState::PROGRAM_LIMIT_EXCEEDED);
+            assert_eq!(out, b"before");
+        }
     }
     let padded = SqlType::with_typmod(oid::BPCHAR, i32::MAX);
     let refused = types::cast::coerce_typmod(Datum::text("x"), padded, true).expect_err("2 GiB of blanks");

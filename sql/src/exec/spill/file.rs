@@ -20,6 +20,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use hashbrown::HashMap;
 use parking_lot::Mutex;
+use types::text_io::is_too_long;
 use types::{Datum, Error, Result, SqlState, tagged};
 
 use crate::exec::Row;
@@ -165,8 +166,13 @@ impl RecordWriter {
     }
 
     /// # Errors
-    /// 53400 beyond `temp_file_limit`, 53100 when the disk is full, 58030 otherwise; 54000 for a row of 4 GiB.
+    /// 53400 beyond `temp_file_limit`, 53100 when the disk is full, 58030 otherwise; 54000 for a row of 4 GiB or
+    /// a value of 1 GiB.
     pub async fn put(&mut self, key: &[u8], row: &[Datum]) -> Result<()> {
+        let too_large = || Error::new(SqlState::PROGRAM_LIMIT_EXCEEDED, "a row is too large for a temporary file");
+        if row.iter().any(is_too_long) {
+            return Err(too_large());
+        }
         let start = self.buffer.len();
         self.buffer.extend([0; 8]);
         self.buffer.extend_from_slice(key);
@@ -174,7 +180,7 @@ impl RecordWriter {
         tagged::encode_row(row, &mut self.buffer);
         let row_bytes = self.buffer.len() - row_start;
         let (Ok(key_bytes), Ok(row_bytes)) = (u32::try_from(key.len()), u32::try_from(row_bytes)) else {
-            return Err(Error::new(SqlState::PROGRAM_LIMIT_EXCEEDED, "a row is too large for a temporary file"));
+            return Err(too_large());
         };
         self.buffer[start..start + 4].copy_from_slice(&key_bytes.to_le_bytes());
         self.buffer[start + 4..start + 8].copy_from_slice(&row_bytes.to_le_bytes());
