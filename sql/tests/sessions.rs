@@ -984,6 +984,21 @@ async fn explain_changes_rows_in_with_only_if_it_is_to_analyze() {
     }
 }
 
+/// What reads a whole table for each row in vain is soon done with it. It would take minutes here.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_exists_beside_other_conditions_is_not_run_for_every_row() {
+    let (_volume, _database, mut one, _two) = two("create table a (id int primary key, k int);
+        insert into a select n, n from generate_series(1, 20000) n;
+        create table b (k int);
+        insert into b select -n from generate_series(1, 20000) n")
+    .await;
+    run(&mut one, "set statement_timeout = '40s'").await;
+    let query = "select count(*) from a where id < 3 or exists (select from b where b.k = a.k)";
+    assert_eq!(run(&mut one, query).await, ["count", "2", "(1 row)"]);
+    let query = "select count(*) from a where id < 3 or not exists (select from b where b.k = -a.k)";
+    assert_eq!(run(&mut one, query).await, ["count", "2", "(1 row)"]);
+}
+
 /// What computes for long without a row to show lets others on its thread have their turn, the timer of its own timeout
 /// among them.
 #[tokio::test]

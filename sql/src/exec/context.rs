@@ -11,6 +11,7 @@ use types::{Datum, Error, Registry, Result, Settings, SqlState};
 use super::cte::CteState;
 use super::lift::lift;
 use super::memory::Memory;
+use super::probe::Probe;
 use super::spill::Spooled;
 use super::subquery::KeptRows;
 use crate::catalog::CatalogSnapshot;
@@ -53,6 +54,8 @@ pub struct ExecContext {
     memory: OnceLock<Arc<Memory>>,
     /// Rows of subqueries that read no frame, by the address of their plan.
     kept: Mutex<HashMap<usize, Arc<KeptRows>>>,
+    /// Of subqueries that do, likewise.
+    probes: Mutex<HashMap<usize, Probe>>,
     /// Those that are held by their WITH clauses.
     ctes: Mutex<HashMap<usize, Weak<CteState>>>,
     work_tables: Mutex<HashMap<usize, Arc<Spooled>>>,
@@ -80,6 +83,7 @@ impl ExecContext {
             txn,
             memory: OnceLock::new(),
             kept: Mutex::default(),
+            probes: Mutex::default(),
             ctes: Mutex::default(),
             work_tables: Mutex::default(),
         }
@@ -123,6 +127,14 @@ impl ExecContext {
 
     pub(crate) fn keep(&self, key: usize, rows: Arc<KeptRows>) {
         self.kept.lock().insert(key, rows);
+    }
+
+    pub(crate) fn probe(&self, key: usize) -> Option<Probe> {
+        self.probes.lock().get(&key).cloned()
+    }
+
+    pub(crate) fn note_probe(&self, key: usize, probe: Probe) {
+        self.probes.lock().insert(key, probe);
     }
 
     /// Forgets what subqueries made of a WITH query, or of a round of it, that is not theirs any more.

@@ -26,6 +26,7 @@ mod loop_join;
 mod maintain;
 mod memory;
 mod merge_join;
+mod probe;
 mod query;
 mod reference;
 mod scan;

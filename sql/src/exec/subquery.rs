@@ -1,7 +1,8 @@
 //! Subqueries in expressions.
 //!
 //! A correlated one is run for every row, with that row pushed as a frame. One that reads no frame is run once, and its
-//! rows are kept for the statement; those of `x IN (query)` with a hash table of their values ([`Matches`]).
+//! rows are kept for the statement; those of `x IN (query)` with a hash table of their values ([`Matches`]). A correlated
+//! EXISTS may come to be answered without being run ([`probe`]).
 
 use std::sync::Arc;
 
@@ -14,6 +15,7 @@ use super::eval::{collect_subquery, evaluate, quantified, single_row};
 use super::frames::{Frames, Row};
 use super::hash_key::KeyTypes;
 use super::memory::{Claim, row_bytes};
+use super::probe;
 use super::source::{collect, open};
 use crate::bound::{Expr, Node, Plan, Subquery, SubqueryKind, walk};
 
@@ -54,10 +56,19 @@ pub(crate) async fn value(
     }
     match &subquery.kind {
         // One row decides these, so no more than needed is pulled.
-        SubqueryKind::Exists | SubqueryKind::Scalar | SubqueryKind::Row { .. } => {
+        SubqueryKind::Exists => {
+            if let Some(exists) = probe::exists(subquery, context, &inner).await? {
+                return Ok(Datum::Bool(exists));
+            }
+            let mut source = open(&subquery.plan, context, &inner)?;
+            let rows = source.next(2).await?;
+            probe::note_run(subquery, context, !rows.is_empty());
+            finish(subquery, &rows, context, &inner).await
+        }
+        SubqueryKind::Scalar | SubqueryKind::Row { .. } => {
             let mut source = open(&subquery.plan, context, &inner)?;
             let mut rows = source.next(2).await?;
-            if !matches!(subquery.kind, SubqueryKind::Exists) && rows.len() == 1 {
+            if rows.len() == 1 {
                 rows.extend(source.next(1).await?);
             }
             finish(subquery, &rows, context, &inner).await
@@ -140,7 +151,7 @@ fn with_queries(plan: &Plan) -> Vec<usize> {
 }
 
 /// A comparison in a test: what is evaluated over the row outside, what over the subquery's row, and by what they compare.
-type Sides<'t> = (&'t Expr, &'t Expr, &'static Operator);
+pub(super) type Sides<'t> = (&'t Expr, &'t Expr, &'static Operator);
 
 /// The comparisons of a test, which must all hold. None for other tests.
 fn comparisons(test: &Expr) -> Option<Vec<Sides<'_>>> {
@@ -151,14 +162,14 @@ fn comparisons(test: &Expr) -> Option<Vec<Sides<'_>>> {
     terms.iter().map(sides).collect()
 }
 
-fn sides(term: &Expr) -> Option<Sides<'_>> {
+pub(super) fn sides(term: &Expr) -> Option<Sides<'_>> {
     let Expr::Call(call) = term else { return None };
     let [left, right] = &*call.args else { return None };
     Some((left, right, call.operator?))
 }
 
 /// Whether a comparison is for equality, of values that have equal keys when they are equal.
-fn is_by_key(&(left, right, operator): &Sides<'_>) -> bool {
+pub(super) fn is_by_key(&(left, right, operator): &Sides<'_>) -> bool {
     let mut apart = !right.is_volatile();
     walk::columns_of(left, &mut |_| apart = false);
     walk::visit(right, &mut |expr| apart &= !matches!(expr, Expr::Outer { .. } | Expr::Subquery(_)));
@@ -177,7 +188,7 @@ fn is_integer(ty: u32) -> bool {
 }
 
 /// Integers of all widths as those of one.
-fn key_value(value: Datum) -> Datum {
+pub(super) fn key_value(value: Datum) -> Datum {
     match value {
         Datum::Int2(value) => Datum::Int8(value.into()),
         Datum::Int4(value) => Datum::Int8(value.into()),

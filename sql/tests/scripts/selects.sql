@@ -1387,3 +1387,35 @@ array_agg
 sum
 0
 (1 row)
+
+> create table ea (id int primary key, k int)
+CREATE TABLE
+
+> insert into ea select g, nullif(g, g / 10 * 10) from generate_series(1, 200) g
+INSERT 0 200
+
+> create table eb (k bigint, z int)
+CREATE TABLE
+
+> select count(*), sum(id) from ea where id = 1 or exists (select 1 from eb where eb.k = ea.k)
+count|sum
+1|1
+(1 row)
+
+> insert into eb select case when h % 7 <> 0 then 2 * h end, h % 5 from generate_series(1, 100) h
+INSERT 0 100
+
+> select count(*), sum(id) from ea where id % 50 = 0 or exists (select 1 from eb where eb.k = ea.k and z > 2)
+count|sum
+38|3908
+(1 row)
+
+> select count(*), sum(id) from ea where id % 50 = 0 or not exists (select 1 from eb where ea.k = eb.k and z > 2)
+count|sum
+166|16692
+(1 row)
+
+> select count(*), sum(id) from ea where id = 1 or exists (select 1 from eb where eb.k = ea.k and eb.z = ea.id / 2 % 5)
+count|sum
+69|6741
+(1 row)
