@@ -21,9 +21,9 @@ use engine::{Engine, Options};
 use pair::{ROWS, let_wait, ok, spawn, two, value};
 use protocol::Lsn;
 use protocol::volume::RedoSink;
-use sql::session::{CancelReason, Database, Session, SessionOptions};
+use sql::session::{CancelReason, Client, Column, Database, Session, SessionOptions};
 use support::{Recorder, run, session};
-use types::Datum;
+use types::{Datum, Settings};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn read_committed_updates_the_newest_version() {
@@ -254,6 +254,34 @@ async fn a_client_that_wants_to_drain_has_its_turn_after_any_row() {
     one.simple("select g from generate_series(1, 350) g", &mut client).await.expect("rows");
     // It does at every hundredth, however many are pulled at once.
     assert_eq!(client.drains, 3);
+}
+
+/// A client that is gone when something is written to it.
+struct Leaver;
+
+impl Client for Leaver {
+    fn data_row(&mut self, _: &[Datum], _: &[Column], _: &[i16], _: &Settings) -> types::Result<()> {
+        Ok(())
+    }
+    fn wants_drain(&self) -> bool {
+        true
+    }
+    async fn drain(&mut self) -> types::Result<()> {
+        Err(types::Error::new(types::SqlState::ADMIN_SHUTDOWN, "gone"))
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn few_rows_of_long_values_are_computed_at_once() {
+    for query in [
+        "select repeat('x', 40000000), nextval('s') from generate_series(1, 10)",
+        "select repeat('x', 40000000), nextval('s'), generate_series(1, 10)",
+    ] {
+        let (_volume, _database, mut one, mut two) = two("create sequence s").await;
+        one.simple(query, &mut Leaver).await.expect_err("the client is gone");
+        one.fail();
+        assert_eq!(run(&mut two, "select nextval('s')").await, ["nextval", "3", "(1 row)"], "{query}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -162,21 +162,57 @@ pub(crate) fn is_identity(exprs: &[Expr], width: usize) -> bool {
     exprs.len() == width && exprs.iter().enumerate().all(is)
 }
 
+/// A batch of computed rows ends when their long values take more than this.
+const BATCH_BYTES_MAX: usize = 64 << 20;
+
+/// What the long values of a row take; those that it shares with others, too.
+fn long_bytes(row: &[Datum]) -> usize {
+    let bytes = |value: &Datum| match value {
+        Datum::Text(text) => text.len(),
+        Datum::Bytea(bytes) => bytes.len(),
+        Datum::Jsonb(value) => value.as_str().len(),
+        Datum::Array(array) => array.elements.len() * size_of::<Datum>(),
+        _ => 0,
+    };
+    row.iter().map(bytes).sum()
+}
+
 pub(crate) struct Project {
-    pub input: BoxSource,
-    pub exprs: Vec<Expr>,
-    pub at: Place,
+    input: BoxSource,
+    exprs: Vec<Expr>,
+    at: Place,
+    /// Input that is to be computed yet, in order.
+    rest: Vec<Row>,
+}
+
+impl Project {
+    pub fn new(at: Place, input: BoxSource, exprs: Vec<Expr>) -> Project {
+        Project { input, exprs, at, rest: Vec::new() }
+    }
 }
 
 impl Source for Project {
     fn next(&mut self, max: usize) -> BoxFuture<'_, Result<Vec<Row>>> {
         Box::pin(async move {
-            let mut batch = self.input.next(max).await?;
+            let mut batch = std::mem::take(&mut self.rest);
+            if batch.is_empty() {
+                batch = self.input.next(max).await?;
+            } else if batch.len() > max {
+                self.rest = batch.split_off(max);
+            }
             // Each row is made in the memory of the one before it.
             let mut made = Row::with_capacity(self.exprs.len());
-            for row in &mut batch {
-                self.at.evaluate_into(&self.exprs, row, &mut made).await?;
-                std::mem::swap(row, &mut made);
+            let mut bytes = 0;
+            for index in 0..batch.len() {
+                self.at.evaluate_into(&self.exprs, &batch[index], &mut made).await?;
+                bytes += long_bytes(&made);
+                std::mem::swap(&mut batch[index], &mut made);
+                if bytes > BATCH_BYTES_MAX {
+                    let mut rest = batch.split_off(index + 1);
+                    rest.append(&mut self.rest);
+                    self.rest = rest;
+                    break;
+                }
             }
             Ok(batch)
         })
@@ -234,7 +270,8 @@ impl Source for ProjectSet {
     fn next(&mut self, max: usize) -> BoxFuture<'_, Result<Vec<Row>>> {
         Box::pin(async move {
             let mut batch = Vec::new();
-            while batch.len() < max {
+            let mut bytes = 0;
+            while batch.len() < max && bytes <= BATCH_BYTES_MAX {
                 if self.current.is_none() && !self.start_row().await? {
                     break;
                 }
@@ -263,6 +300,7 @@ impl Source for ProjectSet {
                         *value = self.at.evaluate(expr, row).await?;
                     }
                 }
+                bytes += long_bytes(&values);
                 batch.push(values);
             }
             self.at.context.check()?;

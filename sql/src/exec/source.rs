@@ -47,7 +47,7 @@ pub(crate) fn open(plan: &Plan, context: &Arc<ExecContext>, frames: &Frames) -> 
         Node::Project { input, exprs } if basic::is_identity(exprs, input.width()) => open(input, context, frames)?,
         Node::Project { input, exprs } => match scan::projected(input, exprs) {
             Some(scan) => scan::open(at, &scan)?,
-            None => Box::new(basic::Project { input: open(input, context, frames)?, exprs: exprs.clone(), at }),
+            None => Box::new(basic::Project::new(at, open(input, context, frames)?, exprs.clone())),
         },
         Node::ProjectSet { input, items } => {
             Box::new(basic::ProjectSet::new(at, open(input, context, frames)?, items.clone()))
