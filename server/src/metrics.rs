@@ -135,7 +135,7 @@ pub async fn render(servers: &[Arc<Compute>]) -> String {
 }
 
 /// Of the replicas at one address the one that reported last: it was started again, and the end of what it was before is not
-/// noticed yet. Prometheus refuses all series of a server that has one twice.
+/// noticed yet. Of two samples of one series Prometheus keeps one, by chance the older.
 fn one_of_each_address(mut replicas: Vec<ReplicaStatus>) -> Vec<ReplicaStatus> {
     replicas.sort_by(|a, b| a.address.cmp(&b.address).then(b.reported.cmp(&a.reported)));
     replicas.dedup_by(|older, newer| older.address == newer.address);

@@ -206,7 +206,7 @@ async fn ports_that_are_left_to_the_system_are_told() -> anyhow::Result<()> {
         while !said.contains("Ctrl-C ends it") {
             let mut line = String::new();
             let Ok(read) = tokio::time::timeout_at(deadline, output.read_line(&mut line)).await else {
-                anyhow::bail!("it does not come up, and has said no more than\n{said}{line}");
+                anyhow::bail!("it does not come up, and has said no more than\n{said}");
             };
             anyhow::ensure!(read? > 0, "it ends, and has said no more than\n{said}");
             said.push_str(&line);

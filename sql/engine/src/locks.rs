@@ -15,8 +15,8 @@
 //! locked (53200); the last part of the bound is kept for transactions that hold little, so that who locks millions of rows
 //! stops alone. Locks of objects, and what a wait leaves behind, are not refused: there are few for each session.
 //!
-//! **Hashing.** Clients choose the keys, and could choose those that collide if they knew the seed: it is the system's
-//! randomness, not only where in memory something lies.
+//! **Hashing.** Clients choose the keys, and could choose those that collide if they knew the seed. That comes from the system's
+//! randomness, not only from where in memory something lies, and is hard to guess; foldhash promises no more.
 //!
 //! Order of locks: graph, then shard, then a slot of weak locks, then a transaction's list of held locks, then that of its
 //! subtransactions.
@@ -29,7 +29,7 @@ use crate::TreeId;
 use crate::cancel::{CancelToken, Wait};
 use crate::error::{Error, Result};
 use crate::stats::Counters;
-use crate::txn::{GivenUp, TxnShared};
+use crate::txn::{GivenUp, Ownership, TxnShared};
 use crate::weak::WeakLocks;
 use foldhash::SharedSeed;
 use foldhash::fast::SeedableRandomState;
@@ -501,7 +501,9 @@ impl LockTable {
         {
             let (owner, held) = (version.owner, version.mode);
             if mode.conflicts() & held.bit() != 0 && policy != WaitPolicy::Wait {
-                return Acquired::Refused;
+                // A savepoint may have taken it back since the row was looked at.
+                let is_gone = owner.ownership(version.txid) == Ownership::OwnAborted;
+                return if is_gone { Acquired::Retry } else { Acquired::Refused };
             }
             let entry_holds = entries.get(&key).is_some_and(|entry| entry.held_by(owner) & held.bit() != 0);
             if !entry_holds {
@@ -737,13 +739,16 @@ mod tests {
         let other = engine.begin(Isolation::ReadCommitted);
         let key = LockKey::Row(protocol::PageId(7), Box::from(b"key".as_slice()));
         let mode = Mode::from(LockStrength::Update);
-        let ask = |txid| {
+        let ask = |txid, policy| {
             let version = VersionLock { owner: &owner.shared, txid, mode };
-            engine.locks.acquire(key.clone(), &other.shared, mode, Some(version), WaitPolicy::Wait)
+            engine.locks.acquire(key.clone(), &other.shared, mode, Some(version), policy)
         };
-        assert!(matches!(ask(part), Acquired::Retry));
+        for policy in [WaitPolicy::Wait, WaitPolicy::NoWait] {
+            assert!(matches!(ask(part, policy), Acquired::Retry));
+        }
         assert_eq!(engine.locks.bytes(), 0);
-        assert!(matches!(ask(whole), Acquired::Wait(_)));
+        assert!(matches!(ask(whole, WaitPolicy::NoWait), Acquired::Refused));
+        assert!(matches!(ask(whole, WaitPolicy::Wait), Acquired::Wait(_)));
         drop(other);
         engine.rollback(owner);
         assert_eq!(engine.locks.bytes(), 0);
@@ -771,12 +776,12 @@ mod tests {
 
     /// Of a shard's keys the low bits of the hash that chose it are all the same: its own table hashes by another seed.
     #[test]
-    fn each_table_has_a_seed_of_its_own() {
+    fn the_tables_of_shards_are_hashed_otherwise_than_the_choice_of_the_shard() {
         let key = LockKey::Row(protocol::PageId(7), Box::from(b"key".as_slice()));
-        let hashes: HashSet<u64> = (0..SHARDS).map(|_| seeded().hash_one(&key)).collect();
-        assert_eq!(hashes.len(), SHARDS);
         let table = LockTable::new(1 << 20, Arc::new(Counters::default()));
-        let own: HashSet<u64> = table.shards.iter().map(|shard| shard.entries.lock().hasher().hash_one(&key)).collect();
-        assert_eq!(own.len(), SHARDS);
+        let mut hashes: HashSet<u64> =
+            table.shards.iter().map(|shard| shard.entries.lock().hasher().hash_one(&key)).collect();
+        hashes.insert(table.hasher.hash_one(&key));
+        assert_eq!(hashes.len(), SHARDS + 1);
     }
 }
