@@ -20,11 +20,9 @@ impl Parser<'_> {
             let name = self.object_name()?;
             CopySource::Table { name, columns: self.optional_column_list()? }
         };
-        let from = self.accept_word("from");
+        let from = matches!(source, CopySource::Table { .. }) && self.accept_word("from");
         if !from {
             self.expect_word("to")?;
-        } else if !matches!(source, CopySource::Table { .. }) {
-            return Err(self.unexpected());
         }
         let end = if self.accept_word("program") {
             CopyEnd::Program(self.string()?)

@@ -17,7 +17,7 @@ use crate::parse::quote_identifier;
 /// a WITH clause that changes rows under the topmost node.
 pub fn lines(statement: &Statement, with: &[WithPart], explain: &Explain, by_vector: bool) -> Vec<String> {
     let settings = Settings::default();
-    let mut printer = Printer { lines: Vec::new(), settings: &settings, subplans: 0, verbose: explain.verbose };
+    let mut printer = Printer { lines: Vec::new(), settings: &settings, subplans: 0, inset: 0, verbose: explain.verbose };
     if by_vector {
         printer.head(0, "Custom Scan (Vector)");
     }
@@ -45,6 +45,8 @@ struct Printer<'a> {
     lines: Vec<String>,
     settings: &'a Settings,
     subplans: usize,
+    /// Names of subplans over the plan that is printed: each moves it in by two.
+    inset: usize,
     verbose: bool,
 }
 
@@ -76,34 +78,44 @@ impl Printer<'_> {
         match part {
             WithPart::Query(cte) => self.cte(cte, 0, &[]),
             WithPart::Change { name, statement, .. } => {
-                self.property(0, &format!("CTE {}", quote_identifier(name)));
-                self.statement(statement, 1);
+                let title = format!("CTE {}", quote_identifier(name));
+                self.subplan(0, &title, |printer| printer.statement(statement, 1));
             }
         }
     }
 
     /// A query of WITH, as a property of the node last named at this level.
     fn cte(&mut self, cte: &Cte, level: usize, frames: &[&[Field]]) {
-        self.property(level, &format!("CTE {}", quote_identifier(&cte.name)));
-        match &cte.recursive {
-            None => self.plan(&cte.plan, level + 1, &[], frames),
+        self.subplan(level, &format!("CTE {}", quote_identifier(&cte.name)), |printer| match &cte.recursive {
+            None => printer.plan(&cte.plan, level + 1, &[], frames),
             Some(round) => {
-                self.head(level + 1, "Recursive Union");
-                self.plan(&cte.plan, level + 2, &[], frames);
-                self.plan(round, level + 2, &[], frames);
+                printer.head(level + 1, "Recursive Union");
+                printer.plan(&cte.plan, level + 2, &[], frames);
+                printer.plan(round, level + 2, &[], frames);
             }
-        }
+        });
+    }
+
+    /// What has a name of its own below the node last named at this level.
+    fn subplan(&mut self, level: usize, title: &str, print: impl FnOnce(&mut Self)) {
+        self.property(level, title);
+        self.inset += 1;
+        print(self);
+        self.inset -= 1;
     }
 
     /// A line at a level: level 0 is the root, deeper ones carry an arrow.
     fn head(&mut self, level: usize, text: &str) {
-        let line = if level == 0 { text.to_owned() } else { format!("{}->  {text}", " ".repeat(6 * level - 4)) };
+        let line = match level {
+            0 => text.to_owned(),
+            _ => format!("{}->  {text}", " ".repeat(6 * level - 4 + 2 * self.inset)),
+        };
         self.lines.push(line);
     }
 
     /// A property of the node last named at this level.
     fn property(&mut self, level: usize, text: &str) {
-        self.lines.push(format!("{}{text}", " ".repeat(6 * level + 2)));
+        self.lines.push(format!("{}{text}", " ".repeat(6 * level + 2 + 2 * self.inset)));
     }
 
     fn text(&self, expr: &Expr, fields: &[Field], frames: &[&[Field]], qualified: bool) -> String {
@@ -470,9 +482,9 @@ impl Printer<'_> {
         for subquery in found {
             self.subplans += 1;
             let name = if subquery.correlated { "SubPlan" } else { "InitPlan" };
-            self.property(level, &format!("{name} {}", self.subplans));
+            let title = format!("{name} {}", self.subplans);
             let inner: Vec<&[Field]> = frames.iter().copied().chain([fields]).collect();
-            self.plan(&subquery.plan, level + 1, &[], &inner);
+            self.subplan(level, &title, |printer| printer.plan(&subquery.plan, level + 1, &[], &inner));
         }
     }
 }
