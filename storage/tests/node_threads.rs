@@ -3,6 +3,7 @@
 #[expect(unused, reason = "each test file uses a part of it")]
 mod node_support;
 
+use futures::stream::{FuturesUnordered, StreamExt};
 use node_support::*;
 use parking_lot::{Condvar, Mutex};
 use protocol::node::{NodeError, OnReply, StorageNode};
@@ -14,7 +15,7 @@ use protocol::{Ballot, FORMAT_VERSION, Page, PageId};
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 use storage::node::disk::{Disk, DiskFile, OpenMode, Space};
 use storage::node::{Mode, Node, NodeOptions};
@@ -30,6 +31,10 @@ struct Trouble {
     panics: AtomicBool,
     hangs: Mutex<Hanging>,
     goes_on: Condvar,
+    /// Reads of which the reader was ready to wait.
+    waited: AtomicUsize,
+    /// Reads of which it was not, and that were done.
+    cached: AtomicUsize,
 }
 
 /// Whether reads wait, and whether one does.
@@ -44,8 +49,12 @@ impl Trouble {
         *self.hangs.lock() = Hanging { is_on: true, is_met: false };
     }
 
-    fn is_met(&self) -> bool {
-        self.hangs.lock().is_met
+    async fn until_met(&self) {
+        let until = Instant::now() + LONG;
+        while !self.hangs.lock().is_met {
+            assert!(Instant::now() < until, "the disk is not read");
+            tokio::task::yield_now().await;
+        }
     }
 
     fn go_on(&self) {
@@ -53,7 +62,12 @@ impl Trouble {
         self.goes_on.notify_all();
     }
 
+    /// A read that may take its time; the node's own threads, which index the log, are not what this is about.
     fn pass(&self) {
+        if std::thread::current().name().is_some_and(|name| name.starts_with("node-")) {
+            return;
+        }
+        self.waited.fetch_add(1, Ordering::Relaxed);
         let until = Instant::now() + LONG;
         let mut hangs = self.hangs.lock();
         while hangs.is_on {
@@ -110,6 +124,16 @@ impl DiskFile for TroubledFile {
             trouble.pass();
         }
         self.file.read_at(offset, buffer)
+    }
+    /// Everything is in memory of what does not hang.
+    fn read_cached_at(&self, offset: u64, buffer: &mut [u8]) -> bool {
+        if let Some(trouble) = &self.trouble {
+            if trouble.hangs.lock().is_on {
+                return false;
+            }
+            trouble.cached.fetch_add(1, Ordering::Relaxed);
+        }
+        self.file.read_at(offset, buffer).is_ok()
     }
     fn write_at(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {
         let panics = self.trouble.as_ref().is_some_and(|trouble| trouble.panics.load(Ordering::Relaxed));
@@ -223,29 +247,44 @@ fn a_panic_of_the_backgrounds_thread_fails_the_node_and_hangs_nobody() {
     node.shutdown();
 }
 
+/// A page 1 that was written once, and then more of page 2 than the node keeps in memory of the log.
+fn filled(node: &Node) -> Writer {
+    let replies: Arc<Replies> = Arc::default();
+    let mut stream = now(node.append(replies.sink())).expect("a local stream opens");
+    let mut writer = Writer::new();
+    stream.send(request(writer.batch(&[1]), 1)).expect("the stream is open");
+    for sequence in 2..60 {
+        stream.send(request(writer.batch(&[2; 8]), sequence)).expect("the stream is open");
+    }
+    replies.wait_for(59);
+    writer
+}
+
+/// A page as the writer left it.
+fn newest(writer: &Writer, page: u64) -> ReadPageRequest {
+    ReadPageRequest {
+        volume: VOLUME,
+        version: FORMAT_VERSION,
+        page,
+        read_point: writer.end().0,
+        group_tail: writer.tail(0).0,
+        ..ReadPageRequest::default()
+    }
+}
+
+async fn check_newest(node: &Node, writer: &Writer, page: u64) {
+    let reply = node.read_page(newest(writer, page)).await.expect("a read is answered");
+    let read = Page::from_bytes(&reply.page, PageId(page)).expect("it is sound");
+    assert_eq!(Some(read), writer.fold(page, writer.end()));
+}
+
 /// Page 1 is in the log alone, and the log cannot be read: who asks for it waits, on the same thread as everybody else, who is
 /// answered.
 #[test]
 fn who_needs_the_disk_holds_up_nobody_else() {
     let (node, trouble) = threaded("log");
-    let replies: Arc<Replies> = Arc::default();
-    let mut stream = now(node.append(replies.sink())).expect("a local stream opens");
-    let mut writer = Writer::new();
-    stream.send(request(writer.batch(&[1]), 1)).expect("the stream is open");
-    // More than the node keeps in memory.
-    for sequence in 2..60 {
-        stream.send(request(writer.batch(&[2; 8]), sequence)).expect("the stream is open");
-    }
-    replies.wait_for(59);
-    let (end, tail) = (writer.end(), writer.tail(0));
-    let read = ReadPageRequest {
-        volume: VOLUME,
-        version: FORMAT_VERSION,
-        page: 1,
-        read_point: end.0,
-        group_tail: tail.0,
-        ..ReadPageRequest::default()
-    };
+    let writer = filled(&node);
+    let end = writer.end();
     let pull = PullRequest {
         volume: VOLUME,
         version: FORMAT_VERSION,
@@ -253,25 +292,60 @@ fn who_needs_the_disk_holds_up_nobody_else() {
         max_bytes: 1 << 20,
         ..PullRequest::default()
     };
+    // From now on it is among the pages that are kept in memory.
+    now(check_newest(&node, &writer, 2));
     let others = async || {
-        let until = Instant::now() + LONG;
-        while !trouble.is_met() {
-            assert!(Instant::now() < until, "the disk is not read");
-            tokio::task::yield_now().await;
-        }
+        trouble.until_met().await;
         // What is in memory is read and pulled meanwhile, too.
-        let newest = ReadPageRequest { page: 3, ..read };
-        node.read_page(newest).await.expect("a read is answered");
+        check_newest(&node, &writer, 2).await;
         node.pull(PullRequest { after: end.0 - 1, ..pull }).await.expect("a pull is answered");
         trouble.go_on();
     };
     trouble.hang();
-    let (reply, ()) = now(async { tokio::join!(node.read_page(read), others()) });
-    let page = Page::from_bytes(&reply.expect("a read is answered").page, PageId(1)).expect("it is sound");
-    assert_eq!(Some(page), writer.fold(1, end));
+    now(async { tokio::join!(check_newest(&node, &writer, 1), others()) });
     trouble.hang();
     let (reply, ()) = now(async { tokio::join!(node.pull(pull), others()) });
     let batches = reply.expect("a pull is answered").batches;
     assert_eq!(batches.len(), 59, "it has all of them");
     node.shutdown();
+}
+
+#[test]
+fn what_is_read_without_waiting_needs_no_other_thread() {
+    let (node, trouble) = threaded("log");
+    let writer = filled(&node);
+    let (waited, cached) = (trouble.waited.load(Ordering::Relaxed), trouble.cached.load(Ordering::Relaxed));
+    now(check_newest(&node, &writer, 1));
+    now(check_newest(&node, &writer, 2));
+    assert!(trouble.cached.load(Ordering::Relaxed) > cached + 1, "both are in the log alone");
+    assert_eq!(trouble.waited.load(Ordering::Relaxed), waited, "nobody was ready to wait");
+    node.shutdown();
+}
+
+#[test]
+fn who_waits_for_a_turn_at_the_disk_is_told_that_the_node_stops() {
+    let (node, trouble) = threaded("log");
+    let writer = filled(&node);
+    trouble.hang();
+    // Far more than have a turn at once.
+    let mut replies: FuturesUnordered<_> = (0..64).map(|_| node.read_page(newest(&writer, 1))).collect();
+    let told = async {
+        let first = replies.next().await.expect("there are many");
+        assert!(matches!(first, Err(NodeError::Unreachable(_))), "nothing is read yet");
+        trouble.go_on();
+        let mut served = 0;
+        while let Some(reply) = replies.next().await {
+            served += usize::from(reply.is_ok());
+        }
+        assert!(served > 0, "who had a turn is served");
+    };
+    let stop = async {
+        trouble.until_met().await;
+        let node = node.clone();
+        // To this thread the log can be read, as to those of the node.
+        let stopping = std::thread::Builder::new().name("node-stop".into()).spawn(move || node.shutdown());
+        stopping.expect("a thread starts")
+    };
+    let ((), stopping) = now(async { tokio::join!(told, stop) });
+    stopping.join().expect("it stops");
 }

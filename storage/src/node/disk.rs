@@ -6,12 +6,14 @@
 //!
 //! [`crate::sim::SimDisk`] implements the same traits and takes those rules at their word.
 
-use rustix::io::{ReadWriteFlags, preadv2};
+use rustix::io::{Errno, ReadWriteFlags, preadv2};
+use rustix::process::{Resource, getrlimit};
 use std::fs::{File, OpenOptions};
 use std::io::{self, IoSliceMut};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 /// How to open a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,6 +75,10 @@ pub trait Disk: Send + Sync + 'static {
     /// # Errors
     /// [`io::ErrorKind::WouldBlock`] when another process has it; the message then names it.
     fn lock(&self, path: &Path) -> io::Result<Box<dyn Send + Sync>>;
+    /// Whether files may be kept open that could be opened again: connections need handles, too.
+    fn has_handles_to_spare(&self) -> bool {
+        true
+    }
 }
 
 /// An open file.
@@ -83,7 +89,10 @@ pub trait DiskFile: Send + Sync + std::fmt::Debug {
     /// [`io::ErrorKind::UnexpectedEof`] when the file ends before; any I/O error.
     fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<()>;
     /// Reads exactly `buffer.len()` bytes at `offset` if all of them are in memory, and says whether it did. `false` also
-    /// when that cannot be told, or anything fails: [`DiskFile::read_at`] says what. The buffer may have changed then.
+    /// when anything fails: [`DiskFile::read_at`] says what. The buffer may have changed then.
+    ///
+    /// It waits where the file system cannot tell what is in memory: else every read would be left to a thread that may. What
+    /// is missing may be asked of the medium meanwhile, and that waits when the medium takes no more requests.
     fn read_cached_at(&self, _offset: u64, _buffer: &mut [u8]) -> bool {
         false
     }
@@ -133,7 +142,8 @@ pub fn is_damage(error: &io::Error) -> bool {
 /// Whether who reads may be kept waiting by the medium.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Patience {
-    /// It takes what is in memory: a thread that has others to serve.
+    /// It takes what is in memory, as far as that can be told ([`DiskFile::read_cached_at`]): a thread that has others to
+    /// serve.
     None,
     /// It waits as long as it takes.
     Full,
@@ -223,14 +233,36 @@ pub fn replace_file(disk: &dyn Disk, path: &Path, bytes: &[u8]) -> io::Result<()
 #[derive(Clone, Copy, Debug, Default)]
 pub struct RealDisk;
 
+/// Files of this process that are open for its storage nodes.
+static FILES_OPEN: AtomicU64 = AtomicU64::new(0);
+/// From this share of the process's limit on, files are not kept open for later: half of it.
+const HANDLES_SHARE: u64 = 2;
+
 #[derive(Debug)]
-struct RealFile(File);
+struct RealFile {
+    file: File,
+    /// Its file system has said that it cannot tell what is in memory.
+    cannot_tell: AtomicBool,
+}
+
+impl RealFile {
+    fn new(file: File) -> RealFile {
+        FILES_OPEN.fetch_add(1, Ordering::Relaxed);
+        RealFile { file, cannot_tell: AtomicBool::new(false) }
+    }
+}
+
+impl Drop for RealFile {
+    fn drop(&mut self) {
+        FILES_OPEN.fetch_sub(1, Ordering::Relaxed);
+    }
+}
 
 impl Disk for RealDisk {
     fn open(&self, path: &Path, mode: OpenMode) -> io::Result<Arc<dyn DiskFile>> {
         let create = mode == OpenMode::OrCreate;
         let file = OpenOptions::new().read(true).write(true).create(create).truncate(false).open(path)?;
-        Ok(Arc::new(RealFile(file)))
+        Ok(Arc::new(RealFile::new(file)))
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
@@ -274,35 +306,47 @@ impl Disk for RealDisk {
         file.write_all_at(format!("{}\n", std::process::id()).as_bytes(), 0)?;
         Ok(Box::new(file))
     }
+
+    fn has_handles_to_spare(&self) -> bool {
+        // The soft limit. It may be raised while the process runs.
+        let limit = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
+        FILES_OPEN.load(Ordering::Relaxed) < limit / HANDLES_SHARE
+    }
 }
 
 impl DiskFile for RealFile {
     fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<()> {
-        self.0.read_exact_at(buffer, offset)
+        self.file.read_exact_at(buffer, offset)
     }
 
     fn read_cached_at(&self, offset: u64, buffer: &mut [u8]) -> bool {
-        let wanted = buffer.len();
-        // The kernel has the rest fetched meanwhile. A file system that cannot tell fails.
-        let read = preadv2(&self.0, &mut [IoSliceMut::new(buffer)], offset, ReadWriteFlags::NOWAIT);
-        read.is_ok_and(|read| read == wanted)
+        if !self.cannot_tell.load(Ordering::Relaxed) {
+            let wanted = buffer.len();
+            // The kernel has the rest fetched meanwhile.
+            match preadv2(&self.file, &mut [IoSliceMut::new(buffer)], offset, ReadWriteFlags::NOWAIT) {
+                // Neither would the next call be told.
+                Err(Errno::OPNOTSUPP | Errno::NOSYS) => self.cannot_tell.store(true, Ordering::Relaxed),
+                read => return read == Ok(wanted),
+            }
+        }
+        self.file.read_exact_at(buffer, offset).is_ok()
     }
 
     fn write_at(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {
-        self.0.write_all_at(bytes, offset)
+        self.file.write_all_at(bytes, offset)
     }
 
     fn sync(&self) -> io::Result<()> {
         // fdatasync writes a changed length too (POSIX: metadata that a later read needs).
-        self.0.sync_data()
+        self.file.sync_data()
     }
 
     fn len(&self) -> io::Result<u64> {
-        Ok(self.0.metadata()?.len())
+        Ok(self.file.metadata()?.len())
     }
 
     fn set_len(&self, len: u64) -> io::Result<()> {
-        self.0.set_len(len)
+        self.file.set_len(len)
     }
 }
 
@@ -322,7 +366,7 @@ mod tests {
         let bytes: Vec<u8> = (0..64 << 10).map(|at: u32| (at % 251) as u8).collect();
         file.write_at(0, &bytes).expect("there is room");
         let mut read = vec![0; 8 << 10];
-        // Not every file system can tell.
+        // What was written a moment ago may have left memory.
         if file.read_cached_at(100, &mut read) {
             assert_eq!(read, bytes[100..100 + read.len()]);
         }

@@ -24,6 +24,7 @@
 use super::disk::{Patience, is_want};
 use super::images::{ImageError, decode};
 use super::queue::Job;
+use super::reads::Turn;
 use super::service::PULL_BYTES_MAX;
 use super::{Mode, Node, Refusal, Shared};
 use hashbrown::HashMap;
@@ -167,7 +168,7 @@ impl Node {
         &self,
         request: rpc::PullImagesRequest,
     ) -> Result<rpc::PullImagesReply, Refusal> {
-        self.answer(move |shared, patience| match patience {
+        self.answer(Turn::Pull, move |shared, patience| match patience {
             // Beside a piece of images a thread costs nothing.
             Patience::None => Ok(None),
             Patience::Full => shared.pull_images(&request).map(Some),

@@ -82,13 +82,14 @@ use parking_lot::Mutex;
 use protocol::NodeId;
 use protocol::node::NodeError;
 use queue::{Job, Queue};
+use reads::Turns;
 use state::{Heard, State};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 use std::thread::JoinHandle;
-use tokio::sync::{Notify, Semaphore, oneshot};
+use tokio::sync::{Notify, oneshot};
 use writer::Writer;
 
 /// What a node is told at its start.
@@ -208,7 +209,7 @@ struct Shared {
     files: Arc<Files>,
     images: Images,
     /// Turns for requests that wait for the disk.
-    reads: Arc<Semaphore>,
+    turns: Turns,
     /// Held by whoever reads the superblock's copies to compare them, or writes them.
     superblock: Mutex<()>,
     /// Held by whoever reads an image to write a newer one, or moves a base: two at once would put an older one back.
@@ -367,6 +368,8 @@ impl Node {
         let (reply, _stopped) = oneshot::channel();
         let stopping = self.submit(Job::Stop { reply }).is_ok();
         self.shared.stopped.store(true, Ordering::Release);
+        // Who waits for a turn at a disk that hangs would wait as long as it does.
+        self.shared.turns.close();
         self.shared.background.stop();
         for thread in self.threads.lock().drain(..) {
             if thread.join().is_err() {

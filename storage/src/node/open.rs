@@ -23,7 +23,7 @@ use super::index::{FileIndex, IndexBuilder};
 use super::log::{Files, Found, LOG_FILE_BYTES_MIN, Log, ReadFault, StoredIndex};
 use super::pages::PageCache;
 use super::queue::Queue;
-use super::reads::READS_MAX;
+use super::reads::Turns;
 use super::segment::Run;
 use super::state::{CHAIN_BYTES_MAX, CHAIN_RECORDS_MAX, Head, State, Volume};
 use super::stored::records;
@@ -150,7 +150,7 @@ impl Node {
         let hearing = Hearing::start(options.clock.now());
         let shared = Arc::new(Shared {
             superblock: Mutex::new(()),
-            reads: Arc::new(tokio::sync::Semaphore::new(READS_MAX)),
+            turns: Turns::default(),
             imaging: Mutex::new(()),
             cache: Mutex::new(PageCache::new(options.page_cache_bytes)),
             options,

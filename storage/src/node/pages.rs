@@ -6,9 +6,9 @@
 //!
 //! **Mechanism.** From the page's head the links are followed down, each LSN being looked up among the runs of its group,
 //! until they meet the base, an `Init`, or nothing (the page began there). The batches come from memory when they are
-//! recent or were just read for another page, else from the log. No lock is held while reading; when the table changed or a file was retired meanwhile, the
-//! walk starts again. Without [`Patience`] it ends where the disk would have to be waited for; the batches that it read so far
-//! are kept for the next.
+//! recent or were just read for another page, else from the log. No lock is held while reading; when the table changed or a
+//! file was retired meanwhile, the walk starts again. Without [`Patience`] it ends where the disk would have to be waited for.
+//! Of the batches that it read so far the last are kept for the next, as many as [`REREAD_SHARE`] leaves room for.
 
 use super::Shared;
 use super::disk::Patience;

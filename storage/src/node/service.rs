@@ -4,6 +4,7 @@ use super::disk::Patience;
 use super::hydrate;
 use super::pages::BuildError;
 use super::queue::{Job, Stream};
+use super::reads::Turn;
 use super::segment::Run;
 use super::state::State;
 use super::stored::{records, span};
@@ -141,7 +142,8 @@ impl Shared {
                 }
             };
             let inside = |lsn: Lsn| run.first.max(Lsn(after.0 + 1)) <= lsn && lsn <= run.last.min(up_to);
-            // A batch wanted whole is relayed as it lies: what it brings was checked when it came, and is when it arrives.
+            // A batch wanted whole is relayed as it lies, without decoding changes: its records are stepped over, and what they
+            // bring was checked when it came, and is when it arrives.
             let whole = span(&batch).is_some_and(|(first, last)| inside(first) && inside(last));
             if whole && batch.len() <= limit {
                 close(&mut open, &mut reply);
@@ -316,7 +318,7 @@ impl Node {
     }
 
     pub(crate) async fn read_checked(&self, request: rpc::ReadPageRequest) -> Result<rpc::ReadPageReply, Refusal> {
-        self.answer(move |shared, patience| shared.read_page(&request, patience)).await
+        self.answer(Turn::Page, move |shared, patience| shared.read_page(&request, patience)).await
     }
 
     pub(crate) async fn pull_checked(&self, request: rpc::PullRequest) -> Result<rpc::PullReply, Refusal> {
@@ -328,7 +330,7 @@ impl Node {
             tokio::pin!(arrival);
             // From here on no arrival is missed.
             arrival.as_mut().enable();
-            let reply = self.answer(move |shared, patience| shared.pull(&request, patience)).await?;
+            let reply = self.answer(Turn::Pull, move |shared, patience| shared.pull(&request, patience)).await?;
             if reply.outcome() != ReadOutcome::Ok || !reply.batches.is_empty() || wait.is_zero() {
                 return Ok(reply);
             }

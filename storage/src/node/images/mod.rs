@@ -26,6 +26,7 @@
 //! cost; and the disk must be the node's own [`Disk`], for simulation.
 
 mod frame;
+mod handles;
 mod manifest;
 mod table;
 
@@ -33,6 +34,7 @@ use super::disk::{Disk, DiskFile, OpenMode, Patience, below, is_damage, is_want}
 use super::hydrate::Hydration;
 use bytes::Bytes;
 use frame::{FRAMES_AT, Frame, Scan, Tip, Version, check_file_header, file_header};
+use handles::Handles;
 use hashbrown::HashMap;
 use manifest::{Manifest, Vouched, file_name, number_of, open_file, read_index, read_whole, remove_file, write_index};
 use parking_lot::Mutex;
@@ -45,8 +47,10 @@ use table::{Slot, Table};
 
 /// Size beyond which an image file is closed.
 pub const IMAGE_FILE_BYTES: u64 = 32 << 20;
-/// Image files kept open for reading.
-const OPEN_FILES_MAX: usize = 64;
+/// Image files kept open for reading: of the usual size, 32 GiB.
+const OPEN_FILES_MAX: usize = 1024;
+/// Image files kept open for reading where the process has no handles to spare.
+const OPEN_FILES_MIN: usize = 16;
 /// A file is compacted when less than this share of it, in percent, is in use.
 const LIVE_PERCENT_MIN: u64 = 50;
 /// Images looked at for one [`Images::scan`].
@@ -134,7 +138,7 @@ struct Shelf {
     table: Table,
     bases: HashMap<GroupId, (Lsn, Ballot)>,
     files: BTreeMap<u32, Use>,
-    open: HashMap<u32, Arc<dyn DiskFile>>,
+    open: Handles,
     live_bytes: u64,
     /// Damaged images found since the start.
     found: u64,
@@ -272,10 +276,7 @@ impl Images {
         if slot.damaged {
             return Err(damaged(Error::Checksum { what: "image" }));
         }
-        // To open a file may take looking its name up on the disk.
-        if patience == Patience::None && !self.shelf.lock().open.contains_key(&slot.file) {
-            return Err(ImageError::NotCached(id));
-        }
+        // A file that is not open is opened without patience, too: the kernel knows the names of files that are in use.
         let mut bytes = vec![0; slot.bytes.into()];
         match self.file(slot.file).and_then(|file| patience.read(&*file, slot.at.into(), &mut bytes)) {
             Ok(true) => Ok(bytes),
@@ -324,15 +325,19 @@ impl Images {
     }
 
     fn file(&self, number: u32) -> io::Result<Arc<dyn DiskFile>> {
-        if let Some(file) = self.shelf.lock().open.get(&number) {
-            return Ok(file.clone());
+        let open = self.shelf.lock().open.get(number);
+        if let Some(file) = open {
+            return Ok(file);
         }
         let file = open_file(&*self.disk, &self.dir, number)?;
+        let files_max = if self.disk.has_handles_to_spare() { OPEN_FILES_MAX } else { OPEN_FILES_MIN };
         let mut shelf = self.shelf.lock();
-        if shelf.open.len() >= OPEN_FILES_MAX {
-            shelf.open.clear();
-        }
-        shelf.open.insert(number, file.clone());
+        // One that was removed meanwhile would keep its room on the disk.
+        let is_there = shelf.files.contains_key(&number);
+        let evicted = if is_there { shelf.open.insert(number, file.clone(), files_max) } else { None };
+        // To close it is a system call as well.
+        drop(shelf);
+        drop(evicted);
         Ok(file)
     }
 
@@ -400,7 +405,8 @@ impl Images {
         let file = self.disk.open(&below(&self.dir, &file_name(number)), OpenMode::OrCreate)?;
         file.set_len(0)?;
         file.write_at(0, &file_header(node, number))?;
-        self.shelf.lock().open.insert(number, file.clone());
+        let evicted = self.shelf.lock().open.insert(number, file.clone(), OPEN_FILES_MAX);
+        drop(evicted);
         Ok(Tail { file, tip: Tip::start(number), frames: Vec::new(), named: false })
     }
 
@@ -477,7 +483,7 @@ impl Images {
             shelf.bases = end.manifest.bases.iter().map(|(group, base)| (*group, *base)).collect();
             for number in &dead {
                 shelf.files.remove(number);
-                shelf.open.remove(number);
+                shelf.open.remove(*number);
             }
         }
         for number in dead {
