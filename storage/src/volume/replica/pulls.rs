@@ -1,9 +1,10 @@
 //! Pulling redo: what is announced, from whichever node has it, and what follows, [`ahead`] of its announcement.
 //!
 //! What nodes tell of a group's end may be too high: a node that holds records beyond the VDL cannot say where the group ended
-//! below it, and a recovery may annul them. So what a read quorum does not have is not asked for again before somebody names
-//! the group again. Should it be there after all, then nothing goes on without it, and the nodes are soon asked where
-//! groups end.
+//! below it, and a recovery may annul them. So what is announced and given by none of so many members as make a read quorum is
+//! not asked for again before somebody names the group again. That it is nowhere is not proven by that: among those that
+//! answered may be members that lack it, for they are behind or have lost what they had. But where it is there after all,
+//! nothing goes on without it, and the nodes are soon asked where groups end.
 
 use super::Inner;
 use crate::quorum::{COPIES, READ_QUORUM};
@@ -38,7 +39,8 @@ pub(super) enum Pulled {
     NotNow {
         gone_somewhere: bool,
     },
-    /// A read quorum has nothing behind this that was announced, though it would if there were something.
+    /// So many members as make a read quorum have answered that they have nothing behind this that was announced, and none that
+    /// it is retired: there is nothing, or those are members that lack it.
     Nothing {
         after: Lsn,
     },
