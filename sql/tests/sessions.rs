@@ -1027,6 +1027,22 @@ async fn an_exists_beside_other_conditions_is_not_run_for_every_row() {
     assert_eq!(run(&mut one, query).await, ["count", "2", "(1 row)"]);
 }
 
+/// What an EXISTS is not evaluated for when it is run is not refused when its table is read for keys.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_exists_that_is_looked_up_meets_no_errors_that_it_would_not_meet() {
+    let (_volume, _database, mut one, _two) = two("create table a (id int primary key, j int, d int);
+        insert into a select n, n, n / 101 from generate_series(1, 200) n;
+        create table b (k int, z int);
+        insert into b values (3, 1), (1000, 0);
+        create table c (j int, k int);
+        insert into c select n, 100 from generate_series(101, 150) n")
+    .await;
+    let query = "select count(*) from a where id < 0 or exists (select from b where b.k = a.id and 10 / b.z > 1)";
+    assert_eq!(run(&mut one, query).await, ["count", "1", "(1 row)"]);
+    let query = "select count(*) from a where id < 0 or exists (select from c where c.j = a.j and c.k = 100 / a.d)";
+    assert_eq!(run(&mut one, query).await, ["count", "50", "(1 row)"]);
+}
+
 /// What computes for long without a row to show lets others on its thread have their turn, the timer of its own timeout
 /// among them.
 #[tokio::test]

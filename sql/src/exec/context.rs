@@ -14,6 +14,7 @@ use super::memory::Memory;
 use super::probe::Probe;
 use super::spill::Spooled;
 use super::subquery::KeptRows;
+use crate::bound::Plan;
 use crate::catalog::CatalogSnapshot;
 use crate::functions::SessionContext;
 
@@ -54,8 +55,8 @@ pub struct ExecContext {
     memory: OnceLock<Arc<Memory>>,
     /// Rows of subqueries that read no frame, by the address of their plan.
     kept: Mutex<HashMap<usize, Arc<KeptRows>>>,
-    /// Of subqueries that do, likewise.
-    probes: Mutex<HashMap<usize, Probe>>,
+    /// Of subqueries that do, likewise. The plan stays, so that no other comes to its address.
+    probes: Mutex<HashMap<usize, (Arc<Plan>, Probe)>>,
     /// Those that are held by their WITH clauses.
     ctes: Mutex<HashMap<usize, Weak<CteState>>>,
     work_tables: Mutex<HashMap<usize, Arc<Spooled>>>,
@@ -129,12 +130,12 @@ impl ExecContext {
         self.kept.lock().insert(key, rows);
     }
 
-    pub(crate) fn probe(&self, key: usize) -> Option<Probe> {
-        self.probes.lock().get(&key).cloned()
+    pub(crate) fn probe(&self, plan: &Arc<Plan>) -> Option<Probe> {
+        self.probes.lock().get(&Arc::as_ptr(plan).addr()).map(|(_, probe)| probe.clone())
     }
 
-    pub(crate) fn note_probe(&self, key: usize, probe: Probe) {
-        self.probes.lock().insert(key, probe);
+    pub(crate) fn note_probe(&self, plan: &Arc<Plan>, probe: Probe) {
+        self.probes.lock().insert(Arc::as_ptr(plan).addr(), (plan.clone(), probe));
     }
 
     /// Forgets what subqueries made of a WITH query, or of a round of it, that is not theirs any more.
