@@ -8,6 +8,7 @@ use std::ops::Bound;
 use std::sync::Arc;
 
 use engine::{Isolation, KeyRange, Txn, Verdict, WriteOutcome};
+use types::row::check_length;
 use types::{Datum, Error, Result, SqlState};
 
 use super::basic::Place;
@@ -195,9 +196,12 @@ async fn find_obstacle(
         }
         let key = if index.tree == table.tree {
             let mut key = Vec::new();
-            row_key(table, row, &mut key);
+            row_key(table, row, &mut key)?;
             key
         } else {
+            for position in index.column_positions() {
+                check_length(&row[position])?;
+            }
             let entry = entry_key(table, index, row, &[]);
             match context.engine.probe(txn, &context.view, tree(index.tree), exact(entry)).await.lift()? {
                 Some((_, key)) => key.to_vec(),
@@ -335,7 +339,7 @@ async fn update_row(
         let mut new_key = key.clone();
         if !table.has_row_id() && table.key.iter().any(|position| !same_key(&old[*position], &new[*position])) {
             new_key.clear();
-            row_key(&table, &new, &mut new_key);
+            row_key(&table, &new, &mut new_key)?;
         }
         let moves = new_key != key;
         let mut bytes = Vec::new();

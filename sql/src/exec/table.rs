@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use engine::{Direction, Engine, KeyRange, Rows, TreeId};
 use parking_lot::Mutex;
 use types::keycode::encode_key_typed;
+use types::row::check_length;
 use types::text_io::as_text;
 use types::{Datum, Error, Result, Settings, SqlType};
 
@@ -19,13 +20,20 @@ pub(crate) fn tree(number: u64) -> TreeId {
 }
 
 /// The key of a row in its table's tree. Not for tables with a hidden row id.
-pub(crate) fn row_key(table: &TableDef, row: &[Datum], out: &mut Vec<u8>) {
+///
+/// # Errors
+/// 54000 for a value that is too long to be stored.
+pub(crate) fn row_key(table: &TableDef, row: &[Datum], out: &mut Vec<u8>) -> Result<()> {
     for (position, ty) in table.key.iter().zip(&table.shape.key_types) {
-        encode_key_typed(std::slice::from_ref(&row[*position]), std::slice::from_ref(ty), out);
+        let value = &row[*position];
+        check_length(value)?;
+        encode_key_typed(std::slice::from_ref(value), std::slice::from_ref(ty), out);
     }
+    Ok(())
 }
 
-/// The key of a row's entry in an index. `row_key` is the row's key in the table.
+/// The key of a row's entry in an index. `row_key` is the row's key in the table. The row is stored, or was looked at by
+/// [`check_length`]: nothing here ends what is too long.
 pub(crate) fn entry_key(table: &TableDef, index: &IndexDef, row: &[Datum], row_key: &[u8]) -> Vec<u8> {
     let mut key = Vec::with_capacity(index.columns.len() * 10 + row_key.len());
     let mut null = false;

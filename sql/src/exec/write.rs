@@ -145,7 +145,7 @@ impl TableWriter {
             let id = context.session.database.row_ids.next(engine, table.tree).await?;
             key.extend(id.to_be_bytes());
         } else {
-            row_key(&table, row, &mut key);
+            row_key(&table, row, &mut key)?;
         }
         self.row.clear();
         table.shape.layout.encode(row, &mut self.row)?;
@@ -547,7 +547,7 @@ impl TableWriter {
         let mut new_key = key.to_vec();
         if !table.has_row_id() {
             new_key.clear();
-            row_key(&table, new, &mut new_key);
+            row_key(&table, new, &mut new_key)?;
         }
         if new_key != key {
             let moved = Some(new_key.as_slice());

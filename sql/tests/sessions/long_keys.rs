@@ -30,6 +30,25 @@ async fn a_row_moves_between_the_longest_keys() {
     }
 }
 
+/// What is small in memory may take any length as a key.
+#[tokio::test(flavor = "multi_thread")]
+async fn arrays_of_one_long_text_are_refused_before_they_are_keys() {
+    let setup = "create table p (a text[] primary key, b text[] unique); insert into p values ('{a}', '{b}')";
+    let (_volume, _database, mut one, _two) = two(setup).await;
+    let long = "array_fill(repeat('x', 10000000), array[100000])";
+    for statement in [
+        format!("insert into p values ({long}, null)"),
+        format!("insert into p select {long}, null on conflict do nothing"),
+        format!("insert into p values ('{{c}}', {long}) on conflict (b) do nothing"),
+        format!("insert into p values ('{{a}}', null) on conflict (a) do update set a = {long}"),
+        format!("update p set a = {long}"),
+        format!("update p set b = {long}"),
+    ] {
+        assert_eq!(run(&mut one, &statement).await, ["ERROR:  54000: value is too large"], "{statement}");
+    }
+    assert_eq!(run(&mut one, "select * from p").await, ["a|b", "{a}|{b}", "(1 row)"]);
+}
+
 /// Who waited for a row follows it to its new key, unless there was no room to say which that is: then it must try again.
 #[tokio::test(flavor = "multi_thread")]
 async fn who_waits_for_a_row_that_moved_far_tries_again() {

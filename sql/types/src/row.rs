@@ -462,7 +462,9 @@ fn put_variable(value: &Datum, repr: Repr, out: &mut Vec<u8>, depth: usize) -> R
         (Repr::Jsonb, Datum::Jsonb(value)) => out.extend_from_slice(value.as_str().as_bytes()),
         (Repr::Numeric, Datum::Numeric(number)) => put_numeric(number, out),
         (Repr::Array, Datum::Array(array)) => {
-            check_length(value, depth)?;
+            if depth == 0 {
+                check_length(value)?;
+            }
             out.extend_from_slice(&array.element.to_le_bytes());
             out.push(array.dims.len() as u8);
             for (size, lower) in array.dims.iter().zip(&array.lower_bounds) {
@@ -474,7 +476,9 @@ fn put_variable(value: &Datum, repr: Repr, out: &mut Vec<u8>, depth: usize) -> R
             }
         }
         (Repr::Record, Datum::Record(fields)) => {
-            check_length(value, depth)?;
+            if depth == 0 {
+                check_length(value)?;
+            }
             for field in fields.iter() {
                 put_tagged(field, out, depth + 1)?;
             }
@@ -484,9 +488,17 @@ fn put_variable(value: &Datum, repr: Repr, out: &mut Vec<u8>, depth: usize) -> R
     Ok(())
 }
 
-/// Refuses what takes more than a value can be, before it is written: its parts may share one long text.
-fn check_length(value: &Datum, depth: usize) -> Result<()> {
-    if depth == 0 && crate::text_io::is_too_long(value) { Err(too_large()) } else { Ok(()) }
+/// Refuses an array or record that takes more than a value can be, before it is written or made a key: its parts may share one
+/// long text.
+///
+/// # Errors
+/// 54000.
+#[inline]
+pub fn check_length(value: &Datum) -> Result<()> {
+    match value {
+        Datum::Array(_) | Datum::Record(_) if crate::text_io::is_too_long(value) => Err(too_large()),
+        _ => Ok(()),
+    }
 }
 
 fn too_large() -> Error {

@@ -118,7 +118,7 @@ impl<'a> Loader<'a> {
             let id = database.row_ids.next(&self.at.context.engine, self.table.tree).await?;
             self.key.extend(id.to_be_bytes());
         } else {
-            row_key(&self.table, &row, &mut self.key);
+            row_key(&self.table, &row, &mut self.key)?;
         }
         self.row.clear();
         self.table.shape.layout.encode(&row, &mut self.row)?;

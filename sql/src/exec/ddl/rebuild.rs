@@ -131,7 +131,7 @@ async fn fill(work: &Work, old: &TableDef, new: &TableDef, change: &Change) -> R
             if new.has_row_id() {
                 key.extend(ids.fetch_add(1, Ordering::Relaxed).to_be_bytes());
             } else {
-                crate::exec::table::row_key(new, &changed, &mut key);
+                crate::exec::table::row_key(new, &changed, &mut key)?;
             }
             bytes.clear();
             new.shape.layout.encode(&changed, &mut bytes)?;
