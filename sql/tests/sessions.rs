@@ -276,6 +276,8 @@ async fn few_rows_of_long_values_are_computed_at_once() {
     for query in [
         "select repeat('x', 40000000), nextval('s') from generate_series(1, 10)",
         "select repeat('x', 40000000), nextval('s'), generate_series(1, 10)",
+        "select array_fill(repeat('x', 4000000), array[10]), nextval('s') from generate_series(1, 10)",
+        "select row(1, array[repeat('x', 40000000)]), nextval('s'), generate_series(1, 10)",
     ] {
         let (_volume, _database, mut one, mut two) = two("create sequence s").await;
         one.simple(query, &mut Leaver).await.expect_err("the client is gone");

@@ -165,16 +165,28 @@ pub(crate) fn is_identity(exprs: &[Expr], width: usize) -> bool {
 /// A batch of computed rows ends when their long values take more than this.
 const BATCH_BYTES_MAX: usize = 64 << 20;
 
-/// What the long values of a row take; those that it shares with others, too.
-fn long_bytes(row: &[Datum]) -> usize {
-    let bytes = |value: &Datum| match value {
-        Datum::Text(text) => text.len(),
-        Datum::Bytea(bytes) => bytes.len(),
-        Datum::Jsonb(value) => value.as_str().len(),
-        Datum::Array(array) => array.elements.len() * size_of::<Datum>(),
-        _ => 0,
-    };
-    row.iter().map(bytes).sum()
+/// What the long values of a row, an array or a record take; those that it shares with others, too. Of what is more than a
+/// batch may take, no more is counted than shows that it is.
+fn long_bytes(values: &[Datum]) -> usize {
+    let mut total = 0;
+    for value in values {
+        total += match value {
+            Datum::Text(text) => text.len(),
+            Datum::Bytea(bytes) => bytes.len(),
+            Datum::Jsonb(value) => value.as_str().len(),
+            Datum::Array(array) => parts_bytes(&array.elements),
+            Datum::Record(fields) => parts_bytes(fields),
+            _ => 0,
+        };
+        if total > BATCH_BYTES_MAX {
+            break;
+        }
+    }
+    total
+}
+
+fn parts_bytes(parts: &[Datum]) -> usize {
+    size_of_val(parts) + long_bytes(parts)
 }
 
 pub(crate) struct Project {
