@@ -1,7 +1,8 @@
 //! What is to be sent to a client: one buffer of whole messages, and the [`Client`] that sessions write to.
 //!
 //! Nothing leaves by itself. The connection's loop writes after it has settled; a session that produces more than 8 KB
-//! settles and drains; that wait is the back-pressure of a long result.
+//! settles and drains, behind the rows that it pulled together or, beyond 64 KB, among them; that wait is the back-pressure of
+//! a long result.
 //!
 //! Messages are only ever taken out of the buffer from its front, once written. If replies must be discarded when a part
 //! of them is written, the stream ends in the middle of a message: then nothing may follow, not even an error.
@@ -28,6 +29,8 @@ use super::socket::{self, WriteHalf};
 
 /// Replies above this are worth a write of their own, in bytes.
 const FLUSH_BYTES: usize = 8 * 1024;
+/// Above this nothing more is gathered for the same write, in bytes.
+const GATHERED_BYTES_MAX: usize = 64 * 1024;
 /// A larger buffer is given back once it is empty, in bytes.
 const RETAINED_BYTES_MAX: usize = 64 * 1024;
 /// What is kept while the client says nothing, in bytes: enough for the replies of short statements.
@@ -278,6 +281,10 @@ impl Client for Outbox {
 
     fn wants_drain(&self) -> bool {
         self.bytes.len() >= FLUSH_BYTES
+    }
+
+    fn must_drain(&self) -> bool {
+        self.bytes.len() >= GATHERED_BYTES_MAX
     }
 
     async fn drain(&mut self) -> Result<()> {

@@ -71,8 +71,13 @@ pub trait Client: Send {
         std::future::ready(Ok(None))
     }
 
-    /// Whether so much is buffered that the session should settle and [`Client::drain`].
+    /// Whether so much is buffered that the session should settle and [`Client::drain`] when it has come to a place for that.
     fn wants_drain(&self) -> bool {
+        false
+    }
+
+    /// Whether so much is buffered that it should not add another row first.
+    fn must_drain(&self) -> bool {
         false
     }
 

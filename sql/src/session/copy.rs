@@ -74,6 +74,9 @@ impl<C: Client> Client for Settling<'_, C> {
     fn wants_drain(&self) -> bool {
         self.client.wants_drain()
     }
+    fn must_drain(&self) -> bool {
+        self.client.must_drain()
+    }
     async fn drain(&mut self) -> Result<()> {
         self.settle().await?;
         self.client.drain().await

@@ -94,16 +94,16 @@ impl Session {
             for row in &batch {
                 client.data_row(row, &columns, &portal.formats, &self.settings)?;
                 // After each, for a row may be long: of one value in memory, too, which all rows share.
-                if client.wants_drain() {
-                    let observed = running.context.view.observed().max(self.context.observed());
-                    self.depend_on(observed);
-                    self.settle().await?;
-                    client.drain().await?;
+                if client.must_drain() {
+                    self.send(&running.context, client).await?;
                     running.context.check()?;
                 }
             }
             left -= batch.len() as u64;
             sent += batch.len() as u64;
+            if client.wants_drain() {
+                self.send(&running.context, client).await?;
+            }
         };
         let observed = running.context.view.observed().max(self.context.observed());
         self.depend_on(observed);
@@ -117,6 +117,13 @@ impl Session {
         };
         portal.state = PortalState::Done(Some(again));
         Ok(Some(tag))
+    }
+
+    /// Sends what a statement has shown so far, once all is durable that it tells.
+    async fn send<C: Client>(&mut self, context: &ExecContext, client: &mut C) -> Result<()> {
+        self.depend_on(context.view.observed().max(self.context.observed()));
+        self.settle().await?;
+        client.drain().await
     }
 
     /// Starts the statement of a portal.

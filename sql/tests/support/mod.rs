@@ -96,6 +96,9 @@ impl Client for Recorder {
     fn wants_drain(&self) -> bool {
         self.buffered >= 100
     }
+    fn must_drain(&self) -> bool {
+        self.buffered >= 120
+    }
     async fn drain(&mut self) -> Result<()> {
         self.drains += 1;
         self.buffered = 0;
