@@ -143,7 +143,8 @@ fn string(text: Vec<u8>) -> String {
     String::from_utf8(text).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
 }
 
-/// The text form of a value as a string, for EXPLAIN and tests: what [`write_text`] refuses is cut.
+/// The text form of a value as a string, for EXPLAIN, the catalog's texts of defaults and checks, and tests: what
+/// [`write_text`] refuses is cut.
 pub fn to_text(value: &Datum, ty: SqlType, settings: &Settings) -> String {
     let mut out = Vec::new();
     // What was written before there was no room is the cut text.
