@@ -838,14 +838,14 @@ async fn a_replica_looks_once_for_what_a_group_does_not_have() {
     let (fakes, nodes) = six();
     let (volume, _) = open(&nodes, 1).await;
     let client = Client::new(Arc::clone(&volume));
-    client.commit(&[1], 1).await;
+    client.commit(&[2], 1).await;
     // Nobody but the writer tells it anything.
     let (replica, _sink) = follow(&nodes, LONG).await;
     let mut notices = volume.notices();
     let asked = || fakes.iter().map(|node| node.pulls(0)).sum::<u64>();
     let mut asked_at_first = 0;
     for value in 1..=20 {
-        let lsn = client.commit(&[9], value).await;
+        let lsn = client.commit(&[10], value).await;
         let mut told = Lsn::ZERO;
         while told < lsn {
             let mut notice = notices.next().await.expect("it is open");
