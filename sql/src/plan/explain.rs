@@ -17,7 +17,8 @@ use crate::parse::quote_identifier;
 /// a WITH clause that changes rows under the topmost node.
 pub fn lines(statement: &Statement, with: &[WithPart], explain: &Explain, by_vector: bool) -> Vec<String> {
     let settings = Settings::default();
-    let mut printer = Printer { lines: Vec::new(), settings: &settings, subplans: 0, inset: 0, verbose: explain.verbose };
+    let mut printer =
+        Printer { lines: Vec::new(), settings: &settings, subplans: 0, inset: 0, verbose: explain.verbose };
     if by_vector {
         printer.head(0, "Custom Scan (Vector)");
     }
