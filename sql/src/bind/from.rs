@@ -47,12 +47,12 @@ impl Binder<'_> {
     /// A FROM list: the join of its items, from left to right. One row of no columns without items.
     pub fn bind_from(&mut self, items: &[TableRef]) -> Result<(Plan, Scope)> {
         let around = std::mem::replace(&mut self.from_base, self.scopes.len());
-        let bound = self.from_items(items);
+        let bound = self.joined_items(items);
         self.from_base = around;
         bound
     }
 
-    fn from_items(&mut self, items: &[TableRef]) -> Result<(Plan, Scope)> {
+    fn joined_items(&mut self, items: &[TableRef]) -> Result<(Plan, Scope)> {
         let Some((first, rest)) = items.split_first() else { return Ok((Plan::one_row(), Scope::default())) };
         let mut left = self.table_ref(first)?;
         for item in rest {
