@@ -1,11 +1,14 @@
 //! When two expressions are the same: written the same, over the same row.
 //!
 //! By this GROUP BY, ORDER BY and DISTINCT know an item of the select list again. In the plans of subqueries the names of tables
-//! and columns count, as they do in PostgreSQL's `equal`; the numbers of WITH queries do not. Plans are compared as the binder
-//! makes them: none that the planner has led through an index is the same as another, and none that locks rows.
+//! and columns count, as they do in PostgreSQL's `equal`; the numbers of WITH queries do not. Constants are compared by their
+//! image, as there, and not by `=`: a month is not 30 days, nor 1.0 the same as 1.00. Plans are compared as the binder makes
+//! them: none that the planner has led through an index is the same as another, and none that locks rows.
 
 use std::mem::discriminant;
 use std::sync::Arc;
+
+use types::Datum;
 
 use super::access::Access;
 use super::expr::{CallExpr, Expr, Subquery, SubqueryKind, Subscript};
@@ -41,6 +44,13 @@ fn same_option(a: &Option<Expr>, b: &Option<Expr>, pairs: Pairs<'_>) -> bool {
     both(a.as_ref(), b.as_ref(), |a, b| same_expr(a, b, pairs))
 }
 
+/// The bytes of a constant. Values that are equal may differ in them, and then by what is computed from them.
+fn image(value: &Datum) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    types::tagged::encode(value, &mut bytes);
+    bytes
+}
+
 /// Whether two calls are of the same function over the same expressions.
 fn same_call(a: &CallExpr, b: &CallExpr, pairs: Pairs<'_>) -> bool {
     std::ptr::eq(a.function, b.function) && same_exprs(&a.args, &b.args, pairs)
@@ -51,7 +61,7 @@ fn same_expr(a: &Expr, b: &Expr, pairs: Pairs<'_>) -> bool {
     let all = |a: &[Expr], b: &[Expr]| same_exprs(a, b, pairs);
     match (a, b) {
         (Expr::Const { value: x, ty: s }, Expr::Const { value: y, ty: t }) => {
-            s == t && x.is_null() == y.is_null() && (x.is_null() || x.compare(y).is_eq())
+            s == t && x.compare(y).is_eq() && image(x) == image(y)
         }
         (Expr::Column { index: x, .. }, Expr::Column { index: y, .. })
         | (Expr::Param { index: x, .. }, Expr::Param { index: y, .. }) => x == y,

@@ -718,6 +718,36 @@ a|3
 a,b|4
 (3 rows)
 
+# Constants that are equal are not the same if other values are computed from them.
+> select date '2024-02-01' + (select interval '1 month'), date '2024-02-01' + (select interval '30 days'), count(*) from p group by 1, 2
+?column?|?column?|count
+2024-03-01 00:00:00|2024-03-02 00:00:00|5
+(1 row)
+
+> select date '2024-02-01' + id * interval '1 month' as a, date '2024-02-01' + id * interval '30 days' as b, count(*) from p where id < 3 group by 1, 2 order by 1
+a|b|count
+2024-03-01 00:00:00|2024-03-02 00:00:00|1
+2024-04-01 00:00:00|2024-04-01 00:00:00|1
+(2 rows)
+
+> select x * 1.0, x * 1.00, count(*) from p where id < 3 group by 1, 2 order by 1
+?column?|?column?|count
+10.0|10.00|1
+20.0|20.00|1
+(2 rows)
+
+> select date '2024-02-01' + id * interval '1 month' from p group by date '2024-02-01' + id * interval '30 days'
+ERROR:  42803: column "p.id" must appear in the GROUP BY clause or be used in an aggregate function
+
+> select distinct x * 1.0 from p order by x * 1.00
+ERROR:  42P10: for SELECT DISTINCT, ORDER BY expressions must appear in select list
+
+> select (x * 1.0)::text, count(*) from p where id < 3 group by x * 1.0 order by x * 1.0
+text|count
+10.0|1
+20.0|1
+(2 rows)
+
 > select (select max(b.x) from p b where b.id < p.id) as m, count(*) from p
 ERROR:  42803: subquery uses ungrouped column "p.id" from outer query
 
