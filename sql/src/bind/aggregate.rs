@@ -213,16 +213,37 @@ impl Grouping {
         })
     }
 
-    /// The key that an item of the select list is although it is a constant: null in the rows of the sets without it. What is
-    /// merely equal to it, and what it is a part of, stays as it is.
+    /// The number of a key, which is added unless it is there. Constants are one key only if they mean the same item of the
+    /// select list, or none of it: `1 AS a, 1 AS b` can be two, each of which is null in other rows.
+    pub fn key(&mut self, bound: Expr, output: Option<usize>) -> usize {
+        let is_shown = |at: usize| self.shown.iter().any(|(_, key)| *key == at);
+        let known = match output.filter(|_| is_constant(&bound)) {
+            Some(output) => self.shown.iter().find(|(shown, _)| *shown == output).map(|(_, at)| *at),
+            None => (0..self.keys.len())
+                .find(|&at| walk::same(&self.keys[at], &bound) && !(is_constant(&bound) && is_shown(at))),
+        };
+        let at = known.unwrap_or_else(|| {
+            self.keys.push(bound);
+            self.keys.len() - 1
+        });
+        self.shown.extend(output.map(|output| (output, at)));
+        at
+    }
+
+    /// The key that an item of the select list is although it is a constant: null in the rows of the sets without it. Another
+    /// item that is merely equal to it stays as it is, and so does an expression that it is a part of.
     pub fn constant_shown(&self, output: usize, expr: &Expr) -> Option<Expr> {
         let (_, at) = self.shown.iter().find(|(shown, _)| *shown == output)?;
         self.sets.as_ref().filter(|_| is_constant(expr))?;
         Some(Expr::column(*at, self.keys[*at].ty()))
     }
 
-    /// As [`Grouping::constant_shown`], of an item of ORDER BY or DISTINCT ON, which means one of the list or of GROUP BY.
-    pub fn constant_sorted(&self, expr: &Expr) -> Option<Expr> {
+    /// As [`Grouping::constant_shown`], of an item of ORDER BY: by the item of the list that it means, or, if it means none, by
+    /// what is equal to it in GROUP BY.
+    pub fn constant_sorted(&self, output: Option<usize>, expr: &Expr) -> Option<Expr> {
+        if let Some(output) = output {
+            return self.constant_shown(output, expr);
+        }
         self.sets.as_ref().filter(|_| is_constant(expr))?;
         let at = self.keys.iter().position(|key| walk::same(key, expr))?;
         Some(Expr::column(at, self.keys[at].ty()))

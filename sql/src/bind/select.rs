@@ -68,10 +68,14 @@ impl Binder<'_> {
             })?),
             None => None,
         };
-        let mut order = self.within(Clause::OrderBy, |binder| binder.order_by(&query.order, &outputs, select))?;
+        let (mut order, sorted_outputs) =
+            self.within(Clause::OrderBy, |binder| binder.order_by(&query.order, &outputs, select))?;
         let mut distinct_on = match &select.distinct {
             Some(Distinct::On(exprs)) => Some(self.within(Clause::OrderBy, |binder| {
-                exprs.iter().map(|expr| binder.sort_expr(expr, &outputs, "DISTINCT ON")).collect::<Result<Vec<_>>>()
+                exprs
+                    .iter()
+                    .map(|expr| binder.sort_expr(expr, &outputs, "DISTINCT ON").map(|(bound, _)| bound))
+                    .collect::<Result<Vec<_>>>()
             })?),
             _ => None,
         };
@@ -133,9 +137,12 @@ impl Binder<'_> {
                     output.expr = key;
                 }
             }
-            for expr in order.iter_mut().map(|key| &mut key.expr).chain(distinct_on.iter_mut().flatten()) {
-                if let Some(key) = grouping.constant_sorted(expr) {
-                    *expr = key;
+            // DISTINCT ON takes a constant for what it says, and so must the order that it goes with.
+            if distinct_on.is_none() {
+                for (sort, output) in order.iter_mut().zip(&sorted_outputs) {
+                    if let Some(key) = grouping.constant_sorted(*output, &sort.expr) {
+                        sort.expr = key;
+                    }
                 }
             }
             plan = grouped_plan(plan, grouping, std::mem::take(&mut calls.aggregates), asked, &sets)?;
@@ -404,12 +411,7 @@ impl Binder<'_> {
             for part in parts {
                 let (bound, output) = binder.group_expr(part, outputs)?;
                 comparable(bound.ty(), "equality").map_err(|error| error.at(part.pos + 1))?;
-                let at = grouping.keys.iter().position(|key| walk::same(key, &bound)).unwrap_or_else(|| {
-                    grouping.keys.push(bound);
-                    grouping.keys.len() - 1
-                });
-                grouping.shown.extend(output.map(|output| (output, at)));
-                set.push(at);
+                set.push(grouping.key(bound, output));
             }
             Ok(set)
         };
@@ -482,39 +484,52 @@ impl Binder<'_> {
         Ok(())
     }
 
-    fn order_by(&mut self, items: &[ast::OrderBy], outputs: &[Output], _select: &Select) -> Result<Vec<SortKey>> {
-        let mut key = |item: &ast::OrderBy| {
-            let expr = self.sort_expr(&item.expr, outputs, "ORDER BY")?;
+    /// The items of ORDER BY, and the items of the select list that they mean.
+    fn order_by(
+        &mut self,
+        items: &[ast::OrderBy],
+        outputs: &[Output],
+        _select: &Select,
+    ) -> Result<(Vec<SortKey>, Vec<Option<usize>>)> {
+        let mut keys = Vec::with_capacity(items.len());
+        let mut meant = Vec::with_capacity(items.len());
+        for item in items {
+            let (expr, output) = self.sort_expr(&item.expr, outputs, "ORDER BY")?;
             comparable(expr.ty(), "ordering").map_err(|error| error.at(item.expr.pos + 1))?;
-            Ok(sort_key(expr, item))
-        };
-        items.iter().map(&mut key).collect()
+            keys.push(sort_key(expr, item));
+            meant.push(output);
+        }
+        Ok((keys, meant))
     }
 
-    /// An item of ORDER BY: an output column's name, an ordinal, or an expression over the input.
-    fn sort_expr(&mut self, expr: &ast::Expr, outputs: &[Output], what: &str) -> Result<Expr> {
+    /// An item of ORDER BY: an output column's name, an ordinal, or an expression over the input. With it, the item of the
+    /// list that it means.
+    fn sort_expr(&mut self, expr: &ast::Expr, outputs: &[Output], what: &str) -> Result<(Expr, Option<usize>)> {
         match &expr.kind {
             ExprKind::Integer(digits) => {
-                return Ok(outputs[ordinal(digits, outputs.len(), what, expr.pos)?].expr.clone());
+                let at = ordinal(digits, outputs.len(), what, expr.pos)?;
+                return Ok((outputs[at].expr.clone(), Some(at)));
             }
             ExprKind::Decimal(_) | ExprKind::String(_) | ExprKind::Bool(_) | ExprKind::Null => {
                 let message = format!("non-integer constant in {what}");
                 return Err(Error::new(SqlState::SYNTAX_ERROR, message).at(expr.pos + 1));
             }
             ExprKind::Column(parts) if parts.len() == 1 => {
-                let mut named = outputs.iter().filter(|output| *output.column.name == *parts[0]);
-                if let Some(output) = named.next() {
-                    if named.any(|other| !walk::same(&other.expr, &output.expr)) {
+                let mut named = outputs.iter().enumerate().filter(|(_, output)| *output.column.name == *parts[0]);
+                if let Some((at, output)) = named.next() {
+                    if named.any(|(_, other)| !walk::same(&other.expr, &output.expr)) {
                         let message = format!("{what} \"{}\" is ambiguous", parts[0]);
                         return Err(Error::new(SqlState::AMBIGUOUS_COLUMN, message).at(expr.pos + 1));
                     }
-                    return Ok(output.expr.clone());
+                    return Ok((output.expr.clone(), Some(at)));
                 }
             }
             _ => {}
         }
         let bound = self.within(Clause::Select, |binder| binder.expr(expr))?;
-        self.known(bound)
+        let bound = self.known(bound)?;
+        let output = outputs.iter().position(|output| walk::same(&output.expr, &bound));
+        Ok((bound, output))
     }
 }
 

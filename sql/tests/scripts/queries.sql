@@ -579,6 +579,87 @@ a|id|count
 1||2
 (3 rows)
 
+# ORDER BY means an item of the list, and not one that is equal to it.
+> select 1 as b, g, count(*) from p group by rollup (g) order by b, g limit 2
+b|g|count
+1|a|2
+1|b|2
+(2 rows)
+
+> select b, g, count from (select 1 as a, 1 as b, g, count(*) from p group by rollup (a), g order by b, g limit 3) s
+b|g|count
+1|a|2
+1|a|2
+1|b|2
+(3 rows)
+
+> select b, g, count from (select 1 as a, 1 as b, g, count(*) from p group by rollup (a), g order by 2, g limit 3) s
+b|g|count
+1|a|2
+1|a|2
+1|b|2
+(3 rows)
+
+> select g from (select distinct on (a) 1 as a, g, count(*) from p group by rollup (a), g order by a, g) s
+g
+a
+(1 row)
+
+> select count(*) from (select distinct on (a) 1 as a, g, count(*) from p group by rollup (a), g) s
+count
+1
+(1 row)
+
+# Items of the list that are equal constants are keys of their own.
+> select * from (select 1 as a, 1 as b, count(*) from p group by rollup (a, b)) s order by 1, 2
+a|b|count
+1|1|5
+1||5
+||5
+(3 rows)
+
+> select * from (select 5 as k, 5 as l, count(*) from p group by grouping sets ((k), (l))) s order by 1, 2
+k|l|count
+5||5
+|5|5
+(2 rows)
+
+> select * from (select 5 as k, 5 as l, count(*) from p group by grouping sets ((1), (2), (l))) s order by 1, 2
+k|l|count
+5||5
+|5|5
+|5|5
+(3 rows)
+
+> select * from (select 1 as a, 1 as b, count(*) from p group by cube (1, 2)) s order by 1, 2
+a|b|count
+1|1|5
+1||5
+|1|5
+||5
+(4 rows)
+
+> select * from (select numeric '1.0' as a, numeric '1.00' as b, count(*) from p group by a, rollup (b)) s order by 1, 2
+a|b|count
+1.0|1.00|5
+1.0||5
+(2 rows)
+
+> select * from (select count(*), grouping('x'::text) from p group by rollup ('x'::text), rollup ('x'::text)) s order by 2
+count|grouping
+5|0
+5|0
+5|0
+5|1
+(4 rows)
+
+> select * from (select 'x'::text as a, 'x'::text as b, count(*) from p group by rollup ('x'::text, b)) s order by 1, 2
+a|b|count
+x|x|5
+x||5
+||5
+(3 rows)
+
 > prepare rolled (int) as select * from (select $1 as a, $1 + 1 as b, count(*) from p group by rollup (a)) s order by 1
 PREPARE
 
