@@ -4,13 +4,13 @@
 //! advisory lock), is [`Course::Writes`]. A false alarm costs a way to the writer, where the statement means the same; what
 //! escapes is refused by the replica (25006), never run wrongly.
 //!
-//! The kind of a statement comes from its syntax tree; what can stand anywhere within it is looked for among its tokens:
-//! calls of certain functions, locking clauses, changes of rows in parentheses (WITH). A view that calls `nextval` is what
-//! escapes.
+//! The kind of a statement, and what COPY copies, comes from its syntax tree; what can stand anywhere within it is looked for
+//! among its tokens: calls of certain functions, locking clauses, the changes of rows in WITH, each of which begins behind the
+//! parenthesis that opens it. A view that calls `nextval` is what escapes.
 
 use types::Result;
 
-use super::ast::Statement;
+use super::ast::{CopySource, Statement};
 use super::lexer::{Tok, Token, tokens};
 use super::{Parsed, parse};
 use crate::bound::{AccessMode, Isolation, SetValue, TransactionModes, TransactionStatement};
@@ -137,7 +137,7 @@ fn course(statement: &Statement, tokens: &[&Tok<'_>], defaults: Defaults) -> Cou
         | Statement::Close { .. }
         | Statement::WaitForLsn(_) => Course::Reads,
         Statement::Query(_) | Statement::Execute { .. } | Statement::Declare { .. } => by_tokens(),
-        Statement::Copy(copy) if !copy.from => by_tokens(),
+        Statement::Copy(copy) if !copy.from && !matches!(copy.source, CopySource::Change(_)) => by_tokens(),
         // Unless it is executed, nothing is written.
         Statement::Explain { options, .. } if !options.analyze => Course::Reads,
         Statement::Explain { statement, .. } => course(statement, tokens, defaults),
@@ -222,6 +222,7 @@ mod tests {
             "select 'nextval(''s'')', nextval from t",
             "select substring('abc' for 2)",
             "copy t to stdout",
+            "copy (with a as (select 1) select * from a) to stdout",
             "explain insert into t values (1)",
             "explain analyze select 1",
             "prepare p as insert into t values (1)",
@@ -253,6 +254,13 @@ mod tests {
             "select set_config('a.b', 'c', true)",
             "copy t from stdin",
             "copy (select nextval('s')) to stdout",
+            "copy (insert into t values (1) returning a) to stdout",
+            "copy (update t set a = 1 returning a) to stdout",
+            "copy (delete from t returning a) to stdout",
+            "copy (with a as (select 1) update t set a = 2 returning a) to stdout",
+            "copy (with a as (select 1) delete from t returning a) to stdout",
+            "copy (with a as (delete from t returning *) select * from a) to stdout",
+            "copy (with a as (delete from t returning *) table a) to stdout",
             "explain analyze insert into t values (1)",
             "explain (analyze) select nextval('s')",
             "declare c cursor for select * from t for update",
