@@ -333,6 +333,33 @@ async fn what_is_wrong_with_a_statement_by_now_is_told_before_its_columns() {
     assert_eq!(client.values, [[Datum::Int4(10)]]);
 }
 
+/// What a client was told of parameters when it prepared a statement stays true.
+#[tokio::test(flavor = "multi_thread")]
+async fn parameters_keep_the_types_that_they_were_described_with() {
+    let (_volume, _database, mut one, mut two) =
+        two("create table t (id int, v int); insert into t values (1, 10), (2, 20)").await;
+    let mut client = Recorder::default();
+    one.parse("q", "select v from t where id = $1", &[]).await.expect("a query");
+    one.describe_statement("q", &mut client).await.expect("known");
+    ok(&run(&mut one, "prepare s as select v from t where id = $1").await);
+    ok(&run(&mut two, "alter table t alter column id type bigint").await);
+    for _ in 0..2 {
+        one.bind("", "q", &[1], &[Some(&2i32.to_be_bytes())], &[]).await.expect("binary int4");
+        one.execute("", 0, &mut client).await.expect("a row");
+        one.sync().await.expect("commits");
+        one.describe_statement("q", &mut client).await.expect("known");
+        // The types are kept each time that the statement is planned again.
+        ok(&run(&mut two, "alter table t alter column id type int; alter table t alter column id type bigint").await);
+    }
+    assert_eq!(client.values, [[Datum::Int4(20)], [Datum::Int4(20)]]);
+    let described = client.lines.iter().filter(|line| line.starts_with("parameters"));
+    assert_eq!(described.collect::<Vec<_>>(), ["parameters [23]"; 3]);
+    assert_eq!(run(&mut one, "execute s (2)").await, ["v", "20", "(1 row)"]);
+    ok(&run(&mut two, "alter table t alter column id type text").await);
+    let refused = one.bind("", "q", &[1], &[Some(&2i32.to_be_bytes())], &[]).await.expect_err("no such operator");
+    assert_eq!(refused.sqlstate().to_string(), "42883");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_pipeline_is_one_transaction() {
     let (_volume, _database, mut one, mut two) = two(ROWS).await;

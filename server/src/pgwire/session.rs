@@ -83,7 +83,8 @@ pub trait Session: Send {
     /// Makes a portal of a prepared statement and its parameters (`None` is NULL).
     ///
     /// # Errors
-    /// 26000 unknown statement, 42P03 duplicate portal, 08P01 wrong number of parameters, 22P02 and 22P03 bad values.
+    /// 26000 unknown statement, 42P03 duplicate portal, 08P01 wrong number of parameters, 22P02 and 22P03 bad values, and
+    /// whatever binding the statement again finds, if the catalog has changed.
     fn bind(
         &mut self,
         portal: &str,
@@ -93,7 +94,10 @@ pub trait Session: Send {
         result_formats: &[i16],
     ) -> impl Future<Output = Result<()>> + Send;
 
-    /// Emits ParameterDescription and RowDescription or NoData. Errors: 26000.
+    /// Emits ParameterDescription and RowDescription or NoData.
+    ///
+    /// # Errors
+    /// 26000, and whatever binding the statement again finds, if the catalog has changed.
     fn describe_statement<C: Client>(&mut self, name: &str, client: &mut C) -> impl Future<Output = Result<()>> + Send;
 
     /// Emits RowDescription or NoData. Errors: 34000.

@@ -207,7 +207,8 @@ impl Session {
         })
     }
 
-    /// Binds the statement of a portal again if the catalog has changed since.
+    /// Binds the statement of a portal again if the catalog has changed since. Its parameters keep their types, of which the
+    /// client may have been told, and in which their values are, or will be, read.
     ///
     /// # Errors
     /// 0A000 when the result would have other columns than the client was told.
@@ -232,7 +233,10 @@ impl Session {
                 portal.params.clear();
                 self.parse_one(text, &[]).await?
             }
-            _ => self.prepare(prepared.sql.clone(), parsed.clone(), &prepared.given).await?,
+            _ => {
+                let types: Vec<u32> = prepared.bound.params.iter().map(|ty| ty.oid).collect();
+                self.prepare(prepared.sql.clone(), parsed.clone(), &types).await?
+            }
         };
         let renewed = Prepared { made: prepared.made, by: prepared.by.clone(), ..renewed };
         let types = |prepared: &Prepared| -> Vec<types::SqlType> {
