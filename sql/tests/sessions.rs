@@ -333,6 +333,26 @@ async fn what_is_wrong_with_a_statement_by_now_is_told_before_its_columns() {
     assert_eq!(client.values, [[Datum::Int4(10)]]);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn create_table_as_takes_parameters() {
+    let (_volume, _database, mut one, _two) = two(ROWS).await;
+    let mut client = Recorder::default();
+    for (sql, param) in [
+        ("create table z as with d as (delete from t where v = $1 returning v) select v from d", "10"),
+        ("create table y as select v + $1 as v from t where v > $1", "1"),
+        ("select v into x from t where id = $1", "2"),
+    ] {
+        one.parse("", sql, &[]).await.expect(sql);
+        one.bind("", "", &[], &[Some(param.as_bytes())], &[]).await.expect(sql);
+        one.execute("", 0, &mut client).await.expect(sql);
+        one.sync().await.expect(sql);
+    }
+    assert_eq!(client.tags, ["SELECT 1"; 3]);
+    for (table, v) in [("t", "20"), ("z", "10"), ("y", "21"), ("x", "20")] {
+        assert_eq!(value(&mut one, &format!("select v from {table}")).await, v, "{table}");
+    }
+}
+
 /// What a client was told of parameters when it prepared a statement stays true.
 #[tokio::test(flavor = "multi_thread")]
 async fn parameters_keep_the_types_that_they_were_described_with() {

@@ -197,7 +197,8 @@ impl Session {
         const ATTEMPTS_MAX: usize = 10;
         for _ in 0..ATTEMPTS_MAX {
             let prepared = portal.prepared.clone();
-            let context = self.exec_context(&prepared, Vec::new()).await?;
+            // CREATE TABLE AS may have parameters.
+            let context = self.exec_context(&prepared, portal.params.clone()).await?;
             let executed = match &prepared.bound.statement {
                 Statement::Ddl(ddl) => exec::execute_ddl(ddl, &prepared.bound.with, &context).await?,
                 Statement::Truncate { tables, restart_identity, cascade } => {
