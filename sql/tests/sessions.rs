@@ -719,6 +719,15 @@ async fn an_older_snapshot_does_without_what_was_made_since() {
     run(&mut one, "begin isolation level repeatable read").await;
     run(&mut one, "select count(*) from other").await;
     ok(&run(&mut two, "alter table t alter column v type bigint").await);
+    // What is only explained reads and changes nothing.
+    for sql in [
+        "select count(*) from t where v = 7",
+        "delete from t where v = 7",
+        "with d as (delete from t where v = 7 returning id) select * from d",
+        "with d as (delete from t where v = 7 returning id) insert into other select id from d",
+    ] {
+        ok(&run(&mut one, &format!("explain {sql}")).await);
+    }
     let lines = run(&mut one, "select count(*) from t").await;
     assert!(lines[0].contains("40001"), "{lines:?}");
     run(&mut one, "rollback").await;

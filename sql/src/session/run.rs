@@ -366,7 +366,7 @@ impl Session {
     ///
     /// # Errors
     /// 40001 where the table itself was rewritten since, and where rows are changed: they would have to be changed in
-    /// the index, too.
+    /// the index, too. Not for what EXPLAIN only shows.
     pub(super) async fn avoid_unseen(&mut self, portal: &mut Portal, view: &View) -> Result<()> {
         let unseen = self.unseen_indexes(&portal.prepared, view).await?;
         if unseen.is_empty() { Ok(()) } else { self.replan_without(&unseen, portal).await }
@@ -400,11 +400,11 @@ impl Session {
             return Ok(unseen);
         }
         let Some(catalog) = &prepared.catalog else { return Ok(Vec::new()) };
-        if is_only_shown(&bound.statement) && plan_that_reads(&bound.statement).is_none() {
-            return Ok(Vec::new());
-        }
-        let plan = plan_that_reads(&bound.statement).filter(|_| bound.with.is_empty());
-        for table in bound.required.iter().filter_map(|required| catalog.table(required.relation)) {
+        // What is only shown reads and changes no row, and is refused for no table.
+        let is_shown = is_only_shown(&bound.statement);
+        let plan = plan_that_reads(&bound.statement).filter(|_| is_shown || bound.with.is_empty());
+        let required: &[Required] = if is_shown { &[] } else { &bound.required };
+        for table in required.iter().filter_map(|required| catalog.table(required.relation)) {
             let written = if plan.is_none() { table.indexes.as_slice() } else { &[] };
             for tree in written.iter().map(|index| index.tree).chain([table.tree]) {
                 if !engine.sees_tree(view, protocol::PageId(tree)).await.lift()? {
