@@ -7,6 +7,7 @@ use crate::compute::Role;
 use crate::options::{Command, Storage, StorageCommand, Volumes, VolumesCommand};
 use crate::output::complain;
 use crate::{admin, init, local, node, proxy, settings, simulate, single, threads, volumes};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::process::ExitCode;
 
 /// Parses the command line and runs the command to its end.
@@ -29,6 +30,7 @@ pub fn main() -> ExitCode {
         return simulate::run(options);
     }
     start_logging();
+    raise_file_limit();
     let outcome = threads::runtime("redoubt").map_err(anyhow::Error::from).and_then(|runtime| {
         let outcome = runtime.block_on(run(cli.command));
         // Blocking reads of a dead disk must not keep the process.
@@ -42,6 +44,14 @@ pub fn main() -> ExitCode {
             ExitCode::from(if error.is::<settings::BadSetting>() { 2 } else { 1 })
         }
     }
+}
+
+/// Files and connections that a process may have open: as many as it may allow itself. What it may without asking, mostly 1024,
+/// is meant for programs that wait with `select`.
+fn raise_file_limit() {
+    let limit = getrlimit(Resource::Nofile);
+    // Where this is refused it stays as it is, and whoever needs more is told when there is no more.
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum });
 }
 
 async fn run(command: Command) -> anyhow::Result<()> {

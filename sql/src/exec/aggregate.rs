@@ -7,6 +7,7 @@
 use futures::future::BoxFuture;
 use hashbrown::{HashMap, HashSet};
 use types::aggregate::Accumulator;
+use types::row::check_made;
 use types::{Datum, Result, Settings, SqlType, oid};
 
 use super::basic::Place;
@@ -111,7 +112,9 @@ impl CallState {
                 self.accumulator.add(&args)?;
             }
         }
-        self.accumulator.finish()
+        let value = self.accumulator.finish()?;
+        check_made(&value)?;
+        Ok(value)
     }
 }
 

@@ -15,6 +15,7 @@ use smallvec::SmallVec;
 use types::cast::coerce_typmod;
 use types::operator::Operator;
 use types::resolve::Coercion;
+use types::row::check_made;
 use types::{ArrayValue, Call, Datum, Error, Function, Result, SqlState, SqlType, Volatility};
 
 use super::context::ExecContext;
@@ -306,7 +307,9 @@ pub(crate) fn eval<'e>(expr: &'e Expr, env: &Env<'_>) -> Step<'e, Datum> {
         Expr::Subscript { array, subscripts, ty } => return eval_subscript(array, subscripts, *ty, env),
         Expr::Row { fields, .. } => {
             let values = fields.iter().map(|field| eval(field, env)).collect::<Step<'e, Vec<Datum>>>()?;
-            Datum::Record(values.into())
+            let row = Datum::Record(values.into());
+            check_made(&row)?;
+            row
         }
         Expr::RowCompare(rows) => return eval_row_compare(rows, env),
         Expr::Subquery(subquery) => match env.known(address(&**subquery)) {
@@ -353,6 +356,7 @@ fn eval_call<'e>(call: &'e CallExpr, env: &Env<'_>) -> Step<'e, Datum> {
     } else {
         apply(call.function, &args, &types_of(&call.args), call.ty, env)?
     };
+    check_made(&value)?;
     if volatile {
         env.note(address(call), &value);
     }
@@ -428,7 +432,17 @@ fn any_all(left: &Datum, array: &ArrayValue, operator: &Operator, all: bool, env
     Ok(if null { Datum::Null } else { Datum::Bool(all) })
 }
 
+/// An array of elements, or of the elements of arrays.
+///
+/// # Errors
+/// 2202E for arrays that do not fit together; as [`check_made`].
 fn make_array(values: Vec<Datum>, ty: SqlType, nested: bool) -> Result<Datum> {
+    let array = array_of(values, ty, nested)?;
+    check_made(&array)?;
+    Ok(array)
+}
+
+fn array_of(values: Vec<Datum>, ty: SqlType, nested: bool) -> Result<Datum> {
     let element = ty.element().map_or(types::oid::TEXT, |element| element.oid);
     if !nested {
         return Ok(Datum::array(element, values));

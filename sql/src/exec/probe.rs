@@ -220,6 +220,10 @@ fn comparison(conjunct: &Expr) -> Option<(Expr, Expr, SqlType)> {
     let (outer, inner, _) = [(left, right, operator), (right, left, operator)]
         .into_iter()
         .find(|sides| is_by_key(sides) && is_simple(sides.0) && reads_outside(sides.0))?;
+    // To compare arrays takes no memory, and their keys any length.
+    if outer.ty().element().is_some() {
+        return None;
+    }
     Some((outer.clone(), inner.clone(), SqlType::of(operator.right)))
 }
 

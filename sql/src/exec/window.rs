@@ -7,6 +7,7 @@ use std::cmp::Ordering;
 use std::ops::Range;
 
 use futures::future::BoxFuture;
+use types::row::check_made;
 use types::{Datum, Error, Result, SqlState, SqlType};
 
 use super::basic::Place;
@@ -320,6 +321,7 @@ impl<'a> Partition<'a> {
                 Some(value) => value,
                 None => {
                     let value = running.finish()?;
+                    check_made(&value)?;
                     claim.add(datum_bytes(&value))?;
                     value
                 }

@@ -30,6 +30,34 @@ async fn a_row_moves_between_the_longest_keys() {
     }
 }
 
+const TOO_LONG: &str = "ERROR:  54000: array size exceeds the maximum allowed (1073741823)";
+
+/// What is small in memory may take any length where it is written, sorted or grouped.
+#[tokio::test(flavor = "multi_thread")]
+async fn arrays_and_rows_are_refused_where_they_are_made() {
+    let (_volume, _database, mut one, _two) = two("create table n (a numeric[])").await;
+    let long = "array_fill(repeat('x', 10000000), array[100000])";
+    for statement in [
+        format!("select distinct {long}"),
+        format!("select 1 from generate_series(1, 2) order by {long}"),
+        format!("select count(*) from generate_series(1, 2) group by {long}"),
+        format!("select array_cat({long}, '{{}}')"),
+        "insert into n values (array_fill(repeat('9', 131000)::numeric, array[1000000]))".to_owned(),
+    ] {
+        assert_eq!(run(&mut one, &statement).await, [TOO_LONG], "{statement}");
+    }
+    let row = "select row(1, repeat('x', 600000000), repeat('y', 600000000)) is null";
+    assert_eq!(run(&mut one, row).await, ["ERROR:  54000: value is too large"]);
+    let nested = |levels: usize| {
+        format!(
+            "with recursive r(n, x) as (select 1, row(1) union all select n + 1, row(x) from r where n < {levels})
+            select max(n) from r"
+        )
+    };
+    assert_eq!(value(&mut one, &nested(900)).await, "900");
+    assert_eq!(run(&mut one, &nested(3000)).await, ["ERROR:  54001: stack depth limit exceeded"]);
+}
+
 /// What is small in memory may take any length as a key.
 #[tokio::test(flavor = "multi_thread")]
 async fn arrays_of_one_long_text_are_refused_before_they_are_keys() {
@@ -44,7 +72,7 @@ async fn arrays_of_one_long_text_are_refused_before_they_are_keys() {
         format!("update p set a = {long}"),
         format!("update p set b = {long}"),
     ] {
-        assert_eq!(run(&mut one, &statement).await, ["ERROR:  54000: value is too large"], "{statement}");
+        assert_eq!(run(&mut one, &statement).await, [TOO_LONG], "{statement}");
     }
     assert_eq!(run(&mut one, "select * from p").await, ["a|b", "{a}|{b}", "(1 row)"]);
 }

@@ -37,6 +37,8 @@ const WIDE_ENDS: u16 = 0x8000;
 pub const COLUMNS_MAX: usize = 1_600;
 /// Depth of arrays and records within each other that a stored value may have.
 const NESTING_MAX: usize = 32;
+/// Arrays and records in each other where they are made: what goes through them takes a frame of the stack for each.
+const MADE_NESTING_MAX: usize = 1000;
 
 /// How a type's values are laid out.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -496,9 +498,47 @@ fn put_variable(value: &Datum, repr: Repr, out: &mut Vec<u8>, depth: usize) -> R
 #[inline]
 pub fn check_length(value: &Datum) -> Result<()> {
     match value {
-        Datum::Array(_) | Datum::Record(_) if crate::text_io::is_too_long(value) => Err(too_large()),
+        Datum::Array(_) if crate::text_io::is_too_long(value) => {
+            let message = "array size exceeds the maximum allowed (1073741823)";
+            Err(Error::new(SqlState::PROGRAM_LIMIT_EXCEEDED, message))
+        }
+        Datum::Record(_) if crate::text_io::is_too_long(value) => Err(too_large()),
         _ => Ok(()),
     }
+}
+
+/// Refuses an array or record that takes more than a value can be, or in which others are nested so deeply that nothing could go
+/// through them: what makes arrays and records asks this of each, so that all that there are can be written, compared and made
+/// keys.
+///
+/// # Errors
+/// 54000, 54001.
+#[inline]
+pub fn check_made(value: &Datum) -> Result<()> {
+    match value {
+        Datum::Array(_) | Datum::Record(_) => check_parts(value),
+        _ => Ok(()),
+    }
+}
+
+fn check_parts(value: &Datum) -> Result<()> {
+    if matches!(value, Datum::Array(array) if Repr::of(SqlType::of(array.element)).width().is_some()) {
+        return Ok(());
+    }
+    if is_deeper(value, MADE_NESTING_MAX) {
+        return Err(Error::new(SqlState::STATEMENT_TOO_COMPLEX, "stack depth limit exceeded"));
+    }
+    check_length(value)
+}
+
+/// Whether more than `levels` arrays and records are in each other.
+fn is_deeper(value: &Datum, levels: usize) -> bool {
+    let parts: &[Datum] = match value {
+        Datum::Array(array) => &array.elements,
+        Datum::Record(fields) => fields,
+        _ => return false,
+    };
+    levels == 0 || parts.iter().any(|part| is_deeper(part, levels - 1))
 }
 
 fn too_large() -> Error {

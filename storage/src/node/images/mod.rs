@@ -49,7 +49,7 @@ use table::{Slot, Table};
 pub const IMAGE_FILE_BYTES: u64 = 32 << 20;
 /// Image files kept open for reading: of the usual size, 32 GiB.
 const OPEN_FILES_MAX: usize = 1024;
-/// Image files kept open for reading where the process has no handles to spare.
+/// Where the process has no handles to spare, no more than this are added to those that are kept open.
 const OPEN_FILES_MIN: usize = 16;
 /// A file is compacted when less than this share of it, in percent, is in use.
 const LIVE_PERCENT_MIN: u64 = 50;
