@@ -5,7 +5,8 @@
 //! *before* that step ([`Mtr::encode`]); inside it a record costs a few additions and one copy into its group's batch.
 //!
 //! Batches gather in a [`Chunk`]: one batch for each group touched since the last seal. A chunk closes when it has
-//! [`CHUNK_BYTES`], so that no batch outgrows a message, and always behind a whole mini-transaction.
+//! [`CHUNK_BYTES`], so that no batch outgrows a message, and always behind a whole mini-transaction. A storage node reads a
+//! batch as a whole: who reads a page of which the redo is not coalesced yet, as after a load, has it read no more than that.
 //!
 //! No clock, no I/O; the lock is the caller's.
 
