@@ -25,6 +25,9 @@ pub type NodeResult<T> = Result<T, NodeError>;
 /// Called with every reply of an append stream, on the node's or the connection's thread: must be short and must not block.
 pub type OnReply = Arc<dyn Fn(AppendReply) + Send + Sync>;
 
+/// Requests that an append stream takes while none of them gets on; one more may end it.
+pub const STREAM_REQUESTS_MAX: usize = 4096;
+
 /// The sending half of an append stream.
 pub trait AppendStream: Send {
     /// Queues a request; never blocks. Requests arrive in the order sent or not at all.

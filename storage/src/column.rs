@@ -251,6 +251,8 @@ impl StorageNode for Column {
 
     fn hold(&self, request: rpc::HoldRequest) -> BoxFuture<'_, NodeResult<rpc::HoldReply>> {
         async move {
+            // They are compared: each is to bring its table, whichever is known.
+            let request = rpc::HoldRequest { known: None, ..request };
             let mut replies = self.all(|node| node.hold(request.clone())).await?;
             replies.iter_mut().enumerate().for_each(|(part, reply)| keep_own(&self.member, part, &mut reply.marks));
             let name = self.check_names(replies.iter().map(|it| (it.node, it.incarnation)))?;

@@ -16,13 +16,18 @@
 //! by one of a higher ballot. The union of two tables, or the last entry alone, are both refuted by the model: the table of
 //! an interrupted recovery must be forgotten when a later one did not adopt it, and an old annulled record must not return.
 //!
+//! A table may be megabytes long, and seldom changes. So nodes that compare theirs compare a digest first
+//! ([`TruncationTable::digest`]), and the whole table is sent to who has another one.
+//!
 //! Source: Aurora SIGMOD 2018, section 2.4 (truncation ranges); the ballots and the history are ours.
 
 use protocol::rpc::storage as rpc;
 use protocol::{Ballot, Error, Lsn};
 
 /// Entries that a table may have: one for each recovery in the life of a volume. A larger message is damage.
-pub const ENTRIES_MAX: usize = 1 << 16;
+pub const ENTRIES_MAX: usize = 1 << 18;
+/// Bytes of an entry in a message, at most: three numbers of ten bytes, the name of each, and what stands before an entry.
+pub const ENTRY_BYTES_MAX: usize = 2 + 3 * (1 + 10);
 
 /// One recovery.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,10 +40,24 @@ pub struct TableEntry {
     pub first_lsn: Lsn,
 }
 
+impl TableEntry {
+    fn to_rpc(self) -> rpc::TableEntry {
+        rpc::TableEntry { ballot: self.ballot.0, vdl: self.vdl.0, first_lsn: self.first_lsn.0 }
+    }
+}
+
 /// The history of recoveries, strictly ascending by ballot; empty before the first.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TruncationTable {
     entries: Vec<TableEntry>,
+    /// CRC32C of the entries, number by number.
+    checksum: u32,
+}
+
+/// The checksum of entries that have `checksum`, followed by `entry`.
+fn extended(checksum: u32, entry: &TableEntry) -> u32 {
+    let numbers = [entry.ballot.0, entry.vdl.0, entry.first_lsn.0];
+    numbers.iter().fold(checksum, |checksum, number| crc32c::crc32c_append(checksum, &number.to_le_bytes()))
 }
 
 impl TruncationTable {
@@ -62,7 +81,8 @@ impl TruncationTable {
             }
             last = entry.ballot;
         }
-        Ok(TruncationTable { entries })
+        let checksum = entries.iter().fold(0, extended);
+        Ok(TruncationTable { entries, checksum })
     }
 
     /// The recoveries, ascending by ballot.
@@ -93,6 +113,13 @@ impl TruncationTable {
     #[must_use]
     pub fn contains(&self, ballot: Ballot) -> bool {
         ballot == Ballot::ZERO || self.entries.binary_search_by_key(&ballot, |entry| entry.ballot).is_ok()
+    }
+
+    /// Whether the history has this very recovery.
+    #[must_use]
+    pub fn has(&self, entry: &TableEntry) -> bool {
+        let at = self.entries.binary_search_by_key(&entry.ballot, |held| held.ballot);
+        at.is_ok_and(|at| self.entries[at] == *entry)
     }
 
     /// Whether a record of `ballot` at `lsn` counts.
@@ -147,14 +174,26 @@ impl TruncationTable {
         assert!(entry.first_lsn > entry.vdl, "a writer starts above what was recovered");
         let mut entries = self.entries.clone();
         entries.push(entry);
-        TruncationTable { entries }
+        TruncationTable { entries, checksum: extended(self.checksum, &entry) }
+    }
+
+    /// What tells it from every other table. The ballot alone does, for a recovery decides once; the rest is there so that
+    /// nobody relies on that.
+    #[must_use]
+    pub fn digest(&self) -> rpc::TableDigest {
+        rpc::TableDigest { ballot: self.ballot().0, entries: self.entries.len() as u32, checksum: self.checksum }
     }
 
     /// The message.
     #[must_use]
     pub fn to_rpc(&self) -> rpc::TruncationTable {
-        let entry = |e: &TableEntry| rpc::TableEntry { ballot: e.ballot.0, vdl: e.vdl.0, first_lsn: e.first_lsn.0 };
-        rpc::TruncationTable { entries: self.entries.iter().map(entry).collect() }
+        rpc::TruncationTable { entries: self.entries.iter().copied().map(TableEntry::to_rpc).collect() }
+    }
+
+    /// A message with the last recovery alone, for who asks nothing but the ballot of it.
+    #[must_use]
+    pub fn last_to_rpc(&self) -> rpc::TruncationTable {
+        rpc::TruncationTable { entries: self.last().copied().map(TableEntry::to_rpc).into_iter().collect() }
     }
 
     /// Checks a message.
@@ -171,6 +210,7 @@ impl TruncationTable {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use prost::Message;
 
     fn ballot(counter: u32) -> Ballot {
         Ballot::new(counter, 1)
@@ -255,5 +295,30 @@ mod tests {
         let mut low = good.to_rpc();
         low.entries[1].first_lsn = 1200;
         assert!(TruncationTable::from_rpc(&low).is_err());
+    }
+
+    #[test]
+    fn a_digest_tells_tables_apart_and_does_not_tell_how_they_came_about() {
+        let good = table(&[(1, 140, 1000), (2, 1200, 3000)]);
+        let entry = TableEntry { ballot: ballot(2), vdl: Lsn(1200), first_lsn: Lsn(3000) };
+        assert_eq!(table(&[(1, 140, 1000)]).with(entry), good);
+        assert_eq!(TruncationTable::default(), table(&[]));
+        for other in [
+            &[][..],
+            &[(2, 1200, 3000)],
+            &[(1, 140, 1000)],
+            &[(1, 141, 1000), (2, 1200, 3000)],
+            &[(1, 140, 1001), (2, 1200, 3000)],
+            &[(1, 140, 1000), (2, 1200, 3001)],
+            &[(1, 140, 1000), (3, 1200, 3000)],
+        ] {
+            assert_ne!(table(other).digest(), good.digest(), "{other:?}");
+        }
+    }
+
+    #[test]
+    fn an_entry_takes_no_more_of_a_message_than_is_said() {
+        let entry = rpc::TableEntry { ballot: u64::MAX, vdl: u64::MAX, first_lsn: u64::MAX };
+        assert_eq!(rpc::TruncationTable { entries: vec![entry] }.encoded_len(), ENTRY_BYTES_MAX);
     }
 }

@@ -15,9 +15,8 @@
 //!    heard; then it recycles the oldest log files.
 //! 5. What a node missed it pulls from its peers ([`node::gossip`]): redo, or page images where the redo is retired.
 //!
-//! The two halves meet only at [`protocol::node::StorageNode`], at [`history`], [`membership`] and
-//! [`quorum`]. [`rpc`] carries that trait
-//! over gRPC; [`sim`] has the disk that loses, tears and fails on demand.
+//! The two halves meet only at [`protocol::node::StorageNode`], at [`history`], [`membership`] and [`quorum`]. [`rpc`] carries
+//! that trait over gRPC; [`sim`] has the disk that loses, tears and fails on demand.
 
 pub mod column;
 pub mod history;

@@ -10,13 +10,14 @@
 //! connection is left alone for a while that doubles, so that a dead node costs its callers nothing. Messages, streams and
 //! requests in flight are capped on both sides; a reader of replies that falls behind loses its stream, not the node's memory.
 
+use crate::history::{ENTRIES_MAX, ENTRY_BYTES_MAX};
 use crate::node::gossip::Dial;
 use crate::node::host::Host;
 use crate::node::{Node, Refusal};
 use futures::future::{BoxFuture, FutureExt};
 use parking_lot::Mutex;
 use protocol::FORMAT_VERSION;
-use protocol::node::{AppendStream, NodeError, NodeResult, OnReply, StorageNode};
+use protocol::node::{AppendStream, NodeError, NodeResult, OnReply, STREAM_REQUESTS_MAX, StorageNode};
 use protocol::rpc::storage as rpc;
 use protocol::rpc::storage::storage_client::StorageClient;
 use protocol::rpc::storage::storage_server::{Storage, StorageServer};
@@ -44,8 +45,6 @@ const CALLS_MAX: usize = 256;
 const RESETS_MAX: usize = 64;
 /// Replies that wait for a slow reader; one more ends its stream.
 const REPLIES_MAX: usize = 4096;
-/// Requests that wait for the connection; one more ends the stream.
-const REQUESTS_MAX: usize = 4096;
 /// How often an idle connection is asked whether it lives, and how long it may take to say so.
 const KEEPALIVE: Duration = Duration::from_secs(5);
 /// How long connecting may take.
@@ -58,6 +57,11 @@ const DROP_WITHIN: Duration = Duration::from_secs(60);
 const BACK_OFF: (Duration, Duration) = (Duration::from_millis(20), Duration::from_secs(1));
 /// HTTP/2 flow control windows: of a stream and of a connection, in bytes.
 const WINDOWS: (u32, u32) = (4 << 20, 16 << 20);
+
+const _: () = assert!(
+    ENTRIES_MAX * ENTRY_BYTES_MAX < MESSAGE_BYTES_MAX / 4 * 3,
+    "a node can be told any truncation table, and more beside it"
+);
 
 impl From<Refusal> for Status {
     fn from(refusal: Refusal) -> Status {
@@ -405,7 +409,7 @@ impl AppendStream for GrpcStream {
 impl StorageNode for GrpcNode {
     fn append(&self, on_reply: OnReply) -> BoxFuture<'_, NodeResult<Box<dyn AppendStream>>> {
         async move {
-            let (requests, waiting) = mpsc::channel(REQUESTS_MAX);
+            let (requests, waiting) = mpsc::channel(STREAM_REQUESTS_MAX);
             let opened =
                 self.call(Duration::ZERO, move |mut client| async move {
                     client.append(ReceiverStream::new(waiting)).await

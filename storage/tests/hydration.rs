@@ -4,6 +4,7 @@
 #[expect(unused, reason = "each test file uses a part of it")]
 mod node_support;
 
+use bytes::Bytes;
 use futures::future::{BoxFuture, FutureExt};
 use node_support::*;
 use parking_lot::Mutex;
@@ -26,24 +27,27 @@ struct Narrow {
     pieces: Mutex<(usize, BeforePiece)>,
     /// Flips a bit of an image of each piece.
     damaging: bool,
+    /// Pages whose images it does not give.
+    omitted: &'static [u64],
 }
 
 impl Narrow {
     fn new(node: &Arc<Node>, before: impl FnMut(usize, &PullImagesRequest) -> bool + Send + 'static) -> Arc<Narrow> {
-        Arc::new(Narrow { node: node.clone(), pieces: Mutex::new((0, Box::new(before))), damaging: false })
+        Arc::new(Narrow { pieces: Mutex::new((0, Box::new(before))), ..Narrow::open(node) })
     }
 
     fn damaging(node: &Arc<Node>) -> Arc<Narrow> {
-        Arc::new(Narrow { node: node.clone(), pieces: Mutex::new((0, Box::new(|_, _| true))), damaging: true })
+        Arc::new(Narrow { damaging: true, ..Narrow::open(node) })
     }
-}
 
-macro_rules! relay {
-    ($($call:ident: $request:ty => $reply:ty),* $(,)?) => {
-        $(fn $call(&self, request: $request) -> BoxFuture<'_, NodeResult<$reply>> {
-            self.node.$call(request)
-        })*
-    };
+    fn omitting(node: &Arc<Node>, omitted: &'static [u64]) -> Arc<Narrow> {
+        Arc::new(Narrow { omitted, ..Narrow::open(node) })
+    }
+
+    fn open(node: &Arc<Node>) -> Narrow {
+        let before: BeforePiece = Box::new(|_, _| true);
+        Narrow { node: node.clone(), pieces: Mutex::new((0, before)), damaging: false, omitted: &[] }
+    }
 }
 
 impl StorageNode for Narrow {
@@ -61,6 +65,7 @@ impl StorageNode for Narrow {
         drop(pieces);
         Box::pin(async move {
             let mut reply = self.node.pull_images(PullImagesRequest { max_bytes: 12 << 10, ..request }).await?;
+            reply.images.retain(|image| !self.omitted.contains(&image.page));
             if let Some(image) = reply.images.last_mut().filter(|_| self.damaging) {
                 let mut bytes = image.image.to_vec();
                 let middle = bytes.len() / 2;
@@ -332,16 +337,54 @@ fn redo_that_came_late_is_in_the_images_before_the_base_passes_it() {
     assert!(retired, "it does not keep the log for ever");
 }
 
-#[test]
-fn hydration_begins_again_when_redo_below_it_is_lost() {
+/// A node that goes on, and one that goes away while both have the same redo; and its first batch. The pages of that, 62 and
+/// 63, are changed by no other: who goes away has them in its log alone.
+fn parted() -> (Rig, Rig, Writer, Bytes) {
     let (mut peer, mut away, mut writer) = (node("/peer", 0), node("/away", 1), Writer::new());
-    // The pages of the first batch are changed by no other.
     let first = writer.batch(&[62, 63]);
     for batch in std::iter::once(first.clone()).chain((0..40).map(|n| writer.batch(&[n, 7]))) {
         peer.send(batch.clone());
         away.send(batch);
     }
     go_on(&mut peer, &mut writer, 3_000);
+    (peer, away, writer, first)
+}
+
+/// What a node has redo of and no image is not covered by its images, whatever those of its peers cover.
+#[test]
+fn who_takes_images_from_a_node_that_took_them_itself_has_every_page() {
+    let (peer, away, writer, _) = parted();
+    rounds(&away, vec![peer.node.clone()], 8);
+    check_equal(&away, &peer, &writer);
+    let joiner = node("/joiner", 2);
+    rounds(&joiner, vec![away.node.clone()], 8);
+    check_equal(&joiner, &peer, &writer);
+    let uncovered = |node: &Rig| node.status().uncoalesced_bytes;
+    assert_eq!(uncovered(&away), uncovered(&joiner), "what the images have is not to become one again");
+}
+
+/// A version before asked for no images of what it had redo of.
+#[test]
+fn a_node_without_images_up_to_its_base_gives_none_before_they_are_made() {
+    let (peer, away, writer, _) = parted();
+    rounds(&away, vec![Narrow::omitting(&peer.node, &[62, 63])], 8);
+    check_equal(&away, &peer, &writer);
+    away.disk.crash(Loss::Nothing);
+    let mut away = away.restart_at(Path::new("/away"), options(1));
+    let joiner = node("/joiner", 2);
+    rounds(&joiner, vec![away.node.clone()], 4);
+    assert_eq!(joiner.mark(0).scl_flushed, 0, "what it would give is not all");
+    assert_eq!(joiner.mark(1).scl_flushed, writer.tail(1).0, "the other group is whole");
+    // Not before the point that an image has to reach is heard to be durable, which may be at once.
+    away.hear(writer.end(), writer.end());
+    away.tend();
+    rounds(&joiner, vec![away.node.clone()], 8);
+    check_equal(&joiner, &away, &writer);
+}
+
+#[test]
+fn redo_that_is_lost_below_a_hydration_is_in_the_images() {
+    let (peer, away, writer, first) = parted();
     rounds(&away, vec![Narrow::new(&peer.node, |number, _| number <= 2)], 1);
     assert_eq!(away.status().state, "hydrating");
     away.disk.crash(Loss::Nothing);

@@ -63,10 +63,11 @@ impl Machines {
             log_retention_bytes: 64 << 10,
             ..NodeOptions::new(NodeId(node), zone(node), &format!("node-{node}"))
         };
+        let deadline = tokio::time::Instant::now() + LONG;
         let opened = loop {
             match Node::open(disk.clone(), &PathBuf::from("/data"), options.clone()) {
                 // Somebody may still hold an answer of the one that was stopped.
-                Err(OpenError::InUse { .. }) => std::thread::yield_now(),
+                Err(OpenError::InUse { .. }) if tokio::time::Instant::now() < deadline => std::thread::yield_now(),
                 opened => break opened.expect("the node starts"),
             }
         };
@@ -152,11 +153,14 @@ impl Load {
             ended.store(true, Ordering::Release);
             result
         });
+        // It may be many steps, each of which has its own time.
+        let deadline = tokio::time::Instant::now() + 5 * LONG;
         loop {
             self.rounds(1).await;
             if done.load(Ordering::Acquire) {
                 return work.await.expect("it does not panic");
             }
+            assert!(tokio::time::Instant::now() < deadline, "it ends");
         }
     }
 

@@ -9,6 +9,8 @@ use proptest::prelude::*;
 use protocol::node::{NodeError, StorageNode};
 use protocol::rpc::storage::{AppendOutcome, AppendRequest, CreateVolumeRequest, ReadOutcome, VolumeConfig};
 use protocol::{Ballot, FORMAT_VERSION, Lsn};
+use std::time::Instant;
+use storage::history::ENTRIES_MAX;
 use storage::node::NodeOptions;
 use storage::sim::{Loss, SimDisk};
 
@@ -153,6 +155,19 @@ fn a_table_below_what_is_durable_is_refused() {
     assert_eq!(rig.mark(0).scl_flushed, writer.end().0);
 }
 
+/// Nobody is served meanwhile.
+#[test]
+fn a_long_history_is_put_in_force_in_no_time() {
+    let rig = fresh();
+    let entry = |n: u64| (Ballot(n), Lsn::ZERO, Lsn(n));
+    let entries: Vec<(Ballot, Lsn, Lsn)> = (1..=ENTRIES_MAX as u64).map(entry).collect();
+    let begun = Instant::now();
+    for count in [ENTRIES_MAX - 1, ENTRIES_MAX] {
+        assert!(rig.install(&table(&entries[..count])).adopted);
+    }
+    assert!(begun.elapsed() < LONG / 6, "it takes {:?}", begun.elapsed());
+}
+
 #[test]
 fn a_writer_that_comes_back_installs_its_table_again_though_its_redo_is_durable_beyond_it() {
     let mut rig = fresh();
@@ -214,6 +229,28 @@ fn pulls_give_whole_records_without_a_hole() {
         protocol::batch::Batch::decode(reply.batches.last().expect("there is redo").clone()).expect("it is sound");
     assert_eq!(last.records.last().map(|record| record.header.lsn), Some(middle));
     assert!(rig.pull(0, end, Lsn::MAX, 1 << 20).batches.is_empty());
+}
+
+#[test]
+fn a_pull_splits_no_batch_that_the_next_one_can_give_whole() {
+    let mut rig = fresh();
+    let mut writer = Writer::new();
+    let batches: Vec<Bytes> = (0..12).map(|n| writer.batch(&[n % 3, n % 7, n % 5])).collect();
+    for batch in &batches {
+        rig.send(batch.clone());
+    }
+    let longest = batches.iter().map(Bytes::len).max().expect("there are some");
+    // Two fit and a part of a third, unless these are short.
+    let max_bytes = longest as u32 * 5 / 2;
+    let (mut at, mut pulled) = (Lsn::ZERO, Vec::new());
+    while at < writer.end() {
+        let reply = rig.pull(0, at, writer.end(), max_bytes);
+        assert!(!reply.batches.is_empty(), "every pull makes progress");
+        assert!(reply.batches.iter().map(Bytes::len).sum::<usize>() <= max_bytes as usize);
+        pulled.extend(reply.batches);
+        at = writer.records[pulled.len() * 3 - 1].0.header.lsn;
+    }
+    assert_eq!(pulled, batches, "all of them as they came");
 }
 
 #[test]

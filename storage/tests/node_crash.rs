@@ -65,7 +65,7 @@ fn a_failed_fsync_is_final_and_says_so() {
     let rig = rig.restart(|disk| disk.crash(Loss::Nothing), options(0));
     let told = rig.mark(0).scl_flushed;
     let rig = rig.restart(|disk| disk.crash(Loss::Everything), options(0));
-    assert_eq!(rig.mark(0).scl_flushed, told, "pitfall 9: what was told as flushed is on the medium");
+    assert_eq!(rig.mark(0).scl_flushed, told, "what was told as flushed is on the medium");
 }
 
 #[test]

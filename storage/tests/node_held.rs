@@ -10,7 +10,6 @@ use protocol::node::StorageNode;
 use protocol::rpc::storage::{AppendOutcome, AppendReply, AppendRequest};
 use protocol::{Ballot, FORMAT_VERSION, Lsn, NodeId};
 use std::sync::Arc;
-use std::time::Duration;
 use storage::node::disk::RealDisk;
 use storage::node::{Node, NodeOptions};
 use storage::sim::Loss;
@@ -176,8 +175,7 @@ async fn nothing_stays_unflushed_for_long_though_nobody_asks() {
     let request =
         AppendRequest { volume: VOLUME, version: FORMAT_VERSION, batch, flush_later: true, ..AppendRequest::default() };
     stream.send(request).expect("the stream is open");
-    let reply = tokio::time::timeout(Duration::from_secs(20), replies.recv()).await.expect("in time");
-    let reply = reply.expect("the node lives");
+    let reply = in_time(replies.recv()).await.expect("the node lives");
     assert_eq!((reply.outcome(), reply.marks[0].scl_flushed), (AppendOutcome::Flushed, writer.end().0));
 }
 

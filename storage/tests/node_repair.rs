@@ -3,16 +3,18 @@
 #[expect(unused, reason = "each test file uses a part of it")]
 mod node_support;
 
+use futures::future::BoxFuture;
 use node_support::*;
-use protocol::node::StorageNode;
-use protocol::rpc::storage::{AppendOutcome, HoldRequest, ReadOutcome};
+use parking_lot::Mutex;
+use protocol::node::{AppendStream, NodeResult, OnReply, StorageNode};
+use protocol::rpc::storage::*;
 use protocol::{Ballot, FORMAT_VERSION, Lsn};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use storage::node::NodeOptions;
 use storage::node::disk::{Disk, OpenMode};
 use storage::node::gossip::Gossip;
+use storage::node::{Node, NodeOptions};
 use storage::sim::{Loss, SimDisk};
 
 /// A node and its twin, both with the same redo: long enough for images, a sweep and sealed log files.
@@ -93,6 +95,72 @@ fn what_is_durable_under_a_table_that_is_not_here_becomes_no_image() {
     rig.prepare(ballot);
     assert!(rig.install(&table).adopted);
     rig.check_pages(&old.recovered(ballot, vdl, first), 0..4, &[vdl]);
+}
+
+/// A peer of which gossip's questions and its answers are kept. One that is old knows nothing of digests.
+struct Overheard {
+    node: Arc<Node>,
+    is_old: bool,
+    said: Mutex<Vec<(HoldRequest, HoldReply)>>,
+}
+
+impl StorageNode for Overheard {
+    fn append(&self, on_reply: OnReply) -> BoxFuture<'_, NodeResult<Box<dyn AppendStream>>> {
+        self.node.append(on_reply)
+    }
+
+    fn hold(&self, request: HoldRequest) -> BoxFuture<'_, NodeResult<HoldReply>> {
+        Box::pin(async move {
+            let known = request.known.filter(|_| !self.is_old);
+            let reply = self.node.hold(HoldRequest { known, ..request.clone() }).await?;
+            self.said.lock().push((request, reply.clone()));
+            Ok(reply)
+        })
+    }
+
+    relay! {
+        prepare: PrepareRequest => PrepareReply,
+        install_table: InstallTableRequest => InstallTableReply,
+        fill: FillRequest => FillReply,
+        read_page: ReadPageRequest => ReadPageReply,
+        pull: PullRequest => PullReply,
+        pull_images: PullImagesRequest => PullImagesReply,
+        register: RegisterRequest => RegisterReply,
+        create_volume: CreateVolumeRequest => CreateVolumeReply,
+        status: StatusRequest => StatusReply,
+    }
+}
+
+#[test]
+fn a_history_travels_to_who_has_another_one_and_to_nobody_else() {
+    let tables = [3, 4].map(|count| {
+        table(&(1..=count).map(|n| (Ballot::new(n, 1), Lsn::ZERO, Lsn(u64::from(n) * 1000))).collect::<Vec<_>>())
+    });
+    for is_old in [false, true] {
+        let rig = fresh();
+        let peer = open_at(&SimDisk::new(), Path::new("/peer"), options(1)).expect("the disk is sound");
+        peer.create();
+        let overheard = Arc::new(Overheard { node: peer.node.clone(), is_old, said: Mutex::default() });
+        let peers: Vec<Arc<dyn StorageNode>> = vec![overheard.clone()];
+        let mut gossip = Gossip::new(&rig.node, peers);
+        let entries = |table: &Option<TruncationTable>| table.as_ref().map_or(0, |table| table.entries.len());
+        let mut asked_with = 0;
+        for table in &tables {
+            assert!(peer.install(table).adopted);
+            for is_news in [true, false] {
+                now(gossip.round(true));
+                let (request, reply) = overheard.said.lock().pop().expect("it was asked");
+                assert_eq!(entries(&request.table), asked_with, "the last entry says enough");
+                let travels = is_news || is_old;
+                assert_eq!(entries(&reply.table), if travels { table.entries().len() } else { 0 });
+                assert_eq!(reply.has_known_table, !travels);
+                asked_with = 1;
+                let whole = HoldRequest { volume: VOLUME, version: FORMAT_VERSION, ..HoldRequest::default() };
+                let held = now(rig.node.hold(whole)).expect("it is answered");
+                assert_eq!(held.table, Some(table.to_rpc()), "who names none is told the whole");
+            }
+        }
+    }
 }
 
 #[test]
@@ -409,7 +477,8 @@ fn redo_that_is_gone_before_the_first_image_is_missed_and_what_never_was_is_not(
     let log = dir().join("log");
     for what in ["all files", "the file with redo", "its frames"] {
         let mut writer = Writer::new();
-        let batches: Vec<_> = (0..3).map(|n| writer.batch(&[n, 3])).collect();
+        // More than half of a file, so that the next one is whole.
+        let batches: Vec<_> = (0..3).map(|n| writer.batch(&[n; 80])).collect();
         let fresh = |id| {
             let rig = open_at(&SimDisk::new(), &dir(), options(id)).expect("the disk is sound");
             rig.create();
@@ -437,7 +506,7 @@ fn redo_that_is_gone_before_the_first_image_is_missed_and_what_never_was_is_not(
                     "the file with redo" => disk.remove(&files[0]).expect("it is there"),
                     _ => {
                         let file = disk.open(&files[0], OpenMode::Existing).expect("it is there");
-                        file.write_at(4096, &[0; 4096]).expect("the disk is sound");
+                        file.write_at(4096, &[0; 28 << 10]).expect("the disk is sound");
                         file.sync().expect("the disk is sound");
                     }
                 }

@@ -4,7 +4,7 @@
 mod node_support;
 
 use bytes::Bytes;
-use node_support::{VOLUME, Writer, config};
+use node_support::{VOLUME, Writer, config, in_time};
 use prost::Message as _;
 use protocol::node::{NodeError, OnReply, StorageNode};
 use protocol::rpc::storage::storage_client::StorageClient;
@@ -48,7 +48,7 @@ async fn exercise(client: GrpcNode) {
         stream.send(append(writer.batch(&[1, sequence % 9]), sequence)).expect("the stream is open");
     }
     loop {
-        let reply = replies.recv().await.expect("the stream lives");
+        let reply = in_time(replies.recv()).await.expect("the stream lives");
         assert_eq!(reply.outcome(), AppendOutcome::Flushed);
         if reply.sequence == 50 {
             assert_eq!(reply.marks[0].scl_flushed, writer.end().0);
@@ -177,7 +177,7 @@ async fn a_recovery_hears_of_every_record_however_many_there_are() {
         stream.send(append(writer.batch(&[1; RECORDS]), sequence)).expect("the stream is open");
         writer.records.clear();
         if sequence % UNANSWERED == 0 {
-            while replies.recv().await.expect("the stream lives").sequence < sequence {}
+            while in_time(replies.recv()).await.expect("the stream lives").sequence < sequence {}
         }
     }
     let request = PrepareRequest { volume: VOLUME, version: FORMAT_VERSION, ballot: 1 << 32, vdl_heard: 0 };

@@ -13,16 +13,14 @@ use protocol::rpc::storage::{
 };
 use protocol::{Ballot, FORMAT_VERSION, Page, PageId};
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 use storage::node::disk::{Disk, DiskFile, OpenMode, Space};
+use storage::node::gossip::Gossip;
 use storage::node::{Mode, Node, NodeOptions};
 use storage::sim::SimDisk;
-
-/// Far beyond what anything here takes.
-const LONG: Duration = Duration::from_secs(60);
 
 /// What a disk does below a folder, once it is told to.
 #[derive(Debug, Default)]
@@ -37,7 +35,7 @@ struct Trouble {
     cached: AtomicUsize,
 }
 
-/// Whether reads wait, and whether one does.
+/// Whether reads and fsyncs wait, and whether one does.
 #[derive(Debug, Default)]
 struct Hanging {
     is_on: bool,
@@ -52,7 +50,7 @@ impl Trouble {
     async fn until_met(&self) {
         let until = Instant::now() + LONG;
         while !self.hangs.lock().is_met {
-            assert!(Instant::now() < until, "the disk is not read");
+            assert!(Instant::now() < until, "nobody comes to the disk");
             tokio::task::yield_now().await;
         }
     }
@@ -62,18 +60,25 @@ impl Trouble {
         self.goes_on.notify_all();
     }
 
-    /// A read that may take its time; the node's own threads, which index the log, are not what this is about.
+    /// A read that may take its time.
     fn pass(&self) {
-        if std::thread::current().name().is_some_and(|name| name.starts_with("node-")) {
-            return;
+        if self.wait() {
+            self.waited.fetch_add(1, Ordering::Relaxed);
         }
-        self.waited.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Waits while the disk hangs. The node's own threads do not: they are not what this is about.
+    fn wait(&self) -> bool {
+        if std::thread::current().name().is_some_and(|name| name.starts_with("node-")) {
+            return false;
+        }
         let until = Instant::now() + LONG;
         let mut hangs = self.hangs.lock();
         while hangs.is_on {
             hangs.is_met = true;
             assert!(!self.goes_on.wait_until(&mut hangs, until).timed_out(), "nobody else got on meanwhile");
         }
+        true
     }
 }
 
@@ -141,6 +146,9 @@ impl DiskFile for TroubledFile {
         self.file.write_at(offset, bytes)
     }
     fn sync(&self) -> io::Result<()> {
+        if let Some(trouble) = &self.trouble {
+            trouble.wait();
+        }
         self.file.sync()
     }
     fn len(&self) -> io::Result<u64> {
@@ -176,11 +184,15 @@ impl Replies {
     }
 }
 
-fn threaded(folder: &'static str) -> (Arc<Node>, Arc<Trouble>) {
+fn open_threaded(disk: Arc<SimDisk>, folder: &'static str) -> (Arc<Node>, Arc<Trouble>) {
     let trouble = Arc::new(Trouble::default());
-    let disk = Arc::new(TroubledDisk { disk: SimDisk::new(), folder, trouble: trouble.clone() });
+    let disk = Arc::new(TroubledDisk { disk, folder, trouble: trouble.clone() });
     let options = NodeOptions { mode: Mode::Threads, ..options(0) };
-    let node = Node::open(disk, &dir(), options).expect("the disk is sound");
+    (Node::open(disk, &dir(), options).expect("the disk is sound"), trouble)
+}
+
+fn threaded(folder: &'static str) -> (Arc<Node>, Arc<Trouble>) {
+    let (node, trouble) = open_threaded(SimDisk::new(), folder);
     let request = CreateVolumeRequest { version: FORMAT_VERSION, config: Some(config()) };
     now(node.create_volume(request)).expect("it is the first");
     (node, trouble)
@@ -244,6 +256,65 @@ fn a_panic_of_the_backgrounds_thread_fails_the_node_and_hangs_nobody() {
     }
     wait_until_failed(&node);
     assert!(prepare(&node).is_err());
+    node.shutdown();
+}
+
+/// Nodes on two disks that were written alike for so long that they have images, and no longer all of the redo.
+fn twins() -> (Rig, Rig) {
+    let (mut rig, mut writer) = (fresh(), Writer::new());
+    let mut twin = open_at(&SimDisk::new(), Path::new("/twin"), options(1)).expect("the disk is sound");
+    twin.create();
+    for n in 0..900 {
+        let batch = writer.batch(&[n % 40, (n * 7) % 60, 3]);
+        for node in [&mut rig, &mut twin] {
+            node.send(batch.clone());
+            if n % 40 == 39 {
+                node.hear(writer.end(), writer.end());
+                node.tend();
+            }
+        }
+    }
+    (rig, twin)
+}
+
+async fn gossip_with(node: &Arc<Node>, peer: &Rig) {
+    let peers: Vec<Arc<dyn StorageNode>> = vec![peer.node.clone()];
+    Gossip::new(node, peers).round(true).await;
+}
+
+#[test]
+fn a_panic_that_cuts_the_taking_in_of_images_short_fails_the_node() {
+    let (_, peer) = twins();
+    let (node, trouble) = threaded("images");
+    trouble.panics.store(true, Ordering::Relaxed);
+    now(gossip_with(&node, &peer));
+    let told = status(&node);
+    assert_eq!(told.state, "failed");
+    assert!(told.volumes[0].why.contains("the hydration thread panicked"), "{}", told.volumes[0].why);
+    node.shutdown();
+}
+
+/// A damaged image is replaced, and the disk takes its time to make that durable.
+#[test]
+fn who_replaces_an_image_holds_up_nobody_else() {
+    let (Rig { disk, node, stream, .. }, twin) = twins();
+    drop((stream, node));
+    let (node, trouble) = open_threaded(disk.clone(), "images");
+    let is_image = |path: &PathBuf| path.starts_with(dir()) && path.extension().is_some_and(|it| it == "img");
+    for file in disk.paths().into_iter().filter(is_image) {
+        let length = disk.bytes(&file).len();
+        (100..length).step_by(700).for_each(|at| disk.flip(&file, at, 0x10));
+    }
+    node.scrub().expect("the disk answers");
+    let before = status(&node);
+    assert!(before.damage_found > before.damage_repaired, "not all of it can be rebuilt from the log");
+    trouble.hang();
+    let others = async {
+        trouble.until_met().await;
+        trouble.go_on();
+    };
+    now(async { tokio::join!(gossip_with(&node, &twin), others) });
+    assert!(status(&node).damage_repaired > before.damage_repaired);
     node.shutdown();
 }
 
@@ -330,9 +401,11 @@ fn who_waits_for_a_turn_at_the_disk_is_told_that_the_node_stops() {
     // Far more than have a turn at once.
     let mut replies: FuturesUnordered<_> = (0..64).map(|_| node.read_page(newest(&writer, 1))).collect();
     let told = async {
-        let first = replies.next().await.expect("there are many");
-        assert!(matches!(first, Err(NodeError::Unreachable(_))), "nothing is read yet");
+        // Sooner than those who read give up.
+        let first = tokio::time::timeout(LONG / 2, replies.next()).await;
         trouble.go_on();
+        let first = first.expect("who waits for a turn is told").expect("there are many");
+        assert!(matches!(first, Err(NodeError::Unreachable(_))), "nothing is read yet");
         let mut served = 0;
         while let Some(reply) = replies.next().await {
             served += usize::from(reply.is_ok());

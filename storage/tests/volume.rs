@@ -241,7 +241,8 @@ async fn redo_is_with_a_replica_before_it_is_announced_and_not_applied() {
         }
         told_at = std::time::Instant::now();
         while told < page {
-            let notice = notices.next().await.expect("the writer goes on");
+            let notice = tokio::time::timeout(LONG, notices.next()).await.expect("there is one");
+            let notice = notice.expect("the writer goes on");
             told = Lsn(notice.flushed_vdl);
             replica.notify(&notice);
         }
@@ -279,14 +280,16 @@ async fn what_is_at_rest_is_not_pulled_ahead_though_a_first_notice_names_it() {
     let replica = tokio::time::timeout(LONG, opened).await.expect("nodes hear that it is durable");
     replica.set_sink(Arc::new(Sink { last: Mutex::new(replica.applied()), ..Sink::default() }));
     let mut notices = volume.notices();
-    let first = notices.next().await.expect("the writer goes on");
+    let first = tokio::time::timeout(LONG, notices.next()).await.expect("there is one");
+    let first = first.expect("the writer goes on");
     assert_eq!(first.tails.len(), pages.len());
     replica.notify(&first);
     let next = write(&volume, page, at, 2);
     durable(&volume, next).await;
     let mut told = Lsn::ZERO;
     while told < next {
-        let notice = notices.next().await.expect("the writer goes on");
+        let notice = tokio::time::timeout(LONG, notices.next()).await.expect("there is one");
+        let notice = notice.expect("the writer goes on");
         told = Lsn(notice.flushed_vdl);
         replica.notify(&notice);
     }

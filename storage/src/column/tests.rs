@@ -101,8 +101,13 @@ impl StorageNode for Canned {
     fn pull_images(&self, _: PullImagesRequest) -> BoxFuture<'_, NodeResult<PullImagesReply>> {
         self.answer("pull_images", |says| says.images.clone())
     }
-    fn hold(&self, _: HoldRequest) -> BoxFuture<'_, NodeResult<HoldReply>> {
-        self.answer("hold", |says| says.hold.clone())
+    /// As a node does that has the table which is known.
+    fn hold(&self, request: HoldRequest) -> BoxFuture<'_, NodeResult<HoldReply>> {
+        let has_known_table = request.known.is_some();
+        self.answer("hold", |says| {
+            let table = says.hold.table.clone().filter(|_| !has_known_table);
+            HoldReply { table, has_known_table, ..says.hold.clone() }
+        })
     }
     fn register(&self, _: RegisterRequest) -> BoxFuture<'_, NodeResult<RegisterReply>> {
         self.answer("register", |says| says.register.clone())
@@ -242,7 +247,8 @@ fn it_has_adopted_what_all_have() {
 #[test]
 fn it_holds_what_its_nodes_hold_as_of_the_lowest_table_and_is_durable_as_far_as_that_says() {
     let (nodes, column) = three();
-    let hold = || column.hold(HoldRequest::default());
+    // Tables are compared, so that each is to bring its own, known or not.
+    let hold = || column.hold(HoldRequest { known: Some(TableDigest::default()), ..HoldRequest::default() });
     for (part, node) in nodes.iter().enumerate() {
         node.set(|says| {
             let reply = &mut says.hold;
@@ -267,6 +273,7 @@ fn it_holds_what_its_nodes_hold_as_of_the_lowest_table_and_is_durable_as_far_as_
     assert_eq!(set([5, 4, 3], [95, 90, 30]), (3, 30));
     let reply = said(hold());
     assert_eq!((reply.node, reply.incarnation), NAME);
+    assert!(!reply.has_known_table);
     assert_eq!((reply.promised, reply.writer_silent_ms), (9, 200));
     assert_eq!(reply.config, Some(config(3, 3)));
     let marks: Vec<(u32, u64)> = reply.marks.iter().map(|mark| (mark.group, mark.scl_flushed)).collect();

@@ -4,7 +4,8 @@
 //! ([`State::image_bound`](super::state::State::image_bound)), and only what images cover leaves the log. What cannot be done yet
 //! waits until the durable point or the floor moves.
 //!
-//! An image is due in two cases. A page's chain above its last image has grown long, so that building it would take long:
+//! An image is due in three cases. An earlier version left a page without one that it should have
+//! ([`hydrate`](super::hydrate)). A page's chain above its last image has grown long, so that building it would take long:
 //! this concerns a few hot pages. Or about three quarters of the log's retention are full of redo that no images cover: then a
 //! [sweep](super::sweep) makes images for all of it, and covered files stay for peers and replicas until the log exceeds
 //! its retention. So a page is imaged about once while a retention's worth of redo passes, a hot one more often. Just when is
@@ -306,10 +307,12 @@ impl Tender {
             return Ok(false);
         }
         if !self.has_room()? {
+            // The log need not wait for what is not done.
+            self.shared.background.set_behind(false);
             return Ok(false);
         }
         self.seal_rolled()?;
-        match self.shared.files.prepare(self.shared.log_allowance()) {
+        match self.shared.files.prepare_in_step(self.shared.log_allowance()) {
             // The writer says so when it needs one.
             Err(error) if is_want(&error) => {}
             prepared => prepared?,
@@ -390,7 +393,8 @@ impl Tender {
                 continue;
             }
             let Some((group, bound)) = self.shared.image_bound(page) else { continue };
-            if tried == Some(bound) {
+            let needed = self.shared.state.lock().hollow.get(&page).copied().unwrap_or_default();
+            if tried == Some(bound) || needed > bound {
                 self.stall(page, bound);
                 continue;
             }
@@ -428,8 +432,10 @@ impl Tender {
     /// Whether a page that was due still is: a sweep may have shortened its chain.
     fn is_due(&self, page: PageId) -> bool {
         let mut state = self.shared.state.lock();
+        let needed = state.hollow.get(&page).copied().unwrap_or_default();
+        let is_hollow = self.shared.images.lsn(page) < needed;
         let Some(head) = state.heads.get_mut(&page) else { return false };
-        head.due = head.records >= CHAIN_RECORDS_MAX || head.bytes >= CHAIN_BYTES_MAX;
+        head.due = head.records >= CHAIN_RECORDS_MAX || head.bytes >= CHAIN_BYTES_MAX || is_hollow;
         head.due
     }
 
@@ -567,6 +573,10 @@ pub(super) fn index_of(file: &dyn super::disk::DiskFile, sequence: u64) -> Resul
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::node::{Mode, Node, NodeOptions};
+    use crate::sim::{SimClock, SimDisk};
+    use protocol::NodeId;
+    use std::path::Path;
 
     #[test]
     fn the_background_rests_less_the_longer_the_log_is() {
@@ -597,5 +607,21 @@ mod tests {
         let begin = clock.now();
         wake.hold_back(1 << 20, retention, &clock);
         assert!(clock.now() - begin >= Duration::from_millis(31), "it waits, and comes back");
+    }
+
+    #[test]
+    fn a_log_is_not_held_back_for_a_background_that_has_no_room_to_work() {
+        let disk = SimDisk::new();
+        let options = NodeOptions {
+            mode: Mode::Inline,
+            clock: Arc::new(SimClock::default()),
+            ..NodeOptions::new(NodeId(0), "a", "nowhere")
+        };
+        let node = Node::open(disk.clone(), Path::new("/node"), options).expect("the disk is sound");
+        let is_behind = || node.shared.background.signal.lock().behind;
+        node.shared.background.set_behind(true);
+        disk.set_room(Some(0));
+        assert!(!node.tend().expect("want of room is no error"));
+        assert!(!is_behind(), "nobody is at work on that");
     }
 }

@@ -390,7 +390,7 @@ mod tests {
 
     #[test]
     fn frames_of_a_former_life_do_not_come_back() {
-        // Pitfall 13: the recycled file holds old frames of equal sizes at the same offsets.
+        // The recycled file holds old frames of equal sizes at the same offsets.
         let (old, offsets) = file(7, 5, 0);
         let (new, _) = file(8, 2, 0);
         let mut bytes = old;

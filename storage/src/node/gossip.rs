@@ -8,6 +8,9 @@
 //! the writer resends too; else every [`INTERVAL`]. A peer that is merely ahead by what is still on its way to us is left
 //! alone: only what it had in the round before, and we still lack, is pulled.
 //!
+//! The question names the table that this node has, and a peer that has the same leaves it out of its answer. One of a version
+//! that knows nothing of that sends its own each time.
+//!
 //! A peer that has retired the redo we lack offers its images instead (`hydrate`): taken only when no
 //! peer that answered in the round had the redo.
 //!
@@ -64,6 +67,15 @@ pub struct Gossip {
     follows: Option<(Dial, MembershipId)>,
     /// What each peer had of each group in the round before.
     seen: HashMap<(usize, GroupId), Lsn>,
+}
+
+/// What peers were asked, and what they said.
+#[derive(Default)]
+struct Asked {
+    volume: u64,
+    /// Ours, that the question named as known.
+    table: Arc<TruncationTable>,
+    replies: Vec<Result<rpc::HoldReply, String>>,
 }
 
 /// What a round found missing.
@@ -148,18 +160,17 @@ impl Gossip {
     /// Asks every peer once. `urgent`: pulls whatever is missing, not only what was missing a round ago.
     pub async fn round(&mut self, urgent: bool) {
         let mut lacks = Lacks::default();
-        let mut under = Ballot::ZERO;
         if let Some(node) = self.node.upgrade() {
             self.follow(&node);
-            under = node.shared.state.lock().table.ballot();
         }
-        let (volume, replies) = self.ask().await;
+        let Asked { volume, table, replies } = self.ask().await;
+        let under = table.ballot();
         for (peer, held) in replies.into_iter().enumerate() {
             let Some(node) = self.node.upgrade() else { return };
             if node.shared.volume_id.load(Ordering::Acquire) != volume {
                 return;
             }
-            if let Err(error) = self.exchange(&node, peer, held, urgent, &mut lacks).await {
+            if let Err(error) = self.exchange(&node, peer, held, &table, urgent, &mut lacks).await {
                 tracing::debug!(peer, error, "gossip with a peer failed");
             }
         }
@@ -220,24 +231,27 @@ impl Gossip {
         }
     }
 
-    /// The volume, and what each peer holds of it, all asked at once: one that is silent costs a round no more than its own wait. Nothing of a node
-    /// without a volume.
-    async fn ask(&self) -> (u64, Vec<Result<rpc::HoldReply, String>>) {
-        let request = {
-            let Some(node) = self.node.upgrade() else { return (0, Vec::new()) };
+    /// What each peer holds of the volume, all asked at once: one that is silent costs a round no more than its own wait. Nothing
+    /// of a node without a volume.
+    async fn ask(&self) -> Asked {
+        let (request, table) = {
+            let Some(node) = self.node.upgrade() else { return Asked::default() };
             let volume = node.shared.volume_id.load(Ordering::Acquire);
             if volume == 0 {
-                return (0, Vec::new());
+                return Asked::default();
             }
             let state = node.shared.state.lock();
-            rpc::HoldRequest {
+            let request = rpc::HoldRequest {
                 volume,
                 version: FORMAT_VERSION,
                 flushed_vdl: state.vdl.0,
                 gc_floor: state.floor.0,
-                table: Some(state.table.to_rpc()),
+                // Whatever its version, a peer that has a lower one asks for the rest itself.
+                table: Some(state.table.last_to_rpc()),
+                known: Some(state.table.digest()),
                 ..Default::default()
-            }
+            };
+            (request, state.table.clone())
         };
         let ask = |peer: &Peer| {
             let (peer, request) = (peer.node.clone(), request.clone());
@@ -246,32 +260,36 @@ impl Gossip {
                 held.map_err(|error| error.to_string())
             }
         };
-        (request.volume, join_all(self.peers.iter().map(ask)).await)
+        Asked { volume: request.volume, table, replies: join_all(self.peers.iter().map(ask)).await }
     }
 
-    /// Takes from a peer what this node lacks, by what it said that it holds.
+    /// Takes from a peer what this node lacks, by what it said that it holds when it was told that this node has `known`.
     async fn exchange(
         &mut self,
         node: &Node,
         index: usize,
         held: Result<rpc::HoldReply, String>,
+        known: &Arc<TruncationTable>,
         urgent: bool,
         lacks: &mut Lacks,
     ) -> Result<(), String> {
         let held = held?;
         let Peer { node: peer, copy, part } = &self.peers[index];
         let (peer, copy, part) = (peer.clone(), *copy, *part);
-        if let Some(table) = &held.table {
-            let table = TruncationTable::from_rpc(table).map_err(|error| error.to_string())?;
+        let table = match &held.table {
+            Some(table) => Some(Arc::new(TruncationTable::from_rpc(table).map_err(|error| error.to_string())?)),
+            None => held.has_known_table.then(|| known.clone()),
+        };
+        if let Some(table) = &table {
             let members = held.config.as_ref().map(|config| node.membership_of(config)).transpose();
             let members = members.map_err(|error| error.to_string())?;
             adopt_table(node, table, members).await.map_err(|error| error.to_string())?;
         }
-        let under = held.table.as_ref().and_then(|table| table.entries.last()).map_or(0, |entry| entry.ballot);
+        let under = table.map_or(Ballot::ZERO, |table| table.ballot());
         let keeps = |mark: &&rpc::SegmentMark| part.has(GroupId(mark.group));
         let marks = held.marks.iter().filter(keeps).map(|mark| (GroupId(mark.group), Lsn(mark.scl_received)));
-        lacks.held.push((copy, Ballot(under), marks.collect()));
-        let heard = node.shared.state.lock().hear(Lsn(held.flushed_vdl_heard), Lsn::ZERO, Ballot(under));
+        lacks.held.push((copy, under, marks.collect()));
+        let heard = node.shared.state.lock().hear(Lsn(held.flushed_vdl_heard), Lsn::ZERO, under);
         node.shared.heard(heard);
         node.repair_images(&*peer).await.map_err(|error| error.to_string())?;
         for mark in held.marks.iter().filter(keeps) {
@@ -347,7 +365,7 @@ impl Gossip {
 }
 
 /// Adopts a peer's table, and the members that its ballot proposed, when one is news and no promise stands against it.
-async fn adopt_table(node: &Node, table: TruncationTable, members: Option<Membership>) -> Result<(), Refusal> {
+async fn adopt_table(node: &Node, table: &TruncationTable, members: Option<Membership>) -> Result<(), Refusal> {
     let ballot = table.ballot();
     let members = members.filter(|members| members.id().ballot == ballot);
     {
@@ -360,5 +378,5 @@ async fn adopt_table(node: &Node, table: TruncationTable, members: Option<Member
         }
     }
     // A promise made in between refuses it.
-    node.install(ballot, table, members).await.map(drop)
+    node.install(ballot, table.clone(), members).await.map(drop)
 }

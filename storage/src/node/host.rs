@@ -27,9 +27,11 @@
 
 use super::disk::{Disk, below};
 use super::open::{OpenError, sweep, sweep_unused};
+use super::reads::TURNS_MAX;
 use super::service::{check_config, check_version};
 use super::superblock::Superblock;
 use super::{Node, NodeOptions, Refusal};
+use futures::executor::block_on;
 use parking_lot::{Mutex, RwLock};
 use protocol::NodeId;
 use protocol::rpc::storage as rpc;
@@ -41,6 +43,10 @@ use tokio::sync::watch;
 
 /// Volumes of one process. Each has two threads, its caches and its file handles.
 pub const VOLUMES_MAX: usize = 32;
+
+/// Threads of the runtime that wait for disks at once, at most: for every volume those of its [turns](super::reads), and one
+/// that writes what a peer gave. With fewer, volumes on a disk that hangs would stop those on others.
+pub const THREADS_MAX: usize = VOLUMES_MAX * (TURNS_MAX + 1);
 
 /// A volume whose writer was heard within this time is in use.
 pub const IN_USE_WITHIN: Duration = Duration::from_secs(3);
@@ -256,23 +262,23 @@ impl Host {
             return Err(Refusal::Malformed(format!("this node keeps {VOLUMES_MAX} volumes, which is the most it may")));
         }
         let (disk, dir, options) = (self.disk.clone(), self.dir.clone(), self.options.clone());
-        let opening = move || {
-            disk.create_dir(&further_dir(&dir, volume))?;
-            disk.sync_dir(&further(&dir))?;
-            disk.sync_dir(&dir)?;
-            Ok::<_, io::Error>(Node::open(disk, &further_dir(&dir, volume), options))
-        };
-        let opened = tokio::task::spawn_blocking(opening).await;
-        let opened = opened.map_err(|error| Refusal::Failed(error.to_string()))?;
-        let node = opened.map_err(|error| error.to_string()).and_then(|it| it.map_err(|error| error.to_string()));
-        let node = node.map_err(|error| Refusal::Malformed(format!("no directory for the volume: {error}")))?;
-        let reply = match node.create_checked(request).await {
-            Ok(reply) => reply,
-            Err(refusal) => {
-                node.shutdown();
-                return Err(refusal);
+        let making = move || {
+            let unmade = |why: String| Refusal::Malformed(format!("no directory for the volume: {why}"));
+            let own = further_dir(&dir, volume);
+            let made = disk.create_dir(&own).and_then(|()| disk.sync_dir(&further(&dir)));
+            made.and_then(|()| disk.sync_dir(&dir)).map_err(|error| unmade(error.to_string()))?;
+            let node = Node::open(disk, &own, options).map_err(|error| unmade(error.to_string()))?;
+            // Here, too: should it come to nothing, whoever lets go of the node waits for its threads and the disk.
+            match block_on(node.create_checked(request)) {
+                Ok(reply) => Ok((node, reply)),
+                Err(refusal) => {
+                    node.shutdown();
+                    Err(refusal)
+                }
             }
         };
+        let made = tokio::task::spawn_blocking(making).await;
+        let (node, reply) = made.map_err(|error| Refusal::Failed(error.to_string()))??;
         tracing::info!(volume = format!("{volume:016x}"), "this node keeps another volume");
         self.kept.write().push(Kept::Open(node));
         self.opened.send_modify(|opened| *opened += 1);

@@ -6,8 +6,10 @@
 //! than before, tells recovery no more than before, and serves no page that needs what is missing. New redo is held behind
 //! the gap meanwhile.
 //!
-//! **Mechanism.** A *pass* asks for the images in order of page, only those newer than the SCL at which the pass began: what
-//! is older, this node has. The base of the first reply is the target; later replies may be newer, never older, and may
+//! **Mechanism.** A *pass* asks for the images in order of page, only those newer than this node's own base: what is older, its
+//! own images have. Redo that it holds above its base is no substitute. Of a page that nobody has changed since, this node
+//! would have no image; it would say all the same that its images reach up to the new base, and whoever took them in turn
+//! would lack the page. The base of the first reply is the target; later replies may be newer, never older, and may
 //! come from another peer whose base has reached the target. Images and the place reached are written in one transaction, so
 //! that a crash loses one piece at most. At the end the base moves, in the writer's thread and on disk first. When the peers
 //! have retired their redo beyond the target by then, a further pass begins, which is shorter: it takes what changed since.
@@ -18,22 +20,27 @@
 //! is too old for it. An image above the SCL stands before its redo: the redo that it has is skipped by page LSN when it
 //! comes. A page is never written back older ([`Shared::imaging`](super::Shared)).
 //!
-//! A truncation table that is adopted in between, or damage that is found in the log, may move the SCL back: the pass begins
-//! again, for it has skipped images that are needed now.
+//! Under another truncation table the target may count no more: the pass begins again. Damage that is found in the log costs it
+//! nothing: what was in the log is in the images, too.
+//!
+//! # What an earlier version left
+//!
+//! It asked for no images of what it had redo of. So there may be *hollow* pages, whose image lacks redo up to the base, or that
+//! have none. Here they are whole, by the log; they would not be with whoever takes the images in. A start finds them by that
+//! redo. Their images are due at once, and nobody gets images of their group before they are made.
 
 use super::disk::{Patience, is_want};
 use super::images::{ImageError, decode};
 use super::queue::Job;
 use super::reads::Turn;
 use super::service::PULL_BYTES_MAX;
-use super::{Mode, Node, Refusal, Shared};
+use super::{Node, Refusal, Shared};
 use hashbrown::HashMap;
 use protocol::node::StorageNode;
 use protocol::rpc::storage as rpc;
 use protocol::rpc::storage::ReadOutcome;
 use protocol::task::timeout;
 use protocol::{Ballot, FORMAT_VERSION, GroupId, Lsn, Page, PageId};
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tokio::sync::oneshot;
@@ -115,7 +122,14 @@ impl Shared {
             self.fail(&why);
             return Err(Refusal::Failed(why));
         }
-        self.state.lock().hydrations.insert(group, reached);
+        let mut state = self.state.lock();
+        for page in &newer {
+            // Of a page without redo above its image no other is made, again and again in vain.
+            if state.heads.get(&page.id()).is_some_and(|head| head.newest <= page.lsn()) {
+                state.heads.remove(&page.id());
+            }
+        }
+        state.hydrations.insert(group, reached);
         Ok(())
     }
 
@@ -126,7 +140,7 @@ impl Shared {
         let (first, end) = self.pages_of(group)?;
         let mut reply = rpc::PullImagesReply::default();
         {
-            let state = self.state.lock();
+            let mut state = self.state.lock();
             if let Some(why) = &state.failed {
                 return Err(Refusal::Failed(why.clone()));
             }
@@ -134,6 +148,11 @@ impl Shared {
                 reply.set_outcome(ReadOutcome::NeedTable);
                 return Ok(reply);
             }
+            if state.hollow.range(first..end).any(|(page, needed)| self.images.lsn(*page) < *needed) {
+                reply.set_outcome(ReadOutcome::Behind);
+                return Ok(reply);
+            }
+            state.hollow.retain(|page, _| !(first..end).contains(page));
             // Before the images are looked at: they are on disk before the base moves.
             if let Some(segment) = state.segments.get(&group) {
                 (reply.base, reply.base_ballot) = (segment.base().0, segment.base_ballot().0);
@@ -198,16 +217,16 @@ impl Node {
     async fn hydrate_piece(&self, source: &dyn StorageNode, group: GroupId) -> Result<Option<Hydration>, HydrateError> {
         let shared = &self.shared;
         let (first, end) = shared.pages_of(group)?;
-        let (begun, table, received) = {
+        let (begun, table, base_here, received) = {
             let state = shared.state.lock();
-            let received = state.segments.get(&group).map_or(Lsn::ZERO, |segment| segment.received());
-            let begun = state.hydrations.get(&group).copied();
-            (begun, state.table.ballot(), received)
+            let segment = state.segments.get(&group);
+            let (base, received) = segment.map(|it| (it.base(), it.received())).unwrap_or_default();
+            (state.hydrations.get(&group).copied(), state.table.ballot(), base, received)
         };
-        // Under another table, or when redo came after all or was lost, what was skipped may be missing or no longer be.
+        // Under another table the target may not count, and a version before this one skipped what it had redo of.
         let begun =
-            begun.filter(|begun| begun.table == table && begun.target > received && begun.newer_than <= received);
-        let newer_than = begun.map_or(received, |begun| begun.newer_than);
+            begun.filter(|begun| begun.table == table && begun.target > received && begun.newer_than <= base_here);
+        let newer_than = begun.map_or(base_here, |begun| begun.newer_than);
         let next = begun.map_or(first, |begun| begun.next);
         let request = rpc::PullImagesRequest {
             volume: shared.volume_id.load(Ordering::Acquire),
@@ -265,18 +284,7 @@ impl Node {
         let under = Ballot(reply.table_ballot);
         let heard = shared.state.lock().hear(Lsn(reply.flushed_vdl_heard), Lsn(reply.gc_floor), under);
         shared.heard(heard);
-        self.write_images(group, pages, reached).await?;
+        self.write("hydration", move |shared| shared.take_images(group, pages, reached)).await?;
         Ok(reply.done.then_some(reached))
-    }
-
-    async fn write_images(&self, group: GroupId, pages: Vec<Page>, reached: Hydration) -> Result<(), Refusal> {
-        let shared = Arc::clone(&self.shared);
-        let write = move || shared.take_images(group, pages, reached);
-        match self.shared.options.mode {
-            Mode::Inline => write(),
-            Mode::Threads => {
-                tokio::task::spawn_blocking(write).await.unwrap_or(Err(Refusal::Busy("the runtime is stopping")))
-            }
-        }
     }
 }

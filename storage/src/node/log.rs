@@ -10,6 +10,9 @@
 //! (growing or `fallocate`d files cost half as much again). Files are zero-filled once and recycled under a new generation;
 //! [`frame`](super::frame) tells their lives apart. A file bears its final name only when its header is fsynced.
 //!
+//! A new file is filled as the active one is used, twice as far: filled at once it would keep the disk from the log for as
+//! long as a whole file takes, and six nodes that take in the same redo do so at the same time.
+//!
 //! [`Log`] is the writing end and belongs to one thread; [`Files`] is what everybody else sees of it.
 
 use super::disk::{Disk, DiskFile, OpenMode, Patience, below, is_damage, read_around, remove_if_there, replace_file};
@@ -25,9 +28,12 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Bytes written at once when a new file is filled with zeros.
+/// Zeros written at once...
 const FILL_BYTES: usize = 1 << 20;
+/// ...and in how many steps a new file is filled.
+const FILL_STEPS: u64 = 64;
 /// The smallest log file: it must hold a few frames behind its header.
 pub const LOG_FILE_BYTES_MIN: u64 = 16 << 10;
 
@@ -101,8 +107,16 @@ pub struct Files {
     file_bytes: u64,
     headroom_percent: u64,
     shelf: Mutex<Shelf>,
-    /// Held while a file is prepared, so that two threads do not fill the same one.
-    preparing: Mutex<()>,
+    /// The new file. Held while one is prepared, so that two threads do not fill the same one.
+    filling: Mutex<Option<Filling>>,
+    /// How far the active file is used; its length when there is none, for then the next is wanted whole.
+    used: AtomicU64,
+}
+
+/// A new file, filled with zeros from its start.
+struct Filling {
+    file: Arc<dyn DiskFile>,
+    bytes: u64,
 }
 
 /// Why a stored batch cannot be read.
@@ -139,7 +153,8 @@ impl Files {
     #[must_use]
     pub fn new(disk: Arc<dyn Disk>, dir: PathBuf, node: NodeId, file_bytes: u64, headroom_percent: u64) -> Files {
         let shelf = Mutex::new(Shelf { files: BTreeMap::new(), prepared: None, spare: false, next: 1 });
-        Files { disk, dir, node, file_bytes, headroom_percent, shelf, preparing: Mutex::new(()) }
+        let used = AtomicU64::new(file_bytes);
+        Files { disk, dir, node, file_bytes, headroom_percent, shelf, filling: Mutex::new(None), used }
     }
 
     /// Bytes that a file has for frames.
@@ -343,44 +358,89 @@ impl Files {
     /// [`io::ErrorKind::QuotaExceeded`] when it would have more, [`io::ErrorKind::StorageFull`] when the headroom would be
     /// used up; any I/O error.
     pub fn prepare(&self, allowance: u64) -> io::Result<()> {
-        let _preparing = self.preparing.lock();
-        let (sequence, spare, files) = {
+        self.prepare_up_to(|| self.file_bytes, allowance)
+    }
+
+    /// [Prepares](Files::prepare) the next file, or of a new one as much as the use of the active one asks for.
+    ///
+    /// # Errors
+    /// As [`Files::prepare`].
+    pub fn prepare_in_step(&self, allowance: u64) -> io::Result<()> {
+        self.prepare_up_to(|| self.fill_due(), allowance)
+    }
+
+    /// How far a new file is to be filled by now.
+    fn fill_due(&self) -> u64 {
+        let step = self.file_bytes.div_ceil(FILL_STEPS);
+        let steps = self.used.load(Ordering::Relaxed) * 2 / step + 1;
+        (steps * step).min(self.file_bytes)
+    }
+
+    fn prepare_up_to(&self, due: impl FnOnce() -> u64, allowance: u64) -> io::Result<()> {
+        let mut filling = self.filling.lock();
+        let (sequence, spare, files, due) = {
             let shelf = self.shelf.lock();
             if shelf.prepared.is_some() {
                 return Ok(());
             }
-            (shelf.next, shelf.spare, shelf.files.len() as u64)
+            // Under this lock: a file that is taken meanwhile is the active one, and hardly used.
+            (shelf.next, shelf.spare, shelf.files.len() as u64, due())
         };
+        // Each portion of the background's work comes by here: what is filled so far is not fsynced once more.
+        if !spare && filling.as_ref().is_some_and(|begun| begun.bytes >= due) {
+            return Ok(());
+        }
         if (files + 1).saturating_mul(self.file_bytes) > allowance {
             return Err(io::ErrorKind::QuotaExceeded.into());
         }
-        let source = self.path(if spare { SPARE } else { FILLING });
-        if !spare {
+        let mut new = if spare {
+            self.spare(filling.take().is_some())?
+        } else {
+            let filled = filling.as_ref().map_or(0, |begun| begun.bytes);
             let space = self.disk.space(&self.dir)?;
-            if space.free < self.file_bytes + space.total / 100 * self.headroom_percent {
+            if space.free < self.file_bytes - filled + space.total / 100 * self.headroom_percent {
                 return Err(io::ErrorKind::StorageFull.into());
             }
+            filling.take().map_or_else(|| self.empty(FILLING), Ok)?
+        };
+        new.fill(due)?;
+        if new.bytes < self.file_bytes {
+            new.file.sync()?;
+            *filling = Some(new);
+            return Ok(());
         }
-        let file = self.disk.open(&source, OpenMode::OrCreate)?;
-        if file.len()? != self.file_bytes {
-            file.set_len(0)?;
-            let zeros = vec![0; FILL_BYTES.min(self.file_bytes as usize)];
-            let mut at = 0;
-            while at < self.file_bytes {
-                let length = (self.file_bytes - at).min(zeros.len() as u64);
-                file.write_at(at, &zeros[..length as usize])?;
-                at += length;
-            }
-        }
-        file.write_at(0, &FileHeader { node: self.node, generation: sequence, copies: 0 }.encode())?;
-        file.sync()?;
+        new.file.write_at(0, &FileHeader { node: self.node, generation: sequence, copies: 0 }.encode())?;
+        new.file.sync()?;
+        let source = self.path(if spare { SPARE } else { FILLING });
         self.disk.rename(&source, &self.path(&log_name(sequence)))?;
         self.disk.sync_dir(&self.dir)?;
         let mut shelf = self.shelf.lock();
-        shelf.spare = false;
+        // A file may have been retired while a new one was filled.
+        shelf.spare &= !spare;
         shelf.next = sequence + 1;
-        shelf.prepared = Some((sequence, file));
+        shelf.prepared = Some((sequence, new.file));
         Ok(())
+    }
+
+    /// The spare, whole. A new file that was `begun` is not needed any more.
+    fn spare(&self, begun: bool) -> io::Result<Filling> {
+        if begun {
+            self.disk.remove(&self.path(FILLING))?;
+        }
+        let file = self.disk.open(&self.path(SPARE), OpenMode::OrCreate)?;
+        if file.len()? == self.file_bytes {
+            return Ok(Filling { file, bytes: self.file_bytes });
+        }
+        // From other settings.
+        let mut spare = self.empty(SPARE)?;
+        spare.fill(self.file_bytes)?;
+        Ok(spare)
+    }
+
+    fn empty(&self, name: &str) -> io::Result<Filling> {
+        let file = self.disk.open(&self.path(name), OpenMode::OrCreate)?;
+        file.set_len(0)?;
+        Ok(Filling { file, bytes: 0 })
     }
 
     /// Whether a file is ready.
@@ -491,6 +551,19 @@ impl Files {
     }
 }
 
+impl Filling {
+    /// Fills it up to `end`.
+    fn fill(&mut self, end: u64) -> io::Result<()> {
+        let zeros = vec![0; FILL_BYTES.min(end.saturating_sub(self.bytes) as usize)];
+        while self.bytes < end {
+            let length = (end - self.bytes).min(zeros.len() as u64);
+            self.file.write_at(self.bytes, &zeros[..length as usize])?;
+            self.bytes += length;
+        }
+        Ok(())
+    }
+}
+
 struct Active {
     sequence: u64,
     file: Arc<dyn DiskFile>,
@@ -505,13 +578,15 @@ pub struct Log {
     buffer: Vec<u8>,
     /// Where `buffer` goes.
     start: Option<Tip>,
+    /// How far a new file was to be filled when [`Log::asks_for_more`] was last called.
+    asked: u64,
 }
 
 impl Log {
     /// Writes into files of `files`; the first is taken when needed.
     #[must_use]
     pub fn new(files: Arc<Files>) -> Log {
-        Log { files, active: None, buffer: Vec::with_capacity(64 << 10), start: None }
+        Log { files, active: None, buffer: Vec::with_capacity(64 << 10), start: None, asked: 0 }
     }
 
     /// Whether a batch of `bytes` fits the current file.
@@ -541,6 +616,7 @@ impl Log {
         };
         shelf.files.insert(sequence, LogFile { file: file.clone(), phase: Phase::Active });
         self.active = Some(Active { sequence, file, tip: Tip::start(sequence) });
+        self.files.used.store(0, Ordering::Relaxed);
         Ok(())
     }
 
@@ -549,7 +625,15 @@ impl Log {
         if let Some(full) = self.active.take() {
             let mut shelf = self.files.shelf.lock();
             shelf.files.entry(full.sequence).and_modify(|file| file.phase = Phase::Rolled);
+            self.files.used.store(self.files.file_bytes, Ordering::Relaxed);
         }
+    }
+
+    /// Whether [`Files::prepare_in_step`] has something to do that it had not before. Once a step: who can do nothing, for there
+    /// is no room, is not to try again after every write.
+    pub fn asks_for_more(&mut self) -> bool {
+        let due = self.files.fill_due();
+        std::mem::replace(&mut self.asked, due) != due && !self.files.is_prepared()
     }
 
     /// Where the next batch would lie.
@@ -592,6 +676,7 @@ impl Log {
         if written.is_err() {
             active.tip = start;
         }
+        self.files.used.store(active.tip.end, Ordering::Relaxed);
         written
     }
 
@@ -604,5 +689,132 @@ impl Log {
         active.file.sync()?;
         active.tip.synced = active.tip.number;
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::node::disk::{RealDisk, Space};
+    use crate::sim::SimDisk;
+
+    const FILE_BYTES: u64 = 1 << 20;
+
+    /// A disk on which something happens before the next file is renamed.
+    struct Meanwhile {
+        disk: Arc<SimDisk>,
+        event: Mutex<Option<Box<dyn FnOnce() + Send>>>,
+    }
+
+    impl Disk for Meanwhile {
+        fn open(&self, path: &Path, mode: OpenMode) -> io::Result<Arc<dyn DiskFile>> {
+            self.disk.open(path, mode)
+        }
+        fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+            let event = self.event.lock().take();
+            event.into_iter().for_each(|event| event());
+            self.disk.rename(from, to)
+        }
+        fn remove(&self, path: &Path) -> io::Result<()> {
+            self.disk.remove(path)
+        }
+        fn list(&self, dir: &Path) -> io::Result<Vec<String>> {
+            self.disk.list(dir)
+        }
+        fn create_dir(&self, dir: &Path) -> io::Result<()> {
+            self.disk.create_dir(dir)
+        }
+        fn sync_dir(&self, dir: &Path) -> io::Result<()> {
+            self.disk.sync_dir(dir)
+        }
+        fn space(&self, dir: &Path) -> io::Result<Space> {
+            self.disk.space(dir)
+        }
+        fn lock(&self, path: &Path) -> io::Result<Box<dyn Send + Sync>> {
+            self.disk.lock(path)
+        }
+    }
+
+    #[test]
+    fn a_file_that_is_retired_while_a_new_one_is_filled_is_used_again() {
+        let disk = Arc::new(Meanwhile { disk: SimDisk::new(), event: Mutex::default() });
+        let files = Arc::new(Files::new(disk.clone(), PathBuf::from("/log"), NodeId(1), FILE_BYTES, 0));
+        files.discover().expect("an empty directory");
+        let mut log = Log::new(files.clone());
+        log.roll(u64::MAX).expect("it is made");
+        log.close();
+        let retired = files.clone();
+        *disk.event.lock() = Some(Box::new(move || retired.retire(1).expect("it is there")));
+        files.prepare(u64::MAX).expect("there is room");
+        assert!(files.is_prepared() && files.has_spare());
+        assert!(disk.disk.paths().contains(&PathBuf::from("/log").join(SPARE)));
+    }
+
+    #[test]
+    fn a_file_that_is_filled_as_far_as_is_due_costs_nothing() {
+        let disk = SimDisk::new();
+        let files = Arc::new(Files::new(disk.clone(), PathBuf::from("/log"), NodeId(1), FILE_BYTES, 0));
+        files.discover().expect("an empty directory");
+        let mut log = Log::new(files.clone());
+        log.roll(u64::MAX).expect("it is made");
+        files.prepare_in_step(u64::MAX).expect("there is room");
+        disk.fail_operation_after(0, libc::EIO);
+        files.prepare_in_step(u64::MAX).expect("the disk is not asked for anything");
+        log.push(&[7; 100], Notes::default());
+        log.write().expect_err("that failure is still to come");
+    }
+
+    #[test]
+    fn a_log_for_which_there_is_no_room_asks_once_a_step() {
+        let files = Arc::new(Files::new(SimDisk::new(), PathBuf::from("/log"), NodeId(1), FILE_BYTES, 0));
+        files.discover().expect("an empty directory");
+        let mut log = Log::new(files.clone());
+        log.roll(u64::MAX).expect("it is made");
+        let mut asked = 0;
+        while log.fits(100) {
+            asked += u64::from(log.asks_for_more());
+            files.prepare_in_step(FILE_BYTES).expect_err("one file is all that it may have");
+            log.push(&[7; 100], Notes::default());
+            log.write().expect("there is room");
+        }
+        assert_eq!(asked, FILL_STEPS);
+        log.roll(u64::MAX).expect("there is room again");
+        assert!(log.asks_for_more(), "for the next one");
+        files.prepare(u64::MAX).expect("there is room");
+        log.push(&[7; FILE_BYTES as usize / FILL_STEPS as usize], Notes::default());
+        log.write().expect("there is room");
+        assert!(!log.asks_for_more(), "it is there");
+    }
+
+    #[test]
+    fn a_new_file_is_filled_as_the_active_one_is_used() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let length = |name: &str| std::fs::metadata(dir.path().join(name)).map_or(0, |file| file.len());
+        let disk = Arc::new(RealDisk);
+        let files = Arc::new(Files::new(disk, dir.path().to_owned(), NodeId(1), FILE_BYTES, 0));
+        files.discover().expect("an empty directory");
+        files.prepare_in_step(u64::MAX).expect("there is room");
+        assert!(files.is_prepared(), "where there is no active file the next one is wanted whole");
+        let mut log = Log::new(files.clone());
+        log.roll(u64::MAX).expect("it is ready");
+        let (batch, step) = (vec![7; 10_000], FILE_BYTES / FILL_STEPS);
+        let mut used = 0;
+        while used < FILE_BYTES / 4 {
+            files.prepare_in_step(u64::MAX).expect("there is room");
+            let filled = length(FILLING);
+            assert!((used * 2..=used * 2 + step).contains(&filled), "{filled} are filled when {used} are used");
+            used = log.next_place(batch.len()).offset as u64 + batch.len() as u64;
+            log.push(&batch, Notes::default());
+            log.write().expect("there is room");
+        }
+        // Nobody filled the rest of it in time.
+        log.roll(u64::MAX).expect("it is made ready");
+        assert_eq!((length(&log_name(2)), length(FILLING)), (FILE_BYTES, 0));
+        files.prepare_in_step(u64::MAX).expect("there is room");
+        assert_eq!(length(FILLING), step);
+        // A file that is retired takes its place.
+        files.retire(1).expect("it is there");
+        files.prepare_in_step(u64::MAX).expect("there is room");
+        assert_eq!((length(FILLING), length(SPARE), length(&log_name(3))), (0, 0, FILE_BYTES));
     }
 }

@@ -34,9 +34,9 @@
 //! # When something fails
 //!
 //! A failed fsync, a failed write and a panic of a thread are final: the node says `failed`, acknowledges and serves nothing
-//! more; its process ends when none of its volumes is left, and starts them all again. Want of room or of file handles passes: what needs them is refused or waits. What is damaged
-//! is found when it is read, by whoever reads it or by scrubbing, costs no more than itself, and is replaced from
-//! what is left here or from peers.
+//! more; its process ends when none of its volumes is left, and starts them all again. Want of room or of file handles
+//! passes: what needs them is refused or waits. What is damaged is found when it is read, by whoever reads it or by
+//! scrubbing, costs no more than itself, and is replaced from what is left here or from peers.
 
 mod arrivals;
 mod background;
@@ -343,6 +343,28 @@ impl Node {
             }
         }
         Ok(())
+    }
+
+    /// Writes what neither of the node's own threads writes: on a thread that may wait for the disk, or, with
+    /// [`Mode::Inline`], on this one. It is done to its end even when the caller is gone. A panic fails the node, for half of
+    /// it may be written.
+    async fn write<T: Send + 'static>(
+        &self,
+        what: &'static str,
+        write: impl FnOnce(&Shared) -> Result<T, Refusal> + Send + 'static,
+    ) -> Result<T, Refusal> {
+        match self.shared.options.mode {
+            Mode::Inline => write(&self.shared),
+            Mode::Threads => {
+                let shared = Arc::clone(&self.shared);
+                let writing = move || {
+                    let mut written = Err(Refusal::Failed(format!("the {what} thread panicked")));
+                    shared.run_or_fail(what, || written = write(&shared));
+                    written
+                };
+                tokio::task::spawn_blocking(writing).await.unwrap_or(Err(Refusal::Busy("the runtime is stopping")))
+            }
+        }
     }
 
     /// Does a portion of background work, with [`Mode::Inline`], and fsyncs what is held. Says whether more can be done now.

@@ -36,6 +36,7 @@ use hashbrown::HashMap;
 use parking_lot::Mutex;
 use protocol::redo::RecordHeader;
 use protocol::{Ballot, BootId, Error, GroupId, Lsn, NodeId, PageId};
+use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -438,16 +439,23 @@ fn hold(shared: &Shared, state: &mut State, ends: &mut Ends, group: GroupId, run
     Ok(())
 }
 
-/// The newest record of each page that counts and that its image does not have, and how long the chain above the image is.
+/// The newest record of each page that counts and that its image does not have, and how long the chain above the image is; and
+/// the pages of which redo that should be in the image is in the log alone.
 fn load_heads(shared: &Shared, state: &mut State, indexes: &[FileIndex]) {
     let Some(volume) = state.volume.clone() else { return };
     let mut heads: HashMap<protocol::PageId, Head> = HashMap::new();
+    let mut hollow: BTreeMap<PageId, Lsn> = BTreeMap::new();
     for entry in indexes.iter().flat_map(|index| &index.pages) {
         let Some(segment) = volume.group(entry.page).and_then(|group| state.segments.get(&group)) else { continue };
         let image = shared.images.lsn(entry.page);
         let counts = |lsn: &&Lsn| **lsn <= segment.received() && segment.locate(**lsn).is_some();
         let above = &entry.lsns[entry.lsns.partition_point(|lsn| *lsn <= image)..];
         let Some(&newest) = above.iter().rev().find(counts) else { continue };
+        let retired = &above[..above.partition_point(|lsn| *lsn <= segment.base())];
+        if let Some(&lsn) = retired.iter().rev().find(counts) {
+            let known = hollow.entry(entry.page).or_default();
+            *known = lsn.max(*known);
+        }
         let head = heads.entry(entry.page).or_default();
         head.newest = head.newest.max(newest);
         head.records = head.records.saturating_add(above.len() as u32);
@@ -456,11 +464,18 @@ fn load_heads(shared: &Shared, state: &mut State, indexes: &[FileIndex]) {
         head.bytes = head.bytes.saturating_add(u32::try_from(bytes).unwrap_or(u32::MAX));
     }
     for (page, head) in &mut heads {
-        head.due = head.records >= CHAIN_RECORDS_MAX || head.bytes >= CHAIN_BYTES_MAX;
+        head.due = head.records >= CHAIN_RECORDS_MAX || head.bytes >= CHAIN_BYTES_MAX || hollow.contains_key(page);
         if head.due {
             state.due.push(*page);
         }
     }
     state.due.sort_unstable();
     state.heads = heads;
+    if !hollow.is_empty() {
+        tracing::warn!(
+            pages = hollow.len(),
+            "an earlier version took no images of some pages; peers get none of their groups before they are made"
+        );
+    }
+    state.hollow = hollow;
 }

@@ -9,7 +9,9 @@
 //! which such a request is spared. What is not there is answered by a thread that waits, from the beginning and with every
 //! check: what was found a moment ago need not hold after a wait for a turn. So many of them read at once as there are
 //! [`Turns`]; the others wait as tasks, for which a thread each would be no use to the disk. Pulls have turns of their own: a
-//! replica or a peer that catches up asks for megabytes again and again, and whoever misses a page would queue behind it.
+//! replica or a peer that catches up asks for megabytes again and again, and whoever misses a page would queue behind it. Each
+//! volume has turns of its own, and a process is to have threads for those of all its volumes
+//! ([`THREADS_MAX`](super::host::THREADS_MAX)): those of a disk that hangs are not given back while it does.
 //!
 //! What reads megabytes as a rule, a pull of redo that is no longer in the node's memory and a peer's pull of images, is left to
 //! those threads without a look.
@@ -30,6 +32,8 @@ use tokio::sync::Semaphore;
 const PAGES_MAX: usize = 16;
 /// Pulls from one volume, of redo or images, that do.
 const PULLS_MAX: usize = 4;
+/// Requests of one volume that do.
+pub const TURNS_MAX: usize = PAGES_MAX + PULLS_MAX;
 
 const PATIENT: &str = "who waits for the disk has an answer";
 
@@ -81,11 +85,11 @@ impl Node {
         turn: Turn,
         answer: impl Fn(&Shared, Patience) -> Result<Option<T>, Refusal> + Send + 'static,
     ) -> Result<T, Refusal> {
-        if self.shared.options.mode == Mode::Inline {
-            return Ok(answer(&self.shared, Patience::Full)?.expect(PATIENT));
-        }
         if let Some(answered) = answer(&self.shared, Patience::None)? {
             return Ok(answered);
+        }
+        if self.shared.options.mode == Mode::Inline {
+            return Ok(answer(&self.shared, Patience::Full)?.expect(PATIENT));
         }
         let turn = self.shared.turns.of(turn).acquire_owned().await;
         let turn = turn.map_err(|_| Refusal::Busy("the node stopped"))?;

@@ -265,13 +265,17 @@ impl Node {
                 continue;
             }
             let Ok(image) = Page::from_bytes(&reply.page, page) else { continue };
-            let sound = {
-                let state = shared.state.lock();
-                image.lsn() <= state.vdl && state.table.ballot().0 == table
-            };
-            if sound && image.lsn() > Lsn::ZERO {
-                shared.replace_image(&image)?;
-            }
+            let replaced = self.write("repair", move |shared| {
+                let sound = {
+                    let state = shared.state.lock();
+                    image.lsn() <= state.vdl && state.table.ballot().0 == table
+                };
+                if sound && image.lsn() > Lsn::ZERO {
+                    shared.replace_image(&image)?;
+                }
+                Ok(())
+            });
+            replaced.await?;
         }
         Ok(())
     }

@@ -7,7 +7,7 @@ use super::queue::{Job, Stream};
 use super::reads::Turn;
 use super::segment::Run;
 use super::state::State;
-use super::stored::{records, span};
+use super::stored::{records_within, span};
 use super::{Node, NodeOptions, Refusal, Shared};
 use crate::history::TruncationTable;
 use crate::membership::{Membership, MembershipId, Role};
@@ -117,9 +117,10 @@ impl Shared {
             }
             let mut planned = 0;
             let wanted = segment.above(after).iter().take_while(|run| {
-                let wanted = run.prev < up_to && planned < limit;
+                let is_first = planned == 0;
                 planned += run.place.bytes as usize;
-                wanted
+                // Only the first may be split: what does not fit behind it goes out next time, as it lies.
+                run.prev < up_to && (is_first || planned <= limit)
             });
             wanted.map(|run| (*run, state.recent.get(run.place))).collect()
         };
@@ -141,17 +142,17 @@ impl Shared {
                     break;
                 }
             };
-            let inside = |lsn: Lsn| run.first.max(Lsn(after.0 + 1)) <= lsn && lsn <= run.last.min(up_to);
+            let (from, to) = (run.first.max(Lsn(after.0 + 1)), run.last.min(up_to));
             // A batch wanted whole is relayed as it lies, without decoding changes: its records are stepped over, and what they
             // bring was checked when it came, and is when it arrives.
-            let whole = span(&batch).is_some_and(|(first, last)| inside(first) && inside(last));
+            let whole = (from, to) == (run.first, run.last) && span(&batch) == Some((from, to));
             if whole && batch.len() <= limit {
                 close(&mut open, &mut reply);
                 limit -= batch.len();
                 reply.batches.push(batch);
                 continue;
             }
-            for record in records(&batch).filter_map(Result::ok).filter(|record| inside(record.header.lsn)) {
+            for record in records_within(&batch, from, to) {
                 // At least one record goes out, so that a small limit makes progress.
                 if record.bytes > limit && (open.is_some() || !reply.batches.is_empty()) {
                     break 'runs;
@@ -372,9 +373,11 @@ impl Node {
             // Our own gossip will ask who asked, and adopt it if no promise stands against it.
             self.shared.gossip.notify_one();
         }
+        let has_known_table = request.known == Some(state.table.digest());
         Ok(rpc::HoldReply {
             marks: state.marks(),
-            table: Some(state.table.to_rpc()),
+            table: (!has_known_table).then(|| state.table.to_rpc()),
+            has_known_table,
             promised: state.promised.0,
             flushed_vdl_heard: state.vdl.0,
             config: state.volume.as_ref().map(|volume| volume.config.clone()),

@@ -16,7 +16,7 @@ use bytes::Bytes;
 use hashbrown::HashMap;
 use protocol::rpc::storage as rpc;
 use protocol::{Ballot, BootId, Error, GroupId, Lsn, NodeId, PageId};
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 /// A page's chain above its image may have this many records before an image is due.
@@ -135,6 +135,9 @@ pub struct State {
     pub stalled: Vec<PageId>,
     /// Where the floor was when they were last tried.
     pub stalled_at: Lsn,
+    /// Pages of which a start found no image with all redo up to their group's base, and how far the image has to reach: see
+    /// [`hydrate`](super::hydrate).
+    pub hollow: BTreeMap<PageId, Lsn>,
     /// The highest VDL heard to be flushed on a quorum.
     pub vdl: Lsn,
     /// The lowest read point any server may use.

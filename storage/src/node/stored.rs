@@ -98,6 +98,16 @@ pub fn glances(batch: &[u8]) -> impl Iterator<Item = Glance> {
     })
 }
 
+/// The records from one LSN to another, both included, of a batch that was checked before. What stands before them is stepped
+/// over, and what stands behind them not looked at. Ends where a record is malformed.
+pub fn records_within(batch: &[u8], from: Lsn, to: Lsn) -> impl Iterator<Item = StoredRecord> {
+    let wanted = glances(batch).skip_while(move |record| record.lsn < from).take_while(move |record| record.lsn <= to);
+    wanted.map_while(move |Glance { at, .. }| {
+        let (header, extent) = RecordHeader::decode(batch.get(at..)?).ok()?;
+        Some(StoredRecord { header, at, bytes: extent.bytes, change_at: extent.change_at })
+    })
+}
+
 /// The LSNs of the first and the last record of a batch that was checked before; `None` when it has none, or one is malformed.
 #[must_use]
 pub fn span(batch: &[u8]) -> Option<(Lsn, Lsn)> {
@@ -135,6 +145,7 @@ mod tests {
         fn a_pages_records_are_those_that_a_whole_look_finds(
             shape in prop::collection::vec((1u64..1 << 40, 0u64..4, any::<bool>(), 0usize..300), 0..40),
             wanted in 0u64..4,
+            from in any::<prop::sample::Index>(),
             up_to in any::<prop::sample::Index>(),
         ) {
             let mut builder = BatchBuilder::new(GroupId(0), Ballot::ZERO, 1);
@@ -153,7 +164,7 @@ mod tests {
                 all.extend([lsn, Lsn(lsn.0 - 1)]);
             }
             let batch = builder.finish();
-            let (wanted, up_to) = (PageId(wanted << 20), *up_to.get(&all));
+            let (wanted, from, up_to) = (PageId(wanted << 20), *from.get(&all), *up_to.get(&all));
             let expected: Vec<(usize, Lsn)> = records(&batch)
                 .map(|record| record.expect("it was just built"))
                 .filter(|record| record.header.page == wanted && record.header.lsn <= up_to)
@@ -161,8 +172,15 @@ mod tests {
                 .collect();
             let found = records_of(&batch, wanted, up_to).expect("it was just built");
             prop_assert_eq!(found.iter().map(|record| (record.at, record.header.lsn)).collect::<Vec<_>>(), expected);
-            let whole = records(&batch).map(|record| record.expect("it was just built"));
-            let whole = whole.map(|r| Glance { lsn: r.header.lsn, page: r.header.page, at: r.at, bytes: r.bytes });
+            let whole: Vec<StoredRecord> = records(&batch).map(|record| record.expect("it was just built")).collect();
+            let expected: Vec<(usize, RecordHeader)> = whole
+                .iter()
+                .filter(|record| from <= record.header.lsn && record.header.lsn <= up_to)
+                .map(|record| (record.at, record.header))
+                .collect();
+            let within = records_within(&batch, from, up_to).map(|record| (record.at, record.header));
+            prop_assert_eq!(within.collect::<Vec<_>>(), expected);
+            let whole = whole.iter().map(|r| Glance { lsn: r.header.lsn, page: r.header.page, at: r.at, bytes: r.bytes });
             let whole: Vec<Glance> = whole.collect();
             prop_assert_eq!(span(&batch), whole.first().zip(whole.last()).map(|(first, last)| (first.lsn, last.lsn)));
             // What is cut off within its last record is no batch with fewer.
@@ -173,6 +191,7 @@ mod tests {
         #[test]
         fn any_bytes_are_looked_at_without_a_panic(bytes: Vec<u8>) {
             let _ = (records_of(&bytes, PageId(0), Lsn::MAX), span(&bytes));
+            let _ = records_within(&bytes, Lsn(1), Lsn::MAX).count();
         }
     }
 }

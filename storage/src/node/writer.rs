@@ -81,6 +81,9 @@ impl Writer {
             } else if !self.work(jobs) {
                 return;
             }
+            if self.log.asks_for_more() {
+                shared.background.wake();
+            }
             shared.background.hold_back(bytes, shared.retention_bytes(), &*shared.options.clock);
         }
     }
@@ -426,10 +429,8 @@ impl Writer {
         let held_back: Vec<(Place, Option<Bytes>)> = {
             let mut state = shared.state.lock();
             let counts = state.table.contains(ballot) && state.table.is_valid(base, ballot);
-            let skipped = state.hydrations.get(&group).map_or(Lsn::ZERO, |hydration| hydration.newer_than);
             let segment = state.segments.entry(group).or_default();
-            // Images up to `newer_than` were not asked for: what was lost of it since is in none of those that came.
-            if !counts || base <= segment.received() || skipped > segment.received() {
+            if !counts || base <= segment.received() {
                 return Ok(false);
             }
             let ready: Vec<Place> = segment.ready_above(base).iter().map(|run| run.place).collect();

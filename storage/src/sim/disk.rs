@@ -81,6 +81,10 @@ struct State {
     room: Option<u64>,
     /// Files with names that end so are never made durable.
     lies_about: Option<&'static str>,
+    /// What decides which reads find everything in memory, and how often that was asked.
+    memory: Option<(u64, u64)>,
+    /// Those that do not are said to have done so.
+    boasts: bool,
 }
 
 /// See the module.
@@ -223,6 +227,16 @@ impl SimDisk {
         self.state.lock().lies_about = Some(suffix);
     }
 
+    /// From now on half of the reads find in memory what they want, as `seed` has it. Before that none does.
+    pub fn remember(&self, seed: u64) {
+        self.state.lock().memory = Some((seed, 0));
+    }
+
+    /// From now on a read that does not find in memory what it wants says that it has read it.
+    pub fn boast(&self) {
+        self.state.lock().boasts = true;
+    }
+
     /// Flips `bits` of a byte, on the medium and in the kernel.
     ///
     /// # Panics
@@ -287,6 +301,14 @@ impl State {
             Some((at, error)) if at == self.operations - 1 => Err(io::Error::from_raw_os_error(error)),
             _ => Ok(()),
         }
+    }
+
+    /// Whether what is read next is in memory.
+    fn is_in_memory(&mut self) -> bool {
+        let Some((seed, asked)) = &mut self.memory else { return false };
+        *asked += 1;
+        // Multiplied by an odd number without a pattern, what counts up scatters over the highest bit.
+        (*seed ^ *asked).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 63 == 0
     }
 }
 
@@ -411,6 +433,14 @@ impl DiskFile for SimFile {
             let there = content.now.read(offset, buffer);
             if there { Ok(()) } else { Err(io::ErrorKind::UnexpectedEof.into()) }
         })
+    }
+
+    fn read_cached_at(&self, offset: u64, buffer: &mut [u8]) -> bool {
+        let (is_there, boasts) = {
+            let mut state = self.state.lock();
+            (state.is_in_memory(), state.boasts)
+        };
+        if is_there { self.read_at(offset, buffer).is_ok() } else { boasts }
     }
 
     fn write_at(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {

@@ -36,7 +36,7 @@
 //! Differences from Verbitski et al., SIGMOD 2018, section 4: the ballot is promised before any SCL is read; read quorums
 //! are counted for each group; records are judged by a history and not by one truncation range.
 
-use crate::history::{TableEntry, TruncationTable};
+use crate::history::{ENTRIES_MAX, TableEntry, TruncationTable};
 use crate::membership::MembershipId;
 use crate::quorum::{Configuration, READ_QUORUM, Seats, WRITE_QUORUM, nth_highest};
 use protocol::{Ballot, GroupId, Lsn};
@@ -414,6 +414,9 @@ impl Recovery {
             .max_by_key(|table| table.ballot())
             .expect("a read quorum has at least one reply")
             .clone();
+        if adopted.entries().len() >= ENTRIES_MAX {
+            return self.corrupt(format!("its history has {ENTRIES_MAX} recoveries, and no room for another"));
+        }
         let (pgcl, witnesses) = self.group_points(&adopted);
         let valid = match self.valid_records(&adopted) {
             Ok(valid) => valid,
@@ -684,6 +687,17 @@ mod tests {
         assert_eq!(recovery.on_grace(), []);
         assert_eq!(recovery.on_promise(3, promise(&[])).len(), COPIES, "the others had their time");
         assert_eq!(recovery.decided().map(|(vdl, _)| vdl), Some(Lsn(30)));
+    }
+
+    #[test]
+    fn a_history_without_room_is_said_and_not_tried_for_ever() {
+        let entry = |ballot: u64| TableEntry { ballot: Ballot(ballot), vdl: Lsn::ZERO, first_lsn: Lsn(ballot) };
+        let full = TruncationTable::new((1..=ENTRIES_MAX as u64).map(entry).collect()).expect("it may have so many");
+        let mut recovery = start();
+        let promise = || Promise { table: full.clone(), ..promise(&[]) };
+        let mut told: Vec<Action> = (0..COPIES - 1).flat_map(|node| recovery.on_promise(node, promise())).collect();
+        told.extend(recovery.on_grace());
+        assert!(matches!(told[..], [Action::Corrupt(_)]));
     }
 
     /// One row a number of copies heard: who has how many of three records, and the VDL'.

@@ -31,6 +31,7 @@ use super::tracker::{Level, Tracker};
 use crate::quorum::{COPIES, READ_QUORUM, WRITE_QUORUM};
 use bytes::Bytes;
 use hashbrown::HashSet;
+use protocol::node::STREAM_REQUESTS_MAX;
 use protocol::{GroupId, Lsn};
 use std::collections::VecDeque;
 use std::fmt;
@@ -40,6 +41,9 @@ use std::time::Duration;
 pub const KEPT_BYTES_MAX: usize = 64 << 20;
 /// A group to one node is at most this large, or one batch.
 pub const GROUP_BYTES_MAX: usize = 8 << 20;
+/// It has at most this many batches. Where a volume has many protection groups they may be tiny, and a stream ends when
+/// thousands of messages wait for its connection: of those that are held, too, it must not have so many.
+pub const GROUP_BATCHES_MAX: usize = 400;
 /// A node is asked what it holds when its ack takes longer than this...
 pub const LATE_MIN: Duration = Duration::from_millis(50);
 /// ...and longer than this multiple of its usual time; then after twice as long, and so on.
@@ -67,6 +71,11 @@ pub const REFUSED_DOUBLINGS_MAX: u32 = 5;
 pub const TELL_AFTER: Duration = Duration::from_millis(5);
 /// A node hears something at least this often.
 pub const HEARTBEAT: Duration = Duration::from_millis(100);
+
+const _: () = assert!(
+    GROUP_BATCHES_MAX * (HELD_GROUPS_MAX + 1) < STREAM_REQUESTS_MAX,
+    "a stream takes the groups that are held, the one in flight and questions, though nothing of it gets on"
+);
 
 /// A flush that a node was asked for and has not acked yet.
 #[derive(Clone, Copy, Debug)]
@@ -470,7 +479,8 @@ impl Shipping {
             && let Some(batch) = self.batches.get(self.index(at))
         {
             if tracker.scl(batch.group, node, Level::Received) < batch.last {
-                if !batches.is_empty() && bytes + batch.bytes.len() > GROUP_BYTES_MAX {
+                let is_full = bytes + batch.bytes.len() > GROUP_BYTES_MAX || batches.len() >= GROUP_BATCHES_MAX;
+                if is_full && !batches.is_empty() {
                     break;
                 }
                 bytes += batch.bytes.len();

@@ -208,7 +208,7 @@ async fn received_wakes_remote_write_and_none_waits_for_nothing() {
     assert!(volume.is_durable(lsn, Durability::Received) && volume.received_vdl() >= lsn);
 }
 
-/// T29, pitfall 10.
+/// T29.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_a_quorum_received_is_taken_back_when_a_node_loses_power() {
     let (fakes, nodes) = six();
@@ -316,7 +316,6 @@ async fn confirmed(volume: &WriterVolume) {
     timeout(LONG, asking).await.expect("the nodes answer");
 }
 
-/// F38, pitfall 35.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_writer_that_hears_no_quorum_answers_nothing_until_it_does() {
     let (fakes, nodes) = six();
@@ -720,13 +719,13 @@ async fn what_a_slow_poll_tells_is_as_old_as_the_question() {
     fakes[2].set(Faults { late, ..WELL });
     fakes[3..].iter().for_each(|node| node.set(DOWN));
     replica.set_sink(Arc::new(Sink::default()));
-    while replica.age() < late {
-        tokio::time::sleep(Duration::from_millis(2)).await;
-    }
+    until("it becomes old", || replica.age() >= late).await;
     let polls = || replica.counters().polls.load(std::sync::atomic::Ordering::Relaxed);
     let (before, mut fresh) = (polls(), 0);
     let mut last = replica.age();
+    let deadline = std::time::Instant::now() + LONG;
     while polls() < before + 4 {
+        assert!(std::time::Instant::now() < deadline, "it polls");
         tokio::time::sleep(Duration::from_millis(2)).await;
         let age = replica.age();
         fresh += u32::from(age < last);
@@ -761,7 +760,8 @@ async fn notices_that_are_lost_repeated_and_out_of_order_end_in_the_same_redo() 
     let mut sent = Vec::new();
     for value in 1..=60 {
         client.commit(&[1, 9], value).await;
-        sent.push(notices.next().await.expect("it is open"));
+        let notice = timeout(LONG, notices.next()).await.expect("there is one");
+        sent.push(notice.expect("it is open"));
     }
     for (index, three) in sent.chunks(3).enumerate() {
         // The later one first and again at the end, the earlier one in between, the last one never.
@@ -848,7 +848,8 @@ async fn a_replica_looks_once_for_what_a_group_does_not_have() {
         let lsn = client.commit(&[10], value).await;
         let mut told = Lsn::ZERO;
         while told < lsn {
-            let mut notice = notices.next().await.expect("it is open");
+            let notice = timeout(LONG, notices.next()).await.expect("there is one");
+            let mut notice = notice.expect("it is open");
             told = Lsn(notice.flushed_vdl);
             if value == 1 {
                 notice.tails.push(GroupTail { group: 0, tail: told.0 });

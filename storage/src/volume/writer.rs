@@ -12,7 +12,7 @@
 //! - `append` takes the log lock only, for a copy into a batch; it never waits for I/O. Whoever takes both locks takes
 //!   `acks` first. Nothing is sent and nobody is woken under either.
 //! - The shipper and the acks need no worker of the async runtime, so that sessions that block all workers cannot stop the
-//!   log (pitfall: LAL deadlocks). Only opening streams, which nobody waits for with a latch, runs there.
+//!   log. Only opening streams, which nobody waits for with a latch, runs there.
 //! - The first refusal in favour of a higher ballot fences the volume for ever: all that wait fail, later appends go
 //!   nowhere. What they wrote has an unknown fate.
 //! - A group leaves when those who will flush it are free *and* someone waits for a record in it, or [`GATHER_BYTES`] are

@@ -15,10 +15,15 @@ use protocol::{Ballot, FORMAT_VERSION, GroupId, Lsn, NodeId, Page, PageId};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 use storage::history::{TableEntry, TruncationTable};
 use storage::node::{Mode, Node, NodeOptions, OpenError};
 use storage::quorum::MEMBERSHIP_EPOCH;
 use storage::sim::{SimClock, SimDisk};
+
+/// Far beyond what anything here takes.
+pub const LONG: Duration = Duration::from_secs(60);
+const IN_TIME: &str = "it does not take so long";
 
 pub const VOLUME: u64 = 77;
 pub const PAGES_PER_GROUP: u32 = 64;
@@ -51,11 +56,32 @@ pub fn dir() -> PathBuf {
     PathBuf::from("/data/node-0")
 }
 
-/// A future of an inline node is done when it is first polled.
+/// A future of an inline node is done when it is first polled. One of a node with threads must be done in time.
 pub fn now<T>(future: impl Future<Output = T>) -> T {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
-    runtime.expect("a runtime of one thread starts").block_on(future)
+    let runtime = runtime.expect("a runtime of one thread starts");
+    let done = runtime.block_on(async { tokio::time::timeout(LONG, future).await });
+    if done.is_err() {
+        // A test that has failed does not wait for those who wait for the disk.
+        runtime.shutdown_background();
+    }
+    done.expect(IN_TIME)
 }
+
+/// What must not be waited for without end.
+pub async fn in_time<T>(future: impl Future<Output = T>) -> T {
+    tokio::time::timeout(LONG, future).await.expect(IN_TIME)
+}
+
+/// The calls of a node that its wrapper passes on as they are.
+macro_rules! relay {
+    ($($call:ident: $request:ty => $reply:ty),* $(,)?) => {
+        $(fn $call(&self, request: $request) -> ::futures::future::BoxFuture<'_, ::protocol::node::NodeResult<$reply>> {
+            self.node.$call(request)
+        })*
+    };
+}
+pub(crate) use relay;
 
 /// The writer of a volume that keeps everything it ever made.
 pub struct Writer {

@@ -206,7 +206,7 @@ impl Writer {
                 state.drop_record(record.header.page, record.header.lsn, record.header.prev_page);
             }
         }
-        let news = table.entries().iter().filter(|entry| !state.table.entries().contains(entry));
+        let news = table.entries().iter().filter(|entry| !state.table.has(entry));
         self.shared.cache.lock().drop_above(news.map(|entry| entry.vdl).min().unwrap_or(Lsn::MAX));
         state.table = Arc::new(table);
         state.note_repairs();

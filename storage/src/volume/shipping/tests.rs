@@ -83,6 +83,21 @@ fn one_group_is_in_flight_and_the_next_gathers() {
 }
 
 #[test]
+fn a_group_has_no_more_batches_than_a_stream_takes() {
+    let (mut shipping, mut tracker) = world(&ALL);
+    let (most, more) = (GROUP_BATCHES_MAX as u64, 10);
+    for lsn in (2010..=(most + more) * 10).step_by(10) {
+        tracker.append(Outstanding { lsn: Lsn(lsn), group: G, end_of_mtr: true });
+    }
+    shipping.push((0..most + more).map(|n| batch(n * 10, n * 10 + 10)), ms(0));
+    assert_eq!(sent(shipping.next_group(0, ms(0), &tracker)).len() as u64, most);
+    assert!(shipping.is_behind(0));
+    ack(&mut tracker, 0, most * 10);
+    assert!(shipping.on_flushed(0, most, ms(1), &tracker));
+    assert_eq!(sent(shipping.next_group(0, ms(1), &tracker)).len() as u64, more);
+}
+
+#[test]
 fn a_group_costs_four_flushes_and_everyone_flushes_everything() {
     let (mut shipping, mut tracker) = world(&ALL);
     let mut sequences = [0; COPIES];
