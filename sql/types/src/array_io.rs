@@ -90,7 +90,7 @@ pub(crate) fn parse_array(text: &str, ty: SqlType, settings: &Settings) -> Resul
         return Err(malformed(text, "Junk after closing right brace."));
     }
     let elements = reader.elements;
-    if elements.is_empty() {
+    if elements.is_empty() && declared.is_empty() {
         return Ok(Datum::Array(Arc::new(ArrayValue::from_elements(element.oid, elements))));
     }
     let mut lower_bounds = vec![1; dims.len()];
@@ -159,10 +159,11 @@ impl Reader<'_> {
         let mut nested: Option<bool> = None;
         self.skip_blanks();
         if self.peek() == Some(b'}') {
-            self.at += 1;
-            if !first_block && dims[depth] != 0 {
-                return Err(ragged(self.text));
+            // Only the whole array may be empty.
+            if depth > 0 {
+                return Err(malformed(self.text, "Unexpected \"}\" character."));
             }
+            self.at += 1;
             return Ok(());
         }
         loop {
@@ -171,7 +172,11 @@ impl Reader<'_> {
             if nested.replace(is_block).is_some_and(|before| before != is_block) {
                 return Err(malformed(
                     self.text,
-                    if is_block { "Unexpected \"{\" character." } else { "Unexpected array element." },
+                    match self.peek() {
+                        Some(b'{') => "Unexpected \"{\" character.",
+                        Some(b'}') => "Unexpected \"}\" character.",
+                        _ => "Unexpected array element.",
+                    },
                 ));
             }
             if is_block {

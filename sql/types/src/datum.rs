@@ -14,8 +14,14 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use crate::function::RESULT_BYTES_MAX;
 use crate::json::Jsonb;
 use crate::numeric::Numeric;
+use crate::row::Repr;
+use crate::sqltype::SqlType;
+
+/// What the counts of references take that stand before the bytes of a shared value.
+pub(crate) const COUNTS_BYTES: usize = 2 * size_of::<usize>();
 
 /// An immutable UTF-8 string that is cheap to clone.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -86,6 +92,29 @@ impl Interval {
     pub fn compare(self, other: Interval) -> Ordering {
         self.span().cmp(&other.span())
     }
+
+    /// Field by field; `None` when one is out of range.
+    pub(crate) fn checked_add(self, other: Interval) -> Option<Interval> {
+        Some(Interval {
+            months: self.months.checked_add(other.months)?,
+            days: self.days.checked_add(other.days)?,
+            micros: self.micros.checked_add(other.micros)?,
+        })
+    }
+
+    /// As [`Interval::checked_add`].
+    pub(crate) fn checked_sub(self, other: Interval) -> Option<Interval> {
+        Some(Interval {
+            months: self.months.checked_sub(other.months)?,
+            days: self.days.checked_sub(other.days)?,
+            micros: self.micros.checked_sub(other.micros)?,
+        })
+    }
+
+    /// As [`Interval::checked_add`].
+    pub(crate) fn checked_neg(self) -> Option<Interval> {
+        Interval::default().checked_sub(self)
+    }
 }
 
 /// An array: a rectangular block of elements in row-major order.
@@ -116,6 +145,20 @@ impl ArrayValue {
         self.dims.len() == self.lower_bounds.len()
             && expected == Some(self.elements.len())
             && self.dims.iter().zip(&self.lower_bounds).all(|(size, lower)| lower.checked_add(*size).is_some())
+    }
+
+    /// Whether nothing is behind the elements, whatever their values.
+    pub(crate) fn has_fixed_elements(&self) -> bool {
+        Repr::of(SqlType::of(self.element)).width().is_some()
+    }
+
+    /// The estimated bytes of memory that it takes.
+    fn bytes(&self) -> usize {
+        let elements = match self.has_fixed_elements() {
+            true => size_of_val(&self.elements[..]),
+            false => parts_bytes(&self.elements),
+        };
+        size_of::<ArrayValue>() + size_of_val(&self.dims[..]) + size_of_val(&self.lower_bounds[..]) + elements
     }
 
     /// An int2vector or oidvector: one dimension from subscript 0.
@@ -257,6 +300,36 @@ impl Datum {
         }
     }
 
+    /// The estimated bytes of memory behind the value, beside the datum itself; those that it shares with others, too.
+    /// Of what is more than a value can be, no more is counted than shows that it is.
+    #[inline]
+    pub fn heap_bytes(&self) -> usize {
+        match self {
+            Datum::Null
+            | Datum::Bool(_)
+            | Datum::Int2(_)
+            | Datum::Int4(_)
+            | Datum::Int8(_)
+            | Datum::Float4(_)
+            | Datum::Float8(_)
+            | Datum::Date(_)
+            | Datum::Time(_)
+            | Datum::Timestamp(_)
+            | Datum::Timestamptz(_)
+            | Datum::Interval(_)
+            | Datum::Oid(_)
+            | Datum::Char(_)
+            | Datum::Uuid(_) => 0,
+            Datum::Numeric(number) => number.heap_bytes(),
+            Datum::Text(text) => COUNTS_BYTES + text.len(),
+            Datum::Jsonb(value) => COUNTS_BYTES + value.as_str().len(),
+            // The counts are in a piece of memory of their own.
+            Datum::Bytea(bytes) => 2 * COUNTS_BYTES + bytes.len(),
+            Datum::Array(array) => COUNTS_BYTES + array.bytes(),
+            Datum::Record(fields) => COUNTS_BYTES + parts_bytes(fields),
+        }
+    }
+
     /// A total order, PostgreSQL's for values of one type: NaN above all numbers, -0 equal to 0, text by bytes, null
     /// above everything (as NULLS LAST sorts).
     ///
@@ -313,6 +386,18 @@ impl Datum {
             Datum::Null => 255,
         }
     }
+}
+
+/// What the elements of an array or the fields of a record take.
+fn parts_bytes(parts: &[Datum]) -> usize {
+    let mut total = size_of_val(parts);
+    for part in parts {
+        if total > RESULT_BYTES_MAX {
+            break;
+        }
+        total += part.heap_bytes();
+    }
+    total
 }
 
 fn compare_records(left: &[Datum], right: &[Datum]) -> Ordering {
@@ -382,6 +467,21 @@ mod tests {
     #[test]
     fn a_datum_stays_small() {
         assert!(size_of::<Datum>() <= 40, "a row of datums is copied on the hot path");
+    }
+
+    #[test]
+    fn memory_behind_a_value_is_counted() {
+        let number = Datum::Numeric(Numeric::parse(&"9".repeat(100_000)).expect("a number"));
+        // 3.32 bits a digit.
+        assert!((41_500..42_000).contains(&number.heap_bytes()), "{}", number.heap_bytes());
+        assert_eq!(Datum::Numeric(Numeric::ONE).heap_bytes(), 0);
+        assert_eq!(Datum::Interval(Interval::default()).heap_bytes(), 0);
+        let numbers = Datum::array(crate::oid::NUMERIC, vec![number.clone(); 10]);
+        assert!((415_000..425_000).contains(&numbers.heap_bytes()), "{}", numbers.heap_bytes());
+        let record = Datum::Record(vec![numbers, Datum::text(&"x".repeat(1000)), Datum::Null].into());
+        assert!((416_000..426_000).contains(&record.heap_bytes()), "{}", record.heap_bytes());
+        let integers = Datum::array(crate::oid::INT4, vec![Datum::Int4(1); 1000]);
+        assert_eq!(integers.heap_bytes() / 1000, size_of::<Datum>());
     }
 
     #[test]

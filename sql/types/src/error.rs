@@ -59,6 +59,8 @@ pub struct ErrorFields {
     pub table: Option<String>,
     pub column: Option<String>,
     pub constraint: Option<String>,
+    /// The function of PostgreSQL's source that reports this error, where drivers know the error by that.
+    pub routine: Option<&'static str>,
     pub severity: Severity,
 }
 
@@ -82,6 +84,7 @@ impl Error {
             table: None,
             column: None,
             constraint: None,
+            routine: None,
             severity: Severity::Error,
         }))
     }
@@ -134,6 +137,11 @@ impl Error {
 
     pub fn constraint(mut self, name: impl Into<String>) -> Error {
         self.0.constraint = Some(name.into());
+        self
+    }
+
+    pub fn routine(mut self, name: &'static str) -> Error {
+        self.0.routine = Some(name);
         self
     }
 

@@ -8,12 +8,12 @@
 //!
 //! Domains and row types are resolved by the caller to their base types first.
 
-use crate::aggregate::Aggregate;
+use crate::aggregate::{Aggregate, AggregateKind};
 use crate::cast::{Cast, CastContext};
 use crate::error::{Error, Result, SqlState};
 use crate::function::{Function, Registry};
 use crate::operator::Operator;
-use crate::sqltype::{SqlType, format_type, oid, type_row};
+use crate::sqltype::{SqlType, oid, type_row};
 
 /// A function chosen for given argument types.
 #[derive(Clone, Debug)]
@@ -120,7 +120,7 @@ fn bind_polymorphic(declared: &[u32], actual: &[u32]) -> Option<Bound> {
         let element = if is_polymorphic_array(*declared) {
             SqlType::of(*actual).element()?.oid
         } else {
-            if matches!(*declared, oid::ANYNONARRAY | oid::ANYCOMPATIBLENONARRAY) && category(*actual) == b'A' {
+            if matches!(*declared, oid::ANYNONARRAY | oid::ANYCOMPATIBLENONARRAY) && SqlType::of(*actual).is_array() {
                 return None;
             }
             if *declared == oid::ANYENUM && type_row(*actual).is_none_or(|row| row.kind != b'e') {
@@ -297,6 +297,30 @@ impl Registry {
                 }
             }
         }
+        self.chosen_function(name, args, candidates)
+    }
+
+    /// As [`Registry::resolve_function`], of a call whose last argument is marked VARIADIC: no arguments are gathered.
+    ///
+    /// # Errors
+    /// 42883 no such function, 42725 ambiguous.
+    pub fn resolve_variadic(&self, name: &str, args: &[u32]) -> Result<ResolvedFunction> {
+        let fitting = self.functions_named(name).iter().copied().filter(|function| function.args.len() == args.len());
+        let candidate = |item: &'static Function| Candidate {
+            item,
+            oid: item.oid,
+            declared: item.args.to_vec(),
+            variadic_from: None,
+        };
+        self.chosen_function(name, args, fitting.map(candidate).collect())
+    }
+
+    fn chosen_function(
+        &self,
+        name: &str,
+        args: &[u32],
+        mut candidates: Vec<Candidate<&'static Function>>,
+    ) -> Result<ResolvedFunction> {
         candidates.sort_by_key(|candidate| candidate.oid);
         match self.choose(candidates, args) {
             Ok(Some(chosen)) => {
@@ -312,7 +336,7 @@ impl Registry {
         }
     }
 
-    /// An aggregate for these arguments, none for `count(*)`.
+    /// An aggregate for these arguments, none for `count(*)`; those of WITHIN GROUP stand behind the direct ones.
     ///
     /// # Errors
     /// 42883 no such aggregate, 42725 ambiguous.
@@ -320,8 +344,14 @@ impl Registry {
         let mut candidates: Vec<Candidate<&'static Aggregate>> = self
             .aggregates_named(name)
             .iter()
-            .filter(|aggregate| aggregate.args.len() == args.len())
-            .map(|item| Candidate { item: *item, oid: item.oid, declared: item.args.to_vec(), variadic_from: None })
+            .filter_map(|item| {
+                let declared = match item.kind {
+                    AggregateKind::HypotheticalSet if !args.is_empty() => vec![oid::ANY; args.len()],
+                    _ if item.args.len() == args.len() => item.args.to_vec(),
+                    _ => return None,
+                };
+                Some(Candidate { item: *item, oid: item.oid, declared, variadic_from: None })
+            })
             .collect();
         candidates.sort_by_key(|candidate| candidate.oid);
         match self.choose(candidates, args) {
@@ -365,9 +395,9 @@ impl Registry {
             }
         }
         let shown = || {
-            let right = format_type(right, -1);
+            let right = SqlType::of(right).name();
             match left {
-                Some(left) => format!("{} {name} {right}", format_type(left, -1)),
+                Some(left) => format!("{} {name} {right}", SqlType::of(left).name()),
                 None => format!("{name} {right}"),
             }
         };
@@ -400,8 +430,9 @@ impl Registry {
             if cast.context > context {
                 return None;
             }
-            // Some casts without a function still change our representation ("char" arrays of bytes, blanks of char(n)).
-            return Some(Coercion::Cast(cast));
+            // Only between these two, of the casts without a function, does our representation surely stay as it is.
+            let same = [from, to].iter().all(|ty| matches!(*ty, oid::TEXT | oid::VARCHAR));
+            return Some(if same { Coercion::Relabel } else { Coercion::Cast(cast) });
         }
         let (source, target) = (SqlType::of(from), SqlType::of(to));
         // The vectors are arrays, but nothing turns into them element by element: they would draw what is meant for arrays.
@@ -411,7 +442,7 @@ impl Registry {
             return self.find_coercion(inner.oid, outer.oid, context).map(|_| Coercion::Elements);
         }
         let pseudo = |oid: u32| type_row(oid).is_some_and(|row| row.kind == b'p');
-        if pseudo(from) && from != oid::RECORD || pseudo(to) {
+        if pseudo(from) && !matches!(from, oid::RECORD | oid::RECORD_ARRAY) || pseudo(to) {
             return None;
         }
         let text_way = context >= CastContext::Assignment && target.category() == b'S'
@@ -451,7 +482,7 @@ fn spread(function: &Function, count: usize) -> Option<(Vec<u32>, Option<usize>)
 }
 
 fn signature(name: &str, args: &[u32]) -> String {
-    let types: Vec<String> = args.iter().map(|ty| format_type(*ty, -1)).collect();
+    let types: Vec<String> = args.iter().map(|ty| SqlType::of(*ty).name()).collect();
     format!("{name}({})", types.join(", "))
 }
 
@@ -475,7 +506,7 @@ pub fn resolve_union(types: &[u32], what: &str) -> Result<u32> {
             continue;
         }
         let mismatch = || {
-            let (a, b) = (format_type(chosen, -1), format_type(ty, -1));
+            let (a, b) = (SqlType::of(chosen).name(), SqlType::of(ty).name());
             Error::new(SqlState::DATATYPE_MISMATCH, format!("{what} types {a} and {b} cannot be matched"))
         };
         if category(ty) != category(chosen) {
@@ -485,7 +516,7 @@ pub fn resolve_union(types: &[u32], what: &str) -> Result<u32> {
         if !SqlType::of(chosen).is_preferred() && implicit(chosen, ty) && !implicit(ty, chosen) {
             chosen = ty;
         } else if !implicit(ty, chosen) && !implicit(chosen, ty) {
-            let (a, b) = (format_type(ty, -1), format_type(chosen, -1));
+            let (a, b) = (SqlType::of(ty).name(), SqlType::of(chosen).name());
             return Err(Error::new(SqlState::CANNOT_COERCE, format!("{what} could not convert type {a} to {b}")));
         }
     }

@@ -92,7 +92,7 @@ impl Repr {
     }
 
     /// Bytes of a fixed-width value, `None` for a variable one.
-    const fn width(self) -> Option<usize> {
+    pub(crate) const fn width(self) -> Option<usize> {
         Some(match self {
             Repr::Bool | Repr::Char => 1,
             Repr::Int2 => 2,
@@ -522,7 +522,7 @@ pub fn check_made(value: &Datum) -> Result<()> {
 }
 
 fn check_parts(value: &Datum) -> Result<()> {
-    if matches!(value, Datum::Array(array) if Repr::of(SqlType::of(array.element)).width().is_some()) {
+    if matches!(value, Datum::Array(array) if array.has_fixed_elements()) {
         return Ok(());
     }
     if is_deeper(value, MADE_NESTING_MAX) {

@@ -95,6 +95,7 @@ pub mod oid {
     pub const LANGUAGE_HANDLER: u32 = 2280;
     pub const INTERNAL: u32 = 2281;
     pub const ANYELEMENT: u32 = 2283;
+    pub const RECORD_ARRAY: u32 = 2287;
     pub const ANYNONARRAY: u32 = 2776;
     pub const UUID: u32 = 2950;
     pub const UUID_ARRAY: u32 = 2951;
@@ -146,6 +147,13 @@ pub struct TypeRow {
     pub align: u8,
     pub storage: u8,
     pub collation: u32,
+}
+
+impl TypeRow {
+    /// Whether its values are arrays: the category says so, but for record[], which is a pseudo-type.
+    pub fn is_array(&self) -> bool {
+        self.category == b'A' || self.oid == oid::RECORD_ARRAY
+    }
 }
 
 /// The header that PostgreSQL counts into the modifiers of varchar, char and numeric.
@@ -240,9 +248,14 @@ impl SqlType {
         type_row(self.oid)
     }
 
-    /// What `format_type` prints, such as `character varying(22)`. An unknown oid prints as `???`.
+    /// What messages call it, such as `character varying(22)`: [`format_type`], but for a char without a length, which is
+    /// `character`. An unknown oid prints as `???`.
     pub fn name(self) -> String {
-        format_type(self.oid, self.typmod)
+        match self.oid {
+            oid::BPCHAR if self.typmod < 0 => "character".into(),
+            oid::BPCHAR_ARRAY if self.typmod < 0 => "character[]".into(),
+            _ => format_type(self.oid, self.typmod),
+        }
     }
 
     /// Bytes of a fixed-width value, -1 for variable width.
@@ -298,7 +311,7 @@ impl SqlType {
 
     /// Whether this is an array, int2vector and oidvector included.
     pub fn is_array(self) -> bool {
-        self.category() == b'A'
+        self.row().is_some_and(TypeRow::is_array)
     }
 
     pub fn is_pseudo(self) -> bool {
@@ -307,7 +320,7 @@ impl SqlType {
 
     /// The element type of an array, with the array's modifier; `None` if this is not an array.
     pub fn element(self) -> Option<SqlType> {
-        let row = self.row().filter(|row| row.category == b'A' && row.element != 0)?;
+        let row = self.row().filter(|row| row.is_array() && row.element != 0)?;
         Some(SqlType { oid: row.element, typmod: self.typmod })
     }
 
@@ -365,11 +378,11 @@ pub fn type_by_name(name: &str) -> Option<SqlType> {
     Some(SqlType::of(oid))
 }
 
-/// PostgreSQL's `format_type(oid, typmod)`. An unknown oid prints as `???`.
+/// PostgreSQL's `format_type(oid, typmod)`, which reads back as the same type. An unknown oid prints as `???`.
 pub fn format_type(oid: u32, typmod: i32) -> String {
     let Some(row) = type_row(oid) else { return if oid == 0 { "-".into() } else { "???".into() } };
     // int2vector and oidvector are arrays by category, but have names of their own.
-    if row.category == b'A' && row.name.starts_with('_') {
+    if row.is_array() && row.name.starts_with('_') {
         return format!("{}[]", format_type(row.element, typmod));
     }
     let precision = |name: &str, rest: &str| {
@@ -543,6 +556,7 @@ static TYPE_ROWS: &[TypeRow] = &[
     row(2280, "language_handler", 4, true, b'p', b'P', false, 0, 0, ["language_handler_in", "language_handler_out", "-", "-"], b'i', b'p', 0),
     row(2281, "internal", 8, true, b'p', b'P', false, 0, 0, ["internal_in", "internal_out", "-", "-"], b'd', b'p', 0),
     row(2283, "anyelement", 4, true, b'p', b'P', false, 0, 0, ["anyelement_in", "anyelement_out", "-", "-"], b'i', b'p', 0),
+    row(2287, "_record", -1, false, b'p', b'P', false, 2249, 0, ["array_in", "array_out", "array_recv", "array_send"], b'd', b'x', 0),
     row(2776, "anynonarray", 4, true, b'p', b'P', false, 0, 0, ["anynonarray_in", "anynonarray_out", "-", "-"], b'i', b'p', 0),
     row(2950, "uuid", 16, false, b'b', b'U', false, 0, 2951, ["uuid_in", "uuid_out", "uuid_recv", "uuid_send"], b'c', b'p', 0),
     row(2951, "_uuid", -1, false, b'b', b'A', false, 2950, 0, ["array_in", "array_out", "array_recv", "array_send"], b'i', b'x', 0),
@@ -580,7 +594,9 @@ mod tests {
     fn names_are_those_of_format_type() {
         assert_eq!(SqlType::varchar(22).name(), "character varying(22)");
         assert_eq!(SqlType::bpchar(1).name(), "character(1)");
-        assert_eq!(SqlType::BPCHAR.name(), "bpchar");
+        assert_eq!(SqlType::BPCHAR.name(), "character");
+        assert_eq!(SqlType::of(oid::BPCHAR_ARRAY).name(), "character[]");
+        assert_eq!(format_type(oid::BPCHAR, -1), "bpchar");
         assert_eq!(SqlType::numeric(10, 2).name(), "numeric(10,2)");
         assert_eq!(SqlType::numeric(3, -2).name(), "numeric(3,-2)");
         assert_eq!(SqlType::with_typmod(oid::TIMESTAMPTZ, 3).name(), "timestamp(3) with time zone");

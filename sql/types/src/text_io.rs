@@ -1,7 +1,8 @@
 //! Text forms of values: what a client sends and sees, exactly PostgreSQL's.
 //!
 //! [`parse`] and [`write_text`] are inverse for every value that the type can hold (intervals, floats with
-//! `extra_float_digits` below 1 and reg* names aside, whose text is not the whole value).
+//! `extra_float_digits` below 1, reg* names and, in a DateStyle that is not ISO, times with a zone aside, whose text is not
+//! the whole value).
 
 use crate::array_io;
 use crate::datetime;
@@ -10,7 +11,7 @@ use crate::error::{Error, Result, SqlState};
 use crate::function::{RESULT_BYTES_MAX, too_long};
 use crate::json::Jsonb;
 use crate::numeric::Numeric;
-use crate::settings::Settings;
+use crate::settings::{ByteaOutput, Settings};
 use crate::sqltype::{SqlType, oid};
 
 /// Reads the text form of a value, applying the type's modifier as an assignment does (too long text is refused).
@@ -41,9 +42,12 @@ pub fn parse(text: &str, ty: SqlType, settings: &Settings) -> Result<Datum> {
         oid::TIME => return datetime::parse_time(text, ty.typmod, settings).map(Datum::Time),
         oid::TIMESTAMP => return datetime::parse_timestamp(text, ty.typmod, settings).map(Datum::Timestamp),
         oid::TIMESTAMPTZ => return datetime::parse_timestamptz(text, ty.typmod, settings).map(Datum::Timestamptz),
-        oid::INTERVAL => return datetime::parse_interval(text, ty.typmod).map(Datum::Interval),
-        oid::OID | oid::XID | oid::CID => return parse_oid(text, &ty.name()).map(Datum::Oid),
-        oid::XID8 => return parse_xid8(text),
+        oid::INTERVAL => {
+            return datetime::parse_interval(text, ty.typmod, settings.styles.interval).map(Datum::Interval);
+        }
+        oid::OID => return parse_oid(text, &ty.name()).map(Datum::Oid),
+        oid::XID | oid::CID => return Ok(Datum::Oid(leading_number(text) as u32)),
+        oid::XID8 => return unsigned(leading_number(text), ty),
         oid::PG_LSN => return parse_lsn(text),
         oid::CHAR => return Ok(Datum::Char(parse_char(text))),
         oid::UUID => return parse_uuid(text).map(Datum::Uuid),
@@ -67,7 +71,7 @@ pub fn parse(text: &str, ty: SqlType, settings: &Settings) -> Result<Datum> {
 /// 54000 when it is longer than a value can be. What shows so without being written is refused at once; otherwise a part of
 /// the text stays in `out`.
 pub fn write_text(value: &Datum, ty: SqlType, settings: &Settings, out: &mut Vec<u8>) -> Result<()> {
-    if least_length(value) > RESULT_BYTES_MAX {
+    if least_length(value, settings) > RESULT_BYTES_MAX {
         return Err(too_long());
     }
     let end = out.len() + RESULT_BYTES_MAX;
@@ -98,16 +102,24 @@ pub(crate) fn append(value: &Datum, ty: SqlType, settings: &Settings, end: usize
         Datum::Numeric(value) => out.extend_from_slice(value.to_string().as_bytes()),
         Datum::Text(value) => extend(value.as_bytes(), end, out)?,
         Datum::Jsonb(value) => extend(value.as_str().as_bytes(), end, out)?,
-        Datum::Bytea(value) => {
-            check_room(2 + 2 * value.len(), end, out)?;
-            out.extend_from_slice(b"\\x");
-            write_hex(value, out);
-        }
-        Datum::Date(value) => datetime::write_date(*value, out),
+        Datum::Bytea(value) => match settings.styles.bytea {
+            ByteaOutput::Hex => {
+                check_room(2 + 2 * value.len(), end, out)?;
+                out.extend_from_slice(b"\\x");
+                write_hex(value, out);
+            }
+            ByteaOutput::Escape => {
+                check_room(escaped_length(value), end, out)?;
+                write_escaped(value, out);
+            }
+        },
+        Datum::Date(value) => datetime::write_date(*value, settings.styles.date, out),
         Datum::Time(value) => datetime::write_time(*value, out),
-        Datum::Timestamp(value) => datetime::write_timestamp(*value, out),
-        Datum::Timestamptz(value) => datetime::write_timestamptz(*value, &settings.timezone, out),
-        Datum::Interval(value) => datetime::write_interval(*value, out),
+        Datum::Timestamp(value) => datetime::write_timestamp(*value, settings.styles.date, out),
+        Datum::Timestamptz(value) => {
+            datetime::write_timestamptz(*value, &settings.timezone, settings.styles.date, out);
+        }
+        Datum::Interval(value) => datetime::write_interval(*value, settings.styles.interval, out),
         Datum::Oid(value) => write_oid(*value, ty, settings, out),
         Datum::Char(value) => write_char(*value, out),
         Datum::Uuid(value) => write_uuid(value, out),
@@ -164,10 +176,13 @@ pub fn as_text(value: &Datum, ty: SqlType, settings: &Settings) -> Result<String
 
 /// What the text form of a value takes at least; of what is too long no more is counted than shows that it is. The elements
 /// of an array may share one long text or number, so that what is small in memory takes any length when it is written.
-pub(crate) fn least_length(value: &Datum) -> usize {
+pub(crate) fn least_length(value: &Datum, settings: &Settings) -> usize {
     least(value, |scalar| match scalar {
         Datum::Text(text) => text.len(),
-        Datum::Bytea(bytes) => 2 + 2 * bytes.len(),
+        Datum::Bytea(bytes) => match settings.styles.bytea {
+            ByteaOutput::Hex => 2 + 2 * bytes.len(),
+            ByteaOutput::Escape => bytes.len(),
+        },
         Datum::Jsonb(json) => json.as_str().len(),
         Datum::Numeric(number) => number.least_length(),
         _ => 0,
@@ -373,6 +388,13 @@ pub fn write_f64(value: f64, extra_digits: i32, out: &mut Vec<u8>) {
     }
 }
 
+/// `value` as `%g`: of six digits.
+pub fn general(value: f64) -> String {
+    let mut out = Vec::new();
+    write_f64(value, -9, &mut out);
+    String::from_utf8_lossy(&out).into_owned()
+}
+
 /// As [`write_f64`] for a float4.
 pub fn write_f32(value: f32, extra_digits: i32, out: &mut Vec<u8>) {
     if !value.is_finite() {
@@ -409,6 +431,31 @@ pub(crate) fn write_hex(bytes: &[u8], out: &mut Vec<u8>) {
     for byte in bytes {
         out.push(HEX[usize::from(byte >> 4)]);
         out.push(HEX[usize::from(byte & 15)]);
+    }
+}
+
+/// Whether the escape form shows a byte as it is.
+fn is_plain(byte: u8) -> bool {
+    (0x20..0x7f).contains(&byte) && byte != b'\\'
+}
+
+/// Bytes of the escape form.
+fn escaped_length(bytes: &[u8]) -> usize {
+    let length = |byte: u8| match byte {
+        b'\\' => 2usize,
+        byte if is_plain(byte) => 1,
+        _ => 4,
+    };
+    bytes.iter().copied().map(length).sum()
+}
+
+fn write_escaped(bytes: &[u8], out: &mut Vec<u8>) {
+    for &byte in bytes {
+        match byte {
+            b'\\' => out.extend_from_slice(b"\\\\"),
+            byte if is_plain(byte) => out.push(byte),
+            _ => out.extend([b'\\', b'0' + (byte >> 6), b'0' + ((byte >> 3) & 7), b'0' + (byte & 7)]),
+        }
     }
 }
 
@@ -502,9 +549,26 @@ pub(crate) fn unsigned(value: u64, ty: SqlType) -> Result<Datum> {
         .map_err(|_| Error::unsupported(format!("a value of type {} beyond {largest}", ty.name())))
 }
 
-fn parse_xid8(text: &str) -> Result<Datum> {
-    let value = text.trim_matches(is_space).parse().map_err(|_| invalid_syntax("xid8", text))?;
-    unsigned(value, SqlType::of(oid::XID8))
+/// The number that a text begins with, as C's `strtoul` reads it in base 0: decimal, octal behind `0` or hexadecimal behind
+/// `0x`, 0 if there is none.
+fn leading_number(text: &str) -> u64 {
+    let signed = text.trim_start_matches(is_space);
+    let digits = signed.strip_prefix(['+', '-']).unwrap_or(signed);
+    let hexadecimal = digits.strip_prefix("0x").or_else(|| digits.strip_prefix("0X"));
+    let (radix, digits) = match hexadecimal {
+        Some(digits) => (16, digits),
+        None if digits.starts_with('0') => (8, digits),
+        None => (10, digits),
+    };
+    let value = digits
+        .chars()
+        .map_while(|c| c.to_digit(radix))
+        .try_fold(0u64, |value, digit| value.checked_mul(u64::from(radix))?.checked_add(u64::from(digit)));
+    match value {
+        Some(value) if signed.starts_with('-') => value.wrapping_neg(),
+        Some(value) => value,
+        None => u64::MAX,
+    }
 }
 
 fn parse_lsn(text: &str) -> Result<Datum> {

@@ -1,7 +1,10 @@
 //! Counts, sums, averages, extremes and collections.
 
+use std::sync::Arc;
+
 use super::Accumulator;
-use crate::datum::{Datum, Interval};
+use crate::array_io::{DIMENSIONS_MAX, ELEMENTS_MAX, too_many_dimensions, too_many_elements};
+use crate::datum::{ArrayValue, Datum, Interval};
 use crate::error::{Error, Result, SqlState};
 use crate::function::{RESULT_BYTES_MAX, out_of_range, too_long};
 use crate::numeric::Numeric;
@@ -130,6 +133,10 @@ impl DecimalTotal {
             None => Ok(fast),
         }
     }
+
+    pub(super) fn size(&self) -> usize {
+        self.slow.as_ref().map_or(0, Numeric::heap_bytes)
+    }
 }
 
 pub(super) fn decimal(value: &Datum) -> Result<&Numeric> {
@@ -151,6 +158,10 @@ impl Accumulator for NumericSum {
     fn finish(&mut self) -> Result<Datum> {
         if self.0.count == 0 { Ok(Datum::Null) } else { self.0.total().map(Datum::Numeric) }
     }
+
+    fn size(&self) -> usize {
+        self.0.size()
+    }
 }
 
 /// avg(numeric).
@@ -167,6 +178,10 @@ impl Accumulator for NumericAverage {
             return Ok(Datum::Null);
         }
         self.0.total()?.div(&Numeric::from(self.0.count)).map(Datum::Numeric)
+    }
+
+    fn size(&self) -> usize {
+        self.0.size()
     }
 }
 
@@ -234,20 +249,29 @@ impl<const AVERAGE: bool> Accumulator for IntervalSum<AVERAGE> {
 
 /// min, and max when `LARGEST`.
 #[derive(Default)]
-pub(super) struct Extreme<const LARGEST: bool>(Option<Datum>);
+pub(super) struct Extreme<const LARGEST: bool> {
+    best: Option<Datum>,
+    /// What is behind it.
+    bytes: usize,
+}
 
 impl<const LARGEST: bool> Accumulator for Extreme<LARGEST> {
     fn add(&mut self, args: &[Datum]) -> Result<()> {
         let value = &args[0];
         let better = |best: &Datum| if LARGEST { value.compare(best).is_gt() } else { value.compare(best).is_lt() };
-        if !value.is_null() && self.0.as_ref().is_none_or(better) {
-            self.0 = Some(value.clone());
+        if !value.is_null() && self.best.as_ref().is_none_or(better) {
+            self.bytes = value.heap_bytes();
+            self.best = Some(value.clone());
         }
         Ok(())
     }
 
     fn finish(&mut self) -> Result<Datum> {
-        Ok(self.0.clone().unwrap_or(Datum::Null))
+        Ok(self.best.clone().unwrap_or(Datum::Null))
+    }
+
+    fn size(&self) -> usize {
+        self.bytes
     }
 }
 
@@ -271,6 +295,10 @@ impl<const LARGEST: bool> Accumulator for PaddedExtreme<LARGEST> {
     fn finish(&mut self) -> Result<Datum> {
         Ok(self.0.clone().unwrap_or(Datum::Null))
     }
+
+    fn size(&self) -> usize {
+        self.0.as_ref().map_or(0, Datum::heap_bytes)
+    }
 }
 
 /// bool_and and every, and bool_or unless `ALL`.
@@ -291,13 +319,17 @@ impl<const ALL: bool> Accumulator for Every<ALL> {
     }
 }
 
-/// bit_and, and bit_or unless `AND`.
+/// bit_and (`&`), bit_or (`|`) and bit_xor (`#`).
 #[derive(Default)]
-pub(super) struct Bits<const AND: bool>(Option<Datum>);
+pub(super) struct Bits<const OPERATOR: char>(Option<Datum>);
 
-impl<const AND: bool> Accumulator for Bits<AND> {
+impl<const OPERATOR: char> Accumulator for Bits<OPERATOR> {
     fn add(&mut self, args: &[Datum]) -> Result<()> {
-        let combine = |a: i64, b: i64| if AND { a & b } else { a | b };
+        let combine = |a: i64, b: i64| match OPERATOR {
+            '&' => a & b,
+            '|' => a | b,
+            _ => a ^ b,
+        };
         self.0 = match (&self.0, &args[0]) {
             (_, Datum::Null) => return Ok(()),
             (None, first) => Some(first.clone()),
@@ -372,13 +404,7 @@ impl Accumulator for Gathered {
     }
 
     fn add(&mut self, args: &[Datum]) -> Result<()> {
-        self.bytes += size_of::<Datum>()
-            + match &args[0] {
-                Datum::Text(text) => text.len(),
-                Datum::Jsonb(value) => value.as_str().len(),
-                Datum::Bytea(bytes) => bytes.len(),
-                _ => 0,
-            };
+        self.bytes += size_of::<Datum>() + args[0].heap_bytes();
         self.values.push(args[0].clone());
         Ok(())
     }
@@ -395,4 +421,63 @@ impl Accumulator for Gathered {
     fn size(&self) -> usize {
         self.bytes
     }
+}
+
+/// array_agg of arrays, which become one of a dimension more.
+#[derive(Default)]
+pub(super) struct GatheredArrays {
+    whole: Option<ArrayValue>,
+    bytes: usize,
+}
+
+impl Accumulator for GatheredArrays {
+    fn add(&mut self, args: &[Datum]) -> Result<()> {
+        let refused = |message: &str| Err(Error::new(SqlState::ARRAY_SUBSCRIPT_ERROR, message));
+        let Datum::Array(array) = &args[0] else {
+            return Err(Error::new(SqlState::NULL_VALUE_NOT_ALLOWED, "cannot accumulate null arrays"));
+        };
+        match &self.whole {
+            Some(whole) if whole.dims[1..] != array.dims || whole.lower_bounds[1..] != array.lower_bounds => {
+                return refused("cannot accumulate arrays of different dimensionality");
+            }
+            Some(_) => {}
+            None if array.dims.is_empty() => return refused("cannot accumulate empty arrays"),
+            None if array.dims.len() == DIMENSIONS_MAX => return Err(too_many_dimensions(DIMENSIONS_MAX + 1)),
+            None => {}
+        }
+        let whole = self.whole.get_or_insert_with(|| ArrayValue {
+            element: array.element,
+            dims: [0].into_iter().chain(array.dims.iter().copied()).collect(),
+            lower_bounds: [1].into_iter().chain(array.lower_bounds.iter().copied()).collect(),
+            elements: Vec::new(),
+        });
+        if whole.elements.len() + array.elements.len() > ELEMENTS_MAX {
+            return Err(too_many_elements());
+        }
+        self.bytes += size_of::<Datum>() + args[0].heap_bytes();
+        whole.elements.extend(array.elements.iter().cloned());
+        whole.dims[0] += 1;
+        Ok(())
+    }
+
+    fn finish(&mut self) -> Result<Datum> {
+        Ok(self.whole.clone().map_or(Datum::Null, |whole| Datum::Array(Arc::new(whole))))
+    }
+
+    fn size(&self) -> usize {
+        self.bytes
+    }
+}
+
+/// The array of the arrays of a subquery, empty without any.
+///
+/// # Errors
+/// As `array_agg`: 22004 for a null, 2202E where dimensions differ, 54000 too many.
+pub fn array_of_arrays<'a>(arrays: impl Iterator<Item = &'a Datum>, element: u32) -> Result<Datum> {
+    let mut gathered = GatheredArrays::default();
+    for array in arrays {
+        gathered.add(std::slice::from_ref(array))?;
+    }
+    let whole = gathered.whole.unwrap_or_else(|| ArrayValue::from_elements(element, Vec::new()));
+    Ok(Datum::Array(Arc::new(whole)))
 }

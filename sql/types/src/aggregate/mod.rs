@@ -1,11 +1,13 @@
 //! Aggregate functions: rows of `pg_proc` with an accumulator behind them.
 //!
 //! Result types are PostgreSQL's: sum(int4) is a bigint, sum(int8) and avg of integers are numeric. Nulls are skipped by
-//! all but count(*) and array_agg. DISTINCT, ORDER BY and FILTER are the executor's: an accumulator sees the rows that
-//! count, in the order that counts.
+//! all but count(*) and array_agg. DISTINCT, ORDER BY, WITHIN GROUP and FILTER are the executor's: an accumulator sees the
+//! rows that count, in the order that counts.
 
 mod accumulate;
 mod json;
+mod ordered;
+mod regression;
 mod spread;
 
 use crate::datum::Datum;
@@ -15,8 +17,11 @@ use crate::settings::Settings;
 use crate::sqltype::SqlType;
 use crate::sqltype::oid::*;
 
+pub use accumulate::array_of_arrays;
 use accumulate::*;
 use json::{JsonArray, JsonObject};
+use ordered::{CUME_DIST, DENSE_RANK, Mode, PERCENT_RANK, Percentile, RANK, Standing};
+use regression::{PairCount, Pairs, Regression};
 use spread::*;
 
 /// An aggregate.
@@ -24,11 +29,24 @@ use spread::*;
 pub struct Aggregate {
     pub oid: u32,
     pub name: &'static str,
-    /// Declared argument types, without those of ORDER BY. Empty for `count(*)`.
+    pub kind: AggregateKind,
+    /// Declared argument types, without those of ORDER BY but with those of WITHIN GROUP. Empty for `count(*)`.
     pub args: &'static [u32],
     pub result: u32,
     /// A fresh state that has not been told the argument types: prefer [`Aggregate::start`].
     pub new: fn() -> Box<dyn Accumulator>,
+}
+
+/// How the rows of a group come to an aggregate.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum AggregateKind {
+    /// By its arguments.
+    Normal,
+    /// By the value that WITHIN GROUP sorts, the last argument; those before it are direct.
+    OrderedSet,
+    /// By how each compares to the hypothetical row that the direct arguments make: an integer below, at or above 0, and
+    /// whether it is no peer of the one before it. There are as many direct arguments as WITHIN GROUP has columns.
+    HypotheticalSet,
 }
 
 impl Aggregate {
@@ -44,6 +62,9 @@ impl Aggregate {
 pub trait Accumulator: Send {
     /// Tells the actual types of the arguments and the session's settings, before the first row.
     fn bind(&mut self, _arg_types: &[SqlType], _settings: &Settings) {}
+
+    /// Tells the direct arguments of an ordered-set aggregate, before the first row.
+    fn direct(&mut self, _args: &[Datum]) {}
 
     /// Takes one row. Strict aggregates skip nulls themselves.
     fn add(&mut self, args: &[Datum]) -> Result<()>;
@@ -81,7 +102,21 @@ const fn row(
     result: u32,
     new: fn() -> Box<dyn Accumulator>,
 ) -> Aggregate {
-    Aggregate { oid, name, args, result, new }
+    Aggregate { oid, name, kind: AggregateKind::Normal, args, result, new }
+}
+
+const fn ordered(
+    oid: u32,
+    name: &'static str,
+    args: &'static [u32],
+    result: u32,
+    new: fn() -> Box<dyn Accumulator>,
+) -> Aggregate {
+    Aggregate { kind: AggregateKind::OrderedSet, ..row(oid, name, args, result, new) }
+}
+
+const fn hypothetical(oid: u32, name: &'static str, result: u32, new: fn() -> Box<dyn Accumulator>) -> Aggregate {
+    Aggregate { kind: AggregateKind::HypotheticalSet, ..row(oid, name, &[ANY], result, new) }
 }
 
 #[rustfmt::skip]
@@ -141,12 +176,12 @@ static AGGREGATES: &[Aggregate] = &[
     row(2157, "stddev", &[FLOAT4], FLOAT8, new::<FloatSpread<true, true>>),
     row(2158, "stddev", &[FLOAT8], FLOAT8, new::<FloatSpread<true, true>>),
     row(2159, "stddev", &[NUMERIC], NUMERIC, new::<NumericSpread<true, true>>),
-    row(2236, "bit_and", &[INT2], INT2, new::<Bits<true>>),
-    row(2237, "bit_or", &[INT2], INT2, new::<Bits<false>>),
-    row(2238, "bit_and", &[INT4], INT4, new::<Bits<true>>),
-    row(2239, "bit_or", &[INT4], INT4, new::<Bits<false>>),
-    row(2240, "bit_and", &[INT8], INT8, new::<Bits<true>>),
-    row(2241, "bit_or", &[INT8], INT8, new::<Bits<false>>),
+    row(2236, "bit_and", &[INT2], INT2, new::<Bits<'&'>>),
+    row(2237, "bit_or", &[INT2], INT2, new::<Bits<'|'>>),
+    row(2238, "bit_and", &[INT4], INT4, new::<Bits<'&'>>),
+    row(2239, "bit_or", &[INT4], INT4, new::<Bits<'|'>>),
+    row(2240, "bit_and", &[INT8], INT8, new::<Bits<'&'>>),
+    row(2241, "bit_or", &[INT8], INT8, new::<Bits<'|'>>),
     row(2244, "max", &[BPCHAR], BPCHAR, new::<PaddedExtreme<true>>),
     row(2245, "min", &[BPCHAR], BPCHAR, new::<PaddedExtreme<false>>),
     row(2335, "array_agg", &[ANYNONARRAY], ANYARRAY, new::<Gathered>),
@@ -180,6 +215,18 @@ static AGGREGATES: &[Aggregate] = &[
     row(2797, "max", &[TID], TID, new::<Extreme<true>>),
     row(2798, "min", &[TID], TID, new::<Extreme<false>>),
     row(2803, "count", &[], INT8, new::<Count>),
+    row(2818, "regr_count", &[FLOAT8, FLOAT8], INT8, new::<PairCount>),
+    row(2819, "regr_sxx", &[FLOAT8, FLOAT8], FLOAT8, || Regression::of(Pairs::sum_xx)),
+    row(2820, "regr_syy", &[FLOAT8, FLOAT8], FLOAT8, || Regression::of(Pairs::sum_yy)),
+    row(2821, "regr_sxy", &[FLOAT8, FLOAT8], FLOAT8, || Regression::of(Pairs::sum_xy)),
+    row(2822, "regr_avgx", &[FLOAT8, FLOAT8], FLOAT8, || Regression::of(Pairs::average_x)),
+    row(2823, "regr_avgy", &[FLOAT8, FLOAT8], FLOAT8, || Regression::of(Pairs::average_y)),
+    row(2824, "regr_r2", &[FLOAT8, FLOAT8], FLOAT8, || Regression::of(Pairs::determination)),
+    row(2825, "regr_slope", &[FLOAT8, FLOAT8], FLOAT8, || Regression::of(Pairs::slope)),
+    row(2826, "regr_intercept", &[FLOAT8, FLOAT8], FLOAT8, || Regression::of(Pairs::intercept)),
+    row(2827, "covar_pop", &[FLOAT8, FLOAT8], FLOAT8, || Regression::of(Pairs::covariance)),
+    row(2828, "covar_samp", &[FLOAT8, FLOAT8], FLOAT8, || Regression::of(Pairs::sample_covariance)),
+    row(2829, "corr", &[FLOAT8, FLOAT8], FLOAT8, || Regression::of(Pairs::correlation)),
     row(3175, "json_agg", &[ANYELEMENT], JSON, new::<JsonArray<false, false>>),
     row(3197, "json_object_agg", &[ANY, ANY], JSON, new::<JsonObject<false>>),
     row(3267, "jsonb_agg", &[ANYELEMENT], JSONB, new::<JsonArray<true, false>>),
@@ -188,12 +235,27 @@ static AGGREGATES: &[Aggregate] = &[
     row(3527, "min", &[ANYENUM], ANYENUM, new::<Extreme<false>>),
     row(3538, "string_agg", &[TEXT, TEXT], TEXT, new::<Joined>),
     row(3545, "string_agg", &[BYTEA, BYTEA], BYTEA, new::<Joined>),
+    ordered(3972, "percentile_disc", &[FLOAT8, ANYELEMENT], ANYELEMENT, new::<Percentile<false>>),
+    ordered(3974, "percentile_cont", &[FLOAT8, FLOAT8], FLOAT8, new::<Percentile<true>>),
+    ordered(3976, "percentile_cont", &[FLOAT8, INTERVAL], INTERVAL, new::<Percentile<true>>),
+    ordered(3978, "percentile_disc", &[FLOAT8_ARRAY, ANYELEMENT], ANYARRAY, new::<Percentile<false>>),
+    ordered(3980, "percentile_cont", &[FLOAT8_ARRAY, FLOAT8], FLOAT8_ARRAY, new::<Percentile<true>>),
+    ordered(3982, "percentile_cont", &[FLOAT8_ARRAY, INTERVAL], INTERVAL_ARRAY, new::<Percentile<true>>),
+    ordered(3984, "mode", &[ANYELEMENT], ANYELEMENT, new::<Mode>),
+    hypothetical(3986, "rank", INT8, new::<Standing<RANK>>),
+    hypothetical(3988, "percent_rank", FLOAT8, new::<Standing<PERCENT_RANK>>),
+    hypothetical(3990, "cume_dist", FLOAT8, new::<Standing<CUME_DIST>>),
+    hypothetical(3992, "dense_rank", INT8, new::<Standing<DENSE_RANK>>),
+    row(4053, "array_agg", &[ANYARRAY], ANYARRAY, new::<GatheredArrays>),
     row(4189, "max", &[PG_LSN], PG_LSN, new::<Extreme<true>>),
     row(4190, "min", &[PG_LSN], PG_LSN, new::<Extreme<false>>),
     // An oid of our own: rows are told from other values here, not when they are met.
     row(JSON_AGG_OF_ROWS, "json_agg", &[RECORD], JSON, new::<JsonArray<false, true>>),
     row(5099, "max", &[XID8], XID8, new::<Extreme<true>>),
     row(5100, "min", &[XID8], XID8, new::<Extreme<false>>),
+    row(6164, "bit_xor", &[INT2], INT2, new::<Bits<'#'>>),
+    row(6165, "bit_xor", &[INT4], INT4, new::<Bits<'#'>>),
+    row(6166, "bit_xor", &[INT8], INT8, new::<Bits<'#'>>),
 ];
 
 #[cfg(test)]
@@ -242,6 +304,7 @@ mod tests {
             ("every", SqlType::BOOL, &["null"], "null"),
             ("array_agg", SqlType::INT4, &["1", "null", "3"], "{1,NULL,3}"),
             ("bit_or", SqlType::INT4, &["1", "4"], "5"),
+            ("bit_xor", SqlType::INT8, &["7", "null", "5"], "2"),
             ("stddev", SqlType::INT4, &["1", "2", "3", "4"], "1.2909944487358056"),
             ("variance", SqlType::INT4, &["1", "2", "3", "4"], "1.6666666666666667"),
             ("var_pop", SqlType::INT4, &["1", "2", "3", "4"], "1.2500000000000000"),
@@ -264,6 +327,30 @@ mod tests {
         }
         state.add(&[Datum::Null, Datum::text("!")]).expect("fits");
         assert_eq!(state.finish().expect("fits"), Datum::text("a, b-c"));
+    }
+
+    #[test]
+    fn states_tell_what_they_hold() {
+        let (long, digits) = ("x".repeat(1000), "9".repeat(10_000));
+        let (long, digits) = (long.as_str(), digits.as_str());
+        for (name, ty, value, least) in [
+            ("max", TEXT, long, 1000),
+            ("min", BPCHAR, long, 1000),
+            ("sum", NUMERIC, digits, 4000),
+            ("avg", NUMERIC, digits, 4000),
+            ("stddev", NUMERIC, digits, 12_000),
+            ("array_agg", NUMERIC, digits, 4000),
+            ("string_agg", TEXT, long, 1000),
+            ("json_agg", TEXT, long, 1000),
+        ] {
+            let args = if name == "string_agg" { vec![ty, ty] } else { vec![ty] };
+            let found = Registry::builtin().resolve_aggregate(name, &args).expect("an aggregate");
+            let types: Vec<SqlType> = args.iter().map(|arg| SqlType::of(*arg)).collect();
+            let mut state = found.aggregate.start(&types, &Settings::default());
+            let value = text_io::parse(value, types[0], &Settings::default()).expect("a value");
+            state.add(&vec![value; args.len()]).expect("fits");
+            assert!((least..3 * least).contains(&state.size()), "{name}: {}", state.size());
+        }
     }
 
     #[test]

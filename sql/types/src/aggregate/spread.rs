@@ -52,6 +52,14 @@ impl<const ROOT: bool, const SAMPLE: bool> Accumulator for NumericSpread<ROOT, S
         let scale = i64::from(variance.scale().unwrap_or(0));
         Ok(Datum::Numeric(if ROOT { variance.root(scale)? } else { variance }))
     }
+
+    fn size(&self) -> usize {
+        self.sum.size() + self.squares.size()
+    }
+}
+
+pub(super) fn overflow() -> Error {
+    Error::new(SqlState::NUMERIC_VALUE_OUT_OF_RANGE, "value out of range: overflow")
 }
 
 /// What all averages and spreads of floats are made of.
@@ -77,7 +85,7 @@ impl FloatMoments {
             self.distances += step * step / (self.count * (self.count - 1.0));
             if self.sum.is_infinite() || self.distances.is_infinite() {
                 if !before.is_infinite() && !value.is_infinite() {
-                    return Err(Error::new(SqlState::NUMERIC_VALUE_OUT_OF_RANGE, "value out of range: overflow"));
+                    return Err(overflow());
                 }
                 self.distances = f64::NAN;
             }

@@ -4,13 +4,29 @@ use super::*;
 use crate::error::{Error, Result, SqlState};
 
 /// Days from 4714-11-24 BC, the first day PostgreSQL knows, to 2000-01-01.
-const EPOCH_JULIAN: i32 = 2_451_545;
+pub(super) const EPOCH_JULIAN: i32 = 2_451_545;
 /// The first day past the range of `date`.
-const DATE_END: i32 = 2_147_483_494 - EPOCH_JULIAN;
+pub(super) const DATE_END: i32 = 2_147_483_494 - EPOCH_JULIAN;
 /// The first microsecond of the range of `timestamp`.
 const TIMESTAMP_MIN: i64 = -211_813_488_000_000_000;
 /// The first microsecond past it.
 const TIMESTAMP_END: i64 = 9_223_371_331_200_000_000;
+
+pub(crate) const MONTHS: [&str; 12] = [
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+];
+pub(crate) const DAYS: [&str; 7] = ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"];
 
 /// A day of the calendar; year 0 is 1 BC.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

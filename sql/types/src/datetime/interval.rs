@@ -1,4 +1,5 @@
-//! Text input of intervals: PostgreSQL's `1 day 02:03:04`, the standard's `1-2` and `3 04:05:06`, and ISO 8601's `P1DT2H`.
+//! Text input of intervals: PostgreSQL's `1 day 02:03:04`, the standard's `1-2` and `3 04:05:06`, and ISO 8601's
+//! `P1DT2H` and `P0002-10-15T10:30:20`.
 //!
 //! Numbers keep six digits of fraction; a fraction of a unit spills into smaller ones (half a month is 15 days, half a
 //! day 12 hours), never into larger.
@@ -31,9 +32,10 @@ enum Fault {
 }
 
 fn unit_of(word: &str) -> Option<Unit> {
-    Some(match word {
-        "us" | "usec" | "usecs" | "usecond" | "useconds" | "microsecond" | "microseconds" | "microsecon" => Unit::Micro,
-        "ms" | "msec" | "msecs" | "msecond" | "mseconds" | "millisecond" | "milliseconds" | "millisecon" => Unit::Milli,
+    // Ten letters count.
+    Some(match word.get(..10).unwrap_or(word) {
+        "us" | "usec" | "usecs" | "usecond" | "useconds" | "microsecon" => Unit::Micro,
+        "ms" | "msec" | "msecs" | "msecond" | "mseconds" | "millisecon" => Unit::Milli,
         "s" | "sec" | "secs" | "second" | "seconds" => Unit::Second,
         "m" | "min" | "mins" | "minute" | "minutes" => Unit::Minute,
         "h" | "hr" | "hrs" | "hour" | "hours" => Unit::Hour,
@@ -80,14 +82,11 @@ fn number(text: &str) -> std::result::Result<Number, Fault> {
     if whole.is_empty() && fraction.is_empty() || !whole.bytes().chain(fraction.bytes()).all(|b| b.is_ascii_digit()) {
         return Err(Fault::Syntax);
     }
-    let magnitude: i64 = if whole.is_empty() { 0 } else { whole.parse().map_err(|_| Fault::Overflow)? };
+    let magnitude: i128 = if whole.is_empty() { 0 } else { whole.parse().map_err(|_| Fault::Overflow)? };
+    let whole = i64::try_from(if negative { -magnitude } else { magnitude }).map_err(|_| Fault::Overflow)?;
     let part: f64 =
         if fraction.is_empty() { 0.0 } else { format!("0.{fraction}").parse().map_err(|_| Fault::Syntax)? };
-    Ok(if negative {
-        Number { whole: -magnitude, fraction: -part }
-    } else {
-        Number { whole: magnitude, fraction: part }
-    })
+    Ok(Number { whole, fraction: if negative { -part } else { part } })
 }
 
 /// The nearest whole number of microseconds; a half goes towards zero.
@@ -171,15 +170,32 @@ impl Sum {
     }
 }
 
-/// Reads an interval and applies the type's fields and precision.
+/// The units that were given a number, as bits: none is given two.
+struct Given(u32);
+
+impl Given {
+    /// A second with a fraction stands for what is smaller, too.
+    const SECONDS: u32 = 1 << Unit::Second as u32 | 1 << Unit::Milli as u32 | 1 << Unit::Micro as u32;
+
+    fn add(&mut self, units: u32) -> std::result::Result<(), Fault> {
+        if self.0 & units != 0 {
+            return Err(Fault::Syntax);
+        }
+        self.0 |= units;
+        Ok(())
+    }
+}
+
+/// Reads an interval and applies the type's fields and precision. In the standard's style, a minus in front of the first
+/// field counts for all, if no other has a sign.
 ///
 /// # Errors
 /// 22007 syntax, 22008 or 22015 out of range.
-pub fn parse_interval(text: &str, typmod: i32) -> Result<Interval> {
+pub fn parse_interval(text: &str, typmod: i32, style: IntervalStyle) -> Result<Interval> {
     let lower = text.trim().to_ascii_lowercase();
     let parsed = match lower.strip_prefix('p') {
         Some(iso) => parse_iso(iso),
-        None => parse_verbose(&lower, typmod),
+        None => parse_verbose(&lower, typmod, style),
     };
     match parsed {
         Ok(interval) => Ok(apply_interval_typmod(interval, typmod)),
@@ -254,18 +270,38 @@ fn tokens(text: &str) -> std::result::Result<Vec<Token>, Fault> {
     Ok(found)
 }
 
-fn parse_verbose(text: &str, typmod: i32) -> std::result::Result<Interval, Fault> {
+/// Gives the minus of the first field to all, if none but the first has a sign.
+fn share_sign(tokens: &mut [Token]) {
+    let mut fields = tokens.iter_mut().filter_map(|token| match token {
+        Token::Number(text) | Token::Time(text) | Token::YearMonth(text) => Some(text),
+        Token::Word(_) => None,
+    });
+    if !fields.next().is_some_and(|first| first.starts_with('-')) {
+        return;
+    }
+    let rest: Vec<&mut String> = fields.collect();
+    if rest.iter().all(|text| !text.starts_with(['+', '-'])) {
+        rest.into_iter().for_each(|text| text.insert(0, '-'));
+    }
+}
+
+fn parse_verbose(text: &str, typmod: i32, style: IntervalStyle) -> std::result::Result<Interval, Fault> {
     if !text.is_ascii() {
         return Err(Fault::Syntax);
     }
-    let tokens = tokens(text)?;
+    let mut tokens = tokens(text)?;
     if tokens.is_empty() {
         return Err(Fault::Syntax);
     }
+    if style == IntervalStyle::SqlStandard {
+        share_sign(&mut tokens);
+    }
     let mut sum = Sum::default();
     let mut ago = false;
+    let mut given = Given(0);
     // From the right, so that a unit is known before its number, as PostgreSQL reads.
     let mut unit: Option<Unit> = None;
+    // That of a number without one: as the number on its right, but a day before hours.
     let mut next_default = default_unit(typmod);
     for (at, token) in tokens.iter().enumerate().rev() {
         match token {
@@ -277,13 +313,19 @@ fn parse_verbose(text: &str, typmod: i32) -> std::result::Result<Interval, Fault
                 unit = Some(unit_of(word).ok_or(Fault::Syntax)?);
             }
             Token::Number(digits) => {
-                sum.add(number(digits)?, unit.take().unwrap_or(next_default))?;
-                next_default = default_unit(typmod);
+                let (value, unit) = (number(digits)?, unit.take().unwrap_or(next_default));
+                given.add(match unit {
+                    Unit::Second if value.fraction != 0.0 => Given::SECONDS,
+                    unit => 1 << unit as u32,
+                })?;
+                sum.add(value, unit)?;
+                next_default = if unit == Unit::Hour { Unit::Day } else { unit };
             }
             Token::Time(clock) => {
                 if unit.is_some() {
                     return Err(Fault::Syntax);
                 }
+                given.add(Given::SECONDS | 1 << Unit::Minute as u32 | 1 << Unit::Hour as u32)?;
                 add_clock(&mut sum, clock, typmod)?;
                 next_default = Unit::Day;
             }
@@ -297,6 +339,8 @@ fn parse_verbose(text: &str, typmod: i32) -> std::result::Result<Interval, Fault
                 if months.whole > 11 {
                     return Err(Fault::Overflow);
                 }
+                given.add(1 << Unit::Month as u32)?;
+                next_default = Unit::Month;
                 let sign = if negative { -1 } else { 1 };
                 sum.add(Number { whole: years.whole * sign, fraction: 0.0 }, Unit::Year)?;
                 sum.add(Number { whole: months.whole * sign, fraction: 0.0 }, Unit::Month)?;
@@ -306,12 +350,8 @@ fn parse_verbose(text: &str, typmod: i32) -> std::result::Result<Interval, Fault
     if unit.is_some() {
         return Err(Fault::Syntax);
     }
-    if ago {
-        sum.months = -sum.months;
-        sum.days = -sum.days;
-        sum.micros = -sum.micros;
-    }
-    sum.finish()
+    let total = sum.finish()?;
+    if ago { total.checked_neg().ok_or(Fault::Overflow) } else { Ok(total) }
 }
 
 fn add_clock(sum: &mut Sum, clock: &str, typmod: i32) -> std::result::Result<(), Fault> {
@@ -325,8 +365,11 @@ fn add_clock(sum: &mut Sum, clock: &str, typmod: i32) -> std::result::Result<(),
         [hours, minutes, seconds] => (*hours, *minutes, *seconds),
         _ => return Err(Fault::Syntax),
     };
+    if hours.contains('.') || minutes.contains('.') {
+        return Err(Fault::Syntax);
+    }
     let (hours, minutes, seconds) = (number(hours)?, number(minutes)?, number(seconds)?);
-    if minutes.whole > 59 || seconds.whole > 60 || hours.fraction != 0.0 || minutes.fraction != 0.0 {
+    if minutes.whole > 59 || seconds.whole > 60 {
         return Err(Fault::Overflow);
     }
     let micros = i128::from(hours.whole) * i128::from(MICROS_PER_HOUR)
@@ -336,10 +379,30 @@ fn add_clock(sum: &mut Sum, clock: &str, typmod: i32) -> std::result::Result<(),
     Ok(())
 }
 
+/// The alternative format of ISO 8601 between `P` and `T` or behind `T`: `0002-10-15` or `00021015`, `10:30:20` or `103020`.
+fn add_alternative(sum: &mut Sum, text: &str, in_time: bool) -> std::result::Result<(), Fault> {
+    let (separator, first, units) = if in_time {
+        (':', 2, [Unit::Hour, Unit::Minute, Unit::Second])
+    } else {
+        ('-', 4, [Unit::Year, Unit::Month, Unit::Day])
+    };
+    let whole = text.split_once('.').map_or(text, |(whole, _)| whole);
+    let basic = whole.len() == first + 4 && whole.bytes().all(|b| b.is_ascii_digit());
+    let parts: Vec<&str> = if basic {
+        vec![&text[..first], &text[first..first + 2], &text[first + 2..]]
+    } else {
+        text.split(separator).collect()
+    };
+    if parts.len() > units.len() {
+        return Err(Fault::Syntax);
+    }
+    parts.into_iter().zip(units).try_for_each(|(part, unit)| sum.add(number(part)?, unit))
+}
+
 /// What follows the `P` of ISO 8601.
 fn parse_iso(text: &str) -> std::result::Result<Interval, Fault> {
     let mut sum = Sum::default();
-    let mut in_time = false;
+    let (mut in_time, mut designated) = (false, false);
     let mut rest = text;
     if rest.is_empty() {
         return Err(Fault::Syntax);
@@ -349,11 +412,20 @@ fn parse_iso(text: &str) -> std::result::Result<Interval, Fault> {
             if in_time || time.is_empty() {
                 return Err(Fault::Syntax);
             }
-            in_time = true;
+            (in_time, designated) = (true, false);
             rest = time;
             continue;
         }
-        let end = rest.find(|c: char| c.is_ascii_alphabetic()).ok_or(Fault::Syntax)?;
+        let end = rest.find(|c: char| c.is_ascii_alphabetic()).unwrap_or(rest.len());
+        if matches!(rest.as_bytes().get(end), None | Some(b't')) {
+            if designated {
+                return Err(Fault::Syntax);
+            }
+            add_alternative(&mut sum, &rest[..end], in_time)?;
+            rest = &rest[end..];
+            continue;
+        }
+        designated = true;
         let value = number(&rest[..end])?;
         let unit = match (rest.as_bytes()[end], in_time) {
             (b'y', false) => Unit::Year,

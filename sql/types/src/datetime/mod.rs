@@ -1,8 +1,7 @@
 //! Dates, times, timestamps, intervals and zones: the calendar, the text forms, and arithmetic.
 //!
 //! All counts start at 2000-01-01 00:00. The calendar is the proleptic Gregorian one from 4713 BC on; a year before 1 is
-//! counted astronomically inside (0 is 1 BC) and printed with `BC`. The text form is DateStyle `ISO, MDY` and
-//! IntervalStyle `postgres`.
+//! counted astronomically inside (0 is 1 BC) and printed with `BC`.
 //!
 //! Daylight-saving gaps and overlaps follow PostgreSQL: a local time that does not exist is read with the offset before
 //! the change, one that exists twice with the offset after it.
@@ -12,6 +11,7 @@
 mod calendar;
 mod interval;
 mod parse;
+mod style;
 mod write;
 mod zone;
 
@@ -20,10 +20,11 @@ pub use calendar::{
 };
 pub use interval::{apply_interval_typmod, parse_interval};
 pub use parse::{parse_date, parse_time, parse_timestamp, parse_timestamptz};
+pub use style::{DateFormat, DateOrder, DateStyle, IntervalStyle};
 pub use write::{write_date, write_interval, write_time, write_timestamp, write_timestamptz};
 pub use zone::TimeZone;
 
-pub(crate) use calendar::{add_months, date_out_of_range, date_to_timestamp, local_to_utc, out_of_range};
+pub(crate) use calendar::{DAYS, MONTHS, add_months, date_out_of_range, date_to_timestamp, local_to_utc, out_of_range};
 pub(crate) use parse::round_precision;
 pub(crate) use write::{integer as write_integer, write_offset};
 pub(crate) use zone::parse_offset as parse_zone_offset;

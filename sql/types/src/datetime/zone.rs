@@ -1,14 +1,14 @@
 //! Time zones: a name of the IANA database, or a fixed offset. POSIX forms with summer time are not known.
 //!
-//! Beyond the year 2099, where the compiled tables end, the rules in force are repeated by taking a year 28 earlier with
-//! the same weekdays.
+//! From the year 2099 on, where the compiled tables end, the rules are those of an earlier year with the same days.
 
 use std::collections::HashMap;
 use std::fmt;
+use std::ops::RangeInclusive;
 use std::sync::LazyLock;
 
 use chrono::{DateTime, Offset, TimeZone as _};
-use chrono_tz::{OffsetName, TZ_VARIANTS, Tz};
+use chrono_tz::{OffsetComponents, OffsetName, TZ_VARIANTS, Tz};
 
 use super::*;
 
@@ -60,10 +60,10 @@ const ABBREVIATIONS: &[(&str, i32)] = &[
     ("yakt", 32_400), ("yapt", 36_000), ("yekst", 21_600), ("yekt", 18_000), ("z", 0), ("zulu", 0),
 ];
 
-/// Past this (2099-01-01, seconds of the Unix epoch) rules repeat.
+/// From this on (2099-01-01, seconds of the Unix epoch) rules repeat.
 const TABLE_END_SECONDS: i64 = 4_070_908_800;
-/// 28 years, after which dates fall on the same weekdays again.
-const CYCLE_SECONDS: i64 = 10_227 * 86_400;
+/// 28 years in a row, in which each day is the first of a year of each length.
+const CYCLE_YEARS: RangeInclusive<i32> = 2071..=2098;
 /// Before this (1800-01-01) every zone keeps its local mean time.
 const TABLE_START_SECONDS: i64 = -5_364_662_400;
 
@@ -103,6 +103,19 @@ impl TimeZone {
         }
     }
 
+    /// The zones of the IANA database with their names.
+    pub fn all_named() -> impl Iterator<Item = (&'static str, TimeZone)> {
+        TZ_VARIANTS.iter().map(|zone| (zone.name(), TimeZone::Named(*zone)))
+    }
+
+    /// Whether summer time is in force at a moment (microseconds since 2000-01-01 UTC).
+    pub fn is_summer_time(&self, utc: i64) -> bool {
+        match self {
+            TimeZone::Named(zone) => !zone.offset_from_utc_datetime(&naive(utc)).dst_offset().is_zero(),
+            TimeZone::Fixed(_) => false,
+        }
+    }
+
     /// Seconds east of Greenwich at a moment (microseconds since 2000-01-01 UTC).
     pub fn offset_at_utc(&self, utc: i64) -> i32 {
         match self {
@@ -138,18 +151,20 @@ impl TimeZone {
         utc.saturating_add(i64::from(self.offset_at_utc(utc)) * MICROS_PER_SECOND)
     }
 
-    /// The abbreviation in force at a moment, such as `CEST`.
+    /// The abbreviation in force at a moment, such as `CEST`; in a zone that has none the offset, such as `+0545`.
     pub fn abbreviation(&self, utc: i64) -> String {
+        let shown = |seconds: i32| {
+            let mut text = Vec::new();
+            write_offset(seconds, &mut text);
+            String::from_utf8(text).expect("an offset is ASCII")
+        };
         match self {
             TimeZone::Named(zone) => {
                 let offset = zone.offset_from_utc_datetime(&naive(utc));
-                offset.abbreviation().map_or_else(String::new, str::to_string)
+                let without = || shown(offset.fix().local_minus_utc()).replace(':', "");
+                offset.abbreviation().map_or_else(without, str::to_string)
             }
-            TimeZone::Fixed(seconds) => {
-                let mut text = Vec::new();
-                write_offset(*seconds, &mut text);
-                String::from_utf8(text).expect("an offset is ASCII")
-            }
+            TimeZone::Fixed(seconds) => shown(*seconds),
         }
     }
 }
@@ -215,10 +230,19 @@ pub(crate) fn parse_offset(text: &str) -> Option<i32> {
     Some(if negative { -total } else { total })
 }
 
+/// How many days earlier the tables have a year with the same days as that of a moment beyond them.
+fn days_to_table(utc: i64) -> i64 {
+    let first = |year: i32| civil_to_days(year, 1, 1).map_or(0, i64::from);
+    let length = |year: i32| first(year + 1) - first(year);
+    let year = days_to_civil(split_timestamp(utc).0).year;
+    let alike = CYCLE_YEARS.filter(|known| length(*known) == length(year));
+    alike.map(|known| first(year) - first(known)).find(|gap| gap % 7 == 0).unwrap_or(0)
+}
+
 fn naive(utc: i64) -> chrono::NaiveDateTime {
     let mut seconds = utc.div_euclid(MICROS_PER_SECOND) + UNIX_EPOCH_OFFSET_SECONDS;
     if seconds >= TABLE_END_SECONDS {
-        seconds = TABLE_END_SECONDS - CYCLE_SECONDS + (seconds - TABLE_END_SECONDS) % CYCLE_SECONDS;
+        seconds -= days_to_table(utc) * 86_400;
     }
     let seconds = seconds.max(TABLE_START_SECONDS);
     DateTime::from_timestamp(seconds, 0).expect("between 1800 and 2099").naive_utc()
@@ -229,11 +253,12 @@ impl fmt::Display for TimeZone {
         match self {
             TimeZone::Named(zone) => f.write_str(zone.name()),
             TimeZone::Fixed(seconds) => {
-                let (mut east, mut west) = (Vec::new(), Vec::new());
+                let mut east = Vec::new();
                 write_offset(*seconds, &mut east);
-                write_offset(-*seconds, &mut west);
+                let east = String::from_utf8_lossy(&east);
                 // PostgreSQL prints a fixed zone in POSIX form, whose number counts west.
-                write!(f, "<{}>{}", String::from_utf8_lossy(&east), String::from_utf8_lossy(&west))
+                let west = if *seconds < 0 { '+' } else { '-' };
+                write!(f, "<{east}>{west}{}", east.trim_start_matches(['+', '-']))
             }
         }
     }
@@ -254,6 +279,26 @@ mod tests {
         // 02:30 happens twice on 27 October; the second is meant.
         assert_eq!(berlin.offset_at_local(local("2024-10-27 02:30")), 3_600);
         assert_eq!(berlin.offset_at_local(local("2500-07-01 12:00")), 7_200);
+        // Summer begins on the last Sunday of March, whether or not the century begins with a leap year.
+        for (text, offset) in [
+            ("2100-03-28 01:59", 3_600),
+            ("2100-03-28 03:00", 7_200),
+            ("9996-03-31 01:59", 3_600),
+            ("9996-03-31 03:00", 7_200),
+            ("12000-01-15 00:00", 3_600),
+            ("290000-07-15 00:00", 7_200),
+        ] {
+            assert_eq!(berlin.offset_at_local(local(text)), offset, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_zone_without_abbreviations_has_its_offset() {
+        let shown = |name: &str| TimeZone::parse(name).expect("a zone").abbreviation(0);
+        assert_eq!(shown("America/New_York"), "EST");
+        assert_eq!(shown("Asia/Kathmandu"), "+0545");
+        assert_eq!(shown("Etc/GMT+5"), "-05");
+        assert_eq!(shown("-8.5"), "-08:30");
     }
 
     #[test]
@@ -270,5 +315,7 @@ mod tests {
         assert_eq!(TimeZone::parse("<-03>+03"), Some(TimeZone::Fixed(-10_800)));
         assert_eq!(TimeZone::parse("Nowhere/Land"), None);
         assert_eq!(TimeZone::Fixed(10_800).to_string(), "<+03>-03");
+        assert_eq!(TimeZone::Fixed(0).to_string(), "<+00>-00");
+        assert_eq!(TimeZone::Fixed(-120 * 3_600).to_string(), "<-120>+120");
     }
 }

@@ -1,11 +1,13 @@
 //! `+ - * / %` and sign on integers, floats and decimals, with every overflow checked.
 
-use super::args::out_of_range;
+use super::args::{invalid_parameter, out_of_range};
 use super::{Call, Function};
 use crate::datum::Datum;
 use crate::error::{Error, Result, SqlState};
-use crate::numeric::division_by_zero;
+use crate::numeric::{Numeric, division_by_zero};
+use crate::sqltype::SqlType;
 use crate::sqltype::oid::*;
+use crate::text_io;
 
 fn int2(value: Option<i64>) -> Result<Datum> {
     value.and_then(|v| i16::try_from(v).ok()).map(Datum::Int2).ok_or_else(|| out_of_range("smallint"))
@@ -285,7 +287,35 @@ fn numeric_abs(call: &mut Call<'_>) -> Result<Datum> {
 /// Differences of log positions are decimals, because they may exceed a bigint.
 fn lsn_sub(call: &mut Call<'_>) -> Result<Datum> {
     let (a, b) = (call.i64(0)? as u64, call.i64(1)? as u64);
-    Ok(Datum::Numeric(crate::Numeric::from_i128(i128::from(a) - i128::from(b), 0)))
+    Ok(Datum::Numeric(Numeric::from_i128(i128::from(a) - i128::from(b), 0)))
+}
+
+/// The LSN a number of bytes away, rounded; `what` names the operation on NaN.
+fn lsn_moved(lsn: i64, bytes: &Numeric, what: &str) -> Result<Datum> {
+    let refuse = |message: String| Err(Error::new(SqlState::FEATURE_NOT_SUPPORTED, message));
+    if bytes.is_nan() {
+        return refuse(format!("cannot {what} pg_lsn"));
+    }
+    if !bytes.is_finite() {
+        return refuse("cannot convert infinity to pg_lsn".to_owned());
+    }
+    let moved = Numeric::from_i128(i128::from(lsn as u64), 0).add(bytes)?.to_i128();
+    match moved.and_then(|moved| u64::try_from(moved).ok()) {
+        Some(moved) => text_io::unsigned(moved, SqlType::PG_LSN),
+        None => Err(invalid_parameter("pg_lsn out of range")),
+    }
+}
+
+fn lsn_plus(call: &mut Call<'_>) -> Result<Datum> {
+    lsn_moved(call.i64(0)?, call.numeric(1)?, "add NaN to")
+}
+
+fn plus_lsn(call: &mut Call<'_>) -> Result<Datum> {
+    lsn_moved(call.i64(1)?, call.numeric(0)?, "add NaN to")
+}
+
+fn lsn_minus(call: &mut Call<'_>) -> Result<Datum> {
+    lsn_moved(call.i64(0)?, &call.numeric(1)?.neg(), "subtract NaN from")
 }
 
 #[rustfmt::skip]
@@ -381,6 +411,9 @@ pub(super) static FUNCTIONS: &[Function] = &[
     Function::strict(1973, "div", &[NUMERIC, NUMERIC], NUMERIC, numeric_div_trunc),
     Function::strict(1980, "numeric_div_trunc", &[NUMERIC, NUMERIC], NUMERIC, numeric_div_trunc),
     Function::strict(3237, "pg_lsn_mi", &[PG_LSN, PG_LSN], NUMERIC, lsn_sub),
+    Function::strict(5022, "pg_lsn_pli", &[PG_LSN, NUMERIC], PG_LSN, lsn_plus),
+    Function::strict(5023, "numeric_pl_pg_lsn", &[NUMERIC, PG_LSN], PG_LSN, plus_lsn),
+    Function::strict(5024, "pg_lsn_mii", &[PG_LSN, NUMERIC], PG_LSN, lsn_minus),
     Function::strict(5044, "gcd", &[INT4, INT4], INT4, int4_gcd),
     Function::strict(5045, "gcd", &[INT8, INT8], INT8, int8_gcd),
     Function::strict(5046, "lcm", &[INT4, INT4], INT4, int4_lcm),

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::args::{RESULT_BYTES_MAX, invalid_parameter, out_of_range, too_long};
 use super::{Call, Function};
-use crate::array_io::{DIMENSIONS_MAX, ELEMENTS_MAX, check_bounds, too_many_elements};
+use crate::array_io::{DIMENSIONS_MAX, ELEMENTS_MAX, check_bounds, too_many_dimensions, too_many_elements};
 use crate::datum::{ArrayValue, Datum};
 use crate::error::{Error, Result, SqlState};
 use crate::sqltype::SqlType;
@@ -122,7 +122,7 @@ fn array_cat(call: &mut Call<'_>) -> Result<Datum> {
         return Ok(call.arg(0).clone());
     }
     let incompatible = || {
-        Error::new(SqlState::ARRAY_SUBSCRIPT_ERROR, "cannot concatenate incompatible arrays")
+        subscript_error("cannot concatenate incompatible arrays")
             .detail("Arrays with differing dimensions are not compatible for concatenation.")
     };
     let mut elements = left.elements.clone();
@@ -164,6 +164,19 @@ fn positions<'a>(call: &Call<'a>) -> Result<impl Iterator<Item = i32> + use<'a>>
     let wanted = call.arg(1);
     let found = array.elements.iter().enumerate().filter(move |(_, element)| *element == wanted);
     Ok(found.map(move |(i, _)| lower.saturating_add(i as i32)))
+}
+
+/// The place of a value among thresholds in ascending order: how many are not above it.
+fn width_bucket(call: &mut Call<'_>) -> Result<Datum> {
+    let thresholds = call.array(1)?;
+    if thresholds.dims.len() > 1 {
+        return Err(subscript_error("thresholds must be one-dimensional array"));
+    }
+    if thresholds.elements.iter().any(Datum::is_null) {
+        return Err(Error::new(SqlState::NULL_VALUE_NOT_ALLOWED, "thresholds array must not contain NULLs"));
+    }
+    let value = call.arg(0);
+    Ok(Datum::Int4(thresholds.elements.partition_point(|threshold| threshold.compare(value).is_le()) as i32))
 }
 
 fn array_position(call: &mut Call<'_>) -> Result<Datum> {
@@ -235,16 +248,17 @@ fn array_to_string(call: &mut Call<'_>) -> Result<Datum> {
     let separator = call.str(1)?;
     // What is too long at any rate is refused before anything is written.
     let shown = array.elements.iter().filter(|value| !value.is_null() || null_text.is_some());
-    let lengths = shown.map(|value| text_io::least_length(value).saturating_add(separator.len()));
+    let lengths = shown.map(|value| text_io::least_length(value, call.settings).saturating_add(separator.len()));
     if lengths.fold(0, usize::saturating_add).saturating_sub(separator.len()) > RESULT_BYTES_MAX {
         return Err(too_long());
     }
     let mut out = Vec::new();
     let mut first = true;
-    for value in &array.elements {
+    for (step, value) in array.elements.iter().enumerate() {
         if value.is_null() && null_text.is_none() {
             continue;
         }
+        call.settings.check_cancel(step)?;
         if !std::mem::take(&mut first) {
             out.extend_from_slice(separator.as_bytes());
         }
@@ -290,23 +304,30 @@ fn string_to_table(call: &mut Call<'_>) -> Result<Datum> {
 }
 
 fn array_fill(call: &mut Call<'_>) -> Result<Datum> {
-    if call.arg(1).is_null() {
+    if call.args[1..].iter().any(Datum::is_null) {
         return Err(Error::new(SqlState::NULL_VALUE_NOT_ALLOWED, "dimension array or low bound array cannot be null"));
     }
+    let wrong = |detail: &str| subscript_error("wrong number of array subscripts").detail(detail);
     let ints = |i: usize| -> Result<Vec<i32>> {
-        call.array(i)?
+        let given = call.array(i)?;
+        if given.dims.len() > 1 {
+            return Err(wrong("Dimension array must be one dimensional."));
+        }
+        given
             .elements
             .iter()
             .map(|n| n.as_i64().map(|n| n as i32).ok_or_else(|| invalid_parameter("dimension values cannot be null")))
             .collect()
     };
     let dims = ints(1)?;
+    if dims.len() > DIMENSIONS_MAX {
+        return Err(too_many_dimensions(dims.len()));
+    }
     let lower_bounds = if call.args.len() > 2 { ints(2)? } else { vec![1; dims.len()] };
     let element = call.result.element().map_or(element_type(call, 0), |ty| ty.oid);
-    let count = dims.iter().try_fold(1usize, |n, d| n.checked_mul(usize::try_from(*d).ok()?));
-    let count = count.filter(|n| *n <= ELEMENTS_MAX && dims.len() <= DIMENSIONS_MAX).ok_or_else(too_many_elements)?;
+    let count = count_of(dims.iter().copied().map(i64::from))?;
     if lower_bounds.len() != dims.len() {
-        return Err(Error::new(SqlState::ARRAY_SUBSCRIPT_ERROR, "wrong number of array subscripts"));
+        return Err(wrong("Low bound array has different size than dimensions array."));
     }
     check_bounds(&dims, &lower_bounds)?;
     if dims.is_empty() || count == 0 {
@@ -341,6 +362,177 @@ fn trim_array(call: &mut Call<'_>) -> Result<Datum> {
     array(value)
 }
 
+/// An array with parts changed: what assignments to `array[i]` and `array[from:to]` are bound to. An oid of our own.
+///
+/// Behind the array stand three arguments for each part, more than a caller can give: the value, the subscripts, and
+/// null for an element. A slice has two subscripts for every dimension, and in place of that null which ones were given.
+pub const SET_ARRAY_PARTS: u32 = 15_936;
+
+fn set_parts(call: &mut Call<'_>) -> Result<Datum> {
+    let element = call.result.element().map_or(TEXT, |element| element.oid);
+    let mut value = match call.arg(0) {
+        Datum::Null => ArrayValue::from_elements(element, Vec::new()),
+        _ => (**call.array(0)?).clone(),
+    };
+    for at in (1..call.args.len()).step_by(3) {
+        // Each of many parts may cost as much as the whole.
+        call.settings.check_cancel_now()?;
+        let subscripts = subscripts(call.array(at + 1)?)?;
+        let is_slice = !call.arg(at + 2).is_null();
+        let dimensions = if is_slice { subscripts.len() / 2 } else { subscripts.len() };
+        if dimensions > DIMENSIONS_MAX {
+            return Err(too_many_dimensions(dimensions));
+        }
+        match call.arg(at) {
+            new if !is_slice => set_element(&mut value, new, subscripts)?,
+            Datum::Null => {}
+            _ => set_slice(&mut value, call.array(at)?, &subscripts, call.array(at + 2)?)?,
+        }
+        check_bounds(&value.dims, &value.lower_bounds)?;
+    }
+    array(value)
+}
+
+fn subscript_error(message: &str) -> Error {
+    Error::new(SqlState::ARRAY_SUBSCRIPT_ERROR, message)
+}
+
+/// The subscripts of an assignment.
+fn subscripts(given: &ArrayValue) -> Result<Vec<i32>> {
+    let numbers = given.elements.iter().map(|subscript| i32::try_from(subscript.as_i64()?).ok());
+    numbers.collect::<Option<Vec<i32>>>().ok_or_else(|| {
+        let message = "array subscript in assignment must not be null";
+        Error::new(SqlState::NULL_VALUE_NOT_ALLOWED, message)
+    })
+}
+
+/// Makes a one-dimensional array reach from one subscript to another, with nulls between.
+fn reach(value: &mut ArrayValue, from: i32, to: i32) -> Result<()> {
+    let lower = i64::from(value.lower_bounds[0]);
+    let end = lower + i64::from(value.dims[0]);
+    let first = lower.min(i64::from(from));
+    let count = (end.max(i64::from(to) + 1) - first) as usize;
+    if count > ELEMENTS_MAX {
+        return Err(too_many_elements());
+    }
+    value.elements.splice(0..0, std::iter::repeat_n(Datum::Null, (lower - first) as usize));
+    value.elements.resize(count, Datum::Null);
+    value.lower_bounds[0] = first as i32;
+    value.dims[0] = count as i32;
+    Ok(())
+}
+
+/// Where among the elements the one with these subscripts is.
+fn place(value: &ArrayValue, subscripts: &[i32]) -> Result<usize> {
+    let mut at = 0;
+    for (i, subscript) in subscripts.iter().enumerate() {
+        let offset = i64::from(*subscript) - i64::from(value.lower_bounds[i]);
+        if !(0..i64::from(value.dims[i])).contains(&offset) {
+            return Err(subscript_error("array subscript out of range"));
+        }
+        at = at * value.dims[i] as usize + offset as usize;
+    }
+    Ok(at)
+}
+
+/// A one-dimensional array grows until it has the element, with nulls between; an empty one gets its dimensions of it.
+fn set_element(value: &mut ArrayValue, new: &Datum, subscripts: Vec<i32>) -> Result<()> {
+    if subscripts.is_empty() || !(value.dims.is_empty() || value.dims.len() == subscripts.len()) {
+        return Err(subscript_error("wrong number of array subscripts"));
+    }
+    if value.dims.is_empty() {
+        value.dims = vec![1; subscripts.len()];
+        value.lower_bounds = subscripts;
+        value.elements = vec![new.clone()];
+        return Ok(());
+    }
+    if let [subscript] = subscripts.as_slice() {
+        reach(value, *subscript, *subscript)?;
+    }
+    let at = place(value, &subscripts)?;
+    value.elements[at] = new.clone();
+    Ok(())
+}
+
+/// A slice takes the elements of another array in their order; the array grows as it does for an element.
+fn set_slice(value: &mut ArrayValue, new: &ArrayValue, bounds: &[i32], given: &ArrayValue) -> Result<()> {
+    let mut given = given.elements.iter().map(|given| matches!(given, Datum::Bool(true)));
+    let mut spans: Vec<(i32, i32)> = bounds.chunks_exact(2).map(|pair| (pair[0], pair[1])).collect();
+    if value.dims.is_empty() && !spans.is_empty() {
+        if !given.all(|given| given) {
+            return Err(subscript_error("array slice subscript must provide both boundaries").detail(
+                "When assigning to a slice of an empty array value, slice boundaries must be fully specified.",
+            ));
+        }
+        *value = new_slice(value.element, &spans, &new.elements)?;
+        return Ok(());
+    }
+    if spans.is_empty() || value.dims.len() < spans.len() {
+        return Err(subscript_error("wrong number of array subscripts"));
+    }
+    let line = value.dims.len() == 1;
+    for i in 0..value.dims.len() {
+        let (first, last) = (value.lower_bounds[i], value.lower_bounds[i] + value.dims[i] - 1);
+        let Some((lower, upper)) = spans.get_mut(i) else {
+            spans.push((first, last));
+            continue;
+        };
+        for (bound, own) in [(&mut *lower, first), (&mut *upper, last)] {
+            if given.next() == Some(false) {
+                *bound = own;
+            }
+        }
+        if *lower > *upper {
+            return Err(subscript_error("upper bound cannot be less than lower bound"));
+        }
+        if !line && (*lower < first || *upper > last) {
+            return Err(subscript_error("array subscript out of range"));
+        }
+    }
+    let sizes = spans.iter().map(|(lower, upper)| i64::from(*upper) - i64::from(*lower) + 1);
+    let count = count_of(sizes)?;
+    if new.elements.len() < count {
+        return Err(subscript_error("source array too small"));
+    }
+    if line {
+        reach(value, spans[0].0, spans[0].1)?;
+    }
+    let mut at: Vec<i32> = spans.iter().map(|(lower, _)| *lower).collect();
+    for element in new.elements.iter().take(count) {
+        let place = place(value, &at)?;
+        value.elements[place] = element.clone();
+        for (subscript, (lower, upper)) in at.iter_mut().zip(&spans).rev() {
+            if *subscript < *upper {
+                *subscript += 1;
+                break;
+            }
+            *subscript = *lower;
+        }
+    }
+    Ok(())
+}
+
+/// The array that an assignment to a slice makes of an empty one.
+fn new_slice(element: u32, spans: &[(i32, i32)], elements: &[Datum]) -> Result<ArrayValue> {
+    let sizes = spans.iter().map(|(lower, upper)| i64::from(*upper) - i64::from(*lower) + 1);
+    let count = count_of(sizes.clone())?;
+    let elements = elements.get(..count).ok_or_else(|| subscript_error("source array too small"))?.to_vec();
+    if count == 0 {
+        return Ok(ArrayValue::from_elements(element, elements));
+    }
+    let dims = sizes.map(|size| size as i32).collect();
+    Ok(ArrayValue { element, dims, lower_bounds: spans.iter().map(|(lower, _)| *lower).collect(), elements })
+}
+
+/// How many elements dimensions of these sizes hold.
+///
+/// # Errors
+/// 54000 more than an array may have; a size below zero.
+fn count_of(mut sizes: impl Iterator<Item = i64>) -> Result<usize> {
+    let count = sizes.try_fold(1usize, |count, size| count.checked_mul(usize::try_from(size).ok()?));
+    count.filter(|count| *count <= ELEMENTS_MAX).ok_or_else(too_many_elements)
+}
+
 #[rustfmt::skip]
 pub(super) static FUNCTIONS: &[Function] = &[
     Function::strict(376, "string_to_array", &[TEXT, TEXT, TEXT], TEXT_ARRAY, string_to_array).called_on_null(),
@@ -363,10 +555,26 @@ pub(super) static FUNCTIONS: &[Function] = &[
     Function::strict(3167, "array_remove", &[ANYCOMPATIBLEARRAY, ANYCOMPATIBLE], ANYCOMPATIBLEARRAY, array_remove).called_on_null(),
     Function::strict(3168, "array_replace", &[ANYCOMPATIBLEARRAY, ANYCOMPATIBLE, ANYCOMPATIBLE], ANYCOMPATIBLEARRAY, array_replace).called_on_null(),
     Function::strict(3179, "cardinality", &[ANYARRAY], INT4, cardinality),
+    Function::strict(3218, "width_bucket", &[ANYCOMPATIBLE, ANYCOMPATIBLEARRAY], INT4, width_bucket),
     Function::strict(3277, "array_position", &[ANYCOMPATIBLEARRAY, ANYCOMPATIBLE], INT4, array_position).called_on_null(),
     Function::strict(3278, "array_position", &[ANYCOMPATIBLEARRAY, ANYCOMPATIBLE, INT4], INT4, array_position).called_on_null(),
     Function::strict(3279, "array_positions", &[ANYCOMPATIBLEARRAY, ANYCOMPATIBLE], INT4_ARRAY, array_positions).called_on_null(),
     Function::strict(6160, "string_to_table", &[TEXT, TEXT], TEXT, string_to_table).called_on_null().set(),
     Function::strict(6161, "string_to_table", &[TEXT, TEXT, TEXT], TEXT, string_to_table).called_on_null().set(),
+    Function::strict(SET_ARRAY_PARTS, "array_set_parts", &[ANYARRAY, ANYELEMENT, INT4_ARRAY, BOOL_ARRAY], ANYARRAY, set_parts).called_on_null(),
     Function::strict(6172, "trim_array", &[ANYARRAY, INT4], ANYARRAY, trim_array),
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::settings::Settings;
+
+    #[test]
+    fn an_assignment_to_parts_is_cancelled() {
+        let settings = Settings { is_cancelled: Some(Arc::new(|| true)), ..Settings::default() };
+        let args = [Datum::Null, Datum::Int4(1), Datum::array(INT4, vec![Datum::Int4(1)]), Datum::Null];
+        let result = set_parts(&mut Call::new(&args, &[], SqlType::INT4_ARRAY, &settings));
+        assert_eq!(result.err().map(|error| error.sqlstate), Some(SqlState::QUERY_CANCELED));
+    }
+}

@@ -44,7 +44,7 @@ fn clock_now(_call: &mut Call<'_>) -> Result<Datum> {
 }
 
 /// Adds an interval to a timestamp: months and days on the calendar of the zone (the local one without), then time.
-pub(super) fn add_interval(micros: i64, step: Interval, zone: Option<&TimeZone>) -> Result<i64> {
+pub(crate) fn add_interval(micros: i64, step: Interval, zone: Option<&TimeZone>) -> Result<i64> {
     if is_infinite(micros) {
         return Ok(micros);
     }
@@ -62,11 +62,8 @@ pub(super) fn add_interval(micros: i64, step: Interval, zone: Option<&TimeZone>)
     result.checked_add(step.micros).filter(|micros| timestamp_in_range(*micros)).ok_or_else(overflow)
 }
 
-fn negated(step: Interval) -> Result<Interval> {
-    match (step.months.checked_neg(), step.days.checked_neg(), step.micros.checked_neg()) {
-        (Some(months), Some(days), Some(micros)) => Ok(Interval { months, days, micros }),
-        _ => Err(interval_overflow()),
-    }
+pub(crate) fn negated(step: Interval) -> Result<Interval> {
+    step.checked_neg().ok_or_else(interval_overflow)
 }
 
 /// The position of the interval among the two arguments, and that of the other.
@@ -147,13 +144,20 @@ fn timestamp_difference(call: &mut Call<'_>) -> Result<Datum> {
 }
 
 fn interval_add(call: &mut Call<'_>) -> Result<Datum> {
-    let (a, b) = (call.interval(0)?, call.interval(1)?);
-    interval(a.months.checked_add(b.months), a.days.checked_add(b.days), a.micros.checked_add(b.micros))
+    let sum = call.interval(0)?.checked_add(call.interval(1)?);
+    sum.map(Datum::Interval).ok_or_else(interval_overflow)
 }
 
 fn interval_sub(call: &mut Call<'_>) -> Result<Datum> {
-    let (a, b) = (call.interval(0)?, call.interval(1)?);
-    interval(a.months.checked_sub(b.months), a.days.checked_sub(b.days), a.micros.checked_sub(b.micros))
+    let difference = call.interval(0)?.checked_sub(call.interval(1)?);
+    difference.map(Datum::Interval).ok_or_else(interval_overflow)
+}
+
+/// The interval this share of the way from one to another.
+pub(crate) fn interpolated_interval(from: Interval, to: Interval, share: f64) -> Result<Datum> {
+    let way = to.checked_sub(from).ok_or_else(interval_overflow)?;
+    let Datum::Interval(part) = scaled_interval(way, |whole| whole * share)? else { return Ok(Datum::Null) };
+    part.checked_add(from).map(Datum::Interval).ok_or_else(interval_overflow)
 }
 
 fn interval_neg(call: &mut Call<'_>) -> Result<Datum> {
@@ -238,7 +242,13 @@ fn with_whole_months(value: Interval) -> Result<Interval> {
 }
 
 fn justify_interval(call: &mut Call<'_>) -> Result<Datum> {
-    let mut value = with_whole_months(with_whole_days(call.interval(0)?)?)?;
+    let mut value = call.interval(0)?;
+    // Hours of the same sign could make more days than there can be.
+    if i64::from(value.days.signum()) * value.micros.signum() > 0 {
+        value.months = value.months.checked_add(value.days / 30).ok_or_else(interval_overflow)?;
+        value.days %= 30;
+    }
+    let mut value = with_whole_months(with_whole_days(value)?)?;
     let (positive, negative) = (
         value.months > 0 || value.months == 0 && value.days > 0,
         value.months < 0 || value.months == 0 && value.days < 0,
@@ -286,6 +296,40 @@ fn age(call: &mut Call<'_>) -> Result<Datum> {
     }
     let today = split_timestamp(zone.to_local(call.settings.transaction_timestamp)).0;
     symbolic_difference(i64::from(today) * MICROS_PER_DAY, local(call.micros(0)?))
+}
+
+/// A period of OVERLAPS, given by its ends or by one and a length: the earlier end, and the later one unless it is not
+/// known. `None` where neither is.
+fn period(call: &Call<'_>, at: usize) -> Result<Option<(i64, Option<i64>)>> {
+    let micros = |value: &Datum| match value {
+        Datum::Time(micros) | Datum::Timestamp(micros) | Datum::Timestamptz(micros) => Some(*micros),
+        _ => None,
+    };
+    let first = micros(call.arg(at));
+    let second = match (first, call.arg(at + 1)) {
+        (None, Datum::Interval(_)) => None,
+        (Some(_), Datum::Interval(length)) => micros(&moment_plus(call, at, *length)?),
+        (_, end) => micros(end),
+    };
+    Ok(match (first, second) {
+        (Some(a), Some(b)) => Some((a.min(b), Some(a.max(b)))),
+        (first, second) => first.or(second).map(|known| (known, None)),
+    })
+}
+
+/// Whether two periods have a moment in common, their later ends not counted; null as far as an end that is not known
+/// might decide it.
+fn overlaps(call: &mut Call<'_>) -> Result<Datum> {
+    let (Some(a), Some(b)) = (period(call, 0)?, period(call, 2)?) else { return Ok(Datum::Null) };
+    let ((start, end), (later_start, later_end)) = if a.0 <= b.0 { (a, b) } else { (b, a) };
+    Ok(match (end, later_end) {
+        (Some(_), Some(_)) if start == later_start => Datum::Bool(true),
+        _ if start == later_start => Datum::Null,
+        (None, _) => Datum::Null,
+        (Some(end), _) if later_start < end => Datum::Bool(true),
+        (_, None) => Datum::Null,
+        _ => Datum::Bool(false),
+    })
 }
 
 fn is_finite(call: &mut Call<'_>) -> Result<Datum> {
@@ -357,12 +401,15 @@ fn make_interval(call: &mut Call<'_>) -> Result<Datum> {
 
 fn epoch_to_timestamptz(call: &mut Call<'_>) -> Result<Datum> {
     let seconds = call.f64(0)?;
+    if seconds.is_nan() {
+        return Err(field_overflow("timestamp cannot be NaN".to_owned()));
+    }
     if seconds.is_infinite() {
         return Ok(Datum::Timestamptz(if seconds > 0.0 { TIMESTAMP_INFINITY } else { TIMESTAMP_NEG_INFINITY }));
     }
     let micros = ((seconds - UNIX_EPOCH_OFFSET_SECONDS as f64) * 1e6).round_ties_even();
     if !(micros.abs() < 9.3e18 && timestamp_in_range(micros as i64)) {
-        return Err(field_overflow(format!("timestamp out of range: \"{seconds}\"")));
+        return Err(field_overflow(format!("timestamp out of range: \"{}\"", crate::text_io::general(seconds))));
     }
     Ok(Datum::Timestamptz(micros as i64))
 }
@@ -392,7 +439,7 @@ fn at_zone(call: &mut Call<'_>) -> Result<Datum> {
         Datum::Interval(offset) => {
             if offset.months != 0 || offset.days != 0 {
                 let mut shown = Vec::new();
-                write_interval(*offset, &mut shown);
+                write_interval(*offset, call.settings.styles.interval, &mut shown);
                 let shown = String::from_utf8_lossy(&shown).into_owned();
                 return Err(invalid_parameter(format!(
                     "interval time zone \"{shown}\" must not include months or days"
@@ -709,7 +756,8 @@ fn date_bin(call: &mut Call<'_>) -> Result<Datum> {
         return Ok(call.arg(1).clone());
     }
     if stride.months != 0 {
-        return Err(Error::unsupported("a stride of date_bin with months or years"));
+        let message = "timestamps cannot be binned into intervals containing months or years";
+        return Err(Error::new(SqlState::FEATURE_NOT_SUPPORTED, message));
     }
     let step = i64::try_from(stride.span()).map_err(|_| interval_overflow())?;
     if step <= 0 || is_infinite(origin) {
@@ -747,6 +795,14 @@ pub(super) static FUNCTIONS: &[Function] = &[
     Function::strict(1295, "justify_days", &[INTERVAL], INTERVAL, justify_days),
     Function::strict(1296, "timedate_pl", &[TIME, DATE], TIMESTAMP, date_plus_time),
     Function::strict(1299, "now", &[], TIMESTAMPTZ, transaction_now).stable(),
+    Function::strict(1304, "overlaps", &[TIMESTAMPTZ, TIMESTAMPTZ, TIMESTAMPTZ, TIMESTAMPTZ], BOOL, overlaps).called_on_null(),
+    Function::strict(1305, "overlaps", &[TIMESTAMPTZ, INTERVAL, TIMESTAMPTZ, INTERVAL], BOOL, overlaps).called_on_null().stable(),
+    Function::strict(1306, "overlaps", &[TIMESTAMPTZ, TIMESTAMPTZ, TIMESTAMPTZ, INTERVAL], BOOL, overlaps).called_on_null().stable(),
+    Function::strict(1307, "overlaps", &[TIMESTAMPTZ, INTERVAL, TIMESTAMPTZ, TIMESTAMPTZ], BOOL, overlaps).called_on_null().stable(),
+    Function::strict(1308, "overlaps", &[TIME, TIME, TIME, TIME], BOOL, overlaps).called_on_null(),
+    Function::strict(1309, "overlaps", &[TIME, INTERVAL, TIME, INTERVAL], BOOL, overlaps).called_on_null(),
+    Function::strict(1310, "overlaps", &[TIME, TIME, TIME, INTERVAL], BOOL, overlaps).called_on_null(),
+    Function::strict(1311, "overlaps", &[TIME, INTERVAL, TIME, TIME], BOOL, overlaps).called_on_null(),
     Function::strict(1326, "interval_div", &[INTERVAL, FLOAT8], INTERVAL, interval_div),
     Function::strict(1373, "isfinite", &[DATE], BOOL, is_finite),
     Function::strict(1384, "date_part", &[TEXT, DATE], FLOAT8, date_part_of_date),
@@ -765,6 +821,10 @@ pub(super) static FUNCTIONS: &[Function] = &[
     Function::strict(2031, "timestamp_mi", &[TIMESTAMP, TIMESTAMP], INTERVAL, timestamp_difference),
     Function::strict(2032, "timestamp_pl_interval", &[TIMESTAMP, INTERVAL], TIMESTAMP, plus_interval),
     Function::strict(2033, "timestamp_mi_interval", &[TIMESTAMP, INTERVAL], TIMESTAMP, minus_interval),
+    Function::strict(2041, "overlaps", &[TIMESTAMP, TIMESTAMP, TIMESTAMP, TIMESTAMP], BOOL, overlaps).called_on_null(),
+    Function::strict(2042, "overlaps", &[TIMESTAMP, INTERVAL, TIMESTAMP, INTERVAL], BOOL, overlaps).called_on_null(),
+    Function::strict(2043, "overlaps", &[TIMESTAMP, TIMESTAMP, TIMESTAMP, INTERVAL], BOOL, overlaps).called_on_null(),
+    Function::strict(2044, "overlaps", &[TIMESTAMP, INTERVAL, TIMESTAMP, TIMESTAMP], BOOL, overlaps).called_on_null(),
     Function::strict(2048, "isfinite", &[TIMESTAMP], BOOL, is_finite),
     Function::strict(2058, "age", &[TIMESTAMP, TIMESTAMP], INTERVAL, age),
     Function::strict(2059, "age", &[TIMESTAMP], INTERVAL, age).stable(),

@@ -1,4 +1,4 @@
-//! Digests and encodings of bytes: md5, hex, base64 and escape. The sha family is absent.
+//! Encodings of bytes, hex, base64 and escape, and md5.
 
 use md5::{Digest, Md5};
 

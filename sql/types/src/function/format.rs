@@ -72,13 +72,11 @@ fn format(call: &mut Call<'_>) -> Result<Datum> {
                 if from.is_some() && chars.next() != Some('$') {
                     return Err(invalid_parameter("width argument position must be ended by \"$\""));
                 }
-                let at = from.unwrap_or_else(|| {
-                    next += 1;
-                    next - 1
-                });
+                let at = from.unwrap_or(next);
                 if at == 0 {
                     return Err(invalid_parameter("format specifies argument 0, but arguments are numbered from 1"));
                 }
+                next = at + 1;
                 let value = call.args.get(at).ok_or_else(too_few)?;
                 width = Some(if value.is_null() { 0 } else { argument_width(&shown(call, at)?)? });
             } else {

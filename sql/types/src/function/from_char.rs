@@ -8,7 +8,7 @@
 
 use super::Call;
 use super::datetime::monday_of;
-use super::to_char::{DAYS, MONTHS, Node, ROMAN_MONTHS, is_separator, is_space, nodes};
+use super::to_char::{Node, ROMAN_MONTHS, is_separator, is_space, nodes};
 use crate::datetime::*;
 use crate::datum::Datum;
 use crate::error::{Error, Result, SqlState};

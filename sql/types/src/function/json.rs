@@ -23,7 +23,7 @@ fn text_of(value: &Datum) -> Result<&str> {
     }
 }
 
-fn text<'a>(call: &Call<'a>, i: usize) -> Result<&'a str> {
+pub(super) fn text<'a>(call: &Call<'a>, i: usize) -> Result<&'a str> {
     text_of(call.arg(i))
 }
 
@@ -51,7 +51,7 @@ fn text_datum(text: Option<String>) -> Datum {
 }
 
 /// The rows that `row` makes of the argument, each when it is asked for, until there is none.
-fn rows<F>(call: &mut Call<'_>, mut row: F) -> Result<Datum>
+pub(super) fn rows<F>(call: &mut Call<'_>, mut row: F) -> Result<Datum>
 where
     F: FnMut(&Datum, &str) -> Result<Option<Datum>> + Send + 'static,
 {

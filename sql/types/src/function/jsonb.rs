@@ -3,7 +3,7 @@
 use super::args::invalid_parameter;
 use super::{Call, Function};
 use crate::datum::Datum;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, SqlState};
 use crate::json::path::{self, Change};
 use crate::json::{Json, Jsonb};
 use crate::numeric::Numeric;
@@ -17,7 +17,7 @@ fn tree(call: &Call<'_>, i: usize) -> Result<Json> {
 }
 
 fn datum(tree: &Json) -> Result<Datum> {
-    Ok(Datum::Jsonb(Jsonb::from(tree)))
+    Jsonb::try_from(tree).map(Datum::Jsonb)
 }
 
 /// The elements of an array of text, null for null.
@@ -111,6 +111,12 @@ fn change(call: &Call<'_>, new: &Json, how: Change) -> Result<Datum> {
         let what = if how == Change::Delete { "cannot delete path in scalar" } else { "cannot set path in scalar" };
         return Err(invalid_parameter(what));
     }
+    // In an empty one there is nothing that a path could lead to.
+    let empty = matches!(&value, Json::Array(elements) if elements.is_empty())
+        || matches!(&value, Json::Object(members) if members.is_empty());
+    if empty && matches!(how, Change::Delete | Change::Replace) {
+        return datum(&value);
+    }
     datum(&path::change(value, &texts(call, 1)?, new, how)?)
 }
 
@@ -123,15 +129,69 @@ fn set(call: &mut Call<'_>) -> Result<Datum> {
     change(call, &tree(call, 2)?, if adds { Change::Set } else { Change::Replace })
 }
 
+/// jsonb_set with a last argument that says what a null as the new value means.
+fn set_lax(call: &mut Call<'_>) -> Result<Datum> {
+    if [0, 1, 3].into_iter().any(|i| call.arg(i).is_null()) {
+        return Ok(Datum::Null);
+    }
+    let adds = call.bool(3)?;
+    let change_to = |new: &Json| change(call, new, if adds { Change::Set } else { Change::Replace });
+    let treatment = call.arg(4).as_str();
+    if treatment.is_some() && !call.arg(2).is_null() {
+        return change_to(&tree(call, 2)?);
+    }
+    match treatment {
+        Some("raise_exception") => Err(Error::new(SqlState::NULL_VALUE_NOT_ALLOWED, "JSON value must not be null")
+            .detail("Exception was raised because null_value_treatment is \"raise_exception\".")
+            .hint(
+                "To avoid, either change the null_value_treatment argument or ensure that an SQL NULL is not passed.",
+            )),
+        Some("use_json_null") => change_to(&Json::Null),
+        Some("delete_key") => delete_path(call),
+        Some("return_target") => Ok(call.arg(0).clone()),
+        _ => Err(invalid_parameter(
+            "null_value_treatment must be \"delete_key\", \"return_target\", \"use_json_null\", or \
+             \"raise_exception\"",
+        )),
+    }
+}
+
 fn insert(call: &mut Call<'_>) -> Result<Datum> {
     let after = call.args.len() > 3 && call.bool(3)?;
     change(call, &tree(call, 2)?, if after { Change::InsertAfter } else { Change::InsertBefore })
 }
 
+/// A jsonb with parts changed: what assignments to `json['key'][0]` are bound to. An oid of our own.
+///
+/// Behind the jsonb stand three arguments for each part, more than a caller can give: the part, the path to it, and
+/// whether a null becomes an array rather than an object.
+pub const SET_JSONB_PARTS: u32 = 15_938;
+
+fn set_parts(call: &mut Call<'_>) -> Result<Datum> {
+    let mut value = if call.arg(0).is_null() { None } else { Some(tree(call, 0)?) };
+    for at in (1..call.args.len()).step_by(3) {
+        // Each of many parts may cost as much as the whole.
+        call.settings.check_cancel_now()?;
+        let path = texts(call, at + 1)?;
+        if path.contains(&None) {
+            let message = "jsonb subscript in assignment must not be null";
+            return Err(Error::new(SqlState::NULL_VALUE_NOT_ALLOWED, message));
+        }
+        let new = if call.arg(at).is_null() { Json::Null } else { tree(call, at)? };
+        let whole = match value {
+            Some(whole) => whole,
+            None if call.bool(at + 2)? => Json::Array(Vec::new()),
+            None => Json::Object(Vec::new()),
+        };
+        // What many parts make together is no more than what one may make.
+        whole.check_size()?;
+        value = Some(path::change(whole, &path, &new, Change::Assign)?);
+    }
+    value.map_or(Ok(Datum::Null), |value| datum(&value))
+}
+
 fn pretty(call: &mut Call<'_>) -> Result<Datum> {
-    let mut out = String::new();
-    tree(call, 0)?.write_pretty(0, &mut out);
-    Ok(Datum::Text(out.into()))
+    Ok(Datum::Text(tree(call, 0)?.to_text(true)?.into()))
 }
 
 /// The number in a jsonb that is cast to a type of numbers, or the boolean.
@@ -153,7 +213,7 @@ pub(crate) fn scalar(value: &Jsonb, target: u32) -> Result<Datum> {
         Json::Array(_) => "array",
         Json::Object(_) => "object",
     };
-    let target = crate::sqltype::format_type(target, -1);
+    let target = crate::sqltype::SqlType::of(target).name();
     Err(invalid_parameter(format!("cannot cast jsonb {what} to type {target}")))
 }
 
@@ -176,9 +236,29 @@ pub(super) static FUNCTIONS: &[Function] = &[
     Function::strict(3556, "bool", &[JSONB], BOOL, crate::cast::convert),
     Function::strict(3579, "jsonb_insert", &[JSONB, TEXT_ARRAY, JSONB, BOOL], JSONB, insert),
     Function::strict(15_932, "jsonb_insert", &[JSONB, TEXT_ARRAY, JSONB], JSONB, insert),
+    Function::strict(5054, "jsonb_set_lax", &[JSONB, TEXT_ARRAY, JSONB, BOOL, TEXT], JSONB, set_lax).called_on_null(),
+    Function::strict(SET_JSONB_PARTS, "jsonb_set_parts", &[JSONB, JSONB, TEXT_ARRAY, BOOL], JSONB, set_parts).called_on_null(),
     Function::strict(4046, "jsonb_contains", &[JSONB, JSONB], BOOL, contains),
     Function::strict(4047, "jsonb_exists", &[JSONB, TEXT], BOOL, exists),
     Function::strict(4048, "jsonb_exists_any", &[JSONB, TEXT_ARRAY], BOOL, exists_any),
     Function::strict(4049, "jsonb_exists_all", &[JSONB, TEXT_ARRAY], BOOL, exists_all),
     Function::strict(4050, "jsonb_contained", &[JSONB, JSONB], BOOL, contained),
 ];
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::settings::Settings;
+    use crate::sqltype::SqlType;
+
+    #[test]
+    fn an_assignment_to_parts_is_cancelled() {
+        let settings = Settings { is_cancelled: Some(Arc::new(|| true)), ..Settings::default() };
+        let path = Datum::array(TEXT, vec![Datum::text("a")]);
+        let args = [Datum::Null, Datum::Null, path, Datum::Bool(false)];
+        let result = set_parts(&mut Call::new(&args, &[], SqlType::JSONB, &settings));
+        assert_eq!(result.err().map(|error| error.sqlstate), Some(SqlState::QUERY_CANCELED));
+    }
+}

@@ -1,8 +1,6 @@
-//! Rounding, roots, logarithms, trigonometry and random numbers.
+//! Rounding, roots, logarithms, trigonometry.
 
 use std::f64::consts;
-
-use rand::Rng;
 
 use super::args::out_of_range;
 use super::arithmetic::{float_overflow, float_underflow};
@@ -11,6 +9,11 @@ use crate::datum::Datum;
 use crate::error::{Error, Result, SqlState};
 use crate::numeric::Numeric;
 use crate::sqltype::oid::*;
+
+/// Below this an inverse hyperbolic function is the identity, in 53 bits.
+const FDLIBM_SMALL: f64 = 1.0 / FDLIBM_LARGE;
+/// Beyond this the square of a number plus one is its square.
+const FDLIBM_LARGE: f64 = 268_435_456.0;
 
 fn float(value: f64) -> Result<Datum> {
     Ok(Datum::Float8(value))
@@ -125,6 +128,14 @@ fn numeric_factorial(call: &mut Call<'_>) -> Result<Datum> {
     numeric(Numeric::from_bigint(product, 0))
 }
 
+fn numeric_gcd(call: &mut Call<'_>) -> Result<Datum> {
+    numeric(call.numeric(0)?.gcd(call.numeric(1)?, call.settings))
+}
+
+fn numeric_lcm(call: &mut Call<'_>) -> Result<Datum> {
+    numeric(call.numeric(0)?.lcm(call.numeric(1)?, call.settings))
+}
+
 fn out_of_range_message(message: &str) -> Error {
     Error::new(SqlState::NUMERIC_VALUE_OUT_OF_RANGE, message)
 }
@@ -207,7 +218,9 @@ fn radians(call: &mut Call<'_>) -> Result<Datum> {
     float(call.f64(0)? * (consts::PI / 180.0))
 }
 
-fn trigonometric(call: &Call<'_>, function: fn(f64) -> f64) -> Result<Datum> {
+/// # Errors
+/// 22003 where the function has no value.
+pub(super) fn trigonometric(call: &Call<'_>, function: fn(f64) -> f64) -> Result<Datum> {
     let value = call.f64(0)?;
     let result = function(value);
     if result.is_nan() && !value.is_nan() {
@@ -248,8 +261,69 @@ fn atan2(call: &mut Call<'_>) -> Result<Datum> {
     float(call.f64(0)?.atan2(call.f64(1)?))
 }
 
-fn random(_call: &mut Call<'_>) -> Result<Datum> {
-    float(rand::rng().random::<f64>())
+fn sinh(call: &mut Call<'_>) -> Result<Datum> {
+    trigonometric(call, f64::sinh)
+}
+
+fn cosh(call: &mut Call<'_>) -> Result<Datum> {
+    trigonometric(call, f64::cosh)
+}
+
+fn tanh(call: &mut Call<'_>) -> Result<Datum> {
+    trigonometric(call, f64::tanh)
+}
+
+/// The three inverse functions as fdlibm computes them, and with it the C library beneath PostgreSQL: those of Rust's
+/// standard library differ in the last digit.
+fn asinh(call: &mut Call<'_>) -> Result<Datum> {
+    trigonometric(call, |value| {
+        let size = value.abs();
+        let result = if size < FDLIBM_SMALL {
+            return value;
+        } else if size > FDLIBM_LARGE {
+            size.ln() + consts::LN_2
+        } else if size > 2.0 {
+            (2.0 * size + 1.0 / ((size * size + 1.0).sqrt() + size)).ln()
+        } else {
+            let square = size * size;
+            (size + square / (1.0 + (1.0 + square).sqrt())).ln_1p()
+        };
+        result.copysign(value)
+    })
+}
+
+fn acosh(call: &mut Call<'_>) -> Result<Datum> {
+    trigonometric(call, |value| {
+        if value > FDLIBM_LARGE {
+            value.ln() + consts::LN_2
+        } else if value > 2.0 {
+            (2.0 * value - 1.0 / (value + (value * value - 1.0).sqrt())).ln()
+        } else if value >= 1.0 {
+            let excess = value - 1.0;
+            (excess + (2.0 * excess + excess * excess).sqrt()).ln_1p()
+        } else {
+            f64::NAN
+        }
+    })
+}
+
+fn atanh(call: &mut Call<'_>) -> Result<Datum> {
+    trigonometric(call, |value| {
+        let size = value.abs();
+        let result = if size < FDLIBM_SMALL {
+            return value;
+        } else if size < 0.5 {
+            let double = size + size;
+            0.5 * (double + double * size / (1.0 - size)).ln_1p()
+        } else if size < 1.0 {
+            0.5 * ((size + size) / (1.0 - size)).ln_1p()
+        } else if size <= 1.0 {
+            f64::INFINITY
+        } else {
+            f64::NAN
+        };
+        result.copysign(value)
+    })
 }
 
 fn no_buckets(message: &str) -> Error {
@@ -340,7 +414,6 @@ pub(super) static FUNCTIONS: &[Function] = &[
     Function::strict(1368, "power", &[FLOAT8, FLOAT8], FLOAT8, float_power),
     Function::strict(1376, "factorial", &[INT8], NUMERIC, numeric_factorial),
     Function::strict(1481, "log10", &[NUMERIC], NUMERIC, numeric_log10),
-    Function::strict(1598, "random", &[], FLOAT8, random).volatile(),
     Function::strict(1600, "asin", &[FLOAT8], FLOAT8, asin),
     Function::strict(1601, "acos", &[FLOAT8], FLOAT8, acos),
     Function::strict(1602, "atan", &[FLOAT8], FLOAT8, atan),
@@ -375,7 +448,15 @@ pub(super) static FUNCTIONS: &[Function] = &[
     Function::strict(2309, "floor", &[FLOAT8], FLOAT8, float_floor),
     Function::strict(2310, "sign", &[FLOAT8], FLOAT8, float_sign),
     Function::strict(2320, "ceiling", &[FLOAT8], FLOAT8, float_ceil),
+    Function::strict(2462, "sinh", &[FLOAT8], FLOAT8, sinh),
+    Function::strict(2463, "cosh", &[FLOAT8], FLOAT8, cosh),
+    Function::strict(2464, "tanh", &[FLOAT8], FLOAT8, tanh),
+    Function::strict(2465, "asinh", &[FLOAT8], FLOAT8, asinh),
+    Function::strict(2466, "acosh", &[FLOAT8], FLOAT8, acosh),
+    Function::strict(2467, "atanh", &[FLOAT8], FLOAT8, atanh),
     Function::strict(3281, "scale", &[NUMERIC], INT4, numeric_scale),
     Function::strict(5042, "min_scale", &[NUMERIC], INT4, numeric_min_scale),
     Function::strict(5043, "trim_scale", &[NUMERIC], NUMERIC, numeric_trim_scale),
+    Function::strict(5048, "gcd", &[NUMERIC, NUMERIC], NUMERIC, numeric_gcd),
+    Function::strict(5049, "lcm", &[NUMERIC, NUMERIC], NUMERIC, numeric_lcm),
 ];

@@ -15,31 +15,44 @@ mod args;
 mod arithmetic;
 mod array;
 mod bits;
+mod bytea;
 mod compare;
 mod convert;
 mod datetime;
+mod degrees;
 mod encoding;
 mod format;
 mod from_char;
+mod input_output;
 pub(crate) mod json;
+mod json_record;
 pub(crate) mod jsonb;
+mod lexical;
 mod math;
 mod pattern;
+mod random;
 mod record;
 mod sets;
+mod similar;
+mod size;
 mod text;
 mod to_char;
+mod variadic;
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
 pub(crate) use args::{RESULT_BYTES_MAX, out_of_range, too_long};
+pub use array::SET_ARRAY_PARTS;
 pub(crate) use compare::compare_padded;
-pub(crate) use datetime::scaled_interval;
+pub(crate) use datetime::{add_interval, interpolated_interval, negated as negated_interval, scaled_interval};
 pub use json::JSON_OF_ROW;
+pub use jsonb::SET_JSONB_PARTS;
 pub use pattern::like;
+pub use random::Random;
 pub use record::{EXPAND_ARRAY, RECORD_FIELD};
 pub use text::{SERVER_VERSION, quoted_identifier, quoted_literal};
+pub use variadic::CALL_VARIADIC;
 
 use crate::aggregate::Aggregate;
 use crate::cast::Cast;
@@ -172,24 +185,32 @@ impl Function {
 }
 
 /// The tables of this crate, in the form [`Registry::new`] takes.
-pub fn builtin() -> [&'static [Function]; 16] {
+pub fn builtin() -> [&'static [Function]; 24] {
     [
         arithmetic::FUNCTIONS,
         array::FUNCTIONS,
         bits::FUNCTIONS,
+        bytea::FUNCTIONS,
         compare::FUNCTIONS,
         convert::FUNCTIONS,
         datetime::FUNCTIONS,
+        degrees::FUNCTIONS,
         encoding::FUNCTIONS,
         format::FUNCTIONS,
+        input_output::FUNCTIONS,
         json::FUNCTIONS,
+        json_record::FUNCTIONS,
         jsonb::FUNCTIONS,
+        lexical::FUNCTIONS,
         math::FUNCTIONS,
         pattern::FUNCTIONS,
         record::FUNCTIONS,
         sets::FUNCTIONS,
+        similar::FUNCTIONS,
+        size::FUNCTIONS,
         text::FUNCTIONS,
         to_char::FUNCTIONS,
+        variadic::FUNCTIONS,
     ]
 }
 

@@ -107,6 +107,23 @@ fn matches_like(call: &Call<'_>, ignore_case: bool) -> Result<bool> {
     like(call.str(0)?, call.str(1)?, ignore_case)
 }
 
+/// Each byte as a character of its own.
+fn latin(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| char::from(*byte)).collect()
+}
+
+fn matches_like_bytes(call: &Call<'_>) -> Result<bool> {
+    like(&latin(call.bytes(0)?), &latin(call.bytes(1)?), false)
+}
+
+fn bytea_like(call: &mut Call<'_>) -> Result<Datum> {
+    matches_like_bytes(call).map(Datum::Bool)
+}
+
+fn bytea_not_like(call: &mut Call<'_>) -> Result<Datum> {
+    matches_like_bytes(call).map(|found| Datum::Bool(!found))
+}
+
 fn text_like(call: &mut Call<'_>) -> Result<Datum> {
     matches_like(call, false).map(Datum::Bool)
 }
@@ -123,7 +140,8 @@ fn text_not_ilike(call: &mut Call<'_>) -> Result<Datum> {
     matches_like(call, true).map(|found| Datum::Bool(!found))
 }
 
-fn one_escape(escape: &str) -> Result<Option<char>> {
+/// The escape character that a text names, if it is not empty.
+pub(super) fn one_escape(escape: &str) -> Result<Option<char>> {
     let mut chars = escape.chars();
     let escape = chars.next();
     if chars.next().is_some() {
@@ -134,11 +152,11 @@ fn one_escape(escape: &str) -> Result<Option<char>> {
 }
 
 /// Rewrites a pattern with another escape character to one with a backslash.
-fn like_escape(call: &mut Call<'_>) -> Result<Datum> {
-    let escape = one_escape(call.str(1)?)?;
+fn with_backslash(pattern: &str, escape: &str) -> Result<String> {
+    let escape = one_escape(escape)?;
     let mut out = String::new();
     let mut after_escape = false;
-    for c in call.str(0)?.chars() {
+    for c in pattern.chars() {
         if Some(c) == escape && !after_escape {
             out.push('\\');
             after_escape = true;
@@ -150,46 +168,17 @@ fn like_escape(call: &mut Call<'_>) -> Result<Datum> {
         out.push(c);
         after_escape = false;
     }
-    Ok(Datum::Text(out.into()))
+    Ok(out)
 }
 
-/// Rewrites a SIMILAR TO pattern to a regular expression.
-fn similar_to_escape(call: &mut Call<'_>) -> Result<Datum> {
-    let escape = if call.args.len() > 1 { one_escape(call.str(1)?)? } else { Some('\\') };
-    let mut out = String::from("^(?:");
-    let (mut after_escape, mut in_class) = (false, false);
-    for c in call.str(0)?.chars() {
-        if after_escape {
-            out.push('\\');
-            out.push(c);
-            after_escape = false;
-        } else if Some(c) == escape {
-            after_escape = true;
-        } else if in_class {
-            if c == '\\' {
-                out.push('\\');
-            }
-            out.push(c);
-            in_class = c != ']';
-        } else {
-            match c {
-                '[' => {
-                    in_class = true;
-                    out.push(c);
-                }
-                '%' => out.push_str(".*"),
-                '_' => out.push('.'),
-                '(' => out.push_str("(?:"),
-                '\\' | '.' | '^' | '$' => {
-                    out.push('\\');
-                    out.push(c);
-                }
-                _ => out.push(c),
-            }
-        }
-    }
-    out.push_str(")$");
-    Ok(Datum::Text(out.into()))
+fn like_escape(call: &mut Call<'_>) -> Result<Datum> {
+    with_backslash(call.str(0)?, call.str(1)?).map(|pattern| Datum::Text(pattern.into()))
+}
+
+fn bytea_like_escape(call: &mut Call<'_>) -> Result<Datum> {
+    let pattern = with_backslash(&latin(call.bytes(0)?), &latin(call.bytes(1)?))?;
+    // Characters that came from bytes are bytes again.
+    Ok(Datum::Bytea(pattern.chars().map(|c| c as u8).collect()))
 }
 
 fn invalid_regex(message: &str) -> Error {
@@ -262,11 +251,64 @@ fn coded(chars: &[char], at: usize) -> Result<Option<(char, usize)>> {
     found.map(Some).ok_or_else(|| invalid_regex("invalid escape \\ sequence"))
 }
 
+/// Rewrites what is behind a backslash. Returns where it ends, and whether it can be repeated: a place cannot.
+fn escape(chars: &[char], at: usize, out: &mut String) -> Result<(usize, bool)> {
+    if let Some((code, end)) = coded(chars, at)? {
+        out.push_str(&format!(r"\x{{{:x}}}", u32::from(code)));
+        return Ok((end, true));
+    }
+    let Some(next) = chars.get(at).copied() else {
+        return Err(invalid_regex("invalid escape \\ sequence"));
+    };
+    match next {
+        'm' => out.push_str(r"\b{start}"),
+        'M' => out.push_str(r"\b{end}"),
+        'y' => out.push_str(r"\b"),
+        'Y' => out.push_str(r"\B"),
+        'Z' => out.push_str(r"\z"),
+        'a' => out.push_str(r"\x07"),
+        'b' => out.push_str(r"\x08"),
+        'B' => out.push_str(r"\\"),
+        'e' => out.push_str(r"\x1b"),
+        '1'..='9' => return Err(Error::unsupported("a back reference in a regular expression")),
+        'd' | 'D' | 'w' | 'W' | 's' | 'S' | 'A' | 'n' | 'r' | 't' | 'f' | 'v' => {
+            out.push('\\');
+            out.push(next);
+        }
+        _ if next.is_ascii_alphanumeric() => return Err(invalid_regex("invalid escape \\ sequence")),
+        _ => out.push_str(&regex::escape(&next.to_string())),
+    }
+    Ok((at + 1, !matches!(next, 'm' | 'M' | 'y' | 'Y' | 'A' | 'Z')))
+}
+
+/// Copies a quantifier. Returns where it ends.
+fn quantifier(chars: &[char], start: usize, blank: impl Fn(&char) -> bool, out: &mut String) -> Result<usize> {
+    let mut at = start + 1;
+    if chars[start] == '{' {
+        let within = chars[at..].iter().take_while(|c| **c != '}');
+        let end = at + within.clone().count();
+        if end == chars.len() {
+            return Err(invalid_regex("braces {} not balanced"));
+        }
+        bound(&within.filter(|c| !blank(c)).collect::<String>(), out)?;
+        at = end + 1;
+    } else {
+        out.push(chars[start]);
+    }
+    if chars.get(at) == Some(&'?') {
+        out.push('?');
+        at += 1;
+    }
+    Ok(at)
+}
+
 /// Rewrites an advanced regular expression in the syntax of the `regex` crate.
 fn translated(pattern: &str, flags: Flags) -> Result<String> {
     let mut out = String::with_capacity(pattern.len() + 8);
     let chars: Vec<char> = pattern.chars().collect();
     let mut at = 0;
+    // Whether a quantifier has something to repeat: not behind another one, nor behind a place such as `^`.
+    let mut operand = false;
     let blank = |c: &char| flags.expanded && c.is_ascii_whitespace();
     let rest_starts = |at: usize, what: &str| what.chars().enumerate().all(|(i, c)| chars.get(at + i) == Some(&c));
     while at < chars.len() {
@@ -274,46 +316,21 @@ fn translated(pattern: &str, flags: Flags) -> Result<String> {
         match c {
             _ if blank(&c) => at += 1,
             '#' if flags.expanded => at += chars[at..].iter().take_while(|c| **c != '\n').count(),
-            '\\' => {
-                let Some(next) = chars.get(at + 1).copied() else {
-                    return Err(invalid_regex("invalid escape \\ sequence"));
-                };
-                if let Some((code, end)) = coded(&chars, at + 1)? {
-                    out.push_str(&format!(r"\x{{{:x}}}", u32::from(code)));
-                    at = end;
-                    continue;
-                }
-                match next {
-                    'm' => out.push_str(r"\b{start}"),
-                    'M' => out.push_str(r"\b{end}"),
-                    'y' => out.push_str(r"\b"),
-                    'Y' => out.push_str(r"\B"),
-                    'Z' => out.push_str(r"\z"),
-                    'a' => out.push_str(r"\x07"),
-                    'b' => out.push_str(r"\x08"),
-                    'B' => out.push_str(r"\\"),
-                    'e' => out.push_str(r"\x1b"),
-                    '1'..='9' => return Err(Error::unsupported("a back reference in a regular expression")),
-                    'd' | 'D' | 'w' | 'W' | 's' | 'S' | 'A' | 'n' | 'r' | 't' | 'f' | 'v' => {
-                        out.push('\\');
-                        out.push(next);
-                    }
-                    _ if next.is_ascii_alphanumeric() => return Err(invalid_regex("invalid escape \\ sequence")),
-                    _ => {
-                        out.push_str(&regex::escape(&next.to_string()));
-                    }
-                }
-                at += 2;
-            }
+            '\\' => (at, operand) = escape(&chars, at + 1, &mut out)?,
             '[' if rest_starts(at, "[[:<:]]") => {
                 out.push_str(r"\b{start}");
                 at += 7;
+                operand = false;
             }
             '[' if rest_starts(at, "[[:>:]]") => {
                 out.push_str(r"\b{end}");
                 at += 7;
+                operand = false;
             }
-            '[' => at = class(&chars, at, flags.newline_stops, &mut out)?,
+            '[' => {
+                at = class(&chars, at, flags.newline_stops, &mut out)?;
+                operand = true;
+            }
             '(' if rest_starts(at, "(?=")
                 || rest_starts(at, "(?!")
                 || rest_starts(at, "(?<=")
@@ -327,25 +344,52 @@ fn translated(pattern: &str, flags: Flags) -> Result<String> {
             '(' if rest_starts(at, "(?") && !rest_starts(at, "(?:") => {
                 return Err(invalid_regex("quantifier operand invalid"));
             }
+            '(' => {
+                let opening = if rest_starts(at, "(?:") { "(?:" } else { "(" };
+                out.push_str(opening);
+                at += opening.len();
+                operand = false;
+            }
             '{' if !chars[at + 1..].iter().find(|c| !blank(c)).is_some_and(char::is_ascii_digit) => {
                 out.push_str(r"\{");
                 at += 1;
+                operand = true;
+            }
+            '*' | '+' | '?' | '{' if !operand => return Err(invalid_regex("quantifier operand invalid")),
+            '*' | '+' | '?' | '{' => {
+                at = quantifier(&chars, at, blank, &mut out)?;
+                operand = false;
             }
             '}' => {
-                // Closes a bound if one is open, else stands for itself.
-                let open = out.rfind('{').is_some_and(|from| {
-                    !out[..from].ends_with('\\') && out[from + 1..].chars().all(|c| c.is_ascii_digit() || c == ',')
-                });
-                out.push_str(if open { "}" } else { r"\}" });
+                out.push_str(r"\}");
                 at += 1;
+                operand = true;
             }
             _ => {
                 out.push(c);
                 at += 1;
+                operand = !matches!(c, '^' | '$' | '|');
             }
         }
     }
     Ok(out)
+}
+
+/// Copies a bound: what stands in braces, as `2`, `2,` or `2,5`.
+fn bound(text: &str, out: &mut String) -> Result<()> {
+    let (least, most) = text.split_once(',').unwrap_or((text, text));
+    let digits = text.chars().all(|c| c.is_ascii_digit() || c == ',');
+    // Either goes up to 255.
+    let valid = match (least.parse::<u8>(), most.parse::<u8>()) {
+        (Ok(least), Ok(most)) => digits && least <= most,
+        (Ok(_), Err(_)) => digits && most.is_empty(),
+        (Err(_), _) => false,
+    };
+    if !valid {
+        return Err(invalid_regex("invalid repetition count(s)"));
+    }
+    out.push_str(&format!("{{{text}}}"));
+    Ok(())
 }
 
 /// Copies a bracket expression, escaping what only the `regex` crate takes specially; with `newline_stops` a
@@ -370,7 +414,7 @@ fn class(chars: &[char], start: usize, newline_stops: bool, out: &mut String) ->
             '[' if matches!(chars.get(at + 1), Some(':')) => {
                 let Some(close) = (at + 2..chars.len()).find(|i| chars[*i] == ':' && chars.get(i + 1) == Some(&']'))
                 else {
-                    return Err(invalid_regex("invalid character class"));
+                    return Err(invalid_regex("brackets [] not balanced"));
                 };
                 let name: String = chars[at + 2..close].iter().collect();
                 out.push_str(match name.as_str() {
@@ -389,6 +433,18 @@ fn class(chars: &[char], start: usize, newline_stops: bool, out: &mut String) ->
                     "graph" => r"[:graph:]",
                     _ => return Err(invalid_regex("invalid character class")),
                 });
+                at = close + 2;
+            }
+            '[' if matches!(chars.get(at + 1), Some('.' | '=')) => {
+                let ends = |i: &usize| chars[*i] == chars[at + 1] && chars.get(i + 1) == Some(&']');
+                let Some(close) = (at + 3..chars.len()).find(ends) else {
+                    return Err(invalid_regex("brackets [] not balanced"));
+                };
+                // Elements have names, too, which we do not know.
+                let &[element] = &chars[at + 2..close] else {
+                    return Err(invalid_regex("invalid collating element"));
+                };
+                out.push_str(&format!(r"\x{{{:x}}}", u32::from(element)));
                 at = close + 2;
             }
             '\\' => {
@@ -453,6 +509,19 @@ thread_local! {
     static CACHE: RefCell<VecDeque<Cached>> = const { RefCell::new(VecDeque::new()) };
 }
 
+/// What the `regex` crate finds wrong, and PostgreSQL's words for it.
+const COMPLAINTS: [(&str, &str); 4] = [
+    ("unclosed group", "parentheses () not balanced"),
+    ("unopened group", "parentheses () not balanced"),
+    ("invalid character class range", "invalid character range"),
+    ("invalid range boundary", "invalid character range"),
+];
+
+/// What matches a text that matches a regular expression as a whole.
+pub(super) fn whole(pattern: &str) -> Result<Regex> {
+    compile(&format!("^(?:{pattern})$"), Flags::default())
+}
+
 fn compile(pattern: &str, flags: Flags) -> Result<Regex> {
     let flags = Flags { global: false, ..flags };
     let cached = CACHE.with_borrow_mut(|cache| {
@@ -482,8 +551,9 @@ fn compile(pattern: &str, flags: Flags) -> Result<Regex> {
             regex::Error::CompiledTooBig(_) => invalid_regex("regular expression is too complex"),
             _ => {
                 let message = error.to_string();
-                let last = message.lines().last().unwrap_or("syntax error").trim_start_matches("error: ").to_string();
-                invalid_regex(&last)
+                let last = message.lines().last().unwrap_or("syntax error").trim_start_matches("error: ");
+                let known = COMPLAINTS.iter().find(|(theirs, _)| last.contains(*theirs));
+                invalid_regex(known.map_or(last, |(_, ours)| *ours))
             }
         })?;
     CACHE.with_borrow_mut(|cache| {
@@ -570,8 +640,10 @@ fn append_replacement(found: &regex::Captures<'_>, with: &str, out: &mut String)
     }
 }
 
-/// Replaces the `n`-th match (all for 0), searching from the character offset `start` (from 1). 54000 when too long.
-fn replaced(text: &str, regex: &Regex, with: &str, start: usize, n: usize) -> Result<Datum> {
+/// Replaces the `n`-th match (all for 0) in the first argument by the third, searching from the character offset `start`
+/// (from 1). 54000 when too long.
+fn replaced(call: &Call<'_>, regex: &Regex, start: usize, n: usize) -> Result<Datum> {
+    let (text, with) = (call.str(0)?, call.str(2)?);
     let mut out = String::with_capacity(text.len());
     let mut copied = 0;
     let mut search = place_of(text, start);
@@ -581,6 +653,7 @@ fn replaced(text: &str, regex: &Regex, with: &str, start: usize, n: usize) -> Re
     {
         let whole = found.get(0).expect("group 0 is the match");
         seen += 1;
+        call.settings.check_cancel(seen)?;
         if n == 0 || seen == n {
             out.push_str(&text[copied..whole.start()]);
             append_replacement(&found, with, &mut out);
@@ -609,7 +682,7 @@ fn regexp_replace(call: &mut Call<'_>) -> Result<Datum> {
     }
     let flags = flags_at(call, 3)?;
     let regex = compile(call.str(1)?, flags)?;
-    replaced(call.str(0)?, &regex, call.str(2)?, 1, usize::from(!flags.global))
+    replaced(call, &regex, 1, usize::from(!flags.global))
 }
 
 fn regexp_replace_from(call: &mut Call<'_>) -> Result<Datum> {
@@ -625,7 +698,7 @@ fn regexp_replace_from(call: &mut Call<'_>) -> Result<Datum> {
     let regex = compile(call.str(1)?, flags)?;
     // A count given by position overrides the g flag.
     let n = if call.args.len() == 4 && flags.global { 0 } else { n as usize };
-    replaced(call.str(0)?, &regex, call.str(2)?, start as usize, n)
+    replaced(call, &regex, start as usize, n)
 }
 
 /// The groups of a match, or the whole match when the expression has none.
@@ -699,9 +772,15 @@ impl Splitter {
 fn regexp_split_to_array(call: &mut Call<'_>) -> Result<Datum> {
     let mut splitter = Splitter::new(call, "regexp_split_to_array")?;
     let text = call.str(0)?;
-    // One more tells that there are too many.
-    let pieces: Vec<Datum> = std::iter::from_fn(|| splitter.next_piece(text)).take(ELEMENTS_MAX + 1).collect();
-    if pieces.len() > ELEMENTS_MAX { Err(too_many_elements()) } else { Ok(Datum::array(TEXT, pieces)) }
+    let mut pieces = Vec::new();
+    while let Some(piece) = splitter.next_piece(text) {
+        call.settings.check_cancel(pieces.len())?;
+        if pieces.len() == ELEMENTS_MAX {
+            return Err(too_many_elements());
+        }
+        pieces.push(piece);
+    }
+    Ok(Datum::array(TEXT, pieces))
 }
 
 fn regexp_split_to_table(call: &mut Call<'_>) -> Result<Datum> {
@@ -724,40 +803,71 @@ fn regexp_count(call: &mut Call<'_>) -> Result<Datum> {
         && let Some(found) = regex.find_at(text, at)
     {
         count += 1;
+        call.settings.check_cancel(count)?;
         search = search_behind(text, found.start(), found.end());
     }
-    Ok(Datum::Int4(count))
+    Ok(Datum::Int4(count as i32))
 }
 
-/// `regexp_substr(string, pattern, start, N, flags, subexpr)`: the N-th match, or a group of it.
-fn regexp_substr(call: &mut Call<'_>) -> Result<Datum> {
-    let number = |i: usize, name: &str, least: i32, default: i32| {
-        let value = if call.args.len() > i { call.i32(i)? } else { default };
-        if value < least {
-            return Err(invalid_parameter(format!("invalid value for parameter \"{name}\": {value}")));
-        }
-        Ok(value as usize)
-    };
-    let (start, nth) = (number(2, "start", 1, 1)?, number(3, "n", 1, 1)?);
-    let flags = flags_without_global(call, 4, "regexp_substr")?;
-    let group = number(5, "subexpr", 0, 0)?;
-    let text = call.str(0)?;
-    let regex = compile(call.str(1)?, flags)?;
+/// A number among the arguments, counted from `least`.
+fn counted(call: &Call<'_>, i: usize, name: &str, least: i32, default: i32) -> Result<usize> {
+    let value = if call.args.len() > i { call.i32(i)? } else { default };
+    if value < least {
+        return Err(invalid_parameter(format!("invalid value for parameter \"{name}\": {value}")));
+    }
+    Ok(value as usize)
+}
+
+/// Where the `nth` match is that begins at the character `start` or behind it, or a group of that match.
+fn nth_match(
+    call: &Call<'_>,
+    text: &str,
+    regex: &Regex,
+    start: usize,
+    nth: usize,
+    group: usize,
+) -> Result<Option<(usize, usize)>> {
     let mut search = place_of(text, start);
     let mut seen = 0;
     while let Some(at) = search
         && let Some(found) = regex.find_at(text, at)
     {
         seen += 1;
+        call.settings.check_cancel(seen)?;
         if seen == nth {
             // Without groups, the whole match is the first one.
             let group = if group == 1 && regex.captures_len() == 1 { 0 } else { group };
-            let part = regex.captures_at(text, at).and_then(|groups| groups.get(group));
-            return Ok(part.map_or(Datum::Null, |part| Datum::text(part.as_str())));
+            let parts = regex.captures_at(text, at);
+            return Ok(parts.and_then(|parts| parts.get(group).map(|part| (part.start(), part.end()))));
         }
         search = search_behind(text, found.start(), found.end());
     }
-    Ok(Datum::Null)
+    Ok(None)
+}
+
+/// `regexp_substr(string, pattern, start, N, flags, subexpr)`: the N-th match, or a group of it.
+fn regexp_substr(call: &mut Call<'_>) -> Result<Datum> {
+    let (start, nth) = (counted(call, 2, "start", 1, 1)?, counted(call, 3, "n", 1, 1)?);
+    let flags = flags_without_global(call, 4, "regexp_substr")?;
+    let group = counted(call, 5, "subexpr", 0, 0)?;
+    let text = call.str(0)?;
+    let regex = compile(call.str(1)?, flags)?;
+    Ok(nth_match(call, text, &regex, start, nth, group)?.map_or(Datum::Null, |(from, to)| Datum::text(&text[from..to])))
+}
+
+/// `regexp_instr(string, pattern, start, N, endoption, flags, subexpr)`: where the N-th match begins, or what is behind it.
+fn regexp_instr(call: &mut Call<'_>) -> Result<Datum> {
+    let (start, nth) = (counted(call, 2, "start", 1, 1)?, counted(call, 3, "n", 1, 1)?);
+    let behind = match counted(call, 4, "endoption", 0, 0)? {
+        end @ (0 | 1) => end == 1,
+        other => return Err(invalid_parameter(format!("invalid value for parameter \"endoption\": {other}"))),
+    };
+    let group = counted(call, 6, "subexpr", 0, 0)?;
+    let flags = flags_without_global(call, 5, "regexp_instr")?;
+    let text = call.str(0)?;
+    let regex = compile(call.str(1)?, flags)?;
+    let found = nth_match(call, text, &regex, start, nth, group)?.map(|(from, to)| if behind { to } else { from });
+    Ok(Datum::Int4(found.map_or(0, |at| text[..at].chars().count() as i32 + 1)))
 }
 
 fn regexp_like(call: &mut Call<'_>) -> Result<Datum> {
@@ -796,8 +906,11 @@ pub(super) static FUNCTIONS: &[Function] = &[
     Function::strict(1659, "bpcharregexne", &[BPCHAR, TEXT], BOOL, regex_no_match),
     Function::strict(1660, "bpchariclike", &[BPCHAR, TEXT], BOOL, text_ilike),
     Function::strict(1661, "bpcharicnlike", &[BPCHAR, TEXT], BOOL, text_not_ilike),
-    Function::strict(1986, "similar_to_escape", &[TEXT, TEXT], TEXT, similar_to_escape),
-    Function::strict(1987, "similar_to_escape", &[TEXT], TEXT, similar_to_escape),
+    Function::strict(2005, "bytealike", &[BYTEA, BYTEA], BOOL, bytea_like),
+    Function::strict(2006, "byteanlike", &[BYTEA, BYTEA], BOOL, bytea_not_like),
+    Function::strict(2007, "like", &[BYTEA, BYTEA], BOOL, bytea_like),
+    Function::strict(2008, "notlike", &[BYTEA, BYTEA], BOOL, bytea_not_like),
+    Function::strict(2009, "like_escape", &[BYTEA, BYTEA], BYTEA, bytea_like_escape),
     Function::strict(2073, "substring", &[TEXT, TEXT], TEXT, regex_substring),
     Function::strict(2284, "regexp_replace", &[TEXT, TEXT, TEXT], TEXT, regexp_replace),
     Function::strict(2285, "regexp_replace", &[TEXT, TEXT, TEXT, TEXT], TEXT, regexp_replace),
@@ -815,6 +928,12 @@ pub(super) static FUNCTIONS: &[Function] = &[
     Function::strict(6254, "regexp_count", &[TEXT, TEXT], INT4, regexp_count),
     Function::strict(6255, "regexp_count", &[TEXT, TEXT, INT4], INT4, regexp_count),
     Function::strict(6256, "regexp_count", &[TEXT, TEXT, INT4, TEXT], INT4, regexp_count),
+    Function::strict(6257, "regexp_instr", &[TEXT, TEXT], INT4, regexp_instr),
+    Function::strict(6258, "regexp_instr", &[TEXT, TEXT, INT4], INT4, regexp_instr),
+    Function::strict(6259, "regexp_instr", &[TEXT, TEXT, INT4, INT4], INT4, regexp_instr),
+    Function::strict(6260, "regexp_instr", &[TEXT, TEXT, INT4, INT4, INT4], INT4, regexp_instr),
+    Function::strict(6261, "regexp_instr", &[TEXT, TEXT, INT4, INT4, INT4, TEXT], INT4, regexp_instr),
+    Function::strict(6262, "regexp_instr", &[TEXT, TEXT, INT4, INT4, INT4, TEXT, INT4], INT4, regexp_instr),
     Function::strict(6263, "regexp_like", &[TEXT, TEXT], BOOL, regexp_like),
     Function::strict(6264, "regexp_like", &[TEXT, TEXT, TEXT], BOOL, regexp_like),
     Function::strict(6265, "regexp_substr", &[TEXT, TEXT], TEXT, regexp_substr),

@@ -4,6 +4,7 @@ use super::args::{RESULT_BYTES_MAX, invalid_parameter, joined, out_of_range, too
 use super::{Call, Function};
 use crate::datum::{Datum, Str};
 use crate::error::{Error, Result, SqlState};
+use crate::sqltype::SqlType;
 use crate::sqltype::oid::*;
 use crate::text_io;
 
@@ -30,8 +31,8 @@ pub(super) fn shown(call: &Call<'_>, i: usize) -> Result<String> {
 
 /// The text forms of the arguments from one on, without nulls. 54000 when they are too long, even all together.
 fn shown_from(call: &Call<'_>, first: usize) -> Result<Vec<String>> {
-    let least = call.args.iter().skip(first).map(text_io::least_length).fold(0, usize::saturating_add);
-    if least > RESULT_BYTES_MAX {
+    let lengths = call.args.iter().skip(first).map(|arg| text_io::least_length(arg, call.settings));
+    if lengths.fold(0, usize::saturating_add) > RESULT_BYTES_MAX {
         return Err(too_long());
     }
     let mut parts = Vec::with_capacity(call.args.len());
@@ -231,8 +232,11 @@ fn overlay(call: &mut Call<'_>) -> Result<Datum> {
     }
     let length = if call.args.len() > 3 { i64::from(call.i32(3)?) } else { char_count(with) as i64 };
     let head = slice(whole, 0, from as usize - 1);
-    let resume = (i64::from(from) - 1 + length).max(0) as usize;
-    text(format!("{head}{with}{}", slice(whole, resume, usize::MAX)))
+    let resume = i64::from(from) + length;
+    if resume > i64::from(i32::MAX) {
+        return Err(out_of_range("integer"));
+    }
+    text(joined(&[head, with, slice(whole, resume.max(1) as usize - 1, usize::MAX)], "")?)
 }
 
 /// A negative count takes all but that many characters of the other end.
@@ -354,10 +358,12 @@ fn chr(call: &mut Call<'_>) -> Result<Datum> {
         return Err(Error::new(SqlState::PROGRAM_LIMIT_EXCEEDED, "null character not permitted"));
     }
     if code < 0 {
-        return Err(Error::new(SqlState::PROGRAM_LIMIT_EXCEEDED, "character number must be positive"));
+        return Err(invalid_parameter("character number must be positive"));
     }
     let character = char::from_u32(code as u32).ok_or_else(|| {
-        Error::new(SqlState::PROGRAM_LIMIT_EXCEEDED, format!("requested character too large for encoding: {code}"))
+        // Halves of characters lie between.
+        let why = if code > 0x10_ffff { "too large" } else { "not valid" };
+        Error::new(SqlState::PROGRAM_LIMIT_EXCEEDED, format!("requested character {why} for encoding: {code}"))
     })?;
     text(character.to_string())
 }
@@ -408,13 +414,16 @@ fn format_type(call: &mut Call<'_>) -> Result<Datum> {
     if call.arg(0).is_null() {
         return Ok(Datum::Null);
     }
-    let typmod = if call.arg(1).is_null() { -1 } else { call.i32(1)? };
     let oid = call.i64(0)? as u32;
     // Types of another crate's making (row types, enums) have their names in the catalog.
     let known = crate::sqltype::type_row(oid).is_some() || oid == 0;
     let named =
         if known { None } else { call.settings.reg_names.as_ref().and_then(|names| names.name_of(REGTYPE, oid)) };
-    text(named.unwrap_or_else(|| crate::sqltype::format_type(oid, typmod)))
+    text(match named {
+        Some(name) => name,
+        None if call.arg(1).is_null() => SqlType::of(oid).name(),
+        None => crate::sqltype::format_type(oid, call.i32(1)?),
+    })
 }
 
 fn version(_call: &mut Call<'_>) -> Result<Datum> {

@@ -51,6 +51,10 @@ pub(crate) mod tests {
         })
     }
 
+    fn jsonb(tree: &Json) -> Jsonb {
+        Jsonb::try_from(tree).expect("short")
+    }
+
     fn canonical(text: &str) -> String {
         Jsonb::parse(text).expect("JSON").as_str().to_owned()
     }
@@ -111,34 +115,35 @@ pub(crate) mod tests {
     proptest! {
         #[test]
         fn canonical_text_reads_back(tree in trees()) {
-            let value = Jsonb::from(&tree);
+            let value = jsonb(&tree);
             prop_assert_eq!(value.tree().expect("own text"), tree.clone());
             prop_assert_eq!(canonical(value.as_str()), value.as_str());
-            let mut pretty = String::new();
-            tree.write_pretty(0, &mut pretty);
+            let pretty = tree.to_text(true).expect("short");
             prop_assert_eq!(canonical(&pretty), value.as_str());
+            prop_assert!(tree.least_length(None) <= value.as_str().len());
+            prop_assert!(tree.least_length(Some(0)) <= pretty.len());
         }
 
         #[test]
         fn parts_of_a_text_are_its_parts(tree in trees()) {
-            let value = Jsonb::from(&tree);
+            let value = jsonb(&tree);
             match &tree {
                 Json::Array(elements) => {
                     let mut walk = scan::Walk::array(value.as_str()).expect("JSON").expect("an array");
                     for element in elements {
-                        let expected = Jsonb::from(element);
+                        let expected = jsonb(element);
                         prop_assert_eq!(walk.element(value.as_str()).expect("JSON"), Some(expected.as_str()));
                     }
                     prop_assert_eq!(walk.element(value.as_str()).expect("JSON"), None);
                     prop_assert_eq!(scan::length(value.as_str()).expect("JSON"), Some(elements.len()));
-                    let last = elements.last().map(Jsonb::from);
+                    let last = elements.last().map(jsonb);
                     let found = scan::element(value.as_str(), -1).expect("JSON");
                     prop_assert_eq!(found, last.as_ref().map(Jsonb::as_str));
                 }
                 Json::Object(members) => {
                     for (key, member) in members {
                         let found = scan::member(value.as_str(), key).expect("JSON").expect("a member");
-                        let expected = Jsonb::from(member);
+                        let expected = jsonb(member);
                         prop_assert_eq!(found, expected.as_str());
                     }
                 }

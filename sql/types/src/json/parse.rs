@@ -6,8 +6,20 @@ use crate::error::{Error, Result, SqlState};
 use crate::function::RESULT_BYTES_MAX;
 use crate::numeric::Numeric;
 
-/// Most values in a tree, in all of its arrays and objects: as many as fit in the largest value, 1 GiB.
-const VALUES_MAX: usize = RESULT_BYTES_MAX / size_of::<Json>();
+/// Most values in a tree, in all of its arrays and objects: as many as fit in the largest value, 1 GiB. A long number
+/// counts as the values whose room it takes.
+pub(super) const VALUES_MAX: usize = RESULT_BYTES_MAX / size_of::<Json>();
+
+/// 54000 above [`VALUES_MAX`].
+pub(super) fn too_many_values() -> Error {
+    let message = format!("number of jsonb array elements exceeds the maximum allowed ({VALUES_MAX})");
+    Error::new(SqlState::PROGRAM_LIMIT_EXCEEDED, message)
+}
+
+/// 54001 above [`DEPTH_MAX`].
+pub(super) fn too_deep() -> Error {
+    Error::new(SqlState::STATEMENT_TOO_COMPLEX, "json value is nested too deeply")
+}
 
 /// Whether a text is one JSON value.
 ///
@@ -44,20 +56,23 @@ pub(super) fn skip(lexer: &mut Lexer<'_>) -> Result<()> {
 /// Reads a value; without `BUILD` whatever it is reads as null.
 fn value<const BUILD: bool>(lexer: &mut Lexer<'_>, depth: usize) -> Result<Json> {
     if depth > DEPTH_MAX {
-        return Err(Error::new(SqlState::STATEMENT_TOO_COMPLEX, "json value is nested too deeply"));
+        return Err(too_deep());
     }
     if BUILD {
         lexer.built += 1;
         if lexer.built > VALUES_MAX {
-            let message = format!("number of jsonb array elements exceeds the maximum allowed ({VALUES_MAX})");
-            return Err(Error::new(SqlState::PROGRAM_LIMIT_EXCEEDED, message));
+            return Err(too_many_values());
         }
     }
     let tree = match lexer.token {
         Token::ObjectStart => return object::<BUILD>(lexer, depth),
         Token::ArrayStart => return array::<BUILD>(lexer, depth),
         Token::String if BUILD => Json::String(std::mem::take(&mut lexer.string)),
-        Token::Number if BUILD => Json::Number(Numeric::parse(lexer.written())?),
+        Token::Number if BUILD => {
+            let number = Numeric::parse(lexer.written())?;
+            lexer.built += number.heap_bytes() / size_of::<Json>();
+            Json::Number(number)
+        }
         Token::True => Json::Bool(true),
         Token::False => Json::Bool(false),
         Token::Null | Token::String | Token::Number => Json::Null,

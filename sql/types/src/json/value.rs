@@ -8,8 +8,10 @@ use std::cmp::Ordering;
 use std::fmt;
 use std::hash::{Hash, Hasher};
 
+use super::parse::{VALUES_MAX, too_many_values};
 use crate::datum::Str;
 use crate::error::{Error, Result, SqlState};
+use crate::function::{RESULT_BYTES_MAX, too_long};
 use crate::numeric::Numeric;
 
 /// The tree of a JSON value. Members of an object are in jsonb's order, and no two have one key.
@@ -40,6 +42,36 @@ impl Json {
 
     pub(crate) fn is_scalar(&self) -> bool {
         !matches!(self, Json::Array(_) | Json::Object(_))
+    }
+
+    /// How deep it nests: 0 for a scalar or an empty container.
+    pub(super) fn depth(&self) -> usize {
+        let below = |part: &Json| part.depth() + 1;
+        match self {
+            Json::Array(elements) => elements.iter().map(below).max().unwrap_or(0),
+            Json::Object(members) => members.iter().map(|(_, value)| below(value)).max().unwrap_or(0),
+            _ => 0,
+        }
+    }
+
+    /// How many values it holds, with itself.
+    fn values(&self) -> usize {
+        match self {
+            Json::Array(elements) => 1 + elements.iter().map(Json::values).sum::<usize>(),
+            Json::Object(members) => 1 + members.iter().map(|(_, value)| value.values()).sum::<usize>(),
+            _ => 1,
+        }
+    }
+
+    /// Checks that it is no larger than what a text can say.
+    ///
+    /// # Errors
+    /// 54000 when it is.
+    pub(crate) fn check_size(&self) -> Result<()> {
+        if self.values() > VALUES_MAX {
+            return Err(too_many_values());
+        }
+        if self.least_length(None) > RESULT_BYTES_MAX { Err(too_long()) } else { Ok(()) }
     }
 
     pub(crate) fn member(&self, key: &str) -> Option<&Json> {
@@ -131,8 +163,53 @@ impl Json {
         }
     }
 
+    /// The canonical text; if it is to be `pretty`, with a line for each part, indented by four blanks a level.
+    ///
+    /// # Errors
+    /// 54000 when it is too long. It is measured before it is written, for numbers and what is indented deeply take much
+    /// more room there than in the tree.
+    pub(crate) fn to_text(&self, pretty: bool) -> Result<String> {
+        let mut out = String::new();
+        if self.least_length(pretty.then_some(0)) > RESULT_BYTES_MAX {
+            return Err(too_long());
+        }
+        if pretty {
+            self.write_pretty(0, &mut out);
+        } else {
+            self.write(&mut out);
+        }
+        if out.len() > RESULT_BYTES_MAX { Err(too_long()) } else { Ok(out) }
+    }
+
+    /// What the canonical text takes at least, in bytes, or, with a level, the pretty text at this level. Of what is too
+    /// long no more is counted than shows that it is.
+    pub(super) fn least_length(&self, level: Option<usize>) -> usize {
+        let inner = level.map(|level| level + 1);
+        // A comma or a bracket, and where there are lines, a line feed and the blanks behind it.
+        let before = 1 + inner.map_or(0, |level| 1 + 4 * level);
+        let total = |parts: &mut dyn Iterator<Item = usize>| {
+            let mut total = 0;
+            for part in parts {
+                total += before + part;
+                if total > RESULT_BYTES_MAX {
+                    break;
+                }
+            }
+            total
+        };
+        match self {
+            Json::Null | Json::Bool(_) => 4,
+            Json::Number(value) => value.least_length(),
+            Json::String(value) => value.len() + 2,
+            Json::Array(elements) => total(&mut elements.iter().map(|element| element.least_length(inner))),
+            Json::Object(members) => {
+                total(&mut members.iter().map(|(key, value)| key.len() + 4 + value.least_length(inner)))
+            }
+        }
+    }
+
     /// Appends the canonical text.
-    pub(crate) fn write(&self, out: &mut String) {
+    fn write(&self, out: &mut String) {
         match self {
             Json::Null => out.push_str("null"),
             Json::Bool(value) => out.push_str(if *value { "true" } else { "false" }),
@@ -160,7 +237,7 @@ impl Json {
     }
 
     /// Appends the text with a line for each part, indented by four blanks a level.
-    pub(crate) fn write_pretty(&self, level: usize, out: &mut String) {
+    fn write_pretty(&self, level: usize, out: &mut String) {
         let line = |level: usize, out: &mut String| {
             out.push('\n');
             out.extend(std::iter::repeat_n(' ', 4 * level));
@@ -222,9 +299,10 @@ impl Jsonb {
     /// The value that a text denotes.
     ///
     /// # Errors
-    /// 22P02 when it is not JSON, 22P05 for a zero character, 22003 for a number beyond numeric, 54001 too deep.
+    /// 22P02 when it is not JSON, 22P05 for a zero character, 22003 for a number beyond numeric, 54000 too long, 54001 too
+    /// deep.
     pub fn parse(text: &str) -> Result<Jsonb> {
-        Json::parse(text).map(|tree| Jsonb::from(&tree))
+        Json::parse(text).and_then(|tree| Jsonb::try_from(&tree))
     }
 
     /// A value from its canonical text, as it was stored or cut from another one; it is believed to be one.
@@ -258,11 +336,12 @@ impl Jsonb {
     }
 }
 
-impl From<&Json> for Jsonb {
-    fn from(tree: &Json) -> Jsonb {
-        let mut text = String::new();
-        tree.write(&mut text);
-        Jsonb(Str::from(text))
+/// Fails with 54000 when the text is too long.
+impl TryFrom<&Json> for Jsonb {
+    type Error = Error;
+
+    fn try_from(tree: &Json) -> Result<Jsonb> {
+        tree.to_text(false).map(|text| Jsonb(Str::from(text)))
     }
 }
 

@@ -4,7 +4,7 @@
 //! in ISO 8601 with a `T`, everything else as a string of its text form.
 
 use super::Jsonb;
-use crate::datetime;
+use crate::datetime::{self, DateStyle};
 use crate::datum::{ArrayValue, Datum};
 use crate::error::{Error, Result, SqlState};
 use crate::function::{RESULT_BYTES_MAX, too_long};
@@ -87,8 +87,11 @@ pub(crate) fn value(value: &Datum, ty: SqlType, settings: &Settings, line_feeds:
 fn scalar(value: &Datum, ty: SqlType, settings: &Settings, out: &mut String) -> Result<()> {
     let mut text = Vec::new();
     match value {
-        Datum::Timestamp(micros) => datetime::write_timestamp(*micros, &mut text),
-        Datum::Timestamptz(micros) => datetime::write_timestamptz(*micros, &settings.timezone, &mut text),
+        Datum::Date(days) => datetime::write_date(*days, DateStyle::default(), &mut text),
+        Datum::Timestamp(micros) => datetime::write_timestamp(*micros, DateStyle::default(), &mut text),
+        Datum::Timestamptz(micros) => {
+            datetime::write_timestamptz(*micros, &settings.timezone, DateStyle::default(), &mut text);
+        }
         _ => text_io::write_text(value, ty, settings, &mut text)?,
     }
     let text = String::from_utf8_lossy(&text);

@@ -8,8 +8,10 @@ use super::*;
 
 /// Digits computed beyond those shown.
 const GUARD_DIGITS: i64 = 12;
-/// PostgreSQL's `NUMERIC_MAX_RESULT_SCALE`: decimal exponents beyond three times this overflow in exp.
+/// PostgreSQL's `NUMERIC_MAX_RESULT_SCALE`: powers of e from three times this on overflow.
 const RESULT_SCALE_MAX: f64 = 2_000.0;
+/// The power of ten that is the first of these.
+const DECIMAL_WEIGHT_MAX: f64 = 3.0 * RESULT_SCALE_MAX * std::f64::consts::LOG10_E;
 
 fn out_of_domain(state: SqlState, message: &str) -> Error {
     Error::new(state, message)
@@ -215,7 +217,7 @@ impl Numeric {
     }
 
     fn exp_at_scale(&self, exponent: f64, scale: i64) -> Result<Numeric> {
-        if exponent >= RESULT_SCALE_MAX * 3.0 {
+        if exponent >= DECIMAL_WEIGHT_MAX {
             return Err(overflow());
         }
         if exponent < -(scale as f64) - 5.0 {
@@ -227,30 +229,48 @@ impl Numeric {
         Numeric::from_scaled(div_round(&e, &pow10((digits - scale) as u32)), scale)
     }
 
+    /// A power of or to an infinity or NaN, but for the powers that are one whatever the other is.
+    fn unbounded_power(&self, exponent: &Numeric) -> Result<Numeric> {
+        if self.is_nan() || exponent.is_nan() {
+            return Ok(Numeric::NAN);
+        }
+        if !exponent.is_finite() {
+            return Ok(match self.abs().cmp(&Numeric::ONE) {
+                Ordering::Equal => Numeric::ONE,
+                order if (order == Ordering::Greater) != exponent.is_negative() => Numeric::INFINITY,
+                _ => Numeric::ZERO,
+            });
+        }
+        if exponent.is_negative() {
+            return Ok(Numeric::ZERO);
+        }
+        let odd = !exponent.rem(&Numeric::from_parts(2, 0))?.is_zero();
+        Ok(if self.is_negative() && odd { Numeric::NEG_INFINITY } else { Numeric::INFINITY })
+    }
+
     /// # Errors
     /// 2201F for zero to a negative power and a negative base with a fractional exponent, 22003 too large.
     pub fn power(&self, exponent: &Numeric) -> Result<Numeric> {
         let state = SqlState::INVALID_ARGUMENT_FOR_POWER_FUNCTION;
-        // x^0 = 1 and 1^x = 1, even for NaN.
-        if !self.is_finite() || !exponent.is_finite() {
-            if exponent.is_zero() || *self == Numeric::ONE {
-                return Ok(Numeric::ONE);
-            }
-            let value = self.to_f64().powf(exponent.to_f64());
-            return Ok(if value == 0.0 { Numeric::ZERO } else { Numeric::from_f64(value) });
-        }
         if self.is_zero() && exponent.is_negative() {
             return Err(out_of_domain(state, "zero raised to a negative power is undefined"));
         }
-        let base_scale = i64::from(self.scale().unwrap_or(0));
-        let whole = exponent.trunc(0)?;
-        let is_whole = whole == *exponent;
-        if self.is_negative() && !is_whole {
+        if self.is_negative() && exponent.is_finite() && exponent.trunc(0)? != *exponent {
             return Err(out_of_domain(
                 state,
                 "a negative number raised to a non-integer power yields a complex result",
             ));
         }
+        // x^0 = 1 and 1^x = 1, even for NaN.
+        if !self.is_finite() || !exponent.is_finite() {
+            if exponent.is_zero() || *self == Numeric::ONE {
+                return Ok(Numeric::ONE);
+            }
+            return self.unbounded_power(exponent);
+        }
+        let base_scale = i64::from(self.scale().unwrap_or(0));
+        let whole = exponent.trunc(0)?;
+        let is_whole = whole == *exponent;
         if is_whole && let Some(power) = whole.to_i64().and_then(|p| i32::try_from(p).ok()) {
             let scale = SIGNIFICANT_DIGITS_MIN.max(base_scale).min(DISPLAY_SCALE_MAX);
             return self.power_int(power, scale);
@@ -262,7 +282,7 @@ impl Numeric {
         let odd = is_whole && !whole.rem(&Numeric::from_parts(2, 0))?.is_zero();
         let magnitude = self.abs();
         let decimal = magnitude.power_weight(exponent)?;
-        if decimal >= RESULT_SCALE_MAX * 3.0 {
+        if decimal >= DECIMAL_WEIGHT_MAX {
             return Err(overflow());
         }
         let scale = (SIGNIFICANT_DIGITS_MIN - decimal.clamp(-RESULT_SCALE_MAX, RESULT_SCALE_MAX) as i64)

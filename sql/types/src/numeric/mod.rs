@@ -23,7 +23,9 @@ use std::sync::Arc;
 use num_bigint::{BigInt, BigUint, Sign};
 use num_traits::{One, Signed, ToPrimitive, Zero};
 
+use crate::datum::COUNTS_BYTES;
 use crate::error::{Error, Result, SqlState};
+use crate::settings::Settings;
 
 /// Most digits before the decimal point.
 const INTEGER_DIGITS_MAX: i64 = 131_072;
@@ -442,6 +444,39 @@ impl Numeric {
         }
     }
 
+    /// The greatest common divisor, with the larger scale; NaN unless both are finite.
+    ///
+    /// # Errors
+    /// 22003 when it has too many digits, 57014 when the statement was cancelled.
+    pub fn gcd(&self, other: &Numeric, settings: &Settings) -> Result<Numeric> {
+        let (Some((a, s)), Some((b, t))) = (self.to_parts(), other.to_parts()) else { return Ok(Numeric::NAN) };
+        let scale = s.max(t);
+        let (mut a, mut b) = (a * pow10(u32::from(scale - s)), b * pow10(u32::from(scale - t)));
+        let mut step = 0;
+        while !b.is_zero() {
+            settings.check_cancel(step)?;
+            let rest = a % &b;
+            a = b;
+            b = rest;
+            step += 1;
+        }
+        Numeric::from_bigint(a.abs(), scale)
+    }
+
+    /// The least common multiple, with the larger scale; NaN unless both are finite.
+    ///
+    /// # Errors
+    /// 22003 when it has too many digits, 57014 when the statement was cancelled.
+    pub fn lcm(&self, other: &Numeric, settings: &Settings) -> Result<Numeric> {
+        let divisor = self.gcd(other, settings)?;
+        if divisor.is_nan() || divisor.is_zero() {
+            return Ok(divisor);
+        }
+        // The quotient is an integer: no digit of the product is lost.
+        let product = self.div_trunc(&divisor)?.mul(other)?.abs();
+        product.round(i32::from(divisor.scale().unwrap_or(0)))
+    }
+
     pub fn neg(&self) -> Numeric {
         match &self.0 {
             Repr::Small { unscaled, scale } => Numeric::from_i128(-i128::from(*unscaled), *scale),
@@ -688,6 +723,14 @@ impl Numeric {
             // A number of n bits has at least 0.3 n digits.
             Repr::Big(big) => (big.unscaled.bits() as usize * 3 / 10).max(usize::from(big.scale)),
             _ => 1,
+        }
+    }
+
+    /// The estimated bytes of memory behind the value: none of what is kept inline.
+    pub(crate) fn heap_bytes(&self) -> usize {
+        match &self.0 {
+            Repr::Big(big) => COUNTS_BYTES + size_of::<Big>() + big.unscaled.bits() as usize / 8,
+            _ => 0,
         }
     }
 
