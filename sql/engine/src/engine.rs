@@ -463,6 +463,7 @@ impl Engine {
     pub fn rollback_to(&self, txn: &mut Txn, savepoint: SavepointId) {
         let given = txn.rollback_to(savepoint);
         self.locks.release(&txn.shared, given);
+        txn.shared.gave_up();
     }
 
     /// Forgets `savepoint`; what was done since becomes the enclosing level's.

@@ -37,6 +37,7 @@
 //!   fn begin(&Arc<Self>, Isolation) -> Txn;   fn begin_with(.., CancelToken) -> Txn;   // dropping a Txn rolls it back
 //!   fn statement(&self, &mut Txn) -> View;                   // RC: a new snapshot; RR: that of the first statement
 //!   fn newest(&self, &Txn) -> View;                          // what is committed now, at RR too: for definitions
+//!   fn newest_beside(&self, &View) -> View;                  // likewise, for a statement under way
 //!   fn snapshot(&self) -> Snapshot;   fn view(&self, Snapshot) -> View;          // reading without a transaction
 //!   async fn commit(&self, Txn) -> Result<Lsn>;              // appended and published; wait for this LSN
 //!   fn rollback(&self, Txn);
@@ -55,12 +56,13 @@
 //!   async fn lock_row(&self, &mut Txn, &View, TreeId, key, LockStrength, WaitPolicy) -> Result<LockOutcome>;
 //!   async fn lock_object(&self, &mut Txn, object: u64, TableLockMode, WaitPolicy) -> Result<()>;
 //!   async fn probe(&self, &mut Txn, &View, TreeId, KeyRange) -> Result<Option<(Bytes, Bytes)>>; // newest state, waits
+//!   fn pass(&self) -> Pass;   // a parent's delete looks for children with it: probe_where(.., is_wanted, &mut Pass)
 //!   async fn sees_newest(&self, &Txn, &View, TreeId, &[u8]) -> Result<bool>;    // is the newest state the view's or own?
 //!   async fn sees_tree(&self, &View, TreeId) -> Result<bool>;   // false: made since; the view finds nothing in it
 //!   async fn insert_many(&self, &mut Txn, &View, TreeId, &Rows) -> Result<BatchOutcome>;    // COPY
 //!   async fn bulk_load(&self, &mut Txn, &View, TreeId, &Rows) -> Result<BatchOutcome>;      // ascending, own new tree
 //!
-//!   async fn sweep(&self) -> Result<VacuumReport>;    // every second or so on the writer
+//!   async fn sweep(&self) -> Result<VacuumReport>;    // four times a second on the writer
 //!   async fn vacuum(&self, &CancelToken) -> Result<VacuumReport>;   // walks every tree; vacuum_trees: some
 //!   async fn tree_pages(&self, TreeId, &CancelToken) -> Result<u64>;
 //!   fn live_snapshots(&self) -> (Lsn, Vec<Lsn>);      // replica -> writer: set_replica_snapshots(instance, .., lease)
@@ -71,8 +73,8 @@
 //! **Unique indexes.** The key of a unique index is the indexed columns alone, its row the key of the table; where a column
 //! is NULL the table's key follows the columns. Then [`Engine::insert`] is the unique check: the newest version of the key
 //! is looked at, and locked, in one step. **Foreign keys**: the child's insert takes [`LockStrength::KeyShare`] with
-//! [`Engine::lock_row`] on the parent and looks at what it returns; the parent's delete calls [`Engine::probe`] on the
-//! child's index after its own tombstone is in place.
+//! [`Engine::lock_row`] on the parent and looks at what it returns; the parent's delete calls [`Engine::probe_where`]
+//! on the child's index after its own tombstone is in place.
 //!
 //! # What is absent
 //!
@@ -124,7 +126,7 @@ pub use stats::Stats;
 pub use trees::TreeKind;
 pub use txn::{Isolation, SavepointId, Txn, View};
 pub use vacuum::VacuumReport;
-pub use write::{INLINE_ROW_BYTES_MAX, InsertOutcome, LockOutcome, Verdict, WriteOutcome};
+pub use write::{INLINE_ROW_BYTES_MAX, InsertOutcome, LockOutcome, Pass, Verdict, WriteOutcome};
 
 /// A tree, named by its root page, which never moves.
 pub type TreeId = protocol::PageId;

@@ -5,8 +5,10 @@
 //! behind it. When a holder ends, ownership is handed to the first waiter; a newcomer finds the entry and queues.
 //!
 //! **Deadlocks** are found when a wait begins: who waits is in a graph under one lock, edges are read from the entries
-//! (conflicting holders, and conflicting waiters ahead). The last wait of a cycle sees it whole and gives up. When someone
-//! makes known a version's owner for whom others then wait, it is the owner's wait that is looked at, and ended.
+//! (conflicting holders, and conflicting waiters ahead). Of a waiter that holds nothing in the queue's entry, those
+//! ahead in its own mode are not followed: they wait for some of the others, and a long queue is gone through once. The
+//! last wait of a cycle sees it whole and gives up. When someone makes known a version's owner for whom others then
+//! wait, it is the owner's wait that is looked at, and ended.
 //!
 //! **Weak locks** of objects, which every statement takes, stay out of the table while nobody wants a strong one there: see
 //! [`crate::weak`].
@@ -244,13 +246,16 @@ impl Entry {
         self.holders.iter().find(|holder| Arc::ptr_eq(&holder.txn, txn)).map_or(0, |holder| holder.modes)
     }
 
-    /// Those whose locks, or whose requests ahead in the queue, keep a waiter waiting.
-    fn in_the_way<'e>(&'e self, waiter: &'e Arc<Waiter>) -> impl Iterator<Item = &'e Arc<TxnShared>> {
+    /// Those whose locks, or whose requests ahead in the queue, keep a waiter waiting. With each whether it waits itself for
+    /// some of the others and for nobody else: so it is with one ahead in the same mode, if the waiter holds nothing here.
+    fn in_the_way<'e>(&'e self, waiter: &'e Arc<Waiter>) -> impl Iterator<Item = (&'e Arc<TxnShared>, bool)> {
+        let holds_nothing = self.held_by(&waiter.txn) == 0;
         let holders = self.holders.iter().filter(|holder| holder.modes & waiter.mode.conflicts() != 0);
         let ahead = self.queue.iter().take_while(|ahead| !Arc::ptr_eq(ahead, waiter));
         let ahead = ahead.filter(|ahead| ahead.mode.conflicts() & waiter.mode.bit() != 0);
-        let all = holders.map(|holder| &holder.txn).chain(ahead.map(|ahead| &ahead.txn));
-        all.filter(|other| !Arc::ptr_eq(other, &waiter.txn))
+        let ahead = ahead.map(move |ahead| (&ahead.txn, holds_nothing && ahead.mode == waiter.mode));
+        let all = holders.map(|holder| (&holder.txn, false)).chain(ahead);
+        all.filter(|(other, _)| !Arc::ptr_eq(other, &waiter.txn))
     }
 
     fn add(&mut self, txn: &Arc<TxnShared>, modes: u16) {
@@ -449,8 +454,8 @@ impl LockTable {
         let LockKey::Object(object) = *key else { return };
         self.weak.announce(object, |txn, modes| {
             for mode in Mode::of(modes) {
-                let depth = txn.take_weak(object, mode);
-                if self.hold(txn, HeldLock { key: key.clone(), mode, explicit: true, depth }) {
+                if txn.move_weak(object, mode) {
+                    self.bytes.fetch_add(HELD_BYTES + key.bytes(), Ordering::Relaxed);
                     entry.add(txn, mode.bit());
                 }
             }
@@ -637,11 +642,13 @@ impl LockTable {
             if !waiter.is_waiting() {
                 continue;
             }
-            for blocker in entry.in_the_way(&waiter) {
+            for (blocker, adds_nothing) in entry.in_the_way(&waiter) {
                 if Arc::ptr_eq(blocker, &origin.txn) {
                     return true;
                 }
-                if seen.insert(blocker.key())
+                // Else a long queue would be gone through once for each who waits in it.
+                if !adds_nothing
+                    && seen.insert(blocker.key())
                     && let Some(next) = graph.get(&blocker.key())
                 {
                     pending.push(next.clone());
@@ -662,7 +669,8 @@ impl LockTable {
             let mut entries = shard.entries.lock();
             let Some(entry) = entries.get_mut(&lock.key) else { continue };
             if let Some(holder) = entry.holders.iter_mut().find(|holder| Arc::ptr_eq(&holder.txn, txn)) {
-                holder.modes = left;
+                // A weak lock that stays may have come here behind the count of what is left.
+                holder.modes = left | txn.moved_meanwhile(&lock.key);
             }
             entry.holders.retain(|holder| holder.modes != 0);
             self.settle(shard, &mut entries, &lock.key);
@@ -724,7 +732,7 @@ mod tests {
     use super::*;
     use crate::engine::{Engine, Options};
     use crate::testing::MemoryVolume;
-    use crate::txn::Isolation;
+    use crate::txn::{Isolation, Txn};
 
     /// Who found a version may ask for its lock when the owner has gone back to a savepoint, and would wait for its end.
     #[tokio::test]
@@ -752,6 +760,99 @@ mod tests {
         drop(other);
         engine.rollback(owner);
         assert_eq!(engine.locks.bytes(), 0);
+    }
+
+    fn is_granted(engine: &Engine, txn: &Txn, object: u64, mode: TableLockMode) -> bool {
+        let asked = engine.locks.acquire_object(object, &txn.shared, mode.into(), WaitPolicy::NoWait);
+        matches!(asked, Acquired::Granted)
+    }
+
+    /// A strong lock may be announced between the two steps of a rollback to a savepoint.
+    #[tokio::test]
+    async fn a_weak_lock_that_is_being_given_up_does_not_move_to_the_table() {
+        let engine = Engine::bootstrap(MemoryVolume::new(), Options::default()).await.expect("an empty volume");
+        let ask = |txn: &Txn, object, mode| is_granted(&engine, txn, object, mode);
+        let mut owner = engine.begin(Isolation::ReadCommitted);
+        assert!(ask(&owner, 7, TableLockMode::AccessShare));
+        let savepoint = engine.savepoint(&mut owner);
+        assert!(ask(&owner, 7, TableLockMode::RowExclusive));
+        assert!(ask(&owner, 8, TableLockMode::RowExclusive));
+        let given = owner.rollback_to(savepoint);
+        let other = engine.begin(Isolation::ReadCommitted);
+        assert!(ask(&other, 7, TableLockMode::Exclusive), "the one before the savepoint does not conflict");
+        assert!(!ask(&other, 7, TableLockMode::AccessExclusive), "and stays");
+        assert!(ask(&other, 8, TableLockMode::AccessExclusive));
+        engine.locks.release(&owner.shared, given);
+        owner.shared.gave_up();
+        assert!(!ask(&other, 7, TableLockMode::AccessExclusive), "still");
+        drop(owner);
+        assert!(ask(&other, 7, TableLockMode::AccessExclusive));
+        drop(other);
+        assert_eq!(engine.locks.bytes(), 0);
+    }
+
+    /// And may bring a weak lock that stays to the table, where another on the same object is about to be given up.
+    #[tokio::test]
+    async fn a_weak_lock_that_moves_while_another_is_given_up_stays() {
+        let engine = Engine::bootstrap(MemoryVolume::new(), Options::default()).await.expect("an empty volume");
+        let ask = |txn: &Txn, object, mode| is_granted(&engine, txn, object, mode);
+        let mut owner = engine.begin(Isolation::ReadCommitted);
+        assert!(ask(&owner, 7, TableLockMode::AccessShare));
+        let savepoint = engine.savepoint(&mut owner);
+        assert!(ask(&owner, 7, TableLockMode::ShareUpdateExclusive), "neither weak nor strong: in the table at once");
+        let given = owner.rollback_to(savepoint);
+        let other = engine.begin(Isolation::ReadCommitted);
+        assert!(!ask(&other, 7, TableLockMode::AccessExclusive));
+        engine.locks.release(&owner.shared, given);
+        owner.shared.gave_up();
+        assert!(!ask(&other, 7, TableLockMode::AccessExclusive), "it is held still");
+        assert!(ask(&other, 7, TableLockMode::ShareUpdateExclusive), "and the other is not");
+        drop(owner);
+        assert!(ask(&other, 7, TableLockMode::AccessExclusive));
+        drop(other);
+        assert_eq!(engine.locks.bytes(), 0);
+    }
+
+    /// Each who joins a long queue goes through it once.
+    #[tokio::test]
+    async fn who_waits_ahead_in_the_same_mode_leads_to_nobody_else() {
+        use TableLockMode::{Exclusive, Share};
+        let engine = Engine::bootstrap(MemoryVolume::new(), Options::default()).await.expect("an empty volume");
+        let txns: [Txn; 4] = std::array::from_fn(|_| engine.begin(Isolation::ReadCommitted));
+        let ask =
+            |txn: &Txn, mode: TableLockMode| engine.locks.acquire_object(7, &txn.shared, mode.into(), WaitPolicy::Wait);
+        assert!(matches!(ask(&txns[0], Exclusive), Acquired::Granted));
+        assert!(matches!(ask(&txns[1], Share), Acquired::Wait(_)));
+        assert!(matches!(ask(&txns[2], Exclusive), Acquired::Wait(_)));
+        let Acquired::Wait(last) = ask(&txns[3], Exclusive) else { panic!("it is held") };
+        let adds_nothing: Vec<bool> = {
+            let entries = engine.locks.shard(&last.key).entries.lock();
+            entries[&last.key].in_the_way(&last).map(|(_, adds_nothing)| adds_nothing).collect()
+        };
+        assert_eq!(adds_nothing, [false, false, true]);
+    }
+
+    #[tokio::test]
+    async fn whoever_of_a_queue_holds_what_its_head_waits_for_closes_a_cycle() {
+        let engine = Engine::bootstrap(MemoryVolume::new(), Options::default()).await.expect("an empty volume");
+        let txns: [Txn; 4] = std::array::from_fn(|_| engine.begin(Isolation::ReadCommitted));
+        let ask = |txn: &Txn, object: u64| {
+            let mode = TableLockMode::Exclusive.into();
+            engine.locks.acquire_object(object, &txn.shared, mode, WaitPolicy::Wait)
+        };
+        for (object, txn) in (0..).zip(&txns) {
+            assert!(matches!(ask(txn, object), Acquired::Granted));
+        }
+        let mut graph = HashMap::default();
+        for txn in &txns[1..] {
+            let Acquired::Wait(waiter) = ask(txn, 0) else { panic!("it is held") };
+            assert!(!engine.locks.closes_cycle(&graph, &waiter));
+            graph.insert(txn.shared.key(), waiter);
+        }
+        for object in 1..4 {
+            let Acquired::Wait(origin) = ask(&txns[0], object) else { panic!("it is held") };
+            assert!(engine.locks.closes_cycle(&graph, &origin), "through number {object} of the queue");
+        }
     }
 
     #[test]

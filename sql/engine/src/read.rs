@@ -22,6 +22,9 @@ use std::sync::Arc;
 /// Level byte of overflow pages.
 pub const OVERFLOW_LEVEL: u8 = 255;
 
+/// A batch of rows ends behind the one with which its bytes are more than this.
+const BATCH_BYTES_MAX: usize = 64 << 20;
+
 /// A range of keys.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeyRange {
@@ -91,6 +94,7 @@ impl Rows {
 
     pub fn clear(&mut self) {
         self.truncate(0);
+        self.bytes.shrink_to(BATCH_BYTES_MAX);
     }
 
     #[must_use]
@@ -284,7 +288,8 @@ enum Pending {
 }
 
 impl Scan {
-    /// Reads up to `rows_max` more rows into `rows`, which is cleared first. Returns how many: 0 means the end.
+    /// Reads up to `rows_max` more rows into `rows`, which is cleared first; fewer when they are long. Returns how many:
+    /// 0 means the end.
     ///
     /// # Errors
     /// As [`Engine::get_into`].
@@ -292,7 +297,9 @@ impl Scan {
         rows.clear();
         let engine = self.engine.clone();
         let mut pins = Pins::default();
-        while !self.done && rows.len() < rows_max {
+        while !self.done && rows.len() < rows_max && rows.bytes.len() <= BATCH_BYTES_MAX {
+            // What is cached is read without waiting, and a whole table may be: others of this thread have their turn.
+            tokio::task::consume_budget().await;
             let count = rows.len();
             let end = engine
                 .retry(&mut pins, &self.view.txn.cancel, || {

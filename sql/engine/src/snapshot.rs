@@ -20,7 +20,7 @@ use std::time::Duration;
 /// Kept snapshots in one horizon; with more live ones the bound stays lower.
 pub const KEPT_MAX: usize = 64;
 
-/// The pair of rule V4.
+/// The pair (bound, kept) of the horizon.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Horizon {
     /// Snapshots at or above are served.

@@ -12,6 +12,7 @@
 //! with that entry. Only empty leaves are unlinked, and keys never move left.
 
 use crate::TreeId;
+use crate::alloc::Allocation;
 use crate::cache::Frame;
 use crate::cancel::CancelToken;
 use crate::cell::{self, LOWEST, OwnedPosition, PAGE_DEAD, PAGE_HAS_OVERFLOW, Position};
@@ -53,7 +54,8 @@ struct Cut {
 }
 
 enum SplitEnd {
-    Done,
+    /// There is room now. So many new pages were taken for it, the first ones.
+    Done(usize),
     /// The parent lacks room for an entry of so many bytes.
     ParentFull(usize),
     /// Two pages are needed: the root splits.
@@ -204,12 +206,12 @@ impl Engine {
         let mut second = None;
         loop {
             self.admit(&log, &mut pins).await?;
-            let new = [Some(first.page()), second.as_ref().map(crate::alloc::Allocation::page)];
+            let new = [Some(first.page()), second.as_ref().map(Allocation::page)];
             let end = self
                 .retry(&mut pins, &cancel, || {
                     let path = self.path(tree, level, position)?;
                     if let [root] = &path[..] {
-                        let Some(second) = new[1] else { return Ok((SplitEnd::Root, false)) };
+                        let Some(second) = new[1] else { return Ok(SplitEnd::Root) };
                         return self.split_root(root, position, needed, [first.page(), second]);
                     }
                     let (page, parent) = (&path[path.len() - 1], &path[path.len() - 2]);
@@ -217,35 +219,21 @@ impl Engine {
                 })
                 .await?;
             match end {
-                (SplitEnd::Done, split) => {
-                    if split {
-                        self.counters.splits.fetch_add(1, Ordering::Relaxed);
-                        first.used();
-                        if let Some(second) = second {
-                            // Only a root takes the second; if it was not the root in the end, the page goes back.
-                            if self.retry(&mut pins, &cancel, || self.is_used(second.page())).await? {
-                                second.used();
-                            }
-                        }
-                    }
+                SplitEnd::Done(taken) => {
+                    self.counters.splits.fetch_add(u64::from(taken > 0), Ordering::Relaxed);
+                    // Before anything is waited for: a page that goes back while it is in the tree would be taken again.
+                    [Some(first), second].into_iter().flatten().take(taken).for_each(Allocation::used);
                     return Ok(());
                 }
-                (SplitEnd::ParentFull(bytes), _) => {
+                SplitEnd::ParentFull(bytes) => {
                     pins.clear();
                     Box::pin(self.split(tree, level + 1, position, bytes)).await?;
                     // The page reserved before must be cached again, and the height may have changed.
                     self.load(&mut pins, first.page(), false).await?;
                 }
-                (SplitEnd::Root, _) => second = Some(self.allocate(&mut pins).await?),
+                SplitEnd::Root => second = Some(self.allocate(&mut pins).await?),
             }
         }
-    }
-
-    fn is_used(&self, page: PageId) -> Result<bool, Stop> {
-        let (span, bit) = space::locate(page);
-        let map = self.page(map_page(span))?;
-        let page = map.latch.read();
-        Ok(space::is_used(&page, bit))
     }
 
     fn split_page(
@@ -255,7 +243,7 @@ impl Engine {
         position: Position<'_>,
         needed: usize,
         new: PageId,
-    ) -> Result<(SplitEnd, bool), Stop> {
+    ) -> Result<SplitEnd, Stop> {
         let log = self.log()?;
         let right = page.latch.read().right();
         let right = if right.is_some() { Some(self.page(right)?) } else { None };
@@ -266,10 +254,10 @@ impl Engine {
         let at = mtr.latch(page);
         let right_at = right.as_ref().map(|right| mtr.latch(right));
         let parent_at = mtr.latch(parent);
-        let Some(cut) = cut(mtr.page(at), position, needed)? else { return Ok((SplitEnd::Done, false)) };
+        let Some(cut) = cut(mtr.page(at), position, needed)? else { return Ok(SplitEnd::Done(0)) };
         let entry = cell::inner_cell(new.id, cut.separator.borrow());
         if entry.len() > mtr.page(parent_at).free_bytes() {
-            return Ok((SplitEnd::ParentFull(entry.len()), false));
+            return Ok(SplitEnd::ParentFull(entry.len()));
         }
         let new_at = mtr.latch(&new);
         let map_at = mtr.latch(&map);
@@ -292,7 +280,7 @@ impl Engine {
         let bits = space::set_bits(mtr.page(map_at), [bit], true);
         mtr.change(map_at, bits);
         mtr.commit(log, |_| {});
-        Ok((SplitEnd::Done, true))
+        Ok(SplitEnd::Done(1))
     }
 
     fn split_root(
@@ -301,14 +289,14 @@ impl Engine {
         position: Position<'_>,
         needed: usize,
         new: [PageId; 2],
-    ) -> Result<(SplitEnd, bool), Stop> {
+    ) -> Result<SplitEnd, Stop> {
         let log = self.log()?;
         let (left, right) = (self.page(new[0])?, self.page(new[1])?);
         let bits = new.map(space::locate);
         let maps = [self.page(map_page(bits[0].0))?, self.page(map_page(bits[1].0))?];
         let mut mtr = Mtr::new(&self.dirty);
         let at = mtr.latch(root);
-        let Some(cut) = cut(mtr.page(at), position, needed)? else { return Ok((SplitEnd::Done, false)) };
+        let Some(cut) = cut(mtr.page(at), position, needed)? else { return Ok(SplitEnd::Done(0)) };
         let (left_at, right_at) = (mtr.latch(&left), mtr.latch(&right));
         let page = mtr.page(at);
         let (level, flags, owner, count) = (page.level(), page.flags(), page.owner(), page.slot_count());
@@ -338,7 +326,7 @@ impl Engine {
             }
         }
         mtr.commit(log, |_| {});
-        Ok((SplitEnd::Done, true))
+        Ok(SplitEnd::Done(2))
     }
 
     /// Unlinks the leaf for a position if it is empty, and the inner pages that are left without a child. Returns whether

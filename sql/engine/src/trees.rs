@@ -61,6 +61,12 @@ impl Engine {
         View { snapshot: self.snapshot(), txn: txn.shared.clone(), start: self.end() }
     }
 
+    /// As [`Engine::newest`], of the transaction of a statement that reads by `view` otherwise.
+    #[must_use]
+    pub fn newest_beside(&self, view: &View) -> View {
+        View { snapshot: self.snapshot(), txn: view.txn.clone(), start: self.end() }
+    }
+
     /// Creates a tree. It exists for others when the transaction commits; if it does not, the sweep frees it.
     ///
     /// # Errors

@@ -47,6 +47,19 @@ struct Held {
     /// Those that are explicit, in the order of their depths.
     locks: Vec<HeldLock>,
     weak: SmallVec<[WeakHeld; 4]>,
+    /// Between the two steps of a rollback to a savepoint: weak locks that are not in the list may be in their slots still.
+    /// Those that stay and have moved to the lock table since the first step, by object, with their modes.
+    giving_up: Option<SmallVec<[(u64, u16); 2]>>,
+}
+
+impl Held {
+    /// Adds a lock, not a version's.
+    fn enter(&mut self, lock: HeldLock) {
+        // A weak lock that moves to the lock table may be older than what was locked since.
+        let is_older = |other: &HeldLock| other.explicit && other.depth <= lock.depth;
+        let at = self.locks.iter().rposition(is_older).map_or(0, |older| older + 1);
+        self.locks.insert(at, lock);
+    }
 }
 
 /// Locks that a transaction gives up, each with the modes that stay with it.
@@ -135,10 +148,7 @@ impl TxnShared {
     pub fn hold(&self, lock: HeldLock) -> bool {
         let mut held = self.held.lock();
         if !held.ended {
-            // A weak lock that moves to the lock table may be older than what was locked since.
-            let is_older = |other: &HeldLock| other.explicit && other.depth <= lock.depth;
-            let at = held.locks.iter().rposition(is_older).map_or(0, |older| older + 1);
-            held.locks.insert(at, lock);
+            held.enter(lock);
         }
         !held.ended
     }
@@ -164,14 +174,32 @@ impl TxnShared {
         !held.ended
     }
 
-    /// Takes out a weak lock, which moves to the lock table. Returns the depth at which it was taken.
-    pub fn take_weak(&self, object: u64, mode: Mode) -> u32 {
+    /// Makes a weak lock one of the lock table, in one step, so that a rollback to a savepoint finds it as the one or the other.
+    /// False when the transaction has ended, or gives the lock up just now.
+    pub fn move_weak(&self, object: u64, mode: Mode) -> bool {
         let mut held = self.held.lock();
-        match held.weak.iter().position(|lock| lock.object == object && lock.mode == mode) {
+        if held.ended {
+            return false;
+        }
+        let depth = match held.weak.iter().position(|lock| lock.object == object && lock.mode == mode) {
             Some(at) => held.weak.swap_remove(at).depth,
+            None if held.giving_up.is_some() => return false,
             // It is being taken just now.
             None => self.depth(),
+        };
+        if let Some(moved) = &mut held.giving_up {
+            moved.push((object, mode.bit()));
         }
+        held.enter(HeldLock { key: LockKey::Object(object), mode, explicit: true, depth });
+        true
+    }
+
+    /// The modes in which this lock moved to the lock table since a rollback to a savepoint took out what it gives up.
+    pub fn moved_meanwhile(&self, key: &LockKey) -> u16 {
+        let LockKey::Object(object) = *key else { return 0 };
+        let held = self.held.lock();
+        let moved = held.giving_up.iter().flatten().filter(|(other, _)| *other == object);
+        moved.fold(0, |modes, (_, mode)| modes | mode)
     }
 
     /// How many locks it has in the lock table.
@@ -190,7 +218,8 @@ impl TxnShared {
     }
 
     /// Takes out the locks to give up when rolling back to `depth`: those taken deeper, and versions others wait for,
-    /// which those others must look at again. What was taken before in a weaker mode stays in that.
+    /// which those others must look at again. What was taken before in a weaker mode stays in that. Once they are released,
+    /// [`TxnShared::gave_up`] follows.
     fn take_deeper(&self, depth: u32) -> GivenUp {
         let mut held = self.held.lock();
         let (keep, gone): (Vec<HeldLock>, Vec<HeldLock>) =
@@ -214,7 +243,13 @@ impl TxnShared {
         };
         let weak = weak_gone.into_iter().map(weak_left).collect();
         held.weak = keep;
+        held.giving_up = Some(SmallVec::new());
         GivenUp { locks, weak }
+    }
+
+    /// What a rollback to a savepoint gave up is released.
+    pub fn gave_up(&self) {
+        self.held.lock().giving_up = None;
     }
 
     /// What was locked at `depth` or deeper belongs to the level around it from now on.
@@ -365,7 +400,7 @@ impl Txn {
             .expect("the caller names a savepoint of this transaction that it has not released")
     }
 
-    /// Rolls back to `savepoint`, which stays. Returns the locks to give up.
+    /// Rolls back to `savepoint`, which stays. Returns the locks to give up; [`TxnShared::gave_up`] is to follow.
     pub(crate) fn rollback_to(&mut self, savepoint: SavepointId) -> GivenUp {
         let depth = self.depth_of(savepoint);
         let mut subs = self.shared.subs.lock();

@@ -327,6 +327,8 @@ impl Engine {
         for _ in 0..leaves {
             let Some(&tree) = walk.trees.front() else { return Ok(true) };
             cancel.check()?;
+            // As in a scan: what is cached and clean is passed by without waiting.
+            tokio::task::consume_budget().await;
             let newer = walk.newer.take();
             let newer = newer.as_ref().map(|(key, lsn)| (&key[..], *lsn));
             match self.sweep_at(tree, walk.position.borrow(), newer, report).await {

@@ -18,6 +18,7 @@ use crate::error::{Error, Result};
 use crate::locks::{Acquired, LockKey, LockStrength, Mode, TableLockMode, VersionLock, WaitPolicy};
 use crate::mtr::Mtr;
 use crate::read::KeyRange;
+use crate::snapshot::Snapshot;
 use crate::tree::Seek;
 use crate::txn::{Isolation, Ownership, Txn, TxnShared, View};
 use crate::{KEY_BYTES_MAX, ROW_BYTES_MAX, TreeId};
@@ -115,6 +116,11 @@ enum Decision<T> {
     Done(T),
     Write { flags: u8, payload: Vec<u8>, outcome: T },
     NeedRow,
+}
+
+/// The row of an entry: its own bytes, or those that were read before if they lie elsewhere.
+fn row_of<'a>(entry: &Entry<'a>, read: Option<&'a [u8]>) -> Option<&'a [u8]> {
+    if entry.is_overflow() { read } else { Some(entry.payload()) }
 }
 
 /// Where and as whom a write writes.
@@ -450,12 +456,8 @@ impl Engine {
                 Err(outcome) => return Ok(Decision::Done(outcome)),
             };
             let (entry, _) = seen.expect("a row was judged");
-            let verdict = match (entry.is_overflow(), row) {
-                (false, _) => f(entry.payload(), changed)?,
-                (true, Some(row)) => f(row, changed)?,
-                (true, None) => return Ok(Decision::NeedRow),
-            };
-            let Verdict::Replace(row) = verdict else { return Ok(Decision::Done(WriteOutcome::Skipped)) };
+            let Some(old) = row_of(entry, row) else { return Ok(Decision::NeedRow) };
+            let Verdict::Replace(row) = f(old, changed)? else { return Ok(Decision::Done(WriteOutcome::Skipped)) };
             if row.len() > ROW_BYTES_MAX {
                 return Err(Error::RowTooLarge { bytes: row.len(), max: ROW_BYTES_MAX });
             }
@@ -504,12 +506,8 @@ impl Engine {
                 Err(outcome) => return Ok(Decision::Done(outcome)),
             };
             let (entry, _) = seen.expect("a row was judged");
-            let agreed = match (entry.is_overflow(), row) {
-                (false, _) => f(entry.payload(), changed)?,
-                (true, Some(row)) => f(row, changed)?,
-                (true, None) => return Ok(Decision::NeedRow),
-            };
-            if !agreed {
+            let Some(old) = row_of(entry, row) else { return Ok(Decision::NeedRow) };
+            if !f(old, changed)? {
                 return Ok(Decision::Done(WriteOutcome::Skipped));
             }
             let flags = TOMBSTONE | if moved_to.is_some() { MOVED } else { 0 };
@@ -699,12 +697,7 @@ impl Engine {
                 let moved = Moved::of(&head.entry);
                 return Ok(Newest::Gone { moved, own, stamp, commit });
             }
-            let row = if head.entry.is_overflow() {
-                Stored::Overflow(head.entry.overflow())
-            } else {
-                Stored::Inline(Bytes::copy_from_slice(head.entry.payload()))
-            };
-            Ok(Newest::Live { row, own, stamp, commit })
+            Ok(Newest::Live { row: Stored::of(&head.entry), own, stamp, commit })
         })
     }
 
@@ -776,11 +769,12 @@ impl Engine {
         tree: TreeId,
         range: KeyRange,
     ) -> Result<Option<(Bytes, Bytes)>> {
-        self.probe_where(txn, view, tree, range, &|_| true).await
+        self.probe_rows(txn, view, tree, range, Looks { is_wanted: &|_| true, since: None }, &mut false).await
     }
 
-    /// As [`Engine::probe`], the first row that `is_wanted`. Of what is in flight only that is awaited which may lead to
-    /// such a row, whether it commits or not. This is how a parent's delete looks for children.
+    /// As [`Engine::probe`], the first row that `is_wanted`. Of what is in flight only changes of such rows are awaited,
+    /// not rows that come to be such. This is how a parent's delete looks for children: who makes one must lock the
+    /// parent before it commits, and finds it locked. Who moves one need not: that is for the `pass` to tell.
     ///
     /// # Errors
     /// As [`Engine::update`].
@@ -791,6 +785,26 @@ impl Engine {
         tree: TreeId,
         range: KeyRange,
         is_wanted: &(dyn Fn(&[u8]) -> bool + Sync),
+        pass: &mut Pass,
+    ) -> Result<Option<(Bytes, Bytes)>> {
+        let looks = Looks { is_wanted, since: Some(pass.snapshot.lsn()) };
+        self.probe_rows(txn, view, tree, range, looks, &mut pass.has_lost).await
+    }
+
+    /// Begins to look for rows with [`Engine::probe_where`].
+    #[must_use]
+    pub fn pass(&self) -> Pass {
+        Pass { snapshot: self.snapshot(), has_lost: false }
+    }
+
+    async fn probe_rows(
+        &self,
+        txn: &mut Txn,
+        view: &View,
+        tree: TreeId,
+        range: KeyRange,
+        looks: Looks<'_>,
+        has_lost: &mut bool,
     ) -> Result<Option<(Bytes, Bytes)>> {
         txn.check()?;
         let shared = txn.shared.clone();
@@ -798,16 +812,17 @@ impl Engine {
         let end = range.end();
         let mut pins = Pins::default();
         loop {
-            let mut attempt = || self.probe_leaf(&shared, tree, from.borrow(), end.as_ref(), is_wanted);
+            let mut attempt = || self.probe_leaf(&shared, tree, from.borrow(), end.as_ref(), looks);
             match self.run(&mut pins, &shared.cancel, &mut attempt).await? {
                 Ok(Probe::End) => return Ok(None),
                 Ok(Probe::Next(next)) => from = next,
+                Ok(Probe::Lost(next)) => (from, *has_lost) = (next, true),
                 Ok(Probe::Found(key, _, Stored::Inline(row))) => return Ok(Some((key, row))),
                 Ok(Probe::Found(key, stamp, Stored::Overflow(overflow))) => {
                     pins.clear();
                     let row = self.read_newest_overflow(&shared, view, tree, &key, stamp, overflow).await?;
                     match row {
-                        Some(row) if is_wanted(&row) => return Ok(Some((key, row.into()))),
+                        Some(row) if (looks.is_wanted)(&row) => return Ok(Some((key, row.into()))),
                         Some(_) => from = Position::after(&key).to_owned(),
                         None => {}
                     }
@@ -856,7 +871,7 @@ impl Engine {
         tree: TreeId,
         from: Position<'_>,
         end: Option<&OwnedPosition>,
-        is_wanted: &(dyn Fn(&[u8]) -> bool + Sync),
+        looks: Looks<'_>,
     ) -> Result<Probe, Stop> {
         self.with_leaf(tree, from, Seek::At, None, |page| {
             let slot = cell::lower_bound(page, from);
@@ -874,21 +889,24 @@ impl Engine {
             let key = entry.key();
             let behind = Position::after(key).to_owned();
             // A long row has to be read first, which is not done under a latch.
-            let may_be_wanted =
-                |entry: &Entry<'_>| !entry.is_tombstone() && (entry.is_overflow() || is_wanted(entry.payload()));
+            let may_be_wanted = |entry: &Entry<'_>| {
+                !entry.is_tombstone() && (entry.is_overflow() || (looks.is_wanted)(entry.payload()))
+            };
             match self.search(txn, page, key, from)? {
                 Search::Absent => Ok(Probe::Next(behind)),
                 Search::GoesOn => Ok(Probe::Next(cell::high(page).ok_or(Stop::Again)?.to_owned())),
                 Search::Head(head) => {
                     if let HeadState::InFlight(owner) = &head.state {
                         // Its owner may go back to an older version, and to the committed one by ending.
-                        let mut concerns = may_be_wanted(&head.entry);
+                        let awaits_new = looks.since.is_none();
+                        let mut concerns = awaits_new && may_be_wanted(&head.entry);
                         let (stamp, mut below) = (head.entry.stamp(), Vec::new());
-                        let mut passed = |entry: &Entry<'_>| concerns |= may_be_wanted(entry);
+                        let mut passed = |entry: &Entry<'_>| concerns |= awaits_new && may_be_wanted(entry);
                         let committed = self.committed_below(txn, page, key, stamp, &mut below, &mut passed)?;
                         concerns |= committed.is_some() && may_be_wanted(&Entry { cell: &below });
                         if !concerns {
-                            return Ok(Probe::Next(behind));
+                            let is_lost = self.is_lost(txn, page, &head, looks.since, &may_be_wanted)?;
+                            return Ok(if is_lost { Probe::Lost(behind) } else { Probe::Next(behind) });
                         }
                         // Only waited for: who probes and writes the row then would meet others who did the same.
                         let version = version_lock(owner, &head.entry);
@@ -902,17 +920,47 @@ impl Engine {
                         txn.observe(lsn);
                     }
                     if !may_be_wanted(&head.entry) {
-                        return Ok(Probe::Next(behind));
+                        let is_lost = self.is_lost(txn, page, &head, looks.since, &may_be_wanted)?;
+                        return Ok(if is_lost { Probe::Lost(behind) } else { Probe::Next(behind) });
                     }
-                    let row = if head.entry.is_overflow() {
-                        Stored::Overflow(head.entry.overflow())
-                    } else {
-                        Stored::Inline(Bytes::copy_from_slice(head.entry.payload()))
-                    };
-                    Ok(Probe::Found(Bytes::copy_from_slice(key), head.entry.stamp(), row))
+                    Ok(Probe::Found(Bytes::copy_from_slice(key), head.entry.stamp(), Stored::of(&head.entry)))
                 }
             }
         })
+    }
+
+    /// Whether a row that is not wanted was so `since` then, and others have changed or moved it.
+    fn is_lost(
+        &self,
+        txn: &TxnShared,
+        page: &Page,
+        head: &Head<'_>,
+        since: Option<Lsn>,
+        may_be_wanted: &dyn Fn(&Entry<'_>) -> bool,
+    ) -> Result<bool, Stop> {
+        let Some(since) = since else { return Ok(false) };
+        let is_later = |state: &HeadState, entry: &Entry<'_>| match state {
+            HeadState::Committed(lsn) => *lsn > since,
+            // No snapshot is between its stamp and its commit.
+            HeadState::Settled => entry.stamp() > since,
+            HeadState::Own | HeadState::InFlight(_) => false,
+        };
+        let is_open = |state: &HeadState| matches!(state, HeadState::Own | HeadState::InFlight(_));
+        let mut has_changed = is_later(&head.state, &head.entry);
+        if !has_changed && !is_open(&head.state) {
+            return Ok(false);
+        }
+        let (key, mut stamp, mut below) = (head.entry.key(), head.entry.stamp(), Vec::new());
+        while let Some(state) = self.committed_below(txn, page, key, stamp, &mut below, &mut |_| {})? {
+            let entry = Entry { cell: &below };
+            if is_later(&state, &entry) {
+                has_changed = true;
+            } else if !is_open(&state) {
+                return Ok(has_changed && may_be_wanted(&entry));
+            }
+            stamp = entry.stamp();
+        }
+        Ok(false)
     }
 
     /// Notes in the root that entries of the tree may have overflow pages: a drop must then visit its leaves.
@@ -952,9 +1000,45 @@ impl Moved {
     }
 }
 
+/// A look for rows by the newest state, place by place.
+#[derive(Debug)]
+pub struct Pass {
+    /// Of its beginning: the versions that it sees are kept.
+    snapshot: Snapshot,
+    has_lost: bool,
+}
+
+impl Pass {
+    /// Whether a wanted row has left its place since the pass began. It may have come to one that was looked at before,
+    /// so that another pass is needed to know.
+    #[must_use]
+    pub fn has_lost(&self) -> bool {
+        self.has_lost
+    }
+}
+
+/// What a probe looks for.
+#[derive(Clone, Copy)]
+struct Looks<'a> {
+    is_wanted: &'a (dyn Fn(&[u8]) -> bool + Sync),
+    /// Rows that were wanted then are told of when others have changed them. Without it, who is making such a row is
+    /// awaited.
+    since: Option<Lsn>,
+}
+
 enum Stored {
     Inline(Bytes),
     Overflow(OverflowRef),
+}
+
+impl Stored {
+    fn of(entry: &Entry<'_>) -> Stored {
+        if entry.is_overflow() {
+            Stored::Overflow(entry.overflow())
+        } else {
+            Stored::Inline(Bytes::copy_from_slice(entry.payload()))
+        }
+    }
 }
 
 enum Newest {
@@ -966,6 +1050,8 @@ enum Newest {
 enum Probe {
     End,
     Next(OwnedPosition),
+    /// As `Next`, and a wanted row was there when the pass began.
+    Lost(OwnedPosition),
     Found(Bytes, Lsn, Stored),
 }
 

@@ -90,7 +90,7 @@ impl LockTable {
         let blockers = |waiter: &Arc<Waiter>| -> Vec<CancelToken> {
             let entries = self.shard(&waiter.key).entries.lock();
             let entry = entries.get(&waiter.key).filter(|_| waiter.is_waiting());
-            entry.map_or(Vec::new(), |entry| entry.in_the_way(waiter).map(|other| other.cancel.clone()).collect())
+            entry.map_or(Vec::new(), |entry| entry.in_the_way(waiter).map(|(other, _)| other.cancel.clone()).collect())
         };
         let waits = graph.values().map(|it| LockWait { session: it.txn.cancel.clone(), blockers: blockers(it) });
         waits.collect()

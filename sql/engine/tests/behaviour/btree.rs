@@ -186,6 +186,27 @@ fn a_long_row_lives_out_of_line() {
 }
 
 #[test]
+fn a_batch_of_long_rows_has_few() {
+    block_on(async {
+        let (_volume, engine) = new_engine().await;
+        let tree = new_tree(&engine).await;
+        let row = vec![7u8; 16 << 20];
+        for key in 0..5 {
+            put_now(&engine, tree, &[key], &row).await;
+        }
+        let view = engine.view(engine.snapshot());
+        for direction in [Direction::Forward, Direction::Backward] {
+            let mut scan = engine.scan(&view, tree, KeyRange::all(), direction);
+            let mut rows = Rows::new();
+            for expected in [4, 1, 0] {
+                assert_eq!(scan.next_batch(&mut rows, 100).await, Ok(expected));
+                assert!(rows.iter().all(|(_, found)| found == row));
+            }
+        }
+    });
+}
+
+#[test]
 fn keys_and_rows_have_limits() {
     block_on(async {
         let (_volume, engine) = new_engine().await;

@@ -2,7 +2,8 @@
 
 use crate::support::*;
 use engine::testing::MemoryVolume;
-use engine::{Direction, Engine, Isolation, KeyRange, Options};
+use engine::{CancelToken, Direction, Engine, Isolation, KeyRange, Options};
+use std::cell::Cell;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -190,5 +191,36 @@ fn a_scan_of_everything_leaves_what_is_used_in_the_cache() {
             let fetched = use_all().await;
             assert!(fetched <= 10, "{fetched} of about a hundred leaves were driven out");
         }
+    });
+}
+
+#[test]
+fn who_reads_what_is_cached_lets_others_have_their_turn() {
+    /// How often others had one.
+    async fn turns(work: impl Future<Output = ()>) -> usize {
+        let ended = Cell::new(false);
+        let work = async {
+            work.await;
+            ended.set(true);
+        };
+        let others = async {
+            let mut turns = 0;
+            while !ended.get() {
+                turns += 1;
+                tokio::task::yield_now().await;
+            }
+            turns
+        };
+        futures::future::join(work, others).await.1
+    }
+    block_on(async {
+        let options = Options { cache_pages: 1024, replica_lease: Duration::ZERO, ..Options::default() };
+        let engine = Engine::bootstrap(MemoryVolume::new(), options).await.expect("an empty volume");
+        let tree = new_tree(&engine).await;
+        fill(&engine, tree, 8000).await;
+        assert!(turns(async { drop(all_rows(&engine, tree).await) }).await > 1, "a scan");
+        let cancel = CancelToken::new();
+        let vacuum = async { _ = engine.vacuum_trees([tree], &cancel).await.expect("it is there") };
+        assert!(turns(vacuum).await > 1, "a walk");
     });
 }

@@ -391,12 +391,13 @@ fn a_probe_waits_only_for_what_it_looks_for() {
             (&[(&b"b"[..], Some(b"still other".to_vec()))][..], false),
             (&[(b"b", None)], false),
             (&[(b"c", Some(b"new".to_vec()))], false),
-            (&[(b"c", Some(b"wanted".to_vec()))], true),
-            (&[(b"b", Some(b"wanted".to_vec()))], true),
-            (&[(b"b", Some(b"wanted".to_vec())), (b"b", Some(b"other".to_vec()))], true),
+            (&[(b"c", Some(b"wanted".to_vec()))], false),
+            (&[(b"b", Some(b"wanted".to_vec()))], false),
+            (&[(b"b", Some(b"wanted".to_vec())), (b"b", Some(b"other".to_vec()))], false),
             (&[(b"a", None)], true),
             (&[(b"a", Some(b"changed".to_vec()))], true),
-            (&[(b"c", Some(long(1)))], true),
+            (&[(b"a", Some(b"changed".to_vec())), (b"a", Some(b"wanted".to_vec()))], true),
+            (&[(b"c", Some(long(1)))], false),
         ] {
             let mut writer = engine.begin(Isolation::ReadCommitted);
             for (key, row) in steps {
@@ -411,7 +412,8 @@ fn a_probe_waits_only_for_what_it_looks_for() {
             let view = engine.statement(&mut prober);
             let is_wanted = |row: &[u8]| row == b"wanted";
             let range = engine::KeyRange::all();
-            let mut found = engine.probe_where(&mut prober, &view, tree, range, &is_wanted).await;
+            let mut pass = engine.pass();
+            let mut found = engine.probe_where(&mut prober, &view, tree, range, &is_wanted, &mut pass).await;
             if let Ok(Some((key, _))) = &found
                 && key == "a"
             {
@@ -419,7 +421,7 @@ fn a_probe_waits_only_for_what_it_looks_for() {
                     lower: std::ops::Bound::Excluded(key.to_vec()),
                     upper: std::ops::Bound::Unbounded,
                 };
-                found = engine.probe_where(&mut prober, &view, tree, rest, &is_wanted).await;
+                found = engine.probe_where(&mut prober, &view, tree, rest, &is_wanted, &mut pass).await;
             }
             match waits {
                 true => assert_eq!(found, Err(Error::LockNotAvailable), "{steps:?}"),
@@ -429,6 +431,36 @@ fn a_probe_waits_only_for_what_it_looks_for() {
             }
             engine.rollback(writer);
         }
+    });
+}
+
+#[test]
+fn a_pass_tells_of_rows_that_have_left() {
+    block_on(async {
+        let (_volume, engine) = new_engine().await;
+        let tree = new_tree(&engine).await;
+        put_now(&engine, tree, b"a", b"other").await;
+        put_now(&engine, tree, b"d", b"wanted").await;
+        let mut prober = engine.begin(Isolation::ReadCommitted);
+        let view = engine.statement(&mut prober);
+        let is_wanted = |row: &[u8]| row == b"wanted";
+        let mut pass = engine.pass();
+        put_now(&engine, tree, b"a", b"still other").await;
+        let range = engine::KeyRange::all();
+        let found = engine.probe_where(&mut prober, &view, tree, range, &is_wanted, &mut pass).await;
+        assert_eq!(found.expect("it waits for nothing").map(|(key, _)| key).as_deref(), Some(&b"d"[..]));
+        assert!(!pass.has_lost());
+        // It moves to a place before, and another row comes to its own.
+        let mut mover = engine.begin(Isolation::ReadCommitted);
+        remove(&engine, &mut mover, tree, b"d").await.expect("nothing is in the way");
+        put(&engine, &mut mover, tree, b"b", b"wanted").await.expect("nothing is in the way");
+        put(&engine, &mut mover, tree, b"d", b"other").await.expect("nothing is in the way");
+        engine.commit(mover).await.expect("it commits");
+        let rest =
+            engine::KeyRange { lower: std::ops::Bound::Excluded(b"c".to_vec()), upper: std::ops::Bound::Unbounded };
+        let found = engine.probe_where(&mut prober, &view, tree, rest, &is_wanted, &mut pass).await;
+        assert_eq!(found, Ok(None));
+        assert!(pass.has_lost());
     });
 }
 
