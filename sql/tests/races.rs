@@ -4,8 +4,11 @@
 mod pair;
 mod support;
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use engine::Isolation;
 use pair::{ROWS, let_wait, ok, spawn, two, value};
 use sql::session::{CancelReason, Session, SessionOptions};
 use support::{run, session};
@@ -273,10 +276,34 @@ async fn a_plan_that_waited_for_a_definition_is_made_again() {
     assert!(lines.iter().any(|line| line == "Rows: 0"), "{lines:?}");
 }
 
+/// Each plan is outdated when it is made, and each catalog when it is read.
+#[tokio::test(flavor = "multi_thread")]
+async fn definitions_that_never_rest_hold_up_no_statement_on_other_tables() {
+    let (_volume, database, mut one, _two) = two(ROWS).await;
+    let (engine, ends) = (database.engine.clone(), Arc::new(AtomicBool::new(false)));
+    let ended = ends.clone();
+    let moving = tokio::spawn(async move {
+        while !ended.load(Ordering::Relaxed) {
+            let mut txn = engine.begin(Isolation::ReadCommitted);
+            txn.touch_catalog();
+            engine.assign(&mut txn).await.expect("there are ids");
+            engine.commit(txn).await.expect("it commits");
+            tokio::task::yield_now().await;
+        }
+    });
+    for statement in ["select v from t where id = 1", "update t set v = v + 1", "insert into t values (3, 30)"] {
+        let lines = tokio::time::timeout(SOON, run(&mut one, statement)).await.expect("it waits for nobody");
+        ok(&lines);
+    }
+    ends.store(true, Ordering::Relaxed);
+    moving.await.expect("no panic");
+    assert_eq!(value(&mut one, "select sum(v) from t").await, "62");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_sequence_that_is_being_dropped_holds_up_only_who_wants_it() {
     let setup = "create sequence s; create sequence other; create table t (id serial); \
-                 select count(nextval('s')) from generate_series(1, 32)";
+                 select count(nextval('s')) from generate_series(1, 33)";
     for end in ["rollback", "commit"] {
         let (_volume, database, mut one, two) = two(setup).await;
         let mut three = session(&database).await;
@@ -305,7 +332,7 @@ async fn a_sequence_that_is_being_dropped_holds_up_only_who_wants_it() {
         ok(&run(&mut one, end).await);
         let (_two, lines) = waiting.await.expect("no panic");
         match end {
-            "rollback" => assert_eq!(lines[1], "33"),
+            "rollback" => assert_eq!(lines[1], "34"),
             _ => assert!(lines[0].contains("42P01"), "{lines:?}"),
         }
     }

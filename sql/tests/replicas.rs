@@ -9,7 +9,8 @@ use engine::testing::{MemoryReplica, MemoryVolume};
 use engine::{Engine, Options};
 use protocol::Lsn;
 use sql::session::{Database, Session};
-use support::{Recorder, database, run, session};
+use support::{Recorder, database, run, session, session_of};
+use types::Datum;
 
 /// A writer with a table, and a replica that has applied all of it.
 struct World {
@@ -169,6 +170,48 @@ async fn a_token_that_does_not_come_is_an_error_and_can_be_taken_back() {
     assert_eq!(lines, ["ERROR:  22023: invalid value for parameter \"redoubt.read_after\": \"soon\""]);
 }
 
+/// What a session has granted elsewhere holds for what it asks here next.
+#[tokio::test(flavor = "multi_thread")]
+async fn privileges_are_looked_at_after_the_wait() {
+    for extended in [false, true] {
+        let mut world = World::new().await;
+        run(&mut world.writer, "create role mere login").await;
+        world.feed();
+        let mut mere = session_of(&world.replica, "mere").await;
+        let query = "select count(*) from t";
+        assert_eq!(run(&mut mere, query).await, ["ERROR:  42501: permission denied for table t"]);
+        mere.parse("q", query, &[]).await.expect("a query");
+        run(&mut world.writer, "grant select on t to mere").await;
+        let token = one(&mut world.writer, "select redoubt.last_commit_lsn()").await;
+        mere.adopt_commit(token.parse().expect("an LSN"));
+        let mut reading = tokio::spawn(async move {
+            let mut client = Recorder::default();
+            if extended {
+                mere.bind("", "q", &[], &[], &[]).await.expect("it is granted");
+                mere.execute("", 0, &mut client).await.expect("it is granted");
+            } else {
+                mere.simple(query, &mut client).await.expect("it is granted");
+            }
+            client.values
+        });
+        tokio::time::timeout(Duration::from_millis(30), &mut reading).await.expect_err("it waits");
+        world.feed();
+        assert_eq!(reading.await.expect("no panic"), [[Datum::Int8(0)]]);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_parse_that_waits_for_a_token_times_out() {
+    let mut world = World::new().await;
+    let token = world.write(1).await;
+    run(&mut world.reader, &format!("set redoubt.read_after = '{token}'; set statement_timeout = '50ms'")).await;
+    let parsing = world.reader.parse("", "select count(*) from t", &[]);
+    let parsed = tokio::time::timeout(Duration::from_secs(20), parsing).await.expect("it ends");
+    let error = parsed.expect_err("the token does not come");
+    assert_eq!(error.sqlstate().to_string(), "57014");
+    assert_eq!(&*error.message, "canceling statement due to statement timeout");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_snapshot_that_stays_is_not_passed_off_as_fresh() {
     let mut world = World::new().await;
@@ -225,6 +268,44 @@ async fn a_promotion_ends_waits_for_what_was_not_recovered() {
     run(&mut world.reader, &format!("set redoubt.read_after = '{beyond}'")).await;
     let lines = run(&mut world.reader, "select count(*) from t").await;
     assert_eq!(lines[0], "ERROR:  55000: recovery is not in progress");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_replica_tells_where_sequences_stand() {
+    const STATE: &str = "select last_value, is_called from s";
+    const LISTED: &str = "select pg_sequence_last_value('s'), last_value from pg_sequences";
+    let mut world = World::new().await;
+    // Each with what is told of it: all that a record allows counts as given out.
+    for (statement, state, listed) in [
+        ("create sequence s start 5", "5|f", "|"),
+        ("select nextval('s')", "37|t", "37|37"),
+        ("select setval('s', 60)", "60|t", "60|60"),
+        ("alter sequence s restart 9", "9|f", "|"),
+        ("select setval('s', 70)", "70|t", "70|70"),
+    ] {
+        run(&mut world.writer, statement).await;
+        world.feed();
+        assert_eq!(one(&mut world.reader, STATE).await, state, "{statement}");
+        assert_eq!(one(&mut world.reader, LISTED).await, listed, "{statement}");
+    }
+    // Values are of no transaction, and so of no snapshot.
+    run(&mut world.reader, "begin isolation level repeatable read; select count(*) from t").await;
+    for (statement, state, listed) in [
+        ("select setval('s', 80)", "80|t", "80|80"),
+        ("alter sequence s restart 20", "20|f", "|"),
+        ("select setval('s', 70)", "70|t", "70|70"),
+    ] {
+        run(&mut world.writer, statement).await;
+        world.feed();
+        assert_eq!(one(&mut world.reader, STATE).await, state, "{statement}");
+        assert_eq!(one(&mut world.reader, LISTED).await, listed, "{statement}");
+    }
+    run(&mut world.reader, "rollback").await;
+    world.promote().await;
+    assert_eq!(one(&mut world.reader, STATE).await, "70|t");
+    assert_eq!(one(&mut world.reader, LISTED).await, "70|70");
+    assert_eq!(one(&mut world.reader, "select nextval('s')").await, "71");
+    assert_eq!(one(&mut world.reader, STATE).await, "71|t");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,5 +1,11 @@
-//! Sessions beside each other, the extended protocol, durability, cancelling.
+//! Sessions beside each other, durability, cancelling.
 
+#[path = "sessions/deferred.rs"]
+mod deferred;
+#[path = "sessions/extended.rs"]
+mod extended;
+#[path = "sessions/indexes.rs"]
+mod indexes;
 #[path = "sessions/locks.rs"]
 mod locks;
 #[path = "sessions/long_keys.rs"]
@@ -8,11 +14,19 @@ mod long_keys;
 mod pair;
 #[path = "sessions/references.rs"]
 mod references;
+#[path = "sessions/roles.rs"]
+mod roles;
 #[path = "sessions/row_locks.rs"]
 mod row_locks;
 #[path = "sessions/sequences.rs"]
 mod sequences;
+#[path = "sessions/styles.rs"]
+mod styles;
 mod support;
+#[path = "sessions/temporary.rs"]
+mod temporary;
+#[path = "sessions/views.rs"]
+mod views;
 
 use std::time::Duration;
 
@@ -22,7 +36,7 @@ use pair::{ROWS, let_wait, ok, spawn, two, value};
 use protocol::Lsn;
 use protocol::volume::RedoSink;
 use sql::session::{CancelReason, Client, Column, Database, Session, SessionOptions};
-use support::{Recorder, run, session};
+use support::{Recorder, run, session, session_of};
 use types::{Datum, Settings};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -244,7 +258,7 @@ async fn a_sequence_does_not_repeat_after_a_crash() {
     let mut session = session(&database).await;
     let lines = run(&mut session, "select nextval('s')").await;
     let value: i64 = lines[1].parse().expect("a number");
-    assert!((4..=33).contains(&value), "{value}");
+    assert!((4..=34).contains(&value), "{value}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -286,116 +300,7 @@ async fn few_rows_of_long_values_are_computed_at_once() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn the_extended_protocol_prepares_binds_and_suspends() {
-    let (_volume, _database, mut one, _two) = two(ROWS).await;
-    let mut client = Recorder::default();
-    one.parse("q", "select id, v from t where id >= $1 order by id", &[]).await.expect("a query");
-    one.describe_statement("q", &mut client).await.expect("known");
-    assert_eq!(client.lines, ["parameters [23]", "id|v"]);
-    one.bind("", "q", &[1], &[Some(&1i32.to_be_bytes())], &[]).await.expect("binary int4");
-    one.execute("", 1, &mut client).await.expect("a row");
-    assert!(client.suspended);
-    assert_eq!(client.values, [[Datum::Int4(1), Datum::Int4(10)]]);
-    one.execute("", 0, &mut client).await.expect("the rest");
-    assert_eq!(client.values.len(), 2);
-    one.sync().await.expect("commits");
-    // The portal went with its transaction.
-    assert_eq!(one.execute("", 0, &mut client).await.expect_err("gone").sqlstate().to_string(), "34000");
-    one.fail();
-    one.sync().await.expect("nothing to do");
-    let state = |result: types::Result<()>| result.expect_err("refused").sqlstate().to_string();
-    assert_eq!(state(one.bind("", "nosuch", &[], &[], &[]).await), "26000");
-    assert_eq!(state(one.bind("", "q", &[], &[], &[]).await), "08P01");
-    assert_eq!(state(one.bind("", "q", &[1], &[Some(&[1, 2, 3])], &[]).await), "22P03");
-    assert_eq!(state(one.bind("", "q", &[0], &[Some(b"x")], &[]).await), "22P02");
-    assert_eq!(state(one.parse("q", "select 1", &[]).await), "42P05");
-    assert_eq!(state(one.parse("", "select 1; select 2", &[]).await), "42601");
-}
-
-/// A statement that was sound when it was prepared.
-#[tokio::test(flavor = "multi_thread")]
-async fn what_is_wrong_with_a_statement_by_now_is_told_before_its_columns() {
-    let (_volume, _database, mut one, mut two) = two(ROWS).await;
-    let mut client = Recorder::default();
-    let state = |result: types::Result<()>| result.expect_err("refused").sqlstate().to_string();
-    one.parse("q", "select v from t where id = $1", &[]).await.expect("a query");
-    ok(&run(&mut two, "alter table t rename column v to w").await);
-    assert_eq!(state(one.describe_statement("q", &mut client).await), "42703");
-    assert_eq!(state(one.bind("", "q", &[], &[Some(b"1")], &[]).await), "42703");
-    ok(&run(&mut two, "alter table t rename column w to v; alter table t alter column v type text").await);
-    assert_eq!(state(one.bind("", "q", &[], &[Some(b"1")], &[]).await), "0A000");
-    assert!(client.lines.is_empty(), "{:?}", client.lines);
-    ok(&run(&mut two, "alter table t alter column v type int using v::int").await);
-    one.bind("", "q", &[], &[Some(b"1")], &[]).await.expect("as it was");
-    one.describe_portal("", &mut client).await.expect("known");
-    one.execute("", 0, &mut client).await.expect("a row");
-    assert_eq!(client.values, [[Datum::Int4(10)]]);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn create_table_as_takes_parameters() {
-    let (_volume, _database, mut one, _two) = two(ROWS).await;
-    let mut client = Recorder::default();
-    for (sql, param) in [
-        ("create table z as with d as (delete from t where v = $1 returning v) select v from d", "10"),
-        ("create table y as select v + $1 as v from t where v > $1", "1"),
-        ("select v into x from t where id = $1", "2"),
-    ] {
-        one.parse("", sql, &[]).await.expect(sql);
-        one.bind("", "", &[], &[Some(param.as_bytes())], &[]).await.expect(sql);
-        one.execute("", 0, &mut client).await.expect(sql);
-        one.sync().await.expect(sql);
-    }
-    assert_eq!(client.tags, ["SELECT 1"; 3]);
-    for (table, v) in [("t", "20"), ("z", "10"), ("y", "21"), ("x", "20")] {
-        assert_eq!(value(&mut one, &format!("select v from {table}")).await, v, "{table}");
-    }
-}
-
-/// What a client was told of parameters when it prepared a statement stays true.
-#[tokio::test(flavor = "multi_thread")]
-async fn parameters_keep_the_types_that_they_were_described_with() {
-    let (_volume, _database, mut one, mut two) =
-        two("create table t (id int, v int); insert into t values (1, 10), (2, 20)").await;
-    let mut client = Recorder::default();
-    one.parse("q", "select v from t where id = $1", &[]).await.expect("a query");
-    one.describe_statement("q", &mut client).await.expect("known");
-    ok(&run(&mut one, "prepare s as select v from t where id = $1").await);
-    ok(&run(&mut two, "alter table t alter column id type bigint").await);
-    for _ in 0..2 {
-        one.bind("", "q", &[1], &[Some(&2i32.to_be_bytes())], &[]).await.expect("binary int4");
-        one.execute("", 0, &mut client).await.expect("a row");
-        one.sync().await.expect("commits");
-        one.describe_statement("q", &mut client).await.expect("known");
-        // The types are kept each time that the statement is planned again.
-        ok(&run(&mut two, "alter table t alter column id type int; alter table t alter column id type bigint").await);
-    }
-    assert_eq!(client.values, [[Datum::Int4(20)], [Datum::Int4(20)]]);
-    let described = client.lines.iter().filter(|line| line.starts_with("parameters"));
-    assert_eq!(described.collect::<Vec<_>>(), ["parameters [23]"; 3]);
-    assert_eq!(run(&mut one, "execute s (2)").await, ["v", "20", "(1 row)"]);
-    ok(&run(&mut two, "alter table t alter column id type text").await);
-    let refused = one.bind("", "q", &[1], &[Some(&2i32.to_be_bytes())], &[]).await.expect_err("no such operator");
-    assert_eq!(refused.sqlstate().to_string(), "42883");
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_pipeline_is_one_transaction() {
-    let (_volume, _database, mut one, mut two) = two(ROWS).await;
-    let mut client = Recorder::default();
-    for sql in ["insert into t values (7, 7)", "insert into t values (1, 1)"] {
-        one.parse("", sql, &[]).await.expect("sound");
-        one.bind("", "", &[], &[], &[]).await.expect("no parameters");
-        if one.execute("", 0, &mut client).await.is_err() {
-            one.fail();
-        }
-    }
-    one.sync().await.expect("ended");
-    assert_eq!(run(&mut two, "select count(*) from t").await, ["count", "2", "(1 row)"]);
-}
-
-/// F38: what a writer has cached may be old news; it says so, and its sessions stay.
+/// What a writer has cached may be old news; it says so, and its sessions stay.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_writer_that_may_have_a_successor_answers_no_statement() {
     let (volume, _database, mut one, mut two) = two(ROWS).await;
@@ -953,36 +858,9 @@ async fn values_drawn_while_a_sequence_is_altered_are_all_different() {
     }
 }
 
-/// Tags as PostgreSQL gives them: an Execute tells how many rows it sent itself, and what it did is not done again.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_portal_is_executed_again() {
-    let (_volume, _database, mut one, _two) = two(ROWS).await;
-    let mut client = Recorder::default();
-    one.parse("", "update t set v = v + 1 returning id", &[]).await.expect("sound");
-    one.bind("", "", &[], &[], &[]).await.expect("no parameters");
-    one.execute("", 1, &mut client).await.expect("the first");
-    one.execute("", 0, &mut client).await.expect("the other");
-    one.execute("", 0, &mut client).await.expect("no more");
-    assert_eq!(client.lines, ["1", "2", "UPDATE 1", "UPDATE 0"]);
-    one.sync().await.expect("commits");
-    let tags = client.tags.split_off(0);
-    assert_eq!(tags, ["UPDATE 1", "UPDATE 0"]);
-    one.parse("", "select id from t order by id", &[]).await.expect("sound");
-    one.bind("", "", &[], &[], &[]).await.expect("no parameters");
-    one.execute("", 1, &mut client).await.expect("the first");
-    one.execute("", 5, &mut client).await.expect("the other");
-    one.execute("", 5, &mut client).await.expect("no more");
-    assert_eq!(client.tags.split_off(0), ["SELECT 1", "SELECT 0"]);
-    one.parse("", "update t set v = v + 1", &[]).await.expect("sound");
-    one.bind("", "", &[], &[], &[]).await.expect("no parameters");
-    one.execute("", 0, &mut client).await.expect("once");
-    let again = one.execute("", 0, &mut client).await.expect_err("it would change the rows again");
-    assert_eq!((again.sqlstate().to_string().as_str(), &*again.message), ("55000", "portal \"\" cannot be run"));
-}
-
 /// `statement_timeout` is each statement's, as it is set when that begins.
 #[tokio::test(flavor = "multi_thread")]
-async fn each_statement_of_a_message_has_its_own_time() {
+async fn each_statement_of_a_message_has_its_own_timeout() {
     let (_volume, _database, mut one, _two) = two(ROWS).await;
     let canceled = "ERROR:  57014: canceling statement due to statement timeout".to_owned();
     let lines = run(&mut one, "set statement_timeout = '50ms'; select pg_sleep(60)").await;
@@ -993,6 +871,32 @@ async fn each_statement_of_a_message_has_its_own_time() {
     assert_eq!(lines.iter().filter(|line| *line == "(1 row)").count(), 5, "{lines:?}");
     let lines = run(&mut one, "set statement_timeout = 0; select pg_sleep(1.2)").await;
     assert_eq!(lines.last().map(String::as_str), Some("(1 row)"), "{lines:?}");
+}
+
+/// `now()`, `statement_timestamp()` and what is read as `'now'` tell when it came.
+#[tokio::test(flavor = "multi_thread")]
+async fn all_statements_of_a_message_are_of_one_time() {
+    let (_volume, _database, mut one, _two) = two(ROWS).await;
+    let times = "select now(), statement_timestamp() = now(), timestamptz 'now' = now()";
+    let text = format!("begin; {times}; select pg_sleep(0.01); {times}; commit; {times}");
+    let lines = run(&mut one, &text).await;
+    let rows: Vec<&String> = lines.iter().filter(|line| line.contains(':')).collect();
+    assert!(rows.len() == 3 && rows.iter().all(|row| *row == rows[0]), "{lines:?}");
+    assert!(rows[0].ends_with("|t|t"), "{lines:?}");
+    let later = run(&mut one, times).await;
+    assert!(later[1].ends_with("|t|t") && !later.contains(rows[0]), "{later:?}");
+    // A transaction's time stays; that of the next one is not the time of the one before.
+    run(&mut one, "begin").await;
+    run(&mut one, "select pg_sleep(0.01)").await;
+    assert!(run(&mut one, times).await[1].ends_with("|f|t"));
+    assert!(run(&mut one, &format!("commit; {times}")).await[2].ends_with("|t|t"));
+    // What is prepared or declared is of the message's time, too.
+    let prepared = "prepare p as select 1; select pg_sleep(0.01); \
+                    select prepare_time = now() from pg_prepared_statements";
+    assert_eq!(run(&mut one, prepared).await.iter().filter(|line| *line == "t").count(), 1);
+    let declared = "begin; select pg_sleep(0.01); declare c cursor for select 1; \
+                    select creation_time = now() from pg_cursors where name = 'c'; commit";
+    assert_eq!(run(&mut one, declared).await.iter().filter(|line| *line == "t").count(), 1);
 }
 
 /// A setting that an error takes back is told at once, not with the next statement.
@@ -1037,6 +941,50 @@ async fn roles_and_databases_have_their_limits() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn who_may_do_nothing_with_a_table_cannot_lock_it() {
+    let (_volume, database, mut one, _two) = two(ROWS).await;
+    ok(&run(&mut one, "create role low login; create table locked (a int)").await);
+    let mut low = session_of(&database, "low").await;
+    let all = ["access share", "row share", "row exclusive", "share", "access exclusive"];
+    for (grant, allowed) in [
+        ("grant references on locked to low", &all[..0]),
+        ("grant select on locked to low", &["access share"][..]),
+        ("revoke select on locked from low; grant insert on locked to low", &["row exclusive"][..]),
+        ("grant update on locked to low", &all[1..]),
+        ("grant select on locked to low", &all[..]),
+    ] {
+        ok(&run(&mut one, grant).await);
+        for mode in all {
+            run(&mut low, "begin").await;
+            let lines = run(&mut low, &format!("lock table locked in {mode} mode")).await;
+            run(&mut low, "rollback").await;
+            let refused = "ERROR:  42501: permission denied for table locked";
+            let wanted = if allowed.contains(&mode) { "LOCK TABLE" } else { refused };
+            assert_eq!(lines, [wanted], "{mode} after {grant}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_role_stays_while_anything_is_its_own_in_another_database() {
+    let (_volume, database, mut one, _two) = two(ROWS).await;
+    ok(&run(&mut one, "create role low").await);
+    ok(&run(&mut one, "create database away").await);
+    ok(&run(&mut one, "grant connect on database away to low").await);
+    let options = SessionOptions { user: "postgres".into(), database: "away".into(), ..SessionOptions::default() };
+    let mut away = Session::new(database.clone(), options).await.expect("it may connect");
+    ok(&run(&mut away, "create table a (id serial); create table b (id int); grant select on b to low").await);
+    ok(&run(&mut away, "alter table a owner to low").await);
+    let refused = "ERROR:  2BP01: role \"low\" cannot be dropped because some objects depend on it";
+    let lines = run(&mut one, "drop role low").await;
+    assert_eq!(lines, [refused, "DETAIL:  privileges for database away\n3 objects in database away"]);
+    ok(&run(&mut away, "drop table a; revoke connect on database away from low").await);
+    assert_eq!(run(&mut one, "drop role low").await, [refused, "DETAIL:  1 object in database away"]);
+    ok(&run(&mut away, "drop table b").await);
+    assert_eq!(run(&mut one, "drop role low").await, ["DROP ROLE"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_condition_that_reads_no_row_keeps_no_join_from_looking_rows_up() {
     let setup = "create table few (id int primary key, other int); insert into few values (1, 7);
         create table many (id int primary key, v int); insert into many select g, g from generate_series(1, 5000) g; analyze";
@@ -1057,6 +1005,18 @@ async fn a_condition_that_reads_no_row_keeps_no_join_from_looking_rows_up() {
         assert!(!lines.iter().any(|line| line.contains("Hash")), "{lines:?}");
         assert_eq!(plain[1], lines[1], "{lines:?}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn column_definitions_are_no_more_than_a_table_has_columns() {
+    let (_volume, _database, mut one, _two) = two(ROWS).await;
+    let query = |count: usize| {
+        let columns: Vec<String> = (0..count).map(|at| format!("c{at} int")).collect();
+        format!("select count(*) from json_to_record('{{}}') as ({})", columns.join(", "))
+    };
+    assert_eq!(run(&mut one, &query(1600)).await[1], "1");
+    let lines = run(&mut one, &query(1601)).await;
+    assert_eq!(lines[0], "ERROR:  54011: column definition lists can have at most 1600 entries");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -1124,5 +1084,79 @@ async fn a_statement_that_finds_no_row_gives_way() {
             lines = run(&mut one, query) => panic!("nobody else had {turns} turns before {lines:?}"),
             () = counting => {}
         }
+    }
+}
+
+/// Else nobody could connect who can take it back.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_setting_of_the_role_that_cannot_be_is_warned_of() {
+    let (_volume, database, mut one, _two) = two(ROWS).await;
+    ok(&run(&mut one, "alter role postgres set session_authorization = 'nobody'").await);
+    ok(&run(&mut one, "alter role postgres set work_mem = '8MB'").await);
+    let mut next = session(&database).await;
+    assert!(next.has_news());
+    let mut told = Recorder::default();
+    next.tell(&mut told);
+    assert_eq!(told.lines, ["WARNING:  22023: role \"nobody\" does not exist"]);
+    assert!(!next.has_news());
+    assert_eq!(run(&mut next, "show work_mem").await, ["work_mem", "8MB", "(1 row)"]);
+}
+
+/// What a session does is shown to those who have the rights of its user, who alone may end it.
+#[tokio::test(flavor = "multi_thread")]
+async fn sessions_of_others_are_nobody_s_business() {
+    let (_volume, database, mut one, _two) = two(ROWS).await;
+    ok(&run(&mut one, "create role plain login; create role reader login; grant pg_read_all_stats to reader").await);
+    let (mut plain, mut reader) = (session_of(&database, "plain").await, session_of(&database, "reader").await);
+    let question = "select distinct query = '<insufficient privilege>', state is null, backend_start is null, \
+                    (select count(*) from pg_stat_ssl s where s.pid = a.pid) \
+                    from pg_stat_activity a where usename = 'postgres'";
+    assert_eq!(run(&mut plain, question).await[1..], ["t|t|t|0", "(1 row)"]);
+    ok(&run(&mut one, "create role chief superuser login").await);
+    let mut chief = session_of(&database, "chief").await;
+    ok(&run(&mut one, "alter role chief rename to head").await);
+    for may in [&mut reader, &mut one, &mut chief] {
+        assert_eq!(run(may, question).await[1..], ["f|f|f|1", "(1 row)"]);
+    }
+    let own = "select state from pg_stat_activity where usename = 'plain'";
+    assert_eq!(run(&mut plain, own).await, ["state", "active", "(1 row)"]);
+    for (what, whose, why) in [
+        ("terminate", "postgres", "must be a superuser to terminate superuser process"),
+        ("cancel", "postgres", "must be a superuser to cancel superuser query"),
+        (
+            "cancel",
+            "reader",
+            "must be a member of the role whose query is being canceled or member of pg_signal_backend",
+        ),
+    ] {
+        let ends = format!("select pg_{what}_backend(pid) from pg_stat_activity where usename = '{whose}'");
+        assert_eq!(run(&mut plain, &ends).await, [format!("ERROR:  42501: {why}")]);
+    }
+    ok(&run(&mut one, "grant pg_signal_backend to plain").await);
+    let renamed = "select pg_cancel_backend(pid) from pg_stat_activity where usename = 'chief'";
+    let refused = ["ERROR:  42501: must be a superuser to cancel superuser query"];
+    assert_eq!(run(&mut plain, renamed).await, refused);
+}
+
+/// As calls within calls they would need more of the stack than there is.
+#[tokio::test(flavor = "multi_thread")]
+async fn many_parts_of_a_column_are_assigned_at_once() {
+    let (_volume, _database, mut one, _two) = two(ROWS).await;
+    ok(&run(&mut one, "create table parts (a int[], j jsonb); insert into parts values (null, null)").await);
+    let elements = (1..=20_000).map(|i| format!("a[{i}] = {i}"));
+    let slices = (1..=20_000).map(|i| format!("a[{i}:{i}] = '{{{}}}'", i + 1));
+    let members = (0..5_000).map(|i| format!("j[{i}] = '{i}'"));
+    let parts: Vec<String> = elements.zip(slices).flat_map(<[String; 2]>::from).chain(members).collect();
+    ok(&run(&mut one, &format!("update parts set {}", parts.join(", "))).await);
+    let read = run(&mut one, "select cardinality(a), a[1], a[20000], j[0], j[4999], j[5000] from parts").await;
+    assert_eq!(read, ["cardinality|a|a|j|j|j", "20000|2|20001|0|4999|", "(1 row)"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pg_promote_takes_its_arguments_by_name() {
+    let (_volume, _database, mut one, _two) = two(ROWS).await;
+    for call in ["pg_promote(wait_seconds => 10)", "pg_promote(wait => false)", "pg_promote(true, wait_seconds => 1)"] {
+        // Who writes already is promoted.
+        assert_eq!(run(&mut one, &format!("select {call}")).await, ["pg_promote", "t", "(1 row)"]);
     }
 }

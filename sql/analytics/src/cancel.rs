@@ -24,12 +24,40 @@ use datafusion::physical_plan::coop::CooperativeExec;
 use datafusion::physical_plan::joins::utils::JoinFilter;
 use datafusion::physical_plan::joins::{CrossJoinExec, HashJoinExec, NestedLoopJoinExec, NestedLoopJoinExecBuilder};
 use engine::CancelToken;
+use sql::exec::ExecContext;
 
 use crate::error::{lift, to_datafusion};
 
-/// Makes the joins of a plan heed a token. The last rule, for it hides joins from others.
+/// Makes the joins of a plan heed the end of their statement. The last rule, for it hides joins from others.
 #[derive(Debug)]
-pub(crate) struct CancellableJoins(pub CancelToken);
+pub(crate) struct CancellableJoins(pub Watch);
+
+/// Tells whether a statement was cancelled.
+#[derive(Clone)]
+pub(crate) struct Watch {
+    cancel: CancelToken,
+    /// This finds a timeout, too, whose timer waits for the thread that a join keeps.
+    is_cancelled: Option<Arc<dyn Fn() -> bool + Send + Sync>>,
+}
+
+impl Watch {
+    pub fn new(context: &ExecContext) -> Watch {
+        Watch { cancel: context.cancel.clone(), is_cancelled: context.settings.is_cancelled.clone() }
+    }
+
+    fn check(&self) -> Result<()> {
+        if self.cancel.is_cancelled() || self.is_cancelled.as_ref().is_some_and(|is_cancelled| is_cancelled()) {
+            return Err(to_datafusion(lift(&engine::Error::Cancelled)));
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Watch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.cancel, f)
+    }
+}
 
 impl CancellableJoins {
     fn heed(&self, node: Arc<dyn ExecutionPlan>) -> Result<Transformed<Arc<dyn ExecutionPlan>>> {
@@ -52,7 +80,7 @@ impl CancellableJoins {
     }
 
     fn heeding(&self, filter: &JoinFilter) -> JoinFilter {
-        let condition = Heeding { condition: Arc::clone(filter.expression()), cancel: self.0.clone() };
+        let condition = Heeding { condition: Arc::clone(filter.expression()), watch: self.0.clone() };
         JoinFilter::new(Arc::new(condition), filter.column_indices().to_vec(), Arc::clone(filter.schema()))
     }
 }
@@ -81,7 +109,7 @@ impl PhysicalOptimizerRule for CancellableJoins {
 #[derive(Debug)]
 struct Heeding {
     condition: Arc<dyn PhysicalExpr>,
-    cancel: CancelToken,
+    watch: Watch,
 }
 
 impl PartialEq for Heeding {
@@ -118,7 +146,7 @@ impl PhysicalExpr for Heeding {
     }
 
     fn evaluate(&self, batch: &RecordBatch) -> Result<ColumnarValue> {
-        self.cancel.check().map_err(|error| to_datafusion(lift(&error)))?;
+        self.watch.check()?;
         self.condition.evaluate(batch)
     }
 
@@ -130,7 +158,7 @@ impl PhysicalExpr for Heeding {
         let Some(condition) = children.into_iter().next() else {
             return Err(DataFusionError::Internal("a condition without itself".into()));
         };
-        Ok(Arc::new(Heeding { condition, cancel: self.cancel.clone() }))
+        Ok(Arc::new(Heeding { condition, watch: self.watch.clone() }))
     }
 
     fn fmt_sql(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -4,10 +4,12 @@
 //! expressions), lowers it for good, has DataFusion optimise it, and hands out its batches. A numeric that does not fit
 //! its fixed-point form makes it start again without such forms, as long as no row has left it. Whatever else goes
 //! wrong before then is left to the row executor: it spills joins and groups of any kind, runs a subquery only when its
-//! value is asked for, and meets an error of the query's own again.
+//! value is asked for, and meets an error of the query's own again. The first rows of a union are held back until there
+//! are some more, for what goes wrong in a later part of it.
 //!
 //! DataFusion's planner recurses with large frames, so planning has a thread with a stack of its own.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use arrow::record_batch::RecordBatch;
@@ -37,14 +39,13 @@ use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
 use datafusion::physical_plan::{ExecutionPlan, displayable, execute_stream};
 use datafusion::prelude::SessionConfig;
-use engine::CancelToken;
 use futures::StreamExt;
 use futures::future::{BoxFuture, Either, select};
 use sql::bound::Plan;
 use sql::exec::{Claim, ExecContext, Step};
 use types::{Datum, Error, Result, SqlState};
 
-use crate::cancel::CancellableJoins;
+use crate::cancel::{CancellableJoins, Watch};
 use crate::error::{Failure, classify, is_for_rows};
 use crate::lower::{self, Missing, Mode, Prerequisites, Query, Refusal, Table, may_be_ordered};
 use crate::repr::{Shape, datum_at};
@@ -53,6 +54,9 @@ use crate::spill::SessionFiles;
 
 /// The stack of a planning thread, in bytes. Only what is touched is ever backed by memory.
 const PLANNING_STACK_BYTES: usize = 64 << 20;
+
+/// How much of a union is there, in bytes, before its first row goes to the client.
+const UNION_BYTES_MIN: usize = 16 << 20;
 
 /// What all runs share.
 pub(crate) struct Environment {
@@ -66,6 +70,7 @@ struct Ready {
     plan: Arc<dyn ExecutionPlan>,
     shapes: Vec<Shape>,
     state: SessionState,
+    streams_union: bool,
 }
 
 /// One execution of a bound plan.
@@ -76,6 +81,10 @@ pub(crate) struct Run {
     prerequisites: Arc<Prerequisites>,
     mode: Mode,
     state: State,
+    /// Whether the first batches are held back.
+    streams_union: bool,
+    /// The first batches, as long as they have not been handed out.
+    held: VecDeque<(RecordBatch, Vec<Shape>)>,
     /// Whether rows have been handed out.
     started: bool,
 }
@@ -118,11 +127,32 @@ impl Run {
         let mode = Mode { decimals: true };
         let state = prepare(environment, &plan, context, &prerequisites, mode)?;
         let (environment, context) = (Arc::clone(environment), Arc::clone(context));
-        Ok(Run { environment, plan, context, prerequisites, mode, state, started: false })
+        let held = VecDeque::new();
+        Ok(Run { environment, plan, context, prerequisites, mode, state, streams_union: false, held, started: false })
     }
 
     /// The next batch with the form of its columns, `None` at the end.
     pub(crate) async fn next_batch(&mut self) -> Result<Option<(RecordBatch, Vec<Shape>)>> {
+        let next = match self.held.pop_front() {
+            Some(batch) => Some(batch),
+            None => self.make_batch().await?,
+        };
+        self.started |= next.is_some();
+        Ok(next)
+    }
+
+    /// Makes the first batches, of a union more than one.
+    async fn hold_back(&mut self) -> Result<()> {
+        let mut bytes = 0;
+        while !self.started && (self.held.is_empty() || (self.streams_union && bytes < UNION_BYTES_MIN)) {
+            let Some(batch) = self.make_batch().await? else { break };
+            bytes += batch.0.get_array_memory_size();
+            self.held.push_back(batch);
+        }
+        Ok(())
+    }
+
+    async fn make_batch(&mut self) -> Result<Option<(RecordBatch, Vec<Shape>)>> {
         loop {
             self.context.check()?;
             match std::mem::replace(&mut self.state, State::Done) {
@@ -133,6 +163,7 @@ impl Run {
                     self.prepare_again()?;
                 }
                 State::Planned(ready) => {
+                    self.streams_union = ready.streams_union;
                     let stream = execute_stream(Arc::clone(&ready.plan), ready.state.task_ctx());
                     match stream {
                         Ok(stream) => self.state = State::Streaming { stream, shapes: ready.shapes },
@@ -143,7 +174,6 @@ impl Run {
                     None => return Ok(None),
                     Some(Ok(batch)) if batch.num_rows() == 0 => self.state = State::Streaming { stream, shapes },
                     Some(Ok(batch)) => {
-                        self.started = true;
                         self.state = State::Streaming { stream, shapes: shapes.clone() };
                         return Ok(Some((batch, shapes)));
                     }
@@ -170,6 +200,7 @@ impl Run {
     }
 
     fn prepare_again(&mut self) -> Result<()> {
+        self.held.clear();
         let state = prepare(&self.environment, &self.plan, &self.context, &self.prerequisites, self.mode);
         self.state = state.map_err(|refusal| Error::new(SqlState::FEATURE_NOT_SUPPORTED, refusal.to_string()))?;
         match &self.state {
@@ -180,7 +211,11 @@ impl Run {
 
     /// The next rows for the client, or that the row executor must run the plan.
     pub(crate) async fn next_step(&mut self) -> Result<Step> {
-        match self.next_rows().await {
+        let rows = match self.hold_back().await {
+            Ok(()) => self.next_rows().await,
+            Err(error) => Err(error),
+        };
+        match rows {
             Ok(Some(rows)) => Ok(Step::Rows(rows)),
             Ok(None) => Ok(Step::End),
             Err(error) if self.started || !is_for_rows(&error) => Err(error),
@@ -332,7 +367,7 @@ fn physical(
     let state = session(environment, context)?;
     let plan = futures::executor::block_on(state.create_physical_plan(&query.plan))?;
     tracing::debug!("the vector executor runs\n{}", displayable(plan.as_ref()).indent(false));
-    Ok(Ready { plan, shapes: query.shapes, state })
+    Ok(Ready { plan, shapes: query.shapes, state, streams_union: query.streams_union })
 }
 
 /// DataFusion's session for one run.
@@ -364,16 +399,16 @@ fn session(environment: &Environment, context: &Arc<ExecContext>) -> std::result
         .with_runtime_env(runtime)
         .with_analyzer_rules(Vec::new())
         .with_optimizer_rules(rules())
-        .with_physical_optimizer_rules(physical_rules(&context.cancel))
+        .with_physical_optimizer_rules(physical_rules(context))
         .build())
 }
 
 /// DataFusion's rules for physical plans, without the one that moves a filter through any projection and joins it to the
 /// filter below, in any order: it knows nothing of functions that can fail. Scans take no filters, so nothing is lost.
-fn physical_rules(cancel: &CancelToken) -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> {
+fn physical_rules(context: &ExecContext) -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> {
     let mut rules = PhysicalOptimizer::default().rules;
     rules.retain(|rule| !rule.name().starts_with("FilterPushdown"));
-    rules.push(Arc::new(CancellableJoins(cancel.clone())));
+    rules.push(Arc::new(CancellableJoins(Watch::new(context))));
     rules
 }
 

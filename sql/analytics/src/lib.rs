@@ -9,7 +9,8 @@
 //! 2. [`lower`] turns the bound plan into a logical plan of DataFusion, without SQL text and without DataFusion's SQL
 //!    planner: names, types and conversions are decided, and PostgreSQL's semantics with them. Where DataFusion has no
 //!    operator of exactly the same meaning, [`kernel`] and [`aggregate`] have our own; any other expression is evaluated
-//!    by SQL's own evaluator, row by row: a function has one definition. What has no exact equivalent is refused, and the row executor runs the plan.
+//!    by SQL's own evaluator, row by row: a function has one definition. What has no exact equivalent is refused, and the
+//!    row executor runs the plan.
 //! 3. [`repr`] says how values travel: lossless, and so that Arrow's order and equality are PostgreSQL's.
 //! 4. [`scan`] reads a table's tree at the statement's snapshot into batches of columns.
 //! 5. [`execute`] optimises and runs the plan and turns its batches back into rows of datums; dropping the stream ends
@@ -19,8 +20,8 @@
 //!
 //! **What is refused** (and run by the row executor): volatile functions, set-returning functions, window functions,
 //! recursive queries, GROUPING SETS, DISTINCT ON, WITH TIES, INTERSECT ALL and EXCEPT ALL, row locks, system columns,
-//! catalog relations, lateral joins and correlated subqueries that are not a join in disguise, and aggregates that depend
-//! on the order of their input without saying ORDER BY.
+//! catalog relations, views with `security_barrier`, lateral joins and correlated subqueries that are not a join in
+//! disguise, and aggregates that depend on the order of their input without saying ORDER BY, or say WITHIN GROUP.
 
 mod aggregate;
 mod cancel;

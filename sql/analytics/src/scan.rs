@@ -71,7 +71,7 @@ impl TableRows {
 
     fn estimated_rows(&self) -> Precision<usize> {
         let tree = protocol::PageId(self.table.tree);
-        let entries = |range| self.context.engine.estimate_entries(tree, range);
+        let entries = |range| self.context.engine().estimate_entries(tree, range);
         let whole = || Some(self.table.estimated_rows);
         let rows = self.ranges.iter().map(entries).sum::<Option<f64>>().or_else(whole).unwrap_or(-1.0);
         if rows >= 0.0 { Precision::Inexact(rows as usize) } else { Precision::Absent }
@@ -225,7 +225,7 @@ impl Reading {
                 let Some(range) = self.ranges.next() else { return Ok(None) };
                 let TableRows { table, context, .. } = &self.rows;
                 let tree = protocol::PageId(table.tree);
-                self.scan = Some(context.engine.scan(&context.view, tree, range, Direction::Forward));
+                self.scan = Some(context.engine().scan(&context.view, tree, range, Direction::Forward));
                 continue;
             };
             let read = scan.next_batch(&mut self.stored, wanted).await;

@@ -39,9 +39,7 @@ fn combines(plan: &Plan) -> bool {
         plan.node,
         Node::Join(_) | Node::Aggregate(_) | Node::Sort { .. } | Node::Distinct { .. } | Node::SetOp(_)
     );
-    walk::node_exprs(&plan.node, &mut |expr| {
-        walk::visit(expr, &mut |expr| found |= matches!(expr, Expr::Subquery(_)));
-    });
+    walk::node_exprs(&plan.node, &mut |expr| found |= expr.has_subquery());
     found || walk::inputs(&plan.node).into_iter().any(|(input, _)| combines(input))
 }
 
@@ -109,7 +107,7 @@ fn result_rows(plan: &Plan, context: &Arc<ExecContext>) -> f64 {
 fn scanned_rows(relation: &Relation, access: &Access, context: &Arc<ExecContext>) -> f64 {
     let Relation::Table(table) = relation else { return 0.0 };
     let counted = (table.estimated_rows >= 0.0).then_some(table.estimated_rows);
-    let of_tree = || context.engine.estimate_entries(protocol::PageId(table.tree), &KeyRange::all());
+    let of_tree = || context.engine().estimate_entries(protocol::PageId(table.tree), &KeyRange::all());
     let all = of_tree().or(counted).unwrap_or(ROWS_UNKNOWN);
     let Access::Index(access) = access else { return all };
     if access.unique {
@@ -117,7 +115,7 @@ fn scanned_rows(relation: &Relation, access: &Access, context: &Arc<ExecContext>
     }
     let tree = protocol::PageId(access.index.as_ref().map_or(table.tree, |index| index.tree));
     let entries = known_ranges(table, access, context).and_then(|ranges| {
-        ranges.iter().map(|range| context.engine.estimate_entries(tree, range)).sum::<Option<f64>>()
+        ranges.iter().map(|range| context.engine().estimate_entries(tree, range)).sum::<Option<f64>>()
     });
     match (entries, access) {
         (Some(entries), _) => entries,

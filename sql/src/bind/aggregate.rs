@@ -88,6 +88,7 @@ impl Grouping {
     /// 42803 an argument is no key.
     pub fn asked(&self, args: &[(Expr, u32)]) -> Result<Vec<usize>> {
         let key_of = |(arg, pos): &(Expr, u32)| {
+            // Of keys that are the same the first of GROUP BY, not that of the first item.
             self.keys.iter().position(|key| walk::same(key, arg)).ok_or_else(|| {
                 let message = "arguments to GROUPING must be grouping expressions of the associated query level";
                 Error::new(SqlState::GROUPING_ERROR, message).at(pos + 1)
@@ -101,7 +102,7 @@ impl Grouping {
     /// # Errors
     /// 42803 a column is neither a key nor inside an aggregate, nor depends on a grouped primary key.
     pub fn rewrite(&mut self, expr: &mut Expr, scope: &Scope) -> Result<()> {
-        let known = self.keys.iter().position(|key| walk::same(key, expr));
+        let known = self.first_key(|key| walk::same(key, expr));
         if let Some(at) = known
             && !is_constant(expr)
         {
@@ -150,6 +151,26 @@ impl Grouping {
         result
     }
 
+    /// Checks the direct arguments of ordered-set aggregates, of which a group has one value.
+    ///
+    /// # Errors
+    /// 42803 one reads a column that is no key; 0A000 one reads a key that a grouping set lacks.
+    pub fn check_direct(&mut self, calls: &[AggregateCall], scope: &Scope) -> Result<()> {
+        for arg in calls.iter().flat_map(AggregateCall::direct) {
+            let mut arg = arg.clone();
+            self.rewrite(&mut arg, scope).map_err(|error| match error.message.starts_with("subquery") {
+                true => error,
+                false => error.detail("Direct arguments of an ordered-set aggregate must use only grouped columns."),
+            })?;
+            let mut partial = false;
+            walk::columns_of(&arg, &mut |key| partial |= self.sets.iter().flatten().any(|set| !set.contains(&key)));
+            if partial {
+                return Err(Error::unsupported("a direct argument that reads a column which a grouping set lacks"));
+            }
+        }
+        Ok(())
+    }
+
     /// Rewrites the comparison of a row with those of a subquery: what it reads of the FROM row stands in it as if it stood
     /// outside, and can be a key as a whole.
     fn rewrite_test(&mut self, test: &mut Expr, scope: &Scope) -> Result<()> {
@@ -167,7 +188,7 @@ impl Grouping {
     /// The key that a column of the FROM row is, or depends on.
     fn key_of(&mut self, index: usize, ty: types::SqlType, scope: &Scope) -> Result<usize> {
         let column = |expr: &Expr| matches!(expr, Expr::Column { index: other, .. } if *other == index);
-        if let Some(at) = self.keys.iter().position(column) {
+        if let Some(at) = self.first_key(column) {
             return Ok(at);
         }
         if self.depends_on_keys(index, scope) {
@@ -213,15 +234,12 @@ impl Grouping {
         })
     }
 
-    /// The number of a key, which is added unless it is there. Constants are one key only if they mean the same item of the
-    /// select list, or none of it: `1 AS a, 1 AS b` can be two, each of which is null in other rows.
+    /// The number of a key, which is added unless it is there. Beside grouping sets each item of the select list is a key of its
+    /// own, even if another is the same expression: in `1 AS a, 1 AS b` each can be null in other rows.
     pub fn key(&mut self, bound: Expr, output: Option<usize>) -> usize {
-        let is_shown = |at: usize| self.shown.iter().any(|(_, key)| *key == at);
-        let known = match output.filter(|_| is_constant(&bound)) {
-            Some(output) => self.shown.iter().find(|(shown, _)| *shown == output).map(|(_, at)| *at),
-            None => (0..self.keys.len())
-                .find(|&at| walk::same(&self.keys[at], &bound) && !(is_constant(&bound) && is_shown(at))),
-        };
+        let item = |at: usize| self.shown.iter().find(|(_, key)| *key == at).map(|(shown, _)| *shown);
+        let known = (0..self.keys.len())
+            .find(|&at| walk::same(&self.keys[at], &bound) && (self.sets.is_none() || item(at) == output));
         let at = known.unwrap_or_else(|| {
             self.keys.push(bound);
             self.keys.len() - 1
@@ -230,19 +248,26 @@ impl Grouping {
         at
     }
 
-    /// The key that an item of the select list is although it is a constant: null in the rows of the sets without it. Another
-    /// item that is merely equal to it stays as it is, and so does an expression that it is a part of.
-    pub fn constant_shown(&self, output: usize, expr: &Expr) -> Option<Expr> {
+    /// The key that is meant by an expression outside GROUP BY: of several that are the same, that of the first item of the
+    /// select list.
+    fn first_key(&self, is_it: impl Fn(&Expr) -> bool) -> Option<usize> {
+        let item = |at: &usize| self.shown.iter().filter(|(_, key)| key == at).map(|(shown, _)| *shown).min();
+        (0..self.keys.len()).filter(|&at| is_it(&self.keys[at])).min_by_key(|at| item(at).unwrap_or(usize::MAX))
+    }
+
+    /// The key that an item of the select list is, beside grouping sets: null in the rows of the sets without it. A constant that
+    /// is merely equal to it stays as it is, and so does an expression that a constant is a part of.
+    pub fn item_shown(&self, output: usize) -> Option<Expr> {
         let (_, at) = self.shown.iter().find(|(shown, _)| *shown == output)?;
-        self.sets.as_ref().filter(|_| is_constant(expr))?;
+        self.sets.as_ref()?;
         Some(Expr::column(*at, self.keys[*at].ty()))
     }
 
-    /// As [`Grouping::constant_shown`], of an item of ORDER BY: by the item of the list that it means, or, if it means none, by
-    /// what is equal to it in GROUP BY.
-    pub fn constant_sorted(&self, output: Option<usize>, expr: &Expr) -> Option<Expr> {
+    /// As [`Grouping::item_shown`], of an item of ORDER BY: by the item of the list that it means, or, if it means none and is a
+    /// constant, by what is equal to it in GROUP BY.
+    pub fn item_sorted(&self, output: Option<usize>, expr: &Expr) -> Option<Expr> {
         if let Some(output) = output {
-            return self.constant_shown(output, expr);
+            return self.item_shown(output);
         }
         self.sets.as_ref().filter(|_| is_constant(expr))?;
         let at = self.keys.iter().position(|key| walk::same(key, expr))?;
@@ -260,7 +285,7 @@ impl Grouping {
     }
 }
 
-fn is_constant(expr: &Expr) -> bool {
+pub(super) fn is_constant(expr: &Expr) -> bool {
     matches!(expr, Expr::Const { .. } | Expr::Param { .. })
 }
 
@@ -277,6 +302,33 @@ pub(crate) fn holds(expr: &Expr, from: usize, to: usize) -> bool {
     let mut found = false;
     walk::columns_of(expr, &mut |index| found |= (from..to).contains(&index));
     found
+}
+
+/// Whether an expression holds a call that returns a set, set aside or not.
+pub(crate) fn holds_set(expr: &Expr) -> bool {
+    let mut found = false;
+    walk::visit(expr, &mut |part| {
+        found |= match part {
+            Expr::Column { index, .. } => *index >= SETS,
+            Expr::Call(call) => call.function.returns_set,
+            _ => false,
+        };
+    });
+    found
+}
+
+/// Refuses an argument that holds a call that returns a set.
+///
+/// # Errors
+/// 0A000.
+pub(crate) fn refuse_set(arg: &(Expr, u32), place: &str) -> Result<()> {
+    if !holds_set(&arg.0) {
+        return Ok(());
+    }
+    let message = format!("set-returning functions are not allowed in {place}");
+    Err(Error::new(SqlState::FEATURE_NOT_SUPPORTED, message)
+        .hint("You might be able to move the set-returning function into a LATERAL FROM item.")
+        .at(arg.1 + 1))
 }
 
 impl Binder<'_> {

@@ -1,14 +1,20 @@
 //! Calls of functions, aggregates and window functions.
 
+use types::aggregate::AggregateKind;
 use types::cast::CastContext;
-use types::{Error, Result, SqlState, SqlType, oid};
+use types::function::CALL_VARIADIC;
+use types::{Datum, Error, Result, SqlState, SqlType, oid};
 
-use super::aggregate::{AGGREGATES, GROUPINGS, SETS, WINDOWS, holds};
+use super::aggregate::{AGGREGATES, GROUPINGS, SETS, WINDOWS, holds, holds_set};
 use super::{Binder, Clause};
 use crate::bound::{
-    AggregateCall, CallExpr, Expr, FrameBound, FrameMode, SortKey, WindowCall, WindowFrame, WindowFunction, walk,
+    AggregateCall, CallExpr, Expr, FrameBound, FrameExclusion, FrameMode, SortKey, WindowCall, WindowFrame,
+    WindowFunction, walk,
 };
-use crate::parse::ast::{self, ExprKind, FunctionCall, Over};
+use crate::parse::ast::{self, FunctionCall, Over};
+
+/// An aggregate with its arguments, its order, its filter and the type of its result.
+pub(super) type AggregateParts = (&'static types::aggregate::Aggregate, Vec<Expr>, Vec<SortKey>, Option<Expr>, SqlType);
 
 /// Functions that exist only with OVER: name, least and most arguments.
 const WINDOW_FUNCTIONS: &[(&str, WindowFunction, usize, usize)] = &[
@@ -46,14 +52,15 @@ impl Binder<'_> {
             return Err(self.undefined_function(&shown, call, pos)?);
         }
         if call.args.iter().any(|arg| arg.name.is_some()) {
-            return Err(Error::unsupported("named argument of a function").at(pos + 1));
-        }
-        if call.within_group {
-            return Err(Error::unsupported("WITHIN GROUP").at(pos + 1));
+            super::parameter::check_names(call)?;
+            if !super::parameter::has_names(name) {
+                return Err(self.undefined_function(&call.name.shown(), call, pos)?);
+            }
         }
         let window = WINDOW_FUNCTIONS.iter().find(|(known, ..)| *known == name);
         if let Some((_, function, least, most)) = window
             && (*least..=*most).contains(&call.args.len())
+            && !call.within_group
         {
             return self.window_function(*function, call, pos);
         }
@@ -62,6 +69,7 @@ impl Binder<'_> {
         }
         for (given, what) in [
             (call.distinct, "DISTINCT"),
+            (call.within_group, "WITHIN GROUP"),
             (!call.order.is_empty(), "ORDER BY"),
             (call.filter.is_some(), "FILTER"),
             (call.over.is_some(), "OVER"),
@@ -81,8 +89,11 @@ impl Binder<'_> {
         }
         let mut args = Vec::with_capacity(call.args.len());
         for arg in &call.args {
-            args.push((self.argument(&arg.expr)?, arg.expr.pos));
+            args.push((self.expr(&arg.expr)?, arg.expr.pos));
         }
+        let Some(mut args) = super::parameter::in_order(self.registry, call, args, pos) else {
+            return Err(self.undefined_function(&call.name.shown(), call, pos)?);
+        };
         // A type's name called as a function is a cast.
         if args.len() == 1
             && (args[0].0.ty().oid == oid::UNKNOWN || self.registry.functions_named(name).is_empty())
@@ -91,7 +102,14 @@ impl Binder<'_> {
             let (arg, place) = args.remove(0);
             return self.coerce(arg, SqlType::of(ty.oid), CastContext::Explicit, place);
         }
-        self.scalar_call(name, args, call.variadic, pos)
+        let as_written = args.len() == call.args.len() && call.args.iter().all(|arg| arg.name.is_none());
+        match self.scalar_call(name, args, call.variadic, pos) {
+            // Told of as it was written, without what was left out.
+            Err(error) if !as_written && error.sqlstate() == SqlState::UNDEFINED_FUNCTION => {
+                Err(self.undefined_function(&call.name.shown(), call, pos)?)
+            }
+            result => result,
+        }
     }
 
     fn has_function_schema(&self, schema: &str) -> bool {
@@ -101,7 +119,11 @@ impl Binder<'_> {
     fn undefined_function(&mut self, shown: &str, call: &FunctionCall, pos: u32) -> Result<Error> {
         let mut types = Vec::new();
         for arg in &call.args {
-            types.push(self.expr(&arg.expr)?.ty().name());
+            let ty = self.expr(&arg.expr)?.ty().name();
+            types.push(match &arg.name {
+                Some(name) => format!("{} => {ty}", name.name),
+                None => ty,
+            });
         }
         let message = format!("function {shown}({}) does not exist", types.join(", "));
         Ok(Error::new(SqlState::UNDEFINED_FUNCTION, message)
@@ -109,29 +131,37 @@ impl Binder<'_> {
             .at(pos + 1))
     }
 
-    /// An argument; `t.*` as an argument is the whole row.
-    fn argument(&mut self, expr: &ast::Expr) -> Result<Expr> {
-        if let ExprKind::Star(parts) = &expr.kind
-            && let [.., table] = parts.as_slice()
-        {
-            return self.column(std::slice::from_ref(table), expr.pos);
-        }
-        self.expr(expr)
-    }
-
     pub fn scalar_call(&mut self, name: &str, args: Vec<(Expr, u32)>, variadic: bool, pos: u32) -> Result<Expr> {
         let types: Vec<u32> = args.iter().map(|(arg, _)| arg.ty().oid).collect();
-        let resolved = self.registry.resolve_function(name, &types).map_err(|error| error.at(pos + 1))?;
-        if variadic && resolved.function.variadic && resolved.variadic_from.is_none() {
-            return Err(Error::unsupported(format!("VARIADIC argument of {name}")).at(pos + 1));
+        let resolved = match variadic {
+            true => self.registry.resolve_variadic(name, &types),
+            false => self.registry.resolve_function(name, &types),
+        };
+        let resolved = resolved.map_err(|error| error.at(pos + 1))?;
+        let of_any = variadic && resolved.function.variadic && resolved.function.args.last() == Some(&oid::ANY);
+        if of_any
+            && let Some((array, place)) = args.last()
+            && array.ty().element().is_none()
+        {
+            let message = "VARIADIC argument must be an array";
+            return Err(Error::new(SqlState::DATATYPE_MISMATCH, message).at(place + 1));
         }
         let mut bound = Vec::with_capacity(args.len());
         for ((arg, place), &to) in args.into_iter().zip(&resolved.arg_types) {
+            if self.clause == Clause::From && holds_set(&arg) {
+                let message = "set-returning functions must appear at top level of FROM";
+                return Err(Error::new(SqlState::FEATURE_NOT_SUPPORTED, message).at(place + 1));
+            }
             bound.push(self.coerce(arg, SqlType::of(to), CastContext::Implicit, place)?);
         }
-        if let Some(from) = resolved.variadic_from
-            && !variadic
-        {
+        if of_any {
+            let function = self.registry.function(CALL_VARIADIC);
+            let function = function.ok_or_else(|| Error::internal("no function for variadic calls"))?;
+            bound.insert(0, Expr::constant(Datum::Oid(resolved.function.oid), SqlType::OID));
+            let ty = SqlType::of(resolved.result);
+            return Ok(Expr::Call(Box::new(CallExpr { function, operator: None, args: bound, ty })));
+        }
+        if let Some(from) = resolved.variadic_from {
             let tail = bound.split_off(from);
             let element = tail.first().map_or(SqlType::TEXT, Expr::ty);
             let ty = SqlType::of(element.oid).array().unwrap_or(SqlType::TEXT_ARRAY);
@@ -157,8 +187,8 @@ impl Binder<'_> {
             Err(Error::new(SqlState::FEATURE_NOT_SUPPORTED, message).at(pos + 1))
         };
         match clause {
-            Clause::Select if self.in_window => return refuse("window definitions"),
-            Clause::Select | Clause::GroupBy => {}
+            Clause::Select | Clause::OrderBy if self.in_window => return refuse("window definitions"),
+            Clause::Select | Clause::OrderBy | Clause::GroupBy => {}
             Clause::Where => return refuse("WHERE"),
             Clause::JoinOn => return refuse("JOIN conditions"),
             Clause::Having => return refuse("HAVING"),
@@ -168,6 +198,7 @@ impl Binder<'_> {
             Clause::Returning => return refuse("RETURNING"),
             Clause::Check => return refuse("check constraints"),
             Clause::Default => return refuse("DEFAULT expressions"),
+            Clause::Generated => return refuse("column generation expressions"),
             _ => return refuse("this context"),
         }
         let ty = call.ty();
@@ -192,7 +223,7 @@ impl Binder<'_> {
 
     fn aggregate(&mut self, call: &FunctionCall, pos: u32) -> Result<Expr> {
         let name = call.name.object();
-        if call.star && name != "count" || call.args.is_empty() && !call.star {
+        if !call.within_group && (call.star && name != "count" || call.args.is_empty() && !call.star) {
             if !call.star && name == "count" {
                 return Err(Error::new(
                     SqlState::WRONG_OBJECT_TYPE,
@@ -211,7 +242,7 @@ impl Binder<'_> {
         let outer = self.in_aggregate;
         self.in_aggregate = !window || outer;
         let mentioned: Vec<usize> = self.scopes.iter().map(|scope| scope.mentioned.len()).collect();
-        let parts = self.aggregate_parts(call, pos);
+        let parts = if call.within_group { self.ordered_set_parts(call, pos) } else { self.aggregate_parts(call, pos) };
         self.in_aggregate = outer;
         let (aggregate, args, order, filter, ty) = parts?;
         if let Some(over) = &call.over {
@@ -232,33 +263,33 @@ impl Binder<'_> {
             return self.window(WindowFunction::Aggregate(aggregate), args, filter, ty, over, pos);
         }
         let mut call = AggregateCall { aggregate, args, distinct: call.distinct, order, filter, ty };
-        let mut read = Vec::new();
-        call.parts(&mut |part| rows_read(part, &mut read));
+        let (mut read, mut direct) = (Vec::new(), Vec::new());
+        call.direct().iter().for_each(|part| rows_read(part, &mut direct));
+        let rows = call.args[call.direct().len()..].iter().chain(call.order.iter().map(|key| &key.expr));
+        rows.chain(&call.filter).for_each(|part| rows_read(part, &mut read));
         let level = self.aggregate_level(&read, "aggregate functions", pos)?;
+        let refused = |message: &str| Err(Error::new(SqlState::GROUPING_ERROR, message).at(pos + 1));
+        if direct.iter().any(|(of, _)| *of < level) {
+            return refused("outer-level aggregate cannot contain a lower-level variable in its direct arguments");
+        }
+        if direct.iter().any(|(of, index)| *of == level && (AGGREGATES..WINDOWS).contains(index)) {
+            return refused("aggregate function calls cannot be nested");
+        }
         let owner = self.scopes.len() - level;
         if level > 0 {
             call.parts_mut(&mut |part| walk::lift_expr(part, level));
             self.scopes[owner - 1].mentioned.truncate(mentioned[owner - 1]);
         }
+        let mut is_volatile = false;
+        call.parts(&mut |part| is_volatile |= part.is_volatile());
+        // The same call twice is computed once; a volatile one only where ORDER BY means the one in the list.
+        let may_be_shared = !is_volatile || self.clause == Clause::OrderBy;
         let Some(calls) = self.selects.iter_mut().rev().find(|calls| calls.level == owner) else {
             return Err(
                 Error::new(SqlState::GROUPING_ERROR, "aggregate functions are not allowed in this context").at(pos + 1)
             );
         };
-        // The same call twice is computed once.
-        let twin = calls.aggregates.iter().position(|known| {
-            std::ptr::eq(known.aggregate, call.aggregate)
-                && known.distinct == call.distinct
-                && known.order.is_empty()
-                && call.order.is_empty()
-                && known.args.len() == call.args.len()
-                && known.args.iter().zip(&call.args).all(|(a, b)| walk::same(a, b))
-                && match (&known.filter, &call.filter) {
-                    (None, None) => true,
-                    (Some(a), Some(b)) => walk::same(a, b),
-                    _ => false,
-                }
-        });
+        let twin = calls.aggregates.iter().position(|known| may_be_shared && walk::same_aggregate_call(known, &call));
         let at = twin.unwrap_or_else(|| {
             calls.aggregates.push(call);
             calls.aggregates.len() - 1
@@ -336,19 +367,21 @@ impl Binder<'_> {
         Ok(level)
     }
 
-    #[allow(clippy::type_complexity)]
-    fn aggregate_parts(
-        &mut self,
-        call: &FunctionCall,
-        pos: u32,
-    ) -> Result<(&'static types::aggregate::Aggregate, Vec<Expr>, Vec<SortKey>, Option<Expr>, SqlType)> {
+    fn aggregate_parts(&mut self, call: &FunctionCall, pos: u32) -> Result<AggregateParts> {
         let name = call.name.object();
         let mut args = Vec::with_capacity(call.args.len());
         for arg in &call.args {
-            args.push((self.argument(&arg.expr)?, arg.expr.pos));
+            args.push((self.expr(&arg.expr)?, arg.expr.pos));
         }
         let types: Vec<u32> = args.iter().map(|(arg, _)| arg.ty().oid).collect();
         let resolved = self.registry.resolve_aggregate(name, &types).map_err(|error| error.at(pos + 1))?;
+        if resolved.aggregate.kind != AggregateKind::Normal {
+            let message = format!("WITHIN GROUP is required for ordered-set aggregate {name}");
+            return Err(Error::new(SqlState::WRONG_OBJECT_TYPE, message).at(pos + 1));
+        }
+        // ORDER BY beside DISTINCT names arguments as they are written, and sorts by what they are converted to.
+        let written: Vec<Expr> =
+            if call.distinct { args.iter().map(|(arg, _)| arg.clone()).collect() } else { Vec::new() };
         let mut bound = Vec::with_capacity(args.len());
         for ((arg, place), &to) in args.into_iter().zip(&resolved.arg_types) {
             if call.distinct {
@@ -360,24 +393,28 @@ impl Binder<'_> {
         let mut order = Vec::with_capacity(call.order.len());
         for key in &call.order {
             let expr = self.expr(&key.expr)?;
-            let expr = self.known(expr)?;
-            if call.distinct && !bound.iter().any(|arg| walk::same(arg, &expr)) {
-                return Err(Error::new(
-                    SqlState::INVALID_COLUMN_REFERENCE,
-                    "in an aggregate with DISTINCT, ORDER BY expressions must appear in argument list",
-                )
-                .at(key.expr.pos + 1));
+            let mut expr = self.known(expr)?;
+            if call.distinct {
+                let same = |arg: &Expr| walk::same(arg, &expr);
+                let Some(at) = written.iter().position(same).or_else(|| bound.iter().position(same)) else {
+                    return Err(Error::new(
+                        SqlState::INVALID_COLUMN_REFERENCE,
+                        "in an aggregate with DISTINCT, ORDER BY expressions must appear in argument list",
+                    )
+                    .at(key.expr.start() + 1));
+                };
+                expr = bound[at].clone();
             }
             order.push(sort_key(expr, key));
         }
-        let filter = match &call.filter {
-            Some(filter) => {
-                let bound = self.expr(filter)?;
-                Some(self.condition(bound, "FILTER", filter.pos)?)
-            }
-            None => None,
-        };
+        let filter = self.aggregate_filter(call)?;
         Ok((resolved.aggregate, bound, order, filter, SqlType::of(resolved.result)))
+    }
+
+    pub(super) fn aggregate_filter(&mut self, call: &FunctionCall) -> Result<Option<Expr>> {
+        let Some(filter) = &call.filter else { return Ok(None) };
+        let bound = self.expr(filter)?;
+        self.condition(bound, "FILTER", filter.pos).map(Some)
     }
 
     fn window_function(&mut self, function: WindowFunction, call: &FunctionCall, pos: u32) -> Result<Expr> {
@@ -483,8 +520,16 @@ impl Binder<'_> {
                 Error::new(SqlState::WINDOWING_ERROR, "window functions are not allowed in this context").at(pos + 1)
             );
         };
-        calls.windows.push(WindowCall { function, args, partition, order, frame, filter, ty });
-        Ok(Expr::column(WINDOWS + calls.windows.len() - 1, ty))
+        let call = WindowCall { function, args, partition, order, frame, filter, ty };
+        // The same call twice is computed once, and ORDER BY beside DISTINCT means the one in the list.
+        let parts = call.args.iter().chain(&call.partition).chain(&call.filter);
+        let is_volatile = parts.chain(call.order.iter().map(|key| &key.expr)).any(Expr::is_volatile);
+        let twin = calls.windows.iter().position(|known| !is_volatile && walk::same_window_call(known, &call));
+        let at = twin.unwrap_or_else(|| {
+            calls.windows.push(call);
+            calls.windows.len() - 1
+        });
+        Ok(Expr::column(WINDOWS + at, ty))
     }
 
     fn named_window(&mut self, name: &str, pos: u32) -> Result<ast::WindowSpec> {
@@ -531,6 +576,7 @@ impl Binder<'_> {
                 mode: FrameMode::Range,
                 start: FrameBound::UnboundedPreceding,
                 end: FrameBound::CurrentRow,
+                exclude: FrameExclusion::NoOthers,
             },
             Some(frame) => {
                 if frame.mode == FrameMode::Groups && spec.order.is_empty() {
@@ -547,10 +593,31 @@ impl Binder<'_> {
                 let key = order.first().map(|key| key.expr.ty());
                 let start = self.frame_bound(&frame.start, frame.mode, key)?;
                 let end = self.frame_bound(&frame.end, frame.mode, key)?;
-                WindowFrame { mode: frame.mode, start, end }
+                WindowFrame { mode: frame.mode, start, end, exclude: frame.exclude }
             }
         };
         Ok((partition, order, frame))
+    }
+
+    /// The type of a RANGE frame's offset over a column of type `key`.
+    fn range_offset(&self, key: SqlType, given: SqlType, pos: u32) -> Result<SqlType> {
+        let refused = |types: String| {
+            let message = format!("RANGE with offset PRECEDING/FOLLOWING is not supported for {types}");
+            Error::new(SqlState::FEATURE_NOT_SUPPORTED, message).at(pos + 1)
+        };
+        let column = SqlType::of(key.oid);
+        let to = match key.oid {
+            oid::INT2 | oid::INT4 if given.is_integer() => given.oid,
+            oid::INT2 | oid::INT4 | oid::INT8 | oid::NUMERIC => key.oid,
+            oid::FLOAT4 | oid::FLOAT8 => oid::FLOAT8,
+            oid::DATE | oid::TIME | oid::TIMESTAMP | oid::TIMESTAMPTZ | oid::INTERVAL => oid::INTERVAL,
+            _ => return Err(refused(format!("column type {column}"))),
+        };
+        if given.oid != oid::UNKNOWN && self.registry.find_coercion(given.oid, to, CastContext::Implicit).is_none() {
+            let types = format!("column type {column} and offset type {}", SqlType::of(given.oid));
+            return Err(refused(types).hint("Cast the offset value to an appropriate type."));
+        }
+        Ok(SqlType::of(to))
     }
 
     fn frame_bound(&mut self, bound: &ast::FrameBound, mode: FrameMode, key: Option<SqlType>) -> Result<FrameBound> {
@@ -566,14 +633,7 @@ impl Binder<'_> {
                 return Err(Error::new(SqlState::INVALID_COLUMN_REFERENCE, message).at(expr.pos + 1));
             }
             let to = match (mode, key) {
-                (FrameMode::Range, Some(key)) if key.category() == b'D' => SqlType::of(oid::INTERVAL),
-                (FrameMode::Range, Some(key)) if !matches!(key.category(), b'N' | b'T') => {
-                    let ty = SqlType::of(key.oid);
-                    let message =
-                        format!("RANGE with offset PRECEDING/FOLLOWING is not supported for column type {ty}");
-                    return Err(Error::new(SqlState::FEATURE_NOT_SUPPORTED, message).at(expr.pos + 1));
-                }
-                (FrameMode::Range, Some(key)) => SqlType::of(key.oid),
+                (FrameMode::Range, Some(key)) => self.range_offset(key, value.ty(), expr.pos)?,
                 _ => SqlType::INT8,
             };
             self.coerce(value, to, CastContext::Implicit, expr.pos)
@@ -620,7 +680,7 @@ fn forbidden_clause(clause: Clause) -> Option<&'static str> {
         Clause::Check => "check constraints",
         Clause::Default => "DEFAULT expressions",
         Clause::Generated => "column generation expressions",
-        Clause::Select | Clause::Having | Clause::OrderBy => return None,
+        Clause::Select | Clause::Having | Clause::OrderBy | Clause::OutputOrder => return None,
         Clause::Other => "this context",
     })
 }

@@ -2,10 +2,11 @@
 
 use types::cast::{CastContext, coerce_typmod};
 use types::resolve::{Coercion, common_typmod, resolve_union};
-use types::{Datum, Error, Result, SqlState, SqlType, oid, text_io};
+use types::{Datum, Error, Result, Settings, SqlState, SqlType, Styles, oid, text_io};
 
 use super::Binder;
 use crate::bound::{CastExpr, Expr};
+use crate::functions::relation_named;
 
 impl Binder<'_> {
     /// Gives an expression this type, modifier included. `pos` is where errors point (a byte offset).
@@ -37,16 +38,6 @@ impl Binder<'_> {
         if let Expr::Const { value: Datum::Null, .. } = expr {
             return Ok(Expr::null(to));
         }
-        // ARRAY[...]::t[] converts the elements, so that untyped ones get the type asked for.
-        if context == CastContext::Explicit
-            && let Some(element) = to.element()
-            && let Expr::Array { elements, nested, .. } = expr
-        {
-            let wanted = if nested { to } else { element };
-            let elements =
-                elements.into_iter().map(|item| self.coerce(item, wanted, context, pos)).collect::<Result<_>>()?;
-            return Ok(Expr::Array { elements, ty: to, nested });
-        }
         let Some(coercion) = self.registry.find_coercion(from.oid, to.oid, context) else {
             let message = format!("cannot cast type {} to {}", SqlType::of(from.oid), SqlType::of(to.oid));
             return Err(Error::new(SqlState::CANNOT_COERCE, message).at(pos + 1));
@@ -56,12 +47,17 @@ impl Binder<'_> {
         Ok(Expr::Cast(Box::new(CastExpr { arg: expr, coercion, to, explicit, shown: explicit })))
     }
 
-    /// Applies the modifier of a type the expression already has.
+    /// Applies the modifier of a type the expression already has. One is taken off by an explicit conversion only.
     fn with_modifier(&mut self, expr: Expr, to: SqlType, context: CastContext) -> Expr {
-        if to.typmod < 0 || expr.ty() == to {
+        let explicit = context == CastContext::Explicit;
+        if expr.ty() == to || to.typmod < 0 && !explicit {
             return expr;
         }
-        let explicit = context == CastContext::Explicit;
+        if to.typmod < 0
+            && let Expr::Const { value, .. } = expr
+        {
+            return Expr::constant(value, to);
+        }
         Expr::Cast(Box::new(CastExpr { arg: expr, coercion: Coercion::Relabel, to, explicit, shown: explicit }))
     }
 
@@ -75,12 +71,52 @@ impl Binder<'_> {
         }
         let ty = if to.oid == oid::INTERVAL { to } else { base };
         self.reads_clock |= names_present(text, base);
-        let datum = text_io::parse(text, ty, self.settings).map_err(|error| error.at(pos + 1))?;
+        let datum = self.read_literal(text, ty, pos).map_err(|error| error.at(pos + 1))?;
         if to.typmod < 0 {
             return Ok(Expr::constant(datum, to));
         }
         // In PostgreSQL a call around the literal, whose errors have no place.
         Ok(Expr::constant(coerce_typmod(datum, to, context == CastContext::Explicit)?, to))
+    }
+
+    /// The value of a literal. Those of a view are read in the default styles whatever the session has, so that they mean
+    /// what they meant when it was made; what they would mean otherwise is refused then.
+    fn read_literal(&mut self, text: &str, ty: SqlType, pos: u32) -> Result<Datum> {
+        if ty.oid == oid::REGCLASS
+            && (self.view_depth > 0 || self.kept_names.is_some())
+            && let Some(relation) = self.kept_relation(text, pos)?
+        {
+            return Ok(Datum::Oid(relation));
+        }
+        let read = text_io::parse(text, ty, self.settings);
+        let is_kept = self.view_depth > 0 || self.stars.is_some();
+        if !is_kept || self.settings.styles == Styles::default() {
+            return read;
+        }
+        let kept = text_io::parse(text, ty, &Settings { styles: Styles::default(), ..self.settings.clone() });
+        if self.view_depth > 0 {
+            return kept;
+        }
+        let read = read?;
+        if kept.is_ok_and(|kept| kept == read) {
+            return Ok(read);
+        }
+        let what = "a literal in a view that is read otherwise with the default DateStyle and IntervalStyle";
+        Err(Error::unsupported(what))
+    }
+
+    /// The relation that a literal of a view names: by the path of the view, whatever the session has. `None` for a number.
+    fn kept_relation(&mut self, text: &str, pos: u32) -> Result<Option<u32>> {
+        if text == "-" || text.bytes().all(|byte| byte.is_ascii_digit()) {
+            return Ok(None);
+        }
+        let relation = relation_named(self.catalog, text, &self.search_path)?.oid();
+        if self.view_depth == 0
+            && let Some(names) = &mut self.kept_names
+        {
+            names.push((pos, relation));
+        }
+        Ok(Some(relation))
     }
 
     /// Decides a parameter's type, or checks that it was decided so.
@@ -128,7 +164,7 @@ impl Binder<'_> {
     /// The value of LIMIT or OFFSET.
     pub fn count(&mut self, expr: Expr, what: &str, pos: u32) -> Result<Expr> {
         let ty = expr.ty();
-        if ty.oid != oid::UNKNOWN && self.registry.find_coercion(ty.oid, oid::INT8, CastContext::Assignment).is_none() {
+        if !self.is_assignable(ty, SqlType::INT8) {
             let message = format!("argument of {what} must be type bigint, not type {}", SqlType::of(ty.oid));
             return Err(Error::new(SqlState::DATATYPE_MISMATCH, message).at(pos + 1));
         }
@@ -141,10 +177,7 @@ impl Binder<'_> {
     /// 42804 the types do not fit.
     pub fn assign(&mut self, expr: Expr, name: &str, to: SqlType, pos: u32) -> Result<Expr> {
         let from = expr.ty();
-        let fits = from.oid == oid::UNKNOWN
-            || from.oid == to.oid
-            || self.registry.find_coercion(from.oid, to.oid, CastContext::Assignment).is_some();
-        if !fits {
+        if !self.is_assignable(from, to) {
             let message = format!(
                 "column \"{name}\" is of type {} but expression is of type {}",
                 SqlType::of(to.oid),
@@ -155,6 +188,11 @@ impl Binder<'_> {
                 .at(pos + 1));
         }
         self.coerce(expr, to, CastContext::Assignment, pos)
+    }
+
+    /// Whether a column of type `to` takes values of type `from`.
+    pub fn is_assignable(&self, from: SqlType, to: SqlType) -> bool {
+        self.registry.find_coercion(from.oid, to.oid, CastContext::Assignment).is_some()
     }
 
     /// Gives several expressions their common type; `what` names the construct.

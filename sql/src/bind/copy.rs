@@ -5,13 +5,13 @@ use std::sync::Arc;
 use types::{Error, Result, SqlState};
 
 use super::Binder;
-use super::dml::column_of;
+use super::dml::{column_of, target_columns};
 use super::query::Unknowns;
-use crate::bound::{
-    Assignment, Copy, CopyDirection, CopyFormat, CopyOptions, Expr, Field, Node, Plan, ResultColumn, WithPart,
-};
-use crate::catalog::{self, Privileges};
-use crate::parse::ast::{self, CopyOption, CopySource, Ident};
+use super::scope::Scope;
+use super::updatable::{Change, Written};
+use crate::bound::{Copy, CopyDirection, CopyFormat, CopyOptions, Expr, Field, Node, Plan, ResultColumn, WithPart};
+use crate::catalog::{Privileges, Relation, TableDef};
+use crate::parse::ast::{self, CopyOption, CopySource, Ident, Name};
 
 impl Binder<'_> {
     pub fn copy(&mut self, copy: &ast::Copy) -> Result<Copy> {
@@ -19,7 +19,7 @@ impl Binder<'_> {
             CopySource::Query(query) => {
                 let (plan, columns) = self.query(query, Unknowns::Text)?;
                 let names = columns.iter().map(|column| column.name.clone()).collect();
-                (CopyDirection::Out { plan: Arc::new(plan), columns }, names)
+                (CopyDirection::Out { plan: Arc::new(plan), columns, row_lock: self.row_lock }, names)
             }
             CopySource::Change(change) => {
                 let statement = self.statement(change)?;
@@ -36,54 +36,24 @@ impl Binder<'_> {
                 let fields = columns.iter().map(|column| Field::new(column.name.clone(), column.ty)).collect();
                 let plan = Plan::new(Node::CteScan { id, name }, fields);
                 let names = columns.iter().map(|column| column.name.clone()).collect();
-                (CopyDirection::Out { plan: Arc::new(plan), columns }, names)
+                (CopyDirection::Out { plan: Arc::new(plan), columns, row_lock: None }, names)
             }
             CopySource::Table { name, columns } if copy.from => {
-                let table = match self.find_relation(name)? {
-                    catalog::Relation::View(view) => {
-                        let message = format!("cannot copy to view \"{}\"", view.name);
-                        return Err(Error::new(SqlState::WRONG_OBJECT_TYPE, message));
-                    }
-                    _ => self.find_table(name)?,
-                };
+                let table = self.copied_table(name, "to")?;
                 self.require(table.oid, Privileges::INSERT);
-                let targets = if columns.is_empty() {
-                    table.live_columns().filter(|(_, column)| column.generated.is_none()).map(|(at, _)| at).collect()
-                } else {
-                    self.target_columns(&table, columns).map_err(super::without_position)?
-                };
-                let mut defaults = Vec::new();
-                for (at, _) in table.live_columns() {
-                    if !targets.contains(&at)
-                        && let Some(value) = self.column_default(&table, at)?
-                    {
-                        defaults.push(Assignment { column: at, value });
-                    }
-                }
+                let targets = copied_columns(&table, columns)?;
+                let defaults = self.omitted_defaults(&table, &targets)?;
                 let generated = self.generated_columns(&table)?;
                 let checks = self.table_checks(&table, None)?;
-                let filter = match &copy.filter {
-                    Some(filter) => Some(self.row_condition(filter, &table)?),
-                    None => None,
-                };
+                let row = Scope::of_row(&table, &table.name);
+                let (filter, _) = self.with_scope(row, |binder| binder.where_condition(copy.filter.as_ref()))?;
                 let names = targets.iter().map(|&at| table.columns[at].name.clone()).collect();
                 (CopyDirection::In { table, targets, defaults, generated, checks, filter }, names)
             }
             CopySource::Table { name, columns } => {
-                let relation = self.find_relation(name)?;
-                if let catalog::Relation::View(view) = &relation {
-                    let message = format!("cannot copy from view \"{}\"", view.name);
-                    return Err(
-                        Error::new(SqlState::WRONG_OBJECT_TYPE, message).hint("Try the COPY (SELECT ...) TO variant.")
-                    );
-                }
-                let table = self.find_table(name)?;
+                let table = self.copied_table(name, "from")?;
                 self.require(table.oid, Privileges::SELECT);
-                let targets: Vec<usize> = if columns.is_empty() {
-                    table.live_columns().filter(|(_, column)| column.generated.is_none()).map(|(at, _)| at).collect()
-                } else {
-                    self.target_columns(&table, columns).map_err(super::without_position)?
-                };
+                let targets = copied_columns(&table, columns)?;
                 let (scan, scope) = self.table_scan(&table, &table.name, false);
                 let shown: Vec<ResultColumn> = targets.iter().map(|&at| column_of(&table, at)).collect();
                 let exprs = targets
@@ -95,12 +65,42 @@ impl Binder<'_> {
                     .collect();
                 let names = shown.iter().map(|column| column.name.clone()).collect();
                 let plan = super::select::projected(scan, exprs, &shown);
-                (CopyDirection::Out { plan: Arc::new(plan), columns: shown }, names)
+                (CopyDirection::Out { plan: Arc::new(plan), columns: shown, row_lock: None }, names)
             }
         };
         let options = copy_options(copy, &names)?;
         Ok(Copy { direction, end: copy.end.clone(), options })
     }
+
+    /// The table with this name, to copy `to` it or `from` it.
+    fn copied_table(&self, name: &Name, way: &str) -> Result<Arc<TableDef>> {
+        let refused = |message: String| Error::new(SqlState::WRONG_OBJECT_TYPE, message);
+        Err(match self.find_relation(name)? {
+            Relation::View(view) => {
+                let hint = match way {
+                    "to" => "To enable copying to a view, provide an INSTEAD OF INSERT trigger.",
+                    _ => "Try the COPY (SELECT ...) TO variant.",
+                };
+                refused(format!("cannot copy {way} view \"{}\"", view.name)).hint(hint)
+            }
+            Relation::Sequence(sequence) => refused(format!("cannot copy {way} sequence \"{}\"", sequence.name)),
+            Relation::Index(index) => refused(format!("\"{}\" is an index", index.name)),
+            Relation::Table(_) | Relation::Virtual(_) => return self.find_table(name),
+        })
+    }
+}
+
+/// The columns that are copied: those named, or all that are not generated.
+fn copied_columns(table: &Arc<TableDef>, names: &[Ident]) -> Result<Vec<usize>> {
+    if names.is_empty() {
+        let columns = table.live_columns().filter(|(_, column)| column.generated.is_none());
+        return Ok(columns.map(|(at, _)| at).collect());
+    }
+    let written = Written::of_table(table.clone(), Change::Insert);
+    let targets = target_columns(&written, names).map_err(super::without_position)?;
+    let Some(at) = targets.iter().find(|at| table.columns[**at].generated.is_some()) else { return Ok(targets) };
+    let message = format!("column \"{}\" is a generated column", table.columns[*at].name);
+    Err(Error::new(SqlState::INVALID_COLUMN_REFERENCE, message).detail("Generated columns cannot be used in COPY."))
 }
 
 fn copy_options(copy: &ast::Copy, names: &[Arc<str>]) -> Result<CopyOptions> {
@@ -129,6 +129,10 @@ fn copy_options(copy: &ast::Copy, names: &[Arc<str>]) -> Result<CopyOptions> {
             CopyOption::Delimiter(text) => delimiter.replace(text.clone()).is_some(),
             CopyOption::Null(text) => null.replace(text.clone()).is_some(),
             CopyOption::Header(value) => header.replace(*value).is_some(),
+            CopyOption::HeaderMatch if !copy.from => {
+                let message = "cannot use \"match\" with HEADER in COPY TO";
+                return Err(Error::new(SqlState::FEATURE_NOT_SUPPORTED, message));
+            }
             CopyOption::HeaderMatch => {
                 header_match = true;
                 header.replace(true).is_some()
@@ -155,11 +159,18 @@ fn copy_options(copy: &ast::Copy, names: &[Arc<str>]) -> Result<CopyOptions> {
         }
     }
     let format = format.unwrap_or(CopyFormat::Text);
+    let unsupported = |message: &str| Err(Error::new(SqlState::FEATURE_NOT_SUPPORTED, message));
     if format == CopyFormat::Binary {
-        return Err(Error::unsupported("COPY format \"binary\""));
+        for (given, what) in [(delimiter.is_some(), "DELIMITER"), (null.is_some(), "NULL")] {
+            if given {
+                return Err(Error::new(SqlState::SYNTAX_ERROR, format!("cannot specify {what} in BINARY mode")));
+            }
+        }
+        if header == Some(true) {
+            return unsupported("cannot specify HEADER in BINARY mode");
+        }
     }
     let csv = format == CopyFormat::Csv;
-    let unsupported = |message: &str| Err(Error::new(SqlState::FEATURE_NOT_SUPPORTED, message));
     let invalid = |message: &str| Err(Error::new(SqlState::INVALID_PARAMETER_VALUE, message));
     let single = |text: &Option<String>, default: u8, message: &str| -> Result<u8> {
         match text.as_deref().map(str::as_bytes) {

@@ -1,23 +1,35 @@
 //! Statements that change the catalog, tables' columns and constraints excepted: see [`table`](super::table).
 
+use std::ops::Range;
 use std::sync::Arc;
 
-use types::{Error, Result, SqlState, SqlType, oid};
+use types::{Error, RegNames, Result, Settings, SqlState, SqlType, Styles, oid};
 
 use super::Binder;
 use super::query::Unknowns;
+use crate::bound::deparse::quote_literal;
 use crate::bound::{
-    AlterTable, CreateIndex, Ddl, DropKind, Expr, Grant, GrantTarget, Plan, ResultColumn, SequenceOptions,
+    AlterTable, AlterView, CreateIndex, CreateView, Ddl, DropKind, Expr, Grant, GrantTarget, Plan, ResultColumn,
+    SequenceOptions,
 };
-use crate::catalog::describe::quote_identifier;
-use crate::catalog::{IndexColumn, Relation, SchemaDef};
-use crate::parse::ast::{self, AlterAction, ExprKind, Ident, Name, ObjectKind, SequenceOption};
+use crate::catalog::describe::{
+    OPERATOR_CLASSES, OTHER_OPERATOR_CLASSES, class_accepts, class_refused, operator_class, quote_identifier,
+};
+use crate::catalog::{
+    CatalogSnapshot, IndexColumn, PG_TEMP, Relation, SchemaDef, ViewDef, ViewParameters, is_others, is_temporary,
+    named_part, own_temporary,
+};
+use crate::parse::ast::{
+    self, AlterAction, Distinct, ExprKind, Ident, Name, ObjectKind, SequenceOption, SetExpr, Target,
+};
+use crate::parse::{self, Tok};
 
 impl Binder<'_> {
     pub fn ddl(&mut self, statement: &ast::Statement) -> Result<Ddl> {
         Ok(match statement {
             ast::Statement::CreateTable(table) => Ddl::CreateTable(Box::new(self.create_table(table)?)),
-            ast::Statement::CreateTableAs { name, if_not_exists, columns, query, with_data } => {
+            ast::Statement::CreateTableAs(table) => {
+                let ast::CreateTableAs { name, if_not_exists, columns, query, with_data, on_commit } = &**table;
                 let schema = self.creation_schema(name)?;
                 let (plan, outputs) = self.query(query, Unknowns::Text)?;
                 let outputs = renamed(outputs, columns, "CREATE TABLE AS")?;
@@ -27,6 +39,7 @@ impl Binder<'_> {
                     if_not_exists: *if_not_exists,
                     columns: outputs,
                     plan: with_data.then(|| Arc::<Plan>::new(plan)),
+                    on_commit: *on_commit,
                 }
             }
             ast::Statement::CreateIndex(index) => Ddl::CreateIndex(Box::new(self.create_index(index)?)),
@@ -45,12 +58,19 @@ impl Binder<'_> {
                     Err(error) => self.skipped(error, *if_exists, name, "ALTER SEQUENCE")?,
                 }
             }
-            ast::Statement::CreateView { name, replace, columns, query, text } => {
+            ast::Statement::CreateView(view) => {
+                let ast::CreateView { name, replace, columns, query, text, options } = &**view;
                 if query.first_select().is_some_and(|select| select.into.is_some()) {
                     return Err(Error::new(SqlState::FEATURE_NOT_SUPPORTED, "views must not contain SELECT INTO"));
                 }
-                let schema = self.creation_schema(name)?;
+                // A schema that is missing comes first.
+                self.creation_schema(name)?;
+                self.stars = Some(Vec::new());
+                self.kept_names = Some(Vec::new());
                 let (_, outputs) = self.query(query, Unknowns::Text)?;
+                let schema = self.schema_of_view(name)?;
+                let named = named_part(&self.search_path);
+                let search_path = if schema.is_temporary() { self.search_path.to_vec() } else { named.to_vec() };
                 if !self.params.is_empty() {
                     return Err(Error::new(SqlState::UNDEFINED_PARAMETER, "there is no parameter $1"));
                 }
@@ -61,21 +81,30 @@ impl Binder<'_> {
                         return Err(Error::new(SqlState::DUPLICATE_COLUMN, message));
                     }
                 }
-                Ddl::CreateView {
+                if ViewParameters::read(options)?.check_option.is_some() {
+                    self.check_takes_check_option(query)?;
+                }
+                let range = text.0 as usize..text.1 as usize;
+                // A dump has nothing but the text.
+                let query = match self.named_items(query, columns) {
+                    Some(named) => self.view_text(range, named),
+                    None => {
+                        let names = outputs.iter().map(|column| &column.name);
+                        super::with_names(&self.view_text(range, Vec::new()), name.object(), names)
+                    }
+                };
+                Ddl::CreateView(Box::new(CreateView {
                     schema,
                     name: name.object().to_owned(),
                     replace: *replace,
-                    query: self.text_with_schemas(text.0 as usize..text.1 as usize),
+                    query,
                     columns: outputs.into_iter().map(|column| (column.name, column.ty)).collect(),
-                    search_path: self.search_path.to_vec(),
-                }
+                    search_path,
+                    options: options.clone(),
+                }))
             }
             ast::Statement::CreateSchema { name, if_not_exists, owner } => Ddl::CreateSchema {
-                name: match (name, owner) {
-                    (Some(name), _) => name.name.clone(),
-                    (None, Some(owner)) => owner.clone(),
-                    (None, None) => return Err(Error::internal("a schema without a name")),
-                },
+                name: name.as_ref().map(|name| name.name.clone()),
                 if_not_exists: *if_not_exists,
                 owner: owner.clone(),
             },
@@ -83,8 +112,8 @@ impl Binder<'_> {
                 self.drop_objects(*kind, names, *if_exists, *cascade)?
             }
             ast::Statement::AlterTable { kind, name, if_exists, actions } => match self.relation_of(name, *kind) {
-                Ok(relation) => self.alter_relation(relation, actions)?,
-                Err(error) => self.skipped(error, *if_exists, name, "ALTER TABLE")?,
+                Ok(relation) => self.alter_relation(relation, actions, alter_tag(*kind))?,
+                Err(error) => self.skipped(error, *if_exists, name, alter_tag(*kind))?,
             },
             ast::Statement::RenameSchema { name, to } => {
                 Ddl::RenameSchema { schema: self.schema(name)?, name: to.clone() }
@@ -139,31 +168,125 @@ impl Binder<'_> {
         self.catalog.schema_named(&name.name).cloned().ok_or_else(|| missing_schema(&name.name, name.pos))
     }
 
-    /// A part of the statement's text in which every relation that was found by the search path is qualified: it means the
-    /// same under any other.
-    fn text_with_schemas(&self, range: std::ops::Range<usize>) -> String {
-        let mut places = self.unqualified.clone();
-        places.sort_by_key(|(pos, _)| *pos);
-        places.dedup_by_key(|(pos, _)| *pos);
+    /// A part of the statement's text in which every relation that was found by the search path is qualified, in literals of
+    /// type `regclass`, too, and stars are the columns they stand for: it means the same under any other path, and when its
+    /// tables get more columns. What is in `named` stands for what is at its place.
+    pub fn view_text(&self, range: Range<usize>, named: Vec<(Range<usize>, String)>) -> String {
+        let schemas = self.unqualified.iter().map(|(pos, schema)| (*pos..*pos, quote_identifier(schema) + "."));
+        let stars = self.stars.iter().flatten().map(|(place, columns)| (place.clone(), self.listed(place, columns)));
+        let mut places: Vec<_> = named.into_iter().chain(schemas).chain(stars).chain(self.named_literals()).collect();
+        places.sort_by_key(|(place, _)| place.start);
+        places.dedup_by_key(|(place, _)| place.start);
         let mut text = String::new();
         let mut at = range.start;
-        for (pos, schema) in places.iter().filter(|(pos, _)| range.contains(pos)) {
-            text.push_str(self.text.get(at..*pos).unwrap_or_default());
-            text.push_str(&quote_identifier(schema));
-            text.push('.');
-            at = *pos;
+        for (place, shown) in places.iter().filter(|(place, _)| range.contains(&place.start)) {
+            text.push_str(self.text.get(at..place.start).unwrap_or_default());
+            text.push_str(shown);
+            at = place.end;
         }
         text.push_str(self.text.get(at..range.end).unwrap_or_default());
         text.trim().to_owned()
     }
 
+    /// The literals that name relations, with their schemas, and where they stand.
+    fn named_literals(&self) -> Vec<(Range<usize>, String)> {
+        let names = self.kept_names.as_deref().unwrap_or_default();
+        let tokens = if names.is_empty() { Vec::new() } else { parse::tokens(self.text).unwrap_or_default().0 };
+        let literal = |&(pos, relation): &(u32, u32)| {
+            let at = tokens.binary_search_by_key(&pos, |token| token.start).ok()?;
+            let token = tokens.get(at).filter(|token| matches!(token.tok, Tok::String(_)))?;
+            let relation = self.catalog.relation(relation).filter(|it| !matches!(it, Relation::Virtual(_)))?;
+            let schema = self.catalog.schema_name_of(relation);
+            let name = format!("{}.{}", quote_identifier(&schema), quote_identifier(relation.name()));
+            Some((token.start as usize..token.end as usize, quote_literal(&name)))
+        };
+        names.iter().filter_map(literal).collect()
+    }
+
+    /// What says the same as the star at this place: a list of columns, and for `TABLE` what goes with it.
+    fn listed(&self, place: &Range<usize>, columns: &[String]) -> String {
+        let list = columns.join(", ");
+        let is_table = self.text.get(place.clone()).is_some_and(|word| word.eq_ignore_ascii_case("table"));
+        if is_table { format!("SELECT {list} FROM") } else { list }
+    }
+
+    /// What gives a view's columns these names where its text lists them. `None` if its items cannot have the names, as
+    /// where ORDER BY looks for those that they have.
+    fn named_items(&self, query: &ast::Query, names: &[Ident]) -> Option<Vec<(Range<usize>, String)>> {
+        let mut named = Vec::new();
+        let mut names = names.iter().map(|name| quote_identifier(&name.name)).peekable();
+        if names.peek().is_none() {
+            return Some(named);
+        }
+        let SetExpr::Select(select) = &query.body else { return None };
+        if !query.order.is_empty() || !select.group.is_empty() || matches!(select.distinct, Some(Distinct::On(_))) {
+            return None;
+        }
+        for Target { expr, ends, .. } in &select.targets {
+            match &expr.kind {
+                ExprKind::Star(_) => {
+                    let mut stars = self.stars.iter().flatten();
+                    let (place, columns) = stars.find(|(place, _)| place.start == expr.pos as usize)?;
+                    let item = |column: &String| match names.next() {
+                        Some(name) => format!("{column} AS {name}"),
+                        None => column.clone(),
+                    };
+                    let columns: Vec<String> = columns.iter().map(item).collect();
+                    named.push((place.clone(), self.listed(place, &columns)));
+                }
+                ExprKind::FieldStar(_) => return None,
+                _ => {
+                    let Some(name) = names.next() else { break };
+                    named.push((ends.0 as usize..ends.1 as usize, format!(" AS {name}")));
+                }
+            }
+        }
+        Some(named)
+    }
+
     /// The schema that a new object of this name goes to.
     pub fn creation_schema(&self, name: &Name) -> Result<Arc<SchemaDef>> {
-        match name.schema() {
-            Some(schema) => self.catalog.schema_named(schema).cloned().ok_or_else(|| missing_schema(schema, name.pos)),
-            None => self.catalog.creation_schema(&self.search_path).cloned().ok_or_else(|| {
+        let schema = match name.schema() {
+            Some(schema) => self.schema_to_fill(schema).ok_or_else(|| missing_schema(schema, name.pos))?,
+            None => self.catalog.creation_schema(&self.search_path).ok_or_else(|| {
                 Error::new(SqlState::INVALID_SCHEMA_NAME, "no schema has been selected to create in").at(name.pos + 1)
-            }),
+            })?,
+        };
+        if is_others(&schema.name, &self.search_path) {
+            let message = "cannot create relations in temporary schemas of other sessions";
+            return Err(Error::new(SqlState::INVALID_TABLE_DEFINITION, message).at(name.pos + 1));
+        }
+        Ok(schema)
+    }
+
+    fn schema_to_fill(&self, name: &str) -> Option<Arc<SchemaDef>> {
+        match own_temporary(&self.search_path) {
+            Some(own) if name == PG_TEMP => self.catalog.schema_to_fill(own),
+            _ => self.catalog.schema_named(name).cloned(),
+        }
+    }
+
+    /// The schema that a new view goes to: what reads something temporary is temporary.
+    ///
+    /// # Errors
+    /// 42P16 for such a view in a schema that stays; as [`Binder::creation_schema`].
+    fn schema_of_view(&mut self, name: &Name) -> Result<Arc<SchemaDef>> {
+        let schema = self.creation_schema(name)?;
+        let reads_temporary = self.required.iter().any(|required| {
+            let read = self.catalog.relation(required.relation);
+            read.is_some_and(|read| is_temporary(&self.catalog.schema_name_of(read)))
+        });
+        if schema.is_temporary() || !reads_temporary {
+            return Ok(schema);
+        }
+        let message = format!("view \"{}\" will be a temporary view", name.object());
+        self.notice(SqlState::SUCCESSFUL_COMPLETION, message);
+        match (name.schema(), self.schema_to_fill(PG_TEMP)) {
+            (None, Some(schema)) => Ok(schema),
+            _ => {
+                let message = "cannot create temporary relation in non-temporary schema";
+                Err(Error::new(SqlState::INVALID_TABLE_DEFINITION, message))
+            }
         }
     }
 
@@ -207,7 +330,7 @@ impl Binder<'_> {
         let mut relations: Vec<Relation> = Vec::new();
         for name in names {
             if let Some(schema) = name.schema()
-                && self.catalog.schema_named(schema).is_none()
+                && self.catalog.schema_called(schema, &self.search_path).is_none()
             {
                 if !if_exists {
                     return Err(super::without_position(missing_schema(schema, name.pos)));
@@ -223,7 +346,7 @@ impl Binder<'_> {
                     self.notice(SqlState::SUCCESSFUL_COMPLETION, message);
                 }
                 None => {
-                    let message = format!("{word} \"{}\" does not exist", name.shown());
+                    let message = format!("{word} \"{}\" does not exist", name.object());
                     let state =
                         if kind == ObjectKind::Index { SqlState::UNDEFINED_OBJECT } else { SqlState::UNDEFINED_TABLE };
                     return Err(Error::new(state, message));
@@ -261,11 +384,15 @@ impl Binder<'_> {
         Ok(Ddl::DropRelations { relations, cascade })
     }
 
-    fn alter_relation(&mut self, relation: Relation, actions: &[AlterAction]) -> Result<Ddl> {
+    fn alter_relation(&mut self, relation: Relation, actions: &[AlterAction], tag: &'static str) -> Result<Ddl> {
         if let [action] = actions {
             match action {
                 AlterAction::Rename(name) => return Ok(Ddl::RenameRelation { relation, name: name.clone() }),
-                AlterAction::SetSchema(schema) => return Ok(Ddl::SetSchema { schema: self.schema(schema)?, relation }),
+                AlterAction::SetSchema(name) => {
+                    let schema = self.schema_to_fill(&name.name);
+                    let schema = schema.ok_or_else(|| missing_schema(&name.name, name.pos))?;
+                    return Ok(Ddl::SetSchema { schema, relation });
+                }
                 AlterAction::Owner(owner) => return Ok(Ddl::SetOwner { relation, owner: owner.clone() }),
                 AlterAction::SetOptions(_) if matches!(relation, Relation::Index(_)) => {
                     return Ok(Ddl::Nothing { tag: "ALTER INDEX" });
@@ -273,11 +400,48 @@ impl Binder<'_> {
                 _ => {}
             }
         }
-        let Relation::Table(table) = relation else {
-            return Err(Error::new(SqlState::WRONG_OBJECT_TYPE, format!("\"{}\" is not a table", relation.name())));
+        let table = match relation {
+            Relation::Table(table) => table,
+            Relation::View(view) => {
+                let actions = actions.iter().map(|action| self.alter_view(&view, action)).collect::<Result<_>>()?;
+                return Ok(Ddl::AlterView { view, actions, tag });
+            }
+            _ => {
+                let message = format!("\"{}\" is not a table", relation.name());
+                return Err(Error::new(SqlState::WRONG_OBJECT_TYPE, message));
+            }
         };
         let actions: Vec<AlterTable> = self.alter_table(&table, actions).map_err(super::without_position)?;
         Ok(Ddl::AlterTable { table, actions })
+    }
+
+    fn alter_view(&mut self, view: &ViewDef, action: &AlterAction) -> Result<AlterView> {
+        let refused = match action {
+            AlterAction::SetOptions(options) => return Ok(AlterView::SetOptions(options.clone())),
+            AlterAction::ResetOptions(names) => return Ok(AlterView::ResetOptions(names.clone())),
+            AlterAction::SetDefault { column, expr } => {
+                let mut columns = view.columns.iter().enumerate();
+                let Some((at, (name, ty))) = columns.find(|(_, (name, _))| **name == *column.name) else {
+                    let message = format!("column \"{}\" of relation \"{}\" does not exist", column.name, view.name);
+                    return Err(Error::new(SqlState::UNDEFINED_COLUMN, message));
+                };
+                let text = match expr {
+                    Some(expr) => self.default_text(expr, *ty, name).map_err(super::without_position)?,
+                    None => None,
+                };
+                return Ok(AlterView::SetDefault { column: at, text });
+            }
+            AlterAction::AddColumn { .. } => "ADD COLUMN",
+            AlterAction::DropColumn { .. } => "DROP COLUMN",
+            AlterAction::SetNotNull { not_null: true, .. } => "ALTER COLUMN ... SET NOT NULL",
+            AlterAction::SetNotNull { .. } => "ALTER COLUMN ... DROP NOT NULL",
+            AlterAction::SetType { .. } => "ALTER COLUMN ... SET DATA TYPE",
+            AlterAction::AddConstraint(_) => "ADD CONSTRAINT",
+            AlterAction::DropConstraint { .. } => "DROP CONSTRAINT",
+            _ => return Err(Error::unsupported("this form of ALTER VIEW")),
+        };
+        let message = format!("ALTER action {refused} cannot be performed on relation \"{}\"", view.name);
+        Err(Error::new(SqlState::WRONG_OBJECT_TYPE, message).detail("This operation is not supported for views."))
     }
 
     fn create_index(&mut self, index: &ast::CreateIndex) -> Result<CreateIndex> {
@@ -309,9 +473,15 @@ impl Binder<'_> {
             let Some(column) = table.column_named(&name) else {
                 return Err(Error::new(SqlState::UNDEFINED_COLUMN, format!("column \"{name}\" does not exist")));
             };
-            indexable(table.columns[column].ty)?;
+            let ty = table.columns[column].ty;
+            let operator_class = match &element.operator_class {
+                Some(class) => self.operator_class(class, ty)?,
+                None => None,
+            };
+            indexable(ty)?;
             let descending = element.descending;
-            columns.push(IndexColumn { column, descending, nulls_first: element.nulls_first.unwrap_or(descending) });
+            let nulls_first = element.nulls_first.unwrap_or(descending);
+            columns.push(IndexColumn { column, descending, nulls_first, operator_class });
         }
         if columns.len() > 32 {
             return Err(Error::new(SqlState::TOO_MANY_COLUMNS, "cannot use more than 32 columns in an index"));
@@ -324,6 +494,29 @@ impl Binder<'_> {
             if_not_exists: index.if_not_exists,
             columns,
         })
+    }
+
+    /// The operator class of a column that an index names: `None` if it is the default of the column's type.
+    fn operator_class(&self, class: &Name, ty: SqlType) -> Result<Option<u32>> {
+        let is_here = class.schema().is_none_or(|schema| schema == "pg_catalog");
+        if let Some(schema) = class.schema()
+            && self.catalog.schema_named(schema).is_none()
+        {
+            return Err(Error::new(SqlState::INVALID_SCHEMA_NAME, format!("schema \"{schema}\" does not exist")));
+        }
+        let (name, shown) = (class.object(), class.shown());
+        if is_here && name == operator_class(ty).1 {
+            return Ok(None);
+        }
+        let mut others = OTHER_OPERATOR_CLASSES.iter();
+        if is_here && let Some(found) = others.find(|it| it.1 == name && class_accepts(it.2, ty)) {
+            return Ok(Some(found.0));
+        }
+        if is_here && OPERATOR_CLASSES.iter().chain(OTHER_OPERATOR_CLASSES).any(|it| it.1 == name) {
+            return Err(class_refused(&shown, ty));
+        }
+        let message = format!("operator class \"{shown}\" does not exist for access method \"btree\"");
+        Err(Error::new(SqlState::UNDEFINED_OBJECT, message))
     }
 
     pub fn sequence_options(&mut self, options: &[SequenceOption]) -> Result<SequenceOptions> {
@@ -381,12 +574,8 @@ impl Binder<'_> {
 
     fn grant(&mut self, grant: &ast::Grant) -> Result<Grant> {
         let on = match &grant.on {
-            ast::GrantTarget::Relations(names) => GrantTarget::Relations(
-                names
-                    .iter()
-                    .map(|name| self.find_relation(name).map_err(super::without_position))
-                    .collect::<Result<_>>()?,
-            ),
+            ast::GrantTarget::Relations(names) => GrantTarget::Relations(self.granted(names)?),
+            ast::GrantTarget::Sequences(names) => GrantTarget::Sequences(self.granted(names)?),
             ast::GrantTarget::AllTablesIn(schemas) => GrantTarget::AllTablesIn(self.schemas(schemas)?),
             ast::GrantTarget::AllSequencesIn(schemas) => GrantTarget::AllSequencesIn(self.schemas(schemas)?),
             ast::GrantTarget::Schemas(schemas) => GrantTarget::Schemas(self.schemas(schemas)?),
@@ -402,6 +591,10 @@ impl Binder<'_> {
             grant_option: grant.grant_option,
             cascade: grant.cascade,
         })
+    }
+
+    fn granted(&self, names: &[Name]) -> Result<Vec<Relation>> {
+        names.iter().map(|name| self.find_relation(name).map_err(super::without_position)).collect()
     }
 
     fn schemas(&self, names: &[Ident]) -> Result<Vec<Arc<SchemaDef>>> {
@@ -448,14 +641,53 @@ impl Binder<'_> {
     }
 
     /// The text of an expression as the catalog keeps it: over the columns of a table, unqualified.
+    /// Its literals are written so that they are read alike in every style.
     pub fn kept_text(&self, expr: &Expr, fields: &[crate::bound::Field]) -> String {
-        let names = crate::bound::deparse::Names { fields, frames: &[], qualified: false, settings: self.settings };
+        let mut settings = Settings { styles: Styles::default(), ..self.settings.clone() };
+        settings.reg_names = settings.reg_names.map(|names| {
+            let kept: Arc<dyn RegNames> = Arc::new(KeptNames { names, catalog: self.catalog.clone() });
+            kept
+        });
+        let names = crate::bound::deparse::Names { fields, frames: &[], qualified: false, settings: &settings };
         crate::bound::deparse::deparse(expr, &names)
     }
 }
 
-fn missing_schema(name: &str, pos: u32) -> Error {
+/// Names as they are found by every session: what is temporary is named with its schema.
+struct KeptNames {
+    names: Arc<dyn RegNames>,
+    catalog: Arc<CatalogSnapshot>,
+}
+
+impl RegNames for KeptNames {
+    fn name_of(&self, reg_type: u32, number: u32) -> Option<String> {
+        if reg_type == oid::REGCLASS
+            && let Some(relation) = self.catalog.relation(number)
+        {
+            let schema = self.catalog.schema_name_of(relation);
+            if is_temporary(&schema) {
+                return Some(format!("{schema}.{}", quote_identifier(relation.name())));
+            }
+        }
+        self.names.name_of(reg_type, number)
+    }
+
+    fn oid_of(&self, reg_type: u32, name: &str) -> Result<u32> {
+        self.names.oid_of(reg_type, name)
+    }
+}
+
+pub(super) fn missing_schema(name: &str, pos: u32) -> Error {
     Error::new(SqlState::INVALID_SCHEMA_NAME, format!("schema \"{name}\" does not exist")).at(pos + 1)
+}
+
+fn alter_tag(kind: ObjectKind) -> &'static str {
+    match kind {
+        ObjectKind::View => "ALTER VIEW",
+        ObjectKind::Index => "ALTER INDEX",
+        ObjectKind::Sequence => "ALTER SEQUENCE",
+        _ => "ALTER TABLE",
+    }
 }
 
 fn kind_word(kind: ObjectKind) -> &'static str {

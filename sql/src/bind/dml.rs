@@ -3,17 +3,20 @@
 use std::sync::Arc;
 
 use types::cast::CastContext;
-use types::{Error, Result, SqlState, SqlType, oid};
+use types::{Error, Result, SqlState, SqlType};
 
-use super::query::{Unknowns, with_ctes};
+use super::part::Place;
+use super::query::{Unknowns, check_row_width, with_ctes};
+use super::row_lock::refuse_sequences;
 use super::scope::Scope;
+use super::updatable::{Change, Written};
 use super::{Binder, Clause};
 use crate::bound::{
     Assignment, ConflictAction, Cte, Delete, Expr, Field, Insert, Join, JoinKind, Node, OnConflict, Plan, ResultColumn,
-    SystemColumn, Update,
+    Update,
 };
-use crate::catalog::{ConstraintKind, IndexDef, Privileges, Relation, TableDef};
-use crate::parse::ast::{self, ConflictTarget, ExprKind, Ident, SetExpr, TableRef, Target};
+use crate::catalog::{ConstraintKind, IndexDef, Privileges, TableDef};
+use crate::parse::ast::{self, Child, ConflictTarget, Destination, ExprKind, Ident, SetExpr, TableRef, Target};
 
 impl Binder<'_> {
     fn outer_ctes(&mut self, with: &Option<ast::With>) -> Result<Vec<Cte>> {
@@ -25,191 +28,212 @@ impl Binder<'_> {
 
     pub fn insert(&mut self, insert: &ast::Insert) -> Result<Insert> {
         let ctes = self.outer_ctes(&insert.with)?;
-        let table = self.written_table(&insert.table)?;
-        self.require(table.oid, Privileges::INSERT);
-        let mut targets = if insert.columns.is_empty() {
-            table.live_columns().map(|(at, _)| at).collect()
-        } else {
-            self.target_columns(&table, &insert.columns)?
-        };
-        let positions: Vec<u32> = insert.columns.iter().map(|column| column.pos).collect();
-        let types: Vec<SqlType> = targets.iter().map(|&at| table.columns[at].ty).collect();
-        let mut defaulted = vec![false; targets.len()];
-        let source = match &insert.source {
-            None => {
-                targets.clear();
-                Plan::one_row()
+        let written = self.written(&insert.table, Change::Insert)?;
+        written.refuse_system_columns()?;
+        let table = written.table.clone();
+        self.require_written(&written, Privileges::INSERT);
+        let mut places = insert_places(&written, &insert.columns)?;
+        let listed = !insert.columns.is_empty();
+        let mut defaulted = vec![false; places.len()];
+        let mut source = match &insert.source {
+            None => Plan::one_row(),
+            Some(query) => {
+                let list = self.list_of_sets(query);
+                let query = list.as_ref().unwrap_or(query);
+                match &query.body {
+                    SetExpr::Values(rows) if query.is_plain() => {
+                        self.insert_values(rows, &written, &places, listed, &mut defaulted)?
+                    }
+                    _ => {
+                        let types: Vec<SqlType> = places.iter().map(|place| place.ty).collect();
+                        let (plan, columns) = self.query(query, Unknowns::As(&types))?;
+                        check_width(&written, columns.len(), &places, listed, &[], query.pos)?;
+                        self.assign_outputs(plan, &table, &places, &super::query::target_places(query))?
+                    }
+                }
             }
-            Some(query) => match &query.body {
-                SetExpr::Values(rows) if query.is_plain() => {
-                    self.insert_values(rows, &table, &targets, &positions, &mut defaulted)?
-                }
-                _ => {
-                    let (plan, columns) = self.query(query, Unknowns::As(&types))?;
-                    let pos = query.pos;
-                    self.check_width(columns.len(), &mut targets, !insert.columns.is_empty(), &[], pos, &positions)?;
-                    self.assign_outputs(plan, &table, &targets, &super::query::target_places(query))?
-                }
-            },
         };
-        targets.truncate(source.width());
+        places.truncate(source.width());
+        let mut numbered = places.iter().enumerate();
+        if let Some((_, twice)) = numbered.find(|(at, place)| places[..*at].iter().any(|other| other.excludes(place))) {
+            return Err(assigned_twice(&table.columns[twice.column].name));
+        }
+        let mut targets: Vec<usize> = places.iter().map(|place| place.column).collect();
+        if places.iter().any(Place::is_part) {
+            (source, targets) = self.with_wholes(source, &table, &places)?;
+            // No part is given a default.
+            let whole = places.iter().zip(&defaulted).filter(|(_, defaulted)| **defaulted);
+            let whole: Vec<usize> = whole.map(|(place, _)| place.column).collect();
+            defaulted = targets.iter().map(|column| whole.contains(column)).collect();
+        }
+        if insert.overriding == Some(false) {
+            source = without_identity(source, &table, &mut targets, &mut defaulted);
+        }
         self.check_generated(&table, &targets, &defaulted, insert.overriding)?;
+        let defaults = self.inserted_defaults(&written, &targets, insert.overriding)?;
+        let generated = self.generated_columns(&table)?;
+        let checks = self.table_checks(&table, None)?;
+        let alias = insert.alias.as_ref().map_or(written.name(), |alias| &alias.name).to_owned();
+        let on_conflict = match &insert.on_conflict {
+            Some(conflict) => Some(self.on_conflict(conflict, &written, &alias)?),
+            None => None,
+        };
+        let scope = written.row_scope(&alias);
+        let (returning, columns) = self.returning(insert.returning.as_deref(), scope, &written)?;
+        let source = with_ctes(ctes, source);
+        let check_options = written.check_options()?;
+        Ok(Insert {
+            table,
+            source,
+            targets,
+            defaults,
+            generated,
+            checks,
+            check_options,
+            on_conflict,
+            returning,
+            columns,
+        })
+    }
+
+    /// A single row of VALUES is the list of a SELECT if it holds calls of set-returning functions.
+    fn list_of_sets(&self, query: &ast::Query) -> Option<ast::Query> {
+        let SetExpr::Values(rows) = &query.body else { return None };
+        let [row] = rows.as_slice() else { return None };
+        let plain = query.is_plain() && !row.iter().any(|value| matches!(value.kind, ExprKind::Default));
+        let sets = |call: &ast::FunctionCall| {
+            self.registry.functions_named(call.name.object()).iter().any(|function| function.returns_set)
+        };
+        // In VALUES these are refused, as in a list they would not be.
+        let of_many_rows = |call: &ast::FunctionCall| {
+            call.over.is_some() || !self.registry.aggregates_named(call.name.object()).is_empty()
+        };
+        let any = |what: &dyn Fn(&ast::FunctionCall) -> bool| row.iter().any(|value| calls(value, what));
+        if !plain || !any(&sets) || any(&of_many_rows) {
+            return None;
+        }
+        let targets = row.iter().map(|value| Target { expr: value.clone(), alias: None, ends: (0, 0) }).collect();
+        let select = ast::Select { targets, ..ast::Select::default() };
+        Some(ast::Query { body: SetExpr::Select(Box::new(select)), ..query.clone() })
+    }
+
+    /// As [`Binder::omitted_defaults`], with those of the views before the table.
+    fn inserted_defaults(
+        &mut self,
+        written: &Written,
+        targets: &[usize],
+        overriding: Option<bool>,
+    ) -> Result<Vec<Assignment>> {
+        let table = &written.table;
+        let mut defaults = Vec::new();
+        for (at, column) in table.live_columns() {
+            // OVERRIDING USER VALUE: the sequence decides, whatever a view says.
+            let is_drawn = column.identity.is_some() && overriding == Some(false);
+            if !targets.contains(&at)
+                && !is_drawn
+                && let Some(text) = written.default_of(at)
+            {
+                self.check_generated(table, &[at], &[false], overriding)?;
+                defaults.push(Assignment { column: at, value: self.kept_default(text, column.ty)? });
+            }
+        }
+        let given: Vec<usize> = targets.iter().copied().chain(defaults.iter().map(|it| it.column)).collect();
+        defaults.extend(self.omitted_defaults(table, &given)?);
+        Ok(defaults)
+    }
+
+    /// The defaults of the columns that are not named for insertion.
+    pub fn omitted_defaults(&mut self, table: &TableDef, targets: &[usize]) -> Result<Vec<Assignment>> {
         let mut defaults = Vec::new();
         for (at, _) in table.live_columns() {
             if !targets.contains(&at)
-                && let Some(value) = self.column_default(&table, at)?
+                && let Some(value) = self.column_default(table, at)?
             {
                 defaults.push(Assignment { column: at, value });
             }
         }
-        let generated = self.generated_columns(&table)?;
-        let checks = self.table_checks(&table, None)?;
-        let alias = insert.alias.as_ref().map_or(&*table.name, |alias| &alias.name).to_owned();
-        let on_conflict = match &insert.on_conflict {
-            Some(conflict) => Some(self.on_conflict(conflict, &table, &alias)?),
-            None => None,
-        };
-        let scope = Scope::of_row(&table, &alias);
-        let (returning, columns) = self.returning(insert.returning.as_deref(), scope, &table)?;
-        let source = with_ctes(ctes, source);
-        Ok(Insert { table, source, targets, defaults, generated, checks, on_conflict, returning, columns })
-    }
-
-    /// The table whose rows a statement changes.
-    ///
-    /// # Errors
-    /// As [`Binder::find_table`]; 0A000 for a view.
-    fn written_table(&self, name: &ast::Name) -> Result<Arc<TableDef>> {
-        if let Relation::View(view) = self.find_relation(name)? {
-            return Err(Error::unsupported(format!("changing rows through view \"{}\"", view.name)));
-        }
-        self.find_table(name)
-    }
-
-    /// The positions of columns named for insertion.
-    pub fn target_columns(&mut self, table: &Arc<TableDef>, names: &[Ident]) -> Result<Vec<usize>> {
-        let mut targets = Vec::with_capacity(names.len());
-        for name in names {
-            let at = self.target_column(table, name)?;
-            if targets.contains(&at) {
-                let message = format!("column \"{}\" specified more than once", name.name);
-                return Err(Error::new(SqlState::DUPLICATE_COLUMN, message).at(name.pos + 1));
-            }
-            targets.push(at);
-        }
-        Ok(targets)
-    }
-
-    pub fn target_column(&self, table: &TableDef, name: &Ident) -> Result<usize> {
-        table.column_named(&name.name).ok_or_else(|| {
-            let message = format!("column \"{}\" of relation \"{}\" does not exist", name.name, table.name);
-            Error::new(SqlState::UNDEFINED_COLUMN, message).at(name.pos + 1)
-        })
-    }
-
-    /// More values than columns, or fewer: only without a column list may the last columns be left out.
-    fn check_width(
-        &self,
-        width: usize,
-        targets: &mut Vec<usize>,
-        listed: bool,
-        row: &[ast::Expr],
-        pos: u32,
-        positions: &[u32],
-    ) -> Result<()> {
-        if width > targets.len() {
-            let place = row.get(targets.len()).map_or(pos, |expr| expr.pos);
-            return Err(
-                Error::new(SqlState::SYNTAX_ERROR, "INSERT has more expressions than target columns").at(place + 1)
-            );
-        }
-        if width < targets.len() {
-            if listed {
-                let place = positions.get(width).copied().unwrap_or(pos);
-                return Err(
-                    Error::new(SqlState::SYNTAX_ERROR, "INSERT has more target columns than expressions").at(place + 1)
-                );
-            }
-            targets.truncate(width);
-        }
-        Ok(())
+        Ok(defaults)
     }
 
     /// VALUES of an INSERT: each value takes its column's type, and DEFAULT is allowed.
     fn insert_values(
         &mut self,
         rows: &[Vec<ast::Expr>],
-        table: &Arc<TableDef>,
-        targets: &[usize],
-        positions: &[u32],
+        written: &Written,
+        places: &[Place<'_>],
+        listed: bool,
         defaulted: &mut [bool],
     ) -> Result<Plan> {
-        let width = rows.first().map_or(0, Vec::len);
-        let mut targets = targets.to_vec();
         let first = rows.first().map(Vec::as_slice).unwrap_or_default();
-        self.check_width(
-            width,
-            &mut targets,
-            !positions.is_empty(),
-            first,
-            first.first().map_or(0, |e| e.pos),
-            positions,
-        )?;
+        let width = first.len();
+        check_width(written, width, places, listed, first, first.first().map_or(0, |e| e.pos))?;
         defaulted.iter_mut().for_each(|flag| *flag = true);
         let (bound, _) = self.with_scope(Scope::default(), |binder| {
             binder.within(Clause::Values, |binder| {
                 let mut bound = Vec::with_capacity(rows.len());
                 for row in rows {
-                    if row.len() != width {
-                        let pos = row.first().map_or(0, |expr| expr.pos);
-                        return Err(
-                            Error::new(SqlState::SYNTAX_ERROR, "VALUES lists must all be the same length").at(pos + 1)
-                        );
-                    }
+                    check_row_width(row, width)?;
                     let mut values = Vec::with_capacity(width);
-                    for (at, (expr, &column)) in row.iter().zip(&targets).enumerate() {
-                        if !matches!(expr.kind, ExprKind::Default) {
-                            defaulted[at] = false;
-                        }
-                        values.push(binder.stored_value(expr, table, column)?);
+                    for (at, (expr, place)) in row.iter().zip(places).enumerate() {
+                        values.push(match binder.given_value(expr, place)? {
+                            Some(value) => {
+                                defaulted[at] = false;
+                                value
+                            }
+                            None => {
+                                defaulted[at] &= written.default_of(place.column).is_none();
+                                binder.default_value(written, place)?
+                            }
+                        });
                     }
                     bound.push(values);
                 }
                 Ok(bound)
             })
         })?;
-        let fields =
-            targets.iter().map(|&at| Field::new(table.columns[at].name.clone(), table.columns[at].ty)).collect();
-        Ok(Plan::new(Node::Values(bound), fields))
+        let columns = &written.table.columns;
+        let field = |place: &Place<'_>| Field::new(columns[place.column].name.clone(), place.ty);
+        Ok(Plan::new(Node::Values(bound), places.iter().take(width).map(field).collect()))
     }
 
-    /// A value for a column, DEFAULT among them.
-    fn stored_value(&mut self, expr: &ast::Expr, table: &Arc<TableDef>, column: usize) -> Result<Expr> {
-        let def = &table.columns[column];
-        if matches!(expr.kind, ExprKind::Default) {
-            return Ok(self.column_default(table, column)?.unwrap_or_else(|| Expr::null(def.ty)));
+    /// A value for a column or a part of it; `None` for DEFAULT.
+    fn given_value(&mut self, expr: &ast::Expr, place: &Place<'_>) -> Result<Option<Expr>> {
+        if !matches!(expr.kind, ExprKind::Default) {
+            let value = self.expr(expr)?;
+            return self.value_for(value, place, expr.pos).map(Some);
         }
-        let value = self.expr(expr)?;
-        self.assign(value, &def.name, def.ty, expr.pos)
+        if place.is_part() {
+            let message = "cannot set an array element to DEFAULT";
+            return Err(Error::new(SqlState::FEATURE_NOT_SUPPORTED, message).at(place.pos + 1));
+        }
+        Ok(None)
     }
 
-    /// Converts the outputs of a query to the types of the columns they go to.
-    fn assign_outputs(&mut self, plan: Plan, table: &TableDef, targets: &[usize], places: &[u32]) -> Result<Plan> {
-        let matching = plan.fields.iter().zip(targets).all(|(field, &at)| field.ty == table.columns[at].ty);
+    fn default_value(&mut self, written: &Written, place: &Place<'_>) -> Result<Expr> {
+        if let Some(text) = written.default_of(place.column) {
+            return self.kept_default(text, place.ty);
+        }
+        Ok(self.column_default(&written.table, place.column)?.unwrap_or_else(|| Expr::null(place.ty)))
+    }
+
+    /// Converts the outputs of a query, which stand at `positions`, to the types of where they go.
+    fn assign_outputs(
+        &mut self,
+        plan: Plan,
+        table: &TableDef,
+        places: &[Place<'_>],
+        positions: &[u32],
+    ) -> Result<Plan> {
+        let matching = plan.fields.iter().zip(places).all(|(field, place)| field.ty == place.ty);
         if matching {
             return Ok(plan);
         }
-        let mut exprs = Vec::with_capacity(targets.len());
-        let mut fields = Vec::with_capacity(targets.len());
-        for (index, (field, &at)) in plan.fields.iter().zip(targets).enumerate() {
-            let def = &table.columns[at];
-            exprs.push(self.assign(
-                Expr::column(index, field.ty),
-                &def.name,
-                def.ty,
-                places.get(index).copied().unwrap_or(0),
-            )?);
-            fields.push(Field::new(def.name.clone(), def.ty));
+        let mut exprs = Vec::with_capacity(plan.fields.len());
+        let mut fields = Vec::with_capacity(plan.fields.len());
+        for (index, (field, place)) in plan.fields.iter().zip(places).enumerate() {
+            let pos = positions.get(index).copied().unwrap_or(0);
+            exprs.push(self.value_for(Expr::column(index, field.ty), place, pos)?);
+            fields.push(Field::new(table.columns[place.column].name.clone(), place.ty));
         }
         Ok(Plan::new(Node::Project { input: Box::new(plan), exprs }, fields))
     }
@@ -241,17 +265,23 @@ impl Binder<'_> {
         Ok(())
     }
 
-    fn on_conflict(&mut self, conflict: &ast::OnConflict, table: &Arc<TableDef>, alias: &str) -> Result<OnConflict> {
+    fn on_conflict(&mut self, conflict: &ast::OnConflict, written: &Written, alias: &str) -> Result<OnConflict> {
+        let table = &written.table;
+        let unmatched = || {
+            let message = "there is no unique or exclusion constraint matching the ON CONFLICT specification";
+            Error::new(SqlState::INVALID_COLUMN_REFERENCE, message)
+        };
         let arbiters = match &conflict.target {
             None => Vec::new(),
-            Some(ConflictTarget::Constraint(name)) => vec![self.arbiter_constraint(table, name)?],
+            Some(ConflictTarget::Constraint(name)) => vec![arbiter_constraint(written, name)?],
             Some(ConflictTarget::Columns(names)) => {
                 let mut columns = Vec::with_capacity(names.len());
                 for name in names {
-                    let at = table.column_named(&name.name).ok_or_else(|| {
+                    let found = written.column_named(&name.name).ok_or_else(|| {
                         let message = format!("column \"{}\" does not exist", name.name);
                         Error::new(SqlState::UNDEFINED_COLUMN, message).at(name.pos + 1)
                     })?;
+                    let at = found.map_err(|_| unmatched())?;
                     if !columns.contains(&at) {
                         columns.push(at);
                     }
@@ -263,10 +293,7 @@ impl Binder<'_> {
                 };
                 let found: Vec<Arc<IndexDef>> = table.indexes.iter().filter(matches).cloned().collect();
                 if found.is_empty() {
-                    return Err(Error::new(
-                        SqlState::INVALID_COLUMN_REFERENCE,
-                        "there is no unique or exclusion constraint matching the ON CONFLICT specification",
-                    ));
+                    return Err(unmatched());
                 }
                 found
             }
@@ -282,58 +309,46 @@ impl Binder<'_> {
             .hint("For example, ON CONFLICT (column_name).")
             .at(conflict.pos + 1));
         }
-        self.require(table.oid, Privileges::UPDATE.union(Privileges::SELECT));
-        let mut scope = Scope::of_row(table, alias);
-        let width = table.columns.len();
-        scope.add_row(table, "excluded", width);
+        self.require_written(written, Privileges::UPDATE.union(Privileges::SELECT));
+        let mut scope = written.row_scope(alias);
+        written.add_row(&mut scope, "excluded", table.columns.len());
         if let Some(excluded) = scope.entries.last_mut() {
             excluded.qualified_only = true;
         }
         let (action, _) = self.with_scope(scope, |binder| {
             binder.within(Clause::Set, |binder| {
-                let assignments = binder.assignments(&update.assignments, table)?;
-                let condition = match &update.filter {
-                    Some(filter) => Some(binder.within(Clause::Where, |binder| {
-                        let bound = binder.expr(filter)?;
-                        binder.condition(bound, "WHERE", filter.pos)
-                    })?),
-                    None => None,
-                };
+                let assignments = binder.assignments(&update.assignments, written)?;
+                let condition = binder.where_condition(update.filter.as_ref())?;
                 Ok(ConflictAction::Update { assignments, condition })
             })
         })?;
         Ok(OnConflict { arbiters, action })
     }
 
-    fn arbiter_constraint(&self, table: &TableDef, name: &Ident) -> Result<Arc<IndexDef>> {
-        let constraint = table.constraints.iter().find(|constraint| *constraint.name == *name.name);
-        let Some(constraint) = constraint else {
-            let message = format!("constraint \"{}\" for table \"{}\" does not exist", name.name, table.name);
-            return Err(Error::new(SqlState::UNDEFINED_OBJECT, message));
-        };
-        let index = match &constraint.kind {
-            ConstraintKind::PrimaryKey { index } | ConstraintKind::Unique { index } => table.index(*index),
-            _ => None,
-        };
-        index.cloned().ok_or_else(|| {
-            Error::new(SqlState::WRONG_OBJECT_TYPE, "constraint in ON CONFLICT clause has no associated index")
-        })
-    }
-
     /// SET items.
-    fn assignments(&mut self, items: &[ast::Assignment], table: &Arc<TableDef>) -> Result<Vec<Assignment>> {
+    fn assignments(&mut self, items: &[ast::Assignment], written: &Written) -> Result<Vec<Assignment>> {
+        let table = &written.table;
         let mut assignments: Vec<Assignment> = Vec::new();
+        let mut in_parts: Vec<usize> = Vec::new();
         for item in items {
-            let columns =
-                item.columns.iter().map(|name| self.target_column(table, name)).collect::<Result<Vec<_>>>()?;
-            let values = self.assigned_values(item, table, &columns)?;
-            for ((column, value), name) in columns.into_iter().zip(values).zip(&item.columns) {
-                if assignments.iter().any(|other| other.column == column) {
-                    let message = format!("multiple assignments to same column \"{}\"", name.name);
-                    return Err(Error::new(SqlState::SYNTAX_ERROR, message));
-                }
+            let places =
+                item.destinations.iter().map(|it| Place::named(written, it)).collect::<Result<Vec<Place<'_>>>>()?;
+            let values = self.assigned_values(item, &places)?;
+            for (place, value) in places.iter().zip(values) {
+                // Of a view the default is that of its own column, and not that of the table's.
+                let default = value.is_none() && !written.is_view();
+                let value = match (value, written.own_default_of(place.column)) {
+                    (Some(value), _) => value,
+                    (None, _) if default => self.default_value(written, place)?,
+                    (None, Some(text)) => self.kept_default(text, place.ty)?,
+                    (None, None) => Expr::null(place.ty),
+                };
+                let column = place.column;
                 let def = &table.columns[column];
-                let default = matches!(item.value.kind, ExprKind::Default);
+                let earlier = assignments.iter().position(|other| other.column == column);
+                if earlier.is_some() && !(place.is_part() && in_parts.contains(&column)) {
+                    return Err(assigned_twice(named_twice(items).unwrap_or(&def.name)));
+                }
                 if def.generated.is_some() && !default {
                     let message = format!("column \"{}\" can only be updated to DEFAULT", def.name);
                     return Err(Error::new(SqlState::GENERATED_ALWAYS, message)
@@ -346,36 +361,57 @@ impl Binder<'_> {
                         def.name
                     )));
                 }
+                if !place.is_part() {
+                    assignments.push(Assignment { column, value });
+                    continue;
+                }
+                let whole = match earlier {
+                    Some(at) => assignments.remove(at).value,
+                    None => {
+                        in_parts.push(column);
+                        Expr::column(column, def.ty)
+                    }
+                };
+                let value = self.with_part(whole, place, value)?;
                 assignments.push(Assignment { column, value });
             }
         }
         Ok(assignments)
     }
 
-    fn assigned_values(
-        &mut self,
-        item: &ast::Assignment,
-        table: &Arc<TableDef>,
-        columns: &[usize],
-    ) -> Result<Vec<Expr>> {
+    /// The values of a SET item, as [`Binder::given_value`].
+    fn assigned_values(&mut self, item: &ast::Assignment, places: &[Place<'_>]) -> Result<Vec<Option<Expr>>> {
         if !item.multiple {
-            return Ok(vec![self.stored_value(&item.value, table, columns[0])?]);
+            return Ok(vec![self.given_value(&item.value, &places[0])?]);
         }
         let mismatch = || {
             Error::new(SqlState::SYNTAX_ERROR, "number of columns does not match number of values")
                 .at(item.value.pos + 1)
         };
         match &item.value.kind {
-            ExprKind::Row(fields) if fields.len() == columns.len() => {
-                fields.iter().zip(columns).map(|(field, &column)| self.stored_value(field, table, column)).collect()
+            ExprKind::Row(fields) => {
+                let mut sources: Vec<(&ast::Expr, Option<Expr>)> = Vec::with_capacity(places.len());
+                for field in fields {
+                    match self.starred(field)? {
+                        Some(columns) => sources.extend(columns.into_iter().map(|column| (field, Some(column.expr)))),
+                        None => sources.push((field, None)),
+                    }
+                }
+                if sources.len() != places.len() {
+                    return Err(mismatch());
+                }
+                let value = |((field, column), place): ((&ast::Expr, Option<Expr>), &Place<'_>)| match column {
+                    Some(column) => self.value_for(column, place, field.pos).map(Some),
+                    None => self.given_value(field, place),
+                };
+                sources.into_iter().zip(places).map(value).collect()
             }
-            ExprKind::Row(_) => Err(mismatch()),
             // `(a, b) = (select ...)`: each column reads the subquery's row by itself.
             ExprKind::Subquery(query) => {
-                let mut values = Vec::with_capacity(columns.len());
-                for (at, &column) in columns.iter().enumerate() {
+                let mut values = Vec::with_capacity(places.len());
+                for (at, place) in places.iter().enumerate() {
                     let (plan, outputs) = self.query(query, Unknowns::Text)?;
-                    if outputs.len() != columns.len() {
+                    if outputs.len() != places.len() {
                         return Err(mismatch());
                     }
                     let ty = outputs[at].ty;
@@ -383,12 +419,10 @@ impl Binder<'_> {
                     let correlated = crate::bound::walk::is_correlated(&one);
                     let kind = crate::bound::SubqueryKind::Scalar;
                     let subquery = crate::bound::Subquery { kind, plan: Arc::new(one), ty, correlated };
-                    let def = &table.columns[column];
-                    values.push(self.assign(Expr::Subquery(Box::new(subquery)), &def.name, def.ty, item.value.pos)?);
+                    values.push(Some(self.value_for(Expr::Subquery(Box::new(subquery)), place, item.value.pos)?));
                 }
                 Ok(values)
             }
-            _ if columns.len() == 1 => Ok(vec![self.stored_value(&item.value, table, columns[0])?]),
             _ => Err(Error::new(
                 SqlState::FEATURE_NOT_SUPPORTED,
                 "source for a multiple-column UPDATE item must be a sub-SELECT or ROW() expression",
@@ -398,19 +432,14 @@ impl Binder<'_> {
     }
 
     /// The target of UPDATE or DELETE joined to the tables of FROM or USING, and where the target's key is.
-    fn changed_rows(
-        &mut self,
-        table: &Arc<TableDef>,
-        alias: &str,
-        others: &[TableRef],
-    ) -> Result<(Plan, Scope, usize)> {
-        let (mut plan, mut scope) = self.table_scan(table, alias, true);
-        let key = table.columns.len();
-        debug_assert_eq!(scope.entries[0].system[0], (SystemColumn::Key, key));
+    fn changed_rows(&mut self, written: &Written, alias: &str, others: &[TableRef]) -> Result<(Plan, Scope, usize)> {
+        let (mut plan, mut scope) = self.written_scan(written, alias);
+        let key = written.table.columns.len();
         if !others.is_empty() {
             // FROM does not see the target, unless by LATERAL, which we do not offer either.
             let hidden = Scope { hidden: true, lateral: true, ..scope.clone() };
             let ((mut right, right_scope), _) = self.with_scope(hidden, |binder| binder.bind_from(others))?;
+            refuse_sequences(&right_scope.items)?;
             super::from::drop_frame(&mut right);
             scope = scope.join(right_scope, JoinKind::Inner)?;
             let fields = plan.fields.iter().chain(&right.fields).cloned().collect();
@@ -428,53 +457,71 @@ impl Binder<'_> {
         Ok((plan, scope, key))
     }
 
-    fn filtered(&mut self, plan: Plan, filter: Option<&ast::Expr>) -> Result<(Plan, Option<Expr>)> {
-        let Some(filter) = filter else { return Ok((plan, None)) };
-        let predicate = self.within(Clause::Where, |binder| {
+    /// Keeps the rows that WHERE and the views before the table let through; with the whole condition.
+    fn filtered(&mut self, plan: Plan, filter: Option<&ast::Expr>, written: &Written) -> Result<(Plan, Option<Expr>)> {
+        let (beside, mut terms) = written.filters();
+        let fenced = match Expr::and(terms.clone()) {
+            Some(before) => plan.filtered(before).fenced(),
+            None => plan,
+        };
+        let own: Vec<Expr> = self.where_condition(filter)?.into_iter().chain(beside).collect();
+        terms.extend(own.iter().cloned());
+        let plan = match Expr::and(own) {
+            Some(predicate) => fenced.filtered(predicate),
+            None => fenced,
+        };
+        Ok((plan, Expr::and(terms)))
+    }
+
+    /// The condition of a WHERE clause, if there is one.
+    pub fn where_condition(&mut self, filter: Option<&ast::Expr>) -> Result<Option<Expr>> {
+        let Some(filter) = filter else { return Ok(None) };
+        self.within(Clause::Where, |binder| {
             let bound = binder.expr(filter)?;
-            binder.condition(bound, "WHERE", filter.pos)
-        })?;
-        let recheck = Some(predicate.clone());
-        Ok((plan.filtered(predicate), recheck))
+            binder.condition(bound, "WHERE", filter.pos).map(Some)
+        })
     }
 
     pub fn update(&mut self, update: &ast::Update) -> Result<Update> {
         let ctes = self.outer_ctes(&update.with)?;
-        let table = self.written_table(&update.table)?;
-        let alias = update.alias.as_ref().map_or(&*table.name, |alias| &alias.name).to_owned();
+        let written = self.written(&update.table, Change::Update)?;
+        let table = written.table.clone();
+        let alias = update.alias.as_ref().map_or(written.name(), |alias| &alias.name).to_owned();
         let mut privileges = Privileges::UPDATE;
         if update.filter.is_some() || update.returning.is_some() {
             privileges = privileges.union(Privileges::SELECT);
         }
-        self.require(table.oid, privileges);
-        let (plan, scope, key) = self.changed_rows(&table, &alias, &update.from)?;
+        self.require_written(&written, privileges);
+        let (plan, scope, key) = self.changed_rows(&written, &alias, &update.from)?;
         let ((assignments, source, recheck), scope) = self.with_scope(scope, |binder| {
-            let assignments = binder.within(Clause::Set, |binder| binder.assignments(&update.assignments, &table))?;
-            let (source, recheck) = binder.filtered(plan, update.filter.as_ref())?;
+            let assignments = binder.within(Clause::Set, |binder| binder.assignments(&update.assignments, &written))?;
+            let (source, recheck) = binder.filtered(plan, update.filter.as_ref(), &written)?;
             Ok((assignments, source, recheck))
         })?;
         let changed: Vec<usize> = assignments.iter().map(|assignment| assignment.column).collect();
         let generated = self.generated_columns(&table)?;
         let touched: Vec<usize> = changed.iter().copied().chain(generated.iter().map(|g| g.column)).collect();
         let checks = self.table_checks(&table, Some(&touched))?;
-        let (returning, columns) = self.returning(update.returning.as_deref(), scope, &table)?;
+        let (returning, columns) = self.returning(update.returning.as_deref(), scope, &written)?;
         let source = with_ctes(ctes, source);
-        Ok(Update { table, source, key, assignments, generated, checks, recheck, returning, columns })
+        let check_options = written.check_options()?;
+        Ok(Update { table, source, key, assignments, generated, checks, check_options, recheck, returning, columns })
     }
 
     pub fn delete(&mut self, delete: &ast::Delete) -> Result<Delete> {
         let ctes = self.outer_ctes(&delete.with)?;
-        let table = self.written_table(&delete.table)?;
-        let alias = delete.alias.as_ref().map_or(&*table.name, |alias| &alias.name).to_owned();
+        let written = self.written(&delete.table, Change::Delete)?;
+        let table = written.table.clone();
+        let alias = delete.alias.as_ref().map_or(written.name(), |alias| &alias.name).to_owned();
         let mut privileges = Privileges::DELETE;
         if delete.filter.is_some() || delete.returning.is_some() {
             privileges = privileges.union(Privileges::SELECT);
         }
-        self.require(table.oid, privileges);
-        let (plan, scope, key) = self.changed_rows(&table, &alias, &delete.using)?;
+        self.require_written(&written, privileges);
+        let (plan, scope, key) = self.changed_rows(&written, &alias, &delete.using)?;
         let ((source, recheck), scope) =
-            self.with_scope(scope, |binder| binder.filtered(plan, delete.filter.as_ref()))?;
-        let (returning, columns) = self.returning(delete.returning.as_deref(), scope, &table)?;
+            self.with_scope(scope, |binder| binder.filtered(plan, delete.filter.as_ref(), &written))?;
+        let (returning, columns) = self.returning(delete.returning.as_deref(), scope, &written)?;
         let source = with_ctes(ctes, source);
         Ok(Delete { table, source, key, recheck, returning, columns })
     }
@@ -483,27 +530,15 @@ impl Binder<'_> {
         &mut self,
         targets: Option<&[Target]>,
         scope: Scope,
-        table: &TableDef,
+        written: &Written,
     ) -> Result<(Option<Vec<Expr>>, Vec<ResultColumn>)> {
         let Some(targets) = targets else { return Ok((None, Vec::new())) };
-        self.require(table.oid, Privileges::SELECT);
+        self.require_written(written, Privileges::SELECT);
         let (outputs, _) = self.with_scope(scope, |binder| {
             binder.within(Clause::Returning, |binder| binder.outputs(targets, Unknowns::Text))
         })?;
         let columns = outputs.iter().map(|output| output.column.clone()).collect();
         Ok((Some(outputs.into_iter().map(|output| output.expr).collect()), columns))
-    }
-
-    /// A scope over a table's row for `COPY ... WHERE` and the like.
-    pub fn row_condition(&mut self, filter: &ast::Expr, table: &Arc<TableDef>) -> Result<Expr> {
-        let scope = Scope::of_row(table, &table.name);
-        let (bound, _) = self.with_scope(scope, |binder| {
-            binder.within(Clause::Where, |binder| {
-                let bound = binder.expr(filter)?;
-                binder.condition(bound, "WHERE", filter.pos)
-            })
-        })?;
-        Ok(bound)
     }
 
     /// The value of a column type change: the old column converted, or the USING expression.
@@ -515,15 +550,11 @@ impl Binder<'_> {
         using: Option<&ast::Expr>,
     ) -> Result<Expr> {
         let def = &table.columns[column];
-        let (value, context) = match using {
-            Some(using) => (self.row_expr(using, table)?, CastContext::Assignment),
-            None => (Expr::column(column, def.ty), CastContext::Assignment),
+        let value = match using {
+            Some(using) => self.row_expr(using, table)?,
+            None => Expr::column(column, def.ty),
         };
-        let from = value.ty();
-        if from.oid != to.oid
-            && from.oid != oid::UNKNOWN
-            && self.registry.find_coercion(from.oid, to.oid, CastContext::Assignment).is_none()
-        {
+        if !self.is_assignable(value.ty(), to) {
             let base = SqlType::of(to.oid);
             return Err(if using.is_some() {
                 let message = format!(
@@ -537,12 +568,157 @@ impl Binder<'_> {
                     .hint(format!("You might need to specify \"USING {}::{}\".", def.name, to))
             });
         }
-        self.coerce(value, to, context, 0)
+        self.coerce(value, to, CastContext::Assignment, 0)
     }
+}
+
+/// The positions of columns named for insertion.
+///
+/// # Errors
+/// As [`target_column`]; 42701 a column is named twice.
+pub(super) fn target_columns(written: &Written, names: &[Ident]) -> Result<Vec<usize>> {
+    let mut targets = Vec::with_capacity(names.len());
+    for (at, name) in names.iter().enumerate() {
+        targets.push(target_column(written, name)?);
+        if names[..at].iter().any(|other| other.name == name.name) {
+            let message = format!("column \"{}\" specified more than once", name.name);
+            return Err(Error::new(SqlState::DUPLICATE_COLUMN, message).at(name.pos + 1));
+        }
+    }
+    Ok(targets)
+}
+
+/// # Errors
+/// 42703 there is no such column; 0A000 a view's column that no column of its table is.
+pub(super) fn target_column(written: &Written, name: &Ident) -> Result<usize> {
+    written.column_named(&name.name).unwrap_or_else(|| {
+        let message = format!("column \"{}\" of relation \"{}\" does not exist", name.name, written.name());
+        Err(Error::new(SqlState::UNDEFINED_COLUMN, message).at(name.pos + 1))
+    })
+}
+
+/// Where the values of an INSERT go. Several parts of a column may be named, but not a column twice.
+///
+/// # Errors
+/// As [`Place::named`]; 42701 a column is named twice.
+fn insert_places<'d>(written: &'d Written, destinations: &'d [Destination]) -> Result<Vec<Place<'d>>> {
+    if destinations.is_empty() {
+        let ty = |column: usize| written.table.columns[column].ty;
+        let place = |(column, name)| Place { column, name, subscripts: &[], ty: ty(column), pos: 0 };
+        return Ok(written.columns().into_iter().map(place).collect());
+    }
+    let mut places: Vec<Place<'d>> = Vec::with_capacity(destinations.len());
+    for destination in destinations {
+        let Ident { name, pos } = &destination.column;
+        let whole = destination.subscripts.is_empty();
+        if places.iter().any(|other| other.name == *name && (whole || !other.is_part())) {
+            let message = format!("column \"{name}\" specified more than once");
+            return Err(Error::new(SqlState::DUPLICATE_COLUMN, message).at(pos + 1));
+        }
+        places.push(Place::named(written, destination)?);
+    }
+    Ok(places)
+}
+
+/// The first name that SET items assign to twice, and not to parts alone.
+fn named_twice(items: &[ast::Assignment]) -> Option<&str> {
+    let named: Vec<&Destination> = items.iter().flat_map(|item| &item.destinations).collect();
+    let excludes = |one: &Destination, other: &Destination| {
+        one.column.name == other.column.name && (one.subscripts.is_empty() || other.subscripts.is_empty())
+    };
+    let mut numbered = named.iter().enumerate();
+    let twice = numbered.find(|(at, it)| named[..*at].iter().any(|other| excludes(other, it)));
+    twice.map(|(_, it)| it.column.name.as_str())
+}
+
+fn assigned_twice(column: &str) -> Error {
+    Error::new(SqlState::SYNTAX_ERROR, format!("multiple assignments to same column \"{column}\""))
+}
+
+/// More values than places, or fewer: only if no columns are `listed` may the last ones be left out. `row` is the first one
+/// of VALUES.
+fn check_width(
+    written: &Written,
+    width: usize,
+    places: &[Place<'_>],
+    listed: bool,
+    row: &[ast::Expr],
+    pos: u32,
+) -> Result<()> {
+    if width > places.len() {
+        if !listed {
+            written.check_takes(places.len(), width)?;
+        }
+        let place = row.get(places.len()).map_or(pos, |expr| expr.pos);
+        return Err(Error::new(SqlState::SYNTAX_ERROR, "INSERT has more expressions than target columns").at(place + 1));
+    }
+    match places.get(width) {
+        Some(place) if listed => {
+            let message = "INSERT has more target columns than expressions";
+            Err(Error::new(SqlState::SYNTAX_ERROR, message).at(place.pos + 1))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn arbiter_constraint(written: &Written, name: &Ident) -> Result<Arc<IndexDef>> {
+    let table = &written.table;
+    let mut own = table.constraints.iter().filter(|_| !written.is_view());
+    let Some(constraint) = own.find(|constraint| *constraint.name == *name.name) else {
+        let message = format!("constraint \"{}\" for table \"{}\" does not exist", name.name, written.name());
+        return Err(Error::new(SqlState::UNDEFINED_OBJECT, message));
+    };
+    let index = match &constraint.kind {
+        ConstraintKind::PrimaryKey { index } | ConstraintKind::Unique { index } => table.index(*index),
+        _ => None,
+    };
+    index.cloned().ok_or_else(|| {
+        Error::new(SqlState::WRONG_OBJECT_TYPE, "constraint in ON CONFLICT clause has no associated index")
+    })
 }
 
 /// Names an output after a table's column.
 pub(crate) fn column_of(table: &TableDef, at: usize) -> ResultColumn {
     let column = &table.columns[at];
     ResultColumn { name: column.name.clone(), ty: column.ty, table: table.oid, attribute: at as i16 + 1 }
+}
+
+/// Whether an expression has a call for which `test` holds; subqueries do not count.
+fn calls(mut expr: &ast::Expr, test: &dyn Fn(&ast::FunctionCall) -> bool) -> bool {
+    // A chain of operators leans to the left and can be long.
+    while let ExprKind::Binary { left, right, .. } = &expr.kind {
+        if calls(right, test) {
+            return true;
+        }
+        expr = left;
+    }
+    let mut found = matches!(&expr.kind, ExprKind::Function(call) if test(call));
+    expr.kind.children(&mut |child| {
+        if let Child::Expr(child) = child {
+            found = found || calls(child, test);
+        }
+    });
+    found
+}
+
+/// What OVERRIDING USER VALUE leaves of the rows to insert: nothing for identity columns, whose values are drawn.
+fn without_identity(source: Plan, table: &TableDef, targets: &mut Vec<usize>, defaulted: &mut Vec<bool>) -> Plan {
+    let kept: Vec<usize> = (0..targets.len()).filter(|&at| table.columns[targets[at]].identity.is_none()).collect();
+    if kept.len() == targets.len() {
+        return source;
+    }
+    *targets = kept.iter().map(|&at| targets[at]).collect();
+    *defaulted = kept.iter().map(|&at| defaulted[at]).collect();
+    let fields = kept.iter().map(|&at| source.fields[at].clone()).collect();
+    let node = match source.node {
+        Node::Values(rows) => {
+            let chosen = |row: &Vec<Expr>| kept.iter().map(|&at| row[at].clone()).collect();
+            Node::Values(rows.iter().map(chosen).collect())
+        }
+        node => {
+            let exprs = kept.iter().map(|&at| Expr::column(at, source.fields[at].ty)).collect();
+            Node::Project { input: Box::new(Plan::new(node, source.fields)), exprs }
+        }
+    };
+    Plan::new(node, fields)
 }

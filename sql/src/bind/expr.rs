@@ -6,6 +6,7 @@ use types::cast::CastContext;
 use types::operator::Operator;
 use types::{Datum, Error, Result, SqlState, SqlType, oid};
 
+use super::aggregate::refuse_set;
 use super::scope::Scope;
 use super::{Binder, Clause};
 use crate::bound::{
@@ -23,6 +24,18 @@ impl Binder<'_> {
 
     pub fn exprs(&mut self, exprs: &[ast::Expr]) -> Result<Vec<Expr>> {
         exprs.iter().map(|expr| self.expr(expr)).collect()
+    }
+
+    /// The fields of a row, where a star stands for columns.
+    fn expanded(&mut self, fields: &[ast::Expr]) -> Result<Vec<Expr>> {
+        let mut bound = Vec::with_capacity(fields.len());
+        for field in fields {
+            match self.starred(field)? {
+                Some(columns) => bound.extend(columns.into_iter().map(|column| column.expr)),
+                None => bound.push(self.expr(field)?),
+            }
+        }
+        Ok(bound)
     }
 
     /// Each with its place.
@@ -63,9 +76,7 @@ impl Binder<'_> {
     fn expr_kind(&mut self, kind: &ExprKind, pos: u32) -> Result<Expr> {
         match kind {
             ExprKind::Column(parts) => self.column(parts, pos),
-            ExprKind::Star(_) => {
-                Err(Error::new(SqlState::SYNTAX_ERROR, "row expansion via \"*\" is not supported here").at(pos + 1))
-            }
+            ExprKind::Star(qualifier) => self.whole_row(qualifier, pos),
             ExprKind::Param(number) => self.param(*number, pos),
             ExprKind::Null => Ok(Expr::null(SqlType::UNKNOWN)),
             ExprKind::Bool(value) => Ok(Expr::bool(*value)),
@@ -116,6 +127,7 @@ impl Binder<'_> {
             ExprKind::Case { operand, arms, otherwise } => self.case(operand.as_deref(), arms, otherwise.as_deref()),
             ExprKind::Coalesce(args) => {
                 let args = self.placed(args)?;
+                args.iter().try_for_each(|arg| refuse_set(arg, "COALESCE"))?;
                 let (args, ty) = self.unify(args, "COALESCE")?;
                 Ok(Expr::Coalesce { args, ty })
             }
@@ -128,7 +140,8 @@ impl Binder<'_> {
             }
             ExprKind::Array(elements) => self.array(elements, pos),
             ExprKind::ArrayQuery(query) => self.subquery(query, |_, plan, columns| {
-                let ty = columns[0].array().ok_or_else(|| {
+                let array = columns[0].array().or(columns[0].element().and(Some(columns[0])));
+                let ty = array.ok_or_else(|| {
                     let message = format!("could not find array type for data type {}", columns[0]);
                     Error::new(SqlState::UNDEFINED_OBJECT, message).at(pos + 1)
                 })?;
@@ -141,13 +154,10 @@ impl Binder<'_> {
                 Err(Error::new(SqlState::SYNTAX_ERROR, "row expansion via \"*\" is not supported here").at(pos + 1))
             }
             ExprKind::Row(fields) => {
-                let mut bound = Vec::with_capacity(fields.len());
-                for field in fields {
-                    let field = self.expr(field)?;
-                    bound.push(self.known(field)?);
-                }
+                let bound = self.expanded(fields)?;
+                let bound = bound.into_iter().map(|field| self.known(field)).collect::<Result<Vec<_>>>()?;
                 let names = (1..=bound.len()).map(|at| Arc::from(format!("f{at}"))).collect();
-                Ok(Expr::Row { fields: bound, names, ty: SqlType::RECORD })
+                Ok(Expr::Row { fields: bound, names, optional: false, ty: SqlType::RECORD })
             }
             ExprKind::Exists(query) => {
                 let (plan, correlated) = self.subquery_plan(query)?;
@@ -208,12 +218,8 @@ impl Binder<'_> {
 
     fn cast(&mut self, arg: &ast::Expr, ty: &ast::TypeName, pos: u32) -> Result<Expr> {
         let to = self.type_name(ty)?;
-        // An empty or untyped array constructor takes the type it is cast to.
-        if let (ExprKind::Array(elements), Some(element)) = (&arg.kind, to.element())
-            && elements.is_empty()
-        {
-            let _ = element;
-            return Ok(Expr::Array { elements: Vec::new(), ty: to, nested: false });
+        if let (ExprKind::Array(elements), Some(element)) = (&arg.kind, to.element()) {
+            return self.array_of(elements, to, element);
         }
         let bound = self.expr(arg)?;
         let place = if bound.ty().oid == oid::UNKNOWN { arg.pos } else { pos };
@@ -523,12 +529,12 @@ impl Binder<'_> {
     }
 
     fn row_comparison(&mut self, op: &ast::Operator, left: &[ast::Expr], right: &[ast::Expr]) -> Result<Expr> {
+        let (left, right) = (self.expanded(left)?, self.expanded(right)?);
         if left.len() != right.len() {
             return Err(
                 Error::new(SqlState::SYNTAX_ERROR, "unequal number of entries in row expressions").at(op.pos + 1)
             );
         }
-        let (left, right) = (self.exprs(left)?, self.exprs(right)?);
         self.compare_rows(op, left, right)
     }
 
@@ -587,8 +593,9 @@ impl Binder<'_> {
     ) -> Result<Expr> {
         let operand = match operand {
             Some(operand) => {
-                let bound = self.expr(operand)?;
-                Some(self.known(bound)?)
+                let bound = (self.expr(operand)?, operand.pos);
+                refuse_set(&bound, "CASE")?;
+                Some(self.known(bound.0)?)
             }
             None => None,
         };
@@ -596,13 +603,14 @@ impl Binder<'_> {
         // PostgreSQL asks the ELSE branch for its type first.
         let mut results = Vec::with_capacity(arms.len() + 1);
         for (when, then) in arms {
-            let condition = self.expr(when)?;
+            let condition = (self.expr(when)?, when.pos);
+            refuse_set(&condition, "CASE")?;
             whens.push(match &operand {
                 Some(operand) => {
                     let test = Expr::CaseOperand { ty: operand.ty() };
-                    self.plain_operator("=", test, condition, when.pos)?
+                    self.plain_operator("=", test, condition.0, when.pos)?
                 }
-                None => self.condition(condition, "CASE/WHEN", when.pos)?,
+                None => self.condition(condition.0, "CASE/WHEN", when.pos)?,
             });
             results.push((self.expr(then)?, then.pos));
         }
@@ -610,6 +618,7 @@ impl Binder<'_> {
             Some(otherwise) => results.insert(0, (self.expr(otherwise)?, otherwise.pos)),
             None => results.insert(0, (Expr::null(SqlType::UNKNOWN), 0)),
         }
+        results.iter().try_for_each(|result| refuse_set(result, "CASE"))?;
         let (mut results, ty) = self.unify(results, "CASE")?;
         let otherwise = results.remove(0);
         let arms = whens.into_iter().zip(results).map(|(when, then)| CaseArm { when, then }).collect();
@@ -647,6 +656,23 @@ impl Binder<'_> {
         Ok(Expr::Array { elements, ty, nested })
     }
 
+    /// An array constructor that is cast to an array type: its elements are converted, so that untyped ones are read as
+    /// what is asked for, and there may be none.
+    fn array_of(&mut self, elements: &[ast::Expr], to: SqlType, element: SqlType) -> Result<Expr> {
+        let mut bound = Vec::with_capacity(elements.len());
+        for item in elements {
+            bound.push(match &item.kind {
+                ExprKind::Array(inner) => self.array_of(inner, to, element)?,
+                _ => self.expr(item)?,
+            });
+        }
+        let nested = bound.iter().any(|item| item.ty().is_array());
+        let wanted = if nested { to } else { element };
+        let converted = bound.into_iter().zip(elements);
+        let converted = converted.map(|(item, at)| self.coerce(item, wanted, CastContext::Explicit, at.start()));
+        Ok(Expr::Array { elements: converted.collect::<Result<_>>()?, ty: to, nested })
+    }
+
     fn subscript(&mut self, base: &ast::Expr, subscripts: &[ast::Subscript]) -> Result<Expr> {
         let array = self.expr(base)?;
         let ty = array.ty();
@@ -655,6 +681,9 @@ impl Binder<'_> {
         {
             return self.name_byte(array, index, base.pos);
         }
+        if ty.oid == oid::JSONB {
+            return self.json_part(array, subscripts, base.pos);
+        }
         let Some(element) = ty.element() else {
             let message = format!("cannot subscript type {ty} because it does not support subscripting");
             return Err(Error::new(SqlState::DATATYPE_MISMATCH, message).at(base.pos + 1));
@@ -662,16 +691,7 @@ impl Binder<'_> {
         let slice = subscripts.iter().any(|subscript| matches!(subscript, ast::Subscript::Slice(..)));
         let mut bound = Vec::with_capacity(subscripts.len());
         for subscript in subscripts {
-            let mut index = |expr: &ast::Expr| -> Result<Expr> {
-                let value = self.expr(expr)?;
-                if value.ty().oid != oid::UNKNOWN
-                    && self.registry.find_coercion(value.ty().oid, oid::INT4, CastContext::Assignment).is_none()
-                {
-                    return Err(Error::new(SqlState::DATATYPE_MISMATCH, "array subscript must have type integer")
-                        .at(expr.pos + 1));
-                }
-                self.coerce(value, SqlType::INT4, CastContext::Assignment, expr.pos)
-            };
+            let mut index = |expr: &ast::Expr| self.array_index(expr);
             bound.push(match subscript {
                 ast::Subscript::Index(expr) => Subscript::Index(index(expr)?),
                 ast::Subscript::Slice(lower, upper) => {
@@ -681,6 +701,64 @@ impl Binder<'_> {
             });
         }
         Ok(Expr::Subscript { array: Box::new(array), subscripts: bound, ty: if slice { ty } else { element } })
+    }
+
+    pub(super) fn array_index(&mut self, expr: &ast::Expr) -> Result<Expr> {
+        let value = self.expr(expr)?;
+        if !self.is_assignable(value.ty(), SqlType::INT4) {
+            return Err(
+                Error::new(SqlState::DATATYPE_MISMATCH, "array subscript must have type integer").at(expr.pos + 1)
+            );
+        }
+        self.coerce(value, SqlType::INT4, CastContext::Assignment, expr.pos)
+    }
+
+    /// `json['key'][0]`: what the path of the subscripts leads to.
+    fn json_part(&mut self, json: Expr, subscripts: &[ast::Subscript], pos: u32) -> Result<Expr> {
+        let mut args = vec![(json, pos)];
+        args.extend(self.json_path(subscripts)?.0);
+        self.scalar_call("jsonb_extract_path", args, false, pos)
+    }
+
+    /// The subscripts of a jsonb as texts, with their places, and whether the first is a number.
+    ///
+    /// # Errors
+    /// 42804 a slice, or a type that is neither text nor integer.
+    pub(super) fn json_path(&mut self, subscripts: &[ast::Subscript]) -> Result<(Vec<(Expr, u32)>, bool)> {
+        let mismatch = |message: String| Error::new(SqlState::DATATYPE_MISMATCH, message);
+        let mut path = Vec::with_capacity(subscripts.len());
+        let mut indexed = false;
+        if subscripts.iter().any(|subscript| matches!(subscript, ast::Subscript::Slice(..))) {
+            let error = mismatch("jsonb subscript does not support slices".to_owned());
+            let place = subscripts.first().and_then(|first| match first {
+                ast::Subscript::Index(index) => Some(index.pos),
+                ast::Subscript::Slice(lower, upper) => upper.as_ref().or(lower.as_ref()).map(|bound| bound.pos),
+            });
+            return Err(match place {
+                Some(place) => error.at(place + 1),
+                None => error,
+            });
+        }
+        for subscript in subscripts {
+            let ast::Subscript::Index(index) = subscript else { continue };
+            let value = self.expr(index)?;
+            let given = value.ty().oid;
+            let fits = |to: u32| self.registry.find_coercion(given, to, CastContext::Implicit).is_some();
+            let to = match (given == oid::UNKNOWN, fits(oid::INT4), fits(oid::TEXT)) {
+                (true, ..) | (_, false, true) => SqlType::TEXT,
+                (_, true, false) => SqlType::INT4,
+                (_, both, _) => {
+                    let which = if both { "only one type," } else { "either" };
+                    return Err(mismatch(format!("subscript type {} is not supported", SqlType::of(given)))
+                        .hint(format!("jsonb subscript must be coercible to {which} integer or text."))
+                        .at(index.pos + 1));
+                }
+            };
+            indexed |= path.is_empty() && to == SqlType::INT4;
+            let value = self.coerce(value, to, CastContext::Implicit, index.pos)?;
+            path.push((self.coerce(value, SqlType::TEXT, CastContext::Explicit, index.pos)?, index.pos));
+        }
+        Ok((path, indexed))
     }
 
     /// `name[i]`: its characters count from 0, and are of type "char".
@@ -713,12 +791,7 @@ impl Binder<'_> {
             let message = format!("collation \"{}\" for encoding \"UTF8\" does not exist", collation.shown());
             return Err(Error::new(SqlState::UNDEFINED_OBJECT, message).at(pos + 1));
         }
-        let ty = bound.ty();
-        let collatable = ty.is_string() || ty.element().is_some_and(SqlType::is_string);
-        if !collatable {
-            let message = format!("collations are not supported by type {ty}");
-            return Err(Error::new(SqlState::DATATYPE_MISMATCH, message).at(pos + 1));
-        }
+        collatable(bound.ty(), pos)?;
         Ok(bound)
     }
 
@@ -779,6 +852,18 @@ impl Binder<'_> {
         let (kind, plan, ty) = make(self, plan, &types)?;
         Ok(Expr::Subquery(Box::new(Subquery { kind, plan: Arc::new(plan), ty, correlated })))
     }
+}
+
+/// Whether values of a type have a collation; `pos` is that of COLLATE.
+///
+/// # Errors
+/// 42804.
+pub(super) fn collatable(ty: SqlType, pos: u32) -> Result<()> {
+    if ty.is_string() || ty.element().is_some_and(SqlType::is_string) {
+        return Ok(());
+    }
+    let message = format!("collations are not supported by type {ty}");
+    Err(Error::new(SqlState::DATATYPE_MISMATCH, message).at(pos + 1))
 }
 
 fn fits_integer(value: i64, ty: u32) -> bool {

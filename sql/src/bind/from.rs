@@ -7,15 +7,18 @@ use types::{Error, Result, SqlState, SqlType, oid};
 use super::query::Unknowns;
 use super::row_lock::Item;
 use super::scope::{Entry, Scope, StarColumn, system_type};
-use super::{Binder, Clause, without_position};
+use super::table::COLUMNS_MAX;
+use super::{Binder, Clause, Reference, without_position};
 use crate::bound::{
     Access, Expr, Field, FunctionScan, Join, JoinKind, Node, Plan, Relation, ResultColumn, Scan, ScanColumn,
     SystemColumn, walk,
 };
-use crate::catalog::{self, Privileges, TableDef, VirtualRelation};
+use crate::catalog::{self, Privileges, SEQUENCE_COLUMNS, TableDef, VirtualColumn, VirtualRelation};
 use crate::functions::SESSION_VIEWS;
 use crate::parse;
-use crate::parse::ast::{self, Alias, ExprKind, JoinRef, JoinType, Name, TableRef};
+use crate::parse::ast::{
+    self, Alias, ColumnDefinition, ExprKind, Ident, JoinRef, JoinType, Name, TableFunction, TableRef,
+};
 
 /// Views inside views.
 const VIEW_DEPTH_MAX: usize = 32;
@@ -103,10 +106,10 @@ impl Binder<'_> {
                 let (plan, columns) = self.beside(*lateral, |binder| binder.query(query, Unknowns::Text))?;
                 self.locked_query(plan, columns, alias.as_ref(), handed, query)
             }
-            TableRef::Function { calls, ordinality, alias, pos, .. } => {
+            TableRef::Function { calls, ordinality, alias, definitions, pos, .. } => {
                 let alias = alias.as_ref();
                 let Some(relation) = self.relation_called(calls).filter(|_| !ordinality) else {
-                    return self.function_ref(calls, *ordinality, alias, *pos);
+                    return self.function_ref(calls, *ordinality, alias, definitions, *pos);
                 };
                 let (plan, scope) = virtual_scan(relation, alias.map_or(relation.name, |alias| &alias.name.name));
                 Ok((plan, aliased(scope, alias)?))
@@ -156,6 +159,10 @@ impl Binder<'_> {
             for (name, pos) in &names {
                 let left = one_column(&left_star, name, "left")?;
                 let right = one_column(&right_star, name, "right")?;
+                for side in [left, right] {
+                    let (pos, expr) = (*pos, side.expr.clone());
+                    self.note_reference(Reference { pos, parts: 0, expr, column: None, is_output: false });
+                }
                 let op = ast::Operator { schema: None, name: "=".into(), pos: *pos };
                 terms.push(self.operator(&op, Some(left.expr.clone()), right.expr.clone())?);
                 let (mut sides, ty) =
@@ -168,6 +175,14 @@ impl Binder<'_> {
                     _ => (left_side, left.origin),
                 };
                 merged.push(StarColumn { name: Arc::from(name.as_str()), expr, origin });
+            }
+            if let Some(alias) = &join.using_alias {
+                if scope.entry(None, &alias.name).is_some() {
+                    let message = format!("table name \"{}\" specified more than once", alias.name);
+                    return Err(Error::new(SqlState::DUPLICATE_ALIAS, message));
+                }
+                let entry = join_entry(&mut scope, alias, merged.clone());
+                scope.entries.push(entry);
             }
             let rest = |column: &&StarColumn| !names.iter().any(|(name, _)| **name == *column.name);
             let left_rest = left_star.iter().filter(rest).cloned();
@@ -208,11 +223,7 @@ impl Binder<'_> {
             let shown: Arc<str> = Arc::from(only.as_str());
             let node = if work_table { Node::WorkTable { id, name: shown } } else { Node::CteScan { id, name: shown } };
             let fields = columns.iter().map(|column| Field::new(column.name.clone(), column.ty)).collect();
-            let fallback = Alias {
-                name: ast::Ident { name: only.clone(), pos: name.pos },
-                columns: Vec::new(),
-                types: Vec::new(),
-            };
+            let fallback = Alias { name: Ident { name: only.clone(), pos: name.pos }, columns: Vec::new() };
             let plan = Plan::new(node, fields);
             return self.derived(plan, columns, Some(alias.unwrap_or(&fallback)), Some("a WITH query"));
         }
@@ -241,32 +252,14 @@ impl Binder<'_> {
                 Ok((plan, aliased(scope, alias)?))
             }
             catalog::Relation::Index(index) => Err(cannot_open(&index.name, "an index", name.pos)),
-            catalog::Relation::Sequence(sequence) => self.sequence_scan(&sequence, alias),
+            catalog::Relation::Sequence(sequence) => {
+                self.require(sequence.oid, Privileges::SELECT);
+                let shown = alias.map_or(&*sequence.name, |alias| alias.name.name.as_str());
+                let relation = Relation::Sequence(sequence.clone());
+                let (plan, scope) = made_scan(relation, sequence.oid, &sequence.schema_name, &SEQUENCE_COLUMNS, shown);
+                Ok((plan, aliased(scope, alias)?))
+            }
         }
-    }
-
-    /// `SELECT ... FROM sequence`: one row made by a function.
-    fn sequence_scan(&mut self, sequence: &catalog::SequenceDef, alias: Option<&Alias>) -> Result<(Plan, Scope)> {
-        let arg = Expr::constant(types::Datum::Oid(sequence.oid), SqlType::REGCLASS);
-        let last = self.call_named("pg_sequence_last_value", vec![arg], 0)?;
-        let start = Expr::constant(types::Datum::Int8(sequence.start), SqlType::INT8);
-        let called = Expr::IsNull { arg: Box::new(last.clone()), negated: true };
-        let value = Expr::Coalesce { args: vec![last, start], ty: SqlType::INT8 };
-        let zero = Expr::constant(types::Datum::Int8(0), SqlType::INT8);
-        let fields = vec![
-            Field::new("last_value", SqlType::INT8),
-            Field::new("log_cnt", SqlType::INT8),
-            Field::new("is_called", SqlType::BOOL),
-        ];
-        let plan = Plan::new(Node::Values(vec![vec![value, zero, called]]), fields);
-        let columns = plan.fields.iter().map(|field| ResultColumn::new(field.name.clone(), field.ty)).collect();
-        self.require(sequence.oid, Privileges::SELECT);
-        let fallback = Alias {
-            name: ast::Ident { name: sequence.name.to_string(), pos: 0 },
-            columns: Vec::new(),
-            types: Vec::new(),
-        };
-        self.derived(plan, columns, Some(alias.unwrap_or(&fallback)), None)
     }
 
     /// The scan of a table with all its columns and the system columns behind them. With `whole`, dropped columns keep
@@ -302,16 +295,8 @@ impl Binder<'_> {
         }
         scope.star.clone_from(&names);
         scope.items.push(Item::table(&alias, table, &columns));
-        scope.entries.push(Entry {
-            alias: alias.clone(),
-            schema: Some(table.schema_name.clone()),
-            columns: names,
-            system,
-            table: Some(table.clone()),
-            attributes,
-            qualified_only: false,
-            is_value: false,
-        });
+        let entry = Entry::of(alias.clone(), Some(table.schema_name.clone()), names);
+        scope.entries.push(Entry { system, table: Some(table.clone()), attributes, ..entry });
         let scan = Scan {
             relation: Relation::Table(self.readable(table)),
             alias,
@@ -333,23 +318,22 @@ impl Binder<'_> {
         Arc::new(readable)
     }
 
-    /// A view: its query, bound under the search path it was written with and with its owner's privileges.
-    fn view(&mut self, view: &Arc<catalog::ViewDef>, alias: Option<&Alias>) -> Result<(Plan, Scope)> {
+    /// Runs `body` on a view's own text: under the search path it was written with, with its owner's privileges unless it has
+    /// its user's, and out of sight of what is around it.
+    ///
+    /// # Errors
+    /// 54001 for views nested too deeply; those of `body`, without their places.
+    pub fn inside<T>(&mut self, view: &catalog::ViewDef, body: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
         if self.view_depth == VIEW_DEPTH_MAX {
-            return Err(Error::new(SqlState::STATEMENT_TOO_COMPLEX, "stack depth limit exceeded")
-                .hint("Views are nested too deeply."));
+            return Err(nested_too_deeply());
         }
-        self.require(view.oid, Privileges::SELECT);
-        let query = parse::parse_query(&view.query).map_err(without_position)?;
         let path = std::mem::replace(&mut self.search_path, view.search_path.clone().into());
-        let role = self.role.replace(view.owner);
+        let role = std::mem::replace(&mut self.role, view.reader());
         let ctes = std::mem::take(&mut self.ctes);
         let visible: Vec<bool> =
             self.scopes.iter_mut().map(|scope| std::mem::replace(&mut scope.hidden, true)).collect();
         self.view_depth += 1;
-        self.handed = self.lock_of(alias.map_or(&*view.name, |alias| &alias.name.name));
-        let handed = self.handed.is_some();
-        let bound = self.query(&query, Unknowns::Text);
+        let result = body(self);
         self.view_depth -= 1;
         for (scope, hidden) in self.scopes.iter_mut().zip(visible) {
             scope.hidden = hidden;
@@ -357,14 +341,23 @@ impl Binder<'_> {
         self.ctes = ctes;
         self.role = role;
         self.search_path = path;
-        let (plan, mut columns) = bound.map_err(without_position)?;
+        result.map_err(without_position)
+    }
+
+    /// A view: its query, bound where it is used.
+    fn view(&mut self, view: &Arc<catalog::ViewDef>, alias: Option<&Alias>) -> Result<(Plan, Scope)> {
+        self.require(view.oid, Privileges::SELECT);
+        let query = parse::parse_query(&view.query).map_err(without_position)?;
+        self.handed = self.lock_of(alias.map_or(&*view.name, |alias| &alias.name.name));
+        let handed = self.handed.is_some();
+        let (plan, mut columns) = self.inside(view, |binder| binder.query(&query, Unknowns::Text))?;
         for (at, (column, (name, _))) in columns.iter_mut().zip(&view.columns).enumerate() {
             column.name = name.clone();
             column.table = view.oid;
             column.attribute = at as i16 + 1;
         }
-        let fallback =
-            Alias { name: ast::Ident { name: view.name.to_string(), pos: 0 }, columns: Vec::new(), types: Vec::new() };
+        let plan = if view.parameters().security_barrier { plan.fenced() } else { plan };
+        let fallback = Alias { name: Ident { name: view.name.to_string(), pos: 0 }, columns: Vec::new() };
         if handed {
             self.require(view.oid, Privileges::UPDATE);
         }
@@ -408,8 +401,8 @@ impl Binder<'_> {
     }
 
     /// The system relation that a call without arguments stands for, such as `aurora_replica_status()`.
-    fn relation_called(&self, calls: &[ast::Expr]) -> Option<&'static VirtualRelation> {
-        let [ast::Expr { kind: ExprKind::Function(call), .. }] = calls else { return None };
+    fn relation_called(&self, calls: &[TableFunction]) -> Option<&'static VirtualRelation> {
+        let [TableFunction { call: ast::Expr { kind: ExprKind::Function(call), .. }, .. }] = calls else { return None };
         if !call.args.is_empty() {
             return None;
         }
@@ -421,50 +414,42 @@ impl Binder<'_> {
 
     fn function_ref(
         &mut self,
-        calls: &[ast::Expr],
+        calls: &[TableFunction],
         ordinality: bool,
         alias: Option<&Alias>,
+        definitions: &[ColumnDefinition],
         pos: u32,
     ) -> Result<(Plan, Scope)> {
         let mut bound = Vec::with_capacity(calls.len());
         let mut columns = Vec::new();
         let mut widths = Vec::with_capacity(calls.len());
-        let calls: Vec<ast::Expr> = calls.iter().flat_map(unnested).collect();
-        let single = calls.len() == 1;
+        let unnested: Vec<TableFunction> = calls.iter().flat_map(unnested).collect();
+        let single = unnested.len() == 1;
+        check_definitions(definitions, calls, unnested.len(), ordinality)?;
+        let mut shown = None;
         let mut is_value = false;
-        for call in &calls {
-            let (expr, _) = self.with_scope(Scope::default(), |binder| {
+        for TableFunction { call, definitions: inner } in &unnested {
+            let definitions = if inner.is_empty() { definitions } else { inner.as_slice() };
+            let (populating, row) = self.populating(call)?.unzip();
+            let call = populating.as_ref().unwrap_or(call);
+            let (mut expr, _) = self.with_scope(Scope::default(), |binder| {
                 binder.within(Clause::From, |binder| {
                     let expr = binder.expr(call)?;
                     binder.known(expr)
                 })
             })?;
             let ty = expr.ty();
-            if let Some(named) = super::record::fields(ty) {
-                columns.extend(named.iter().map(|(name, ty)| ResultColumn::new(*name, *ty)));
-                widths.push(named.len());
-            } else if ty.oid == oid::RECORD {
-                let types = alias.map(|alias| alias.types.as_slice()).unwrap_or_default();
-                if types.is_empty() {
-                    let message = "a column definition list is required for functions returning \"record\"";
-                    return Err(Error::new(SqlState::SYNTAX_ERROR, message).at(call.pos + 1));
-                }
-                for (name, ty) in types {
-                    let ty = self.type_name(ty)?;
-                    columns.push(ResultColumn::new(name.name.as_str(), ty));
-                }
-                widths.push(types.len());
+            let own = super::select::figure_name(call, ty).unwrap_or_else(|| "?column?".to_owned());
+            shown.get_or_insert_with(|| own.clone());
+            if let Some(row) = self.row_columns(ty, row, definitions, call.pos)? {
+                super::record::with_list(&mut expr, &row);
+                widths.push(row.len());
+                columns.extend(row);
             } else {
                 // A name that the function itself gives goes before that of the alias.
-                let named = super::record::value_name(&expr);
-                let is_named = named.is_some();
-                let own = match (named, &call.kind) {
+                let name = match (super::record::value_name(&expr), alias) {
                     (Some(name), _) => name.to_owned(),
-                    (None, ExprKind::Function(call)) => call.name.object().to_owned(),
-                    _ => super::select::figure_name(call, ty).unwrap_or_else(|| "?column?".to_owned()),
-                };
-                let name = match alias {
-                    Some(alias) if single && alias.columns.is_empty() && !is_named => alias.name.name.clone(),
+                    (None, Some(alias)) if single && alias.columns.is_empty() => alias.name.name.clone(),
                     _ => own,
                 };
                 is_value = single;
@@ -478,11 +463,7 @@ impl Binder<'_> {
         }
         let fields = columns.iter().map(|column| Field::new(column.name.clone(), column.ty)).collect();
         let node = Node::Function(Box::new(FunctionScan { calls: bound, widths, ordinality }));
-        let fallback = Alias {
-            name: ast::Ident { name: columns[0].name.to_string(), pos },
-            columns: Vec::new(),
-            types: Vec::new(),
-        };
+        let fallback = Alias { name: Ident { name: shown.unwrap_or_default(), pos }, columns: Vec::new() };
         let (plan, mut scope) =
             self.derived(Plan::new(node, fields), columns, Some(alias.unwrap_or(&fallback)), Some("a function"))?;
         for entry in &mut scope.entries {
@@ -491,19 +472,112 @@ impl Binder<'_> {
         Ok((plan, scope))
     }
 
+    /// The columns of a call that returns rows: its function's, those of the `row` that is known, or those that are
+    /// defined. `None` for a call that returns other values.
+    ///
+    /// # Errors
+    /// 42601 definitions are missing, or there are some and the columns are known.
+    fn row_columns(
+        &mut self,
+        ty: SqlType,
+        row: Option<Vec<ResultColumn>>,
+        definitions: &[ColumnDefinition],
+        pos: u32,
+    ) -> Result<Option<Vec<ResultColumn>>> {
+        let (known, refused) = if let Some(fields) = super::record::fields(ty) {
+            let columns: Vec<ResultColumn> = fields.iter().map(|(name, ty)| ResultColumn::new(*name, *ty)).collect();
+            (Some(columns), "a column definition list is redundant for a function with OUT parameters")
+        } else if row.is_some() {
+            (row, "a column definition list is redundant for a function returning a named composite type")
+        } else if ty.oid != oid::RECORD {
+            (None, "a column definition list is only allowed for functions returning \"record\"")
+        } else if definitions.is_empty() {
+            let message = "a column definition list is required for functions returning \"record\"";
+            return Err(Error::new(SqlState::SYNTAX_ERROR, message).at(pos + 1));
+        } else {
+            return self.defined_columns(definitions).map(Some);
+        };
+        match definitions.first() {
+            Some((first, _)) => Err(Error::new(SqlState::SYNTAX_ERROR, refused).at(first.pos + 1)),
+            None => Ok(known),
+        }
+    }
+
+    fn defined_columns(&mut self, definitions: &[ColumnDefinition]) -> Result<Vec<ResultColumn>> {
+        if let Some((first, _)) = definitions.first()
+            && definitions.len() > COLUMNS_MAX
+        {
+            let message = format!("column definition lists can have at most {COLUMNS_MAX} entries");
+            return Err(Error::new(SqlState::TOO_MANY_COLUMNS, message).at(first.pos + 1));
+        }
+        let mut columns: Vec<ResultColumn> = Vec::with_capacity(definitions.len());
+        for (Ident { name, .. }, ty) in definitions {
+            if columns.iter().any(|column| *column.name == **name) {
+                let message = format!("column name \"{name}\" specified more than once");
+                return Err(Error::new(SqlState::DUPLICATE_COLUMN, message));
+            }
+            columns.push(ResultColumn::new(name.as_str(), self.type_name(ty)?));
+        }
+        Ok(columns)
+    }
+
+    /// A call such as `json_populate_record(null::t, json)` for a table: the call with a null of type record in place,
+    /// and the columns of the table.
+    ///
+    /// # Errors
+    /// 0A000 in the definition of a view, whose text would not follow the name of the table.
+    fn populating(&mut self, call: &ast::Expr) -> Result<Option<(ast::Expr, Vec<ResultColumn>)>> {
+        let ExprKind::Function(function) = &call.kind else { return Ok(None) };
+        if !super::record::populates(self.registry, function.name.object()) {
+            return Ok(None);
+        }
+        let mut function = function.clone();
+        let Some(base) = function.args.first_mut() else { return Ok(None) };
+        let ExprKind::Cast { arg, ty } = &mut base.expr.kind else { return Ok(None) };
+        if !matches!(arg.kind, ExprKind::Null) || ty.array || !ty.modifiers.is_empty() || self.type_name(ty).is_ok() {
+            return Ok(None);
+        }
+        let row_type = Name { parts: ty.names.clone(), pos: ty.pos };
+        let Ok(catalog::Relation::Table(table)) = self.find_relation(&row_type) else { return Ok(None) };
+        let row: Vec<ResultColumn> =
+            table.live_columns().map(|(_, def)| ResultColumn::new(def.name.clone(), def.ty)).collect();
+        if row.is_empty() {
+            return Ok(None);
+        }
+        if self.stars.is_some() && self.view_depth == 0 {
+            return Err(Error::unsupported("the row type of a table in a view").at(ty.pos + 1));
+        }
+        ty.names = vec!["pg_catalog".to_owned(), "record".to_owned()];
+        Ok(Some((ast::Expr { kind: ExprKind::Function(function), ..*call }, row)))
+    }
+
     /// A relation by name, along the search path.
     ///
     /// # Errors
     /// 42P01 there is none, 3F000 no such schema.
     pub fn find_relation(&self, name: &Name) -> Result<catalog::Relation> {
+        self.check_database(name)?;
+        let found = self.catalog.find_relation(name.schema(), name.object(), &self.search_path).cloned();
+        let found = found.ok_or_else(|| {
+            let message = format!("relation \"{}\" does not exist", name.shown());
+            Error::new(SqlState::UNDEFINED_TABLE, message).at(name.pos + 1)
+        })?;
+        let schema = self.catalog.schema_name_of(&found);
+        if catalog::is_others(&schema, &self.search_path) {
+            let message = "cannot access temporary tables of other sessions";
+            return Err(Error::new(SqlState::FEATURE_NOT_SUPPORTED, message));
+        }
+        Ok(found)
+    }
+
+    /// # Errors
+    /// 0A000 for a name in another database.
+    pub fn check_database(&self, name: &Name) -> Result<()> {
         if name.parts.len() == 3 && name.parts[0] != *self.settings.database {
             let message = format!("cross-database references are not implemented: \"{}\"", name.shown());
             return Err(Error::new(SqlState::FEATURE_NOT_SUPPORTED, message).at(name.pos + 1));
         }
-        self.catalog.find_relation(name.schema(), name.object(), &self.search_path).cloned().ok_or_else(|| {
-            let message = format!("relation \"{}\" does not exist", name.shown());
-            Error::new(SqlState::UNDEFINED_TABLE, message).at(name.pos + 1)
-        })
+        Ok(())
     }
 
     /// A table by name.
@@ -525,6 +599,10 @@ impl Binder<'_> {
     }
 }
 
+pub(crate) fn nested_too_deeply() -> Error {
+    Error::new(SqlState::STATEMENT_TOO_COMPLEX, "stack depth limit exceeded").hint("Views are nested too deeply.")
+}
+
 fn cannot_open(name: &str, kind: &str, pos: u32) -> Error {
     Error::new(SqlState::WRONG_OBJECT_TYPE, format!("cannot open relation \"{name}\""))
         .detail(format!("This operation is not supported for {}.", kind.trim_start_matches("an ").to_owned() + "es"))
@@ -532,33 +610,32 @@ fn cannot_open(name: &str, kind: &str, pos: u32) -> Error {
 }
 
 fn virtual_scan(relation: &'static VirtualRelation, alias: &str) -> (Plan, Scope) {
+    made_scan(Relation::Virtual(relation), relation.oid, relation.schema, relation.columns, alias)
+}
+
+/// The scan of what has rows only when it is read.
+fn made_scan(relation: Relation, number: u32, schema: &str, made: &[VirtualColumn], alias: &str) -> (Plan, Scope) {
     let alias: Arc<str> = Arc::from(alias);
     let mut scope = Scope::default();
     let mut names = Vec::new();
     let mut columns = Vec::new();
-    for (at, column) in relation.columns.iter().enumerate() {
+    for (at, column) in made.iter().enumerate() {
         let name: Arc<str> = Arc::from(column.name);
         scope.fields.push(Field { name: name.clone(), relation: Some(alias.clone()), ty: column.ty });
         columns.push(ScanColumn::Attribute(at));
-        names.push(StarColumn { name, expr: Expr::column(at, column.ty), origin: (relation.oid, at as i16 + 1) });
+        names.push(StarColumn { name, expr: Expr::column(at, column.ty), origin: (number, at as i16 + 1) });
     }
     let system = vec![(SystemColumn::TableOid, columns.len())];
     columns.push(ScanColumn::System(SystemColumn::TableOid));
     scope.fields.push(Field { name: Arc::from("tableoid"), relation: Some(alias.clone()), ty: SqlType::OID });
     scope.star.clone_from(&names);
-    // Nobody changes its rows.
-    scope.items.push(Item::query(&alias, Vec::new()));
-    scope.entries.push(Entry {
-        alias: alias.clone(),
-        schema: Some(Arc::from(relation.schema)),
-        columns: names,
-        system,
-        table: None,
-        attributes: Vec::new(),
-        qualified_only: false,
-        is_value: false,
+    scope.items.push(match &relation {
+        Relation::Sequence(sequence) => Item::sequence(&alias, sequence),
+        // Nobody changes its rows.
+        _ => Item::query(&alias, Vec::new()),
     });
-    let scan = Scan { relation: Relation::Virtual(relation), alias, columns, access: Access::Full, filter: None };
+    scope.entries.push(Entry { system, ..Entry::of(alias.clone(), Some(Arc::from(schema)), names) });
+    let scan = Scan { relation, alias, columns, access: Access::Full, filter: None };
     (Plan::new(Node::Scan(Box::new(scan)), scope.fields.clone()), scope)
 }
 
@@ -602,11 +679,16 @@ pub(super) fn aliased(mut scope: Scope, alias: Option<&Alias>) -> Result<Scope> 
 
 /// `(a join b) as x (...)`: one table with the columns that `*` means.
 fn renamed(mut scope: Scope, alias: &Alias) -> Result<Scope> {
-    let shown: Arc<str> = Arc::from(alias.name.name.as_str());
-    scope.items.push(Item::without_rows(&shown, "a join"));
-    let of = Scope::of_query(shown, scope.star.clone(), Vec::new(), Item::query("", Vec::new()));
-    scope.entries = of.entries;
+    let columns = scope.star.clone();
+    scope.entries = vec![join_entry(&mut scope, &alias.name, columns)];
     aliased(scope, Some(alias))
+}
+
+/// The table by which a join's columns are named. It has no rows that could be locked.
+fn join_entry(scope: &mut Scope, alias: &Ident, columns: Vec<StarColumn>) -> Entry {
+    let shown: Arc<str> = Arc::from(alias.name.as_str());
+    scope.items.push(Item::without_rows(&shown, "a join"));
+    Entry { is_join: true, ..Entry::of(shown, None, columns) }
 }
 
 /// Whether a plan reads the frame directly around it.
@@ -629,17 +711,49 @@ pub(crate) fn drop_frame(plan: &mut Plan) {
     });
 }
 
+/// Column definitions behind the alias are for a single function without others, and leave no room for the ordinality.
+///
+/// # Errors
+/// 42601. The `written` calls have become `calls` of one argument.
+fn check_definitions(
+    definitions: &[ColumnDefinition],
+    written: &[TableFunction],
+    calls: usize,
+    ordinality: bool,
+) -> Result<()> {
+    let Some((first, _)) = definitions.first() else { return Ok(()) };
+    let refused = |message: &str| Error::new(SqlState::SYNTAX_ERROR, message).at(first.pos + 1);
+    if written.len() > 1 {
+        return Err(refused("ROWS FROM() with multiple functions cannot have a column definition list")
+            .hint("Put a separate column definition list for each function inside ROWS FROM()."));
+    }
+    if calls > 1 {
+        let hint = "Use separate UNNEST() calls inside ROWS FROM(), and attach a column definition list to each one.";
+        return Err(refused("UNNEST() with multiple arguments cannot have a column definition list").hint(hint));
+    }
+    if written.iter().any(|function| !function.definitions.is_empty()) {
+        return Err(refused("multiple column definition lists are not allowed for the same function"));
+    }
+    if ordinality {
+        return Err(refused("WITH ORDINALITY cannot be used with a column definition list")
+            .hint("Put the column definition list inside ROWS FROM()."));
+    }
+    Ok(())
+}
+
 /// `unnest(a, b)` in FROM stands for `ROWS FROM (unnest(a), unnest(b))`.
-fn unnested(call: &ast::Expr) -> Vec<ast::Expr> {
-    if let ExprKind::Function(function) = &call.kind
+fn unnested(written: &TableFunction) -> Vec<TableFunction> {
+    if let ExprKind::Function(function) = &written.call.kind
         && function.name.object() == "unnest"
         && function.args.len() > 1
+        && written.definitions.is_empty()
     {
         let one = |arg: &ast::FunctionArg| {
             let function = ast::FunctionCall { args: vec![arg.clone()], ..(**function).clone() };
-            ast::Expr { kind: ExprKind::Function(Box::new(function)), ..call.clone() }
+            let call = ast::Expr { kind: ExprKind::Function(Box::new(function)), ..written.call };
+            TableFunction { call, definitions: Vec::new() }
         };
         return function.args.iter().map(one).collect();
     }
-    vec![call.clone()]
+    vec![written.clone()]
 }

@@ -32,22 +32,20 @@ pub(super) fn rows_as_json(registry: &Registry, function: u32, args: &mut [Expr]
 }
 
 fn json_of(registry: &Registry, row: Expr, pretty: Expr) -> Expr {
-    let Expr::Row { fields, names, .. } = row else { return row };
+    let Expr::Row { fields, names, optional, .. } = row else { return row };
     let Some(function) = registry.function(JSON_OF_ROW) else {
-        return Expr::Row { fields, names, ty: SqlType::RECORD };
+        return Expr::Row { fields, names, optional, ty: SqlType::RECORD };
     };
-    let nulls = Expr::IsNull {
-        arg: Box::new(Expr::Row { fields: fields.clone(), names: names.clone(), ty: SqlType::RECORD }),
+    let null = optional.then(|| Expr::IsNull {
+        arg: Box::new(Expr::Row { fields: fields.clone(), names: names.clone(), optional, ty: SqlType::RECORD }),
         negated: false,
-    };
+    });
     let shown = names.iter().map(|name| Datum::text(name)).collect();
     let mut args = vec![pretty, Expr::constant(Datum::array(oid::TEXT, shown), SqlType::TEXT_ARRAY)];
     args.extend(fields.into_iter().map(|field| json_of(registry, field, Expr::bool(false))));
     let call = Expr::Call(Box::new(CallExpr { function, operator: None, args, ty: SqlType::JSON }));
-    // A table's row of nulls only is the missing side of an outer join; a constructor's row is what was written.
-    if names.iter().enumerate().all(|(i, name)| **name == *format!("f{}", i + 1)) {
-        return call;
-    }
-    let arm = CaseArm { when: nulls, then: Expr::null(SqlType::JSON) };
+    // Only the row of a side of an outer join may be missing.
+    let Some(when) = null else { return call };
+    let arm = CaseArm { when, then: Expr::null(SqlType::JSON) };
     Expr::Case(Box::new(CaseExpr { operand: None, arms: vec![arm], otherwise: call, ty: SqlType::JSON }))
 }

@@ -25,6 +25,9 @@ mod dml;
 mod expr;
 mod from;
 mod json;
+mod ordered_set;
+mod parameter;
+mod part;
 mod query;
 mod record;
 mod recursion;
@@ -33,16 +36,24 @@ mod scope;
 mod select;
 mod table;
 mod typename;
+mod updatable;
 mod utility;
 
+use std::ops::Range;
 use std::sync::Arc;
 
-use types::{Error, Registry, Result, Settings, SqlState, SqlType, oid};
+use types::{Error, Registry, Result, Settings, SqlState, SqlType, Styles, oid};
 
 use crate::bound::{
-    Assignment, Bound, Check, Ddl, Expr, Notice, Query, Required, ResultColumn, Statement, WithPart, walk,
+    Assignment, Bound, CallExpr, Check, Ddl, Expr, LockStrength, Notice, Query, Required, ResultColumn, Statement,
+    WithPart, walk,
 };
-use crate::catalog::{CatalogSnapshot, ConstraintKind, ForeignKey, Privileges, ReferentialAction, TableDef, ViewDef};
+use crate::catalog::describe::quote_identifier;
+use crate::catalog::{
+    CatalogSnapshot, ConstraintKind, FIRST_NORMAL_OID, ForeignKey, Privileges, ReferentialAction, SchemaDef, TableDef,
+    ViewDef,
+};
+use crate::functions::NEXT_OF_IDENTITY;
 use crate::parse::{self, Parsed, ast};
 use scope::Scope;
 
@@ -58,7 +69,13 @@ pub struct BindContext<'a> {
     pub unseen: &'a [u64],
 }
 
-/// The oids of the relations that a view reads, and of each whether the view names it itself and not through another view.
+/// What the text of a view is bound under.
+fn settings_of(view: &ViewDef, settings: &Settings) -> Settings {
+    Settings { search_path: view.search_path.clone().into(), styles: Styles::default(), ..settings.clone() }
+}
+
+/// The oids of the relations that a view reads, or names by literals, and of each whether the view names it itself and not
+/// through another view.
 ///
 /// # Errors
 /// When the view cannot be bound, or yields other columns than it is known to have.
@@ -68,19 +85,101 @@ pub fn view_reads(
     registry: &'static Registry,
     settings: &Settings,
 ) -> Result<Vec<(u32, bool)>> {
-    let mut settings = settings.clone();
-    settings.search_path = view.search_path.clone().into();
+    let settings = settings_of(view, settings);
     let context = BindContext { catalog, registry, settings: &settings, unseen: &[] };
-    let mut reads = Vec::new();
-    for statement in &crate::parse::parse(&view.query)? {
-        let bound = bind(statement, &view.query, context, &[])?;
-        if !bound.statement.columns().iter().map(|column| column.ty.oid).eq(view.columns.iter().map(|it| it.1.oid)) {
-            return Err(types::Error::internal("a view with other columns"));
-        }
-        // What a view reads is read as the view's owner.
-        reads.extend(bound.required.iter().map(|required| (required.relation, required.role.is_none())));
+    let query = parse::parse_query(&view.query)?;
+    let mut binder = Binder::new(context, &view.query);
+    binder.kept_names = Some(Vec::new());
+    let (_, outputs) = binder.query(&query, query::Unknowns::Text)?;
+    check_columns(view, &outputs)?;
+    let required = binder.required.iter().map(|required| (required.relation, required.is_named));
+    let names = binder.kept_names.iter().flatten().map(|(_, relation)| *relation);
+    // One may name itself, and what is the system's stays.
+    let names = names.filter(|oid| *oid >= FIRST_NORMAL_OID && *oid != view.oid);
+    Ok(required.chain(names.map(|oid| (oid, true))).collect())
+}
+
+/// The text of a view, in whose literals the relations that they name in the catalog `before` have the names of `catalog`.
+///
+/// # Errors
+/// When the view cannot be bound in `before`.
+pub fn view_renamed(
+    view: &ViewDef,
+    before: &Arc<CatalogSnapshot>,
+    catalog: &Arc<CatalogSnapshot>,
+    registry: &Registry,
+    settings: &Settings,
+) -> Result<String> {
+    let settings = settings_of(view, settings);
+    let query = parse::parse_query(&view.query)?;
+    let mut binder =
+        Binder::new(BindContext { catalog: before, registry, settings: &settings, unseen: &[] }, &view.query);
+    binder.kept_names = Some(Vec::new());
+    binder.query(&query, query::Unknowns::Text)?;
+    binder.unqualified.clear();
+    binder.catalog = catalog;
+    Ok(binder.view_text(0..view.query.len(), Vec::new()))
+}
+
+/// # Errors
+/// When a view yields other columns than it is known to have.
+fn check_columns(view: &ViewDef, outputs: &[ResultColumn]) -> Result<()> {
+    if outputs.iter().map(|column| column.ty.oid).eq(view.columns.iter().map(|it| it.1.oid)) {
+        return Ok(());
     }
-    Ok(reads)
+    Err(Error::internal("a view with other columns"))
+}
+
+/// A column that a view's text names, or a side of one that USING and NATURAL merge.
+pub struct Reference {
+    /// Byte offset of the name, which is of so many parts: none where the text has no name for it.
+    pub pos: u32,
+    pub parts: usize,
+    /// What it reads.
+    pub expr: Expr,
+    /// The oid of the table and the number of the attribute whose own name stands there.
+    pub column: Option<(u32, i16)>,
+    /// It is an item of a select list, which has its name from it.
+    pub is_output: bool,
+}
+
+/// The text of a view whose columns have these names, whatever `query` calls them.
+pub fn with_names<'n>(query: &str, view: &str, names: impl Iterator<Item = &'n Arc<str>>) -> String {
+    let names: Vec<String> = names.map(|name| quote_identifier(name)).collect();
+    format!("SELECT * FROM ({query}) AS {} ({})", quote_identifier(view), names.join(", "))
+}
+
+/// The columns that `text` names if it is the text of a view, without those that it names through other views, and the names
+/// that it gives the view's columns.
+///
+/// # Errors
+/// When it cannot be bound, or yields other columns than the view is known to have.
+pub fn view_references(
+    view: &ViewDef,
+    text: &str,
+    catalog: &Arc<CatalogSnapshot>,
+    registry: &'static Registry,
+    settings: &Settings,
+) -> Result<(Vec<Reference>, Vec<Arc<str>>)> {
+    let settings = settings_of(view, settings);
+    let query = parse::parse_query(text)?;
+    let mut binder = Binder::new(BindContext { catalog, registry, settings: &settings, unseen: &[] }, text);
+    binder.references = Some(Vec::new());
+    binder.kept_names = Some(Vec::new());
+    let (_, outputs) = binder.query(&query, query::Unknowns::Text)?;
+    check_columns(view, &outputs)?;
+    Ok((binder.references.unwrap_or_default(), outputs.into_iter().map(|column| column.name).collect()))
+}
+
+/// Of each column of a view, whether it can be assigned to; `None` if no rows change through the view.
+pub fn view_updates(
+    view: &Arc<ViewDef>,
+    catalog: &Arc<CatalogSnapshot>,
+    registry: &'static Registry,
+    settings: &Settings,
+) -> Option<Vec<bool>> {
+    let context = BindContext { catalog, registry, settings, unseen: &[] };
+    Binder::new(context, "").assignable_columns(view).ok()
 }
 
 /// Binds a statement of `text`.
@@ -217,6 +316,8 @@ pub(crate) enum Clause {
     GroupBy,
     Having,
     OrderBy,
+    /// ORDER BY of what has no select list.
+    OutputOrder,
     Limit,
     Values,
     From,
@@ -260,14 +361,22 @@ pub(crate) struct Binder<'a> {
     pub view_depth: usize,
     /// Where in the text relations are named without their schema, and what it is.
     pub unqualified: Vec<(usize, Arc<str>)>,
+    /// While a view is made: where its text has stars, and the columns that they stand for.
+    pub stars: Option<Vec<(Range<usize>, Vec<String>)>>,
+    /// While a view is made, or its text looked through: where its text names relations by literals, and their oids.
+    pub kept_names: Option<Vec<(u32, u32)>>,
+    /// While a table is made: the schema that it goes to.
+    pub making_in: Option<Arc<SchemaDef>>,
+    /// While a view's text is looked through: the columns that it names.
+    pub references: Option<Vec<Reference>>,
     /// The calls set aside by the select lists being bound, innermost last.
     pub selects: Vec<aggregate::Calls>,
     /// FOR UPDATE and its kin, of the query being bound and of those around it that lock its rows.
     pub locking: Vec<ast::LockClause>,
     /// What the query that is bound next locks for the one around it.
     pub handed: Option<ast::LockClause>,
-    /// Whether rows are locked anywhere in the statement.
-    pub locks_rows: bool,
+    /// How rows are locked, if they are anywhere in the statement.
+    pub row_lock: Option<LockStrength>,
 }
 
 impl<'a> Binder<'a> {
@@ -295,10 +404,14 @@ impl<'a> Binder<'a> {
             role: None,
             view_depth: 0,
             unqualified: Vec::new(),
+            stars: None,
+            kept_names: None,
+            making_in: None,
+            references: None,
             selects: Vec::new(),
             locking: Vec::new(),
             handed: None,
-            locks_rows: false,
+            row_lock: None,
         }
     }
 
@@ -320,10 +433,14 @@ impl<'a> Binder<'a> {
 
     pub fn require(&mut self, relation: u32, privileges: Privileges) {
         let role = self.role;
+        let is_named = self.view_depth == 0;
         let known = self.required.iter_mut().find(|entry| entry.relation == relation && entry.role == role);
         match known {
-            Some(entry) => entry.privileges = entry.privileges.union(privileges),
-            None => self.required.push(Required { relation, privileges, role }),
+            Some(entry) => {
+                entry.privileges = entry.privileges.union(privileges);
+                entry.is_named |= is_named;
+            }
+            None => self.required.push(Required { relation, privileges, role, is_named }),
         }
     }
 
@@ -336,36 +453,28 @@ impl<'a> Binder<'a> {
         let def = &table.columns[column];
         if def.identity.is_some() {
             let Some(sequence) = def.sequence else { return Ok(None) };
-            let call = self.next_value(sequence)?;
+            let call = next_value(sequence);
             return self.coerce(call, def.ty, types::cast::CastContext::Assignment, 0).map(Some);
         }
         if def.generated.is_some() {
             return Ok(None);
         }
-        let Some(text) = &def.default else { return Ok(None) };
+        def.default.as_ref().map(|text| self.kept_default(text, def.ty)).transpose()
+    }
+
+    /// The default of a column of this type, which the catalog keeps as `text`.
+    pub fn kept_default(&mut self, text: &str, ty: SqlType) -> Result<Expr> {
         let expr = parse::parse_expr(text)?;
         let stripped = |error: Error| without_position(error);
         let outer = std::mem::take(&mut self.scopes);
         let result = self.with_scope(Scope::default(), |binder| {
             binder.within(Clause::Default, |binder| {
                 let value = binder.expr(&expr)?;
-                binder.coerce(value, def.ty, types::cast::CastContext::Assignment, 0)
+                binder.coerce(value, ty, types::cast::CastContext::Assignment, 0)
             })
         });
         self.scopes = outer;
-        result.map(|(value, _)| Some(value)).map_err(stripped)
-    }
-
-    /// `nextval` of a sequence by its oid.
-    pub fn next_value(&mut self, sequence: u32) -> Result<Expr> {
-        let resolved = self.registry.resolve_function("nextval", &[oid::REGCLASS])?;
-        let args = vec![Expr::constant(types::Datum::Oid(sequence), SqlType::REGCLASS)];
-        Ok(Expr::Call(Box::new(crate::bound::CallExpr {
-            function: resolved.function,
-            operator: None,
-            args,
-            ty: SqlType::INT8,
-        })))
+        result.map(|(value, _)| value).map_err(stripped)
     }
 
     pub fn row_expr(&mut self, expr: &ast::Expr, table: &Arc<TableDef>) -> Result<Expr> {
@@ -413,8 +522,14 @@ impl<'a> Binder<'a> {
     pub fn statement_query(&mut self, query: &ast::Query) -> Result<Query> {
         let (plan, columns) = self.query(query, None)?;
         let columns: Vec<ResultColumn> = columns;
-        Ok(Query { plan: Arc::new(plan), columns: columns.into(), locks_rows: self.locks_rows })
+        Ok(Query { plan: Arc::new(plan), columns: columns.into(), row_lock: self.row_lock })
     }
+}
+
+/// The next value of a column's own sequence.
+pub(crate) fn next_value(sequence: u32) -> Expr {
+    let args = vec![Expr::constant(types::Datum::Oid(sequence), SqlType::REGCLASS)];
+    Expr::Call(Box::new(CallExpr { function: &NEXT_OF_IDENTITY, operator: None, args, ty: SqlType::INT8 }))
 }
 
 /// An error of a text that the client did not send: its position would mislead.

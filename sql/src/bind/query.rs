@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use types::cast::CastContext;
+use types::sqltype::format_type;
 use types::{Datum, Error, Result, SqlState, SqlType, oid};
 
 use super::aggregate::Calls;
@@ -181,13 +182,14 @@ impl Binder<'_> {
         for (at, (field, column)) in round.fields.iter().zip(&columns).enumerate() {
             let overall =
                 self.common_type(&[column.ty, field.ty], "UNION").map_err(|error| error.at(place(&places, at)))?;
-            if overall.oid != column.ty.oid {
+            // The length or precision is common only when both terms have it.
+            if overall.oid != column.ty.oid || column.ty.typmod >= 0 && field.ty != column.ty {
                 let message = format!(
                     "recursive query \"{}\" column {} has type {} in non-recursive term but type {} overall",
                     cte.name.name,
                     at + 1,
-                    column.ty,
-                    SqlType::of(overall.oid)
+                    format_type(column.ty.oid, column.ty.typmod),
+                    format_type(overall.oid, -1)
                 );
                 return Err(Error::new(SqlState::DATATYPE_MISMATCH, message)
                     .hint("Cast the output of the non-recursive term to the correct type.")
@@ -207,12 +209,7 @@ impl Binder<'_> {
             binder.within(Clause::Values, |binder| {
                 let mut bound = Vec::with_capacity(rows.len());
                 for row in rows {
-                    if row.len() != width {
-                        let pos = row.first().map_or(0, |expr| expr.pos);
-                        return Err(
-                            Error::new(SqlState::SYNTAX_ERROR, "VALUES lists must all be the same length").at(pos + 1)
-                        );
-                    }
+                    check_row_width(row, width)?;
                     bound.push(binder.exprs(row)?);
                 }
                 Ok(bound)
@@ -382,8 +379,9 @@ impl Binder<'_> {
                 }
                 _ if matches!(query.body, SetExpr::Values(_)) => {
                     let scope = output_scope(&columns);
-                    let (expr, _) = self
-                        .with_scope(scope, |binder| binder.within(Clause::OrderBy, |binder| binder.expr(&item.expr)))?;
+                    let (expr, _) = self.with_scope(scope, |binder| {
+                        binder.within(Clause::OutputOrder, |binder| binder.expr(&item.expr))
+                    })?;
                     keys.push(sort_key(expr, item));
                     continue;
                 }
@@ -429,6 +427,10 @@ impl Binder<'_> {
     pub fn limit(&mut self, plan: Plan, query: &Query, keys: Vec<SortKey>) -> Result<Plan> {
         if query.limit.is_none() && query.offset.is_none() {
             return Ok(plan);
+        }
+        if query.with_ties && query.limit.as_ref().is_some_and(|limit| matches!(limit.kind, ExprKind::Null)) {
+            let message = "row count cannot be null in FETCH FIRST ... WITH TIES clause";
+            return Err(Error::new(SqlState::INVALID_ROW_COUNT_IN_LIMIT_CLAUSE, message));
         }
         let ((limit, offset), _) = self.with_scope(Scope::default(), |binder| {
             binder.within(Clause::Limit, |binder| {
@@ -483,6 +485,15 @@ pub(crate) fn target_places(query: &Query) -> Vec<u32> {
         SetExpr::Values(rows) => rows.first().map_or_else(Vec::new, |row| row.iter().map(|expr| expr.pos).collect()),
         SetExpr::SetOp { left, .. } => target_places(left),
     }
+}
+
+/// Rows of VALUES are as wide as the first.
+pub(crate) fn check_row_width(row: &[ast::Expr], width: usize) -> Result<()> {
+    if row.len() == width {
+        return Ok(());
+    }
+    let pos = row.first().map_or(0, |expr| expr.pos);
+    Err(Error::new(SqlState::SYNTAX_ERROR, "VALUES lists must all be the same length").at(pos + 1))
 }
 
 /// 42601 for INTO in a branch of a set operation that is not the first. What is within parentheses and has clauses of its own

@@ -1,15 +1,17 @@
-//! Records whose fields are known: what functions with OUT parameters return.
+//! Records whose fields are known: what functions with OUT parameters return, and what functions in FROM make by a column
+//! definition list or a table's row type.
 //!
 //! A value of type record does not know the names of its fields, but its type can: the modifier of a record names the
 //! function that made it, and the type of its first argument's elements where a field's type follows from that. So the
 //! fields are found again behind a subquery: `(keys).x`, `(f(a)).*`, and `f(a)` in FROM without a column list.
+//! Functions that are told their columns get them as arguments ([`with_list`]).
 
 use types::function::RECORD_FIELD;
-use types::{Datum, Error, Function, Result, SqlState, SqlType, oid};
+use types::{Datum, Error, Function, Registry, Result, SqlState, SqlType, oid};
 
 use super::Binder;
 use super::scope::StarColumn;
-use crate::bound::{CallExpr, Expr};
+use crate::bound::{CallExpr, Expr, ResultColumn};
 
 /// `information_schema._pg_expandarray`: an oid of our own.
 const EXPAND_ARRAY: u32 = types::function::EXPAND_ARRAY;
@@ -26,6 +28,13 @@ const NAMED: &[(u32, &[(&str, u32)])] = &[
 
 /// Functions whose single OUT parameter has a name: it names the column in FROM.
 const NAMED_VALUE: &[(u32, &str)] = &[(3219, "value"), (3465, "value"), (3955, "value"), (3969, "value")];
+
+/// Functions that make rows as a column definition list says: json_to_record, json_to_recordset and those of jsonb.
+const LISTED: &[u32] = &[3204, 3205, 3490, 3491];
+
+/// Functions that make rows of the type of their first argument: json_populate_record, json_populate_recordset and
+/// those of jsonb.
+const POPULATING: &[u32] = &[3209, 3475, 3960, 3961];
 
 /// Bits of a modifier that hold the function's oid; the element type is above.
 const FUNCTION_BITS: i32 = 16;
@@ -55,6 +64,26 @@ pub(super) fn fields(ty: SqlType) -> Option<Vec<(&'static str, SqlType)>> {
 pub(super) fn value_name(call: &Expr) -> Option<&'static str> {
     let Expr::Call(call) = call else { return None };
     NAMED_VALUE.iter().find(|(function, _)| *function == call.function.oid).map(|(_, name)| *name)
+}
+
+/// Whether functions with this name make rows of the type of their first argument.
+pub(super) fn populates(registry: &Registry, name: &str) -> bool {
+    registry.functions_named(name).iter().any(|function| POPULATING.contains(&function.oid))
+}
+
+/// Tells a call its columns, if its function goes by a column definition list: the names, and a null of each type. They
+/// replace a null of the type of the rows, too.
+pub(super) fn with_list(call: &mut Expr, columns: &[ResultColumn]) {
+    let Expr::Call(call) = call else { return };
+    let of_null = matches!(call.args.first(), Some(Expr::Const { value: Datum::Null, .. }));
+    if of_null && POPULATING.contains(&call.function.oid) {
+        call.args.remove(0);
+    } else if !LISTED.contains(&call.function.oid) {
+        return;
+    }
+    let names = columns.iter().map(|column| Datum::text(&column.name)).collect();
+    call.args.push(Expr::constant(Datum::array(oid::TEXT, names), SqlType::TEXT_ARRAY));
+    call.args.extend(columns.iter().map(|column| Expr::null(column.ty)));
 }
 
 impl Binder<'_> {

@@ -8,8 +8,8 @@ use types::{Error, Result, SqlState};
 
 use crate::bound::SetOpKind;
 use crate::parse::ast::{
-    Assignment, Child, Cte, CteBody, Distinct, Expr, ExprKind, GroupItem, JoinType, Name, OrderBy, Query, Select,
-    SetExpr, Statement, TableRef, Target, WindowSpec, With,
+    Assignment, Child, Cte, CteBody, Destination, Distinct, Expr, ExprKind, GroupItem, JoinType, Name, OrderBy, Query,
+    Select, SetExpr, Statement, Subscript, TableRef, Target, WindowSpec, With,
 };
 
 /// Where a name stands, as far as it matters to a query that names itself.
@@ -137,6 +137,7 @@ impl<'q> References<'q> {
     fn change(&mut self, statement: &'q Statement) {
         match statement {
             Statement::Insert(insert) => {
+                self.destinations(&insert.columns);
                 insert.source.iter().for_each(|source| self.query(source));
                 if let Some(update) = insert.on_conflict.as_ref().and_then(|conflict| conflict.update.as_ref()) {
                     self.assignments(&update.assignments);
@@ -216,7 +217,7 @@ impl<'q> References<'q> {
                 }
             }
             TableRef::Subquery { query, .. } => self.query(query),
-            TableRef::Function { calls, .. } => self.exprs(calls),
+            TableRef::Function { calls, .. } => self.exprs(calls.iter().map(|function| &function.call)),
             TableRef::Join(join) => {
                 let (left, right) = match join.kind {
                     JoinType::Cross | JoinType::Inner => (false, false),
@@ -253,7 +254,19 @@ impl<'q> References<'q> {
     }
 
     fn assignments(&mut self, assignments: &'q [Assignment]) {
-        self.exprs(assignments.iter().map(|assignment| &assignment.value));
+        for assignment in assignments {
+            self.destinations(&assignment.destinations);
+            self.expr(&assignment.value);
+        }
+    }
+
+    fn destinations(&mut self, destinations: &'q [Destination]) {
+        for subscript in destinations.iter().flat_map(|destination| &destination.subscripts) {
+            match subscript {
+                Subscript::Index(index) => self.expr(index),
+                Subscript::Slice(lower, upper) => self.exprs(lower.iter().chain(upper)),
+            }
+        }
     }
 
     fn order(&mut self, items: &'q [OrderBy]) {

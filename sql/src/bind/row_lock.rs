@@ -3,7 +3,8 @@
 //! **What is locked.** A clause concerns the tables of FROM, or those that OF names. A query or view in FROM is locked by
 //! being told of the clause itself. If it only filters and lists, as most views do, its plan then becomes part of the
 //! plan around it, and its tables are locked there: only the rows that the whole query yields. Otherwise (ORDER BY, LIMIT,
-//! WITH, a volatile list) it locks every row that it yields. Of functions, VALUES and queries of WITH nothing is locked.
+//! WITH, a volatile list) it locks every row that it yields. Of functions, VALUES and queries of WITH nothing is locked, and
+//! sequences are refused.
 //!
 //! **Changed rows.** What held for the version in the snapshot must hold for the newest one: WHERE and the conditions of
 //! joins are evaluated again, with the newest values of the rows that are locked and those of the snapshot of all others.
@@ -26,7 +27,7 @@ use crate::bound::{
     Expr, JoinKind, LockRows, LockStrength, LockWait, Node, Plan, Recheck, ResultColumn, RowLock, ScanColumn,
     SystemColumn, walk,
 };
-use crate::catalog::{Privileges, TableDef};
+use crate::catalog::{Privileges, SequenceDef, TableDef};
 use crate::parse::ast::{self, Alias, LockClause};
 
 /// An item of FROM.
@@ -44,6 +45,8 @@ enum Kind {
     /// The tables beneath that are locked here; the others it has locked itself.
     Query(Vec<RowLock>),
     WithoutRows(&'static str),
+    /// A sequence of this name.
+    Sequence(Arc<str>),
 }
 
 impl Item {
@@ -69,11 +72,15 @@ impl Item {
         Item { alias: Arc::from(alias), kind: Kind::WithoutRows(what), nullable: Vec::new() }
     }
 
+    pub fn sequence(alias: &Arc<str>, sequence: &SequenceDef) -> Item {
+        Item { alias: alias.clone(), kind: Kind::Sequence(sequence.name.clone()), nullable: Vec::new() }
+    }
+
     fn locks_mut(&mut self) -> &mut [RowLock] {
         match &mut self.kind {
             Kind::Table(lock) => std::slice::from_mut(lock),
             Kind::Query(locks) => locks,
-            Kind::WithoutRows(_) => &mut [],
+            Kind::WithoutRows(_) | Kind::Sequence(_) => &mut [],
         }
     }
 
@@ -132,11 +139,10 @@ impl Binder<'_> {
     /// Locks the rows of the tables in FROM, whose row is the beginning of the plan's.
     ///
     /// # Errors
-    /// 0A000, 42P01 for what the clauses cannot concern.
+    /// 0A000, 42P01, 42809 for what the clauses cannot concern.
     pub fn lock_rows(&mut self, plan: Plan, recheck: Vec<Recheck>) -> Result<Plan> {
-        if self.locking.is_empty() {
-            return Ok(plan);
-        }
+        let Some(first) = self.locking.first() else { return Ok(plan) };
+        let strength = first.strength;
         let items = self.scopes.last().map(|scope| scope.items.clone()).unwrap_or_default();
         for clause in &self.locking {
             for name in &clause.of {
@@ -154,7 +160,8 @@ impl Binder<'_> {
                 return Err(Error::new(state, message).at(name.pos + 1));
             }
         }
-        self.locks_rows = true;
+        refuse_sequences(&items)?;
+        self.row_lock.get_or_insert(strength);
         let certain: Vec<&Expr> = recheck.iter().filter(|it| it.nulls.is_empty()).map(|it| &it.condition).collect();
         let mut locks: Vec<RowLock> = Vec::new();
         for mut item in items {
@@ -178,13 +185,23 @@ impl Binder<'_> {
     }
 }
 
+/// Refuses sequences beside rows that are locked or changed: each row there is to be found again, and theirs cannot be.
+///
+/// # Errors
+/// 42809 for a sequence.
+pub(super) fn refuse_sequences(items: &[Item]) -> Result<()> {
+    items.iter().try_for_each(|item| match &item.kind {
+        Kind::Sequence(name) => {
+            let message = format!("cannot lock rows in sequence \"{name}\"");
+            Err(Error::new(SqlState::WRONG_OBJECT_TYPE, message))
+        }
+        _ => Ok(()),
+    })
+}
+
 /// Takes the list and the lock off a query that only locks, filters and lists.
 fn lift(plan: &mut Plan) -> Option<(Vec<Expr>, Vec<RowLock>)> {
-    let is_plain = |expr: &Expr| {
-        let mut plain = !expr.is_volatile();
-        walk::visit(expr, &mut |part| plain &= !matches!(part, Expr::Subquery(_)));
-        plain
-    };
+    let is_plain = |expr: &Expr| !expr.is_volatile() && !expr.has_subquery();
     let Node::Project { input, exprs } = &mut plan.node else { return None };
     let Node::LockRows(locked) = &mut input.node else { return None };
     if matches!(locked.input.node, Node::Sort { .. }) || !exprs.iter().all(is_plain) {

@@ -1,13 +1,15 @@
 //! [`Scope`]: the names of one row.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use types::{Error, Result, SqlState, SqlType};
 
 use super::row_lock::Item;
-use super::{Binder, Clause};
+use super::{Binder, Clause, Reference};
 use crate::bound::{Expr, Field, JoinKind, SystemColumn, walk};
-use crate::catalog::TableDef;
+use crate::catalog::describe::quote_identifier;
+use crate::catalog::{PG_TEMP, TableDef, is_temporary};
 
 /// What expressions over a row can name.
 #[derive(Clone, Default)]
@@ -44,6 +46,28 @@ pub(crate) struct Entry {
     pub qualified_only: bool,
     /// A function in FROM that yields values, not rows: its name is the value.
     pub is_value: bool,
+    /// A name of a join's columns: its row is never null.
+    pub is_join: bool,
+    /// Of a side of an outer join that may have no row.
+    pub optional: bool,
+}
+
+impl Entry {
+    /// One with these columns, and nothing else that is special about it.
+    pub fn of(alias: Arc<str>, schema: Option<Arc<str>>, columns: Vec<StarColumn>) -> Entry {
+        Entry {
+            alias,
+            schema,
+            columns,
+            system: Vec::new(),
+            table: None,
+            attributes: Vec::new(),
+            qualified_only: false,
+            is_value: false,
+            is_join: false,
+            optional: false,
+        }
+    }
 }
 
 #[derive(Clone)]
@@ -65,17 +89,9 @@ impl Scope {
 
     /// One table of these columns, which stands for a query.
     pub fn of_query(alias: Arc<str>, columns: Vec<StarColumn>, fields: Vec<Field>, item: Item) -> Scope {
-        let entry = Entry {
-            alias,
-            schema: None,
-            columns: columns.clone(),
-            system: Vec::new(),
-            table: None,
-            attributes: Vec::new(),
-            qualified_only: false,
-            is_value: false,
-        };
-        Scope { entries: vec![entry], star: columns, fields, items: vec![item], ..Scope::default() }
+        let mut scope = Scope { fields, items: vec![item], ..Scope::default() };
+        scope.add_columns(alias, None, columns);
+        scope
     }
 
     /// Adds a table whose attribute i is column `base + i`.
@@ -94,16 +110,14 @@ impl Scope {
         }
         self.star.extend(columns.iter().cloned());
         let attributes = (0..table.columns.len()).map(|at| Some(base + at)).collect();
-        self.entries.push(Entry {
-            alias,
-            schema: Some(table.schema_name.clone()),
-            columns,
-            system: Vec::new(),
-            table: Some(table.clone()),
-            attributes,
-            qualified_only: false,
-            is_value: false,
-        });
+        let entry = Entry::of(alias, Some(table.schema_name.clone()), columns);
+        self.entries.push(Entry { table: Some(table.clone()), attributes, ..entry });
+    }
+
+    /// Adds a table of these columns, which are expressions over the row.
+    pub fn add_columns(&mut self, alias: Arc<str>, schema: Option<Arc<str>>, columns: Vec<StarColumn>) {
+        self.star.extend(columns.iter().cloned());
+        self.entries.push(Entry::of(alias, schema, columns));
     }
 
     /// This scope's names with those of another behind them, whose row follows ours.
@@ -116,6 +130,9 @@ impl Scope {
             walk::map_columns(&mut column.expr, &|index| index + base);
             column
         };
+        let left_optional = matches!(kind, JoinKind::Right | JoinKind::Full);
+        let right_optional = matches!(kind, JoinKind::Left | JoinKind::Full);
+        self.entries.iter_mut().for_each(|entry| entry.optional |= left_optional);
         for entry in right.entries {
             let twin = self.entries.iter().any(|other| {
                 other.alias == entry.alias
@@ -129,18 +146,19 @@ impl Scope {
                 columns: entry.columns.into_iter().map(moved).collect(),
                 system: entry.system.into_iter().map(|(what, at)| (what, at + base)).collect(),
                 attributes: entry.attributes.into_iter().map(|at| at.map(|at| at + base)).collect(),
+                optional: entry.optional || right_optional,
                 ..entry
             });
         }
         self.star.extend(right.star.into_iter().map(moved));
         let width = right.fields.len();
         self.fields.extend(right.fields);
-        if matches!(kind, JoinKind::Right | JoinKind::Full) {
+        if left_optional {
             self.items.iter_mut().for_each(|item| item.nullable.push(0..base));
         }
         for mut item in right.items {
             item.shift(base);
-            if matches!(kind, JoinKind::Left | JoinKind::Full) {
+            if right_optional {
                 item.nullable.push(base..base + width);
             }
             self.items.push(item);
@@ -149,9 +167,28 @@ impl Scope {
     }
 
     pub fn entry(&self, schema: Option<&str>, alias: &str) -> Option<&Entry> {
-        self.entries
-            .iter()
-            .find(|entry| *entry.alias == *alias && schema.is_none_or(|schema| entry.schema.as_deref() == Some(schema)))
+        // What is temporary here is the session's own.
+        let is_called = |own: &str, name: &str| own == name || name == PG_TEMP && is_temporary(own);
+        let is_in = |entry: &Entry, name: &str| entry.schema.as_deref().is_some_and(|own| is_called(own, name));
+        self.entries.iter().find(|entry| *entry.alias == *alias && schema.is_none_or(|name| is_in(entry, name)))
+    }
+
+    /// The table that a column of `*` is of.
+    fn entry_with(&self, column: &StarColumn) -> Option<&Entry> {
+        let is_it = |other: &StarColumn| other.name == column.name && walk::same(&other.expr, &column.expr);
+        self.entries.iter().find(|entry| entry.columns.iter().any(is_it))
+    }
+
+    /// What names a column of `*`, and no other.
+    fn shown(&self, column: &StarColumn) -> Option<String> {
+        let name = quote_identifier(&column.name);
+        let Some(entry) = self.entry_with(column) else {
+            return is_single(&self.star, &column.name).then_some(name);
+        };
+        let alias = quote_identifier(&entry.alias);
+        let twice = self.entries.iter().filter(|other| other.alias == entry.alias).count() > 1;
+        let schema = entry.schema.as_ref().filter(|_| twice).map(|schema| quote_identifier(schema) + ".");
+        is_single(&entry.columns, &column.name).then(|| format!("{}{alias}.{name}", schema.unwrap_or_default()))
     }
 
     /// The table that a column of the row is one of.
@@ -178,7 +215,7 @@ pub(crate) fn system_type(column: SystemColumn) -> SqlType {
     }
 }
 
-fn system_column(name: &str) -> Option<SystemColumn> {
+pub(super) fn system_column(name: &str) -> Option<SystemColumn> {
     Some(match name {
         "tableoid" => SystemColumn::TableOid,
         "ctid" => SystemColumn::Ctid,
@@ -201,7 +238,7 @@ impl Binder<'_> {
     /// # Errors
     /// 42703 undefined column, 42702 ambiguous, 42P01 unknown table.
     pub fn column(&mut self, parts: &[String], pos: u32) -> Result<Expr> {
-        match parts {
+        let expr = match parts {
             [name] => self.unqualified(name, pos),
             [table, name] => self.qualified(None, table, name, pos),
             [schema, table, name] => self.qualified(Some(schema), table, name, pos),
@@ -213,7 +250,36 @@ impl Binder<'_> {
                 self.qualified(Some(schema), table, name, pos)
             }
             _ => Err(Error::internal("a column name of no parts")),
+        }?;
+        if self.references.is_some() {
+            let column = self.named_column(parts);
+            self.note_reference(Reference { pos, parts: parts.len(), expr: expr.clone(), column, is_output: false });
         }
+        Ok(expr)
+    }
+
+    /// Notes what a view's own text names.
+    pub fn note_reference(&mut self, reference: Reference) {
+        if let Some(references) = self.references.as_mut().filter(|_| self.view_depth == 0) {
+            references.push(reference);
+        }
+    }
+
+    /// The table's column that is found by its own name, not by one that an alias or a query has given it.
+    fn named_column(&self, parts: &[String]) -> Option<(u32, i16)> {
+        let (name, qualifier) = parts.split_last()?;
+        let is_named = |column: &&StarColumn| *column.name == **name;
+        let (scope, column) = match table_named(qualifier) {
+            None => self.visible().find_map(|(_, scope)| Some((scope, scope.star.iter().find(is_named)?)))?,
+            Some((schema, table)) => {
+                let (scope, entry) =
+                    self.visible().find_map(|(_, scope)| Some((scope, scope.entry(schema, table)?)))?;
+                (scope, entry.columns.iter().find(is_named)?)
+            }
+        };
+        let table = scope.entry_with(column)?.table.as_ref().filter(|table| table.oid == column.origin.0)?;
+        let attribute = usize::try_from(column.origin.1).ok()?.checked_sub(1)?;
+        (table.columns.get(attribute)?.name == column.name).then_some(column.origin)
     }
 
     fn unqualified(&mut self, name: &str, pos: u32) -> Result<Expr> {
@@ -346,15 +412,78 @@ impl Binder<'_> {
         expr
     }
 
+    /// The whole row of a table: what `t.*` is where no list can stand.
+    ///
+    /// # Errors
+    /// 42601 for a star by itself, 42P01 unknown table.
+    pub fn whole_row(&mut self, qualifier: &[String], pos: u32) -> Result<Expr> {
+        let Some((schema, table)) = table_named(qualifier) else {
+            let message = "row expansion via \"*\" is not supported here";
+            return Err(Error::new(SqlState::SYNTAX_ERROR, message).at(pos + 1));
+        };
+        let found = self
+            .visible()
+            .find_map(|(distance, scope)| scope.entry(schema, table).map(|entry| (distance, row_of(entry))));
+        match found {
+            Some((distance, row)) => Ok(self.reached(row, distance, pos)),
+            None => Err(self.missing_table(schema, table, pos)),
+        }
+    }
+
+    /// Notes what a star in a view's own text stands for: columns that its tables get later are not the view's.
+    pub fn note_star(&mut self, qualifier: &[String], pos: u32) {
+        if self.stars.is_none() || self.view_depth > 0 {
+            return;
+        }
+        let noted = self.star_text(qualifier, pos as usize);
+        if let Some(stars) = &mut self.stars {
+            stars.extend(noted);
+        }
+    }
+
+    /// The place of a star in the text, and the columns whose list says the same.
+    fn star_text(&self, qualifier: &[String], pos: usize) -> Option<(Range<usize>, Vec<String>)> {
+        let text = self.text.get(pos..)?;
+        let mut quoted = false;
+        let is_star = |letter: char| {
+            quoted ^= letter == '"';
+            letter == '*' && !quoted
+        };
+        // The star of `TABLE t` is its first word.
+        let is_table = qualifier.is_empty() && text.get(..5).is_some_and(|word| word.eq_ignore_ascii_case("table"));
+        let at = if is_table { 4 } else { text.find(is_star)? };
+        // One behind a slash or two dashes is of a comment.
+        let before = text.get(..at)?;
+        if before.contains('/') || before.contains("--") {
+            return None;
+        }
+        let names = match table_named(qualifier) {
+            None => {
+                let scope = self.scopes.last()?;
+                scope.star.iter().map(|column| scope.shown(column)).collect::<Option<Vec<_>>>()?
+            }
+            Some((schema, table)) => {
+                let entry = self.visible().find_map(|(_, scope)| scope.entry(schema, table))?;
+                let quoted: Vec<String> = qualifier.iter().map(|part| quote_identifier(part)).collect();
+                let prefix = quoted.join(".");
+                let shown = |column: &StarColumn| {
+                    let name = quote_identifier(&column.name);
+                    is_single(&entry.columns, &column.name).then(|| format!("{prefix}.{name}"))
+                };
+                entry.columns.iter().map(shown).collect::<Option<Vec<_>>>()?
+            }
+        };
+        (!names.is_empty()).then_some((pos..pos + at + 1, names))
+    }
+
     /// What `*` or `t.*` stands for.
     pub fn expand_star(&mut self, qualifier: &[String], pos: u32) -> Result<Vec<StarColumn>> {
-        let (columns, distance) = match qualifier {
-            [] => match self.scopes.last() {
+        let (columns, distance) = match table_named(qualifier) {
+            None => match self.scopes.last() {
                 Some(scope) => (scope.star.clone(), 0),
                 None => (Vec::new(), 0),
             },
-            [.., table] => {
-                let schema = qualifier.len().checked_sub(2).map(|at| qualifier[at].as_str());
+            Some((schema, table)) => {
                 let found = self.visible().find_map(|(distance, scope)| {
                     scope.entry(schema, table).map(|entry| (entry.columns.clone(), distance))
                 });
@@ -378,13 +507,27 @@ pub(crate) fn outward(expr: &mut Expr, depth: usize) {
     });
 }
 
+/// The schema, if it is named, and the table before a column or a star.
+fn table_named(qualifier: &[String]) -> Option<(Option<&str>, &str)> {
+    match qualifier {
+        [] => None,
+        [table] => Some((None, table.as_str())),
+        [.., schema, table] => Some((Some(schema.as_str()), table.as_str())),
+    }
+}
+
+/// Whether one of these columns has the name, and only one.
+fn is_single(columns: &[StarColumn], name: &str) -> bool {
+    columns.iter().filter(|column| *column.name == *name).count() == 1
+}
+
 /// The whole row of a table.
 fn row_of(entry: &Entry) -> Expr {
     let fields = entry.columns.iter().map(|column| column.expr.clone()).collect();
     let names = entry.columns.iter().map(|column| column.name.clone()).collect();
     match entry.columns.as_slice() {
         [value, ..] if entry.is_value => value.expr.clone(),
-        _ => Expr::Row { fields, names, ty: SqlType::RECORD },
+        _ => Expr::Row { fields, names, optional: entry.optional && !entry.is_join, ty: SqlType::RECORD },
     }
 }
 

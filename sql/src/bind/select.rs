@@ -6,10 +6,11 @@
 
 use types::{Error, Result, SqlState, SqlType, oid};
 
-use super::aggregate::{AGGREGATES, Grouping, SETS, WINDOWS, holds};
+use super::aggregate::{AGGREGATES, Grouping, SETS, WINDOWS, holds, is_constant};
 use super::call::sort_key;
 use super::query::{Unknowns, ordinal};
 use super::row_lock::rechecks;
+use super::scope::StarColumn;
 use super::{Binder, Clause};
 use crate::bound::{Aggregate, Expr, Field, Node, Plan, ProjectItem, ResultColumn, SortKey, walk};
 use crate::parse::ast::{self, Distinct, ExprKind, GroupItem, Query, Select, SessionValue, Target};
@@ -18,6 +19,21 @@ use crate::parse::ast::{self, Distinct, ExprKind, GroupItem, Query, Select, Sess
 pub(crate) struct Output {
     pub expr: Expr,
     pub column: ResultColumn,
+}
+
+/// An item of DISTINCT ON.
+struct OnItem {
+    expr: Expr,
+    /// The item of the select list that it means.
+    output: Option<usize>,
+    pos: u32,
+}
+
+impl OnItem {
+    /// Whether it is this expression. An item of the select list is none but itself, even if another is written the same.
+    fn is(&self, expr: &Expr, output: Option<usize>) -> bool {
+        self.output == output && (output.is_some() || walk::same(&self.expr, expr))
+    }
 }
 
 impl Binder<'_> {
@@ -70,15 +86,26 @@ impl Binder<'_> {
         };
         let (mut order, sorted_outputs) =
             self.within(Clause::OrderBy, |binder| binder.order_by(&query.order, &outputs, select))?;
-        let mut distinct_on = match &select.distinct {
-            Some(Distinct::On(exprs)) => Some(self.within(Clause::OrderBy, |binder| {
-                exprs
-                    .iter()
-                    .map(|expr| binder.sort_expr(expr, &outputs, "DISTINCT ON").map(|(bound, _)| bound))
-                    .collect::<Result<Vec<_>>>()
-            })?),
-            _ => None,
-        };
+        let mut distinct_on = Vec::new();
+        match &select.distinct {
+            Some(Distinct::All) => {
+                if let Some((item, _)) = query.order.iter().zip(&sorted_outputs).find(|(_, output)| output.is_none()) {
+                    return Err(Error::new(
+                        SqlState::INVALID_COLUMN_REFERENCE,
+                        "for SELECT DISTINCT, ORDER BY expressions must appear in select list",
+                    )
+                    .at(item.expr.start() + 1));
+                }
+            }
+            Some(Distinct::On(exprs)) => {
+                distinct_on = self.within(Clause::OrderBy, |binder| binder.distinct_on(exprs, &outputs))?;
+                check_leading(&distinct_on, &order, &sorted_outputs)?;
+                for item in &distinct_on {
+                    comparable(item.expr.ty(), "equality").map_err(|error| error.at(item.pos + 1))?;
+                }
+            }
+            None => {}
+        }
         let mut declared = self.within(Clause::Select, |binder| binder.declared_windows())?;
         let mut calls = std::mem::take(self.selects.last_mut().expect("begun by the caller"));
         let level = calls.level;
@@ -100,7 +127,7 @@ impl Binder<'_> {
             exprs.extend(outputs.iter_mut().map(|output| &mut output.expr));
             exprs.extend(having.iter_mut());
             exprs.extend(order.iter_mut().map(|key| &mut key.expr));
-            exprs.extend(distinct_on.iter_mut().flatten());
+            exprs.extend(distinct_on.iter_mut().map(|item| &mut item.expr));
             for call in &mut calls.windows {
                 exprs.extend(call.args.iter_mut().chain(&mut call.partition).chain(&mut call.filter));
                 exprs.extend(call.order.iter_mut().map(|key| &mut key.expr));
@@ -122,6 +149,7 @@ impl Binder<'_> {
             for set in &mut calls.sets {
                 grouping.rewrite(set, &scope)?;
             }
+            grouping.check_direct(&calls.aggregates, &scope)?;
             let moved = |index: usize| match index.checked_sub(SETS) {
                 Some(at) => SETS + shown[..at].iter().filter(|shown| **shown).count(),
                 None => index,
@@ -132,17 +160,19 @@ impl Binder<'_> {
             }
             calls.sets.iter_mut().for_each(|set| grouping.settle(set));
             for (at, output) in outputs.iter_mut().enumerate() {
-                if let Some(key) = grouping.constant_shown(at, &output.expr) {
+                if let Some(key) = grouping.item_shown(at) {
                     output.column.ty = key.ty();
                     output.expr = key;
                 }
             }
             // DISTINCT ON takes a constant for what it says, and so must the order that it goes with.
-            if distinct_on.is_none() {
-                for (sort, output) in order.iter_mut().zip(&sorted_outputs) {
-                    if let Some(key) = grouping.constant_sorted(*output, &sort.expr) {
-                        sort.expr = key;
-                    }
+            let literally = !distinct_on.is_empty();
+            let ordered = order.iter_mut().map(|key| &mut key.expr).zip(sorted_outputs.iter().copied());
+            for (expr, output) in ordered.chain(distinct_on.iter_mut().map(|item| (&mut item.expr, item.output))) {
+                if !(literally && is_constant(expr))
+                    && let Some(key) = grouping.item_sorted(output, expr)
+                {
+                    *expr = key;
                 }
             }
             plan = grouped_plan(plan, grouping, std::mem::take(&mut calls.aggregates), asked, &sets)?;
@@ -152,7 +182,7 @@ impl Binder<'_> {
         }
         let mut settle: Vec<&mut Expr> = outputs.iter_mut().map(|output| &mut output.expr).collect();
         settle.extend(order.iter_mut().map(|key| &mut key.expr));
-        settle.extend(distinct_on.iter_mut().flatten());
+        settle.extend(distinct_on.iter_mut().map(|item| &mut item.expr));
         if !calls.windows.is_empty() {
             self.refuse_row_locks("window functions")?;
             let base = plan.width();
@@ -167,18 +197,25 @@ impl Binder<'_> {
             plan = Plan::new(Node::Window { input: Box::new(plan), calls: std::mem::take(&mut calls.windows) }, fields);
         }
         let sets = !calls.sets.is_empty();
+        // Sets that neither ORDER BY nor DISTINCT ON reads are made of the rows that DISTINCT ON leaves.
+        let mut late_sets = Vec::new();
         if sets {
             self.refuse_row_locks("set-returning functions in the target list")?;
             let base = plan.width();
+            let mut keys = distinct_on.iter().map(|item| &item.expr).chain(order.iter().map(|key| &key.expr));
+            let late = !order.is_empty() && !distinct_on.is_empty() && !keys.any(|key| holds(key, SETS, usize::MAX));
             for expr in outputs
                 .iter_mut()
                 .map(|output| &mut output.expr)
                 .chain(order.iter_mut().map(|key| &mut key.expr))
-                .chain(distinct_on.iter_mut().flatten())
+                .chain(distinct_on.iter_mut().map(|item| &mut item.expr))
             {
                 walk::map_columns(expr, &|index| if index >= SETS { base + index - SETS } else { index });
             }
-            plan = set_plan(plan, std::mem::take(&mut calls.sets))?;
+            late_sets = std::mem::take(&mut calls.sets);
+            if !late {
+                plan = set_plan(plan, std::mem::take(&mut late_sets))?;
+            }
         }
         let columns: Vec<ResultColumn> = outputs.iter().map(|output| output.column.clone()).collect();
         let exprs: Vec<Expr> = outputs.into_iter().map(|output| output.expr).collect();
@@ -186,44 +223,29 @@ impl Binder<'_> {
         if matches!(select.distinct, Some(Distinct::All)) {
             self.refuse_row_locks("DISTINCT clause")?;
             exprs.iter().try_for_each(|expr| comparable(expr.ty(), "equality"))?;
-            let mut sort = Vec::with_capacity(order.len());
-            for (key, item) in order.into_iter().zip(&query.order) {
-                let Some(at) = exprs.iter().position(|expr| walk::same(expr, &key.expr)) else {
-                    return Err(Error::new(
-                        SqlState::INVALID_COLUMN_REFERENCE,
-                        "for SELECT DISTINCT, ORDER BY expressions must appear in select list",
-                    )
-                    .at(item.expr.pos + 1));
-                };
-                sort.push(SortKey { expr: Expr::column(at, exprs[at].ty()), ..key });
-            }
+            let sort_by = |(key, at): (SortKey, usize)| SortKey { expr: Expr::column(at, exprs[at].ty()), ..key };
+            let sort: Vec<SortKey> = order.into_iter().zip(sorted_outputs.into_iter().flatten()).map(sort_by).collect();
             plan = projected(plan, exprs, &columns);
             let fields = plan.fields.clone();
             plan = Plan::new(Node::Distinct { input: Box::new(plan), on: None }, fields);
             plan = sorted(plan, sort.clone());
             return Ok((self.limit_of_select(plan, query, sort)?, columns));
         }
-        if let Some(on) = &distinct_on {
+        if !distinct_on.is_empty() {
             self.refuse_row_locks("DISTINCT clause")?;
-            // The expressions must lead the order, in any sequence among themselves.
-            let leading = order.len().min(on.len());
-            if let Some(at) = (0..leading).find(|&at| !on.iter().any(|expr| walk::same(expr, &order[at].expr))) {
-                let pos = query.order.get(at).map_or(query.pos, |item| item.expr.pos);
-                return Err(Error::new(
-                    SqlState::INVALID_COLUMN_REFERENCE,
-                    "SELECT DISTINCT ON expressions must match initial ORDER BY expressions",
-                )
-                .at(pos + 1));
-            }
+            let on: Vec<Expr> = distinct_on.into_iter().map(|item| item.expr).collect();
             let mut keys = order.clone();
-            for expr in on {
+            for expr in &on {
                 if !keys.iter().any(|key| walk::same(&key.expr, expr)) {
                     keys.push(SortKey { expr: expr.clone(), descending: false, nulls_first: false });
                 }
             }
             plan = sorted(plan, keys);
             let fields = plan.fields.clone();
-            plan = Plan::new(Node::Distinct { input: Box::new(plan), on: distinct_on }, fields);
+            plan = Plan::new(Node::Distinct { input: Box::new(plan), on: Some(on) }, fields);
+            if !late_sets.is_empty() {
+                plan = set_plan(plan, late_sets)?;
+            }
             plan = self.limit_of_select(plan, query, order)?;
             return Ok((projected(plan, exprs, &columns), columns));
         }
@@ -235,9 +257,12 @@ impl Binder<'_> {
             let mut named = fields;
             let mut shown = exprs;
             let mut keys = Vec::with_capacity(order.len());
-            for (key, item) in order.into_iter().zip(&query.order) {
+            for (key, output) in order.into_iter().zip(sorted_outputs) {
                 let column = Expr::column(wide.len(), key.expr.ty());
-                if let Some(at) = self.shown_position(item, &columns) {
+                // The others are read from the row as it is when it has been locked.
+                if let Some(at) = output
+                    && key.expr.is_volatile()
+                {
                     shown[at] = column.clone();
                 }
                 named.push(Field::new("sort", key.expr.ty()));
@@ -255,9 +280,8 @@ impl Binder<'_> {
             let width = exprs.len();
             let mut all = exprs;
             let mut keys = Vec::with_capacity(order.len());
-            for (key, item) in order.into_iter().zip(&query.order) {
-                let shown = self.shown_position(item, &columns);
-                let at = shown.unwrap_or_else(|| {
+            for (key, output) in order.into_iter().zip(sorted_outputs) {
+                let at = output.unwrap_or_else(|| {
                     all.push(key.expr.clone());
                     all.len() - 1
                 });
@@ -285,32 +309,30 @@ impl Binder<'_> {
         Ok((projected(plan, exprs, &columns), columns))
     }
 
-    fn shown_position(&self, item: &ast::OrderBy, columns: &[ResultColumn]) -> Option<usize> {
-        match &item.expr.kind {
-            ExprKind::Integer(digits) => {
-                digits.parse::<usize>().ok().filter(|at| (1..=columns.len()).contains(at)).map(|at| at - 1)
+    /// The columns that an item of a list stands for, if it is a star.
+    pub fn starred(&mut self, item: &ast::Expr) -> Result<Option<Vec<StarColumn>>> {
+        Ok(match &item.kind {
+            ExprKind::Star(parts) => {
+                let columns = self.expand_star(parts, item.pos)?;
+                self.note_star(parts, item.pos);
+                Some(columns)
             }
-            ExprKind::Column(parts) if parts.len() == 1 => columns.iter().position(|column| *column.name == *parts[0]),
+            ExprKind::FieldStar(base) => match &base.kind {
+                ExprKind::Column(parts) => Some(self.expand_star(parts, base.pos)?),
+                _ => {
+                    let row = self.expr(base)?;
+                    Some(self.record_columns(row, base.pos)?)
+                }
+            },
             _ => None,
-        }
+        })
     }
 
     /// A select list or RETURNING list.
     pub fn outputs(&mut self, targets: &[Target], unknowns: Unknowns<'_>) -> Result<Vec<Output>> {
         let mut outputs: Vec<Output> = Vec::with_capacity(targets.len());
         for target in targets {
-            let star = match &target.expr.kind {
-                ExprKind::Star(parts) => Some(self.expand_star(parts, target.expr.pos)?),
-                ExprKind::FieldStar(base) => match &base.kind {
-                    ExprKind::Column(parts) => Some(self.expand_star(parts, base.pos)?),
-                    _ => {
-                        let row = self.expr(base)?;
-                        Some(self.record_columns(row, base.pos)?)
-                    }
-                },
-                _ => None,
-            };
-            if let Some(columns) = star {
+            if let Some(columns) = self.starred(&target.expr)? {
                 if columns.is_empty()
                     && matches!(&target.expr.kind, ExprKind::Star(parts) if parts.is_empty())
                     && self.scopes.last().is_none_or(|scope| scope.entries.is_empty())
@@ -329,6 +351,13 @@ impl Binder<'_> {
                 continue;
             }
             let mut expr = self.expr(&target.expr)?;
+            if target.alias.is_none()
+                && matches!(target.expr.kind, ExprKind::Column(_))
+                && self.view_depth == 0
+                && let Some(reference) = self.references.as_mut().and_then(|references| references.last_mut())
+            {
+                reference.is_output = true;
+            }
             if expr.ty().oid == oid::UNKNOWN {
                 expr = match unknowns {
                     Unknowns::Text => self.known(expr)?,
@@ -374,12 +403,11 @@ impl Binder<'_> {
 
     /// The keys of GROUP BY, and the sets of them for GROUPING SETS and its kin.
     fn group_by(&mut self, select: &Select, outputs: &[Output]) -> Result<Grouping> {
-        let mut grouping = Grouping::default();
+        let plain = select.group.iter().all(|item| matches!(item, GroupItem::Expr(_)));
+        let mut grouping = Grouping { sets: (!plain).then(Vec::new), ..Grouping::default() };
         let mut sets: Vec<Vec<usize>> = vec![Vec::new()];
-        let mut plain = true;
         for item in &select.group {
             let alternatives = self.group_sets(item, outputs, &mut grouping)?;
-            plain &= matches!(item, GroupItem::Expr(_));
             sets = sets
                 .iter()
                 .flat_map(|set| {
@@ -410,7 +438,7 @@ impl Binder<'_> {
             let mut set = Vec::new();
             for part in parts {
                 let (bound, output) = binder.group_expr(part, outputs)?;
-                comparable(bound.ty(), "equality").map_err(|error| error.at(part.pos + 1))?;
+                comparable(bound.ty(), "equality").map_err(|error| error.at(part.start() + 1))?;
                 set.push(grouping.key(bound, output));
             }
             Ok(set)
@@ -485,7 +513,7 @@ impl Binder<'_> {
     }
 
     /// The items of ORDER BY, and the items of the select list that they mean.
-    fn order_by(
+    pub fn order_by(
         &mut self,
         items: &[ast::OrderBy],
         outputs: &[Output],
@@ -495,11 +523,23 @@ impl Binder<'_> {
         let mut meant = Vec::with_capacity(items.len());
         for item in items {
             let (expr, output) = self.sort_expr(&item.expr, outputs, "ORDER BY")?;
-            comparable(expr.ty(), "ordering").map_err(|error| error.at(item.expr.pos + 1))?;
+            comparable(expr.ty(), "ordering").map_err(|error| error.at(item.expr.start() + 1))?;
             keys.push(sort_key(expr, item));
             meant.push(output);
         }
         Ok((keys, meant))
+    }
+
+    /// The items of DISTINCT ON; those that are written again count once.
+    fn distinct_on(&mut self, exprs: &[ast::Expr], outputs: &[Output]) -> Result<Vec<OnItem>> {
+        let mut items: Vec<OnItem> = Vec::with_capacity(exprs.len());
+        for expr in exprs {
+            let (bound, output) = self.sort_expr(expr, outputs, "DISTINCT ON")?;
+            if !items.iter().any(|item| item.is(&bound, output)) {
+                items.push(OnItem { expr: bound, output, pos: expr.start() });
+            }
+        }
+        Ok(items)
     }
 
     /// An item of ORDER BY: an output column's name, an ordinal, or an expression over the input. With it, the item of the
@@ -526,10 +566,29 @@ impl Binder<'_> {
             }
             _ => {}
         }
-        let bound = self.within(Clause::Select, |binder| binder.expr(expr))?;
+        let bound = self.expr(expr)?;
         let bound = self.known(bound)?;
         let output = outputs.iter().position(|output| walk::same(&output.expr, &bound));
         Ok((bound, output))
+    }
+}
+
+/// 42P10 unless the order begins with the items of DISTINCT ON, in any sequence, or ends before it has named them all.
+/// `meant` are the items of the select list that the order means.
+fn check_leading(on: &[OnItem], order: &[SortKey], meant: &[Option<usize>]) -> Result<()> {
+    let item_of = |(key, output): (&SortKey, &Option<usize>)| on.iter().position(|item| item.is(&key.expr, *output));
+    let named: Vec<Option<usize>> = order.iter().zip(meant).map(item_of).collect();
+    let (leading, rest) = named.split_at(named.iter().take_while(|item| item.is_some()).count());
+    if rest.is_empty() {
+        return Ok(());
+    }
+    match rest.iter().flatten().copied().chain(0..on.len()).find(|item| !leading.contains(&Some(*item))) {
+        Some(missing) => Err(Error::new(
+            SqlState::INVALID_COLUMN_REFERENCE,
+            "SELECT DISTINCT ON expressions must match initial ORDER BY expressions",
+        )
+        .at(on[missing].pos + 1)),
+        None => Ok(()),
     }
 }
 
@@ -637,7 +696,7 @@ pub(crate) fn figure_name(expr: &ast::Expr, ty: SqlType) -> Option<String> {
 fn figure(expr: &ast::Expr, ty: Option<SqlType>) -> Option<(String, bool)> {
     let strong = |name: &str| Some((name.to_owned(), true));
     match &expr.kind {
-        ExprKind::Column(parts) => parts.last().map(|name| (name.clone(), true)),
+        ExprKind::Column(parts) | ExprKind::Star(parts) => parts.last().map(|name| (name.clone(), true)),
         ExprKind::Field { name, .. } => strong(name),
         ExprKind::Subscript { base, .. } | ExprKind::Collate { arg: base, .. } => figure(base, None),
         ExprKind::Function(call) => strong(call.name.object()),
@@ -676,7 +735,11 @@ fn figure(expr: &ast::Expr, ty: Option<SqlType>) -> Option<(String, bool)> {
 
 /// A scalar subquery is named as its column.
 fn subquery_name(query: &Query) -> Option<(String, bool)> {
-    let ast::SetExpr::Select(select) = &query.body else { return None };
+    let select = match &query.body {
+        ast::SetExpr::Select(select) => select,
+        ast::SetExpr::Values(_) => return Some(("column1".to_owned(), true)),
+        ast::SetExpr::SetOp { left, .. } => return subquery_name(left),
+    };
     let target = select.targets.first()?;
     match &target.alias {
         Some(alias) => Some((alias.clone(), true)),

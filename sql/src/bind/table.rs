@@ -3,29 +3,36 @@
 use std::sync::Arc;
 
 use types::cast::CastContext;
-use types::{Error, Result, SqlState, SqlType, oid};
+use types::resolve::Coercion;
+use types::{Error, Result, SqlState, SqlType, Volatility, oid};
 
 use super::ddl::indexable;
-use super::scope::{Scope, StarColumn};
+use super::expr::collatable;
+use super::scope::{Entry, Scope, StarColumn, system_column};
 use super::{Binder, Clause};
 use crate::bound::{
     AlterColumn, AlterTable, ColumnSpec, ConstraintKind, ConstraintSpec, CreateTable, Expr, Field, SequenceOptions,
     walk,
 };
-use crate::catalog::{self, ColumnDef, IndexDef, TableDef};
-use crate::parse::ast::{self, AlterAction, ColumnConstraintKind, ExprKind, Ident, TableElement};
+use crate::catalog::{self, ColumnDef, IndexColumn, IndexDef, PG_TEMP, TableDef};
+use crate::parse::ast::{self, AlterAction, ColumnConstraintKind, ExprKind, Ident, Name, TableElement};
 
 /// Columns of a table.
-const COLUMNS_MAX: usize = 1_600;
+pub(super) const COLUMNS_MAX: usize = 1_600;
+
+/// Oids of `text || anything` and `anything || text`, which are as changeable as the text form of what is no text.
+const TEXT_WITH_OTHERS: [u32; 2] = [2003, 2004];
 
 impl Binder<'_> {
     pub fn create_table(&mut self, create: &ast::CreateTable) -> Result<CreateTable> {
         let schema = self.creation_schema(&create.name)?;
+        self.making_in = Some(schema.clone());
         let name = create.name.object().to_owned();
         let mut columns: Vec<ColumnSpec> = Vec::new();
         // Columns first: constraints may name any of them, wherever they stand.
         let mut deferred: Vec<(usize, &ast::ColumnConstraint)> = Vec::new();
         let mut constraints = Vec::new();
+        let mut plain_indexes = Vec::new();
         for element in &create.elements {
             match element {
                 TableElement::Column(column) => {
@@ -37,13 +44,14 @@ impl Binder<'_> {
                     columns.push(self.column_spec(column, &name)?);
                     deferred.extend(column.constraints.iter().map(|constraint| (at, constraint)));
                 }
-                TableElement::Like { name, defaults, constraints: checks, identity, indexes } => {
+                TableElement::Like { name, defaults, constraints: checks, generated, identity, indexes } => {
                     let source = self.find_table(name)?;
                     self.like_table(
                         &source,
-                        (*defaults, *checks, *identity, *indexes),
+                        (*defaults, *checks, *generated, *identity, *indexes),
                         &mut columns,
                         &mut constraints,
+                        &mut plain_indexes,
                     )?;
                 }
                 TableElement::Constraint(_) => {}
@@ -56,10 +64,7 @@ impl Binder<'_> {
             ));
         }
         for column in &columns {
-            if is_system_name(&column.name) {
-                let message = format!("column name \"{}\" conflicts with a system column name", column.name);
-                return Err(Error::new(SqlState::DUPLICATE_COLUMN, message));
-            }
+            no_system_name(&column.name)?;
         }
         let defs: Vec<ColumnDef> = columns.iter().map(ColumnSpec::to_def).collect();
         for (at, constraint) in deferred {
@@ -84,10 +89,16 @@ impl Binder<'_> {
         }
         self.one_primary_key(&constraints, &name)?;
         for constraint in &constraints {
-            if let ConstraintKind::PrimaryKey { columns: key } = &constraint.kind {
-                for &at in key {
-                    columns[at].not_null = true;
+            match &constraint.kind {
+                ConstraintKind::PrimaryKey { columns: key } => {
+                    for &at in key {
+                        columns[at].not_null = true;
+                    }
                 }
+                ConstraintKind::ForeignKey { parent: Some(parent), .. } => {
+                    check_both_stay(schema.is_temporary(), parent)?;
+                }
+                _ => {}
             }
         }
         Ok(CreateTable {
@@ -95,10 +106,11 @@ impl Binder<'_> {
             name,
             if_not_exists: create.if_not_exists,
             unlogged: create.unlogged,
-            temporary: create.temporary,
             columns,
             constraints,
+            indexes: plain_indexes,
             options: create.options.clone(),
+            on_commit: create.on_commit,
         })
     }
 
@@ -115,9 +127,10 @@ impl Binder<'_> {
     fn like_table(
         &mut self,
         source: &Arc<TableDef>,
-        (defaults, checks, identity, indexes): (bool, bool, bool, bool),
+        (defaults, checks, generated, identity, indexes): (bool, bool, bool, bool, bool),
         columns: &mut Vec<ColumnSpec>,
         constraints: &mut Vec<ConstraintSpec>,
+        plain_indexes: &mut Vec<(bool, Vec<IndexColumn>)>,
     ) -> Result<()> {
         let base = columns.len();
         let mut positions = vec![None; source.columns.len()];
@@ -127,15 +140,16 @@ impl Binder<'_> {
                 return Err(Error::new(SqlState::DUPLICATE_COLUMN, message));
             }
             positions[at] = Some(columns.len());
-            let default = column.default.as_deref().filter(|_| defaults && column.generated.is_none());
+            let text = |wanted: bool| column.default.as_deref().filter(|_| wanted).map(str::to_owned);
+            let is_generated = column.generated.is_some();
             columns.push(ColumnSpec {
                 name: column.name.to_string(),
                 ty: column.ty,
                 not_null: column.not_null,
-                default: default.map(str::to_owned),
+                default: text(defaults && !is_generated),
                 serial: false,
                 identity: column.identity.filter(|_| identity).map(|kind| (kind, SequenceOptions::default())),
-                generated: None,
+                generated: text(generated && is_generated),
             });
         }
         debug_assert!(columns.len() >= base);
@@ -161,6 +175,10 @@ impl Binder<'_> {
                 }
                 _ => {}
             }
+        }
+        for index in source.indexes.iter().filter(|index| indexes && !index.primary && index.constraint.is_none()) {
+            let column = |of: &IndexColumn| positions[of.column].map(|column| IndexColumn { column, ..*of });
+            plain_indexes.push((index.unique, index.columns.iter().filter_map(column).collect()));
         }
         Ok(())
     }
@@ -195,40 +213,47 @@ impl Binder<'_> {
         };
         let (mut nullable, mut defaulted) = (false, serial.is_some());
         for constraint in &column.constraints {
+            let clash = |what: &str| {
+                let message = format!("{what} for column \"{}\" of table \"{table}\"", column.name.name);
+                Err(Error::new(SqlState::SYNTAX_ERROR, message).at(constraint.pos + 1))
+            };
             match &constraint.kind {
                 ColumnConstraintKind::NotNull => spec.not_null = true,
                 ColumnConstraintKind::Null => nullable = true,
                 ColumnConstraintKind::Default(expr) => {
                     if defaulted {
-                        let message = format!(
-                            "multiple default values specified for column \"{}\" of table \"{table}\"",
-                            spec.name
-                        );
-                        return Err(Error::new(SqlState::SYNTAX_ERROR, message).at(constraint.pos + 1));
+                        return clash("multiple default values specified");
                     }
                     defaulted = true;
                     spec.default = self.default_text(expr, ty, &spec.name)?;
                 }
                 ColumnConstraintKind::Identity(kind, options) => {
-                    if !ty.is_integer() {
-                        let message = "identity column type must be smallint, integer, or bigint";
-                        return Err(Error::new(SqlState::INVALID_PARAMETER_VALUE, message));
-                    }
-                    if defaulted {
-                        let message = format!(
-                            "both default and identity specified for column \"{}\" of table \"{table}\"",
-                            spec.name
-                        );
-                        return Err(Error::new(SqlState::SYNTAX_ERROR, message).at(constraint.pos + 1));
+                    fits_identity(ty)?;
+                    if spec.identity.is_some() {
+                        return clash("multiple identity specifications");
                     }
                     spec.not_null = true;
                     spec.identity = Some((*kind, self.sequence_options(options)?));
+                }
+                ColumnConstraintKind::Generated(_) => {
+                    if spec.generated.is_some() {
+                        return clash("multiple generation clauses specified");
+                    }
+                    // The text comes when all columns are known.
+                    spec.generated = Some(String::new());
                 }
                 ColumnConstraintKind::Collate(name)
                     if !matches!(name.object(), "default" | "C" | "POSIX" | "C.UTF-8" | "C.utf8" | "ucs_basic") =>
                 {
                     return Err(Error::unsupported(format!("collation \"{}\"", name.shown())).at(constraint.pos + 1));
                 }
+                ColumnConstraintKind::Collate(_) => collatable(ty, constraint.pos)?,
+                _ => {}
+            }
+            match (defaulted, spec.identity.is_some(), spec.generated.is_some()) {
+                (true, true, _) => return clash("both default and identity specified"),
+                (true, _, true) => return clash("both default and generation expression specified"),
+                (_, true, true) => return clash("both identity and generation expression specified"),
                 _ => {}
             }
         }
@@ -241,7 +266,7 @@ impl Binder<'_> {
     }
 
     /// The text kept for a default; `None` for DEFAULT NULL, which is none.
-    fn default_text(&mut self, expr: &ast::Expr, ty: SqlType, column: &str) -> Result<Option<String>> {
+    pub fn default_text(&mut self, expr: &ast::Expr, ty: SqlType, column: &str) -> Result<Option<String>> {
         if matches!(expr.kind, ExprKind::Null) {
             return Ok(None);
         }
@@ -250,13 +275,11 @@ impl Binder<'_> {
             binder.within(Clause::Default, |binder| {
                 let bound = binder.expr(expr).map_err(|error| no_columns_in_default(error, expr))?;
                 let from = bound.ty();
-                let fits = from.oid == oid::UNKNOWN
-                    || from.oid == ty.oid
-                    || binder.registry.find_coercion(from.oid, ty.oid, CastContext::Assignment).is_some();
-                if !fits {
+                if !binder.is_assignable(from, ty) {
                     let message = format!(
-                        "column \"{column}\" is of type {} but default expression is of type {from}",
-                        SqlType::of(ty.oid)
+                        "column \"{column}\" is of type {} but default expression is of type {}",
+                        SqlType::of(ty.oid),
+                        SqlType::of(from.oid)
                     );
                     return Err(Error::new(SqlState::DATATYPE_MISMATCH, message)
                         .hint("You will need to rewrite or cast the expression."));
@@ -270,12 +293,7 @@ impl Binder<'_> {
         if let ExprKind::Session(value) = &expr.kind {
             return Ok(Some(session_text(*value)));
         }
-        let mut subquery = false;
-        walk::visit(&bound, &mut |expr| subquery |= matches!(expr, Expr::Subquery(_)));
-        if subquery {
-            return Err(Error::new(SqlState::FEATURE_NOT_SUPPORTED, "cannot use subquery in DEFAULT expression")
-                .at(expr.pos + 1));
-        }
+        refuse_subquery(&bound, "DEFAULT expression", expr.pos)?;
         Ok(Some(self.kept_text(&bound, &[])))
     }
 
@@ -293,16 +311,7 @@ impl Binder<'_> {
                 });
             }
         }
-        scope.entries.push(super::scope::Entry {
-            alias,
-            schema: None,
-            columns: scope.star.clone(),
-            system: Vec::new(),
-            table: None,
-            attributes: Vec::new(),
-            qualified_only: false,
-            is_value: false,
-        });
+        scope.entries.push(Entry::of(alias, None, scope.star.clone()));
         scope
     }
 
@@ -315,13 +324,7 @@ impl Binder<'_> {
                 binder.condition(bound, "CHECK", expr.pos)
             })
         })?;
-        let mut subquery = false;
-        walk::visit(&bound, &mut |expr| subquery |= matches!(expr, Expr::Subquery(_)));
-        if subquery {
-            return Err(
-                Error::new(SqlState::FEATURE_NOT_SUPPORTED, "cannot use subquery in check constraint").at(expr.pos + 1)
-            );
-        }
+        refuse_subquery(&bound, "check constraint", expr.pos)?;
         let mut named = Vec::new();
         walk::columns_of(&bound, &mut |at| {
             if !named.contains(&at) {
@@ -341,20 +344,56 @@ impl Binder<'_> {
     ) -> Result<String> {
         let scope = self.row_scope(columns, table);
         let fields = scope.fields.clone();
-        let (bound, _) = self.with_scope(scope, |binder| {
+        let (bound, scope) = self.with_scope(scope, |binder| {
             binder.within(Clause::Generated, |binder| {
                 let bound = binder.expr(expr)?;
                 binder.assign(bound, name, SqlType::of(ty.oid), expr.pos)
             })
         })?;
+        refuse_subquery(&bound, "column generation expression", expr.pos)?;
+        if let Some((at, pos)) = scope.mentioned.iter().find(|(at, _)| columns[*at].generated.is_some()) {
+            let name = &columns[*at].name;
+            let message = format!("cannot use generated column \"{name}\" in column generation expression");
+            return Err(Error::new(SqlState::INVALID_OBJECT_DEFINITION, message)
+                .detail("A generated column cannot reference another generated column.")
+                .at(pos + 1));
+        }
         let mut mutable = false;
         walk::visit(&bound, &mut |expr| {
-            mutable |= matches!(expr, Expr::Call(call) if call.function.volatility != types::Volatility::Immutable);
+            mutable |= match expr {
+                Expr::Call(call) if TEXT_WITH_OTHERS.contains(&call.function.oid) => {
+                    call.args.iter().any(|arg| self.depends_on_settings(arg.ty(), SqlType::TEXT, Coercion::Text))
+                }
+                Expr::Call(call) => call.function.volatility != Volatility::Immutable,
+                Expr::Cast(cast) => self.depends_on_settings(cast.arg.ty(), cast.to, cast.coercion),
+                _ => false,
+            };
         });
         if mutable {
             return Err(Error::new(SqlState::INVALID_OBJECT_DEFINITION, "generation expression is not immutable"));
         }
         Ok(self.kept_text(&bound, &fields))
+    }
+
+    /// Whether what a conversion yields depends on settings: the style of dates, the time zone, the search path.
+    fn depends_on_settings(&self, from: SqlType, to: SqlType, coercion: Coercion) -> bool {
+        let is_dated = |ty: SqlType| matches!(ty.oid, oid::DATE | oid::TIMESTAMP | oid::TIMESTAMPTZ | oid::INTERVAL);
+        // Arrays and rows for what they could hold, as in PostgreSQL.
+        let varies = |ty: SqlType| is_dated(ty) || ty.is_reg() || ty.is_array() || ty.oid == oid::RECORD;
+        match coercion {
+            Coercion::Relabel => false,
+            Coercion::Cast(cast) => {
+                let function = self.registry.function(cast.function);
+                function.is_some_and(|function| function.volatility != Volatility::Immutable)
+            }
+            // `now` is a time, too.
+            Coercion::Text => varies(from) || varies(to) || to.oid == oid::TIME,
+            Coercion::Elements => {
+                let (Some(from), Some(to)) = (from.element(), to.element()) else { return false };
+                let inner = self.registry.find_coercion(from.oid, to.oid, CastContext::Explicit);
+                inner.is_some_and(|inner| self.depends_on_settings(from, to, inner))
+            }
+        }
     }
 
     /// A column's own constraint as one of the table; `None` for those that are part of the column.
@@ -456,6 +495,22 @@ impl Binder<'_> {
         Ok(ConstraintSpec { name: constraint.name.clone(), kind, not_valid })
     }
 
+    /// Whether a name, which is that of the table being made, will find it and not one that there is.
+    fn finds_new(&self, name: &Name) -> bool {
+        let Some(made_in) = &self.making_in else { return false };
+        let place = |schema: &str| self.search_path.iter().position(|it| **it == *schema);
+        match name.schema() {
+            Some(PG_TEMP) => made_in.is_temporary(),
+            Some(schema) => *made_in.name == *schema,
+            None => {
+                let found = self.catalog.find_relation(None, name.object(), &self.search_path);
+                let Some(at) = place(&made_in.name) else { return false };
+                // What is found and has no place is of pg_catalog, which is searched first.
+                found.is_none_or(|found| place(&self.catalog.schema_name_of(found)).is_some_and(|other| at < other))
+            }
+        }
+    }
+
     fn foreign_key(
         &mut self,
         positions: &[usize],
@@ -464,11 +519,12 @@ impl Binder<'_> {
         table: &str,
         existing: Option<&Arc<TableDef>>,
     ) -> Result<ConstraintKind> {
-        let itself = existing.is_none()
-            && references.table.object() == table
-            && self.catalog.find_relation(references.table.schema(), table, &self.search_path).is_none();
+        let itself = existing.is_none() && references.table.object() == table && self.finds_new(&references.table);
         let parent =
             if itself { None } else { Some(self.find_table(&references.table).map_err(super::without_position)?) };
+        if let (Some(existing), Some(parent)) = (existing, &parent) {
+            check_both_stay(existing.is_temporary(), parent)?;
+        }
         let parent_defs: &[ColumnDef] = parent.as_ref().map_or(columns, |parent| &parent.columns);
         let parent_columns: Vec<usize> = if references.columns.is_empty() {
             match &parent {
@@ -496,10 +552,6 @@ impl Binder<'_> {
                 })
                 .collect::<Result<_>>()?
         };
-        if !parent_columns.is_empty() && parent_columns.len() != positions.len() {
-            let message = "number of referencing and referenced columns for foreign key disagree";
-            return Err(Error::new(SqlState::INVALID_FOREIGN_KEY, message));
-        }
         let mut parent_index = None;
         if let Some(parent) = &parent {
             let matching = parent.indexes.iter().find(|index| {
@@ -516,18 +568,6 @@ impl Binder<'_> {
             };
             parent_index = Some(index.clone());
         }
-        for (&child, &referenced) in positions.iter().zip(&parent_columns) {
-            let (child, referenced) = (&columns[child], &parent_defs[referenced]);
-            if self.registry.resolve_operator("=", Some(referenced.ty.oid), child.ty.oid).is_err() {
-                let names: Vec<&str> = positions.iter().map(|&at| &*columns[at].name).collect();
-                let message =
-                    format!("foreign key constraint \"{table}_{}_fkey\" cannot be implemented", names.join("_"));
-                return Err(Error::new(SqlState::DATATYPE_MISMATCH, message).detail(format!(
-                    "Key columns \"{}\" and \"{}\" are of incompatible types: {} and {}.",
-                    child.name, referenced.name, child.ty, referenced.ty
-                )));
-            }
-        }
         Ok(ConstraintKind::ForeignKey {
             columns: positions.to_vec(),
             parent,
@@ -536,6 +576,7 @@ impl Binder<'_> {
             on_delete: references.on_delete,
             on_update: references.on_update,
             match_full: references.match_full,
+            timing: references.timing,
         })
     }
 
@@ -570,6 +611,7 @@ impl Binder<'_> {
         let find = |name: &Ident| table.constraints.iter().find(|constraint| *constraint.name == *name.name).cloned();
         match action {
             AlterAction::AddColumn { column, if_not_exists } => {
+                no_system_name(&column.name.name)?;
                 if columns.iter().any(|known| !known.dropped && *known.name == *column.name.name) {
                     let message =
                         format!("column \"{}\" of relation \"{}\" already exists", column.name.name, table.name);
@@ -619,6 +661,7 @@ impl Binder<'_> {
                     let message = format!("column \"{to}\" of relation \"{}\" already exists", table.name);
                     return Err(Error::new(SqlState::DUPLICATE_COLUMN, message));
                 }
+                no_system_name(to)?;
                 bound.push(AlterTable::RenameColumn { column, name: to.clone() });
             }
             AlterAction::SetDefault { column, expr } => {
@@ -647,12 +690,16 @@ impl Binder<'_> {
             AlterAction::SetType { column, ty, using } => {
                 let at = self.altered_column(table, columns, column)?;
                 let ty = self.type_name(ty)?;
+                if columns[at].identity.is_some() {
+                    fits_identity(ty)?;
+                }
                 let using = self.conversion(table, at, ty, using.as_ref())?;
                 columns[at].ty = ty;
                 bound.push(AlterTable::AlterColumn { column: at, action: AlterColumn::SetType { ty, using } });
             }
             AlterAction::AddIdentity { column, identity, options } => {
                 let at = self.altered_column(table, columns, column)?;
+                fits_identity(columns[at].ty)?;
                 if !columns[at].not_null {
                     let message = format!(
                         "column \"{}\" of relation \"{}\" must be declared NOT NULL before identity can be added",
@@ -714,6 +761,17 @@ impl Binder<'_> {
                 }
                 None => return Err(missing_constraint(name)),
             },
+            AlterAction::AlterConstraint { name, timing } => {
+                let constraint = find(name).ok_or_else(|| missing_constraint(name))?;
+                if !matches!(constraint.kind, catalog::ConstraintKind::Foreign(_)) {
+                    let message = format!(
+                        "constraint \"{}\" of relation \"{}\" is not a foreign key constraint",
+                        name.name, table.name
+                    );
+                    return Err(Error::new(SqlState::WRONG_OBJECT_TYPE, message));
+                }
+                bound.push(AlterTable::AlterConstraint { constraint, timing: *timing });
+            }
             AlterAction::ValidateConstraint(name) => {
                 let constraint = find(name).ok_or_else(|| missing_constraint(name))?;
                 bound.push(AlterTable::ValidateConstraint { constraint });
@@ -738,8 +796,40 @@ impl Binder<'_> {
     }
 }
 
-fn is_system_name(name: &str) -> bool {
-    matches!(name, "tableoid" | "ctid" | "xmin" | "xmax" | "cmin" | "cmax")
+/// # Errors
+/// 0A000 for a subquery in what the catalog keeps as the text of an expression.
+fn refuse_subquery(bound: &Expr, place: &str, pos: u32) -> Result<()> {
+    if !bound.has_subquery() {
+        return Ok(());
+    }
+    Err(Error::new(SqlState::FEATURE_NOT_SUPPORTED, format!("cannot use subquery in {place}")).at(pos + 1))
+}
+
+/// # Errors
+/// 42P16 for a foreign key of what stays to what goes with its session, or the other way round.
+fn check_both_stay(temporary: bool, parent: &TableDef) -> Result<()> {
+    if temporary == parent.is_temporary() {
+        return Ok(());
+    }
+    let kind = if temporary { "temporary" } else { "permanent" };
+    let message = format!("constraints on {kind} tables may reference only {kind} tables");
+    Err(Error::new(SqlState::INVALID_TABLE_DEFINITION, message))
+}
+
+fn no_system_name(name: &str) -> Result<()> {
+    if system_column(name).is_none() {
+        return Ok(());
+    }
+    let message = format!("column name \"{name}\" conflicts with a system column name");
+    Err(Error::new(SqlState::DUPLICATE_COLUMN, message))
+}
+
+fn fits_identity(ty: SqlType) -> Result<()> {
+    if ty.is_integer() {
+        return Ok(());
+    }
+    let message = "identity column type must be smallint, integer, or bigint";
+    Err(Error::new(SqlState::INVALID_PARAMETER_VALUE, message))
 }
 
 fn no_columns_in_default(error: Error, expr: &ast::Expr) -> Error {

@@ -69,7 +69,8 @@ impl World {
                     };
                     self.objects.push(Box::new(move || Object::Index(def.clone())));
                 }
-                Statement::Ddl(Ddl::CreateView { schema, name, query, columns, search_path, .. }) => {
+                Statement::Ddl(Ddl::CreateView(view)) => {
+                    let bound::CreateView { schema, name, query, columns, search_path, options, .. } = *view;
                     let def = ViewDef {
                         oid: self.oid(),
                         name: Arc::from(name.as_str()),
@@ -81,6 +82,8 @@ impl World {
                         query: Arc::from(query.as_str()),
                         search_path,
                         columns,
+                        defaults: Vec::new(),
+                        options: options.iter().map(|option| Arc::from(option.as_str())).collect(),
                     };
                     self.objects.push(Box::new(move || Object::View(def.clone())));
                 }
@@ -162,7 +165,7 @@ impl World {
                 primary,
                 columns: positions
                     .iter()
-                    .map(|&column| IndexColumn { column, descending: false, nulls_first: false })
+                    .map(|&column| IndexColumn { column, descending: false, nulls_first: false, operator_class: None })
                     .collect(),
                 constraint: Some(constraint_oid),
             };
@@ -309,6 +312,52 @@ fn errors() {
 #[test]
 fn plans() {
     script("plans.txt", true);
+}
+
+/// Whether a condition is evaluated above where rows come from.
+fn has_filter(plan: &bound::Plan) -> bool {
+    let inputs = bound::walk::inputs(&plan.node);
+    matches!(plan.node, bound::Node::Filter { .. }) || inputs.into_iter().any(|(input, _)| has_filter(input))
+}
+
+#[test]
+fn views_that_name_a_column_twice_do_not_double_what_is_planned() {
+    let mut world = world();
+    world.run("create view v0 as select id, a from t");
+    for n in 1..=20 {
+        world.run(&format!("create view v{n} as select id, a + a as a from v{}", n - 1));
+    }
+    let bound = world.bound("select id from v20 where a > 5").expect("a filter over projections");
+    let Statement::Query(query) = bound.statement else { panic!("it is a query") };
+    let mut size = 0;
+    crate::bound::walk::visit_plan_frames(&query.plan, 0, &mut |_, _| size += 1);
+    assert!(size < 10_000, "{size} expressions");
+
+    // One that is large by itself goes to the rows.
+    let arms = "when 1 then 2 ".repeat(1_000);
+    world.run(&format!("create view wide as select id, case a {arms} end as a from t"));
+    let bound = world.bound("select id from wide where a > 5").expect("a filter over a projection");
+    let Statement::Query(query) = bound.statement else { panic!("it is a query") };
+    assert!(!has_filter(&query.plan));
+
+    let error = world.bound("update v20 set id = 1").expect_err("over the row of the table it doubles");
+    assert_eq!(error.sqlstate().to_string(), "54001");
+    assert!(world.bound("update v8 set id = 1 where a > 5").is_ok());
+}
+
+#[test]
+fn comparisons_go_below_a_view_with_security_barrier_and_what_can_fail_does_not() {
+    let mut world = world();
+    world.run("create view guarded with (security_barrier) as select id, e from t where a > 2");
+    let stays_above = |condition: &str| {
+        let bound = world.bound(&format!("select id from guarded where {condition}")).expect("a query");
+        let Statement::Query(query) = bound.statement else { panic!("it is a query") };
+        has_filter(&query.plan)
+    };
+    assert!(!stays_above("id = 1"));
+    assert!(!stays_above("e in ('x', 'y') or id is null"));
+    assert!(stays_above("1 / id = 1"));
+    assert!(stays_above("e::int = 1"));
 }
 
 #[test]

@@ -2,13 +2,15 @@
 
 use std::sync::Arc;
 
-use types::{Error, Result};
+use types::{Error, Result, SqlState};
 
+use super::ddl::missing_schema;
 use super::query::Unknowns;
+use super::row_lock::lock_name;
 use super::scope::Scope;
 use super::{Binder, Clause};
 use crate::bound::{CursorSpec, Explain, Query, Statement, TransactionStatement};
-use crate::catalog::{Privileges, TableDef};
+use crate::catalog::{ConstraintDef, ConstraintKind, Privileges, TableDef};
 use crate::parse::ast::{self, Name};
 
 impl Binder<'_> {
@@ -24,6 +26,10 @@ impl Binder<'_> {
             ast::Statement::Delete(delete) => Statement::Delete(Arc::new(self.delete(delete)?)),
             ast::Statement::Copy(copy) => Statement::Copy(Arc::new(self.copy(copy)?)),
             ast::Statement::Transaction(transaction) => Statement::Transaction(transaction.clone()),
+            ast::Statement::SetConstraints { names, deferred } => {
+                let constraints = names.as_ref().map(|names| self.constraints_to_set(names, *deferred)).transpose()?;
+                Statement::SetConstraints { constraints, deferred: *deferred }
+            }
             ast::Statement::Set { scope, name, value } => {
                 Statement::Set { scope: *scope, name: name.clone(), value: value.clone() }
             }
@@ -66,7 +72,12 @@ impl Binder<'_> {
             ast::Statement::Deallocate { name } => Statement::Deallocate { name: name.clone() },
             ast::Statement::Declare { name, binary, scroll, hold, query } => {
                 let (plan, columns) = self.query(query, Unknowns::Text)?;
-                let query = Query { plan: Arc::new(plan), columns: columns.into(), locks_rows: self.locks_rows };
+                if let (Some(true), Some(lock)) = (scroll, query.locks.first()) {
+                    let message = format!("DECLARE SCROLL CURSOR ... {} is not supported", lock_name(lock.strength));
+                    return Err(Error::new(SqlState::FEATURE_NOT_SUPPORTED, message)
+                        .detail("Scrollable cursors must be READ ONLY."));
+                }
+                let query = Query { plan: Arc::new(plan), columns: columns.into(), row_lock: self.row_lock };
                 let cursor = CursorSpec { name: name.clone(), query, binary: *binary, scroll: *scroll, hold: *hold };
                 Statement::Declare(Box::new(cursor))
             }
@@ -95,6 +106,44 @@ impl Binder<'_> {
             ast::Statement::WaitForLsn(wait) => Statement::WaitForLsn(*wait),
             ddl => Statement::Ddl(self.ddl(ddl)?),
         })
+    }
+
+    /// The constraints that SET CONSTRAINTS names, but for those that cannot be deferred.
+    ///
+    /// # Errors
+    /// 42704 there is none of a name, 3F000 no such schema, 42809 one that cannot be `deferred`.
+    fn constraints_to_set(&self, names: &[Name], deferred: bool) -> Result<Vec<u32>> {
+        let mut found = Vec::new();
+        for name in names {
+            self.check_database(name).map_err(super::without_position)?;
+            let schemas: Vec<u32> = match name.schema() {
+                Some(schema) => {
+                    let known = self.catalog.schema_called(schema, &self.search_path);
+                    vec![known.ok_or_else(|| super::without_position(missing_schema(schema, name.pos)))?.oid]
+                }
+                None => self.catalog.search_schemas(&self.search_path).collect(),
+            };
+            let of_schema = |schema: u32| {
+                let named = |it: &&Arc<ConstraintDef>| it.schema == schema && *it.name == *name.object();
+                self.catalog.constraints().filter(named).collect::<Vec<_>>()
+            };
+            let first = schemas.into_iter().map(of_schema).find(|named| !named.is_empty());
+            let first = first.ok_or_else(|| {
+                let message = format!("constraint \"{}\" does not exist", name.object());
+                Error::new(SqlState::UNDEFINED_OBJECT, message)
+            })?;
+            for constraint in first {
+                match &constraint.kind {
+                    ConstraintKind::Foreign(foreign) if foreign.timing.is_deferrable() => found.push(constraint.oid),
+                    _ if deferred => {
+                        let message = format!("constraint \"{}\" is not deferrable", constraint.name);
+                        return Err(Error::new(SqlState::WRONG_OBJECT_TYPE, message));
+                    }
+                    _ => {}
+                }
+            }
+        }
+        Ok(found)
     }
 
     pub fn tables(&self, names: &[Name]) -> Result<Vec<Arc<TableDef>>> {

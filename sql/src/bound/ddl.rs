@@ -9,8 +9,18 @@ use types::SqlType;
 
 use super::plan::Plan;
 use super::statement::ResultColumn;
-use crate::catalog::{ColumnDef, ConstraintDef, IndexColumn, IndexDef, Relation, SchemaDef, SequenceDef, TableDef};
-pub use crate::catalog::{Identity, ReferentialAction as ForeignKeyAction};
+pub use crate::catalog::{CheckOption, Identity, ReferentialAction as ForeignKeyAction};
+use crate::catalog::{
+    ColumnDef, ConstraintDef, Generated, IndexColumn, IndexDef, Relation, SchemaDef, SequenceDef, TableDef, Timing,
+    ViewDef,
+};
+
+/// What becomes of a temporary table when a transaction commits; without it, nothing.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum OnCommit {
+    DeleteRows,
+    Drop,
+}
 
 #[derive(Clone, Debug)]
 pub enum Ddl {
@@ -18,6 +28,12 @@ pub enum Ddl {
     AlterTable {
         table: Arc<TableDef>,
         actions: Vec<AlterTable>,
+    },
+    /// By `ALTER TABLE` or `ALTER VIEW`, which is its tag.
+    AlterView {
+        view: Arc<ViewDef>,
+        actions: Vec<AlterView>,
+        tag: &'static str,
     },
     CreateIndex(Box<CreateIndex>),
     CreateSequence {
@@ -30,15 +46,7 @@ pub enum Ddl {
         sequence: Arc<SequenceDef>,
         options: SequenceOptions,
     },
-    CreateView {
-        schema: Arc<SchemaDef>,
-        name: String,
-        replace: bool,
-        /// The query's text as written.
-        query: String,
-        columns: Vec<(Arc<str>, SqlType)>,
-        search_path: Vec<Arc<str>>,
-    },
+    CreateView(Box<CreateView>),
     /// `CREATE TABLE AS` and `SELECT INTO`: the table's columns are `columns`, filled from the plan.
     CreateTableAs {
         schema: Arc<SchemaDef>,
@@ -47,9 +55,11 @@ pub enum Ddl {
         columns: Vec<ResultColumn>,
         /// `None` for WITH NO DATA.
         plan: Option<Arc<Plan>>,
+        on_commit: Option<OnCommit>,
     },
     CreateSchema {
-        name: String,
+        /// Without one it is the owner's.
+        name: Option<String>,
         if_not_exists: bool,
         owner: Option<String>,
     },
@@ -136,11 +146,13 @@ pub struct CreateTable {
     pub name: String,
     pub if_not_exists: bool,
     pub unlogged: bool,
-    pub temporary: bool,
     pub columns: Vec<ColumnSpec>,
     pub constraints: Vec<ConstraintSpec>,
+    /// Those that are no constraints', each with whether it is unique.
+    pub indexes: Vec<(bool, Vec<IndexColumn>)>,
     /// `fillfactor=100` and the like.
     pub options: Vec<String>,
+    pub on_commit: Option<OnCommit>,
 }
 
 #[derive(Clone, Debug)]
@@ -194,6 +206,7 @@ pub enum ConstraintKind {
         on_delete: ForeignKeyAction,
         on_update: ForeignKeyAction,
         match_full: bool,
+        timing: Timing,
     },
 }
 
@@ -205,12 +218,25 @@ pub enum AlterTable {
     AlterColumn { column: usize, action: AlterColumn },
     AddConstraint(ConstraintSpec),
     DropConstraint { constraint: Arc<ConstraintDef>, cascade: bool },
+    AlterConstraint { constraint: Arc<ConstraintDef>, timing: Timing },
     ValidateConstraint { constraint: Arc<ConstraintDef> },
     RenameConstraint { constraint: Arc<ConstraintDef>, name: String },
     SetOptions(Vec<String>),
     ResetOptions(Vec<String>),
     SetOwner(String),
     SetLogged(bool),
+}
+
+/// An action of ALTER VIEW. Each leaves the columns as they are.
+#[derive(Clone, Debug)]
+pub enum AlterView {
+    SetOptions(Vec<String>),
+    ResetOptions(Vec<String>),
+    /// The text of the default, or none.
+    SetDefault {
+        column: usize,
+        text: Option<String>,
+    },
 }
 
 #[derive(Clone, Debug)]
@@ -231,6 +257,19 @@ pub enum AlterColumn {
     },
     /// SET STATISTICS, SET STORAGE, SET (...): accepted and without effect.
     Ignored,
+}
+
+#[derive(Clone, Debug)]
+pub struct CreateView {
+    pub schema: Arc<SchemaDef>,
+    pub name: String,
+    pub replace: bool,
+    /// The query's text as written.
+    pub query: String,
+    pub columns: Vec<(Arc<str>, SqlType)>,
+    pub search_path: Vec<Arc<str>>,
+    /// As [`ViewDef::options`].
+    pub options: Vec<String>,
 }
 
 #[derive(Clone, Debug)]
@@ -320,7 +359,9 @@ pub struct Grant<R = Relation, S = Arc<SchemaDef>> {
 
 #[derive(Clone, Debug)]
 pub enum GrantTarget<R = Relation, S = Arc<SchemaDef>> {
+    /// Tables, or whatever stands among them.
     Relations(Vec<R>),
+    Sequences(Vec<R>),
     AllTablesIn(Vec<S>),
     AllSequencesIn(Vec<S>),
     Schemas(Vec<S>),
@@ -340,7 +381,7 @@ impl ColumnSpec {
             not_null: self.not_null,
             default: None,
             identity: None,
-            generated: None,
+            generated: self.generated.as_ref().map(|_| Generated::Stored),
             sequence: None,
             dropped: false,
             added_in: 0,

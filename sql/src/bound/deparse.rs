@@ -3,9 +3,11 @@
 //!
 //! Operators inside operators stand in parentheses; a conversion that the binder added is shown, except at the top.
 
-use types::{Datum, Settings, SqlType, oid, text_io};
+use types::function::CALL_VARIADIC;
+use types::sqltype::format_type;
+use types::{Datum, Registry, Settings, SqlType, oid, text_io};
 
-use super::expr::{BoolTest, Expr, MinMax, SubqueryKind, Subscript};
+use super::expr::{BoolTest, CallExpr, Expr, MinMax, SubqueryKind, Subscript};
 use super::plan::Field;
 use crate::parse::quote_identifier;
 
@@ -41,15 +43,15 @@ fn field_name(field: Option<&Field>, qualified: bool) -> String {
     }
 }
 
-/// A string as a literal.
-fn quote_literal(text: &str) -> String {
-    let quoted = text.replace('\'', "''");
-    if quoted.contains('\\') { format!("E'{}'", quoted.replace('\\', "\\\\")) } else { format!("'{quoted}'") }
+/// A string as a literal. Backslashes stand for themselves, as with `standard_conforming_strings` they do.
+pub fn quote_literal(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "''"))
 }
 
 fn constant(value: &Datum, ty: SqlType, settings: &Settings) -> String {
     if value.is_null() {
-        return if ty.oid == oid::UNKNOWN { "NULL".to_owned() } else { format!("NULL::{ty}") };
+        let unknown = ty.oid == oid::UNKNOWN;
+        return if unknown { "NULL".to_owned() } else { format!("NULL::{}", format_type(ty.oid, ty.typmod)) };
     }
     match (value, ty.oid) {
         (Datum::Bool(value), _) => value.to_string(),
@@ -59,12 +61,12 @@ fn constant(value: &Datum, ty: SqlType, settings: &Settings) -> String {
             if text.starts_with(|c: char| c.is_ascii_digit()) && ty.typmod < 0 {
                 text
             } else {
-                format!("'{text}'::{ty}")
+                format!("'{text}'::{}", format_type(ty.oid, ty.typmod))
             }
         }
         (_, oid::UNKNOWN) => quote_literal(&text_io::to_text(value, SqlType::TEXT, settings)),
         _ => {
-            let shown = SqlType::of(ty.oid);
+            let shown = format_type(ty.oid, -1);
             format!("{}::{shown}", quote_literal(&text_io::to_text(value, ty, settings)))
         }
     }
@@ -85,6 +87,10 @@ fn operand(expr: &Expr, names: &Names<'_>, out: &mut String) {
         | Expr::RowCompare(_) => false,
         _ => true,
     };
+    write_in_parentheses_unless(bare, expr, names, out);
+}
+
+fn write_in_parentheses_unless(bare: bool, expr: &Expr, names: &Names<'_>, out: &mut String) {
     if bare {
         write(expr, names, out);
     } else {
@@ -128,16 +134,13 @@ fn write(expr: &Expr, names: &Names<'_>, out: &mut String) {
                 if special {
                     out.push_str(&call.function.name.to_ascii_uppercase());
                 } else {
-                    out.push_str(&quote_identifier(call.function.name));
-                    out.push('(');
-                    list(&call.args, names, out);
-                    out.push(')');
+                    plain_call(call, names, out);
                 }
             }
         },
         Expr::Cast(cast) => {
             operand_of_cast(&cast.arg, names, out);
-            out.push_str(&format!("::{}", cast.to));
+            out.push_str(&format!("::{}", format_type(cast.to.oid, cast.to.typmod)));
         }
         Expr::And(terms) | Expr::Or(terms) => {
             let word = if matches!(expr, Expr::And(_)) { " AND " } else { " OR " };
@@ -233,10 +236,14 @@ fn write(expr: &Expr, names: &Names<'_>, out: &mut String) {
             write(array, names, out);
             out.push(')');
         }
-        Expr::Array { elements, .. } => {
+        Expr::Array { elements, ty, .. } => {
             out.push_str("ARRAY[");
             list(elements, names, out);
             out.push(']');
+            // Without elements nothing else tells the type.
+            if elements.is_empty() {
+                out.push_str(&format!("::{}", format_type(ty.oid, -1)));
+            }
         }
         Expr::Subscript { array, subscripts, .. } => {
             operand_of_cast(array, names, out);
@@ -272,6 +279,28 @@ fn write(expr: &Expr, names: &Names<'_>, out: &mut String) {
     }
 }
 
+/// `f(a, b)`. Arguments that were gathered in an array, or given as one, are marked: read again, they are one array.
+fn plain_call(call: &CallExpr, names: &Names<'_>, out: &mut String) {
+    let (function, args, array) = match call.args.as_slice() {
+        // Which function it is stands before the arguments.
+        [Expr::Const { value: Datum::Oid(oid), .. }, args @ ..] if call.function.oid == CALL_VARIADIC => {
+            (Registry::builtin().function(*oid).unwrap_or(call.function), args, true)
+        }
+        args => (call.function, args, call.function.variadic && call.function.args.last() != Some(&oid::ANY)),
+    };
+    out.push_str(&quote_identifier(function.name));
+    out.push('(');
+    match args.split_last() {
+        Some((last, others)) if array => {
+            list(others, names, out);
+            out.push_str(if others.is_empty() { "VARIADIC " } else { ", VARIADIC " });
+            write(last, names, out);
+        }
+        _ => list(args, names, out),
+    }
+    out.push(')');
+}
+
 fn function(name: &str, args: &[Expr], names: &Names<'_>, out: &mut String) {
     out.push_str(name);
     out.push('(');
@@ -287,11 +316,5 @@ fn operand_of_cast(expr: &Expr, names: &Names<'_>, out: &mut String) {
         _ => false,
     };
     let bare = plain || matches!(expr, Expr::Cast(_)) || matches!(expr, Expr::Column { .. });
-    if bare {
-        write(expr, names, out);
-    } else {
-        out.push('(');
-        write(expr, names, out);
-        out.push(')');
-    }
+    write_in_parentheses_unless(bare, expr, names, out);
 }

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use types::SqlType;
 
 use super::expr::Expr;
-use super::plan::Plan;
+use super::plan::{LockStrength, Plan};
 use super::statement::ResultColumn;
 use crate::catalog::{IndexDef, TableDef};
 
@@ -28,6 +28,8 @@ pub struct Insert {
     /// Generated columns: expressions over the new row, computed after everything else.
     pub generated: Vec<Assignment>,
     pub checks: Vec<Check>,
+    /// What the views before the table ask of a row once it is written, by their names: not met when false or null.
+    pub check_options: Vec<Check>,
     pub on_conflict: Option<OnConflict>,
     /// Over the new row, by attribute position.
     pub returning: Option<Vec<Expr>>,
@@ -63,6 +65,8 @@ pub struct Update {
     pub generated: Vec<Assignment>,
     /// Those that name an assigned column, over the new row.
     pub checks: Vec<Check>,
+    /// As [`Insert::check_options`].
+    pub check_options: Vec<Check>,
     /// The whole WHERE condition over the source row. `None`: every row qualifies.
     pub recheck: Option<Expr>,
     /// Over the source row with the first attributes replaced by the new values.
@@ -117,7 +121,12 @@ pub enum CopyDirection {
         filter: Option<Expr>,
     },
     /// `COPY table TO` and `COPY (query) TO`.
-    Out { plan: Arc<Plan>, columns: Vec<ResultColumn> },
+    Out {
+        plan: Arc<Plan>,
+        columns: Vec<ResultColumn>,
+        /// As a query's.
+        row_lock: Option<LockStrength>,
+    },
 }
 
 /// The other end of a COPY.

@@ -106,10 +106,12 @@ pub enum Expr {
         subscripts: Vec<Subscript>,
         ty: SqlType,
     },
-    /// `ROW(...)`, whole-row references included. Names are those of the fields, `f1` and so on for a constructor.
+    /// `ROW(...)`, whole-row references included. Names are those of the fields, `f1` and so on for a constructor. One of a
+    /// table that an outer join may find no row of is `optional`: null when its fields are.
     Row {
         fields: Vec<Expr>,
         names: Arc<[Arc<str>]>,
+        optional: bool,
         ty: SqlType,
     },
     /// `(a, b) < (c, d)`: rows compared field by field. Equality of rows is bound as [`Expr::And`] instead.
@@ -338,5 +340,12 @@ impl Expr {
             };
         });
         volatile
+    }
+
+    /// Whether it has a subquery in it.
+    pub fn has_subquery(&self) -> bool {
+        let mut found = false;
+        walk::visit(self, &mut |expr| found |= matches!(expr, Expr::Subquery(_)));
+        found
     }
 }

@@ -25,8 +25,9 @@ pub mod walk;
 
 pub use access::{Access, AnyKey, Fit, IndexAccess, KeyBound};
 pub use ddl::{
-    AlterColumn, AlterTable, ColumnSpec, ConstraintKind, ConstraintSpec, CreateIndex, CreateTable, Ddl, DropKind,
-    ForeignKeyAction, Grant, GrantTarget, Identity, NewDatabase, RoleOption, SequenceOptions,
+    AlterColumn, AlterTable, AlterView, CheckOption, ColumnSpec, ConstraintKind, ConstraintSpec, CreateIndex,
+    CreateTable, CreateView, Ddl, DropKind, ForeignKeyAction, Grant, GrantTarget, Identity, NewDatabase, OnCommit,
+    RoleOption, SequenceOptions,
 };
 pub use dml::{
     Assignment, Check, ConflictAction, Copy, CopyDirection, CopyEnd, CopyFormat, CopyOptions, Delete, Insert,
@@ -36,9 +37,9 @@ pub use expr::{
     BoolTest, CallExpr, CaseArm, CaseExpr, CastExpr, Expr, MinMax, RowCompare, Subquery, SubqueryKind, Subscript,
 };
 pub use plan::{
-    Aggregate, AggregateCall, Cte, Field, FrameBound, FrameMode, FunctionScan, Join, JoinKind, LockRows, LockStrength,
-    LockWait, Node, Plan, ProjectItem, Recheck, Relation, RowLock, Scan, ScanColumn, SetOp, SetOpKind, SortKey,
-    SystemColumn, WindowCall, WindowFrame, WindowFunction,
+    Aggregate, AggregateCall, Cte, Field, FrameBound, FrameExclusion, FrameMode, FunctionScan, Join, JoinKind,
+    LockRows, LockStrength, LockWait, Node, Plan, ProjectItem, Recheck, Relation, RowLock, Scan, ScanColumn, SetOp,
+    SetOpKind, SortKey, SystemColumn, WindowCall, WindowFrame, WindowFunction,
 };
 pub use statement::{
     AccessMode, Bound, CursorSpec, Explain, ExplainFormat, FetchDirection, Isolation, LockMode, Notice, Query,

@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
+use types::aggregate::AggregateKind;
 use types::{Function, SqlType};
 
 use super::access::Access;
 use super::expr::Expr;
-use crate::catalog::{TableDef, VirtualRelation};
+use crate::catalog::{SequenceDef, TableDef, VirtualRelation};
 
 /// A node and the columns it yields.
 #[derive(Clone, Debug)]
@@ -64,7 +65,8 @@ pub enum Node {
         input: Box<Plan>,
         on: Option<Vec<Expr>>,
     },
-    /// `limit` and `offset` are int8 without an input row; a null limit is none. Negative: 2201W, 2201X.
+    /// `limit` and `offset` are int8 without an input row; a null limit is none. Negative: 2201W, 2201X. Without any of them it
+    /// is a fence: see [`Plan::fenced`].
     Limit {
         input: Box<Plan>,
         limit: Option<Expr>,
@@ -108,6 +110,8 @@ pub enum Relation {
     Table(Arc<TableDef>),
     /// A relation of pg_catalog or information_schema computed from the catalog snapshot.
     Virtual(&'static VirtualRelation),
+    /// One row: where the sequence stands.
+    Sequence(Arc<SequenceDef>),
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -159,7 +163,8 @@ pub struct Join {
     pub left: Plan,
     pub right: Plan,
     /// Pairs of equal expressions, left ones over the left row, right ones over the right row: what a hash join hashes.
-    /// Each pair is of one type (`Datum::compare` decides) and a null never matches.
+    /// Each pair is of one type (`Datum::compare` decides, of char(n) without the blanks at its end) and a null never
+    /// matches.
     pub keys: Vec<(Expr, Expr)>,
     /// What must hold besides, over the left row followed by the right row.
     pub filter: Option<Expr>,
@@ -199,9 +204,10 @@ pub struct Aggregate {
 #[derive(Clone, Debug)]
 pub struct AggregateCall {
     pub aggregate: &'static types::aggregate::Aggregate,
-    /// None for `count(*)`.
+    /// None for `count(*)`. Of an ordered-set aggregate the direct ones, which have one value in each group.
     pub args: Vec<Expr>,
     pub distinct: bool,
+    /// Of an ordered-set aggregate that of WITHIN GROUP.
     pub order: Vec<SortKey>,
     pub filter: Option<Expr>,
     pub ty: SqlType,
@@ -239,6 +245,18 @@ pub struct WindowFrame {
     pub mode: FrameMode,
     pub start: FrameBound,
     pub end: FrameBound,
+    pub exclude: FrameExclusion,
+}
+
+/// The rows that a frame leaves out.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum FrameExclusion {
+    NoOthers,
+    CurrentRow,
+    /// The current row and its peers.
+    Group,
+    /// The peers of the current row.
+    Ties,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -341,6 +359,11 @@ pub enum LockWait {
 }
 
 impl AggregateCall {
+    /// The arguments that are the group's and not those of a row.
+    pub fn direct(&self) -> &[Expr] {
+        if self.aggregate.kind == AggregateKind::Normal { &[] } else { &self.args }
+    }
+
     /// Calls `each` with the arguments, the sort keys and the filter.
     pub fn parts(&self, each: &mut dyn FnMut(&Expr)) {
         self.args.iter().chain(self.order.iter().map(|key| &key.expr)).chain(&self.filter).for_each(each);
@@ -363,6 +386,12 @@ impl Plan {
         let fields = self.fields.clone();
         let once = predicate.is_one_time();
         Plan { node: Node::Filter { input: Box::new(self), predicate, once }, fields }
+    }
+
+    /// The same rows, and no condition from above sees any other: none goes below that could tell of a row by failing.
+    pub fn fenced(self) -> Plan {
+        let fields = self.fields.clone();
+        Plan { node: Node::Limit { input: Box::new(self), limit: None, offset: None, with_ties: None }, fields }
     }
 
     /// One row of no columns.

@@ -21,6 +21,16 @@ pub fn same(a: &Expr, b: &Expr) -> bool {
     same_expr(a, b, &[])
 }
 
+/// As [`same`], of two aggregate calls.
+pub fn same_aggregate_call(a: &AggregateCall, b: &AggregateCall) -> bool {
+    same_aggregate(a, b, &[])
+}
+
+/// As [`same`], of two window calls.
+pub fn same_window_call(a: &WindowCall, b: &WindowCall) -> bool {
+    same_window(a, b, &[])
+}
+
 /// The numbers of the WITH queries around a place on the one side and on the other, outermost first.
 type Pairs<'p> = &'p [(usize, usize)];
 
@@ -95,7 +105,7 @@ fn same_expr(a: &Expr, b: &Expr, pairs: Pairs<'_>) -> bool {
             Expr::AnyAll { left: y, array: t, operator: p, all: m },
         ) => n == m && std::ptr::eq(*o, *p) && one(x, y) && one(s, t),
         (Expr::Array { elements: x, ty: s, .. }, Expr::Array { elements: y, ty: t, .. }) => s == t && all(x, y),
-        (Expr::Row { fields: x, .. }, Expr::Row { fields: y, .. }) => all(x, y),
+        (Expr::Row { fields: x, optional: o, .. }, Expr::Row { fields: y, optional: p, .. }) => o == p && all(x, y),
         (Expr::Subscript { array: x, subscripts: s, .. }, Expr::Subscript { array: y, subscripts: t, .. }) => {
             one(x, y)
                 && every(s, t, |s, t| match (s, t) {
@@ -140,6 +150,7 @@ fn same_node(a: &Node, b: &Node, pairs: Pairs<'_>) -> bool {
             let relation = match (&x.relation, &y.relation) {
                 (Relation::Table(x), Relation::Table(y)) => x.oid == y.oid,
                 (Relation::Virtual(x), Relation::Virtual(y)) => x.oid == y.oid,
+                (Relation::Sequence(x), Relation::Sequence(y)) => x.oid == y.oid,
                 _ => false,
             };
             relation
@@ -250,6 +261,7 @@ fn same_window(a: &WindowCall, b: &WindowCall, pairs: Pairs<'_>) -> bool {
         && same_exprs(&a.partition, &b.partition, pairs)
         && same_keys(&a.order, &b.order, pairs)
         && a.frame.mode == b.frame.mode
+        && a.frame.exclude == b.frame.exclude
         && bound(&a.frame.start, &b.frame.start)
         && bound(&a.frame.end, &b.frame.end)
         && same_option(&a.filter, &b.filter, pairs)

@@ -8,7 +8,7 @@ use types::{Datum, SqlState, SqlType};
 use super::ddl::Ddl;
 use super::dml::{Copy, Delete, Insert, Update};
 use super::expr::Expr;
-use super::plan::{Cte, Plan};
+use super::plan::{Cte, LockStrength, Plan};
 use crate::catalog::{Privileges, TableDef};
 
 /// What binding yields: the statement, and what its caller needs to know besides.
@@ -43,6 +43,8 @@ pub struct Required {
     pub privileges: Privileges,
     /// The role whose privileges count: a view's owner for what the view reads, else the current user.
     pub role: Option<u32>,
+    /// Whether the statement names the relation itself, and not only views that it reads.
+    pub is_named: bool,
 }
 
 /// A notice or warning to the client.
@@ -68,6 +70,11 @@ pub enum Statement {
         scope: SetScope,
         name: String,
         value: SetValue,
+    },
+    /// By oid, those that can be deferred; `None` is ALL.
+    SetConstraints {
+        constraints: Option<Vec<u32>>,
+        deferred: bool,
     },
     /// `None` is ALL.
     Reset {
@@ -146,8 +153,8 @@ pub struct WaitForLsn {
 pub struct Query {
     pub plan: Arc<Plan>,
     pub columns: Arc<[ResultColumn]>,
-    /// Whether it locks rows (FOR UPDATE ...): refused in a read-only transaction.
-    pub locks_rows: bool,
+    /// How it locks rows (FOR UPDATE ...): refused in a read-only transaction.
+    pub row_lock: Option<LockStrength>,
 }
 
 /// What RowDescription says of a column.

@@ -8,7 +8,7 @@ use super::expr::{Expr, Subquery, Subscript};
 use super::plan::{FrameBound, Join, Node, Plan, ProjectItem, Scan};
 use std::sync::Arc;
 
-pub use super::same::same;
+pub use super::same::{same, same_aggregate_call, same_window_call};
 
 /// Calls `each` with the expression and all expressions in it, outermost first; subquery plans are not entered.
 pub fn visit(expr: &Expr, each: &mut dyn FnMut(&Expr)) {
@@ -365,6 +365,13 @@ pub fn visit_frames(expr: &Expr, level: Option<usize>, each: &mut dyn FnMut(&Exp
             visit_node_expr(test, inside, &mut |expr, level| each(expr, Some(level)));
         }
     }
+}
+
+/// How many expressions an expression consists of, itself and those of its subqueries included.
+pub fn size(expr: &Expr) -> usize {
+    let mut size = 0;
+    visit_frames(expr, None, &mut |_, _| size += 1);
+    size
 }
 
 /// As [`frames_in_plan`], to read.

@@ -22,6 +22,8 @@ impl Privileges {
     pub const CONNECT: Privileges = Privileges(1 << 11);
     /// Everything that applies to a table or view.
     pub const ALL_TABLE: Privileges = Privileges(0x7f);
+    /// Everything that applies to a single column.
+    pub const ALL_COLUMN: Privileges = Privileges(1 | 1 << 1 | 1 << 2 | 1 << 5);
     pub const ALL_SEQUENCE: Privileges = Privileges(1 << 1 | 1 << 2 | 1 << 8);
     pub const ALL_SCHEMA: Privileges = Privileges(1 << 8 | 1 << 9);
     pub const ALL_DATABASE: Privileges = Privileges(1 << 9 | 1 << 10 | 1 << 11);

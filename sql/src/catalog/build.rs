@@ -125,7 +125,7 @@ pub(crate) fn initial_shared() -> Vec<Object> {
             password: None,
             valid_until: None,
             member_of: match *name {
-                "pg_monitor" => vec![3374, 3375, 3377],
+                "pg_monitor" => vec![3374, well_known::PG_READ_ALL_STATS, 3377],
                 _ => Vec::new(),
             },
             settings: Vec::new(),
@@ -165,7 +165,7 @@ const REDOUBT_SHOWN: &str = "pg_redoubt";
 pub(crate) fn initial_schemas() -> Vec<SchemaDef> {
     let item = |grantee, grantor, privileges| AclItem { grantee, grantor, privileges, grantable: Privileges::NONE };
     let superuser = well_known::POSTGRES_ROLE;
-    let owner = DATABASE_OWNER_ROLE;
+    let owner = well_known::PG_DATABASE_OWNER;
     let readable: Arc<[AclItem]> =
         Arc::from([item(superuser, superuser, Privileges::ALL_SCHEMA), item(0, superuser, Privileges::USAGE)]);
     let public: Arc<[AclItem]> =
@@ -180,20 +180,18 @@ pub(crate) fn initial_schemas() -> Vec<SchemaDef> {
     ]
 }
 
-const DATABASE_OWNER_ROLE: u32 = 6171;
-
 const PREDEFINED_ROLES: &[(u32, &str)] = &[
     (well_known::POSTGRES_ROLE, "postgres"),
-    (DATABASE_OWNER_ROLE, "pg_database_owner"),
+    (well_known::PG_DATABASE_OWNER, "pg_database_owner"),
     (6181, "pg_read_all_data"),
     (6182, "pg_write_all_data"),
     (3373, "pg_monitor"),
     (3374, "pg_read_all_settings"),
-    (3375, "pg_read_all_stats"),
+    (well_known::PG_READ_ALL_STATS, "pg_read_all_stats"),
     (3377, "pg_stat_scan_tables"),
     (4569, "pg_read_server_files"),
     (4570, "pg_write_server_files"),
     (4571, "pg_execute_server_program"),
-    (4200, "pg_signal_backend"),
-    (4544, "pg_checkpoint"),
+    (well_known::PG_SIGNAL_BACKEND, "pg_signal_backend"),
+    (well_known::PG_CHECKPOINT, "pg_checkpoint"),
 ];

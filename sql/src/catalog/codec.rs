@@ -3,13 +3,15 @@
 //! Each row is one byte of format version and then the fields in order: integers little-endian, text as a length of four
 //! bytes and UTF-8, lists as a count of four bytes and the items, optional values behind a byte of 0 or 1. What a
 //! definition shows beside its own fields (a table's indexes and constraints) is put together when a snapshot is built.
+//!
+//! Fields that came with a later version stand where older rows end, or behind a bit that these do not have.
 
 use std::sync::Arc;
 
 use types::{Datum, Error, Result, SqlState, SqlType};
 
 use super::acl::{Acl, AclItem, Privileges};
-use super::constraint::{ConstraintDef, ConstraintKind, ForeignKey, ReferentialAction};
+use super::constraint::{ConstraintDef, ConstraintKind, ForeignKey, ReferentialAction, Timing};
 use super::database::DatabaseDef;
 use super::index::{IndexColumn, IndexDef};
 use super::role::RoleDef;
@@ -17,7 +19,7 @@ use super::schema::SchemaDef;
 use super::sequence::{SequenceDef, SequenceOwner};
 use super::snapshot::Comment;
 use super::table::{ColumnDef, Generated, Identity, TableDef};
-use super::view::ViewDef;
+use super::view::{CheckOption, ViewDef};
 
 const FORMAT: u8 = 1;
 
@@ -123,6 +125,17 @@ pub(crate) fn encode(object: &Object) -> Result<Vec<u8>> {
                 out.text(name);
                 out.ty(*ty);
             });
+            let check_option = it.parameters().check_option;
+            out.option(&check_option, |out, option| out.bool(*option == CheckOption::Cascaded));
+            // What has no more than that is what servers read that know of no more.
+            let alone = check_option.map(CheckOption::option);
+            if !it.defaults.is_empty() || !it.options.iter().map(|option| &**option).eq(alone.as_deref()) {
+                out.list(&it.options, |out, option| out.text(option));
+                out.list(&it.defaults, |out, (column, text)| {
+                    out.u32(*column as u32);
+                    out.text(text);
+                });
+            }
         }
         Object::Index(it) => {
             out.u32(it.oid);
@@ -136,7 +149,11 @@ pub(crate) fn encode(object: &Object) -> Result<Vec<u8>> {
             out.list(&it.columns, |out, column| {
                 out.u32(column.column as u32);
                 out.bool(column.descending);
-                out.bool(column.nulls_first);
+                // A second bit announces an operator class, which older rows do not have.
+                out.u8(u8::from(column.nulls_first) | (u8::from(column.operator_class.is_some()) << 1));
+                if let Some(class) = column.operator_class {
+                    out.u32(class);
+                }
             });
             out.option(&it.constraint, |out, oid| out.u32(*oid));
         }
@@ -216,18 +233,7 @@ pub(crate) fn decode(class: Class, bytes: &[u8]) -> Result<Object> {
             Object::Schema(SchemaDef { oid: input.u32()?, name: input.text()?, owner: input.u32()?, acl: input.acl()? })
         }
         Class::Table => Object::Table(Box::new(input.table()?)),
-        Class::View => Object::View(ViewDef {
-            oid: input.u32()?,
-            name: input.text()?,
-            schema: input.u32()?,
-            schema_name: Arc::from(""),
-            owner: input.u32()?,
-            acl: input.acl()?,
-            row_type: input.u32()?,
-            query: input.text()?,
-            search_path: input.list(Reader::text)?,
-            columns: input.list(|input| Ok((input.text()?, input.ty()?)))?,
-        }),
+        Class::View => Object::View(input.view()?),
         Class::Index => Object::Index(IndexDef {
             oid: input.u32()?,
             name: input.text()?,
@@ -238,8 +244,12 @@ pub(crate) fn decode(class: Class, bytes: &[u8]) -> Result<Object> {
             unique: input.bool()?,
             primary: input.bool()?,
             columns: input.list(|input| {
-                let column = input.u32()? as usize;
-                Ok(IndexColumn { column, descending: input.bool()?, nulls_first: input.bool()? })
+                let (column, descending, flags) = (input.u32()? as usize, input.bool()?, input.u8()?);
+                if flags > 3 {
+                    return Err(corrupt(format!("{flags} are no flags of an index column in a catalog row")));
+                }
+                let operator_class = if flags & 2 == 0 { None } else { Some(input.u32()?) };
+                Ok(IndexColumn { column, descending, nulls_first: flags & 1 != 0, operator_class })
             })?,
             constraint: input.option(Reader::u32)?,
         }),
@@ -440,7 +450,8 @@ impl Writer {
                 self.u32(foreign.parent_index);
                 self.u8(foreign.on_delete as u8);
                 self.u8(foreign.on_update as u8);
-                self.bool(foreign.match_full);
+                // Rows from before constraints could be deferred have no bits but the lowest.
+                self.u8(u8::from(foreign.match_full) | ((foreign.timing as u8) << 1));
             }
         }
         self.bool(it.validated);
@@ -529,6 +540,35 @@ impl Reader<'_> {
         })
     }
 
+    fn view(&mut self) -> Result<ViewDef> {
+        let mut view = ViewDef {
+            oid: self.u32()?,
+            name: self.text()?,
+            schema: self.u32()?,
+            schema_name: Arc::from(""),
+            owner: self.u32()?,
+            acl: self.acl()?,
+            row_type: self.u32()?,
+            query: self.text()?,
+            search_path: self.list(Self::text)?,
+            columns: self.list(|input| Ok((input.text()?, input.ty()?)))?,
+            defaults: Vec::new(),
+            options: Vec::new(),
+        };
+        // Rows from before there were check options end here, and those of views with nothing else behind it.
+        if !self.bytes.is_empty()
+            && let Some(cascaded) = self.option(Self::bool)?
+        {
+            let option = if cascaded { CheckOption::Cascaded } else { CheckOption::Local };
+            view.options.push(Arc::from(option.option()));
+        }
+        if !self.bytes.is_empty() {
+            view.options = self.list(Self::text)?;
+            view.defaults = self.list(|input| Ok((input.u32()? as usize, input.text()?)))?;
+        }
+        Ok(view)
+    }
+
     fn table(&mut self) -> Result<TableDef> {
         let mut table = TableDef {
             oid: self.u32()?,
@@ -595,6 +635,21 @@ impl Reader<'_> {
         })
     }
 
+    fn foreign_key(&mut self) -> Result<ForeignKey> {
+        let (columns, parent) = (self.positions()?, self.u32()?);
+        let (parent_columns, parent_index) = (self.positions()?, self.u32()?);
+        let (on_delete, on_update) = (self.action()?, self.action()?);
+        let bits = self.u8()?;
+        let timing = match bits >> 1 {
+            0 => Timing::Immediate,
+            1 => Timing::Deferrable,
+            2 => Timing::Deferred,
+            other => return Err(corrupt(format!("{other} is no timing of a foreign key"))),
+        };
+        let match_full = bits & 1 != 0;
+        Ok(ForeignKey { columns, parent, parent_columns, parent_index, on_delete, on_update, match_full, timing })
+    }
+
     fn constraint(&mut self) -> Result<ConstraintDef> {
         Ok(ConstraintDef {
             oid: self.u32()?,
@@ -605,18 +660,86 @@ impl Reader<'_> {
                 0 => ConstraintKind::Check { expression: self.text()?, columns: self.positions()? },
                 1 => ConstraintKind::PrimaryKey { index: self.u32()? },
                 2 => ConstraintKind::Unique { index: self.u32()? },
-                3 => ConstraintKind::Foreign(ForeignKey {
-                    columns: self.positions()?,
-                    parent: self.u32()?,
-                    parent_columns: self.positions()?,
-                    parent_index: self.u32()?,
-                    on_delete: self.action()?,
-                    on_update: self.action()?,
-                    match_full: self.bool()?,
-                }),
+                3 => ConstraintKind::Foreign(self.foreign_key()?),
                 other => return Err(corrupt(format!("{other} is no kind of constraint"))),
             },
             validated: self.bool()?,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn options_and_defaults_of_views_stand_behind_what_there_was_before() {
+        let view = |options: &[&str], defaults: &[(usize, &str)]| ViewDef {
+            oid: 16_400,
+            name: Arc::from("v"),
+            schema: 2200,
+            schema_name: Arc::from(""),
+            owner: 10,
+            acl: None,
+            row_type: 16_401,
+            query: Arc::from("select 1 as one"),
+            search_path: vec![Arc::from("public")],
+            columns: vec![(Arc::from("one"), SqlType::INT4)],
+            defaults: defaults.iter().map(|(at, text)| (*at, Arc::from(*text))).collect(),
+            options: options.iter().map(|option| Arc::from(*option)).collect(),
+        };
+        let written = |view: &ViewDef| encode(&Object::View(view.clone())).expect("a view");
+        let read = |bytes: &[u8]| match decode(Class::View, bytes) {
+            Ok(Object::View(view)) => (view.options, view.defaults),
+            other => panic!("{other:?}"),
+        };
+        let plain = written(&view(&[], &[]));
+        let before = &plain[..plain.len() - 1];
+        assert_eq!(read(before), (Vec::new(), Vec::new()));
+        assert_eq!(written(&view(&["check_option=cascaded"], &[])), [before, &[1, 1][..]].concat());
+        for it in [
+            view(&[], &[]),
+            view(&["check_option=local"], &[]),
+            view(&["check_option=LOCAL"], &[]),
+            view(&["security_barrier=true", "check_option=cascaded"], &[]),
+            view(&["check_option=local"], &[(0, "7")]),
+            view(&[], &[(0, "7")]),
+        ] {
+            assert_eq!(read(&written(&it)), (it.options.clone(), it.defaults.clone()));
+        }
+    }
+
+    #[test]
+    fn a_foreign_key_from_before_any_could_be_deferred_is_immediate() {
+        let foreign = ForeignKey {
+            columns: vec![1],
+            parent: 16_400,
+            parent_columns: vec![0],
+            parent_index: 16_401,
+            on_delete: ReferentialAction::Cascade,
+            on_update: ReferentialAction::NoAction,
+            match_full: true,
+            timing: Timing::Deferred,
+        };
+        let constraint = ConstraintDef {
+            oid: 16_402,
+            name: Arc::from("c_pid_fkey"),
+            schema: 2200,
+            table: 16_403,
+            kind: ConstraintKind::Foreign(foreign),
+            validated: true,
+        };
+        let mut bytes = encode(&Object::Constraint(constraint)).expect("a constraint");
+        let read = |bytes: &[u8]| match decode(Class::Constraint, bytes) {
+            Ok(Object::Constraint(ConstraintDef { kind: ConstraintKind::Foreign(foreign), .. })) => {
+                (foreign.match_full, foreign.timing)
+            }
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(read(&bytes), (true, Timing::Deferred));
+        // Behind it is only whether it is validated.
+        let at = bytes.len() - 2;
+        bytes[at] = 1;
+        assert_eq!(read(&bytes), (true, Timing::Immediate));
     }
 }

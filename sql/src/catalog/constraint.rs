@@ -12,6 +12,29 @@ pub enum ReferentialAction {
     SetDefault,
 }
 
+/// When a foreign key is judged. What it does to children ([`ReferentialAction`], but for NO ACTION) is never deferred.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Timing {
+    /// NOT DEFERRABLE: at the end of the statement.
+    Immediate,
+    /// DEFERRABLE INITIALLY IMMEDIATE: likewise, unless the transaction says otherwise.
+    Deferrable,
+    /// DEFERRABLE INITIALLY DEFERRED: at the end of the transaction, unless that says otherwise.
+    Deferred,
+}
+
+impl Timing {
+    /// Whether SET CONSTRAINTS may defer it.
+    pub fn is_deferrable(self) -> bool {
+        self != Timing::Immediate
+    }
+
+    /// Whether it is deferred where nothing else is said.
+    pub fn is_deferred(self) -> bool {
+        self == Timing::Deferred
+    }
+}
+
 #[derive(Clone, Debug)]
 pub struct ForeignKey {
     /// Positions in the referencing table.
@@ -26,6 +49,7 @@ pub struct ForeignKey {
     pub on_update: ReferentialAction,
     /// MATCH FULL; else MATCH SIMPLE.
     pub match_full: bool,
+    pub timing: Timing,
 }
 
 #[derive(Clone, Debug)]

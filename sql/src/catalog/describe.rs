@@ -1,8 +1,8 @@
 //! Definitions as SQL text: what `pg_get_indexdef` and its kin show.
 
-use types::{SqlType, oid};
+use types::{Error, SqlState, SqlType, oid};
 
-use super::constraint::{ConstraintDef, ConstraintKind, ReferentialAction};
+use super::constraint::{ConstraintDef, ConstraintKind, ReferentialAction, Timing};
 use super::index::IndexDef;
 use super::snapshot::CatalogSnapshot;
 use super::table::TableDef;
@@ -181,6 +181,7 @@ pub(crate) fn operator_class(ty: SqlType) -> (u32, &'static str) {
 
 /// (oid, name, type): PostgreSQL's own.
 pub(crate) static OPERATOR_CLASSES: &[(u32, &str, u32)] = &[
+    (10_000, "array_ops", oid::ANYARRAY),
     (10_003, "bool_ops", oid::BOOL),
     (10_004, "bpchar_ops", oid::BPCHAR),
     (10_006, "bytea_ops", oid::BYTEA),
@@ -206,7 +207,27 @@ pub(crate) static OPERATOR_CLASSES: &[(u32, &str, u32)] = &[
     (10_053, "xid8_ops", oid::XID8),
     (10_065, "uuid_ops", oid::UUID),
     (10_067, "pg_lsn_ops", oid::PG_LSN),
+    (10_088, "jsonb_ops", oid::JSONB),
 ];
+
+/// Those that are no type's default. The default order is by bytes, and so is theirs.
+pub(crate) static OTHER_OPERATOR_CLASSES: &[(u32, &str, u32)] = &[
+    (4217, "text_pattern_ops", oid::TEXT),
+    (4218, "varchar_pattern_ops", oid::TEXT),
+    (4219, "bpchar_pattern_ops", oid::BPCHAR),
+    (10_044, "varchar_ops", oid::TEXT),
+];
+
+/// Whether an operator class of the type `of` takes values of type `ty`.
+pub(crate) fn class_accepts(of: u32, ty: SqlType) -> bool {
+    of == ty.oid || of == oid::TEXT && ty.oid == oid::VARCHAR
+}
+
+/// 42804: an operator class is of another type.
+pub(crate) fn class_refused(class: &str, ty: SqlType) -> Error {
+    let message = format!("operator class \"{class}\" does not accept data type {}", SqlType::of(ty.oid));
+    Error::new(SqlState::DATATYPE_MISMATCH, message)
+}
 
 fn column_list(table: &TableDef, positions: impl Iterator<Item = usize>) -> String {
     positions.map(|position| quote_identifier(&table.columns[position].name)).collect::<Vec<_>>().join(", ")
@@ -215,6 +236,10 @@ fn column_list(table: &TableDef, positions: impl Iterator<Item = usize>) -> Stri
 fn index_columns(table: &TableDef, index: &IndexDef) -> String {
     let column = |column: &super::index::IndexColumn| {
         let mut text = quote_identifier(&table.columns[column.column].name);
+        if let Some((_, class, _)) = OTHER_OPERATOR_CLASSES.iter().find(|it| Some(it.0) == column.operator_class) {
+            text.push(' ');
+            text.push_str(class);
+        }
         if column.descending {
             text.push_str(" DESC");
         }
@@ -279,9 +304,13 @@ pub fn constraint_definition(
             let parent_columns = column_list(parent, foreign.parent_columns.iter().copied());
             let name = relation_name(catalog, parent.oid, search_path)?;
             let matching = if foreign.match_full { " MATCH FULL" } else { "" };
-            let on_update = action("ON UPDATE", foreign.on_update);
-            let on_delete = action("ON DELETE", foreign.on_delete);
-            format!("FOREIGN KEY ({columns}) REFERENCES {name}({parent_columns}){matching}{on_update}{on_delete}")
+            let actions = action("ON UPDATE", foreign.on_update) + &action("ON DELETE", foreign.on_delete);
+            let timing = match foreign.timing {
+                Timing::Immediate => "",
+                Timing::Deferrable => " DEFERRABLE",
+                Timing::Deferred => " DEFERRABLE INITIALLY DEFERRED",
+            };
+            format!("FOREIGN KEY ({columns}) REFERENCES {name}({parent_columns}){matching}{actions}{timing}")
         }
     };
     if !constraint.validated {

@@ -1,10 +1,10 @@
 //! Indexes: trees on (index columns, primary key).
 //!
-//! An entry's key is the index columns and then the columns of the table's key (or the hidden row id), all ascending with
-//! nulls last; DESC and NULLS FIRST are remembered and shown, and served by scanning backwards or sorting. In a unique
-//! index an entry without nulls has the index columns alone for its key, so that the engine's lock on the key is the lock
-//! on the columns. The value is the row's key in the table's tree. The primary key has no tree of its own: it is the
-//! table's.
+//! An entry's key is the index columns and then the columns of the table's key (or the hidden row id), all ascending
+//! with nulls last; DESC and NULLS FIRST are remembered and shown, and served by scanning backwards or sorting.
+//! Operator classes other than the default are remembered and shown, too; their order is the same. In a unique index an
+//! entry without nulls has the index columns alone for its key, so that the engine's lock on the key is the lock on the
+//! columns. The value is the row's key in the table's tree. The primary key has no tree of its own: it is the table's.
 
 use std::sync::Arc;
 
@@ -16,6 +16,8 @@ pub struct IndexColumn {
     /// As declared; the tree is ascending all the same.
     pub descending: bool,
     pub nulls_first: bool,
+    /// Oid of the operator class that was named instead of the default; its order is the same.
+    pub operator_class: Option<u32>,
 }
 
 #[derive(Clone, Debug)]

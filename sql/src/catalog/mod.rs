@@ -5,14 +5,15 @@
 //! rolls back and becomes visible like any other write.
 //!
 //! **A [`CatalogSnapshot`]** is everything one database holds at one snapshot, gathered into maps and shared behind an
-//! `Arc`. It is built by scanning the tree, and kept as long as the catalog's version stands. A transaction that has done
-//! DDL builds a private one that includes its own rows.
+//! `Arc`. It is built by scanning the tree, by one session for all that wait for it, and kept as long as the catalog's
+//! version stands. A transaction that has done DDL builds a private one that includes its own rows.
 //!
 //! **Virtual relations** ([`VirtualRelation`]) are `pg_catalog` and `information_schema`: relations that any query can
 //! join, whose rows are made from the snapshot when they are scanned.
 //!
 //! Expressions in definitions (defaults, CHECK, view queries) are kept as SQL text and bound when they are used; what
-//! they name is resolved under the search path that was in force when they were written.
+//! they name is resolved under the search path that was in force when they were written. Literals that name relations are
+//! written with their schemas when the view is made.
 
 mod acl;
 pub(crate) mod build;
@@ -32,17 +33,19 @@ mod table;
 mod view;
 
 pub use acl::{Acl, AclItem, Privileges};
-pub use constraint::{ConstraintDef, ConstraintKind, ForeignKey, ReferentialAction};
+pub use constraint::{ConstraintDef, ConstraintKind, ForeignKey, ReferentialAction, Timing};
 pub use database::DatabaseDef;
 pub use index::{IndexColumn, IndexDef};
+pub(crate) use relation::SEQUENCE_COLUMNS;
 pub use relation::{Relation, VirtualColumn, VirtualRelation, VirtualSource};
 pub use role::RoleDef;
-pub use schema::SchemaDef;
+pub(crate) use schema::{PG_TEMP, is_others, named_part, own_temporary, path_with, temporary_name};
+pub use schema::{SchemaDef, is_temporary};
 pub use sequence::{SequenceDef, SequenceOwner};
 pub use snapshot::{CatalogSnapshot, Comment};
 pub(crate) use system::is_called;
 pub use table::{ColumnDef, Generated, Identity, TableDef, TableShape};
-pub use view::ViewDef;
+pub use view::{CheckOption, ViewDef, ViewParameters};
 
 /// Oids below are PostgreSQL's own; the counter for new objects starts here.
 pub const FIRST_NORMAL_OID: u32 = 16_384;
@@ -57,6 +60,11 @@ pub mod well_known {
     pub const REDOUBT: u32 = 13_001;
     /// The superuser made at initialisation.
     pub const POSTGRES_ROLE: u32 = 10;
+    pub const PG_READ_ALL_STATS: u32 = 3375;
+    pub const PG_SIGNAL_BACKEND: u32 = 4200;
+    pub const PG_CHECKPOINT: u32 = 4544;
+    /// Its one member is the owner of the database.
+    pub const PG_DATABASE_OWNER: u32 = 6171;
     pub const TEMPLATE1: u32 = 1;
     pub const TEMPLATE0: u32 = 4;
     pub const POSTGRES_DATABASE: u32 = 5;
@@ -72,6 +80,7 @@ pub mod well_known {
     pub const PG_AUTHID: u32 = 1260;
     pub const PG_ATTRDEF: u32 = 2604;
     pub const PG_INDEX: u32 = 2610;
+    pub const PG_SEQUENCES: u32 = 12_048;
     /// pg_am: the heap and btree access methods.
     pub const HEAP: u32 = 2;
     pub const BTREE: u32 = 403;

@@ -1,5 +1,6 @@
 //! [`Relation`]: whatever a name in FROM, or in `regclass`, can denote.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -18,12 +19,21 @@ pub struct VirtualColumn {
     pub ty: SqlType,
 }
 
+/// What a query reads of a sequence, in one row.
+pub(crate) static SEQUENCE_COLUMNS: [VirtualColumn; 3] = [
+    VirtualColumn { name: "last_value", ty: SqlType::INT8 },
+    VirtualColumn { name: "log_cnt", ty: SqlType::INT8 },
+    VirtualColumn { name: "is_called", ty: SqlType::BOOL },
+];
+
 /// What the rows of a virtual relation are made from.
 pub struct VirtualSource<'a> {
     pub catalog: &'a Arc<CatalogSnapshot>,
     pub settings: &'a types::Settings,
     /// The session, for what lives outside of the catalog: settings, other sessions, the registry of functions.
     pub session: &'a SessionContext,
+    /// For `pg_sequences`, which alone shows them: the last values of the sequences that were drawn from.
+    pub last_values: HashMap<u32, i64>,
 }
 
 /// A relation of `pg_catalog` or `information_schema`: its rows are made when it is scanned.

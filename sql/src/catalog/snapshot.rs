@@ -13,7 +13,7 @@ use super::database::DatabaseDef;
 use super::index::IndexDef;
 use super::relation::{Relation, VirtualRelation};
 use super::role::RoleDef;
-use super::schema::SchemaDef;
+use super::schema::{self, PG_TEMP, SchemaDef};
 use super::sequence::SequenceDef;
 use super::table::TableDef;
 use super::view::ViewDef;
@@ -57,6 +57,12 @@ impl CatalogSnapshot {
         self.schemas.get(self.schemas_by_name.get(name)?)
     }
 
+    /// The schema that a session with this search path calls so: `pg_temp` is its own.
+    pub fn schema_called(&self, name: &str, search_path: &[Arc<str>]) -> Option<&Arc<SchemaDef>> {
+        let own = schema::own_temporary(search_path).filter(|_| name == PG_TEMP);
+        self.schema_named(own.map_or(name, |own| &**own))
+    }
+
     pub fn schemas(&self) -> impl Iterator<Item = &Arc<SchemaDef>> {
         self.schemas.values()
     }
@@ -77,7 +83,7 @@ impl CatalogSnapshot {
     /// the schema exists is the caller's question.
     pub fn find_relation(&self, schema: Option<&str>, name: &str, search_path: &[Arc<str>]) -> Option<&Relation> {
         if let Some(schema) = schema {
-            return self.relation_in(self.schema_named(schema)?.oid, name);
+            return self.relation_in(self.schema_called(schema, search_path)?.oid, name);
         }
         self.search_schemas(search_path).find_map(|schema| self.relation_in(schema, name))
     }
@@ -90,9 +96,15 @@ impl CatalogSnapshot {
         implicit.into_iter().chain(search_path.iter().filter_map(|name| self.schemas_by_name.get(name).copied()))
     }
 
-    /// The schema that new objects without a schema go to: the first of the path that exists and is not `pg_catalog`.
-    pub fn creation_schema(&self, search_path: &[Arc<str>]) -> Option<&Arc<SchemaDef>> {
-        search_path.iter().filter(|name| &***name != "pg_catalog").find_map(|name| self.schema_named(name))
+    /// The schema that new objects without a schema go to: the first that the path names, exists and is not `pg_catalog`.
+    pub fn creation_schema(&self, search_path: &[Arc<str>]) -> Option<Arc<SchemaDef>> {
+        let mut named = schema::named_part(search_path).iter().filter(|name| &***name != "pg_catalog");
+        named.find_map(|name| self.schema_to_fill(name))
+    }
+
+    /// The schema with this name. That of a session's temporary objects need not be there yet.
+    pub fn schema_to_fill(&self, name: &str) -> Option<Arc<SchemaDef>> {
+        self.schema_named(name).cloned().or_else(|| SchemaDef::temporary(name).map(Arc::new))
     }
 
     /// Whether an unqualified `name` finds exactly the relation with this oid.

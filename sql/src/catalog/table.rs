@@ -16,6 +16,7 @@ use types::{Datum, SqlType};
 use super::acl::Acl;
 use super::constraint::ConstraintDef;
 use super::index::IndexDef;
+use super::schema::is_temporary;
 
 /// `GENERATED ... AS IDENTITY`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -131,6 +132,11 @@ impl TableDef {
         // The primary key's index is the table's own tree.
         let indexes = self.indexes.iter().map(|index| index.tree).filter(|tree| *tree != self.tree);
         std::iter::once(self.tree).chain(indexes).map(PageId)
+    }
+
+    /// Whether it goes with the session that made it.
+    pub fn is_temporary(&self) -> bool {
+        is_temporary(&self.schema_name)
     }
 
     /// Whether the tree's key is the hidden row id.

@@ -1,8 +1,8 @@
-//! Views: a query with a name.
+//! Views: a query with a name, options, and defaults of its columns.
 
 use std::sync::Arc;
 
-use types::SqlType;
+use types::{Error, Result, Settings, SqlState, SqlType, text_io};
 
 use super::acl::Acl;
 
@@ -22,4 +22,97 @@ pub struct ViewDef {
     pub search_path: Vec<Arc<str>>,
     /// Output columns, renamed by the view's column list where it has one.
     pub columns: Vec<(Arc<str>, SqlType)>,
+    /// What an INSERT through the view puts into a column that it does not name: the column's position, and an expression as
+    /// SQL text. Elsewhere the table's own default decides.
+    pub defaults: Vec<(usize, Arc<str>)>,
+    /// Parameters as written, such as `check_option=local`: see [`ViewDef::parameters`].
+    pub options: Vec<Arc<str>>,
+}
+
+/// What the options of a view say.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct ViewParameters {
+    pub check_option: Option<CheckOption>,
+    /// Conditions of who reads the view see no rows but the view's.
+    pub security_barrier: bool,
+    /// What the view reads is read with the rights of who reads the view, and not of its owner.
+    pub security_invoker: bool,
+}
+
+/// `WITH CHECK OPTION`: which conditions rows must meet that are written through a view.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum CheckOption {
+    /// The view's own.
+    Local,
+    /// Those of the views below it, too.
+    Cascaded,
+}
+
+impl ViewDef {
+    /// The role whose privileges count for what the view reads; `None`: the current user, also behind other views.
+    pub fn reader(&self) -> Option<u32> {
+        (!self.parameters().security_invoker).then_some(self.owner)
+    }
+
+    /// The default of the column at this position.
+    pub fn default_of(&self, column: usize) -> Option<&Arc<str>> {
+        self.defaults.iter().find(|(at, _)| *at == column).map(|(_, text)| text)
+    }
+
+    pub fn parameters(&self) -> ViewParameters {
+        // They were read when they were stored.
+        ViewParameters::read(&self.options).unwrap_or_default()
+    }
+}
+
+impl ViewParameters {
+    /// Reads options as they are written: `name=value`.
+    ///
+    /// # Errors
+    /// 22023 one that views do not have, that is given twice or whose value is not one of its own.
+    pub fn read(options: &[impl AsRef<str>]) -> Result<ViewParameters> {
+        let invalid = |message: String| Error::new(SqlState::INVALID_PARAMETER_VALUE, message);
+        let mut parameters = ViewParameters::default();
+        let mut names = Vec::new();
+        for option in options {
+            let (name, value) = option.as_ref().split_once('=').unwrap_or((option.as_ref(), "true"));
+            if names.contains(&name) {
+                return Err(invalid(format!("parameter \"{name}\" specified more than once")));
+            }
+            names.push(name);
+            let is_on = || match text_io::parse(value, SqlType::BOOL, &Settings::default()) {
+                Ok(value) => Ok(value.as_bool() == Some(true)),
+                Err(_) => Err(invalid(format!("invalid value for boolean option \"{name}\": {value}"))),
+            };
+            match name {
+                "security_barrier" => parameters.security_barrier = is_on()?,
+                "security_invoker" => parameters.security_invoker = is_on()?,
+                "check_option" => {
+                    let known = [CheckOption::Local, CheckOption::Cascaded];
+                    parameters.check_option = known.into_iter().find(|it| it.word().eq_ignore_ascii_case(value));
+                    if parameters.check_option.is_none() {
+                        let message = format!("invalid value for enum option \"check_option\": {value}");
+                        return Err(invalid(message).detail("Valid values are \"local\" and \"cascaded\"."));
+                    }
+                }
+                _ => return Err(invalid(format!("unrecognized parameter \"{name}\""))),
+            }
+        }
+        Ok(parameters)
+    }
+}
+
+impl CheckOption {
+    /// The value of the parameter `check_option`.
+    fn word(self) -> &'static str {
+        match self {
+            CheckOption::Local => "local",
+            CheckOption::Cascaded => "cascaded",
+        }
+    }
+
+    /// The option that says so.
+    pub fn option(self) -> String {
+        format!("check_option={}", self.word())
+    }
 }

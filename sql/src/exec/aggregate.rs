@@ -6,16 +6,16 @@
 
 use futures::future::BoxFuture;
 use hashbrown::{HashMap, HashSet};
-use types::aggregate::Accumulator;
+use types::aggregate::{Accumulator, AggregateKind};
 use types::row::check_made;
 use types::{Datum, Result, Settings, SqlType, oid};
 
 use super::basic::Place;
 use super::frames::Row;
 use super::hash_key::KeyTypes;
-use super::memory::{Claim, datum_bytes, row_bytes};
+use super::memory::{Claim, row_bytes};
 use super::sort::{comparable, compare_keys, key_values};
-use super::source::{BATCH_ROWS_MAX, BoxSource, Source};
+use super::source::{BATCH_ROWS_MAX, Batch, BoxSource, Source};
 use super::spill::{Entry, Sorted, Sorter};
 use crate::bound::{Aggregate, AggregateCall, Expr, SortKey};
 
@@ -44,14 +44,22 @@ struct Rest {
 /// A call, and what it is to all groups.
 struct Call {
     call: AggregateCall,
+    /// What is computed of each row: the arguments, or the values that WITHIN GROUP sorts.
+    args: Vec<Expr>,
     arg_types: KeyTypes,
     /// The order in which rows count; none if it makes no difference.
     order: Vec<SortKey>,
+    /// How many keys of the order are computed of each row; the others are its arguments.
+    computed: usize,
 }
 
 /// One aggregate call over one group.
 struct CallState {
     accumulator: Box<dyn Accumulator>,
+    /// The direct arguments of an ordered-set aggregate.
+    direct: Vec<Datum>,
+    /// The most that the accumulator was found to hold: this is claimed.
+    claimed: usize,
     /// Arguments seen, for DISTINCT.
     seen: Option<HashSet<Box<[u8]>>>,
     /// Arguments kept back until they can be sorted: (sort values, arguments).
@@ -77,12 +85,18 @@ struct Table {
 impl Call {
     fn new(call: &AggregateCall) -> Call {
         let mut order = call.order.clone();
+        if call.aggregate.kind != AggregateKind::Normal {
+            let args: Vec<Expr> = order.iter().map(|key| key.expr.clone()).collect();
+            let arg_types = KeyTypes::new(args.iter().map(Expr::ty));
+            return Call { call: call.clone(), args, arg_types, order, computed: 0 };
+        }
         // PostgreSQL sorts to find duplicates: by what ORDER BY says, then by the arguments.
         if call.distinct && (minds_order(call) || !order.is_empty()) {
             let key = |expr: &Expr| SortKey { expr: expr.clone(), descending: false, nulls_first: false };
             order.extend(call.args.iter().map(key));
         }
-        Call { call: call.clone(), arg_types: KeyTypes::new(call.args.iter().map(Expr::ty)), order }
+        let (args, arg_types) = (call.args.clone(), KeyTypes::new(call.args.iter().map(Expr::ty)));
+        Call { call: call.clone(), args, arg_types, order, computed: call.order.len() }
     }
 }
 
@@ -96,10 +110,14 @@ fn minds_order(call: &AggregateCall) -> bool {
 }
 
 impl CallState {
-    fn new(call: &Call, settings: &Settings) -> CallState {
-        let types: Vec<SqlType> = call.call.args.iter().map(Expr::ty).collect();
+    fn new(call: &Call, direct: Vec<Datum>, settings: &Settings) -> CallState {
+        let types: Vec<SqlType> = call.args.iter().map(Expr::ty).collect();
+        let mut accumulator = call.call.aggregate.start(&types, settings);
+        accumulator.direct(&direct);
         CallState {
-            accumulator: call.call.aggregate.start(&types, settings),
+            accumulator,
+            direct,
+            claimed: 0,
             seen: call.call.distinct.then(HashSet::new),
             ordered: (!call.order.is_empty()).then(Vec::new),
         }
@@ -108,13 +126,31 @@ impl CallState {
     fn finish(&mut self, call: &Call) -> Result<Datum> {
         if let Some(mut rows) = self.ordered.take() {
             rows.sort_by(|a, b| compare_keys(&call.order, &a.0, &b.0));
-            for (_, args) in rows {
-                self.accumulator.add(&args)?;
+            if call.call.aggregate.kind == AggregateKind::HypotheticalSet {
+                self.compare(call, &rows)?;
+            } else {
+                for (_, args) in rows {
+                    self.accumulator.add(&args)?;
+                }
             }
         }
         let value = self.accumulator.finish()?;
         check_made(&value)?;
         Ok(value)
+    }
+
+    /// Tells how sorted rows compare to the one that the direct arguments make.
+    fn compare(&mut self, call: &Call, rows: &[(Vec<Datum>, Vec<Datum>)]) -> Result<()> {
+        let given = self.direct.iter().zip(&call.args);
+        let given: Vec<Datum> = given.map(|(value, expr)| comparable(value.clone(), expr.ty())).collect();
+        let mut last: Option<&[Datum]> = None;
+        for (values, _) in rows {
+            let order = compare_keys(&call.order, values, &given);
+            let starts = last.is_none_or(|last| compare_keys(&call.order, last, values).is_ne());
+            self.accumulator.add(&[Datum::Int4(order as i32), Datum::Bool(starts)])?;
+            last = Some(values.as_slice());
+        }
+        Ok(())
     }
 }
 
@@ -135,24 +171,42 @@ impl Aggregation {
         }
     }
 
-    fn new_group(&self, set: usize, keys: Vec<Datum>) -> Group {
-        let states = self.calls.iter().map(|call| CallState::new(call, &self.at.context.settings)).collect();
-        Group { set, keys, states }
+    /// The group that a row starts; without one its direct arguments read no column.
+    async fn new_group(&mut self, set: usize, keys: Vec<Datum>, row: &[Datum]) -> Result<Group> {
+        let mut states = Vec::with_capacity(self.calls.len());
+        for call in &self.calls {
+            let direct = match call.call.direct() {
+                [] => Vec::new(),
+                direct => {
+                    let direct = self.at.evaluate_all(direct, row).await?;
+                    self.claim.add(row_bytes(&direct))?;
+                    direct
+                }
+            };
+            states.push(CallState::new(call, direct, &self.at.context.settings));
+        }
+        Ok(Group { set, keys, states })
+    }
+
+    fn set_key(&self, set: usize, keys: &[Datum]) -> Result<Box<[u8]>> {
+        let mut key = Vec::from(self.key_types.of(keys, &self.at.context)?);
+        key.extend((set as u32).to_be_bytes());
+        Ok(key.into_boxed_slice())
     }
 
     async fn add(&mut self, group: &mut Group, row: &[Datum]) -> Result<()> {
         let mut grown = 0;
         let mut args = std::mem::take(&mut self.args);
         for (i, state) in group.states.iter_mut().enumerate() {
-            let Call { call, arg_types, order } = &self.calls[i];
+            let Call { call, args: exprs, arg_types, order, computed } = &self.calls[i];
             if let Some(filter) = &call.filter
                 && !self.at.holds(filter, row).await?
             {
                 continue;
             }
-            self.at.evaluate_into(&call.args, row, &mut args).await?;
+            self.at.evaluate_into(exprs, row, &mut args).await?;
             if let Some(seen) = &mut state.seen {
-                let key = arg_types.of(&args);
+                let key = arg_types.of(&args, &self.at.context)?;
                 let bytes = key.len() + 48;
                 if !seen.insert(key) {
                     continue;
@@ -161,10 +215,9 @@ impl Aggregation {
             }
             match &mut state.ordered {
                 Some(rows) => {
-                    let mut values = key_values(&self.at, &call.order, row).await?;
+                    let mut values = key_values(&self.at, &order[..*computed], row).await?;
                     if values.len() < order.len() {
-                        let compared =
-                            args.iter().zip(&call.args).map(|(arg, expr)| comparable(arg.clone(), expr.ty()));
+                        let compared = args.iter().zip(exprs).map(|(arg, expr)| comparable(arg.clone(), expr.ty()));
                         values.extend(compared);
                     }
                     grown += row_bytes(&values) + row_bytes(&args);
@@ -172,9 +225,10 @@ impl Aggregation {
                 }
                 None => {
                     state.accumulator.add(&args)?;
-                    // Only accumulators that collect grow with their rows; the argument is a fair measure of by how much.
-                    if state.accumulator.size() > 256 {
-                        grown += args.iter().map(datum_bytes).sum::<usize>();
+                    let held = state.accumulator.size();
+                    if held > state.claimed {
+                        grown += held - state.claimed;
+                        state.claimed = held;
                     }
                 }
             }
@@ -190,14 +244,17 @@ impl Aggregation {
         let (mut table, mut key) = (Table::default(), Vec::new());
         let sets = self.grouping_sets.clone();
         if self.keys.is_empty() && sets.is_none() {
-            table.groups.push(self.new_group(0, Vec::new()));
+            table.groups.push(self.new_group(0, Vec::new(), &[]).await?);
         }
         if let Some(sets) = &sets {
             // A grand total exists even without rows.
-            for (number, _) in sets.iter().enumerate().filter(|(_, set)| set.is_empty()) {
+            for (number, set) in sets.iter().enumerate() {
+                if !set.is_empty() {
+                    continue;
+                }
                 let keys = vec![Datum::Null; self.keys.len()];
-                table.by_key.insert(set_key(&self.key_types, number, &keys), table.groups.len());
-                table.groups.push(self.new_group(number, keys));
+                table.by_key.insert(self.set_key(number, &keys)?, table.groups.len());
+                table.groups.push(self.new_group(number, keys, &[]).await?);
             }
         }
         loop {
@@ -214,14 +271,14 @@ impl Aggregation {
                 }
                 let keys = self.at.evaluate_all(&self.keys, &row).await?;
                 let Some(sets) = &sets else {
-                    let key = self.key_types.of_in(&keys, &mut key);
+                    let key = self.key_types.of_in(&keys, &self.at.context, &mut key)?;
                     self.add_to(&mut table, 0, key, keys, &row).await?;
                     continue;
                 };
                 for (number, set) in sets.iter().enumerate() {
                     let part = |(i, key): (usize, &Datum)| if set.contains(&i) { key.clone() } else { Datum::Null };
                     let keys: Vec<Datum> = keys.iter().enumerate().map(part).collect();
-                    let key = set_key(&self.key_types, number, &keys);
+                    let key = self.set_key(number, &keys)?;
                     self.add_to(&mut table, number, &key, keys, &row).await?;
                 }
             }
@@ -256,7 +313,7 @@ impl Aggregation {
         }
         self.claim.add(key.len() + row_bytes(&keys) + 64 + self.calls.len() * 96)?;
         table.by_key.insert(key.into(), table.groups.len());
-        let mut group = self.new_group(set, keys);
+        let mut group = self.new_group(set, keys, row).await?;
         self.add(&mut group, row).await?;
         table.groups.push(group);
         Ok(())
@@ -280,7 +337,7 @@ impl Aggregation {
         let width = self.keys.len();
         let held = self.claim.bytes();
         let set = if self.grouping_sets.is_some() { set_of(&first.key) } else { 0 };
-        let mut group = self.new_group(set, first.row[..width].to_vec());
+        let mut group = self.new_group(set, first.row[..width].to_vec(), &first.row[width..]).await?;
         self.add(&mut group, &first.row[width..]).await?;
         while let Some(entry) = rest.rows.next().await? {
             if entry.key != first.key {
@@ -295,13 +352,7 @@ impl Aggregation {
     }
 }
 
-fn set_key(types: &KeyTypes, set: usize, keys: &[Datum]) -> Box<[u8]> {
-    let mut key = Vec::from(types.of(keys));
-    key.extend((set as u32).to_be_bytes());
-    key.into_boxed_slice()
-}
-
-/// The set of a key that [`set_key`] made.
+/// The set of a key that [`Aggregation::set_key`] made.
 fn set_of(key: &[u8]) -> usize {
     let (_, set) = key.split_last_chunk().expect("such a key ends with the number of its set");
     u32::from_be_bytes(*set) as usize
@@ -313,8 +364,8 @@ impl Source for Aggregation {
             if let Some(input) = self.input.take() {
                 self.run(input).await?;
             }
-            let mut batch = Vec::new();
-            while batch.len() < max
+            let mut batch = Batch::new(max);
+            while !batch.is_full()
                 && let Some(group) = self.groups.next()
             {
                 batch.push(self.result(group)?);
@@ -324,14 +375,14 @@ impl Source for Aggregation {
             {
                 // What was in memory has been handed out.
                 self.claim.keep(0);
-                while batch.len() < max
+                while !batch.is_full()
                     && let Some(row) = self.next_sorted(&mut rest).await?
                 {
                     batch.push(row);
                 }
                 self.rest = Some(rest);
             }
-            Ok(batch)
+            Ok(batch.into_rows())
         })
     }
 }

@@ -10,7 +10,7 @@ use super::context::ExecContext;
 use super::eval::{Env, Memo, Stop, eval, evaluate, holds, resume, types_of};
 use super::frames::{Frames, Row};
 use super::sort::{self, Sort};
-use super::source::{BATCH_ROWS_MAX, BoxSource, Source, open};
+use super::source::{BATCH_BYTES_MAX, BATCH_ROWS_MAX, Batch, BoxSource, Source, long_bytes, open};
 use crate::bound::{Expr, FunctionScan, Node, Plan, ProjectItem, SortKey};
 
 /// Where an operator runs: its statement and the enclosing rows.
@@ -89,11 +89,13 @@ impl Values {
 impl Source for Values {
     fn next(&mut self, max: usize) -> BoxFuture<'_, Result<Vec<Row>>> {
         Box::pin(async move {
-            let mut batch = Vec::new();
-            for exprs in self.rows.by_ref().take(max) {
+            let mut batch = Batch::new(max);
+            while !batch.is_full()
+                && let Some(exprs) = self.rows.next()
+            {
                 batch.push(self.at.evaluate_all(&exprs, &[]).await?);
             }
-            Ok(batch)
+            Ok(batch.into_rows())
         })
     }
 }
@@ -160,33 +162,6 @@ impl Source for Gate {
 pub(crate) fn is_identity(exprs: &[Expr], width: usize) -> bool {
     let is = |(place, expr): (usize, &Expr)| matches!(expr, Expr::Column { index, .. } if *index == place);
     exprs.len() == width && exprs.iter().enumerate().all(is)
-}
-
-/// A batch of computed rows ends when their long values take more than this.
-const BATCH_BYTES_MAX: usize = 64 << 20;
-
-/// What the long values of a row, an array or a record take; those that it shares with others, too. Of what is more than a
-/// batch may take, no more is counted than shows that it is.
-fn long_bytes(values: &[Datum]) -> usize {
-    let mut total = 0;
-    for value in values {
-        total += match value {
-            Datum::Text(text) => text.len(),
-            Datum::Bytea(bytes) => bytes.len(),
-            Datum::Jsonb(value) => value.as_str().len(),
-            Datum::Array(array) => parts_bytes(&array.elements),
-            Datum::Record(fields) => parts_bytes(fields),
-            _ => 0,
-        };
-        if total > BATCH_BYTES_MAX {
-            break;
-        }
-    }
-    total
-}
-
-fn parts_bytes(parts: &[Datum]) -> usize {
-    size_of_val(parts) + long_bytes(parts)
 }
 
 pub(crate) struct Project {
@@ -281,9 +256,8 @@ impl ProjectSet {
 impl Source for ProjectSet {
     fn next(&mut self, max: usize) -> BoxFuture<'_, Result<Vec<Row>>> {
         Box::pin(async move {
-            let mut batch = Vec::new();
-            let mut bytes = 0;
-            while batch.len() < max && bytes <= BATCH_BYTES_MAX {
+            let mut batch = Batch::new(max);
+            while !batch.is_full() {
                 if self.current.is_none() && !self.start_row().await? {
                     break;
                 }
@@ -312,11 +286,10 @@ impl Source for ProjectSet {
                         *value = self.at.evaluate(expr, row).await?;
                     }
                 }
-                bytes += long_bytes(&values);
                 batch.push(values);
             }
             self.at.context.check()?;
-            Ok(batch)
+            Ok(batch.into_rows())
         })
     }
 }
@@ -360,8 +333,8 @@ impl Source for FunctionRows {
                 self.start().await?;
             }
             let Some(sets) = &mut self.sets else { return Ok(Vec::new()) };
-            let mut batch = Vec::new();
-            while batch.len() < max {
+            let mut batch = Batch::new(max);
+            while !batch.is_full() {
                 let mut row = Vec::with_capacity(self.widths.iter().sum::<usize>() + 1);
                 let mut any = false;
                 for (slot, width) in sets.iter_mut().zip(&self.widths) {
@@ -398,7 +371,7 @@ impl Source for FunctionRows {
                 batch.push(row);
             }
             self.at.context.check()?;
-            Ok(batch)
+            Ok(batch.into_rows())
         })
     }
 }

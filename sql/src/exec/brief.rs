@@ -109,15 +109,15 @@ mod tests {
     use crate::catalog::build::{initial_schemas, initial_shared, snapshot};
     use crate::catalog::codec::Object;
     use crate::catalog::well_known;
-    use types::{Registry, Settings};
+    use types::Settings;
 
     /// Whether `select` of this is brief; `$1` is of the type that its cast names.
     fn brief(text: &str) -> bool {
         let objects = initial_shared().into_iter().chain(initial_schemas().into_iter().map(Object::Schema));
         let catalog = std::sync::Arc::new(snapshot(1, well_known::POSTGRES_DATABASE, objects));
         let settings = Settings::default();
-        let context =
-            BindContext { catalog: &catalog, registry: Registry::builtin(), settings: &settings, unseen: &[] };
+        let registry = crate::functions::registry();
+        let context = BindContext { catalog: &catalog, registry, settings: &settings, unseen: &[] };
         let text = format!("select {text}");
         let parsed = crate::parse::parse(&text).expect("it parses").remove(0);
         let bound = bind(&parsed, &text, context, &[]).unwrap_or_else(|error| panic!("{text}: {error}"));

@@ -3,9 +3,9 @@
 use std::sync::{Arc, OnceLock, Weak};
 
 use engine::{CancelToken, Engine, Isolation, Txn, View};
+use futures::lock::{MutexGuard, MutexLockFuture};
 use hashbrown::HashMap;
 use parking_lot::Mutex;
-use tokio::sync::MutexGuard;
 use types::{Datum, Error, Registry, Result, Settings, SqlState};
 
 use super::cte::CteState;
@@ -20,28 +20,24 @@ use crate::functions::SessionContext;
 
 /// A session's transaction, shared with the statements and portals that run in it.
 #[derive(Default)]
-pub struct TxnCell(tokio::sync::Mutex<Option<Txn>>);
+pub struct TxnCell(futures::lock::Mutex<Option<Txn>>);
 
 impl TxnCell {
-    /// The transaction, once nobody else holds it. Nobody does unless portals of one session run beside each other, so
-    /// the queue of those who wait is not entered without need.
-    pub async fn lock(&self) -> MutexGuard<'_, Option<Txn>> {
-        match self.0.try_lock() {
-            Ok(guard) => guard,
-            Err(_) => self.0.lock().await,
-        }
+    /// The transaction, once nobody else holds it. Nobody does unless parts of a statement run beside each other: the
+    /// lock is one that costs little while it is free, and gives those who wait no turns.
+    pub fn lock(&self) -> MutexLockFuture<'_, Option<Txn>> {
+        self.0.lock()
     }
 
     /// The transaction, if nobody holds it.
     pub(crate) fn try_lock(&self) -> Option<MutexGuard<'_, Option<Txn>>> {
-        self.0.try_lock().ok()
+        self.0.try_lock()
     }
 }
 
 /// A running statement: what its operators share.
 pub struct ExecContext {
     pub session: Arc<SessionContext>,
-    pub engine: Arc<Engine>,
     /// What the statement sees.
     pub view: View,
     pub catalog: Arc<CatalogSnapshot>,
@@ -73,7 +69,6 @@ impl ExecContext {
         txn: Arc<TxnCell>,
     ) -> ExecContext {
         ExecContext {
-            engine: session.database.engine.clone(),
             session,
             cancel: view.cancel_token().clone(),
             view,
@@ -88,6 +83,11 @@ impl ExecContext {
             ctes: Mutex::default(),
             work_tables: Mutex::default(),
         }
+    }
+
+    /// The server's engine. By way of the session, for a reference of its own would cost each statement.
+    pub fn engine(&self) -> &Arc<Engine> {
+        &self.session.database.engine
     }
 
     /// What the statement holds in memory.

@@ -90,8 +90,8 @@ struct Seen {
 
 impl Seen {
     /// Whether the row is new.
-    fn admit(&mut self, row: &Row) -> Result<bool> {
-        let key = self.types.of(row);
+    fn admit(&mut self, row: &Row, context: &ExecContext) -> Result<bool> {
+        let key = self.types.of(row, context)?;
         let bytes = key.len() + 48;
         if !self.keys.insert(key) {
             return Ok(false);
@@ -130,7 +130,7 @@ impl Query {
                 run.stage = self.next_round(run).await?;
                 continue;
             }
-            let rows = run.add(batch).await?;
+            let rows = run.add(batch, &self.context).await?;
             run.stage = Stage::Running(source);
             if !rows.is_empty() {
                 return Ok(rows);
@@ -153,11 +153,11 @@ impl Query {
 
 impl Run {
     /// Keeps rows, and returns those that are new.
-    async fn add(&mut self, batch: Vec<Row>) -> Result<Vec<Row>> {
+    async fn add(&mut self, batch: Vec<Row>, context: &ExecContext) -> Result<Vec<Row>> {
         let mut rows = Vec::with_capacity(batch.len());
         for row in batch {
             if let Some(seen) = &mut self.seen
-                && !seen.admit(&row)?
+                && !seen.admit(&row, context)?
             {
                 continue;
             }

@@ -61,6 +61,16 @@ pub(crate) async fn check_row(at: &Place, writer: &TableWriter, checks: &[Check]
     Ok(())
 }
 
+/// Holds a row that was written against the check options of the views that it was written through.
+async fn check_written(at: &Place, writer: &TableWriter, check_options: &[Check], row: &[Datum]) -> Result<()> {
+    for check in check_options {
+        if !at.holds(&check.expr, row).await? {
+            return Err(writer.check_option_violation(&check.name, row));
+        }
+    }
+    Ok(())
+}
+
 /// Builds rows for a table from the values a statement gives.
 pub(crate) struct RowMaker<'a> {
     pub at: &'a Place,
@@ -119,7 +129,12 @@ pub(super) async fn insert_rows(
     end: &mut StatementEnd,
 ) -> Result<Changed> {
     let at = Place::new(context, &Frames::none());
-    let mut writer = TableWriter::new(&insert.table, context);
+    let assigned = match &insert.on_conflict {
+        Some(OnConflict { action: ConflictAction::Update { assignments, .. }, .. }) => assignments.as_slice(),
+        _ => &[],
+    };
+    let given = insert.targets.iter().copied().chain(assigned.iter().map(|assignment| assignment.column));
+    let mut writer = TableWriter::new(&insert.table, context).giving(given);
     let columns = insert.table.columns.len();
     let (targets, defaults, generated) = (&insert.targets, &insert.defaults, &insert.generated);
     let maker = RowMaker { at: &at, targets, defaults, generated, columns };
@@ -156,6 +171,7 @@ pub(super) async fn insert_rows(
                 Some(conflict) => insert_or(&at, &mut writer, insert, conflict, row).await?,
             };
             if let Some(row) = stored {
+                check_written(&at, &writer, &insert.check_options, &row).await?;
                 changed.count += 1;
                 if let Some(returning) = &insert.returning {
                     changed.rows.push(at.evaluate_all(returning, &row).await?, context).await?;
@@ -203,12 +219,12 @@ async fn find_obstacle(
                 check_length(&row[position])?;
             }
             let entry = entry_key(table, index, row, &[]);
-            match context.engine.probe(txn, &context.view, tree(index.tree), exact(entry)).await.lift()? {
+            match context.engine().probe(txn, &context.view, tree(index.tree), exact(entry)).await.lift()? {
                 Some((_, key)) => key.to_vec(),
                 None => continue,
             }
         };
-        let found = context.engine.probe(txn, &context.view, tree(table.tree), exact(key)).await.lift()?;
+        let found = context.engine().probe(txn, &context.view, tree(table.tree), exact(key)).await.lift()?;
         if let Some((key, row)) = found {
             return Ok(Some(Obstacle { key: key.to_vec(), row: row.to_vec() }));
         }
@@ -256,7 +272,7 @@ async fn insert_or(
         let ConflictAction::Update { assignments, condition } = &conflict.action else {
             let (view, tree) = (&context.view, tree(insert.table.tree));
             if context.isolation == Isolation::RepeatableRead
-                && !context.engine.sees_newest(&txn, view, tree, &obstacle.key).await.lift()?
+                && !context.engine().sees_newest(&txn, view, tree, &obstacle.key).await.lift()?
             {
                 return Err(lift(engine::Error::Serialization));
             }
@@ -359,14 +375,14 @@ async fn update_row(
         let outcome = if moves {
             let moved = Some(new_key.as_slice());
             let agree = &mut |row: &[u8], changed: bool| Ok(is_expected(row, changed));
-            context.engine.delete(&mut txn, &context.view, tree(table.tree), &key, moved, agree).await.lift()?
+            context.engine().delete(&mut txn, &context.view, tree(table.tree), &key, moved, agree).await.lift()?
         } else {
             let strength = writer.strength(|position| !same_key(&old[position], &new[position]));
             let replace = &mut |row: &[u8], changed: bool| {
                 let expected = is_expected(row, changed);
                 Ok(if expected { Verdict::Replace(bytes.clone()) } else { Verdict::Skip })
             };
-            context.engine.update(&mut txn, &context.view, tree(table.tree), &key, strength, replace).await.lift()?
+            context.engine().update(&mut txn, &context.view, tree(table.tree), &key, strength, replace).await.lift()?
         };
         match outcome {
             WriteOutcome::Done => {
@@ -413,7 +429,8 @@ pub(super) async fn update_rows(
         return Ok(changed);
     }
     let at = Place::new(context, &Frames::none());
-    let mut writer = TableWriter::new(&update.table, context);
+    let given = update.assignments.iter().map(|assignment| assignment.column);
+    let mut writer = TableWriter::new(&update.table, context).giving(given);
     let mut changed = Changed::default();
     let columns = update.table.columns.len();
     let target = Target {
@@ -434,6 +451,7 @@ pub(super) async fn update_rows(
             let Datum::Bytea(key) = &current[update.key] else { continue };
             let key = key.to_vec();
             if let Updated::Row { old, new } = update_row(&at, &mut writer, &target, key, current, None).await? {
+                check_written(&at, &writer, &update.check_options, &new).await?;
                 changed.count += 1;
                 if let Some(returning) = &update.returning {
                     let mut row = new;
@@ -454,7 +472,7 @@ pub(super) async fn delete_rows(
     end: &mut StatementEnd,
 ) -> Result<Changed> {
     let at = Place::new(context, &Frames::none());
-    let mut writer = TableWriter::new(&delete.table, context);
+    let mut writer = TableWriter::new(&delete.table, context).giving(std::iter::empty());
     let mut changed = Changed::default();
     let mut source = open(&delete.source, context, &at.frames)?;
     loop {
@@ -495,7 +513,7 @@ async fn delete_row(at: &Place, writer: &mut TableWriter, delete: &Delete, mut c
         };
         let mut txn = context.txn().await?;
         let outcome =
-            context.engine.delete(&mut txn, &context.view, tree(table.tree), &key, None, agree).await.lift()?;
+            context.engine().delete(&mut txn, &context.view, tree(table.tree), &key, None, agree).await.lift()?;
         match outcome {
             WriteOutcome::Done => {
                 let old = current[..table.columns.len()].to_vec();

@@ -12,6 +12,7 @@ use std::sync::Arc;
 
 use futures::future::BoxFuture;
 use smallvec::SmallVec;
+use types::aggregate::array_of_arrays;
 use types::cast::coerce_typmod;
 use types::operator::Operator;
 use types::resolve::Coercion;
@@ -305,8 +306,11 @@ pub(crate) fn eval<'e>(expr: &'e Expr, env: &Env<'_>) -> Step<'e, Datum> {
             make_array(values, *ty, *nested)?
         }
         Expr::Subscript { array, subscripts, ty } => return eval_subscript(array, subscripts, *ty, env),
-        Expr::Row { fields, .. } => {
+        Expr::Row { fields, optional, .. } => {
             let values = fields.iter().map(|field| eval(field, env)).collect::<Step<'e, Vec<Datum>>>()?;
+            if *optional && values.iter().all(Datum::is_null) {
+                return Ok(Datum::Null);
+            }
             let row = Datum::Record(values.into());
             check_made(&row)?;
             row
@@ -587,12 +591,20 @@ pub(crate) async fn quantified(
 }
 
 /// What the rows of a subquery make, for the kinds that need no test.
-pub(crate) fn collect_subquery(kind: &SubqueryKind, rows: &[Row], ty: SqlType) -> Result<Datum> {
-    match kind {
+pub(crate) fn collect_subquery(subquery: &Subquery, rows: &[Row]) -> Result<Datum> {
+    let ty = subquery.ty;
+    match &subquery.kind {
         SubqueryKind::Exists => Ok(Datum::Bool(!rows.is_empty())),
         SubqueryKind::Scalar => {
             let value = single_row(rows)?.and_then(|row| row.first());
             Ok(value.cloned().unwrap_or(Datum::Null))
+        }
+        // Arrays have no array type of their own: they go into one of their type.
+        SubqueryKind::Array if subquery.plan.types().first().is_some_and(|column| column.oid == ty.oid) => {
+            let element = ty.element().map_or(types::oid::TEXT, |element| element.oid);
+            let array = array_of_arrays(rows.iter().map(|row| &row[0]), element)?;
+            check_made(&array)?;
+            Ok(array)
         }
         SubqueryKind::Array => {
             let nested = matches!(rows.first().and_then(|row| row.first()), Some(Datum::Array(_)));

@@ -6,11 +6,11 @@ use hashbrown::HashMap;
 use types::{Datum, Result};
 
 use super::frames::Row;
-use super::hash_key;
+use super::hash_key::KeyTypes;
 use super::join::Shape;
 use super::memory::{Claim, row_bytes};
 use super::merge_join::{self, Side};
-use super::source::{BATCH_ROWS_MAX, BoxSource, Source};
+use super::source::{BATCH_ROWS_MAX, Batch, BoxSource, Source};
 use crate::bound::Expr;
 
 enum State {
@@ -26,14 +26,26 @@ pub(super) struct HashJoin {
     right: Option<BoxSource>,
     left_keys: Vec<Expr>,
     right_keys: Vec<Expr>,
+    /// Of both sides, which are of one type in each pair.
+    key_types: KeyTypes,
     shape: Option<Shape>,
     ordered: bool,
     table: Table,
     batch: std::vec::IntoIter<Row>,
-    out: Vec<Row>,
+    current: Option<Current>,
     state: State,
     /// The join itself, when the right side was too large.
     merged: Option<BoxSource>,
+}
+
+/// A left row on its way past its partners.
+struct Current {
+    left: Row,
+    /// None if a part of it is null: it has no partners then.
+    key: Option<Box<[u8]>>,
+    /// How many partners it has passed.
+    passed: usize,
+    any: bool,
 }
 
 /// The right side.
@@ -54,16 +66,18 @@ impl HashJoin {
         ordered: bool,
     ) -> HashJoin {
         let claim = Claim::new(shape.at.context.memory());
+        let key_types = KeyTypes::new(left_keys.iter().map(Expr::ty));
         HashJoin {
             left: Some(left),
             right: Some(right),
             left_keys,
             right_keys,
+            key_types,
             shape: Some(shape),
             ordered,
             table: Table { rows: Vec::new(), matched: Vec::new(), by_key: HashMap::new(), claim },
             batch: Vec::new().into_iter(),
-            out: Vec::new(),
+            current: None,
             state: State::Left,
             merged: None,
         }
@@ -81,7 +95,7 @@ impl HashJoin {
                 let mut bytes = row_bytes(&row);
                 let key = shape.at.evaluate_all(&self.right_keys, &row).await?;
                 if !key.iter().any(Datum::is_null) {
-                    let key = hash_key::of(&key);
+                    let key = self.key_types.of(&key, &shape.at.context)?;
                     bytes += key.len() + 64;
                     self.table.by_key.entry(key).or_default().push(self.table.rows.len() as u32);
                 } else if !shape.keeps_right() {
@@ -113,49 +127,63 @@ impl HashJoin {
         Ok(())
     }
 
-    /// Adds what one left row yields to `out`.
-    async fn join_row(&mut self, left: Row) -> Result<()> {
+    /// Adds what a left row yields to `out`, which has room, until that is full: the rest follows the next time.
+    async fn join_row(&mut self, mut current: Current, out: &mut Batch) -> Result<()> {
         let (Some(shape), table) = (&self.shape, &mut self.table) else { return Ok(()) };
-        let key = shape.at.evaluate_all(&self.left_keys, &left).await?;
-        let partners: &[u32] = if key.iter().any(Datum::is_null) {
-            &[]
-        } else {
-            table.by_key.get(&hash_key::of(&key)).map_or(&[], Vec::as_slice)
+        let partners: &[u32] = match &current.key {
+            Some(key) => table.by_key.get(key).map_or(&[], Vec::as_slice),
+            None => &[],
         };
-        let mut any = false;
-        for (i, at) in partners.iter().enumerate() {
-            if i % 1024 == 1023 {
+        while let Some(at) = partners.get(current.passed) {
+            if out.is_full() {
+                self.current = Some(current);
+                return Ok(());
+            }
+            current.passed += 1;
+            if current.passed.is_multiple_of(1024) {
                 shape.at.context.check()?;
                 tokio::task::consume_budget().await;
             }
             let at = *at as usize;
             if shape.is_test() && shape.filter.is_none() {
-                any = true;
+                current.any = true;
                 break;
             }
-            let row = shape.combine(&left, &table.rows[at]);
+            let row = shape.combine(&current.left, &table.rows[at]);
             if !shape.passes(&row).await? {
                 continue;
             }
-            any = true;
+            current.any = true;
             if shape.is_test() {
                 break;
             }
             if shape.keeps_right() {
                 table.matched[at] = true;
             }
-            self.out.push(row);
+            out.push(row);
         }
-        shape.settle(left, any, &mut self.out);
+        shape.settle(current.left, current.any, out);
         Ok(())
     }
 
     async fn probe(&mut self, max: usize) -> Result<Vec<Row>> {
-        while self.out.is_empty() {
-            let (Some(shape), Some(left)) = (&self.shape, &mut self.left) else { return Ok(Vec::new()) };
+        let mut out = Batch::new(max);
+        while !out.is_full() {
+            if let Some(current) = self.current.take() {
+                self.join_row(current, &mut out).await?;
+                continue;
+            }
+            let (Some(shape), Some(left)) = (&self.shape, &mut self.left) else { break };
             match self.state {
                 State::Left => match self.batch.next() {
-                    Some(row) => self.join_row(row).await?,
+                    Some(row) => {
+                        let values = shape.at.evaluate_all(&self.left_keys, &row).await?;
+                        let is_null = values.iter().any(Datum::is_null);
+                        let key = if is_null { None } else { Some(self.key_types.of(&values, &shape.at.context)?) };
+                        self.current = Some(Current { left: row, key, passed: 0, any: false });
+                    }
+                    // What is there is handed on before more is read.
+                    None if !out.is_empty() => break,
                     None => {
                         shape.at.context.check()?;
                         self.batch = left.next(max).await?.into_iter();
@@ -166,22 +194,18 @@ impl HashJoin {
                 },
                 State::Right(from) => {
                     let mut at = from;
-                    while at < self.table.rows.len() && self.out.len() < max {
+                    while at < self.table.rows.len() && !out.is_full() {
                         if !self.table.matched[at] {
-                            self.out.push(shape.right_alone(&self.table.rows[at]));
+                            out.push(shape.right_alone(&self.table.rows[at]));
                         }
                         at += 1;
                     }
                     self.state = if at == self.table.rows.len() { State::Done } else { State::Right(at) };
                 }
-                State::Done => return Ok(Vec::new()),
+                State::Done => break,
             }
         }
-        if self.out.len() <= max {
-            return Ok(std::mem::take(&mut self.out));
-        }
-        let rest = self.out.split_off(max);
-        Ok(std::mem::replace(&mut self.out, rest))
+        Ok(out.into_rows())
     }
 }
 

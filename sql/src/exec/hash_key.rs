@@ -1,13 +1,9 @@
 //! Bytes that are equal exactly when rows are: the keys of hash tables. Nulls equal each other here.
 
-use types::{Datum, SqlType, oid};
+use types::{Datum, Result, SqlType, oid};
 
-/// The key of a row of join keys, none of which is char(n): that has no order of keys to join by.
-pub(crate) fn of(row: &[Datum]) -> Box<[u8]> {
-    let mut key = Vec::with_capacity(row.len() * 10);
-    types::keycode::encode_key(row, &mut key);
-    key.into_boxed_slice()
-}
+use super::context::ExecContext;
+use super::memory::{LateClaim, UNCHARGED_BYTES_MAX};
 
 /// How the rows of an operator become keys.
 pub(crate) struct KeyTypes {
@@ -23,17 +19,26 @@ impl KeyTypes {
     }
 
     /// The key of a row.
-    pub fn of(&self, row: &[Datum]) -> Box<[u8]> {
+    ///
+    /// # Errors
+    /// 53200 when there is no memory for it.
+    pub fn of(&self, row: &[Datum], context: &ExecContext) -> Result<Box<[u8]>> {
+        let _making = LateClaim::of_key(row, context)?;
         let mut key = Vec::with_capacity(row.len() * 10);
         self.put(row, &mut key);
-        key.into_boxed_slice()
+        Ok(key.into_boxed_slice())
     }
 
     /// The same, made in memory that is used again.
-    pub fn of_in<'k>(&self, row: &[Datum], key: &'k mut Vec<u8>) -> &'k [u8] {
+    ///
+    /// # Errors
+    /// As [`KeyTypes::of`].
+    pub fn of_in<'k>(&self, row: &[Datum], context: &ExecContext, key: &'k mut Vec<u8>) -> Result<&'k [u8]> {
         key.clear();
+        key.shrink_to(UNCHARGED_BYTES_MAX);
+        let _making = LateClaim::of_key(row, context)?;
         self.put(row, key);
-        key
+        Ok(key)
     }
 
     fn put(&self, row: &[Datum], key: &mut Vec<u8>) {

@@ -11,7 +11,8 @@ use super::basic::Place;
 use super::frames::Row;
 use super::hash_join::HashJoin;
 use super::loop_join::LoopJoin;
-use super::source::{self, BoxSource, Source};
+use super::sort::comparable;
+use super::source::{self, Batch, BoxSource, Source};
 use super::spill::SpoolReader;
 use crate::bound::{Expr, Join, JoinKind, Plan};
 
@@ -90,7 +91,7 @@ impl Shape {
     }
 
     /// Adds what becomes of a left row besides its pairs, once it is known whether there is one.
-    pub fn settle(&self, left: Row, any: bool, out: &mut Vec<Row>) {
+    pub fn settle(&self, left: Row, any: bool, out: &mut Batch) {
         match (self.kind, any) {
             (JoinKind::Left | JoinKind::Full, false) => out.push(self.left_alone(left)),
             (JoinKind::Semi, true) | (JoinKind::Anti, false) => out.push(left),
@@ -116,19 +117,13 @@ impl Pairing {
         Pairing { left, right, passed: 0, any: false }
     }
 
-    /// Passes further right rows until `out` has `max` rows; true at their end. Notes in `matched`, if it has room, which
+    /// Passes further right rows until `out` is full; true at their end. Notes in `matched`, if it has room, which
     /// right rows found a partner.
-    pub async fn advance(
-        &mut self,
-        shape: &Shape,
-        matched: &mut [bool],
-        out: &mut Vec<Row>,
-        max: usize,
-    ) -> Result<bool> {
-        while out.len() < max {
+    pub async fn advance(&mut self, shape: &Shape, matched: &mut [bool], out: &mut Batch) -> Result<bool> {
+        while !out.is_full() {
             shape.at.context.check()?;
             tokio::task::consume_budget().await;
-            let rows = self.right.next((max - out.len()).min(PAIRS)).await?;
+            let rows = self.right.next(out.room().min(PAIRS)).await?;
             let ended = rows.is_empty();
             for right in rows.iter() {
                 let at = self.passed;
@@ -166,11 +161,11 @@ impl Unmatched {
         Unmatched { right, passed: 0 }
     }
 
-    /// Adds some of them to `out` until it has `max` rows; true at their end.
-    pub async fn advance(&mut self, shape: &Shape, matched: &[bool], out: &mut Vec<Row>, max: usize) -> Result<bool> {
-        while out.len() < max {
+    /// Adds some of them to `out` until it is full; true at their end.
+    pub async fn advance(&mut self, shape: &Shape, matched: &[bool], out: &mut Batch) -> Result<bool> {
+        while !out.is_full() {
             shape.at.context.check()?;
-            let rows = self.right.next(max - out.len()).await?;
+            let rows = self.right.next(out.room()).await?;
             if rows.is_empty() {
                 return Ok(true);
             }
@@ -203,9 +198,9 @@ struct Current {
 
 impl LateralJoin {
     /// Pulls from the right side of the current left row; true when it is used up.
-    async fn advance(&mut self, max: usize, out: &mut Vec<Row>) -> Result<bool> {
+    async fn advance(&mut self, out: &mut Batch) -> Result<bool> {
         let Some(mut current) = self.current.take() else { return Ok(true) };
-        let wanted = if self.shape.is_test() { 16 } else { max };
+        let wanted = if self.shape.is_test() { 16 } else { out.room() };
         let batch = current.right.next(wanted).await?;
         let ended = batch.is_empty();
         let mut decided = ended;
@@ -236,8 +231,8 @@ impl LateralJoin {
 impl Source for LateralJoin {
     fn next(&mut self, max: usize) -> BoxFuture<'_, Result<Vec<Row>>> {
         Box::pin(async move {
-            let mut out = Vec::new();
-            while out.len() < max {
+            let mut out = Batch::new(max);
+            while !out.is_full() {
                 if self.current.is_none() {
                     let left = match self.batch.next() {
                         Some(left) => left,
@@ -254,10 +249,9 @@ impl Source for LateralJoin {
                     let right = source::open(&self.right, &self.shape.at.context, &frames)?;
                     self.current = Some(Current { left, right, matched: false });
                 }
-                let room = max - out.len();
-                self.advance(room, &mut out).await?;
+                self.advance(&mut out).await?;
             }
-            Ok(out)
+            Ok(out.into_rows())
         })
     }
 }
@@ -265,8 +259,8 @@ impl Source for LateralJoin {
 /// Whether the pair is equal in all keys.
 async fn keys_match(at: &Place, keys: &[(Expr, Expr)], left: &[Datum], right: &[Datum]) -> Result<bool> {
     for (left_key, right_key) in keys {
-        let left = at.evaluate(left_key, left).await?;
-        let right = at.evaluate(right_key, right).await?;
+        let left = comparable(at.evaluate(left_key, left).await?, left_key.ty());
+        let right = comparable(at.evaluate(right_key, right).await?, right_key.ty());
         if left.is_null() || right.is_null() || left != right {
             return Ok(false);
         }

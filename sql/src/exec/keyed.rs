@@ -69,7 +69,7 @@ pub(crate) async fn select(plan: &Plan, context: &Arc<ExecContext>) -> Result<Op
         },
     };
     let mut bytes = Vec::with_capacity(128);
-    if !context.engine.get_into(&context.view, tree(table.tree), &key, &mut bytes).await.lift()? {
+    if !context.engine().get_into(&context.view, tree(table.tree), &key, &mut bytes).await.lift()? {
         return Ok(Some(None));
     }
     let view = table.shape.layout.view(&bytes)?;
@@ -117,6 +117,7 @@ pub(super) async fn update(
     let table = &update.table;
     if context.isolation != Isolation::ReadCommitted
         || update.returning.is_some()
+        || !update.check_options.is_empty()
         || update.assignments.iter().any(|assignment| table.key.contains(&assignment.column))
     {
         return Ok(None);
@@ -134,7 +135,8 @@ pub(super) async fn update(
             None => return Ok(Some(Changed::default())),
         },
     };
-    let mut writer = TableWriter::new(table, context);
+    let columns = update.assignments.iter().map(|assignment| assignment.column);
+    let mut writer = TableWriter::new(table, context).giving(columns);
     let assigned = |position: usize| update.assignments.iter().any(|assignment| assignment.column == position);
     let strength = writer.strength(assigned);
     let mut met = Met::Nothing;
@@ -150,7 +152,7 @@ pub(super) async fn update(
             Ok(Verdict::Replace(encoded))
         };
         let mut txn = context.txn().await?;
-        let (engine, view) = (&context.engine, &context.view);
+        let (engine, view) = (context.engine(), &context.view);
         engine.update(&mut txn, view, tree(table.tree), &key, strength, &mut replace).await.lift()?
     };
     match outcome {

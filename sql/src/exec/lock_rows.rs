@@ -53,7 +53,7 @@ async fn lock(at: &Place, locks: &[RowLock], recheck: &[Recheck], mut row: Row) 
             let outcome = {
                 let mut txn = context.txn().await?;
                 let (view, strength) = (&context.view, engine_strength(lock.strength));
-                context.engine.lock_row(&mut txn, view, tree(lock.table.tree), &key, strength, policy).await
+                context.engine().lock_row(&mut txn, view, tree(lock.table.tree), &key, strength, policy).await
             };
             let outcome = match outcome {
                 Err(engine::Error::LockNotAvailable) if lock.wait == LockWait::NoWait => {

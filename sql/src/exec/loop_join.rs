@@ -7,7 +7,7 @@ use types::Result;
 
 use super::frames::Row;
 use super::join::{Pairing, Shape, Unmatched};
-use super::source::{BoxSource, Source};
+use super::source::{Batch, BoxSource, Source};
 use super::spill::{Spool, Spooled};
 
 pub(super) struct LoopJoin {
@@ -54,16 +54,16 @@ impl Source for LoopJoin {
             if let Some(source) = self.source.take() {
                 self.build(source).await?;
             }
-            let mut out = Vec::new();
-            while out.len() < max {
+            let mut out = Batch::new(max);
+            while !out.is_full() {
                 if let Some(unmatched) = &mut self.unmatched {
-                    if unmatched.advance(&self.shape, &self.matched, &mut out, max).await? {
+                    if unmatched.advance(&self.shape, &self.matched, &mut out).await? {
                         break;
                     }
                     continue;
                 }
                 if let Some(current) = &mut self.current {
-                    if current.advance(&self.shape, &mut self.matched, &mut out, max).await? {
+                    if current.advance(&self.shape, &mut self.matched, &mut out).await? {
                         self.current = None;
                     }
                     continue;
@@ -78,7 +78,7 @@ impl Source for LoopJoin {
                     None => break,
                 }
             }
-            Ok(out)
+            Ok(out.into_rows())
         })
     }
 }

@@ -1,4 +1,4 @@
-//! Counting a table's rows for the planner, and values without rows.
+//! Counting a table's rows, and values without rows.
 
 use std::sync::Arc;
 
@@ -21,7 +21,7 @@ const SCAN_ROWS: usize = 1024;
 /// # Errors
 /// What the engine returns.
 pub(super) async fn count_rows(table: &TableDef, view: &View, context: &ExecContext) -> Result<usize> {
-    let mut scan = context.engine.scan(view, tree(table.tree), KeyRange::all(), Direction::Forward);
+    let mut scan = context.engine().scan(view, tree(table.tree), KeyRange::all(), Direction::Forward);
     let mut rows = Rows::new();
     let mut count = 0usize;
     loop {
@@ -32,6 +32,15 @@ pub(super) async fn count_rows(table: &TableDef, view: &View, context: &ExecCont
         }
         count += found;
     }
+}
+
+/// Whether a table has a row.
+///
+/// # Errors
+/// What the engine returns.
+pub(super) async fn has_rows(table: &TableDef, view: &View, context: &ExecContext) -> Result<bool> {
+    let mut scan = context.engine().scan(view, tree(table.tree), KeyRange::all(), Direction::Forward);
+    Ok(scan.next_batch(&mut Rows::new(), 1).await.lift()? > 0)
 }
 
 /// The value of an expression without input row, converted to a parameter's type as an assignment would.

@@ -16,6 +16,7 @@ use types::{Datum, Error, Result, SqlState};
 
 use super::context::ExecContext;
 use crate::functions::SessionContext;
+use crate::session::Database;
 
 /// Bytes that the operators of one statement may hold together.
 pub const STATEMENT_BYTES_MAX: usize = 512 << 20;
@@ -129,6 +130,14 @@ impl Claim {
         Ok(())
     }
 
+    /// Makes it so many bytes at least.
+    ///
+    /// # Errors
+    /// As [`Claim::add`].
+    pub fn grow(&mut self, bytes: usize) -> Result<()> {
+        if bytes > self.bytes { self.add(bytes - self.bytes) } else { Ok(()) }
+    }
+
     /// Gives back all but so many bytes.
     pub fn keep(&mut self, bytes: usize) {
         let surplus = self.bytes.saturating_sub(bytes);
@@ -161,6 +170,18 @@ pub(crate) struct LateClaim {
 }
 
 impl LateClaim {
+    /// A claim on what a key of these values takes, held while it is made: who keeps it claims it then.
+    ///
+    /// # Errors
+    /// As [`Claim::add`].
+    pub fn of_key(values: &[Datum], context: &ExecContext) -> Result<LateClaim> {
+        let mut claim = LateClaim::default();
+        for value in values {
+            claim.add(value.heap_bytes(), context)?;
+        }
+        Ok(claim)
+    }
+
     /// # Errors
     /// As [`Claim::add`].
     pub fn add(&mut self, bytes: usize, context: &ExecContext) -> Result<()> {
@@ -175,18 +196,57 @@ impl LateClaim {
     }
 }
 
+/// What a transaction holds beside its statements. Given back when dropped.
+pub(crate) struct HeldBytes {
+    database: Arc<Database>,
+    bytes: usize,
+}
+
+impl HeldBytes {
+    /// Nothing yet.
+    pub fn new(database: &Arc<Database>) -> HeldBytes {
+        HeldBytes { database: database.clone(), bytes: 0 }
+    }
+
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Adds to what is held.
+    ///
+    /// # Errors
+    /// 53200 beyond what one statement, or all of them, may hold; nothing is added then.
+    pub fn add(&mut self, bytes: usize) -> Result<()> {
+        let server = &self.database.memory.0;
+        let all = server.fetch_add(bytes, Ordering::Relaxed) + bytes;
+        if self.bytes + bytes <= STATEMENT_BYTES_MAX && all <= SERVER_BYTES_MAX {
+            self.bytes += bytes;
+            return Ok(());
+        }
+        server.fetch_sub(bytes, Ordering::Relaxed);
+        let detail = format!("The transaction's deferred checks take {} MB.", self.bytes >> 20);
+        Err(Error::new(SqlState::OUT_OF_MEMORY, "out of memory")
+            .detail(detail)
+            .hint("SET CONSTRAINTS ALL IMMEDIATE makes the checks that wait."))
+    }
+
+    /// Gives back all but so many bytes.
+    pub fn keep(&mut self, bytes: usize) {
+        let surplus = self.bytes.saturating_sub(bytes);
+        self.database.memory.0.fetch_sub(surplus, Ordering::Relaxed);
+        self.bytes -= surplus;
+    }
+}
+
+impl Drop for HeldBytes {
+    fn drop(&mut self) {
+        self.keep(0);
+    }
+}
+
 /// The estimated size of one value.
 pub fn datum_bytes(value: &Datum) -> usize {
-    size_of::<Datum>()
-        + match value {
-            Datum::Text(text) => text.len() + 16,
-            Datum::Jsonb(value) => value.as_str().len() + 16,
-            Datum::Bytea(bytes) => bytes.len() + 32,
-            Datum::Numeric(_) => 32,
-            Datum::Array(array) => 64 + array.elements.iter().map(datum_bytes).sum::<usize>(),
-            Datum::Record(fields) => 16 + fields.iter().map(datum_bytes).sum::<usize>(),
-            _ => 0,
-        }
+    size_of::<Datum>() + value.heap_bytes()
 }
 
 /// The estimated size of one row.

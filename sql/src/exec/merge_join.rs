@@ -13,9 +13,9 @@ use futures::future::BoxFuture;
 use types::{Datum, Result, SqlType};
 
 use super::frames::Row;
-use super::hash_key;
+use super::hash_key::KeyTypes;
 use super::join::{Pairing, Shape, Unmatched};
-use super::source::{BATCH_ROWS_MAX, BoxSource, Source};
+use super::source::{BATCH_ROWS_MAX, Batch, BoxSource, Source};
 use super::spill::{Entry, Sorted, Sorter, Spool, Spooled, order_bytes};
 use crate::bound::Expr;
 
@@ -82,6 +82,7 @@ pub(super) async fn open(left: Side, right: Side, mut shape: Shape, ordered: boo
 /// Sorts one side on its keys. With `places` each row gets its number appended.
 async fn sorted(mut side: Side, shape: &Shape, places: bool) -> Result<Sorted> {
     let context = &shape.at.context;
+    let types = KeyTypes::new(side.keys.iter().map(Expr::ty));
     let mut sorter = Sorter::new(context, None);
     let mut batch = std::mem::take(&mut side.read);
     let mut count = 0;
@@ -99,7 +100,7 @@ async fn sorted(mut side: Side, shape: &Shape, places: bool) -> Result<Sorted> {
             let mut key = Vec::new();
             if !values.iter().any(Datum::is_null) {
                 key.push(MAY_MATCH);
-                key.extend_from_slice(&hash_key::of(&values));
+                key.extend_from_slice(&types.of(&values, context)?);
             }
             if places {
                 row.push(Datum::Int8(count));
@@ -133,13 +134,13 @@ struct MergeJoin {
 }
 
 impl MergeJoin {
-    /// Adds right rows without a partner up to those with this key (all, if there is none) until `out` has `max` rows;
-    /// true when that is done.
-    async fn skip_right(&mut self, key: Option<&[u8]>, out: &mut Vec<Row>, max: usize) -> Result<bool> {
+    /// Adds right rows without a partner up to those with this key (all, if there is none) until `out` is full; true
+    /// when that is done.
+    async fn skip_right(&mut self, key: Option<&[u8]>, out: &mut Batch) -> Result<bool> {
         while let Some(head) = &self.right_head
             && key.is_none_or(|key| *head.key < *key)
         {
-            if out.len() >= max {
+            if out.is_full() {
                 return Ok(false);
             }
             let next = self.right.next().await?;
@@ -179,17 +180,17 @@ impl MergeJoin {
 }
 
 impl MergeJoin {
-    /// Takes the next step: `out` has less than `max` rows. False at the end.
-    async fn step(&mut self, out: &mut Vec<Row>, max: usize) -> Result<bool> {
+    /// Takes the next step: `out` is not full. False at the end.
+    async fn step(&mut self, out: &mut Batch) -> Result<bool> {
         if let (Some(unmatched), Some(group)) = (&mut self.unmatched, &self.group) {
-            if unmatched.advance(&self.shape, &group.matched, out, max).await? {
+            if unmatched.advance(&self.shape, &group.matched, out).await? {
                 self.unmatched = None;
                 self.group = None;
             }
             return Ok(true);
         }
         if let (Some(current), Some(group)) = (&mut self.current, &mut self.group) {
-            if current.advance(&self.shape, &mut group.matched, out, max).await? {
+            if current.advance(&self.shape, &mut group.matched, out).await? {
                 self.current = None;
             }
             return Ok(true);
@@ -199,7 +200,7 @@ impl MergeJoin {
                 self.leave_group();
                 return Ok(true);
             }
-            return Ok(!self.skip_right(None, out, max).await?);
+            return Ok(!self.skip_right(None, out).await?);
         };
         match self.group.as_ref().map(|group| group.key.cmp(&left.key)) {
             Some(Ordering::Equal) => {}
@@ -210,7 +211,8 @@ impl MergeJoin {
             }
             None if left.key.is_empty() => {}
             None => {
-                if !self.skip_right(Some(&left.key), out, max).await? {
+                // The left row may come out by itself, and needs room, too.
+                if !self.skip_right(Some(&left.key), out).await? || out.is_full() {
                     self.left_head = Some(left);
                     return Ok(true);
                 }
@@ -231,9 +233,9 @@ impl MergeJoin {
 impl Source for MergeJoin {
     fn next(&mut self, max: usize) -> BoxFuture<'_, Result<Vec<Row>>> {
         Box::pin(async move {
-            let mut out = Vec::new();
-            while out.len() < max && self.step(&mut out, max).await? {}
-            Ok(out)
+            let mut out = Batch::new(max);
+            while !out.is_full() && self.step(&mut out).await? {}
+            Ok(out.into_rows())
         })
     }
 }

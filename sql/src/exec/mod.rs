@@ -13,6 +13,7 @@ mod context;
 mod copy;
 mod cte;
 mod ddl;
+mod deferred;
 mod dml;
 mod eval;
 mod frames;
@@ -51,7 +52,8 @@ pub use table::RowIds;
 
 pub(crate) use changes::{StatementEnd, run as run_changes};
 pub(crate) use copy::{run_in as copy_in, run_out as copy_out};
-pub(crate) use ddl::{Executed, analyze, execute as execute_ddl, truncate};
+pub(crate) use ddl::{Executed, analyze, drop_left, drop_temporary, execute as execute_ddl, on_commit, truncate};
+pub(crate) use deferred::{Deferred, check_deferred};
 pub(crate) use dml::{Changed, delete, insert, update};
 pub(crate) use keyed::select as select_by_key;
 pub(crate) use lift::{Lift, lift};

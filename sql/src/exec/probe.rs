@@ -127,7 +127,8 @@ pub(super) async fn exists(subquery: &Subquery, context: &Arc<ExecContext>, fram
         }
         values.push(key_value(value));
     }
-    Ok(Some(keys.keys.contains(&keys.types.of(&values))))
+    // Without memory for the key the query is run.
+    Ok(keys.types.of(&values, context).ok().map(|key| keys.keys.contains(&key)))
 }
 
 /// Notes that the query was run.
@@ -177,7 +178,7 @@ async fn gather(parts: Parts, runs: Runs, context: &Arc<ExecContext>, frames: &F
             if values.iter().any(Datum::is_null) {
                 continue;
             }
-            let key = types.of(&values);
+            let key = types.of(&values, context)?;
             let bytes = key.len() + 48;
             if keys.insert(key) && (claim.add(bytes).is_err() || claim.is_over()) {
                 return Ok(Probe::Plain);
@@ -229,9 +230,7 @@ fn comparison(conjunct: &Expr) -> Option<(Expr, Expr, SqlType)> {
 
 /// Without subqueries, which may read what changes meanwhile, and volatile calls.
 fn is_simple(expr: &Expr) -> bool {
-    let mut simple = !expr.is_volatile();
-    walk::visit(expr, &mut |expr| simple &= !matches!(expr, Expr::Subquery(_)));
-    simple
+    !expr.is_volatile() && !expr.has_subquery()
 }
 
 fn reads_outside(expr: &Expr) -> bool {

@@ -7,7 +7,7 @@
 use std::ops::Bound;
 use std::sync::Arc;
 
-use engine::{KeyRange, LockOutcome, LockStrength, Txn, WaitPolicy, WriteOutcome};
+use engine::{KeyRange, LockOutcome, LockStrength, Pass, Txn, WaitPolicy, WriteOutcome};
 use types::{Datum, Error, Result, SqlType};
 
 use super::basic::Place;
@@ -82,7 +82,7 @@ pub(super) async fn lock_parent(
     } else {
         let range = KeyRange { lower: Bound::Included(key.clone()), upper: after_prefix(&key) };
         let mut txn = context.txn().await?;
-        match context.engine.probe(&mut txn, &context.view, tree(index.tree), range).await.lift()? {
+        match context.engine().probe(&mut txn, &context.view, tree(index.tree), range).await.lift()? {
             Some((_, row_key)) => row_key.to_vec(),
             None => return Ok(false),
         }
@@ -91,7 +91,7 @@ pub(super) async fn lock_parent(
         let (view, strength, policy) = (&context.view, LockStrength::KeyShare, WaitPolicy::Wait);
         let mut txn = context.txn().await?;
         let outcome =
-            context.engine.lock_row(&mut txn, view, tree(parent.tree), &row_key, strength, policy).await.lift()?;
+            context.engine().lock_row(&mut txn, view, tree(parent.tree), &row_key, strength, policy).await.lift()?;
         match outcome {
             // It may have been changed while we waited.
             LockOutcome::Locked { row, .. } => return Ok(key_of(parent, &foreign.parent_columns, &row)? == wanted),
@@ -119,6 +119,8 @@ pub(super) struct Children<'a> {
     prefix: Vec<u8>,
     /// Where the search has come to.
     from: Option<Vec<u8>>,
+    /// The search since it began, or began again.
+    pass: Option<Pass>,
 }
 
 impl<'a> Children<'a> {
@@ -138,17 +140,27 @@ impl<'a> Children<'a> {
             }
         }
         let source = covering.map_or(table.tree, |index| index.tree);
-        Children { table, foreign, wanted, source, prefix, from: None }
+        Children { table, foreign, wanted, source, prefix, from: None, pass: None }
+    }
+
+    /// The rows that have exactly these values in their referring columns, nulls among them: those refer to no parent.
+    pub fn bearing(table: &'a TableDef, foreign: &'a ForeignKey, values: &[Datum]) -> Children<'a> {
+        let mut key = Vec::new();
+        for (position, value) in foreign.columns.iter().zip(values) {
+            push_key(value, table.columns[*position].ty, &mut key);
+        }
+        Children { table, foreign, wanted: Some(key), source: table.tree, prefix: Vec::new(), from: None, pass: None }
     }
 
     /// Begins again: a row was not what it had been found to be.
     pub fn look_again(&mut self) {
-        self.from = None;
+        (self.from, self.pass) = (None, None);
     }
 
-    /// The next of them, by the newest state. Of rows in flight only those are awaited that may be among them.
+    /// The next of them, by the newest state. Of rows in flight only those are awaited that were among them. At the end
+    /// all are looked at again if one has gone meanwhile: it may be where nobody looks any more.
     pub async fn next(&mut self, context: &Arc<ExecContext>) -> Result<Option<Child>> {
-        let Children { table, foreign, wanted, source, prefix, from } = self;
+        let Children { table, foreign, wanted, source, prefix, from, pass } = self;
         let Some(wanted) = wanted else { return Ok(None) };
         // A row that cannot be read is for the caller to fail on.
         let refers = |row: &[u8]| key_of(table, &foreign.columns, row).map_or(true, |key| key == *wanted);
@@ -161,21 +173,27 @@ impl<'a> Children<'a> {
             };
             let upper = if prefix.is_empty() { Bound::Unbounded } else { after_prefix(prefix) };
             let range = KeyRange { lower, upper };
-            let (engine, view) = (&context.engine, &context.view);
+            let (engine, view) = (context.engine(), &context.view);
+            let looking = pass.get_or_insert_with(|| engine.pass());
             let txn = &mut *context.txn().await?;
             let is_index = *source != table.tree;
             let found = match is_index {
-                true => engine.probe_where(txn, view, tree(*source), range, &any).await.lift()?,
-                false => engine.probe_where(txn, view, tree(*source), range, &refers).await.lift()?,
+                true => engine.probe_where(txn, view, tree(*source), range, &any, looking).await.lift()?,
+                false => engine.probe_where(txn, view, tree(*source), range, &refers, looking).await.lift()?,
             };
-            let Some((entry, found)) = found else { return Ok(None) };
+            let Some((entry, found)) = found else {
+                if pass.take().is_some_and(|pass| pass.has_lost()) {
+                    continue;
+                }
+                return Ok(None);
+            };
             *from = Some(entry.to_vec());
             let (key, row) = match is_index {
                 false => (entry, found),
                 true => {
                     let exact =
                         KeyRange { lower: Bound::Included(found.to_vec()), upper: Bound::Included(found.to_vec()) };
-                    match engine.probe_where(txn, view, tree(table.tree), exact, &refers).await.lift()? {
+                    match engine.probe_where(txn, view, tree(table.tree), exact, &refers, looking).await.lift()? {
                         Some(found) => found,
                         None => continue,
                     }
@@ -195,9 +213,9 @@ pub(super) async fn delete_newest(
     table: &TableDef,
     found: &Child,
 ) -> Result<bool> {
-    let view = context.engine.statement(txn);
+    let view = context.engine().statement(txn);
     let agree = &mut |row: &[u8], _: bool| Ok(row == found.row);
-    let outcome = context.engine.delete(txn, &view, tree(table.tree), &found.key, None, agree).await.lift()?;
+    let outcome = context.engine().delete(txn, &view, tree(table.tree), &found.key, None, agree).await.lift()?;
     Ok(outcome == WriteOutcome::Done)
 }
 

@@ -1,6 +1,6 @@
 //! Reading tables: by key, by a range of keys, through an index, or all of it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::ops::Bound;
 use std::sync::Arc;
 
@@ -14,25 +14,21 @@ use super::context::ExecContext;
 use super::eval::{Env, eval};
 use super::frames::{Frames, Row};
 use super::lift::Lift;
-use super::source::{BoxSource, OwnedRows, Source};
+use super::source::{Batch, BoxSource, OwnedRows, Source};
 use super::table::{after_prefix, push_key, tree};
 use crate::bound::{
     Access, AnyKey, Expr, Fit, IndexAccess, Node, Plan, Relation, Scan, ScanColumn, SystemColumn, walk,
 };
-use crate::catalog::{IndexDef, TableDef, VirtualRelation, VirtualSource};
+use crate::catalog::{self, IndexDef, SequenceDef, TableDef, VirtualRelation, VirtualSource, well_known};
+use crate::session::Standing;
 
 pub(crate) fn open(at: Place, scan: &Scan) -> Result<BoxSource> {
     Ok(match &scan.relation {
         Relation::Table(table) => {
             Box::new(TableScan::new(at, table.clone(), scan.columns.clone(), scan.access.clone(), scan.filter.clone()))
         }
-        Relation::Virtual(relation) => Box::new(VirtualScan {
-            relation,
-            columns: scan.columns.clone(),
-            filter: scan.filter.clone(),
-            at,
-            rows: None,
-        }),
+        Relation::Virtual(relation) => Box::new(MadeScan::new(at, Made::System(relation), scan)),
+        Relation::Sequence(sequence) => Box::new(MadeScan::new(at, Made::Sequence(sequence.clone()), scan)),
     })
 }
 
@@ -40,7 +36,7 @@ pub(crate) fn open(at: Place, scan: &Scan) -> Result<BoxSource> {
 /// filter (which sees all columns).
 pub(crate) fn projected(input: &Plan, exprs: &[Expr]) -> Option<Scan> {
     let Node::Scan(scan) = &input.node else { return None };
-    if scan.filter.is_some() || matches!(scan.relation, Relation::Virtual(_)) {
+    if scan.filter.is_some() || !matches!(scan.relation, Relation::Table(_)) {
         return None;
     }
     let column = |expr: &Expr| match expr {
@@ -219,7 +215,10 @@ pub(crate) struct TableScan {
     direction: Direction,
     index: Option<Arc<IndexDef>>,
     current: Option<EngineScan>,
+    /// Rows or entries that were read.
     rows: Rows,
+    /// How many of them have been taken.
+    taken: usize,
     buffer: Vec<u8>,
 }
 
@@ -243,6 +242,7 @@ impl TableScan {
             index: None,
             current: None,
             rows: Rows::new(),
+            taken: 0,
             buffer: Vec::new(),
         }
     }
@@ -287,29 +287,37 @@ impl TableScan {
         }
     }
 
-    async fn read(&mut self, max: usize) -> Result<Vec<Row>> {
-        if !self.started {
-            self.start().await?;
-        }
-        let mut out = Vec::new();
-        while out.is_empty() {
+    /// Reads further rows or entries; false at the end.
+    async fn fill(&mut self, max: usize) -> Result<bool> {
+        self.taken = 0;
+        loop {
             self.at.context.check()?;
             // Nobody above has a turn before a row passes the filter.
             tokio::task::consume_budget().await;
             let Some(scan) = &mut self.current else {
-                let Some(range) = self.ranges.pop() else { break };
-                let engine = &self.at.context.engine;
+                let Some(range) = self.ranges.pop() else { return Ok(false) };
+                let engine = self.at.context.engine();
                 let from = self.index.as_ref().map_or(self.table.tree, |index| index.tree);
                 self.current = Some(engine.scan(&self.at.context.view, tree(from), range, self.direction));
                 continue;
             };
-            let mut rows = std::mem::take(&mut self.rows);
-            let found = scan.next_batch(&mut rows, max).await.lift()?;
-            if found == 0 {
-                self.current = None;
+            if scan.next_batch(&mut self.rows, max).await.lift()? > 0 {
+                return Ok(true);
             }
-            for i in 0..found {
-                let (key, row) = rows.get(i);
+            self.current = None;
+        }
+    }
+
+    async fn read(&mut self, max: usize) -> Result<Vec<Row>> {
+        if !self.started {
+            self.start().await?;
+        }
+        let mut out = Batch::new(max);
+        while out.is_empty() && (self.taken < self.rows.len() || self.fill(max).await?) {
+            let rows = std::mem::take(&mut self.rows);
+            while self.taken < rows.len() && !out.is_full() {
+                let (key, row) = rows.get(self.taken);
+                self.taken += 1;
                 if self.index.is_none() {
                     let row = self.decode(key, row)?;
                     if self.filter.is_none() || self.passes(&row).await? {
@@ -322,7 +330,7 @@ impl TableScan {
                 buffer.clear();
                 let context = &self.at.context;
                 let found =
-                    context.engine.get_into(&context.view, tree(self.table.tree), row, &mut buffer).await.lift()?;
+                    context.engine().get_into(&context.view, tree(self.table.tree), row, &mut buffer).await.lift()?;
                 if !found {
                     let what = format!("an entry of index \"{}\" leads to no row", self.index_name());
                     return Err(Error::new(types::SqlState::INDEX_CORRUPTED, what));
@@ -335,7 +343,7 @@ impl TableScan {
             }
             self.rows = rows;
         }
-        Ok(out)
+        Ok(out.into_rows())
     }
 
     fn index_name(&self) -> &str {
@@ -349,30 +357,85 @@ impl Source for TableScan {
     }
 }
 
-/// Reads a system relation.
-struct VirtualScan {
-    relation: &'static VirtualRelation,
+/// What has rows only when it is read.
+enum Made {
+    System(&'static VirtualRelation),
+    Sequence(Arc<SequenceDef>),
+}
+
+impl Made {
+    fn oid(&self) -> u32 {
+        match self {
+            Made::System(relation) => relation.oid,
+            Made::Sequence(sequence) => sequence.oid,
+        }
+    }
+
+    /// All rows, each with a value for every column.
+    async fn rows(&self, context: &ExecContext) -> Result<Vec<Row>> {
+        let relation = match self {
+            Made::System(relation) => relation,
+            Made::Sequence(sequence) => {
+                let Standing { last, called, ahead } = standing(sequence, context).await?;
+                return Ok(vec![vec![Datum::Int8(last), Datum::Int8(ahead.into()), Datum::Bool(called)]]);
+            }
+        };
+        let last_values =
+            if relation.oid == well_known::PG_SEQUENCES { last_values(context).await? } else { HashMap::new() };
+        let source = VirtualSource {
+            catalog: &context.catalog,
+            settings: &context.settings,
+            session: &context.session,
+            last_values,
+        };
+        let rows = (relation.rows)(&source)?;
+        match rows.iter().find(|row| row.len() != relation.columns.len()) {
+            Some(row) => Err(Error::internal(format!("{relation:?} made a row of {} columns", row.len()))),
+            None => Ok(rows),
+        }
+    }
+}
+
+async fn standing(sequence: &SequenceDef, context: &ExecContext) -> Result<Standing> {
+    context.session.database.sequences.read(sequence, &context.view, &context.session).await
+}
+
+/// The last values of the sequences that were drawn from, by their numbers.
+async fn last_values(context: &ExecContext) -> Result<HashMap<u32, i64>> {
+    let mut values = HashMap::new();
+    for relation in context.catalog.relations() {
+        let catalog::Relation::Sequence(sequence) = relation else { continue };
+        tokio::task::consume_budget().await;
+        context.check()?;
+        if let Standing { last, called: true, .. } = standing(sequence, context).await? {
+            values.insert(sequence.oid, last);
+        }
+    }
+    Ok(values)
+}
+
+/// Reads what has rows only when it is read.
+struct MadeScan {
+    made: Made,
     columns: Vec<ScanColumn>,
     filter: Option<Expr>,
     at: Place,
     rows: Option<OwnedRows>,
 }
 
-impl VirtualScan {
+impl MadeScan {
+    fn new(at: Place, made: Made, scan: &Scan) -> MadeScan {
+        MadeScan { made, columns: scan.columns.clone(), filter: scan.filter.clone(), at, rows: None }
+    }
+
     async fn rows(&mut self) -> Result<OwnedRows> {
-        let context = &self.at.context;
-        let source =
-            VirtualSource { catalog: &context.catalog, settings: &context.settings, session: &context.session };
         let mut rows = Vec::new();
-        for (number, mut row) in (self.relation.rows)(&source)?.into_iter().enumerate() {
-            if row.len() != self.relation.columns.len() {
-                return Err(Error::internal(format!("{:?} made a row of {} columns", self.relation, row.len())));
-            }
+        for (number, mut row) in self.made.rows(&self.at.context).await?.into_iter().enumerate() {
             let mut values = Vec::with_capacity(self.columns.len());
             for column in &self.columns {
                 values.push(match column {
                     ScanColumn::Attribute(position) => row[*position].clone(),
-                    ScanColumn::System(SystemColumn::TableOid) => Datum::Oid(self.relation.oid),
+                    ScanColumn::System(SystemColumn::TableOid) => Datum::Oid(self.made.oid()),
                     ScanColumn::System(SystemColumn::Ctid) => Datum::Text(format!("(0,{})", number + 1).into()),
                     ScanColumn::System(SystemColumn::Key) => Datum::Null,
                     ScanColumn::System(_) => Datum::Oid(0),
@@ -388,7 +451,7 @@ impl VirtualScan {
     }
 }
 
-impl Source for VirtualScan {
+impl Source for MadeScan {
     fn next(&mut self, max: usize) -> BoxFuture<'_, Result<Vec<Row>>> {
         Box::pin(async move {
             if self.rows.is_none() {

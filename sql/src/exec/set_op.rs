@@ -12,7 +12,7 @@ use super::frames::Row;
 use super::hash_key::KeyTypes;
 use super::memory::Claim;
 use super::sort::Distinct;
-use super::source::{BATCH_ROWS_MAX, BoxSource, Source};
+use super::source::{BATCH_ROWS_MAX, Batch, BoxSource, Source};
 use super::spill::{Sorted, Sorter};
 use crate::bound::SetOpKind;
 
@@ -95,7 +95,7 @@ impl Counted {
             }
             self.at.context.check()?;
             for row in batch {
-                let key = self.types.of(&row);
+                let key = self.types.of(&row, &self.at.context)?;
                 let bytes = key.len() + 56;
                 let count = counts.entry(key).or_insert(0);
                 *count += 1;
@@ -129,7 +129,7 @@ impl Counted {
                 }
                 self.at.context.check()?;
                 for mut row in batch {
-                    let key = self.types.of(&row).into_vec();
+                    let key = self.types.of(&row, &self.at.context)?.into_vec();
                     if right {
                         row = vec![Datum::Int8(1)];
                     } else {
@@ -143,9 +143,9 @@ impl Counted {
     }
 
     async fn merged(&mut self, max: usize) -> Result<Vec<Row>> {
-        let mut kept = Vec::new();
-        let Some(counting) = &mut self.sorted else { return Ok(kept) };
-        while kept.len() < max
+        let mut kept = Batch::new(max);
+        let Some(counting) = &mut self.sorted else { return Ok(Vec::new()) };
+        while !kept.is_full()
             && let Some(mut entry) = counting.rows.next().await?
         {
             if entry.key != counting.key {
@@ -161,7 +161,7 @@ impl Counted {
                 }
             }
         }
-        Ok(kept)
+        Ok(kept.into_rows())
     }
 }
 
@@ -192,7 +192,7 @@ impl Source for Counted {
                 let Some(counts) = &mut self.counts else { return Ok(Vec::new()) };
                 let mut kept = Vec::new();
                 for row in batch {
-                    let partners = counts.get_mut(&self.types.of(&row));
+                    let partners = counts.get_mut(&self.types.of(&row, &self.at.context)?);
                     if partners.is_some_and(|partners| found(partners, self.all)) == self.intersect {
                         kept.push(row);
                     }

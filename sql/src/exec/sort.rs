@@ -9,7 +9,7 @@ use types::{Datum, Error, Result, SqlType, oid};
 use super::basic::Place;
 use super::frames::Row;
 use super::hash_key::KeyTypes;
-use super::memory::Claim;
+use super::memory::{Claim, LateClaim, UNCHARGED_BYTES_MAX};
 use super::source::{BATCH_ROWS_MAX, BoxSource, Source};
 use super::spill::{Sorted, Sorter, order_bytes};
 use crate::bound::{Expr, SortKey};
@@ -76,6 +76,8 @@ impl Sort {
             tokio::task::consume_budget().await;
             for row in batch {
                 bytes.clear();
+                bytes.shrink_to(UNCHARGED_BYTES_MAX);
+                let mut making = LateClaim::default();
                 for key in &self.keys {
                     let computed;
                     let value = match &key.expr {
@@ -86,8 +88,10 @@ impl Sort {
                             &computed
                         }
                     };
+                    making.add(value.heap_bytes(), &self.at.context)?;
                     order_bytes(value, key.expr.ty(), key.descending, key.nulls_first, &mut bytes);
                 }
+                drop(making);
                 sorter.push(bytes.clone(), row).await?;
             }
         }
@@ -147,8 +151,11 @@ impl Distinct {
     /// The row, if it is surely the first of its kind.
     async fn pass(&mut self, mut row: Row) -> Result<Option<Row>> {
         let key = match &self.on {
-            Some(exprs) => self.types.of_in(&self.at.evaluate_all(exprs, &row).await?, &mut self.key),
-            None => self.types.of_in(&row, &mut self.key),
+            Some(exprs) => {
+                let values = self.at.evaluate_all(exprs, &row).await?;
+                self.types.of_in(&values, &self.at.context, &mut self.key)?
+            }
+            None => self.types.of_in(&row, &self.at.context, &mut self.key)?,
         };
         if self.seen.contains(key) {
             return Ok(None);

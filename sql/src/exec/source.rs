@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use futures::future::BoxFuture;
-use types::Result;
+use types::{Datum, Result};
 
 use super::context::ExecContext;
 use super::frames::{Frames, Row};
@@ -18,6 +18,58 @@ use crate::bound::{Node, Plan};
 
 /// The most rows an operator asks for at once.
 pub(crate) const BATCH_ROWS_MAX: usize = 256;
+
+/// A batch ends when what is behind its values takes more than this.
+pub(crate) const BATCH_BYTES_MAX: usize = 64 << 20;
+
+/// What is behind the values of a row; no more is counted than shows that it is more than a batch may take.
+pub(crate) fn long_bytes(values: &[Datum]) -> usize {
+    let mut total = 0;
+    for value in values {
+        total += value.heap_bytes();
+        if total > BATCH_BYTES_MAX {
+            break;
+        }
+    }
+    total
+}
+
+/// Rows to be handed on together: as many as are asked for, or fewer when they are long.
+pub(crate) struct Batch {
+    rows: Vec<Row>,
+    rows_max: usize,
+    bytes: usize,
+}
+
+impl Batch {
+    /// An empty batch of at most so many rows, at least 1.
+    pub fn new(rows_max: usize) -> Batch {
+        Batch { rows: Vec::new(), rows_max, bytes: 0 }
+    }
+
+    pub fn push(&mut self, row: Row) {
+        self.bytes += long_bytes(&row);
+        self.rows.push(row);
+    }
+
+    /// Whether it is to be handed on before another row is made.
+    pub fn is_full(&self) -> bool {
+        self.room() == 0 || self.bytes > BATCH_BYTES_MAX
+    }
+
+    /// How many more rows may be asked for.
+    pub fn room(&self) -> usize {
+        self.rows_max.saturating_sub(self.rows.len())
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
+    pub fn into_rows(self) -> Vec<Row> {
+        self.rows
+    }
+}
 
 /// An operator.
 pub(crate) trait Source: Send {
@@ -125,5 +177,26 @@ impl OwnedRows {
 impl Source for OwnedRows {
     fn next(&mut self, max: usize) -> BoxFuture<'_, Result<Vec<Row>>> {
         Box::pin(std::future::ready(Ok(self.take(max))))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_batch_ends_with_its_rows_or_with_their_bytes() {
+        let mut short = Batch::new(3);
+        let mut long = Batch::new(100);
+        let text = Datum::text(&"x".repeat(BATCH_BYTES_MAX / 2));
+        for _ in 0..2 {
+            short.push(vec![Datum::Int4(1)]);
+            assert!(!long.is_full());
+            long.push(vec![Datum::Null, text.clone()]);
+        }
+        assert!(!short.is_full() && short.room() == 1);
+        short.push(Vec::new());
+        assert!(short.is_full() && long.is_full());
+        assert_eq!(long.into_rows().len(), 2);
     }
 }

@@ -77,7 +77,7 @@ pub(crate) async fn value(
             let mut source = open(&subquery.plan, context, &inner)?;
             let mut claim = Claim::new(context.memory());
             let rows = collect(&mut source, context, &mut claim).await?;
-            collect_subquery(&subquery.kind, &rows, subquery.ty)
+            collect_subquery(subquery, &rows)
         }
         SubqueryKind::Any { test, all } => {
             let mut source = open(&subquery.plan, context, &inner)?;
@@ -104,7 +104,7 @@ async fn finish(subquery: &Subquery, rows: &[Row], context: &Arc<ExecContext>, f
             Some(row) => evaluate(test, context, row, frames).await,
             None => Ok(Datum::Null),
         },
-        kind => collect_subquery(kind, rows, subquery.ty),
+        _ => collect_subquery(subquery, rows),
     }
 }
 
@@ -218,7 +218,10 @@ impl Matches {
             }
             let mut bytes = 0;
             if !values.iter().any(Datum::is_null) {
-                let key = matches.types.of(&values);
+                let Ok(key) = matches.types.of(&values, context) else {
+                    claim.keep(held);
+                    return Ok(None);
+                };
                 bytes = key.len() + 48;
                 matches.keys.insert(key);
             } else if sides.len() > 1 || matches.unknown.is_empty() {
@@ -246,7 +249,7 @@ impl Matches {
             values.push(key_value(evaluate(left, context, &[], frames).await?));
         }
         let is_null = values.iter().any(Datum::is_null);
-        if !is_null && self.keys.contains(&self.types.of(&values)) {
+        if !is_null && self.keys.contains(&self.types.of(&values, context)?) {
             return Ok(Datum::Bool(true));
         }
         match (is_null, sides.len()) {

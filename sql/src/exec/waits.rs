@@ -11,8 +11,8 @@ use types::{Datum, Error, Function, Result, SqlState};
 use super::context::ExecContext;
 use super::lift::{Lift, lift};
 use crate::catalog::store::sequence_seen;
-use crate::catalog::{Relation, SequenceDef, TableDef};
-use crate::functions::{advisory, waiting};
+use crate::catalog::{Privileges, Relation, SequenceDef, TableDef, is_temporary};
+use crate::functions::{LOOKING, advisory, check_right, sequence_by_oid, waiting};
 use crate::session::{Drawn, Waits};
 
 /// Whether the executor runs this function itself.
@@ -23,8 +23,10 @@ pub(crate) fn may_wait(function: &Function) -> bool {
             || matches!(
                 function.oid,
                 waiting::NEXTVAL
+                    | waiting::NEXT_OF_IDENTITY
                     | waiting::SETVAL
                     | waiting::SETVAL_CALLED
+                    | waiting::SEQUENCE_LAST_VALUE
                     | waiting::SLEEP
                     | waiting::PROMOTE
                     | waiting::PROMOTE_DEFAULT
@@ -47,15 +49,25 @@ pub(crate) fn may_wait(function: &Function) -> bool {
             ))
 }
 
-fn sequence(args: &[Datum], context: &ExecContext) -> Result<Arc<SequenceDef>> {
-    let number = args.first().and_then(Datum::as_oid).unwrap_or(0);
-    if let Some(sequence) = context.catalog.sequence(number) {
-        return Ok(sequence.clone());
+/// The sequence that a function is to change, or to look at.
+///
+/// # Errors
+/// 42809 and 42P01 for what is none, 42501 and 25006 for what may not be.
+fn sequence(function: &Function, args: &[Datum], context: &ExecContext) -> Result<Arc<SequenceDef>> {
+    let sequence = sequence_by_oid(&context.catalog, args.first().and_then(Datum::as_oid).unwrap_or(0))?;
+    let any: &[Privileges] = match function.oid {
+        waiting::NEXTVAL => &[Privileges::USAGE, Privileges::UPDATE],
+        waiting::SEQUENCE_LAST_VALUE => LOOKING,
+        _ => &[Privileges::UPDATE],
+    };
+    // Who may add a row may number it.
+    if function.oid != waiting::NEXT_OF_IDENTITY {
+        check_right(&context.session, &context.catalog, sequence, any)?;
     }
-    match context.catalog.relation(number) {
-        Some(other) => Err(Error::new(SqlState::WRONG_OBJECT_TYPE, format!("\"{}\" is not a sequence", other.name()))),
-        None => Err(Error::new(SqlState::UNDEFINED_TABLE, format!("could not open relation with OID {number}"))),
+    if function.oid != waiting::SEQUENCE_LAST_VALUE {
+        check_writable(context, function, sequence)?;
     }
+    Ok(sequence.clone())
 }
 
 /// Waits for the end of the transaction that is changing a sequence's parameters, if there is one and it is not this
@@ -66,12 +78,12 @@ async fn after_change(sequence: &Arc<SequenceDef>, context: &Arc<ExecContext>) -
     let view = {
         let mut txn = context.txn().await?;
         let mode = TableLockMode::RowExclusive;
-        context.engine.lock_object(&mut txn, object, mode, WaitPolicy::Wait).await.map_err(lift)?;
+        context.engine().lock_object(&mut txn, object, mode, WaitPolicy::Wait).await.map_err(lift)?;
         // What was committed counts for others; here perhaps a change of this transaction's own, of which a savepoint took
         // back a part. Nobody else has one under way by now, and a GRANT that is leaves the generation alone.
-        context.engine.newest(&txn)
+        context.engine().newest(&txn)
     };
-    let Some(newest) = sequence_seen(&context.engine, &view, database, sequence).await? else {
+    let Some(newest) = sequence_seen(context.engine(), &view, database, sequence).await? else {
         let message = format!("could not open relation with OID {}", sequence.oid);
         return Err(Error::new(SqlState::UNDEFINED_TABLE, message));
     };
@@ -81,22 +93,29 @@ async fn after_change(sequence: &Arc<SequenceDef>, context: &Arc<ExecContext>) -
     Ok(Arc::new(newest))
 }
 
-fn check_writable(context: &ExecContext, function: &Function) -> Result<()> {
-    if !context.session.is_read_only() && context.engine.is_writer() {
-        return Ok(());
+fn check_writable(context: &ExecContext, function: &Function, sequence: &SequenceDef) -> Result<()> {
+    let is_open = !context.session.is_read_only() || is_temporary(&sequence.schema_name);
+    if !is_open && context.engine().is_writer() {
+        return Err(refused(function, "in a read-only transaction"));
     }
-    let what = if context.engine.is_writer() { "in a read-only transaction" } else { "during recovery" };
-    let message = format!("cannot execute {}() {what}", function.name);
-    Err(Error::new(SqlState::READ_ONLY_SQL_TRANSACTION, message))
+    check_writer(context, function)
+}
+
+fn check_writer(context: &ExecContext, function: &Function) -> Result<()> {
+    if context.engine().is_writer() { Ok(()) } else { Err(refused(function, "during recovery")) }
+}
+
+fn refused(function: &Function, when: &str) -> Error {
+    let message = format!("cannot execute {}() {when}", function.name);
+    Error::new(SqlState::READ_ONLY_SQL_TRANSACTION, message)
 }
 
 /// The value, if it can be had without waiting.
 pub(crate) fn at_once(function: &Function, args: &[Datum], context: &ExecContext) -> Result<Option<Datum>> {
-    if function.oid != waiting::NEXTVAL {
+    if !matches!(function.oid, waiting::NEXTVAL | waiting::NEXT_OF_IDENTITY) {
         return Ok(None);
     }
-    check_writable(context, function)?;
-    let sequence = sequence(args, context)?;
+    let sequence = sequence(function, args, context)?;
     let value = context.session.database.sequences.next_at_once(&sequence, &context.session)?;
     Ok(value.map(Datum::Int8))
 }
@@ -115,17 +134,14 @@ pub(crate) async fn call(function: &Function, args: &[Datum], context: &Arc<Exec
     }
     match function.oid {
         waiting::TXID_CURRENT | waiting::CURRENT_XACT_ID => {
-            if !context.engine.is_writer() {
-                check_writable(context, function)?;
-            }
+            check_writer(context, function)?;
             let mut txn = context.txn().await?;
-            let id = context.engine.assign(&mut txn).await.lift()?;
+            let id = context.engine().assign(&mut txn).await.lift()?;
             session.set_transaction(id.0);
             Ok(Datum::Int8(id.0 as i64))
         }
-        waiting::NEXTVAL => {
-            check_writable(context, function)?;
-            let mut sequence = sequence(args, context)?;
+        waiting::NEXTVAL | waiting::NEXT_OF_IDENTITY => {
+            let mut sequence = sequence(function, args, context)?;
             loop {
                 match session.database.sequences.next(&sequence, session).await? {
                     Drawn::Value(value) => return Ok(Datum::Int8(value)),
@@ -134,14 +150,18 @@ pub(crate) async fn call(function: &Function, args: &[Datum], context: &Arc<Exec
             }
         }
         waiting::SETVAL | waiting::SETVAL_CALLED => {
-            check_writable(context, function)?;
-            let mut sequence = sequence(args, context)?;
+            let mut sequence = sequence(function, args, context)?;
             let value = args[1].as_i64().unwrap_or(0);
             let called = args.get(2).and_then(Datum::as_bool).unwrap_or(true);
             while !session.database.sequences.set(&sequence, value, called, session).await? {
                 sequence = after_change(&sequence, context).await?;
             }
             Ok(Datum::Int8(value))
+        }
+        waiting::SEQUENCE_LAST_VALUE => {
+            let sequence = sequence(function, args, context)?;
+            let standing = session.database.sequences.read(&sequence, &context.view, session).await?;
+            Ok(if standing.called { Datum::Int8(standing.last) } else { Datum::Null })
         }
         waiting::SLEEP => {
             let seconds = args[0].as_f64().unwrap_or(0.0).clamp(0.0, 1e9);
@@ -180,7 +200,7 @@ async fn promote(args: &[Datum], context: &ExecContext) -> Result<Datum> {
         let message = "\"wait_seconds\" must not be negative or zero";
         return Err(Error::new(SqlState::NUMERIC_VALUE_OUT_OF_RANGE, message));
     };
-    if context.engine.is_writer() {
+    if context.engine().is_writer() {
         return Ok(Datum::Bool(true));
     }
     let admin = session.database.admin()?.clone();
@@ -203,10 +223,9 @@ async fn change_members(function: &Function, args: &[Datum], context: &ExecConte
         let message = format!("permission denied for function {}", function.name);
         return Err(Error::new(SqlState::INSUFFICIENT_PRIVILEGE, message));
     }
-    if !context.engine.is_writer() {
-        let message = format!("cannot execute {}() during recovery", function.name);
-        return Err(Error::new(SqlState::READ_ONLY_SQL_TRANSACTION, message)
-            .hint("Only the writer changes the storage nodes: redoubt.replica_status() names it."));
+    if !context.engine().is_writer() {
+        let hint = "Only the writer changes the storage nodes: redoubt.replica_status() names it.";
+        return Err(refused(function, "during recovery").hint(hint));
     }
     let number = args[0].as_i64().unwrap_or(-1);
     let unknown = || Error::new(SqlState::UNDEFINED_OBJECT, format!("there is no storage node {number}"));
@@ -228,7 +247,7 @@ async fn wait_for_lsn(args: &[Datum], context: &ExecContext) -> Result<Datum> {
         return Err(Error::new(SqlState::ACTIVE_SQL_TRANSACTION, message)
             .hint("Use the statement WAIT FOR LSN before the first query."));
     }
-    let wait = context.engine.wait_visible(lsn, &context.cancel);
+    let wait = context.engine().wait_visible(lsn, &context.cancel);
     let waited = match args.get(1).and_then(Datum::as_i64) {
         None => wait.await,
         Some(milliseconds) => {
@@ -242,14 +261,14 @@ async fn wait_for_lsn(args: &[Datum], context: &ExecContext) -> Result<Datum> {
     if waited.map_err(lift)? {
         return Ok(Datum::Bool(true));
     }
-    let (message, at) = ("recovery is not in progress", context.engine.visible_up_to());
+    let (message, at) = ("recovery is not in progress", context.engine().visible_up_to());
     Err(Error::new(SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE, message)
         .detail(format!("This server is the writer and ends at {at}, before {lsn}: it will not come to have that.")))
 }
 
 /// What a tree's pages take, in bytes; nothing if it is gone by now.
 async fn tree_bytes(tree: u64, context: &ExecContext) -> Result<u64> {
-    match context.engine.tree_pages(PageId(tree), &context.cancel).await {
+    match context.engine().tree_pages(PageId(tree), &context.cancel).await {
         Ok(pages) => Ok(pages * PAGE_BYTES as u64),
         Err(engine::Error::NoSuchTree(_)) => Ok(0),
         Err(error) => Err(lift(error)),

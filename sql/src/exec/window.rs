@@ -1,21 +1,23 @@
 //! Window functions: the whole input in memory, each call over its own order of the rows.
 //!
 //! Rows come out in the order of the first call's partitions and ordering, as they do from PostgreSQL. A frame that starts
-//! where its partition does is accumulated once, row by row; any other is added up anew for each row.
+//! where its partition does is accumulated once, row by row; any other, or one that excludes rows, is added up anew for each
+//! row.
 
 use std::cmp::Ordering;
 use std::ops::Range;
 
 use futures::future::BoxFuture;
+use types::datetime::TimeZone;
 use types::row::check_made;
-use types::{Datum, Error, Result, SqlState, SqlType};
+use types::{Datum, Error, Result, SqlState, SqlType, in_range};
 
 use super::basic::Place;
 use super::frames::Row;
-use super::memory::{Claim, datum_bytes, row_bytes};
+use super::memory::{Claim, row_bytes};
 use super::sort::{comparable, compare_keys, key_values};
 use super::source::{BoxSource, OwnedRows, Source, collect};
-use crate::bound::{Expr, FrameBound, FrameMode, WindowCall, WindowFunction};
+use crate::bound::{Expr, FrameBound, FrameExclusion, FrameMode, WindowCall, WindowFunction};
 
 pub(crate) struct Window {
     input: Option<BoxSource>,
@@ -37,8 +39,7 @@ impl Window {
         let mut columns: Vec<Vec<Datum>> = Vec::with_capacity(self.calls.len());
         for call in &self.calls {
             let ordered = Ordered::new(&self.at, call, &rows).await?;
-            let held = self.claim.bytes();
-            self.claim.add(ordered.bytes())?;
+            self.claim.add(rows.len() * size_of::<Datum>())?;
             let mut values = vec![Datum::Null; rows.len()];
             for (from, to) in ordered.partitions() {
                 self.at.context.check()?;
@@ -49,7 +50,6 @@ impl Window {
             if output_order.is_none() {
                 output_order = Some(ordered.order);
             }
-            self.claim.keep(held);
         }
         let order = output_order.unwrap_or_else(|| (0..rows.len()).collect());
         let mut rows: Vec<Option<Row>> = rows.into_iter().map(Some).collect();
@@ -82,28 +82,29 @@ struct Ordered {
     order: Vec<usize>,
     partition_values: Vec<Vec<Datum>>,
     order_values: Vec<Vec<Datum>>,
+    /// What the values hold.
+    _claim: Claim,
 }
 
 impl Ordered {
     async fn new(at: &Place, call: &WindowCall, rows: &[Row]) -> Result<Ordered> {
+        let mut claim = Claim::new(at.context.memory());
         let mut partition_values = Vec::with_capacity(rows.len());
         let mut order_values = Vec::with_capacity(rows.len());
         for row in rows {
-            let values = at.evaluate_all(&call.partition, row).await?.into_iter().zip(&call.partition);
-            partition_values.push(values.map(|(value, expr)| comparable(value, expr.ty())).collect::<Row>());
-            order_values.push(key_values(at, &call.order, row).await?);
+            let partition = at.evaluate_all(&call.partition, row).await?.into_iter().zip(&call.partition);
+            let partition: Row = partition.map(|(value, expr)| comparable(value, expr.ty())).collect();
+            let order = key_values(at, &call.order, row).await?;
+            claim.add(row_bytes(&partition) + row_bytes(&order))?;
+            partition_values.push(partition);
+            order_values.push(order);
         }
         let mut order: Vec<usize> = (0..rows.len()).collect();
         order.sort_by(|&a, &b| {
             compare_rows(&partition_values[a], &partition_values[b])
                 .then_with(|| compare_keys(&call.order, &order_values[a], &order_values[b]))
         });
-        Ok(Ordered { order, partition_values, order_values })
-    }
-
-    /// The estimated size of the values.
-    fn bytes(&self) -> usize {
-        self.partition_values.iter().chain(&self.order_values).map(|values| row_bytes(values)).sum()
+        Ok(Ordered { order, partition_values, order_values, _claim: claim })
     }
 
     /// Half-open ranges of `order`.
@@ -126,6 +127,28 @@ fn compare_rows(left: &[Datum], right: &[Datum]) -> Ordering {
     left.iter().zip(right).map(|(l, r)| l.compare(r)).find(|order| order.is_ne()).unwrap_or(Ordering::Equal)
 }
 
+/// Whether its values are in memory anyway.
+fn is_there(expr: &Expr) -> bool {
+    matches!(expr, Expr::Column { .. } | Expr::Const { .. })
+}
+
+/// Claims what is behind a value.
+fn claim_value(value: &Datum, claim: &mut Claim) -> Result<()> {
+    let bytes = value.heap_bytes();
+    if bytes > 0 { claim.add(bytes) } else { Ok(()) }
+}
+
+/// The n-th of the positions in these ranges, from 0.
+fn nth_of(parts: &[Range<usize>], mut n: usize) -> Option<usize> {
+    for part in parts {
+        if n < part.len() {
+            return Some(part.start + n);
+        }
+        n -= part.len();
+    }
+    None
+}
+
 /// One partition of one call. Positions count from the partition's start.
 struct Partition<'a> {
     call: &'a WindowCall,
@@ -141,11 +164,12 @@ struct Partition<'a> {
     valued: Range<usize>,
     start_offset: Option<Datum>,
     end_offset: Option<Datum>,
+    zone: &'a TimeZone,
 }
 
 impl<'a> Partition<'a> {
     async fn new(
-        at: &Place,
+        at: &'a Place,
         call: &'a WindowCall,
         rows: &'a [Row],
         ordered: &'a Ordered,
@@ -180,7 +204,19 @@ impl<'a> Partition<'a> {
         let null = |row: &usize| order_values[*row].first().is_some_and(Datum::is_null);
         let first = order.partition_point(|row| null(row) && null(&order[0]));
         let valued = first..first + order[first..].partition_point(|row| !null(row));
-        Ok(Partition { call, rows, order, order_values, peers, groups, group_starts, valued, start_offset, end_offset })
+        Ok(Partition {
+            call,
+            rows,
+            order,
+            order_values,
+            peers,
+            groups,
+            group_starts,
+            valued,
+            start_offset,
+            end_offset,
+            zone: &at.context.settings.timezone,
+        })
     }
 
     fn len(&self) -> usize {
@@ -205,9 +241,9 @@ impl<'a> Partition<'a> {
                 self.fill(values, |i| Datum::Float8(self.peers[i].1 as f64 / self.len() as f64));
             }
             WindowFunction::Ntile => self.ntile(at, values).await?,
-            WindowFunction::Lag | WindowFunction::Lead => self.shifted(at, values).await?,
+            WindowFunction::Lag | WindowFunction::Lead => self.shifted(at, values, claim).await?,
             WindowFunction::FirstValue | WindowFunction::LastValue | WindowFunction::NthValue => {
-                self.nth(at, values).await?;
+                self.nth(at, values, claim).await?;
             }
         }
         Ok(())
@@ -236,36 +272,43 @@ impl<'a> Partition<'a> {
         Ok(())
     }
 
-    async fn shifted(&self, at: &Place, values: &mut [Datum]) -> Result<()> {
+    /// The value of one argument over the row at a position, null if there is no such argument. What is behind it is
+    /// claimed, unless it is the row's own.
+    async fn value(&self, at: &Place, position: usize, arg: usize, claim: &mut Claim) -> Result<Datum> {
+        let Some(expr) = self.call.args.get(arg) else { return Ok(Datum::Null) };
+        let value = at.evaluate(expr, &self.rows[self.order[position]]).await?;
+        if !is_there(expr) {
+            claim_value(&value, claim)?;
+        }
+        Ok(value)
+    }
+
+    async fn shifted(&self, at: &Place, values: &mut [Datum], claim: &mut Claim) -> Result<()> {
         let sign = if matches!(self.call.function, WindowFunction::Lag) { -1 } else { 1 };
         for i in 0..self.len() {
-            let args = self.args(at, i).await?;
-            let offset = match args.get(1) {
-                None => 1,
-                Some(offset) => match offset.as_i64() {
-                    Some(offset) => offset,
-                    None => continue,
-                },
-            };
+            at.context.check()?;
+            let offset = if self.call.args.len() > 1 { self.value(at, i, 1, claim).await?.as_i64() } else { Some(1) };
+            let Some(offset) = offset else { continue };
             let target = i as i64 + sign * offset;
             values[self.order[i]] = match usize::try_from(target) {
-                Ok(target) if target < self.len() => self.args(at, target).await?.swap_remove(0),
-                _ => args.into_iter().nth(2).unwrap_or(Datum::Null),
+                Ok(target) if target < self.len() => self.value(at, target, 0, claim).await?,
+                _ => self.value(at, i, 2, claim).await?,
             };
         }
         Ok(())
     }
 
-    async fn nth(&self, at: &Place, values: &mut [Datum]) -> Result<()> {
+    async fn nth(&self, at: &Place, values: &mut [Datum], claim: &mut Claim) -> Result<()> {
         for i in 0..self.len() {
             at.context.check()?;
             tokio::task::consume_budget().await;
             let (from, to) = self.frame(i)?;
+            let parts = self.parts(i, from..to);
             let target = match self.call.function {
-                WindowFunction::FirstValue => Some(from),
-                WindowFunction::LastValue => to.checked_sub(1),
-                _ => match self.args(at, i).await?.get(1).and_then(Datum::as_i64) {
-                    Some(n) if n > 0 => Some(from + n as usize - 1),
+                WindowFunction::FirstValue => nth_of(&parts, 0),
+                WindowFunction::LastValue => parts.iter().rev().find(|part| !part.is_empty()).map(|part| part.end - 1),
+                _ => match self.value(at, i, 1, claim).await?.as_i64() {
+                    Some(n) if n > 0 => nth_of(&parts, n as usize - 1),
                     Some(_) => {
                         let state = SqlState::INVALID_ARGUMENT_FOR_NTH_VALUE;
                         return Err(Error::new(state, "argument of nth_value must be greater than zero"));
@@ -273,8 +316,8 @@ impl<'a> Partition<'a> {
                     None => None,
                 },
             };
-            if let Some(target) = target.filter(|target| *target >= from && *target < to) {
-                values[self.order[i]] = self.args(at, target).await?.swap_remove(0);
+            if let Some(target) = target {
+                values[self.order[i]] = self.value(at, target, 0, claim).await?;
             }
         }
         Ok(())
@@ -289,19 +332,25 @@ impl<'a> Partition<'a> {
     ) -> Result<()> {
         let types: Vec<SqlType> = self.call.args.iter().map(Expr::ty).collect();
         let mut running = aggregate.start(&types, &at.context.settings);
+        // What the running state holds.
+        let mut held = Claim::new(at.context.memory());
+        // What these find is the value of a row.
+        let is_found = matches!(aggregate.name, "min" | "max") && self.call.args.iter().all(is_there);
         let (mut run_from, mut run_to) = (0, 0);
+        let excluding = self.call.frame.exclude != FrameExclusion::NoOthers;
         let mut known: Option<Datum> = None;
         for i in 0..self.len() {
             // What a single row takes may be long.
             at.context.check()?;
             tokio::task::consume_budget().await;
             let (from, to) = self.frame(i)?;
-            if from != run_from || to < run_to {
+            if excluding || from != run_from || to < run_to {
                 running = aggregate.start(&types, &at.context.settings);
+                held.keep(0);
                 (run_from, run_to) = (from, from);
                 known = None;
             }
-            for position in run_to..to {
+            for position in self.parts(i, run_to..to).into_iter().flatten() {
                 let row = &self.rows[self.order[position]];
                 if let Some(filter) = &self.call.filter
                     && !at.holds(filter, row).await?
@@ -310,10 +359,7 @@ impl<'a> Partition<'a> {
                 }
                 let args = self.args(at, position).await?;
                 running.add(&args)?;
-                // Only accumulators that collect grow with their rows.
-                if running.size() > 256 {
-                    claim.add(args.iter().map(datum_bytes).sum())?;
-                }
+                held.grow(running.size())?;
                 known = None;
             }
             run_to = run_to.max(to);
@@ -322,7 +368,9 @@ impl<'a> Partition<'a> {
                 None => {
                     let value = running.finish()?;
                     check_made(&value)?;
-                    claim.add(datum_bytes(&value))?;
+                    if !is_found {
+                        claim_value(&value, claim)?;
+                    }
                     value
                 }
             };
@@ -337,6 +385,19 @@ impl<'a> Partition<'a> {
         let from = self.bound(i, &self.call.frame.start, self.start_offset.as_ref(), true)?;
         let to = self.bound(i, &self.call.frame.end, self.end_offset.as_ref(), false)?;
         Ok((from, to.max(from)))
+    }
+
+    /// What EXCLUDE leaves of these positions of a row's frame, in their order.
+    fn parts(&self, i: usize, positions: Range<usize>) -> [Range<usize>; 3] {
+        let Range { start, end } = positions;
+        let inside = |position: usize| position.clamp(start, end);
+        let (from, to) = match self.call.frame.exclude {
+            FrameExclusion::NoOthers => (end, end),
+            FrameExclusion::CurrentRow => (i, i + 1),
+            FrameExclusion::Group | FrameExclusion::Ties => self.peers[i],
+        };
+        let kept = if self.call.frame.exclude == FrameExclusion::Ties { inside(i)..inside(i + 1) } else { end..end };
+        [start..inside(from), kept, inside(to)..end]
     }
 
     /// A bound's position: of the first row of the frame, or one past the last.
@@ -355,16 +416,15 @@ impl<'a> Partition<'a> {
             FrameBound::Preceding(_) => false,
             FrameBound::Following(_) => true,
         };
-        let offset = offset.unwrap_or(&Datum::Null);
+        let what = if start { "starting" } else { "ending" };
+        let Some(offset) = offset.filter(|offset| !offset.is_null()) else {
+            return Err(Error::new(SqlState::NULL_VALUE_NOT_ALLOWED, format!("frame {what} offset must not be null")));
+        };
         if self.call.frame.mode == FrameMode::Range {
             return self.range_bound(i, offset, forward, start);
         }
-        let Some(offset) = offset.as_i64() else {
-            let what = if start { "starting" } else { "ending" };
-            return Err(Error::new(SqlState::NULL_VALUE_NOT_ALLOWED, format!("frame {what} offset must not be null")));
-        };
+        let offset = offset.as_i64().ok_or_else(|| Error::internal("a frame offset that is no integer"))?;
         if offset < 0 {
-            let what = if start { "starting" } else { "ending" };
             let state = SqlState::INVALID_PRECEDING_OR_FOLLOWING_SIZE;
             return Err(Error::new(state, format!("frame {what} offset must not be negative")));
         }
@@ -383,32 +443,17 @@ impl<'a> Partition<'a> {
         })
     }
 
-    /// `RANGE` with an offset, over one ordering column of a number type.
+    /// `RANGE` with an offset, over one ordering column.
     fn range_bound(&self, i: usize, offset: &Datum, forward: bool, start: bool) -> Result<usize> {
-        let unsupported = || Error::unsupported("RANGE with offset PRECEDING/FOLLOWING over this column type");
-        let key = self.call.order.first().ok_or_else(unsupported)?;
-        let value = |position: usize| &self.order_values[self.order[position]][0];
-        let current = value(i);
+        let key = self.call.order.first().ok_or_else(|| Error::internal("a RANGE frame without an order"))?;
+        let current = &self.order_values[self.order[i]][0];
         if current.is_null() {
             return Ok(if start { self.peers[i].0 } else { self.peers[i].1 });
         }
         // Going forward in a descending order means towards smaller values.
-        let add = forward != key.descending;
-        let limit = match (current.as_i64(), offset.as_i64()) {
-            (Some(current), Some(offset)) if offset >= 0 => {
-                Datum::Int8(if add { current.saturating_add(offset) } else { current.saturating_sub(offset) })
-            }
-            (Some(_), Some(_)) => {
-                let state = SqlState::INVALID_PRECEDING_OR_FOLLOWING_SIZE;
-                return Err(Error::new(state, "invalid preceding or following size in window function"));
-            }
-            _ => match (current.as_f64(), offset.as_f64()) {
-                (Some(current), Some(offset)) => Datum::Float8(if add { current + offset } else { current - offset }),
-                _ => return Err(unsupported()),
-            },
-        };
+        let limit = in_range::reach(current, offset, forward != key.descending, start != key.descending, self.zone)?;
         let is_before = |row: &usize| {
-            let order = self.order_values[*row][0].compare(&limit);
+            let order = in_range::compare(&self.order_values[*row][0], &limit);
             let order = if key.descending { order.reverse() } else { order };
             if start { order.is_lt() } else { order.is_le() }
         };

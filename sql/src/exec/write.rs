@@ -3,24 +3,30 @@
 //! NOT NULL, CHECK and uniqueness are judged row by row, uniqueness by the engine under the lock of the key. Foreign keys
 //! are judged when the statement's rows are all written, as in PostgreSQL, so that rows of one statement may refer to each
 //! other: a child takes KEY SHARE on its parent's newest version; whoever deletes a parent or changes its key holds the
-//! row's exclusive lock by then, so that no child can appear any more, and looks for children in the newest state.
+//! row's exclusive lock by then, so that no child can appear any more, and looks for children in the newest state. What
+//! a constraint leaves to the end of the transaction is handed over instead ([`super::deferred`]).
 
 use std::collections::HashSet;
 use std::sync::Arc;
 
 use engine::{InsertOutcome, LockStrength, Txn, Verdict, WriteOutcome};
+use smallvec::SmallVec;
 use types::text_io::{as_text, cut};
 use types::{Datum, Error, Result, SqlState};
 
 use super::context::ExecContext;
+use super::deferred::Side;
 use super::lift::Lift;
 use super::memory::{LateClaim, row_bytes};
 use super::reference::{Child, ChildMaker, Children, delete_newest, lock_parent};
 use super::table::{entry_key, key_text, row_key, secondary_indexes, tree};
-use crate::catalog::{ConstraintDef, ConstraintKind, ForeignKey, IndexDef, ReferentialAction, TableDef};
+use crate::catalog::{
+    ConstraintDef, ConstraintKind, ForeignKey, IndexDef, Privileges, ReferentialAction, Relation, TableDef,
+};
+use crate::functions::relation_allows;
 
 /// What a key takes in a set beside its bytes.
-const SEEN_KEY_BYTES: usize = 48;
+pub(super) const SEEN_KEY_BYTES: usize = 48;
 
 /// What became of the insertion of a row.
 pub(crate) enum Inserted {
@@ -41,6 +47,8 @@ struct Change {
 pub(crate) struct TableWriter {
     pub table: Arc<TableDef>,
     context: Arc<ExecContext>,
+    /// The columns to which a statement of the user gives values. `None`: not he writes, but the server for him.
+    given: Option<SmallVec<[usize; 8]>>,
     /// Children to be checked against their parents: the foreign key's number among the constraints, and its values.
     children: HashSet<(usize, Vec<u8>)>,
     child_values: Vec<(usize, Vec<Datum>)>,
@@ -57,6 +65,7 @@ impl TableWriter {
         TableWriter {
             table: table.clone(),
             context: context.clone(),
+            given: None,
             children: HashSet::new(),
             child_values: Vec::new(),
             parents: Vec::new(),
@@ -64,6 +73,23 @@ impl TableWriter {
             key: Vec::new(),
             row: Vec::new(),
         }
+    }
+
+    /// For a statement that gives values to these columns: of others its errors tell only who may read the table.
+    pub fn giving(mut self, columns: impl Iterator<Item = usize>) -> TableWriter {
+        self.given = Some(columns.collect());
+        self
+    }
+
+    /// The only columns whose values the user may be told, if there are others.
+    fn told(&self) -> Option<&[usize]> {
+        let given = self.given.as_deref()?;
+        let (session, catalog) = (&self.context.session, &self.context.catalog);
+        let table = Relation::Table(self.table.clone());
+        let user = session.actor();
+        let may_read =
+            user.find(catalog).is_some_and(|role| relation_allows(catalog, role, &table, Privileges::SELECT));
+        (!may_read && !session.is_superuser()).then_some(given)
     }
 
     /// Checks NOT NULL.
@@ -91,25 +117,39 @@ impl TableWriter {
     /// The error of a row, with its values; or why they cannot be shown, as in PostgreSQL.
     fn with_row(&self, error: Error, row: &[Datum]) -> Error {
         match self.failing_row(row) {
-            Ok(detail) => error.detail(detail),
+            Ok(Some(detail)) => error.detail(detail),
+            Ok(None) => error,
             Err(error) => error,
         }
     }
 
-    /// `Failing row contains (1, null).`
-    fn failing_row(&self, row: &[Datum]) -> Result<String> {
+    /// `Failing row contains (1, null).` or `Failing row contains (a) = (1).`
+    fn failing_row(&self, row: &[Datum]) -> Result<Option<String>> {
         /// Longer values are cut, as in PostgreSQL.
         const VALUE_BYTES_MAX: usize = 64;
         let shown = |text: &str| match cut(text, VALUE_BYTES_MAX) {
             part if part.len() < text.len() => format!("{part}..."),
             whole => whole.to_owned(),
         };
-        let values = self.table.live_columns().map(|(position, column)| match &row[position] {
-            Datum::Null => Ok("null".to_owned()),
-            Datum::Text(text) => Ok(shown(text)),
-            value => as_text(value, column.ty, &self.context.settings).map(|text| shown(&text)),
-        });
-        Ok(format!("Failing row contains ({}).", values.collect::<Result<Vec<_>>>()?.join(", ")))
+        let told = self.told();
+        let (mut names, mut values) = (Vec::new(), Vec::new());
+        for (position, column) in self.table.live_columns() {
+            if told.is_some_and(|told| !told.contains(&position)) {
+                continue;
+            }
+            names.push(&*column.name);
+            values.push(match &row[position] {
+                Datum::Null => "null".to_owned(),
+                Datum::Text(text) => shown(text),
+                value => shown(&as_text(value, column.ty, &self.context.settings)?),
+            });
+        }
+        let values = values.join(", ");
+        Ok(match told {
+            None => Some(format!("Failing row contains ({values}).")),
+            Some(_) if names.is_empty() => None,
+            Some(_) => Some(format!("Failing row contains ({}) = ({values}).", names.join(", "))),
+        })
     }
 
     /// The error of a CHECK constraint that a row violates.
@@ -118,11 +158,20 @@ impl TableWriter {
         self.with_row(self.error(SqlState::CHECK_VIOLATION, message).constraint(name), row)
     }
 
+    /// The error of a view's check option that a row violates.
+    pub fn check_option_violation(&self, view: &str, row: &[Datum]) -> Error {
+        let message = format!("new row violates check option for view \"{view}\"");
+        self.with_row(Error::new(SqlState::WITH_CHECK_OPTION_VIOLATION, message), row)
+    }
+
     /// The error of a unique index whose key is taken.
     pub fn unique_violation(&self, index: &IndexDef, row: &[Datum]) -> Error {
         let positions: Vec<usize> = index.column_positions().collect();
         let message = format!("duplicate key value violates unique constraint \"{}\"", index.name);
         let error = self.error(SqlState::UNIQUE_VIOLATION, message).constraint(&*index.name);
+        if self.told().is_some() {
+            return error;
+        }
         let values = positions.iter().map(|position| &row[*position]);
         match key_text(&self.table, &positions, values, &self.context.settings) {
             Ok(key) => error.detail(format!("Key {key} already exists.")),
@@ -138,7 +187,7 @@ impl TableWriter {
     pub async fn insert(&mut self, txn: &mut Txn, row: &[Datum]) -> Result<Inserted> {
         let table = self.table.clone();
         let context = self.context.clone();
-        let (engine, view) = (&context.engine, &context.view);
+        let (engine, view) = (context.engine(), &context.view);
         let mut key = std::mem::take(&mut self.key);
         key.clear();
         if table.has_row_id() {
@@ -204,6 +253,7 @@ impl TableWriter {
             if nulls == values.len() || (nulls > 0 && !foreign.match_full) {
                 continue;
             }
+            let _making = LateClaim::of_key(&values, &self.context)?;
             let mut key = Vec::new();
             types::keycode::encode_key(&values, &mut key);
             let bytes = key.len() + SEEN_KEY_BYTES + row_bytes(&values);
@@ -272,7 +322,7 @@ impl TableWriter {
         key: &[u8],
         new: &[Datum],
     ) -> Result<()> {
-        let (engine, view) = (&self.context.engine, &self.context.view);
+        let (engine, view) = (self.context.engine(), &self.context.view);
         self.delete_entry(txn, index.tree, &index.name, before).await?;
         if engine.insert(txn, view, tree(index.tree), after, key).await.lift()? != InsertOutcome::Inserted {
             return Err(self.unique_violation(index, new));
@@ -281,7 +331,7 @@ impl TableWriter {
     }
 
     async fn delete_entry(&self, txn: &mut Txn, from: u64, name: &str, entry: &[u8]) -> Result<()> {
-        let engine = &self.context.engine;
+        let engine = self.context.engine();
         let mut view = self.context.view.clone();
         loop {
             let outcome = engine.delete(txn, &view, tree(from), entry, None, &mut |_, _| Ok(true)).await.lift()?;
@@ -294,7 +344,7 @@ impl TableWriter {
 
     /// Makes an entry that stays lead to the row's new key.
     async fn redirect_entry(&self, txn: &mut Txn, index: &IndexDef, entry: &[u8], key: &[u8]) -> Result<()> {
-        let engine = &self.context.engine;
+        let engine = self.context.engine();
         let mut view = self.context.view.clone();
         loop {
             let replace = &mut |_: &[u8], _: bool| Ok(Verdict::Replace(key.to_vec()));
@@ -330,7 +380,7 @@ impl TableWriter {
     ) -> Result<()> {
         let table = self.table.clone();
         let context = self.context.clone();
-        let (engine, view) = (&context.engine, &context.view);
+        let (engine, view) = (context.engine(), &context.view);
         self.row.clear();
         table.shape.layout.encode(new, &mut self.row)?;
         if engine.insert(txn, view, tree(table.tree), new_key, &self.row).await.lift()? != InsertOutcome::Inserted {
@@ -417,13 +467,54 @@ impl TableWriter {
         self.children.clear();
         for (number, values) in std::mem::take(&mut self.child_values) {
             let constraint = &table.constraints[number];
-            if let ConstraintKind::Foreign(foreign) = &constraint.kind {
+            if let ConstraintKind::Foreign(foreign) = &constraint.kind
+                && !self.defer(constraint, foreign, Side::Child, &values)?
+            {
                 self.check_parent(constraint, foreign, &values, may_be_gone).await?;
             }
         }
         // COPY goes on after this, with the next batch.
         self.claim = LateClaim::default();
         Ok(())
+    }
+
+    /// Leaves a check to the end of the transaction if the constraint is deferred; else it is to be made now.
+    fn defer(&self, constraint: &ConstraintDef, foreign: &ForeignKey, side: Side, values: &[Datum]) -> Result<bool> {
+        if !foreign.timing.is_deferrable() {
+            return Ok(false);
+        }
+        let mut deferred = self.context.session.deferred.lock();
+        let waits = deferred.is_deferred(constraint, foreign);
+        if waits {
+            deferred.add(constraint, foreign, side, values.to_vec())?;
+        }
+        Ok(waits)
+    }
+
+    /// Makes a check that was deferred, by what rows there are now.
+    ///
+    /// # Errors
+    /// 23503; what the engine returns.
+    pub async fn check_late(
+        &self,
+        constraint: &ConstraintDef,
+        foreign: &ForeignKey,
+        side: Side,
+        values: &[Datum],
+    ) -> Result<()> {
+        match side {
+            Side::Child => self.check_parent(constraint, foreign, values, true).await,
+            Side::Parent => {
+                let child = self.child_of(constraint)?;
+                self.refuse_children(constraint, foreign, child, values, ReferentialAction::NoAction).await
+            }
+        }
+    }
+
+    /// The table of a foreign key that refers to this one.
+    fn child_of(&self, constraint: &ConstraintDef) -> Result<&Arc<TableDef>> {
+        let child = self.context.catalog.table(constraint.table);
+        child.ok_or_else(|| Error::internal("a foreign key without its table"))
     }
 
     /// A child's values must be those of a parent, which then stays until the transaction ends; unless no row bears them.
@@ -444,6 +535,9 @@ impl TableWriter {
             self.error(SqlState::FOREIGN_KEY_VIOLATION, message).constraint(&*constraint.name).detail(detail)
         };
         if values.iter().any(Datum::is_null) {
+            if may_be_gone && Children::bearing(&self.table, foreign, values).next(&self.context).await?.is_none() {
+                return Ok(());
+            }
             return Err(violation("MATCH FULL does not allow mixing of null and nonnull key values.".into()));
         }
         if lock_parent(&self.context, parent, foreign, values).await? {
@@ -452,8 +546,8 @@ impl TableWriter {
         if may_be_gone && Children::of(&self.table, foreign, values).next(&self.context).await?.is_none() {
             return Ok(());
         }
-        let key = key_text(&self.table, &foreign.columns, values, &self.context.settings)?;
-        Err(violation(format!("Key {key} is not present in table \"{}\".", parent.name)))
+        let key = self.key_shown(&foreign.columns, values)?;
+        Err(violation(format!("{key} is not present in table \"{}\".", parent.name)))
     }
 
     /// What a change of a parent means for its children.
@@ -470,8 +564,10 @@ impl TableWriter {
             return Ok(());
         }
         let action = if change.new.is_some() { foreign.on_update } else { foreign.on_delete };
-        let child = self.context.catalog.table(constraint.table);
-        let child = child.ok_or_else(|| Error::internal("a foreign key without its table"))?.clone();
+        if action == ReferentialAction::NoAction && self.defer(constraint, foreign, Side::Parent, &values)? {
+            return Ok(());
+        }
+        let child = self.child_of(constraint)?.clone();
         if matches!(action, ReferentialAction::NoAction | ReferentialAction::Restrict) {
             return self.refuse_children(constraint, foreign, &child, &values, action).await;
         }
@@ -529,12 +625,20 @@ impl TableWriter {
             "update or delete on table \"{}\" violates foreign key constraint \"{}\" on table \"{}\"",
             self.table.name, constraint.name, child.name
         );
-        let key = key_text(&self.table, &foreign.parent_columns, values, &self.context.settings)?;
+        let key = self.key_shown(&foreign.parent_columns, values)?;
         Err(Error::new(SqlState::FOREIGN_KEY_VIOLATION, message)
             .schema(&*child.schema_name)
             .table(&*child.name)
             .constraint(&*constraint.name)
-            .detail(format!("Key {key} is still referenced from table \"{}\".", child.name)))
+            .detail(format!("{key} is still referenced from table \"{}\".", child.name)))
+    }
+
+    /// `Key (a)=(1)`, or without its values for who may not read the table.
+    fn key_shown(&self, columns: &[usize], values: &[Datum]) -> Result<String> {
+        if self.told().is_some() {
+            return Ok("Key".to_owned());
+        }
+        Ok(format!("Key {}", key_text(&self.table, columns, values, &self.context.settings)?))
     }
 
     /// Replaces the newest version of a row that the statement did not choose but must change. False: it is not what was
@@ -542,7 +646,7 @@ impl TableWriter {
     async fn change_newest(&mut self, txn: &mut Txn, found: &Child, new: &[Datum]) -> Result<bool> {
         let (key, old) = (&found.key[..], &found.values[..]);
         let table = self.table.clone();
-        let engine = self.context.engine.clone();
+        let engine = self.context.engine().clone();
         let view = engine.statement(txn);
         let mut new_key = key.to_vec();
         if !table.has_row_id() {

@@ -5,7 +5,8 @@ use types::{Call, Datum, Error, Function, Numeric, Result, SqlState};
 
 use super::context::SessionContext;
 use super::sequence::waits;
-use super::waiting;
+use super::{has_rights_of, waiting};
+use crate::catalog::well_known;
 use crate::session::Waits;
 
 fn is_in_recovery(call: &mut Call<'_>) -> Result<Datum> {
@@ -69,9 +70,21 @@ fn signal(call: &Call<'_>, terminate: bool) -> Result<Datum> {
     let session = SessionContext::of(call)?;
     let pid = call.args[0].as_i64().unwrap_or(0) as i32;
     let Some(backend) = session.database.backends.find(pid) else { return Ok(Datum::Bool(false)) };
-    if !session.is_superuser() && *backend.user != *session.user() {
-        let what = if terminate { "terminate" } else { "cancel query in" };
-        let message = format!("must be a member of the role whose process is being {what}");
+    let catalog = session.catalog();
+    let (owner, user) = (catalog.role_named(&backend.user), session.role().ok());
+    let may = |role: u32| user.as_ref().is_some_and(|user| has_rights_of(&catalog, user, role));
+    // One whose role has another name by now may be a superuser's.
+    let message = match (owner.is_none_or(|owner| owner.superuser), terminate) {
+        (true, _) if session.is_superuser() => None,
+        (true, true) => Some("must be a superuser to terminate superuser process"),
+        (true, false) => Some("must be a superuser to cancel superuser query"),
+        _ if owner.is_some_and(|owner| may(owner.oid)) || may(well_known::PG_SIGNAL_BACKEND) => None,
+        (_, true) => {
+            Some("must be a member of the role whose process is being terminated or member of pg_signal_backend")
+        }
+        (_, false) => Some("must be a member of the role whose query is being canceled or member of pg_signal_backend"),
+    };
+    if let Some(message) = message {
         return Err(Error::new(SqlState::INSUFFICIENT_PRIVILEGE, message));
     }
     let admin = session.database.admin()?;
@@ -105,27 +118,6 @@ fn nothing(_: &mut Call<'_>) -> Result<Datum> {
     Ok(Datum::Null)
 }
 
-/// PostgreSQL's way: bytes up to 10 kB, then the largest unit that leaves a number below 10,240, rounded half up.
-fn pretty(size: i64) -> String {
-    const UNITS: [&str; 6] = ["bytes", "kB", "MB", "GB", "TB", "PB"];
-    if size.unsigned_abs() < 10 * 1024 {
-        return format!("{size} bytes");
-    }
-    // From here in halves of a unit, so that the last step can round.
-    let mut halves = size >> 9;
-    let mut unit = 1;
-    while halves.unsigned_abs() >= 20 * 1024 - 1 && unit + 1 < UNITS.len() {
-        halves >>= 10;
-        unit += 1;
-    }
-    let rounded = if halves >= 0 { (halves + 1) / 2 } else { (halves - 1) / 2 };
-    format!("{rounded} {}", UNITS[unit])
-}
-
-fn size_pretty(call: &mut Call<'_>) -> Result<Datum> {
-    Ok(Datum::Text(pretty(call.args[0].as_i64().unwrap_or(0)).into()))
-}
-
 fn live_tuples(call: &mut Call<'_>) -> Result<Datum> {
     let catalog = SessionContext::of(call)?.catalog();
     let table = catalog.table(call.args[0].as_oid().unwrap_or(0));
@@ -148,7 +140,6 @@ pub(super) static FUNCTIONS: &[Function] = &[
     Function::strict(2561, "pg_blocking_pids", &[INT4], INT4_ARRAY, blocking_pids).volatile(),
     Function::strict(3376, "pg_safe_snapshot_blocking_pids", &[INT4], INT4_ARRAY, no_pids).volatile(),
     Function::strict(3073, "pg_is_wal_replay_paused", &[], BOOL, no).volatile(),
-    Function::strict(2288, "pg_size_pretty", &[INT8], TEXT, size_pretty),
     Function::strict(2878, "pg_stat_get_live_tuples", &[OID], INT8, live_tuples).stable(),
     Function::strict(2879, "pg_stat_get_dead_tuples", &[OID], INT8, zero).stable(),
     Function::strict(1928, "pg_stat_get_numscans", &[OID], INT8, zero).stable(),
@@ -172,25 +163,3 @@ pub(super) static FUNCTIONS: &[Function] = &[
     Function::strict(waiting::INDEXES_SIZE, "pg_indexes_size", &[REGCLASS], INT8, waits).volatile(),
     Function::strict(waiting::TOTAL_RELATION_SIZE, "pg_total_relation_size", &[REGCLASS], INT8, waits).volatile(),
 ];
-
-#[cfg(test)]
-mod tests {
-    use super::pretty;
-
-    #[test]
-    fn sizes_as_postgresql_prints_them() {
-        let known = [
-            (0, "0 bytes"),
-            (10_239, "10239 bytes"),
-            (10_240, "10 kB"),
-            (1_000_000, "977 kB"),
-            (10_485_247, "10239 kB"),
-            (10_485_248, "10 MB"),
-            (1 << 40, "1024 GB"),
-            (-10_240, "-10 kB"),
-        ];
-        for (size, text) in known {
-            assert_eq!(pretty(size), text, "{size}");
-        }
-    }
-}

@@ -1,11 +1,13 @@
 //! Functions over the catalog: names, definitions, visibility, descriptions.
 
 use types::oid::*;
-use types::{Call, Datum, Error, Function, RegNames, Result, SqlState};
+use types::{Call, Datum, Error, Function, RegNames, Result, Settings, SqlState};
 
 use super::context::SessionContext;
+use super::procedures;
+use crate::bind;
 use crate::catalog::describe::{constraint_definition, index_definition};
-use crate::catalog::{AclItem, Privileges, Relation, well_known};
+use crate::catalog::{AclItem, PG_TEMP, Privileges, Relation, is_others, own_temporary, well_known};
 
 fn number(call: &Call<'_>, i: usize) -> u32 {
     call.args.get(i).and_then(Datum::as_oid).unwrap_or(0)
@@ -109,24 +111,45 @@ fn no_rows(call: &mut Call<'_>) -> Result<Datum> {
 }
 
 fn function_result(call: &mut Call<'_>) -> Result<Datum> {
-    let registry = SessionContext::of(call)?.registry();
-    let function = registry.function(number(call, 0));
-    optional(function.map(|function| {
-        let name = types::sqltype::format_type(function.result, -1);
-        if function.returns_set { format!("SETOF {name}") } else { name }
+    optional(procedures::by_oid(number(call, 0)).map(|procedure| {
+        let name = types::SqlType::of(procedure.result).name();
+        if procedure.returns_set { format!("SETOF {name}") } else { name }
     }))
 }
 
 fn function_arguments(call: &mut Call<'_>) -> Result<Datum> {
-    let registry = SessionContext::of(call)?.registry();
-    optional(registry.function(number(call, 0)).map(|function| {
-        let last = function.args.len().saturating_sub(1);
-        let arg = |(i, arg): (usize, &u32)| {
-            let variadic = if function.variadic && i == last { "VARIADIC " } else { "" };
-            format!("{variadic}{}", types::sqltype::format_type(*arg, -1))
-        };
-        function.args.iter().enumerate().map(arg).collect::<Vec<_>>().join(", ")
-    }))
+    optional(procedures::by_oid(number(call, 0)).map(|procedure| procedure.arguments()))
+}
+
+/// Of each column of a relation, whether it can be assigned to; `None` if the relation's rows do not change.
+fn updates(session: &SessionContext, settings: &Settings, relation: u32) -> Option<Vec<bool>> {
+    let catalog = session.catalog();
+    match catalog.relation(relation)? {
+        Relation::Table(table) => Some(vec![true; table.columns.len()]),
+        Relation::Virtual(it) if it.kind == b'r' => Some(vec![true; it.columns.len()]),
+        Relation::View(view) => bind::view_updates(view, &catalog, session.registry(), settings),
+        _ => None,
+    }
+}
+
+/// A set of statements, each as PostgreSQL's `1 << CMD_...`.
+fn relation_is_updatable(call: &mut Call<'_>) -> Result<Datum> {
+    const UPDATE: i32 = 1 << 2;
+    const INSERT: i32 = 1 << 3;
+    const DELETE: i32 = 1 << 4;
+    let events = match updates(SessionContext::of(call)?, call.settings, number(call, 0)) {
+        None => 0,
+        Some(columns) if columns.is_empty() || columns.contains(&true) => UPDATE | INSERT | DELETE,
+        Some(_) => DELETE,
+    };
+    Ok(Datum::Int4(events))
+}
+
+fn column_is_updatable(call: &mut Call<'_>) -> Result<Datum> {
+    let Some(attribute) = call.args.get(1).and_then(Datum::as_i64) else { return Ok(Datum::Null) };
+    let columns = updates(SessionContext::of(call)?, call.settings, number(call, 0)).unwrap_or_default();
+    let position = usize::try_from(attribute - 1).ok();
+    Ok(Datum::Bool(position.and_then(|at| columns.get(at)) == Some(&true)))
 }
 
 fn relation_is_publishable(call: &mut Call<'_>) -> Result<Datum> {
@@ -199,7 +222,9 @@ fn get_serial_sequence(call: &mut Call<'_>) -> Result<Datum> {
     });
     optional(sequence.map(|sequence| {
         let quote = crate::catalog::describe::quote_identifier;
-        format!("{}.{}", quote(&sequence.schema_name), quote(&sequence.name))
+        let is_own = own_temporary(&session.search_path()) == Some(&sequence.schema_name);
+        let schema: &str = if is_own { PG_TEMP } else { &sequence.schema_name };
+        format!("{}.{}", quote(schema), quote(&sequence.name))
     }))
 }
 
@@ -207,18 +232,6 @@ fn get_serial_sequence(call: &mut Call<'_>) -> Result<Datum> {
 fn to_reg(call: &mut Call<'_>) -> Result<Datum> {
     let session = SessionContext::of(call)?;
     Ok(session.oid_of(call.result.oid, &text(call, 0)).map_or(Datum::Null, Datum::Oid))
-}
-
-fn format_type(call: &mut Call<'_>) -> Result<Datum> {
-    let Some(oid) = call.args[0].as_oid() else { return Ok(Datum::Null) };
-    let typmod = call.args[1].as_i64().unwrap_or(-1) as i32;
-    if types::sqltype::type_row(oid).is_none()
-        && let Ok(session) = SessionContext::of(call)
-        && let Some(name) = session.name_of(REGTYPE, oid)
-    {
-        return optional(Some(name));
-    }
-    optional(Some(types::sqltype::format_type(oid, typmod)))
 }
 
 fn encoding_to_char(call: &mut Call<'_>) -> Result<Datum> {
@@ -241,16 +254,11 @@ fn relation_filenode(call: &mut Call<'_>) -> Result<Datum> {
     Ok(call.args[0].clone())
 }
 
-fn is_other_temp_schema(_: &mut Call<'_>) -> Result<Datum> {
-    Ok(Datum::Bool(false))
-}
-
-fn sequence_last_value(call: &mut Call<'_>) -> Result<Datum> {
+fn is_other_temp_schema(call: &mut Call<'_>) -> Result<Datum> {
     let session = SessionContext::of(call)?;
-    let catalog = session.catalog();
-    let sequence = catalog.sequence(number(call, 0));
-    let value = sequence.and_then(|sequence| session.database.sequences.last_value_known(sequence));
-    Ok(value.map_or(Datum::Null, Datum::Int8))
+    let (catalog, path) = (session.catalog(), session.search_path());
+    let schema = catalog.schema(number(call, 0));
+    Ok(Datum::Bool(schema.is_some_and(|schema| is_others(&schema.name, &path))))
 }
 
 /// `acldefault(kind, owner)`: the grants that an object has before the first GRANT.
@@ -345,22 +353,26 @@ pub(super) static FUNCTIONS: &[Function] = &[
     Function::strict(2162, "pg_get_function_arguments", &[OID], TEXT, function_arguments).stable(),
     Function::strict(2232, "pg_get_function_identity_arguments", &[OID], TEXT, function_arguments).stable(),
     Function::strict(6121, "pg_relation_is_publishable", &[REGCLASS], BOOL, relation_is_publishable).stable(),
+    Function::strict(3842, "pg_relation_is_updatable", &[REGCLASS, BOOL], INT4, relation_is_updatable).stable(),
+    Function::strict(3843, "pg_column_is_updatable", &[REGCLASS, INT2, BOOL], BOOL, column_is_updatable).stable(),
     Function::strict(1348, "obj_description", &[OID], TEXT, obj_description).stable(),
     Function::strict(1215, "obj_description", &[OID, NAME], TEXT, obj_description).stable(),
     Function::strict(1993, "shobj_description", &[OID, NAME], TEXT, obj_description).stable(),
     Function::strict(1216, "col_description", &[OID, INT4], TEXT, col_description).stable(),
     Function::strict(1665, "pg_get_serial_sequence", &[TEXT, TEXT], TEXT, get_serial_sequence).stable(),
+    Function::strict(3479, "to_regprocedure", &[TEXT], REGPROCEDURE, to_reg).stable(),
+    Function::strict(3492, "to_regoper", &[TEXT], REGOPER, to_reg).stable(),
+    Function::strict(3494, "to_regproc", &[TEXT], REGPROC, to_reg).stable(),
     Function::strict(3495, "to_regclass", &[TEXT], REGCLASS, to_reg).stable(),
     Function::strict(3493, "to_regtype", &[TEXT], REGTYPE, to_reg).stable(),
     Function::strict(4086, "to_regnamespace", &[TEXT], REGNAMESPACE, to_reg).stable(),
     Function::strict(4093, "to_regrole", &[TEXT], REGROLE, to_reg).stable(),
-    Function::strict(1081, "format_type", &[OID, INT4], TEXT, format_type).stable().called_on_null(),
+    Function::strict(4195, "to_regcollation", &[TEXT], REGCOLLATION, to_reg).stable(),
     Function::strict(1597, "pg_encoding_to_char", &[INT4], NAME, encoding_to_char).stable(),
     Function::strict(1264, "pg_char_to_encoding", &[NAME], INT4, char_to_encoding).stable(),
     Function::strict(2999, "pg_relation_filenode", &[REGCLASS], OID, relation_filenode).stable(),
     Function::strict(3778, "pg_tablespace_location", &[OID], TEXT, empty_text).stable(),
     Function::strict(2855, "pg_is_other_temp_schema", &[OID], BOOL, is_other_temp_schema).stable(),
-    Function::strict(4032, "pg_sequence_last_value", &[REGCLASS], INT8, sequence_last_value).stable(),
     Function::strict(3537, "pg_describe_object", &[OID, OID, INT4], TEXT, describe_object).stable(),
 ];
 

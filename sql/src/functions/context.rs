@@ -8,13 +8,17 @@ use std::time::Duration;
 use futures::future::BoxFuture;
 use parking_lot::{Mutex, RwLock};
 use protocol::{Lsn, NodeId};
+use types::function::Random;
 use types::{Call, Error, RegNames, Registry, Result, SqlState, oid};
 
 use super::cluster::{FailoverStatus, GroupStatus, ReplicaStatus, ServerStatus, StorageNodeStatus};
+use super::procedures;
+use crate::bound::OnCommit;
 use crate::catalog::describe::{quote_identifier, relation_name};
 use crate::catalog::store::Patience;
-use crate::catalog::{CatalogSnapshot, Relation};
-use crate::session::{Backend, Database, Variables};
+use crate::catalog::{CatalogSnapshot, Relation, RoleDef};
+use crate::exec::Deferred;
+use crate::session::{Actor, Backend, Database, Variables};
 
 /// What only the process around the database can do.
 pub trait Admin: Send + Sync {
@@ -94,10 +98,12 @@ pub struct SessionContext {
     /// The catalog of the present statement.
     catalog: RwLock<Arc<CatalogSnapshot>>,
     search_path: RwLock<Arc<[Arc<str>]>>,
-    user: RwLock<Arc<str>>,
-    superuser: AtomicBool,
-    /// Values that nextval gave in this session, by sequence, and the last sequence used.
+    /// Who logged in.
+    pub(crate) authenticated: Actor,
+    /// Values that nextval gave or setval set in this session, by sequence, and the sequence that was drawn from last.
     currvals: Mutex<(HashMap<u32, i64>, Option<u32>)>,
+    /// What `random` draws from; `None` before it is first called.
+    random: Mutex<Option<Random>>,
     /// The highest LSN that must be durable before the client hears of anything: what was learned outside of the
     /// transaction, such as a sequence's value.
     observed: AtomicU64,
@@ -109,10 +115,14 @@ pub struct SessionContext {
     listed: Mutex<Arc<Listed>>,
     /// How deep the transaction is in savepoints.
     depth: AtomicU32,
+    /// The foreign keys that are to be judged at its end.
+    pub(crate) deferred: Mutex<Deferred>,
     /// Whether the transaction may hold advisory locks.
     advisory: AtomicBool,
     /// What the session's temporary files hold, in bytes.
     pub(crate) temporary_bytes: AtomicU64,
+    /// The temporary tables that ask for something at a commit, by oid.
+    on_commit: Mutex<Vec<(u32, OnCommit)>>,
 }
 
 impl SessionContext {
@@ -120,27 +130,31 @@ impl SessionContext {
         database: Arc<Database>,
         backend: Arc<Backend>,
         catalog: Arc<CatalogSnapshot>,
-        user: Arc<str>,
+        user: &RoleDef,
     ) -> SessionContext {
-        let superuser = catalog.role_named(&user).is_some_and(|role| role.superuser);
         let observed = AtomicU64::new(catalog.observed.0);
+        let (variables, authenticated) = (Variables::default(), Actor::of(user));
+        variables.authenticate(&user.name, &authenticated);
+        let deferred = Mutex::new(Deferred::new(&database));
         SessionContext {
             database,
             backend,
-            variables: Variables::default(),
+            variables,
+            authenticated,
             catalog: RwLock::new(catalog),
             search_path: RwLock::new(Arc::from([])),
-            user: RwLock::new(user),
-            superuser: AtomicBool::new(superuser),
             currvals: Mutex::default(),
+            random: Mutex::default(),
             observed,
             last_commit: AtomicU64::new(0),
             transaction: AtomicU64::new(0),
             read_only: AtomicBool::new(false),
             listed: Mutex::default(),
             depth: AtomicU32::new(0),
+            deferred,
             advisory: AtomicBool::new(false),
             temporary_bytes: AtomicU64::new(0),
+            on_commit: Mutex::default(),
         }
     }
 
@@ -173,6 +187,7 @@ impl SessionContext {
         if !Arc::ptr_eq(&*self.catalog.read(), catalog) {
             self.observe(catalog.observed);
             *self.catalog.write() = catalog.clone();
+            self.recognize();
         }
     }
 
@@ -182,15 +197,6 @@ impl SessionContext {
 
     pub(crate) fn set_search_path(&self, path: Arc<[Arc<str>]>) {
         *self.search_path.write() = path;
-    }
-
-    /// The current user.
-    pub fn user(&self) -> Arc<str> {
-        self.user.read().clone()
-    }
-
-    pub fn is_superuser(&self) -> bool {
-        self.superuser.load(Ordering::Relaxed)
     }
 
     pub(crate) fn observe(&self, lsn: Lsn) {
@@ -229,6 +235,18 @@ impl SessionContext {
         self.read_only.load(Ordering::Relaxed)
     }
 
+    pub(crate) fn note_on_commit(&self, table: u32, on_commit: OnCommit) {
+        self.on_commit.lock().push((table, on_commit));
+    }
+
+    pub(crate) fn set_on_commit(&self, tables: Vec<(u32, OnCommit)>) {
+        *self.on_commit.lock() = tables;
+    }
+
+    pub(crate) fn on_commit(&self) -> Vec<(u32, OnCommit)> {
+        self.on_commit.lock().clone()
+    }
+
     pub(crate) fn set_listed(&self, listed: Listed) {
         *self.listed.lock() = Arc::new(listed);
     }
@@ -243,9 +261,11 @@ impl SessionContext {
         self.depth.load(Ordering::Relaxed)
     }
 
-    /// The transaction stands under so many savepoints: those beyond were released, or rolled back to.
+    /// The transaction stands under so many savepoints: there is a new one, or those beyond were released, or the last
+    /// was rolled back to.
     pub(crate) fn set_depth(&self, depth: u32, undone: bool) {
         self.depth.store(depth, Ordering::Relaxed);
+        self.deferred.lock().set_depth(depth as usize, undone);
         if !self.advisory.load(Ordering::Relaxed) {
             return;
         }
@@ -256,6 +276,7 @@ impl SessionContext {
     /// The transaction ended.
     pub(crate) fn end_depth(&self) {
         self.depth.store(0, Ordering::Relaxed);
+        self.deferred.lock().end();
         if self.advisory.swap(false, Ordering::Relaxed) {
             self.database.advisory.undo(self.backend.pid, 0);
         }
@@ -266,19 +287,37 @@ impl SessionContext {
         Patience { cancel: self.backend.cancel.clone(), lock_timeout: self.variables.timeout("lock_timeout") }
     }
 
-    pub(crate) fn note_currval(&self, sequence: u32, value: i64) {
+    /// nextval gave a value.
+    pub(crate) fn note_drawn(&self, sequence: u32, value: i64) {
         let mut currvals = self.currvals.lock();
         currvals.0.insert(sequence, value);
         currvals.1 = Some(sequence);
+    }
+
+    /// setval set a value, which is not drawing it: `lastval` stays with the sequence that it tells of.
+    pub(crate) fn note_set(&self, sequence: u32, value: i64) {
+        self.currvals.lock().0.insert(sequence, value);
     }
 
     pub(crate) fn currval(&self, sequence: u32) -> Option<i64> {
         self.currvals.lock().0.get(&sequence).copied()
     }
 
-    pub(crate) fn lastval(&self) -> Option<i64> {
+    /// The sequence that was drawn from last, and its value.
+    pub(crate) fn lastval(&self) -> Option<(u32, i64)> {
         let currvals = self.currvals.lock();
-        currvals.0.get(&currvals.1?).copied()
+        let last = currvals.1?;
+        currvals.0.get(&last).map(|value| (last, *value))
+    }
+
+    /// The session's next random number.
+    pub(crate) fn random(&self) -> f64 {
+        self.random.lock().get_or_insert_with(Random::unseeded).next_f64()
+    }
+
+    /// Has the random numbers follow from a seed.
+    pub(crate) fn set_seed(&self, seed: f64) {
+        *self.random.lock() = Some(Random::seeded(seed));
     }
 
     pub(crate) fn forget_sequences(&self) {
@@ -332,15 +371,25 @@ pub(crate) fn split_name(text: &str) -> Result<(Option<String>, String)> {
     }
 }
 
+/// The relation that a text names, as the input of `regclass`.
+///
+/// # Errors
+/// 42602 it is no name, 42P01 there is none.
+pub(crate) fn relation_named<'c>(
+    catalog: &'c CatalogSnapshot,
+    text: &str,
+    search_path: &[Arc<str>],
+) -> Result<&'c Relation> {
+    let (schema, name) = split_name(text)?;
+    catalog.find_relation(schema.as_deref(), &name, search_path).ok_or_else(|| {
+        let shown = schema.map_or_else(|| name.clone(), |schema| format!("{schema}.{name}"));
+        Error::new(SqlState::UNDEFINED_TABLE, format!("relation \"{shown}\" does not exist"))
+    })
+}
+
 impl SessionContext {
     fn relation_oid(&self, text: &str) -> Result<u32> {
-        let (schema, name) = split_name(text)?;
-        let catalog = self.catalog();
-        let found = catalog.find_relation(schema.as_deref(), &name, &self.search_path());
-        found.map(Relation::oid).ok_or_else(|| {
-            let shown = schema.map_or_else(|| name.clone(), |schema| format!("{schema}.{name}"));
-            Error::new(SqlState::UNDEFINED_TABLE, format!("relation \"{shown}\" does not exist"))
-        })
+        relation_named(&self.catalog(), text, &self.search_path()).map(Relation::oid)
     }
 
     fn type_oid(&self, text: &str) -> Result<u32> {
@@ -348,7 +397,8 @@ impl SessionContext {
         let array = name.ends_with("[]");
         name = name.trim_end_matches("[]").trim();
         let plain = name.split('(').next().unwrap_or(name).trim().to_lowercase();
-        let plain = plain.strip_prefix("pg_catalog.").unwrap_or(&plain);
+        let behind_schema = plain.strip_prefix("pg_catalog.").or_else(|| plain.strip_prefix("\"pg_catalog\"."));
+        let plain = behind_schema.unwrap_or(&plain);
         let quoted = plain.trim_matches('"');
         let found = types::sqltype::type_by_name(plain).or_else(|| types::sqltype::type_by_name(quoted));
         let found = if array { found.and_then(types::SqlType::array) } else { found };
@@ -368,7 +418,7 @@ impl SessionContext {
     fn function_oid(&self, text: &str) -> Result<u32> {
         let bare = text.split('(').next().unwrap_or(text);
         let (_, name) = split_name(bare)?;
-        let candidates = self.registry().functions_named(&name);
+        let candidates = procedures::named(&name);
         let wanted: Option<Vec<u32>> = text.split_once('(').map(|(_, args)| {
             let args = args.trim_end_matches(')').trim();
             if args.is_empty() {
@@ -397,7 +447,7 @@ impl RegNames for SessionContext {
             oid::REGCLASS => relation_name(&catalog, number, &self.search_path()),
             oid::REGTYPE => {
                 if types::sqltype::type_row(number).is_some() {
-                    return Some(types::sqltype::format_type(number, -1));
+                    return Some(types::SqlType::of(number).name());
                 }
                 let relation = catalog.relations().find(|relation| match relation {
                     Relation::Table(table) => table.row_type == number,
@@ -406,23 +456,23 @@ impl RegNames for SessionContext {
                 })?;
                 relation_name(&catalog, relation.oid(), &self.search_path())
             }
-            oid::REGPROC => self.registry().function(number).map(|function| {
+            oid::REGPROC => procedures::by_oid(number).map(|function| {
                 // A name that several functions share is printed with its schema, as it could not be read back.
-                match self.registry().functions_named(function.name).len() {
+                match procedures::named(function.name).len() {
                     1 => quote_identifier(function.name),
                     _ => format!("pg_catalog.{}", quote_identifier(function.name)),
                 }
             }),
-            oid::REGPROCEDURE => self.registry().function(number).map(|function| {
-                let args = function.args.iter().map(|arg| types::sqltype::format_type(*arg, -1));
+            oid::REGPROCEDURE => procedures::by_oid(number).map(|function| {
+                let args = function.args.iter().map(|arg| types::SqlType::of(*arg).name());
                 format!("{}({})", quote_identifier(function.name), args.collect::<Vec<_>>().join(","))
             }),
             oid::REGOPER | oid::REGOPERATOR => self.registry().operator(number).map(|operator| {
                 if reg_type == oid::REGOPER {
                     return format!("pg_catalog.{}", operator.name);
                 }
-                let left = operator.left.map_or("NONE".into(), |left| types::sqltype::format_type(left, -1));
-                format!("{}({left},{})", operator.name, types::sqltype::format_type(operator.right, -1))
+                let left = operator.left.map_or("NONE".into(), |left| types::SqlType::of(left).name());
+                format!("{}({left},{})", operator.name, types::SqlType::of(operator.right).name())
             }),
             oid::REGROLE => catalog.role(number).map(|role| quote_identifier(&role.name)),
             oid::REGNAMESPACE => catalog.schema(number).map(|schema| quote_identifier(&schema.name)),
@@ -477,7 +527,7 @@ impl RegNames for SessionContext {
                     Err(Error::new(SqlState::UNDEFINED_OBJECT, message))
                 }
             },
-            _ => Err(Error::unsupported(format!("a name for type {}", types::sqltype::format_type(reg_type, -1)))),
+            _ => Err(Error::unsupported(format!("a name for type {}", types::SqlType::of(reg_type).name()))),
         }
     }
 }

@@ -10,6 +10,7 @@ mod catalog;
 mod cluster;
 mod context;
 mod privileges;
+pub(crate) mod procedures;
 mod sequence;
 mod state;
 
@@ -19,14 +20,18 @@ use types::{Function, Registry};
 
 pub use cluster::{FailoverStatus, GroupStatus, Hydration, NodeRole, ReplicaStatus, ServerStatus, StorageNodeStatus};
 pub use context::{Admin, SessionContext};
-pub(crate) use context::{Listed, ListedCursor, ListedStatement, SESSION_VIEWS};
-pub(crate) use privileges::{database_allows, relation_allows};
+pub(crate) use context::{Listed, ListedCursor, ListedStatement, SESSION_VIEWS, relation_named};
+pub(crate) use privileges::{allows, database_allows, has_rights_of, may_become, relation_allows, sequence_allows};
+pub(crate) use sequence::{LOOKING, NEXT_OF_IDENTITY, check_right, sequence_by_oid};
 
 /// Oids of the functions that the executor runs itself because they wait.
 pub(crate) mod waiting {
     pub const NEXTVAL: u32 = 1574;
+    /// What an identity column draws: see [`NEXT_OF_IDENTITY`](super::NEXT_OF_IDENTITY).
+    pub const NEXT_OF_IDENTITY: u32 = 15_939;
     pub const SETVAL: u32 = 1576;
     pub const SETVAL_CALLED: u32 = 1765;
+    pub const SEQUENCE_LAST_VALUE: u32 = 4032;
     pub const SLEEP: u32 = 2626;
     pub const PROMOTE: u32 = 3436;
     /// `pg_promote()` with its defaults, and `pg_promote(wait)`.

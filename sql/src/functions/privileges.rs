@@ -4,17 +4,35 @@ use types::oid::*;
 use types::{Call, Datum, Error, Function, RegNames, Result, SqlState};
 
 use super::context::SessionContext;
-use crate::catalog::{Acl, CatalogSnapshot, DatabaseDef, Privileges, Relation, RoleDef};
+use super::sequence::sequence_by_oid;
+use crate::catalog::{
+    Acl, AclItem, CatalogSnapshot, DatabaseDef, Privileges, Relation, RoleDef, SequenceDef, well_known,
+};
 
-/// Whether `role` is `group`, or a member of it, directly or not.
-fn is_member(catalog: &CatalogSnapshot, role: &RoleDef, group: u32, depth: usize) -> bool {
+/// Whether `role` is `group`, or a member of it, directly or not; when it `inherits`, by way of roles that inherit rights.
+fn is_within(catalog: &CatalogSnapshot, role: &RoleDef, group: u32, inherits: bool, depth: usize) -> bool {
     // Membership cannot be circular; the depth only guards against a damaged catalog.
-    role.oid == group
-        || depth < 32
-            && role
-                .member_of
-                .iter()
-                .any(|parent| catalog.role(*parent).is_some_and(|parent| is_member(catalog, parent, group, depth + 1)))
+    if role.oid == group || depth >= 32 {
+        return role.oid == group;
+    }
+    if group == well_known::PG_DATABASE_OWNER {
+        let owner = catalog.database(catalog.database).and_then(|database| catalog.role(database.owner));
+        return owner.is_some_and(|owner| {
+            (owner.inherit || !inherits) && is_within(catalog, role, owner.oid, inherits, depth + 1)
+        });
+    }
+    let mut parents = role.member_of.iter().filter_map(|parent| catalog.role(*parent));
+    (role.inherit || !inherits) && parents.any(|parent| is_within(catalog, parent, group, inherits, depth + 1))
+}
+
+/// Whether a user has the rights of a role without becoming it: being it, inheriting them as a member, or as a superuser.
+pub(crate) fn has_rights_of(catalog: &CatalogSnapshot, user: &RoleDef, role: u32) -> bool {
+    user.superuser || is_within(catalog, user, role, true, 0)
+}
+
+/// Whether a user may become a role: being it, being a member of it, or as a superuser.
+pub(crate) fn may_become(catalog: &CatalogSnapshot, user: &RoleDef, role: u32) -> bool {
+    user.superuser || is_within(catalog, user, role, false, 0)
 }
 
 /// Whether a role has all of `wanted` on an object with this owner and these grants.
@@ -26,21 +44,22 @@ pub(crate) fn allows(
     default_public: Privileges,
     wanted: Privileges,
 ) -> bool {
-    if role.superuser || is_member(catalog, role, owner, 0) {
-        return true;
-    }
-    let mut held = Privileges::NONE;
-    match acl {
-        None => held = default_public,
-        Some(items) => {
-            for item in items.iter() {
-                if item.grantee == 0 || is_member(catalog, role, item.grantee, 0) {
-                    held = held.union(item.privileges);
-                }
-            }
+    has_rights_of(catalog, role, owner)
+        || match acl {
+            None => default_public.contains(wanted),
+            Some(items) => held(catalog, role, items, |item| item.privileges).contains(wanted),
         }
-    }
-    held.contains(wanted)
+}
+
+/// Of each grant to a role, itself or by way of others, a part.
+fn held(
+    catalog: &CatalogSnapshot,
+    role: &RoleDef,
+    items: &[AclItem],
+    part: impl Fn(&AclItem) -> Privileges,
+) -> Privileges {
+    let to_role = items.iter().filter(|item| item.grantee == 0 || has_rights_of(catalog, role, item.grantee));
+    to_role.fold(Privileges::NONE, |held, item| held.union(part(item)))
 }
 
 /// Whether a role may do `wanted` with a relation.
@@ -50,15 +69,50 @@ pub(crate) fn relation_allows(
     relation: &Relation,
     wanted: Privileges,
 ) -> bool {
+    relation_has(catalog, role, relation, Asked { privilege: wanted, grantable: false })
+}
+
+/// Whether a role has any of these privileges on a sequence.
+pub(crate) fn sequence_allows(
+    catalog: &CatalogSnapshot,
+    role: &RoleDef,
+    sequence: &SequenceDef,
+    any: &[Privileges],
+) -> bool {
+    any.iter().any(|wanted| allows(catalog, role, sequence.owner, &sequence.acl, Privileges::NONE, *wanted))
+}
+
+/// What is asked of a role: a privilege, or that it may grant it on.
+#[derive(Clone, Copy)]
+struct Asked {
+    privilege: Privileges,
+    grantable: bool,
+}
+
+fn relation_has(catalog: &CatalogSnapshot, role: &RoleDef, relation: &Relation, asked: Asked) -> bool {
+    let has = |owner: u32, acl: &Acl| has(catalog, role, owner, acl, Privileges::NONE, asked);
     match relation {
-        Relation::Table(it) => allows(catalog, role, it.owner, &it.acl, Privileges::NONE, wanted),
-        Relation::View(it) => allows(catalog, role, it.owner, &it.acl, Privileges::NONE, wanted),
-        Relation::Sequence(it) => allows(catalog, role, it.owner, &it.acl, Privileges::NONE, wanted),
-        Relation::Index(it) => {
-            catalog.table(it.table).is_some_and(|it| allows(catalog, role, it.owner, &it.acl, Privileges::NONE, wanted))
-        }
-        Relation::Virtual(_) => role.superuser || wanted == Privileges::SELECT,
+        Relation::Table(it) => has(it.owner, &it.acl),
+        Relation::View(it) => has(it.owner, &it.acl),
+        Relation::Sequence(it) => has(it.owner, &it.acl),
+        Relation::Index(it) => catalog.table(it.table).is_some_and(|it| has(it.owner, &it.acl)),
+        Relation::Virtual(_) => role.superuser || (asked.privilege == Privileges::SELECT && !asked.grantable),
     }
+}
+
+fn has(
+    catalog: &CatalogSnapshot,
+    role: &RoleDef,
+    owner: u32,
+    acl: &Acl,
+    default_public: Privileges,
+    asked: Asked,
+) -> bool {
+    if !asked.grantable {
+        return allows(catalog, role, owner, acl, default_public, asked.privilege);
+    }
+    let items = acl.as_deref().unwrap_or_default();
+    has_rights_of(catalog, role, owner) || held(catalog, role, items, |item| item.grantable).contains(asked.privilege)
 }
 
 /// Splits the arguments of `has_..._privilege([role,] object, [column,] privilege)`.
@@ -72,7 +126,7 @@ fn question(call: &Call<'_>, without_role: usize) -> Result<Question> {
     let session = SessionContext::of(call)?;
     let catalog = session.catalog();
     if call.args.len() == without_role {
-        return Ok(Question { role: catalog.role_named(&session.user()).cloned(), rest: 0 });
+        return Ok(Question { role: session.role().ok(), rest: 0 });
     }
     let role = match &call.args[0] {
         Datum::Text(name) => Some(
@@ -86,33 +140,38 @@ fn question(call: &Call<'_>, without_role: usize) -> Result<Question> {
     Ok(Question { role, rest: 1 })
 }
 
-/// The privilege words of the last argument: any of them suffices.
-fn wanted(call: &Call<'_>) -> Result<Vec<Privileges>> {
+/// The privilege words of the last argument, of those that there are for the kind of object: any of them suffices.
+fn wanted(call: &Call<'_>, all: Privileges) -> Result<Vec<Asked>> {
     let text = call.args.last().and_then(Datum::as_str).unwrap_or("");
     text.split(',')
         .map(|word| {
             let word = word.trim();
             let upper = word.to_ascii_uppercase();
-            let plain = upper.strip_suffix(" WITH GRANT OPTION").unwrap_or(&upper);
-            Privileges::named(plain).ok_or_else(|| {
-                let message = format!("unrecognized privilege type: \"{word}\"");
-                Error::new(SqlState::INVALID_PARAMETER_VALUE, message)
-            })
+            let to_grant = upper.strip_suffix(" WITH GRANT OPTION");
+            let privilege = Privileges::named(to_grant.unwrap_or(&upper)).filter(|privilege| all.contains(*privilege));
+            let privilege = privilege.ok_or_else(|| unrecognized(word))?;
+            Ok(Asked { privilege, grantable: to_grant.is_some() })
         })
         .collect()
+}
+
+fn unrecognized(word: &str) -> Error {
+    Error::new(SqlState::INVALID_PARAMETER_VALUE, format!("unrecognized privilege type: \"{word}\""))
 }
 
 fn answer(
     call: &Call<'_>,
     without_role: usize,
-    check: impl Fn(&CatalogSnapshot, &RoleDef, &Datum, Privileges) -> Result<Option<bool>>,
+    all: Privileges,
+    check: impl Fn(&CatalogSnapshot, &RoleDef, &Datum, Asked) -> Result<Option<bool>>,
 ) -> Result<Datum> {
     let catalog = SessionContext::of(call)?.catalog();
     let Question { role, rest } = question(call, without_role)?;
+    let wanted = wanted(call, all)?;
     let Some(role) = role else { return Ok(Datum::Bool(false)) };
     let mut any = false;
-    for privilege in wanted(call)? {
-        match check(&catalog, &role, &call.args[rest], privilege)? {
+    for asked in wanted {
+        match check(&catalog, &role, &call.args[rest], asked)? {
             Some(allowed) => any |= allowed,
             None => return Ok(Datum::Null),
         }
@@ -120,28 +179,48 @@ fn answer(
     Ok(Datum::Bool(any))
 }
 
-fn relation_privilege(call: &Call<'_>, without_role: usize) -> Result<Datum> {
+fn relation_oid(session: &SessionContext, object: &Datum) -> Result<u32> {
+    match object {
+        Datum::Text(name) => session.oid_of(REGCLASS, name),
+        other => Ok(other.as_oid().unwrap_or(0)),
+    }
+}
+
+fn relation_privilege(call: &Call<'_>, without_role: usize, all: Privileges) -> Result<Datum> {
     let session = SessionContext::of(call)?;
-    answer(call, without_role, |catalog, role, object, privilege| {
-        let oid = match object {
-            Datum::Text(name) => session.oid_of(REGCLASS, name)?,
-            other => other.as_oid().unwrap_or(0),
-        };
-        Ok(catalog.relation(oid).map(|relation| relation_allows(catalog, role, relation, privilege)))
+    answer(call, without_role, all, |catalog, role, object, asked| {
+        let oid = relation_oid(session, object)?;
+        Ok(catalog.relation(oid).map(|relation| relation_has(catalog, role, relation, asked)))
     })
 }
 
 fn has_table_privilege(call: &mut Call<'_>) -> Result<Datum> {
-    relation_privilege(call, 2)
+    relation_privilege(call, 2, Privileges::ALL_TABLE)
+}
+
+fn has_any_column_privilege(call: &mut Call<'_>) -> Result<Datum> {
+    relation_privilege(call, 2, Privileges::ALL_COLUMN)
 }
 
 /// Grants are by table; a column's privileges are its table's.
 fn has_column_privilege(call: &mut Call<'_>) -> Result<Datum> {
-    relation_privilege(call, 3)
+    relation_privilege(call, 3, Privileges::ALL_COLUMN)
+}
+
+fn has_sequence_privilege(call: &mut Call<'_>) -> Result<Datum> {
+    let session = SessionContext::of(call)?;
+    answer(call, 2, Privileges::ALL_SEQUENCE, |catalog, role, object, asked| {
+        let oid = relation_oid(session, object)?;
+        if catalog.relation(oid).is_none() {
+            return Ok(None);
+        }
+        let sequence = sequence_by_oid(catalog, oid)?;
+        Ok(Some(has(catalog, role, sequence.owner, &sequence.acl, Privileges::NONE, asked)))
+    })
 }
 
 fn has_schema_privilege(call: &mut Call<'_>) -> Result<Datum> {
-    answer(call, 2, |catalog, role, object, privilege| {
+    answer(call, 2, Privileges::ALL_SCHEMA, |catalog, role, object, asked| {
         let schema =
             match object {
                 Datum::Text(name) => Some(catalog.schema_named(name).ok_or_else(|| {
@@ -149,7 +228,7 @@ fn has_schema_privilege(call: &mut Call<'_>) -> Result<Datum> {
                 })?),
                 other => catalog.schema(other.as_oid().unwrap_or(0)),
             };
-        Ok(schema.map(|it| allows(catalog, role, it.owner, &it.acl, Privileges::NONE, privilege)))
+        Ok(schema.map(|it| has(catalog, role, it.owner, &it.acl, Privileges::NONE, asked)))
     })
 }
 
@@ -160,19 +239,23 @@ pub(crate) fn database_allows(
     database: &DatabaseDef,
     privilege: Privileges,
 ) -> bool {
+    database_has(catalog, role, database, Asked { privilege, grantable: false })
+}
+
+fn database_has(catalog: &CatalogSnapshot, role: &RoleDef, database: &DatabaseDef, asked: Asked) -> bool {
     let public = Privileges::CONNECT.union(Privileges::TEMPORARY);
-    allows(catalog, role, database.owner, &database.acl, public, privilege)
+    has(catalog, role, database.owner, &database.acl, public, asked)
 }
 
 fn has_database_privilege(call: &mut Call<'_>) -> Result<Datum> {
-    answer(call, 2, |catalog, role, object, privilege| {
+    answer(call, 2, Privileges::ALL_DATABASE, |catalog, role, object, asked| {
         let database = match object {
             Datum::Text(name) => Some(catalog.database_named(name).ok_or_else(|| {
                 Error::new(SqlState::UNDEFINED_DATABASE, format!("database \"{name}\" does not exist"))
             })?),
             other => catalog.database(other.as_oid().unwrap_or(0)),
         };
-        Ok(database.map(|it| database_allows(catalog, role, it, privilege)))
+        Ok(database.map(|it| database_has(catalog, role, it, asked)))
     })
 }
 
@@ -190,7 +273,20 @@ fn has_role(call: &mut Call<'_>) -> Result<Datum> {
         Datum::Text(name) => session.oid_of(REGROLE, name)?,
         other => other.as_oid().unwrap_or(0),
     };
-    Ok(Datum::Bool(role.superuser || is_member(&catalog, &role, group, 0)))
+    let mut any = false;
+    for word in call.args.last().and_then(Datum::as_str).unwrap_or("").split(',') {
+        any |= match word.trim().to_ascii_uppercase().as_str() {
+            "USAGE" => has_rights_of(&catalog, &role, group),
+            "MEMBER" => may_become(&catalog, &role, group),
+            // Who may hand a membership on is not kept.
+            "USAGE WITH GRANT OPTION"
+            | "USAGE WITH ADMIN OPTION"
+            | "MEMBER WITH GRANT OPTION"
+            | "MEMBER WITH ADMIN OPTION" => role.superuser,
+            _ => return Err(unrecognized(word.trim())),
+        };
+    }
+    Ok(Datum::Bool(any))
 }
 
 fn row_security_active(_: &mut Call<'_>) -> Result<Datum> {
@@ -208,14 +304,16 @@ pub(super) static FUNCTIONS: &[Function] = &[
     stable(1925, "has_table_privilege", &[OID, OID, TEXT], has_table_privilege),
     stable(1926, "has_table_privilege", &[TEXT, TEXT], has_table_privilege),
     stable(1927, "has_table_privilege", &[OID, TEXT], has_table_privilege),
-    stable(2181, "has_sequence_privilege", &[NAME, TEXT, TEXT], has_table_privilege),
-    stable(2182, "has_sequence_privilege", &[NAME, OID, TEXT], has_table_privilege),
-    stable(2185, "has_sequence_privilege", &[TEXT, TEXT], has_table_privilege),
-    stable(2186, "has_sequence_privilege", &[OID, TEXT], has_table_privilege),
-    stable(3024, "has_any_column_privilege", &[NAME, TEXT, TEXT], has_table_privilege),
-    stable(3025, "has_any_column_privilege", &[NAME, OID, TEXT], has_table_privilege),
-    stable(3028, "has_any_column_privilege", &[TEXT, TEXT], has_table_privilege),
-    stable(3029, "has_any_column_privilege", &[OID, TEXT], has_table_privilege),
+    stable(2181, "has_sequence_privilege", &[NAME, TEXT, TEXT], has_sequence_privilege),
+    stable(2182, "has_sequence_privilege", &[NAME, OID, TEXT], has_sequence_privilege),
+    stable(2183, "has_sequence_privilege", &[OID, TEXT, TEXT], has_sequence_privilege),
+    stable(2184, "has_sequence_privilege", &[OID, OID, TEXT], has_sequence_privilege),
+    stable(2185, "has_sequence_privilege", &[TEXT, TEXT], has_sequence_privilege),
+    stable(2186, "has_sequence_privilege", &[OID, TEXT], has_sequence_privilege),
+    stable(3024, "has_any_column_privilege", &[NAME, TEXT, TEXT], has_any_column_privilege),
+    stable(3025, "has_any_column_privilege", &[NAME, OID, TEXT], has_any_column_privilege),
+    stable(3028, "has_any_column_privilege", &[TEXT, TEXT], has_any_column_privilege),
+    stable(3029, "has_any_column_privilege", &[OID, TEXT], has_any_column_privilege),
     stable(3012, "has_column_privilege", &[NAME, TEXT, TEXT, TEXT], has_column_privilege),
     stable(3014, "has_column_privilege", &[NAME, OID, TEXT, TEXT], has_column_privilege),
     stable(3015, "has_column_privilege", &[NAME, OID, INT2, TEXT], has_column_privilege),

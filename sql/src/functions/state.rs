@@ -1,11 +1,14 @@
 //! Functions over the session: who and where it is, its settings, its transaction.
 
+use types::function::Random;
 use types::oid::*;
+use types::text_io::general;
 use types::{Call, Datum, Error, Function, Result, SqlState};
 
 use super::context::SessionContext;
 use super::sequence::waits;
 use super::waiting;
+use crate::catalog::{named_part, own_temporary};
 use crate::session::SERVER_VERSION;
 
 fn text(value: &str) -> Result<Datum> {
@@ -17,25 +20,28 @@ fn current_database(call: &mut Call<'_>) -> Result<Datum> {
 }
 
 fn current_user(call: &mut Call<'_>) -> Result<Datum> {
-    text(&call.settings.current_user)
+    text(&SessionContext::of(call)?.role()?.name)
 }
 
 fn session_user(call: &mut Call<'_>) -> Result<Datum> {
-    text(&call.settings.session_user)
+    text(&SessionContext::of(call)?.session_role()?.name)
 }
 
 fn current_schema(call: &mut Call<'_>) -> Result<Datum> {
     let session = SessionContext::of(call)?;
     let catalog = session.catalog();
     let path = session.search_path();
-    Ok(path.iter().find(|name| catalog.schema_named(name).is_some()).map_or(Datum::Null, |name| Datum::text(name)))
+    let found = named_part(&path).iter().find(|name| catalog.schema_named(name).is_some());
+    Ok(found.map_or(Datum::Null, |name| Datum::text(name)))
 }
 
 fn current_schemas(call: &mut Call<'_>) -> Result<Datum> {
     let session = SessionContext::of(call)?;
     let catalog = session.catalog();
-    let path = session.search_path();
-    let implicit = call.args[0].as_bool().unwrap_or(false) && !path.iter().any(|name| &**name == "pg_catalog");
+    let full = session.search_path();
+    let implicit = call.args[0].as_bool().unwrap_or(false);
+    let path = if implicit { &*full } else { named_part(&full) };
+    let implicit = implicit && !path.iter().any(|name| &**name == "pg_catalog");
     let mut names = Vec::new();
     if implicit {
         names.push(Datum::text("pg_catalog"));
@@ -62,7 +68,7 @@ fn set_config(call: &mut Call<'_>) -> Result<Datum> {
     };
     let local = call.args[2].as_bool().unwrap_or(false);
     match call.args[1].as_str() {
-        Some(value) => session.variables().set(name, &[value.to_owned()], local)?,
+        Some(value) => session.set_variable(name, value, local)?,
         None => session.variables().reset(name, local)?,
     }
     text(&session.variables().show(name)?)
@@ -85,8 +91,26 @@ fn client_encoding(_: &mut Call<'_>) -> Result<Datum> {
     text("UTF8")
 }
 
-fn my_temp_schema(_: &mut Call<'_>) -> Result<Datum> {
-    Ok(Datum::Oid(0))
+fn random(call: &mut Call<'_>) -> Result<Datum> {
+    let number = SessionContext::of(call).map_or_else(|_| Random::unseeded().next_f64(), SessionContext::random);
+    Ok(Datum::Float8(number))
+}
+
+fn setseed(call: &mut Call<'_>) -> Result<Datum> {
+    let seed = call.args[0].as_f64().unwrap_or(f64::NAN);
+    if !(-1.0..=1.0).contains(&seed) {
+        let message = format!("setseed parameter {} is out of allowed range [-1,1]", general(seed));
+        return Err(Error::new(SqlState::INVALID_PARAMETER_VALUE, message));
+    }
+    SessionContext::of(call)?.set_seed(seed);
+    Ok(Datum::Null)
+}
+
+fn my_temp_schema(call: &mut Call<'_>) -> Result<Datum> {
+    let session = SessionContext::of(call)?;
+    let (catalog, path) = (session.catalog(), session.search_path());
+    let schema = own_temporary(&path).and_then(|name| catalog.schema_named(name));
+    Ok(Datum::Oid(schema.map_or(0, |schema| schema.oid)))
 }
 
 fn transaction_if_assigned(call: &mut Call<'_>) -> Result<Datum> {
@@ -109,6 +133,8 @@ pub(super) static FUNCTIONS: &[Function] = &[
     Function::strict(746, "session_user", &[], NAME, session_user).stable(),
     Function::strict(1402, "current_schema", &[], NAME, current_schema).stable(),
     Function::strict(1403, "current_schemas", &[BOOL], NAME_ARRAY, current_schemas).stable(),
+    Function::strict(1598, "random", &[], FLOAT8, random).volatile(),
+    Function::strict(1599, "setseed", &[FLOAT8], VOID, setseed).volatile(),
     Function::strict(2077, "current_setting", &[TEXT], TEXT, current_setting).stable(),
     Function::strict(3294, "current_setting", &[TEXT, BOOL], TEXT, current_setting).stable(),
     Function::strict(2078, "set_config", &[TEXT, TEXT, BOOL], TEXT, set_config).called_on_null().volatile(),

@@ -5,8 +5,9 @@
 
 use crate::bound::{
     CopyFormat, ExplainFormat, FetchDirection, ForeignKeyAction, Identity, LockMode, LockStrength, LockWait,
-    NewDatabase, RoleOption, SetOpKind, SetScope, SetValue, TransactionStatement, WaitForLsn,
+    NewDatabase, OnCommit, RoleOption, SetOpKind, SetScope, SetValue, TransactionStatement, WaitForLsn,
 };
+use crate::catalog::Timing;
 
 /// A name of up to three parts (catalog, schema, object).
 #[derive(Clone, Debug)]
@@ -217,7 +218,7 @@ pub struct FunctionCall {
 
 #[derive(Clone, Debug)]
 pub struct FunctionArg {
-    pub name: Option<String>,
+    pub name: Option<Ident>,
     pub expr: Expr,
 }
 
@@ -241,6 +242,7 @@ pub struct Frame {
     pub mode: crate::bound::FrameMode,
     pub start: FrameBound,
     pub end: FrameBound,
+    pub exclude: crate::bound::FrameExclusion,
 }
 
 #[derive(Clone, Debug)]
@@ -365,15 +367,43 @@ pub enum GroupItem {
 pub struct Target {
     pub expr: Expr,
     pub alias: Option<String>,
+    /// Where the text of its expression ends, and where its own does.
+    pub ends: (u32, u32),
 }
 
 #[derive(Clone, Debug)]
 pub enum TableRef {
-    Relation { name: Name, alias: Option<Alias> },
-    Subquery { lateral: bool, query: Box<Query>, alias: Option<Alias>, pos: u32 },
-    Function { lateral: bool, calls: Vec<Expr>, ordinality: bool, alias: Option<Alias>, pos: u32 },
+    Relation {
+        name: Name,
+        alias: Option<Alias>,
+    },
+    Subquery {
+        lateral: bool,
+        query: Box<Query>,
+        alias: Option<Alias>,
+        pos: u32,
+    },
+    Function {
+        lateral: bool,
+        calls: Vec<TableFunction>,
+        ordinality: bool,
+        alias: Option<Alias>,
+        /// `f() AS t(a int, b text)` for a call that returns records.
+        definitions: Vec<ColumnDefinition>,
+        pos: u32,
+    },
     Join(Box<JoinRef>),
 }
+
+/// A call in FROM.
+#[derive(Clone, Debug)]
+pub struct TableFunction {
+    pub call: Expr,
+    /// `ROWS FROM (f() AS (a int, b text))`.
+    pub definitions: Vec<ColumnDefinition>,
+}
+
+pub type ColumnDefinition = (Ident, TypeName);
 
 #[derive(Clone, Debug)]
 pub struct JoinRef {
@@ -383,6 +413,8 @@ pub struct JoinRef {
     pub right: TableRef,
     pub on: Option<Expr>,
     pub using: Option<Vec<Ident>>,
+    /// Of the columns of `using`.
+    pub using_alias: Option<Ident>,
     /// Around a parenthesised join.
     pub alias: Option<Alias>,
     pub pos: u32,
@@ -401,8 +433,6 @@ pub enum JoinType {
 pub struct Alias {
     pub name: Ident,
     pub columns: Vec<Ident>,
-    /// `AS t(a int, b text)` of a function that returns records.
-    pub types: Vec<(Ident, TypeName)>,
 }
 
 #[derive(Clone, Debug)]
@@ -421,11 +451,11 @@ pub enum Statement {
     Delete(Box<Delete>),
     Copy(Box<Copy>),
     CreateTable(Box<CreateTable>),
-    CreateTableAs { name: Name, if_not_exists: bool, columns: Vec<Ident>, query: Box<Query>, with_data: bool },
+    CreateTableAs(Box<CreateTableAs>),
     CreateIndex(Box<CreateIndex>),
     CreateSequence { name: Name, if_not_exists: bool, options: Vec<SequenceOption> },
     AlterSequence { name: Name, if_exists: bool, options: Vec<SequenceOption> },
-    CreateView { name: Name, replace: bool, columns: Vec<Ident>, query: Box<Query>, text: (u32, u32) },
+    CreateView(Box<CreateView>),
     CreateSchema { name: Option<Ident>, if_not_exists: bool, owner: Option<String> },
     Drop { kind: ObjectKind, names: Vec<Name>, if_exists: bool, cascade: bool },
     AlterTable { kind: ObjectKind, name: Name, if_exists: bool, actions: Vec<AlterAction> },
@@ -443,6 +473,7 @@ pub enum Statement {
     Reindex { tables: Vec<Name> },
     Transaction(TransactionStatement),
     Set { scope: SetScope, name: String, value: SetValue },
+    SetConstraints { names: Option<Vec<Name>>, deferred: bool },
     Reset { name: Option<String> },
     Show { name: Option<String> },
     Explain { statement: Box<Statement>, options: ExplainOptions },
@@ -478,7 +509,7 @@ pub struct Insert {
     pub with: Option<With>,
     pub table: Name,
     pub alias: Option<Ident>,
-    pub columns: Vec<Ident>,
+    pub columns: Vec<Destination>,
     /// OVERRIDING: `Some(true)` SYSTEM VALUE, `Some(false)` USER VALUE.
     pub overriding: Option<bool>,
     /// `None` is DEFAULT VALUES.
@@ -507,10 +538,17 @@ pub struct ConflictUpdate {
     pub filter: Option<Expr>,
 }
 
+/// A column that a value goes to, or with subscripts a part of it.
+#[derive(Clone, Debug)]
+pub struct Destination {
+    pub column: Ident,
+    pub subscripts: Vec<Subscript>,
+}
+
 #[derive(Clone, Debug)]
 pub struct Assignment {
-    pub columns: Vec<Ident>,
-    /// For several columns a row or a subquery.
+    pub destinations: Vec<Destination>,
+    /// For several destinations a row or a subquery.
     pub value: Expr,
     /// Written `(a, b) = ...`.
     pub multiple: bool,
@@ -579,16 +617,16 @@ pub struct CreateTable {
     pub name: Name,
     pub if_not_exists: bool,
     pub unlogged: bool,
-    pub temporary: bool,
     pub elements: Vec<TableElement>,
     pub options: Vec<String>,
+    pub on_commit: Option<OnCommit>,
 }
 
 #[derive(Clone, Debug)]
 pub enum TableElement {
     Column(ColumnSpec),
     Constraint(ConstraintSpec),
-    Like { name: Name, defaults: bool, constraints: bool, identity: bool, indexes: bool },
+    Like { name: Name, defaults: bool, constraints: bool, generated: bool, identity: bool, indexes: bool },
 }
 
 #[derive(Clone, Debug)]
@@ -626,6 +664,7 @@ pub struct References {
     pub on_delete: ForeignKeyAction,
     pub on_update: ForeignKeyAction,
     pub match_full: bool,
+    pub timing: Timing,
     pub not_valid: bool,
 }
 
@@ -646,6 +685,28 @@ pub enum ConstraintKind {
 }
 
 #[derive(Clone, Debug)]
+pub struct CreateTableAs {
+    pub name: Name,
+    pub if_not_exists: bool,
+    pub columns: Vec<Ident>,
+    pub query: Query,
+    pub with_data: bool,
+    pub on_commit: Option<OnCommit>,
+}
+
+#[derive(Clone, Debug)]
+pub struct CreateView {
+    pub name: Name,
+    pub replace: bool,
+    pub columns: Vec<Ident>,
+    pub query: Query,
+    /// Where the query's text begins and ends.
+    pub text: (u32, u32),
+    /// `name=value`; WITH CHECK OPTION is one of them.
+    pub options: Vec<String>,
+}
+
+#[derive(Clone, Debug)]
 pub struct CreateIndex {
     pub name: Option<String>,
     pub table: Name,
@@ -658,6 +719,7 @@ pub struct CreateIndex {
 #[derive(Clone, Debug)]
 pub struct IndexElement {
     pub expr: Expr,
+    pub operator_class: Option<Name>,
     pub descending: bool,
     pub nulls_first: Option<bool>,
 }
@@ -736,6 +798,10 @@ pub enum AlterAction {
         if_exists: bool,
         cascade: bool,
     },
+    AlterConstraint {
+        name: Ident,
+        timing: Timing,
+    },
     ValidateConstraint(Ident),
     SetOptions(Vec<String>),
     ResetOptions(Vec<String>),
@@ -766,6 +832,30 @@ impl Expr {
         let mut height = 0;
         kind.children(&mut |child| height = height.max(child.height()));
         Expr { pos, height: height + 1, kind }
+    }
+
+    /// Where its leftmost part stands; `pos` is where its operator does.
+    pub fn start(&self) -> u32 {
+        let left = match &self.kind {
+            ExprKind::Cast { arg, .. }
+            | ExprKind::IsNull { arg, .. }
+            | ExprKind::IsBool { arg, .. }
+            | ExprKind::Between { arg, .. }
+            | ExprKind::In { arg, .. }
+            | ExprKind::InQuery { arg, .. }
+            | ExprKind::Like { arg, .. }
+            | ExprKind::Collate { arg, .. } => Some(arg.start()),
+            ExprKind::Binary { left, .. }
+            | ExprKind::IsDistinct { left, .. }
+            | ExprKind::AnyAll { left, .. }
+            | ExprKind::AnyAllQuery { left, .. } => Some(left.start()),
+            ExprKind::And(terms) | ExprKind::Or(terms) => terms.first().map(Expr::start),
+            ExprKind::Field { base, .. } => Some(base.start()),
+            // OVERLAPS is a call, and so is AT TIME ZONE, whose first argument is the zone: it begins at its AT.
+            ExprKind::Function(call) => call.args.first().map(|arg| arg.expr.start()),
+            _ => None,
+        };
+        left.map_or(self.pos, |left| left.min(self.pos))
     }
 }
 

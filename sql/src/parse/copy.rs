@@ -55,7 +55,7 @@ impl Parser<'_> {
         }
         let source = match self.nested(Self::statement)? {
             Statement::Query(query) => CopySource::Query(query),
-            Statement::CreateTableAs { .. } => {
+            Statement::CreateTableAs(_) => {
                 return Err(Error::new(SqlState::FEATURE_NOT_SUPPORTED, "COPY (SELECT INTO) is not supported"));
             }
             change => CopySource::Change(Box::new(change)),

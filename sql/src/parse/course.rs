@@ -141,7 +141,7 @@ fn course(statement: &Statement, tokens: &[&Tok<'_>], defaults: Defaults) -> Cou
         // Unless it is executed, nothing is written.
         Statement::Explain { options, .. } if !options.analyze => Course::Reads,
         Statement::Explain { statement, .. } => course(statement, tokens, defaults),
-        Statement::Discard(_) | Statement::Reset { .. } => Course::Shapes,
+        Statement::Discard(_) | Statement::Reset { .. } | Statement::SetConstraints { .. } => Course::Shapes,
         Statement::Set { name, value, .. } => {
             let is =
                 |wanted: &str| matches!(value, SetValue::Values(values) if values.len() == 1 && values[0] == wanted);
@@ -294,6 +294,7 @@ mod tests {
             "set search_path = a",
             "set local work_mem = '8MB'",
             "reset all",
+            "set constraints all deferred",
             "set transaction read only",
         ] {
             assert_eq!(courses(text), [Course::Shapes], "{text}");

@@ -1,11 +1,11 @@
 //! CREATE, ALTER and DROP of everything but tables' contents: see `table` for tables and `role` for roles.
 
-use types::Result;
+use types::{Error, Result, SqlState};
 
-use super::ast::{AlterAction, CreateIndex, IndexElement, Name, ObjectKind, SequenceOption, Statement};
+use super::ast::{AlterAction, CreateIndex, CreateView, IndexElement, Name, ObjectKind, SequenceOption, Statement};
 use super::lexer::Tok;
 use super::parser::Parser;
-use crate::bound::NewDatabase;
+use crate::bound::{CheckOption, NewDatabase};
 
 impl Parser<'_> {
     pub(super) fn create(&mut self) -> Result<Statement> {
@@ -17,38 +17,35 @@ impl Parser<'_> {
             }
             self.accept_word("temporary") || self.accept_word("temp")
         };
-        let unlogged = self.accept_word("unlogged");
+        let unlogged = !temporary && self.accept_word("unlogged");
         let Tok::Word(word) = self.peek().clone() else { return Err(self.unexpected()) };
+        if temporary && !matches!(word.as_ref(), "table" | "sequence" | "view" | "recursive") {
+            return Err(self.unexpected());
+        }
         match word.as_ref() {
             "table" => self.create_table(temporary, unlogged),
             "unique" | "index" => self.create_index(),
             "sequence" => {
-                if temporary {
-                    return self.unsupported("temporary sequence");
-                }
                 self.advance();
                 let if_not_exists = self.if_not_exists();
-                let name = self.object_name()?;
+                let name = self.new_name(temporary)?;
                 Ok(Statement::CreateSequence { name, if_not_exists, options: self.sequence_options()? })
             }
             "view" | "recursive" => {
-                if temporary || word == "recursive" {
-                    return self.unsupported("temporary or recursive view");
+                if word == "recursive" {
+                    return self.unsupported("recursive view");
                 }
                 self.advance();
-                let name = self.object_name()?;
+                let name = self.new_name(temporary)?;
                 let columns = self.optional_column_list()?;
-                if self.accept_word("with") {
-                    self.storage_options()?;
-                }
+                let mut options = if self.accept_word("with") { self.storage_options()? } else { Vec::new() };
                 self.expect_word("as")?;
                 let start = self.pos();
-                let query = Box::new(self.query()?);
+                let query = self.query()?;
                 let text = (start, self.last_end());
-                if self.is_word("with") && self.is_any_check() {
-                    return self.unsupported("WITH CHECK OPTION");
-                }
-                Ok(Statement::CreateView { name, replace, columns, query, text })
+                options.extend(self.check_option()?.map(CheckOption::option));
+                let view = CreateView { name, replace, columns, query, text, options };
+                Ok(Statement::CreateView(Box::new(view)))
             }
             "schema" => {
                 self.advance();
@@ -156,7 +153,7 @@ impl Parser<'_> {
                     let limit = value.parse().ok().filter(|limit| *limit >= -1);
                     connection_limit = limit.ok_or_else(|| {
                         let message = format!("invalid connection limit: {value}");
-                        types::Error::new(types::SqlState::INVALID_PARAMETER_VALUE, message)
+                        Error::new(SqlState::INVALID_PARAMETER_VALUE, message)
                     })?;
                 }
                 "allow_connections" => {
@@ -165,7 +162,7 @@ impl Parser<'_> {
                         "false" | "off" | "0" => false,
                         _ => {
                             let message = "allow_connections requires a Boolean value";
-                            return Err(types::Error::new(types::SqlState::SYNTAX_ERROR, message));
+                            return Err(Error::new(SqlState::SYNTAX_ERROR, message));
                         }
                     };
                 }
@@ -175,6 +172,21 @@ impl Parser<'_> {
             }
         }
         Ok(Statement::CreateDatabase(NewDatabase { name, owner, template, allow_connections, connection_limit }))
+    }
+
+    /// `WITH CHECK OPTION` behind a view's query.
+    fn check_option(&mut self) -> Result<Option<CheckOption>> {
+        if !(self.is_word("with") && self.is_any_check()) {
+            return Ok(None);
+        }
+        self.advance();
+        let local = self.accept_word("local");
+        if !local {
+            self.accept_word("cascaded");
+        }
+        self.expect_word("check")?;
+        self.expect_word("option")?;
+        Ok(Some(if local { CheckOption::Local } else { CheckOption::Cascaded }))
     }
 
     fn create_index(&mut self) -> Result<Statement> {
@@ -191,23 +203,21 @@ impl Parser<'_> {
             let method = self.name_string()?;
             if !matches!(method.as_str(), "btree" | "hash" | "gist" | "gin" | "spgist" | "brin") {
                 let message = format!("access method \"{method}\" does not exist");
-                return Err(types::Error::new(types::SqlState::UNDEFINED_OBJECT, message));
+                return Err(Error::new(SqlState::UNDEFINED_OBJECT, message));
             }
             if method != "btree" {
-                return Err(types::Error::unsupported(format!("index access method \"{method}\"")).at(pos + 1));
+                return Err(Error::unsupported(format!("index access method \"{method}\"")).at(pos + 1));
             }
         }
         let columns = self.paren_list(|parser| {
             let expr = parser.restricted_expr()?;
-            // An operator class behind the column: only the defaults exist.
-            if matches!(parser.peek(), Tok::Word(word) if !matches!(word.as_ref(), "asc" | "desc" | "nulls")) {
-                let class = parser.object_name()?;
-                if !class.object().ends_with("_ops") || class.object().contains("pattern") {
-                    return parser.unsupported(&format!("operator class \"{}\"", class.object()));
-                }
-            }
+            let has_class = match parser.peek() {
+                Tok::Word(word) => !matches!(word.as_ref(), "asc" | "desc" | "nulls"),
+                token => matches!(token, Tok::Quoted(_)),
+            };
+            let operator_class = if has_class { Some(parser.object_name()?) } else { None };
             let descending = !parser.accept_word("asc") && parser.accept_word("desc");
-            Ok(IndexElement { expr, descending, nulls_first: parser.nulls_order()? })
+            Ok(IndexElement { expr, operator_class, descending, nulls_first: parser.nulls_order()? })
         })?;
         if self.is_word("include") {
             return self.unsupported("INCLUDE columns of an index");
@@ -390,7 +400,7 @@ impl Parser<'_> {
         }
         match kind {
             ObjectKind::Sequence => Ok(Statement::AlterSequence { name, if_exists, options: self.sequence_options()? }),
-            ObjectKind::Table => {
+            ObjectKind::Table | ObjectKind::View => {
                 let actions = self.alter_table_actions()?;
                 Ok(Statement::AlterTable { kind, name, if_exists, actions })
             }

@@ -30,7 +30,7 @@ use super::ast::{
 use super::lexer::Tok;
 use super::parser::{Parser, is_query_word, too_deep};
 use super::{TERMS_MAX, keyword};
-use crate::bound::FrameMode;
+use crate::bound::{FrameExclusion, FrameMode};
 
 const OR: u8 = 1;
 const AND: u8 = 2;
@@ -338,7 +338,7 @@ impl Parser<'_> {
     }
 
     /// Behind an opening bracket.
-    fn subscript(&mut self) -> Result<Subscript> {
+    pub(super) fn subscript(&mut self) -> Result<Subscript> {
         let lower = if self.is_sym(":") { None } else { Some(self.expr()?) };
         if self.accept_sym(":") {
             let upper = if self.is_sym("]") { None } else { Some(self.expr()?) };
@@ -776,12 +776,7 @@ impl Parser<'_> {
         }
         self.expect_sym(")")?;
         if self.is_word("within") && self.is_word_at(1, "group") {
-            self.expect_words(&["within", "group"])?;
-            self.expect_sym("(")?;
-            self.expect_words(&["order", "by"])?;
-            call.order = self.list(Self::order_item)?;
-            self.expect_sym(")")?;
-            call.within_group = true;
+            self.within_group(&mut call)?;
         }
         if self.is_word("filter") && self.is_sym_at(1, "(") {
             self.advance();
@@ -800,11 +795,31 @@ impl Parser<'_> {
         self.make(pos, ExprKind::Function(Box::new(call)))
     }
 
+    fn within_group(&mut self, call: &mut FunctionCall) -> Result<()> {
+        let pos = self.pos();
+        self.expect_words(&["within", "group"])?;
+        self.expect_sym("(")?;
+        self.expect_words(&["order", "by"])?;
+        let order = self.list(Self::order_item)?;
+        self.expect_sym(")")?;
+        let refused = if !call.order.is_empty() {
+            "multiple ORDER BY clauses"
+        } else if call.variadic {
+            "VARIADIC"
+        } else if call.distinct {
+            "DISTINCT"
+        } else {
+            (call.order, call.within_group) = (order, true);
+            return Ok(());
+        };
+        Err(Error::new(SqlState::SYNTAX_ERROR, format!("cannot use {refused} with WITHIN GROUP")).at(pos + 1))
+    }
+
     fn function_arg(&mut self) -> Result<FunctionArg> {
         let named =
             matches!(self.peek(), Tok::Word(_) | Tok::Quoted(_)) && matches!(self.peek_at(1), Tok::Sym("=>" | ":="));
         let name = if named {
-            let name = self.label()?.name;
+            let name = self.label()?;
             self.advance();
             Some(name)
         } else {
@@ -880,13 +895,27 @@ impl Parser<'_> {
                 let pos = if of_end { end_pos } else { start_pos };
                 Error::new(SqlState::WINDOWING_ERROR, message).at(pos + 1)
             })?;
-            if self.accept_word("exclude") && !self.accept_words(&["no", "others"]) {
-                return self.unsupported("window frame EXCLUDE");
-            }
-            spec.frame = Some(Frame { mode, start, end });
+            spec.frame = Some(Frame { mode, start, end, exclude: self.frame_exclusion()? });
         }
         self.expect_sym(")")?;
         Ok(spec)
+    }
+
+    fn frame_exclusion(&mut self) -> Result<FrameExclusion> {
+        if !self.accept_word("exclude") {
+            return Ok(FrameExclusion::NoOthers);
+        }
+        Ok(if self.accept_word("current") {
+            self.expect_word("row")?;
+            FrameExclusion::CurrentRow
+        } else if self.accept_word("group") {
+            FrameExclusion::Group
+        } else if self.accept_word("ties") {
+            FrameExclusion::Ties
+        } else {
+            self.expect_words(&["no", "others"])?;
+            FrameExclusion::NoOthers
+        })
     }
 
     fn frame_bound(&mut self) -> Result<FrameBound> {

@@ -126,7 +126,8 @@ impl<'a> Lexer<'a> {
         Error::new(SqlState::SYNTAX_ERROR, format!("{message} at or near \"{near}\"")).at(from as u32 + 1)
     }
 
-    fn skip_blanks(&mut self) -> Result<()> {
+    /// Skips white space and comments that end with their line.
+    fn skip_spaces(&mut self) {
         loop {
             match self.peek(0) {
                 b' ' | b'\t' | b'\n' | b'\r' | 0x0c | 0x0b => self.at += 1,
@@ -135,30 +136,37 @@ impl<'a> Lexer<'a> {
                         self.at += 1;
                     }
                 }
-                b'/' if self.peek(1) == b'*' => {
-                    let start = self.at;
-                    let mut depth = 0;
-                    loop {
-                        if self.at >= self.bytes.len() {
-                            return Err(self.error("unterminated /* comment", start));
-                        }
-                        match (self.peek(0), self.peek(1)) {
-                            (b'/', b'*') => {
-                                depth += 1;
-                                self.at += 2;
-                            }
-                            (b'*', b'/') => {
-                                depth -= 1;
-                                self.at += 2;
-                                if depth == 0 {
-                                    break;
-                                }
-                            }
-                            _ => self.at += 1,
+                _ => return,
+            }
+        }
+    }
+
+    fn skip_blanks(&mut self) -> Result<()> {
+        loop {
+            self.skip_spaces();
+            if (self.peek(0), self.peek(1)) != (b'/', b'*') {
+                return Ok(());
+            }
+            let start = self.at;
+            let mut depth = 0;
+            loop {
+                if self.at >= self.bytes.len() {
+                    return Err(self.error("unterminated /* comment", start));
+                }
+                match (self.peek(0), self.peek(1)) {
+                    (b'/', b'*') => {
+                        depth += 1;
+                        self.at += 2;
+                    }
+                    (b'*', b'/') => {
+                        depth -= 1;
+                        self.at += 2;
+                        if depth == 0 {
+                            break;
                         }
                     }
+                    _ => self.at += 1,
                 }
-                _ => return Ok(()),
             }
         }
     }
@@ -266,15 +274,16 @@ impl<'a> Lexer<'a> {
                 decimal = true;
                 self.at += 1 + sign;
                 digits(self);
+            } else if sign == 1 {
+                self.at += 2;
+                return Err(self.error_near("trailing junk after numeric literal", start, self.at));
             }
         }
         if is_word_start(self.peek(0)) {
             while is_word(self.peek(0)) {
                 self.at += 1;
             }
-            let near = &self.text[start..self.at];
-            let message = format!("trailing junk after numeric literal at or near \"{near}\"");
-            return Err(Error::new(SqlState::SYNTAX_ERROR, message).at(start as u32 + 1));
+            return Err(self.error_near("trailing junk after numeric literal", start, self.at));
         }
         let text = &self.text[start..self.at];
         Ok(if decimal { Tok::Decimal(text) } else { Tok::Integer(text) })
@@ -301,7 +310,7 @@ impl<'a> Lexer<'a> {
                 b'\'' => {
                     let end = self.at;
                     self.at += 1;
-                    let resume = self.continuation()?;
+                    let resume = self.continuation();
                     match resume {
                         Some(next) => {
                             owned.get_or_insert_default().push_str(&self.text[run..end]);
@@ -340,13 +349,13 @@ impl<'a> Lexer<'a> {
     }
 
     /// Where the text of a string goes on behind a blank with a line break and another quote.
-    fn continuation(&mut self) -> Result<Option<usize>> {
+    fn continuation(&mut self) -> Option<usize> {
         let end = self.at;
-        self.skip_blanks()?;
+        self.skip_spaces();
         let broken = self.text[end..self.at].contains(['\n', '\r']);
         let next = (broken && self.peek(0) == b'\'').then_some(self.at + 1);
         self.at = end;
-        Ok(next)
+        next
     }
 
     fn escape(&mut self, start: usize, out: &mut Vec<u8>) -> Result<()> {
@@ -429,7 +438,47 @@ impl<'a> Lexer<'a> {
             .ok_or_else(|| self.error_near("invalid Unicode escape value", place, self.at))
     }
 
-    /// `U&'...'` and `U&"..."`, with the default escape character.
+    fn word_end(&self) -> usize {
+        self.at + self.bytes[self.at..].iter().take_while(|byte| is_word(**byte)).count()
+    }
+
+    /// What `UESCAPE '!'` behind a string or name makes its escape character, else the backslash.
+    fn escape_character(&mut self) -> Result<char> {
+        let end = self.at;
+        self.skip_blanks()?;
+        let behind = self.word_end();
+        if !self.text[self.at..behind].eq_ignore_ascii_case("uescape") {
+            self.at = end;
+            return Ok('\\');
+        }
+        self.at = behind;
+        self.skip_blanks()?;
+        let start = self.at;
+        let given = match (self.peek(0), self.peek(1)) {
+            (b'\'', _) => self.string(start, false)?,
+            (b'e' | b'E', b'\'') => {
+                self.at += 1;
+                self.string(start, true)?
+            }
+            (b'$', next) if !next.is_ascii_digit() => self.dollar()?,
+            _ => {
+                let message = "UESCAPE must be followed by a simple string literal";
+                let behind = self.text[start..].chars().next().map_or(start, |c| start + c.len_utf8());
+                return Err(self.error_near(message, start, self.word_end().max(behind)));
+            }
+        };
+        match &given {
+            Tok::String(text) => match text.as_bytes() {
+                [byte] if !byte.is_ascii_whitespace() && !byte.is_ascii_hexdigit() && !b"+'\"".contains(byte) => {
+                    Ok(char::from(*byte))
+                }
+                _ => Err(self.error_near("invalid Unicode escape character", start, self.at)),
+            },
+            _ => Ok('\\'),
+        }
+    }
+
+    /// `U&'...'` and `U&"..."`.
     fn unicode(&mut self, start: usize, quote: u8) -> Result<Tok<'a>> {
         self.at += 2;
         let raw = if quote == b'"' {
@@ -440,48 +489,50 @@ impl<'a> Lexer<'a> {
                 _ => String::new(),
             }
         };
-        let bad = || {
-            Error::new(SqlState::SYNTAX_ERROR, "invalid Unicode escape")
-                .hint("Unicode escapes must be \\XXXX or \\+XXXXXX.")
-                .at(start as u32 + 1)
+        let escape = self.escape_character()?;
+        // A place in what is between the quotes.
+        let refuse = |message: &str, rest: &str| {
+            Error::new(SqlState::SYNTAX_ERROR, message).at((start + 3 + raw.len() - rest.len()) as u32 + 1)
         };
-        let refuse = |message: &str| Error::new(SqlState::SYNTAX_ERROR, message).at(start as u32 + 1);
-        let unpaired = || refuse("invalid Unicode surrogate pair");
+        let unpaired = |rest: &str| refuse("invalid Unicode surrogate pair", rest);
         let mut text = String::with_capacity(raw.len());
         let mut rest = raw.as_str();
         // The first half of a pair of escapes that make one character.
         let mut high: Option<u32> = None;
-        while let Some(at) = rest.find('\\') {
-            let plain = &rest[..at];
-            rest = &rest[at + 1..];
-            if high.is_some() && (!plain.is_empty() || rest.starts_with('\\')) {
-                return Err(unpaired());
+        while let Some(at) = rest.find(escape) {
+            let (plain, escaped) = rest.split_at(at);
+            let behind = &escaped[1..];
+            if high.is_some() && (!plain.is_empty() || behind.starts_with(escape)) {
+                return Err(unpaired(rest));
             }
             text.push_str(plain);
-            if let Some(next) = rest.strip_prefix('\\') {
-                text.push('\\');
+            if let Some(next) = behind.strip_prefix(escape) {
+                text.push(escape);
                 rest = next;
                 continue;
             }
-            let (from, length) = if rest.starts_with('+') { (1, 6) } else { (0, 4) };
-            let digits = rest.get(from..from + length).filter(|digits| digits.bytes().all(|b| b.is_ascii_hexdigit()));
-            let code = u32::from_str_radix(digits.ok_or_else(bad)?, 16).map_err(|_| bad())?;
+            let (from, length) = if behind.starts_with('+') { (1, 6) } else { (0, 4) };
+            let digits = behind.get(from..from + length).filter(|digits| digits.bytes().all(|b| b.is_ascii_hexdigit()));
+            let Some(code) = digits.and_then(|digits| u32::from_str_radix(digits, 16).ok()) else {
+                let hint = "Unicode escapes must be \\XXXX or \\+XXXXXX.";
+                return Err(refuse("invalid Unicode escape", escaped).hint(hint));
+            };
             if !CODES.contains(&code) {
-                return Err(refuse("invalid Unicode escape value"));
+                return Err(refuse("invalid Unicode escape value", escaped));
             }
             let code = match high.take() {
-                Some(first) => paired(first, code).ok_or_else(unpaired)?,
+                Some(first) => paired(first, code).ok_or_else(|| unpaired(escaped))?,
                 None => code,
             };
             if HIGH_SURROGATES.contains(&code) {
                 high = Some(code);
             } else {
-                text.push(char::from_u32(code).ok_or_else(unpaired)?);
+                text.push(char::from_u32(code).ok_or_else(|| unpaired(escaped))?);
             }
-            rest = &rest[from + length..];
+            rest = &behind[from + length..];
         }
         if high.is_some() {
-            return Err(unpaired());
+            return Err(unpaired(rest));
         }
         text.push_str(rest);
         Ok(if quote == b'"' { Tok::Quoted(self.cut(text)) } else { Tok::String(Cow::Owned(text)) })
@@ -606,6 +657,14 @@ mod tests {
         assert_eq!(toks("'a'\n  'b'"), vec![Tok::String("ab".into())]);
         assert_eq!(toks("$x$a'$b$x$"), vec![Tok::String("a'$b".into())]);
         assert_eq!(toks("U&'\\0041\\+000042'"), vec![Tok::String("AB".into())]);
+        assert_eq!(toks("U&'d!0061!!' uescape '!'"), vec![Tok::String("da!".into())]);
+        assert_eq!(toks("U&'d!0061' uescape E'!'"), vec![Tok::String("da".into())]);
+        assert_eq!(toks("U&'d!0061' uescape $$!$$"), vec![Tok::String("da".into())]);
+        assert_eq!(toks("U&\"d!0061\" /* c */ UESCAPE '!'"), vec![Tok::Quoted("da".into())]);
+        assert!(tokens("U&'a' uescape '+'").is_err());
+        assert!(tokens("U&'a' uescape b").is_err());
+        assert_eq!(toks("'a' -- c\n'b'"), vec![Tok::String("ab".into())]);
+        assert_eq!(toks("'a' /* c */\n'b'"), vec![Tok::String("a".into()), Tok::String("b".into())]);
         assert!(tokens("'open").is_err());
         assert!(tokens("E'\\xff'").is_err());
         assert!(tokens("E'\\").is_err());

@@ -35,6 +35,7 @@ use crate::bound::Notice;
 use parser::Parser;
 
 pub use keyword::quote_identifier;
+pub use lexer::{Tok, tokens};
 pub use names::interval_modifier;
 
 /// Levels of nesting, each a handful of frames deep.

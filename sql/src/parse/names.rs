@@ -6,6 +6,7 @@ use super::ast::{Expr, ExprKind, Ident, Name, TypeName};
 use super::keyword;
 use super::lexer::Tok;
 use super::parser::Parser;
+use crate::catalog::{PG_TEMP, is_temporary};
 
 /// PostgreSQL's bits of an interval's fields (`utils/timestamp.h`), as they stand in a modifier.
 const YEAR: i32 = 1 << 2;
@@ -20,6 +21,25 @@ impl Parser<'_> {
     pub(super) fn object_name(&mut self) -> Result<Name> {
         let first = self.ident()?;
         self.name_after(first)
+    }
+
+    /// The name of something new, in the schema `pg_temp` if it is temporary.
+    ///
+    /// # Errors
+    /// 42P16 for something temporary in another schema.
+    pub(super) fn new_name(&mut self, temporary: bool) -> Result<Name> {
+        let mut name = self.object_name()?;
+        if temporary {
+            match name.schema().map(|schema| schema == PG_TEMP || is_temporary(schema)) {
+                None => name.parts.insert(0, PG_TEMP.to_owned()),
+                Some(true) => {}
+                Some(false) => {
+                    let message = "cannot create temporary relation in non-temporary schema";
+                    return Err(Error::new(SqlState::INVALID_TABLE_DEFINITION, message).at(name.pos + 1));
+                }
+            }
+        }
+        Ok(name)
     }
 
     /// The rest of a name whose first part has been read.

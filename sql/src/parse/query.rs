@@ -6,9 +6,9 @@ use types::{Error, Result, SqlState};
 
 use super::SET_OPERATIONS_MAX;
 use super::ast::{
-    Alias, Assignment, ConflictTarget, ConflictUpdate, Cte, CteBody, Delete, Distinct, Expr, ExprKind, GroupItem,
-    Ident, Insert, JoinRef, JoinType, LockClause, OnConflict, Query, Select, SetExpr, Statement, TableRef, Target,
-    Update, With,
+    Alias, Assignment, ColumnDefinition, ConflictTarget, ConflictUpdate, Cte, CteBody, Delete, Destination, Distinct,
+    Expr, ExprKind, GroupItem, Ident, Insert, JoinRef, JoinType, LockClause, OnConflict, Query, Select, SetExpr,
+    Statement, TableFunction, TableRef, Target, Update, With,
 };
 use super::keyword;
 use super::lexer::Tok;
@@ -112,8 +112,9 @@ impl Parser<'_> {
             let name = self.object_name()?;
             self.accept_op("*");
             let star = self.make(pos, ExprKind::Star(Vec::new()))?;
+            let end = self.last_end();
             let select = Select {
-                targets: vec![Target { expr: star, alias: None }],
+                targets: vec![Target { expr: star, alias: None, ends: (end, end) }],
                 from: vec![TableRef::Relation { name, alias: None }],
                 ..Select::default()
             };
@@ -190,15 +191,19 @@ impl Parser<'_> {
                 "window",
                 "into",
             ]);
-        if !empty {
+        // Only a SELECT with nothing before its list may leave the list out.
+        if !empty || select.distinct.is_some() {
             select.targets = self.list(Self::target)?;
         }
         if self.accept_word("into") {
-            if self.is_any_word(&["temporary", "temp"]) {
-                return self.unsupported("SELECT INTO TEMPORARY");
+            if self.is_any_word(&["local", "global"])
+                && ["temporary", "temp"].iter().any(|word| self.is_word_at(1, word))
+            {
+                self.advance();
             }
+            let temporary = self.accept_word("temporary") || self.accept_word("temp");
             self.accept_word("table");
-            select.into = Some(self.object_name()?);
+            select.into = Some(self.new_name(temporary)?);
         }
         if self.accept_word("from") {
             select.from = self.list(Self::table_ref)?;
@@ -249,9 +254,11 @@ impl Parser<'_> {
     pub(super) fn target(&mut self) -> Result<Target> {
         let pos = self.pos();
         if self.accept_op("*") {
-            return Ok(Target { expr: self.make(pos, ExprKind::Star(Vec::new()))?, alias: None });
+            let (expr, end) = (self.make(pos, ExprKind::Star(Vec::new()))?, self.last_end());
+            return Ok(Target { expr, alias: None, ends: (end, end) });
         }
         let expr = self.expr()?;
+        let end = self.last_end();
         let alias = if self.accept_word("as") {
             Some(self.label()?.name)
         } else {
@@ -261,7 +268,7 @@ impl Parser<'_> {
                 _ => None,
             }
         };
-        Ok(Target { expr, alias })
+        Ok(Target { expr, alias, ends: (end, self.last_end()) })
     }
 
     pub(super) fn returning(&mut self) -> Result<Option<Vec<Target>>> {
@@ -278,47 +285,40 @@ impl Parser<'_> {
                 if joins > super::HEIGHT_MAX {
                     return Err(too_deep(pos));
                 }
-                let right = parser.table_primary()?;
-                let mut join = JoinRef { kind, natural, left, right, on: None, using: None, alias: None, pos };
-                if kind != JoinType::Cross && !natural {
-                    // `a join b join c on .. on ..`: the condition belongs to the inner join.
-                    if !parser.is_any_word(&["on", "using"]) {
-                        join.right = parser.joins_of(join.right)?;
-                    }
-                    if parser.accept_word("on") {
-                        join.on = Some(parser.expr()?);
-                    } else {
-                        parser.expect_word("using")?;
-                        join.using = Some(parser.column_list()?);
-                        if parser.accept_word("as") {
-                            return parser.unsupported("alias of JOIN USING");
-                        }
-                    }
-                }
-                left = TableRef::Join(Box::new(join));
+                left = parser.join(left, kind, natural, pos)?;
             }
             Ok(left)
         })
+    }
+
+    /// The join of a table with the one that follows, and its condition.
+    fn join(&mut self, left: TableRef, kind: JoinType, natural: bool, pos: u32) -> Result<TableRef> {
+        let right = self.table_primary()?;
+        let mut join =
+            JoinRef { kind, natural, left, right, on: None, using: None, using_alias: None, alias: None, pos };
+        if kind != JoinType::Cross && !natural {
+            // `a join b join c on .. on ..`: the condition belongs to the inner join.
+            if !self.is_any_word(&["on", "using"]) {
+                join.right = self.joins_of(join.right)?;
+            }
+            if self.accept_word("on") {
+                join.on = Some(self.expr()?);
+            } else {
+                self.expect_word("using")?;
+                join.using = Some(self.column_list()?);
+                if self.accept_word("as") {
+                    join.using_alias = Some(self.ident()?);
+                }
+            }
+        }
+        Ok(TableRef::Join(Box::new(join)))
     }
 
     /// One more join on a table that is itself the right side of one.
     fn joins_of(&mut self, left: TableRef) -> Result<TableRef> {
         self.nested(|parser| {
             let Some((kind, natural, pos)) = parser.join_type()? else { return Err(parser.unexpected()) };
-            let right = parser.table_primary()?;
-            let mut join = JoinRef { kind, natural, left, right, on: None, using: None, alias: None, pos };
-            if kind != JoinType::Cross && !natural {
-                if !parser.is_any_word(&["on", "using"]) {
-                    join.right = parser.joins_of(join.right)?;
-                }
-                if parser.accept_word("on") {
-                    join.on = Some(parser.expr()?);
-                } else {
-                    parser.expect_word("using")?;
-                    join.using = Some(parser.column_list()?);
-                }
-            }
-            let joined = TableRef::Join(Box::new(join));
+            let joined = parser.join(left, kind, natural, pos)?;
             if parser.is_any_word(&["on", "using"]) { Ok(joined) } else { parser.joins_of(joined) }
         })
     }
@@ -385,8 +385,8 @@ impl Parser<'_> {
         }
         let only = self.accept_word("only");
         if !only && self.is_table_function() {
-            let call = self.table_function()?;
-            return self.function_ref(lateral, vec![call], pos);
+            let call = self.restricted_expr()?;
+            return self.function_ref(lateral, vec![TableFunction { call, definitions: Vec::new() }], pos);
         }
         if lateral {
             return Err(self.unexpected());
@@ -422,50 +422,53 @@ impl Parser<'_> {
         matches!(self.peek_at(ahead), Tok::Word(_) | Tok::Quoted(_)) && self.is_sym_at(ahead + 1, "(")
     }
 
-    fn table_function(&mut self) -> Result<Expr> {
-        let expr = self.restricted_expr()?;
-        if self.is_word("as") && self.is_sym_at(1, "(") {
-            return self.unsupported("column definition list in ROWS FROM");
-        }
-        Ok(expr)
+    /// An item of ROWS FROM.
+    fn table_function(&mut self) -> Result<TableFunction> {
+        let call = self.restricted_expr()?;
+        let definitions = if self.accept_word("as") { self.column_definitions()? } else { Vec::new() };
+        Ok(TableFunction { call, definitions })
     }
 
-    fn function_ref(&mut self, lateral: bool, calls: Vec<Expr>, pos: u32) -> Result<TableRef> {
+    fn function_ref(&mut self, lateral: bool, calls: Vec<TableFunction>, pos: u32) -> Result<TableRef> {
         let ordinality = self.accept_words(&["with", "ordinality"]);
-        let alias = self.alias()?;
-        Ok(TableRef::Function { lateral, calls, ordinality, alias, pos })
+        let mut definitions = Vec::new();
+        let mut alias = None;
+        if self.is_word("as") && self.is_sym_at(1, "(") {
+            self.advance();
+            definitions = self.column_definitions()?;
+        } else if let Some(name) = self.alias_name()? {
+            let mut columns = Vec::new();
+            // Behind the name of a column that is defined stands its type.
+            if self.is_sym("(") && !self.is_sym_at(2, ",") && !self.is_sym_at(2, ")") {
+                definitions = self.column_definitions()?;
+            } else {
+                columns = self.optional_column_list()?;
+            }
+            alias = Some(Alias { name, columns });
+        }
+        Ok(TableRef::Function { lateral, calls, ordinality, alias, definitions, pos })
+    }
+
+    fn column_definitions(&mut self) -> Result<Vec<ColumnDefinition>> {
+        self.paren_list(|parser| Ok((parser.ident()?, parser.type_name()?)))
     }
 
     fn alias(&mut self) -> Result<Option<Alias>> {
-        let named = self.accept_word("as");
-        let pos = self.pos();
-        if named && self.is_sym("(") {
-            let types = self.paren_list(|parser| Ok((parser.ident()?, parser.type_name()?)))?;
-            let name = Ident { name: String::new(), pos };
-            return Ok(Some(Alias { name, columns: Vec::new(), types }));
+        let Some(name) = self.alias_name()? else { return Ok(None) };
+        Ok(Some(Alias { name, columns: self.optional_column_list()? }))
+    }
+
+    fn alias_name(&mut self) -> Result<Option<Ident>> {
+        if self.accept_word("as") {
+            return self.ident().map(Some);
         }
-        let name = if named {
-            self.ident()?
-        } else {
-            match self.peek() {
-                // What may follow a table and is not reserved.
-                Tok::Word(word) if !keyword::is_column_name(word) => return Ok(None),
-                Tok::Word(word) if word == "set" => return Ok(None),
-                Tok::Word(_) | Tok::Quoted(_) => self.ident()?,
-                _ => return Ok(None),
-            }
-        };
-        let mut alias = Alias { name, columns: Vec::new(), types: Vec::new() };
-        if self.accept_sym("(") {
-            let typed = !self.is_sym_at(1, ",") && !self.is_sym_at(1, ")");
-            if typed {
-                alias.types = self.list(|parser| Ok((parser.ident()?, parser.type_name()?)))?;
-            } else {
-                alias.columns = self.list(Self::ident)?;
-            }
-            self.expect_sym(")")?;
+        match self.peek() {
+            // What may follow a table and is not reserved.
+            Tok::Word(word) if !keyword::is_column_name(word) => Ok(None),
+            Tok::Word(word) if word == "set" => Ok(None),
+            Tok::Word(_) | Tok::Quoted(_) => self.ident().map(Some),
+            _ => Ok(None),
         }
-        Ok(Some(alias))
     }
 
     /// ORDER BY, and behind it, in either order, locking and LIMIT, OFFSET and FETCH. Beside those of a query in parentheses
@@ -624,17 +627,8 @@ impl Parser<'_> {
         self.expect_word("into")?;
         let table = self.object_name()?;
         let alias = if self.accept_word("as") { Some(self.ident()?) } else { None };
-        let columns = if self.is_sym("(") && !self.opens_query() {
-            self.paren_list(|parser| {
-                let column = parser.ident()?;
-                if parser.is_sym("[") || parser.is_sym(".") {
-                    return parser.unsupported("assignment to an array element or a field");
-                }
-                Ok(column)
-            })?
-        } else {
-            Vec::new()
-        };
+        let columns =
+            if self.is_sym("(") && !self.opens_query() { self.paren_list(Self::destination)? } else { Vec::new() };
         let overriding = if self.accept_word("overriding") {
             let system = self.accept_word("system");
             if !system {
@@ -645,7 +639,8 @@ impl Parser<'_> {
         } else {
             None
         };
-        let source = if self.accept_words(&["default", "values"]) { None } else { Some(self.query()?) };
+        let bare = columns.is_empty() && overriding.is_none();
+        let source = if bare && self.accept_words(&["default", "values"]) { None } else { Some(self.query()?) };
         let on_conflict = if self.is_word("on") { Some(self.on_conflict()?) } else { None };
         let returning = self.returning()?;
         let insert = Insert { with, table, alias, columns, overriding, source, on_conflict, returning };
@@ -662,7 +657,14 @@ impl Parser<'_> {
                 if parser.is_sym("(") {
                     return parser.unsupported("ON CONFLICT on an expression");
                 }
-                parser.ident()
+                let column = parser.ident()?;
+                if parser.is_sym("(") {
+                    return parser.unsupported("ON CONFLICT on an expression");
+                }
+                if parser.is_word("collate") {
+                    return parser.unsupported("ON CONFLICT with a collation");
+                }
+                Ok(column)
             })?;
             if self.is_word("where") {
                 return self.unsupported("ON CONFLICT with an index predicate");
@@ -683,14 +685,23 @@ impl Parser<'_> {
 
     fn assignment(&mut self) -> Result<Assignment> {
         let multiple = self.is_sym("(");
-        let columns = if multiple { self.column_list()? } else { vec![self.ident()?] };
-        if self.is_sym("[") || self.is_sym(".") {
-            return self.unsupported("assignment to an array element or a field");
-        }
+        let destinations = if multiple { self.paren_list(Self::destination)? } else { vec![self.destination()?] };
         if !self.accept_op("=") {
             return Err(self.unexpected());
         }
-        Ok(Assignment { columns, value: self.expr()?, multiple })
+        Ok(Assignment { destinations, value: self.expr()?, multiple })
+    }
+
+    fn destination(&mut self) -> Result<Destination> {
+        let column = self.ident()?;
+        let mut subscripts = Vec::new();
+        while self.accept_sym("[") {
+            subscripts.push(self.subscript()?);
+        }
+        if self.is_sym(".") {
+            return self.unsupported("assignment to a field");
+        }
+        Ok(Destination { column, subscripts })
     }
 
     fn update(&mut self, with: Option<With>) -> Result<Statement> {

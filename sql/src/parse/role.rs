@@ -90,18 +90,25 @@ impl Parser<'_> {
             return self.unsupported("ALTER ROLE IN DATABASE");
         }
         if self.accept_word("set") {
-            let setting = self.label()?.name;
-            if !self.accept_word("to") && !self.accept_op("=") {
-                return Err(self.unexpected());
-            }
-            let value = match self.set_value()? {
+            let (setting, value) = match self.set_identity()? {
+                Some((setting, value)) => (setting.to_owned(), value),
+                None => {
+                    let zone = self.is_word("time") && self.is_word_at(1, "zone");
+                    let setting = self.setting_name()?;
+                    if !zone && !self.accept_word("to") && !self.accept_op("=") {
+                        return Err(self.unexpected());
+                    }
+                    (setting, if zone { self.time_zone_value()? } else { self.set_value()? })
+                }
+            };
+            let value = match value {
                 SetValue::Default => None,
                 SetValue::Values(values) => Some(values),
             };
             return Ok(Statement::AlterRoleSet { name, setting, value });
         }
         if self.accept_word("reset") {
-            let setting = self.label()?.name;
+            let setting = self.setting_name()?;
             return Ok(Statement::AlterRoleSet { name, setting, value: None });
         }
         self.accept_word("with");
@@ -193,9 +200,10 @@ impl Parser<'_> {
             }
             return Ok(GrantTarget::Other(what));
         }
-        if !self.accept_word("table") {
-            self.accept_word("sequence");
+        if self.accept_word("sequence") {
+            return Ok(GrantTarget::Sequences(self.list(Self::object_name)?));
         }
+        self.accept_word("table");
         Ok(GrantTarget::Relations(self.list(Self::object_name)?))
     }
 }

@@ -1,40 +1,72 @@
 //! CREATE TABLE and ALTER TABLE.
 
-use types::Result;
+use types::{Error, Result, SqlState};
 
 use super::ast::{
     AlterAction, ColumnConstraint, ColumnConstraintKind, ColumnSpec, ConstraintKind, ConstraintSpec, CreateTable,
-    References, Statement, TableElement,
+    CreateTableAs, References, Statement, TableElement,
 };
 use super::lexer::Tok;
 use super::parser::Parser;
-use crate::bound::{ForeignKeyAction, Identity};
+use crate::bound::{ForeignKeyAction, Identity, OnCommit};
+use crate::catalog::{PG_TEMP, Timing};
+
+/// What may be said of a constraint behind it.
+#[derive(Default)]
+struct Attributes {
+    deferrable: Option<bool>,
+    deferred: Option<bool>,
+    not_valid: bool,
+    no_inherit: bool,
+}
+
+impl Attributes {
+    fn timing(&self) -> Timing {
+        match self.deferrable {
+            _ if self.deferred == Some(true) => Timing::Deferred,
+            Some(true) => Timing::Deferrable,
+            _ => Timing::Immediate,
+        }
+    }
+
+    /// # Errors
+    /// 0A000 for what cannot be said of a foreign key; NOT VALID can where it is made.
+    fn check_foreign(&self, is_made: bool) -> Result<()> {
+        let refused = match self {
+            Attributes { not_valid: true, .. } if !is_made => "NOT VALID",
+            Attributes { no_inherit: true, .. } => "NO INHERIT",
+            _ => return Ok(()),
+        };
+        let message = format!("FOREIGN KEY constraints cannot be marked {refused}");
+        Err(Error::new(SqlState::FEATURE_NOT_SUPPORTED, message))
+    }
+}
 
 impl Parser<'_> {
     /// With TABLE coming next.
     pub(super) fn create_table(&mut self, temporary: bool, unlogged: bool) -> Result<Statement> {
-        if temporary {
-            return self.unsupported("temporary table");
-        }
         self.expect_word("table")?;
         let if_not_exists = self.if_not_exists();
-        let name = self.object_name()?;
+        let name = self.new_name(temporary)?;
         let as_query = self.is_word("as")
+            || self.is_words_on_commit()
             || self.is_sym("(") && matches!(self.peek_at(2), Tok::Sym("," | ")")) && !self.is_word_at(1, "like");
         if as_query {
             let columns = self.optional_column_list()?;
+            let on_commit = if self.is_words_on_commit() { self.on_commit(temporary)? } else { None };
             self.expect_word("as")?;
             if self.is_word("execute") {
                 return self.unsupported("CREATE TABLE AS EXECUTE");
             }
-            let query = Box::new(self.query_at(true)?);
+            let query = self.query_at(true)?;
             let mut with_data = true;
             if self.accept_words(&["with", "no", "data"]) {
                 with_data = false;
             } else {
                 self.accept_words(&["with", "data"]);
             }
-            return Ok(Statement::CreateTableAs { name, if_not_exists, columns, query, with_data });
+            let table = CreateTableAs { name, if_not_exists, columns, query, with_data, on_commit };
+            return Ok(Statement::CreateTableAs(Box::new(table)));
         }
         if self.is_word("partition") {
             return self.unsupported("PARTITION OF");
@@ -45,7 +77,7 @@ impl Parser<'_> {
         self.expect_sym("(")?;
         let elements = if self.is_sym(")") { Vec::new() } else { self.list(Self::table_element)? };
         self.expect_sym(")")?;
-        let mut options = Vec::new();
+        let (mut options, mut on_commit) = (Vec::new(), None);
         loop {
             if self.is_word("inherits") {
                 return self.unsupported("INHERITS");
@@ -57,14 +89,14 @@ impl Parser<'_> {
             } else if self.accept_word("with") {
                 options = self.storage_options()?;
             } else if self.is_words_on_commit() {
-                return self.unsupported("ON COMMIT");
+                on_commit = self.on_commit(temporary || name.schema() == Some(PG_TEMP))?;
             } else if self.accept_word("tablespace") {
                 self.name_string()?;
             } else {
                 break;
             }
         }
-        let table = CreateTable { name, if_not_exists, unlogged, temporary, elements, options };
+        let table = CreateTable { name, if_not_exists, unlogged, elements, options, on_commit };
         Ok(Statement::CreateTable(Box::new(table)))
     }
 
@@ -72,22 +104,44 @@ impl Parser<'_> {
         self.is_word("on") && self.is_word_at(1, "commit")
     }
 
+    /// `ON COMMIT ...`, of which PRESERVE ROWS asks for nothing.
+    fn on_commit(&mut self, temporary: bool) -> Result<Option<OnCommit>> {
+        if !temporary {
+            let message = "ON COMMIT can only be used on temporary tables";
+            return Err(Error::new(SqlState::INVALID_TABLE_DEFINITION, message));
+        }
+        self.expect_words(&["on", "commit"])?;
+        if self.accept_word("drop") {
+            return Ok(Some(OnCommit::Drop));
+        }
+        if self.accept_words(&["delete", "rows"]) {
+            return Ok(Some(OnCommit::DeleteRows));
+        }
+        self.expect_words(&["preserve", "rows"])?;
+        Ok(None)
+    }
+
     fn table_element(&mut self) -> Result<TableElement> {
         if self.accept_word("like") {
             let name = self.object_name()?;
-            let (mut defaults, mut constraints, mut identity, mut indexes) = (false, false, false, false);
+            let (mut defaults, mut constraints) = (false, false);
+            let (mut generated, mut identity, mut indexes) = (false, false, false);
             loop {
                 let including = self.accept_word("including");
                 if !including && !self.accept_word("excluding") {
-                    return Ok(TableElement::Like { name, defaults, constraints, identity, indexes });
+                    return Ok(TableElement::Like { name, defaults, constraints, generated, identity, indexes });
                 }
                 match self.label()?.name.as_str() {
                     "defaults" => defaults = including,
                     "constraints" => constraints = including,
+                    "generated" => generated = including,
                     "identity" => identity = including,
                     "indexes" => indexes = including,
-                    "all" => (defaults, constraints, identity, indexes) = (including, including, including, including),
-                    "comments" | "compression" | "generated" | "statistics" | "storage" => {}
+                    "all" => {
+                        (defaults, constraints) = (including, including);
+                        (generated, identity, indexes) = (including, including, including);
+                    }
+                    "comments" | "compression" | "statistics" | "storage" => {}
                     _ => return Err(self.unexpected()),
                 }
             }
@@ -110,7 +164,23 @@ impl Parser<'_> {
         while let Some(constraint) = self.column_constraint()? {
             constraints.push(constraint);
         }
+        self.no_attributes()?;
         Ok(ColumnSpec { name, ty, constraints })
+    }
+
+    /// # Errors
+    /// 42601 for attributes that stand behind no constraint which may have them.
+    fn no_attributes(&mut self) -> Result<()> {
+        const CLAUSES: [&[&str]; 4] =
+            [&["deferrable"], &["not", "deferrable"], &["initially", "deferred"], &["initially", "immediate"]];
+        let pos = self.pos();
+        match CLAUSES.iter().find(|words| self.accept_words(words)) {
+            Some(words) => {
+                let message = format!("misplaced {} clause", words.join(" ").to_uppercase());
+                Err(Error::new(SqlState::SYNTAX_ERROR, message).at(pos + 1))
+            }
+            None => Ok(()),
+        }
     }
 
     fn column_constraint(&mut self) -> Result<Option<ColumnConstraint>> {
@@ -139,6 +209,9 @@ impl Parser<'_> {
             }
             "unique" => {
                 self.advance();
+                if self.is_word("nulls") {
+                    return self.unsupported("NULLS NOT DISTINCT");
+                }
                 self.index_parameters()?;
                 self.not_deferrable()?;
                 ColumnConstraintKind::Unique
@@ -152,9 +225,14 @@ impl Parser<'_> {
                 let not_valid = self.accept_words(&["not", "valid"]);
                 ColumnConstraintKind::Check { expr, not_valid }
             }
-            "references" => ColumnConstraintKind::References(self.references()?),
+            "references" => {
+                let mut references = self.references()?;
+                references.timing = self.attributes(true)?.timing();
+                ColumnConstraintKind::References(references)
+            }
             "generated" => {
                 self.advance();
+                let kind_pos = self.pos();
                 let identity = self.identity_kind()?;
                 self.expect_word("as")?;
                 if self.accept_word("identity") {
@@ -171,6 +249,10 @@ impl Parser<'_> {
                     let expr = self.expr()?;
                     self.expect_sym(")")?;
                     self.expect_word("stored")?;
+                    if identity != Identity::Always {
+                        let message = "for a generated column, GENERATED ALWAYS must be specified";
+                        return Err(Error::new(SqlState::SYNTAX_ERROR, message).at(kind_pos + 1));
+                    }
                     ColumnConstraintKind::Generated(expr)
                 }
             }
@@ -213,7 +295,46 @@ impl Parser<'_> {
         Ok(())
     }
 
-    /// Only immediate constraints exist.
+    /// What is said of a constraint, of a table's own in any order and again.
+    ///
+    /// # Errors
+    /// 42601 for what cannot be said together.
+    fn attributes(&mut self, of_column: bool) -> Result<Attributes> {
+        let mut found = Attributes::default();
+        loop {
+            let pos = self.pos();
+            let (told, says, clauses) = if self.accept_word("deferrable") {
+                (&mut found.deferrable, true, "DEFERRABLE/NOT DEFERRABLE")
+            } else if self.accept_words(&["not", "deferrable"]) {
+                (&mut found.deferrable, false, "DEFERRABLE/NOT DEFERRABLE")
+            } else if self.accept_words(&["initially", "deferred"]) {
+                (&mut found.deferred, true, "INITIALLY IMMEDIATE/DEFERRED")
+            } else if self.accept_words(&["initially", "immediate"]) {
+                (&mut found.deferred, false, "INITIALLY IMMEDIATE/DEFERRED")
+            } else if !of_column && self.accept_words(&["not", "valid"]) {
+                found.not_valid = true;
+                continue;
+            } else if !of_column && self.accept_words(&["no", "inherit"]) {
+                found.no_inherit = true;
+                continue;
+            } else {
+                return Ok(found);
+            };
+            let before = told.replace(says);
+            let message = if of_column && before.is_some() {
+                format!("multiple {clauses} clauses not allowed")
+            } else if found.deferrable == Some(false) && found.deferred == Some(true) {
+                "constraint declared INITIALLY DEFERRED must be DEFERRABLE".to_owned()
+            } else if before.is_some_and(|before| before != says) {
+                "conflicting constraint properties".to_owned()
+            } else {
+                continue;
+            };
+            return Err(Error::new(SqlState::SYNTAX_ERROR, message).at(pos + 1));
+        }
+    }
+
+    /// Only foreign keys can be deferred.
     fn not_deferrable(&mut self) -> Result<()> {
         if self.is_word("deferrable") {
             return self.unsupported("DEFERRABLE constraint");
@@ -236,9 +357,11 @@ impl Parser<'_> {
             on_delete: ForeignKeyAction::NoAction,
             on_update: ForeignKeyAction::NoAction,
             match_full: false,
+            timing: Timing::Immediate,
             not_valid: false,
         };
         loop {
+            let pos = self.pos();
             if self.accept_words(&["match", "full"]) {
                 references.match_full = true;
             } else if self.accept_words(&["match", "simple"]) {
@@ -251,13 +374,16 @@ impl Parser<'_> {
                 }
             } else if self.accept_words(&["on", "update"]) {
                 references.on_update = self.foreign_key_action()?;
-            } else if self.accept_words(&["not", "valid"]) {
-                references.not_valid = true;
-            } else {
-                self.not_deferrable()?;
-                if self.accept_words(&["not", "valid"]) {
-                    references.not_valid = true;
+                let of_columns = match references.on_update {
+                    ForeignKeyAction::SetNull => "SET NULL",
+                    ForeignKeyAction::SetDefault => "SET DEFAULT",
+                    _ => continue,
+                };
+                if self.is_sym("(") {
+                    let message = format!("a column list with {of_columns} is only supported for ON DELETE actions");
+                    return Err(Error::new(SqlState::FEATURE_NOT_SUPPORTED, message).at(pos + 1));
                 }
+            } else {
                 return Ok(references);
             }
         }
@@ -284,9 +410,12 @@ impl Parser<'_> {
             self.expect_sym("(")?;
             let expr = self.expr()?;
             self.expect_sym(")")?;
-            self.accept_words(&["no", "inherit"]);
-            let not_valid = self.accept_words(&["not", "valid"]);
-            ConstraintKind::Check { expr, not_valid }
+            let attributes = self.attributes(false)?;
+            if attributes.timing() != Timing::Immediate {
+                let message = "CHECK constraints cannot be marked DEFERRABLE";
+                return Err(Error::new(SqlState::FEATURE_NOT_SUPPORTED, message));
+            }
+            ConstraintKind::Check { expr, not_valid: attributes.not_valid }
         } else if self.is_any_word(&["primary", "unique"]) {
             let primary = self.is_word("primary");
             self.advance();
@@ -307,7 +436,11 @@ impl Parser<'_> {
             }
         } else if self.accept_words(&["foreign", "key"]) {
             let columns = self.column_list()?;
-            ConstraintKind::ForeignKey { columns, references: self.references()? }
+            let mut references = self.references()?;
+            let attributes = self.attributes(false)?;
+            attributes.check_foreign(true)?;
+            (references.timing, references.not_valid) = (attributes.timing(), attributes.not_valid);
+            ConstraintKind::ForeignKey { columns, references }
         } else if self.is_word("exclude") {
             return self.unsupported("EXCLUDE constraint");
         } else {
@@ -361,6 +494,12 @@ impl Parser<'_> {
             }
             "alter" => {
                 self.advance();
+                if self.accept_word("constraint") {
+                    let name = self.ident()?;
+                    let attributes = self.attributes(false)?;
+                    attributes.check_foreign(false)?;
+                    return Ok(AlterAction::AlterConstraint { name, timing: attributes.timing() });
+                }
                 self.accept_word("column");
                 let column = self.ident()?;
                 self.alter_column(column)
@@ -395,7 +534,15 @@ impl Parser<'_> {
             }
             "reset" => {
                 self.advance();
-                Ok(AlterAction::ResetOptions(self.paren_list(|parser| Ok(parser.label()?.name))?))
+                let names = self.paren_list(|parser| {
+                    let name = parser.label()?.name;
+                    if parser.accept_op("=") {
+                        let message = "RESET must not include values for parameters";
+                        return Err(Error::new(SqlState::SYNTAX_ERROR, message));
+                    }
+                    Ok(name)
+                })?;
+                Ok(AlterAction::ResetOptions(names))
             }
             "cluster" => {
                 self.expect_words(&["cluster", "on"])?;

@@ -76,6 +76,16 @@ fn errors_name_the_token_and_its_place() {
     );
     assert_eq!(error("select 'open").1, "unterminated quoted string at or near \"'open\"");
     assert_eq!(error("notify x").0, "0A000");
+    assert_eq!(error("select U&'wrong: \\061'").2, Some(18));
+    assert_eq!(error("select U&'wrong: \\db99'").2, Some(23));
+    assert_eq!(error("select U&'wrong: \\db99xy'").2, Some(23));
+    assert_eq!(error("select U&'wrong: \\db99\\0061'").2, Some(23));
+    assert_eq!(error("select U&'wrong: !+2FFFFF' uescape '!'").2, Some(18));
+    assert_eq!(error("with w as (select 1) merge into t using w on true when matched then do nothing").0, "0A000");
+    assert_eq!(error("insert into t values (1) on conflict (lower(a)) do nothing").0, "0A000");
+    assert_eq!(error("insert into t values (1) on conflict (a collate \"C\") do nothing").0, "0A000");
+    assert_eq!(error("create table t (a int unique nulls not distinct)").0, "0A000");
+    assert_eq!(error("alter table t alter constraint c not valid").0, "0A000");
     assert_eq!(error("create function f() returns int").1, "CREATE FUNCTION is not supported");
     assert_eq!(error("select (with x as (delete from t) select 1)").0, "0A000");
     assert_eq!(error("(with x as (delete from t) select 1) union select 2").2, Some(7));

@@ -1,8 +1,10 @@
 //! Which statement a text is, and the statements that are neither queries nor changes of the catalog.
 
-use types::{Error, Result, SqlState};
+use types::datetime::TimeZone;
+use types::{Datum, Error, Result, Settings, SqlState, SqlType, text_io};
 
-use super::ast::{ExplainOptions, Name, Statement};
+use super::ast::{CreateTableAs, ExplainOptions, Name, Statement};
+use super::keyword;
 use super::lexer::Tok;
 use super::parser::Parser;
 use crate::bound::{ExplainFormat, FetchDirection, LockMode, SetScope, SetValue, TransactionStatement, WaitForLsn};
@@ -22,6 +24,9 @@ impl Parser<'_> {
                 let with = self.nested(|parser| parser.with_clause(true))?;
                 if self.is_any_word(&["insert", "update", "delete"]) {
                     return self.change(with);
+                }
+                if self.is_word("merge") {
+                    return self.unsupported("MERGE");
                 }
                 let height = self.height;
                 let mut query = self.query_after(with, true)?;
@@ -158,20 +163,15 @@ impl Parser<'_> {
         if let Some(select) = query.first_select_mut()
             && let Some(name) = select.into.take()
         {
-            let query = Box::new(query);
-            return Ok(Statement::CreateTableAs {
-                name,
-                if_not_exists: false,
-                columns: Vec::new(),
-                query,
-                with_data: true,
-            });
+            let columns = Vec::new();
+            let table = CreateTableAs { name, if_not_exists: false, columns, query, with_data: true, on_commit: None };
+            return Ok(Statement::CreateTableAs(Box::new(table)));
         }
         Ok(Statement::Query(Box::new(query)))
     }
 
     /// `name` or `extension.name`, and the spellings of TIME ZONE and TRANSACTION ISOLATION LEVEL.
-    fn setting_name(&mut self) -> Result<String> {
+    pub(super) fn setting_name(&mut self) -> Result<String> {
         if self.accept_words(&["time", "zone"]) {
             return Ok("timezone".to_owned());
         }
@@ -194,6 +194,14 @@ impl Parser<'_> {
         if self.accept_words(&["session", "characteristics", "as", "transaction"]) {
             return Ok(Statement::Transaction(TransactionStatement::SetSessionModes(self.transaction_modes()?)));
         }
+        if self.accept_word("constraints") {
+            let names = if self.accept_word("all") { None } else { Some(self.list(Self::object_name)?) };
+            let deferred = self.accept_word("deferred");
+            if !deferred {
+                self.expect_word("immediate")?;
+            }
+            return Ok(Statement::SetConstraints { names, deferred });
+        }
         let scope = if self.accept_word("local") {
             SetScope::Local
         } else {
@@ -209,24 +217,11 @@ impl Parser<'_> {
             }
             return Ok(Statement::Transaction(TransactionStatement::SetModes(self.transaction_modes()?)));
         }
-        if self.is_word("constraints") {
-            return self.unsupported("SET CONSTRAINTS");
-        }
         if self.accept_words(&["time", "zone"]) {
-            let name = "timezone".to_owned();
-            if self.accept_word("local") {
-                return Ok(Statement::Set { scope, name, value: SetValue::Default });
-            }
-            if self.accept_word("interval") {
-                let text = self.string()?;
-                self.accept_words(&["hour", "to", "minute"]);
-                let value = SetValue::Values(vec![text]);
-                return Ok(Statement::Set { scope, name, value });
-            }
-            return Ok(Statement::Set { scope, name, value: self.set_value()? });
+            return Ok(Statement::Set { scope, name: "timezone".to_owned(), value: self.time_zone_value()? });
         }
-        if self.is_word("role") {
-            return self.unsupported("SET ROLE");
+        if let Some((name, value)) = self.set_identity()? {
+            return Ok(Statement::Set { scope, name: name.to_owned(), value });
         }
         for (word, setting) in [("names", "client_encoding"), ("schema", "search_path")] {
             let value_follows = matches!(self.peek_at(1), Tok::String(_) | Tok::Word(_) | Tok::Quoted(_));
@@ -235,14 +230,49 @@ impl Parser<'_> {
                 return Ok(Statement::Set { scope, name: setting.to_owned(), value: self.set_value()? });
             }
         }
-        if self.is_word("session") && self.is_word_at(1, "authorization") {
-            return self.unsupported("SET SESSION AUTHORIZATION");
-        }
         let name = self.setting_name()?;
         if !self.accept_word("to") && !self.accept_op("=") {
             return Err(self.unexpected());
         }
         Ok(Statement::Set { scope, name, value: self.set_value()? })
+    }
+
+    /// Behind SET TIME ZONE.
+    pub(super) fn time_zone_value(&mut self) -> Result<SetValue> {
+        if self.accept_word("local") {
+            return Ok(SetValue::Default);
+        }
+        if self.accept_word("interval") {
+            let mut text = self.string()?;
+            if self.accept_word("hour") {
+                let last = if self.accept_words(&["to", "minute"]) { " minutes" } else { " hours" };
+                if text.trim().parse::<f64>().is_ok() {
+                    text.push_str(last);
+                }
+            }
+            return Ok(SetValue::Values(vec![zone_of_interval(&text)?]));
+        }
+        self.set_value()
+    }
+
+    /// Behind SET: ROLE and SESSION AUTHORIZATION, which name a role without a sign.
+    pub(super) fn set_identity(&mut self) -> Result<Option<(&'static str, SetValue)>> {
+        let has_sign = self.is_word_at(1, "to") || matches!(self.peek_at(1), Tok::Op("=") | Tok::Sym("."));
+        let name = if self.accept_words(&["session", "authorization"]) {
+            if self.accept_word("default") {
+                return Ok(Some(("session_authorization", SetValue::Default)));
+            }
+            "session_authorization"
+        } else if !has_sign && self.accept_word("role") {
+            "role"
+        } else {
+            return Ok(None);
+        };
+        let role = match self.peek() {
+            Tok::String(_) => self.string()?,
+            _ => self.ident_if(|word| !keyword::is_reserved(word))?.name,
+        };
+        Ok(Some((name, SetValue::Values(vec![role]))))
     }
 
     pub(super) fn set_value(&mut self) -> Result<SetValue> {
@@ -540,5 +570,30 @@ impl Parser<'_> {
         } else {
             Statement::Analyze { tables, verbose }
         })
+    }
+}
+
+/// The name of the time zone that an interval is east of Greenwich.
+///
+/// # Errors
+/// 22007 it is none; 22023 for one that is no offset.
+fn zone_of_interval(text: &str) -> Result<String> {
+    let value = text_io::parse(text, SqlType::INTERVAL, &Settings::default())?;
+    let Datum::Interval(interval) = value else { return Err(Error::internal("an interval of another type")) };
+    let refused = |detail: &'static str| {
+        let shown = text_io::to_text(&Datum::Interval(interval), SqlType::INTERVAL, &Settings::default());
+        let message = format!("invalid value for parameter \"TimeZone\": \"INTERVAL '{shown}'\"");
+        Err(Error::new(SqlState::INVALID_PARAMETER_VALUE, message).detail(detail))
+    };
+    if interval.months != 0 {
+        return refused("Cannot specify months in time zone interval.");
+    }
+    if interval.days != 0 {
+        return refused("Cannot specify days in time zone interval.");
+    }
+    let east = i32::try_from(interval.micros / 1_000_000).ok();
+    match east.map(|east| TimeZone::Fixed(east).to_string()).filter(|name| TimeZone::of_name(name).is_some()) {
+        Some(name) => Ok(name),
+        None => refused("UTC timezone offset is out of range."),
     }
 }

@@ -205,15 +205,10 @@ fn mirrored(name: &str) -> Option<&'static str> {
     })
 }
 
-/// Whether comparing by this operator is comparing encoded keys.
+/// Whether comparing by this operator is comparing keys that are encoded by its types.
 pub fn keeps_key_order(operator: &Operator) -> bool {
     let integer = |oid| matches!(oid, oid::INT2 | oid::INT4 | oid::INT8);
-    match operator.left {
-        // Blanks at the end do not count in char(n), but they do in its key.
-        Some(oid::BPCHAR) => false,
-        Some(left) => left == operator.right || integer(left) && integer(operator.right),
-        None => false,
-    }
+    operator.left.is_some_and(|left| left == operator.right || integer(left) && integer(operator.right))
 }
 
 /// The attribute that an expression over the scan's row is, seen through conversions that change nothing.

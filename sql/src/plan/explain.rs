@@ -19,18 +19,13 @@ pub fn lines(statement: &Statement, with: &[WithPart], explain: &Explain, by_vec
     let settings = Settings::default();
     let mut printer =
         Printer { lines: Vec::new(), settings: &settings, subplans: 0, inset: 0, verbose: explain.verbose };
+    with.iter().for_each(|part| printer.part(part));
+    let parts = std::mem::take(&mut printer.lines);
     if by_vector {
         printer.head(0, "Custom Scan (Vector)");
     }
     printer.statement(statement, usize::from(by_vector));
-    let is_below = |line: &String| {
-        let text = line.trim_start();
-        text.starts_with("->") || text.starts_with("SubPlan ") || text.starts_with("InitPlan ")
-    };
-    let below = printer.lines.iter().position(is_below).unwrap_or(printer.lines.len());
-    let rest = printer.lines.split_off(below);
-    with.iter().for_each(|part| printer.part(part));
-    printer.lines.extend(rest);
+    printer.put_below(0, parts);
     printer.lines
 }
 
@@ -70,8 +65,14 @@ impl Printer<'_> {
 
     fn change(&mut self, verb: &str, table: &TableDef, alias: &str, source: &Plan, level: usize) {
         let name = relation_name(&table.schema_name, &table.name, alias, self.verbose);
-        self.head(level, &format!("{verb} on {name}"));
-        self.plan(source, level + 1, &[], &[]);
+        let (ctes, source): (&[Cte], &Plan) = match &source.node {
+            Node::With { ctes, body } => (ctes.as_slice(), body.as_ref()),
+            _ => (&[], source),
+        };
+        self.under_with(ctes, level, &[], |printer| {
+            printer.head(level, &format!("{verb} on {name}"));
+            printer.plan(source, level + 1, &[], &[]);
+        });
     }
 
     /// A part of a WITH clause that changes rows.
@@ -79,15 +80,13 @@ impl Printer<'_> {
         match part {
             WithPart::Query(cte) => self.cte(cte, 0, &[]),
             WithPart::Change { name, statement, .. } => {
-                let title = format!("CTE {}", quote_identifier(name));
-                self.subplan(0, &title, |printer| printer.statement(statement, 1));
+                self.with_query(name, 0, |printer| printer.statement(statement, 1));
             }
         }
     }
 
-    /// A query of WITH, as a property of the node last named at this level.
     fn cte(&mut self, cte: &Cte, level: usize, frames: &[&[Field]]) {
-        self.subplan(level, &format!("CTE {}", quote_identifier(&cte.name)), |printer| match &cte.recursive {
+        self.with_query(&cte.name, level, |printer| match &cte.recursive {
             None => printer.plan(&cte.plan, level + 1, &[], frames),
             Some(round) => {
                 printer.head(level + 1, "Recursive Union");
@@ -95,6 +94,34 @@ impl Printer<'_> {
                 printer.plan(round, level + 2, &[], frames);
             }
         });
+    }
+
+    /// A query of WITH, below a node of this level.
+    fn with_query(&mut self, name: &str, level: usize, print: impl FnOnce(&mut Self)) {
+        self.subplan(level, &format!("CTE {}", quote_identifier(name)), print);
+        // It has a number among the subplans, which is not shown.
+        self.subplans += 1;
+    }
+
+    /// Prints a node of this level, with the queries of a WITH clause before all else that stands below it.
+    fn under_with(&mut self, ctes: &[Cte], level: usize, frames: &[&[Field]], print: impl FnOnce(&mut Self)) {
+        let node = self.lines.len();
+        ctes.iter().for_each(|cte| self.cte(cte, level, frames));
+        let queries = self.lines.split_off(node);
+        print(self);
+        self.put_below(node, queries);
+    }
+
+    /// Puts lines behind the properties of the node whose first line is that of this number.
+    fn put_below(&mut self, node: usize, lines: Vec<String>) {
+        let is_below = |line: &String| {
+            let text = line.trim_start();
+            ["->", "CTE ", "InitPlan ", "SubPlan "].iter().any(|start| text.starts_with(start))
+        };
+        let first = self.lines.iter().skip(node + 1).position(is_below);
+        let rest = first.map_or_else(Vec::new, |first| self.lines.split_off(node + 1 + first));
+        self.lines.extend(lines);
+        self.lines.extend(rest);
     }
 
     /// What has a name of its own below the node last named at this level.
@@ -159,8 +186,7 @@ impl Printer<'_> {
                 return;
             }
             Node::With { ctes, body } => {
-                self.plan(body, level, filters, frames);
-                ctes.iter().for_each(|cte| self.cte(cte, level, frames));
+                self.under_with(ctes, level, frames, |printer| printer.plan(body, level, filters, frames));
                 return;
             }
             _ => {}
@@ -243,8 +269,9 @@ impl Printer<'_> {
                 filters_over(self, &plan.fields, true);
                 self.plan(input, level + 1, &[], frames);
             }
-            Node::Limit { input, .. } => {
-                self.head(level, "Limit");
+            Node::Limit { input, limit, offset, with_ties } => {
+                let is_fence = limit.is_none() && offset.is_none() && with_ties.is_none();
+                self.head(level, if is_fence { "Subquery Scan" } else { "Limit" });
                 filters_over(self, &plan.fields, true);
                 self.plan(input, level + 1, &[], frames);
             }
@@ -331,6 +358,7 @@ impl Printer<'_> {
         let (schema, name): (&str, &str) = match &scan.relation {
             Relation::Table(table) => (&table.schema_name, &table.name),
             Relation::Virtual(relation) => (relation.schema, relation.name),
+            Relation::Sequence(sequence) => (&sequence.schema_name, &sequence.name),
         };
         let target = relation_name(schema, name, &scan.alias, self.verbose);
         // Columns of other tables are written with their names.

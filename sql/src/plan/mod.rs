@@ -2,7 +2,8 @@
 //!
 //! The binder writes what the statement says: a filter over joins over full scans. [`optimize`] then
 //!
-//! 1. pushes each conjunct as far down as its columns allow ([`pushdown`]);
+//! 1. pushes each conjunct as far down as its columns allow ([`pushdown`]), and below the fence of a view with
+//!    `security_barrier` if it cannot fail ([`leakproof`]);
 //! 2. turns EXISTS and IN over queries into semi and anti joins where their meaning is surely the same ([`semijoin`]);
 //! 3. orders inner joins by what connects them, finds hash keys, and looks the inner side up by an index where the outer
 //!    side is small ([`join`]);
@@ -21,6 +22,7 @@ mod access;
 pub mod explain;
 mod extremes;
 mod join;
+mod leakproof;
 mod order;
 mod prune;
 mod pushdown;
@@ -30,6 +32,8 @@ mod semijoin;
 use crate::bound::walk;
 use crate::bound::{Assignment, ConflictAction, CopyDirection, Expr, Plan, Query, Statement, WithPart};
 use std::sync::Arc;
+
+pub use pushdown::grows;
 
 /// Optimises every plan of a statement in place.
 pub fn optimize(statement: &mut Statement) {
@@ -64,6 +68,7 @@ fn rearrange(statement: &mut Statement) {
                 assignments.iter_mut().for_each(optimize_assignment);
                 condition.iter_mut().for_each(optimize_subqueries);
             }
+            insert.check_options.iter_mut().for_each(|check| optimize_subqueries(&mut check.expr));
             insert.returning.iter_mut().flatten().for_each(optimize_subqueries);
         }
         Statement::Update(update) => {
@@ -71,6 +76,7 @@ fn rearrange(statement: &mut Statement) {
             replace(&mut update.source);
             update.assignments.iter_mut().for_each(optimize_assignment);
             update.recheck.iter_mut().for_each(optimize_subqueries);
+            update.check_options.iter_mut().for_each(|check| optimize_subqueries(&mut check.expr));
             update.returning.iter_mut().flatten().for_each(optimize_subqueries);
         }
         Statement::Delete(delete) => {

@@ -18,7 +18,9 @@ pub fn satisfy(plan: &mut Plan, keys: &[SortKey], any_index: bool) -> bool {
 
 fn satisfy_columns(plan: &mut Plan, keys: &[(usize, bool, bool)], any_index: bool) -> bool {
     match &mut plan.node {
-        Node::Filter { input, .. } => satisfy_columns(input, keys, any_index),
+        Node::Filter { input, .. } | Node::Limit { input, limit: None, offset: None, with_ties: None } => {
+            satisfy_columns(input, keys, any_index)
+        }
         Node::Project { input, exprs } => {
             let mapped: Option<Vec<_>> = keys
                 .iter()

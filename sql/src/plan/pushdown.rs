@@ -1,8 +1,16 @@
 //! Pushing conjuncts down to where their columns come from.
+//!
+//! Below a projection a conjunct has expressions for columns. It stays above where that would have it evaluate anything
+//! volatile, grow beyond [`GROWTH_MAX`], or could fail over rows that a view with
+//! `security_barrier` hides ([`leakproof`](super::leakproof)).
 
-use super::{access, extremes, filter, join, optimize_subqueries, order, reads_only, semijoin};
+use super::{access, extremes, filter, join, leakproof, optimize_subqueries, order, reads_only, semijoin};
 use crate::bound::walk;
 use crate::bound::{Expr, Join, JoinKind, Node, Plan, Recheck};
+
+/// By how many nodes a conjunct may grow on its way below one projection because it names columns again. Without a bound
+/// each view that names a column of the next one twice would double it.
+const GROWTH_MAX: usize = 1_000;
 
 /// The optimised equivalent of `plan` filtered by `conjuncts`.
 pub fn place(plan: Plan, conjuncts: Vec<Expr>) -> Plan {
@@ -74,6 +82,10 @@ pub fn place(plan: Plan, conjuncts: Vec<Expr>) -> Plan {
             let body = Box::new(place(*body, conjuncts));
             rebuilt(Node::With { ctes, body }, fields, Vec::new())
         }
+        Node::Limit { input, limit: None, offset: None, with_ties: None } => {
+            let (down, above) = split(conjuncts, leakproof::is_leakproof);
+            rebuilt(place(*input, down).fenced().node, fields, above)
+        }
         Node::Limit { input, limit, offset, with_ties } => {
             let mut input = place(*input, Vec::new());
             // Under a limit an ordered walk over a secondary index beats sorting everything.
@@ -111,21 +123,27 @@ pub fn split(exprs: Vec<Expr>, test: impl Fn(&Expr) -> bool) -> (Vec<Expr>, Vec<
     exprs.into_iter().partition(test)
 }
 
-/// Whether a conjunct over the projected row means the same over the input row. Evaluating an expression twice is
-/// allowed when it is cheap to do and always gives the same.
+/// Whether a conjunct over the projected row means the same over the input row, and is not much larger there. Evaluating
+/// an expression twice is allowed when it is cheap to do and always gives the same.
 fn passes_projection(conjunct: &Expr, exprs: &[Expr]) -> bool {
-    let mut passes = !conjunct.is_volatile();
-    walk::columns_of(conjunct, &mut |index| passes &= !exprs[index].is_volatile() && !has_subquery(&exprs[index]));
+    let mut passes = !conjunct.is_volatile() && !grows(conjunct, exprs);
+    walk::columns_of(conjunct, &mut |index| passes &= !exprs[index].is_volatile() && !exprs[index].has_subquery());
     // A reference from inside a subquery must stay a plain column of the frame.
-    let nested = has_subquery(conjunct);
+    let nested = conjunct.has_subquery();
     walk::columns_of(conjunct, &mut |index| passes &= !nested || matches!(exprs[index], Expr::Column { .. }));
     passes
 }
 
-fn has_subquery(expr: &Expr) -> bool {
-    let mut found = false;
-    walk::visit(expr, &mut |expr| found |= matches!(expr, Expr::Subquery(_)));
-    found
+/// Whether a conjunct over the projected row is much larger over the input row than it and the columns that it names.
+pub fn grows(conjunct: &Expr, exprs: &[Expr]) -> bool {
+    let mut named = vec![false; exprs.len()];
+    let mut growth = 0;
+    walk::columns_of(conjunct, &mut |index| {
+        if std::mem::replace(&mut named[index], true) && growth <= GROWTH_MAX {
+            growth += walk::size(&exprs[index]) - 1;
+        }
+    });
+    growth > GROWTH_MAX
 }
 
 fn substitute(mut conjunct: Expr, exprs: &[Expr]) -> Expr {

@@ -51,6 +51,7 @@ pub fn estimate(plan: &Plan) -> f64 {
 pub fn relation_rows(relation: &Relation) -> f64 {
     match relation {
         Relation::Virtual(_) => VIRTUAL_ROWS,
+        Relation::Sequence(_) => 1.0,
         Relation::Table(table) if table.estimated_rows >= 0.0 => table.estimated_rows.max(1.0),
         Relation::Table(_) => UNKNOWN_ROWS,
     }

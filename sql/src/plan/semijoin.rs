@@ -95,9 +95,7 @@ fn reads_frames(expr: &Expr) -> bool {
 /// An expression over the right row with the left row as its innermost frame, over both rows side by side. None when a
 /// subquery in it reads either row: those references would have to change their frames.
 fn unframed(mut expr: Expr, left_width: usize) -> Option<Expr> {
-    let mut simple = true;
-    walk::visit(&expr, &mut |expr| simple &= !matches!(expr, Expr::Subquery(_)));
-    if !simple {
+    if expr.has_subquery() {
         return None;
     }
     rewrite(&mut expr, left_width);

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 
 use engine::CancelToken;
 use parking_lot::Mutex;
+use tokio::time::Instant;
 use types::{Error, SqlState};
 
 /// Why a running statement is to stop.
@@ -59,6 +60,8 @@ pub struct Backend {
     pub(crate) cancel: CancelToken,
     /// 0 for none, else the reason's number plus one.
     reason: AtomicU8,
+    /// When the statement that runs now times out.
+    deadline: Mutex<Option<Instant>>,
     state: Mutex<BackendState>,
 }
 
@@ -86,6 +89,25 @@ impl Backend {
             self.reason.store(0, Ordering::Release);
             self.cancel.reset();
         }
+    }
+
+    /// Says when the statement that runs now times out.
+    pub(crate) fn set_deadline(&self, deadline: Option<Instant>) {
+        *self.deadline.lock() = deadline;
+    }
+
+    /// Whether what the session runs now is to end. A timeout is found here, too: its timer does not go off before the
+    /// statement gives up its thread.
+    pub(crate) fn is_cancelled(&self) -> bool {
+        if !self.cancel.is_cancelled() && self.deadline.lock().is_some_and(|deadline| deadline <= Instant::now()) {
+            self.cancel(CancelReason::Timeout);
+        }
+        self.cancel.is_cancelled()
+    }
+
+    /// Whether it is to end by its timeout.
+    pub(crate) fn is_timed_out(&self) -> bool {
+        self.reason.load(Ordering::Acquire) == CancelReason::Timeout as u8 + 1
     }
 
     /// The error of a statement that was cancelled.
@@ -137,6 +159,7 @@ impl Backends {
             started: now,
             cancel: CancelToken::new(),
             reason: AtomicU8::new(0),
+            deadline: Mutex::new(None),
             state: Mutex::new(state),
         });
         entries.insert(pid, backend.clone());
@@ -161,7 +184,18 @@ impl Backends {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
+
+    #[test]
+    fn a_timeout_is_found_without_its_timer() {
+        let backend = Backends::default().add(0, Arc::from("u"), Arc::from("d"), None, None, 0);
+        backend.set_deadline(Some(Instant::now() + Duration::from_secs(3600)));
+        assert!(!backend.is_cancelled() && !backend.is_timed_out());
+        backend.set_deadline(Some(Instant::now()));
+        assert!(backend.is_cancelled() && backend.is_timed_out());
+    }
 
     #[test]
     fn a_shutdown_outlasts_other_reasons() {

@@ -16,6 +16,7 @@ use super::advisory::AdvisoryLocks;
 use super::backend::Backends;
 use super::plans::{PlanStats, Plans};
 use super::sequences::Sequences;
+use super::temporary::Temporaries;
 use crate::catalog::CatalogSnapshot;
 use crate::catalog::store::{self, Oids};
 use crate::exec::{Lift, RowIds, ServerMemory, SpillCounts, TemporaryDirectory, VectorExecutor};
@@ -33,6 +34,7 @@ pub struct Database {
     pub(crate) memory: ServerMemory,
     pub(crate) spilled: SpillCounts,
     pub(crate) oids: Oids,
+    pub(crate) temporaries: Temporaries,
     pub(crate) plans: Plans,
     /// Whether this server is the writer, for those who wait for it to change.
     pub(crate) role: watch::Sender<bool>,
@@ -40,6 +42,8 @@ pub struct Database {
     admin: OnceLock<Arc<dyn Admin>>,
     temporary_directory: OnceLock<TemporaryDirectory>,
     catalogs: Mutex<HashMap<u32, Arc<CatalogSnapshot>>>,
+    /// Held by who reads a catalog, for all who wait for it.
+    reading: tokio::sync::Mutex<()>,
 }
 
 /// Microseconds since 2000-01-01 UTC.
@@ -70,12 +74,14 @@ impl Database {
             memory: ServerMemory::default(),
             spilled: SpillCounts::default(),
             oids: Oids::default(),
+            temporaries: Temporaries::default(),
             plans: Plans::default(),
             role,
             vector,
             admin: OnceLock::new(),
             temporary_directory: OnceLock::new(),
             catalogs: Mutex::default(),
+            reading: tokio::sync::Mutex::default(),
         }))
     }
 
@@ -129,36 +135,79 @@ impl Database {
         Ok(())
     }
 
-    /// The newest committed catalog of a database (0: the shared objects alone).
+    /// The newest committed catalog of a database (0: the shared objects alone), as of no earlier than the call.
     ///
     /// # Errors
     /// What reading it returns.
     pub async fn catalog(&self, database: u32) -> Result<Arc<CatalogSnapshot>> {
-        if let Some(found) = self.cached_catalog(database) {
+        let wanted = self.engine.catalog_version();
+        if let Some(found) = self.kept_catalog(database, wanted) {
+            return Ok(found);
+        }
+        let _reading = self.reading.lock().await;
+        if let Some(found) = self.kept_catalog(database, wanted) {
             return Ok(found);
         }
         loop {
             let version = self.engine.catalog_version();
             let newest = self.engine.snapshot();
             // The version moves a moment before the commit that moved it is published, on a replica with the redo around it.
-            if newest.lsn() < self.engine.catalog_lsn() {
+            // If it stands, the snapshot is of this version, whatever moves it while the catalog is read.
+            if newest.lsn() < self.engine.catalog_lsn() || self.engine.catalog_version() != version {
                 tokio::task::yield_now().await;
                 continue;
             }
             let view = self.engine.view(newest);
-            let snapshot = Arc::new(store::load(&self.engine, &view, database, version).await?);
-            // If it stands, the snapshot is of this version.
-            if self.engine.catalog_version() == version {
-                self.catalogs.lock().insert(database, snapshot.clone());
-                return Ok(snapshot);
-            }
+            let catalog = Arc::new(store::load(&self.engine, &view, database, version).await?);
+            self.catalogs.lock().insert(database, catalog.clone());
+            return Ok(catalog);
         }
     }
 
-    /// The catalog, if the one in memory is still the newest.
-    pub(crate) fn cached_catalog(&self, database: u32) -> Option<Arc<CatalogSnapshot>> {
-        let catalogs = self.catalogs.lock();
-        let found = catalogs.get(&database)?;
-        (found.version == self.engine.catalog_version()).then(|| found.clone())
+    /// The catalog in memory, if it is of this version or a later one.
+    fn kept_catalog(&self, database: u32, version: u64) -> Option<Arc<CatalogSnapshot>> {
+        self.catalogs.lock().get(&database).filter(|kept| kept.version >= version).cloned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use engine::testing::MemoryVolume;
+    use engine::{Isolation, Options};
+    use protocol::volume::RedoSink;
+
+    async fn move_version(engine: &Arc<Engine>) {
+        let mut txn = engine.begin(Isolation::ReadCommitted);
+        txn.touch_catalog();
+        engine.assign(&mut txn).await.expect("there are ids");
+        engine.commit(txn).await.expect("it commits");
+    }
+
+    #[tokio::test]
+    async fn a_catalog_that_moves_while_it_is_read_is_read_once() {
+        let volume = MemoryVolume::new();
+        let engine = Engine::bootstrap(volume.clone(), Options::default()).await.expect("an empty volume");
+        let database = Database::open(engine.clone(), None).await.expect("a fresh catalog");
+        engine.invalidate(engine.visible_up_to());
+        volume.slow_reads(3);
+        // What a commit needs is cached from here on, and the catalog is not.
+        move_version(&engine).await;
+        let version = engine.catalog_version();
+        let (read, ()) = futures::future::join(database.catalog(0), move_version(&engine)).await;
+        assert_eq!(read.expect("it can be read").version, version);
+        assert_eq!(engine.catalog_version(), version + 1);
+        assert_eq!(database.catalog(0).await.expect("it can be read").version, version + 1);
+    }
+
+    #[tokio::test]
+    async fn a_catalog_is_read_by_one_for_all_who_wait() {
+        let volume = MemoryVolume::new();
+        let engine = Engine::bootstrap(volume.clone(), Options::default()).await.expect("an empty volume");
+        let database = Database::open(engine.clone(), None).await.expect("a fresh catalog");
+        engine.invalidate(engine.visible_up_to());
+        volume.slow_reads(3);
+        let (one, other) = futures::future::join(database.catalog(0), database.catalog(0)).await;
+        assert!(Arc::ptr_eq(&one.expect("it can be read"), &other.expect("it can be read")));
     }
 }

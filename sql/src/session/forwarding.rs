@@ -17,6 +17,7 @@ use engine::Isolation;
 use protocol::Lsn;
 use types::{Error, Result, SqlState};
 
+use super::identity::{ROLE, SESSION_AUTHORIZATION, identity};
 use super::portal::PortalState;
 use super::state::Session;
 use super::transaction::Block;
@@ -117,7 +118,7 @@ impl Forwarding {
 /// A prepared statement as it was given, so that another server can prepare it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Source {
-    /// By the protocol: its text and the types that were given for its parameters.
+    /// By the protocol: its text and the types of its parameters.
     Parsed { sql: String, types: Vec<u32> },
     /// By this PREPARE.
     Prepared(String),
@@ -149,7 +150,10 @@ impl Session {
         let prepared = self.statements.get(name)?;
         Some(match &prepared.by {
             Some(by) => Source::Prepared(by.to_string()),
-            None => Source::Parsed { sql: prepared.sql.to_string(), types: prepared.given.clone() },
+            None => {
+                // As they were described, which need not be as another server would infer them.
+                Source::Parsed { sql: prepared.sql.to_string(), types: prepared.param_types() }
+            }
         })
     }
 
@@ -213,6 +217,7 @@ impl Session {
         }
         // Those of a pipeline that executed nothing, too.
         self.portals.clear();
+        self.due = None;
     }
 
     /// What continued elsewhere was lost: the block is a failed one, and ends when the client says so.
@@ -232,6 +237,11 @@ impl Session {
     pub fn settings_to_pass_on(&self) -> BTreeMap<String, String> {
         let mut values = self.context.variables().session_values();
         values.retain(|name, _| passes_on(name));
+        if let Some(user) = values.get_mut(SESSION_AUTHORIZATION) {
+            *user = self.context.name_to_pass_on(SESSION_AUTHORIZATION);
+        }
+        // Also when it is the default, which may not be that of the other server's session.
+        values.insert(ROLE.to_owned(), self.context.name_to_pass_on(ROLE));
         values
     }
 
@@ -239,9 +249,12 @@ impl Session {
     pub fn adopt_setting(&mut self, name: &str, value: &str) {
         let name = name.to_lowercase();
         let variables = self.context.variables();
-        if !is_transactions_own(&name) && variables.get(&name).ok().as_deref() != Some(value) {
+        let is_new = !is_transactions_own(&name) && variables.get(&name).ok().as_deref() != Some(value);
+        if is_new && identity(&name).is_some() {
+            self.context.adopt_identity(&name, value);
+        } else if is_new {
             // The same program has accepted it there; what it says of itself (is_superuser) cannot be set.
-            let _ = variables.set(&name, &[value.to_owned()], false);
+            let _ = variables.set(&name, value, false);
         }
         self.refresh_settings();
     }

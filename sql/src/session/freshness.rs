@@ -26,6 +26,7 @@ use protocol::Lsn;
 use tokio::time::Instant;
 use types::{Datum, Error, Result, SqlState};
 
+use super::identity::identity;
 use super::state::Session;
 use super::variables::Variables;
 use crate::bound::WaitForLsn;
@@ -73,10 +74,13 @@ enum Waited {
 
 /// Whether a statement looks at data or names, and so must not be too early.
 fn reads(statement: &ast::Statement) -> bool {
+    if let ast::Statement::Set { name, .. } = statement {
+        // It names a role.
+        return identity(name).is_some();
+    }
     !matches!(
         statement,
-        ast::Statement::Set { .. }
-            | ast::Statement::Reset { .. }
+        ast::Statement::Reset { .. }
             | ast::Statement::Show { .. }
             | ast::Statement::Transaction(_)
             | ast::Statement::Discard(_)

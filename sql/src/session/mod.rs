@@ -1,4 +1,5 @@
-//! Sessions: the two query protocols, transactions, settings, portals, and what sessions of one server share.
+//! Sessions: the two query protocols, transactions, settings, portals, who a session is, its temporary objects, and what
+//! sessions of one server share.
 
 mod advisory;
 mod backend;
@@ -8,12 +9,14 @@ mod cursor;
 mod database;
 mod forwarding;
 mod freshness;
+mod identity;
 mod plans;
 mod portal;
 mod run;
 mod sequences;
 mod shared;
 mod state;
+mod temporary;
 mod transaction;
 mod utility;
 mod variables;
@@ -24,9 +27,10 @@ pub use backend::{Backend, Backends, CancelReason, Encryption};
 pub use client::{Client, Column, CopyFormat, NoticeSeverity};
 pub use database::Database;
 pub use forwarding::{OwnWrites, Source, Unanswered, passes_on};
+pub(crate) use identity::{Actor, Refused, identity};
 pub use plans::PlanStats;
-pub(crate) use sequences::Drawn;
 pub use sequences::Sequences;
+pub(crate) use sequences::{Drawn, Standing};
 pub use state::{IdleLimit, Session, SessionOptions};
 pub(crate) use variables::parse_milliseconds;
 pub use variables::{SERVER_VERSION, SavedVariables, SettingRow, Variables};

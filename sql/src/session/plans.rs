@@ -6,7 +6,7 @@
 //! - in the simple protocol the text's [`Shape`], which holds the type of every literal but not its value. The literals
 //!   that planning did not look at have become parameters of the plan (see [`lift`](crate::parse::lift)); a text that differs
 //!   in one of the others is a *variant*, with a plan of its own;
-//! - database, search path, user, time zone ([`Origin`]), and the version of the catalog: any DDL empties the cache.
+//! - database, search path, user, time zone, styles ([`Origin`]), and the version of the catalog: any DDL empties the cache.
 //!
 //! A session with DDL of its own in progress plans for itself. So does one with `plan_cache_mode = force_custom_plan`, which
 //! is how tests hold the two ways to the same answers.
@@ -14,14 +14,16 @@
 //! **Bounds.** [`PLANS_BYTES_MAX`] by a rough count of what each plan holds. When it is reached, what was not used since the
 //! last time goes; texts that never repeat (a LIMIT that moves on) so leave those in place that do.
 
-use std::hash::BuildHasher;
+use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use hashbrown::{DefaultHashBuilder, HashTable};
 use parking_lot::Mutex;
+use types::Styles;
 use types::datetime::TimeZone;
 
+use super::identity::Actor;
 use super::portal::Prepared;
 use crate::bound::{Expr, Field, Node, Plan, Statement, walk};
 use crate::parse::shape::{Literal, Shape};
@@ -34,12 +36,30 @@ pub(super) const TEXT_BYTES_MAX: usize = 16 << 10;
 const VARIANTS_MAX: usize = 8;
 
 /// What a plan was made from, besides its text and the catalog.
-#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) struct Origin {
-    pub database: u32,
-    pub search_path: Arc<[Arc<str>]>,
-    pub user: Arc<str>,
-    pub time_zone: TimeZone,
+    /// Of all the others: an origin is made rarely and looked for often.
+    hash: u64,
+    database: u32,
+    search_path: Arc<[Arc<str>]>,
+    pub user: Actor,
+    time_zone: TimeZone,
+    /// By which literals are read.
+    styles: Styles,
+}
+
+impl Origin {
+    pub fn new(
+        database: u32,
+        search_path: Arc<[Arc<str>]>,
+        user: Actor,
+        time_zone: TimeZone,
+        styles: Styles,
+    ) -> Arc<Origin> {
+        let hasher = BuildHasherDefault::<DefaultHasher>::default();
+        let hash = hasher.hash_one((database, &search_path, &user, time_zone, styles));
+        Arc::new(Origin { hash, database, search_path, user, time_zone, styles })
+    }
 }
 
 /// What a plan is looked for by.
@@ -124,6 +144,8 @@ struct Kept {
     catalog: u64,
     entries: HashTable<Entry>,
     bytes: usize,
+    /// As in [`PlanStats`].
+    found: u64,
 }
 
 /// See the module.
@@ -131,7 +153,6 @@ struct Kept {
 pub(crate) struct Plans {
     hasher: DefaultHashBuilder,
     kept: Mutex<Kept>,
-    found: AtomicU64,
     made: AtomicU64,
 }
 
@@ -148,7 +169,7 @@ pub struct PlanStats {
 
 impl Plans {
     fn hash(&self, origin: &Origin, key: Key<'_>) -> u64 {
-        self.hasher.hash_one((key.bytes(), key.given(), origin.database, &origin.user))
+        self.hasher.hash_one((key.bytes(), key.given(), origin.hash))
     }
 
     pub(super) fn get(&self, catalog: u64, origin: &Arc<Origin>, key: Key<'_>) -> Option<Arc<Prepared>> {
@@ -160,7 +181,7 @@ impl Plans {
         let entry = kept.entries.find_mut(hash, |entry| entry.is_for(hash, origin, key))?;
         entry.used = true;
         let plan = entry.variants.iter().find(|variant| variant.serves(key))?.plan.clone();
-        self.found.fetch_add(1, Ordering::Relaxed);
+        kept.found += 1;
         Some(plan)
     }
 
@@ -180,7 +201,7 @@ impl Plans {
             if kept.catalog > catalog {
                 return;
             }
-            *kept = Kept { catalog, ..Kept::default() };
+            *kept = Kept { catalog, found: kept.found, ..Kept::default() };
         }
         if kept.bytes + variant.bytes > PLANS_BYTES_MAX {
             kept.make_room();
@@ -208,11 +229,8 @@ impl Plans {
     }
 
     pub(crate) fn stats(&self) -> PlanStats {
-        PlanStats {
-            found: self.found.load(Ordering::Relaxed),
-            made: self.made.load(Ordering::Relaxed),
-            bytes: self.kept.lock().bytes,
-        }
+        let kept = self.kept.lock();
+        PlanStats { found: kept.found, made: self.made.load(Ordering::Relaxed), bytes: kept.bytes }
     }
 
     #[cfg(test)]
@@ -255,7 +273,12 @@ const EXPR_BYTES: usize = 2 * size_of::<Expr>();
 
 fn plan_tree_bytes(plan: &Plan) -> usize {
     let mut bytes = size_of::<Node>() + plan.fields.len() * (size_of::<Field>() + size_of::<usize>());
-    walk::visit_plan_frames(plan, 0, &mut |_, _| bytes += EXPR_BYTES);
+    walk::visit_plan_frames(plan, 0, &mut |expr, _| {
+        bytes += EXPR_BYTES;
+        if let Expr::Const { value, .. } = expr {
+            bytes += value.heap_bytes();
+        }
+    });
     bytes + walk::inputs(&plan.node).into_iter().map(|(input, _)| node_bytes(input)).sum::<usize>()
 }
 
@@ -271,12 +294,8 @@ mod tests {
     use crate::parse::lift::Slot;
 
     fn origin(database: u32) -> Arc<Origin> {
-        Arc::new(Origin {
-            database,
-            search_path: Arc::from([Arc::from("public")]),
-            user: Arc::from("u"),
-            time_zone: TimeZone::UTC,
-        })
+        let user = Actor::Known { oid: 10, superuser: true };
+        Origin::new(database, Arc::from([Arc::from("public")]), user, TimeZone::UTC, Styles::default())
     }
 
     fn plan(text: &str, lifted: &[usize]) -> Arc<Prepared> {

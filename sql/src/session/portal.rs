@@ -26,10 +26,10 @@ pub(crate) struct Prepared {
     /// `None` for an empty statement.
     pub parsed: Option<Parsed>,
     pub bound: Bound,
-    /// Parameter types as the client gave them, for binding again.
-    pub given: Vec<u32>,
     /// The catalog that the plan was made under.
     pub catalog: Option<Arc<CatalogSnapshot>>,
+    /// Where its names were looked up.
+    pub search_path: Arc<[Arc<str>]>,
     /// Result columns, if the statement alone says what they are.
     pub columns: Option<Arc<[Column]>>,
     /// The literals that became parameters, in the order of these; all of its parameters if there are any.
@@ -56,6 +56,23 @@ impl Prepared {
         repeatable && current && self.bound.notices.is_empty() && !self.bound.reads_clock
     }
 
+    /// The types of its parameters: those that it keeps when it is bound again, for their values are, or will be, of these.
+    pub fn param_types(&self) -> Vec<u32> {
+        self.bound.params.iter().map(|ty| ty.oid).collect()
+    }
+
+    /// Whether its names were looked up along this path.
+    fn follows(&self, path: &Arc<[Arc<str>]>) -> bool {
+        Arc::ptr_eq(&self.search_path, path) || self.search_path == *path
+    }
+
+    /// Whether another statement's result has columns of the same names and types.
+    fn yields_as(&self, other: &Prepared) -> bool {
+        let own = self.columns.as_deref().unwrap_or_default();
+        let others = other.columns.as_deref().unwrap_or_default();
+        own.len() == others.len() && own.iter().zip(others).all(|(a, b)| a.name == b.name && a.ty == b.ty)
+    }
+
     pub fn empty(sql: Arc<str>) -> Prepared {
         let bound = Bound {
             statement: Statement::Empty,
@@ -69,8 +86,8 @@ impl Prepared {
             sql,
             parsed: None,
             bound,
-            given: Vec::new(),
             catalog: None,
+            search_path: Arc::from([]),
             columns: None,
             lifted: Box::default(),
             made: now(),
@@ -94,8 +111,10 @@ pub(crate) struct Portal {
     pub cursor: Cursor,
     /// Whether the statement is one of several of a simple query.
     pub multiple: bool,
-    /// Whether the client knows the columns of its rows, or could have asked for them.
+    /// Whether the client knows the columns of its rows, or could have asked for them: those of a prepared statement stay.
     pub is_described: bool,
+    /// Whether Bind has found, under the catalog of its plan, that the user may run it.
+    pub is_permitted: bool,
     /// How many savepoints there were when it was made: it goes with the innermost of them.
     pub depth: usize,
     /// The text of the Query message it came with, which is not its plan's if literals were lifted.
@@ -155,6 +174,7 @@ impl Portal {
             cursor: Cursor::new(false),
             multiple: false,
             is_described: true,
+            is_permitted: false,
             depth: 0,
             text: None,
         }
@@ -186,6 +206,7 @@ impl Session {
     ) -> Result<Prepared> {
         self.refresh_settings();
         let catalog = self.catalog().await?;
+        self.note_temporary(&parsed.statement, &catalog).await?;
         let registry = crate::functions::registry();
         let context = BindContext { catalog: &catalog, registry, settings: &self.settings, unseen };
         let mut bound = bind::bind(&parsed, &sql, context, given)?;
@@ -198,11 +219,11 @@ impl Session {
             sql,
             parsed: Some(parsed),
             bound,
-            given: given.to_vec(),
             catalog: Some(catalog),
+            search_path: self.settings.search_path.clone(),
             columns,
             lifted: Box::default(),
-            made: now(),
+            made: self.settings.statement_timestamp,
             by: None,
         })
     }
@@ -214,7 +235,9 @@ impl Session {
     /// 0A000 when the result would have other columns than the client was told.
     pub(super) async fn renew(&mut self, portal: &mut Portal) -> Result<()> {
         let prepared = &portal.prepared;
-        let Some(parsed) = &prepared.parsed else { return Ok(()) };
+        if prepared.parsed.is_none() {
+            return Ok(());
+        }
         if self.private.is_none()
             && !self.private_stale
             && let Some(catalog) = &prepared.catalog
@@ -227,24 +250,34 @@ impl Session {
         if prepared.catalog.as_ref().is_some_and(|catalog| catalog.version == newest.version) {
             return Ok(());
         }
+        self.rebind(portal).await
+    }
+
+    /// As [`Session::renew`], for a statement that was prepared: its names are looked up along the present path. Those of
+    /// a portal stay what they were when it was bound.
+    pub(super) async fn renew_prepared(&mut self, portal: &mut Portal) -> Result<()> {
+        match portal.prepared.follows(&self.settings.search_path) {
+            true => self.renew(portal).await,
+            false => self.rebind(portal).await,
+        }
+    }
+
+    async fn rebind(&mut self, portal: &mut Portal) -> Result<()> {
+        let prepared = &portal.prepared;
+        let Some(parsed) = &prepared.parsed else { return Ok(()) };
         let renewed = match &portal.text {
             // What it finds wrong now has its place in the portal's own text.
             Some(text) if !prepared.lifted.is_empty() => {
                 portal.params.clear();
                 self.parse_one(text, &[]).await?
             }
-            _ => {
-                let types: Vec<u32> = prepared.bound.params.iter().map(|ty| ty.oid).collect();
-                self.prepare(prepared.sql.clone(), parsed.clone(), &types).await?
-            }
+            _ => self.prepare(prepared.sql.clone(), parsed.clone(), &prepared.param_types()).await?,
         };
         let renewed = Prepared { made: prepared.made, by: prepared.by.clone(), ..renewed };
-        let types = |prepared: &Prepared| -> Vec<types::SqlType> {
-            prepared.columns.iter().flat_map(|columns| columns.iter()).map(|column| column.ty).collect()
-        };
-        if portal.is_described && types(prepared) != types(&renewed) {
+        if portal.is_described && !prepared.yields_as(&renewed) {
+            // By the routine pgjdbc, ActiveRecord and postgres.js know that the statement is to be prepared anew.
             let message = "cached plan must not change result type";
-            return Err(Error::new(SqlState::FEATURE_NOT_SUPPORTED, message));
+            return Err(Error::new(SqlState::FEATURE_NOT_SUPPORTED, message).routine("RevalidateCachedQuery"));
         }
         let renewed = Arc::new(renewed);
         for kept in self.statements.values_mut() {
@@ -253,20 +286,22 @@ impl Session {
             }
         }
         portal.prepared = renewed;
+        portal.is_permitted = false;
         Ok(())
     }
 
-    /// As [`Session::renew`], when the statement is bound or described and not only when it runs: what is wrong with it by now
-    /// the client is told before it is told of columns.
+    /// As [`Session::renew_prepared`], when the statement is bound or described and not only when it runs: what is wrong
+    /// with it by now the client is told before it is told of columns.
     pub(super) async fn renew_early(&mut self, portal: &mut Portal) -> Result<()> {
         let (prepared, engine) = (&portal.prepared, &self.database.engine);
-        let is_current = self.private.is_none()
+        let is_current = prepared.follows(&self.settings.search_path)
+            && self.private.is_none()
             && !self.private_stale
             && prepared.catalog.as_ref().is_none_or(|catalog| catalog.version == engine.catalog_version());
         if is_current || self.block == Block::Failed || is_transaction_control(&prepared.bound.statement) {
             return Ok(());
         }
-        let renewed = Box::pin(self.renew(portal)).await;
+        let renewed = Box::pin(self.renew_prepared(portal)).await;
         if renewed.is_err() {
             self.depend_on_observed().await;
         }
@@ -277,7 +312,8 @@ impl Session {
     pub(super) async fn replan_without(&mut self, unseen: &[u64], portal: &mut Portal) -> Result<()> {
         let prepared = portal.prepared.clone();
         let Some(parsed) = &prepared.parsed else { return Err(lift(engine::Error::Serialization)) };
-        let planned = self.prepare_without(unseen, prepared.sql.clone(), parsed.clone(), &prepared.given).await?;
+        let types = prepared.param_types();
+        let planned = self.prepare_without(unseen, prepared.sql.clone(), parsed.clone(), &types).await?;
         let lifted = prepared.lifted.clone();
         portal.prepared = Arc::new(Prepared { made: prepared.made, by: prepared.by.clone(), lifted, ..planned });
         Ok(())

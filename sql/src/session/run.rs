@@ -1,4 +1,8 @@
 //! Running a portal: from its statement to rows and a tag.
+//!
+//! **Rule.** A statement locks its tables, then takes its snapshot, and then sees whether its plan is of the newest catalog.
+//! If not it is planned anew, and goes on with that plan when this locks nothing that was not locked before: whatever others
+//! have defined since is none of its tables. On a replica nothing can be locked, and the plan must be of the newest catalog.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -9,13 +13,17 @@ use smallvec::{SmallVec, smallvec};
 use types::{Datum, Error, Result, SqlState};
 
 use super::client::{Client, Column};
-use super::database::now;
+use super::identity::Actor;
 use super::portal::{Portal, PortalState, Prepared, Running, Tag, counted};
 use super::state::{Session, is_transaction_control};
 use super::transaction::Block;
 use crate::bound::walk::visit_scans;
-use crate::bound::{Access, Bound, CopyDirection, Ddl, IndexAccess, Node, Plan, Required, Statement, WithPart};
-use crate::catalog::{CatalogSnapshot, ConstraintKind, FIRST_NORMAL_OID, Privileges, ReferentialAction, TableDef};
+use crate::bound::{
+    Access, Bound, CopyDirection, Ddl, IndexAccess, LockMode, LockStrength, Node, Plan, Required, Statement, WithPart,
+};
+use crate::catalog::{
+    CatalogSnapshot, ConstraintKind, FIRST_NORMAL_OID, Privileges, ReferentialAction, Relation, RoleDef, TableDef,
+};
 use crate::exec::{self, Changed, ExecContext, Lift, Row, RowSource, StatementEnd, lift};
 use crate::functions::{Listed, ListedCursor, ListedStatement, SESSION_VIEWS, relation_allows};
 
@@ -132,40 +140,29 @@ impl Session {
         if is_transaction_control(statement) {
             return self.utility(portal, client).await;
         }
-        if !self.database.engine.is_confirmed() {
-            // What is cached here says nothing of a writer that came after this one.
-            self.database.engine.confirm().await.lift()?;
-        }
-        if !self.ensure_transaction().await? {
-            self.settings.statement_timestamp = now();
-        }
+        self.confirm().await?;
+        self.ensure_transaction().await?;
         self.tell_lock_timeout().await;
         let mut attempt = 0;
+        // Locks that were taken before the statement was last planned.
+        let mut held: Vec<(u64, TableLockMode)> = Vec::new();
         loop {
             attempt += 1;
+            // First, for what it waits for may be a privilege.
+            if runs_in_view(&portal.prepared.bound.statement) {
+                self.freshen().await?;
+            }
             self.renew(portal).await?;
-            let prepared = portal.prepared.clone();
-            self.check_privileges(&prepared.bound.required, &prepared)?;
-            self.check_read_only(&prepared.bound)?;
-            let mut tables = written_tables(&prepared.bound.statement);
-            if !is_only_shown(&prepared.bound.statement) {
-                tables.extend(changes(&prepared.bound).flat_map(written_tables));
-            }
-            self.lock_read(&prepared.bound, &tables).await?;
-            if !tables.is_empty() {
-                self.lock_tables(&tables, TableLockMode::RowExclusive).await?;
-                if let Some(catalog) = &prepared.catalog {
-                    let adds = adds_rows(&prepared.bound.statement) && changes(&prepared.bound).all(adds_rows);
-                    for (mode, table) in related_tables(&tables, catalog, adds) {
-                        self.lock_tables(&[table], mode).await?;
-                    }
-                }
-            }
+            self.check_allowed(portal)?;
+            // Only borrowed: sessions on other cores share it, and the count of its references with it.
+            let prepared = &portal.prepared;
+            let is_writer = self.database.engine.is_writer();
+            let locks = locks_of(prepared, is_writer);
+            self.lock_tables(&locks).await?;
             if !runs_in_view(&prepared.bound.statement) {
                 self.has_run |= !takes_no_snapshot(&prepared.bound.statement);
                 return self.utility(portal, client).await;
             }
-            self.freshen().await?;
             let view = self.view().await?;
             self.check_fresh(view.snapshot().lsn())?;
             if self.forwarded {
@@ -176,7 +173,9 @@ impl Session {
                 self.depend_on(seen);
             }
             // The view is taken after the locks. If no DDL was published before it, none that it sees changed the plan's
-            // tables; otherwise the statement is planned again.
+            // tables; otherwise the statement is planned again. Once as a rule, however often others define theirs: what was
+            // locked before stays as the new plan has it.
+            let stayed = attempt > 1 && is_writer && locks.iter().all(|lock| held.contains(lock));
             let newest = self.database.engine.catalog_version();
             let current = match self.private {
                 Some(_) => self.private_under == newest,
@@ -188,21 +187,32 @@ impl Session {
             let statement = &prepared.bound.statement;
             let reads =
                 plan_that_reads(statement).is_some() && prepared.bound.with.is_empty() || is_only_shown(statement);
-            if !(current || stays && reads) {
-                if attempt == 100 || stays {
+            if !(current || stayed || stays && reads) {
+                // On a replica nothing can be locked, and definitions come as fast as its writer makes them.
+                if attempt == 100 && is_writer || stays {
                     return Err(lift(engine::Error::Serialization));
                 }
+                held.extend(locks);
+                // Planning waits for nobody: others share the thread, and who cancels the statement is to be heard.
+                self.context.backend.cancel.check().lift()?;
+                tokio::task::yield_now().await;
                 continue;
             }
             self.avoid_unseen(portal, &view).await?;
-            let prepared = portal.prepared.clone();
             self.has_run = true;
-            if matches!(prepared.bound.statement, Statement::Ddl(_)) {
+            if matches!(portal.prepared.bound.statement, Statement::Ddl(_)) {
                 return self.utility(portal, client).await;
             }
-            let context = self.context_over(view, &prepared, std::mem::take(&mut portal.params));
-            return self.run_statement(&prepared, context, portal.multiple, client).await;
+            let params = std::mem::take(&mut portal.params);
+            let context = self.context_over(view, &portal.prepared, params);
+            return self.run_statement(&portal.prepared, context, portal.multiple, client).await;
         }
+    }
+
+    /// # Errors
+    /// 57P03 while another server may be the writer, of which what is cached here says nothing.
+    pub(super) async fn confirm(&self) -> Result<()> {
+        if self.database.engine.is_confirmed() { Ok(()) } else { self.database.engine.confirm().await.lift() }
     }
 
     /// SET in a block, and what ends the effect of one, counts from the next statement on.
@@ -248,7 +258,7 @@ impl Session {
             .map(|(name, prepared)| ListedStatement {
                 name: name.as_str().into(),
                 statement: prepared.by.clone().unwrap_or_else(|| prepared.sql.clone()),
-                types: prepared.bound.params.iter().map(|ty| ty.oid).collect(),
+                types: prepared.param_types(),
                 from_sql: prepared.by.is_some(),
                 made: prepared.made,
             })
@@ -336,30 +346,6 @@ impl Session {
         }
     }
 
-    /// Locks what a statement only reads, so that nobody drops or rewrites it meanwhile: ACCESS SHARE, or ROW SHARE where
-    /// rows are locked. On a replica nobody could.
-    async fn lock_read(&mut self, bound: &Bound, written: &[Arc<TableDef>]) -> Result<()> {
-        if bound.required.is_empty() || !runs_in_view(&bound.statement) || !self.database.engine.is_writer() {
-            return Ok(());
-        }
-        let locks_rows = locks_rows(&bound.statement);
-        let mut guard = self.txn.lock().await;
-        let txn = guard.as_mut().ok_or_else(|| Error::internal("a lock without a transaction"))?;
-        for required in &bound.required {
-            // Relations of the system are not taken away, and what is written gets a stronger lock.
-            if required.relation < FIRST_NORMAL_OID || written.iter().any(|table| table.oid == required.relation) {
-                continue;
-            }
-            let mode = match locks_rows && required.privileges.contains(Privileges::UPDATE) {
-                true => TableLockMode::RowShare,
-                false => TableLockMode::AccessShare,
-            };
-            let object = u64::from(required.relation);
-            self.database.engine.lock_object(txn, object, mode, WaitPolicy::Wait).await.lift()?;
-        }
-        Ok(())
-    }
-
     /// Plans a statement again if it would read through an index that was made since its snapshot was taken: the snapshot
     /// finds nothing in it, but all of it in the table. Or, in an index that the transaction has made itself, what the rows
     /// were when it was made.
@@ -368,8 +354,16 @@ impl Session {
     /// 40001 where the table itself was rewritten since, and where rows are changed: they would have to be changed in
     /// the index, too. Not for what EXPLAIN only shows.
     pub(super) async fn avoid_unseen(&mut self, portal: &mut Portal, view: &View) -> Result<()> {
-        let unseen = self.unseen_indexes(&portal.prepared, view).await?;
-        if unseen.is_empty() { Ok(()) } else { self.replan_without(&unseen, portal).await }
+        let mut avoided: Vec<u64> = Vec::new();
+        loop {
+            let unseen = self.unseen_indexes(&portal.prepared, view).await?;
+            if unseen.is_empty() {
+                return Ok(());
+            }
+            // The new plan is made under the newest catalog, in which there may be more of them.
+            avoided.extend(unseen);
+            self.replan_without(&avoided, portal).await?;
+        }
     }
 
     /// The trees of the indexes that a statement reads through and whose making its snapshot does not see.
@@ -431,26 +425,46 @@ impl Session {
     }
 
     /// Locks tables for the rest of the transaction.
-    pub(super) async fn lock_tables(&mut self, tables: &[Arc<TableDef>], mode: TableLockMode) -> Result<()> {
+    async fn lock_tables(&mut self, locks: &[(u64, TableLockMode)]) -> Result<()> {
+        if locks.is_empty() {
+            return Ok(());
+        }
         let mut guard = self.txn.lock().await;
         let txn = guard.as_mut().ok_or_else(|| Error::internal("a lock without a transaction"))?;
-        for table in tables {
-            let object = u64::from(table.oid);
+        for &(object, mode) in locks {
             self.database.engine.lock_object(txn, object, mode, WaitPolicy::Wait).await.lift()?;
         }
         Ok(())
     }
 
+    /// 25006 and 42501, in PostgreSQL's order: it looks at the transaction first, but for COPY FROM.
+    pub(super) fn check_allowed(&self, portal: &Portal) -> Result<()> {
+        let Prepared { bound, .. } = &*portal.prepared;
+        let privileges_first = match &bound.statement {
+            Statement::Copy(copy) => matches!(copy.direction, CopyDirection::In { .. }),
+            _ => false,
+        };
+        if !privileges_first {
+            self.check_read_only(bound)?;
+        }
+        // Whether a view's owner may read what is behind it is asked when the view is read.
+        if !portal.is_permitted && !matches!(&bound.statement, Statement::Ddl(Ddl::CreateView(_))) {
+            self.check_privileges(&bound.required, &portal.prepared)?;
+        }
+        if privileges_first { self.check_read_only(bound) } else { Ok(()) }
+    }
+
     fn check_privileges(&self, required: &[Required], prepared: &Prepared) -> Result<()> {
         let Some(catalog) = &prepared.catalog else { return Ok(()) };
         for required in required {
-            if required.role.is_none() && self.context.is_superuser() {
-                continue;
-            }
             let role = match required.role {
                 Some(role) => catalog.role(role),
-                None => catalog.role_named(&self.settings.current_user),
+                None => self.user(catalog),
             };
+            // Whatever it is: it need not be looked up.
+            if role.is_some_and(|role| role.superuser) {
+                continue;
+            }
             let Some(relation) = catalog.relation(required.relation) else { continue };
             if role.is_some_and(|role| relation_allows(catalog, role, relation, required.privileges)) {
                 continue;
@@ -461,29 +475,65 @@ impl Session {
         Ok(())
     }
 
-    fn check_read_only(&self, bound: &Bound) -> Result<()> {
-        let command = match executed(&bound.statement) {
-            Statement::Insert(_) => "INSERT",
-            Statement::Update(_) => "UPDATE",
-            Statement::Delete(_) => "DELETE",
-            Statement::Query(_) if changes(bound).next().is_some() => "SELECT",
-            statement if locks_rows(statement) => "SELECT FOR UPDATE",
-            Statement::Copy(copy) => match &copy.direction {
-                CopyDirection::In { .. } => "COPY FROM",
-                CopyDirection::Out { plan, .. } => match copied_change(plan, bound) {
-                    Some(Statement::Insert(_)) => "INSERT",
-                    Some(Statement::Update(_)) => "UPDATE",
-                    Some(_) => "DELETE",
-                    None if changes(bound).next().is_some() => "SELECT",
-                    None => return Ok(()),
-                },
-            },
-            Statement::Truncate { .. } => "TRUNCATE TABLE",
-            Statement::Ddl(ddl) => super::utility::command_name(ddl),
-            Statement::Vacuum { .. } | Statement::Analyze { .. } if !self.database.engine.is_writer() => "VACUUM",
-            _ => return Ok(()),
+    /// The current user as the settings had it last. One that was unknown then may be known since.
+    fn user<'c>(&self, catalog: &'c CatalogSnapshot) -> Option<&'c Arc<RoleDef>> {
+        match &self.origin.user {
+            Actor::Unknown(_) => self.context.actor().find(catalog),
+            known => known.find(catalog),
+        }
+    }
+
+    /// # Errors
+    /// 42501 the current user may do nothing with the table that takes so strong a lock.
+    pub(super) fn check_may_lock(&self, prepared: &Prepared, table: &Arc<TableDef>, mode: LockMode) -> Result<()> {
+        let Some(catalog) = &prepared.catalog else { return Ok(()) };
+        let any: &[Privileges] = match mode {
+            LockMode::AccessShare => &[Privileges::SELECT],
+            LockMode::RowExclusive => {
+                &[Privileges::INSERT, Privileges::UPDATE, Privileges::DELETE, Privileges::TRUNCATE]
+            }
+            _ => &[Privileges::UPDATE, Privileges::DELETE, Privileges::TRUNCATE],
         };
-        if self.read_only || !self.database.engine.is_writer() {
+        let relation = Relation::Table(table.clone());
+        let may = |role: &Arc<RoleDef>| any.iter().any(|wanted| relation_allows(catalog, role, &relation, *wanted));
+        if self.user(catalog).is_some_and(may) {
+            return Ok(());
+        }
+        let message = format!("permission denied for table {}", table.name);
+        Err(Error::new(SqlState::INSUFFICIENT_PRIVILEGE, message))
+    }
+
+    fn check_read_only(&self, bound: &Bound) -> Result<()> {
+        let statement = executed(&bound.statement);
+        let command = match row_lock(statement) {
+            Some(LockStrength::Update) => "SELECT FOR UPDATE",
+            Some(LockStrength::NoKeyUpdate) => "SELECT FOR NO KEY UPDATE",
+            Some(LockStrength::Share) => "SELECT FOR SHARE",
+            Some(LockStrength::KeyShare) => "SELECT FOR KEY SHARE",
+            None => match statement {
+                Statement::Insert(_) => "INSERT",
+                Statement::Update(_) => "UPDATE",
+                Statement::Delete(_) => "DELETE",
+                Statement::Query(_) if changes(bound).next().is_some() => "SELECT",
+                Statement::Copy(copy) => match &copy.direction {
+                    CopyDirection::In { .. } => "COPY FROM",
+                    CopyDirection::Out { plan, .. } => match copied_change(plan, bound) {
+                        Some(Statement::Insert(_)) => "INSERT",
+                        Some(Statement::Update(_)) => "UPDATE",
+                        Some(_) => "DELETE",
+                        None if changes(bound).next().is_some() => "SELECT",
+                        None => return Ok(()),
+                    },
+                },
+                Statement::Truncate { .. } => "TRUNCATE TABLE",
+                Statement::Ddl(ddl) => super::utility::command_name(ddl),
+                Statement::Vacuum { .. } | Statement::Analyze { .. } if !self.database.engine.is_writer() => "VACUUM",
+                _ => return Ok(()),
+            },
+        };
+        // What is bound outside of a transaction begins one when it is executed.
+        let read_only = if self.block == Block::Idle { self.default_read_only } else { self.read_only };
+        if read_only && !changes_only_temporary(bound) || !self.database.engine.is_writer() {
             let message = format!("cannot execute {command} in a read-only transaction");
             return Err(Error::new(SqlState::READ_ONLY_SQL_TRANSACTION, message));
         }
@@ -506,6 +556,7 @@ pub(super) fn takes_no_snapshot(statement: &Statement) -> bool {
         statement,
         Statement::Transaction(_)
             | Statement::Set { .. }
+            | Statement::SetConstraints { .. }
             | Statement::Reset { .. }
             | Statement::Show { .. }
             | Statement::Lock { .. }
@@ -521,17 +572,32 @@ fn executed(statement: &Statement) -> &Statement {
     }
 }
 
+/// Whether a statement changes rows of temporary tables, which nobody else sees, and of no others.
+fn changes_only_temporary(bound: &Bound) -> bool {
+    let statement = executed(&bound.statement);
+    if matches!(statement, Statement::Ddl(_) | Statement::Truncate { .. }) || row_lock(statement).is_some() {
+        return false;
+    }
+    let mut written = written_tables(statement);
+    written.extend(changes(bound).flat_map(written_tables));
+    !written.is_empty() && written.iter().all(|table| table.is_temporary())
+}
+
 /// Whether a statement is explained without being run.
 fn is_only_shown(statement: &Statement) -> bool {
     matches!(executed(statement), Statement::Explain(_))
 }
 
-/// Whether a statement is a query that locks the rows it finds.
-fn locks_rows(statement: &Statement) -> bool {
+/// How a query locks the rows it finds, if it does.
+fn row_lock(statement: &Statement) -> Option<LockStrength> {
     match executed(statement) {
-        Statement::Query(query) => query.locks_rows,
-        Statement::Declare(cursor) => cursor.query.locks_rows,
-        _ => false,
+        Statement::Query(query) => query.row_lock,
+        Statement::Declare(cursor) => cursor.query.row_lock,
+        Statement::Copy(copy) => match copy.direction {
+            CopyDirection::Out { row_lock, .. } => row_lock,
+            CopyDirection::In { .. } => None,
+        },
+        _ => None,
     }
 }
 
@@ -600,6 +666,41 @@ fn adds_rows(statement: &Statement) -> bool {
         Statement::Insert(insert) => insert.on_conflict.is_none(),
         statement => matches!(statement, Statement::Copy(_) | Statement::Query(_)),
     }
+}
+
+/// The tables that a statement locks before it sees anything, in this order. What it only reads nobody is to drop or
+/// rewrite meanwhile: ACCESS SHARE, or ROW SHARE where rows are locked; on a replica nobody could. What it writes: ROW
+/// EXCLUSIVE.
+fn locks_of(prepared: &Prepared, is_writer: bool) -> SmallVec<[(u64, TableLockMode); 4]> {
+    let bound = &prepared.bound;
+    let mut written = written_tables(&bound.statement);
+    if !is_only_shown(&bound.statement) {
+        written.extend(changes(bound).flat_map(written_tables));
+    }
+    let mut locks: SmallVec<[(u64, TableLockMode); 4]> = SmallVec::new();
+    if is_writer && runs_in_view(&bound.statement) {
+        let locks_rows = row_lock(&bound.statement).is_some();
+        for required in &bound.required {
+            // Relations of the system are not taken away, and what is written gets a stronger lock.
+            if required.relation < FIRST_NORMAL_OID || written.iter().any(|table| table.oid == required.relation) {
+                continue;
+            }
+            let mode = match locks_rows && required.privileges.contains(Privileges::UPDATE) {
+                true => TableLockMode::RowShare,
+                false => TableLockMode::AccessShare,
+            };
+            locks.push((u64::from(required.relation), mode));
+        }
+    }
+    locks.extend(written.iter().map(|table| (u64::from(table.oid), TableLockMode::RowExclusive)));
+    if !written.is_empty()
+        && let Some(catalog) = &prepared.catalog
+    {
+        let adds = adds_rows(&bound.statement) && changes(bound).all(adds_rows);
+        let related = related_tables(&written, catalog, adds);
+        locks.extend(related.into_iter().map(|(mode, table)| (u64::from(table.oid), mode)));
+    }
+    locks
 }
 
 /// The tables to which foreign keys lead from tables that are written: parents are looked at, and unless rows are only

@@ -15,6 +15,10 @@
 //! value has observed that record: it may not tell the value before the record is durable, or a crash could hand the same
 //! value out again.
 //!
+//! **Looking.** Who asks where a sequence stands is told what is counted in memory. Where nothing is, since this server
+//! has not drawn from it or is a replica, the newest row tells, whatever the snapshot: it is ahead of what was given out,
+//! as PostgreSQL's is after a crash and on a standby, and never behind.
+//!
 //! **Forgetting.** Who still has an older catalog may ask for a generation long after it was closed, so a closed state
 //! must not pass for one that was never used. But restarts and drops go on for as long as the server does, and closed
 //! states are forgotten when the number of all has doubled. What is not in memory, of a sequence no younger than the
@@ -24,6 +28,7 @@
 
 use std::collections::HashMap;
 
+use engine::View;
 use parking_lot::Mutex;
 use protocol::Lsn;
 use tokio::sync::MutexGuard;
@@ -35,8 +40,8 @@ use crate::catalog::store::{self, Patience};
 use crate::exec::Lift;
 use crate::functions::SessionContext;
 
-/// Values that one record allows, as in PostgreSQL.
-const AHEAD: u32 = 32;
+/// Values that one record allows, as in PostgreSQL: the one that is asked for, and 32 behind it.
+const AHEAD: u32 = 33;
 
 /// Fewer states than this are kept, closed or not.
 const PURGE_MIN: usize = 512;
@@ -96,7 +101,17 @@ pub(crate) enum Drawn {
     Closed,
 }
 
-/// The sequences of a server. Only the writer uses them.
+/// Where a sequence stands.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Standing {
+    pub last: i64,
+    /// Whether `last` was handed out.
+    pub called: bool,
+    /// Values that may still be taken without a record: `log_cnt`.
+    pub ahead: u32,
+}
+
+/// The sequences of a server. Only the writer has states in memory.
 #[derive(Debug)]
 pub struct Sequences {
     states: Mutex<States>,
@@ -134,6 +149,14 @@ fn step(sequence: &SequenceDef, last: i64, called: bool) -> Option<i64> {
     }
 }
 
+/// What the row of a sequence's state says, as `view` sees it; `None` if there is none.
+async fn stored(sequence: &SequenceDef, view: &View, session: &SessionContext) -> Result<Option<(i64, bool)>> {
+    let engine = &session.database.engine;
+    let key = store::sequence_key(session.catalog().database, sequence);
+    let row = engine.get(view, engine.catalog_tree(), &key).await.lift()?;
+    Ok(row.as_deref().and_then(decode))
+}
+
 fn exhausted(sequence: &SequenceDef) -> Error {
     let (what, limit) = if sequence.increment > 0 { ("maximum", sequence.max) } else { ("minimum", sequence.min) };
     let message = format!("nextval: reached {what} value of sequence \"{}\" ({limit})", sequence.name);
@@ -159,7 +182,7 @@ impl Sequences {
         state.at = Some((next, true));
         state.ahead -= 1;
         session.observe(state.logged_at);
-        session.note_currval(sequence.oid, next);
+        session.note_drawn(sequence.oid, next);
         Ok(Some(next))
     }
 
@@ -199,6 +222,8 @@ impl Sequences {
             ahead = 0;
             while ahead < AHEAD
                 && let Some(next) = step(sequence, last, called)
+                // A record ends where the sequence begins anew.
+                && (ahead == 0 || next.cmp(&last) == sequence.increment.cmp(&0))
             {
                 (last, called) = (next, true);
                 ahead += 1;
@@ -243,7 +268,7 @@ impl Sequences {
             store::write_alone(&session.database.engine, &patience, &key, |_| encode(value, called)).await?;
         session.observe(logged_at);
         if called {
-            session.note_currval(sequence.oid, value);
+            session.note_set(sequence.oid, value);
         }
         let state = State { at: Some((value, called)), ahead: 0, logged_at, closed: false };
         self.states.lock().insert(id(sequence), state);
@@ -293,10 +318,8 @@ impl Sequences {
             return Ok(at);
         }
         let engine = &session.database.engine;
-        let view = engine.view(engine.snapshot());
-        let key = store::sequence_key(session.catalog().database, sequence);
-        let row = engine.get(&view, engine.catalog_tree(), &key).await.lift()?;
-        let at = row.as_deref().and_then(decode).unwrap_or((sequence.start, false));
+        let at = stored(sequence, &engine.view(engine.snapshot()), session).await?;
+        let at = at.unwrap_or((sequence.start, false));
         let state = State { at: Some(at), ahead: 0, logged_at: Lsn::ZERO, closed: true };
         self.states.lock().insert(id(sequence), state);
         Ok(at)
@@ -309,10 +332,28 @@ impl Sequences {
         self.states.lock().known.entry(id(sequence)).or_insert(unread).closed = false;
     }
 
-    /// The last value handed out, if this server knows it.
-    pub fn last_value_known(&self, sequence: &SequenceDef) -> Option<i64> {
-        let at = self.states.lock().known.get(&id(sequence)).and_then(|state| state.at);
-        at.filter(|(_, called)| *called).map(|(last, _)| last)
+    /// Where a sequence stands: now, and not as of `view`, that of the statement.
+    ///
+    /// # Errors
+    /// What the engine returns.
+    pub(crate) async fn read(&self, sequence: &SequenceDef, view: &View, session: &SessionContext) -> Result<Standing> {
+        let known = self.states.lock().known.get(&id(sequence)).copied();
+        if let Some(State { at: Some((last, called)), ahead, logged_at, .. }) = known {
+            session.observe(logged_at);
+            return Ok(Standing { last, called, ahead });
+        }
+        let engine = &session.database.engine;
+        let newest = engine.newest_beside(view);
+        let mut at = stored(sequence, &newest, session).await?;
+        if at.is_none() {
+            // Nobody has drawn from it yet, or it began anew since the statement was planned.
+            let seen = store::sequence_seen(engine, &newest, session.catalog().database, sequence).await?;
+            if let Some(anew) = seen.filter(|seen| seen.generation != sequence.generation) {
+                at = stored(&anew, &newest, session).await?;
+            }
+        }
+        let (last, called) = at.unwrap_or((sequence.start, false));
+        Ok(Standing { last, called, ahead: 0 })
     }
 
     /// Forgets everything: this server has just become the writer.

@@ -17,8 +17,8 @@ use crate::parse::Parsed;
 use crate::parse::lift::{Slot, lift};
 use crate::parse::shape::Literal;
 
-/// Types whose values are read from a literal at its execution as they would be while binding: by the text and the time
-/// zone alone. An interval's depends on its modifier, a `reg*` name's on the catalog.
+/// Types whose values are read from a literal at its execution as they would be while binding: by the text and
+/// settings that plans are looked for by. An interval's depends on its modifier, a `reg*` name's on the catalog.
 fn reads_plainly(ty: SqlType) -> bool {
     matches!(
         ty.oid,

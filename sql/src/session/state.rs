@@ -19,6 +19,7 @@ use hashbrown::HashMap;
 use protocol::Lsn;
 use protocol::volume::Durability;
 use tokio::sync::watch;
+use tokio::time::Instant;
 use types::{Datum, Error, Result, Settings, SqlState, SqlType};
 
 use super::backend::{Backend, CancelReason, Encryption};
@@ -31,7 +32,7 @@ use super::portal::{Formats, Portal, PortalState, Prepared, failed_portal};
 use super::transaction::Block;
 use super::variables::SavedVariables;
 use crate::bound::{Notice, Statement, TransactionStatement};
-use crate::catalog::{CatalogSnapshot, Privileges};
+use crate::catalog::{CatalogSnapshot, DatabaseDef, Privileges, RoleDef, path_with};
 use crate::exec::{TxnCell, lift};
 use crate::functions::{SessionContext, database_allows};
 use crate::parse;
@@ -58,6 +59,8 @@ pub(super) struct Savepoint {
     pub name: String,
     pub id: engine::SavepointId,
     pub variables: SavedVariables,
+    /// What the transaction was when it was made, and is again when it goes: whether read-only, and whether by choice.
+    pub read_only: (bool, bool),
 }
 
 /// How long a client may stay silent before its connection is ended.
@@ -76,8 +79,12 @@ pub struct Session {
     pub(super) database_oid: u32,
     pub(super) settings: Settings,
     settings_generation: u64,
+    /// The generation of the settings that the client was told of last.
+    told_generation: u64,
     pub(super) durability: Durability,
     pub(super) statement_timeout: Option<Duration>,
+    /// When the statement times out that messages of the extended protocol are about.
+    pub(super) due: Option<Instant>,
     pub(super) lock_timeout: Option<Duration>,
     /// What the transaction has been told of it.
     pub(super) lock_timeout_told: Option<Duration>,
@@ -123,8 +130,12 @@ pub struct Session {
     pub(super) forwarding: Forwarding,
     /// Whether the client is a server: see [`SessionOptions::forwarded`].
     pub(super) forwarded: bool,
+    /// The number of the schema of its temporary objects, once it has made any: see [`temporary`](super::temporary).
+    pub(super) temporary: Option<u32>,
     /// `idle_session_timeout` and `idle_in_transaction_session_timeout`.
     idle_timeouts: (Option<Duration>, Option<Duration>),
+    /// What the client is to be told at the start of the connection.
+    warnings: Vec<Error>,
 }
 
 impl Session {
@@ -176,40 +187,54 @@ impl Session {
                 return Err(too_many("database", &found.name));
             }
         }
+        Session::of(database, role, found, options).await
+    }
+
+    /// A session of `role` in the database `found`, whoever may connect to it. Who it is for stands in these, and not in the
+    /// options.
+    ///
+    /// # Errors
+    /// What reading the catalog and a start-up setting report.
+    pub(super) async fn of(
+        database: Arc<Database>,
+        role: &RoleDef,
+        found: &DatabaseDef,
+        options: SessionOptions,
+    ) -> Result<Session> {
         let catalog = database.catalog(found.oid).await?;
-        let (user, name): (Arc<str>, Arc<str>) = (role.name.clone(), found.name.clone());
+        let name = found.name.clone();
+        let at = now();
         let backend = database.backends.add(
             options.pid,
-            user.clone(),
+            role.name.clone(),
             name.clone(),
             options.client_address,
             options.encryption,
-            now(),
+            at,
         );
-        let context = Arc::new(SessionContext::new(database.clone(), backend, catalog, user.clone()));
+        let context = Arc::new(SessionContext::new(database.clone(), backend, catalog, role));
+        let backend = context.backend.clone();
         let settings = Settings {
-            session_user: user.clone(),
-            current_user: user,
             database: name,
             reg_names: Some(context.clone()),
             session: Some(context.clone()),
+            is_cancelled: Some(Arc::new(move || backend.is_cancelled())),
+            statement_timestamp: at,
+            transaction_timestamp: at,
             ..Settings::default()
         };
-        let origin = Origin {
-            database: found.oid,
-            search_path: settings.search_path.clone(),
-            user: settings.current_user.clone(),
-            time_zone: settings.timezone,
-        };
-        let origin = Arc::new(origin);
+        let path = settings.search_path.clone();
+        let origin = Origin::new(found.oid, path, context.actor(), settings.timezone, settings.styles);
         let mut session = Session {
             settings,
             context,
             database_oid: found.oid,
             database: database.clone(),
             settings_generation: 0,
+            told_generation: 0,
             durability: Durability::Flushed,
             statement_timeout: None,
+            due: None,
             lock_timeout: None,
             lock_timeout_told: None,
             txn: Arc::default(),
@@ -239,26 +264,27 @@ impl Session {
             told_commit: Lsn::ZERO,
             forwarding: Forwarding::default(),
             forwarded: options.forwarded,
+            temporary: None,
             idle_timeouts: (None, None),
+            warnings: Vec::new(),
         };
         let variables = session.context.variables();
-        variables.force("is_superuser", if role.superuser { "on" } else { "off" });
-        variables.force("session_authorization", &role.name);
         variables.force("in_hot_standby", standby_value(session.standby));
         if let Ok(admin) = database.admin() {
             variables.force("max_connections", &admin.connections_max().to_string());
         }
-        for (name, value) in found.settings.iter().chain(&role.settings) {
-            variables.set_default(name, value)?;
-        }
+        // Who cannot connect because of one could not take it back either.
+        let given = found.settings.iter().chain(&role.settings);
+        let warnings = given.filter_map(|(name, value)| session.context.set_default(name, value).err()).collect();
         for (name, value) in &options.settings {
-            variables.set_default(name, value)?;
+            session.context.set_default(name, value)?;
         }
         // What was set so far is told at the start of the connection, not as a change.
         variables.take_changed();
         if options.forwarded {
             variables.report_all();
         }
+        session.warnings = warnings;
         session.refresh_settings();
         Ok(session)
     }
@@ -343,11 +369,12 @@ impl Session {
     /// Recomputes what is derived from the settings, if they changed.
     pub(super) fn refresh_settings(&mut self) {
         let variables = self.context.variables();
-        let generation = variables.generation();
-        if generation == self.settings_generation {
+        if variables.generation() == self.settings_generation {
             return;
         }
-        self.settings_generation = generation;
+        // What the end of a transaction has brought back may be a role that is known by now.
+        self.context.recognize();
+        self.settings_generation = variables.generation();
         self.durability = variables.durability();
         self.statement_timeout = variables.timeout("statement_timeout");
         self.lock_timeout = variables.timeout("lock_timeout");
@@ -363,28 +390,38 @@ impl Session {
         if let Some(zone) = variables.get("TimeZone").ok().and_then(|name| types::datetime::TimeZone::parse(&name)) {
             self.settings.timezone = zone;
         }
+        self.settings.styles = variables.styles();
         let digits = variables.get("extra_float_digits").ok().and_then(|digits| digits.parse().ok());
         self.settings.extra_float_digits = digits.unwrap_or(1);
-        let path: Arc<[Arc<str>]> = variables.search_path(&self.settings.current_user).into();
-        self.settings.search_path = path.clone();
-        self.origin = Arc::new(Origin {
-            database: self.database_oid,
-            search_path: path.clone(),
-            user: self.settings.current_user.clone(),
-            time_zone: self.settings.timezone,
-        });
         self.shares_plans = variables.get("plan_cache_mode").as_deref() != Ok("force_custom_plan");
-        self.context.set_search_path(path);
         let name: Arc<str> = variables.get("application_name").unwrap_or_default().into();
         self.context.backend.update(|state| state.application_name = name);
+        self.refresh_path();
+    }
+
+    /// Recomputes where names are looked up.
+    pub(super) fn refresh_path(&mut self) {
+        let user = self.context.actor().name(&self.context.catalog());
+        let named = self.context.variables().search_path(user.as_deref());
+        let path: Arc<[Arc<str>]> = path_with(named, self.temporary_schema().as_ref()).into();
+        self.settings.search_path = path.clone();
+        let (actor, settings) = (self.context.actor(), &self.settings);
+        self.origin = Origin::new(self.database_oid, path.clone(), actor, settings.timezone, settings.styles);
+        self.context.set_search_path(path);
     }
 
     /// Tells the client of reported settings that changed.
     pub(super) fn report_settings<C: Client>(&mut self, client: &mut C) {
         self.note_role();
         self.refresh_settings();
-        for (name, value) in self.context.variables().take_changed() {
-            client.parameter_status(&name, &value);
+        for warning in std::mem::take(&mut self.warnings) {
+            self.send_notice(NoticeSeverity::Warning, &warning, client);
+        }
+        if self.told_generation != self.settings_generation {
+            self.told_generation = self.settings_generation;
+            for (name, value) in self.context.variables().take_changed() {
+                client.parameter_status(&name, &value);
+            }
         }
         if self.has_commit_to_tell() {
             self.told_commit = self.context.last_commit();
@@ -392,10 +429,12 @@ impl Session {
         }
     }
 
-    /// Whether the client is to be told of something that happened without a statement: a commit at Sync, or settings that
-    /// an error took back.
+    /// Whether the client is to be told of something that happened without a statement: a commit at Sync, settings that
+    /// an error took back, or settings of its role that cannot be.
     pub fn has_news(&self) -> bool {
-        self.has_commit_to_tell() || self.context.variables().has_changed()
+        let variables = self.context.variables();
+        let has_changed = self.told_generation != variables.generation() && variables.has_changed();
+        self.has_commit_to_tell() || has_changed || !self.warnings.is_empty()
     }
 
     fn has_commit_to_tell(&self) -> bool {
@@ -492,18 +531,23 @@ impl Session {
         let result = match timeout {
             None => work.await,
             Some(limit) => {
-                tokio::select! {
+                backend.set_deadline(Some(Instant::now() + limit));
+                // In this order what does not wait sets no timer. Work that yields because its budget is used up leaves
+                // none to the timer, which must run out all the same.
+                let result = tokio::select! {
+                    biased;
                     result = &mut work => result,
-                    () = tokio::time::sleep(limit) => {
+                    () = tokio::task::unconstrained(tokio::time::sleep(limit)) => {
                         backend.cancel(CancelReason::Timeout);
-                        let result = work.await;
-                        if result.is_ok() {
-                            // It was done in time after all, and the next one has its own.
-                            backend.clear_cancel();
-                        }
-                        result
+                        work.await
                     }
+                };
+                backend.set_deadline(None);
+                if result.is_ok() && backend.is_timed_out() {
+                    // It was done in time after all, and the next one has its own.
+                    backend.clear_cancel();
                 }
+                result
             }
         };
         match result {
@@ -514,8 +558,17 @@ impl Session {
         }
     }
 
+    /// A message has come. Its time is that of its statements, and of a transaction that begins with it: texts such as
+    /// `'now'` are read by that before it has begun.
+    fn read_clock(&mut self) {
+        self.settings.statement_timestamp = now();
+        if self.block == Block::Idle {
+            self.settings.transaction_timestamp = self.settings.statement_timestamp;
+        }
+    }
+
     fn note_activity(&self, query: Arc<str>) {
-        let at = now();
+        let at = self.settings.statement_timestamp;
         self.context.backend.update(|state| {
             state.state = "active";
             state.query = query;
@@ -545,6 +598,8 @@ impl Session {
     /// Whatever a statement reports; what came before it was emitted.
     pub async fn simple<C: Client>(&mut self, sql: &str, client: &mut C) -> Result<()> {
         self.context.backend.clear_cancel();
+        self.due = None;
+        self.read_clock();
         let text: Arc<str> = Arc::from(sql);
         self.note_activity(text.clone());
         // Unnamed statement and portal do not survive a simple query.
@@ -623,17 +678,39 @@ impl Session {
 
     // ---- the extended protocol ----
 
+    /// How long the statement may still take that a message is about. As in PostgreSQL its time runs from the first
+    /// message since Sync, or since the Execute that ended the statement before, whatever the client does between messages.
+    ///
+    /// # Errors
+    /// 57014 when there is none left.
+    fn time_left(&mut self) -> Result<Option<Duration>> {
+        // Made current at the end of the message before.
+        let Some(timeout) = self.statement_timeout else {
+            self.due = None;
+            return Ok(None);
+        };
+        let now = Instant::now();
+        let left = self.due.get_or_insert(now + timeout).saturating_duration_since(now);
+        if left.is_zero() {
+            self.context.backend.cancel(CancelReason::Timeout);
+            return Err(self.context.backend.cancel_error());
+        }
+        Ok(Some(left))
+    }
+
     /// Prepares `sql` as `name`; the empty name is replaced.
     ///
     /// # Errors
     /// 42P05 for a name that exists, 42601 for several statements, and whatever binding finds.
     pub async fn parse(&mut self, name: &str, sql: &str, param_types: &[u32]) -> Result<()> {
         self.context.backend.clear_cancel();
+        self.read_clock();
         if !name.is_empty() && self.statements.contains_key(name) {
             let message = format!("prepared statement \"{name}\" already exists");
             return Err(Error::new(SqlState::DUPLICATE_PSTATEMENT, message));
         }
-        let result = self.parse_shared(sql, param_types).await;
+        let (left, backend) = (self.time_left()?, self.context.backend.clone());
+        let result = Session::guarded(&backend, left, pin!(self.parse_shared(sql, param_types))).await;
         if result.is_err() {
             self.depend_on_observed().await;
         }
@@ -681,9 +758,25 @@ impl Session {
     /// Makes a portal of a prepared statement and its parameters.
     ///
     /// # Errors
-    /// 26000 unknown statement, 42P03 duplicate portal, 08P01 wrong number of parameters, 22P02 and 22P03 bad values, and
-    /// whatever binding the statement again finds, if the catalog has changed.
+    /// 26000 unknown statement, 42P03 duplicate portal, 08P01 wrong number of parameters, 22P02 and 22P03 bad values, 42501 a
+    /// query of what the user may not read, 25006 one that locks rows in a read-only transaction, and whatever binding the
+    /// statement again finds, if the catalog has changed.
     pub async fn bind(
+        &mut self,
+        portal: &str,
+        statement: &str,
+        param_formats: &[i16],
+        params: &[Option<&[u8]>],
+        result_formats: &[i16],
+    ) -> Result<()> {
+        self.context.backend.clear_cancel();
+        self.read_clock();
+        let (left, backend) = (self.time_left()?, self.context.backend.clone());
+        let bound = pin!(self.bind_in_time(portal, statement, param_formats, params, result_formats));
+        Session::guarded(&backend, left, bound).await
+    }
+
+    async fn bind_in_time(
         &mut self,
         portal: &str,
         statement: &str,
@@ -706,6 +799,9 @@ impl Session {
         if !portal.is_empty() && self.portals.contains_key(portal) {
             return Err(Error::new(SqlState::DUPLICATE_CURSOR, format!("cursor \"{portal}\" already exists")));
         }
+        if let Some(parsed) = &prepared.parsed {
+            self.freshen_for(&parsed.statement).await?;
+        }
         let mut made = Portal::new(prepared, Vec::new(), result_formats.into());
         self.renew_early(&mut made).await?;
         let mut values = Vec::with_capacity(params.len());
@@ -721,7 +817,30 @@ impl Session {
             });
         }
         made.params = values;
+        // A query that may not be run is refused before anything is told of its columns; what changes rows when it is executed.
+        let bound = &made.prepared.bound;
+        if matches!(bound.statement, Statement::Query(_)) && bound.with.is_empty() {
+            let checked = self.check_allowed(&made);
+            if checked.is_err() {
+                self.confirm().await?;
+                if let Some(catalog) = &made.prepared.catalog {
+                    self.context.set_catalog(catalog);
+                }
+                self.depend_on_observed().await;
+            }
+            checked?;
+            made.is_permitted = true;
+        }
         made.columns = made.prepared.columns.clone();
+        // One format is that of all columns.
+        if let Some(columns) = &made.columns
+            && result_formats.len() > 1
+            && result_formats.len() != columns.len()
+        {
+            let (formats, columns) = (result_formats.len(), columns.len());
+            let message = format!("bind message has {formats} result formats but query has {columns} columns");
+            return Err(Error::new(SqlState::PROTOCOL_VIOLATION, message));
+        }
         made.depth = self.savepoints.len();
         self.close_portal_named(portal);
         self.portals.insert(portal.to_owned(), made);
@@ -740,12 +859,13 @@ impl Session {
 
     pub(super) fn prepared(&self, name: &str) -> Result<Arc<Prepared>> {
         self.statements.get(name).cloned().ok_or_else(|| {
-            let message = if name.is_empty() {
-                "unnamed prepared statement does not exist".to_owned()
-            } else {
-                format!("prepared statement \"{name}\" does not exist")
-            };
-            Error::new(SqlState::INVALID_SQL_STATEMENT_NAME, message)
+            if name.is_empty() {
+                let message = "unnamed prepared statement does not exist";
+                return Error::new(SqlState::INVALID_SQL_STATEMENT_NAME, message);
+            }
+            let message = format!("prepared statement \"{name}\" does not exist");
+            // By the routine postgres.js knows that it is to be prepared anew.
+            Error::new(SqlState::INVALID_SQL_STATEMENT_NAME, message).routine("FetchPreparedStatement")
         })
     }
 
@@ -754,12 +874,17 @@ impl Session {
     /// # Errors
     /// 26000, and whatever binding the statement again finds, if the catalog has changed.
     pub async fn describe_statement<C: Client>(&mut self, name: &str, client: &mut C) -> Result<()> {
+        self.read_clock();
         let mut portal = Portal::new(self.prepared(name)?, Vec::new(), Formats::new());
         self.renew_early(&mut portal).await?;
         let prepared = portal.prepared;
-        let types: Vec<u32> = prepared.bound.params.iter().map(|ty| ty.oid).collect();
+        let types = prepared.param_types();
+        if let Statement::Execute { name, .. } = &prepared.bound.statement {
+            self.renew_executed(name).await?;
+        }
+        let columns = self.result_columns(&prepared)?;
         client.parameter_description(&types);
-        match self.result_columns(&prepared)? {
+        match columns {
             Some(columns) => client.row_description(&columns, &[]),
             None => client.no_data(),
         }
@@ -769,8 +894,14 @@ impl Session {
     /// Emits RowDescription or NoData.
     ///
     /// # Errors
-    /// 34000.
+    /// 34000; 26000, and whatever binding it again finds, of the statement that an EXECUTE names.
     pub async fn describe_portal<C: Client>(&mut self, name: &str, client: &mut C) -> Result<()> {
+        let Some(portal) = self.portals.get(name) else { return Err(no_portal(name)) };
+        if let Statement::Execute { name, .. } = &portal.prepared.bound.statement {
+            let executed = name.clone();
+            self.renew_executed(&executed).await?;
+        }
+        // Looked up again: to hold on to its plan, which sessions share, would cost every Describe more.
         let Some(portal) = self.portals.get(name) else { return Err(no_portal(name)) };
         match self.result_columns(&portal.prepared)? {
             Some(columns) => client.row_description(&columns, &portal.formats),
@@ -784,16 +915,20 @@ impl Session {
     /// # Errors
     /// 34000, and whatever the statement reports.
     pub async fn execute<C: Client>(&mut self, name: &str, max_rows: u32, client: &mut C) -> Result<()> {
+        self.context.backend.clear_cancel();
+        self.read_clock();
+        let (left, backend) = (self.time_left()?, self.context.backend.clone());
         // It stays out of the map while it runs, so that the statement may change the map.
         let Some(mut portal) = self.portals.remove(name) else { return Err(no_portal(name)) };
         if matches!(portal.state, PortalState::Failed | PortalState::Done(None)) {
             self.portals.insert(name.to_owned(), portal);
             return Err(failed_portal(name));
         }
-        self.context.backend.clear_cancel();
-        let (backend, timeout) = (self.context.backend.clone(), self.statement_timeout);
-        let result =
-            Session::guarded(&backend, timeout, pin!(self.execute_portal(&mut portal, max_rows, client))).await;
+        let result = Session::guarded(&backend, left, pin!(self.execute_portal(&mut portal, max_rows, client))).await;
+        // The time of what is suspended runs on.
+        if result.is_err() || !matches!(portal.state, PortalState::Running(_)) {
+            self.due = None;
+        }
         match &result {
             Ok(()) => {
                 if !matches!(self.block, Block::Idle) {
@@ -818,11 +953,7 @@ impl Session {
         };
         self.check_not_failed(&parsed.statement)?;
         if !portal.is_started() {
-            let query = &portal.prepared.sql;
-            self.context.backend.update(|state| {
-                state.state = "active";
-                state.query = query.clone();
-            });
+            self.note_activity(portal.prepared.sql.clone());
             self.send_notices(&portal.prepared.bound.notices, client);
         }
         let tag = self.run_portal(portal, max_rows, client).await?;
@@ -855,6 +986,7 @@ impl Session {
     /// # Errors
     /// What the commit reports.
     pub async fn sync(&mut self) -> Result<()> {
+        self.due = None;
         let result = self.end_implicit().await;
         if self.block == Block::Idle {
             // Those of a pipeline that executed nothing, too.
@@ -904,6 +1036,9 @@ impl Drop for Session {
     fn drop(&mut self) {
         self.portals.clear();
         self.database.advisory.end_session(self.context.backend.pid);
+        if let Some(number) = self.temporary {
+            self.database.temporaries.end(self.database_oid, number);
+        }
         self.database.backends.remove(&self.context.backend);
     }
 }

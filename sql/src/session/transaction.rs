@@ -1,12 +1,14 @@
 //! Transactions of a session: blocks, implicit transactions, savepoints.
 
+use std::sync::Arc;
+
 use engine::Isolation;
 use types::{Error, Result, SqlState};
 
-use super::database::now;
+use super::portal::Prepared;
 use super::state::{Savepoint, Session};
 use crate::bound::{AccessMode, Isolation as Level, TransactionModes, TransactionStatement};
-use crate::exec::{Lift, lift};
+use crate::exec::{self, Lift, lift};
 
 /// Where a session stands.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -26,14 +28,13 @@ fn no_such_savepoint(name: &str) -> Error {
 }
 
 impl Session {
-    /// Makes sure that there is a transaction, an implicit one if need be. Whether it was begun here.
-    pub(super) async fn ensure_transaction(&mut self) -> Result<bool> {
-        let begins = self.block == Block::Idle;
-        if begins {
+    /// Makes sure that there is a transaction, an implicit one if need be.
+    pub(super) async fn ensure_transaction(&mut self) -> Result<()> {
+        if self.block == Block::Idle {
             self.start(TransactionModes::default()).await?;
             self.block = Block::Implicit;
         }
-        Ok(begins)
+        Ok(())
     }
 
     pub(super) async fn start(&mut self, modes: TransactionModes) -> Result<()> {
@@ -48,11 +49,9 @@ impl Session {
         txn.set_lock_timeout(self.lock_timeout);
         self.lock_timeout_told = self.lock_timeout;
         *self.txn.lock().await = Some(txn);
-        let at = now();
-        self.settings.transaction_timestamp = at;
-        self.settings.statement_timestamp = at;
         self.set_modes(modes).await?;
         self.context.set_read_only(self.read_only);
+        let at = self.settings.transaction_timestamp;
         self.context.backend.update(|state| state.transaction_started = Some(at));
         Ok(())
     }
@@ -68,6 +67,10 @@ impl Session {
                 let message = "SET TRANSACTION ISOLATION LEVEL must be called before any query";
                 return Err(Error::new(SqlState::ACTIVE_SQL_TRANSACTION, message));
             }
+            if level != self.isolation && !self.savepoints.is_empty() {
+                let message = "SET TRANSACTION ISOLATION LEVEL must not be called in a subtransaction";
+                return Err(Error::new(SqlState::ACTIVE_SQL_TRANSACTION, message));
+            }
             self.isolation = level;
             if let Some(txn) = self.txn.lock().await.as_mut() {
                 txn.set_isolation(level);
@@ -79,15 +82,24 @@ impl Session {
                 let message = "cannot set transaction read-write mode during recovery";
                 return Err(Error::new(SqlState::FEATURE_NOT_SUPPORTED, message));
             }
+            if self.read_only && !read_only && !self.savepoints.is_empty() {
+                let message = "cannot set transaction read-write mode inside a read-only transaction";
+                return Err(Error::new(SqlState::ACTIVE_SQL_TRANSACTION, message));
+            }
             if self.read_only && !read_only && self.has_run {
                 let message = "transaction read-write mode must be set before any query";
                 return Err(Error::new(SqlState::ACTIVE_SQL_TRANSACTION, message));
             }
-            self.read_only = read_only;
-            self.read_only_by_choice = read_only;
-            self.context.set_read_only(read_only);
+            self.set_read_only((read_only, read_only));
         }
         Ok(())
+    }
+
+    /// Whether the transaction is read-only, and whether by choice.
+    fn set_read_only(&mut self, (read_only, by_choice): (bool, bool)) {
+        self.read_only = read_only;
+        self.read_only_by_choice = by_choice;
+        self.context.set_read_only(read_only);
     }
 
     /// Runs BEGIN, COMMIT and their kin. Returns the tag.
@@ -161,7 +173,8 @@ impl Session {
                     self.database.engine.savepoint(txn)
                 };
                 let variables = self.context.variables().save();
-                self.savepoints.push(Savepoint { name: name.clone(), id, variables });
+                let read_only = (self.read_only, self.read_only_by_choice);
+                self.savepoints.push(Savepoint { name: name.clone(), id, variables, read_only });
                 self.context.set_depth(self.savepoints.len() as u32, false);
                 Ok(("SAVEPOINT", None))
             }
@@ -169,8 +182,9 @@ impl Session {
                 self.check_in_block("RELEASE SAVEPOINT")?;
                 let at = self.savepoints.iter().rposition(|it| it.name == *name);
                 let at = at.ok_or_else(|| no_such_savepoint(name))?;
-                let id = self.savepoints[at].id;
+                let (id, read_only) = (self.savepoints[at].id, self.savepoints[at].read_only);
                 self.savepoints.truncate(at);
+                self.set_read_only(read_only);
                 // What was opened behind it belongs to the level around it.
                 self.portals.values_mut().for_each(|portal| portal.depth = portal.depth.min(at));
                 self.context.set_depth(at as u32, false);
@@ -184,6 +198,7 @@ impl Session {
                 let at = self.savepoints.iter().rposition(|it| it.name == *name);
                 let at = at.ok_or_else(|| no_such_savepoint(name))?;
                 let (id, variables) = (self.savepoints[at].id, self.savepoints[at].variables.clone());
+                self.set_read_only(self.savepoints[at].read_only);
                 self.savepoints.truncate(at + 1);
                 self.context.set_depth(at as u32 + 1, true);
                 // Portals opened since would read what is being undone. Those from before stay, where they are by now.
@@ -213,11 +228,11 @@ impl Session {
                         Level::RepeatableRead => "repeatable read",
                         Level::Serializable => "serializable",
                     };
-                    variables.set("default_transaction_isolation", &[level.to_owned()], false)?;
+                    variables.set("default_transaction_isolation", level, false)?;
                 }
                 if let Some(access) = modes.access {
                     let value = if access == AccessMode::ReadOnly { "on" } else { "off" };
-                    variables.set("default_transaction_read_only", &[value.to_owned()], false)?;
+                    variables.set("default_transaction_read_only", value, false)?;
                 }
                 Ok(("SET", None))
             }
@@ -267,6 +282,16 @@ impl Session {
         self.portals.clear();
         // The level in force now decides, also when SET LOCAL is about to be forgotten.
         self.refresh_settings();
+        if let Err(error) = self.check_deferred(true).await {
+            self.rollback().await;
+            return Err(error);
+        }
+        if self.temporary.is_some()
+            && let Err(error) = Box::pin(self.finish_temporary()).await
+        {
+            self.rollback().await;
+            return Err(error);
+        }
         let txn = self.txn.lock().await.take();
         let result = match txn {
             Some(txn) => self.database.engine.commit(txn).await.map(Some),
@@ -278,7 +303,10 @@ impl Session {
                     self.context.note_commit(lsn);
                     self.depend_on(lsn.max(self.context.observed()));
                 }
-                self.context.variables().end_local();
+                let variables = self.context.variables();
+                if self.saved.as_ref().is_none_or(|saved| variables.have_changed_since(saved)) {
+                    variables.end_local();
+                }
                 self.ended();
                 Ok(())
             }
@@ -288,6 +316,25 @@ impl Session {
                 Err(lift(error))
             }
         }
+    }
+
+    /// Makes the checks of foreign keys that wait for the end of the transaction: all of them, or those that need not
+    /// wait any more.
+    ///
+    /// # Errors
+    /// 23503; what the engine returns.
+    pub(super) async fn check_deferred(&mut self, all: bool) -> Result<()> {
+        if !self.context.deferred.lock().is_waiting() {
+            return Ok(());
+        }
+        // Boxed, so that transactions which defer nothing are no larger for it.
+        Box::pin(async {
+            // The context's is to have what the transaction has made.
+            self.catalog().await?;
+            let context = self.exec_context(&Prepared::empty(Arc::from("")), Vec::new()).await?;
+            exec::check_deferred(all, &context).await
+        })
+        .await
     }
 
     pub(super) async fn rollback(&mut self) {
@@ -309,6 +356,8 @@ impl Session {
 
     fn ended(&mut self) {
         self.block = Block::Idle;
+        // That of the next one, if it begins with the same message.
+        self.settings.transaction_timestamp = self.settings.statement_timestamp;
         self.saved = None;
         self.savepoints.clear();
         self.context.end_depth();

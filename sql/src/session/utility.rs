@@ -10,7 +10,7 @@ use types::{Datum, Error, Result, SqlState, SqlType};
 
 use super::client::{Client, Column, NoticeSeverity};
 use super::cursor::{Cursor, Passed};
-use super::database::now;
+use super::identity::SESSION_AUTHORIZATION;
 use super::portal::{Formats, Portal, PortalState, Prepared, Running, Tag, failed_portal};
 use super::run::{Started, takes_no_snapshot};
 use super::state::{Session, wire_columns};
@@ -20,8 +20,9 @@ use crate::bound::{
     CursorSpec, Ddl, Explain, ExplainFormat, FetchDirection, LockMode, Query, SetScope, SetValue, Statement,
     TransactionStatement,
 };
-use crate::catalog::Relation;
+use crate::catalog::{Relation, TableDef, is_others, well_known};
 use crate::exec::{self, ExecContext, Executed, Lift, Row, RowSource};
+use crate::functions::has_rights_of;
 use crate::parse::ast;
 
 fn text_column(name: &str) -> Column {
@@ -48,6 +49,15 @@ impl Session {
             }
             _ => prepared.columns.clone(),
         })
+    }
+
+    /// Before Describe tells the columns of EXECUTE: binds what it executes again, if the catalog has changed.
+    ///
+    /// # Errors
+    /// As [`Session::renew_early`].
+    pub(super) async fn renew_executed(&mut self, name: &str) -> Result<()> {
+        let mut executed = Portal::new(self.prepared(name)?, Vec::new(), Formats::new());
+        self.renew_early(&mut executed).await
     }
 
     /// Runs a statement of this module's kind.
@@ -78,6 +88,16 @@ impl Session {
                     self.apply_transaction_setting(name).await?;
                 }
                 done("SET")
+            }
+            Statement::SetConstraints { constraints, deferred } => {
+                if self.block != Block::Begun && !portal.multiple {
+                    let message = "SET CONSTRAINTS can only be used in transaction blocks";
+                    let warning = Error::new(SqlState::NO_ACTIVE_SQL_TRANSACTION, message);
+                    self.send_notice(NoticeSeverity::Warning, &warning, client);
+                }
+                self.context.deferred.lock().set(constraints.as_deref(), *deferred);
+                self.check_deferred(false).await?;
+                done("SET CONSTRAINTS")
             }
             Statement::Reset { name } => {
                 match name {
@@ -128,22 +148,33 @@ impl Session {
             },
             Statement::Vacuum { tables, analyze, .. } => {
                 self.check_alone("VACUUM", portal.multiple)?;
+                let allowed = self.maintained(tables, "vacuum", client)?;
                 let (engine, cancel) = (&self.database.engine, &self.context.backend.cancel);
-                if tables.is_empty() {
-                    engine.vacuum(cancel).await.lift()?;
-                } else {
-                    engine.vacuum_trees(tables.iter().flat_map(|table| table.trees()), cancel).await.lift()?;
-                }
+                match &allowed {
+                    None => engine.vacuum(cancel).await.lift()?,
+                    Some(allowed) => {
+                        let trees = allowed.iter().flat_map(|table| table.trees());
+                        engine.vacuum_trees(trees, cancel).await.lift()?
+                    }
+                };
                 if *analyze {
-                    self.analyze(&prepared, tables).await?;
+                    self.analyze(&prepared, allowed.as_deref(), !tables.is_empty()).await?;
                 }
                 done("VACUUM")
             }
             Statement::Analyze { tables, .. } => {
-                self.analyze(&prepared, tables).await?;
+                let allowed = self.maintained(tables, "analyze", client)?;
+                self.analyze(&prepared, allowed.as_deref(), !tables.is_empty()).await?;
                 done("ANALYZE")
             }
-            Statement::Checkpoint => done("CHECKPOINT"),
+            Statement::Checkpoint => {
+                let user = self.context.role()?;
+                if !has_rights_of(&self.context.catalog(), &user, well_known::PG_CHECKPOINT) {
+                    let message = "must be superuser or have privileges of pg_checkpoint to do CHECKPOINT";
+                    return Err(Error::new(SqlState::INSUFFICIENT_PRIVILEGE, message));
+                }
+                done("CHECKPOINT")
+            }
             Statement::WaitForLsn(wait) => {
                 let status = self.wait_for_lsn(wait).await?;
                 self.rows(&prepared, vec![vec![status]], "WAIT").await
@@ -152,6 +183,9 @@ impl Session {
                 if !matches!(self.block, Block::Begun) {
                     let message = "LOCK TABLE can only be used in transaction blocks";
                     return Err(Error::new(SqlState::NO_ACTIVE_SQL_TRANSACTION, message));
+                }
+                for table in tables {
+                    self.check_may_lock(&prepared, table, *mode)?;
                 }
                 self.lock_explicitly(tables, *mode, *nowait).await?;
                 done("LOCK TABLE")
@@ -162,13 +196,15 @@ impl Session {
                         self.check_alone("DISCARD ALL", portal.multiple)?;
                         self.portals.clear();
                         self.statements.clear();
+                        self.context.variables().reset(SESSION_AUTHORIZATION, false)?;
                         self.context.variables().reset_all();
+                        Box::pin(self.discard_temporary(&prepared)).await?;
                         self.context.forget_sequences();
                         self.database.advisory.unlock_all(self.context.backend.pid);
                     }
                     "PLANS" => {}
                     "SEQUENCES" => self.context.forget_sequences(),
-                    _ => {}
+                    _ => Box::pin(self.discard_temporary(&prepared)).await?,
                 }
                 Ok(Started::Done(format!("DISCARD {what}").into()))
             }
@@ -208,8 +244,8 @@ impl Session {
             };
             match executed {
                 Executed::Done { tag, notices } => {
-                    for notice in notices {
-                        self.send_notice(NoticeSeverity::Notice, &notice, client);
+                    for (severity, notice) in notices {
+                        self.send_notice(severity, &notice, client);
                     }
                     self.after_ddl().await;
                     return Ok(tag);
@@ -230,7 +266,7 @@ impl Session {
     }
 
     /// From now on the transaction sees its own catalog.
-    async fn after_ddl(&mut self) {
+    pub(super) async fn after_ddl(&mut self) {
         self.private_stale = true;
         self.note_transaction().await;
     }
@@ -254,10 +290,12 @@ impl Session {
     }
 
     fn set(&mut self, scope: SetScope, name: &str, value: &SetValue) -> Result<()> {
-        let variables = self.context.variables();
+        let local = scope == SetScope::Local;
         match value {
-            SetValue::Default => variables.reset(name, scope == SetScope::Local)?,
-            SetValue::Values(values) => variables.set(name, values, scope == SetScope::Local)?,
+            SetValue::Default => self.context.variables().reset(name, local)?,
+            SetValue::Values(values) => {
+                self.context.set_variable(name, &Variables::text_of(name, values)?, local)?;
+            }
         }
         self.refresh_settings();
         Ok(())
@@ -380,8 +418,8 @@ impl Session {
             sql: inner.sql.clone(),
             parsed,
             bound,
-            given: inner.given.clone(),
             catalog: inner.catalog.clone(),
+            search_path: inner.search_path.clone(),
             columns: portal.prepared.columns.clone(),
             lifted: Box::default(),
             made: inner.made,
@@ -423,7 +461,7 @@ impl Session {
         }
         let mut replaced = Portal::new(inner, params, portal.formats.clone());
         replaced.multiple = portal.multiple;
-        replaced.is_described = portal.is_described;
+        Box::pin(self.renew_prepared(&mut replaced)).await?;
         Ok(replaced)
     }
 
@@ -453,11 +491,11 @@ impl Session {
             sql: prepared.sql.clone(),
             parsed: prepared.parsed.clone(),
             bound,
-            given: prepared.given.clone(),
             catalog: prepared.catalog.clone(),
+            search_path: prepared.search_path.clone(),
             columns: Some(wire_columns(&cursor.query.columns)),
             lifted: Box::default(),
-            made: now(),
+            made: self.settings.statement_timestamp,
             by: None,
         };
         let mut made = Portal::new(Arc::new(inner), context.params.clone(), Formats::new());
@@ -494,20 +532,42 @@ impl Session {
         self.started(prepared, source, &format!("FETCH {count}")).await
     }
 
+    /// Of the tables that VACUUM or ANALYZE names, or of all if it names none, those that the user may have it work on:
+    /// its own, or anyone's if it owns the database. The client is warned of each other. `None` is all that there are.
+    fn maintained<C: Client>(
+        &self,
+        tables: &[Arc<TableDef>],
+        what: &str,
+        client: &mut C,
+    ) -> Result<Option<Vec<Arc<TableDef>>>> {
+        let (catalog, user) = (self.context.catalog(), self.context.role()?);
+        let owner = catalog.database(catalog.database).map(|database| database.owner);
+        if owner.is_some_and(|owner| has_rights_of(&catalog, &user, owner)) {
+            return Ok((!tables.is_empty()).then(|| tables.to_vec()));
+        }
+        let path = self.context.search_path();
+        let mut allowed: Vec<Arc<TableDef>> =
+            if tables.is_empty() { catalog.tables().cloned().collect() } else { tables.to_vec() };
+        allowed.retain(|table| {
+            let may = has_rights_of(&catalog, &user, table.owner);
+            if !may {
+                let message = format!("skipping \"{}\" --- only table or database owner can {what} it", table.name);
+                self.send_notice(NoticeSeverity::Warning, &Error::new(SqlState::WARNING, message), client);
+            }
+            may && !is_others(&table.schema_name, &path)
+        });
+        Ok(Some(allowed))
+    }
+
     /// Counts rows for the planner.
-    async fn analyze(&mut self, prepared: &Arc<Prepared>, tables: &[Arc<crate::catalog::TableDef>]) -> Result<()> {
+    async fn analyze(&mut self, prepared: &Arc<Prepared>, tables: Option<&[Arc<TableDef>]>, named: bool) -> Result<()> {
         let context = self.exec_context(prepared, Vec::new()).await?;
-        exec::analyze(tables, &context).await?;
+        exec::analyze(tables, named, &context).await?;
         self.after_ddl().await;
         Ok(())
     }
 
-    async fn lock_explicitly(
-        &mut self,
-        tables: &[Arc<crate::catalog::TableDef>],
-        mode: LockMode,
-        nowait: bool,
-    ) -> Result<()> {
+    async fn lock_explicitly(&mut self, tables: &[Arc<TableDef>], mode: LockMode, nowait: bool) -> Result<()> {
         let mode = match mode {
             LockMode::AccessShare => TableLockMode::AccessShare,
             LockMode::RowShare => TableLockMode::RowShare,
@@ -548,7 +608,7 @@ pub(super) fn command_name(ddl: &Ddl) -> &'static str {
         Ddl::CreateIndex(_) => "CREATE INDEX",
         Ddl::CreateSequence { .. } => "CREATE SEQUENCE",
         Ddl::AlterSequence { .. } => "ALTER SEQUENCE",
-        Ddl::CreateView { .. } => "CREATE VIEW",
+        Ddl::CreateView(_) => "CREATE VIEW",
         Ddl::CreateSchema { .. } => "CREATE SCHEMA",
         Ddl::DropRelations { relations, .. } => match relations.first() {
             Some(Relation::View(_)) => "DROP VIEW",
@@ -580,6 +640,6 @@ pub(super) fn command_name(ddl: &Ddl) -> &'static str {
         Ddl::DropDatabase { .. } => "DROP DATABASE",
         Ddl::Comment { .. } | Ddl::CommentSchema { .. } => "COMMENT",
         Ddl::Reindex { .. } => "REINDEX",
-        Ddl::Nothing { tag } => tag,
+        Ddl::AlterView { tag, .. } | Ddl::Nothing { tag } => tag,
     }
 }

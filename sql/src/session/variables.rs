@@ -7,12 +7,16 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
 use protocol::Lsn;
 use protocol::volume::Durability;
-use types::{Error, Result, SqlState};
+use types::datetime::{DateFormat, DateOrder, DateStyle, IntervalStyle, TimeZone};
+use types::{ByteaOutput, Error, Result, SqlState, Styles};
+
+use super::identity::{Actor, NO_ROLE, ROLE, SESSION_AUTHORIZATION};
 
 /// How a setting's value is read.
 #[derive(Clone, Copy, Debug)]
@@ -32,9 +36,12 @@ enum Kind {
     TimeZone,
     /// A list of identifiers.
     SearchPath,
+    /// A layout and an order; what a value leaves out stays as it is.
     DateStyle,
     /// A position in the redo, or nothing.
     Lsn,
+    /// The name of a role, which only the session can judge.
+    Role,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -42,6 +49,8 @@ enum Unit {
     None,
     Milliseconds,
     Kilobytes,
+    /// Of 8 kB.
+    Blocks,
 }
 
 impl Unit {
@@ -51,6 +60,7 @@ impl Unit {
             Unit::None => "",
             Unit::Milliseconds => " ms",
             Unit::Kilobytes => " kB",
+            Unit::Blocks => " 8kB",
         }
     }
 }
@@ -84,13 +94,16 @@ const KILOBYTES: Kind = Kind::Integer { min: 64, max: i32::MAX as i64, unit: Uni
 /// `server_version`: the release of the psql, pg_dump and judge beside us.
 pub const SERVER_VERSION: &str = "15.18";
 
+/// Follows who the current user is.
+const IS_SUPERUSER: &str = "is_superuser";
+
 /// Sorted by lower-case name.
 static DEFINITIONS: &[Definition] = &[
     reported("application_name", "", Kind::Text, "Sets the application name to be reported in statistics and logs."),
     user("array_nulls", "on", Kind::Fixed, "Enable input of NULL elements in arrays."),
     user("backslash_quote", "safe_encoding", Kind::Fixed, "Sets whether \"\\'\" is allowed in string literals."),
     internal("block_size", "8192", false, "Shows the size of a disk block."),
-    user("bytea_output", "hex", Kind::Fixed, "Sets the output format for bytea."),
+    user("bytea_output", "hex", Kind::Choice(&["escape", "hex"]), "Sets the output format for bytea."),
     user("check_function_bodies", "on", Kind::Bool, "Check routine bodies during CREATE FUNCTION."),
     reported(
         "client_encoding",
@@ -153,7 +166,7 @@ static DEFINITIONS: &[Definition] = &[
     user(
         "effective_cache_size",
         "524288",
-        KILOBYTES,
+        Kind::Integer { min: 1, max: i32::MAX as i64, unit: Unit::Blocks },
         "Sets the planner's assumption about the total size of the data caches.",
     ),
     user(
@@ -201,8 +214,13 @@ static DEFINITIONS: &[Definition] = &[
     ),
     internal("in_hot_standby", "off", true, "Shows whether hot standby is currently active."),
     internal("integer_datetimes", "on", true, "Shows whether datetimes are integer based."),
-    reported("IntervalStyle", "postgres", Kind::Fixed, "Sets the display format for interval values."),
-    reported("is_superuser", "on", Kind::Fixed, "Shows whether the current user is a superuser."),
+    reported(
+        "IntervalStyle",
+        "postgres",
+        Kind::Choice(&["postgres", "postgres_verbose", "sql_standard", "iso_8601"]),
+        "Sets the display format for interval values.",
+    ),
+    internal(IS_SUPERUSER, "on", true, "Shows whether the current user is a superuser."),
     user("jit", "off", Kind::Bool, "Allow JIT compilation."),
     user(
         "join_collapse_limit",
@@ -286,6 +304,7 @@ static DEFINITIONS: &[Definition] = &[
         Kind::Choice(&["off", "on", "eventual", "false", "true", "no", "yes", "0", "1"]),
         "Makes a replica pass statements that write on to the writer; with on, the session then reads what it wrote.",
     ),
+    user(ROLE, NO_ROLE, Kind::Role, "Sets the current role."),
     user("row_security", "on", Kind::Bool, "Enable row security."),
     user(
         "search_path",
@@ -302,7 +321,7 @@ static DEFINITIONS: &[Definition] = &[
     internal("server_encoding", "UTF8", true, "Shows the server (database) character set encoding."),
     internal("server_version", SERVER_VERSION, true, "Shows the server version."),
     internal("server_version_num", "150018", false, "Shows the server version as an integer."),
-    reported("session_authorization", "postgres", Kind::Text, "Shows the session user name."),
+    reported(SESSION_AUTHORIZATION, "postgres", Kind::Role, "Sets the session user name."),
     user(
         "session_replication_role",
         "origin",
@@ -322,7 +341,7 @@ static DEFINITIONS: &[Definition] = &[
     user(
         "temp_buffers",
         "1024",
-        Kind::Integer { min: 100, max: 1_073_741_823, unit: Unit::None },
+        Kind::Integer { min: 100, max: 1_073_741_823, unit: Unit::Blocks },
         "Sets the maximum number of temporary buffers used by each session.",
     ),
     user(
@@ -381,25 +400,44 @@ pub struct SettingRow {
     pub default: &'static str,
 }
 
+/// A setting's value.
+#[derive(Clone, Debug)]
+struct Value {
+    text: String,
+    /// The role that it names, of settings that name one.
+    actor: Option<Actor>,
+}
+
+impl From<String> for Value {
+    fn from(text: String) -> Value {
+        Value { text, actor: None }
+    }
+}
+
 /// What is set, by lower-case name.
 #[derive(Clone, Debug, Default)]
 struct State {
-    session: BTreeMap<String, String>,
+    session: BTreeMap<String, Value>,
     /// SET LOCAL, in force until the transaction ends.
-    local: BTreeMap<String, String>,
+    local: BTreeMap<String, Value>,
 }
 
 /// A state to return to.
 #[derive(Clone, Debug)]
-pub struct SavedVariables(Arc<State>);
+pub struct SavedVariables {
+    state: Arc<State>,
+    generation: u64,
+}
 
 #[derive(Debug)]
 struct Inner {
     state: Arc<State>,
     /// Values that RESET returns to, where they differ from the built-in defaults: start-up parameters and the like.
-    defaults: BTreeMap<String, String>,
-    /// Rises with each change.
-    generation: u64,
+    defaults: BTreeMap<String, Value>,
+    /// The current user that these make, who is asked for with each value of a sequence; `None` outside of a session.
+    user: Option<Actor>,
+    /// See [`Variables::generation`].
+    generation: Arc<AtomicU64>,
     /// Names of reported settings that changed since they were last told.
     changed: Vec<Cow<'static, str>>,
     /// Whether every setting is a reported one, for a server that forwards a session's statements here.
@@ -410,18 +448,22 @@ struct Inner {
 #[derive(Debug)]
 pub struct Variables {
     inner: Mutex<Inner>,
+    /// That of `inner`, which each statement looks at several times: without the lock.
+    generation: Arc<AtomicU64>,
 }
 
 impl Default for Variables {
     fn default() -> Variables {
+        let generation = Arc::new(AtomicU64::new(1));
         let inner = Inner {
             state: Arc::default(),
             defaults: BTreeMap::new(),
-            generation: 1,
+            user: None,
+            generation: generation.clone(),
             changed: Vec::new(),
             reports_all: false,
         };
-        Variables { inner: Mutex::new(inner) }
+        Variables { inner: Mutex::new(inner), generation }
     }
 }
 
@@ -465,6 +507,11 @@ fn parse_integer(text: &str, unit: Unit) -> Option<i64> {
         (Unit::Kilobytes, "MB") => 1024.0,
         (Unit::Kilobytes, "GB") => 1024.0 * 1024.0,
         (Unit::Kilobytes, "TB") => 1024.0 * 1024.0 * 1024.0,
+        (Unit::Blocks, "B") => 1.0 / 8192.0,
+        (Unit::Blocks, "kB") => 1.0 / 8.0,
+        (Unit::Blocks, "MB") => 128.0,
+        (Unit::Blocks, "GB") => 128.0 * 1024.0,
+        (Unit::Blocks, "TB") => 128.0 * 1024.0 * 1024.0,
         _ => return None,
     };
     let value = (number * factor).round();
@@ -482,6 +529,7 @@ fn show_integer(value: i64, unit: Unit) -> String {
         Unit::None => &[],
         Unit::Milliseconds => &[(86_400_000, "d"), (3_600_000, "h"), (60_000, "min"), (1_000, "s"), (1, "ms")],
         Unit::Kilobytes => &[(1 << 30, "TB"), (1 << 20, "GB"), (1 << 10, "MB"), (1, "kB")],
+        Unit::Blocks => return show_integer(value * 8, Unit::Kilobytes),
     };
     if value > 0
         && let Some((size, name)) = units.iter().find(|(size, _)| value % size == 0)
@@ -518,9 +566,12 @@ fn split_identifiers(text: &str) -> Option<Vec<String>> {
             names.push(name);
             rest = quoted[end..].trim_start();
         } else {
-            let end = rest.find(',').unwrap_or(rest.len());
-            names.push(rest[..end].trim().to_lowercase());
-            rest = &rest[end..];
+            let end = rest.find(|c: char| c == ',' || c.is_ascii_whitespace()).unwrap_or(rest.len());
+            if end == 0 {
+                return None;
+            }
+            names.push(rest[..end].to_ascii_lowercase());
+            rest = rest[end..].trim_start();
         }
         match rest.strip_prefix(',') {
             Some(more) => rest = more.trim_start(),
@@ -530,18 +581,84 @@ fn split_identifiers(text: &str) -> Option<Vec<String>> {
     }
 }
 
-fn canonical(definition: &Definition, values: &[String]) -> Result<String> {
+/// What [`split_identifiers`] splits into these.
+fn list_of_names(names: &[String]) -> String {
+    let quoted: Vec<String> = names.iter().map(|name| crate::catalog::describe::quote_identifier(name)).collect();
+    quoted.join(", ")
+}
+
+/// What a DateStyle is read over.
+#[derive(Clone, Copy, Default)]
+struct DateStyles {
+    /// What is in force.
+    current: DateStyle,
+    /// What the word DEFAULT stands for.
+    default: DateStyle,
+}
+
+impl DateStyles {
+    /// Reads a list of layouts and orders; the error is a detail.
+    fn read(self, text: &str) -> std::result::Result<DateStyle, String> {
+        let words = split_identifiers(text).ok_or("List syntax is invalid.")?;
+        let mut style = self.current;
+        let (mut has_format, mut has_order, mut conflicts) = (false, false, false);
+        for word in words {
+            let lower = word.to_ascii_lowercase();
+            if let Some(format) = date_format(&lower) {
+                conflicts |= has_format && style.format != format;
+                style.format = format;
+                has_format = true;
+                if format == DateFormat::German && !has_order {
+                    style.order = DateOrder::Dmy;
+                }
+            } else if let Some(order) = date_order(&lower) {
+                conflicts |= has_order && style.order != order;
+                style.order = order;
+                has_order = true;
+            } else if lower == "default" {
+                style.format = if has_format { style.format } else { self.default.format };
+                style.order = if has_order { style.order } else { self.default.order };
+            } else {
+                return Err(format!("Unrecognized key word: \"{word}\"."));
+            }
+        }
+        if conflicts { Err("Conflicting \"datestyle\" specifications.".to_owned()) } else { Ok(style) }
+    }
+}
+
+fn date_format(word: &str) -> Option<DateFormat> {
+    match word {
+        "iso" => Some(DateFormat::Iso),
+        "sql" => Some(DateFormat::Sql),
+        "german" => Some(DateFormat::German),
+        _ if word.starts_with("postgres") => Some(DateFormat::Postgres),
+        _ => None,
+    }
+}
+
+fn date_order(word: &str) -> Option<DateOrder> {
+    match word {
+        "mdy" | "us" => Some(DateOrder::Mdy),
+        "dmy" => Some(DateOrder::Dmy),
+        "ymd" => Some(DateOrder::Ymd),
+        _ if word.starts_with("euro") => Some(DateOrder::Dmy),
+        _ if word.starts_with("noneuro") => Some(DateOrder::Mdy),
+        _ => None,
+    }
+}
+
+/// The form in which a value is kept.
+fn canonical(definition: &Definition, text: &str, dates: DateStyles) -> Result<String> {
     let name = definition.name;
-    let text = values.join(", ");
     Ok(match definition.kind {
-        Kind::Bool => match parse_bool(&text) {
+        Kind::Bool => match parse_bool(text) {
             Some(value) => if value { "on" } else { "off" }.to_owned(),
             None => {
                 let message = format!("parameter \"{name}\" requires a Boolean value");
                 return Err(Error::new(SqlState::INVALID_PARAMETER_VALUE, message));
             }
         },
-        Kind::Integer { min, max, unit } => match parse_integer(&text, unit) {
+        Kind::Integer { min, max, unit } => match parse_integer(text, unit) {
             Some(value) if (min..=max).contains(&value) => value.to_string(),
             Some(value) => {
                 let unit = unit.shown();
@@ -549,13 +666,13 @@ fn canonical(definition: &Definition, values: &[String]) -> Result<String> {
                     format!("{value}{unit} is outside the valid range for parameter \"{name}\" ({min} .. {max})");
                 return Err(Error::new(SqlState::INVALID_PARAMETER_VALUE, message));
             }
-            None => return Err(invalid(name, &text)),
+            None => return Err(invalid(name, text)),
         },
         Kind::Real => match text.trim().parse::<f64>() {
             Ok(value) => value.to_string(),
-            Err(_) => return Err(invalid(name, &text)),
+            Err(_) => return Err(invalid(name, text)),
         },
-        Kind::Text => text,
+        Kind::Text => text.to_owned(),
         Kind::Choice(choices) => {
             // Of an encoding's name only letters and digits count: some drivers send it in quotes.
             let significant = |character: &char| name != "client_encoding" || character.is_ascii_alphanumeric();
@@ -564,7 +681,7 @@ fn canonical(definition: &Definition, values: &[String]) -> Result<String> {
                 choice.chars().filter(significant).map(|character| character.to_ascii_lowercase()).eq(wanted.chars())
             });
             let found = found.ok_or_else(|| {
-                let error = invalid(name, &text);
+                let error = invalid(&name.to_lowercase(), text);
                 // An encoding is not one of an enumeration's values in PostgreSQL.
                 if name == "client_encoding" {
                     return error;
@@ -585,39 +702,30 @@ fn canonical(definition: &Definition, values: &[String]) -> Result<String> {
         Kind::Fixed => {
             if text.eq_ignore_ascii_case(definition.default) {
                 definition.default.to_owned()
-            } else if definition.default == "on" && parse_bool(&text) == Some(true) {
+            } else if definition.default == "on" && parse_bool(text) == Some(true) {
                 "on".to_owned()
             } else {
                 return Err(Error::unsupported(format!("setting \"{name}\" to \"{text}\"")));
             }
         }
         Kind::TimeZone => {
-            types::datetime::TimeZone::parse(&text).map(|_| text.clone()).ok_or_else(|| invalid(name, &text))?
-        }
-        Kind::Lsn if text.is_empty() => text,
-        Kind::Lsn => text.parse::<Lsn>().map_err(|_| invalid(name, &text))?.to_string(),
-        Kind::SearchPath => {
-            // The statement's form gives one value for each schema; the start-up packet's gives one list.
-            let mut parts = Vec::new();
-            for value in values {
-                if values.len() > 1 {
-                    parts.push(value.clone());
-                } else {
-                    parts.extend(split_identifiers(value).ok_or_else(|| invalid(name, &text))?);
-                }
-            }
-            let quote = |part: &String| crate::catalog::describe::quote_identifier(part);
-            parts.iter().map(quote).collect::<Vec<_>>().join(", ")
-        }
-        Kind::DateStyle => {
-            let words = text.to_ascii_lowercase();
-            let known = |word: &str| matches!(word, "iso" | "mdy" | "us" | "noneuropean" | "default");
-            if words.split([',', ' ']).filter(|word| !word.is_empty()).all(known) {
-                "ISO, MDY".to_owned()
+            let zone = TimeZone::parse(text).ok_or_else(|| invalid(name, text))?;
+            if text.trim_start().parse::<f64>().is_ok() {
+                let named = zone.to_string();
+                let out_of_range = || invalid(name, text).detail("UTC timezone offset is out of range.");
+                TimeZone::of_name(&named).map(|_| named).ok_or_else(out_of_range)?
             } else {
-                return Err(Error::unsupported(format!("DateStyle \"{text}\"")));
+                text.to_owned()
             }
         }
+        Kind::Role => return Err(Error::internal(format!("the session alone knows the roles of \"{name}\""))),
+        Kind::Lsn if text.is_empty() => String::new(),
+        Kind::Lsn => text.parse::<Lsn>().map_err(|_| invalid(name, text))?.to_string(),
+        Kind::SearchPath => {
+            let names = split_identifiers(text);
+            list_of_names(&names.ok_or_else(|| invalid(name, text).detail("List syntax is invalid."))?)
+        }
+        Kind::DateStyle => dates.read(text).map_err(|detail| invalid(name, text).detail(detail))?.to_string(),
     })
 }
 
@@ -627,29 +735,94 @@ impl Variables {
     /// # Errors
     /// As [`Variables::set`].
     pub fn set_default(&self, name: &str, value: &str) -> Result<()> {
-        let (key, value) = check(name, &[value.to_owned()], true)?;
         let mut inner = self.inner.lock();
-        inner.defaults.insert(key, value);
-        inner.generation += 1;
+        let (key, value) = check(name, value, inner.date_styles())?;
+        inner.defaults.insert(key, value.into());
+        inner.rise();
         Ok(())
     }
 
-    /// SET, or SET LOCAL when `local`. Several values make a list.
+    /// Who has logged in, and is the session user unless another is set.
+    pub(crate) fn authenticate(&self, name: &str, actor: &Actor) {
+        let value = Value { text: name.to_owned(), actor: Some(actor.clone()) };
+        let mut inner = self.inner.lock();
+        inner.defaults.insert(SESSION_AUTHORIZATION.to_owned(), value);
+        inner.note_user();
+    }
+
+    /// The role that RESET ROLE returns to; `None` is none.
+    pub(super) fn set_default_role(&self, name: &str, actor: Option<Actor>) {
+        let mut inner = self.inner.lock();
+        inner.defaults.insert(ROLE.to_owned(), Value { text: name.to_owned(), actor });
+        inner.note_user();
+        inner.rise();
+    }
+
+    /// What SET sets a variable to that is given these values: each is a name of its own where it is a list of names.
+    ///
+    /// # Errors
+    /// 22023 for several values of what is no list.
+    pub fn text_of(name: &str, values: &[String]) -> Result<String> {
+        match (definition(name).map(|definition| definition.kind), values) {
+            (Some(Kind::SearchPath), _) => Ok(list_of_names(values)),
+            (Some(Kind::DateStyle), _) => Ok(values.join(", ")),
+            (_, [value]) => Ok(value.clone()),
+            _ => {
+                let message = format!("SET {name} takes only one argument");
+                Err(Error::new(SqlState::INVALID_PARAMETER_VALUE, message))
+            }
+        }
+    }
+
+    /// Whether a variable can have this value, as far as no session is needed to tell.
+    ///
+    /// # Errors
+    /// As [`Variables::set`].
+    pub fn judge(name: &str, value: &str) -> Result<()> {
+        check(name, value, DateStyles::default()).map(drop)
+    }
+
+    /// SET, or SET LOCAL when `local`.
     ///
     /// # Errors
     /// 42704 unknown, 22023 bad value, 55P02 cannot be changed, 0A000 a value we do not have.
-    pub fn set(&self, name: &str, values: &[String], local: bool) -> Result<()> {
-        let (key, value) = check(name, values, false)?;
+    pub fn set(&self, name: &str, value: &str, local: bool) -> Result<()> {
         let mut inner = self.inner.lock();
-        let state = Arc::make_mut(&mut inner.state);
-        if local {
-            state.local.insert(key, value);
-        } else {
-            state.local.remove(&key);
-            state.session.insert(key, value);
-        }
-        inner.touch(name);
+        let (key, value) = check(name, value, inner.date_styles())?;
+        inner.put(&key, Some(value.into()), local);
         Ok(())
+    }
+
+    /// SET ROLE or SET SESSION AUTHORIZATION, which unsets the role.
+    pub(super) fn set_actor(&self, setting: &str, name: &str, actor: Option<Actor>, local: bool) {
+        let mut inner = self.inner.lock();
+        inner.put(setting, Some(Value { text: name.to_owned(), actor }), local);
+        if setting == SESSION_AUTHORIZATION {
+            inner.put(ROLE, Some(NO_ROLE.to_owned().into()), local);
+        }
+    }
+
+    /// Who the session has become elsewhere.
+    pub(super) fn adopt_actor(&self, setting: &str, name: &str, actor: Option<Actor>) {
+        let mut inner = self.inner.lock();
+        let is_default = inner.default(setting).is_some_and(|default| default.text == name);
+        let value = (!is_default).then(|| Value { text: name.to_owned(), actor });
+        inner.put(setting, value, false);
+    }
+
+    /// The current user; `None` outside of a session.
+    pub(super) fn actor(&self) -> Option<Actor> {
+        self.inner.lock().user.clone()
+    }
+
+    /// The session user; `None` outside of a session.
+    pub(super) fn session_actor(&self) -> Option<Actor> {
+        self.actor_of(SESSION_AUTHORIZATION)
+    }
+
+    /// The role that a setting names.
+    pub(super) fn actor_of(&self, setting: &str) -> Option<Actor> {
+        self.inner.lock().actor_of(setting)
     }
 
     /// SET ... TO DEFAULT and RESET; or SET LOCAL ... TO DEFAULT when `local`.
@@ -666,23 +839,28 @@ impl Variables {
         }
         let mut inner = self.inner.lock();
         let key = name.to_lowercase();
-        if local {
-            let value = inner.default(&key).unwrap_or_default();
-            Arc::make_mut(&mut inner.state).local.insert(key, value);
-        } else {
-            let state = Arc::make_mut(&mut inner.state);
-            state.local.remove(&key);
-            state.session.remove(&key);
+        let with_it = (key == SESSION_AUTHORIZATION).then_some(ROLE);
+        for key in [key.as_str()].into_iter().chain(with_it) {
+            let value = local.then(|| inner.default(key).unwrap_or_else(|| String::new().into()));
+            inner.put(key, value, local);
         }
-        inner.touch(name);
         Ok(())
     }
 
-    /// RESET ALL.
+    /// RESET ALL, which leaves the session who it is.
     pub fn reset_all(&self) {
         let mut inner = self.inner.lock();
-        let names: Vec<String> = inner.state.session.keys().chain(inner.state.local.keys()).cloned().collect();
-        inner.state = Arc::default();
+        let mut names = Vec::new();
+        let state = Arc::make_mut(&mut inner.state);
+        for values in [&mut state.session, &mut state.local] {
+            values.retain(|name, _| {
+                let stays = matches!(name.as_str(), ROLE | SESSION_AUTHORIZATION);
+                if !stays {
+                    names.push(name.clone());
+                }
+                stays
+            });
+        }
         for name in names {
             inner.touch(&name);
         }
@@ -726,6 +904,7 @@ impl Variables {
                 unit: match definition.kind {
                     Kind::Integer { unit: Unit::Milliseconds, .. } => Some("ms"),
                     Kind::Integer { unit: Unit::Kilobytes, .. } => Some("kB"),
+                    Kind::Integer { unit: Unit::Blocks, .. } => Some("8kB"),
                     _ => None,
                 },
                 category: "Client Connection Defaults",
@@ -748,7 +927,8 @@ impl Variables {
                 default: definition.default,
             }
         };
-        DEFINITIONS.iter().map(row).collect()
+        // Who the session is it tells only when it is asked for by name.
+        DEFINITIONS.iter().filter(|it| !matches!(it.kind, Kind::Role) && it.name != IS_SUPERUSER).map(row).collect()
     }
 
     /// The reported settings with their values, for the start of a connection.
@@ -794,23 +974,30 @@ impl Variables {
 
     /// What SET has set for the session and is in force, by lower-case name, in canonical form.
     pub fn session_values(&self) -> BTreeMap<String, String> {
-        self.inner.lock().state.session.clone()
+        let inner = self.inner.lock();
+        inner.state.session.iter().map(|(name, value)| (name.clone(), value.text.clone())).collect()
     }
 
     /// Rises with every change.
     pub fn generation(&self) -> u64 {
-        self.inner.lock().generation
+        self.generation.load(Ordering::Acquire)
     }
 
     /// What to return to if the transaction or subtransaction is rolled back.
     pub fn save(&self) -> SavedVariables {
-        SavedVariables(self.inner.lock().state.clone())
+        let inner = self.inner.lock();
+        SavedVariables { state: inner.state.clone(), generation: self.generation() }
+    }
+
+    /// Whether anything has changed since this was saved.
+    pub fn have_changed_since(&self, saved: &SavedVariables) -> bool {
+        self.generation() != saved.generation
     }
 
     pub fn restore(&self, saved: &SavedVariables) {
         let mut inner = self.inner.lock();
-        if !Arc::ptr_eq(&inner.state, &saved.0) {
-            inner.replace(saved.0.clone());
+        if !Arc::ptr_eq(&inner.state, &saved.state) {
+            inner.replace(saved.state.clone());
         }
     }
 
@@ -853,17 +1040,36 @@ impl Variables {
         }
     }
 
-    /// The schemas of search_path, with `$user` replaced.
-    pub fn search_path(&self, user: &str) -> Vec<Arc<str>> {
-        let value = self.get("search_path").unwrap_or_default();
-        let names = split_identifiers(&value).unwrap_or_default();
-        names.into_iter().map(|name| if name == "$user" { Arc::from(user) } else { Arc::from(name) }).collect()
+    /// DateStyle, IntervalStyle and bytea_output.
+    pub fn styles(&self) -> Styles {
+        let inner = self.inner.lock();
+        let interval = match inner.value("IntervalStyle").as_deref() {
+            Some("postgres_verbose") => IntervalStyle::PostgresVerbose,
+            Some("sql_standard") => IntervalStyle::SqlStandard,
+            Some("iso_8601") => IntervalStyle::Iso8601,
+            _ => IntervalStyle::Postgres,
+        };
+        let bytea = match inner.value("bytea_output").as_deref() {
+            Some("escape") => ByteaOutput::Escape,
+            _ => ByteaOutput::Hex,
+        };
+        Styles { date: inner.date_styles().current, interval, bytea }
     }
 
-    /// Sets what only the server itself may: `in_hot_standby`, `is_superuser`, `max_connections`, `session_authorization`.
+    /// The schemas of search_path, with `$user` replaced, or left out without a user.
+    pub fn search_path(&self, user: Option<&str>) -> Vec<Arc<str>> {
+        let value = self.get("search_path").unwrap_or_default();
+        let names = split_identifiers(&value).unwrap_or_default();
+        let shown = |name: String| -> Option<Arc<str>> {
+            if name == "$user" { user.map(Arc::from) } else { Some(Arc::from(name)) }
+        };
+        names.into_iter().filter_map(shown).collect()
+    }
+
+    /// Sets what only the server itself may: `in_hot_standby`, `max_connections`.
     pub fn force(&self, name: &str, value: &str) {
         let mut inner = self.inner.lock();
-        inner.defaults.insert(name.to_lowercase(), value.to_owned());
+        inner.defaults.insert(name.to_lowercase(), value.to_owned().into());
         inner.touch(name);
     }
 }
@@ -872,33 +1078,85 @@ fn cannot_change(name: &str) -> Error {
     Error::new(SqlState::CANT_CHANGE_RUNTIME_PARAM, format!("parameter \"{name}\" cannot be changed"))
 }
 
-fn check(name: &str, values: &[String], _at_start: bool) -> Result<(String, String)> {
+fn check(name: &str, value: &str, dates: DateStyles) -> Result<(String, String)> {
     let Some(definition) = definition(name) else {
         // Names with a dot are an application's own.
         let valid = name.split('.').count() > 1 && name.split('.').all(|part| !part.is_empty());
-        return if valid { Ok((name.to_lowercase(), values.join(", "))) } else { Err(unrecognized(name)) };
+        return if valid { Ok((name.to_lowercase(), value.to_owned())) } else { Err(unrecognized(name)) };
     };
     if definition.context == "internal" {
         return Err(cannot_change(definition.name));
     }
-    Ok((definition.name.to_lowercase(), canonical(definition, values)?))
+    Ok((definition.name.to_lowercase(), canonical(definition, value, dates)?))
 }
 
 impl Inner {
     fn value(&self, name: &str) -> Option<String> {
+        if name.eq_ignore_ascii_case(IS_SUPERUSER)
+            && let Some(actor) = &self.user
+        {
+            return Some(if actor.was_superuser() { "on" } else { "off" }.to_owned());
+        }
         let key = name.to_lowercase();
-        let set = self.state.local.get(&key).or_else(|| self.state.session.get(&key));
-        set.cloned().or_else(|| self.default(&key))
+        let set = self.in_force(&key).map(|value| value.text.clone());
+        set.or_else(|| self.default(&key).map(|value| value.text))
+    }
+
+    /// What is set and in force.
+    fn in_force(&self, key: &str) -> Option<&Value> {
+        self.state.local.get(key).or_else(|| self.state.session.get(key))
+    }
+
+    fn actor_of(&self, setting: &str) -> Option<Actor> {
+        self.in_force(setting).or_else(|| self.defaults.get(setting))?.actor.clone()
+    }
+
+    fn note_user(&mut self) {
+        self.user = self.actor_of(ROLE).or_else(|| self.actor_of(SESSION_AUTHORIZATION));
+    }
+
+    /// Gives a setting a value for the session, or for the transaction when `local`; or takes it away.
+    fn put(&mut self, key: &str, value: Option<Value>, local: bool) {
+        let before = self.value(IS_SUPERUSER);
+        let state = Arc::make_mut(&mut self.state);
+        if !local {
+            state.local.remove(key);
+        }
+        let values = if local { &mut state.local } else { &mut state.session };
+        match value {
+            Some(value) => drop(values.insert(key.to_owned(), value)),
+            None => drop(values.remove(key)),
+        }
+        self.note_user();
+        self.touch(key);
+        self.touch_superuser(before.as_deref());
+    }
+
+    /// What was `before` may have followed the current user.
+    fn touch_superuser(&mut self, before: Option<&str>) {
+        if self.value(IS_SUPERUSER).as_deref() != before {
+            self.touch(IS_SUPERUSER);
+        }
+    }
+
+    fn date_styles(&self) -> DateStyles {
+        let read = |text: Option<String>| DateStyles::default().read(&text.unwrap_or_default()).unwrap_or_default();
+        let default = self.default("datestyle").map(|value| value.text);
+        DateStyles { current: read(self.value("datestyle")), default: read(default) }
     }
 
     /// What RESET returns to.
-    fn default(&self, key: &str) -> Option<String> {
+    fn default(&self, key: &str) -> Option<Value> {
         let given = self.defaults.get(key).cloned();
-        given.or_else(|| definition(key).map(|definition| definition.default.to_owned()))
+        given.or_else(|| definition(key).map(|definition| definition.default.to_owned().into()))
+    }
+
+    fn rise(&self) {
+        self.generation.fetch_add(1, Ordering::Release);
     }
 
     fn touch(&mut self, name: &str) {
-        self.generation += 1;
+        self.rise();
         match definition(name) {
             Some(definition) if definition.reported || self.reports_all => {
                 self.changed.push(Cow::Borrowed(definition.name));
@@ -913,15 +1171,19 @@ impl Inner {
             let states = [&self.state, &state];
             let keys = states.iter().flat_map(|it| it.session.keys().chain(it.local.keys()));
             let keys: BTreeSet<String> = keys.cloned().collect();
+            let before = self.value(IS_SUPERUSER);
             self.state = state;
+            self.note_user();
             // Those that are as before are told once more, which changes nothing.
             keys.iter().for_each(|key| self.touch(key));
+            self.touch_superuser(before.as_deref());
             return;
         }
         let reported = DEFINITIONS.iter().filter(|definition| definition.reported);
         let before: Vec<_> = reported.map(|definition| (definition.name, self.value(definition.name))).collect();
         self.state = state;
-        self.generation += 1;
+        self.note_user();
+        self.rise();
         for (name, value) in before {
             if self.value(name) != value {
                 self.changed.push(Cow::Borrowed(name));
@@ -931,82 +1193,4 @@ impl Inner {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn set(variables: &Variables, name: &str, value: &str) -> Result<()> {
-        variables.set(name, &[value.to_owned()], false)
-    }
-
-    #[test]
-    fn units_are_read_and_shown() {
-        let variables = Variables::default();
-        set(&variables, "statement_timeout", "5s").expect("a time");
-        assert_eq!(variables.get("STATEMENT_TIMEOUT").expect("set"), "5000");
-        assert_eq!(variables.show("statement_timeout").expect("set"), "5s");
-        assert_eq!(variables.timeout("statement_timeout"), Some(Duration::from_secs(5)));
-        assert_eq!(variables.show("work_mem").expect("default"), "4MB");
-        assert!(set(&variables, "statement_timeout", "5 parsecs").is_err());
-    }
-
-    #[test]
-    fn an_encoding_is_known_by_its_letters_and_digits() {
-        let variables = Variables::default();
-        for spelled in ["utf8", "UTF-8", "'utf-8'", "Unicode"] {
-            set(&variables, "client_encoding", spelled).expect(spelled);
-            assert_eq!(variables.get("client_encoding").expect("set"), "UTF8");
-        }
-        assert!(set(&variables, "client_encoding", "latin1").is_err());
-    }
-
-    #[test]
-    fn rollback_and_local_are_undone() {
-        let variables = Variables::default();
-        let saved = variables.save();
-        variables.set("application_name", &["a".into()], true).expect("text");
-        assert_eq!(variables.get("application_name").expect("set"), "a");
-        variables.end_local();
-        assert_eq!(variables.get("application_name").expect("default"), "");
-        set(&variables, "application_name", "b").expect("text");
-        variables.restore(&saved);
-        assert_eq!(variables.get("application_name").expect("default"), "");
-        assert_eq!(variables.take_changed(), vec![("application_name".into(), String::new())]);
-    }
-
-    #[test]
-    fn a_forwarding_server_hears_of_every_setting() {
-        let variables = Variables::default();
-        let saved = variables.save();
-        set(&variables, "work_mem", "8MB").expect("a size");
-        assert!(!variables.has_changed(), "clients are not told of this one");
-        variables.report_all();
-        set(&variables, "my.Own", "x").expect("a dotted name");
-        set(&variables, "lock_timeout", "5s").expect("a time");
-        let told = variables.take_changed();
-        assert_eq!(told, [("lock_timeout".into(), "5000".into()), ("my.own".into(), "x".into())]);
-        variables.restore(&saved);
-        let told = variables.take_changed();
-        let names: Vec<_> = told.iter().map(|(name, value)| (&**name, value.as_str())).collect();
-        assert_eq!(names, [("lock_timeout", "0"), ("my.own", ""), ("work_mem", "4096")]);
-    }
-
-    #[test]
-    fn search_path_names_are_quoted_and_folded() {
-        let variables = Variables::default();
-        assert_eq!(variables.search_path("me").iter().map(|name| &**name).collect::<Vec<_>>(), ["me", "public"]);
-        set(&variables, "search_path", "Foo, \"Bar\"\"s\"").expect("names");
-        assert_eq!(variables.get("search_path").expect("set"), "foo, \"Bar\"\"s\"");
-    }
-
-    #[test]
-    fn what_cannot_be_is_refused() {
-        let variables = Variables::default();
-        let state = |result: Result<()>| result.expect_err("refused").sqlstate().to_string();
-        assert_eq!(state(set(&variables, "nosuch", "1")), "42704");
-        assert_eq!(state(set(&variables, "server_version", "1")), "55P02");
-        assert_eq!(state(set(&variables, "standard_conforming_strings", "off")), "0A000");
-        assert_eq!(state(set(&variables, "jit", "maybe")), "22023");
-        assert_eq!(state(set(&variables, "default_transaction_isolation", "serializable")), "0A000");
-        set(&variables, "my.own", "x").expect("a dotted name");
-    }
-}
+mod tests;

@@ -789,6 +789,25 @@ Insert on q
   ->  Result
 (6 rows)
 
+> explain (costs off) with c as materialized (select * from r), d as materialized (select * from c limit 1) select * from d limit 2
+QUERY PLAN
+Limit
+  CTE c
+    ->  Seq Scan on r
+  CTE d
+    ->  Limit
+          ->  CTE Scan on c
+  ->  CTE Scan on d
+(7 rows)
+
+> explain (costs off) with c as materialized (select * from r) insert into q select id, v from c
+QUERY PLAN
+Insert on q
+  CTE c
+    ->  Seq Scan on r
+  ->  CTE Scan on c
+(4 rows)
+
 > explain (costs off) with d as (delete from q) select 1 from r
 QUERY PLAN
 Seq Scan on r

@@ -585,3 +585,21 @@ uu|i|p
 v3|v|p
 wide|r|p
 (8 rows)
+
+> create table slashed (b bytea default '\x00ff', t text default E'a\\b''c')
+CREATE TABLE
+
+> select pg_get_expr(adbin, adrelid) from pg_attrdef where adrelid = 'slashed'::regclass order by adnum
+pg_get_expr
+'\x00ff'::bytea
+'a\b''c'::text
+(2 rows)
+
+> insert into slashed default values returning *
+b|t
+\x00ff|a\b'c
+(1 row)
+INSERT 0 1
+
+> drop table slashed
+DROP TABLE

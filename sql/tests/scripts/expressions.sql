@@ -565,6 +565,82 @@ ERROR:  2201B: invalid regular expression: quantifier operand invalid
 > select 'A' ~ '\xzz'
 ERROR:  2201B: invalid regular expression: invalid escape \ sequence
 
+> select substring('abcdefg' similar 'a#"(b_d)#"%' escape '#'), substring('abcdefg' from 'a#"(b_d)#"%' for '#'), substring('abcdefg' similar '#"(b_d)#"%' escape '#'), substring('abcdefg' similar '%' escape null), substring(null similar '%' escape '#'), substring('abcdefg' similar 'a#"%#"g' escape '#'), substring('abcdefg' similar 'a*#"%#"g*' escape '#'), substring('abcdefg' similar 'a|b#"%#"g' escape '#'), substring('abcdefg' similar 'a#"%#"x|g' escape '#'), substring('abcdefg' similar 'a#"%|ab#"g' escape '#')
+substring|substring|substring|substring|substring|substring|substring|substring|substring|substring
+bcd|bcd||||bcdef|abcdefg|bcdef|bcdef|bcdef
+(1 row)
+
+> select substring('abcdefg' similar 'a#"%g' escape '#'), substring('abcdefg' similar 'a%g' escape '#'), substring('äöüß', 'ä|äö#"%#"_', '#'), substring('aab' similar '#"a*#"%' escape '#'), substring('aab' similar '%#"a*#"%' escape '#'), substring('' similar '#"#"' escape '#'), substring('a.b' similar 'a.#"b' escape '#'), substring('a"b', 'a#"b', '#'), substring('aXbXc', '%X#"%', '#')
+substring|substring|substring|substring|substring|substring|substring|substring|substring
+bcdefg|abcdefg|öü|aa|aa||b||bXc
+(1 row)
+
+> select similar_to_escape('a#"b%#"c', '#'), similar_to_escape('a#"b', '#'), similar_to_escape('a[#"]b', '#'), similar_to_escape('[^]a]_', '#'), similar_to_escape('[]_a]_', '#'), similar_to_escape('[[:alpha:]_]_', '#'), similar_to_escape('[a\]_', '#')
+similar_to_escape|similar_to_escape|similar_to_escape|similar_to_escape|similar_to_escape|similar_to_escape|similar_to_escape
+^(?:a){1,1}?(b.*){1,1}(?:c)$|^(?:a){1,1}?(b)$|^(?:a[\"]b)$|^(?:[^]a].)$|^(?:[]_a].)$|^(?:[[:alpha:]_].)$|^(?:[a\\].)$
+(1 row)
+
+> select 'abc' similar to 'a#"b#"c' escape '#', 'a"b' similar to 'a#"b' escape '#', '_%' similar to '[]_]%', 'b%' similar to '[[:digit:]_]%', 'x' similar to '[^]x]', '%' similar to '[[:alpha:]%]'
+?column?|?column?|?column?|?column?|?column?|?column?
+t|f|t|f|f|t
+(1 row)
+
+> select 'a' ~ '(a'
+ERROR:  2201B: invalid regular expression: parentheses () not balanced
+
+> select 'a' ~ 'a)'
+ERROR:  2201B: invalid regular expression: parentheses () not balanced
+
+> select 'a' ~ '*a'
+ERROR:  2201B: invalid regular expression: quantifier operand invalid
+
+> select 'a' ~ 'a**'
+ERROR:  2201B: invalid regular expression: quantifier operand invalid
+
+> select 'a' ~ 'a{1}{2}'
+ERROR:  2201B: invalid regular expression: quantifier operand invalid
+
+> select 'a' ~ 'a+??'
+ERROR:  2201B: invalid regular expression: quantifier operand invalid
+
+> select 'a' ~ '^*'
+ERROR:  2201B: invalid regular expression: quantifier operand invalid
+
+> select 'a' ~ '\m*'
+ERROR:  2201B: invalid regular expression: quantifier operand invalid
+
+> select 'a' ~ '(*a)'
+ERROR:  2201B: invalid regular expression: quantifier operand invalid
+
+> select 'a' ~ 'a|*b'
+ERROR:  2201B: invalid regular expression: quantifier operand invalid
+
+> select 'a' ~ 'a{2,1}'
+ERROR:  2201B: invalid regular expression: invalid repetition count(s)
+
+> select 'a' ~ 'a{2'
+ERROR:  2201B: invalid regular expression: braces {} not balanced
+
+> select 'a' ~ 'a{2x}'
+ERROR:  2201B: invalid regular expression: invalid repetition count(s)
+
+> select 'a' ~ 'a{256}'
+ERROR:  2201B: invalid regular expression: invalid repetition count(s)
+
+> select 'a' ~ 'a{1,2,3}'
+ERROR:  2201B: invalid regular expression: invalid repetition count(s)
+
+> select 'a' ~ '[b-a]'
+ERROR:  2201B: invalid regular expression: invalid character range
+
+> select 'a' ~ '[a-\d]'
+ERROR:  2201B: invalid regular expression: invalid character range
+
+> select 'aa' ~ '^a{2}$', 'aa' ~ '^a{1,}?$', 'a{' ~ 'a{', 'a}' ~ 'a}', 'a{,2}' ~ 'a{,2}', 'aa' ~ '(?x)^a { 2 } $', 'aaa' ~ '^(?:a)*?$', 'b' ~ '()*b', 'aa' ~ '^\x61{2}$', 'ab' ~ '[[:<:]]ab[[:>:]]', 'aa' ~ '^a{0,255}$'
+?column?|?column?|?column?|?column?|?column?|?column?|?column?|?column?|?column?|?column?|?column?
+t|t|t|t|t|t|t|t|t|t|t
+(1 row)
+
 > select regexp_matches('ab', 'a*', 'g')
 regexp_matches
 {a}
@@ -1177,3 +1253,853 @@ ERROR:  22P02: invalid input syntax for type numeric: "-"
 
 > select to_number('1e5', '9EEEE')
 ERROR:  0A000: "EEEE" not supported for input
+
+> select (date '2001-02-16', date '2001-12-21') overlaps (date '2001-10-30', date '2002-10-30'), (date '2001-02-16', interval '100 days') overlaps (date '2001-10-30', date '2002-10-30')
+overlaps|overlaps
+t|f
+(1 row)
+
+> select (date '2001-10-29', date '2001-10-30') overlaps (date '2001-10-30', date '2001-10-31'), (date '2001-10-30', date '2001-10-30') overlaps (date '2001-10-30', date '2001-10-31')
+overlaps|overlaps
+f|t
+(1 row)
+
+> select (timestamp '2001-10-31', timestamp '2001-10-30') overlaps (timestamp '2001-10-30', null), (timestamp '2001-10-31', null) overlaps (timestamp '2001-10-31', null), (null::timestamp, null) overlaps (timestamp '2001-10-31', timestamp '2001-11-30')
+overlaps|overlaps|overlaps
+||
+(1 row)
+
+> select (null::timestamp, timestamp '2001-11-01') overlaps (timestamp '2001-10-31', timestamp '2001-11-30'), (null, timestamp '2001-12-01') overlaps (timestamp '2001-10-31', timestamp '2001-11-30')
+overlaps|overlaps
+t|
+(1 row)
+
+> select (timestamptz '2001-11-01', interval '1 mon') overlaps (timestamptz '2001-11-30', interval '-1 day'), (time '10:00', interval '2h') overlaps (time '11:00', time '12:00'), (time '23:00', interval '2 hours') overlaps (time '00:30', time '00:40'), (time '23:00', time '23:30') overlaps (time '23:10', interval '1 min')
+overlaps|overlaps|overlaps|overlaps
+t|t|f|t
+(1 row)
+
+> select ('2001-02-16', '2001-12-21') overlaps (date '2001-10-30', date '2002-10-30'), (date '2001-02-16', null::interval) overlaps (date '2001-10-30', date '2002-10-30')
+overlaps|overlaps
+t|
+(1 row)
+
+> select make_interval(days => 10), make_interval(secs := 1.5, hours => 2), make_interval(1, mins => 3), make_interval(), make_interval(1, 2), make_interval(days => '3')
+make_interval|make_interval|make_interval|make_interval|make_interval|make_interval
+10 days|02:00:01.5|1 year 00:03:00|00:00:00|1 year 2 mons|3 days
+(1 row)
+
+> select jsonb_set(jsonb_in => '{"a":1}', path => '{b}', replacement => '2', create_if_missing => false), jsonb_insert('[1]', '{0}', '2', insert_after => true), jsonb_set('{"a":1}', '{b}', replacement => '2')
+jsonb_set|jsonb_insert|jsonb_set
+{"a": 1}|[1, 2]|{"a": 1, "b": 2}
+(1 row)
+
+> select make_date(month => 3, day => 4, year => 2020), make_timestamptz(2020, 1, 2, 3, 4, sec => 5.5, timezone => 'UTC') = make_timestamptz(2020, 1, 2, 3, 4, sec => 5.5)
+make_date|?column?
+2020-03-04|t
+(1 row)
+
+> select make_interval(days => 10, days => 11)
+ERROR:  42601: argument name "days" used more than once
+
+> select make_interval(foo => 10)
+ERROR:  42883: function make_interval(foo => integer) does not exist
+HINT:  No function matches the given name and argument types. You might need to add explicit type casts.
+
+> select make_interval(1, years => 10)
+ERROR:  42883: function make_interval(integer, years => integer) does not exist
+HINT:  No function matches the given name and argument types. You might need to add explicit type casts.
+
+> select make_interval(days => 10, 11)
+ERROR:  42601: positional argument cannot follow named argument
+
+> select make_interval(1, 2, 3, 4, 5, 6, 7, 8)
+ERROR:  42883: function make_interval(integer, integer, integer, integer, integer, integer, integer, integer) does not exist
+HINT:  No function matches the given name and argument types. You might need to add explicit type casts.
+
+> select make_date(month => 3, day => 4)
+ERROR:  42883: function make_date(month => integer, day => integer) does not exist
+HINT:  No function matches the given name and argument types. You might need to add explicit type casts.
+
+> select make_interval(days => 'x'::text)
+ERROR:  42883: function make_interval(days => text) does not exist
+HINT:  No function matches the given name and argument types. You might need to add explicit type casts.
+
+> select make_interval('x'::text)
+ERROR:  42883: function make_interval(text) does not exist
+HINT:  No function matches the given name and argument types. You might need to add explicit type casts.
+
+> select lower(x => 'A')
+ERROR:  42883: function lower(x => unknown) does not exist
+HINT:  No function matches the given name and argument types. You might need to add explicit type casts.
+
+> select count(x => 1)
+ERROR:  42883: function count(x => integer) does not exist
+HINT:  No function matches the given name and argument types. You might need to add explicit type casts.
+
+> select interval '1 2' day to hour, interval '1 2 hours', interval '1 2:03:04', interval '1-2 3'
+interval|interval|interval|interval
+1 day 02:00:00|1 day 02:00:00|1 day 02:03:04|1 year 2 mons 00:00:03
+(1 row)
+
+> select interval '123 11' day to hour, interval '1 day 2 hours 3 minutes 4 seconds 5 ms 6 us', interval '1 week 1 day', interval '1 year 2 decades'
+interval|interval|interval|interval
+123 days 11:00:00|1 day 02:03:04.005006|8 days|21 years
+(1 row)
+
+> select interval '1 day 1 day'
+ERROR:  22007: invalid input syntax for type interval: "1 day 1 day"
+
+> select interval '123 11'
+ERROR:  22007: invalid input syntax for type interval: "123 11"
+
+> select interval '1 2' day to minute
+ERROR:  22007: invalid input syntax for type interval: "1 2"
+
+> select interval '5.5 seconds 3 milliseconds'
+ERROR:  22007: invalid input syntax for type interval: "5.5 seconds 3 milliseconds"
+
+> select interval '1:20:05 5 microseconds'
+ERROR:  22007: invalid input syntax for type interval: "1:20:05 5 microseconds"
+
+> select interval '123 2:03 -2:04'
+ERROR:  22007: invalid input syntax for type interval: "123 2:03 -2:04"
+
+> select interval '1-2 3 months'
+ERROR:  22007: invalid input syntax for type interval: "1-2 3 months"
+
+> select sha224('a'), sha256(''), sha384('a'), sha512('a'), encode(sha256('abc'::bytea), 'hex'), sha256(null)
+sha224|sha256|sha384|sha512|encode|sha256
+\xabd37534c7d9a2efb9465de931cd7055ffdb8879563ae98078d6d6d5|\xe3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855|\x54a59b9f22b0b80880d8427e548b7c23abd873486e1f035dce9cd697e85175033caa88e6d57bc35efae0b5afd3145f31|\x1f40fc92da241694750979ee6cf582f2d5d7d28e18335de05abc54d0560e0f5302860c652bf08d560252aa5e74210546f369fbbbce8c12cfc7957b2652fe9a75|ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad|
+(1 row)
+
+> select get_bit('\x1234567890'::bytea, 39), get_bit('\x1234567890'::bytea, 4), get_bit('\x1234567890'::bytea, 12), bit_count('\x1234567890'::bytea)
+get_bit|get_bit|get_bit|bit_count
+1|1|1|15
+(1 row)
+
+> select get_bit('\x1234567890'::bytea, 40)
+ERROR:  2202E: index 40 out of valid range, 0..39
+
+> select set_bit('\x1234567890'::bytea, 39, 1), set_bit('\x1234567890'::bytea, 3, 1), set_bit('\x1234567890'::bytea, 4, 0)
+set_bit|set_bit|set_bit
+\x1234567890|\x1a34567890|\x0234567890
+(1 row)
+
+> select set_bit('\x1234567890'::bytea, 3, 2)
+ERROR:  22023: new bit must be 0 or 1
+
+> select set_bit(''::bytea, 0, 1)
+ERROR:  2202E: index 0 out of valid range, 0..-1
+
+> select btrim('\x00010200'::bytea, '\x00'), ltrim('\x00010200'::bytea, '\x0001'), rtrim('\x00010200'::bytea, '\x00'), trim(both '\x00' from '\x0000'::bytea), btrim('\x01'::bytea, '')
+btrim|ltrim|rtrim|btrim|btrim
+\x0102|\x0200|\x000102|\x|\x01
+(1 row)
+
+> select overlay('\x0102030405'::bytea placing '\x0a0b'::bytea from 2), overlay('\x0102030405'::bytea placing '\x0a0b'::bytea from 2 for 0), overlay('\x0102'::bytea placing '\x0a'::bytea from 7 for 3), overlay('\x0102'::bytea placing '\x0a'::bytea from 2 for -5)
+overlay|overlay|overlay|overlay
+\x010a0b0405|\x010a0b02030405|\x01020a|\x010a0102
+(1 row)
+
+> select overlay('\x0102'::bytea placing '\x0a'::bytea from 0)
+ERROR:  22011: negative substring length not allowed
+
+> select overlay('\x0102'::bytea placing '\x0a'::bytea from 2 for 2147483647)
+ERROR:  22003: integer out of range
+
+> select overlay('ab' placing 'x' from 2 for 2147483647)
+ERROR:  22003: integer out of range
+
+> select overlay('abc' placing 'x' from 2 for -5), overlay('abc' placing 'x' from 2 for 1)
+overlay|overlay
+axabc|axc
+(1 row)
+
+> select array_agg(ar), array_agg(ar) filter (where false) from (values ('{1,2}'::int[]), ('{3,4}'::int[])) v(ar)
+array_agg|array_agg
+{{1,2},{3,4}}|
+(1 row)
+
+> select array_agg(ar) from (values ('{1,2}'::int[]), (null)) v(ar)
+ERROR:  22004: cannot accumulate null arrays
+
+> select array_agg(ar) from (values ('{1,2}'::int[]), ('{3}')) v(ar)
+ERROR:  2202E: cannot accumulate arrays of different dimensionality
+
+> select array_agg(ar) from (values ('{}'::int[]), ('{}')) v(ar)
+ERROR:  2202E: cannot accumulate empty arrays
+
+> select array_agg(ar) from (values ('{1,2}'::int[]), ('{}')) v(ar)
+ERROR:  2202E: cannot accumulate arrays of different dimensionality
+
+> select array_agg(ar) from (values ('[0:1]={1,2}'::int[]), ('{3,4}')) v(ar)
+ERROR:  2202E: cannot accumulate arrays of different dimensionality
+
+> select array_agg('{{{{{{1}}}}}}'::int[])
+ERROR:  54000: number of array dimensions (7) exceeds the maximum allowed (6)
+
+> select array_agg('a')
+ERROR:  42725: function array_agg(unknown) is not unique
+HINT:  Could not choose a best candidate function. You might need to add explicit type casts.
+
+> select array_agg(distinct ar order by ar desc) from (select array[i / 2] from generate_series(1,10) a(i)) b(ar)
+array_agg
+{{5},{4},{3},{2},{1},{0}}
+(1 row)
+
+> select array_agg(i) over (order by i), array_agg(array[i]) over (order by i) from generate_series(1,2) i
+array_agg|array_agg
+{1}|{{1}}
+{1,2}|{{1},{2}}
+(2 rows)
+
+> select array(select array[i,i/2] from generate_series(1,3) i), array(select array[1] where false), pg_typeof(array(select array['a']))
+array|array|pg_typeof
+{{1,0},{2,1},{3,1}}|{}|text[]
+(1 row)
+
+> select array(select array[1,2] union all select array[3])
+ERROR:  2202E: cannot accumulate arrays of different dimensionality
+
+> select array(select null::int[])
+ERROR:  22004: cannot accumulate null arrays
+
+> select i, array(select array[j, i] from generate_series(1, i) j) from generate_series(0, 2) i
+i|array
+0|{}
+1|{{1,1}}
+2|{{1,2},{2,2}}
+(3 rows)
+
+> select format('>>%*1$s<<', 10, 'Hello'), format('>>%2$*1$s<<', -10, 'Hello'), format('%*s|%s', 3, 'a', 'b')
+format|format|format
+>>     Hello<<|>>Hello     <<|  a|b
+(1 row)
+
+> select pg_size_pretty(size), pg_size_pretty(-size) from (values (0::bigint), (10239), (10240), (1000000), (10485247), (10485248), (1099511627776), (10994579406847), (10994579406848), (11258449312612351), (11258449312612352), (9223372036854775807)) x (size)
+pg_size_pretty|pg_size_pretty
+0 bytes|0 bytes
+10239 bytes|-10239 bytes
+10 kB|-10 kB
+977 kB|-977 kB
+10239 kB|-10239 kB
+10 MB|-10 MB
+1024 GB|-1024 GB
+10239 GB|-10239 GB
+10 TB|-10 TB
+10239 TB|-10239 TB
+10 PB|-10 PB
+8192 PB|-8192 PB
+(12 rows)
+
+> select pg_size_pretty(size), pg_size_pretty(-size) from (values (10.5), (1000000.5), (10239.5), (10240.5), (10485247.9), (99999999999999999999999), ('NaN'), ('inf')) x (size)
+pg_size_pretty|pg_size_pretty
+10.5 bytes|-10.5 bytes
+977 kB|-977 kB
+10239.5 bytes|-10239.5 bytes
+10 kB|-10 kB
+10239 kB|-10239 kB
+88817842 PB|-88817842 PB
+NaN PB|NaN PB
+Infinity PB|-Infinity PB
+(8 rows)
+
+> select pg_size_pretty(sum(x)) from (values (700000::bigint), (800000)) v (x)
+pg_size_pretty
+1465 kB
+(1 row)
+
+> select size, pg_size_bytes(size) from (values ('1'), ('123bytes'), ('1kB'), (' 1 GB'), ('1.5 GB '), ('3000 TB'), ('1e6 MB'), ('99 PB'), ('-1tb'), ('-.1 KB'), ('.5'), ('1.e2'), ('1E+3')) x (size)
+size|pg_size_bytes
+1|1
+123bytes|123
+1kB|1024
+ 1 GB|1073741824
+1.5 GB |1610612736
+3000 TB|3298534883328000
+1e6 MB|1048576000000
+99 PB|111464090777419776
+-1tb|-1099511627776
+-.1 KB|-102
+.5|1
+1.e2|100
+1E+3|1000
+(13 rows)
+
+> select pg_size_bytes('1 AB A    ')
+ERROR:  22023: invalid size: "1 AB A    "
+DETAIL:  Invalid size unit: "AB A".
+HINT:  Valid units are "bytes", "kB", "MB", "GB", "TB", and "PB".
+
+> select pg_size_bytes('9223372036854775807.9')
+ERROR:  22003: bigint out of range
+
+> select pg_size_bytes('')
+ERROR:  22023: invalid size: ""
+
+> select pg_size_bytes('-.kb')
+ERROR:  22023: invalid size: "-.kb"
+
+> select pg_size_bytes('+912+ kB')
+ERROR:  22023: invalid size: "+912+ kB"
+DETAIL:  Invalid size unit: "+ kB".
+HINT:  Valid units are "bytes", "kB", "MB", "GB", "TB", and "PB".
+
+> select pg_size_bytes('1e')
+ERROR:  22023: invalid size: "1e"
+DETAIL:  Invalid size unit: "e".
+HINT:  Valid units are "bytes", "kB", "MB", "GB", "TB", and "PB".
+
+> select timestamp '20011227T040506.789', timestamp '20011227 040506.789', timestamptz '20011227T040506.789Z' = timestamptz '2001-12-27 04:05:06.789+00', timestamptz '20011227 040506.5-08' = timestamptz '2001-12-27 04:05:06.5-08'
+timestamp|timestamp|?column?|?column?
+2001-12-27 04:05:06.789|2001-12-27 04:05:06.789|t|t
+(1 row)
+
+> select date_bin('1 month', timestamp '2020-01-01', timestamp '2001-01-01')
+ERROR:  0A000: timestamps cannot be binned into intervals containing months or years
+
+> select date_bin('0 days', timestamp '2020-01-01', timestamp '2001-01-01')
+ERROR:  22008: stride must be greater than zero
+
+> select regexp_instr('abcdefghi', 'd.f'), regexp_instr('abcdefghi', 'd.q'), regexp_instr('abcabcabc', 'a.c', 1), regexp_instr('abcabcabc', 'a.c', 2), regexp_instr('abcabcabc', 'a.c', 1, 3), regexp_instr('abcabcabc', 'a.c', 1, 4), regexp_instr('abcabcabc', 'A.C', 1, 2, 0, 'i'), regexp_instr('1234567890', '(123)(4(56)(78))', 1, 1, 0, 'i', 0), regexp_instr('1234567890', '(123)(4(56)(78))', 1, 1, 0, 'i', 2), regexp_instr('1234567890', '(123)(4(56)(78))', 1, 1, 0, 'i', 5), regexp_instr('1234567890', '(123)(4(56)(78))', 1, 1, 1, 'i', 4), regexp_instr('1234567890', '(123)(4(56)(78))', 1, 1, 1)
+regexp_instr|regexp_instr|regexp_instr|regexp_instr|regexp_instr|regexp_instr|regexp_instr|regexp_instr|regexp_instr|regexp_instr|regexp_instr|regexp_instr
+4|0|1|4|7|0|4|1|4|0|9|9
+(1 row)
+
+> select regexp_instr('foobar', '(x)?b', 1, 1, 0, '', 1), regexp_instr('', '', 1), regexp_instr('äöü', 'ü'), regexp_instr('abc', '', 4), regexp_instr('abc', '', 5)
+regexp_instr|regexp_instr|regexp_instr|regexp_instr|regexp_instr
+0|1|3|4|0
+(1 row)
+
+> select regexp_instr('abcabcabc', 'a.c', 0, 1)
+ERROR:  22023: invalid value for parameter "start": 0
+
+> select regexp_instr('abcabcabc', 'a.c', 1, 0)
+ERROR:  22023: invalid value for parameter "n": 0
+
+> select regexp_instr('abcabcabc', 'a.c', 1, 1, -1)
+ERROR:  22023: invalid value for parameter "endoption": -1
+
+> select regexp_instr('abcabcabc', 'a.c', 1, 1, 2)
+ERROR:  22023: invalid value for parameter "endoption": 2
+
+> select regexp_instr('abcabcabc', 'a.c', 1, 1, 0, 'g')
+ERROR:  22023: regexp_instr() does not support the "global" option
+
+> select regexp_instr('abcabcabc', 'a.c', 1, 1, 0, '', -1)
+ERROR:  22023: invalid value for parameter "subexpr": -1
+
+> select concat(variadic array[1,2,3]), concat_ws(',', variadic array[1,null,3]), concat_ws(',', variadic null::int[]), concat(variadic null::int[]) is null, concat(variadic '{}'::int[]) = ''
+concat|concat_ws|concat_ws|?column?|?column?
+123|1,3||t|t
+(1 row)
+
+> select concat_ws(',', variadic 10)
+ERROR:  42804: VARIADIC argument must be an array
+
+> select concat(variadic null)
+ERROR:  42804: VARIADIC argument must be an array
+
+> select format('%s, %s', variadic array['Hello','World']), format('%s, %s', variadic array[true, false]), format('%2$s, %1$s', variadic array[1, 2]), format('Hello', variadic null::int[])
+format|format|format|format
+Hello, World|t, f|2, 1|Hello
+(1 row)
+
+> select format('%s', variadic null::int[])
+ERROR:  22023: too few arguments for format()
+
+> select json_build_array(variadic array['a',null,'c']), json_build_array(variadic '{{1,4},{2,5},{3,6}}'::int[]), jsonb_build_object(variadic '{a,1,b,2}'::text[]), json_build_array(variadic null::text[]) is null
+json_build_array|json_build_array|jsonb_build_object|?column?
+["a", null, "c"]|[1, 4, 2, 5, 3, 6]|{"a": "1", "b": "2"}|t
+(1 row)
+
+> select json_build_object(variadic array['a'])
+ERROR:  22023: argument list must have even number of elements
+HINT:  The arguments of json_build_object() must consist of alternating keys and values.
+
+> select json_build_object(variadic array[null, 'a'])
+ERROR:  22023: argument 1 cannot be null
+HINT:  Object keys should be text.
+
+> select num_nulls(variadic array[1,null,3]), num_nonnulls(variadic '{1,2,NULL,3}'::int[]), num_nulls(variadic null::text[])
+num_nulls|num_nonnulls|num_nulls
+1|3|
+(1 row)
+
+> select concat(variadic a) from (values (array[date '2020-01-01', null])) v(a)
+concat
+2020-01-01
+(1 row)
+
+> select jsonb_extract_path('{"a":{"b":2}}', variadic array['a','b'])
+jsonb_extract_path
+2
+(1 row)
+
+> select concat('a', variadic array['b'])
+ERROR:  42883: function concat(unknown, text[]) does not exist
+HINT:  No function matches the given name and argument types. You might need to add explicit type casts.
+
+> select jsonb_delete('{"a":1,"b":2,"c":3}', variadic '{a,c}'), json_extract_path_text('{"a":[10,20]}', variadic array['a','1'])
+jsonb_delete|json_extract_path_text
+{"a": 1, "b": 2, "c": 3}|20
+(1 row)
+
+> select lower(variadic array['a'])
+ERROR:  42883: function lower(text[]) does not exist
+HINT:  No function matches the given name and argument types. You might need to add explicit type casts.
+
+> select jsonb_extract_path('{"a":1}', 'b', variadic array['a'])
+ERROR:  42883: function jsonb_extract_path(unknown, unknown, text[]) does not exist
+HINT:  No function matches the given name and argument types. You might need to add explicit type casts.
+
+> select power('0'::numeric, '-inf')
+ERROR:  2201F: zero raised to a negative power is undefined
+
+> select power('-inf'::numeric, '4.5')
+ERROR:  2201F: a negative number raised to a non-integer power yields a complex result
+
+> select power('1.00000000000000000000001'::numeric, 'inf'), power('0.99999999999999999999999999'::numeric, 'inf'), power('-1'::numeric, '-inf'), power('-0.5'::numeric, '-inf'), power('-inf'::numeric, '9007199254740993'), power('inf'::numeric, '0.5'), power('-inf'::numeric, '-3')
+power|power|power|power|power|power|power
+Infinity|0|1|Infinity|-Infinity|Infinity|0
+(1 row)
+
+> select power('-inf'::numeric, '3'), power('-inf'::numeric, '-inf'), power('-2'::numeric, 'inf'), power('0'::numeric, 'inf'), power('-2'::numeric, 'nan'), power('nan'::numeric, '0')
+power|power|power|power|power|power
+-Infinity|0|Infinity|0|NaN|1
+(1 row)
+
+> select array_fill(1, array[2,2], null)
+ERROR:  22004: dimension array or low bound array cannot be null
+
+> select array_fill(1, array[[1,2],[3,4]])
+ERROR:  2202E: wrong number of array subscripts
+DETAIL:  Dimension array must be one dimensional.
+
+> select array_fill(1, array[3,3], array[1,1,1])
+ERROR:  2202E: wrong number of array subscripts
+DETAIL:  Low bound array has different size than dimensions array.
+
+> select array_fill(1, array[1,1,1,1,1,1,1])
+ERROR:  54000: number of array dimensions (7) exceeds the maximum allowed (6)
+
+> select array_fill(1, array[2,2], array[0,1]), array_fill(1, '{}')
+array_fill|array_fill
+[0:1][1:2]={{1,1},{1,1}}|{}
+(1 row)
+
+> select substring('foobar' similar '%#"o_b#"%' escape '#'), substring('foobar' similar '#"o_b#"%' escape '#'), substring('foobar' from '%#"o_b#"%' for '#'), substring('foobar', '%#"o_b#"%', '#')
+substring|substring|substring|substring
+oob||oob|oob
+(1 row)
+
+> select substring('abcdefg' similar 'a#"%#"g' escape '#'), substring('abcdefg' similar 'a*#"%#"g*' escape '#'), substring('abcdefg' similar 'a#"%#"x|g' escape '#'), substring('abcabcabc' similar '%b#"%#"c%' escape '#'), substring('abcabcabc' similar '%#"b%c#"%' escape '#')
+substring|substring|substring|substring|substring
+bcdef|abcdefg|bcdef|cabcab|bcabcabc
+(1 row)
+
+> select substring('abcdefg' similar 'a#"%#"g' escape null), substring('abcdefg' similar null escape '#'), substring(null similar '%' escape '#')
+substring|substring|substring
+||
+(1 row)
+
+> select substring('abcdefg' similar 'a#"%g' escape '#'), substring('abcdefg' similar 'a%g' escape '#'), substring('abcdefg' similar 'a%' escape '')
+substring|substring|substring
+bcdefg|abcdefg|abcdefg
+(1 row)
+
+> select substring('abc.d' similar '%#".#"_' escape '#'), substring('a%c' similar 'a#"#%#"c' escape '#'), substring('abcabc' similar '%#"(ab|a)bc' escape '#'), substring('aaa' similar 'a{1}#"a{1,}#"' escape '#'), substring('aaab' similar 'a{1,2}#"a+#"(b|c)' escape '#')
+substring|substring|substring|substring|substring
+.|%|abc|aa|aa
+(1 row)
+
+> select substring('xay[b' similar '_[a[:alpha:]]#"[^x]_#"b' escape '#'), substring('abcdefg' similar '#"%#"' escape '#'), substring('' similar '#"%#"' escape '#'), substring('abc'::varchar similar 'a#"b#"d'::text escape '#'), substring('a\bc' similar 'a#"\#"bc' escape '#')
+substring|substring|substring|substring|substring
+y[|abcdefg|||\
+(1 row)
+
+> select similar_to_escape('a#"%#"g', '#'), similar_to_escape('a#"%g', '#'), similar_to_escape('(a|b)_.\%', '#'), similar_to_escape('[a\#"]"', '#'), 'abc' similar to 'a#"b#"c' escape '#', 'abc' similar to 'a#"c#"b' escape '#'
+similar_to_escape|similar_to_escape|similar_to_escape|similar_to_escape|?column?|?column?
+^(?:a){1,1}?(.*){1,1}(?:g)$|^(?:a){1,1}?(.*g)$|^(?:(?:a|b).\.\\.*)$|^(?:[a\\\"]")$|t|f
+(1 row)
+
+> select substring(v similar p escape e) from (values ('abcdefg', 'a#"%#"g', '#'), ('abc', 'a%"_%"%', '%')) t(v, p, e)
+substring
+bcdef
+(2 rows)
+
+> select substring(v similar p escape e) from (values ('abcdefg', 'a#"%#"g#"', '#'), ('abc', 'a%', '#')) t(v, p, e)
+ERROR:  2200C: SQL regular expression may not contain more than two escape-double-quote separators
+
+> select substring(v similar p escape e) from (values ('abcdefg', 'a%g', '##'), ('abc', 'a%', '#')) t(v, p, e)
+ERROR:  22025: invalid escape string
+HINT:  Escape string must be empty or one character.
+
+> select 'abc' similar to 'a#"b#"c#"' escape '#'
+ERROR:  2200C: SQL regular expression may not contain more than two escape-double-quote separators
+
+> select 'a\\b' ~ '^a\\{2}b$', 'a\b' ~ '^a\\{1}b$', 'a{2}' ~ '^a\{2}$', 'a}' ~ 'a}', 'a{x}' ~ '^a{x}$', 'aa' ~ '(?x)^a{ 1 , 2 }$', 'aaa' ~ '^a{2,}$', 'aa' ~ '^a{,2}$'
+?column?|?column?|?column?|?column?|?column?|?column?|?column?|?column?
+t|t|t|t|t|t|t|f
+(1 row)
+
+> select 'a' ~ 'a{256}'
+ERROR:  2201B: invalid regular expression: invalid repetition count(s)
+
+> select 'a' ~ 'a{2,1}'
+ERROR:  2201B: invalid regular expression: invalid repetition count(s)
+
+> select 'a' ~ 'a{1,2,3}'
+ERROR:  2201B: invalid regular expression: invalid repetition count(s)
+
+> select 'a' ~ 'a{1,'
+ERROR:  2201B: invalid regular expression: braces {} not balanced
+
+> select substring('ab' similar 'a}#"b#"' escape '#'), substring('a{x}b' similar 'a{x}#"b#"' escape '#'), substring('axb' similar 'a{1}_}#"b#"' escape '#'), substring('aab' similar 'a{1,}#"a?b#"' escape '#')
+substring|substring|substring|substring
+|b||ab
+(1 row)
+
+> select array_agg(sind(x)), array_agg(cosd(x)), array_agg(tand(x)), array_agg(cotd(x)) from unnest('{-370,-45,-33.3,-0,0,12.34,30,45,60,77.7,90,120,135,150,180,200.5,270,360,1e6,nan}'::float8[]) x
+array_agg|array_agg|array_agg|array_agg
+{-0.17364817766693036,-0.7071067811865475,-0.5490228179981316,-0,0,0.21371244079399443,0.5,0.7071067811865475,0.8660254037844387,0.9770455744352636,1,0.8660254037844387,0.7071067811865475,0.5,0,-0.3502073812594675,-1,0,-0.984807753012208,NaN}|{0.984807753012208,0.7071067811865475,0.8358073613682703,1,1,0.976896613081381,0.8660254037844387,0.7071067811865475,0.5,0.21303038627497653,0,-0.5,-0.7071067811865475,-0.8660254037844387,-1,-0.9366721892483976,0,1,0.17364817766693036,NaN}|{-0.176326980708465,-1,-0.6568772224012792,0,0,0.21876669233184348,0.5773502691896257,1,1.7320508075688774,4.586414133306351,Infinity,-1.7320508075688774,-1,-0.5773502691896257,0,0.37388467948480475,-Infinity,0,-5.671281819617709,NaN}|{-5.671281819617709,-1,-1.5223545068961317,-Infinity,Infinity,4.571079762375878,1.7320508075688774,1,0.5773502691896257,0.21803526043102847,0,-0.5773502691896257,-1,-1.7320508075688774,-Infinity,2.6746214939268236,0,Infinity,-0.176326980708465,NaN}
+(1 row)
+
+> select array_agg(asind(x)), array_agg(acosd(x)), array_agg(atand(x)), array_agg(atan2d(x, 1)) from unnest('{-1,-0.77,-0.5,-0.1,-0,0,0.1,0.5,0.77,1,nan}'::float8[]) x
+array_agg|array_agg|array_agg|array_agg
+{-90,-50.353888853026284,-30,-5.739170477266786,-0,0,5.739170477266786,30,50.353888853026284,90,NaN}|{180,140.3538888530263,120,95.73917047726678,90,90,84.26082952273322,60,39.646111146973716,0,NaN}|{-45,-37.596271147211986,-26.565051177077986,-5.710593137499643,-0,0,5.710593137499643,26.565051177077986,37.596271147211986,45,NaN}|{-45,-37.596271147211986,-26.565051177077986,-5.710593137499643,-0,0,5.710593137499643,26.565051177077986,37.596271147211986,45,NaN}
+(1 row)
+
+> select atand('-inf'), atan2d('inf', '-inf'), atan2d(-1, -1), atan2d('nan', 1)
+atand|atan2d|atan2d|atan2d
+-90|135|-135|NaN
+(1 row)
+
+> select sind('inf')
+ERROR:  22003: input is out of range
+
+> select asind(1.1)
+ERROR:  22003: input is out of range
+
+> select acosd(-1.1)
+ERROR:  22003: input is out of range
+
+> select exp(6000.0)
+ERROR:  22003: value overflows numeric format
+
+> select 10.5 ^ 2560.5
+ERROR:  22003: value overflows numeric format
+
+> select length(exp(5999.9)::text), length((10.5 ^ 2500.5)::text), exp(-6000.0) = 0
+length|length|?column?
+2608|2556|t
+(1 row)
+
+# A collating element is a character, an equivalence class has one.
+> select 'aab' ~ '^[[.a.]b]+$', ']' ~ '[[.].]]', '.' ~ '[[...]]', 'b' ~ '^[[.a.]-[.c.]]$', 'b' ~ '[^[=b=]]', 'a' similar to '[[.a.]b]'
+?column?|?column?|?column?|?column?|?column?|?column?
+t|t|t|t|f|t
+(1 row)
+
+> select 'a' ~ '[[.ab.]]'
+ERROR:  2201B: invalid regular expression: invalid collating element
+
+> select 'a' ~ '[[:a]'
+ERROR:  2201B: invalid regular expression: brackets [] not balanced
+
+> select chr(-1)
+ERROR:  22023: character number must be positive
+
+> select chr(55296)
+ERROR:  54000: requested character not valid for encoding: 55296
+
+> select chr(1114112)
+ERROR:  54000: requested character too large for encoding: 1114112
+
+> select sinh(1), cosh(1), tanh(1), asinh(1), acosh(2), atanh(0.5), sinh('inf'), cosh('-inf'), tanh('inf'), asinh('-inf'), acosh('inf'), cosh('nan'), sinh(1000), atanh(1)
+sinh|cosh|tanh|asinh|acosh|atanh|sinh|cosh|tanh|asinh|acosh|cosh|sinh|atanh
+1.1752011936438014|1.5430806348152437|0.7615941559557649|0.881373587019543|1.3169578969248166|0.5493061443340548|Infinity|Infinity|1|-Infinity|Infinity|NaN|Infinity|Infinity
+(1 row)
+
+> select asinh(1e-9), asinh(0.3), asinh(-3.3), asinh(1e10), acosh(1.0), acosh(1.5), acosh(3.3), acosh(1e10), atanh(0.3), atanh(-0.7), atanh(1e-9), asinh(7), acosh(7), atanh(0.99)
+asinh|asinh|asinh|asinh|acosh|acosh|acosh|acosh|atanh|atanh|atanh|asinh|acosh|atanh
+1e-09|0.29567304756342244|-1.9092740140163365|23.7189981105004|0|0.9624236501192069|1.8632793511534487|23.7189981105004|0.30951960420311175|-0.8673005276940531|1e-09|2.644120761058629|2.6339157938496336|2.6466524123622457
+(1 row)
+
+> select acosh(0.5)
+ERROR:  22003: input is out of range
+
+> select atanh(-2)
+ERROR:  22003: input is out of range
+
+> select gcd(330.3, 462), gcd(3.30, 2.2), gcd(-5::numeric, 0.00), gcd('inf'::numeric, 3), lcm('inf'::numeric, 0), lcm(-3.3, 2.20), lcm(0::numeric, 0.00), lcm(12345678901234567890, 98765432109876543210)
+gcd|gcd|gcd|gcd|lcm|lcm|lcm|lcm
+0.3|1.10|5.00|NaN|NaN|6.60|0.00|1354807012498094801236261410
+(1 row)
+
+> select '0/10'::pg_lsn + 16::numeric, '0/20'::pg_lsn - 16.5, 3.2 + '0/1'::pg_lsn
+?column?|?column?|?column?
+0/20|0/10|0/4
+(1 row)
+
+> select '0/1'::pg_lsn - 5::numeric
+ERROR:  22023: pg_lsn out of range
+
+> select '0/10'::pg_lsn - 'nan'::numeric
+ERROR:  0A000: cannot subtract NaN from pg_lsn
+
+> select '0/10'::pg_lsn + 'inf'::numeric
+ERROR:  0A000: cannot convert infinity to pg_lsn
+
+> select '\x61625c63'::bytea like '\x61625c5c63'::bytea, '\xff00'::bytea like '\xff5f'::bytea, '\xff0000'::bytea not like '\xff5f'::bytea, '\xc3a4'::bytea like '\x5f'::bytea, '\x6100'::bytea like '\x2500'::bytea
+?column?|?column?|?column?|?column?|?column?
+t|t|t|f|t
+(1 row)
+
+> select '\x61'::bytea like '\x5c'::bytea
+ERROR:  22025: LIKE pattern must not end with escape character
+
+# A cast of an array constructor converts its elements.
+> select array['2020-01-01', null, date '2020-01-02']::date[], array[array[1, 2], array['3', 4]]::text[], array[array[1, 2], '{3,4}']::text[], array[true, 2]::int[], array['abcdef', 'xyz']::varchar(2)[]
+array|array|array|array|array
+{2020-01-01,NULL,2020-01-02}|{{1,2},{3,4}}|{{1,2},{3,4}}|{1,2}|{ab,xy}
+(1 row)
+
+> select array[1, 'x']::int[]
+ERROR:  22P02: invalid input syntax for type integer: "x"
+
+> select array[1, date '2020-01-01']::int[]
+ERROR:  42846: cannot cast type date to integer
+
+> select array[array[]::int[], array[]]::int[]
+array
+{}
+(1 row)
+
+> select width_bucket(timestamptz '2020-01-02', array['2020-01-01', '2020-01-02', '2020-01-03']::timestamptz[]), width_bucket(5, array[1, 3, 4.5]), width_bucket(5, '{}'::int[]), width_bucket('nan'::float8, array[1, 'inf']::float8[])
+width_bucket|width_bucket|width_bucket|width_bucket
+2|3|0|2
+(1 row)
+
+> select width_bucket(5, array[3, null])
+ERROR:  22004: thresholds array must not contain NULLs
+
+> select width_bucket(5, array[[1], [2]])
+ERROR:  2202E: thresholds must be one-dimensional array
+
+> select parse_ident('foo."BAR""x" . baz_$1'), parse_ident('foo.boo[]', false), parse_ident('foo.boo[]', strict => false)
+parse_ident|parse_ident|parse_ident
+{foo,"BAR\"x",baz_$1}|{foo,boo}|{foo,boo}
+(1 row)
+
+> select parse_ident('foo.boo[]')
+ERROR:  22023: string is not a valid identifier: "foo.boo[]"
+
+> select parse_ident('foo."".a')
+ERROR:  22023: string is not a valid identifier: "foo."".a"
+DETAIL:  Quoted identifier must not be empty.
+
+> select parse_ident('foo."a')
+ERROR:  22023: string is not a valid identifier: "foo."a"
+DETAIL:  String has unclosed double quotes.
+
+> select parse_ident(' .aaa')
+ERROR:  22023: string is not a valid identifier: " .aaa"
+DETAIL:  No valid identifier before ".".
+
+> select parse_ident('xxx.1020')
+ERROR:  22023: string is not a valid identifier: "xxx.1020"
+DETAIL:  No valid identifier after ".".
+
+> select parse_ident(' ')
+ERROR:  22023: string is not a valid identifier: " "
+
+> select unistr('\\ \0061 x\u0062\U00000063\+000064'), unistr('\d83d\de00')
+unistr|unistr
+\ a xbcd|😀
+(1 row)
+
+> select unistr('\d83dx')
+ERROR:  42601: invalid Unicode surrogate pair
+
+> select unistr('\de00')
+ERROR:  42601: invalid Unicode surrogate pair
+
+> select unistr('a\+110000')
+ERROR:  22023: invalid Unicode code point: 110000
+
+> select unistr('\0000')
+ERROR:  22023: invalid Unicode code point: 0000
+
+> select unistr('\x')
+ERROR:  42601: invalid Unicode escape
+HINT:  Unicode escapes must be \XXXX, \+XXXXXX, \uXXXX, or \UXXXXXXXX.
+
+> select ' 123 x'::xid, '0x1f'::xid, '-1'::xid, '010'::xid, ''::xid, 'abc'::xid, '99999999999'::xid, '99999999999999999999'::xid, '1x'::xid8, ' 0X1F'::cid
+xid|xid|xid|xid|xid|xid|xid|xid|xid8|cid
+123|31|4294967295|8|0|0|1215752191|4294967295|1|31
+(1 row)
+
+> select '{{},{}}'::text[]
+ERROR:  22P02: malformed array literal: "{{},{}}"
+DETAIL:  Unexpected "}" character.
+
+> select '{{}}'::int[]
+ERROR:  22P02: malformed array literal: "{{}}"
+DETAIL:  Unexpected "}" character.
+
+> select '[1:1]={}'::int[]
+ERROR:  22P02: malformed array literal: "[1:1]={}"
+DETAIL:  Specified array dimensions do not match array contents.
+
+> select date 'J0', date 'j2147483493', date 'J2451187', timestamp 'J2451187 01:02'
+date|date|date|timestamp
+4714-11-24 BC|5874897-12-31|1999-01-08|1999-01-08 01:02:00
+(1 row)
+
+> select date 'J2147483494'
+ERROR:  22008: date out of range: "J2147483494"
+
+> select date '1999 01 08', date '01 08 1999', date '8 Jan 1999', date '1999 8 Jan', date '1999 Jan 8', date 'Jan 8 1999'
+date|date|date|date|date|date
+1999-01-08|1999-01-08|1999-01-08|1999-01-08|1999-01-08|1999-01-08
+(1 row)
+
+> select date '15 08 1999'
+ERROR:  22008: date/time field value out of range: "15 08 1999"
+HINT:  Perhaps you need a different "datestyle" setting.
+
+> select '2020-01-01 00:00 GMT+8'::timestamptz at time zone 'UTC', '2020-01-01 00:00 pst-8'::timestamptz at time zone 'UTC'
+timezone|timezone
+2020-01-01 08:00:00|2019-12-31 16:00:00
+(1 row)
+
+> select interval 'P0002-10-15T10:30:20', interval 'P0002', interval 'PT10:30', interval 'P0002-10', interval 'P00021015T103020', interval 'PT10'
+interval|interval|interval|interval|interval|interval
+2 years 10 mons 15 days 10:30:20|2 years|10:30:00|2 years 10 mons|2 years 10 mons 15 days 10:30:20|10:00:00
+(1 row)
+
+> select timestamptz 'J2452271+08' at time zone 'UTC', timestamptz 'J2452271.5-08' at time zone 'UTC', timestamptz 'J2452271T040506.789-08' at time zone 'UTC', timestamp 'J2452271.123456789', date '1999 008', date '1999.366'
+timezone|timezone|timezone|timestamp|date|date
+2001-12-26 16:00:00|2001-12-27 20:00:00|2001-12-27 12:05:06.789|2001-12-27 02:57:46.666569|1999-01-08|2000-01-01
+(1 row)
+
+> select date '1999.400'
+ERROR:  22007: invalid input syntax for type date: "1999.400"
+
+> select timestamp 'J2452271.5 10:00'
+ERROR:  22007: invalid input syntax for type timestamp: "J2452271.5 10:00"
+
+> select date 'J2452271.'
+ERROR:  22007: invalid input syntax for type date: "J2452271."
+
+> select '2001-02-16 20:38:40 EST5EDT'::timestamptz at time zone 'UTC', '2001-02-16 20:38:40 foo5'::timestamptz at time zone 'UTC', '2001-02-16 20:38:40 mon+8'::timestamptz at time zone 'UTC'
+timezone|timezone|timezone
+2001-02-17 01:38:40|2001-02-17 01:38:40|2001-02-16 12:38:40
+(1 row)
+
+> select date '+infinity'
+ERROR:  22007: invalid input syntax for type date: "+infinity"
+
+> select timestamp 'inf'
+ERROR:  22007: invalid input syntax for type timestamp: "inf"
+
+> select timestamptz '294277-01-01 00:00:00+00'
+ERROR:  22008: timestamp out of range: "294277-01-01 00:00:00+00"
+
+> select date '4714-11-23 BC'
+ERROR:  22008: date out of range: "4714-11-23 BC"
+
+> select timestamp '4714-11-23 BC'
+ERROR:  22008: timestamp out of range: "4714-11-23 BC"
+
+> select timestamp 'J2147483494'
+ERROR:  22008: timestamp out of range: "J2147483494"
+
+> select date '5874898-01-01'
+ERROR:  22008: date out of range: "5874898-01-01"
+
+> select timestamp '100000312 23:58:48', timestamp '1000000312 23:58:48', time '040506.789-08', time 'T040506.789+08', date '31 Jan 08', timestamptz '2001-12-27 04:05:06.789 MET DST' at time zone 'UTC', timestamptz '2001-12-27 04:05:06.789-08 DST' at time zone 'UTC'
+timestamp|timestamp|time|time|date|timezone|timezone
+10000-03-12 23:58:48|100000-03-12 23:58:48|04:05:06.789|04:05:06.789|2008-01-31|2001-12-27 02:05:06.789|2001-12-27 11:05:06.789
+(1 row)
+
+> select date '1999008'
+ERROR:  22008: date/time field value out of range: "1999008"
+HINT:  Perhaps you need a different "datestyle" setting.
+
+> select date '99 Jan 08'
+ERROR:  22007: invalid input syntax for type date: "99 Jan 08"
+
+> select timestamptz '2001-12-27 04:05:06.789 America/New_York DST'
+ERROR:  22007: invalid input syntax for type timestamp with time zone: "2001-12-27 04:05:06.789 America/New_York DST"
+
+> select to_timestamp('NaN'::float)
+ERROR:  22008: timestamp cannot be NaN
+
+> select to_timestamp(1e300)
+ERROR:  22008: timestamp out of range: "1e+300"
+
+> select interval '-9223372036854775808 us', interval '-2147483648 months -2147483648 days -9223372036854775808.5 us', interval '1 millenniums 2 millisecondss', interval '-9223372036854775807 us ago'
+interval|interval|interval|interval
+-2562047788:00:54.775808|-178956970 years -8 mons -2147483648 days -2562047788:00:54.775808|1000 years 00:00:00.002|2562047788:00:54.775807
+(1 row)
+
+> select interval '2147483648 days ago'
+ERROR:  22015: interval field value out of range: "2147483648 days ago"
+
+> select interval '-9223372036854775808 us ago'
+ERROR:  22015: interval field value out of range: "-9223372036854775808 us ago"
+
+> select interval '-9223372036854775809 us'
+ERROR:  22015: interval field value out of range: "-9223372036854775809 us"
+
+> select interval '2 millenniu'
+ERROR:  22007: invalid input syntax for type interval: "2 millenniu"
+
+> select interval '1.5:30'
+ERROR:  22007: invalid input syntax for type interval: "1.5:30"
+
+> select interval '1:0.5:30'
+ERROR:  22007: invalid input syntax for type interval: "1:0.5:30"
+
+> select interval '1:60:00'
+ERROR:  22015: interval field value out of range: "1:60:00"
+
+> select justify_interval(interval '2147483647 days 24 hrs'), justify_interval(interval '-2147483648 days -24 hrs'), justify_interval('1 mon -1 hour'), justify_interval('-1 mon 1 hour'), justify_interval('1 day -25 hours'), justify_interval('30 days -1 hour'), justify_interval('-30 days 1 hour'), justify_interval('-1 mon 40 days 30 hours'), justify_interval('1 mon -40 days -30 hours')
+justify_interval|justify_interval|justify_interval|justify_interval|justify_interval|justify_interval|justify_interval|justify_interval|justify_interval
+5965232 years 4 mons 8 days|-5965232 years -4 mons -9 days|29 days 23:00:00|-29 days -23:00:00|-01:00:00|29 days 23:00:00|-29 days -23:00:00|11 days 06:00:00|-11 days -06:00:00
+(1 row)
+
+> select interval 'P00021015.5', interval 'PT10:30:20.5'
+interval|interval
+2 years 10 mons 15 days 12:00:00|10:30:20.5
+(1 row)
+
+> select 'a%b'::bytea like 'a#%b'::bytea escape '#', 'axb'::bytea not like 'a#%b' escape '#'::bytea
+?column?|?column?
+t|t
+(1 row)
+
+> select 'a'::bytea like 'a'::bytea escape '##'
+ERROR:  22025: invalid escape string
+HINT:  Escape string must be empty or one character.
+
+> select '{{1},}'::int[]
+ERROR:  22P02: malformed array literal: "{{1},}"
+DETAIL:  Unexpected "}" character.
+
+> select U&'a' uescape, 1
+ERROR:  42601: UESCAPE must be followed by a simple string literal at or near ","
+
+> select interval 'P1Y2'
+ERROR:  22007: invalid input syntax for type interval: "P1Y2"
+
+> select U&'d!0061t' uescape '!', U&'\0061'
+?column?|?column?
+dat|a
+(1 row)
+
+> select U&'d!0061t' uescape '+'
+ERROR:  42601: invalid Unicode escape character at or near "'+'"

@@ -558,3 +558,552 @@ n|x
 nspname
 public
 (1 row)
+
+> select * from json_to_recordset('[{"a":1,"b":"foo","d":false},{"a":"2","b":{"x": [1]},"c":true}]') as x(a int, b text, c boolean)
+a|b|c
+1|foo|
+2|{"x": [1]}|t
+(2 rows)
+
+> select x.n, sum(x.a) from (values ('[{"a":1.5,"n":"p"},{"a":7,"n":"q"},{"a":1,"n":"p"}]'::jsonb)) v(j), jsonb_to_recordset(v.j) x(a numeric, n varchar(2)) group by 1 order by 1
+n|sum
+p|2.5
+q|7
+(2 rows)
+
+> select * from jsonb_to_record('{"a": "x\ty", "b": "x", "c": [[1, 2], [null, 4]], "d": "{5,6}", "e": "2001-01-01", "f": null, "g": 1, "g": 2}') as x(a json, b jsonb, c int[], d int[], e date, f json, g int, nosuch text)
+a|b|c|d|e|f|g|nosuch
+"x\ty"|"x"|{{1,2},{NULL,4}}|{5,6}|2001-01-01||2|
+(1 row)
+
+> select * from json_to_record('{"c": [], "d": [[], []], "e": [{"a":1}], "f": [[1], "x"]}') as x(c int[], d int[], e json[], f json)
+c|d|e|f
+{}|{}|{"{\"a\":1}"}|[[1], "x"]
+(1 row)
+
+> select * from json_to_recordset(null) as x(a int), json_to_record(null) as y(b int)
+a|b
+(0 rows)
+
+> select b is null from json_to_record(null) as y(b int)
+?column?
+t
+(1 row)
+
+> select * from json_to_record('{"a": "x"}') as x(a int)
+ERROR:  22P02: invalid input syntax for type integer: "x"
+
+> select * from json_to_record('{"a": "abc"}') as x(a varchar(2))
+ERROR:  22001: value too long for type character varying(2)
+
+> select * from json_to_record('{"c": 5}') as x(c int[])
+ERROR:  22P02: expected JSON array
+HINT:  See the value of key "c".
+
+> select * from json_to_record('{"c": [[1, 2], [3]]}') as x(c int[])
+ERROR:  22P02: malformed JSON array
+DETAIL:  Multidimensional arrays must have sub-arrays with matching dimensions.
+
+> select * from json_to_record('{"c": [[[1], 2], [3]]}') as x(c int[])
+ERROR:  22P02: expected JSON array
+HINT:  See the array element [0][1] of key "c".
+
+> select * from json_to_record('{"c": [1, [2]]}') as x(c int[])
+ERROR:  22P02: invalid input syntax for type integer: "[2]"
+
+> select * from json_to_record('{"c": [[[[[[[1]]]]]]]}') as x(c int[])
+ERROR:  54000: number of array dimensions (7) exceeds the maximum allowed (6)
+
+> select * from json_to_record('[1]') as x(a int)
+ERROR:  22023: cannot call populate_composite on an array
+
+> select * from jsonb_to_record('1') as x(a int)
+ERROR:  22023: cannot call populate_composite on a scalar
+
+> select * from json_to_recordset('{"a": 1}') as x(a int)
+ERROR:  22023: cannot call json_to_recordset on an object
+
+> select * from json_to_recordset('1') as x(a int)
+ERROR:  22023: cannot call json_to_recordset on a scalar
+
+> select * from jsonb_to_recordset('{"a": 1}') as x(a int)
+ERROR:  22023: cannot call jsonb_to_recordset on a non-array
+
+> select * from jsonb_to_recordset('[{"a": 1}, 2]') as x(a int)
+ERROR:  22023: argument of jsonb_to_recordset must be an array of objects
+
+> select json_to_record('{"a": 1}')
+ERROR:  0A000: could not determine row type for result of json_to_record
+HINT:  Provide a non-null record argument, or call the function in the FROM clause using a column definition list.
+
+> select * from json_to_recordset('[]')
+ERROR:  42601: a column definition list is required for functions returning "record"
+
+> select ('123'::jsonb)['a'], ('123'::jsonb)[0], ('{"a": 1}'::jsonb)['a'], ('{"a": 1}'::jsonb)[0], ('{"a": 1}'::jsonb)[null], ('[1, "2", null]'::jsonb)['1'], ('[1, "2", null]'::jsonb)[-2], ('[1, "2", null]'::jsonb)[2], ('[1, "2", null]'::jsonb)[3]
+jsonb|jsonb|jsonb|jsonb|jsonb|jsonb|jsonb|jsonb|jsonb
+||1|||"2"|"2"|null|
+(1 row)
+
+> select ('{"a": ["a1", {"b1": ["aaa", "bbb", "ccc"]}], "b": "bb"}'::jsonb)['a'][1]['b1'][2], ('{"0": 7}'::jsonb)[0]
+jsonb|jsonb
+"ccc"|7
+(1 row)
+
+> select ('[1, "2", null]'::jsonb)[1.0]
+ERROR:  42804: subscript type numeric is not supported
+HINT:  jsonb subscript must be coercible to either integer or text.
+
+> select ('{"a": 1}'::jsonb)['a':'b']
+ERROR:  42804: jsonb subscript does not support slices
+
+> select ('[1, "2", null]'::jsonb)[:]
+ERROR:  42804: jsonb subscript does not support slices
+
+> create table subscripted (id int, doc jsonb); insert into subscripted values (1, '{"k": {"n": 5}}'), (2, '{"k": [6]}')
+CREATE TABLE
+INSERT 0 2
+
+> select id, doc['k']['n'], doc['k'][id - 2], doc['k']::text from subscripted where doc['k'] is not null order by doc['k']['n']::int nulls first
+id|doc|doc|doc
+2||6|[6]
+1|5||{"n": 5}
+(2 rows)
+
+> create view subscripts as select doc['k'] from subscripted; select * from subscripts
+CREATE VIEW
+doc
+{"n": 5}
+[6]
+(2 rows)
+
+> drop view subscripts; drop table subscripted
+DROP VIEW
+DROP TABLE
+
+> create table parts (id int primary key, j jsonb, js json); insert into parts values (1, '{"a": {"b": 1}}', '{}'), (2, null, null), (3, '[1, 2]', null), (4, '5', null)
+CREATE TABLE
+INSERT 0 4
+
+> update parts set j['a']['b'] = '2' where id = 1 returning j
+j
+{"a": {"b": 2}}
+(1 row)
+UPDATE 1
+
+> update parts set j['a']['b']['c'] = '2' where id = 1
+ERROR:  22023: cannot replace existing key
+DETAIL:  The path assumes key is a composite object, but it is a scalar value.
+
+> update parts set j['x']['y'][2]['z'] = '"v"' where id = 1 returning j
+j
+{"a": {"b": 2}, "x": {"y": [null, null, {"z": "v"}]}}
+(1 row)
+UPDATE 1
+
+> update parts set j['a'][0] = '1' where id = 2 returning j
+j
+{"a": [1]}
+(1 row)
+UPDATE 1
+
+> update parts set j = null where id = 2; update parts set j[2] = '1' where id = 2 returning j
+UPDATE 1
+j
+[null, null, 1]
+(1 row)
+UPDATE 1
+
+> update parts set j[-1] = '7' where id = 2 returning j
+j
+[null, null, 7]
+(1 row)
+UPDATE 1
+
+> update parts set j[-4] = '7' where id = 2
+ERROR:  22023: path element at position 1 is out of range: -4
+
+> update parts set j['a'] = '7' where id = 2
+ERROR:  22P02: path element at position 1 is not an integer: "a"
+
+> update parts set j['0'] = '7' where id = 2 returning j
+j
+[7, null, 7]
+(1 row)
+UPDATE 1
+
+> update parts set j[4][1]['q'] = null where id = 2 returning j
+j
+[7, null, 7, null, [null, {"q": null}]]
+(1 row)
+UPDATE 1
+
+> update parts set j[4][-1] = '3', j[6][-1] = '3' where id = 2 returning j
+j
+[7, null, 7, null, [null, 3], null, [3]]
+(1 row)
+UPDATE 1
+
+> update parts set j[4][-7] = '3' where id = 2
+ERROR:  22023: path element at position 2 is out of range: -7
+
+> update parts set j[null] = '3' where id = 2
+ERROR:  22004: jsonb subscript in assignment must not be null
+
+> update parts set j['a'] = '3' where id = 4
+ERROR:  22023: cannot replace existing key
+DETAIL:  The path assumes key is a composite object, but it is a scalar value.
+
+> update parts set j[0] = '3' where id = 4
+ERROR:  22023: cannot replace existing key
+DETAIL:  The path assumes key is a composite object, but it is a scalar value.
+
+> update parts set j[1.5] = '3' where id = 4
+ERROR:  42804: subscript type numeric is not supported
+HINT:  jsonb subscript must be coercible to either integer or text.
+
+> update parts set j['a':'b'] = '3' where id = 4
+ERROR:  42804: jsonb subscript does not support slices
+
+> update parts set j[j] = '3' where id = 4
+ERROR:  42804: subscript type jsonb is not supported
+HINT:  jsonb subscript must be coercible to either integer or text.
+
+> update parts set j['a'] = 3 where id = 1
+ERROR:  42804: subscripted assignment to "j" requires type jsonb but expression is of type integer
+HINT:  You will need to rewrite or cast the expression.
+
+> update parts set j['a'] = 'x' where id = 1
+ERROR:  22P02: invalid input syntax for type json
+DETAIL:  Token "x" is invalid.
+CONTEXT:  JSON data, line 1: x
+
+> update parts set j['a'] = default where id = 1
+ERROR:  0A000: cannot set an array element to DEFAULT
+
+> update parts set j['a'] = '"t"'::json where id = 1 returning j
+j
+{"a": "t", "x": {"y": [null, null, {"z": "v"}]}}
+(1 row)
+UPDATE 1
+
+> update parts set js['a'] = '"t"' where id = 1
+ERROR:  42804: cannot subscript type json because it does not support subscripting
+
+> update parts set j['p'] = '1', j['q'] = j['a'], j['p'] = '2' where id = 1 returning j
+j
+{"a": "t", "p": 2, "q": "t", "x": {"y": [null, null, {"z": "v"}]}}
+(1 row)
+UPDATE 1
+
+> update parts set j['p'] = '1', j = '2' where id = 1
+ERROR:  42601: multiple assignments to same column "j"
+
+> update parts set j = '1', j['p'] = '2' where id = 1
+ERROR:  42601: multiple assignments to same column "j"
+
+> update parts set (j['p'], js) = ('"multi"', '[]') where id = 1 returning j, js
+j|js
+{"a": "t", "p": "multi", "q": "t", "x": {"y": [null, null, {"z": "v"}]}}|[]
+(1 row)
+UPDATE 1
+
+> update parts set (j['r'], j['p']) = (select to_jsonb(id), '"sub"'::jsonb) where id = 1 returning j
+j
+{"a": "t", "p": "sub", "q": "t", "r": 1, "x": {"y": [null, null, {"z": "v"}]}}
+(1 row)
+UPDATE 1
+
+> update parts set j[id::text] = to_jsonb(id), j['n'] = null where id = 1 returning j
+j
+{"1": 1, "a": "t", "n": null, "p": "sub", "q": "t", "r": 1, "x": {"y": [null, null, {"z": "v"}]}}
+(1 row)
+UPDATE 1
+
+> update parts set j[0]['b'] = '1' where id = 3
+ERROR:  22023: cannot replace existing key
+DETAIL:  The path assumes key is a composite object, but it is a scalar value.
+
+> update parts set j[2] = '{"x": 1}', j[2]['y'] = '[]', j[2]['y'][1] = 'null' where id = 3 returning j
+j
+[1, 2, {"x": 1, "y": [null, null]}]
+(1 row)
+UPDATE 1
+
+> update parts set j = null; update parts set j['0'] = '1', j['b']['1']['x'] = '1' where id = 1 returning j
+UPDATE 4
+j
+{"0": 1, "b": [null, {"x": 1}]}
+(1 row)
+UPDATE 1
+
+> insert into parts (id, j['x'], j['y']['z']) values (10, '1', null), (11, '[]', '"z"') returning id, j
+id|j
+10|{"x": 1, "y": {"z": null}}
+11|{"x": [], "y": {"z": "z"}}
+(2 rows)
+INSERT 0 2
+
+> insert into parts (id, j['x']) values (1, '1') on conflict (id) do update set j['ex'] = excluded.j['x'], j[parts.id::text] = to_jsonb(parts.id) returning j
+j
+{"0": 1, "1": 1, "b": [null, {"x": 1}], "ex": 1}
+(1 row)
+INSERT 0 1
+
+> insert into parts (j[0], id, j[2]) select '1', 12, null returning j
+j
+[1, null, null]
+(1 row)
+INSERT 0 1
+
+> insert into parts (id, j['a']['b'], j['a']['c']) select 13, '"x"', to_jsonb(n) from generate_series(1, 1) n returning j
+j
+{"a": {"b": "x", "c": 1}}
+(1 row)
+INSERT 0 1
+
+> insert into parts (id, j['k']) select 14, 1
+ERROR:  42804: subscripted assignment to "j" requires type jsonb but expression is of type integer
+HINT:  You will need to rewrite or cast the expression.
+
+> insert into parts (id, j['k']) values (14, 'x')
+ERROR:  22P02: invalid input syntax for type json
+DETAIL:  Token "x" is invalid.
+CONTEXT:  JSON data, line 1: x
+
+> drop table parts
+DROP TABLE
+
+> select '[]'::jsonb #- '{a}', '{}'::jsonb #- '{a}', '[1]'::jsonb #- '{}', jsonb_set('[]', '{a}', '1', false), jsonb_set('{}', '{a}', '1', false)
+?column?|?column?|?column?|jsonb_set|jsonb_set
+[]|{}|[1]|[]|{}
+(1 row)
+
+> select jsonb_set('[]', '{a}', '1')
+ERROR:  22P02: path element at position 1 is not an integer: "a"
+
+> select jsonb_insert('[]', '{a}', '1')
+ERROR:  22P02: path element at position 1 is not an integer: "a"
+
+> select '[1]'::jsonb #- '{a}'
+ERROR:  22P02: path element at position 1 is not an integer: "a"
+
+> select jsonb_set_lax('{"a":1,"b":2}', '{b}', null), jsonb_set_lax('{"a":1,"b":2}', '{b}', null, true, 'delete_key'), jsonb_set_lax('{"a":1,"b":2}', '{b}', null, null_value_treatment => 'return_target'), jsonb_set_lax('{"a":1,"b":2}', '{c}', '3'), jsonb_set_lax('{"a":1}', '{c}', '3', false), jsonb_set_lax('{"a":1}', null, '3'), jsonb_set_lax('{"a":1}', '{a}', null, null), jsonb_set_lax('{"a":1}', '{b}', null, true, 'use_json_null')
+jsonb_set_lax|jsonb_set_lax|jsonb_set_lax|jsonb_set_lax|jsonb_set_lax|jsonb_set_lax|jsonb_set_lax|jsonb_set_lax
+{"a": 1, "b": null}|{"a": 1}|{"a": 1, "b": 2}|{"a": 1, "b": 2, "c": 3}|{"a": 1}|||{"a": 1, "b": null}
+(1 row)
+
+> select jsonb_set_lax('{"a":1}', '{a}', null, true, null)
+ERROR:  22023: null_value_treatment must be "delete_key", "return_target", "use_json_null", or "raise_exception"
+
+> select jsonb_set_lax('{"a":1}', '{a}', '2', true, null)
+ERROR:  22023: null_value_treatment must be "delete_key", "return_target", "use_json_null", or "raise_exception"
+
+> select jsonb_set_lax('{"a":1}', '{a}', null, true, 'raise_exception')
+ERROR:  22004: JSON value must not be null
+DETAIL:  Exception was raised because null_value_treatment is "raise_exception".
+HINT:  To avoid, either change the null_value_treatment argument or ensure that an SQL NULL is not passed.
+
+> select jsonb_set_lax('{"a":1}', '{a}', null, true, 'no_such')
+ERROR:  22023: null_value_treatment must be "delete_key", "return_target", "use_json_null", or "raise_exception"
+
+> select jsonb_set_lax('{"a":1}', '{a}', '2', true, 'no_such')
+jsonb_set_lax
+{"a": 2}
+(1 row)
+
+> create table kept (id int, j jsonb, c text generated always as (jsonb_extract_path_text(j, 'a', 'b')) stored, e jsonb generated always as (j['a']) stored, d text default format('%s-%s', variadic array['x', 'y']), constraint known check (num_nulls(variadic array[id]) < 1))
+CREATE TABLE
+
+> insert into kept (id, j) values (1, '{"a":{"b":5}}') returning *
+id|j|c|e|d
+1|{"a": {"b": 5}}|5|{"b": 5}|x-y
+(1 row)
+INSERT 0 1
+
+> insert into kept (id, j) values (null, '{}')
+ERROR:  23514: new row for relation "kept" violates check constraint "known"
+DETAIL:  Failing row contains (null, {}, null, null, x-y).
+
+> select pg_get_expr(adbin, adrelid) from pg_attrdef where adrelid = 'kept'::regclass and adnum <> 4 order by adnum
+pg_get_expr
+jsonb_extract_path_text(j, VARIADIC ARRAY['a'::text, 'b'::text])
+format('%s-%s'::text, VARIADIC ARRAY['x'::text, 'y'::text])
+(2 rows)
+
+> drop table kept
+DROP TABLE
+
+> create table populated (a int, b text, gone int, c int[], d jsonb); alter table populated drop column gone; insert into populated values (7, 'old')
+CREATE TABLE
+ALTER TABLE
+INSERT 0 1
+
+> select * from json_populate_record(null::populated, '{"a": 1, "b": "x", "c": [1, 2], "d": {"k": null}, "gone": 5}')
+a|b|c|d
+1|x|{1,2}|{"k": null}
+(1 row)
+
+> select * from jsonb_populate_recordset(null::public.populated, '[{"a": 1, "b": true}, {"b": 4, "a": null}]') where b is not null order by b
+a|b|c|d
+|4||
+1|true||
+(2 rows)
+
+> insert into populated select * from json_populate_recordset(null::populated, '[{"a": 1, "d": 5}, {"c": "{3}"}]') returning *
+a|b|c|d
+1|||5
+||{3}|
+(2 rows)
+INSERT 0 2
+
+> select p.a, r.b, r.d from populated p, jsonb_populate_record(null::populated, to_jsonb(p)) r where p.b is not null
+a|b|d
+7|old|
+(1 row)
+
+> select r from json_populate_record(null::populated, '{"a": "1"}') r
+r
+(1,,,)
+(1 row)
+
+> select * from json_populate_record(null::populated, '{"a": "1"}') r(x, y)
+x|y|c|d
+1|||
+(1 row)
+
+> select * from json_populate_record(null::populated, '{"a": "1"}') with ordinality
+a|b|c|d|ordinality
+1||||1
+(1 row)
+
+> select * from json_populate_record(null::populated, null), json_populate_recordset(null::populated, null) x
+a|b|c|d|a|b|c|d
+(0 rows)
+
+> select count(*), count(a) from json_populate_record(null::populated, null)
+count|count
+1|0
+(1 row)
+
+> select * from json_populate_record(null::record, '{"a": "1"}') r(a int, b text)
+a|b
+1|
+(1 row)
+
+> select * from json_populate_record(null::populated, json_array_elements('[{}]'))
+ERROR:  0A000: set-returning functions must appear at top level of FROM
+
+> select * from json_populate_record(null::populated, '{"a": "1"}') r(x int, y text)
+ERROR:  42601: a column definition list is redundant for a function returning a named composite type
+
+> select * from json_populate_record(null::populated, '{"a": "x"}')
+ERROR:  22P02: invalid input syntax for type integer: "x"
+
+> select * from json_populate_record(null::populated, '[1]')
+ERROR:  22023: cannot call populate_composite on an array
+
+> select * from json_populate_recordset(null::populated, '{"a": 1}')
+ERROR:  22023: cannot call json_populate_recordset on an object
+
+> select * from json_populate_recordset(null::populated, '[1]')
+ERROR:  22023: argument of json_populate_recordset must be an array of objects
+
+> select * from jsonb_populate_recordset(null::populated, '5')
+ERROR:  22023: cannot call jsonb_populate_recordset on a non-array
+
+> drop table populated
+DROP TABLE
+
+> select json_each.key, json_each, jsonb_array_elements.value, jsonb_array_elements from json_each('{"a":1}'), jsonb_array_elements('[2]')
+key|json_each|value|jsonb_array_elements
+a|(a,1)|2|2
+(1 row)
+
+> select json_each.*, ordinality from rows from (json_each('{"a":1}'), generate_series(1, 2)) with ordinality
+key|value|generate_series|ordinality|ordinality
+a|1|1|1|1
+||2|2|2
+(2 rows)
+
+> select key.key from json_each('{"a":1}')
+ERROR:  42P01: missing FROM-clause entry for table "key"
+
+> select 1 from json_each('{}'), json_each('{}')
+ERROR:  42712: table name "json_each" specified more than once
+
+> select * from json_each('{"a":1}') r(a int)
+ERROR:  42601: a column definition list is redundant for a function with OUT parameters
+
+> select * from json_array_elements('[1]') r(a int)
+ERROR:  42601: a column definition list is only allowed for functions returning "record"
+
+> select * from generate_series(1, 2) r(a int)
+ERROR:  42601: a column definition list is only allowed for functions returning "record"
+
+> select * from json_to_record('{}') r
+ERROR:  42601: a column definition list is required for functions returning "record"
+
+> select * from json_to_record('{}') with ordinality r(a int)
+ERROR:  42601: WITH ORDINALITY cannot be used with a column definition list
+HINT:  Put the column definition list inside ROWS FROM().
+
+> select * from rows from (json_to_record('{}'), json_each('{}')) r(a int)
+ERROR:  42601: ROWS FROM() with multiple functions cannot have a column definition list
+HINT:  Put a separate column definition list for each function inside ROWS FROM().
+
+> select * from unnest(array[1], array[2]) r(a int, b int)
+ERROR:  42601: UNNEST() with multiple arguments cannot have a column definition list
+HINT:  Use separate UNNEST() calls inside ROWS FROM(), and attach a column definition list to each one.
+
+> select * from json_to_record('{"a":3,"b":"x"}') as (a int, b text)
+a|b
+3|x
+(1 row)
+
+> select json_to_record.a, json_to_record from json_to_record('{"a":3}') as (a int)
+a|json_to_record
+3|(3)
+(1 row)
+
+> select * from rows from (json_to_record('{"a":1}') as (a int), json_to_recordset('[{"b":2},{"b":3}]') as (b int, c text[]), generate_series(8, 9)) with ordinality
+a|b|c|generate_series|ordinality
+1|2||8|1
+|3||9|2
+(2 rows)
+
+> select * from rows from (json_to_record('{"a":1}') as (a int)) with ordinality r(x)
+x|ordinality
+1|1
+(1 row)
+
+> select * from rows from (json_to_record('{"a":1}')) r(a int)
+a
+1
+(1 row)
+
+> select * from rows from (json_to_record('{}') as (a int)) r(b int)
+ERROR:  42601: multiple column definition lists are not allowed for the same function
+
+> select * from rows from (json_each('{}') as (a int))
+ERROR:  42601: a column definition list is redundant for a function with OUT parameters
+
+> select * from rows from (json_to_record('{}') as r(a int))
+ERROR:  42601: syntax error at or near "r"
+
+> select * from rows from (generate_series(1, 2), json_to_record('{}'))
+ERROR:  42601: a column definition list is required for functions returning "record"
+
+> select * from json_to_record('{}') as (a int, a int)
+ERROR:  42701: column name "a" specified more than once
+
+> select * from json_to_record('{}') as (a)
+ERROR:  42601: syntax error at or near ")"
+
+> select * from json_to_record('{}') (a int)
+ERROR:  42601: syntax error at or near "("
+
+> select * from (select 1) r(a int)
+ERROR:  42601: syntax error at or near "int"
+
+> select * from pg_class r(a int)
+ERROR:  42601: syntax error at or near "int"

@@ -672,6 +672,113 @@ a|b|count
 > deallocate rolled
 DEALLOCATE
 
+# One expression in the list twice is two keys, each null in rows of its own.
+> select * from (select g as a, g as b, count(*), grouping(g) from p group by rollup (1, 2)) s order by 1, 2, 3
+a|b|count|grouping
+a|a|2|0
+a||2|0
+b|b|2|0
+b||2|0
+||1|0
+||1|0
+||5|1
+(7 rows)
+
+> select * from (select g as a, g as b, g || '!' as c, g as d, count(*), grouping(g) from p group by rollup (2, 1)) s order by 1, 2, 5
+a|b|c|d|count|grouping
+a|a|a!|a|2|0
+b|b|b!|b|2|0
+|a|||2|0
+|b|||2|0
+||||1|0
+||||1|0
+||||5|1
+(7 rows)
+
+> select * from (select g as a, g as b, count(*) from p where g is not null group by grouping sets ((a), (b), ())) s order by 1, 2
+a|b|count
+a||2
+b||2
+|a|2
+|b|2
+||4
+(5 rows)
+
+> select * from (select g as a, g as b, count(*) from p group by rollup (1, 2) having g = 'a') s order by 1, 2
+a|b|count
+a|a|2
+a||2
+(2 rows)
+
+> select * from (select g as a, g as b, (select g), rank() over (order by g) from p group by rollup (2, 1)) s order by 1, 2
+a|b|g|rank
+a|a|a|1
+b|b|b|2
+|a||3
+|b||3
+|||3
+|||3
+|||3
+(7 rows)
+
+> select * from (select x + 1 as a, x + 1 as b, x + 1 + 1 as c, count(*) from p group by cube (1, 2)) s order by 1, 2, 3, 4
+a|b|c|count
+6|6|7|1
+6||7|1
+8|8|9|1
+8||9|1
+11|11|12|1
+11||12|1
+21|21|22|1
+21||22|1
+|6||1
+|8||1
+|11||1
+|21||1
+|||1
+|||1
+|||1
+|||5
+(16 rows)
+
+> select g, count(*), grouping(g) from p group by rollup (g, g, 1) order by 1, 2
+g|count|grouping
+a|2|0
+a|2|0
+a|2|0
+b|2|0
+b|2|0
+b|2|0
+|1|0
+|1|0
+|1|0
+|5|1
+(10 rows)
+
+> select * from (select id as a, id as b, g from p group by grouping sets ((a, b), (b))) s order by 1, 2
+a|b|g
+1|1|a
+2|2|a
+3|3|b
+4|4|b
+5|5|
+|1|a
+|2|a
+|3|b
+|4|b
+|5|
+(10 rows)
+
+> select id as a, id as b, g from p group by grouping sets ((a), (b))
+ERROR:  42803: column "p.g" must appear in the GROUP BY clause or be used in an aggregate function
+
+> select g as a, g as b, count(*) from p group by 1, 2 order by 2
+a|b|count
+a|a|2
+b|b|2
+||1
+(3 rows)
+
 > select count(*) from p group by rollup ('x')
 ERROR:  42601: non-integer constant in GROUP BY
 
@@ -1174,6 +1281,38 @@ HINT:  No function matches the given name and argument types. You might need to 
 ERROR:  42883: function lag(integer, bigint, integer) does not exist
 HINT:  No function matches the given name and argument types. You might need to add explicit type casts.
 
+# Rows with more partners than are handed on at once.
+> select count(*), sum(g), count(a.k) from (values (0), (1), (2), (null)) a(k) full join (select g, g % 3 + 1 as k from generate_series(1, 2000) g) b on a.k = b.k and g % 7 <> 0
+count|sum|count
+2002|2001000|1144
+(1 row)
+
+> select a.k, count(*), sum(g) from (values (0), (1), (2), (1)) a(k) left join (select g, g % 3 + 1 as k from generate_series(1, 2000) g) b on a.k = b.k group by 1 order by 1
+k|count|sum
+0|1|
+1|1332|1332666
+2|667|667000
+(3 rows)
+
+> select count(*) from (select a.k, g from (values (1), (2)) a(k) join (select g, g % 3 + 1 as k from generate_series(1, 2000) g) b on a.k = b.k limit 700) x
+count
+700
+(1 row)
+
+> select k from (values (0), (1), (2), (null)) a(k) where exists (select from (select g, g % 3 + 1 as k from generate_series(1, 2000) g) b where a.k = b.k and g > a.k + 1900) order by k
+k
+1
+2
+(2 rows)
+
+# Of the arguments of lag and nth_value, none is computed over a row for which it is not asked.
+> select id, lag(10 / (id - 3)) over (order by id), lag(id, 1, 10 / (id - 3)) over (order by id), nth_value(10 / (id - 3), id) over (order by id rows between unbounded preceding and 1 preceding) from generate_series(1, 3) id
+id|lag|lag|nth_value
+1||-5|
+2|-5|1|
+3|-10|2|
+(3 rows)
+
 # DISTINCT aggregates have their rows in order.
 > select array_agg(distinct g), array_agg(distinct g order by g desc), string_agg(distinct g, ','), string_agg(distinct g, ', ' order by g desc) from p
 array_agg|array_agg|string_agg|string_agg
@@ -1187,3 +1326,85 @@ a+b-b|["a", "b"]
 
 > select count(distinct '1'::json)
 ERROR:  42883: could not identify an equality operator for type json
+
+# What a window's frame leaves out.
+> create table ex (g int, x int, v int)
+CREATE TABLE
+
+> insert into ex values (1, 1, 1), (1, 1, 2), (1, 2, 4), (1, 2, 8), (1, 3, 16), (2, null, 32), (2, null, 64)
+INSERT 0 7
+
+> select g, x, v, sum(v) over (partition by g order by x range between unbounded preceding and unbounded following exclude current row), sum(v) over (partition by g order by x, v rows between 1 preceding and 1 following exclude group), sum(v) over (partition by g order by x rows between 2 preceding and 2 following exclude ties), sum(v) over (partition by g order by x groups between 1 preceding and 1 following exclude no others) from ex order by v
+g|x|v|sum|sum|sum|sum
+1|1|1|30|2|5|15
+1|1|2|29|5|14|15
+1|2|4|27|10|23|31
+1|2|8|23|20|26|31
+1|3|16|15|8|28|28
+2||32|64|64|32|96
+2||64|32|32|64|96
+(7 rows)
+
+> select v, first_value(v) over u, last_value(v) over u, nth_value(v, 2) over u, array_agg(v) over u, row_number() over u, lag(v) over u from ex window u as (order by x, v rows between 1 preceding and 2 following exclude current row) order by v
+v|first_value|last_value|nth_value|array_agg|row_number|lag
+1|2|4|4|{2,4}|1|
+2|1|8|4|{1,4,8}|2|1
+4|2|16|8|{2,8,16}|3|2
+8|4|32|16|{4,16,32}|4|4
+16|8|64|32|{8,32,64}|5|8
+32|16|64|64|{16,64}|6|16
+64|32|32||{32}|7|32
+(7 rows)
+
+> select v, first_value(v) over u, last_value(v) over u, nth_value(v, 2) over u, array_agg(v) over u from ex window u as (order by x rows between 1 preceding and 2 following exclude group) order by v
+v|first_value|last_value|nth_value|array_agg
+1|4|4||{4}
+2|4|8|8|{4,8}
+4|2|16|16|{2,16}
+8|16|32|32|{16,32}
+16|8|64|32|{8,32,64}
+32|16|16||{16}
+64||||
+(7 rows)
+
+> select v, first_value(v) over u, last_value(v) over u, nth_value(v, 3) over u, array_agg(v) over u from ex window u as (order by x groups between 1 preceding and 0 following exclude ties) order by v
+v|first_value|last_value|nth_value|array_agg
+1|1|1||{1}
+2|2|2||{2}
+4|1|4|4|{1,2,4}
+8|1|8|8|{1,2,8}
+16|4|16|16|{4,8,16}
+32|16|32||{16,32}
+64|16|64||{16,64}
+(7 rows)
+
+> select v, array_agg(v) over (rows between unbounded preceding and current row exclude ties), count(v) over (rows between unbounded preceding and current row exclude group), sum(v) over (rows between unbounded preceding and current row), sum(v) filter (where x = 2) over (rows between unbounded preceding and current row exclude current row) from ex order by v
+v|array_agg|count|sum|sum
+1|{1}|0|1|
+2|{2}|0|3|
+4|{4}|0|7|
+8|{8}|0|15|4
+16|{16}|0|31|12
+32|{32}|0|63|12
+64|{64}|0|127|12
+(7 rows)
+
+> select v, count(*) over (order by x range between 1 following and 2 following exclude current row), first_value(v) over (order by x rows between 1 preceding and 2 following exclude ties), max(v) over (order by x range between 1 preceding and 1 following exclude group) from ex order by v
+v|count|first_value|max
+1|3|1|8
+2|3|2|8
+4|1|2|16
+8|1|8|16
+16|0|8|8
+32|1|16|
+64|1|64|
+(7 rows)
+
+> select sum(v) over (order by x exclude current row) from ex
+ERROR:  42601: syntax error at or near "exclude"
+
+> select sum(v) over (order by x rows unbounded preceding exclude nothing) from ex
+ERROR:  42601: syntax error at or near "nothing"
+
+> select sum(v) over (order by x rows unbounded preceding exclude current) from ex
+ERROR:  42601: syntax error at or near ")"

@@ -538,3 +538,67 @@ id|g|h
 
 > drop table c, g, t
 DROP TABLE
+
+# A table that refers to its own name refers to what the search path will find.
+> create schema near
+CREATE SCHEMA
+
+> create schema far
+CREATE SCHEMA
+
+> create table far.node (id int primary key, up int references node)
+ERROR:  42P01: relation "node" does not exist
+
+> create table far.node (id int primary key, up int references far.node)
+CREATE TABLE
+
+> set search_path = near, far
+SET
+
+> create table node (id int primary key, up int references node)
+CREATE TABLE
+
+> select conrelid::regclass, confrelid::regclass from pg_constraint where contype = 'f' and conrelid = 'near.node'::regclass
+conrelid|confrelid
+node|node
+(1 row)
+
+> insert into node values (1, 1)
+INSERT 0 1
+
+> set search_path = far, near
+SET
+
+> create table leaf (id int primary key)
+CREATE TABLE
+
+> create table near.leaf (id int references leaf)
+CREATE TABLE
+
+> select confrelid::regclass from pg_constraint where contype = 'f' and conrelid = 'near.leaf'::regclass
+confrelid
+leaf
+(1 row)
+
+> reset search_path
+RESET
+
+> drop table near.leaf, near.node, far.leaf, far.node
+DROP TABLE
+
+> drop schema near
+DROP SCHEMA
+
+> drop schema far
+DROP SCHEMA
+
+# A time of day is no day, and no operator compares the two.
+> create table clock (a time primary key)
+CREATE TABLE
+
+> create table refers (a date references clock)
+ERROR:  42804: foreign key constraint "refers_a_fkey" cannot be implemented
+DETAIL:  Key columns "a" and "a" are of incompatible types: date and time without time zone.
+
+> drop table clock
+DROP TABLE

@@ -173,3 +173,39 @@ ERROR:  25006: cannot execute SELECT FOR UPDATE in a read-only transaction
 
 > rollback
 ROLLBACK
+
+> begin read only
+BEGIN
+
+> select * from t, u for share of t for update of u
+ERROR:  25006: cannot execute SELECT FOR SHARE in a read-only transaction
+
+> rollback
+ROLLBACK
+
+> begin read only
+BEGIN
+
+> select * from t for no key update
+ERROR:  25006: cannot execute SELECT FOR NO KEY UPDATE in a read-only transaction
+
+> rollback
+ROLLBACK
+
+> begin read only
+BEGIN
+
+> with a as (insert into u values (3, 9) returning id) select * from t for key share
+ERROR:  25006: cannot execute SELECT FOR KEY SHARE in a read-only transaction
+
+> rollback
+ROLLBACK
+
+> begin read only
+BEGIN
+
+> copy (select * from t for update) to stdout
+ERROR:  25006: cannot execute SELECT FOR UPDATE in a read-only transaction
+
+> rollback
+ROLLBACK

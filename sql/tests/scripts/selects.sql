@@ -257,6 +257,68 @@ dept
 2
 (3 rows)
 
+# The items of DISTINCT ON, each once, must lead the order, in any sequence.
+> select distinct on (dept, dept) dept, name from emp order by dept, name
+dept|name
+1|Ann
+2|Cid
+|Eve
+(3 rows)
+
+> select distinct on (dept, boss) dept, boss, name from emp order by boss, dept, name
+dept|boss|name
+1|1|Bob
+2|1|Cid
+1|2|Fay
+2|3|Dee
+|3|Eve
+1||Ann
+(6 rows)
+
+> select distinct on (dept, boss) dept, name from emp order by dept, dept, name
+ERROR:  42P10: SELECT DISTINCT ON expressions must match initial ORDER BY expressions
+
+> select distinct on (dept, boss) dept, name from emp order by dept, name, boss
+ERROR:  42P10: SELECT DISTINCT ON expressions must match initial ORDER BY expressions
+
+> select distinct on (dept) dept, name from emp order by name limit nosuch
+ERROR:  42P10: SELECT DISTINCT ON expressions must match initial ORDER BY expressions
+
+> select distinct on (2) dept as a, dept as b from emp order by dept
+ERROR:  42P10: SELECT DISTINCT ON expressions must match initial ORDER BY expressions
+
+> select distinct on (dept) dept as a, dept as b from emp order by 1
+a|b
+1|1
+2|2
+|
+(3 rows)
+
+> select distinct on (id) name from emp group by dept order by name
+ERROR:  42P10: SELECT DISTINCT ON expressions must match initial ORDER BY expressions
+
+> select distinct on (to_json(name)) id from emp
+ERROR:  42883: could not identify an equality operator for type json
+
+> select distinct rank() over (order by dept) as r from emp order by rank() over (order by dept)
+r
+1
+4
+6
+(3 rows)
+
+> select distinct on (sum(salary) over w) dept, name from emp where dept is not null window w as (partition by dept) order by sum(salary) over w, name
+dept|name
+2|Cid
+1|Ann
+(2 rows)
+
+> select distinct rank() over (order by dept) as r from emp order by rank() over (order by id)
+ERROR:  42P10: for SELECT DISTINCT, ORDER BY expressions must appear in select list
+
+> select distinct name from emp group by dept order by salary
+ERROR:  42P10: for SELECT DISTINCT, ORDER BY expressions must appear in select list
+
 > select distinct on (dept) dept, name from emp order by dept, salary desc, id
 dept|name
 1|Ann
@@ -1418,4 +1480,212 @@ count|sum
 > select count(*), sum(id) from ea where id = 1 or exists (select 1 from eb where eb.k = ea.k and eb.z = ea.id / 2 % 5)
 count|sum
 69|6741
+(1 row)
+
+> select * from generate_series(1, generate_series(1, 3))
+ERROR:  0A000: set-returning functions must appear at top level of FROM
+
+> select * from int4mul(1 + generate_series(1, 2), 10)
+ERROR:  0A000: set-returning functions must appear at top level of FROM
+
+> select case when true then generate_series(1, 3) else 0 end
+ERROR:  0A000: set-returning functions are not allowed in CASE
+HINT:  You might be able to move the set-returning function into a LATERAL FROM item.
+
+> select case generate_series(1, 3) when 1 then 2 end
+ERROR:  0A000: set-returning functions are not allowed in CASE
+HINT:  You might be able to move the set-returning function into a LATERAL FROM item.
+
+> select coalesce(generate_series(1, 3), 0)
+ERROR:  0A000: set-returning functions are not allowed in COALESCE
+HINT:  You might be able to move the set-returning function into a LATERAL FROM item.
+
+> select * from generate_series(1, coalesce((select max(x) from generate_series(1, 3) x), 0))
+generate_series
+1
+2
+3
+(3 rows)
+
+> select distinct on (a) a, b, generate_series(1,3) g from (values (3, 2), (3,1), (1,1), (1,4), (5,3), (5,1)) as t(a, b) order by a, b desc
+a|b|g
+1|4|1
+1|4|2
+1|4|3
+3|2|1
+3|2|2
+3|2|3
+5|3|1
+5|3|2
+5|3|3
+(9 rows)
+
+> select distinct on (a) a, b, generate_series(1,3) g from (values (3, 2), (3,1), (1,1), (1,4), (5,3), (5,1)) as t(a, b) order by a, b desc, g desc
+a|b|g
+1|4|3
+3|2|3
+5|3|3
+(3 rows)
+
+> select distinct on (a) a, unnest(array[b, b + 10]) from (values (3, 2), (3,1), (1,1), (1,4)) as t(a, b) order by a, b limit 3
+a|unnest
+1|1
+1|11
+3|1
+(3 rows)
+
+> select distinct on (a, g) a, generate_series(1,2) g from (values (3, 2), (3,1), (1,1), (1,4)) as t(a, b) order by a, g
+a|g
+1|1
+1|2
+3|1
+3|2
+(4 rows)
+
+# USING gives its columns a name of their own.
+> create table ua (id int primary key, x int, k text)
+CREATE TABLE
+
+> create table ub (id bigint, y int, k varchar(5))
+CREATE TABLE
+
+> insert into ua values (1, 10, 'p'), (2, 20, 'q'), (3, 30, null)
+INSERT 0 3
+
+> insert into ub values (1, 100, 'p'), (2, 200, 'r'), (4, 400, 's')
+INSERT 0 3
+
+> select * from ua join ub using (id) as j order by j.id
+id|x|k|y|k
+1|10|p|100|p
+2|20|q|200|r
+(2 rows)
+
+> select j.*, ua.id, pg_typeof(j.id), j from ua join ub using (id) as j order by 1
+id|id|pg_typeof|j
+1|1|bigint|(1)
+2|2|bigint|(2)
+(2 rows)
+
+> select j, j.*, row_to_json(j) from ua full join ub using (id, k) as j order by j.id, j.k
+j|id|k|row_to_json
+(1,p)|1|p|{"id":1,"k":"p"}
+(2,q)|2|q|{"id":2,"k":"q"}
+(2,r)|2|r|{"id":2,"k":"r"}
+(3,)|3||{"id":3,"k":null}
+(4,s)|4|s|{"id":4,"k":"s"}
+(5 rows)
+
+> select jj.*, j.* from ua join ub using (id) as j left join ua c using (id) as jj order by 1
+id|id
+1|1
+2|2
+(2 rows)
+
+> select j.id, count(*), count(j) from ua left join ub using (id) as j where j.id > 1 group by j.id order by j.id
+id|count|count
+2|1|1
+3|1|1
+(2 rows)
+
+> select ua.id, count(j) from ua left join (ub join ub other using (id) as j) on ub.id = ua.id group by ua.id order by 1
+id|count
+1|1
+2|1
+3|1
+(3 rows)
+
+> create view named as select j.* from ua full join ub using (id) as j
+CREATE VIEW
+
+> select * from named order by 1
+id
+1
+2
+3
+4
+(4 rows)
+
+> select count(q), count(q.id) from ua left join (ub join ub other using (id)) as q on q.id = ua.id
+count|count
+3|2
+(1 row)
+
+> select j.id from (ua join ub using (id) as j) as q
+ERROR:  42P01: missing FROM-clause entry for table "j"
+
+> select * from ua join ub using (id) as ua
+ERROR:  42712: table name "ua" specified more than once
+
+> select * from ua join ub using (id) as j join ub as j using (id)
+ERROR:  42712: table name "j" specified more than once
+
+> select * from ua join ub on ua.id = ub.id as j
+ERROR:  42601: syntax error at or near "as"
+
+> select 1 from ua join ub using (id) as j for update of j
+ERROR:  0A000: FOR UPDATE cannot be applied to a join
+
+> select j.ctid from ua join ub using (id) as j
+ERROR:  42703: column j.ctid does not exist
+
+> create table pairs (g int, y float8, x float8)
+CREATE TABLE
+
+> insert into pairs values (1, 2, 1), (1, 3, 2), (1, 9, 4), (1, null, 5), (1, 5, null), (2, 1, 1), (3, null, 1), (4, 1, 2), (4, 1, 3), (5, 1, 2), (5, 3, 2), (6, 1e-3, 1e9), (6, 2e-3, 1e9), (6, 4e-3, 3e9), (7, 'inf', 1), (7, 2, 2), (8, 'nan', 1), (8, 2, 'inf')
+INSERT 0 18
+
+> select g, regr_count(y, x), regr_avgx(y, x), regr_avgy(y, x), regr_sxx(y, x), regr_syy(y, x), regr_sxy(y, x) from pairs group by g order by g
+g|regr_count|regr_avgx|regr_avgy|regr_sxx|regr_syy|regr_sxy
+1|3|2.3333333333333335|4.666666666666667|4.666666666666666|28.666666666666664|11.333333333333332
+2|1|1|1|0|0|0
+3|0|||||
+4|2|2.5|1|0.5|0|0
+5|2|2|2|0|2|0
+6|3|1666666666.6666667|0.0023333333333333335|2.6666666666666665e+18|4.666666666666667e-06|3333333.333333333
+7|2|1.5|Infinity|0.5|NaN|NaN
+8|2|Infinity|NaN|NaN|NaN|NaN
+(8 rows)
+
+> select g, corr(y, x), covar_pop(y, x), covar_samp(y, x), regr_slope(y, x), regr_intercept(y, x), regr_r2(y, x) from pairs group by g order by g
+g|corr|covar_pop|covar_samp|regr_slope|regr_intercept|regr_r2
+1|0.9798637100971994|3.7777777777777772|5.666666666666666|2.428571428571429|-1|0.9601328903654487
+2||0||||
+3||||||
+4||0|0|0|1|1
+5||0|0|||
+6|0.9449111825230679|1111111.111111111|1666666.6666666665|1.25e-12|0.00024999999999999995|0.8928571428571427
+7|NaN|NaN|NaN|NaN|NaN|NaN
+8|NaN|NaN|NaN|NaN|NaN|NaN
+(8 rows)
+
+> select regr_count(y, x), corr(y, x), regr_sxx(y, x) from pairs where false
+regr_count|corr|regr_sxx
+0||
+(1 row)
+
+> select covar_pop(y, x) from (values (1e300, 1e300), (-1e300, -1e300)) v (y, x)
+ERROR:  22003: value out of range: overflow
+
+> select corr(a, b), regr_slope(a, b) from (values (1, 2), (2, 3), (4, 5)) v (a, b)
+corr|regr_slope
+1|1
+(1 row)
+
+> select g, x, corr(y, x) over (order by x) from pairs where g = 1 order by x
+g|x|corr
+1|1|
+1|2|1
+1|4|0.9798637100971994
+1|5|0.9798637100971994
+1||0.9798637100971994
+(5 rows)
+
+> select bit_xor(v), bit_xor(v::int2), bit_xor(v::int8), bit_xor(distinct v) from (values (7), (null), (5), (5)) t (v)
+bit_xor|bit_xor|bit_xor|bit_xor
+7|7|7|2
+(1 row)
+
+> select bit_xor(v) from (values (1)) t (v) where false
+bit_xor
 (1 row)

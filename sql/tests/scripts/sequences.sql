@@ -237,3 +237,303 @@ DROP SEQUENCE
 
 > drop table t
 DROP TABLE
+
+> create sequence p start 5
+CREATE SEQUENCE
+
+> select last_value, is_called from p
+last_value|is_called
+5|f
+(1 row)
+
+> select setval('p', 100, false)
+setval
+100
+(1 row)
+
+> select p.last_value, is_called, pg_sequence_last_value('p') from public.p
+last_value|is_called|pg_sequence_last_value
+100|f|
+(1 row)
+
+> select last_value from pg_sequences where sequencename = 'p'
+last_value
+(1 row)
+
+> alter sequence p restart 50
+ALTER SEQUENCE
+
+> select last_value, is_called, tableoid::regclass from p where not is_called
+last_value|is_called|tableoid
+50|f|p
+(1 row)
+
+> select nextval('p')
+nextval
+50
+(1 row)
+
+> select pg_sequence_last_value('p'), last_value from pg_sequences where sequencename = 'p'
+pg_sequence_last_value|last_value
+50|50
+(1 row)
+
+> begin
+BEGIN
+
+> alter sequence p restart 70
+ALTER SEQUENCE
+
+> savepoint s
+SAVEPOINT
+
+> alter sequence p restart 80
+ALTER SEQUENCE
+
+> select last_value, is_called from p
+last_value|is_called
+80|f
+(1 row)
+
+> rollback to s
+ROLLBACK
+
+> select last_value, is_called from p
+last_value|is_called
+70|f
+(1 row)
+
+> rollback
+ROLLBACK
+
+> select x.n, x.is_called from p x (n)
+n|is_called
+50|t
+(1 row)
+
+> create view v as select last_value from p
+CREATE VIEW
+
+> select nextval('p')
+nextval
+51
+(1 row)
+
+> select * from v
+last_value
+51
+(1 row)
+
+> select * from p for update
+ERROR:  42809: cannot lock rows in sequence "p"
+
+> select * from v x for key share
+ERROR:  42809: cannot lock rows in sequence "p"
+
+> create table held (a int); insert into held values (1)
+CREATE TABLE
+INSERT 0 1
+
+> select * from held, (select last_value from p) y for share
+ERROR:  42809: cannot lock rows in sequence "p"
+
+> select * from held, p x for share of x
+ERROR:  42809: cannot lock rows in sequence "p"
+
+> select a, last_value from held, p for share of held
+ERROR:  42809: cannot lock rows in sequence "p"
+
+> update held set a = last_value from p
+ERROR:  42809: cannot lock rows in sequence "p"
+
+> delete from held using p where a = last_value
+ERROR:  42809: cannot lock rows in sequence "p"
+
+> update held set a = (select last_value from p) returning a
+a
+51
+(1 row)
+UPDATE 1
+
+> drop table held
+DROP TABLE
+
+> explain (costs off) select last_value from p
+QUERY PLAN
+Seq Scan on p
+(1 row)
+
+> select pg_sequence_last_value('pg_class')
+ERROR:  42809: "pg_class" is not a sequence
+
+> drop view v
+DROP VIEW
+
+> drop sequence p
+DROP SEQUENCE
+
+# How many values may be drawn without a record.
+> create sequence p
+CREATE SEQUENCE
+
+> select * from p
+last_value|log_cnt|is_called
+1|0|f
+(1 row)
+
+> select nextval('p')
+nextval
+1
+(1 row)
+
+> select * from p
+last_value|log_cnt|is_called
+1|32|t
+(1 row)
+
+> select count(nextval('p')) from generate_series(1, 32)
+count
+32
+(1 row)
+
+> select * from p
+last_value|log_cnt|is_called
+33|0|t
+(1 row)
+
+> select nextval('p')
+nextval
+34
+(1 row)
+
+> select * from p
+last_value|log_cnt|is_called
+34|32|t
+(1 row)
+
+> select setval('p', 40)
+setval
+40
+(1 row)
+
+> select * from p
+last_value|log_cnt|is_called
+40|0|t
+(1 row)
+
+> select nextval('p')
+nextval
+41
+(1 row)
+
+> select log_cnt from p
+log_cnt
+32
+(1 row)
+
+> alter sequence p restart
+ALTER SEQUENCE
+
+> select * from p
+last_value|log_cnt|is_called
+1|0|f
+(1 row)
+
+> drop sequence p
+DROP SEQUENCE
+
+> create sequence p increment -1 minvalue -3
+CREATE SEQUENCE
+
+> select nextval('p')
+nextval
+-1
+(1 row)
+
+> select * from p
+last_value|log_cnt|is_called
+-1|2|t
+(1 row)
+
+> drop sequence p
+DROP SEQUENCE
+
+# So it does where the sequence begins anew.
+> create sequence p maxvalue 3 cycle
+CREATE SEQUENCE
+
+> select nextval('p')
+nextval
+1
+(1 row)
+
+> select * from p
+last_value|log_cnt|is_called
+1|2|t
+(1 row)
+
+> select nextval('p'), nextval('p'), nextval('p')
+nextval|nextval|nextval
+2|3|1
+(1 row)
+
+> select * from p
+last_value|log_cnt|is_called
+1|2|t
+(1 row)
+
+> drop sequence p
+DROP SEQUENCE
+
+> create sequence p increment -10 minvalue -3 cycle
+CREATE SEQUENCE
+
+> select nextval('p'), nextval('p')
+nextval|nextval
+-1|-1
+(1 row)
+
+> select * from p
+last_value|log_cnt|is_called
+-1|0|t
+(1 row)
+
+> drop sequence p
+DROP SEQUENCE
+
+# What is set is not drawn.
+> create sequence a; create sequence b; select nextval('b')
+CREATE SEQUENCE
+CREATE SEQUENCE
+nextval
+1
+(1 row)
+
+> select setval('a', 9)
+setval
+9
+(1 row)
+
+> select currval('a'), lastval()
+currval|lastval
+9|1
+(1 row)
+
+> select setval('b', 50)
+setval
+50
+(1 row)
+
+> select lastval()
+lastval
+50
+(1 row)
+
+> drop sequence b
+DROP SEQUENCE
+
+> select lastval()
+ERROR:  55000: lastval is not yet defined in this session
+
+> drop sequence a
+DROP SEQUENCE

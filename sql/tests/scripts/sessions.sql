@@ -59,6 +59,82 @@ x
 > prepare p5 as select nosuch
 ERROR:  42703: column "nosuch" does not exist
 
+# What a prepared statement yields stays: the names of its columns, their types, and how many there are.
+> create table sp (id int primary key, v varchar(10))
+CREATE TABLE
+
+> insert into sp values (1, 'a')
+INSERT 0 1
+
+> prepare p6 as select * from sp
+PREPARE
+
+> prepare p7 (int) as update sp set v = 'b' where id = $1 returning *
+PREPARE
+
+> prepare p8 as select id from sp
+PREPARE
+
+> alter table sp rename v to w
+ALTER TABLE
+
+> execute p6
+ERROR:  0A000: cached plan must not change result type
+
+> execute p7 (1)
+ERROR:  42703: column "v" of relation "sp" does not exist
+
+> explain execute p6
+ERROR:  0A000: cached plan must not change result type
+
+> execute p8
+id
+1
+(1 row)
+
+> alter table sp rename w to v
+ALTER TABLE
+
+> execute p6
+id|v
+1|a
+(1 row)
+
+> execute p7 (1)
+id|v
+1|b
+(1 row)
+UPDATE 1
+
+> alter table sp alter v type varchar(20)
+ALTER TABLE
+
+> execute p6
+ERROR:  0A000: cached plan must not change result type
+
+> alter table sp alter v type varchar(10)
+ALTER TABLE
+
+> begin
+BEGIN
+
+> alter table sp add n int
+ALTER TABLE
+
+> execute p6
+ERROR:  0A000: cached plan must not change result type
+
+> rollback
+ROLLBACK
+
+> execute p6
+id|v
+1|b
+(1 row)
+
+> drop table sp
+DROP TABLE
+
 > deallocate p1
 DEALLOCATE
 
@@ -240,6 +316,35 @@ ERROR:  22023: invalid value for parameter "work_mem": "abc"
 > set work_mem = 1
 ERROR:  22023: 1 kB is outside the valid range for parameter "work_mem" (64 .. 2147483647)
 
+# Counted in blocks of 8 kB.
+> set temp_buffers = '16MB'
+SET
+
+> show temp_buffers
+temp_buffers
+16MB
+(1 row)
+
+> set temp_buffers = 300
+SET
+
+> select name, setting, unit from pg_settings where name in ('temp_buffers', 'effective_cache_size') order by name
+name|setting|unit
+effective_cache_size|524288|8kB
+temp_buffers|300|8kB
+(2 rows)
+
+> select current_setting('temp_buffers'), current_setting('effective_cache_size')
+current_setting|current_setting
+2400kB|4GB
+(1 row)
+
+> set temp_buffers = '80kB'
+ERROR:  22023: 10 8kB is outside the valid range for parameter "temp_buffers" (100 .. 1073741823)
+
+> reset temp_buffers
+RESET
+
 > set nosuch = 1
 ERROR:  42704: unrecognized configuration parameter "nosuch"
 
@@ -339,6 +444,58 @@ on
 
 > set timezone to 'Nowhere/Else'
 ERROR:  22023: invalid value for parameter "TimeZone": "Nowhere/Else"
+
+> set time zone interval '-08:30' hour to minute
+SET
+
+> show timezone
+TimeZone
+<-08:30>+08:30
+(1 row)
+
+> select timestamptz '2024-07-01 00:00+00'
+timestamptz
+2024-06-30 15:30:00-08:30
+(1 row)
+
+> set time zone interval '-3' hour; show timezone
+SET
+TimeZone
+<-03>+03
+(1 row)
+
+> set time zone -3.5; show timezone; select timestamptz '2024-07-01 00:00+00'
+SET
+TimeZone
+<-03:30>+03:30
+(1 row)
+timestamptz
+2024-06-30 20:30:00-03:30
+(1 row)
+
+> set timezone = 120; show timezone; select timestamptz '2024-07-01 00:00+00'
+SET
+TimeZone
+<+120>-120
+(1 row)
+timestamptz
+2024-07-06 00:00:00+120
+(1 row)
+
+> set timezone = 168
+ERROR:  22023: invalid value for parameter "TimeZone": "168"
+DETAIL:  UTC timezone offset is out of range.
+
+> set time zone interval '1 day'
+ERROR:  22023: invalid value for parameter "TimeZone": "INTERVAL '1 day'"
+DETAIL:  Cannot specify days in time zone interval.
+
+> set time zone interval 'nothing'
+ERROR:  22007: invalid input syntax for type interval: "nothing"
+
+> set time zone interval '200:00'
+ERROR:  22023: invalid value for parameter "TimeZone": "INTERVAL '200:00:00'"
+DETAIL:  UTC timezone offset is out of range.
 
 > set time zone 'Europe/Paris'
 SET
@@ -620,3 +777,112 @@ COMMIT
 work_mem
 8MB
 (1 row)
+
+# Each value of SET is a name of its own; other texts are lists of names.
+> set search_path = 'a, b', "C d"; show search_path
+SET
+search_path
+"a, b", "C d"
+(1 row)
+
+> set search_path = ''; show search_path
+SET
+search_path
+""
+(1 row)
+
+> select set_config('search_path', 'a, "B c"', false)
+set_config
+a, "B c"
+(1 row)
+
+> select set_config('search_path', 'a b', false)
+ERROR:  22023: invalid value for parameter "search_path": "a b"
+DETAIL:  List syntax is invalid.
+
+> select set_config('search_path', 'a,,b', false)
+ERROR:  22023: invalid value for parameter "search_path": "a,,b"
+DETAIL:  List syntax is invalid.
+
+> reset search_path
+RESET
+
+# What a role is given must be what a session can have.
+> create role given
+CREATE ROLE
+
+> alter role given set nosuch = 1
+ERROR:  42704: unrecognized configuration parameter "nosuch"
+
+> alter role given set work_mem = 'much'
+ERROR:  22023: invalid value for parameter "work_mem": "much"
+
+> alter role given set server_version = '1'
+ERROR:  55P02: parameter "server_version" cannot be changed
+
+> alter role given set my.own = 'x'; alter role given set search_path to "A b", c; alter role given set datestyle = ISO
+ALTER ROLE
+ALTER ROLE
+ALTER ROLE
+
+> alter role given set my.Ä = 'x'; alter role given set my.Ä = 'y'; alter role given reset my.Ä
+ALTER ROLE
+ALTER ROLE
+ALTER ROLE
+
+> select unnest(rolconfig) from pg_roles where rolname = 'given'
+unnest
+my.own=x
+search_path="A b", c
+DateStyle=iso
+(3 rows)
+
+> alter role given reset my.own; alter role given reset SEARCH_PATH; select rolconfig from pg_roles where rolname = 'given'
+ALTER ROLE
+ALTER ROLE
+rolconfig
+{DateStyle=iso}
+(1 row)
+
+> drop role given
+DROP ROLE
+
+> set session authorization default; reset session authorization; show session_authorization
+SET
+RESET
+session_authorization
+postgres
+(1 row)
+
+> set session authorization postgres; set session_authorization = 'postgres'
+SET
+SET
+
+# The numbers that follow from a seed are PostgreSQL's.
+> select setseed(0.5)
+setseed
+(1 row)
+
+> select random(), random()
+random|random
+0.9851677175347999|0.825301858027981
+(1 row)
+
+> select setseed(0.3)
+setseed
+(1 row)
+
+# A volatile item of the list is known again in ORDER BY: rows go by the values that are shown.
+> select i, random() r from generate_series(1, 4) i order by random()
+i|r
+3|0.04390722934237634
+4|0.07203715234249097
+2|0.09576053854453082
+1|0.662926946301782
+(4 rows)
+
+> select setseed(null), setseed(1.23456789)
+ERROR:  22023: setseed parameter 1.23457 is out of allowed range [-1,1]
+
+> select setseed('NaN')
+ERROR:  22023: setseed parameter NaN is out of allowed range [-1,1]

@@ -37,6 +37,37 @@ async fn waits_for(setup: &str, open: &'static str, asked: &'static str) -> bool
     waits
 }
 
+/// It is not made by that, so who moves it does not lock the parent; and it comes to where the search has been.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_child_that_moves_is_not_overlooked() {
+    for action in ["no action", "restrict", "cascade"] {
+        for (index, moves) in [
+            ("", "update c set id = 1 where id = 5"),
+            ("create index on c (pid)", "update c set id = 1 where id = 5"),
+            ("create index on c (pid, n)", "update c set n = 1 where id = 5"),
+        ] {
+            let setup = format!(
+                "create table p (id int primary key); insert into p values (1);
+                create table c (id int primary key, n int, pid int references p on delete {action});
+                insert into c values (5, 5, 1); {index}"
+            );
+            let (_volume, database, one, mut two) = two(&setup).await;
+            ok(&run(&mut two, "begin").await);
+            ok(&run(&mut two, moves).await);
+            let waiting = spawn(one, "delete from p where id = 1");
+            let_wait(&database).await;
+            assert!(!waiting.is_finished(), "the child may be going");
+            ok(&run(&mut two, "commit").await);
+            let (_one, lines) = waiting.await.expect("no panic");
+            let left = value(&mut two, "select count(*) from c").await;
+            match action {
+                "cascade" => assert_eq!((&*lines[0], &*left), ("DELETE 1", "0"), "{index}: {moves}"),
+                _ => assert_eq!((&lines[0][..13], &*left), ("ERROR:  23503", "1"), "{action} {index}: {moves}"),
+            }
+        }
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_parent_goes_without_waiting_for_children_of_others() {
     const SETUP: &str = "create table p (id int primary key); insert into p values (1), (2), (3);

@@ -106,6 +106,8 @@ async fn a_changed_row_must_still_meet_the_conditions_of_its_joins() {
         ("select id, w, y from va join b on b.x = va.w for update of va", &[]),
         ("select id, w from va for update", &["1|2"]),
         ("select id, w from va where w = 1 for update", &[]),
+        ("select id, x from a order by x, random() for update", &["1|2"]),
+        ("select id, x + 1 from a order by x + 1, random() for update", &["1|3"]),
     ] {
         let lines = after(two, query).await;
         ok(&lines);

@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use super::support::run;
+use engine::{Engine, Options};
+use sql::session::{Database, Session};
+
+use super::support::{Recorder, run, session};
 use super::{let_wait, ok, spawn, two, value};
 
 /// A change that stands keeps others away, though a later one was taken back.
@@ -89,4 +92,50 @@ async fn a_grant_under_way_keeps_nobody_from_drawing() {
     assert_eq!(drawn, "2");
     ok(&run(&mut one, "commit").await);
     assert_eq!(value(&mut one, "select nextval('q')").await, "3");
+}
+
+/// What a dump reads of a sequence, and what is listed of it.
+async fn told(session: &mut Session, sequence: &str) -> [String; 2] {
+    let listed = format!(
+        "select pg_sequence_last_value('{sequence}'), last_value from pg_sequences where sequencename = '{sequence}'"
+    );
+    [value(session, &format!("select last_value, is_called from {sequence}")).await, value(session, &listed).await]
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_sequences_stand_is_told_after_a_crash() {
+    let setup = "create sequence drawn; create sequence moved; create sequence begun; create sequence fresh start 7";
+    let (volume, _database, mut one, _other) = two(setup).await;
+    for statement in [
+        "select nextval('drawn'), nextval('drawn')",
+        "select setval('moved', 100)",
+        "select nextval('begun')",
+        "alter sequence begun restart 50",
+    ] {
+        ok(&run(&mut one, statement).await);
+    }
+    assert_eq!(told(&mut one, "drawn").await, ["2|t", "2|2"]);
+    let engine = Engine::writer(volume.crash(), Options::default()).await.expect("the volume holds a database");
+    let database = Database::open(engine, None).await.expect("the catalog");
+    let mut next = session(&database).await;
+    // As far as its record allows, behind which it goes on.
+    assert_eq!(told(&mut next, "drawn").await, ["33|t", "33|33"]);
+    assert_eq!(told(&mut next, "moved").await, ["100|t", "100|100"]);
+    assert_eq!(told(&mut next, "begun").await, ["50|f", "|"]);
+    assert_eq!(told(&mut next, "fresh").await, ["7|f", "|"]);
+    assert_eq!(value(&mut next, "select nextval('drawn')").await, "34");
+    assert_eq!(told(&mut next, "drawn").await, ["34|t", "34|34"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_a_sequence_stands_is_not_told_before_it_is_durable() {
+    let (volume, _database, mut one, mut other) = two("create sequence q").await;
+    let mut client = Recorder::default();
+    volume.hold();
+    one.simple("select setval('q', 7)", &mut client).await.expect("it is set");
+    other.simple("select last_value from q", &mut client).await.expect("a value");
+    assert_eq!(client.lines, ["setval", "7", "(1 row)", "last_value", "7", "(1 row)"]);
+    assert!(tokio::time::timeout(Duration::from_millis(50), other.settle()).await.is_err(), "the value waits");
+    volume.resume();
+    other.settle().await.expect("durable now");
 }

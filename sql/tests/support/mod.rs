@@ -134,8 +134,13 @@ pub async fn database(cache_pages: usize) -> (Arc<MemoryVolume>, Arc<Database>) 
 }
 
 pub async fn session(database: &Arc<Database>) -> Session {
-    let options = SessionOptions { user: "postgres".into(), database: "postgres".into(), ..SessionOptions::default() };
-    Session::new(database.clone(), options).await.expect("the superuser may connect")
+    session_of(database, "postgres").await
+}
+
+/// A session of this user.
+pub async fn session_of(database: &Arc<Database>, user: &str) -> Session {
+    let options = SessionOptions { user: user.into(), database: "postgres".into(), ..SessionOptions::default() };
+    Session::new(database.clone(), options).await.expect("it may connect")
 }
 
 /// Runs a Query message as the wire does, and returns what was printed.

@@ -12,7 +12,8 @@ use datafusion::error::Result;
 use datafusion::logical_expr::{EmitTo, GroupsAccumulator};
 use sql::exec::datum_bytes;
 use types::aggregate::{Accumulator, Aggregate};
-use types::{Datum, Settings, SqlType};
+use types::keycode::{encode_key_typed, unpadded};
+use types::{Datum, Settings, SqlType, oid};
 
 use super::{each_row, no_spill};
 use crate::error::to_datafusion;
@@ -20,9 +21,6 @@ use crate::repr::{Builder, Shape, datum_at};
 
 /// What one accumulator is charged for beside what it collects, in bytes.
 const STATE_BYTES: usize = 160;
-
-/// Accumulators that say they hold more than this many bytes collect their arguments.
-const COLLECTING_BYTES: usize = 256;
 
 /// A call of an aggregate.
 pub(crate) struct Generic {
@@ -50,18 +48,27 @@ impl std::fmt::Debug for Generic {
 impl OrderKey {
     fn compare(&self, left: &Datum, right: &Datum) -> Ordering {
         let nulls = if self.nulls_first { Ordering::Less } else { Ordering::Greater };
+        let values = || match (left, right) {
+            // Blanks at the end of a char(n) do not count.
+            (Datum::Text(left), Datum::Text(right)) if self.shape.ty.oid == oid::BPCHAR => {
+                unpadded(left).cmp(unpadded(right))
+            }
+            _ => left.compare(right),
+        };
         match (left.is_null(), right.is_null()) {
             (true, true) => Ordering::Equal,
             (true, false) => nulls,
             (false, true) => nulls.reverse(),
-            (false, false) if self.descending => right.compare(left),
-            (false, false) => left.compare(right),
+            (false, false) if self.descending => values().reverse(),
+            (false, false) => values(),
         }
     }
 }
 
 struct State {
     accumulator: Box<dyn Accumulator>,
+    /// The most that the accumulator was found to hold.
+    counted: usize,
     /// Keys of the arguments seen, for DISTINCT.
     seen: HashSet<Box<[u8]>>,
     /// (sort values, arguments), kept back until all are there, for ORDER BY.
@@ -86,7 +93,7 @@ impl Groups {
         let state = &mut self.states[group];
         if self.call.distinct {
             let mut key = Vec::new();
-            types::keycode::encode_key(args, &mut key);
+            encode_key_typed(args, &self.types, &mut key);
             let bytes = key.len() + 32;
             if !state.seen.insert(key.into_boxed_slice()) {
                 return Ok(());
@@ -95,13 +102,15 @@ impl Groups {
         }
         if self.call.order.is_empty() {
             state.accumulator.add(args)?;
-            if state.accumulator.size() <= COLLECTING_BYTES {
-                return Ok(());
+            let held = state.accumulator.size();
+            if held > state.counted {
+                self.bytes += held - state.counted;
+                state.counted = held;
             }
         } else {
+            self.bytes += order.iter().chain(args).map(datum_bytes).sum::<usize>();
             state.held.push((order, args.to_vec()));
         }
-        self.bytes += args.iter().map(datum_bytes).sum::<usize>();
         Ok(())
     }
 }
@@ -117,7 +126,7 @@ impl GroupsAccumulator for Groups {
         while self.states.len() < total_num_groups {
             // Those that read settings stay with the row executor.
             let accumulator = self.call.aggregate.start(&self.types, &Settings::default());
-            self.states.push(State { accumulator, seen: HashSet::new(), held: Vec::new() });
+            self.states.push(State { accumulator, counted: 0, seen: HashSet::new(), held: Vec::new() });
             self.bytes += STATE_BYTES;
         }
         let call = Arc::clone(&self.call);

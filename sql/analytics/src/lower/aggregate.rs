@@ -11,6 +11,7 @@ use datafusion::logical_expr::expr::{AggregateFunction, AggregateFunctionParams}
 use datafusion::logical_expr::logical_plan as df;
 use datafusion::logical_expr::{AggregateUDF, Expr as DfExpr, LogicalPlan, lit};
 use sql::bound::{Aggregate, AggregateCall};
+use types::aggregate::AggregateKind;
 use types::{Datum, SqlType, oid};
 
 use super::plan::reads_outer;
@@ -124,9 +125,12 @@ impl Lowering<'_> {
 
     fn aggregate_call(&mut self, call: &AggregateCall, scope: Scope<'_>) -> Lowered<(DfExpr, Shape)> {
         let name = call.aggregate.name;
+        if call.aggregate.kind != AggregateKind::Normal {
+            return Err(Refusal::of("WITHIN GROUP"));
+        }
         let used = call.args.iter().chain(&call.filter).chain(call.order.iter().map(|key| &key.expr));
         for expr in used {
-            if reads_outer(expr) || super::plan::contains_subquery(expr) {
+            if reads_outer(expr) || expr.has_subquery() {
                 return Err(Refusal::of("a subquery or outer reference in an aggregate"));
             }
         }

@@ -173,6 +173,8 @@ pub(crate) struct Lowering<'a> {
     restartable: bool,
     /// Whether `restartable` may become true: not below a union, whose first part is sent before the second is run.
     may_restart: bool,
+    /// Whether there is such a union with something that may fail for want of memory.
+    streams_union: bool,
 }
 
 struct CteState {
@@ -186,6 +188,8 @@ pub(crate) struct Query {
     pub plan: LogicalPlan,
     pub shapes: Vec<Shape>,
     pub missing: Vec<Missing>,
+    /// Whether it is a union, or part of it is, of which one part may have yielded rows when another fails.
+    pub streams_union: bool,
 }
 
 /// Lowers a whole query: its output columns are those of the bound plan, in order.
@@ -208,6 +212,7 @@ pub(crate) fn lower(
         depth: 0,
         restartable: false,
         may_restart: true,
+        streams_union: false,
     };
     let relation = lowering.relation(plan, None)?;
     if !relation.correlated.is_empty() || relation.empty_group.is_some() {
@@ -215,7 +220,7 @@ pub(crate) fn lower(
     }
     let shapes = relation.fields.iter().map(|field| field.shape).collect();
     let plan = lowering.project_fields(relation)?;
-    Ok(Query { plan, shapes, missing: lowering.missing })
+    Ok(Query { plan, shapes, missing: lowering.missing, streams_union: lowering.streams_union })
 }
 
 impl Lowering<'_> {

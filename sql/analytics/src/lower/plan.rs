@@ -5,6 +5,7 @@ use std::sync::Arc;
 use arrow::datatypes::{Field as ArrowField, Schema};
 use arrow::record_batch::{RecordBatch, RecordBatchOptions};
 use datafusion::catalog::MemTable;
+use datafusion::common::tree_node::TreeNode;
 use datafusion::common::{Column, DFSchema, JoinConstraint, JoinType, NullEquality};
 use datafusion::datasource::provider_as_source;
 use datafusion::logical_expr::expr::Sort as SortExpr;
@@ -26,6 +27,12 @@ use crate::scan::TableRows;
 
 /// Plans nested more deeply are refused.
 const PLAN_DEPTH_MAX: usize = 100;
+
+/// Whether an operator gathers rows, for which there may be no memory.
+fn gathers(plan: &LogicalPlan) -> Lowered<bool> {
+    use LogicalPlan::{Aggregate, Distinct, Join, Sort};
+    Ok(plan.exists(|node| Ok(matches!(node, Aggregate(_) | Distinct(_) | Join(_) | Sort(_))))?)
+}
 
 impl Lowering<'_> {
     /// Lowers a plan; `outer` are the columns of the row around it, if that is going to be joined to it.
@@ -53,15 +60,22 @@ impl Lowering<'_> {
             Node::Values(rows) => self.values(rows, plan),
             Node::Scan(scan) => self.scan(scan, outer),
             // A subquery becomes a join, which does not keep the order of what is below it.
-            Node::Filter { input, predicate, .. } if is_sorted(input) && contains_subquery(predicate) => {
+            Node::Filter { input, predicate, .. } if is_sorted(input) && predicate.has_subquery() => {
                 Err(Refusal::of("a subquery over sorted rows"))
             }
-            Node::Project { input, exprs } if is_sorted(input) && exprs.iter().any(contains_subquery) => {
+            Node::Project { input, exprs } if is_sorted(input) && exprs.iter().any(Expr::has_subquery) => {
                 Err(Refusal::of("a subquery over sorted rows"))
             }
             Node::Filter { input, predicate, .. } => {
+                let conjuncts = predicate.clone().into_conjuncts();
+                // DataFusion moves a filter below every projection, whatever becomes of it.
+                if let Node::Project { exprs, .. } = &input.node
+                    && conjuncts.iter().any(|conjunct| sql::plan::grows(conjunct, exprs))
+                {
+                    return Err(Refusal::of("a condition that grows below a projection"));
+                }
                 let relation = self.input(input, outer)?;
-                self.filter(relation, predicate.clone().into_conjuncts(), outer)
+                self.filter(relation, conjuncts, outer)
             }
             Node::Project { input, exprs } => {
                 let relation = self.relation(input, outer)?;
@@ -85,6 +99,8 @@ impl Lowering<'_> {
             }
             Node::Distinct { on: Some(_), .. } => Err(Refusal::of("DISTINCT ON")),
             Node::Limit { with_ties: Some(_), .. } => Err(Refusal::of("WITH TIES")),
+            // DataFusion takes it for nothing, and puts the conditions above it before those below.
+            Node::Limit { limit: None, offset: None, .. } => Err(Refusal::of("a view with security_barrier")),
             Node::Limit { input, limit, offset, with_ties: None } => {
                 let count = |expr: &Option<Expr>| match expr {
                     None => Ok(None),
@@ -111,7 +127,11 @@ impl Lowering<'_> {
                 }
                 let relation = self.set_op(set, outer);
                 (self.restartable, self.may_restart) = (restartable, may);
-                relation
+                let relation = relation?;
+                if !restartable && set.all && !self.streams_union {
+                    self.streams_union = gathers(&relation.plan)?;
+                }
+                Ok(relation)
             }
             Node::With { ctes, body } => {
                 for cte in ctes {
@@ -331,7 +351,7 @@ impl Lowering<'_> {
     fn project(&mut self, relation: Relation, exprs: &[Expr]) -> Lowered<Relation> {
         let empty_group = match &relation.empty_group {
             None => None,
-            Some(_) if exprs.iter().any(contains_subquery) => {
+            Some(_) if exprs.iter().any(Expr::has_subquery) => {
                 return Err(Refusal::of("a subquery over a correlated aggregation"));
             }
             Some(row) => {
@@ -423,7 +443,7 @@ impl Lowering<'_> {
             if reads_outer(a) || reads_outer(b) {
                 return Err(Refusal::of("a correlated join key"));
             }
-            if contains_subquery(a) || contains_subquery(b) {
+            if a.has_subquery() || b.has_subquery() {
                 if join.kind != JoinKind::Inner {
                     return Err(Refusal::of("a subquery in a join condition"));
                 }
@@ -440,7 +460,7 @@ impl Lowering<'_> {
         let mut conditions = Vec::new();
         let mut correlated_conjuncts = Vec::new();
         for conjunct in join.filter.clone().map(Expr::into_conjuncts).unwrap_or_default() {
-            if contains_subquery(&conjunct) {
+            if conjunct.has_subquery() {
                 if join.kind != JoinKind::Inner {
                     return Err(Refusal::of("a subquery in a join condition"));
                 }
@@ -588,7 +608,7 @@ impl Lowering<'_> {
     ) -> Lowered<Relation> {
         let mut relation = relation;
         let width = relation.fields.len();
-        let (with_subqueries, plain): (Vec<Expr>, Vec<Expr>) = conjuncts.into_iter().partition(contains_subquery);
+        let (with_subqueries, plain): (Vec<Expr>, Vec<Expr>) = conjuncts.into_iter().partition(Expr::has_subquery);
         let mut terms = Vec::new();
         for conjunct in plain {
             if reads_outer(&conjunct) {
@@ -745,12 +765,6 @@ fn is_sorted(plan: &Plan) -> bool {
         Node::With { body, .. } => is_sorted(body),
         _ => false,
     }
-}
-
-pub(super) fn contains_subquery(expr: &Expr) -> bool {
-    let mut found = false;
-    sql::bound::walk::visit(expr, &mut |expr| found |= matches!(expr, Expr::Subquery(_)));
-    found
 }
 
 /// Whether the planner may have left out a sort because the plan's rows come in the order of an index. Here they do not.

@@ -16,7 +16,7 @@ use sql::bound::{Expr, Node, Plan, Subquery, SubqueryKind, walk};
 use types::Datum;
 
 use super::expr::balanced;
-use super::plan::{contains_subquery, reads_outer};
+use super::plan::reads_outer;
 use super::{Correlated, Field, Lowered, Lowering, Missing, Refusal, Relation, Scope, Term};
 
 impl Lowering<'_> {
@@ -29,7 +29,7 @@ impl Lowering<'_> {
         let mut relation = relation;
         let mut resolved = Vec::with_capacity(exprs.len());
         for mut expr in exprs {
-            if contains_subquery(&expr) {
+            if expr.has_subquery() {
                 self.resolve(&mut expr, &mut relation)?;
             }
             resolved.push(expr);

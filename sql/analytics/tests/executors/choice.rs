@@ -79,6 +79,11 @@ async fn what_memory_does_not_hold_counts_as_the_sessions_temporary_files() {
     assert!(after > before + (1 << 20), "{before} {after}");
     ask(&mut one, "set temp_file_limit = '1MB'").await;
     assert_eq!(answer(&mut one, query).await, Answer::Error("53400".into()));
+    // Whether there is a row is known from the first one, whatever may come behind it.
+    let first = "select count(*) from t where exists
+        (select 1 from t union all select 1 from (select v from t order by v offset 1) q)";
+    assert!(is_vector(&mut one, first).await);
+    assert_eq!(ask(&mut one, first).await, ["100000"]);
     // What the statement wrote is given back with it.
     ask(&mut one, "set temp_file_limit = '64MB'").await;
     assert_eq!(ask(&mut one, query).await.len(), 100_000);
@@ -103,6 +108,10 @@ async fn what_cannot_be_spilled_in_columns_is_run_in_rows() {
         assert!(is_vector(&mut one, query).await, "{query}");
         assert_eq!(ask(&mut one, query).await, [expected], "{query}");
     }
+    // Not even when a part of a union has made its rows.
+    let query = "select count(*) from t where id <= 3 union all select count(*) from t a join t b on a.v = b.v";
+    assert!(is_vector(&mut one, query).await);
+    assert_eq!(ask(&mut one, query).await, ["3", "50000"]);
     // A portal goes on with whichever executor it ended up with.
     ask(&mut one, "begin; declare c cursor for select a.id from t a join t b on a.v = b.v order by a.id * 1").await;
     assert_eq!(ask(&mut one, "fetch 2 from c").await, ["1", "2"]);
@@ -141,20 +150,21 @@ async fn a_join_that_makes_more_than_it_reads_can_be_cancelled() {
     ask(&mut one, "create table t (id int primary key, v int)").await;
     ask(&mut one, "insert into t select n, 1 from generate_series(1, 20000) n; analyze t").await;
     ask(&mut one, "set statement_timeout = '200ms'").await;
-    for query in
-        ["select count(a.id + b.id) from t a join t b on a.v = b.v", "select sum(a.id + b.id) from t a cross join t b"]
-    {
+    let making =
+        ["select count(a.id + b.id) from t a join t b on a.v = b.v", "select sum(a.id + b.id) from t a cross join t b"];
+    // Those that make little or nothing of all that they compare.
+    let comparing = [
+        "select count(*) from t a join t b on a.id * 2 < b.id - 50000",
+        "select count(*) from t a join t b on a.v = b.v and a.id * 2 < b.id - 50000",
+        "select count(*) from t a where exists (select from t b where b.v = a.v)",
+    ];
+    for query in making.into_iter().chain(comparing) {
         let started = Instant::now();
         assert_eq!(answer(&mut one, query).await, Answer::Error("57014".into()), "{query}");
         assert!(started.elapsed() < Duration::from_secs(20), "{query}: {:?}", started.elapsed());
     }
-    // Those that make little or nothing of all that they compare.
     ask(&mut one, "set statement_timeout = 0").await;
-    for query in [
-        "select count(*) from t a join t b on a.id * 2 < b.id - 50000",
-        "select count(*) from t a join t b on a.v = b.v and a.id * 2 < b.id - 50000",
-        "select count(*) from t a where exists (select from t b where b.v = a.v)",
-    ] {
+    for query in comparing {
         assert!(is_vector(&mut one, query).await, "{query}");
         let cancel = one.cancel_handle();
         let canceller = tokio::spawn(async move {
@@ -188,5 +198,21 @@ async fn an_average_fails_in_columns_too_when_squares_overflow() {
     ] {
         assert!(is_vector(&mut one, query).await, "{query}");
         assert_eq!(answer(&mut one, query).await, Answer::Error("22003".into()), "{query}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn blanks_at_the_end_of_a_char_do_not_count_in_columns() {
+    let mut one = over(Options { only_worthwhile: false, ..Options::default() }).await;
+    ask(&mut one, "create table t (id text primary key, c char(4), b bpchar)").await;
+    ask(&mut one, "insert into t values (1, 'a', 'a'), (2, 'a', 'a  '), (3, E'a\\t', E'a\\t'), (4, 'b', 'b ')").await;
+    for (query, expected) in [
+        ("select count(*) from t x join t y on x.c = y.c", "6"),
+        ("select string_agg(id, ',' order by c, id) from t", "1,2,3,4"),
+        ("select string_agg(id, ',' order by b desc, id desc) from t", "4,3,2,1"),
+        ("select array_length(array_agg(distinct b order by b), 1) from t", "3"),
+    ] {
+        assert!(is_vector(&mut one, query).await, "{query}");
+        assert_eq!(ask(&mut one, query).await, [expected], "{query}");
     }
 }

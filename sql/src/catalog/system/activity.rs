@@ -4,8 +4,8 @@ use engine::Wait;
 use types::{Datum, Result, oid};
 
 use super::row::{b, i4, i8, null, o, opt, t};
-use crate::catalog::VirtualSource;
-use crate::functions::{ListedCursor, ListedStatement};
+use crate::catalog::{VirtualSource, well_known};
+use crate::functions::{ListedCursor, ListedStatement, has_rights_of};
 use crate::session::Backend;
 
 type Rows = Result<Vec<Vec<Datum>>>;
@@ -35,10 +35,20 @@ pub(super) fn pg_settings(from: &VirtualSource<'_>) -> Rows {
     Ok(from.session.variables().rows().into_iter().map(row).collect())
 }
 
+/// Whether the user may know what a session does.
+fn may_see(from: &VirtualSource<'_>, backend: &Backend) -> bool {
+    let Ok(user) = from.session.role() else { return false };
+    let owner = from.catalog.role_named(&backend.user).map(|owner| owner.oid);
+    let mut roles = owner.into_iter().chain([well_known::PG_READ_ALL_STATS]);
+    roles.any(|role| has_rights_of(from.catalog, &user, role))
+}
+
 pub(super) fn pg_stat_activity(from: &VirtualSource<'_>) -> Rows {
     let mut rows = Vec::new();
     for backend in from.session.database.backends.list() {
         let state = backend.state();
+        let seen = may_see(from, &backend);
+        let private = |value: Datum| if seen { value } else { null() };
         let wait = match backend.cancel.waits_for() {
             Some(Wait::RedoRoom) => Some(("IPC", "RedoRoom")),
             Some(Wait::WriteQuorum) => Some(("IPC", "WriteQuorum")),
@@ -58,21 +68,21 @@ pub(super) fn pg_stat_activity(from: &VirtualSource<'_>) -> Rows {
             o(role),
             t(&backend.user),
             t(&state.application_name),
-            opt(backend.client_address.as_ref().map(|address| t(&address.ip().to_string()))),
+            private(opt(backend.client_address.as_ref().map(|address| t(&address.ip().to_string())))),
             null(),
-            opt(backend.client_address.as_ref().map(|address| i4(i32::from(address.port())))),
-            Datum::Timestamptz(backend.started),
-            opt(state.transaction_started.map(Datum::Timestamptz)),
-            opt(state.query_started.map(Datum::Timestamptz)),
-            Datum::Timestamptz(state.changed),
-            opt(wait.map(|(kind, _)| t(kind))),
-            opt(wait.map(|(_, event)| t(event))),
-            t(state.state),
+            private(opt(backend.client_address.as_ref().map(|address| i4(i32::from(address.port()))))),
+            private(Datum::Timestamptz(backend.started)),
+            private(opt(state.transaction_started.map(Datum::Timestamptz))),
+            private(opt(state.query_started.map(Datum::Timestamptz))),
+            private(Datum::Timestamptz(state.changed)),
+            private(opt(wait.map(|(kind, _)| t(kind)))),
+            private(opt(wait.map(|(_, event)| t(event)))),
+            private(t(state.state)),
             opt(state.transaction.map(|id| o(id as u32))),
             null(),
             null(),
-            t(&state.query),
-            t("client backend"),
+            if seen { t(&state.query) } else { t("<insufficient privilege>") },
+            private(t("client backend")),
         ]);
     }
     Ok(rows)
@@ -93,7 +103,14 @@ pub(super) fn pg_stat_ssl(from: &VirtualSource<'_>) -> Rows {
             null(),
         ]
     };
-    Ok(from.session.database.backends.list().iter().map(row).collect())
+    let backends = from.session.database.backends.list();
+    Ok(backends.iter().filter(|backend| may_see(from, backend)).map(row).collect())
+}
+
+pub(super) fn pg_stat_gssapi(from: &VirtualSource<'_>) -> Rows {
+    let row = |backend: &std::sync::Arc<Backend>| vec![i4(backend.pid), b(false), null(), b(false)];
+    let backends = from.session.database.backends.list();
+    Ok(backends.iter().filter(|backend| may_see(from, backend)).map(row).collect())
 }
 
 pub(super) fn pg_stat_database(from: &VirtualSource<'_>) -> Rows {

@@ -1,6 +1,6 @@
 //! The columns of the system relations, with PostgreSQL 15's names, types and order.
 //!
-//! Where PostgreSQL has a type we do not (anyarray, inet, jsonb), the column has the nearest one we do; domains of
+//! Where PostgreSQL has a type we do not (anyarray, inet), the column has the nearest one we do; domains of
 //! `information_schema` appear as their base types.
 
 use types::{SqlType, oid};
@@ -189,6 +189,7 @@ columns! {
         client_hostname TEXT, client_port INT4, backend_start TIMESTAMPTZ, backend_xmin XID, state TEXT,
         sent_lsn PG_LSN, write_lsn PG_LSN, flush_lsn PG_LSN, replay_lsn PG_LSN, write_lag INTERVAL,
         flush_lag INTERVAL, replay_lag INTERVAL, sync_priority INT4, sync_state TEXT, reply_time TIMESTAMPTZ;
+    PG_STAT_GSSAPI: pid INT4, gss_authenticated BOOL, principal TEXT, encrypted BOOL;
     PG_STAT_SSL: pid INT4, ssl BOOL, version TEXT, cipher TEXT, bits INT4, client_dn TEXT, client_serial NUMERIC,
         issuer_dn TEXT;
     PG_STATIO_USER_TABLES: relid OID, schemaname NAME, relname NAME, heap_blks_read INT8, heap_blks_hit INT8,

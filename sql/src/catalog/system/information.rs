@@ -1,13 +1,20 @@
-//! The part of `information_schema` that clients read: tables, columns, keys.
+//! The part of `information_schema` that clients read: tables, columns, constraints, sequences,
+//! and views with what can be changed through them.
+
+use std::sync::Arc;
 
 use types::{Datum, Result, SqlType, oid};
 
 use super::row::{i4, null, opt, t, yes};
-use crate::catalog::{ColumnDef, ConstraintDef, ConstraintKind, ReferentialAction, Relation, TableDef, VirtualSource};
+use crate::bind;
+use crate::catalog::{
+    CheckOption, ColumnDef, ConstraintDef, ConstraintKind, ReferentialAction, Relation, TableDef, Timing, ViewDef,
+    VirtualSource, is_others, is_temporary,
+};
 
 type Rows = Result<Vec<Vec<Datum>>>;
 
-fn database(from: &VirtualSource<'_>) -> Datum {
+pub(super) fn database(from: &VirtualSource<'_>) -> Datum {
     t(&from.settings.database)
 }
 
@@ -15,31 +22,38 @@ pub(super) fn catalog_name(from: &VirtualSource<'_>) -> Rows {
     Ok(vec![vec![database(from)]])
 }
 
-pub(super) fn enabled_roles(from: &VirtualSource<'_>) -> Rows {
-    Ok(from.catalog.roles().map(|role| vec![t(&role.name)]).collect())
-}
-
 pub(super) fn schemata(from: &VirtualSource<'_>) -> Rows {
-    let row = |schema: &std::sync::Arc<crate::catalog::SchemaDef>| {
+    let row = |schema: &Arc<crate::catalog::SchemaDef>| {
         let owner = opt(from.catalog.role(schema.owner).map(|role| t(&role.name)));
         vec![database(from), t(&schema.name), owner, null(), null(), null(), null()]
     };
     Ok(from.catalog.schemas().map(row).collect())
 }
 
+/// All relations but the temporary ones of other sessions, each with its schema.
+pub(super) fn relations<'a>(from: &'a VirtualSource<'_>) -> impl Iterator<Item = (&'a Relation, Arc<str>)> {
+    let path = from.session.search_path();
+    let with_schemas = from.catalog.relations().map(|relation| (relation, from.catalog.schema_name_of(relation)));
+    with_schemas.filter(move |(_, schema)| !is_others(schema, &path))
+}
+
 pub(super) fn tables(from: &VirtualSource<'_>) -> Rows {
     let mut rows = Vec::new();
-    for relation in from.catalog.relations() {
+    for (relation, schema) in relations(from) {
         let (kind, insertable) = match relation {
+            Relation::Table(_) if is_temporary(&schema) => ("LOCAL TEMPORARY", true),
             Relation::Table(_) => ("BASE TABLE", true),
-            Relation::View(_) => ("VIEW", false),
+            Relation::View(view) => {
+                let kind = if is_temporary(&schema) { "LOCAL TEMPORARY" } else { "VIEW" };
+                (kind, assignable(from, view).contains(&true))
+            }
             Relation::Virtual(it) if it.kind == b'v' => ("VIEW", false),
             Relation::Virtual(_) => ("BASE TABLE", true),
             Relation::Index(_) | Relation::Sequence(_) => continue,
         };
         rows.push(vec![
             database(from),
-            t(&from.catalog.schema_name_of(relation)),
+            t(&schema),
             t(relation.name()),
             t(kind),
             null(),
@@ -55,13 +69,24 @@ pub(super) fn tables(from: &VirtualSource<'_>) -> Rows {
     Ok(rows)
 }
 
+/// Of each column of a view, whether it can be assigned to; empty if no rows change through the view.
+fn assignable(from: &VirtualSource<'_>, view: &Arc<ViewDef>) -> Vec<bool> {
+    bind::view_updates(view, from.catalog, from.session.registry(), from.settings).unwrap_or_default()
+}
+
 pub(super) fn views(from: &VirtualSource<'_>) -> Rows {
     let mut rows = Vec::new();
-    for relation in from.catalog.relations() {
+    for (relation, _) in relations(from) {
         if let Relation::View(it) = relation {
             let definition = format!(" {};", it.query);
-            let mut row = vec![database(from), t(&it.schema_name), t(&it.name), t(&definition), t("NONE")];
-            row.extend(std::iter::repeat_n(yes(false), 5));
+            let check_option = match it.parameters().check_option {
+                None => "NONE",
+                Some(CheckOption::Local) => "LOCAL",
+                Some(CheckOption::Cascaded) => "CASCADED",
+            };
+            let mut row = vec![database(from), t(&it.schema_name), t(&it.name), t(&definition), t(check_option)];
+            row.extend(std::iter::repeat_n(yes(assignable(from, it).contains(&true)), 2));
+            row.extend(std::iter::repeat_n(yes(false), 3));
             rows.push(row);
         }
     }
@@ -76,6 +101,7 @@ struct Column<'a> {
     number: usize,
     ty: SqlType,
     definition: Option<&'a ColumnDef>,
+    default: Option<&'a Arc<str>>,
     updatable: bool,
 }
 
@@ -117,7 +143,7 @@ fn column_row(from: &VirtualSource<'_>, it: &Column<'_>) -> Vec<Datum> {
     let definition = it.definition;
     let identity = definition.and_then(|column| column.identity);
     let generated = definition.is_some_and(|column| column.generated.is_some());
-    let default = definition.and_then(|column| column.default.as_ref());
+    let default = it.default;
     let sequence = identity
         .and(definition)
         .and_then(|column| column.sequence)
@@ -178,27 +204,28 @@ fn column_row(from: &VirtualSource<'_>, it: &Column<'_>) -> Vec<Datum> {
 
 pub(super) fn columns(from: &VirtualSource<'_>) -> Rows {
     let mut rows = Vec::new();
-    for relation in from.catalog.relations() {
-        let schema = from.catalog.schema_name_of(relation);
-        let mut add = |name: &str, number: usize, ty: SqlType, definition: Option<&ColumnDef>| {
-            let updatable = matches!(relation, Relation::Table(_));
-            let table = relation.name();
-            rows.push(column_row(from, &Column { schema: &schema, table, name, number, ty, definition, updatable }));
+    for (relation, schema) in relations(from) {
+        let of = |name: &str, number, ty, definition: Option<&ColumnDef>, default: Option<&Arc<str>>, updatable| {
+            let (schema, table) = (&*schema, relation.name());
+            column_row(from, &Column { schema, table, name, number, ty, definition, default, updatable })
         };
         match relation {
             Relation::Table(table) => {
                 for (position, column) in table.live_columns() {
-                    add(&column.name, position + 1, column.ty, Some(column));
+                    let default = column.default.as_ref();
+                    rows.push(of(&column.name, position + 1, column.ty, Some(column), default, true));
                 }
             }
             Relation::View(view) => {
+                let assignable = assignable(from, view);
                 for (position, (name, ty)) in view.columns.iter().enumerate() {
-                    add(name, position + 1, *ty, None);
+                    let is_assignable = assignable.get(position) == Some(&true);
+                    rows.push(of(name, position + 1, *ty, None, view.default_of(position), is_assignable));
                 }
             }
             Relation::Virtual(it) => {
                 for (position, column) in it.columns.iter().enumerate() {
-                    add(column.name, position + 1, column.ty, None);
+                    rows.push(of(column.name, position + 1, column.ty, None, None, false));
                 }
             }
             Relation::Index(_) | Relation::Sequence(_) => {}
@@ -207,14 +234,12 @@ pub(super) fn columns(from: &VirtualSource<'_>) -> Rows {
     Ok(rows)
 }
 
-fn constraints<'a>(
-    from: &'a VirtualSource<'_>,
-) -> impl Iterator<Item = (&'a std::sync::Arc<TableDef>, &'a std::sync::Arc<ConstraintDef>)> {
+fn constraints<'a>(from: &'a VirtualSource<'_>) -> impl Iterator<Item = (&'a Arc<TableDef>, &'a Arc<ConstraintDef>)> {
     from.catalog.constraints().filter_map(|constraint| Some((from.catalog.table(constraint.table)?, constraint)))
 }
 
 pub(super) fn table_constraints(from: &VirtualSource<'_>) -> Rows {
-    let row = |(table, constraint): (&std::sync::Arc<TableDef>, &std::sync::Arc<ConstraintDef>)| {
+    let row = |(table, constraint): (&Arc<TableDef>, &Arc<ConstraintDef>)| {
         let kind = match constraint.kind {
             ConstraintKind::Check { .. } => "CHECK",
             ConstraintKind::PrimaryKey { .. } => "PRIMARY KEY",
@@ -222,6 +247,10 @@ pub(super) fn table_constraints(from: &VirtualSource<'_>) -> Rows {
             ConstraintKind::Foreign(_) => "FOREIGN KEY",
         };
         let distinct = if kind == "UNIQUE" { yes(true) } else { null() };
+        let timing = match &constraint.kind {
+            ConstraintKind::Foreign(foreign) => foreign.timing,
+            _ => Timing::Immediate,
+        };
         vec![
             database(from),
             t(&table.schema_name),
@@ -230,14 +259,16 @@ pub(super) fn table_constraints(from: &VirtualSource<'_>) -> Rows {
             t(&table.schema_name),
             t(&table.name),
             t(kind),
-            yes(false),
-            yes(false),
+            yes(timing.is_deferrable()),
+            yes(timing.is_deferred()),
             yes(true),
             distinct,
         ]
     };
-    let mut rows: Vec<Vec<Datum>> = constraints(from).map(row).collect();
-    for table in from.catalog.tables() {
+    let path = from.session.search_path();
+    let is_shown = |table: &TableDef| !is_others(&table.schema_name, &path);
+    let mut rows: Vec<Vec<Datum>> = constraints(from).filter(|(table, _)| is_shown(table)).map(row).collect();
+    for table in from.catalog.tables().filter(|table| is_shown(table)) {
         for (position, _) in table.live_columns().filter(|(_, column)| column.not_null) {
             let name = not_null_name(table, position);
             rows.push(vec![
@@ -292,8 +323,9 @@ fn key_columns(from: &VirtualSource<'_>, constraint: &ConstraintDef) -> Vec<usiz
 }
 
 pub(super) fn key_column_usage(from: &VirtualSource<'_>) -> Rows {
+    let path = from.session.search_path();
     let mut rows = Vec::new();
-    for (table, constraint) in constraints(from) {
+    for (table, constraint) in constraints(from).filter(|(table, _)| !is_others(&table.schema_name, &path)) {
         for (i, position) in key_columns(from, constraint).into_iter().enumerate() {
             // For a foreign key: the place of the parent's column in the parent's key.
             let in_unique = match &constraint.kind {
@@ -381,8 +413,12 @@ pub(super) fn referential_constraints(from: &VirtualSource<'_>) -> Rows {
 
 pub(super) fn sequences(from: &VirtualSource<'_>) -> Rows {
     let mut rows = Vec::new();
-    for relation in from.catalog.relations() {
+    for (relation, _) in relations(from) {
         let Relation::Sequence(it) = relation else { continue };
+        // The standard does not know the sequence behind an identity column.
+        if it.owned_by.is_some_and(|owner| owner.identity) {
+            continue;
+        }
         let bits = match it.data_type.oid {
             oid::INT2 => 16,
             oid::INT4 => 32,

@@ -7,6 +7,7 @@ mod activity;
 mod columns;
 mod information;
 mod locks;
+mod privileges;
 mod relations;
 mod replication;
 mod row;
@@ -15,7 +16,7 @@ mod storage;
 mod type_rows;
 mod views;
 
-use crate::catalog::{VirtualColumn, VirtualRelation, VirtualSource};
+use crate::catalog::{VirtualColumn, VirtualRelation, VirtualSource, well_known};
 use types::{Datum, Result};
 
 /// Every system relation.
@@ -81,7 +82,7 @@ static RELATIONS: &[VirtualRelation] = &[
     catalog(2_607, "pg_conversion", b'r', columns::PG_CONVERSION, empty),
     catalog(12_077, "pg_cursors", b'v', columns::PG_CURSORS, activity::pg_cursors),
     catalog(1_262, "pg_database", b'r', columns::PG_DATABASE, shared::pg_database),
-    catalog(2_964, "pg_db_role_setting", b'r', columns::PG_DB_ROLE_SETTING, empty),
+    catalog(2_964, "pg_db_role_setting", b'r', columns::PG_DB_ROLE_SETTING, shared::pg_db_role_setting),
     catalog(826, "pg_default_acl", b'r', columns::PG_DEFAULT_ACL, empty),
     catalog(2_608, "pg_depend", b'r', columns::PG_DEPEND, relations::pg_depend),
     catalog(2_609, "pg_description", b'r', columns::PG_DESCRIPTION, relations::pg_description),
@@ -123,7 +124,7 @@ static RELATIONS: &[VirtualRelation] = &[
     catalog(3_596, "pg_seclabel", b'r', columns::PG_SECLABEL, empty),
     catalog(12_099, "pg_seclabels", b'v', columns::PG_SECLABELS, empty),
     catalog(2_224, "pg_sequence", b'r', columns::PG_SEQUENCE, relations::pg_sequence),
-    catalog(12_048, "pg_sequences", b'v', columns::PG_SEQUENCES, views::pg_sequences),
+    catalog(well_known::PG_SEQUENCES, "pg_sequences", b'v', columns::PG_SEQUENCES, views::pg_sequences),
     catalog(12_104, "pg_settings", b'v', columns::PG_SETTINGS, activity::pg_settings),
     catalog(12_005, "pg_shadow", b'v', columns::PG_SHADOW, shared::pg_user),
     catalog(1_214, "pg_shdepend", b'r', columns::PG_SHDEPEND, empty),
@@ -138,7 +139,9 @@ static RELATIONS: &[VirtualRelation] = &[
     catalog(12_289, "pg_stat_bgwriter", b'v', columns::PG_STAT_BGWRITER, empty),
     catalog(12_227, "pg_stat_replication", b'v', columns::PG_STAT_REPLICATION, replication::pg_stat_replication),
     catalog(12_249, "pg_stat_ssl", b'v', columns::PG_STAT_SSL, activity::pg_stat_ssl),
-    catalog(12_179, "pg_statio_user_tables", b'v', columns::PG_STATIO_USER_TABLES, empty),
+    catalog(12_253, "pg_stat_gssapi", b'v', columns::PG_STAT_GSSAPI, activity::pg_stat_gssapi),
+    catalog(12_170, "pg_statio_all_tables", b'v', columns::PG_STATIO_USER_TABLES, views::pg_statio_user_tables),
+    catalog(12_179, "pg_statio_user_tables", b'v', columns::PG_STATIO_USER_TABLES, views::pg_statio_user_tables),
     catalog(2_619, "pg_statistic", b'r', columns::PG_STATISTIC, empty),
     catalog(3_381, "pg_statistic_ext", b'r', columns::PG_STATISTIC_EXT, empty),
     catalog(3_429, "pg_statistic_ext_data", b'r', columns::PG_STATISTIC_EXT_DATA, empty),
@@ -147,7 +150,7 @@ static RELATIONS: &[VirtualRelation] = &[
     catalog(6_102, "pg_subscription_rel", b'r', columns::PG_SUBSCRIPTION_REL, empty),
     catalog(12_033, "pg_tables", b'v', columns::PG_TABLES, views::pg_tables),
     catalog(1_213, "pg_tablespace", b'r', columns::PG_TABLESPACE, shared::pg_tablespace),
-    catalog(12_126, "pg_timezone_names", b'v', columns::PG_TIMEZONE_NAMES, empty),
+    catalog(12_126, "pg_timezone_names", b'v', columns::PG_TIMEZONE_NAMES, views::pg_timezone_names),
     catalog(3_576, "pg_transform", b'r', columns::PG_TRANSFORM, empty),
     catalog(2_620, "pg_trigger", b'r', columns::PG_TRIGGER, empty),
     catalog(3_602, "pg_ts_config", b'r', columns::PG_TS_CONFIG, empty),
@@ -192,10 +195,10 @@ static RELATIONS: &[VirtualRelation] = &[
         information::catalog_name,
     ),
     standard(13_440, "triggers", b'v', columns::IS_TRIGGERS, empty),
-    standard(13_325, "enabled_roles", b'v', columns::IS_ENABLED_ROLES, information::enabled_roles),
+    standard(13_325, "enabled_roles", b'v', columns::IS_ENABLED_ROLES, privileges::enabled_roles),
     standard(13_236, "applicable_roles", b'v', columns::IS_APPLICABLE_ROLES, empty),
-    standard(13_416, "table_privileges", b'v', columns::IS_TABLE_PRIVILEGES, empty),
-    standard(13_421, "role_table_grants", b'v', columns::IS_ROLE_TABLE_GRANTS, empty),
+    standard(13_416, "table_privileges", b'v', columns::IS_TABLE_PRIVILEGES, privileges::table_privileges),
+    standard(13_421, "role_table_grants", b'v', columns::IS_ROLE_TABLE_GRANTS, privileges::role_table_grants),
     standard(13_285, "column_privileges", b'v', columns::IS_COLUMN_PRIVILEGES, empty),
     standard(13_320, "domains", b'v', columns::IS_DOMAINS, empty),
     standard(13_493, "element_types", b'v', columns::IS_ELEMENT_TYPES, empty),

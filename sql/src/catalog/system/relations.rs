@@ -1,16 +1,20 @@
 //! pg_class and what hangs on it: attributes, defaults, indexes, constraints, sequences, dependencies, comments.
 
+use std::sync::Arc;
+
 use types::{Datum, RegNames, Result, SqlType, oid};
 
 use super::row::{acl, attnums, b, c, i2, i4, i8, int2_array, int2_vector, null, o, oid_vector, opt, t, text_array};
 use crate::bind;
 use crate::catalog::describe::operator_class;
-use crate::catalog::{CatalogSnapshot, ConstraintKind, ReferentialAction, Relation, VirtualSource, well_known};
+use crate::catalog::{
+    CatalogSnapshot, ConstraintKind, ReferentialAction, Relation, SEQUENCE_COLUMNS, VirtualSource, well_known,
+};
 
 type Rows = Result<Vec<Vec<Datum>>>;
 
 pub(super) fn pg_namespace(from: &VirtualSource<'_>) -> Rows {
-    let row = |schema: &std::sync::Arc<crate::catalog::SchemaDef>| {
+    let row = |schema: &Arc<crate::catalog::SchemaDef>| {
         vec![o(schema.oid), t(&schema.name), o(schema.owner), acl(&schema.acl, from.catalog)]
     };
     Ok(from.catalog.schemas().map(row).collect())
@@ -98,11 +102,7 @@ fn class<'a>(relation: &'a Relation, catalog: &CatalogSnapshot) -> Class<'a> {
                 has_triggers: foreign || !table.referenced_by.is_empty(),
                 persistence: if table.unlogged { b'u' } else { b'p' },
                 acl: acl(&table.acl, catalog),
-                options: if table.options.is_empty() {
-                    Datum::Null
-                } else {
-                    text_array(table.options.iter().map(|option| &**option))
-                },
+                options: options(&table.options),
                 ..base
             }
         }
@@ -114,6 +114,7 @@ fn class<'a>(relation: &'a Relation, catalog: &CatalogSnapshot) -> Class<'a> {
             columns: view.columns.len(),
             has_rules: true,
             acl: acl(&view.acl, catalog),
+            options: options(&view.options),
             ..base
         },
         Relation::Index(index) => {
@@ -155,6 +156,7 @@ pub(super) fn pg_class(from: &VirtualSource<'_>) -> Rows {
     let row = |relation: &Relation| {
         let it = class(relation, from.catalog);
         let stored = matches!(it.kind, b'r' | b'i' | b'S');
+        let is_temporary = from.catalog.schema(it.schema).is_some_and(|schema| schema.is_temporary());
         vec![
             o(it.oid),
             t(it.name),
@@ -171,7 +173,7 @@ pub(super) fn pg_class(from: &VirtualSource<'_>) -> Rows {
             o(0),
             b(it.has_index),
             b(false),
-            c(it.persistence),
+            c(if is_temporary { b't' } else { it.persistence }),
             c(it.kind),
             i2(it.columns as i16),
             i2(it.checks as i16),
@@ -205,6 +207,11 @@ struct Attribute<'a> {
     identity: u8,
     generated: u8,
     dropped: bool,
+}
+
+/// An attribute that is no more than a name and a type.
+fn plain(relation: u32, name: &str, number: i16, ty: SqlType, not_null: bool) -> Attribute<'_> {
+    Attribute { relation, name, number, ty, not_null, has_default: false, identity: 0, generated: 0, dropped: false }
 }
 
 fn attribute_row(it: &Attribute<'_>) -> Vec<Datum> {
@@ -254,25 +261,12 @@ const SYSTEM_COLUMNS: [(&str, i16, SqlType); 6] = [
 
 pub(super) fn pg_attribute(from: &VirtualSource<'_>) -> Rows {
     let mut rows = Vec::new();
-    let plain = |relation, name, number, ty, not_null| {
-        attribute_row(&Attribute {
-            relation,
-            name,
-            number,
-            ty,
-            not_null,
-            has_default: false,
-            identity: 0,
-            generated: 0,
-            dropped: false,
-        })
-    };
     for relation in from.catalog.relations() {
         let oid = relation.oid();
         match relation {
             Relation::Table(table) => {
                 for (name, number, ty) in SYSTEM_COLUMNS {
-                    rows.push(plain(oid, name, number, ty, true));
+                    rows.push(attribute_row(&plain(oid, name, number, ty, true)));
                 }
                 for (position, column) in table.columns.iter().enumerate() {
                     let dropped_name = format!("........pg.dropped.{}........", position + 1);
@@ -295,28 +289,27 @@ pub(super) fn pg_attribute(from: &VirtualSource<'_>) -> Rows {
             }
             Relation::View(view) => {
                 for (position, (name, ty)) in view.columns.iter().enumerate() {
-                    rows.push(plain(oid, name, position as i16 + 1, *ty, false));
+                    rows.push(attribute_row(&Attribute {
+                        has_default: view.default_of(position).is_some(),
+                        ..plain(oid, name, position as i16 + 1, *ty, false)
+                    }));
                 }
             }
             Relation::Index(index) => {
                 let Some(table) = from.catalog.table(index.table) else { continue };
                 for (position, column) in index.column_positions().enumerate() {
                     let column = &table.columns[column];
-                    rows.push(plain(oid, &column.name, position as i16 + 1, column.ty, false));
+                    rows.push(attribute_row(&plain(oid, &column.name, position as i16 + 1, column.ty, false)));
                 }
             }
             Relation::Sequence(_) => {
-                for (position, (name, ty)) in
-                    [("last_value", SqlType::INT8), ("log_cnt", SqlType::INT8), ("is_called", SqlType::BOOL)]
-                        .into_iter()
-                        .enumerate()
-                {
-                    rows.push(plain(oid, name, position as i16 + 1, ty, true));
+                for (position, column) in SEQUENCE_COLUMNS.iter().enumerate() {
+                    rows.push(attribute_row(&plain(oid, column.name, position as i16 + 1, column.ty, true)));
                 }
             }
             Relation::Virtual(virtual_relation) => {
                 for (position, column) in virtual_relation.columns.iter().enumerate() {
-                    rows.push(plain(oid, column.name, position as i16 + 1, column.ty, false));
+                    rows.push(attribute_row(&plain(oid, column.name, position as i16 + 1, column.ty, false)));
                 }
             }
         }
@@ -324,17 +317,32 @@ pub(super) fn pg_attribute(from: &VirtualSource<'_>) -> Rows {
     Ok(rows)
 }
 
+/// Parameters as pg_class lists them.
+fn options(options: &[Arc<str>]) -> Datum {
+    if options.is_empty() { Datum::Null } else { text_array(options.iter().map(|option| &**option)) }
+}
+
 pub(super) fn pg_attrdef(from: &VirtualSource<'_>) -> Rows {
     let mut rows = Vec::new();
-    for table in from.catalog.tables() {
-        for (position, column) in table.live_columns() {
-            if let Some(default) = &column.default {
-                let number = position as i16 + 1;
-                rows.push(vec![o(default_oid(table.oid, number)), o(table.oid), i2(number), t(default)]);
-            }
+    for relation in from.catalog.relations() {
+        let oid = relation.oid();
+        for (number, default) in defaults(relation) {
+            rows.push(vec![o(default_oid(oid, number)), o(oid), i2(number), t(default)]);
         }
     }
     Ok(rows)
+}
+
+/// The numbers of the columns that have defaults, with these.
+fn defaults(relation: &Relation) -> Vec<(i16, &Arc<str>)> {
+    match relation {
+        Relation::Table(table) => {
+            let columns = table.live_columns();
+            columns.filter_map(|(at, column)| Some((at as i16 + 1, column.default.as_ref()?))).collect()
+        }
+        Relation::View(view) => view.defaults.iter().map(|(at, text)| (*at as i16 + 1, text)).collect(),
+        _ => Vec::new(),
+    }
 }
 
 /// Defaults have no oid of their own in our catalog; one is made that nothing else has.
@@ -366,7 +374,9 @@ pub(super) fn pg_index(from: &VirtualSource<'_>) -> Rows {
                 b(false),
                 int2_vector(index.column_positions().map(|position| position as i16 + 1)),
                 oid_vector(types.iter().map(|ty| ty.row().map_or(0, |row| row.collation))),
-                oid_vector(types.iter().map(|ty| operator_class(*ty).0)),
+                oid_vector(
+                    types.iter().zip(&index.columns).map(|(ty, it)| it.operator_class.unwrap_or(operator_class(*ty).0)),
+                ),
                 int2_vector(index.columns.iter().map(|it| i16::from(it.descending) | (i16::from(it.nulls_first) << 1))),
                 null(),
                 null(),
@@ -420,8 +430,8 @@ pub(super) fn pg_constraint(from: &VirtualSource<'_>) -> Rows {
             t(&constraint.name),
             o(constraint.schema),
             c(kind),
-            b(false),
-            b(false),
+            b(foreign.is_some_and(|foreign| foreign.timing.is_deferrable())),
+            b(foreign.is_some_and(|foreign| foreign.timing.is_deferred())),
             b(constraint.validated),
             o(constraint.table),
             o(0),
@@ -499,21 +509,18 @@ pub(super) fn pg_depend(from: &VirtualSource<'_>) -> Rows {
     };
     add(well_known::PG_NAMESPACE, well_known::REDOUBT, well_known::PG_EXTENSION, EXTENSION, 0, b'e');
     for relation in from.catalog.relations() {
+        let oid = relation.oid();
+        for (number, default) in defaults(relation) {
+            let own = default_oid(oid, number);
+            add(well_known::PG_ATTRDEF, own, well_known::PG_CLASS, oid, i32::from(number), b'a');
+            // A default is kept as text, in which a sequence stands as a constant.
+            for sequence in sequences_in(default, from) {
+                add(well_known::PG_ATTRDEF, own, well_known::PG_CLASS, sequence, 0, b'n');
+            }
+        }
         match relation {
             Relation::Virtual(own) if own.schema == "redoubt" => {
                 add(well_known::PG_CLASS, own.oid, well_known::PG_EXTENSION, EXTENSION, 0, b'e');
-            }
-            Relation::Table(table) => {
-                for (position, column) in table.live_columns() {
-                    let Some(default) = &column.default else { continue };
-                    let number = position as i16 + 1;
-                    let own = default_oid(table.oid, number);
-                    add(well_known::PG_ATTRDEF, own, well_known::PG_CLASS, table.oid, i32::from(number), b'a');
-                    // A default is kept as text, in which a sequence stands as a constant.
-                    for sequence in sequences_in(default, from) {
-                        add(well_known::PG_ATTRDEF, own, well_known::PG_CLASS, sequence, 0, b'n');
-                    }
-                }
             }
             Relation::Sequence(sequence) => {
                 if let Some(owner) = sequence.owned_by {

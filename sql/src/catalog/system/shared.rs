@@ -118,6 +118,11 @@ pub(super) fn pg_group(from: &VirtualSource<'_>) -> Rows {
     Ok(from.catalog.roles().filter(|role| !role.login).map(row).collect())
 }
 
+pub(super) fn pg_db_role_setting(from: &VirtualSource<'_>) -> Rows {
+    let set = from.catalog.roles().filter(|role| !role.settings.is_empty());
+    Ok(set.map(|role| vec![o(0), o(role.oid), settings(role)]).collect())
+}
+
 pub(super) fn pg_auth_members(from: &VirtualSource<'_>) -> Rows {
     let mut rows = Vec::new();
     for role in from.catalog.roles() {

@@ -1,18 +1,20 @@
 //! Types, functions, operators, casts: rows of the registry. Access methods, collations, languages: a few fixed ones.
 
+use types::aggregate::AggregateKind;
 use types::cast::CastContext;
 use types::{Datum, Result, Volatility, oid};
 
 use super::row::{b, c, i2, i4, null, o, oid_vector, t};
-use crate::catalog::describe::OPERATOR_CLASSES;
+use crate::catalog::describe::{OPERATOR_CLASSES, OTHER_OPERATOR_CLASSES};
 use crate::catalog::{Relation, VirtualSource, well_known};
+use crate::functions::procedures::{self, Procedure, ProcedureKind};
 
 type Rows = Result<Vec<Vec<Datum>>>;
 
 const SUPERUSER: u32 = well_known::POSTGRES_ROLE;
 const CATALOG: u32 = well_known::PG_CATALOG;
 
-/// A regproc by name: the oid of the function if we have it, else 0, which prints as `-`.
+/// A regproc by name: its oid; 0, which prints as `-`, for none.
 fn function_oid(from: &VirtualSource<'_>, name: &str) -> Datum {
     o(from.session.registry().functions_named(name).first().map_or(0, |function| function.oid))
 }
@@ -20,7 +22,12 @@ fn function_oid(from: &VirtualSource<'_>, name: &str) -> Datum {
 pub(super) fn pg_type(from: &VirtualSource<'_>) -> Rows {
     let mut rows = Vec::new();
     for ty in types::sqltype::all_types() {
-        let is_array = ty.category == b'A' && ty.name.starts_with('_');
+        let subscript = match ty.oid {
+            oid::NAME => "raw_array_subscript_handler",
+            oid::JSONB => "jsonb_subscript_handler",
+            _ if ty.is_array() => "array_subscript_handler",
+            _ => "-",
+        };
         rows.push(vec![
             o(ty.oid),
             t(ty.name),
@@ -34,7 +41,7 @@ pub(super) fn pg_type(from: &VirtualSource<'_>) -> Rows {
             b(true),
             c(b','),
             o(0),
-            function_oid(from, if is_array { "array_subscript_handler" } else { "-" }),
+            function_oid(from, subscript),
             o(ty.element),
             o(ty.array),
             function_oid(from, ty.io[0]),
@@ -100,20 +107,7 @@ pub(super) fn pg_type(from: &VirtualSource<'_>) -> Rows {
     Ok(rows)
 }
 
-/// A row of pg_proc, before it becomes one.
-struct Procedure<'a> {
-    oid: u32,
-    name: &'a str,
-    kind: u8,
-    args: &'a [u32],
-    variadic: bool,
-    result: u32,
-    strict: bool,
-    returns_set: bool,
-    volatility: Volatility,
-}
-
-fn procedure_row(it: &Procedure<'_>) -> Vec<Datum> {
+fn procedure_row(it: &Procedure) -> Vec<Datum> {
     vec![
         o(it.oid),
         t(it.name),
@@ -124,7 +118,11 @@ fn procedure_row(it: &Procedure<'_>) -> Vec<Datum> {
         Datum::Float4(if it.returns_set { 1000.0 } else { 0.0 }),
         o(if it.variadic { it.args.last().copied().unwrap_or(0) } else { 0 }),
         o(0),
-        c(it.kind),
+        c(match it.kind {
+            ProcedureKind::Function => b'f',
+            ProcedureKind::Aggregate(_) => b'a',
+            ProcedureKind::Window => b'w',
+        }),
         b(false),
         b(false),
         b(it.strict),
@@ -152,41 +150,18 @@ fn procedure_row(it: &Procedure<'_>) -> Vec<Datum> {
     ]
 }
 
-pub(super) fn pg_proc(from: &VirtualSource<'_>) -> Rows {
-    let function = |function: &'static types::Function| {
-        procedure_row(&Procedure {
-            oid: function.oid,
-            name: function.name,
-            kind: b'f',
-            args: function.args,
-            variadic: function.variadic,
-            result: function.result,
-            strict: function.strict,
-            returns_set: function.returns_set,
-            volatility: function.volatility,
-        })
-    };
-    let aggregate = |aggregate: &types::aggregate::Aggregate| {
-        procedure_row(&Procedure {
-            oid: aggregate.oid,
-            name: aggregate.name,
-            kind: b'a',
-            args: aggregate.args,
-            variadic: false,
-            result: aggregate.result,
-            strict: false,
-            returns_set: false,
-            volatility: Volatility::Immutable,
-        })
-    };
-    let mut rows: Vec<_> = from.session.registry().all_functions().map(function).collect();
-    rows.extend(types::aggregate::all_aggregates().iter().map(aggregate));
-    Ok(rows)
+pub(super) fn pg_proc(_: &VirtualSource<'_>) -> Rows {
+    Ok(procedures::all().map(|procedure| procedure_row(&procedure)).collect())
 }
 
 pub(super) fn pg_aggregate(_: &VirtualSource<'_>) -> Rows {
     let row = |aggregate: &types::aggregate::Aggregate| {
-        let mut row = vec![o(aggregate.oid), c(b'n'), i2(0)];
+        let (kind, direct) = match aggregate.kind {
+            AggregateKind::Normal => (b'n', 0),
+            AggregateKind::OrderedSet => (b'o', aggregate.args.len() as i16 - 1),
+            AggregateKind::HypotheticalSet => (b'h', 1),
+        };
+        let mut row = vec![o(aggregate.oid), c(kind), i2(direct)];
         row.extend(std::iter::repeat_n(o(0), 8));
         row.extend([b(false), b(false), c(b'r'), c(b'r'), o(0), o(aggregate.result), i4(0), o(0), i4(0)]);
         row.extend([null(), null()]);
@@ -276,8 +251,9 @@ pub(super) fn pg_language(_: &VirtualSource<'_>) -> Rows {
 }
 
 pub(super) fn pg_opclass(_: &VirtualSource<'_>) -> Rows {
-    let row = |&(oid, name, ty): &(u32, &str, u32)| {
-        vec![o(oid), o(well_known::BTREE), t(name), o(CATALOG), o(SUPERUSER), o(0), o(ty), b(true), o(0)]
+    let row = |&(oid, name, ty): &(u32, &str, u32), default: bool| {
+        vec![o(oid), o(well_known::BTREE), t(name), o(CATALOG), o(SUPERUSER), o(0), o(ty), b(default), o(0)]
     };
-    Ok(OPERATOR_CLASSES.iter().filter(|class| class.2 != oid::VARCHAR).map(row).collect())
+    let defaults = OPERATOR_CLASSES.iter().filter(|class| class.2 != oid::VARCHAR).map(|class| row(class, true));
+    Ok(defaults.chain(OTHER_OPERATOR_CLASSES.iter().map(|class| row(class, false))).collect())
 }

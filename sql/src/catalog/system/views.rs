@@ -1,10 +1,15 @@
-//! The readable views over pg_class: pg_tables, pg_views, pg_indexes, pg_sequences, and the statistics of tables.
+//! The readable views over pg_class: pg_tables, pg_views, pg_indexes, pg_sequences, and the statistics of tables; and
+//! pg_timezone_names.
 
-use types::{Datum, Result};
+use std::sync::Arc;
+
+use types::datetime::{MICROS_PER_SECOND, TimeZone};
+use types::{Datum, Interval, Result};
 
 use super::row::{b, i8, null, o, opt, t};
 use crate::catalog::describe::index_definition;
-use crate::catalog::{ConstraintKind, Relation, VirtualSource, well_known};
+use crate::catalog::{ConstraintKind, Relation, TableDef, VirtualSource, is_others, well_known};
+use crate::functions::{LOOKING, sequence_allows};
 
 type Rows = Result<Vec<Vec<Datum>>>;
 
@@ -81,9 +86,15 @@ pub(super) fn pg_indexes(from: &VirtualSource<'_>) -> Rows {
 }
 
 pub(super) fn pg_sequences(from: &VirtualSource<'_>) -> Rows {
+    let path = from.session.search_path();
+    let user = from.session.role().ok();
     let mut rows = Vec::new();
     for relation in from.catalog.relations() {
-        if let Relation::Sequence(it) = relation {
+        if let Relation::Sequence(it) = relation
+            && !is_others(&it.schema_name, &path)
+        {
+            let may_look = user.as_ref().is_some_and(|user| sequence_allows(from.catalog, user, it, LOOKING));
+            let last = from.last_values.get(&it.oid).copied().filter(|_| may_look);
             rows.push(vec![
                 t(&it.schema_name),
                 t(&it.name),
@@ -95,7 +106,7 @@ pub(super) fn pg_sequences(from: &VirtualSource<'_>) -> Rows {
                 i8(it.increment),
                 b(it.cycle),
                 i8(it.cache),
-                opt(from.session.database.sequences.last_value_known(it).map(i8)),
+                opt(last.map(i8)),
             ]);
         }
     }
@@ -142,4 +153,25 @@ pub(super) fn pg_stat_user_indexes(from: &VirtualSource<'_>) -> Rows {
         }
     }
     Ok(rows)
+}
+
+pub(super) fn pg_statio_user_tables(from: &VirtualSource<'_>) -> Rows {
+    let row = |table: &Arc<TableDef>| {
+        let mut row = vec![o(table.oid), t(&table.schema_name), t(&table.name)];
+        // Pages are not counted by table, and no table has another for its long values.
+        row.extend(std::iter::repeat_n(i8(0), 4));
+        row.extend(std::iter::repeat_n(null(), 4));
+        row
+    };
+    Ok(from.catalog.tables().map(row).collect())
+}
+
+pub(super) fn pg_timezone_names(from: &VirtualSource<'_>) -> Rows {
+    let now = from.settings.statement_timestamp;
+    let row = |(name, zone): (&'static str, TimeZone)| {
+        let micros = i64::from(zone.offset_at_utc(now)) * MICROS_PER_SECOND;
+        let offset = Datum::Interval(Interval { months: 0, days: 0, micros });
+        vec![t(name), t(&zone.abbreviation(now)), offset, b(zone.is_summer_time(now))]
+    };
+    Ok(TimeZone::all_named().map(row).collect())
 }

@@ -72,7 +72,7 @@ impl<'a> Loader<'a> {
         Loader {
             table: table.clone(),
             at: Place::new(context, &Frames::none()),
-            writer: TableWriter::new(table, context),
+            writer: TableWriter::new(table, context).giving(targets.iter().copied()),
             targets,
             defaults,
             generated,
@@ -115,7 +115,7 @@ impl<'a> Loader<'a> {
         self.key.clear();
         if self.table.has_row_id() {
             let database = &self.at.context.session.database;
-            let id = database.row_ids.next(&self.at.context.engine, self.table.tree).await?;
+            let id = database.row_ids.next(self.at.context.engine(), self.table.tree).await?;
             self.key.extend(id.to_be_bytes());
         } else {
             row_key(&self.table, &row, &mut self.key)?;
@@ -144,7 +144,7 @@ impl<'a> Loader<'a> {
         let context = self.at.context.clone();
         context.check()?;
         let mut txn = context.txn().await?;
-        let (engine, view) = (&context.engine, &context.view);
+        let (engine, view) = (context.engine(), &context.view);
         let outcome = engine.insert_many(&mut txn, view, tree(self.table.tree), &self.rows).await.lift()?;
         if outcome.duplicate {
             let primary = self.table.primary_key().cloned();

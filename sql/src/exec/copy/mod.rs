@@ -5,7 +5,7 @@
 //! each index, sorted. What a field is wrong with is reported with the line, and where known the column and the value, as
 //! PostgreSQL's CONTEXT line.
 //!
-//! **Out.** The plan's rows, each encoded into one CopyData message.
+//! **Out.** The plan's rows, each encoded into one CopyData message; the header of the binary format goes with the first.
 
 mod binary;
 mod format;
@@ -42,7 +42,7 @@ pub(crate) async fn run_in(copy: &Copy, context: &Arc<ExecContext>, client: &mut
 /// Whatever the query meets; what the client's connection meets.
 pub(crate) async fn run_out(copy: &Copy, context: &Arc<ExecContext>, client: &mut impl Client) -> Result<u64> {
     only_client(copy)?;
-    let CopyDirection::Out { plan, columns } = &copy.direction else {
+    let CopyDirection::Out { plan, columns, .. } = &copy.direction else {
         return Err(Error::internal("COPY FROM is not an output"));
     };
     output::run(plan, columns, &copy.options, context, client).await

@@ -30,16 +30,17 @@ pub(super) async fn run(
     client.copy_out_response(columns.len(), if is_binary { WireFormat::Binary } else { WireFormat::Text });
     let mut writer = Writer { columns, options, context, line: Vec::new(), value: Vec::new() };
     if is_binary {
-        client.copy_data(HEADER);
-    } else if options.header || options.header_match {
+        // Clients that take a message for a row expect it before the first one, in one message, as PostgreSQL sends it.
+        writer.line.extend(HEADER);
+    } else if options.header {
         writer.header()?;
-        client.copy_data(&writer.line);
+        writer.send(client);
     }
     let mut count = 0;
     while !batch.is_empty() {
         for row in &batch {
             writer.row(row)?;
-            client.copy_data(&writer.line);
+            writer.send(client);
             count += 1;
             if client.wants_drain() {
                 client.drain().await?;
@@ -49,7 +50,8 @@ pub(super) async fn run(
         batch = source.next(BATCH_ROWS_MAX).await?;
     }
     if is_binary {
-        client.copy_data(&TRAILER);
+        writer.line.extend(TRAILER);
+        writer.send(client);
     }
     client.copy_done();
     Ok(count)
@@ -60,13 +62,18 @@ struct Writer<'a> {
     columns: &'a [ResultColumn],
     options: &'a CopyOptions,
     context: &'a ExecContext,
+    /// The message in the making.
     line: Vec<u8>,
     value: Vec<u8>,
 }
 
 impl Writer<'_> {
-    fn header(&mut self) -> Result<()> {
+    fn send(&mut self, client: &mut impl Client) {
+        client.copy_data(&self.line);
         self.line.clear();
+    }
+
+    fn header(&mut self) -> Result<()> {
         for (index, column) in self.columns.iter().enumerate() {
             if index > 0 {
                 self.line.push(self.options.delimiter);
@@ -86,7 +93,6 @@ impl Writer<'_> {
     /// # Errors
     /// 54000 when a value, or all together, get too long.
     fn row(&mut self, row: &[Datum]) -> Result<()> {
-        self.line.clear();
         if self.options.format == CopyFormat::Binary {
             self.line.extend((self.columns.len() as i16).to_be_bytes());
             for (value, column) in row.iter().zip(self.columns) {
@@ -214,19 +220,7 @@ mod tests {
         assert_eq!(escaped("a\tb\n", 8), Ok(b"1\ta\\tb\\n".to_vec()));
         assert_eq!(escaped("a\tb\n", 7), Err(SqlState::PROGRAM_LIMIT_EXCEEDED));
         assert_eq!(escaped("abcde", 6), Err(SqlState::PROGRAM_LIMIT_EXCEEDED));
-        let options = CopyOptions {
-            format: CopyFormat::Csv,
-            delimiter: b',',
-            null: String::new(),
-            header: false,
-            header_match: false,
-            quote: b'"',
-            escape: b'"',
-            force_quote: Vec::new(),
-            force_not_null: Vec::new(),
-            force_null: Vec::new(),
-            freeze: false,
-        };
+        let options = super::super::tests::options(CopyFormat::Csv);
         let quoted = |text: &str, end: usize| {
             let mut line = b"1,".to_vec();
             let written = write_csv(text.as_bytes(), false, false, &options, end, &mut line);

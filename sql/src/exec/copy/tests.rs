@@ -6,7 +6,8 @@ use super::binary::{HEADER, TRAILER, TupleReader};
 use super::read::{Fields, LineReader};
 use crate::bound::{CopyFormat, CopyOptions};
 
-fn options(format: CopyFormat) -> CopyOptions {
+/// The defaults of a format.
+pub(super) fn options(format: CopyFormat) -> CopyOptions {
     let csv = format == CopyFormat::Csv;
     CopyOptions {
         format,

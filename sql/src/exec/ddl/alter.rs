@@ -1,4 +1,5 @@
-//! ALTER TABLE: its actions, one after the other, each over the table as the ones before it left it.
+//! ALTER TABLE: its actions, one after the other, each over the table as the ones before it left it. Only changes of types
+//! are one action, which is made where the first of them stands.
 
 use std::sync::Arc;
 
@@ -7,7 +8,7 @@ use types::{Error, Result, SqlState};
 
 use super::work::Work;
 use super::{column, constraint, drop, rename};
-use crate::bound::{AlterTable, ConstraintKind};
+use crate::bound::{AlterColumn, AlterTable, ConstraintKind};
 use crate::catalog::codec::Object;
 use crate::catalog::{ConstraintDef, ConstraintKind as Kind, IndexDef, TableDef};
 
@@ -24,9 +25,41 @@ pub(super) fn lock_mode(actions: &[AlterTable]) -> TableLockMode {
 }
 
 pub(super) async fn table(work: &mut Work, oid: u32, actions: &[AlterTable]) -> Result<String> {
-    for action in actions {
+    let is_type =
+        |action: &AlterTable| matches!(action, AlterTable::AlterColumn { action: AlterColumn::SetType { .. }, .. });
+    let frees = |action: &AlterTable| {
+        matches!(
+            action,
+            AlterTable::DropConstraint { .. } | AlterTable::AlterColumn { action: AlterColumn::DropNotNull, .. }
+        )
+    };
+    let renames =
+        |action: &AlterTable| matches!(action, AlterTable::RenameColumn { .. } | AlterTable::RenameConstraint { .. });
+    if !actions.iter().all(renames) {
+        let table = work.table(oid)?;
+        work.check_not_pending(&table, "ALTER TABLE")?;
+    }
+    let mut actions: Vec<&AlterTable> = actions.iter().collect();
+    let first = actions.iter().position(|action| is_type(action)).unwrap_or(0);
+    let last = actions.iter().rposition(|action| is_type(action)).map_or(0, |last| last + 1);
+    // The new values need not meet what is dropped between two of the types.
+    actions[first..last].sort_by_key(|action| !frees(action));
+    let mut types = Vec::new();
+    for &action in &actions {
+        if let AlterTable::AlterColumn { column, action: AlterColumn::SetType { ty, using } } = action {
+            types.push((*column, *ty, using));
+        }
+    }
+    for &action in &actions {
         let table = work.table(oid)?;
         match action {
+            AlterTable::AlterColumn { action: AlterColumn::SetType { .. }, .. } => {
+                // All together where the first stands: none of them reads what another writes.
+                let types = std::mem::take(&mut types);
+                if !types.is_empty() {
+                    column::set_types(work, &table, &types).await?;
+                }
+            }
             AlterTable::AddColumn { column, if_not_exists } => {
                 column::add(work, &table, column, *if_not_exists).await?;
             }
@@ -38,22 +71,29 @@ pub(super) async fn table(work: &mut Work, oid: u32, actions: &[AlterTable]) -> 
                 let what = format!("constraint {} on table {}", constraint.name, table.name);
                 drop::constraint(work, constraint, *cascade, &what).await?;
             }
+            AlterTable::AlterConstraint { constraint, timing } => {
+                constraint::alter(work, oid, constraint.oid, *timing).await?;
+            }
             AlterTable::ValidateConstraint { constraint } => constraint::validate(work, oid, constraint.oid).await?,
             AlterTable::RenameConstraint { constraint, name } => {
                 rename_constraint(work, &table, constraint, name).await?;
             }
             AlterTable::SetOptions(options) => {
                 let mut new = (*table).clone();
-                new.options.retain(|old| !options.iter().any(|option| key(option) == key(old)));
-                new.options.extend(options.iter().map(|option| Arc::from(option.as_str())));
+                set_options(&mut new.options, options);
                 store(work, new).await?;
             }
             AlterTable::ResetOptions(options) => {
                 let mut new = (*table).clone();
-                new.options.retain(|old| !options.iter().any(|option| key(option) == key(old)));
+                reset_options(&mut new.options, options);
                 store(work, new).await?;
             }
             AlterTable::SetOwner(owner) => rename::table_owner(work, &table, owner).await?,
+            AlterTable::SetLogged(_) if table.is_temporary() => {
+                let message =
+                    format!("cannot change logged status of table \"{}\" because it is temporary", table.name);
+                return Err(Error::new(SqlState::INVALID_TABLE_DEFINITION, message));
+            }
             AlterTable::SetLogged(logged) => store(work, TableDef { unlogged: !logged, ..(*table).clone() }).await?,
         }
     }
@@ -63,6 +103,17 @@ pub(super) async fn table(work: &mut Work, oid: u32, actions: &[AlterTable]) -> 
 async fn store(work: &mut Work, table: TableDef) -> Result<()> {
     work.put_table(table).await?;
     work.reload().await
+}
+
+/// `SET (...)` of parameters.
+pub(super) fn set_options(options: &mut Vec<Arc<str>>, set: &[String]) {
+    reset_options(options, set);
+    options.extend(set.iter().map(|option| Arc::from(option.as_str())));
+}
+
+/// `RESET (...)` of parameters.
+pub(super) fn reset_options(options: &mut Vec<Arc<str>>, reset: &[String]) {
+    options.retain(|old| !reset.iter().any(|option| key(option) == key(old)));
 }
 
 fn key(option: &str) -> &str {

@@ -12,8 +12,8 @@ use super::work::Work;
 use super::{constraint, depend, drop, sequence};
 use crate::bound::{AlterColumn, ColumnSpec, Expr, SequenceOptions};
 use crate::catalog::codec::Object;
-use crate::catalog::describe::quote_identifier;
-use crate::catalog::{ColumnDef, ConstraintDef, ConstraintKind, Generated, SequenceDef, SequenceOwner, TableDef};
+use crate::catalog::describe::{OTHER_OPERATOR_CLASSES, class_accepts, class_refused, quote_identifier};
+use crate::catalog::{ColumnDef, ConstraintDef, ConstraintKind, SequenceDef, SequenceOwner, TableDef};
 use crate::exec::basic::Place;
 use crate::exec::frames::Frames;
 
@@ -31,7 +31,6 @@ pub(super) async fn define(
     let mut def = spec.to_def();
     def.default = spec.default.as_deref().map(Arc::from);
     if let Some(text) = &spec.generated {
-        def.generated = Some(Generated::Stored);
         def.default = Some(Arc::from(text.as_str()));
     }
     let options = match &spec.identity {
@@ -207,7 +206,7 @@ pub(super) async fn alter(work: &mut Work, old: &TableDef, position: usize, acti
             }
             column.not_null = false;
         }
-        AlterColumn::SetType { ty, using } => return set_type(work, old, position, *ty, using).await,
+        AlterColumn::SetType { ty, using } => return set_types(work, old, &[(position, *ty, using)]).await,
         AlterColumn::AddIdentity(identity, options) => {
             let name = &column.name;
             if !column.not_null {
@@ -276,33 +275,61 @@ fn keeps_bytes(from: SqlType, to: SqlType, using: &Expr, position: usize) -> boo
     is_column && (from == to || (text(from) && text(to) && widens))
 }
 
-async fn set_type(work: &mut Work, old: &TableDef, position: usize, ty: SqlType, using: &Expr) -> Result<()> {
+/// Refuses types that the operator classes named by the indexes do not take.
+fn check_operator_classes(table: &TableDef) -> Result<()> {
+    for column in table.indexes.iter().flat_map(|index| &index.columns) {
+        let ty = table.columns[column.column].ty;
+        let class = OTHER_OPERATOR_CLASSES.iter().find(|it| Some(it.0) == column.operator_class);
+        if let Some((_, name, of)) = class
+            && !class_accepts(*of, ty)
+        {
+            return Err(class_refused(name, ty));
+        }
+    }
+    Ok(())
+}
+
+/// Gives columns other types. Their values are computed from the row as it is before any of them changes.
+pub(super) async fn set_types(work: &mut Work, old: &TableDef, changes: &[(usize, SqlType, &Expr)]) -> Result<()> {
     let mut new = old.clone();
-    let from = old.columns[position].ty;
-    new.columns[position].ty = ty;
-    if keeps_bytes(from, ty, using, position) {
-        new.reshape();
-        work.put_table(new).await?;
-    } else {
+    let mut rewritten = Vec::with_capacity(changes.len());
+    for (at, &(position, ty, using)) in changes.iter().enumerate() {
+        if changes[..at].iter().any(|(other, ..)| *other == position) {
+            let message = format!("cannot alter type of column \"{}\" twice", old.columns[position].name);
+            return Err(Error::new(SqlState::FEATURE_NOT_SUPPORTED, message));
+        }
+        new.columns[position].ty = ty;
+        rewritten.push(!keeps_bytes(old.columns[position].ty, ty, using, position));
+    }
+    check_operator_classes(&new)?;
+    if rewritten.contains(&true) {
         new.schema_version = next_version(old)?;
-        // No row of an older version is left.
-        new.columns[position].missing = Datum::Null;
+        let mut set = Vec::with_capacity(changes.len());
+        for &(position, _, using) in changes {
+            // No row of an older version is left.
+            new.columns[position].missing = Datum::Null;
+            set.push((position, using.clone()));
+        }
         new.reshape();
         let shared = Arc::new(new.clone());
         let generated = work.generated_of(&shared)?;
         let checks = work.checks_of(&shared)?;
-        let change = Change { set: vec![(position, using.clone())], generated, checks };
-        rebuild::table(work, old, new, &change).await?;
+        rebuild::table(work, old, new, &Change { set, generated, checks }).await?;
+    } else {
+        new.reshape();
+        work.put_table(new).await?;
     }
     work.reload().await?;
-    constraint::recheck_references(work, old.oid, position, !keeps_bytes(from, ty, using, position)).await?;
-    if let Some(sequence) = old.columns[position].sequence
-        && matches!(ty.oid, oid::INT2 | oid::INT4 | oid::INT8)
-        && old.columns[position].identity.is_some()
-    {
-        let sequence = work.sequence(sequence)?;
-        let options = SequenceOptions { data_type: Some(SqlType::of(ty.oid)), ..SequenceOptions::default() };
-        sequence::change(work, &sequence, &options).await?;
+    for (&(position, ty, _), rewritten) in changes.iter().zip(rewritten) {
+        constraint::recheck_references(work, old.oid, position, rewritten).await?;
+        if let Some(sequence) = old.columns[position].sequence
+            && matches!(ty.oid, oid::INT2 | oid::INT4 | oid::INT8)
+            && old.columns[position].identity.is_some()
+        {
+            let sequence = work.sequence(sequence)?;
+            let options = SequenceOptions { data_type: Some(SqlType::of(ty.oid)), ..SequenceOptions::default() };
+            sequence::change(work, &sequence, &options).await?;
+        }
     }
     depend::check_views(work, old.oid, "cannot alter type of a column used by a view or rule")
 }
@@ -329,9 +356,10 @@ pub(super) async fn rename(work: &mut Work, old: &TableDef, position: usize, nam
             work.put(Object::Constraint(ConstraintDef { kind, ..(**constraint).clone() })).await?;
         }
     }
+    let before = work.catalog.clone();
     work.put_table(new).await?;
     work.reload().await?;
-    depend::check_views(work, old.oid, "cannot rename a column used by a view")
+    depend::rename_in_views(work, &before, (old.oid, position as i16 + 1), (&*from, name)).await
 }
 
 /// A dropped column keeps its place; indexes and constraints over it go.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use engine::{KeyRange, Rows, TableLockMode, TreeKind};
 use types::cast::CastContext;
-use types::{Datum, Error, Result, SqlState};
+use types::{Datum, Error, Result, SqlState, SqlType, oid};
 
 use super::name::joined;
 use super::newest::NewestScan;
@@ -14,7 +14,7 @@ use super::work::Work;
 use super::{index, rebuild};
 use crate::bound::{ConstraintKind as Wanted, ConstraintSpec, Fit};
 use crate::catalog::codec::Object;
-use crate::catalog::{ConstraintDef, ConstraintKind, ForeignKey, IndexColumn, IndexDef, TableDef};
+use crate::catalog::{ConstraintDef, ConstraintKind, ForeignKey, IndexColumn, IndexDef, Privileges, TableDef, Timing};
 use crate::exec::basic::Place;
 use crate::exec::frames::Frames;
 use crate::exec::lift::Lift;
@@ -34,7 +34,8 @@ pub(super) struct Defined {
 /// the table's, that of a unique one is empty.
 ///
 /// # Errors
-/// 42710 and 42P07 taken names, 42P16 a second primary key, 42830 a parent without a fitting unique index.
+/// 42710 and 42P07 taken names, 42P16 a second primary key, 42830 a parent without a fitting unique index, 42501 one that
+/// the user may not refer to.
 pub(super) async fn define(
     work: &mut Work,
     table: &TableDef,
@@ -67,7 +68,12 @@ pub(super) async fn define(
                 primary,
                 columns: columns
                     .iter()
-                    .map(|column| IndexColumn { column: *column, descending: false, nulls_first: false })
+                    .map(|column| IndexColumn {
+                        column: *column,
+                        descending: false,
+                        nulls_first: false,
+                        operator_class: None,
+                    })
                     .collect(),
                 constraint: Some(oid),
             };
@@ -85,7 +91,7 @@ pub(super) async fn define(
             let expression = Arc::from(text.as_str());
             (ConstraintKind::Check { expression, columns: columns.clone() }, "check", column)
         }
-        Wanted::ForeignKey { columns, parent, parent_columns, on_delete, on_update, match_full, .. } => {
+        Wanted::ForeignKey { columns, parent, parent_columns, on_delete, on_update, match_full, timing, .. } => {
             let parent = match parent {
                 Some(parent) if parent.oid != table.oid => {
                     work.lock(u64::from(parent.oid), TableLockMode::ShareRowExclusive).await?;
@@ -100,6 +106,8 @@ pub(super) async fn define(
                 let message = format!("there is no primary key for referenced table \"{}\"", parent.name);
                 return Err(Error::new(SqlState::UNDEFINED_OBJECT, message));
             }
+            let parent_index = parent_index(&parent, parent_columns)?;
+            work.check_holds(&parent, Privileges::REFERENCES)?;
             if parent_columns.len() != columns.len() {
                 let message = "number of referencing and referenced columns for foreign key disagree";
                 return Err(Error::new(SqlState::INVALID_FOREIGN_KEY, message));
@@ -108,10 +116,11 @@ pub(super) async fn define(
                 columns: columns.clone(),
                 parent: parent.oid,
                 parent_columns: parent_columns.clone(),
-                parent_index: parent_index(&parent, parent_columns)?,
+                parent_index,
                 on_delete: *on_delete,
                 on_update: *on_update,
                 match_full: *match_full,
+                timing: *timing,
             };
             (ConstraintKind::Foreign(foreign), "fkey", joined(table, columns.iter().copied()))
         }
@@ -173,6 +182,7 @@ pub(super) async fn recheck_references(work: &Work, table: u32, column: usize, r
 /// # Errors
 /// 42804; 0A000 where PostgreSQL could.
 fn check_types(work: &Work, name: &str, child: &TableDef, foreign: &ForeignKey, parent: &TableDef) -> Result<()> {
+    let is_of_days = |ty: SqlType| matches!(ty.oid, oid::DATE | oid::TIMESTAMP | oid::TIMESTAMPTZ);
     for (column, referenced) in foreign.columns.iter().zip(&foreign.parent_columns) {
         let (column, referenced) = (&child.columns[*column], &parent.columns[*referenced]);
         let (from, to) = (column.ty, referenced.ty);
@@ -180,7 +190,7 @@ fn check_types(work: &Work, name: &str, child: &TableDef, foreign: &ForeignKey, 
             continue;
         }
         let converts = work.context.registry().find_coercion(from.oid, to.oid, CastContext::Implicit).is_some();
-        if converts || (from.category() == b'D' && to.category() == b'D') {
+        if converts || (is_of_days(from) && is_of_days(to)) {
             return Err(Error::unsupported(format!("a foreign key from {from} to {to}")));
         }
         let message = format!("foreign key constraint \"{name}\" cannot be implemented");
@@ -294,6 +304,19 @@ pub(super) async fn validate(work: &mut Work, table: u32, constraint: u32) -> Re
     }
     validate_rows(work, &table, &found).await?;
     work.put(Object::Constraint(ConstraintDef { validated: true, ..(*found).clone() })).await?;
+    work.reload().await
+}
+
+/// ALTER CONSTRAINT.
+pub(super) async fn alter(work: &mut Work, table: u32, constraint: u32, timing: Timing) -> Result<()> {
+    let table = work.table(table)?;
+    let found = table.constraints.iter().find(|it| it.oid == constraint);
+    let mut new =
+        found.map(|found| (**found).clone()).ok_or_else(|| Error::internal("a constraint of another table"))?;
+    if let ConstraintKind::Foreign(foreign) = &mut new.kind {
+        foreign.timing = timing;
+    }
+    work.put(Object::Constraint(new)).await?;
     work.reload().await
 }
 

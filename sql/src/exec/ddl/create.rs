@@ -4,22 +4,29 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use engine::{TableLockMode, TreeKind};
-use types::{Error, Result, SqlState, SqlType};
+use types::{Error, Result, SqlState, SqlType, oid};
 
+use super::name::joined;
 use super::sort::Sorter;
 use super::work::Work;
-use super::{column, constraint};
-use crate::bound::{ConstraintKind, ConstraintSpec, CreateTable, Plan, ResultColumn, WithPart};
+use super::{column, constraint, index};
+use crate::bound::{ConstraintKind, ConstraintSpec, CreateTable, CreateView, Plan, ResultColumn, WithPart};
 use crate::catalog::codec::Object;
-use crate::catalog::{ColumnDef, FIRST_NORMAL_OID, Relation, SchemaDef, TableDef, TableShape, ViewDef};
+use crate::catalog::{
+    CatalogSnapshot, ColumnDef, FIRST_NORMAL_OID, Relation, SchemaDef, TableDef, TableShape, ViewDef,
+};
 use crate::exec::changes;
 use crate::exec::lift::lift;
 use crate::exec::query::RowSource;
 use crate::exec::source::BATCH_ROWS_MAX;
 
 async fn new_table(work: &Work, schema: &SchemaDef, name: &str) -> Result<TableDef> {
+    let oid = work.oid().await?;
+    if let Some(on_commit) = work.on_commit {
+        work.context.session.note_on_commit(oid, on_commit);
+    }
     Ok(TableDef {
-        oid: work.oid().await?,
+        oid,
         name: Arc::from(name),
         schema: schema.oid,
         schema_name: schema.name.clone(),
@@ -91,9 +98,28 @@ pub(super) async fn table(work: &mut Work, spec: &CreateTable) -> Result<String>
         work.put(Object::Constraint(constraint.clone())).await?;
         table.constraints.push(Arc::new(constraint));
     }
+    for (unique, columns) in &spec.indexes {
+        let positions = joined(&table, columns.iter().map(|column| column.column));
+        let name = work.choose_relation(table.schema, &table.name, &positions, "idx", &names).await?;
+        let index = index::define(work, &table, &name, *unique, columns).await?;
+        names.push(name);
+        work.put(Object::Index(index.clone())).await?;
+        table.indexes.push(Arc::new(index));
+    }
     table.reshape();
     work.put_table(table).await?;
     Ok(tag)
+}
+
+/// Refuses columns that cannot be stored. Rows can: those of a table have no other type here.
+fn check_types<'a>(mut columns: impl Iterator<Item = (&'a str, SqlType)>) -> Result<()> {
+    match columns.find(|(_, ty)| ty.is_pseudo() && !matches!(ty.oid, oid::RECORD | oid::RECORD_ARRAY)) {
+        Some((name, ty)) => {
+            let message = format!("column \"{name}\" has pseudo-type {ty}");
+            Err(Error::new(SqlState::INVALID_TABLE_DEFINITION, message))
+        }
+        None => Ok(()),
+    }
 }
 
 pub(super) async fn table_as(
@@ -132,6 +158,7 @@ pub(super) async fn table_as(
             missing: types::Datum::Null,
         });
     }
+    check_types(columns.iter().map(|column| (&*column.name, column.ty)))?;
     table.reshape();
     let Some(plan) = plan else {
         work.put_table(table).await?;
@@ -145,7 +172,7 @@ pub(super) async fn table_as(
 
 async fn fill(work: &Work, table: &TableDef, plan: &Plan, with: &[WithPart]) -> Result<u64> {
     let context = &work.context;
-    let ids = context.session.database.row_ids.counter(&context.engine, table.tree).await?;
+    let ids = context.session.database.row_ids.counter(context.engine(), table.tree).await?;
     // Held for as long as the plan reads what they yield.
     let mut end = changes::run(with, context).await?;
     end.judge().await?;
@@ -177,16 +204,21 @@ async fn fill(work: &Work, table: &TableDef, plan: &Plan, with: &[WithPart]) -> 
     }
 }
 
+/// The columns that a star over a relation stands for.
+fn shown_columns(catalog: &CatalogSnapshot, relation: u32) -> Vec<(Arc<str>, SqlType)> {
+    match catalog.relation(relation) {
+        Some(Relation::Table(table)) => {
+            table.live_columns().map(|(_, column)| (column.name.clone(), column.ty)).collect()
+        }
+        Some(Relation::View(view)) => view.columns.clone(),
+        _ => Vec::new(),
+    }
+}
+
 /// `None`: a relation that the view reads is not any more what the statement was bound to.
-pub(super) async fn view(
-    work: &mut Work,
-    schema: &SchemaDef,
-    name: &str,
-    replace: bool,
-    query: &str,
-    columns: &[(Arc<str>, SqlType)],
-    search_path: &[Arc<str>],
-) -> Result<Option<String>> {
+pub(super) async fn view(work: &mut Work, new: &CreateView) -> Result<Option<String>> {
+    let (schema, name) = (&new.schema, new.name.as_str());
+    check_types(new.columns.iter().map(|(name, ty)| (&**name, *ty)))?;
     work.claim(schema, name).await?;
     let mut view = ViewDef {
         oid: 0,
@@ -196,41 +228,48 @@ pub(super) async fn view(
         owner: work.role()?.oid,
         acl: None,
         row_type: 0,
-        query: Arc::from(query),
-        search_path: search_path.to_vec(),
-        columns: columns.to_vec(),
+        query: Arc::from(new.query.as_str()),
+        search_path: new.search_path.clone(),
+        columns: new.columns.clone(),
+        defaults: Vec::new(),
+        options: new.options.iter().map(|option| Arc::from(option.as_str())).collect(),
     };
     // What it reads stays as it is until others know of the view.
     let was_sound = work.was_sound(&view);
-    for relation in work.reads_of(&view, &work.context.catalog) {
+    let reads = work.reads_of(&view, &work.context.catalog);
+    for &relation in &reads {
         if relation >= FIRST_NORMAL_OID {
             work.lock(u64::from(relation), TableLockMode::AccessShare).await?;
         }
     }
     work.reload().await?;
-    if was_sound && !work.is_sound(&view) {
-        if work.sees_the_past() {
-            return Err(lift(engine::Error::Serialization));
-        }
+    let is_sound = work.is_sound(&view);
+    if was_sound && !is_sound && work.sees_the_past() {
+        return Err(lift(engine::Error::Serialization));
+    }
+    // A star stands for the columns that there are by now.
+    let has_changed = |oid: &u32| shown_columns(&work.context.catalog, *oid) != shown_columns(&work.catalog, *oid);
+    if was_sound && (!is_sound || !work.sees_the_past() && reads.iter().any(has_changed)) {
         return Ok(None);
     }
     match work.catalog.relation_in(schema.oid, name) {
-        Some(Relation::View(old)) if replace => {
+        Some(Relation::View(old)) if new.replace => {
             work.check_owner(old.owner, "view", name)?;
             let oid = old.oid;
             work.lock(u64::from(oid), TableLockMode::AccessExclusive).await?;
             work.reload().await?;
             let old = work.view_named(oid, name)?;
             work.check_owner(old.owner, "view", name)?;
-            check_replacement(&old.columns, columns)?;
+            check_replacement(&old.columns, &new.columns)?;
             (view.oid, view.row_type) = (old.oid, old.row_type);
             (view.owner, view.acl) = (old.owner, old.acl.clone());
+            view.defaults.clone_from(&old.defaults);
             if work.reads_of(&view, &work.catalog).contains(&view.oid) {
                 let message = format!("infinite recursion detected in rules for relation \"{name}\"");
                 return Err(Error::new(SqlState::INVALID_OBJECT_DEFINITION, message));
             }
         }
-        Some(_) if replace => {
+        Some(_) if new.replace => {
             return Err(Error::new(SqlState::WRONG_OBJECT_TYPE, format!("\"{name}\" is not a view")));
         }
         _ => {
@@ -266,8 +305,16 @@ fn check_replacement(old: &[(Arc<str>, SqlType)], new: &[(Arc<str>, SqlType)]) -
     Ok(())
 }
 
-pub(super) async fn schema(work: &mut Work, name: &str, if_not_exists: bool, owner: Option<&str>) -> Result<String> {
+pub(super) async fn schema(
+    work: &mut Work,
+    name: Option<&str>,
+    if_not_exists: bool,
+    owner: Option<&str>,
+) -> Result<String> {
     let tag = "CREATE SCHEMA".to_owned();
+    let owner = work.role_or_user(owner)?;
+    let owned = work.catalog.role(owner).map(|role| role.name.clone());
+    let name = name.or(owned.as_deref()).unwrap_or_default();
     work.claim_more(0, name).await?;
     work.reload().await?;
     if name.starts_with("pg_") {
@@ -283,12 +330,7 @@ pub(super) async fn schema(work: &mut Work, name: &str, if_not_exists: bool, own
         work.notice(SqlState::DUPLICATE_SCHEMA, format!("{message}, skipping"));
         return Ok(tag);
     }
-    let owner = work.role_or_user(owner)?;
-    if !work.is_member(owner)? {
-        let name = work.catalog.role(owner).map_or_else(|| Arc::from(""), |role| role.name.clone());
-        let message = format!("must be able to SET ROLE \"{name}\"");
-        return Err(Error::new(SqlState::INSUFFICIENT_PRIVILEGE, message));
-    }
+    work.check_may_become(owner)?;
     let oid = work.oid().await?;
     work.put(Object::Schema(SchemaDef { oid, name: Arc::from(name), owner, acl: None })).await?;
     Ok(tag)

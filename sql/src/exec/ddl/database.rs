@@ -21,7 +21,7 @@ pub(super) async fn lock(work: &mut Work, name: &str) -> Result<()> {
 }
 
 /// The catalog of another database.
-async fn catalog_of(work: &Work, database: u32) -> Result<CatalogSnapshot> {
+pub(super) async fn catalog_of(work: &Work, database: u32) -> Result<CatalogSnapshot> {
     let view = work.view().await?;
     store::load(work.engine(), &view, database, 0).await
 }
@@ -37,6 +37,7 @@ pub(super) async fn create(work: &mut Work, new: &NewDatabase) -> Result<String>
         return Err(Error::new(SqlState::DUPLICATE_DATABASE, format!("database \"{name}\" already exists")));
     }
     let owner = work.role_or_user(new.owner.as_deref())?;
+    work.check_may_become(owner)?;
     let template = new.template.as_deref().unwrap_or("template1");
     let source = work.catalog.database_named(template).map(|database| database.oid);
     let source = source.ok_or_else(|| {

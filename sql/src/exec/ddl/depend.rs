@@ -14,7 +14,8 @@ use super::text::names;
 use super::work::Work;
 use crate::catalog::codec::Object;
 use crate::catalog::describe::relation_name;
-use crate::catalog::{Comment, ConstraintDef, ConstraintKind, Relation, TableDef, ViewDef};
+use crate::catalog::{CatalogSnapshot, Comment, ConstraintDef, ConstraintKind, Relation, TableDef, ViewDef};
+use crate::session::NoticeSeverity;
 
 /// Something that cannot stay without what is dropped.
 #[derive(Clone, Debug)]
@@ -22,9 +23,9 @@ pub(super) enum Dependent {
     Relation(Relation),
     /// A foreign key.
     Constraint(Arc<ConstraintDef>),
-    /// The default of a column.
+    /// The default of a column of a table or view.
     Default {
-        table: u32,
+        relation: u32,
         column: usize,
     },
 }
@@ -143,7 +144,7 @@ fn push_constraint(work: &Work, found: &mut Vec<Dependence>, constraint: &Arc<Co
     }
 }
 
-/// Defaults that draw from a sequence, in tables that stay.
+/// Defaults that draw from a sequence, in tables and views that stay.
 fn push_defaults(work: &Work, found: &mut Vec<Dependence>, sequence: u32, going: &BTreeSet<u32>) -> Result<()> {
     for table in work.catalog.tables().filter(|table| !going.contains(&table.oid)) {
         for (position, column) in table.live_columns() {
@@ -151,15 +152,32 @@ fn push_defaults(work: &Work, found: &mut Vec<Dependence>, sequence: u32, going:
             let draws = text.contains("nextval")
                 && work.default_of(table, position)?.is_some_and(|expr| names(&expr, sequence));
             if draws {
-                let on = work.describe(&Relation::Table(table.clone()));
-                let what = format!("default value for column {} of {on}", column.name);
-                let sentence = format!("{what} depends on {}", work.describe_oid(sequence));
-                let dependent = Dependent::Default { table: table.oid, column: position };
-                found.push(Dependence { dependent, sentence, what });
+                push_default(work, found, &Relation::Table(table.clone()), (position, &column.name), sequence);
+            }
+        }
+    }
+    for view in views(work).filter(|view| !going.contains(&view.oid)) {
+        for (position, text) in &view.defaults {
+            let (name, ty) = &view.columns[*position];
+            if text.contains("nextval") && names(&work.kept_default(text, *ty)?, sequence) {
+                push_default(work, found, &Relation::View(view.clone()), (*position, name), sequence);
             }
         }
     }
     Ok(())
+}
+
+fn push_default(
+    work: &Work,
+    found: &mut Vec<Dependence>,
+    relation: &Relation,
+    (column, name): (usize, &Arc<str>),
+    sequence: u32,
+) {
+    let what = format!("default value for column {name} of {}", work.describe(relation));
+    let sentence = format!("{what} depends on {}", work.describe_oid(sequence));
+    let dependent = Dependent::Default { relation: relation.oid(), column };
+    found.push(Dependence { dependent, sentence, what });
 }
 
 /// 2BP01 with what depends.
@@ -187,7 +205,8 @@ pub(super) fn tell_cascade(work: &mut Work, whats: &[String]) {
         many => {
             let lines: Vec<String> = many.iter().map(|what| format!("drop cascades to {what}")).collect();
             let message = format!("drop cascades to {} other objects", many.len());
-            work.notices.push(Error::new(SqlState::SUCCESSFUL_COMPLETION, message).detail(lines.join("\n")));
+            let notice = Error::new(SqlState::SUCCESSFUL_COMPLETION, message).detail(lines.join("\n"));
+            work.notices.push((NoticeSeverity::Notice, notice));
         }
     }
 }
@@ -197,15 +216,72 @@ pub(super) fn tell_cascade(work: &mut Work, whats: &[String]) {
 /// # Errors
 /// 0A000 with `message` and the view.
 pub(super) fn check_views(work: &Work, table: u32, message: &str) -> Result<()> {
-    let what = work.describe_oid(table);
-    match broken_views(work, table).first() {
-        None => Ok(()),
-        Some(view) => Err(Error::new(SqlState::FEATURE_NOT_SUPPORTED, message)
-            .detail(format!("{} depends on {what}", work.describe(&Relation::View(view.clone()))))),
-    }
+    broken_views(work, table).into_iter().next().map_or(Ok(()), |view| Err(used_by(work, table, view, message)))
 }
 
-/// The views that read a table, as the statement found it, and cannot be used any more.
+fn used_by(work: &Work, table: u32, view: Arc<ViewDef>, message: &str) -> Error {
+    let (view, table) = (work.describe(&Relation::View(view)), work.describe_oid(table));
+    Error::new(SqlState::FEATURE_NOT_SUPPORTED, message).detail(format!("{view} depends on {table}"))
+}
+
+/// After a column was renamed: has the views that name it name it so, and show it under the name that they gave it.
+///
+/// # Errors
+/// 0A000 a view would mean something else by any name, as one that merges the column by USING.
+pub(super) async fn rename_in_views(
+    work: &mut Work,
+    before: &Arc<CatalogSnapshot>,
+    column: (u32, i16),
+    names: (&str, &str),
+) -> Result<()> {
+    let mut left: Vec<Arc<ViewDef>> =
+        views(work).filter(|view| work.reads_of(view, before).contains(&column.0)).collect();
+    // Those that read others come after them.
+    while let Some(first) = left.first().cloned() {
+        let mut waiting = Vec::new();
+        for view in &left {
+            let Some(text) = work.renamed_in(view, before, column, names) else {
+                waiting.push(view.clone());
+                continue;
+            };
+            if *text == *view.query {
+                continue;
+            }
+            put_text(work, view, text).await?;
+        }
+        if waiting.len() == left.len() {
+            return Err(used_by(work, column.0, first, "cannot rename a column used by a view"));
+        }
+        left = waiting;
+    }
+    Ok(())
+}
+
+/// After a relation got another name or schema: has the views name it so that name it by literals, as `nextval('s')`.
+///
+/// # Errors
+/// 0A000 with `message` and a view that names it otherwise.
+pub(super) async fn follow_name(work: &mut Work, relation: u32, message: &str) -> Result<()> {
+    for view in broken_views(work, relation) {
+        if let Some(text) = work.renamed(&view) {
+            put_text(work, &view, text).await?;
+        }
+    }
+    check_views(work, relation, message)
+}
+
+/// Gives a view another text.
+async fn put_text(work: &mut Work, view: &Arc<ViewDef>, text: String) -> Result<()> {
+    work.lock_relation(&Relation::View(view.clone())).await?;
+    // One that was replaced before it was locked does not read the relation any more, which is locked for longer.
+    if let Some(found) = work.catalog.view(view.oid).filter(|found| found.query == view.query).cloned() {
+        work.put(Object::View(ViewDef { query: Arc::from(text), ..(*found).clone() })).await?;
+        work.reload().await?;
+    }
+    Ok(())
+}
+
+/// The views that read a relation, as the statement found it, and cannot be used any more.
 fn broken_views(work: &Work, table: u32) -> Vec<Arc<ViewDef>> {
     // What they read is asked of the catalog in which they were sound.
     views(work)

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use engine::TableLockMode;
 use types::{Error, Result, SqlState};
 
-use super::depend::{self, Dependent};
+use super::depend::{self, Dependence, Dependent};
 use super::rebuild;
 use super::work::Work;
 use crate::catalog::codec::Object;
@@ -23,7 +23,7 @@ pub(super) async fn relations(work: &mut Work, relations: &[Relation], cascade: 
         };
         let schema = work.catalog.schema(work.catalog.schema_of(&found)).cloned();
         let owns_schema = match schema {
-            Some(schema) => work.is_member(schema.owner)?,
+            Some(schema) => work.has_rights_of(schema.owner)?,
             None => false,
         };
         if !owns_schema || matches!(found, Relation::Virtual(_)) {
@@ -46,14 +46,24 @@ pub(super) async fn relations(work: &mut Work, relations: &[Relation], cascade: 
     }
     let whats: Vec<String> = dependents.iter().map(|it| it.what.clone()).collect();
     depend::tell_cascade(work, &whats);
+    remove(work, &roots, dependents).await?;
+    Ok(tag)
+}
+
+/// Relations that the caller has locked, and all that depends on them, whoever the session acts as.
+pub(super) async fn with_dependents(work: &mut Work, roots: &[Relation]) -> Result<()> {
+    let dependents = depend::of_relations(work, roots)?;
+    remove(work, roots, dependents).await
+}
+
+async fn remove(work: &mut Work, roots: &[Relation], dependents: Vec<Dependence>) -> Result<()> {
     for dependence in dependents {
         drop_dependent(work, dependence.dependent).await?;
     }
-    for root in &roots {
+    for root in roots {
         relation(work, root).await?;
     }
-    work.reload().await?;
-    Ok(tag)
+    work.reload().await
 }
 
 /// What belongs to a constraint or a column goes with that.
@@ -84,12 +94,18 @@ async fn drop_dependent(work: &mut Work, dependent: Dependent) -> Result<()> {
             relation(work, &found).await
         }
         Dependent::Constraint(constraint) => remove_locked(work, &constraint).await,
-        Dependent::Default { table, column } => {
-            work.lock(u64::from(table), TableLockMode::AccessExclusive).await?;
+        Dependent::Default { relation, column } => {
+            work.lock(u64::from(relation), TableLockMode::AccessExclusive).await?;
             work.reload().await?;
-            let mut table = (*work.table(table)?).clone();
-            (table.columns[column].default, table.columns[column].sequence) = (None, None);
-            work.put_table(table).await?;
+            if let Some(view) = work.catalog.view(relation) {
+                let mut view = (**view).clone();
+                view.defaults.retain(|(at, _)| *at != column);
+                work.put(Object::View(view)).await?;
+            } else {
+                let mut table = (*work.table(relation)?).clone();
+                (table.columns[column].default, table.columns[column].sequence) = (None, None);
+                work.put_table(table).await?;
+            }
             work.reload().await
         }
     }
@@ -110,6 +126,7 @@ async fn relation(work: &mut Work, found: &Relation) -> Result<()> {
 }
 
 async fn table(work: &mut Work, table: &Arc<TableDef>) -> Result<()> {
+    work.check_not_pending(table, "DROP TABLE")?;
     for sequence_oid in depend::owned_sequences(work, table) {
         sequence(work, sequence_oid).await?;
     }
@@ -208,9 +225,11 @@ pub(super) async fn constraint(work: &mut Work, found: &ConstraintDef, cascade: 
         new.indexes.retain(|it| it.oid != index_oid);
         remove_index(work, &index_def).await?;
         rebuild::rekey(work, &table, new, &[]).await?;
-    } else {
-        index(work, &index_def).await?;
+        work.reload().await?;
+        // Those whose GROUP BY names nothing but the key show columns that depend on it.
+        return depend::settle_views(work, found.table, cascade, what).await;
     }
+    index(work, &index_def).await?;
     work.reload().await
 }
 
@@ -219,9 +238,6 @@ pub(super) async fn schemas(work: &mut Work, schemas: &[Arc<SchemaDef>], cascade
         work.lock(u64::from(schema.oid), TableLockMode::AccessExclusive).await?;
     }
     work.reload().await?;
-    let mut contents: Vec<Relation> = Vec::new();
-    let mut sentences = Vec::new();
-    let mut whats = Vec::new();
     for schema in schemas {
         if work.catalog.schema(schema.oid).is_none() {
             let message = format!("schema \"{}\" does not exist", schema.name);
@@ -232,6 +248,25 @@ pub(super) async fn schemas(work: &mut Work, schemas: &[Arc<SchemaDef>], cascade
             let message = format!("cannot drop schema {} because it is required by the database system", schema.name);
             return Err(Error::new(SqlState::DEPENDENT_OBJECTS_STILL_EXIST, message));
         }
+    }
+    remove_schemas(work, schemas, cascade).await?;
+    Ok("DROP SCHEMA".to_owned())
+}
+
+/// A session's schema of temporary objects, if there is one with this number, whoever the session acts as.
+pub(super) async fn temporary(work: &mut Work, number: u32) -> Result<()> {
+    let Some(schema) = work.catalog.schema(number).cloned() else { return Ok(()) };
+    work.lock(u64::from(schema.oid), TableLockMode::AccessExclusive).await?;
+    work.reload().await?;
+    remove_schemas(work, &[schema], true).await
+}
+
+/// The caller has locked them.
+async fn remove_schemas(work: &mut Work, schemas: &[Arc<SchemaDef>], cascade: bool) -> Result<()> {
+    let mut contents: Vec<Relation> = Vec::new();
+    let mut sentences = Vec::new();
+    let mut whats = Vec::new();
+    for schema in schemas {
         let inside: Vec<Relation> =
             work.catalog.relations().filter(|it| work.catalog.schema_of(it) == schema.oid).cloned().collect();
         for relation in inside {
@@ -274,6 +309,5 @@ pub(super) async fn schemas(work: &mut Work, schemas: &[Arc<SchemaDef>], cascade
         depend::remove_comments(work, well_known::PG_NAMESPACE, schema.oid, None).await?;
         work.remove(Object::Schema((**schema).clone())).await?;
     }
-    work.reload().await?;
-    Ok("DROP SCHEMA".to_owned())
+    work.reload().await
 }

@@ -24,16 +24,14 @@ pub(super) async fn run(work: &mut Work, grant: &Grant) -> Result<String> {
     if grant.privileges.iter().any(|(_, columns)| !columns.is_empty()) {
         return Err(Error::unsupported("granting privileges on columns"));
     }
+    let wanted = wanted(work, grant)?;
     match &grant.on {
-        GrantTarget::Relations(relations) => {
+        GrantTarget::Relations(relations) | GrantTarget::Sequences(relations) => {
             for relation in relations {
-                work.check_relation_owner(relation)?;
-                work.hold(relation.oid()).await?;
-                if work.catalog.relation(relation.oid()).is_none() {
+                if !on_relation(work, grant, wanted, relation).await? {
                     let message = format!("relation \"{}\" does not exist", relation.name());
                     return Err(Error::new(SqlState::UNDEFINED_TABLE, message));
                 }
-                on_relation(work, grant, relation.oid()).await?;
             }
         }
         GrantTarget::AllTablesIn(schemas) => {
@@ -43,7 +41,7 @@ pub(super) async fn run(work: &mut Work, grant: &Grant) -> Result<String> {
                         && work.catalog.schema_of(relation) == schema.oid
                 });
                 let oids: Vec<u32> = inside.map(Relation::oid).collect();
-                on_all(work, grant, oids).await?;
+                on_all(work, grant, wanted, oids).await?;
             }
         }
         GrantTarget::AllSequencesIn(schemas) => {
@@ -52,7 +50,7 @@ pub(super) async fn run(work: &mut Work, grant: &Grant) -> Result<String> {
                     matches!(relation, Relation::Sequence(_)) && work.catalog.schema_of(relation) == schema.oid
                 });
                 let oids: Vec<u32> = inside.map(Relation::oid).collect();
-                on_all(work, grant, oids).await?;
+                on_all(work, grant, wanted, oids).await?;
             }
         }
         GrantTarget::Schemas(schemas) => {
@@ -66,7 +64,7 @@ pub(super) async fn run(work: &mut Work, grant: &Grant) -> Result<String> {
                 })?;
                 work.check_owner(found.owner, "schema", &found.name)?;
                 let defaults = Privileges::NONE;
-                let acl = changed(work, grant, found.owner, &found.acl, Privileges::ALL_SCHEMA, defaults)?;
+                let acl = changed(work, grant, wanted, found.owner, &found.acl, Privileges::ALL_SCHEMA, defaults)?;
                 work.put(Object::Schema(SchemaDef { acl, ..(*found).clone() })).await?;
             }
         }
@@ -77,7 +75,7 @@ pub(super) async fn run(work: &mut Work, grant: &Grant) -> Result<String> {
                 let found = found.ok_or_else(|| super::database::missing(name))?;
                 work.check_owner(found.owner, "database", name)?;
                 let defaults = Privileges::CONNECT.union(Privileges::TEMPORARY);
-                let acl = changed(work, grant, found.owner, &found.acl, Privileges::ALL_DATABASE, defaults)?;
+                let acl = changed(work, grant, wanted, found.owner, &found.acl, Privileges::ALL_DATABASE, defaults)?;
                 work.put(Object::Database(DatabaseDef { acl, ..(*found).clone() })).await?;
             }
         }
@@ -92,61 +90,116 @@ pub(super) async fn run(work: &mut Work, grant: &Grant) -> Result<String> {
     Ok(tag.to_owned())
 }
 
+/// The privileges that a statement names, or all that its kind of object has.
+///
+/// # Errors
+/// 42704 for a role that does not exist, 42601 for what is no privilege, 0LP01 for one of other objects.
+fn wanted(work: &Work, grant: &Grant) -> Result<Privileges> {
+    let (all, kind) = match &grant.on {
+        GrantTarget::Relations(_) | GrantTarget::AllTablesIn(_) => {
+            (Privileges::ALL_TABLE.union(Privileges::ALL_SEQUENCE), "relation")
+        }
+        GrantTarget::Sequences(_) | GrantTarget::AllSequencesIn(_) => (Privileges::ALL_SEQUENCE, "sequence"),
+        GrantTarget::Schemas(_) => (Privileges::ALL_SCHEMA, "schema"),
+        GrantTarget::Databases(_) => (Privileges::ALL_DATABASE, "database"),
+        GrantTarget::Roles(_) | GrantTarget::Other(_) => return Ok(Privileges::NONE),
+    };
+    for name in grant.grantees.iter().filter(|name| *name != "public") {
+        work.role_named(name)?;
+    }
+    if grant.privileges.is_empty() {
+        return Ok(all);
+    }
+    let mut wanted = Privileges::NONE;
+    for (word, _) in &grant.privileges {
+        let privilege = Privileges::named(word).ok_or_else(|| {
+            let message = format!("unrecognized privilege type \"{}\"", word.to_ascii_lowercase());
+            Error::new(SqlState::SYNTAX_ERROR, message)
+        })?;
+        if !all.contains(privilege) {
+            let message = format!("invalid privilege type {word} for {kind}");
+            return Err(Error::new(SqlState::INVALID_GRANT_OPERATION, message));
+        }
+        wanted = wanted.union(privilege);
+    }
+    Ok(wanted)
+}
+
+/// What of that a statement gives on a relation, which may be of another kind than it says.
+///
+/// # Errors
+/// 42809 for what is no sequence or no such relation, 0LP01 for a privilege that only sequences have.
+fn given(work: &mut Work, grant: &Grant, wanted: Privileges, relation: &Relation) -> Result<Privileges> {
+    let (name, are_named) = (relation.name(), !grant.privileges.is_empty());
+    match relation {
+        Relation::Index(_) => Err(Error::new(SqlState::WRONG_OBJECT_TYPE, format!("\"{name}\" is an index"))),
+        Relation::Sequence(_) => {
+            let others = wanted.without(Privileges::ALL_SEQUENCE);
+            if are_named && !others.is_empty() {
+                let message = format!("sequence \"{name}\" only supports USAGE, SELECT, and UPDATE privileges");
+                work.warning(SqlState::INVALID_GRANT_OPERATION, message);
+            }
+            Ok(wanted.without(others))
+        }
+        _ if matches!(grant.on, GrantTarget::Sequences(_)) => {
+            Err(Error::new(SqlState::WRONG_OBJECT_TYPE, format!("\"{name}\" is not a sequence")))
+        }
+        Relation::Table(_) | Relation::View(_) | Relation::Virtual(_) => {
+            if are_named && !Privileges::ALL_TABLE.contains(wanted) {
+                let message = "invalid privilege type USAGE for table";
+                return Err(Error::new(SqlState::INVALID_GRANT_OPERATION, message));
+            }
+            Ok(wanted.without(Privileges::USAGE))
+        }
+    }
+}
+
 /// Of what was found in a schema, what is still there once it is locked.
-async fn on_all(work: &mut Work, grant: &Grant, oids: Vec<u32>) -> Result<()> {
+async fn on_all(work: &mut Work, grant: &Grant, wanted: Privileges, oids: Vec<u32>) -> Result<()> {
     for oid in oids {
-        work.check_relation_owner(&work.relation(oid)?)?;
-        work.hold(oid).await?;
-        if work.catalog.relation(oid).is_some() {
-            on_relation(work, grant, oid).await?;
+        if let Some(relation) = work.catalog.relation(oid).cloned() {
+            on_relation(work, grant, wanted, &relation).await?;
         }
     }
     Ok(())
 }
 
-/// The caller holds the relation.
-async fn on_relation(work: &mut Work, grant: &Grant, oid: u32) -> Result<()> {
-    let relation = work.relation(oid)?;
+/// False: it is gone.
+async fn on_relation(work: &mut Work, grant: &Grant, wanted: Privileges, relation: &Relation) -> Result<bool> {
+    let given = given(work, grant, wanted, relation)?;
+    work.check_relation_owner(relation)?;
+    work.hold(relation.oid()).await?;
+    let Some(relation) = work.catalog.relation(relation.oid()).cloned() else { return Ok(false) };
     work.check_relation_owner(&relation)?;
     match &relation {
         Relation::Table(it) => {
-            let acl = changed(work, grant, it.owner, &it.acl, Privileges::ALL_TABLE, Privileges::NONE)?;
+            let acl = changed(work, grant, given, it.owner, &it.acl, Privileges::ALL_TABLE, Privileges::NONE)?;
             work.put_table(TableDef { acl, ..(**it).clone() }).await?;
         }
         Relation::View(it) => {
-            let acl = changed(work, grant, it.owner, &it.acl, Privileges::ALL_TABLE, Privileges::NONE)?;
+            let acl = changed(work, grant, given, it.owner, &it.acl, Privileges::ALL_TABLE, Privileges::NONE)?;
             work.put(Object::View(ViewDef { acl, ..(**it).clone() })).await?;
         }
         Relation::Sequence(it) => {
-            let acl = changed(work, grant, it.owner, &it.acl, Privileges::ALL_SEQUENCE, Privileges::NONE)?;
+            let acl = changed(work, grant, given, it.owner, &it.acl, Privileges::ALL_SEQUENCE, Privileges::NONE)?;
             work.put(Object::Sequence(SequenceDef { acl, ..(**it).clone() })).await?;
         }
-        Relation::Index(_) | Relation::Virtual(_) => {
-            let message = format!("\"{}\" is an index", relation.name());
-            return Err(Error::new(SqlState::WRONG_OBJECT_TYPE, message));
-        }
+        Relation::Index(_) | Relation::Virtual(_) => return Err(Error::internal("a grant on what has none")),
     }
-    work.reload().await
+    work.reload().await?;
+    Ok(true)
 }
 
-/// The grants after the change. `all` is what ALL means for the kind of object, `public` what PUBLIC has by default.
-fn changed(work: &Work, grant: &Grant, owner: u32, acl: &Acl, all: Privileges, public: Privileges) -> Result<Acl> {
-    let mut wanted = Privileges::NONE;
-    for (word, _) in &grant.privileges {
-        let privilege = if word == "ALL" { Some(all) } else { Privileges::named(word) };
-        if privilege.is_none() {
-            let message = format!("unrecognized privilege type \"{}\"", word.to_ascii_lowercase());
-            return Err(Error::new(SqlState::SYNTAX_ERROR, message));
-        }
-        let privilege = privilege.filter(|privilege| all.contains(*privilege)).ok_or_else(|| {
-            let message = format!("invalid privilege type {word} for this kind of object");
-            Error::new(SqlState::INVALID_GRANT_OPERATION, message)
-        })?;
-        wanted = wanted.union(privilege);
-    }
-    if grant.privileges.is_empty() {
-        wanted = all;
-    }
+/// The grants after the change. `all` is what the owner of such an object has by default, `public` what PUBLIC has.
+fn changed(
+    work: &Work,
+    grant: &Grant,
+    wanted: Privileges,
+    owner: u32,
+    acl: &Acl,
+    all: Privileges,
+    public: Privileges,
+) -> Result<Acl> {
     let mut items = match acl {
         Some(items) => items.to_vec(),
         None => {
@@ -186,19 +239,13 @@ fn changed(work: &Work, grant: &Grant, owner: u32, acl: &Acl, all: Privileges, p
 async fn on_roles(work: &mut Work, grant: &Grant, roles: &[String]) -> Result<()> {
     for group in roles {
         let group = work.role_named(group)?.clone();
-        let user = work.role()?;
-        if !user.superuser && (!user.create_role || group.superuser) {
-            let verb = if grant.revoke { "revoke" } else { "grant" };
-            let message = format!("permission denied to {verb} role \"{}\"", group.name);
-            return Err(Error::new(SqlState::INSUFFICIENT_PRIVILEGE, message));
-        }
+        role::check_may_grant(work, &group)?;
         for name in &grant.grantees {
             let mut member = role::held(work, work.role_named(name)?.oid, name).await?;
             let is_member = member.member_of.contains(&group.oid);
             match (grant.revoke, is_member) {
                 (false, true) => {
-                    let message =
-                        format!("role \"{name}\" has already been granted membership in role \"{}\"", group.name);
+                    let message = format!("role \"{name}\" is already a member of role \"{}\"", group.name);
                     work.notice(SqlState::SUCCESSFUL_COMPLETION, message);
                     continue;
                 }
@@ -206,7 +253,7 @@ async fn on_roles(work: &mut Work, grant: &Grant, roles: &[String]) -> Result<()
                 (true, true) => member.member_of.retain(|oid| *oid != group.oid),
                 (true, false) => {
                     let message = format!("role \"{name}\" is not a member of role \"{}\"", group.name);
-                    work.notice(SqlState::WARNING, message);
+                    work.warning(SqlState::WARNING, message);
                     continue;
                 }
             }

@@ -11,7 +11,7 @@ use super::sort::Sorter;
 use super::work::Work;
 use crate::bound::CreateIndex;
 use crate::catalog::codec::Object;
-use crate::catalog::{IndexDef, TableDef};
+use crate::catalog::{IndexColumn, IndexDef, TableDef};
 use crate::exec::lift::Lift;
 use crate::exec::table::{key_text, push_key, tree};
 
@@ -37,23 +37,34 @@ pub(super) async fn create(work: &mut Work, spec: &CreateIndex) -> Result<String
             work.choose_relation(table.schema, &table.name, &columns, "idx", &[]).await?
         }
     };
-    let index = IndexDef {
+    let index = define(work, &table, &name, spec.unique, &spec.columns).await?;
+    let rows = build(work, &table, &index).await?;
+    work.put(Object::Index(index)).await?;
+    note_rows(work, &table, rows).await?;
+    work.reload().await?;
+    Ok("CREATE INDEX".to_owned())
+}
+
+/// The definition of an index that is no constraint's, its tree empty.
+pub(super) async fn define(
+    work: &Work,
+    table: &TableDef,
+    name: &str,
+    unique: bool,
+    columns: &[IndexColumn],
+) -> Result<IndexDef> {
+    Ok(IndexDef {
         oid: work.oid().await?,
         name: name.into(),
         schema: table.schema,
         table: table.oid,
         tree: work.create_tree(TreeKind::Index).await?.0,
         valid_from: work.valid_from().await?,
-        unique: spec.unique,
+        unique,
         primary: false,
-        columns: spec.columns.clone(),
+        columns: columns.to_vec(),
         constraint: None,
-    };
-    let rows = build(work, &table, &index).await?;
-    work.put(Object::Index(index)).await?;
-    note_rows(work, &table, rows).await?;
-    work.reload().await?;
-    Ok("CREATE INDEX".to_owned())
+    })
 }
 
 /// Keeps the number of rows, when it says more than what was known. Not worth waiting for: whoever makes another index at the

@@ -13,7 +13,8 @@
 //! tree; the old one is dropped in the same transaction and goes when no snapshot can need it. Filling sorts in
 //! [runs](sort) of bounded size.
 //!
-//! **Caveats.** Views are kept as text: renaming what a view names is refused rather than followed.
+//! **Caveats.** Views are kept as text. The renaming of a column is followed where another name in the text is enough,
+//! that of a relation or schema where the text names it by literals alone, as in `nextval('s')`; any other is refused.
 
 mod alter;
 mod column;
@@ -33,6 +34,7 @@ mod sequence;
 mod sort;
 mod text;
 mod truncate;
+mod view;
 mod work;
 
 use std::sync::Arc;
@@ -40,15 +42,16 @@ use std::sync::Arc;
 use types::{Error, Result, SqlState};
 
 use super::context::ExecContext;
-use super::maintain::count_rows;
-use crate::bound::{Ddl, WithPart};
-use crate::catalog::TableDef;
+use super::maintain::{count_rows, has_rows};
+use crate::bound::{Ddl, OnCommit, WithPart};
+use crate::catalog::{Privileges, Relation, TableDef, is_others};
+use crate::session::NoticeSeverity;
 use work::Work;
 
 /// What became of a statement.
 pub(crate) enum Executed {
-    /// The tag of CommandComplete, and notices (all of severity NOTICE) to be sent before it.
-    Done { tag: String, notices: Vec<Error> },
+    /// The tag of CommandComplete, and notices to be sent before it.
+    Done { tag: String, notices: Vec<(NoticeSeverity, Error)> },
     /// A table is not any more what the statement was bound to: bind it again and call again, in the same transaction.
     Stale,
 }
@@ -61,8 +64,12 @@ pub(crate) enum Executed {
 pub(crate) async fn execute(ddl: &Ddl, with: &[WithPart], context: &Arc<ExecContext>) -> Result<Executed> {
     let mut work = Work::begin(context).await?;
     let tag = match ddl {
-        Ddl::CreateTable(table) => create::table(&mut work, table).await?,
-        Ddl::CreateTableAs { schema, name, if_not_exists, columns, plan } => {
+        Ddl::CreateTable(table) => {
+            work.on_commit = table.on_commit;
+            create::table(&mut work, table).await?
+        }
+        Ddl::CreateTableAs { schema, name, if_not_exists, columns, plan, on_commit } => {
+            work.on_commit = *on_commit;
             create::table_as(&mut work, schema, name, *if_not_exists, columns, plan.as_deref(), with).await?
         }
         Ddl::AlterTable { table, actions } => {
@@ -75,20 +82,23 @@ pub(crate) async fn execute(ddl: &Ddl, with: &[WithPart], context: &Arc<ExecCont
             if !work.lock_table(&index.table, engine::TableLockMode::Share).await? {
                 return Ok(Executed::Stale);
             }
+            work.check_not_pending(&index.table, "CREATE INDEX")?;
             index::create(&mut work, index).await?
         }
         Ddl::CreateSequence { schema, name, options, if_not_exists } => {
             sequence::create(&mut work, schema, name, options, *if_not_exists).await?
         }
         Ddl::AlterSequence { sequence, options } => sequence::alter(&mut work, sequence, options).await?,
-        Ddl::CreateView { schema, name, replace, query, columns, search_path } => {
-            match create::view(&mut work, schema, name, *replace, query, columns, search_path).await? {
-                Some(tag) => tag,
-                None => return Ok(Executed::Stale),
-            }
+        Ddl::CreateView(view) => match create::view(&mut work, view).await? {
+            Some(tag) => tag,
+            None => return Ok(Executed::Stale),
+        },
+        Ddl::AlterView { view, actions, tag } => {
+            view::alter(&mut work, view, actions).await?;
+            (*tag).to_owned()
         }
         Ddl::CreateSchema { name, if_not_exists, owner } => {
-            create::schema(&mut work, name, *if_not_exists, owner.as_deref()).await?
+            create::schema(&mut work, name.as_deref(), *if_not_exists, owner.as_deref()).await?
         }
         Ddl::DropRelations { relations, cascade } => {
             for relation in relations {
@@ -144,7 +154,8 @@ pub(crate) async fn truncate(
 ) -> Result<Executed> {
     let mut work = Work::begin(context).await?;
     for table in tables {
-        if !work.lock_table(table, engine::TableLockMode::AccessExclusive).await? {
+        work.check_holds(table, Privileges::TRUNCATE)?;
+        if !work.lock_permitted(table, engine::TableLockMode::AccessExclusive).await? {
             return Ok(Executed::Stale);
         }
     }
@@ -152,16 +163,95 @@ pub(crate) async fn truncate(
     Ok(Executed::Done { tag: "TRUNCATE TABLE".to_owned(), notices: work.notices })
 }
 
+/// `DISCARD TEMP`: drops the schema with this number and what is in it, and whatever depends on that.
+///
+/// # Errors
+/// What the engine returns.
+pub(crate) async fn drop_temporary(number: u32, context: &Arc<ExecContext>) -> Result<()> {
+    let mut work = Work::begin(context).await?;
+    drop::temporary(&mut work, number).await
+}
+
+/// As [`drop_temporary`] after a session in the database `name`, which is not dropped meanwhile.
+///
+/// # Errors
+/// What the engine returns.
+pub(crate) async fn drop_left(number: u32, name: &str, context: &Arc<ExecContext>) -> Result<()> {
+    let mut work = Work::begin(context).await?;
+    database::lock(&mut work, name).await?;
+    drop::temporary(&mut work, number).await
+}
+
+/// What temporary tables (by oid) ask for when their session's transaction commits. Returns those that are still there.
+///
+/// Most transactions write to none of them: those cost a look at each table, and change nothing of the catalog.
+///
+/// # Errors
+/// 0A000 for a table that is to be emptied while another refers to it that is not; what the engine returns.
+pub(crate) async fn on_commit(tables: &[(u32, OnCommit)], context: &Arc<ExecContext>) -> Result<Vec<(u32, OnCommit)>> {
+    let with = |wanted: OnCommit| {
+        let wanted = tables.iter().filter(move |(_, on_commit)| *on_commit == wanted);
+        wanted.filter_map(|(oid, _)| context.catalog.table(*oid).cloned()).collect::<Vec<Arc<TableDef>>>()
+    };
+    let (going, emptied) = (with(OnCommit::Drop), with(OnCommit::DeleteRows));
+    check_emptied(&emptied, context)?;
+    let mut have_rows = false;
+    if !emptied.is_empty() {
+        let view = {
+            let txn = context.txn().await?;
+            context.engine().newest(&txn)
+        };
+        for table in &emptied {
+            have_rows = have_rows || has_rows(table, &view, context).await?;
+        }
+    }
+    let kept = emptied.iter().map(|table| (table.oid, OnCommit::DeleteRows)).collect();
+    if !have_rows && going.is_empty() {
+        return Ok(kept);
+    }
+    let mut work = Work::begin(context).await?;
+    for table in going.iter().chain(&emptied) {
+        work.lock(u64::from(table.oid), engine::TableLockMode::AccessExclusive).await?;
+    }
+    if have_rows {
+        truncate::run(&mut work, &emptied, false, false).await?;
+    }
+    let going: Vec<Relation> = going.iter().filter_map(|table| work.catalog.relation(table.oid).cloned()).collect();
+    if !going.is_empty() {
+        drop::with_dependents(&mut work, &going).await?;
+    }
+    Ok(kept)
+}
+
+/// # Errors
+/// 0A000 for a foreign key to one of these tables, which lose their rows together, from a table that keeps its own.
+fn check_emptied(tables: &[Arc<TableDef>], context: &ExecContext) -> Result<()> {
+    for table in tables {
+        let stays = |oid: u32| tables.iter().all(|it| it.oid != oid);
+        let reference = table.referenced_by.iter().find(|it| stays(it.table));
+        if let Some(child) = reference.and_then(|it| context.catalog.table(it.table)) {
+            let message = "unsupported ON COMMIT and foreign key combination";
+            let (child, parent) = (&child.name, &table.name);
+            return Err(Error::new(SqlState::FEATURE_NOT_SUPPORTED, message).detail(format!(
+                "Table \"{child}\" references \"{parent}\", but they do not have the same ON COMMIT setting."
+            )));
+        }
+    }
+    Ok(())
+}
+
 /// `ANALYZE`: counts the rows of these tables, or of all that there are, and stores the numbers in their definitions.
 ///
 /// All are locked first, as PostgreSQL locks each, and then read again: it may have waited for one to become another.
 ///
 /// # Errors
-/// 42P01 when a table that was named is gone; what the engine returns.
-pub(crate) async fn analyze(tables: &[Arc<TableDef>], context: &Arc<ExecContext>) -> Result<()> {
+/// 42P01 when a table that was `named` is gone; what the engine returns.
+pub(crate) async fn analyze(tables: Option<&[Arc<TableDef>]>, named: bool, context: &Arc<ExecContext>) -> Result<()> {
     let mut work = Work::begin(context).await?;
-    let all: Vec<Arc<TableDef>> =
-        if tables.is_empty() { work.catalog.tables().cloned().collect() } else { tables.to_vec() };
+    let all: Vec<Arc<TableDef>> = match tables {
+        Some(tables) => tables.to_vec(),
+        None => own_tables(&work).cloned().collect(),
+    };
     for table in &all {
         work.lock(u64::from(table.oid), engine::TableLockMode::ShareUpdateExclusive).await?;
     }
@@ -169,7 +259,7 @@ pub(crate) async fn analyze(tables: &[Arc<TableDef>], context: &Arc<ExecContext>
     let view = work.view().await?;
     for table in &all {
         let Some(found) = work.catalog.table(table.oid).cloned() else {
-            if tables.is_empty() {
+            if !named {
                 continue;
             }
             let message = format!("relation \"{}\" does not exist", table.name);
@@ -179,6 +269,12 @@ pub(crate) async fn analyze(tables: &[Arc<TableDef>], context: &Arc<ExecContext>
         work.put_table(TableDef { estimated_rows, ..(*found).clone() }).await?;
     }
     Ok(())
+}
+
+/// All tables but the temporary ones of other sessions.
+fn own_tables(work: &Work) -> impl Iterator<Item = &Arc<TableDef>> {
+    let path = &work.context.settings.search_path;
+    work.catalog.tables().filter(move |table| !is_others(&table.schema_name, path))
 }
 
 /// Rows that a COPY must add for their number to be worth a change of the catalog.

@@ -101,7 +101,7 @@ async fn fill(work: &Work, old: &TableDef, new: &TableDef, change: &Change) -> R
     let at = Place::new(&context, &Frames::none());
     let shared = Arc::new(new.clone());
     let writer = TableWriter::new(&shared, &context);
-    let ids = context.session.database.row_ids.counter(&context.engine, new.tree).await?;
+    let ids = context.session.database.row_ids.counter(context.engine(), new.tree).await?;
     let mut scan = NewestScan::open(work, old.tree).await?;
     let mut sorter = Sorter::new(new.tree);
     let mut rows = Rows::new();

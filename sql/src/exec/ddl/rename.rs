@@ -10,13 +10,15 @@ use super::{create, depend};
 use crate::catalog::codec::Object;
 use crate::catalog::{ConstraintDef, IndexDef, Relation, SchemaDef, SequenceDef, TableDef, ViewDef, well_known};
 
+const MOVED: &str = "cannot move a relation used by a view to another schema";
+
 /// `ALTER TABLE` and so on.
 fn tag(relation: &Relation) -> String {
     format!("ALTER {}", relation.kind_name().to_uppercase())
 }
 
 /// Locks a relation and gives it as it is now.
-async fn locked(work: &mut Work, relation: &Relation) -> Result<Relation> {
+pub(super) async fn locked(work: &mut Work, relation: &Relation) -> Result<Relation> {
     work.check_relation_owner(relation)?;
     work.lock_relation(relation).await?;
     let found = work.relation(relation.oid())?;
@@ -46,7 +48,7 @@ pub(super) async fn relation(work: &mut Work, relation: &Relation, name: &str) -
         Relation::Virtual(_) => return Err(Error::internal("a system relation was let through")),
     }
     work.reload().await?;
-    depend::check_views(work, found.oid(), "cannot rename a relation used by a view")?;
+    depend::follow_name(work, found.oid(), "cannot rename a relation used by a view").await?;
     Ok(tag(&found))
 }
 
@@ -73,6 +75,10 @@ pub(super) async fn set_schema(work: &mut Work, relation: &Relation, schema: &Sc
     if from == schema.oid {
         return Ok(tag(&found));
     }
+    if schema.is_temporary() || work.catalog.schema(from).is_some_and(|from| from.is_temporary()) {
+        let message = "cannot move objects into or out of temporary schemas";
+        return Err(Error::new(SqlState::FEATURE_NOT_SUPPORTED, message));
+    }
     free_in(work, schema, found.name())?;
     let name = schema.name.clone();
     match &found {
@@ -93,6 +99,7 @@ pub(super) async fn set_schema(work: &mut Work, relation: &Relation, schema: &Sc
                 let new = SequenceDef { schema: schema.oid, schema_name: name.clone(), ..(*old).clone() };
                 put_sequence(work, &old, new).await?;
                 work.reload().await?;
+                depend::follow_name(work, sequence, MOVED).await?;
             }
         }
         Relation::View(old) => {
@@ -115,7 +122,7 @@ pub(super) async fn set_schema(work: &mut Work, relation: &Relation, schema: &Sc
         }
     }
     work.reload().await?;
-    depend::check_views(work, found.oid(), "cannot move a relation used by a view to another schema")?;
+    depend::follow_name(work, found.oid(), MOVED).await?;
     Ok(tag(&found))
 }
 
@@ -156,10 +163,8 @@ pub(super) async fn set_owner(work: &mut Work, relation: &Relation, owner: &str)
 
 fn new_owner(work: &Work, name: &str) -> Result<u32> {
     let owner = work.role_named(name)?.oid;
-    if work.is_member(owner)? {
-        return Ok(owner);
-    }
-    Err(Error::new(SqlState::INSUFFICIENT_PRIVILEGE, format!("must be able to SET ROLE \"{name}\"")))
+    work.check_may_become(owner)?;
+    Ok(owner)
 }
 
 /// The table's owner, and its sequences'.
@@ -206,7 +211,7 @@ pub(super) async fn schema(work: &mut Work, schema: &SchemaDef, name: &str) -> R
     }
     work.reload().await?;
     for relation in &inside {
-        depend::check_views(work, relation.oid(), "cannot rename a schema whose relations are used by a view")?;
+        depend::follow_name(work, relation.oid(), "cannot rename a schema whose relations are used by a view").await?;
     }
     Ok("ALTER SCHEMA".to_owned())
 }

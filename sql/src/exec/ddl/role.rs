@@ -12,7 +12,8 @@ use types::{Datum, Error, Result, SqlState, SqlType};
 use super::work::{Work, missing_role};
 use crate::bound::RoleOption;
 use crate::catalog::codec::Object;
-use crate::catalog::{Relation, RoleDef};
+use crate::catalog::{CatalogSnapshot, DatabaseDef, Relation, RoleDef};
+use crate::session::{Refused, Variables, identity};
 
 /// PostgreSQL's.
 const SCRAM_ITERATIONS: NonZeroU32 = NonZeroU32::new(4096).expect("4,096 is not zero");
@@ -71,8 +72,20 @@ pub(super) async fn create(work: &mut Work, name: &str, options: &[RoleOption]) 
     check_name(name)?;
     work.claim_shared(&format!("role {name}")).await?;
     work.reload().await?;
+    let reserved = options.iter().find_map(|option| match option {
+        RoleOption::Superuser(true) => Some("superusers"),
+        RoleOption::Replication(true) => Some("replication users"),
+        RoleOption::BypassRowSecurity(true) => Some("bypassrls users"),
+        _ => None,
+    });
+    if let Some(what) = reserved
+        && !work.role()?.superuser
+    {
+        let message = format!("must be superuser to create {what}");
+        return Err(Error::new(SqlState::INSUFFICIENT_PRIVILEGE, message));
+    }
     if !may_manage(work)? {
-        return Err(denied("create").detail("Only roles with the CREATEROLE attribute may create roles."));
+        return Err(denied("create"));
     }
     if work.catalog.role_named(name).is_some() {
         return Err(Error::new(SqlState::DUPLICATE_OBJECT, format!("role \"{name}\" already exists")));
@@ -99,17 +112,7 @@ pub(super) async fn create(work: &mut Work, name: &str, options: &[RoleOption]) 
 }
 
 async fn apply(work: &mut Work, role: &mut RoleDef, options: &[RoleOption]) -> Result<()> {
-    let superuser = work.role()?.superuser;
     for option in options {
-        let reserved = match option {
-            RoleOption::Superuser(wanted) => *wanted != role.superuser,
-            RoleOption::Replication(wanted) | RoleOption::BypassRowSecurity(wanted) => *wanted,
-            _ => false,
-        };
-        if reserved && !superuser {
-            let message = "permission denied: only superusers may set this attribute of a role";
-            return Err(Error::new(SqlState::INSUFFICIENT_PRIVILEGE, message));
-        }
         match option {
             RoleOption::Superuser(on) => role.superuser = *on,
             RoleOption::CreateDatabase(on) => role.create_database = *on,
@@ -136,8 +139,9 @@ async fn apply(work: &mut Work, role: &mut RoleDef, options: &[RoleOption]) -> R
             }
             RoleOption::InRole(groups) => {
                 for group in groups {
-                    let group = work.role_named(group)?.oid;
-                    add_membership(work, role, group)?;
+                    let group = work.role_named(group)?;
+                    check_may_grant(work, group)?;
+                    add_membership(work, role, group.oid)?;
                 }
             }
             RoleOption::Members(members) | RoleOption::Admins(members) => {
@@ -155,6 +159,20 @@ async fn apply(work: &mut Work, role: &mut RoleDef, options: &[RoleOption]) -> R
         }
     }
     Ok(())
+}
+
+/// # Errors
+/// 42501 to who may not say who is a member of this role.
+pub(super) fn check_may_grant(work: &Work, group: &RoleDef) -> Result<()> {
+    let user = work.role()?;
+    if user.superuser || user.create_role && !group.superuser {
+        return Ok(());
+    }
+    let message = match group.superuser {
+        true => "must be superuser to alter superusers".to_owned(),
+        false => format!("must have admin option on role \"{}\"", group.name),
+    };
+    Err(Error::new(SqlState::INSUFFICIENT_PRIVILEGE, message))
 }
 
 /// Makes a role a member of another.
@@ -195,65 +213,122 @@ pub(super) async fn held(work: &mut Work, oid: u32, name: &str) -> Result<RoleDe
 }
 
 /// The role to be changed, held until the transaction ends.
-async fn found(work: &mut Work, name: &str, what: &str, own: bool) -> Result<RoleDef> {
+///
+/// # Errors
+/// 42501 to who may not, in the words for superusers and for others.
+async fn found(work: &mut Work, name: &str, own: bool, [of_superuser, of_other]: [&str; 2]) -> Result<RoleDef> {
     let oid = work.role_named(name)?.oid;
     let role = held(work, oid, name).await?;
     let user = work.role()?;
-    let allowed = user.superuser || (user.create_role && !role.superuser) || (own && user.oid == oid);
-    if allowed { Ok(role) } else { Err(denied(what)) }
+    if user.superuser || (user.create_role && !role.superuser) || (own && user.oid == oid) {
+        return Ok(role);
+    }
+    let message = if role.superuser { of_superuser } else { of_other };
+    Err(Error::new(SqlState::INSUFFICIENT_PRIVILEGE, message))
+}
+
+/// # Errors
+/// 42501 to who may not change these attributes of a role.
+fn check_may_alter(user: &RoleDef, role: &RoleDef, options: &[RoleOption]) -> Result<()> {
+    let changes = |wanted: fn(&RoleOption) -> bool| options.iter().any(wanted);
+    // Everyone may change their own password.
+    let is_own = user.oid == role.oid && options.iter().all(|option| matches!(option, RoleOption::Password(_)));
+    let message = if user.superuser {
+        return Ok(());
+    } else if role.superuser || changes(|option| matches!(option, RoleOption::Superuser(_))) {
+        "must be superuser to alter superuser roles or change superuser attribute"
+    } else if role.replication || changes(|option| matches!(option, RoleOption::Replication(_))) {
+        "must be superuser to alter replication roles or change replication attribute"
+    } else if changes(|option| matches!(option, RoleOption::BypassRowSecurity(_))) {
+        "must be superuser to change bypassrls attribute"
+    } else if user.create_role || is_own {
+        return Ok(());
+    } else {
+        "permission denied"
+    };
+    Err(Error::new(SqlState::INSUFFICIENT_PRIVILEGE, message))
 }
 
 pub(super) async fn alter(work: &mut Work, name: &str, options: &[RoleOption]) -> Result<String> {
-    // Everyone may change their own password.
-    let own = options.iter().all(|option| matches!(option, RoleOption::Password(_)));
-    let mut role = found(work, name, "alter", own).await?;
+    let oid = work.role_named(name)?.oid;
+    let mut role = held(work, oid, name).await?;
+    check_may_alter(work.role()?, &role, options)?;
     apply(work, &mut role, options).await?;
     work.put(Object::Role(role)).await?;
     Ok("ALTER ROLE".to_owned())
 }
 
 pub(super) async fn set(work: &mut Work, name: &str, setting: &str, value: Option<&[String]>) -> Result<String> {
-    let mut role = found(work, name, "alter", true).await?;
+    let mut role = found(work, name, true, ["must be superuser to alter superusers", "permission denied"]).await?;
     let lower = setting.to_lowercase();
-    role.settings.retain(|(known, _)| **known != *lower && setting != "all");
+    role.settings.retain(|(known, _)| known.to_lowercase() != lower && setting != "all");
     if let Some(values) = value {
-        role.settings.push((Arc::from(lower), Arc::from(values.join(", "))));
+        // One that cannot be would be told to whoever connects.
+        let text = Variables::text_of(setting, values)?;
+        judge(work, setting, &text)?;
+        role.settings.push((Arc::from(Variables::display_name(setting)), Arc::from(text)));
     }
     work.put(Object::Role(role)).await?;
     Ok("ALTER ROLE".to_owned())
 }
 
+/// Whether a setting can have this value. That a role cannot be set now is no more than told.
+fn judge(work: &mut Work, setting: &str, value: &str) -> Result<()> {
+    let Some(setting) = identity(setting) else { return Variables::judge(setting, value) };
+    match work.context.session.judge(setting, value) {
+        Ok(_) => {}
+        Err(Refused::Missing) => work.notice(SqlState::UNDEFINED_OBJECT, format!("role \"{value}\" does not exist")),
+        Err(Refused::Denied) => {
+            let message = format!("permission will be denied to set {} \"{value}\"", setting.replace('_', " "));
+            work.notice(SqlState::INSUFFICIENT_PRIVILEGE, message);
+        }
+    }
+    Ok(())
+}
+
 pub(super) async fn rename(work: &mut Work, name: &str, to: &str) -> Result<String> {
     check_name(to)?;
-    let role = found(work, name, "rename", false).await?;
+    let renamed = work.role_named(name)?;
+    let session = &work.context.session;
+    for (actor, what) in [(session.session_actor(), "session"), (session.actor(), "current")] {
+        if actor.is(renamed) {
+            let message = format!("{what} user cannot be renamed");
+            return Err(Error::new(SqlState::FEATURE_NOT_SUPPORTED, message));
+        }
+    }
+    let messages = ["must be superuser to rename superusers", "permission denied to rename role"];
+    let role = found(work, name, false, messages).await?;
     work.claim_shared(&format!("role {to}")).await?;
     work.reload().await?;
     if work.catalog.role_named(to).is_some() {
         return Err(Error::new(SqlState::DUPLICATE_OBJECT, format!("role \"{to}\" already exists")));
-    }
-    if *role.name == *work.context.session.user() || *role.name == *work.context.settings.session_user {
-        return Err(Error::new(SqlState::FEATURE_NOT_SUPPORTED, "session user cannot be renamed"));
     }
     work.put(Object::Role(RoleDef { name: Arc::from(to), ..role })).await?;
     Ok("ALTER ROLE".to_owned())
 }
 
 pub(super) async fn drop(work: &mut Work, names: &[String], if_exists: bool) -> Result<String> {
+    if !may_manage(work)? {
+        return Err(denied("drop"));
+    }
     for name in names {
         if work.catalog.role_named(name).is_none() && if_exists {
             work.notice(SqlState::SUCCESSFUL_COMPLETION, format!("role \"{name}\" does not exist, skipping"));
             continue;
         }
-        let role = found(work, name, "drop", false).await?;
-        if role.oid == work.role()?.oid || *role.name == *work.context.settings.session_user {
-            let what = if role.oid == work.role()?.oid { "current user" } else { "session user" };
-            return Err(Error::new(SqlState::OBJECT_IN_USE, format!("{what} cannot be dropped")));
+        let (dropped, session) = (work.role_named(name)?, &work.context.session);
+        for (actor, what) in [(session.actor(), "current"), (session.session_actor(), "session")] {
+            if actor.is(dropped) {
+                return Err(Error::new(SqlState::OBJECT_IN_USE, format!("{what} user cannot be dropped")));
+            }
         }
+        let messages = ["must be superuser to drop superusers", "permission denied to drop role"];
+        let role = found(work, name, false, messages).await?;
         if role.oid < crate::catalog::FIRST_NORMAL_OID {
             let message = format!("cannot drop role {name} because it is required by the database system");
             return Err(Error::new(SqlState::DEPENDENT_OBJECTS_STILL_EXIST, message));
         }
-        let depends = belongings(work, role.oid);
+        let depends = belongings(work, role.oid).await?;
         if !depends.is_empty() {
             let message = format!("role \"{name}\" cannot be dropped because some objects depend on it");
             return Err(Error::new(SqlState::DEPENDENT_OBJECTS_STILL_EXIST, message).detail(depends.join("\n")));
@@ -271,22 +346,41 @@ pub(super) async fn drop(work: &mut Work, names: &[String], if_exists: bool) -> 
     Ok("DROP ROLE".to_owned())
 }
 
-/// What a role owns or was granted, as the detail of the refusal says it. Other databases are not looked into.
-fn belongings(work: &Work, role: u32) -> Vec<String> {
+/// What a role owns or was granted, as the detail of the refusal says it: in other databases only how much that is.
+async fn belongings(work: &Work, role: u32) -> Result<Vec<String>> {
     let mut found = Vec::new();
     for database in work.catalog.databases() {
         if database.owner == role {
             found.push(format!("owner of database {}", database.name));
+        } else if super::grant::mentions(&database.acl, role) {
+            found.push(format!("privileges for database {}", database.name));
         }
     }
-    for schema in work.catalog.schemas() {
+    found.extend(belongings_in(work, &work.catalog, role));
+    let mut others: Vec<Arc<DatabaseDef>> = work.catalog.databases().cloned().collect();
+    others.retain(|database| database.oid != work.catalog.database);
+    for database in others {
+        let inside = super::database::catalog_of(work, database.oid).await?;
+        let count = belongings_in(work, &inside, role).len();
+        if count > 0 {
+            let objects = if count == 1 { "object" } else { "objects" };
+            found.push(format!("{count} {objects} in database {}", database.name));
+        }
+    }
+    Ok(found)
+}
+
+/// What is a role's in the database of this catalog.
+fn belongings_in(work: &Work, catalog: &CatalogSnapshot, role: u32) -> Vec<String> {
+    let mut found = Vec::new();
+    for schema in catalog.schemas() {
         if schema.owner == role {
             found.push(format!("owner of schema {}", schema.name));
         } else if super::grant::mentions(&schema.acl, role) {
             found.push(format!("privileges for schema {}", schema.name));
         }
     }
-    for relation in work.catalog.relations() {
+    for relation in catalog.relations() {
         let (owner, acl) = match relation {
             Relation::Table(it) => (it.owner, &it.acl),
             Relation::View(it) => (it.owner, &it.acl),

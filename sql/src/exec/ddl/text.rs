@@ -1,17 +1,19 @@
 //! What the catalog keeps as text (defaults, CHECK, generated columns, views), bound again: to run it over existing rows,
-//! to find what it depends on, and to follow the renaming of a column.
+//! to find what it depends on, and to follow the renaming of a column, or of a relation that a view's literals name.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use types::{Datum, Result, Volatility};
+use types::{Datum, Result, SqlType, Volatility};
 
 use super::column::next_value_text;
 use super::work::Work;
-use crate::bind::{self, BindContext, Binder};
+use crate::bind::{self, BindContext, Binder, Reference};
 use crate::bound::{Assignment, Check, Expr, walk};
 use crate::catalog::describe::quote_identifier;
 use crate::catalog::{CatalogSnapshot, TableDef, ViewDef};
 use crate::exec::context::ExecContext;
+use crate::parse;
 
 impl Work {
     fn bind_context(&self) -> BindContext<'_> {
@@ -44,10 +46,15 @@ impl Work {
         };
         if let Some(sequence) = def.sequence.filter(draws) {
             let mut binder = Binder::new(self.bind_context(), "");
-            let next = binder.next_value(sequence)?;
+            let next = bind::next_value(sequence);
             return binder.coerce(next, def.ty, types::cast::CastContext::Assignment, 0).map(Some);
         }
         bind::bind_default(table, column, self.bind_context())
+    }
+
+    /// What the text of a default of a column of this type means.
+    pub fn kept_default(&self, text: &str, ty: SqlType) -> Result<Expr> {
+        Binder::new(self.bind_context(), "").kept_default(text, ty)
     }
 
     /// CHECK constraints over the table's row.
@@ -85,6 +92,44 @@ impl Work {
     /// Whether a view means something in the catalog that the statement was bound to.
     pub fn was_sound(&self, view: &ViewDef) -> bool {
         self.bind_view(view, &self.context.catalog).is_ok()
+    }
+
+    /// Refuses a check option for a view through which no rows change.
+    ///
+    /// # Errors
+    /// 0A000.
+    pub fn check_takes_check_option(&self, view: &ViewDef) -> Result<()> {
+        Binder::new(self.bind_context(), "").check_view_takes_check_option(view)
+    }
+
+    /// The text of a view after a column was renamed that had the name `from` in the catalog `before`: with the new name, as
+    /// it is, or with a list of its columns, whichever means what the view meant. `None` if none does.
+    pub fn renamed_in(
+        &self,
+        view: &ViewDef,
+        before: &Arc<CatalogSnapshot>,
+        column: (u32, i16),
+        (from, to): (&str, &str),
+    ) -> Option<String> {
+        let (registry, settings) = (self.context.registry(), &self.context.settings);
+        let (old, old_names) = bind::view_references(view, &view.query, before, registry, settings).ok()?;
+        let columns = || view.columns.iter().map(|(name, _)| name);
+        let means_it = |text: &String| {
+            bind::view_references(view, text, &self.catalog, registry, settings).is_ok_and(|(new, names)| {
+                (names == old_names || names.iter().eq(columns()))
+                    && new.len() == old.len()
+                    && new.iter().zip(&old).all(|(new, old)| walk::same(&new.expr, &old.expr))
+            })
+        };
+        let renamed = rename_references(&view.query, &old, column, (from, to))?;
+        let listed = bind::with_names(&renamed, &view.name, columns());
+        [renamed, view.query.to_string(), listed].into_iter().find(means_it)
+    }
+
+    /// The text of a view after relations were renamed, which its literals are to name as before. `None` if it was not sound.
+    pub fn renamed(&self, view: &ViewDef) -> Option<String> {
+        let (registry, settings) = (self.context.registry(), &self.context.settings);
+        bind::view_renamed(view, &self.context.catalog, &self.catalog, registry, settings).ok()
     }
 
     fn bind_view(&self, view: &ViewDef, catalog: &Arc<CatalogSnapshot>) -> Result<Vec<(u32, bool)>> {
@@ -162,6 +207,36 @@ pub(super) fn rename_column(text: &str, from: &str, to: &str) -> String {
         }
     }
     out
+}
+
+/// Puts another name in place of a column's in a view's text. An item of a select list that had its name from it keeps that.
+fn rename_references(
+    text: &str,
+    references: &[Reference],
+    column: (u32, i16),
+    (from, to): (&str, &str),
+) -> Option<String> {
+    let (tokens, _) = parse::tokens(text).ok()?;
+    let mut places = BTreeMap::new();
+    for reference in references.iter().filter(|reference| reference.column == Some(column)) {
+        let first = tokens.binary_search_by_key(&reference.pos, |token| token.start).ok()?;
+        // Between the parts of the name there are dots.
+        let name = tokens.get(first + 2 * reference.parts.checked_sub(1)?)?;
+        *places.entry((name.start as usize, name.end as usize)).or_insert(false) |= reference.is_output;
+    }
+    let mut out = String::with_capacity(text.len() + places.len() * to.len());
+    let mut at = 0;
+    for ((start, end), is_output) in places {
+        out.push_str(text.get(at..start)?);
+        out.push_str(&quote_identifier(to));
+        if is_output {
+            out.push_str(" AS ");
+            out.push_str(&quote_identifier(from));
+        }
+        at = end;
+    }
+    out.push_str(text.get(at..)?);
+    Some(out)
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use types::{Error, Result, SqlState};
 use super::depend;
 use super::work::Work;
 use crate::catalog::codec::Object;
-use crate::catalog::{IndexDef, TableDef};
+use crate::catalog::{IndexDef, Privileges, TableDef};
 
 /// The caller holds ACCESS EXCLUSIVE on the tables.
 pub(super) async fn run(
@@ -18,6 +18,9 @@ pub(super) async fn run(
     restart_identity: bool,
     cascade: bool,
 ) -> Result<()> {
+    for table in tables {
+        work.check_not_pending(table, "TRUNCATE")?;
+    }
     let mut going: BTreeSet<u32> = tables.iter().map(|table| table.oid).collect();
     let mut queue: Vec<u32> = going.iter().copied().collect();
     while let Some(oid) = queue.pop() {
@@ -36,10 +39,11 @@ pub(super) async fn run(
                         child.name
                     )));
             }
-            work.check_owner(child.owner, "table", &child.name)?;
+            work.check_holds(&child, Privileges::TRUNCATE)?;
             work.notice(SqlState::SUCCESSFUL_COMPLETION, format!("truncate cascades to table \"{}\"", child.name));
             work.lock(u64::from(child.oid), TableLockMode::AccessExclusive).await?;
             work.reload().await?;
+            work.check_not_pending(&child, "TRUNCATE")?;
             going.insert(child.oid);
             queue.push(child.oid);
         }
@@ -49,6 +53,8 @@ pub(super) async fn run(
         empty(work, &table).await?;
         if restart_identity {
             for sequence in depend::owned_sequences(work, &table) {
+                let owned = work.sequence(sequence)?;
+                work.check_owner(owned.owner, "sequence", &owned.name)?;
                 super::sequence::restart(work, sequence).await?;
             }
         }

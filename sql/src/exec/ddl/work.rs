@@ -8,6 +8,7 @@ use hashbrown::HashMap;
 use parking_lot::Mutex;
 use types::{Error, Result, SqlState};
 
+use crate::bound::OnCommit;
 use crate::catalog::codec::{self, Object};
 use crate::catalog::store::{self, Writer};
 use crate::catalog::{
@@ -15,6 +16,8 @@ use crate::catalog::{
 };
 use crate::exec::context::{ExecContext, TxnGuard};
 use crate::exec::lift::{Lift, lift};
+use crate::functions::{allows, database_allows, has_rights_of, may_become};
+use crate::session::NoticeSeverity;
 
 /// Locks of names are apart from those of objects, which are their oids.
 const NAME_LOCKS: u64 = 1 << 63;
@@ -27,7 +30,9 @@ pub(super) struct Work {
     /// What is committed now, and the transaction's own changes. Also at REPEATABLE READ, as in PostgreSQL: a name is taken
     /// and a table referred to though an older snapshot does not show by what.
     pub catalog: Arc<CatalogSnapshot>,
-    pub notices: Vec<Error>,
+    pub notices: Vec<(NoticeSeverity, Error)>,
+    /// Of the table that is to be made.
+    pub on_commit: Option<OnCommit>,
     /// What the statement has stored (or removed: `None`) since the catalog at hand was read, by the rows' keys.
     stored: Mutex<HashMap<Vec<u8>, Option<Object>>>,
 }
@@ -42,6 +47,7 @@ impl Work {
             context: context.clone(),
             catalog: context.catalog.clone(),
             notices: Vec::new(),
+            on_commit: None,
             stored: Mutex::default(),
         };
         work.reload().await?;
@@ -49,7 +55,7 @@ impl Work {
     }
 
     pub fn engine(&self) -> &Arc<Engine> {
-        &self.context.engine
+        self.context.engine()
     }
 
     pub async fn txn(&self) -> Result<TxnGuard<'_>> {
@@ -98,6 +104,14 @@ impl Work {
     /// 42501 to those who do not own it; 40001 when a snapshot that stays is too old to see what the table is now.
     pub async fn lock_table(&mut self, table: &Arc<TableDef>, mode: TableLockMode) -> Result<bool> {
         self.check_owner(table.owner, "table", &table.name)?;
+        self.lock_permitted(table, mode).await
+    }
+
+    /// As [`Work::lock_table`], whoever owns the table.
+    ///
+    /// # Errors
+    /// 40001 as there.
+    pub async fn lock_permitted(&mut self, table: &Arc<TableDef>, mode: TableLockMode) -> Result<bool> {
         self.lock(u64::from(table.oid), mode).await?;
         self.reload().await?;
         let same = match self.catalog.table(table.oid) {
@@ -109,6 +123,16 @@ impl Work {
             return Err(lift(engine::Error::Serialization));
         }
         Ok(same)
+    }
+
+    /// # Errors
+    /// 55006 while foreign keys of the table, or to it, wait for the end of the transaction.
+    pub fn check_not_pending(&self, table: &TableDef, command: &str) -> Result<()> {
+        if !self.context.session.deferred.lock().concerns(table.oid) {
+            return Ok(());
+        }
+        let message = format!("cannot {command} \"{}\" because it has pending trigger events", table.name);
+        Err(Error::new(SqlState::OBJECT_IN_USE, message))
     }
 
     /// Locks an object against all who change its definition, but against nobody who reads it or writes rows, and reads
@@ -136,6 +160,9 @@ impl Work {
         self.lock(u64::from(schema.oid), TableLockMode::AccessShare).await?;
         self.claim_more(schema.oid, name).await?;
         self.reload().await?;
+        if schema.is_temporary() {
+            self.open_temporary(schema).await?;
+        }
         let Some(schema) = self.catalog.schema(schema.oid).cloned() else {
             let message = format!("schema \"{}\" does not exist", schema.name);
             return Err(Error::new(SqlState::INVALID_SCHEMA_NAME, message));
@@ -153,6 +180,29 @@ impl Work {
             return Err(Error::new(SqlState::INSUFFICIENT_PRIVILEGE, message));
         }
         Ok(())
+    }
+
+    /// Makes the session's schema of temporary objects if it is not there yet.
+    ///
+    /// # Errors
+    /// 42501 to those who may make nothing temporary in this database.
+    async fn open_temporary(&mut self, schema: &SchemaDef) -> Result<()> {
+        let catalog = &self.catalog;
+        let is_open = catalog.schema(schema.oid).is_some();
+        if let Some(database) = catalog.database(catalog.database)
+            && !database_allows(catalog, self.role()?, database, Privileges::TEMPORARY)
+        {
+            let message = match is_open {
+                true => format!("permission denied for schema {}", schema.name),
+                false => format!("permission denied to create temporary tables in database \"{}\"", database.name),
+            };
+            return Err(Error::new(SqlState::INSUFFICIENT_PRIVILEGE, message));
+        }
+        if is_open {
+            return Ok(());
+        }
+        self.put(Object::Schema(schema.clone())).await?;
+        self.reload().await
     }
 
     /// Reserves another name, of an index or sequence that comes with a table.
@@ -262,13 +312,17 @@ impl Work {
     }
 
     pub fn notice(&mut self, state: SqlState, message: impl Into<String>) {
-        self.notices.push(Error::new(state, message));
+        self.notices.push((NoticeSeverity::Notice, Error::new(state, message)));
+    }
+
+    pub fn warning(&mut self, state: SqlState, message: impl Into<String>) {
+        self.notices.push((NoticeSeverity::Warning, Error::new(state, message)));
     }
 
     /// The current user.
     pub fn role(&self) -> Result<&Arc<RoleDef>> {
-        let name = self.context.session.user();
-        self.catalog.role_named(&name).ok_or_else(|| missing_role(&name))
+        let actor = self.context.session.actor();
+        actor.find(&self.catalog).ok_or_else(|| actor.missing())
     }
 
     /// The role with this name, or the current user.
@@ -284,54 +338,47 @@ impl Work {
         match name {
             "current_user" | "current_role" | "user" => self.role(),
             "session_user" => {
-                let name = &self.context.settings.session_user;
-                self.catalog.role_named(name).ok_or_else(|| missing_role(name))
+                let actor = self.context.session.session_actor();
+                actor.find(&self.catalog).ok_or_else(|| actor.missing())
             }
             name => self.catalog.role_named(name).ok_or_else(|| missing_role(name)),
         }
     }
 
-    /// Whether the user is, or is a member of, the role with this oid.
-    pub fn is_member(&self, of: u32) -> Result<bool> {
-        let role = self.role()?;
-        Ok(role.superuser || self.member_of(role, of, 0))
+    /// Whether the user has the rights of the role with this oid.
+    pub fn has_rights_of(&self, role: u32) -> Result<bool> {
+        Ok(has_rights_of(&self.catalog, self.role()?, role))
     }
 
-    fn member_of(&self, role: &RoleDef, of: u32, depth: usize) -> bool {
-        /// pg_database_owner, whose one member is the owner of the database.
-        const DATABASE_OWNER: u32 = 6171;
-        if of == DATABASE_OWNER
-            && let Some(database) = self.catalog.database(self.catalog.database)
-        {
-            return self.member_of(role, database.owner, depth);
+    /// # Errors
+    /// 42501 unless the user may become the role with this oid.
+    pub fn check_may_become(&self, role: u32) -> Result<()> {
+        if may_become(&self.catalog, self.role()?, role) {
+            return Ok(());
         }
-        // Membership cannot be circular; the depth only guards against a damaged catalog.
-        role.oid == of
-            || depth < 32
-                && role
-                    .member_of
-                    .iter()
-                    .any(|group| self.catalog.role(*group).is_some_and(|group| self.member_of(group, of, depth + 1)))
+        let name = self.catalog.role(role).map_or("", |role| &*role.name);
+        Err(Error::new(SqlState::INSUFFICIENT_PRIVILEGE, format!("must be member of role \"{name}\"")))
     }
 
     /// Whether the user has a privilege on an object with this owner and these grants.
     pub fn holds(&self, owner: u32, acl: &Acl, wanted: Privileges) -> Result<bool> {
-        if self.is_member(owner)? {
-            return Ok(true);
+        Ok(allows(&self.catalog, self.role()?, owner, acl, Privileges::NONE, wanted))
+    }
+
+    /// # Errors
+    /// 42501 unless the user has a privilege on a table.
+    pub fn check_holds(&self, table: &TableDef, wanted: Privileges) -> Result<()> {
+        if self.holds(table.owner, &table.acl, wanted)? {
+            return Ok(());
         }
-        let mut held = Privileges::NONE;
-        for item in acl.iter().flat_map(|items| items.iter()) {
-            if item.grantee == 0 || self.is_member(item.grantee)? {
-                held = held.union(item.privileges);
-            }
-        }
-        Ok(held.contains(wanted))
+        let message = format!("permission denied for table {}", table.name);
+        Err(Error::new(SqlState::INSUFFICIENT_PRIVILEGE, message))
     }
 
     /// # Errors
     /// 42501 unless the user owns the object.
     pub fn check_owner(&self, owner: u32, kind: &str, name: &str) -> Result<()> {
-        if self.is_member(owner)? {
+        if self.has_rights_of(owner)? {
             return Ok(());
         }
         let message = format!("must be owner of {kind} {name}");

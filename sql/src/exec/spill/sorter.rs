@@ -3,7 +3,8 @@
 //! Rows gather in memory. When they are more than the operator may hold they are sorted and written as a run, behind the
 //! runs before in the one file of the sorter. At the end up to [`FAN_IN`] runs are merged as they are read; more of them
 //! are first merged into fewer, by so many at a time, into another file. With `work_mem` W that makes W * `FAN_IN` of data
-//! in one pass, 128 MB at the default, and W * `FAN_IN`^2 in two.
+//! in one pass, 128 MB at the default, and W * `FAN_IN`^2 in two. Runs with long rows are merged fewer at a time
+//! ([`fan_in`]).
 
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
@@ -16,9 +17,27 @@ use super::file::{READ_BYTES, RecordReader, RecordWriter, Records};
 use crate::exec::context::ExecContext;
 use crate::exec::frames::Row;
 use crate::exec::memory::{Claim, row_bytes};
+use crate::exec::source::Batch;
 
 /// How many runs are merged at a time.
 pub(super) const FAN_IN: usize = 32;
+
+/// What the next rows of the runs that are merged may take together; it is exceeded when those of two do.
+const HEADS_BYTES_MAX: usize = 64 << 20;
+
+/// How many of these runs, from the first one, are merged together.
+fn fan_in(runs: &[Run]) -> usize {
+    let mut bytes = 0;
+    let mut count = 0;
+    for run in runs.iter().take(FAN_IN) {
+        bytes += run.longest;
+        if count >= 2 && bytes > HEADS_BYTES_MAX {
+            break;
+        }
+        count += 1;
+    }
+    count
+}
 
 /// Below this many rows a bounded sort does not bother to cut.
 const CUT_ROWS_MIN: usize = 1024;
@@ -64,7 +83,14 @@ pub(crate) struct Sorter {
 
 struct Runs {
     writer: RecordWriter,
-    ranges: Vec<Range<u64>>,
+    runs: Vec<Run>,
+}
+
+/// Rows in order, in a file.
+struct Run {
+    range: Range<u64>,
+    /// What the longest of its rows takes in memory.
+    longest: usize,
 }
 
 impl Sorter {
@@ -108,17 +134,19 @@ impl Sorter {
             Some(runs) => runs,
             empty => {
                 let writer = RecordWriter::create(&self.context.session).await?;
-                empty.insert(Runs { writer, ranges: Vec::new() })
+                empty.insert(Runs { writer, runs: Vec::new() })
             }
         };
         let start = runs.writer.position();
+        let mut longest = 0;
         for (at, entry) in self.entries.drain(..).enumerate() {
             if at % CHECK_ROWS == 0 {
                 self.context.check()?;
             }
+            longest = longest.max(entry.bytes());
             runs.writer.put(&entry.key, &entry.row).await?;
         }
-        runs.ranges.push(start..runs.writer.position());
+        runs.runs.push(Run { range: start..runs.writer.position(), longest });
         self.claim.keep(0);
         Ok(())
     }
@@ -137,24 +165,28 @@ impl Sorter {
             self.spill().await?;
         }
         let Sorter { context, bound, mut claim, runs, .. } = self;
-        let Some(Runs { writer, mut ranges }) = runs else { return Ok(Sorted::empty(claim)) };
-        claim.add(ranges.len().min(FAN_IN) * READ_BYTES)?;
+        let Some(Runs { writer, mut runs }) = runs else { return Ok(Sorted::empty(claim)) };
+        claim.add(runs.len().min(FAN_IN) * READ_BYTES)?;
         let mut file = writer.finish().await?;
-        while ranges.len() > FAN_IN {
+        while fan_in(&runs) < runs.len() {
             let mut writer = RecordWriter::create(&context.session).await?;
-            let mut merged = Vec::with_capacity(ranges.len().div_ceil(FAN_IN));
-            for part in ranges.chunks(FAN_IN) {
+            let mut merged = Vec::with_capacity(runs.len().div_ceil(FAN_IN));
+            let mut rest = runs.as_slice();
+            while !rest.is_empty() {
+                let (part, others) = rest.split_at(fan_in(rest));
                 let start = writer.position();
                 let mut merge = Merge::new(&context, &file, part, bound).await?;
                 while let Some(entry) = merge.next().await? {
                     writer.put(&entry.key, &entry.row).await?;
                 }
-                merged.push(start..writer.position());
+                let longest = part.iter().map(|run| run.longest).max().unwrap_or(0);
+                merged.push(Run { range: start..writer.position(), longest });
+                rest = others;
             }
             file = writer.finish().await?;
-            ranges = merged;
+            runs = merged;
         }
-        let merge = Merge::new(&context, &file, &ranges, bound).await?;
+        let merge = Merge::new(&context, &file, &runs, bound).await?;
         Ok(Sorted::Merge { merge: Box::new(merge), _claim: claim })
     }
 }
@@ -187,13 +219,13 @@ impl Sorted {
         match self {
             Sorted::Memory { entries, .. } => Ok(entries.by_ref().take(max).map(|entry| entry.row).collect()),
             Sorted::Merge { merge, .. } => {
-                let mut rows = Vec::new();
-                while rows.len() < max
+                let mut rows = Batch::new(max);
+                while !rows.is_full()
                     && let Some(entry) = merge.next().await?
                 {
                     rows.push(entry.row);
                 }
-                Ok(rows)
+                Ok(rows.into_rows())
             }
         }
     }
@@ -236,13 +268,8 @@ impl PartialEq for Head {
 impl Eq for Head {}
 
 impl Merge {
-    async fn new(
-        context: &Arc<ExecContext>,
-        file: &Records,
-        ranges: &[Range<u64>],
-        bound: Option<usize>,
-    ) -> Result<Merge> {
-        let runs = ranges.iter().map(|range| file.read(range.clone())).collect();
+    async fn new(context: &Arc<ExecContext>, file: &Records, runs: &[Run], bound: Option<usize>) -> Result<Merge> {
+        let runs = runs.iter().map(|run| file.read(run.range.clone())).collect();
         let left = bound.unwrap_or(usize::MAX);
         let mut merge = Merge { context: context.clone(), runs, heads: BinaryHeap::new(), left, taken: 0 };
         for run in 0..merge.runs.len() {
@@ -270,5 +297,28 @@ impl Merge {
         }
         self.advance(run).await?;
         Ok(Some(entry))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fewer_runs_of_long_rows_are_merged_at_a_time() {
+        let count = |longest: &[usize]| {
+            let run = |longest: &usize| Run { range: 0..0, longest: *longest };
+            fan_in(&longest.iter().map(run).collect::<Vec<Run>>())
+        };
+        assert_eq!([0, 100, 1 << 20].map(|longest| count(&[longest; 40])), [FAN_IN; 3]);
+        assert_eq!(count(&[HEADS_BYTES_MAX / 5; 40]), 5);
+        assert_eq!([HEADS_BYTES_MAX / 2, HEADS_BYTES_MAX, 1 << 40].map(|longest| count(&[longest; 40])), [2; 3]);
+        assert_eq!([0, 1, 2, 3].map(|runs: usize| count(&[HEADS_BYTES_MAX; 3][..runs])), [0, 1, 2, 2]);
+        // A long row among short ones.
+        let mut longest = [100; 40];
+        longest[20] = HEADS_BYTES_MAX / 2;
+        assert_eq!(count(&longest), FAN_IN);
+        longest[20] = HEADS_BYTES_MAX;
+        assert_eq!(count(&longest), 20);
     }
 }

@@ -10,7 +10,7 @@ use super::file::{RecordReader, RecordWriter, Records};
 use crate::exec::context::ExecContext;
 use crate::exec::frames::Row;
 use crate::exec::memory::{Claim, row_bytes};
-use crate::exec::source::{BATCH_ROWS_MAX, BoxSource};
+use crate::exec::source::{BATCH_ROWS_MAX, Batch, BoxSource};
 
 /// Rows being gathered.
 pub(crate) struct Spool {
@@ -78,22 +78,22 @@ impl Spool {
             place.row = end;
             return Ok(rows);
         }
-        let mut rows = Vec::new();
+        let mut rows = Batch::new(max);
         let offset = place.offset;
-        let Some(rest) = self.rest.as_mut().filter(|rest| offset < rest.position()) else { return Ok(rows) };
+        let Some(rest) = self.rest.as_mut().filter(|rest| offset < rest.position()) else { return Ok(Vec::new()) };
         if offset == rest.written() {
             rest.flush().await?;
         }
         let end = rest.written();
         let reader = place.reader.get_or_insert_with(|| rest.records().read(offset..end));
         reader.extend(end);
-        while rows.len() < max
+        while !rows.is_full()
             && let Some((_, row)) = reader.next().await?
         {
             rows.push(row);
         }
         place.offset = reader.position();
-        Ok(rows)
+        Ok(rows.into_rows())
     }
 
     /// # Errors
@@ -164,15 +164,15 @@ impl SpoolReader {
             self.at = memory.len().min(start.saturating_add(max));
             return Ok(Cow::Borrowed(&memory[start..self.at]));
         }
-        let mut rows = Vec::new();
+        let mut rows = Batch::new(max);
         if let Some(file) = &self.spooled.rest {
             let reader = self.rest.get_or_insert_with(|| file.read_all());
-            while rows.len() < max
+            while !rows.is_full()
                 && let Some((_, row)) = reader.next().await?
             {
                 rows.push(row);
             }
         }
-        Ok(Cow::Owned(rows))
+        Ok(Cow::Owned(rows.into_rows()))
     }
 }
