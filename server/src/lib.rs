@@ -7,8 +7,8 @@
 //!    drops one).
 //! 3. [`life`] opens the volume as the writer (recovery) or as a replica, an engine over it, and the SQL side over that;
 //!    [`compute`] is the server that results, for all others to look at.
-//! 4. [`pgwire`] accepts clients; [`sessions`] opens a SQL session for each that proves who it is ([`auth`]),
-//!    encrypted when there is a certificate ([`encryption`]).
+//! 4. [`pgwire`] accepts clients, at [`ports`] that the server has had since before 3; [`sessions`] opens a SQL session for
+//!    each that proves who it is ([`auth`]), encrypted when there is a certificate ([`encryption`]).
 //! 5. The writer tells replicas how far the redo is durable ([`notices`]); the storage nodes keep the address book.
 //! 6. `pg_promote()` in a replica's session, or a writer that falls silent ([`failover`]), makes [`life`] take the
 //!    volume; the old writer finds itself fenced.
@@ -41,6 +41,7 @@ pub mod notices;
 pub mod options;
 mod output;
 pub mod pgwire;
+pub mod ports;
 pub mod promotion;
 pub mod proxy;
 pub mod replacement;

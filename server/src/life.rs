@@ -14,7 +14,8 @@
 //! with an empty cache. One that is told to stop ends its sessions, and waits until what they committed is durable: also what
 //! was answered before (`synchronous_commit = off`), which a crash may lose and a stop may not.
 //!
-//! Clients are let in from the start: while there is no engine they are told so (57P03), and what it waits for.
+//! Clients are answered from when the members of the volume are known: while there is no engine they are told so (57P03), and
+//! what it waits for.
 //!
 //! Servers find each other in the address book that storage nodes keep: each registers what it is, with a lease. The
 //! storage nodes themselves are found in a roster, which follows when members are replaced; the writer replaces them
@@ -58,6 +59,8 @@ const RETRY_INTERVAL: Duration = Duration::from_millis(200);
 const WAITING_TOLD_AFTER: Duration = Duration::from_secs(1);
 /// How often the writer moves the horizon and the GC floor, and looks where rows were deleted.
 const SWEEP_INTERVAL: Duration = Duration::from_millis(250);
+/// Between two tries of dropping temporary objects whose sessions are gone.
+const DROP_INTERVAL: Duration = Duration::from_secs(10);
 /// A recovery that a replica began by itself is given up after this time; one that was asked for is not.
 const STAND_TIMEOUT: Duration = Duration::from_secs(10);
 /// A promotion that nobody waits for any more is given up after this time: a recovery that finds its storage takes less.
@@ -159,14 +162,11 @@ impl Compute {
                     Err(engine::Error::NotBootstrapped) => Engine::bootstrap(volume.clone(), options).await,
                     opened => opened,
                 };
-                let opened = async {
-                    let engine = engine?;
-                    anyhow::Ok((self.open_database(engine.clone()).await?, engine))
-                };
+                let opened = async { self.open_database(engine?).await };
                 match opened.await {
                     // The catalog is there before anyone takes this server for the writer: replicas open by it.
-                    Ok((database, engine)) => {
-                        self.begin_writing(volume, engine, life);
+                    Ok(database) => {
+                        self.begin_writing(volume, &database, life);
                         Ok(database)
                     }
                     Err(error) if volume.is_fenced() => {
@@ -180,8 +180,10 @@ impl Compute {
         }
     }
 
-    fn begin_writing(self: &Arc<Self>, volume: Arc<WriterVolume>, engine: Arc<Engine>, life: &CancellationToken) {
+    fn begin_writing(self: &Arc<Self>, volume: Arc<WriterVolume>, database: &Arc<Database>, life: &CancellationToken) {
+        let engine = database.engine.clone();
         tokio::spawn(sweep(engine.clone(), life.clone()));
+        tokio::spawn(drop_left(database.clone(), life.clone()));
         let writing = Writing { volume, engine, ended: life.clone() };
         if let Some(after) = self.options.replace_after {
             tokio::spawn(replacement::keep(Arc::downgrade(self), writing.clone(), after));
@@ -266,7 +268,7 @@ impl Compute {
         self: &Arc<Self>,
         life: &CancellationToken,
         asked: &mut mpsc::Receiver<Promotion>,
-        database: &Database,
+        database: &Arc<Database>,
     ) -> LifeEnd {
         loop {
             let state = self.state();
@@ -321,7 +323,7 @@ impl Compute {
         following: &Following,
         (cause, reply): (PromotionCause, &mut Reply),
         life: &CancellationToken,
-        database: &Database,
+        database: &Arc<Database>,
     ) -> Result<(), String> {
         let begun = (self.clock)();
         let since = |then: Duration| (self.clock)().saturating_sub(then);
@@ -356,14 +358,13 @@ impl Compute {
         let catch_up = since(begun).saturating_sub(recovery);
         following.ended.cancel();
         following.volume.stop().await;
-        let engine = following.engine.clone();
         database.promote(volume.clone(), vdl).await.map_err(|error| error.to_string())?;
         let silence = match cause {
             PromotionCause::Command => None,
             PromotionCause::Silence { silence, .. } => Some(silence),
         };
         let (epoch, total) = (volume.ballot().counter(), since(begun));
-        self.begin_writing(volume, engine, life);
+        self.begin_writing(volume, database, life);
         tracing::info!(epoch, %vdl, ?silence, ?recovery, ?catch_up, ?total, "this server is the writer now");
         let at = sql_time(self.unix_micros());
         self.failovers().add(FailoverStatus { at, silence, epoch, vdl, recovery, catch_up, total });
@@ -406,6 +407,23 @@ async fn sweep(engine: Arc<Engine>, ended: CancellationToken) {
         tokio::select! {
             () = ended.cancelled() => {}
             () = tokio::time::sleep(SWEEP_INTERVAL) => {}
+        }
+    }
+}
+
+/// Drops temporary objects whose sessions are gone, those of the writer before this one first.
+async fn drop_left(database: Arc<Database>, ended: CancellationToken) {
+    let mut everywhere = true;
+    while !ended.is_cancelled() {
+        let dropped = database.drop_left(everywhere).await;
+        everywhere = dropped.is_err();
+        if let Err(error) = &dropped {
+            tracing::debug!(%error, "temporary objects of sessions that are gone stay for a while");
+        }
+        tokio::select! {
+            () = ended.cancelled() => {}
+            () = database.temporaries_left(), if dropped.is_ok() => {}
+            () = tokio::time::sleep(DROP_INTERVAL), if dropped.is_err() => {}
         }
     }
 }

@@ -4,12 +4,13 @@ use crate::auth::Authentication;
 use crate::compute::{Compute, ComputeOptions, Role};
 use crate::life::LEASE;
 use crate::options;
-use crate::{dashboard, encryption, nodes, signals};
+use crate::pgwire::Tls;
+use crate::{dashboard, encryption, nodes, ports, signals};
 use anyhow::{Context, bail};
 use protocol::task::Runtime;
 use std::time::Duration;
 use storage::volume::cluster;
-use tokio::net::TcpListener;
+use tokio::net::TcpSocket;
 
 /// A writer that storage has heard within this time lives: as long as it is in the address book. One that was held up for a
 /// moment is not dead.
@@ -19,14 +20,38 @@ const DISCOVERY_MAX: Duration = Duration::from_secs(5);
 /// Between two questions whether there is a writer, when storage does not say.
 const RETRY_INTERVAL: Duration = Duration::from_millis(200);
 
+/// What a server will be reached at, and who is let in there. It does not listen yet: a client that connects would wait,
+/// and not turn to another server.
+struct Doors {
+    authentication: Authentication,
+    tls: Option<Tls>,
+    clients: TcpSocket,
+    dashboard: Option<TcpSocket>,
+}
+
+impl Doors {
+    async fn open(options: &options::Compute) -> anyhow::Result<Doors> {
+        let authentication = Authentication::from_options(&options.server.auth)?;
+        let tls = encryption::from_options(&options.server.tls)?;
+        let keep = async |place: String| ports::keep(&place).await.with_context(|| format!("{place} (--listen)"));
+        let clients = keep(options.listen.clone()).await?;
+        let address = clients.local_addr()?;
+        authentication.check_address(address)?;
+        let dashboard = match options.dashboard_port {
+            Some(port) => Some(keep(format!("{}:{port}", address.ip())).await?),
+            None => None,
+        };
+        Ok(Doors { authentication, tls, clients, dashboard })
+    }
+}
+
 /// Runs the writer. It says whose place it takes, if someone's; with `--no-takeover` it leaves a living one alone.
 ///
 /// # Errors
 /// As [`run`], and when there is a living writer that is to be left alone.
 pub async fn writer(options: options::Writer) -> anyhow::Result<()> {
-    // Bad settings are told before anyone is asked for anything.
-    Authentication::from_options(&options.compute.server.auth)?;
-    encryption::from_options(&options.compute.server.tls)?;
+    // Bad settings and taken ports are told before anyone is asked for anything.
+    let doors = Doors::open(&options.compute).await?;
     let known = nodes::discover(&options.compute.storage, options.compute.volume);
     if options.no_takeover {
         let seats = known.await?.seats();
@@ -46,7 +71,7 @@ pub async fn writer(options: options::Writer) -> anyhow::Result<()> {
     {
         tracing::info!(address = living.address, pid = living.pid, "takes over from the writer that is there");
     }
-    run(options.compute, Role::Writer).await
+    serve(options.compute, Role::Writer, doors).await
 }
 
 /// Runs a server until SIGINT or SIGTERM.
@@ -54,18 +79,13 @@ pub async fn writer(options: options::Writer) -> anyhow::Result<()> {
 /// # Errors
 /// When its port cannot be had, or the cluster has no volume.
 pub async fn run(options: options::Compute, role: Role) -> anyhow::Result<()> {
-    let authentication = Authentication::from_options(&options.server.auth)?;
-    let tls = encryption::from_options(&options.server.tls)?;
-    let bind =
-        async |address: String| TcpListener::bind(&address).await.with_context(|| format!("{address} (--listen)"));
-    let listener = bind(options.listen.clone()).await?;
-    let address = listener.local_addr()?;
-    authentication.check_address(address)?;
-    tracing::info!(%address, "listens for clients");
-    let dashboard_listener = match options.dashboard_port {
-        Some(port) => Some(bind(format!("{}:{port}", address.ip())).await?),
-        None => None,
-    };
+    let doors = Doors::open(&options).await?;
+    serve(options, role, doors).await
+}
+
+async fn serve(options: options::Compute, role: Role, doors: Doors) -> anyhow::Result<()> {
+    let Doors { authentication, tls, clients, dashboard } = doors;
+    let address = clients.local_addr()?;
     let advertised = options.advertise.unwrap_or_else(|| {
         if address.ip().is_unspecified() {
             tracing::warn!(%address, "servers on other hosts cannot reach this one at that address: say --advertise");
@@ -77,6 +97,8 @@ pub async fn run(options: options::Compute, role: Role) -> anyhow::Result<()> {
         found = nodes::discover(&options.storage, options.volume) => found?,
         () = shutdown.cancelled() => return Ok(()),
     };
+    let clients = clients.listen(ports::BACKLOG).with_context(|| format!("{} (--listen)", options.listen))?;
+    tracing::info!(%address, "listens for clients");
     let server = Compute::new(ComputeOptions {
         role,
         storage,
@@ -91,9 +113,10 @@ pub async fn run(options: options::Compute, role: Role) -> anyhow::Result<()> {
         replace_after: options.server.replacement.settings(),
         storage_runtime: Runtime::Tokio(nodes::runtime()),
     });
-    if let Some(listener) = dashboard_listener {
+    if let Some(socket) = dashboard {
+        let listener = socket.listen(ports::BACKLOG)?;
         tracing::info!(address = %listener.local_addr()?, "dashboard is up");
         tokio::spawn(dashboard::serve(listener, vec![server.clone()], shutdown.clone()));
     }
-    server.run(listener, shutdown).await
+    server.run(clients, shutdown).await
 }

@@ -24,6 +24,7 @@
 //! - *Choice among ready tasks* is drawn from the seed and does not depend on the order of wake-ups, which tokio's `watch`
 //!   shuffles. `tokio::select!` is `biased` wherever it reaches behaviour.
 //! - *Disk*: `storage::sim::SimDisk`, and nodes in `Mode::Inline`, so that the order of disk operations is that of requests.
+//!   Half of what a node reads is said not to be in memory: then the request is answered again, by who may wait.
 //! - *Randomness*: instances of servers and numbers of volumes are passed in; [`random`] is our own generator.
 //! - *Hash maps* keep their random keys, on purpose: code whose behaviour depended on their order would part two runs, and a
 //!   test compares the hashes of runs in two processes.
@@ -34,6 +35,8 @@
 //!
 //! - Threads: a node's log and background threads and their races; `loom`-like interleavings inside of one poll. A node here
 //!   carries a request out in one step, but for a disk that dies in the middle.
+//! - Turns at a node's disk, and what happens while a request waits for it: it is answered in the same step.
+//! - Who joins a group before it is sealed (`storage::volume::joining`): nobody runs while the shipper does.
 //! - Group commit of several requests in one node's round: each is a round of its own.
 //! - The wire to clients, SQL, DataFusion, gRPC and its flow control, the real kernel and disk. The cluster tests in `tests`
 //!   have those.

@@ -135,6 +135,7 @@ impl Machine {
     /// Takes its disk out and puts an empty one in. Its node is down.
     pub fn lose_disk(&self) {
         let disk = SimDisk::new();
+        disk.remember(self.index as u64);
         sabotage::spoil_disk(&self.net, &disk);
         self.net.disks.lock().insert(self.index, disk.clone());
         self.net.forgotten.lock().remove(&self.index);

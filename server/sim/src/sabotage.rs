@@ -59,11 +59,13 @@ pub enum Sabotage {
     OwnWritesUnseen,
     /// A node whose disk was lost comes back as the member that it was.
     EmptiedReturns,
+    /// A node takes for read what it would have had to wait for.
+    UnreadAsRead,
 }
 
 impl Sabotage {
     /// Every bug.
-    pub const ALL: [Sabotage; 17] = [
+    pub const ALL: [Sabotage; 18] = [
         Sabotage::AckWithoutFsync,
         Sabotage::QuorumOfThree,
         Sabotage::GossipRevives,
@@ -81,6 +83,7 @@ impl Sabotage {
         Sabotage::JoinerCounts,
         Sabotage::OwnWritesUnseen,
         Sabotage::EmptiedReturns,
+        Sabotage::UnreadAsRead,
     ];
 }
 
@@ -253,8 +256,10 @@ pub fn bend_status_reply(net: &Net, from: ProcessId, mut reply: rpc::StatusReply
 
 /// A disk before it is used.
 pub fn spoil_disk(net: &Net, disk: &SimDisk) {
-    if net.sabotage == Some(Sabotage::AckWithoutFsync) {
-        disk.lie_about(".log");
+    match net.sabotage {
+        Some(Sabotage::AckWithoutFsync) => disk.lie_about(".log"),
+        Some(Sabotage::UnreadAsRead) => disk.boast(),
+        _ => {}
     }
 }
 

@@ -122,3 +122,8 @@ fn a_session_that_does_not_wait_for_what_it_wrote_is_found() {
     // By the first.
     found(Sabotage::OwnWritesUnseen, 0..8, "lacks it at");
 }
+
+#[test]
+fn what_was_not_read_taken_for_read_is_found() {
+    found(Sabotage::UnreadAsRead, 0..8, "");
+}

@@ -95,6 +95,7 @@ impl Canceller {
 
 #[cfg(test)]
 mod tests {
+    use super::super::in_time;
     use super::*;
     use crate::pgwire::dial::Destination;
     use futures::FutureExt;
@@ -117,9 +118,9 @@ mod tests {
         canceller.run(&key);
         canceller.cancel(CancelReason::Request);
         canceller.rest();
-        let (mut request, _) = listener.accept().await.expect("it comes");
+        let (mut request, _) = in_time(listener.accept()).await.expect("it comes");
         let mut said = [0; 16];
-        request.read_exact(&mut said).await.expect("it is whole");
+        in_time(request.read_exact(&mut said)).await.expect("it is whole");
         assert_eq!(&said[8..], b"pid!key!");
         let mut quiet = Box::pin(canceller.quiet());
         // The sender had every chance to end.
@@ -128,7 +129,7 @@ mod tests {
             tokio::task::yield_now().await;
         }
         drop(request);
-        quiet.await;
+        in_time(quiet).await;
         assert!(!canceller.is_unheard());
     }
 
@@ -139,11 +140,14 @@ mod tests {
         let canceller = Canceller::new();
         canceller.run(&key);
         canceller.cancel(CancelReason::Request);
-        while !canceller.is_unheard() {
-            tokio::task::yield_now().await;
-        }
+        in_time(async {
+            while !canceller.is_unheard() {
+                tokio::task::yield_now().await;
+            }
+        })
+        .await;
         canceller.rest();
-        canceller.quiet().await;
+        in_time(canceller.quiet()).await;
         assert!(!canceller.is_unheard(), "for what runs next that says nothing");
     }
 }

@@ -27,6 +27,8 @@
 //!   open or a portal bound and not yet executed, is refused (0A000).
 //! * **Settings.** Those that SET has set are passed on before a transaction moves if they changed; the writer reports every
 //!   setting that changes in a forwarded session, and the replica's session takes them over.
+//! * **Who the session is** goes along as two of its settings, always. Until the replica knows the role that a session has
+//!   become on the writer, the session may do nothing here.
 //! * **Sessions.** The connection to the writer stays as long as the client's session, and with it sequences' last values and
 //!   advisory locks, which are the writer's, too.
 //! * **Cancelling** cancels there, and nothing later than what ran when the request came. When the client is gone, so is the
@@ -45,7 +47,8 @@
 //! certificate whose fingerprint stands in the address book, and no other ([`dial`](crate::pgwire::dial)).
 //!
 //! # What is absent
-//! `LISTEN` is refused as everywhere. A forwarded session takes a place among the writer's connections. The replica's
+//! `LISTEN` is refused as everywhere, and so is what is temporary, which the replica would not know for the session's. A
+//! forwarded session takes a place among the writer's connections. The replica's
 //! `pg_stat_activity` shows a session that is away as idle; the writer's shows what it does. An idle forwarded session that
 //! the writer ends (a restart) loses its advisory locks and last values without a word, as a pooled connection does. A text
 //! that ends a failed block and then writes, in one message, is refused here (25006); so is a view that calls `nextval`. A
@@ -103,4 +106,11 @@ impl Forwarding {
             !server.is_writer() && server.servers().iter().all(|it| !it.writer || it.instance == instance)
         })
     }
+}
+
+/// Waits for what ends soon if it ends at all.
+#[cfg(test)]
+async fn in_time<T>(waited_for: impl Future<Output = T>) -> T {
+    const PATIENCE: std::time::Duration = std::time::Duration::from_secs(60);
+    tokio::time::timeout(PATIENCE, waited_for).await.expect("it ends")
 }

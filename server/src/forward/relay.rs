@@ -15,7 +15,7 @@ use protocol::Lsn;
 use sql::parse::course::{Course, Part, Step};
 use sql::parse::quote_identifier;
 use sql::session::{Session, Source, Unanswered, Variables};
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
@@ -766,16 +766,26 @@ fn strings(parts: &[&str]) -> Vec<u8> {
 
 /// The statements that make settings `from` into `to`.
 fn changes(from: &BTreeMap<String, String>, to: &BTreeMap<String, String>) -> Vec<String> {
+    const USER: &str = "session_authorization";
     // The parts of an application's own names are identifiers.
     let name = |name: &str| name.split('.').map(quote_identifier).collect::<Vec<_>>().join(".");
-    let gone = from.keys().filter(|key| !to.contains_key(*key)).map(|key| format!("RESET {}", name(key)));
-    let new = to.iter().filter(|(key, value)| from.get(*key) != Some(value));
-    let set = new.map(|(key, value)| match (key.as_str(), value.as_str()) {
-        // A list of identifiers, each as it must be quoted.
-        ("search_path", path) if !path.is_empty() => format!("SET search_path TO {path}"),
+    let set = |key: &String, value: &String| match (key.as_str(), value.as_str()) {
+        // To SET a text is one name.
+        ("search_path", list) => {
+            format!("SELECT pg_catalog.set_config('search_path', '{}', false)", list.replace('\'', "''"))
+        }
         _ => format!("SET {} TO '{}'", name(key), value.replace('\'', "''")),
-    });
-    gone.chain(set).collect()
+    };
+    // The session user decides which roles can be set, and setting it unsets the role: first the one, then the other.
+    let changes_user = from.get(USER) != to.get(USER);
+    let keys: BTreeSet<&String> = from.keys().chain(to.keys()).collect();
+    let (user, others): (Vec<&String>, Vec<&String>) = keys.into_iter().partition(|key| *key == USER);
+    let statement = |key: &String| match to.get(key) {
+        None => Some(format!("RESET {}", name(key))),
+        Some(value) if from.get(key) != Some(value) || changes_user && key == "role" => Some(set(key, value)),
+        Some(_) => None,
+    };
+    user.into_iter().chain(others).filter_map(statement).collect()
 }
 
 /// 40003 or 08006.
@@ -810,10 +820,20 @@ mod tests {
         let map =
             |pairs: &[(&str, &str)]| pairs.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
         let from = map(&[("work_mem", "1"), ("gone", "1"), ("same", "1")]);
-        let to = map(&[("work_mem", "2"), ("same", "1"), ("search_path", "a, \"B\""), ("my.select", "it's")]);
-        assert_eq!(
-            changes(&from, &to),
-            ["RESET gone", "SET my.\"select\" TO 'it''s'", "SET search_path TO a, \"B\"", "SET work_mem TO '2'"]
-        );
+        let to = map(&[("work_mem", "2"), ("same", "1"), ("search_path", "a, \"'B\""), ("my.select", "it's")]);
+        let path = "SELECT pg_catalog.set_config('search_path', 'a, \"''B\"', false)";
+        assert_eq!(changes(&from, &to), ["RESET gone", "SET my.\"select\" TO 'it''s'", path, "SET work_mem TO '2'"]);
+    }
+
+    #[test]
+    fn the_role_is_set_after_the_user_who_may_have_it() {
+        let map =
+            |pairs: &[(&str, &str)]| pairs.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
+        let mine: BTreeMap<String, String> = map(&[("role", "a")]);
+        let other: BTreeMap<String, String> = map(&[("role", "a"), ("session_authorization", "you")]);
+        assert_eq!(changes(&mine, &other), ["SET session_authorization TO 'you'", "SET role TO 'a'"]);
+        assert_eq!(changes(&other, &mine), ["RESET session_authorization", "SET role TO 'a'"]);
+        assert_eq!(changes(&mine, &map(&[("role", "none")])), ["SET role TO 'none'"]);
+        assert!(changes(&other, &other).is_empty());
     }
 }

@@ -300,6 +300,7 @@ pub(super) fn error_of(body: &[u8]) -> Error {
 
 #[cfg(test)]
 mod tests {
+    use super::super::in_time;
     use super::*;
     use crate::pgwire::Peer;
     use proptest::prelude::*;
@@ -309,15 +310,15 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("bound").to_string();
         let writer = Destination { address, fingerprint: None };
-        let stream = writer.connect().await.expect("connects");
-        let (other, _) = listener.accept().await.expect("accepted");
+        let stream = in_time(writer.connect()).await.expect("connects");
+        let (other, _) = in_time(listener.accept()).await.expect("accepted");
         let upstream = Upstream::over(stream, writer, 1);
         (upstream, other)
     }
 
     async fn readable(upstream: &Upstream) {
         let Link::Left(stream) = &upstream.stream else { panic!("it is plain") };
-        stream.readable().await.expect("there");
+        in_time(stream.readable()).await.expect("there");
     }
 
     #[tokio::test]
@@ -336,11 +337,11 @@ mod tests {
         });
         let mut answer = None;
         while answer.is_none() || upstream.unsent() > 0 {
-            upstream.progress().await.expect("open");
+            in_time(upstream.progress()).await.expect("open");
             answer = answer.or(upstream.take().expect("a message"));
         }
         assert_eq!(answer.expect("it came").len(), BYTES + 5);
-        answers.await.expect("no panic");
+        in_time(answers).await.expect("no panic");
     }
 
     #[tokio::test]
@@ -370,7 +371,7 @@ mod tests {
             };
             let refused = Upstream::open(&writer, &startup).await.map(drop).expect_err("anyone could say that");
             assert_eq!(refused.sqlstate.as_str(), "08001", "{refused:?}");
-            let told = serving.await.expect("no panic");
+            let told = in_time(serving).await.expect("no panic");
             assert!(!told.windows(6).any(|part| part == b"secret"));
         }
     }

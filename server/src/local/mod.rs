@@ -16,12 +16,13 @@ use crate::directory::Directory;
 use crate::init::Wanted;
 use crate::options::{Local, NODES_MAX, Which};
 use crate::output::tell;
+use crate::ports;
 use crate::settings::BadSetting;
 use anyhow::Context;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 
 /// A Unix socket's path may have 107 bytes; longer data directories get their sockets elsewhere.
 const SOCKET_PATH_BYTES_MAX: usize = 100;
@@ -64,12 +65,15 @@ fn node_address(data: &Path, id: u32) -> NodeAddress {
     NodeAddress::Unix(std::env::temp_dir().join(format!("redoubt-{digest:08x}-{id}.sock")))
 }
 
-/// Binds a port of the loopback interface, or says which flag chooses another.
-async fn bind(port: u16, flag: &str) -> anyhow::Result<TcpListener> {
-    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-    TcpListener::bind(address)
-        .await
-        .with_context(|| format!("port {port} cannot be opened; is it in use? choose another with {flag}"))
+/// Binds a port of the loopback interface, or says which flag chooses another. The socket that comes with the listener
+/// keeps the port for servers when the listener is gone ([`ports`]).
+async fn bind(port: u16, flag: &str) -> anyhow::Result<(TcpListener, TcpSocket)> {
+    let bound = async {
+        let reserved = ports::keep_at(SocketAddr::from((Ipv4Addr::LOCALHOST, port)))?;
+        let listener = TcpListener::bind(reserved.local_addr()?).await?;
+        std::io::Result::Ok((listener, reserved))
+    };
+    bound.await.with_context(|| format!("port {port} cannot be opened; is it in use? choose another with {flag}"))
 }
 
 /// What clients and people connect to. Opened first: a cluster that cannot be reached should not touch its data.
@@ -77,6 +81,8 @@ struct Doors {
     /// The writer's, and those of the replicas.
     servers: Vec<TcpListener>,
     dashboard: TcpListener,
+    /// Keep the ports of all of them.
+    reserved: Vec<TcpSocket>,
 }
 
 /// The ports of [`Doors`], which are others than were asked for where that was port 0.
@@ -88,7 +94,7 @@ struct Ports {
 impl Doors {
     /// Replicas take the ports behind the writer's, or like it any that is free when its port is 0.
     async fn open(options: &Local) -> anyhow::Result<Doors> {
-        let mut servers = Vec::new();
+        let (mut servers, mut reserved) = (Vec::new(), Vec::new());
         for n in 0..=options.replicas {
             let port = match options.port {
                 0 => 0,
@@ -96,9 +102,13 @@ impl Doors {
                     .checked_add(n)
                     .ok_or_else(|| BadSetting(format!("there is no port {n} behind {first} (--port)")))?,
             };
-            servers.push(bind(port, "--port").await?);
+            let (listener, socket) = bind(port, "--port").await?;
+            servers.push(listener);
+            reserved.push(socket);
         }
-        Ok(Doors { servers, dashboard: bind(options.dashboard_port, "--dashboard-port").await? })
+        let (dashboard, socket) = bind(options.dashboard_port, "--dashboard-port").await?;
+        reserved.push(socket);
+        Ok(Doors { servers, dashboard, reserved })
     }
 
     fn ports(&self) -> std::io::Result<Ports> {
@@ -126,4 +136,21 @@ fn print_welcome(options: &Local, ports: &Ports, nodes: usize) {
     tell!("  url       postgresql://postgres@localhost:{writer}/postgres");
     tell!("  status    http://localhost:{}/  or  redoubt status 127.0.0.1:{writer}", ports.dashboard);
     tell!("Ctrl-C ends it; the data stays in {}.", options.data.display());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_port_is_kept_for_whoever_listens_at_it_next() {
+        let (listener, reserved) = bind(0, "--port").await.expect("a free port");
+        let address = listener.local_addr().expect("bound");
+        bind(address.port(), "--port").await.expect_err("it is listened at");
+        drop(listener);
+        let other = TcpSocket::new_v4().expect("a socket");
+        other.bind(address).expect_err("it is not for those who would have it to themselves, as any that is free");
+        TcpListener::bind(address).await.expect("a server may have it");
+        drop(reserved);
+    }
 }

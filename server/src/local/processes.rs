@@ -124,10 +124,11 @@ impl Member {
 pub async fn run(options: Local) -> anyhow::Result<()> {
     Authentication::from_options(&options.server.auth)?;
     encryption::from_options(&options.server.tls)?;
-    // Opened before anything is touched, and given back one by one when the children start, which keep them when they are
-    // started again by hand.
-    let doors = Doors::open(&options).await?;
+    // Opened before anything is touched, and given back one by one when the children start. The ports are kept for as
+    // long as this runs, also for a child that is started again by hand.
+    let mut doors = Doors::open(&options).await?;
     let ports = doors.ports()?;
+    let _reserved = std::mem::take(&mut doors.reserved);
     let (mut directory, data) = open_directory(&options)?;
     let shutdown = signals::shutdown();
     let mut members = Vec::new();
@@ -211,7 +212,6 @@ async fn start(
             arguments.extend(["--dashboard-port".into(), ports.dashboard.to_string().into()]);
         }
         let name = if n == 0 { "writer".to_owned() } else { format!("replica {n}") };
-        // Until now nobody else could take it.
         drop(door);
         if n == 0 {
             drop(dashboard.take());

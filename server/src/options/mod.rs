@@ -351,7 +351,7 @@ pub struct StorageNode {
     /// Where others reach this node, when that is not where it listens.
     #[arg(long, value_name = "ADDR", env = "REDOUBT_ADVERTISE")]
     pub advertise: Option<NodeAddress>,
-    /// The node's zone: two nodes each in a, b and c.
+    /// The node's zone, by any name; a volume needs three zones with two nodes or more in each.
     #[arg(long, required = true, env = "REDOUBT_ZONE")]
     pub zone: Option<String>,
     /// The node's number in the cluster; needed for a new directory.
@@ -371,7 +371,7 @@ pub struct Compute {
     #[arg(long, value_parser = values::volume, value_name = "ID", env = "REDOUBT_VOLUME")]
     pub volume: Option<u64>,
     /// Where clients connect: HOST:PORT.
-    #[arg(long, value_name = "ADDR", env = "REDOUBT_LISTEN")]
+    #[arg(long, value_parser = values::place_to_listen, value_name = "ADDR", env = "REDOUBT_LISTEN")]
     pub listen: String,
     /// Where clients and other servers reach this one, HOST:PORT, when that is not where it listens.
     #[arg(long, value_parser = values::host_and_port, value_name = "ADDR", env = "REDOUBT_ADVERTISE")]

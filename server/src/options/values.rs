@@ -92,6 +92,17 @@ pub fn server_connections(text: &str) -> Result<usize, String> {
     }
 }
 
+/// Where a server listens, `HOST:PORT`; port 0 is any that is free.
+///
+/// # Errors
+/// What is wrong with the text.
+pub fn place_to_listen(text: &str) -> Result<String, String> {
+    match text.rsplit_once(':') {
+        Some((host, port)) if !host.is_empty() && port.parse::<u16>().is_ok() => Ok(text.to_owned()),
+        _ => Err("expected HOST:PORT".to_owned()),
+    }
+}
+
 /// An address that can be dialled, `HOST:PORT`.
 ///
 /// # Errors
@@ -146,6 +157,11 @@ mod tests {
     fn an_address_is_one_that_others_can_dial() {
         for right in ["writer:5432", "10.0.9.1:5432", "[fd00::1]:5432"] {
             assert_eq!(host_and_port(right), Ok(right.to_owned()));
+            assert_eq!(place_to_listen(right), Ok(right.to_owned()));
+        }
+        assert!(place_to_listen("0.0.0.0:0").is_ok() && place_to_listen("[::]:5432").is_ok());
+        for wrong in ["writer", ":5432", "writer:", "writer:x", "writer:70000"] {
+            assert!(place_to_listen(wrong).is_err(), "{wrong}");
         }
         for wrong in ["writer", ":5432", "writer:", "writer:0", "writer:70000", "0.0.0.0:5432", "[::]:5432"] {
             assert!(host_and_port(wrong).is_err(), "{wrong}");

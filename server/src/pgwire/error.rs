@@ -40,6 +40,7 @@ fn fields(severity: &str, error: &Error) -> Vec<(u8, String)> {
         (b'M', clean(&error.message)),
     ];
     let position = error.position.map(|position| position.to_string());
+    let routine = error.routine.map(str::to_owned);
     let optional = [
         (b'D', &error.detail),
         (b'H', &error.hint),
@@ -49,6 +50,7 @@ fn fields(severity: &str, error: &Error) -> Vec<(u8, String)> {
         (b't', &error.table),
         (b'c', &error.column),
         (b'n', &error.constraint),
+        (b'R', &routine),
     ];
     for (code, value) in optional {
         if let Some(value) = value {
@@ -152,11 +154,11 @@ mod tests {
 
     #[test]
     fn every_field_is_encoded_and_a_nul_cannot_end_one_early() {
-        let error =
-            Error::new(SqlState::UNIQUE_VIOLATION, "dup\0licate").detail("Key.").hint("Try.").at(7).table("t").fatal();
+        let error = Error::new(SqlState::UNIQUE_VIOLATION, "dup\0licate").detail("Key.").hint("Try.").at(7);
+        let error = error.table("t").routine("insert").fatal();
         let mut out = Vec::new();
         put_error(&mut out, &error);
-        let text = b"SFATAL\0VFATAL\0C23505\0Mduplicate\0DKey.\0HTry.\0P7\0tt\0\0";
+        let text = b"SFATAL\0VFATAL\0C23505\0Mduplicate\0DKey.\0HTry.\0P7\0tt\0Rinsert\0\0";
         assert_eq!(out[0], b'E');
         assert_eq!(&out[1..5], ((text.len() + 4) as u32).to_be_bytes());
         assert_eq!(&out[5..], text);

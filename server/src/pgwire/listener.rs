@@ -32,6 +32,8 @@ use super::socket::{ReadHalf, WriteHalf, split_tcp, split_unix};
 use super::startup::Peer;
 use super::tls::Tls;
 
+/// Clients of one address that authenticate at a time, unless configured otherwise.
+pub const HANDSHAKES_PER_ADDRESS_MAX: usize = 64;
 /// Pause after a failed accept (no file descriptors, mostly), so that it does not spin.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// How long a client that was told a last error may take to read it before its socket is closed.
@@ -48,8 +50,8 @@ pub struct Config {
     pub unfinished_bytes_max: usize,
     /// Clients that have not authenticated, in all.
     pub handshakes_max: usize,
-    /// How many of one remote address are attended to at a time; others of it wait. Loopback and Unix sockets are
-    /// exempt: everyone there shares one address.
+    /// How many of one remote address are attended to at a time, and twice as many of a network of IPv6; others of it
+    /// wait. Loopback and Unix sockets are exempt: everyone there shares one address.
     pub handshakes_per_address_max: usize,
     /// How long [`Server::serve`] waits for its clients after the shutdown token fired.
     pub shutdown_grace: Duration,
@@ -64,7 +66,7 @@ impl Default for Config {
             message_bytes_max: 64 << 20,
             unfinished_bytes_max: 512 << 20,
             handshakes_max: 2048,
-            handshakes_per_address_max: 32,
+            handshakes_per_address_max: HANDSHAKES_PER_ADDRESS_MAX,
             shutdown_grace: Duration::from_secs(5),
             tls: None,
         }

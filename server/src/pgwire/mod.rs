@@ -1,14 +1,15 @@
 //! The front door: PostgreSQL's protocol, version 3, on TCP and Unix sockets.
 //!
 //! **Rule.** Nothing a client sends is decoded before it was framed by its announced length and checked against its
-//! exact structure; nothing the server answers leaves before what it tells is durable (rule V2 of the design).
+//! exact structure; nothing the server answers leaves before what it tells is durable.
 //!
 //! The life of a statement, through the types of this module:
 //!
 //! 1. [`Server::serve`] accepts a socket and starts one task for it on a lane (`lanes`), which is a thread of one core. A
 //!    panic there ends this connection, no other.
-//! 2. The handshake reads start-up packets ([`startup`]), encrypts the socket if asked to ([`Tls`]), asks the [`SessionFactory`] how this user must prove who they
-//!    are, runs SCRAM ([`scram`]) and takes a place in the register of [`Backends`].
+//! 2. The handshake reads start-up packets ([`startup`]), encrypts the socket if asked to ([`Tls`]), asks the
+//!    [`SessionFactory`] how this user must prove who they are, runs SCRAM ([`scram`]) and takes a place in the register of
+//!    [`Backends`].
 //! 3. The inbox cuts the stream into frames (`frame`), growing as bytes arrive and never by an announced length.
 //! 4. `message` checks a frame's body; the strings and parameters of the result are borrowed from it.
 //! 5. The connection's loop calls the [`Session`]. While that runs, the socket is watched: when the client is gone, the
@@ -26,8 +27,9 @@
 //! its own, and its decoders panic on or misread malformed bodies. This module is the only one that imports it.
 //!
 //! # What is absent
-//! GSS encryption (refused with `N`), TLS on Unix sockets and from the first byte, replication connections, function calls by `F` (0A000), protocol 3.2's
-//! long cancel keys (3.0 is negotiated), LISTEN's notifications (what a session tells while idle is ParameterStatus).
+//! GSS encryption (refused with `N`), TLS on Unix sockets and from the first byte, replication connections, function calls
+//! by `F` (0A000), protocol 3.2's long cancel keys (3.0 is negotiated), LISTEN's notifications (what a session tells while
+//! idle is ParameterStatus).
 //!
 //! Source: PostgreSQL manual, chapter "Frontend/Backend Protocol".
 
@@ -52,7 +54,7 @@ mod tls;
 
 pub use backends::{BackendInfo, Backends, CONNECTIONS_RESERVED, Counters};
 pub use handshakes::{Handshake, Handshakes};
-pub use listener::{Config, Listener, Server};
+pub use listener::{Config, HANDSHAKES_PER_ADDRESS_MAX, Listener, Server};
 pub use message::{Bind, Message, Target};
 pub use session::{
     CancelHandle, CancelReason, Client, Column, Connected, CopyFormat, Encryption, IdleLimit, Login, NoticeSeverity,

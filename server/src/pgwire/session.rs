@@ -126,7 +126,7 @@ pub trait Session: Send {
     /// `b'I'` idle, `b'T'` in a transaction block, `b'E'` in a failed one.
     fn status(&self) -> u8;
 
-    /// Waits until everything this session has observed is durable at its level (rule V2). Called before any reply
+    /// Waits until everything this session has observed is durable at its level. Called before any reply
     /// leaves; cheap when there is nothing to wait for. Replies not yet written are discarded when it fails, and the
     /// connection ends with that error. May be dropped while it waits.
     fn settle(&mut self) -> impl Future<Output = Result<()>> + Send;

@@ -22,6 +22,8 @@ use super::error::{check_text, lost_synchronization};
 use super::frame::STARTUP_BYTES_MAX;
 use super::session::Encryption;
 
+/// The longest name of a user or a database, in bytes; longer ones are cut, as where they are made.
+const NAME_BYTES_MAX: usize = 63;
 const SSL_REQUEST: u32 = 80_877_103;
 const GSS_REQUEST: u32 = 80_877_104;
 const CANCEL_REQUEST: u32 = 80_877_102;
@@ -195,6 +197,9 @@ fn session(body: &[u8], minor: u16, peer: Peer) -> Result<Opening, Error> {
     if database.is_empty() {
         database.clone_from(&user);
     }
+    for name in [&mut user, &mut database] {
+        name.truncate(name.floor_char_boundary(NAME_BYTES_MAX));
+    }
     let mut settings = parse_options(&options)?;
     settings.extend(given);
     Ok(Opening::Session {
@@ -276,6 +281,13 @@ mod tests {
         assert_eq!(startup.application_name(), "psql");
         assert_eq!(startup.settings[..2], [("a_b".into(), "1".into()), ("x".into(), "y z".into())]);
         assert_eq!(unknown, ["_pq_.n"]);
+    }
+
+    #[test]
+    fn long_names_are_cut() {
+        let body = format!("user\0{}\0database\0{}\0\0", "x".repeat(64), "ä".repeat(40));
+        let Ok(Opening::Session { startup, .. }) = open(3 << 16, body.as_bytes()) else { panic!("refused") };
+        assert_eq!((startup.user, startup.database), ("x".repeat(63), "ä".repeat(31)));
     }
 
     #[test]

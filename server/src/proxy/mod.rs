@@ -62,9 +62,9 @@ const RETRY_INTERVAL: Duration = Duration::from_millis(20);
 const LAST_WORDS: Duration = Duration::from_secs(1);
 /// How long a client may take to say what it wants.
 const FIRST_BYTES_TIMEOUT: Duration = Duration::from_secs(15);
-/// Clients of one address that authenticate at a time: half of those that a server attends to
-/// of one address, which is the proxy's.
-const HANDSHAKES_PER_ADDRESS_MAX: usize = 16;
+/// Clients of one address that authenticate at a time: an eighth of those that a server attends to of one address,
+/// which is the proxy's, so that a few strangers together do not take the turns of everyone.
+const HANDSHAKES_PER_ADDRESS_MAX: usize = crate::pgwire::HANDSHAKES_PER_ADDRESS_MAX / 8;
 /// How long another waits for its turn.
 const TURN_TIMEOUT: Duration = Duration::from_secs(15);
 /// After a failed accept.
@@ -83,11 +83,13 @@ const GSS_REQUEST: u32 = 80_877_104;
 const CANCEL_KEY_AT: usize = 8;
 /// The longest start-up packet, as PostgreSQL bounds it.
 const STARTUP_BYTES_MAX: usize = 10_000;
+/// Told to a client that does not get a turn, or a place before it.
+const TOO_MANY_OF_ONE_ADDRESS: &str = "too many clients of this address are authenticating";
 /// In an error: the server cannot serve now.
 const CANNOT_CONNECT_NOW: &[u8] = b"\0C57P03\0";
 
 /// What a client keeps until it has authenticated.
-type Turn = (Option<OwnedSemaphorePermit>, Handshake);
+type Turn = (Vec<OwnedSemaphorePermit>, Handshake);
 
 /// A client's stream: plain, or encrypted.
 type Client = Either<TcpStream, Box<TlsStream>>;
@@ -295,9 +297,16 @@ impl Proxy {
     }
 
     /// One client, from its first bytes to its end.
-    async fn attend(self: Arc<Self>, port: Port, client: TcpStream, peer: Peer, _place: OwnedSemaphorePermit) {
-        // Else it left, or too many are authenticating.
-        let (Ok(()), Some(handshake)) = (prepare(&client), self.handshakes.begin(peer)) else { return };
+    async fn attend(self: Arc<Self>, port: Port, client: TcpStream, peer: Peer, place: OwnedSemaphorePermit) {
+        if prepare(&client).is_err() {
+            // It left.
+            return;
+        }
+        let Some(handshake) = self.handshakes.begin(peer) else {
+            // Whoever is only told so takes no place from others.
+            drop(place);
+            return refuse(Client::Left(client), "57P03", TOO_MANY_OF_ONE_ADDRESS).await;
+        };
         let first = tokio::select! {
             first = timeout(FIRST_BYTES_TIMEOUT, first_packet(client, self.tls.as_ref())) => first,
             () = self.stopping.cancelled() => return,
@@ -374,7 +383,7 @@ impl Proxy {
         loop {
             // Not kept while there is no server to be had.
             let turn = timeout(TURN_TIMEOUT, handshake.turn()).await;
-            let turn = turn.map_err(|_| "too many clients of this address are authenticating")?;
+            let turn = turn.map_err(|_| TOO_MANY_OF_ONE_ADDRESS)?;
             for target in self.candidates(port) {
                 let instance = target.instance;
                 let dialled = tokio::select! {
@@ -476,7 +485,7 @@ struct Opened {
     /// The first of what it said.
     reply: Vec<u8>,
     /// The client's turn to authenticate.
-    turn: Option<OwnedSemaphorePermit>,
+    turn: Vec<OwnedSemaphorePermit>,
 }
 
 /// Whether what a server said first is an answer, and not that it is gone or cannot serve now.
@@ -712,6 +721,25 @@ mod tests {
         admission.hear(b"R\0\0\0\x08\0\0\0\0");
         late.await.expect("its turn has come");
         drop((target, server, admission));
+    }
+
+    #[tokio::test]
+    async fn a_client_for_whose_address_there_is_no_place_is_told_so() {
+        let proxy = Arc::new(proxy(View::default()));
+        let peer = Peer::Tcp(([10, 0, 0, 1], 1).into());
+        let same: Vec<Handshake> = std::iter::from_fn(|| proxy.handshakes.begin(peer)).collect();
+        assert_eq!(same.len(), 75);
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let mut client = TcpStream::connect(listener.local_addr().expect("bound")).await.expect("it listens");
+        let (accepted, _) = listener.accept().await.expect("accepted");
+        let place = proxy.places.clone().try_acquire_owned().expect("nobody has one");
+        let attended = tokio::spawn(proxy.clone().attend(Port::Writer, accepted, peer, place));
+        let mut told = Vec::new();
+        client.read_to_end(&mut told).await.expect("it is told");
+        assert!(told.windows(CANNOT_CONNECT_NOW.len()).any(|it| it == CANNOT_CONNECT_NOW), "{told:?}");
+        assert_eq!(proxy.places.available_permits(), 100, "it takes no place any more");
+        drop(client);
+        attended.await.expect("it ends");
     }
 
     #[test]

@@ -7,7 +7,7 @@ use server::pgwire::{Backends, CancelReason, Config};
 use tokio::io::AsyncReadExt;
 
 use crate::fake::Harness;
-use crate::raw::{Raw, bind, describe, execute, frame, parse, query, sync};
+use crate::raw::{Raw, bind, describe, execute, frame, in_time, parse, query, sync};
 
 /// Waits for something another task does; fails after ten seconds.
 pub async fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
@@ -43,7 +43,7 @@ async fn the_replies_of_a_pipeline_leave_together() {
     for message in [query("select a; insert b; select c"), pipeline] {
         raw.send(&message).await;
         let mut bytes = vec![0; 64 << 10];
-        let length = raw.stream.read(&mut bytes).await.expect("an answer");
+        let length = in_time(raw.stream.read(&mut bytes)).await.expect("an answer");
         assert_eq!(bytes[length - 6..length], *b"Z\0\0\0\x05I", "{:?}", &bytes[..length]);
     }
 }
@@ -221,7 +221,7 @@ async fn shutdown_tells_every_session() {
     idle.fatal("57P01").await;
     copying.fatal("57P01").await;
     busy.fatal("57P01").await;
-    harness.served.await.expect("it returns");
+    in_time(harness.served).await.expect("it returns");
     // The COPY ends by itself.
     assert_eq!(*harness.world.cancels.lock(), [CancelReason::Shutdown]);
 }

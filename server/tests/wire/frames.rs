@@ -5,7 +5,7 @@ use rand::{Rng, SeedableRng};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::fake::Harness;
-use crate::raw::{Raw, bind, execute, frame, parse, query, startup, sync, with_length};
+use crate::raw::{Raw, bind, execute, frame, in_time, parse, query, startup, sync, with_length};
 
 #[tokio::test]
 async fn row_10_query_of_1_gb_before_authentication() {
@@ -212,7 +212,7 @@ async fn mutated_streams_do_not_disturb_others() {
             let _ = writer.shutdown().await;
         };
         let mut answers = Vec::new();
-        let (_, read) = tokio::join!(send, reader.read_to_end(&mut answers));
+        let (_, read) = in_time(async { tokio::join!(send, reader.read_to_end(&mut answers)) }).await;
         // A reset is an answer, too.
         let _ = read;
     }

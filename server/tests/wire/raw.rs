@@ -9,6 +9,11 @@ use crate::fake::Harness;
 
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// What must not be waited for without end.
+pub async fn in_time<T>(waited_for: impl Future<Output = T>) -> T {
+    tokio::time::timeout(PATIENCE, waited_for).await.expect("the server reads, answers or closes")
+}
+
 pub struct Raw<S = TcpStream> {
     pub stream: S,
 }
@@ -113,8 +118,8 @@ impl Raw {
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Raw<S> {
     pub async fn send(&mut self, bytes: &[u8]) {
-        self.stream.write_all(bytes).await.expect("the server reads");
-        self.stream.flush().await.expect("the server reads");
+        in_time(self.stream.write_all(bytes)).await.expect("the server reads");
+        in_time(self.stream.flush()).await.expect("the server reads");
     }
 
     /// The next message, or `None` at the end of the stream.
@@ -126,7 +131,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Raw<S> {
             self.stream.read_exact(&mut body).await.expect("a whole message");
             Some(Reply { kind: kind as char, body })
         };
-        tokio::time::timeout(PATIENCE, read).await.expect("the server answers or closes")
+        in_time(read).await
     }
 
     pub async fn until_ready(&mut self) -> Vec<Reply> {
@@ -171,7 +176,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Raw<S> {
     /// Expects the end of the stream (a reset counts) and nothing before it.
     pub async fn closed(&mut self) {
         let mut byte = [0];
-        let read = tokio::time::timeout(PATIENCE, self.stream.read(&mut byte)).await.expect("closed in time");
+        let read = in_time(self.stream.read(&mut byte)).await;
         assert!(matches!(read, Ok(0) | Err(_)), "more bytes came: {byte:?}");
     }
 }

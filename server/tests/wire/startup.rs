@@ -6,7 +6,7 @@ use server::pgwire::{Backends, Config};
 use tokio::io::AsyncReadExt;
 
 use crate::fake::Harness;
-use crate::raw::{Raw, query, startup, untyped, with_length};
+use crate::raw::{Raw, in_time, query, startup, untyped, with_length};
 
 /// What takes longer does not happen.
 const LONG: Duration = Duration::from_secs(60);
@@ -100,14 +100,14 @@ async fn row_8_encryption_requests_are_answered_once_each() {
         let mut raw = Raw::connect(&harness).await;
         for request in [first, second] {
             raw.send(request).await;
-            assert_eq!(raw.stream.read_u8().await.expect("an answer"), b'N');
+            assert_eq!(in_time(raw.stream.read_u8()).await.expect("an answer"), b'N');
         }
         raw.send(&startup(3, 0, &[("user", "ann")])).await;
         raw.until_ready().await;
         raw.usable().await;
         let mut raw = Raw::connect(&harness).await;
         raw.send(first).await;
-        assert_eq!(raw.stream.read_u8().await.expect("an answer"), b'N');
+        assert_eq!(in_time(raw.stream.read_u8()).await.expect("an answer"), b'N');
         raw.send(first).await;
         raw.fatal("0A000").await;
     }

@@ -17,7 +17,7 @@ use tokio_rustls::client::TlsStream;
 
 use crate::fake::Harness;
 use crate::flow::eventually;
-use crate::raw::{Raw, frame, query, startup, sync, untyped};
+use crate::raw::{Raw, frame, in_time, query, startup, sync, untyped};
 
 const SSL_REQUEST: &[u8] = b"\0\0\0\x08\x04\xd2\x16\x2f";
 const GSS_REQUEST: &[u8] = b"\0\0\0\x08\x04\xd2\x16\x30";
@@ -73,7 +73,7 @@ impl Encrypted {
 
     async fn ask(mut raw: Raw) -> Raw {
         raw.send(SSL_REQUEST).await;
-        assert_eq!(raw.stream.read_u8().await.expect("an answer"), b'S');
+        assert_eq!(in_time(raw.stream.read_u8()).await.expect("an answer"), b'S');
         raw
     }
 
@@ -195,9 +195,9 @@ async fn row_8_encryption_is_agreed_on_once() {
     }
     let mut raw = Raw::connect(&server.harness).await;
     raw.send(GSS_REQUEST).await;
-    assert_eq!(raw.stream.read_u8().await.expect("an answer"), b'N');
+    assert_eq!(in_time(raw.stream.read_u8()).await.expect("an answer"), b'N');
     raw.send(SSL_REQUEST).await;
-    assert_eq!(raw.stream.read_u8().await.expect("an answer"), b'S');
+    assert_eq!(in_time(raw.stream.read_u8()).await.expect("an answer"), b'S');
 }
 
 #[tokio::test]
@@ -208,7 +208,7 @@ async fn a_unix_socket_is_not_encrypted() {
     server.harness.listen_at(&path);
     let mut stream = UnixStream::connect(&path).await.expect("accepted");
     stream.write_all(SSL_REQUEST).await.expect("written");
-    assert_eq!(stream.read_u8().await.expect("an answer"), b'N');
+    assert_eq!(in_time(stream.read_u8()).await.expect("an answer"), b'N');
 }
 
 #[tokio::test]
@@ -222,7 +222,7 @@ async fn handshakes_of_garbage_or_cut_short_end_their_connection_only() {
         raw.send(bytes).await;
         let mut alert = Vec::new();
         // An alert of TLS may be the last word; a reset is as good an end.
-        let _ = raw.stream.read_to_end(&mut alert).await;
+        let _ = in_time(raw.stream.read_to_end(&mut alert)).await;
         assert!(alert.len() <= 7 && started.elapsed() < Duration::from_secs(5), "{alert:?}");
     }
     for cut in 0..hello.len() {
@@ -247,7 +247,7 @@ async fn row_9_a_slow_handshake_ends_at_the_deadline() {
     silent.closed().await;
     slow.closed().await;
     let mut rest = Vec::new();
-    let _ = idle.stream.read_to_end(&mut rest).await;
+    let _ = in_time(idle.stream.read_to_end(&mut rest)).await;
     assert!(rest.is_empty(), "it has not said who it is: {rest:?}");
     assert!(started.elapsed() >= timeout && started.elapsed() < timeout + Duration::from_secs(5));
     // After its first packet a client is told, inside TLS.
