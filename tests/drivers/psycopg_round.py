@@ -24,6 +24,15 @@ with psycopg.connect(host="127.0.0.1", port=int(sys.argv[1]), user="postgres", d
         with cursor.copy("COPY person (id, name) FROM STDIN") as copy:
             for n in range(100, 200):
                 copy.write_row((n, f"copied {n}"))
+        with cursor.copy("COPY person (id, name, height) FROM STDIN (FORMAT binary)") as copy:
+            copy.set_types(["int4", "text", "numeric"])
+            copy.write_row((200, "a b\\t", Decimal("1.75")))
+            copy.write_row((201, "", None))
+        written = "SELECT id, name, height FROM person WHERE id >= 200 ORDER BY id"
+        with cursor.copy(f"COPY ({written}) TO STDOUT (FORMAT binary)") as copy:
+            copy.set_types(["int4", "text", "numeric"])
+            assert list(copy.rows()) == [(200, "a b\\t", Decimal("1.75")), (201, "", None)]
+        cursor.execute("DELETE FROM person WHERE id >= 200")
         with cursor.copy("COPY (SELECT id FROM person WHERE id >= 100 ORDER BY id) TO STDOUT") as copy:
             assert [int(row[0]) for row in copy.rows()] == list(range(100, 200))
         connection.commit()

@@ -7,12 +7,15 @@ use std::io::Read;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::mpsc::{self, RecvTimeoutError};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio_postgres::{Client, NoTls};
 
 /// How long anything may take that should take well under a second: generous, for machines are shared.
 pub const PATIENCE: Duration = Duration::from_secs(60);
+/// How long a program may take that is waited for: some work for minutes.
+pub const PROGRAM_PATIENCE: Duration = Duration::from_secs(600);
 
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
@@ -232,10 +235,7 @@ impl Cluster {
 
     /// The children share the process group of `local`, which leads it.
     fn signal_all(&self, name: &str) -> anyhow::Result<()> {
-        let group = format!("-{}", self.child.id());
-        let status = Command::new("kill").args(["-s", name, "--", &group]).status()?;
-        ensure!(status.success(), "kill failed");
-        Ok(())
+        signal_group(self.child.id(), name)
     }
 
     /// The command that `local` prints when one of its processes has ended: `storage node 3`, `writer`, `replica 1`.
@@ -354,14 +354,10 @@ impl Cluster {
     /// # Errors
     /// When the program cannot be started.
     pub fn client(&self, n: u16, program: &str, arguments: &[&str]) -> anyhow::Result<Output> {
-        Command::new(program)
-            .args(arguments)
-            .env("PGHOST", "127.0.0.1")
-            .env("PGPORT", self.port(n).to_string())
-            .env("PGUSER", "postgres")
-            .env("PGDATABASE", "postgres")
-            .output()
-            .with_context(|| program.to_owned())
+        let mut command = Command::new(program);
+        command.args(arguments).env("PGHOST", "127.0.0.1").env("PGPORT", self.port(n).to_string());
+        command.env("PGUSER", "postgres").env("PGDATABASE", "postgres");
+        run_to_end(&mut command).with_context(|| program.to_owned())
     }
 
     /// A metric of the dashboard port, summed over its labels.
@@ -414,6 +410,12 @@ pub fn signal(pid: u64, name: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
+fn signal_group(leader: u32, name: &str) -> anyhow::Result<()> {
+    let status = Command::new("kill").args(["-s", name, "--", &format!("-{leader}")]).status()?;
+    ensure!(status.success(), "kill failed");
+    Ok(())
+}
+
 /// The processes of a group.
 fn group_of(leader: u32) -> anyhow::Result<Vec<u64>> {
     let mut members = Vec::new();
@@ -454,7 +456,35 @@ fn wait_until_gone(pid: u64) -> anyhow::Result<()> {
 /// # Errors
 /// When it cannot be started.
 pub fn redoubt<const N: usize>(arguments: [&str; N]) -> anyhow::Result<Output> {
-    Ok(Command::new(binary()).args(arguments).output()?)
+    Ok(run_to_end(Command::new(binary()).args(arguments))?)
+}
+
+/// Runs a program to its end, and returns how it ended and what it printed. One that takes longer than [`PROGRAM_PATIENCE`] is
+/// killed, with all that it has started.
+///
+/// # Errors
+/// When it cannot be started.
+pub fn run_to_end(command: &mut Command) -> std::io::Result<Output> {
+    run_within(PROGRAM_PATIENCE, command)
+}
+
+fn run_within(patience: Duration, command: &mut Command) -> std::io::Result<Output> {
+    use std::os::unix::process::CommandExt;
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    // What it has started itself holds its output open, and goes with it.
+    let child = command.process_group(0).spawn()?;
+    let group = child.id();
+    let (running, watched) = mpsc::channel::<()>();
+    let watch = std::thread::spawn(move || {
+        if watched.recv_timeout(patience) == Err(RecvTimeoutError::Timeout) {
+            // It may just have ended by itself.
+            let _ = signal_group(group, "KILL");
+        }
+    });
+    let output = child.wait_with_output();
+    drop(running);
+    let _ = watch.join();
+    output
 }
 
 /// Connects as postgres to a port of this machine.
@@ -502,4 +532,19 @@ pub fn http_get(port: u16, path: &str) -> anyhow::Result<String> {
     let mut answer = String::new();
     stream.read_to_string(&mut answer)?;
     answer.split_once("\r\n\r\n").map(|(_, body)| body.to_owned()).context("no HTTP answer")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_program_that_does_not_end_is_killed() {
+        let begin = Instant::now();
+        // What it waits for itself would keep its output open.
+        let mut command = Command::new("sh");
+        command.args(["-c", "sleep 1000; true"]);
+        let ended = run_within(Duration::from_millis(200), &mut command).expect("it starts");
+        assert!(!ended.status.success() && begin.elapsed() < PATIENCE, "{}", ended.status);
+    }
 }

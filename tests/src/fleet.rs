@@ -1,7 +1,7 @@
 //! Storage nodes as processes of their own, without a cluster around them: for clusters that share them, or that have more of
 //! them than six.
 
-use crate::cluster::{PATIENCE, binary, connect, free_ports};
+use crate::cluster::{PATIENCE, binary, connect, free_ports, redoubt, run_to_end};
 use anyhow::{Context, ensure};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -100,7 +100,8 @@ impl Fleet {
     /// # Errors
     /// When it cannot be run.
     pub fn redoubt(&self, arguments: &[&str]) -> anyhow::Result<Output> {
-        Ok(Command::new(binary()).args(arguments).args(["--storage", &self.addresses().join(",")]).output()?)
+        let mut command = Command::new(binary());
+        Ok(run_to_end(command.args(arguments).args(["--storage", &self.addresses().join(",")]))?)
     }
 
     /// Creates a volume as soon as the nodes are up, and returns what is said.
@@ -202,7 +203,7 @@ pub fn number(said: &str) -> anyhow::Result<String> {
 /// # Errors
 /// When it is not JSON.
 pub fn status(port: u16) -> anyhow::Result<Value> {
-    let output = Command::new(binary()).args(["status", &format!("127.0.0.1:{port}"), "--json"]).output()?;
+    let output = redoubt(["status", &format!("127.0.0.1:{port}"), "--json"])?;
     Ok(serde_json::from_slice(&output.stdout)?)
 }
 

@@ -5,7 +5,7 @@
 //! privileges, therefore [`enter`] moves the calling program into namespaces of its own first (with a user namespace
 //! unless it is root); all of it vanishes with the program.
 
-use crate::cluster::{PATIENCE, binary, signal};
+use crate::cluster::{PATIENCE, binary, redoubt, signal};
 use crate::history;
 use anyhow::{Context, ensure};
 use std::fs::File;
@@ -181,7 +181,7 @@ impl Hosts {
         let arguments = ["init", "--storage", &storage, "--group-pages", "64"];
         let deadline = Instant::now() + PATIENCE;
         loop {
-            let output = Command::new(binary()).args(arguments).output()?;
+            let output = redoubt(arguments)?;
             if output.status.success() {
                 break;
             }

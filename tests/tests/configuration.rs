@@ -1,10 +1,13 @@
 //! Bad configuration and bad directories: exit codes and messages.
 
+use anyhow::{Context, bail};
+use std::io::ErrorKind;
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 use tests::certificates::{Authority, Pair};
-use tests::cluster::{binary, redoubt};
+use tests::cluster::{PATIENCE, binary, redoubt, run_to_end};
+use tokio::io::{AsyncBufReadExt, BufReader};
 
 fn message(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
@@ -53,15 +56,49 @@ fn row_49_a_port_in_use_is_one_line_with_a_hint() -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Where storage does not answer, a writer that takes over from nobody waits until it does.
+#[tokio::test]
+async fn a_port_in_use_is_told_before_storage_is_asked() -> anyhow::Result<()> {
+    let taken = TcpListener::bind("127.0.0.1:0")?;
+    let listen = taken.local_addr()?.to_string();
+    let mut command = tokio::process::Command::new(binary());
+    command.args(["writer", "--no-takeover", "--storage", "127.0.0.1:1", "--listen", &listen]).kill_on_drop(true);
+    let output = tokio::time::timeout(PATIENCE, command.output()).await??;
+    assert_eq!(output.status.code(), Some(1));
+    let text = message(&output);
+    assert!(text.contains("in use") && text.contains(&format!("{listen} (--listen)")), "{text}");
+    Ok(())
+}
+
+/// Clients would wait with it, and not turn to another server.
+#[tokio::test]
+async fn a_writer_that_waits_for_storage_does_not_listen() -> anyhow::Result<()> {
+    let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
+    let mut command = tokio::process::Command::new(binary());
+    command.args(["writer", "--no-takeover", "--storage", "127.0.0.1:1", "--listen", &address.to_string()]);
+    let mut writer = command.stderr(Stdio::piped()).kill_on_drop(true).spawn()?;
+    let mut log = BufReader::new(writer.stderr.take().context("it is piped")?).lines();
+    let waits = async {
+        while let Some(line) = log.next_line().await? {
+            if line.contains("waiting for storage nodes") {
+                return anyhow::Ok(());
+            }
+        }
+        bail!("it ended")
+    };
+    tokio::time::timeout(PATIENCE, waits).await??;
+    let refused = tokio::net::TcpStream::connect(address).await.expect_err("it cannot serve");
+    assert_eq!(refused.kind(), ErrorKind::ConnectionRefused);
+    Ok(())
+}
+
 #[test]
 fn row_49_scram_without_a_password_is_refused() -> anyhow::Result<()> {
     let directory = tempfile::tempdir()?;
     let data = directory.path().join("data");
-    let output = Command::new(binary())
-        .args(["local", "--auth", "scram", "--port", "1", "--data"])
-        .arg(&data)
-        .env_remove("REDOUBT_PASSWORD")
-        .output()?;
+    let mut command = Command::new(binary());
+    command.args(["local", "--auth", "scram", "--port", "1", "--data"]).arg(&data).env_remove("REDOUBT_PASSWORD");
+    let output = run_to_end(&mut command)?;
     assert_eq!(output.status.code(), Some(2));
     assert!(message(&output).contains("REDOUBT_PASSWORD"), "{}", message(&output));
     assert!(!data.exists(), "nothing was touched");
@@ -81,7 +118,7 @@ fn with_certificate(pair: &Pair) -> anyhow::Result<Vec<Output>> {
         vec!["replica", "--listen", "127.0.0.1:1", storage[0], storage[1]],
         vec!["proxy", "--writer-port", "1", storage[0], storage[1]],
     ] {
-        outputs.push(Command::new(binary()).args(&command).args(pair.arguments()).output()?);
+        outputs.push(run_to_end(Command::new(binary()).args(&command).args(pair.arguments()))?);
     }
     Ok(outputs)
 }
@@ -140,7 +177,7 @@ fn row_49_half_of_a_pair_is_bad_usage() -> anyhow::Result<()> {
         (&["--tls-key", "server.key"], "--tls-key needs --tls-cert"),
         (&["--tls-only"], "--tls-only needs --tls-cert and --tls-key"),
     ] {
-        let output = Command::new(binary()).args(["local", "--port", "1"]).args(arguments).output()?;
+        let output = run_to_end(Command::new(binary()).args(["local", "--port", "1"]).args(arguments))?;
         assert_eq!(output.status.code(), Some(2));
         assert!(message(&output).contains(expected), "{}", message(&output));
     }
@@ -156,7 +193,7 @@ fn row_52_a_directory_that_holds_something_else_is_refused_untouched() -> anyhow
         vec!["local", "--port", "1", "--dashboard-port", "0", "--data", &path],
         vec!["storage", "--listen", "127.0.0.1:1", "--zone", "a", "--id", "1", "--data", &path],
     ] {
-        let output = Command::new(binary()).args(&arguments).output()?;
+        let output = run_to_end(Command::new(binary()).args(&arguments))?;
         assert_eq!(output.status.code(), Some(1), "{arguments:?}: {}", message(&output));
         assert!(message(&output).contains("not empty"), "{}", message(&output));
     }

@@ -1,6 +1,7 @@
 //! Stock drivers connect and do a small round of work.
 
 use std::process::Command;
+use tests::cluster::run_to_end;
 use tests::drivers::python;
 use tests::postgres::succeeded;
 use tests::{Cluster, Options};
@@ -34,6 +35,6 @@ async fn psycopg_creates_reads_updates_and_deletes() -> anyhow::Result<()> {
     let python = python()?;
     let cluster = Cluster::start(Options::default()).await?;
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/drivers/psycopg_round.py");
-    succeeded(Command::new(&python).arg(script).arg(cluster.port(0).to_string()).output()?)?;
+    succeeded(run_to_end(Command::new(&python).arg(script).arg(cluster.port(0).to_string()))?)?;
     Ok(())
 }

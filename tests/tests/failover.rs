@@ -5,7 +5,7 @@ use std::process::Command;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
-use tests::cluster::{PATIENCE, binary, redoubt, signal};
+use tests::cluster::{PATIENCE, binary, redoubt, run_to_end, signal};
 use tests::drivers::python;
 use tests::postgres::{psql, succeeded};
 use tests::{Cluster, Options};
@@ -74,7 +74,7 @@ async fn psycopg_finds_servers_by_their_role() -> anyhow::Result<()> {
     let ports = [cluster.port(0), cluster.port(1)].map(|port| port.to_string());
     let mut command = Command::new(python()?);
     command.arg(script).args(&ports).arg(binary()).args(["promote", &format!("127.0.0.1:{}", ports[1])]);
-    succeeded(command.output()?)?;
+    succeeded(run_to_end(&mut command)?)?;
     Ok(())
 }
 

@@ -1,9 +1,8 @@
 //! More than six storage nodes: groups are spread over them, two copies a zone, and a node is replaced like any other.
 
 use anyhow::{Context, ensure};
-use std::process::Command;
 use std::time::{Duration, Instant};
-use tests::cluster::{Cluster, Options, PATIENCE, binary, connect};
+use tests::cluster::{Cluster, Options, PATIENCE, connect, redoubt};
 use tests::fleet::{Fleet, number, role, status, text, until};
 use tokio_postgres::Client;
 
@@ -86,7 +85,7 @@ async fn twelve_nodes_share_a_volume_and_one_is_replaced() -> anyhow::Result<()>
     let spare = Some(("spare".to_owned(), "spare".to_owned()));
     until("it offers itself", || Ok(role(port, 15)? == spare)).await?;
     let arguments = ["storage", "replace", "3", "--server", &format!("127.0.0.1:{port}")];
-    let output = Command::new(binary()).args(arguments).output()?;
+    let output = redoubt(arguments)?;
     ensure!(output.status.success(), "{}{}", text(&output.stderr), fleet.log());
     assert!(text(&output.stdout).contains("node 3 was replaced by node 15"), "{}", text(&output.stdout));
     until("it has everything", || Ok(role(port, 15)? == member)).await?;

@@ -5,7 +5,7 @@ use serde_json::Value;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 use tests::bank::Sums;
-use tests::cluster::{PATIENCE, binary, http_get, signal};
+use tests::cluster::{PATIENCE, binary, http_get, run_to_end, signal};
 use tests::postgres::{pgbench, psql, succeeded};
 use tests::{Cluster, Options};
 
@@ -58,7 +58,7 @@ async fn check_load(cluster: &Cluster, load: Child, before: i64) -> anyhow::Resu
 fn storage(arguments: &[&str], port: u16) -> anyhow::Result<Output> {
     let mut command = Command::new(binary());
     command.arg("storage").args(arguments).args(["--server", &format!("127.0.0.1:{port}")]);
-    Ok(command.output()?)
+    Ok(run_to_end(&mut command)?)
 }
 
 fn refused(arguments: &[&str], port: u16) -> anyhow::Result<String> {

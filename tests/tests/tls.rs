@@ -7,7 +7,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::process::{Command, Output};
 use std::time::Instant;
 use tests::certificates::Authority;
-use tests::cluster::{PATIENCE, binary};
+use tests::cluster::{PATIENCE, binary, run_to_end};
 use tests::hosts::{self, Hosts};
 use tests::postgres::succeeded;
 use tests::stranger::{Outcome, claim};
@@ -18,7 +18,7 @@ fn psql(connection: &str, sql: &str) -> anyhow::Result<Output> {
     let mut command = Command::new("psql");
     command.args(["-X", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-d", connection, "-c", sql]);
     command.env("PGPASSWORD", hosts::PASSWORD).env("PGUSER", "postgres").env("PGDATABASE", "postgres");
-    command.env_remove("PGSSLMODE").output().context("psql")
+    run_to_end(command.env_remove("PGSSLMODE")).context("psql")
 }
 
 fn answer(connection: &str, sql: &str) -> anyhow::Result<String> {
@@ -157,7 +157,8 @@ async fn two_hosts_that_require_encryption() -> anyhow::Result<()> {
     assert!(answer(&at(1, forwards), many)?.lines().count() >= 99_999);
     // The commands ask for encryption, too: of the server named, and of those that it names.
     let command = |arguments: &[&str]| {
-        succeeded(Command::new(binary()).args(arguments).env("REDOUBT_PASSWORD", hosts::PASSWORD).output()?)
+        let mut command = Command::new(binary());
+        succeeded(run_to_end(command.args(arguments).env("REDOUBT_PASSWORD", hosts::PASSWORD))?)
     };
     let told = command(&["status", &hosts.address(0)])?;
     assert!(told.contains("writer") && told.contains("replica"), "{told}");

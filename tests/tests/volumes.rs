@@ -2,9 +2,8 @@
 
 use anyhow::{Context, ensure};
 use serde_json::Value;
-use std::process::Command;
 use std::time::{Duration, Instant};
-use tests::cluster::{PATIENCE, binary, connect, http_get};
+use tests::cluster::{PATIENCE, connect, http_get, redoubt};
 use tests::fleet::{Fleet, number, role, status, text, until};
 use tokio_postgres::Client;
 
@@ -143,7 +142,7 @@ async fn a_spare_stands_for_every_volume_and_takes_a_place_in_each() -> anyhow::
     shared.kill_node(1)?;
     for (port, client) in [(one, &a), (other, &b)] {
         let arguments = ["storage", "replace", "1", "--server", &format!("127.0.0.1:{port}")];
-        let output = Command::new(binary()).args(arguments).output()?;
+        let output = redoubt(arguments)?;
         ensure!(output.status.success(), "{}{}", text(&output.stderr), shared.log());
         assert!(text(&output.stdout).contains("was replaced by node 7"));
         let member = Some(("member".to_owned(), "up".to_owned()));
@@ -153,25 +152,24 @@ async fn a_spare_stands_for_every_volume_and_takes_a_place_in_each() -> anyhow::
         assert_eq!(role(other, 7)?, expected);
         insert(client, 5000, 20).await?;
     }
-    let told = text(&Command::new(binary()).args(["volumes", "--storage", &shared.address(7)]).output()?.stdout);
+    let told = text(&redoubt(["volumes", "--storage", &shared.address(7)])?.stdout);
     assert_eq!(told.lines().filter(|line| line.contains(" up ")).count(), 2, "{told}");
 
     // The one that was replaced comes back, learns of it, and gives back its space while the servers run.
     shared.start_node(1, &[])?;
     let at_first = shared.address(1);
-    let listed =
-        || anyhow::Ok(text(&Command::new(binary()).args(["volumes", "--storage", &at_first]).output()?.stdout));
+    let listed = || anyhow::Ok(text(&redoubt(["volumes", "--storage", &at_first])?.stdout));
     until("node 1 is no member of either", || Ok(listed()?.matches(" removed ").count() == 2)).await?;
     for volume in [&first, &second] {
         let arguments = ["volumes", "drop", volume, "--storage", &at_first];
-        let output = Command::new(binary()).args(arguments).output()?;
+        let output = redoubt(arguments)?;
         ensure!(output.status.success(), "{}", text(&output.stderr));
     }
     assert_eq!(listed()?.lines().count(), 1, "{}", listed()?);
     tokio::try_join!(insert(&a, 6000, 20), insert(&b, 6000, 20))?;
     // And it can be a member again.
     let arguments = ["storage", "replace", "2", "--with", &at_first, "--server", &format!("127.0.0.1:{one}")];
-    let output = Command::new(binary()).args(arguments).output()?;
+    let output = redoubt(arguments)?;
     ensure!(output.status.success(), "{}{}", text(&output.stderr), shared.log());
     assert_eq!(sum(&a).await?.0, 140);
     Ok(())
