@@ -1,7 +1,9 @@
 //! Deferred foreign keys between sessions, and at the end of what is no block.
 
-use super::support::{run, run_with};
+use super::support::{run, run_with, session};
 use super::{let_wait, ok, spawn, two, value};
+use sql::session::Session;
+use types::function::Random;
 
 const SETUP: &str = "create table p (id int primary key, x int); insert into p values (1, 0), (2, 0);
     create table c (id int primary key, pid int references p deferrable initially deferred)";
@@ -104,4 +106,61 @@ async fn what_is_no_block_is_judged_at_its_end() {
     assert!(lines.iter().any(|line| line.starts_with("ERROR:  23503")), "{lines:?}");
     assert_eq!(value(&mut two, "select count(*) from p").await, "2");
     assert_eq!(value(&mut two, "select count(*) from c").await, "1");
+}
+
+/// Parents and children come, move and go beside each other: nobody ever sees a child without its parent.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn no_child_is_left_without_its_parent() {
+    for checked in ["", "deferrable initially deferred"] {
+        let setup = format!(
+            "create table p (id int primary key); insert into p select generate_series(1, 6);
+             create table c (id int primary key, pid int references p {checked}, n int); create index on c (n)"
+        );
+        let (_volume, database, mut one, _two) = two(&setup).await;
+        let sessions = (1..=8_u8).map(|seed| {
+            let database = database.clone();
+            tokio::spawn(async move { come_and_go(session(&database).await, seed).await })
+        });
+        for running in sessions.collect::<Vec<_>>() {
+            running.await.expect("no panic");
+        }
+        assert_eq!(value(&mut one, ORPHANS).await, "0", "{checked}");
+    }
+}
+
+const ORPHANS: &str = "select count(*) from c where not exists (select from p where p.id = c.pid)";
+
+/// Transactions of a few statements drawn from a seed.
+async fn come_and_go(mut session: Session, seed: u8) {
+    let mut random = Random::seeded(f64::from(seed) / 10.0);
+    let mut draw = |below: u8| (random.next_f64() * f64::from(below)) as u8;
+    for transaction in 0..400 {
+        ok(&run(&mut session, "begin").await);
+        for _ in 0..=draw(3) {
+            let (a, b) = (draw(6) + 1, draw(6) + 1);
+            let statement = match draw(7) {
+                0 => format!("insert into p values ({a}) on conflict do nothing"),
+                1 | 2 => format!("delete from p where id = {a}"),
+                3 => format!("insert into c values ({a}, {b}, {b}) on conflict do nothing"),
+                4 => format!("update c set id = {b} where id = {a}"),
+                5 => format!("update c set n = n + 1 where pid = {a}"),
+                _ => format!("delete from c where id = {a}"),
+            };
+            if is_refused(&run(&mut session, &statement).await) {
+                break;
+            }
+        }
+        is_refused(&run(&mut session, "commit").await);
+        if transaction % 20 == 0 {
+            assert_eq!(value(&mut session, ORPHANS).await, "0", "seed {seed}, transaction {transaction}");
+        }
+    }
+}
+
+/// Whether a statement was refused, for a reason that there may be: a violation, a duplicate key or a deadlock.
+fn is_refused(lines: &[String]) -> bool {
+    let refused = lines.iter().find(|line| line.starts_with("ERROR"));
+    let may_be = |line: &&String| ["23503", "23505", "40P01"].contains(&&line[8..13]);
+    assert!(refused.is_none_or(|line| may_be(&line)), "{lines:?}");
+    refused.is_some()
 }
