@@ -3,7 +3,8 @@
 //! A takeover first hears what ballots and which flushed VDL are about, from any nodes that answer, then prepares under a
 //! ballot above. Being refused, or stuck with a node gone that alone knows a group's tail, means the next higher ballot,
 //! after a pause that doubles and differs from instance to instance, so that two recoverers do not chase each other for
-//! ever.
+//! ever. Who waits for nodes pauses less: it is to be there before the replicas, which open as soon as nodes are back, take
+//! the writer for silent.
 //!
 //! Of the nodes it was given it asks those that are members, by the highest membership it hears of, and dials the others: as
 //! soon as one node tells of them, for those it was given may all have been replaced.
@@ -34,8 +35,12 @@ use std::time::Duration;
 pub const GRACE: Duration = Duration::from_millis(30);
 /// Completing under one ballot may take this long.
 pub const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(5);
-/// First pause after a refusal; doubled up to 32 times as much.
-pub const PAUSE: Duration = Duration::from_millis(20);
+/// First pause before the next try; doubled each time.
+const PAUSE: Duration = Duration::from_millis(20);
+/// The longest pause when another server takes the volume.
+const REFUSED_PAUSE_MAX: Duration = Duration::from_millis(640);
+/// The longest pause when nodes do not answer.
+const WAITING_PAUSE_MAX: Duration = Duration::from_millis(160);
 /// Redo asked for at a time when a copy is completed, in bytes.
 const COPY_BYTES: u32 = 1 << 20;
 
@@ -177,7 +182,7 @@ pub async fn run(nodes: &Nodes, takeover: &Takeover) -> Result<TakenOver, Volume
                     asked = with_members(nodes, known, &heard.said, dial)?;
                 }
                 sleep(jitter(pause, takeover.instance)).await;
-                pause = (pause * 2).min(PAUSE * 32);
+                pause = (pause * 2).min(WAITING_PAUSE_MAX);
                 continue;
             }
             if takeover.gives_way_to(heard.ballot) {
@@ -204,7 +209,7 @@ pub async fn run(nodes: &Nodes, takeover: &Takeover) -> Result<TakenOver, Volume
                     tell(failed.why(ballot));
                     above = above.max(failed.above);
                     sleep(jitter(pause, takeover.instance)).await;
-                    pause = (pause * 2).min(PAUSE * 32);
+                    pause = (pause * 2).min(if failed.above > ballot { REFUSED_PAUSE_MAX } else { WAITING_PAUSE_MAX });
                 }
             }
         }
