@@ -145,7 +145,8 @@ impl Fleet {
         }
     }
 
-    /// Starts a server, a `writer` or a `replica`; returns its port and its dashboard's.
+    /// Starts a server, a `writer` or a `replica`; returns its port and its dashboard's. As in a
+    /// [`Cluster`](crate::Cluster), no replica takes the place of a writer that is held up, or has not come up yet.
     ///
     /// # Errors
     /// See [`Fleet::start`].
@@ -155,7 +156,7 @@ impl Fleet {
         let (listen, storage) = (format!("127.0.0.1:{port}"), self.addresses().join(","));
         let mut command = Command::new(binary());
         command.args([role, "--storage", &storage, "--volume", volume, "--listen", &listen, "--cache-size", "64MB"]);
-        command.args(["--dashboard-port", &dashboard.to_string()]);
+        command.args(["--dashboard-port", &dashboard.to_string(), "--failover-timeout", "0"]);
         self.servers.push(spawn(&mut command, self.directory.path())?);
         Ok((port, dashboard))
     }
