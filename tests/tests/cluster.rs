@@ -1,8 +1,10 @@
 //! A cluster from the outside: psql, pgbench, replicas, figures, stopping and starting.
 
 use anyhow::Context;
+use serde_json::Value;
 use std::os::unix::fs::PermissionsExt;
 use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 use tests::bank::Sums;
 use tests::cluster::{PATIENCE, binary, http_get, is_running, redoubt, signal};
 use tests::postgres::{pgbench, psql, succeeded};
@@ -15,13 +17,31 @@ use tokio_postgres::error::SqlState;
 async fn catch_up(cluster: &Cluster, replica: &Client) -> anyhow::Result<()> {
     let writer = cluster.connect(0).await?;
     let target: String = writer.query_one("SELECT pg_current_wal_lsn()::text", &[]).await?.get(0);
-    let deadline = std::time::Instant::now() + PATIENCE;
+    let deadline = Instant::now() + PATIENCE;
     let question = format!("SELECT pg_wal_lsn_diff(pg_last_wal_replay_lsn(), '{target}') >= 0");
     while !replica.query_one(&question, &[]).await?.get::<_, bool>(0) {
-        anyhow::ensure!(std::time::Instant::now() < deadline, "the replica does not reach {target}");
+        anyhow::ensure!(Instant::now() < deadline, "the replica does not reach {target}");
         tokio::task::yield_now().await;
     }
     Ok(())
+}
+
+/// Asks server `n` for the status until it is as wanted. A node or a server that is late to answer is shown as one that is
+/// down.
+async fn until(cluster: &Cluster, n: u16, what: &str, holds: impl Fn(&Value) -> bool) -> anyhow::Result<Value> {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        match cluster.status(n) {
+            Ok(status) if holds(&status) => return Ok(status),
+            other => anyhow::ensure!(Instant::now() < deadline, "{what}: {other:?}\n{}", cluster.log()),
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+/// The rows of a list in the status.
+fn list<'a>(status: &'a Value, key: &str) -> impl Iterator<Item = &'a Value> {
+    status[key].as_array().into_iter().flatten()
 }
 
 #[tokio::test]
@@ -119,20 +139,17 @@ async fn a_replica_refuses_writes() -> anyhow::Result<()> {
 #[tokio::test]
 async fn the_status_names_everyone() -> anyhow::Result<()> {
     let cluster = Cluster::start(Options { replicas: 2, ..Options::default() }).await?;
-    let deadline = std::time::Instant::now() + PATIENCE;
-    let status = loop {
-        let status = cluster.status(0)?;
-        if status["servers"].as_array().is_some_and(|servers| servers.len() == 3) {
-            break status;
-        }
-        anyhow::ensure!(std::time::Instant::now() < deadline, "{status}");
+    let roles = |status: &Value| {
+        let count = |role: &str| list(status, "servers").filter(|it| it["role"] == role && it["state"] == "up").count();
+        (count("writer"), count("replica"))
     };
-    let roles = |role| status["servers"].as_array().map_or(0, |all| all.iter().filter(|it| it["role"] == role).count());
-    assert_eq!((roles("writer"), roles("replica")), (1, 2), "{status}");
-    let nodes = status["storage_nodes"].as_array().expect("a list");
-    assert_eq!(nodes.len(), 6);
-    for node in nodes {
-        assert_eq!(node["state"], "up");
+    let status = until(&cluster, 0, "everyone is up", |status| {
+        roles(status) == (1, 2) && list(status, "storage_nodes").all(|node| node["state"] == "up")
+    })
+    .await?;
+    assert_eq!(list(&status, "servers").count(), 3, "{status}");
+    assert_eq!(list(&status, "storage_nodes").count(), 6, "{status}");
+    for node in list(&status, "storage_nodes") {
         assert!(node["scl_flushed"].is_string() && node["zone"].is_string(), "{node}");
     }
     assert_eq!(http_get(cluster.dashboard_port(), "/healthz")?, "ok\n");
@@ -147,10 +164,10 @@ async fn the_figures_tell_of_replicas_and_connections() -> anyhow::Result<()> {
     psql(&cluster, 0, "CREATE TABLE t (a int)")?;
     catch_up(&cluster, &cluster.connect_when_up(1).await?).await?;
     let written = cluster.metric("redoubt_writer_flushed_vdl")?;
-    let deadline = std::time::Instant::now() + PATIENCE;
+    let deadline = Instant::now() + PATIENCE;
     while !cluster.metric("redoubt_follower_applied_lsn").is_ok_and(|applied| applied >= written) {
-        anyhow::ensure!(std::time::Instant::now() < deadline, "{}", http_get(cluster.dashboard_port(), "/metrics")?);
-        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        anyhow::ensure!(Instant::now() < deadline, "{}", http_get(cluster.dashboard_port(), "/metrics")?);
+        tokio::time::sleep(Duration::from_millis(20)).await;
     }
     let opened = cluster.metric("redoubt_connections_opened")?;
     let client = cluster.connect(0).await?;
@@ -221,10 +238,16 @@ async fn ports_that_are_left_to_the_system_are_told() -> anyhow::Result<()> {
             // Nor does it matter that whoever read has seen enough: the cluster would say that a process has ended.
             drop(output);
             if processes {
-                let status = redoubt(["status", &format!("127.0.0.1:{writer}"), "--json"])?;
-                let status: serde_json::Value = serde_json::from_slice(&status.stdout)?;
-                let writer = status["servers"].as_array().into_iter().flatten().find(|it| it["role"] == "writer");
-                Cluster::kill(writer.and_then(|it| it["pid"].as_u64()).context("it is not there")?)?;
+                let find = |status: &Value| {
+                    list(status, "servers").find(|it| it["role"] == "writer").and_then(|it| it["pid"].as_u64())
+                };
+                let mut shown = None;
+                tests::fleet::until("the writer is shown", || {
+                    shown = tests::fleet::status(writer).ok().as_ref().and_then(find);
+                    Ok(shown.is_some())
+                })
+                .await?;
+                Cluster::kill(shown.context("it is not there")?)?;
             }
             anyhow::Ok(answer)
         };
@@ -259,25 +282,24 @@ async fn a_command_whose_reader_has_seen_enough_ends_without_a_word() -> anyhow:
 }
 
 /// The processes of a cluster without replicas: of servers, and of storage nodes.
-fn processes(cluster: &Cluster) -> anyhow::Result<(Vec<u64>, Vec<u64>)> {
-    let status = cluster.status(0)?;
-    let pids = |key: &str| -> Vec<u64> {
-        status[key].as_array().into_iter().flatten().filter_map(|it| it["pid"].as_u64()).collect()
+async fn processes(cluster: &Cluster) -> anyhow::Result<(Vec<u64>, Vec<u64>)> {
+    let of = |status: &Value| {
+        let pids = |key: &str| -> Vec<u64> { list(status, key).filter_map(|it| it["pid"].as_u64()).collect() };
+        (pids("servers"), pids("storage_nodes"))
     };
-    let (servers, nodes) = (pids("servers"), pids("storage_nodes"));
-    assert_eq!((servers.len(), nodes.len()), (1, 6), "{status}");
-    Ok((servers, nodes))
+    let all = |(servers, nodes): (Vec<u64>, Vec<u64>)| (servers.len(), nodes.len()) == (1, 6);
+    Ok(of(&until(cluster, 0, "all are up", |status| all(of(status))).await?))
 }
 
 #[tokio::test]
 async fn no_process_outlives_a_local_cluster_that_is_killed() -> anyhow::Result<()> {
     let cluster = Cluster::start(Options { processes: true, replicas: 0, ..Options::default() }).await?;
-    let (servers, nodes) = processes(&cluster)?;
+    let (servers, nodes) = processes(&cluster).await?;
     Cluster::kill(cluster.pid().into())?;
-    let deadline = std::time::Instant::now() + PATIENCE;
+    let deadline = Instant::now() + PATIENCE;
     while servers.iter().chain(&nodes).any(|pid| is_running(*pid)) {
-        anyhow::ensure!(std::time::Instant::now() < deadline, "they go on:\n{}", cluster.log());
-        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        anyhow::ensure!(Instant::now() < deadline, "they go on:\n{}", cluster.log());
+        tokio::time::sleep(Duration::from_millis(20)).await;
     }
     Ok(())
 }
@@ -286,14 +308,14 @@ async fn no_process_outlives_a_local_cluster_that_is_killed() -> anyhow::Result<
 #[tokio::test]
 async fn ctrl_c_stops_the_servers_before_the_storage_nodes() -> anyhow::Result<()> {
     let mut cluster = Cluster::start(Options { processes: true, replicas: 0, ..Options::default() }).await?;
-    let (servers, nodes) = processes(&cluster)?;
+    let (servers, nodes) = processes(&cluster).await?;
     // The writer takes longer to stop than a node, which waits for a second.
     signal(servers[0], "STOP")?;
     cluster.press_ctrl_c()?;
-    let begin = std::time::Instant::now();
-    while begin.elapsed() < std::time::Duration::from_secs(3) {
+    let begin = Instant::now();
+    while begin.elapsed() < Duration::from_secs(3) {
         assert!(nodes.iter().all(|pid| is_running(*pid)), "a storage node has not waited for the writer");
-        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        tokio::time::sleep(Duration::from_millis(20)).await;
     }
     signal(servers[0], "CONT")?;
     assert!(cluster.ended().await?.success());
@@ -305,16 +327,9 @@ async fn ctrl_c_stops_the_servers_before_the_storage_nodes() -> anyhow::Result<(
 async fn a_replica_tells_whether_the_writer_s_writes_become_durable() -> anyhow::Result<()> {
     let cluster = Cluster::start(Options::default()).await?;
     drop(cluster.connect_when_up(1).await?);
-    let deadline = std::time::Instant::now() + PATIENCE;
-    let writes = loop {
-        let writes = cluster.status(1)?["writes"].clone();
-        if !writes.is_null() {
-            break writes;
-        }
-        anyhow::ensure!(std::time::Instant::now() < deadline, "the writer leaves no word in the address book");
-    };
-    assert_eq!(writes["state"], "ok", "{writes}");
-    assert!(writes["nodes_taking"].as_u64().is_some_and(|nodes| nodes >= 4), "{writes}");
+    // A writer that has just opened knows of no node yet that takes its writes.
+    let ok = |writes: &Value| writes["state"] == "ok" && writes["nodes_taking"].as_u64() >= Some(4);
+    until(&cluster, 1, "the writer leaves word in the address book", |status| ok(&status["writes"])).await?;
     Ok(())
 }
 

@@ -5,7 +5,7 @@ use std::process::Command;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
-use tests::cluster::{PATIENCE, binary, redoubt, run_to_end, signal};
+use tests::cluster::{PATIENCE, binary, free_ports, redoubt, run_to_end, signal};
 use tests::drivers::python;
 use tests::postgres::{psql, succeeded};
 use tests::{Cluster, Options};
@@ -153,10 +153,23 @@ fn ports(cluster: &Cluster, replicas: u16) -> Vec<u16> {
     (0..=replicas).map(|n| cluster.port(n)).collect()
 }
 
-async fn check_nothing_is_lost(cluster: &Cluster, replicas: u16, acknowledged: &[i64]) -> anyhow::Result<()> {
+/// The numbers that are there, read where writes are taken.
+async fn read_numbers(cluster: &Cluster, replicas: u16) -> anyhow::Result<std::collections::HashSet<i64>> {
     let client = connect_to(&ports(cluster, replicas), TargetSessionAttrs::ReadWrite).await?;
     let rows = client.query("SELECT number FROM numbers", &[]).await?;
-    let there: std::collections::HashSet<i64> = rows.iter().map(|row| row.get(0)).collect();
+    Ok(rows.iter().map(|row| row.get(0)).collect())
+}
+
+async fn check_nothing_is_lost(cluster: &Cluster, replicas: u16, acknowledged: &[i64]) -> anyhow::Result<()> {
+    let deadline = Instant::now() + PATIENCE;
+    // Where the machine is busy, a replica may stand at any time, and for a moment nobody is the writer.
+    let there = loop {
+        match read_numbers(cluster, replicas).await {
+            Ok(there) => break there,
+            Err(error) => anyhow::ensure!(Instant::now() < deadline, "{error}\n{}", cluster.log()),
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    };
     let missing: Vec<&i64> = acknowledged.iter().filter(|number| !there.contains(number)).collect();
     assert!(missing.is_empty(), "acknowledged and missing: {missing:?}");
     assert!(!acknowledged.is_empty());
@@ -196,6 +209,10 @@ async fn until_writer(
     }
 }
 
+/// A failover timeout in milliseconds for who expects a certain server to be the writer: a busy machine holds up nobody for
+/// so long.
+const UNHURRIED: u32 = 3_000;
+
 /// Whoever is the writer.
 async fn writer(cluster: &Cluster, asked: u16, replicas: u16) -> anyhow::Result<(u64, u16)> {
     until_writer(cluster, &[asked], replicas, |_| true).await
@@ -204,7 +221,7 @@ async fn writer(cluster: &Cluster, asked: u16, replicas: u16) -> anyhow::Result<
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_replica_takes_the_place_of_a_killed_writer_by_itself() -> anyhow::Result<()> {
     let replicas = 2;
-    let mut cluster = start(replicas, 500).await?;
+    let mut cluster = start(replicas, UNHURRIED).await?;
     let load = Writer::start(ports(&cluster, replicas));
     load.progress(&cluster).await?;
     // Where the machine is busy, a replica may have stood already.
@@ -232,6 +249,18 @@ async fn a_replica_takes_the_place_of_a_killed_writer_by_itself() -> anyhow::Res
     check_nothing_is_lost(&cluster, replicas, &acknowledged).await
 }
 
+/// The epoch that a server tells, as soon as it tells one: it may just begin anew.
+async fn epoch(cluster: &Cluster, asked: u16) -> anyhow::Result<Value> {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        match cluster.status(asked) {
+            Ok(status) => return Ok(status["epoch"].clone()),
+            Err(error) => anyhow::ensure!(Instant::now() < deadline, "{error}\n{}", cluster.log()),
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
 /// From the signal that stops a process to the one that lets it go on, where the test itself was not held up for long.
 const SHORT_PAUSE_MAX: Duration = Duration::from_millis(300);
 /// Where whoever sleeps for 10 ms wakes so late, the machine itself makes pauses.
@@ -252,21 +281,24 @@ async fn short_pauses_of_the_writer_are_no_reason_to_stand() -> anyhow::Result<(
 /// short, and none where a replica stood and something else may have been the reason.
 async fn short_pauses(rounds: u32) -> anyhow::Result<u32> {
     let (stop, longest) = (Arc::new(AtomicBool::new(false)), Arc::new(Mutex::new(Duration::ZERO)));
-    // Whether whoever sleeps a little sleeps long here: so may the writer, without being stopped.
-    let machine = std::thread::spawn({
+    // Whether whoever sleeps a little sleeps long here: so may the writer, without being stopped. One core may stand still
+    // while others go on, so several sleep.
+    let sleeper = || {
         let (stop, longest) = (stop.clone(), longest.clone());
-        move || {
+        std::thread::spawn(move || {
             while !stop.load(Ordering::Relaxed) {
                 let begin = Instant::now();
                 std::thread::sleep(Duration::from_millis(10));
                 let mut longest = longest.lock().expect("no holder panics");
                 *longest = longest.max(begin.elapsed());
             }
-        }
-    });
+        })
+    };
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let sleepers: Vec<_> = (0..2 * cores).map(|_| sleeper()).collect();
     let cluster = start(1, 500).await?;
     let load = Writer::start(ports(&cluster, 1));
-    let epoch = cluster.status(0)?["epoch"].clone();
+    let before = epoch(&cluster, 0).await?;
     let (pid, _) = writer(&cluster, 0, 1).await?;
     let (mut short, mut long) = (0, 0);
     for _ in 0..rounds {
@@ -281,8 +313,8 @@ async fn short_pauses(rounds: u32) -> anyhow::Result<u32> {
     let acknowledged = load.stop().await?;
     check_nothing_is_lost(&cluster, 1, &acknowledged).await?;
     stop.store(true, Ordering::Relaxed);
-    machine.join().expect("it does not panic");
-    if cluster.status(1)?["epoch"] == epoch && !cluster.log().contains("this replica stands") {
+    sleepers.into_iter().for_each(|sleeper| sleeper.join().expect("it does not panic"));
+    if epoch(&cluster, 1).await? == before && !cluster.log().contains("this replica stands") {
         return Ok(short);
     }
     let longest = *longest.lock().expect("no holder panics");
@@ -292,7 +324,7 @@ async fn short_pauses(rounds: u32) -> anyhow::Result<u32> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_writer_that_slept_too_long_wakes_as_a_replica_of_its_successor() -> anyhow::Result<()> {
-    let cluster = start(1, 500).await?;
+    let cluster = start(1, UNHURRIED).await?;
     let load = Writer::start(ports(&cluster, 1));
     load.progress(&cluster).await?;
     // Where the machine is busy, the replica may have stood already.
@@ -327,13 +359,6 @@ async fn without_a_failover_timeout_nobody_stands() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Two ports that were free a moment ago.
-fn free_ports() -> anyhow::Result<[u16; 2]> {
-    let listeners = [0, 0].map(|port| std::net::TcpListener::bind(("127.0.0.1", port)));
-    let [first, second] = listeners;
-    Ok([first?.local_addr()?.port(), second?.local_addr()?.port()])
-}
-
 async fn is_replica(port: u16) -> anyhow::Result<bool> {
     let client = tests::cluster::connect(port).await?;
     Ok(client.query_one("SELECT pg_is_in_recovery()", &[]).await?.get(0))
@@ -357,9 +382,10 @@ fn timers(process: u32) -> anyhow::Result<Vec<String>> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_ports_of_a_proxy_follow_the_cluster() -> anyhow::Result<()> {
-    // Long enough that nobody stands before the writer is killed.
-    let mut cluster = start(2, 3_000).await?;
-    let [writer_port, reader_port] = free_ports()?;
+    // Nobody stands before the writer is killed.
+    let mut cluster = start(2, UNHURRIED).await?;
+    let writer_port = free_ports(1)?;
+    let reader_port = writer_port + 1;
     let proxy = cluster.start_proxy(writer_port, reader_port)?;
     let deadline = Instant::now() + PATIENCE;
     while is_replica(writer_port).await.is_err() {
@@ -467,7 +493,7 @@ async fn a_second_writer_leaves_a_living_one_alone_if_told_to() -> anyhow::Resul
     let nodes = status["storage_nodes"].as_array().cloned().unwrap_or_default();
     let nodes: Vec<&str> = nodes.iter().filter_map(|node| node["addr"].as_str()).collect();
     let storage = nodes.join(",");
-    let [port, _] = free_ports()?;
+    let port = free_ports(0)?;
     let listen = format!("127.0.0.1:{port}");
     // One that took over would run for ever.
     let mut command = tokio::process::Command::new(binary());

@@ -294,9 +294,13 @@ async fn a_writer_that_is_stopped_leaves_nothing_that_it_has_acknowledged() -> a
     for id in [1, 2] {
         Cluster::kill(node(&cluster, id).await?)?;
     }
-    // With three nodes nothing becomes durable, and for a moment nobody notices.
+    // With three nodes nothing becomes durable, and for a moment nobody notices: what is sent to the writer while it is
+    // stopped comes first when it goes on.
+    tests::cluster::signal(writer, "STOP")?;
     Cluster::kill(last)?;
-    client.execute("INSERT INTO numbers VALUES (2, 2)", &[]).await?;
+    let inserted = tokio::spawn(async move { client.batch_execute("INSERT INTO numbers VALUES (2, 2)").await });
+    tests::cluster::signal(writer, "CONT")?;
+    inserted.await??;
     tests::cluster::signal(writer, "TERM")?;
     for id in 1..=3 {
         let command = cluster.printed_command(&format!("storage node {id}")).await?;
@@ -348,14 +352,14 @@ async fn after_a_promotion_the_next_start_has_the_writer_on_its_port() -> anyhow
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_promotion_that_was_cancelled_does_not_come_about_later() -> anyhow::Result<()> {
     let cluster = start(true).await?;
-    let replica = cluster.connect(1).await?;
-    replica.batch_execute("SET statement_timeout = '1s'; SELECT pg_is_in_recovery()").await?;
+    let hasty = cluster.connect(1).await?;
+    hasty.batch_execute("SELECT pg_is_in_recovery(); SET statement_timeout = '1s'").await?;
     let mut nodes = Vec::new();
     for id in 1..=4 {
         nodes.push(node(&cluster, id).await?);
     }
     nodes.iter().try_for_each(|&pid| tests::cluster::signal(pid, "STOP"))?;
-    let cancelled = replica.batch_execute("SELECT pg_promote()").await;
+    let cancelled = hasty.batch_execute("SELECT pg_promote()").await;
     // Twice as long as one that is about to succeed may still go through.
     tokio::time::sleep(Duration::from_secs(2)).await;
     nodes.iter().try_for_each(|&pid| tests::cluster::signal(pid, "CONT"))?;
@@ -370,6 +374,7 @@ async fn a_promotion_that_was_cancelled_does_not_come_about_later() -> anyhow::R
         anyhow::ensure!(begun.elapsed() < PATIENCE, "the writer does not go on\n{}", cluster.log());
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
+    let replica = cluster.connect(1).await?;
     let follows: bool = replica.query_one("SELECT pg_is_in_recovery()", &[]).await?.get(0);
     assert!(follows, "nobody waits for it any more");
     until_writer(&cluster, 0, 0).await?;
@@ -444,7 +449,8 @@ async fn promotion_fences_a_living_writer_and_its_clients_learn_of_it() -> anyho
 async fn tpcb_survives_kill_9_of_everything() -> anyhow::Result<()> {
     let mut cluster = start(false).await?;
     pgbench(&cluster, &["-i", "-q", "-s", "1"]).ok();
-    let (port, seconds) = (cluster.port(0).to_string(), "20");
+    // It ends with the cluster.
+    let (port, seconds) = (cluster.port(0).to_string(), PATIENCE.as_secs().to_string());
     let mut running = std::process::Command::new("pgbench")
         .args([
             "-h",
@@ -459,7 +465,7 @@ async fn tpcb_survives_kill_9_of_everything() -> anyhow::Result<()> {
             "-c",
             "8",
             "-T",
-            seconds,
+            &seconds,
             "postgres",
         ])
         .stdout(std::process::Stdio::null())
@@ -533,6 +539,9 @@ async fn wait_until_told(port: u16, wanted: &str) -> anyhow::Result<()> {
     }
 }
 
+/// How long storage may take to do what it is asked before a writer gives up waiting for it when it is told to.
+const MOMENT: Duration = Duration::from_secs(1);
+
 /// A request to cancel that comes while a commit becomes durable comes too late for it, and its connection goes on.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_commit_that_becomes_durable_in_a_moment_is_not_cancelled() -> anyhow::Result<()> {
@@ -541,24 +550,38 @@ async fn a_commit_that_becomes_durable_in_a_moment_is_not_cancelled() -> anyhow:
     for id in 1..=3 {
         nodes.push(node(&cluster, id).await?);
     }
-    let (client, cancel) = (cluster.connect(0).await?, cluster.connect(0).await?);
-    let token = client.cancel_token();
-    nodes.iter().try_for_each(|&pid| tests::cluster::signal(pid, "STOP"))?;
-    let inserted =
-        tokio::spawn(async move { (client.execute("INSERT INTO numbers VALUES (7, 1)", &[]).await, client) });
-    let waits = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'WriteQuorum'";
     let deadline = Instant::now() + PATIENCE;
-    while cancel.query_one(waits, &[]).await?.get::<_, i64>(0) == 0 {
-        anyhow::ensure!(Instant::now() < deadline, "the insert does not come to wait\n{}", cluster.log());
+    for number in 1.. {
+        let (client, cancel) = (cluster.connect(0).await?, cluster.connect(0).await?);
+        let token = client.cancel_token();
+        let stopped = Instant::now();
+        nodes.iter().try_for_each(|&pid| tests::cluster::signal(pid, "STOP"))?;
+        let inserted = tokio::spawn(async move {
+            (client.execute("INSERT INTO numbers VALUES (7, $1)", &[&i64::from(number)]).await, client)
+        });
+        let waits = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'WriteQuorum'";
+        while !inserted.is_finished() && cancel.query_one(waits, &[]).await?.get::<_, i64>(0) == 0 {
+            anyhow::ensure!(Instant::now() < deadline, "the insert does not come to wait\n{}", cluster.log());
+        }
+        token.cancel_query(tokio_postgres::NoTls).await?;
+        nodes.iter().try_for_each(|&pid| tests::cluster::signal(pid, "CONT"))?;
+        let Ok(ended) = tokio::time::timeout(PATIENCE, inserted).await else {
+            anyhow::bail!("the insert does not end\n{}", cluster.log());
+        };
+        let (inserted, client) = ended?;
+        match inserted {
+            Ok(count) => {
+                assert_eq!(count, 1);
+                client.execute("INSERT INTO numbers VALUES (8, 2)", &[]).await?;
+                break;
+            }
+            // Where the machine stood still meanwhile, that was more than a moment.
+            Err(error) => {
+                let was_long = stopped.elapsed() >= MOMENT && Instant::now() < deadline;
+                anyhow::ensure!(was_long, "{error}\n{}", cluster.log());
+            }
+        }
     }
-    token.cancel_query(tokio_postgres::NoTls).await?;
-    nodes.iter().try_for_each(|&pid| tests::cluster::signal(pid, "CONT"))?;
-    let Ok(ended) = tokio::time::timeout(PATIENCE, inserted).await else {
-        anyhow::bail!("the insert does not end\n{}", cluster.log());
-    };
-    let (inserted, client) = ended?;
-    assert_eq!(inserted?, 1);
-    client.execute("INSERT INTO numbers VALUES (7, 2)", &[]).await?;
     Ok(())
 }
 

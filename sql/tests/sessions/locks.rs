@@ -1,17 +1,17 @@
 //! Who holds locks, who waits for whom, and deadlocks that pass through different kinds of locks.
 
+use std::time::{Duration, Instant};
+
 use super::support::{run, session};
 use super::{ROWS, let_wait, ok, spawn, two, value};
 
 /// Advisory locks are waited for outside the engine, which counts no wait: until one is seen.
 async fn until(watcher: &mut sql::session::Session, query: &str, wanted: &str) {
-    for _ in 0..500 {
-        if value(watcher, query).await == wanted {
-            return;
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(2)).await;
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while value(watcher, query).await != wanted {
+        assert!(Instant::now() < deadline, "{query} did not come to be {wanted}");
+        tokio::time::sleep(Duration::from_millis(2)).await;
     }
-    panic!("{query} did not come to be {wanted}");
 }
 
 const WAITERS: &str = "select count(*) from pg_stat_activity where wait_event_type = 'Lock'";
