@@ -202,9 +202,10 @@ pub fn number(said: &str) -> anyhow::Result<String> {
 /// What `redoubt status` says.
 ///
 /// # Errors
-/// When it is not JSON.
+/// When it fails, or that is not JSON.
 pub fn status(port: u16) -> anyhow::Result<Value> {
     let output = redoubt(["status", &format!("127.0.0.1:{port}"), "--json"])?;
+    ensure!(output.status.success(), "{}", text(&output.stderr));
     Ok(serde_json::from_slice(&output.stdout)?)
 }
 
@@ -219,17 +220,20 @@ pub fn role(port: u16, node: u64) -> anyhow::Result<Option<(String, String)>> {
     Ok(row.map(|row| (word(&row, "role"), word(&row, "state"))))
 }
 
-/// Waits until something holds.
+/// Waits until something holds. A command that fails meanwhile is repeated: a server that heard no storage node for a moment
+/// answers nothing.
 ///
 /// # Errors
 /// When it does not in time.
 pub async fn until(what: &str, mut holds: impl FnMut() -> anyhow::Result<bool>) -> anyhow::Result<()> {
     let deadline = Instant::now() + PATIENCE;
-    while !holds()? {
-        ensure!(Instant::now() < deadline, "{what}");
+    loop {
+        match holds() {
+            Ok(true) => return Ok(()),
+            other => ensure!(Instant::now() < deadline, "{what}: {other:?}"),
+        }
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
-    Ok(())
 }
 
 /// What a command printed.

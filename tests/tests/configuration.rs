@@ -6,7 +6,7 @@ use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 use std::process::{Command, Output, Stdio};
 use tests::certificates::{Authority, Pair};
-use tests::cluster::{PATIENCE, binary, redoubt, run_to_end};
+use tests::cluster::{PATIENCE, binary, free_ports, redoubt, run_to_end};
 use tokio::io::{AsyncBufReadExt, BufReader};
 
 fn message(output: &Output) -> String {
@@ -73,9 +73,9 @@ async fn a_port_in_use_is_told_before_storage_is_asked() -> anyhow::Result<()> {
 /// Clients would wait with it, and not turn to another server.
 #[tokio::test]
 async fn a_writer_that_waits_for_storage_does_not_listen() -> anyhow::Result<()> {
-    let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
+    let address = format!("127.0.0.1:{}", free_ports(0)?);
     let mut command = tokio::process::Command::new(binary());
-    command.args(["writer", "--no-takeover", "--storage", "127.0.0.1:1", "--listen", &address.to_string()]);
+    command.args(["writer", "--no-takeover", "--storage", "127.0.0.1:1", "--listen", &address]);
     let mut writer = command.stderr(Stdio::piped()).kill_on_drop(true).spawn()?;
     let mut log = BufReader::new(writer.stderr.take().context("it is piped")?).lines();
     let waits = async {

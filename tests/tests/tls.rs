@@ -2,12 +2,11 @@
 //! of different hosts send to each other's clients' ports.
 
 use anyhow::{Context, ensure};
-use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 use std::process::{Command, Output};
 use std::time::Instant;
 use tests::certificates::Authority;
-use tests::cluster::{PATIENCE, binary, run_to_end};
+use tests::cluster::{PATIENCE, binary, free_ports, run_to_end};
 use tests::hosts::{self, Hosts};
 use tests::postgres::succeeded;
 use tests::stranger::{Outcome, claim};
@@ -41,10 +40,6 @@ async fn until_up(log: impl Fn() -> String, connection: &str) -> anyhow::Result<
         tokio::time::sleep(std::time::Duration::from_millis(50)).await;
     }
     Ok(())
-}
-
-fn free_port() -> anyhow::Result<u16> {
-    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
 }
 
 #[tokio::test]
@@ -89,7 +84,7 @@ async fn psql_connects_as_it_does_to_postgresql() -> anyhow::Result<()> {
     let password = authority.path("password");
     std::fs::write(&password, hosts::PASSWORD)?;
     std::fs::set_permissions(&password, std::fs::Permissions::from_mode(0o600))?;
-    let (storage, port) = (cluster.storage()?, free_port()?);
+    let (storage, port) = (cluster.storage()?, free_ports(0)?);
     let mut arguments =
         ["replica", "--storage", &storage, "--listen", &format!("127.0.0.1:{port}")].map(str::to_owned).to_vec();
     arguments.extend(["--auth", "scram", "--password-file", &password.display().to_string()].map(str::to_owned));
@@ -107,7 +102,7 @@ async fn psql_connects_as_it_does_to_postgresql() -> anyhow::Result<()> {
     assert!(refused.contains("password authentication failed"), "{refused}");
 
     // Through the proxy, which ends the encryption: a client may verify it, and cannot bind to a server behind it.
-    let proxy = free_port()?;
+    let proxy = free_ports(0)?;
     let mut arguments =
         ["proxy", "--storage", &storage, "--reader-port", &proxy.to_string()].map(str::to_owned).to_vec();
     arguments.extend(pair.arguments());
