@@ -73,10 +73,8 @@ pub async fn run(seed: u64, time: Duration) -> anyhow::Result<Report> {
 }
 
 async fn attack(hosts: &mut Hosts, seed: u64, time: Duration) -> anyhow::Result<Report> {
-    let client = hosts.connect_when_up(0).await?;
     let targets = (0..hosts.servers.len()).map(|server| hosts.target(server)).collect();
-    let history = History::begin(&client, targets).await?;
-    drop(client);
+    let history = History::begin(targets).await?;
     let mut rng = StdRng::seed_from_u64(seed);
     let clients = history.start(WRITERS, &mut rng);
     history.progress(PROGRESS).await?;

@@ -66,26 +66,31 @@ pub struct History {
 }
 
 impl History {
-    /// Creates the tables on a server that writes; the clients go to `targets`, one for each server.
+    /// Creates the tables where writes are taken; the clients go to `targets`, one for each server.
     ///
     /// # Errors
-    /// When the server refuses.
-    pub async fn begin(writer: &Client, targets: Vec<Config>) -> anyhow::Result<Arc<History>> {
-        writer
-            .batch_execute(&format!(
-                "CREATE TABLE accounts (id int PRIMARY KEY, balance bigint NOT NULL);
-                 INSERT INTO accounts SELECT i, 0 FROM generate_series(0, {ACCOUNTS} - 1) i;
-                 CREATE TABLE transfers (id bigint PRIMARY KEY, source int, target int, amount bigint);
-                 CREATE TABLE lists (id bigint PRIMARY KEY, numbers text NOT NULL)"
-            ))
-            .await?;
-        Ok(Arc::new(History {
+    /// When no server takes them within [`PATIENCE`].
+    pub async fn begin(targets: Vec<Config>) -> anyhow::Result<Arc<History>> {
+        let history = History {
             targets,
             record: Mutex::default(),
             next: AtomicU64::new(1),
             acknowledged: AtomicU64::new(0),
             stop: AtomicBool::new(false),
-        }))
+        };
+        let tables = format!(
+            "DROP TABLE IF EXISTS accounts; DROP TABLE IF EXISTS transfers; DROP TABLE IF EXISTS lists;
+             CREATE TABLE accounts (id int PRIMARY KEY, balance bigint NOT NULL);
+             INSERT INTO accounts SELECT i, 0 FROM generate_series(0, {ACCOUNTS} - 1) i;
+             CREATE TABLE transfers (id bigint PRIMARY KEY, source int, target int, amount bigint);
+             CREATE TABLE lists (id bigint PRIMARY KEY, numbers text NOT NULL)"
+        );
+        until_done(async || {
+            history.connect_to_writer().await?.batch_execute(&tables).await?;
+            anyhow::Ok(())
+        })
+        .await?;
+        Ok(Arc::new(history))
     }
 
     /// Starts so many clients that write, and one for each server that reads.
@@ -174,22 +179,30 @@ impl History {
         }
     }
 
+    async fn connect_to_writer(&self) -> anyhow::Result<Client> {
+        connect(&self.targets[self.find_writer().await?]).await
+    }
+
     /// What must be true when all is over: on the writer, and on every replica once it has caught up.
     ///
     /// # Errors
     /// With what is not.
     pub async fn check(&self) -> anyhow::Result<()> {
-        let writer = self.find_writer().await?;
+        let question = "SELECT pg_current_wal_lsn()::text";
+        let end = until_done(async || {
+            let row = self.connect_to_writer().await?.query_one(question, &[]).await?;
+            anyhow::Ok(row.get::<_, String>(0))
+        })
+        .await?;
         let mut lists = None;
-        let end: String = {
-            let client = connect(&self.targets[writer]).await?;
-            client.query_one("SELECT pg_current_wal_lsn()::text", &[]).await?.get(0)
-        };
         for (server, target) in self.targets.iter().enumerate() {
-            let client = caught_up(target, &end).await.with_context(|| format!("server {server}"))?;
-            let (balances, transfers) = read_money(&client).await?;
-            check_money(&balances, &transfers, &self.record()).with_context(|| format!("server {server}"))?;
-            let here = read_lists(&client).await?;
+            let context = || format!("server {server}");
+            let read = until_done(async || {
+                let client = caught_up(target, &end).await?;
+                anyhow::Ok((read_money(&client).await?, read_lists(&client).await?))
+            });
+            let ((balances, transfers), here) = read.await.with_context(context)?;
+            check_money(&balances, &transfers, &self.record()).with_context(context)?;
             match &lists {
                 None => lists = Some(here),
                 Some(lists) => ensure!(*lists == here, "server {server} has other lists than the one before"),
@@ -225,6 +238,19 @@ impl History {
 
 async fn in_time<T>(call: impl Future<Output = Result<T, Error>>) -> Option<Result<T, Error>> {
     tokio::time::timeout(STATEMENT, call).await.ok()
+}
+
+/// Does something on a server until it is done: on a busy machine a replica may stand at any time, and then one server begins
+/// anew and another is the writer.
+async fn until_done<T>(mut work: impl AsyncFnMut() -> anyhow::Result<T>) -> anyhow::Result<T> {
+    let begin = Instant::now();
+    loop {
+        match work().await {
+            Ok(done) => return Ok(done),
+            Err(error) => ensure!(begin.elapsed() < PATIENCE, "{error:#}"),
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
 }
 
 fn list_of(number: u64) -> i64 {

@@ -13,12 +13,11 @@ use anyhow::{Context, bail, ensure};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use std::collections::HashMap;
-use std::net::TcpListener;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::{Duration, Instant};
 use tests::bank::Sums;
-use tests::cluster::{PATIENCE, binary};
+use tests::cluster::{PATIENCE, binary, free_ports};
 use tests::history::{self, History};
 use tests::postgres::{pgbench, psql};
 use tests::{Cluster, Options};
@@ -142,17 +141,14 @@ async fn promote(port: u16) -> anyhow::Result<()> {
 
 /// Starts a proxy, which ends with the cluster, and returns the port that follows the writer.
 async fn proxy(cluster: &mut Cluster) -> anyhow::Result<u16> {
-    let ports: Vec<u16> = {
-        let free = [TcpListener::bind("127.0.0.1:0")?, TcpListener::bind("127.0.0.1:0")?];
-        free.iter().map(|listener| Ok(listener.local_addr()?.port())).collect::<std::io::Result<_>>()?
-    };
-    cluster.start_proxy(ports[0], ports[1])?;
+    let port = free_ports(1)?;
+    cluster.start_proxy(port, port + 1)?;
     let begin = Instant::now();
-    while history::connect(&target(&ports[..1])).await.is_err() {
+    while history::connect(&target(&[port])).await.is_err() {
         ensure!(begin.elapsed() < PATIENCE, "the proxy does not come up\n{}", cluster.log());
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
-    Ok(ports[0])
+    Ok(port)
 }
 
 #[tokio::main(flavor = "multi_thread", worker_threads = 2)]
@@ -183,11 +179,7 @@ async fn main() -> anyhow::Result<()> {
     psql(&cluster, 0, "SELECT count(*) FROM pgbench_branches")?;
     let servers: Vec<u16> = (0..=REPLICAS).map(|n| cluster.port(n)).collect();
     let ports = if by_proxy { vec![proxy(&mut cluster).await?] } else { servers.clone() };
-    let history = History::begin(
-        &cluster.connect(0).await?,
-        servers.iter().map(|port| target(std::slice::from_ref(port))).collect(),
-    )
-    .await?;
+    let history = History::begin(servers.iter().map(|port| target(std::slice::from_ref(port))).collect()).await?;
     let others = history.start(HISTORY_WRITERS, &mut StdRng::seed_from_u64(1));
     let begun = Instant::now();
     let load = Arc::new(Load {
