@@ -236,7 +236,7 @@ async fn endless(sql: &'static str, timeout: bool) {
     run(&mut one, LITTLE).await;
     let mut other = session(&database).await;
     if timeout {
-        run(&mut one, "set statement_timeout = '300ms'").await;
+        run(&mut one, "set statement_timeout = '1s'").await;
     }
     let cancel = one.cancel_handle();
     let running = tokio::spawn(async move { run(&mut one, sql).await });

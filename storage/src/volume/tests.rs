@@ -322,7 +322,7 @@ async fn a_writer_that_hears_no_quorum_answers_nothing_until_it_does() {
     let time = Jumping::new();
     let volume = time.open(&nodes).await;
     Client::new(Arc::clone(&volume)).commit(&[1], 1).await;
-    assert!(volume.is_confirmed());
+    confirmed(&volume).await;
     // Only stopped, and nobody took over: it goes on at once, but not before it has heard of it.
     fakes.iter().for_each(|node| node.set(STOPPED));
     time.jump(30);
@@ -346,7 +346,7 @@ async fn a_writer_that_hears_no_quorum_answers_nothing_until_it_does() {
     let (successor, _) = open(&nodes, 2).await;
     time.jump(30);
     assert!(matches!(volume.confirm().await, Err(VolumeError::Unavailable(_))));
-    assert!(successor.is_confirmed());
+    confirmed(&successor).await;
 }
 
 /// F4, F5, F10, F39.
