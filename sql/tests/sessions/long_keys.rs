@@ -1,7 +1,19 @@
 //! Rows whose keys are as long as keys may be.
 
+use sql::session::Database;
+use std::time::{Duration, Instant};
+
 use super::support::run;
-use super::{let_wait, ok, spawn, two, value};
+use super::{ok, spawn, two, value};
+
+/// Until somebody waits for a lock: who comes later than that finds what was committed, and nothing to follow.
+async fn until_one_waits(database: &Database) {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while database.engine.lock_waits().is_empty() {
+        assert!(Instant::now() < deadline, "nobody waits");
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+}
 
 /// A row, and others around it that fill the leaf.
 fn rows(old: usize) -> String {
@@ -90,7 +102,7 @@ async fn who_waits_for_a_row_that_moved_far_tries_again() {
             ok(&run(&mut one, "begin").await);
             assert_eq!(run(&mut one, moves).await, ["UPDATE 1"]);
             let waiting = spawn(other, asked);
-            let_wait(&database).await;
+            until_one_waits(&database).await;
             ok(&run(&mut one, "commit").await);
             let (mut other, lines) = waiting.await.expect("no panic");
             assert_eq!(lines[0].replace("DELETE", "UPDATE"), outcome, "{asked}");
@@ -101,7 +113,7 @@ async fn who_waits_for_a_row_that_moved_far_tries_again() {
         ok(&run(&mut one, "begin").await);
         assert_eq!(run(&mut one, moves).await, ["UPDATE 1"]);
         let waiting = spawn(other, "select x from t where x = 0 for update");
-        let_wait(&database).await;
+        until_one_waits(&database).await;
         ok(&run(&mut one, "commit").await);
         let lines = waiting.await.expect("no panic").1;
         assert_eq!(lines[0] == "x", outcome == "UPDATE 1", "{lines:?}");
