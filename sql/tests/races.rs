@@ -117,6 +117,20 @@ async fn a_grant_does_not_undo_a_revoke() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_sequence_keeps_its_name_until_a_default_that_names_it_is_known() {
+    let (_volume, database, mut one, two) = two("create sequence s; create table t (a int)").await;
+    run(&mut one, "begin").await;
+    ok(&run(&mut one, "alter table t alter a set default nextval('s')").await);
+    let waiting = spawn(two, "alter sequence s rename to r");
+    let_wait(&database).await;
+    ok(&run(&mut one, "commit").await);
+    let (_two, lines) = waiting.await.expect("no panic");
+    ok(&lines);
+    let lines = run(&mut one, "insert into t default values returning a").await;
+    assert_eq!(lines.get(1).map(String::as_str), Some("1"), "{lines:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_grant_on_a_sequence_does_not_undo_its_restart() {
     let (_volume, database, mut one, two) = two("create sequence s; create role bob; select nextval('s')").await;
     run(&mut one, "begin").await;

@@ -13,7 +13,8 @@ use crate::bound::{
     SequenceOptions,
 };
 use crate::catalog::describe::{
-    OPERATOR_CLASSES, OTHER_OPERATOR_CLASSES, class_accepts, class_refused, operator_class, quote_identifier,
+    OPERATOR_CLASSES, OTHER_OPERATOR_CLASSES, class_accepts, class_refused, operator_class, qualified_name,
+    quote_identifier,
 };
 use crate::catalog::{
     CatalogSnapshot, IndexColumn, PG_TEMP, Relation, SchemaDef, ViewDef, ViewParameters, is_others, is_temporary,
@@ -196,8 +197,7 @@ impl Binder<'_> {
             let at = tokens.binary_search_by_key(&pos, |token| token.start).ok()?;
             let token = tokens.get(at).filter(|token| matches!(token.tok, Tok::String(_)))?;
             let relation = self.catalog.relation(relation).filter(|it| !matches!(it, Relation::Virtual(_)))?;
-            let schema = self.catalog.schema_name_of(relation);
-            let name = format!("{}.{}", quote_identifier(&schema), quote_identifier(relation.name()));
+            let name = qualified_name(self.catalog, relation);
             Some((token.start as usize..token.end as usize, quote_literal(&name)))
         };
         names.iter().filter_map(literal).collect()
@@ -653,7 +653,7 @@ impl Binder<'_> {
     }
 }
 
-/// Names as they are found by every session: what is temporary is named with its schema.
+/// Names as they are found by every session: those of relations have their schemas.
 struct KeptNames {
     names: Arc<dyn RegNames>,
     catalog: Arc<CatalogSnapshot>,
@@ -661,15 +661,10 @@ struct KeptNames {
 
 impl RegNames for KeptNames {
     fn name_of(&self, reg_type: u32, number: u32) -> Option<String> {
-        if reg_type == oid::REGCLASS
-            && let Some(relation) = self.catalog.relation(number)
-        {
-            let schema = self.catalog.schema_name_of(relation);
-            if is_temporary(&schema) {
-                return Some(format!("{schema}.{}", quote_identifier(relation.name())));
-            }
+        match self.catalog.relation(number) {
+            Some(relation) if reg_type == oid::REGCLASS => Some(qualified_name(&self.catalog, relation)),
+            _ => self.names.name_of(reg_type, number),
         }
-        self.names.name_of(reg_type, number)
     }
 
     fn oid_of(&self, reg_type: u32, name: &str) -> Result<u32> {

@@ -372,7 +372,52 @@ pub enum GrantTarget<R = Relation, S = Arc<SchemaDef>> {
     Other(String),
 }
 
+impl Ddl {
+    /// The texts of the expressions that the catalog is to keep.
+    pub fn expressions(&self) -> Vec<&str> {
+        let mut texts: Vec<&str> = Vec::new();
+        match self {
+            Ddl::CreateTable(table) => {
+                texts.extend(table.columns.iter().flat_map(ColumnSpec::expressions));
+                texts.extend(table.constraints.iter().filter_map(ConstraintSpec::expression));
+            }
+            Ddl::AlterTable { actions, .. } => {
+                for action in actions {
+                    match action {
+                        AlterTable::AddColumn { column, .. } => texts.extend(column.expressions()),
+                        AlterTable::AddConstraint(constraint) => texts.extend(constraint.expression()),
+                        AlterTable::AlterColumn { action: AlterColumn::SetDefault(text), .. } => texts.push(text),
+                        _ => {}
+                    }
+                }
+            }
+            Ddl::AlterView { actions, .. } => {
+                for action in actions {
+                    if let AlterView::SetDefault { text: Some(text), .. } = action {
+                        texts.push(text);
+                    }
+                }
+            }
+            _ => {}
+        }
+        texts
+    }
+}
+
+impl ConstraintSpec {
+    fn expression(&self) -> Option<&str> {
+        match &self.kind {
+            ConstraintKind::Check { text, .. } => Some(text),
+            _ => None,
+        }
+    }
+}
+
 impl ColumnSpec {
+    fn expressions(&self) -> impl Iterator<Item = &str> {
+        self.default.as_deref().into_iter().chain(self.generated.as_deref())
+    }
+
     /// The catalog's column this makes, without default, identity and sequence, which need oids.
     pub fn to_def(&self) -> ColumnDef {
         ColumnDef {

@@ -3,7 +3,9 @@
 use types::{Error, SqlState, SqlType, oid};
 
 use super::constraint::{ConstraintDef, ConstraintKind, ReferentialAction, Timing};
+use super::expression::shown;
 use super::index::IndexDef;
+use super::relation::Relation;
 use super::snapshot::CatalogSnapshot;
 use super::table::TableDef;
 
@@ -291,7 +293,7 @@ pub fn constraint_definition(
 ) -> Option<String> {
     let table = catalog.table(constraint.table)?;
     let mut text = match &constraint.kind {
-        ConstraintKind::Check { expression, .. } => format!("CHECK ({expression})"),
+        ConstraintKind::Check { expression, .. } => format!("CHECK ({})", shown(expression, catalog, search_path)),
         ConstraintKind::PrimaryKey { index } => {
             format!("PRIMARY KEY ({})", column_list(table, catalog.index(*index)?.column_positions()))
         }
@@ -322,9 +324,13 @@ pub fn constraint_definition(
 /// A relation's name as `regclass` prints it: with its schema unless the search path finds it.
 pub fn relation_name(catalog: &CatalogSnapshot, oid: u32, search_path: &[std::sync::Arc<str>]) -> Option<String> {
     let relation = catalog.relation(oid)?;
-    let name = quote_identifier(relation.name());
     if catalog.is_visible(oid, search_path) {
-        return Some(name);
+        return Some(quote_identifier(relation.name()));
     }
-    Some(format!("{}.{name}", quote_identifier(&catalog.schema_name_of(relation))))
+    Some(qualified_name(catalog, relation))
+}
+
+/// A relation's name with its schema.
+pub fn qualified_name(catalog: &CatalogSnapshot, relation: &Relation) -> String {
+    format!("{}.{}", quote_identifier(&catalog.schema_name_of(relation)), quote_identifier(relation.name()))
 }

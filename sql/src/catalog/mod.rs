@@ -13,7 +13,7 @@
 //!
 //! Expressions in definitions (defaults, CHECK, view queries) are kept as SQL text and bound when they are used; what
 //! they name is resolved under the search path that was in force when they were written. Literals that name relations are
-//! written with their schemas when the view is made.
+//! written with their schemas when the definition is made.
 
 mod acl;
 pub(crate) mod build;
@@ -21,6 +21,7 @@ pub(crate) mod codec;
 mod constraint;
 mod database;
 pub mod describe;
+pub mod expression;
 mod index;
 mod relation;
 mod role;

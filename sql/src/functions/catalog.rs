@@ -7,6 +7,7 @@ use super::context::SessionContext;
 use super::procedures;
 use crate::bind;
 use crate::catalog::describe::{constraint_definition, index_definition};
+use crate::catalog::expression;
 use crate::catalog::{AclItem, PG_TEMP, Privileges, Relation, is_others, own_temporary, well_known};
 
 fn number(call: &Call<'_>, i: usize) -> u32 {
@@ -62,18 +63,10 @@ fn always_visible(_: &mut Call<'_>) -> Result<Datum> {
     Ok(Datum::Bool(true))
 }
 
-/// Definitions are kept as text, so there is nothing to decompile; only a serial column's sequence is named as the search
-/// path has it.
+/// Definitions are kept as text, so there is nothing to decompile; only relations are named as the search path has them.
 fn get_expr(call: &mut Call<'_>) -> Result<Datum> {
-    let kept = call.args[0].as_str().and_then(|text| text.strip_prefix("nextval('"));
-    if let Some(name) = kept.and_then(|rest| rest.strip_suffix("'::regclass)")) {
-        let session = SessionContext::of(call)?;
-        let shown = session.oid_of(REGCLASS, name).ok().and_then(|sequence| session.name_of(REGCLASS, sequence));
-        if let Some(shown) = shown {
-            return optional(Some(format!("nextval('{shown}'::regclass)")));
-        }
-    }
-    Ok(call.args[0].clone())
+    let session = SessionContext::of(call)?;
+    optional(call.args[0].as_str().map(|kept| expression::shown(kept, &session.catalog(), &session.search_path())))
 }
 
 fn get_indexdef(call: &mut Call<'_>) -> Result<Datum> {

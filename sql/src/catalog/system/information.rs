@@ -9,7 +9,7 @@ use super::row::{i4, null, opt, t, yes};
 use crate::bind;
 use crate::catalog::{
     CheckOption, ColumnDef, ConstraintDef, ConstraintKind, ReferentialAction, Relation, TableDef, Timing, ViewDef,
-    VirtualSource, is_others, is_temporary,
+    VirtualSource, expression, is_others, is_temporary,
 };
 
 type Rows = Result<Vec<Vec<Datum>>>;
@@ -155,7 +155,7 @@ fn column_row(from: &VirtualSource<'_>, it: &Column<'_>) -> Vec<Datum> {
         t(it.table),
         t(it.name),
         i4(it.number as i32),
-        opt(default.filter(|_| !generated).map(|text| t(text))),
+        opt(default.filter(|_| !generated).map(|text| t(&shown(text, from)))),
         yes(!definition.is_some_and(|column| column.not_null)),
         t(&data_type(ty)),
         number(length),
@@ -197,9 +197,14 @@ fn column_row(from: &VirtualSource<'_>, it: &Column<'_>) -> Vec<Datum> {
         option(sequence.map(|sequence| sequence.min)),
         yes(sequence.is_some_and(|sequence| sequence.cycle)),
         t(if generated { "ALWAYS" } else { "NEVER" }),
-        opt(default.filter(|_| generated).map(|text| t(text))),
+        opt(default.filter(|_| generated).map(|text| t(&shown(text, from)))),
         yes(it.updatable),
     ]
+}
+
+/// An expression with the names that the search path allows.
+fn shown(text: &str, from: &VirtualSource<'_>) -> String {
+    expression::shown(text, from.catalog, &from.settings.search_path)
 }
 
 pub(super) fn columns(from: &VirtualSource<'_>) -> Rows {
@@ -298,7 +303,7 @@ pub(super) fn check_constraints(from: &VirtualSource<'_>) -> Rows {
     let mut rows = Vec::new();
     for (table, constraint) in constraints(from) {
         if let ConstraintKind::Check { expression, .. } = &constraint.kind {
-            let clause = format!("({expression})");
+            let clause = format!("({})", shown(expression, from));
             rows.push(vec![database(from), t(&table.schema_name), t(&constraint.name), t(&clause)]);
         }
     }

@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
-use types::{Datum, RegNames, Result, SqlType, oid};
+use types::{Datum, Result, SqlType, oid};
 
 use super::row::{acl, attnums, b, c, i2, i4, i8, int2_array, int2_vector, null, o, oid_vector, opt, t, text_array};
 use crate::bind;
 use crate::catalog::describe::operator_class;
 use crate::catalog::{
-    CatalogSnapshot, ConstraintKind, ReferentialAction, Relation, SEQUENCE_COLUMNS, VirtualSource, well_known,
+    CatalogSnapshot, ConstraintKind, FIRST_NORMAL_OID, ReferentialAction, Relation, SEQUENCE_COLUMNS, VirtualSource,
+    expression, well_known,
 };
 
 type Rows = Result<Vec<Vec<Datum>>>;
@@ -32,8 +33,7 @@ pub(super) fn pg_extension(_: &VirtualSource<'_>) -> Rows {
 
 /// The privileges that the schemas of the server had from the start: who copies a database need not grant them.
 pub(super) fn pg_init_privs(from: &VirtualSource<'_>) -> Rows {
-    let own =
-        from.catalog.schemas().filter(|schema| schema.oid < crate::catalog::FIRST_NORMAL_OID && schema.acl.is_some());
+    let own = from.catalog.schemas().filter(|schema| schema.oid < FIRST_NORMAL_OID && schema.acl.is_some());
     let row = |schema: &std::sync::Arc<crate::catalog::SchemaDef>| {
         vec![o(schema.oid), o(well_known::PG_NAMESPACE), i4(0), c(b'i'), acl(&schema.acl, from.catalog)]
     };
@@ -500,8 +500,8 @@ pub(super) fn pg_rewrite(from: &VirtualSource<'_>) -> Rows {
     Ok(rows)
 }
 
-/// Dependencies that clients follow: sequences on their columns, indexes on their constraints and tables, views on what
-/// they name.
+/// Dependencies that clients follow: sequences on their columns, indexes on their constraints and tables, views, defaults and
+/// checks on what they name.
 pub(super) fn pg_depend(from: &VirtualSource<'_>) -> Rows {
     let mut rows = Vec::new();
     let mut add = |class, object, ref_class, ref_object, ref_column: i32, kind| {
@@ -513,12 +513,19 @@ pub(super) fn pg_depend(from: &VirtualSource<'_>) -> Rows {
         for (number, default) in defaults(relation) {
             let own = default_oid(oid, number);
             add(well_known::PG_ATTRDEF, own, well_known::PG_CLASS, oid, i32::from(number), b'a');
-            // A default is kept as text, in which a sequence stands as a constant.
-            for sequence in sequences_in(default, from) {
-                add(well_known::PG_ATTRDEF, own, well_known::PG_CLASS, sequence, 0, b'n');
+            for named in named_in(default, from) {
+                add(well_known::PG_ATTRDEF, own, well_known::PG_CLASS, named, 0, b'n');
             }
         }
         match relation {
+            Relation::Table(table) => {
+                for constraint in &table.constraints {
+                    let ConstraintKind::Check { expression, .. } = &constraint.kind else { continue };
+                    for named in named_in(expression, from) {
+                        add(well_known::PG_CONSTRAINT, constraint.oid, well_known::PG_CLASS, named, 0, b'n');
+                    }
+                }
+            }
             Relation::Virtual(own) if own.schema == "redoubt" => {
                 add(well_known::PG_CLASS, own.oid, well_known::PG_EXTENSION, EXTENSION, 0, b'e');
             }
@@ -554,16 +561,11 @@ pub(super) fn pg_depend(from: &VirtualSource<'_>) -> Rows {
     Ok(rows)
 }
 
-/// The sequences that the text of a default names.
-fn sequences_in(default: &str, from: &VirtualSource<'_>) -> Vec<u32> {
-    let mut found = Vec::new();
-    for part in default.split("nextval('").skip(1) {
-        let Some((name, _)) = part.split_once("'::regclass") else { continue };
-        if let Ok(oid) = from.session.oid_of(oid::REGCLASS, &name.replace("''", "'")) {
-            found.push(oid);
-        }
-    }
-    found
+/// The relations that an expression names, but for the system's.
+fn named_in(text: &str, from: &VirtualSource<'_>) -> Vec<u32> {
+    let mut named = expression::named_in(text, from.catalog, &from.settings.search_path);
+    named.retain(|oid| *oid >= FIRST_NORMAL_OID);
+    named
 }
 
 pub(super) fn pg_description(from: &VirtualSource<'_>) -> Rows {

@@ -7,7 +7,7 @@ use engine::TableLockMode;
 use types::{Error, Result, SqlState};
 
 use super::work::Work;
-use super::{column, constraint, drop, rename};
+use super::{column, constraint, depend, drop, rename};
 use crate::bound::{AlterColumn, AlterTable, ConstraintKind};
 use crate::catalog::codec::Object;
 use crate::catalog::{ConstraintDef, ConstraintKind as Kind, IndexDef, TableDef};
@@ -68,7 +68,7 @@ pub(super) async fn table(work: &mut Work, oid: u32, actions: &[AlterTable]) -> 
             AlterTable::AlterColumn { column, action } => column::alter(work, &table, *column, action).await?,
             AlterTable::AddConstraint(spec) => constraint::add(work, oid, spec).await?,
             AlterTable::DropConstraint { constraint, cascade } => {
-                let what = format!("constraint {} on table {}", constraint.name, table.name);
+                let what = work.describe_constraint(constraint);
                 drop::constraint(work, constraint, *cascade, &what).await?;
             }
             AlterTable::AlterConstraint { constraint, timing } => {
@@ -125,14 +125,19 @@ async fn rename_constraint(work: &mut Work, table: &TableDef, old: &ConstraintDe
         let message = format!("constraint \"{name}\" for relation \"{}\" already exists", table.name);
         return Err(Error::new(SqlState::DUPLICATE_OBJECT, message));
     }
-    if let Kind::PrimaryKey { index } | Kind::Unique { index } = &old.kind {
+    let mut index = None;
+    if let Kind::PrimaryKey { index: oid } | Kind::Unique { index: oid } = &old.kind {
         work.claim_more(table.schema, name).await?;
         work.reload().await?;
         work.check_free(table.schema, name)?;
-        if let Some(index) = table.index(*index) {
-            work.put(Object::Index(IndexDef { name: Arc::from(name), ..(**index).clone() })).await?;
-        }
+        index = table.index(*oid);
+    }
+    let before = work.catalog.clone();
+    if let Some(index) = index {
+        work.put(Object::Index(IndexDef { name: Arc::from(name), ..(**index).clone() })).await?;
     }
     work.put(Object::Constraint(ConstraintDef { name: Arc::from(name), ..old.clone() })).await?;
-    work.reload().await
+    work.reload().await?;
+    let renamed: Vec<u32> = index.iter().map(|index| index.oid).collect();
+    depend::follow_names(work, &before, &renamed, rename::RENAMED).await
 }

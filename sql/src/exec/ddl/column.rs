@@ -248,7 +248,9 @@ pub(super) async fn alter(work: &mut Work, old: &TableDef, position: usize, acti
             }
             let sequence = identity_sequence(column, &old.name)?;
             (column.identity, column.sequence) = (None, None);
-            drop::sequence(work, sequence).await?;
+            let sequence = work.relation(sequence)?;
+            let what = work.describe(&sequence);
+            drop::parts(work, &[sequence], false, &what).await?;
         }
         AlterColumn::Ignored => return Ok(()),
     }
@@ -365,22 +367,18 @@ pub(super) async fn rename(work: &mut Work, old: &TableDef, position: usize, nam
 /// A dropped column keeps its place; indexes and constraints over it go.
 pub(super) async fn drop_column(work: &mut Work, old: &TableDef, position: usize, cascade: bool) -> Result<()> {
     let name = old.columns[position].name.clone();
+    let on = work.describe_oid(old.oid);
+    let what = format!("column {name} of {on}");
     let generated = work.generated_of(&Arc::new(old.clone()))?;
     for assignment in &generated {
         let mut reads = false;
         crate::bound::walk::columns_of(&assignment.value, &mut |column| reads |= column == position);
         if reads && assignment.column != position {
-            let other = &old.columns[assignment.column].name;
+            let other = format!("column {} of {on}", old.columns[assignment.column].name);
             if !cascade {
-                return Err(depend::refused(
-                    &format!("column {name} of table {}", old.name),
-                    vec![format!("column {other} of table {0} depends on column {name} of table {0}", old.name)],
-                ));
+                return Err(depend::refused(&what, vec![format!("{other} depends on {what}")]));
             }
-            work.notice(
-                SqlState::SUCCESSFUL_COMPLETION,
-                format!("drop cascades to column {other} of table {}", old.name),
-            );
+            work.notice(SqlState::SUCCESSFUL_COMPLETION, format!("drop cascades to {other}"));
             Box::pin(drop_column(work, &*work.table(old.oid)?, assignment.column, cascade)).await?;
         }
     }
@@ -393,29 +391,21 @@ pub(super) async fn drop_column(work: &mut Work, old: &TableDef, position: usize
             ConstraintKind::Foreign(foreign) => foreign.columns.contains(&position),
         };
         if covers && work.catalog.constraint(constraint.oid).is_some() {
-            let what = format!("column {name} of table {}", old.name);
             drop::constraint(work, constraint, cascade, &what).await?;
-        }
-    }
-    let now = work.table(old.oid)?;
-    for index in &now.indexes {
-        if index.covers(position) {
-            drop::index(work, index).await?;
         }
     }
     let mut new = (*work.table(old.oid)?).clone();
     let column = &mut new.columns[position];
-    if let Some(sequence) = column.sequence.take() {
-        drop::sequence(work, sequence).await?;
-    }
     column.dropped = true;
     column.not_null = false;
-    (column.default, column.identity, column.generated) = (None, None, None);
+    (column.default, column.identity, column.generated, column.sequence) = (None, None, None, None);
     column.missing = Datum::Null;
     column.name = Arc::from(format!("........pg.dropped.{}........", position + 1));
     new.reshape();
     work.put_table(new).await?;
     depend::remove_comments(work, crate::catalog::well_known::PG_CLASS, old.oid, Some(position as i32 + 1)).await?;
     work.reload().await?;
-    depend::settle_views(work, old.oid, cascade, &format!("column {name} of table {}", old.name)).await
+    let parts = depend::parts_of_column(work, old.oid, position);
+    drop::parts(work, &parts, cascade, &what).await?;
+    depend::settle_views(work, old.oid, cascade, &what).await
 }

@@ -1,7 +1,7 @@
 //! What depends on what: for DROP ... RESTRICT and CASCADE.
 //!
-//! Nothing is recorded: constraints and sequences name what they belong to, and what the catalog keeps as text is bound to
-//! find what it reads.
+//! Nothing is recorded: constraints and sequences name what they belong to, views, which the catalog keeps as text, are bound
+//! to find what they read, and in [expressions](expression) what they name is found by its form.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -10,22 +10,29 @@ use types::{Error, Result, SqlState};
 
 use super::drop;
 use super::name::described;
-use super::text::names;
 use super::work::Work;
 use crate::catalog::codec::Object;
-use crate::catalog::describe::relation_name;
-use crate::catalog::{CatalogSnapshot, Comment, ConstraintDef, ConstraintKind, Relation, TableDef, ViewDef};
+use crate::catalog::describe::{qualified_name, relation_name};
+use crate::catalog::{
+    CatalogSnapshot, Comment, ConstraintDef, ConstraintKind, Relation, TableDef, ViewDef, expression,
+};
+use crate::functions::relation_named;
 use crate::session::NoticeSeverity;
 
 /// Something that cannot stay without what is dropped.
 #[derive(Clone, Debug)]
 pub(super) enum Dependent {
     Relation(Relation),
-    /// A foreign key.
+    /// A foreign key or CHECK.
     Constraint(Arc<ConstraintDef>),
     /// The default of a column of a table or view.
     Default {
         relation: u32,
+        column: usize,
+    },
+    /// A generated column.
+    Column {
+        table: u32,
         column: usize,
     },
 }
@@ -39,6 +46,16 @@ pub(super) struct Dependence {
     pub what: String,
 }
 
+/// An expression that names relations.
+struct Naming {
+    /// The table or view that it belongs to.
+    holder: u32,
+    named: Vec<u32>,
+    /// What cannot stay without it.
+    dependent: Dependent,
+    what: String,
+}
+
 impl Work {
     /// A relation's kind and name, with its schema unless the search path finds it.
     pub fn describe(&self, relation: &Relation) -> String {
@@ -48,7 +65,7 @@ impl Work {
         }
     }
 
-    fn describe_oid(&self, oid: u32) -> String {
+    pub fn describe_oid(&self, oid: u32) -> String {
         self.catalog.relation(oid).map_or_else(String::new, |relation| self.describe(relation))
     }
 
@@ -59,7 +76,7 @@ impl Work {
 }
 
 /// Finds what must go with these relations, beyond what goes silently (indexes, constraints, owned sequences).
-pub(super) fn of_relations(work: &Work, roots: &[Relation]) -> Result<Vec<Dependence>> {
+pub(super) fn of_relations(work: &Work, roots: &[Relation]) -> Vec<Dependence> {
     let mut going: BTreeSet<u32> = BTreeSet::new();
     for root in roots {
         add_with_parts(work, root, &mut going);
@@ -70,6 +87,7 @@ pub(super) fn of_relations(work: &Work, roots: &[Relation]) -> Result<Vec<Depend
             (view, named)
         })
         .collect();
+    let namings = namings(work);
     let mut found = Vec::new();
     let mut queue: VecDeque<Relation> = roots.iter().cloned().collect();
     while let Some(root) = queue.pop_front() {
@@ -81,9 +99,6 @@ pub(super) fn of_relations(work: &Work, roots: &[Relation]) -> Result<Vec<Depend
                         push_constraint(work, &mut found, constraint, &root_text);
                     }
                 }
-                for sequence in owned_sequences(work, table) {
-                    push_defaults(work, &mut found, sequence, &going)?;
-                }
             }
             Relation::Index(index) => {
                 for constraint in work.catalog.constraints() {
@@ -93,8 +108,17 @@ pub(super) fn of_relations(work: &Work, roots: &[Relation]) -> Result<Vec<Depend
                     }
                 }
             }
-            Relation::Sequence(sequence) => push_defaults(work, &mut found, sequence.oid, &going)?,
-            Relation::View(_) | Relation::Virtual(_) => {}
+            Relation::Sequence(_) | Relation::View(_) | Relation::Virtual(_) => {}
+        }
+        let mut parts = BTreeSet::new();
+        add_with_parts(work, &root, &mut parts);
+        for naming in namings.iter().filter(|it| !going.contains(&it.holder)) {
+            let part = naming.named.iter().find(|oid| parts.contains(*oid));
+            if let Some(part) = part.filter(|_| !found.iter().any(|it: &Dependence| it.what == naming.what)) {
+                let (dependent, what) = (naming.dependent.clone(), naming.what.clone());
+                let sentence = format!("{what} depends on {}", work.describe_oid(*part));
+                found.push(Dependence { dependent, sentence, what });
+            }
         }
         for (view, reads) in &reads {
             if reads.contains(&root.oid()) && going.insert(view.oid) {
@@ -106,7 +130,7 @@ pub(super) fn of_relations(work: &Work, roots: &[Relation]) -> Result<Vec<Depend
             }
         }
     }
-    Ok(found)
+    found
 }
 
 fn views(work: &Work) -> impl Iterator<Item = Arc<ViewDef>> + '_ {
@@ -135,6 +159,18 @@ pub(super) fn owned_sequences(work: &Work, table: &TableDef) -> Vec<u32> {
     owned.collect()
 }
 
+/// The indexes and sequences that go with a column.
+pub(super) fn parts_of_column(work: &Work, table: u32, column: usize) -> Vec<Relation> {
+    let is_part = |relation: &&Relation| match relation {
+        Relation::Index(index) => index.table == table && index.covers(column),
+        Relation::Sequence(sequence) => {
+            sequence.owned_by.is_some_and(|owner| (owner.table, owner.column) == (table, column))
+        }
+        _ => false,
+    };
+    work.catalog.relations().filter(is_part).cloned().collect()
+}
+
 fn push_constraint(work: &Work, found: &mut Vec<Dependence>, constraint: &Arc<ConstraintDef>, on: &str) {
     let known = found.iter().any(|it| matches!(&it.dependent, Dependent::Constraint(c) if c.oid == constraint.oid));
     if !known {
@@ -144,40 +180,48 @@ fn push_constraint(work: &Work, found: &mut Vec<Dependence>, constraint: &Arc<Co
     }
 }
 
-/// Defaults that draw from a sequence, in tables and views that stay.
-fn push_defaults(work: &Work, found: &mut Vec<Dependence>, sequence: u32, going: &BTreeSet<u32>) -> Result<()> {
-    for table in work.catalog.tables().filter(|table| !going.contains(&table.oid)) {
-        for (position, column) in table.live_columns() {
-            let Some(text) = &column.default else { continue };
-            let draws = text.contains("nextval")
-                && work.default_of(table, position)?.is_some_and(|expr| names(&expr, sequence));
-            if draws {
-                push_default(work, found, &Relation::Table(table.clone()), (position, &column.name), sequence);
+/// The expressions that name relations.
+fn namings(work: &Work) -> Vec<Naming> {
+    let path = &work.context.settings.search_path;
+    let mut found = Vec::new();
+    let mut push = |holder: &Relation, text: &str, dependent: Dependent, part: &str| {
+        let named = expression::named_in(text, &work.catalog, path);
+        if named.is_empty() {
+            return;
+        }
+        let what = match &dependent {
+            Dependent::Constraint(constraint) => work.describe_constraint(constraint),
+            Dependent::Column { .. } => format!("column {part} of {}", work.describe(holder)),
+            _ => format!("default value for column {part} of {}", work.describe(holder)),
+        };
+        found.push(Naming { holder: holder.oid(), named, dependent, what });
+    };
+    for holder in work.catalog.relations() {
+        match holder {
+            Relation::Table(table) => {
+                for (column, def) in table.live_columns() {
+                    let dependent = match def.generated {
+                        Some(_) => Dependent::Column { table: table.oid, column },
+                        None => Dependent::Default { relation: table.oid, column },
+                    };
+                    push(holder, def.default.as_deref().unwrap_or_default(), dependent, &def.name);
+                }
+                for constraint in &table.constraints {
+                    if let ConstraintKind::Check { expression, .. } = &constraint.kind {
+                        push(holder, expression, Dependent::Constraint(constraint.clone()), &constraint.name);
+                    }
+                }
             }
+            Relation::View(view) => {
+                for (column, text) in &view.defaults {
+                    let dependent = Dependent::Default { relation: view.oid, column: *column };
+                    push(holder, text, dependent, &view.columns[*column].0);
+                }
+            }
+            _ => {}
         }
     }
-    for view in views(work).filter(|view| !going.contains(&view.oid)) {
-        for (position, text) in &view.defaults {
-            let (name, ty) = &view.columns[*position];
-            if text.contains("nextval") && names(&work.kept_default(text, *ty)?, sequence) {
-                push_default(work, found, &Relation::View(view.clone()), (*position, name), sequence);
-            }
-        }
-    }
-    Ok(())
-}
-
-fn push_default(
-    work: &Work,
-    found: &mut Vec<Dependence>,
-    relation: &Relation,
-    (column, name): (usize, &Arc<str>),
-    sequence: u32,
-) {
-    let what = format!("default value for column {name} of {}", work.describe(relation));
-    let sentence = format!("{what} depends on {}", work.describe_oid(sequence));
-    let dependent = Dependent::Default { relation: relation.oid(), column };
-    found.push(Dependence { dependent, sentence, what });
+    found
 }
 
 /// 2BP01 with what depends.
@@ -257,17 +301,78 @@ pub(super) async fn rename_in_views(
     Ok(())
 }
 
-/// After a relation got another name or schema: has the views name it so that name it by literals, as `nextval('s')`.
+/// After relations got other names or schemas than in the catalog `before`: has the expressions and views name them so that
+/// name them by literals, as `nextval('s')`.
 ///
 /// # Errors
-/// 0A000 with `message` and a view that names it otherwise.
-pub(super) async fn follow_name(work: &mut Work, relation: u32, message: &str) -> Result<()> {
-    for view in broken_views(work, relation) {
-        if let Some(text) = work.renamed(&view) {
-            put_text(work, &view, text).await?;
+/// 0A000 with `message` and a view that names one otherwise.
+pub(super) async fn follow_names(
+    work: &mut Work,
+    before: &CatalogSnapshot,
+    relations: &[u32],
+    message: &str,
+) -> Result<()> {
+    follow_in_expressions(work, before, relations).await?;
+    for &relation in relations {
+        for view in broken_views(work, relation) {
+            if let Some(text) = work.renamed(&view) {
+                put_text(work, &view, text).await?;
+            }
+        }
+        check_views(work, relation, message)?;
+    }
+    Ok(())
+}
+
+async fn follow_in_expressions(work: &mut Work, before: &CatalogSnapshot, relations: &[u32]) -> Result<()> {
+    let (path, catalog) = (work.context.settings.search_path.clone(), work.catalog.clone());
+    let renamed = |text: &Arc<str>| -> Arc<str> {
+        let other = |name: &str| {
+            let oid = relation_named(before, name, &path).ok()?.oid();
+            let relation = catalog.relation(oid).filter(|_| relations.contains(&oid))?;
+            Some(qualified_name(&catalog, relation))
+        };
+        Arc::from(expression::with_names(text, other))
+    };
+    let changes = |text: &Arc<str>| renamed(text) != *text;
+    for relation in catalog.relations() {
+        match relation {
+            Relation::Table(table) => {
+                let in_constraint = |it: &Arc<ConstraintDef>| match &it.kind {
+                    ConstraintKind::Check { expression, .. } => changes(expression),
+                    _ => false,
+                };
+                let in_column = table.columns.iter().any(|column| column.default.as_ref().is_some_and(changes));
+                if !in_column && !table.constraints.iter().any(in_constraint) {
+                    continue;
+                }
+                work.hold(table.oid).await?;
+                let Some(table) = work.catalog.table(table.oid).cloned() else { continue };
+                for constraint in table.constraints.iter().filter(|it| in_constraint(it)) {
+                    if let ConstraintKind::Check { expression, columns } = &constraint.kind {
+                        let kind = ConstraintKind::Check { expression: renamed(expression), columns: columns.clone() };
+                        work.put(Object::Constraint(ConstraintDef { kind, ..(**constraint).clone() })).await?;
+                    }
+                }
+                let mut new = (*table).clone();
+                for column in &mut new.columns {
+                    column.default = column.default.as_ref().map(renamed);
+                }
+                work.put_table(new).await?;
+            }
+            Relation::View(view) if view.defaults.iter().any(|(_, text)| changes(text)) => {
+                work.lock_relation(relation).await?;
+                let Some(view) = work.catalog.view(view.oid).cloned() else { continue };
+                let mut new = (*view).clone();
+                for (_, text) in &mut new.defaults {
+                    *text = renamed(text);
+                }
+                work.put(Object::View(new)).await?;
+            }
+            _ => {}
         }
     }
-    check_views(work, relation, message)
+    work.reload().await
 }
 
 /// Gives a view another text.

@@ -6,8 +6,8 @@ use engine::TableLockMode;
 use types::{Error, Result, SqlState};
 
 use super::depend::{self, Dependence, Dependent};
-use super::rebuild;
 use super::work::Work;
+use super::{column, rebuild};
 use crate::catalog::codec::Object;
 use crate::catalog::{ConstraintDef, ConstraintKind, IndexDef, Relation, SchemaDef, TableDef, ViewDef, well_known};
 
@@ -36,23 +36,45 @@ pub(super) async fn relations(work: &mut Work, relations: &[Relation], cascade: 
         [one] => Some(work.describe(one)),
         _ => None,
     };
-    let dependents = depend::of_relations(work, &roots)?;
+    let dependents = depend::of_relations(work, &roots);
+    agree(work, what.as_deref(), &dependents, cascade)?;
+    remove(work, &roots, dependents).await?;
+    Ok(tag)
+}
+
+/// Tells what goes with something (or with several objects).
+///
+/// # Errors
+/// 2BP01 when it is not to go.
+fn agree(work: &mut Work, what: Option<&str>, dependents: &[Dependence], cascade: bool) -> Result<()> {
     if !dependents.is_empty() && !cascade {
         let sentences = dependents.iter().map(|it| it.sentence.clone()).collect();
         return Err(match what {
-            Some(what) => depend::refused(&what, sentences),
+            Some(what) => depend::refused(what, sentences),
             None => depend::refused_all(sentences),
         });
     }
     let whats: Vec<String> = dependents.iter().map(|it| it.what.clone()).collect();
     depend::tell_cascade(work, &whats);
-    remove(work, &roots, dependents).await?;
-    Ok(tag)
+    Ok(())
+}
+
+/// Relations that go with `what`, and all that depends on them.
+///
+/// # Errors
+/// 2BP01 when that is not to go.
+pub(super) async fn parts(work: &mut Work, parts: &[Relation], cascade: bool, what: &str) -> Result<()> {
+    if parts.is_empty() {
+        return Ok(());
+    }
+    let dependents = depend::of_relations(work, parts);
+    agree(work, Some(what), &dependents, cascade)?;
+    remove(work, parts, dependents).await
 }
 
 /// Relations that the caller has locked, and all that depends on them, whoever the session acts as.
 pub(super) async fn with_dependents(work: &mut Work, roots: &[Relation]) -> Result<()> {
-    let dependents = depend::of_relations(work, roots)?;
+    let dependents = depend::of_relations(work, roots);
     remove(work, roots, dependents).await
 }
 
@@ -108,6 +130,15 @@ async fn drop_dependent(work: &mut Work, dependent: Dependent) -> Result<()> {
             }
             work.reload().await
         }
+        Dependent::Column { table, column } => {
+            work.lock(u64::from(table), TableLockMode::AccessExclusive).await?;
+            work.reload().await?;
+            let table = work.table(table)?;
+            if table.columns[column].dropped {
+                return Ok(());
+            }
+            Box::pin(column::drop_column(work, &table, column, true)).await
+        }
     }
 }
 
@@ -150,7 +181,7 @@ pub(super) async fn view(work: &Work, view: &ViewDef) -> Result<()> {
 }
 
 /// An index with a tree of its own.
-pub(super) async fn index(work: &Work, index: &IndexDef) -> Result<()> {
+async fn index(work: &Work, index: &IndexDef) -> Result<()> {
     work.drop_tree(index.tree).await?;
     remove_index(work, index).await
 }
@@ -161,7 +192,7 @@ async fn remove_index(work: &Work, index: &IndexDef) -> Result<()> {
 }
 
 /// A sequence and its state.
-pub(super) async fn sequence(work: &mut Work, oid: u32) -> Result<()> {
+async fn sequence(work: &mut Work, oid: u32) -> Result<()> {
     work.lock(u64::from(oid), TableLockMode::AccessExclusive).await?;
     work.reload().await?;
     let Some(found) = work.catalog.sequence(oid).cloned() else { return Ok(()) };
@@ -190,7 +221,7 @@ async fn remove_locked(work: &mut Work, constraint: &ConstraintDef) -> Result<()
 /// Drops a constraint with its index; `what` is dropped because of it or for it.
 ///
 /// # Errors
-/// 2BP01 when a foreign key needs the index and it is not to go with it.
+/// 2BP01 when a foreign key or another needs the index and is not to go with it.
 pub(super) async fn constraint(work: &mut Work, found: &ConstraintDef, cascade: bool, what: &str) -> Result<()> {
     let index_oid = match &found.kind {
         ConstraintKind::PrimaryKey { index } | ConstraintKind::Unique { index } => *index,
@@ -202,22 +233,12 @@ pub(super) async fn constraint(work: &mut Work, found: &ConstraintDef, cascade: 
     let table = work.table(found.table)?;
     let index_def = table.index(index_oid).cloned();
     let index_def = index_def.ok_or_else(|| Error::internal("a constraint without its index"))?;
-    let children: Vec<Arc<ConstraintDef>> = work
-        .catalog
-        .constraints()
-        .filter(|it| matches!(&it.kind, ConstraintKind::Foreign(foreign) if foreign.parent_index == index_oid))
-        .cloned()
-        .collect();
-    if !children.is_empty() && !cascade {
-        let on = format!("index {}", index_def.name);
-        let sentences = children.iter().map(|it| format!("{} depends on {on}", work.describe_constraint(it)));
-        return Err(depend::refused(what, sentences.collect()));
+    let dependents = depend::of_relations(work, &[Relation::Index(index_def.clone())]);
+    agree(work, Some(what), &dependents, cascade)?;
+    for dependence in dependents {
+        drop_dependent(work, dependence.dependent).await?;
     }
-    let whats: Vec<String> = children.iter().map(|it| work.describe_constraint(it)).collect();
-    depend::tell_cascade(work, &whats);
-    for child in &children {
-        remove_locked(work, child).await?;
-    }
+    let table = work.table(found.table)?;
     remove_constraint(work, found).await?;
     if index_def.primary {
         // The rows get row ids for their keys.
@@ -289,7 +310,7 @@ async fn remove_schemas(work: &mut Work, schemas: &[Arc<SchemaDef>], cascade: bo
     work.reload().await?;
     let contents: Vec<Relation> =
         contents.iter().filter_map(|relation| work.catalog.relation(relation.oid()).cloned()).collect();
-    let outside = depend::of_relations(work, &contents)?;
+    let outside = depend::of_relations(work, &contents);
     sentences.extend(outside.iter().map(|it| it.sentence.clone()));
     whats.extend(outside.iter().map(|it| it.what.clone()));
     if !sentences.is_empty() && !cascade {

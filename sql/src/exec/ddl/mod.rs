@@ -13,8 +13,9 @@
 //! tree; the old one is dropped in the same transaction and goes when no snapshot can need it. Filling sorts in
 //! [runs](sort) of bounded size.
 //!
-//! **Caveats.** Views are kept as text. The renaming of a column is followed where another name in the text is enough,
-//! that of a relation or schema where the text names it by literals alone, as in `nextval('s')`; any other is refused.
+//! **Caveats.** Views and expressions are kept as text. The renaming of a column is followed where another name in the text
+//! of a view is enough, that of a relation or schema where the text names it by literals alone, as in `nextval('s')`, which
+//! an expression always does; any other is refused.
 
 mod alter;
 mod column;
@@ -63,6 +64,9 @@ pub(crate) enum Executed {
 /// PostgreSQL's; what the engine returns.
 pub(crate) async fn execute(ddl: &Ddl, with: &[WithPart], context: &Arc<ExecContext>) -> Result<Executed> {
     let mut work = Work::begin(context).await?;
+    if !work.hold_named(&ddl.expressions()).await? {
+        return Ok(Executed::Stale);
+    }
     let tag = match ddl {
         Ddl::CreateTable(table) => {
             work.on_commit = table.on_commit;

@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use types::{Error, Result, SqlState};
 
-use super::column::next_value_text;
 use super::work::Work;
 use super::{create, depend};
 use crate::catalog::codec::Object;
 use crate::catalog::{ConstraintDef, IndexDef, Relation, SchemaDef, SequenceDef, TableDef, ViewDef, well_known};
 
+pub(super) const RENAMED: &str = "cannot rename a relation used by a view";
 const MOVED: &str = "cannot move a relation used by a view to another schema";
 
 /// `ALTER TABLE` and so on.
@@ -32,6 +32,7 @@ pub(super) async fn relation(work: &mut Work, relation: &Relation, name: &str) -
     work.claim_more(schema, name).await?;
     work.reload().await?;
     work.check_free(schema, name)?;
+    let before = work.catalog.clone();
     let new_name: Arc<str> = Arc::from(name);
     match &found {
         Relation::Table(old) => work.put_table(TableDef { name: new_name, ..(**old).clone() }).await?,
@@ -44,28 +45,14 @@ pub(super) async fn relation(work: &mut Work, relation: &Relation, name: &str) -
                 work.put(Object::Constraint(constraint)).await?;
             }
         }
-        Relation::Sequence(old) => put_sequence(work, old, SequenceDef { name: new_name, ..(**old).clone() }).await?,
+        Relation::Sequence(old) => {
+            work.put(Object::Sequence(SequenceDef { name: new_name, ..(**old).clone() })).await?
+        }
         Relation::Virtual(_) => return Err(Error::internal("a system relation was let through")),
     }
     work.reload().await?;
-    depend::follow_name(work, found.oid(), "cannot rename a relation used by a view").await?;
+    depend::follow_names(work, &before, &[found.oid()], RENAMED).await?;
     Ok(tag(&found))
-}
-
-/// Stores a sequence, which is locked, with another name or schema, and the default that spells it.
-async fn put_sequence(work: &mut Work, old: &SequenceDef, new: SequenceDef) -> Result<()> {
-    if let Some(owner) = new.owned_by {
-        work.hold(owner.table).await?;
-        if let Some(table) = work.catalog.table(owner.table) {
-            let mut table = (**table).clone();
-            let column = &mut table.columns[owner.column];
-            if column.default.as_ref() == Some(&next_value_text(old)) {
-                column.default = Some(next_value_text(&new));
-                work.put_table(table).await?;
-            }
-        }
-    }
-    work.put(Object::Sequence(new)).await
 }
 
 pub(super) async fn set_schema(work: &mut Work, relation: &Relation, schema: &SchemaDef) -> Result<String> {
@@ -80,12 +67,15 @@ pub(super) async fn set_schema(work: &mut Work, relation: &Relation, schema: &Sc
         return Err(Error::new(SqlState::FEATURE_NOT_SUPPORTED, message));
     }
     free_in(work, schema, found.name())?;
+    let before = work.catalog.clone();
+    let mut moved = vec![found.oid()];
     let name = schema.name.clone();
     match &found {
         Relation::Table(old) => {
             for index in &old.indexes {
                 free_in(work, schema, &index.name)?;
                 work.put(Object::Index(IndexDef { schema: schema.oid, ..(**index).clone() })).await?;
+                moved.push(index.oid);
             }
             for constraint in &old.constraints {
                 work.put(Object::Constraint(ConstraintDef { schema: schema.oid, ..(**constraint).clone() })).await?;
@@ -93,13 +83,13 @@ pub(super) async fn set_schema(work: &mut Work, relation: &Relation, schema: &Sc
             work.put_table(TableDef { schema: schema.oid, schema_name: name.clone(), ..(**old).clone() }).await?;
             work.reload().await?;
             for sequence in depend::owned_sequences(work, old) {
-                super::sequence::lock(work, sequence).await?;
+                work.lock(u64::from(sequence), engine::TableLockMode::AccessExclusive).await?;
+                work.reload().await?;
                 let old = work.sequence(sequence)?;
                 free_in(work, schema, &old.name)?;
                 let new = SequenceDef { schema: schema.oid, schema_name: name.clone(), ..(*old).clone() };
-                put_sequence(work, &old, new).await?;
-                work.reload().await?;
-                depend::follow_name(work, sequence, MOVED).await?;
+                work.put(Object::Sequence(new)).await?;
+                moved.push(sequence);
             }
         }
         Relation::View(old) => {
@@ -112,7 +102,7 @@ pub(super) async fn set_schema(work: &mut Work, relation: &Relation, schema: &Sc
                 return Err(Error::new(SqlState::FEATURE_NOT_SUPPORTED, message));
             }
             let new = SequenceDef { schema: schema.oid, schema_name: name, ..(**old).clone() };
-            put_sequence(work, old, new).await?;
+            work.put(Object::Sequence(new)).await?;
         }
         Relation::Index(_) | Relation::Virtual(_) => {
             return Err(Error::new(
@@ -122,7 +112,7 @@ pub(super) async fn set_schema(work: &mut Work, relation: &Relation, schema: &Sc
         }
     }
     work.reload().await?;
-    depend::follow_name(work, found.oid(), MOVED).await?;
+    depend::follow_names(work, &before, &moved, MOVED).await?;
     Ok(tag(&found))
 }
 
@@ -196,23 +186,13 @@ pub(super) async fn schema(work: &mut Work, schema: &SchemaDef, name: &str) -> R
         return Err(Error::new(SqlState::RESERVED_NAME, format!("unacceptable schema name \"{name}\""))
             .detail("The prefix \"pg_\" is reserved for system schemas."));
     }
-    let new_name: Arc<str> = Arc::from(name);
-    work.put(Object::Schema(SchemaDef { name: new_name.clone(), ..(*found).clone() })).await?;
-    let inside: Vec<Relation> =
-        work.catalog.relations().filter(|it| work.catalog.schema_of(it) == found.oid).cloned().collect();
-    for relation in &inside {
-        if let Relation::Sequence(known) = relation {
-            super::sequence::lock(work, known.oid).await?;
-            let Some(now) = work.catalog.sequence(known.oid).cloned() else { continue };
-            // Its default still spells the schema's old name.
-            let old = SequenceDef { schema_name: found.name.clone(), ..(*now).clone() };
-            put_sequence(work, &old, SequenceDef { schema_name: new_name.clone(), ..(*now).clone() }).await?;
-        }
-    }
+    let before = work.catalog.clone();
+    work.put(Object::Schema(SchemaDef { name: Arc::from(name), ..(*found).clone() })).await?;
     work.reload().await?;
-    for relation in &inside {
-        depend::follow_name(work, relation.oid(), "cannot rename a schema whose relations are used by a view").await?;
-    }
+    let inside: Vec<u32> =
+        before.relations().filter(|it| before.schema_of(it) == found.oid).map(Relation::oid).collect();
+    let message = "cannot rename a schema whose relations are used by a view";
+    depend::follow_names(work, &before, &inside, message).await?;
     Ok("ALTER SCHEMA".to_owned())
 }
 

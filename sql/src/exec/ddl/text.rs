@@ -1,10 +1,10 @@
 //! What the catalog keeps as text (defaults, CHECK, generated columns, views), bound again: to run it over existing rows,
-//! to find what it depends on, and to follow the renaming of a column, or of a relation that a view's literals name.
+//! to find what views depend on, and to follow the renaming of a column, or of a relation that a view's literals name.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use types::{Datum, Result, SqlType, Volatility};
+use types::{Result, Volatility};
 
 use super::column::next_value_text;
 use super::work::Work;
@@ -50,11 +50,6 @@ impl Work {
             return binder.coerce(next, def.ty, types::cast::CastContext::Assignment, 0).map(Some);
         }
         bind::bind_default(table, column, self.bind_context())
-    }
-
-    /// What the text of a default of a column of this type means.
-    pub fn kept_default(&self, text: &str, ty: SqlType) -> Result<Expr> {
-        Binder::new(self.bind_context(), "").kept_default(text, ty)
     }
 
     /// CHECK constraints over the table's row.
@@ -146,15 +141,6 @@ pub(super) fn is_steady(expr: &Expr) -> bool {
         _ => {}
     });
     steady
-}
-
-/// Whether an expression names the object with this oid, as `nextval('s'::regclass)` does.
-pub(super) fn names(expr: &Expr, oid: u32) -> bool {
-    let mut found = false;
-    walk::visit(expr, &mut |part| {
-        found |= matches!(part, Expr::Const { value: Datum::Oid(number), ty } if *number == oid && ty.is_reg());
-    });
-    found
 }
 
 /// Puts another name in place of a column's in an expression's text.

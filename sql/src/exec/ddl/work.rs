@@ -12,7 +12,8 @@ use crate::bound::OnCommit;
 use crate::catalog::codec::{self, Object};
 use crate::catalog::store::{self, Writer};
 use crate::catalog::{
-    Acl, CatalogSnapshot, Comment, Privileges, Relation, RoleDef, SchemaDef, SequenceDef, TableDef, ViewDef, well_known,
+    Acl, CatalogSnapshot, Comment, Privileges, Relation, RoleDef, SchemaDef, SequenceDef, TableDef, ViewDef,
+    expression, well_known,
 };
 use crate::exec::context::{ExecContext, TxnGuard};
 use crate::exec::lift::{Lift, lift};
@@ -135,6 +136,36 @@ impl Work {
         Err(Error::new(SqlState::OBJECT_IN_USE, message))
     }
 
+    /// Keeps the relations that expressions name, which the catalog is to keep, as they are until others know of these. False:
+    /// one is not any more what the statement was bound to.
+    ///
+    /// # Errors
+    /// 40001 as [`Work::lock_permitted`].
+    pub async fn hold_named(&mut self, expressions: &[&str]) -> Result<bool> {
+        let path = self.context.settings.search_path.clone();
+        let named = |catalog: &CatalogSnapshot| -> Vec<Vec<u32>> {
+            expressions.iter().map(|text| expression::named_in(text, catalog, &path)).collect()
+        };
+        let bound = named(&self.context.catalog);
+        if bound.iter().all(Vec::is_empty) {
+            return Ok(true);
+        }
+        for relation in bound.iter().flatten().filter_map(|oid| self.context.catalog.relation(*oid)) {
+            if !matches!(relation, Relation::Virtual(_)) {
+                // A schema that gets another name gives one to what is in it.
+                let schema = self.context.catalog.schema_of(relation);
+                self.lock(u64::from(schema), TableLockMode::AccessShare).await?;
+                self.lock(locked_with(relation), TableLockMode::AccessShare).await?;
+            }
+        }
+        self.reload().await?;
+        let same = named(&self.catalog) == bound;
+        if !same && self.sees_the_past() {
+            return Err(lift(engine::Error::Serialization));
+        }
+        Ok(same)
+    }
+
     /// Locks an object against all who change its definition, but against nobody who reads it or writes rows, and reads
     /// the catalog again.
     pub async fn hold(&mut self, object: u32) -> Result<()> {
@@ -144,11 +175,7 @@ impl Work {
 
     /// Locks a relation against everything.
     pub async fn lock_relation(&mut self, relation: &Relation) -> Result<()> {
-        let object = match relation {
-            Relation::Index(index) => index.table,
-            other => other.oid(),
-        };
-        self.lock(u64::from(object), TableLockMode::AccessExclusive).await?;
+        self.lock(locked_with(relation), TableLockMode::AccessExclusive).await?;
         self.reload().await
     }
 
@@ -422,6 +449,14 @@ impl Work {
     /// The relation with this oid, as it is now.
     pub fn relation(&self, oid: u32) -> Result<Relation> {
         self.catalog.relation(oid).cloned().ok_or_else(|| gone(oid))
+    }
+}
+
+/// The object that is locked for a relation.
+fn locked_with(relation: &Relation) -> u64 {
+    match relation {
+        Relation::Index(index) => u64::from(index.table),
+        other => u64::from(other.oid()),
     }
 }
 
