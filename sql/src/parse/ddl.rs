@@ -11,12 +11,11 @@ impl Parser<'_> {
     pub(super) fn create(&mut self) -> Result<Statement> {
         self.expect_word("create")?;
         let replace = self.accept_words(&["or", "replace"]);
-        let temporary = {
-            if self.is_any_word(&["global", "local"]) {
-                self.advance();
-            }
-            self.accept_word("temporary") || self.accept_word("temp")
-        };
+        let scoped = self.accept_word("local") || self.accept_word("global");
+        let temporary = self.accept_word("temporary") || self.accept_word("temp");
+        if scoped && !temporary {
+            return Err(self.unexpected());
+        }
         let unlogged = !temporary && self.accept_word("unlogged");
         let Tok::Word(word) = self.peek().clone() else { return Err(self.unexpected()) };
         if temporary && !matches!(word.as_ref(), "table" | "sequence" | "view" | "recursive") {

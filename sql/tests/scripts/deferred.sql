@@ -592,6 +592,21 @@ BEGIN
 > insert into c values (9, 19)
 INSERT 0 1
 
+> alter table p owner to current_user
+ALTER TABLE
+
+> alter table c owner to current_user
+ERROR:  55006: cannot ALTER TABLE "c" because it has pending trigger events
+
+> rollback
+ROLLBACK
+
+> begin
+BEGIN
+
+> insert into c values (9, 19)
+INSERT 0 1
+
 > create index on c (pid)
 ERROR:  55006: cannot CREATE INDEX "c" because it has pending trigger events
 

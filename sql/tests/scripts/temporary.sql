@@ -112,6 +112,12 @@ ERROR:  42704: index "absent" does not exist
 > create temporary table a1 (a int) on commit preserve rows
 CREATE TABLE
 
+> create local table a0 (a int)
+ERROR:  42601: syntax error at or near "table"
+
+> create global unlogged table a0 (a int)
+ERROR:  42601: syntax error at or near "unlogged"
+
 > create local temp table if not exists a1 (a int)
 NOTICE:  42P07: relation "a1" already exists, skipping
 CREATE TABLE

@@ -127,7 +127,10 @@ fn free_in(work: &Work, schema: &SchemaDef, name: &str) -> Result<()> {
 pub(super) async fn set_owner(work: &mut Work, relation: &Relation, owner: &str) -> Result<String> {
     let found = locked(work, relation).await?;
     match &found {
-        Relation::Table(table) => table_owner(work, table, owner).await?,
+        Relation::Table(table) => {
+            work.check_not_pending(table, "ALTER TABLE")?;
+            table_owner(work, table, owner).await?;
+        }
         Relation::View(view) => {
             let owner = new_owner(work, owner)?;
             work.put(Object::View(ViewDef { owner, ..(**view).clone() })).await?;
