@@ -16,6 +16,7 @@ use crate::catalog::describe::{
     OPERATOR_CLASSES, OTHER_OPERATOR_CLASSES, class_accepts, class_refused, operator_class, qualified_name,
     quote_identifier,
 };
+use crate::catalog::extension::{self, Extension};
 use crate::catalog::{
     CatalogSnapshot, IndexColumn, PG_TEMP, Relation, SchemaDef, ViewDef, ViewParameters, is_others, is_temporary,
     named_part, own_temporary,
@@ -109,6 +110,8 @@ impl Binder<'_> {
                 if_not_exists: *if_not_exists,
                 owner: owner.clone(),
             },
+            ast::Statement::CreateExtension { name, if_not_exists } => self.create_extension(name, *if_not_exists)?,
+            ast::Statement::DropExtensions { names, if_exists } => self.drop_extensions(names, *if_exists)?,
             ast::Statement::Drop { kind, names, if_exists, cascade } => {
                 self.drop_objects(*kind, names, *if_exists, *cascade)?
             }
@@ -153,6 +156,37 @@ impl Binder<'_> {
             }
             _ => return Err(Error::unsupported("this statement")),
         })
+    }
+
+    fn create_extension(&mut self, name: &str, if_not_exists: bool) -> Result<Ddl> {
+        if extension::named(name).is_none() {
+            let message = format!("extension \"{name}\" is not available");
+            return Err(Error::new(SqlState::FEATURE_NOT_SUPPORTED, message)
+                .detail("There are no extensions but those that pg_available_extensions lists."));
+        }
+        let message = format!("extension \"{name}\" already exists");
+        if !if_not_exists {
+            return Err(Error::new(SqlState::DUPLICATE_OBJECT, message));
+        }
+        self.notice(SqlState::DUPLICATE_OBJECT, format!("{message}, skipping"));
+        Ok(Ddl::Nothing { tag: "CREATE EXTENSION" })
+    }
+
+    fn drop_extensions(&mut self, names: &[String], if_exists: bool) -> Result<Ddl> {
+        for name in names {
+            match extension_named(name) {
+                Ok(extension) => {
+                    let name = extension.name;
+                    let message = format!("cannot drop extension {name} because it is required by the database system");
+                    return Err(Error::new(SqlState::DEPENDENT_OBJECTS_STILL_EXIST, message));
+                }
+                Err(error) if if_exists => {
+                    self.notice(SqlState::SUCCESSFUL_COMPLETION, format!("{}, skipping", error.message));
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(Ddl::Nothing { tag: "DROP EXTENSION" })
     }
 
     /// A missing object that IF EXISTS allows to be missing: a notice, and nothing to do.
@@ -626,6 +660,9 @@ impl Binder<'_> {
                 self.schema(&Ident { name: schema.clone(), pos: name.pos }).map_err(super::without_position)?;
             return Ok(Ddl::CommentSchema { schema, text });
         }
+        if kind == ObjectKind::Extension {
+            return Ok(Ddl::CommentExtension { extension: extension_named(name.object())?, text });
+        }
         let shown = match kind {
             ObjectKind::Table => DropKind::Table,
             ObjectKind::View => DropKind::View,
@@ -676,6 +713,13 @@ pub(super) fn missing_schema(name: &str, pos: u32) -> Error {
     Error::new(SqlState::INVALID_SCHEMA_NAME, format!("schema \"{name}\" does not exist")).at(pos + 1)
 }
 
+/// # Errors
+/// 42704 there is none with this name.
+fn extension_named(name: &str) -> Result<&'static Extension> {
+    let missing = || Error::new(SqlState::UNDEFINED_OBJECT, format!("extension \"{name}\" does not exist"));
+    extension::named(name).ok_or_else(missing)
+}
+
 fn alter_tag(kind: ObjectKind) -> &'static str {
     match kind {
         ObjectKind::View => "ALTER VIEW",
@@ -695,6 +739,7 @@ fn kind_word(kind: ObjectKind) -> &'static str {
         ObjectKind::Column => "column",
         ObjectKind::Database => "database",
         ObjectKind::Role => "role",
+        ObjectKind::Extension => "extension",
     }
 }
 

@@ -9,6 +9,7 @@ use types::SqlType;
 
 use super::plan::Plan;
 use super::statement::ResultColumn;
+use crate::catalog::extension::Extension;
 pub use crate::catalog::{CheckOption, Identity, ReferentialAction as ForeignKeyAction};
 use crate::catalog::{
     ColumnDef, ConstraintDef, Generated, IndexColumn, IndexDef, Relation, SchemaDef, SequenceDef, TableDef, Timing,
@@ -95,6 +96,10 @@ pub enum Ddl {
     },
     CommentSchema {
         schema: Arc<SchemaDef>,
+        text: Option<String>,
+    },
+    CommentExtension {
+        extension: &'static Extension,
         text: Option<String>,
     },
     CreateRole {

@@ -22,6 +22,7 @@ mod constraint;
 mod database;
 pub mod describe;
 pub mod expression;
+pub mod extension;
 mod index;
 mod relation;
 mod role;

@@ -8,6 +8,7 @@ use super::procedures;
 use crate::bind;
 use crate::catalog::describe::{constraint_definition, index_definition};
 use crate::catalog::expression;
+use crate::catalog::extension::EXTENSIONS;
 use crate::catalog::{AclItem, PG_TEMP, Privileges, Relation, is_others, own_temporary, well_known};
 
 fn number(call: &Call<'_>, i: usize) -> u32 {
@@ -160,6 +161,7 @@ fn class_named(name: &str) -> Option<u32> {
         "pg_constraint" => well_known::PG_CONSTRAINT,
         "pg_database" => well_known::PG_DATABASE,
         "pg_authid" => well_known::PG_AUTHID,
+        "pg_extension" => well_known::PG_EXTENSION,
         _ => return None,
     })
 }
@@ -181,6 +183,7 @@ fn obj_description(call: &mut Call<'_>) -> Result<Datum> {
         (well_known::PG_DATABASE, well_known::POSTGRES_DATABASE) => Some("default administrative connection database"),
         (well_known::PG_DATABASE, well_known::TEMPLATE1) => Some("default template for new databases"),
         (well_known::PG_DATABASE, well_known::TEMPLATE0) => Some("unmodifiable empty database"),
+        (well_known::PG_EXTENSION, oid) => EXTENSIONS.iter().find(|it| it.oid == oid).map(|it| it.comment),
         _ => None,
     };
     optional(fixed)

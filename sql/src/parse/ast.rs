@@ -457,6 +457,8 @@ pub enum Statement {
     AlterSequence { name: Name, if_exists: bool, options: Vec<SequenceOption> },
     CreateView(Box<CreateView>),
     CreateSchema { name: Option<Ident>, if_not_exists: bool, owner: Option<String> },
+    CreateExtension { name: String, if_not_exists: bool },
+    DropExtensions { names: Vec<String>, if_exists: bool },
     Drop { kind: ObjectKind, names: Vec<Name>, if_exists: bool, cascade: bool },
     AlterTable { kind: ObjectKind, name: Name, if_exists: bool, actions: Vec<AlterAction> },
     RenameSchema { name: Ident, to: String },
@@ -502,6 +504,7 @@ pub enum ObjectKind {
     Column,
     Database,
     Role,
+    Extension,
 }
 
 #[derive(Clone, Debug)]

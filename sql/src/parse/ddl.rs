@@ -64,6 +64,10 @@ impl Parser<'_> {
                 self.advance();
                 self.create_database()
             }
+            "extension" => {
+                self.advance();
+                self.create_extension()
+            }
             word => self.unknown_object("CREATE", word),
         }
     }
@@ -117,6 +121,28 @@ impl Parser<'_> {
 
     pub(super) fn if_not_exists(&mut self) -> bool {
         self.accept_words(&["if", "not", "exists"])
+    }
+
+    /// Where it goes, and which version, is no question: it is there or not.
+    fn create_extension(&mut self) -> Result<Statement> {
+        let if_not_exists = self.if_not_exists();
+        let name = self.name_string()?;
+        self.accept_word("with");
+        loop {
+            if self.accept_word("schema") {
+                self.name_string()?;
+            } else if self.accept_word("version") {
+                match self.peek() {
+                    Tok::String(_) => self.string().map(drop)?,
+                    _ => self.name_string().map(drop)?,
+                }
+            } else if self.is_word("from") {
+                let message = "CREATE EXTENSION ... FROM is no longer supported";
+                return Err(Error::new(SqlState::FEATURE_NOT_SUPPORTED, message).at(self.pos() + 1));
+            } else if !self.accept_word("cascade") {
+                return Ok(Statement::CreateExtension { name, if_not_exists });
+            }
+        }
     }
 
     fn create_database(&mut self) -> Result<Statement> {
@@ -340,6 +366,13 @@ impl Parser<'_> {
                 }
                 return Ok(Statement::DropDatabase { name, if_exists });
             }
+            "extension" => {
+                self.advance();
+                let if_exists = self.accept_words(&["if", "exists"]);
+                let names = self.list(Self::name_string)?;
+                let _ = self.accept_word("cascade") || self.accept_word("restrict");
+                return Ok(Statement::DropExtensions { names, if_exists });
+            }
             "schema" => {
                 self.advance();
                 ObjectKind::Schema
@@ -420,6 +453,8 @@ impl Parser<'_> {
             ObjectKind::Schema
         } else if self.accept_word("database") {
             ObjectKind::Database
+        } else if self.accept_word("extension") {
+            ObjectKind::Extension
         } else if let Some(kind) = self.relation_kind() {
             kind
         } else {

@@ -638,7 +638,7 @@ pub(super) fn command_name(ddl: &Ddl) -> &'static str {
         }
         Ddl::CreateDatabase(_) => "CREATE DATABASE",
         Ddl::DropDatabase { .. } => "DROP DATABASE",
-        Ddl::Comment { .. } | Ddl::CommentSchema { .. } => "COMMENT",
+        Ddl::Comment { .. } | Ddl::CommentSchema { .. } | Ddl::CommentExtension { .. } => "COMMENT",
         Ddl::Reindex { .. } => "REINDEX",
         Ddl::AlterView { tag, .. } | Ddl::Nothing { tag } => tag,
     }

@@ -5,6 +5,7 @@
 
 mod activity;
 mod columns;
+mod extensions;
 mod information;
 mod locks;
 mod privileges;
@@ -73,8 +74,20 @@ static RELATIONS: &[VirtualRelation] = &[
     catalog(1_249, "pg_attribute", b'r', columns::PG_ATTRIBUTE, relations::pg_attribute),
     catalog(1_261, "pg_auth_members", b'r', columns::PG_AUTH_MEMBERS, shared::pg_auth_members),
     catalog(1_260, "pg_authid", b'r', columns::PG_AUTHID, shared::pg_authid),
-    catalog(12_081, "pg_available_extensions", b'v', columns::PG_AVAILABLE_EXTENSIONS, empty),
-    catalog(12_085, "pg_available_extension_versions", b'v', columns::PG_AVAILABLE_EXTENSION_VERSIONS, empty),
+    catalog(
+        12_081,
+        "pg_available_extensions",
+        b'v',
+        columns::PG_AVAILABLE_EXTENSIONS,
+        extensions::pg_available_extensions,
+    ),
+    catalog(
+        12_085,
+        "pg_available_extension_versions",
+        b'v',
+        columns::PG_AVAILABLE_EXTENSION_VERSIONS,
+        extensions::pg_available_extension_versions,
+    ),
     catalog(2_605, "pg_cast", b'r', columns::PG_CAST, type_rows::pg_cast),
     catalog(1_259, "pg_class", b'r', columns::PG_CLASS, relations::pg_class),
     catalog(3_456, "pg_collation", b'r', columns::PG_COLLATION, type_rows::pg_collation),
@@ -88,7 +101,7 @@ static RELATIONS: &[VirtualRelation] = &[
     catalog(2_609, "pg_description", b'r', columns::PG_DESCRIPTION, relations::pg_description),
     catalog(3_501, "pg_enum", b'r', columns::PG_ENUM, empty),
     catalog(3_466, "pg_event_trigger", b'r', columns::PG_EVENT_TRIGGER, empty),
-    catalog(3_079, "pg_extension", b'r', columns::PG_EXTENSION, relations::pg_extension),
+    catalog(3_079, "pg_extension", b'r', columns::PG_EXTENSION, extensions::pg_extension),
     catalog(2_328, "pg_foreign_data_wrapper", b'r', columns::PG_FOREIGN_DATA_WRAPPER, empty),
     catalog(1_417, "pg_foreign_server", b'r', columns::PG_FOREIGN_SERVER, empty),
     catalog(3_118, "pg_foreign_table", b'r', columns::PG_FOREIGN_TABLE, empty),

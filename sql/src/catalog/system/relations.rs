@@ -9,7 +9,7 @@ use crate::bind;
 use crate::catalog::describe::operator_class;
 use crate::catalog::{
     CatalogSnapshot, ConstraintKind, FIRST_NORMAL_OID, ReferentialAction, Relation, SEQUENCE_COLUMNS, VirtualSource,
-    expression, well_known,
+    expression, extension, well_known,
 };
 
 type Rows = Result<Vec<Vec<Datum>>>;
@@ -19,16 +19,6 @@ pub(super) fn pg_namespace(from: &VirtualSource<'_>) -> Rows {
         vec![o(schema.oid), t(&schema.name), o(schema.owner), acl(&schema.acl, from.catalog)]
     };
     Ok(from.catalog.schemas().map(row).collect())
-}
-
-/// The extension that what is our own belongs to, with an oid below those of users' objects: so clients that copy a
-/// database (pg_dump) leave it alone, as they do with what comes with any server.
-const EXTENSION: u32 = 15_899;
-
-pub(super) fn pg_extension(_: &VirtualSource<'_>) -> Rows {
-    let version = t(env!("CARGO_PKG_VERSION"));
-    let (owner, schema) = (o(well_known::POSTGRES_ROLE), o(well_known::REDOUBT));
-    Ok(vec![vec![o(EXTENSION), t("redoubt"), owner, schema, b(false), version, null(), null()]])
 }
 
 /// The privileges that the schemas of the server had from the start: who copies a database need not grant them.
@@ -507,7 +497,7 @@ pub(super) fn pg_depend(from: &VirtualSource<'_>) -> Rows {
     let mut add = |class, object, ref_class, ref_object, ref_column: i32, kind| {
         rows.push(vec![o(class), o(object), i4(0), o(ref_class), o(ref_object), i4(ref_column), c(kind)]);
     };
-    add(well_known::PG_NAMESPACE, well_known::REDOUBT, well_known::PG_EXTENSION, EXTENSION, 0, b'e');
+    add(well_known::PG_NAMESPACE, well_known::REDOUBT, well_known::PG_EXTENSION, extension::OWN, 0, b'e');
     for relation in from.catalog.relations() {
         let oid = relation.oid();
         for (number, default) in defaults(relation) {
@@ -527,7 +517,7 @@ pub(super) fn pg_depend(from: &VirtualSource<'_>) -> Rows {
                 }
             }
             Relation::Virtual(own) if own.schema == "redoubt" => {
-                add(well_known::PG_CLASS, own.oid, well_known::PG_EXTENSION, EXTENSION, 0, b'e');
+                add(well_known::PG_CLASS, own.oid, well_known::PG_EXTENSION, extension::OWN, 0, b'e');
             }
             Relation::Sequence(sequence) => {
                 if let Some(owner) = sequence.owned_by {
@@ -578,6 +568,11 @@ pub(super) fn pg_description(from: &VirtualSource<'_>) -> Rows {
     if !rows.iter().any(public) {
         let text = t("standard public schema");
         rows.push(vec![o(well_known::PUBLIC), o(well_known::PG_NAMESPACE), i4(0), text]);
+    }
+    for extension in &extension::EXTENSIONS {
+        if from.catalog.comment(well_known::PG_EXTENSION, extension.oid, 0).is_none() {
+            rows.push(vec![o(extension.oid), o(well_known::PG_EXTENSION), i4(0), t(extension.comment)]);
+        }
     }
     Ok(rows)
 }

@@ -121,6 +121,9 @@ pub(crate) async fn execute(ddl: &Ddl, with: &[WithPart], context: &Arc<ExecCont
         Ddl::RenameSchema { schema, name } => rename::schema(&mut work, schema, name).await?,
         Ddl::SetSchemaOwner { schema, owner } => rename::set_schema_owner(&mut work, schema, owner).await?,
         Ddl::CommentSchema { schema, text } => rename::comment_schema(&mut work, schema, text.as_deref()).await?,
+        Ddl::CommentExtension { extension, text } => {
+            rename::comment_extension(&mut work, extension, text.as_deref()).await?
+        }
         Ddl::CreateRole { name, options } => role::create(&mut work, name, options).await?,
         Ddl::AlterRole { name, options } => role::alter(&mut work, name, options).await?,
         Ddl::AlterRoleSet { name, setting, value } => role::set(&mut work, name, setting, value.as_deref()).await?,

@@ -7,6 +7,7 @@ use types::{Error, Result, SqlState};
 use super::work::Work;
 use super::{create, depend};
 use crate::catalog::codec::Object;
+use crate::catalog::extension::Extension;
 use crate::catalog::{ConstraintDef, IndexDef, Relation, SchemaDef, SequenceDef, TableDef, ViewDef, well_known};
 
 pub(super) const RENAMED: &str = "cannot rename a relation used by a view";
@@ -210,6 +211,12 @@ pub(super) async fn set_schema_owner(work: &mut Work, schema: &SchemaDef, owner:
 pub(super) async fn comment_schema(work: &mut Work, schema: &SchemaDef, text: Option<&str>) -> Result<String> {
     held_schema(work, schema).await?;
     put_comment(work, well_known::PG_NAMESPACE, schema.oid, 0, text).await
+}
+
+pub(super) async fn comment_extension(work: &mut Work, extension: &Extension, text: Option<&str>) -> Result<String> {
+    work.check_owner(well_known::POSTGRES_ROLE, "extension", extension.name)?;
+    work.hold(extension.oid).await?;
+    put_comment(work, well_known::PG_EXTENSION, extension.oid, 0, text).await
 }
 
 /// A schema as it is now, held against other changes.
