@@ -14,6 +14,7 @@ use crate::numeric::Numeric;
 use crate::settings::Settings;
 use crate::sqltype::{SqlType, oid};
 use crate::text_io;
+use crate::tid::Tid;
 
 /// The one form that a jsonb has on the wire: its text behind this byte.
 const JSONB_VERSION: u8 = 1;
@@ -132,7 +133,7 @@ fn read(reader: &mut Reader<'_>, all: &[u8], ty: SqlType) -> Result<Datum> {
         }
         oid::TID => {
             let (block, offset) = (reader.u32()?, reader.u16()?);
-            Datum::Text(format!("({block},{offset})").into())
+            Datum::Tid(Tid { block, offset })
         }
         oid::VOID => return Ok(Datum::Null),
         oid::RECORD => record(reader)?,
@@ -294,15 +295,6 @@ fn append(value: &Datum, ty: SqlType, end: usize, out: &mut Vec<u8>) -> Result<(
         Datum::Float4(value) => out.extend_from_slice(&value.to_be_bytes()),
         Datum::Float8(value) => out.extend_from_slice(&value.to_be_bytes()),
         Datum::Numeric(value) => write_numeric(value, out),
-        Datum::Text(value) if ty.oid == oid::TID => {
-            let (block, offset) = value
-                .trim_matches(['(', ')'])
-                .split_once(',')
-                .and_then(|(block, offset)| Some((block.parse::<u32>().ok()?, offset.parse::<u16>().ok()?)))
-                .unwrap_or((0, 0));
-            out.extend_from_slice(&block.to_be_bytes());
-            out.extend_from_slice(&offset.to_be_bytes());
-        }
         Datum::Text(value) => text_io::extend(value.as_bytes(), end, out)?,
         Datum::Jsonb(value) => {
             out.push(JSONB_VERSION);
@@ -321,6 +313,10 @@ fn append(value: &Datum, ty: SqlType, end: usize, out: &mut Vec<u8>) -> Result<(
         Datum::Oid(value) => out.extend_from_slice(&value.to_be_bytes()),
         Datum::Char(value) => out.push(*value),
         Datum::Uuid(value) => out.extend_from_slice(value),
+        Datum::Tid(value) => {
+            out.extend_from_slice(&value.block.to_be_bytes());
+            out.extend_from_slice(&value.offset.to_be_bytes());
+        }
         Datum::Array(value) => write_array(value, ty, end, out)?,
         Datum::Record(fields) => {
             out.extend_from_slice(&(fields.len() as i32).to_be_bytes());
@@ -424,6 +420,7 @@ mod tests {
                 (Datum::Interval(Interval { months, days, micros }), SqlType::INTERVAL)
             }),
             any::<[u8; 16]>().prop_map(|v| (Datum::Uuid(v), SqlType::UUID)),
+            any::<(u32, u16)>().prop_map(|(block, offset)| (Datum::Tid(Tid { block, offset }), SqlType::TID)),
             proptest::collection::vec(proptest::option::of("[a-z\"\\\\{}, ]{0,5}"), 0..5).prop_map(|v| {
                 let elements = v.into_iter().map(|t| t.map_or(Datum::Null, |t| Datum::text(&t))).collect();
                 (Datum::array(oid::TEXT, elements), SqlType::TEXT_ARRAY)

@@ -272,6 +272,8 @@ pub(crate) fn convert(call: &mut Call<'_>) -> Result<Datum> {
         (Datum::Oid(value), INT4) => Datum::Int4(*value as i32),
         (Datum::Oid(value), INT8) => Datum::Int8(i64::from(*value)),
         (Datum::Oid(value), _) => Datum::Oid(*value),
+        // Of an xid8, for no integer is cast to xid.
+        (Datum::Int8(value), XID) => Datum::Oid(*value as u32),
         (Datum::Int2(_) | Datum::Int4(_) | Datum::Int8(_), _) if call.result.is_oid_like() => {
             return oid_of(call.i64(0)?);
         }
@@ -459,4 +461,5 @@ static CASTS: &[Cast] = &[
     row(REGCOLLATION, INT8, Assignment, 1288),
     row(REGCOLLATION, INT4, Assignment, 0),
     row(REGCOLLATION, OID, Implicit, 0),
+    row(XID8, XID, Explicit, 5071),
 ];

@@ -19,6 +19,7 @@ use crate::json::Jsonb;
 use crate::numeric::Numeric;
 use crate::row::Repr;
 use crate::sqltype::SqlType;
+use crate::tid::Tid;
 
 /// What the counts of references take that stand before the bytes of a shared value.
 pub(crate) const COUNTS_BYTES: usize = 2 * size_of::<usize>();
@@ -211,7 +212,7 @@ pub enum Datum {
     Float4(f32),
     Float8(f64),
     Numeric(Numeric),
-    /// text, varchar, char(n) with its padding, name, json, aclitem, tid.
+    /// text, varchar, char(n) with its padding, name, json, aclitem.
     Text(Str),
     Bytea(Bytes),
     /// Days since 2000-01-01; `i32::MIN` and `i32::MAX` are -infinity and infinity.
@@ -228,6 +229,7 @@ pub enum Datum {
     /// The one-byte type `"char"`.
     Char(u8),
     Uuid([u8; 16]),
+    Tid(Tid),
     Array(Arc<ArrayValue>),
     Record(Arc<[Datum]>),
     Jsonb(Jsonb),
@@ -319,7 +321,8 @@ impl Datum {
             | Datum::Interval(_)
             | Datum::Oid(_)
             | Datum::Char(_)
-            | Datum::Uuid(_) => 0,
+            | Datum::Uuid(_)
+            | Datum::Tid(_) => 0,
             Datum::Numeric(number) => number.heap_bytes(),
             Datum::Text(text) => COUNTS_BYTES + text.len(),
             Datum::Jsonb(value) => COUNTS_BYTES + value.as_str().len(),
@@ -352,6 +355,7 @@ impl Datum {
             (Oid(a), Oid(b)) => a.cmp(b),
             (Char(a), Char(b)) => a.cmp(b),
             (Uuid(a), Uuid(b)) => a.cmp(b),
+            (Tid(a), Tid(b)) => a.cmp(b),
             (Array(a), Array(b)) => a.compare(b),
             (Record(a), Record(b)) => compare_records(a, b),
             (Jsonb(a), Jsonb(b)) => a.compare(b),
@@ -383,6 +387,7 @@ impl Datum {
             Datum::Array(_) => 15,
             Datum::Record(_) => 16,
             Datum::Jsonb(_) => 17,
+            Datum::Tid(_) => 18,
             Datum::Null => 255,
         }
     }
@@ -441,6 +446,7 @@ impl Hash for Datum {
             Datum::Oid(value) => value.hash(state),
             Datum::Char(value) => value.hash(state),
             Datum::Uuid(value) => value.hash(state),
+            Datum::Tid(value) => value.hash(state),
             Datum::Array(value) => value.elements.hash(state),
             Datum::Record(fields) => fields.hash(state),
             Datum::Jsonb(value) => value.hash(state),

@@ -9,6 +9,7 @@
 //! | oid | 4 |
 //! | float4, float8 | bits; -0 as 0, one NaN; all bits flipped if negative, else the sign bit |
 //! | uuid | 16 |
+//! | tid | 6: block, offset |
 //! | text, bytea | bytes with 00 as 00 ff, then 00 00 |
 //! | interval | 16: microseconds with a month of 30 days and a day of 24 hours, sign bit flipped |
 //! | numeric | class (-inf, negative, 0, positive, inf, NaN), exponent of ten, digits in pairs plus one, 00; bits flipped if negative |
@@ -33,6 +34,7 @@ use crate::json::{Json, Jsonb};
 use crate::numeric::Numeric;
 use crate::row::Repr;
 use crate::sqltype::{SqlType, oid};
+use crate::tid::Tid;
 
 const TAG_VALUE: u8 = 0x01;
 const TAG_NULL: u8 = 0xff;
@@ -146,6 +148,10 @@ fn encode_column(value: &Datum, out: &mut Vec<u8>) {
             out.extend_from_slice(&ordered.to_be_bytes());
         }
         Datum::Uuid(v) => out.extend_from_slice(v),
+        Datum::Tid(v) => {
+            out.extend_from_slice(&v.block.to_be_bytes());
+            out.extend_from_slice(&v.offset.to_be_bytes());
+        }
         Datum::Text(v) => put_bytes(v.as_bytes(), out),
         Datum::Bytea(v) => put_bytes(v, out),
         Datum::Interval(v) => out.extend_from_slice(&(v.span() as u128 ^ 1 << 127).to_be_bytes()),
@@ -302,6 +308,10 @@ fn decode_column(bytes: &mut &[u8], ty: SqlType) -> Result<Datum> {
             Datum::Float8(f64::from_bits(if ordered >> 63 == 1 { ordered ^ 1 << 63 } else { !ordered }))
         }
         Repr::Uuid => Datum::Uuid(take(bytes)?),
+        Repr::Tid => {
+            let block = u32::from_be_bytes(take(bytes)?);
+            Datum::Tid(Tid { block, offset: u16::from_be_bytes(take(bytes)?) })
+        }
         Repr::Bytea => Datum::Bytea(take_bytes(bytes)?.into()),
         Repr::Text => {
             let mut text = String::from_utf8(take_bytes(bytes)?).map_err(|_| corrupt())?;
@@ -503,6 +513,7 @@ mod tests {
             }),
             two(any::<u32>(), SqlType::OID, Datum::Oid),
             two(any::<[u8; 16]>(), SqlType::UUID, Datum::Uuid),
+            two(any::<(u32, u16)>(), SqlType::TID, |(block, offset)| Datum::Tid(Tid { block, offset })),
             two(proptest::collection::vec(proptest::option::of(-2i32..2), 0..4), SqlType::INT4_ARRAY, |v| {
                 Datum::array(oid::INT4, v.into_iter().map(|e| e.map_or(Datum::Null, Datum::Int4)).collect())
             }),

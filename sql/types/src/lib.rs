@@ -33,6 +33,7 @@ pub mod settings;
 pub mod sqltype;
 pub mod tagged;
 pub mod text_io;
+mod tid;
 
 pub use datum::{ArrayValue, Datum, Interval, Str};
 pub use error::{Error, Result, Severity, SqlState};
@@ -41,3 +42,4 @@ pub use json::Jsonb;
 pub use numeric::Numeric;
 pub use settings::{ByteaOutput, RegNames, Settings, Styles};
 pub use sqltype::{Oid, SqlType, oid};
+pub use tid::Tid;

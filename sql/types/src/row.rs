@@ -29,6 +29,7 @@ use crate::function::RESULT_BYTES_MAX;
 use crate::json::Jsonb;
 use crate::numeric::{Numeric, SCALE_MAX};
 use crate::sqltype::{SqlType, oid};
+use crate::tid::Tid;
 
 const HEADER_BYTES: usize = 4;
 /// Set in the column count when variable ends take four bytes.
@@ -57,6 +58,7 @@ pub(crate) enum Repr {
     Oid,
     Char,
     Uuid,
+    Tid,
     Numeric,
     Text,
     Bytea,
@@ -81,6 +83,7 @@ impl Repr {
             oid::INTERVAL => Repr::Interval,
             oid::CHAR => Repr::Char,
             oid::UUID => Repr::Uuid,
+            oid::TID => Repr::Tid,
             oid::NUMERIC => Repr::Numeric,
             oid::BYTEA => Repr::Bytea,
             oid::JSONB => Repr::Jsonb,
@@ -99,6 +102,7 @@ impl Repr {
             Repr::Int4 | Repr::Float4 | Repr::Date | Repr::Oid => 4,
             Repr::Int8 | Repr::Float8 | Repr::Time | Repr::Timestamp | Repr::Timestamptz => 8,
             Repr::Interval | Repr::Uuid => 16,
+            Repr::Tid => 6,
             Repr::Numeric | Repr::Text | Repr::Bytea | Repr::Array | Repr::Record | Repr::Jsonb => return None,
         })
     }
@@ -416,6 +420,10 @@ fn put_fixed(value: &Datum, repr: Repr, out: &mut [u8]) -> Result<()> {
         (Repr::Oid, Datum::Oid(v)) => out.copy_from_slice(&v.to_le_bytes()),
         (Repr::Char, Datum::Char(v)) => out[0] = *v,
         (Repr::Uuid, Datum::Uuid(v)) => out.copy_from_slice(v),
+        (Repr::Tid, Datum::Tid(v)) => {
+            out[..4].copy_from_slice(&v.block.to_le_bytes());
+            out[4..].copy_from_slice(&v.offset.to_le_bytes());
+        }
         (Repr::Interval, Datum::Interval(v)) => {
             out[..8].copy_from_slice(&v.micros.to_le_bytes());
             out[8..12].copy_from_slice(&v.days.to_le_bytes());
@@ -445,6 +453,9 @@ fn get_fixed(repr: Repr, bytes: &[u8]) -> Result<Datum> {
         Repr::Oid => Datum::Oid(u32::from_le_bytes(take(bytes)?)),
         Repr::Char => Datum::Char(take::<1>(bytes)?[0]),
         Repr::Uuid => Datum::Uuid(take(bytes)?),
+        Repr::Tid => {
+            Datum::Tid(Tid { block: u32::from_le_bytes(take(bytes)?), offset: u16::from_le_bytes(take(&bytes[4..])?) })
+        }
         Repr::Interval => Datum::Interval(Interval {
             micros: i64::from_le_bytes(take(bytes)?),
             days: i32::from_le_bytes(take(&bytes[8..])?),
@@ -546,7 +557,7 @@ fn too_large() -> Error {
 }
 
 const TAG_NULL: u8 = 0;
-const TAGS: [Repr; 20] = [
+const TAGS: [Repr; 21] = [
     Repr::Bool,
     Repr::Int2,
     Repr::Int4,
@@ -567,6 +578,7 @@ const TAGS: [Repr; 20] = [
     Repr::Array,
     Repr::Record,
     Repr::Jsonb,
+    Repr::Tid,
 ];
 
 /// One element: a tag (0 for null, else 1 + index into [`TAGS`]), and for variable values the length in four bytes.
@@ -791,6 +803,7 @@ mod tests {
             any::<i64>().prop_map(|v| (Datum::Timestamptz(v), SqlType::TIMESTAMPTZ)),
             any::<u32>().prop_map(|v| (Datum::Oid(v), SqlType::REGCLASS)),
             any::<[u8; 16]>().prop_map(|v| (Datum::Uuid(v), SqlType::UUID)),
+            any::<(u32, u16)>().prop_map(|(block, offset)| (Datum::Tid(Tid { block, offset }), SqlType::TID)),
             (any::<i32>(), any::<i32>(), any::<i64>()).prop_map(|(months, days, micros)| {
                 (Datum::Interval(Interval { months, days, micros }), SqlType::INTERVAL)
             }),

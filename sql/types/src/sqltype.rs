@@ -184,6 +184,7 @@ impl SqlType {
     pub const REGCLASS: SqlType = SqlType::of(oid::REGCLASS);
     pub const REGTYPE: SqlType = SqlType::of(oid::REGTYPE);
     pub const REGPROC: SqlType = SqlType::of(oid::REGPROC);
+    pub const TID: SqlType = SqlType::of(oid::TID);
     pub const XID: SqlType = SqlType::of(oid::XID);
     pub const UUID: SqlType = SqlType::of(oid::UUID);
     pub const PG_LSN: SqlType = SqlType::of(oid::PG_LSN);

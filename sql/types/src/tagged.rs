@@ -9,6 +9,7 @@ use crate::datum::{ArrayValue, Datum, Interval, Str};
 use crate::error::{Error, Result};
 use crate::json::Jsonb;
 use crate::numeric::Numeric;
+use crate::tid::Tid;
 use bytes::Bytes;
 
 const NULL: u8 = 0;
@@ -35,6 +36,7 @@ const UUID: u8 = 18;
 const ARRAY: u8 = 19;
 const RECORD: u8 = 20;
 const JSONB: u8 = 21;
+const TID: u8 = 22;
 
 /// Appends the encoding of a value.
 pub fn encode(value: &Datum, out: &mut Vec<u8>) {
@@ -68,6 +70,10 @@ pub fn encode(value: &Datum, out: &mut Vec<u8>) {
         Datum::Oid(v) => fixed(out, OID, &v.to_le_bytes()),
         Datum::Char(v) => out.extend([CHAR, *v]),
         Datum::Uuid(v) => fixed(out, UUID, v),
+        Datum::Tid(v) => {
+            fixed(out, TID, &v.block.to_le_bytes());
+            out.extend(v.offset.to_le_bytes());
+        }
         Datum::Array(v) => {
             fixed(out, ARRAY, &v.element.to_le_bytes());
             out.extend((v.dims.len() as u32).to_le_bytes());
@@ -202,6 +208,10 @@ impl<'a> Reader<'a> {
                 Datum::Char(value)
             }
             UUID => Datum::Uuid(self.array()?),
+            TID => {
+                let block = self.u32()?;
+                Datum::Tid(Tid { block, offset: u16::from_le_bytes(self.array()?) })
+            }
             ARRAY => {
                 let element = self.u32()?;
                 let count = self.u32()?;
@@ -222,7 +232,8 @@ mod tests {
 
     #[test]
     fn nested_values_come_back() {
-        let inner = Datum::Record(Arc::from([Datum::Null, Datum::text("x"), Datum::Uuid([1; 16])]));
+        let place = Datum::Tid(Tid { block: 7, offset: 9 });
+        let inner = Datum::Record(Arc::from([Datum::Null, Datum::text("x"), Datum::Uuid([1; 16]), place]));
         let value = Datum::Array(Arc::new(ArrayValue {
             element: 2249,
             dims: vec![1, 2],

@@ -13,6 +13,7 @@ use crate::json::Jsonb;
 use crate::numeric::Numeric;
 use crate::settings::{ByteaOutput, Settings};
 use crate::sqltype::{SqlType, oid};
+use crate::tid::Tid;
 
 /// Reads the text form of a value, applying the type's modifier as an assignment does (too long text is refused).
 ///
@@ -23,9 +24,7 @@ pub fn parse(text: &str, ty: SqlType, settings: &Settings) -> Result<Datum> {
         oid::INT4 => return parse_integer::<i32>(text, "integer").map(Datum::Int4),
         oid::INT8 => return parse_integer::<i64>(text, "bigint").map(Datum::Int8),
         oid::INT2 => return parse_integer::<i16>(text, "smallint").map(Datum::Int2),
-        oid::TEXT | oid::UNKNOWN | oid::CSTRING | oid::PG_NODE_TREE | oid::ACLITEM | oid::TID => {
-            return Ok(Datum::text(text));
-        }
+        oid::TEXT | oid::UNKNOWN | oid::CSTRING | oid::PG_NODE_TREE | oid::ACLITEM => return Ok(Datum::text(text)),
         oid::JSON => {
             crate::json::check(text)?;
             return Ok(Datum::text(text));
@@ -51,6 +50,7 @@ pub fn parse(text: &str, ty: SqlType, settings: &Settings) -> Result<Datum> {
         oid::PG_LSN => return parse_lsn(text),
         oid::CHAR => return Ok(Datum::Char(parse_char(text))),
         oid::UUID => return parse_uuid(text).map(Datum::Uuid),
+        oid::TID => return Tid::parse(text).map(Datum::Tid),
         oid::VOID => return Ok(Datum::Null),
         oid::INT2VECTOR | oid::OIDVECTOR => return array_io::parse_vector(text, ty, settings),
         _ if ty.is_reg() => return parse_reg(text, ty, settings),
@@ -123,6 +123,7 @@ pub(crate) fn append(value: &Datum, ty: SqlType, settings: &Settings, end: usize
         Datum::Oid(value) => write_oid(*value, ty, settings, out),
         Datum::Char(value) => write_char(*value, out),
         Datum::Uuid(value) => write_uuid(value, out),
+        Datum::Tid(value) => out.extend_from_slice(value.to_string().as_bytes()),
         Datum::Array(value) => match ty.oid {
             oid::INT2VECTOR | oid::OIDVECTOR => array_io::write_vector(value, out),
             _ => array_io::write_array(value, ty, settings, end, out)?,
@@ -241,6 +242,7 @@ pub(crate) fn natural_type(value: &Datum) -> SqlType {
         Datum::Oid(_) => SqlType::OID,
         Datum::Char(_) => SqlType::CHAR,
         Datum::Uuid(_) => SqlType::UUID,
+        Datum::Tid(_) => SqlType::TID,
         Datum::Array(array) => SqlType::of(array.element).array().unwrap_or(SqlType::TEXT_ARRAY),
         Datum::Record(_) => SqlType::RECORD,
     }
@@ -251,7 +253,7 @@ pub(crate) fn invalid_syntax(type_name: &str, text: &str) -> Error {
     Error::new(SqlState::INVALID_TEXT_REPRESENTATION, format!("invalid input syntax for type {type_name}: \"{text}\""))
 }
 
-fn is_space(c: char) -> bool {
+pub(crate) fn is_space(c: char) -> bool {
     c.is_ascii_whitespace() || c == '\x0b'
 }
 

@@ -48,6 +48,7 @@ fn extremes(ty: SqlType) -> &'static [&'static str] {
         ],
         oid::CHAR => &["", "a"],
         oid::UUID => &["00000000-0000-0000-0000-000000000000"],
+        oid::TID => &["(0,0)", "(4294967295,65535)"],
         oid::PG_LSN => &["0/0", "7FFFFFFF/FFFFFFFF"],
         oid::INT4_ARRAY => {
             &["{}", "{1,NULL}", "[2147483646:2147483646]={1}", "[-2147483648:-2147483647]={0,1}", "{{1}}"]
@@ -494,7 +495,7 @@ proptest! {
         let (given, settings) = (pieces.concat(), new_york());
         for name in [
             "bool", "int2", "int4", "int8", "float4", "float8", "numeric", "date", "time", "timestamp", "timestamptz", "interval", "bytea",
-            "uuid", "json", "jsonb", "oid", "xid8", "pg_lsn", "char", "name", "_int4", "_text", "_interval", "int2vector",
+            "uuid", "json", "jsonb", "oid", "tid", "xid8", "pg_lsn", "char", "name", "_int4", "_text", "_interval", "int2vector",
         ] {
             let ty = type_by_name(name).expect("a type");
             for ty in [ty, SqlType::with_typmod(ty.oid, 3)] {

@@ -129,6 +129,27 @@ fn moment_greater_equal(call: &mut Call<'_>) -> Result<Datum> {
     Ok(Datum::Bool(moment_order(call).is_ge()))
 }
 
+/// Of an xid and an int4, which stands for the xid of its bits.
+fn is_transaction(call: &Call<'_>) -> bool {
+    matches!((call.arg(0), call.arg(1)), (Datum::Oid(xid), Datum::Int4(number)) if *xid == *number as u32)
+}
+
+fn transaction_equal(call: &mut Call<'_>) -> Result<Datum> {
+    Ok(Datum::Bool(is_transaction(call)))
+}
+
+fn transaction_not_equal(call: &mut Call<'_>) -> Result<Datum> {
+    Ok(Datum::Bool(!is_transaction(call)))
+}
+
+fn larger(call: &mut Call<'_>) -> Result<Datum> {
+    Ok(call.arg(usize::from(order(call).is_lt())).clone())
+}
+
+fn smaller(call: &mut Call<'_>) -> Result<Datum> {
+    Ok(call.arg(usize::from(order(call).is_gt())).clone())
+}
+
 #[rustfmt::skip]
 pub(super) static FUNCTIONS: &[Function] = &[
     Function::strict(56, "boollt", &[BOOL, BOOL], BOOL, less),
@@ -292,9 +313,11 @@ pub(super) static FUNCTIONS: &[Function] = &[
     Function::strict(1166, "interval_ge", &[INTERVAL, INTERVAL], BOOL, greater_equal),
     Function::strict(1167, "interval_gt", &[INTERVAL, INTERVAL], BOOL, greater),
     Function::strict(1246, "charlt", &[CHAR, CHAR], BOOL, less),
+    Function::strict(1265, "tidne", &[TID, TID], BOOL, not_equal),
+    Function::strict(1292, "tideq", &[TID, TID], BOOL, equal),
     Function::strict(1314, "timestamptz_cmp", &[TIMESTAMPTZ, TIMESTAMPTZ], INT4, three_way),
     Function::strict(1315, "interval_cmp", &[INTERVAL, INTERVAL], INT4, three_way),
-    Function::strict(1319, "xideqint4", &[XID, INT4], BOOL, equal),
+    Function::strict(1319, "xideqint4", &[XID, INT4], BOOL, transaction_equal),
     Function::strict(1638, "oidgt", &[OID, OID], BOOL, greater),
     Function::strict(1639, "oidge", &[OID, OID], BOOL, greater_equal),
     Function::strict(1691, "boolle", &[BOOL, BOOL], BOOL, less_equal),
@@ -375,6 +398,13 @@ pub(super) static FUNCTIONS: &[Function] = &[
     Function::strict(2530, "timestamptz_gt_timestamp", &[TIMESTAMPTZ, TIMESTAMP], BOOL, moment_greater).stable(),
     Function::strict(2531, "timestamptz_ge_timestamp", &[TIMESTAMPTZ, TIMESTAMP], BOOL, moment_greater_equal).stable(),
     Function::strict(2532, "timestamptz_ne_timestamp", &[TIMESTAMPTZ, TIMESTAMP], BOOL, moment_not_equal).stable(),
+    Function::strict(2790, "tidgt", &[TID, TID], BOOL, greater),
+    Function::strict(2791, "tidlt", &[TID, TID], BOOL, less),
+    Function::strict(2792, "tidge", &[TID, TID], BOOL, greater_equal),
+    Function::strict(2793, "tidle", &[TID, TID], BOOL, less_equal),
+    Function::strict(2794, "bttidcmp", &[TID, TID], INT4, three_way),
+    Function::strict(2795, "tidlarger", &[TID, TID], TID, larger),
+    Function::strict(2796, "tidsmaller", &[TID, TID], TID, smaller),
     Function::strict(2954, "uuid_lt", &[UUID, UUID], BOOL, less),
     Function::strict(2955, "uuid_le", &[UUID, UUID], BOOL, less_equal),
     Function::strict(2956, "uuid_eq", &[UUID, UUID], BOOL, equal),
@@ -395,7 +425,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
     Function::strict(3235, "pg_lsn_gt", &[PG_LSN, PG_LSN], BOOL, greater),
     Function::strict(3236, "pg_lsn_ne", &[PG_LSN, PG_LSN], BOOL, not_equal),
     Function::strict(3308, "xidneq", &[XID, XID], BOOL, not_equal),
-    Function::strict(3309, "xidneqint4", &[XID, INT4], BOOL, not_equal),
+    Function::strict(3309, "xidneqint4", &[XID, INT4], BOOL, transaction_not_equal),
     Function::strict(3508, "enum_eq", &[ANYENUM, ANYENUM], BOOL, equal),
     Function::strict(3509, "enum_ne", &[ANYENUM, ANYENUM], BOOL, not_equal),
     Function::strict(3510, "enum_lt", &[ANYENUM, ANYENUM], BOOL, less),

@@ -80,4 +80,5 @@ pub(super) static FUNCTIONS: &[Function] = &[
     Function::strict(2557, "bool", &[INT4], BOOL, convert),
     Function::strict(2558, "int4", &[BOOL], INT4, convert),
     Function::strict(2971, "text", &[BOOL], TEXT, convert),
+    Function::strict(5071, "xid", &[XID8], XID, convert),
 ];
