@@ -138,7 +138,7 @@ pub(crate) async fn add(
 ) -> Result<()> {
     let view = engine.statement(txn);
     let mut change =
-        |row: &[u8], _: bool| number_in(row).map(|number| Verdict::Replace(number_row(number + amount, padding)));
+        |row: &[u8], _| number_in(row).map(|number| Verdict::Replace(number_row(number + amount, padding)));
     let strength = LockStrength::NoKeyUpdate;
     match engine.update(txn, &view, tree, &key(number), strength, &mut change).await? {
         WriteOutcome::Done => Ok(()),
@@ -160,7 +160,7 @@ pub(crate) async fn append(
 ) -> Result<()> {
     let Some(schema) = cluster.schema() else { return Err(Error::ReadOnly) };
     let view = engine.statement(txn);
-    let mut change = |row: &[u8], _: bool| {
+    let mut change = |row: &[u8], _| {
         let mut values = list_in(row)?;
         values.push(value);
         Ok(Verdict::Replace(list_row(&values, padding)))

@@ -156,7 +156,7 @@ fn gets(engine: &std::sync::Arc<Engine>, tree: engine::TreeId, thread: u32) -> D
 async fn update(engine: &std::sync::Arc<Engine>, tree: engine::TreeId, key: &[u8], number: u32) {
     let mut txn = engine.begin(Isolation::ReadCommitted);
     let view = engine.statement(&mut txn);
-    let mut f = |old: &[u8], _: bool| {
+    let mut f = |old: &[u8], _| {
         let mut row = old.to_vec();
         row[..4].copy_from_slice(&number.to_le_bytes());
         Ok(Verdict::Replace(row))

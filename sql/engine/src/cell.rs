@@ -7,11 +7,14 @@
 //! slot 0 of every tree page: the high key        leaf entry                      inner entry
 //! offset  size  field                            offset  size  field             offset  size  field
 //!      0     8  stamp                                 0     8  stamp                  0     8  child page
-//!      8     1  1: finite, 0: none (rightmost)        8     8  txid, 0: settled       8     8  stamp
+//!      8     1  1: finite, 0: none (rightmost)        8     8  txid, of five bytes    8     8  stamp
 //!      9        key                                  16     1  flags                 16        key
 //!                                                    17     2  key length
 //!                                                    19        key, then payload
 //! ```
+//!
+//! The sixth byte of the txid's field is 0 until the version is settled, and 1 then: who wrote it can be asked as long as it
+//! lasts.
 //!
 //! A page holds the positions from its low bound (kept by its parent) up to, not including, its high key. The first
 //! entry of an inner page stands for everything below the second: its own key is empty.
@@ -19,6 +22,7 @@
 //! The payload of an entry is the row; or, with [`OVERFLOW`], the row's length and the first page of its chain, eight
 //! bytes each; or, of a tombstone with [`MOVED`], the key to which an update moved the row, nothing if that is too long.
 
+use crate::commits::TXID_MAX;
 use bytes::Bytes;
 use protocol::page::SLOT_BYTES;
 use protocol::{Lsn, Page, PageId, TxnId};
@@ -40,8 +44,13 @@ pub const PAGE_HAS_OVERFLOW: u8 = 2;
 
 /// Bytes of a leaf entry before its key.
 pub const ENTRY_HEADER_BYTES: usize = 19;
-/// Offset of the transaction id in an entry.
-pub const ENTRY_TXID_OFFSET: u16 = 8;
+/// Offset of the byte of an entry that says whether the version is settled. It is next to the bytes of the id, so that an
+/// update that changes both ships one patch.
+pub const ENTRY_SETTLED_OFFSET: u16 = 13;
+/// What stands there when it is.
+pub const SETTLED: u8 = 1;
+/// Bits of a transaction id.
+const TXID_BITS: u32 = 40;
 /// Bytes of a stamp, which redo does not ship.
 pub const STAMP_BYTES: usize = 8;
 /// Bytes of a high key's cell before the key.
@@ -104,8 +113,15 @@ impl<'a> Entry<'a> {
         Lsn(u64_at(self.cell, 0))
     }
 
+    /// The transaction whose commit makes the version visible; none if it is settled.
     pub fn txid(&self) -> TxnId {
-        TxnId(u64_at(self.cell, 8))
+        let field = u64_at(self.cell, 8);
+        if field >> TXID_BITS == 0 { TxnId(field) } else { TxnId::NONE }
+    }
+
+    /// The transaction that wrote the version.
+    pub fn writer(&self) -> TxnId {
+        TxnId(u64_at(self.cell, 8) & ((1 << TXID_BITS) - 1))
     }
 
     pub fn flags(&self) -> u8 {
@@ -260,10 +276,24 @@ pub fn separator(left: Position<'_>, right: Position<'_>) -> OwnedPosition {
     OwnedPosition { key: right.key[..=common].to_vec(), stamp: Lsn::MAX }
 }
 
+const _: () = assert!(TXID_MAX < 1 << TXID_BITS, "an id leaves the byte behind it free");
+const _: () = assert!(ENTRY_SETTLED_OFFSET as u32 == 8 + TXID_BITS / 8);
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn a_settled_entry_tells_who_wrote_it() {
+        let mut cell = 9u64.to_le_bytes().to_vec();
+        cell.extend_from_slice(&entry_body(TxnId(TXID_MAX), 0, b"key", b"row"));
+        let entry = Entry { cell: &cell };
+        assert_eq!((entry.txid(), entry.writer()), (TxnId(TXID_MAX), TxnId(TXID_MAX)));
+        cell[usize::from(ENTRY_SETTLED_OFFSET)] = SETTLED;
+        let entry = Entry { cell: &cell };
+        assert_eq!((entry.txid(), entry.writer()), (TxnId::NONE, TxnId(TXID_MAX)));
+    }
 
     #[test]
     fn the_layout_of_an_entry_is_pinned() {

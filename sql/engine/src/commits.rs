@@ -14,7 +14,7 @@
 //!          2^63 | txid    subtransaction of txid
 //! ```
 //!
-//! Leaves below every id that a version may still bear are freed (their directory entries become 0); see
+//! Leaves below every id that decides on a version, which is not settled, are freed (their directory entries become 0); see
 //! [`Engine::vacuum`](crate::Engine::vacuum).
 //!
 //! **Cache.** The newest commits stand in a ring indexed by id, so that visibility rarely touches a page.

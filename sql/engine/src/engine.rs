@@ -777,7 +777,7 @@ impl Engine {
     /// What the log returns.
     pub async fn assign(&self, txn: &mut Txn) -> Result<TxnId> {
         loop {
-            if let Some(txid) = txn.writing_txid() {
+            if let Some(txid) = txn.writer() {
                 return Ok(txid);
             }
             let txid = self.next_txid().await?;

@@ -21,7 +21,8 @@
 //!    ([`Engine::wait_durable`]) before it tells the client; so does, through what it [observed](Engine::observed), every
 //!    other session that read the row meanwhile.
 //! 7. Replicas get the records through `RedoSink::apply`, and see the row when their applied LSN passes the commit's.
-//! 8. When the horizon has passed the commit, a prune settles the version (its id becomes 0) and later drops it.
+//! 8. When the horizon has passed the commit, a prune settles the version (its id decides nothing any more, and only tells
+//!    who wrote it) and later drops it.
 //!
 //! # The interface
 //!
@@ -48,10 +49,12 @@
 //!   async fn create_tree(&self, &mut Txn, TreeKind) -> Result<TreeId>;   async fn drop_tree(&self, &mut Txn, TreeId);
 //!   async fn get(&self, &View, TreeId, &[u8]) -> Result<Option<Bytes>>;
 //!   async fn get_into(&self, &View, TreeId, &[u8], out: &mut Vec<u8>) -> Result<bool>;      // appends, no allocation
+//!   async fn get_version(&self, &View, TreeId, &[u8], out: &mut Vec<u8>) -> Result<Option<TxnId>>;   // and its writer
 //!   fn scan(&Arc<Self>, &View, TreeId, KeyRange, Direction) -> Scan;   // scan.next_batch(&mut Rows, max).await, 0: end
+//!       // of a Scan::with_writers the rows tell who wrote them
 //!   async fn insert(&self, &mut Txn, &View, TreeId, key, row) -> Result<InsertOutcome>;     // Inserted | Duplicate
 //!   async fn update(&self, &mut Txn, &View, TreeId, key, LockStrength, f) -> Result<WriteOutcome>;
-//!       // f: &mut (dyn FnMut(&[u8], recheck: bool) -> Result<Verdict> + Send); may be called again with another row
+//!       // f: &mut (dyn FnMut(&[u8], Version) -> Result<Verdict> + Send); may be called again with another row
 //!   async fn delete(&self, &mut Txn, &View, TreeId, key, moved_to: Option<&[u8]>, f) -> Result<WriteOutcome>;
 //!   async fn lock_row(&self, &mut Txn, &View, TreeId, key, LockStrength, WaitPolicy) -> Result<LockOutcome>;
 //!   async fn lock_object(&self, &mut Txn, object: u64, TableLockMode, WaitPolicy) -> Result<()>;
@@ -126,7 +129,7 @@ pub use stats::Stats;
 pub use trees::TreeKind;
 pub use txn::{Isolation, SavepointId, Txn, View};
 pub use vacuum::VacuumReport;
-pub use write::{INLINE_ROW_BYTES_MAX, InsertOutcome, LockOutcome, Pass, Verdict, WriteOutcome};
+pub use write::{INLINE_ROW_BYTES_MAX, InsertOutcome, LockOutcome, Pass, Verdict, Version, WriteOutcome};
 
 /// A tree, named by its root page, which never moves.
 pub type TreeId = protocol::PageId;

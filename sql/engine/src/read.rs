@@ -84,6 +84,8 @@ pub struct Rows {
     bytes: Vec<u8>,
     /// End of the key, end of the row.
     ends: Vec<(usize, usize)>,
+    /// Of each row, if they come from a scan that tells them.
+    writers: Vec<TxnId>,
 }
 
 impl Rows {
@@ -118,6 +120,12 @@ impl Rows {
         (&self.bytes[start..key_end], &self.bytes[key_end..row_end])
     }
 
+    /// Who wrote row number `index`, if the rows come from a [`Scan::with_writers`].
+    #[must_use]
+    pub fn writer(&self, index: usize) -> Option<TxnId> {
+        self.writers.get(index).copied()
+    }
+
     /// Keys and rows in order.
     pub fn iter(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
         (0..self.len()).map(|index| self.get(index))
@@ -133,14 +141,15 @@ impl Rows {
 
     fn truncate(&mut self, count: usize) {
         self.ends.truncate(count);
+        self.writers.truncate(count);
         self.bytes.truncate(self.ends.last().map_or(0, |end| end.1));
     }
 }
 
-/// What a key resolves to at a view.
+/// What a key resolves to at a view, and who wrote it.
 enum Found {
-    Inline,
-    Overflow(OverflowRef),
+    Inline(TxnId),
+    Overflow(OverflowRef, TxnId),
 }
 
 enum Step<T> {
@@ -198,10 +207,10 @@ impl Engine {
                             return Ok(Step::Done(None));
                         }
                         if entry.is_overflow() {
-                            return Ok(Step::Done(Some(Found::Overflow(entry.overflow()))));
+                            return Ok(Step::Done(Some(Found::Overflow(entry.overflow(), entry.writer()))));
                         }
                         out.extend_from_slice(entry.payload());
-                        return Ok(Step::Done(Some(Found::Inline)));
+                        return Ok(Step::Done(Some(Found::Inline(entry.writer()))));
                     }
                 }
                 // The key's older versions may go on in the next leaf.
@@ -225,15 +234,24 @@ impl Engine {
     /// # Errors
     /// [`Error::SnapshotTooOld`], [`Error::NoSuchTree`], [`Error::Cancelled`]; what the volume returns.
     pub async fn get_into(&self, view: &View, tree: TreeId, key: &[u8], out: &mut Vec<u8>) -> Result<bool> {
+        Ok(self.get_version(view, tree, key, out).await?.is_some())
+    }
+
+    /// As [`Engine::get_into`]. Returns who wrote the row, if there is one: the transaction, or the part of it inside a
+    /// savepoint. Each version keeps that as long as it lasts, and so it is the same on every server.
+    ///
+    /// # Errors
+    /// As [`Engine::get_into`].
+    pub async fn get_version(&self, view: &View, tree: TreeId, key: &[u8], out: &mut Vec<u8>) -> Result<Option<TxnId>> {
         let mut pins = Pins::default();
         let found = self.retry(&mut pins, &view.txn.cancel, || self.lookup(view, tree, key, out)).await?;
         match found {
-            None => Ok(false),
-            Some(Found::Inline) => Ok(true),
-            Some(Found::Overflow(overflow)) => {
+            None => Ok(None),
+            Some(Found::Inline(writer)) => Ok(Some(writer)),
+            Some(Found::Overflow(overflow, writer)) => {
                 pins.clear();
                 self.read_overflow(view, tree, overflow, out).await?;
-                Ok(true)
+                Ok(Some(writer))
             }
         }
     }
@@ -255,8 +273,17 @@ impl Engine {
             Direction::Forward => Some(range.start()),
             Direction::Backward => range.end(),
         };
-        let ahead = Readahead::default();
-        Scan { engine: self.clone(), view: view.clone(), tree, range, direction, position, done: false, ahead }
+        Scan {
+            engine: self.clone(),
+            view: view.clone(),
+            tree,
+            range,
+            direction,
+            position,
+            done: false,
+            ahead: Readahead::default(),
+            tells_writers: false,
+        }
     }
 }
 
@@ -271,6 +298,7 @@ pub struct Scan {
     position: Option<OwnedPosition>,
     done: bool,
     ahead: Readahead,
+    tells_writers: bool,
 }
 
 /// How one leaf ended.
@@ -282,12 +310,26 @@ struct LeafEnd {
 }
 
 enum Pending {
-    Overflow(Vec<u8>, OverflowRef),
+    /// With who wrote it.
+    Overflow(Vec<u8>, OverflowRef, TxnId),
     /// Resolve this key by a descent of its own.
     Key(Vec<u8>),
 }
 
 impl Scan {
+    /// The same scan, whose rows tell who wrote them: see [`Rows::writer`].
+    #[must_use]
+    pub fn with_writers(self) -> Scan {
+        Scan { tells_writers: true, ..self }
+    }
+
+    fn put(&self, rows: &mut Rows, key: &[u8], row: &[u8], writer: TxnId) {
+        rows.push(key, row);
+        if self.tells_writers {
+            rows.writers.push(writer);
+        }
+    }
+
     /// Reads up to `rows_max` more rows into `rows`, which is cleared first; fewer when they are long. Returns how many:
     /// 0 means the end.
     ///
@@ -320,15 +362,15 @@ impl Scan {
             }
             match end.pending {
                 None => {}
-                Some(Pending::Overflow(key, overflow)) => {
+                Some(Pending::Overflow(key, overflow, writer)) => {
                     let mut row = Vec::new();
                     engine.read_overflow(&self.view, self.tree, overflow, &mut row).await?;
-                    rows.push(&key, &row);
+                    self.put(rows, &key, &row, writer);
                 }
                 Some(Pending::Key(key)) => {
                     let mut row = Vec::new();
-                    if engine.get_into(&self.view, self.tree, &key, &mut row).await? {
-                        rows.push(&key, &row);
+                    if let Some(writer) = engine.get_version(&self.view, self.tree, &key, &mut row).await? {
+                        self.put(rows, &key, &row, writer);
                     }
                 }
             }
@@ -376,11 +418,11 @@ impl Scan {
                 }
                 decided = Some(key);
                 if entry.is_overflow() {
-                    let pending = Some(Pending::Overflow(key.to_vec(), entry.overflow()));
+                    let pending = Some(Pending::Overflow(key.to_vec(), entry.overflow(), entry.writer()));
                     return Ok(LeafEnd { position: Some(Position::after(key).to_owned()), done: false, pending });
                 }
                 if !entry.is_tombstone() {
-                    rows.push(key, entry.payload());
+                    self.put(rows, key, entry.payload(), entry.writer());
                 }
             }
             Ok(match cell::high(page) {
@@ -427,11 +469,11 @@ impl Scan {
                     let entry = cell::entry(page, slot);
                     if engine.visible(view, &entry)? {
                         if entry.is_overflow() {
-                            let pending = Some(Pending::Overflow(key.to_vec(), entry.overflow()));
+                            let pending = Some(Pending::Overflow(key.to_vec(), entry.overflow(), entry.writer()));
                             return Ok(Some(LeafEnd { position: next, done: false, pending }));
                         }
                         if !entry.is_tombstone() {
-                            rows.push(key, entry.payload());
+                            self.put(rows, key, entry.payload(), entry.writer());
                         }
                         break;
                     }

@@ -133,7 +133,7 @@ impl Engine {
     /// Logs a prune of a latched leaf.
     fn apply_prune(&self, mtr: &mut Mtr<'_>, at: usize, plan: &PrunePlan) {
         if !plan.settles.is_empty() {
-            let patch = Patch { offset: cell::ENTRY_TXID_OFFSET, bytes: Bytes::from_static(&[0; 8]) };
+            let patch = Patch { offset: cell::ENTRY_SETTLED_OFFSET, bytes: Bytes::from_static(&[cell::SETTLED]) };
             mtr.change(at, Change::PatchCells { slots: plan.settles.clone(), patch });
         }
         if !plan.deletes.is_empty() {

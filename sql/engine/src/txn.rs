@@ -357,6 +357,12 @@ impl Txn {
         (top != TxnId::NONE).then_some(top)
     }
 
+    /// The id that its next version bears, once it is assigned: inside a savepoint another than the transaction's.
+    #[must_use]
+    pub fn writer(&self) -> Option<TxnId> {
+        self.levels.last().expect("there is a top level").txid
+    }
+
     /// Marks the transaction as one that changes the catalog: its commit moves the catalog version on every server.
     pub fn touch_catalog(&mut self) {
         self.touches_catalog = true;
@@ -425,11 +431,6 @@ impl Txn {
         }
         self.shared.depth.store(depth as u32 - 1, Ordering::Relaxed);
         self.shared.keep_for(depth as u32);
-    }
-
-    /// The id that the next version gets, if it is assigned.
-    pub(crate) fn writing_txid(&self) -> Option<TxnId> {
-        self.levels.last().expect("there is a top level").txid
     }
 
     /// Gives an id to the top level, or once that has one to the innermost.

@@ -47,6 +47,15 @@ pub enum InsertOutcome {
     },
 }
 
+/// What is told of the version of a row that a write meets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Version {
+    /// Who wrote it: as [`Engine::get_version`] tells.
+    pub writer: TxnId,
+    /// It is not the view's, so that the statement's condition must be evaluated again.
+    pub changed: bool,
+}
+
 /// What to do with a row that an update was shown.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
@@ -73,8 +82,8 @@ pub enum WriteOutcome {
 /// What became of a request for a row's lock.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LockOutcome {
-    /// Held. The row as of its newest state; `changed`: it is not the view's, so it must be re-evaluated.
-    Locked { row: Bytes, changed: bool },
+    /// Held. The row as of its newest state.
+    Locked { row: Bytes, version: Version },
     /// There is no such row (any more); the key itself is locked.
     Gone,
     /// An update of the key moved the row.
@@ -429,9 +438,8 @@ impl Engine {
     }
 
     /// Replaces a row that the statement saw at its view. Takes the row's lock, waiting for its owner, and hands `f` the
-    /// newest version; `recheck` says that it is not the view's, so that the statement's condition must be evaluated
-    /// again. `f` may be called more than once and must not mind. `strength` is [`LockStrength::Update`] when a unique key
-    /// changes, else [`LockStrength::NoKeyUpdate`].
+    /// newest version. `f` may be called more than once and must not mind. `strength` is [`LockStrength::Update`] when a
+    /// unique key changes, else [`LockStrength::NoKeyUpdate`].
     ///
     /// # Errors
     /// As [`Engine::insert`]; [`Error::Serialization`] under REPEATABLE READ when the row changed behind the snapshot; what
@@ -444,7 +452,7 @@ impl Engine {
         tree: TreeId,
         key: &[u8],
         strength: LockStrength,
-        f: &mut (dyn FnMut(&[u8], bool) -> Result<Verdict> + Send),
+        f: &mut (dyn FnMut(&[u8], Version) -> Result<Verdict> + Send),
     ) -> Result<WriteOutcome> {
         txn.check()?;
         let (isolation, shared) = (txn.isolation(), txn.shared.clone());
@@ -457,7 +465,8 @@ impl Engine {
             };
             let (entry, _) = seen.expect("a row was judged");
             let Some(old) = row_of(entry, row) else { return Ok(Decision::NeedRow) };
-            let Verdict::Replace(row) = f(old, changed)? else { return Ok(Decision::Done(WriteOutcome::Skipped)) };
+            let version = Version { writer: entry.writer(), changed };
+            let Verdict::Replace(row) = f(old, version)? else { return Ok(Decision::Done(WriteOutcome::Skipped)) };
             if row.len() > ROW_BYTES_MAX {
                 return Err(Error::RowTooLarge { bytes: row.len(), max: ROW_BYTES_MAX });
             }
@@ -491,7 +500,7 @@ impl Engine {
         tree: TreeId,
         key: &[u8],
         moved_to: Option<&[u8]>,
-        f: &mut (dyn FnMut(&[u8], bool) -> Result<bool> + Send),
+        f: &mut (dyn FnMut(&[u8], Version) -> Result<bool> + Send),
     ) -> Result<WriteOutcome> {
         txn.check()?;
         if let Some(moved) = moved_to
@@ -507,7 +516,7 @@ impl Engine {
             };
             let (entry, _) = seen.expect("a row was judged");
             let Some(old) = row_of(entry, row) else { return Ok(Decision::NeedRow) };
-            if !f(old, changed)? {
+            if !f(old, Version { writer: entry.writer(), changed })? {
                 return Ok(Decision::Done(WriteOutcome::Skipped));
             }
             let flags = TOMBSTONE | if moved_to.is_some() { MOVED } else { 0 };
@@ -566,7 +575,7 @@ impl Engine {
                     None => LockOutcome::Gone,
                 }
             }
-            Newest::Live { row, own, stamp, commit } => {
+            Newest::Live { row, writer, own, stamp, commit } => {
                 let changed = !own && commit.unwrap_or(stamp) > view.snapshot.lsn();
                 // A key share only keeps the key, which did not change.
                 if changed && txn.isolation() == Isolation::RepeatableRead && strength != LockStrength::KeyShare {
@@ -583,7 +592,7 @@ impl Engine {
                         }
                     }
                 };
-                LockOutcome::Locked { row, changed }
+                LockOutcome::Locked { row, version: Version { writer, changed } }
             }
         };
         Ok(Some(outcome))
@@ -697,7 +706,7 @@ impl Engine {
                 let moved = Moved::of(&head.entry);
                 return Ok(Newest::Gone { moved, own, stamp, commit });
             }
-            Ok(Newest::Live { row: Stored::of(&head.entry), own, stamp, commit })
+            Ok(Newest::Live { row: Stored::of(&head.entry), writer: head.entry.writer(), own, stamp, commit })
         })
     }
 
@@ -1042,7 +1051,7 @@ impl Stored {
 }
 
 enum Newest {
-    Live { row: Stored, own: bool, stamp: Lsn, commit: Option<Lsn> },
+    Live { row: Stored, writer: TxnId, own: bool, stamp: Lsn, commit: Option<Lsn> },
     Gone { moved: Option<Moved>, own: bool, stamp: Lsn, commit: Option<Lsn> },
     Skipped,
 }

@@ -109,7 +109,7 @@ impl Writer<'_> {
         let (key, row) = (key_of(self.database, object), codec::encode(object)?);
         let mut expected = Expected::of(&key, before)?;
         let view = self.engine.newest(txn);
-        let decide = &mut |stored: &[u8], _: bool| match expected.is(stored) {
+        let decide = &mut |stored: &[u8], _| match expected.is(stored) {
             true => Ok(Verdict::Replace(row.clone())),
             false => Ok(Verdict::Skip),
         };
@@ -129,7 +129,7 @@ impl Writer<'_> {
         let mut expected = Expected::of(&key, object)?;
         let view = self.engine.newest(txn);
         let tree = self.engine.catalog_tree();
-        let agree = &mut |stored: &[u8], _: bool| Ok(expected.is(stored));
+        let agree = &mut |stored: &[u8], _| Ok(expected.is(stored));
         let outcome = self.engine.delete(txn, &view, tree, &key, None, agree).await.lift()?;
         expected.met(&outcome)
     }
@@ -301,7 +301,7 @@ pub(crate) async fn write_alone(
     let tree = engine.catalog_tree();
     loop {
         let view = engine.statement(&mut txn);
-        let replace = &mut |row: &[u8], _: bool| Ok(Verdict::Replace(change(Some(row))));
+        let replace = &mut |row: &[u8], _| Ok(Verdict::Replace(change(Some(row))));
         let outcome = engine.update(&mut txn, &view, tree, key, LockStrength::NoKeyUpdate, replace).await.lift()?;
         if outcome != WriteOutcome::Gone {
             break;

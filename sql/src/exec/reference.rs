@@ -214,7 +214,7 @@ pub(super) async fn delete_newest(
     found: &Child,
 ) -> Result<bool> {
     let view = context.engine().statement(txn);
-    let agree = &mut |row: &[u8], _: bool| Ok(row == found.row);
+    let agree = &mut |row: &[u8], _| Ok(row == found.row);
     let outcome = context.engine().delete(txn, &view, tree(table.tree), &found.key, None, agree).await.lift()?;
     Ok(outcome == WriteOutcome::Done)
 }

@@ -347,7 +347,7 @@ impl TableWriter {
         let engine = self.context.engine();
         let mut view = self.context.view.clone();
         loop {
-            let replace = &mut |_: &[u8], _: bool| Ok(Verdict::Replace(key.to_vec()));
+            let replace = &mut |_: &[u8], _| Ok(Verdict::Replace(key.to_vec()));
             let strength = LockStrength::Update;
             let outcome = engine.update(txn, &view, tree(index.tree), entry, strength, replace).await.lift()?;
             if entry_followed(outcome, &index.name)? {
@@ -655,7 +655,7 @@ impl TableWriter {
         }
         if new_key != key {
             let moved = Some(new_key.as_slice());
-            let agree = &mut |row: &[u8], _: bool| Ok(row == found.row);
+            let agree = &mut |row: &[u8], _| Ok(row == found.row);
             let outcome = engine.delete(txn, &view, tree(table.tree), key, moved, agree).await.lift()?;
             if outcome != WriteOutcome::Done {
                 return Ok(false);
@@ -666,9 +666,8 @@ impl TableWriter {
         let mut bytes = Vec::new();
         table.shape.layout.encode(new, &mut bytes)?;
         let strength = self.strength(|position| !same_key(&old[position], &new[position]));
-        let replace = &mut |row: &[u8], _: bool| {
-            Ok(if row == found.row { Verdict::Replace(bytes.clone()) } else { Verdict::Skip })
-        };
+        let replace =
+            &mut |row: &[u8], _| Ok(if row == found.row { Verdict::Replace(bytes.clone()) } else { Verdict::Skip });
         let outcome = engine.update(txn, &view, tree(table.tree), key, strength, replace).await.lift()?;
         if outcome != WriteOutcome::Done {
             return Ok(false);

@@ -164,7 +164,7 @@ fn a_long_row_lives_out_of_line() {
         // An update sees the whole row, and its successor may be long, too.
         let mut txn = engine.begin(Isolation::ReadCommitted);
         let view = engine.statement(&mut txn);
-        let mut f = |row: &[u8], _: bool| Ok(engine::Verdict::Replace([row, b"!"].concat()));
+        let mut f = |row: &[u8], _| Ok(engine::Verdict::Replace([row, b"!"].concat()));
         let strength = engine::LockStrength::NoKeyUpdate;
         engine.update(&mut txn, &view, tree, b"long", strength, &mut f).await.expect("nothing is in the way");
         engine.commit(txn).await.expect("it commits");

@@ -108,7 +108,7 @@ async fn write(world: &World, open: &mut Open, key: Key) -> Result<(), Error> {
     let own = open.own.clone();
     let mut written = None;
     if world.pick(4) == 0 {
-        let mut seen = |old: &[u8], _: bool| {
+        let mut seen = |old: &[u8], _| {
             assert_eq!(world.model.lock().newest(&key, &own).as_deref(), Some(old), "not the newest");
             Ok(true)
         };
@@ -125,7 +125,7 @@ async fn write(world: &World, open: &mut Open, key: Key) -> Result<(), Error> {
         return Ok(());
     }
     // One byte more than before: an update that was lost shows.
-    let mut replace = |old: &[u8], _: bool| {
+    let mut replace = |old: &[u8], _| {
         assert_eq!(world.model.lock().newest(&key, &own).as_deref(), Some(old), "not the newest");
         let mut row = old.to_vec();
         row.push(1);

@@ -2,7 +2,9 @@
 //! own writes.
 
 use crate::support::*;
-use engine::{Engine, Error, Isolation, SavepointId, Snapshot, TreeId, Txn, View};
+use engine::testing::MemoryReplica;
+use engine::{Direction, Engine, Error, Isolation, KeyRange, Rows, SavepointId, Snapshot, TreeId, Txn, View};
+use protocol::TxnId;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use std::collections::BTreeMap;
@@ -216,5 +218,73 @@ fn what_is_read_is_observed() {
         let view = engine.statement(&mut txn);
         engine.get(&view, tree, b"old").await.expect("reading works");
         assert_eq!(engine.commit(txn).await, Ok(deleted));
+    });
+}
+
+/// Who wrote each row, as scans in both directions and look-ups tell.
+async fn writers(engine: &Arc<Engine>, tree: TreeId) -> Vec<(Vec<u8>, TxnId)> {
+    let view = engine.view(engine.snapshot());
+    let mut found = Vec::new();
+    for direction in [Direction::Forward, Direction::Backward] {
+        let mut scan = engine.scan(&view, tree, KeyRange::all(), direction).with_writers();
+        let (mut told, mut rows) = (Vec::new(), Rows::new());
+        while scan.next_batch(&mut rows, 3).await.expect("scanning works") > 0 {
+            for (at, (key, _)) in rows.iter().enumerate() {
+                told.push((key.to_vec(), rows.writer(at).expect("the scan tells writers")));
+            }
+        }
+        told.sort();
+        found.push(told);
+    }
+    assert_eq!(found[0], found[1]);
+    for (key, writer) in &found[0] {
+        let told = engine.get_version(&view, tree, key, &mut Vec::new()).await.expect("reading works");
+        assert_eq!(told, Some(*writer));
+    }
+    found.swap_remove(0)
+}
+
+#[test]
+fn a_version_tells_who_wrote_it_as_long_as_it_lasts() {
+    block_on(async {
+        let (volume, engine) = new_engine().await;
+        let tree = new_tree(&engine).await;
+        let mut wanted = BTreeMap::new();
+        for number in 0..60u8 {
+            let mut txn = engine.begin(Isolation::ReadCommitted);
+            // Some rows are out of line.
+            let row = vec![number; if number % 7 == 0 { 9_000 } else { 300 }];
+            put(&engine, &mut txn, tree, &[number], &row).await.expect("nothing is in the way");
+            wanted.insert(vec![number], txn.txid().expect("it has written"));
+            if number % 5 == 0 {
+                let savepoint = engine.savepoint(&mut txn);
+                put(&engine, &mut txn, tree, &[number / 5], &row).await.expect("nothing is in the way");
+                assert_ne!(txn.writer(), txn.txid());
+                wanted.insert(vec![number / 5], txn.writer().expect("it has written"));
+                engine.release(&mut txn, savepoint);
+            }
+            engine.commit(txn).await.expect("it commits");
+        }
+        let wanted: Vec<_> = wanted.into_iter().collect();
+        assert_eq!(writers(&engine, tree).await, wanted);
+        let mut settled = 0;
+        for _ in 0..2 {
+            // The horizon moves with what is committed.
+            new_tree(&engine).await;
+            settled += vacuum(&engine).await.versions_settled;
+        }
+        assert!(settled > 0);
+        assert_eq!(writers(&engine, tree).await, wanted);
+        let source = MemoryReplica::new(volume.clone(), volume.last());
+        let replica = Engine::replica(source, volume.last(), small()).await.expect("the replica opens");
+        assert_eq!(writers(&replica, tree).await, wanted);
+        let reopened = Engine::writer(volume.crash(), small()).await.expect("the volume opens");
+        assert_eq!(writers(&reopened, tree).await, wanted);
+        // A settled version is replaced like any other.
+        let mut txn = reopened.begin(Isolation::ReadCommitted);
+        put(&reopened, &mut txn, tree, &[59], &[1; 300]).await.expect("nothing is in the way");
+        let writer = txn.txid().expect("it has written");
+        reopened.commit(txn).await.expect("it commits");
+        assert_eq!(writers(&reopened, tree).await.last(), Some(&(vec![59], writer)));
     });
 }

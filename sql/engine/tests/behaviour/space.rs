@@ -16,7 +16,7 @@ fn a_row_updated_without_end_stays_within_a_few_pages() {
         for round in 1..=100_000u64 {
             let mut txn = engine.begin(Isolation::ReadCommitted);
             let view = engine.statement(&mut txn);
-            let mut f = |_: &[u8], _: bool| Ok(Verdict::Replace(round.to_le_bytes().repeat(12)));
+            let mut f = |_: &[u8], _| Ok(Verdict::Replace(round.to_le_bytes().repeat(12)));
             let strength = LockStrength::NoKeyUpdate;
             engine.update(&mut txn, &view, tree, b"hot", strength, &mut f).await.expect("nothing is in the way");
             engine.commit(txn).await.expect("it commits");

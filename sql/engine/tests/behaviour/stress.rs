@@ -18,7 +18,7 @@ fn account(number: u32) -> Vec<u8> {
 
 async fn add(engine: &Arc<Engine>, txn: &mut engine::Txn, tree: TreeId, number: u32, amount: i64) -> Result<()> {
     let view = engine.statement(txn);
-    let mut f = |row: &[u8], _: bool| {
+    let mut f = |row: &[u8], _| {
         let balance = i64::from_le_bytes(row[..8].try_into().expect("eight bytes")) + amount;
         // Rows change their length, too.
         let mut new = balance.to_le_bytes().to_vec();

@@ -42,7 +42,7 @@ pub async fn set(
     key: &[u8],
     row: &[u8],
 ) -> Result<WriteOutcome> {
-    let mut f = |_: &[u8], _: bool| Ok(Verdict::Replace(row.to_vec()));
+    let mut f = |_: &[u8], _| Ok(Verdict::Replace(row.to_vec()));
     engine.update(txn, view, tree, key, LockStrength::NoKeyUpdate, &mut f).await
 }
 

@@ -193,7 +193,7 @@ pub(super) async fn remove_state(work: &Work, sequence: &SequenceDef) -> Result<
     let key = crate::catalog::store::sequence_key(work.catalog.database, sequence);
     let mut txn = work.txn().await?;
     let view = work.engine().statement(&mut txn);
-    let agree = &mut |_: &[u8], _: bool| Ok(true);
+    let agree = &mut |_: &[u8], _| Ok(true);
     work.engine().delete(&mut txn, &view, work.engine().catalog_tree(), &key, None, agree).await.lift()?;
     Ok(())
 }
