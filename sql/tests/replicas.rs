@@ -349,3 +349,30 @@ async fn commits_are_reported_to_a_client_that_asks_for_it() {
     assert_eq!(client.statuses.len(), 1);
     assert!(!world.writer.has_news());
 }
+
+/// A token that was read from a replica is judged by the writer.
+#[tokio::test(flavor = "multi_thread")]
+async fn system_columns_are_the_same_as_on_the_writer() {
+    let mut world = World::new().await;
+    for statement in [
+        "insert into t select n from generate_series(-5, 5) n",
+        "create table texts (k text primary key, v int); insert into texts values ('a', 1), ('b', 2)",
+        "update texts set v = 3 where k = 'b'",
+        "create table keyless (v int); insert into keyless values (1), (2)",
+    ] {
+        run(&mut world.writer, statement).await;
+    }
+    let query =
+        "select string_agg(ctid::text || xmin::text, ',' order by ctid, xmin::text) from (select ctid, xmin from t
+        union all select ctid, xmin from texts union all select ctid, xmin from keyless) s";
+    let seen = one(&mut world.writer, query).await;
+    world.feed();
+    assert_eq!(one(&mut world.reader, query).await, seen);
+    for statement in ["insert into keyless values (3)", "vacuum", "delete from keyless where v = 3", "vacuum"] {
+        run(&mut world.writer, statement).await;
+    }
+    world.feed();
+    assert_eq!(one(&mut world.reader, query).await, seen);
+    world.promote().await;
+    assert_eq!(one(&mut world.reader, query).await, seen);
+}

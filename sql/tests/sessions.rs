@@ -23,6 +23,8 @@ mod sequences;
 #[path = "sessions/styles.rs"]
 mod styles;
 mod support;
+#[path = "sessions/system_columns.rs"]
+mod system_columns;
 #[path = "sessions/temporary.rs"]
 mod temporary;
 #[path = "sessions/views.rs"]

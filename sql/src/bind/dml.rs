@@ -8,12 +8,12 @@ use types::{Error, Result, SqlState, SqlType};
 use super::part::Place;
 use super::query::{Unknowns, check_row_width, with_ctes};
 use super::row_lock::refuse_sequences;
-use super::scope::Scope;
+use super::scope::{Scope, system_column};
 use super::updatable::{Change, Written};
 use super::{Binder, Clause};
 use crate::bound::{
     Assignment, ConflictAction, Cte, Delete, Expr, Field, Insert, Join, JoinKind, Node, OnConflict, Plan, ResultColumn,
-    Update,
+    SystemColumn, Update, walk,
 };
 use crate::catalog::{ConstraintKind, IndexDef, Privileges, TableDef};
 use crate::parse::ast::{self, Child, ConflictTarget, Destination, ExprKind, Ident, SetExpr, TableRef, Target};
@@ -79,7 +79,10 @@ impl Binder<'_> {
             None => None,
         };
         let scope = written.row_scope(&alias);
+        let scope = if written.is_view() { scope } else { scope.with_system_columns() };
         let (returning, columns) = self.returning(insert.returning.as_deref(), scope, &written)?;
+        let width = table.columns.len();
+        let returns_system = returning.iter().flatten().any(|expr| reads_column(expr, &|at| at >= width));
         let source = with_ctes(ctes, source);
         let check_options = written.check_options()?;
         Ok(Insert {
@@ -92,6 +95,7 @@ impl Binder<'_> {
             check_options,
             on_conflict,
             returning,
+            returns_system,
             columns,
         })
     }
@@ -331,6 +335,13 @@ impl Binder<'_> {
         let mut assignments: Vec<Assignment> = Vec::new();
         let mut in_parts: Vec<usize> = Vec::new();
         for item in items {
+            let is_system = |it: &&Destination| {
+                written.column_named(&it.column.name).is_none() && system_column(&it.column.name).is_some()
+            };
+            if let Some(Destination { column, .. }) = item.destinations.iter().find(is_system) {
+                let message = format!("cannot assign to system column \"{}\"", column.name);
+                return Err(Error::new(SqlState::FEATURE_NOT_SUPPORTED, message).at(column.pos + 1));
+            }
             let places =
                 item.destinations.iter().map(|it| Place::named(written, it)).collect::<Result<Vec<Place<'_>>>>()?;
             let values = self.assigned_values(item, &places)?;
@@ -505,7 +516,22 @@ impl Binder<'_> {
         let (returning, columns) = self.returning(update.returning.as_deref(), scope, &written)?;
         let source = with_ctes(ctes, source);
         let check_options = written.check_options()?;
-        Ok(Update { table, source, key, assignments, generated, checks, check_options, recheck, returning, columns })
+        let system = system_columns(&table);
+        let by_ctid = recheck.as_ref().is_some_and(|condition| reads_ctid(condition, &system));
+        Ok(Update {
+            table,
+            source,
+            key,
+            system,
+            by_ctid,
+            assignments,
+            generated,
+            checks,
+            check_options,
+            recheck,
+            returning,
+            columns,
+        })
     }
 
     pub fn delete(&mut self, delete: &ast::Delete) -> Result<Delete> {
@@ -523,7 +549,9 @@ impl Binder<'_> {
             self.with_scope(scope, |binder| binder.filtered(plan, delete.filter.as_ref(), &written))?;
         let (returning, columns) = self.returning(delete.returning.as_deref(), scope, &written)?;
         let source = with_ctes(ctes, source);
-        Ok(Delete { table, source, key, recheck, returning, columns })
+        let system = system_columns(&table);
+        let by_ctid = recheck.as_ref().is_some_and(|condition| reads_ctid(condition, &system));
+        Ok(Delete { table, source, key, system, by_ctid, recheck, returning, columns })
     }
 
     fn returning(
@@ -681,6 +709,22 @@ fn arbiter_constraint(written: &Written, name: &Ident) -> Result<Arc<IndexDef>> 
 pub(crate) fn column_of(table: &TableDef, at: usize) -> ResultColumn {
     let column = &table.columns[at];
     ResultColumn { name: column.name.clone(), ty: column.ty, table: table.oid, attribute: at as i16 + 1 }
+}
+
+/// Where the system columns of a table stand behind all its attributes; its key is another matter.
+fn system_columns(table: &TableDef) -> Vec<(SystemColumn, usize)> {
+    let places = SystemColumn::ALL.into_iter().zip(table.columns.len()..);
+    places.filter(|(what, _)| *what != SystemColumn::Key).collect()
+}
+
+fn reads_ctid(condition: &Expr, system: &[(SystemColumn, usize)]) -> bool {
+    reads_column(condition, &|at| system.contains(&(SystemColumn::Ctid, at)))
+}
+
+fn reads_column(expr: &Expr, is_it: &dyn Fn(usize) -> bool) -> bool {
+    let mut found = false;
+    walk::columns_of(expr, &mut |at| found |= is_it(at));
+    found
 }
 
 /// Whether an expression has a call for which `test` holds; subqueries do not count.

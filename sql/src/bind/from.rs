@@ -35,17 +35,6 @@ pub(crate) struct CteEntry {
     pub silent: bool,
 }
 
-/// What every scan offers behind the table's columns.
-pub(crate) const SYSTEM_COLUMNS: [SystemColumn; 7] = [
-    SystemColumn::Key,
-    SystemColumn::TableOid,
-    SystemColumn::Ctid,
-    SystemColumn::Xmin,
-    SystemColumn::Xmax,
-    SystemColumn::Cmin,
-    SystemColumn::Cmax,
-];
-
 impl Binder<'_> {
     /// A FROM list: the join of its items, from left to right. One row of no columns without items.
     pub fn bind_from(&mut self, items: &[TableRef]) -> Result<(Plan, Scope)> {
@@ -288,7 +277,7 @@ impl Binder<'_> {
             }
         }
         let mut system = Vec::new();
-        for what in SYSTEM_COLUMNS {
+        for what in SystemColumn::ALL {
             system.push((what, columns.len()));
             columns.push(ScanColumn::System(what));
             scope.fields.push(field(&Arc::from("(system)"), system_type(what)));

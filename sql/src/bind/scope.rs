@@ -114,6 +114,18 @@ impl Scope {
         self.entries.push(Entry { table: Some(table.clone()), attributes, ..entry });
     }
 
+    /// The row of a table by itself with its system columns behind it.
+    pub fn with_system_columns(mut self) -> Scope {
+        let base = self.fields.len();
+        for what in SystemColumn::ALL {
+            self.fields.push(Field { name: Arc::from("(system)"), relation: None, ty: system_type(what) });
+        }
+        if let Some(entry) = self.entries.first_mut() {
+            entry.system = SystemColumn::ALL.into_iter().zip(base..).collect();
+        }
+        self
+    }
+
     /// Adds a table of these columns, which are expressions over the row.
     pub fn add_columns(&mut self, alias: Arc<str>, schema: Option<Arc<str>>, columns: Vec<StarColumn>) {
         self.star.extend(columns.iter().cloned());

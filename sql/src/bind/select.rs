@@ -653,12 +653,13 @@ fn set_plan(input: Plan, sets: Vec<Expr>) -> Result<Plan> {
     Ok(Plan::new(Node::ProjectSet { input: Box::new(input), items }, fields))
 }
 
-/// Whether values of a type can be compared: those of json cannot.
+/// Whether values of a type can be compared: those of json cannot, and transactions have no order.
 ///
 /// # Errors
 /// 42883.
 pub(super) fn comparable(ty: SqlType, what: &str) -> Result<()> {
-    if !matches!(ty.oid, oid::JSON | oid::JSON_ARRAY) {
+    let lacks_order = what == "ordering" && matches!(ty.oid, oid::XID | oid::CID);
+    if !lacks_order && !matches!(ty.oid, oid::JSON | oid::JSON_ARRAY) {
         return Ok(());
     }
     let error =

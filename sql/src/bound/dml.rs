@@ -1,18 +1,18 @@
 //! Statements that change rows, and COPY.
 //!
 //! UPDATE and DELETE read a *source* plan whose row begins with every attribute of the target table in order (dropped
-//! ones included, as null), so that attribute i is column i; `key` says where the row's tree key is. What FROM or USING
-//! contribute follows.
+//! ones included, as null), so that attribute i is column i; `key` says where the row's tree key is, and `system` where the
+//! other system columns of the target are that somebody reads. What FROM or USING contribute follows.
 //!
-//! At READ COMMITTED, when the target row turns out to have been changed by a transaction that committed meanwhile, its
-//! first columns are replaced by the new version's and `recheck` says whether the row still qualifies.
+//! At READ COMMITTED, when the target row turns out to have been changed by a transaction that committed meanwhile, these
+//! columns are replaced by the new version's and `recheck` says whether the row still qualifies.
 
 use std::sync::Arc;
 
 use types::SqlType;
 
 use super::expr::Expr;
-use super::plan::{LockStrength, Plan};
+use super::plan::{LockStrength, Plan, SystemColumn};
 use super::statement::ResultColumn;
 use crate::catalog::{IndexDef, TableDef};
 
@@ -31,8 +31,9 @@ pub struct Insert {
     /// What the views before the table ask of a row once it is written, by their names: not met when false or null.
     pub check_options: Vec<Check>,
     pub on_conflict: Option<OnConflict>,
-    /// Over the new row, by attribute position.
+    /// Over the new row, by attribute position; behind it are all system columns if `returns_system`.
     pub returning: Option<Vec<Expr>>,
+    pub returns_system: bool,
     /// Names and types of RETURNING's columns; empty without it.
     pub columns: Vec<ResultColumn>,
 }
@@ -59,6 +60,9 @@ pub struct Update {
     pub table: Arc<TableDef>,
     pub source: Plan,
     pub key: usize,
+    pub system: Vec<(SystemColumn, usize)>,
+    /// Whether the condition reads the target's ctid.
+    pub by_ctid: bool,
     /// Over the source row.
     pub assignments: Vec<Assignment>,
     /// Over the new row.
@@ -69,7 +73,7 @@ pub struct Update {
     pub check_options: Vec<Check>,
     /// The whole WHERE condition over the source row. `None`: every row qualifies.
     pub recheck: Option<Expr>,
-    /// Over the source row with the first attributes replaced by the new values.
+    /// Over the source row with the first attributes and the system columns replaced by the new values.
     pub returning: Option<Vec<Expr>>,
     pub columns: Vec<ResultColumn>,
 }
@@ -79,6 +83,9 @@ pub struct Delete {
     pub table: Arc<TableDef>,
     pub source: Plan,
     pub key: usize,
+    /// This and the next as [`Update`]'s.
+    pub system: Vec<(SystemColumn, usize)>,
+    pub by_ctid: bool,
     pub recheck: Option<Expr>,
     /// Over the source row.
     pub returning: Option<Vec<Expr>>,

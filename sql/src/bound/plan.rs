@@ -133,6 +133,19 @@ pub enum SystemColumn {
     Cmax,
 }
 
+impl SystemColumn {
+    /// All of them, in the order in which they stand behind a table's columns.
+    pub const ALL: [SystemColumn; 7] = [
+        SystemColumn::Key,
+        SystemColumn::TableOid,
+        SystemColumn::Ctid,
+        SystemColumn::Xmin,
+        SystemColumn::Xmax,
+        SystemColumn::Cmin,
+        SystemColumn::Cmax,
+    ];
+}
+
 /// Functions in FROM: their rows side by side, the shorter ones filled up with nulls.
 #[derive(Clone, Debug)]
 pub struct FunctionScan {

@@ -7,7 +7,8 @@
 use std::ops::Bound;
 use std::sync::Arc;
 
-use engine::{Isolation, KeyRange, Txn, Verdict, WriteOutcome};
+use engine::{Isolation, KeyRange, Txn, Verdict, Version, WriteOutcome};
+use protocol::TxnId;
 use types::row::check_length;
 use types::{Datum, Error, Result, SqlState};
 
@@ -19,10 +20,11 @@ use super::keyed;
 use super::lift::{Lift, lift};
 use super::source::{BATCH_ROWS_MAX, BoxSource, open};
 use super::spill::Gathered;
+use super::system_column::{Met, renew, tell_ended};
 use super::table::{entry_key, row_key, tree};
 use super::write::{Inserted, TableWriter, same_key};
-use crate::bound::{Assignment, Check, ConflictAction, Delete, Expr, Insert, Node, OnConflict, Update};
-use crate::catalog::IndexDef;
+use crate::bound::{Assignment, Check, ConflictAction, Delete, Expr, Insert, Node, OnConflict, SystemColumn, Update};
+use crate::catalog::{IndexDef, TableDef};
 
 /// What a statement did.
 #[derive(Default)]
@@ -163,19 +165,23 @@ pub(super) async fn insert_rows(
                 None => {
                     let mut txn = context.txn().await?;
                     match writer.insert(&mut txn, &row).await? {
-                        Inserted::Row(key) => writer.recycle(key),
+                        Inserted::Row(key) => Some(Stored { key, row, replaces: false }),
                         Inserted::Duplicate(index) => return Err(writer.unique_violation(&index, &row)),
                     }
-                    Some(row)
                 }
                 Some(conflict) => insert_or(&at, &mut writer, insert, conflict, row).await?,
             };
-            if let Some(row) = stored {
-                check_written(&at, &writer, &insert.check_options, &row).await?;
+            if let Some(mut stored) = stored {
+                check_written(&at, &writer, &insert.check_options, &stored.row).await?;
                 changed.count += 1;
                 if let Some(returning) = &insert.returning {
-                    changed.rows.push(at.evaluate_all(returning, &row).await?, context).await?;
+                    if insert.returns_system {
+                        let version = context.txn().await?.writer();
+                        stored.add_system_columns(&insert.table, version);
+                    }
+                    changed.rows.push(at.evaluate_all(returning, &stored.row).await?, context).await?;
                 }
+                writer.recycle(stored.key);
             }
         }
     }
@@ -187,6 +193,26 @@ pub(super) async fn insert_rows(
 enum Incoming<'a> {
     Values(std::slice::Iter<'a, Vec<Expr>>),
     Plan(BoxSource),
+}
+
+/// A row that an INSERT has stored.
+struct Stored {
+    key: Vec<u8>,
+    row: Row,
+    /// Whether it was there already: ON CONFLICT DO UPDATE.
+    replaces: bool,
+}
+
+impl Stored {
+    /// Puts all system columns behind the row.
+    fn add_system_columns(&mut self, table: &TableDef, writer: Option<TxnId>) {
+        let places: Vec<_> = SystemColumn::ALL.into_iter().zip(self.row.len()..).collect();
+        self.row.resize(self.row.len() + places.len(), Datum::Null);
+        renew(&places, table, &self.key, writer, &mut self.row);
+        if self.replaces {
+            tell_ended(&places, writer, &mut self.row);
+        }
+    }
 }
 
 /// A row that stands in the way of an insertion.
@@ -232,14 +258,14 @@ async fn find_obstacle(
     Ok(None)
 }
 
-/// INSERT ... ON CONFLICT for one row: the row as stored, or `None` if nothing was.
+/// INSERT ... ON CONFLICT for one row: what was stored, or `None` if nothing was.
 async fn insert_or(
     at: &Place,
     writer: &mut TableWriter,
     insert: &Insert,
     conflict: &OnConflict,
     row: Row,
-) -> Result<Option<Row>> {
+) -> Result<Option<Stored>> {
     let context = &at.context;
     let all: Vec<Arc<IndexDef>>;
     let arbiters: &[Arc<IndexDef>] = if conflict.arbiters.is_empty() {
@@ -254,10 +280,7 @@ async fn insert_or(
         let obstacle = find_obstacle(context, &mut txn, insert, arbiters, &row).await?;
         let Some(obstacle) = obstacle else {
             match writer.insert(&mut txn, &row).await? {
-                Inserted::Row(key) => {
-                    writer.recycle(key);
-                    return Ok(Some(row));
-                }
+                Inserted::Row(key) => return Ok(Some(Stored { key, row, replaces: false })),
                 Inserted::Duplicate(index) => {
                     if !arbiters.iter().any(|arbiter| arbiter.oid == index.oid) {
                         return Err(writer.unique_violation(&index, &row));
@@ -288,9 +311,11 @@ async fn insert_or(
             checks: &insert.checks,
             recheck: condition.as_ref(),
             first_check: true,
+            system: &[],
         };
-        match update_row(at, writer, &target, obstacle.key, current, Some(obstacle.row)).await? {
-            Updated::Row { new, .. } => return Ok(Some(new)),
+        let expected = Expected { row: obstacle.row, writer: None };
+        match update_row(at, writer, &target, obstacle.key, current, Some(expected)).await? {
+            Updated::Row { key, new, .. } => return Ok(Some(Stored { key, row: new, replaces: true })),
             Updated::Unqualified => return Ok(None),
             Updated::Again => {
                 let message = "ON CONFLICT DO UPDATE command cannot affect row a second time";
@@ -312,10 +337,26 @@ struct Target<'a> {
     recheck: Option<&'a Expr>,
     /// Whether the condition must be checked the first time, too: it was not part of a source plan.
     first_check: bool,
+    /// Where the row has system columns that are read.
+    system: &'a [(SystemColumn, usize)],
+}
+
+/// A version that was read by the newest state, and on which a statement has decided.
+struct Expected {
+    row: Vec<u8>,
+    /// If it is known.
+    writer: Option<TxnId>,
+}
+
+impl Expected {
+    fn is(&self, row: &[u8], version: Version) -> bool {
+        self.row == row && self.writer.is_none_or(|writer| writer == version.writer)
+    }
 }
 
 enum Updated {
     Row {
+        key: Vec<u8>,
         old: Row,
         new: Row,
     },
@@ -334,7 +375,7 @@ async fn update_row(
     target: &Target<'_>,
     mut key: Vec<u8>,
     mut current: Row,
-    mut expected: Option<Vec<u8>>,
+    mut expected: Option<Expected>,
 ) -> Result<Updated> {
     let context = &at.context;
     let table = writer.table.clone();
@@ -362,24 +403,24 @@ async fn update_row(
         if !moves {
             table.shape.layout.encode(&new, &mut bytes)?;
         }
-        let mut newest: Option<Vec<u8>> = None;
-        let mut is_expected = |row: &[u8], changed: bool| {
+        let mut newest: Option<Expected> = None;
+        let mut is_expected = |row: &[u8], version: Version| {
             newest = None;
-            if !changed || expected.as_deref() == Some(row) {
+            if !version.changed || expected.as_ref().is_some_and(|expected| expected.is(row, version)) {
                 return true;
             }
-            newest = Some(row.to_vec());
+            newest = Some(Expected { row: row.to_vec(), writer: Some(version.writer) });
             false
         };
         let mut txn = context.txn().await?;
         let outcome = if moves {
             let moved = Some(new_key.as_slice());
-            let agree = &mut |row: &[u8], changed: bool| Ok(is_expected(row, changed));
+            let agree = &mut |row: &[u8], version: Version| Ok(is_expected(row, version));
             context.engine().delete(&mut txn, &context.view, tree(table.tree), &key, moved, agree).await.lift()?
         } else {
             let strength = writer.strength(|position| !same_key(&old[position], &new[position]));
-            let replace = &mut |row: &[u8], changed: bool| {
-                let expected = is_expected(row, changed);
+            let replace = &mut |row: &[u8], version: Version| {
+                let expected = is_expected(row, version);
                 Ok(if expected { Verdict::Replace(bytes.clone()) } else { Verdict::Skip })
             };
             context.engine().update(&mut txn, &context.view, tree(table.tree), &key, strength, replace).await.lift()?
@@ -391,7 +432,7 @@ async fn update_row(
                 } else {
                     writer.after_update(&mut txn, &key, &old, &new).await?;
                 }
-                return Ok(Updated::Row { old: current, new });
+                return Ok(Updated::Row { key: if moves { new_key } else { key }, old: current, new });
             }
             WriteOutcome::Gone => return Ok(Updated::Gone),
             WriteOutcome::SelfModified => return Ok(Updated::Again),
@@ -400,9 +441,12 @@ async fn update_row(
                 expected = None;
             }
             WriteOutcome::Skipped => {
-                let Some(row) = newest else { return Err(Error::internal("an update was declined without a reason")) };
-                refresh(&table, &row, &mut current)?;
-                expected = Some(row);
+                let Some(found) = newest else {
+                    return Err(Error::internal("an update was declined without a reason"));
+                };
+                refresh(&table, &found, &mut current)?;
+                renew(target.system, &table, &key, found.writer, &mut current);
+                expected = Some(found);
                 check = true;
             }
         }
@@ -410,9 +454,9 @@ async fn update_row(
 }
 
 /// Puts the newest version's values in place of the row's first attributes.
-fn refresh(table: &crate::catalog::TableDef, row: &[u8], current: &mut Row) -> Result<()> {
+fn refresh(table: &TableDef, newest: &Expected, current: &mut Row) -> Result<()> {
     let mut values = Vec::with_capacity(table.columns.len());
-    table.shape.layout.decode_into(row, &mut values)?;
+    table.shape.layout.decode_into(&newest.row, &mut values)?;
     for (slot, value) in current.iter_mut().zip(values) {
         *slot = value;
     }
@@ -439,7 +483,9 @@ pub(super) async fn update_rows(
         checks: &update.checks,
         recheck: update.recheck.as_ref(),
         first_check: false,
+        system: &update.system,
     };
+    let mut met = Met::default();
     let mut source = open(&update.source, context, &at.frames)?;
     loop {
         let batch = source.next(BATCH_ROWS_MAX).await?;
@@ -449,13 +495,20 @@ pub(super) async fn update_rows(
         for current in batch {
             context.check()?;
             let Datum::Bytea(key) = &current[update.key] else { continue };
+            if update.by_ctid {
+                met.meet(&update.table, key, context)?;
+            }
             let key = key.to_vec();
-            if let Updated::Row { old, new } = update_row(&at, &mut writer, &target, key, current, None).await? {
+            if let Updated::Row { key, old, new } = update_row(&at, &mut writer, &target, key, current, None).await? {
                 check_written(&at, &writer, &update.check_options, &new).await?;
                 changed.count += 1;
                 if let Some(returning) = &update.returning {
                     let mut row = new;
                     row.extend(old.into_iter().skip(columns));
+                    if !update.system.is_empty() {
+                        let version = context.txn().await?.writer();
+                        renew(&update.system, &update.table, &key, version, &mut row);
+                    }
                     changed.rows.push(at.evaluate_all(returning, &row).await?, context).await?;
                 }
             }
@@ -474,6 +527,7 @@ pub(super) async fn delete_rows(
     let at = Place::new(context, &Frames::none());
     let mut writer = TableWriter::new(&delete.table, context).giving(std::iter::empty());
     let mut changed = Changed::default();
+    let mut met = Met::default();
     let mut source = open(&delete.source, context, &at.frames)?;
     loop {
         let batch = source.next(BATCH_ROWS_MAX).await?;
@@ -482,9 +536,16 @@ pub(super) async fn delete_rows(
         }
         for current in batch {
             context.check()?;
-            if let Some(old) = delete_row(&at, &mut writer, delete, current).await? {
+            if let (true, Datum::Bytea(key)) = (delete.by_ctid, &current[delete.key]) {
+                met.meet(&delete.table, key, context)?;
+            }
+            if let Some(mut old) = delete_row(&at, &mut writer, delete, current).await? {
                 changed.count += 1;
                 if let Some(returning) = &delete.returning {
+                    if !delete.system.is_empty() {
+                        let version = context.txn().await?.writer();
+                        tell_ended(&delete.system, version, &mut old);
+                    }
                     changed.rows.push(at.evaluate_all(returning, &old).await?, context).await?;
                 }
             }
@@ -500,15 +561,15 @@ async fn delete_row(at: &Place, writer: &mut TableWriter, delete: &Delete, mut c
     let table = writer.table.clone();
     let Datum::Bytea(key) = &current[delete.key] else { return Ok(None) };
     let mut key = key.to_vec();
-    let mut expected: Option<Vec<u8>> = None;
+    let mut expected: Option<Expected> = None;
     loop {
-        let mut newest: Option<Vec<u8>> = None;
-        let agree = &mut |row: &[u8], changed: bool| {
+        let mut newest: Option<Expected> = None;
+        let agree = &mut |row: &[u8], version: Version| {
             newest = None;
-            if !changed || expected.as_deref() == Some(row) {
+            if !version.changed || expected.as_ref().is_some_and(|expected| expected.is(row, version)) {
                 return Ok(true);
             }
-            newest = Some(row.to_vec());
+            newest = Some(Expected { row: row.to_vec(), writer: Some(version.writer) });
             Ok(false)
         };
         let mut txn = context.txn().await?;
@@ -526,15 +587,18 @@ async fn delete_row(at: &Place, writer: &mut TableWriter, delete: &Delete, mut c
                 expected = None;
             }
             WriteOutcome::Skipped => {
-                let Some(row) = newest else { return Err(Error::internal("a delete was declined without a reason")) };
+                let Some(found) = newest else {
+                    return Err(Error::internal("a delete was declined without a reason"));
+                };
                 drop(txn);
-                refresh(&table, &row, &mut current)?;
+                refresh(&table, &found, &mut current)?;
+                renew(&delete.system, &table, &key, found.writer, &mut current);
                 if let Some(recheck) = &delete.recheck
                     && !at.holds(recheck, &current).await?
                 {
                     return Ok(None);
                 }
-                expected = Some(row);
+                expected = Some(found);
             }
         }
     }

@@ -69,13 +69,14 @@ pub(crate) async fn select(plan: &Plan, context: &Arc<ExecContext>) -> Result<Op
         },
     };
     let mut bytes = Vec::with_capacity(128);
-    if !context.engine().get_into(&context.view, tree(table.tree), &key, &mut bytes).await.lift()? {
+    let writer = context.engine().get_version(&context.view, tree(table.tree), &key, &mut bytes).await.lift()?;
+    if writer.is_none() {
         return Ok(Some(None));
     }
     let view = table.shape.layout.view(&bytes)?;
     let mut row: SmallVec<[Datum; 4]> = SmallVec::with_capacity(scan.columns.len());
     for column in &scan.columns {
-        row.push(column_value(table, *column, &key, &view)?);
+        row.push(column_value(table, *column, &key, writer, &view)?);
     }
     let frames = Frames::none();
     if let Some(filter) = &scan.filter
@@ -117,6 +118,7 @@ pub(super) async fn update(
     let table = &update.table;
     if context.isolation != Isolation::ReadCommitted
         || update.returning.is_some()
+        || !update.system.is_empty()
         || !update.check_options.is_empty()
         || update.assignments.iter().any(|assignment| table.key.contains(&assignment.column))
     {
@@ -141,7 +143,7 @@ pub(super) async fn update(
     let strength = writer.strength(assigned);
     let mut met = Met::Nothing;
     let outcome = {
-        let mut replace = |bytes: &[u8], _: bool| {
+        let mut replace = |bytes: &[u8], _| {
             met = new_version(update, scan, context, &writer, bytes);
             let Met::Written { new, .. } = &met else { return Ok(Verdict::Skip) };
             let mut encoded = Vec::with_capacity(bytes.len() + 16);

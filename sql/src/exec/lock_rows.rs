@@ -64,11 +64,11 @@ async fn lock(at: &Place, locks: &[RowLock], recheck: &[Recheck], mut row: Row) 
                 other => other.map_err(lift)?,
             };
             match outcome {
-                LockOutcome::Locked { changed: false, .. } => break,
-                LockOutcome::Locked { row: newest, changed: true } => {
+                LockOutcome::Locked { version, .. } if !version.changed => break,
+                LockOutcome::Locked { row: newest, version } => {
                     let view = lock.table.shape.layout.view(&newest)?;
                     for (place, column) in &lock.columns {
-                        row[*place] = column_value(&lock.table, *column, &key, &view)?;
+                        row[*place] = column_value(&lock.table, *column, &key, Some(version.writer), &view)?;
                     }
                     any_changed = true;
                     break;

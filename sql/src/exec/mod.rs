@@ -36,6 +36,7 @@ mod sort;
 mod source;
 mod spill;
 mod subquery;
+mod system_column;
 mod table;
 mod waits;
 mod window;

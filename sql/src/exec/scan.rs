@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use engine::{Direction, KeyRange, Rows, Scan as EngineScan};
 use futures::future::BoxFuture;
+use protocol::TxnId;
 use types::row::RowView;
 use types::{Datum, Error, Result, SqlType};
 
@@ -15,6 +16,7 @@ use super::eval::{Env, eval};
 use super::frames::{Frames, Row};
 use super::lift::Lift;
 use super::source::{Batch, BoxSource, OwnedRows, Source};
+use super::system_column::{place, system_value};
 use super::table::{after_prefix, push_key, tree};
 use crate::bound::{
     Access, AnyKey, Expr, Fit, IndexAccess, Node, Plan, Relation, Scan, ScanColumn, SystemColumn, walk,
@@ -47,21 +49,19 @@ pub(crate) fn projected(input: &Plan, exprs: &[Expr]) -> Option<Scan> {
     Some(Scan { columns, ..(**scan).clone() })
 }
 
-/// The value of an output column of a scan.
-pub(crate) fn column_value(table: &TableDef, column: ScanColumn, key: &[u8], row: &RowView<'_>) -> Result<Datum> {
+/// The value of an output column of a scan. Who wrote the row needs to be known only for some.
+pub(crate) fn column_value(
+    table: &TableDef,
+    column: ScanColumn,
+    key: &[u8],
+    writer: Option<TxnId>,
+    row: &RowView<'_>,
+) -> Result<Datum> {
     Ok(match column {
         ScanColumn::Attribute(position) if table.columns[position].dropped => Datum::Null,
         ScanColumn::Attribute(position) => row.get(position)?,
-        ScanColumn::System(SystemColumn::Key) => Datum::Bytea(bytes::Bytes::copy_from_slice(key)),
-        ScanColumn::System(SystemColumn::TableOid) => Datum::Oid(table.oid),
-        // Rows have no place that stays; a number made of the key identifies one well enough to be compared.
-        ScanColumn::System(SystemColumn::Ctid) => Datum::Text(format!("(0,{})", key_number(key)).into()),
-        ScanColumn::System(_) => Datum::Oid(0),
+        ScanColumn::System(what) => system_value(what, table, key, writer),
     })
-}
-
-fn key_number(key: &[u8]) -> u32 {
-    key.iter().fold(2_166_136_261u32, |hash, byte| (hash ^ u32::from(*byte)).wrapping_mul(16_777_619)) & 0xffff
 }
 
 /// A range of keys in a tree, or nothing.
@@ -270,11 +270,11 @@ impl TableScan {
     }
 
     /// Decodes one row.
-    fn decode(&self, key: &[u8], row: &[u8]) -> Result<Row> {
+    fn decode(&self, key: &[u8], writer: Option<TxnId>, row: &[u8]) -> Result<Row> {
         let view = self.table.shape.layout.view(row)?;
         let mut values = Vec::with_capacity(self.columns.len());
         for column in &self.columns {
-            values.push(column_value(&self.table, *column, key, &view)?);
+            values.push(column_value(&self.table, *column, key, writer, &view)?);
         }
         Ok(values)
     }
@@ -298,7 +298,9 @@ impl TableScan {
                 let Some(range) = self.ranges.pop() else { return Ok(false) };
                 let engine = self.at.context.engine();
                 let from = self.index.as_ref().map_or(self.table.tree, |index| index.tree);
-                self.current = Some(engine.scan(&self.at.context.view, tree(from), range, self.direction));
+                let scan = engine.scan(&self.at.context.view, tree(from), range, self.direction);
+                let tells_writers = self.columns.contains(&ScanColumn::System(SystemColumn::Xmin));
+                self.current = Some(if tells_writers { scan.with_writers() } else { scan });
                 continue;
             };
             if scan.next_batch(&mut self.rows, max).await.lift()? > 0 {
@@ -316,10 +318,10 @@ impl TableScan {
         while out.is_empty() && (self.taken < self.rows.len() || self.fill(max).await?) {
             let rows = std::mem::take(&mut self.rows);
             while self.taken < rows.len() && !out.is_full() {
-                let (key, row) = rows.get(self.taken);
+                let ((key, row), writer) = (rows.get(self.taken), rows.writer(self.taken));
                 self.taken += 1;
                 if self.index.is_none() {
-                    let row = self.decode(key, row)?;
+                    let row = self.decode(key, writer, row)?;
                     if self.filter.is_none() || self.passes(&row).await? {
                         out.push(row);
                     }
@@ -329,13 +331,13 @@ impl TableScan {
                 let mut buffer = std::mem::take(&mut self.buffer);
                 buffer.clear();
                 let context = &self.at.context;
-                let found =
-                    context.engine().get_into(&context.view, tree(self.table.tree), row, &mut buffer).await.lift()?;
-                if !found {
+                let tree = tree(self.table.tree);
+                let writer = context.engine().get_version(&context.view, tree, row, &mut buffer).await.lift()?;
+                if writer.is_none() {
                     let what = format!("an entry of index \"{}\" leads to no row", self.index_name());
                     return Err(Error::new(types::SqlState::INDEX_CORRUPTED, what));
                 }
-                let row = self.decode(row, &buffer)?;
+                let row = self.decode(row, writer, &buffer)?;
                 self.buffer = buffer;
                 if self.passes(&row).await? {
                     out.push(row);
@@ -436,7 +438,7 @@ impl MadeScan {
                 values.push(match column {
                     ScanColumn::Attribute(position) => row[*position].clone(),
                     ScanColumn::System(SystemColumn::TableOid) => Datum::Oid(self.made.oid()),
-                    ScanColumn::System(SystemColumn::Ctid) => Datum::Text(format!("(0,{})", number + 1).into()),
+                    ScanColumn::System(SystemColumn::Ctid) => place(number as u64),
                     ScanColumn::System(SystemColumn::Key) => Datum::Null,
                     ScanColumn::System(_) => Datum::Oid(0),
                 });

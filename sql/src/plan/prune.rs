@@ -7,7 +7,8 @@
 use std::sync::Arc;
 
 use crate::bound::{
-    Assignment, CopyDirection, Cte, Delete, Expr, JoinKind, Node, Plan, ProjectItem, SetOp, Statement, Update, walk,
+    Assignment, CopyDirection, Cte, Delete, Expr, JoinKind, Node, Plan, ProjectItem, SetOp, Statement, SystemColumn,
+    Update, walk,
 };
 
 /// Where each old column is now; `None` for those that are gone.
@@ -21,13 +22,13 @@ pub fn prune(statement: &mut Statement) {
         Statement::Explain(explain) => prune(&mut explain.statement),
         Statement::Insert(insert) => whole(&mut Arc::make_mut(insert).source),
         Statement::Update(update) => {
-            let Update { source, key, assignments, recheck, returning, .. } = Arc::make_mut(update);
+            let Update { source, key, system, assignments, recheck, returning, .. } = Arc::make_mut(update);
             let values = assignments.iter_mut().map(|Assignment { value, .. }| value);
-            changed(source, *key, values.chain(recheck).chain(returning.iter_mut().flatten()).collect());
+            changed(source, *key, system, values.chain(recheck).chain(returning.iter_mut().flatten()).collect());
         }
         Statement::Delete(delete) => {
-            let Delete { source, key, recheck, returning, .. } = Arc::make_mut(delete);
-            changed(source, *key, recheck.iter_mut().chain(returning.iter_mut().flatten()).collect());
+            let Delete { source, key, system, recheck, returning, .. } = Arc::make_mut(delete);
+            changed(source, *key, system, recheck.iter_mut().chain(returning.iter_mut().flatten()).collect());
         }
         Statement::Copy(copy) => {
             if let CopyDirection::Out { plan, .. } = &mut Arc::make_mut(copy).direction {
@@ -51,13 +52,14 @@ fn whole(plan: &mut Plan) {
 }
 
 /// Prunes the source of an UPDATE or DELETE: the attributes and the key stay in their places, the rest as it is read.
-fn changed(source: &mut Plan, key: usize, mut exprs: Vec<&mut Expr>) {
+fn changed(source: &mut Plan, key: usize, system: &mut Vec<(SystemColumn, usize)>, mut exprs: Vec<&mut Expr>) {
     let mut wanted = vec![false; source.width()];
     wanted[..=key].fill(true);
     exprs.iter().for_each(|expr| mark(expr, &mut wanted));
     let moves = narrow(source, &wanted);
     debug_assert!(moves[..=key].iter().enumerate().all(|(at, now)| *now == Some(at)));
     exprs.iter_mut().for_each(|expr| renumber(expr, &moves));
+    *system = system.iter().filter_map(|(what, at)| Some((*what, moves[*at]?))).collect();
 }
 
 fn mark(expr: &Expr, wanted: &mut [bool]) {

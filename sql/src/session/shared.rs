@@ -30,6 +30,8 @@ fn reads_plainly(ty: SqlType) -> bool {
             | oid::INT4
             | oid::INT8
             | oid::OID
+            | oid::XID
+            | oid::TID
             | oid::FLOAT4
             | oid::FLOAT8
             | oid::NUMERIC

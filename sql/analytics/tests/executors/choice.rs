@@ -220,3 +220,33 @@ async fn blanks_at_the_end_of_a_char_do_not_count_in_columns() {
         assert_eq!(ask(&mut one, query).await, [expected], "{query}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn system_columns_are_read_as_rows() {
+    let mut one = over(Options { only_worthwhile: false, ..Options::default() }).await;
+    ask(&mut one, "create table t (id int primary key, w int)").await;
+    ask(&mut one, "insert into t select n, n % 10 from generate_series(1, 700) n").await;
+    ask(&mut one, "insert into t select n, n % 10 from generate_series(701, 1000) n").await;
+    for (query, expected) in [
+        ("select count(distinct ctid), count(distinct xmin::text), max(ctid) from t", "1000|2|(0,1000)"),
+        ("select sum(w) from t where ctid <= '(0,100)'", "450"),
+        ("select count(*) from t a join t b on a.ctid = b.ctid", "1000"),
+        ("select count(*) from t where xmin = (select xmin from t where id = 7)", "700"),
+        ("select sum(w) from (select w, xmin from t) s where xmin <> '0'", "4500"),
+    ] {
+        assert!(!is_vector(&mut one, query).await, "{query}");
+        assert_eq!(ask(&mut one, query).await, [expected], "{query}");
+    }
+    // Once they are stored they are values like others.
+    ask(&mut one, "create table kept as select id, ctid as place, xmin as writer from t").await;
+    for (query, expected) in [
+        (
+            "select min(place), max(place), count(distinct place), count(distinct writer::text) from kept",
+            "(0,1)|(0,1000)|1000|2",
+        ),
+        ("select count(*) from kept a join kept b on a.place = b.place and a.writer = b.writer", "1000"),
+        ("select place from kept where id > 10 order by place desc limit 1", "(0,1000)"),
+    ] {
+        assert_eq!(ask(&mut one, query).await, [expected], "{query}");
+    }
+}
