@@ -32,6 +32,7 @@ mod math;
 mod pattern;
 mod random;
 mod record;
+mod regexp;
 mod sets;
 mod similar;
 mod size;

@@ -1,30 +1,18 @@
-//! LIKE and regular expressions.
+//! LIKE, and the functions of [regular expressions](super::regexp).
 //!
-//! LIKE is matched by a two-pointer scan, whose cost is at most pattern times text. Regular expressions are PostgreSQL's
-//! advanced ones, translated to the `regex` crate, whose time is linear in the text: no pattern can run away. What cannot
-//! be translated, back references and lookaround, is refused with 0A000. One difference remains: of several matches that
-//! begin at one place, PostgreSQL takes the longest, or the shortest if the first quantifier is non-greedy; here each
-//! quantifier and alternative is preferred on its own, from the left.
-//!
-//! Compiled expressions are kept per thread.
+//! LIKE is matched by a two-pointer scan, whose cost is at most pattern times text.
 
-use std::cell::RefCell;
-use std::collections::VecDeque;
-
-use regex::{Regex, RegexBuilder};
+use std::sync::Arc;
 
 use super::args::{RESULT_BYTES_MAX, invalid_parameter, too_long};
+use super::regexp::{Expression, Flags, compile, search_behind};
 use super::text::to_lower;
 use super::{Call, Function};
 use crate::array_io::{ELEMENTS_MAX, too_many_elements};
 use crate::datum::Datum;
 use crate::error::{Error, Result, SqlState};
+use crate::settings::Settings;
 use crate::sqltype::oid::*;
-
-/// Compiled expressions kept by each thread.
-const CACHE_EXPRESSIONS_MAX: usize = 32;
-/// Bytes one compiled expression may take.
-const EXPRESSION_BYTES_MAX: usize = 4 << 20;
 
 /// One step of a LIKE pattern.
 #[derive(Clone, Copy, PartialEq)]
@@ -181,391 +169,9 @@ fn bytea_like_escape(call: &mut Call<'_>) -> Result<Datum> {
     Ok(Datum::Bytea(pattern.chars().map(|c| c as u8).collect()))
 }
 
-fn invalid_regex(message: &str) -> Error {
-    Error::new(SqlState::INVALID_REGULAR_EXPRESSION, format!("invalid regular expression: {message}"))
-}
-
-/// Flags of the regexp_ functions.
-#[derive(Clone, Copy, Default, PartialEq, Eq)]
-struct Flags {
-    ignore_case: bool,
-    global: bool,
-    literal: bool,
-    expanded: bool,
-    /// Dot and complemented brackets do not match a newline.
-    newline_stops: bool,
-    /// `^` and `$` match at lines.
-    newline_anchors: bool,
-    /// `b` and `e`: the syntax of basic or extended expressions.
-    older_syntax: bool,
-}
-
-impl Flags {
-    fn parse(text: &str) -> Result<Flags> {
-        let mut flags = Flags::default();
-        for c in text.chars() {
-            if c == 'g' {
-                flags.global = true;
-            } else if !flags.set(c) {
-                return Err(invalid_parameter(format!("invalid regular expression option: \"{c}\"")));
-            }
-        }
-        Ok(flags)
-    }
-
-    /// Sets what a letter stands for, also of options inside an expression; false if it stands for nothing there.
-    fn set(&mut self, letter: char) -> bool {
-        match letter {
-            'i' => self.ignore_case = true,
-            'c' => self.ignore_case = false,
-            'q' => self.literal = true,
-            'x' => self.expanded = true,
-            't' => self.expanded = false,
-            'n' | 'm' => (self.newline_stops, self.newline_anchors) = (true, true),
-            's' => (self.newline_stops, self.newline_anchors) = (false, false),
-            'p' => (self.newline_stops, self.newline_anchors) = (true, false),
-            'w' => (self.newline_stops, self.newline_anchors) = (false, true),
-            'b' | 'e' => self.older_syntax = true,
-            _ => return false,
-        }
-        true
-    }
-}
-
-/// The character of `\x41`, `\u0041`, `\U00000041`, `\012` or `\cA`, and where the escape ends; `at` is behind the
-/// backslash. `None` for other escapes.
-fn coded(chars: &[char], at: usize) -> Result<Option<(char, usize)>> {
-    let digits = |from: usize, radix: u32, least: usize, most: usize| {
-        let digits: Vec<u32> = chars[from..].iter().take(most).map_while(|c| c.to_digit(radix)).collect();
-        let code = digits.iter().try_fold(0u32, |code, digit| code.checked_mul(radix)?.checked_add(*digit))?;
-        if digits.len() < least { None } else { char::from_u32(code).map(|c| (c, from + digits.len())) }
-    };
-    let found = match chars.get(at) {
-        Some('x') => digits(at + 1, 16, 1, 255),
-        Some('u') => digits(at + 1, 16, 4, 4),
-        Some('U') => digits(at + 1, 16, 8, 8),
-        Some('0') => digits(at, 8, 1, 3),
-        Some('c') => chars.get(at + 1).map(|c| (char::from((*c as u32 & 0x1f) as u8), at + 2)),
-        _ => return Ok(None),
-    };
-    found.map(Some).ok_or_else(|| invalid_regex("invalid escape \\ sequence"))
-}
-
-/// Rewrites what is behind a backslash. Returns where it ends, and whether it can be repeated: a place cannot.
-fn escape(chars: &[char], at: usize, out: &mut String) -> Result<(usize, bool)> {
-    if let Some((code, end)) = coded(chars, at)? {
-        out.push_str(&format!(r"\x{{{:x}}}", u32::from(code)));
-        return Ok((end, true));
-    }
-    let Some(next) = chars.get(at).copied() else {
-        return Err(invalid_regex("invalid escape \\ sequence"));
-    };
-    match next {
-        'm' => out.push_str(r"\b{start}"),
-        'M' => out.push_str(r"\b{end}"),
-        'y' => out.push_str(r"\b"),
-        'Y' => out.push_str(r"\B"),
-        'Z' => out.push_str(r"\z"),
-        'a' => out.push_str(r"\x07"),
-        'b' => out.push_str(r"\x08"),
-        'B' => out.push_str(r"\\"),
-        'e' => out.push_str(r"\x1b"),
-        '1'..='9' => return Err(Error::unsupported("a back reference in a regular expression")),
-        'd' | 'D' | 'w' | 'W' | 's' | 'S' | 'A' | 'n' | 'r' | 't' | 'f' | 'v' => {
-            out.push('\\');
-            out.push(next);
-        }
-        _ if next.is_ascii_alphanumeric() => return Err(invalid_regex("invalid escape \\ sequence")),
-        _ => out.push_str(&regex::escape(&next.to_string())),
-    }
-    Ok((at + 1, !matches!(next, 'm' | 'M' | 'y' | 'Y' | 'A' | 'Z')))
-}
-
-/// Copies a quantifier. Returns where it ends.
-fn quantifier(chars: &[char], start: usize, blank: impl Fn(&char) -> bool, out: &mut String) -> Result<usize> {
-    let mut at = start + 1;
-    if chars[start] == '{' {
-        let within = chars[at..].iter().take_while(|c| **c != '}');
-        let end = at + within.clone().count();
-        if end == chars.len() {
-            return Err(invalid_regex("braces {} not balanced"));
-        }
-        bound(&within.filter(|c| !blank(c)).collect::<String>(), out)?;
-        at = end + 1;
-    } else {
-        out.push(chars[start]);
-    }
-    if chars.get(at) == Some(&'?') {
-        out.push('?');
-        at += 1;
-    }
-    Ok(at)
-}
-
-/// Rewrites an advanced regular expression in the syntax of the `regex` crate.
-fn translated(pattern: &str, flags: Flags) -> Result<String> {
-    let mut out = String::with_capacity(pattern.len() + 8);
-    let chars: Vec<char> = pattern.chars().collect();
-    let mut at = 0;
-    // Whether a quantifier has something to repeat: not behind another one, nor behind a place such as `^`.
-    let mut operand = false;
-    let blank = |c: &char| flags.expanded && c.is_ascii_whitespace();
-    let rest_starts = |at: usize, what: &str| what.chars().enumerate().all(|(i, c)| chars.get(at + i) == Some(&c));
-    while at < chars.len() {
-        let c = chars[at];
-        match c {
-            _ if blank(&c) => at += 1,
-            '#' if flags.expanded => at += chars[at..].iter().take_while(|c| **c != '\n').count(),
-            '\\' => (at, operand) = escape(&chars, at + 1, &mut out)?,
-            '[' if rest_starts(at, "[[:<:]]") => {
-                out.push_str(r"\b{start}");
-                at += 7;
-                operand = false;
-            }
-            '[' if rest_starts(at, "[[:>:]]") => {
-                out.push_str(r"\b{end}");
-                at += 7;
-                operand = false;
-            }
-            '[' => {
-                at = class(&chars, at, flags.newline_stops, &mut out)?;
-                operand = true;
-            }
-            '(' if rest_starts(at, "(?=")
-                || rest_starts(at, "(?!")
-                || rest_starts(at, "(?<=")
-                || rest_starts(at, "(?<!") =>
-            {
-                return Err(Error::unsupported("lookaround in a regular expression"));
-            }
-            '(' if rest_starts(at, "(?#") => {
-                at = chars[at..].iter().position(|c| *c == ')').map_or(chars.len(), |length| at + length + 1);
-            }
-            '(' if rest_starts(at, "(?") && !rest_starts(at, "(?:") => {
-                return Err(invalid_regex("quantifier operand invalid"));
-            }
-            '(' => {
-                let opening = if rest_starts(at, "(?:") { "(?:" } else { "(" };
-                out.push_str(opening);
-                at += opening.len();
-                operand = false;
-            }
-            '{' if !chars[at + 1..].iter().find(|c| !blank(c)).is_some_and(char::is_ascii_digit) => {
-                out.push_str(r"\{");
-                at += 1;
-                operand = true;
-            }
-            '*' | '+' | '?' | '{' if !operand => return Err(invalid_regex("quantifier operand invalid")),
-            '*' | '+' | '?' | '{' => {
-                at = quantifier(&chars, at, blank, &mut out)?;
-                operand = false;
-            }
-            '}' => {
-                out.push_str(r"\}");
-                at += 1;
-                operand = true;
-            }
-            _ => {
-                out.push(c);
-                at += 1;
-                operand = !matches!(c, '^' | '$' | '|');
-            }
-        }
-    }
-    Ok(out)
-}
-
-/// Copies a bound: what stands in braces, as `2`, `2,` or `2,5`.
-fn bound(text: &str, out: &mut String) -> Result<()> {
-    let (least, most) = text.split_once(',').unwrap_or((text, text));
-    let digits = text.chars().all(|c| c.is_ascii_digit() || c == ',');
-    // Either goes up to 255.
-    let valid = match (least.parse::<u8>(), most.parse::<u8>()) {
-        (Ok(least), Ok(most)) => digits && least <= most,
-        (Ok(_), Err(_)) => digits && most.is_empty(),
-        (Err(_), _) => false,
-    };
-    if !valid {
-        return Err(invalid_regex("invalid repetition count(s)"));
-    }
-    out.push_str(&format!("{{{text}}}"));
-    Ok(())
-}
-
-/// Copies a bracket expression, escaping what only the `regex` crate takes specially; with `newline_stops` a
-/// complemented one leaves out the newline. Returns where it ends.
-fn class(chars: &[char], start: usize, newline_stops: bool, out: &mut String) -> Result<usize> {
-    let mut at = start + 1;
-    out.push('[');
-    if chars.get(at) == Some(&'^') {
-        out.push_str(if newline_stops { r"^\n" } else { "^" });
-        at += 1;
-    }
-    let first = at;
-    loop {
-        let Some(c) = chars.get(at).copied() else {
-            return Err(invalid_regex("brackets [] not balanced"));
-        };
-        match c {
-            ']' if at > first => {
-                out.push(']');
-                return Ok(at + 1);
-            }
-            '[' if matches!(chars.get(at + 1), Some(':')) => {
-                let Some(close) = (at + 2..chars.len()).find(|i| chars[*i] == ':' && chars.get(i + 1) == Some(&']'))
-                else {
-                    return Err(invalid_regex("brackets [] not balanced"));
-                };
-                let name: String = chars[at + 2..close].iter().collect();
-                out.push_str(match name.as_str() {
-                    "alpha" => r"\p{Alphabetic}",
-                    "alnum" => r"\p{Alphabetic}\p{Nd}",
-                    "digit" => r"\d",
-                    "lower" => r"\p{Lowercase}",
-                    "upper" => r"\p{Uppercase}",
-                    "space" => r"\s",
-                    "word" => r"\w",
-                    "punct" => r"[:punct:]",
-                    "blank" => r" \t",
-                    "cntrl" => r"[:cntrl:]",
-                    "xdigit" => r"0-9A-Fa-f",
-                    "print" => r"[:print:]",
-                    "graph" => r"[:graph:]",
-                    _ => return Err(invalid_regex("invalid character class")),
-                });
-                at = close + 2;
-            }
-            '[' if matches!(chars.get(at + 1), Some('.' | '=')) => {
-                let ends = |i: &usize| chars[*i] == chars[at + 1] && chars.get(i + 1) == Some(&']');
-                let Some(close) = (at + 3..chars.len()).find(ends) else {
-                    return Err(invalid_regex("brackets [] not balanced"));
-                };
-                // Elements have names, too, which we do not know.
-                let &[element] = &chars[at + 2..close] else {
-                    return Err(invalid_regex("invalid collating element"));
-                };
-                out.push_str(&format!(r"\x{{{:x}}}", u32::from(element)));
-                at = close + 2;
-            }
-            '\\' => {
-                let Some(next) = chars.get(at + 1).copied() else {
-                    return Err(invalid_regex("invalid escape \\ sequence"));
-                };
-                if let Some((code, end)) = coded(chars, at + 1)? {
-                    out.push_str(&format!(r"\x{{{:x}}}", u32::from(code)));
-                    at = end;
-                    continue;
-                }
-                match next {
-                    'd' | 'D' | 'w' | 'W' | 's' | 'S' | 'n' | 'r' | 't' | 'f' | 'v' => {
-                        out.push('\\');
-                        out.push(next);
-                    }
-                    'b' => out.push_str(r"\x08"),
-                    'e' => out.push_str(r"\x1b"),
-                    'a' => out.push_str(r"\x07"),
-                    _ if next.is_ascii_alphanumeric() => return Err(invalid_regex("invalid escape \\ sequence")),
-                    _ => out.push_str(&regex::escape(&next.to_string())),
-                }
-                at += 2;
-            }
-            '[' | '&' | '~' | ']' | '^' => {
-                out.push('\\');
-                out.push(c);
-                at += 1;
-            }
-            _ => {
-                out.push(c);
-                at += 1;
-            }
-        }
-    }
-}
-
-/// What stands behind the director (`***=`, `***:`) and the embedded options, such as `(?i)`, that an expression may
-/// begin with.
-fn with_prefix<'a>(pattern: &'a str, options: &mut Flags) -> Result<&'a str> {
-    let mut body = pattern;
-    if let Some(rest) = body.strip_prefix("***") {
-        if let Some(text) = rest.strip_prefix('=') {
-            *options = Flags { literal: true, ignore_case: options.ignore_case, ..Flags::default() };
-            return Ok(text);
-        }
-        body = rest.strip_prefix(':').ok_or_else(|| invalid_regex("quantifier operand invalid"))?;
-    }
-    let letters = |c: char| c.is_ascii_alphabetic();
-    let Some(rest) = body.strip_prefix("(?").filter(|rest| rest.starts_with(letters)) else { return Ok(body) };
-    let behind = rest.trim_start_matches(letters);
-    let valid = rest[..rest.len() - behind.len()].chars().all(|letter| options.set(letter));
-    match behind.strip_prefix(')') {
-        Some(behind) if valid => Ok(behind),
-        _ => Err(invalid_regex("invalid embedded option")),
-    }
-}
-
-type Cached = (String, Flags, Regex);
-
-thread_local! {
-    static CACHE: RefCell<VecDeque<Cached>> = const { RefCell::new(VecDeque::new()) };
-}
-
-/// What the `regex` crate finds wrong, and PostgreSQL's words for it.
-const COMPLAINTS: [(&str, &str); 4] = [
-    ("unclosed group", "parentheses () not balanced"),
-    ("unopened group", "parentheses () not balanced"),
-    ("invalid character class range", "invalid character range"),
-    ("invalid range boundary", "invalid character range"),
-];
-
-/// What matches a text that matches a regular expression as a whole.
-pub(super) fn whole(pattern: &str) -> Result<Regex> {
-    compile(&format!("^(?:{pattern})$"), Flags::default())
-}
-
-fn compile(pattern: &str, flags: Flags) -> Result<Regex> {
-    let flags = Flags { global: false, ..flags };
-    let cached = CACHE.with_borrow_mut(|cache| {
-        let at = cache.iter().position(|(text, with, _)| text == pattern && *with == flags)?;
-        // The last used expression is looked at first.
-        cache.swap(0, at);
-        Some(cache[0].2.clone())
-    });
-    if let Some(regex) = cached {
-        return Ok(regex);
-    }
-    let (mut body, mut options) = (pattern, flags);
-    if !options.literal {
-        body = with_prefix(body, &mut options)?;
-    }
-    if options.older_syntax {
-        return Err(Error::unsupported("the syntax of basic and extended regular expressions (options b and e)"));
-    }
-    let source = if options.literal { regex::escape(body) } else { translated(body, options)? };
-    let regex = RegexBuilder::new(&source)
-        .case_insensitive(options.ignore_case)
-        .dot_matches_new_line(!options.newline_stops)
-        .multi_line(options.newline_anchors)
-        .size_limit(EXPRESSION_BYTES_MAX)
-        .build()
-        .map_err(|error| match error {
-            regex::Error::CompiledTooBig(_) => invalid_regex("regular expression is too complex"),
-            _ => {
-                let message = error.to_string();
-                let last = message.lines().last().unwrap_or("syntax error").trim_start_matches("error: ");
-                let known = COMPLAINTS.iter().find(|(theirs, _)| last.contains(*theirs));
-                invalid_regex(known.map_or(last, |(_, ours)| *ours))
-            }
-        })?;
-    CACHE.with_borrow_mut(|cache| {
-        cache.truncate(CACHE_EXPRESSIONS_MAX - 1);
-        cache.push_front((pattern.to_string(), flags, regex.clone()));
-    });
-    Ok(regex)
-}
-
 fn matches_regex(call: &Call<'_>, ignore_case: bool) -> Result<bool> {
     let flags = Flags { ignore_case, ..Flags::default() };
-    Ok(compile(call.str(1)?, flags)?.is_match(call.str(0)?))
+    compile(call.str(1)?, flags)?.is_match(call.str(0)?, call.settings)
 }
 
 fn regex_match(call: &mut Call<'_>) -> Result<Datum> {
@@ -602,22 +208,26 @@ fn place_of(text: &str, character: usize) -> Option<usize> {
     text.char_indices().map(|(at, _)| at).chain([text.len()]).nth(character.checked_sub(1)?)
 }
 
-/// Where the search goes on behind a match, behind the next character if that is empty; `None` at the end of the text.
-/// An empty match may follow directly on another one, unlike in the iterators of the `regex` crate.
-fn search_behind(text: &str, start: usize, end: usize) -> Option<usize> {
-    if end > start { Some(end) } else { text[end..].chars().next().map(|c| end + c.len_utf8()) }
-}
-
 /// `substring(text from pattern)`: the first group if there is one, else the whole match.
 fn regex_substring(call: &mut Call<'_>) -> Result<Datum> {
-    let regex = compile(call.str(1)?, Flags::default())?;
-    let Some(found) = regex.captures(call.str(0)?) else { return Ok(Datum::Null) };
-    let group = if regex.captures_len() > 1 { found.get(1) } else { found.get(0) };
-    Ok(group.map_or(Datum::Null, |group| Datum::text(group.as_str())))
+    substring(call, call.str(1)?)
+}
+
+/// What of the first argument the first group of a pattern matches, or the whole pattern if it has none.
+pub(super) fn substring(call: &Call<'_>, pattern: &str) -> Result<Datum> {
+    let expression = compile(pattern, Flags::default())?;
+    let text = call.str(0)?;
+    let found = expression.captures_at(text, 0, call.settings)?;
+    let group = usize::from(expression.groups() > 0);
+    Ok(found.and_then(|places| places[group]).map_or(Datum::Null, |(from, to)| Datum::text(&text[from..to])))
 }
 
 /// Appends a replacement with `\1` to `\9`, `\&` and `\\`.
-fn append_replacement(found: &regex::Captures<'_>, with: &str, out: &mut String) {
+fn append_replacement(text: &str, places: &[Option<(usize, usize)>], with: &str, out: &mut String) {
+    let matched = |group: usize| match places.get(group) {
+        Some(Some((from, to))) => &text[*from..*to],
+        _ => "",
+    };
     let mut chars = with.chars();
     while let Some(c) = chars.next() {
         if c != '\\' {
@@ -625,11 +235,8 @@ fn append_replacement(found: &regex::Captures<'_>, with: &str, out: &mut String)
             continue;
         }
         match chars.next() {
-            Some('&') => out.push_str(&found[0]),
-            Some(digit @ '1'..='9') => {
-                let group = found.get(digit as usize - '0' as usize);
-                out.push_str(group.map_or("", |group| group.as_str()));
-            }
+            Some('&') => out.push_str(matched(0)),
+            Some(digit @ '1'..='9') => out.push_str(matched(digit as usize - '0' as usize)),
             Some('\\') => out.push('\\'),
             Some(other) => {
                 out.push('\\');
@@ -642,30 +249,34 @@ fn append_replacement(found: &regex::Captures<'_>, with: &str, out: &mut String)
 
 /// Replaces the `n`-th match (all for 0) in the first argument by the third, searching from the character offset `start`
 /// (from 1). 54000 when too long.
-fn replaced(call: &Call<'_>, regex: &Regex, start: usize, n: usize) -> Result<Datum> {
+fn replaced(call: &Call<'_>, expression: &Expression, start: usize, n: usize) -> Result<Datum> {
     let (text, with) = (call.str(0)?, call.str(2)?);
     let mut out = String::with_capacity(text.len());
     let mut copied = 0;
     let mut search = place_of(text, start);
     let mut seen = 0;
-    while let Some(at) = search
-        && let Some(found) = regex.captures_at(text, at)
-    {
-        let whole = found.get(0).expect("group 0 is the match");
+    while let Some(at) = search {
+        let places = if with.contains('\\') {
+            expression.captures_at(text, at, call.settings)?
+        } else {
+            expression.find_at(text, at, call.settings)?.map(|whole| vec![Some(whole)])
+        };
+        let Some(places) = places else { break };
+        let Some((from, to)) = places[0] else { break };
         seen += 1;
         call.settings.check_cancel(seen)?;
         if n == 0 || seen == n {
-            out.push_str(&text[copied..whole.start()]);
-            append_replacement(&found, with, &mut out);
+            out.push_str(&text[copied..from]);
+            append_replacement(text, &places, with, &mut out);
             if out.len() > RESULT_BYTES_MAX {
                 return Err(too_long());
             }
-            copied = whole.end();
+            copied = to;
         }
         if seen == n {
             break;
         }
-        search = search_behind(text, whole.start(), whole.end());
+        search = search_behind(text, from, to);
     }
     out.push_str(&text[copied..]);
     Ok(Datum::Text(out.into()))
@@ -681,8 +292,8 @@ fn regexp_replace(call: &mut Call<'_>) -> Result<Datum> {
         });
     }
     let flags = flags_at(call, 3)?;
-    let regex = compile(call.str(1)?, flags)?;
-    replaced(call, &regex, 1, usize::from(!flags.global))
+    let expression = compile(call.str(1)?, flags)?;
+    replaced(call, &expression, 1, usize::from(!flags.global))
 }
 
 fn regexp_replace_from(call: &mut Call<'_>) -> Result<Datum> {
@@ -695,18 +306,17 @@ fn regexp_replace_from(call: &mut Call<'_>) -> Result<Datum> {
         return Err(invalid_parameter(format!("invalid value for parameter \"n\": {n}")));
     }
     let flags = flags_at(call, 5)?;
-    let regex = compile(call.str(1)?, flags)?;
+    let expression = compile(call.str(1)?, flags)?;
     // A count given by position overrides the g flag.
     let n = if call.args.len() == 4 && flags.global { 0 } else { n as usize };
-    replaced(call, &regex, start as usize, n)
+    replaced(call, &expression, start as usize, n)
 }
 
 /// The groups of a match, or the whole match when the expression has none.
-fn groups(found: &regex::Captures<'_>) -> Datum {
-    let from = usize::from(found.len() > 1);
-    let elements =
-        (from..found.len()).map(|i| found.get(i).map_or(Datum::Null, |group| Datum::text(group.as_str()))).collect();
-    Datum::array(TEXT, elements)
+fn groups(text: &str, places: &[Option<(usize, usize)>]) -> Datum {
+    let from = usize::from(places.len() > 1);
+    let element = |place: &Option<(usize, usize)>| place.map_or(Datum::Null, |(from, to)| Datum::text(&text[from..to]));
+    Datum::array(TEXT, places[from..].iter().map(element).collect())
 }
 
 fn regexp_match(call: &mut Call<'_>) -> Result<Datum> {
@@ -715,27 +325,35 @@ fn regexp_match(call: &mut Call<'_>) -> Result<Datum> {
         return Err(invalid_parameter("regexp_match() does not support the \"global\" option")
             .hint("Use the regexp_matches function instead."));
     }
-    let regex = compile(call.str(1)?, flags)?;
-    Ok(regex.captures(call.str(0)?).map_or(Datum::Null, |found| groups(&found)))
+    let text = call.str(0)?;
+    let found = compile(call.str(1)?, flags)?.captures_at(text, 0, call.settings)?;
+    Ok(found.map_or(Datum::Null, |places| groups(text, &places)))
 }
 
 fn regexp_matches(call: &mut Call<'_>) -> Result<Datum> {
     let flags = flags_at(call, 2)?;
-    let regex = compile(call.str(1)?, flags)?;
-    let text = call.arg(0).clone();
+    let expression = compile(call.str(1)?, flags)?;
+    let (text, settings) = (call.arg(0).clone(), call.settings.clone());
     let mut search = Some(0);
     call.return_set(Box::new(std::iter::from_fn(move || {
         let text = text.as_str()?;
-        let found = regex.captures_at(text, search?)?;
-        let whole = found.get(0)?;
-        search = if flags.global { search_behind(text, whole.start(), whole.end()) } else { None };
-        Some(Ok(groups(&found)))
+        // Behind an error there is nothing more.
+        let at = search.take()?;
+        let places = match expression.captures_at(text, at, &settings) {
+            Ok(found) => found?,
+            Err(error) => return Some(Err(error)),
+        };
+        let (from, to) = places[0]?;
+        if flags.global {
+            search = search_behind(text, from, to);
+        }
+        Some(Ok(groups(text, &places)))
     })))
 }
 
 /// Splits a text where an expression matches. It holds places in the text, not the text itself.
 struct Splitter {
-    regex: Regex,
+    expression: Arc<Expression>,
     /// Where the next piece begins; `None` behind the last one.
     piece: Option<usize>,
     /// Where the search goes on.
@@ -747,25 +365,25 @@ struct Splitter {
 impl Splitter {
     fn new(call: &Call<'_>, name: &str) -> Result<Splitter> {
         let flags = flags_without_global(call, 2, name)?;
-        let regex = compile(call.str(1)?, flags)?;
-        Ok(Splitter { regex, piece: Some(0), search: Some(0), matched: 0 })
+        let expression = compile(call.str(1)?, flags)?;
+        Ok(Splitter { expression, piece: Some(0), search: Some(0), matched: 0 })
     }
 
-    fn next_piece(&mut self, text: &str) -> Option<Datum> {
-        let from = self.piece.take()?;
+    fn next_piece(&mut self, text: &str, settings: &Settings) -> Result<Option<Datum>> {
+        let Some(start) = self.piece.take() else { return Ok(None) };
         while let Some(at) = self.search
-            && let Some(found) = self.regex.find_at(text, at)
+            && let Some((from, to)) = self.expression.find_at(text, at, settings)?
         {
-            self.search = search_behind(text, found.start(), found.end());
+            self.search = search_behind(text, from, to);
             // An empty match at either end, or right behind the last one, splits nothing.
-            let splits = found.start() < text.len() && found.end() > self.matched;
-            self.matched = found.end();
+            let splits = from < text.len() && to > self.matched;
+            self.matched = to;
             if splits {
-                self.piece = Some(found.end());
-                return Some(Datum::text(&text[from..found.start()]));
+                self.piece = Some(to);
+                return Ok(Some(Datum::text(&text[start..from])));
             }
         }
-        Some(Datum::text(&text[from..]))
+        Ok(Some(Datum::text(&text[start..])))
     }
 }
 
@@ -773,7 +391,7 @@ fn regexp_split_to_array(call: &mut Call<'_>) -> Result<Datum> {
     let mut splitter = Splitter::new(call, "regexp_split_to_array")?;
     let text = call.str(0)?;
     let mut pieces = Vec::new();
-    while let Some(piece) = splitter.next_piece(text) {
+    while let Some(piece) = splitter.next_piece(text, call.settings)? {
         call.settings.check_cancel(pieces.len())?;
         if pieces.len() == ELEMENTS_MAX {
             return Err(too_many_elements());
@@ -785,8 +403,8 @@ fn regexp_split_to_array(call: &mut Call<'_>) -> Result<Datum> {
 
 fn regexp_split_to_table(call: &mut Call<'_>) -> Result<Datum> {
     let mut splitter = Splitter::new(call, "regexp_split_to_table")?;
-    let text = call.arg(0).clone();
-    call.return_set(Box::new(std::iter::from_fn(move || splitter.next_piece(text.as_str()?).map(Ok))))
+    let (text, settings) = (call.arg(0).clone(), call.settings.clone());
+    call.return_set(Box::new(std::iter::from_fn(move || splitter.next_piece(text.as_str()?, &settings).transpose())))
 }
 
 fn regexp_count(call: &mut Call<'_>) -> Result<Datum> {
@@ -796,15 +414,15 @@ fn regexp_count(call: &mut Call<'_>) -> Result<Datum> {
         return Err(invalid_parameter(format!("invalid value for parameter \"start\": {start}")));
     }
     let text = call.str(0)?;
-    let regex = compile(call.str(1)?, flags)?;
+    let expression = compile(call.str(1)?, flags)?;
     let mut search = place_of(text, start as usize);
     let mut count = 0;
     while let Some(at) = search
-        && let Some(found) = regex.find_at(text, at)
+        && let Some((from, to)) = expression.find_at(text, at, call.settings)?
     {
         count += 1;
         call.settings.check_cancel(count)?;
-        search = search_behind(text, found.start(), found.end());
+        search = search_behind(text, from, to);
     }
     Ok(Datum::Int4(count as i32))
 }
@@ -822,7 +440,7 @@ fn counted(call: &Call<'_>, i: usize, name: &str, least: i32, default: i32) -> R
 fn nth_match(
     call: &Call<'_>,
     text: &str,
-    regex: &Regex,
+    expression: &Expression,
     start: usize,
     nth: usize,
     group: usize,
@@ -830,17 +448,17 @@ fn nth_match(
     let mut search = place_of(text, start);
     let mut seen = 0;
     while let Some(at) = search
-        && let Some(found) = regex.find_at(text, at)
+        && let Some((from, to)) = expression.find_at(text, at, call.settings)?
     {
         seen += 1;
         call.settings.check_cancel(seen)?;
         if seen == nth {
             // Without groups, the whole match is the first one.
-            let group = if group == 1 && regex.captures_len() == 1 { 0 } else { group };
-            let parts = regex.captures_at(text, at);
-            return Ok(parts.and_then(|parts| parts.get(group).map(|part| (part.start(), part.end()))));
+            let group = if group == 1 && expression.groups() == 0 { 0 } else { group };
+            let places = expression.captures_at(text, at, call.settings)?;
+            return Ok(places.and_then(|places| places.get(group).copied().flatten()));
         }
-        search = search_behind(text, found.start(), found.end());
+        search = search_behind(text, from, to);
     }
     Ok(None)
 }
@@ -851,8 +469,9 @@ fn regexp_substr(call: &mut Call<'_>) -> Result<Datum> {
     let flags = flags_without_global(call, 4, "regexp_substr")?;
     let group = counted(call, 5, "subexpr", 0, 0)?;
     let text = call.str(0)?;
-    let regex = compile(call.str(1)?, flags)?;
-    Ok(nth_match(call, text, &regex, start, nth, group)?.map_or(Datum::Null, |(from, to)| Datum::text(&text[from..to])))
+    let expression = compile(call.str(1)?, flags)?;
+    Ok(nth_match(call, text, &expression, start, nth, group)?
+        .map_or(Datum::Null, |(from, to)| Datum::text(&text[from..to])))
 }
 
 /// `regexp_instr(string, pattern, start, N, endoption, flags, subexpr)`: where the N-th match begins, or what is behind it.
@@ -865,14 +484,14 @@ fn regexp_instr(call: &mut Call<'_>) -> Result<Datum> {
     let group = counted(call, 6, "subexpr", 0, 0)?;
     let flags = flags_without_global(call, 5, "regexp_instr")?;
     let text = call.str(0)?;
-    let regex = compile(call.str(1)?, flags)?;
-    let found = nth_match(call, text, &regex, start, nth, group)?.map(|(from, to)| if behind { to } else { from });
+    let expression = compile(call.str(1)?, flags)?;
+    let found = nth_match(call, text, &expression, start, nth, group)?.map(|(from, to)| if behind { to } else { from });
     Ok(Datum::Int4(found.map_or(0, |at| text[..at].chars().count() as i32 + 1)))
 }
 
 fn regexp_like(call: &mut Call<'_>) -> Result<Datum> {
     let flags = flags_without_global(call, 2, "regexp_like")?;
-    Ok(Datum::Bool(compile(call.str(1)?, flags)?.is_match(call.str(0)?)))
+    compile(call.str(1)?, flags)?.is_match(call.str(0)?, call.settings).map(Datum::Bool)
 }
 
 #[rustfmt::skip]

@@ -1,6 +1,6 @@
 //! SIMILAR TO and SUBSTRING with SIMILAR: SQL's regular expressions, rewritten as PostgreSQL's.
 
-use super::pattern::{one_escape, whole};
+use super::pattern::{one_escape, substring};
 use super::{Call, Function};
 use crate::datum::Datum;
 use crate::error::{Error, Result, SqlState};
@@ -73,55 +73,23 @@ fn parts(pattern: &str, escape: Option<char>) -> Result<Vec<String>> {
     Ok(parts)
 }
 
-/// Rewrites a pattern to a regular expression.
-fn similar_to_escape(call: &mut Call<'_>) -> Result<Datum> {
-    let escape = if call.args.len() > 1 { one_escape(call.str(1)?)? } else { Some('\\') };
-    let expression = match parts(call.str(0)?, escape)?.as_slice() {
+/// Rewrites a pattern to a regular expression, in which the first of three parts takes as little as it can.
+fn rewritten(pattern: &str, escape: Option<char>) -> Result<String> {
+    Ok(match parts(pattern, escape)?.as_slice() {
         [head, middle] => format!("^(?:{head}){{1,1}}?({middle})$"),
         [head, middle, tail] => format!("^(?:{head}){{1,1}}?({middle}){{1,1}}(?:{tail})$"),
         only => format!("^(?:{})$", only.concat()),
-    };
-    Ok(Datum::Text(expression.into()))
+    })
 }
 
-/// The first of some places in a text that fits.
-fn first_place(
-    call: &Call<'_>,
-    places: impl Iterator<Item = usize>,
-    fits: impl Fn(usize) -> bool,
-) -> Result<Option<usize>> {
-    for place in places {
-        // Whether one fits is as long a question as the text.
-        call.settings.check_cancel_now()?;
-        if fits(place) {
-            return Ok(Some(place));
-        }
-    }
-    Ok(None)
+fn similar_to_escape(call: &mut Call<'_>) -> Result<Datum> {
+    let escape = if call.args.len() > 1 { one_escape(call.str(1)?)? } else { Some('\\') };
+    Ok(Datum::Text(rewritten(call.str(0)?, escape)?.into()))
 }
 
-/// What of a text matches the middle part of a pattern, where the first part takes as little as it can, and then the
-/// middle one as much. Of a pattern that is one part it is all of the text.
+/// What of a text matches the middle part of a pattern, or all of it if the pattern is one part.
 fn similar_substring(call: &mut Call<'_>) -> Result<Datum> {
-    let (text, pattern, escape) = (call.str(0)?, call.str(1)?, call.str(2)?);
-    let parts = parts(pattern, one_escape(escape)?)?;
-    let part = |at: usize| parts.get(at).map_or("", String::as_str);
-    let (head, middle, tail) = if parts.len() == 1 { ("", part(0), "") } else { (part(0), part(1), part(2)) };
-    let rest = format!("(?:{middle})(?:{tail})");
-    if !whole(&format!("(?:{head}){rest}"))?.is_match(text) {
-        return Ok(Datum::Null);
-    }
-    if parts.len() == 1 {
-        return Ok(call.arg(0).clone());
-    }
-    let places = || text.char_indices().map(|(place, _)| place).chain([text.len()]);
-    let (before, behind) = (whole(head)?, whole(&rest)?);
-    let fits = |place: usize| before.is_match(&text[..place]) && behind.is_match(&text[place..]);
-    let Some(start) = first_place(call, places(), fits)? else { return Ok(Datum::Null) };
-    let (before, behind) = (whole(middle)?, whole(tail)?);
-    let fits = |place: usize| before.is_match(&text[start..place]) && behind.is_match(&text[place..]);
-    let end = first_place(call, places().rev().take_while(|place| *place >= start), fits)?;
-    Ok(end.map_or(Datum::Null, |end| Datum::text(&text[start..end])))
+    substring(call, &rewritten(call.str(1)?, one_escape(call.str(2)?)?)?)
 }
 
 pub(super) static FUNCTIONS: &[Function] = &[
@@ -129,20 +97,3 @@ pub(super) static FUNCTIONS: &[Function] = &[
     Function::strict(1987, "similar_to_escape", &[TEXT], TEXT, similar_to_escape),
     Function::strict(2074, "substring", &[TEXT, TEXT, TEXT], TEXT, similar_substring),
 ];
-
-#[cfg(test)]
-mod tests {
-    use std::sync::Arc;
-
-    use super::*;
-    use crate::settings::Settings;
-    use crate::sqltype::SqlType;
-
-    #[test]
-    fn the_search_for_a_part_is_cancelled() {
-        let settings = Settings { is_cancelled: Some(Arc::new(|| true)), ..Settings::default() };
-        let args = [Datum::text("aab"), Datum::text("a*#\"b#\""), Datum::text("#")];
-        let result = similar_substring(&mut Call::new(&args, &[SqlType::TEXT; 3], SqlType::TEXT, &settings));
-        assert_eq!(result.err().map(|error| error.sqlstate), Some(SqlState::QUERY_CANCELED));
-    }
-}
