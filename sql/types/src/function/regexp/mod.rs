@@ -180,7 +180,12 @@ impl Expression {
         if let Some(finder) = &self.finder {
             return Ok(finder.is_match(text));
         }
-        self.find_at(text, 0, settings).map(|found| found.is_some())
+        match self.automaton()? {
+            Some(automaton) if !automaton.refers_back() => {
+                Ok(Matcher::new(automaton, text, settings).leftmost(0)?.is_some())
+            }
+            _ => Ok(self.captures_at(text, 0, settings)?.is_some()),
+        }
     }
 
     /// The first match that begins at `at` or later.
