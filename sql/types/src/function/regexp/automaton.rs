@@ -17,8 +17,8 @@ use crate::error::Result;
 const STATES_MAX: usize = 100_000;
 /// Ranges that all classes of one expression may have.
 const RANGES_MAX: usize = 500_000;
-/// Nodes that the tree of an expression with back references may have, for those are matched by recursion.
-const REFERRING_NODES_MAX: usize = 1_000;
+/// Concatenations that an expression with back references may have, for these are matched by recursion.
+const REFERRING_CONCATENATIONS_MAX: usize = 500;
 /// How deep the groups of back references may refer back themselves.
 const REFERENCES_DEPTH_MAX: usize = 50;
 
@@ -183,7 +183,9 @@ impl Automaton {
         let root = builder.alternation(&syntax.branches)?;
         let mut automaton = builder.automaton;
         automaton.root = root;
-        if automaton.refers_back() && automaton.trees.len() > REFERRING_NODES_MAX {
+        let is_concatenation = |tree: &&Tree| matches!(tree.kind, Kind::Concatenation(..));
+        let concatenations = automaton.trees.iter().filter(is_concatenation).count();
+        if automaton.refers_back() && concatenations > REFERRING_CONCATENATIONS_MAX {
             return Err(too_complex());
         }
         Ok(automaton)
@@ -431,7 +433,7 @@ impl<'a> Builder<'a> {
     /// The tree of a sequence: what is plain goes into leaves, and all behind something that is not into one more tree.
     fn branch(&mut self, items: &'a [Node]) -> Result<usize> {
         let mut parts: Vec<Part> = Vec::new();
-        let (mut prefix, mut prefix_flags) = (None, 0);
+        let (mut prefix, mut prefix_flags) = (None, 0u8);
         for item in items {
             let (atom, least, most, prefers) = match item {
                 Node::Place(_) | Node::Look { .. } => {
