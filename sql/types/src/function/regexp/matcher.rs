@@ -381,7 +381,7 @@ impl<'a> Matcher<'a> {
         }
         let (length, total) = (once.chars().count(), all.chars().count());
         let same = |a: char, b: char| a == b || self.automaton.ignore_case && to_lower(a) == to_lower(b);
-        total % length == 0
+        total.is_multiple_of(length)
             && (least..=most.unwrap_or(usize::MAX)).contains(&(total / length))
             && all.chars().zip(once.chars().cycle()).all(|(a, b)| same(a, b))
     }
