@@ -373,6 +373,7 @@ impl Binder<'_> {
                 self.notice(SqlState::SUCCESSFUL_COMPLETION, message);
                 continue;
             }
+            self.check_schema(name).map_err(super::without_position)?;
             let found = self.catalog.find_relation(name.schema(), name.object(), &self.search_path).cloned();
             match found {
                 None if if_exists => {
@@ -610,8 +611,8 @@ impl Binder<'_> {
         let on = match &grant.on {
             ast::GrantTarget::Relations(names) => GrantTarget::Relations(self.granted(names)?),
             ast::GrantTarget::Sequences(names) => GrantTarget::Sequences(self.granted(names)?),
-            ast::GrantTarget::AllTablesIn(schemas) => GrantTarget::AllTablesIn(self.schemas(schemas)?),
-            ast::GrantTarget::AllSequencesIn(schemas) => GrantTarget::AllSequencesIn(self.schemas(schemas)?),
+            ast::GrantTarget::AllTablesIn(schemas) => GrantTarget::AllTablesIn(self.searched(schemas)?),
+            ast::GrantTarget::AllSequencesIn(schemas) => GrantTarget::AllSequencesIn(self.searched(schemas)?),
             ast::GrantTarget::Schemas(schemas) => GrantTarget::Schemas(self.schemas(schemas)?),
             ast::GrantTarget::Databases(names) => GrantTarget::Databases(names.clone()),
             ast::GrantTarget::Roles(names) => GrantTarget::Roles(names.clone()),
@@ -623,12 +624,20 @@ impl Binder<'_> {
             on,
             grantees: grant.grantees.clone(),
             grant_option: grant.grant_option,
+            grantor: grant.grantor.clone(),
             cascade: grant.cascade,
         })
     }
 
     fn granted(&self, names: &[Name]) -> Result<Vec<Relation>> {
         names.iter().map(|name| self.find_relation(name).map_err(super::without_position)).collect()
+    }
+
+    /// The schemas with these names, for what is inside.
+    fn searched(&self, names: &[Ident]) -> Result<Vec<Arc<SchemaDef>>> {
+        let schemas = self.schemas(names)?;
+        schemas.iter().try_for_each(|schema| self.check_usable(schema))?;
+        Ok(schemas)
     }
 
     fn schemas(&self, names: &[Ident]) -> Result<Vec<Arc<SchemaDef>>> {

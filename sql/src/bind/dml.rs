@@ -5,6 +5,7 @@ use std::sync::Arc;
 use types::cast::CastContext;
 use types::{Error, Result, SqlState, SqlType};
 
+use super::from::SYSTEM_COLUMNS;
 use super::part::Place;
 use super::query::{Unknowns, check_row_width, with_ctes};
 use super::row_lock::refuse_sequences;
@@ -345,6 +346,9 @@ impl Binder<'_> {
             let places =
                 item.destinations.iter().map(|it| Place::named(written, it)).collect::<Result<Vec<Place<'_>>>>()?;
             let values = self.assigned_values(item, &places)?;
+            if values.iter().flatten().any(|value| reads_row(value, table)) {
+                self.require_written(written, Privileges::SELECT);
+            }
             for (place, value) in places.iter().zip(values) {
                 // Of a view the default is that of its own column, and not that of the table's.
                 let default = value.is_none() && !written.is_view();
@@ -657,6 +661,13 @@ fn named_twice(items: &[ast::Assignment]) -> Option<&str> {
     let mut numbered = named.iter().enumerate();
     let twice = numbered.find(|(at, it)| named[..*at].iter().any(|other| excludes(other, it)));
     twice.map(|(_, it)| it.column.name.as_str())
+}
+
+/// Whether a value is made from the row that is changed.
+fn reads_row(value: &Expr, table: &TableDef) -> bool {
+    let mut reads = false;
+    walk::columns_of(value, &mut |column| reads |= column < table.columns.len() + SYSTEM_COLUMNS.len());
+    reads
 }
 
 fn assigned_twice(column: &str) -> Error {

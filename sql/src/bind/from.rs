@@ -14,7 +14,7 @@ use crate::bound::{
     SystemColumn, walk,
 };
 use crate::catalog::{self, Privileges, SEQUENCE_COLUMNS, TableDef, VirtualColumn, VirtualRelation};
-use crate::functions::SESSION_VIEWS;
+use crate::functions::{SECRET, SESSION_VIEWS};
 use crate::parse;
 use crate::parse::ast::{
     self, Alias, ColumnDefinition, ExprKind, Ident, JoinRef, JoinType, Name, TableFunction, TableRef,
@@ -234,7 +234,7 @@ impl Binder<'_> {
             catalog::Relation::View(view) => self.view(&view, alias),
             catalog::Relation::Virtual(relation) => {
                 // What the session itself has made is gathered only for who asks: see the session.
-                if SESSION_VIEWS.contains(&relation.oid) {
+                if SESSION_VIEWS.contains(&relation.oid) || SECRET.contains(&relation.oid) {
                     self.require(relation.oid, Privileges::SELECT);
                 }
                 let (plan, scope) = virtual_scan(relation, alias.map_or(relation.name, |alias| &alias.name.name));
@@ -546,6 +546,7 @@ impl Binder<'_> {
     /// 42P01 there is none, 3F000 no such schema.
     pub fn find_relation(&self, name: &Name) -> Result<catalog::Relation> {
         self.check_database(name)?;
+        self.check_schema(name)?;
         let found = self.catalog.find_relation(name.schema(), name.object(), &self.search_path).cloned();
         let found = found.ok_or_else(|| {
             let message = format!("relation \"{}\" does not exist", name.shown());

@@ -50,10 +50,10 @@ use crate::bound::{
 };
 use crate::catalog::describe::quote_identifier;
 use crate::catalog::{
-    CatalogSnapshot, ConstraintKind, FIRST_NORMAL_OID, ForeignKey, Privileges, ReferentialAction, SchemaDef, TableDef,
-    ViewDef,
+    CatalogSnapshot, ConstraintKind, FIRST_NORMAL_OID, ForeignKey, Privileges, ReferentialAction, RoleDef, SchemaDef,
+    TableDef, ViewDef,
 };
-use crate::functions::NEXT_OF_IDENTITY;
+use crate::functions::{NEXT_OF_IDENTITY, Secured, SessionContext, usable_path};
 use crate::parse::{self, Parsed, ast};
 use scope::Scope;
 
@@ -190,6 +190,7 @@ pub fn view_updates(
 /// Whatever PostgreSQL would find wrong; positions in characters of `text`, from 1.
 pub fn bind(parsed: &Parsed, text: &str, context: BindContext<'_>, params: &[u32]) -> Result<Bound> {
     let mut binder = Binder::new(context, text);
+    binder.act_as_user();
     binder.given = params.len();
     binder.params = params.iter().map(|&oid| (oid != 0 && oid != oid::UNKNOWN).then(|| SqlType::of(oid))).collect();
     let statement = binder.statement(&parsed.statement).map_err(|error| parse::error_position(error, text))?;
@@ -357,6 +358,8 @@ pub(crate) struct Binder<'a> {
     pub in_window: bool,
     /// The role whose privileges count, inside a view.
     pub role: Option<u32>,
+    /// Who may look names up only in the schemas that they may use; `None`: in all, as views and superusers do.
+    pub user: Option<Arc<RoleDef>>,
     /// Views being expanded, against endless recursion.
     pub view_depth: usize,
     /// Where in the text relations are named without their schema, and what it is.
@@ -402,6 +405,7 @@ impl<'a> Binder<'a> {
             in_aggregate: false,
             in_window: false,
             role: None,
+            user: None,
             view_depth: 0,
             unqualified: Vec::new(),
             stars: None,
@@ -413,6 +417,35 @@ impl<'a> Binder<'a> {
             handed: None,
             row_lock: None,
         }
+    }
+
+    /// Looks names up as the current user may.
+    fn act_as_user(&mut self) {
+        let catalog = self.catalog;
+        let Some(actor) = SessionContext::within(self.settings).map(SessionContext::actor) else { return };
+        let Some(user) = actor.find(catalog).filter(|user| !user.superuser) else { return };
+        self.search_path = usable_path(catalog, user, &self.search_path);
+        self.user = Some(user.clone());
+    }
+
+    /// # Errors
+    /// 42501 when the name has a schema that the user may not look into.
+    pub fn check_schema(&self, name: &ast::Name) -> Result<()> {
+        match name.schema().and_then(|schema| self.catalog.schema_called(schema, &self.search_path)) {
+            Some(schema) => self.check_usable(schema).map_err(|error| error.at(name.pos + 1)),
+            None => Ok(()),
+        }
+    }
+
+    /// # Errors
+    /// 42501 when the user may not look into the schema.
+    pub fn check_usable(&self, schema: &SchemaDef) -> Result<()> {
+        let Some(user) = self.user.as_ref().filter(|_| self.view_depth == 0) else { return Ok(()) };
+        if Secured::schema(schema).allows(self.catalog, user, Privileges::USAGE) {
+            return Ok(());
+        }
+        let message = format!("permission denied for schema {}", schema.name);
+        Err(Error::new(SqlState::INSUFFICIENT_PRIVILEGE, message))
     }
 
     /// Runs `body` with the expressions in it belonging to this clause.

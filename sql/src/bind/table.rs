@@ -14,7 +14,7 @@ use crate::bound::{
     AlterColumn, AlterTable, ColumnSpec, ConstraintKind, ConstraintSpec, CreateTable, Expr, Field, SequenceOptions,
     walk,
 };
-use crate::catalog::{self, ColumnDef, IndexColumn, IndexDef, PG_TEMP, TableDef};
+use crate::catalog::{self, ColumnDef, IndexColumn, IndexDef, PG_TEMP, Privileges, TableDef};
 use crate::parse::ast::{self, AlterAction, ColumnConstraintKind, ExprKind, Ident, Name, TableElement};
 
 /// Columns of a table.
@@ -46,6 +46,7 @@ impl Binder<'_> {
                 }
                 TableElement::Like { name, defaults, constraints: checks, generated, identity, indexes } => {
                     let source = self.find_table(name)?;
+                    self.require(source.oid, Privileges::SELECT);
                     self.like_table(
                         &source,
                         (*defaults, *checks, *generated, *identity, *indexes),

@@ -359,6 +359,8 @@ pub struct Grant<R = Relation, S = Arc<SchemaDef>> {
     /// Role names; `public` for PUBLIC.
     pub grantees: Vec<String>,
     pub grant_option: bool,
+    /// GRANTED BY.
+    pub grantor: Option<String>,
     pub cascade: bool,
 }
 

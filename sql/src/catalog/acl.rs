@@ -20,6 +20,10 @@ impl Privileges {
     pub const CREATE: Privileges = Privileges(1 << 9);
     pub const TEMPORARY: Privileges = Privileges(1 << 10);
     pub const CONNECT: Privileges = Privileges(1 << 11);
+    /// Everything that applies to anything.
+    pub const ALL: Privileges = Privileges(0xfff);
+    /// What changes the rows of a table.
+    pub const CHANGES: Privileges = Privileges(1 | 1 << 2 | 1 << 3);
     /// Everything that applies to a table or view.
     pub const ALL_TABLE: Privileges = Privileges(0x7f);
     /// Everything that applies to a single column.
@@ -39,12 +43,21 @@ impl Privileges {
         Privileges(self.0 | other.0)
     }
 
+    /// What is in both.
+    pub fn common(self, other: Privileges) -> Privileges {
+        Privileges(self.0 & other.0)
+    }
+
     pub fn without(self, other: Privileges) -> Privileges {
         Privileges(self.0 & !other.0)
     }
 
     pub fn is_empty(self) -> bool {
         self.0 == 0
+    }
+
+    pub fn count(self) -> u32 {
+        self.0.count_ones()
     }
 
     /// The privilege that a word of GRANT or has_table_privilege names.
@@ -79,8 +92,26 @@ pub struct AclItem {
 }
 
 impl AclItem {
-    /// The text of an aclitem: `grantee=arwdDxt/grantor`, a star behind what may be granted on.
+    /// What there is before the first GRANT: all for the owner, and for PUBLIC what everybody has.
+    pub fn defaults(owner: u32, all: Privileges, public: Privileges) -> Vec<AclItem> {
+        let own = AclItem { grantee: owner, grantor: owner, privileges: all, grantable: Privileges::NONE };
+        let others = AclItem { grantee: 0, privileges: public, ..own };
+        [others, own].into_iter().filter(|item| !item.privileges.is_empty()).collect()
+    }
+
+    /// Whether the other is of the same grantee and grantor.
+    pub fn is_between(&self, other: AclItem) -> bool {
+        (self.grantee, self.grantor) == (other.grantee, other.grantor)
+    }
+
+    /// The text of an aclitem: `grantee=arwdDxt/grantor`, a star behind what may be granted on. Names with other characters
+    /// than letters, digits and underscores are quoted.
     pub fn text(&self, role_name: impl Fn(u32) -> String) -> String {
+        let role_name = |role: u32| {
+            let name = role_name(role);
+            let is_plain = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+            if is_plain { name } else { format!("\"{}\"", name.replace('"', "\"\"")) }
+        };
         let mut text = if self.grantee == 0 { String::new() } else { role_name(self.grantee) };
         text.push('=');
         for (bit, letter) in Privileges::LETTERS.iter().enumerate() {
@@ -97,5 +128,5 @@ impl AclItem {
     }
 }
 
-/// The grants of one object; `None` stands for the defaults of its kind (the owner has everything).
+/// The grants of one object; `None` stands for the defaults of its kind ([`AclItem::defaults`]).
 pub type Acl = Option<Arc<[AclItem]>>;

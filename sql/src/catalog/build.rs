@@ -125,7 +125,7 @@ pub(crate) fn initial_shared() -> Vec<Object> {
             password: None,
             valid_until: None,
             member_of: match *name {
-                "pg_monitor" => vec![3374, well_known::PG_READ_ALL_STATS, 3377],
+                "pg_monitor" => vec![well_known::PG_READ_ALL_SETTINGS, well_known::PG_READ_ALL_STATS, 3377],
                 _ => Vec::new(),
             },
             settings: Vec::new(),
@@ -183,10 +183,10 @@ pub(crate) fn initial_schemas() -> Vec<SchemaDef> {
 const PREDEFINED_ROLES: &[(u32, &str)] = &[
     (well_known::POSTGRES_ROLE, "postgres"),
     (well_known::PG_DATABASE_OWNER, "pg_database_owner"),
-    (6181, "pg_read_all_data"),
-    (6182, "pg_write_all_data"),
+    (well_known::PG_READ_ALL_DATA, "pg_read_all_data"),
+    (well_known::PG_WRITE_ALL_DATA, "pg_write_all_data"),
     (3373, "pg_monitor"),
-    (3374, "pg_read_all_settings"),
+    (well_known::PG_READ_ALL_SETTINGS, "pg_read_all_settings"),
     (well_known::PG_READ_ALL_STATS, "pg_read_all_stats"),
     (3377, "pg_stat_scan_tables"),
     (4569, "pg_read_server_files"),

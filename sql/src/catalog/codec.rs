@@ -13,6 +13,7 @@ use types::{Datum, Error, Result, SqlState, SqlType};
 use super::acl::{Acl, AclItem, Privileges};
 use super::constraint::{ConstraintDef, ConstraintKind, ForeignKey, ReferentialAction, Timing};
 use super::database::DatabaseDef;
+use super::grants::merged;
 use super::index::{IndexColumn, IndexDef};
 use super::role::RoleDef;
 use super::schema::SchemaDef;
@@ -108,16 +109,14 @@ pub(crate) fn encode(object: &Object) -> Result<Vec<u8>> {
         Object::Schema(it) => {
             out.u32(it.oid);
             out.text(&it.name);
-            out.u32(it.owner);
-            out.acl(&it.acl);
+            out.owned(it.owner, &it.acl, Privileges::ALL_SCHEMA);
         }
         Object::Table(it) => out.table(it)?,
         Object::View(it) => {
             out.u32(it.oid);
             out.text(&it.name);
             out.u32(it.schema);
-            out.u32(it.owner);
-            out.acl(&it.acl);
+            out.owned(it.owner, &it.acl, Privileges::ALL_TABLE);
             out.u32(it.row_type);
             out.text(&it.query);
             out.list(&it.search_path, |out, name| out.text(name));
@@ -162,8 +161,7 @@ pub(crate) fn encode(object: &Object) -> Result<Vec<u8>> {
             out.u32(it.oid);
             out.text(&it.name);
             out.u32(it.schema);
-            out.u32(it.owner);
-            out.acl(&it.acl);
+            out.owned(it.owner, &it.acl, Privileges::ALL_SEQUENCE);
             out.ty(it.data_type);
             for value in [it.start, it.increment, it.min, it.max, it.cache] {
                 out.i64(value);
@@ -200,8 +198,7 @@ pub(crate) fn encode(object: &Object) -> Result<Vec<u8>> {
         Object::Database(it) => {
             out.u32(it.oid);
             out.text(&it.name);
-            out.u32(it.owner);
-            out.acl(&it.acl);
+            out.owned(it.owner, &it.acl, Privileges::ALL_DATABASE);
             out.bool(it.is_template);
             out.bool(it.allow_connections);
             out.i64(i64::from(it.connection_limit));
@@ -230,7 +227,9 @@ pub(crate) fn decode(class: Class, bytes: &[u8]) -> Result<Object> {
     }
     let object = match class {
         Class::Schema => {
-            Object::Schema(SchemaDef { oid: input.u32()?, name: input.text()?, owner: input.u32()?, acl: input.acl()? })
+            let (oid, name) = (input.u32()?, input.text()?);
+            let (owner, acl) = input.owned(Privileges::ALL_SCHEMA)?;
+            Object::Schema(SchemaDef { oid, name, owner, acl })
         }
         Class::Table => Object::Table(Box::new(input.table()?)),
         Class::View => Object::View(input.view()?),
@@ -254,28 +253,7 @@ pub(crate) fn decode(class: Class, bytes: &[u8]) -> Result<Object> {
             constraint: input.option(Reader::u32)?,
         }),
         Class::Constraint => Object::Constraint(input.constraint()?),
-        Class::Sequence => Object::Sequence(SequenceDef {
-            oid: input.u32()?,
-            name: input.text()?,
-            schema: input.u32()?,
-            schema_name: Arc::from(""),
-            owner: input.u32()?,
-            acl: input.acl()?,
-            data_type: input.ty()?,
-            start: input.i64()?,
-            increment: input.i64()?,
-            min: input.i64()?,
-            max: input.i64()?,
-            cache: input.i64()?,
-            cycle: input.bool()?,
-            owned_by: input.option(|input| {
-                let table = input.u32()?;
-                let column = input.u32()? as usize;
-                Ok(SequenceOwner { table, column, identity: input.bool()? })
-            })?,
-            // Rows from before there were generations end here.
-            generation: if input.bytes.is_empty() { 0 } else { input.u32()? },
-        }),
+        Class::Sequence => Object::Sequence(input.sequence()?),
         Class::Role => Object::Role(RoleDef {
             oid: input.u32()?,
             name: input.text()?,
@@ -292,16 +270,20 @@ pub(crate) fn decode(class: Class, bytes: &[u8]) -> Result<Object> {
             member_of: input.list(Reader::u32)?,
             settings: input.settings()?,
         }),
-        Class::Database => Object::Database(DatabaseDef {
-            oid: input.u32()?,
-            name: input.text()?,
-            owner: input.u32()?,
-            acl: input.acl()?,
-            is_template: input.bool()?,
-            allow_connections: input.bool()?,
-            connection_limit: input.i64()? as i32,
-            settings: input.settings()?,
-        }),
+        Class::Database => {
+            let (oid, name) = (input.u32()?, input.text()?);
+            let (owner, acl) = input.owned(Privileges::ALL_DATABASE)?;
+            Object::Database(DatabaseDef {
+                oid,
+                name,
+                owner,
+                acl,
+                is_template: input.bool()?,
+                allow_connections: input.bool()?,
+                connection_limit: input.i64()? as i32,
+                settings: input.settings()?,
+            })
+        }
         Class::Comment => Object::Comment(Comment {
             class: input.u32()?,
             object: input.u32()?,
@@ -370,14 +352,21 @@ impl Writer {
             out.text(value);
         });
     }
-    fn acl(&mut self, acl: &Acl) {
-        self.option(acl, |out, items| {
-            out.list(items, |out, item| {
-                out.u32(item.grantee);
-                out.u32(item.grantor);
-                out.u16(item.privileges.0);
-                out.u16(item.grantable.0);
-            });
+
+    /// An owner, and the grants of what they own: behind a 0 none, behind a 1 grants that the owner has made, who is granted
+    /// `all` there, behind a 2 any. To older servers, which know no 2, only the owner made grants, and kept all whatever
+    /// these say.
+    fn owned(&mut self, owner: u32, acl: &Acl, all: Privileges) {
+        self.u32(owner);
+        let Some(items) = acl else { return self.u8(0) };
+        let keeps_all = items.iter().any(|item| item.grantee == owner && item.privileges.contains(all));
+        let made_all = items.iter().all(|item| item.grantor == owner);
+        self.u8(if keeps_all && made_all { 1 } else { 2 });
+        self.list(items, |out, item| {
+            out.u32(item.grantee);
+            out.u32(item.grantor);
+            out.u16(item.privileges.0);
+            out.u16(item.grantable.0);
         });
     }
 
@@ -385,8 +374,7 @@ impl Writer {
         self.u32(it.oid);
         self.text(&it.name);
         self.u32(it.schema);
-        self.u32(it.owner);
-        self.acl(&it.acl);
+        self.owned(it.owner, &it.acl, Privileges::ALL_TABLE);
         self.u32(it.row_type);
         self.u64(it.tree);
         self.u64(it.valid_from);
@@ -526,28 +514,69 @@ impl Reader<'_> {
     fn settings(&mut self) -> Result<Vec<(Arc<str>, Arc<str>)>> {
         self.list(|input| Ok((input.text()?, input.text()?)))
     }
-    fn acl(&mut self) -> Result<Acl> {
-        self.option(|input| {
-            let items = input.list(|input| {
-                Ok(AclItem {
-                    grantee: input.u32()?,
-                    grantor: input.u32()?,
-                    privileges: Privileges(input.u16()?),
-                    grantable: Privileges(input.u16()?),
-                })
-            })?;
-            Ok(Arc::from(items))
+
+    /// See [`Writer::owned`].
+    fn owned(&mut self, all: Privileges) -> Result<(u32, Acl)> {
+        let owner = self.u32()?;
+        let by_owner = match self.u8()? {
+            0 => return Ok((owner, None)),
+            1 => true,
+            2 => false,
+            other => return Err(corrupt(format!("{other} is no kind of grants in a catalog row"))),
+        };
+        let mut items = self.list(|input| {
+            Ok(AclItem {
+                grantee: input.u32()?,
+                grantor: input.u32()?,
+                privileges: Privileges(input.u16()?),
+                grantable: Privileges(input.u16()?),
+            })
+        })?;
+        if by_owner {
+            // An older server has left the names of former owners there.
+            let own = AclItem::defaults(owner, all, Privileges::NONE);
+            items = merged(items.into_iter().map(|item| AclItem { grantor: owner, ..item }).chain(own));
+        }
+        Ok((owner, Some(items.into())))
+    }
+
+    fn sequence(&mut self) -> Result<SequenceDef> {
+        let (oid, name, schema) = (self.u32()?, self.text()?, self.u32()?);
+        let (owner, acl) = self.owned(Privileges::ALL_SEQUENCE)?;
+        Ok(SequenceDef {
+            oid,
+            name,
+            schema,
+            schema_name: Arc::from(""),
+            owner,
+            acl,
+            data_type: self.ty()?,
+            start: self.i64()?,
+            increment: self.i64()?,
+            min: self.i64()?,
+            max: self.i64()?,
+            cache: self.i64()?,
+            cycle: self.bool()?,
+            owned_by: self.option(|input| {
+                let table = input.u32()?;
+                let column = input.u32()? as usize;
+                Ok(SequenceOwner { table, column, identity: input.bool()? })
+            })?,
+            // Rows from before there were generations end here.
+            generation: if self.bytes.is_empty() { 0 } else { self.u32()? },
         })
     }
 
     fn view(&mut self) -> Result<ViewDef> {
+        let (oid, name, schema) = (self.u32()?, self.text()?, self.u32()?);
+        let (owner, acl) = self.owned(Privileges::ALL_TABLE)?;
         let mut view = ViewDef {
-            oid: self.u32()?,
-            name: self.text()?,
-            schema: self.u32()?,
+            oid,
+            name,
+            schema,
             schema_name: Arc::from(""),
-            owner: self.u32()?,
-            acl: self.acl()?,
+            owner,
+            acl,
             row_type: self.u32()?,
             query: self.text()?,
             search_path: self.list(Self::text)?,
@@ -570,13 +599,15 @@ impl Reader<'_> {
     }
 
     fn table(&mut self) -> Result<TableDef> {
+        let (oid, name, schema) = (self.u32()?, self.text()?, self.u32()?);
+        let (owner, acl) = self.owned(Privileges::ALL_TABLE)?;
         let mut table = TableDef {
-            oid: self.u32()?,
-            name: self.text()?,
-            schema: self.u32()?,
+            oid,
+            name,
+            schema,
             schema_name: Arc::from(""),
-            owner: self.u32()?,
-            acl: self.acl()?,
+            owner,
+            acl,
             row_type: self.u32()?,
             tree: self.u64()?,
             valid_from: self.u64()?,
@@ -706,6 +737,36 @@ mod tests {
             view(&[], &[(0, "7")]),
         ] {
             assert_eq!(read(&written(&it)), (it.options.clone(), it.defaults.clone()));
+        }
+    }
+
+    #[test]
+    fn grants_from_before_grantors_counted_are_the_owners_who_has_all() {
+        let item = |grantee, grantor, privileges| AclItem { grantee, grantor, privileges, grantable: Privileges::NONE };
+        let all = Privileges::ALL_SCHEMA;
+        let own = item(10, 10, all);
+        let written = |items: &[AclItem]| {
+            let schema = SchemaDef { oid: 16_400, name: Arc::from("s"), owner: 10, acl: Some(Arc::from(items)) };
+            encode(&Object::Schema(schema)).expect("a schema")
+        };
+        let read = |bytes: &[u8]| match decode(Class::Schema, bytes) {
+            Ok(Object::Schema(schema)) => schema.acl.map(|items| items.to_vec()),
+            other => panic!("{other:?}"),
+        };
+        // Behind format, oid, name and owner.
+        const KIND: usize = 1 + 4 + 5 + 4;
+        let (by_former, by_owner) = (item(0, 11, Privileges::USAGE), item(0, 10, Privileges::USAGE));
+        for (items, kind, was) in [
+            (vec![own, by_owner], 1, vec![own, by_owner]),
+            (vec![by_owner], 2, vec![by_owner, own]),
+            (vec![], 2, vec![own]),
+            (vec![item(10, 10, Privileges::USAGE), by_owner], 2, vec![own, by_owner]),
+            (vec![by_former, own, by_owner], 2, vec![by_owner, own]),
+        ] {
+            let mut bytes = written(&items);
+            assert_eq!((bytes[KIND], read(&bytes)), (kind, Some(items)));
+            bytes[KIND] = 1;
+            assert_eq!(read(&bytes), Some(was));
         }
     }
 

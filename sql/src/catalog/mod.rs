@@ -23,6 +23,7 @@ mod database;
 pub mod describe;
 pub mod expression;
 pub mod extension;
+mod grants;
 mod index;
 mod relation;
 mod role;
@@ -37,6 +38,7 @@ mod view;
 pub use acl::{Acl, AclItem, Privileges};
 pub use constraint::{ConstraintDef, ConstraintKind, ForeignKey, ReferentialAction, Timing};
 pub use database::DatabaseDef;
+pub(crate) use grants::{Grants, with_new_owner};
 pub use index::{IndexColumn, IndexDef};
 pub(crate) use relation::SEQUENCE_COLUMNS;
 pub use relation::{Relation, VirtualColumn, VirtualRelation, VirtualSource};
@@ -62,7 +64,10 @@ pub mod well_known {
     pub const REDOUBT: u32 = 13_001;
     /// The superuser made at initialisation.
     pub const POSTGRES_ROLE: u32 = 10;
+    pub const PG_READ_ALL_SETTINGS: u32 = 3374;
     pub const PG_READ_ALL_STATS: u32 = 3375;
+    pub const PG_READ_ALL_DATA: u32 = 6181;
+    pub const PG_WRITE_ALL_DATA: u32 = 6182;
     pub const PG_SIGNAL_BACKEND: u32 = 4200;
     pub const PG_CHECKPOINT: u32 = 4544;
     /// Its one member is the owner of the database.
@@ -83,6 +88,7 @@ pub mod well_known {
     pub const PG_ATTRDEF: u32 = 2604;
     pub const PG_INDEX: u32 = 2610;
     pub const PG_SEQUENCES: u32 = 12_048;
+    pub const PG_SHADOW: u32 = 12_005;
     /// pg_am: the heap and btree access methods.
     pub const HEAP: u32 = 2;
     pub const BTREE: u32 = 403;

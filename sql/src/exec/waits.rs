@@ -11,8 +11,8 @@ use types::{Datum, Error, Function, Result, SqlState};
 use super::context::ExecContext;
 use super::lift::{Lift, lift};
 use crate::catalog::store::sequence_seen;
-use crate::catalog::{Privileges, Relation, SequenceDef, TableDef, is_temporary};
-use crate::functions::{LOOKING, advisory, check_right, sequence_by_oid, waiting};
+use crate::catalog::{Privileges, Relation, SequenceDef, TableDef, is_temporary, well_known};
+use crate::functions::{LOOKING, Secured, advisory, check_right, has_rights_of, sequence_by_oid, waiting};
 use crate::session::{Drawn, Waits};
 
 /// Whether the executor runs this function itself.
@@ -320,8 +320,13 @@ async fn database_size(args: &[Datum], context: &ExecContext) -> Result<Datum> {
         }
         None => args.first().and_then(Datum::as_oid).unwrap_or(0),
     };
-    if !context.catalog.databases().any(|database| database.oid == known) {
-        return Ok(Datum::Null);
+    let Some(database) = context.catalog.database(known) else { return Ok(Datum::Null) };
+    let user = context.session.role()?;
+    if !Secured::database(database).allows(&context.catalog, &user, Privileges::CONNECT)
+        && !has_rights_of(&context.catalog, &user, well_known::PG_READ_ALL_STATS)
+    {
+        let message = format!("permission denied for database {}", database.name);
+        return Err(Error::new(SqlState::INSUFFICIENT_PRIVILEGE, message));
     }
     let catalog = context.session.database.catalog(known).await?;
     let mut bytes = 0;

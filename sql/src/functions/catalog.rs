@@ -41,7 +41,7 @@ fn table_is_visible(call: &mut Call<'_>) -> Result<Datum> {
     if catalog.relation(oid).is_none() {
         return Ok(Datum::Null);
     }
-    Ok(Datum::Bool(catalog.is_visible(oid, &session.search_path())))
+    Ok(Datum::Bool(catalog.is_visible(oid, &session.usable_path())))
 }
 
 fn type_is_visible(call: &mut Call<'_>) -> Result<Datum> {
@@ -56,7 +56,7 @@ fn type_is_visible(call: &mut Call<'_>) -> Result<Datum> {
         Relation::View(view) => view.row_type == oid,
         _ => false,
     });
-    Ok(relation.map_or(Datum::Null, |relation| Datum::Bool(catalog.is_visible(relation.oid(), &session.search_path()))))
+    Ok(relation.map_or(Datum::Null, |relation| Datum::Bool(catalog.is_visible(relation.oid(), &session.usable_path()))))
 }
 
 /// Functions, operators, collations: ours are all in pg_catalog, which is always searched.
@@ -278,11 +278,9 @@ fn acl_default(call: &mut Call<'_>) -> Result<Datum> {
             return Err(Error::new(SqlState::INTERNAL_ERROR, message));
         }
     };
-    let own = AclItem { grantee: owner, grantor: owner, privileges: all, grantable: Privileges::NONE };
-    let others = AclItem { grantee: 0, privileges: public, ..own };
     let name = |oid: u32| catalog.role(oid).map_or_else(|| oid.to_string(), |role| role.name.to_string());
-    let items = [others, own].into_iter().filter(|item| !item.privileges.is_empty());
-    Ok(Datum::array(ACLITEM, items.map(|item| Datum::Text(item.text(name).into())).collect()))
+    let items = AclItem::defaults(owner, all, public);
+    Ok(Datum::array(ACLITEM, items.iter().map(|item| Datum::Text(item.text(name).into())).collect()))
 }
 
 /// `pg_options_to_table(options)`: each `name=value` as two columns.

@@ -9,10 +9,11 @@ use futures::future::BoxFuture;
 use parking_lot::{Mutex, RwLock};
 use protocol::{Lsn, NodeId};
 use types::function::Random;
-use types::{Call, Error, RegNames, Registry, Result, SqlState, oid};
+use types::{Call, Error, RegNames, Registry, Result, Settings, SqlState, oid};
 
 use super::cluster::{FailoverStatus, GroupStatus, ReplicaStatus, ServerStatus, StorageNodeStatus};
 use super::procedures;
+use super::rights::usable_path;
 use crate::bound::OnCommit;
 use crate::catalog::describe::{quote_identifier, relation_name};
 use crate::catalog::store::Patience;
@@ -163,11 +164,15 @@ impl SessionContext {
     /// # Errors
     /// 55000 outside of a session.
     pub(crate) fn of<'a>(call: &'a Call<'_>) -> Result<&'a SessionContext> {
-        let session = call.settings.session.as_ref().and_then(|session| session.downcast_ref::<SessionContext>());
-        session.ok_or_else(|| {
+        SessionContext::within(call.settings).ok_or_else(|| {
             let message = "this function needs a session";
             Error::new(SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE, message)
         })
+    }
+
+    /// The context of a session with these settings; `None` outside of one.
+    pub(crate) fn within(settings: &Settings) -> Option<&SessionContext> {
+        settings.session.as_ref().and_then(|session| session.downcast_ref::<SessionContext>())
     }
 
     pub fn registry(&self) -> &'static Registry {
@@ -193,6 +198,15 @@ impl SessionContext {
 
     pub fn search_path(&self) -> Arc<[Arc<str>]> {
         self.search_path.read().clone()
+    }
+
+    /// The search path without the schemas that the current user may not look into.
+    pub(crate) fn usable_path(&self) -> Arc<[Arc<str>]> {
+        let path = self.search_path();
+        match self.role() {
+            Ok(role) if !role.superuser => usable_path(&self.catalog(), &role, &path),
+            _ => path,
+        }
     }
 
     pub(crate) fn set_search_path(&self, path: Arc<[Arc<str>]>) {

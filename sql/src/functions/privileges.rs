@@ -1,86 +1,12 @@
-//! `has_..._privilege`, `pg_has_role`, and the check that statements go through.
+//! `has_..._privilege` and `pg_has_role`.
 
 use types::oid::*;
 use types::{Call, Datum, Error, Function, RegNames, Result, SqlState};
 
 use super::context::SessionContext;
+use super::rights::{Secured, has_rights_of, may_become, relation_allows, relation_grantable};
 use super::sequence::sequence_by_oid;
-use crate::catalog::{
-    Acl, AclItem, CatalogSnapshot, DatabaseDef, Privileges, Relation, RoleDef, SequenceDef, well_known,
-};
-
-/// Whether `role` is `group`, or a member of it, directly or not; when it `inherits`, by way of roles that inherit rights.
-fn is_within(catalog: &CatalogSnapshot, role: &RoleDef, group: u32, inherits: bool, depth: usize) -> bool {
-    // Membership cannot be circular; the depth only guards against a damaged catalog.
-    if role.oid == group || depth >= 32 {
-        return role.oid == group;
-    }
-    if group == well_known::PG_DATABASE_OWNER {
-        let owner = catalog.database(catalog.database).and_then(|database| catalog.role(database.owner));
-        return owner.is_some_and(|owner| {
-            (owner.inherit || !inherits) && is_within(catalog, role, owner.oid, inherits, depth + 1)
-        });
-    }
-    let mut parents = role.member_of.iter().filter_map(|parent| catalog.role(*parent));
-    (role.inherit || !inherits) && parents.any(|parent| is_within(catalog, parent, group, inherits, depth + 1))
-}
-
-/// Whether a user has the rights of a role without becoming it: being it, inheriting them as a member, or as a superuser.
-pub(crate) fn has_rights_of(catalog: &CatalogSnapshot, user: &RoleDef, role: u32) -> bool {
-    user.superuser || is_within(catalog, user, role, true, 0)
-}
-
-/// Whether a user may become a role: being it, being a member of it, or as a superuser.
-pub(crate) fn may_become(catalog: &CatalogSnapshot, user: &RoleDef, role: u32) -> bool {
-    user.superuser || is_within(catalog, user, role, false, 0)
-}
-
-/// Whether a role has all of `wanted` on an object with this owner and these grants.
-pub(crate) fn allows(
-    catalog: &CatalogSnapshot,
-    role: &RoleDef,
-    owner: u32,
-    acl: &Acl,
-    default_public: Privileges,
-    wanted: Privileges,
-) -> bool {
-    has_rights_of(catalog, role, owner)
-        || match acl {
-            None => default_public.contains(wanted),
-            Some(items) => held(catalog, role, items, |item| item.privileges).contains(wanted),
-        }
-}
-
-/// Of each grant to a role, itself or by way of others, a part.
-fn held(
-    catalog: &CatalogSnapshot,
-    role: &RoleDef,
-    items: &[AclItem],
-    part: impl Fn(&AclItem) -> Privileges,
-) -> Privileges {
-    let to_role = items.iter().filter(|item| item.grantee == 0 || has_rights_of(catalog, role, item.grantee));
-    to_role.fold(Privileges::NONE, |held, item| held.union(part(item)))
-}
-
-/// Whether a role may do `wanted` with a relation.
-pub(crate) fn relation_allows(
-    catalog: &CatalogSnapshot,
-    role: &RoleDef,
-    relation: &Relation,
-    wanted: Privileges,
-) -> bool {
-    relation_has(catalog, role, relation, Asked { privilege: wanted, grantable: false })
-}
-
-/// Whether a role has any of these privileges on a sequence.
-pub(crate) fn sequence_allows(
-    catalog: &CatalogSnapshot,
-    role: &RoleDef,
-    sequence: &SequenceDef,
-    any: &[Privileges],
-) -> bool {
-    any.iter().any(|wanted| allows(catalog, role, sequence.owner, &sequence.acl, Privileges::NONE, *wanted))
-}
+use crate::catalog::{CatalogSnapshot, Privileges, Relation, RoleDef};
 
 /// What is asked of a role: a privilege, or that it may grant it on.
 #[derive(Clone, Copy)]
@@ -89,30 +15,20 @@ struct Asked {
     grantable: bool,
 }
 
-fn relation_has(catalog: &CatalogSnapshot, role: &RoleDef, relation: &Relation, asked: Asked) -> bool {
-    let has = |owner: u32, acl: &Acl| has(catalog, role, owner, acl, Privileges::NONE, asked);
-    match relation {
-        Relation::Table(it) => has(it.owner, &it.acl),
-        Relation::View(it) => has(it.owner, &it.acl),
-        Relation::Sequence(it) => has(it.owner, &it.acl),
-        Relation::Index(it) => catalog.table(it.table).is_some_and(|it| has(it.owner, &it.acl)),
-        Relation::Virtual(_) => role.superuser || (asked.privilege == Privileges::SELECT && !asked.grantable),
+impl Asked {
+    fn of_relation(self, catalog: &CatalogSnapshot, role: &RoleDef, relation: &Relation) -> bool {
+        match self.grantable {
+            true => relation_grantable(catalog, role, relation, self.privilege),
+            false => relation_allows(catalog, role, relation, self.privilege),
+        }
     }
-}
 
-fn has(
-    catalog: &CatalogSnapshot,
-    role: &RoleDef,
-    owner: u32,
-    acl: &Acl,
-    default_public: Privileges,
-    asked: Asked,
-) -> bool {
-    if !asked.grantable {
-        return allows(catalog, role, owner, acl, default_public, asked.privilege);
+    fn of(self, catalog: &CatalogSnapshot, role: &RoleDef, secured: Secured<'_>) -> bool {
+        match self.grantable {
+            true => secured.grantable(catalog, role).contains(self.privilege),
+            false => secured.allows(catalog, role, self.privilege),
+        }
     }
-    let items = acl.as_deref().unwrap_or_default();
-    has_rights_of(catalog, role, owner) || held(catalog, role, items, |item| item.grantable).contains(asked.privilege)
 }
 
 /// Splits the arguments of `has_..._privilege([role,] object, [column,] privilege)`.
@@ -190,7 +106,7 @@ fn relation_privilege(call: &Call<'_>, without_role: usize, all: Privileges) -> 
     let session = SessionContext::of(call)?;
     answer(call, without_role, all, |catalog, role, object, asked| {
         let oid = relation_oid(session, object)?;
-        Ok(catalog.relation(oid).map(|relation| relation_has(catalog, role, relation, asked)))
+        Ok(catalog.relation(oid).map(|relation| asked.of_relation(catalog, role, relation)))
     })
 }
 
@@ -215,7 +131,7 @@ fn has_sequence_privilege(call: &mut Call<'_>) -> Result<Datum> {
             return Ok(None);
         }
         let sequence = sequence_by_oid(catalog, oid)?;
-        Ok(Some(has(catalog, role, sequence.owner, &sequence.acl, Privileges::NONE, asked)))
+        Ok(Some(asked.of(catalog, role, Secured::relation(sequence.owner, &sequence.acl))))
     })
 }
 
@@ -228,23 +144,8 @@ fn has_schema_privilege(call: &mut Call<'_>) -> Result<Datum> {
                 })?),
                 other => catalog.schema(other.as_oid().unwrap_or(0)),
             };
-        Ok(schema.map(|it| has(catalog, role, it.owner, &it.acl, Privileges::NONE, asked)))
+        Ok(schema.map(|it| asked.of(catalog, role, Secured::schema(it))))
     })
-}
-
-/// Whether a role has a privilege on a database.
-pub(crate) fn database_allows(
-    catalog: &CatalogSnapshot,
-    role: &RoleDef,
-    database: &DatabaseDef,
-    privilege: Privileges,
-) -> bool {
-    database_has(catalog, role, database, Asked { privilege, grantable: false })
-}
-
-fn database_has(catalog: &CatalogSnapshot, role: &RoleDef, database: &DatabaseDef, asked: Asked) -> bool {
-    let public = Privileges::CONNECT.union(Privileges::TEMPORARY);
-    has(catalog, role, database.owner, &database.acl, public, asked)
 }
 
 fn has_database_privilege(call: &mut Call<'_>) -> Result<Datum> {
@@ -255,7 +156,7 @@ fn has_database_privilege(call: &mut Call<'_>) -> Result<Datum> {
             })?),
             other => catalog.database(other.as_oid().unwrap_or(0)),
         };
-        Ok(database.map(|it| database_has(catalog, role, it, asked)))
+        Ok(database.map(|it| asked.of(catalog, role, Secured::database(it))))
     })
 }
 

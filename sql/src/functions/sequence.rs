@@ -7,7 +7,7 @@ use types::oid::*;
 use types::{Call, Datum, Error, Function, Result, SqlState};
 
 use super::context::SessionContext;
-use super::privileges::sequence_allows;
+use super::rights::sequence_allows;
 use super::waiting;
 use crate::catalog::{CatalogSnapshot, Privileges, SequenceDef};
 

@@ -30,7 +30,7 @@ fn session_user(call: &mut Call<'_>) -> Result<Datum> {
 fn current_schema(call: &mut Call<'_>) -> Result<Datum> {
     let session = SessionContext::of(call)?;
     let catalog = session.catalog();
-    let path = session.search_path();
+    let path = session.usable_path();
     let found = named_part(&path).iter().find(|name| catalog.schema_named(name).is_some());
     Ok(found.map_or(Datum::Null, |name| Datum::text(name)))
 }
@@ -38,7 +38,7 @@ fn current_schema(call: &mut Call<'_>) -> Result<Datum> {
 fn current_schemas(call: &mut Call<'_>) -> Result<Datum> {
     let session = SessionContext::of(call)?;
     let catalog = session.catalog();
-    let full = session.search_path();
+    let full = session.usable_path();
     let implicit = call.args[0].as_bool().unwrap_or(false);
     let path = if implicit { &*full } else { named_part(&full) };
     let implicit = implicit && !path.iter().any(|name| &**name == "pg_catalog");

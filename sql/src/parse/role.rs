@@ -131,6 +131,7 @@ impl Parser<'_> {
             on: GrantTarget::Roles(Vec::new()),
             grantees: Vec::new(),
             grant_option: false,
+            grantor: None,
             cascade: false,
         };
         if revoke && (self.accept_words(&["grant", "option", "for"]) || self.accept_words(&["admin", "option", "for"]))
@@ -169,7 +170,7 @@ impl Parser<'_> {
             grant.grant_option = true;
         }
         if self.accept_words(&["granted", "by"]) {
-            self.role_name()?;
+            grant.grantor = Some(self.role_name()?);
         }
         if revoke {
             grant.cascade = self.accept_word("cascade");

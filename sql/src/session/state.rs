@@ -34,7 +34,7 @@ use super::variables::SavedVariables;
 use crate::bound::{Notice, Statement, TransactionStatement};
 use crate::catalog::{CatalogSnapshot, DatabaseDef, Privileges, RoleDef, path_with};
 use crate::exec::{TxnCell, lift};
-use crate::functions::{SessionContext, database_allows};
+use crate::functions::{Secured, SessionContext};
 use crate::parse;
 use crate::parse::shape::Shape;
 
@@ -166,7 +166,7 @@ impl Session {
             let message = format!("database \"{}\" is not currently accepting connections", found.name);
             return Err(Error::new(SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE, message));
         }
-        if !database_allows(&shared, role, found, Privileges::CONNECT) {
+        if !Secured::database(found).allows(&shared, role, Privileges::CONNECT) {
             let message = format!("permission denied for database \"{}\"", found.name);
             let error = Error::new(SqlState::INSUFFICIENT_PRIVILEGE, message);
             return Err(error.detail("User does not have CONNECT privilege."));

@@ -139,7 +139,7 @@ static RELATIONS: &[VirtualRelation] = &[
     catalog(2_224, "pg_sequence", b'r', columns::PG_SEQUENCE, relations::pg_sequence),
     catalog(well_known::PG_SEQUENCES, "pg_sequences", b'v', columns::PG_SEQUENCES, views::pg_sequences),
     catalog(12_104, "pg_settings", b'v', columns::PG_SETTINGS, activity::pg_settings),
-    catalog(12_005, "pg_shadow", b'v', columns::PG_SHADOW, shared::pg_user),
+    catalog(well_known::PG_SHADOW, "pg_shadow", b'v', columns::PG_SHADOW, shared::pg_user),
     catalog(1_214, "pg_shdepend", b'r', columns::PG_SHDEPEND, empty),
     catalog(2_396, "pg_shdescription", b'r', columns::PG_SHDESCRIPTION, relations::pg_shdescription),
     catalog(3_592, "pg_shseclabel", b'r', columns::PG_SHSECLABEL, empty),

@@ -47,12 +47,6 @@ fn settings(role: &RoleDef) -> Datum {
 }
 
 pub(super) fn pg_authid(from: &VirtualSource<'_>) -> Rows {
-    if !from.session.is_superuser() {
-        return Err(types::Error::new(
-            types::SqlState::INSUFFICIENT_PRIVILEGE,
-            "permission denied for table pg_authid",
-        ));
-    }
     let row = |it: &std::sync::Arc<RoleDef>| {
         vec![
             o(it.oid),

@@ -13,12 +13,13 @@ use super::{column, constraint, index};
 use crate::bound::{ConstraintKind, ConstraintSpec, CreateTable, CreateView, Plan, ResultColumn, WithPart};
 use crate::catalog::codec::Object;
 use crate::catalog::{
-    CatalogSnapshot, ColumnDef, FIRST_NORMAL_OID, Relation, SchemaDef, TableDef, TableShape, ViewDef,
+    CatalogSnapshot, ColumnDef, FIRST_NORMAL_OID, Privileges, Relation, SchemaDef, TableDef, TableShape, ViewDef,
 };
 use crate::exec::changes;
 use crate::exec::lift::lift;
 use crate::exec::query::RowSource;
 use crate::exec::source::BATCH_ROWS_MAX;
+use crate::functions::Secured;
 
 async fn new_table(work: &Work, schema: &SchemaDef, name: &str) -> Result<TableDef> {
     let oid = work.oid().await?;
@@ -340,7 +341,7 @@ pub(super) async fn schema(
 /// 42501 to those who may not create schemas in this database.
 pub(super) fn check_database(work: &Work) -> Result<()> {
     let Some(database) = work.catalog.database(work.catalog.database) else { return Ok(()) };
-    if work.holds(database.owner, &database.acl, crate::catalog::Privileges::CREATE)? {
+    if work.holds(Secured::database(database), Privileges::CREATE)? {
         return Ok(());
     }
     let message = format!("permission denied for database {}", database.name);

@@ -1,7 +1,8 @@
 //! GRANT and REVOKE.
 //!
-//! Grants are made by the owner, or by a member of the owner, in the owner's name. The privileges of single columns are
-//! not kept: asking for them is refused. REVOKE takes what was granted by anyone.
+//! Who owns an object, or has its owner's rights by being a superuser, grants in the owner's name; others as the one of their
+//! roles that may grant the most of what is named ([`Secured::grantor`]). REVOKE takes back what was granted in that name, and
+//! what hangs from it ([`Grants`]). The privileges of single columns are not kept: asking for them is refused.
 //!
 //! An object is held against other changes of its definition and then read again. PostgreSQL takes no lock here and lets
 //! the later of two fail ("tuple concurrently updated"); both count here.
@@ -12,7 +13,56 @@ use super::role;
 use super::work::Work;
 use crate::bound::{Grant, GrantTarget};
 use crate::catalog::codec::Object;
-use crate::catalog::{Acl, AclItem, DatabaseDef, Privileges, Relation, SchemaDef, SequenceDef, TableDef, ViewDef};
+use crate::catalog::{
+    Acl, AclItem, DatabaseDef, Grants, Privileges, Relation, SEQUENCE_COLUMNS, SchemaDef, SequenceDef, TableDef,
+    ViewDef,
+};
+use crate::functions::{Secured, has_rights_of};
+
+/// An object that privileges are granted on.
+struct Granted<'a> {
+    /// What the refusal calls it.
+    kind: &'static str,
+    name: &'a str,
+    secured: Secured<'a>,
+    /// Everything that applies to such an object.
+    all: Privileges,
+}
+
+impl<'a> Granted<'a> {
+    /// A view is called a table, as in PostgreSQL.
+    fn relation(relation: &'a Relation) -> Result<Granted<'a>> {
+        let (kind, owner, acl, all) = match relation {
+            Relation::Table(it) => ("table", it.owner, &it.acl, Privileges::ALL_TABLE),
+            Relation::View(it) => ("table", it.owner, &it.acl, Privileges::ALL_TABLE),
+            Relation::Sequence(it) => ("sequence", it.owner, &it.acl, Privileges::ALL_SEQUENCE),
+            Relation::Index(_) | Relation::Virtual(_) => return Err(Error::internal("a grant on what has none")),
+        };
+        Ok(Granted { kind, name: relation.name(), secured: Secured::relation(owner, acl), all })
+    }
+
+    fn schema(schema: &'a SchemaDef) -> Granted<'a> {
+        let (secured, all) = (Secured::schema(schema), Privileges::ALL_SCHEMA);
+        Granted { kind: "schema", name: &schema.name, secured, all }
+    }
+
+    fn database(database: &'a DatabaseDef) -> Granted<'a> {
+        let (secured, all) = (Secured::database(database), Privileges::ALL_DATABASE);
+        Granted { kind: "database", name: &database.name, secured, all }
+    }
+
+    /// # Errors
+    /// 42501 to those who may do nothing with the object. Who may do something is told what they could not grant.
+    fn check(&self, work: &Work) -> Result<()> {
+        let user = work.role()?;
+        let may = self.secured.held(&work.catalog, user).union(self.secured.grantable(&work.catalog, user));
+        if !may.common(self.all).is_empty() {
+            return Ok(());
+        }
+        let message = format!("permission denied for {} {}", self.kind, self.name);
+        Err(Error::new(SqlState::INSUFFICIENT_PRIVILEGE, message))
+    }
+}
 
 /// Whether a role has a part in some grants.
 pub(super) fn mentions(acl: &Acl, role: u32) -> bool {
@@ -23,6 +73,10 @@ pub(super) async fn run(work: &mut Work, grant: &Grant) -> Result<String> {
     let tag = if grant.revoke { "REVOKE" } else { "GRANT" };
     if grant.privileges.iter().any(|(_, columns)| !columns.is_empty()) {
         return Err(Error::unsupported("granting privileges on columns"));
+    }
+    let names_other = names_other(work, grant)?;
+    if names_other && !matches!(grant.on, GrantTarget::Roles(_)) {
+        return Err(Error::new(SqlState::FEATURE_NOT_SUPPORTED, "grantor must be current user"));
     }
     let wanted = wanted(work, grant)?;
     match &grant.on {
@@ -55,16 +109,14 @@ pub(super) async fn run(work: &mut Work, grant: &Grant) -> Result<String> {
         }
         GrantTarget::Schemas(schemas) => {
             for schema in schemas {
-                work.check_owner(schema.owner, "schema", &schema.name)?;
+                Granted::schema(schema).check(work)?;
                 work.hold(schema.oid).await?;
                 let found = work.catalog.schema(schema.oid).cloned();
                 let found = found.ok_or_else(|| {
                     let message = format!("schema \"{}\" does not exist", schema.name);
                     Error::new(SqlState::INVALID_SCHEMA_NAME, message)
                 })?;
-                work.check_owner(found.owner, "schema", &found.name)?;
-                let defaults = Privileges::NONE;
-                let acl = changed(work, grant, wanted, found.owner, &found.acl, Privileges::ALL_SCHEMA, defaults)?;
+                let acl = changed(work, grant, wanted, &Granted::schema(&found))?;
                 work.put(Object::Schema(SchemaDef { acl, ..(*found).clone() })).await?;
             }
         }
@@ -73,14 +125,12 @@ pub(super) async fn run(work: &mut Work, grant: &Grant) -> Result<String> {
                 super::database::lock(work, name).await?;
                 let found = work.catalog.database_named(name).cloned();
                 let found = found.ok_or_else(|| super::database::missing(name))?;
-                work.check_owner(found.owner, "database", name)?;
-                let defaults = Privileges::CONNECT.union(Privileges::TEMPORARY);
-                let acl = changed(work, grant, wanted, found.owner, &found.acl, Privileges::ALL_DATABASE, defaults)?;
+                let acl = changed(work, grant, wanted, &Granted::database(&found))?;
                 work.put(Object::Database(DatabaseDef { acl, ..(*found).clone() })).await?;
             }
         }
         GrantTarget::Roles(roles) => {
-            on_roles(work, grant, roles).await?;
+            on_roles(work, grant, roles, names_other).await?;
             work.reload().await?;
             return Ok(format!("{tag} ROLE"));
         }
@@ -88,6 +138,17 @@ pub(super) async fn run(work: &mut Work, grant: &Grant) -> Result<String> {
     }
     work.reload().await?;
     Ok(tag.to_owned())
+}
+
+/// Whether GRANTED BY names another than the user.
+///
+/// # Errors
+/// 42704 for a role that does not exist.
+fn names_other(work: &Work, grant: &Grant) -> Result<bool> {
+    match &grant.grantor {
+        Some(name) => Ok(work.role_named(name)?.oid != work.role()?.oid),
+        None => Ok(false),
+    }
 }
 
 /// The privileges that a statement names, or all that its kind of object has.
@@ -128,7 +189,8 @@ fn wanted(work: &Work, grant: &Grant) -> Result<Privileges> {
 /// What of that a statement gives on a relation, which may be of another kind than it says.
 ///
 /// # Errors
-/// 42809 for what is no sequence or no such relation, 0LP01 for a privilege that only sequences have.
+/// 42809 for what is no sequence or no such relation, 0LP01 for a privilege that only sequences have, 42501 for what is the
+/// system's.
 fn given(work: &mut Work, grant: &Grant, wanted: Privileges, relation: &Relation) -> Result<Privileges> {
     let (name, are_named) = (relation.name(), !grant.privileges.is_empty());
     match relation {
@@ -144,7 +206,11 @@ fn given(work: &mut Work, grant: &Grant, wanted: Privileges, relation: &Relation
         _ if matches!(grant.on, GrantTarget::Sequences(_)) => {
             Err(Error::new(SqlState::WRONG_OBJECT_TYPE, format!("\"{name}\" is not a sequence")))
         }
-        Relation::Table(_) | Relation::View(_) | Relation::Virtual(_) => {
+        Relation::Virtual(_) => {
+            let message = format!("permission denied: \"{name}\" is a system catalog");
+            Err(Error::new(SqlState::INSUFFICIENT_PRIVILEGE, message))
+        }
+        Relation::Table(_) | Relation::View(_) => {
             if are_named && !Privileges::ALL_TABLE.contains(wanted) {
                 let message = "invalid privilege type USAGE for table";
                 return Err(Error::new(SqlState::INVALID_GRANT_OPERATION, message));
@@ -166,80 +232,99 @@ async fn on_all(work: &mut Work, grant: &Grant, wanted: Privileges, oids: Vec<u3
 
 /// False: it is gone.
 async fn on_relation(work: &mut Work, grant: &Grant, wanted: Privileges, relation: &Relation) -> Result<bool> {
-    let given = given(work, grant, wanted, relation)?;
-    work.check_relation_owner(relation)?;
+    let wanted = given(work, grant, wanted, relation)?;
+    if wanted.is_empty() {
+        return Ok(true);
+    }
+    Granted::relation(relation)?.check(work)?;
     work.hold(relation.oid()).await?;
     let Some(relation) = work.catalog.relation(relation.oid()).cloned() else { return Ok(false) };
-    work.check_relation_owner(&relation)?;
+    let acl = changed(work, grant, wanted, &Granted::relation(&relation)?)?;
+    warn_of_columns(work, grant, wanted, &relation)?;
     match &relation {
-        Relation::Table(it) => {
-            let acl = changed(work, grant, given, it.owner, &it.acl, Privileges::ALL_TABLE, Privileges::NONE)?;
-            work.put_table(TableDef { acl, ..(**it).clone() }).await?;
-        }
-        Relation::View(it) => {
-            let acl = changed(work, grant, given, it.owner, &it.acl, Privileges::ALL_TABLE, Privileges::NONE)?;
-            work.put(Object::View(ViewDef { acl, ..(**it).clone() })).await?;
-        }
-        Relation::Sequence(it) => {
-            let acl = changed(work, grant, given, it.owner, &it.acl, Privileges::ALL_SEQUENCE, Privileges::NONE)?;
-            work.put(Object::Sequence(SequenceDef { acl, ..(**it).clone() })).await?;
-        }
+        Relation::Table(it) => work.put_table(TableDef { acl, ..(**it).clone() }).await?,
+        Relation::View(it) => work.put(Object::View(ViewDef { acl, ..(**it).clone() })).await?,
+        Relation::Sequence(it) => work.put(Object::Sequence(SequenceDef { acl, ..(**it).clone() })).await?,
         Relation::Index(_) | Relation::Virtual(_) => return Err(Error::internal("a grant on what has none")),
     }
     work.reload().await?;
     Ok(true)
 }
 
-/// The grants after the change. `all` is what the owner of such an object has by default, `public` what PUBLIC has.
-fn changed(
-    work: &Work,
-    grant: &Grant,
-    wanted: Privileges,
-    owner: u32,
-    acl: &Acl,
-    all: Privileges,
-    public: Privileges,
-) -> Result<Acl> {
-    let mut items = match acl {
-        Some(items) => items.to_vec(),
-        None => {
-            let own = AclItem { grantee: owner, grantor: owner, privileges: all, grantable: Privileges::NONE };
-            let others = AclItem { grantee: 0, privileges: public, ..own };
-            [others, own].into_iter().filter(|item| !item.privileges.is_empty()).collect()
-        }
+/// Tells when not all is granted or revoked that was to be.
+fn warn(work: &mut Work, grant: &Grant, privileges: Privileges, expected: Privileges, on: &str) {
+    let how_many = match privileges.is_empty() {
+        true => "no",
+        false if privileges != expected => "not all",
+        false => return,
     };
+    let (state, outcome) = match grant.revoke {
+        true => (SqlState::WARNING_PRIVILEGE_NOT_REVOKED, "could be revoked"),
+        false => (SqlState::WARNING_PRIVILEGE_NOT_GRANTED, "were granted"),
+    };
+    work.warning(state, format!("{how_many} privileges {outcome} for {on}"));
+}
+
+/// REVOKE takes privileges from the columns of a relation, too. They have none of their own here, but what could not be taken
+/// is told of each, those of the system first.
+fn warn_of_columns(work: &mut Work, grant: &Grant, wanted: Privileges, relation: &Relation) -> Result<()> {
+    const SYSTEM: &[&str] = &["tableoid", "cmax", "xmax", "cmin", "xmin", "ctid"];
+    let wanted = wanted.common(Privileges::ALL_COLUMN);
+    if !grant.revoke || wanted.is_empty() {
+        return Ok(());
+    }
+    let (_, privileges) = Granted::relation(relation)?.secured.grantor(&work.catalog, work.role()?, wanted);
+    let own: Vec<&str> = match relation {
+        Relation::Table(it) => it.columns.iter().filter(|column| !column.dropped).map(|column| &*column.name).collect(),
+        Relation::View(it) => it.columns.iter().map(|(name, _)| &**name).collect(),
+        _ => SEQUENCE_COLUMNS.iter().map(|column| column.name).collect(),
+    };
+    let system: &[&str] = if matches!(relation, Relation::View(_)) { &[] } else { SYSTEM };
+    let expected = if wanted == Privileges::ALL_COLUMN { privileges } else { wanted };
+    for column in system.iter().copied().chain(own) {
+        let on = format!("column \"{column}\" of relation \"{}\"", relation.name());
+        warn(work, grant, privileges, expected, &on);
+    }
+    Ok(())
+}
+
+/// The grants after the change.
+///
+/// # Errors
+/// 42501 to those who may do nothing with the object, and those of [`Grants`].
+fn changed(work: &mut Work, grant: &Grant, wanted: Privileges, on: &Granted<'_>) -> Result<Acl> {
+    on.check(work)?;
+    let catalog = work.catalog.clone();
+    let (grantor, privileges) = on.secured.grantor(&catalog, work.role()?, wanted);
+    let expected = if grant.privileges.is_empty() { privileges } else { wanted };
+    warn(work, grant, privileges, expected, &format!("\"{}\"", on.name));
+    let follows = |role: u32, other: u32| catalog.role(role).is_some_and(|role| has_rights_of(&catalog, role, other));
+    let mut grants = Grants::new(on.secured.items(on.all), on.secured.owner(), &follows);
     for name in &grant.grantees {
         let grantee = if name == "public" { 0 } else { work.role_named(name)?.oid };
         if grantee == 0 && grant.grant_option && !grant.revoke {
             let message = "grant options can only be granted to roles";
             return Err(Error::new(SqlState::INVALID_GRANT_OPERATION, message));
         }
-        if grant.revoke {
-            for item in items.iter_mut().filter(|item| item.grantee == grantee) {
-                item.grantable = item.grantable.without(wanted);
-                if !grant.grant_option {
-                    item.privileges = item.privileges.without(wanted);
-                }
-            }
-            continue;
-        }
-        let grantable = if grant.grant_option { wanted } else { Privileges::NONE };
-        match items.iter_mut().find(|item| item.grantee == grantee && item.grantor == owner) {
-            Some(item) => {
-                item.privileges = item.privileges.union(wanted);
-                item.grantable = item.grantable.union(grantable);
-            }
-            None => items.push(AclItem { grantee, grantor: owner, privileges: wanted, grantable }),
+        let when = |is: bool| if is { privileges } else { Privileges::NONE };
+        let item = |privileges, grantable| AclItem { grantee, grantor, privileges, grantable };
+        match grant.revoke {
+            true => grants.remove(item(when(!grant.grant_option), privileges), grant.cascade)?,
+            false => grants.add(item(privileges, when(grant.grant_option)))?,
         }
     }
-    items.retain(|item| !item.privileges.is_empty());
-    Ok(Some(items.into()))
+    Ok(Some(grants.into_items().into()))
 }
 
-async fn on_roles(work: &mut Work, grant: &Grant, roles: &[String]) -> Result<()> {
+/// Who grants a membership is not kept.
+async fn on_roles(work: &mut Work, grant: &Grant, roles: &[String], names_other: bool) -> Result<()> {
     for group in roles {
         let group = work.role_named(group)?.clone();
         role::check_may_grant(work, &group)?;
+        if names_other && !grant.revoke && !work.role()?.superuser {
+            let message = "must be superuser to set grantor";
+            return Err(Error::new(SqlState::INSUFFICIENT_PRIVILEGE, message));
+        }
         for name in &grant.grantees {
             let mut member = role::held(work, work.role_named(name)?.oid, name).await?;
             let is_member = member.member_of.contains(&group.oid);

@@ -18,6 +18,7 @@ use crate::exec::table::{key_text, push_key, tree};
 /// The caller holds SHARE on the table, CONCURRENTLY or not.
 pub(super) async fn create(work: &mut Work, spec: &CreateIndex) -> Result<String> {
     let table = work.table(spec.table.oid)?;
+    work.check_creates_in(table.schema)?;
     let name = match &spec.name {
         Some(name) => {
             work.claim_more(table.schema, name).await?;

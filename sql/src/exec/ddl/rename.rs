@@ -8,7 +8,9 @@ use super::work::Work;
 use super::{create, depend};
 use crate::catalog::codec::Object;
 use crate::catalog::extension::Extension;
-use crate::catalog::{ConstraintDef, IndexDef, Relation, SchemaDef, SequenceDef, TableDef, ViewDef, well_known};
+use crate::catalog::{
+    Acl, ConstraintDef, IndexDef, Relation, SchemaDef, SequenceDef, TableDef, ViewDef, well_known, with_new_owner,
+};
 
 pub(super) const RENAMED: &str = "cannot rename a relation used by a view";
 const MOVED: &str = "cannot move a relation used by a view to another schema";
@@ -30,6 +32,7 @@ pub(super) async fn locked(work: &mut Work, relation: &Relation) -> Result<Relat
 pub(super) async fn relation(work: &mut Work, relation: &Relation, name: &str) -> Result<String> {
     let found = locked(work, relation).await?;
     let schema = work.catalog.schema_of(&found);
+    work.check_creates_in(schema)?;
     work.claim_more(schema, name).await?;
     work.reload().await?;
     work.check_free(schema, name)?;
@@ -133,16 +136,18 @@ pub(super) async fn set_owner(work: &mut Work, relation: &Relation, owner: &str)
             table_owner(work, table, owner).await?;
         }
         Relation::View(view) => {
-            let owner = new_owner(work, owner)?;
-            work.put(Object::View(ViewDef { owner, ..(**view).clone() })).await?;
+            let owner = new_owner_in(work, owner, view.owner, view.schema)?;
+            let acl = owned_by(&view.acl, view.owner, owner);
+            work.put(Object::View(ViewDef { owner, acl, ..(**view).clone() })).await?;
         }
         Relation::Sequence(sequence) => {
-            let owner = new_owner(work, owner)?;
+            let owner = new_owner_in(work, owner, sequence.owner, sequence.schema)?;
             if sequence.owned_by.is_some() {
                 let message = format!("cannot change owner of sequence \"{}\"", sequence.name);
                 return Err(Error::new(SqlState::FEATURE_NOT_SUPPORTED, message));
             }
-            work.put(Object::Sequence(SequenceDef { owner, ..(**sequence).clone() })).await?;
+            let acl = owned_by(&sequence.acl, sequence.owner, owner);
+            work.put(Object::Sequence(SequenceDef { owner, acl, ..(**sequence).clone() })).await?;
         }
         Relation::Index(_) | Relation::Virtual(_) => {
             return Err(Error::new(
@@ -155,20 +160,45 @@ pub(super) async fn set_owner(work: &mut Work, relation: &Relation, owner: &str)
     Ok(tag(&found))
 }
 
-fn new_owner(work: &Work, name: &str) -> Result<u32> {
+/// # Errors
+/// 42501 unless the user may become the new owner of what is another's.
+fn new_owner(work: &Work, name: &str, from: u32) -> Result<u32> {
     let owner = work.role_named(name)?.oid;
-    work.check_may_become(owner)?;
+    if owner != from {
+        work.check_may_become(owner)?;
+    }
     Ok(owner)
+}
+
+/// The new owner of a relation, who must be able to create one there.
+///
+/// # Errors
+/// 42501 as for [`new_owner`], and when that one may not.
+fn new_owner_in(work: &Work, name: &str, from: u32, schema: u32) -> Result<u32> {
+    let owner = new_owner(work, name, from)?;
+    let (role, schema) = (work.catalog.role(owner), work.catalog.schema(schema));
+    let (Some(role), Some(schema)) = (role, schema) else { return Ok(owner) };
+    if owner != from && !work.role()?.superuser {
+        work.check_creates(role, schema)?;
+    }
+    Ok(owner)
+}
+
+/// The grants of what goes from one owner to another.
+fn owned_by(acl: &Acl, from: u32, to: u32) -> Acl {
+    acl.as_deref().map(|items| with_new_owner(items, from, to).into())
 }
 
 /// The table's owner, and its sequences'.
 pub(super) async fn table_owner(work: &mut Work, table: &TableDef, owner: &str) -> Result<()> {
-    let owner = new_owner(work, owner)?;
-    work.put_table(TableDef { owner, ..table.clone() }).await?;
+    let owner = new_owner_in(work, owner, table.owner, table.schema)?;
+    let acl = owned_by(&table.acl, table.owner, owner);
+    work.put_table(TableDef { owner, acl, ..table.clone() }).await?;
     for sequence in depend::owned_sequences(work, table) {
         super::sequence::lock(work, sequence).await?;
         let sequence = work.sequence(sequence)?;
-        work.put(Object::Sequence(SequenceDef { owner, ..(*sequence).clone() })).await?;
+        let acl = owned_by(&sequence.acl, sequence.owner, owner);
+        work.put(Object::Sequence(SequenceDef { owner, acl, ..(*sequence).clone() })).await?;
     }
     work.reload().await
 }
@@ -202,8 +232,12 @@ pub(super) async fn schema(work: &mut Work, schema: &SchemaDef, name: &str) -> R
 
 pub(super) async fn set_schema_owner(work: &mut Work, schema: &SchemaDef, owner: &str) -> Result<String> {
     let schema = held_schema(work, schema).await?;
-    let owner = new_owner(work, owner)?;
-    work.put(Object::Schema(SchemaDef { owner, ..schema })).await?;
+    let owner = new_owner(work, owner, schema.owner)?;
+    if owner != schema.owner {
+        create::check_database(work)?;
+    }
+    let acl = owned_by(&schema.acl, schema.owner, owner);
+    work.put(Object::Schema(SchemaDef { owner, acl, ..schema })).await?;
     work.reload().await?;
     Ok("ALTER SCHEMA".to_owned())
 }

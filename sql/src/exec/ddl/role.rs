@@ -12,7 +12,7 @@ use types::{Datum, Error, Result, SqlState, SqlType};
 use super::work::{Work, missing_role};
 use crate::bound::RoleOption;
 use crate::catalog::codec::Object;
-use crate::catalog::{CatalogSnapshot, DatabaseDef, Relation, RoleDef};
+use crate::catalog::{CatalogSnapshot, DatabaseDef, Relation, RoleDef, well_known};
 use crate::session::{Refused, Variables, identity};
 
 /// PostgreSQL's.
@@ -147,6 +147,7 @@ async fn apply(work: &mut Work, role: &mut RoleDef, options: &[RoleOption]) -> R
             RoleOption::Members(members) | RoleOption::Admins(members) => {
                 for member in members {
                     let mut member = held(work, work.role_named(member)?.oid, member).await?;
+                    check_may_be_member(&member)?;
                     if is_within(work, role, member.oid, 0) {
                         return Err(circular(&role.name, &member.name));
                     }
@@ -178,8 +179,13 @@ pub(super) fn check_may_grant(work: &Work, group: &RoleDef) -> Result<()> {
 /// Makes a role a member of another.
 ///
 /// # Errors
-/// 0LP01 when the group is a member of the role.
+/// 0LP01 when the group is a member of the role, XX000 when one of them is `pg_database_owner`.
 pub(super) fn add_membership(work: &Work, role: &mut RoleDef, group: u32) -> Result<()> {
+    if group == well_known::PG_DATABASE_OWNER {
+        let message = "role \"pg_database_owner\" cannot have explicit members";
+        return Err(Error::new(SqlState::INTERNAL_ERROR, message));
+    }
+    check_may_be_member(role)?;
     let found = work.catalog.role(group).ok_or_else(|| missing_role(&group.to_string()))?;
     if is_within(work, found, role.oid, 0) {
         return Err(circular(&found.name, &role.name));
@@ -188,6 +194,14 @@ pub(super) fn add_membership(work: &Work, role: &mut RoleDef, group: u32) -> Res
         role.member_of.push(group);
     }
     Ok(())
+}
+
+fn check_may_be_member(role: &RoleDef) -> Result<()> {
+    if role.oid != well_known::PG_DATABASE_OWNER {
+        return Ok(());
+    }
+    let message = format!("role \"{}\" cannot be a member of any role", role.name);
+    Err(Error::new(SqlState::INTERNAL_ERROR, message))
 }
 
 fn circular(group: &str, member: &str) -> Error {

@@ -12,12 +12,12 @@ use crate::bound::OnCommit;
 use crate::catalog::codec::{self, Object};
 use crate::catalog::store::{self, Writer};
 use crate::catalog::{
-    Acl, CatalogSnapshot, Comment, Privileges, Relation, RoleDef, SchemaDef, SequenceDef, TableDef, ViewDef,
-    expression, well_known,
+    CatalogSnapshot, Comment, Privileges, Relation, RoleDef, SchemaDef, SequenceDef, TableDef, ViewDef, expression,
+    well_known,
 };
 use crate::exec::context::{ExecContext, TxnGuard};
 use crate::exec::lift::{Lift, lift};
-use crate::functions::{allows, database_allows, has_rights_of, may_become};
+use crate::functions::{Secured, has_rights_of, may_become};
 use crate::session::NoticeSeverity;
 
 /// Locks of names are apart from those of objects, which are their oids.
@@ -202,11 +202,24 @@ impl Work {
             return Err(Error::new(SqlState::INSUFFICIENT_PRIVILEGE, message)
                 .detail("System catalog modifications are currently disallowed."));
         }
-        if !self.holds(schema.owner, &schema.acl, Privileges::CREATE)? {
-            let message = format!("permission denied for schema {}", schema.name);
-            return Err(Error::new(SqlState::INSUFFICIENT_PRIVILEGE, message));
+        self.check_creates(self.role()?, &schema)
+    }
+
+    /// # Errors
+    /// 42501 unless the role may create in the schema.
+    pub fn check_creates(&self, role: &RoleDef, schema: &SchemaDef) -> Result<()> {
+        if Secured::schema(schema).allows(&self.catalog, role, Privileges::CREATE) {
+            return Ok(());
         }
-        Ok(())
+        let message = format!("permission denied for schema {}", schema.name);
+        Err(Error::new(SqlState::INSUFFICIENT_PRIVILEGE, message))
+    }
+
+    /// # Errors
+    /// 42501 unless the user may create in the schema with this oid.
+    pub fn check_creates_in(&self, schema: u32) -> Result<()> {
+        let schema = self.catalog.schema(schema);
+        schema.map_or(Ok(()), |schema| self.check_creates(self.role()?, schema))
     }
 
     /// Makes the session's schema of temporary objects if it is not there yet.
@@ -217,7 +230,7 @@ impl Work {
         let catalog = &self.catalog;
         let is_open = catalog.schema(schema.oid).is_some();
         if let Some(database) = catalog.database(catalog.database)
-            && !database_allows(catalog, self.role()?, database, Privileges::TEMPORARY)
+            && !self.holds(Secured::database(database), Privileges::TEMPORARY)?
         {
             let message = match is_open {
                 true => format!("permission denied for schema {}", schema.name),
@@ -387,15 +400,15 @@ impl Work {
         Err(Error::new(SqlState::INSUFFICIENT_PRIVILEGE, format!("must be member of role \"{name}\"")))
     }
 
-    /// Whether the user has a privilege on an object with this owner and these grants.
-    pub fn holds(&self, owner: u32, acl: &Acl, wanted: Privileges) -> Result<bool> {
-        Ok(allows(&self.catalog, self.role()?, owner, acl, Privileges::NONE, wanted))
+    /// Whether the user has a privilege on an object.
+    pub fn holds(&self, secured: Secured<'_>, wanted: Privileges) -> Result<bool> {
+        Ok(secured.allows(&self.catalog, self.role()?, wanted))
     }
 
     /// # Errors
     /// 42501 unless the user has a privilege on a table.
     pub fn check_holds(&self, table: &TableDef, wanted: Privileges) -> Result<()> {
-        if self.holds(table.owner, &table.acl, wanted)? {
+        if self.holds(Secured::relation(table.owner, &table.acl), wanted)? {
             return Ok(());
         }
         let message = format!("permission denied for table {}", table.name);

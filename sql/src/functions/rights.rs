@@ -1,0 +1,235 @@
+//! What roles may do: which roles' rights they have, and what that lets them do with what is [`Secured`].
+
+use std::sync::Arc;
+
+use crate::catalog::{
+    Acl, AclItem, CatalogSnapshot, DatabaseDef, Privileges, Relation, RoleDef, SchemaDef, SequenceDef, well_known,
+};
+
+/// Whether `role` is `group`, or a member of it, directly or not; when it `inherits`, by way of roles that inherit rights.
+fn is_within(catalog: &CatalogSnapshot, role: &RoleDef, group: u32, inherits: bool, depth: usize) -> bool {
+    // Membership cannot be circular; the depth only guards against a damaged catalog.
+    if role.oid == group || depth >= 32 {
+        return role.oid == group;
+    }
+    if group == well_known::PG_DATABASE_OWNER {
+        let owner = catalog.database(catalog.database).and_then(|database| catalog.role(database.owner));
+        return owner.is_some_and(|owner| {
+            (owner.inherit || !inherits) && is_within(catalog, role, owner.oid, inherits, depth + 1)
+        });
+    }
+    let mut parents = role.member_of.iter().filter_map(|parent| catalog.role(*parent));
+    (role.inherit || !inherits) && parents.any(|parent| is_within(catalog, parent, group, inherits, depth + 1))
+}
+
+/// Whether a user has the rights of a role without becoming it: being it, inheriting them as a member, or as a superuser.
+pub(crate) fn has_rights_of(catalog: &CatalogSnapshot, user: &RoleDef, role: u32) -> bool {
+    user.superuser || is_within(catalog, user, role, true, 0)
+}
+
+/// Whether a user may become a role: being it, being a member of it, or as a superuser.
+pub(crate) fn may_become(catalog: &CatalogSnapshot, user: &RoleDef, role: u32) -> bool {
+    user.superuser || is_within(catalog, user, role, false, 0)
+}
+
+/// The roles whose rights a role has, if it is no superuser: itself, then those that it is a member of, then theirs.
+fn roles_of(catalog: &CatalogSnapshot, role: &RoleDef) -> Vec<u32> {
+    let owner = catalog.database(catalog.database).map(|database| database.owner);
+    let mut roles = vec![role.oid];
+    let mut at = 0;
+    while at < roles.len() {
+        if let Some(member) = catalog.role(roles[at]).filter(|member| member.inherit) {
+            let mut groups = member.member_of.clone();
+            groups.sort_unstable();
+            groups.extend((owner == Some(member.oid)).then_some(well_known::PG_DATABASE_OWNER));
+            groups.retain(|group| !roles.contains(group));
+            roles.extend(groups);
+        }
+        at += 1;
+    }
+    roles
+}
+
+/// What kind of object it is, as far as rights go without a grant.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Kind {
+    Relation,
+    Schema,
+    Database,
+}
+
+/// An object with its owner and its grants.
+///
+/// **Rule.** The owner may do what is granted to him, which is everything until somebody revokes it; and he may always grant
+/// everything. A superuser may do all. Members of `pg_read_all_data` and `pg_write_all_data` read and change all relations
+/// and use all schemas. See `aclmask` and `pg_class_aclmask` of PostgreSQL.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Secured<'a> {
+    kind: Kind,
+    owner: u32,
+    acl: &'a Acl,
+}
+
+impl<'a> Secured<'a> {
+    /// A table, view or sequence.
+    pub fn relation(owner: u32, acl: &'a Acl) -> Secured<'a> {
+        Secured { kind: Kind::Relation, owner, acl }
+    }
+
+    pub fn schema(schema: &'a SchemaDef) -> Secured<'a> {
+        Secured { kind: Kind::Schema, owner: schema.owner, acl: &schema.acl }
+    }
+
+    pub fn database(database: &'a DatabaseDef) -> Secured<'a> {
+        Secured { kind: Kind::Database, owner: database.owner, acl: &database.acl }
+    }
+
+    /// The grants, with those that there are before the first GRANT. `all` is everything that applies to such an object.
+    pub fn items(self, all: Privileges) -> Vec<AclItem> {
+        match self.acl {
+            Some(items) => items.to_vec(),
+            None => AclItem::defaults(self.owner, all, self.public()),
+        }
+    }
+
+    pub fn owner(self) -> u32 {
+        self.owner
+    }
+
+    /// What everybody may do before the first GRANT.
+    fn public(self) -> Privileges {
+        match self.kind {
+            Kind::Relation | Kind::Schema => Privileges::NONE,
+            Kind::Database => Privileges::CONNECT.union(Privileges::TEMPORARY),
+        }
+    }
+
+    fn granted(self) -> &'a [AclItem] {
+        self.acl.as_deref().unwrap_or_default()
+    }
+
+    /// Of each grant to a role, itself or by way of others, a part.
+    fn of_role(self, catalog: &CatalogSnapshot, role: &RoleDef, part: impl Fn(&AclItem) -> Privileges) -> Privileges {
+        let items = self.granted().iter();
+        let to_role = items.filter(|item| item.grantee == 0 || has_rights_of(catalog, role, item.grantee));
+        to_role.fold(Privileges::NONE, |held, item| held.union(part(item)))
+    }
+
+    /// What a role may do without a grant, by way of predefined roles.
+    fn of_predefined(self, catalog: &CatalogSnapshot, role: &RoleDef) -> Privileges {
+        let when = |has: bool, privileges: Privileges| if has { privileges } else { Privileges::NONE };
+        let reads = has_rights_of(catalog, role, well_known::PG_READ_ALL_DATA);
+        let writes = has_rights_of(catalog, role, well_known::PG_WRITE_ALL_DATA);
+        match self.kind {
+            Kind::Relation => when(reads, Privileges::SELECT).union(when(writes, Privileges::CHANGES)),
+            Kind::Schema => when(reads || writes, Privileges::USAGE),
+            Kind::Database => Privileges::NONE,
+        }
+    }
+
+    /// Everything that a role may do.
+    pub fn held(self, catalog: &CatalogSnapshot, role: &RoleDef) -> Privileges {
+        if role.superuser {
+            return Privileges::ALL;
+        }
+        let granted = match self.acl {
+            Some(_) => self.of_role(catalog, role, |item| item.privileges),
+            None if has_rights_of(catalog, role, self.owner) => Privileges::ALL,
+            None => self.public(),
+        };
+        granted.union(self.of_predefined(catalog, role))
+    }
+
+    /// Whether a role may do all of this.
+    pub fn allows(self, catalog: &CatalogSnapshot, role: &RoleDef, wanted: Privileges) -> bool {
+        self.held(catalog, role).contains(wanted)
+    }
+
+    /// What a role may grant.
+    pub fn grantable(self, catalog: &CatalogSnapshot, role: &RoleDef) -> Privileges {
+        match has_rights_of(catalog, role, self.owner) {
+            true => Privileges::ALL,
+            false => self.of_role(catalog, role, |item| item.grantable),
+        }
+    }
+
+    /// As whom a user grants or revokes, and what of `wanted`: as the owner if they can, or else as the one of their roles that
+    /// may grant the most of it.
+    pub fn grantor(self, catalog: &CatalogSnapshot, user: &RoleDef, wanted: Privileges) -> (u32, Privileges) {
+        if user.superuser {
+            return (self.owner, wanted);
+        }
+        let mut best = (user.oid, Privileges::NONE);
+        for role in roles_of(catalog, user) {
+            let own = self.granted().iter().filter(|item| item.grantee == role);
+            let options = own.fold(Privileges::NONE, |options, item| options.union(item.grantable));
+            let options = if role == self.owner { wanted } else { options.common(wanted) };
+            if options.count() > best.1.count() {
+                best = (role, options);
+            }
+        }
+        best
+    }
+}
+
+/// A search path without the schemas that a role may not look into, as if they were not there.
+pub(crate) fn usable_path(catalog: &CatalogSnapshot, role: &RoleDef, path: &[Arc<str>]) -> Arc<[Arc<str>]> {
+    let is_usable = |name: &&Arc<str>| {
+        let schema = catalog.schema_named(name);
+        schema.is_none_or(|schema| Secured::schema(schema).allows(catalog, role, Privileges::USAGE))
+    };
+    path.iter().filter(is_usable).cloned().collect()
+}
+
+/// The relations of the system that tell what not everyone may know.
+pub(crate) const SECRET: [u32; 2] = [well_known::PG_AUTHID, well_known::PG_SHADOW];
+
+/// Whether a role may do `wanted` with a relation.
+pub(crate) fn relation_allows(
+    catalog: &CatalogSnapshot,
+    role: &RoleDef,
+    relation: &Relation,
+    wanted: Privileges,
+) -> bool {
+    match secured(catalog, relation) {
+        Some(secured) => secured.allows(catalog, role, wanted),
+        // Everyone may look at what the server tells, but for what is secret.
+        None if wanted != Privileges::SELECT => role.superuser,
+        None => !SECRET.contains(&relation.oid()) || has_rights_of(catalog, role, well_known::PG_READ_ALL_DATA),
+    }
+}
+
+/// Whether a role may grant `wanted` on a relation.
+pub(crate) fn relation_grantable(
+    catalog: &CatalogSnapshot,
+    role: &RoleDef,
+    relation: &Relation,
+    wanted: Privileges,
+) -> bool {
+    match secured(catalog, relation) {
+        Some(secured) => secured.grantable(catalog, role).contains(wanted),
+        None => role.superuser,
+    }
+}
+
+/// A relation with its grants, an index with its table's; `None` for those of the system.
+fn secured<'a>(catalog: &'a CatalogSnapshot, relation: &'a Relation) -> Option<Secured<'a>> {
+    match relation {
+        Relation::Table(it) => Some(Secured::relation(it.owner, &it.acl)),
+        Relation::View(it) => Some(Secured::relation(it.owner, &it.acl)),
+        Relation::Sequence(it) => Some(Secured::relation(it.owner, &it.acl)),
+        Relation::Index(it) => catalog.table(it.table).map(|it| Secured::relation(it.owner, &it.acl)),
+        Relation::Virtual(_) => None,
+    }
+}
+
+/// Whether a role has any of these privileges on a sequence.
+pub(crate) fn sequence_allows(
+    catalog: &CatalogSnapshot,
+    role: &RoleDef,
+    sequence: &SequenceDef,
+    any: &[Privileges],
+) -> bool {
+    let held = Secured::relation(sequence.owner, &sequence.acl).held(catalog, role);
+    any.iter().any(|wanted| held.contains(*wanted))
+}
