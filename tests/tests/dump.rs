@@ -34,8 +34,15 @@ insert into plain values
     (2, '', '', '-2.5e-300', null, '-1 day', false, '24:00', '-infinity', 'null', '0044-03-15 BC');
 select nextval('shop.ticket');
 create role reader;
-grant usage on schema shop to reader;
+create role passer;
+create role taker;
+grant usage on schema shop to reader, passer;
 grant select on shop.customer to reader;
+grant select, insert on shop.customer to passer with grant option;
+revoke truncate on shop.customer from postgres;
+set role passer;
+grant select on shop.customer to taker;
+reset role;
 comment on schema shop is 'all that is sold';
 comment on table shop.customer is 'who buys';
 comment on column shop.customer.email is 'may be missing';
@@ -76,9 +83,13 @@ async fn a_dumped_database_is_restored_the_same() -> anyhow::Result<()> {
     let cluster = Cluster::start(Options::default()).await?;
     restore(&cluster, "postgres", CONTENT)?;
     let first = dump(&cluster, &["postgres"])?;
-    for expected in
-        ["COPY shop.sale", "ALTER SEQUENCE shop.customer_id_seq OWNED BY", "GRANT SELECT ON TABLE shop.customer"]
-    {
+    for expected in [
+        "COPY shop.sale",
+        "ALTER SEQUENCE shop.customer_id_seq OWNED BY",
+        "GRANT SELECT ON TABLE shop.customer",
+        "REVOKE ALL ON TABLE shop.customer FROM postgres",
+        "SET SESSION AUTHORIZATION passer;\nGRANT SELECT ON TABLE shop.customer TO taker",
+    ] {
         assert!(first.contains(expected), "{expected} is missing in\n{first}");
     }
     // What is the server's own is not the database's content.
