@@ -128,6 +128,7 @@ pub(crate) fn initial_shared() -> Vec<Object> {
                 "pg_monitor" => vec![well_known::PG_READ_ALL_SETTINGS, well_known::PG_READ_ALL_STATS, 3377],
                 _ => Vec::new(),
             },
+            admin_of: Vec::new(),
             settings: Vec::new(),
         }));
     }

@@ -194,6 +194,10 @@ pub(crate) fn encode(object: &Object) -> Result<Vec<u8>> {
             out.option(&it.valid_until, |out, at| out.i64(*at));
             out.list(&it.member_of, |out, oid| out.u32(*oid));
             out.settings(&it.settings);
+            // Who has none is what servers read that know of none.
+            if !it.admin_of.is_empty() {
+                out.list(&it.admin_of, |out, oid| out.u32(*oid));
+            }
         }
         Object::Database(it) => {
             out.u32(it.oid);
@@ -269,6 +273,7 @@ pub(crate) fn decode(class: Class, bytes: &[u8]) -> Result<Object> {
             valid_until: input.option(Reader::i64)?,
             member_of: input.list(Reader::u32)?,
             settings: input.settings()?,
+            admin_of: if input.bytes.is_empty() { Vec::new() } else { input.list(Reader::u32)? },
         }),
         Class::Database => {
             let (oid, name) = (input.u32()?, input.text()?);

@@ -21,6 +21,8 @@ pub struct RoleDef {
     pub valid_until: Option<i64>,
     /// Roles that this one is a member of.
     pub member_of: Vec<u32>,
+    /// Those of them of which this one may make others members: ADMIN OPTION.
+    pub admin_of: Vec<u32>,
     /// ALTER ROLE ... SET, as (name, value).
     pub settings: Vec<(Arc<str>, Arc<str>)>,
 }

@@ -4,7 +4,7 @@ use types::oid::*;
 use types::{Call, Datum, Error, Function, RegNames, Result, SqlState};
 
 use super::context::SessionContext;
-use super::rights::{Secured, has_rights_of, may_become, relation_allows, relation_grantable};
+use super::rights::{Secured, has_rights_of, may_admit, may_become, relation_allows, relation_grantable};
 use super::sequence::sequence_by_oid;
 use crate::catalog::{CatalogSnapshot, Privileges, Relation, RoleDef};
 
@@ -179,11 +179,10 @@ fn has_role(call: &mut Call<'_>) -> Result<Datum> {
         any |= match word.trim().to_ascii_uppercase().as_str() {
             "USAGE" => has_rights_of(&catalog, &role, group),
             "MEMBER" => may_become(&catalog, &role, group),
-            // Who may hand a membership on is not kept.
             "USAGE WITH GRANT OPTION"
             | "USAGE WITH ADMIN OPTION"
             | "MEMBER WITH GRANT OPTION"
-            | "MEMBER WITH ADMIN OPTION" => role.superuser,
+            | "MEMBER WITH ADMIN OPTION" => may_admit(&catalog, &role, group),
             _ => return Err(unrecognized(word.trim())),
         };
     }

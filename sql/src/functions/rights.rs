@@ -32,13 +32,19 @@ pub(crate) fn may_become(catalog: &CatalogSnapshot, user: &RoleDef, role: u32) -
     user.superuser || is_within(catalog, user, role, false, 0)
 }
 
-/// The roles whose rights a role has, if it is no superuser: itself, then those that it is a member of, then theirs.
-fn roles_of(catalog: &CatalogSnapshot, role: &RoleDef) -> Vec<u32> {
+/// Whether a user may say who is a member of a role: by ADMIN OPTION, given to them or to what they are a member of.
+pub(crate) fn may_admit(catalog: &CatalogSnapshot, user: &RoleDef, role: u32) -> bool {
+    let is_admin = |member: u32| catalog.role(member).is_some_and(|member| member.admin_of.contains(&role));
+    user.superuser || roles_of(catalog, user, false).into_iter().any(is_admin)
+}
+
+/// A role, what it is a member of, then what that is; when it `inherits`, by way of roles that inherit rights.
+fn roles_of(catalog: &CatalogSnapshot, role: &RoleDef, inherits: bool) -> Vec<u32> {
     let owner = catalog.database(catalog.database).map(|database| database.owner);
     let mut roles = vec![role.oid];
     let mut at = 0;
     while at < roles.len() {
-        if let Some(member) = catalog.role(roles[at]).filter(|member| member.inherit) {
+        if let Some(member) = catalog.role(roles[at]).filter(|member| member.inherit || !inherits) {
             let mut groups = member.member_of.clone();
             groups.sort_unstable();
             groups.extend((owner == Some(member.oid)).then_some(well_known::PG_DATABASE_OWNER));
@@ -160,7 +166,7 @@ impl<'a> Secured<'a> {
             return (self.owner, wanted);
         }
         let mut best = (user.oid, Privileges::NONE);
-        for role in roles_of(catalog, user) {
+        for role in roles_of(catalog, user, true) {
             let own = self.granted().iter().filter(|item| item.grantee == role);
             let options = own.fold(Privileges::NONE, |options, item| options.union(item.grantable));
             let options = if role == self.owner { wanted } else { options.common(wanted) };

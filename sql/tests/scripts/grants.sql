@@ -721,6 +721,136 @@ DETAIL:  privileges for database dbgrants
 > drop database dbgrants
 DROP DATABASE
 
+# ADMIN OPTION is the right to say who is a member.
+> create role club; create role chair; create role guest; create role deputy; grant club to chair with admin option; grant chair to deputy
+CREATE ROLE
+CREATE ROLE
+CREATE ROLE
+CREATE ROLE
+GRANT ROLE
+GRANT ROLE
+
+> set role chair
+SET
+
+> grant club to guest
+GRANT ROLE
+
+> grant club to guest with admin option
+GRANT ROLE
+
+> grant club to guest with admin option
+NOTICE:  00000: role "guest" is already a member of role "club"
+GRANT ROLE
+
+> grant club to guest
+NOTICE:  00000: role "guest" is already a member of role "club"
+GRANT ROLE
+
+> revoke admin option for club from guest
+REVOKE ROLE
+
+> grant chair to guest
+ERROR:  42501: must have admin option on role "chair"
+
+> reset role
+RESET
+
+> select roleid::regrole, member::regrole, admin_option from pg_auth_members where roleid in ('club'::regrole, 'chair'::regrole) order by 1, 2
+roleid|member|admin_option
+club|chair|t
+club|guest|f
+chair|deputy|f
+(3 rows)
+
+> select pg_has_role('chair', 'club', 'member with admin option'), pg_has_role('deputy', 'club', 'usage with grant option'), pg_has_role('guest', 'club', 'member with admin option'), pg_has_role('guest', 'club', 'member')
+pg_has_role|pg_has_role|pg_has_role|pg_has_role
+t|t|f|t
+(1 row)
+
+> set role guest
+SET
+
+> grant club to deputy
+ERROR:  42501: must have admin option on role "club"
+
+> reset role
+RESET
+
+> set role deputy
+SET
+
+> select * from information_schema.applicable_roles order by 1, 2
+grantee|role_name|is_grantable
+chair|club|YES
+deputy|chair|NO
+(2 rows)
+
+> revoke club from guest
+REVOKE ROLE
+
+> set role none
+SET
+
+> alter role deputy noinherit
+ALTER ROLE
+
+> set role deputy
+SET
+
+> grant club to guest
+GRANT ROLE
+
+> set role none
+SET
+
+> set session authorization guest
+SET
+
+> grant guest to deputy
+ERROR:  42501: must have admin option on role "guest"
+
+> reset session authorization
+RESET
+
+> set role guest
+SET
+
+> revoke guest from deputy
+ERROR:  42501: must have admin option on role "guest"
+
+> set role none
+SET
+
+> create role sect admin guest role chair
+CREATE ROLE
+
+> select member::regrole, admin_option from pg_auth_members where roleid = 'sect'::regrole order by 1
+member|admin_option
+chair|f
+guest|t
+(2 rows)
+
+> revoke admin option for sect from guest; revoke sect from chair
+REVOKE ROLE
+REVOKE ROLE
+
+> select member::regrole, admin_option from pg_auth_members where roleid = 'sect'::regrole order by 1
+member|admin_option
+guest|f
+(1 row)
+
+> drop role club
+DROP ROLE
+
+> select count(*) from pg_auth_members where member = 'chair'::regrole
+count
+0
+(1 row)
+
+> drop role chair, guest, deputy, sect
+DROP ROLE
+
 # A name that is no plain word is quoted in an aclitem.
 > create role "my ""role"""; create role "Upper_1"; grant select on ledger to "my ""role""", "Upper_1"; select relacl from pg_class where relname = 'ledger'
 CREATE ROLE

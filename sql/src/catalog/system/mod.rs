@@ -209,7 +209,7 @@ static RELATIONS: &[VirtualRelation] = &[
     ),
     standard(13_440, "triggers", b'v', columns::IS_TRIGGERS, empty),
     standard(13_325, "enabled_roles", b'v', columns::IS_ENABLED_ROLES, privileges::enabled_roles),
-    standard(13_236, "applicable_roles", b'v', columns::IS_APPLICABLE_ROLES, empty),
+    standard(13_236, "applicable_roles", b'v', columns::IS_APPLICABLE_ROLES, privileges::applicable_roles),
     standard(13_416, "table_privileges", b'v', columns::IS_TABLE_PRIVILEGES, privileges::table_privileges),
     standard(13_421, "role_table_grants", b'v', columns::IS_ROLE_TABLE_GRANTS, privileges::role_table_grants),
     standard(13_285, "column_privileges", b'v', columns::IS_COLUMN_PRIVILEGES, empty),

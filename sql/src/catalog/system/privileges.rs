@@ -91,6 +91,20 @@ pub(super) fn role_table_grants(from: &VirtualSource<'_>) -> Rows {
     rows(from, false)
 }
 
+/// Who is a member of what, of those roles whose rights the user has. `pg_database_owner` has a member without a grant.
+pub(super) fn applicable_roles(from: &VirtualSource<'_>) -> Rows {
+    let user = from.session.role()?;
+    let name = |oid: u32| from.catalog.role(oid).map_or(Datum::Null, |role| t(&role.name));
+    let owner = from.catalog.database(from.catalog.database).map(|database| database.owner);
+    let mut rows = Vec::new();
+    for role in from.catalog.roles().filter(|role| has_rights_of(from.catalog, &user, role.oid)) {
+        let implicit = (owner == Some(role.oid)).then_some(well_known::PG_DATABASE_OWNER);
+        let groups = role.member_of.iter().copied().chain(implicit);
+        rows.extend(groups.map(|group| vec![t(&role.name), name(group), yes(role.admin_of.contains(&group))]));
+    }
+    Ok(rows)
+}
+
 pub(super) fn enabled_roles(from: &VirtualSource<'_>) -> Rows {
     let user = from.session.role()?;
     let enabled = from.catalog.roles().filter(|role| has_rights_of(from.catalog, &user, role.oid));

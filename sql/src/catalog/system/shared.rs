@@ -121,7 +121,7 @@ pub(super) fn pg_auth_members(from: &VirtualSource<'_>) -> Rows {
     let mut rows = Vec::new();
     for role in from.catalog.roles() {
         for group in &role.member_of {
-            rows.push(vec![o(*group), o(role.oid), o(well_known::POSTGRES_ROLE), b(false)]);
+            rows.push(vec![o(*group), o(role.oid), o(well_known::POSTGRES_ROLE), b(role.admin_of.contains(group))]);
         }
     }
     Ok(rows)

@@ -328,14 +328,20 @@ async fn on_roles(work: &mut Work, grant: &Grant, roles: &[String], names_other:
         for name in &grant.grantees {
             let mut member = role::held(work, work.role_named(name)?.oid, name).await?;
             let is_member = member.member_of.contains(&group.oid);
+            let is_admin = member.admin_of.contains(&group.oid);
             match (grant.revoke, is_member) {
-                (false, true) => {
+                (false, true) if is_admin || !grant.grant_option => {
                     let message = format!("role \"{name}\" is already a member of role \"{}\"", group.name);
                     work.notice(SqlState::SUCCESSFUL_COMPLETION, message);
                     continue;
                 }
-                (false, false) => role::add_membership(work, &mut member, group.oid)?,
-                (true, true) => member.member_of.retain(|oid| *oid != group.oid),
+                (false, _) => role::add_membership(work, &mut member, group.oid, grant.grant_option)?,
+                (true, true) => {
+                    member.admin_of.retain(|oid| *oid != group.oid);
+                    if !grant.grant_option {
+                        member.member_of.retain(|oid| *oid != group.oid);
+                    }
+                }
                 (true, false) => {
                     let message = format!("role \"{name}\" is not a member of role \"{}\"", group.name);
                     work.warning(SqlState::WARNING, message);

@@ -13,6 +13,7 @@ use super::work::{Work, missing_role};
 use crate::bound::RoleOption;
 use crate::catalog::codec::Object;
 use crate::catalog::{CatalogSnapshot, DatabaseDef, Relation, RoleDef, well_known};
+use crate::functions::may_admit;
 use crate::session::{Refused, Variables, identity};
 
 /// PostgreSQL's.
@@ -104,6 +105,7 @@ pub(super) async fn create(work: &mut Work, name: &str, options: &[RoleOption]) 
         password: None,
         valid_until: None,
         member_of: Vec::new(),
+        admin_of: Vec::new(),
         settings: Vec::new(),
     };
     apply(work, &mut role, options).await?;
@@ -141,7 +143,7 @@ async fn apply(work: &mut Work, role: &mut RoleDef, options: &[RoleOption]) -> R
                 for group in groups {
                     let group = work.role_named(group)?;
                     check_may_grant(work, group)?;
-                    add_membership(work, role, group.oid)?;
+                    add_membership(work, role, group.oid, false)?;
                 }
             }
             RoleOption::Members(members) | RoleOption::Admins(members) => {
@@ -151,9 +153,7 @@ async fn apply(work: &mut Work, role: &mut RoleDef, options: &[RoleOption]) -> R
                     if is_within(work, role, member.oid, 0) {
                         return Err(circular(&role.name, &member.name));
                     }
-                    if !member.member_of.contains(&role.oid) {
-                        member.member_of.push(role.oid);
-                    }
+                    join(&mut member, role.oid, matches!(option, RoleOption::Admins(_)));
                     work.put(Object::Role(member)).await?;
                 }
             }
@@ -166,7 +166,7 @@ async fn apply(work: &mut Work, role: &mut RoleDef, options: &[RoleOption]) -> R
 /// 42501 to who may not say who is a member of this role.
 pub(super) fn check_may_grant(work: &Work, group: &RoleDef) -> Result<()> {
     let user = work.role()?;
-    if user.superuser || user.create_role && !group.superuser {
+    if user.superuser || !group.superuser && (user.create_role || may_admit(&work.catalog, user, group.oid)) {
         return Ok(());
     }
     let message = match group.superuser {
@@ -176,11 +176,20 @@ pub(super) fn check_may_grant(work: &Work, group: &RoleDef) -> Result<()> {
     Err(Error::new(SqlState::INSUFFICIENT_PRIVILEGE, message))
 }
 
-/// Makes a role a member of another.
+fn join(member: &mut RoleDef, group: u32, admin: bool) {
+    if !member.member_of.contains(&group) {
+        member.member_of.push(group);
+    }
+    if admin && !member.admin_of.contains(&group) {
+        member.admin_of.push(group);
+    }
+}
+
+/// Makes a role a member of another, with ADMIN OPTION if `admin`.
 ///
 /// # Errors
 /// 0LP01 when the group is a member of the role, XX000 when one of them is `pg_database_owner`.
-pub(super) fn add_membership(work: &Work, role: &mut RoleDef, group: u32) -> Result<()> {
+pub(super) fn add_membership(work: &Work, role: &mut RoleDef, group: u32, admin: bool) -> Result<()> {
     if group == well_known::PG_DATABASE_OWNER {
         let message = "role \"pg_database_owner\" cannot have explicit members";
         return Err(Error::new(SqlState::INTERNAL_ERROR, message));
@@ -190,9 +199,7 @@ pub(super) fn add_membership(work: &Work, role: &mut RoleDef, group: u32) -> Res
     if is_within(work, found, role.oid, 0) {
         return Err(circular(&found.name, &role.name));
     }
-    if !role.member_of.contains(&group) {
-        role.member_of.push(group);
-    }
+    join(role, group, admin);
     Ok(())
 }
 
@@ -352,6 +359,7 @@ pub(super) async fn drop(work: &mut Work, names: &[String], if_exists: bool) -> 
         for member in members {
             let mut member = held(work, member.oid, &member.name).await?;
             member.member_of.retain(|group| *group != role.oid);
+            member.admin_of.retain(|group| *group != role.oid);
             work.put(Object::Role(member)).await?;
         }
         work.remove(Object::Role(role)).await?;
