@@ -276,6 +276,9 @@ impl Binder<'_> {
             let message = "there is no unique or exclusion constraint matching the ON CONFLICT specification";
             Error::new(SqlState::INVALID_COLUMN_REFERENCE, message)
         };
+        if conflict.target.is_some() {
+            self.require_written(written, Privileges::SELECT);
+        }
         let arbiters = match &conflict.target {
             None => Vec::new(),
             Some(ConflictTarget::Constraint(name)) => vec![arbiter_constraint(written, name)?],
@@ -314,7 +317,7 @@ impl Binder<'_> {
             .hint("For example, ON CONFLICT (column_name).")
             .at(conflict.pos + 1));
         }
-        self.require_written(written, Privileges::UPDATE.union(Privileges::SELECT));
+        self.require_written(written, Privileges::UPDATE);
         let mut scope = written.row_scope(alias);
         written.add_row(&mut scope, "excluded", table.columns.len());
         if let Some(excluded) = scope.entries.last_mut() {

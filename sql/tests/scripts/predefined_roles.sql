@@ -564,3 +564,91 @@ DROP SCHEMA
 
 > drop role reader, writer, worker, shy, viewer
 DROP ROLE
+
+# Predefined roles stay what they are.
+> create role keeper createrole
+CREATE ROLE
+
+> set role keeper
+SET
+
+> alter role pg_write_all_data login password 'known'
+ERROR:  42939: role name "pg_write_all_data" is reserved
+DETAIL:  Cannot alter reserved roles.
+
+> alter role pg_write_all_data set work_mem = '5MB'
+ERROR:  42939: role name "pg_write_all_data" is reserved
+DETAIL:  Cannot alter reserved roles.
+
+> alter role pg_write_all_data rename to mine
+ERROR:  42939: role name "pg_write_all_data" is reserved
+DETAIL:  Role names starting with "pg_" are reserved.
+
+> alter role pg_nosuch login
+ERROR:  42939: role name "pg_nosuch" is reserved
+DETAIL:  Cannot alter reserved roles.
+
+> drop role pg_write_all_data
+ERROR:  2BP01: cannot drop role pg_write_all_data because it is required by the database system
+
+> set role none
+SET
+
+> alter role pg_write_all_data login
+ERROR:  42939: role name "pg_write_all_data" is reserved
+DETAIL:  Cannot alter reserved roles.
+
+> drop role keeper
+DROP ROLE
+
+# To look for a conflict is to read.
+> create table slot (id int primary key, v int); create role booker; grant insert on slot to booker
+CREATE TABLE
+CREATE ROLE
+GRANT
+
+> set role booker
+SET
+
+> insert into slot values (1, 1) on conflict do nothing
+INSERT 0 1
+
+> insert into slot values (1, 1) on conflict (id) do nothing
+ERROR:  42501: permission denied for table slot
+
+> insert into slot values (1, 1) on conflict on constraint slot_pkey do nothing
+ERROR:  42501: permission denied for table slot
+
+> set role none
+SET
+
+> grant update on slot to booker
+GRANT
+
+> set role booker
+SET
+
+> insert into slot values (1, 1) on conflict (id) do update set v = 2
+ERROR:  42501: permission denied for table slot
+
+> set role none
+SET
+
+> grant select on slot to booker
+GRANT
+
+> set role booker
+SET
+
+> insert into slot values (1, 1) on conflict (id) do update set v = 2 returning v
+v
+2
+(1 row)
+INSERT 0 1
+
+> set role none
+SET
+
+> drop table slot; drop role booker
+DROP TABLE
+DROP ROLE

@@ -69,6 +69,16 @@ fn check_name(name: &str) -> Result<()> {
     Ok(())
 }
 
+/// # Errors
+/// 42939 for one of the predefined roles, which stay what they are.
+fn check_may_change(name: &str) -> Result<()> {
+    if !name.starts_with("pg_") {
+        return Ok(());
+    }
+    let message = format!("role name \"{name}\" is reserved");
+    Err(Error::new(SqlState::RESERVED_NAME, message).detail("Cannot alter reserved roles."))
+}
+
 pub(super) async fn create(work: &mut Work, name: &str, options: &[RoleOption]) -> Result<String> {
     check_name(name)?;
     work.claim_shared(&format!("role {name}")).await?;
@@ -271,6 +281,7 @@ fn check_may_alter(user: &RoleDef, role: &RoleDef, options: &[RoleOption]) -> Re
 }
 
 pub(super) async fn alter(work: &mut Work, name: &str, options: &[RoleOption]) -> Result<String> {
+    check_may_change(name)?;
     let oid = work.role_named(name)?.oid;
     let mut role = held(work, oid, name).await?;
     check_may_alter(work.role()?, &role, options)?;
@@ -280,6 +291,7 @@ pub(super) async fn alter(work: &mut Work, name: &str, options: &[RoleOption]) -
 }
 
 pub(super) async fn set(work: &mut Work, name: &str, setting: &str, value: Option<&[String]>) -> Result<String> {
+    check_may_change(name)?;
     let mut role = found(work, name, true, ["must be superuser to alter superusers", "permission denied"]).await?;
     let lower = setting.to_lowercase();
     role.settings.retain(|(known, _)| known.to_lowercase() != lower && setting != "all");
@@ -317,6 +329,7 @@ pub(super) async fn rename(work: &mut Work, name: &str, to: &str) -> Result<Stri
             return Err(Error::new(SqlState::FEATURE_NOT_SUPPORTED, message));
         }
     }
+    check_name(name)?;
     let messages = ["must be superuser to rename superusers", "permission denied to rename role"];
     let role = found(work, name, false, messages).await?;
     work.claim_shared(&format!("role {to}")).await?;
