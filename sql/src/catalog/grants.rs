@@ -1,9 +1,9 @@
 //! [`Grants`]: the grants of one object while they change.
 //!
-//! **Rule.** Whoever grants a privilege holds the option to: the owner, who always has all, or somebody to whom it was granted
-//! with that option. So every grant hangs from one of the owner's. One that hangs from an option that is revoked goes with it
-//! (CASCADE) or forbids that (RESTRICT), and nobody gives an option to those that they have it from, which could keep it
-//! alive among themselves.
+//! **Rule.** Whoever grants a privilege holds the option to: the owner, who always has all, or somebody to whom it was
+//! granted with that option. So every grant hangs from one of the owner's. One that hangs from an option that is revoked goes
+//! with it (CASCADE) or forbids that (RESTRICT), and nobody gives an option to those that they have it from, which could keep
+//! it alive among themselves.
 //!
 //! These are `aclupdate`, `recursive_revoke`, `check_circularity` and `aclnewowner` of PostgreSQL (utils/adt/acl.c).
 

@@ -159,8 +159,8 @@ impl<'a> Secured<'a> {
         }
     }
 
-    /// As whom a user grants or revokes, and what of `wanted`: as the owner if they can, or else as the one of their roles that
-    /// may grant the most of it.
+    /// As whom a user grants or revokes, and what of `wanted`: as the owner if they can, or else as the one of their roles
+    /// that may grant the most of it.
     pub fn grantor(self, catalog: &CatalogSnapshot, user: &RoleDef, wanted: Privileges) -> (u32, Privileges) {
         if user.superuser {
             return (self.owner, wanted);

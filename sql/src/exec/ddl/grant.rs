@@ -1,8 +1,8 @@
 //! GRANT and REVOKE.
 //!
-//! Who owns an object, or has its owner's rights by being a superuser, grants in the owner's name; others as the one of their
-//! roles that may grant the most of what is named ([`Secured::grantor`]). REVOKE takes back what was granted in that name, and
-//! what hangs from it ([`Grants`]). The privileges of single columns are not kept: asking for them is refused.
+//! Who owns an object, or is a superuser, grants in the owner's name; others as the one of their roles that may grant the
+//! most of what is named ([`Secured::grantor`]). REVOKE takes back what was granted in that name, and what hangs from it
+//! ([`Grants`]). The privileges of single columns are not kept: asking for them is refused.
 //!
 //! An object is held against other changes of its definition and then read again. PostgreSQL takes no lock here and lets
 //! the later of two fail ("tuple concurrently updated"); both count here.
