@@ -391,6 +391,12 @@ impl Binder<'_> {
                     }
                 };
                 let value = self.with_part(whole, place, value)?;
+                // The first argument is the column itself. To change a part of it is not to read it.
+                if let Expr::Call(call) = &value
+                    && call.args.iter().skip(1).any(|arg| reads_row(arg, table))
+                {
+                    self.require_written(written, Privileges::SELECT);
+                }
                 assignments.push(Assignment { column, value });
             }
         }

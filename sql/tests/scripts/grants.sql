@@ -44,20 +44,26 @@ relacl
 > set role hugo
 SET
 
-> grant select on ledger to ivan; grant insert on ledger to ivan
-WARNING:  01007: no privileges were granted for "ledger"
+> grant select on ledger to ivan
 GRANT
+
+> grant insert on ledger to ivan
+WARNING:  01007: no privileges were granted for "ledger"
 GRANT
 
 > set role ivan
 SET
 
-> select count(*) from ledger; insert into ledger values (2, 'b'); grant select on ledger to public
-WARNING:  01007: no privileges were granted for "ledger"
+> select count(*) from ledger
 count
 1
 (1 row)
+
+> insert into ledger values (2, 'b')
 INSERT 0 1
+
+> grant select on ledger to public
+WARNING:  01007: no privileges were granted for "ledger"
 GRANT
 
 > select relacl from pg_class where relname = 'ledger'
@@ -68,19 +74,12 @@ relacl
 > set role june
 SET
 
-> grant insert on ledger to hugo; revoke insert on ledger from ivan; revoke all on ledger from ivan
+> grant insert on ledger to hugo
 WARNING:  01007: no privileges were granted for "ledger"
-WARNING:  01006: no privileges could be revoked for "ledger"
-WARNING:  01006: no privileges could be revoked for column "tableoid" of relation "ledger"
-WARNING:  01006: no privileges could be revoked for column "cmax" of relation "ledger"
-WARNING:  01006: no privileges could be revoked for column "xmax" of relation "ledger"
-WARNING:  01006: no privileges could be revoked for column "cmin" of relation "ledger"
-WARNING:  01006: no privileges could be revoked for column "xmin" of relation "ledger"
-WARNING:  01006: no privileges could be revoked for column "ctid" of relation "ledger"
-WARNING:  01006: no privileges could be revoked for column "id" of relation "ledger"
-WARNING:  01006: no privileges could be revoked for column "note" of relation "ledger"
-WARNING:  01006: no privileges could be revoked for "ledger"
 GRANT
+
+> revoke insert on ledger from ivan
+WARNING:  01006: no privileges could be revoked for "ledger"
 WARNING:  01006: no privileges could be revoked for column "tableoid" of relation "ledger"
 WARNING:  01006: no privileges could be revoked for column "cmax" of relation "ledger"
 WARNING:  01006: no privileges could be revoked for column "xmax" of relation "ledger"
@@ -90,6 +89,17 @@ WARNING:  01006: no privileges could be revoked for column "ctid" of relation "l
 WARNING:  01006: no privileges could be revoked for column "id" of relation "ledger"
 WARNING:  01006: no privileges could be revoked for column "note" of relation "ledger"
 REVOKE
+
+> revoke all on ledger from ivan
+WARNING:  01006: no privileges could be revoked for "ledger"
+WARNING:  01006: no privileges could be revoked for column "tableoid" of relation "ledger"
+WARNING:  01006: no privileges could be revoked for column "cmax" of relation "ledger"
+WARNING:  01006: no privileges could be revoked for column "xmax" of relation "ledger"
+WARNING:  01006: no privileges could be revoked for column "cmin" of relation "ledger"
+WARNING:  01006: no privileges could be revoked for column "xmin" of relation "ledger"
+WARNING:  01006: no privileges could be revoked for column "ctid" of relation "ledger"
+WARNING:  01006: no privileges could be revoked for column "id" of relation "ledger"
+WARNING:  01006: no privileges could be revoked for column "note" of relation "ledger"
 REVOKE
 
 > reset role
@@ -147,11 +157,13 @@ REVOKE
 > reset role
 RESET
 
-> drop schema hall cascade; drop role kurt
+> drop schema hall cascade
 NOTICE:  00000: drop cascades to 2 other objects
 DETAIL:  drop cascades to sequence hall.gong
 drop cascades to view hall.shows
 DROP SCHEMA
+
+> drop role kurt
 DROP ROLE
 
 # What the catalogs tell of it.
@@ -172,6 +184,16 @@ postgres|postgres|TRIGGER|YES
 postgres|postgres|TRUNCATE|YES
 postgres|postgres|UPDATE|YES
 (14 rows)
+
+> select grantor, grantee, table_schema, column_name, privilege_type, is_grantable from information_schema.column_privileges where table_name = 'ledger' and grantee in ('gina', 'hugo') order by 1, 2, 4, 5
+grantor|grantee|table_schema|column_name|privilege_type|is_grantable
+gina|hugo|public|id|SELECT|YES
+gina|hugo|public|note|SELECT|YES
+postgres|gina|public|id|INSERT|YES
+postgres|gina|public|id|SELECT|YES
+postgres|gina|public|note|INSERT|YES
+postgres|gina|public|note|SELECT|YES
+(6 rows)
 
 > select has_table_privilege('gina', 'ledger', 'select with grant option'), has_table_privilege('hugo', 'ledger', 'select with grant option'), has_table_privilege('hugo', 'ledger', 'insert'), has_table_privilege('ivan', 'ledger', 'insert with grant option'), has_table_privilege('june', 'ledger', 'select')
 has_table_privilege|has_table_privilege|has_table_privilege|has_table_privilege|has_table_privilege
@@ -202,7 +224,10 @@ relacl
 > set role gina
 SET
 
-> revoke select on ledger from ivan; revoke select, update on ledger from june
+> revoke select on ledger from ivan
+REVOKE
+
+> revoke select, update on ledger from june
 WARNING:  01006: not all privileges could be revoked for "ledger"
 WARNING:  01006: not all privileges could be revoked for column "tableoid" of relation "ledger"
 WARNING:  01006: not all privileges could be revoked for column "cmax" of relation "ledger"
@@ -212,7 +237,6 @@ WARNING:  01006: not all privileges could be revoked for column "xmin" of relati
 WARNING:  01006: not all privileges could be revoked for column "ctid" of relation "ledger"
 WARNING:  01006: not all privileges could be revoked for column "id" of relation "ledger"
 WARNING:  01006: not all privileges could be revoked for column "note" of relation "ledger"
-REVOKE
 REVOKE
 
 > select relacl from pg_class where relname = 'ledger'
@@ -315,10 +339,14 @@ GRANT
 > set role hugo
 SET
 
-> grant select, insert, update on ledger to june; grant select on ledger to ivan; select relacl from pg_class where relname = 'ledger'
+> grant select, insert, update on ledger to june
 WARNING:  01007: not all privileges were granted for "ledger"
 GRANT
+
+> grant select on ledger to ivan
 GRANT
+
+> select relacl from pg_class where relname = 'ledger'
 relacl
 {postgres=arwdDxt/postgres,team=a*r*/postgres,lead=r*/postgres,june=ar/team,ivan=r/lead}
 (1 row)
@@ -699,9 +727,11 @@ GRANT
 > set role gina
 SET
 
-> grant create, temp on database dbgrants to hugo; select datacl from pg_database where datname = 'dbgrants'
+> grant create, temp on database dbgrants to hugo
 WARNING:  01007: not all privileges were granted for "dbgrants"
 GRANT
+
+> select datacl from pg_database where datname = 'dbgrants'
 datacl
 {=Tc/postgres,postgres=CTc/postgres,gina=C*/postgres,hugo=C/gina}
 (1 row)

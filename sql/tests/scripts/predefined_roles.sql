@@ -601,6 +601,40 @@ DETAIL:  Cannot alter reserved roles.
 > drop role keeper
 DROP ROLE
 
+# To change a part of a column is not to read it.
+> create table parts (id int, a int[], doc jsonb); create role mason; grant update on parts to mason
+CREATE TABLE
+CREATE ROLE
+GRANT
+
+> set role mason
+SET
+
+> update parts set a[1] = 5, doc['k'] = '1'
+UPDATE 0
+
+> update parts set a[2] = 5, a[3] = 6
+UPDATE 0
+
+> update parts set a[id] = 5
+ERROR:  42501: permission denied for table parts
+
+> update parts set a[1:id] = '{5}'
+ERROR:  42501: permission denied for table parts
+
+> update parts set a[1] = id
+ERROR:  42501: permission denied for table parts
+
+> update parts set doc[a[1]::text] = '1'
+ERROR:  42501: permission denied for table parts
+
+> set role none
+SET
+
+> drop table parts; drop role mason
+DROP TABLE
+DROP ROLE
+
 # To look for a conflict is to read.
 > create table slot (id int primary key, v int); create role booker; grant insert on slot to booker
 CREATE TABLE

@@ -309,3 +309,30 @@ async fn a_member_of_pg_checkpoint_may_checkpoint() {
     ok(&run(&mut one, "reset role; grant pg_checkpoint to app; set role app").await);
     assert_eq!(run(&mut one, "checkpoint").await, ["CHECKPOINT"]);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_schema_is_looked_into_as_long_as_it_may_be_used() {
+    let (_volume, database, mut one, _two) = two(ROWS).await;
+    let setup = "create role app login; create schema den; create table den.t (v int); grant select on den.t to app";
+    ok(&run(&mut one, setup).await);
+    let mut app = session_of(&database, "app").await;
+    ok(&run(&mut app, "set search_path = den, public").await);
+    let named = "select count(*) from den.t";
+    let refused = ["ERROR:  42501: permission denied for schema den"];
+    for _ in 0..2 {
+        assert_eq!(run(&mut app, named).await, refused);
+        // It is as if the schema were not there.
+        assert_eq!(run(&mut app, "select v from t").await, DENIED);
+        ok(&run(&mut one, "grant usage on schema den to app").await);
+        assert_eq!(run(&mut app, named).await, ["count", "0", "(1 row)"]);
+        assert_eq!(run(&mut app, "select v from t").await, ["v", "(0 rows)"]);
+        ok(&run(&mut one, "revoke usage on schema den from app").await);
+    }
+    // By way of a role.
+    ok(&run(&mut one, "grant pg_read_all_data to app").await);
+    assert_eq!(run(&mut app, named).await, ["count", "0", "(1 row)"]);
+    ok(&run(&mut one, "revoke pg_read_all_data from app").await);
+    assert_eq!(run(&mut app, named).await, refused);
+    // Who may is not kept out by what others were refused.
+    assert_eq!(run(&mut one, named).await, ["count", "0", "(1 row)"]);
+}

@@ -212,7 +212,7 @@ static RELATIONS: &[VirtualRelation] = &[
     standard(13_236, "applicable_roles", b'v', columns::IS_APPLICABLE_ROLES, privileges::applicable_roles),
     standard(13_416, "table_privileges", b'v', columns::IS_TABLE_PRIVILEGES, privileges::table_privileges),
     standard(13_421, "role_table_grants", b'v', columns::IS_ROLE_TABLE_GRANTS, privileges::role_table_grants),
-    standard(13_285, "column_privileges", b'v', columns::IS_COLUMN_PRIVILEGES, empty),
+    standard(13_285, "column_privileges", b'v', columns::IS_COLUMN_PRIVILEGES, privileges::column_privileges),
     standard(13_320, "domains", b'v', columns::IS_DOMAINS, empty),
     standard(13_493, "element_types", b'v', columns::IS_ELEMENT_TYPES, empty),
     standard(13_478, "view_table_usage", b'v', columns::IS_VIEW_TABLE_USAGE, empty),

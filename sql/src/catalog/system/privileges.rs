@@ -91,6 +91,38 @@ pub(super) fn role_table_grants(from: &VirtualSource<'_>) -> Rows {
     rows(from, false)
 }
 
+/// Grants are by table: each is one of all its columns.
+pub(super) fn column_privileges(from: &VirtualSource<'_>) -> Rows {
+    let role = |oid: u32| from.catalog.role(oid).map_or(Datum::Null, |role| t(&role.name));
+    let mut rows = Vec::new();
+    for Grant { relation, schema, item, owns } in grants(from, true)? {
+        let columns: Vec<&str> = match relation {
+            Relation::Table(it) => {
+                it.columns.iter().filter(|column| !column.dropped).map(|column| &*column.name).collect()
+            }
+            Relation::View(it) => it.columns.iter().map(|(name, _)| &**name).collect(),
+            Relation::Virtual(it) => it.columns.iter().map(|column| column.name).collect(),
+            Relation::Index(_) | Relation::Sequence(_) => continue,
+        };
+        let privileges = item.privileges.common(Privileges::ALL_COLUMN);
+        for (privilege, word) in TABLE_PRIVILEGES.iter().filter(|(privilege, _)| privileges.contains(*privilege)) {
+            rows.extend(columns.iter().map(|column| {
+                vec![
+                    role(item.grantor),
+                    if item.grantee == 0 { t("PUBLIC") } else { role(item.grantee) },
+                    database(from),
+                    t(&schema),
+                    t(relation.name()),
+                    t(column),
+                    t(word),
+                    yes(owns || item.grantable.contains(*privilege)),
+                ]
+            }));
+        }
+    }
+    Ok(rows)
+}
+
 /// Who is a member of what, of those roles whose rights the user has. `pg_database_owner` has a member without a grant.
 pub(super) fn applicable_roles(from: &VirtualSource<'_>) -> Rows {
     let user = from.session.role()?;
