@@ -567,6 +567,21 @@ ERROR:  42501: permission denied for schema room
 > create index on room.stool (a)
 ERROR:  42501: permission denied for schema room
 
+> alter table room.stool add unique (a)
+ERROR:  42501: permission denied for schema room
+
+> alter table room.stool add primary key (a)
+ERROR:  42501: permission denied for schema room
+
+> alter table room.stool add column b serial
+ERROR:  42501: permission denied for schema room
+
+> alter table room.stool add column b int check (b > 0)
+ALTER TABLE
+
+> alter table room.stool rename column b to c
+ALTER TABLE
+
 > select nspacl from pg_namespace where nspname = 'room'
 nspacl
 {gina=U/gina}

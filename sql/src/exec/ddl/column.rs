@@ -65,6 +65,7 @@ async fn own_sequence(
     mut options: SequenceOptions,
     names: &mut Vec<String>,
 ) -> Result<SequenceDef> {
+    work.check_creates_in(table.schema)?;
     let name = match options.name.take() {
         Some(name) => {
             work.claim_more(table.schema, &name).await?;

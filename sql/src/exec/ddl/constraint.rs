@@ -57,6 +57,7 @@ pub(super) async fn define(
                 let message = format!("multiple primary keys for table \"{}\" are not allowed", table.name);
                 return Err(Error::new(SqlState::INVALID_TABLE_DEFINITION, message));
             }
+            work.check_creates_in(table.schema)?;
             let index = IndexDef {
                 oid: work.oid().await?,
                 name: Arc::from(""),
