@@ -18,6 +18,7 @@ const EXPAND_ARRAY: u32 = types::function::EXPAND_ARRAY;
 
 /// Functions by oid, with the names and types of what they return.
 const NAMED: &[(u32, &[(&str, u32)])] = &[
+    (1689, &[("grantor", oid::OID), ("grantee", oid::OID), ("privilege_type", oid::TEXT), ("is_grantable", oid::BOOL)]),
     (2289, &[("option_name", oid::TEXT), ("option_value", oid::TEXT)]),
     (3208, &[("key", oid::TEXT), ("value", oid::JSONB)]),
     (3932, &[("key", oid::TEXT), ("value", oid::TEXT)]),

@@ -35,6 +35,28 @@ impl Privileges {
     /// The letter of each bit in an aclitem.
     const LETTERS: &'static [u8; 12] = b"arwdDxtXUCTc";
 
+    /// The word of each bit.
+    const WORDS: [&'static str; 12] = [
+        "INSERT",
+        "SELECT",
+        "UPDATE",
+        "DELETE",
+        "TRUNCATE",
+        "REFERENCES",
+        "TRIGGER",
+        "EXECUTE",
+        "USAGE",
+        "CREATE",
+        "TEMPORARY",
+        "CONNECT",
+    ];
+
+    /// Each of them by itself with its word.
+    pub fn each(self) -> impl Iterator<Item = (Privileges, &'static str)> {
+        let all = Privileges::WORDS.into_iter().enumerate().map(|(bit, word)| (Privileges(1 << bit), word));
+        all.filter(move |(privilege, _)| self.contains(*privilege))
+    }
+
     pub fn contains(self, other: Privileges) -> bool {
         self.0 & other.0 == other.0
     }
@@ -62,21 +84,9 @@ impl Privileges {
 
     /// The privilege that a word of GRANT or has_table_privilege names.
     pub fn named(word: &str) -> Option<Privileges> {
-        Some(match word.trim().to_ascii_uppercase().as_str() {
-            "INSERT" => Privileges::INSERT,
-            "SELECT" => Privileges::SELECT,
-            "UPDATE" => Privileges::UPDATE,
-            "DELETE" => Privileges::DELETE,
-            "TRUNCATE" => Privileges::TRUNCATE,
-            "REFERENCES" => Privileges::REFERENCES,
-            "TRIGGER" => Privileges::TRIGGER,
-            "EXECUTE" => Privileges::EXECUTE,
-            "USAGE" => Privileges::USAGE,
-            "CREATE" => Privileges::CREATE,
-            "TEMPORARY" | "TEMP" => Privileges::TEMPORARY,
-            "CONNECT" => Privileges::CONNECT,
-            _ => return None,
-        })
+        let word = word.trim().to_ascii_uppercase();
+        let word = if word == "TEMP" { "TEMPORARY" } else { word.as_str() };
+        Privileges::WORDS.iter().position(|known| *known == word).map(|bit| Privileges(1 << bit))
     }
 }
 
@@ -97,6 +107,25 @@ impl AclItem {
         let own = AclItem { grantee: owner, grantor: owner, privileges: all, grantable: Privileges::NONE };
         let others = AclItem { grantee: 0, privileges: public, ..own };
         [others, own].into_iter().filter(|item| !item.privileges.is_empty()).collect()
+    }
+
+    /// The item of a text that [`AclItem::text`] has made; `None` for other texts and those with a role that is not there.
+    pub fn parse(text: &str, role: impl Fn(&str) -> Option<u32>) -> Option<AclItem> {
+        let (grantee, rest) = split_role(text)?;
+        let (letters, rest) = rest.strip_prefix('=')?.split_once('/')?;
+        let (grantor, _) = split_role(rest)?;
+        let grantee = if grantee.is_empty() { 0 } else { role(&grantee)? };
+        let (mut privileges, mut grantable) = (Privileges::NONE, Privileges::NONE);
+        let mut last = Privileges::NONE;
+        for letter in letters.bytes() {
+            if letter == b'*' {
+                grantable = grantable.union(last);
+                continue;
+            }
+            last = Privileges(1 << Privileges::LETTERS.iter().position(|known| *known == letter)?);
+            privileges = privileges.union(last);
+        }
+        Some(AclItem { grantee, grantor: role(&grantor)?, privileges, grantable })
     }
 
     /// Whether the other is of the same grantee and grantor.
@@ -128,5 +157,51 @@ impl AclItem {
     }
 }
 
+/// The name of a role at the start of a text, and what follows.
+fn split_role(text: &str) -> Option<(String, &str)> {
+    let Some(mut rest) = text.strip_prefix('"') else {
+        let (name, behind) = text.split_at(text.find('=').unwrap_or(text.len()));
+        return Some((name.to_owned(), behind));
+    };
+    let mut name = String::new();
+    loop {
+        let (part, behind) = rest.split_once('"')?;
+        name.push_str(part);
+        match behind.strip_prefix('"') {
+            Some(more) => {
+                name.push('"');
+                rest = more;
+            }
+            None => return Some((name, behind)),
+        }
+    }
+}
+
 /// The grants of one object; `None` stands for the defaults of its kind ([`AclItem::defaults`]).
 pub type Acl = Option<Arc<[AclItem]>>;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_item_is_read_as_it_is_written() {
+        let names = ["", "plain_1", "my \"role\"", "a=b/c"];
+        let name = |role: u32| names[role as usize].to_owned();
+        let role = |name: &str| names.iter().position(|known| *known == name).map(|at| at as u32);
+        for (grantee, grantor, text) in [
+            (0, 1, "=ar*c/plain_1"),
+            (2, 1, "\"my \"\"role\"\"\"=ar*c/plain_1"),
+            (1, 3, "plain_1=ar*c/\"a=b/c\""),
+            (3, 2, "\"a=b/c\"=ar*c/\"my \"\"role\"\"\""),
+        ] {
+            let privileges = Privileges::INSERT.union(Privileges::SELECT).union(Privileges::CONNECT);
+            let item = AclItem { grantee, grantor, privileges, grantable: Privileges::SELECT };
+            assert_eq!(item.text(name), text);
+            assert_eq!(AclItem::parse(text, role), Some(item));
+        }
+        for other in ["", "plain_1", "plain_1=a", "plain_1=a/nobody", "plain_1=z/plain_1", "\"plain_1=a/plain_1"] {
+            assert_eq!(AclItem::parse(other, role), None, "{other}");
+        }
+    }
+}

@@ -283,6 +283,22 @@ fn acl_default(call: &mut Call<'_>) -> Result<Datum> {
     Ok(Datum::array(ACLITEM, items.iter().map(|item| Datum::Text(item.text(name).into())).collect()))
 }
 
+/// `aclexplode(acl)`: each privilege of each item as grantor, grantee, its word and whether it may be granted on.
+fn acl_explode(call: &mut Call<'_>) -> Result<Datum> {
+    let catalog = SessionContext::of(call)?.catalog();
+    let Some(acl) = call.args[0].as_array().cloned() else { return no_rows(call) };
+    let role = |name: &str| catalog.role_named(name).map(|role| role.oid).or_else(|| name.parse().ok());
+    let mut rows = Vec::new();
+    for item in acl.elements.iter().filter_map(Datum::as_str).filter_map(|text| AclItem::parse(text, role)) {
+        rows.extend(item.privileges.each().map(|(privilege, word)| {
+            let is_grantable = Datum::Bool(item.grantable.contains(privilege));
+            let (grantor, grantee) = (Datum::Oid(item.grantor), Datum::Oid(item.grantee));
+            Ok(Datum::Record(vec![grantor, grantee, Datum::text(word), is_grantable].into()))
+        }));
+    }
+    call.return_set(Box::new(rows.into_iter()))
+}
+
 /// `pg_options_to_table(options)`: each `name=value` as two columns.
 fn options_to_table(call: &mut Call<'_>) -> Result<Datum> {
     let Some(options) = call.args[0].as_array().cloned() else { return no_rows(call) };
@@ -337,6 +353,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
     Function::strict(2098, "pg_get_functiondef", &[OID], TEXT, nothing).stable(),
     Function::strict(6197, "pg_get_function_sqlbody", &[OID], TEXT, nothing).stable(),
     Function::strict(3943, "acldefault", &[CHAR, OID], ACLITEM_ARRAY, acl_default).stable(),
+    Function::strict(1689, "aclexplode", &[ACLITEM_ARRAY], RECORD, acl_explode).stable().set(),
     Function::strict(2289, "pg_options_to_table", &[TEXT_ARRAY], RECORD, options_to_table).stable().set(),
     Function::strict(3352, "pg_get_partkeydef", &[OID], TEXT, nothing).stable(),
     Function::strict(3408, "pg_get_partition_constraintdef", &[OID], TEXT, nothing).stable(),

@@ -195,6 +195,36 @@ postgres|gina|public|note|INSERT|YES
 postgres|gina|public|note|SELECT|YES
 (6 rows)
 
+> select (aclexplode(relacl)).grantee::regrole, (aclexplode(relacl)).privilege_type from pg_class where relname = 'ledger' order by 1, 2 limit 3
+grantee|privilege_type
+postgres|DELETE
+postgres|INSERT
+postgres|REFERENCES
+(3 rows)
+
+> select grantor::regrole, grantee::regrole, privilege_type, is_grantable from pg_class, aclexplode(relacl) where relname = 'ledger' and grantor <> 10 order by 1, 2, 3
+grantor|grantee|privilege_type|is_grantable
+gina|hugo|SELECT|t
+gina|ivan|INSERT|f
+gina|ivan|SELECT|f
+gina|june|SELECT|f
+hugo|ivan|SELECT|f
+(5 rows)
+
+> select * from aclexplode(acldefault('d', 10)) order by 2, 3
+grantor|grantee|privilege_type|is_grantable
+10|0|CONNECT|f
+10|0|TEMPORARY|f
+10|10|CONNECT|f
+10|10|CREATE|f
+10|10|TEMPORARY|f
+(5 rows)
+
+> select count(*) from aclexplode(null)
+count
+0
+(1 row)
+
 > select has_table_privilege('gina', 'ledger', 'select with grant option'), has_table_privilege('hugo', 'ledger', 'select with grant option'), has_table_privilege('hugo', 'ledger', 'insert'), has_table_privilege('ivan', 'ledger', 'insert with grant option'), has_table_privilege('june', 'ledger', 'select')
 has_table_privilege|has_table_privilege|has_table_privilege|has_table_privilege|has_table_privilege
 t|t|f|f|t

@@ -11,17 +11,6 @@ use crate::functions::has_rights_of;
 
 type Rows = Result<Vec<Vec<Datum>>>;
 
-/// In the order of their bits.
-static TABLE_PRIVILEGES: [(Privileges, &str); 7] = [
-    (Privileges::INSERT, "INSERT"),
-    (Privileges::SELECT, "SELECT"),
-    (Privileges::UPDATE, "UPDATE"),
-    (Privileges::DELETE, "DELETE"),
-    (Privileges::TRUNCATE, "TRUNCATE"),
-    (Privileges::REFERENCES, "REFERENCES"),
-    (Privileges::TRIGGER, "TRIGGER"),
-];
-
 /// What is granted on one table or view to one role, or to the public.
 struct Grant<'a> {
     relation: &'a Relation,
@@ -66,8 +55,7 @@ fn rows(from: &VirtualSource<'_>, public: bool) -> Rows {
     let role = |oid: u32| from.catalog.role(oid).map_or(Datum::Null, |role| t(&role.name));
     let mut rows = Vec::new();
     for Grant { relation, schema, item, owns } in grants(from, public)? {
-        let granted = TABLE_PRIVILEGES.iter().filter(|(privilege, _)| item.privileges.contains(*privilege));
-        rows.extend(granted.map(|(privilege, word)| {
+        rows.extend(item.privileges.each().map(|(privilege, word)| {
             vec![
                 role(item.grantor),
                 if item.grantee == 0 { t("PUBLIC") } else { role(item.grantee) },
@@ -75,8 +63,8 @@ fn rows(from: &VirtualSource<'_>, public: bool) -> Rows {
                 t(&schema),
                 t(relation.name()),
                 t(word),
-                yes(owns || item.grantable.contains(*privilege)),
-                yes(*privilege == Privileges::SELECT),
+                yes(owns || item.grantable.contains(privilege)),
+                yes(privilege == Privileges::SELECT),
             ]
         }));
     }
@@ -104,8 +92,7 @@ pub(super) fn column_privileges(from: &VirtualSource<'_>) -> Rows {
             Relation::Virtual(it) => it.columns.iter().map(|column| column.name).collect(),
             Relation::Index(_) | Relation::Sequence(_) => continue,
         };
-        let privileges = item.privileges.common(Privileges::ALL_COLUMN);
-        for (privilege, word) in TABLE_PRIVILEGES.iter().filter(|(privilege, _)| privileges.contains(*privilege)) {
+        for (privilege, word) in item.privileges.common(Privileges::ALL_COLUMN).each() {
             rows.extend(columns.iter().map(|column| {
                 vec![
                     role(item.grantor),
@@ -115,7 +102,7 @@ pub(super) fn column_privileges(from: &VirtualSource<'_>) -> Rows {
                     t(relation.name()),
                     t(column),
                     t(word),
-                    yes(owns || item.grantable.contains(*privilege)),
+                    yes(owns || item.grantable.contains(privilege)),
                 ]
             }));
         }
