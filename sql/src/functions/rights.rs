@@ -66,9 +66,9 @@ enum Kind {
 
 /// An object with its owner and its grants.
 ///
-/// **Rule.** The owner may do what is granted to him, which is everything until somebody revokes it; and he may always grant
-/// everything. A superuser may do all. Members of `pg_read_all_data` and `pg_write_all_data` read and change all relations
-/// and use all schemas. See `aclmask` and `pg_class_aclmask` of PostgreSQL.
+/// **Rule.** Owners may do what is granted to them, which is everything until somebody revokes it, and may always grant
+/// everything. Superusers may do all. Members of `pg_read_all_data` and `pg_write_all_data` read and change all relations and
+/// use all schemas. See `aclmask` and `pg_class_aclmask` of PostgreSQL.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Secured<'a> {
     kind: Kind,
