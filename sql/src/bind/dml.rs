@@ -5,7 +5,6 @@ use std::sync::Arc;
 use types::cast::CastContext;
 use types::{Error, Result, SqlState, SqlType};
 
-use super::from::SYSTEM_COLUMNS;
 use super::part::Place;
 use super::query::{Unknowns, check_row_width, with_ctes};
 use super::row_lock::refuse_sequences;
@@ -675,7 +674,7 @@ fn named_twice(items: &[ast::Assignment]) -> Option<&str> {
 /// Whether a value is made from the row that is changed.
 fn reads_row(value: &Expr, table: &TableDef) -> bool {
     let mut reads = false;
-    walk::columns_of(value, &mut |column| reads |= column < table.columns.len() + SYSTEM_COLUMNS.len());
+    walk::columns_of(value, &mut |column| reads |= column < table.columns.len() + SystemColumn::ALL.len());
     reads
 }
 

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::{Flags, invalid_regex, too_complex};
-use crate::error::{Error, Result};
+use crate::error::Result;
 
 /// How deep groups may stand in each other.
 const DEPTH_MAX: usize = 100;
