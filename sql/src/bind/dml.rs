@@ -390,14 +390,17 @@ impl Binder<'_> {
                     }
                 };
                 let value = self.with_part(whole, place, value)?;
-                // The first argument is the column itself. To change a part of it is not to read it.
-                if let Expr::Call(call) = &value
-                    && call.args.iter().skip(1).any(|arg| reads_row(arg, table))
-                {
-                    self.require_written(written, Privileges::SELECT);
-                }
                 assignments.push(Assignment { column, value });
             }
+        }
+        let mut in_parts = assignments.iter().filter(|assignment| in_parts.contains(&assignment.column));
+        // The first argument is the column itself. To change a part of it is not to read it.
+        let reads = |assignment: &Assignment| match &assignment.value {
+            Expr::Call(call) => call.args.iter().skip(1).any(|arg| reads_row(arg, table)),
+            _ => false,
+        };
+        if in_parts.any(reads) {
+            self.require_written(written, Privileges::SELECT);
         }
         Ok(assignments)
     }

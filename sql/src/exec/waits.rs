@@ -136,7 +136,14 @@ pub(crate) async fn call(function: &Function, args: &[Datum], context: &Arc<Exec
         waiting::TXID_CURRENT | waiting::CURRENT_XACT_ID => {
             check_writer(context, function)?;
             let mut txn = context.txn().await?;
-            let id = context.engine().assign(&mut txn).await.lift()?;
+            // Inside a savepoint rows are written under an id of its own, and this is the transaction's.
+            let id = match txn.txid() {
+                Some(id) => id,
+                None => {
+                    let innermost = context.engine().assign(&mut txn).await.lift()?;
+                    txn.txid().unwrap_or(innermost)
+                }
+            };
             session.set_transaction(id.0);
             Ok(Datum::Int8(id.0 as i64))
         }

@@ -159,8 +159,6 @@ RESET
 
 > drop schema hall cascade
 NOTICE:  00000: drop cascades to 2 other objects
-DETAIL:  drop cascades to sequence hall.gong
-drop cascades to view hall.shows
 DROP SCHEMA
 
 > drop role kurt

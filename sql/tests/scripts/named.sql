@@ -262,11 +262,15 @@ ERROR:  2BP01: cannot drop table four.other because other objects depend on it
 DETAIL:  default value for column t of table names depends on table four.other
 HINT:  Use DROP ... CASCADE to drop the dependent objects too.
 
-> drop table four.other cascade; drop view four.also cascade; drop schema four
+> drop table four.other cascade
 NOTICE:  00000: drop cascades to default value for column t of table names
-NOTICE:  00000: drop cascades to default value for column v of table names
 DROP TABLE
+
+> drop view four.also cascade
+NOTICE:  00000: drop cascades to default value for column v of table names
 DROP VIEW
+
+> drop schema four
 DROP SCHEMA
 
 > insert into names default values returning *
