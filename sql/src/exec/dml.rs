@@ -20,7 +20,7 @@ use super::keyed;
 use super::lift::{Lift, lift};
 use super::source::{BATCH_ROWS_MAX, BoxSource, open};
 use super::spill::Gathered;
-use super::system_column::{Met, renew, tell_ended};
+use super::system_column::{Met, NOWHERE, renew, tell_ended};
 use super::table::{entry_key, row_key, tree};
 use super::write::{Inserted, TableWriter, same_key};
 use crate::bound::{Assignment, Check, ConflictAction, Delete, Expr, Insert, Node, OnConflict, SystemColumn, Update};
@@ -384,7 +384,7 @@ async fn update_row(
     loop {
         if check
             && let Some(recheck) = target.recheck
-            && !at.holds(recheck, &current).await?
+            && !still_holds(at, recheck, target.system, &current).await?
         {
             return Ok(Updated::Unqualified);
         }
@@ -461,6 +461,16 @@ fn refresh(table: &TableDef, newest: &Expected, current: &mut Row) -> Result<()>
         *slot = value;
     }
     Ok(())
+}
+
+/// Whether a condition holds for a row that is not the one that the statement saw: it is not where it was.
+async fn still_holds(at: &Place, condition: &Expr, system: &[(SystemColumn, usize)], row: &[Datum]) -> Result<bool> {
+    let Some((_, ctid)) = system.iter().find(|(column, _)| *column == SystemColumn::Ctid) else {
+        return at.holds(condition, row).await;
+    };
+    let mut row = row.to_vec();
+    row[*ctid] = Datum::Tid(NOWHERE);
+    at.holds(condition, &row).await
 }
 
 /// As [`insert_rows`], for an UPDATE.
@@ -594,7 +604,7 @@ async fn delete_row(at: &Place, writer: &mut TableWriter, delete: &Delete, mut c
                 refresh(&table, &found, &mut current)?;
                 renew(&delete.system, &table, &key, found.writer, &mut current);
                 if let Some(recheck) = &delete.recheck
-                    && !at.holds(recheck, &current).await?
+                    && !still_holds(at, recheck, &delete.system, &current).await?
                 {
                     return Ok(None);
                 }

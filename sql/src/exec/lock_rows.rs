@@ -1,7 +1,8 @@
 //! `SELECT ... FOR UPDATE` and its kin.
 //!
 //! At READ COMMITTED a row that was changed meanwhile is read again, and kept only if it still meets the statement's
-//! conditions; where an update moved it to another key, it is followed there.
+//! conditions; where an update moved it to another key, it is followed there. To these conditions its ctid is not what it
+//! was ([`super::system_column`]).
 
 use engine::{LockOutcome, LockStrength as EngineStrength, WaitPolicy};
 use futures::future::BoxFuture;
@@ -12,8 +13,9 @@ use super::frames::Row;
 use super::lift::{Lift, lift};
 use super::scan::column_value;
 use super::source::{BoxSource, Source};
+use super::system_column::NOWHERE;
 use super::table::tree;
-use crate::bound::{LockRows, LockStrength, LockWait, Recheck, RowLock};
+use crate::bound::{LockRows, LockStrength, LockWait, Recheck, RowLock, ScanColumn, SystemColumn};
 
 pub(crate) struct LockedRows {
     input: BoxSource,
@@ -41,6 +43,7 @@ impl LockedRows {
 async fn lock(at: &Place, locks: &[RowLock], recheck: &[Recheck], mut row: Row) -> Result<Option<Row>> {
     let context = &at.context;
     let mut any_changed = false;
+    let mut ctids: Vec<(usize, Datum)> = Vec::new();
     for lock in locks {
         let Datum::Bytea(first) = &row[lock.key] else { continue };
         let mut key = first.clone();
@@ -69,6 +72,9 @@ async fn lock(at: &Place, locks: &[RowLock], recheck: &[Recheck], mut row: Row) 
                     let view = lock.table.shape.layout.view(&newest)?;
                     for (place, column) in &lock.columns {
                         row[*place] = column_value(&lock.table, *column, &key, Some(version.writer), &view)?;
+                        if *column == ScanColumn::System(SystemColumn::Ctid) {
+                            ctids.push((*place, std::mem::replace(&mut row[*place], Datum::Tid(NOWHERE))));
+                        }
                     }
                     any_changed = true;
                     break;
@@ -86,6 +92,11 @@ async fn lock(at: &Place, locks: &[RowLock], recheck: &[Recheck], mut row: Row) 
             return Ok(None);
         }
         recheck.nulls.iter().for_each(|null| row[*null] = Datum::Null);
+    }
+    for (place, ctid) in ctids {
+        if !row[place].is_null() {
+            row[place] = ctid;
+        }
     }
     Ok(Some(row))
 }

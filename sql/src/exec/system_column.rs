@@ -19,6 +19,11 @@
 //! `a.ctid < b.ctid`, can only leave out a row too many. The hash is known, so who chooses keys can make two meet: then such
 //! statements fail.
 //!
+//! In PostgreSQL a row that is changed has another ctid from then on. So who looked for it by its ctid, and waited for the
+//! change, finds it no more: of two that take `WHERE ctid = (SELECT ctid ... LIMIT 1)` for themselves one gets it. Here it
+//! keeps its ctid, and a condition that is judged again, because another transaction has changed the row, is shown
+//! [`NOWHERE`] instead.
+//!
 //! **`xmin`** is the transaction that wrote the version, or the part of it inside a savepoint: the low 32 bits of its id.
 //! It changes whenever another transaction writes the row, and else never: a version keeps the id as long as it lasts, also
 //! when the commit behind it is long settled (`engine::cell`). So it tells a lost update. The same number comes again after
@@ -43,6 +48,9 @@ use crate::catalog::TableDef;
 
 /// The number of the first place that is not exact.
 const SPREAD: u64 = Tid::PLACES / 2;
+
+/// A place that no row has, behind all but those of the last block.
+pub(super) const NOWHERE: Tid = Tid { block: u32::MAX, offset: 0 };
 
 /// The value of a system column of a row with this key, in a version of this writer.
 pub(crate) fn system_value(column: SystemColumn, table: &TableDef, key: &[u8], writer: Option<TxnId>) -> Datum {

@@ -83,6 +83,39 @@ async fn who_waited_for_a_lock_is_told_the_newest_xmin() {
     assert_eq!(lines[1], format!("11|{changed}|(0,1)"));
 }
 
+/// In PostgreSQL the new version has another ctid: of two that look for work by ctid, one gets it.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_waited_for_a_row_by_its_ctid_finds_it_no_more() {
+    let cases: &[(&'static str, &[&str])] = &[
+        ("update t set v = 99 where ctid = '(0,1)'", &["UPDATE 0"]),
+        ("update t set v = 99 where ctid = (select ctid from t where v = 10)", &["UPDATE 0"]),
+        ("update t a set v = 99 from t b where a.ctid = b.ctid and b.v = 10", &["UPDATE 0"]),
+        ("delete from t where ctid = any ('{\"(0,1)\"}')", &["DELETE 0"]),
+        ("delete from t where ctid in (select ctid from t where v = 10)", &["DELETE 0"]),
+        ("delete from t where exists (select 1 from t o where o.ctid = t.ctid and o.v = 10)", &["DELETE 0"]),
+        ("select v from t where ctid = '(0,1)' for update", &["v", "(0 rows)"]),
+        ("select v from t where ctid in (select ctid from t where v = 10) for update", &["v", "(0 rows)"]),
+        // It is still somewhere, and what is told of it is where.
+        ("update t set v = 99 where ctid <> '(0,2)' returning v, ctid", &["v|ctid", "99|(0,1)", "(1 row)", "UPDATE 1"]),
+        (
+            "delete from t where ctid not in (select max(ctid) from t) returning v, ctid",
+            &["v|ctid", "11|(0,1)", "(1 row)", "DELETE 1"],
+        ),
+        ("select v, ctid from t where ctid <> '(0,2)' for update", &["v|ctid", "11|(0,1)", "(1 row)"]),
+        ("select v, ctid from t where id = 1 for update", &["v|ctid", "11|(0,1)", "(1 row)"]),
+    ];
+    for &(statement, expected) in cases {
+        let (_volume, database, mut one, two) = two(ROWS).await;
+        ok(&run(&mut one, "begin").await);
+        ok(&run(&mut one, "update t set v = 11 where id = 1").await);
+        let waiting = spawn(two, statement);
+        let_wait(&database).await;
+        ok(&run(&mut one, "commit").await);
+        let (_two, lines) = waiting.await.expect("no panic");
+        assert_eq!(lines, expected, "{statement}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_ctid_follows_its_row_to_another_key() {
     let (_volume, database, mut one, two) = two(ROWS).await;
