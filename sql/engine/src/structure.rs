@@ -479,7 +479,7 @@ pub struct SweptLeaf {
     pub empty: bool,
     /// Entries that go once their overflow pages are freed.
     pub overflow: Vec<OwnedPosition>,
-    /// The lowest transaction id that a version in it still bears, or that such a one names as its top.
+    /// The lowest transaction id that decides on a version in it, or that such a one names as its top.
     pub lowest_txid: Option<TxnId>,
     /// Keys of the tombstones that stay for now, in order.
     pub tombstones: Vec<Vec<u8>>,

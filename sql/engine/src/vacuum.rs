@@ -9,10 +9,10 @@
 //! * it walks a tree where more was deleted than it remembers places of, and all trees once after the writer has begun, for
 //!   what the one before left behind, and then after so many transactions, for the commit map.
 //!
-//! **Trimming the commit map.** A walk over all trees also finds the lowest transaction id that any version still bears, or
-//! whose entry a subtransaction that is borne refers to. Ids below it, and
-//! below every id that could be written since the walk began, occur in no page as of the LSN at which the walk ended. When
-//! the oldest served snapshot is past that LSN, no server reads an older page any more, and the leaves of the map below go.
+//! **Trimming the commit map.** A walk over all trees also finds the lowest transaction id that still decides on a version, or
+//! whose entry a subtransaction that does refers to. Of ids below it, and below every id that could be written since the walk
+//! began, no page has more than settled versions as of the LSN at which the walk ended. When the oldest served snapshot is
+//! past that LSN, no server reads an older page any more, and the leaves of the map below go.
 
 use crate::TreeId;
 use crate::cancel::CancelToken;
@@ -75,7 +75,7 @@ struct Background {
 struct Trim {
     /// The next id to be handed out when it began.
     next_txid: u64,
-    /// Ids below occur nowhere, as of the LSN.
+    /// Ids below decide on no version, as of the LSN.
     found: Option<(TxnId, Lsn)>,
 }
 
