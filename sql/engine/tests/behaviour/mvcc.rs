@@ -280,6 +280,12 @@ fn a_version_tells_who_wrote_it_as_long_as_it_lasts() {
         assert_eq!(writers(&replica, tree).await, wanted);
         let reopened = Engine::writer(volume.crash(), small()).await.expect("the volume opens");
         assert_eq!(writers(&reopened, tree).await, wanted);
+        // What is a copy of a settled version, but for some bytes, is not settled.
+        let mut txn = reopened.begin(Isolation::ReadCommitted);
+        put(&reopened, &mut txn, tree, &[58], &[1; 300]).await.expect("nothing is in the way");
+        assert_eq!(writers(&reopened, tree).await, wanted);
+        reopened.rollback(txn);
+        assert_eq!(writers(&reopened, tree).await, wanted);
         // A settled version is replaced like any other.
         let mut txn = reopened.begin(Isolation::ReadCommitted);
         put(&reopened, &mut txn, tree, &[59], &[1; 300]).await.expect("nothing is in the way");
