@@ -119,7 +119,7 @@ impl<'a> Entry<'a> {
         if field >> TXID_BITS == 0 { TxnId(field) } else { TxnId::NONE }
     }
 
-    /// The transaction that wrote the version.
+    /// The transaction that wrote the version; none where a server of before has settled it, which cleared the id.
     pub fn writer(&self) -> TxnId {
         TxnId(u64_at(self.cell, 8) & ((1 << TXID_BITS) - 1))
     }
@@ -293,6 +293,10 @@ mod tests {
         cell[usize::from(ENTRY_SETTLED_OFFSET)] = SETTLED;
         let entry = Entry { cell: &cell };
         assert_eq!((entry.txid(), entry.writer()), (TxnId::NONE, TxnId(TXID_MAX)));
+        // As it was settled before.
+        cell[8..16].fill(0);
+        let entry = Entry { cell: &cell };
+        assert_eq!((entry.txid(), entry.writer()), (TxnId::NONE, TxnId::NONE));
     }
 
     #[test]

@@ -5,7 +5,8 @@
 //! other system columns of the target are that somebody reads. What FROM or USING contribute follows.
 //!
 //! At READ COMMITTED, when the target row turns out to have been changed by a transaction that committed meanwhile, these
-//! columns are replaced by the new version's and `recheck` says whether the row still qualifies.
+//! columns are replaced by the new version's and `recheck` says whether the row still qualifies, which is not found by its
+//! ctid then.
 
 use std::sync::Arc;
 
