@@ -101,6 +101,24 @@ regexp_match
 {aa}
 (1 row)
 
+# Hyphens in brackets.
+> select regexp_match('5', '[^-a]', 'n'), regexp_replace('1-2 x', '[^-0-9]', '', 'gn'), ',' ~ '^[+--]$' as ended, 'B' ~ '[--a]' as begun, 'b' ~ '[+--a]' as behind, regexp_match('a-c', '[a-c-]+'), regexp_match(']^', '[]-a]+'), regexp_match('+-,', '[+\--]+'), regexp_match('x-', '[\w-]+')
+regexp_match|regexp_replace|ended|begun|behind|regexp_match|regexp_match|regexp_match|regexp_match
+{5}|1-2|t|t|f|{a-c}|{]^}|{+-}|{x-}
+(1 row)
+
+> select regexp_match('b', '[a-c-e]')
+ERROR:  2201B: invalid regular expression: invalid character range
+
+> select regexp_match('b', '[[:blank:]-z]')
+ERROR:  2201B: invalid regular expression: invalid character range
+
+> select regexp_match('b', '[+-[:punct:]]')
+ERROR:  2201B: invalid regular expression: invalid character range
+
+> select regexp_match('b', '[[=a=]-c]')
+ERROR:  2201B: invalid regular expression: invalid character range
+
 # Alternatives and quantifiers that prefer different lengths.
 > select p, t, regexp_match(t, p), regexp_substr(t, p) from (values
 > ('((b){0,2}?){0}||b', 'bbb'), ('((?:)?(?:a+)(){2,})a+()+', 'aabbbab'),

@@ -29,6 +29,17 @@ pub(super) enum Place {
     NoWordBoundary,
 }
 
+/// What stands before a place in a bracket expression.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Before {
+    /// A character, with which a range may begin.
+    Character,
+    /// The hyphen of a range.
+    Hyphen,
+    /// A range or a class; no range begins with it.
+    Set,
+}
+
 /// A part of an expression.
 pub(super) enum Node {
     /// One character, as the source from here to there says.
@@ -402,15 +413,27 @@ impl Parser<'_> {
             at += 1;
         }
         let first = at;
+        let mut before = Before::Character;
         loop {
             let Some(c) = chars.get(at).copied() else {
                 return Err(invalid_regex("brackets [] not balanced"));
             };
+            let mut is_class = false;
             match c {
                 ']' if at > first => {
                     out.push(']');
                     self.at = at + 1;
                     return Ok(());
+                }
+                // Elsewhere it is a character by itself.
+                '-' if at > first && before != Before::Hyphen && chars.get(at + 1) != Some(&']') => {
+                    if before == Before::Set {
+                        return Err(invalid_regex("invalid character range"));
+                    }
+                    out.push('-');
+                    before = Before::Hyphen;
+                    at += 1;
+                    continue;
                 }
                 '[' if matches!(chars.get(at + 1), Some(':')) => {
                     let Some(close) =
@@ -435,6 +458,7 @@ impl Parser<'_> {
                         "graph" => r"[:graph:]",
                         _ => return Err(invalid_regex("invalid character class")),
                     });
+                    is_class = true;
                     at = close + 2;
                 }
                 '[' if matches!(chars.get(at + 1), Some('.' | '=')) => {
@@ -447,6 +471,7 @@ impl Parser<'_> {
                         return Err(invalid_regex("invalid collating element"));
                     };
                     out.push_str(&format!(r"\x{{{:x}}}", u32::from(element)));
+                    is_class = chars[at + 1] == '=';
                     at = close + 2;
                 }
                 '\\' => {
@@ -456,24 +481,25 @@ impl Parser<'_> {
                     if let Some((code, end)) = coded(chars, at + 1)? {
                         out.push_str(&format!(r"\x{{{:x}}}", u32::from(code)));
                         at = end;
-                        continue;
-                    }
-                    match next {
-                        'd' | 'D' | 'w' | 'W' | 's' | 'S' | 'n' | 'r' | 't' | 'f' | 'v' => {
-                            out.push('\\');
-                            out.push(next);
+                    } else {
+                        match next {
+                            'd' | 'D' | 'w' | 'W' | 's' | 'S' | 'n' | 'r' | 't' | 'f' | 'v' => {
+                                out.push('\\');
+                                out.push(next);
+                            }
+                            'b' => out.push_str(r"\x08"),
+                            'e' => out.push_str(r"\x1b"),
+                            'a' => out.push_str(r"\x07"),
+                            _ if next.is_ascii_alphanumeric() => {
+                                return Err(invalid_regex("invalid escape \\ sequence"));
+                            }
+                            _ => out.push_str(&regex::escape(&next.to_string())),
                         }
-                        'b' => out.push_str(r"\x08"),
-                        'e' => out.push_str(r"\x1b"),
-                        'a' => out.push_str(r"\x07"),
-                        _ if next.is_ascii_alphanumeric() => {
-                            return Err(invalid_regex("invalid escape \\ sequence"));
-                        }
-                        _ => out.push_str(&regex::escape(&next.to_string())),
+                        is_class = matches!(next, 'd' | 'D' | 'w' | 'W' | 's' | 'S');
+                        at += 2;
                     }
-                    at += 2;
                 }
-                '[' | '&' | '~' | ']' | '^' => {
+                '[' | '&' | '~' | ']' | '^' | '-' => {
                     out.push('\\');
                     out.push(c);
                     at += 1;
@@ -483,6 +509,11 @@ impl Parser<'_> {
                     at += 1;
                 }
             }
+            before = match (before, is_class) {
+                (Before::Hyphen, true) => return Err(invalid_regex("invalid character range")),
+                (Before::Hyphen, false) | (_, true) => Before::Set,
+                (_, false) => Before::Character,
+            };
         }
     }
 }
