@@ -119,6 +119,12 @@ ERROR:  2201B: invalid regular expression: invalid character range
 > select regexp_match('b', '[[=a=]-c]')
 ERROR:  2201B: invalid regular expression: invalid character range
 
+# Classes many times.
+> select regexp_replace('write to a.b@c.org, me@example', '\m([\w.]{1,64})@([\w.]{1,253})\M', '<\2>', 'g'), 'x' ~ '^\w{0,255}$' as short, repeat('x', 256) ~ '^\w{0,255}$' as long
+regexp_replace|short|long
+write to <c.org>, <example>|t|f
+(1 row)
+
 # Alternatives and quantifiers that prefer different lengths.
 > select p, t, regexp_match(t, p), regexp_substr(t, p) from (values
 > ('((b){0,2}?){0}||b', 'bbb'), ('((?:)?(?:a+)(){2,})a+()+', 'aabbbab'),

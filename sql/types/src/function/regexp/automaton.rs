@@ -19,8 +19,8 @@ const STATES_MAX: usize = 100_000;
 const RANGES_MAX: usize = 500_000;
 /// Concatenations that an expression with back references may have, for these are matched by recursion.
 const REFERRING_CONCATENATIONS_MAX: usize = 500;
-/// How deep the groups of back references may refer back themselves.
-const REFERENCES_DEPTH_MAX: usize = 50;
+/// How deep groups may stand in each other, with what back references stand for in the place of these.
+const GROUPS_DEPTH_MAX: usize = 300;
 
 /// A node has parts that prefer different lengths.
 const MIXED: u8 = 4;
@@ -178,7 +178,7 @@ impl Automaton {
             word: None,
         };
         let mut builder =
-            Builder { syntax, automaton, classes: HashMap::new(), ranges: 0, groups: HashMap::new(), references: 0 };
+            Builder { syntax, automaton, classes: HashMap::new(), ranges: 0, groups: HashMap::new(), depth: 0 };
         builder.register(&syntax.branches);
         let root = builder.alternation(&syntax.branches)?;
         let mut automaton = builder.automaton;
@@ -231,8 +231,8 @@ struct Builder<'a> {
     ranges: usize,
     /// The contents of the groups that capture.
     groups: HashMap<usize, &'a Branches>,
-    /// How many back references are being built within each other.
-    references: usize,
+    /// How many groups are being built within each other.
+    depth: usize,
 }
 
 impl<'a> Builder<'a> {
@@ -330,21 +330,16 @@ impl<'a> Builder<'a> {
                 Ok(Piece { begin, end })
             }
             Node::Group { branches, .. } => self.states_of(branches, bare),
-            Node::Back(group) => {
-                if self.references == REFERENCES_DEPTH_MAX {
-                    return Err(too_complex());
-                }
-                self.references += 1;
-                let content = self.groups[group];
-                let piece = self.states_of(content, true)?;
-                self.references -= 1;
-                Ok(piece)
-            }
+            Node::Back(group) => self.states_of(self.groups[group], true),
             Node::Repeat { node, least, most, .. } => self.repeated(node, None, *least, *most, bare),
         }
     }
 
     fn states_of(&mut self, branches: &'a Branches, bare: bool) -> Result<Piece> {
+        if self.depth == GROUPS_DEPTH_MAX {
+            return Err(too_complex());
+        }
+        self.depth += 1;
         let mut pieces = Vec::with_capacity(branches.len());
         for branch in branches {
             let mut whole = None;
@@ -357,6 +352,7 @@ impl<'a> Builder<'a> {
                 None => self.nothing()?,
             });
         }
+        self.depth -= 1;
         match pieces.as_slice() {
             [only] => Ok(*only),
             several => self.either(several),

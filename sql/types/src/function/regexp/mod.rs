@@ -4,9 +4,10 @@
 //! the matches that begin at one place the crate takes what each quantifier and alternative prefers on its own, from the
 //! left. PostgreSQL takes the longest, or the shortest if the expression's first quantifier is non-greedy, and its
 //! subexpressions take theirs within that. For many expressions that is the same match
-//! ([`Syntax::prefers_from_the_left`]); for the others it is found by states of our own ([`automaton`], [`matcher`]), and so
-//! are back references and lookaround, which the crate does not have. They can take time that grows faster than the text;
-//! who is cancelled stops.
+//! ([`Syntax::prefers_from_the_left`]); for the others it is found by states of our own ([`automaton`], [`matcher`]). These
+//! do all for expressions with back references or lookaround, which the crate does not have, and for those that are too
+//! large for it: a class such as `\w` is one of our states, and a thousand of the crate's. They can take time that grows
+//! faster than the text; who is cancelled stops.
 //!
 //! Compiled expressions are kept per thread.
 
@@ -29,10 +30,13 @@ use crate::settings::Settings;
 
 /// Compiled expressions kept by each thread.
 const CACHE_EXPRESSIONS_MAX: usize = 32;
-/// Bytes one compiled expression may take.
+/// Bytes a pattern may have. What is read of it takes some hundred times as many, and PostgreSQL refuses shorter ones.
+const PATTERN_BYTES_MAX: usize = 256 << 10;
+/// Bytes one expression may take that the `regex` crate has compiled.
 const EXPRESSION_BYTES_MAX: usize = 4 << 20;
-/// How deep an expression may be nested for the `regex` crate, which counts each kind of node.
-const NESTING_MAX: u32 = 400;
+/// How deep an expression may be nested for the `regex` crate. Each of our groups may be four of its nodes: alternatives, a
+/// sequence, a repetition and the group.
+const NESTING_MAX: u32 = 450;
 
 fn invalid_regex(message: &str) -> Error {
     Error::new(SqlState::INVALID_REGULAR_EXPRESSION, format!("invalid regular expression: {message}"))
@@ -125,9 +129,9 @@ fn with_prefix<'a>(pattern: &'a str, options: &mut Flags) -> Result<&'a str> {
 
 /// A compiled expression.
 pub(super) struct Expression {
-    /// Tells whether and where a match begins, unless there are back references or lookaround.
+    /// Tells whether and where a match begins, unless there are back references or lookaround, or it would be too large.
     finder: Option<Regex>,
-    /// What the crate has no preferences for that are PostgreSQL's.
+    /// What the crate has no preferences for that are PostgreSQL's, or does not find at all.
     syntax: Option<Syntax>,
     /// Made of the syntax when a match is asked for and not only whether there is one.
     automaton: OnceLock<Result<Automaton>>,
@@ -136,6 +140,9 @@ pub(super) struct Expression {
 
 impl Expression {
     fn new(pattern: &str, flags: Flags) -> Result<Expression> {
+        if pattern.len() > PATTERN_BYTES_MAX {
+            return Err(too_complex());
+        }
         let (mut body, mut options) = (pattern, flags);
         if !options.literal {
             body = with_prefix(body, &mut options)?;
@@ -144,13 +151,13 @@ impl Expression {
             return Err(Error::unsupported("the syntax of basic and extended regular expressions (options b and e)"));
         }
         if options.literal {
-            let finder = Some(finder(&regex::escape(body), options)?);
-            return Ok(Expression { finder, syntax: None, automaton: OnceLock::new(), groups: 0 });
+            let finder = finder(&regex::escape(body), options)?.ok_or_else(too_complex)?;
+            return Ok(Expression { finder: Some(finder), syntax: None, automaton: OnceLock::new(), groups: 0 });
         }
         let syntax = Syntax::new(body, options)?;
-        let finder = if syntax.extended { None } else { Some(finder(&syntax.source, options)?) };
+        let finder = if syntax.extended { None } else { finder(&syntax.source, options)? };
         let groups = syntax.groups;
-        let syntax = Some(syntax).filter(|syntax| !syntax.prefers_from_the_left());
+        let syntax = Some(syntax).filter(|syntax| finder.is_none() || !syntax.prefers_from_the_left());
         let expression = Expression { finder, syntax, automaton: OnceLock::new(), groups };
         if expression.finder.is_none() {
             expression.automaton()?;
@@ -247,17 +254,19 @@ fn disagreement() -> Error {
     Error::internal("regular expression failed")
 }
 
-fn finder(source: &str, flags: Flags) -> Result<Regex> {
-    RegexBuilder::new(source)
+/// What the `regex` crate makes of its syntax; `None` if that would be too large.
+fn finder(source: &str, flags: Flags) -> Result<Option<Regex>> {
+    let built = RegexBuilder::new(source)
         .case_insensitive(flags.ignore_case)
         .dot_matches_new_line(!flags.newline_stops)
         .nest_limit(NESTING_MAX)
         .size_limit(EXPRESSION_BYTES_MAX)
-        .build()
-        .map_err(|error| match error {
-            regex::Error::CompiledTooBig(_) => too_complex(),
-            _ => refused(&error.to_string()),
-        })
+        .build();
+    match built {
+        Ok(finder) => Ok(Some(finder)),
+        Err(regex::Error::CompiledTooBig(_)) => Ok(None),
+        Err(error) => Err(refused(&error.to_string())),
+    }
 }
 
 /// Where the search goes on behind a match, behind the next character if that is empty; `None` at the end of the text.

@@ -212,6 +212,26 @@ fn hostile_expressions_are_refused() {
     assert_eq!(message(&format!("(ab){doubled}")), complex);
     assert_eq!(message(&format!(r"(a)\1{}", "(a|b)".repeat(2000))), complex);
     assert_eq!(message("(?=((((a{255}){255}){255}){255}))"), complex);
+    assert_eq!(message("((((a{255}){255}){255}){255})"), complex);
+    assert_eq!(message(&format!("[{}]", "a".repeat(300_000))), complex);
+    let nested: String = (1..60).map(|group| format!(r"({}\{group}{})", "(?:".repeat(80), ")".repeat(80))).collect();
+    assert_eq!(message(&format!("(a){nested}")), complex);
+}
+
+#[test]
+fn what_is_too_large_for_the_crate_is_found_without_it() {
+    let settings = Settings::default();
+    for (pattern, text, expected) in [
+        (r"^(\w{1,255})@(\w{1,255})$", "me@example", vec![Some((0, 10)), Some((0, 2)), Some((3, 10))]),
+        (r"(\w{1,255}?)@(\w{1,255}?)", "to me@example", vec![Some((3, 7)), Some((3, 5)), Some((6, 7))]),
+    ] {
+        let expression = expression(pattern);
+        assert!(expression.finder.is_none(), "{pattern} is too large");
+        assert!(expression.is_match(text, &settings).unwrap());
+        assert!(!expression.is_match("me@", &settings).unwrap());
+        assert_eq!(expression.find_at(text, 0, &settings).unwrap(), expected[0]);
+        assert_eq!(expression.captures_at(text, 0, &settings).unwrap(), Some(expected));
+    }
 }
 
 #[test]
