@@ -4,13 +4,16 @@
 //! is then taken apart as PostgreSQL's `regexec.c` does it: a concatenation where its left part is longest, or shortest,
 //! of all places where both parts fit, and so on down the tree. Only what refers back is tried again and again.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use super::super::text::to_lower;
-use super::automaton::{Automaton, CAPTURES, Kind, Look, Piece, REFERS, State, Tree};
+use super::automaton::{Automaton, CAPTURES, Kind, Piece, REFERS, State, Tree};
 use super::parse::{Place, SHORTER};
 use crate::error::Result;
 use crate::settings::Settings;
+
+/// Lookbehinds whose states are kept.
+const BEHINDS_MAX: usize = 16;
 
 /// The whole match and what its groups match, by number.
 pub(in crate::function) type Places = Vec<Option<(usize, usize)>>;
@@ -43,12 +46,15 @@ pub(super) struct Matcher<'a> {
     /// Steps that were taken, to look now and then whether the statement was cancelled.
     steps: usize,
     spare: Vec<Threads>,
+    /// Where lookbehinds were asked last, and their states there: asked further on, they need not begin anew. By their
+    /// numbers.
+    behinds: HashMap<usize, (usize, Threads)>,
     places: Places,
 }
 
 impl<'a> Matcher<'a> {
     pub(super) fn new(automaton: &'a Automaton, text: &'a str, settings: &'a Settings) -> Matcher<'a> {
-        Matcher { automaton, text, settings, steps: 0, spare: Vec::new(), places: Vec::new() }
+        Matcher { automaton, text, settings, steps: 0, spare: Vec::new(), behinds: HashMap::new(), places: Vec::new() }
     }
 
     fn root(&self) -> &'a Tree {
@@ -166,7 +172,7 @@ impl<'a> Matcher<'a> {
                     }
                 }
                 State::Look { look, next } => {
-                    if self.sees(automaton.looks[look], at)? {
+                    if self.sees(look, at)? {
                         threads.pending.push(next);
                     }
                 }
@@ -194,7 +200,8 @@ impl<'a> Matcher<'a> {
     }
 
     /// Whether a lookaround holds at a place.
-    fn sees(&mut self, look: Look, at: usize) -> Result<bool> {
+    fn sees(&mut self, id: usize, at: usize) -> Result<bool> {
+        let look = self.automaton.looks[id];
         let found = if look.ahead {
             self.shortest(look.piece, at, at, self.text.len())?.is_some()
         } else {
@@ -202,15 +209,19 @@ impl<'a> Matcher<'a> {
                 Some(width) => self.text[..at].char_indices().rev().take(width).last().map_or(at, |(from, _)| from),
                 None => 0,
             };
-            self.ends_at(look.piece, earliest, at)?
+            self.ends_at(id, look.piece, earliest, at)?
         };
         Ok(found != look.negative)
     }
 
-    /// Whether a match that begins at `earliest` or later ends here.
-    fn ends_at(&mut self, piece: Piece, earliest: usize, to: usize) -> Result<bool> {
-        let (mut now, mut next) = (self.threads(), self.threads());
-        let mut at = earliest;
+    /// Whether a match of a lookbehind that begins at `earliest` or later ends here.
+    fn ends_at(&mut self, id: usize, piece: Piece, earliest: usize, to: usize) -> Result<bool> {
+        let kept = self.behinds.remove(&id).filter(|(at, _)| (earliest..=to).contains(at));
+        let (mut at, mut now) = match kept {
+            Some(kept) => kept,
+            None => (earliest, self.threads()),
+        };
+        let mut next = self.threads();
         loop {
             self.follow(&mut now, piece.begin, at, piece.end, at)?;
             if at == to {
@@ -219,7 +230,12 @@ impl<'a> Matcher<'a> {
             at = self.step(&mut now, &mut next, piece.end, at)?;
         }
         let found = now.accepted.is_some();
-        self.spare.extend([now, next]);
+        self.spare.push(next);
+        if self.behinds.len() < BEHINDS_MAX {
+            self.behinds.insert(id, (to, now));
+        } else {
+            self.spare.push(now);
+        }
         Ok(found)
     }
 

@@ -1,3 +1,6 @@
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering::Relaxed;
+
 use super::*;
 
 /// What the groups match, or the whole expression if it has none, of the first match.
@@ -232,6 +235,20 @@ fn what_is_too_large_for_the_crate_is_found_without_it() {
         assert_eq!(expression.find_at(text, 0, &settings).unwrap(), expected[0]);
         assert_eq!(expression.captures_at(text, 0, &settings).unwrap(), Some(expected));
     }
+}
+
+#[test]
+fn lookbehind_reads_a_text_once() {
+    let looks = Arc::new(AtomicUsize::new(0));
+    let counter = Arc::clone(&looks);
+    let is_cancelled = move || counter.fetch_add(1, Relaxed) == usize::MAX;
+    let settings = Settings { is_cancelled: Some(Arc::new(is_cancelled)), ..Settings::default() };
+    let text = "b".repeat(50_000);
+    for pattern in ["(?<=b+)c", "(?<!^b*)b", "(?<=b{0,40})c"] {
+        assert!(!expression(pattern).is_match(&text, &settings).unwrap(), "{pattern}");
+    }
+    // It is asked at each thousandth step.
+    assert!(looks.load(Relaxed) < 1000, "{looks:?}");
 }
 
 #[test]
