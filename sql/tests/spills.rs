@@ -264,6 +264,8 @@ const GROUPS: &str = "select g, count(*) from generate_series(1, 1000000000) g g
 const MATCHES: &str = "select length(regexp_replace(repeat('x', 200000000), 'x', 'y', 'g'))";
 /// Back references are tried one way after the other.
 const REFERENCES: &str = "select repeat('a', 3000) || 'b' || repeat('a', 2999) ~ '^(a+)(a+)(a+)(a+)b\\4\\3\\2\\1$'";
+/// LIKE is tried at one place after the other.
+const LIKES: &str = "select repeat('a', 400000) like '%' || repeat('a', 100000) || 'b'";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn endless_statements_end_when_asked() {
@@ -279,6 +281,7 @@ async fn endless_statements_end_in_time() {
     endless(CROSS, true).await;
     endless(MATCHES, true).await;
     endless(REFERENCES, true).await;
+    endless(LIKES, true).await;
     endless(
         "select count(*) from generate_series(1, 1000000000) a(x) join generate_series(1, 1000000000) b(x) using (x)",
         true,

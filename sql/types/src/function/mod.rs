@@ -49,7 +49,6 @@ pub(crate) use compare::compare_padded;
 pub(crate) use datetime::{add_interval, interpolated_interval, negated as negated_interval, scaled_interval};
 pub use json::JSON_OF_ROW;
 pub use jsonb::SET_JSONB_PARTS;
-pub use pattern::like;
 pub use random::Random;
 pub use record::{EXPAND_ARRAY, RECORD_FIELD};
 pub use text::{SERVER_VERSION, quoted_identifier, quoted_literal};

@@ -43,16 +43,15 @@ fn steps(pattern: &str) -> Vec<Step> {
     steps
 }
 
-/// Whether `text` matches a LIKE pattern, optionally ignoring case.
-///
-/// # Errors
-/// 22025 when the pattern ends with its escape character.
-pub fn like(text: &str, pattern: &str, ignore_case: bool) -> Result<bool> {
+/// Whether `text` matches a LIKE pattern, optionally ignoring case. 22025 when the pattern ends with its escape character,
+/// 57014 when cancelled.
+fn like(text: &str, pattern: &str, ignore_case: bool, settings: &Settings) -> Result<bool> {
     let steps = steps(pattern);
     let same = |a: char, b: char| a == b || ignore_case && to_lower(a) == to_lower(b);
     let (mut at, mut step) = (0usize, 0usize);
     // Where to go on when a mismatch follows a run: one character further, right behind the run.
     let mut retry: Option<(usize, usize)> = None;
+    let mut retries = 0;
     loop {
         let rest = text[at..].chars().next();
         match (steps.get(step), rest) {
@@ -88,11 +87,13 @@ pub fn like(text: &str, pattern: &str, ignore_case: bool) -> Result<bool> {
         at = from + skipped.len_utf8();
         step = behind;
         retry = Some((at, behind));
+        retries += 1;
+        settings.check_cancel(retries)?;
     }
 }
 
 fn matches_like(call: &Call<'_>, ignore_case: bool) -> Result<bool> {
-    like(call.str(0)?, call.str(1)?, ignore_case)
+    like(call.str(0)?, call.str(1)?, ignore_case, call.settings)
 }
 
 /// Each byte as a character of its own.
@@ -101,7 +102,7 @@ fn latin(bytes: &[u8]) -> String {
 }
 
 fn matches_like_bytes(call: &Call<'_>) -> Result<bool> {
-    like(&latin(call.bytes(0)?), &latin(call.bytes(1)?), false)
+    like(&latin(call.bytes(0)?), &latin(call.bytes(1)?), false, call.settings)
 }
 
 fn bytea_like(call: &mut Call<'_>) -> Result<Datum> {

@@ -12,6 +12,8 @@ use super::parse::{Place, SHORTER};
 use crate::error::Result;
 use crate::settings::Settings;
 
+/// States that are followed in one step.
+const STATES_PER_STEP: usize = 64;
 /// Lookbehinds whose states are kept.
 const BEHINDS_MAX: usize = 16;
 
@@ -252,7 +254,10 @@ impl<'a> Matcher<'a> {
         self.tick()?;
         let automaton = self.automaton;
         let Some(c) = self.behind(at) else { return Ok(()) };
-        for (state, past) in &now.list {
+        for (i, (state, past)) in now.list.iter().enumerate() {
+            if i % STATES_PER_STEP == STATES_PER_STEP - 1 {
+                self.tick()?;
+            }
             if let State::Chars { class, next: to } = automaton.states[*state]
                 && automaton.classes[class].contains(c)
             {

@@ -268,4 +268,7 @@ fn a_long_search_is_cancelled() {
         let error = expression(pattern).captures_at(&text, 0, &settings).err();
         assert_eq!(error.map(|error| error.sqlstate), Some(SqlState::QUERY_CANCELED), "{pattern}");
     }
+    // Each character is many steps.
+    let error = expression("(?=.)((a{0,200}){100}b)").is_match(&text[..100], &settings).err();
+    assert_eq!(error.map(|error| error.sqlstate), Some(SqlState::QUERY_CANCELED));
 }
