@@ -119,6 +119,12 @@ ERROR:  2201B: invalid regular expression: invalid character range
 > select regexp_match('b', '[[=a=]-c]')
 ERROR:  2201B: invalid regular expression: invalid character range
 
+# Classes of characters beyond ASCII.
+> select regexp_replace('día – 日本 «x» 1٣' || chr(160) || chr(7), '[^[:print:]]', '', 'g') = 'día – 日本 «x» 1٣' || chr(160) as print, regexp_match('«é»', '[[:punct:]]+') as punct, regexp_match(' é€ ', '[[:graph:]]+') as graph, '٣' ~ '\d' as digit, '٣' ~ '[^[:digit:]]' as other, '٣' ~ '\w' as word, chr(160) ~ '\s' as fixed, chr(160) ~ '[\S]' as shown, chr(8195) ~ '\s' as space, regexp_match('e' || chr(769), '\w+') = '{e}' as mark, regexp_match('a-b_c d', '[^\W_]+\W[\w]+')
+print|punct|graph|digit|other|word|fixed|shown|space|mark|regexp_match
+t|{«}|{é€}|f|t|t|f|t|t|t|{a-b_c}
+(1 row)
+
 # Classes many times.
 > select regexp_replace('write to a.b@c.org, me@example', '\m([\w.]{1,64})@([\w.]{1,253})\M', '<\2>', 'g'), 'x' ~ '^\w{0,255}$' as short, repeat('x', 256) ~ '^\w{0,255}$' as long
 regexp_replace|short|long

@@ -8,6 +8,27 @@ use crate::error::Result;
 /// How deep groups may stand in each other.
 const DEPTH_MAX: usize = 100;
 
+const DIGIT: &str = "0-9";
+/// White space as C libraries have it: without U+0085 and what forbids to break a line.
+const SPACE: &str = r"\t-\r \x{1680}\x{2000}-\x{2006}\x{2008}-\x{200a}\x{2028}\x{2029}\x{205f}\x{3000}";
+const WORD: &str = r"\p{Alphabetic}\p{Nd}_";
+/// The classes in brackets as the `regex` crate has them in its own. They are those of the C.UTF-8 locale.
+const CLASSES: [(&str, &str); 13] = [
+    ("alnum", r"\p{Alphabetic}\p{Nd}"),
+    ("alpha", r"\p{Alphabetic}"),
+    ("blank", r" \t"),
+    ("cntrl", r"\p{Cc}"),
+    ("digit", DIGIT),
+    ("graph", r"[^\p{Cc}\p{Cn}\p{Z}]\x{a0}\x{2007}\x{202f}"),
+    ("lower", r"\p{Lowercase}"),
+    ("print", r"[^\p{Cc}\p{Cn}\p{Zl}\p{Zp}]"),
+    ("punct", r"[^\p{Cc}\p{Cn}\p{Z}\p{Alphabetic}\p{Nd}]\x{a0}\x{2007}\x{202f}"),
+    ("space", SPACE),
+    ("upper", r"\p{Uppercase}"),
+    ("word", WORD),
+    ("xdigit", "0-9A-Fa-f"),
+];
+
 /// A quantifier, or what begins with one, prefers the longest match.
 pub(super) const LONGER: u8 = 1;
 /// A quantifier, or what begins with one, prefers the shortest match.
@@ -322,7 +343,8 @@ impl Parser<'_> {
             'b' => self.out.push_str(r"\x08"),
             'B' => self.out.push_str(r"\\"),
             'e' => self.out.push_str(r"\x1b"),
-            'd' | 'D' | 'w' | 'W' | 's' | 'S' | 'n' | 'r' | 't' | 'f' | 'v' => {
+            'd' | 'D' | 's' | 'S' | 'w' | 'W' => self.out.push_str(&shorthand(next)),
+            'n' | 'r' | 't' | 'f' | 'v' => {
                 self.out.push('\\');
                 self.out.push(next);
             }
@@ -442,22 +464,9 @@ impl Parser<'_> {
                         return Err(invalid_regex("brackets [] not balanced"));
                     };
                     let name: String = chars[at + 2..close].iter().collect();
-                    out.push_str(match name.as_str() {
-                        "alpha" => r"\p{Alphabetic}",
-                        "alnum" => r"\p{Alphabetic}\p{Nd}",
-                        "digit" => r"\d",
-                        "lower" => r"\p{Lowercase}",
-                        "upper" => r"\p{Uppercase}",
-                        "space" => r"\s",
-                        "word" => r"\w",
-                        "punct" => r"[:punct:]",
-                        "blank" => r" \t",
-                        "cntrl" => r"[:cntrl:]",
-                        "xdigit" => r"0-9A-Fa-f",
-                        "print" => r"[:print:]",
-                        "graph" => r"[:graph:]",
-                        _ => return Err(invalid_regex("invalid character class")),
-                    });
+                    let class = CLASSES.iter().find(|(known, _)| *known == name);
+                    let (_, class) = class.ok_or_else(|| invalid_regex("invalid character class"))?;
+                    out.push_str(class);
                     is_class = true;
                     at = close + 2;
                 }
@@ -483,7 +492,8 @@ impl Parser<'_> {
                         at = end;
                     } else {
                         match next {
-                            'd' | 'D' | 'w' | 'W' | 's' | 'S' | 'n' | 'r' | 't' | 'f' | 'v' => {
+                            'd' | 'D' | 's' | 'S' | 'w' | 'W' => out.push_str(&shorthand(next)),
+                            'n' | 'r' | 't' | 'f' | 'v' => {
                                 out.push('\\');
                                 out.push(next);
                             }
@@ -495,7 +505,7 @@ impl Parser<'_> {
                             }
                             _ => out.push_str(&regex::escape(&next.to_string())),
                         }
-                        is_class = matches!(next, 'd' | 'D' | 'w' | 'W' | 's' | 'S');
+                        is_class = matches!(next, 'd' | 'D' | 's' | 'S' | 'w' | 'W');
                         at += 2;
                     }
                 }
@@ -516,6 +526,17 @@ impl Parser<'_> {
             };
         }
     }
+}
+
+/// The class of `\d`, `\s` or `\w`, and all but it if the letter is a capital.
+fn shorthand(letter: char) -> String {
+    let class = match letter.to_ascii_lowercase() {
+        'd' => DIGIT,
+        's' => SPACE,
+        _ => WORD,
+    };
+    let except = if letter.is_ascii_uppercase() { "^" } else { "" };
+    format!("[{except}{class}]")
 }
 
 /// The character of `\x41`, `\u0041`, `\U00000041`, `\012`, `\101` or `\cA`, and where the escape ends; `at` is behind the
