@@ -14,6 +14,8 @@ use crate::settings::Settings;
 
 /// States that are followed in one step.
 const STATES_PER_STEP: usize = 64;
+/// Places that are remembered for leading nowhere.
+const FAILED_MAX: usize = 1 << 20;
 /// Lookbehinds whose states are kept.
 const BEHINDS_MAX: usize = 16;
 
@@ -522,7 +524,7 @@ impl<'a> Matcher<'a> {
                     }
                 }
                 _ => {
-                    if !refers {
+                    if !refers && failed.len() < FAILED_MAX {
                         failed.insert((before, counted(k)));
                     }
                 }
@@ -548,7 +550,7 @@ impl<'a> Matcher<'a> {
                         break;
                     }
                 }
-                if !refers {
+                if !refers && failed.len() < FAILED_MAX {
                     failed.insert((before, counted(k)));
                 }
             }
