@@ -7,7 +7,8 @@
 //! ([`Syntax::prefers_from_the_left`]); for the others it is found by states of our own ([`automaton`], [`matcher`]). These
 //! do all for expressions with back references or lookaround, which the crate does not have, and for those that are too
 //! large for it: a class such as `\w` is one of our states, and a thousand of the crate's. They can take time that grows
-//! faster than the text; who is cancelled stops.
+//! faster than the text; who is cancelled stops. The crate cannot be stopped, so it is not asked where one search may take
+//! it long ([`SEARCH_STEPS_MAX`]).
 //!
 //! Compiled expressions are kept per thread.
 
@@ -34,6 +35,9 @@ const CACHE_EXPRESSIONS_MAX: usize = 32;
 const PATTERN_BYTES_MAX: usize = 256 << 10;
 /// Bytes one expression may take that the `regex` crate has compiled.
 const EXPRESSION_BYTES_MAX: usize = 4 << 20;
+/// Characters of a text times the choices in an expression for which the `regex` crate is asked. For so many it takes some
+/// seconds where it has to follow the states of an expression one by one.
+const SEARCH_STEPS_MAX: usize = 1 << 32;
 /// How deep an expression may be nested for the `regex` crate. Each of our groups may be four of its nodes: alternatives, a
 /// sequence, a repetition and the group.
 const NESTING_MAX: u32 = 450;
@@ -131,9 +135,13 @@ fn with_prefix<'a>(pattern: &'a str, options: &mut Flags) -> Result<&'a str> {
 pub(super) struct Expression {
     /// Tells whether and where a match begins, unless there are back references or lookaround, or it would be too large.
     finder: Option<Regex>,
-    /// What the crate has no preferences for that are PostgreSQL's, or does not find at all.
+    /// Whether the crate's match is PostgreSQL's.
+    agrees: bool,
+    /// None for a text that is to be found as it is.
     syntax: Option<Syntax>,
-    /// Made of the syntax when a match is asked for and not only whether there is one.
+    /// [`Syntax::choices`].
+    choices: usize,
+    /// Made of the syntax when something is asked for that the crate does not tell.
     automaton: OnceLock<Result<Automaton>>,
     groups: usize,
 }
@@ -152,15 +160,16 @@ impl Expression {
         }
         if options.literal {
             let finder = finder(&regex::escape(body), options)?.ok_or_else(too_complex)?;
-            return Ok(Expression { finder: Some(finder), syntax: None, automaton: OnceLock::new(), groups: 0 });
+            let (finder, automaton) = (Some(finder), OnceLock::new());
+            return Ok(Expression { finder, agrees: true, syntax: None, choices: 0, automaton, groups: 0 });
         }
         let syntax = Syntax::new(body, options)?;
         let finder = if syntax.extended { None } else { finder(&syntax.source, options)? };
-        let groups = syntax.groups;
-        let syntax = Some(syntax).filter(|syntax| finder.is_none() || !syntax.prefers_from_the_left());
-        let expression = Expression { finder, syntax, automaton: OnceLock::new(), groups };
+        let (agrees, choices, groups) = (syntax.prefers_from_the_left(), syntax.choices(), syntax.groups);
+        let (syntax, automaton) = (Some(syntax), OnceLock::new());
+        let expression = Expression { finder, agrees, syntax, choices, automaton, groups };
         if expression.finder.is_none() {
-            expression.automaton()?;
+            expression.automaton("")?;
         }
         Ok(expression)
     }
@@ -170,8 +179,17 @@ impl Expression {
         self.groups
     }
 
-    /// What finds the matches that the `regex` crate does not.
-    fn automaton(&self) -> Result<Option<&Automaton>> {
+    /// What searches a text without a look at cancelling, if that does not take long.
+    fn finder(&self, text: &str) -> Option<&Regex> {
+        let steps = text.len().saturating_mul(self.choices);
+        self.finder.as_ref().filter(|_| steps <= SEARCH_STEPS_MAX)
+    }
+
+    /// What finds the matches in a text that the `regex` crate does not.
+    fn automaton(&self, text: &str) -> Result<Option<&Automaton>> {
+        if self.agrees && self.finder(text).is_some() {
+            return Ok(None);
+        }
         let Some(syntax) = &self.syntax else { return Ok(None) };
         match self.automaton.get_or_init(|| Automaton::new(syntax)) {
             Ok(automaton) => Ok(Some(automaton)),
@@ -182,12 +200,12 @@ impl Expression {
     /// Whether there is a match.
     ///
     /// # Errors
-    /// 57014 when cancelled.
+    /// 2201B for an expression that is too large, 57014 when cancelled.
     pub(super) fn is_match(&self, text: &str, settings: &Settings) -> Result<bool> {
-        if let Some(finder) = &self.finder {
+        if let Some(finder) = self.finder(text) {
             return Ok(finder.is_match(text));
         }
-        match self.automaton()? {
+        match self.automaton(text)? {
             Some(automaton) if !automaton.refers_back() => {
                 Ok(Matcher::new(automaton, text, settings).leftmost(0)?.is_some())
             }
@@ -200,7 +218,7 @@ impl Expression {
     /// # Errors
     /// 2201B for an expression that is too large, 57014 when cancelled.
     pub(super) fn find_at(&self, text: &str, at: usize, settings: &Settings) -> Result<Option<(usize, usize)>> {
-        match self.automaton()? {
+        match self.automaton(text)? {
             Some(automaton) if automaton.refers_back() => {
                 Ok(self.captures_at(text, at, settings)?.and_then(|places| places[0]))
             }
@@ -222,7 +240,7 @@ impl Expression {
     /// # Errors
     /// 2201B for an expression that is too large, 57014 when cancelled.
     pub(super) fn captures_at(&self, text: &str, at: usize, settings: &Settings) -> Result<Option<Places>> {
-        let Some(automaton) = self.automaton()? else {
+        let Some(automaton) = self.automaton(text)? else {
             let finder = self.finder.as_ref().ok_or_else(disagreement)?;
             let mut slots = finder.capture_locations();
             let found = finder.captures_read_at(&mut slots, text, at);
@@ -242,7 +260,7 @@ impl Expression {
 
     /// Where the first match begins, at `at` or later.
     fn begin(&self, matcher: &mut Matcher<'_>, text: &str, at: usize) -> Result<Option<usize>> {
-        match &self.finder {
+        match self.finder(text) {
             Some(finder) => Ok(finder.find_at(text, at).map(|found| found.start())),
             None => matcher.leftmost(at),
         }

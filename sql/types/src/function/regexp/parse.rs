@@ -125,6 +125,28 @@ impl Syntax {
         Ok(Syntax { branches, source, groups, extended, flags })
     }
 
+    /// At how many places a text may go on in several ways, repeated ones counted as often as they may be: so many states,
+    /// about, may have to be followed at once.
+    pub(super) fn choices(&self) -> usize {
+        self.choices_of(&self.branches)
+    }
+
+    fn choices_of(&self, branches: &Branches) -> usize {
+        let among = usize::from(branches.len() > 1);
+        branches.iter().flatten().map(|node| self.choices_at(node)).fold(among, usize::saturating_add)
+    }
+
+    fn choices_at(&self, node: &Node) -> usize {
+        match node {
+            Node::Chars(source) => usize::from(self.source[source.clone()].starts_with(['.', '['])),
+            Node::Place(_) | Node::Back(_) => 0,
+            Node::Look { branches, .. } | Node::Group { branches, .. } => self.choices_of(branches),
+            Node::Repeat { node, least, most, .. } => {
+                self.choices_at(node).max(1).saturating_mul(most.unwrap_or(*least).max(1))
+            }
+        }
+    }
+
     /// Whether the match that prefers each quantifier on its own, from the left, is the one that PostgreSQL takes.
     ///
     /// It is for a sequence of single characters and their repetitions, if all of these are greedy or none is. Say one of

@@ -149,7 +149,7 @@ fn the_crate_is_asked_only_where_it_prefers_the_same() {
     ] {
         let expression = expression(pattern);
         let Some(finder) = &expression.finder else { panic!("{pattern} is for the crate") };
-        assert!(expression.syntax.is_none(), "{pattern} is for the crate");
+        assert!(expression.agrees, "{pattern} is for the crate");
         let syntax = Syntax::new(pattern, Flags::default()).unwrap();
         let automaton = Automaton::new(&syntax).unwrap();
         let settings = Settings::default();
@@ -174,6 +174,20 @@ fn what_the_crate_decides_by_itself_is_told_by_the_syntax() {
     }
     for pattern in ["a|b", "(a)*", "(?:ab)?", "a*b*?", r"(a)\1", "a(?=b)", "(a|b)c", "a*?b{1,1}", "(ab){0}"] {
         assert!(!from_the_left(pattern), "{pattern}");
+    }
+}
+
+#[test]
+fn choices_are_counted() {
+    for (pattern, choices) in [
+        ("abc", 0),
+        ("one|two|three", 1),
+        (r"\m\w+\.(a|b)$", 2),
+        ("a[bc]{255}.", 256),
+        ("((a|b){10}x){20}", 200),
+        ("(?:(?:[ab]{255}){255}){0,255}", 255 * 255 * 255),
+    ] {
+        assert_eq!(Syntax::new(pattern, Flags::default()).unwrap().choices(), choices, "{pattern}");
     }
 }
 
@@ -268,6 +282,9 @@ fn a_long_search_is_cancelled() {
         let error = expression(pattern).captures_at(&text, 0, &settings).err();
         assert_eq!(error.map(|error| error.sqlstate), Some(SqlState::QUERY_CANCELED), "{pattern}");
     }
+    let long = "ab".repeat(8 << 20);
+    let error = expression("[ab]*a[ab]{255}[ab]{255}c").is_match(&long, &settings).err();
+    assert_eq!(error.map(|error| error.sqlstate), Some(SqlState::QUERY_CANCELED));
     // Each character is many steps.
     let error = expression("(?=.)((a{0,200}){100}b)").is_match(&text[..100], &settings).err();
     assert_eq!(error.map(|error| error.sqlstate), Some(SqlState::QUERY_CANCELED));
