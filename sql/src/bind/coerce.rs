@@ -6,7 +6,7 @@ use types::{Datum, Error, Result, Settings, SqlState, SqlType, Styles, oid, text
 
 use super::Binder;
 use crate::bound::{CastExpr, Expr};
-use crate::functions::relation_named;
+use crate::functions::{check_name, relation_named};
 
 impl Binder<'_> {
     /// Gives an expression this type, modifier included. `pos` is where errors point (a byte offset).
@@ -83,8 +83,7 @@ impl Binder<'_> {
     /// what they meant when it was made; what they would mean otherwise is refused then.
     fn read_literal(&mut self, text: &str, ty: SqlType, pos: u32) -> Result<Datum> {
         if ty.oid == oid::REGCLASS
-            && (self.view_depth > 0 || self.kept_names.is_some())
-            && let Some(relation) = self.kept_relation(text, pos)?
+            && let Some(relation) = self.named_relation(text, pos)?
         {
             return Ok(Datum::Oid(relation));
         }
@@ -105,10 +104,14 @@ impl Binder<'_> {
         Err(Error::unsupported(what))
     }
 
-    /// The relation that a literal of a view names: by the path of the view, whatever the session has. `None` for a number.
-    fn kept_relation(&mut self, text: &str, pos: u32) -> Result<Option<u32>> {
+    /// The relation that a literal names, as other names are looked up: in what the catalog keeps by whoever made it, and in
+    /// a view by the view's path. `None` for a number.
+    fn named_relation(&mut self, text: &str, pos: u32) -> Result<Option<u32>> {
         if text == "-" || text.bytes().all(|byte| byte.is_ascii_digit()) {
             return Ok(None);
+        }
+        if let Some(user) = self.looking() {
+            check_name(self.catalog, text, &self.search_path, user)?;
         }
         let relation = relation_named(self.catalog, text, &self.search_path)?.oid();
         if self.view_depth == 0

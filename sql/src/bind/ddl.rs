@@ -191,7 +191,7 @@ impl Binder<'_> {
 
     /// A missing object that IF EXISTS allows to be missing: a notice, and nothing to do.
     fn skipped(&mut self, error: Error, if_exists: bool, name: &Name, tag: &'static str) -> Result<Ddl> {
-        if !if_exists || error.sqlstate() == SqlState::WRONG_OBJECT_TYPE {
+        if !if_exists || error.sqlstate() != SqlState::UNDEFINED_TABLE {
             return Err(error);
         }
         let message = format!("relation \"{}\" does not exist, skipping", name.object());

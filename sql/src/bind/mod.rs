@@ -53,7 +53,7 @@ use crate::catalog::{
     CatalogSnapshot, ConstraintKind, FIRST_NORMAL_OID, ForeignKey, Privileges, ReferentialAction, RoleDef, SchemaDef,
     TableDef, ViewDef,
 };
-use crate::functions::{NEXT_OF_IDENTITY, Secured, SessionContext, usable_path};
+use crate::functions::{NEXT_OF_IDENTITY, SessionContext, check_usable, usable_path};
 use crate::parse::{self, Parsed, ast};
 use scope::Scope;
 
@@ -440,12 +440,12 @@ impl<'a> Binder<'a> {
     /// # Errors
     /// 42501 when the user may not look into the schema.
     pub fn check_usable(&self, schema: &SchemaDef) -> Result<()> {
-        let Some(user) = self.user.as_ref().filter(|_| self.view_depth == 0) else { return Ok(()) };
-        if Secured::schema(schema).allows(self.catalog, user, Privileges::USAGE) {
-            return Ok(());
-        }
-        let message = format!("permission denied for schema {}", schema.name);
-        Err(Error::new(SqlState::INSUFFICIENT_PRIVILEGE, message))
+        self.looking().map_or(Ok(()), |user| check_usable(self.catalog, user, schema))
+    }
+
+    /// Who looks names up and may not look into all schemas.
+    pub fn looking(&self) -> Option<&RoleDef> {
+        self.user.as_deref().filter(|_| self.view_depth == 0)
     }
 
     /// Runs `body` with the expressions in it belonging to this clause.
@@ -498,16 +498,28 @@ impl<'a> Binder<'a> {
     /// The default of a column of this type, which the catalog keeps as `text`.
     pub fn kept_default(&mut self, text: &str, ty: SqlType) -> Result<Expr> {
         let expr = parse::parse_expr(text)?;
-        let stripped = |error: Error| without_position(error);
-        let outer = std::mem::take(&mut self.scopes);
-        let result = self.with_scope(Scope::default(), |binder| {
-            binder.within(Clause::Default, |binder| {
-                let value = binder.expr(&expr)?;
-                binder.coerce(value, ty, types::cast::CastContext::Assignment, 0)
+        let result = self.as_kept(|binder| {
+            binder.with_scope(Scope::default(), |binder| {
+                binder.within(Clause::Default, |binder| {
+                    let value = binder.expr(&expr)?;
+                    binder.coerce(value, ty, types::cast::CastContext::Assignment, 0)
+                })
             })
         });
-        self.scopes = outer;
-        result.map(|(value, _)| value).map_err(stripped)
+        result.map(|(value, _)| value)
+    }
+
+    /// Runs `body` on an expression that the catalog keeps: out of sight of what is around it, and with names that whoever
+    /// made it has looked up.
+    ///
+    /// # Errors
+    /// Those of `body`, without their places.
+    fn as_kept<T>(&mut self, body: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
+        let (scopes, user) = (std::mem::take(&mut self.scopes), self.user.take());
+        let result = body(self);
+        self.scopes = scopes;
+        self.user = user;
+        result.map_err(without_position)
     }
 
     pub fn row_expr(&mut self, expr: &ast::Expr, table: &Arc<TableDef>) -> Result<Expr> {
@@ -526,10 +538,7 @@ impl<'a> Binder<'a> {
                 continue;
             }
             let expr = parse::parse_expr(expression)?;
-            let outer = std::mem::take(&mut self.scopes);
-            let bound = self.row_expr(&expr, table);
-            self.scopes = outer;
-            let expr = bound.map_err(without_position)?;
+            let expr = self.as_kept(|binder| binder.row_expr(&expr, table))?;
             checks.push(Check { name: constraint.name.clone(), expr });
         }
         Ok(checks)
@@ -541,11 +550,8 @@ impl<'a> Binder<'a> {
         for (column, def) in table.live_columns() {
             let (Some(_), Some(text)) = (def.generated, &def.default) else { continue };
             let expr = parse::parse_expr(text)?;
-            let outer = std::mem::take(&mut self.scopes);
-            let bound = self.row_expr(&expr, table);
-            self.scopes = outer;
-            let value =
-                self.coerce(bound.map_err(without_position)?, def.ty, types::cast::CastContext::Assignment, 0)?;
+            let value = self.as_kept(|binder| binder.row_expr(&expr, table))?;
+            let value = self.coerce(value, def.ty, types::cast::CastContext::Assignment, 0)?;
             generated.push(Assignment { column, value });
         }
         Ok(generated)

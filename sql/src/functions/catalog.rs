@@ -67,7 +67,7 @@ fn always_visible(_: &mut Call<'_>) -> Result<Datum> {
 /// Definitions are kept as text, so there is nothing to decompile; only relations are named as the search path has them.
 fn get_expr(call: &mut Call<'_>) -> Result<Datum> {
     let session = SessionContext::of(call)?;
-    optional(call.args[0].as_str().map(|kept| expression::shown(kept, &session.catalog(), &session.search_path())))
+    optional(call.args[0].as_str().map(|kept| expression::shown(kept, &session.catalog(), &session.usable_path())))
 }
 
 fn get_indexdef(call: &mut Call<'_>) -> Result<Datum> {
@@ -82,7 +82,7 @@ fn get_constraintdef(call: &mut Call<'_>) -> Result<Datum> {
     let session = SessionContext::of(call)?;
     let catalog = session.catalog();
     let Some(constraint) = catalog.constraint(number(call, 0)) else { return Ok(Datum::Null) };
-    optional(constraint_definition(&catalog, constraint, &session.search_path()))
+    optional(constraint_definition(&catalog, constraint, &session.usable_path()))
 }
 
 fn get_viewdef(call: &mut Call<'_>) -> Result<Datum> {
@@ -224,10 +224,14 @@ fn get_serial_sequence(call: &mut Call<'_>) -> Result<Datum> {
     }))
 }
 
-/// `to_regclass` and its kin: null instead of an error.
+/// `to_regclass` and its kin: null instead of an error, but for a schema that the user may not look into.
 fn to_reg(call: &mut Call<'_>) -> Result<Datum> {
     let session = SessionContext::of(call)?;
-    Ok(session.oid_of(call.result.oid, &text(call, 0)).map_or(Datum::Null, Datum::Oid))
+    match session.oid_of(call.result.oid, &text(call, 0)) {
+        Ok(oid) => Ok(Datum::Oid(oid)),
+        Err(error) if error.sqlstate() == SqlState::INSUFFICIENT_PRIVILEGE => Err(error),
+        Err(_) => Ok(Datum::Null),
+    }
 }
 
 fn encoding_to_char(call: &mut Call<'_>) -> Result<Datum> {

@@ -13,7 +13,7 @@ use types::{Call, Error, RegNames, Registry, Result, Settings, SqlState, oid};
 
 use super::cluster::{FailoverStatus, GroupStatus, ReplicaStatus, ServerStatus, StorageNodeStatus};
 use super::procedures;
-use super::rights::usable_path;
+use super::rights::{check_usable, usable_path};
 use crate::bound::OnCommit;
 use crate::catalog::describe::{quote_identifier, relation_name};
 use crate::catalog::store::Patience;
@@ -202,9 +202,14 @@ impl SessionContext {
 
     /// The search path without the schemas that the current user may not look into.
     pub(crate) fn usable_path(&self) -> Arc<[Arc<str>]> {
-        let path = self.search_path();
-        match self.role() {
-            Ok(role) if !role.superuser => usable_path(&self.catalog(), &role, &path),
+        self.path_usable_by(&self.actor())
+    }
+
+    /// As [`SessionContext::usable_path`], for another role.
+    pub(crate) fn path_usable_by(&self, actor: &Actor) -> Arc<[Arc<str>]> {
+        let (catalog, path) = (self.catalog(), self.search_path());
+        match actor.find(&catalog) {
+            Some(role) if !role.superuser => usable_path(&catalog, role, &path),
             _ => path,
         }
     }
@@ -401,9 +406,26 @@ pub(crate) fn relation_named<'c>(
     })
 }
 
+/// # Errors
+/// 42602 it is no name, 42501 when it has a schema that the role may not look into.
+pub(crate) fn check_name(
+    catalog: &CatalogSnapshot,
+    text: &str,
+    search_path: &[Arc<str>],
+    role: &RoleDef,
+) -> Result<()> {
+    let (schema, _) = split_name(text)?;
+    let schema = schema.and_then(|schema| catalog.schema_called(&schema, search_path));
+    schema.map_or(Ok(()), |schema| check_usable(catalog, role, schema))
+}
+
 impl SessionContext {
     fn relation_oid(&self, text: &str) -> Result<u32> {
-        relation_named(&self.catalog(), text, &self.search_path()).map(Relation::oid)
+        let (catalog, path) = (self.catalog(), self.usable_path());
+        if let Ok(role) = self.role() {
+            check_name(&catalog, text, &path, &role)?;
+        }
+        relation_named(&catalog, text, &path).map(Relation::oid)
     }
 
     fn type_oid(&self, text: &str) -> Result<u32> {
@@ -458,7 +480,7 @@ impl RegNames for SessionContext {
     fn name_of(&self, reg_type: u32, number: u32) -> Option<String> {
         let catalog = self.catalog();
         match reg_type {
-            oid::REGCLASS => relation_name(&catalog, number, &self.search_path()),
+            oid::REGCLASS => relation_name(&catalog, number, &self.usable_path()),
             oid::REGTYPE => {
                 if types::sqltype::type_row(number).is_some() {
                     return Some(types::SqlType::of(number).name());
@@ -468,7 +490,7 @@ impl RegNames for SessionContext {
                     Relation::View(view) => view.row_type == number,
                     _ => false,
                 })?;
-                relation_name(&catalog, relation.oid(), &self.search_path())
+                relation_name(&catalog, relation.oid(), &self.usable_path())
             }
             oid::REGPROC => procedures::by_oid(number).map(|function| {
                 // A name that several functions share is printed with its schema, as it could not be read back.

@@ -21,9 +21,10 @@ use types::{Function, Registry};
 
 pub use cluster::{FailoverStatus, GroupStatus, Hydration, NodeRole, ReplicaStatus, ServerStatus, StorageNodeStatus};
 pub use context::{Admin, SessionContext};
-pub(crate) use context::{Listed, ListedCursor, ListedStatement, SESSION_VIEWS, relation_named};
+pub(crate) use context::{Listed, ListedCursor, ListedStatement, SESSION_VIEWS, check_name, relation_named};
 pub(crate) use rights::{
-    SECRET, Secured, has_rights_of, may_admit, may_become, relation_allows, sequence_allows, usable_path,
+    SECRET, Secured, check_usable, has_rights_of, is_member, may_admit, may_become, relation_allows, sequence_allows,
+    usable_path,
 };
 pub(crate) use sequence::{LOOKING, NEXT_OF_IDENTITY, check_right, sequence_by_oid};
 

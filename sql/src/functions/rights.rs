@@ -2,34 +2,32 @@
 
 use std::sync::Arc;
 
+use types::{Error, Result, SqlState};
+
 use crate::catalog::{
     Acl, AclItem, CatalogSnapshot, DatabaseDef, Privileges, Relation, RoleDef, SchemaDef, SequenceDef, well_known,
 };
 
 /// Whether `role` is `group`, or a member of it, directly or not; when it `inherits`, by way of roles that inherit rights.
-fn is_within(catalog: &CatalogSnapshot, role: &RoleDef, group: u32, inherits: bool, depth: usize) -> bool {
-    // Membership cannot be circular; the depth only guards against a damaged catalog.
-    if role.oid == group || depth >= 32 {
-        return role.oid == group;
-    }
-    if group == well_known::PG_DATABASE_OWNER {
-        let owner = catalog.database(catalog.database).and_then(|database| catalog.role(database.owner));
-        return owner.is_some_and(|owner| {
-            (owner.inherit || !inherits) && is_within(catalog, role, owner.oid, inherits, depth + 1)
-        });
-    }
-    let mut parents = role.member_of.iter().filter_map(|parent| catalog.role(*parent));
-    (role.inherit || !inherits) && parents.any(|parent| is_within(catalog, parent, group, inherits, depth + 1))
+fn is_within(catalog: &CatalogSnapshot, role: &RoleDef, group: u32, inherits: bool) -> bool {
+    // Most roles are members of none.
+    let may_be_member = !role.member_of.is_empty() || group == well_known::PG_DATABASE_OWNER;
+    role.oid == group || may_be_member && roles_of(catalog, role, inherits).contains(&group)
 }
 
 /// Whether a user has the rights of a role without becoming it: being it, inheriting them as a member, or as a superuser.
 pub(crate) fn has_rights_of(catalog: &CatalogSnapshot, user: &RoleDef, role: u32) -> bool {
-    user.superuser || is_within(catalog, user, role, true, 0)
+    user.superuser || is_within(catalog, user, role, true)
 }
 
 /// Whether a user may become a role: being it, being a member of it, or as a superuser.
 pub(crate) fn may_become(catalog: &CatalogSnapshot, user: &RoleDef, role: u32) -> bool {
-    user.superuser || is_within(catalog, user, role, false, 0)
+    user.superuser || is_member(catalog, user, role)
+}
+
+/// Whether a role is another or a member of it, directly or not, as `role` is here and the others are in the catalog.
+pub(crate) fn is_member(catalog: &CatalogSnapshot, role: &RoleDef, group: u32) -> bool {
+    is_within(catalog, role, group, false)
 }
 
 /// Whether a user may say who is a member of a role: by ADMIN OPTION, given to them or to what they are a member of.
@@ -38,13 +36,14 @@ pub(crate) fn may_admit(catalog: &CatalogSnapshot, user: &RoleDef, role: u32) ->
     user.superuser || roles_of(catalog, user, false).into_iter().any(is_admin)
 }
 
-/// A role, what it is a member of, then what that is; when it `inherits`, by way of roles that inherit rights.
+/// A role, what it is a member of, then what that is, each once; when it `inherits`, by way of roles that inherit rights.
 fn roles_of(catalog: &CatalogSnapshot, role: &RoleDef, inherits: bool) -> Vec<u32> {
     let owner = catalog.database(catalog.database).map(|database| database.owner);
     let mut roles = vec![role.oid];
     let mut at = 0;
     while at < roles.len() {
-        if let Some(member) = catalog.role(roles[at]).filter(|member| member.inherit || !inherits) {
+        let member = if at == 0 { Some(role) } else { catalog.role(roles[at]).map(|member| &**member) };
+        if let Some(member) = member.filter(|member| member.inherit || !inherits) {
             let mut groups = member.member_of.clone();
             groups.sort_unstable();
             groups.extend((owner == Some(member.oid)).then_some(well_known::PG_DATABASE_OWNER));
@@ -176,6 +175,16 @@ impl<'a> Secured<'a> {
         }
         best
     }
+}
+
+/// # Errors
+/// 42501 unless a role may look into a schema.
+pub(crate) fn check_usable(catalog: &CatalogSnapshot, role: &RoleDef, schema: &SchemaDef) -> Result<()> {
+    if Secured::schema(schema).allows(catalog, role, Privileges::USAGE) {
+        return Ok(());
+    }
+    let message = format!("permission denied for schema {}", schema.name);
+    Err(Error::new(SqlState::INSUFFICIENT_PRIVILEGE, message))
 }
 
 /// A search path without the schemas that a role may not look into, as if they were not there.

@@ -3,8 +3,8 @@
 //! **Rule.** Whatever a role may do is looked up by the current user and in the catalog of the statement, each time
 //! that it is asked. Nothing that is kept (a plan, a prepared statement) holds the answer, so that nothing has to be
 //! told when the role changes, is altered, renamed or dropped. Which schemas names are looked for in is asked when they
-//! are bound; a plan is kept for one user and one version of the catalog, and what a session has prepared goes on, as in
-//! PostgreSQL.
+//! are bound; a plan is kept for one user and one version of the catalog, and what a session has prepared goes on where
+//! another user finds names along the same path, as in PostgreSQL.
 //!
 //! Both are settings, `session_authorization` and `role`, and come and go with transactions and savepoints as others
 //! do. Their values are kept together with the role's oid: a role that is renamed stays what it is, and one that is

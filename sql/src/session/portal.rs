@@ -10,6 +10,7 @@ use types::{Datum, Error, Result, SqlState};
 use super::client::Column;
 use super::cursor::Cursor;
 use super::database::now;
+use super::identity::Actor;
 use super::state::{Session, is_transaction_control, wire_columns};
 use super::transaction::Block;
 use crate::bind::{self, BindContext};
@@ -30,6 +31,8 @@ pub(crate) struct Prepared {
     pub catalog: Option<Arc<CatalogSnapshot>>,
     /// Where its names were looked up.
     pub search_path: Arc<[Arc<str>]>,
+    /// By whom: a schema that one may not use is not searched.
+    pub user: Actor,
     /// Result columns, if the statement alone says what they are.
     pub columns: Option<Arc<[Column]>>,
     /// The literals that became parameters, in the order of these; all of its parameters if there are any.
@@ -88,6 +91,7 @@ impl Prepared {
             bound,
             catalog: None,
             search_path: Arc::from([]),
+            user: Actor::Known { oid: 0, superuser: false },
             columns: None,
             lifted: Box::default(),
             made: now(),
@@ -221,6 +225,7 @@ impl Session {
             bound,
             catalog: Some(catalog),
             search_path: self.settings.search_path.clone(),
+            user: self.origin.user.clone(),
             columns,
             lifted: Box::default(),
             made: self.settings.statement_timestamp,
@@ -256,10 +261,17 @@ impl Session {
     /// As [`Session::renew`], for a statement that was prepared: its names are looked up along the present path. Those of
     /// a portal stay what they were when it was bound.
     pub(super) async fn renew_prepared(&mut self, portal: &mut Portal) -> Result<()> {
-        match portal.prepared.follows(&self.settings.search_path) {
+        match self.finds_as(&portal.prepared) {
             true => self.renew(portal).await,
             false => self.rebind(portal).await,
         }
+    }
+
+    /// Whether names are found now where those of this statement were.
+    fn finds_as(&self, prepared: &Prepared) -> bool {
+        let is_found_alike =
+            |user: &Actor| *user == self.origin.user || self.context.path_usable_by(user) == self.context.usable_path();
+        prepared.follows(&self.settings.search_path) && is_found_alike(&prepared.user)
     }
 
     async fn rebind(&mut self, portal: &mut Portal) -> Result<()> {
@@ -294,7 +306,7 @@ impl Session {
     /// with it by now the client is told before it is told of columns.
     pub(super) async fn renew_early(&mut self, portal: &mut Portal) -> Result<()> {
         let (prepared, engine) = (&portal.prepared, &self.database.engine);
-        let is_current = prepared.follows(&self.settings.search_path)
+        let is_current = self.finds_as(prepared)
             && self.private.is_none()
             && !self.private_stale
             && prepared.catalog.as_ref().is_none_or(|catalog| catalog.version == engine.catalog_version());

@@ -72,8 +72,8 @@ impl Session {
             Some(schema) => schema == PG_TEMP,
             // Behind another schema it is only searched.
             None => {
-                let mut path = self.settings.search_path.iter();
-                let first = path.find(|name| &***name == PG_TEMP || catalog.schema_named(name).is_some());
+                let path = self.context.usable_path();
+                let first = path.iter().find(|name| &***name == PG_TEMP || catalog.schema_named(name).is_some());
                 first.is_some_and(|name| &**name == PG_TEMP)
             }
         };

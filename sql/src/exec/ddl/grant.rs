@@ -318,6 +318,9 @@ fn changed(work: &mut Work, grant: &Grant, wanted: Privileges, on: &Granted<'_>)
 
 /// Who grants a membership is not kept.
 async fn on_roles(work: &mut Work, grant: &Grant, roles: &[String], names_other: bool) -> Result<()> {
+    if !grant.revoke {
+        role::hold_memberships(work).await?;
+    }
     for group in roles {
         let group = work.role_named(group)?.clone();
         role::check_may_grant(work, &group)?;

@@ -13,7 +13,7 @@ use super::work::{Work, missing_role};
 use crate::bound::RoleOption;
 use crate::catalog::codec::Object;
 use crate::catalog::{CatalogSnapshot, DatabaseDef, Relation, RoleDef, well_known};
-use crate::functions::may_admit;
+use crate::functions::{is_member, may_admit};
 use crate::session::{Refused, Variables, identity};
 
 /// PostgreSQL's.
@@ -82,7 +82,10 @@ fn check_may_change(name: &str) -> Result<()> {
 pub(super) async fn create(work: &mut Work, name: &str, options: &[RoleOption]) -> Result<String> {
     check_name(name)?;
     work.claim_shared(&format!("role {name}")).await?;
-    work.reload().await?;
+    match makes_members(options) {
+        true => hold_memberships(work).await?,
+        false => work.reload().await?,
+    }
     let reserved = options.iter().find_map(|option| match option {
         RoleOption::Superuser(true) => Some("superusers"),
         RoleOption::Replication(true) => Some("replication users"),
@@ -160,7 +163,7 @@ async fn apply(work: &mut Work, role: &mut RoleDef, options: &[RoleOption]) -> R
                 for member in members {
                     let mut member = held(work, work.role_named(member)?.oid, member).await?;
                     check_may_be_member(&member)?;
-                    if is_within(work, role, member.oid, 0) {
+                    if is_member(&work.catalog, role, member.oid) {
                         return Err(circular(&role.name, &member.name));
                     }
                     join(&mut member, role.oid, matches!(option, RoleOption::Admins(_)));
@@ -206,7 +209,7 @@ pub(super) fn add_membership(work: &Work, role: &mut RoleDef, group: u32, admin:
     }
     check_may_be_member(role)?;
     let found = work.catalog.role(group).ok_or_else(|| missing_role(&group.to_string()))?;
-    if is_within(work, found, role.oid, 0) {
+    if is_member(&work.catalog, found, role.oid) {
         return Err(circular(&found.name, &role.name));
     }
     join(role, group, admin);
@@ -226,14 +229,15 @@ fn circular(group: &str, member: &str) -> Error {
     Error::new(SqlState::INVALID_GRANT_OPERATION, message)
 }
 
-/// Whether `role` is `group` or a member of it.
-fn is_within(work: &Work, role: &RoleDef, group: u32, depth: usize) -> bool {
-    role.oid == group
-        || depth < 32
-            && role
-                .member_of
-                .iter()
-                .any(|parent| work.catalog.role(*parent).is_some_and(|it| is_within(work, it, group, depth + 1)))
+/// Keeps others from making members until the transaction ends: of two who each make half of a circle, neither would see the
+/// other's. The catalog is current after this.
+pub(super) async fn hold_memberships(work: &mut Work) -> Result<()> {
+    work.claim_shared("memberships").await?;
+    work.reload().await
+}
+
+fn makes_members(options: &[RoleOption]) -> bool {
+    options.iter().any(|it| matches!(it, RoleOption::InRole(_) | RoleOption::Members(_) | RoleOption::Admins(_)))
 }
 
 /// A role as it is now, held against other changes until the transaction ends.
@@ -282,6 +286,9 @@ fn check_may_alter(user: &RoleDef, role: &RoleDef, options: &[RoleOption]) -> Re
 
 pub(super) async fn alter(work: &mut Work, name: &str, options: &[RoleOption]) -> Result<String> {
     check_may_change(name)?;
+    if makes_members(options) {
+        hold_memberships(work).await?;
+    }
     let oid = work.role_named(name)?.oid;
     let mut role = held(work, oid, name).await?;
     check_may_alter(work.role()?, &role, options)?;
