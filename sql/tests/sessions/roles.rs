@@ -4,7 +4,7 @@ use sql::session::{Session, SessionOptions};
 use types::Datum;
 
 use super::support::{Recorder, run, session_of};
-use super::{ROWS, ok, two, value};
+use super::{ROWS, let_wait, ok, spawn, two, value};
 
 const DENIED: [&str; 1] = ["ERROR:  42501: permission denied for table t"];
 const WHO: &str = "select session_user::text || ' as ' || current_user::text";
@@ -335,4 +335,36 @@ async fn a_schema_is_looked_into_as_long_as_it_may_be_used() {
     assert_eq!(run(&mut app, named).await, refused);
     // Who may is not kept out by what others were refused.
     assert_eq!(run(&mut one, named).await, ["count", "0", "(1 row)"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_that_each_make_half_of_a_circle_do_not_close_it() {
+    for second in ["grant b to a", "create role c in role b role a", "alter role b user a"] {
+        let (_volume, database, mut one, mut two) = two("create role a; create role b").await;
+        ok(&run(&mut one, "begin; grant a to b").await);
+        ok(&run(&mut two, "begin").await);
+        let waiting = spawn(two, second);
+        let_wait(&database).await;
+        ok(&run(&mut one, "commit").await);
+        let (_two, lines) = waiting.await.expect("no panic");
+        assert!(lines.iter().any(|line| line.starts_with("ERROR:  0LP01")), "{second}: {lines:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rights_come_a_long_way_and_by_many_ways() {
+    const STEPS: usize = 40;
+    let (_volume, _database, mut one, _two) = two("create role a0; create role b0").await;
+    let step = |n: usize| format!("create role a{n} role a{0}, b{0}; create role b{n} role a{0}, b{0}", n - 1);
+    for n in 1..=STEPS {
+        ok(&run(&mut one, &step(n)).await);
+    }
+    let asked = |role: &str, what: &str| format!("select pg_has_role('a0', '{role}', '{what}')");
+    for what in ["usage", "member"] {
+        assert_eq!(value(&mut one, &asked(&format!("b{STEPS}"), what)).await, "t");
+        assert_eq!(value(&mut one, &asked("pg_monitor", what)).await, "f");
+    }
+    let circle = format!("grant a0 to a{STEPS}");
+    let refused = format!("ERROR:  0LP01: role \"a0\" is a member of role \"a{STEPS}\"");
+    assert_eq!(run(&mut one, &circle).await, [refused]);
 }
