@@ -368,3 +368,40 @@ async fn rights_come_a_long_way_and_by_many_ways() {
     let refused = format!("ERROR:  0LP01: role \"a0\" is a member of role \"a{STEPS}\"");
     assert_eq!(run(&mut one, &circle).await, [refused]);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_grant_is_left_of_a_role_that_is_dropped_beside_it() {
+    for (grant, found) in [
+        ("grant select on t to a", "privileges for table t"),
+        ("grant usage on schema public to a", "privileges for schema public"),
+    ] {
+        let (_volume, database, mut one, two) = two(ROWS).await;
+        ok(&run(&mut one, "create role a").await);
+        ok(&run(&mut one, "begin").await);
+        ok(&run(&mut one, grant).await);
+        let waiting = spawn(two, "drop role a");
+        let_wait(&database).await;
+        ok(&run(&mut one, "commit").await);
+        let (two, lines) = waiting.await.expect("no panic");
+        let refused = "ERROR:  2BP01: role \"a\" cannot be dropped because some objects depend on it";
+        assert_eq!(lines, [refused.to_owned(), format!("DETAIL:  {found}")]);
+        // The other way round.
+        ok(&run(&mut one, &grant.replace("grant", "revoke").replace(" to ", " from ")).await);
+        ok(&run(&mut one, "begin; drop role a").await);
+        let waiting = spawn(two, grant);
+        let_wait(&database).await;
+        ok(&run(&mut one, "commit").await);
+        let (_two, lines) = waiting.await.expect("no panic");
+        assert_eq!(lines, ["ERROR:  42704: role \"a\" does not exist"]);
+    }
+    let (_volume, database, mut one, two) = two("create role a; create role b").await;
+    ok(&run(&mut one, "begin; grant a to b").await);
+    let waiting = spawn(two, "drop role a");
+    let_wait(&database).await;
+    ok(&run(&mut one, "commit").await);
+    let (_two, lines) = waiting.await.expect("no panic");
+    assert_eq!(lines, ["DROP ROLE"]);
+    let memberships =
+        "select count(*) from pg_auth_members m join pg_roles r on r.oid = m.member where r.rolname = 'b'";
+    assert_eq!(value(&mut one, memberships).await, "0");
+}

@@ -79,6 +79,9 @@ pub(super) async fn run(work: &mut Work, grant: &Grant) -> Result<String> {
         return Err(Error::new(SqlState::FEATURE_NOT_SUPPORTED, "grantor must be current user"));
     }
     let wanted = wanted(work, grant)?;
+    if !grant.revoke && !wanted.is_empty() {
+        hold_grantees(work, grant).await?;
+    }
     match &grant.on {
         GrantTarget::Relations(relations) | GrantTarget::Sequences(relations) => {
             for relation in relations {
@@ -149,6 +152,15 @@ fn names_other(work: &Work, grant: &Grant) -> Result<bool> {
         Some(name) => Ok(work.role_named(name)?.oid != work.role()?.oid),
         None => Ok(false),
     }
+}
+
+/// Keeps the roles that are granted something from being dropped until that is known. The catalog is current after this.
+async fn hold_grantees(work: &mut Work, grant: &Grant) -> Result<()> {
+    for name in grant.grantees.iter().filter(|name| *name != "public") {
+        let role = work.role_named(name)?.oid;
+        work.lock(u64::from(role), engine::TableLockMode::AccessShare).await?;
+    }
+    work.reload().await
 }
 
 /// The privileges that a statement names, or all that its kind of object has.

@@ -352,6 +352,7 @@ pub(super) async fn drop(work: &mut Work, names: &[String], if_exists: bool) -> 
     if !may_manage(work)? {
         return Err(denied("drop"));
     }
+    hold_memberships(work).await?;
     for name in names {
         if work.catalog.role_named(name).is_none() && if_exists {
             work.notice(SqlState::SUCCESSFUL_COMPLETION, format!("role \"{name}\" does not exist, skipping"));
@@ -369,6 +370,9 @@ pub(super) async fn drop(work: &mut Work, names: &[String], if_exists: bool) -> 
             let message = format!("cannot drop role {name} because it is required by the database system");
             return Err(Error::new(SqlState::DEPENDENT_OBJECTS_STILL_EXIST, message));
         }
+        // Who is granting something to the role keeps it until that is known.
+        work.lock(u64::from(role.oid), engine::TableLockMode::AccessExclusive).await?;
+        work.reload().await?;
         let depends = belongings(work, role.oid).await?;
         if !depends.is_empty() {
             let message = format!("role \"{name}\" cannot be dropped because some objects depend on it");
