@@ -132,22 +132,25 @@ impl<'a> Secured<'a> {
         }
     }
 
-    /// Everything that a role may do.
-    pub fn held(self, catalog: &CatalogSnapshot, role: &RoleDef) -> Privileges {
-        if role.superuser {
-            return Privileges::ALL;
-        }
-        let granted = match self.acl {
+    /// What a role may do by grants, or before the first GRANT.
+    fn of_grants(self, catalog: &CatalogSnapshot, role: &RoleDef) -> Privileges {
+        match self.acl {
+            _ if role.superuser => Privileges::ALL,
             Some(_) => self.of_role(catalog, role, |item| item.privileges),
             None if has_rights_of(catalog, role, self.owner) => Privileges::ALL,
             None => self.public(),
-        };
-        granted.union(self.of_predefined(catalog, role))
+        }
     }
 
-    /// Whether a role may do all of this.
+    /// Everything that a role may do.
+    pub fn held(self, catalog: &CatalogSnapshot, role: &RoleDef) -> Privileges {
+        self.of_grants(catalog, role).union(self.of_predefined(catalog, role))
+    }
+
+    /// Whether a role may do all of this. Each statement asks: who was granted it is not looked for among predefined roles.
     pub fn allows(self, catalog: &CatalogSnapshot, role: &RoleDef, wanted: Privileges) -> bool {
-        self.held(catalog, role).contains(wanted)
+        let granted = self.of_grants(catalog, role);
+        granted.contains(wanted) || granted.union(self.of_predefined(catalog, role)).contains(wanted)
     }
 
     /// What a role may grant.
@@ -245,6 +248,6 @@ pub(crate) fn sequence_allows(
     sequence: &SequenceDef,
     any: &[Privileges],
 ) -> bool {
-    let held = Secured::relation(sequence.owner, &sequence.acl).held(catalog, role);
-    any.iter().any(|wanted| held.contains(*wanted))
+    let secured = Secured::relation(sequence.owner, &sequence.acl);
+    any.iter().any(|wanted| secured.allows(catalog, role, *wanted))
 }
