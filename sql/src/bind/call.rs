@@ -49,6 +49,7 @@ impl Binder<'_> {
                 let message = format!("schema \"{schema}\" does not exist");
                 return Err(Error::new(SqlState::INVALID_SCHEMA_NAME, message).at(pos + 1));
             }
+            self.check_schema(&call.name)?;
             return Err(self.undefined_function(&shown, call, pos)?);
         }
         if call.args.iter().any(|arg| arg.name.is_some()) {

@@ -527,6 +527,7 @@ impl Binder<'_> {
             return Ok(None);
         }
         let row_type = Name { parts: ty.names.clone(), pos: ty.pos };
+        self.check_schema(&row_type)?;
         let Ok(catalog::Relation::Table(table)) = self.find_relation(&row_type) else { return Ok(None) };
         let row: Vec<ResultColumn> =
             table.live_columns().map(|(_, def)| ResultColumn::new(def.name.clone(), def.ty)).collect();

@@ -118,6 +118,7 @@ impl Binder<'_> {
             self.check_database(name).map_err(super::without_position)?;
             let schemas: Vec<u32> = match name.schema() {
                 Some(schema) => {
+                    self.check_schema(name).map_err(super::without_position)?;
                     let known = self.catalog.schema_called(schema, &self.search_path);
                     vec![known.ok_or_else(|| super::without_position(missing_schema(schema, name.pos)))?.oid]
                 }

@@ -39,6 +39,19 @@ ERROR:  42501: permission denied for schema lair
 > select pg_get_serial_sequence('lair.t', 'id')
 ERROR:  42501: permission denied for schema lair
 
+> select * from json_populate_record(null::lair.t, '{}')
+ERROR:  42501: permission denied for schema lair
+
+> select lair.nosuch()
+ERROR:  42501: permission denied for schema lair
+
+> begin; set constraints lair.t_pkey immediate
+BEGIN
+ERROR:  42501: permission denied for schema lair
+
+> rollback
+ROLLBACK
+
 > create table keeps (k int default nextval('lair.q'))
 ERROR:  42501: permission denied for schema lair
 
