@@ -202,14 +202,9 @@ impl SessionContext {
 
     /// The search path without the schemas that the current user may not look into.
     pub(crate) fn usable_path(&self) -> Arc<[Arc<str>]> {
-        self.path_usable_by(&self.actor())
-    }
-
-    /// As [`SessionContext::usable_path`], for another role.
-    pub(crate) fn path_usable_by(&self, actor: &Actor) -> Arc<[Arc<str>]> {
-        let (catalog, path) = (self.catalog(), self.search_path());
-        match actor.find(&catalog) {
-            Some(role) if !role.superuser => usable_path(&catalog, role, &path),
+        let path = self.search_path();
+        match self.role() {
+            Ok(role) if !role.superuser => usable_path(&self.catalog(), &role, &path),
             _ => path,
         }
     }

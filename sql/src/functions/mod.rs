@@ -23,8 +23,8 @@ pub use cluster::{FailoverStatus, GroupStatus, Hydration, NodeRole, ReplicaStatu
 pub use context::{Admin, SessionContext};
 pub(crate) use context::{Listed, ListedCursor, ListedStatement, SESSION_VIEWS, check_name, relation_named};
 pub(crate) use rights::{
-    SECRET, Secured, check_usable, has_rights_of, is_member, may_admit, may_become, relation_allows, sequence_allows,
-    usable_path,
+    SECRET, Secured, check_usable, has_rights_of, is_member, may_admit, may_become, relation_allows, searched,
+    sequence_allows, usable_path,
 };
 pub(crate) use sequence::{LOOKING, NEXT_OF_IDENTITY, check_right, sequence_by_oid};
 

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use types::{Error, Result, SqlState};
 
 use crate::catalog::{
-    Acl, AclItem, CatalogSnapshot, DatabaseDef, Privileges, Relation, RoleDef, SchemaDef, SequenceDef, well_known,
+    Acl, AclItem, CatalogSnapshot, DatabaseDef, PG_TEMP, Privileges, Relation, RoleDef, SchemaDef, SequenceDef,
+    well_known,
 };
 
 /// Whether `role` is `group`, or a member of it, directly or not; when it `inherits`, by way of roles that inherit rights.
@@ -197,6 +198,21 @@ pub(crate) fn usable_path(catalog: &CatalogSnapshot, role: &RoleDef, path: &[Arc
         schema.is_none_or(|schema| Secured::schema(schema).allows(catalog, role, Privileges::USAGE))
     };
     path.iter().filter(is_usable).cloned().collect()
+}
+
+/// The names of a search path in whose schemas a role looks: those that are there, and that it may look into. Whoever is nobody
+/// looks in all.
+pub(crate) fn searched<'p>(
+    catalog: &CatalogSnapshot,
+    role: Option<&Arc<RoleDef>>,
+    path: &'p [Arc<str>],
+) -> Vec<&'p Arc<str>> {
+    let is_searched = |name: &&Arc<str>| match catalog.schema_named(name) {
+        Some(schema) => role.is_none_or(|role| Secured::schema(schema).allows(catalog, role, Privileges::USAGE)),
+        // That of temporary objects comes with the first of them.
+        None => name.starts_with(PG_TEMP),
+    };
+    path.iter().filter(is_searched).collect()
 }
 
 /// The relations of the system that tell what not everyone may know.

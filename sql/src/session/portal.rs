@@ -17,6 +17,7 @@ use crate::bind::{self, BindContext};
 use crate::bound::{Bound, Statement};
 use crate::catalog::CatalogSnapshot;
 use crate::exec::{ExecContext, RowSource, lift};
+use crate::functions::searched;
 use crate::parse::Parsed;
 use crate::parse::lift::Slot;
 use crate::plan;
@@ -267,11 +268,16 @@ impl Session {
         }
     }
 
-    /// Whether names are found now where those of this statement were.
+    /// Whether names are looked for now where those of this statement were: along the same path, or one that comes to the
+    /// same, as where `$user` stands for another schema that is not there.
     fn finds_as(&self, prepared: &Prepared) -> bool {
-        let is_found_alike =
-            |user: &Actor| *user == self.origin.user || self.context.path_usable_by(user) == self.context.usable_path();
-        prepared.follows(&self.settings.search_path) && is_found_alike(&prepared.user)
+        let (path, user) = (&self.settings.search_path, &self.origin.user);
+        if prepared.follows(path) && prepared.user == *user {
+            return true;
+        }
+        let catalog = self.context.catalog();
+        searched(&catalog, prepared.user.find(&catalog), &prepared.search_path)
+            == searched(&catalog, user.find(&catalog), path)
     }
 
     async fn rebind(&mut self, portal: &mut Portal) -> Result<()> {
