@@ -131,6 +131,56 @@ async fn a_sequence_keeps_its_name_until_a_default_that_names_it_is_known() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_schema_gets_its_name_after_what_is_in_it() {
+    let setup = "create schema one; create sequence one.s; create table t (a int default nextval('one.s'))";
+    for (first, second) in [
+        ("alter sequence one.s rename to r", "alter schema one rename to two"),
+        ("alter schema one rename to two", "alter sequence one.s rename to r"),
+    ] {
+        let (_volume, database, mut one, two) = two(setup).await;
+        run(&mut one, "begin").await;
+        ok(&run(&mut one, first).await);
+        let waiting = spawn(two, second);
+        let_wait(&database).await;
+        ok(&run(&mut one, "commit").await);
+        let (_two, lines) = waiting.await.expect("no panic");
+        ok(&lines);
+        let lines = run(&mut one, "insert into t default values returning a").await;
+        assert_eq!(lines.get(1).map(String::as_str), Some("1"), "{second}: {lines:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn cascade_leaves_what_has_ceased_to_depend() {
+    let setup = "create sequence s; create table t (a int default nextval('s'))";
+    let (_volume, database, mut one, two) = two(setup).await;
+    run(&mut one, "begin").await;
+    ok(&run(&mut one, "alter table t alter a set default 7").await);
+    let waiting = spawn(two, "drop sequence s cascade");
+    let_wait(&database).await;
+    ok(&run(&mut one, "commit").await);
+    let (_two, lines) = waiting.await.expect("no panic");
+    assert_eq!(lines, ["DROP SEQUENCE"]);
+    let lines = run(&mut one, "insert into t default values returning a").await;
+    assert_eq!(lines.get(1).map(String::as_str), Some("7"), "{lines:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_table_is_not_dropped_while_another_begins_to_draw_from_its_sequence() {
+    for drop in ["drop table t", "alter table t drop column id"] {
+        let (_volume, database, mut one, two) = two("create table t (id serial, a int)").await;
+        run(&mut one, "begin").await;
+        ok(&run(&mut one, "create table u (a int default nextval('t_id_seq'))").await);
+        let waiting = spawn(two, drop);
+        let_wait(&database).await;
+        ok(&run(&mut one, "commit").await);
+        let (_two, lines) = waiting.await.expect("no panic");
+        assert!(lines[0].starts_with("ERROR:  2BP01"), "{drop}: {lines:?}");
+        ok(&run(&mut one, "insert into u default values").await);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_grant_on_a_sequence_does_not_undo_its_restart() {
     let (_volume, database, mut one, two) = two("create sequence s; create role bob; select nextval('s')").await;
     run(&mut one, "begin").await;

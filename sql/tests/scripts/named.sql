@@ -440,3 +440,108 @@ DROP SEQUENCE
 a
 (1 row)
 INSERT 0 1
+
+# Those of views name the sequences that go with a table.
+> create table counted (id serial); create view counts as select currval('counted_id_seq') as now
+CREATE TABLE
+CREATE VIEW
+
+> drop table counted
+ERROR:  2BP01: cannot drop table counted because other objects depend on it
+DETAIL:  view counts depends on sequence counted_id_seq
+HINT:  Use DROP ... CASCADE to drop the dependent objects too.
+
+> drop table counted cascade
+NOTICE:  00000: drop cascades to view counts
+DROP TABLE
+
+# Who asks needs USAGE of the schemas that literals name; what is kept has been asked already.
+> create schema hidden; create sequence hidden.s; create role asker; grant usage on sequence hidden.s to asker
+CREATE SCHEMA
+CREATE SEQUENCE
+CREATE ROLE
+GRANT
+
+> create table kept (a int default nextval('hidden.s'), b regclass generated always as ('hidden.s') stored, check (a <= currval('hidden.s'))); grant select, insert on kept to asker
+CREATE TABLE
+GRANT
+
+> create view keeping as select 'hidden.s'::regclass::oid = b::oid as same from kept; grant select on keeping to asker
+CREATE VIEW
+GRANT
+
+> set search_path to one, hidden; grant usage on schema one to asker
+SET
+GRANT
+
+> set role asker
+SET
+
+> insert into one.kept default values returning a, b
+a|b
+1|hidden.s
+(1 row)
+INSERT 0 1
+
+> select * from one.keeping
+same
+t
+(1 row)
+
+> select pg_get_expr(adbin, adrelid) from pg_attrdef where adrelid = 'one.kept'::regclass order by adnum
+pg_get_expr
+nextval('hidden.s'::regclass)
+'hidden.s'::regclass
+(2 rows)
+
+> select pg_get_constraintdef(oid, true) from pg_constraint where conrelid = 'one.kept'::regclass
+pg_get_constraintdef
+CHECK (a <= currval('hidden.s'::regclass))
+(1 row)
+
+> select nextval('hidden.s')
+ERROR:  42501: permission denied for schema hidden
+
+> select 'hidden.s'::regclass
+ERROR:  42501: permission denied for schema hidden
+
+> select 'hidden.s'::text::regclass
+ERROR:  42501: permission denied for schema hidden
+
+> select to_regclass('hidden.s')
+ERROR:  42501: permission denied for schema hidden
+
+> select to_regclass('absent.s')
+to_regclass
+(1 row)
+
+> select nextval('s')
+ERROR:  42P01: relation "s" does not exist
+
+> select has_sequence_privilege('hidden.s', 'usage')
+ERROR:  42501: permission denied for schema hidden
+
+> reset role; grant usage on schema hidden to asker; set role asker
+RESET
+GRANT
+SET
+
+> select nextval('s'), nextval('hidden.s'), to_regclass('hidden.s')
+nextval|nextval|to_regclass
+2|3|s
+(1 row)
+
+> reset role; drop schema hidden cascade
+NOTICE:  00000: drop cascades to 5 other objects
+DETAIL:  drop cascades to sequence s
+drop cascades to default value for column a of table kept
+drop cascades to column b of table kept
+drop cascades to constraint kept_a_check on table kept
+drop cascades to view keeping
+RESET
+DROP SCHEMA
+
+> drop table one.kept; revoke usage on schema one from asker; drop role asker
+DROP TABLE
+REVOKE
+DROP ROLE

@@ -127,6 +127,7 @@ async fn rename_constraint(work: &mut Work, table: &TableDef, old: &ConstraintDe
     }
     let mut index = None;
     if let Kind::PrimaryKey { index: oid } | Kind::Unique { index: oid } = &old.kind {
+        work.hold_name_of(table.schema).await?;
         work.claim_more(table.schema, name).await?;
         work.reload().await?;
         work.check_free(table.schema, name)?;

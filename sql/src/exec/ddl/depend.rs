@@ -6,6 +6,7 @@
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
+use engine::TableLockMode;
 use types::{Error, Result, SqlState};
 
 use super::drop;
@@ -35,6 +36,18 @@ pub(super) enum Dependent {
         table: u32,
         column: usize,
     },
+}
+
+impl Dependent {
+    /// The oid of what is locked for it.
+    fn holder(&self) -> u32 {
+        match self {
+            Dependent::Relation(relation) => relation.oid(),
+            Dependent::Constraint(constraint) => constraint.table,
+            Dependent::Default { relation, .. } => *relation,
+            Dependent::Column { table, .. } => *table,
+        }
+    }
 }
 
 /// A dependent and the sentence that says so.
@@ -75,8 +88,40 @@ impl Work {
     }
 }
 
-/// Finds what must go with these relations, beyond what goes silently (indexes, constraints, owned sequences).
-pub(super) fn of_relations(work: &Work, roots: &[Relation]) -> Vec<Dependence> {
+/// Finds what must go with these relations, beyond what goes silently (indexes, constraints, owned sequences). The caller has
+/// locked the tables and views. The sequences are locked before anything is found, so that no other session begins to name
+/// one; what is to go by CASCADE, before it is told: until then it may become something that can stay.
+pub(super) async fn of_relations(work: &mut Work, roots: &[Relation], cascade: bool) -> Result<Vec<Dependence>> {
+    let mut locked: BTreeSet<u32> = BTreeSet::new();
+    let mut wanted: BTreeSet<u32> = BTreeSet::new();
+    for root in roots {
+        match root {
+            Relation::Table(table) => wanted.extend(owned_sequences(work, table)),
+            Relation::Sequence(sequence) => {
+                wanted.insert(sequence.oid);
+            }
+            Relation::View(_) | Relation::Index(_) | Relation::Virtual(_) => {}
+        }
+    }
+    loop {
+        for oid in &wanted {
+            work.lock(u64::from(*oid), TableLockMode::AccessExclusive).await?;
+        }
+        if !wanted.is_empty() {
+            work.reload().await?;
+        }
+        locked.append(&mut wanted);
+        let found = dependences(work, roots);
+        if cascade {
+            wanted.extend(found.iter().map(|it| it.dependent.holder()).filter(|oid| !locked.contains(oid)));
+        }
+        if wanted.is_empty() {
+            return Ok(found);
+        }
+    }
+}
+
+fn dependences(work: &Work, roots: &[Relation]) -> Vec<Dependence> {
     let mut going: BTreeSet<u32> = BTreeSet::new();
     for root in roots {
         add_with_parts(work, root, &mut going);
@@ -121,10 +166,13 @@ pub(super) fn of_relations(work: &Work, roots: &[Relation]) -> Vec<Dependence> {
             }
         }
         for (view, reads) in &reads {
-            if reads.contains(&root.oid()) && going.insert(view.oid) {
+            let part = reads.iter().find(|oid| parts.contains(*oid));
+            if let Some(part) = part
+                && going.insert(view.oid)
+            {
                 let relation = Relation::View(view.clone());
                 let what = work.describe(&relation);
-                let sentence = format!("{what} depends on {root_text}");
+                let sentence = format!("{what} depends on {}", work.describe_oid(*part));
                 queue.push_back(relation.clone());
                 found.push(Dependence { dependent: Dependent::Relation(relation), sentence, what });
             }

@@ -36,7 +36,7 @@ pub(super) async fn relations(work: &mut Work, relations: &[Relation], cascade: 
         [one] => Some(work.describe(one)),
         _ => None,
     };
-    let dependents = depend::of_relations(work, &roots);
+    let dependents = depend::of_relations(work, &roots, cascade).await?;
     agree(work, what.as_deref(), &dependents, cascade)?;
     remove(work, &roots, dependents).await?;
     Ok(tag)
@@ -67,25 +67,32 @@ pub(super) async fn parts(work: &mut Work, parts: &[Relation], cascade: bool, wh
     if parts.is_empty() {
         return Ok(());
     }
-    let dependents = depend::of_relations(work, parts);
+    let dependents = depend::of_relations(work, parts, cascade).await?;
     agree(work, Some(what), &dependents, cascade)?;
     remove(work, parts, dependents).await
 }
 
 /// Relations that the caller has locked, and all that depends on them, whoever the session acts as.
 pub(super) async fn with_dependents(work: &mut Work, roots: &[Relation]) -> Result<()> {
-    let dependents = depend::of_relations(work, roots);
+    let dependents = depend::of_relations(work, roots, true).await?;
     remove(work, roots, dependents).await
 }
 
 async fn remove(work: &mut Work, roots: &[Relation], dependents: Vec<Dependence>) -> Result<()> {
-    for dependence in dependents {
-        drop_dependent(work, dependence.dependent).await?;
-    }
+    remove_dependents(work, dependents).await?;
     for root in roots {
         relation(work, root).await?;
     }
     work.reload().await
+}
+
+async fn remove_dependents(work: &mut Work, mut dependents: Vec<Dependence>) -> Result<()> {
+    // What goes with a column and was told of already is gone by then.
+    dependents.sort_by_key(|it| matches!(it.dependent, Dependent::Column { .. }));
+    for dependence in dependents {
+        remove_dependent(work, dependence.dependent).await?;
+    }
+    Ok(())
 }
 
 /// What belongs to a constraint or a column goes with that.
@@ -109,37 +116,29 @@ fn check_not_required(work: &Work, relation: &Relation) -> Result<()> {
     Err(Error::new(SqlState::DEPENDENT_OBJECTS_STILL_EXIST, message).hint(format!("You can drop {hint} instead.")))
 }
 
-async fn drop_dependent(work: &mut Work, dependent: Dependent) -> Result<()> {
+/// Drops what was locked when it was found, if it did not go with another.
+async fn remove_dependent(work: &mut Work, dependent: Dependent) -> Result<()> {
     match dependent {
-        Dependent::Relation(found) => {
-            work.lock_relation(&found).await?;
-            relation(work, &found).await
-        }
-        Dependent::Constraint(constraint) => remove_locked(work, &constraint).await,
+        Dependent::Relation(found) => relation(work, &found).await?,
+        Dependent::Constraint(found) => remove_constraint(work, &found).await?,
         Dependent::Default { relation, column } => {
-            work.lock(u64::from(relation), TableLockMode::AccessExclusive).await?;
-            work.reload().await?;
             if let Some(view) = work.catalog.view(relation) {
                 let mut view = (**view).clone();
                 view.defaults.retain(|(at, _)| *at != column);
                 work.put(Object::View(view)).await?;
-            } else {
-                let mut table = (*work.table(relation)?).clone();
+            } else if let Some(table) = work.catalog.table(relation) {
+                let mut table = (**table).clone();
                 (table.columns[column].default, table.columns[column].sequence) = (None, None);
                 work.put_table(table).await?;
             }
-            work.reload().await
         }
         Dependent::Column { table, column } => {
-            work.lock(u64::from(table), TableLockMode::AccessExclusive).await?;
-            work.reload().await?;
-            let table = work.table(table)?;
-            if table.columns[column].dropped {
-                return Ok(());
+            if let Some(table) = work.catalog.table(table).filter(|table| !table.columns[column].dropped).cloned() {
+                Box::pin(column::drop_column(work, &table, column, true)).await?;
             }
-            Box::pin(column::drop_column(work, &table, column, true)).await
         }
     }
+    work.reload().await
 }
 
 /// Drops one relation with what goes silently.
@@ -208,16 +207,6 @@ async fn remove_constraint(work: &Work, constraint: &ConstraintDef) -> Result<()
     work.remove(Object::Constraint(constraint.clone())).await
 }
 
-/// Locks the table of a foreign key and drops that, if it is still there.
-async fn remove_locked(work: &mut Work, constraint: &ConstraintDef) -> Result<()> {
-    work.lock(u64::from(constraint.table), TableLockMode::AccessExclusive).await?;
-    work.reload().await?;
-    match work.catalog.constraint(constraint.oid).cloned() {
-        Some(found) => remove_constraint(work, &found).await,
-        None => Ok(()),
-    }
-}
-
 /// Drops a constraint with its index; `what` is dropped because of it or for it.
 ///
 /// # Errors
@@ -233,11 +222,9 @@ pub(super) async fn constraint(work: &mut Work, found: &ConstraintDef, cascade: 
     let table = work.table(found.table)?;
     let index_def = table.index(index_oid).cloned();
     let index_def = index_def.ok_or_else(|| Error::internal("a constraint without its index"))?;
-    let dependents = depend::of_relations(work, &[Relation::Index(index_def.clone())]);
+    let dependents = depend::of_relations(work, &[Relation::Index(index_def.clone())], cascade).await?;
     agree(work, Some(what), &dependents, cascade)?;
-    for dependence in dependents {
-        drop_dependent(work, dependence.dependent).await?;
-    }
+    remove_dependents(work, dependents).await?;
     let table = work.table(found.table)?;
     remove_constraint(work, found).await?;
     if index_def.primary {
@@ -310,7 +297,7 @@ async fn remove_schemas(work: &mut Work, schemas: &[Arc<SchemaDef>], cascade: bo
     work.reload().await?;
     let contents: Vec<Relation> =
         contents.iter().filter_map(|relation| work.catalog.relation(relation.oid()).cloned()).collect();
-    let outside = depend::of_relations(work, &contents);
+    let outside = depend::of_relations(work, &contents, cascade).await?;
     sentences.extend(outside.iter().map(|it| it.sentence.clone()));
     whats.extend(outside.iter().map(|it| it.what.clone()));
     if !sentences.is_empty() && !cascade {
@@ -320,9 +307,7 @@ async fn remove_schemas(work: &mut Work, schemas: &[Arc<SchemaDef>], cascade: bo
         });
     }
     depend::tell_cascade(work, &whats);
-    for dependence in outside {
-        drop_dependent(work, dependence.dependent).await?;
-    }
+    remove_dependents(work, outside).await?;
     for found in &contents {
         relation(work, found).await?;
     }

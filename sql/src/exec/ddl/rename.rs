@@ -29,8 +29,18 @@ pub(super) async fn locked(work: &mut Work, relation: &Relation) -> Result<Relat
     Ok(found)
 }
 
-pub(super) async fn relation(work: &mut Work, relation: &Relation, name: &str) -> Result<String> {
+/// As [`locked`], in a schema that keeps its own name meanwhile: expressions are looked through for the names of before, of
+/// which two sessions would each know one half.
+async fn placed(work: &mut Work, relation: &Relation) -> Result<Relation> {
+    work.check_relation_owner(relation)?;
+    work.hold_name_of(work.catalog.schema_of(relation)).await?;
     let found = locked(work, relation).await?;
+    work.hold_name_of(work.catalog.schema_of(&found)).await?;
+    Ok(found)
+}
+
+pub(super) async fn relation(work: &mut Work, relation: &Relation, name: &str) -> Result<String> {
+    let found = placed(work, relation).await?;
     let schema = work.catalog.schema_of(&found);
     work.check_creates_in(schema)?;
     work.claim_more(schema, name).await?;
@@ -60,7 +70,7 @@ pub(super) async fn relation(work: &mut Work, relation: &Relation, name: &str) -
 }
 
 pub(super) async fn set_schema(work: &mut Work, relation: &Relation, schema: &SchemaDef) -> Result<String> {
-    let found = locked(work, relation).await?;
+    let found = placed(work, relation).await?;
     work.claim(schema, found.name()).await?;
     let from = work.catalog.schema_of(&found);
     if from == schema.oid {

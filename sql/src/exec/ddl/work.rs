@@ -152,9 +152,7 @@ impl Work {
         }
         for relation in bound.iter().flatten().filter_map(|oid| self.context.catalog.relation(*oid)) {
             if !matches!(relation, Relation::Virtual(_)) {
-                // A schema that gets another name gives one to what is in it.
-                let schema = self.context.catalog.schema_of(relation);
-                self.lock(u64::from(schema), TableLockMode::AccessShare).await?;
+                self.hold_name_of(self.context.catalog.schema_of(relation)).await?;
                 self.lock(locked_with(relation), TableLockMode::AccessShare).await?;
             }
         }
@@ -164,6 +162,11 @@ impl Work {
             return Err(lift(engine::Error::Serialization));
         }
         Ok(same)
+    }
+
+    /// Keeps a schema from getting another name, which would give one to what is in it, and from being dropped.
+    pub async fn hold_name_of(&self, schema: u32) -> Result<()> {
+        self.lock(u64::from(schema), TableLockMode::AccessShare).await
     }
 
     /// Locks an object against all who change its definition, but against nobody who reads it or writes rows, and reads
@@ -184,7 +187,7 @@ impl Work {
     /// # Errors
     /// 3F000 when the schema is gone, 42501 to those who may not create in it.
     pub async fn claim(&mut self, schema: &SchemaDef, name: &str) -> Result<()> {
-        self.lock(u64::from(schema.oid), TableLockMode::AccessShare).await?;
+        self.hold_name_of(schema.oid).await?;
         self.claim_more(schema.oid, name).await?;
         self.reload().await?;
         if schema.is_temporary() {
