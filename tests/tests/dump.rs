@@ -22,6 +22,7 @@ create view sales as select c.name, p.code, s.qty * p.price as total
     where exists (select 1 from product where product.id = s.product);
 create view best as with t as (select * from sales) select name from t where total > 10;
 create sequence shop.ticket start 100 increment 10;
+create table shop.queue (n bigint default nextval('shop.ticket'), constraint drawn check (n <= currval('shop.ticket')));
 create table plain (a int, b text, c bytea, d float8, e uuid, f interval, g boolean, h time, i timestamp, j json, k date);
 insert into shop.customer (name, email)
     select 'c' || i, case when i % 3 = 0 then null else 'c' || i || '@x.org' end from generate_series(1, 500) i;
@@ -86,6 +87,8 @@ async fn a_dumped_database_is_restored_the_same() -> anyhow::Result<()> {
     for expected in [
         "COPY shop.sale",
         "ALTER SEQUENCE shop.customer_id_seq OWNED BY",
+        "n bigint DEFAULT nextval('shop.ticket'::regclass)",
+        "CHECK (n <= currval('shop.ticket'::regclass))",
         "GRANT SELECT ON TABLE shop.customer",
         "REVOKE ALL ON TABLE shop.customer FROM postgres",
         "SET SESSION AUTHORIZATION passer;\nGRANT SELECT ON TABLE shop.customer TO taker",

@@ -462,7 +462,7 @@ CREATE SEQUENCE
 CREATE ROLE
 GRANT
 
-> create table kept (a int default nextval('hidden.s'), b regclass generated always as ('hidden.s') stored, check (a <= currval('hidden.s'))); grant select, insert on kept to asker
+> create table kept (a bigint default nextval('hidden.s'), b regclass generated always as ('hidden.s') stored, check (a <= currval('hidden.s'))); grant select, insert on kept to asker
 CREATE TABLE
 GRANT
 
