@@ -388,13 +388,18 @@ pub(crate) fn split_name(text: &str) -> Result<(Option<String>, String)> {
 /// The relation that a text names, as the input of `regclass`.
 ///
 /// # Errors
-/// 42602 it is no name, 42P01 there is none.
+/// 42602 it is no name, 3F000 its schema is not there, 42P01 there is none.
 pub(crate) fn relation_named<'c>(
     catalog: &'c CatalogSnapshot,
     text: &str,
     search_path: &[Arc<str>],
 ) -> Result<&'c Relation> {
     let (schema, name) = split_name(text)?;
+    if let Some(schema) = &schema
+        && catalog.schema_called(schema, search_path).is_none()
+    {
+        return Err(Error::new(SqlState::INVALID_SCHEMA_NAME, format!("schema \"{schema}\" does not exist")));
+    }
     catalog.find_relation(schema.as_deref(), &name, search_path).ok_or_else(|| {
         let shown = schema.map_or_else(|| name.clone(), |schema| format!("{schema}.{name}"));
         Error::new(SqlState::UNDEFINED_TABLE, format!("relation \"{shown}\" does not exist"))

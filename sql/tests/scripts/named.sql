@@ -511,6 +511,9 @@ ERROR:  42501: permission denied for schema hidden
 > select to_regclass('hidden.s')
 ERROR:  42501: permission denied for schema hidden
 
+> select 'absent.s'::regclass
+ERROR:  3F000: schema "absent" does not exist
+
 > select to_regclass('absent.s')
 to_regclass
 (1 row)
