@@ -132,7 +132,8 @@ async fn a_sequence_keeps_its_name_until_a_default_that_names_it_is_known() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_schema_gets_its_name_after_what_is_in_it() {
-    let setup = "create schema one; create sequence one.s; create table t (a int default nextval('one.s'))";
+    let setup = "create schema one; create sequence one.s; create table t (a int default nextval('one.s')); \
+                 create view v as select nextval('one.s') as n";
     for (first, second) in [
         ("alter sequence one.s rename to r", "alter schema one rename to two"),
         ("alter schema one rename to two", "alter sequence one.s rename to r"),
@@ -147,6 +148,7 @@ async fn a_schema_gets_its_name_after_what_is_in_it() {
         ok(&lines);
         let lines = run(&mut one, "insert into t default values returning a").await;
         assert_eq!(lines.get(1).map(String::as_str), Some("1"), "{second}: {lines:?}");
+        assert_eq!(value(&mut one, "select n from v").await, "2", "{second}");
     }
 }
 

@@ -133,6 +133,7 @@ fn dependences(work: &Work, roots: &[Relation]) -> Vec<Dependence> {
         })
         .collect();
     let namings = namings(work);
+    let mut told = vec![false; namings.len()];
     let mut found = Vec::new();
     let mut queue: VecDeque<Relation> = roots.iter().cloned().collect();
     while let Some(root) = queue.pop_front() {
@@ -157,9 +158,12 @@ fn dependences(work: &Work, roots: &[Relation]) -> Vec<Dependence> {
         }
         let mut parts = BTreeSet::new();
         add_with_parts(work, &root, &mut parts);
-        for naming in namings.iter().filter(|it| !going.contains(&it.holder)) {
+        for (naming, told) in namings.iter().zip(&mut told) {
             let part = naming.named.iter().find(|oid| parts.contains(*oid));
-            if let Some(part) = part.filter(|_| !found.iter().any(|it: &Dependence| it.what == naming.what)) {
+            if let Some(part) = part
+                && !going.contains(&naming.holder)
+                && !std::mem::replace(told, true)
+            {
                 let (dependent, what) = (naming.dependent.clone(), naming.what.clone());
                 let sentence = format!("{what} depends on {}", work.describe_oid(*part));
                 found.push(Dependence { dependent, sentence, what });
@@ -308,7 +312,8 @@ pub(super) fn tell_cascade(work: &mut Work, whats: &[String]) {
 /// # Errors
 /// 0A000 with `message` and the view.
 pub(super) fn check_views(work: &Work, table: u32, message: &str) -> Result<()> {
-    broken_views(work, table).into_iter().next().map_or(Ok(()), |view| Err(used_by(work, table, view, message)))
+    let broken = broken_views(work, &work.context.catalog, table);
+    broken.into_iter().next().map_or(Ok(()), |view| Err(used_by(work, table, view, message)))
 }
 
 fn used_by(work: &Work, table: u32, view: Arc<ViewDef>, message: &str) -> Error {
@@ -356,18 +361,20 @@ pub(super) async fn rename_in_views(
 /// 0A000 with `message` and a view that names one otherwise.
 pub(super) async fn follow_names(
     work: &mut Work,
-    before: &CatalogSnapshot,
+    before: &Arc<CatalogSnapshot>,
     relations: &[u32],
     message: &str,
 ) -> Result<()> {
     follow_in_expressions(work, before, relations).await?;
     for &relation in relations {
-        for view in broken_views(work, relation) {
-            if let Some(text) = work.renamed(&view) {
+        for view in broken_views(work, before, relation) {
+            if let Some(text) = work.renamed(&view, before) {
                 put_text(work, &view, text).await?;
             }
         }
-        check_views(work, relation, message)?;
+        if let Some(view) = broken_views(work, before, relation).into_iter().next() {
+            return Err(used_by(work, relation, view, message));
+        }
     }
     Ok(())
 }
@@ -434,17 +441,16 @@ async fn put_text(work: &mut Work, view: &Arc<ViewDef>, text: String) -> Result<
     Ok(())
 }
 
-/// The views that read a relation, as the statement found it, and cannot be used any more.
-fn broken_views(work: &Work, table: u32) -> Vec<Arc<ViewDef>> {
-    // What they read is asked of the catalog in which they were sound.
-    views(work)
-        .filter(|view| !work.is_sound(view) && work.reads_of(view, &work.context.catalog).contains(&table))
-        .collect()
+/// The views that read a relation in the catalog `before`, and cannot be used any more.
+fn broken_views(work: &Work, before: &Arc<CatalogSnapshot>, table: u32) -> Vec<Arc<ViewDef>> {
+    // What they read is asked as they were when they were sound: another session may have given one another text since.
+    let read = |view: &Arc<ViewDef>| work.reads_of(before.view(view.oid).unwrap_or(view), before).contains(&table);
+    views(work).filter(|view| !work.is_sound(view) && read(view)).collect()
 }
 
 /// After a column was dropped: drops the views that named it, or refuses.
 pub(super) async fn settle_views(work: &mut Work, table: u32, cascade: bool, what: &str) -> Result<()> {
-    let broken = broken_views(work, table);
+    let broken = broken_views(work, &work.context.catalog, table);
     let whats: Vec<String> = broken.iter().map(|view| work.describe(&Relation::View(view.clone()))).collect();
     if broken.is_empty() {
         return Ok(());

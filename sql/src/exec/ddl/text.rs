@@ -121,10 +121,11 @@ impl Work {
         [renamed, view.query.to_string(), listed].into_iter().find(means_it)
     }
 
-    /// The text of a view after relations were renamed, which its literals are to name as before. `None` if it was not sound.
-    pub fn renamed(&self, view: &ViewDef) -> Option<String> {
+    /// The text of a view after relations were renamed that had other names in the catalog `before`: its literals are to name
+    /// them still. `None` if it was not sound.
+    pub fn renamed(&self, view: &ViewDef, before: &Arc<CatalogSnapshot>) -> Option<String> {
         let (registry, settings) = (self.context.registry(), &self.context.settings);
-        bind::view_renamed(view, &self.context.catalog, &self.catalog, registry, settings).ok()
+        bind::view_renamed(view, before, &self.catalog, registry, settings).ok()
     }
 
     fn bind_view(&self, view: &ViewDef, catalog: &Arc<CatalogSnapshot>) -> Result<Vec<(u32, bool)>> {
