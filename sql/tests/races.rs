@@ -153,6 +153,35 @@ async fn a_schema_gets_its_name_after_what_is_in_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_renamed_constraint_names_what_was_renamed_before_it() {
+    let setup = "create sequence s; create table t (a int, constraint k check (a > 0 or currval('s') > 0))";
+    let (_volume, database, mut one, two) = two(setup).await;
+    run(&mut one, "begin").await;
+    ok(&run(&mut one, "alter sequence s rename to r").await);
+    let waiting = spawn(two, "alter table t rename constraint k to l");
+    let_wait(&database).await;
+    ok(&run(&mut one, "commit").await);
+    let (_two, lines) = waiting.await.expect("no panic");
+    ok(&lines);
+    ok(&run(&mut one, "insert into t values (1)").await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sequence_goes_with_the_table_that_it_was_just_given_to() {
+    for drop in ["drop table t", "alter table t drop column a"] {
+        let (_volume, database, mut one, two) = two("create table t (a int, b int)").await;
+        run(&mut one, "begin").await;
+        ok(&run(&mut one, "create sequence s owned by t.a").await);
+        let waiting = spawn(two, drop);
+        let_wait(&database).await;
+        ok(&run(&mut one, "commit").await);
+        let (_two, lines) = waiting.await.expect("no panic");
+        ok(&lines);
+        assert_eq!(value(&mut one, "select count(*) from pg_class where relname = 's'").await, "0", "{drop}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn cascade_leaves_what_has_ceased_to_depend() {
     let setup = "create sequence s; create table t (a int default nextval('s'))";
     let (_volume, database, mut one, two) = two(setup).await;

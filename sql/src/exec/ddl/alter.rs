@@ -76,7 +76,7 @@ pub(super) async fn table(work: &mut Work, oid: u32, actions: &[AlterTable]) -> 
             }
             AlterTable::ValidateConstraint { constraint } => constraint::validate(work, oid, constraint.oid).await?,
             AlterTable::RenameConstraint { constraint, name } => {
-                rename_constraint(work, &table, constraint, name).await?;
+                rename_constraint(work, &table, constraint.oid, name).await?;
             }
             AlterTable::SetOptions(options) => {
                 let mut new = (*table).clone();
@@ -120,7 +120,11 @@ fn key(option: &str) -> &str {
     option.split('=').next().unwrap_or(option).trim()
 }
 
-async fn rename_constraint(work: &mut Work, table: &TableDef, old: &ConstraintDef, name: &str) -> Result<()> {
+async fn rename_constraint(work: &mut Work, table: &TableDef, constraint: u32, name: &str) -> Result<()> {
+    // As it is now: what its expression names may have got another name while the table was waited for.
+    let Some(old) = table.constraints.iter().find(|it| it.oid == constraint) else {
+        return Err(Error::internal("a constraint that is not the table's"));
+    };
     if table.constraints.iter().any(|other| *other.name == *name) {
         let message = format!("constraint \"{name}\" for relation \"{}\" already exists", table.name);
         return Err(Error::new(SqlState::DUPLICATE_OBJECT, message));
@@ -137,7 +141,7 @@ async fn rename_constraint(work: &mut Work, table: &TableDef, old: &ConstraintDe
     if let Some(index) = index {
         work.put(Object::Index(IndexDef { name: Arc::from(name), ..(**index).clone() })).await?;
     }
-    work.put(Object::Constraint(ConstraintDef { name: Arc::from(name), ..old.clone() })).await?;
+    work.put(Object::Constraint(ConstraintDef { name: Arc::from(name), ..(**old).clone() })).await?;
     work.reload().await?;
     let renamed: Vec<u32> = index.iter().map(|index| index.oid).collect();
     depend::follow_names(work, &before, &renamed, rename::RENAMED).await

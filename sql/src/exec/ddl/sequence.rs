@@ -99,12 +99,25 @@ fn check_within(what: &str, value: i64, min: i64, max: i64) -> Result<()> {
     Ok(())
 }
 
-fn owner_column(work: &Work, options: &SequenceOptions, sequence: &SequenceDef) -> Result<Option<SequenceOwner>> {
+async fn owner_column(
+    work: &mut Work,
+    options: &SequenceOptions,
+    sequence: &SequenceDef,
+) -> Result<Option<SequenceOwner>> {
     match options.owned_by {
         None => Ok(sequence.owned_by),
         Some(None) => Ok(None),
-        Some(Some((table, column))) => {
-            let table = work.table(table)?;
+        Some(Some((oid, column))) => {
+            // Whoever drops one of the two must know of this.
+            work.lock(u64::from(oid), engine::TableLockMode::AccessShare).await?;
+            work.reload().await?;
+            let table = work.table(oid)?;
+            if table.columns[column].dropped {
+                let known = work.context.catalog.table(oid).map(|table| &*table.columns[column].name);
+                let (column, table) = (known.unwrap_or_default(), &table.name);
+                let message = format!("column \"{column}\" of relation \"{table}\" does not exist");
+                return Err(Error::new(SqlState::UNDEFINED_COLUMN, message));
+            }
             if table.schema != sequence.schema {
                 let message = "sequence must be in same schema as table it is linked to";
                 return Err(Error::new(SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE, message));
@@ -136,7 +149,7 @@ pub(super) async fn create(
     sequence.schema = schema.oid;
     sequence.schema_name = schema.name.clone();
     sequence.owner = work.role()?.oid;
-    sequence.owned_by = owner_column(work, options, &sequence)?;
+    sequence.owned_by = owner_column(work, options, &sequence).await?;
     work.put(Object::Sequence(sequence)).await?;
     Ok(tag)
 }
@@ -163,7 +176,7 @@ pub(super) async fn change(work: &mut Work, old: &SequenceDef, options: &Sequenc
     if options.owned_by.is_some() && old.owned_by.is_some_and(|owner| owner.identity) {
         return Err(Error::new(SqlState::FEATURE_NOT_SUPPORTED, "cannot change ownership of identity sequence"));
     }
-    new.owned_by = owner_column(work, options, &new)?;
+    new.owned_by = owner_column(work, options, &new).await?;
     let restart = options.restart.map(|restart| restart.unwrap_or(new.start));
     begin_generation(work, old, new, restart).await?;
     work.reload().await
