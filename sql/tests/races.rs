@@ -182,6 +182,31 @@ async fn a_sequence_goes_with_the_table_that_it_was_just_given_to() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_serial_column_names_its_sequence_in_the_schema_of_now() {
+    let (rename, add) = ("alter schema one rename to two", "alter table one.t add column id serial");
+    for (first, second) in [(rename, add), (add, rename)] {
+        let (_volume, database, mut one, two) = two("create schema one; create table one.t (a int)").await;
+        run(&mut one, "begin").await;
+        ok(&run(&mut one, first).await);
+        let waiting = spawn(two, second);
+        let_wait(&database).await;
+        ok(&run(&mut one, "commit").await);
+        let (_two, lines) = waiting.await.expect("no panic");
+        ok(&lines);
+        let lines = run(&mut one, "insert into two.t default values returning id").await;
+        assert_eq!(lines.get(1).map(String::as_str), Some("1"), "{second}: {lines:?}");
+    }
+    let (_volume, database, mut one, two) = two("create schema one").await;
+    run(&mut one, "begin").await;
+    ok(&run(&mut one, rename).await);
+    let waiting = spawn(two, "create table one.t (id serial)");
+    let_wait(&database).await;
+    ok(&run(&mut one, "commit").await);
+    let (_two, lines) = waiting.await.expect("no panic");
+    assert_eq!(lines, ["ERROR:  3F000: schema \"one\" does not exist"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn cascade_leaves_what_has_ceased_to_depend() {
     let setup = "create sequence s; create table t (a int default nextval('s'))";
     let (_volume, database, mut one, two) = two(setup).await;

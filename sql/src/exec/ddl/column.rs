@@ -42,10 +42,15 @@ pub(super) async fn define(
         None => None,
     };
     let Some(options) = options else { return Ok((def, None)) };
-    let made = own_sequence(work, table, &def, position, options, names).await?;
+    let mut made = own_sequence(work, table, &def, position, options, names).await?;
     def.not_null = true;
     def.sequence = Some(made.oid);
     if spec.serial {
+        // The text has the schema's name, which others would look for in vain before they know of the column.
+        work.hold_name_of(table.schema).await?;
+        if let Some(schema) = work.load().await?.schema(table.schema) {
+            made.schema_name = schema.name.clone();
+        }
         def.default = Some(next_value_text(&made));
     }
     Ok((def, Some(made)))

@@ -185,7 +185,7 @@ impl Work {
     /// Reserves a name in a schema until the transaction ends, and holds the schema. The catalog is current after this.
     ///
     /// # Errors
-    /// 3F000 when the schema is gone, 42501 to those who may not create in it.
+    /// 3F000 when no schema has this name any more, 42501 to those who may not create in it.
     pub async fn claim(&mut self, schema: &SchemaDef, name: &str) -> Result<()> {
         self.hold_name_of(schema.oid).await?;
         self.claim_more(schema.oid, name).await?;
@@ -193,7 +193,7 @@ impl Work {
         if schema.is_temporary() {
             self.open_temporary(schema).await?;
         }
-        let Some(schema) = self.catalog.schema(schema.oid).cloned() else {
+        let Some(schema) = self.catalog.schema(schema.oid).filter(|it| it.name == schema.name).cloned() else {
             let message = format!("schema \"{}\" does not exist", schema.name);
             return Err(Error::new(SqlState::INVALID_SCHEMA_NAME, message));
         };
