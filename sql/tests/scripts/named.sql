@@ -548,3 +548,30 @@ DROP SCHEMA
 DROP TABLE
 REVOKE
 DROP ROLE
+
+# An index that becomes a constraint's gets its name.
+> set search_path to one; create table keyed (a int not null, b int not null); create unique index of_a on keyed (a); create unique index of_b on keyed (b)
+SET
+CREATE TABLE
+CREATE INDEX
+CREATE INDEX
+
+> create table naming (i regclass default 'of_a', j regclass default 'of_b')
+CREATE TABLE
+
+> alter table keyed add constraint keyed_key unique using index of_a
+NOTICE:  00000: ALTER TABLE / ADD CONSTRAINT USING INDEX will rename index "of_a" to "keyed_key"
+ALTER TABLE
+
+> alter table keyed add constraint keyed_pkey primary key using index of_b
+NOTICE:  00000: ALTER TABLE / ADD CONSTRAINT USING INDEX will rename index "of_b" to "keyed_pkey"
+ALTER TABLE
+
+> insert into naming default values returning i, j
+i|j
+keyed_key|keyed_pkey
+(1 row)
+INSERT 0 1
+
+> drop table keyed, naming
+DROP TABLE

@@ -11,7 +11,7 @@ use types::{Datum, Error, Result, SqlState, SqlType, oid};
 use super::name::joined;
 use super::newest::NewestScan;
 use super::work::Work;
-use super::{index, rebuild};
+use super::{depend, index, rebuild, rename};
 use crate::bound::{ConstraintKind as Wanted, ConstraintSpec, Fit};
 use crate::catalog::codec::Object;
 use crate::catalog::{ConstraintDef, ConstraintKind, ForeignKey, IndexColumn, IndexDef, Privileges, TableDef, Timing};
@@ -265,13 +265,17 @@ async fn adopt(work: &mut Work, old: &Arc<TableDef>, index: u32, primary: bool, 
     if let Some(name) = name
         && *name != *index.name
     {
+        work.hold_name_of(old.schema).await?;
         work.claim_more(old.schema, name).await?;
+        work.reload().await?;
         work.check_free(old.schema, name)?;
         let message =
             format!("ALTER TABLE / ADD CONSTRAINT USING INDEX will rename index \"{}\" to \"{name}\"", index.name);
         work.notice(SqlState::SUCCESSFUL_COMPLETION, message);
         index.name = Arc::from(name);
     }
+    let is_renamed = index.name != found.name;
+    let before = work.catalog.clone();
     let oid = work.oid().await?;
     index.constraint = Some(oid);
     index.primary = primary;
@@ -292,7 +296,11 @@ async fn adopt(work: &mut Work, old: &Arc<TableDef>, index: u32, primary: bool, 
     } else {
         work.put(Object::Index(index)).await?;
     }
-    work.reload().await
+    work.reload().await?;
+    if is_renamed {
+        depend::follow_names(work, &before, &[found.oid], rename::RENAMED).await?;
+    }
+    Ok(())
 }
 
 /// VALIDATE CONSTRAINT.
