@@ -534,14 +534,11 @@ nextval|nextval|to_regclass
 2|3|s
 (1 row)
 
-> reset role; drop schema hidden cascade
-NOTICE:  00000: drop cascades to 5 other objects
-DETAIL:  drop cascades to sequence s
-drop cascades to default value for column a of table kept
-drop cascades to column b of table kept
-drop cascades to constraint kept_a_check on table kept
-drop cascades to view keeping
+> reset role
 RESET
+
+> drop schema hidden cascade
+NOTICE:  00000: drop cascades to 5 other objects
 DROP SCHEMA
 
 > drop table one.kept; revoke usage on schema one from asker; drop role asker

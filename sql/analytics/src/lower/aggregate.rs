@@ -117,8 +117,7 @@ impl Lowering<'_> {
         if relation.fields.is_empty() {
             return Err(Refusal::of("DISTINCT without columns"));
         }
-        let term = |field: &Field| Term { expr: field.expr(), shape: field.shape, fallible: false };
-        let keys = relation.fields.iter().map(term).collect();
+        let keys = relation.fields.iter().map(Field::term).collect::<Lowered<Vec<Term>>>()?;
         let (plan, fields) = self.group(relation.plan, keys, Vec::new())?;
         Ok(Relation::new(plan, fields))
     }

@@ -32,7 +32,7 @@ use crate::repr::{Repr, Shape};
 pub(super) const DEPTH_MAX: usize = 200;
 
 impl Term {
-    fn sure(expr: DfExpr, shape: Shape) -> Term {
+    pub(super) fn sure(expr: DfExpr, shape: Shape) -> Term {
         Term { expr, shape, fallible: false }
     }
 
@@ -69,13 +69,11 @@ impl Lowering<'_> {
                 self.constant(&value.ok_or_else(|| Refusal::of("a parameter without a value"))?, *ty)?
             }
             Expr::Column { index, .. } => {
-                let field = scope.fields.get(*index).ok_or_else(|| Refusal::of("a column outside of its row"))?;
-                Term::sure(field.expr(), field.shape)
+                scope.fields.get(*index).ok_or_else(|| Refusal::of("a column outside of its row"))?.term()?
             }
             Expr::Outer { depth: 0, index, .. } => {
                 let field = scope.outer.and_then(|outer| outer.get(*index));
-                let field = field.ok_or_else(|| Refusal::of("a correlated reference in an unsupported place"))?;
-                Term::sure(field.expr(), field.shape)
+                field.ok_or_else(|| Refusal::of("a correlated reference in an unsupported place"))?.term()?
             }
             Expr::Outer { .. } => return Err(Refusal::of("a reference across several queries")),
             Expr::Subquery(_) => return Err(Refusal::of("a subquery in an unsupported place")),
@@ -600,6 +598,7 @@ fn localize<'a>(expr: &mut Expr, scope: Scope<'a>, fields: &mut Vec<&'a Field>) 
         }
     };
     let field = field.ok_or_else(|| Refusal::of("a column outside of its row"))?;
+    field.term()?;
     let known = fields.iter().position(|known| known.column == field.column);
     let index = known.unwrap_or_else(|| {
         fields.push(field);

@@ -67,9 +67,29 @@ pub(crate) struct Field {
     pub shape: Shape,
 }
 
+/// The name of columns that are not there.
+const UNAVAILABLE: &str = "system column";
+
 impl Field {
+    /// A column in whose place there is nothing: scans do not read system columns from here.
+    fn unavailable() -> Field {
+        Field { column: Column::new_unqualified(UNAVAILABLE), shape: Shape::of(SqlType::OID, false) }
+    }
+
+    fn is_unavailable(&self) -> bool {
+        self.column.name == UNAVAILABLE
+    }
+
     fn expr(&self) -> DfExpr {
         DfExpr::Column(self.column.clone())
+    }
+
+    /// Its value in an expression.
+    fn term(&self) -> Lowered<Term> {
+        if self.is_unavailable() {
+            return Err(Refusal::of("a system column"));
+        }
+        Ok(Term::sure(self.expr(), self.shape))
     }
 }
 

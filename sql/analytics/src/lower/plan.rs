@@ -17,7 +17,7 @@ use sql::bound::{
 };
 use sql::catalog::TableDef;
 use sql::exec::{evaluate_row, needs_only_row};
-use types::{Datum, SqlType};
+use types::Datum;
 
 use super::expr::{balanced, operator_call, same_form};
 use super::{Correlated, CteState, Field, Lowered, Lowering, Missing, Refusal, Relation, Scope, Table, Term};
@@ -278,13 +278,12 @@ impl Lowering<'_> {
         let rows = TableRows::new(Arc::clone(table), &scan.access, attributes.clone(), shapes, schema, context);
         let mut relation = self.source(provider_as_source(Arc::new(rows)), stored)?;
 
-        // The scan's row, followed by what only its access reads. System columns are not read from here: they get a name
-        // that no column has, so that a plan that uses one is refused.
+        // The scan's row, followed by what only its access reads.
         let mut rest = std::mem::take(&mut relation.fields).into_iter();
         for column in &scan.columns {
             relation.fields.push(match column {
                 ScanColumn::Attribute(_) => rest.next().ok_or_else(|| Refusal::of("a column outside of its row"))?,
-                ScanColumn::System(_) => unavailable(),
+                ScanColumn::System(_) => Field::unavailable(),
             });
         }
         let visible = relation.fields.len();
@@ -368,21 +367,26 @@ impl Lowering<'_> {
             if reads_outer(expr) {
                 return Err(Refusal::of("a correlated select list"));
             }
-            terms.push(self.expr(expr, Scope { fields: &relation.fields, outer: None })?);
+            terms.push(match expr {
+                // What nobody uses of it is no obstacle.
+                Expr::Column { index, .. } if relation.fields.get(*index).is_some_and(Field::is_unavailable) => None,
+                expr => Some(self.expr(expr, Scope { fields: &relation.fields, outer: None })?),
+            });
         }
         let projected = self.project_terms(relation, terms)?;
         Ok(Relation { empty_group, ..projected })
     }
 
-    /// A projection to these terms; columns that correlated conditions read stay beside them.
-    pub(super) fn project_terms(&mut self, relation: Relation, terms: Vec<Term>) -> Lowered<Relation> {
+    /// A projection to these terms, with nothing in the place of what is none; columns that correlated conditions read stay
+    /// beside them.
+    fn project_terms(&mut self, relation: Relation, terms: Vec<Option<Term>>) -> Lowered<Relation> {
         let mut exprs = Vec::with_capacity(terms.len());
         let mut fields = Vec::with_capacity(terms.len());
         for term in terms {
-            if is_unavailable(&term.expr) {
-                fields.push(unavailable());
+            let Some(term) = term else {
+                fields.push(Field::unavailable());
                 continue;
-            }
+            };
             let field = self.new_field(term.shape);
             exprs.push(term.named(&field));
             fields.push(field);
@@ -558,8 +562,7 @@ impl Lowering<'_> {
         let left = self.distinct(left)?;
         let mut keys = Vec::with_capacity(left.fields.len());
         for (a, b) in left.fields.iter().zip(&right.fields) {
-            let term = |field: &Field| Term { expr: field.expr(), shape: field.shape, fallible: false };
-            let pair = self.comparable(term(a), term(b))?;
+            let pair = self.comparable(a.term()?, b.term()?)?;
             keys.push(pair.ok_or_else(|| Refusal::of("a set operation over values without a common form"))?);
         }
         let kind = if set.kind == SetOpKind::Intersect { JoinType::LeftSemi } else { JoinType::LeftAnti };
@@ -582,14 +585,15 @@ impl Lowering<'_> {
             .collect();
         let side = |relation: Relation| -> Lowered<Arc<LogicalPlan>> {
             let exprs = relation.fields.iter().zip(&fields).map(|(from, to)| {
+                let from = from.term()?;
                 let expr = if same_form(from.shape, to.shape) {
-                    from.expr()
+                    from.expr
                 } else {
-                    kernel::call(Reshape::new(from.shape, to.shape.repr), vec![from.expr()])
+                    kernel::call(Reshape::new(from.shape, to.shape.repr), vec![from.expr])
                 };
-                expr.alias(to.column.name.clone())
+                Ok(expr.alias(to.column.name.clone()))
             });
-            let mut exprs: Vec<DfExpr> = exprs.collect();
+            let mut exprs: Vec<DfExpr> = exprs.collect::<Lowered<_>>()?;
             if exprs.is_empty() {
                 exprs.push(lit(true).alias("nothing"));
             }
@@ -688,17 +692,6 @@ fn common_form(a: Shape, b: Shape) -> Shape {
         _ => Repr::Opaque,
     };
     Shape { ty: a.ty, repr }
-}
-
-/// The name of columns that are not there.
-const UNAVAILABLE: &str = "system column";
-
-fn unavailable() -> Field {
-    Field { column: Column::new_unqualified(UNAVAILABLE), shape: Shape::of(SqlType::OID, false) }
-}
-
-fn is_unavailable(expr: &DfExpr) -> bool {
-    matches!(expr, DfExpr::Column(column) if column.name == UNAVAILABLE)
 }
 
 fn attribute(column: ScanColumn) -> Option<usize> {

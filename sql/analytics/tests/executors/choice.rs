@@ -231,6 +231,7 @@ async fn system_columns_are_read_as_rows() {
         ("select count(distinct ctid), count(distinct xmin::text), max(ctid) from t", "1000|2|(0,1000)"),
         ("select sum(w) from t where ctid <= '(0,100)'", "450"),
         ("select count(*) from t a join t b on a.ctid = b.ctid", "1000"),
+        ("select count(*) from (select ctid from t intersect select ctid from t where w = 1) s", "100"),
         ("select count(*) from t where xmin = (select xmin from t where id = 7)", "700"),
         ("select sum(w) from (select w, xmin from t) s where xmin <> '0'", "4500"),
     ] {
