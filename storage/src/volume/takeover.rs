@@ -182,7 +182,7 @@ pub async fn run(nodes: &Nodes, takeover: &Takeover) -> Result<TakenOver, Volume
                     asked = with_members(nodes, known, &heard.said, dial)?;
                 }
                 sleep(jitter(pause, takeover.instance)).await;
-                pause = (pause * 2).min(WAITING_PAUSE_MAX);
+                pause = after_pause(pause, false);
                 continue;
             }
             if takeover.gives_way_to(heard.ballot) {
@@ -209,7 +209,7 @@ pub async fn run(nodes: &Nodes, takeover: &Takeover) -> Result<TakenOver, Volume
                     tell(failed.why(ballot));
                     above = above.max(failed.above);
                     sleep(jitter(pause, takeover.instance)).await;
-                    pause = (pause * 2).min(if failed.above > ballot { REFUSED_PAUSE_MAX } else { WAITING_PAUSE_MAX });
+                    pause = after_pause(pause, failed.above > ballot);
                 }
             }
         }
@@ -220,6 +220,11 @@ pub async fn run(nodes: &Nodes, takeover: &Takeover) -> Result<TakenOver, Volume
             .await
             .unwrap_or_else(|_| Err(VolumeError::Unavailable("too few storage nodes answer for a recovery".into()))),
     }
+}
+
+/// The pause after this one.
+fn after_pause(pause: Duration, refused: bool) -> Duration {
+    (pause * 2).min(if refused { REFUSED_PAUSE_MAX } else { WAITING_PAUSE_MAX })
 }
 
 /// Between one and two pauses, by instance: enough to part two recoverers, and the same in every run of a simulation.
@@ -499,4 +504,20 @@ fn promise(reply: &rpc::PrepareReply) -> Result<Promise, protocol::Error> {
     let config = reply.config.clone().unwrap_or_default();
     let membership = Membership::from_rpc(&config)?.id();
     Ok(Promise { table, segments, vdl_heard: Lsn(reply.flushed_vdl_heard), hydrated: reply.hydrated, membership })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The shortest silence for which a replica stands when nobody says otherwise.
+    const SILENCE: Duration = Duration::from_millis(500);
+
+    #[test]
+    fn who_waits_for_nodes_asks_again_before_a_replica_takes_it_for_silent() {
+        let longest = |refused| (0..20).fold(PAUSE, |pause, _| after_pause(pause, refused));
+        assert!(jitter(longest(false), 96) < SILENCE);
+        assert!(longest(true) > SILENCE, "rivals part further");
+        assert_eq!(after_pause(longest(true), false), longest(false), "a rival that went away is forgotten");
+    }
 }
