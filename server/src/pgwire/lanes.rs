@@ -15,7 +15,8 @@
 //!   there from the beginning. It leaves between two polls: one long poll holds up the others of its lane.
 //! - **A session lives near its client.** It begins on the lane of the core that its client's packets are processed on,
 //!   which is the client's own core when both are on one machine and its receive queue's when not; when they come from
-//!   another core for some time, it moves there, unless that leaves the lanes uneven.
+//!   another core for some time, it moves there, unless that leaves the lanes uneven; two that are each on the lane of the
+//!   other's client change places.
 //! - **Lanes are evened out.** When one lane has been busier than another by a good part of [`WINDOW`], the session that
 //!   makes up half the difference changes its lane when it next waits for its client.
 //! - **A socket goes along.** A session that changes its lane takes its socket to the new lane's event loop: woken across by
@@ -238,20 +239,36 @@ impl Lanes {
             .map(|(busy, tenant)| (tenant, busy))
             .collect();
         let uneven = window * UNEVEN_PERCENT / 100;
+        // Those who would follow their clients if the lanes stayed even.
+        let mut kept: Vec<(&Tenant, u64, usize, usize)> = Vec::new();
         for (tenant, busy) in &active {
             let home = tenant.home.load(Ordering::Relaxed);
             tenant.looks.store(true, Ordering::Relaxed);
-            match self.lane_of(tenant.near.load(Ordering::Relaxed)) {
-                Some(near) if near != home => {
-                    let apart = 1 + tenant.apart.fetch_add(1, Ordering::Relaxed);
-                    if apart >= WINDOWS_APART && loads[near] + 2 * busy <= loads[home] + uneven {
-                        self.change_home(tenant, near);
-                        loads[home] = loads[home].saturating_sub(*busy);
-                        loads[near] += busy;
-                    }
-                }
-                _ => tenant.apart.store(0, Ordering::Relaxed),
+            let Some(near) = self.lane_of(tenant.near.load(Ordering::Relaxed)).filter(|near| *near != home) else {
+                tenant.apart.store(0, Ordering::Relaxed);
+                continue;
+            };
+            if 1 + tenant.apart.fetch_add(1, Ordering::Relaxed) < WINDOWS_APART {
+                continue;
             }
+            let fits = |back: u64| loads[near] + 2 * busy <= loads[home] + 2 * back + uneven;
+            let fits_back = |back: u64| loads[home] + 2 * back <= loads[near] + 2 * busy + uneven;
+            let goes_back = |(_, back, from, to): &(&Tenant, u64, usize, usize)| {
+                (*from, *to) == (near, home) && fits(*back) && fits_back(*back)
+            };
+            if !fits(0) {
+                let Some(partner) = kept.iter().position(goes_back) else {
+                    kept.push((tenant, *busy, home, near));
+                    continue;
+                };
+                let (partner, back, ..) = kept.swap_remove(partner);
+                self.change_home(partner, home);
+                loads[near] = loads[near].saturating_sub(back);
+                loads[home] += back;
+            }
+            self.change_home(tenant, near);
+            loads[home] = loads[home].saturating_sub(*busy);
+            loads[near] += busy;
         }
         let busiest = (0..loads.len()).max_by_key(|lane| loads[*lane]).expect("there is a lane");
         let idlest = (0..loads.len()).min_by_key(|lane| loads[*lane]).expect("there is a lane");
@@ -368,6 +385,25 @@ mod tests {
         Lanes::of((0..2).map(|n| Lane::start(n, None).expect("a thread can be had")).collect())
     }
 
+    /// Lanes that are said to be tied to the cores 10 and 11.
+    fn two_with_cores() -> Arc<Lanes> {
+        let mut lanes: Vec<Lane> = (0..2).map(|n| Lane::start(n, None).expect("a thread can be had")).collect();
+        lanes.iter_mut().zip([10, 11]).for_each(|(lane, n)| lane.core = Some(n));
+        Lanes::of(lanes)
+    }
+
+    /// A window of 100 ns in which clients were seen on these cores and their sessions were busy for so long.
+    fn window(lanes: &Lanes, places: &[Place], cores: [usize; 4], busy: [u64; 4]) {
+        for ((place, core), busy) in places.iter().zip(cores).zip(busy) {
+            let tenant = place.tenant();
+            tenant.looks.store(true, Ordering::Relaxed);
+            tenant.rest(|| Some(core));
+            tenant.busy.store(busy, Ordering::Relaxed);
+            lanes.lanes[place.home()].busy.fetch_add(busy, Ordering::Relaxed);
+        }
+        lanes.even_out(100);
+    }
+
     fn here() -> String {
         thread::current().name().unwrap_or_default().to_owned()
     }
@@ -478,22 +514,11 @@ mod tests {
 
     #[tokio::test(flavor = "multi_thread")]
     async fn a_session_follows_its_client_while_the_lanes_stay_even() {
-        let mut lanes: Vec<Lane> = (0..2).map(|n| Lane::start(n, None).expect("a thread can be had")).collect();
-        lanes.iter_mut().zip([10, 11]).for_each(|(lane, n)| lane.core = Some(n));
-        let lanes = Lanes::of(lanes);
+        let lanes = two_with_cores();
         let places: Vec<Place> = [Some(11), Some(11), None, Some(7)].map(|near| lanes.place(near)).into();
         let homes = || -> Vec<usize> { places.iter().map(Place::home).collect() };
         assert_eq!(homes(), [1, 1, 0, 0]);
-        let window = |cores: [usize; 4], busy: [u64; 4]| {
-            for ((place, core), busy) in places.iter().zip(cores).zip(busy) {
-                let tenant = place.tenant();
-                tenant.looks.store(true, Ordering::Relaxed);
-                tenant.rest(|| Some(core));
-                tenant.busy.store(busy, Ordering::Relaxed);
-                lanes.lanes[place.home()].busy.fetch_add(busy, Ordering::Relaxed);
-            }
-            lanes.even_out(100);
-        };
+        let window = |cores, busy| window(&lanes, &places, cores, busy);
         window([10, 11, 10, 10], [20, 20, 20, 20]);
         assert_eq!(homes(), [1, 1, 0, 0], "perhaps its client only passes by");
         window([11, 11, 10, 10], [20, 20, 20, 20]);
@@ -503,6 +528,21 @@ mod tests {
         assert_eq!(homes(), [1, 1, 0, 0], "it would leave the lanes uneven");
         window([10, 11, 10, 10], [10, 30, 20, 20]);
         assert_eq!(homes(), [0, 1, 0, 0]);
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn two_sessions_whose_clients_are_at_each_others_lane_change_places() {
+        let lanes = two_with_cores();
+        let places: Vec<Place> = [10, 10, 11, 11].map(|near| lanes.place(Some(near))).into();
+        let homes = || -> Vec<usize> { places.iter().map(Place::home).collect() };
+        assert_eq!(homes(), [0, 0, 1, 1]);
+        let window = |busy| window(&lanes, &places, [10, 11, 10, 11], busy);
+        window([20, 20, 20, 20]);
+        assert_eq!(homes(), [0, 0, 1, 1], "perhaps they only pass by");
+        window([20, 40, 10, 20]);
+        assert_eq!(homes(), [0, 0, 1, 1], "it would leave the lanes uneven");
+        window([20, 20, 20, 20]);
+        assert_eq!(homes(), [0, 1, 0, 1], "neither could go alone");
     }
 
     #[test]
