@@ -9,10 +9,11 @@ use proptest::prelude::*;
 use protocol::node::{NodeError, StorageNode};
 use protocol::rpc::storage::{AppendOutcome, AppendRequest, CreateVolumeRequest, ReadOutcome, VolumeConfig};
 use protocol::{Ballot, FORMAT_VERSION, Lsn};
-use std::time::Instant;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 use storage::history::ENTRIES_MAX;
 use storage::node::NodeOptions;
-use storage::sim::{Loss, SimDisk};
+use storage::sim::{Loss, SimClock, SimDisk};
 
 fn ballot(counter: u32) -> Ballot {
     Ballot::new(counter, 9)
@@ -328,6 +329,42 @@ fn an_image_that_is_due_is_not_tried_again_before_its_bound_moves() {
     assert_eq!(tend(&mut rig, first).0, 0, "the image is the newest below the bound");
     assert!(tend(&mut rig, writer.end()).0 > 0, "the bound moved");
     rig.check_pages(&writer, 0..3, &[writer.end()]);
+}
+
+#[test]
+fn pages_whose_records_lie_scattered_are_gathered_in_one_go() {
+    let disk = SimDisk::new();
+    let clock = Arc::new(SimClock::default());
+    let options =
+        NodeOptions { log_file_bytes: 1 << 20, log_retention_bytes: 256 << 20, clock: clock.clone(), ..options(0) };
+    let mut rig = open(&disk, options).expect("it is sound");
+    rig.create();
+    let mut writer = Writer::new();
+    let pages: Vec<u64> = (0..PAGES_PER_GROUP.into()).collect();
+    let rounds = |rig: &mut Rig, writer: &mut Writer, rounds: u32| {
+        for _ in 0..rounds {
+            rig.send(writer.batch(&pages));
+        }
+        rig.hear(writer.end(), writer.end());
+        let before = rig.disk.operations();
+        rig.tend();
+        (rig.disk.operations() - before, rig.status().image_bytes > 0)
+    };
+    let (_, imaged) = rounds(&mut rig, &mut writer, 600);
+    assert!(!imaged, "each of their chains is long, but takes one record of a batch");
+    let (_, imaged) = rounds(&mut rig, &mut writer, 1500);
+    assert!(!imaged, "they wait for each other");
+    clock.advance(Duration::from_secs(5));
+    let before = rig.disk.operations();
+    rig.tend();
+    let operations = rig.disk.operations() - before;
+    assert!(rig.status().image_bytes > 0);
+    assert!(operations < 500, "the log is read once and not by links: {operations} operations");
+    rig.check_pages(&writer, 0..PAGES_PER_GROUP.into(), &[writer.end()]);
+    // What is left of their chains is in the last file.
+    clock.advance(Duration::from_secs(5));
+    let (operations, _) = rounds(&mut rig, &mut writer, 0);
+    assert_eq!(operations, 0);
 }
 
 #[test]

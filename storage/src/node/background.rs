@@ -6,7 +6,8 @@
 //!
 //! An image is due in three cases. An earlier version left a page without one that it should have
 //! ([`hydrate`](super::hydrate)). A page's chain above its last image has grown long, so that building it would take long:
-//! this concerns a few hot pages. Or about three quarters of the log's retention are full of redo that no images cover: then a
+//! this concerns a few hot pages, whose records are still in memory, and warm ones, whose records lie scattered over the log;
+//! these are set aside until they are many, and gathered by a sweep of their own. Or about three quarters of the log's retention are full of redo that no images cover: then a
 //! [sweep](super::sweep) makes images for all of it, and covered files stay for peers and replicas until the log exceeds
 //! its retention. So a page is imaged about once while a retention's worth of redo passes, a hot one more often. Just when is
 //! a little different for each of six: they take in the same redo at the same pace, and if all swept at once they would all be
@@ -32,10 +33,10 @@ use super::log::ReadFault;
 use super::pages::BuildError;
 use super::repair::{SCRUB_INTERVAL, Scrub, rebuild_images};
 use super::segment::Place;
-use super::state::{CHAIN_BYTES_MAX, CHAIN_RECORDS_MAX};
+use super::state::{Due, SCATTERED_FACTOR};
 use super::sweep::{Made, Portion, Sweep, settle_heads};
 use crate::quorum::COPIES;
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 use parking_lot::{Condvar, Mutex};
 use protocol::{Ballot, Error, GroupId, Lsn, PageId};
 use std::io;
@@ -59,6 +60,10 @@ const BEHIND_SECONDS_PER_RETENTION: u64 = 8;
 const HELD_BACK_MAX: Duration = Duration::from_millis(200);
 /// A log of this multiple of its retention waits no longer for a peer that lacks it.
 const PEERS_FACTOR: u64 = 8;
+/// Pages that were set aside because their records lie scattered wait so long for others...
+const SCATTERED_WAIT: Duration = Duration::from_secs(5);
+/// ...and are gathered if they are so many for each log file to be read; else their links are followed, which costs less.
+const SCATTERED_PER_FILE: usize = 4;
 /// Images that no checkpoint vouches for, in bytes.
 const UNVOUCHED_BYTES_MAX: u64 = 4 << 20;
 /// Rest after a portion, as a multiple of the time it took: while the log is within its retention, while it is beyond by up to
@@ -217,6 +222,12 @@ impl Wake {
 pub struct Tender {
     shared: Arc<Shared>,
     sweep: Option<Sweep>,
+    /// Pages whose image is due and whose records lie scattered over more of the log than is in memory.
+    scattered: HashSet<PageId>,
+    /// When the first of them was set aside.
+    scattered_at: Duration,
+    /// Pages that are due and were set aside before: their links are followed now.
+    followed: HashSet<PageId>,
     /// Log files up to this one are covered by images.
     covered: u64,
     /// `State::losses` when they were found to be.
@@ -240,6 +251,9 @@ impl Tender {
         Tender {
             shared,
             sweep: None,
+            scattered: HashSet::new(),
+            scattered_at: Duration::ZERO,
+            followed: HashSet::new(),
             covered: 0,
             losses: 0,
             overtaken: false,
@@ -295,6 +309,8 @@ impl Tender {
             tracing::error!(%error, "background work is put off");
         }
         self.sweep = None;
+        // Those that it was for, too, wait for better times.
+        self.shared.state.lock().stalled.extend(self.scattered.drain());
         self.shared.background.set_behind(false);
     }
 
@@ -363,6 +379,7 @@ impl Tender {
         if due.is_empty() {
             return Ok(false);
         }
+        due.retain(|page| !self.is_scattered(*page));
         let made = self.build_due(&due).and_then(|made| {
             self.write_images(&made)?;
             Ok(made)
@@ -372,7 +389,7 @@ impl Tender {
                 let mut state = self.shared.state.lock();
                 for made in &made {
                     if let Some(head) = state.heads.get_mut(&made.page.id()) {
-                        head.due = false;
+                        head.due = Due::No;
                     }
                 }
                 Ok(!state.due.is_empty())
@@ -435,8 +452,65 @@ impl Tender {
         let needed = state.hollow.get(&page).copied().unwrap_or_default();
         let is_hollow = self.shared.images.lsn(page) < needed;
         let Some(head) = state.heads.get_mut(&page) else { return false };
-        head.due = head.records >= CHAIN_RECORDS_MAX || head.bytes >= CHAIN_BYTES_MAX || is_hollow;
-        head.due
+        let is_due = head.is_long(1) || is_hollow;
+        head.due = if is_due { Due::Yes } else { Due::No };
+        is_due
+    }
+
+    /// Whether a page's records lie scattered. Then it is put off, or set aside when its chain is very long.
+    fn is_scattered(&mut self, page: PageId) -> bool {
+        if self.followed.remove(&page) {
+            return false;
+        }
+        let image = self.shared.images.lsn(page);
+        {
+            let mut state = self.shared.state.lock();
+            let is_hollow = state.hollow.contains_key(&page);
+            let Some(head) = state.heads.get_mut(&page).filter(|_| !is_hollow) else { return false };
+            if !head.is_scattered(image, self.shared.options.recent_bytes as u64) {
+                return false;
+            }
+            if !head.is_long(SCATTERED_FACTOR) {
+                head.due = Due::PutOff;
+                return true;
+            }
+        }
+        if self.scattered.is_empty() {
+            self.scattered_at = self.shared.options.clock.now();
+        }
+        self.scattered.insert(page);
+        true
+    }
+
+    /// A sweep for the pages that were set aside, when they have waited long enough.
+    fn next_gathering(&mut self) -> Option<Sweep> {
+        let now = self.shared.options.clock.now();
+        if self.scattered.is_empty() || now.saturating_sub(self.scattered_at) < SCATTERED_WAIT {
+            return None;
+        }
+        let waiting = std::mem::take(&mut self.scattered);
+        let due: HashSet<PageId> = waiting.into_iter().filter(|page| self.is_due(*page)).collect();
+        let oldest = due.iter().map(|page| self.shared.images.lsn(*page)).min()?;
+        let uncovered = self.shared.files.sealed_after(self.covered);
+        let (files, tables) = {
+            let state = self.shared.state.lock();
+            let first = state.segments.values().filter_map(|segment| segment.file_above(oldest)).min()?;
+            let files = uncovered.into_iter().filter(|file| *file >= first);
+            (files.take_while(|file| state.may_be_imaged(*file, false)).collect::<Vec<u64>>(), state.tables)
+        };
+        if files.is_empty() || due.len() < files.len() * SCATTERED_PER_FILE {
+            self.follow(due);
+            return None;
+        }
+        self.scattered.clone_from(&due);
+        Some(Sweep::of_pages(due, files, tables))
+    }
+
+    /// Has images made of those pages that are still due by following their links.
+    fn follow(&mut self, pages: HashSet<PageId>) {
+        let due: Vec<PageId> = pages.into_iter().filter(|page| self.is_due(*page)).collect();
+        self.followed.extend(&due);
+        self.shared.state.lock().due.extend(due);
     }
 
     fn write_images(&self, made: &[Made]) -> Result<(), TendError> {
@@ -452,7 +526,7 @@ impl Tender {
     /// Does a portion of a sweep, if there is cause for one.
     fn sweep(&mut self) -> Result<bool, TendError> {
         if self.sweep.is_none() {
-            self.sweep = self.next_sweep();
+            self.sweep = self.next_sweep().or_else(|| self.next_gathering());
         }
         // Put back below unless it fails: then it begins anew.
         let Some(mut sweep) = self.sweep.take() else { return Ok(false) };
@@ -462,6 +536,12 @@ impl Tender {
             Portion::More(made) => {
                 self.write_images(&made)?;
                 self.sweep = Some(sweep);
+            }
+            Portion::Done(_) if sweep.is_of_pages() => {
+                let pages = sweep.into_pages();
+                self.scattered.retain(|page| !pages.contains(page));
+                self.scattered_at = self.shared.options.clock.now();
+                self.follow(pages);
             }
             // What was found damaged meanwhile may be in no image, and must not go as if it were.
             Portion::Done(_) if sweep.tables != self.shared.state.lock().tables => {}
@@ -488,13 +568,7 @@ impl Tender {
         // What lies behind a gap is kept in the hope that the gap is filled; not for ever, for it may be gone everywhere.
         let crowded = shared.files.log_bytes() > retention.saturating_mul(CROWDED_FACTOR) || shared.is_pressed();
         let mut state = shared.state.lock();
-        let may_go = |file: &u64| {
-            state
-                .segments
-                .iter()
-                .all(|(group, segment)| !segment.holds_above(state.image_bound(*group), *file, crowded))
-        };
-        let files: Vec<u64> = uncovered.into_iter().take_while(may_go).collect();
+        let files: Vec<u64> = uncovered.into_iter().take_while(|file| state.may_be_imaged(*file, crowded)).collect();
         let newest = *files.last()?;
         if crowded {
             // Now, so that none of it comes to count while the images are made.

@@ -25,7 +25,7 @@ use super::pages::PageCache;
 use super::queue::Queue;
 use super::reads::Turns;
 use super::segment::Run;
-use super::state::{CHAIN_BYTES_MAX, CHAIN_RECORDS_MAX, Head, State, Volume};
+use super::state::{Due, Head, State, Volume};
 use super::stored::records;
 use super::superblock::{NAMES, Superblock};
 use super::writer::Writer;
@@ -464,8 +464,8 @@ fn load_heads(shared: &Shared, state: &mut State, indexes: &[FileIndex]) {
         head.bytes = head.bytes.saturating_add(u32::try_from(bytes).unwrap_or(u32::MAX));
     }
     for (page, head) in &mut heads {
-        head.due = head.records >= CHAIN_RECORDS_MAX || head.bytes >= CHAIN_BYTES_MAX || hollow.contains_key(page);
-        if head.due {
+        if head.is_long(1) || hollow.contains_key(page) {
+            head.due = Due::Yes;
             state.due.push(*page);
         }
     }

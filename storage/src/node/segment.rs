@@ -368,6 +368,12 @@ impl Segment {
         self.runs.iter().rev().find(|run| run.place.file <= file)
     }
 
+    /// The file of the first records above `lsn`.
+    #[must_use]
+    pub fn file_above(&self, lsn: Lsn) -> Option<u64> {
+        self.runs.get(self.runs.partition_point(|run| run.last <= lsn)).map(|run| run.place.file)
+    }
+
     /// Whether files up to `file` hold records above `lsn`; with `counted`, records that count.
     #[must_use]
     pub fn holds_above(&self, lsn: Lsn, file: u64, counted: bool) -> bool {

@@ -23,6 +23,23 @@ use std::sync::Arc;
 pub const CHAIN_RECORDS_MAX: u32 = 500;
 /// The same in bytes.
 pub const CHAIN_BYTES_MAX: u32 = 64 << 10;
+/// So many times as long may a chain be whose records lie scattered: following it reads a batch for each record, and mostly a
+/// sweep comes first.
+pub const SCATTERED_FACTOR: u32 = 4;
+/// Records are scattered that make up less than one in so many bytes of the log since the image.
+const SCATTERED_IN: u64 = 32;
+
+/// Whether an image of a page is to be made between sweeps.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Due {
+    /// Its chain is short.
+    #[default]
+    No,
+    /// Its records lie scattered: not before its chain is [`SCATTERED_FACTOR`] times as long.
+    PutOff,
+    /// It is known to the background.
+    Yes,
+}
 
 /// The newest counted record of a page, and how long its chain above the image is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -33,8 +50,23 @@ pub struct Head {
     pub records: u32,
     /// Their bytes.
     pub bytes: u32,
-    /// Whether the page waits in `due`.
-    pub due: bool,
+    /// Whether an image is to be made.
+    pub due: Due,
+}
+
+impl Head {
+    /// Whether its records above an image lie scattered over the log, and over more of it than is in memory.
+    #[must_use]
+    pub fn is_scattered(&self, image: Lsn, memory_bytes: u64) -> bool {
+        let log_bytes = self.newest.since(image);
+        log_bytes > memory_bytes && u64::from(self.bytes) * SCATTERED_IN < log_bytes
+    }
+
+    /// Whether the chain has grown too long, or `factor` times as long as that.
+    #[must_use]
+    pub fn is_long(&self, factor: u32) -> bool {
+        self.records >= CHAIN_RECORDS_MAX * factor || self.bytes >= CHAIN_BYTES_MAX * factor
+    }
 }
 
 /// Batches as they came, those put in last, up to a number of bytes.
@@ -245,6 +277,14 @@ impl State {
         self.vdl.min(flushed).min(self.floor)
     }
 
+    /// Whether all that a log file holds may become images; with `counted`, all that counts.
+    #[must_use]
+    pub fn may_be_imaged(&self, file: u64, counted: bool) -> bool {
+        let held_above =
+            |(group, segment): (&GroupId, &Segment)| segment.holds_above(self.image_bound(*group), file, counted);
+        !self.segments.iter().any(held_above)
+    }
+
     /// Up to where every peer has flushed a group.
     #[must_use]
     pub fn held_by_peers(&self, group: GroupId) -> Lsn {
@@ -318,8 +358,13 @@ pub fn add_record(heads: &mut HashMap<PageId, Head>, due: &mut Vec<PageId>, page
     head.newest = lsn;
     head.records += 1;
     head.bytes = head.bytes.saturating_add(bytes);
-    if !head.due && (head.records >= CHAIN_RECORDS_MAX || head.bytes >= CHAIN_BYTES_MAX) {
-        head.due = true;
+    let is_due = match head.due {
+        Due::No => head.is_long(1),
+        Due::PutOff => head.is_long(SCATTERED_FACTOR),
+        Due::Yes => false,
+    };
+    if is_due {
+        head.due = Due::Yes;
         due.push(page);
     }
 }

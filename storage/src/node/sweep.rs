@@ -10,6 +10,9 @@
 //! are made as the memory needs. Where the records of a page are about as long as the page, as a bulk load leaves them, the
 //! sweep ends before the memory is full: later files hardly concern the same pages, so that images of these are not made
 //! again soon, and nothing is read twice.
+//!
+//! The same way serves pages that are due between sweeps, when they are many and their records lie scattered over the log: to
+//! follow each link of their chains would read, for every record, the batch that it came with.
 
 use super::background::TendError;
 use super::disk::Patience;
@@ -17,6 +20,7 @@ use super::frame::read_frames;
 use super::log::ReadFault;
 use super::repair::{held_in, lose_unread};
 use super::segment::Place;
+use super::state::Due;
 use super::stored::{Glance, glances};
 use super::{Shared, images::ImageError};
 use bytes::{Bytes, BytesMut};
@@ -44,7 +48,8 @@ struct Share {
 
 impl Share {
     fn has(&self, page: PageId) -> bool {
-        page.0 % self.modulus == self.residue
+        // A power of two, which the processor is not told.
+        page.0 & (self.modulus - 1) == self.residue
     }
 
     /// Halves it: what is left here, and the other half.
@@ -66,6 +71,8 @@ struct Piece {
 /// A sweep on its way.
 pub struct Sweep {
     files: Vec<u64>,
+    /// Where only some pages are to have images: which.
+    chosen: Option<HashSet<PageId>>,
     /// `State::tables` when they were found to hold nothing that may not become an image.
     pub tables: u64,
     /// Shares that no pass was made for.
@@ -106,6 +113,7 @@ impl Sweep {
         let share = Share { modulus: 1, residue: 0 };
         Sweep {
             files,
+            chosen: None,
             tables,
             shares: Vec::new(),
             share,
@@ -114,6 +122,24 @@ impl Sweep {
             arena: BytesMut::new(),
             gathered: None,
         }
+    }
+
+    /// The same for some pages alone. What else the files hold is not covered by it.
+    #[must_use]
+    pub fn of_pages(pages: HashSet<PageId>, files: Vec<u64>, tables: u64) -> Sweep {
+        Sweep { chosen: Some(pages), ..Sweep::new(files, tables) }
+    }
+
+    /// Whether it is limited to some pages.
+    #[must_use]
+    pub fn is_of_pages(&self) -> bool {
+        self.chosen.is_some()
+    }
+
+    /// The pages that it is limited to.
+    #[must_use]
+    pub fn into_pages(self) -> HashSet<PageId> {
+        self.chosen.unwrap_or_default()
     }
 
     /// Does a portion: reads one file, or builds up to `images_max` images.
@@ -161,7 +187,7 @@ impl Sweep {
     /// Whether the sweep had better end with the files read so far: the memory is half full of pages such as a bulk load
     /// leaves. Asked in the first pass only: it says which files the others read.
     fn is_dense(&self) -> bool {
-        if self.share.modulus > 1 || self.arena.len() <= ARENA_BYTES_MAX / 2 {
+        if self.chosen.is_some() || self.share.modulus > 1 || self.arena.len() <= ARENA_BYTES_MAX / 2 {
             return false;
         }
         let pages: HashSet<PageId> = self.pieces.iter().map(|piece| piece.page).collect();
@@ -182,7 +208,9 @@ impl Sweep {
         read_frames(&*file, sequence, |frame| {
             found.clear();
             images.clear();
-            found.extend(glances(&frame.batch).filter(|record| self.share.has(record.page)));
+            let is_chosen = |page| self.chosen.as_ref().is_none_or(|chosen| chosen.contains(&page));
+            let wanted = glances(&frame.batch).filter(|record| self.share.has(record.page) && is_chosen(record.page));
+            found.extend(wanted);
             shared.images.lsns(found.iter().map(|record| record.page), |lsn| images.push(lsn));
             let mut of_images = images.iter();
             found.retain(|record| of_images.next().is_none_or(|image| record.lsn > *image));
@@ -297,6 +325,9 @@ pub fn settle_heads(shared: &Shared, made: &[Made]) {
         } else {
             head.records = head.records.saturating_sub(*records);
             head.bytes = head.bytes.saturating_sub(*bytes);
+            if head.due == Due::PutOff {
+                head.due = Due::No;
+            }
         }
     }
 }
