@@ -88,6 +88,9 @@ const INSERT: Statement = Statement {
     name: "i",
     text: "INSERT INTO pgbench_history (tid, bid, aid, delta, mtime) VALUES (1, 2, $1, 4, CURRENT_TIMESTAMP)",
 };
+const DELETE: Statement = Statement { name: "x", text: "DELETE FROM pgbench_accounts WHERE aid = $1" };
+const REPLACE: Statement =
+    Statement { name: "p", text: "INSERT INTO pgbench_accounts (aid, bid, abalance) VALUES ($1, 1, 0)" };
 const RANGE: Statement =
     Statement { name: "r", text: "SELECT abalance FROM pgbench_accounts WHERE aid BETWEEN $1 AND $1 + 99" };
 const SUM: Statement =
@@ -102,7 +105,8 @@ const DISTINCT: Statement = Statement {
 };
 const BEGIN: Statement = Statement { name: "b", text: "BEGIN" };
 const END: Statement = Statement { name: "e", text: "END" };
-const PREPARED: [&Statement; 9] = [&SELECT, &UPDATE, &INSERT, &RANGE, &SUM, &SORT, &DISTINCT, &BEGIN, &END];
+const PREPARED: [&Statement; 11] =
+    [&SELECT, &UPDATE, &INSERT, &DELETE, &REPLACE, &RANGE, &SUM, &SORT, &DISTINCT, &BEGIN, &END];
 
 async fn send(session: &mut Session, statement: &Statement, mode: Mode, value: u32) {
     let client = &mut Nobody::default();
@@ -170,6 +174,7 @@ async fn keyed_statements_allocate_little() {
         ("select", &[&SELECT], [9, 9, 10]),
         ("update", &[&UPDATE], [21, 21, 22]),
         ("insert", &[&INSERT], [24, 24, 25]),
+        ("delete and insert", &[&DELETE, &REPLACE], [48, 48, 50]),
         ("block", &[&BEGIN, &UPDATE, &SELECT, &END], [28, 28, 32]),
     ];
     let mut over = Vec::new();
@@ -261,6 +266,7 @@ counted! {
     counted_sum_prepared: SUM, Mode::Prepared;
     counted_sort_prepared: SORT, Mode::Prepared;
     counted_distinct_prepared: DISTINCT, Mode::Prepared;
+    counted_delete_prepared: DELETE, Mode::Prepared;
 }
 
 /// What is counted below; by itself it only shows that the statements run.
@@ -274,6 +280,8 @@ fn rounds_to_be_counted() {
             runtime.block_on(send(&mut session, statement, mode, 1));
         }
     }
+    // Of a row that nothing is counted of.
+    runtime.block_on(send(&mut session, &DELETE, Mode::Prepared, 1000));
     for counted in COUNTED {
         counted(&runtime, &mut session);
     }
@@ -327,6 +335,7 @@ fn keyed_statements_run_few_instructions() {
         ("counted_sum_prepared", 235_000),
         ("counted_sort_prepared", 367_000),
         ("counted_distinct_prepared", 302_000),
+        ("counted_delete_prepared", 28_800),
     ];
     assert_eq!(bounds.len(), COUNTED.len());
     let mut over = Vec::new();

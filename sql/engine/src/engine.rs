@@ -357,7 +357,7 @@ impl Engine {
     #[must_use]
     pub fn statement(&self, txn: &mut Txn) -> View {
         let snapshot = txn.statement_snapshot(|| self.snapshot());
-        View { snapshot, txn: txn.shared.clone(), start: self.end() }
+        View { snapshot, txn: txn.shared.clone(), start: self.end(), is_unread: false }
     }
 
     /// The last record's LSN on the writer, the applied LSN on a replica.
@@ -374,7 +374,7 @@ impl Engine {
     /// Reads at a snapshot without a transaction.
     #[must_use]
     pub fn view(&self, snapshot: Snapshot) -> View {
-        View { start: snapshot.lsn(), snapshot, txn: self.new_shared(CancelToken::new()) }
+        View { start: snapshot.lsn(), snapshot, txn: self.new_shared(CancelToken::new()), is_unread: false }
     }
 
     /// Commits: appends the commit record, publishes it and releases the locks, without waiting for durability. Returns

@@ -58,13 +58,13 @@ impl Engine {
     /// by it, and what must hold for all rows.
     #[must_use]
     pub fn newest(&self, txn: &Txn) -> View {
-        View { snapshot: self.snapshot(), txn: txn.shared.clone(), start: self.end() }
+        View { snapshot: self.snapshot(), txn: txn.shared.clone(), start: self.end(), is_unread: false }
     }
 
     /// As [`Engine::newest`], of the transaction of a statement that reads by `view` otherwise.
     #[must_use]
     pub fn newest_beside(&self, view: &View) -> View {
-        View { snapshot: self.snapshot(), txn: view.txn.clone(), start: self.end() }
+        View { snapshot: self.snapshot(), txn: view.txn.clone(), start: self.end(), is_unread: false }
     }
 
     /// Creates a tree. It exists for others when the transaction commits; if it does not, the sweep frees it.

@@ -277,9 +277,18 @@ pub struct View {
     pub(crate) snapshot: Snapshot,
     pub(crate) txn: Arc<TxnShared>,
     pub(crate) start: Lsn,
+    /// See [`View::unread`].
+    pub(crate) is_unread: bool,
 }
 
 impl View {
+    /// The same, for the update or delete of a row that the statement has not read. Where the row's newest version is in flight
+    /// and the view sees none below, there is no such row, and nobody is awaited.
+    #[must_use]
+    pub fn unread(&self) -> View {
+        View { is_unread: true, ..self.clone() }
+    }
+
     /// The snapshot.
     #[must_use]
     pub fn snapshot(&self) -> &Snapshot {

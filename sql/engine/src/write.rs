@@ -139,6 +139,8 @@ struct Target<'a> {
     tree: TreeId,
     key: &'a [u8],
     mode: LockStrength,
+    /// Of a statement that has not read the row: see [`View::unread`].
+    unread: Option<&'a View>,
 }
 
 /// Written: the outcome, and the stamp of the version if there is one.
@@ -216,6 +218,22 @@ impl Engine {
         }
     }
 
+    /// Whether a view sees a key whose newest version, this entry, is in flight. What was deleted behind the view counts: who
+    /// saw it looks at what came after.
+    fn sees_below(&self, view: &View, page: &Page, entry: &Entry<'_>) -> Result<bool, Stop> {
+        let (mut below, snapshot) = (Vec::new(), view.snapshot.lsn());
+        let state = self.committed_below(&view.txn, page, entry.key(), entry.stamp(), &mut below, &mut |_| {})?;
+        let entry = Entry { cell: &below };
+        Ok(match state {
+            None => false,
+            Some(HeadState::Committed(lsn)) => {
+                view.txn.observe(lsn);
+                !entry.is_tombstone() || lsn > snapshot
+            }
+            Some(_) => !entry.is_tombstone() || entry.stamp() > snapshot,
+        })
+    }
+
     /// One attempt at a write: lock, look, decide, append.
     fn write_once<T>(
         &self,
@@ -229,7 +247,7 @@ impl Engine {
             let mut copy = Vec::new();
             // Versions stand newest first: here the new one goes.
             let at = cell::lower_bound(&page, Position::before(key));
-            let head = match self.search_from(txn, &page, key, at)? {
+            let mut head = match self.search_from(txn, &page, key, at)? {
                 Search::Head(head) => Some(head),
                 Search::Absent => None,
                 Search::GoesOn => self.search_right(txn, &page, key, &mut copy)?.map(|state| Head {
@@ -239,11 +257,18 @@ impl Engine {
                 }),
             };
             if let Some(Head { entry, state: HeadState::InFlight(owner), .. }) = &head {
-                let version = Some(version_lock(owner, entry));
-                return match self.locks.acquire(row_key(tree, key), txn, mode, version, WaitPolicy::Wait) {
-                    Acquired::Wait(waiter) => Err(Stop::Wait(waiter)),
-                    Acquired::Granted | Acquired::Refused | Acquired::Retry | Acquired::Full => Err(Stop::Again),
+                let is_awaited = match target.unread {
+                    Some(view) => self.sees_below(view, &page, entry)?,
+                    None => true,
                 };
+                if is_awaited {
+                    let version = Some(version_lock(owner, entry));
+                    return match self.locks.acquire(row_key(tree, key), txn, mode, version, WaitPolicy::Wait) {
+                        Acquired::Wait(waiter) => Err(Stop::Wait(waiter)),
+                        Acquired::Granted | Acquired::Refused | Acquired::Retry | Acquired::Full => Err(Stop::Again),
+                    };
+                }
+                head = None;
             }
             let seen = head.as_ref().map(|head| (&head.entry, &head.state));
             let (flags, payload, outcome) = match decide(seen)? {
@@ -308,7 +333,7 @@ impl Engine {
         self.check_snapshot(&view.snapshot)?;
         let txid = self.assign(txn).await?;
         let shared = txn.shared.clone();
-        let target = Target { txn: &shared, txid, tree, key, mode };
+        let target = Target { txn: &shared, txid, tree, key, mode, unread: view.is_unread.then_some(view) };
         let mut pins = Pins::default();
         let mut row: Option<Vec<u8>> = None;
         loop {

@@ -534,6 +534,9 @@ pub(super) async fn delete_rows(
     context: &Arc<ExecContext>,
     end: &mut StatementEnd,
 ) -> Result<Changed> {
+    if let Some(changed) = keyed::delete(delete, context, end).await? {
+        return Ok(changed);
+    }
     let at = Place::new(context, &Frames::none());
     let mut writer = TableWriter::new(&delete.table, context).giving(std::iter::empty());
     let mut changed = Changed::default();

@@ -1,9 +1,10 @@
 //! Keyed statements: one row by its whole key, without an operator tree.
 //!
 //! A SELECT of a point access computes the key, descends once, and decodes the columns that its select list names. An UPDATE
-//! does not read the row first: the new version is computed from the newest one inside the write, under its latch. At READ
-//! COMMITTED that is a statement whose snapshot was taken a moment later; at REPEATABLE READ the general way is taken, and
-//! also where computing may take long: see [`is_brief`].
+//! does not read the row first: the new version is computed from the newest one inside the write, under its latch. Neither does
+//! a DELETE for which the key is the whole condition. At READ COMMITTED that is a statement whose snapshot was taken a moment
+//! later; at REPEATABLE READ the general way is taken, and also where computing may take long: see [`is_brief`]. Who inserts the
+//! row just now is not awaited: see [`View::unread`](engine::View::unread).
 
 use std::sync::Arc;
 
@@ -21,7 +22,7 @@ use super::lift::Lift;
 use super::scan::column_value;
 use super::table::{push_key, tree};
 use super::write::TableWriter;
-use crate::bound::{Expr, Fit, IndexAccess, Node, Plan, Relation, Scan, Update};
+use crate::bound::{Delete, Expr, Fit, IndexAccess, Node, Plan, Relation, Scan, Update};
 use crate::catalog::TableDef;
 
 /// The key that a point access of the table's own tree names: `None` when no row can have it.
@@ -154,8 +155,8 @@ pub(super) async fn update(
             Ok(Verdict::Replace(encoded))
         };
         let mut txn = context.txn().await?;
-        let (engine, view) = (context.engine(), &context.view);
-        engine.update(&mut txn, view, tree(table.tree), &key, strength, &mut replace).await.lift()?
+        let (engine, view) = (context.engine(), context.view.unread());
+        engine.update(&mut txn, &view, tree(table.tree), &key, strength, &mut replace).await.lift()?
     };
     match outcome {
         WriteOutcome::Done => {
@@ -172,6 +173,60 @@ pub(super) async fn update(
             Met::Nothing | Met::Written { .. } => Ok(Some(Changed::default())),
         },
         WriteOutcome::Gone | WriteOutcome::SelfModified => Ok(Some(Changed::default())),
+        // The general way follows the row to where it moved.
+        WriteOutcome::Moved(_) => Ok(None),
+    }
+}
+
+/// Runs a keyed DELETE; `None` if it is not one, in which case nothing was done. What waits for the statement's end goes to
+/// `end`.
+pub(super) async fn delete(
+    delete: &Delete,
+    context: &Arc<ExecContext>,
+    end: &mut StatementEnd,
+) -> Result<Option<Changed>> {
+    let table = &delete.table;
+    if context.isolation != Isolation::ReadCommitted || delete.returning.is_some() || !delete.system.is_empty() {
+        return Ok(None);
+    }
+    let Some((scan, _, access)) = point_scan(&delete.source) else { return Ok(None) };
+    if scan.filter.is_some() {
+        // A row that does not pass it is not waited for.
+        return Ok(None);
+    }
+    let key = match point_key(table, access, context) {
+        None => return Ok(None),
+        Some(key) => match key? {
+            Some(key) => key,
+            None => return Ok(Some(Changed::default())),
+        },
+    };
+    let mut writer = TableWriter::new(table, context).giving(std::iter::empty());
+    let follows = writer.follows_deletions();
+    let mut version = Vec::new();
+    let outcome = {
+        let mut agree = |bytes: &[u8], _| {
+            version.clear();
+            if follows {
+                version.extend_from_slice(bytes);
+            }
+            Ok(true)
+        };
+        let mut txn = context.txn().await?;
+        let (engine, view) = (context.engine(), context.view.unread());
+        engine.delete(&mut txn, &view, tree(table.tree), &key, None, &mut agree).await.lift()?
+    };
+    match outcome {
+        WriteOutcome::Done => {
+            if follows {
+                let mut old = Row::new();
+                table.shape.layout.decode_into(&version, &mut old)?;
+                writer.after_delete(&mut *context.txn().await?, &key, old).await?;
+                end.add(writer);
+            }
+            Ok(Some(Changed { count: 1, ..Changed::default() }))
+        }
+        WriteOutcome::Skipped | WriteOutcome::Gone | WriteOutcome::SelfModified => Ok(Some(Changed::default())),
         // The general way follows the row to where it moved.
         WriteOutcome::Moved(_) => Ok(None),
     }

@@ -294,6 +294,11 @@ impl TableWriter {
             || table.constraints.iter().any(is_foreign)
     }
 
+    /// The same of a deletion: out of another index, or along a foreign key that leads to the table.
+    pub fn follows_deletions(&self) -> bool {
+        secondary_indexes(&self.table).next().is_some() || !self.table.referenced_by.is_empty()
+    }
+
     /// Brings indexes up to date after a row's version was replaced in place, and remembers what to check at the end.
     ///
     /// # Errors

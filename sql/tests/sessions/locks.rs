@@ -80,6 +80,37 @@ async fn locks_and_waits_are_shown() {
     assert_eq!(value(&mut watcher, "select count(*) from pg_locks where not granted").await, "0");
 }
 
+/// What is in flight alone no statement sees; what it hides is waited for.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_row_that_is_being_inserted_is_not_waited_for() {
+    let setup = format!("{ROWS}; create index on t (v); insert into t values (3, 30); delete from t where id = 3");
+    let (_volume, database, mut one, mut two) = two(&setup).await;
+    ok(&run(&mut one, "begin").await);
+    ok(&run(&mut one, "insert into t values (3, 31), (4, 40)").await);
+    for (sql, tag) in [
+        ("update t set v = 0 where id = 3", "UPDATE 0"),
+        ("update t set v = 0 where id = 4", "UPDATE 0"),
+        ("delete from t where id = 3", "DELETE 0"),
+        ("delete from t where id = 4", "DELETE 0"),
+    ] {
+        let lines = tokio::time::timeout(Duration::from_secs(20), run(&mut two, sql)).await.expect("it does not wait");
+        assert_eq!(lines, [tag], "{sql}");
+    }
+    ok(&run(&mut one, "commit").await);
+    assert_eq!(run(&mut two, "delete from t where id = 4").await, ["DELETE 1"]);
+    ok(&run(&mut one, "begin").await);
+    ok(&run(&mut one, "delete from t where id = 1; insert into t values (1, 11)").await);
+    let waiting = spawn(two, "delete from t where id = 1");
+    let_wait(&database).await;
+    assert!(!waiting.is_finished(), "the row may be there again");
+    ok(&run(&mut one, "rollback").await);
+    let (mut two, lines) = waiting.await.expect("no panic");
+    assert_eq!(lines, ["DELETE 1"]);
+    // Its entry in the index went with it.
+    assert_eq!(value(&mut two, "select count(*) from t where v = 10").await, "0");
+    assert_eq!(value(&mut two, "select string_agg(id || ' ' || v, ',' order by id) from t").await, "2 20,3 31");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn sizes_are_counted_in_pages() {
     let setup = "create table t (id int primary key, v text); create table empty (id int);
