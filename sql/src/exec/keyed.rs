@@ -117,11 +117,14 @@ pub(super) async fn update(
     end: &mut StatementEnd,
 ) -> Result<Option<Changed>> {
     let table = &update.table;
+    let changes = |position: usize| {
+        update.assignments.iter().chain(&update.generated).any(|assignment| assignment.column == position)
+    };
     if context.isolation != Isolation::ReadCommitted
         || update.returning.is_some()
         || !update.system.is_empty()
         || !update.check_options.is_empty()
-        || update.assignments.iter().any(|assignment| table.key.contains(&assignment.column))
+        || table.key.iter().any(|position| changes(*position))
     {
         return Ok(None);
     }
@@ -140,12 +143,11 @@ pub(super) async fn update(
     };
     let columns = update.assignments.iter().map(|assignment| assignment.column);
     let mut writer = TableWriter::new(table, context).giving(columns);
-    let assigned = |position: usize| update.assignments.iter().any(|assignment| assignment.column == position);
-    let strength = writer.strength(assigned);
+    let (strength, follows) = (writer.strength(changes), writer.follows_changes(changes));
     let mut met = Met::Nothing;
     let outcome = {
         let mut replace = |bytes: &[u8], _| {
-            met = new_version(update, scan, context, &writer, bytes);
+            met = new_version(update, scan, context, &writer, follows, bytes);
             let Met::Written { new, .. } = &met else { return Ok(Verdict::Skip) };
             let mut encoded = Vec::with_capacity(bytes.len() + 16);
             if let Err(error) = table.shape.layout.encode(new, &mut encoded) {
@@ -161,7 +163,7 @@ pub(super) async fn update(
     match outcome {
         WriteOutcome::Done => {
             let Met::Written { old, new } = met else { return Err(Error::internal("a row was replaced by nothing")) };
-            if writer.follows_changes() {
+            if follows {
                 writer.after_update(&mut *context.txn().await?, &key, &old, &new).await?;
                 end.add(writer);
             }
@@ -233,8 +235,15 @@ pub(super) async fn delete(
 }
 
 /// Computes the version that follows `bytes`.
-fn new_version(update: &Update, scan: &Scan, context: &ExecContext, writer: &TableWriter, bytes: &[u8]) -> Met {
-    match try_new_version(update, scan, context, writer, bytes) {
+fn new_version(
+    update: &Update,
+    scan: &Scan,
+    context: &ExecContext,
+    writer: &TableWriter,
+    follows: bool,
+    bytes: &[u8],
+) -> Met {
+    match try_new_version(update, scan, context, writer, follows, bytes) {
         Ok(met) => met,
         Err(error) => Met::Failed(error),
     }
@@ -245,6 +254,7 @@ fn try_new_version(
     scan: &Scan,
     context: &ExecContext,
     writer: &TableWriter,
+    follows: bool,
     bytes: &[u8],
 ) -> Result<Met> {
     let table = &update.table;
@@ -270,7 +280,7 @@ fn try_new_version(
             });
         }
     }
-    let (old, mut new) = if writer.follows_changes() { (old.clone(), old) } else { (Row::new(), old) };
+    let (old, mut new) = if follows { (old.clone(), old) } else { (Row::new(), old) };
     for (assignment, value) in update.assignments.iter().zip(values) {
         new[assignment.column] = value;
     }

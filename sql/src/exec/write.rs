@@ -285,13 +285,19 @@ impl TableWriter {
         }
     }
 
-    /// Whether a change of a row has to be followed: into another index, or along a foreign key.
-    pub fn follows_changes(&self) -> bool {
+    /// Whether a change of these columns has to be followed: into another index, or along a foreign key.
+    pub fn follows_changes(&self, changed: impl Fn(usize) -> bool) -> bool {
         let table = &self.table;
-        let is_foreign = |it: &Arc<ConstraintDef>| matches!(it.kind, ConstraintKind::Foreign(_));
-        secondary_indexes(table).next().is_some()
-            || !table.referenced_by.is_empty()
-            || table.constraints.iter().any(is_foreign)
+        let leads = |it: &Arc<ConstraintDef>, is_parent: bool| match &it.kind {
+            ConstraintKind::Foreign(foreign) => {
+                let columns = if is_parent { &foreign.parent_columns } else { &foreign.columns };
+                columns.iter().any(|position| changed(*position))
+            }
+            _ => false,
+        };
+        secondary_indexes(table).flat_map(|index| index.column_positions()).any(&changed)
+            || table.referenced_by.iter().any(|it| leads(it, true))
+            || table.constraints.iter().any(|it| leads(it, false))
     }
 
     /// The same of a deletion: out of another index, or along a foreign key that leads to the table.

@@ -564,6 +564,36 @@ UPDATE 1
 ERROR:  428C9: column "b" can only be updated to DEFAULT
 DETAIL:  Column "b" is a generated column.
 
+> create table genkey (a int, g int generated always as (a * 2) stored primary key, u int generated always as (a + 1) stored unique, v text)
+CREATE TABLE
+
+> insert into genkey values (1, default, default, 'x'), (5, default, default, 'y')
+INSERT 0 2
+
+> update genkey set a = 3 where g = 2
+UPDATE 1
+
+> select * from genkey where g = 6
+a|g|u|v
+3|6|4|x
+(1 row)
+
+> update genkey set a = 5 where g = 6
+ERROR:  23505: duplicate key value violates unique constraint "genkey_pkey"
+DETAIL:  Key (g)=(10) already exists.
+
+> select v from genkey where u = 4
+v
+x
+(1 row)
+
+> delete from genkey where g = 6
+DELETE 1
+
+> select g from genkey where u = 4
+g
+(0 rows)
+
 > truncate seqt restart identity
 TRUNCATE TABLE
 
