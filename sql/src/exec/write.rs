@@ -185,8 +185,8 @@ impl TableWriter {
     /// # Errors
     /// What the engine returns.
     pub async fn insert(&mut self, txn: &mut Txn, row: &[Datum]) -> Result<Inserted> {
-        let table = self.table.clone();
-        let context = self.context.clone();
+        // Only borrowed: sessions on other cores share the table, and the count of its references with it.
+        let (table, context) = (&*self.table, &*self.context);
         let (engine, view) = (context.engine(), &context.view);
         let mut key = std::mem::take(&mut self.key);
         key.clear();
@@ -194,7 +194,7 @@ impl TableWriter {
             let id = context.session.database.row_ids.next(engine, table.tree).await?;
             key.extend(id.to_be_bytes());
         } else {
-            row_key(&table, row, &mut key)?;
+            row_key(table, row, &mut key)?;
         }
         self.row.clear();
         table.shape.layout.encode(row, &mut self.row)?;
@@ -202,8 +202,8 @@ impl TableWriter {
             let primary = table.primary_key().cloned();
             return Ok(Inserted::Duplicate(primary.ok_or_else(|| Error::internal("a row id was given out twice"))?));
         }
-        for index in secondary_indexes(&table) {
-            let entry = entry_key(&table, index, row, &key);
+        for index in secondary_indexes(table) {
+            let entry = entry_key(table, index, row, &key);
             if engine.insert(txn, view, tree(index.tree), &entry, &key).await.lift()? != InsertOutcome::Inserted {
                 self.key = key;
                 return Ok(Inserted::Duplicate(index.clone()));
@@ -240,8 +240,7 @@ impl TableWriter {
     /// # Errors
     /// 53200: there are too many to remember.
     pub fn note_child(&mut self, row: &[Datum], old: Option<&[Datum]>) -> Result<()> {
-        let table = self.table.clone();
-        for (number, constraint) in table.constraints.iter().enumerate() {
+        for (number, constraint) in self.table.constraints.iter().enumerate() {
             let ConstraintKind::Foreign(foreign) = &constraint.kind else { continue };
             let values: Vec<Datum> = foreign.columns.iter().map(|position| row[*position].clone()).collect();
             if old.is_some_and(|old| {
@@ -310,13 +309,13 @@ impl TableWriter {
     /// # Errors
     /// 23505; what the engine returns.
     pub async fn after_update(&mut self, txn: &mut Txn, key: &[u8], old: &[Datum], new: &[Datum]) -> Result<()> {
-        let table = self.table.clone();
-        for index in secondary_indexes(&table) {
+        let table = &*self.table;
+        for index in secondary_indexes(table) {
             if index.column_positions().all(|position| same_key(&old[position], &new[position])) {
                 continue;
             }
-            let before = entry_key(&table, index, old, key);
-            let after = entry_key(&table, index, new, key);
+            let before = entry_key(table, index, old, key);
+            let after = entry_key(table, index, new, key);
             if before != after {
                 self.replace_entry(txn, index, &before, &after, key, new).await?;
             }
@@ -417,9 +416,9 @@ impl TableWriter {
     /// # Errors
     /// What the engine returns.
     pub async fn after_delete(&mut self, txn: &mut Txn, key: &[u8], old: Vec<Datum>) -> Result<()> {
-        let table = self.table.clone();
-        for index in secondary_indexes(&table) {
-            let entry = entry_key(&table, index, &old, key);
+        let table = &*self.table;
+        for index in secondary_indexes(table) {
+            let entry = entry_key(table, index, &old, key);
             self.delete_entry(txn, index.tree, &index.name, &entry).await?;
         }
         if !table.referenced_by.is_empty() {

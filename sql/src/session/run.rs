@@ -705,13 +705,13 @@ fn locks_of(prepared: &Prepared, is_writer: bool) -> SmallVec<[(u64, TableLockMo
 
 /// The tables to which foreign keys lead from tables that are written: parents are looked at, and unless rows are only
 /// added, children are looked at, or changed with their parents.
-fn related_tables(
-    written: &[Arc<TableDef>],
-    catalog: &CatalogSnapshot,
+fn related_tables<'c>(
+    written: &[&'c TableDef],
+    catalog: &'c CatalogSnapshot,
     adds: bool,
-) -> Vec<(TableLockMode, Arc<TableDef>)> {
-    let mut found: Vec<(TableLockMode, Arc<TableDef>)> = Vec::new();
-    let is_alone = |table: &Arc<TableDef>| {
+) -> Vec<(TableLockMode, &'c TableDef)> {
+    let mut found: Vec<(TableLockMode, &TableDef)> = Vec::new();
+    let is_alone = |table: &&TableDef| {
         table.referenced_by.is_empty()
             && !table.constraints.iter().any(|it| matches!(it.kind, ConstraintKind::Foreign(_)))
     };
@@ -729,12 +729,12 @@ fn related_tables(
             let looks = |action| matches!(action, ReferentialAction::NoAction | ReferentialAction::Restrict);
             let changes = is_child && !(looks(foreign.on_update) && looks(foreign.on_delete));
             let mode = if changes { TableLockMode::RowExclusive } else { TableLockMode::RowShare };
-            let other = catalog.table(if is_child { constraint.table } else { foreign.parent });
+            let other = catalog.table(if is_child { constraint.table } else { foreign.parent }).map(Arc::as_ref);
             let Some(other) = other.filter(|other| other.oid != table.oid) else { continue };
             if !found.iter().any(|(known, it)| *known == mode && it.oid == other.oid) {
-                found.push((mode, other.clone()));
+                found.push((mode, other));
                 if changes {
-                    pending.push(other.clone());
+                    pending.push(other);
                 }
             }
         }
@@ -743,13 +743,13 @@ fn related_tables(
 }
 
 /// The tables that a statement writes rows of.
-fn written_tables(statement: &Statement) -> SmallVec<[Arc<TableDef>; 2]> {
+fn written_tables(statement: &Statement) -> SmallVec<[&TableDef; 2]> {
     match executed(statement) {
-        Statement::Insert(insert) => smallvec![insert.table.clone()],
-        Statement::Update(update) => smallvec![update.table.clone()],
-        Statement::Delete(delete) => smallvec![delete.table.clone()],
+        Statement::Insert(insert) => smallvec![&*insert.table],
+        Statement::Update(update) => smallvec![&*update.table],
+        Statement::Delete(delete) => smallvec![&*delete.table],
         Statement::Copy(copy) => match &copy.direction {
-            CopyDirection::In { table, .. } => smallvec![table.clone()],
+            CopyDirection::In { table, .. } => smallvec![&**table],
             CopyDirection::Out { .. } => SmallVec::new(),
         },
         _ => SmallVec::new(),
