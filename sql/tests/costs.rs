@@ -173,8 +173,8 @@ async fn keyed_statements_allocate_little() {
     let cases: &[(&str, &[&Statement], [u64; 3])] = &[
         ("select", &[&SELECT], [9, 9, 10]),
         ("update", &[&UPDATE], [21, 21, 22]),
-        ("insert", &[&INSERT], [24, 24, 25]),
-        ("delete and insert", &[&DELETE, &REPLACE], [48, 48, 50]),
+        ("insert", &[&INSERT], [23, 23, 24]),
+        ("delete and insert", &[&DELETE, &REPLACE], [47, 47, 49]),
         ("block", &[&BEGIN, &UPDATE, &SELECT, &END], [28, 28, 32]),
     ];
     let mut over = Vec::new();

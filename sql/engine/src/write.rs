@@ -26,6 +26,7 @@ use bytes::Bytes;
 use protocol::page::{PAGE_BYTES, PAGE_HEADER_BYTES, SLOT_BYTES};
 use protocol::redo::{Change, Patch};
 use protocol::{Lsn, Page, TxnId};
+use std::borrow::Cow;
 use std::sync::Arc;
 
 /// Longer rows live in overflow pages: a quarter of a page.
@@ -118,12 +119,12 @@ enum Search<'p> {
 /// The head as a write's decision sees it.
 type Seen<'a> = (&'a Entry<'a>, &'a HeadState);
 /// Decides on a write, given the head and, where it was read before, its long row.
-type Decide<'a, T> = dyn FnMut(Option<Seen<'_>>, Option<&[u8]>) -> Result<Decision<T>> + Send + 'a;
+type Decide<'a, T> = dyn FnMut(Option<Seen<'_>>, Option<&[u8]>) -> Result<Decision<'a, T>> + Send + 'a;
 
 /// What a write decides, seeing the head.
-enum Decision<T> {
+enum Decision<'a, T> {
     Done(T),
-    Write { flags: u8, payload: Vec<u8>, outcome: T },
+    Write { flags: u8, payload: Cow<'a, [u8]>, outcome: T },
     NeedRow,
 }
 
@@ -235,10 +236,10 @@ impl Engine {
     }
 
     /// One attempt at a write: lock, look, decide, append.
-    fn write_once<T>(
+    fn write_once<'d, T>(
         &self,
         target: &Target<'_>,
-        decide: &mut dyn FnMut(Option<Seen<'_>>) -> Result<Decision<T>>,
+        decide: &mut dyn FnMut(Option<Seen<'_>>) -> Result<Decision<'d, T>>,
     ) -> Result<Written<T>, Stop> {
         let log = self.log()?;
         let Target { txn, tree, key, .. } = *target;
@@ -423,7 +424,10 @@ impl Engine {
             if let Some(visible) = visible {
                 return Ok(Decision::Done(InsertOutcome::Duplicate { visible }));
             }
-            let (flags, payload) = stored(row);
+            let (flags, payload) = match row.len() <= INLINE_ROW_BYTES_MAX {
+                true => (0, Cow::Borrowed(row)),
+                false => (OVERFLOW, Cow::Owned(unwritten_overflow(row))),
+            };
             Ok(Decision::Write { flags, payload, outcome: InsertOutcome::Inserted })
         };
         let written = self.write(txn, view, tree, key, LockStrength::Update, &mut decide).await?;
@@ -496,11 +500,11 @@ impl Engine {
                 return Err(Error::RowTooLarge { bytes: row.len(), max: ROW_BYTES_MAX });
             }
             if row.len() <= INLINE_ROW_BYTES_MAX {
-                return Ok(Decision::Write { flags: 0, payload: row, outcome: WriteOutcome::Done });
+                return Ok(Decision::Write { flags: 0, payload: Cow::Owned(row), outcome: WriteOutcome::Done });
             }
-            let (flags, payload) = stored(&row);
+            let payload = Cow::Owned(unwritten_overflow(&row));
             long = Some(row);
-            Ok(Decision::Write { flags, payload, outcome: WriteOutcome::Done })
+            Ok(Decision::Write { flags: OVERFLOW, payload, outcome: WriteOutcome::Done })
         };
         let written = self.write(txn, view, tree, key, strength, &mut decide).await?;
         if let Some(row) = long {
@@ -546,7 +550,8 @@ impl Engine {
             }
             let flags = TOMBSTONE | if moved_to.is_some() { MOVED } else { 0 };
             let told = moved_to.filter(|moved| key.len() + moved.len() <= ENTRY_BYTES_MAX);
-            Ok(Decision::Write { flags, payload: told.unwrap_or(&[]).to_vec(), outcome: WriteOutcome::Done })
+            let payload = Cow::Borrowed(told.unwrap_or(&[]));
+            Ok(Decision::Write { flags, payload, outcome: WriteOutcome::Done })
         };
         let written = self.write(txn, view, tree, key, LockStrength::Update, &mut decide).await?;
         if written.stamp.is_some() {
@@ -1089,13 +1094,9 @@ enum Probe {
     Found(Bytes, Lsn, Stored),
 }
 
-/// Flags and payload of an entry that stores `row`.
-fn stored(row: &[u8]) -> (u8, Vec<u8>) {
-    if row.len() <= INLINE_ROW_BYTES_MAX {
-        return (0, row.to_vec());
-    }
-    let overflow = OverflowRef { bytes: row.len() as u64, head: protocol::PageId::NONE };
-    (OVERFLOW, overflow.encode().to_vec())
+/// The payload of the entry of a long row, before its pages are written.
+fn unwritten_overflow(row: &[u8]) -> Vec<u8> {
+    OverflowRef { bytes: row.len() as u64, head: protocol::PageId::NONE }.encode().to_vec()
 }
 
 /// What turns the body of one entry into another of equal length. Offsets count from the cell's start.
