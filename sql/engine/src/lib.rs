@@ -56,6 +56,7 @@
 //!   async fn update(&self, &mut Txn, &View, TreeId, key, LockStrength, f) -> Result<WriteOutcome>;
 //!       // f: &mut (dyn FnMut(&[u8], Version) -> Result<Verdict> + Send); may be called again with another row
 //!   async fn delete(&self, &mut Txn, &View, TreeId, key, moved_to: Option<&[u8]>, f) -> Result<WriteOutcome>;
+//!   async fn move_entry(&self, &mut Txn, &View, TreeId, (before, after), row) -> Result<EntryMove>;  // a delete and an insert
 //!   async fn lock_row(&self, &mut Txn, &View, TreeId, key, LockStrength, WaitPolicy) -> Result<LockOutcome>;
 //!   async fn lock_object(&self, &mut Txn, object: u64, TableLockMode, WaitPolicy) -> Result<()>;
 //!   async fn probe(&self, &mut Txn, &View, TreeId, KeyRange) -> Result<Option<(Bytes, Bytes)>>; // newest state, waits
@@ -129,7 +130,7 @@ pub use stats::Stats;
 pub use trees::TreeKind;
 pub use txn::{Isolation, SavepointId, Txn, View};
 pub use vacuum::VacuumReport;
-pub use write::{INLINE_ROW_BYTES_MAX, InsertOutcome, LockOutcome, Pass, Verdict, Version, WriteOutcome};
+pub use write::{EntryMove, INLINE_ROW_BYTES_MAX, InsertOutcome, LockOutcome, Pass, Verdict, Version, WriteOutcome};
 
 /// A tree, named by its root page, which never moves.
 pub type TreeId = protocol::PageId;

@@ -9,6 +9,10 @@
 //!
 //! An update ships a copy of the row's newest version with the bytes that changed.
 
+mod entry;
+
+pub use entry::EntryMove;
+
 use crate::cell::{
     self, ENTRY_HEADER_BYTES, Entry, HIGH_HEADER_BYTES, KEY_LOCK, MOVED, OVERFLOW, OverflowRef, OwnedPosition,
     PAGE_HAS_OVERFLOW, Position, STAMP_BYTES, TOMBSTONE,

@@ -9,7 +9,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use engine::{InsertOutcome, LockStrength, Txn, Verdict, WriteOutcome};
+use engine::{EntryMove, InsertOutcome, LockStrength, Txn, Verdict, WriteOutcome};
 use smallvec::SmallVec;
 use types::text_io::{as_text, cut};
 use types::{Datum, Error, Result, SqlState};
@@ -333,7 +333,11 @@ impl TableWriter {
         new: &[Datum],
     ) -> Result<()> {
         let (engine, view) = (self.context.engine(), &self.context.view);
-        self.delete_entry(txn, index.tree, &index.name, before).await?;
+        match engine.move_entry(txn, view, tree(index.tree), (before, after), key).await.lift()? {
+            EntryMove::Done => return Ok(()),
+            EntryMove::Deleted => {}
+            EntryMove::Nothing => self.delete_entry(txn, index.tree, &index.name, before).await?,
+        }
         if engine.insert(txn, view, tree(index.tree), after, key).await.lift()? != InsertOutcome::Inserted {
             return Err(self.unique_violation(index, new));
         }

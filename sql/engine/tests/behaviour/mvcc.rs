@@ -3,7 +3,9 @@
 
 use crate::support::*;
 use engine::testing::MemoryReplica;
-use engine::{Direction, Engine, Error, Isolation, KeyRange, Rows, SavepointId, Snapshot, TreeId, Txn, View};
+use engine::{
+    Direction, Engine, EntryMove, Error, Isolation, KeyRange, Rows, SavepointId, Snapshot, TreeId, Txn, View,
+};
 use protocol::TxnId;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
@@ -186,6 +188,40 @@ fn a_statement_does_not_see_its_own_writes() {
         assert_eq!(outcome, Ok(engine::WriteOutcome::SelfModified));
         let view = engine.statement(&mut txn);
         assert_eq!(engine.get(&view, tree, b"a").await, Ok(Some(bytes::Bytes::from_static(b"1"))));
+    });
+}
+
+#[test]
+fn an_entry_moves_as_far_as_one_step_does_it() {
+    block_on(async {
+        let (volume, engine) = new_engine().await;
+        let tree = new_tree(&engine).await;
+        for key in [b"b", b"d", b"f"] {
+            put_now(&engine, tree, key, b"row").await;
+        }
+        let before = engine.view(engine.snapshot());
+        let mut txn = engine.begin(Isolation::ReadCommitted);
+        let view = engine.statement(&mut txn);
+        for (from, to, comes) in [
+            (b"d", b"e", EntryMove::Done),
+            (b"f", b"c", EntryMove::Done),
+            // Taken.
+            (b"b", b"c", EntryMove::Deleted),
+            // Gone, never there, and what the statement itself has written.
+            (b"d", b"g", EntryMove::Nothing),
+            (b"a", b"g", EntryMove::Nothing),
+            (b"e", b"g", EntryMove::Nothing),
+        ] {
+            let moved = engine.move_entry(&mut txn, &view, tree, (&from[..], &to[..]), b"row").await;
+            assert_eq!(moved, Ok(comes), "{from:?} {to:?}");
+        }
+        engine.commit(txn).await.expect("it commits");
+        let keys = |rows: &[(Vec<u8>, Vec<u8>)]| rows.iter().map(|(key, _)| key[0]).collect::<Vec<u8>>();
+        assert_eq!(keys(&all_rows(&engine, tree).await), b"ce");
+        let old = rows(&engine, &before, tree, KeyRange::all(), Direction::Forward, 10).await.expect("reading works");
+        assert_eq!(keys(&old), b"bdf");
+        let reopened = Engine::writer(volume.crash(), small()).await.expect("the volume opens");
+        assert_eq!(keys(&all_rows(&reopened, tree).await), b"ce");
     });
 }
 
