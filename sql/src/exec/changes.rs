@@ -28,9 +28,15 @@ use crate::bound::{Statement, WithPart};
 pub(crate) struct StatementEnd {
     writers: Vec<TableWriter>,
     parts: Vec<Arc<CteState>>,
+    is_in_parts: bool,
 }
 
 impl StatementEnd {
+    /// Whether the statement has parts, which all see the rows of one snapshot.
+    pub fn is_in_parts(&self) -> bool {
+        self.is_in_parts
+    }
+
     /// Adds what a part has written, if anything of it waits.
     pub fn add(&mut self, writer: TableWriter) {
         if writer.has_unjudged() {
@@ -61,7 +67,7 @@ impl StatementEnd {
 /// # Errors
 /// Whatever their rows meet.
 pub(crate) async fn run(parts: &[WithPart], context: &Arc<ExecContext>) -> Result<StatementEnd> {
-    let mut end = StatementEnd::default();
+    let mut end = StatementEnd { is_in_parts: !parts.is_empty(), ..StatementEnd::default() };
     for part in parts {
         match part {
             WithPart::Query(query) => end.parts.push(cte::declare(query, context, &Frames::none())),

@@ -3,8 +3,9 @@
 //! A SELECT of a point access computes the key, descends once, and decodes the columns that its select list names. An UPDATE
 //! does not read the row first: the new version is computed from the newest one inside the write, under its latch. Neither does
 //! a DELETE for which the key is the whole condition. At READ COMMITTED that is a statement whose snapshot was taken a moment
-//! later; at REPEATABLE READ the general way is taken, and also where computing may take long: see [`is_brief`]. Who inserts the
-//! row just now is not awaited: see [`View::unread`](engine::View::unread).
+//! later; at REPEATABLE READ the general way is taken, and also by a statement in parts, which all see the same rows, and where
+//! computing may take long: see [`is_brief`]. Who inserts the row just now is not awaited: see
+//! [`View::unread`](engine::View::unread).
 
 use std::sync::Arc;
 
@@ -121,6 +122,7 @@ pub(super) async fn update(
         update.assignments.iter().chain(&update.generated).any(|assignment| assignment.column == position)
     };
     if context.isolation != Isolation::ReadCommitted
+        || end.is_in_parts()
         || update.returning.is_some()
         || !update.system.is_empty()
         || !update.check_options.is_empty()
@@ -188,7 +190,11 @@ pub(super) async fn delete(
     end: &mut StatementEnd,
 ) -> Result<Option<Changed>> {
     let table = &delete.table;
-    if context.isolation != Isolation::ReadCommitted || delete.returning.is_some() || !delete.system.is_empty() {
+    if context.isolation != Isolation::ReadCommitted
+        || end.is_in_parts()
+        || delete.returning.is_some()
+        || !delete.system.is_empty()
+    {
         return Ok(None);
     }
     let Some((scan, _, access)) = point_scan(&delete.source) else { return Ok(None) };

@@ -111,6 +111,26 @@ async fn a_row_that_is_being_inserted_is_not_waited_for() {
     assert_eq!(value(&mut two, "select string_agg(id || ' ' || v, ',' order by id) from t").await, "2 20,3 31");
 }
 
+/// A part sees no row that has come since the others looked, also where it is told the key.
+#[tokio::test(flavor = "multi_thread")]
+async fn all_parts_of_a_statement_see_the_same_rows() {
+    for (sql, tag) in [
+        ("with a as (update t set v = v + 1 where id = 2) delete from t where id = 9", "DELETE 0"),
+        ("with a as (update t set v = v + 1 where id = 2) update t set v = 0 where id = 9", "UPDATE 0"),
+    ] {
+        let (_volume, database, mut one, two) = two(ROWS).await;
+        let mut watcher = session(&database).await;
+        ok(&run(&mut one, "begin").await);
+        ok(&run(&mut one, "update t set v = 0 where id = 2").await);
+        let waiting = spawn(two, sql);
+        until(&mut watcher, WAITERS, "1").await;
+        ok(&run(&mut one, "insert into t values (9, 90)").await);
+        ok(&run(&mut one, "commit").await);
+        assert_eq!(waiting.await.expect("no panic").1, [tag], "{sql}");
+        assert_eq!(value(&mut one, "select string_agg(id || ' ' || v, ',' order by id) from t").await, "1 10,2 1,9 90");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn sizes_are_counted_in_pages() {
     let setup = "create table t (id int primary key, v text); create table empty (id int);
