@@ -196,20 +196,24 @@ fn an_entry_moves_as_far_as_one_step_does_it() {
     block_on(async {
         let (volume, engine) = new_engine().await;
         let tree = new_tree(&engine).await;
-        for key in [b"b", b"d", b"f"] {
+        for key in [b"b", b"d", b"f", b"i"] {
             put_now(&engine, tree, key, b"row").await;
         }
         let before = engine.view(engine.snapshot());
+        let mut other = engine.begin(Isolation::ReadCommitted);
+        put(&engine, &mut other, tree, b"h", b"row").await.expect("nothing is in the way");
         let mut txn = engine.begin(Isolation::ReadCommitted);
         let view = engine.statement(&mut txn);
         for (from, to, comes) in [
             (b"d", b"e", EntryMove::Done),
             (b"f", b"c", EntryMove::Done),
-            // Taken.
+            // Taken, and being taken.
             (b"b", b"c", EntryMove::Deleted),
-            // Gone, never there, and what the statement itself has written.
+            (b"i", b"h", EntryMove::Deleted),
+            // Gone, never there, another's, and what the statement itself has written.
             (b"d", b"g", EntryMove::Nothing),
             (b"a", b"g", EntryMove::Nothing),
+            (b"h", b"g", EntryMove::Nothing),
             (b"e", b"g", EntryMove::Nothing),
         ] {
             let moved = engine.move_entry(&mut txn, &view, tree, (&from[..], &to[..]), b"row").await;
@@ -219,7 +223,7 @@ fn an_entry_moves_as_far_as_one_step_does_it() {
         let keys = |rows: &[(Vec<u8>, Vec<u8>)]| rows.iter().map(|(key, _)| key[0]).collect::<Vec<u8>>();
         assert_eq!(keys(&all_rows(&engine, tree).await), b"ce");
         let old = rows(&engine, &before, tree, KeyRange::all(), Direction::Forward, 10).await.expect("reading works");
-        assert_eq!(keys(&old), b"bdf");
+        assert_eq!(keys(&old), b"bdfi");
         let reopened = Engine::writer(volume.crash(), small()).await.expect("the volume opens");
         assert_eq!(keys(&all_rows(&reopened, tree).await), b"ce");
     });
