@@ -29,6 +29,8 @@ pub trait World: Send + Sync + 'static {
     fn clear_timer(&self, at: Duration, timer: u64);
     /// Starts a task of the process whose task is running.
     fn spawn(&self, task: BoxFuture<'static, ()>);
+    /// For how long others run when the task that runs lets them: zero where nobody does.
+    fn turn(&self) -> Duration;
 }
 
 thread_local! {
@@ -203,6 +205,9 @@ mod tests {
             *self.cleared.lock().expect("nobody panics") += 1;
         }
         fn spawn(&self, _: BoxFuture<'static, ()>) {}
+        fn turn(&self) -> Duration {
+            Duration::ZERO
+        }
     }
 
     #[test]

@@ -66,10 +66,17 @@ pub struct Shape {
     pub sizes: Sizes,
     /// Two nodes share each of the six seats.
     pub columns: bool,
+    /// The longest that others run each time that the shipper lets them join a group, in microseconds; 0: they do not.
+    pub turn_micros_max: u64,
 }
 
 /// Runs whose seats are columns, of a thousand.
 const COLUMNS_PERMILLE: u64 = 250;
+
+/// The longest turns that a run may have: half of them have none. Sixteen of the longest are more than a group waits for.
+const TURNS_MICROS_MAX: [u64; 6] = [0, 0, 0, 20, 120, 1500];
+/// Those of runs in which who joins is told too early: a group has all of them.
+const TURNS_MICROS_MAX_SABOTAGED: u64 = 120;
 
 impl Shape {
     /// Draws one.
@@ -92,6 +99,7 @@ impl Shape {
             padding_max: if wide { 1200 } else { random.pick(&[0, 100, 700]) },
             sizes: Sizes::draw(random),
             columns: false,
+            turn_micros_max: 0,
         }
     }
 }
@@ -183,7 +191,13 @@ impl Cluster {
         let mut random = Random::new(seed, 5);
         // A deliberate bug is one node's: where two share a seat the other often covers it up.
         let columns = sabotage.is_none() && Random::new(seed, 7).chance(COLUMNS_PERMILLE);
-        let shape = Shape { columns, ..Shape::draw(&mut random) };
+        let turn_micros_max = match sabotage {
+            None => Random::new(seed, 8).pick(&TURNS_MICROS_MAX),
+            Some(Sabotage::GroupJoinerTold) => TURNS_MICROS_MAX_SABOTAGED,
+            Some(_) => 0,
+        };
+        world.set_turns(turn_micros_max);
+        let shape = Shape { columns, turn_micros_max, ..Shape::draw(&mut random) };
         let machines = if shape.columns { MACHINES_MAX } else { MACHINES };
         let (tally, ledger) = (Arc::new(Tally::default()), Ledger::new(world.clone()));
         let net = Net::new(world.clone(), Random::new(seed, 2), tally.clone(), ledger.clone(), sabotage);

@@ -20,7 +20,8 @@
 //! # How determinism is had
 //!
 //! - *Scheduler and time*: [`world`] is the executor. Production code reaches it through `protocol::task` alone, which the
-//!   architecture test holds. The shipper, a thread in a server, is the same step function as a task here.
+//!   architecture test holds. The shipper, a thread in a server, is the same step function as a task here; when it lets others
+//!   run, for they may join the group that it is about to seal, they run for a drawn time in half of the runs.
 //! - *Choice among ready tasks* is drawn from the seed and does not depend on the order of wake-ups, which tokio's `watch`
 //!   shuffles. `tokio::select!` is `biased` wherever it reaches behaviour.
 //! - *Disk*: `storage::sim::SimDisk`, and nodes in `Mode::Inline`, so that the order of disk operations is that of requests.
@@ -36,7 +37,6 @@
 //! - Threads: a node's log and background threads and their races; `loom`-like interleavings inside of one poll. A node here
 //!   carries a request out in one step, but for a disk that dies in the middle.
 //! - Turns at a node's disk, and what happens while a request waits for it: it is answered in the same step.
-//! - Who joins a group before it is sealed (`storage::volume::joining`): nobody runs while the shipper does.
 //! - Group commit of several requests in one node's round: each is a round of its own.
 //! - The wire to clients, SQL, DataFusion, gRPC and its flow control, the real kernel and disk. The cluster tests in `tests`
 //!   have those.

@@ -49,6 +49,8 @@ pub enum Sabotage {
     StaleFetch,
     /// Clients are told of a commit when its record is appended.
     AckBeforeDurable,
+    /// A client whose commit joins a group before it is sealed is told with the group before.
+    GroupJoinerTold,
     /// Recovery opens without having filled the copies up to a write quorum.
     RepairSkipped,
     /// Nodes serve the newest version of a page, above the read point.
@@ -65,7 +67,7 @@ pub enum Sabotage {
 
 impl Sabotage {
     /// Every bug.
-    pub const ALL: [Sabotage; 18] = [
+    pub const ALL: [Sabotage; 19] = [
         Sabotage::AckWithoutFsync,
         Sabotage::QuorumOfThree,
         Sabotage::GossipRevives,
@@ -78,6 +80,7 @@ impl Sabotage {
         Sabotage::ReceivedAsFlushed,
         Sabotage::StaleFetch,
         Sabotage::AckBeforeDurable,
+        Sabotage::GroupJoinerTold,
         Sabotage::RepairSkipped,
         Sabotage::ReadAboveReadPoint,
         Sabotage::JoinerCounts,

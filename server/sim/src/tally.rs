@@ -113,6 +113,8 @@ faults! {
     StoppedTelling = "writer stopped as it told a client",
     /// A server was stopped in the step in which its recovery ended.
     StoppedOpening = "server stopped as it opened the volume",
+    /// A session came to wait for its commit while the writer let others run before it seals a group.
+    GroupJoined = "group joined before it is sealed",
     /// The writer was lost while a transaction of a replica's session ran there.
     ForwardingLost = "writer lost under a forwarded transaction",
     /// A replica dropped its cache instead of replaying.

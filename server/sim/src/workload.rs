@@ -14,6 +14,7 @@ use crate::history::{Fate, Op, Txn as Record};
 use crate::random::Random;
 use crate::sabotage::Sabotage;
 use crate::server::{Server, blame};
+use crate::tally::Fault;
 use engine::{
     Direction, Engine, Error, InsertOutcome, Isolation, KeyRange, LockStrength, Result, Rows, TreeId, TreeKind, Txn,
     Verdict, View, WriteOutcome,
@@ -278,7 +279,17 @@ impl Session {
 
     /// Waits until what was observed may be told.
     async fn may_tell(&self, observed: Lsn) -> Result<()> {
-        if self.cluster.sabotage != Some(Sabotage::AckBeforeDurable) {
+        let is_on_its_way = !self.engine.is_durable(observed, Durability::Flushed);
+        let joins = is_on_its_way && self.cluster.world.is_in_turn(self.server.process);
+        if joins {
+            self.cluster.tally.count(Fault::GroupJoined);
+        }
+        let waits = match self.cluster.sabotage {
+            Some(Sabotage::AckBeforeDurable) => false,
+            Some(Sabotage::GroupJoinerTold) => !joins,
+            _ => true,
+        };
+        if waits {
             self.engine.wait_durable(observed, Durability::Flushed).await?;
         }
         self.tell(observed);

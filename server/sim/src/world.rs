@@ -8,6 +8,9 @@
 //! and are noticed when it goes on) and *killed* (all its tasks are dropped where they wait). Tasks started by a task belong
 //! to its process.
 //!
+//! A task runs until it waits. What a thread would let others run before (`storage::volume::joining`) takes a drawn time in some
+//! worlds, a *turn*, and none in the others.
+//!
 //! Every choice goes into a hash, and so does everything that is [noted](World::note): two runs are the same run when the
 //! hashes are equal.
 
@@ -55,6 +58,15 @@ struct State {
     next_task: TaskId,
     next_timer: u64,
     polls: u64,
+}
+
+/// What is given to others by who lets them run.
+struct Turns {
+    random: Random,
+    /// The longest, in microseconds; 0: there are none.
+    micros_max: u64,
+    /// When the last one of each process ends.
+    ends: BTreeMap<ProcessId, Duration>,
 }
 
 /// The tasks that were woken and not polled since. It holds none that is over, and is looked at before every poll.
@@ -137,6 +149,7 @@ pub struct World {
     current: AtomicU32,
     state: Mutex<State>,
     ready: Arc<Mutex<Ready>>,
+    turns: Mutex<Turns>,
     trace: Mutex<Trace>,
 }
 
@@ -167,6 +180,7 @@ impl World {
                 polls: 0,
             }),
             ready: Arc::default(),
+            turns: Mutex::new(Turns { random: Random::new(seed, 9), micros_max: 0, ends: BTreeMap::new() }),
             trace: Mutex::new(trace),
         })
     }
@@ -249,6 +263,17 @@ impl World {
     #[must_use]
     pub fn is_stopped(&self, process: ProcessId) -> bool {
         self.ready.lock().held.contains_key(&process)
+    }
+
+    /// From now on others run for up to so many microseconds when they are let; 0: not at all.
+    pub fn set_turns(&self, micros_max: u64) {
+        self.turns.lock().micros_max = micros_max;
+    }
+
+    /// Whether one of the tasks of a process lets others run just now.
+    #[must_use]
+    pub fn is_in_turn(&self, process: ProcessId) -> bool {
+        self.turns.lock().ends.get(&process).is_some_and(|end| self.time() < *end)
     }
 
     /// Runs the world until `main`, a task of the world itself, is done.
@@ -390,6 +415,17 @@ impl task::World for World {
     fn spawn(&self, task: BoxFuture<'static, ()>) {
         self.start(self.current(), task);
     }
+
+    fn turn(&self) -> Duration {
+        let mut turns = self.turns.lock();
+        let Turns { random, micros_max, ends } = &mut *turns;
+        if *micros_max == 0 {
+            return Duration::ZERO;
+        }
+        let turn = random.micros(1, *micros_max);
+        ends.insert(self.current(), self.time() + turn);
+        turn
+    }
 }
 
 impl World {
@@ -446,6 +482,22 @@ mod tests {
         assert!(world.time() >= Duration::from_secs(900));
         assert_eq!(world.run(LIMIT, std::future::pending::<()>()), Err(Stuck::Idle));
         assert_eq!(world.run(LIMIT, sleep(2 * LIMIT)).err(), Some(Stuck::Late));
+    }
+
+    #[test]
+    fn a_turn_takes_its_time_in_worlds_that_have_any() {
+        let world = World::new(1, Trace::default());
+        let inner = world.clone();
+        let done = world.run(LIMIT, async move {
+            assert!(task::World::turn(&*inner).is_zero() && !inner.is_in_turn(ProcessId::WORLD));
+            inner.set_turns(50);
+            let turn = task::World::turn(&*inner);
+            assert!(!turn.is_zero() && turn < Duration::from_micros(50), "{turn:?}");
+            assert!(inner.is_in_turn(ProcessId::WORLD) && !inner.is_in_turn(P));
+            sleep(turn).await;
+            assert!(!inner.is_in_turn(ProcessId::WORLD));
+        });
+        assert_eq!(done, Ok(()));
     }
 
     #[test]

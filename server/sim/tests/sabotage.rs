@@ -31,6 +31,11 @@ fn a_commit_acknowledged_before_it_is_durable_is_found() {
 }
 
 #[test]
+fn a_commit_that_joins_a_group_and_is_told_with_the_one_before_is_found() {
+    found_by(Sabotage::GroupJoinerTold, Some(Harm::Swap), 0..40, "was told under");
+}
+
+#[test]
 fn half_of_a_mini_transaction_on_a_replica_is_found() {
     // By the first.
     found(Sabotage::HalfMtr, 0..4, "I6");

@@ -9,7 +9,7 @@
 //! `pgbench -M prepared -c 8 -j 2` 4,665 tps and 4,298; with `-c 32` 7,454 and 6,153, at 15.2 and 12.2 commits a group; with
 //! `-c 4 -j 1` beside two queries that compute 642 and 439.
 //!
-//! Pure: the caller brings the clock and the yield.
+//! Pure: the caller brings the time, and lets others run. In a simulated world it is the world that says for how long.
 
 use std::time::Duration;
 
@@ -29,76 +29,75 @@ pub const CROWDED_FOR: Duration = Duration::from_millis(100);
 pub struct Joining {
     /// Until then nobody is let run: the cores are busy with something else.
     crowded_until: Duration,
+    /// Before this group others are let run.
+    group: Option<Gathering>,
+}
+
+#[derive(Debug)]
+struct Gathering {
+    began: Duration,
+    yields: usize,
+    /// The most that waited for it, and since when so many do.
+    most: usize,
+    since: Duration,
 }
 
 impl Joining {
-    /// Lets others run while that is likely to make the group larger, and returns the time. `joined` counts those who wait
-    /// for it.
-    pub fn let_others_run(
-        &mut self,
-        clock: impl Fn() -> Duration,
-        joined: impl Fn() -> usize,
-        mut yield_now: impl FnMut(),
-    ) -> Duration {
-        let began = clock();
-        if began < self.crowded_until {
-            return began;
+    /// Whether others are to run, once more, before the group leaves for which `joined` wait: while that is likely to make it
+    /// larger. To be asked until it says no.
+    pub fn lets_others_run(&mut self, now: Duration, joined: usize) -> bool {
+        let Some(group) = &mut self.group else {
+            let begins = now >= self.crowded_until;
+            self.group = begins.then_some(Gathering { began: now, yields: 1, most: joined, since: now });
+            return begins;
+        };
+        if joined > group.most {
+            (group.most, group.since) = (joined, now);
         }
-        let (mut now, mut most, mut since) = (began, joined(), began);
-        for _ in 0..YIELDS {
-            yield_now();
-            now = clock();
-            let count = joined();
-            if count > most {
-                (most, since) = (count, now);
-            } else if now - since >= LONG {
-                self.crowded_until = now + CROWDED_FOR;
-                break;
-            }
-            if count >= ENOUGH || now - began >= LONGEST {
-                break;
-            }
+        let crowded = now - group.since >= LONG;
+        if crowded {
+            self.crowded_until = now + CROWDED_FOR;
         }
-        now
+        let goes_on = !crowded && joined < ENOUGH && now - group.began < LONGEST && group.yields < YIELDS;
+        if goes_on {
+            group.yields += 1;
+        } else {
+            self.group = None;
+        }
+        goes_on
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::cell::Cell;
 
-    /// How often others run for one group, when each time takes `took` and as many join as `joins` says.
-    fn yields(joining: &mut Joining, now: &Cell<Duration>, took: Duration, joins: impl Fn(usize) -> usize) -> usize {
-        let (joined, yields) = (Cell::new(1), Cell::new(0));
-        let end = joining.let_others_run(
-            || now.get(),
-            || joined.get(),
-            || {
-                joined.set(joined.get() + joins(yields.get()));
-                now.set(now.get() + took);
-                yields.set(yields.get() + 1);
-            },
-        );
-        assert_eq!(end, now.get());
-        yields.get()
+    /// How often others run for one group, when each time takes `took` and so many join.
+    fn yields(joining: &mut Joining, now: &mut Duration, took: Duration, joins: usize) -> usize {
+        let (mut joined, mut yields) = (1, 0);
+        while joining.lets_others_run(*now, joined) {
+            *now += took;
+            joined += joins;
+            yields += 1;
+        }
+        yields
     }
 
     #[test]
     fn a_group_waits_while_others_may_join_and_no_longer() {
-        let (joining, now) = (&mut Joining::default(), &Cell::new(Duration::ZERO));
+        let (joining, now) = (&mut Joining::default(), &mut Duration::ZERO);
         let short = Duration::from_micros(20);
-        assert_eq!(yields(joining, now, short, |_| 0), YIELDS, "they run for a short time each");
-        assert_eq!(yields(joining, now, short, |_| 3), 5, "enough have joined");
-        assert_eq!(yields(joining, now, LONG, |_| 1), 2, "somebody joins each time, and it takes too long");
+        assert_eq!(yields(joining, now, short, 0), YIELDS, "they run for a short time each");
+        assert_eq!(yields(joining, now, short, 3), 5, "enough have joined");
+        assert_eq!(yields(joining, now, LONG, 1), 2, "somebody joins each time, and it takes too long");
     }
 
     #[test]
     fn nobody_waits_for_threads_that_compute() {
-        let (joining, now) = (&mut Joining::default(), &Cell::new(Duration::ZERO));
-        assert_eq!(yields(joining, now, LONG / 2, |_| 0), 2, "nobody joined, however long each ran");
-        assert_eq!(yields(joining, now, LONG, |_| 0), 0);
-        now.set(now.get() + CROWDED_FOR);
-        assert_eq!(yields(joining, now, LONG, |_| 0), 1, "now and then it is tried again");
+        let (joining, now) = (&mut Joining::default(), &mut Duration::ZERO);
+        assert_eq!(yields(joining, now, LONG / 2, 0), 2, "nobody joined, however long each ran");
+        assert_eq!(yields(joining, now, LONG, 0), 0);
+        *now += CROWDED_FOR;
+        assert_eq!(yields(joining, now, LONG, 0), 1, "now and then it is tried again");
     }
 }

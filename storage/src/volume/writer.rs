@@ -325,10 +325,10 @@ impl WriterVolume {
                 inner.shipper.get_or_init(|| Bell::Thread(thread.thread().clone()));
                 Some(thread)
             }
-            Runtime::World(_) => {
+            Runtime::World(world) => {
                 let bell = Arc::new(Notify::new());
                 inner.shipper.get_or_init(|| Bell::Task(Arc::clone(&bell)));
-                inner.runtime.spawn(shipper.run_as_task(bell));
+                inner.runtime.spawn(shipper.run_as_task(bell, Arc::clone(world)));
                 None
             }
         };

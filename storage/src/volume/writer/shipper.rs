@@ -22,7 +22,7 @@ use crate::volume::tracker::Level;
 use protocol::FORMAT_VERSION;
 use protocol::node::{AppendStream, NodeError, NodeResult};
 use protocol::rpc::storage as rpc;
-use protocol::task::{Runtime, timeout};
+use protocol::task::{World, sleep, timeout};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc;
@@ -72,7 +72,11 @@ impl Shipper {
         let _vital = AbortOnPanic("the shipper of redo");
         while self.inner.check_open().is_ok() {
             let now = (self.inner.clock)();
-            if self.work(now) {
+            let seals = self.look(now);
+            while seals && self.lets_others_join() {
+                std::thread::yield_now();
+            }
+            if self.work(now, seals) {
                 continue;
             }
             match self.rest(now) {
@@ -84,11 +88,15 @@ impl Shipper {
         }
     }
 
-    /// The same in a simulated world.
-    pub(super) async fn run_as_task(mut self, bell: Arc<Notify>) {
+    /// The same in a simulated world, which says for how long others run when they are let.
+    pub(super) async fn run_as_task(mut self, bell: Arc<Notify>, world: Arc<dyn World>) {
         while self.inner.check_open().is_ok() {
             let now = (self.inner.clock)();
-            if self.work(now) {
+            let seals = self.look(now);
+            while seals && self.lets_others_join() {
+                sleep(world.turn()).await;
+            }
+            if self.work(now, seals) {
                 continue;
             }
             match self.rest(now) {
@@ -101,8 +109,9 @@ impl Shipper {
         }
     }
 
-    /// Says whether anything was done.
-    fn work(&mut self, now: Duration) -> bool {
+    /// Looks after nodes and waits that take too long; says whether what has gathered is to be sealed: it is due, and those
+    /// who would flush it are free.
+    fn look(&mut self, now: Duration) -> bool {
         let (reopen, stalled, began) = {
             let mut acks = self.inner.acks.lock();
             let stalled = acks.waiting_since.is_some_and(|since| now.saturating_sub(since) >= STALLED_AFTER);
@@ -117,7 +126,25 @@ impl Shipper {
             tracing::info!(node, "a storage node does not answer appends");
             self.inner.connect(node);
         }
-        let sealed = self.seal(now);
+        let ready = self.inner.acks.lock().shipping.is_ready(now);
+        if !self.is_due(now) {
+            return false;
+        }
+        if !ready {
+            self.inner.acks.lock().waiting_since.get_or_insert(now);
+        }
+        ready
+    }
+
+    /// Whether those are let run, once more, who are about to commit ([`Joining`]): nobody joins what nobody waits for.
+    fn lets_others_join(&mut self) -> bool {
+        let inner = &self.inner;
+        inner.is_awaited() && self.joining.lets_others_run((inner.clock)(), inner.joined.load(Ordering::Relaxed))
+    }
+
+    /// Says whether anything was done.
+    fn work(&mut self, now: Duration, seals: bool) -> bool {
+        let sealed = seals && self.seal();
         // What was sealed may have waited for others to join.
         let sent = self.send(if sealed { (self.inner.clock)() } else { now });
         sealed || sent
@@ -134,17 +161,9 @@ impl Shipper {
         }
     }
 
-    /// Seals what has gathered, if it is due and those who would flush it are free.
-    fn seal(&mut self, now: Duration) -> bool {
-        let ready = self.inner.acks.lock().shipping.is_ready(now);
-        if !self.is_due(now) {
-            return false;
-        }
-        if !ready {
-            self.inner.acks.lock().waiting_since.get_or_insert(now);
-            return false;
-        }
-        let now = self.let_others_join(now);
+    /// Seals what has gathered.
+    fn seal(&mut self) -> bool {
+        let now = (self.inner.clock)();
         let inner = &self.inner;
         inner.joined.store(0, Ordering::Relaxed);
         let limit = inner.limit();
@@ -163,19 +182,6 @@ impl Shipper {
         acks.shipping.push(batches, now);
         acks.waiting_since.get_or_insert(now);
         true
-    }
-
-    /// Lets those join who are about to commit ([`Joining`]), if somebody waits for the group. Returns the time.
-    fn let_others_join(&mut self, now: Duration) -> Duration {
-        let inner = &self.inner;
-        match &inner.runtime {
-            Runtime::Tokio(_) if inner.is_awaited() => {
-                let joined = || inner.joined.load(Ordering::Relaxed);
-                self.joining.let_others_run(|| (inner.clock)(), joined, std::thread::yield_now)
-            }
-            // Nobody joins what nobody waits for, and in a simulated world nobody runs while the shipper does.
-            _ => now,
-        }
     }
 
     /// Whether what has gathered is to leave as soon as it can.
