@@ -451,6 +451,17 @@ fn wait_until_gone(pid: u64) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Lets this process, and those that it starts from now on, open so many files: each connection is one.
+///
+/// # Errors
+/// When the system forbids it.
+pub fn allow_files(count: usize) -> anyhow::Result<()> {
+    let files = format!("--nofile={count}:{count}");
+    let raised = Command::new("prlimit").args(["--pid", &std::process::id().to_string(), &files]).status();
+    ensure!(raised.context("prlimit of util-linux")?.success(), "no more files may be opened: ulimit -n");
+    Ok(())
+}
+
 /// Runs the binary to its end.
 ///
 /// # Errors

@@ -6,9 +6,8 @@
 //! turns, for machines are noisy: alone, among them, alone.
 
 use anyhow::{Context, ensure};
-use std::process::Command;
 use tests::bench::{Cell, Figures, Subject, resident};
-use tests::cluster::connect;
+use tests::cluster::{allow_files, connect};
 use tests::{Cluster, Options};
 use tokio_postgres::Client;
 
@@ -43,11 +42,7 @@ async fn main() -> anyhow::Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let connections: usize = arguments.first().map_or(Ok(5_000), |text| text.parse())?;
     let seconds: u32 = arguments.get(1).map_or(Ok(5), |text| text.parse())?;
-    // Here and in the processes that are started: a descriptor for each connection, and some.
-    let files = format!("--nofile={0}:{0}", connections + 1_000);
-    let raised = Command::new("prlimit").args(["--pid", &std::process::id().to_string(), &files]).status();
-    ensure!(raised.context("prlimit of util-linux")?.success(), "no more files may be opened: ulimit -n");
-
+    allow_files(connections + 1_000)?;
     let most = (connections + 100).to_string();
     let arguments = ["--cache-size", "256MB", "--max-connections", &most].map(str::to_owned).to_vec();
     let cluster = Cluster::start(Options { processes: true, replicas: 0, arguments, ..Options::default() }).await?;
