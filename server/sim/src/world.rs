@@ -8,8 +8,8 @@
 //! and are noticed when it goes on) and *killed* (all its tasks are dropped where they wait). Tasks started by a task belong
 //! to its process.
 //!
-//! A task runs until it waits. What a thread would let others run before (`storage::volume::joining`) takes a drawn time in some
-//! worlds, a *turn*, and none in the others.
+//! A task runs until it waits. Where a thread would yield before that (`storage::volume::joining`), others run for a drawn
+//! time, a *turn*, in some worlds; in the rest nobody does.
 //!
 //! Every choice goes into a hash, and so does everything that is [noted](World::note): two runs are the same run when the
 //! hashes are equal.
