@@ -539,7 +539,7 @@ mod tests {
         let window = |busy| window(&lanes, &places, [10, 11, 10, 11], busy);
         window([20, 20, 20, 20]);
         assert_eq!(homes(), [0, 0, 1, 1], "perhaps they only pass by");
-        window([20, 40, 10, 20]);
+        window([5, 45, 10, 30]);
         assert_eq!(homes(), [0, 0, 1, 1], "it would leave the lanes uneven");
         window([20, 20, 20, 20]);
         assert_eq!(homes(), [0, 1, 0, 1], "neither could go alone");

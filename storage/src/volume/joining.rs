@@ -85,7 +85,7 @@ mod tests {
 
     #[test]
     fn a_group_waits_while_others_may_join_and_no_longer() {
-        let (joining, now) = (&mut Joining::default(), &mut Duration::ZERO);
+        let (joining, now) = (&mut Joining::default(), &mut Duration::default());
         let short = Duration::from_micros(20);
         assert_eq!(yields(joining, now, short, 0), YIELDS, "they run for a short time each");
         assert_eq!(yields(joining, now, short, 3), 5, "enough have joined");
@@ -94,7 +94,7 @@ mod tests {
 
     #[test]
     fn nobody_waits_for_threads_that_compute() {
-        let (joining, now) = (&mut Joining::default(), &mut Duration::ZERO);
+        let (joining, now) = (&mut Joining::default(), &mut Duration::default());
         assert_eq!(yields(joining, now, LONG / 2, 0), 2, "nobody joined, however long each ran");
         assert_eq!(yields(joining, now, LONG, 0), 0);
         *now += CROWDED_FOR;
