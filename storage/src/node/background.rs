@@ -494,8 +494,9 @@ impl Tender {
         let uncovered = self.shared.files.sealed_after(self.covered);
         let (files, tables) = {
             let state = self.shared.state.lock();
-            let first = state.segments.values().filter_map(|segment| segment.file_above(oldest)).min()?;
-            let files = uncovered.into_iter().filter(|file| *file >= first);
+            // None when the log has lost what they wait for: they are not to be forgotten with it.
+            let first = state.segments.values().filter_map(|segment| segment.file_above(oldest)).min();
+            let files = uncovered.into_iter().filter(|file| first.is_some_and(|first| *file >= first));
             (files.take_while(|file| state.may_be_imaged(*file, false)).collect::<Vec<u64>>(), state.tables)
         };
         if files.is_empty() || due.len() < files.len() * SCATTERED_PER_FILE {
