@@ -459,9 +459,7 @@ impl Tender {
 
     /// Whether a page's records lie scattered. Then it is put off, or set aside when its chain is very long.
     fn is_scattered(&mut self, page: PageId) -> bool {
-        if self.followed.remove(&page) {
-            return false;
-        }
+        let followed = self.followed.remove(&page);
         let image = self.shared.images.lsn(page);
         {
             let mut state = self.shared.state.lock();
@@ -472,8 +470,14 @@ impl Tender {
             }
             if !head.is_long(SCATTERED_FACTOR) {
                 head.due = Due::PutOff;
+                self.tried.remove(&page);
                 return true;
             }
+        }
+        // A gathering finds nothing either where the links led to nothing below the same bound.
+        let bound = self.shared.image_bound(page).map(|(_, bound)| bound);
+        if followed || (bound.is_some() && self.tried.get(&page).copied() == bound) {
+            return false;
         }
         if self.scattered.is_empty() {
             self.scattered_at = self.shared.options.clock.now();
