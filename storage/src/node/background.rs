@@ -347,7 +347,9 @@ impl Tender {
             self.shared.images.checkpoint(&[])?;
         }
         let long = shared.retention_bytes().saturating_mul(BEHIND_FACTOR);
-        shared.background.set_behind(self.sweep.is_some() && shared.files.log_bytes() > long);
+        // A gathering covers no file: the log would be as long after it.
+        let sweeps = self.sweep.as_ref().is_some_and(|sweep| !sweep.is_of_pages());
+        shared.background.set_behind(sweeps && shared.files.log_bytes() > long);
         Ok(retired || swept || due || compacted)
     }
 
