@@ -149,8 +149,9 @@ impl Place {
 
 impl Drop for Place {
     fn drop(&mut self) {
-        // Its home does not change meanwhile.
+        // Its home does not change meanwhile, nor later: who did nothing is not moved.
         let _tenants = self.lanes.tenants.lock();
+        self.tenant.busy.store(0, Ordering::Relaxed);
         self.lanes.lanes[self.home()].tenants.fetch_sub(1, Ordering::Relaxed);
     }
 }
@@ -543,6 +544,19 @@ mod tests {
         assert_eq!(homes(), [0, 0, 1, 1], "it would leave the lanes uneven");
         window([20, 20, 20, 20]);
         assert_eq!(homes(), [0, 1, 0, 1], "neither could go alone");
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_session_that_has_ended_changes_no_lane() {
+        let lanes = two();
+        let place = lanes.place(None);
+        let tenant = place.tenant();
+        tenant.busy.store(50, Ordering::Relaxed);
+        lanes.lanes[place.home()].busy.store(100, Ordering::Relaxed);
+        drop(place);
+        lanes.even_out(100);
+        let tenants = |lane: &Lane| lane.tenants.load(Ordering::Relaxed);
+        assert_eq!(lanes.lanes.iter().map(tenants).collect::<Vec<_>>(), [0, 0]);
     }
 
     #[test]
