@@ -368,6 +368,49 @@ fn pages_whose_records_lie_scattered_are_gathered_in_one_go() {
 }
 
 #[test]
+fn scattered_pages_that_a_reader_keeps_from_images_are_gathered_once() {
+    let disk = SimDisk::new();
+    let clock = Arc::new(SimClock::default());
+    let options = NodeOptions {
+        log_file_bytes: 1 << 20,
+        log_retention_bytes: 256 << 20,
+        recent_bytes: 6 << 20,
+        clock: clock.clone(),
+        ..options(0)
+    };
+    let mut rig = open(&disk, options).expect("it is sound");
+    rig.create();
+    let mut writer = Writer::new();
+    let pages: Vec<u64> = (0..PAGES_PER_GROUP.into()).collect();
+    rig.send(writer.batch(&pages));
+    // The files below the floor are full of what concerns none of them.
+    let other = u64::from(PAGES_PER_GROUP);
+    for _ in 0..500 {
+        rig.send(writer.batch(&[other; 64]));
+    }
+    let floor = writer.end();
+    for _ in 0..2010 {
+        rig.send(writer.batch(&pages));
+    }
+    rig.hear(writer.end(), floor);
+    let wait = |rig: &Rig| {
+        clock.advance(Duration::from_secs(5));
+        let before = rig.disk.operations();
+        rig.tend();
+        rig.disk.operations() - before
+    };
+    rig.tend();
+    assert!(wait(&rig) > 0, "they are gathered up to the floor");
+    for _ in 0..3 {
+        assert_eq!(wait(&rig), 0, "the floor stands still, and there is nothing new below it");
+    }
+    rig.hear(writer.end(), writer.end());
+    rig.tend();
+    assert!(wait(&rig) > 0, "the floor moved");
+    rig.check_pages(&writer, 0..PAGES_PER_GROUP.into(), &[writer.end()]);
+}
+
+#[test]
 fn under_a_steady_load_disk_and_start_stay_as_they_are() {
     let mut rig = fresh();
     let mut writer = Writer::new();

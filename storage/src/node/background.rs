@@ -7,11 +7,11 @@
 //! An image is due in three cases. An earlier version left a page without one that it should have
 //! ([`hydrate`](super::hydrate)). A page's chain above its last image has grown long, so that building it would take long:
 //! this concerns a few hot pages, whose records are still in memory, and warm ones, whose records lie scattered over the log;
-//! these are set aside until they are many, and gathered by a sweep of their own. Or about three quarters of the log's retention are full of redo that no images cover: then a
-//! [sweep](super::sweep) makes images for all of it, and covered files stay for peers and replicas until the log exceeds
-//! its retention. So a page is imaged about once while a retention's worth of redo passes, a hot one more often. Just when is
-//! a little different for each of six: they take in the same redo at the same pace, and if all swept at once they would all be
-//! slow at once.
+//! these are set aside until they are many, and gathered by a sweep of their own. Or about three quarters of the log's
+//! retention are full of redo that no images cover: then a [sweep](super::sweep) makes images for all of it, and covered files
+//! stay for peers and replicas until the log exceeds its retention. So a page is imaged about once while a retention's worth
+//! of redo passes, a hot one more often. Just when is a little different for each of six: they take in the same redo at the
+//! same pace, and if all swept at once they would all be slow at once.
 //! A file does not go before another sweep when a record from between its own came late, into a later file: the base would
 //! pass that record, and whoever takes images from here relies on the base.
 //!
@@ -485,6 +485,7 @@ impl Tender {
             self.scattered_at = self.shared.options.clock.now();
         }
         self.scattered.insert(page);
+        self.tried.remove(&page);
         true
     }
 
@@ -496,10 +497,11 @@ impl Tender {
         }
         let waiting = std::mem::take(&mut self.scattered);
         let due: HashSet<PageId> = waiting.into_iter().filter(|page| self.is_due(*page)).collect();
-        let oldest = due.iter().map(|page| self.shared.images.lsn(*page)).min()?;
         let uncovered = self.shared.files.sealed_after(self.covered);
         let (files, tables) = {
             let state = self.shared.state.lock();
+            let after = |page: &PageId| Some(state.heads.get(page)?.after(self.shared.images.lsn(*page)));
+            let oldest = due.iter().filter_map(after).min()?;
             // None when the log has lost what they wait for: they are not to be forgotten with it.
             let first = state.segments.values().filter_map(|segment| segment.file_above(oldest)).min();
             let files = uncovered.into_iter().filter(|file| first.is_some_and(|first| *file >= first));

@@ -456,7 +456,9 @@ fn load_heads(shared: &Shared, state: &mut State, indexes: &[FileIndex]) {
             let known = hollow.entry(entry.page).or_default();
             *known = lsn.max(*known);
         }
-        let head = heads.entry(entry.page).or_default();
+        let first = above.first().copied().unwrap_or(newest);
+        let head = heads.entry(entry.page).or_insert_with(|| Head { first, ..Head::default() });
+        head.first = head.first.min(first);
         head.newest = head.newest.max(newest);
         head.records = head.records.saturating_add(above.len() as u32);
         // Of their bytes only the sum is known.

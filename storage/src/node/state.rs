@@ -26,7 +26,7 @@ pub const CHAIN_BYTES_MAX: u32 = 64 << 10;
 /// So many times as long may a chain be whose records lie scattered: following it reads a batch for each record, and mostly a
 /// sweep comes first.
 pub const SCATTERED_FACTOR: u32 = 4;
-/// Records are scattered that make up less than one in so many bytes of the log since the image.
+/// Records are scattered that make up less than one in so many bytes of the log since the first of them.
 const SCATTERED_IN: u64 = 32;
 
 /// Whether an image of a page is to be made between sweeps.
@@ -44,6 +44,8 @@ pub enum Due {
 /// The newest counted record of a page, and how long its chain above the image is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Head {
+    /// The first record of the chain when it began. Images may have had it since.
+    pub first: Lsn,
     /// The newest record.
     pub newest: Lsn,
     /// Records above the image, as far as known.
@@ -55,10 +57,16 @@ pub struct Head {
 }
 
 impl Head {
+    /// What all its records above an image lie above. The image itself may be much older, or there may be none.
+    #[must_use]
+    pub fn after(&self, image: Lsn) -> Lsn {
+        image.max(Lsn(self.first.0.saturating_sub(1)))
+    }
+
     /// Whether its records above an image lie scattered over the log, and over more of it than is in memory.
     #[must_use]
     pub fn is_scattered(&self, image: Lsn, memory_bytes: u64) -> bool {
-        let log_bytes = self.newest.since(image);
+        let log_bytes = self.newest.since(self.after(image));
         log_bytes > memory_bytes && u64::from(self.bytes) * SCATTERED_IN < log_bytes
     }
 
@@ -354,7 +362,7 @@ impl State {
 
 /// A record of `page` counts now: it is the page's newest. `due` gets the page when its chain has grown too long.
 pub fn add_record(heads: &mut HashMap<PageId, Head>, due: &mut Vec<PageId>, page: PageId, lsn: Lsn, bytes: u32) {
-    let head = heads.entry(page).or_default();
+    let head = heads.entry(page).or_insert_with(|| Head { first: lsn, ..Head::default() });
     head.newest = lsn;
     head.records += 1;
     head.bytes = head.bytes.saturating_add(bytes);
@@ -366,5 +374,32 @@ pub fn add_record(heads: &mut HashMap<PageId, Head>, due: &mut Vec<PageId>, page
     if is_due {
         head.due = Due::Yes;
         due.push(page);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_that_was_long_at_rest_and_grows_hot_is_not_scattered() {
+        let (mut heads, mut due) = (HashMap::new(), Vec::new());
+        let (hot, warm) = (PageId(1), PageId(2));
+        let mut lsn = Lsn(1 << 40);
+        for _ in 0..CHAIN_RECORDS_MAX {
+            add_record(&mut heads, &mut due, warm, lsn, 50);
+            lsn = lsn.advance(100_000);
+        }
+        for _ in 0..CHAIN_RECORDS_MAX {
+            add_record(&mut heads, &mut due, hot, lsn, 50);
+            lsn = lsn.advance(100);
+        }
+        assert_eq!(due, [warm, hot]);
+        let is_scattered = |page: PageId, image: Lsn| heads[&page].is_scattered(image, 16 << 20);
+        assert!(is_scattered(warm, Lsn::ZERO));
+        assert!(!is_scattered(hot, Lsn::ZERO), "there is no image");
+        assert!(!is_scattered(hot, Lsn(1 << 20)), "the image is old");
+        let newest = heads[&warm].newest;
+        assert!(!is_scattered(warm, newest), "what the image has is no part of it");
     }
 }
