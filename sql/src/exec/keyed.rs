@@ -26,25 +26,22 @@ use super::write::TableWriter;
 use crate::bound::{Delete, Expr, Fit, IndexAccess, Node, Plan, Relation, Scan, Update};
 use crate::catalog::TableDef;
 
-/// The key that a point access of the table's own tree names: `None` when no row can have it.
-fn point_key(table: &TableDef, access: &IndexAccess, context: &ExecContext) -> Option<Result<Option<Vec<u8>>>> {
+/// The key that a point access of the table's own tree names: `None` when no row can have it. Nothing when it is computed.
+fn point_key(table: &TableDef, access: &IndexAccess, context: &ExecContext) -> Result<Option<Option<Vec<u8>>>> {
     let types = &table.shape.key_types;
     let mut key = Vec::with_capacity(types.len() * 10);
     for (expr, ty) in access.prefix.iter().zip(types) {
         let value = match expr {
             Expr::Const { value, .. } => value.clone(),
-            Expr::Param { index, .. } => match context.param(*index) {
-                Ok(value) => value.clone(),
-                Err(error) => return Some(Err(error)),
-            },
-            _ => return None,
+            Expr::Param { index, .. } => context.param(*index)?.clone(),
+            _ => return Ok(None),
         };
         match Fit::new(value, *ty) {
             Fit::Value(value) => push_key(&value, *ty, &mut key),
-            Fit::Below | Fit::Above | Fit::Null => return Some(Ok(None)),
+            Fit::Below | Fit::Above | Fit::Null => return Ok(Some(None)),
         }
     }
-    Some(Ok(Some(key)))
+    Ok(Some(Some(key)))
 }
 
 /// The scan of a plan that reads one row of a table by its primary key.
@@ -63,13 +60,8 @@ pub(crate) async fn select(plan: &Plan, context: &Arc<ExecContext>) -> Result<Op
         _ => (plan, None),
     };
     let Some((scan, table, access)) = point_scan(scan_plan) else { return Ok(None) };
-    let key = match point_key(table, access, context) {
-        None => return Ok(None),
-        Some(key) => match key? {
-            Some(key) => key,
-            None => return Ok(Some(None)),
-        },
-    };
+    let Some(key) = point_key(table, access, context)? else { return Ok(None) };
+    let Some(key) = key else { return Ok(Some(None)) };
     let mut bytes = Vec::with_capacity(128);
     let writer = context.engine().get_version(&context.view, tree(table.tree), &key, &mut bytes).await.lift()?;
     if writer.is_none() {
@@ -136,13 +128,8 @@ pub(super) async fn update(
     if !assigned.chain(checked).chain(&scan.filter).all(is_brief) {
         return Ok(None);
     }
-    let key = match point_key(table, access, context) {
-        None => return Ok(None),
-        Some(key) => match key? {
-            Some(key) => key,
-            None => return Ok(Some(Changed::default())),
-        },
-    };
+    let Some(key) = point_key(table, access, context)? else { return Ok(None) };
+    let Some(key) = key else { return Ok(Some(Changed::default())) };
     let columns = update.assignments.iter().map(|assignment| assignment.column);
     let mut writer = TableWriter::new(table, context).giving(columns);
     let (strength, follows) = (writer.strength(changes), writer.follows_changes(changes));
@@ -202,13 +189,8 @@ pub(super) async fn delete(
         // A row that does not pass it is not waited for.
         return Ok(None);
     }
-    let key = match point_key(table, access, context) {
-        None => return Ok(None),
-        Some(key) => match key? {
-            Some(key) => key,
-            None => return Ok(Some(Changed::default())),
-        },
-    };
+    let Some(key) = point_key(table, access, context)? else { return Ok(None) };
+    let Some(key) = key else { return Ok(Some(Changed::default())) };
     let mut writer = TableWriter::new(table, context).giving(std::iter::empty());
     let follows = writer.follows_deletions();
     let mut version = Vec::new();
