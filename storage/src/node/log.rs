@@ -10,6 +10,10 @@
 //! (growing or `fallocate`d files cost half as much again). Files are zero-filled once and recycled under a new generation;
 //! [`frame`](super::frame) tells their lives apart. A file bears its final name only when its header is fsynced.
 //!
+//! **Whole blocks.** A write goes on with zeros to the end of its last block. A recycled file has lain idle for a retention's
+//! time and is often not in memory: of a block that is written in part the kernel would read the rest first, and the flush,
+//! and whoever waits for it, would wait for that read.
+//!
 //! A new file is filled as the active one is used, twice as far: filled at once it would keep the disk from the log for as
 //! long as a whole file takes, and six nodes that take in the same redo do so at the same time.
 //!
@@ -30,6 +34,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+/// The kernel keeps files in memory in blocks of this size, or of multiples.
+const BLOCK_BYTES: u64 = 4096;
 /// Zeros written at once...
 const FILL_BYTES: usize = 1 << 20;
 /// ...and in how many steps a new file is filled.
@@ -665,12 +671,14 @@ impl Log {
         self.buffer.is_empty()
     }
 
-    /// Hands the waiting frames to the kernel, in one write.
+    /// Hands the waiting frames to the kernel, in one write of whole blocks.
     ///
     /// # Errors
     /// Any I/O error: the frames are forgotten, and the next ones overwrite what was written of them.
     pub fn write(&mut self) -> io::Result<()> {
         let (Some(active), Some(start)) = (self.active.as_mut(), self.start.take()) else { return Ok(()) };
+        let end = active.tip.end.next_multiple_of(BLOCK_BYTES).min(self.files.file_bytes);
+        self.buffer.resize((end - start.end) as usize, 0);
         let written = active.file.write_at(start.end, &self.buffer);
         self.buffer.clear();
         if written.is_err() {
@@ -748,6 +756,33 @@ mod tests {
         files.prepare(u64::MAX).expect("there is room");
         assert!(files.is_prepared() && files.has_spare());
         assert!(disk.disk.paths().contains(&PathBuf::from("/log").join(SPARE)));
+    }
+
+    #[test]
+    fn what_a_file_held_in_its_former_life_is_overwritten_in_whole_blocks() {
+        let disk = SimDisk::new();
+        let files = Arc::new(Files::new(disk, PathBuf::from("/log"), NodeId(1), FILE_BYTES, 0));
+        files.discover().expect("an empty directory");
+        let mut log = Log::new(files.clone());
+        log.roll(u64::MAX).expect("it is made");
+        let batch = vec![7; (files.room() - Tip::frame_bytes(0)) as usize];
+        log.push(&batch, Notes::default());
+        log.write().expect("there is room");
+        log.close();
+        files.retire(1).expect("it is there");
+        log.roll(u64::MAX).expect("it is used again");
+        let mut written = FRAMES_AT;
+        for bytes in [100, BLOCK_BYTES as usize, 10] {
+            log.push(&batch[..bytes], Notes::default());
+            written += Tip::frame_bytes(bytes);
+            log.write().expect("there is room");
+            let end = written.next_multiple_of(BLOCK_BYTES);
+            let mut found = vec![0; (end + 8 - written) as usize];
+            files.file(2).expect("it is active").read_at(written, &mut found).expect("it is memory");
+            let (rest, beyond) = found.split_at((end - written) as usize);
+            assert!(rest.iter().all(|byte| *byte == 0), "the kernel need not know what was there");
+            assert_eq!(beyond, [7; 8]);
+        }
     }
 
     #[test]
