@@ -12,7 +12,7 @@ use protocol::{Ballot, FORMAT_VERSION, Lsn};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use storage::history::ENTRIES_MAX;
-use storage::node::NodeOptions;
+use storage::node::{NodeOptions, SweepMemory};
 use storage::sim::{Loss, SimClock, SimDisk};
 
 fn ballot(counter: u32) -> Ballot {
@@ -408,6 +408,72 @@ fn scattered_pages_that_a_reader_keeps_from_images_are_gathered_once() {
     rig.tend();
     assert!(wait(&rig) > 0, "the floor moved");
     rig.check_pages(&writer, 0..PAGES_PER_GROUP.into(), &[writer.end()]);
+}
+
+/// Two nodes of one process.
+fn neighbours() -> [Rig; 2] {
+    let sweep_memory = SweepMemory::new(1 << 20);
+    [0, 1].map(|id| {
+        let options = NodeOptions { sweep_memory: sweep_memory.clone(), ..options(id) };
+        let rig = open_at(&SimDisk::new(), &dir(), options).expect("it is sound");
+        rig.create();
+        rig
+    })
+}
+
+/// Writes the same to nodes until each of their logs has so many files, all of it durable. No chain grows long.
+fn fill(rigs: &mut [Rig], writer: &mut Writer, files: u64) {
+    let mut pages = (0..60).cycle();
+    while rigs.iter().any(|rig| rig.status().log_bytes < files * options(0).log_file_bytes) {
+        let batch = writer.batch(&pages.by_ref().take(8).collect::<Vec<u64>>());
+        rigs.iter_mut().for_each(|rig| drop(rig.send(batch.clone())));
+    }
+    rigs.iter_mut().for_each(|rig| rig.hear(writer.end(), writer.end()));
+}
+
+#[test]
+fn nodes_of_one_process_sweep_in_turns_and_who_cannot_wait_at_once() {
+    let (mut rigs, mut writer) = (neighbours(), Writer::new());
+    // Three of them are full, where four are kept.
+    fill(&mut rigs, &mut writer, 4);
+    let [first, second] = &rigs;
+    assert!(first.node.tend().expect("the disk is sound"), "it begins");
+    second.tend();
+    assert_eq!(second.status().image_bytes, 0, "it is not its turn");
+    first.tend();
+    assert!(first.status().image_bytes > 0);
+    assert_eq!(second.status().image_bytes, 0);
+    second.tend();
+    assert!(second.status().image_bytes > 0, "its turn came");
+    fill(&mut rigs, &mut writer, 8);
+    let [first, second] = &rigs;
+    let retention = options(0).log_retention_bytes;
+    assert!(first.node.tend().expect("the disk is sound"), "it begins");
+    second.tend();
+    assert!(second.status().log_bytes <= retention, "nothing but a sweep makes its log shorter");
+    assert!(first.status().log_bytes > retention, "and the first is still at it");
+    first.tend();
+    assert!(first.status().log_bytes <= retention);
+    rigs.iter().for_each(|rig| rig.check_pages(&writer, 0..60, &[writer.end()]));
+}
+
+#[test]
+fn a_node_that_ends_in_its_turn_gives_it_back() {
+    for is_dropped in [false, true] {
+        let (mut rigs, mut writer) = (neighbours(), Writer::new());
+        fill(&mut rigs, &mut writer, 4);
+        let [first, second] = rigs;
+        assert!(first.node.tend().expect("the disk is sound"), "it begins");
+        second.tend();
+        assert_eq!(second.status().image_bytes, 0, "it is not its turn");
+        if is_dropped {
+            drop(first);
+        } else {
+            first.node.shutdown();
+        }
+        second.tend();
+        assert!(second.status().image_bytes > 0, "its turn came");
+    }
 }
 
 #[test]

@@ -20,12 +20,16 @@ use protocol::rpc::storage::Member;
 use protocol::task::Runtime;
 use std::sync::Arc;
 use std::time::Duration;
+use storage::node::clock::RealClock;
 use storage::node::disk::RealDisk;
 use storage::node::gossip::{Dial, Gossip};
-use storage::node::{Node, NodeOptions};
+use storage::node::{Node, NodeOptions, SweepMemory};
 use storage::volume::roster::Roster;
 use tokio::runtime::Handle;
 use tokio::task::JoinSet;
+
+/// Memory in which the nodes sweep their logs in turns: what they keep of a log is read twice.
+const SWEEP_BYTES: usize = 80 << 20;
 
 /// Runs the cluster until Ctrl-C or SIGTERM.
 ///
@@ -39,10 +43,15 @@ pub async fn run(options: Local) -> anyhow::Result<()> {
     let (mut directory, data) = open_directory(&options)?;
 
     let disk = Arc::new(RealDisk);
+    let (sweep_memory, clock) = (SweepMemory::new(SWEEP_BYTES), Arc::new(RealClock::start()));
     let mut nodes = Vec::new();
     let ids = options.node_ids(&data);
     for id in ids.clone() {
-        let options = NodeOptions::new(NodeId(id), zone(id), &node_address(&data, id).to_string());
+        let options = NodeOptions {
+            sweep_memory: sweep_memory.clone(),
+            clock: clock.clone(),
+            ..NodeOptions::new(NodeId(id), zone(id), &node_address(&data, id).to_string())
+        };
         nodes.push(Node::open(disk.clone(), &node_directory(&data, id), options)?);
     }
     let links: Vec<Arc<dyn StorageNode>> = nodes.iter().map(|node| node.clone() as Arc<dyn StorageNode>).collect();

@@ -11,7 +11,21 @@
 //! retention are full of redo that no images cover: then a [sweep](super::sweep) makes images for all of it, and covered files
 //! stay for peers and replicas until the log exceeds its retention. So a page is imaged about once while a retention's worth
 //! of redo passes, a hot one more often. Just when is a little different for each of six: they take in the same redo at the
-//! same pace, and if all swept at once they would all be slow at once.
+//! same pace, and if all swept at once they would all be slow at once. Those of one process have a turn each besides, for the
+//! [memory](super::arena) in which to read the log once or twice and not ten times.
+//!
+//! Who does not get its turn does what else there is to do, and asks again with its next portion or look. Who cannot wait
+//! sweeps at once, in less memory: its log has no room left, or no other way to become shorter. So a node whose disk hangs, and that
+//! keeps its turn while it does, makes the others work more, and that is all.
+//!
+//! Six get theirs in time. A file of 16 MiB is a sixteenth of the usual retention, so six nodes want to sweep when 10, 11, 11,
+//! 12, 13 and 13 files are uncovered, and cannot wait from the 15th on. A sweep in its turn works for about 0.7 seconds and
+//! rests four times as long, and the next node looks within a second: 4.5 seconds. At 3 MB/s of redo, where a file takes 5.3
+//! seconds, the sixth begins 23 seconds after the first, even if all six come to it together: with 14 files. When their sweeps
+//! have come to lie apart, there is time for six turns up to 6 MB/s, and beyond some sweep as if alone. Who has the turn rests
+//! no longer than that, for it is the only one: four that rest sixteen times as long as they work, as they met without turns,
+//! take as much of the processor. To begin earlier instead would make more images for the same redo.
+//!
 //! A file does not go before another sweep when a record from between its own came late, into a later file: the base would
 //! pass that record, and whoever takes images from here relies on the base.
 //!
@@ -24,6 +38,7 @@
 //! before the disk is full. A log that is long because readers, gaps or peers keep it is not held back: that would not help.
 
 use super::Shared;
+use super::arena::Loan;
 use super::clock::Clock;
 use super::disk::{Patience, is_want};
 use super::frame::read_frames;
@@ -50,6 +65,8 @@ const IMAGES_PER_STEP: usize = 64;
 const SWEEP_PERCENT_MIN: u64 = 60;
 /// ...and so much later by each that follows.
 const SWEEP_PERCENT_STEP: u64 = 4;
+/// With this share uncovered, in percent, a node waits for its turn no longer.
+const URGENT_PERCENT: u64 = 90;
 /// A log of this multiple of its retention gives up what lies behind gaps.
 const CROWDED_FACTOR: u64 = 2;
 /// A log of this multiple of its retention holds its own growth back while there is something to sweep.
@@ -69,6 +86,8 @@ const UNVOUCHED_BYTES_MAX: u64 = 4 << 20;
 /// Rest after a portion, as a multiple of the time it took: while the log is within its retention, while it is beyond by up to
 /// a quarter, and up to a half. Then there is none.
 const REST_FACTORS: [u32; 3] = [16, 4, 1];
+/// The same for who sweeps in its turn: others wait.
+const TURN_REST_FACTORS: [u32; 3] = [4, 2, 1];
 /// The longest rest after a portion.
 const REST_MAX: Duration = Duration::from_millis(50);
 /// The background looks around this often even when nobody wakes it.
@@ -121,6 +140,17 @@ impl From<ReadFault> for TendError {
     }
 }
 
+/// Whether a node has to sweep.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Need {
+    /// No.
+    None,
+    /// When it is its turn.
+    Turn,
+    /// At once.
+    Urgent,
+}
+
 /// How the background is woken and stopped, and how it holds the log back.
 #[derive(Default)]
 pub struct Wake {
@@ -143,10 +173,10 @@ fn sweep_percent(seat: usize) -> u64 {
 }
 
 /// How long to rest after a portion of work.
-fn rest_for(worked: Duration, log_bytes: u64, log_retention_bytes: u64) -> Duration {
+fn rest_for(worked: Duration, factors: &[u32], log_bytes: u64, log_retention_bytes: u64) -> Duration {
     let beyond = log_bytes.saturating_sub(log_retention_bytes);
     let pressure = (beyond * 4).div_ceil(log_retention_bytes.max(1));
-    let factor = usize::try_from(pressure).ok().and_then(|pressure| REST_FACTORS.get(pressure));
+    let factor = usize::try_from(pressure).ok().and_then(|pressure| factors.get(pressure));
     (worked * factor.copied().unwrap_or(0)).min(REST_MAX)
 }
 
@@ -297,7 +327,9 @@ impl Tender {
         if std::mem::replace(&mut self.fsyncs, fsyncs) == fsyncs {
             return Duration::ZERO;
         }
-        rest_for(worked, self.shared.files.log_bytes(), self.shared.retention_bytes())
+        let is_turn = self.sweep.as_ref().is_some_and(Sweep::is_turn);
+        let factors = if is_turn { &TURN_REST_FACTORS } else { &REST_FACTORS };
+        rest_for(worked, factors, self.shared.files.log_bytes(), self.shared.retention_bytes())
     }
 
     pub(super) fn give_up(&mut self, error: &TendError) {
@@ -320,10 +352,12 @@ impl Tender {
     /// [`TendError`].
     pub fn step(&mut self) -> Result<bool, TendError> {
         if self.shared.state.lock().failed.is_some() {
+            self.sweep = None;
             return Ok(false);
         }
         if !self.has_room()? {
-            // The log need not wait for what is not done.
+            // Neither the log nor other nodes need wait for what is not done.
+            self.sweep = None;
             self.shared.background.set_behind(false);
             return Ok(false);
         }
@@ -337,6 +371,7 @@ impl Tender {
         let imaging = shared.imaging.lock();
         let retired = self.retire()?;
         let swept = self.sweep()?;
+        shared.options.sweep_memory.tidy(shared.options.clock.now());
         let due = self.make_due_images()?;
         let compacted = self.shared.images.compact()?;
         drop(imaging);
@@ -535,7 +570,7 @@ impl Tender {
     /// Does a portion of a sweep, if there is cause for one.
     fn sweep(&mut self) -> Result<bool, TendError> {
         if self.sweep.is_none() {
-            self.sweep = self.next_sweep().or_else(|| self.next_gathering());
+            self.sweep = self.next_sweep();
         }
         // Put back below unless it fails: then it begins anew.
         let Some(mut sweep) = self.sweep.take() else { return Ok(false) };
@@ -562,18 +597,41 @@ impl Tender {
         Ok(true)
     }
 
-    /// The sealed files that no images cover, if they are many, as far as everything in them may become an image.
-    fn next_sweep(&self) -> Option<Sweep> {
+    /// What is to be swept next, if anything.
+    fn next_sweep(&mut self) -> Option<Sweep> {
+        let need = self.need();
+        if need == Need::None {
+            return self.next_gathering();
+        }
+        // While it waits for its turn it gathers nothing: the sweep makes images of those pages, too.
+        let memory = self.shared.options.sweep_memory.lend();
+        let memory = memory.or_else(|| (need == Need::Urgent).then(Loan::own))?;
+        self.sweep_of_uncovered(memory).or_else(|| self.next_gathering())
+    }
+
+    /// Whether the sealed files that no images cover are to be swept.
+    fn need(&self) -> Need {
         let shared = &self.shared;
         let retention = shared.retention_bytes();
         let uncovered = shared.files.sealed_after(self.covered);
+        let uncovered_bytes = uncovered.len() as u64 * shared.files.file_bytes();
         let seat = shared.state.lock().seat().unwrap_or_default();
-        let full = uncovered.len() as u64 * shared.files.file_bytes() >= retention / 100 * sweep_percent(seat);
-        let waiting = shared.files.log_bytes() > retention
+        let stuck = shared.files.log_bytes() > retention
             && (self.overtaken || shared.files.oldest_sealed() == uncovered.first().copied());
-        if !full && !waiting {
-            return None;
+        if stuck || uncovered_bytes >= retention / 100 * URGENT_PERCENT {
+            Need::Urgent
+        } else if uncovered_bytes >= retention / 100 * sweep_percent(seat) {
+            Need::Turn
+        } else {
+            Need::None
         }
+    }
+
+    /// A sweep of the files that no images cover, as far as everything in them may become an image.
+    fn sweep_of_uncovered(&self, memory: Loan) -> Option<Sweep> {
+        let shared = &self.shared;
+        let retention = shared.retention_bytes();
+        let uncovered = shared.files.sealed_after(self.covered);
         // What lies behind a gap is kept in the hope that the gap is filled; not for ever, for it may be gone everywhere.
         let crowded = shared.files.log_bytes() > retention.saturating_mul(CROWDED_FACTOR) || shared.is_pressed();
         let mut state = shared.state.lock();
@@ -583,7 +641,7 @@ impl Tender {
             // Now, so that none of it comes to count while the images are made.
             state.segments.values_mut().for_each(|segment| segment.give_up(newest));
         }
-        Some(Sweep::new(files, state.tables))
+        Some(Sweep::new(files, state.tables, memory))
     }
 
     /// Lets the oldest files go while the log is too long, as far as images cover them.
@@ -663,10 +721,13 @@ mod tests {
 
     #[test]
     fn the_background_rests_less_the_longer_the_log_is() {
-        let rest = |log: u64| rest_for(Duration::from_millis(2), log, 100);
-        let rests: Vec<Duration> = [50, 100, 101, 125, 126, 150, 151, 900].map(rest).to_vec();
-        assert_eq!(rests.iter().map(Duration::as_millis).collect::<Vec<_>>(), [32, 32, 8, 8, 2, 2, 0, 0]);
-        assert_eq!(rest_for(Duration::from_secs(1), 0, 100), REST_MAX);
+        let rests = |factors: &[u32]| {
+            let rest = |log: u64| rest_for(Duration::from_millis(2), factors, log, 100).as_millis();
+            [50, 100, 101, 125, 126, 150, 151, 900].map(rest)
+        };
+        assert_eq!(rests(&REST_FACTORS), [32, 32, 8, 8, 2, 2, 0, 0]);
+        assert_eq!(rests(&TURN_REST_FACTORS), [8, 8, 4, 4, 2, 2, 0, 0]);
+        assert_eq!(rest_for(Duration::from_secs(1), &REST_FACTORS, 0, 100), REST_MAX);
     }
 
     #[test]

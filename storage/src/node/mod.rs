@@ -38,6 +38,7 @@
 //! passes: what needs them is refused or waits. What is damaged is found when it is read, by whoever reads it or by
 //! scrubbing, costs no more than itself, and is replaced from what is left here or from peers.
 
+mod arena;
 mod arrivals;
 mod background;
 pub mod clock;
@@ -66,6 +67,7 @@ mod superblock;
 mod sweep;
 mod writer;
 
+pub use arena::SweepMemory;
 pub use background::TendError;
 pub use log::LOG_FILE_BYTES_MIN;
 pub use open::OpenError;
@@ -113,6 +115,8 @@ pub struct NodeOptions {
     pub image_file_bytes: u64,
     /// Share of the disk, in percent, that must stay free for a log file to be added.
     pub headroom_percent: u64,
+    /// Memory for sweeps of the log, of this node or of several with the same clock.
+    pub sweep_memory: Arc<SweepMemory>,
     /// Who runs the node's work.
     pub mode: Mode,
     /// Time.
@@ -120,7 +124,7 @@ pub struct NodeOptions {
 }
 
 impl NodeOptions {
-    /// The usual sizes, threads, and the real clock.
+    /// The usual sizes, threads, the real clock, and memory for sweeps that is shared only by who gets a copy of these.
     #[must_use]
     pub fn new(id: NodeId, zone: &str, address: &str) -> NodeOptions {
         NodeOptions {
@@ -133,6 +137,7 @@ impl NodeOptions {
             log_retention_bytes: 256 << 20,
             image_file_bytes: images::IMAGE_FILE_BYTES,
             headroom_percent: 5,
+            sweep_memory: SweepMemory::new(32 << 20),
             mode: Mode::Threads,
             clock: Arc::new(clock::RealClock::start()),
         }
@@ -398,6 +403,8 @@ impl Node {
                 tracing::error!("a thread of the node panicked");
             }
         }
+        // With what it has of others: a sweep's turn.
+        drop(self.tender.lock().take());
         let failed = self.shared.state.lock().failed.is_some();
         if stopping
             && !failed

@@ -142,7 +142,7 @@ fn scrub_log_file(shared: &Shared, sequence: u64) -> Result<(), TendError> {
 }
 
 /// The batches of a file that something is held by.
-pub fn held_in(shared: &Shared, sequence: u64) -> HashSet<Place> {
+fn held_in(shared: &Shared, sequence: u64) -> HashSet<Place> {
     let state = shared.state.lock();
     let runs = state.segments.values().flat_map(|segment| segment.runs());
     runs.filter(|run| run.place.file == sequence).map(|run| run.place).collect()

@@ -89,11 +89,15 @@ pub struct Glance {
 
 /// The records of a batch that was checked before, at a glance each. Ends where a record is malformed.
 pub fn glances(batch: &[u8]) -> impl Iterator<Item = Glance> {
-    let mut at = BATCH_HEADER_BYTES;
+    glances_from(batch, BATCH_HEADER_BYTES)
+}
+
+/// The same of records that lie one behind the other from `at` on.
+pub fn glances_from(bytes: &[u8], mut at: usize) -> impl Iterator<Item = Glance> {
     std::iter::from_fn(move || {
-        let (bytes, lsn, page) = glance(batch.get(at..)?)?;
-        let found = Glance { lsn, page, at, bytes };
-        at += bytes;
+        let (length, lsn, page) = glance(bytes.get(at..)?)?;
+        let found = Glance { lsn, page, at, bytes: length };
+        at += length;
         Some(found)
     })
 }

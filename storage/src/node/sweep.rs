@@ -5,66 +5,50 @@
 //! imaged once a sweep, however many records it has; records that an image has already, such as those of hot pages, are
 //! skipped by comparing LSNs in memory.
 //!
-//! **Mechanism.** The records are gathered by page into an arena, for building page after page by links would read each batch
-//! hundreds of times. When the arena is full, half of the pages are put off to another pass over the files: as many passes
-//! are made as the memory needs. Where the records of a page are about as long as the page, as a bulk load leaves them, the
-//! sweep ends before the memory is full: later files hardly concern the same pages, so that images of these are not made
-//! again soon, and nothing is read twice.
+//! **Mechanism.** The records are gathered by page into an [arena](super::arena), for building page after page by links would
+//! read each batch hundreds of times. When the arena is full, a part of the pages is put off to another pass over the files: as
+//! many passes are made as the memory needs. Where the records of a page are about as long as the page, as a bulk load leaves
+//! them, the sweep ends before much is in memory: later files hardly concern the same pages, so that images of these are not
+//! made again soon, and nothing is read twice.
+//!
+//! To read the log in one or two passes takes memory, which the nodes of a process have together: they sweep in turns. What
+//! becomes of a node that does not get its turn is told in [`background`](super::background).
 //!
 //! The same way serves pages that are due between sweeps, when they are many and their records lie scattered over the log: to
-//! follow each link of their chains would read, for every record, the batch that it came with.
+//! follow each link of their chains would read, for every record, the batch that it came with. They are few, and have a small
+//! arena, so that no sweep waits for them.
 
+use super::arena::{ARENA_BYTES_MAX, Loan};
 use super::background::TendError;
 use super::disk::Patience;
 use super::frame::read_frames;
 use super::log::ReadFault;
-use super::repair::{held_in, lose_unread};
+use super::repair::lose_unread;
 use super::segment::Place;
 use super::state::Due;
-use super::stored::{Glance, glances};
+use super::stored::{Glance, glances, glances_from};
 use super::{Shared, images::ImageError};
-use bytes::{Bytes, BytesMut};
-use hashbrown::HashSet;
-use protocol::batch::BATCH_BYTES_MAX;
+use bytes::Bytes;
+use hashbrown::{HashMap, HashSet};
 use protocol::redo::{Change, RecordHeader, apply};
-use protocol::{Error, GroupId, Lsn, PAGE_BYTES, Page, PageId};
+use protocol::{Error, Lsn, PAGE_BYTES, Page, PageId};
+use smallvec::SmallVec;
+use std::cmp::Reverse;
 use std::sync::Arc;
 
-/// Bytes of records gathered in one pass...
-const ARENA_BYTES_MAX: usize = 16 << 20;
-/// ...and by how much they may exceed that before it is noticed.
-const ARENA_SLACK_BYTES: usize = BATCH_BYTES_MAX;
-/// Records gathered in one pass.
-const ARENA_RECORDS_MAX: usize = 512 << 10;
 /// Pages with this many bytes of records each are not expected to change again soon.
 const DENSE_BYTES: usize = PAGE_BYTES / 4;
 
-/// A share of the pages: those whose number leaves `residue` when divided by `modulus`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Share {
-    modulus: u64,
-    residue: u64,
-}
-
-impl Share {
-    fn has(&self, page: PageId) -> bool {
-        // A power of two, which the processor is not told.
-        page.0 & (self.modulus - 1) == self.residue
-    }
-
-    /// Halves it: what is left here, and the other half.
-    fn split(&self) -> (Share, Share) {
-        let modulus = self.modulus * 2;
-        (Share { modulus, ..*self }, Share { modulus, residue: self.residue + self.modulus })
-    }
-}
-
-/// A record in the arena.
+/// A record of the share in hand.
 #[derive(Clone, Copy)]
 struct Piece {
     page: PageId,
     lsn: Lsn,
+    /// Index of its block.
+    block: u32,
+    /// Offset of its encoding in the block.
     at: u32,
+    /// Length of its encoding.
     bytes: u32,
 }
 
@@ -75,17 +59,13 @@ pub struct Sweep {
     chosen: Option<HashSet<PageId>>,
     /// `State::tables` when they were found to hold nothing that may not become an image.
     pub tables: u64,
-    /// Shares that no pass was made for.
-    shares: Vec<Share>,
-    /// The share in hand.
-    share: Share,
     /// How many of `files` the pass has read.
     read: usize,
-    /// What it has found: in order of pages once the pass is over, from the last to the first.
+    memory: Loan,
+    /// The share of the pages that is in hand...
+    blocks: Vec<Bytes>,
+    /// ...and what of it has no images yet: in order of pages, from the last to the first.
     pieces: Vec<Piece>,
-    arena: BytesMut,
-    /// The arena of a finished pass.
-    gathered: Option<Bytes>,
 }
 
 /// What a portion of a sweep came to.
@@ -109,25 +89,20 @@ pub struct Made {
 impl Sweep {
     /// A sweep of `files`, ascending, not empty, chosen at `tables`.
     #[must_use]
-    pub fn new(files: Vec<u64>, tables: u64) -> Sweep {
-        let share = Share { modulus: 1, residue: 0 };
-        Sweep {
-            files,
-            chosen: None,
-            tables,
-            shares: Vec::new(),
-            share,
-            read: 0,
-            pieces: Vec::new(),
-            arena: BytesMut::new(),
-            gathered: None,
-        }
+    pub fn new(files: Vec<u64>, tables: u64, memory: Loan) -> Sweep {
+        Sweep { files, chosen: None, tables, read: 0, memory, blocks: Vec::new(), pieces: Vec::new() }
     }
 
-    /// The same for some pages alone. What else the files hold is not covered by it.
+    /// The same for some pages alone, without a turn. What else the files hold is not covered by it.
     #[must_use]
     pub fn of_pages(pages: HashSet<PageId>, files: Vec<u64>, tables: u64) -> Sweep {
-        Sweep { chosen: Some(pages), ..Sweep::new(files, tables) }
+        Sweep { chosen: Some(pages), ..Sweep::new(files, tables, Loan::own()) }
+    }
+
+    /// Whether other nodes have to do without the large arena meanwhile.
+    #[must_use]
+    pub fn is_turn(&self) -> bool {
+        self.memory.is_turn()
     }
 
     /// Whether it is limited to some pages.
@@ -147,139 +122,101 @@ impl Sweep {
     /// # Errors
     /// [`TendError`]; the sweep is then to be dropped.
     pub fn step(&mut self, shared: &Arc<Shared>, images_max: usize) -> Result<Portion, TendError> {
-        if self.gathered.is_none() {
-            if self.is_dense() {
-                self.files.truncate(self.read);
-            }
-            if let Some(&file) = self.files.get(self.read) {
+        if let Some(&file) = self.files.get(self.read) {
+            if !self.is_dense() {
                 self.gather(shared, file)?;
                 self.read += 1;
                 return Ok(Portion::More(Vec::new()));
             }
-            self.pieces.sort_unstable_by_key(|piece| std::cmp::Reverse((piece.page, piece.lsn)));
-            self.gathered = Some(std::mem::take(&mut self.arena).freeze());
+            self.files.truncate(self.read);
         }
-        let arena = self.gathered.clone().unwrap_or_default();
         let mut made = Vec::new();
-        while made.len() < images_max
-            && let Some(last) = self.pieces.last()
-        {
-            let from = self.pieces.partition_point(|piece| piece.page > last.page);
-            let pieces = self.pieces.split_off(from);
-            made.extend(build(shared, &pieces, &arena)?);
+        while made.len() < images_max && (!self.pieces.is_empty() || self.take_share()) {
+            let last = self.pieces.last().map(|piece| piece.page);
+            let from = self.pieces.partition_point(|piece| Some(piece.page) > last);
+            made.extend(build(shared, &self.pieces[from..], &self.blocks)?);
+            self.pieces.truncate(from);
         }
         if !made.is_empty() {
             return Ok(Portion::More(made));
         }
-        drop(arena);
-        // For the next pass.
-        self.arena = self.gathered.take().and_then(|arena| arena.try_into_mut().ok()).unwrap_or_default();
-        self.arena.clear();
-        match self.shares.pop() {
-            Some(share) => {
-                (self.share, self.read) = (share, 0);
-                Ok(Portion::More(Vec::new()))
-            }
-            None => Ok(Portion::Done(self.files.last().copied().unwrap_or_default())),
+        if self.memory.arena.next_pass() {
+            self.read = 0;
+            return Ok(Portion::More(Vec::new()));
         }
+        Ok(Portion::Done(self.files.last().copied().unwrap_or_default()))
     }
 
-    /// Whether the sweep had better end with the files read so far: the memory is half full of pages such as a bulk load
-    /// leaves. Asked in the first pass only: it says which files the others read.
+    /// Whether the sweep had better end with the files read so far: they have pages such as a bulk load leaves. Asked when half
+    /// of a small arena would be full and nothing is put off: it says which files the other passes read.
     fn is_dense(&self) -> bool {
-        if self.chosen.is_some() || self.share.modulus > 1 || self.arena.len() <= ARENA_BYTES_MAX / 2 {
-            return false;
-        }
-        let pages: HashSet<PageId> = self.pieces.iter().map(|piece| piece.page).collect();
-        self.arena.len() >= pages.len() * DENSE_BYTES
+        let arena = &self.memory.arena;
+        let is_time = (ARENA_BYTES_MAX / 2 + 1..=ARENA_BYTES_MAX).contains(&arena.bytes());
+        is_time && self.chosen.is_none() && arena.takes_all() && arena.bytes() >= arena.pages() * DENSE_BYTES
     }
 
-    /// Adds a file's records of the share.
+    /// Adds a file's records.
     fn gather(&mut self, shared: &Shared, sequence: u64) -> Result<(), TendError> {
         let file = shared.files.file(sequence).ok_or(ReadFault::Retired(sequence))?;
-        let mut unread = held_in(shared, sequence);
-        if self.arena.capacity() == 0 {
-            // Memory that grows is copied each time, and each time the system clears what is new.
-            let files = self.files.len() * shared.options.log_file_bytes as usize;
-            self.arena.reserve(files.min(ARENA_BYTES_MAX + ARENA_SLACK_BYTES));
-            self.pieces.reserve((files / size_of::<Piece>()).min(ARENA_RECORDS_MAX));
-        }
+        let mut unread = windows_in(shared, sequence);
+        let (arena, chosen) = (&mut self.memory.arena, self.chosen.as_ref());
         let (mut found, mut images): (Vec<Glance>, Vec<Lsn>) = (Vec::new(), Vec::new());
         read_frames(&*file, sequence, |frame| {
+            let place = Place { file: sequence, offset: frame.at as u32, bytes: frame.batch.len() as u32 };
+            // Annulled and repeated records are in the file, too.
+            let Some(held) = unread.remove(&place) else { return };
+            let is_held = |lsn: Lsn| held.iter().any(|(first, last)| (*first..=*last).contains(&lsn));
+            let is_chosen = |page| chosen.is_none_or(|chosen| chosen.contains(&page));
             found.clear();
             images.clear();
-            let is_chosen = |page| self.chosen.as_ref().is_none_or(|chosen| chosen.contains(&page));
-            let wanted = glances(&frame.batch).filter(|record| self.share.has(record.page) && is_chosen(record.page));
-            found.extend(wanted);
+            let wanted = glances(&frame.batch).filter(|record| arena.takes(record.page) && is_chosen(record.page));
+            found.extend(wanted.filter(|record| is_held(record.lsn)));
             shared.images.lsns(found.iter().map(|record| record.page), |lsn| images.push(lsn));
-            let mut of_images = images.iter();
-            found.retain(|record| of_images.next().is_none_or(|image| record.lsn > *image));
-            let place = Place { file: sequence, offset: frame.at as u32, bytes: frame.batch.len() as u32 };
-            unread.remove(&place);
-            held_there(shared, frame.header.group, place, &mut found);
-            for Glance { lsn, page, at, bytes } in &found {
-                let start = self.arena.len() as u32;
-                self.arena.extend_from_slice(&frame.batch[*at..at + bytes]);
-                self.pieces.push(Piece { page: *page, lsn: *lsn, at: start, bytes: *bytes as u32 });
-            }
-            while self.arena.len() > ARENA_BYTES_MAX || self.pieces.len() > ARENA_RECORDS_MAX {
-                if !self.halve() {
-                    break;
-                }
+            for (record, _) in found.iter().zip(&images).filter(|(record, image)| record.lsn > **image) {
+                arena.push(record.page, &frame.batch[record.at..record.at + record.bytes]);
             }
         })?;
         if !unread.is_empty() {
             // Images without them would let the file go, and with it the last trace of what is missing.
-            lose_unread(shared, sequence, &unread)?;
+            lose_unread(shared, sequence, &unread.into_keys().collect())?;
             return Err(Error::Checksum { what: "log file" }.into());
         }
         Ok(())
     }
 
-    /// Puts half of the pages off. `false` when there is only one.
-    fn halve(&mut self) -> bool {
-        let first = self.pieces.first().map(|piece| piece.page);
-        if self.pieces.iter().all(|piece| Some(piece.page) == first) {
-            return false;
+    /// Goes on to the next share of the pages. `false` when the pass has no other.
+    fn take_share(&mut self) -> bool {
+        let arena = &mut self.memory.arena;
+        arena.recycle(std::mem::take(&mut self.blocks));
+        let Some(blocks) = arena.take_share() else { return false };
+        for (block, records) in (0..).zip(&blocks) {
+            self.pieces.extend(glances_from(records, 0).map(|record| Piece {
+                page: record.page,
+                lsn: record.lsn,
+                block,
+                at: record.at as u32,
+                bytes: record.bytes as u32,
+            }));
         }
-        let (kept, other) = self.share.split();
-        self.share = kept;
-        self.shares.push(other);
-        let mut end = 0;
-        self.pieces.retain_mut(|piece| {
-            let keep = kept.has(piece.page);
-            if keep {
-                // They stand in the order of the arena, so that each moves down or stays.
-                self.arena.copy_within(piece.at as usize..(piece.at + piece.bytes) as usize, end as usize);
-                piece.at = end;
-                end += piece.bytes;
-            }
-            keep
-        });
-        self.arena.truncate(end as usize);
+        self.pieces.sort_unstable_by_key(|piece| Reverse((piece.page, piece.lsn)));
+        self.blocks = blocks;
         true
     }
 }
 
-/// Leaves those records of a batch that are held by it: annulled and repeated ones are in the file too.
-fn held_there(shared: &Shared, group: GroupId, place: Place, found: &mut Vec<Glance>) {
-    if found.is_empty() {
-        return;
-    }
+/// What is held of a log file's batches, each from a first record to a last one: nearly always one run has all of a batch.
+fn windows_in(shared: &Shared, sequence: u64) -> HashMap<Place, SmallVec<[(Lsn, Lsn); 1]>> {
+    let mut windows = HashMap::<Place, SmallVec<[(Lsn, Lsn); 1]>>::new();
     let state = shared.state.lock();
-    let Some(segment) = state.segments.get(&group) else { return found.clear() };
-    let mut run = None;
-    found.retain(|record| {
-        // Nearly always one run has them all.
-        if !run.is_some_and(|run: super::segment::Run| run.first <= record.lsn && record.lsn <= run.last) {
-            run = segment.locate(record.lsn).copied();
-        }
-        run.is_some_and(|run| run.place == place)
-    });
+    let runs = state.segments.values().flat_map(|segment| segment.runs());
+    for run in runs.filter(|run| run.place.file == sequence) {
+        windows.entry(run.place).or_default().push((run.first, run.last));
+    }
+    windows
 }
 
 /// The image of a page with the records of `pieces`, which are given from the last to the first.
-fn build(shared: &Shared, pieces: &[Piece], arena: &Bytes) -> Result<Option<Made>, TendError> {
+fn build(shared: &Shared, pieces: &[Piece], blocks: &[Bytes]) -> Result<Option<Made>, TendError> {
     let Some(id) = pieces.first().map(|piece| piece.page) else { return Ok(None) };
     let newest = pieces.iter().map(|piece| piece.lsn).max().unwrap_or_default();
     let Some((group, bound)) = shared.image_bound(id) else { return Ok(None) };
@@ -302,9 +239,9 @@ fn build(shared: &Shared, pieces: &[Piece], arena: &Bytes) -> Result<Option<Made
         },
     };
     for piece in pieces.iter().rev().filter(|piece| piece.lsn > covered) {
-        let encoded = arena.slice(piece.at as usize..(piece.at + piece.bytes) as usize);
-        let (header, extent) = RecordHeader::decode(&encoded)?;
-        let change = Change::decode(&encoded.slice(extent.change_at..extent.bytes))?;
+        let (block, at) = (&blocks[piece.block as usize], piece.at as usize);
+        let (header, extent) = RecordHeader::decode(&block[at..])?;
+        let change = Change::decode(&block.slice(at + extent.change_at..at + extent.bytes))?;
         match apply(&mut page, &header, &change) {
             Ok(_) => {}
             // A record between came late and lies in a newer file: the links find it.
@@ -337,12 +274,15 @@ mod tests {
     use super::*;
 
     /// A sweep that has read a file with this many records.
-    fn gathered(pages: u64, records: u64, bytes: u32) -> Sweep {
-        let mut sweep = Sweep::new(vec![1, 2, 3], 0);
+    fn gathered(pages: u64, records: u64, bytes: usize) -> Sweep {
+        let mut sweep = Sweep::new(vec![1, 2, 3], 0, Loan::own());
+        let (none, mut encoded) = (Lsn::ZERO, Vec::new());
         for record in 0..records {
-            let at = sweep.arena.len() as u32;
-            sweep.arena.resize(at as usize + bytes as usize, 0);
-            sweep.pieces.push(Piece { page: PageId(record % pages), lsn: Lsn(record + 1), at, bytes });
+            let (lsn, page) = (Lsn(record + 1), PageId(record % pages));
+            encoded.clear();
+            RecordHeader { lsn, prev_volume: none, prev_group: none, prev_page: none, page, end_of_mtr: true }
+                .encode(&vec![0; bytes], &mut encoded);
+            sweep.memory.arena.push(page, &encoded);
         }
         sweep
     }
@@ -353,8 +293,25 @@ mod tests {
         assert!(gathered(240, 4800, 2000).is_dense(), "many records make a page full, too");
         assert!(!gathered(1000, 1000, 8000).is_dense(), "another file finds room");
         assert!(!gathered(50_000, 100_000, 100).is_dense(), "the next file concerns the same pages");
-        let mut halved = gathered(2400, 2400, 8000);
-        assert!(halved.halve());
-        assert!(!halved.is_dense(), "the other half goes by the same files");
+        let full = gathered(2400, 2400, 8000);
+        assert!(!full.memory.arena.takes_all());
+        assert!(!full.is_dense(), "the other part goes by the same files");
+    }
+
+    #[test]
+    fn a_share_is_worked_off_page_by_page_in_the_order_of_their_records() {
+        let mut sweep = gathered(1000, 5000, 100);
+        let mut pages = HashSet::new();
+        while sweep.take_share() {
+            assert!(sweep.pieces.is_sorted_by_key(|piece| Reverse((piece.page, piece.lsn))));
+            for Piece { page, lsn, block, at, bytes } in sweep.pieces.drain(..) {
+                let (header, extent) = RecordHeader::decode(&sweep.blocks[block as usize][at as usize..])
+                    .expect("a piece is where a record begins");
+                assert_eq!((header.page, header.lsn, extent.bytes), (page, lsn, bytes as usize));
+                pages.insert(page);
+            }
+        }
+        assert_eq!(pages.len(), 1000);
+        assert!(!sweep.memory.arena.next_pass(), "there was room for all of it");
     }
 }
