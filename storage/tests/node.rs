@@ -458,21 +458,24 @@ fn nodes_of_one_process_sweep_in_turns_and_who_cannot_wait_at_once() {
 }
 
 #[test]
-fn a_node_that_ends_in_its_turn_gives_it_back() {
-    for is_dropped in [false, true] {
+fn a_node_that_gets_no_further_in_its_turn_gives_it_back() {
+    for end in ["dropped", "stopped", "out of room"] {
         let (mut rigs, mut writer) = (neighbours(), Writer::new());
         fill(&mut rigs, &mut writer, 4);
         let [first, second] = rigs;
         assert!(first.node.tend().expect("the disk is sound"), "it begins");
         second.tend();
         assert_eq!(second.status().image_bytes, 0, "it is not its turn");
-        if is_dropped {
-            drop(first);
-        } else {
-            first.node.shutdown();
+        match end {
+            "dropped" => drop(first),
+            "stopped" => first.node.shutdown(),
+            _ => {
+                first.disk.set_room(Some(0));
+                first.tend();
+            }
         }
         second.tend();
-        assert!(second.status().image_bytes > 0, "its turn came");
+        assert!(second.status().image_bytes > 0, "the first is {end}");
     }
 }
 

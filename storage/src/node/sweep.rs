@@ -217,8 +217,7 @@ fn windows_in(shared: &Shared, sequence: u64) -> HashMap<Place, SmallVec<[(Lsn, 
 
 /// The image of a page with the records of `pieces`, which are given from the last to the first.
 fn build(shared: &Shared, pieces: &[Piece], blocks: &[Bytes]) -> Result<Option<Made>, TendError> {
-    let Some(id) = pieces.first().map(|piece| piece.page) else { return Ok(None) };
-    let newest = pieces.iter().map(|piece| piece.lsn).max().unwrap_or_default();
+    let Some(&Piece { page: id, lsn: newest, .. }) = pieces.first() else { return Ok(None) };
     let Some((group, bound)) = shared.image_bound(id) else { return Ok(None) };
     let covered = shared.images.lsn(id);
     if newest <= covered {
