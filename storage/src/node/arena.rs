@@ -6,11 +6,12 @@
 //! neither have it nor do without a sweep takes a small arena of its own. So a node whose disk hangs in the middle of its
 //! turn costs the others memory and passes over their logs, and stops nobody.
 //!
-//! **Arena.** The pages are divided into shares, by a hash of their numbers, and the records of a share lie together, in
-//! blocks. When there is no block left the last share of the pass is put off to another one, and its blocks are used for the
-//! others. So records are moved once, however many passes it takes; and those of a share, which are sorted and applied
-//! together, fit the processor's cache, where those of all pages, in the order of the log, would be fetched from memory one
-//! by one. A share that is alone takes the blocks that it needs: it is a hundredth of the log.
+//! **Arena.** The pages are divided into shares, each a range of pages with about as many bytes of records as the others, by
+//! what is known of their chains. The records of a share lie together, in blocks. When there is no block left the last share of
+//! the pass is put off to another one, and its blocks are used for the others. So records are moved once, however many passes
+//! it takes; those of a share, which are sorted and applied together, fit the processor's cache, where those of all pages, in
+//! the order of the log, would be fetched from memory one by one; and images are made in the order of the pages, in which they
+//! are read in a row. A share that is alone takes the blocks that it needs: it may be one page with very much redo.
 //!
 //! Blocks are used again from share to share, sweep to sweep and node to node, for fresh memory is cleared by the system,
 //! which took a tenth of a sweep. They are given back to the system when nobody has swept for [`KEPT_FOR`].
@@ -27,8 +28,10 @@ use std::time::Duration;
 pub const ARENA_BYTES_MAX: usize = 16 << 20;
 /// Bytes of a block. A share has at most one that is not nearly full.
 const BLOCK_BYTES: usize = 32 << 10;
-/// Shares of the pages: a power of two.
-const SHARES: usize = 128;
+/// Bytes of records of a share of the pages...
+const SHARE_BYTES: usize = 1 << 20;
+/// ...unless that makes more shares than about this.
+const SHARES_MAX: usize = 256;
 /// For so long the blocks are kept after a sweep for the next.
 const KEPT_FOR: Duration = Duration::from_secs(10);
 
@@ -36,9 +39,11 @@ const KEPT_FOR: Duration = Duration::from_secs(10);
 #[derive(Debug, Default)]
 pub struct Arena {
     blocks_max: usize,
+    /// The first page of each share but the first one, ascending.
+    bounds: Vec<PageId>,
     /// Blocks of each share: none of those outside `first..end`.
     shares: Vec<Vec<BytesMut>>,
-    /// Shares of this pass that were not [taken](Arena::take_share).
+    /// The shares of this pass that were not [taken](Arena::take_share) begin here.
     first: usize,
     /// Those from here on are left to another pass.
     end: usize,
@@ -50,17 +55,30 @@ pub struct Arena {
     free: Vec<BytesMut>,
 }
 
-fn share_of(page: PageId) -> usize {
-    // Neighbours in a table go to different shares.
-    (page.0.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (u64::BITS - SHARES.ilog2())) as usize
-}
-
 impl Arena {
-    /// An arena of about so many bytes, in its first pass.
+    /// An arena of about so many bytes, with one share.
     #[must_use]
     pub fn new(bytes_max: usize) -> Arena {
-        let shares = (0..SHARES).map(|_| Vec::new()).collect();
-        Arena { blocks_max: bytes_max / BLOCK_BYTES, shares, end: SHARES, ..Arena::default() }
+        Arena { blocks_max: bytes_max / BLOCK_BYTES, shares: vec![Vec::new()], end: 1, ..Arena::default() }
+    }
+
+    /// Divides the pages into shares, by how many bytes of records each is expected to have. The arena is empty.
+    pub fn divide(&mut self, mut pages: Vec<(PageId, u32)>) {
+        assert_eq!(self.blocks, 0, "records stay in their share");
+        pages.sort_unstable();
+        let all: usize = pages.iter().map(|(_, bytes)| *bytes as usize).sum();
+        let most = SHARE_BYTES.max(all / SHARES_MAX);
+        self.bounds.clear();
+        let mut taken = 0;
+        for (page, bytes) in pages {
+            if taken > 0 && taken + bytes as usize > most {
+                self.bounds.push(page);
+                taken = 0;
+            }
+            taken += bytes as usize;
+        }
+        self.shares.resize_with(self.bounds.len() + 1, Vec::new);
+        (self.first, self.end) = (0, self.shares.len());
     }
 
     /// Bytes of the records in it.
@@ -72,13 +90,15 @@ impl Arena {
     /// Whether a page is of this pass.
     #[must_use]
     pub fn takes(&self, page: PageId) -> bool {
-        (self.first..self.end).contains(&share_of(page))
+        let is_before = self.first > 0 && page < self.bounds[self.first - 1];
+        let is_put_off = self.end < self.shares.len() && self.bounds[self.end - 1] <= page;
+        !is_before && !is_put_off
     }
 
     /// Whether every page is.
     #[must_use]
     pub fn takes_all(&self) -> bool {
-        (self.first, self.end) == (0, SHARES)
+        (self.first, self.end) == (0, self.shares.len())
     }
 
     /// Puts the encoding of a record in, if its page is of this pass; which it may not be any more when there is no room.
@@ -86,7 +106,7 @@ impl Arena {
         if !self.takes(page) {
             return;
         }
-        let share = share_of(page);
+        let share = self.bounds.partition_point(|first| *first <= page);
         let fits = |block: &BytesMut| block.capacity() - block.len() >= record.len();
         if !self.shares[share].last().is_some_and(fits) {
             while self.blocks >= self.blocks_max && self.end - self.first > 1 {
@@ -137,14 +157,15 @@ impl Arena {
 
     /// Begins the pass for the shares that were put off, once those of this one are taken. `false` when there are none.
     pub fn next_pass(&mut self) -> bool {
-        (self.first, self.end) = (self.end, SHARES);
-        self.first < SHARES
+        (self.first, self.end) = (self.end, self.shares.len());
+        self.first < self.end
     }
 
-    /// Begins anew.
+    /// Begins anew, with one share and no more memory than is its own.
     fn clear(&mut self) {
         (0..self.shares.len()).for_each(|share| self.empty(share));
-        (self.first, self.end) = (0, SHARES);
+        self.free.truncate(self.blocks_max);
+        self.divide(Vec::new());
     }
 
     fn empty(&mut self, share: usize) {
@@ -266,12 +287,16 @@ mod tests {
     /// Puts records of pages in as often as there are passes, and says which there were and what each page got.
     fn sweep(arena: &mut Arena, pages: u64, records: u64, bytes: usize) -> (usize, BTreeMap<PageId, Vec<Lsn>>) {
         let (mut passes, mut found) = (0, BTreeMap::<PageId, Vec<Lsn>>::new());
+        let bytes_of_page = (records / pages) as u32 * bytes as u32;
+        arena.divide((0..pages).map(|page| (PageId(page), bytes_of_page)).collect());
         loop {
             passes += 1;
             (0..records).for_each(|n| arena.push(PageId(n % pages), &record(n % pages, n + 1, bytes)));
-            let mut of_pass = HashSet::new();
+            let mut of_pass = HashSet::<PageId>::new();
             while let Some(blocks) = arena.take_share() {
+                let last = of_pass.iter().max().copied();
                 for record in blocks.iter().flat_map(|block| glances_from(block, 0)) {
+                    assert!(Some(record.page) > last, "shares are in the order of their pages");
                     assert!(of_pass.contains(&record.page) || !found.contains_key(&record.page), "one pass has a page");
                     of_pass.insert(record.page);
                     found.entry(record.page).or_default().push(record.lsn);
@@ -301,10 +326,29 @@ mod tests {
     }
 
     #[test]
+    fn shares_have_about_as_many_bytes_each_and_more_where_they_would_be_too_many() {
+        let mut arena = Arena::new(MIB);
+        let pages = |pages: u64, bytes: u32| (0..pages).map(|page| (PageId(page * 7), bytes)).collect::<Vec<_>>();
+        arena.divide(pages(1024, 4 << 10));
+        assert_eq!(arena.bounds, [256, 512, 768].map(|page| PageId(page * 7)));
+        arena.divide(pages(3, 9 << 20));
+        assert_eq!(arena.bounds, [7, 14].map(PageId), "a page is of one share");
+        arena.divide(pages(64 << 10, 16 << 10));
+        assert_eq!(arena.shares.len(), SHARES_MAX);
+        assert!(arena.takes_all() && arena.takes(PageId(u64::MAX)), "what is not known has a share");
+    }
+
+    #[test]
     fn what_is_longer_than_a_block_or_an_arena_is_taken_all_the_same() {
         let mut arena = Arena::new(MIB);
         let (_, found) = sweep(&mut arena, 3, 60, 2 * BLOCK_BYTES);
         assert_eq!(found.values().map(Vec::len).collect::<Vec<_>>(), [20, 20, 20]);
+        let mut arena = Arena::new(MIB);
+        let (passes, found) = sweep(&mut arena, 1, 60, BLOCK_BYTES / 2);
+        assert_eq!((passes, found.len()), (1, 1));
+        assert!(arena.free.len() > arena.blocks_max);
+        arena.clear();
+        assert_eq!(arena.free.len(), arena.blocks_max);
     }
 
     #[test]

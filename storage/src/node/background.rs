@@ -533,21 +533,23 @@ impl Tender {
         let waiting = std::mem::take(&mut self.scattered);
         let due: HashSet<PageId> = waiting.into_iter().filter(|page| self.is_due(*page)).collect();
         let uncovered = self.shared.files.sealed_after(self.covered);
-        let (files, tables) = {
+        let (files, tables, pages) = {
             let state = self.shared.state.lock();
             let after = |page: &PageId| Some(state.heads.get(page)?.after(self.shared.images.lsn(*page)));
             let oldest = due.iter().filter_map(after).min()?;
             // None when the log has lost what they wait for: they are not to be forgotten with it.
             let first = state.segments.values().filter_map(|segment| segment.file_above(oldest)).min();
             let files = uncovered.into_iter().filter(|file| first.is_some_and(|first| *file >= first));
-            (files.take_while(|file| state.may_be_imaged(*file, false)).collect::<Vec<u64>>(), state.tables)
+            let files: Vec<u64> = files.take_while(|file| state.may_be_imaged(*file, false)).collect();
+            let bytes = |page: &PageId| state.heads.get(page).map_or(0, |head| head.bytes);
+            (files, state.tables, due.iter().map(|page| (*page, bytes(page))).collect::<Vec<(PageId, u32)>>())
         };
         if files.is_empty() || due.len() < files.len() * SCATTERED_PER_FILE {
             self.follow(due);
             return None;
         }
-        self.scattered.clone_from(&due);
-        Some(Sweep::of_pages(due, files, tables))
+        self.scattered = due;
+        Some(Sweep::of_pages(files, tables, pages))
     }
 
     /// Has images made of those pages that are still due by following their links.
@@ -641,7 +643,10 @@ impl Tender {
             // Now, so that none of it comes to count while the images are made.
             state.segments.values_mut().for_each(|segment| segment.give_up(newest));
         }
-        Some(Sweep::new(files, state.tables, memory))
+        let pages = state.heads.iter().map(|(page, head)| (*page, head.bytes)).collect();
+        let tables = state.tables;
+        drop(state);
+        Some(Sweep::new(files, tables, pages, memory))
     }
 
     /// Lets the oldest files go while the log is too long, as far as images cover them.

@@ -87,16 +87,18 @@ pub struct Made {
 }
 
 impl Sweep {
-    /// A sweep of `files`, ascending, not empty, chosen at `tables`.
+    /// A sweep of `files`, ascending, not empty, chosen at `tables`. `pages` have redo in the log, of about so many bytes.
     #[must_use]
-    pub fn new(files: Vec<u64>, tables: u64, memory: Loan) -> Sweep {
+    pub fn new(files: Vec<u64>, tables: u64, pages: Vec<(PageId, u32)>, mut memory: Loan) -> Sweep {
+        memory.arena.divide(pages);
         Sweep { files, chosen: None, tables, read: 0, memory, blocks: Vec::new(), pieces: Vec::new() }
     }
 
-    /// The same for some pages alone, without a turn. What else the files hold is not covered by it.
+    /// The same for these pages alone, without a turn. What else the files hold is not covered by it.
     #[must_use]
-    pub fn of_pages(pages: HashSet<PageId>, files: Vec<u64>, tables: u64) -> Sweep {
-        Sweep { chosen: Some(pages), ..Sweep::new(files, tables, Loan::own()) }
+    pub fn of_pages(files: Vec<u64>, tables: u64, pages: Vec<(PageId, u32)>) -> Sweep {
+        let chosen = Some(pages.iter().map(|(page, _)| *page).collect());
+        Sweep { chosen, ..Sweep::new(files, tables, pages, Loan::own()) }
     }
 
     /// Whether other nodes have to do without the large arena meanwhile.
@@ -274,7 +276,9 @@ mod tests {
 
     /// A sweep that has read a file with this many records.
     fn gathered(pages: u64, records: u64, bytes: usize) -> Sweep {
-        let mut sweep = Sweep::new(vec![1, 2, 3], 0, Loan::own());
+        let bytes_of_page = (records / pages) as u32 * bytes as u32;
+        let expected = (0..pages).map(|page| (PageId(page), bytes_of_page)).collect();
+        let mut sweep = Sweep::new(vec![1, 2, 3], 0, expected, Loan::own());
         let (none, mut encoded) = (Lsn::ZERO, Vec::new());
         for record in 0..records {
             let (lsn, page) = (Lsn(record + 1), PageId(record % pages));
