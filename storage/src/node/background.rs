@@ -15,8 +15,8 @@
 //! [memory](super::arena) in which to read the log once or twice and not ten times.
 //!
 //! Who does not get its turn does what else there is to do, and asks again with its next portion or look. Who cannot wait
-//! sweeps at once, in less memory: its log has no room left, or no other way to become shorter. So a node whose disk hangs, and that
-//! keeps its turn while it does, makes the others work more, and that is all.
+//! sweeps at once, in less memory: its log has no room left, or no other way to become shorter. So a node whose disk hangs, and
+//! that keeps its turn while it does, makes the others work more, and that is all.
 //!
 //! Six get theirs in time. A file of 16 MiB is a sixteenth of the usual retention, so six nodes want to sweep when 10, 11, 11,
 //! 12, 13 and 13 files are uncovered, and cannot wait from the 15th on. A sweep in its turn works for about 0.7 seconds and
