@@ -167,7 +167,10 @@ impl Sweep {
             let place = Place { file: sequence, offset: frame.at as u32, bytes: frame.batch.len() as u32 };
             // Annulled and repeated records are in the file, too.
             let Some(held) = unread.remove(&place) else { return };
-            let is_held = |lsn: Lsn| held.iter().any(|(first, last)| (*first..=*last).contains(&lsn));
+            let is_held = |lsn: Lsn| {
+                let run = held.get(held.partition_point(|(_, last)| *last < lsn));
+                run.is_some_and(|(first, _)| *first <= lsn)
+            };
             let is_chosen = |page| chosen.is_none_or(|chosen| chosen.contains(&page));
             found.clear();
             images.clear();
@@ -206,7 +209,9 @@ impl Sweep {
     }
 }
 
-/// What is held of a log file's batches, each from a first record to a last one: nearly always one run has all of a batch.
+/// What is held of a log file's batches, each from a first record to a last one, ascending: nearly always one run has all of a
+/// batch. Nothing is added to a sealed file. What leaves it while it is read is damaged or annulled; what is durable is not
+/// annulled, and where something is lost the sweep begins anew.
 fn windows_in(shared: &Shared, sequence: u64) -> HashMap<Place, SmallVec<[(Lsn, Lsn); 1]>> {
     let mut windows = HashMap::<Place, SmallVec<[(Lsn, Lsn); 1]>>::new();
     let state = shared.state.lock();
