@@ -28,7 +28,7 @@ use storage::volume::roster::Roster;
 use tokio::runtime::Handle;
 use tokio::task::JoinSet;
 
-/// Memory in which the nodes sweep their logs in turns: what they keep of a log is read twice.
+/// Memory in which the nodes sweep their logs in turns, each in few passes over what it keeps of a log.
 const SWEEP_BYTES: usize = 80 << 20;
 
 /// Runs the cluster until Ctrl-C or SIGTERM.

@@ -8,13 +8,13 @@
 //!
 //! **Arena.** The pages are divided into shares, each a range of pages with about as many bytes of records as the others, by
 //! what is known of their chains. The records of a share lie together, in blocks. When there is no block left the last share of
-//! the pass is put off to another one, and its blocks are used for the others. So records are moved once, however many passes
-//! it takes; those of a share, which are sorted and applied together, fit the processor's cache, where those of all pages, in
-//! the order of the log, would be fetched from memory one by one; and images are made in the order of the pages, in which they
-//! are read in a row. A share that is alone takes the blocks that it needs: it may be one page with very much redo.
+//! the pass is put off to another one, and its blocks are used for the others. So no record is moved once it is in; those of a
+//! share, which are sorted and applied together, fit the processor's cache, where those of all pages, in the order of the log,
+//! would be fetched from memory one by one; and images are made in the order of the pages, in which they are read in a row. A
+//! share that is alone takes the blocks that it needs: it may be one page with very much redo.
 //!
-//! Blocks are used again from share to share, sweep to sweep and node to node, for fresh memory is cleared by the system,
-//! which took a tenth of a sweep. They are given back to the system when nobody has swept for [`KEPT_FOR`].
+//! Blocks are used again from share to share, sweep to sweep and node to node, for fresh memory is cleared by the system. They
+//! go when nobody has swept for [`KEPT_FOR`].
 
 use super::stored::glances_from;
 use bytes::{Bytes, BytesMut};
@@ -211,7 +211,7 @@ impl SweepMemory {
         Some(Loan { arena, lender: Some(self.clone()) })
     }
 
-    /// Gives the memory back to the system when nobody has swept for a while: to be called now and then.
+    /// Lets go of the memory when nobody has swept for a while: to be called now and then.
     pub(super) fn tidy(&self, now: Duration) {
         let mut shelf = self.shelf.lock();
         if shelf.kept.is_none() {
@@ -372,7 +372,7 @@ mod tests {
     }
 
     #[test]
-    fn memory_that_nobody_uses_is_given_back_to_the_system() {
+    fn memory_that_nobody_uses_is_not_kept() {
         let memory = SweepMemory::new(MIB);
         let blocks = |loan: &Loan| loan.arena.free.len();
         memory.lend().expect("nobody has it").arena.push(PageId(1), &record(1, 1, 100));

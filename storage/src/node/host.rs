@@ -4,7 +4,7 @@
 //! **Rule.** A volume has a directory, a log, images, promises, threads, caches and a quota of its own. What damages or fails
 //! one, an fsync error in its log, an unreadable superblock, a panic of its thread, leaves the others as they are. A
 //! request names its volume and reaches that volume's node or none. Only the file system is common: when it is full, all
-//! are; and the memory for [sweeps](super::sweep), which they have in turns and without which they manage.
+//! are; and the memory for sweeps, which they have in turns and without which they manage.
 //!
 //! ```text
 //! DIR/                                   the first volume, or the one that is to come: superblock, log/, images/
