@@ -410,11 +410,15 @@ fn scattered_pages_that_a_reader_keeps_from_images_are_gathered_once() {
     rig.check_pages(&writer, 0..PAGES_PER_GROUP.into(), &[writer.end()]);
 }
 
+/// What two nodes of one process are told.
+fn neighbours_options() -> [NodeOptions; 2] {
+    let sweep_memory = SweepMemory::new(1 << 20);
+    [0, 1].map(|id| NodeOptions { sweep_memory: sweep_memory.clone(), ..options(id) })
+}
+
 /// Two nodes of one process.
 fn neighbours() -> [Rig; 2] {
-    let sweep_memory = SweepMemory::new(1 << 20);
-    [0, 1].map(|id| {
-        let options = NodeOptions { sweep_memory: sweep_memory.clone(), ..options(id) };
+    neighbours_options().map(|options| {
         let rig = open_at(&SimDisk::new(), &dir(), options).expect("it is sound");
         rig.create();
         rig
@@ -455,6 +459,24 @@ fn nodes_of_one_process_sweep_in_turns_and_who_cannot_wait_at_once() {
     first.tend();
     assert!(first.status().log_bytes <= retention);
     rigs.iter().for_each(|rig| rig.check_pages(&writer, 0..60, &[writer.end()]));
+}
+
+#[test]
+fn nodes_that_start_together_sweep_in_turns_too() {
+    let (mut rigs, mut writer) = (neighbours(), Writer::new());
+    fill(&mut rigs, &mut writer, 4);
+    let [first, second] = rigs;
+    let [of_first, of_second] = neighbours_options();
+    // The start seals the fourth: the log is as long as it may be, and none of it is known to be covered.
+    let mut rigs = [first.restart_at(&dir(), of_first), second.restart_at(&dir(), of_second)];
+    rigs.iter_mut().for_each(|rig| rig.hear(writer.end(), writer.end()));
+    let [first, second] = &rigs;
+    assert!(first.node.tend().expect("the disk is sound"), "it begins");
+    second.tend();
+    assert_eq!(second.status().image_bytes, 0, "it is not its turn");
+    first.tend();
+    second.tend();
+    assert!(second.status().image_bytes > 0, "its turn came");
 }
 
 #[test]

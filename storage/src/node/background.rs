@@ -15,16 +15,13 @@
 //! [memory](super::arena) in which to read the log once or twice and not ten times.
 //!
 //! Who does not get its turn does what else there is to do, and asks again with its next portion or look. Who cannot wait
-//! sweeps at once, in less memory: its log has no room left, or no other way to become shorter. So a node whose disk hangs, and
-//! that keeps its turn while it does, makes the others work more, and that is all.
+//! sweeps at once, in less memory: more is uncovered than the log is to keep, or the log is longer and has no other way to
+//! become shorter. So a node whose disk hangs, and that keeps its turn while it does, makes the others work more, and that is
+//! all. Nodes that start together wait, too: nothing is known to be covered then, and still their logs are no longer than they
+//! should be.
 //!
-//! Six get theirs in time. A file of 16 MiB is a sixteenth of the usual retention, so six nodes want to sweep when 10, 11, 11,
-//! 12, 13 and 13 files are uncovered, and cannot wait from the 15th on. A sweep in its turn works for about 0.7 seconds and
-//! rests four times as long, and the next node looks within a second: 4.5 seconds. At 3 MB/s of redo, where a file takes 5.3
-//! seconds, the sixth begins 23 seconds after the first, even if all six come to it together: with 14 files. When their sweeps
-//! have come to lie apart, there is time for six turns up to 6 MB/s, and beyond some sweep as if alone. Who has the turn rests
-//! no longer than that, for it is the only one: four that rest sixteen times as long as they work, as they met without turns,
-//! take as much of the processor. To begin earlier instead would make more images for the same redo.
+//! From when the first of six wants to sweep until the last cannot wait, two fifths of the retention are written. In that time
+//! five turns have to end, or some sweep as if alone. So who has the turn rests less than the others: there is only one.
 //!
 //! A file does not go before another sweep when a record from between its own came late, into a later file: the base would
 //! pass that record, and whoever takes images from here relies on the base.
@@ -65,8 +62,6 @@ const IMAGES_PER_STEP: usize = 64;
 const SWEEP_PERCENT_MIN: u64 = 60;
 /// ...and so much later by each that follows.
 const SWEEP_PERCENT_STEP: u64 = 4;
-/// With this share uncovered, in percent, a node waits for its turn no longer.
-const URGENT_PERCENT: u64 = 90;
 /// A log of this multiple of its retention gives up what lies behind gaps.
 const CROWDED_FACTOR: u64 = 2;
 /// A log of this multiple of its retention holds its own growth back while there is something to sweep.
@@ -608,38 +603,46 @@ impl Tender {
         // While it waits for its turn it gathers nothing: the sweep makes images of those pages, too.
         let memory = self.shared.options.sweep_memory.lend();
         let memory = memory.or_else(|| (need == Need::Urgent).then(Loan::own))?;
-        self.sweep_of_uncovered(memory).or_else(|| self.next_gathering())
+        self.sweep_of_uncovered(memory)
     }
 
-    /// Whether the sealed files that no images cover are to be swept.
+    /// Whether the sealed files that no images cover are to be swept, and the first of them can be.
     fn need(&self) -> Need {
         let shared = &self.shared;
         let retention = shared.retention_bytes();
         let uncovered = shared.files.sealed_after(self.covered);
+        let Some(&first) = uncovered.first() else { return Need::None };
         let uncovered_bytes = uncovered.len() as u64 * shared.files.file_bytes();
-        let seat = shared.state.lock().seat().unwrap_or_default();
-        let stuck = shared.files.log_bytes() > retention
-            && (self.overtaken || shared.files.oldest_sealed() == uncovered.first().copied());
-        if stuck || uncovered_bytes >= retention / 100 * URGENT_PERCENT {
-            Need::Urgent
-        } else if uncovered_bytes >= retention / 100 * sweep_percent(seat) {
-            Need::Turn
-        } else {
+        let is_stuck =
+            shared.files.log_bytes() > retention && (self.overtaken || shared.files.oldest_sealed() == Some(first));
+        let is_crowded = self.is_crowded();
+        let state = shared.state.lock();
+        let is_full = uncovered_bytes >= retention / 100 * sweep_percent(state.seat().unwrap_or_default());
+        if !(is_full || is_stuck) || !state.may_be_imaged(first, is_crowded) {
             Need::None
+        } else if is_stuck || uncovered_bytes > retention {
+            Need::Urgent
+        } else {
+            Need::Turn
         }
+    }
+
+    /// Whether the log has no room for what lies behind a gap. It is kept in the hope that the gap is filled; not for ever, for
+    /// that may be gone everywhere.
+    fn is_crowded(&self) -> bool {
+        let shared = &self.shared;
+        shared.files.log_bytes() > shared.retention_bytes().saturating_mul(CROWDED_FACTOR) || shared.is_pressed()
     }
 
     /// A sweep of the files that no images cover, as far as everything in them may become an image.
     fn sweep_of_uncovered(&self, memory: Loan) -> Option<Sweep> {
         let shared = &self.shared;
-        let retention = shared.retention_bytes();
         let uncovered = shared.files.sealed_after(self.covered);
-        // What lies behind a gap is kept in the hope that the gap is filled; not for ever, for it may be gone everywhere.
-        let crowded = shared.files.log_bytes() > retention.saturating_mul(CROWDED_FACTOR) || shared.is_pressed();
+        let is_crowded = self.is_crowded();
         let mut state = shared.state.lock();
-        let files: Vec<u64> = uncovered.into_iter().take_while(|file| state.may_be_imaged(*file, crowded)).collect();
+        let files: Vec<u64> = uncovered.into_iter().take_while(|file| state.may_be_imaged(*file, is_crowded)).collect();
         let newest = *files.last()?;
-        if crowded {
+        if is_crowded {
             // Now, so that none of it comes to count while the images are made.
             state.segments.values_mut().for_each(|segment| segment.give_up(newest));
         }
