@@ -549,7 +549,9 @@ impl Tender {
 
     /// Has images made of those pages that are still due by following their links.
     fn follow(&mut self, pages: HashSet<PageId>) {
-        let due: Vec<PageId> = pages.into_iter().filter(|page| self.is_due(*page)).collect();
+        let mut due: Vec<PageId> = pages.into_iter().filter(|page| self.is_due(*page)).collect();
+        // A set has another order with each run of the process, and the images lie as they are made.
+        due.sort_unstable();
         self.followed.extend(&due);
         self.shared.state.lock().due.extend(due);
     }
