@@ -224,10 +224,12 @@ fn windows_in(shared: &Shared, sequence: u64) -> HashMap<Place, SmallVec<[(Lsn, 
 
 /// The image of a page with the records of `pieces`, which are given from the last to the first.
 fn build(shared: &Shared, pieces: &[Piece], blocks: &[Bytes]) -> Result<Option<Made>, TendError> {
-    let Some(&Piece { page: id, lsn: newest, .. }) = pieces.first() else { return Ok(None) };
+    let Some(id) = pieces.first().map(|piece| piece.page) else { return Ok(None) };
     let Some((group, bound)) = shared.image_bound(id) else { return Ok(None) };
     let covered = shared.images.lsn(id);
-    if newest <= covered {
+    // Those that an image has that was made since they were read have left the chain by it.
+    let pieces = &pieces[..pieces.partition_point(|piece| piece.lsn > covered)];
+    if pieces.is_empty() {
         return Ok(None);
     }
     let (records, bytes) = (pieces.len() as u32, pieces.iter().map(|piece| piece.bytes).sum());
@@ -244,7 +246,7 @@ fn build(shared: &Shared, pieces: &[Piece], blocks: &[Bytes]) -> Result<Option<M
             Err(error) => return Err(error.into()),
         },
     };
-    for piece in pieces.iter().rev().filter(|piece| piece.lsn > covered) {
+    for piece in pieces.iter().rev() {
         let (block, at) = (&blocks[piece.block as usize], piece.at as usize);
         let (header, extent) = RecordHeader::decode(&block[at..])?;
         let change = Change::decode(&block.slice(at + extent.change_at..at + extent.bytes))?;
