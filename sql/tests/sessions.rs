@@ -1,5 +1,7 @@
 //! Sessions beside each other, durability, cancelling.
 
+#[path = "sessions/anew.rs"]
+mod anew;
 #[path = "sessions/deferred.rs"]
 mod deferred;
 #[path = "sessions/extended.rs"]

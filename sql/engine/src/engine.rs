@@ -13,7 +13,7 @@ use crate::snapshot::{Registry, Snapshot};
 use crate::space::{self, Space};
 use crate::stats::{Counters, Stats};
 use crate::tree;
-use crate::txn::{Isolation, SavepointId, Txn, TxnShared, View};
+use crate::txn::{Aim, Isolation, SavepointId, Txn, TxnShared, View};
 use crate::vacuum::Garbage;
 use parking_lot::RwLock;
 use protocol::page::PageKind;
@@ -357,7 +357,7 @@ impl Engine {
     #[must_use]
     pub fn statement(&self, txn: &mut Txn) -> View {
         let snapshot = txn.statement_snapshot(|| self.snapshot());
-        View { snapshot, txn: txn.shared.clone(), start: self.end(), is_unread: false }
+        View { snapshot, txn: txn.shared.clone(), start: self.end(), aim: Aim::Newest }
     }
 
     /// The last record's LSN on the writer, the applied LSN on a replica.
@@ -374,7 +374,7 @@ impl Engine {
     /// Reads at a snapshot without a transaction.
     #[must_use]
     pub fn view(&self, snapshot: Snapshot) -> View {
-        View { start: snapshot.lsn(), snapshot, txn: self.new_shared(CancelToken::new()), is_unread: false }
+        View { start: snapshot.lsn(), snapshot, txn: self.new_shared(CancelToken::new()), aim: Aim::Newest }
     }
 
     /// Commits: appends the commit record, publishes it and releases the locks, without waiting for durability. Returns

@@ -19,7 +19,7 @@ use crate::error::Result;
 use crate::mtr::Mtr;
 use crate::space::{self, FREE_SPANS, map_page};
 use crate::tree::{self, Seek, belongs};
-use crate::txn::{Txn, View};
+use crate::txn::{Aim, Txn, View};
 use crate::write::WriteOutcome;
 use crate::{Error, TreeId};
 use parking_lot::RwLockWriteGuard;
@@ -58,13 +58,13 @@ impl Engine {
     /// by it, and what must hold for all rows.
     #[must_use]
     pub fn newest(&self, txn: &Txn) -> View {
-        View { snapshot: self.snapshot(), txn: txn.shared.clone(), start: self.end(), is_unread: false }
+        View { snapshot: self.snapshot(), txn: txn.shared.clone(), start: self.end(), aim: Aim::Newest }
     }
 
     /// As [`Engine::newest`], of the transaction of a statement that reads by `view` otherwise.
     #[must_use]
     pub fn newest_beside(&self, view: &View) -> View {
-        View { snapshot: self.snapshot(), txn: view.txn.clone(), start: self.end(), is_unread: false }
+        View { snapshot: self.snapshot(), txn: view.txn.clone(), start: self.end(), aim: Aim::Newest }
     }
 
     /// Creates a tree. It exists for others when the transaction commits; if it does not, the sweep frees it.

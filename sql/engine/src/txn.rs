@@ -277,16 +277,33 @@ pub struct View {
     pub(crate) snapshot: Snapshot,
     pub(crate) txn: Arc<TxnShared>,
     pub(crate) start: Lsn,
+    pub(crate) aim: Aim,
+}
+
+/// Which row under a key a statement means to change or to lock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Aim {
+    /// Whichever is there.
+    Newest,
+    /// See [`View::seen`].
+    Seen,
     /// See [`View::unread`].
-    pub(crate) is_unread: bool,
+    Unread,
 }
 
 impl View {
-    /// The same, for the update or delete of a row that the statement has not read. Where the row's newest version is in flight
-    /// and the view sees none below, there is no such row, and nobody is awaited.
+    /// The same, for who changes or locks the row that the view sees under a key. When that is deleted it is gone, though
+    /// another row may have come under its key; when it moves it is followed.
+    #[must_use]
+    pub fn seen(&self) -> View {
+        View { aim: Aim::Seen, ..self.clone() }
+    }
+
+    /// As [`View::seen`], for the update or delete of a row that the statement has not read. Where the row's newest version is
+    /// in flight and the view sees none below, there is no such row, and nobody is awaited.
     #[must_use]
     pub fn unread(&self) -> View {
-        View { is_unread: true, ..self.clone() }
+        View { aim: Aim::Unread, ..self.clone() }
     }
 
     /// The snapshot.

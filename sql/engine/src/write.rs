@@ -10,6 +10,7 @@
 //! An update ships a copy of the row's newest version with the bytes that changed.
 
 mod entry;
+mod row_end;
 
 pub use entry::EntryMove;
 
@@ -24,7 +25,7 @@ use crate::mtr::Mtr;
 use crate::read::KeyRange;
 use crate::snapshot::Snapshot;
 use crate::tree::Seek;
-use crate::txn::{Isolation, Ownership, Txn, TxnShared, View};
+use crate::txn::{Aim, Isolation, Ownership, Txn, TxnShared, View};
 use crate::{KEY_BYTES_MAX, ROW_BYTES_MAX, TreeId};
 use bytes::Bytes;
 use protocol::page::{PAGE_BYTES, PAGE_HEADER_BYTES, SLOT_BYTES};
@@ -113,6 +114,18 @@ enum HeadState {
     InFlight(Arc<TxnShared>),
 }
 
+impl HeadState {
+    /// Whether a snapshot does not see this version, which others have committed since.
+    fn is_behind(&self, entry: &Entry<'_>, snapshot: Lsn) -> bool {
+        match self {
+            HeadState::Committed(lsn) => *lsn > snapshot,
+            // No snapshot is between its stamp and its commit.
+            HeadState::Settled => entry.stamp() > snapshot,
+            HeadState::Own | HeadState::InFlight(_) => false,
+        }
+    }
+}
+
 enum Search<'p> {
     Head(Head<'p>),
     Absent,
@@ -144,8 +157,8 @@ struct Target<'a> {
     tree: TreeId,
     key: &'a [u8],
     mode: LockStrength,
-    /// Of a statement that has not read the row: see [`View::unread`].
-    unread: Option<&'a View>,
+    /// Of a statement that means the row that it sees: see [`View::seen`].
+    seen: Option<&'a View>,
 }
 
 /// Written: the outcome, and the stamp of the version if there is one.
@@ -249,7 +262,7 @@ impl Engine {
         let Target { txn, tree, key, .. } = *target;
         let mode = Mode::from(target.mode);
         self.with_leaf_mut(tree, Position::before(key), |page| {
-            let mut copy = Vec::new();
+            let (mut copy, mut end) = (Vec::new(), Vec::new());
             // Versions stand newest first: here the new one goes.
             let at = cell::lower_bound(&page, Position::before(key));
             let mut head = match self.search_from(txn, &page, key, at)? {
@@ -262,7 +275,7 @@ impl Engine {
                 }),
             };
             if let Some(Head { entry, state: HeadState::InFlight(owner), .. }) = &head {
-                let is_awaited = match target.unread {
+                let is_awaited = match target.seen.filter(|view| view.aim == Aim::Unread) {
                     Some(view) => self.sees_below(view, &page, entry)?,
                     None => true,
                 };
@@ -274,6 +287,13 @@ impl Engine {
                     };
                 }
                 head = None;
+            }
+            let ended = match (target.seen, &head) {
+                (Some(view), Some(head)) => self.row_end(view, &page, head, &mut end)?,
+                _ => None,
+            };
+            if let Some(state) = ended {
+                head = Some(Head { slot: None, entry: Entry { cell: &end }, state });
             }
             let seen = head.as_ref().map(|head| (&head.entry, &head.state));
             let (flags, payload, outcome) = match decide(seen)? {
@@ -338,7 +358,8 @@ impl Engine {
         self.check_snapshot(&view.snapshot)?;
         let txid = self.assign(txn).await?;
         let shared = txn.shared.clone();
-        let target = Target { txn: &shared, txid, tree, key, mode, unread: view.is_unread.then_some(view) };
+        let seen = (view.aim != Aim::Newest).then_some(view);
+        let target = Target { txn: &shared, txid, tree, key, mode, seen };
         let mut pins = Pins::default();
         let mut row: Option<Vec<u8>> = None;
         loop {
@@ -358,7 +379,7 @@ impl Engine {
                 Stop::NeedRow => {
                     row = None;
                     // Under the row's lock nobody else can supersede it before we come back.
-                    match self.lock_newest(txn, tree, key, mode, WaitPolicy::Wait).await? {
+                    match self.lock_newest(txn, None, tree, key, mode, WaitPolicy::Wait).await? {
                         Newest::Live { row: Stored::Overflow(overflow), .. } => {
                             let mut bytes = Vec::new();
                             self.read_overflow(view, tree, overflow, &mut bytes).await?;
@@ -448,15 +469,12 @@ impl Engine {
     ) -> Result<Result<bool, WriteOutcome>> {
         let Some((entry, state)) = seen else { return Ok(Err(WriteOutcome::Gone)) };
         let snapshot = view.snapshot.lsn();
-        let changed = match state {
+        match state {
             HeadState::Own if entry.stamp() > view.start => return Ok(Err(WriteOutcome::SelfModified)),
-            HeadState::Own | HeadState::InFlight(_) => false,
-            HeadState::Settled => entry.stamp() > snapshot,
-            HeadState::Committed(lsn) => {
-                txn.observe(*lsn);
-                *lsn > snapshot
-            }
-        };
+            HeadState::Committed(lsn) => txn.observe(*lsn),
+            HeadState::Own | HeadState::InFlight(_) | HeadState::Settled => {}
+        }
+        let changed = state.is_behind(entry, snapshot);
         if changed && isolation == Isolation::RepeatableRead {
             return Err(Error::Serialization);
         }
@@ -597,7 +615,8 @@ impl Engine {
         strength: LockStrength,
         policy: WaitPolicy,
     ) -> Result<Option<LockOutcome>> {
-        let outcome = match self.lock_newest(txn, tree, key, strength, policy).await? {
+        let seen = (view.aim != Aim::Newest).then_some(view);
+        let outcome = match self.lock_newest(txn, seen, tree, key, strength, policy).await? {
             Newest::Skipped => LockOutcome::Skipped,
             Newest::Gone { moved, own, stamp, commit } => {
                 let changed = !own && commit.unwrap_or(stamp) > view.snapshot.lsn();
@@ -664,6 +683,7 @@ impl Engine {
     async fn lock_newest(
         &self,
         txn: &mut Txn,
+        seen: Option<&View>,
         tree: TreeId,
         key: &[u8],
         strength: LockStrength,
@@ -672,7 +692,7 @@ impl Engine {
         let shared = txn.shared.clone();
         let mut pins = Pins::default();
         loop {
-            let mut attempt = || self.lock_once(&shared, tree, key, strength, policy);
+            let mut attempt = || self.lock_once(&shared, seen, tree, key, strength, policy);
             match self.run(&mut pins, &shared.cancel, &mut attempt).await? {
                 Ok(newest) => return Ok(newest),
                 Err(Stop::Wait(waiter)) => {
@@ -687,6 +707,7 @@ impl Engine {
     fn lock_once(
         &self,
         txn: &Arc<TxnShared>,
+        seen: Option<&View>,
         tree: TreeId,
         key: &[u8],
         strength: LockStrength,
@@ -719,7 +740,7 @@ impl Engine {
             }
             let absent = Newest::Gone { moved: None, own: false, stamp: Lsn::ZERO, commit: None };
             let Some(mut head) = head else { return Ok(absent) };
-            let mut below = Vec::new();
+            let (mut below, mut end) = (Vec::new(), Vec::new());
             if matches!(head.state, HeadState::InFlight(_)) {
                 // Compatible with the version's lock: what counts is the newest committed version below.
                 let stamp = head.entry.stamp();
@@ -727,6 +748,13 @@ impl Engine {
                     return Ok(absent);
                 };
                 head = Head { slot: None, entry: Entry { cell: &below }, state };
+            }
+            let ended = match seen {
+                Some(view) => self.row_end(view, page, &head, &mut end)?,
+                None => None,
+            };
+            if let Some(state) = ended {
+                head = Head { slot: None, entry: Entry { cell: &end }, state };
             }
             let commit = match head.state {
                 HeadState::Committed(lsn) => {
@@ -982,21 +1010,15 @@ impl Engine {
         may_be_wanted: &dyn Fn(&Entry<'_>) -> bool,
     ) -> Result<bool, Stop> {
         let Some(since) = since else { return Ok(false) };
-        let is_later = |state: &HeadState, entry: &Entry<'_>| match state {
-            HeadState::Committed(lsn) => *lsn > since,
-            // No snapshot is between its stamp and its commit.
-            HeadState::Settled => entry.stamp() > since,
-            HeadState::Own | HeadState::InFlight(_) => false,
-        };
         let is_open = |state: &HeadState| matches!(state, HeadState::Own | HeadState::InFlight(_));
-        let mut has_changed = is_later(&head.state, &head.entry);
+        let mut has_changed = head.state.is_behind(&head.entry, since);
         if !has_changed && !is_open(&head.state) {
             return Ok(false);
         }
         let (key, mut stamp, mut below) = (head.entry.key(), head.entry.stamp(), Vec::new());
         while let Some(state) = self.committed_below(txn, page, key, stamp, &mut below, &mut |_| {})? {
             let entry = Entry { cell: &below };
-            if is_later(&state, &entry) {
+            if state.is_behind(&entry, since) {
                 has_changed = true;
             } else if !is_open(&state) {
                 return Ok(has_changed && may_be_wanted(&entry));

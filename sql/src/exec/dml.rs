@@ -7,7 +7,7 @@
 use std::ops::Bound;
 use std::sync::Arc;
 
-use engine::{Isolation, KeyRange, Txn, Verdict, Version, WriteOutcome};
+use engine::{Isolation, KeyRange, Txn, Verdict, Version, View, WriteOutcome};
 use protocol::TxnId;
 use types::row::check_length;
 use types::{Datum, Error, Result, SqlState};
@@ -314,7 +314,7 @@ async fn insert_or(
             system: &[],
         };
         let expected = Expected { row: obstacle.row, writer: None };
-        match update_row(at, writer, &target, obstacle.key, current, Some(expected)).await? {
+        match update_row(at, writer, &target, &context.view, obstacle.key, current, Some(expected)).await? {
             Updated::Row { key, new, .. } => return Ok(Some(Stored { key, row: new, replaces: true })),
             Updated::Unqualified => return Ok(None),
             Updated::Again => {
@@ -373,6 +373,7 @@ async fn update_row(
     at: &Place,
     writer: &mut TableWriter,
     target: &Target<'_>,
+    view: &View,
     mut key: Vec<u8>,
     mut current: Row,
     mut expected: Option<Expected>,
@@ -380,7 +381,7 @@ async fn update_row(
     let context = &at.context;
     let table = writer.table.clone();
     let columns = table.columns.len();
-    let mut check = target.first_check;
+    let (mut view, mut check) = (view, target.first_check);
     loop {
         if check
             && let Some(recheck) = target.recheck
@@ -416,14 +417,14 @@ async fn update_row(
         let outcome = if moves {
             let moved = Some(new_key.as_slice());
             let agree = &mut |row: &[u8], version: Version| Ok(is_expected(row, version));
-            context.engine().delete(&mut txn, &context.view, tree(table.tree), &key, moved, agree).await.lift()?
+            context.engine().delete(&mut txn, view, tree(table.tree), &key, moved, agree).await.lift()?
         } else {
             let strength = writer.strength(|position| !same_key(&old[position], &new[position]));
             let replace = &mut |row: &[u8], version: Version| {
                 let expected = is_expected(row, version);
                 Ok(if expected { Verdict::Replace(bytes.clone()) } else { Verdict::Skip })
             };
-            context.engine().update(&mut txn, &context.view, tree(table.tree), &key, strength, replace).await.lift()?
+            context.engine().update(&mut txn, view, tree(table.tree), &key, strength, replace).await.lift()?
         };
         match outcome {
             WriteOutcome::Done => {
@@ -438,6 +439,8 @@ async fn update_row(
             WriteOutcome::SelfModified => return Ok(Updated::Again),
             WriteOutcome::Moved(to) => {
                 key = to.to_vec();
+                // The view may see another row there.
+                view = &context.view;
                 expected = None;
             }
             WriteOutcome::Skipped => {
@@ -496,6 +499,7 @@ pub(super) async fn update_rows(
         system: &update.system,
     };
     let mut met = Met::default();
+    let view = context.view.seen();
     let mut source = open(&update.source, context, &at.frames)?;
     loop {
         let batch = source.next(BATCH_ROWS_MAX).await?;
@@ -509,7 +513,8 @@ pub(super) async fn update_rows(
                 met.meet(&update.table, key, context)?;
             }
             let key = key.to_vec();
-            if let Updated::Row { key, old, new } = update_row(&at, &mut writer, &target, key, current, None).await? {
+            let updated = update_row(&at, &mut writer, &target, &view, key, current, None).await?;
+            if let Updated::Row { key, old, new } = updated {
                 check_written(&at, &writer, &update.check_options, &new).await?;
                 changed.count += 1;
                 if let Some(returning) = &update.returning {
@@ -541,6 +546,7 @@ pub(super) async fn delete_rows(
     let mut writer = TableWriter::new(&delete.table, context).giving(std::iter::empty());
     let mut changed = Changed::default();
     let mut met = Met::default();
+    let view = context.view.seen();
     let mut source = open(&delete.source, context, &at.frames)?;
     loop {
         let batch = source.next(BATCH_ROWS_MAX).await?;
@@ -552,7 +558,7 @@ pub(super) async fn delete_rows(
             if let (true, Datum::Bytea(key)) = (delete.by_ctid, &current[delete.key]) {
                 met.meet(&delete.table, key, context)?;
             }
-            if let Some(mut old) = delete_row(&at, &mut writer, delete, current).await? {
+            if let Some(mut old) = delete_row(&at, &mut writer, delete, &view, current).await? {
                 changed.count += 1;
                 if let Some(returning) = &delete.returning {
                     if !delete.system.is_empty() {
@@ -569,11 +575,17 @@ pub(super) async fn delete_rows(
 }
 
 /// Deletes one row: its source row as it was, or `None` if it no longer qualifies.
-async fn delete_row(at: &Place, writer: &mut TableWriter, delete: &Delete, mut current: Row) -> Result<Option<Row>> {
+async fn delete_row(
+    at: &Place,
+    writer: &mut TableWriter,
+    delete: &Delete,
+    view: &View,
+    mut current: Row,
+) -> Result<Option<Row>> {
     let context = &at.context;
     let table = writer.table.clone();
     let Datum::Bytea(key) = &current[delete.key] else { return Ok(None) };
-    let mut key = key.to_vec();
+    let (mut view, mut key) = (view, key.to_vec());
     let mut expected: Option<Expected> = None;
     loop {
         let mut newest: Option<Expected> = None;
@@ -586,8 +598,7 @@ async fn delete_row(at: &Place, writer: &mut TableWriter, delete: &Delete, mut c
             Ok(false)
         };
         let mut txn = context.txn().await?;
-        let outcome =
-            context.engine().delete(&mut txn, &context.view, tree(table.tree), &key, None, agree).await.lift()?;
+        let outcome = context.engine().delete(&mut txn, view, tree(table.tree), &key, None, agree).await.lift()?;
         match outcome {
             WriteOutcome::Done => {
                 let old = current[..table.columns.len()].to_vec();
@@ -597,6 +608,7 @@ async fn delete_row(at: &Place, writer: &mut TableWriter, delete: &Delete, mut c
             WriteOutcome::Gone | WriteOutcome::SelfModified => return Ok(None),
             WriteOutcome::Moved(to) => {
                 key = to.to_vec();
+                view = &context.view;
                 expected = None;
             }
             WriteOutcome::Skipped => {

@@ -46,7 +46,8 @@ async fn lock(at: &Place, locks: &[RowLock], recheck: &[Recheck], mut row: Row) 
     let mut ctids: Vec<(usize, Datum)> = Vec::new();
     for lock in locks {
         let Datum::Bytea(first) = &row[lock.key] else { continue };
-        let mut key = first.clone();
+        let (mut key, seen) = (first.clone(), context.view.seen());
+        let mut view = &seen;
         let policy = match lock.wait {
             LockWait::Block => WaitPolicy::Wait,
             LockWait::NoWait => WaitPolicy::NoWait,
@@ -55,7 +56,7 @@ async fn lock(at: &Place, locks: &[RowLock], recheck: &[Recheck], mut row: Row) 
         loop {
             let outcome = {
                 let mut txn = context.txn().await?;
-                let (view, strength) = (&context.view, engine_strength(lock.strength));
+                let strength = engine_strength(lock.strength);
                 context.engine().lock_row(&mut txn, view, tree(lock.table.tree), &key, strength, policy).await
             };
             let outcome = match outcome {
@@ -79,7 +80,11 @@ async fn lock(at: &Place, locks: &[RowLock], recheck: &[Recheck], mut row: Row) 
                     any_changed = true;
                     break;
                 }
-                LockOutcome::Moved(to) => key = to,
+                LockOutcome::Moved(to) => {
+                    key = to;
+                    // The view may see another row there.
+                    view = &context.view;
+                }
                 LockOutcome::Gone | LockOutcome::Skipped => return Ok(None),
             }
         }
