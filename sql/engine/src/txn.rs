@@ -300,7 +300,7 @@ impl View {
     }
 
     /// As [`View::seen`], for the update or delete of a row that the statement has not read. Where the row's newest version is
-    /// in flight and the view sees none below, there is no such row, and nobody is awaited.
+    /// in flight, the callback is shown the committed one first; where it declines, or there is none, nobody is awaited.
     #[must_use]
     pub fn unread(&self) -> View {
         View { aim: Aim::Unread, ..self.clone() }

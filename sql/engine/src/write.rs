@@ -236,22 +236,6 @@ impl Engine {
         }
     }
 
-    /// Whether a view sees a key whose newest version, this entry, is in flight. What was deleted behind the view counts: who
-    /// saw it looks at what came after.
-    fn sees_below(&self, view: &View, page: &Page, entry: &Entry<'_>) -> Result<bool, Stop> {
-        let (mut below, snapshot) = (Vec::new(), view.snapshot.lsn());
-        let state = self.committed_below(&view.txn, page, entry.key(), entry.stamp(), &mut below, &mut |_| {})?;
-        let entry = Entry { cell: &below };
-        Ok(match state {
-            None => false,
-            Some(HeadState::Committed(lsn)) => {
-                view.txn.observe(lsn);
-                !entry.is_tombstone() || lsn > snapshot
-            }
-            Some(_) => !entry.is_tombstone() || entry.stamp() > snapshot,
-        })
-    }
-
     /// One attempt at a write: lock, look, decide, append.
     fn write_once<'d, T>(
         &self,
@@ -275,18 +259,20 @@ impl Engine {
                 }),
             };
             if let Some(Head { entry, state: HeadState::InFlight(owner), .. }) = &head {
-                let is_awaited = match target.seen.filter(|view| view.aim == Aim::Unread) {
-                    Some(view) => self.sees_below(view, &page, entry)?,
-                    None => true,
-                };
-                if is_awaited {
-                    let version = Some(version_lock(owner, entry));
-                    return match self.locks.acquire(row_key(tree, key), txn, mode, version, WaitPolicy::Wait) {
-                        Acquired::Wait(waiter) => Err(Stop::Wait(waiter)),
-                        Acquired::Granted | Acquired::Refused | Acquired::Retry | Acquired::Full => Err(Stop::Again),
-                    };
+                // Who has not read the row decides first on what it would have read, and awaits nobody if that needs no write.
+                if let Some(view) = target.seen.filter(|view| view.aim == Aim::Unread) {
+                    let mut below = Vec::new();
+                    let state = self.row_below(view, &page, entry, &mut below)?;
+                    let entry = Entry { cell: &below };
+                    if let Decision::Done(outcome) = decide(state.as_ref().map(|state| (&entry, state)))? {
+                        return Ok(Written { outcome, stamp: None });
+                    }
                 }
-                head = None;
+                let version = Some(version_lock(owner, entry));
+                return match self.locks.acquire(row_key(tree, key), txn, mode, version, WaitPolicy::Wait) {
+                    Acquired::Wait(waiter) => Err(Stop::Wait(waiter)),
+                    Acquired::Granted | Acquired::Refused | Acquired::Retry | Acquired::Full => Err(Stop::Again),
+                };
             }
             let ended = match (target.seen, &head) {
                 (Some(view), Some(head)) => self.row_end(view, &page, head, &mut end)?,

@@ -4,8 +4,8 @@
 //! does not read the row first: the new version is computed from the newest one inside the write, under its latch. Neither does
 //! a DELETE for which the key is the whole condition. At READ COMMITTED that is a statement whose snapshot was taken a moment
 //! later; at REPEATABLE READ the general way is taken, and also by a statement in parts, which all see the same rows, and where
-//! computing may take long: see [`is_brief`]. Who inserts the row just now is not awaited: see
-//! [`View::unread`](engine::View::unread).
+//! computing may take long: see [`is_brief`]. Who inserts the row just now is not awaited, nor who changes one that does not
+//! meet the condition: see [`View::unread`](engine::View::unread).
 
 use std::sync::Arc;
 

@@ -111,6 +111,40 @@ async fn a_row_that_is_being_inserted_is_not_waited_for() {
     assert_eq!(value(&mut two, "select string_agg(id || ' ' || v, ',' order by id) from t").await, "2 20,3 31");
 }
 
+/// The condition is for the version that the statement sees, and what it makes of that; then it waits.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_row_that_does_not_meet_the_condition_is_not_waited_for() {
+    let setup = format!("{ROWS}; alter table t add check (v > 0)");
+    let (_volume, database, mut one, mut two) = two(&setup).await;
+    for hold in
+        ["update t set v = 5 where id = 1", "delete from t where id = 1", "select from t where id = 1 for update"]
+    {
+        ok(&run(&mut one, "begin").await);
+        ok(&run(&mut one, hold).await);
+        for (sql, expected) in [
+            ("update t set v = 1 where id = 1 and v = 5", "UPDATE 0"),
+            ("delete from t where id = 1 and v = 5", "DELETE 0"),
+            ("update t set v = 1 / (v - 10) where id = 1", "ERROR:  22012: division by zero"),
+            (
+                "update t set v = v - 10 where id = 1",
+                "ERROR:  23514: new row for relation \"t\" violates check constraint \"t_v_check\"",
+            ),
+        ] {
+            let lines =
+                tokio::time::timeout(Duration::from_secs(20), run(&mut two, sql)).await.expect("it does not wait");
+            assert_eq!(lines[0], expected, "{sql} beside {hold}");
+        }
+        ok(&run(&mut one, "rollback").await);
+    }
+    ok(&run(&mut one, "begin").await);
+    ok(&run(&mut one, "update t set v = 5 where id = 1").await);
+    let waiting = spawn(two, "update t set v = v + 1 where id = 1 and v = 10");
+    let_wait(&database).await;
+    assert!(!waiting.is_finished(), "the row meets the condition as yet");
+    ok(&run(&mut one, "commit").await);
+    assert_eq!(waiting.await.expect("no panic").1, ["UPDATE 0"]);
+}
+
 /// A part sees no row that has come since the others looked, also where it is told the key.
 #[tokio::test(flavor = "multi_thread")]
 async fn all_parts_of_a_statement_see_the_same_rows() {

@@ -40,6 +40,30 @@ impl Engine {
         }
         Ok(None)
     }
+
+    /// What a view's statement would have met under a key whose newest version is in flight, copied: the newest committed
+    /// version, or the end of the row that it sees.
+    pub(super) fn row_below(
+        &self,
+        view: &View,
+        page: &Page,
+        newest: &Entry<'_>,
+        copy: &mut Vec<u8>,
+    ) -> Result<Option<HeadState>, Stop> {
+        let below = self.committed_below(&view.txn, page, newest.key(), newest.stamp(), copy, &mut |_| {})?;
+        let Some(state) = below else { return Ok(None) };
+        let mut end = Vec::new();
+        let head = Head { slot: None, entry: Entry { cell: copy.as_slice() }, state };
+        let ended = self.row_end(view, page, &head, &mut end)?;
+        let Head { state, .. } = head;
+        Ok(Some(match ended {
+            None => state,
+            Some(ended) => {
+                *copy = end;
+                ended
+            }
+        }))
+    }
 }
 
 /// Whether the leaf alone tells that no older version behind the snapshot is a deletion, as most often.
