@@ -6,6 +6,7 @@ use types::function::CALL_VARIADIC;
 use types::{Datum, Error, Result, SqlState, SqlType, oid};
 
 use super::aggregate::{AGGREGATES, GROUPINGS, SETS, WINDOWS, holds, holds_set};
+use super::select::{comparable, distinguishable, has_order};
 use super::{Binder, Clause};
 use crate::bound::{
     AggregateCall, CallExpr, Expr, FrameBound, FrameExclusion, FrameMode, SortKey, WindowCall, WindowFrame,
@@ -385,9 +386,6 @@ impl Binder<'_> {
             if call.distinct { args.iter().map(|(arg, _)| arg.clone()).collect() } else { Vec::new() };
         let mut bound = Vec::with_capacity(args.len());
         for ((arg, place), &to) in args.into_iter().zip(&resolved.arg_types) {
-            if call.distinct {
-                super::select::comparable(arg.ty(), "equality").map_err(|error| error.at(place + 1))?;
-            }
             bound.push(self.coerce(arg, SqlType::of(to), CastContext::Implicit, place)?);
         }
         super::json::rows_as_json(self.registry, resolved.aggregate.oid, &mut bound);
@@ -395,6 +393,7 @@ impl Binder<'_> {
         for key in &call.order {
             let expr = self.expr(&key.expr)?;
             let mut expr = self.known(expr)?;
+            comparable(expr.ty(), "ordering").map_err(|error| error.at(key.expr.start() + 1))?;
             if call.distinct {
                 let same = |arg: &Expr| walk::same(arg, &expr);
                 let Some(at) = written.iter().position(same).or_else(|| bound.iter().position(same)) else {
@@ -407,6 +406,9 @@ impl Binder<'_> {
                 expr = bound[at].clone();
             }
             order.push(sort_key(expr, key));
+        }
+        for (arg, given) in written.iter().zip(&call.args) {
+            distinguishable(arg.ty()).map_err(|error| error.at(given.expr.pos + 1))?;
         }
         let filter = self.aggregate_filter(call)?;
         Ok((resolved.aggregate, bound, order, filter, SqlType::of(resolved.result)))
@@ -510,6 +512,11 @@ impl Binder<'_> {
             },
         };
         let (partition, order, frame) = self.window_parts(&spec)?;
+        if !partition.iter().all(|expr| has_order(expr.ty())) {
+            let message = "could not implement window PARTITION BY";
+            return Err(Error::new(SqlState::FEATURE_NOT_SUPPORTED, message)
+                .detail("Window partitioning columns must be of sortable datatypes."));
+        }
         if args.iter().any(|arg| holds(arg, SETS, usize::MAX)) {
             let message = "window function calls cannot contain set-returning function calls";
             return Err(Error::new(SqlState::FEATURE_NOT_SUPPORTED, message)
@@ -565,12 +572,16 @@ impl Binder<'_> {
         let mut partition = Vec::with_capacity(spec.partition.len());
         for expr in &spec.partition {
             let bound = self.expr(expr)?;
-            partition.push(self.known(bound)?);
+            let bound = self.known(bound)?;
+            comparable(bound.ty(), "equality").map_err(|error| error.at(expr.start() + 1))?;
+            partition.push(bound);
         }
         let mut order = Vec::with_capacity(spec.order.len());
         for key in &spec.order {
             let bound = self.expr(&key.expr)?;
-            order.push(sort_key(self.known(bound)?, key));
+            let bound = self.known(bound)?;
+            comparable(bound.ty(), "ordering").map_err(|error| error.at(key.expr.start() + 1))?;
+            order.push(sort_key(bound, key));
         }
         let frame = match &spec.frame {
             None => WindowFrame {

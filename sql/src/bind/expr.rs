@@ -8,6 +8,7 @@ use types::{Datum, Error, Result, SqlState, SqlType, oid};
 
 use super::aggregate::refuse_set;
 use super::scope::Scope;
+use super::select::has_order;
 use super::{Binder, Clause};
 use crate::bound::{
     BoolTest, CallExpr, CaseArm, CaseExpr, Expr, MinMax, RowCompare, Subquery, SubqueryKind, Subscript, walk,
@@ -136,6 +137,10 @@ impl Binder<'_> {
                 let args = self.placed(args)?;
                 let (which, what) = if *greatest { (MinMax::Greatest, "GREATEST") } else { (MinMax::Least, "LEAST") };
                 let (args, ty) = self.unify(args, what)?;
+                if !has_order(ty) {
+                    let message = format!("could not identify a comparison function for type {ty}");
+                    return Err(Error::new(SqlState::UNDEFINED_FUNCTION, message));
+                }
                 Ok(Expr::MinMax { which, args, ty })
             }
             ExprKind::Array(elements) => self.array(elements, pos),

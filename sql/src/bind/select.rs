@@ -653,21 +653,44 @@ fn set_plan(input: Plan, sets: Vec<Expr>) -> Result<Plan> {
     Ok(Plan::new(Node::ProjectSet { input: Box::new(input), items }, fields))
 }
 
-/// Whether values of a type can be compared: those of json cannot, and transactions have no order.
+/// Whether values of a type are equal or not: those of json are neither.
+fn has_equality(ty: SqlType) -> bool {
+    !matches!(ty.oid, oid::JSON | oid::JSON_ARRAY)
+}
+
+/// Whether values of a type have an order: transactions have none.
+pub(super) fn has_order(ty: SqlType) -> bool {
+    has_equality(ty) && !matches!(ty.element().unwrap_or(ty).oid, oid::XID | oid::CID)
+}
+
+fn incomparable(ty: SqlType, what: &str) -> Error {
+    Error::new(SqlState::UNDEFINED_FUNCTION, format!("could not identify an {what} operator for type {ty}"))
+}
+
+/// Whether values of a type can be compared, for "equality" or "ordering".
 ///
 /// # Errors
 /// 42883.
 pub(super) fn comparable(ty: SqlType, what: &str) -> Result<()> {
-    let lacks_order = what == "ordering" && matches!(ty.oid, oid::XID | oid::CID);
-    if !lacks_order && !matches!(ty.oid, oid::JSON | oid::JSON_ARRAY) {
+    match what {
+        "ordering" if !has_order(ty) => {
+            Err(incomparable(ty, what).hint("Use an explicit ordering operator or modify the query."))
+        }
+        _ if !has_equality(ty) => Err(incomparable(ty, what)),
+        _ => Ok(()),
+    }
+}
+
+/// Whether an aggregate can tell values of a type apart for DISTINCT.
+///
+/// # Errors
+/// 42883.
+pub(super) fn distinguishable(ty: SqlType) -> Result<()> {
+    comparable(ty, "equality")?;
+    if has_order(ty) {
         return Ok(());
     }
-    let error =
-        Error::new(SqlState::UNDEFINED_FUNCTION, format!("could not identify an {what} operator for type {ty}"));
-    Err(match what {
-        "ordering" => error.hint("Use an explicit ordering operator or modify the query."),
-        _ => error,
-    })
+    Err(incomparable(ty, "ordering").detail("Aggregates with DISTINCT must be able to sort their inputs."))
 }
 
 fn sorted(plan: Plan, keys: Vec<SortKey>) -> Plan {

@@ -410,6 +410,23 @@ ERROR:  42883: could not identify an equality operator for type json
 ERROR:  42883: could not identify an ordering operator for type json
 HINT:  Use an explicit ordering operator or modify the query.
 
+> select count(distinct raw) from j
+ERROR:  42883: could not identify an equality operator for type json
+
+> select json_agg(raw order by raw) from j
+ERROR:  42883: could not identify an ordering operator for type json
+HINT:  Use an explicit ordering operator or modify the query.
+
+> select count(*) over (partition by raw) from j
+ERROR:  42883: could not identify an equality operator for type json
+
+> select count(*) over (order by raw) from j
+ERROR:  42883: could not identify an ordering operator for type json
+HINT:  Use an explicit ordering operator or modify the query.
+
+> select least(raw, raw) from j
+ERROR:  42883: could not identify a comparison function for type json
+
 > select raw from j union select raw from j
 ERROR:  42883: could not identify an equality operator for type json
 

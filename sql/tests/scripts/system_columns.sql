@@ -383,6 +383,53 @@ HINT:  No operator matches the given name and argument types. You might need to 
 ERROR:  42883: could not identify an ordering operator for type xid
 HINT:  Use an explicit ordering operator or modify the query.
 
+> select count(distinct xmin) from token
+ERROR:  42883: could not identify an ordering operator for type xid
+DETAIL:  Aggregates with DISTINCT must be able to sort their inputs.
+
+> select array_agg(distinct array[cmin]) from token
+ERROR:  42883: could not identify an ordering operator for type cid[]
+DETAIL:  Aggregates with DISTINCT must be able to sort their inputs.
+
+> select array_agg(id order by xmin) from token
+ERROR:  42883: could not identify an ordering operator for type xid
+HINT:  Use an explicit ordering operator or modify the query.
+
+> select id from token order by array[xmin]
+ERROR:  42883: could not identify an ordering operator for type xid[]
+HINT:  Use an explicit ordering operator or modify the query.
+
+> select count(*) over (order by xmin) from token
+ERROR:  42883: could not identify an ordering operator for type xid
+HINT:  Use an explicit ordering operator or modify the query.
+
+> select count(*) over (partition by xmin) from token
+ERROR:  0A000: could not implement window PARTITION BY
+DETAIL:  Window partitioning columns must be of sortable datatypes.
+
+> select greatest(xmin, xmin) from token
+ERROR:  42883: could not identify a comparison function for type xid
+
+> select count(*) from (select distinct xmin, cmin from token where id = 2) s
+count
+1
+(1 row)
+
+> select count(*) from (select xmin from token where id = 2 union select xmin from token where id = 2) s
+count
+1
+(1 row)
+
+> select count(*) from (select distinct on (xmin) id from token where id = 2) s
+count
+1
+(1 row)
+
+> select count(*) from token where xmin in (select xmin from token where id = 2)
+count
+2
+(1 row)
+
 > select xmin::bigint from token
 ERROR:  42846: cannot cast type xid to bigint
 
