@@ -179,8 +179,7 @@ pub(super) fn is_by_key(&(left, right, operator): &Sides<'_>) -> bool {
 /// Whether values that an operator finds equal have equal keys, by [`key_value`] and the operator's types.
 fn has_keys(operator: &Operator, ty: SqlType) -> bool {
     let Some(left) = operator.left else { return false };
-    let is_plain = |ty: SqlType| !matches!(ty.oid, oid::RECORD | oid::BPCHAR_ARRAY);
-    (left == operator.right && is_plain(ty)) || (is_integer(left) && is_integer(operator.right))
+    (left == operator.right && ty.oid != oid::RECORD) || (is_integer(left) && is_integer(operator.right))
 }
 
 fn is_integer(ty: u32) -> bool {

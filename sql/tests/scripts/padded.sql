@@ -730,6 +730,136 @@ count|count
 1|0
 (5 rows)
 
+# Arrays of them.
+> create table a (c char(3)[] primary key, d bpchar[], n int)
+CREATE TABLE
+
+> insert into a values ('{a,b}', '{"a  ",b}', 1), ('{b}', '{b}', 2), ('{NULL,"a "}', '{NULL,a}', 3), (array[E'a\t'], array[E'a\t'], 4), ('{}', '{}', 5), ('{a}', '{"a "}', 6)
+INSERT 0 6
+
+> insert into a values ('{"b "}', null, 7)
+ERROR:  23505: duplicate key value violates unique constraint "a_pkey"
+DETAIL:  Key (c)=({"b  "}) already exists.
+
+> select n from a where c = '{a,b}' order by n
+n
+1
+(1 row)
+
+> select n from a where c = array['a'::char(1), 'b'] order by n
+n
+1
+(1 row)
+
+> select n from a where c = d order by n
+n
+1
+2
+3
+4
+5
+6
+(6 rows)
+
+> select n, c, d from a order by c
+n|c|d
+5|{}|{}
+6|{"a  "}|{"a "}
+1|{"a  ","b  "}|{"a  ",b}
+4|{"a	 "}|{"a	"}
+2|{"b  "}|{b}
+3|{NULL,"a  "}|{NULL,a}
+(6 rows)
+
+> select n from a order by d desc
+n
+3
+2
+4
+1
+6
+5
+(6 rows)
+
+> select n from a where d < '{"a "}' order by n
+n
+5
+(1 row)
+
+> select n from a where d @> '{"b   "}' order by n
+n
+1
+2
+(2 rows)
+
+> select n from a where '{"b   ",x}' && d order by n
+n
+1
+2
+(2 rows)
+
+> select n from a where d <@ array['a '::char(5), 'b'] order by n
+n
+1
+2
+5
+6
+(4 rows)
+
+> select n from a where c in (select d from a) order by n
+n
+1
+2
+3
+4
+5
+6
+(6 rows)
+
+> select n from a where c in ('{"b "}', '{a}') order by n
+n
+2
+6
+(2 rows)
+
+> select count(*) from a x join a y on x.c = y.d
+count
+6
+(1 row)
+
+> select count(distinct v), max(v) = '{b}', min(v) = '{"a "}' from (values ('{"a "}'::bpchar[]), ('{a}'), ('{b}'), ('{"b  "}')) t(v)
+count|?column?|?column?
+2|t|t
+(1 row)
+
+> select count(*) from (values ('{"a "}'::bpchar[]), ('{a}'), ('{b}'), ('{"b  "}')) t(v) group by v
+count
+2
+2
+(2 rows)
+
+> select count(*) from (select d from a union select c::bpchar[] from a) s
+count
+6
+(1 row)
+
+> select row_number() over (partition by v) from (values ('{"a "}'::bpchar[]), ('{a}'), ('{b}')) t(v) order by 1
+row_number
+1
+1
+2
+(3 rows)
+
+> select array_position('{"a ",b}'::bpchar[], 'a'), array_positions('{b,a,"b "}'::char(3)[], 'b '), array_remove('{"a ",b}'::bpchar[], 'a'), array_replace('{"a ",b}'::bpchar[], 'a', 'c'), width_bucket('b'::char(1), '{a,"b ",c}'::char(3)[])
+array_position|array_positions|array_remove|array_replace|width_bucket
+1|{1,3}|{b}|{c,b}|2
+(1 row)
+
+> select '{"a "}'::bpchar[]::text[] = '{a}', '{"a "}'::text[] = '{a}', '{"a "}'::varchar[]::bpchar[] = '{a}', '{{"a ",b},{c,d}}'::bpchar[] = '{{a,"b "},{c,d}}'
+?column?|?column?|?column?|?column?
+t|f|t|t
+(1 row)
+
 # What becomes a char gets the keys of one.
 > alter table v alter t type bpchar
 ALTER TABLE
@@ -762,5 +892,5 @@ k
 k
 (0 rows)
 
-> drop table f, g, l, p, q, r, v
+> drop table a, f, g, l, p, q, r, v
 DROP TABLE

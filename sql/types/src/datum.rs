@@ -14,11 +14,12 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use crate::function::RESULT_BYTES_MAX;
+use crate::function::{RESULT_BYTES_MAX, compare_padded};
 use crate::json::Jsonb;
+use crate::keycode::unpadded;
 use crate::numeric::Numeric;
 use crate::row::Repr;
-use crate::sqltype::SqlType;
+use crate::sqltype::{SqlType, oid};
 use crate::tid::Tid;
 
 /// What the counts of references take that stand before the bytes of a shared value.
@@ -183,10 +184,18 @@ impl ArrayValue {
         self.elements.get(at)
     }
 
+    /// The order of two values as elements of this array: of char(n) the blanks at the end do not count.
+    pub(crate) fn compare_elements(&self, left: &Datum, right: &Datum) -> Ordering {
+        match (left, right) {
+            (Datum::Text(left), Datum::Text(right)) if self.element == oid::BPCHAR => compare_padded(left, right),
+            _ => left.compare(right),
+        }
+    }
+
     /// PostgreSQL's array order: element by element, then length, then dimensions, then lower bounds.
     pub fn compare(&self, other: &ArrayValue) -> Ordering {
         for (left, right) in self.elements.iter().zip(&other.elements) {
-            match left.compare(right) {
+            match self.compare_elements(left, right) {
                 Ordering::Equal => {}
                 unequal => return unequal,
             }
@@ -424,7 +433,8 @@ impl PartialEq for Datum {
 
 impl Eq for Datum {}
 
-/// Values that are equal hash alike: integers of all widths, -0 and 0, all NaNs, 1.0 and 1.00, a month and 30 days.
+/// Values that are equal hash alike: integers of all widths, -0 and 0, all NaNs, 1.0 and 1.00, a month and 30 days, and arrays
+/// of char(n) whatever the blanks at the ends of their elements.
 impl Hash for Datum {
     fn hash<H: Hasher>(&self, state: &mut H) {
         self.kind().hash(state);
@@ -447,7 +457,14 @@ impl Hash for Datum {
             Datum::Char(value) => value.hash(state),
             Datum::Uuid(value) => value.hash(state),
             Datum::Tid(value) => value.hash(state),
-            Datum::Array(value) => value.elements.hash(state),
+            Datum::Array(value) => {
+                for element in &value.elements {
+                    match element {
+                        Datum::Text(text) if value.element == oid::BPCHAR => unpadded(text).hash(state),
+                        element => element.hash(state),
+                    }
+                }
+            }
             Datum::Record(fields) => fields.hash(state),
             Datum::Jsonb(value) => value.hash(state),
         }

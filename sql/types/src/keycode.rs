@@ -51,7 +51,7 @@ const CLASS_POSITIVE: u8 = 3;
 const CLASS_INFINITY: u8 = 4;
 const CLASS_NAN: u8 = 5;
 
-/// Appends the key of several columns. Trailing blanks of char(n) count: see [`encode_key_typed`].
+/// Appends the key of several columns. Trailing blanks of char(n) count, but in arrays: see [`encode_key_typed`].
 pub fn encode_key(values: &[Datum], out: &mut Vec<u8>) {
     for value in values {
         encode_column(value, out);
@@ -75,13 +75,16 @@ pub fn unpadded(text: &str) -> &str {
 pub fn encode_key_typed(values: &[Datum], types: &[SqlType], out: &mut Vec<u8>) {
     for (value, ty) in values.iter().zip(types) {
         match value {
-            Datum::Text(text) if ty.oid == oid::BPCHAR => {
-                out.push(TAG_VALUE);
-                put_bytes(unpadded(text).as_bytes(), out);
-            }
+            Datum::Text(text) if ty.oid == oid::BPCHAR => put_padded(text, out),
             _ => encode_column(value, out),
         }
     }
+}
+
+#[inline]
+fn put_padded(text: &str, out: &mut Vec<u8>) {
+    out.push(TAG_VALUE);
+    put_bytes(unpadded(text).as_bytes(), out);
 }
 
 /// Whether a value of this type comes back from its key exactly as it went in.
@@ -157,7 +160,12 @@ fn encode_column(value: &Datum, out: &mut Vec<u8>) {
         Datum::Interval(v) => out.extend_from_slice(&(v.span() as u128 ^ 1 << 127).to_be_bytes()),
         Datum::Numeric(v) => put_numeric(v, out),
         Datum::Array(array) => {
-            encode_key(&array.elements, out);
+            for element in &array.elements {
+                match element {
+                    Datum::Text(text) if array.element == oid::BPCHAR => put_padded(text, out),
+                    element => encode_column(element, out),
+                }
+            }
             out.push(TERMINATOR);
             out.push(array.dims.len() as u8);
             for size in &array.dims {
@@ -446,6 +454,9 @@ mod tests {
         assert_eq!(padded, bare);
         let back = decode_key(&padded, &[SqlType::bpchar(4)]).expect("own key");
         assert_eq!(back[0].as_str(), Some("ab  "));
+        let array = |text: &str| Datum::array(oid::BPCHAR, vec![Datum::text(text), Datum::Null]);
+        assert_eq!(key(&[array("ab  ")]), key(&[array("ab")]));
+        assert_eq!(array("ab  "), array("ab"));
     }
 
     #[test]

@@ -162,7 +162,8 @@ fn positions<'a>(call: &Call<'a>) -> Result<impl Iterator<Item = i32> + use<'a>>
     }
     let lower = array.lower_bounds.first().copied().unwrap_or(1);
     let wanted = call.arg(1);
-    let found = array.elements.iter().enumerate().filter(move |(_, element)| *element == wanted);
+    let is_wanted = move |(_, element): &(usize, &Datum)| array.compare_elements(element, wanted).is_eq();
+    let found = array.elements.iter().enumerate().filter(is_wanted);
     Ok(found.map(move |(i, _)| lower.saturating_add(i as i32)))
 }
 
@@ -175,8 +176,8 @@ fn width_bucket(call: &mut Call<'_>) -> Result<Datum> {
     if thresholds.elements.iter().any(Datum::is_null) {
         return Err(Error::new(SqlState::NULL_VALUE_NOT_ALLOWED, "thresholds array must not contain NULLs"));
     }
-    let value = call.arg(0);
-    Ok(Datum::Int4(thresholds.elements.partition_point(|threshold| threshold.compare(value).is_le()) as i32))
+    let is_reached = |threshold: &Datum| thresholds.compare_elements(threshold, call.arg(0)).is_le();
+    Ok(Datum::Int4(thresholds.elements.partition_point(is_reached) as i32))
 }
 
 fn array_position(call: &mut Call<'_>) -> Result<Datum> {
@@ -202,7 +203,8 @@ fn array_remove(call: &mut Call<'_>) -> Result<Datum> {
     if base.dims.len() > 1 {
         return Err(Error::unsupported("removing elements from multidimensional arrays"));
     }
-    let kept = base.elements.iter().filter(|element| *element != call.arg(1)).cloned().collect();
+    let stays = |element: &&Datum| base.compare_elements(element, call.arg(1)).is_ne();
+    let kept = base.elements.iter().filter(stays).cloned().collect();
     array(ArrayValue::from_elements(base.element, kept))
 }
 
@@ -210,9 +212,10 @@ fn array_replace(call: &mut Call<'_>) -> Result<Datum> {
     if call.arg(0).is_null() {
         return Ok(Datum::Null);
     }
-    let mut value = (**call.array(0)?).clone();
+    let base = call.array(0)?;
+    let mut value = (**base).clone();
     for element in &mut value.elements {
-        if element == call.arg(1) {
+        if base.compare_elements(element, call.arg(1)).is_eq() {
             *element = call.arg(2).clone();
         }
     }
@@ -220,7 +223,7 @@ fn array_replace(call: &mut Call<'_>) -> Result<Datum> {
 }
 
 fn has(array: &ArrayValue, wanted: &Datum) -> bool {
-    !wanted.is_null() && array.elements.contains(wanted)
+    !wanted.is_null() && array.elements.iter().any(|element| array.compare_elements(element, wanted).is_eq())
 }
 
 fn contains(call: &mut Call<'_>) -> Result<Datum> {
