@@ -322,14 +322,18 @@ impl Binder<'_> {
         if let Some(excluded) = scope.entries.last_mut() {
             excluded.qualified_only = true;
         }
-        let (action, _) = self.with_scope(scope, |binder| {
+        let width = scope.fields.len();
+        let scope = if written.is_view() { scope } else { scope.with_system_columns() };
+        let ((assignments, condition), _) = self.with_scope(scope, |binder| {
             binder.within(Clause::Set, |binder| {
                 let assignments = binder.assignments(&update.assignments, written)?;
-                let condition = binder.where_condition(update.filter.as_ref())?;
-                Ok(ConflictAction::Update { assignments, condition })
+                Ok((assignments, binder.where_condition(update.filter.as_ref())?))
             })
         })?;
-        Ok(OnConflict { arbiters, action })
+        let mut exprs = assignments.iter().map(|assignment| &assignment.value).chain(&condition);
+        let reads_system = exprs.any(|expr| reads_column(expr, &|at| at >= width));
+        let system = if reads_system { system_columns(width) } else { Vec::new() };
+        Ok(OnConflict { arbiters, action: ConflictAction::Update { assignments, condition, system } })
     }
 
     /// SET items.
@@ -531,7 +535,7 @@ impl Binder<'_> {
         let (returning, columns) = self.returning(update.returning.as_deref(), scope, &written)?;
         let source = with_ctes(ctes, source);
         let check_options = written.check_options()?;
-        let system = system_columns(&table);
+        let system = system_columns(key);
         let by_ctid = recheck.as_ref().is_some_and(|condition| reads_ctid(condition, &system));
         Ok(Update {
             table,
@@ -564,7 +568,7 @@ impl Binder<'_> {
             self.with_scope(scope, |binder| binder.filtered(plan, delete.filter.as_ref(), &written))?;
         let (returning, columns) = self.returning(delete.returning.as_deref(), scope, &written)?;
         let source = with_ctes(ctes, source);
-        let system = system_columns(&table);
+        let system = system_columns(key);
         let by_ctid = recheck.as_ref().is_some_and(|condition| reads_ctid(condition, &system));
         Ok(Delete { table, source, key, system, by_ctid, recheck, returning, columns })
     }
@@ -733,9 +737,9 @@ pub(crate) fn column_of(table: &TableDef, at: usize) -> ResultColumn {
     ResultColumn { name: column.name.clone(), ty: column.ty, table: table.oid, attribute: at as i16 + 1 }
 }
 
-/// Where the system columns of a table stand behind all its attributes; its key is another matter.
-fn system_columns(table: &TableDef) -> Vec<(SystemColumn, usize)> {
-    let places = SystemColumn::ALL.into_iter().zip(table.columns.len()..);
+/// Where the system columns of a table stand that begin at `first`; its key is another matter.
+fn system_columns(first: usize) -> Vec<(SystemColumn, usize)> {
+    let places = SystemColumn::ALL.into_iter().zip(first..);
     places.filter(|(what, _)| *what != SystemColumn::Key).collect()
 }
 

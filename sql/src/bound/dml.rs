@@ -53,6 +53,8 @@ pub enum ConflictAction {
     Update {
         assignments: Vec<Assignment>,
         condition: Option<Expr>,
+        /// Where behind these the system columns of the existing row are, if any is read.
+        system: Vec<(SystemColumn, usize)>,
     },
 }
 

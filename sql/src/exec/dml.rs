@@ -292,7 +292,7 @@ async fn insert_or(
                 }
             }
         };
-        let ConflictAction::Update { assignments, condition } = &conflict.action else {
+        let ConflictAction::Update { assignments, condition, system } = &conflict.action else {
             let (view, tree) = (&context.view, tree(insert.table.tree));
             if context.isolation == Isolation::RepeatableRead
                 && !context.engine().sees_newest(&txn, view, tree, &obstacle.key).await.lift()?
@@ -302,18 +302,31 @@ async fn insert_or(
             return Ok(None);
         };
         drop(txn);
+        let mut expected = Expected { row: obstacle.row, writer: None };
+        if !system.is_empty() {
+            expected.row.clear();
+            let (engine, tree, key) = (context.engine(), tree(insert.table.tree), &obstacle.key);
+            let view = engine.newest_beside(&context.view);
+            expected.writer = engine.get_version(&view, tree, key, &mut expected.row).await.lift()?;
+            if expected.writer.is_none() {
+                continue;
+            }
+        }
         let mut current = Vec::with_capacity(row.len() * 2);
-        insert.table.shape.layout.decode_into(&obstacle.row, &mut current)?;
+        insert.table.shape.layout.decode_into(&expected.row, &mut current)?;
         current.extend(row.iter().cloned());
+        if !system.is_empty() {
+            current.resize(current.len() + SystemColumn::ALL.len(), Datum::Null);
+            renew(system, &insert.table, &obstacle.key, expected.writer, &mut current);
+        }
         let target = Target {
             assignments,
             generated: &insert.generated,
             checks: &insert.checks,
             recheck: condition.as_ref(),
             first_check: true,
-            system: &[],
+            system,
         };
-        let expected = Expected { row: obstacle.row, writer: None };
         match update_row(at, writer, &target, &context.view, obstacle.key, current, Some(expected)).await? {
             Updated::Row { key, new, .. } => return Ok(Some(Stored { key, row: new, replaces: true })),
             Updated::Unqualified => return Ok(None),
@@ -383,11 +396,15 @@ async fn update_row(
     let columns = table.columns.len();
     let (mut view, mut check) = (view, target.first_check);
     loop {
-        if check
-            && let Some(recheck) = target.recheck
-            && !still_holds(at, recheck, target.system, &current).await?
-        {
-            return Ok(Updated::Unqualified);
+        if check && let Some(recheck) = target.recheck {
+            let holds = match target.first_check {
+                // It is for the newest version, wherever that is.
+                true => at.holds(recheck, &current).await?,
+                false => still_holds(at, recheck, target.system, &current).await?,
+            };
+            if !holds {
+                return Ok(Updated::Unqualified);
+            }
         }
         let old: Row = current[..columns].to_vec();
         let mut new = old.clone();

@@ -63,7 +63,7 @@ fn rearrange(statement: &mut Statement) {
             replace(&mut insert.source);
             insert.defaults.iter_mut().for_each(optimize_assignment);
             if let Some(conflict) = &mut insert.on_conflict
-                && let ConflictAction::Update { assignments, condition } = &mut conflict.action
+                && let ConflictAction::Update { assignments, condition, .. } = &mut conflict.action
             {
                 assignments.iter_mut().for_each(optimize_assignment);
                 condition.iter_mut().for_each(optimize_subqueries);

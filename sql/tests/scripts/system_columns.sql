@@ -365,6 +365,90 @@ id|?column?|?column?
 5|t|t
 (1 row)
 
+# DO UPDATE sees those of the row that is there; the one that is not has none.
+> create table held (id int primary key, v int)
+CREATE TABLE
+
+> insert into held values (1, 10), (2, 20)
+INSERT 0 2
+
+> insert into held values (1, 0) on conflict (id) do update set v = 11 where held.xmin = pg_current_xact_id()::xid
+INSERT 0 0
+
+> insert into held values (1, 0) on conflict (id) do update set v = 12 where held.xmin <> '0' and held.ctid = '(0,1)' returning v
+v
+12
+(1 row)
+INSERT 0 1
+
+> insert into held as h values (1, 0), (2, 0), (3, 30) on conflict (id) do update set v = excluded.v + case when h.tableoid = 'held'::regclass then h.v else 0 end where xmin <> '1' returning *
+id|v
+1|12
+2|20
+3|30
+(3 rows)
+INSERT 0 3
+
+> insert into held values (1, 0) on conflict (id) do update set v = (select count(*) from held a where a.xmin = held.xmin) returning v, held.xmin = pg_current_xact_id()::xid
+v|?column?
+3|t
+(1 row)
+INSERT 0 1
+
+> insert into held values (1, 0), (4, 0) on conflict (id) do update set v = held.xmin::text::int - held.xmin::text::int returning id, v
+id|v
+1|0
+4|0
+(2 rows)
+INSERT 0 2
+
+> insert into held values (1, 0), (1, 1) on conflict (id) do update set v = 2 where held.xmin <> '0'
+ERROR:  21000: ON CONFLICT DO UPDATE command cannot affect row a second time
+HINT:  Ensure that no rows proposed for insertion within the same command have duplicate constrained values.
+
+> begin
+BEGIN
+
+> insert into held values (5, 50)
+INSERT 0 1
+
+> insert into held values (5, 51) on conflict (id) do update set v = excluded.v where held.xmin = pg_current_xact_id()::xid returning v
+v
+51
+(1 row)
+INSERT 0 1
+
+> commit
+COMMIT
+
+> insert into held values (1, 0) on conflict (id) do update set v = 1 where excluded.xmin = held.xmin
+ERROR:  42703: column excluded.xmin does not exist
+
+> insert into held values (1, 0) on conflict (id) do update set v = 1 where excluded.tableoid = held.tableoid
+ERROR:  42703: column excluded.tableoid does not exist
+
+> insert into held values (1, 0) on conflict (id) do update set xmin = 1
+ERROR:  0A000: cannot assign to system column "xmin"
+
+> create view held_view as select * from held
+CREATE VIEW
+
+> insert into held_view values (1, 0) on conflict (id) do update set v = 1 where held_view.xmin <> '0'
+ERROR:  42703: column held_view.xmin does not exist
+
+> select * from held order by id
+id|v
+1|0
+2|20
+3|30
+4|0
+5|51
+(5 rows)
+
+> drop table held cascade
+NOTICE:  00000: drop cascades to view held_view
+DROP TABLE
+
 # Transactions are equal or not, and have no order.
 > select '4294967295'::xid = -1, '5'::xid = 5, '5'::xid <> 5, '4294967301'::xid8::xid, '5'::xid = any ('{4,5}'::xid[])
 ?column?|?column?|?column?|xid|?column?
