@@ -78,6 +78,8 @@ impl Engine {
             let key = cell::entry(page, slot).key();
             let mut newest = newer.filter(|(newer, _)| slot == 1 && *newer == key).map(|(_, lsn)| lsn);
             let mut kept: Option<(u16, bool, Lsn)> = None;
+            // The first deletion behind the version at hand, if nobody sees that.
+            let mut end: Option<u16> = None;
             let mut remaining = 0;
             while slot < count && cell::entry(page, slot).key() == key {
                 let entry = cell::entry(page, slot);
@@ -101,6 +103,13 @@ impl Engine {
                         }
                         if needed {
                             kept = Some((at, entry.is_tombstone(), lsn));
+                            // Who sees this row must find that it ended, though another has come under its key since.
+                            if let Some(end) = end.take().filter(|_| !entry.is_tombstone()) {
+                                plan.deletes.retain(|&delete| delete != end);
+                                remaining += 1;
+                            }
+                        } else if entry.is_tombstone() {
+                            end = Some(at);
                         }
                         needed
                     }

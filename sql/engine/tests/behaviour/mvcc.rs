@@ -4,7 +4,8 @@
 use crate::support::*;
 use engine::testing::MemoryReplica;
 use engine::{
-    Direction, Engine, EntryMove, Error, Isolation, KeyRange, Rows, SavepointId, Snapshot, TreeId, Txn, View,
+    Direction, Engine, EntryMove, Error, Isolation, KeyRange, LockOutcome, LockStrength, Rows, SavepointId, Snapshot,
+    TreeId, Txn, View, WaitPolicy, WriteOutcome,
 };
 use protocol::TxnId;
 use rand::rngs::StdRng;
@@ -226,6 +227,53 @@ fn an_entry_moves_as_far_as_one_step_does_it() {
         assert_eq!(keys(&old), b"bdfi");
         let reopened = Engine::writer(volume.crash(), small()).await.expect("the volume opens");
         assert_eq!(keys(&all_rows(&reopened, tree).await), b"ce");
+    });
+}
+
+#[test]
+fn a_row_that_was_seen_ends_though_another_comes_under_its_key() {
+    block_on(async {
+        let (_volume, engine) = new_engine().await;
+        let tree = new_tree(&engine).await;
+        for key in [b"a", b"b", b"c"] {
+            put_now(&engine, tree, key, b"row").await;
+        }
+        let mut txn = engine.begin(Isolation::ReadCommitted);
+        let newest = engine.statement(&mut txn);
+        let view = newest.seen();
+        // Several times anew, moved and anew, and changed.
+        let mut other = engine.begin(Isolation::ReadCommitted);
+        for round in 0..3u8 {
+            remove(&engine, &mut other, tree, b"a").await.expect("nothing is in the way");
+            put(&engine, &mut other, tree, b"a", &[round]).await.expect("nothing is in the way");
+        }
+        let there = engine.statement(&mut other);
+        let moved = engine.delete(&mut other, &there, tree, b"b", Some(b"z"), &mut |_, _| Ok(true)).await;
+        assert_eq!(moved, Ok(WriteOutcome::Done));
+        put(&engine, &mut other, tree, b"b", b"new").await.expect("nothing is in the way");
+        put(&engine, &mut other, tree, b"c", b"changed").await.expect("nothing is in the way");
+        engine.commit(other).await.expect("it commits");
+        put_now(&engine, tree, b"a", b"changed").await;
+        for _ in 0..3 {
+            let refuse = &mut |_: &[u8], _| Ok(false);
+            let mut outcomes = Vec::new();
+            for key in [b"a", b"b", b"c"] {
+                let outcome = engine.delete(&mut txn, &view, tree, key, None, refuse).await;
+                outcomes.push(outcome.expect("nobody is in the way"));
+            }
+            let moved = WriteOutcome::Moved(b"z".to_vec().into());
+            assert_eq!(outcomes, [WriteOutcome::Gone, moved, WriteOutcome::Skipped]);
+            assert_eq!(
+                engine.delete(&mut txn, &newest, tree, b"a", None, refuse).await,
+                Ok(WriteOutcome::Skipped),
+                "whoever means the key finds it"
+            );
+            // The horizon moves with what is committed.
+            new_tree(&engine).await;
+            vacuum(&engine).await;
+        }
+        let (strength, policy) = (LockStrength::Update, WaitPolicy::NoWait);
+        assert_eq!(engine.lock_row(&mut txn, &view, tree, b"a", strength, policy).await, Ok(LockOutcome::Gone));
     });
 }
 
