@@ -349,7 +349,7 @@ impl Source for FunctionRows {
                         }
                         Some(Datum::Record(fields)) if *width != 1 || fields.len() == 1 => {
                             any = true;
-                            row.extend(fields.iter().cloned());
+                            row.extend(fields.iter().map(Datum::from_field));
                         }
                         Some(Datum::Null) => {
                             any = true;

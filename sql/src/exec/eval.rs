@@ -307,7 +307,8 @@ pub(crate) fn eval<'e>(expr: &'e Expr, env: &Env<'_>) -> Step<'e, Datum> {
         }
         Expr::Subscript { array, subscripts, ty } => return eval_subscript(array, subscripts, *ty, env),
         Expr::Row { fields, optional, .. } => {
-            let values = fields.iter().map(|field| eval(field, env)).collect::<Step<'e, Vec<Datum>>>()?;
+            let value = |field: &'e Expr| eval(field, env).map(|value| value.into_field(field.ty()));
+            let values = fields.iter().map(value).collect::<Step<'e, Vec<Datum>>>()?;
             if *optional && values.iter().all(Datum::is_null) {
                 return Ok(Datum::Null);
             }

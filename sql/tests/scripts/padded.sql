@@ -860,6 +860,66 @@ array_position|array_positions|array_remove|array_replace|width_bucket
 t|f|t|t
 (1 row)
 
+# Rows with them.
+> select count(*) from (select distinct r from (values (row('a '::bpchar, 1)), (row('a'::bpchar, 1)), (row('b'::bpchar, 1))) v(r)) s
+count
+2
+(1 row)
+
+> select count(*), min(r::text) from (values (row('a '::bpchar)), (row('a  '::bpchar)), (row('b'::bpchar))) v(r) group by r order by r
+count|min
+2|("a  ")
+1|(b)
+(2 rows)
+
+> select r from (values (row('b'::bpchar, 1)), (row('a '::bpchar, 2)), (row('a'::bpchar, 1)), (row(E'a\t'::bpchar, 1))) v(r) order by r
+r
+(a,1)
+("a ",2)
+("a	",1)
+(b,1)
+(4 rows)
+
+> select a.r, b.r from (values (row('a '::bpchar))) a(r) join (values (row('a'::bpchar))) b(r) on a.r = b.r
+r|r
+("a ")|(a)
+(1 row)
+
+> select r from (values (row('a '::bpchar))) a(r) where r in (select r from (values (row('a'::bpchar))) b(r))
+r
+("a ")
+(1 row)
+
+> select array[row('a '::bpchar)] = array[row('a'::bpchar)], row(array['a '::bpchar]) = row(array['a'::bpchar]), row(row('a '::bpchar)) is distinct from row(row('a'::bpchar)), row('a '::char(3)) = row('a'::char(1))
+?column?|?column?|?column?|?column?
+t|t|f|t
+(1 row)
+
+> select count(distinct x) from (select n, c from p union all select n, c::char(9) from p) x
+count
+5
+(1 row)
+
+> select x, row_to_json(x), to_jsonb(x), x::text from (select 'a'::char(3) as c) x
+x|row_to_json|to_jsonb|x
+("a  ")|{"c":"a  "}|{"c": "a  "}|("a  ")
+(1 row)
+
+> select r::text, row_to_json(r), r is null from (values (row('a '::bpchar, null))) v(r)
+r|row_to_json|?column?
+("a ",)|{"f1":"a ","f2":null}|f
+(1 row)
+
+> select (x).c || '!', length((x).c), octet_length((x).c) from (select 'a'::char(3) as c) x
+?column?|length|octet_length
+a!|1|3
+(1 row)
+
+> select c || '!', octet_length(c) from unnest(array[row('a'::char(3), 1)]) as t(c bpchar, n int)
+?column?|octet_length
+a!|3
+(1 row)
+
 # What becomes a char gets the keys of one.
 > alter table v alter t type bpchar
 ALTER TABLE

@@ -295,7 +295,7 @@ fn append(value: &Datum, ty: SqlType, end: usize, out: &mut Vec<u8>) -> Result<(
         Datum::Float4(value) => out.extend_from_slice(&value.to_be_bytes()),
         Datum::Float8(value) => out.extend_from_slice(&value.to_be_bytes()),
         Datum::Numeric(value) => write_numeric(value, out),
-        Datum::Text(value) => text_io::extend(value.as_bytes(), end, out)?,
+        Datum::Text(value) | Datum::Padded(value) => text_io::extend(value.as_bytes(), end, out)?,
         Datum::Jsonb(value) => {
             out.push(JSONB_VERSION);
             text_io::extend(value.as_str().as_bytes(), end, out)?;

@@ -223,6 +223,9 @@ pub enum Datum {
     Numeric(Numeric),
     /// text, varchar, char(n) with its padding, name, json, aclitem.
     Text(Str),
+    /// char(n) as a field of a record, whose fields have no types beside them: it is compared without its padding. Everywhere
+    /// else it is a [`Datum::Text`]: see [`Datum::into_field`].
+    Padded(Str),
     Bytea(Bytes),
     /// Days since 2000-01-01; `i32::MIN` and `i32::MAX` are -infinity and infinity.
     Date(i32),
@@ -297,6 +300,24 @@ impl Datum {
         }
     }
 
+    /// A value of this type as a field of a record.
+    #[must_use]
+    pub fn into_field(self, ty: SqlType) -> Datum {
+        match self {
+            Datum::Text(text) if ty.oid == oid::BPCHAR => Datum::Padded(text),
+            value => value,
+        }
+    }
+
+    /// A field of a record as a value by itself.
+    #[must_use]
+    pub fn from_field(field: &Datum) -> Datum {
+        match field {
+            Datum::Padded(text) => Datum::Text(text.clone()),
+            field => field.clone(),
+        }
+    }
+
     pub fn as_array(&self) -> Option<&Arc<ArrayValue>> {
         match self {
             Datum::Array(value) => Some(value),
@@ -333,7 +354,7 @@ impl Datum {
             | Datum::Uuid(_)
             | Datum::Tid(_) => 0,
             Datum::Numeric(number) => number.heap_bytes(),
-            Datum::Text(text) => COUNTS_BYTES + text.len(),
+            Datum::Text(text) | Datum::Padded(text) => COUNTS_BYTES + text.len(),
             Datum::Jsonb(value) => COUNTS_BYTES + value.as_str().len(),
             // The counts are in a piece of memory of their own.
             Datum::Bytea(bytes) => 2 * COUNTS_BYTES + bytes.len(),
@@ -346,14 +367,15 @@ impl Datum {
     /// above everything (as NULLS LAST sorts).
     ///
     /// Integers of different widths compare by value, as do floats, and dates with timestamps are *not* mixed: values of
-    /// different kinds order by kind, which is arbitrary but stable. Trailing blanks of char(n) count here; the
-    /// operators of char(n) trim them first.
+    /// different kinds order by kind, which is arbitrary but stable. Trailing blanks of char(n) count here, but in
+    /// arrays and records; the operators of char(n) trim them first.
     pub fn compare(&self, other: &Datum) -> Ordering {
         use Datum::*;
         match (self, other) {
             (Int4(a), Int4(b)) => a.cmp(b),
             (Int8(a), Int8(b)) => a.cmp(b),
             (Text(a), Text(b)) => a.as_bytes().cmp(b.as_bytes()),
+            (Padded(a), Padded(b)) => compare_padded(a, b),
             (Numeric(a), Numeric(b)) => a.compare(b),
             (Float8(a), Float8(b)) => compare_floats(*a, *b),
             (Bool(a), Bool(b)) => a.cmp(b),
@@ -397,6 +419,7 @@ impl Datum {
             Datum::Record(_) => 16,
             Datum::Jsonb(_) => 17,
             Datum::Tid(_) => 18,
+            Datum::Padded(_) => 19,
             Datum::Null => 255,
         }
     }
@@ -433,8 +456,8 @@ impl PartialEq for Datum {
 
 impl Eq for Datum {}
 
-/// Values that are equal hash alike: integers of all widths, -0 and 0, all NaNs, 1.0 and 1.00, a month and 30 days, and arrays
-/// of char(n) whatever the blanks at the ends of their elements.
+/// Values that are equal hash alike: integers of all widths, -0 and 0, all NaNs, 1.0 and 1.00, a month and 30 days, and
+/// char(n) in arrays and records whatever the blanks at its end.
 impl Hash for Datum {
     fn hash<H: Hasher>(&self, state: &mut H) {
         self.kind().hash(state);
@@ -449,6 +472,7 @@ impl Hash for Datum {
             }
             Datum::Numeric(value) => value.hash(state),
             Datum::Text(value) => value.hash(state),
+            Datum::Padded(value) => unpadded(value).hash(state),
             Datum::Bytea(value) => value.hash(state),
             Datum::Date(value) => value.hash(state),
             Datum::Time(value) | Datum::Timestamp(value) | Datum::Timestamptz(value) => value.hash(state),

@@ -51,7 +51,7 @@ const CLASS_POSITIVE: u8 = 3;
 const CLASS_INFINITY: u8 = 4;
 const CLASS_NAN: u8 = 5;
 
-/// Appends the key of several columns. Trailing blanks of char(n) count, but in arrays: see [`encode_key_typed`].
+/// Appends the key of several columns. Trailing blanks of char(n) count, but in arrays and records: see [`encode_key_typed`].
 pub fn encode_key(values: &[Datum], out: &mut Vec<u8>) {
     for value in values {
         encode_column(value, out);
@@ -156,6 +156,7 @@ fn encode_column(value: &Datum, out: &mut Vec<u8>) {
             out.extend_from_slice(&v.offset.to_be_bytes());
         }
         Datum::Text(v) => put_bytes(v.as_bytes(), out),
+        Datum::Padded(v) => put_bytes(unpadded(v).as_bytes(), out),
         Datum::Bytea(v) => put_bytes(v, out),
         Datum::Interval(v) => out.extend_from_slice(&(v.span() as u128 ^ 1 << 127).to_be_bytes()),
         Datum::Numeric(v) => put_numeric(v, out),
@@ -457,6 +458,9 @@ mod tests {
         let array = |text: &str| Datum::array(oid::BPCHAR, vec![Datum::text(text), Datum::Null]);
         assert_eq!(key(&[array("ab  ")]), key(&[array("ab")]));
         assert_eq!(array("ab  "), array("ab"));
+        let record = |text: &str| Datum::Record([Datum::text(text).into_field(SqlType::BPCHAR)].into());
+        assert_eq!(key(&[record("ab  ")]), key(&[record("ab")]));
+        assert_eq!(record("ab  "), record("ab"));
     }
 
     #[test]

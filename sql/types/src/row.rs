@@ -470,7 +470,7 @@ fn put_variable(value: &Datum, repr: Repr, out: &mut Vec<u8>, depth: usize) -> R
         return Err(Error::new(SqlState::STATEMENT_TOO_COMPLEX, "value is nested too deeply to be stored"));
     }
     match (repr, value) {
-        (Repr::Text, Datum::Text(text)) => out.extend_from_slice(text.as_bytes()),
+        (Repr::Text, Datum::Text(text) | Datum::Padded(text)) => out.extend_from_slice(text.as_bytes()),
         (Repr::Bytea, Datum::Bytea(bytes)) => out.extend_from_slice(bytes),
         (Repr::Jsonb, Datum::Jsonb(value)) => out.extend_from_slice(value.as_str().as_bytes()),
         (Repr::Numeric, Datum::Numeric(number)) => put_numeric(number, out),

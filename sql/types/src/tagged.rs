@@ -37,6 +37,7 @@ const ARRAY: u8 = 19;
 const RECORD: u8 = 20;
 const JSONB: u8 = 21;
 const TID: u8 = 22;
+const PADDED: u8 = 23;
 
 /// Appends the encoding of a value.
 pub fn encode(value: &Datum, out: &mut Vec<u8>) {
@@ -56,6 +57,7 @@ pub fn encode(value: &Datum, out: &mut Vec<u8>) {
             None => sized(out, NUMERIC, v.to_string().as_bytes()),
         },
         Datum::Text(v) => sized(out, TEXT, v.as_bytes()),
+        Datum::Padded(v) => sized(out, PADDED, v.as_bytes()),
         Datum::Jsonb(v) => sized(out, JSONB, v.as_str().as_bytes()),
         Datum::Bytea(v) => sized(out, BYTEA, v),
         Datum::Date(v) => fixed(out, DATE, &v.to_le_bytes()),
@@ -195,6 +197,7 @@ impl<'a> Reader<'a> {
             }
             NUMERIC => Datum::Numeric(Numeric::parse(self.text()?)?),
             TEXT => Datum::Text(Str::from(self.text()?)),
+            PADDED => Datum::Padded(Str::from(self.text()?)),
             JSONB => Datum::Jsonb(Jsonb::from_canonical(self.text()?)),
             BYTEA => Datum::Bytea(Bytes::copy_from_slice(self.sized()?)),
             DATE => Datum::Date(self.i32()?),
@@ -233,7 +236,8 @@ mod tests {
     #[test]
     fn nested_values_come_back() {
         let place = Datum::Tid(Tid { block: 7, offset: 9 });
-        let inner = Datum::Record(Arc::from([Datum::Null, Datum::text("x"), Datum::Uuid([1; 16]), place]));
+        let padded = Datum::text("x ").into_field(crate::SqlType::BPCHAR);
+        let inner = Datum::Record(Arc::from([Datum::Null, Datum::text("x"), padded, Datum::Uuid([1; 16]), place]));
         let value = Datum::Array(Arc::new(ArrayValue {
             element: 2249,
             dims: vec![1, 2],

@@ -100,7 +100,7 @@ pub(crate) fn append(value: &Datum, ty: SqlType, settings: &Settings, end: usize
         Datum::Float4(value) => write_f32(*value, settings.extra_float_digits, out),
         Datum::Float8(value) => write_f64(*value, settings.extra_float_digits, out),
         Datum::Numeric(value) => out.extend_from_slice(value.to_string().as_bytes()),
-        Datum::Text(value) => extend(value.as_bytes(), end, out)?,
+        Datum::Text(value) | Datum::Padded(value) => extend(value.as_bytes(), end, out)?,
         Datum::Jsonb(value) => extend(value.as_str().as_bytes(), end, out)?,
         Datum::Bytea(value) => match settings.styles.bytea {
             ByteaOutput::Hex => {
@@ -179,7 +179,7 @@ pub fn as_text(value: &Datum, ty: SqlType, settings: &Settings) -> Result<String
 /// of an array may share one long text or number, so that what is small in memory takes any length when it is written.
 pub(crate) fn least_length(value: &Datum, settings: &Settings) -> usize {
     least(value, |scalar| match scalar {
-        Datum::Text(text) => text.len(),
+        Datum::Text(text) | Datum::Padded(text) => text.len(),
         Datum::Bytea(bytes) => match settings.styles.bytea {
             ByteaOutput::Hex => 2 + 2 * bytes.len(),
             ByteaOutput::Escape => bytes.len(),
@@ -194,7 +194,7 @@ pub(crate) fn least_length(value: &Datum, settings: &Settings) -> usize {
 /// are and write numbers more densely.
 pub fn is_too_long(value: &Datum) -> bool {
     let bytes = least(value, |scalar| match scalar {
-        Datum::Text(text) => text.len(),
+        Datum::Text(text) | Datum::Padded(text) => text.len(),
         Datum::Bytea(bytes) => bytes.len(),
         Datum::Jsonb(json) => json.as_str().len(),
         // A digit takes 0.41 bytes where it takes least.
@@ -232,6 +232,7 @@ pub(crate) fn natural_type(value: &Datum) -> SqlType {
         Datum::Float8(_) => SqlType::FLOAT8,
         Datum::Numeric(_) => SqlType::NUMERIC,
         Datum::Null | Datum::Text(_) => SqlType::TEXT,
+        Datum::Padded(_) => SqlType::BPCHAR,
         Datum::Jsonb(_) => SqlType::JSONB,
         Datum::Bytea(_) => SqlType::BYTEA,
         Datum::Date(_) => SqlType::DATE,

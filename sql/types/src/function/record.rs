@@ -14,7 +14,7 @@ pub const EXPAND_ARRAY: u32 = 15_934;
 fn record_field(call: &mut Call<'_>) -> Result<Datum> {
     let Datum::Record(fields) = call.arg(0) else { return Err(Error::internal("a field of what is no record")) };
     let at = usize::try_from(call.i64(1)?).ok();
-    at.and_then(|at| fields.get(at).cloned()).ok_or_else(|| Error::internal("a record without the field"))
+    at.and_then(|at| fields.get(at)).map(Datum::from_field).ok_or_else(|| Error::internal("a record without the field"))
 }
 
 /// Each element of an array with its place, counted from 1.
