@@ -79,7 +79,7 @@ impl Engine {
             let mut newest = newer.filter(|(newer, _)| slot == 1 && *newer == key).map(|(_, lsn)| lsn);
             let mut kept: Option<(u16, bool, Lsn)> = None;
             // The first deletion behind the version at hand, if nobody sees that.
-            let mut end: Option<u16> = None;
+            let mut end: Option<(u16, Lsn)> = None;
             let mut remaining = 0;
             while slot < count && cell::entry(page, slot).key() == key {
                 let entry = cell::entry(page, slot);
@@ -104,12 +104,12 @@ impl Engine {
                         if needed {
                             kept = Some((at, entry.is_tombstone(), lsn));
                             // Who sees this row must find that it ended, though another has come under its key since.
-                            if let Some(end) = end.take().filter(|_| !entry.is_tombstone()) {
+                            if let Some((end, _)) = end.take().filter(|_| !entry.is_tombstone()) {
                                 plan.deletes.retain(|&delete| delete != end);
                                 remaining += 1;
                             }
                         } else if entry.is_tombstone() {
-                            end = Some(at);
+                            end = Some((at, lsn));
                         }
                         needed
                     }
@@ -124,6 +124,13 @@ impl Engine {
                 }
             }
             let goes_on = slot == count && cell::high(page).is_some_and(|high| high.key == key);
+            if let Some((end, lsn)) = end
+                && goes_on
+                && horizon.needs(Lsn::ZERO, lsn)
+            {
+                // The row may lie in the next leaf.
+                plan.deletes.retain(|&delete| delete != end);
+            }
             if let Some((at, true, lsn)) = kept
                 && remaining == 1
                 && !goes_on

@@ -4,8 +4,8 @@
 use crate::support::*;
 use engine::testing::MemoryReplica;
 use engine::{
-    Direction, Engine, EntryMove, Error, Isolation, KeyRange, LockOutcome, LockStrength, Rows, SavepointId, Snapshot,
-    TreeId, Txn, View, WaitPolicy, WriteOutcome,
+    CancelToken, Direction, Engine, EntryMove, Error, Isolation, KeyRange, LockOutcome, LockStrength, Rows,
+    SavepointId, Snapshot, TreeId, Txn, View, WaitPolicy, WriteOutcome,
 };
 use protocol::TxnId;
 use rand::rngs::StdRng;
@@ -274,6 +274,48 @@ fn a_row_that_was_seen_ends_though_another_comes_under_its_key() {
         }
         let (strength, policy) = (LockStrength::Update, WaitPolicy::NoWait);
         assert_eq!(engine.lock_row(&mut txn, &view, tree, b"a", strength, policy).await, Ok(LockOutcome::Gone));
+    });
+}
+
+/// Of the versions of a key, each as long as the others, the leaves are cut at every place in turn.
+#[test]
+fn a_row_ends_in_another_leaf_than_it_lies_in() {
+    block_on(async {
+        let row = [1u8; 900];
+        for older in 1..=8 {
+            let (_volume, engine) = new_engine().await;
+            let tree = new_tree(&engine).await;
+            let mut held = Vec::new();
+            for _ in 0..older {
+                put_now(&engine, tree, b"k", &row).await;
+                held.push(engine.snapshot());
+            }
+            let mut txn = engine.begin(Isolation::ReadCommitted);
+            let view = engine.statement(&mut txn).seen();
+            let mut other = engine.begin(Isolation::ReadCommitted);
+            let there = engine.statement(&mut other);
+            let moved = engine.delete(&mut other, &there, tree, b"k", Some(&[2; 900]), &mut |_, _| Ok(true)).await;
+            assert_eq!(moved, Ok(WriteOutcome::Done));
+            put(&engine, &mut other, tree, b"k", &row).await.expect("nothing is in the way");
+            engine.commit(other).await.expect("it commits");
+            for _ in 0..8 {
+                put_now(&engine, tree, b"k", &row).await;
+                held.push(engine.snapshot());
+            }
+            drop((there, held));
+            for _ in 0..2 {
+                let outcome = engine.delete(&mut txn, &view, tree, b"k", None, &mut |_, _| Ok(false)).await;
+                assert_eq!(outcome, Ok(WriteOutcome::Moved(vec![2; 900].into())), "{older} older versions");
+                // The horizon moves with what is committed.
+                new_tree(&engine).await;
+                vacuum(&engine).await;
+            }
+            engine.rollback(txn);
+            drop(view);
+            new_tree(&engine).await;
+            let report = engine.vacuum_trees([tree], &CancelToken::new()).await.expect("vacuum works");
+            assert_eq!(report.versions_pruned, 2, "the row and its end, for which nobody asks");
+        }
     });
 }
 
