@@ -267,7 +267,7 @@ fn record(reader: &mut Reader<'_>) -> Result<Datum> {
         if ty.oid == oid::RECORD || ty.element().is_some_and(|element| element.oid == oid::RECORD) {
             return Err(Error::unsupported("binary input of nested records"));
         }
-        fields.push(field(reader, ty)?);
+        fields.push(field(reader, ty)?.into_field(ty));
     }
     Ok(Datum::Record(fields.into()))
 }
@@ -459,6 +459,14 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn a_char_in_a_record_comes_back_as_one() {
+        let record = |text: &str| Datum::Record([Datum::text(text).into_field(SqlType::BPCHAR)].into());
+        let back = from_binary(&sent(&record("a "), SqlType::RECORD), SqlType::RECORD).expect("own form reads back");
+        assert_eq!(back, record("a"));
+        assert_eq!(text_io::to_text(&back, SqlType::RECORD, &Settings::default()), "(\"a \")");
     }
 
     #[test]
