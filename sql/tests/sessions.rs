@@ -761,20 +761,26 @@ async fn on_conflict_takes_no_id_for_each_row_and_meets_a_late_rival() {
 #[tokio::test(flavor = "multi_thread")]
 async fn on_conflict_does_not_pass_by_what_its_snapshot_does_not_see() {
     let (_volume, _database, mut one, mut two) = two(ROWS).await;
-    for (obstacle, state) in [("insert into t values (3, 30)", "40001"), ("update t set v = 11 where id = 1", "40001")]
-    {
+    let refused = ["ERROR:  40001: could not serialize access due to concurrent update"];
+    for (obstacle, key, action) in [
+        ("insert into t values (3, 30)", 3, "do nothing"),
+        ("update t set v = 11 where id = 1", 1, "do nothing"),
+        ("insert into t values (4, 40)", 4, "(id) do update set v = 0 where t.v = 99"),
+        ("update t set v = 12 where id = 1", 1, "(id) do update set v = 0 where t.v = 99"),
+    ] {
         run(&mut one, "begin isolation level repeatable read").await;
         run(&mut one, "select count(*) from t").await;
         ok(&run(&mut two, obstacle).await);
-        let key = if obstacle.starts_with("insert") { 3 } else { 1 };
-        let lines = run(&mut one, &format!("insert into t values ({key}, 0) on conflict do nothing")).await;
-        assert!(lines[0].contains(state), "{lines:?}");
+        let lines = run(&mut one, &format!("insert into t values ({key}, 0) on conflict {action}")).await;
+        assert_eq!(lines, refused, "{obstacle}: {action}");
         run(&mut one, "rollback").await;
     }
     run(&mut one, "begin isolation level repeatable read").await;
     assert_eq!(run(&mut one, "insert into t values (2, 0) on conflict do nothing").await, ["INSERT 0 0"]);
     ok(&run(&mut one, "insert into t values (9, 0)").await);
     assert_eq!(run(&mut one, "insert into t values (9, 0) on conflict do nothing").await, ["INSERT 0 0"]);
+    let update = "insert into t values (2, 0), (9, 0) on conflict (id) do update set v = 1 where t.v = 0";
+    assert_eq!(run(&mut one, update).await, ["INSERT 0 1"]);
     run(&mut one, "commit").await;
 }
 

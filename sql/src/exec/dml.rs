@@ -292,22 +292,20 @@ async fn insert_or(
                 }
             }
         };
-        let ConflictAction::Update { assignments, condition, system } = &conflict.action else {
-            let (view, tree) = (&context.view, tree(insert.table.tree));
-            if context.isolation == Isolation::RepeatableRead
-                && !context.engine().sees_newest(&txn, view, tree, &obstacle.key).await.lift()?
-            {
-                return Err(lift(engine::Error::Serialization));
-            }
-            return Ok(None);
-        };
+        // Neither action passes by a row that the snapshot does not see, whatever the condition.
+        let (engine, view) = (context.engine(), &context.view);
+        if context.isolation == Isolation::RepeatableRead
+            && !engine.sees_newest(&txn, view, tree(insert.table.tree), &obstacle.key).await.lift()?
+        {
+            return Err(lift(engine::Error::Serialization));
+        }
+        let ConflictAction::Update { assignments, condition, system } = &conflict.action else { return Ok(None) };
         drop(txn);
         let mut expected = Expected { row: obstacle.row, writer: None };
         if !system.is_empty() {
             expected.row.clear();
-            let (engine, tree, key) = (context.engine(), tree(insert.table.tree), &obstacle.key);
-            let view = engine.newest_beside(&context.view);
-            expected.writer = engine.get_version(&view, tree, key, &mut expected.row).await.lift()?;
+            let (newest, tree) = (engine.newest_beside(view), tree(insert.table.tree));
+            expected.writer = engine.get_version(&newest, tree, &obstacle.key, &mut expected.row).await.lift()?;
             if expected.writer.is_none() {
                 continue;
             }
@@ -327,7 +325,7 @@ async fn insert_or(
             first_check: true,
             system,
         };
-        match update_row(at, writer, &target, &context.view, obstacle.key, current, Some(expected)).await? {
+        match update_row(at, writer, &target, view, obstacle.key, current, Some(expected)).await? {
             Updated::Row { key, new, .. } => return Ok(Some(Stored { key, row: new, replaces: true })),
             Updated::Unqualified => return Ok(None),
             Updated::Again => {
