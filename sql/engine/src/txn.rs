@@ -300,7 +300,8 @@ impl View {
     }
 
     /// As [`View::seen`], for the update or delete of a row that the statement has not read. Where the row's newest version is
-    /// in flight, the callback is shown the committed one first; where it declines, or there is none, nobody is awaited.
+    /// in flight, the callback is shown the committed one first; where it declines, or there is none, nobody is awaited. One
+    /// that lies out of line is not read for that, and who changes it is awaited.
     #[must_use]
     pub fn unread(&self) -> View {
         View { aim: Aim::Unread, ..self.clone() }
