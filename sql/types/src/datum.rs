@@ -187,15 +187,26 @@ impl ArrayValue {
     /// The order of two values as elements of this array: of char(n) the blanks at the end do not count.
     pub(crate) fn compare_elements(&self, left: &Datum, right: &Datum) -> Ordering {
         match (left, right) {
-            (Datum::Text(left), Datum::Text(right)) if self.element == oid::BPCHAR => compare_padded(left, right),
+            (Datum::Text(left), Datum::Text(right)) if self.is_padded() => compare_padded(left, right),
             _ => left.compare(right),
         }
     }
 
+    /// Whether it is of char(n).
+    fn is_padded(&self) -> bool {
+        self.element == oid::BPCHAR
+    }
+
     /// PostgreSQL's array order: element by element, then length, then dimensions, then lower bounds.
     pub fn compare(&self, other: &ArrayValue) -> Ordering {
+        let of_one_kind = self.is_padded() == other.is_padded();
         for (left, right) in self.elements.iter().zip(&other.elements) {
-            match self.compare_elements(left, right) {
+            let order = match (left, right) {
+                // In records anything may meet, and what is sorted needs an order.
+                (Datum::Text(_), Datum::Text(_)) if !of_one_kind => self.is_padded().cmp(&other.is_padded()),
+                _ => self.compare_elements(left, right),
+            };
+            match order {
                 Ordering::Equal => {}
                 unequal => return unequal,
             }
@@ -484,7 +495,7 @@ impl Hash for Datum {
             Datum::Array(value) => {
                 for element in &value.elements {
                     match element {
-                        Datum::Text(text) if value.element == oid::BPCHAR => unpadded(text).hash(state),
+                        Datum::Text(text) if value.is_padded() => unpadded(text).hash(state),
                         element => element.hash(state),
                     }
                 }
@@ -509,6 +520,11 @@ mod tests {
         let month = Interval { months: 1, days: 0, micros: 0 };
         let days = Interval { months: 0, days: 30, micros: 0 };
         assert_eq!(Datum::Interval(month).compare(&Datum::Interval(days)), Ordering::Equal);
+        let chars = Datum::array(oid::BPCHAR, vec![Datum::text("a ")]);
+        for text in ["a", "a ", "b"] {
+            let texts = Datum::array(oid::TEXT, vec![Datum::text(text)]);
+            assert_eq!((chars.compare(&texts), texts.compare(&chars)), (Ordering::Greater, Ordering::Less));
+        }
     }
 
     #[test]
