@@ -294,7 +294,7 @@ fn a_row_ends_in_another_leaf_than_it_lies_in() {
             let view = engine.statement(&mut txn).seen();
             let mut other = engine.begin(Isolation::ReadCommitted);
             let there = engine.statement(&mut other);
-            let moved = engine.delete(&mut other, &there, tree, b"k", Some(&[2; 900]), &mut |_, _| Ok(true)).await;
+            let moved = engine.delete(&mut other, &there, tree, b"k", Some(&[2u8; 900]), &mut |_, _| Ok(true)).await;
             assert_eq!(moved, Ok(WriteOutcome::Done));
             put(&engine, &mut other, tree, b"k", &row).await.expect("nothing is in the way");
             engine.commit(other).await.expect("it commits");
@@ -305,7 +305,7 @@ fn a_row_ends_in_another_leaf_than_it_lies_in() {
             drop((there, held));
             for _ in 0..2 {
                 let outcome = engine.delete(&mut txn, &view, tree, b"k", None, &mut |_, _| Ok(false)).await;
-                assert_eq!(outcome, Ok(WriteOutcome::Moved(vec![2; 900].into())), "{older} older versions");
+                assert_eq!(outcome, Ok(WriteOutcome::Moved(vec![2u8; 900].into())), "{older} older versions");
                 // The horizon moves with what is committed.
                 new_tree(&engine).await;
                 vacuum(&engine).await;
