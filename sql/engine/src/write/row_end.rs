@@ -4,11 +4,11 @@
 //! inserted anew. A statement that means the row that it sees (`View::seen`) so looks at what lies between: the first
 //! deletion behind its snapshot ended that row, and is what it meets.
 
-use super::{Head, HeadState};
-use crate::cell::{self, Entry};
+use super::{Head, HeadState, Search};
+use crate::cell::{self, Entry, Position};
 use crate::engine::{Engine, Stop};
 use crate::txn::View;
-use protocol::{Lsn, Page, TxnId};
+use protocol::{Lsn, Page};
 
 impl Engine {
     /// The end of the row that a view sees under a key, copied, if there are newer versions: the head and perhaps others.
@@ -20,25 +20,49 @@ impl Engine {
         head: &Head<'_>,
         copy: &mut Vec<u8>,
     ) -> Result<Option<HeadState>, Stop> {
-        let snapshot = view.snapshot.lsn();
-        if !head.state.is_behind(&head.entry, snapshot) || is_one_row(page, head, snapshot) {
+        if !head.state.is_behind(&head.entry, view.snapshot.lsn()) {
             return Ok(None);
         }
-        let (key, mut stamp, mut below) = (head.entry.key(), head.entry.stamp(), Vec::new());
+        let from = Position { key: head.entry.key(), stamp: Lsn(head.entry.stamp().0.saturating_sub(1)) };
         let mut end = None;
-        while let Some(state) = self.committed_below(&view.txn, page, key, stamp, &mut below, &mut |_| {})? {
-            let entry = Entry { cell: &below };
-            if !state.is_behind(&entry, snapshot) {
-                return Ok(end.filter(|_| !entry.is_tombstone()));
+        let mut sees = self.pass_versions(view, page, from, &mut end, copy)?;
+        let mut next = page.right();
+        while sees.is_none() {
+            let frame = self.page(next)?;
+            let page = frame.latch.read();
+            sees = self.pass_versions(view, &page, from, &mut end, copy)?;
+            next = page.right();
+        }
+        Ok(end.filter(|_| sees == Some(true)))
+    }
+
+    /// Passes the versions of a leaf down to the one of the view, and copies the last deletion that it passes. Returns whether
+    /// the view sees a row; `None` when the versions go on in the next leaf.
+    fn pass_versions(
+        &self,
+        view: &View,
+        page: &Page,
+        from: Position<'_>,
+        end: &mut Option<HeadState>,
+        copy: &mut Vec<u8>,
+    ) -> Result<Option<bool>, Stop> {
+        let mut slot = cell::lower_bound(page, from);
+        loop {
+            let Head { slot: found, entry, state } = match self.search_from(&view.txn, page, from.key, slot)? {
+                Search::Head(head) => head,
+                Search::Absent => return Ok(Some(false)),
+                Search::GoesOn => return Ok(None),
+            };
+            if !state.is_behind(&entry, view.snapshot.lsn()) {
+                return Ok(Some(!entry.is_tombstone()));
             }
             if entry.is_tombstone() {
                 copy.clear();
-                copy.extend_from_slice(&below);
-                end = Some(state);
+                copy.extend_from_slice(entry.cell);
+                *end = Some(state);
             }
-            stamp = entry.stamp();
+            slot = usize::from(found.expect("it is of this leaf")) + 1;
         }
-        Ok(None)
     }
 
     /// What a view's statement would have met under a key whose newest version is in flight, copied: the newest committed
@@ -64,20 +88,4 @@ impl Engine {
             }
         }))
     }
-}
-
-/// Whether the leaf alone tells that no older version behind the snapshot is a deletion, as most often.
-fn is_one_row(page: &Page, head: &Head<'_>, snapshot: Lsn) -> bool {
-    let Some(slot) = head.slot else { return false };
-    let key = head.entry.key();
-    for slot in usize::from(slot) + 1..page.slot_count() {
-        let entry = cell::entry(page, slot);
-        if entry.key() != key || entry.txid() == TxnId::NONE && entry.stamp() <= snapshot {
-            return true;
-        }
-        if entry.is_tombstone() {
-            return false;
-        }
-    }
-    cell::high(page).is_none_or(|high| high.key != key)
 }
