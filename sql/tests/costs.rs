@@ -174,7 +174,7 @@ async fn keyed_statements_allocate_little() {
         ("select", &[&SELECT], [9, 9, 10]),
         ("update", &[&UPDATE], [21, 21, 22]),
         ("insert", &[&INSERT], [23, 23, 24]),
-        ("delete and insert", &[&DELETE, &REPLACE], [47, 47, 49]),
+        ("delete and insert", &[&DELETE, &REPLACE], [33, 33, 35]),
         ("block", &[&BEGIN, &UPDATE, &SELECT, &END], [28, 28, 32]),
     ];
     let mut over = Vec::new();
@@ -335,7 +335,7 @@ fn keyed_statements_run_few_instructions() {
         ("counted_sum_prepared", 235_000),
         ("counted_sort_prepared", 367_000),
         ("counted_distinct_prepared", 302_000),
-        ("counted_delete_prepared", 28_800),
+        ("counted_delete_prepared", 20_900),
     ];
     assert_eq!(bounds.len(), COUNTED.len());
     let mut over = Vec::new();
