@@ -12,7 +12,7 @@
 //! stay for peers and replicas until the log exceeds its retention. So a page is imaged about once while a retention's worth
 //! of redo passes, a hot one more often. Just when is a little different for each of six: they take in the same redo at the
 //! same pace, and if all swept at once they would all be slow at once. Those of one process have a turn each besides, for the
-//! [memory](super::arena) in which to read the log once or twice and not ten times.
+//! [memory](super::arena) in which to read the log in few passes.
 //!
 //! Who does not get its turn does what else there is to do, and asks again with its next portion or look. Who cannot wait
 //! sweeps at once, in less memory: more is uncovered than the log is to keep, or the log is longer and has no other way to

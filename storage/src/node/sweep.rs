@@ -1,4 +1,4 @@
-//! The sweep: images for everything that a row of log files holds, read once and in order.
+//! The sweep: images for everything that a row of log files holds, read in order.
 //!
 //! **Rule.** A sweep takes all sealed files that no sweep has covered. When it is done, each page with a record in them has an
 //! image at or above its last record there, so that the files may go whenever the log needs to be shorter. A page is
@@ -11,7 +11,7 @@
 //! them, the sweep ends before much is in memory: later files hardly concern the same pages, so that images of these are not
 //! made again soon, and nothing is read twice.
 //!
-//! To read the log in one or two passes takes memory, which the nodes of a process have together: they sweep in turns. What
+//! To read the log in few passes takes memory, which the nodes of a process have together: they sweep in turns. What
 //! becomes of a node that does not get its turn is told in [`background`](super::background).
 //!
 //! The same way serves pages that are due between sweeps, when they are many and their records lie scattered over the log: to
