@@ -10,7 +10,7 @@
 //!    runs again with its pins. Cached, all of this is synchronous.
 //! 3. Under the leaf's exclusive latch it looks at the newest version of the key. If that is another transaction's and
 //!    active, it is the row's lock: the update enters its owner in the lock table, unwinds and waits; ownership is handed
-//!    over first come first served. If it was committed behind the snapshot, READ COMMITTED looks at it again and
+//!    over in the order of coming, or nearly. If it was committed behind the snapshot, READ COMMITTED looks at it again and
 //!    REPEATABLE READ fails; where a deletion lies between, it is of another row, and the one that was seen is gone.
 //! 4. The new version goes before the old one: one record, a copy of the old cell with the bytes that changed. It is applied
 //!    by `protocol::redo::apply_change` inside the log's append. The version bears the transaction's id; its stamp is the
