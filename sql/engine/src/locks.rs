@@ -6,9 +6,9 @@
 //!
 //! **Near ones first.** Of those who wait for a row in the same mode the first who runs on the thread that gives it up is
 //! preferred: it need not be woken across cores, which is much of what a short transaction on a hot row takes. Once
-//! [`PASSED_OVER_FOR`] has gone since somebody was first passed over, nobody passes it over again; so where locks are held for
-//! longer than that, it happens to each once at most. On two cores, 2026-11-23, medians of ten runs in turns, 4785f1c over 623ef1c:
-//! `pgbench -M prepared -c 32 -j 2` at scale 1 from 2,673 to 3,579 tps, server CPU from 426 to 343 us.
+//! [`PASSED_OVER_FOR`] has gone since somebody was first passed over, nobody passes it over again; so where locks are held
+//! for longer than that, it happens to each once at most. On two cores, 2026-11-23, medians of ten runs in turns, 4785f1c
+//! over 623ef1c: `pgbench -M prepared -c 32 -j 2` at scale 1 from 2,673 to 3,579 tps, server CPU from 426 to 343 us.
 //!
 //! **Deadlocks** are found when a wait begins: who waits is in a graph under one lock, edges are read from the entries
 //! (conflicting holders, and conflicting waiters ahead). Of a waiter that holds nothing in the queue's entry, those
