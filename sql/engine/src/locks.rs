@@ -13,7 +13,8 @@
 //! **Deadlocks** are found when a wait begins: who waits is in a graph under one lock, edges are read from the entries
 //! (conflicting holders, and conflicting waiters ahead). Of a waiter that holds nothing in the queue's entry, those
 //! ahead in its own mode are not followed: they wait for some of the others, and a long queue is gone through once. The
-//! last wait of a cycle sees it whole and gives up. When someone makes known a version's owner for whom others then
+//! last wait of a cycle sees it whole and gives up. Who passes over others waits for nobody then, and its next wait finds them
+//! waiting for it. When someone makes known a version's owner for whom others then
 //! wait, it is the owner's wait that is looked at, and ended.
 //!
 //! **Weak locks** of objects, which every statement takes, stay out of the table while nobody wants a strong one there: see
@@ -273,16 +274,15 @@ impl Entry {
         all.filter(|(other, _)| !Arc::ptr_eq(other, &waiter.txn))
     }
 
-    /// Whose turn it is when the row is given up on the thread `here` and the first of the queue is not blocked: its place. One
+    /// Whose turn it is when a row is given up on the thread `here` and the first of the queue is not blocked: its place. One
     /// who waits on that thread passes over those before it, if they all wait in the same mode and hold nothing here, and none
-    /// of them was first passed over too long ago. `now` is asked only where there may be such a one.
-    fn next(&self, here: ThreadId, now: impl Fn() -> Duration) -> usize {
+    /// of them was first passed over too long ago.
+    fn next(&self, here: ThreadId, now: Duration) -> usize {
         let Some(mode) = self.queue.front().map(|first| first.mode) else { return 0 };
         // Where they do not exclude each other all of them are granted at once.
-        if self.queue.len() == 1 || mode.conflicts() & mode.bit() == 0 {
+        if mode.conflicts() & mode.bit() == 0 {
             return 0;
         }
-        let now = now();
         for (at, waiter) in self.queue.iter().enumerate().take(NEAR_AMONG_MAX) {
             if waiter.mode != mode || self.held_by(&waiter.txn) != 0 {
                 return 0;
@@ -722,19 +722,19 @@ impl LockTable {
     /// Grants what can be granted, and drops the entry when nothing is left.
     fn settle(&self, shard: &Shard, entries: &mut Entries, key: &LockKey) {
         let Some(entry) = entries.get_mut(key) else { return };
-        let (is_row, here) = (matches!(key, LockKey::Row(..)), thread::current().id());
         while let Some(first) = entry.queue.front() {
             if entry.blocked(&first.txn, first.mode) {
                 break;
             }
-            let next = if is_row { entry.next(here, protocol::task::now) } else { 0 };
-            let Some(first) = entry.queue.remove(next) else { break };
-            let (mode, depth) = (first.mode, first.txn.depth());
-            if !first.passing && self.hold(&first.txn, HeldLock { key: key.clone(), mode, explicit: true, depth }) {
-                entry.add(&first.txn, mode.bit());
+            let is_contended = entry.queue.len() > 1 && matches!(key, LockKey::Row(..));
+            let at = if is_contended { entry.next(thread::current().id(), protocol::task::now()) } else { 0 };
+            let Some(next) = entry.queue.remove(at) else { break };
+            let (mode, depth) = (next.mode, next.txn.depth());
+            if !next.passing && self.hold(&next.txn, HeldLock { key: key.clone(), mode, explicit: true, depth }) {
+                entry.add(&next.txn, mode.bit());
             }
-            first.state.store(GRANTED, Ordering::Release);
-            first.notify.notify_one();
+            next.state.store(GRANTED, Ordering::Release);
+            next.notify.notify_one();
         }
         if entry.announced && !entry.is_strong() {
             entry.announced = false;
@@ -902,7 +902,7 @@ mod tests {
     #[tokio::test]
     async fn who_waits_near_is_preferred_among_its_like_and_nobody_passed_over_for_long() {
         let engine = Engine::bootstrap(MemoryVolume::new(), Options::default()).await.expect("an empty volume");
-        let txns: Vec<Txn> = (0..5).map(|_| engine.begin(Isolation::ReadCommitted)).collect();
+        let txns: Vec<Txn> = (0..=NEAR_AMONG_MAX).map(|_| engine.begin(Isolation::ReadCommitted)).collect();
         let thread = || thread::spawn(|| thread::current().id()).join().expect("it only says who it is");
         let (here, afar, beyond) = (thread(), thread(), thread());
         let queue = |waiters: &[(ThreadId, LockStrength)]| {
@@ -916,7 +916,7 @@ mod tests {
         };
         // Who is next, by its number, when one on this thread gives the row up at this millisecond.
         let take = |entry: &mut Entry, (thread, millis)| {
-            let next = entry.next(thread, || Duration::from_millis(millis));
+            let next = entry.next(thread, Duration::from_millis(millis));
             let taken = entry.queue.remove(next).expect("somebody waits");
             match taken.key {
                 LockKey::Object(number) => number,
@@ -937,6 +937,11 @@ mod tests {
         assert_eq!([10; 3].map(|millis| take(&mut entry, (here, millis))), [0, 1, 2], "another mode is not overtaken");
         let mut entry = queue(&[(afar, Share), (here, Share)]);
         assert_eq!(take(&mut entry, (here, 10)), 0, "all are granted at once");
+        for (ahead, next) in [(NEAR_AMONG_MAX - 1, NEAR_AMONG_MAX - 1), (NEAR_AMONG_MAX, 0)] {
+            let waiters: Vec<_> =
+                (0..=ahead).map(|number| (if number < ahead { afar } else { here }, Update)).collect();
+            assert_eq!(take(&mut queue(&waiters), (here, 10)), next as u64, "one far behind is not looked for");
+        }
         for holder in &txns[..2] {
             let mut entry = queue(&[(afar, Update), (here, Update)]);
             entry.add(&holder.shared, Mode::from(Share).bit());
