@@ -1,4 +1,4 @@
-//! Locks: rows, keys and objects, four row strengths and PostgreSQL's eight table modes, first come first served, or nearly.
+//! Locks: rows, keys and objects, four row strengths and PostgreSQL's eight table modes, nearly first come first served.
 //!
 //! **Rule.** The head version of an active transaction is its lock; this table holds only locks without a version, and
 //! waiters. Who finds such a version enters its owner here (under the leaf's latch, so nothing slips between) and queues
@@ -13,9 +13,9 @@
 //! **Deadlocks** are found when a wait begins: who waits is in a graph under one lock, edges are read from the entries
 //! (conflicting holders, and conflicting waiters ahead). Of a waiter that holds nothing in the queue's entry, those
 //! ahead in its own mode are not followed: they wait for some of the others, and a long queue is gone through once. The
-//! last wait of a cycle sees it whole and gives up. Who passes over others waits for nobody then, and its next wait finds them
-//! waiting for it. When someone makes known a version's owner for whom others then
-//! wait, it is the owner's wait that is looked at, and ended.
+//! last wait of a cycle sees it whole and gives up. Who passes over others waits for nobody then, and its next wait
+//! finds them waiting for it. When someone makes known a version's owner for whom others then wait, it is the owner's
+//! wait that is looked at, and ended.
 //!
 //! **Weak locks** of objects, which every statement takes, stay out of the table while nobody wants a strong one there: see
 //! [`crate::weak`].
