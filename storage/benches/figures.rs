@@ -360,6 +360,10 @@ impl Disk for SlowDisk {
 }
 
 impl DiskFile for SlowFile {
+    fn direct(self: Arc<Self>) -> Option<Arc<dyn DiskFile>> {
+        Some(Arc::new(SlowFile(self.0.clone().direct()?)))
+    }
+
     fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<()> {
         self.0.read_at(offset, buffer)
     }

@@ -8,7 +8,7 @@
 //!    and sends the same bytes to six nodes.
 //! 2. A [`node::Node`] checks the ballot against its promise and its [`history::TruncationTable`], asks the group's
 //!    [`node::segment::Segment`] which of the records are new, appends the batch as it came to its one log, and answers with
-//!    two watermarks: *received* once the kernel has it, *flushed* after the fsync.
+//!    two watermarks: *received* once it is written, *flushed* after the fsync.
 //! 3. `volume` counts watermarks by rank ([`quorum`]): what four of six have flushed is durable.
 //! 4. A node finds a page's records by their back-links and folds them over its newest image; in the background it makes
 //!    images of pages with long chains, and in one sweep of every page of a row of log files, up to the durable point it has

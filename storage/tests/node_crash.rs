@@ -10,6 +10,7 @@ use protocol::rpc::storage::{AppendOutcome, HoldRequest};
 use protocol::{Ballot, FORMAT_VERSION, Lsn, NodeId};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use storage::node::disk::BLOCK_BYTES;
 use storage::node::gossip::Gossip;
 use storage::node::{Node, NodeOptions, OpenError};
 use storage::sim::{Loss, SimDisk};
@@ -20,8 +21,9 @@ fn log_files(disk: &SimDisk) -> Vec<PathBuf> {
 
 #[test]
 fn a_tail_torn_at_any_byte_keeps_everything_acknowledged() {
+    // The write is of a whole block, and begins with what was flushed before.
     let mut whole = 0;
-    for kept in 0..900 {
+    for kept in 0..BLOCK_BYTES {
         let mut rig = fresh();
         let mut writer = Writer::new();
         for n in 0..4 {
@@ -37,7 +39,7 @@ fn a_tail_torn_at_any_byte_keeps_everything_acknowledged() {
         assert_eq!(rig.prepare(Ballot::new(1, 1)).segments[0].scl, scl.0);
         assert!(rig.prepare(Ballot::new(1, 1)).hydrated, "a torn tail is no loss");
     }
-    assert!(0 < whole && whole < 900, "the tail was torn within, and written whole");
+    assert!(0 < whole && whole < BLOCK_BYTES, "the tail was torn within, and written whole");
 }
 
 #[test]

@@ -124,6 +124,9 @@ impl Disk for TroubledDisk {
 }
 
 impl DiskFile for TroubledFile {
+    fn direct(self: Arc<Self>) -> Option<Arc<dyn DiskFile>> {
+        Some(Arc::new(TroubledFile { file: self.file.clone().direct()?, trouble: self.trouble.clone() }))
+    }
     fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<()> {
         if let Some(trouble) = &self.trouble {
             trouble.pass();

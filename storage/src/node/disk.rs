@@ -6,11 +6,14 @@
 //!
 //! [`crate::sim::SimDisk`] implements the same traits and takes those rules at their word.
 
+use parking_lot::Mutex;
+use rustix::fs::{Advice, AtFlags, StatxFlags, fadvise, statx};
 use rustix::io::{Errno, ReadWriteFlags, preadv2};
 use rustix::process::{Resource, getrlimit};
 use std::fs::{File, OpenOptions};
 use std::io::{self, IoSliceMut};
-use std::os::unix::fs::FileExt;
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -96,6 +99,10 @@ pub trait DiskFile: Send + Sync + std::fmt::Debug {
     fn read_cached_at(&self, _offset: u64, _buffer: &mut [u8]) -> bool {
         false
     }
+    /// The same file for one who writes whole blocks of [`BLOCK_BYTES`], where these can be written past the kernel's memory.
+    /// Such a write says itself when it fails, and needs [`DiskFile::sync`] all the same, for the memory of the medium. Waits
+    /// while what the kernel has of the file in memory is let go.
+    fn direct(self: Arc<Self>) -> Option<Arc<dyn DiskFile>>;
     /// Writes all of `bytes` at `offset`: *received*, not yet durable.
     ///
     /// # Errors
@@ -162,8 +169,8 @@ impl Patience {
     }
 }
 
-/// The unit in which the parts of a file are found that cannot be read, in bytes.
-const BLOCK_BYTES: usize = 4096;
+/// The unit in which a file is written past the kernel's memory, and in which the parts of it are found that cannot be read.
+pub const BLOCK_BYTES: usize = 4096;
 
 /// Reads as [`DiskFile::read_at`], with zeros for what is damaged or beyond the end: for readers that check what they get.
 ///
@@ -336,6 +343,21 @@ impl DiskFile for RealFile {
         self.file.write_all_at(bytes, offset)
     }
 
+    fn direct(self: Arc<Self>) -> Option<Arc<dyn DiskFile>> {
+        let stat = statx(&self.file, "", AtFlags::EMPTY_PATH, StatxFlags::DIOALIGN).ok()?;
+        let mut aligns = [stat.stx_dio_mem_align, stat.stx_dio_offset_align].into_iter();
+        // Zero: it cannot, or the kernel does not say (before Linux 6.1).
+        if !aligns.all(|align| align != 0 && BLOCK_BYTES.is_multiple_of(align as usize)) {
+            return None;
+        }
+        // By its handle: it may bear another name by now.
+        let path = format!("/proc/self/fd/{}", self.file.as_raw_fd());
+        let blocks = OpenOptions::new().write(true).custom_flags(libc::O_DIRECT).open(path).ok()?;
+        // Else each write looks for its block in memory, to drop it.
+        let _ = fadvise(&self.file, 0, None, Advice::DontNeed);
+        Some(Arc::new(DirectFile { blocks: RealFile::new(blocks), file: self, aligned: Mutex::default() }))
+    }
+
     fn sync(&self) -> io::Result<()> {
         // fdatasync writes a changed length too (POSIX: metadata that a later read needs).
         self.file.sync_data()
@@ -343,6 +365,54 @@ impl DiskFile for RealFile {
 
     fn len(&self) -> io::Result<u64> {
         Ok(self.file.metadata()?.len())
+    }
+
+    fn set_len(&self, len: u64) -> io::Result<()> {
+        self.file.set_len(len)
+    }
+}
+
+/// A file of which whole blocks are written past the kernel's memory.
+#[derive(Debug)]
+struct DirectFile {
+    file: Arc<RealFile>,
+    blocks: RealFile,
+    /// Where blocks lie in memory as the device wants them.
+    aligned: Mutex<Vec<u8>>,
+}
+
+impl DiskFile for DirectFile {
+    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<()> {
+        self.file.read_at(offset, buffer)
+    }
+
+    fn read_cached_at(&self, offset: u64, buffer: &mut [u8]) -> bool {
+        self.file.read_cached_at(offset, buffer)
+    }
+
+    fn write_at(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {
+        let mut aligned = self.aligned.lock();
+        aligned.resize(bytes.len() + BLOCK_BYTES, 0);
+        let begin = aligned.as_ptr().align_offset(BLOCK_BYTES);
+        let blocks = &mut aligned[begin..begin + bytes.len()];
+        blocks.copy_from_slice(bytes);
+        match self.blocks.write_at(offset, blocks) {
+            // These are no whole blocks, as after a write that was cut short; or the file system is not as it said.
+            Err(error) if error.raw_os_error() == Some(libc::EINVAL) => self.file.write_at(offset, bytes),
+            written => written,
+        }
+    }
+
+    fn direct(self: Arc<Self>) -> Option<Arc<dyn DiskFile>> {
+        Some(self)
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        self.file.sync()
+    }
+
+    fn len(&self) -> io::Result<u64> {
+        self.file.len()
     }
 
     fn set_len(&self, len: u64) -> io::Result<()> {
@@ -371,5 +441,32 @@ mod tests {
             assert_eq!(read, bytes[100..100 + read.len()]);
         }
         assert!(!file.read_cached_at(60 << 10, &mut read), "the file ends before");
+    }
+
+    #[test]
+    fn what_is_written_past_memory_is_what_others_read() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().join("file");
+        let file = RealDisk.open(&path, OpenMode::OrCreate).expect("it can be made");
+        file.write_at(0, &[1; 4 * BLOCK_BYTES]).expect("there is room");
+        file.sync().expect("a disk");
+        RealDisk.rename(&path, &dir.path().join("another")).expect("it is there");
+        // Of a file system that cannot do it, as in memory, nothing is to be seen here.
+        let Some(direct) = file.clone().direct() else { return };
+        // In memory, from a slice that is aligned to nothing; a part of a block; and more than the file had.
+        let mut expected = vec![1; 4 * BLOCK_BYTES];
+        let twos = [2; BLOCK_BYTES * 2 + 1];
+        for (offset, bytes) in [(BLOCK_BYTES, &twos[1..]), (100, &twos[..100]), (4 * BLOCK_BYTES, &twos[..BLOCK_BYTES])]
+        {
+            let mut before = vec![0; expected.len()];
+            file.read_at(0, &mut before).expect("it is there");
+            direct.write_at(offset as u64, bytes).expect("there is room");
+            expected.resize(expected.len().max(offset + bytes.len()), 0);
+            expected[offset..offset + bytes.len()].copy_from_slice(bytes);
+            let mut read = vec![0; expected.len()];
+            file.read_at(0, &mut read).expect("it is there");
+            assert!(read == expected, "after a write at {offset}");
+        }
+        direct.sync().expect("a disk");
     }
 }

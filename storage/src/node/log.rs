@@ -10,16 +10,22 @@
 //! (growing or `fallocate`d files cost half as much again). Files are zero-filled once and recycled under a new generation;
 //! [`frame`](super::frame) tells their lives apart. A file bears its final name only when its header is fsynced.
 //!
-//! **Whole blocks.** A write goes on with zeros to the end of its last block. A recycled file has lain idle for a retention's
-//! time and is often not in memory: of a block that is written in part the kernel would read the rest first, and the flush,
-//! and whoever waits for it, would wait for that read.
+//! **Whole blocks, past the kernel's memory.** A write begins with what was written of its first block, goes on with zeros to
+//! the end of its last, and goes to the medium at once, where the file system can do that ([`DiskFile::direct`]): an fsync
+//! that has to look for what was written takes half as long again. It is *received* when the medium has it, be it in a memory
+//! that only the fsync empties. What a block held already is written as it was, so that a write that tears takes nothing from
+//! it. Of a block that is written in part, and through memory, the kernel would read the rest first, for a recycled file has
+//! lain idle for a retention's time. The price: a round whose flush is put off writes, too, and a full file is read to make its
+//! index. Those who read use memory: batches of a moment ago are kept by the node, and a full file is read by many.
 //!
 //! A new file is filled as the active one is used, twice as far: filled at once it would keep the disk from the log for as
 //! long as a whole file takes, and six nodes that take in the same redo do so at the same time.
 //!
 //! [`Log`] is the writing end and belongs to one thread; [`Files`] is what everybody else sees of it.
 
-use super::disk::{Disk, DiskFile, OpenMode, Patience, below, is_damage, read_around, remove_if_there, replace_file};
+use super::disk::{
+    BLOCK_BYTES, Disk, DiskFile, OpenMode, Patience, below, is_damage, read_around, remove_if_there, replace_file,
+};
 use super::frame::{FRAMES_AT, FileHeader, Notes, Tip, scan};
 use super::index::FileIndex;
 use super::layout::HEADING_BYTES;
@@ -34,8 +40,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// The kernel keeps files in memory in blocks of this size, or of multiples.
-const BLOCK_BYTES: u64 = 4096;
 /// Zeros written at once...
 const FILL_BYTES: usize = 1 << 20;
 /// ...and in how many steps a new file is filled.
@@ -100,9 +104,17 @@ pub enum StoredIndex {
 
 struct Shelf {
     files: BTreeMap<u64, LogFile>,
-    prepared: Option<(u64, Arc<dyn DiskFile>)>,
+    prepared: Option<Prepared>,
     spare: bool,
     next: u64,
+}
+
+/// The next file.
+struct Prepared {
+    sequence: u64,
+    file: Arc<dyn DiskFile>,
+    /// The same for who writes whole blocks.
+    blocks: Arc<dyn DiskFile>,
 }
 
 /// The files of a log.
@@ -159,6 +171,7 @@ impl Files {
     #[must_use]
     pub fn new(disk: Arc<dyn Disk>, dir: PathBuf, node: NodeId, file_bytes: u64, headroom_percent: u64) -> Files {
         let shelf = Mutex::new(Shelf { files: BTreeMap::new(), prepared: None, spare: false, next: 1 });
+        let file_bytes = file_bytes - file_bytes % BLOCK_BYTES as u64;
         let used = AtomicU64::new(file_bytes);
         Files { disk, dir, node, file_bytes, headroom_percent, shelf, filling: Mutex::new(None), used }
     }
@@ -420,11 +433,13 @@ impl Files {
         let source = self.path(if spare { SPARE } else { FILLING });
         self.disk.rename(&source, &self.path(&log_name(sequence)))?;
         self.disk.sync_dir(&self.dir)?;
+        let file = new.file;
+        let blocks = file.clone().direct().unwrap_or_else(|| file.clone());
         let mut shelf = self.shelf.lock();
         // A file may have been retired while a new one was filled.
         shelf.spare &= !spare;
         shelf.next = sequence + 1;
-        shelf.prepared = Some((sequence, new.file));
+        shelf.prepared = Some(Prepared { sequence, file, blocks });
         Ok(())
     }
 
@@ -572,7 +587,7 @@ impl Filling {
 
 struct Active {
     sequence: u64,
-    file: Arc<dyn DiskFile>,
+    blocks: Arc<dyn DiskFile>,
     tip: Tip,
 }
 
@@ -580,9 +595,9 @@ struct Active {
 pub struct Log {
     files: Arc<Files>,
     active: Option<Active>,
-    /// Frames not written yet.
+    /// Frames not written yet, and before them what is written of the block that they go on in.
     buffer: Vec<u8>,
-    /// Where `buffer` goes.
+    /// Where the first of these frames begins.
     start: Option<Tip>,
     /// How far a new file was to be filled when [`Log::asks_for_more`] was last called.
     asked: u64,
@@ -610,18 +625,18 @@ impl Log {
     /// # Panics
     /// When frames are waiting to be written.
     pub fn roll(&mut self, allowance: u64) -> io::Result<()> {
-        assert!(self.buffer.is_empty(), "a round ends before its file does");
+        assert!(self.is_clean(), "a round ends before its file does");
         // Also where there is no next one: what is in it may have to become images before there is room.
         self.close();
         if !self.files.is_prepared() {
             self.files.prepare(allowance)?;
         }
         let mut shelf = self.files.shelf.lock();
-        let Some((sequence, file)) = shelf.prepared.take() else {
+        let Some(Prepared { sequence, file, blocks }) = shelf.prepared.take() else {
             return Err(io::Error::other("the prepared log file vanished"));
         };
-        shelf.files.insert(sequence, LogFile { file: file.clone(), phase: Phase::Active });
-        self.active = Some(Active { sequence, file, tip: Tip::start(sequence) });
+        shelf.files.insert(sequence, LogFile { file, phase: Phase::Active });
+        self.active = Some(Active { sequence, blocks, tip: Tip::start(sequence) });
         self.files.used.store(0, Ordering::Relaxed);
         Ok(())
     }
@@ -629,6 +644,7 @@ impl Log {
     /// Ends the current file, so that it can be sealed. Everything in it must be synced.
     pub fn close(&mut self) {
         if let Some(full) = self.active.take() {
+            self.buffer.clear();
             let mut shelf = self.files.shelf.lock();
             shelf.files.entry(full.sequence).and_modify(|file| file.phase = Phase::Rolled);
             self.files.used.store(self.files.file_bytes, Ordering::Relaxed);
@@ -668,20 +684,23 @@ impl Log {
     /// Whether nothing waits to be written.
     #[must_use]
     pub fn is_clean(&self) -> bool {
-        self.buffer.is_empty()
+        self.start.is_none()
     }
 
-    /// Hands the waiting frames to the kernel, in one write of whole blocks.
+    /// Writes the waiting frames, with one write of whole blocks.
     ///
     /// # Errors
     /// Any I/O error: the frames are forgotten, and the next ones overwrite what was written of them.
     pub fn write(&mut self) -> io::Result<()> {
         let (Some(active), Some(start)) = (self.active.as_mut(), self.start.take()) else { return Ok(()) };
-        let end = active.tip.end.next_multiple_of(BLOCK_BYTES).min(self.files.file_bytes);
-        self.buffer.resize((end - start.end) as usize, 0);
-        let written = active.file.write_at(start.end, &self.buffer);
-        self.buffer.clear();
-        if written.is_err() {
+        let (kept, filled) = ((start.end % BLOCK_BYTES as u64) as usize, self.buffer.len());
+        self.buffer.resize(filled.next_multiple_of(BLOCK_BYTES), 0);
+        let written = active.blocks.write_at(start.end - kept as u64, &self.buffer);
+        if written.is_ok() {
+            self.buffer.copy_within(filled - filled % BLOCK_BYTES..filled, 0);
+            self.buffer.truncate(filled % BLOCK_BYTES);
+        } else {
+            self.buffer.truncate(kept);
             active.tip = start;
         }
         self.files.used.store(active.tip.end, Ordering::Relaxed);
@@ -694,7 +713,7 @@ impl Log {
     /// Any I/O error: final.
     pub fn sync(&mut self) -> io::Result<()> {
         let Some(active) = self.active.as_mut() else { return Ok(()) };
-        active.file.sync()?;
+        active.blocks.sync()?;
         active.tip.synced = active.tip.number;
         Ok(())
     }
@@ -772,17 +791,55 @@ mod tests {
         files.retire(1).expect("it is there");
         log.roll(u64::MAX).expect("it is used again");
         let mut written = FRAMES_AT;
-        for bytes in [100, BLOCK_BYTES as usize, 10] {
+        for bytes in [100, BLOCK_BYTES, 10] {
             log.push(&batch[..bytes], Notes::default());
             written += Tip::frame_bytes(bytes);
             log.write().expect("there is room");
-            let end = written.next_multiple_of(BLOCK_BYTES);
+            let end = written.next_multiple_of(BLOCK_BYTES as u64);
             let mut found = vec![0; (end + 8 - written) as usize];
             files.file(2).expect("it is active").read_at(written, &mut found).expect("it is memory");
             let (rest, beyond) = found.split_at((end - written) as usize);
             assert!(rest.iter().all(|byte| *byte == 0), "the kernel need not know what was there");
             assert_eq!(beyond, [7; 8]);
         }
+    }
+
+    /// Writes batches of odd lengths one by one, and before each another one that may `fail`. Then all are in the file as they
+    /// were pushed.
+    fn write_and_read(disk: Arc<dyn Disk>, dir: &Path, fail: impl Fn()) {
+        let files = Arc::new(Files::new(disk, dir.to_owned(), NodeId(1), FILE_BYTES, 0));
+        files.discover().expect("an empty directory");
+        let mut log = Log::new(files.clone());
+        log.roll(u64::MAX).expect("it is made");
+        let mut pushed = Vec::new();
+        for (n, bytes) in (1..).zip([100, 5000, 10, BLOCK_BYTES, 3 * BLOCK_BYTES - 7, 4, 4, 900]) {
+            let place = log.next_place(3000);
+            log.push(&[0xff; 3000], Notes::default());
+            fail();
+            if log.write().is_ok() {
+                pushed.push((place, vec![0xff; 3000]));
+            }
+            pushed.push((log.next_place(bytes), vec![n; bytes]));
+            log.push(&vec![n; bytes], Notes::default());
+            log.write().expect("there is room");
+            log.sync().expect("a disk");
+        }
+        let file = files.file(1).expect("it is active");
+        for (place, batch) in &pushed {
+            let mut found = vec![0; batch.len()];
+            file.read_at(place.offset.into(), &mut found).expect("it is there");
+            assert!(found == *batch, "at {place:?}");
+        }
+    }
+
+    #[test]
+    fn a_block_is_written_again_with_what_it_held() {
+        let dir = tempfile::tempdir().expect("a directory");
+        write_and_read(Arc::new(RealDisk), dir.path(), || ());
+        let disk = SimDisk::new();
+        write_and_read(disk.clone(), Path::new("/log"), || ());
+        let failing = SimDisk::new();
+        write_and_read(failing.clone(), Path::new("/log"), || failing.fail_operation_after(0, libc::ENOSPC));
     }
 
     #[test]

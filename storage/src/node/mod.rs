@@ -1,7 +1,7 @@
 //! The storage node: one copy of every group of a volume, one log for all of them. A process keeps one of these for each
 //! of its volumes ([`host`]).
 //!
-//! **Rule.** A node acknowledges as *flushed* what its log has fsynced, and as *received* what the kernel has. It serves a
+//! **Rule.** A node acknowledges as *flushed* what its log has fsynced, and as *received* what it has written. It serves a
 //! page only under a ballot whose truncation table it holds, and only when no record of the page's group is missing up to
 //! the tail that the reader names. It destroys nothing above the durable point and the GC floor that it has heard.
 //!
@@ -105,9 +105,9 @@ pub struct NodeOptions {
     pub address: String,
     /// Memory for built pages, in bytes.
     pub page_cache_bytes: usize,
-    /// Memory for the newest batches as they came, in bytes.
+    /// Memory for the newest batches as they came, in bytes. With less than a log file, some are read from the medium.
     pub recent_bytes: usize,
-    /// Size of a log file, at least [`LOG_FILE_BYTES_MIN`].
+    /// Size of a log file, at least [`LOG_FILE_BYTES_MIN`]; what it has beyond whole blocks of 4096 bytes is not used.
     pub log_file_bytes: u64,
     /// Log beyond this is retired, oldest file first, once its pages have images. Below a quota it may be less.
     pub log_retention_bytes: u64,

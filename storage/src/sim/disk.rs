@@ -423,6 +423,10 @@ fn content(state: &mut State, id: FileId) -> io::Result<&mut Content> {
 }
 
 impl DiskFile for SimFile {
+    fn direct(self: Arc<Self>) -> Option<Arc<dyn DiskFile>> {
+        None
+    }
+
     fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<()> {
         self.with(|state, id| {
             let content = content(state, id)?;

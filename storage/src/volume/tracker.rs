@@ -33,7 +33,7 @@ use std::collections::VecDeque;
 /// One of the two watermarks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Level {
-    /// Handed to the kernel of the node.
+    /// Written by the node.
     Received = 0,
     /// Fsynced by the node.
     Flushed = 1,
@@ -55,7 +55,7 @@ pub struct Outstanding {
 pub struct Mark {
     /// Which group's segment.
     pub group: GroupId,
-    /// SCL handed to the kernel.
+    /// SCL written.
     pub received: Lsn,
     /// SCL fsynced.
     pub flushed: Lsn,

@@ -127,7 +127,7 @@ impl Writer {
         self.answer(owed, outcome);
     }
 
-    /// Hands the round to the kernel and counts it. `false` when there was nothing to write: then too something may count that
+    /// Writes the round and counts it. `false` when there was nothing to write: then too something may count that
     /// waited, for its group was heard of.
     fn write_round(&mut self) -> Result<bool, AppendOutcome> {
         let written = !self.log.is_clean();
@@ -217,7 +217,7 @@ impl Writer {
         held_back.into_iter().map(|(place, recent)| Ok((place, self.shared.batch(place, recent)?))).collect()
     }
 
-    /// The kernel has it: SCLs move, page heads follow in the same step, pulls wake.
+    /// It is written: SCLs move, page heads follow in the same step, pulls wake.
     fn count(&mut self) -> Result<(), ReadFault> {
         if self.round.groups.is_empty() {
             return Ok(());
