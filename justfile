@@ -42,7 +42,8 @@ hour *arguments:
     cargo build --release --bin redoubt
     cargo run --release -p redoubt-tests --bin hour -- {{arguments}}
 
-# Redoubt and PostgreSQL side by side: `just bench SECONDS SCALE [quorum] [processes] [few] [cache=SIZE]`.
+# Redoubt and PostgreSQL side by side, three turns of so many seconds for each cell:
+# `just bench SECONDS SCALE [quorum] [processes] [few] [cache=SIZE]`.
 bench *arguments:
     cargo build --release --bin redoubt
     cargo run --release -p redoubt-tests --bin bench -- {{arguments}}
@@ -71,6 +72,10 @@ fmt:
 
 lint:
     cargo clippy --release --workspace --all-targets -- -D warnings
+
+# What the compiler is told of how often our code runs, made anew: after large changes, and for another compiler.
+tune:
+    ./tuning/train
 
 # Licences and sources of what comes from crates.io (needs `cargo install cargo-deny`).
 deny:

@@ -1,7 +1,8 @@
 //! The same load on several servers in one run, and what it cost each.
 //!
-//! Machines are shared and noisy. So servers take turns cell by cell, not run by run, and beside the rate stands the CPU
-//! time that the server's processes spent on a transaction, which a neighbour disturbs least.
+//! Machines are shared and noisy. So servers take several turns at each cell and the figure is the median turn's, and beside
+//! the rate stands the CPU time that the server's processes spent on a transaction, which a neighbour disturbs least. A turn
+//! ends when the server is idle: what it put off, images of pages or a vacuum, is paid for in its own time.
 
 use crate::cluster::connect;
 use anyhow::{Context, ensure};
@@ -35,10 +36,31 @@ pub struct Cell {
 pub struct Figures {
     pub tps: f64,
     pub p99_ms: f64,
-    /// CPU time of the server's processes a transaction.
+    /// CPU time of the server's processes a transaction, with what they did until they were idle again.
     pub cpu_us: f64,
     pub failed: u64,
 }
+
+impl Figures {
+    /// The median of each figure over several turns, and the failures of all; `None` of no turn.
+    #[must_use]
+    pub fn median(turns: &[Self]) -> Option<Self> {
+        let of = |figure: fn(&Self) -> f64| median(turns.iter().map(figure));
+        let failed = turns.iter().map(|turn| turn.failed).sum();
+        let all =
+            Self { tps: of(|turn| turn.tps), p99_ms: of(|turn| turn.p99_ms), cpu_us: of(|turn| turn.cpu_us), failed };
+        (!turns.is_empty()).then_some(all)
+    }
+}
+
+/// How often all servers take their turn at a cell.
+const TURNS: usize = 3;
+
+/// A server that used less than a tenth of a core for so long is idle.
+const IDLE_FOR: Duration = Duration::from_millis(250);
+
+/// So long at most a turn waits for that.
+const SETTLE_MAX: Duration = Duration::from_secs(5);
 
 /// How long a cell warms up, in seconds: longer when nothing is finished in less. Many clients take a second to
 /// connect.
@@ -140,13 +162,28 @@ impl Subject {
     ///
     /// # Errors
     /// As [`Subject::run`].
-    pub fn measure(&self, cell: Cell, seconds: u32) -> anyhow::Result<Option<Figures>> {
+    pub fn warm(&self, cell: Cell, seconds: u32) -> anyhow::Result<Option<Figures>> {
         for warm_up in WARM_UPS_SECONDS {
             if self.run(cell, warm_up)?.is_some() {
                 return self.run(cell, seconds);
             }
         }
         Ok(None)
+    }
+
+    /// Waits until the server is done with what a load left it to do.
+    fn settle(&self) -> anyhow::Result<()> {
+        let begin = Instant::now();
+        let mut before = cpu_of(&self.pids)?;
+        while begin.elapsed() < SETTLE_MAX {
+            std::thread::sleep(IDLE_FOR);
+            let now = cpu_of(&self.pids)?;
+            if now.saturating_sub(before) < IDLE_FOR / 10 {
+                break;
+            }
+            before = now;
+        }
+        Ok(())
     }
 
     /// Runs a cell; `None` when the server finishes nothing in that time.
@@ -178,6 +215,7 @@ impl Subject {
         arguments.extend([text("-l"), format!("--log-prefix={}", prefix.display()), text(sampling)]);
         let before = cpu_of(&self.pids)?;
         let output = self.pgbench(cell.database(), setting, &arguments)?;
+        self.settle()?;
         let cpu = cpu_of(&self.pids)? - before;
         let Some(Rates { transactions, tps, failed }) = rates(&output)? else { return Ok(None) };
         let p99_ms = percentile_99(scratch.path())?;
@@ -188,6 +226,7 @@ impl Subject {
         let (threads, time) = (format!("--threads={}", cell.clients), format!("--time={seconds}"));
         let before = cpu_of(&self.pids)?;
         let output = self.sysbench(&[cell.workload, &threads, &time, "--percentile=99", "run"])?;
+        self.settle()?;
         let cpu = cpu_of(&self.pids)? - before;
         // "transactions:   12345  (2057.11 per sec.)"
         let field = |label: &str, index: usize| {
@@ -227,6 +266,7 @@ impl Subject {
             *rate = rows as f64 / begin.elapsed().as_secs_f64();
         }
         self.psql("DROP TABLE copied")?;
+        self.settle()?;
         Ok(rates)
     }
 
@@ -283,6 +323,38 @@ impl Subject {
         let at = |share: usize| lags.get(lags.len() * share / 100).map_or(0.0, |lag| lag.as_secs_f64() * 1e3);
         Ok([at(50), at(99)])
     }
+}
+
+/// Measures all servers in turns, forth and back. The figures of each server's turns; a server that has none in its first
+/// gets no other.
+///
+/// # Errors
+/// Those of `measure`, which is told whether the turn is the first.
+pub fn in_turns<F: Clone>(
+    subjects: &[Subject],
+    mut measure: impl FnMut(&Subject, bool) -> anyhow::Result<Option<F>>,
+) -> anyhow::Result<Vec<Vec<F>>> {
+    let mut figures = vec![Vec::new(); subjects.len()];
+    for turn in 0..TURNS {
+        let mut order: Vec<usize> = (0..subjects.len()).collect();
+        if turn % 2 == 1 {
+            order.reverse();
+        }
+        for at in order {
+            if turn == 0 || !figures[at].is_empty() {
+                figures[at].extend(measure(&subjects[at], turn == 0)?);
+            }
+        }
+    }
+    Ok(figures)
+}
+
+/// The middle one; of an even number the upper one of the two, and 0 of none.
+#[must_use]
+pub fn median(figures: impl Iterator<Item = f64>) -> f64 {
+    let mut all: Vec<f64> = figures.collect();
+    all.sort_by(f64::total_cmp);
+    all.get(all.len() / 2).copied().unwrap_or(0.0)
 }
 
 /// What pgbench's report says of a run.
@@ -388,5 +460,14 @@ mod tests {
         assert_eq!(read(nothing), Ok(None));
         assert_eq!(read(some), Ok(Some(Rates { transactions: 1208.0, tps: 1211.58, failed: 3 })));
         assert!(read("pgbench: error: client 0 aborted\n").is_err_and(|error| error.contains("client 0 aborted")));
+    }
+
+    #[test]
+    fn a_median_is_of_each_figure_and_failures_add_up() {
+        let turn = |tps, p99_ms, cpu_us, failed| Figures { tps, p99_ms, cpu_us, failed };
+        let turns = [turn(90.0, 3.0, 11.0, 1), turn(50.0, 1.0, 30.0, 0), turn(70.0, 2.0, 20.0, 4)];
+        let median = Figures::median(&turns).map(|it| (it.tps, it.p99_ms, it.cpu_us, it.failed));
+        assert_eq!(median, Some((70.0, 2.0, 20.0, 5)));
+        assert!(Figures::median(&[]).is_none());
     }
 }

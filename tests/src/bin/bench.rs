@@ -5,11 +5,12 @@
 //! sysbench is needed. All have a cache of 512 MB, or SIZE. A server that finishes nothing, however long it warms up,
 //! has no figures in that cell.
 //!
-//! Each cell runs on every server in turn. A table and plots go to standard output and to `tests/bench/results`.
+//! Each cell runs for SECONDS on every server, three times in turns: a rate is the median one, with the lowest and the
+//! highest. A table and plots go to standard output and to `tests/bench/results`.
 
 use std::fmt::Write as _;
 use std::path::Path;
-use tests::bench::{CELLS, Cell, Figures, Subject, provenance};
+use tests::bench::{CELLS, Cell, Figures, Subject, in_turns, median, provenance};
 use tests::rival::Postgres;
 use tests::{Cluster, Options};
 
@@ -51,7 +52,7 @@ fn main() -> anyhow::Result<()> {
     subjects.iter().for_each(|subject| write!(report, " {} |", subject.name).expect("a string takes all"));
     report += "\n|---|";
     report += &"---|".repeat(subjects.len());
-    row(&mut report, &format!("`pgbench -i -s {scale}`, seconds"), &subjects, |subject| {
+    row(&mut report, &format!("`pgbench -i -s {scale}`, seconds"), &subjects, |_, subject| {
         Ok(format!("{:.1}", subject.load(scale)?.as_secs_f64()))
     })?;
     if !has("few") {
@@ -60,20 +61,22 @@ fn main() -> anyhow::Result<()> {
     let is_chosen = |cell: &Cell| !has("few") || cell.mode == "prepared" && cell.workload != "hot";
     let mut plots = Vec::new();
     for cell in CELLS.into_iter().filter(is_chosen) {
-        let mut figures: Vec<Option<Figures>> = Vec::new();
-        row(&mut report, &label(cell), &subjects, |subject| {
-            let found = subject.measure(cell, seconds)?;
-            let text = found.as_ref().map_or_else(|| NOTHING.to_owned(), said);
-            figures.push(found);
-            Ok(text)
-        })?;
-        plots.push((label(cell), figures));
+        let turns =
+            in_turns(
+                &subjects,
+                |subject, is_first| {
+                    if is_first { subject.warm(cell, seconds) } else { subject.run(cell, seconds) }
+                },
+            )?;
+        row(&mut report, &label(cell), &subjects, |at, _| Ok(said(&turns[at])))?;
+        plots.push((label(cell), turns.iter().map(|turns| Figures::median(turns)).collect()));
     }
-    row(&mut report, &format!("COPY in / out, {COPY_ROWS} rows, primary key, rows/s"), &subjects, |subject| {
-        let [into, out] = subject.copy(COPY_ROWS)?;
-        Ok(format!("{into:.0} / {out:.0}"))
+    let copied = in_turns(&subjects, |subject, _| subject.copy(COPY_ROWS).map(Some))?;
+    row(&mut report, &format!("COPY in / out, {COPY_ROWS} rows, primary key, rows/s"), &subjects, |at, _| {
+        let rates = |way: usize| median(copied[at].iter().map(|turn| turn[way]));
+        Ok(format!("{:.0} / {:.0}", rates(0), rates(1)))
     })?;
-    row(&mut report, "lag of a replica under TPC-B c=8, p50 / p99 ms", &subjects, |subject| {
+    row(&mut report, "lag of a replica under TPC-B c=8, p50 / p99 ms", &subjects, |_, subject| {
         if subject.replica.is_none() {
             return Ok("-".into());
         }
@@ -95,9 +98,12 @@ fn main() -> anyhow::Result<()> {
     Ok(())
 }
 
-fn said(found: &Figures) -> String {
-    let text = format!("{:.0} tps, p99 {:.1} ms, {:.0} us CPU", found.tps, found.p99_ms, found.cpu_us);
-    if found.failed == 0 { text } else { format!("{text}, {} failed", found.failed) }
+fn said(turns: &[Figures]) -> String {
+    let Some(Figures { tps, p99_ms, cpu_us, failed }) = Figures::median(turns) else { return NOTHING.to_owned() };
+    let lowest = turns.iter().map(|turn| turn.tps).fold(f64::INFINITY, f64::min);
+    let highest = turns.iter().map(|turn| turn.tps).fold(0.0, f64::max);
+    let text = format!("{tps:.0} tps ({lowest:.0}-{highest:.0}), p99 {p99_ms:.1} ms, {cpu_us:.0} us CPU");
+    if failed == 0 { text } else { format!("{text}, {failed} failed") }
 }
 
 fn label(cell: Cell) -> String {
@@ -109,11 +115,11 @@ fn row(
     report: &mut String,
     label: &str,
     subjects: &[Subject],
-    mut measure: impl FnMut(&Subject) -> anyhow::Result<String>,
+    mut measure: impl FnMut(usize, &Subject) -> anyhow::Result<String>,
 ) -> anyhow::Result<()> {
     write!(report, "\n| {label} |")?;
-    for subject in subjects {
-        let found = measure(subject)?;
+    for (at, subject) in subjects.iter().enumerate() {
+        let found = measure(at, subject)?;
         println!("{label}: {}: {found}", subject.name);
         write!(report, " {found} |")?;
     }
