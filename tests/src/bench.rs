@@ -463,6 +463,20 @@ mod tests {
     }
 
     #[test]
+    fn turns_go_forth_and_back_and_who_finishes_nothing_gets_one() {
+        let subjects = ["fast", "slow", "dead"].map(|name| Subject { name, port: 0, replica: None, pids: Vec::new() });
+        let mut order = Vec::new();
+        let found = in_turns(&subjects, |subject, is_first| {
+            order.push((subject.name, is_first));
+            Ok((subject.name != "dead").then_some(order.len()))
+        });
+        assert_eq!(found.expect("nothing failed"), [vec![1, 5, 6], vec![2, 4, 7], vec![]]);
+        let first = [("fast", true), ("slow", true), ("dead", true)];
+        let others = [("slow", false), ("fast", false), ("fast", false), ("slow", false)];
+        assert_eq!(order, [&first[..], &others].concat());
+    }
+
+    #[test]
     fn a_median_is_of_each_figure_and_failures_add_up() {
         let turn = |tps, p99_ms, cpu_us, failed| Figures { tps, p99_ms, cpu_us, failed };
         let turns = [turn(90.0, 3.0, 11.0, 1), turn(50.0, 1.0, 30.0, 0), turn(70.0, 2.0, 20.0, 4)];

@@ -11,12 +11,12 @@
 //! [`frame`](super::frame) tells their lives apart. A file bears its final name only when its header is fsynced.
 //!
 //! **Whole blocks, past the kernel's memory.** A write begins with what was written of its first block, goes on with zeros to
-//! the end of its last, and goes to the medium at once, where the file system can do that ([`DiskFile::direct`]): an fsync
-//! that has to look for what was written takes half as long again. It is *received* when the medium has it, be it in a memory
-//! that only the fsync empties. What a block held already is written as it was, so that a write that tears takes nothing from
-//! it. Of a block that is written in part, and through memory, the kernel would read the rest first, for a recycled file has
-//! lain idle for a retention's time. The price: a round whose flush is put off writes, too, and a full file is read to make its
-//! index. Those who read use memory: batches of a moment ago are kept by the node, and a full file is read by many.
+//! the end of its last, and goes to the medium at once, where the file system can do that ([`DiskFile::direct`]): the fsync
+//! then has nothing to look for in memory. It is *received* when the medium has it, be it in a memory that only the fsync
+//! empties. What a block held already is written as it was, so that a write that tears takes nothing from it. Of a block that
+//! is written in part, and through memory, the kernel would read the rest first, for a recycled file has lain idle for a
+//! retention's time. The price: a round whose flush is put off writes to the medium, too, and a full file is read from there to
+//! make its index. Those who read use memory: the node keeps batches of a moment ago, and a full file is read several times.
 //!
 //! A new file is filled as the active one is used, twice as far: filled at once it would keep the disk from the log for as
 //! long as a whole file takes, and six nodes that take in the same redo do so at the same time.

@@ -61,13 +61,11 @@ fn main() -> anyhow::Result<()> {
     let is_chosen = |cell: &Cell| !has("few") || cell.mode == "prepared" && cell.workload != "hot";
     let mut plots = Vec::new();
     for cell in CELLS.into_iter().filter(is_chosen) {
-        let turns =
-            in_turns(
-                &subjects,
-                |subject, is_first| {
-                    if is_first { subject.warm(cell, seconds) } else { subject.run(cell, seconds) }
-                },
-            )?;
+        let measure = |subject: &Subject, is_first| match is_first {
+            true => subject.warm(cell, seconds),
+            false => subject.run(cell, seconds),
+        };
+        let turns = in_turns(&subjects, measure)?;
         row(&mut report, &label(cell), &subjects, |at, _| Ok(said(&turns[at])))?;
         plots.push((label(cell), turns.iter().map(|turns| Figures::median(turns)).collect()));
     }
