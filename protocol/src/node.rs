@@ -22,7 +22,8 @@ pub enum NodeError {
 /// A reply or the reason why there is none.
 pub type NodeResult<T> = Result<T, NodeError>;
 
-/// Called with every reply of an append stream, on the node's or the connection's thread: must be short and must not block.
+/// Called with every reply of an append stream, on the node's or the connection's thread, or before [`AppendStream::send`]
+/// returns: must be short, must not block, and must not need what the sender has locked.
 pub type OnReply = Arc<dyn Fn(AppendReply) + Send + Sync>;
 
 /// Requests that an append stream takes while none of them gets on; one more may end it.
@@ -35,6 +36,17 @@ pub trait AppendStream: Send {
     /// # Errors
     /// [`NodeError::Unreachable`] when the stream has ended: open another one and resend from the node's SCL.
     fn send(&mut self, request: AppendRequest) -> NodeResult<()>;
+
+    /// Queues several at once: a node in this process then writes them together.
+    ///
+    /// # Errors
+    /// As [`AppendStream::send`]: those from some request on were not queued.
+    fn send_all(&mut self, requests: &mut dyn Iterator<Item = AppendRequest>) -> NodeResult<()> {
+        for request in requests {
+            self.send(request)?;
+        }
+        Ok(())
+    }
 }
 
 /// A storage node as its clients see it. See `proto/storage.proto` for each call's contract.

@@ -45,6 +45,8 @@ const CALLS_MAX: usize = 256;
 const RESETS_MAX: usize = 64;
 /// Replies that wait for a slow reader; one more ends its stream.
 const REPLIES_MAX: usize = 4096;
+/// Requests of a stream that are taken at once, if so many have arrived.
+const REQUESTS_AT_ONCE: usize = 64;
 /// How often an idle connection is asked whether it lives, and how long it may take to say so.
 const KEEPALIVE: Duration = Duration::from_secs(5);
 /// How long connecting may take.
@@ -178,11 +180,26 @@ impl Storage for Service {
                         Err(status) => break Some(status),
                     },
                 };
-                if let Err(refusal) = node.check_append(&request) {
-                    break Some(refusal.into());
-                }
-                if let Err(error) = stream.send(request) {
-                    break Some(Status::unavailable(error.to_string()));
+                // What came with it is written with it.
+                let mut rest = None;
+                let arrived = std::iter::from_fn(|| match requests.message().now_or_never()? {
+                    Ok(Some(request)) => Some(request),
+                    end => {
+                        rest = Some(end);
+                        None
+                    }
+                });
+                let mut refused = None;
+                let mut checked = std::iter::once(request).chain(arrived).take(REQUESTS_AT_ONCE).map_while(|request| {
+                    refused = node.check_append(&request).err();
+                    refused.is_none().then_some(request)
+                });
+                let sent = stream.send_all(&mut checked);
+                match (refused, sent, rest) {
+                    (Some(refusal), ..) => break Some(refusal.into()),
+                    (_, Err(error), _) => break Some(Status::unavailable(error.to_string())),
+                    (.., Some(end)) => break end.err(),
+                    _ => {}
                 }
             };
             if let Some(status) = end {

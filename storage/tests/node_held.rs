@@ -171,12 +171,15 @@ async fn nothing_stays_unflushed_for_long_though_nobody_asks() {
     let on_reply = Arc::new(move |reply| drop(replied.send(reply)));
     let mut stream = node.append(on_reply).await.expect("a local stream opens");
     let mut writer = Writer::new();
-    let batch = writer.batch(&[1]);
-    let request =
-        AppendRequest { volume: VOLUME, version: FORMAT_VERSION, batch, flush_later: true, ..AppendRequest::default() };
-    stream.send(request).expect("the stream is open");
-    let reply = in_time(replies.recv()).await.expect("the node lives");
-    assert_eq!((reply.outcome(), reply.marks[0].scl_flushed), (AppendOutcome::Flushed, writer.end().0));
+    // By the log's thread, which takes the first file, and in flight.
+    for sequence in 1..=3 {
+        let batch = writer.batch(&[1]);
+        let (volume, version) = (VOLUME, FORMAT_VERSION);
+        let request = AppendRequest { volume, version, batch, sequence, flush_later: true, ..AppendRequest::default() };
+        stream.send(request).expect("the stream is open");
+        let reply = in_time(replies.recv()).await.expect("the node lives");
+        assert_eq!((reply.outcome(), reply.marks[0].scl_flushed), (AppendOutcome::Flushed, writer.end().0));
+    }
 }
 
 proptest! {

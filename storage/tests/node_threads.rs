@@ -11,13 +11,13 @@ use protocol::rpc::storage::{
     AppendReply, AppendRequest, CreateVolumeRequest, PrepareRequest, PullRequest, ReadPageRequest, StatusReply,
     StatusRequest,
 };
-use protocol::{Ballot, FORMAT_VERSION, Page, PageId};
+use protocol::{Ballot, FORMAT_VERSION, NodeId, Page, PageId};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Instant;
-use storage::node::disk::{Disk, DiskFile, OpenMode, Space};
+use storage::node::disk::{Disk, DiskFile, OpenMode, RealDisk, Space};
 use storage::node::gossip::Gossip;
 use storage::node::{Mode, Node, NodeOptions};
 use storage::sim::SimDisk;
@@ -241,6 +241,65 @@ fn a_panic_of_the_logs_thread_fails_the_node_and_hangs_nobody() {
     let read = ReadPageRequest { volume: VOLUME, version: FORMAT_VERSION, page: 1, ..ReadPageRequest::default() };
     assert!(now(node.read_page(read)).is_err(), "what it knows may be half of something");
     node.shutdown();
+}
+
+/// A node on the real disk, where rounds fly as a rule.
+fn on_real_disk(dir: &Path) -> Arc<Node> {
+    let options = NodeOptions { log_file_bytes: 1 << 20, ..NodeOptions::new(NodeId(0), "a", "here") };
+    Node::open(Arc::new(RealDisk), dir, options).expect("the directory is nobody's")
+}
+
+#[test]
+fn a_panic_where_a_round_lands_fails_the_node_and_hangs_nobody() {
+    for waits in [false, true] {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let node = on_real_disk(dir.path());
+        let create = CreateVolumeRequest { version: FORMAT_VERSION, config: Some(config()) };
+        now(node.create_volume(create)).expect("it is the first");
+        let replies: Arc<Replies> = Arc::default();
+        let panics: Arc<AtomicBool> = Arc::default();
+        let (sink, will_panic) = (replies.sink(), panics.clone());
+        let on_reply: OnReply = Arc::new(move |reply| {
+            assert!(!will_panic.load(Ordering::Relaxed), "the test wants a panic here");
+            sink(reply);
+        });
+        let mut stream = now(node.append(on_reply)).expect("a local stream opens");
+        let mut writer = Writer::new();
+        for sequence in 1..=2 {
+            stream.send(request(writer.batch(&[1]), sequence)).expect("the stream is open");
+            replies.wait_for(sequence);
+        }
+        panics.store(true, Ordering::Relaxed);
+        stream.send(request(writer.batch(&[1]), 3)).expect("the stream is open");
+        if waits {
+            assert!(prepare(&node).is_err(), "whoever waits for the landing is told");
+        }
+        wait_until_failed(&node);
+        let until = Instant::now() + LONG;
+        while stream.send(request(writer.batch(&[1]), 4)).is_ok() {
+            assert!(Instant::now() < until, "streams end");
+        }
+        node.shutdown();
+    }
+}
+
+#[test]
+fn a_node_that_ends_after_a_landing_gives_its_directory_back() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let mut writer = Writer::new();
+    for life in 0..100 {
+        let node = on_real_disk(dir.path());
+        if life == 0 {
+            let create = CreateVolumeRequest { version: FORMAT_VERSION, config: Some(config()) };
+            now(node.create_volume(create)).expect("it is the first");
+        }
+        let replies: Arc<Replies> = Arc::default();
+        let mut stream = now(node.append(replies.sink())).expect("a local stream opens");
+        for sequence in 1..=3 {
+            stream.send(request(writer.batch(&[1]), sequence)).expect("the stream is open");
+            replies.wait_for(sequence);
+        }
+    }
 }
 
 #[test]

@@ -212,6 +212,11 @@ impl Wake {
         }
     }
 
+    /// Whether the log is [held back](Wake::hold_back).
+    pub fn is_behind(&self) -> bool {
+        self.signal.lock().behind
+    }
+
     fn set_behind(&self, behind: bool) {
         let mut signal = self.signal.lock();
         if signal.behind != behind {

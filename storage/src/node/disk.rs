@@ -6,13 +6,15 @@
 //!
 //! [`crate::sim::SimDisk`] implements the same traits and takes those rules at their word.
 
+use super::aio::Aio;
+pub(crate) use super::aio::together;
 use parking_lot::Mutex;
 use rustix::fs::{Advice, AtFlags, StatxFlags, fadvise, statx};
 use rustix::io::{Errno, ReadWriteFlags, preadv2};
 use rustix::process::{Resource, getrlimit};
 use std::fs::{File, OpenOptions};
 use std::io::{self, IoSliceMut};
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsFd, AsRawFd};
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -113,6 +115,18 @@ pub trait DiskFile: Send + Sync + std::fmt::Debug {
     /// # Errors
     /// Any I/O error: final, see the module.
     fn sync(&self) -> io::Result<()>;
+    /// Whether [`DiskFile::begin`] may begin anything.
+    fn begins(&self) -> bool {
+        false
+    }
+    /// Begins what nobody is to wait for, if that can be done. The end is told on another thread, as the errors of
+    /// [`DiskFile::write_at`] and [`DiskFile::sync`].
+    ///
+    /// # Errors
+    /// Nothing was begun, and it may be done by those.
+    fn begin(&self, _step: Step<'_>, done: Done) -> Result<(), Done> {
+        Err(done)
+    }
     /// The length in bytes.
     ///
     /// # Errors
@@ -130,6 +144,21 @@ pub trait DiskFile: Send + Sync + std::fmt::Debug {
     /// # Errors
     /// Any I/O error.
     fn set_len(&self, len: u64) -> io::Result<()>;
+}
+
+/// What is to be done when something ends that was begun: short, and without waiting for a disk. It is called by another thread
+/// than the one that begins.
+pub type Done = Box<dyn FnOnce(io::Result<()>) + Send>;
+
+/// What [`DiskFile::begin`] begins.
+#[derive(Clone, Copy, Debug)]
+pub enum Step<'a> {
+    /// [`DiskFile::write_at`], of whole blocks.
+    Write { offset: u64, blocks: &'a [u8] },
+    /// The same, and they are durable at its end. Of what was written before that says nothing.
+    WriteDurably { offset: u64, blocks: &'a [u8] },
+    /// [`DiskFile::sync`].
+    Sync,
 }
 
 /// Whether an error is want of something that may come back: room, or file handles. Nothing was lost by it.
@@ -409,6 +438,20 @@ impl DiskFile for DirectFile {
 
     fn sync(&self) -> io::Result<()> {
         self.file.sync()
+    }
+
+    fn begins(&self) -> bool {
+        Aio::get().is_some()
+    }
+
+    fn begin(&self, step: Step<'_>, done: Done) -> Result<(), Done> {
+        let Some(queue) = Aio::get() else { return Err(done) };
+        let file = self.blocks.file.as_fd();
+        match step {
+            Step::Write { offset, blocks } => queue.write(file, offset, blocks, false, done),
+            Step::WriteDurably { offset, blocks } => queue.write(file, offset, blocks, true, done),
+            Step::Sync => queue.sync(file, done),
+        }
     }
 
     fn len(&self) -> io::Result<u64> {

@@ -41,7 +41,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
 
-/// Volumes of one process. Each has two threads, its caches and its file handles.
+/// Volumes of one process. Each has two threads of its own, its caches and its file handles.
 pub const VOLUMES_MAX: usize = 32;
 
 /// Threads of the runtime that wait for disks at once, at most: for every volume those of its [turns](super::reads), and one

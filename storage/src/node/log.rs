@@ -21,10 +21,11 @@
 //! A new file is filled as the active one is used, twice as far: filled at once it would keep the disk from the log for as
 //! long as a whole file takes, and six nodes that take in the same redo do so at the same time.
 //!
-//! [`Log`] is the writing end and belongs to one thread; [`Files`] is what everybody else sees of it.
+//! [`Log`] is the writing end and belongs to the [writer](super::writer); [`Files`] is what everybody else sees of it.
 
 use super::disk::{
-    BLOCK_BYTES, Disk, DiskFile, OpenMode, Patience, below, is_damage, read_around, remove_if_there, replace_file,
+    BLOCK_BYTES, Disk, DiskFile, Done, OpenMode, Patience, Step, below, is_damage, read_around, remove_if_there,
+    replace_file,
 };
 use super::frame::{FRAMES_AT, FileHeader, Notes, Tip, scan};
 use super::index::FileIndex;
@@ -613,8 +614,14 @@ impl Log {
     /// Whether a batch of `bytes` fits the current file.
     #[must_use]
     pub fn fits(&self, bytes: usize) -> bool {
+        self.fits_frames(Tip::frame_bytes(bytes))
+    }
+
+    /// Whether frames of so many bytes fit the current file.
+    #[must_use]
+    pub fn fits_frames(&self, bytes: u64) -> bool {
         let room = FRAMES_AT + self.files.room();
-        self.active.as_ref().is_some_and(|active| active.tip.end + Tip::frame_bytes(bytes) <= room)
+        self.active.as_ref().is_some_and(|active| active.tip.end + bytes <= room)
     }
 
     /// [Ends](Log::close) the current file and moves on to the next.
@@ -692,15 +699,53 @@ impl Log {
     /// # Errors
     /// Any I/O error: the frames are forgotten, and the next ones overwrite what was written of them.
     pub fn write(&mut self) -> io::Result<()> {
-        let (Some(active), Some(start)) = (self.active.as_mut(), self.start.take()) else { return Ok(()) };
-        let (kept, filled) = ((start.end % BLOCK_BYTES as u64) as usize, self.buffer.len());
+        let written = self.in_blocks(|blocks, offset, bytes| blocks.write_at(offset, bytes));
+        written.map_or(Ok(()), |written| self.end_write(written))
+    }
+
+    /// Whether writes and fsyncs of the current file may be [begun](Log::begin_write) and awaited by nobody.
+    #[must_use]
+    pub fn begins(&self) -> bool {
+        self.active.as_ref().is_some_and(|active| active.blocks.begins())
+    }
+
+    /// Begins to write the waiting frames, and to make these durable. They wait until [`Log::end_write`].
+    ///
+    /// # Errors
+    /// Nothing was begun.
+    ///
+    /// # Panics
+    /// When none waits.
+    pub fn begin_write(&mut self, durably: bool, done: Done) -> Result<(), Done> {
+        let begun = self.in_blocks(|file, offset, blocks| {
+            let step = if durably { Step::WriteDurably { offset, blocks } } else { Step::Write { offset, blocks } };
+            file.begin(step, done)
+        });
+        begun.expect("frames wait")
+    }
+
+    /// Calls `write` with the waiting frames as whole blocks, if any wait.
+    fn in_blocks<T>(&mut self, write: impl FnOnce(&dyn DiskFile, u64, &[u8]) -> T) -> Option<T> {
+        let (active, start) = (self.active.as_ref()?, self.start.as_ref()?);
+        let (kept, filled) = (start.end % BLOCK_BYTES as u64, self.buffer.len());
         self.buffer.resize(filled.next_multiple_of(BLOCK_BYTES), 0);
-        let written = active.blocks.write_at(start.end - kept as u64, &self.buffer);
+        let result = write(&*active.blocks, start.end - kept, &self.buffer);
+        self.buffer.truncate(filled);
+        Some(result)
+    }
+
+    /// The write of the waiting frames has ended.
+    ///
+    /// # Errors
+    /// As it ended: see [`Log::write`].
+    pub fn end_write(&mut self, written: io::Result<()>) -> io::Result<()> {
+        let (Some(active), Some(start)) = (self.active.as_mut(), self.start.take()) else { return written };
+        let filled = self.buffer.len();
         if written.is_ok() {
             self.buffer.copy_within(filled - filled % BLOCK_BYTES..filled, 0);
             self.buffer.truncate(filled % BLOCK_BYTES);
         } else {
-            self.buffer.truncate(kept);
+            self.buffer.truncate((start.end % BLOCK_BYTES as u64) as usize);
             active.tip = start;
         }
         self.files.used.store(active.tip.end, Ordering::Relaxed);
@@ -712,10 +757,28 @@ impl Log {
     /// # Errors
     /// Any I/O error: final.
     pub fn sync(&mut self) -> io::Result<()> {
-        let Some(active) = self.active.as_mut() else { return Ok(()) };
+        let Some(active) = self.active.as_ref() else { return Ok(()) };
         active.blocks.sync()?;
-        active.tip.synced = active.tip.number;
+        self.end_sync();
         Ok(())
+    }
+
+    /// Begins to fsync what was written.
+    ///
+    /// # Errors
+    /// Nothing was begun.
+    pub fn begin_sync(&self, done: Done) -> Result<(), Done> {
+        match &self.active {
+            Some(active) => active.blocks.begin(Step::Sync, done),
+            None => Err(done),
+        }
+    }
+
+    /// Everything written is on the medium.
+    pub fn end_sync(&mut self) {
+        if let Some(active) = self.active.as_mut() {
+            active.tip.synced = active.tip.number;
+        }
     }
 }
 

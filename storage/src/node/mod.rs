@@ -8,9 +8,10 @@
 //! ```text
 //!   Append, Fill, Prepare, InstallTable          ReadPage, Pull, Hold
 //!              |  bounded queue                         |
-//!       [writer] one thread, in order            [pages] any thread, see [reads]
+//!       [writer] in order, see [desk]            [pages] any thread, see [reads]
 //!              |  check ballots, find what is new       |  chain of the page by its back-links
-//!              |  one write, one fsync a round          |  over a cached page or an image
+//!              |  one write, one fsync a round,         |  over a cached page or an image
+//!              |  in flight while nobody waits
 //!              v                                        v
 //!           [log] files of 16 MiB -------------> [state] segments, page heads, recent batches
 //!              ^                                        |
@@ -38,11 +39,13 @@
 //! passes: what needs them is refused or waits. What is damaged is found when it is read, by whoever reads it or by
 //! scrubbing, costs no more than itself, and is replaced from what is left here or from peers.
 
+mod aio;
 mod arena;
 mod arrivals;
 mod background;
 pub mod clock;
 mod copies;
+mod desk;
 pub mod disk;
 mod frame;
 pub mod gossip;
@@ -74,6 +77,7 @@ pub use open::OpenError;
 
 use arrivals::Arrivals;
 use background::{Tender, Wake};
+use desk::Desk;
 use disk::Disk;
 use hearing::Hearing;
 use images::Images;
@@ -150,10 +154,10 @@ pub const BEAT_INTERVAL: std::time::Duration = std::time::Duration::from_millis(
 /// Who runs a node's work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
-    /// A thread for the log and one for the background.
+    /// A thread for what of the log's work waits for the disk, and one for the background.
     Threads,
-    /// Each request is worked off by the thread that brings it; the background runs only in [`Node::tend`]. For tests and
-    /// simulation, where the order of disk operations must be the same every time.
+    /// Each request is worked off by the thread that brings it, unless the disk lets writes be begun ([`desk`]); the background
+    /// runs only in [`Node::tend`]. For tests and simulation, where the order of disk operations must be the same every time.
     Inline,
 }
 
@@ -288,8 +292,7 @@ impl Shared {
 pub struct Node {
     shared: Arc<Shared>,
     me: Weak<Node>,
-    /// With [`Mode::Inline`] only.
-    writer: Mutex<Option<Writer>>,
+    desk: Arc<Desk>,
     /// With [`Mode::Inline`] only.
     tender: Mutex<Option<Tender>>,
     threads: Mutex<Vec<JoinHandle<()>>>,
@@ -298,26 +301,23 @@ pub struct Node {
 impl Node {
     fn start(shared: Arc<Shared>, writer: Writer) -> std::io::Result<Arc<Node>> {
         let tender = Tender::new(shared.clone());
-        let (mut here, mut threads) = ((None, None), Vec::new());
+        let desk = Desk::new(shared.clone(), writer);
+        let (mut here, mut threads) = (None, Vec::new());
         match shared.options.mode {
-            Mode::Inline => here = (Some(writer), Some(tender)),
+            Mode::Inline => here = Some(tender),
             Mode::Threads => {
                 let id = shared.options.id.0;
                 let spawn = |name: &str| std::thread::Builder::new().name(format!("{name}-{id}"));
-                let (log, background) = (shared.clone(), shared.clone());
-                threads.push(spawn("node-log").spawn(move || {
-                    log.run_or_fail("log", || writer.run());
-                    // Nothing is worked off any more: whoever waits for a reply learns that there will be none.
-                    log.queue.close();
-                })?);
+                let (log, background) = (desk.clone(), shared.clone());
+                threads.push(spawn("node-log").spawn(move || log.serve())?);
                 threads.push(spawn("node-back").spawn(move || background.run_or_fail("background", || tender.run()))?);
             }
         }
         Ok(Arc::new_cyclic(|me| Node {
             shared,
             me: me.clone(),
-            writer: Mutex::new(here.0),
-            tender: Mutex::new(here.1),
+            desk,
+            tender: Mutex::new(here),
             threads: Mutex::new(threads),
         }))
     }
@@ -335,19 +335,22 @@ impl Node {
 
     /// Gives the writer a job; with [`Mode::Inline`] it is done on return.
     fn submit(&self, job: Job) -> Result<(), Refusal> {
+        self.queue(job)?;
+        self.advance();
+        Ok(())
+    }
+
+    /// Works off what is queued.
+    fn advance(&self) {
+        self.desk.advance();
+    }
+
+    /// Queues a job, for who then [advances](Node::advance).
+    fn queue(&self, job: Job) -> Result<(), Refusal> {
         if job.is_of_a_writer() {
             self.shared.hearing.heard(self.shared.options.clock.now());
         }
-        self.shared.queue.push(job).map_err(Refusal::Busy)?;
-        if self.shared.options.mode == Mode::Inline {
-            // Whoever holds the writer looks at the queue again after letting go of it.
-            while !self.shared.queue.is_empty() {
-                let Some(mut writer) = self.writer.try_lock() else { break };
-                let Some(writer) = writer.as_mut() else { break };
-                writer.step();
-            }
-        }
-        Ok(())
+        self.shared.queue.push(job).map_err(Refusal::Busy)
     }
 
     /// Writes what neither of the node's own threads writes: on a thread that may wait for the disk, or, with
@@ -377,8 +380,8 @@ impl Node {
     /// # Errors
     /// [`TendError`]; the node may have failed then.
     pub fn tend(&self) -> Result<bool, TendError> {
-        if let Some(writer) = self.writer.lock().as_mut() {
-            writer.flush_held();
+        if self.shared.options.mode == Mode::Inline {
+            self.desk.flush_held();
         }
         match self.tender.lock().as_mut() {
             Some(tender) => {
@@ -398,10 +401,15 @@ impl Node {
         // Who waits for a turn at a disk that hangs would wait as long as it does.
         self.shared.turns.close();
         self.shared.background.stop();
-        for thread in self.threads.lock().drain(..) {
+        let threads = std::mem::take(&mut *self.threads.lock());
+        let had_threads = !threads.is_empty();
+        for thread in threads {
             if thread.join().is_err() {
                 tracing::error!("a thread of the node panicked");
             }
+        }
+        if had_threads {
+            self.desk.settle();
         }
         // With what it has of others: a sweep's turn.
         drop(self.tender.lock().take());

@@ -94,11 +94,11 @@ impl Job {
     }
 }
 
-/// What waits for the writer.
+/// What waits for the writer, and how its thread is called.
 #[derive(Default)]
 pub struct Queue {
     waiting: Mutex<Waiting>,
-    arrived: Condvar,
+    called: Condvar,
 }
 
 #[derive(Default)]
@@ -106,6 +106,10 @@ struct Waiting {
     jobs: VecDeque<Job>,
     bytes: usize,
     closed: bool,
+    /// Something is to be done that only the thread may do.
+    calls: bool,
+    /// The thread is to look whether it should sleep for a time only.
+    stirred: bool,
 }
 
 impl Queue {
@@ -123,9 +127,6 @@ impl Queue {
         waiting.closed = stops;
         waiting.bytes += job.bytes();
         waiting.jobs.push_back(job);
-        if waiting.jobs.len() == 1 {
-            self.arrived.notify_one();
-        }
         Ok(())
     }
 
@@ -144,28 +145,63 @@ impl Queue {
         self.waiting.lock().jobs.is_empty()
     }
 
-    /// Everything queued; waits for the first, or at most for `patience`.
-    pub fn take(&self, patience: Option<Duration>) -> VecDeque<Job> {
+    /// Has the thread take what is queued. Until then nobody else does.
+    pub fn call(&self) {
         let mut waiting = self.waiting.lock();
-        while waiting.jobs.is_empty() {
-            match patience {
-                None => self.arrived.wait(&mut waiting),
-                Some(patience) => {
-                    if self.arrived.wait_for(&mut waiting, patience).timed_out() {
-                        break;
-                    }
-                }
-            }
+        if !waiting.calls {
+            waiting.calls = true;
+            self.called.notify_one();
         }
-        waiting.bytes = 0;
-        std::mem::take(&mut waiting.jobs)
     }
 
-    /// Everything queued, perhaps nothing.
-    pub fn take_now(&self) -> VecDeque<Job> {
+    /// Has a thread that sleeps until it is called look whether it should sleep for a time only.
+    pub fn stir(&self) {
         let mut waiting = self.waiting.lock();
-        waiting.bytes = 0;
-        std::mem::take(&mut waiting.jobs)
+        if !waiting.stirred {
+            waiting.stirred = true;
+            self.called.notify_one();
+        }
+    }
+
+    /// Waits until the thread is called, and says so; `false` when it is stirred, or not called for `patience`.
+    pub fn wait(&self, patience: Option<Duration>) -> bool {
+        let mut waiting = self.waiting.lock();
+        match patience {
+            Some(patience) => {
+                self.called.wait_while_for(&mut waiting, |waiting| !waiting.calls, patience);
+            }
+            None => self.called.wait_while(&mut waiting, |waiting| !waiting.calls && !waiting.stirred),
+        }
+        waiting.stirred = false;
+        waiting.calls
+    }
+
+    /// Everything queued, perhaps nothing: that is what the thread was called for.
+    pub fn take_now(&self) -> VecDeque<Job> {
+        self.waiting.lock().take()
+    }
+
+    /// Everything queued, if it is appends, of at most so many bytes, and the thread was not called.
+    pub fn take_appends(&self, bytes_max: usize) -> Option<VecDeque<Job>> {
+        let mut waiting = self.waiting.lock();
+        let are_appends = waiting.jobs.iter().all(|job| matches!(job, Job::Append { .. }));
+        (are_appends && waiting.bytes <= bytes_max && !waiting.calls).then(|| waiting.take())
+    }
+
+    /// Puts jobs back that were taken, before all others.
+    pub fn put_back(&self, jobs: VecDeque<Job>) {
+        let mut waiting = self.waiting.lock();
+        for job in jobs.into_iter().rev() {
+            waiting.bytes += job.bytes();
+            waiting.jobs.push_front(job);
+        }
+    }
+}
+
+impl Waiting {
+    fn take(&mut self) -> VecDeque<Job> {
+        (self.bytes, self.calls) = (0, false);
+        std::mem::take(&mut self.jobs)
     }
 }
 

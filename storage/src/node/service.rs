@@ -492,6 +492,21 @@ impl AppendStream for LocalStream {
         node.check_append(&request)?;
         Ok(node.submit(Job::Append { stream: self.stream.clone(), request })?)
     }
+
+    fn send_all(&mut self, requests: &mut dyn Iterator<Item = rpc::AppendRequest>) -> NodeResult<()> {
+        let node = self.node.upgrade().ok_or(STOPPED)?;
+        let mut queued = Ok(());
+        for request in requests {
+            let checked = node.check_append(&request);
+            queued = checked.and_then(|()| node.queue(Job::Append { stream: self.stream.clone(), request }));
+            if queued.is_err() {
+                break;
+            }
+        }
+        // Also after a refusal: what came before it is queued.
+        node.advance();
+        Ok(queued?)
+    }
 }
 
 impl StorageNode for Node {

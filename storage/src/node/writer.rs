@@ -1,4 +1,4 @@
-//! The writer: the one thread that changes what a node holds.
+//! The writer: what changes what a node holds. One thread at a time has it ([`desk`](super::desk)).
 //!
 //! **Rule.** Requests take effect in the order they came. What a [`round`] takes in is written with one write, then counted,
 //! then fsynced once, and only then acknowledged as flushed. A promise or a table ([`recovery`]) is fsynced before its reply, in
@@ -8,10 +8,14 @@
 //! A batch is checked before anything of it is held: its ballot, its members, its records. What of it is held already must be
 //! the same, and is not held twice.
 
+mod flight;
 mod recovery;
 mod round;
 
-use self::round::{Flush, HELD_FOR_MAX, Held, Owed, Round, Taken};
+pub use self::flight::Departure;
+
+use self::flight::Flight;
+use self::round::{Flush, Held, Owed, Round, Taken};
 use super::disk::is_want;
 use super::frame::Notes;
 use super::images::ImageError;
@@ -34,6 +38,7 @@ use protocol::{Ballot, GroupId, Lsn};
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 use tokio::sync::oneshot;
 
 /// Who brings a batch.
@@ -59,52 +64,54 @@ pub struct Writer {
     superblock: Superblock,
     round: Round,
     held: Held,
+    flight: Option<Flight>,
+    /// The round, or what is held, could not be finished in flight.
+    unfinished: bool,
 }
 
 impl Writer {
     /// Takes the log and the durable promises over.
     #[must_use]
     pub fn new(shared: Arc<Shared>, log: Log, superblock: Superblock) -> Writer {
-        Writer { shared, log, superblock, round: Round::default(), held: Held::default() }
+        let (round, held) = (Round::default(), Held::default());
+        Writer { shared, log, superblock, round, held, flight: None, unfinished: false }
     }
 
-    /// Works until [`Job::Stop`].
-    pub fn run(mut self) {
+    /// Works off what is queued, on a thread that may wait for the disk. `false` at the end, [`Job::Stop`].
+    ///
+    /// # Panics
+    /// When something is in flight.
+    pub fn work(&mut self, jobs: VecDeque<Job>) -> bool {
+        assert!(!self.is_flying(), "a flight is awaited");
         let shared = self.shared.clone();
-        loop {
-            let jobs = shared.queue.take((!self.held.is_empty()).then_some(HELD_FOR_MAX));
-            let bytes = jobs.iter().map(Job::bytes).sum();
-            if jobs.is_empty() {
-                shared.hearing.begin_work(shared.options.clock.now());
-                self.flush_held();
-                shared.hearing.end_work(shared.options.clock.now());
-            } else if !self.work(jobs) {
-                return;
-            }
-            if self.log.asks_for_more() {
-                shared.background.wake();
-            }
-            shared.background.hold_back(bytes, shared.retention_bytes(), &*shared.options.clock);
+        shared.hearing.begin_work(shared.options.clock.now());
+        if std::mem::take(&mut self.unfinished) {
+            self.finish_round(Flush::Now);
         }
-    }
-
-    /// Works off what is queued, for a node without threads.
-    pub fn step(&mut self) {
-        let jobs = self.shared.queue.take_now();
-        self.work(jobs);
+        let goes_on = self.work_off(jobs);
+        shared.hearing.end_work(shared.options.clock.now());
+        goes_on
     }
 
     /// Fsyncs and acknowledges what is held, if anything is.
     pub fn flush_held(&mut self) {
-        self.finish_round(Flush::Now);
-    }
-
-    fn work(&mut self, jobs: VecDeque<Job>) -> bool {
         let shared = self.shared.clone();
         shared.hearing.begin_work(shared.options.clock.now());
-        let goes_on = self.work_off(jobs);
+        self.finish_round(Flush::Now);
         shared.hearing.end_work(shared.options.clock.now());
-        goes_on
+    }
+
+    /// For how long what is held may still be held, if anything is.
+    #[must_use]
+    pub fn held_for(&self) -> Option<Duration> {
+        self.held.rests_for(self.shared.options.clock.now())
+    }
+
+    /// Wakes the background when the log will need more room soon.
+    pub fn ask_for_more(&mut self) {
+        if self.log.asks_for_more() {
+            self.shared.background.wake();
+        }
     }
 
     fn work_off(&mut self, jobs: VecDeque<Job>) -> bool {

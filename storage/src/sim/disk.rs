@@ -7,11 +7,14 @@
 //!
 //! Faults are exact: the n-th fsync fails, the disk has so many bytes left, this bit is flipped.
 //!
+//! What is [begun](DiskFile::begin), once the disk [lets be begun](SimDisk::let_begin), is written at once, ends when the test
+//! [says so](SimDisk::end), and is durable then, if it was to be: it and nothing that was written before.
+//!
 //! Zeros at the end of a file take no memory: log files are filled with them before anything is written there, and a
 //! simulation makes thousands.
 
 use super::sparse::{Sparse, without_last_zeros};
-use crate::node::disk::{Disk, DiskFile, OpenMode, Space};
+use crate::node::disk::{Disk, DiskFile, Done, OpenMode, Space, Step};
 use parking_lot::Mutex;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -51,6 +54,25 @@ struct Unsynced {
     len: usize,
     /// Without the zeros at its end.
     bytes: Vec<u8>,
+    /// Its number among the writes of the disk.
+    number: u64,
+}
+
+/// What was begun and has not ended.
+struct Begun {
+    file: SimFile,
+    /// How the write went.
+    written: io::Result<()>,
+    makes_durable: Durable,
+    done: Done,
+}
+
+/// What is durable at the end of what was begun.
+enum Durable {
+    Nothing,
+    /// The write with this number.
+    Write(u64),
+    Everything,
 }
 
 impl Unsynced {
@@ -85,6 +107,8 @@ struct State {
     memory: Option<(u64, u64)>,
     /// Those that do not are said to have done so.
     boasts: bool,
+    /// What was begun and has not ended, if anything may be begun.
+    begun: Option<Vec<Begun>>,
 }
 
 /// See the module.
@@ -114,6 +138,8 @@ impl SimDisk {
 
     /// Ends every open file and lock and takes back what `loss` says.
     pub fn crash(&self, mut loss: Loss<'_>) {
+        // They keep what has locks here.
+        let _never_ended = self.state.lock().begun.as_mut().map(std::mem::take);
         let mut state = self.state.lock();
         state.life += 1;
         state.locks.clear();
@@ -190,6 +216,35 @@ impl SimDisk {
     pub fn fail_write_after(&self, more: u64) {
         let mut state = self.state.lock();
         state.fail_write_at = Some(state.writes + more);
+    }
+
+    /// From now on writes and fsyncs may be begun.
+    pub fn let_begin(&self) {
+        self.state.lock().begun = Some(Vec::new());
+    }
+
+    /// How many have begun and not ended.
+    #[must_use]
+    pub fn begun(&self) -> usize {
+        self.state.lock().begun.as_ref().map_or(0, Vec::len)
+    }
+
+    /// Ends what was begun first: as it should, or with an error of the operating system, and then nothing is made durable.
+    /// `false` when nothing was begun.
+    pub fn end(&self, error: Option<i32>) -> bool {
+        let begun = {
+            let mut state = self.state.lock();
+            state.begun.as_mut().filter(|begun| !begun.is_empty()).map(|begun| begun.remove(0))
+        };
+        let Some(Begun { file, written, makes_durable, done }) = begun else { return false };
+        let ended = match (error, makes_durable) {
+            (Some(error), _) => Err(io::Error::from_raw_os_error(error)),
+            (None, Durable::Nothing) => written,
+            (None, Durable::Write(number)) => written.and_then(|()| file.sync_only(|write| write.number == number)),
+            (None, Durable::Everything) => file.sync(),
+        };
+        done(ended);
+        true
     }
 
     /// Operations of any kind so far.
@@ -408,6 +463,35 @@ impl std::fmt::Debug for SimFile {
 }
 
 impl SimFile {
+    /// Makes those writes durable that are meant.
+    fn sync_only(&self, is_meant: impl Fn(&Unsynced) -> bool) -> io::Result<()> {
+        self.with(|state, id| {
+            state.syncs += 1;
+            let fails = state.fail_sync_at == Some(state.syncs - 1);
+            if state.cut_sync_at.is_some_and(|at| state.syncs > at) {
+                return Err(dead());
+            }
+            let named = |suffix: &str| {
+                state.names.iter().any(|(path, named)| *named == id && path.to_string_lossy().ends_with(suffix))
+            };
+            if state.lies_about.is_some_and(named) {
+                return Ok(());
+            }
+            let content = content(state, id)?;
+            let (unsynced, rest): (Vec<_>, _) = std::mem::take(&mut content.unsynced).into_iter().partition(is_meant);
+            content.unsynced = rest;
+            if fails {
+                // The kernel marks the pages clean: the next fsync succeeds and the bytes are not there.
+                return Err(io::Error::from_raw_os_error(libc::EIO));
+            }
+            for write in unsynced {
+                write.put(&mut content.durable, 0, write.len);
+            }
+            content.durable.set_len(content.now.len());
+            Ok(())
+        })
+    }
+
     fn with<T>(&self, work: impl FnOnce(&mut State, FileId) -> io::Result<T>) -> io::Result<T> {
         let mut state = self.state.lock();
         if state.life != self.life {
@@ -457,41 +541,43 @@ impl DiskFile for SimFile {
             if let Some(room) = &mut state.room {
                 *room = room.checked_sub(grows).ok_or(io::ErrorKind::StorageFull)?;
             }
+            let number = state.writes;
             let content = content(state, id)?;
             let stored = without_last_zeros(bytes);
             content.now.write(offset, stored, bytes.len());
             let end = offset + bytes.len() as u64;
             content.spoilt.retain(|spoilt| end <= spoilt.start || spoilt.end <= offset);
-            content.unsynced.push(Unsynced { offset, len: bytes.len(), bytes: stored.to_vec() });
+            content.unsynced.push(Unsynced { offset, len: bytes.len(), bytes: stored.to_vec(), number });
             Ok(())
         })
     }
 
     fn sync(&self) -> io::Result<()> {
-        self.with(|state, id| {
-            state.syncs += 1;
-            let fails = state.fail_sync_at == Some(state.syncs - 1);
-            if state.cut_sync_at.is_some_and(|at| state.syncs > at) {
-                return Err(dead());
-            }
-            let named = |suffix: &str| {
-                state.names.iter().any(|(path, named)| *named == id && path.to_string_lossy().ends_with(suffix))
-            };
-            if state.lies_about.is_some_and(named) {
-                return Ok(());
-            }
-            let content = content(state, id)?;
-            let unsynced = std::mem::take(&mut content.unsynced);
-            if fails {
-                // The kernel marks the pages clean: the next fsync succeeds and the bytes are not there.
-                return Err(io::Error::from_raw_os_error(libc::EIO));
-            }
-            for write in unsynced {
-                write.put(&mut content.durable, 0, write.len);
-            }
-            content.durable.set_len(content.now.len());
-            Ok(())
-        })
+        self.sync_only(|_| true)
+    }
+
+    fn begins(&self) -> bool {
+        self.state.lock().begun.is_some()
+    }
+
+    fn begin(&self, step: Step<'_>, done: Done) -> Result<(), Done> {
+        if self.state.lock().begun.is_none() {
+            return Err(done);
+        }
+        let (written, durably) = match step {
+            Step::Write { offset, blocks } => (self.write_at(offset, blocks), false),
+            Step::WriteDurably { offset, blocks } => (self.write_at(offset, blocks), true),
+            Step::Sync => (Ok(()), false),
+        };
+        let mut state = self.state.lock();
+        let makes_durable = match step {
+            Step::Sync => Durable::Everything,
+            _ if durably => Durable::Write(state.writes),
+            _ => Durable::Nothing,
+        };
+        let file = SimFile { state: self.state.clone(), ..*self };
+        state.begun.get_or_insert_default().push(Begun { file, written, makes_durable, done });
+        Ok(())
     }
 
     fn len(&self) -> io::Result<u64> {

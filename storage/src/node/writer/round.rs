@@ -19,6 +19,7 @@ use hashbrown::HashMap;
 use protocol::GroupId;
 use protocol::redo::RecordHeader;
 use protocol::rpc::storage::{self as rpc, AppendOutcome, AppendReply};
+use std::io;
 use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -67,8 +68,13 @@ impl Round {
     }
 
     /// Whether someone waits for the flush.
-    fn is_awaited(&self) -> bool {
+    pub(super) fn is_awaited(&self) -> bool {
         self.owed.iter().any(|owed| !matches!(owed, Owed::Append { flush_later: true, .. }))
+    }
+
+    /// Whether someone wants to know before the flush.
+    pub(super) fn wants_received(&self) -> bool {
+        self.owed.iter().any(|owed| matches!(owed, Owed::Append { want_received: true, .. }))
     }
 }
 
@@ -79,7 +85,9 @@ pub(super) struct Held {
     owed: Vec<Owed>,
     bytes: usize,
     /// Some of it is not on the medium.
-    unsynced: bool,
+    pub(super) unsynced: bool,
+    /// When the first of it was written.
+    since: Duration,
 }
 
 impl Held {
@@ -87,9 +95,25 @@ impl Held {
         self.owed.is_empty() && !self.unsynced
     }
 
+    /// For how long it may still be held.
+    pub(super) fn rests_for(&self, now: Duration) -> Option<Duration> {
+        (!self.is_empty()).then(|| (self.since + HELD_FOR_MAX).saturating_sub(now))
+    }
+
     fn is_full(&self) -> bool {
         self.owed.len() >= HELD_REQUESTS_MAX || self.bytes >= HELD_BYTES_MAX
     }
+}
+
+/// What is to be done with a round that was written, and with what was held before.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Next {
+    /// Its flush may wait.
+    Hold,
+    /// It is to be fsynced, and then [answered](Writer::synced).
+    Sync,
+    /// Nothing of it has to be fsynced.
+    Answer,
 }
 
 /// When the flush of a round is due.
@@ -107,8 +131,22 @@ impl Writer {
         if self.round.owed.is_empty() && self.log.is_clean() && self.held.is_empty() {
             return;
         }
+        let written = !self.log.is_clean();
+        let ended = self.log.write().map(|()| written);
+        match self.wrote(ended, flush) {
+            Next::Hold => {}
+            Next::Sync => {
+                let ended = self.log.sync();
+                self.synced(ended);
+            }
+            Next::Answer => self.synced(Ok(())),
+        }
+    }
+
+    /// The round was written, if there was something to write: it counts and is held, or it was for nothing.
+    pub(super) fn wrote(&mut self, ended: io::Result<bool>, flush: Flush) -> Next {
         let awaited = flush == Flush::Now || self.round.is_awaited();
-        match self.write_round() {
+        match self.count_written(ended) {
             Ok(written) => self.hold_round(written),
             Err(outcome) => {
                 let mut owed = std::mem::take(&mut self.round.owed);
@@ -119,27 +157,36 @@ impl Writer {
                 self.answer(owed, outcome);
             }
         }
-        if self.held.unsynced && !awaited && !self.held.is_full() {
-            return;
+        let is_due = self.held_for() == Some(Duration::ZERO);
+        match self.held.unsynced {
+            false => Next::Answer,
+            true if awaited || is_due || self.held.is_full() => Next::Sync,
+            true => Next::Hold,
         }
-        let outcome = self.sync_held();
+    }
+
+    /// What is held was fsynced, if that was needed: it is flushed and answered.
+    pub(super) fn synced(&mut self, ended: io::Result<()>) {
+        let outcome = self.flush(ended);
         let owed = std::mem::take(&mut self.held).owed;
         self.answer(owed, outcome);
     }
 
-    /// Writes the round and counts it. `false` when there was nothing to write: then too something may count that
-    /// waited, for its group was heard of.
-    fn write_round(&mut self) -> Result<bool, AppendOutcome> {
-        let written = !self.log.is_clean();
-        if let Err(error) = self.log.write() {
-            self.withdraw();
-            if is_want(&error) {
-                self.shared.state.lock().full = true;
-                return Err(AppendOutcome::DiskFull);
+    /// Counts what was written. `false` when there was nothing to write: then too something may count that waited, for its
+    /// group was heard of.
+    fn count_written(&mut self, ended: io::Result<bool>) -> Result<bool, AppendOutcome> {
+        let written = match ended {
+            Ok(written) => written,
+            Err(error) => {
+                self.withdraw();
+                if is_want(&error) {
+                    self.shared.state.lock().full = true;
+                    return Err(AppendOutcome::DiskFull);
+                }
+                self.shared.fail(&format!("log write: {error}"));
+                return Err(AppendOutcome::Failed);
             }
-            self.shared.fail(&format!("log write: {error}"));
-            return Err(AppendOutcome::Failed);
-        }
+        };
         if written {
             self.shared.state.lock().full = false;
         }
@@ -153,7 +200,10 @@ impl Writer {
 
     /// The round waits for the next fsync. `written`: it has something to be fsynced.
     fn hold_round(&mut self, written: bool) {
-        let Held { groups, owed, bytes, unsynced } = &mut self.held;
+        if self.held.is_empty() {
+            self.held.since = self.shared.options.clock.now();
+        }
+        let Held { groups, owed, bytes, unsynced, .. } = &mut self.held;
         for group in &self.round.groups {
             if !groups.contains(group) {
                 groups.push(*group);
@@ -165,13 +215,12 @@ impl Writer {
         self.round.clear();
     }
 
-    /// Fsyncs what is held, if it is not on the medium yet: then all that counts is.
-    fn sync_held(&mut self) -> AppendOutcome {
+    fn flush(&mut self, ended: io::Result<()>) -> AppendOutcome {
+        if let Err(error) = ended {
+            self.shared.fail(&format!("log fsync: {error}"));
+            return AppendOutcome::Failed;
+        }
         if self.held.unsynced {
-            if let Err(error) = self.log.sync() {
-                self.shared.fail(&format!("log fsync: {error}"));
-                return AppendOutcome::Failed;
-            }
             self.shared.counters.fsyncs.fetch_add(1, Ordering::Relaxed);
             // Before anybody is told of it, a start that finds nothing must know that there was something.
             if !self.superblock.has_redo && self.save(|block| block.has_redo = true).is_err() {

@@ -14,7 +14,8 @@
 //! shipper has looked is overwritten by what the shipper saw, and nobody wakes it.
 
 use super::{Acks, BUSY, Counters, GATHER_BYTES, GATHER_FOR_MAX, GATHERING, HUNGRY, Inner, STALLED_AFTER};
-use crate::quorum::COPIES;
+use crate::node::disk::together;
+use crate::quorum::{COPIES, WRITE_QUORUM};
 use crate::volume::AbortOnPanic;
 use crate::volume::joining::Joining;
 use crate::volume::shipping::Group;
@@ -217,17 +218,25 @@ impl Shipper {
         }
         // What may be held, and what only asks, goes last: the flushes begin sooner.
         groups.sort_by_key(|group| group.as_ref().is_some_and(|group| group.held || group.batches.is_empty()));
-        for group in groups.into_iter().flatten() {
-            let (node, generation) = (group.node, group.generation);
-            if self.send_group(group, want_received).is_err() {
-                let down = self.inner.acks.lock().shipping.on_down(node, generation);
-                self.streams[node] = None;
-                if down {
-                    self.inner.connect(node);
-                }
-            }
+        let mut groups = groups.into_iter().flatten().peekable();
+        while groups.peek().is_some() {
+            // Where these are nodes of this process, their disk hears of all together.
+            together(|| {
+                groups.by_ref().take(WRITE_QUORUM).for_each(|group| self.send_or_give_up(group, want_received))
+            });
         }
         true
+    }
+
+    fn send_or_give_up(&mut self, group: Group, want_received: bool) {
+        let (node, generation) = (group.node, group.generation);
+        if self.send_group(group, want_received).is_err() {
+            let down = self.inner.acks.lock().shipping.on_down(node, generation);
+            self.streams[node] = None;
+            if down {
+                self.inner.connect(node);
+            }
+        }
     }
 
     fn send_group(&mut self, group: Group, want_received: bool) -> NodeResult<()> {
@@ -257,12 +266,12 @@ impl Shipper {
         }
         Counters::add(&counters.batches_sent, group.batches.len());
         Counters::add(&counters.batches_resent, group.resent);
-        for batch in group.batches {
+        stream.send_all(&mut group.batches.into_iter().map(|batch| {
             Counters::add(&counters.redo_bytes_sent, batch.len());
-            stream.send(rpc::AppendRequest { batch, ..request.clone() })?;
+            let next = rpc::AppendRequest { batch, ..request.clone() };
             request.sequence += 1;
-        }
-        Ok(())
+            next
+        }))
     }
 
     fn rest(&mut self, now: Duration) -> Rest {
