@@ -23,7 +23,7 @@ pub enum NodeError {
 pub type NodeResult<T> = Result<T, NodeError>;
 
 /// Called with every reply of an append stream, on the node's or the connection's thread, or before [`AppendStream::send`]
-/// returns: must be short, must not block, and must not need what the sender has locked.
+/// returns: must be short, must not block, must not need what the sender has locked, and must not be what keeps a node.
 pub type OnReply = Arc<dyn Fn(AppendReply) + Send + Sync>;
 
 /// Requests that an append stream takes while none of them gets on; one more may end it.

@@ -15,7 +15,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Instant;
 use storage::node::disk::RealDisk;
-use storage::node::{Node, NodeOptions};
+use storage::node::{Mode, Node, NodeOptions};
 use storage::quorum::MEMBERSHIP_EPOCH;
 
 const READS: u32 = 50;
@@ -35,17 +35,16 @@ fn main() {
 
 async fn measure(links: u64, records: u64, recent_bytes: usize) -> f64 {
     let directory = tempfile::tempdir().expect("a directory");
-    let options = NodeOptions { recent_bytes, page_cache_bytes: 0, ..NodeOptions::new(NodeId(1), "a", "") };
+    let options =
+        NodeOptions { mode: Mode::Inline, recent_bytes, page_cache_bytes: 0, ..NodeOptions::new(NodeId(1), "a", "") };
     let node = Node::open(Arc::new(RealDisk), directory.path(), options).expect("a node opens");
     let members = (1..=6).map(|node| Member { node, zone: "a".into(), ..Member::default() }).collect();
     let config =
         VolumeConfig { volume: 1, pages_per_group: 1 << 20, lal_bytes: 64 << 20, members, ..VolumeConfig::default() };
     let request = CreateVolumeRequest { version: FORMAT_VERSION, config: Some(config) };
     node.create_volume(request).await.expect("an empty node takes a volume");
-    let (replied, replies) = std::sync::mpsc::channel();
-    let on_reply = Arc::new(move |reply: protocol::rpc::storage::AppendReply| {
+    let on_reply = Arc::new(|reply: protocol::rpc::storage::AppendReply| {
         assert_eq!(reply.outcome(), AppendOutcome::Flushed);
-        replied.send(reply.sequence).expect("the bench waits for it");
     });
     let mut stream = node.append(on_reply).await.expect("a stream opens");
     let (mut last, mut last_of_page) = (Lsn::ZERO, HashMap::<PageId, Lsn>::new());
@@ -70,10 +69,9 @@ async fn measure(links: u64, records: u64, recent_bytes: usize) -> f64 {
             last = lsn;
             last_of_page.insert(page, lsn);
         }
-        let (sequence, batch) = (batch + 1, builder.finish());
-        let request = AppendRequest { volume: 1, version: FORMAT_VERSION, batch, sequence, ..AppendRequest::default() };
+        let batch = builder.finish();
+        let request = AppendRequest { volume: 1, version: FORMAT_VERSION, batch, ..AppendRequest::default() };
         stream.send(request).expect("the stream is open");
-        while replies.recv().expect("the node lives") < sequence {}
     }
     let read = || {
         node.read_page(ReadPageRequest {

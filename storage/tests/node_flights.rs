@@ -10,15 +10,22 @@ use proptest::prelude::*;
 use protocol::node::StorageNode;
 use protocol::rpc::storage::{AppendOutcome, AppendReply, AppendRequest, PrepareRequest};
 use protocol::{Ballot, FORMAT_VERSION, Lsn};
-use storage::sim::Loss;
+use storage::node::{Mode, NodeOptions};
+use storage::sim::{Loss, SimDisk};
 
 /// A node that has a log file, on a disk whose writes end when the test says so.
 fn flying(writer: &mut Writer) -> Rig {
-    let mut rig = fresh();
+    let disk = SimDisk::new();
+    let mut rig = open(&disk, driven()).expect("the disk is sound");
+    rig.create();
     rig.disk.let_begin();
     rig.send(writer.batch(&[1]));
     assert_eq!(rig.disk.begun(), 0, "a file is taken by who may wait");
     rig
+}
+
+fn driven() -> NodeOptions {
+    NodeOptions { mode: Mode::Driven, ..options(0) }
 }
 
 fn send(rig: &mut Rig, batch: Bytes, sequence: u64) {
@@ -60,7 +67,7 @@ fn what_arrives_while_a_round_is_in_flight_is_the_next_round() {
     assert_eq!(reply(&rig), (AppendOutcome::Flushed, 4, writer.end().0));
     assert_eq!((rig.disk.begun(), rig.status().fsyncs), (0, fsyncs + 2));
     let end = writer.end();
-    let rig = rig.restart(|disk| disk.crash(Loss::Everything), options(0));
+    let rig = rig.restart(|disk| disk.crash(Loss::Everything), driven());
     rig.check_pages(&writer, 0..5, &[end]);
 }
 
@@ -97,7 +104,7 @@ fn what_is_held_is_fsynced_before_it_is_told() {
     assert!(rig.disk.end(None));
     assert_eq!(reply(&rig), (AppendOutcome::Flushed, 4, writer.end().0));
     let end = writer.end();
-    let rig = rig.restart(|disk| disk.crash(Loss::Everything), options(0));
+    let rig = rig.restart(|disk| disk.crash(Loss::Everything), driven());
     rig.check_pages(&writer, 0..5, &[end]);
 }
 
@@ -175,7 +182,10 @@ fn a_round_that_cannot_be_written_is_refused_or_the_last() {
                 assert_eq!(reply(&rig).0, AppendOutcome::Failed, "nothing is acknowledged any more");
             } else {
                 assert!(rig.disk.end(None));
-                assert_eq!(reply(&rig), (AppendOutcome::Flushed, 2, writer.end().0), "there is room again");
+                let end = writer.end();
+                assert_eq!(reply(&rig), (AppendOutcome::Flushed, 2, end.0), "there is room again");
+                let rig = rig.restart(|disk| disk.crash(Loss::Everything), driven());
+                rig.check_pages(&writer, 0..5, &[end]);
             }
         }
     }
@@ -212,7 +222,7 @@ fn what_the_disk_cannot_do_in_flight_is_done_by_who_waits() {
         assert!(rig.disk.end(Some(error)));
         assert_eq!((reply(&rig), rig.disk.begun()), ((AppendOutcome::Flushed, 2, writer.end().0), 0));
         let end = writer.end();
-        let rig = rig.restart(|disk| disk.crash(Loss::Everything), options(0));
+        let rig = rig.restart(|disk| disk.crash(Loss::Everything), driven());
         rig.check_pages(&writer, 0..5, &[end]);
     }
 }
@@ -228,7 +238,7 @@ fn a_file_that_is_full_is_left_on_the_ground() {
         assert_eq!(reply(&rig), (AppendOutcome::Flushed, sequence, writer.end().0));
     }
     let end = writer.end();
-    let rig = rig.restart(|disk| disk.crash(Loss::Everything), options(0));
+    let rig = rig.restart(|disk| disk.crash(Loss::Everything), driven());
     rig.check_pages(&writer, 0..60, &[end]);
 }
 
@@ -237,14 +247,16 @@ fn a_file_that_is_full_is_left_on_the_ground() {
 enum Event {
     Send { held: bool, received: bool },
     Ask,
-    End,
+    End(Option<i32>),
 }
 
 fn event() -> impl Strategy<Value = Event> {
     prop_oneof![
-        3 => (any::<bool>(), any::<bool>()).prop_map(|(held, received)| Event::Send { held, received }),
-        1 => Just(Event::Ask),
-        3 => Just(Event::End),
+        6 => (any::<bool>(), any::<bool>()).prop_map(|(held, received)| Event::Send { held, received }),
+        2 => Just(Event::Ask),
+        6 => Just(Event::End(None)),
+        1 => Just(Event::End(Some(libc::ENOSPC))),
+        1 => Just(Event::End(Some(libc::EINVAL))),
     ]
 }
 
@@ -277,7 +289,7 @@ proptest! {
                         rig.stream.send(request).expect("the stream is open");
                     }
                     Event::Ask => send(&mut rig, Bytes::new(), n as u64),
-                    Event::End => drop(rig.disk.end(None)),
+                    Event::End(error) => drop(rig.disk.end(error)),
                 }
                 for reply in replies(&rig) {
                     for mark in &reply.marks {
@@ -293,7 +305,7 @@ proptest! {
                 bits = bits.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
                 bits >> 63 == 0
             };
-            rig = rig.restart(|disk| disk.crash(Loss::Sectors(&mut keep)), options(0));
+            rig = rig.restart(|disk| disk.crash(Loss::Sectors(&mut keep)), driven());
             let scl = Lsn(rig.mark(0).scl_flushed);
             prop_assert!(scl >= acked, "{scl} after {acked} was acknowledged");
             prop_assert!(rig.prepare(Ballot::ZERO).hydrated, "what was held and is gone is no loss");

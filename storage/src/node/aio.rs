@@ -8,7 +8,7 @@
 //! they are three.
 //!
 //! Whoever submits passes bytes, which are copied, and what to do at the end; one thread of the process, which never ends, does
-//! all of that. The kernel keeps a file that it works on, and the buffer is kept here, until the end is told.
+//! all of that. File and buffer are kept until the end is told.
 //!
 //! Submitting waits where the file system does: when its journal does not get on, or the device takes no more requests. Nodes of
 //! one process share a disk as a rule, and each has one call under way.
@@ -16,9 +16,9 @@
 use super::disk::{BLOCK_BYTES, Done};
 use std::cell::RefCell;
 use std::io;
-use std::os::fd::{AsRawFd, BorrowedFd};
+use std::os::fd::{AsFd, AsRawFd};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 /// Calls that the kernel may have at once: more than volumes that a process keeps.
 const CALLS_MAX: libc::c_long = 256;
@@ -63,10 +63,14 @@ const _: () = assert!(size_of::<Control>() == 64 && size_of::<Event>() == 32, "a
 /// What the kernel works on, kept until its end is told.
 struct Call {
     control: Control,
+    _file: Handle,
     /// Where blocks lie in memory as the device wants them.
     _aligned: Vec<u8>,
     done: Done,
 }
+
+/// A file that stays open for as long as it is needed.
+pub type Handle = Arc<dyn AsFd + Send + Sync>;
 
 /// The process's queue.
 pub struct Aio {
@@ -78,18 +82,26 @@ thread_local! {
     static GATHERED: RefCell<Option<Vec<Call>>> = const { RefCell::new(None) };
 }
 
-/// Runs `work`. What this thread begins to write meanwhile is begun at the end, all at once: the disk is told of it once. What
-/// cannot be begun then ends with `EAGAIN`.
+/// Runs `work`, which must not wait for the end of anything that it begins. What this thread begins to write meanwhile is begun
+/// at the end, all at once: the disk is told of it once. What cannot be begun then ends with `EAGAIN`.
 pub fn together<T>(work: impl FnOnce() -> T) -> T {
-    let outer = GATHERED.replace(Some(Vec::new()));
-    let result = work();
-    let gathered = GATHERED.replace(outer).unwrap_or_default();
-    if let Some(queue) = Aio::get().filter(|_| !gathered.is_empty()) {
+    let _gathering = Gathering { outer: GATHERED.replace(Some(Vec::new())) };
+    work()
+}
+
+/// While it lives, this thread gathers.
+struct Gathering {
+    outer: Option<Vec<Call>>,
+}
+
+impl Drop for Gathering {
+    fn drop(&mut self) {
+        let gathered = GATHERED.replace(self.outer.take()).unwrap_or_default();
+        let Some(queue) = Aio::get().filter(|_| !gathered.is_empty()) else { return };
         for call in queue.submit(gathered) {
             (call.done)(Err(io::Error::from_raw_os_error(libc::EAGAIN)));
         }
     }
-    result
 }
 
 impl Aio {
@@ -115,29 +127,22 @@ impl Aio {
     /// has written; of what was written before that says nothing.
     ///
     /// # Errors
-    /// Nothing was begun: the kernel has too much to do, or cannot do it.
-    pub fn write(
-        &self,
-        file: BorrowedFd<'_>,
-        offset: u64,
-        blocks: &[u8],
-        durably: bool,
-        done: Done,
-    ) -> Result<(), Done> {
+    /// Nothing was begun: the kernel has too much to do, or cannot do it. [Together](together) with others that is the end's.
+    pub fn write(&self, file: Handle, offset: u64, blocks: &[u8], durably: bool, done: Done) -> Result<(), Done> {
         let mut aligned: Vec<u8> = Vec::with_capacity(blocks.len() + BLOCK_BYTES);
         let begin = aligned.as_ptr().align_offset(BLOCK_BYTES);
         aligned.resize(begin, 0);
         aligned.extend_from_slice(blocks);
         let control = Control {
             opcode: IOCB_CMD_PWRITE,
-            file: file.as_raw_fd().cast_unsigned(),
+            file: file.as_fd().as_raw_fd().cast_unsigned(),
             rw_flags: if durably { libc::RWF_DSYNC } else { 0 },
             buffer: aligned[begin..].as_ptr() as u64,
             bytes: blocks.len() as u64,
             offset: offset.cast_signed(),
             ..Control::default()
         };
-        let call = Call { control, _aligned: aligned, done };
+        let call = Call { control, _file: file, _aligned: aligned, done };
         let call = GATHERED.with_borrow_mut(|gathered| match gathered {
             Some(gathered) => {
                 gathered.push(call);
@@ -152,9 +157,10 @@ impl Aio {
     ///
     /// # Errors
     /// As [`Aio::write`].
-    pub fn sync(&self, file: BorrowedFd<'_>, done: Done) -> Result<(), Done> {
-        let control = Control { opcode: IOCB_CMD_FDSYNC, file: file.as_raw_fd().cast_unsigned(), ..Control::default() };
-        self.begin(Call { control, _aligned: Vec::new(), done })
+    pub fn sync(&self, file: Handle, done: Done) -> Result<(), Done> {
+        let number = file.as_fd().as_raw_fd().cast_unsigned();
+        let control = Control { opcode: IOCB_CMD_FDSYNC, file: number, ..Control::default() };
+        self.begin(Call { control, _file: file, _aligned: Vec::new(), done })
     }
 
     fn begin(&self, call: Call) -> Result<(), Done> {
@@ -182,7 +188,10 @@ impl Aio {
                 unsafe { libc::syscall(libc::SYS_io_submit, self.context, rest.len() as libc::c_long, rest.as_ptr()) };
             match usize::try_from(submitted) {
                 Ok(more) if more > 0 => taken += more,
-                _ => break,
+                _ => {
+                    tracing::debug!(error = %io::Error::last_os_error(), "the kernel does not begin it");
+                    break;
+                }
             }
         }
         // SAFETY: the kernel did not take these.
@@ -239,7 +248,6 @@ fn tell_ends(context: libc::c_ulong) {
 mod tests {
     use super::*;
     use std::fs::{File, OpenOptions};
-    use std::os::fd::AsFd;
     use std::os::unix::fs::FileExt;
     use std::sync::mpsc;
 
@@ -271,6 +279,7 @@ mod tests {
         let dir = tempfile::tempdir().expect("a directory");
         let path = dir.path().join("file");
         let file = OpenOptions::new().read(true).write(true).create_new(true).open(&path).expect("it can be made");
+        let file = Arc::new(file);
         let (sender, ends) = mpsc::channel();
         let done = |number: usize| -> Done {
             let sender = sender.clone();
@@ -278,7 +287,7 @@ mod tests {
         };
         let begin = || {
             for number in 0..CALLS {
-                let begun = queue.write(file.as_fd(), at(number), &blocks(number), number % 2 == 0, done(number));
+                let begun = queue.write(file.clone(), at(number), &blocks(number), number % 2 == 0, done(number));
                 assert!(begun.is_ok());
             }
         };
@@ -290,14 +299,14 @@ mod tests {
             assert!(ends.try_recv().is_err() && file.metadata().expect("it is open").len() == 0, "not before the end");
         });
         check(&file, &ends);
-        assert!(queue.sync(file.as_fd(), done(CALLS)).is_ok());
+        assert!(queue.sync(file.clone(), done(CALLS)).is_ok());
         assert!(matches!(ends.recv(), Ok((CALLS, Ok(())))));
         // A file that cannot be written tells so at once or at the end.
-        let unwritable = OpenOptions::new().read(true).open(&path).expect("it is there");
-        if queue.write(unwritable.as_fd(), 0, &blocks(0), true, done(CALLS + 1)).is_ok() {
+        let unwritable = Arc::new(OpenOptions::new().read(true).open(&path).expect("it is there"));
+        if queue.write(unwritable.clone(), 0, &blocks(0), true, done(CALLS + 1)).is_ok() {
             assert!(matches!(ends.recv(), Ok((_, Err(_)))));
         }
-        together(|| assert!(queue.write(unwritable.as_fd(), 0, &blocks(0), true, done(CALLS + 2)).is_ok()));
+        together(|| assert!(queue.write(unwritable.clone(), 0, &blocks(0), true, done(CALLS + 2)).is_ok()));
         assert!(matches!(ends.recv(), Ok((_, Err(_)))));
     }
 }

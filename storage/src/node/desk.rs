@@ -11,7 +11,7 @@
 //! ```
 //!
 //! So a group of the writer is taken in by the thread that brings it and answered by the one that hears of the ends of all the
-//! disk's work ([`aio`](super::aio)): no thread of the node is woken for it.
+//! disk's work ([`aio`](super::aio)). The log's thread is woken where a round is held, to see to it that it is not held for long.
 
 use super::disk::Done;
 use super::queue::Job;
@@ -37,8 +37,12 @@ impl Desk {
         Arc::new(Desk { shared, writer: Mutex::new(Some(writer)), landed: Condvar::new() })
     }
 
-    /// Has what is queued worked off: here what may fly, and the rest by the log's thread. With [`Mode::Inline`] all of it
-    /// here.
+    /// What it works on.
+    pub fn shared(&self) -> &Shared {
+        &self.shared
+    }
+
+    /// Has what is queued worked off: here what may fly, and the rest by the log's thread. Without threads all of it here.
     pub fn advance(self: &Arc<Self>) {
         while !self.shared.queue.is_empty() {
             let Some(mut writer) = self.writer.try_lock() else { return };
@@ -56,7 +60,7 @@ impl Desk {
     fn or_leave(&self, departure: Departure, writer: &mut Writer) -> Departure {
         match (departure, self.shared.options.mode) {
             (Departure::Thread, Mode::Threads) => self.shared.queue.call(),
-            (Departure::Thread, Mode::Inline) if writer.work(self.shared.queue.take_now()) => return Departure::Done,
+            (Departure::Thread, _) if writer.work(self.shared.queue.take_now()) => return Departure::Done,
             _ => {}
         }
         departure
@@ -79,9 +83,12 @@ impl Desk {
     }
 
     /// Runs what has the writer. A panic in it is the writer's end: the log's thread goes, and whoever waits for a reply learns
-    /// that there will be none.
+    /// that there will be none. Without threads it is the caller's.
     fn with<T>(&self, writer: &mut Option<Writer>, work: impl FnOnce(&mut Writer) -> T) -> Option<T> {
         let sound = writer.as_mut()?;
+        if self.shared.options.mode != Mode::Threads {
+            return Some(work(sound));
+        }
         let mut result = None;
         self.shared.run_or_fail("log", || result = Some(work(sound)));
         if result.is_none() {
@@ -92,7 +99,7 @@ impl Desk {
         result
     }
 
-    /// The log's thread: works off what does not fly until [`Job::Stop`]. After it nothing is worked off any more.
+    /// The log's thread: works off what does not fly until [`Job::Stop`].
     pub fn serve(self: &Arc<Self>) {
         let shared = &*self.shared;
         let mut patience = None;
@@ -124,14 +131,13 @@ impl Desk {
             shared.background.hold_back(bytes, shared.retention_bytes(), &*shared.options.clock);
             self.advance();
         }
-        shared.queue.close();
     }
 
     /// Waits until nobody has the desk any more but its node: who hears of an end has it for a moment longer than the log's
     /// thread, and with it the lock of the directory.
     pub fn settle(self: &Arc<Self>) {
         while Arc::strong_count(self) > 1 {
-            std::thread::yield_now();
+            std::thread::sleep(Duration::from_millis(1));
         }
     }
 

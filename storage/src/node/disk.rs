@@ -14,7 +14,7 @@ use rustix::io::{Errno, ReadWriteFlags, preadv2};
 use rustix::process::{Resource, getrlimit};
 use std::fs::{File, OpenOptions};
 use std::io::{self, IoSliceMut};
-use std::os::fd::{AsFd, AsRawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -288,6 +288,12 @@ impl RealFile {
     }
 }
 
+impl AsFd for RealFile {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.file.as_fd()
+    }
+}
+
 impl Drop for RealFile {
     fn drop(&mut self) {
         FILES_OPEN.fetch_sub(1, Ordering::Relaxed);
@@ -384,7 +390,7 @@ impl DiskFile for RealFile {
         let blocks = OpenOptions::new().write(true).custom_flags(libc::O_DIRECT).open(path).ok()?;
         // Else each write looks for its block in memory, to drop it.
         let _ = fadvise(&self.file, 0, None, Advice::DontNeed);
-        Some(Arc::new(DirectFile { blocks: RealFile::new(blocks), file: self, aligned: Mutex::default() }))
+        Some(Arc::new(DirectFile { blocks: Arc::new(RealFile::new(blocks)), file: self, aligned: Mutex::default() }))
     }
 
     fn sync(&self) -> io::Result<()> {
@@ -405,7 +411,7 @@ impl DiskFile for RealFile {
 #[derive(Debug)]
 struct DirectFile {
     file: Arc<RealFile>,
-    blocks: RealFile,
+    blocks: Arc<RealFile>,
     /// Where blocks lie in memory as the device wants them.
     aligned: Mutex<Vec<u8>>,
 }
@@ -446,7 +452,7 @@ impl DiskFile for DirectFile {
 
     fn begin(&self, step: Step<'_>, done: Done) -> Result<(), Done> {
         let Some(queue) = Aio::get() else { return Err(done) };
-        let file = self.blocks.file.as_fd();
+        let file = self.blocks.clone();
         match step {
             Step::Write { offset, blocks } => queue.write(file, offset, blocks, false, done),
             Step::WriteDurably { offset, blocks } => queue.write(file, offset, blocks, true, done),

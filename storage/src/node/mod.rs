@@ -156,9 +156,12 @@ pub const BEAT_INTERVAL: std::time::Duration = std::time::Duration::from_millis(
 pub enum Mode {
     /// A thread for what of the log's work waits for the disk, and one for the background.
     Threads,
-    /// Each request is worked off by the thread that brings it, unless the disk lets writes be begun ([`desk`]); the background
-    /// runs only in [`Node::tend`]. For tests and simulation, where the order of disk operations must be the same every time.
+    /// Each request is worked off by the thread that brings it; the background runs only in [`Node::tend`]. For tests and
+    /// simulation, where the order of disk operations must be the same every time.
     Inline,
+    /// The same, but rounds are in flight as they are with threads: for tests that say when what the disk does ends. Everything
+    /// must have ended before such a node does.
+    Driven,
 }
 
 /// Why a request is refused as such, whatever its content would do.
@@ -293,7 +296,7 @@ pub struct Node {
     shared: Arc<Shared>,
     me: Weak<Node>,
     desk: Arc<Desk>,
-    /// With [`Mode::Inline`] only.
+    /// Without threads only.
     tender: Mutex<Option<Tender>>,
     threads: Mutex<Vec<JoinHandle<()>>>,
 }
@@ -304,12 +307,16 @@ impl Node {
         let desk = Desk::new(shared.clone(), writer);
         let (mut here, mut threads) = (None, Vec::new());
         match shared.options.mode {
-            Mode::Inline => here = Some(tender),
+            Mode::Inline | Mode::Driven => here = Some(tender),
             Mode::Threads => {
                 let id = shared.options.id.0;
                 let spawn = |name: &str| std::thread::Builder::new().name(format!("{name}-{id}"));
                 let (log, background) = (desk.clone(), shared.clone());
-                threads.push(spawn("node-log").spawn(move || log.serve())?);
+                threads.push(spawn("node-log").spawn(move || {
+                    log.shared().run_or_fail("log", || log.serve());
+                    // Nothing is worked off any more: whoever waits for a reply learns that there will be none.
+                    log.shared().queue.close();
+                })?);
                 threads.push(spawn("node-back").spawn(move || background.run_or_fail("background", || tender.run()))?);
             }
         }
@@ -362,7 +369,7 @@ impl Node {
         write: impl FnOnce(&Shared) -> Result<T, Refusal> + Send + 'static,
     ) -> Result<T, Refusal> {
         match self.shared.options.mode {
-            Mode::Inline => write(&self.shared),
+            Mode::Inline | Mode::Driven => write(&self.shared),
             Mode::Threads => {
                 let shared = Arc::clone(&self.shared);
                 let writing = move || {
@@ -380,7 +387,7 @@ impl Node {
     /// # Errors
     /// [`TendError`]; the node may have failed then.
     pub fn tend(&self) -> Result<bool, TendError> {
-        if self.shared.options.mode == Mode::Inline {
+        if self.shared.options.mode != Mode::Threads {
             self.desk.flush_held();
         }
         match self.tender.lock().as_mut() {
@@ -401,15 +408,18 @@ impl Node {
         // Who waits for a turn at a disk that hangs would wait as long as it does.
         self.shared.turns.close();
         self.shared.background.stop();
-        let threads = std::mem::take(&mut *self.threads.lock());
-        let had_threads = !threads.is_empty();
-        for thread in threads {
-            if thread.join().is_err() {
-                tracing::error!("a thread of the node panicked");
+        {
+            // Locked to the end: another one who stops the node waits for it, too.
+            let mut threads = self.threads.lock();
+            let has_threads = !threads.is_empty();
+            for thread in threads.drain(..) {
+                if thread.join().is_err() {
+                    tracing::error!("a thread of the node panicked");
+                }
             }
-        }
-        if had_threads {
-            self.desk.settle();
+            if has_threads {
+                self.desk.settle();
+            }
         }
         // With what it has of others: a sweep's turn.
         drop(self.tender.lock().take());

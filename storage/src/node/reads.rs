@@ -88,7 +88,7 @@ impl Node {
         if let Some(answered) = answer(&self.shared, Patience::None)? {
             return Ok(answered);
         }
-        if self.shared.options.mode == Mode::Inline {
+        if self.shared.options.mode != Mode::Threads {
             return Ok(answer(&self.shared, Patience::Full)?.expect(PATIENT));
         }
         let turn = self.shared.turns.of(turn).acquire_owned().await;

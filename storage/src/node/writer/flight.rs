@@ -16,10 +16,11 @@
 //! landing of what came before: what is not an append; what is held already, for it must be compared, perhaps with what is on
 //! the disk; a full file; much at once, for whoever brings it would check it for all nodes; a log that its background holds
 //! back; and what the disk did not do when it was asked so. So neither who brings a request nor who hears of an end waits for
-//! the disk. (What counts when a gap before it is filled may have to be read; but what fills a gap does not fly.)
+//! what the disk was asked. (What counts when a gap before it is filled may have to be read; but what fills a gap does not fly.)
 
 use super::Writer;
 use super::round::{Flush, Next};
+use crate::node::Mode;
 use crate::node::disk::Done;
 use crate::node::frame::Tip;
 use crate::node::queue::Job;
@@ -65,7 +66,8 @@ impl Writer {
             return Departure::Flying;
         }
         let shared = self.shared.clone();
-        let usual = self.log.begins() && self.superblock.has_redo && !self.unfinished && !shared.background.is_behind();
+        let flies = shared.options.mode != Mode::Inline && self.log.begins();
+        let usual = flies && self.superblock.has_redo && !self.unfinished && !shared.background.is_behind();
         let Some(mut jobs) = usual.then(|| shared.queue.take_appends(FLIGHT_BYTES_MAX)).flatten() else {
             return Departure::Thread;
         };
