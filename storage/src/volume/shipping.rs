@@ -13,6 +13,10 @@
 //! owes no ack for that and is free for the next one. What it holds is asked for when it becomes one of the four, when it
 //! holds a window full, when it is idle, and at once when one of the four is late ([`HASTE_FACTOR`]) or gone.
 //!
+//! **Unhurried groups.** Where nobody waits for more than receipt, the four, too, may hold their flush. They are then in flight
+//! until they have told of the write, so that the next group gathers meanwhile. Whoever comes to wait for the flush has it asked
+//! for ([`Shipping::hurry`]). Until it is, a loss of power of all nodes takes up to eight groups, or twenty milliseconds.
+//!
 //! **Patience.** A stream carries what it was given, in order, for as long as it lives: what a slow node was sent is on its
 //! way or there, and is not sent again. A node whose ack is late is *asked*, with a message that carries nothing; the reply
 //! tells what it holds. Only a named gap, a refusal or a new stream sends its place back, to the first batch that it lacks
@@ -77,10 +81,12 @@ const _: () = assert!(
     "a stream takes the groups that are held, the one in flight and questions, though nothing of it gets on"
 );
 
-/// A flush that a node was asked for and has not acked yet.
+/// A flush, or the receipt of a group, that a node was asked for and has not acked yet.
 #[derive(Clone, Copy, Debug)]
 struct InFlight {
     sent_at: Duration,
+    /// An ack of its receipt is enough.
+    receipt: bool,
     /// How often it was asked for that ack.
     questions: u32,
 }
@@ -169,7 +175,7 @@ impl Link {
 
     /// When it is asked for its ack.
     fn question_at(&self) -> Option<Duration> {
-        let InFlight { sent_at, questions } = self.in_flight?;
+        let InFlight { sent_at, questions, .. } = self.in_flight?;
         Some(sent_at + LATE_MIN.max(self.usual * LATE_FACTOR) * ((2 << questions) - 1))
     }
 
@@ -199,8 +205,10 @@ pub struct Group {
     pub batches: Vec<Bytes>,
     /// How many of them were sent before.
     pub resent: usize,
-    /// The flush may wait, and so may the ack.
+    /// The flush may wait, and so may its ack.
     pub held: bool,
+    /// The node is one of the four whose acks are waited for.
+    pub chosen: bool,
     /// It was not its turn: one of the four is late or gone, or an ack is.
     pub asked: bool,
 }
@@ -264,6 +272,8 @@ pub struct Shipping {
     /// Whose flushes count, as far as the tracker knows.
     counting: [bool; COPIES],
     flushers: Flushers,
+    /// What is waited for of the groups that are sent.
+    awaited: Level,
 }
 
 impl Shipping {
@@ -272,7 +282,8 @@ impl Shipping {
     pub fn new(now: Duration, zones: [&str; COPIES]) -> Shipping {
         let links = std::array::from_fn(|_| Link { heard_at: now, ..Link::default() });
         let counting = [true; COPIES];
-        Shipping { batches: VecDeque::new(), base: 0, bytes: 0, links, counting, flushers: Flushers::new(zones) }
+        let (batches, flushers) = (VecDeque::new(), Flushers::new(zones));
+        Shipping { batches, base: 0, bytes: 0, links, counting, flushers, awaited: Level::Flushed }
     }
 
     /// Whose flushes count from now on ([`Tracker::counting`]).
@@ -387,13 +398,34 @@ impl Shipping {
             return false;
         }
         let freed = link.in_flight.take();
-        if let Some(in_flight) = freed {
-            link.full = false;
+        if let Some(in_flight) = freed.filter(|in_flight| !in_flight.receipt) {
             let took = now.saturating_sub(in_flight.sent_at);
             link.usual = if link.usual.is_zero() { took } else { (link.usual * 7 + took) / 8 };
-            (link.reopened, link.refused) = (0, 0);
         }
         (link.held_groups, link.held_bytes) = (0, 0);
+        self.on_acked(node, freed.is_some(), tracker);
+        freed.is_some()
+    }
+
+    /// Everything up to `sequence` is written at the node. Returns whether the node became free.
+    pub fn on_received(&mut self, node: usize, sequence: u64, tracker: &Tracker) -> bool {
+        let link = &mut self.links[node];
+        link.hear(sequence);
+        if sequence < link.sequence_of_batch || !link.in_flight.is_some_and(|in_flight| in_flight.receipt) {
+            return false;
+        }
+        link.in_flight = None;
+        self.on_acked(node, true, tracker);
+        true
+    }
+
+    /// What was sent has been acked, and if `owed`, that was waited for. Sends again what stands behind a gap.
+    fn on_acked(&mut self, node: usize, owed: bool, tracker: &Tracker) {
+        let link = &mut self.links[node];
+        if owed {
+            link.full = false;
+            (link.reopened, link.refused) = (0, 0);
+        }
         let first = std::mem::replace(&mut link.acked, link.next).max(self.base);
         let (first, after) = (self.index(first), self.index(self.links[node].next.max(self.base)));
         let holes = &self.links[node].holes;
@@ -403,7 +435,26 @@ impl Shipping {
         if first < after && self.batches.range(first..after).any(behind_a_gap) {
             self.go_back(node, tracker);
         }
-        freed.is_some()
+    }
+
+    /// For what of the groups that are sent from now on somebody waits, at most. By default for their flush.
+    pub fn set_awaited(&mut self, level: Level) {
+        self.awaited = level;
+    }
+
+    /// Somebody waits for the flush of what was sent: has it asked for where it is held. Returns whether it is anywhere.
+    pub fn hurry(&mut self) -> bool {
+        for node in self.flushers.chosen() {
+            let link = &mut self.links[node];
+            link.ask |= link.held_groups > 0;
+        }
+        self.is_held()
+    }
+
+    /// Whether one of the four holds what it was sent, so that its flush is to be [asked](Shipping::hurry) for.
+    #[must_use]
+    pub fn is_held(&self) -> bool {
+        self.flushers.chosen().any(|node| self.links[node].held_groups > 0)
     }
 
     /// A reply that acknowledges nothing.
@@ -490,7 +541,7 @@ impl Shipping {
             at += 1;
         }
         let vdl = tracker.vdl(Level::Flushed);
-        let chosen = self.flushers.is_chosen(node);
+        let (chosen, hurried) = (self.flushers.is_chosen(node), self.awaited == Level::Flushed);
         let link = &mut self.links[node];
         link.next = at;
         link.sent_up_to = link.sent_up_to.max(at);
@@ -505,15 +556,21 @@ impl Shipping {
         link.told_vdl = vdl;
         link.told_at = now;
         link.unheard.get_or_insert((link.sequence, now));
-        let held = !(batches.is_empty() || chosen || asked)
+        let held = !(batches.is_empty() || chosen && (hurried || bytes >= HELD_BYTES_MAX) || asked)
             && link.held_groups < HELD_GROUPS_MAX
             && link.held_bytes < HELD_BYTES_MAX;
+        let in_flight = InFlight { sent_at: now, receipt: held, questions: 0 };
         if held {
             link.held_groups += 1;
             link.held_bytes += bytes;
+            link.in_flight = chosen.then_some(in_flight);
         } else if !batches.is_empty() || link.held_groups > 0 {
             (link.held_groups, link.held_bytes) = (0, 0);
-            link.in_flight.get_or_insert(InFlight { sent_at: now, questions: 0 });
+            let owed = link.in_flight.get_or_insert(in_flight);
+            // Of what it owes a receipt for, it is now asked for the flush: that takes its time from here on.
+            if std::mem::take(&mut owed.receipt) && owed.questions == 0 {
+                owed.sent_at = now;
+            }
         }
         // An ack of a question that asks for a flush is the ack of what was held.
         if batches.is_empty() {
@@ -521,7 +578,7 @@ impl Shipping {
         } else {
             link.sequence_of_batch = link.sequence;
         }
-        Some(Group { node, generation: link.generation, first_sequence, batches, resent, held, asked })
+        Some(Group { node, generation: link.generation, first_sequence, batches, resent, held, chosen, asked })
     }
 
     /// When [`Shipping::on_time`] or [`Shipping::next_group`] has something to do without any other event.

@@ -208,6 +208,25 @@ async fn received_wakes_remote_write_and_none_waits_for_nothing() {
     assert!(volume.is_durable(lsn, Durability::Received) && volume.received_vdl() >= lsn);
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_flush_that_nobody_waited_for_is_asked_for_by_who_comes_later() {
+    let (_, nodes) = six();
+    let (volume, _) = open(&nodes, 1).await;
+    let client = Client::new(Arc::clone(&volume));
+    let asked = || volume.counters().flushes_asked.load(std::sync::atomic::Ordering::Relaxed);
+    let before = asked();
+    // Nodes that were idle meanwhile have flushed by themselves.
+    for value in 1..=1000 {
+        let lsn = client.write(&[1], value);
+        timeout(LONG, volume.wait(lsn, Durability::Received)).await.expect("soon").expect("nobody else writes");
+        flushed(&volume, lsn).await;
+        if asked() > before {
+            return;
+        }
+    }
+    panic!("nobody asks");
+}
+
 /// T29.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_a_quorum_received_is_taken_back_when_a_node_loses_power() {

@@ -164,6 +164,8 @@ pub(super) struct Inner {
     state: AtomicU8,
     /// Someone waited for *received* since the last group.
     received_wanted: AtomicBool,
+    /// Of what is sealed, something may be held by those who flush at once: nobody waited for its flush.
+    unhurried: AtomicBool,
     /// The highest LSN that someone waits for.
     awaited: AtomicU64,
     /// The last LSN that was sealed.
@@ -299,6 +301,7 @@ impl WriterVolume {
             floor: Floor::new(config.archived),
             state: AtomicU8::new(OPEN),
             received_wanted: AtomicBool::new(false),
+            unhurried: AtomicBool::new(false),
             awaited: AtomicU64::new(0),
             sealed: AtomicU64::new(0),
             joined: AtomicUsize::new(0),
@@ -535,6 +538,12 @@ impl RedoLog for WriterVolume {
             if self.inner.appetite.load(Ordering::SeqCst) != BUSY {
                 self.inner.feed_shipper();
             }
+        } else if woken.is_some() && level == Level::Flushed && self.inner.unhurried.load(Ordering::SeqCst) {
+            // Those who waited for it so far did not wait for its flush.
+            let hurries = self.inner.acks.lock().shipping.hurry();
+            if hurries {
+                self.inner.wake_shipper();
+            }
         }
         Box::pin(async move {
             match woken {
@@ -724,6 +733,7 @@ impl Inner {
         let mut reopen = false;
         let freed = match reply.outcome() {
             rpc::AppendOutcome::Flushed => shipping.on_flushed(node, reply.sequence, now, tracker),
+            rpc::AppendOutcome::Received => shipping.on_received(node, reply.sequence, tracker),
             rpc::AppendOutcome::DiskFull => {
                 shipping.on_refused(node, reply.sequence, Refusal::Full, now, tracker);
                 true

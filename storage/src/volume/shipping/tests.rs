@@ -586,3 +586,88 @@ fn a_quorum_is_heard_as_of_the_third_question_that_was_answered() {
     shipping.on_heard(0, 3);
     assert_eq!(shipping.links[0].heard_at, ms(9000));
 }
+
+/// The four receive a group and hold its flush; says which of them that frees.
+fn receive(shipping: &mut Shipping, tracker: &mut Tracker, sequence: u64, scl: u64) -> Vec<usize> {
+    let freed = ALL.into_iter().filter(|&node| {
+        tracker.ack(node, BootId(1), [Mark { group: G, received: Lsn(scl), flushed: Lsn::ZERO }]);
+        shipping.on_received(node, sequence, tracker)
+    });
+    freed.collect()
+}
+
+#[test]
+fn the_four_hold_a_flush_that_nobody_waits_for() {
+    let (mut shipping, mut tracker) = world(&ALL);
+    shipping.set_awaited(Level::Received);
+    for group in 1..=HELD_GROUPS_MAX as u64 {
+        assert!(shipping.is_ready(ms(0)));
+        shipping.push([batch(group * 10 - 10, group * 10)], ms(0));
+        assert_eq!(send(&mut shipping, ms(0), &tracker), (vec![], ALL.to_vec()));
+        assert!(!shipping.is_ready(ms(0)), "the next group gathers until they have received this one");
+        assert_eq!(receive(&mut shipping, &mut tracker, group - 1, group * 10), [0; 0], "that was the group before");
+        assert_eq!(receive(&mut shipping, &mut tracker, group, group * 10), [0, 1, 2, 4]);
+    }
+    let (received, flushed) = (tracker.vdl(Level::Received), tracker.vdl(Level::Flushed));
+    assert_eq!((received, flushed), (Lsn(HELD_GROUPS_MAX as u64 * 10), Lsn::ZERO));
+    let end = HELD_GROUPS_MAX as u64 * 10 + 10;
+    shipping.push([batch(end - 10, end)], ms(0));
+    assert_eq!(send(&mut shipping, ms(0), &tracker), (ALL.to_vec(), vec![]), "the window is full");
+    for node in ALL {
+        ack(&mut tracker, node, end);
+        assert!(!shipping.on_received(node, end / 10, &tracker), "it is asked for more");
+        assert!(shipping.on_flushed(node, end / 10, ms(1), &tracker));
+    }
+    assert!(!shipping.is_held());
+}
+
+#[test]
+fn a_flush_that_the_four_hold_is_asked_for_when_somebody_waits_or_they_are_idle() {
+    for received in [false, true] {
+        for hurried in [false, true] {
+            let (mut shipping, mut tracker) = world(&ALL);
+            shipping.set_awaited(Level::Received);
+            shipping.push([batch(0, 10)], ms(0));
+            send(&mut shipping, ms(0), &tracker);
+            assert!(shipping.is_held());
+            if received {
+                assert_eq!(receive(&mut shipping, &mut tracker, 1, 10), [0, 1, 2, 4]);
+            }
+            let now = if hurried { ms(0) } else { TELL_AFTER };
+            assert_eq!(send(&mut shipping, ms(0), &tracker), (vec![], vec![]));
+            if hurried {
+                assert!(shipping.hurry());
+            }
+            let asked = send(&mut shipping, now, &tracker).0;
+            match (hurried, received) {
+                (true, _) => assert_eq!(asked, [0, 1, 2, 4]),
+                (false, true) => assert_eq!(asked, ALL),
+                (false, false) => continue,
+            }
+            assert_eq!(receive(&mut shipping, &mut tracker, 1, 10), [0; 0], "they owe the flush now");
+            for node in [0, 1, 2, 4] {
+                ack(&mut tracker, node, 10);
+                assert!(shipping.on_flushed(node, 2, now, &tracker));
+            }
+            assert_eq!(tracker.vdl(Level::Flushed), Lsn(10));
+        }
+    }
+}
+
+#[test]
+fn one_of_the_four_that_does_not_receive_in_time_is_passed_over() {
+    let (mut shipping, mut tracker) = world(&ALL);
+    shipping.set_awaited(Level::Received);
+    shipping.push([batch(0, 10)], ms(0));
+    send(&mut shipping, ms(0), &tracker);
+    for node in [0, 1, 2, 3, 5] {
+        tracker.ack(node, BootId(1), [Mark { group: G, received: Lsn(10), flushed: Lsn::ZERO }]);
+        shipping.on_received(node, 1, &tracker);
+    }
+    shipping.on_time(HASTE_MIN);
+    let helping = shipping.next_group(3, HASTE_MIN, &tracker).expect("it comes in for it");
+    assert!(helping.batches.is_empty() && helping.asked);
+    ack(&mut tracker, 3, 10);
+    assert!(shipping.on_flushed(3, 2, HASTE_MIN, &tracker));
+    assert!(shipping.is_ready(HASTE_MIN), "the next group does not wait for it either");
+}

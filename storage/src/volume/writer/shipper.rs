@@ -201,9 +201,15 @@ impl Shipper {
     }
 
     fn send(&mut self, now: Duration) -> bool {
+        let is_awaited = self.inner.waiters.has_any(Level::Received);
+        let want_received = self.inner.received_wanted.swap(is_awaited, Ordering::Relaxed) || is_awaited;
         let mut groups: [Option<Group>; COPIES] = {
             let mut acks = self.inner.acks.lock();
             let Acks { tracker, shipping, .. } = &mut *acks;
+            // Said before it is asked who waits: who comes later sees it, and hurries.
+            self.inner.unhurried.store(want_received || shipping.is_held(), Ordering::SeqCst);
+            let unhurried = want_received && !self.inner.waiters.has_any(Level::Flushed);
+            shipping.set_awaited(if unhurried { Level::Received } else { Level::Flushed });
             std::array::from_fn(|node| shipping.next_group(node, now, tracker))
         };
         if groups.iter().all(Option::is_none) {
@@ -212,12 +218,8 @@ impl Shipper {
         while let Ok(Connected { node, generation, stream }) = self.connected.try_recv() {
             self.streams[node] = Some((generation, stream));
         }
-        let want_received = self.inner.received_wanted.swap(false, Ordering::Relaxed);
-        if want_received && self.inner.waiters.has_any(Level::Received) {
-            self.inner.received_wanted.store(true, Ordering::Relaxed);
-        }
         // What may be held, and what only asks, goes last: the flushes begin sooner.
-        groups.sort_by_key(|group| group.as_ref().is_some_and(|group| group.held || group.batches.is_empty()));
+        groups.sort_by_key(|group| group.as_ref().is_some_and(|group| !group.chosen || group.batches.is_empty()));
         let mut groups = groups.into_iter().flatten().peekable();
         while groups.peek().is_some() {
             // Where these are nodes of this process, their disk hears of all together.
