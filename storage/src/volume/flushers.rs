@@ -1,8 +1,8 @@
 //! Which four of six flush a group at once.
 //!
-//! The rule: every group is fsynced at once by a write quorum of nodes, and only by those. The others write it and hold the
-//! flush back. They catch up when their turn comes, for one fsync covers all that was written before it: so a group costs
-//! four fsyncs and not six, and still each node fsyncs everything, some groups later.
+//! The rule: every group is written and fsynced at once by a write quorum of nodes, and only by those. The others catch up when
+//! their turn comes, for one write and one fsync do for all that has gathered: so a group costs four of each and not six, and
+//! still each node has everything, some groups later.
 //!
 //! ```text
 //! rota      a1 b1 c1 a2 b2 c2          zones take turns, so that any four in a row lie in three zones
@@ -25,9 +25,9 @@
 use crate::quorum::{COPIES, WRITE_QUORUM};
 use std::time::Duration;
 
-/// After so many groups the next four take over; a node holds no more of them unflushed.
+/// After so many groups the next four take over; a node lacks no more of them, nor holds more unflushed.
 pub const HELD_GROUPS_MAX: usize = 8;
-/// The same in bytes of batches.
+/// The same in bytes of batches; a node that lacks much less is sent it.
 pub const HELD_BYTES_MAX: usize = 1 << 20;
 /// A node is slow when its acks usually take this multiple of the fourth fastest's.
 pub const SLOW_FACTOR: u32 = 3;

@@ -9,13 +9,14 @@
 //! nodes              ^2     ^0,1,3,4,5        `next` of each; in flight: what lies just below
 //! ```
 //!
-//! **Held groups.** A node that is not among the four gets the group all the same, with the word that its flush may wait. It
-//! owes no ack for that and is free for the next one. What it holds is asked for when it becomes one of the four, when it
-//! holds a window full, when it is idle, and at once when one of the four is late ([`HASTE_FACTOR`]) or gone.
+//! **Rest.** A node that is not among the four gets the group later, and all that has gathered at once: when it becomes one of
+//! the four, when a window full is there for it, when nothing new has come for a while, and at once when one of the four is late
+//! ([`HASTE_FACTOR`]) or gone. One write and one flush then do for up to eight groups, where each by itself would cost a write
+//! that nobody waits for. Much ([`REST_BYTES_MAX`]) does not wait: it is sent with the word that its flush may.
 //!
-//! **Unhurried groups.** Where nobody waits for more than receipt, the four, too, may hold their flush. They are then in flight
-//! until they have told of the write, so that the next group gathers meanwhile. Whoever comes to wait for the flush has it asked
-//! for ([`Shipping::hurry`]). Until it is, a loss of power of all nodes takes up to eight groups, or twenty milliseconds.
+//! **Held groups.** Where nobody waits for more than receipt, the four may hold their flush. They are then in flight until they
+//! have told of the write, so that the next group gathers meanwhile. Whoever comes to wait for the flush has it asked for
+//! ([`Shipping::hurry`]). Until it is, a loss of power of all nodes takes up to eight groups, or twenty milliseconds.
 //!
 //! **Patience.** A stream carries what it was given, in order, for as long as it lives: what a slow node was sent is on its
 //! way or there, and is not sent again. A node whose ack is late is *asked*, with a message that carries nothing; the reply
@@ -71,7 +72,10 @@ pub const PAUSE: Duration = Duration::from_millis(500);
 pub const REFUSED_PAUSE: Duration = Duration::from_millis(25);
 /// See [`REFUSED_PAUSE`].
 pub const REFUSED_DOUBLINGS_MAX: u32 = 5;
-/// An idle node hears the flushed VDL after this time, and flushes what it holds.
+/// What gathers for a node that rests is sent, to be flushed later, when it is so many bytes.
+pub const REST_BYTES_MAX: usize = 64 << 10;
+/// An idle node hears the flushed VDL after this time, and flushes what it holds. After the same time without a new group a
+/// node that rests is sent what it lacks.
 pub const TELL_AFTER: Duration = Duration::from_millis(5);
 /// A node hears something at least this often.
 pub const HEARTBEAT: Duration = Duration::from_millis(100);
@@ -127,6 +131,9 @@ struct Link {
     /// Sent since a flush was last asked for.
     held_groups: usize,
     held_bytes: usize,
+    /// Queued since it was last sent all there was.
+    waiting_groups: usize,
+    waiting_bytes: usize,
     /// It is to flush what it holds, or to say what it has, without waiting for more.
     ask: bool,
     /// Groups whose next record is below the queue.
@@ -274,6 +281,8 @@ pub struct Shipping {
     flushers: Flushers,
     /// What is waited for of the groups that are sent.
     awaited: Level,
+    /// When a group was last queued.
+    pushed_at: Duration,
 }
 
 impl Shipping {
@@ -283,7 +292,7 @@ impl Shipping {
         let links = std::array::from_fn(|_| Link { heard_at: now, ..Link::default() });
         let counting = [true; COPIES];
         let (batches, flushers) = (VecDeque::new(), Flushers::new(zones));
-        Shipping { batches, base: 0, bytes: 0, links, counting, flushers, awaited: Level::Flushed }
+        Shipping { batches, base: 0, bytes: 0, links, counting, flushers, awaited: Level::Flushed, pushed_at: now }
     }
 
     /// Whose flushes count from now on ([`Tracker::counting`]).
@@ -302,9 +311,24 @@ impl Shipping {
         self.batches.extend(group.into_iter().inspect(|batch| self.bytes += batch.bytes.len()));
         // Nodes that flush out of turn would not begin with this group at once.
         let all_free = self.links.iter().all(|link| !link.up || link.in_flight.is_none() || link.is_late(now));
-        self.flushers.begin_group(self.bytes - before, all_free);
+        let bytes = self.bytes - before;
+        self.flushers.begin_group(bytes, all_free);
+        for link in &mut self.links {
+            link.waiting_groups += 1;
+            link.waiting_bytes += bytes;
+        }
+        self.pushed_at = now;
         // Whoever comes in flushes what it holds with this group: it need not be asked.
         self.choose(now).for_each(drop);
+    }
+
+    /// Whether what waits for `node` goes on waiting: it is not its turn.
+    fn rests(&self, node: usize, now: Duration) -> bool {
+        let link = &self.links[node];
+        // What it holds of a window that is over is flushed with the next group.
+        let little =
+            link.held_groups == 0 && link.waiting_groups <= HELD_GROUPS_MAX && link.waiting_bytes < REST_BYTES_MAX;
+        link.next < self.end() && !self.flushers.is_chosen(node) && little && now < self.pushed_at + TELL_AFTER
     }
 
     /// Whether a new group should be sealed: those who would flush it at once are free.
@@ -347,7 +371,8 @@ impl Shipping {
         if self.links[node].generation != generation {
             return;
         }
-        let next = self.first_missing(node, tracker).unwrap_or(self.end());
+        let end = self.end();
+        let next = self.first_missing(node, tracker).unwrap_or(end);
         let link = &mut self.links[node];
         *link = Link {
             generation,
@@ -362,6 +387,8 @@ impl Shipping {
             paused_until: link.paused_until,
             told_at: now,
             heard_at: link.heard_at.max(asked_at),
+            // What it has missed does not wait for its turn.
+            waiting_groups: if next < end { HELD_GROUPS_MAX + 1 } else { 0 },
             ..Link::default()
         };
     }
@@ -516,7 +543,7 @@ impl Shipping {
     /// What to send to `node` now, if anything. Unless it may be held, it is in flight from here on.
     pub fn next_group(&mut self, node: usize, now: Duration, tracker: &Tracker) -> Option<Group> {
         let link = &self.links[node];
-        if !link.up || link.paused_until > now || link.in_flight.is_some() && !link.ask {
+        if !link.up || link.paused_until > now || !link.ask && (link.in_flight.is_some() || self.rests(node, now)) {
             return None;
         }
         let mut batches = Vec::new();
@@ -542,6 +569,7 @@ impl Shipping {
         }
         let vdl = tracker.vdl(Level::Flushed);
         let (chosen, hurried) = (self.flushers.is_chosen(node), self.awaited == Level::Flushed);
+        let all = at == self.end();
         let link = &mut self.links[node];
         link.next = at;
         link.sent_up_to = link.sent_up_to.max(at);
@@ -556,9 +584,14 @@ impl Shipping {
         link.told_vdl = vdl;
         link.told_at = now;
         link.unheard.get_or_insert((link.sequence, now));
-        let held = !(batches.is_empty() || chosen && (hurried || bytes >= HELD_BYTES_MAX) || asked)
+        let may_wait = if chosen { !hurried && bytes < HELD_BYTES_MAX } else { link.waiting_bytes >= REST_BYTES_MAX };
+        let held = may_wait
+            && !(batches.is_empty() || asked)
             && link.held_groups < HELD_GROUPS_MAX
             && link.held_bytes < HELD_BYTES_MAX;
+        if all {
+            (link.waiting_groups, link.waiting_bytes) = (0, 0);
+        }
         let in_flight = InFlight { sent_at: now, receipt: held, questions: 0 };
         if held {
             link.held_groups += 1;
@@ -592,6 +625,7 @@ impl Shipping {
             }
             let news = link.told_vdl < vdl || link.held_groups > 0;
             Some(match () {
+                () if self.rests(node, now) => (self.pushed_at + TELL_AFTER).max(link.paused_until),
                 () if link.next < self.end() => link.paused_until,
                 () if news => (link.told_at + TELL_AFTER).max(link.paused_until),
                 () => (link.told_at + HEARTBEAT).max(link.paused_until),
@@ -618,10 +652,10 @@ impl Shipping {
         }
     }
 
-    /// Whether `node` has batches waiting.
+    /// Whether `node` has batches waiting that it should be sent now.
     #[must_use]
-    pub fn is_behind(&self, node: usize) -> bool {
-        self.links[node].up && self.links[node].next < self.end()
+    pub fn is_behind(&self, node: usize, now: Duration) -> bool {
+        self.links[node].up && self.links[node].next < self.end() && !self.rests(node, now)
     }
 
     /// Whether the stream to `node` is open.
@@ -693,6 +727,8 @@ impl Shipping {
             let link = &mut self.links[node];
             link.next = link.next.min(missing);
             link.acked = link.acked.min(missing);
+            // What it should have already does not wait for its turn.
+            link.waiting_groups = HELD_GROUPS_MAX + 1;
         }
     }
 
