@@ -1,8 +1,8 @@
 //! Which four of six flush a group at once.
 //!
-//! The rule: every group is written and fsynced at once by a write quorum of nodes, and only by those. The others catch up when
-//! their turn comes, for one write and one fsync do for all that has gathered: so a group costs four of each and not six, and
-//! still each node has everything, some groups later.
+//! The rule: every group is written and fsynced at once by a write quorum of nodes, and as a rule only by those. The others
+//! catch up when their turn comes, for one write and one fsync do for all that has gathered: so a group costs four of each and
+//! not six, and still each node has everything, some groups later.
 //!
 //! ```text
 //! rota      a1 b1 c1 a2 b2 c2          zones take turns, so that any four in a row lie in three zones
@@ -12,7 +12,7 @@
 //! ```
 //!
 //! A node that is late with what it was asked, or whose acks usually take a multiple of the others', is passed over: the
-//! commit then follows the fourth best of all six. A slow node still holds and flushes in portions of its own, which is how
+//! commit then follows the fourth best of all six. A slow node is still sent, and flushes, portions of its own, which is how
 //! one notices that it has become fast again.
 //!
 //! So is one whose flush would not count now: it lacks what came before, is being replaced, or has lost what it had flushed. It
@@ -25,9 +25,9 @@
 use crate::quorum::{COPIES, WRITE_QUORUM};
 use std::time::Duration;
 
-/// After so many groups the next four take over; a node lacks no more of them, nor holds more unflushed.
+/// After so many groups the next four take over; a node that takes what it is sent lacks no more, nor holds more unflushed.
 pub const HELD_GROUPS_MAX: usize = 8;
-/// The same in bytes of batches; a node that lacks much less is sent it.
+/// The same in bytes of batches.
 pub const HELD_BYTES_MAX: usize = 1 << 20;
 /// A node is slow when its acks usually take this multiple of the fourth fastest's.
 pub const SLOW_FACTOR: u32 = 3;

@@ -10,13 +10,18 @@
 //! ```
 //!
 //! **Rest.** A node that is not among the four gets the group later, and all that has gathered at once: when it becomes one of
-//! the four, when a window full is there for it, when nothing new has come for a while, and at once when one of the four is late
-//! ([`HASTE_FACTOR`]) or gone. One write and one flush then do for up to eight groups, where each by itself would cost a write
-//! that nobody waits for. Much ([`REST_BYTES_MAX`]) does not wait: it is sent with the word that its flush may.
+//! the four, because its turn has come or one of them is late ([`HASTE_FACTOR`]) or gone; when a window full waits for it; when
+//! nothing new has come for a while ([`REST_FOR`]). One write and one flush then do for up to nine groups, where each by itself
+//! would cost a write that nobody waits for.
 //!
-//! **Held groups.** Where nobody waits for more than receipt, the four may hold their flush. They are then in flight until they
-//! have told of the write, so that the next group gathers meanwhile. Whoever comes to wait for the flush has it asked for
-//! ([`Shipping::hurry`]). Until it is, a loss of power of all nodes takes up to eight groups, or twenty milliseconds.
+//! **Held groups.** What is much ([`REST_BYTES_MAX`]), or was missed, does not wait for that. It is sent with the word that its
+//! flush may; the node owes no ack for it, and is free for the next one. What it holds is asked for when it becomes one of the
+//! four, when it holds a window full, and when it is idle.
+//!
+//! **Unhurried groups.** Where nobody waits for more than receipt nobody rests, and the four, too, may hold their flush. They are
+//! then in flight until they have told of the write, so that the next group gathers meanwhile. Whoever comes to wait for the
+//! flush has it asked for ([`Shipping::hurry`]). Until it is, a loss of power of all nodes takes up to eight groups, or twenty
+//! milliseconds.
 //!
 //! **Patience.** A stream carries what it was given, in order, for as long as it lives: what a slow node was sent is on its
 //! way or there, and is not sent again. A node whose ack is late is *asked*, with a message that carries nothing; the reply
@@ -59,7 +64,7 @@ pub const REOPEN_MIN: Duration = Duration::from_secs(2);
 pub const REOPEN_FACTOR: u32 = 16;
 /// See [`REOPEN_MIN`].
 pub const REOPEN_DOUBLINGS_MAX: u32 = 5;
-/// The others flush, too, when one of the four takes longer than this...
+/// Another comes in when one of the four takes longer than this...
 pub const HASTE_MIN: Duration = Duration::from_millis(2);
 /// ...and longer than this multiple of its usual time.
 pub const HASTE_FACTOR: u32 = 3;
@@ -72,10 +77,11 @@ pub const PAUSE: Duration = Duration::from_millis(500);
 pub const REFUSED_PAUSE: Duration = Duration::from_millis(25);
 /// See [`REFUSED_PAUSE`].
 pub const REFUSED_DOUBLINGS_MAX: u32 = 5;
-/// What gathers for a node that rests is sent, to be flushed later, when it is so many bytes.
+/// What gathers for a node that rests is sent, to be flushed later, when it is so many bytes...
 pub const REST_BYTES_MAX: usize = 64 << 10;
-/// An idle node hears the flushed VDL after this time, and flushes what it holds. After the same time without a new group a
-/// node that rests is sent what it lacks.
+/// ...and whatever it is when nothing new has come for so long.
+pub const REST_FOR: Duration = Duration::from_millis(20);
+/// An idle node hears the flushed VDL after this time, and flushes what it holds.
 pub const TELL_AFTER: Duration = Duration::from_millis(5);
 /// A node hears something at least this often.
 pub const HEARTBEAT: Duration = Duration::from_millis(100);
@@ -131,7 +137,7 @@ struct Link {
     /// Sent since a flush was last asked for.
     held_groups: usize,
     held_bytes: usize,
-    /// Queued since it was last sent all there was.
+    /// Queued since it was last sent all there was; [`REST_BYTES_MAX`] also for what it has missed.
     waiting_groups: usize,
     waiting_bytes: usize,
     /// It is to flush what it holds, or to say what it has, without waiting for more.
@@ -322,13 +328,12 @@ impl Shipping {
         self.choose(now).for_each(drop);
     }
 
-    /// Whether what waits for `node` goes on waiting: it is not its turn.
-    fn rests(&self, node: usize, now: Duration) -> bool {
+    /// Until when what waits for `node` goes on waiting, if it does: it is not its turn.
+    fn rests_until(&self, node: usize) -> Option<Duration> {
         let link = &self.links[node];
-        // What it holds of a window that is over is flushed with the next group.
-        let little =
-            link.held_groups == 0 && link.waiting_groups <= HELD_GROUPS_MAX && link.waiting_bytes < REST_BYTES_MAX;
-        link.next < self.end() && !self.flushers.is_chosen(node) && little && now < self.pushed_at + TELL_AFTER
+        let little = link.waiting_groups <= HELD_GROUPS_MAX && link.waiting_bytes < REST_BYTES_MAX;
+        let rests = little && self.awaited == Level::Flushed && !self.flushers.is_chosen(node);
+        (rests && link.next < self.end()).then(|| (self.pushed_at + REST_FOR).min(link.told_at + HEARTBEAT))
     }
 
     /// Whether a new group should be sealed: those who would flush it at once are free.
@@ -388,7 +393,7 @@ impl Shipping {
             told_at: now,
             heard_at: link.heard_at.max(asked_at),
             // What it has missed does not wait for its turn.
-            waiting_groups: if next < end { HELD_GROUPS_MAX + 1 } else { 0 },
+            waiting_bytes: if next < end { REST_BYTES_MAX } else { 0 },
             ..Link::default()
         };
     }
@@ -543,7 +548,8 @@ impl Shipping {
     /// What to send to `node` now, if anything. Unless it may be held, it is in flight from here on.
     pub fn next_group(&mut self, node: usize, now: Duration, tracker: &Tracker) -> Option<Group> {
         let link = &self.links[node];
-        if !link.up || link.paused_until > now || !link.ask && (link.in_flight.is_some() || self.rests(node, now)) {
+        let rests = || self.rests_until(node).is_some_and(|until| now < until);
+        if !link.up || link.paused_until > now || !link.ask && (link.in_flight.is_some() || rests()) {
             return None;
         }
         let mut batches = Vec::new();
@@ -569,8 +575,12 @@ impl Shipping {
         }
         let vdl = tracker.vdl(Level::Flushed);
         let (chosen, hurried) = (self.flushers.is_chosen(node), self.awaited == Level::Flushed);
-        let all = at == self.end();
+        let has_all = at == self.end();
         let link = &mut self.links[node];
+        let much = link.waiting_bytes >= REST_BYTES_MAX;
+        if has_all {
+            (link.waiting_groups, link.waiting_bytes) = (0, 0);
+        }
         link.next = at;
         link.sent_up_to = link.sent_up_to.max(at);
         let idle = now.saturating_sub(link.told_at);
@@ -584,14 +594,11 @@ impl Shipping {
         link.told_vdl = vdl;
         link.told_at = now;
         link.unheard.get_or_insert((link.sequence, now));
-        let may_wait = if chosen { !hurried && bytes < HELD_BYTES_MAX } else { link.waiting_bytes >= REST_BYTES_MAX };
+        let may_wait = if chosen { !hurried && bytes < HELD_BYTES_MAX } else { !hurried || much };
         let held = may_wait
             && !(batches.is_empty() || asked)
             && link.held_groups < HELD_GROUPS_MAX
             && link.held_bytes < HELD_BYTES_MAX;
-        if all {
-            (link.waiting_groups, link.waiting_bytes) = (0, 0);
-        }
         let in_flight = InFlight { sent_at: now, receipt: held, questions: 0 };
         if held {
             link.held_groups += 1;
@@ -624,9 +631,9 @@ impl Shipping {
                 return [haste, link.question_at(), link.reopen_at()].into_iter().flatten().min();
             }
             let news = link.told_vdl < vdl || link.held_groups > 0;
+            let until = self.rests_until(node).unwrap_or_default();
             Some(match () {
-                () if self.rests(node, now) => (self.pushed_at + TELL_AFTER).max(link.paused_until),
-                () if link.next < self.end() => link.paused_until,
+                () if link.next < self.end() => until.max(link.paused_until),
                 () if news => (link.told_at + TELL_AFTER).max(link.paused_until),
                 () => (link.told_at + HEARTBEAT).max(link.paused_until),
             })
@@ -652,10 +659,10 @@ impl Shipping {
         }
     }
 
-    /// Whether `node` has batches waiting that it should be sent now.
+    /// Whether `node` has batches waiting.
     #[must_use]
-    pub fn is_behind(&self, node: usize, now: Duration) -> bool {
-        self.links[node].up && self.links[node].next < self.end() && !self.rests(node, now)
+    pub fn is_behind(&self, node: usize) -> bool {
+        self.links[node].up && self.links[node].next < self.end()
     }
 
     /// Whether the stream to `node` is open.
@@ -725,10 +732,12 @@ impl Shipping {
     fn go_back(&mut self, node: usize, tracker: &Tracker) {
         if let Some(missing) = self.first_missing(node, tracker) {
             let link = &mut self.links[node];
-            link.next = link.next.min(missing);
+            if missing < link.next {
+                link.next = missing;
+                // What it should have already does not wait for its turn.
+                link.waiting_bytes = REST_BYTES_MAX;
+            }
             link.acked = link.acked.min(missing);
-            // What it should have already does not wait for its turn.
-            link.waiting_groups = HELD_GROUPS_MAX + 1;
         }
     }
 

@@ -758,7 +758,7 @@ impl Inner {
             // Set before the log is looked at: an append after that look sees it and wakes the shipper itself.
             self.appetite.store(HUNGRY, Ordering::SeqCst);
         }
-        let wake = freed && shipping.is_behind(node, now) || ready && !self.log.lock().is_empty();
+        let wake = freed && shipping.is_behind(node) || ready && !self.log.lock().is_empty();
         drop(acks);
         self.announce(advance);
         if reopen {

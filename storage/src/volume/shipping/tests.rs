@@ -93,7 +93,7 @@ fn a_group_has_no_more_batches_than_a_stream_takes() {
     }
     shipping.push((0..most + more).map(|n| batch(n * 10, n * 10 + 10)), ms(0));
     assert_eq!(sent(shipping.next_group(0, ms(0), &tracker)).len() as u64, most);
-    assert!(shipping.is_behind(0, ms(0)));
+    assert!(shipping.is_behind(0));
     ack(&mut tracker, 0, most * 10);
     assert!(shipping.on_flushed(0, most, ms(1), &tracker));
     assert_eq!(sent(shipping.next_group(0, ms(1), &tracker)).len() as u64, more);
@@ -137,14 +137,33 @@ fn a_node_that_rests_is_sent_what_it_lacks_when_nothing_new_comes() {
             assert!(shipping.on_flushed(node, group, ms(at), &tracker));
         }
     }
-    assert_eq!(shipping.deadline(ms(3), &tracker), Some(ms(3) + TELL_AFTER));
-    assert!(shipping.next_group(3, ms(7), &tracker).is_none() && !shipping.is_behind(3, ms(7)));
-    assert!(shipping.is_behind(3, ms(8)));
-    let late = shipping.next_group(3, ms(8), &tracker).expect("it lacks something");
+    let told = ms(3) + TELL_AFTER;
+    assert_eq!(shipping.deadline(ms(3), &tracker), Some(told));
+    assert_eq!(send(&mut shipping, told, &tracker), (vec![0, 1, 2, 4], vec![]), "they hear that it is durable");
+    let until = ms(3) + REST_FOR;
+    assert_eq!(shipping.deadline(told, &tracker), Some(until));
+    assert!(shipping.next_group(3, until - ms(1), &tracker).is_none());
+    let late = shipping.next_group(3, until, &tracker).expect("it lacks something");
     assert_eq!((late.batches.len(), late.held, late.asked, late.chosen), (2, false, false, false));
-    assert!(!shipping.links[3].is_free(ms(8)), "it owes an ack for that");
+    assert!(!shipping.links[3].is_free(until), "it owes an ack for that");
     ack(&mut tracker, 3, 20);
-    assert!(shipping.on_flushed(3, 2, ms(9), &tracker));
+    assert!(shipping.on_flushed(3, 2, until, &tracker));
+}
+
+#[test]
+fn who_rests_is_heard_as_often_as_others() {
+    let (mut shipping, mut tracker) = world(&ALL);
+    let between = HEARTBEAT / 8;
+    for group in 1..=8 {
+        let now = between * group as u32;
+        shipping.push([batch(group * 10 - 10, group * 10)], now);
+        let (at_once, _) = send(&mut shipping, now, &tracker);
+        assert_eq!(at_once.contains(&3), now == HEARTBEAT, "at {now:?}");
+        for node in at_once {
+            ack(&mut tracker, node, group * 10);
+            shipping.on_flushed(node, shipping.links[node].sequence, now, &tracker);
+        }
+    }
 }
 
 #[test]
@@ -158,12 +177,13 @@ fn what_a_stream_has_missed_does_not_wait_for_its_turn() {
     }
     let generation = shipping.on_connecting(3);
     shipping.on_up(3, generation, ms(0), ms(1), &tracker);
-    assert_eq!(sent(shipping.next_group(3, ms(1), &tracker)), ["10"]);
+    let missed = shipping.next_group(3, ms(1), &tracker).expect("it lacks something");
+    assert!(missed.batches == ["10"] && missed.held);
     // Nor what was lost on its way.
-    assert!(shipping.on_flushed(3, 1, ms(2), &tracker));
+    shipping.on_flushed(3, 1, ms(2), &tracker);
     assert_eq!(sent(shipping.next_group(3, ms(2), &tracker)), ["10"]);
     ack(&mut tracker, 3, 10);
-    assert!(shipping.on_flushed(3, 2, ms(3), &tracker));
+    shipping.on_flushed(3, 2, ms(3), &tracker);
     shipping.push([batch(10, 20)], ms(3));
     assert_eq!(sent(shipping.next_group(3, ms(3), &tracker)), [""; 0], "from here on it rests");
 }
@@ -181,6 +201,8 @@ fn what_is_much_is_sent_at_once_and_flushed_later() {
     assert_eq!(send(&mut shipping, ms(4), &tracker), (vec![], vec![]));
     let idle = shipping.next_group(3, ms(5), &tracker).expect("it holds something");
     assert!(idle.batches.is_empty() && !idle.held && !idle.asked);
+    shipping.push([batch(10, 20)], ms(5));
+    assert!(shipping.next_group(5, ms(5), &tracker).is_none(), "and little is not much because that was");
     assert!(!shipping.links[3].is_free(ms(5)), "it owes an ack for that");
     ack(&mut tracker, 3, 10);
     assert!(shipping.on_flushed(3, 2, ms(6), &tracker));
@@ -458,10 +480,10 @@ fn a_hole_below_the_queue_is_left_to_gossip() {
     shipping.on_up(5, generation, ms(0), ms(0), &tracker);
     assert_eq!(sent(shipping.next_group(5, ms(0), &tracker)), [""; 0], "20 does not follow 0");
     shipping.push([batch(20, 30)], ms(0));
-    assert_eq!(sent(shipping.next_group(5, TELL_AFTER, &tracker)), ["30"], "what is new is sent all the same");
+    assert_eq!(sent(shipping.next_group(5, REST_FOR, &tracker)), ["30"], "what is new is sent all the same");
     ack(&mut tracker, 5, 0);
-    shipping.on_flushed(5, 1, TELL_AFTER, &tracker);
-    assert_eq!(sent(shipping.next_group(5, TELL_AFTER, &tracker)), [""; 0], "and not again and again");
+    shipping.on_flushed(5, 1, REST_FOR, &tracker);
+    assert_eq!(sent(shipping.next_group(5, REST_FOR, &tracker)), [""; 0], "and not again and again");
 }
 
 /// The queue begins behind 20, which node 4 lacks: it acks at once, and holds what comes behind a gap.
@@ -484,42 +506,42 @@ fn world_with_a_hole() -> (Shipping, Tracker) {
     shipping.on_up(5, generation, ms(0), ms(0), &tracker);
     shipping.push([batch(20, 30)], ms(0));
     for node in ALL {
-        assert_eq!(sent(shipping.next_group(node, TELL_AFTER, &tracker)), ["30"]);
+        assert_eq!(sent(shipping.next_group(node, REST_FOR, &tracker)), ["30"]);
         let had = if node == 4 { 0 } else { 30 };
         ack(&mut tracker, node, had);
-        shipping.on_flushed(node, shipping.links[node].sequence, ms(6), &tracker);
+        shipping.on_flushed(node, shipping.links[node].sequence, ms(21), &tracker);
     }
-    assert_eq!(sent(shipping.next_group(4, ms(6), &tracker)), [""; 0], "nothing that could be resent fits");
+    assert_eq!(sent(shipping.next_group(4, ms(21), &tracker)), [""; 0], "nothing that could be resent fits");
     (shipping, tracker)
 }
 
 #[test]
 fn who_lacks_what_came_before_is_not_one_of_the_four_until_it_has_it() {
     let (mut shipping, mut tracker) = world_with_a_hole();
-    let census = shipping.census(ms(6));
+    let census = shipping.census(ms(21));
     assert_eq!((census.taking, census.incomplete), (5, 1));
-    assert!(census.to_string().contains("1 incomplete") && !shipping.takes(4, ms(6)) && shipping.takes(5, ms(6)));
+    assert!(census.to_string().contains("1 incomplete") && !shipping.takes(4, ms(21)) && shipping.takes(5, ms(21)));
     let mut last = 30;
     // In whichever window.
     for _ in 0..3 * HELD_GROUPS_MAX {
-        shipping.push([batch(last, last + 10)], ms(6));
+        shipping.push([batch(last, last + 10)], ms(21));
         last += 10;
-        let (at_once, _) = send(&mut shipping, ms(6), &tracker);
+        let (at_once, _) = send(&mut shipping, ms(21), &tracker);
         let counting = at_once.iter().filter(|&&node| node != 4).count();
         assert_eq!(counting, WRITE_QUORUM, "{at_once:?} flush at once");
         for node in at_once {
             ack(&mut tracker, node, if node == 4 { 0 } else { last });
-            shipping.on_flushed(node, shipping.links[node].sequence, ms(6), &tracker);
+            shipping.on_flushed(node, shipping.links[node].sequence, ms(21), &tracker);
         }
         assert_eq!(tracker.vdl(Level::Flushed), Lsn(last));
     }
     // Gossip brings it, in two parts. It is asked for that, though it always has something to do.
-    let mut now = ms(6);
+    let mut now = ms(21);
     for (scl, incomplete) in [(10, 1), (last, 0)] {
         now += HEARTBEAT;
         shipping.push([batch(last, last + 10)], now);
         last += 10;
-        now += TELL_AFTER;
+        now += REST_FOR;
         let question = shipping.next_group(4, now, &tracker).expect("it is time");
         assert!(question.batches.is_empty());
         ack(&mut tracker, 4, scl);
@@ -559,10 +581,10 @@ fn a_hole_of_one_group_does_not_keep_another_from_being_sent_again() {
     let (mut shipping, mut tracker) = world_with_a_hole();
     let other = |after: u64, last: u64| Sealed { group: GroupId(7), ..batch(after, last) };
     shipping.push([batch(30, 40), other(0, 45)], ms(1));
-    assert_eq!(sent(shipping.next_group(4, ms(6), &tracker)), ["40", "45"]);
+    assert_eq!(sent(shipping.next_group(4, ms(21), &tracker)), ["40", "45"]);
     let sequence = shipping.links[4].sequence;
-    assert!(!shipping.on_refused(4, sequence, Refusal::Full, ms(6), &tracker));
-    let later = ms(6) + PAUSE;
+    assert!(!shipping.on_refused(4, sequence, Refusal::Full, ms(21), &tracker));
+    let later = ms(21) + PAUSE;
     assert_eq!(sent(shipping.next_group(4, later, &tracker)), [""; 0], "it is asked for what it has");
     assert_eq!(sent(shipping.next_group(4, later, &tracker)), ["45"], "what fits, as soon as there is room");
     // Lost on its way: a gap in the other group.
@@ -635,8 +657,7 @@ fn a_quorum_is_heard_as_of_the_third_question_that_was_answered() {
 
 /// The four receive a group and hold its flush; says which of them that frees.
 fn receive(shipping: &mut Shipping, tracker: &mut Tracker, sequence: u64, scl: u64) -> Vec<usize> {
-    let asked = ALL.into_iter().filter(|&node| shipping.links[node].in_flight.is_some()).collect::<Vec<_>>();
-    let freed = asked.into_iter().filter(|&node| {
+    let freed = ALL.into_iter().filter(|&node| {
         tracker.ack(node, BootId(1), [Mark { group: G, received: Lsn(scl), flushed: Lsn::ZERO }]);
         shipping.on_received(node, sequence, tracker)
     });
@@ -650,7 +671,7 @@ fn the_four_hold_a_flush_that_nobody_waits_for() {
     for group in 1..=HELD_GROUPS_MAX as u64 {
         assert!(shipping.is_ready(ms(0)));
         shipping.push([batch(group * 10 - 10, group * 10)], ms(0));
-        assert_eq!(send(&mut shipping, ms(0), &tracker), (vec![], vec![0, 1, 2, 4]));
+        assert_eq!(send(&mut shipping, ms(0), &tracker), (vec![], ALL.to_vec()));
         assert!(!shipping.is_ready(ms(0)), "the next group gathers until they have received this one");
         assert_eq!(receive(&mut shipping, &mut tracker, group - 1, group * 10), [0; 0], "that was the group before");
         assert_eq!(receive(&mut shipping, &mut tracker, group, group * 10), [0, 1, 2, 4]);
@@ -659,14 +680,13 @@ fn the_four_hold_a_flush_that_nobody_waits_for() {
     assert_eq!((received, flushed), (Lsn(HELD_GROUPS_MAX as u64 * 10), Lsn::ZERO));
     let end = HELD_GROUPS_MAX as u64 * 10 + 10;
     shipping.push([batch(end - 10, end)], ms(0));
-    assert_eq!(send(&mut shipping, ms(0), &tracker), (vec![0, 1, 2, 4], vec![3, 5]), "the window is over");
-    for node in [0, 1, 2, 4] {
+    assert_eq!(send(&mut shipping, ms(0), &tracker), (ALL.to_vec(), vec![]), "the window is full");
+    for node in ALL {
         ack(&mut tracker, node, end);
         assert!(!shipping.on_received(node, end / 10, &tracker), "it is asked for more");
         assert!(shipping.on_flushed(node, end / 10, ms(1), &tracker));
     }
-    assert_eq!(tracker.vdl(Level::Flushed), Lsn(end));
-    assert!(shipping.is_held(), "by those whose turn it is now");
+    assert!(!shipping.is_held());
 }
 
 #[test]
@@ -708,14 +728,14 @@ fn one_of_the_four_that_does_not_receive_in_time_is_passed_over() {
     shipping.set_awaited(Level::Received);
     shipping.push([batch(0, 10)], ms(0));
     send(&mut shipping, ms(0), &tracker);
-    for node in [0, 1, 2] {
+    for node in [0, 1, 2, 3, 5] {
         tracker.ack(node, BootId(1), [Mark { group: G, received: Lsn(10), flushed: Lsn::ZERO }]);
         shipping.on_received(node, 1, &tracker);
     }
     shipping.on_time(HASTE_MIN);
     let helping = shipping.next_group(3, HASTE_MIN, &tracker).expect("it comes in for it");
-    assert!(helping.batches == ["10"] && helping.held && helping.chosen);
-    tracker.ack(3, BootId(1), [Mark { group: G, received: Lsn(10), flushed: Lsn::ZERO }]);
-    assert!(shipping.on_received(3, 1, &tracker));
+    assert!(helping.batches.is_empty() && helping.asked);
+    ack(&mut tracker, 3, 10);
+    assert!(shipping.on_flushed(3, 2, HASTE_MIN, &tracker));
     assert!(shipping.is_ready(HASTE_MIN), "the next group does not wait for it either");
 }
