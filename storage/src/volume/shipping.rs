@@ -18,10 +18,10 @@
 //! flush may; the node owes no ack for it, and is free for the next one. What it holds is asked for when it becomes one of the
 //! four, when it holds a window full, and when it is idle.
 //!
-//! **Unhurried groups.** Where nobody waits for more than receipt nobody rests, and the four, too, may hold their flush. They are
-//! then in flight until they have told of the write, so that the next group gathers meanwhile. Whoever comes to wait for the
-//! flush has it asked for ([`Shipping::hurry`]). Until it is, a loss of power of all nodes takes up to eight groups, or twenty
-//! milliseconds.
+//! **Unhurried groups.** Where somebody waits for receipt nobody rests: what is not flushed is to be on six. Where nobody waits
+//! for more, the four, too, may hold their flush. They are then in flight until they have told of the write, so that the next
+//! group gathers meanwhile. Whoever comes to wait for the flush has it asked for ([`Shipping::hurry`]). Until it is, a loss of
+//! power of all nodes takes up to eight groups, or twenty milliseconds.
 //!
 //! **Patience.** A stream carries what it was given, in order, for as long as it lives: what a slow node was sent is on its
 //! way or there, and is not sent again. A node whose ack is late is *asked*, with a message that carries nothing; the reply
@@ -285,8 +285,10 @@ pub struct Shipping {
     /// Whose flushes count, as far as the tracker knows.
     counting: [bool; COPIES],
     flushers: Flushers,
-    /// What is waited for of the groups that are sent.
-    awaited: Level,
+    /// Of the groups that are sent, somebody waits for the receipt...
+    receipt_awaited: bool,
+    /// ...and nobody for more.
+    unhurried: bool,
     /// When a group was last queued.
     pushed_at: Duration,
 }
@@ -298,7 +300,8 @@ impl Shipping {
         let links = std::array::from_fn(|_| Link { heard_at: now, ..Link::default() });
         let counting = [true; COPIES];
         let (batches, flushers) = (VecDeque::new(), Flushers::new(zones));
-        Shipping { batches, base: 0, bytes: 0, links, counting, flushers, awaited: Level::Flushed, pushed_at: now }
+        let (receipt_awaited, unhurried) = (false, false);
+        Shipping { batches, base: 0, bytes: 0, links, counting, flushers, receipt_awaited, unhurried, pushed_at: now }
     }
 
     /// Whose flushes count from now on ([`Tracker::counting`]).
@@ -332,7 +335,7 @@ impl Shipping {
     fn rests_until(&self, node: usize) -> Option<Duration> {
         let link = &self.links[node];
         let little = link.waiting_groups <= HELD_GROUPS_MAX && link.waiting_bytes < REST_BYTES_MAX;
-        let rests = little && self.awaited == Level::Flushed && !self.flushers.is_chosen(node);
+        let rests = little && !self.receipt_awaited && !self.flushers.is_chosen(node);
         (rests && link.next < self.end()).then(|| (self.pushed_at + REST_FOR).min(link.told_at + HEARTBEAT))
     }
 
@@ -469,9 +472,10 @@ impl Shipping {
         }
     }
 
-    /// For what of the groups that are sent from now on somebody waits, at most. By default for their flush.
-    pub fn set_awaited(&mut self, level: Level) {
-        self.awaited = level;
+    /// Whether anybody waits for the receipt of the groups that are sent from now on, and for their flush. Where nobody waits
+    /// for anything they are flushed as if somebody did.
+    pub fn set_awaited(&mut self, receipt: bool, flush: bool) {
+        (self.receipt_awaited, self.unhurried) = (receipt, receipt && !flush);
     }
 
     /// Somebody waits for the flush of what was sent: has it asked for where it is held. Returns whether it is anywhere.
@@ -574,7 +578,8 @@ impl Shipping {
             at += 1;
         }
         let vdl = tracker.vdl(Level::Flushed);
-        let (chosen, hurried) = (self.flushers.is_chosen(node), self.awaited == Level::Flushed);
+        let (chosen, unhurried) = (self.flushers.is_chosen(node), self.unhurried);
+        let receipt_awaited = self.receipt_awaited;
         let has_all = at == self.end();
         let link = &mut self.links[node];
         let much = link.waiting_bytes >= REST_BYTES_MAX;
@@ -594,7 +599,7 @@ impl Shipping {
         link.told_vdl = vdl;
         link.told_at = now;
         link.unheard.get_or_insert((link.sequence, now));
-        let may_wait = if chosen { !hurried && bytes < HELD_BYTES_MAX } else { !hurried || much };
+        let may_wait = if chosen { unhurried && bytes < HELD_BYTES_MAX } else { receipt_awaited || much };
         let held = may_wait
             && !(batches.is_empty() || asked)
             && link.held_groups < HELD_GROUPS_MAX

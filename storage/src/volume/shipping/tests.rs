@@ -521,7 +521,7 @@ fn who_lacks_what_came_before_is_not_one_of_the_four_until_it_has_it() {
     let census = shipping.census(ms(21));
     assert_eq!((census.taking, census.incomplete), (5, 1));
     assert!(census.to_string().contains("1 incomplete") && !shipping.takes(4, ms(21)) && shipping.takes(5, ms(21)));
-    let mut last = 30;
+    let (mut last, mut portions) = (30, 0);
     // In whichever window.
     for _ in 0..3 * HELD_GROUPS_MAX {
         shipping.push([batch(last, last + 10)], ms(21));
@@ -529,12 +529,14 @@ fn who_lacks_what_came_before_is_not_one_of_the_four_until_it_has_it() {
         let (at_once, _) = send(&mut shipping, ms(21), &tracker);
         let counting = at_once.iter().filter(|&&node| node != 4).count();
         assert_eq!(counting, WRITE_QUORUM, "{at_once:?} flush at once");
+        portions += usize::from(at_once.contains(&4));
         for node in at_once {
             ack(&mut tracker, node, if node == 4 { 0 } else { last });
             shipping.on_flushed(node, shipping.links[node].sequence, ms(21), &tracker);
         }
         assert_eq!(tracker.vdl(Level::Flushed), Lsn(last));
     }
+    assert_eq!(portions, 2, "its turn never comes, and still it does not rest for longer than a window");
     // Gossip brings it, in two parts. It is asked for that, though it always has something to do.
     let mut now = ms(21);
     for (scl, incomplete) in [(10, 1), (last, 0)] {
@@ -667,7 +669,7 @@ fn receive(shipping: &mut Shipping, tracker: &mut Tracker, sequence: u64, scl: u
 #[test]
 fn the_four_hold_a_flush_that_nobody_waits_for() {
     let (mut shipping, mut tracker) = world(&ALL);
-    shipping.set_awaited(Level::Received);
+    shipping.set_awaited(true, false);
     for group in 1..=HELD_GROUPS_MAX as u64 {
         assert!(shipping.is_ready(ms(0)));
         shipping.push([batch(group * 10 - 10, group * 10)], ms(0));
@@ -694,7 +696,7 @@ fn a_flush_that_the_four_hold_is_asked_for_when_somebody_waits_or_they_are_idle(
     for received in [false, true] {
         for hurried in [false, true] {
             let (mut shipping, mut tracker) = world(&ALL);
-            shipping.set_awaited(Level::Received);
+            shipping.set_awaited(true, false);
             shipping.push([batch(0, 10)], ms(0));
             send(&mut shipping, ms(0), &tracker);
             assert!(shipping.is_held());
@@ -723,9 +725,17 @@ fn a_flush_that_the_four_hold_is_asked_for_when_somebody_waits_or_they_are_idle(
 }
 
 #[test]
+fn nobody_rests_where_somebody_waits_for_receipt_and_others_for_the_flush() {
+    let (mut shipping, tracker) = world(&ALL);
+    shipping.set_awaited(true, true);
+    shipping.push([batch(0, 10)], ms(0));
+    assert_eq!(send(&mut shipping, ms(0), &tracker), (vec![0, 1, 2, 4], vec![3, 5]));
+}
+
+#[test]
 fn one_of_the_four_that_does_not_receive_in_time_is_passed_over() {
     let (mut shipping, mut tracker) = world(&ALL);
-    shipping.set_awaited(Level::Received);
+    shipping.set_awaited(true, false);
     shipping.push([batch(0, 10)], ms(0));
     send(&mut shipping, ms(0), &tracker);
     for node in [0, 1, 2, 3, 5] {

@@ -208,8 +208,7 @@ impl Shipper {
             let Acks { tracker, shipping, .. } = &mut *acks;
             // Said before it is asked who waits: who comes later sees it, and hurries.
             self.inner.unhurried.store(want_received || shipping.is_held(), Ordering::SeqCst);
-            let unhurried = want_received && !self.inner.waiters.has_any(Level::Flushed);
-            shipping.set_awaited(if unhurried { Level::Received } else { Level::Flushed });
+            shipping.set_awaited(want_received, self.inner.waiters.has_any(Level::Flushed));
             std::array::from_fn(|node| shipping.next_group(node, now, tracker))
         };
         if groups.iter().all(Option::is_none) {
