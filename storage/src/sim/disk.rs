@@ -8,7 +8,8 @@
 //! Faults are exact: the n-th fsync fails, the disk has so many bytes left, this bit is flipped.
 //!
 //! What is [begun](DiskFile::begin), once the disk [lets be begun](SimDisk::let_begin), is written at once, ends when the test
-//! [says so](SimDisk::end), and is durable then, if it was to be: it and nothing that was written before.
+//! [says so](SimDisk::end), and is durable then, if it was to be: it and nothing that was written before. What was written there
+//! before does not come back over it, as the cache of a drive has one content for a sector.
 //!
 //! Zeros at the end of a file take no memory: log files are filled with them before anything is written there, and a
 //! simulation makes thousands.
@@ -80,6 +81,22 @@ impl Unsynced {
     fn put(&self, into: &mut Sparse, from: usize, to: usize) {
         let stored = &self.bytes[from.min(self.bytes.len())..to.min(self.bytes.len())];
         into.write(self.offset + from as u64, stored, to - from);
+    }
+
+    /// Has the bytes of a newer write where that wrote, too.
+    fn give_way_to(&mut self, newer: &Unsynced) {
+        let from = self.offset.max(newer.offset);
+        let to = (self.offset + self.len as u64).min(newer.offset + newer.len as u64);
+        if from < to {
+            let mut bytes = Sparse::default();
+            bytes.write(0, &self.bytes, self.len);
+            let mut news = vec![0; (to - from) as usize];
+            let stored = newer.bytes.get((from - newer.offset) as usize..).unwrap_or_default();
+            let there = stored.len().min(news.len());
+            news[..there].copy_from_slice(&stored[..there]);
+            bytes.write(from - self.offset, &news, news.len());
+            self.bytes = bytes.to_vec();
+        }
     }
 }
 
@@ -486,6 +503,8 @@ impl SimFile {
             }
             for write in unsynced {
                 write.put(&mut content.durable, 0, write.len);
+                let older = content.unsynced.iter_mut().filter(|older| older.number < write.number);
+                older.for_each(|older| older.give_way_to(&write));
             }
             content.durable.set_len(content.now.len());
             Ok(())
@@ -617,5 +636,21 @@ mod tests {
         assert!(file.write_at(0, &[3]).is_err(), "a file of the former life is dead");
         assert_eq!(disk.paths(), std::slice::from_ref(&a));
         assert_eq!(disk.bytes(&a), [vec![1; 512], vec![2; 512]].concat());
+    }
+
+    #[test]
+    fn nothing_older_comes_back_over_a_durable_write() {
+        let disk = SimDisk::new();
+        disk.let_begin();
+        let path = PathBuf::from("/a");
+        let file = disk.open(&path, OpenMode::OrCreate).expect("it is memory");
+        disk.sync_dir(Path::new("/")).expect("it is memory");
+        file.write_at(0, &[1; 2048]).expect("it is memory");
+        let step = Step::WriteDurably { offset: 512, blocks: &[[2; 512], [0; 512]].concat() };
+        file.begin(step, Box::new(|ended| ended.expect("it is memory"))).unwrap_or_else(|_| panic!("it may be begun"));
+        assert!(disk.end(None));
+        file.write_at(1536, &[3; 1024]).expect("it is memory");
+        disk.crash(Loss::Sectors(&mut |sector| sector < 4));
+        assert_eq!(disk.bytes(&path), [[1; 512], [2; 512], [0; 512], [1; 512]].concat());
     }
 }
