@@ -138,6 +138,8 @@ impl Binder<'_> {
             ast::Statement::DropRoles { names, if_exists } => {
                 Ddl::DropRoles { names: names.clone(), if_exists: *if_exists }
             }
+            ast::Statement::ReassignOwned { from, to } => Ddl::ReassignOwned { from: from.clone(), to: to.clone() },
+            ast::Statement::DropOwned { roles, cascade } => Ddl::DropOwned { roles: roles.clone(), cascade: *cascade },
             ast::Statement::Grant(grant) => Ddl::Grant(Box::new(self.grant(grant)?)),
             ast::Statement::CreateDatabase(database) => Ddl::CreateDatabase(database.clone()),
             ast::Statement::DropDatabase { name, if_exists } => {

@@ -124,6 +124,14 @@ pub enum Ddl {
         names: Vec<String>,
         if_exists: bool,
     },
+    ReassignOwned {
+        from: Vec<String>,
+        to: String,
+    },
+    DropOwned {
+        roles: Vec<String>,
+        cascade: bool,
+    },
     Grant(Box<Grant>),
     CreateDatabase(NewDatabase),
     DropDatabase {

@@ -468,6 +468,8 @@ pub enum Statement {
     AlterRoleSet { name: String, setting: String, value: Option<Vec<String>> },
     RenameRole { name: String, to: String },
     DropRoles { names: Vec<String>, if_exists: bool },
+    ReassignOwned { from: Vec<String>, to: String },
+    DropOwned { roles: Vec<String>, cascade: bool },
     Grant(Box<Grant>),
     CreateDatabase(NewDatabase),
     DropDatabase { name: String, if_exists: bool },

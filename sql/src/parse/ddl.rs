@@ -357,6 +357,10 @@ impl Parser<'_> {
                 self.advance();
                 return self.drop_role();
             }
+            "owned" => {
+                self.advance();
+                return self.drop_owned();
+            }
             "database" => {
                 self.advance();
                 let if_exists = self.accept_words(&["if", "exists"]);

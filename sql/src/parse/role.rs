@@ -122,6 +122,24 @@ impl Parser<'_> {
         Ok(Statement::DropRoles { names: self.role_names()?, if_exists })
     }
 
+    /// Behind DROP OWNED.
+    pub(super) fn drop_owned(&mut self) -> Result<Statement> {
+        self.expect_word("by")?;
+        let roles = self.role_names()?;
+        let cascade = self.accept_word("cascade");
+        if !cascade {
+            self.accept_word("restrict");
+        }
+        Ok(Statement::DropOwned { roles, cascade })
+    }
+
+    pub(super) fn reassign_owned(&mut self) -> Result<Statement> {
+        self.expect_words(&["reassign", "owned", "by"])?;
+        let from = self.role_names()?;
+        self.expect_word("to")?;
+        Ok(Statement::ReassignOwned { from, to: self.role_name()? })
+    }
+
     pub(super) fn grant(&mut self) -> Result<Statement> {
         let revoke = self.is_word("revoke");
         self.advance();

@@ -102,8 +102,9 @@ impl Parser<'_> {
             "wait" => self.wait_for_lsn(),
             "comment" => self.comment(),
             "reindex" => self.reindex(),
+            "reassign" => self.reassign_owned(),
             "listen" | "notify" | "unlisten" | "do" | "call" | "cluster" | "merge" | "load" | "refresh" | "import"
-            | "security" | "reassign" => self.unsupported(&word.to_ascii_uppercase()),
+            | "security" => self.unsupported(&word.to_ascii_uppercase()),
             _ => Err(self.unexpected()),
         }
     }

@@ -631,6 +631,8 @@ pub(super) fn command_name(ddl: &Ddl) -> &'static str {
         Ddl::CreateRole { .. } => "CREATE ROLE",
         Ddl::AlterRole { .. } | Ddl::AlterRoleSet { .. } | Ddl::RenameRole { .. } => "ALTER ROLE",
         Ddl::DropRoles { .. } => "DROP ROLE",
+        Ddl::ReassignOwned { .. } => "REASSIGN OWNED",
+        Ddl::DropOwned { .. } => "DROP OWNED",
         Ddl::Grant(grant) => {
             if grant.revoke {
                 "REVOKE"

@@ -405,3 +405,39 @@ async fn no_grant_is_left_of_a_role_that_is_dropped_beside_it() {
         "select count(*) from pg_auth_members m join pg_roles r on r.oid = m.member where r.rolname = 'b'";
     assert_eq!(value(&mut one, memberships).await, "0");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_left_to_a_role_that_is_dropped_beside_it() {
+    let roles = "create role a; create role b; grant create on schema public to public; \
+                 create table t (id int); create view v as select 1 as one; create sequence s; create schema box; \
+                 set role b; create table of_b (id int); reset role";
+    for (taking, found) in [
+        ("set role a; create table new (id int); reset role", "owner of table new"),
+        ("set role a; create view new as select 1 as one; reset role", "owner of view new"),
+        ("set role a; create sequence new; reset role", "owner of sequence new"),
+        ("create schema new authorization a", "owner of schema new"),
+        ("alter table t owner to a", "owner of table t"),
+        ("alter view v owner to a", "owner of view v"),
+        ("alter sequence s owner to a", "owner of sequence s"),
+        ("alter schema box owner to a", "owner of schema box"),
+        ("reassign owned by b to a", "owner of table of_b"),
+    ] {
+        let (_volume, database, mut one, two) = two(roles).await;
+        ok(&run(&mut one, "begin").await);
+        ok(&run(&mut one, taking).await);
+        let waiting = spawn(two, "drop role a");
+        let_wait(&database).await;
+        ok(&run(&mut one, "commit").await);
+        let (two, lines) = waiting.await.expect("no panic");
+        let refused = "ERROR:  2BP01: role \"a\" cannot be dropped because some objects depend on it";
+        assert_eq!(lines, [refused.to_owned(), format!("DETAIL:  {found}")], "{taking}");
+        // The other way round.
+        ok(&run(&mut one, "reassign owned by a to b; begin; drop role a").await);
+        let waiting = spawn(two, taking.split("; reset").next().unwrap_or(taking));
+        let_wait(&database).await;
+        ok(&run(&mut one, "commit").await);
+        let (_two, lines) = waiting.await.expect("no panic");
+        let refused = lines.last().expect("an answer");
+        assert!(refused.starts_with("ERROR:  42704: role "), "{taking}: {refused}");
+    }
+}

@@ -317,7 +317,7 @@ pub(super) async fn schema(
     let owned = work.catalog.role(owner).map(|role| role.name.clone());
     let name = name.or(owned.as_deref()).unwrap_or_default();
     work.claim_more(0, name).await?;
-    work.reload().await?;
+    work.hold_role(owner).await?;
     if name.starts_with("pg_") {
         return Err(Error::new(SqlState::RESERVED_NAME, format!("unacceptable schema name \"{name}\""))
             .detail("The prefix \"pg_\" is reserved for system schemas."));

@@ -38,6 +38,7 @@ pub(super) async fn create(work: &mut Work, new: &NewDatabase) -> Result<String>
     }
     let owner = work.role_or_user(new.owner.as_deref())?;
     work.check_may_become(owner)?;
+    work.hold_role(owner).await?;
     let template = new.template.as_deref().unwrap_or("template1");
     let source = work.catalog.database_named(template).map(|database| database.oid);
     let source = source.ok_or_else(|| {

@@ -257,7 +257,7 @@ pub(super) async fn schemas(work: &mut Work, schemas: &[Arc<SchemaDef>], cascade
             return Err(Error::new(SqlState::DEPENDENT_OBJECTS_STILL_EXIST, message));
         }
     }
-    remove_schemas(work, schemas, cascade).await?;
+    everything(work, schemas, Vec::new(), cascade).await?;
     Ok("DROP SCHEMA".to_owned())
 }
 
@@ -266,12 +266,22 @@ pub(super) async fn temporary(work: &mut Work, number: u32) -> Result<()> {
     let Some(schema) = work.catalog.schema(number).cloned() else { return Ok(()) };
     work.lock(u64::from(schema.oid), TableLockMode::AccessExclusive).await?;
     work.reload().await?;
-    remove_schemas(work, &[schema], true).await
+    everything(work, &[schema], Vec::new(), true).await
 }
 
-/// The caller has locked them.
-async fn remove_schemas(work: &mut Work, schemas: &[Arc<SchemaDef>], cascade: bool) -> Result<()> {
-    let mut contents: Vec<Relation> = Vec::new();
+/// Schemas with what is in them, and further relations. The caller has locked the schemas and the relations.
+pub(super) async fn everything(
+    work: &mut Work,
+    schemas: &[Arc<SchemaDef>],
+    relations: Vec<Relation>,
+    cascade: bool,
+) -> Result<()> {
+    let what = match (schemas, relations.as_slice()) {
+        ([schema], []) => Some(format!("schema {}", schema.name)),
+        ([], [relation]) => Some(work.describe(relation)),
+        _ => None,
+    };
+    let mut contents = relations;
     let mut sentences = Vec::new();
     let mut whats = Vec::new();
     for schema in schemas {
@@ -283,7 +293,7 @@ async fn remove_schemas(work: &mut Work, schemas: &[Arc<SchemaDef>], cascade: bo
                 Relation::Sequence(sequence) => sequence.owned_by.is_some(),
                 _ => false,
             };
-            if !is_part {
+            if !is_part && contents.iter().all(|it| it.oid() != relation.oid()) {
                 let what = work.describe(&relation);
                 sentences.push(format!("{what} depends on schema {}", schema.name));
                 whats.push(what);
@@ -301,9 +311,9 @@ async fn remove_schemas(work: &mut Work, schemas: &[Arc<SchemaDef>], cascade: bo
     sentences.extend(outside.iter().map(|it| it.sentence.clone()));
     whats.extend(outside.iter().map(|it| it.what.clone()));
     if !sentences.is_empty() && !cascade {
-        return Err(match schemas {
-            [one] => depend::refused(&format!("schema {}", one.name), sentences),
-            _ => depend::refused_all(sentences),
+        return Err(match what {
+            Some(what) => depend::refused(&what, sentences),
+            None => depend::refused_all(sentences),
         });
     }
     depend::tell_cascade(work, &whats);

@@ -253,14 +253,66 @@ async fn on_relation(work: &mut Work, grant: &Grant, wanted: Privileges, relatio
     let Some(relation) = work.catalog.relation(relation.oid()).cloned() else { return Ok(false) };
     let acl = changed(work, grant, wanted, &Granted::relation(&relation)?)?;
     warn_of_columns(work, grant, wanted, &relation)?;
-    match &relation {
-        Relation::Table(it) => work.put_table(TableDef { acl, ..(**it).clone() }).await?,
-        Relation::View(it) => work.put(Object::View(ViewDef { acl, ..(**it).clone() })).await?,
-        Relation::Sequence(it) => work.put(Object::Sequence(SequenceDef { acl, ..(**it).clone() })).await?,
-        Relation::Index(_) | Relation::Virtual(_) => return Err(Error::internal("a grant on what has none")),
-    }
+    put(work, &relation, acl).await?;
     work.reload().await?;
     Ok(true)
+}
+
+/// Stores a relation with these grants.
+async fn put(work: &Work, relation: &Relation, acl: Acl) -> Result<()> {
+    match relation {
+        Relation::Table(it) => work.put_table(TableDef { acl, ..(**it).clone() }).await,
+        Relation::View(it) => work.put(Object::View(ViewDef { acl, ..(**it).clone() })).await,
+        Relation::Sequence(it) => work.put(Object::Sequence(SequenceDef { acl, ..(**it).clone() })).await,
+        Relation::Index(_) | Relation::Virtual(_) => Err(Error::internal("a grant on what has none")),
+    }
+}
+
+/// Takes from some roles all that they were granted in this database and on what all databases share, and what hangs from it.
+pub(super) async fn revoke_from(work: &mut Work, roles: &[u32]) -> Result<()> {
+    let has_some = |acl: &Acl| acl.iter().flat_map(|items| items.iter()).any(|item| roles.contains(&item.grantee));
+    let catalog = work.catalog.clone();
+    for relation in catalog.relations().filter(|relation| acl(relation).is_some_and(has_some)) {
+        work.hold(relation.oid()).await?;
+        let Some(found) = work.catalog.relation(relation.oid()).cloned() else { continue };
+        let acl = left(work, roles, &Granted::relation(&found)?)?;
+        put(work, &found, acl).await?;
+    }
+    for schema in catalog.schemas().filter(|schema| has_some(&schema.acl)) {
+        work.hold(schema.oid).await?;
+        let Some(found) = work.catalog.schema(schema.oid).cloned() else { continue };
+        let acl = left(work, roles, &Granted::schema(&found))?;
+        work.put(Object::Schema(SchemaDef { acl, ..(*found).clone() })).await?;
+    }
+    for database in catalog.databases().filter(|database| has_some(&database.acl)) {
+        super::database::lock(work, &database.name).await?;
+        let Some(found) = work.catalog.database_named(&database.name).cloned() else { continue };
+        let acl = left(work, roles, &Granted::database(&found))?;
+        work.put(Object::Database(DatabaseDef { acl, ..(*found).clone() })).await?;
+    }
+    work.reload().await
+}
+
+/// The grants of a relation that has some.
+fn acl(relation: &Relation) -> Option<&Acl> {
+    match relation {
+        Relation::Table(it) => Some(&it.acl),
+        Relation::View(it) => Some(&it.acl),
+        Relation::Sequence(it) => Some(&it.acl),
+        Relation::Index(_) | Relation::Virtual(_) => None,
+    }
+}
+
+/// The grants of an object without those to some roles; its owner keeps what is granted to it.
+fn left(work: &Work, roles: &[u32], on: &Granted<'_>) -> Result<Acl> {
+    let catalog = &work.catalog;
+    let follows = |role: u32, other: u32| catalog.role(role).is_some_and(|role| has_rights_of(catalog, role, other));
+    let (items, owner) = (on.secured.items(on.all), on.secured.owner());
+    let mut grants = Grants::new(items.clone(), owner, &follows);
+    for item in items.into_iter().filter(|item| item.grantee != owner && roles.contains(&item.grantee)) {
+        grants.remove(item, true)?;
+    }
+    Ok(Some(grants.into_items().into()))
 }
 
 /// Tells when not all is granted or revoked that was to be.

@@ -29,6 +29,7 @@ mod grant;
 mod index;
 mod name;
 mod newest;
+mod owned;
 mod rebuild;
 mod rename;
 mod role;
@@ -130,6 +131,8 @@ pub(crate) async fn execute(ddl: &Ddl, with: &[WithPart], context: &Arc<ExecCont
         Ddl::AlterRoleSet { name, setting, value } => role::set(&mut work, name, setting, value.as_deref()).await?,
         Ddl::RenameRole { name, to } => role::rename(&mut work, name, to).await?,
         Ddl::DropRoles { names, if_exists } => role::drop(&mut work, names, *if_exists).await?,
+        Ddl::ReassignOwned { from, to } => owned::reassign(&mut work, from, to).await?,
+        Ddl::DropOwned { roles, cascade } => owned::drop(&mut work, roles, *cascade).await?,
         Ddl::Grant(grant) => grant::run(&mut work, grant).await?,
         Ddl::CreateDatabase(new) => database::create(&mut work, new).await?,
         Ddl::DropDatabase { name, if_exists } => database::drop(&mut work, name, *if_exists).await?,

@@ -140,24 +140,19 @@ fn free_in(work: &Work, schema: &SchemaDef, name: &str) -> Result<()> {
 
 pub(super) async fn set_owner(work: &mut Work, relation: &Relation, owner: &str) -> Result<String> {
     let found = locked(work, relation).await?;
-    match &found {
+    let owner = match &found {
         Relation::Table(table) => {
             work.check_not_pending(table, "ALTER TABLE")?;
-            table_owner(work, table, owner).await?;
+            new_owner_in(work, owner, table.owner, table.schema)?
         }
-        Relation::View(view) => {
-            let owner = new_owner_in(work, owner, view.owner, view.schema)?;
-            let acl = owned_by(&view.acl, view.owner, owner);
-            work.put(Object::View(ViewDef { owner, acl, ..(**view).clone() })).await?;
-        }
+        Relation::View(view) => new_owner_in(work, owner, view.owner, view.schema)?,
         Relation::Sequence(sequence) => {
             let owner = new_owner_in(work, owner, sequence.owner, sequence.schema)?;
             if sequence.owned_by.is_some() {
                 let message = format!("cannot change owner of sequence \"{}\"", sequence.name);
                 return Err(Error::new(SqlState::FEATURE_NOT_SUPPORTED, message));
             }
-            let acl = owned_by(&sequence.acl, sequence.owner, owner);
-            work.put(Object::Sequence(SequenceDef { owner, acl, ..(**sequence).clone() })).await?;
+            owner
         }
         Relation::Index(_) | Relation::Virtual(_) => {
             return Err(Error::new(
@@ -165,9 +160,36 @@ pub(super) async fn set_owner(work: &mut Work, relation: &Relation, owner: &str)
                 format!("cannot change owner of \"{}\"", found.name()),
             ));
         }
-    }
-    work.reload().await?;
+    };
+    work.hold_role(owner).await?;
+    give(work, &found, owner).await?;
     Ok(tag(&found))
+}
+
+/// Gives a relation, which the caller has locked, to a role; a table with its sequences.
+pub(super) async fn give(work: &mut Work, relation: &Relation, owner: u32) -> Result<()> {
+    match relation {
+        Relation::Table(table) => {
+            let acl = owned_by(&table.acl, table.owner, owner);
+            work.put_table(TableDef { owner, acl, ..(**table).clone() }).await?;
+            for sequence in depend::owned_sequences(work, table) {
+                super::sequence::lock(work, sequence).await?;
+                give_sequence(work, &*work.sequence(sequence)?, owner).await?;
+            }
+        }
+        Relation::View(view) => {
+            let acl = owned_by(&view.acl, view.owner, owner);
+            work.put(Object::View(ViewDef { owner, acl, ..(**view).clone() })).await?;
+        }
+        Relation::Sequence(sequence) => give_sequence(work, sequence, owner).await?,
+        Relation::Index(_) | Relation::Virtual(_) => return Err(Error::internal("an owner of what has none")),
+    }
+    work.reload().await
+}
+
+async fn give_sequence(work: &Work, sequence: &SequenceDef, owner: u32) -> Result<()> {
+    let acl = owned_by(&sequence.acl, sequence.owner, owner);
+    work.put(Object::Sequence(SequenceDef { owner, acl, ..sequence.clone() })).await
 }
 
 /// # Errors
@@ -195,22 +217,15 @@ fn new_owner_in(work: &Work, name: &str, from: u32, schema: u32) -> Result<u32> 
 }
 
 /// The grants of what goes from one owner to another.
-fn owned_by(acl: &Acl, from: u32, to: u32) -> Acl {
+pub(super) fn owned_by(acl: &Acl, from: u32, to: u32) -> Acl {
     acl.as_deref().map(|items| with_new_owner(items, from, to).into())
 }
 
 /// The table's owner, and its sequences'.
-pub(super) async fn table_owner(work: &mut Work, table: &TableDef, owner: &str) -> Result<()> {
+pub(super) async fn table_owner(work: &mut Work, table: &Arc<TableDef>, owner: &str) -> Result<()> {
     let owner = new_owner_in(work, owner, table.owner, table.schema)?;
-    let acl = owned_by(&table.acl, table.owner, owner);
-    work.put_table(TableDef { owner, acl, ..table.clone() }).await?;
-    for sequence in depend::owned_sequences(work, table) {
-        super::sequence::lock(work, sequence).await?;
-        let sequence = work.sequence(sequence)?;
-        let acl = owned_by(&sequence.acl, sequence.owner, owner);
-        work.put(Object::Sequence(SequenceDef { owner, acl, ..(*sequence).clone() })).await?;
-    }
-    work.reload().await
+    work.hold_role(owner).await?;
+    give(work, &Relation::Table(table.clone()), owner).await
 }
 
 pub(super) async fn schema(work: &mut Work, schema: &SchemaDef, name: &str) -> Result<String> {
@@ -243,6 +258,7 @@ pub(super) async fn schema(work: &mut Work, schema: &SchemaDef, name: &str) -> R
 pub(super) async fn set_schema_owner(work: &mut Work, schema: &SchemaDef, owner: &str) -> Result<String> {
     let schema = held_schema(work, schema).await?;
     let owner = new_owner(work, owner, schema.owner)?;
+    work.hold_role(owner).await?;
     if owner != schema.owner {
         create::check_database(work)?;
     }

@@ -182,14 +182,28 @@ impl Work {
         self.reload().await
     }
 
-    /// Reserves a name in a schema until the transaction ends, and holds the schema. The catalog is current after this.
+    /// Keeps a role, which is about to own something, from being dropped. The catalog is current after this.
+    ///
+    /// # Errors
+    /// 42704 when it is gone.
+    pub async fn hold_role(&mut self, role: u32) -> Result<()> {
+        self.lock(u64::from(role), TableLockMode::AccessShare).await?;
+        self.reload().await?;
+        self.catalog
+            .role(role)
+            .map(drop)
+            .ok_or_else(|| Error::new(SqlState::UNDEFINED_OBJECT, format!("role {role} was concurrently dropped")))
+    }
+
+    /// Reserves a name in a schema until the transaction ends, and holds the schema and the user. The catalog is current after
+    /// this.
     ///
     /// # Errors
     /// 3F000 when no schema has this name any more, 42501 to those who may not create in it.
     pub async fn claim(&mut self, schema: &SchemaDef, name: &str) -> Result<()> {
         self.hold_name_of(schema.oid).await?;
         self.claim_more(schema.oid, name).await?;
-        self.reload().await?;
+        self.hold_role(self.role()?.oid).await?;
         if schema.is_temporary() {
             self.open_temporary(schema).await?;
         }
