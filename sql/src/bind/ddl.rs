@@ -142,6 +142,9 @@ impl Binder<'_> {
             ast::Statement::DropOwned { roles, cascade } => Ddl::DropOwned { roles: roles.clone(), cascade: *cascade },
             ast::Statement::Grant(grant) => Ddl::Grant(Box::new(self.grant(grant)?)),
             ast::Statement::CreateDatabase(database) => Ddl::CreateDatabase(database.clone()),
+            ast::Statement::AlterDatabase { name, change } => {
+                Ddl::AlterDatabase { name: name.clone(), change: change.clone() }
+            }
             ast::Statement::DropDatabase { name, if_exists } => {
                 Ddl::DropDatabase { name: name.clone(), if_exists: *if_exists }
             }

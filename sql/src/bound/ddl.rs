@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use types::SqlType;
+use types::{Error, Result, SqlState, SqlType};
 
 use super::plan::Plan;
 use super::statement::ResultColumn;
@@ -134,6 +134,10 @@ pub enum Ddl {
     },
     Grant(Box<Grant>),
     CreateDatabase(NewDatabase),
+    AlterDatabase {
+        name: String,
+        change: DatabaseChange,
+    },
     DropDatabase {
         name: String,
         if_exists: bool,
@@ -352,9 +356,56 @@ pub struct NewDatabase {
     pub name: String,
     pub owner: Option<String>,
     pub template: Option<String>,
-    pub allow_connections: bool,
+    pub options: DatabaseOptions,
+}
+
+/// What is said of a database beside its name and owner.
+#[derive(Clone, Debug, Default)]
+pub struct DatabaseOptions {
+    pub allow_connections: Option<bool>,
     /// -1 for no limit.
-    pub connection_limit: i32,
+    pub connection_limit: Option<i32>,
+    pub is_template: Option<bool>,
+}
+
+impl DatabaseOptions {
+    /// Takes an option by name and value; false: it is none of these.
+    ///
+    /// # Errors
+    /// 42601 and 22023 for a value that it cannot have.
+    pub fn take(&mut self, option: &str, value: &str) -> Result<bool> {
+        let flag = || match value.to_ascii_lowercase().as_str() {
+            "true" | "on" | "1" => Ok(true),
+            "false" | "off" | "0" => Ok(false),
+            _ => Err(Error::new(SqlState::SYNTAX_ERROR, format!("{option} requires a Boolean value"))),
+        };
+        match option {
+            "allow_connections" => self.allow_connections = Some(flag()?),
+            "is_template" => self.is_template = Some(flag()?),
+            "connection" => {
+                let limit = value.parse().ok().filter(|limit| *limit >= -1);
+                self.connection_limit = Some(limit.ok_or_else(|| {
+                    let message = format!("invalid connection limit: {value}");
+                    Error::new(SqlState::INVALID_PARAMETER_VALUE, message)
+                })?);
+            }
+            _ => return Ok(false),
+        }
+        Ok(true)
+    }
+}
+
+/// ALTER DATABASE.
+#[derive(Clone, Debug)]
+pub enum DatabaseChange {
+    Rename(String),
+    Owner(String),
+    /// No value is RESET.
+    Set {
+        setting: String,
+        value: Option<Vec<String>>,
+    },
+    Options(DatabaseOptions),
 }
 
 /// GRANT and REVOKE. The parser has relations and schemas by name (`R` and `S`), the binder has found them.

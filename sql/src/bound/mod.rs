@@ -26,8 +26,8 @@ pub mod walk;
 pub use access::{Access, AnyKey, Fit, IndexAccess, KeyBound};
 pub use ddl::{
     AlterColumn, AlterTable, AlterView, CheckOption, ColumnSpec, ConstraintKind, ConstraintSpec, CreateIndex,
-    CreateTable, CreateView, Ddl, DropKind, ForeignKeyAction, Grant, GrantTarget, Identity, NewDatabase, OnCommit,
-    RoleOption, SequenceOptions,
+    CreateTable, CreateView, DatabaseChange, DatabaseOptions, Ddl, DropKind, ForeignKeyAction, Grant, GrantTarget,
+    Identity, NewDatabase, OnCommit, RoleOption, SequenceOptions,
 };
 pub use dml::{
     Assignment, Check, ConflictAction, Copy, CopyDirection, CopyEnd, CopyFormat, CopyOptions, Delete, Insert,

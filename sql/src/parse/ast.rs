@@ -4,8 +4,8 @@
 //! lists, so that a long chain is wide rather than deep; every [`Expr`] knows its height, which the parser bounds.
 
 use crate::bound::{
-    CopyFormat, ExplainFormat, FetchDirection, ForeignKeyAction, Identity, LockMode, LockStrength, LockWait,
-    NewDatabase, OnCommit, RoleOption, SetOpKind, SetScope, SetValue, TransactionStatement, WaitForLsn,
+    CopyFormat, DatabaseChange, ExplainFormat, FetchDirection, ForeignKeyAction, Identity, LockMode, LockStrength,
+    LockWait, NewDatabase, OnCommit, RoleOption, SetOpKind, SetScope, SetValue, TransactionStatement, WaitForLsn,
 };
 use crate::catalog::Timing;
 
@@ -472,6 +472,7 @@ pub enum Statement {
     DropOwned { roles: Vec<String>, cascade: bool },
     Grant(Box<Grant>),
     CreateDatabase(NewDatabase),
+    AlterDatabase { name: String, change: DatabaseChange },
     DropDatabase { name: String, if_exists: bool },
     Comment { kind: ObjectKind, name: Name, text: Option<String> },
     Reindex { tables: Vec<Name> },

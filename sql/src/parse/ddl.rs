@@ -5,7 +5,7 @@ use types::{Error, Result, SqlState};
 use super::ast::{AlterAction, CreateIndex, CreateView, IndexElement, Name, ObjectKind, SequenceOption, Statement};
 use super::lexer::Tok;
 use super::parser::Parser;
-use crate::bound::{CheckOption, NewDatabase};
+use crate::bound::{CheckOption, DatabaseChange, DatabaseOptions, NewDatabase};
 
 impl Parser<'_> {
     pub(super) fn create(&mut self) -> Result<Statement> {
@@ -147,56 +147,78 @@ impl Parser<'_> {
 
     fn create_database(&mut self) -> Result<Statement> {
         let name = self.name_string()?;
-        let (mut owner, mut template) = (None, None);
-        let (mut allow_connections, mut connection_limit) = (true, -1);
+        let (mut owner, mut template, mut options) = (None, None, DatabaseOptions::default());
         self.accept_word("with");
         while !self.at_end() && !self.is_sym(";") {
-            let option = self.label()?.name;
-            if option == "connection" {
-                self.expect_word("limit")?;
+            let (option, value) = self.database_option()?;
+            if options.take(&option, &value)? {
+                continue;
             }
-            self.accept_op("=");
-            let value = match self.peek().clone() {
-                Tok::Word(word) => word.into_owned(),
-                Tok::Quoted(text) => text,
-                Tok::String(text) => text.into_owned(),
-                Tok::Integer(digits) => digits.to_owned(),
-                Tok::Op("-") => {
-                    self.advance();
-                    "-1".to_owned()
-                }
-                _ => return Err(self.unexpected()),
-            };
-            self.advance();
             match option.as_str() {
                 "owner" => owner = Some(value),
                 "template" => template = Some(value),
                 "encoding" if !matches!(value.to_ascii_lowercase().as_str(), "utf8" | "utf-8" | "default" | "6") => {
                     return self.unsupported(&format!("encoding {value}"));
                 }
-                "connection" => {
-                    let limit = value.parse().ok().filter(|limit| *limit >= -1);
-                    connection_limit = limit.ok_or_else(|| {
-                        let message = format!("invalid connection limit: {value}");
-                        Error::new(SqlState::INVALID_PARAMETER_VALUE, message)
-                    })?;
-                }
-                "allow_connections" => {
-                    allow_connections = match value.to_ascii_lowercase().as_str() {
-                        "true" | "on" | "1" => true,
-                        "false" | "off" | "0" => false,
-                        _ => {
-                            let message = "allow_connections requires a Boolean value";
-                            return Err(Error::new(SqlState::SYNTAX_ERROR, message));
-                        }
-                    };
-                }
-                "encoding" | "locale" | "lc_collate" | "lc_ctype" | "tablespace" | "is_template" | "strategy"
-                | "locale_provider" | "collation_version" | "oid" | "icu_locale" => {}
+                "encoding" | "locale" | "lc_collate" | "lc_ctype" | "tablespace" | "strategy" | "locale_provider"
+                | "collation_version" | "oid" | "icu_locale" => {}
                 _ => return Err(self.unexpected()),
             }
         }
-        Ok(Statement::CreateDatabase(NewDatabase { name, owner, template, allow_connections, connection_limit }))
+        Ok(Statement::CreateDatabase(NewDatabase { name, owner, template, options }))
+    }
+
+    /// An option of a database and its value.
+    fn database_option(&mut self) -> Result<(String, String)> {
+        let option = self.label()?.name;
+        if option == "connection" {
+            self.expect_word("limit")?;
+        }
+        self.accept_op("=");
+        let value = match self.peek().clone() {
+            Tok::Word(word) => word.into_owned(),
+            Tok::Quoted(text) => text,
+            Tok::String(text) => text.into_owned(),
+            Tok::Integer(digits) => digits.to_owned(),
+            Tok::Op("-") => {
+                self.advance();
+                let Tok::Integer(digits) = self.peek() else { return Err(self.unexpected()) };
+                format!("-{digits}")
+            }
+            _ => return Err(self.unexpected()),
+        };
+        self.advance();
+        Ok((option, value))
+    }
+
+    /// Behind ALTER DATABASE.
+    fn alter_database(&mut self) -> Result<Statement> {
+        let name = self.name_string()?;
+        if self.is_word("set") && self.is_word_at(1, "tablespace") {
+            return self.unsupported("ALTER DATABASE SET TABLESPACE");
+        }
+        let change = if self.accept_words(&["rename", "to"]) {
+            DatabaseChange::Rename(self.name_string()?)
+        } else if self.accept_words(&["owner", "to"]) {
+            DatabaseChange::Owner(self.role_name()?)
+        } else if self.is_word("refresh") {
+            return self.unsupported("ALTER DATABASE REFRESH COLLATION VERSION");
+        } else if let Some((setting, value)) = self.stored_setting()? {
+            DatabaseChange::Set { setting, value }
+        } else {
+            let mut options = DatabaseOptions::default();
+            self.accept_word("with");
+            while !self.at_end() && !self.is_sym(";") {
+                let pos = self.pos();
+                let (option, value) = self.database_option()?;
+                if !options.take(&option, &value)? {
+                    let message = format!("option \"{option}\" not recognized");
+                    return Err(Error::new(SqlState::SYNTAX_ERROR, message).at(pos + 1));
+                }
+            }
+            DatabaseChange::Options(options)
+        };
+        Ok(Statement::AlterDatabase { name, change })
     }
 
     /// `WITH CHECK OPTION` behind a view's query.
@@ -403,6 +425,10 @@ impl Parser<'_> {
             "role" | "user" | "group" if !self.is_word_at(1, "mapping") => {
                 self.advance();
                 return self.alter_role();
+            }
+            "database" => {
+                self.advance();
+                return self.alter_database();
             }
             "schema" => {
                 self.advance();

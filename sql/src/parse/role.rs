@@ -89,32 +89,39 @@ impl Parser<'_> {
         if self.is_word("in") && self.is_word_at(1, "database") {
             return self.unsupported("ALTER ROLE IN DATABASE");
         }
-        if self.accept_word("set") {
-            let (setting, value) = match self.set_identity()? {
-                Some((setting, value)) => (setting.to_owned(), value),
-                None => {
-                    let zone = self.is_word("time") && self.is_word_at(1, "zone");
-                    let setting = self.setting_name()?;
-                    if !zone && !self.accept_word("to") && !self.accept_op("=") {
-                        return Err(self.unexpected());
-                    }
-                    (setting, if zone { self.time_zone_value()? } else { self.set_value()? })
-                }
-            };
-            let value = match value {
-                SetValue::Default => None,
-                SetValue::Values(values) => Some(values),
-            };
+        if let Some((setting, value)) = self.stored_setting()? {
             return Ok(Statement::AlterRoleSet { name, setting, value });
-        }
-        if self.accept_word("reset") {
-            let setting = self.setting_name()?;
-            return Ok(Statement::AlterRoleSet { name, setting, value: None });
         }
         self.accept_word("with");
         let mut options = Vec::new();
         self.role_options(&mut options)?;
         Ok(Statement::AlterRole { name, options })
+    }
+
+    /// SET or RESET of a role or database: the setting, and its value unless it is to have none.
+    pub(super) fn stored_setting(&mut self) -> Result<Option<(String, Option<Vec<String>>)>> {
+        if self.accept_word("reset") {
+            return Ok(Some((self.setting_name()?, None)));
+        }
+        if !self.accept_word("set") {
+            return Ok(None);
+        }
+        let (setting, value) = match self.set_identity()? {
+            Some((setting, value)) => (setting.to_owned(), value),
+            None => {
+                let zone = self.is_word("time") && self.is_word_at(1, "zone");
+                let setting = self.setting_name()?;
+                if !zone && !self.accept_word("to") && !self.accept_op("=") {
+                    return Err(self.unexpected());
+                }
+                (setting, if zone { self.time_zone_value()? } else { self.set_value()? })
+            }
+        };
+        let value = match value {
+            SetValue::Default => None,
+            SetValue::Values(values) => Some(values),
+        };
+        Ok(Some((setting, value)))
     }
 
     pub(super) fn drop_role(&mut self) -> Result<Statement> {

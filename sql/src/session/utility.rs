@@ -641,6 +641,7 @@ pub(super) fn command_name(ddl: &Ddl) -> &'static str {
             }
         }
         Ddl::CreateDatabase(_) => "CREATE DATABASE",
+        Ddl::AlterDatabase { .. } => "ALTER DATABASE",
         Ddl::DropDatabase { .. } => "DROP DATABASE",
         Ddl::Comment { .. } | Ddl::CommentSchema { .. } | Ddl::CommentExtension { .. } => "COMMENT",
         Ddl::Reindex { .. } => "REINDEX",

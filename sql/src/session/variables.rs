@@ -825,18 +825,22 @@ impl Variables {
         self.inner.lock().actor_of(setting)
     }
 
+    /// # Errors
+    /// As [`Variables::reset`].
+    pub fn check_resettable(name: &str) -> Result<()> {
+        match definition(name) {
+            Some(definition) if definition.context == "internal" => Err(cannot_change(definition.name)),
+            None if !name.contains('.') => Err(unrecognized(name)),
+            _ => Ok(()),
+        }
+    }
+
     /// SET ... TO DEFAULT and RESET; or SET LOCAL ... TO DEFAULT when `local`.
     ///
     /// # Errors
     /// 42704 unknown, 55P02 cannot be changed.
     pub fn reset(&self, name: &str, local: bool) -> Result<()> {
-        if let Some(definition) = definition(name) {
-            if definition.context == "internal" {
-                return Err(cannot_change(definition.name));
-            }
-        } else if !name.contains('.') {
-            return Err(unrecognized(name));
-        }
+        Variables::check_resettable(name)?;
         let mut inner = self.inner.lock();
         let key = name.to_lowercase();
         let with_it = (key == SESSION_AUTHORIZATION).then_some(ROLE);

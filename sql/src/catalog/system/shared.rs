@@ -1,5 +1,7 @@
 //! What all databases of a volume share: databases, roles, tablespaces.
 
+use std::sync::Arc;
+
 use types::{Datum, Result, oid};
 
 use super::row::{acl, b, c, i4, null, o, opt, t, text_array};
@@ -11,7 +13,7 @@ type Rows = Result<Vec<Vec<Datum>>>;
 const UTF8: i32 = 6;
 
 pub(super) fn pg_database(from: &VirtualSource<'_>) -> Rows {
-    let row = |it: &std::sync::Arc<crate::catalog::DatabaseDef>| {
+    let row = |it: &Arc<crate::catalog::DatabaseDef>| {
         vec![
             o(it.oid),
             t(&it.name),
@@ -38,16 +40,16 @@ fn valid_until(role: &RoleDef) -> Datum {
     opt(role.valid_until.map(Datum::Timestamptz))
 }
 
-fn settings(role: &RoleDef) -> Datum {
-    if role.settings.is_empty() {
+fn settings(settings: &[(Arc<str>, Arc<str>)]) -> Datum {
+    if settings.is_empty() {
         return Datum::Null;
     }
-    let lines: Vec<String> = role.settings.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    let lines: Vec<String> = settings.iter().map(|(name, value)| format!("{name}={value}")).collect();
     text_array(lines.iter().map(String::as_str))
 }
 
 pub(super) fn pg_authid(from: &VirtualSource<'_>) -> Rows {
-    let row = |it: &std::sync::Arc<RoleDef>| {
+    let row = |it: &Arc<RoleDef>| {
         vec![
             o(it.oid),
             t(&it.name),
@@ -67,7 +69,7 @@ pub(super) fn pg_authid(from: &VirtualSource<'_>) -> Rows {
 }
 
 pub(super) fn pg_roles(from: &VirtualSource<'_>) -> Rows {
-    let row = |it: &std::sync::Arc<RoleDef>| {
+    let row = |it: &Arc<RoleDef>| {
         vec![
             t(&it.name),
             b(it.superuser),
@@ -80,7 +82,7 @@ pub(super) fn pg_roles(from: &VirtualSource<'_>) -> Rows {
             t("********"),
             valid_until(it),
             b(it.bypass_row_security),
-            settings(it),
+            settings(&it.settings),
             o(it.oid),
         ]
     };
@@ -88,7 +90,7 @@ pub(super) fn pg_roles(from: &VirtualSource<'_>) -> Rows {
 }
 
 pub(super) fn pg_user(from: &VirtualSource<'_>) -> Rows {
-    let row = |it: &std::sync::Arc<RoleDef>| {
+    let row = |it: &Arc<RoleDef>| {
         vec![
             t(&it.name),
             o(it.oid),
@@ -98,14 +100,14 @@ pub(super) fn pg_user(from: &VirtualSource<'_>) -> Rows {
             b(it.bypass_row_security),
             t("********"),
             valid_until(it),
-            settings(it),
+            settings(&it.settings),
         ]
     };
     Ok(from.catalog.roles().filter(|role| role.login).map(row).collect())
 }
 
 pub(super) fn pg_group(from: &VirtualSource<'_>) -> Rows {
-    let row = |it: &std::sync::Arc<RoleDef>| {
+    let row = |it: &Arc<RoleDef>| {
         let members = from.catalog.roles().filter(|role| role.member_of.contains(&it.oid));
         vec![t(&it.name), o(it.oid), Datum::array(oid::OID, members.map(|role| o(role.oid)).collect())]
     };
@@ -113,8 +115,10 @@ pub(super) fn pg_group(from: &VirtualSource<'_>) -> Rows {
 }
 
 pub(super) fn pg_db_role_setting(from: &VirtualSource<'_>) -> Rows {
-    let set = from.catalog.roles().filter(|role| !role.settings.is_empty());
-    Ok(set.map(|role| vec![o(0), o(role.oid), settings(role)]).collect())
+    let of_databases = from.catalog.databases().map(|it| (it.oid, 0, &it.settings));
+    let of_roles = from.catalog.roles().map(|it| (0, it.oid, &it.settings));
+    let set = of_databases.chain(of_roles).filter(|(.., given)| !given.is_empty());
+    Ok(set.map(|(database, role, given)| vec![o(database), o(role), settings(given)]).collect())
 }
 
 pub(super) fn pg_auth_members(from: &VirtualSource<'_>) -> Rows {

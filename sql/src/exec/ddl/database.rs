@@ -1,11 +1,12 @@
-//! CREATE DATABASE and DROP DATABASE.
+//! CREATE, ALTER and DROP DATABASE.
 
 use std::sync::Arc;
 
 use types::{Error, Result, SqlState};
 
 use super::work::Work;
-use crate::bound::NewDatabase;
+use super::{rename, role};
+use crate::bound::{DatabaseChange, NewDatabase};
 use crate::catalog::codec::Object;
 use crate::catalog::store::{self, Writer};
 use crate::catalog::{CatalogSnapshot, DatabaseDef, Relation};
@@ -29,10 +30,7 @@ pub(super) async fn catalog_of(work: &Work, database: u32) -> Result<CatalogSnap
 pub(super) async fn create(work: &mut Work, new: &NewDatabase) -> Result<String> {
     let name = &*new.name;
     lock(work, name).await?;
-    let user = work.role()?;
-    if !user.superuser && !user.create_database {
-        return Err(Error::new(SqlState::INSUFFICIENT_PRIVILEGE, "permission denied to create database"));
-    }
+    check_may_create(work, "create")?;
     if work.catalog.database_named(name).is_some() {
         return Err(Error::new(SqlState::DUPLICATE_DATABASE, format!("database \"{name}\" already exists")));
     }
@@ -54,15 +52,88 @@ pub(super) async fn create(work: &mut Work, new: &NewDatabase) -> Result<String>
         name: Arc::from(name),
         owner,
         acl: None,
-        is_template: false,
-        allow_connections: new.allow_connections,
-        connection_limit: new.connection_limit,
+        is_template: new.options.is_template.unwrap_or(false),
+        allow_connections: new.options.allow_connections.unwrap_or(true),
+        connection_limit: new.options.connection_limit.unwrap_or(-1),
         settings: Vec::new(),
     };
     let writer = Writer { engine: work.engine(), database: 0 };
     let mut txn = work.txn().await?;
     writer.found(&mut txn, &database).await?;
     Ok("CREATE DATABASE".to_owned())
+}
+
+/// # Errors
+/// 55006 while there are sessions in the database, which is not the user's.
+fn check_unused(work: &Work, name: &str) -> Result<()> {
+    let others = work.context.session.database.backends.list();
+    let sessions = match others.iter().filter(|backend| *backend.database_name == *name).count() {
+        0 => return Ok(()),
+        1 => "is 1 other session".to_owned(),
+        count => format!("are {count} other sessions"),
+    };
+    let message = format!("database \"{name}\" is being accessed by other users");
+    Err(Error::new(SqlState::OBJECT_IN_USE, message).detail(format!("There {sessions} using the database.")))
+}
+
+/// # Errors
+/// 42501 to who may not create databases.
+fn check_may_create(work: &Work, what: &str) -> Result<()> {
+    let user = work.role()?;
+    if user.superuser || user.create_database {
+        return Ok(());
+    }
+    Err(Error::new(SqlState::INSUFFICIENT_PRIVILEGE, format!("permission denied to {what} database")))
+}
+
+pub(super) async fn alter(work: &mut Work, name: &str, change: &DatabaseChange) -> Result<String> {
+    lock(work, name).await?;
+    let found = work.catalog.database_named(name).cloned().ok_or_else(|| missing(name))?;
+    let mut database = (*found).clone();
+    let is_own = database.oid == work.catalog.database;
+    let own = |work: &Work| work.check_owner(found.owner, "database", name);
+    match change {
+        DatabaseChange::Rename(to) => {
+            own(work)?;
+            check_may_create(work, "rename")?;
+            lock(work, to).await?;
+            if work.catalog.database_named(to).is_some() {
+                return Err(Error::new(SqlState::DUPLICATE_DATABASE, format!("database \"{to}\" already exists")));
+            }
+            if is_own {
+                return Err(Error::new(SqlState::FEATURE_NOT_SUPPORTED, "current database cannot be renamed"));
+            }
+            check_unused(work, name)?;
+            database.name = Arc::from(&**to);
+        }
+        DatabaseChange::Owner(to) => {
+            let owner = work.role_named(to)?.oid;
+            if owner != database.owner {
+                own(work)?;
+                work.check_may_become(owner)?;
+                check_may_create(work, "change owner of")?;
+                work.hold_role(owner).await?;
+                database.acl = rename::owned_by(&database.acl, database.owner, owner);
+                database.owner = owner;
+            }
+        }
+        DatabaseChange::Set { setting, value } => {
+            own(work)?;
+            role::store_setting(work, &mut database.settings, setting, value.as_deref())?;
+        }
+        DatabaseChange::Options(options) => {
+            own(work)?;
+            if options.allow_connections == Some(false) && is_own {
+                let message = "cannot disallow connections for current database";
+                return Err(Error::new(SqlState::INVALID_PARAMETER_VALUE, message));
+            }
+            database.allow_connections = options.allow_connections.unwrap_or(database.allow_connections);
+            database.connection_limit = options.connection_limit.unwrap_or(database.connection_limit);
+            database.is_template = options.is_template.unwrap_or(database.is_template);
+        }
+    }
+    work.put(Object::Database(database)).await?;
+    Ok("ALTER DATABASE".to_owned())
 }
 
 pub(super) async fn drop(work: &mut Work, name: &str, if_exists: bool) -> Result<String> {
@@ -82,16 +153,7 @@ pub(super) async fn drop(work: &mut Work, name: &str, if_exists: bool) -> Result
     if database.oid == work.catalog.database {
         return Err(Error::new(SqlState::OBJECT_IN_USE, "cannot drop the currently open database"));
     }
-    let others = work.context.session.database.backends.list();
-    let users = others.iter().filter(|backend| *backend.database_name == *name).count();
-    if users > 0 {
-        let sessions = if users == 1 { "is 1 other session" } else { "are other sessions" };
-        return Err(Error::new(
-            SqlState::OBJECT_IN_USE,
-            format!("database \"{name}\" is being accessed by other users"),
-        )
-        .detail(format!("There {sessions} using the database.")));
-    }
+    check_unused(work, name)?;
     let inside = catalog_of(work, database.oid).await?;
     let writer = Writer { engine: work.engine(), database: database.oid };
     let mut objects: Vec<Object> = Vec::new();

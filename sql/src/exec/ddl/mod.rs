@@ -135,6 +135,7 @@ pub(crate) async fn execute(ddl: &Ddl, with: &[WithPart], context: &Arc<ExecCont
         Ddl::DropOwned { roles, cascade } => owned::drop(&mut work, roles, *cascade).await?,
         Ddl::Grant(grant) => grant::run(&mut work, grant).await?,
         Ddl::CreateDatabase(new) => database::create(&mut work, new).await?,
+        Ddl::AlterDatabase { name, change } => database::alter(&mut work, name, change).await?,
         Ddl::DropDatabase { name, if_exists } => database::drop(&mut work, name, *if_exists).await?,
         Ddl::Comment { relation, column, text, .. } => {
             rename::comment(&mut work, relation, *column, text.as_deref()).await?

@@ -300,16 +300,33 @@ pub(super) async fn alter(work: &mut Work, name: &str, options: &[RoleOption]) -
 pub(super) async fn set(work: &mut Work, name: &str, setting: &str, value: Option<&[String]>) -> Result<String> {
     check_may_change(name)?;
     let mut role = found(work, name, true, ["must be superuser to alter superusers", "permission denied"]).await?;
+    store_setting(work, &mut role.settings, setting, value)?;
+    work.put(Object::Role(role)).await?;
+    Ok("ALTER ROLE".to_owned())
+}
+
+/// Changes what a role or database has for its sessions; no value is RESET.
+///
+/// # Errors
+/// 42704 for a setting that there is not, 22023 for a value that it cannot have.
+pub(super) fn store_setting(
+    work: &mut Work,
+    settings: &mut Vec<(Arc<str>, Arc<str>)>,
+    setting: &str,
+    value: Option<&[String]>,
+) -> Result<()> {
+    if value.is_none() && setting != "all" && identity(setting).is_none() {
+        Variables::check_resettable(setting)?;
+    }
     let lower = setting.to_lowercase();
-    role.settings.retain(|(known, _)| known.to_lowercase() != lower && setting != "all");
+    settings.retain(|(known, _)| known.to_lowercase() != lower && setting != "all");
     if let Some(values) = value {
         // One that cannot be would be told to whoever connects.
         let text = Variables::text_of(setting, values)?;
         judge(work, setting, &text)?;
-        role.settings.push((Arc::from(Variables::display_name(setting)), Arc::from(text)));
+        settings.push((Arc::from(Variables::display_name(setting)), Arc::from(text)));
     }
-    work.put(Object::Role(role)).await?;
-    Ok("ALTER ROLE".to_owned())
+    Ok(())
 }
 
 /// Whether a setting can have this value. That a role cannot be set now is no more than told.
