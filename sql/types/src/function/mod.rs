@@ -23,6 +23,7 @@ mod degrees;
 mod encoding;
 mod format;
 mod from_char;
+mod hash;
 mod input_output;
 pub(crate) mod json;
 mod json_record;
@@ -185,7 +186,7 @@ impl Function {
 }
 
 /// The tables of this crate, in the form [`Registry::new`] takes.
-pub fn builtin() -> [&'static [Function]; 24] {
+pub fn builtin() -> [&'static [Function]; 25] {
     [
         arithmetic::FUNCTIONS,
         array::FUNCTIONS,
@@ -197,6 +198,7 @@ pub fn builtin() -> [&'static [Function]; 24] {
         degrees::FUNCTIONS,
         encoding::FUNCTIONS,
         format::FUNCTIONS,
+        hash::FUNCTIONS,
         input_output::FUNCTIONS,
         json::FUNCTIONS,
         json_record::FUNCTIONS,
