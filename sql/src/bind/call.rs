@@ -12,6 +12,7 @@ use crate::bound::{
     AggregateCall, CallExpr, Expr, FrameBound, FrameExclusion, FrameMode, SortKey, WindowCall, WindowFrame,
     WindowFunction, walk,
 };
+use crate::catalog::extension;
 use crate::parse::ast::{self, FunctionCall, Over};
 
 /// An aggregate with its arguments, its order, its filter and the type of its result.
@@ -51,7 +52,9 @@ impl Binder<'_> {
                 return Err(Error::new(SqlState::INVALID_SCHEMA_NAME, message).at(pos + 1));
             }
             self.check_schema(&call.name)?;
-            return Err(self.undefined_function(&shown, call, pos)?);
+            if !extension::is_movable(name) {
+                return Err(self.undefined_function(&shown, call, pos)?);
+            }
         }
         if call.args.iter().any(|arg| arg.name.is_some()) {
             super::parameter::check_names(call)?;

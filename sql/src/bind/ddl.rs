@@ -164,16 +164,17 @@ impl Binder<'_> {
     }
 
     fn create_extension(&mut self, name: &str, if_not_exists: bool) -> Result<Ddl> {
-        if extension::named(name).is_none() {
+        let Some(extension) = extension::named(name) else {
             let message = format!("extension \"{name}\" is not available");
             return Err(Error::new(SqlState::FEATURE_NOT_SUPPORTED, message)
                 .detail("There are no extensions but those that pg_available_extensions lists."));
-        }
+        };
         let message = format!("extension \"{name}\" already exists");
-        if !if_not_exists {
+        if if_not_exists {
+            self.notice(SqlState::DUPLICATE_OBJECT, format!("{message}, skipping"));
+        } else if extension.is_given {
             return Err(Error::new(SqlState::DUPLICATE_OBJECT, message));
         }
-        self.notice(SqlState::DUPLICATE_OBJECT, format!("{message}, skipping"));
         Ok(Ddl::Nothing { tag: "CREATE EXTENSION" })
     }
 

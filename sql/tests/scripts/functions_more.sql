@@ -28,3 +28,64 @@ hashtext|hashint4extended
 > select hashint2(1)
 ERROR:  42883: function hashint2(integer) does not exist
 HINT:  No function matches the given name and argument types. You might need to add explicit type casts.
+
+# UUIDs of names and of random bytes.
+
+> create extension "uuid-ossp"
+CREATE EXTENSION
+
+> create extension if not exists "uuid-ossp"
+NOTICE:  42710: extension "uuid-ossp" already exists, skipping
+CREATE EXTENSION
+
+> create extension if not exists "uuid-ossp" with schema public version '1.1'
+NOTICE:  42710: extension "uuid-ossp" already exists, skipping
+CREATE EXTENSION
+
+> select extname, extversion from pg_extension where extname = 'uuid-ossp'
+extname|extversion
+uuid-ossp|1.1
+(1 row)
+
+> select name, default_version, installed_version, comment from pg_available_extensions where name = 'uuid-ossp'
+name|default_version|installed_version|comment
+uuid-ossp|1.1|1.1|generate universally unique identifiers (UUIDs)
+(1 row)
+
+> comment on extension "uuid-ossp" is 'UUIDs'
+COMMENT
+
+> select uuid_nil(), uuid_ns_dns(), uuid_ns_url(), uuid_ns_oid(), uuid_ns_x500()
+uuid_nil|uuid_ns_dns|uuid_ns_url|uuid_ns_oid|uuid_ns_x500
+00000000-0000-0000-0000-000000000000|6ba7b810-9dad-11d1-80b4-00c04fd430c8|6ba7b811-9dad-11d1-80b4-00c04fd430c8|6ba7b812-9dad-11d1-80b4-00c04fd430c8|6ba7b814-9dad-11d1-80b4-00c04fd430c8
+(1 row)
+
+> select uuid_generate_v5(uuid_ns_dns(), 'www.example.com'), uuid_generate_v3(uuid_ns_dns(), 'www.example.com')
+uuid_generate_v5|uuid_generate_v3
+2ed6657d-e927-568b-95e1-2665a8aea6a2|5df41881-3aed-3515-88a7-2f4a814cf09e
+(1 row)
+
+> select uuid_generate_v5(uuid_nil(), ''), uuid_generate_v3(uuid_ns_x500(), 'Größe'), uuid_generate_v3(null, 'a'), uuid_generate_v5(uuid_ns_url(), null)
+uuid_generate_v5|uuid_generate_v3|uuid_generate_v3|uuid_generate_v5
+e129f27c-5103-5c5c-844b-cdf0a15e160d|3cfad066-5e49-3d2f-8f33-ad77eb0779c2||
+(1 row)
+
+> select substr(uuid_generate_v4()::text, 15, 1), uuid_generate_v4() = uuid_generate_v4(), pg_typeof(uuid_generate_v4())
+substr|?column?|pg_typeof
+4|f|uuid
+(1 row)
+
+> create table made (id uuid primary key default public.uuid_generate_v4(), n int); insert into made (n) values (1), (2); select count(distinct id) from made
+CREATE TABLE
+INSERT 0 2
+count
+2
+(1 row)
+
+> select public.uuid_generate_v5(public.uuid_ns_url(), 'https://example.com/')
+uuid_generate_v5
+dd2c1780-811a-5296-81c5-178a0ef488bc
+(1 row)
+
+> select nowhere.uuid_nil()
+ERROR:  3F000: schema "nowhere" does not exist

@@ -72,6 +72,13 @@ impl<'a> Call<'a> {
         }
     }
 
+    pub(crate) fn uuid(&self, i: usize) -> Result<[u8; 16]> {
+        match self.arg(i) {
+            Datum::Uuid(value) => Ok(*value),
+            other => Err(mismatch(i, other, "uuid")),
+        }
+    }
+
     pub(crate) fn date(&self, i: usize) -> Result<i32> {
         match self.arg(i) {
             Datum::Date(value) => Ok(*value),

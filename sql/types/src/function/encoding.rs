@@ -135,14 +135,6 @@ fn bytea_concat(call: &mut Call<'_>) -> Result<Datum> {
     Ok(Datum::Bytea([a.as_ref(), b.as_ref()].concat().into()))
 }
 
-fn random_uuid(_call: &mut Call<'_>) -> Result<Datum> {
-    let mut uuid: [u8; 16] = rand::random();
-    // Version 4, variant 1 (RFC 9562).
-    uuid[6] = uuid[6] & 0x0f | 0x40;
-    uuid[8] = uuid[8] & 0x3f | 0x80;
-    Ok(Datum::Uuid(uuid))
-}
-
 #[rustfmt::skip]
 pub(super) static FUNCTIONS: &[Function] = &[
     Function::strict(1714, "convert_from", &[BYTEA, NAME], TEXT, convert_from).stable(),
@@ -152,5 +144,4 @@ pub(super) static FUNCTIONS: &[Function] = &[
     Function::strict(2011, "byteacat", &[BYTEA, BYTEA], BYTEA, bytea_concat),
     Function::strict(2311, "md5", &[TEXT], TEXT, md5),
     Function::strict(2321, "md5", &[BYTEA], TEXT, md5),
-    Function::strict(3432, "gen_random_uuid", &[], UUID, random_uuid).volatile(),
 ];

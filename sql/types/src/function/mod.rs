@@ -39,6 +39,7 @@ mod similar;
 mod size;
 mod text;
 mod to_char;
+mod uuid;
 mod variadic;
 
 use std::collections::HashMap;
@@ -186,7 +187,7 @@ impl Function {
 }
 
 /// The tables of this crate, in the form [`Registry::new`] takes.
-pub fn builtin() -> [&'static [Function]; 25] {
+pub fn builtin() -> [&'static [Function]; 26] {
     [
         arithmetic::FUNCTIONS,
         array::FUNCTIONS,
@@ -212,6 +213,7 @@ pub fn builtin() -> [&'static [Function]; 25] {
         size::FUNCTIONS,
         text::FUNCTIONS,
         to_char::FUNCTIONS,
+        uuid::FUNCTIONS,
         variadic::FUNCTIONS,
     ]
 }
