@@ -89,3 +89,40 @@ dd2c1780-811a-5296-81c5-178a0ef488bc
 
 > select nowhere.uuid_nil()
 ERROR:  3F000: schema "nowhere" does not exist
+
+# Nulls where an array function wants a number.
+
+> select array_position(array[1], 1, null)
+ERROR:  22004: initial position must not be null
+
+> select array_position(array[1, null], null, null)
+ERROR:  22004: initial position must not be null
+
+> select array_position('{}'::int[], 1, null), array_position(array[1], null, null), array_position(null::int[], 1, null)
+array_position|array_position|array_position
+||
+(1 row)
+
+> select array_position(array[[1]], 1, null)
+ERROR:  0A000: searching for elements in multidimensional arrays is not supported
+
+> select array_position(array[1, 2, 1], 1, 2), array_position(array[1, null, 1], null, 2), array_position(array[1, 2], 1, 2)
+array_position|array_position|array_position
+3|2|
+(1 row)
+
+> select array_fill(1, array[null]::int[])
+ERROR:  22004: dimension values cannot be null
+
+> select array_fill(1, array[2, null], array[1, 1])
+ERROR:  22004: dimension values cannot be null
+
+> select array_fill(1, array[2], array[null]::int[])
+ERROR:  22004: dimension values cannot be null
+
+> select array_fill(1, array[[null]]::int[])
+ERROR:  2202E: wrong number of array subscripts
+DETAIL:  Dimension array must be one dimensional.
+
+> select array_fill(1, null)
+ERROR:  22004: dimension array or low bound array cannot be null

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::args::{RESULT_BYTES_MAX, invalid_parameter, out_of_range, too_long};
+use super::args::{RESULT_BYTES_MAX, out_of_range, too_long};
 use super::{Call, Function};
 use crate::array_io::{DIMENSIONS_MAX, ELEMENTS_MAX, check_bounds, too_many_dimensions, too_many_elements};
 use crate::datum::{ArrayValue, Datum};
@@ -184,8 +184,20 @@ fn array_position(call: &mut Call<'_>) -> Result<Datum> {
     if call.arg(0).is_null() {
         return Ok(Datum::Null);
     }
-    let from = if call.args.len() > 2 { call.i32(2)? } else { i32::MIN };
-    or_null(positions(call)?.find(|position| *position >= from))
+    let mut found = positions(call)?;
+    // Where nothing can be found, it does not matter from where.
+    let elements = &call.array(0)?.elements;
+    if elements.is_empty() || call.arg(1).is_null() && !elements.iter().any(Datum::is_null) {
+        return Ok(Datum::Null);
+    }
+    let from = match call.args.get(2) {
+        Some(Datum::Null) => {
+            return Err(Error::new(SqlState::NULL_VALUE_NOT_ALLOWED, "initial position must not be null"));
+        }
+        Some(_) => call.i32(2)?,
+        None => i32::MIN,
+    };
+    or_null(found.find(|position| *position >= from))
 }
 
 fn array_positions(call: &mut Call<'_>) -> Result<Datum> {
@@ -311,16 +323,13 @@ fn array_fill(call: &mut Call<'_>) -> Result<Datum> {
         return Err(Error::new(SqlState::NULL_VALUE_NOT_ALLOWED, "dimension array or low bound array cannot be null"));
     }
     let wrong = |detail: &str| subscript_error("wrong number of array subscripts").detail(detail);
+    let missing = || Error::new(SqlState::NULL_VALUE_NOT_ALLOWED, "dimension values cannot be null");
     let ints = |i: usize| -> Result<Vec<i32>> {
         let given = call.array(i)?;
         if given.dims.len() > 1 {
             return Err(wrong("Dimension array must be one dimensional."));
         }
-        given
-            .elements
-            .iter()
-            .map(|n| n.as_i64().map(|n| n as i32).ok_or_else(|| invalid_parameter("dimension values cannot be null")))
-            .collect()
+        given.elements.iter().map(|n| n.as_i64().map(|n| n as i32).ok_or_else(missing)).collect()
     };
     let dims = ints(1)?;
     if dims.len() > DIMENSIONS_MAX {
