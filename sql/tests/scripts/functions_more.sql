@@ -126,3 +126,50 @@ DETAIL:  Dimension array must be one dimensional.
 
 > select array_fill(1, null)
 ERROR:  22004: dimension array or low bound array cannot be null
+
+# Paths and keys in arrays of several dimensions.
+
+> select '{"a": 1}'::jsonb - array[['a'], ['b']]
+ERROR:  2202E: wrong number of array subscripts
+
+> select '1'::jsonb - array[['a']]
+ERROR:  2202E: wrong number of array subscripts
+
+> select '{"a": 1, "b": 2}'::jsonb - array['a', null], '{"a": 1}'::jsonb - '{}'::text[], '["a", "b"]'::jsonb - array['b']
+?column?|?column?|?column?
+{"b": 2}|{"a": 1}|["a"]
+(1 row)
+
+> select '{"a": {"b": 1}}'::jsonb #- array[['a'], ['b']]
+ERROR:  2202E: wrong number of array subscripts
+
+> select '1'::jsonb #- array[['a']]
+ERROR:  2202E: wrong number of array subscripts
+
+> select jsonb_delete_path('{}', array[['a']])
+ERROR:  2202E: wrong number of array subscripts
+
+> select jsonb_set('{"a": 1}', array[['a']], '2')
+ERROR:  2202E: wrong number of array subscripts
+
+> select jsonb_set('{}', array[['a']], '2', false)
+ERROR:  2202E: wrong number of array subscripts
+
+> select jsonb_set_lax('{"a": 1}', array[['a']], '2')
+ERROR:  2202E: wrong number of array subscripts
+
+> select jsonb_set_lax('{"a": 1}', array[['a']], null, true, 'delete_key')
+ERROR:  2202E: wrong number of array subscripts
+
+> select jsonb_set_lax('{"a": 1}', array[['a']], null, true, 'return_target')
+jsonb_set_lax
+{"a": 1}
+(1 row)
+
+> select jsonb_insert('{"a": [1]}', array[['a', '0']], '2')
+ERROR:  2202E: wrong number of array subscripts
+
+> select '{"a": {"b": 1}}'::jsonb #> array[['a'], ['b']], '{"a": {"b": 1}}'::jsonb #>> array[['a', 'b']], '{"a": 1}'::jsonb ?| array[['a', 'b']]
+?column?|?column?|?column?
+1|1|t
+(1 row)

@@ -25,6 +25,17 @@ fn texts<'a>(call: &Call<'a>, i: usize) -> Result<Vec<Option<&'a str>>> {
     Ok(call.array(i)?.elements.iter().map(Datum::as_str).collect())
 }
 
+/// As [`texts`], of an array that must be a plain list: of the keys to delete, or of those on a path.
+///
+/// # Errors
+/// 2202E for an array of several dimensions.
+fn list_of_texts<'a>(call: &Call<'a>, i: usize) -> Result<Vec<Option<&'a str>>> {
+    if call.array(i)?.dims.len() > 1 {
+        return Err(Error::new(SqlState::ARRAY_SUBSCRIPT_ERROR, "wrong number of array subscripts"));
+    }
+    texts(call, i)
+}
+
 fn contains(call: &mut Call<'_>) -> Result<Datum> {
     Ok(Datum::Bool(tree(call, 0)?.contains(&tree(call, 1)?)))
 }
@@ -86,7 +97,7 @@ fn delete_name(call: &mut Call<'_>) -> Result<Datum> {
 }
 
 fn delete_names(call: &mut Call<'_>) -> Result<Datum> {
-    let names: Vec<&str> = texts(call, 1)?.into_iter().flatten().collect();
+    let names: Vec<&str> = list_of_texts(call, 1)?.into_iter().flatten().collect();
     without(tree(call, 0)?, &names)
 }
 
@@ -106,6 +117,7 @@ fn delete_element(call: &mut Call<'_>) -> Result<Datum> {
 }
 
 fn change(call: &Call<'_>, new: &Json, how: Change) -> Result<Datum> {
+    let steps = list_of_texts(call, 1)?;
     let value = tree(call, 0)?;
     if value.is_scalar() {
         let what = if how == Change::Delete { "cannot delete path in scalar" } else { "cannot set path in scalar" };
@@ -117,7 +129,7 @@ fn change(call: &Call<'_>, new: &Json, how: Change) -> Result<Datum> {
     if empty && matches!(how, Change::Delete | Change::Replace) {
         return datum(&value);
     }
-    datum(&path::change(value, &texts(call, 1)?, new, how)?)
+    datum(&path::change(value, &steps, new, how)?)
 }
 
 fn delete_path(call: &mut Call<'_>) -> Result<Datum> {
