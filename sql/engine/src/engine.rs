@@ -859,8 +859,8 @@ impl Engine {
         Ok(())
     }
 
-    /// The next id to be handed out.
-    pub(crate) fn next_txid_now(&self) -> u64 {
+    /// The next id to be handed out, as far as this server knows: a replica is not told.
+    pub fn next_txid_now(&self) -> u64 {
         self.next_txid.load(Ordering::Acquire)
     }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 use engine::{Isolation, TableLockMode, WaitPolicy};
 use protocol::page::PAGE_BYTES;
 use protocol::{Lsn, NodeId, PageId};
+use types::function::add_interval;
 use types::{Datum, Error, Function, Result, SqlState};
 
 use super::context::ExecContext;
@@ -13,7 +14,7 @@ use super::lift::{Lift, lift};
 use crate::catalog::store::sequence_seen;
 use crate::catalog::{Privileges, Relation, SequenceDef, TableDef, is_temporary, well_known};
 use crate::functions::{LOOKING, Secured, advisory, check_right, has_rights_of, sequence_by_oid, waiting};
-use crate::session::{Drawn, Waits};
+use crate::session::{Drawn, Waits, now};
 
 /// Whether the executor runs this function itself.
 pub(crate) fn may_wait(function: &Function) -> bool {
@@ -28,6 +29,8 @@ pub(crate) fn may_wait(function: &Function) -> bool {
                     | waiting::SETVAL_CALLED
                     | waiting::SEQUENCE_LAST_VALUE
                     | waiting::SLEEP
+                    | waiting::SLEEP_FOR
+                    | waiting::SLEEP_UNTIL
                     | waiting::PROMOTE
                     | waiting::PROMOTE_DEFAULT
                     | waiting::PROMOTE_WAIT
@@ -170,8 +173,8 @@ pub(crate) async fn call(function: &Function, args: &[Datum], context: &Arc<Exec
             let standing = session.database.sequences.read(&sequence, &context.view, session).await?;
             Ok(if standing.called { Datum::Int8(standing.last) } else { Datum::Null })
         }
-        waiting::SLEEP => {
-            let seconds = args[0].as_f64().unwrap_or(0.0).clamp(0.0, 1e9);
+        waiting::SLEEP | waiting::SLEEP_FOR | waiting::SLEEP_UNTIL => {
+            let seconds = seconds_from_now(&args[0], context)?.clamp(0.0, 1e9);
             tokio::select! {
                 () = tokio::time::sleep(Duration::from_secs_f64(seconds)) => Ok(Datum::Text("".into())),
                 () = context.cancel.cancelled() => Err(lift(engine::Error::Cancelled)),
@@ -190,6 +193,20 @@ pub(crate) async fn call(function: &Function, args: &[Datum], context: &Arc<Exec
         waiting::DATABASE_SIZE | waiting::DATABASE_SIZE_NAMED => database_size(args, context).await,
         _ => relation_size(function.oid, args, context).await,
     }
+}
+
+/// So many seconds, those that an interval has from now on, or those until a moment.
+///
+/// # Errors
+/// 22008 when the interval ends where no timestamp is.
+fn seconds_from_now(arg: &Datum, context: &ExecContext) -> Result<f64> {
+    let now = now();
+    let end = match arg {
+        Datum::Interval(step) => add_interval(now, *step, Some(&context.settings.timezone))?,
+        Datum::Timestamptz(end) => *end,
+        seconds => return Ok(seconds.as_f64().unwrap_or(0.0)),
+    };
+    Ok((end as f64 - now as f64) / 1e6)
 }
 
 /// `pg_promote(wait, wait_seconds)`: whether this server is the writer when it returns, or will be when nobody waits.

@@ -147,6 +147,8 @@ pub(super) static FUNCTIONS: &[Function] = &[
     Function::strict(waiting::DATABASE_SIZE, "pg_database_size", &[OID], INT8, waits).volatile(),
     Function::strict(waiting::DATABASE_SIZE_NAMED, "pg_database_size", &[NAME], INT8, waits).volatile(),
     Function::strict(waiting::SLEEP, "pg_sleep", &[FLOAT8], VOID, waits).volatile(),
+    Function::strict(waiting::SLEEP_FOR, "pg_sleep_for", &[INTERVAL], VOID, waits).volatile(),
+    Function::strict(waiting::SLEEP_UNTIL, "pg_sleep_until", &[TIMESTAMPTZ], VOID, waits).volatile(),
     Function::strict(waiting::PROMOTE, "pg_promote", &[BOOL, INT4], BOOL, waits).volatile(),
     Function::strict(waiting::PROMOTE_WAIT, "pg_promote", &[BOOL], BOOL, waits).volatile(),
     Function::strict(waiting::PROMOTE_DEFAULT, "pg_promote", &[], BOOL, waits).volatile(),

@@ -37,6 +37,8 @@ pub(crate) mod waiting {
     pub const SETVAL_CALLED: u32 = 1765;
     pub const SEQUENCE_LAST_VALUE: u32 = 4032;
     pub const SLEEP: u32 = 2626;
+    pub const SLEEP_FOR: u32 = 3935;
+    pub const SLEEP_UNTIL: u32 = 3936;
     pub const PROMOTE: u32 = 3436;
     /// `pg_promote()` with its defaults, and `pg_promote(wait)`.
     pub const PROMOTE_DEFAULT: u32 = 15_901;

@@ -118,6 +118,27 @@ fn transaction_if_assigned(call: &mut Call<'_>) -> Result<Datum> {
     Ok(id.map_or(Datum::Null, |id| Datum::Int8(id as i64)))
 }
 
+/// PostgreSQL gives no transaction an id below: they stand for none, for its first start, and for what has long been settled.
+const FIRST_XID: u32 = 3;
+
+/// How many ids have been given since a transaction's, up to this transaction's own or else the next.
+fn xid_age(call: &mut Call<'_>) -> Result<Datum> {
+    let xid = call.args[0].as_oid().unwrap_or(0);
+    if xid < FIRST_XID {
+        return Ok(Datum::Int4(i32::MAX));
+    }
+    let session = SessionContext::of(call)?;
+    let now = session.transaction().unwrap_or_else(|| session.database.engine.next_txid_now());
+    // Later than this transaction's are those of its savepoints, and later than the next may be those that a replica reads.
+    let age = (now as u32).wrapping_sub(xid) as i32;
+    Ok(Datum::Int4(age.max(0)))
+}
+
+/// There are none of those ids, but for the one that stands for none.
+fn multixact_age(call: &mut Call<'_>) -> Result<Datum> {
+    Ok(Datum::Int4(if call.args[0].as_oid() == Some(0) { i32::MAX } else { 0 }))
+}
+
 fn client_address(call: &mut Call<'_>) -> Result<Datum> {
     let session = SessionContext::of(call)?;
     Ok(session.backend.client_address.map_or(Datum::Null, |address| Datum::text(&address.ip().to_string())))
@@ -147,6 +168,8 @@ pub(super) static FUNCTIONS: &[Function] = &[
     Function::strict(waiting::CURRENT_XACT_ID, "pg_current_xact_id", &[], XID8, waits).volatile(),
     Function::strict(3348, "txid_current_if_assigned", &[], INT8, transaction_if_assigned).stable(),
     Function::strict(5060, "pg_current_xact_id_if_assigned", &[], XID8, transaction_if_assigned).stable(),
+    Function::strict(1181, "age", &[XID], INT4, xid_age).stable(),
+    Function::strict(3939, "mxid_age", &[XID], INT4, multixact_age).stable(),
     Function::strict(2196, "inet_client_addr", &[], TEXT, client_address).stable(),
     Function::strict(2198, "inet_server_addr", &[], TEXT, nothing).stable(),
     Function::strict(2199, "inet_server_port", &[], INT4, nothing).stable(),

@@ -26,6 +26,7 @@ pub use advisory::{AdvisoryKey, AdvisoryLock, AdvisoryLocks, Request, Scope};
 pub use backend::{Backend, Backends, CancelReason, Encryption};
 pub use client::{Client, Column, CopyFormat, NoticeSeverity};
 pub use database::Database;
+pub(crate) use database::now;
 pub use forwarding::{OwnWrites, Source, Unanswered, passes_on};
 pub(crate) use identity::{Actor, Refused, identity};
 pub use plans::PlanStats;

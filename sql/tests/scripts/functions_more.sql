@@ -173,3 +173,77 @@ ERROR:  2202E: wrong number of array subscripts
 ?column?|?column?|?column?
 1|1|t
 (1 row)
+
+# Ages of transactions.
+
+> select age('0'::xid), age('1'::xid), age('2'::xid), age(null::xid), pg_typeof(age('2'::xid))
+age|age|age|age|pg_typeof
+2147483647|2147483647|2147483647||integer
+(1 row)
+
+> select age('3'::xid) > 0, mxid_age('0'::xid), mxid_age(null)
+?column?|mxid_age|mxid_age
+t|2147483647|
+(1 row)
+
+> select age(pg_current_xact_id()::xid)
+age
+0
+(1 row)
+
+> create table aged (n int); insert into aged values (1); select age(xmin) between 0 and 1000 from aged
+CREATE TABLE
+INSERT 0 1
+?column?
+t
+(1 row)
+
+> begin; insert into aged values (2); select age(xmin) from aged where n = 2; commit
+BEGIN
+INSERT 0 1
+age
+0
+(1 row)
+COMMIT
+
+> select age('2020-01-01')
+ERROR:  42725: function age(unknown) is not unique
+HINT:  Could not choose a best candidate function. You might need to add explicit type casts.
+
+> select age(1)
+ERROR:  42883: function age(integer) does not exist
+HINT:  No function matches the given name and argument types. You might need to add explicit type casts.
+
+# Waiting, and what time it is.
+
+> select pg_sleep_for('-1 day'), pg_sleep_for('1 millisecond'), pg_sleep_for(null)
+pg_sleep_for|pg_sleep_for|pg_sleep_for
+||
+(1 row)
+
+> select pg_sleep_until('-infinity'), pg_sleep_until(now()), pg_sleep_until(clock_timestamp() + interval '1 ms')
+pg_sleep_until|pg_sleep_until|pg_sleep_until
+||
+(1 row)
+
+> select pg_sleep_for('300000 years')
+ERROR:  22008: timestamp out of range
+
+> begin; select pg_sleep_for('20 milliseconds'); select clock_timestamp() - now() >= interval '20 milliseconds'; commit
+BEGIN
+pg_sleep_for
+(1 row)
+?column?
+t
+(1 row)
+COMMIT
+
+> select timeofday() ~ '^(Mon|Tue|Wed|Thu|Fri|Sat|Sun) [A-Z][a-z]{2} [0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}[.][0-9]{6} [0-9]{4} [^ ]+$', pg_typeof(timeofday())
+?column?|pg_typeof
+t|text
+(1 row)
+
+> select timeofday()::timestamptz between now() - interval '1 minute' and now() + interval '1 minute'
+?column?
+t
+(1 row)

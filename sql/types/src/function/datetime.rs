@@ -38,13 +38,31 @@ fn statement_now(call: &mut Call<'_>) -> Result<Datum> {
     Ok(Datum::Timestamptz(call.settings.statement_timestamp))
 }
 
-/// The one function that reads the wall clock, by definition.
+/// The wall clock, for the functions that read it by definition.
+fn wall_clock() -> i64 {
+    chrono::Utc::now().timestamp_micros() - UNIX_EPOCH_OFFSET_SECONDS * MICROS_PER_SECOND
+}
+
 fn clock_now(_call: &mut Call<'_>) -> Result<Datum> {
-    Ok(Datum::Timestamptz(chrono::Utc::now().timestamp_micros() - UNIX_EPOCH_OFFSET_SECONDS * MICROS_PER_SECOND))
+    Ok(Datum::Timestamptz(wall_clock()))
+}
+
+/// The wall clock as `Thu Feb 29 12:34:56.000789 2024 CET`, whatever the style of dates.
+fn time_of_day(call: &mut Call<'_>) -> Result<Datum> {
+    Ok(Datum::Text(shown_moment(wall_clock(), &call.settings.timezone).into()))
+}
+
+fn shown_moment(utc: i64, zone: &TimeZone) -> String {
+    let (days, time) = split_timestamp(zone.to_local(utc));
+    let (Civil { year, month, day }, clock) = (days_to_civil(days), Clock::from_micros(time));
+    let (weekday, month) = (&DAYS[day_of_week(days) as usize][..3], &MONTHS[month as usize - 1][..3]);
+    let Clock { hour, minute, second, micros } = clock;
+    let zone = zone.abbreviation(utc);
+    format!("{weekday} {month} {day:02} {hour:02}:{minute:02}:{second:02}.{micros:06} {year} {zone}")
 }
 
 /// Adds an interval to a timestamp: months and days on the calendar of the zone (the local one without), then time.
-pub(crate) fn add_interval(micros: i64, step: Interval, zone: Option<&TimeZone>) -> Result<i64> {
+pub fn add_interval(micros: i64, step: Interval, zone: Option<&TimeZone>) -> Result<i64> {
     if is_infinite(micros) {
         return Ok(micros);
     }
@@ -772,6 +790,7 @@ fn date_bin(call: &mut Call<'_>) -> Result<Datum> {
 
 #[rustfmt::skip]
 pub(super) static FUNCTIONS: &[Function] = &[
+    Function::strict(274, "timeofday", &[], TEXT, time_of_day).volatile(),
     Function::strict(1026, "timezone", &[INTERVAL, TIMESTAMPTZ], TIMESTAMP, at_zone),
     Function::strict(1140, "date_mi", &[DATE, DATE], INT4, date_difference),
     Function::strict(1141, "date_pli", &[DATE, INT4], DATE, date_plus_days),
@@ -854,3 +873,15 @@ pub(super) static FUNCTIONS: &[Function] = &[
     Function::strict(6203, "extract", &[TEXT, TIMESTAMPTZ], NUMERIC, extract).stable(),
     Function::strict(6204, "extract", &[TEXT, INTERVAL], NUMERIC, extract),
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_time_of_day_is_that_of_the_zone() {
+        let zone = TimeZone::parse("Europe/Berlin").expect("a zone");
+        assert_eq!(shown_moment(789, &zone), "Sat Jan 01 01:00:00.000789 2000 CET");
+        assert_eq!(shown_moment(-1, &TimeZone::UTC), "Fri Dec 31 23:59:59.999999 1999 UTC");
+    }
+}
