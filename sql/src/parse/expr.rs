@@ -19,7 +19,9 @@
 //! | 13 | unary + - | prefix |
 //! | 14 | \[\] :: . | postfix |
 //!
-//! Operators without associativity cannot be chained: `a < b < c` is a syntax error.
+//! Operators without associativity cannot be chained: `a < b < c` is a syntax error. But what ends with a word, a name or a
+//! parenthesis of its own, such as `a IS NULL`, `a IN (b)` and `a = ANY (b)`, leaves no operand that the next operator could
+//! take: it is whole, whatever comes next. `a IS NULL IS NULL` and `a IS NULL::text` are tests and casts of the test.
 
 use types::{Error, Result, SqlState};
 
@@ -56,6 +58,20 @@ fn operator_level(op: &str) -> u8 {
     }
 }
 
+/// Whether what an infix operator has made ends with no operand of its own.
+fn is_whole(kind: &ExprKind) -> bool {
+    matches!(
+        kind,
+        ExprKind::IsNull { .. }
+            | ExprKind::IsBool { .. }
+            | ExprKind::In { .. }
+            | ExprKind::InQuery { .. }
+            | ExprKind::AnyAll { .. }
+            | ExprKind::AnyAllQuery { .. }
+            | ExprKind::Collate { .. }
+    )
+}
+
 impl Parser<'_> {
     pub(super) fn expr(&mut self) -> Result<Expr> {
         self.expr_above(OR)
@@ -79,7 +95,12 @@ impl Parser<'_> {
                     return Err(parser.unexpected());
                 }
                 left = parser.infix(left, next)?;
-                spent = if matches!(next, IS | COMPARISON | LIKE) { next } else { 0 };
+                if is_whole(&left.kind) {
+                    left = parser.casts(left)?;
+                    spent = 0;
+                } else {
+                    spent = if matches!(next, IS | COMPARISON | LIKE) { next } else { 0 };
+                }
             }
             Ok(left)
         })
@@ -334,6 +355,18 @@ impl Parser<'_> {
             } else {
                 return Ok(base);
             }
+        }
+    }
+
+    /// Casts alone, behind what is no primary.
+    fn casts(&mut self, mut base: Expr) -> Result<Expr> {
+        loop {
+            let pos = self.pos();
+            if !self.accept_sym("::") {
+                return Ok(base);
+            }
+            let ty = self.type_name()?;
+            base = self.make(pos, ExprKind::Cast { arg: Box::new(base), ty })?;
         }
     }
 

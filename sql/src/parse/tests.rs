@@ -67,6 +67,31 @@ fn operators_bind_as_in_postgresql() {
 }
 
 #[test]
+fn what_is_whole_may_be_tested_and_cast() {
+    assert_eq!(shape("a is null is not null"), "((a is null) is not null)");
+    assert_eq!(shape("a isnull = b"), "((a is null) = b)");
+    assert_eq!(shape("not a + 1 is null::text::bool"), "(not ((a + 1) is null)::text::bool)");
+    assert_eq!(shape("a and b is null::bool"), "(a and (b is null)::bool)");
+    assert_eq!(shape("a collate \"C\"::text || b"), "(a collate::text || b)");
+    for text in
+        ["1 in (1) in (true)", "1 = any (a) = true", "1 is true is unknown::text", "1 is null is distinct from true"]
+    {
+        one(&format!("select {text}"));
+    }
+    for (text, near) in [
+        ("1 is distinct from 2 is null", "is"),
+        ("1 is null is distinct from true is null", "is"),
+        ("1 < 2 = any (a) = true", "="),
+        ("1 = 1 is null::bool = true = true", "="),
+        ("'a' like 'a' in (true)", "in"),
+        ("1 between 0 and 1 in (true)", "in"),
+        ("1 is null[1]", "["),
+    ] {
+        assert_eq!(error(&format!("select {text}")).1, format!("syntax error at or near \"{near}\""), "{text}");
+    }
+}
+
+#[test]
 fn errors_name_the_token_and_its_place() {
     assert_eq!(error("selec 1"), ("42601".into(), "syntax error at or near \"selec\"".into(), Some(1)));
     assert_eq!(error("select 1 from"), ("42601".into(), "syntax error at end of input".into(), Some(14)));

@@ -247,3 +247,67 @@ t|text
 ?column?
 t
 (1 row)
+
+# Tests of tests, and their casts.
+
+> select 1 is null is null, 1 isnull notnull, true is true is true is not true, 1 is null is unknown
+?column?|?column?|?column?|?column?
+f|t|f|f
+(1 row)
+
+> select 1 is null::text, 1 isnull::text, 1 + 1 is null::text || 'x', 1 is not null::int, 1 is null::text is null
+text|text|?column?|int4|?column?
+false|false|falsex|1|f
+(1 row)
+
+> select 1 is null = true, 1 = 1 is true = true, 2 in (1) = false, 1 is null is distinct from true
+?column?|?column?|?column?|?column?
+f|t|t|t
+(1 row)
+
+> select not 1 is null::text::bool, null and 1 is null::bool
+?column?|?column?
+t|f
+(1 row)
+
+> select 1 in (1) in (true), 1 in (1)::text, 1 in (select 1)::text, 1 in (select 1) in (true), 'a' not in ('a')::text
+?column?|text|text|?column?|text
+t|true|true|t|false
+(1 row)
+
+> select 1 = any(array[1]) = true, 1 = any(array[1])::text, 1 = any(select 1)::text, 'a' like any(array['a'])::text like 'true'
+?column?|text|text|?column?
+t|true|true|t
+(1 row)
+
+> select 'a' collate "C"::text, 'a' collate "C"::text || 'b', 1 between 0 and 1 is null::text
+text|?column?|text
+a|ab|false
+(1 row)
+
+> select not 1 is null::text
+ERROR:  42804: argument of NOT must be type boolean, not type text
+
+> select 1 is null::text::int
+ERROR:  22P02: invalid input syntax for type integer: "false"
+
+> select 1 is distinct from 2 is null
+ERROR:  42601: syntax error at or near "is"
+
+> select 1 is null is distinct from true is null
+ERROR:  42601: syntax error at or near "is"
+
+> select 1 is null [1]
+ERROR:  42601: syntax error at or near "["
+
+> select 1 = 1 = true
+ERROR:  42601: syntax error at or near "="
+
+> select 1 < 2 = any(array[true]) = true
+ERROR:  42601: syntax error at or near "="
+
+> select 'a' like 'a' in (true)
+ERROR:  42601: syntax error at or near "in"
+
+> select 1 between 0 and 1 in (true)
+ERROR:  42601: syntax error at or near "in"
