@@ -311,3 +311,42 @@ ERROR:  42601: syntax error at or near "in"
 
 > select 1 between 0 and 1 in (true)
 ERROR:  42601: syntax error at or near "in"
+
+# What is told of first, and numbers that are no oid.
+
+> select make_timestamptz(2024, 13, 1, 0, 0, 0, 'nowhere')
+ERROR:  22008: date field value out of range: 2024-13-01
+
+> select make_timestamptz(2024, 1, 1, 25, 0, 0, 'nowhere')
+ERROR:  22008: time field value out of range: 25:00:00
+
+> select make_timestamptz(2024, 13, 1, 0, 0, 0, '5')
+ERROR:  22008: date field value out of range: 2024-13-01
+
+> select make_timestamptz(2024, 1, 1, 0, 0, 0, 'nowhere')
+ERROR:  22023: time zone "nowhere" not recognized
+
+> select make_timestamptz(2024, 1, 1, 0, 0, 0, 'UTC') = '2024-01-01 00:00+00'
+?column?
+t
+(1 row)
+
+> select 4294967295::int8::oid, 0::int8::oid, (-1)::oid, (-1)::int2::oid, (-2147483648)::int4::oid
+oid|oid|oid|oid|oid
+4294967295|0|4294967295|4294967295|2147483648
+(1 row)
+
+> select (-1)::int8::oid
+ERROR:  22003: OID out of range
+
+> select 4294967296::oid
+ERROR:  22003: OID out of range
+
+> select oid((-1)::int8)
+ERROR:  22003: OID out of range
+
+> select (-1)::int8::regclass
+ERROR:  22003: OID out of range
+
+> select oid '4294967295' = (-1)::int8
+ERROR:  22003: OID out of range

@@ -200,14 +200,14 @@ fn float_to_real(value: f64) -> Result<Datum> {
     Ok(Datum::Float4(narrow))
 }
 
-fn oid_of(value: i64) -> Result<Datum> {
-    match u32::try_from(value) {
-        Ok(value) => Ok(Datum::Oid(value)),
-        // An int4 is taken as its bits.
-        Err(_) => i32::try_from(value)
-            .map(|value| Datum::Oid(value as u32))
-            .map_err(|_| Error::new(SqlState::NUMERIC_VALUE_OUT_OF_RANGE, "OID out of range")),
-    }
+/// The bits of an int2 or int4, and the number of an int8.
+fn oid_of(value: &Datum) -> Result<Datum> {
+    let oid = match value {
+        Datum::Int2(value) => Some(i32::from(*value) as u32),
+        Datum::Int4(value) => Some(*value as u32),
+        other => other.as_i64().and_then(|value| u32::try_from(value).ok()),
+    };
+    oid.map(Datum::Oid).ok_or_else(|| Error::new(SqlState::NUMERIC_VALUE_OUT_OF_RANGE, "OID out of range"))
 }
 
 /// The conversion behind every row of `pg_cast`: the first argument to the result type, without its modifier.
@@ -274,8 +274,8 @@ pub(crate) fn convert(call: &mut Call<'_>) -> Result<Datum> {
         (Datum::Oid(value), _) => Datum::Oid(*value),
         // Of an xid8, for no integer is cast to xid.
         (Datum::Int8(value), XID) => Datum::Oid(*value as u32),
-        (Datum::Int2(_) | Datum::Int4(_) | Datum::Int8(_), _) if call.result.is_oid_like() => {
-            return oid_of(call.i64(0)?);
+        (value @ (Datum::Int2(_) | Datum::Int4(_) | Datum::Int8(_)), _) if call.result.is_oid_like() => {
+            return oid_of(value);
         }
         (Datum::Date(days), TIMESTAMP) => Datum::Timestamp(date_to_timestamp(*days)?),
         (Datum::Date(days), TIMESTAMPTZ) => Datum::Timestamptz(local_to_utc(date_to_timestamp(*days)?, zone)?),

@@ -402,8 +402,10 @@ fn make_timestamp(call: &mut Call<'_>) -> Result<Datum> {
 }
 
 fn make_timestamptz(call: &mut Call<'_>) -> Result<Datum> {
+    // What is wrong with the fields is told of before what is wrong with the zone.
+    let local = timestamp_of(call)?;
     let zone = if call.args.len() > 6 { zone_of_moment(call.str(6)?)? } else { call.settings.timezone };
-    local_to_utc(timestamp_of(call)?, &zone).map(Datum::Timestamptz)
+    local_to_utc(local, &zone).map(Datum::Timestamptz)
 }
 
 fn make_interval(call: &mut Call<'_>) -> Result<Datum> {
