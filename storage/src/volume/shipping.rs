@@ -493,6 +493,18 @@ impl Shipping {
         self.flushers.chosen().any(|node| self.links[node].held_groups > 0)
     }
 
+    /// Counts the streams to `node`.
+    #[must_use]
+    pub fn generation(&self, node: usize) -> u64 {
+        self.links[node].generation
+    }
+
+    /// The node knew of no other writer when it was asked at `asked_at`, by a call of its own.
+    pub fn on_answer(&mut self, node: usize, asked_at: Duration) {
+        let link = &mut self.links[node];
+        link.heard_at = link.heard_at.max(asked_at);
+    }
+
     /// A reply that acknowledges nothing.
     pub fn on_heard(&mut self, node: usize, sequence: u64) {
         self.links[node].hear(sequence);

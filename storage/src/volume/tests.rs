@@ -368,6 +368,27 @@ async fn a_writer_that_hears_no_quorum_answers_nothing_until_it_does() {
     confirmed(&successor).await;
 }
 
+/// No ack comes, be it for a second, and yet nobody is refused anything.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_writer_whose_nodes_wait_for_their_disks_is_confirmed_by_asking_them() {
+    let (fakes, nodes) = six();
+    let time = Jumping::new();
+    let volume = time.open(&nodes).await;
+    Client::new(Arc::clone(&volume)).commit(&[1], 1).await;
+    fakes.iter().for_each(|node| node.set(Faults { slow: Duration::from_secs(5), ..WELL }));
+    time.jump(2);
+    until("it is not confirmed", || !volume.is_confirmed()).await;
+    volume.confirm().await.expect("nodes answer from memory");
+    assert!(volume.is_confirmed());
+    // Three of them are a read quorum, and two are none.
+    fakes[..3].iter().for_each(|node| node.set(STOPPED));
+    time.jump(2);
+    volume.confirm().await.expect("three answer");
+    fakes[3].set(STOPPED);
+    time.jump(2);
+    assert!(matches!(volume.confirm().await, Err(VolumeError::Unavailable(_))));
+}
+
 /// F4, F5, F10, F39.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn without_a_quorum_no_more_is_let_in_waits_end_and_all_goes_on_with_the_fourth_node() {

@@ -39,7 +39,7 @@ use super::{AbortOnPanic, Clock, Nodes, VOLUME_CALL_TIMEOUT, WallClock};
 use crate::history::TruncationTable;
 use crate::node::gossip::Dial;
 use crate::quorum::{COPIES, WRITE_QUORUM};
-use futures::future::BoxFuture;
+use futures::future::{BoxFuture, join_all};
 use hashbrown::HashSet;
 use parking_lot::Mutex;
 use protocol::node::{NodeError, NodeResult, StorageNode};
@@ -58,10 +58,11 @@ use tokio::sync::{Notify, watch};
 /// A page that no node serves is asked for again during this time.
 pub const FETCH_TIMEOUT: Duration = Duration::from_secs(10);
 /// A writer that has not heard a read quorum of its nodes for this long answers no statement: it may have a successor. By its
-/// own monotonic clock: this bounds how old an answer from its cache may be, the safety of commits does not depend on it.
+/// own monotonic clock: this bounds how old an answer from its cache may be, the safety of commits does not depend on it. Where
+/// the acks of appends are late, for disks are, nodes are asked, and answer from memory.
 pub const CONFIRMED_FOR: Duration = Duration::from_secs(1);
 /// How long a statement waits for that before it is refused.
-pub const CONFIRM_WITHIN: Duration = Duration::from_millis(200);
+pub const CONFIRM_WITHIN: Duration = Duration::from_secs(1);
 /// The pause after a failed attempt to open a stream; doubled up to 32 times as much.
 const RECONNECT_PAUSE: Duration = Duration::from_millis(25);
 /// So many bytes leave though nobody waits for them...
@@ -178,6 +179,8 @@ pub(super) struct Inner {
     confirmed_nanos: AtomicU64,
     /// That moved after it had been too long ago.
     confirmations: Notify,
+    /// Nodes are being asked whether there is another.
+    asking: AtomicBool,
     /// Nothing has become durable for too long.
     stalled: AtomicBool,
     patience_nanos: AtomicU64,
@@ -308,6 +311,7 @@ impl WriterVolume {
             appetite: AtomicU8::new(BUSY),
             confirmed_nanos: AtomicU64::new(opened_at.as_nanos() as u64),
             confirmations: Notify::new(),
+            asking: AtomicBool::new(false),
             stalled: AtomicBool::new(false),
             patience_nanos: AtomicU64::new(PATIENCE.as_nanos() as u64),
             shipper: OnceLock::new(),
@@ -559,12 +563,13 @@ impl RedoLog for WriterVolume {
 
     fn confirm(&self) -> BoxFuture<'_, Result<(), VolumeError>> {
         Box::pin(async move {
-            let inner = &*self.inner;
+            let inner = &self.inner;
             let confirmed = until(&inner.confirmations, || match inner.check_open() {
                 Ok(()) => inner.is_confirmed().then_some(Ok(())),
                 Err(_) => Some(Err(VolumeError::Unavailable("another server became the writer".into()))),
             });
             // Whoever was only stopped is confirmed by the first replies.
+            inner.ask_for_others();
             timeout(CONFIRM_WITHIN, confirmed).await.unwrap_or_else(|_| {
                 let silent = self.unconfirmed_for().as_secs();
                 Err(VolumeError::Unavailable(format!(
@@ -776,6 +781,32 @@ impl Inner {
         let before = self.confirmed_nanos.swap(heard, Ordering::AcqRel);
         if before != heard && now.saturating_sub(Duration::from_nanos(before)) > CONFIRMED_FOR {
             self.confirmations.notify_waiters();
+        }
+    }
+
+    /// Asks all nodes whether they know of another writer, unless that is being done.
+    fn ask_for_others(self: &Arc<Inner>) {
+        if self.asking.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        let inner = Arc::clone(self);
+        self.runtime.spawn(async move {
+            join_all((0..COPIES).map(|node| inner.ask_for_another(node))).await;
+            inner.asking.store(false, Ordering::Release);
+        });
+    }
+
+    async fn ask_for_another(&self, node: usize) {
+        let (asked_at, generation) = ((self.clock)(), self.acks.lock().shipping.generation(node));
+        let request = rpc::StatusRequest { version: FORMAT_VERSION, volume: self.volume };
+        let Ok(status) = in_time(self.nodes[node].status(request)).await else { return };
+        if status.promised > self.ballot.0 {
+            return self.fence();
+        }
+        let mut acks = self.acks.lock();
+        if acks.shipping.is_current(node, generation) {
+            acks.shipping.on_answer(node, asked_at);
+            self.confirm(&acks, (self.clock)());
         }
     }
 
