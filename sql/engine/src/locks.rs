@@ -4,6 +4,10 @@
 //! waiters. Who finds such a version enters its owner here (under the leaf's latch, so nothing slips between) and queues
 //! behind it. When a holder ends, ownership is handed to who is next; a newcomer finds the entry and queues.
 //!
+//! Who asks for an object queues behind those who wait in a conflicting mode. Who asks for a row in a mode that no holder
+//! excludes has it, whoever waits, as in PostgreSQL: else a child would wait for who waits to delete its parent, and be part of
+//! cycles that no one expects.
+//!
 //! **Near ones first.** Of those who wait for a row in the same mode the first who runs on the thread that gives it up is
 //! preferred: it need not be woken across cores, which is much of what a short transaction on a hot row takes. Once
 //! [`PASSED_OVER_FOR`] has gone since somebody was first passed over, nobody passes it over again; so where locks are held
@@ -489,6 +493,11 @@ impl LockTable {
         self.acquire(LockKey::Object(object), txn, mode, None, policy)
     }
 
+    /// Whether somebody holds or awaits a lock on an object that a statement's may have to wait for.
+    pub fn has_strong_objects(&self) -> bool {
+        self.weak.is_strong_somewhere()
+    }
+
     /// Announces a strong lock, and moves the weak ones of the object here.
     fn gather_weak(&self, key: &LockKey, entry: &mut Entry) {
         let LockKey::Object(object) = *key else { return };
@@ -573,7 +582,8 @@ impl LockTable {
         if held != 0 && mode.covered_by(held) && !entry.blocked(txn, mode) {
             return Acquired::Granted;
         }
-        let overtakes = held == 0 && entry.queue.iter().any(|ahead| ahead.mode.conflicts() & mode.bit() != 0);
+        let conflicts = |ahead: &Arc<Waiter>| ahead.mode.conflicts() & mode.bit() != 0;
+        let overtakes = held == 0 && matches!(key, LockKey::Object(_)) && entry.queue.iter().any(conflicts);
         if !entry.blocked(txn, mode) && !overtakes {
             let refused = !passing && matches!(key, LockKey::Row(..)) && self.is_full_for(txn);
             let depth = txn.depth();

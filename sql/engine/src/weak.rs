@@ -63,6 +63,8 @@ pub struct WeakLocks {
     slots: Box<[Slot]>,
     /// Objects, by partition, on which somebody holds or awaits a strong lock.
     strong: Box<[AtomicU32]>,
+    /// All of them together.
+    announced: AtomicUsize,
 }
 
 impl Default for WeakLocks {
@@ -70,6 +72,7 @@ impl Default for WeakLocks {
         WeakLocks {
             slots: (0..SLOTS).map(|_| Slot::default()).collect(),
             strong: (0..PARTITIONS).map(|_| AtomicU32::new(0)).collect(),
+            announced: AtomicUsize::new(0),
         }
     }
 }
@@ -122,6 +125,7 @@ impl WeakLocks {
 
     /// Announces a strong lock on `object`, and hands every weak one on it to `move_to`, with its modes.
     pub fn announce(&self, object: u64, mut move_to: impl FnMut(&Arc<TxnShared>, u16)) {
+        self.announced.fetch_add(1, Ordering::AcqRel);
         self.partition(object).fetch_add(1, Ordering::AcqRel);
         for slot in &self.slots {
             let mut lock = slot.0.lock();
@@ -131,6 +135,11 @@ impl WeakLocks {
                 move_to(&lock.txn, lock.modes);
             }
         }
+    }
+
+    /// Whether somebody holds or awaits a strong lock on anything.
+    pub fn is_strong_somewhere(&self) -> bool {
+        self.announced.load(Ordering::Acquire) != 0
     }
 
     /// Shows each lock with its modes.
@@ -145,5 +154,6 @@ impl WeakLocks {
     /// Nobody holds or awaits a strong lock on `object` any more.
     pub fn withdraw(&self, object: u64) {
         self.partition(object).fetch_sub(1, Ordering::AcqRel);
+        self.announced.fetch_sub(1, Ordering::AcqRel);
     }
 }

@@ -716,6 +716,18 @@ impl Engine {
                 Some(Head { entry, state: HeadState::InFlight(owner), .. }) => Some(version_lock(owner, entry)),
                 _ => None,
             };
+            let absent = Newest::Gone { moved: None, own: false, stamp: Lsn::ZERO, commit: None };
+            // A row that others have not committed yet is none: who looks for it waits for nobody, and deletes nothing.
+            if strength == LockStrength::KeyShare
+                && version.is_some()
+                && let Some(head) = &head
+            {
+                let mut below = Vec::new();
+                let state = self.committed_below(txn, page, key, head.entry.stamp(), &mut below, &mut |_| {})?;
+                if state.is_none() {
+                    return Ok(absent);
+                }
+            }
             match self.locks.acquire(row_key(tree, key), txn, mode, version, policy) {
                 Acquired::Granted => {}
                 Acquired::Wait(waiter) => return Err(Stop::Wait(waiter)),
@@ -724,7 +736,6 @@ impl Engine {
                 Acquired::Full => return Err(Stop::Error(self.locks.full())),
                 Acquired::Retry => return Err(Stop::Again),
             }
-            let absent = Newest::Gone { moved: None, own: false, stamp: Lsn::ZERO, commit: None };
             let Some(mut head) = head else { return Ok(absent) };
             let (mut below, mut end) = (Vec::new(), Vec::new());
             if matches!(head.state, HeadState::InFlight(_)) {
@@ -812,6 +823,12 @@ impl Engine {
             Acquired::Wait(waiter) => self.locks.wait(waiter, &shared.cancel, txn.lock_timeout).await,
             Acquired::Refused => Err(Error::LockNotAvailable),
         }
+    }
+
+    /// Whether somebody holds or awaits a lock on an object that keeps statements from it. Costs a load.
+    #[must_use]
+    pub fn has_strong_locks(&self) -> bool {
+        self.locks.has_strong_objects()
     }
 
     /// The first row in a range by the newest state: committed or the transaction's own, never the snapshot's; what is in

@@ -80,6 +80,11 @@ pub(super) async fn lock_parent(
     let mut row_key = if index.tree == parent.tree {
         key
     } else {
+        // What others have not committed is none, and nobody waits for it: it would be found below and awaited.
+        let newest = context.engine().newest_beside(&context.view);
+        if context.engine().get(&newest, tree(index.tree), &key).await.lift()?.is_none() {
+            return Ok(false);
+        }
         let range = KeyRange { lower: Bound::Included(key.clone()), upper: after_prefix(&key) };
         let mut txn = context.txn().await?;
         match context.engine().probe(&mut txn, &context.view, tree(index.tree), range).await.lift()? {

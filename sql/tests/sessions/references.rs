@@ -184,3 +184,33 @@ async fn an_explained_statement_is_judged_at_its_end() {
     assert_eq!(run(&mut one, "explain analyze execute c").await[0][..13], *"ERROR:  23503");
     assert_eq!(value(&mut two, "select count(*) from c join p on p.id = c.p").await, "2");
 }
+
+/// A parent that others have not committed is none: the child is refused at once, be its key the table's own or another.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_child_waits_for_no_parent_that_is_not_there_yet() {
+    for (parent, key) in [("p (id)", "id"), ("p (u)", "u")] {
+        let tables = format!(
+            "create table p (id int primary key, u int unique); insert into p values (1, 1); \
+             create table c (pid int references {parent}); create table late (pid int references {parent} \
+             deferrable initially deferred)"
+        );
+        let (_volume, _database, mut one, mut two) = two(&tables).await;
+        ok(&run(&mut one, "begin; insert into p values (9, 9)").await);
+        for child in ["c", "late"] {
+            let inserting = run_owned(&mut two, format!("insert into {child} values (9)"));
+            let lines = tokio::time::timeout(SOON, inserting).await.expect("it waits for nobody");
+            assert!(lines[0].starts_with("ERROR:  23503"), "{key} of {child}: {lines:?}");
+        }
+        // One that is deleted, or is to come again, is there until that is certain.
+        ok(&run(&mut one, "rollback; begin; delete from p where id = 1").await);
+        ok(&run(&mut two, "set lock_timeout = 50").await);
+        let lines = run(&mut two, "insert into c values (1)").await;
+        assert!(lines[0].starts_with("ERROR:  55P03"), "{lines:?}");
+        ok(&run(&mut one, "insert into p values (1, 1); commit").await);
+        ok(&run(&mut two, "insert into c values (1)").await);
+    }
+}
+
+async fn run_owned(session: &mut sql::session::Session, sql: String) -> Vec<String> {
+    run(session, &sql).await
+}

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use sql::session::{Database, Session};
 
 use super::support::{run, session};
-use super::{let_wait, ok, spawn, two};
+use super::{ROWS, let_wait, ok, spawn, two};
 
 /// The rows of table t that nobody has locked.
 async fn free(database: &Arc<Database>) -> Vec<String> {
@@ -131,4 +131,23 @@ async fn of_several_clauses_the_strictest_counts() {
         assert!(lines.last().is_some_and(|line| line.contains(state)), "{clauses}: {lines:?}");
     }
     assert_eq!(free(&database).await, ["2", "3"]);
+}
+
+/// Who asks for what no holder excludes has it, whoever waits for more.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_row_that_is_shared_is_shared_whoever_waits_for_it() {
+    let (_volume, database, mut one, two) = two(ROWS).await;
+    let mut third = session(&database).await;
+    ok(&run(&mut one, "begin; select id from t where id = 1 for share").await);
+    let waiting = spawn(two, "update t set v = 11 where id = 1");
+    let_wait(&database).await;
+    assert_eq!(run(&mut third, "select id from t where id = 1 for share nowait").await, ["id", "1", "(1 row)"]);
+    assert_eq!(run(&mut third, "select id from t where id = 1 for share skip locked").await, ["id", "1", "(1 row)"]);
+    ok(&run(&mut third, "set lock_timeout = 5000; begin; select id from t where id = 1 for share; commit").await);
+    // Who asks for more queues.
+    let lines = run(&mut third, "select id from t where id = 1 for update nowait").await;
+    assert!(lines[0].starts_with("ERROR:  55P03"), "{lines:?}");
+    ok(&run(&mut one, "commit").await);
+    let (_two, lines) = waiting.await.expect("no panic");
+    assert_eq!(lines, ["UPDATE 1"]);
 }
