@@ -11,6 +11,7 @@ use super::client::Column;
 use super::cursor::Cursor;
 use super::database::now;
 use super::identity::Actor;
+use super::run::locks_of;
 use super::state::{Session, is_transaction_control, wire_columns};
 use super::transaction::Block;
 use crate::bind::{self, BindContext};
@@ -324,6 +325,32 @@ impl Session {
             self.depend_on_observed().await;
         }
         renewed
+    }
+
+    /// As [`Session::renew_early`], behind whoever changes one of the statement's tables just now: the client is to be told of
+    /// the columns that there will be. Where nobody changes any table, nothing is locked before the statement runs.
+    pub(super) async fn renew_behind_changes(&mut self, portal: &mut Portal) -> Result<()> {
+        self.renew_early(portal).await?;
+        while self.block != Block::Failed && self.database.engine.has_strong_locks() {
+            let prepared = portal.prepared.clone();
+            let locks = match &prepared.bound.statement {
+                Statement::Query(_) | Statement::Insert(_) | Statement::Update(_) | Statement::Delete(_) => {
+                    locks_of(&prepared, self.database.engine.is_writer())
+                }
+                _ => return Ok(()),
+            };
+            if locks.is_empty() {
+                return Ok(());
+            }
+            self.ensure_transaction().await?;
+            self.tell_lock_timeout().await;
+            self.lock_tables(&locks).await?;
+            self.renew_early(portal).await?;
+            if Arc::ptr_eq(&prepared, &portal.prepared) {
+                return Ok(());
+            }
+        }
+        Ok(())
     }
 
     /// Plans the statement of a portal again without the indexes that have these trees, for this run alone.

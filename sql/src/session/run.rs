@@ -10,7 +10,7 @@ use std::sync::Arc;
 use engine::{Isolation, TableLockMode, View, WaitPolicy};
 use parking_lot::Mutex;
 use smallvec::{SmallVec, smallvec};
-use types::{Datum, Error, Result, SqlState};
+use types::{Datum, Error, Result, Settings, SqlState};
 
 use super::client::{Client, Column};
 use super::identity::Actor;
@@ -39,6 +39,15 @@ pub(super) enum Started {
         context: Arc<ExecContext>,
     },
     Done(Cow<'static, str>),
+}
+
+/// Who is sent nothing.
+struct Nobody;
+
+impl Client for Nobody {
+    fn data_row(&mut self, _: &[Datum], _: &[Column], _: &[i16], _: &Settings) -> Result<()> {
+        Ok(())
+    }
 }
 
 impl Session {
@@ -125,6 +134,19 @@ impl Session {
         };
         portal.state = PortalState::Done(Some(again));
         Ok(Some(tag))
+    }
+
+    /// Opens the query of a portal, of which nothing is sent yet.
+    pub(super) async fn open_portal(&mut self, portal: &mut Portal) -> Result<()> {
+        portal.state = match self.start_statement(portal, &mut Nobody).await? {
+            Started::Rows(running) => PortalState::Running(*running),
+            Started::Row { row, context } => {
+                let source = Mutex::new(RowSource::of(row.into_iter().collect()));
+                PortalState::Running(Running { source, context, tag: Tag::Counted("SELECT") })
+            }
+            Started::Done(_) => return Err(Error::internal("a query without rows")),
+        };
+        Ok(())
     }
 
     /// Sends what a statement has shown so far, once all is durable that it tells.
@@ -216,7 +238,7 @@ impl Session {
     }
 
     /// SET in a block, and what ends the effect of one, counts from the next statement on.
-    async fn tell_lock_timeout(&mut self) {
+    pub(super) async fn tell_lock_timeout(&mut self) {
         self.refresh_settings();
         if self.lock_timeout_told != self.lock_timeout
             && let Some(txn) = self.txn.lock().await.as_mut()
@@ -425,7 +447,7 @@ impl Session {
     }
 
     /// Locks tables for the rest of the transaction.
-    async fn lock_tables(&mut self, locks: &[(u64, TableLockMode)]) -> Result<()> {
+    pub(super) async fn lock_tables(&mut self, locks: &[(u64, TableLockMode)]) -> Result<()> {
         if locks.is_empty() {
             return Ok(());
         }
@@ -671,7 +693,7 @@ fn adds_rows(statement: &Statement) -> bool {
 /// The tables that a statement locks before it sees anything, in this order. What it only reads nobody is to drop or
 /// rewrite meanwhile: ACCESS SHARE, or ROW SHARE where rows are locked; on a replica nobody could. What it writes: ROW
 /// EXCLUSIVE.
-fn locks_of(prepared: &Prepared, is_writer: bool) -> SmallVec<[(u64, TableLockMode); 4]> {
+pub(super) fn locks_of(prepared: &Prepared, is_writer: bool) -> SmallVec<[(u64, TableLockMode); 4]> {
     let bound = &prepared.bound;
     let mut written = written_tables(&bound.statement);
     if !is_only_shown(&bound.statement) {

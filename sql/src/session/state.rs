@@ -136,6 +136,8 @@ pub struct Session {
     idle_timeouts: (Option<Duration>, Option<Duration>),
     /// What the client is to be told at the start of the connection.
     warnings: Vec<Error>,
+    /// The statement that the last Parse has made, as long as the client is not told of its columns.
+    untold: Option<String>,
 }
 
 impl Session {
@@ -267,6 +269,7 @@ impl Session {
             temporary: None,
             idle_timeouts: (None, None),
             warnings: Vec::new(),
+            untold: None,
         };
         let variables = session.context.variables();
         variables.force("in_hot_standby", standby_value(session.standby));
@@ -715,6 +718,7 @@ impl Session {
             self.depend_on_observed().await;
         }
         self.statements.insert(name.to_owned(), result?);
+        self.untold = Some(name.to_owned());
         Ok(())
     }
 
@@ -803,7 +807,9 @@ impl Session {
             self.freshen_for(&parsed.statement).await?;
         }
         let mut made = Portal::new(prepared, Vec::new(), result_formats.into());
-        self.renew_early(&mut made).await?;
+        made.is_described = self.untold.as_deref() != Some(statement);
+        self.renew_behind_changes(&mut made).await?;
+        made.is_described = true;
         let mut values = Vec::with_capacity(params.len());
         for (i, (param, ty)) in params.iter().zip(&made.prepared.bound.params).enumerate() {
             let format = match param_formats {
@@ -876,7 +882,12 @@ impl Session {
     pub async fn describe_statement<C: Client>(&mut self, name: &str, client: &mut C) -> Result<()> {
         self.read_clock();
         let mut portal = Portal::new(self.prepared(name)?, Vec::new(), Formats::new());
-        self.renew_early(&mut portal).await?;
+        portal.is_described = self.untold.as_deref() != Some(name);
+        let (left, backend) = (self.time_left()?, self.context.backend.clone());
+        Session::guarded(&backend, left, pin!(self.renew_behind_changes(&mut portal))).await?;
+        if !portal.is_described {
+            self.untold = None;
+        }
         let prepared = portal.prepared;
         let types = prepared.param_types();
         if let Statement::Execute { name, .. } = &prepared.bound.statement {
@@ -919,7 +930,10 @@ impl Session {
         self.read_clock();
         let (left, backend) = (self.time_left()?, self.context.backend.clone());
         // It stays out of the map while it runs, so that the statement may change the map.
-        let Some(mut portal) = self.portals.remove(name) else { return Err(no_portal(name)) };
+        let Some(mut portal) = self.portals.remove(name) else {
+            // It went with what failed.
+            return Err(if self.block == Block::Failed { failed_block() } else { no_portal(name) });
+        };
         if matches!(portal.state, PortalState::Failed | PortalState::Done(None)) {
             self.portals.insert(name.to_owned(), portal);
             return Err(failed_portal(name));
@@ -987,13 +1001,40 @@ impl Session {
     /// What the commit reports.
     pub async fn sync(&mut self) -> Result<()> {
         self.due = None;
-        let result = self.end_implicit().await;
+        self.untold = None;
+        let result = match self.start_bound().await {
+            Ok(()) => self.end_implicit().await,
+            Err(error) => Err(error),
+        };
         if self.block == Block::Idle {
             // Those of a pipeline that executed nothing, too.
             self.portals.clear();
         }
         self.note_idle();
         result
+    }
+
+    /// Opens the queries that were bound in a transaction block and not executed yet: their rows are those of now, whatever the
+    /// transaction does before it fetches them. As a rule there are none: a pipeline executes what it binds.
+    async fn start_bound(&mut self) -> Result<()> {
+        if self.block != Block::Begun {
+            return Ok(());
+        }
+        let is_bound = |portal: &Portal| {
+            let prepared = &portal.prepared;
+            let reads = matches!(prepared.bound.statement, Statement::Query(_)) && prepared.bound.with.is_empty();
+            reads && matches!(portal.state, PortalState::Ready)
+        };
+        let bound = self.portals.iter().filter(|(name, portal)| !name.is_empty() && is_bound(portal));
+        for name in bound.map(|(name, _)| name.clone()).collect::<Vec<_>>() {
+            let Some(mut portal) = self.portals.remove(&name) else { continue };
+            let (left, backend) = (self.time_left()?, self.context.backend.clone());
+            let opened = Session::guarded(&backend, left, pin!(self.open_portal(&mut portal))).await;
+            self.due = None;
+            self.portals.insert(name, portal);
+            opened?;
+        }
+        Ok(())
     }
 
     /// An error was reported: a transaction block becomes a failed one, an implicit transaction is rolled back.
@@ -1006,9 +1047,13 @@ impl Session {
         if self.block != Block::Failed || ends_failed_block(statement) {
             return Ok(());
         }
-        let message = "current transaction is aborted, commands ignored until end of transaction block";
-        Err(Error::new(SqlState::IN_FAILED_SQL_TRANSACTION, message))
+        Err(failed_block())
     }
+}
+
+fn failed_block() -> Error {
+    let message = "current transaction is aborted, commands ignored until end of transaction block";
+    Error::new(SqlState::IN_FAILED_SQL_TRANSACTION, message)
 }
 
 /// COMMIT, ROLLBACK and ROLLBACK TO are all that a failed block takes.

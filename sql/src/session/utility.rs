@@ -167,6 +167,8 @@ impl Session {
                 self.analyze(&prepared, allowed.as_deref(), !tables.is_empty()).await?;
                 done("ANALYZE")
             }
+            // There is nothing that one could listen to.
+            Statement::Unlisten => done("UNLISTEN"),
             Statement::Checkpoint => {
                 let user = self.context.role()?;
                 if !has_rights_of(&self.context.catalog(), &user, well_known::PG_CHECKPOINT) {
@@ -643,7 +645,10 @@ pub(super) fn command_name(ddl: &Ddl) -> &'static str {
         Ddl::CreateDatabase(_) => "CREATE DATABASE",
         Ddl::AlterDatabase { .. } => "ALTER DATABASE",
         Ddl::DropDatabase { .. } => "DROP DATABASE",
-        Ddl::Comment { .. } | Ddl::CommentSchema { .. } | Ddl::CommentExtension { .. } => "COMMENT",
+        Ddl::Comment { .. }
+        | Ddl::CommentSchema { .. }
+        | Ddl::CommentConstraint { .. }
+        | Ddl::CommentExtension { .. } => "COMMENT",
         Ddl::Reindex { .. } => "REINDEX",
         Ddl::AlterView { tag, .. } | Ddl::Nothing { tag } => tag,
     }

@@ -252,12 +252,21 @@ static DEFINITIONS: &[Definition] = &[
     internal("max_connections", "100", false, "Sets the maximum number of concurrent connections."),
     internal("max_identifier_length", "63", false, "Shows the maximum identifier length."),
     internal("max_index_keys", "32", false, "Shows the maximum number of index keys."),
+    internal("max_locks_per_transaction", "64", false, "Sets the maximum number of locks per transaction."),
     user(
         "max_parallel_workers_per_gather",
         "0",
         Kind::Integer { min: 0, max: 1024, unit: Unit::None },
         "Sets the maximum number of parallel processes per executor node.",
     ),
+    internal(
+        "max_prepared_transactions",
+        "0",
+        false,
+        "Sets the maximum number of simultaneously prepared transactions.",
+    ),
+    internal("max_wal_senders", "10", false, "Sets the maximum number of simultaneously running WAL sender processes."),
+    internal("max_worker_processes", "8", false, "Maximum number of concurrent worker processes."),
     user("password_encryption", "scram-sha-256", Kind::Fixed, "Chooses the algorithm for encrypting passwords."),
     user(
         "plan_cache_mode",

@@ -6,7 +6,7 @@ use sql::session::Source;
 use types::Datum;
 
 use super::support::{Recorder, run, session_of};
-use super::{ROWS, ok, two, value};
+use super::{ROWS, let_wait, ok, two, value};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_extended_protocol_prepares_binds_and_suspends() {
@@ -62,6 +62,7 @@ async fn what_is_wrong_with_a_statement_by_now_is_told_before_its_columns() {
     let mut client = Recorder::default();
     let state = |result: types::Result<()>| result.expect_err("refused").sqlstate().to_string();
     one.parse("q", "select v from t where id = $1", &[]).await.expect("a query");
+    one.sync().await.expect("nothing to commit");
     ok(&run(&mut two, "alter table t rename column v to w").await);
     assert_eq!(state(one.describe_statement("q", &mut client).await), "42703");
     assert_eq!(state(one.bind("", "q", &[], &[Some(b"1")], &[]).await), "42703");
@@ -278,4 +279,72 @@ async fn the_messages_of_a_statement_share_its_timeout() {
     one.execute("", 0, &mut client).await.expect("a row");
     assert_eq!(client.values, [[Datum::Int4(10)], [Datum::Int4(10)]]);
     one.sync().await.expect("commits");
+}
+
+/// As drivers send a statement that they do not keep.
+async fn in_one_go(session: &mut sql::session::Session, sql: &str, by_statement: bool) -> types::Result<Recorder> {
+    let mut client = Recorder::default();
+    session.parse("", sql, &[]).await?;
+    if by_statement {
+        session.describe_statement("", &mut client).await?;
+        client.lines.remove(0);
+    }
+    session.bind("", "", &[], &[], &[]).await?;
+    if !by_statement {
+        session.describe_portal("", &mut client).await?;
+    }
+    session.execute("", 0, &mut client).await?;
+    session.sync().await?;
+    Ok(client)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_waits_for_a_change_of_its_table_is_told_the_columns_of_after() {
+    for by_statement in [false, true] {
+        for (sql, columns) in [
+            ("select * from t where id = 1", "id|v|z"),
+            ("insert into t values (7, 7) returning *", "id|v|z"),
+            ("update t set v = 11 where id = 1 returning *", "id|v|z"),
+        ] {
+            let (_volume, database, mut one, mut two) = two(ROWS).await;
+            ok(&run(&mut one, "begin; alter table t add column z int default 7").await);
+            let waiting = tokio::spawn(async move { in_one_go(&mut two, sql, by_statement).await });
+            let_wait(&database).await;
+            ok(&run(&mut one, "commit").await);
+            let client = waiting.await.expect("no panic").expect("it is answered");
+            assert_eq!(client.lines[0], columns, "{sql}");
+            assert_eq!(client.values[0].len(), 3);
+        }
+    }
+    // Who was told, and has it still, is told that it is so no more.
+    let (_volume, _database, mut one, mut two) = two(ROWS).await;
+    two.parse("kept", "select * from t", &[]).await.expect("a query");
+    two.describe_statement("kept", &mut Recorder::default()).await.expect("known");
+    two.sync().await.expect("nothing to commit");
+    ok(&run(&mut one, "alter table t add column z int default 7").await);
+    let refused = two.bind("", "kept", &[], &[], &[]).await.expect_err("it has other columns");
+    assert_eq!(refused.sqlstate().to_string(), "0A000");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_query_that_is_bound_shows_the_rows_of_then() {
+    let (_volume, _database, mut one, _two) = two(ROWS).await;
+    let mut client = Recorder::default();
+    ok(&run(&mut one, "begin").await);
+    one.parse("q", "select v from t order by id", &[]).await.expect("a query");
+    for portal in ["fetched", "executed"] {
+        one.bind(portal, "q", &[], &[], &[]).await.expect("no parameters");
+    }
+    one.sync().await.expect("the block goes on");
+    ok(&run(&mut one, "insert into t values (3, 30); update t set v = v + 1").await);
+    one.execute("executed", 0, &mut client).await.expect("rows");
+    assert_eq!(client.values, [[Datum::Int4(10)], [Datum::Int4(20)]]);
+    assert_eq!(run(&mut one, "move 1 in fetched").await, ["MOVE 1"]);
+    assert_eq!(run(&mut one, "fetch all in fetched").await, ["v", "20", "(1 row)"]);
+    // Whoever fetches from what went with a failed block is told of that.
+    one.execute("nowhere", 0, &mut client).await.expect_err("there is none");
+    one.fail();
+    one.sync().await.expect("the block stays");
+    let refused = one.execute("executed", 0, &mut client).await.expect_err("the block has failed");
+    assert_eq!(refused.sqlstate().to_string(), "25P02");
 }
