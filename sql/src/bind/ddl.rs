@@ -149,6 +149,16 @@ impl Binder<'_> {
                 Ddl::DropDatabase { name: name.clone(), if_exists: *if_exists }
             }
             ast::Statement::Comment { kind, name, text } => self.comment(*kind, name, text.clone())?,
+            ast::Statement::CommentConstraint { constraint, table, text } => {
+                let table = self.find_table(table).map_err(super::without_position)?;
+                let found = table.constraints.iter().find(|it| *it.name == *constraint.name);
+                let found = found.ok_or_else(|| {
+                    let message =
+                        format!("constraint \"{}\" for table \"{}\" does not exist", constraint.name, table.name);
+                    Error::new(SqlState::UNDEFINED_OBJECT, message)
+                })?;
+                Ddl::CommentConstraint { constraint: found.oid, table: table.clone(), text: text.clone() }
+            }
             ast::Statement::Reindex { tables } => {
                 let mut found = Vec::new();
                 for name in tables {

@@ -15,6 +15,14 @@ use crate::bound::{
 };
 use crate::parse::ast::{self, ExprKind, LikeKind, SessionValue};
 
+/// Types and those that PostgreSQL compares each of them with as it is, if it has to convert these.
+const COMPARED_AS_THEY_ARE: [(&[u32], &[u32]); 4] = [
+    (&[oid::INT2, oid::INT4, oid::INT8], &[oid::INT2, oid::INT4, oid::INT8]),
+    (&[oid::FLOAT4], &[oid::INT2, oid::INT4, oid::INT8, oid::NUMERIC, oid::FLOAT4, oid::FLOAT8]),
+    (&[oid::FLOAT8], &[oid::FLOAT4]),
+    (&[oid::DATE, oid::TIMESTAMP, oid::TIMESTAMPTZ], &[oid::DATE, oid::TIMESTAMP, oid::TIMESTAMPTZ]),
+];
+
 impl Binder<'_> {
     pub fn expr(&mut self, expr: &ast::Expr) -> Result<Expr> {
         match &expr.kind {
@@ -632,11 +640,15 @@ impl Binder<'_> {
 
     fn null_if(&mut self, left: &ast::Expr, right: &ast::Expr, pos: u32) -> Result<Expr> {
         let (left, right) = (self.expr(left)?, self.expr(right)?);
-        if left.ty().oid != oid::UNKNOWN {
-            let equal = self.equality(Expr::CaseOperand { ty: left.ty() }, right, pos)?;
+        // Here both may be converted first: the result is not.
+        let (own, other) = (left.ty(), right.ty().oid);
+        if COMPARED_AS_THEY_ARE.iter().any(|(types, others)| types.contains(&own.oid) && others.contains(&other)) {
+            let equal = self.equality(Expr::CaseOperand { ty: own }, right, pos)?;
             return Ok(Expr::NullIf { arg: Box::new(left), equal });
         }
-        // An untyped first argument takes the type it is compared as.
+        // The result is the first argument as it is compared.
+        let left =
+            if own.oid == oid::VARCHAR { self.coerce(left, SqlType::TEXT, CastContext::Implicit, pos)? } else { left };
         let mut equal = self.equality(left, right, pos)?;
         let operand = Expr::CaseOperand { ty: equal.args[0].ty() };
         let arg = std::mem::replace(&mut equal.args[0], operand);

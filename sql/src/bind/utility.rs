@@ -103,6 +103,7 @@ impl Binder<'_> {
             }
             ast::Statement::Discard(what) => Statement::Discard(what),
             ast::Statement::Checkpoint => Statement::Checkpoint,
+            ast::Statement::Unlisten => Statement::Unlisten,
             ast::Statement::WaitForLsn(wait) => Statement::WaitForLsn(*wait),
             ddl => Statement::Ddl(self.ddl(ddl)?),
         })

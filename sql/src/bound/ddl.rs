@@ -98,6 +98,11 @@ pub enum Ddl {
         schema: Arc<SchemaDef>,
         text: Option<String>,
     },
+    CommentConstraint {
+        table: Arc<TableDef>,
+        constraint: u32,
+        text: Option<String>,
+    },
     CommentExtension {
         extension: &'static Extension,
         text: Option<String>,

@@ -135,6 +135,7 @@ pub enum Statement {
     /// `DISCARD ALL | PLANS | SEQUENCES | TEMP`, in capitals.
     Discard(&'static str),
     Checkpoint,
+    Unlisten,
     WaitForLsn(WaitForLsn),
     /// Nothing between semicolons.
     Empty,

@@ -3,7 +3,7 @@
 use types::{Error, SqlState, SqlType, oid};
 
 use super::constraint::{ConstraintDef, ConstraintKind, ReferentialAction, Timing};
-use super::expression::shown;
+use super::expression::{enclosed, shown};
 use super::index::IndexDef;
 use super::relation::Relation;
 use super::snapshot::CatalogSnapshot;
@@ -290,10 +290,12 @@ pub fn constraint_definition(
     catalog: &CatalogSnapshot,
     constraint: &ConstraintDef,
     search_path: &[std::sync::Arc<str>],
+    pretty: bool,
 ) -> Option<String> {
     let table = catalog.table(constraint.table)?;
+    let show = if pretty { shown } else { enclosed };
     let mut text = match &constraint.kind {
-        ConstraintKind::Check { expression, .. } => format!("CHECK ({})", shown(expression, catalog, search_path)),
+        ConstraintKind::Check { expression, .. } => format!("CHECK ({})", show(expression, catalog, search_path)),
         ConstraintKind::PrimaryKey { index } => {
             format!("PRIMARY KEY ({})", column_list(table, catalog.index(*index)?.column_positions()))
         }

@@ -14,6 +14,7 @@ use super::relation::Relation;
 use super::snapshot::CatalogSnapshot;
 use crate::bound::deparse::quote_literal;
 use crate::functions::relation_named;
+use crate::parse::ast::ExprKind;
 use crate::parse::{self, Tok};
 
 /// The oids of the relations that an expression names.
@@ -28,6 +29,30 @@ pub fn shown(text: &str, catalog: &CatalogSnapshot, search_path: &[Arc<str>]) ->
         let relation = relation_named(catalog, name, search_path).ok()?;
         relation_name(catalog, relation.oid(), search_path)
     })
+}
+
+/// As [`shown`], in parentheses where it is an operator or a test, as PostgreSQL shows those when it is not to be pretty: behind
+/// DEFAULT the grammar takes them no other way.
+pub fn enclosed(text: &str, catalog: &CatalogSnapshot, search_path: &[Arc<str>]) -> String {
+    let text = shown(text, catalog, search_path);
+    let is_bare = parse::parse_expr(&text).is_ok_and(|parsed| {
+        matches!(
+            parsed.kind,
+            ExprKind::Unary { .. }
+                | ExprKind::Binary { .. }
+                | ExprKind::And(_)
+                | ExprKind::Or(_)
+                | ExprKind::Not(_)
+                | ExprKind::IsNull { .. }
+                | ExprKind::IsBool { .. }
+                | ExprKind::IsDistinct { .. }
+                | ExprKind::Between { .. }
+                | ExprKind::In { .. }
+                | ExprKind::Like { .. }
+                | ExprKind::AnyAll { .. }
+        )
+    });
+    if is_bare { format!("({text})") } else { text }
 }
 
 /// An expression in which relations have other names, where there is another for the name that stands there.

@@ -67,7 +67,8 @@ fn always_visible(_: &mut Call<'_>) -> Result<Datum> {
 /// Definitions are kept as text, so there is nothing to decompile; only relations are named as the search path has them.
 fn get_expr(call: &mut Call<'_>) -> Result<Datum> {
     let session = SessionContext::of(call)?;
-    optional(call.args[0].as_str().map(|kept| expression::shown(kept, &session.catalog(), &session.usable_path())))
+    let show = if flag(call, 2) { expression::shown } else { expression::enclosed };
+    optional(call.args[0].as_str().map(|kept| show(kept, &session.catalog(), &session.usable_path())))
 }
 
 fn get_indexdef(call: &mut Call<'_>) -> Result<Datum> {
@@ -82,7 +83,7 @@ fn get_constraintdef(call: &mut Call<'_>) -> Result<Datum> {
     let session = SessionContext::of(call)?;
     let catalog = session.catalog();
     let Some(constraint) = catalog.constraint(number(call, 0)) else { return Ok(Datum::Null) };
-    optional(constraint_definition(&catalog, constraint, &session.usable_path()))
+    optional(constraint_definition(&catalog, constraint, &session.usable_path(), flag(call, 1)))
 }
 
 fn get_viewdef(call: &mut Call<'_>) -> Result<Datum> {

@@ -475,6 +475,7 @@ pub enum Statement {
     AlterDatabase { name: String, change: DatabaseChange },
     DropDatabase { name: String, if_exists: bool },
     Comment { kind: ObjectKind, name: Name, text: Option<String> },
+    CommentConstraint { constraint: Ident, table: Name, text: Option<String> },
     Reindex { tables: Vec<Name> },
     Transaction(TransactionStatement),
     Set { scope: SetScope, name: String, value: SetValue },
@@ -494,6 +495,7 @@ pub enum Statement {
     Lock { tables: Vec<Name>, mode: LockMode, nowait: bool },
     Discard(&'static str),
     Checkpoint,
+    Unlisten,
     WaitForLsn(WaitForLsn),
 }
 

@@ -269,9 +269,7 @@ impl Parser<'_> {
         if self.is_word("include") {
             return self.unsupported("INCLUDE columns of an index");
         }
-        if self.is_word("nulls") {
-            return self.unsupported("NULLS NOT DISTINCT");
-        }
+        self.nulls_distinct()?;
         if self.accept_word("with") {
             self.storage_options()?;
         }
@@ -283,6 +281,14 @@ impl Parser<'_> {
         }
         let index = CreateIndex { name, table, unique, concurrently, if_not_exists, columns };
         Ok(Statement::CreateIndex(Box::new(index)))
+    }
+
+    /// `NULLS DISTINCT`, as unique keys have it anyway.
+    pub(super) fn nulls_distinct(&mut self) -> Result<()> {
+        if self.is_word("nulls") && !self.accept_words(&["nulls", "distinct"]) {
+            return self.unsupported("NULLS NOT DISTINCT");
+        }
+        Ok(())
     }
 
     pub(super) fn sequence_options(&mut self) -> Result<Vec<SequenceOption>> {
@@ -485,6 +491,15 @@ impl Parser<'_> {
             ObjectKind::Database
         } else if self.accept_word("extension") {
             ObjectKind::Extension
+        } else if self.accept_word("constraint") {
+            let constraint = self.ident()?;
+            self.expect_word("on")?;
+            if self.is_word("domain") {
+                return self.unsupported("COMMENT ON CONSTRAINT ON DOMAIN");
+            }
+            let table = self.object_name()?;
+            let text = self.comment_text()?;
+            return Ok(Statement::CommentConstraint { constraint, table, text });
         } else if let Some(kind) = self.relation_kind() {
             kind
         } else {
@@ -492,9 +507,13 @@ impl Parser<'_> {
             return self.unsupported(&format!("COMMENT ON {}", what.to_ascii_uppercase()));
         };
         let name = self.object_name()?;
-        self.expect_word("is")?;
-        let text = if self.accept_word("null") { None } else { Some(self.string()?) };
+        let text = self.comment_text()?;
         Ok(Statement::Comment { kind, name, text })
+    }
+
+    fn comment_text(&mut self) -> Result<Option<String>> {
+        self.expect_word("is")?;
+        if self.accept_word("null") { Ok(None) } else { self.string().map(Some) }
     }
 
     pub(super) fn reindex(&mut self) -> Result<Statement> {

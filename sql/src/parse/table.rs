@@ -209,9 +209,7 @@ impl Parser<'_> {
             }
             "unique" => {
                 self.advance();
-                if self.is_word("nulls") {
-                    return self.unsupported("NULLS NOT DISTINCT");
-                }
+                self.nulls_distinct()?;
                 self.index_parameters()?;
                 self.not_deferrable()?;
                 ColumnConstraintKind::Unique
@@ -421,8 +419,8 @@ impl Parser<'_> {
             self.advance();
             if primary {
                 self.expect_word("key")?;
-            } else if self.is_word("nulls") {
-                return self.unsupported("NULLS NOT DISTINCT");
+            } else {
+                self.nulls_distinct()?;
             }
             if self.accept_words(&["using", "index"]) {
                 let index = self.ident()?;

@@ -103,8 +103,16 @@ impl Parser<'_> {
             "comment" => self.comment(),
             "reindex" => self.reindex(),
             "reassign" => self.reassign_owned(),
-            "listen" | "notify" | "unlisten" | "do" | "call" | "cluster" | "merge" | "load" | "refresh" | "import"
-            | "security" => self.unsupported(&word.to_ascii_uppercase()),
+            "unlisten" => {
+                self.advance();
+                if !self.accept_op("*") {
+                    self.ident()?;
+                }
+                Ok(Statement::Unlisten)
+            }
+            "listen" | "notify" | "do" | "call" | "cluster" | "merge" | "load" | "refresh" | "import" | "security" => {
+                self.unsupported(&word.to_ascii_uppercase())
+            }
             _ => Err(self.unexpected()),
         }
     }

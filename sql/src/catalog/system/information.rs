@@ -204,7 +204,7 @@ fn column_row(from: &VirtualSource<'_>, it: &Column<'_>) -> Vec<Datum> {
 
 /// An expression with the names that the search path allows.
 fn shown(text: &str, from: &VirtualSource<'_>) -> String {
-    expression::shown(text, from.catalog, &from.settings.search_path)
+    expression::enclosed(text, from.catalog, &from.settings.search_path)
 }
 
 pub(super) fn columns(from: &VirtualSource<'_>) -> Rows {

@@ -123,6 +123,9 @@ pub(crate) async fn execute(ddl: &Ddl, with: &[WithPart], context: &Arc<ExecCont
         Ddl::RenameSchema { schema, name } => rename::schema(&mut work, schema, name).await?,
         Ddl::SetSchemaOwner { schema, owner } => rename::set_schema_owner(&mut work, schema, owner).await?,
         Ddl::CommentSchema { schema, text } => rename::comment_schema(&mut work, schema, text.as_deref()).await?,
+        Ddl::CommentConstraint { table, constraint, text } => {
+            rename::comment_constraint(&mut work, table, *constraint, text.as_deref()).await?
+        }
         Ddl::CommentExtension { extension, text } => {
             rename::comment_extension(&mut work, extension, text.as_deref()).await?
         }

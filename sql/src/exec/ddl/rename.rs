@@ -273,6 +273,21 @@ pub(super) async fn comment_schema(work: &mut Work, schema: &SchemaDef, text: Op
     put_comment(work, well_known::PG_NAMESPACE, schema.oid, 0, text).await
 }
 
+pub(super) async fn comment_constraint(
+    work: &mut Work,
+    table: &TableDef,
+    constraint: u32,
+    text: Option<&str>,
+) -> Result<String> {
+    work.check_owner(table.owner, "relation", &table.name)?;
+    work.hold(table.oid).await?;
+    if work.catalog.constraint(constraint).is_none() {
+        let message = format!("constraint for table \"{}\" does not exist", table.name);
+        return Err(Error::new(SqlState::UNDEFINED_OBJECT, message));
+    }
+    put_comment(work, well_known::PG_CONSTRAINT, constraint, 0, text).await
+}
+
 pub(super) async fn comment_extension(work: &mut Work, extension: &Extension, text: Option<&str>) -> Result<String> {
     work.check_owner(well_known::POSTGRES_ROLE, "extension", extension.name)?;
     work.hold(extension.oid).await?;
