@@ -67,8 +67,8 @@ pub enum Expr {
         args: Vec<Expr>,
         ty: SqlType,
     },
-    /// `NULLIF(a, b)`: a, or null if the call of `=` over (possibly converted) a and b is true. `arg` is the unconverted
-    /// a, evaluated once: in the call it is [`Expr::CaseOperand`].
+    /// `NULLIF(a, b)`: a, or null if the call of `=` over (possibly converted) a and b is true. `arg` is a,
+    /// converted if PostgreSQL converts it, and evaluated once: in the call it is [`Expr::CaseOperand`].
     NullIf {
         arg: Box<Expr>,
         equal: Box<CallExpr>,

@@ -12,6 +12,7 @@ use super::cte::CteState;
 use super::lift::lift;
 use super::memory::Memory;
 use super::probe::Probe;
+use super::scan::ByOid;
 use super::spill::Spooled;
 use super::subquery::KeptRows;
 use crate::bound::Plan;
@@ -56,9 +57,19 @@ pub struct ExecContext {
     /// Those that are held by their WITH clauses.
     ctes: Mutex<HashMap<usize, Weak<CteState>>>,
     work_tables: Mutex<HashMap<usize, Arc<Spooled>>>,
+    /// Rows of tables of the system, by the table and the place of a column.
+    by_oid: Mutex<HashMap<(u32, usize), Arc<ByOid>>>,
 }
 
 impl ExecContext {
+    pub(super) fn by_oid(&self, key: (u32, usize)) -> Option<Arc<ByOid>> {
+        self.by_oid.lock().get(&key).cloned()
+    }
+
+    pub(super) fn keep_by_oid(&self, key: (u32, usize), rows: Arc<ByOid>) {
+        self.by_oid.lock().insert(key, rows);
+    }
+
     pub(crate) fn new(
         session: Arc<SessionContext>,
         view: View,
@@ -82,6 +93,7 @@ impl ExecContext {
             probes: Mutex::default(),
             ctes: Mutex::default(),
             work_tables: Mutex::default(),
+            by_oid: Mutex::default(),
         }
     }
 

@@ -425,31 +425,95 @@ struct MadeScan {
     rows: Option<OwnedRows>,
 }
 
+/// The rows of a table of the system by an oid in them, for a statement that looks for those of one row outside after the other,
+/// as pg_dump asks for the columns of each index: they are made once.
+pub(super) struct ByOid {
+    rows: Vec<Row>,
+    places: HashMap<u32, Vec<u32>>,
+}
+
+impl ByOid {
+    fn new(rows: Vec<Row>, column: usize) -> ByOid {
+        let mut places: HashMap<u32, Vec<u32>> = HashMap::new();
+        for (place, row) in (0..).zip(&rows) {
+            if let Datum::Oid(oid) = row[column] {
+                places.entry(oid).or_default().push(place);
+            }
+        }
+        ByOid { rows, places }
+    }
+}
+
 impl MadeScan {
     fn new(at: Place, made: Made, scan: &Scan) -> MadeScan {
         MadeScan { made, columns: scan.columns.clone(), filter: scan.filter.clone(), at, rows: None }
     }
 
     async fn rows(&mut self) -> Result<OwnedRows> {
-        let mut rows = Vec::new();
-        for (number, mut row) in self.made.rows(&self.at.context).await?.into_iter().enumerate() {
-            let mut values = Vec::with_capacity(self.columns.len());
-            for column in &self.columns {
-                values.push(match column {
-                    ScanColumn::Attribute(position) => row[*position].clone(),
-                    ScanColumn::System(SystemColumn::TableOid) => Datum::Oid(self.made.oid()),
-                    ScanColumn::System(SystemColumn::Ctid) => place(number as u64),
-                    ScanColumn::System(SystemColumn::Key) => Datum::Null,
-                    ScanColumn::System(_) => Datum::Oid(0),
-                });
+        let mut passed = Vec::new();
+        if let Some((relation, column, outer)) = self.lookup() {
+            let Datum::Oid(wanted) = self.at.evaluate(outer, &[]).await? else { return Ok(OwnedRows::new(passed)) };
+            let key = (relation.oid, column);
+            let found = match self.at.context.by_oid(key) {
+                Some(found) => found,
+                None => {
+                    let made = Arc::new(ByOid::new(self.made.rows(&self.at.context).await?, column));
+                    self.at.context.keep_by_oid(key, made.clone());
+                    made
+                }
+            };
+            for &number in found.places.get(&wanted).into_iter().flatten() {
+                self.pass(number.into(), &found.rows[number as usize], &mut passed).await?;
             }
-            row.clear();
-            match &self.filter {
-                Some(filter) if !self.at.holds(filter, &values).await? => {}
-                _ => rows.push(values),
-            }
+            return Ok(OwnedRows::new(passed));
         }
-        Ok(OwnedRows::new(rows))
+        for (number, mut row) in (0..).zip(self.made.rows(&self.at.context).await?) {
+            self.pass(number, &row, &mut passed).await?;
+            row.clear();
+        }
+        Ok(OwnedRows::new(passed))
+    }
+
+    /// The column of a table of the system, and what of a row outside it is compared with: only such rows pass the filter.
+    fn lookup(&self) -> Option<(&'static VirtualRelation, usize, &Expr)> {
+        let Made::System(relation) = self.made else { return None };
+        // Views are of what goes on.
+        if relation.kind != b'r' {
+            return None;
+        }
+        let terms = match self.filter.as_ref()? {
+            Expr::And(terms) => terms.as_slice(),
+            term => std::slice::from_ref(term),
+        };
+        terms.iter().find_map(|term| {
+            let Expr::Call(call) = term else { return None };
+            let ([left, right], "=") = (call.args.as_slice(), call.operator?.name) else { return None };
+            let (own, outer) = if matches!(left, Expr::Outer { .. }) { (right, left) } else { (left, right) };
+            let (Expr::Column { index, ty: SqlType::OID }, Expr::Outer { ty: SqlType::OID, .. }) = (own, outer) else {
+                return None;
+            };
+            let ScanColumn::Attribute(column) = self.columns.get(*index)? else { return None };
+            Some((relation, *column, outer))
+        })
+    }
+
+    /// Takes a row if it passes the filter.
+    async fn pass(&self, number: u64, row: &Row, passed: &mut Vec<Row>) -> Result<()> {
+        let mut values = Vec::with_capacity(self.columns.len());
+        for column in &self.columns {
+            values.push(match column {
+                ScanColumn::Attribute(position) => row[*position].clone(),
+                ScanColumn::System(SystemColumn::TableOid) => Datum::Oid(self.made.oid()),
+                ScanColumn::System(SystemColumn::Ctid) => place(number),
+                ScanColumn::System(SystemColumn::Key) => Datum::Null,
+                ScanColumn::System(_) => Datum::Oid(0),
+            });
+        }
+        match &self.filter {
+            Some(filter) if !self.at.holds(filter, &values).await? => {}
+            _ => passed.push(values),
+        }
+        Ok(())
     }
 }
 

@@ -143,6 +143,7 @@ fn class<'a>(relation: &'a Relation, catalog: &CatalogSnapshot) -> Class<'a> {
 }
 
 pub(super) fn pg_class(from: &VirtualSource<'_>) -> Rows {
+    let frozen = super::shared::frozen(from);
     let row = |relation: &Relation| {
         let it = class(relation, from.catalog);
         let stored = matches!(it.kind, b'r' | b'i' | b'S');
@@ -176,7 +177,7 @@ pub(super) fn pg_class(from: &VirtualSource<'_>) -> Rows {
             c(if it.kind == b'r' && it.schema != well_known::PG_CATALOG { b'd' } else { b'n' }),
             b(false),
             o(0),
-            o(if stored && it.kind == b'r' { 1 } else { 0 }),
+            if stored && it.kind == b'r' { frozen.clone() } else { o(0) },
             o(if stored && it.kind == b'r' { 1 } else { 0 }),
             it.acl,
             it.options,

@@ -12,6 +12,12 @@ type Rows = Result<Vec<Vec<Datum>>>;
 /// PostgreSQL's number for UTF8.
 const UTF8: i32 = 6;
 
+/// Where the ids of transactions that are still told apart begin, as far as anyone is to mind: nothing wraps around here, and
+/// who watches the age of that is to see none.
+pub(super) fn frozen(from: &VirtualSource<'_>) -> Datum {
+    o(from.session.database.engine.next_txid_now() as u32)
+}
+
 pub(super) fn pg_database(from: &VirtualSource<'_>) -> Rows {
     let row = |it: &Arc<crate::catalog::DatabaseDef>| {
         vec![
@@ -23,7 +29,7 @@ pub(super) fn pg_database(from: &VirtualSource<'_>) -> Rows {
             b(it.is_template),
             b(it.allow_connections),
             i4(it.connection_limit),
-            o(1),
+            frozen(from),
             o(1),
             o(well_known::DEFAULT_TABLESPACE),
             t("C.UTF-8"),
