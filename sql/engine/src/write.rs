@@ -724,7 +724,8 @@ impl Engine {
             {
                 let mut below = Vec::new();
                 let state = self.committed_below(txn, page, key, head.entry.stamp(), &mut below, &mut |_| {})?;
-                if state.is_none() {
+                let entry = Entry { cell: &below };
+                if state.is_none() || entry.is_tombstone() && Moved::of(&entry).is_none() {
                     return Ok(absent);
                 }
             }

@@ -174,7 +174,9 @@ pub(crate) async fn call(function: &Function, args: &[Datum], context: &Arc<Exec
             Ok(if standing.called { Datum::Int8(standing.last) } else { Datum::Null })
         }
         waiting::SLEEP | waiting::SLEEP_FOR | waiting::SLEEP_UNTIL => {
-            let seconds = seconds_from_now(&args[0], context)?.clamp(0.0, 1e9);
+            let seconds = seconds_from_now(&args[0], context)?;
+            // NaN is no time, either.
+            let seconds = if seconds > 0.0 { seconds.min(1e9) } else { 0.0 };
             tokio::select! {
                 () = tokio::time::sleep(Duration::from_secs_f64(seconds)) => Ok(Datum::Text("".into())),
                 () = context.cancel.cancelled() => Err(lift(engine::Error::Cancelled)),

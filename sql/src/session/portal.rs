@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use engine::TableLockMode;
 use parking_lot::Mutex;
 use smallvec::SmallVec;
 use types::{Datum, Error, Result, SqlState};
@@ -331,24 +332,23 @@ impl Session {
     /// the columns that there will be. Where nobody changes any table, nothing is locked before the statement runs.
     pub(super) async fn renew_behind_changes(&mut self, portal: &mut Portal) -> Result<()> {
         self.renew_early(portal).await?;
+        let mut held: SmallVec<[(u64, TableLockMode); 4]> = SmallVec::new();
         while self.block != Block::Failed && self.database.engine.has_strong_locks() {
-            let prepared = portal.prepared.clone();
-            let locks = match &prepared.bound.statement {
+            let locks = match &portal.prepared.bound.statement {
                 Statement::Query(_) | Statement::Insert(_) | Statement::Update(_) | Statement::Delete(_) => {
-                    locks_of(&prepared, self.database.engine.is_writer())
+                    locks_of(&portal.prepared, self.database.engine.is_writer())
                 }
                 _ => return Ok(()),
             };
-            if locks.is_empty() {
+            // None of its tables changes any more, whatever else is published.
+            if locks.iter().all(|lock| held.contains(lock)) {
                 return Ok(());
             }
             self.ensure_transaction().await?;
             self.tell_lock_timeout().await;
             self.lock_tables(&locks).await?;
+            held.extend(locks);
             self.renew_early(portal).await?;
-            if Arc::ptr_eq(&prepared, &portal.prepared) {
-                return Ok(());
-            }
         }
         Ok(())
     }

@@ -606,6 +606,7 @@ impl Session {
         let text: Arc<str> = Arc::from(sql);
         self.note_activity(text.clone());
         // Unnamed statement and portal do not survive a simple query.
+        self.untold = None;
         self.statements.remove("");
         self.close_portal_named("");
         let result = self.simple_statements(text, client).await;
@@ -880,6 +881,7 @@ impl Session {
     /// # Errors
     /// 26000, and whatever binding the statement again finds, if the catalog has changed.
     pub async fn describe_statement<C: Client>(&mut self, name: &str, client: &mut C) -> Result<()> {
+        self.context.backend.clear_cancel();
         self.read_clock();
         let mut portal = Portal::new(self.prepared(name)?, Vec::new(), Formats::new());
         portal.is_described = self.untold.as_deref() != Some(name);
@@ -918,6 +920,7 @@ impl Session {
             Some(columns) => client.row_description(&columns, &portal.formats),
             None => client.no_data(),
         }
+        self.untold = None;
         Ok(())
     }
 
@@ -1031,6 +1034,9 @@ impl Session {
             let (left, backend) = (self.time_left()?, self.context.backend.clone());
             let opened = Session::guarded(&backend, left, pin!(self.open_portal(&mut portal))).await;
             self.due = None;
+            if opened.is_err() {
+                portal.state = PortalState::Failed;
+            }
             self.portals.insert(name, portal);
             opened?;
         }

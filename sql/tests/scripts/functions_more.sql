@@ -350,3 +350,8 @@ ERROR:  22003: OID out of range
 
 > select oid '4294967295' = (-1)::int8
 ERROR:  22003: OID out of range
+
+> select pg_sleep(-1), pg_sleep('NaN')
+pg_sleep|pg_sleep
+|
+(1 row)

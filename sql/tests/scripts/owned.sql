@@ -58,6 +58,12 @@ ERROR:  2BP01: cannot reassign ownership of objects owned by role postgres becau
 > drop owned by postgres
 ERROR:  2BP01: cannot drop objects owned by role postgres because they are required by the database system
 
+> drop owned by pg_database_owner cascade
+ERROR:  2BP01: cannot drop objects owned by role pg_database_owner because they are required by the database system
+
+> reassign owned by pg_database_owner to new_one
+ERROR:  2BP01: cannot reassign ownership of objects owned by role pg_database_owner because they are required by the database system
+
 > drop owned by old_one, nobody_here
 ERROR:  42704: role "nobody_here" does not exist
 

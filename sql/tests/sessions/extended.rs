@@ -348,3 +348,16 @@ async fn a_query_that_is_bound_shows_the_rows_of_then() {
     let refused = one.execute("executed", 0, &mut client).await.expect_err("the block has failed");
     assert_eq!(refused.sqlstate().to_string(), "25P02");
 }
+
+/// What others define is not seen, and not looked for again and again: a lock of one's own is held the whole time.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_snapshot_that_stays_binds_once_whatever_others_define() {
+    let (_volume, _database, mut one, mut two) = two(ROWS).await;
+    ok(&run(&mut one, "begin isolation level repeatable read; select v from t; create temp table own (id int)").await);
+    ok(&run(&mut two, "create table other (id int)").await);
+    for by_statement in [false, true] {
+        let bound = in_one_go(&mut one, "select v from t order by id", by_statement);
+        let client = tokio::time::timeout(Duration::from_secs(20), bound).await.expect("it ends").expect("rows");
+        assert_eq!(client.values, [[Datum::Int4(10)], [Datum::Int4(20)]]);
+    }
+}

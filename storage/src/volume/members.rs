@@ -171,12 +171,12 @@ impl Members {
         self.epoch.load(Ordering::Acquire)
     }
 
-    /// Whether the node that took the table is the one whose seat it is.
+    /// Whether the node that answered is the one whose seat it is.
     ///
     /// # Errors
     /// [`NodeError::Refused`].
-    pub fn check_seat(&self, seat: usize, reply: &rpc::InstallTableReply) -> NodeResult<()> {
-        let says = MemberName { node: NodeId(reply.node), incarnation: reply.incarnation };
+    pub fn check_seat(&self, seat: usize, node: u32, incarnation: u32) -> NodeResult<()> {
+        let says = MemberName { node: NodeId(node), incarnation };
         let name = name_of(&self.membership.lock().members()[seat]);
         if says == name {
             return Ok(());

@@ -63,6 +63,8 @@ pub const FETCH_TIMEOUT: Duration = Duration::from_secs(10);
 pub const CONFIRMED_FOR: Duration = Duration::from_secs(1);
 /// How long a statement waits for that before it is refused.
 pub const CONFIRM_WITHIN: Duration = Duration::from_secs(1);
+/// How long a node has to answer then, before all are asked again.
+const ASK_TIMEOUT: Duration = Duration::from_millis(250);
 /// The pause after a failed attempt to open a stream; doubled up to 32 times as much.
 const RECONNECT_PAUSE: Duration = Duration::from_millis(25);
 /// So many bytes leave though nobody waits for them...
@@ -569,7 +571,18 @@ impl RedoLog for WriterVolume {
                 Err(_) => Some(Err(VolumeError::Unavailable("another server became the writer".into()))),
             });
             // Whoever was only stopped is confirmed by the first replies.
-            inner.ask_for_others();
+            let asking = async {
+                loop {
+                    inner.ask_for_others();
+                    sleep(ASK_TIMEOUT).await;
+                }
+            };
+            let confirmed = async {
+                tokio::select! {
+                    confirmed = confirmed => confirmed,
+                    () = asking => unreachable!("it asks on"),
+                }
+            };
             timeout(CONFIRM_WITHIN, confirmed).await.unwrap_or_else(|_| {
                 let silent = self.unconfirmed_for().as_secs();
                 Err(VolumeError::Unavailable(format!(
@@ -799,7 +812,12 @@ impl Inner {
     async fn ask_for_another(&self, node: usize) {
         let (asked_at, generation) = ((self.clock)(), self.acks.lock().shipping.generation(node));
         let request = rpc::StatusRequest { version: FORMAT_VERSION, volume: self.volume };
-        let Ok(status) = in_time(self.nodes[node].status(request)).await else { return };
+        let Ok(Ok(status)) = timeout(ASK_TIMEOUT, self.nodes[node].status(request)).await else { return };
+        // Who has lost the volume, or sits there by mistake, knows of nobody.
+        let is_member = self.members.check_seat(node, status.node, status.incarnation).is_ok();
+        if status.config.is_none() || !is_member {
+            return;
+        }
         if status.promised > self.ballot.0 {
             return self.fence();
         }
@@ -915,7 +933,7 @@ impl Inner {
             config: Some(self.members.config()),
         };
         let reply = in_time(target.install_table(request)).await?;
-        self.members.check_seat(node, &reply)?;
+        self.members.check_seat(node, reply.node, reply.incarnation)?;
         if !reply.adopted {
             if reply.promised > self.ballot.0 {
                 self.fence();

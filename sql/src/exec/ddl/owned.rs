@@ -11,7 +11,7 @@ use types::{Error, Result, SqlState};
 use super::work::Work;
 use super::{database, drop, grant, rename};
 use crate::catalog::codec::Object;
-use crate::catalog::{DatabaseDef, Relation, SchemaDef, well_known};
+use crate::catalog::{DatabaseDef, FIRST_NORMAL_OID, Relation, SchemaDef};
 
 /// The roles with these names.
 ///
@@ -33,12 +33,10 @@ fn check_rights(work: &Work, role: u32, what: &str) -> Result<()> {
 }
 
 /// # Errors
-/// 2BP01 for the role that owns the system.
+/// 2BP01 for a role that comes with the system: what it owns does, too.
 fn check_not_required(work: &Work, roles: &[u32], what: &str) -> Result<()> {
-    if !roles.contains(&well_known::POSTGRES_ROLE) {
-        return Ok(());
-    }
-    let name = work.catalog.role(well_known::POSTGRES_ROLE).map_or("", |role| &*role.name);
+    let Some(pinned) = roles.iter().find(|role| **role < FIRST_NORMAL_OID) else { return Ok(()) };
+    let name = work.catalog.role(*pinned).map_or("", |role| &*role.name);
     let message =
         format!("cannot {what} objects owned by role {name} because they are required by the database system");
     Err(Error::new(SqlState::DEPENDENT_OBJECTS_STILL_EXIST, message))
@@ -71,11 +69,14 @@ pub(super) async fn reassign(work: &mut Work, from: &[String], to: &str) -> Resu
     check_not_required(work, &from, "reassign ownership of")?;
     work.hold_role(to_oid).await?;
     for schema in schemas_of(work, &from) {
-        rename::set_schema_owner(work, &schema, to).await?;
+        work.hold(schema.oid).await?;
+        // Another may have given or dropped it meanwhile.
+        if let Some(found) = work.catalog.schema(schema.oid).filter(|it| from.contains(&it.owner)).cloned() {
+            rename::set_schema_owner(work, &found, to).await?;
+        }
     }
     for relation in relations_of(work, &from) {
         work.lock_relation(&relation).await?;
-        // Another may have given or dropped it meanwhile.
         let Some(found) = work.catalog.relation(relation.oid()).cloned() else { continue };
         if owner(&found).is_some_and(|owner| from.contains(&owner)) {
             rename::give(work, &found, to_oid).await?;
@@ -97,15 +98,16 @@ pub(super) async fn reassign(work: &mut Work, from: &[String], to: &str) -> Resu
 pub(super) async fn drop(work: &mut Work, names: &[String], cascade: bool) -> Result<String> {
     let roles = roles(work, names, "drop")?;
     check_not_required(work, &roles, "drop")?;
-    for schema in schemas_of(work, &roles) {
-        work.lock(u64::from(schema.oid), TableLockMode::AccessExclusive).await?;
-    }
-    for relation in relations_of(work, &roles) {
-        work.lock(u64::from(relation.oid()), TableLockMode::AccessExclusive).await?;
+    let (mut schemas, mut relations) = (schemas_of(work, &roles), relations_of(work, &roles));
+    for oid in schemas.iter().map(|it| it.oid).chain(relations.iter().map(Relation::oid)) {
+        work.lock(u64::from(oid), TableLockMode::AccessExclusive).await?;
     }
     work.reload().await?;
-    // What came meanwhile is not theirs by this statement.
-    let (schemas, relations) = (schemas_of(work, &roles), relations_of(work, &roles));
+    // Of these what is still theirs, as it is now. What came meanwhile is not meant.
+    let (locked_schemas, locked_relations) = (schemas, relations);
+    (schemas, relations) = (schemas_of(work, &roles), relations_of(work, &roles));
+    schemas.retain(|it| locked_schemas.iter().any(|locked| locked.oid == it.oid));
+    relations.retain(|it| locked_relations.iter().any(|locked| locked.oid() == it.oid()));
     drop::everything(work, &schemas, relations, cascade).await?;
     grant::revoke_from(work, &roles).await?;
     Ok("DROP OWNED".to_owned())

@@ -281,6 +281,8 @@ pub(super) async fn comment_constraint(
 ) -> Result<String> {
     work.check_owner(table.owner, "relation", &table.name)?;
     work.hold(table.oid).await?;
+    let owner = work.catalog.table(table.oid).map_or(table.owner, |found| found.owner);
+    work.check_owner(owner, "relation", &table.name)?;
     if work.catalog.constraint(constraint).is_none() {
         let message = format!("constraint for table \"{}\" does not exist", table.name);
         return Err(Error::new(SqlState::UNDEFINED_OBJECT, message));
