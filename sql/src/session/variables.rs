@@ -4,6 +4,8 @@
 //! transaction or savepoint remembers it by keeping a reference: rolling back puts the reference back, committing drops the
 //! values of SET LOCAL. Settings we cannot honour in more than one way are accepted only with the value we have.
 
+mod date_styles;
+
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -13,9 +15,10 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use protocol::Lsn;
 use protocol::volume::Durability;
-use types::datetime::{DateFormat, DateOrder, DateStyle, IntervalStyle, TimeZone};
+use types::datetime::{IntervalStyle, TimeZone};
 use types::{ByteaOutput, Error, Result, SqlState, Styles};
 
+use self::date_styles::DateStyles;
 use super::identity::{Actor, NO_ROLE, ROLE, SESSION_AUTHORIZATION};
 
 /// How a setting's value is read.
@@ -594,66 +597,6 @@ fn split_identifiers(text: &str) -> Option<Vec<String>> {
 fn list_of_names(names: &[String]) -> String {
     let quoted: Vec<String> = names.iter().map(|name| crate::catalog::describe::quote_identifier(name)).collect();
     quoted.join(", ")
-}
-
-/// What a DateStyle is read over.
-#[derive(Clone, Copy, Default)]
-struct DateStyles {
-    /// What is in force.
-    current: DateStyle,
-    /// What the word DEFAULT stands for.
-    default: DateStyle,
-}
-
-impl DateStyles {
-    /// Reads a list of layouts and orders; the error is a detail.
-    fn read(self, text: &str) -> std::result::Result<DateStyle, String> {
-        let words = split_identifiers(text).ok_or("List syntax is invalid.")?;
-        let mut style = self.current;
-        let (mut has_format, mut has_order, mut conflicts) = (false, false, false);
-        for word in words {
-            let lower = word.to_ascii_lowercase();
-            if let Some(format) = date_format(&lower) {
-                conflicts |= has_format && style.format != format;
-                style.format = format;
-                has_format = true;
-                if format == DateFormat::German && !has_order {
-                    style.order = DateOrder::Dmy;
-                }
-            } else if let Some(order) = date_order(&lower) {
-                conflicts |= has_order && style.order != order;
-                style.order = order;
-                has_order = true;
-            } else if lower == "default" {
-                style.format = if has_format { style.format } else { self.default.format };
-                style.order = if has_order { style.order } else { self.default.order };
-            } else {
-                return Err(format!("Unrecognized key word: \"{word}\"."));
-            }
-        }
-        if conflicts { Err("Conflicting \"datestyle\" specifications.".to_owned()) } else { Ok(style) }
-    }
-}
-
-fn date_format(word: &str) -> Option<DateFormat> {
-    match word {
-        "iso" => Some(DateFormat::Iso),
-        "sql" => Some(DateFormat::Sql),
-        "german" => Some(DateFormat::German),
-        _ if word.starts_with("postgres") => Some(DateFormat::Postgres),
-        _ => None,
-    }
-}
-
-fn date_order(word: &str) -> Option<DateOrder> {
-    match word {
-        "mdy" | "us" => Some(DateOrder::Mdy),
-        "dmy" => Some(DateOrder::Dmy),
-        "ymd" => Some(DateOrder::Ymd),
-        _ if word.starts_with("euro") => Some(DateOrder::Dmy),
-        _ if word.starts_with("noneuro") => Some(DateOrder::Mdy),
-        _ => None,
-    }
 }
 
 /// The form in which a value is kept.
