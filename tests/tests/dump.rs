@@ -22,6 +22,10 @@ create view sales as select c.name, p.code, s.qty * p.price as total
     where exists (select 1 from product where product.id = s.product);
 create view best as with t as (select * from sales) select name from t where total > 10;
 create sequence shop.ticket start 100 increment 10;
+create table shop.rule (a boolean default (1 = 1 and 2 = 2), b boolean default (now() is null), c int default 1 + 1,
+    d int generated always as (c * 2) stored, constraint known check (c > 0 or c is null));
+insert into shop.rule default values;
+comment on constraint known on shop.rule is 'or nothing is';
 create table shop.queue (n bigint default nextval('shop.ticket'), constraint drawn check (n <= currval('shop.ticket')));
 create table plain (a int, b text, c bytea, d float8, e uuid, f interval, g boolean, h time, i timestamp, j json, k date);
 insert into shop.customer (name, email)
@@ -88,7 +92,8 @@ async fn a_dumped_database_is_restored_the_same() -> anyhow::Result<()> {
         "COPY shop.sale",
         "ALTER SEQUENCE shop.customer_id_seq OWNED BY",
         "n bigint DEFAULT nextval('shop.ticket'::regclass)",
-        "CHECK (n <= currval('shop.ticket'::regclass))",
+        "CHECK ((n <= currval('shop.ticket'::regclass)))",
+        "DEFAULT ((1 = 1) AND (2 = 2))",
         "GRANT SELECT ON TABLE shop.customer",
         "REVOKE ALL ON TABLE shop.customer FROM postgres",
         "SET SESSION AUTHORIZATION passer;\nGRANT SELECT ON TABLE shop.customer TO taker",
