@@ -569,7 +569,8 @@ impl Engine {
     }
 
     /// Locks a row that the statement saw at its view, without changing it: `SELECT ... FOR`, and a foreign key's hold on
-    /// its parent. Returns the newest state.
+    /// its parent. Returns the newest state. For [`LockStrength::KeyShare`] a row that others have inserted and not committed
+    /// is gone at once.
     ///
     /// # Errors
     /// As [`Engine::update`]; [`Error::LockNotAvailable`] under [`WaitPolicy::NoWait`].
@@ -717,15 +718,15 @@ impl Engine {
                 _ => None,
             };
             let absent = Newest::Gone { moved: None, own: false, stamp: Lsn::ZERO, commit: None };
-            // A row that others have not committed yet is none: who looks for it waits for nobody, and deletes nothing.
-            if strength == LockStrength::KeyShare
-                && version.is_some()
-                && let Some(head) = &head
+            let (mut below, mut end) = (Vec::new(), Vec::new());
+            let mut committed = None;
+            if let (LockStrength::KeyShare, Some(Head { entry, state: HeadState::InFlight(_), .. })) = (strength, &head)
             {
-                let mut below = Vec::new();
-                let state = self.committed_below(txn, page, key, head.entry.stamp(), &mut below, &mut |_| {})?;
+                committed = self.committed_below(txn, page, key, entry.stamp(), &mut below, &mut |_| {})?;
                 let entry = Entry { cell: &below };
-                if state.is_none() || entry.is_tombstone() && Moved::of(&entry).is_none() {
+                // A row that others have inserted and not committed is none yet: who only keeps a row from going waits for
+                // no row to come.
+                if committed.is_none() || entry.is_tombstone() && Moved::of(&entry).is_none() {
                     return Ok(absent);
                 }
             }
@@ -738,13 +739,13 @@ impl Engine {
                 Acquired::Retry => return Err(Stop::Again),
             }
             let Some(mut head) = head else { return Ok(absent) };
-            let (mut below, mut end) = (Vec::new(), Vec::new());
             if matches!(head.state, HeadState::InFlight(_)) {
                 // Compatible with the version's lock: what counts is the newest committed version below.
-                let stamp = head.entry.stamp();
-                let Some(state) = self.committed_below(txn, page, key, stamp, &mut below, &mut |_| {})? else {
-                    return Ok(absent);
-                };
+                if committed.is_none() {
+                    let stamp = head.entry.stamp();
+                    committed = self.committed_below(txn, page, key, stamp, &mut below, &mut |_| {})?;
+                }
+                let Some(state) = committed else { return Ok(absent) };
                 head = Head { slot: None, entry: Entry { cell: &below }, state };
             }
             let ended = match seen {

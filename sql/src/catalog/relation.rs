@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use types::{Datum, Result, SqlType};
 
+use super::acl::Acl;
 use super::index::IndexDef;
 use super::sequence::SequenceDef;
 use super::snapshot::CatalogSnapshot;
@@ -66,6 +67,16 @@ pub enum Relation {
 }
 
 impl Relation {
+    /// Its owner and its grants. An index has its table's, a relation of the system none.
+    pub fn ownership(&self) -> Option<(u32, &Acl)> {
+        match self {
+            Relation::Table(it) => Some((it.owner, &it.acl)),
+            Relation::View(it) => Some((it.owner, &it.acl)),
+            Relation::Sequence(it) => Some((it.owner, &it.acl)),
+            Relation::Index(_) | Relation::Virtual(_) => None,
+        }
+    }
+
     pub fn oid(&self) -> u32 {
         match self {
             Relation::Table(table) => table.oid,

@@ -62,14 +62,6 @@ pub struct ExecContext {
 }
 
 impl ExecContext {
-    pub(super) fn by_oid(&self, key: (u32, usize)) -> Option<Arc<ByOid>> {
-        self.by_oid.lock().get(&key).cloned()
-    }
-
-    pub(super) fn keep_by_oid(&self, key: (u32, usize), rows: Arc<ByOid>) {
-        self.by_oid.lock().insert(key, rows);
-    }
-
     pub(crate) fn new(
         session: Arc<SessionContext>,
         view: View,
@@ -140,6 +132,14 @@ impl ExecContext {
 
     pub(crate) fn keep(&self, key: usize, rows: Arc<KeptRows>) {
         self.kept.lock().insert(key, rows);
+    }
+
+    pub(super) fn by_oid(&self, key: (u32, usize)) -> Option<Arc<ByOid>> {
+        self.by_oid.lock().get(&key).cloned()
+    }
+
+    pub(super) fn keep_by_oid(&self, key: (u32, usize), rows: Arc<ByOid>) {
+        self.by_oid.lock().insert(key, rows);
     }
 
     pub(crate) fn probe(&self, plan: &Arc<Plan>) -> Option<Probe> {

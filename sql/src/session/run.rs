@@ -2,7 +2,9 @@
 //!
 //! **Rule.** A statement locks its tables, then takes its snapshot, and then sees whether its plan is of the newest catalog.
 //! If not it is planned anew, and goes on with that plan when this locks nothing that was not locked before: whatever others
-//! have defined since is none of its tables. On a replica nothing can be locked, and the plan must be of the newest catalog.
+//! have defined since is none of its tables. Where somebody is changing definitions, Bind and Describe take these locks already
+//! ([`Session::renew_behind_changes`]): a client is told of the columns that there will be. On a replica nothing can be locked,
+//! and the plan must be of the newest catalog.
 
 use std::borrow::Cow;
 use std::sync::Arc;

@@ -197,8 +197,8 @@ async fn a_child_waits_for_no_parent_that_is_not_there_yet() {
         let (_volume, _database, mut one, mut two) = two(&tables).await;
         ok(&run(&mut one, "begin; insert into p values (9, 9)").await);
         for child in ["c", "late"] {
-            let inserting = run_owned(&mut two, format!("insert into {child} values (9)"));
-            let lines = tokio::time::timeout(SOON, inserting).await.expect("it waits for nobody");
+            let statement = format!("insert into {child} values (9)");
+            let lines = tokio::time::timeout(SOON, run(&mut two, &statement)).await.expect("it waits for nobody");
             assert!(lines[0].starts_with("ERROR:  23503"), "{key} of {child}: {lines:?}");
         }
         // One that is deleted, or is to come again, is there until that is certain.
@@ -209,8 +209,4 @@ async fn a_child_waits_for_no_parent_that_is_not_there_yet() {
         ok(&run(&mut one, "insert into p values (1, 1); commit").await);
         ok(&run(&mut two, "insert into c values (1)").await);
     }
-}
-
-async fn run_owned(session: &mut sql::session::Session, sql: String) -> Vec<String> {
-    run(session, &sql).await
 }

@@ -32,11 +32,10 @@ struct Granted<'a> {
 impl<'a> Granted<'a> {
     /// A view is called a table, as in PostgreSQL.
     fn relation(relation: &'a Relation) -> Result<Granted<'a>> {
-        let (kind, owner, acl, all) = match relation {
-            Relation::Table(it) => ("table", it.owner, &it.acl, Privileges::ALL_TABLE),
-            Relation::View(it) => ("table", it.owner, &it.acl, Privileges::ALL_TABLE),
-            Relation::Sequence(it) => ("sequence", it.owner, &it.acl, Privileges::ALL_SEQUENCE),
-            Relation::Index(_) | Relation::Virtual(_) => return Err(Error::internal("a grant on what has none")),
+        let Some((owner, acl)) = relation.ownership() else { return Err(Error::internal("a grant on what has none")) };
+        let (kind, all) = match relation {
+            Relation::Sequence(_) => ("sequence", Privileges::ALL_SEQUENCE),
+            _ => ("table", Privileges::ALL_TABLE),
         };
         Ok(Granted { kind, name: relation.name(), secured: Secured::relation(owner, acl), all })
     }
@@ -272,7 +271,7 @@ async fn put(work: &Work, relation: &Relation, acl: Acl) -> Result<()> {
 pub(super) async fn revoke_from(work: &mut Work, roles: &[u32]) -> Result<()> {
     let has_some = |acl: &Acl| acl.iter().flat_map(|items| items.iter()).any(|item| roles.contains(&item.grantee));
     let catalog = work.catalog.clone();
-    for relation in catalog.relations().filter(|relation| acl(relation).is_some_and(has_some)) {
+    for relation in catalog.relations().filter(|it| it.ownership().is_some_and(|(_, acl)| has_some(acl))) {
         work.hold(relation.oid()).await?;
         let Some(found) = work.catalog.relation(relation.oid()).cloned() else { continue };
         let acl = left(work, roles, &Granted::relation(&found)?)?;
@@ -291,16 +290,6 @@ pub(super) async fn revoke_from(work: &mut Work, roles: &[u32]) -> Result<()> {
         work.put(Object::Database(DatabaseDef { acl, ..(*found).clone() })).await?;
     }
     work.reload().await
-}
-
-/// The grants of a relation that has some.
-fn acl(relation: &Relation) -> Option<&Acl> {
-    match relation {
-        Relation::Table(it) => Some(&it.acl),
-        Relation::View(it) => Some(&it.acl),
-        Relation::Sequence(it) => Some(&it.acl),
-        Relation::Index(_) | Relation::Virtual(_) => None,
-    }
 }
 
 /// The grants of an object without those to some roles; its owner keeps what is granted to it.

@@ -8,7 +8,8 @@
 //! **Locks.** Tables are locked under their oid ([`work::Work::lock`]) in PostgreSQL's modes, sequences, views and indexes
 //! with their table or under their own oid. A name that is about to be used is locked too, so that two transactions
 //! cannot both find it free; a schema is held against being dropped and against another name by whoever puts something into
-//! it, names what is in it, or gives that another name.
+//! it, names what is in it, or gives that another name, and a role against being dropped by whoever makes something that it is to
+//! own.
 //!
 //! **Trees.** A table or index that is filled anew (TRUNCATE, ADD PRIMARY KEY, a change of a column's type) gets a new
 //! tree; the old one is dropped in the same transaction and goes when no snapshot can need it. Filling sorts in

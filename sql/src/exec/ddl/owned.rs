@@ -42,20 +42,14 @@ fn check_not_required(work: &Work, roles: &[u32], what: &str) -> Result<()> {
     Err(Error::new(SqlState::DEPENDENT_OBJECTS_STILL_EXIST, message))
 }
 
-fn owner(relation: &Relation) -> Option<u32> {
-    match relation {
-        Relation::Table(it) => Some(it.owner),
-        Relation::View(it) => Some(it.owner),
-        // One that belongs to a column goes with that.
-        Relation::Sequence(it) => it.owned_by.is_none().then_some(it.owner),
-        Relation::Index(_) | Relation::Virtual(_) => None,
-    }
+/// Whether a relation is some role's of these by itself: a sequence that belongs to a column goes with that.
+fn is_of(relation: &Relation, roles: &[u32]) -> bool {
+    let is_part = matches!(relation, Relation::Sequence(it) if it.owned_by.is_some());
+    !is_part && relation.ownership().is_some_and(|(owner, _)| roles.contains(&owner))
 }
 
-/// The relations of some roles by their oids, but those that go with others.
 fn relations_of(work: &Work, roles: &[u32]) -> Vec<Relation> {
-    let is_theirs = |relation: &&Relation| owner(relation).is_some_and(|owner| roles.contains(&owner));
-    work.catalog.relations().filter(is_theirs).cloned().collect()
+    work.catalog.relations().filter(|relation| is_of(relation, roles)).cloned().collect()
 }
 
 fn schemas_of(work: &Work, roles: &[u32]) -> Vec<Arc<SchemaDef>> {
@@ -78,7 +72,7 @@ pub(super) async fn reassign(work: &mut Work, from: &[String], to: &str) -> Resu
     for relation in relations_of(work, &from) {
         work.lock_relation(&relation).await?;
         let Some(found) = work.catalog.relation(relation.oid()).cloned() else { continue };
-        if owner(&found).is_some_and(|owner| from.contains(&owner)) {
+        if is_of(&found, &from) {
             rename::give(work, &found, to_oid).await?;
         }
     }
@@ -98,16 +92,16 @@ pub(super) async fn reassign(work: &mut Work, from: &[String], to: &str) -> Resu
 pub(super) async fn drop(work: &mut Work, names: &[String], cascade: bool) -> Result<String> {
     let roles = roles(work, names, "drop")?;
     check_not_required(work, &roles, "drop")?;
-    let (mut schemas, mut relations) = (schemas_of(work, &roles), relations_of(work, &roles));
-    for oid in schemas.iter().map(|it| it.oid).chain(relations.iter().map(Relation::oid)) {
-        work.lock(u64::from(oid), TableLockMode::AccessExclusive).await?;
+    let (schemas, relations) = (schemas_of(work, &roles), relations_of(work, &roles));
+    let meant: Vec<u32> = schemas.iter().map(|it| it.oid).chain(relations.iter().map(Relation::oid)).collect();
+    for oid in &meant {
+        work.lock(u64::from(*oid), TableLockMode::AccessExclusive).await?;
     }
     work.reload().await?;
-    // Of these what is still theirs, as it is now. What came meanwhile is not meant.
-    let (locked_schemas, locked_relations) = (schemas, relations);
-    (schemas, relations) = (schemas_of(work, &roles), relations_of(work, &roles));
-    schemas.retain(|it| locked_schemas.iter().any(|locked| locked.oid == it.oid));
-    relations.retain(|it| locked_relations.iter().any(|locked| locked.oid() == it.oid()));
+    // What of that is theirs still, as it is now.
+    let (mut schemas, mut relations) = (schemas_of(work, &roles), relations_of(work, &roles));
+    schemas.retain(|it| meant.contains(&it.oid));
+    relations.retain(|it| meant.contains(&it.oid()));
     drop::everything(work, &schemas, relations, cascade).await?;
     grant::revoke_from(work, &roles).await?;
     Ok("DROP OWNED".to_owned())

@@ -12,7 +12,7 @@ use types::{Datum, Error, Result, SqlState, SqlType};
 use super::work::{Work, missing_role};
 use crate::bound::RoleOption;
 use crate::catalog::codec::Object;
-use crate::catalog::{CatalogSnapshot, DatabaseDef, Relation, RoleDef, well_known};
+use crate::catalog::{CatalogSnapshot, DatabaseDef, RoleDef, well_known};
 use crate::functions::{is_member, may_admit};
 use crate::session::{Refused, Variables, identity};
 
@@ -444,12 +444,7 @@ fn belongings_in(work: &Work, catalog: &CatalogSnapshot, role: u32) -> Vec<Strin
         }
     }
     for relation in catalog.relations() {
-        let (owner, acl) = match relation {
-            Relation::Table(it) => (it.owner, &it.acl),
-            Relation::View(it) => (it.owner, &it.acl),
-            Relation::Sequence(it) => (it.owner, &it.acl),
-            Relation::Index(_) | Relation::Virtual(_) => continue,
-        };
+        let Some((owner, acl)) = relation.ownership() else { continue };
         if owner == role {
             found.push(format!("owner of {}", work.describe(relation)));
         } else if super::grant::mentions(acl, role) {
