@@ -31,11 +31,11 @@ looked_pkey|t|0
 looker||0
 (5 rows)
 
-> select o, (select relname from pg_class where oid = o) from (values ('looked'::regclass::oid), (null), (0), ('looker'::regclass::oid)) as it(o) order by o nulls last
-o|relname
-0|
-16845|looked
-16855|looker
+> select o = 0 as zero, (select relname from pg_class where oid = o) from (values ('looked'::regclass::oid), (null), (0), ('looker'::regclass::oid)) as it(o) order by o nulls last
+zero|relname
+t|
+f|looked
+f|looker
 |
 (4 rows)
 
