@@ -12,6 +12,8 @@ mod indexes;
 mod locks;
 #[path = "sessions/long_keys.rs"]
 mod long_keys;
+#[path = "sessions/notifications.rs"]
+mod notifications;
 #[path = "support/pair.rs"]
 mod pair;
 #[path = "sessions/references.rs"]

@@ -43,3 +43,18 @@ with psycopg.connect(host="127.0.0.1", port=int(sys.argv[1]), user="postgres", d
             connection.rollback()
         cursor.execute("SELECT count(*) FROM person")
         assert cursor.fetchone() == (117,)
+        # A cursor that outlives its transaction, and what another session tells.
+        with connection.cursor(name="held", withhold=True) as held:
+            held.execute("SELECT id FROM person WHERE id >= 100 ORDER BY id")
+            assert held.fetchone() == (100,)
+            connection.commit()
+            assert len(held.fetchall()) == 99
+    connection.rollback()
+    connection.autocommit = True
+    connection.execute("LISTEN news")
+    with psycopg.connect(host="127.0.0.1", port=int(sys.argv[1]), user="postgres", dbname="postgres") as other:
+        other.execute("NOTIFY news, 'of a person'")
+        other.execute("SELECT pg_notify('news', 'of another')")
+        teller = other.info.backend_pid
+    heard = list(connection.notifies(timeout=60, stop_after=2))
+    assert [(it.pid, it.channel, it.payload) for it in heard] == [(teller, "news", "of a person"), (teller, "news", "of another")]

@@ -542,6 +542,27 @@ async fn what_cannot_go_along_is_refused() -> anyhow::Result<()> {
     assert_eq!(wire.run("SELECT 1")?.run(insert)?.sync()?, ["1", "SELECT 1", "error 0A000", "ready I"]);
     assert_eq!(wire.run("SET my.own = 'x'")?.run(insert)?.sync()?, ["SET", "INSERT 0 1", "ready I"]);
     assert_eq!(wire.query("SHOW my.own")?[0], "x");
+    assert_eq!(wire.query("SET default_transaction_isolation = 'read committed'")?, ["SET", "ready I"]);
+    // What the writer would tell a session that is idle here, and a cursor that would stay there.
+    assert_eq!(wire.query("LISTEN news")?, ["error 25006", "ready I"]);
+    assert_eq!(
+        wire.query(&format!("BEGIN; {insert}; LISTEN news"))?,
+        ["BEGIN", "INSERT 0 1", "error 0A000", "ready E"]
+    );
+    assert_eq!(wire.query("ROLLBACK")?, ["ROLLBACK", "ready I"]);
+    let held = "DECLARE c CURSOR WITH HOLD FOR SELECT a FROM t";
+    assert_eq!(wire.query(&format!("BEGIN; {insert}; {held}"))?, ["BEGIN", "INSERT 0 1", "error 0A000", "ready E"]);
+    assert_eq!(wire.query("ROLLBACK")?, ["ROLLBACK", "ready I"]);
+    // One that is held here stays, wherever the session writes.
+    assert_eq!(wire.query("DECLARE c CURSOR WITH HOLD FOR SELECT 'kept'")?, ["DECLARE CURSOR", "ready I"]);
+    assert_eq!(wire.query(insert)?, ["INSERT 0 1", "ready I"]);
+    assert_eq!(wire.query("FETCH c")?, ["kept", "FETCH 1", "ready I"]);
+    // And the writer's own sessions are told: in a block, later.
+    let listener = cluster.connect(0).await?;
+    listener.batch_execute("LISTEN news").await?;
+    listener.batch_execute("BEGIN").await?;
+    assert_eq!(wire.query("NOTIFY news, 'from afar'")?, ["NOTIFY", "ready I"]);
+    assert_eq!(one(&listener, "SELECT pg_notification_queue_usage() > 0").await?, "t");
     Ok(())
 }
 

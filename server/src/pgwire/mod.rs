@@ -28,8 +28,7 @@
 //!
 //! # What is absent
 //! GSS encryption (refused with `N`), TLS on Unix sockets and from the first byte, replication connections, function calls
-//! by `F` (0A000), protocol 3.2's long cancel keys (3.0 is negotiated), LISTEN's notifications (what a session tells while
-//! idle is ParameterStatus).
+//! by `F` (0A000), protocol 3.2's long cancel keys (3.0 is negotiated).
 //!
 //! Source: PostgreSQL manual, chapter "Frontend/Backend Protocol".
 

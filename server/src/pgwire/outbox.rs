@@ -13,6 +13,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use pgwire::messages::copy::{CopyInResponse, CopyOutResponse};
 use pgwire::messages::data::ParameterDescription;
+use pgwire::messages::response::NotificationResponse;
 use pgwire::messages::startup::ParameterStatus;
 use tokio::io::AsyncWriteExt;
 use tokio::runtime::Handle;
@@ -216,6 +217,10 @@ impl Client for Outbox {
 
     fn parameter_status(&mut self, name: &str, value: &str) {
         encode::append(&mut self.bytes, &ParameterStatus::new(name.to_owned(), value.to_owned()));
+    }
+
+    fn notification(&mut self, pid: i32, channel: &str, payload: &str) {
+        encode::append(&mut self.bytes, &NotificationResponse::new(pid, channel.to_owned(), payload.to_owned()));
     }
 
     fn copy_in_response(&mut self, columns: usize, format: CopyFormat) {

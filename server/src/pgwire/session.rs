@@ -8,7 +8,7 @@
 //! | message | by |
 //! |---|---|
 //! | ParseComplete, BindComplete, CloseComplete, ReadyForQuery, ErrorResponse | the connection |
-//! | RowDescription, NoData, ParameterDescription, DataRow, CommandComplete, PortalSuspended, EmptyQueryResponse, Copy*, Notice, ParameterStatus | the session, through [`Client`] |
+//! | RowDescription, NoData, ParameterDescription, DataRow, CommandComplete, PortalSuspended, EmptyQueryResponse, Copy*, Notice, Notification, ParameterStatus | the session, through [`Client`] |
 //!
 //! A session may have messages carried out by another server ([`Route::Away`]); everything that answers them is that server's.
 //!
@@ -170,8 +170,8 @@ pub trait Session: Send {
         None
     }
 
-    /// Resolves when there is something to tell a client that is idle, such as a reported setting that changed by itself
-    /// (`in_hot_standby` at a promotion); then [`Session::tell`] is called. May be dropped while it waits.
+    /// Resolves when there is something to tell a client that is idle, such as a notification, or a reported setting that
+    /// changed by itself (`in_hot_standby` at a promotion); then [`Session::tell`] is called. May be dropped while it waits.
     fn news(&mut self) -> impl Future<Output = ()> + Send {
         std::future::pending()
     }
@@ -182,7 +182,8 @@ pub trait Session: Send {
         false
     }
 
-    /// Writes what [`Session::news`] resolved for or [`Session::has_news`] says: ParameterStatus and notices only.
+    /// Writes what [`Session::news`] resolved for or [`Session::has_news`] says: ParameterStatus, notices and notifications
+    /// only. It may leave some for the next time.
     fn tell<C: Client>(&mut self, _client: &mut C) {}
 }
 

@@ -72,6 +72,12 @@ impl Binder<'_> {
             ast::Statement::Deallocate { name } => Statement::Deallocate { name: name.clone() },
             ast::Statement::Declare { name, binary, scroll, hold, query } => {
                 let (plan, columns) = self.query(query, Unknowns::Text)?;
+                if let (true, Some(lock)) = (*hold, query.locks.first()) {
+                    let name = lock_name(lock.strength);
+                    let message = format!("DECLARE CURSOR WITH HOLD ... {name} is not supported");
+                    return Err(Error::new(SqlState::FEATURE_NOT_SUPPORTED, message)
+                        .detail("Holdable cursors must be READ ONLY."));
+                }
                 if let (Some(true), Some(lock)) = (scroll, query.locks.first()) {
                     let message = format!("DECLARE SCROLL CURSOR ... {} is not supported", lock_name(lock.strength));
                     return Err(Error::new(SqlState::FEATURE_NOT_SUPPORTED, message)
@@ -103,7 +109,11 @@ impl Binder<'_> {
             }
             ast::Statement::Discard(what) => Statement::Discard(what),
             ast::Statement::Checkpoint => Statement::Checkpoint,
-            ast::Statement::Unlisten => Statement::Unlisten,
+            ast::Statement::Listen(channel) => Statement::Listen(channel.clone()),
+            ast::Statement::Unlisten(channel) => Statement::Unlisten(channel.clone()),
+            ast::Statement::Notify { channel, payload } => {
+                Statement::Notify { channel: channel.clone(), payload: payload.clone() }
+            }
             ast::Statement::WaitForLsn(wait) => Statement::WaitForLsn(*wait),
             ddl => Statement::Ddl(self.ddl(ddl)?),
         })

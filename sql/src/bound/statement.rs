@@ -135,7 +135,14 @@ pub enum Statement {
     /// `DISCARD ALL | PLANS | SEQUENCES | TEMP`, in capitals.
     Discard(&'static str),
     Checkpoint,
-    Unlisten,
+    /// A channel.
+    Listen(String),
+    /// A channel, or all.
+    Unlisten(Option<String>),
+    Notify {
+        channel: String,
+        payload: String,
+    },
     WaitForLsn(WaitForLsn),
     /// Nothing between semicolons.
     Empty,

@@ -1,8 +1,8 @@
 //! [`SessionContext`]: what the functions of a session can find out about it and its server.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use futures::future::BoxFuture;
@@ -19,7 +19,7 @@ use crate::catalog::describe::{quote_identifier, relation_name};
 use crate::catalog::store::Patience;
 use crate::catalog::{CatalogSnapshot, Relation, RoleDef};
 use crate::exec::Deferred;
-use crate::session::{Actor, Backend, Database, Variables};
+use crate::session::{Actor, Announced, Backend, Database, Mailbox, Variables};
 
 /// What only the process around the database can do.
 pub trait Admin: Send + Sync {
@@ -77,6 +77,7 @@ pub(crate) struct ListedStatement {
 pub(crate) struct ListedCursor {
     pub name: Arc<str>,
     pub statement: Arc<str>,
+    pub holds: bool,
     pub scrolls: bool,
     pub made: i64,
 }
@@ -120,6 +121,12 @@ pub struct SessionContext {
     pub(crate) deferred: Mutex<Deferred>,
     /// Whether the transaction may hold advisory locks.
     advisory: AtomicBool,
+    /// What the transaction tells other sessions and listens to.
+    announced: Mutex<Announced>,
+    /// Whether it may have any of that.
+    announces: AtomicBool,
+    /// Made when the session first listens.
+    mailbox: OnceLock<Arc<Mailbox>>,
     /// What the session's temporary files hold, in bytes.
     pub(crate) temporary_bytes: AtomicU64,
     /// The temporary tables that ask for something at a commit, by oid.
@@ -154,6 +161,9 @@ impl SessionContext {
             depth: AtomicU32::new(0),
             deferred,
             advisory: AtomicBool::new(false),
+            announced: Mutex::default(),
+            announces: AtomicBool::new(false),
+            mailbox: OnceLock::new(),
             temporary_bytes: AtomicU64::new(0),
             on_commit: Mutex::default(),
         }
@@ -280,6 +290,9 @@ impl SessionContext {
     pub(crate) fn set_depth(&self, depth: u32, undone: bool) {
         self.depth.store(depth, Ordering::Relaxed);
         self.deferred.lock().set_depth(depth as usize, undone);
+        if self.announces() {
+            self.announced.lock().set_depth(depth, undone, &self.database.notifications);
+        }
         if !self.advisory.load(Ordering::Relaxed) {
             return;
         }
@@ -291,8 +304,44 @@ impl SessionContext {
     pub(crate) fn end_depth(&self) {
         self.depth.store(0, Ordering::Relaxed);
         self.deferred.lock().end();
+        self.end_announced();
         if self.advisory.swap(false, Ordering::Relaxed) {
             self.database.advisory.undo(self.backend.pid, 0);
+        }
+    }
+
+    /// Adds to what the transaction tells and listens to, at its depth in savepoints, or looks at it.
+    pub(crate) fn announce<T>(&self, add: impl FnOnce(u32, &mut Announced) -> T) -> T {
+        self.announces.store(true, Ordering::Relaxed);
+        add(self.depth.load(Ordering::Relaxed), &mut self.announced.lock())
+    }
+
+    /// Whether the transaction may tell something or listen to something else.
+    pub(crate) fn announces(&self) -> bool {
+        self.announces.load(Ordering::Relaxed)
+    }
+
+    fn end_announced(&self) {
+        if self.announces.load(Ordering::Relaxed) {
+            self.announces.store(false, Ordering::Relaxed);
+            self.announced.lock().end(&self.database.notifications);
+        }
+    }
+
+    /// Where notifications are delivered, if the session has ever listened.
+    pub(crate) fn mailbox(&self) -> Option<&Arc<Mailbox>> {
+        self.mailbox.get()
+    }
+
+    pub(crate) fn mailbox_made(&self) -> &Arc<Mailbox> {
+        self.mailbox.get_or_init(Arc::default)
+    }
+
+    /// The session has ended.
+    pub(crate) fn leave_notifications(&self) {
+        self.end_announced();
+        if let Some(mailbox) = self.mailbox() {
+            self.database.notifications.leave(self.backend.pid, mailbox);
         }
     }
 

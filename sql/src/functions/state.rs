@@ -74,6 +74,22 @@ fn set_config(call: &mut Call<'_>) -> Result<Datum> {
     text(&session.variables().show(name)?)
 }
 
+fn notify(call: &mut Call<'_>) -> Result<Datum> {
+    let text = |at: usize| call.args[at].as_str().unwrap_or("");
+    SessionContext::of(call)?.notify(text(0), text(1))?;
+    Ok(Datum::text(""))
+}
+
+fn listening_channels(call: &mut Call<'_>) -> Result<Datum> {
+    let session = SessionContext::of(call)?;
+    let channels = session.database.notifications.channels_of(session.backend.pid);
+    call.return_set(Box::new(channels.into_iter().map(|channel| Ok(Datum::text(&channel)))))
+}
+
+fn notification_queue_usage(call: &mut Call<'_>) -> Result<Datum> {
+    Ok(Datum::Float8(SessionContext::of(call)?.database.notifications.usage()))
+}
+
 fn backend_pid(call: &mut Call<'_>) -> Result<Datum> {
     Ok(Datum::Int4(SessionContext::of(call)?.backend.pid))
 }
@@ -158,6 +174,9 @@ pub(super) static FUNCTIONS: &[Function] = &[
     Function::strict(1599, "setseed", &[FLOAT8], VOID, setseed).volatile(),
     Function::strict(2077, "current_setting", &[TEXT], TEXT, current_setting).stable(),
     Function::strict(3294, "current_setting", &[TEXT, BOOL], TEXT, current_setting).stable(),
+    Function::strict(3035, "pg_listening_channels", &[], TEXT, listening_channels).volatile().set(),
+    Function::strict(3036, "pg_notify", &[TEXT, TEXT], VOID, notify).called_on_null().volatile(),
+    Function::strict(3296, "pg_notification_queue_usage", &[], FLOAT8, notification_queue_usage).volatile(),
     Function::strict(2078, "set_config", &[TEXT, TEXT, BOOL], TEXT, set_config).called_on_null().volatile(),
     Function::strict(2026, "pg_backend_pid", &[], INT4, backend_pid).stable(),
     Function::strict(89, "version", &[], TEXT, version).stable(),

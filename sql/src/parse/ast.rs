@@ -495,7 +495,9 @@ pub enum Statement {
     Lock { tables: Vec<Name>, mode: LockMode, nowait: bool },
     Discard(&'static str),
     Checkpoint,
-    Unlisten,
+    Listen(String),
+    Unlisten(Option<String>),
+    Notify { channel: String, payload: String },
     WaitForLsn(WaitForLsn),
 }
 

@@ -16,7 +16,7 @@ use super::{Parsed, parse};
 use crate::bound::{AccessMode, Isolation, SetValue, TransactionModes, TransactionStatement};
 
 /// Functions of the writer, sorted.
-const WRITERS_FUNCTIONS: [&str; 21] = [
+const WRITERS_FUNCTIONS: [&str; 22] = [
     "currval",
     "lastval",
     "nextval",
@@ -31,6 +31,7 @@ const WRITERS_FUNCTIONS: [&str; 21] = [
     "pg_current_wal_insert_lsn",
     "pg_current_wal_lsn",
     "pg_current_xact_id",
+    "pg_notify",
     "pg_try_advisory_lock",
     "pg_try_advisory_lock_shared",
     "pg_try_advisory_xact_lock",
@@ -135,6 +136,8 @@ fn course(statement: &Statement, tokens: &[&Tok<'_>], defaults: Defaults) -> Cou
         | Statement::Deallocate { .. }
         | Statement::Fetch { .. }
         | Statement::Close { .. }
+        | Statement::Listen(_)
+        | Statement::Unlisten(_)
         | Statement::WaitForLsn(_) => Course::Reads,
         Statement::Query(_) | Statement::Execute { .. } | Statement::Declare { .. } => by_tokens(),
         Statement::Copy(copy) if !copy.from && !matches!(copy.source, CopySource::Change(_)) => by_tokens(),

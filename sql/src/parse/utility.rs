@@ -105,12 +105,20 @@ impl Parser<'_> {
             "reassign" => self.reassign_owned(),
             "unlisten" => {
                 self.advance();
-                if !self.accept_op("*") {
-                    self.ident()?;
-                }
-                Ok(Statement::Unlisten)
+                let channel = if self.accept_op("*") { None } else { Some(self.name_string()?) };
+                Ok(Statement::Unlisten(channel))
             }
-            "listen" | "notify" | "do" | "call" | "cluster" | "merge" | "load" | "refresh" | "import" | "security" => {
+            "listen" => {
+                self.advance();
+                Ok(Statement::Listen(self.name_string()?))
+            }
+            "notify" => {
+                self.advance();
+                let channel = self.name_string()?;
+                let payload = if self.accept_sym(",") { self.string()? } else { String::new() };
+                Ok(Statement::Notify { channel, payload })
+            }
+            "do" | "call" | "cluster" | "merge" | "load" | "refresh" | "import" | "security" => {
                 self.unsupported(&word.to_ascii_uppercase())
             }
             _ => Err(self.unexpected()),

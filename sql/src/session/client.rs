@@ -56,6 +56,8 @@ pub trait Client: Send {
     fn empty_query(&mut self) {}
     fn notice(&mut self, _severity: NoticeSeverity, _notice: &Error) {}
     fn parameter_status(&mut self, _name: &str, _value: &str) {}
+    /// Of what the session with this pid has told a channel.
+    fn notification(&mut self, _pid: i32, _channel: &str, _payload: &str) {}
 
     fn copy_in_response(&mut self, _columns: usize, _format: CopyFormat) {}
     fn copy_out_response(&mut self, _columns: usize, _format: CopyFormat) {}

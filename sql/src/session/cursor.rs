@@ -3,15 +3,19 @@
 //! A cursor stands on a row, before the first (position 0) or behind the last. One declared with SCROLL keeps the rows
 //! that it has read, charged to the memory of its statement, so that it can go back; any other only goes forward, and a
 //! step back is refused (55000). PostgreSQL also goes back without SCROLL where the plan happens to allow it.
+//!
+//! One declared WITH HOLD outlives its transaction: the rows that are left are gathered when it commits, in memory and then
+//! in a temporary file, and the cursor goes on over these, wherever it stood.
+
+use std::sync::Arc;
 
 use types::{Error, Result, SqlState};
 
-use super::portal::Running;
 use crate::bound::FetchDirection;
-use crate::exec::{Gathered, LateClaim, Row, row_bytes};
+use crate::exec::{ExecContext, Gathered, LateClaim, Row, RowSource, row_bytes};
 
 /// How many rows are asked of the plan at once.
-const BATCH_ROWS: usize = 256;
+pub(super) const BATCH_ROWS: usize = 256;
 
 /// What a portal of DECLARE is beside its running statement.
 pub(crate) struct Cursor {
@@ -24,6 +28,12 @@ pub(crate) struct Cursor {
     ended: bool,
     /// The row it stands on, from 1; 0 before the first, `read + 1` behind the last.
     position: u64,
+}
+
+/// Where the rows of a cursor come from, and who asks for them.
+pub(super) struct Pulled<'a> {
+    pub source: &'a mut RowSource,
+    pub context: &'a Arc<ExecContext>,
 }
 
 /// What a movement passed.
@@ -47,66 +57,66 @@ impl Cursor {
     }
 
     /// Moves; `shows`: and returns the rows passed that FETCH is to show.
-    pub async fn go(&mut self, running: &mut Running, direction: FetchDirection, shows: bool) -> Result<Passed> {
+    pub async fn go(&mut self, from: &mut Pulled<'_>, direction: FetchDirection, shows: bool) -> Result<Passed> {
         match direction {
-            FetchDirection::ForwardAll => self.forward(running, u64::MAX, shows).await,
-            FetchDirection::BackwardAll => self.backward(running, u64::MAX, shows).await,
+            FetchDirection::ForwardAll => self.forward(from, u64::MAX, shows).await,
+            FetchDirection::BackwardAll => self.backward(from.context, u64::MAX, shows).await,
             FetchDirection::Forward(0) | FetchDirection::Backward(0) | FetchDirection::Relative(0) => {
-                self.again(running).await
+                self.again(from.context).await
             }
-            FetchDirection::Forward(count) if count > 0 => self.forward(running, count.unsigned_abs(), shows).await,
-            FetchDirection::Backward(count) if count < 0 => self.forward(running, count.unsigned_abs(), shows).await,
+            FetchDirection::Forward(count) if count > 0 => self.forward(from, count.unsigned_abs(), shows).await,
+            FetchDirection::Backward(count) if count < 0 => self.forward(from, count.unsigned_abs(), shows).await,
             FetchDirection::Forward(count) | FetchDirection::Backward(count) => {
-                self.backward(running, count.unsigned_abs(), shows).await
+                self.backward(from.context, count.unsigned_abs(), shows).await
             }
-            FetchDirection::Relative(count) if count > 0 => self.only(running, count.unsigned_abs()).await,
+            FetchDirection::Relative(count) if count > 0 => self.only(from, count.unsigned_abs()).await,
             FetchDirection::Relative(count) => {
                 let target = self.position.saturating_sub(count.unsigned_abs());
-                self.back_to(running, target).await
+                self.back_to(from.context, target).await
             }
             FetchDirection::Absolute(place) => {
                 let target = match u64::try_from(place) {
                     Ok(target) => target,
                     Err(_) => {
-                        self.forward(running, u64::MAX, false).await?;
+                        self.forward(from, u64::MAX, false).await?;
                         (self.read + 1).saturating_sub(place.unsigned_abs())
                     }
                 };
                 if target > self.position {
-                    return self.only(running, target - self.position).await;
+                    return self.only(from, target - self.position).await;
                 }
-                self.back_to(running, target).await
+                self.back_to(from.context, target).await
             }
         }
     }
 
     /// Up to `count` further rows.
-    async fn forward(&mut self, running: &mut Running, count: u64, shows: bool) -> Result<Passed> {
+    async fn forward(&mut self, from: &mut Pulled<'_>, count: u64, shows: bool) -> Result<Passed> {
         let mut passed = Passed::default();
         if let Some(kept) = &self.kept {
-            let from = self.position.min(self.read) as usize;
+            let start = self.position.min(self.read) as usize;
             let wanted = usize::try_from(count).unwrap_or(usize::MAX);
-            for row in kept[from..].iter().take(wanted) {
+            for row in kept[start..].iter().take(wanted) {
                 passed.count += 1;
                 if shows {
-                    passed.rows.push(row.clone(), &running.context).await?;
+                    passed.rows.push(row.clone(), from.context).await?;
                 }
             }
             self.position += passed.count;
         }
         while passed.count < count && !self.ended {
             let left = usize::try_from(count - passed.count).unwrap_or(usize::MAX);
-            let batch = running.source.get_mut().next(left.min(BATCH_ROWS)).await?;
+            let batch = from.source.next(left.min(BATCH_ROWS)).await?;
             self.ended = batch.is_empty();
             self.read += batch.len() as u64;
             self.position = self.read;
             passed.count += batch.len() as u64;
             if let Some(kept) = &mut self.kept {
-                self.claim.add(batch.iter().map(|row| row_bytes(row)).sum(), &running.context)?;
+                self.claim.add(batch.iter().map(|row| row_bytes(row)).sum(), from.context)?;
                 kept.extend(batch.iter().cloned());
             }
             for row in batch.into_iter().filter(|_| shows) {
-                passed.rows.push(row, &running.context).await?;
+                passed.rows.push(row, from.context).await?;
             }
         }
         if passed.count < count {
@@ -116,46 +126,46 @@ impl Cursor {
     }
 
     /// The last of `count` further rows, if there are so many.
-    async fn only(&mut self, running: &mut Running, count: u64) -> Result<Passed> {
-        let before = self.forward(running, count - 1, false).await?;
+    async fn only(&mut self, from: &mut Pulled<'_>, count: u64) -> Result<Passed> {
+        let before = self.forward(from, count - 1, false).await?;
         match before.count == count - 1 {
-            true => self.forward(running, 1, true).await,
+            true => self.forward(from, 1, true).await,
             false => Ok(Passed::default()),
         }
     }
 
     /// Up to `count` rows back, the nearest first.
-    async fn backward(&mut self, running: &Running, count: u64, shows: bool) -> Result<Passed> {
+    async fn backward(&mut self, context: &Arc<ExecContext>, count: u64, shows: bool) -> Result<Passed> {
         let kept = self.kept.as_ref().ok_or_else(forward_only)?;
         let behind = self.position.saturating_sub(1);
         let shown = count.min(behind);
         let target = behind - shown;
         let mut passed = Passed { count: shown, ..Passed::default() };
         for row in kept[target as usize..behind as usize].iter().rev().filter(|_| shows) {
-            passed.rows.push(row.clone(), &running.context).await?;
+            passed.rows.push(row.clone(), context).await?;
         }
         self.position = if shown < count { 0 } else { target + 1 };
         Ok(passed)
     }
 
     /// The row at a place that is not ahead; nothing at 0.
-    async fn back_to(&mut self, running: &Running, target: u64) -> Result<Passed> {
+    async fn back_to(&mut self, context: &Arc<ExecContext>, target: u64) -> Result<Passed> {
         if self.kept.is_none() && target < self.position {
             return Err(forward_only());
         }
         self.position = target;
-        self.again(running).await
+        self.again(context).await
     }
 
     /// The row it stands on.
-    async fn again(&mut self, running: &Running) -> Result<Passed> {
+    async fn again(&mut self, context: &Arc<ExecContext>) -> Result<Passed> {
         let mut passed = Passed::default();
         if self.position == 0 || self.position > self.read {
             return Ok(passed);
         }
         let kept = self.kept.as_ref().ok_or_else(forward_only)?;
         passed.count = 1;
-        passed.rows.push(kept[self.position as usize - 1].clone(), &running.context).await?;
+        passed.rows.push(kept[self.position as usize - 1].clone(), context).await?;
         Ok(passed)
     }
 }

@@ -14,6 +14,7 @@ use types::{Error, Result, SqlState};
 
 use super::advisory::AdvisoryLocks;
 use super::backend::Backends;
+use super::notifications::Notifications;
 use super::plans::{PlanStats, Plans};
 use super::sequences::Sequences;
 use super::temporary::Temporaries;
@@ -31,6 +32,7 @@ pub struct Database {
     pub started: i64,
     pub(crate) row_ids: RowIds,
     pub(crate) advisory: AdvisoryLocks,
+    pub(crate) notifications: Notifications,
     pub(crate) memory: ServerMemory,
     pub(crate) spilled: SpillCounts,
     pub(crate) oids: Oids,
@@ -71,6 +73,7 @@ impl Database {
             started: now(),
             row_ids: RowIds::default(),
             advisory: AdvisoryLocks::default(),
+            notifications: Notifications::default(),
             memory: ServerMemory::default(),
             spilled: SpillCounts::default(),
             oids: Oids::default(),

@@ -204,7 +204,7 @@ impl Session {
                     let what = format!("Portal \"{name}\" was bound on this replica and has not been executed.");
                     return Err(stays(what));
                 }
-                PortalState::Ready | PortalState::Done(_) | PortalState::Failed => {}
+                PortalState::Ready | PortalState::Held(_) | PortalState::Done(_) | PortalState::Failed => {}
             }
         }
         Ok(true)
@@ -216,7 +216,7 @@ impl Session {
             self.rollback().await;
         }
         // Those of a pipeline that executed nothing, too.
-        self.portals.clear();
+        self.forget_portals();
         self.due = None;
     }
 

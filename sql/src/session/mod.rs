@@ -2,6 +2,7 @@
 //! sessions of one server share.
 
 mod advisory;
+mod announced;
 mod backend;
 mod client;
 mod copy;
@@ -10,6 +11,7 @@ mod database;
 mod forwarding;
 mod freshness;
 mod identity;
+mod notifications;
 mod plans;
 mod portal;
 mod run;
@@ -23,12 +25,14 @@ mod variables;
 mod waits;
 
 pub use advisory::{AdvisoryKey, AdvisoryLock, AdvisoryLocks, Request, Scope};
+pub(crate) use announced::Announced;
 pub use backend::{Backend, Backends, CancelReason, Encryption};
 pub use client::{Client, Column, CopyFormat, NoticeSeverity};
 pub use database::Database;
 pub(crate) use database::now;
 pub use forwarding::{OwnWrites, Source, Unanswered, passes_on};
 pub(crate) use identity::{Actor, Refused, identity};
+pub(crate) use notifications::Mailbox;
 pub use plans::PlanStats;
 pub use sequences::Sequences;
 pub(crate) use sequences::{Drawn, Standing};

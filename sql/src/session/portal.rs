@@ -5,11 +5,12 @@ use std::sync::Arc;
 
 use engine::TableLockMode;
 use parking_lot::Mutex;
+use protocol::Lsn;
 use smallvec::SmallVec;
 use types::{Datum, Error, Result, SqlState};
 
 use super::client::Column;
-use super::cursor::Cursor;
+use super::cursor::{BATCH_ROWS, Cursor};
 use super::database::now;
 use super::identity::Actor;
 use super::run::locks_of;
@@ -18,7 +19,7 @@ use super::transaction::Block;
 use crate::bind::{self, BindContext};
 use crate::bound::{Bound, Statement};
 use crate::catalog::CatalogSnapshot;
-use crate::exec::{ExecContext, RowSource, lift};
+use crate::exec::{ExecContext, Gathered, RowSource, lift};
 use crate::functions::searched;
 use crate::parse::Parsed;
 use crate::parse::lift::Slot;
@@ -124,6 +125,8 @@ pub(crate) struct Portal {
     pub is_permitted: bool,
     /// How many savepoints there were when it was made: it goes with the innermost of them.
     pub depth: usize,
+    /// Whether it was declared WITH HOLD: it stays when its transaction commits.
+    pub holds: bool,
     /// The text of the Query message it came with, which is not its plan's if literals were lifted.
     pub text: Option<Arc<str>>,
 }
@@ -131,6 +134,9 @@ pub(crate) struct Portal {
 pub(crate) enum PortalState {
     Ready,
     Running(Running),
+    /// The rows that were left of a cursor WITH HOLD when its transaction committed. Behind a mutex as those of
+    /// [`Running`].
+    Held(Mutex<RowSource>),
     /// Run to its end. With the tag that it is answered with when it is executed again, for there are no more rows; without
     /// one it cannot be, as it would do again what it did.
     Done(Option<Cow<'static, str>>),
@@ -183,12 +189,44 @@ impl Portal {
             is_described: true,
             is_permitted: false,
             depth: 0,
+            holds: false,
             text: None,
         }
     }
 
     pub fn is_started(&self) -> bool {
         !matches!(self.state, PortalState::Ready)
+    }
+
+    /// Whether its transaction has ended and it stays: it goes with no other.
+    pub fn is_held(&self) -> bool {
+        matches!(self.state, PortalState::Held(_))
+    }
+
+    /// Reads what is left of its rows, which are then its own, whatever becomes of the tables. Returns the newest commit that
+    /// they show.
+    ///
+    /// # Errors
+    /// Those of its query, and of writing a temporary file.
+    async fn hold(&mut self) -> Result<Lsn> {
+        let (mut rows, mut observed) = (Gathered::default(), Lsn::ZERO);
+        if let PortalState::Running(running) = &mut self.state {
+            let source = running.source.get_mut();
+            loop {
+                let batch = source.next(BATCH_ROWS).await?;
+                if batch.is_empty() {
+                    break;
+                }
+                running.context.check()?;
+                for row in batch {
+                    rows.push(row, &running.context).await?;
+                }
+            }
+            observed = running.context.view.observed();
+        }
+        self.state = PortalState::Held(Mutex::new(RowSource::gathered(rows).await?));
+        self.depth = 0;
+        Ok(observed)
     }
 }
 
@@ -198,6 +236,25 @@ pub(super) fn failed_portal(name: &str) -> Error {
 }
 
 impl Session {
+    /// Forgets the portals of a transaction that ends. Those that were held when theirs did stay.
+    pub(super) fn forget_portals(&mut self) {
+        self.portals.retain(|_, portal| portal.is_held());
+    }
+
+    /// Before a transaction commits: reads what is left of its cursors WITH HOLD, and forgets its other portals.
+    ///
+    /// # Errors
+    /// Those of their queries; then the transaction is to be rolled back.
+    pub(super) async fn hold_portals(&mut self) -> Result<()> {
+        self.portals.retain(|_, portal| portal.holds && !matches!(portal.state, PortalState::Failed));
+        let mut observed = Lsn::ZERO;
+        for portal in self.portals.values_mut().filter(|portal| !portal.is_held()) {
+            observed = observed.max(portal.hold().await?);
+        }
+        self.depend_on(observed);
+        Ok(())
+    }
+
     /// Binds and plans a statement under the present catalog and settings.
     pub(super) async fn prepare(&mut self, sql: Arc<str>, parsed: Parsed, given: &[u32]) -> Result<Prepared> {
         self.prepare_without(&[], sql, parsed, given).await

@@ -97,7 +97,12 @@ impl Session {
                 }
             }
         }
-        let PortalState::Running(running) = &mut portal.state else { return Ok(None) };
+        let (held, selected) = (portal.is_held().then(|| self.showing(&portal.prepared)), Tag::Counted("SELECT"));
+        let (source, context, tag) = match (&mut portal.state, &held) {
+            (PortalState::Running(running), _) => (running.source.get_mut(), &running.context, &running.tag),
+            (PortalState::Held(source), Some(context)) => (source.get_mut(), context, &selected),
+            _ => return Ok(None),
+        };
         let columns: Arc<[Column]> = portal.columns.clone().unwrap_or_else(|| Arc::from([]));
         let mut left = if max_rows == 0 { u64::MAX } else { u64::from(max_rows) };
         let mut sent = 0;
@@ -106,7 +111,7 @@ impl Session {
                 break true;
             }
             let wanted = usize::try_from(left).unwrap_or(usize::MAX).min(SEND_ROWS);
-            let batch = running.source.get_mut().next(wanted).await?;
+            let batch = source.next(wanted).await?;
             if batch.is_empty() {
                 break false;
             }
@@ -114,27 +119,29 @@ impl Session {
                 client.data_row(row, &columns, &portal.formats, &self.settings)?;
                 // After each, for a row may be long: of one value in memory, too, which all rows share.
                 if client.must_drain() {
-                    self.send(&running.context, client).await?;
-                    running.context.check()?;
+                    self.send(context, client).await?;
+                    context.check()?;
                 }
             }
             left -= batch.len() as u64;
             sent += batch.len() as u64;
             if client.wants_drain() {
-                self.send(&running.context, client).await?;
+                self.send(context, client).await?;
             }
         };
-        let observed = running.context.view.observed().max(self.context.observed());
+        let observed = context.view.observed().max(self.context.observed());
         self.depend_on(observed);
         if suspended {
             return Ok(None);
         }
-        let (tag, again) = match &running.tag {
+        let (tag, again) = match tag {
             // As many as were sent now: those of Executes before, their tags or their silence told.
             Tag::Counted(word) => (counted(word, sent), counted(word, 0)),
             Tag::Fixed(tag) => (tag.clone(), tag.clone()),
         };
-        portal.state = PortalState::Done(Some(again));
+        if !portal.is_held() {
+            portal.state = PortalState::Done(Some(again));
+        }
         Ok(Some(tag))
     }
 
@@ -288,12 +295,15 @@ impl Session {
             })
             .collect();
         statements.sort_by(|a, b| a.name.cmp(&b.name));
-        let declared = |portal: &Portal| !portal.multiple && matches!(portal.state, PortalState::Running(_));
+        let declared = |portal: &Portal| {
+            !portal.multiple && matches!(portal.state, PortalState::Running(_) | PortalState::Held(_))
+        };
         let cursors = self.portals.iter().filter(|(name, portal)| !name.is_empty() && declared(portal));
         let mut cursors: Vec<ListedCursor> = cursors
             .map(|(name, portal)| ListedCursor {
                 name: name.as_str().into(),
                 statement: portal.prepared.sql.clone(),
+                holds: portal.holds,
                 scrolls: portal.cursor.scrolls(),
                 made: portal.prepared.made,
             })
@@ -584,6 +594,9 @@ pub(super) fn takes_no_snapshot(statement: &Statement) -> bool {
             | Statement::Reset { .. }
             | Statement::Show { .. }
             | Statement::Lock { .. }
+            | Statement::Listen(_)
+            | Statement::Unlisten(_)
+            | Statement::Notify { .. }
             | Statement::WaitForLsn(_)
     )
 }

@@ -433,11 +433,11 @@ impl Session {
     }
 
     /// Whether the client is to be told of something that happened without a statement: a commit at Sync, settings that
-    /// an error took back, or settings of its role that cannot be.
+    /// an error took back, or settings of its role that cannot be, notifications.
     pub fn has_news(&self) -> bool {
         let variables = self.context.variables();
         let has_changed = self.told_generation != variables.generation() && variables.has_changed();
-        self.has_commit_to_tell() || has_changed || !self.warnings.is_empty()
+        self.has_commit_to_tell() || has_changed || !self.warnings.is_empty() || self.has_mail()
     }
 
     fn has_commit_to_tell(&self) -> bool {
@@ -453,8 +453,23 @@ impl Session {
         }
     }
 
-    /// Resolves when there is something to [`Session::tell`] a client that is idle: this server was promoted.
+    /// Resolves when there is something to [`Session::tell`] a client that is idle: this server was promoted, or there are
+    /// notifications.
     pub async fn news(&mut self) {
+        let mailbox = self.context.mailbox().filter(|_| self.block == Block::Idle).cloned();
+        let mail = async {
+            match mailbox {
+                Some(mailbox) => mailbox.filled().await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = self.promoted() => {}
+            () = mail => {}
+        }
+    }
+
+    async fn promoted(&mut self) {
         while self.standby != self.database.engine.is_writer() {
             if self.role.changed().await.is_err() {
                 // The database is going away, and this session with it.
@@ -463,9 +478,12 @@ impl Session {
         }
     }
 
-    /// Tells an idle client what changed by itself.
+    /// Tells an idle client what changed by itself, and what others tell it.
     pub fn tell<C: Client>(&mut self, client: &mut C) {
         self.report_settings(client);
+        if self.has_mail() {
+            self.tell_mail(client);
+        }
     }
 
     /// The catalog that the next statement is bound under.
@@ -1011,7 +1029,7 @@ impl Session {
         };
         if self.block == Block::Idle {
             // Those of a pipeline that executed nothing, too.
-            self.portals.clear();
+            self.forget_portals();
         }
         self.note_idle();
         result
@@ -1087,6 +1105,7 @@ impl Drop for Session {
     fn drop(&mut self) {
         self.portals.clear();
         self.database.advisory.end_session(self.context.backend.pid);
+        self.context.leave_notifications();
         if let Some(number) = self.temporary {
             self.database.temporaries.end(self.database_oid, number);
         }

@@ -8,7 +8,7 @@ use types::{Error, Result, SqlState};
 use super::portal::Prepared;
 use super::state::{Savepoint, Session};
 use crate::bound::{AccessMode, Isolation as Level, TransactionModes, TransactionStatement};
-use crate::exec::{self, Lift, lift};
+use crate::exec::{self, Lift};
 
 /// Where a session stands.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -279,10 +279,15 @@ impl Session {
 
     /// Commits. The tag must wait for the commit's LSN, or for what a reader observed.
     pub(super) async fn commit(&mut self) -> Result<()> {
-        self.portals.clear();
         // The level in force now decides, also when SET LOCAL is about to be forgotten.
         self.refresh_settings();
         if let Err(error) = self.check_deferred(true).await {
+            self.rollback().await;
+            return Err(error);
+        }
+        if !self.portals.values().any(|portal| portal.holds) {
+            self.portals.clear();
+        } else if let Err(error) = Box::pin(self.hold_portals()).await {
             self.rollback().await;
             return Err(error);
         }
@@ -294,7 +299,8 @@ impl Session {
         }
         let txn = self.txn.lock().await.take();
         let result = match txn {
-            Some(txn) => self.database.engine.commit(txn).await.map(Some),
+            Some(txn) if self.context.announces() => Box::pin(self.commit_announced(txn)).await.map(Some),
+            Some(txn) => self.database.engine.commit(txn).await.lift().map(Some),
             None => Ok(None),
         };
         match result {
@@ -313,7 +319,7 @@ impl Session {
             Err(error) => {
                 self.undo_settings();
                 self.ended();
-                Err(lift(error))
+                Err(error)
             }
         }
     }
@@ -338,7 +344,7 @@ impl Session {
     }
 
     pub(super) async fn rollback(&mut self) {
-        self.portals.clear();
+        self.forget_portals();
         self.depend_on_observed().await;
         if let Some(txn) = self.txn.lock().await.take() {
             self.database.engine.rollback(txn);
@@ -378,7 +384,7 @@ impl Session {
             Block::Idle | Block::Failed => {}
             Block::Implicit | Block::Begun => {
                 let depth = self.savepoints.len();
-                self.portals.retain(|_, portal| portal.depth < depth);
+                self.portals.retain(|_, portal| portal.is_held() || portal.depth < depth);
                 // Nothing is wanted any more of what was done since the innermost savepoint, or at all, and its locks go at
                 // once. No statement is running, so nobody else holds the cell.
                 if let Some(mut guard) = self.txn.try_lock() {

@@ -8,8 +8,9 @@ use engine::{TableLockMode, WaitPolicy};
 use parking_lot::Mutex;
 use types::{Datum, Error, Result, SqlState, SqlType};
 
+use super::announced::Listening;
 use super::client::{Client, Column, NoticeSeverity};
-use super::cursor::{Cursor, Passed};
+use super::cursor::{Cursor, Passed, Pulled};
 use super::identity::SESSION_AUTHORIZATION;
 use super::portal::{Formats, Portal, PortalState, Prepared, Running, Tag, failed_portal};
 use super::run::{Started, takes_no_snapshot};
@@ -167,8 +168,19 @@ impl Session {
                 self.analyze(&prepared, allowed.as_deref(), !tables.is_empty()).await?;
                 done("ANALYZE")
             }
-            // There is nothing that one could listen to.
-            Statement::Unlisten => done("UNLISTEN"),
+            Statement::Listen(channel) => {
+                self.listen(Listening::To(channel.as_str().into()))?;
+                done("LISTEN")
+            }
+            Statement::Unlisten(channel) => {
+                let what = channel.as_deref().map_or(Listening::ToNothing, |it| Listening::NotTo(it.into()));
+                self.listen(what)?;
+                done("UNLISTEN")
+            }
+            Statement::Notify { channel, payload } => {
+                self.context.notify(channel, payload)?;
+                done("NOTIFY")
+            }
             Statement::Checkpoint => {
                 let user = self.context.role()?;
                 if !has_rights_of(&self.context.catalog(), &user, well_known::PG_CHECKPOINT) {
@@ -198,6 +210,7 @@ impl Session {
                         self.check_alone("DISCARD ALL", portal.multiple)?;
                         self.portals.clear();
                         self.statements.clear();
+                        self.listen(Listening::ToNothing)?;
                         self.context.variables().reset(SESSION_AUTHORIZATION, false)?;
                         self.context.variables().reset_all();
                         Box::pin(self.discard_temporary(&prepared)).await?;
@@ -281,14 +294,17 @@ impl Session {
     async fn started(&mut self, prepared: &Arc<Prepared>, source: RowSource, tag: &str) -> Result<Started> {
         let context = match takes_no_snapshot(&prepared.bound.statement) {
             // What is shown is nothing of the transaction's, which may still choose when to look.
-            true => {
-                let engine = &self.database.engine;
-                self.context_over(engine.view(engine.snapshot()), prepared, Vec::new())
-            }
+            true => self.showing(prepared),
             false => self.exec_context(prepared, Vec::new()).await?,
         };
         let tag = Tag::Fixed(tag.to_owned().into());
         Ok(Started::Rows(Box::new(Running { source: Mutex::new(source), context, tag })))
+    }
+
+    /// The context of a statement that shows what is there already.
+    pub(super) fn showing(&self, prepared: &Prepared) -> Arc<ExecContext> {
+        let engine = &self.database.engine;
+        self.context_over(engine.view(engine.snapshot()), prepared, Vec::new())
     }
 
     fn set(&mut self, scope: SetScope, name: &str, value: &SetValue) -> Result<()> {
@@ -476,10 +492,10 @@ impl Session {
         context: Arc<ExecContext>,
         multiple: bool,
     ) -> Result<()> {
-        if cursor.hold {
-            return Err(Error::unsupported("DECLARE CURSOR WITH HOLD"));
+        if cursor.hold && self.forwarded {
+            return Err(Error::unsupported("DECLARE CURSOR WITH HOLD in a transaction that a replica forwards"));
         }
-        if !matches!(self.block, Block::Begun) && !multiple {
+        if !cursor.hold && !matches!(self.block, Block::Begun) && !multiple {
             let message = "DECLARE CURSOR can only be used in transaction blocks";
             return Err(Error::new(SqlState::NO_ACTIVE_SQL_TRANSACTION, message));
         }
@@ -507,6 +523,7 @@ impl Session {
         made.state = PortalState::Running(Running { source: Mutex::new(source), context, tag: Tag::Counted("SELECT") });
         made.cursor = Cursor::new(cursor.scroll == Some(true));
         made.depth = self.savepoints.len();
+        made.holds = cursor.hold;
         self.portals.insert(cursor.name.clone(), made);
         Ok(())
     }
@@ -518,11 +535,19 @@ impl Session {
         direction: FetchDirection,
         moving: bool,
     ) -> Result<Started> {
+        let held = self.portals.get(cursor).filter(|portal| portal.is_held()).map(|_| self.showing(prepared));
         let portal = self.portals.get_mut(cursor).ok_or_else(|| no_cursor(cursor))?;
-        let passed = match &mut portal.state {
-            PortalState::Running(running) => portal.cursor.go(running, direction, !moving).await,
-            PortalState::Ready | PortalState::Done(_) => Ok(Passed::default()),
-            PortalState::Failed => Err(failed_portal(cursor)),
+        let from = match (&mut portal.state, &held) {
+            (PortalState::Running(running), _) => {
+                Some(Pulled { source: running.source.get_mut(), context: &running.context })
+            }
+            (PortalState::Held(source), Some(context)) => Some(Pulled { source: source.get_mut(), context }),
+            (PortalState::Failed, _) => return Err(failed_portal(cursor)),
+            _ => None,
+        };
+        let passed = match from {
+            Some(mut from) => portal.cursor.go(&mut from, direction, !moving).await,
+            None => Ok(Passed::default()),
         };
         if passed.is_err() {
             portal.state = PortalState::Failed;

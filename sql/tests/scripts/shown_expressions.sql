@@ -78,7 +78,7 @@ shown_o_check|((((o > 0) AND (o < 9)) OR (o IS NULL)))
 shown_p_check|((length(p) > 2))
 (3 rows)
 
-# Nobody listens: there is nothing to forget.
+# Who listens to nothing may say so.
 > unlisten *
 UNLISTEN
 

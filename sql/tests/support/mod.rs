@@ -28,6 +28,8 @@ pub struct Recorder {
     pub tags: Vec<String>,
     /// Settings that were reported.
     pub statuses: Vec<(String, String)>,
+    /// Channels and payloads of notifications.
+    pub notifications: Vec<(String, String)>,
 }
 
 impl Client for Recorder {
@@ -83,6 +85,9 @@ impl Client for Recorder {
     }
     fn parameter_status(&mut self, name: &str, value: &str) {
         self.statuses.push((name.into(), value.into()));
+    }
+    fn notification(&mut self, _: i32, channel: &str, payload: &str) {
+        self.notifications.push((channel.into(), payload.into()));
     }
     fn copy_in_response(&mut self, _: usize, _: CopyFormat) {}
     fn copy_out_response(&mut self, _: usize, _: CopyFormat) {}

@@ -133,7 +133,7 @@ pub(super) fn pg_stat_database(from: &VirtualSource<'_>) -> Rows {
 pub(super) fn pg_cursors(from: &VirtualSource<'_>) -> Rows {
     let row = |it: &ListedCursor| {
         let made = Datum::Timestamptz(it.made);
-        vec![t(&it.name), t(&it.statement), b(false), b(false), b(it.scrolls), made]
+        vec![t(&it.name), t(&it.statement), b(it.holds), b(false), b(it.scrolls), made]
     };
     Ok(from.session.listed().cursors.iter().map(row).collect())
 }
