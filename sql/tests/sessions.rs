@@ -6,6 +6,8 @@ mod anew;
 mod deferred;
 #[path = "sessions/extended.rs"]
 mod extended;
+#[path = "sessions/held_cursors.rs"]
+mod held_cursors;
 #[path = "sessions/indexes.rs"]
 mod indexes;
 #[path = "sessions/locks.rs"]

@@ -18,6 +18,7 @@ use std::future::Future;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use types::{Error, Severity, SqlState};
 
@@ -96,6 +97,8 @@ impl<S: Session> Connection<S> {
         self.flush().await?;
         let ended = self.ended.clone();
         let mut ended = pin!(ended.cancelled());
+        // Since when the client has been silent, where that has a limit; what it is told meanwhile does not count.
+        let mut silent_since = None;
         loop {
             if self.error_waits && !self.inbox.lock().has_bytes() {
                 self.flush().await?;
@@ -122,10 +125,11 @@ impl<S: Session> Connection<S> {
                             self.flush().await?;
                             continue;
                         }
-                        error = idle_too_long(idle) => return Err(error),
+                        error = idle_too_long(idle, &mut silent_since) => return Err(error),
                     }
                 }
             };
+            silent_since = None;
             let frame = match frame {
                 Ok(frame) => frame,
                 Err(Lost::Closed) => return Ok(()),
@@ -379,13 +383,13 @@ async fn watch<T>(
     call.await
 }
 
-/// Resolves when the client has been silent for longer than it may.
-async fn idle_too_long(limit: Option<IdleLimit>) -> Error {
+/// Resolves when the client has been silent for longer than it may: since now, if it was not silent before.
+async fn idle_too_long(limit: Option<IdleLimit>, since: &mut Option<Instant>) -> Error {
     let (limit, error): (_, fn() -> Error) = match limit {
         Some(IdleLimit::Transaction(limit)) => (limit, idle_in_transaction),
         Some(IdleLimit::Session(limit)) => (limit, idle_session),
         None => return std::future::pending().await,
     };
-    tokio::time::sleep(limit).await;
+    tokio::time::sleep_until(*since.get_or_insert_with(Instant::now) + limit).await;
     error()
 }

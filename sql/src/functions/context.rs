@@ -291,7 +291,7 @@ impl SessionContext {
         self.depth.store(depth, Ordering::Relaxed);
         self.deferred.lock().set_depth(depth as usize, undone);
         if self.announces() {
-            self.announced.lock().set_depth(depth, undone, &self.database.notifications);
+            self.announced.lock().set_depth(depth, undone);
         }
         if !self.advisory.load(Ordering::Relaxed) {
             return;
@@ -324,7 +324,7 @@ impl SessionContext {
     fn end_announced(&self) {
         if self.announces.load(Ordering::Relaxed) {
             self.announces.store(false, Ordering::Relaxed);
-            self.announced.lock().end(&self.database.notifications);
+            *self.announced.lock() = Announced::default();
         }
     }
 

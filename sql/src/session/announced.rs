@@ -9,10 +9,10 @@ use protocol::Lsn;
 use types::{Error, Result, SqlState};
 
 use super::client::Client;
-use super::notifications::{Notice, Notifications};
+use super::notifications::{Notice, Notifications, Room};
 use super::state::Session;
 use super::transaction::Block;
-use crate::exec::Lift;
+use crate::exec::{Lift, lift};
 use crate::functions::SessionContext;
 
 /// A channel's name is shorter, as names are.
@@ -32,11 +32,10 @@ pub(crate) enum Listening {
 /// The notices and wishes of a transaction, each with the depth of savepoints at which it was made.
 #[derive(Default)]
 pub(crate) struct Announced {
-    notices: Vec<(u32, Notice)>,
+    notices: Vec<(u32, Notice, Room)>,
     /// Those of `notices`: what is said twice is told once.
     said: HashSet<Notice>,
     listening: Vec<(u32, Listening)>,
-    bytes: usize,
 }
 
 impl Announced {
@@ -59,10 +58,9 @@ impl Announced {
         if self.said.contains(&notice) {
             return Ok(());
         }
-        hub.claim(notice.bytes())?;
-        self.bytes += notice.bytes();
+        let room = hub.room(&notice)?;
         self.said.insert(notice.clone());
-        self.notices.push((depth, notice));
+        self.notices.push((depth, notice, room));
         Ok(())
     }
 
@@ -71,45 +69,31 @@ impl Announced {
     }
 
     /// The transaction stands under so many savepoints: the last was rolled back to, or those beyond were released.
-    pub fn set_depth(&mut self, depth: u32, undone: bool, hub: &Notifications) {
+    pub fn set_depth(&mut self, depth: u32, undone: bool) {
         if !undone {
-            self.notices.iter_mut().for_each(|(at, _)| *at = depth.min(*at));
+            self.notices.iter_mut().for_each(|(at, ..)| *at = depth.min(*at));
             self.listening.iter_mut().for_each(|(at, _)| *at = depth.min(*at));
             return;
         }
         self.listening.retain(|(at, _)| *at < depth);
-        let kept = self.notices.iter().take_while(|(at, _)| *at < depth).count();
-        let mut undone = 0;
-        for (_, notice) in self.notices.drain(kept..) {
+        let kept = self.notices.iter().take_while(|(at, ..)| *at < depth).count();
+        for (_, notice, _) in self.notices.drain(kept..) {
             self.said.remove(&notice);
-            undone += notice.bytes();
         }
-        self.bytes -= undone;
-        hub.release(undone);
     }
+}
 
-    /// The transaction has ended.
-    pub fn end(&mut self, hub: &Notifications) {
-        hub.release(self.bytes);
-        *self = Announced::default();
-    }
-
-    fn notices(&self) -> Vec<Notice> {
-        self.notices.iter().map(|(_, notice)| notice.clone()).collect()
-    }
-
-    /// The channels of a session that listened on these before.
-    fn channels(&self, before: &BTreeSet<Arc<str>>) -> BTreeSet<Arc<str>> {
-        let mut channels = before.clone();
-        for (_, wish) in &self.listening {
-            match wish {
-                Listening::To(channel) => drop(channels.insert(channel.clone())),
-                Listening::NotTo(channel) => drop(channels.remove(channel)),
-                Listening::ToNothing => channels.clear(),
-            }
+/// The channels that a session listens on which listened on these before.
+fn wished(before: &BTreeSet<Arc<str>>, wishes: Vec<(u32, Listening)>) -> BTreeSet<Arc<str>> {
+    let mut channels = before.clone();
+    for (_, wish) in wishes {
+        match wish {
+            Listening::To(channel) => drop(channels.insert(channel)),
+            Listening::NotTo(channel) => drop(channels.remove(&channel)),
+            Listening::ToNothing => channels.clear(),
         }
-        channels
     }
+    channels
 }
 
 impl SessionContext {
@@ -156,12 +140,13 @@ impl Session {
     /// Commits a transaction that tells something or listens to something else from now on.
     ///
     /// # Errors
-    /// 54000 when there is no room for what it tells; what committing reports.
+    /// 57014 before it commits; what committing reports.
     pub(super) async fn commit_announced(&self, txn: Txn) -> Result<Lsn> {
         let (context, pid) = (&self.context, self.context.backend.pid);
         let hub = &self.database.notifications;
         let before = hub.channels_of(pid);
-        let (after, notices) = context.announce(|_, announced| (announced.channels(&before), announced.notices()));
+        let Announced { notices, listening, .. } = context.announce(|_, announced| std::mem::take(announced));
+        let after = wished(&before, listening);
         let listen = |channels: BTreeSet<Arc<str>>| {
             if after != before {
                 hub.listen(pid, self.database_oid, channels, context.mailbox_made());
@@ -169,10 +154,18 @@ impl Session {
         };
         listen(&before | &after);
         let committed = async {
-            hub.admit(self.database_oid, &notices)?;
-            let _turn = if notices.is_empty() { None } else { Some(hub.turn().await) };
+            let cancel = &context.backend.cancel;
+            let _turn = match notices.is_empty() {
+                true => None,
+                false => tokio::select! {
+                    turn = hub.turn() => Some(turn),
+                    () = cancel.cancelled() => return Err(lift(engine::Error::Cancelled)),
+                },
+            };
             let commit = self.database.engine.commit(txn).await.lift()?;
-            hub.deliver(self.database_oid, pid, commit, notices);
+            // What it tells may also be a value that it drew, or what it committed before and did not wait for.
+            let told = commit.max(context.observed()).max(context.last_commit());
+            hub.deliver(self.database_oid, pid, told, notices.into_iter().map(|(_, notice, room)| (notice, room)));
             Ok(commit)
         }
         .await;
@@ -188,7 +181,7 @@ impl Session {
     /// Tells the client of notifications, the oldest first. It may not be of all that there are.
     pub(super) fn tell_mail<C: Client>(&mut self, client: &mut C) {
         let Some(mailbox) = self.context.mailbox() else { return };
-        for told in self.database.notifications.take(mailbox) {
+        for told in mailbox.take() {
             self.depend_on(told.commit);
             client.notification(told.pid, &told.notice.channel, &told.notice.payload);
         }

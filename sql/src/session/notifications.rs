@@ -25,7 +25,7 @@ use tokio::sync::{MutexGuard, Notify};
 use types::{Error, Result, SqlState};
 
 /// Bytes that notifications on their way take together.
-const BYTES_MAX: usize = 64 << 20;
+const BYTES_MAX: usize = 128 << 20;
 
 /// What one takes beside its texts.
 const OVERHEAD_BYTES: usize = 128;
@@ -47,9 +47,22 @@ impl Notice {
     }
 }
 
-/// A notice of a transaction that has committed.
+/// A share of the room for what is on its way. Given back when dropped.
+pub(crate) struct Room {
+    taken: Arc<AtomicUsize>,
+    bytes: usize,
+}
+
+impl Drop for Room {
+    fn drop(&mut self) {
+        self.taken.fetch_sub(self.bytes, Ordering::Relaxed);
+    }
+}
+
+/// A notice of a transaction that has committed, which sessions share until each has told it.
 pub(crate) struct Notification {
     pub notice: Notice,
+    _room: Room,
     /// The session that it comes from.
     pub pid: i32,
     /// The commit, which must be durable before it is told.
@@ -67,6 +80,19 @@ pub(crate) struct Mailbox {
 impl Mailbox {
     pub fn is_empty(&self) -> bool {
         self.waiting.lock().is_empty()
+    }
+
+    /// Takes out the oldest notifications: as many as are told at once.
+    pub fn take(&self) -> Vec<Arc<Notification>> {
+        let (mut taken, mut bytes) = (Vec::new(), 0);
+        let mut waiting = self.waiting.lock();
+        while bytes < TOLD_BYTES_MAX
+            && let Some(oldest) = waiting.pop_front()
+        {
+            bytes += oldest.notice.bytes();
+            taken.push(oldest);
+        }
+        taken
     }
 
     /// Resolves when it is not empty. May be dropped while it waits.
@@ -90,31 +116,27 @@ pub(crate) struct Notifications {
     /// By the sessions' pids.
     listeners: Mutex<HashMap<i32, Listener>>,
     /// Bytes on their way.
-    held: AtomicUsize,
+    taken: Arc<AtomicUsize>,
     turn: tokio::sync::Mutex<()>,
 }
 
 impl Notifications {
-    /// Counts bytes that are on their way, until [`Notifications::release`].
+    /// Room for a notice on its way.
     ///
     /// # Errors
-    /// 54000 when there are too many.
-    pub fn claim(&self, bytes: usize) -> Result<()> {
-        if self.held.fetch_add(bytes, Ordering::Relaxed) + bytes <= BYTES_MAX {
-            return Ok(());
+    /// 54000 when there is none.
+    pub fn room(&self, notice: &Notice) -> Result<Room> {
+        let room = Room { taken: self.taken.clone(), bytes: notice.bytes() };
+        if self.taken.fetch_add(room.bytes, Ordering::Relaxed) + room.bytes <= BYTES_MAX {
+            return Ok(room);
         }
-        self.release(bytes);
         let message = "too many notifications in the NOTIFY queue";
         Err(Error::new(SqlState::PROGRAM_LIMIT_EXCEEDED, message))
     }
 
-    pub fn release(&self, bytes: usize) {
-        self.held.fetch_sub(bytes, Ordering::Relaxed);
-    }
-
     /// How much of the room is taken, 0 to 1.
     pub fn usage(&self) -> f64 {
-        self.held.load(Ordering::Relaxed) as f64 / BYTES_MAX as f64
+        self.taken.load(Ordering::Relaxed) as f64 / BYTES_MAX as f64
     }
 
     /// Held by who commits a transaction with notices.
@@ -131,13 +153,7 @@ impl Notifications {
     /// others.
     pub fn listen(&self, pid: i32, database: u32, channels: BTreeSet<Arc<str>>, mailbox: &Arc<Mailbox>) {
         let mut listeners = self.listeners.lock();
-        let mut unwanted = 0;
-        mailbox.waiting.lock().retain(|it| {
-            let stays = channels.contains(&it.notice.channel);
-            unwanted += if stays { 0 } else { it.notice.bytes() };
-            stays
-        });
-        self.release(unwanted);
+        mailbox.waiting.lock().retain(|it| channels.contains(&it.notice.channel));
         if channels.is_empty() {
             listeners.remove(&pid);
         } else {
@@ -148,55 +164,20 @@ impl Notifications {
     /// The session is gone.
     pub fn leave(&self, pid: i32, mailbox: &Mailbox) {
         self.listeners.lock().remove(&pid);
-        let untold = std::mem::take(&mut *mailbox.waiting.lock());
-        self.release(untold.iter().map(|it| it.notice.bytes()).sum());
-    }
-
-    /// Room for notices in the mailboxes that they will be delivered to.
-    ///
-    /// # Errors
-    /// As [`Notifications::claim`].
-    pub fn admit(&self, database: u32, notices: &[Notice]) -> Result<()> {
-        let listeners = self.listeners.lock();
-        let here = || listeners.values().filter(|listener| listener.database == database);
-        let wanted =
-            |notice: &Notice| here().filter(|it| it.channels.contains(&notice.channel)).count() * notice.bytes();
-        let bytes = notices.iter().map(wanted).sum();
-        self.claim(bytes)?;
-        // Claimed for good when they are delivered, to whoever listens by then.
-        self.release(bytes);
-        Ok(())
+        mailbox.waiting.lock().clear();
     }
 
     /// Delivers the notices of a transaction that has committed.
-    pub fn deliver(&self, database: u32, pid: i32, commit: Lsn, notices: Vec<Notice>) {
+    pub fn deliver(&self, database: u32, pid: i32, commit: Lsn, notices: impl Iterator<Item = (Notice, Room)>) {
         let listeners = self.listeners.lock();
-        if listeners.is_empty() {
-            return;
-        }
-        for notice in notices {
-            let notification = Arc::new(Notification { notice, pid, commit });
+        for (notice, room) in notices {
+            let notification = Arc::new(Notification { notice, _room: room, pid, commit });
             let channel = &notification.notice.channel;
             let listens = |it: &&Listener| it.database == database && it.channels.contains(channel);
             for listener in listeners.values().filter(listens) {
-                self.held.fetch_add(notification.notice.bytes(), Ordering::Relaxed);
                 listener.mailbox.waiting.lock().push_back(notification.clone());
                 listener.mailbox.bell.notify_one();
             }
         }
-    }
-
-    /// Takes the oldest notifications out of a mailbox: as many as are told at once.
-    pub fn take(&self, mailbox: &Mailbox) -> Vec<Arc<Notification>> {
-        let (mut taken, mut bytes) = (Vec::new(), 0);
-        let mut waiting = mailbox.waiting.lock();
-        while bytes < TOLD_BYTES_MAX
-            && let Some(oldest) = waiting.pop_front()
-        {
-            bytes += oldest.notice.bytes();
-            taken.push(oldest);
-        }
-        self.release(bytes);
-        taken
     }
 }

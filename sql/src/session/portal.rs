@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use engine::TableLockMode;
 use parking_lot::Mutex;
-use protocol::Lsn;
 use smallvec::SmallVec;
 use types::{Datum, Error, Result, SqlState};
 
@@ -125,16 +124,25 @@ pub(crate) struct Portal {
     pub is_permitted: bool,
     /// How many savepoints there were when it was made: it goes with the innermost of them.
     pub depth: usize,
-    /// Whether it was declared WITH HOLD: it stays when its transaction commits.
-    pub holds: bool,
+    pub hold: Hold,
     /// The text of the Query message it came with, which is not its plan's if literals were lifted.
     pub text: Option<Arc<str>>,
+}
+
+/// Whether a portal outlives its transaction.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Hold {
+    No,
+    /// It was declared WITH HOLD, and stays if its transaction commits.
+    AtCommit,
+    /// Its transaction has committed: it goes with no other.
+    Held,
 }
 
 pub(crate) enum PortalState {
     Ready,
     Running(Running),
-    /// The rows that were left of a cursor WITH HOLD when its transaction committed. Behind a mutex as those of
+    /// The rows that were left of a cursor WITH HOLD when its transaction came to its end. Behind a mutex as those of
     /// [`Running`].
     Held(Mutex<RowSource>),
     /// Run to its end. With the tag that it is answered with when it is executed again, for there are no more rows; without
@@ -189,7 +197,7 @@ impl Portal {
             is_described: true,
             is_permitted: false,
             depth: 0,
-            holds: false,
+            hold: Hold::No,
             text: None,
         }
     }
@@ -198,18 +206,17 @@ impl Portal {
         !matches!(self.state, PortalState::Ready)
     }
 
-    /// Whether its transaction has ended and it stays: it goes with no other.
+    /// Whether it goes with no transaction.
     pub fn is_held(&self) -> bool {
-        matches!(self.state, PortalState::Held(_))
+        self.hold == Hold::Held
     }
 
-    /// Reads what is left of its rows, which are then its own, whatever becomes of the tables. Returns the newest commit that
-    /// they show.
+    /// Reads what is left of its rows, which are then its own, whatever becomes of the tables.
     ///
     /// # Errors
     /// Those of its query, and of writing a temporary file.
-    async fn hold(&mut self) -> Result<Lsn> {
-        let (mut rows, mut observed) = (Gathered::default(), Lsn::ZERO);
+    async fn gather(&mut self) -> Result<()> {
+        let mut rows = Gathered::default();
         if let PortalState::Running(running) = &mut self.state {
             let source = running.source.get_mut();
             loop {
@@ -222,11 +229,10 @@ impl Portal {
                     rows.push(row, &running.context).await?;
                 }
             }
-            observed = running.context.view.observed();
         }
         self.state = PortalState::Held(Mutex::new(RowSource::gathered(rows).await?));
         self.depth = 0;
-        Ok(observed)
+        Ok(())
     }
 }
 
@@ -236,7 +242,7 @@ pub(super) fn failed_portal(name: &str) -> Error {
 }
 
 impl Session {
-    /// Forgets the portals of a transaction that ends. Those that were held when theirs did stay.
+    /// Forgets the portals of a transaction that ends. Those that are held stay.
     pub(super) fn forget_portals(&mut self) {
         self.portals.retain(|_, portal| portal.is_held());
     }
@@ -245,14 +251,23 @@ impl Session {
     ///
     /// # Errors
     /// Those of their queries; then the transaction is to be rolled back.
-    pub(super) async fn hold_portals(&mut self) -> Result<()> {
-        self.portals.retain(|_, portal| portal.holds && !matches!(portal.state, PortalState::Failed));
-        let mut observed = Lsn::ZERO;
+    pub(super) async fn gather_portals(&mut self) -> Result<()> {
+        let stays = |portal: &Portal| match portal.hold {
+            Hold::No => false,
+            Hold::AtCommit => !matches!(portal.state, PortalState::Failed),
+            Hold::Held => true,
+        };
+        self.portals.retain(|_, portal| stays(portal));
         for portal in self.portals.values_mut().filter(|portal| !portal.is_held()) {
-            observed = observed.max(portal.hold().await?);
+            portal.gather().await?;
         }
-        self.depend_on(observed);
         Ok(())
+    }
+
+    /// The context in which rows are shown that are held: whatever they tell has been committed by this session.
+    pub(super) fn showing_held(&mut self, prepared: &Prepared) -> Arc<ExecContext> {
+        self.depend_on(self.context.last_commit().max(self.context.observed()));
+        self.showing(prepared)
     }
 
     /// Binds and plans a statement under the present catalog and settings.

@@ -16,7 +16,7 @@ use types::{Datum, Error, Result, Settings, SqlState};
 
 use super::client::{Client, Column};
 use super::identity::Actor;
-use super::portal::{Portal, PortalState, Prepared, Running, Tag, counted};
+use super::portal::{Hold, Portal, PortalState, Prepared, Running, Tag, counted};
 use super::state::{Session, is_transaction_control};
 use super::transaction::Block;
 use crate::bound::walk::visit_scans;
@@ -97,7 +97,8 @@ impl Session {
                 }
             }
         }
-        let (held, selected) = (portal.is_held().then(|| self.showing(&portal.prepared)), Tag::Counted("SELECT"));
+        let is_held = matches!(portal.state, PortalState::Held(_));
+        let (held, selected) = (is_held.then(|| self.showing_held(&portal.prepared)), Tag::Counted("SELECT"));
         let (source, context, tag) = match (&mut portal.state, &held) {
             (PortalState::Running(running), _) => (running.source.get_mut(), &running.context, &running.tag),
             (PortalState::Held(source), Some(context)) => (source.get_mut(), context, &selected),
@@ -139,7 +140,7 @@ impl Session {
             Tag::Counted(word) => (counted(word, sent), counted(word, 0)),
             Tag::Fixed(tag) => (tag.clone(), tag.clone()),
         };
-        if !portal.is_held() {
+        if !is_held {
             portal.state = PortalState::Done(Some(again));
         }
         Ok(Some(tag))
@@ -303,7 +304,7 @@ impl Session {
             .map(|(name, portal)| ListedCursor {
                 name: name.as_str().into(),
                 statement: portal.prepared.sql.clone(),
-                holds: portal.holds,
+                holds: portal.hold != Hold::No,
                 scrolls: portal.cursor.scrolls(),
                 made: portal.prepared.made,
             })

@@ -950,6 +950,11 @@ impl Session {
         self.context.backend.clear_cancel();
         self.read_clock();
         let (left, backend) = (self.time_left()?, self.context.backend.clone());
+        if self.block == Block::Failed
+            && let Some(parsed) = self.portals.get(name).and_then(|portal| portal.prepared.parsed.as_ref())
+        {
+            self.check_not_failed(&parsed.statement)?;
+        }
         // It stays out of the map while it runs, so that the statement may change the map.
         let Some(mut portal) = self.portals.remove(name) else {
             // It went with what failed.
@@ -966,12 +971,12 @@ impl Session {
         }
         match &result {
             Ok(()) => {
-                if !matches!(self.block, Block::Idle) {
+                if portal.is_held() || !matches!(self.block, Block::Idle) {
                     self.portals.entry(name.to_owned()).or_insert(portal);
                 }
             }
             Err(_) => {
-                if portal.is_started() && portal.depth < self.savepoints.len() {
+                if portal.is_held() || portal.is_started() && portal.depth < self.savepoints.len() {
                     portal.state = PortalState::Failed;
                     self.portals.insert(name.to_owned(), portal);
                 }
@@ -982,11 +987,10 @@ impl Session {
     }
 
     async fn execute_portal<C: Client>(&mut self, portal: &mut Portal, max_rows: u32, client: &mut C) -> Result<()> {
-        let Some(parsed) = &portal.prepared.parsed else {
+        if portal.prepared.parsed.is_none() {
             client.empty_query();
             return Ok(());
-        };
-        self.check_not_failed(&parsed.statement)?;
+        }
         if !portal.is_started() {
             self.note_activity(portal.prepared.sql.clone());
             self.send_notices(&portal.prepared.bound.notices, client);

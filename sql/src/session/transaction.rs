@@ -5,7 +5,7 @@ use std::sync::Arc;
 use engine::Isolation;
 use types::{Error, Result, SqlState};
 
-use super::portal::Prepared;
+use super::portal::{Hold, Prepared};
 use super::state::{Savepoint, Session};
 use crate::bound::{AccessMode, Isolation as Level, TransactionModes, TransactionStatement};
 use crate::exec::{self, Lift};
@@ -285,9 +285,9 @@ impl Session {
             self.rollback().await;
             return Err(error);
         }
-        if !self.portals.values().any(|portal| portal.holds) {
+        if self.portals.values().all(|portal| portal.hold == Hold::No) {
             self.portals.clear();
-        } else if let Err(error) = Box::pin(self.hold_portals()).await {
+        } else if let Err(error) = Box::pin(self.gather_portals()).await {
             self.rollback().await;
             return Err(error);
         }
@@ -305,6 +305,7 @@ impl Session {
         };
         match result {
             Ok(lsn) => {
+                self.portals.values_mut().for_each(|portal| portal.hold = Hold::Held);
                 if let Some(lsn) = lsn {
                     self.context.note_commit(lsn);
                     self.depend_on(lsn.max(self.context.observed()));

@@ -12,7 +12,7 @@ use super::announced::Listening;
 use super::client::{Client, Column, NoticeSeverity};
 use super::cursor::{Cursor, Passed, Pulled};
 use super::identity::SESSION_AUTHORIZATION;
-use super::portal::{Formats, Portal, PortalState, Prepared, Running, Tag, failed_portal};
+use super::portal::{Formats, Hold, Portal, PortalState, Prepared, Running, Tag, failed_portal};
 use super::run::{Started, takes_no_snapshot};
 use super::state::{Session, wire_columns};
 use super::transaction::Block;
@@ -523,7 +523,7 @@ impl Session {
         made.state = PortalState::Running(Running { source: Mutex::new(source), context, tag: Tag::Counted("SELECT") });
         made.cursor = Cursor::new(cursor.scroll == Some(true));
         made.depth = self.savepoints.len();
-        made.holds = cursor.hold;
+        made.hold = if cursor.hold { Hold::AtCommit } else { Hold::No };
         self.portals.insert(cursor.name.clone(), made);
         Ok(())
     }
@@ -535,7 +535,8 @@ impl Session {
         direction: FetchDirection,
         moving: bool,
     ) -> Result<Started> {
-        let held = self.portals.get(cursor).filter(|portal| portal.is_held()).map(|_| self.showing(prepared));
+        let is_held = self.portals.get(cursor).is_some_and(|it| matches!(it.state, PortalState::Held(_)));
+        let held = is_held.then(|| self.showing_held(prepared));
         let portal = self.portals.get_mut(cursor).ok_or_else(|| no_cursor(cursor))?;
         let from = match (&mut portal.state, &held) {
             (PortalState::Running(running), _) => {

@@ -130,13 +130,52 @@ async fn what_a_crash_can_take_back_is_not_told() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_is_told_of_earlier_commits_and_of_sequences_is_durable() {
+    let (volume, _database, mut one, mut two) = two(ROWS).await;
+    ok(&run(&mut one, "create sequence s; set synchronous_commit = off").await);
+    ok(&run(&mut two, "listen a").await);
+    let mut client = Recorder::default();
+    for said in ["notify a", "select pg_notify('a', nextval('s')::text)"] {
+        two.settle().await.expect("the volume is alive");
+        volume.hold();
+        // In a transaction of its own, to be told of by another that writes nothing.
+        one.simple("update t set v = v + 1", &mut client).await.expect("it commits");
+        one.simple(said, &mut client).await.expect("it commits");
+        assert_eq!(told(&mut two).len(), 1);
+        assert!(!two.is_settled(), "{said}");
+        volume.flush_to(Lsn(u64::MAX));
+        two.settle().await.expect("the volume is alive");
+        volume.resume();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_notification_takes_its_room_once_however_many_listen() {
+    let (_volume, database, mut one, mut two) = two(ROWS).await;
+    let mut listeners = Vec::new();
+    for _ in 0..20 {
+        let mut listener = session(&database).await;
+        ok(&run(&mut listener, "listen a").await);
+        listeners.push(listener);
+    }
+    ok(&run(&mut two, "listen a; notify a, '1'").await);
+    let one_s = value(&mut one, "select pg_notification_queue_usage()").await;
+    for listener in &mut listeners {
+        assert_eq!(value(&mut one, "select pg_notification_queue_usage()").await, one_s);
+        assert_eq!(told(listener), ["a:1"]);
+    }
+    assert_eq!(told(&mut two), ["a:1"]);
+    assert_eq!(value(&mut one, "select pg_notification_queue_usage()").await, "0");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_is_on_its_way_is_bounded() {
     let (_volume, database, mut one, mut two) = two(ROWS).await;
     ok(&run(&mut two, "listen a").await);
     ok(&run(&mut two, "begin").await);
     let fill = "select count(pg_notify('a', repeat('x', 7900) || it)) from generate_series(1, 1000) as it";
     let mut lines = Vec::new();
-    for _ in 0..10 {
+    for _ in 0..20 {
         lines = run(&mut one, fill).await;
         if lines[0].starts_with("ERROR") {
             break;
