@@ -50,9 +50,10 @@
 //! `LISTEN` is refused, for the writer is not heard while the session is idle, and so is what is temporary and a cursor WITH
 //! HOLD, which the replica would not know for the session's. A cursor that is held here is not there in a block that has
 //! moved to the writer. A forwarded session takes a place among the writer's connections. The replica's `pg_stat_activity`
-//! shows a session that is away as idle; the writer's shows what it does. An idle forwarded session that the writer ends (a restart) loses its advisory locks and last values without a word, as a pooled connection does. A text
-//! that ends a failed block and then writes, in one message, is refused here (25006); so is a view that calls `nextval`. A
-//! connection to the writer that something between has forgotten, while new ones come through, is TCP's to notice.
+//! shows a session that is away as idle; the writer's shows what it does. An idle forwarded session that the writer ends (a
+//! restart) loses its advisory locks and last values without a word, as a pooled connection does. A text that ends a failed
+//! block and then writes, in one message, is refused here (25006); so is a view that calls `nextval`. A connection to the
+//! writer that something between has forgotten, while new ones come through, is TCP's to notice.
 //!
 //! Sources: Amazon Aurora User Guide, "Using local write forwarding" and "Using write forwarding in an Aurora global
 //! database"; PostgreSQL manual, chapter "Frontend/Backend Protocol".
