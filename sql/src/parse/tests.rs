@@ -100,7 +100,7 @@ fn errors_name_the_token_and_its_place() {
         ("42601".into(), "syntax error at or near \"where\"".into(), Some(17))
     );
     assert_eq!(error("select 'open").1, "unterminated quoted string at or near \"'open\"");
-    assert_eq!(error("notify x").0, "0A000");
+    assert_eq!(error("merge into t").0, "0A000");
     assert_eq!(error("select U&'wrong: \\061'").2, Some(18));
     assert_eq!(error("select U&'wrong: \\db99'").2, Some(23));
     assert_eq!(error("select U&'wrong: \\db99xy'").2, Some(23));
