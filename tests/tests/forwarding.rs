@@ -238,7 +238,7 @@ async fn errors_tags_and_notices_are_the_writer_s() -> anyhow::Result<()> {
         "INSERT INTO t VALES (1)",
         "UPDATE t SET b = 'x'",
         "DROP TABLE nosuch",
-        "LISTEN a",
+        "CREATE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 1'",
     ] {
         let fields = async |client: &Client| {
             let error = client.simple_query(sql).await.expect_err(sql);
