@@ -18,6 +18,8 @@ mod long_keys;
 mod notifications;
 #[path = "support/pair.rs"]
 mod pair;
+#[path = "sessions/partial_indexes.rs"]
+mod partial_indexes;
 #[path = "sessions/references.rs"]
 mod references;
 #[path = "sessions/roles.rs"]

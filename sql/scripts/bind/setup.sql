@@ -10,3 +10,7 @@ create table pgbench_branches (bid int not null primary key, bbalance int, fille
 create table pgbench_history (tid int, bid int, aid int, delta int, mtime timestamp, filler char(22));
 create view v as select id, a + 1 as a1, b from t where a > 2;
 create sequence sq;
+create table job (id int primary key, state text, owner int, worth int, done boolean, gone_at timestamp);
+create index open_jobs on job (owner) where not done;
+create unique index one_running on job (owner) where state = 'running';
+create index kept on job (worth) where gone_at is null and worth > 10;

@@ -204,6 +204,7 @@ impl Binder<'_> {
             Clause::Check => return refuse("check constraints"),
             Clause::Default => return refuse("DEFAULT expressions"),
             Clause::Generated => return refuse("column generation expressions"),
+            Clause::Predicate | Clause::ConflictTarget => return refuse("index predicates"),
             _ => return refuse("this context"),
         }
         let ty = call.ty();
@@ -695,6 +696,7 @@ fn forbidden_clause(clause: Clause) -> Option<&'static str> {
         Clause::Check => "check constraints",
         Clause::Default => "DEFAULT expressions",
         Clause::Generated => "column generation expressions",
+        Clause::Predicate | Clause::ConflictTarget => "index predicates",
         Clause::Select | Clause::Having | Clause::OrderBy | Clause::OutputOrder => return None,
         Clause::Other => "this context",
     })

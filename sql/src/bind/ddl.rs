@@ -9,8 +9,8 @@ use super::Binder;
 use super::query::Unknowns;
 use crate::bound::deparse::quote_literal;
 use crate::bound::{
-    AlterTable, AlterView, CreateIndex, CreateView, Ddl, DropKind, Expr, Grant, GrantTarget, Plan, ResultColumn,
-    SequenceOptions,
+    AlterIndex, AlterTable, AlterView, CreateIndex, CreateTableAs, CreateView, Ddl, DropKind, Expr, Grant, GrantTarget,
+    IndexSpec, Plan, ResultColumn, SequenceOptions,
 };
 use crate::catalog::describe::{
     OPERATOR_CLASSES, OTHER_OPERATOR_CLASSES, class_accepts, class_refused, operator_class, qualified_name,
@@ -18,8 +18,8 @@ use crate::catalog::describe::{
 };
 use crate::catalog::extension::{self, Extension};
 use crate::catalog::{
-    CatalogSnapshot, IndexColumn, PG_TEMP, Relation, SchemaDef, ViewDef, ViewParameters, is_others, is_temporary,
-    named_part, own_temporary,
+    CatalogSnapshot, IndexColumn, IndexDef, PG_TEMP, Relation, SchemaDef, ViewDef, ViewParameters, is_others,
+    is_temporary, named_part, own_temporary,
 };
 use crate::parse::ast::{
     self, AlterAction, Distinct, ExprKind, Ident, Name, ObjectKind, SequenceOption, SetExpr, Target,
@@ -31,18 +31,18 @@ impl Binder<'_> {
         Ok(match statement {
             ast::Statement::CreateTable(table) => Ddl::CreateTable(Box::new(self.create_table(table)?)),
             ast::Statement::CreateTableAs(table) => {
-                let ast::CreateTableAs { name, if_not_exists, columns, query, with_data, on_commit } = &**table;
-                let schema = self.creation_schema(name)?;
-                let (plan, outputs) = self.query(query, Unknowns::Text)?;
-                let outputs = renamed(outputs, columns, "CREATE TABLE AS")?;
-                Ddl::CreateTableAs {
+                let schema = self.creation_schema(&table.name)?;
+                let (plan, outputs) = self.query(&table.query, Unknowns::Text)?;
+                Ddl::CreateTableAs(Box::new(CreateTableAs {
                     schema,
-                    name: name.object().to_owned(),
-                    if_not_exists: *if_not_exists,
-                    columns: outputs,
-                    plan: with_data.then(|| Arc::<Plan>::new(plan)),
-                    on_commit: *on_commit,
-                }
+                    name: table.name.object().to_owned(),
+                    if_not_exists: table.if_not_exists,
+                    unlogged: table.unlogged,
+                    columns: renamed(outputs, &table.columns, "CREATE TABLE AS")?,
+                    plan: table.with_data.then(|| Arc::<Plan>::new(plan)),
+                    options: table.options.clone(),
+                    on_commit: table.on_commit,
+                }))
             }
             ast::Statement::CreateIndex(index) => Ddl::CreateIndex(Box::new(self.create_index(index)?)),
             ast::Statement::CreateSequence { name, if_not_exists, options } => Ddl::CreateSequence {
@@ -445,9 +445,6 @@ impl Binder<'_> {
                     return Ok(Ddl::SetSchema { schema, relation });
                 }
                 AlterAction::Owner(owner) => return Ok(Ddl::SetOwner { relation, owner: owner.clone() }),
-                AlterAction::SetOptions(_) if matches!(relation, Relation::Index(_)) => {
-                    return Ok(Ddl::Nothing { tag: "ALTER INDEX" });
-                }
                 _ => {}
             }
         }
@@ -456,6 +453,10 @@ impl Binder<'_> {
             Relation::View(view) => {
                 let actions = actions.iter().map(|action| self.alter_view(&view, action)).collect::<Result<_>>()?;
                 return Ok(Ddl::AlterView { view, actions, tag });
+            }
+            Relation::Index(index) => {
+                let actions = actions.iter().map(|action| alter_index(&index, action)).collect::<Result<_>>()?;
+                return Ok(Ddl::AlterIndex { index, actions, tag });
             }
             _ => {
                 let message = format!("\"{}\" is not a table", relation.name());
@@ -467,9 +468,9 @@ impl Binder<'_> {
     }
 
     fn alter_view(&mut self, view: &ViewDef, action: &AlterAction) -> Result<AlterView> {
-        let refused = match action {
-            AlterAction::SetOptions(options) => return Ok(AlterView::SetOptions(options.clone())),
-            AlterAction::ResetOptions(names) => return Ok(AlterView::ResetOptions(names.clone())),
+        match action {
+            AlterAction::SetOptions(options) => Ok(AlterView::SetOptions(options.clone())),
+            AlterAction::ResetOptions(names) => Ok(AlterView::ResetOptions(names.clone())),
             AlterAction::SetDefault { column, expr } => {
                 let mut columns = view.columns.iter().enumerate();
                 let Some((at, (name, ty))) = columns.find(|(_, (name, _))| **name == *column.name) else {
@@ -480,19 +481,10 @@ impl Binder<'_> {
                     Some(expr) => self.default_text(expr, *ty, name).map_err(super::without_position)?,
                     None => None,
                 };
-                return Ok(AlterView::SetDefault { column: at, text });
+                Ok(AlterView::SetDefault { column: at, text })
             }
-            AlterAction::AddColumn { .. } => "ADD COLUMN",
-            AlterAction::DropColumn { .. } => "DROP COLUMN",
-            AlterAction::SetNotNull { not_null: true, .. } => "ALTER COLUMN ... SET NOT NULL",
-            AlterAction::SetNotNull { .. } => "ALTER COLUMN ... DROP NOT NULL",
-            AlterAction::SetType { .. } => "ALTER COLUMN ... SET DATA TYPE",
-            AlterAction::AddConstraint(_) => "ADD CONSTRAINT",
-            AlterAction::DropConstraint { .. } => "DROP CONSTRAINT",
-            _ => return Err(Error::unsupported("this form of ALTER VIEW")),
-        };
-        let message = format!("ALTER action {refused} cannot be performed on relation \"{}\"", view.name);
-        Err(Error::new(SqlState::WRONG_OBJECT_TYPE, message).detail("This operation is not supported for views."))
+            _ => Err(only_for_tables(action, &view.name, ("VIEW", "views"))),
+        }
     }
 
     fn create_index(&mut self, index: &ast::CreateIndex) -> Result<CreateIndex> {
@@ -537,13 +529,13 @@ impl Binder<'_> {
         if columns.len() > 32 {
             return Err(Error::new(SqlState::TOO_MANY_COLUMNS, "cannot use more than 32 columns in an index"));
         }
+        let predicate = index.predicate.as_ref().map(|expr| self.index_predicate(expr, &table)).transpose()?;
         Ok(CreateIndex {
             table,
             name: index.name.clone(),
-            unique: index.unique,
             concurrently: index.concurrently,
             if_not_exists: index.if_not_exists,
-            columns,
+            index: IndexSpec { unique: index.unique, columns, options: index.options.clone(), predicate },
         })
     }
 
@@ -802,4 +794,28 @@ pub(crate) fn indexable(ty: SqlType) -> Result<()> {
         ));
     }
     Ok(())
+}
+
+fn alter_index(index: &IndexDef, action: &AlterAction) -> Result<AlterIndex> {
+    match action {
+        AlterAction::SetOptions(options) => Ok(AlterIndex::SetOptions(options.clone())),
+        AlterAction::ResetOptions(names) => Ok(AlterIndex::ResetOptions(names.clone())),
+        _ => Err(only_for_tables(action, &index.name, ("INDEX", "indexes"))),
+    }
+}
+
+/// The error of an action of ALTER TABLE on a relation of another kind.
+fn only_for_tables(action: &AlterAction, name: &str, (kind, kinds): (&str, &str)) -> Error {
+    let refused = match action {
+        AlterAction::AddColumn { .. } => "ADD COLUMN",
+        AlterAction::DropColumn { .. } => "DROP COLUMN",
+        AlterAction::SetNotNull { not_null: true, .. } => "ALTER COLUMN ... SET NOT NULL",
+        AlterAction::SetNotNull { .. } => "ALTER COLUMN ... DROP NOT NULL",
+        AlterAction::SetType { .. } => "ALTER COLUMN ... SET DATA TYPE",
+        AlterAction::AddConstraint(_) => "ADD CONSTRAINT",
+        AlterAction::DropConstraint { .. } => "DROP CONSTRAINT",
+        _ => return Error::unsupported(format!("this form of ALTER {kind}")),
+    };
+    let message = format!("ALTER action {refused} cannot be performed on relation \"{name}\"");
+    Error::new(SqlState::WRONG_OBJECT_TYPE, message).detail(format!("This operation is not supported for {kinds}."))
 }

@@ -10,13 +10,14 @@ use super::query::{Unknowns, check_row_width, with_ctes};
 use super::row_lock::refuse_sequences;
 use super::scope::{Scope, system_column};
 use super::updatable::{Change, Written};
-use super::{Binder, Clause};
+use super::{Binder, Clause, bind_predicate};
 use crate::bound::{
     Assignment, ConflictAction, Cte, Delete, Expr, Field, Insert, Join, JoinKind, Node, OnConflict, Plan, ResultColumn,
     SystemColumn, Update, walk,
 };
-use crate::catalog::{ConstraintKind, IndexDef, Privileges, TableDef};
+use crate::catalog::{ConstraintKind, IndexDef, Predicate, Privileges, TableDef};
 use crate::parse::ast::{self, Child, ConflictTarget, Destination, ExprKind, Ident, SetExpr, TableRef, Target};
+use crate::plan::implication::implied;
 
 impl Binder<'_> {
     fn outer_ctes(&mut self, with: &Option<ast::With>) -> Result<Vec<Cte>> {
@@ -281,7 +282,11 @@ impl Binder<'_> {
         let arbiters = match &conflict.target {
             None => Vec::new(),
             Some(ConflictTarget::Constraint(name)) => vec![arbiter_constraint(written, name)?],
-            Some(ConflictTarget::Columns(names)) => {
+            Some(ConflictTarget::Columns(names, condition)) => {
+                let known = match condition {
+                    Some(condition) => self.conflict_condition(condition, written, alias)?.into_conjuncts(),
+                    None => Vec::new(),
+                };
                 let mut columns = Vec::with_capacity(names.len());
                 for name in names {
                     let found = written.column_named(&name.name).ok_or_else(|| {
@@ -293,10 +298,15 @@ impl Binder<'_> {
                         columns.push(at);
                     }
                 }
+                let context = self.context();
+                let follows = |predicate: &Predicate| {
+                    bind_predicate(predicate, table, context).is_ok_and(|predicate| implied(predicate, &known))
+                };
                 let matches = |index: &&Arc<IndexDef>| {
                     index.unique
                         && index.columns.len() == columns.len()
                         && index.column_positions().all(|position| columns.contains(&position))
+                        && index.predicate.as_ref().is_none_or(follows)
                 };
                 let found: Vec<Arc<IndexDef>> = table.indexes.iter().filter(matches).cloned().collect();
                 if found.is_empty() {
@@ -334,6 +344,17 @@ impl Binder<'_> {
         let reads_system = exprs.any(|expr| reads_column(expr, &|at| at >= width));
         let system = if reads_system { system_columns(width) } else { Vec::new() };
         Ok(OnConflict { arbiters, action: ConflictAction::Update { assignments, condition, system } })
+    }
+
+    /// The condition of ON CONFLICT, by which partial indexes are chosen: over the stored row.
+    fn conflict_condition(&mut self, condition: &ast::Expr, written: &Written, alias: &str) -> Result<Expr> {
+        let (condition, _) = self.with_scope(written.row_scope(alias), |binder| {
+            binder.within(Clause::ConflictTarget, |binder| {
+                let bound = binder.expr(condition)?;
+                binder.condition(bound, "WHERE", condition.pos)
+            })
+        })?;
+        Ok(condition)
     }
 
     /// SET items.

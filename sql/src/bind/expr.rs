@@ -201,7 +201,7 @@ impl Binder<'_> {
         if number == 0
             || number > 65_535
             || self.view_depth > 0
-            || matches!(self.clause, Clause::Check | Clause::Default)
+            || matches!(self.clause, Clause::Check | Clause::Default | Clause::Predicate)
         {
             return Err(missing());
         }

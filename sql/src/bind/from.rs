@@ -8,7 +8,7 @@ use super::query::Unknowns;
 use super::row_lock::Item;
 use super::scope::{Entry, Scope, StarColumn, system_type};
 use super::table::COLUMNS_MAX;
-use super::{Binder, Clause, Reference, without_position};
+use super::{Binder, Clause, Reference, bind_predicate, without_position};
 use crate::bound::{
     Access, Expr, Field, FunctionScan, Join, JoinKind, Node, Plan, Relation, ResultColumn, Scan, ScanColumn,
     SystemColumn, walk,
@@ -296,8 +296,14 @@ impl Binder<'_> {
         (Plan::new(Node::Scan(Box::new(scan)), scope.fields.clone()), scope)
     }
 
-    /// A table as it may be read: without the indexes that are newer than the snapshot.
+    /// A table as it may be read: without the indexes that are newer than the snapshot. The conditions of the others are
+    /// known to the planner.
     fn readable(&self, table: &Arc<TableDef>) -> Arc<TableDef> {
+        let context = self.context();
+        for predicate in table.indexes.iter().filter_map(|index| index.predicate.as_ref()) {
+            // One that cannot be bound serves no query; who writes is told.
+            let _ = bind_predicate(predicate, table, context);
+        }
         let unseen = |index: &Arc<catalog::IndexDef>| self.unseen.contains(&index.tree);
         if !table.indexes.iter().any(unseen) {
             return table.clone();

@@ -50,8 +50,8 @@ use crate::bound::{
 };
 use crate::catalog::describe::quote_identifier;
 use crate::catalog::{
-    CatalogSnapshot, ConstraintKind, FIRST_NORMAL_OID, ForeignKey, Privileges, ReferentialAction, RoleDef, SchemaDef,
-    TableDef, ViewDef,
+    CatalogSnapshot, ConstraintKind, FIRST_NORMAL_OID, ForeignKey, Predicate, Privileges, ReferentialAction, RoleDef,
+    SchemaDef, TableDef, ViewDef,
 };
 use crate::functions::{NEXT_OF_IDENTITY, SessionContext, check_usable, usable_path};
 use crate::parse::{self, Parsed, ast};
@@ -213,7 +213,7 @@ pub fn bind(parsed: &Parsed, text: &str, context: BindContext<'_>, params: &[u32
                 | Statement::Delete(_)
                 | Statement::Copy(_)
                 | Statement::Explain(_)
-                | Statement::Ddl(Ddl::CreateTableAs { .. })
+                | Statement::Ddl(Ddl::CreateTableAs(_))
         )
     {
         return Err(Error::unsupported("a WITH clause that changes rows in this statement"));
@@ -299,6 +299,26 @@ pub fn bind_row_expr(text: &str, table: &Arc<TableDef>, context: BindContext<'_>
     Binder::new(context, text).row_expr(&expr, table)
 }
 
+/// The condition of a partial index over the row of its table, bound when it is first asked for.
+///
+/// # Errors
+/// As [`bind`].
+pub fn bind_predicate<'p>(predicate: &'p Predicate, table: &TableDef, context: BindContext<'_>) -> Result<&'p Expr> {
+    predicate.bound(|text| {
+        let expr = parse::parse_expr(text)?;
+        Binder::new(context, text).as_kept(|binder| binder.predicate_over(&expr, table))
+    })
+}
+
+/// The condition of a partial index whose table has columns of other types.
+///
+/// # Errors
+/// As [`bind`].
+pub fn predicate_anew(predicate: &Predicate, table: &TableDef, context: BindContext<'_>) -> Result<Predicate> {
+    let expr = parse::parse_expr(&predicate.text)?;
+    Binder::new(context, &predicate.text).as_kept(|binder| binder.index_predicate(&expr, table))
+}
+
 /// Binds a type's name as written, such as `numeric(10,2)[]`.
 ///
 /// # Errors
@@ -327,6 +347,10 @@ pub(crate) enum Clause {
     Check,
     Default,
     Generated,
+    /// The condition of a partial index.
+    Predicate,
+    /// The condition by which ON CONFLICT names one.
+    ConflictTarget,
     Other,
 }
 
@@ -475,6 +499,11 @@ impl<'a> Binder<'a> {
             }
             None => self.required.push(Required { relation, privileges, role, is_named }),
         }
+    }
+
+    /// What another binder needs that reads the same catalog, whatever the snapshot.
+    pub fn context(&self) -> BindContext<'a> {
+        BindContext { catalog: self.catalog, registry: self.registry, settings: self.settings, unseen: &[] }
     }
 
     pub fn notice(&mut self, sqlstate: SqlState, message: impl Into<String>) {

@@ -11,10 +11,10 @@ use super::expr::collatable;
 use super::scope::{Entry, Scope, StarColumn, system_column};
 use super::{Binder, Clause};
 use crate::bound::{
-    AlterColumn, AlterTable, ColumnSpec, ConstraintKind, ConstraintSpec, CreateTable, Expr, Field, SequenceOptions,
-    walk,
+    AlterColumn, AlterTable, ColumnSpec, ConstraintKind, ConstraintSpec, CreateTable, Expr, Field, IndexSpec,
+    SequenceOptions, walk,
 };
-use crate::catalog::{self, ColumnDef, IndexColumn, IndexDef, PG_TEMP, Privileges, TableDef};
+use crate::catalog::{self, ColumnDef, IndexColumn, IndexDef, PG_TEMP, Predicate, Privileges, TableDef};
 use crate::parse::ast::{self, AlterAction, ColumnConstraintKind, ExprKind, Ident, Name, TableElement};
 
 /// Columns of a table.
@@ -91,7 +91,7 @@ impl Binder<'_> {
         self.one_primary_key(&constraints, &name)?;
         for constraint in &constraints {
             match &constraint.kind {
-                ConstraintKind::PrimaryKey { columns: key } => {
+                ConstraintKind::PrimaryKey { columns: key, .. } => {
                     for &at in key {
                         columns[at].not_null = true;
                     }
@@ -131,7 +131,7 @@ impl Binder<'_> {
         (defaults, checks, generated, identity, indexes): (bool, bool, bool, bool, bool),
         columns: &mut Vec<ColumnSpec>,
         constraints: &mut Vec<ConstraintSpec>,
-        plain_indexes: &mut Vec<(bool, Vec<IndexColumn>)>,
+        plain_indexes: &mut Vec<IndexSpec>,
     ) -> Result<()> {
         let base = columns.len();
         let mut positions = vec![None; source.columns.len()];
@@ -155,6 +155,10 @@ impl Binder<'_> {
         }
         debug_assert!(columns.len() >= base);
         let moved = |list: &[usize]| -> Vec<usize> { list.iter().filter_map(|&at| positions[at]).collect() };
+        let of_index = |index: &IndexDef| -> (Vec<usize>, Vec<String>) {
+            let list: Vec<usize> = index.column_positions().collect();
+            (moved(&list), index.options.iter().map(ToString::to_string).collect())
+        };
         for constraint in &source.constraints {
             match &constraint.kind {
                 catalog::ConstraintKind::Check { expression, columns } if checks => constraints.push(ConstraintSpec {
@@ -162,15 +166,15 @@ impl Binder<'_> {
                     kind: ConstraintKind::Check { text: expression.to_string(), columns: moved(columns) },
                     not_valid: false,
                 }),
-                catalog::ConstraintKind::PrimaryKey { .. } if indexes => constraints.push(ConstraintSpec {
-                    name: None,
-                    kind: ConstraintKind::PrimaryKey { columns: moved(&source.key) },
-                    not_valid: false,
-                }),
-                catalog::ConstraintKind::Unique { index } if indexes => {
+                catalog::ConstraintKind::PrimaryKey { index } | catalog::ConstraintKind::Unique { index }
+                    if indexes =>
+                {
                     if let Some(index) = source.index(*index) {
-                        let list: Vec<usize> = IndexDef::column_positions(index).collect();
-                        let kind = ConstraintKind::Unique { columns: moved(&list) };
+                        let (columns, options) = of_index(index);
+                        let kind = match index.primary {
+                            true => ConstraintKind::PrimaryKey { columns, options },
+                            false => ConstraintKind::Unique { columns, options },
+                        };
                         constraints.push(ConstraintSpec { name: None, kind, not_valid: false });
                     }
                 }
@@ -179,7 +183,14 @@ impl Binder<'_> {
         }
         for index in source.indexes.iter().filter(|index| indexes && !index.primary && index.constraint.is_none()) {
             let column = |of: &IndexColumn| positions[of.column].map(|column| IndexColumn { column, ..*of });
-            plain_indexes.push((index.unique, index.columns.iter().filter_map(column).collect()));
+            let columns = index.columns.iter().filter_map(column).collect();
+            let predicate = index.predicate.as_ref();
+            plain_indexes.push(IndexSpec {
+                unique: index.unique,
+                columns,
+                options: of_index(index).1,
+                predicate: predicate.map(|it| Predicate::new(it.text.clone(), moved(&it.columns))),
+            });
         }
         Ok(())
     }
@@ -326,13 +337,36 @@ impl Binder<'_> {
             })
         })?;
         refuse_subquery(&bound, "check constraint", expr.pos)?;
-        let mut named = Vec::new();
-        walk::columns_of(&bound, &mut |at| {
-            if !named.contains(&at) {
-                named.push(at);
-            }
-        });
-        Ok((self.kept_text(&bound, &fields), named))
+        Ok((self.kept_text(&bound, &fields), columns_named(&bound)))
+    }
+
+    /// The condition of a partial index of a table.
+    pub fn index_predicate(&mut self, expr: &ast::Expr, table: &TableDef) -> Result<Predicate> {
+        let fields = self.row_scope(&table.columns, &table.name).fields;
+        let bound = self.predicate_over(expr, table)?;
+        let mut names = false;
+        walk::visit(&bound, &mut |part| names |= matches!(part, Expr::Const { ty, .. } if ty.is_reg()));
+        if names {
+            return Err(Error::unsupported("names of objects in the condition of an index").at(expr.pos + 1));
+        }
+        if self.is_mutable(&bound) {
+            let message = "functions in index predicate must be marked IMMUTABLE";
+            return Err(Error::new(SqlState::INVALID_OBJECT_DEFINITION, message));
+        }
+        Ok(Predicate::new(Arc::from(self.kept_text(&bound, &fields)), columns_named(&bound)))
+    }
+
+    /// A condition on the rows of a table, as that of a partial index.
+    pub fn predicate_over(&mut self, expr: &ast::Expr, table: &TableDef) -> Result<Expr> {
+        let scope = self.row_scope(&table.columns, &table.name);
+        let (bound, _) = self.with_scope(scope, |binder| {
+            binder.within(Clause::Predicate, |binder| {
+                let bound = binder.expr(expr)?;
+                binder.condition(bound, "WHERE", expr.pos)
+            })
+        })?;
+        refuse_subquery(&bound, "index predicate", expr.pos)?;
+        Ok(bound)
     }
 
     fn generated_text(
@@ -359,8 +393,16 @@ impl Binder<'_> {
                 .detail("A generated column cannot reference another generated column.")
                 .at(pos + 1));
         }
+        if self.is_mutable(&bound) {
+            return Err(Error::new(SqlState::INVALID_OBJECT_DEFINITION, "generation expression is not immutable"));
+        }
+        Ok(self.kept_text(&bound, &fields))
+    }
+
+    /// Whether an expression may come to have another value over the same row.
+    fn is_mutable(&self, bound: &Expr) -> bool {
         let mut mutable = false;
-        walk::visit(&bound, &mut |expr| {
+        walk::visit(bound, &mut |expr| {
             mutable |= match expr {
                 Expr::Call(call) if TEXT_WITH_OTHERS.contains(&call.function.oid) => {
                     call.args.iter().any(|arg| self.depends_on_settings(arg.ty(), SqlType::TEXT, Coercion::Text))
@@ -370,10 +412,7 @@ impl Binder<'_> {
                 _ => false,
             };
         });
-        if mutable {
-            return Err(Error::new(SqlState::INVALID_OBJECT_DEFINITION, "generation expression is not immutable"));
-        }
-        Ok(self.kept_text(&bound, &fields))
+        mutable
     }
 
     /// Whether what a conversion yields depends on settings: the style of dates, the time zone, the search path.
@@ -408,13 +447,13 @@ impl Binder<'_> {
     ) -> Result<Option<ConstraintSpec>> {
         let mut not_valid = false;
         let kind = match &constraint.kind {
-            ColumnConstraintKind::PrimaryKey => {
+            ColumnConstraintKind::PrimaryKey(options) => {
                 indexable(columns[at].ty)?;
-                ConstraintKind::PrimaryKey { columns: vec![at] }
+                ConstraintKind::PrimaryKey { columns: vec![at], options: options.clone() }
             }
-            ColumnConstraintKind::Unique => {
+            ColumnConstraintKind::Unique(options) => {
                 indexable(columns[at].ty)?;
-                ConstraintKind::Unique { columns: vec![at] }
+                ConstraintKind::Unique { columns: vec![at], options: options.clone() }
             }
             ColumnConstraintKind::Check { expr, not_valid: invalid } => {
                 not_valid = *invalid;
@@ -457,10 +496,12 @@ impl Binder<'_> {
         };
         let mut not_valid = false;
         let kind = match &constraint.kind {
-            ast::ConstraintKind::PrimaryKey(names) => {
-                ConstraintKind::PrimaryKey { columns: key(names, "primary key")? }
+            ast::ConstraintKind::PrimaryKey { columns, options } => {
+                ConstraintKind::PrimaryKey { columns: key(columns, "primary key")?, options: options.clone() }
             }
-            ast::ConstraintKind::Unique(names) => ConstraintKind::Unique { columns: key(names, "unique")? },
+            ast::ConstraintKind::Unique { columns, options } => {
+                ConstraintKind::Unique { columns: key(columns, "unique")?, options: options.clone() }
+            }
             ast::ConstraintKind::UsingIndex { index, primary } => {
                 let found = existing.and_then(|table| table.indexes.iter().find(|known| *known.name == *index.name));
                 let Some(found) = found else {
@@ -470,6 +511,12 @@ impl Binder<'_> {
                 if !found.unique {
                     let message = format!("\"{}\" is not a unique index", index.name);
                     return Err(Error::new(SqlState::WRONG_OBJECT_TYPE, message)
+                        .detail("Cannot create a primary key or unique constraint using such an index."));
+                }
+                if found.predicate.is_some() {
+                    let message = format!("\"{}\" is a partial index", index.name);
+                    return Err(Error::new(SqlState::WRONG_OBJECT_TYPE, message)
+                        .at(constraint.pos + 1)
                         .detail("Cannot create a primary key or unique constraint using such an index."));
                 }
                 ConstraintKind::UsingIndex { index: found.clone(), primary: *primary }
@@ -556,7 +603,7 @@ impl Binder<'_> {
         let mut parent_index = None;
         if let Some(parent) = &parent {
             let matching = parent.indexes.iter().find(|index| {
-                index.unique
+                index.is_key()
                     && index.columns.len() == parent_columns.len()
                     && index.column_positions().all(|position| parent_columns.contains(&position))
             });
@@ -795,6 +842,17 @@ impl Binder<'_> {
         }
         Ok(())
     }
+}
+
+/// Positions of the columns that an expression over a row names.
+fn columns_named(bound: &Expr) -> Vec<usize> {
+    let mut named = Vec::new();
+    walk::columns_of(bound, &mut |at| {
+        if !named.contains(&at) {
+            named.push(at);
+        }
+    });
+    named
 }
 
 /// # Errors

@@ -17,6 +17,7 @@ use crate::catalog::codec::Object;
 use crate::catalog::{
     self, CatalogSnapshot, ColumnDef, ConstraintDef, IndexColumn, IndexDef, SequenceDef, TableDef, ViewDef, well_known,
 };
+use crate::parse::tests::in_small_stack;
 use crate::{parse, plan};
 
 /// A catalog made by binding CREATE statements, one after the other.
@@ -62,9 +63,11 @@ impl World {
                         table: index.table.oid,
                         tree: u64::from(oid),
                         valid_from: 0,
-                        unique: index.unique,
+                        unique: index.index.unique,
                         primary: false,
-                        columns: index.columns,
+                        columns: index.index.columns,
+                        options: Vec::new(),
+                        predicate: index.index.predicate,
                         constraint: None,
                     };
                     self.objects.push(Box::new(move || Object::Index(def.clone())));
@@ -131,8 +134,8 @@ impl World {
         for constraint in &table.constraints {
             let constraint_oid = self.oid();
             let (positions, primary) = match &constraint.kind {
-                ConstraintKind::PrimaryKey { columns } => (columns, true),
-                ConstraintKind::Unique { columns } => (columns, false),
+                ConstraintKind::PrimaryKey { columns, .. } => (columns, true),
+                ConstraintKind::Unique { columns, .. } => (columns, false),
                 ConstraintKind::Check { text, columns } => {
                     let def = ConstraintDef {
                         oid: constraint_oid,
@@ -167,6 +170,8 @@ impl World {
                     .iter()
                     .map(|&column| IndexColumn { column, descending: false, nulls_first: false, operator_class: None })
                     .collect(),
+                options: Vec::new(),
+                predicate: None,
                 constraint: Some(constraint_oid),
             };
             let kind = if primary {
@@ -362,7 +367,7 @@ fn comparisons_go_below_a_view_with_security_barrier_and_what_can_fail_does_not(
 
 #[test]
 fn what_is_allowed_fits_a_small_stack() {
-    let body = || {
+    in_small_stack(|| {
         let world = world();
         for text in [
             format!("select {}1{}", "(".repeat(90), ")".repeat(90)),
@@ -378,6 +383,5 @@ fn what_is_allowed_fits_a_small_stack() {
                 assert_eq!(error.sqlstate().to_string(), "54001", "{error}: {}", &text[..60]);
             }
         }
-    };
-    std::thread::Builder::new().stack_size(2 << 20).spawn(body).expect("a thread").join().expect("no overflow");
+    });
 }

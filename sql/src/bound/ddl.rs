@@ -12,8 +12,8 @@ use super::statement::ResultColumn;
 use crate::catalog::extension::Extension;
 pub use crate::catalog::{CheckOption, Identity, ReferentialAction as ForeignKeyAction};
 use crate::catalog::{
-    ColumnDef, ConstraintDef, Generated, IndexColumn, IndexDef, Relation, SchemaDef, SequenceDef, TableDef, Timing,
-    ViewDef,
+    ColumnDef, ConstraintDef, Generated, IndexColumn, IndexDef, Predicate, Relation, SchemaDef, SequenceDef, TableDef,
+    Timing, ViewDef,
 };
 
 /// What becomes of a temporary table when a transaction commits; without it, nothing.
@@ -37,6 +37,12 @@ pub enum Ddl {
         tag: &'static str,
     },
     CreateIndex(Box<CreateIndex>),
+    /// By `ALTER TABLE` or `ALTER INDEX`, which is its tag.
+    AlterIndex {
+        index: Arc<IndexDef>,
+        actions: Vec<AlterIndex>,
+        tag: &'static str,
+    },
     CreateSequence {
         schema: Arc<SchemaDef>,
         name: String,
@@ -48,16 +54,7 @@ pub enum Ddl {
         options: SequenceOptions,
     },
     CreateView(Box<CreateView>),
-    /// `CREATE TABLE AS` and `SELECT INTO`: the table's columns are `columns`, filled from the plan.
-    CreateTableAs {
-        schema: Arc<SchemaDef>,
-        name: String,
-        if_not_exists: bool,
-        columns: Vec<ResultColumn>,
-        /// `None` for WITH NO DATA.
-        plan: Option<Arc<Plan>>,
-        on_commit: Option<OnCommit>,
-    },
+    CreateTableAs(Box<CreateTableAs>),
     CreateSchema {
         /// Without one it is the owner's.
         name: Option<String>,
@@ -170,9 +167,23 @@ pub struct CreateTable {
     pub unlogged: bool,
     pub columns: Vec<ColumnSpec>,
     pub constraints: Vec<ConstraintSpec>,
-    /// Those that are no constraints', each with whether it is unique.
-    pub indexes: Vec<(bool, Vec<IndexColumn>)>,
+    /// Those that are no constraints'.
+    pub indexes: Vec<IndexSpec>,
     /// `fillfactor=100` and the like.
+    pub options: Vec<String>,
+    pub on_commit: Option<OnCommit>,
+}
+
+/// `CREATE TABLE AS` and `SELECT INTO`: the table's columns are `columns`, filled from the plan.
+#[derive(Clone, Debug)]
+pub struct CreateTableAs {
+    pub schema: Arc<SchemaDef>,
+    pub name: String,
+    pub if_not_exists: bool,
+    pub unlogged: bool,
+    pub columns: Vec<ResultColumn>,
+    /// `None` for WITH NO DATA.
+    pub plan: Option<Arc<Plan>>,
     pub options: Vec<String>,
     pub on_commit: Option<OnCommit>,
 }
@@ -205,6 +216,8 @@ pub struct ConstraintSpec {
 pub enum ConstraintKind {
     PrimaryKey {
         columns: Vec<usize>,
+        /// The index's parameters.
+        options: Vec<String>,
     },
     /// `ADD PRIMARY KEY USING INDEX`, or UNIQUE when not `primary`.
     UsingIndex {
@@ -213,6 +226,7 @@ pub enum ConstraintKind {
     },
     Unique {
         columns: Vec<usize>,
+        options: Vec<String>,
     },
     Check {
         text: String,
@@ -247,6 +261,13 @@ pub enum AlterTable {
     ResetOptions(Vec<String>),
     SetOwner(String),
     SetLogged(bool),
+}
+
+/// An action of ALTER INDEX.
+#[derive(Clone, Debug)]
+pub enum AlterIndex {
+    SetOptions(Vec<String>),
+    ResetOptions(Vec<String>),
 }
 
 /// An action of ALTER VIEW. Each leaves the columns as they are.
@@ -299,10 +320,18 @@ pub struct CreateIndex {
     pub table: Arc<TableDef>,
     /// `None`: to be made up as PostgreSQL does (`t_a_b_idx`).
     pub name: Option<String>,
-    pub unique: bool,
     pub concurrently: bool,
     pub if_not_exists: bool,
+    pub index: IndexSpec,
+}
+
+/// An index that is no constraint's.
+#[derive(Clone, Debug)]
+pub struct IndexSpec {
+    pub unique: bool,
     pub columns: Vec<IndexColumn>,
+    pub options: Vec<String>,
+    pub predicate: Option<Predicate>,
 }
 
 /// `None`: as it is, or the default.
@@ -451,6 +480,8 @@ impl Ddl {
             Ddl::CreateTable(table) => {
                 texts.extend(table.columns.iter().flat_map(ColumnSpec::expressions));
                 texts.extend(table.constraints.iter().filter_map(ConstraintSpec::expression));
+                let predicates = table.indexes.iter().filter_map(|index| index.predicate.as_ref());
+                texts.extend(predicates.map(|predicate| &*predicate.text));
             }
             Ddl::AlterTable { actions, .. } => {
                 for action in actions {
@@ -462,6 +493,7 @@ impl Ddl {
                     }
                 }
             }
+            Ddl::CreateIndex(spec) => texts.extend(spec.index.predicate.iter().map(|predicate| &*predicate.text)),
             Ddl::AlterView { actions, .. } => {
                 for action in actions {
                     if let AlterView::SetDefault { text: Some(text), .. } = action {

@@ -25,9 +25,9 @@ pub mod walk;
 
 pub use access::{Access, AnyKey, Fit, IndexAccess, KeyBound};
 pub use ddl::{
-    AlterColumn, AlterTable, AlterView, CheckOption, ColumnSpec, ConstraintKind, ConstraintSpec, CreateIndex,
-    CreateTable, CreateView, DatabaseChange, DatabaseOptions, Ddl, DropKind, ForeignKeyAction, Grant, GrantTarget,
-    Identity, NewDatabase, OnCommit, RoleOption, SequenceOptions,
+    AlterColumn, AlterIndex, AlterTable, AlterView, CheckOption, ColumnSpec, ConstraintKind, ConstraintSpec,
+    CreateIndex, CreateTable, CreateTableAs, CreateView, DatabaseChange, DatabaseOptions, Ddl, DropKind,
+    ForeignKeyAction, Grant, GrantTarget, Identity, IndexSpec, NewDatabase, OnCommit, RoleOption, SequenceOptions,
 };
 pub use dml::{
     Assignment, Check, ConflictAction, Copy, CopyDirection, CopyEnd, CopyFormat, CopyOptions, Delete, Insert,

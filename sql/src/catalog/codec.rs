@@ -14,7 +14,7 @@ use super::acl::{Acl, AclItem, Privileges};
 use super::constraint::{ConstraintDef, ConstraintKind, ForeignKey, ReferentialAction, Timing};
 use super::database::DatabaseDef;
 use super::grants::merged;
-use super::index::{IndexColumn, IndexDef};
+use super::index::{IndexColumn, IndexDef, Predicate};
 use super::role::RoleDef;
 use super::schema::SchemaDef;
 use super::sequence::{SequenceDef, SequenceOwner};
@@ -155,6 +155,14 @@ pub(crate) fn encode(object: &Object) -> Result<Vec<u8>> {
                 }
             });
             out.option(&it.constraint, |out, oid| out.u32(*oid));
+            // What has neither is what servers read that know of neither.
+            if !it.options.is_empty() || it.predicate.is_some() {
+                out.list(&it.options, |out, option| out.text(option));
+            }
+            if let Some(predicate) = &it.predicate {
+                out.text(&predicate.text);
+                out.positions(&predicate.columns);
+            }
         }
         Object::Constraint(it) => out.constraint(it),
         Object::Sequence(it) => {
@@ -255,6 +263,11 @@ pub(crate) fn decode(class: Class, bytes: &[u8]) -> Result<Object> {
                 Ok(IndexColumn { column, descending, nulls_first: flags & 1 != 0, operator_class })
             })?,
             constraint: input.option(Reader::u32)?,
+            options: if input.bytes.is_empty() { Vec::new() } else { input.list(Reader::text)? },
+            predicate: match input.bytes.is_empty() {
+                true => None,
+                false => Some(Predicate::new(input.text()?, input.positions()?)),
+            },
         }),
         Class::Constraint => Object::Constraint(input.constraint()?),
         Class::Sequence => Object::Sequence(input.sequence()?),
@@ -742,6 +755,32 @@ mod tests {
             view(&[], &[(0, "7")]),
         ] {
             assert_eq!(read(&written(&it)), (it.options.clone(), it.defaults.clone()));
+        }
+    }
+
+    #[test]
+    fn parameters_of_indexes_stand_behind_what_there_was_before() {
+        let index = |options: &[&str]| IndexDef {
+            oid: 16_402,
+            name: Arc::from("i"),
+            schema: 2200,
+            table: 16_400,
+            tree: 7,
+            valid_from: 0,
+            unique: false,
+            primary: false,
+            columns: vec![IndexColumn { column: 1, descending: true, nulls_first: true, operator_class: None }],
+            options: options.iter().map(|option| Arc::from(*option)).collect(),
+            predicate: None,
+            constraint: None,
+        };
+        let written = |options: &[&str]| encode(&Object::Index(index(options))).expect("an index");
+        let before = written(&[]);
+        let options: &[&str] = &["fillfactor=70", "deduplicate_items=off"];
+        assert!(written(options).starts_with(&before));
+        for given in [&[], options] {
+            let Ok(Object::Index(read)) = decode(Class::Index, &written(given)) else { panic!("it is an index") };
+            assert!(read.options.iter().map(|option| &**option).eq(given.iter().copied()));
         }
     }
 

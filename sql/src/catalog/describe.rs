@@ -1,13 +1,17 @@
 //! Definitions as SQL text: what `pg_get_indexdef` and its kin show.
 
+use std::sync::Arc;
+
 use types::{Error, SqlState, SqlType, oid};
 
 use super::constraint::{ConstraintDef, ConstraintKind, ReferentialAction, Timing};
 use super::expression::{enclosed, shown};
 use super::index::IndexDef;
+use super::parameters::parts;
 use super::relation::Relation;
 use super::snapshot::CatalogSnapshot;
 use super::table::TableDef;
+use crate::bound::deparse::quote_literal;
 
 /// A name as SQL needs it: quoted unless it is a plain lower-case word that is not reserved.
 pub fn quote_identifier(name: &str) -> String {
@@ -256,6 +260,19 @@ fn index_columns(table: &TableDef, index: &IndexDef) -> String {
     index.columns.iter().map(column).collect::<Vec<_>>().join(", ")
 }
 
+/// ` WITH (fillfactor='70')`, or nothing.
+fn index_parameters(index: &IndexDef) -> String {
+    let written = |option: &Arc<str>| {
+        let (name, value) = parts(option);
+        let is_plain = quote_identifier(value) == value;
+        format!("{}={}", quote_identifier(name), if is_plain { value.to_owned() } else { quote_literal(value) })
+    };
+    match index.options.iter().map(written).collect::<Vec<_>>() {
+        options if options.is_empty() => String::new(),
+        options => format!(" WITH ({})", options.join(", ")),
+    }
+}
+
 /// The CREATE INDEX statement; or, for `column` above 0, the name of that index column.
 pub fn index_definition(catalog: &CatalogSnapshot, index: &IndexDef, column: i32, pretty: bool) -> Option<String> {
     let table = catalog.table(index.table)?;
@@ -271,7 +288,14 @@ pub fn index_definition(catalog: &CatalogSnapshot, index: &IndexDef, column: i32
         format!("{}.{}", quote_identifier(&table.schema_name), quote_identifier(&table.name))
     };
     let columns = index_columns(table, index);
-    Some(format!("CREATE {unique}INDEX {name} ON {table_name} USING btree ({columns})"))
+    let mut text = format!("CREATE {unique}INDEX {name} ON {table_name} USING btree ({columns})");
+    text.push_str(&index_parameters(index));
+    if let Some(predicate) = &index.predicate {
+        let show = if pretty { shown } else { enclosed };
+        text.push_str(" WHERE ");
+        text.push_str(&show(&predicate.text, catalog, &[]));
+    }
+    Some(text)
 }
 
 fn action(clause: &str, action: ReferentialAction) -> String {

@@ -80,7 +80,7 @@ pub struct TableDef {
     pub constraints: Vec<Arc<ConstraintDef>>,
     /// Foreign keys of other tables (or of itself) that point at this one.
     pub referenced_by: Vec<Arc<ConstraintDef>>,
-    /// Storage parameters as written, such as `fillfactor=100`; shown and otherwise ignored.
+    /// Parameters as written, such as `fillfactor=100`: see [`parameters`](super::parameters).
     pub options: Vec<Arc<str>>,
     pub unlogged: bool,
     /// Rows at the last ANALYZE or bulk load; negative when never counted.

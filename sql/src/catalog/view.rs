@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use types::{Error, Result, Settings, SqlState, SqlType, text_io};
+use types::{Result, SqlType};
 
 use super::acl::Acl;
+use super::parameters::{self, Bearer};
 
 /// A view. Its query is kept as text and bound where the view is used, under the search path it was written with.
 #[derive(Clone, Debug)]
@@ -69,36 +70,22 @@ impl ViewParameters {
     /// Reads options as they are written: `name=value`.
     ///
     /// # Errors
-    /// 22023 one that views do not have, that is given twice or whose value is not one of its own.
+    /// As [`parameters::check`].
     pub fn read(options: &[impl AsRef<str>]) -> Result<ViewParameters> {
-        let invalid = |message: String| Error::new(SqlState::INVALID_PARAMETER_VALUE, message);
-        let mut parameters = ViewParameters::default();
-        let mut names = Vec::new();
+        parameters::check(Bearer::View, options)?;
+        let mut read = ViewParameters::default();
         for option in options {
-            let (name, value) = option.as_ref().split_once('=').unwrap_or((option.as_ref(), "true"));
-            if names.contains(&name) {
-                return Err(invalid(format!("parameter \"{name}\" specified more than once")));
-            }
-            names.push(name);
-            let is_on = || match text_io::parse(value, SqlType::BOOL, &Settings::default()) {
-                Ok(value) => Ok(value.as_bool() == Some(true)),
-                Err(_) => Err(invalid(format!("invalid value for boolean option \"{name}\": {value}"))),
-            };
+            let (name, value) = parameters::parts(option.as_ref());
             match name {
-                "security_barrier" => parameters.security_barrier = is_on()?,
-                "security_invoker" => parameters.security_invoker = is_on()?,
-                "check_option" => {
+                "security_barrier" => read.security_barrier = parameters::is_on(value),
+                "security_invoker" => read.security_invoker = parameters::is_on(value),
+                _ => {
                     let known = [CheckOption::Local, CheckOption::Cascaded];
-                    parameters.check_option = known.into_iter().find(|it| it.word().eq_ignore_ascii_case(value));
-                    if parameters.check_option.is_none() {
-                        let message = format!("invalid value for enum option \"check_option\": {value}");
-                        return Err(invalid(message).detail("Valid values are \"local\" and \"cascaded\"."));
-                    }
+                    read.check_option = known.into_iter().find(|it| it.word().eq_ignore_ascii_case(value));
                 }
-                _ => return Err(invalid(format!("unrecognized parameter \"{name}\""))),
             }
         }
-        Ok(parameters)
+        Ok(read)
     }
 }
 

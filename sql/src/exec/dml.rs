@@ -244,7 +244,7 @@ async fn find_obstacle(
             for position in index.column_positions() {
                 check_length(&row[position])?;
             }
-            let entry = entry_key(table, index, row, &[]);
+            let Some(entry) = entry_key(context, table, index, row, &[])? else { continue };
             match context.engine().probe(txn, &context.view, tree(index.tree), exact(entry)).await.lift()? {
                 Some((_, key)) => key.to_vec(),
                 None => continue,

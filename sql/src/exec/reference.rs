@@ -134,7 +134,8 @@ impl<'a> Children<'a> {
         // Any index that begins with the constraint's columns, in any order, narrows the search to the children themselves.
         let count = foreign.columns.len();
         let covering = table.indexes.iter().find(|index| {
-            index.columns.len() >= count
+            index.predicate.is_none()
+                && index.columns.len() >= count
                 && index.columns[..count].iter().all(|column| foreign.columns.contains(&column.column))
         });
         let mut prefix = Vec::new();

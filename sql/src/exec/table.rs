@@ -12,7 +12,10 @@ use types::row::check_length;
 use types::text_io::as_text;
 use types::{Datum, Error, Result, Settings, SqlType};
 
+use super::context::ExecContext;
+use super::eval::evaluate_row;
 use super::lift::Lift;
+use crate::bind::{BindContext, bind_predicate};
 use crate::catalog::{IndexDef, TableDef};
 
 pub(crate) fn tree(number: u64) -> TreeId {
@@ -32,9 +35,32 @@ pub(crate) fn row_key(table: &TableDef, row: &[Datum], out: &mut Vec<u8>) -> Res
     Ok(())
 }
 
-/// The key of a row's entry in an index. `row_key` is the row's key in the table. The row is stored, or was looked at by
-/// [`check_length`]: nothing here ends what is too long.
-pub(crate) fn entry_key(table: &TableDef, index: &IndexDef, row: &[Datum], row_key: &[u8]) -> Vec<u8> {
+/// Whether an index has an entry of a row.
+///
+/// # Errors
+/// Those of the condition of a partial index.
+pub(crate) fn has_entry(context: &ExecContext, table: &TableDef, index: &IndexDef, row: &[Datum]) -> Result<bool> {
+    let Some(predicate) = &index.predicate else { return Ok(true) };
+    let (catalog, registry, settings) = (&context.catalog, context.registry(), &context.settings);
+    let predicate = bind_predicate(predicate, table, BindContext { catalog, registry, settings, unseen: &[] })?;
+    Ok(matches!(evaluate_row(predicate, context, row)?, Datum::Bool(true)))
+}
+
+/// The key of a row's entry in an index; `None`: it has none. `row_key` is the row's key in the table. The row is stored, or
+/// was looked at by [`check_length`]: nothing here ends what is too long.
+///
+/// # Errors
+/// As [`has_entry`].
+pub(crate) fn entry_key(
+    context: &ExecContext,
+    table: &TableDef,
+    index: &IndexDef,
+    row: &[Datum],
+    row_key: &[u8],
+) -> Result<Option<Vec<u8>>> {
+    if !has_entry(context, table, index, row)? {
+        return Ok(None);
+    }
     let mut key = Vec::with_capacity(index.columns.len() * 10 + row_key.len());
     let mut null = false;
     for position in index.column_positions() {
@@ -45,7 +71,7 @@ pub(crate) fn entry_key(table: &TableDef, index: &IndexDef, row: &[Datum], row_k
     if !index.unique || null {
         key.extend_from_slice(row_key);
     }
-    key
+    Ok(Some(key))
 }
 
 /// The indexes with trees of their own.

@@ -203,7 +203,7 @@ impl TableWriter {
             return Ok(Inserted::Duplicate(primary.ok_or_else(|| Error::internal("a row id was given out twice"))?));
         }
         for index in secondary_indexes(table) {
-            let entry = entry_key(table, index, row, &key);
+            let Some(entry) = entry_key(context, table, index, row, &key)? else { continue };
             if engine.insert(txn, view, tree(index.tree), &entry, &key).await.lift()? != InsertOutcome::Inserted {
                 self.key = key;
                 return Ok(Inserted::Duplicate(index.clone()));
@@ -224,7 +224,7 @@ impl TableWriter {
         }
         let key = std::mem::take(&mut self.key);
         for stored in secondary_indexes(&table).take_while(|stored| stored.oid != index.oid) {
-            let entry = entry_key(&table, stored, row, &key);
+            let Some(entry) = entry_key(&self.context, &table, stored, row, &key)? else { continue };
             self.delete_entry(txn, stored.tree, &stored.name, &entry).await?;
         }
         self.delete_entry(txn, table.tree, &table.name, &key).await
@@ -276,7 +276,7 @@ impl TableWriter {
 
     /// How strong a lock a change needs: the strongest if a unique key changes, since others may refer to it.
     pub fn strength(&self, changed: impl Fn(usize) -> bool) -> LockStrength {
-        let unique = self.table.indexes.iter().filter(|index| index.unique);
+        let unique = self.table.indexes.iter().filter(|index| index.is_key());
         if unique.flat_map(|index| index.column_positions()).any(changed) {
             LockStrength::Update
         } else {
@@ -294,7 +294,7 @@ impl TableWriter {
             }
             _ => false,
         };
-        secondary_indexes(table).flat_map(|index| index.column_positions()).any(&changed)
+        secondary_indexes(table).flat_map(|index| index.named_columns()).any(&changed)
             || table.referenced_by.iter().any(|it| leads(it, true))
             || table.constraints.iter().any(|it| leads(it, false))
     }
@@ -311,32 +311,43 @@ impl TableWriter {
     pub async fn after_update(&mut self, txn: &mut Txn, key: &[u8], old: &[Datum], new: &[Datum]) -> Result<()> {
         let table = &*self.table;
         for index in secondary_indexes(table) {
-            if index.column_positions().all(|position| same_key(&old[position], &new[position])) {
+            // Values that make the same key need not meet the same conditions.
+            let keeps_key = || index.column_positions().all(|position| same_key(&old[position], &new[position]));
+            if index.predicate.is_none() && keeps_key() {
                 continue;
             }
-            let before = entry_key(table, index, old, key);
-            let after = entry_key(table, index, new, key);
+            let before = entry_key(&self.context, table, index, old, key)?;
+            let after = entry_key(&self.context, table, index, new, key)?;
             if before != after {
-                self.replace_entry(txn, index, &before, &after, key, new).await?;
+                self.replace_entry(txn, index, before.as_deref(), after.as_deref(), key, new).await?;
             }
         }
         self.note_change(old, new)
     }
 
+    /// Puts an entry, if there is to be one, in the place of another, if there is one.
     async fn replace_entry(
         &self,
         txn: &mut Txn,
         index: &Arc<IndexDef>,
-        before: &[u8],
-        after: &[u8],
+        before: Option<&[u8]>,
+        after: Option<&[u8]>,
         key: &[u8],
         new: &[Datum],
     ) -> Result<()> {
         let (engine, view) = (self.context.engine(), &self.context.view);
-        match engine.move_entry(txn, view, tree(index.tree), (before, after), key).await.lift()? {
-            EntryMove::Done => return Ok(()),
-            EntryMove::Deleted => {}
-            EntryMove::Nothing => self.delete_entry(txn, index.tree, &index.name, before).await?,
+        let Some(after) = after else {
+            return match before {
+                Some(before) => self.delete_entry(txn, index.tree, &index.name, before).await,
+                None => Ok(()),
+            };
+        };
+        if let Some(before) = before {
+            match engine.move_entry(txn, view, tree(index.tree), (before, after), key).await.lift()? {
+                EntryMove::Done => return Ok(()),
+                EntryMove::Deleted => {}
+                EntryMove::Nothing => self.delete_entry(txn, index.tree, &index.name, before).await?,
+            }
         }
         if engine.insert(txn, view, tree(index.tree), after, key).await.lift()? != InsertOutcome::Inserted {
             return Err(self.unique_violation(index, new));
@@ -403,13 +414,12 @@ impl TableWriter {
             return Err(self.unique_violation(&primary, new));
         }
         for index in secondary_indexes(&table) {
-            let before = entry_key(&table, index, old, old_key);
-            let after = entry_key(&table, index, new, new_key);
-            if before == after {
+            let before = entry_key(&context, &table, index, old, old_key)?;
+            let after = entry_key(&context, &table, index, new, new_key)?;
+            match &after {
                 // A unique entry keeps its key but leads elsewhere now.
-                self.redirect_entry(txn, index, &after, new_key).await?;
-            } else {
-                self.replace_entry(txn, index, &before, &after, new_key, new).await?;
+                Some(entry) if before == after => self.redirect_entry(txn, index, entry, new_key).await?,
+                _ => self.replace_entry(txn, index, before.as_deref(), after.as_deref(), new_key, new).await?,
             }
         }
         self.note_change(old, new)
@@ -422,7 +432,7 @@ impl TableWriter {
     pub async fn after_delete(&mut self, txn: &mut Txn, key: &[u8], old: Vec<Datum>) -> Result<()> {
         let table = &*self.table;
         for index in secondary_indexes(table) {
-            let entry = entry_key(table, index, &old, key);
+            let Some(entry) = entry_key(&self.context, table, index, &old, key)? else { continue };
             self.delete_entry(txn, index.tree, &index.name, &entry).await?;
         }
         if !table.referenced_by.is_empty() {

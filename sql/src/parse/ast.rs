@@ -538,7 +538,8 @@ pub struct OnConflict {
 
 #[derive(Clone, Debug)]
 pub enum ConflictTarget {
-    Columns(Vec<Ident>),
+    /// With a condition that rows of a partial index meet.
+    Columns(Vec<Ident>, Option<Expr>),
     Constraint(Ident),
 }
 
@@ -658,9 +659,13 @@ pub enum ColumnConstraintKind {
     NotNull,
     Null,
     Default(Expr),
-    PrimaryKey,
-    Unique,
-    Check { expr: Expr, not_valid: bool },
+    /// With the parameters of its index.
+    PrimaryKey(Vec<String>),
+    Unique(Vec<String>),
+    Check {
+        expr: Expr,
+        not_valid: bool,
+    },
     References(References),
     Identity(Identity, Vec<SequenceOption>),
     Generated(Expr),
@@ -687,8 +692,8 @@ pub struct ConstraintSpec {
 
 #[derive(Clone, Debug)]
 pub enum ConstraintKind {
-    PrimaryKey(Vec<Ident>),
-    Unique(Vec<Ident>),
+    PrimaryKey { columns: Vec<Ident>, options: Vec<String> },
+    Unique { columns: Vec<Ident>, options: Vec<String> },
     UsingIndex { index: Ident, primary: bool },
     Check { expr: Expr, not_valid: bool },
     ForeignKey { columns: Vec<Ident>, references: References },
@@ -698,9 +703,11 @@ pub enum ConstraintKind {
 pub struct CreateTableAs {
     pub name: Name,
     pub if_not_exists: bool,
+    pub unlogged: bool,
     pub columns: Vec<Ident>,
     pub query: Query,
     pub with_data: bool,
+    pub options: Vec<String>,
     pub on_commit: Option<OnCommit>,
 }
 
@@ -724,6 +731,8 @@ pub struct CreateIndex {
     pub concurrently: bool,
     pub if_not_exists: bool,
     pub columns: Vec<IndexElement>,
+    pub options: Vec<String>,
+    pub predicate: Option<Expr>,
 }
 
 #[derive(Clone, Debug)]

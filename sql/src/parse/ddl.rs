@@ -270,16 +270,12 @@ impl Parser<'_> {
             return self.unsupported("INCLUDE columns of an index");
         }
         self.nulls_distinct()?;
-        if self.accept_word("with") {
-            self.storage_options()?;
-        }
+        let options = if self.accept_word("with") { self.storage_options()? } else { Vec::new() };
         if self.accept_word("tablespace") {
             self.name_string()?;
         }
-        if self.is_word("where") {
-            return self.unsupported("partial index");
-        }
-        let index = CreateIndex { name, table, unique, concurrently, if_not_exists, columns };
+        let predicate = if self.accept_word("where") { Some(self.expr()?) } else { None };
+        let index = CreateIndex { name, table, unique, concurrently, if_not_exists, columns, options, predicate };
         Ok(Statement::CreateIndex(Box::new(index)))
     }
 
@@ -472,9 +468,8 @@ impl Parser<'_> {
                 let actions = self.alter_table_actions()?;
                 Ok(Statement::AlterTable { kind, name, if_exists, actions })
             }
-            ObjectKind::Index if self.accept_word("set") && self.is_sym("(") => {
-                let options = self.storage_options()?;
-                let actions = vec![AlterAction::SetOptions(options)];
+            ObjectKind::Index if self.is_any_word(&["set", "reset"]) && self.is_sym_at(1, "(") => {
+                let actions = self.alter_table_actions()?;
                 Ok(Statement::AlterTable { kind, name, if_exists, actions })
             }
             _ => self.unsupported("this form of ALTER"),

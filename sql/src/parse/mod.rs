@@ -136,4 +136,4 @@ pub fn error_position(mut error: Error, text: &str) -> Error {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -666,10 +666,8 @@ impl Parser<'_> {
                 }
                 Ok(column)
             })?;
-            if self.is_word("where") {
-                return self.unsupported("ON CONFLICT with an index predicate");
-            }
-            Some(ConflictTarget::Columns(columns))
+            let predicate = if self.accept_word("where") { Some(self.expr()?) } else { None };
+            Some(ConflictTarget::Columns(columns, predicate))
         } else {
             None
         };

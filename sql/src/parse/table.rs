@@ -48,12 +48,12 @@ impl Parser<'_> {
         self.expect_word("table")?;
         let if_not_exists = self.if_not_exists();
         let name = self.new_name(temporary)?;
-        let as_query = self.is_word("as")
+        let as_query = self.is_any_word(&["as", "using", "with", "without", "tablespace"])
             || self.is_words_on_commit()
             || self.is_sym("(") && matches!(self.peek_at(2), Tok::Sym("," | ")")) && !self.is_word_at(1, "like");
         if as_query {
             let columns = self.optional_column_list()?;
-            let on_commit = if self.is_words_on_commit() { self.on_commit(temporary)? } else { None };
+            let (options, on_commit) = self.table_attributes(temporary)?;
             self.expect_word("as")?;
             if self.is_word("execute") {
                 return self.unsupported("CREATE TABLE AS EXECUTE");
@@ -65,7 +65,7 @@ impl Parser<'_> {
             } else {
                 self.accept_words(&["with", "data"]);
             }
-            let table = CreateTableAs { name, if_not_exists, columns, query, with_data, on_commit };
+            let table = CreateTableAs { name, if_not_exists, unlogged, columns, query, with_data, options, on_commit };
             return Ok(Statement::CreateTableAs(Box::new(table)));
         }
         if self.is_word("partition") {
@@ -77,27 +77,32 @@ impl Parser<'_> {
         self.expect_sym("(")?;
         let elements = if self.is_sym(")") { Vec::new() } else { self.list(Self::table_element)? };
         self.expect_sym(")")?;
+        if self.is_word("inherits") {
+            return self.unsupported("INHERITS");
+        }
+        if self.is_word("partition") {
+            return self.unsupported("PARTITION BY");
+        }
+        let (options, on_commit) = self.table_attributes(temporary || name.schema() == Some(PG_TEMP))?;
+        let table = CreateTable { name, if_not_exists, unlogged, elements, options, on_commit };
+        Ok(Statement::CreateTable(Box::new(table)))
+    }
+
+    /// What stands between the columns of a new table and its query: the parameters, and what a commit does.
+    fn table_attributes(&mut self, temporary: bool) -> Result<(Vec<String>, Option<OnCommit>)> {
         let (mut options, mut on_commit) = (Vec::new(), None);
         loop {
-            if self.is_word("inherits") {
-                return self.unsupported("INHERITS");
-            } else if self.is_word("partition") {
-                return self.unsupported("PARTITION BY");
-            } else if self.accept_word("using") {
+            if self.accept_word("using") || self.accept_word("tablespace") {
                 self.name_string()?;
             } else if self.accept_words(&["without", "oids"]) {
             } else if self.accept_word("with") {
                 options = self.storage_options()?;
             } else if self.is_words_on_commit() {
-                on_commit = self.on_commit(temporary || name.schema() == Some(PG_TEMP))?;
-            } else if self.accept_word("tablespace") {
-                self.name_string()?;
+                on_commit = self.on_commit(temporary)?;
             } else {
-                break;
+                return Ok((options, on_commit));
             }
         }
-        let table = CreateTable { name, if_not_exists, unlogged, elements, options, on_commit };
-        Ok(Statement::CreateTable(Box::new(table)))
     }
 
     fn is_words_on_commit(&self) -> bool {
@@ -203,16 +208,16 @@ impl Parser<'_> {
             }
             "primary" => {
                 self.expect_words(&["primary", "key"])?;
-                self.index_parameters()?;
+                let options = self.index_parameters()?;
                 self.not_deferrable()?;
-                ColumnConstraintKind::PrimaryKey
+                ColumnConstraintKind::PrimaryKey(options)
             }
             "unique" => {
                 self.advance();
                 self.nulls_distinct()?;
-                self.index_parameters()?;
+                let options = self.index_parameters()?;
                 self.not_deferrable()?;
-                ColumnConstraintKind::Unique
+                ColumnConstraintKind::Unique(options)
             }
             "check" => {
                 self.advance();
@@ -278,19 +283,20 @@ impl Parser<'_> {
         Ok(Identity::ByDefault)
     }
 
-    /// INCLUDE, WITH and USING INDEX TABLESPACE behind a key.
-    fn index_parameters(&mut self) -> Result<()> {
+    /// INCLUDE, WITH and USING INDEX TABLESPACE behind a key. Returns the parameters.
+    fn index_parameters(&mut self) -> Result<Vec<String>> {
+        let mut options = Vec::new();
         if self.is_word("include") {
             return self.unsupported("INCLUDE columns of an index");
         }
         if self.is_word("with") && self.is_sym_at(1, "(") {
             self.advance();
-            self.storage_options()?;
+            options = self.storage_options()?;
         }
         if self.accept_words(&["using", "index", "tablespace"]) {
             self.name_string()?;
         }
-        Ok(())
+        Ok(options)
     }
 
     /// What is said of a constraint, of a table's own in any order and again.
@@ -428,9 +434,13 @@ impl Parser<'_> {
                 ConstraintKind::UsingIndex { index, primary }
             } else {
                 let columns = self.column_list()?;
-                self.index_parameters()?;
+                let options = self.index_parameters()?;
                 self.not_deferrable()?;
-                if primary { ConstraintKind::PrimaryKey(columns) } else { ConstraintKind::Unique(columns) }
+                if primary {
+                    ConstraintKind::PrimaryKey { columns, options }
+                } else {
+                    ConstraintKind::Unique { columns, options }
+                }
             }
         } else if self.accept_words(&["foreign", "key"]) {
             let columns = self.column_list()?;

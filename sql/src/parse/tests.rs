@@ -158,10 +158,11 @@ fn the_forms_that_clients_send_are_known() {
     }
 }
 
-/// Runs in a thread with the stack a server's worker has.
-fn in_small_stack(body: impl FnOnce() + Send + 'static) {
+/// Runs in a thread with the stack a server's worker has. Without optimization frames are several times as large.
+pub(crate) fn in_small_stack(body: impl FnOnce() + Send + 'static) {
+    let megabytes = if cfg!(debug_assertions) { 16 } else { 2 };
     std::thread::Builder::new()
-        .stack_size(2 << 20)
+        .stack_size(megabytes << 20)
         .spawn(body)
         .expect("a thread")
         .join()

@@ -180,8 +180,16 @@ impl Parser<'_> {
         if let Some(select) = query.first_select_mut()
             && let Some(name) = select.into.take()
         {
-            let columns = Vec::new();
-            let table = CreateTableAs { name, if_not_exists: false, columns, query, with_data: true, on_commit: None };
+            let table = CreateTableAs {
+                name,
+                if_not_exists: false,
+                unlogged: false,
+                columns: Vec::new(),
+                query,
+                with_data: true,
+                options: Vec::new(),
+                on_commit: None,
+            };
             return Ok(Statement::CreateTableAs(Box::new(table)));
         }
         Ok(Statement::Query(Box::new(query)))

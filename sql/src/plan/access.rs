@@ -4,10 +4,11 @@
 //! comparison counts when its operator is the key's own order: both operands of one type, or both integers (the executor
 //! fits the value to the column's width). What the access guarantees leaves the filter.
 
+use super::implication::has_all;
 use super::pushdown::split;
 use super::rows::relation_rows;
 use crate::bound::{Access, AnyKey, CastExpr, Expr, IndexAccess, KeyBound, Relation, Scan, ScanColumn};
-use crate::catalog::{IndexDef, TableDef};
+use crate::catalog::{IndexDef, Predicate, TableDef};
 use std::sync::Arc;
 use types::oid;
 use types::operator::Operator;
@@ -63,16 +64,36 @@ pub fn lookup(scan: &Scan, attributes: &[(usize, Expr)]) -> Option<(IndexAccess,
         let access = IndexAccess { prefix, unique, ..IndexAccess::ordered(index.cloned(), false) };
         (!used.is_empty()).then_some((access, used))
     };
-    candidates(table)
+    candidates(scan, table, &known_conditions(scan))
         .filter_map(|(key, index, unique)| candidate(&key, index, unique))
         .max_by_key(|(access, used)| (access.unique, used.len()))
 }
 
-/// Every index of a table: its key columns, its definition (none for the primary key), whether it is unique.
-pub fn candidates(table: &TableDef) -> impl Iterator<Item = (Vec<usize>, Option<&Arc<IndexDef>>, bool)> {
+/// Every index of a scan's table that has all rows which meet these conditions: its key columns, its definition (none for
+/// the primary key), whether it is unique.
+pub fn candidates<'t>(
+    scan: &Scan,
+    table: &'t TableDef,
+    conjuncts: &[Expr],
+) -> impl Iterator<Item = (Vec<usize>, Option<&'t Arc<IndexDef>>, bool)> {
     let primary = (!table.key.is_empty()).then(|| (table.key.clone(), None, true));
-    let others = table.indexes.iter().filter(|index| !index.primary);
+    let others = table.indexes.iter().filter(move |index| !index.primary && has_all(scan, index, conjuncts));
     primary.into_iter().chain(others.map(|index| (index.column_positions().collect(), Some(index), index.unique)))
+}
+
+/// The conditions that the rows of a scan meet in any case, where an index of its table asks for some.
+pub fn known_conditions(scan: &Scan) -> Vec<Expr> {
+    let Relation::Table(table) = &scan.relation else { return Vec::new() };
+    let asks = table.indexes.iter().any(|index| index.predicate.is_some());
+    scan.filter.as_ref().filter(|_| asks).map(|filter| filter.clone().into_conjuncts()).unwrap_or_default()
+}
+
+/// How much the condition of a partial index asks.
+fn asked(predicate: &Predicate) -> u32 {
+    match predicate.known() {
+        Some(Expr::And(terms)) => terms.len().min(3) as u32,
+        _ => 1,
+    }
 }
 
 fn best(scan: &Scan, conjuncts: &[Expr]) -> (Access, Vec<usize>) {
@@ -83,8 +104,12 @@ fn best(scan: &Scan, conjuncts: &[Expr]) -> (Access, Vec<usize>) {
         .filter_map(|(at, conjunct)| comparison(scan, conjunct).map(|(attribute, it)| (at, attribute, it)))
         .collect();
     let mut best: Option<(u32, IndexAccess, Vec<usize>)> = None;
-    for (key, index, unique) in candidates(table) {
-        let (score, access, used) = through(&key, index, unique, &comparisons);
+    for (key, index, unique) in candidates(scan, table, conjuncts) {
+        let (mut score, access, used) = through(&key, index, unique, &comparisons);
+        // Of two that serve as well that has fewer rows which asks more of them.
+        if score > 0 {
+            score += index.and_then(|index| index.predicate.as_ref()).map_or(0, asked);
+        }
         if score > 0 && best.as_ref().is_none_or(|(other, ..)| score > *other) {
             best = Some((score, access, used));
         }

@@ -21,6 +21,7 @@
 mod access;
 pub mod explain;
 mod extremes;
+pub mod implication;
 mod join;
 mod leakproof;
 mod order;

@@ -1,6 +1,6 @@
 //! Sorts that the order of a scan makes superfluous.
 
-use super::access::{candidates, strip};
+use super::access::{candidates, known_conditions, strip};
 use crate::bound::{Access, Expr, IndexAccess, JoinKind, Node, Plan, Relation, Scan, ScanColumn, SortKey};
 
 /// Makes `plan` yield its rows in the order of `keys` without sorting, if it can, and says whether it does.
@@ -65,11 +65,15 @@ fn satisfy_scan(scan: &mut Scan, keys: &[(usize, bool, bool)], any_index: bool) 
             true
         }
         Access::Full => {
-            let found = candidates(table).find_map(|(key, index, _)| {
+            let conditions = known_conditions(scan);
+            let ordered = candidates(scan, table, &conditions).filter_map(|(key, index, _)| {
                 let allowed = index.is_none() || any_index;
                 let reverse = allowed.then(|| direction(&key, 0, &attributes, not_null))??;
                 Some(IndexAccess::ordered(index.cloned(), reverse))
             });
+            // One that leaves rows out has fewer.
+            let has_all = |access: &IndexAccess| access.index.as_ref().is_none_or(|index| index.predicate.is_none());
+            let found = ordered.min_by_key(has_all);
             let Some(access) = found else { return false };
             scan.access = Access::Index(access);
             true

@@ -651,7 +651,7 @@ fn runs_in_view(statement: &Statement) -> bool {
         | Statement::Declare(_) => true,
         // EXECUTE is put in the place of what it executes first.
         Statement::Explain(explain) => !matches!(explain.statement, Statement::Execute { .. }),
-        Statement::Ddl(Ddl::CreateTableAs { plan, .. }) => plan.is_some(),
+        Statement::Ddl(Ddl::CreateTableAs(table)) => table.plan.is_some(),
         _ => false,
     }
 }
@@ -666,13 +666,13 @@ fn plan_that_reads(statement: &Statement) -> Option<&Plan> {
             CopyDirection::Out { plan, .. } => Some(plan),
             CopyDirection::In { .. } => None,
         },
-        Statement::Ddl(Ddl::CreateTableAs { plan, .. }) => plan.as_deref(),
+        Statement::Ddl(Ddl::CreateTableAs(table)) => table.plan.as_deref(),
         _ => None,
     }
 }
 
 /// The plan by which a statement finds the rows that it reads or changes.
-fn plan_that_finds(statement: &Statement) -> Option<&Plan> {
+pub(super) fn plan_that_finds(statement: &Statement) -> Option<&Plan> {
     match executed(statement) {
         Statement::Insert(insert) => Some(&insert.source),
         Statement::Update(update) => Some(&update.source),

@@ -12,7 +12,9 @@ use types::{Datum, Result, Settings, SqlType, oid, text_io};
 
 use super::plans::Key;
 use super::portal::Prepared;
+use super::run::plan_that_finds;
 use super::state::Session;
+use crate::bound::{Access, Expr, Plan, Relation, ScanColumn, walk};
 use crate::parse::Parsed;
 use crate::parse::lift::{Slot, lift};
 use crate::parse::shape::Literal;
@@ -43,6 +45,37 @@ fn reads_plainly(ty: SqlType) -> bool {
             | oid::BYTEA
             | oid::JSON
     )
+}
+
+/// Whether a plan compares a column with a parameter that the condition of a partial index names.
+fn asks_of_partial_index(plan: &Plan) -> bool {
+    let mut asks = false;
+    walk::visit_scans(plan, &mut |scan| {
+        let Relation::Table(table) = &scan.relation else { return };
+        let named = |attribute: usize| {
+            let predicates = table.indexes.iter().filter_map(|index| index.predicate.as_ref());
+            predicates.into_iter().any(|predicate| predicate.columns.contains(&attribute))
+        };
+        for condition in scan.filter.iter().cloned().flat_map(Expr::into_conjuncts) {
+            let (mut has_parameter, mut is_named) = (false, false);
+            walk::visit(&condition, &mut |part| match part {
+                Expr::Param { .. } => has_parameter = true,
+                Expr::Column { index, .. } => {
+                    is_named |= matches!(scan.columns[*index], ScanColumn::Attribute(attribute) if named(attribute));
+                }
+                _ => {}
+            });
+            asks |= has_parameter && is_named;
+        }
+        if let Access::Index(access) = &scan.access {
+            let key: Vec<usize> = match &access.index {
+                Some(index) => index.column_positions().collect(),
+                None => table.key.clone(),
+            };
+            asks |= key.into_iter().any(named);
+        }
+    });
+    asks
 }
 
 /// The value of a lifted literal as a parameter of this type.
@@ -125,6 +158,10 @@ impl Session {
         let mut plan = self.prepare(text.clone(), lifted, &given).await.ok()?;
         let plain = given.iter().zip(&plan.bound.params).all(|(given, ty)| *given != 0 || reads_plainly(*ty));
         if !plain || plan.bound.params.len() != slots.len() {
+            return None;
+        }
+        // Of a parameter the planner does not know whether a partial index has its rows.
+        if plan_that_finds(&plan.bound.statement).is_some_and(asks_of_partial_index) {
             return None;
         }
         plan.lifted = slots.into();

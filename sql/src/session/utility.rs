@@ -633,7 +633,7 @@ fn no_cursor(name: &str) -> Error {
 pub(super) fn command_name(ddl: &Ddl) -> &'static str {
     match ddl {
         Ddl::CreateTable(_) => "CREATE TABLE",
-        Ddl::CreateTableAs { .. } => "CREATE TABLE AS",
+        Ddl::CreateTableAs(_) => "CREATE TABLE AS",
         Ddl::AlterTable { .. } => "ALTER TABLE",
         Ddl::CreateIndex(_) => "CREATE INDEX",
         Ddl::CreateSequence { .. } => "CREATE SEQUENCE",
@@ -676,6 +676,6 @@ pub(super) fn command_name(ddl: &Ddl) -> &'static str {
         | Ddl::CommentConstraint { .. }
         | Ddl::CommentExtension { .. } => "COMMENT",
         Ddl::Reindex { .. } => "REINDEX",
-        Ddl::AlterView { tag, .. } | Ddl::Nothing { tag } => tag,
+        Ddl::AlterIndex { tag, .. } | Ddl::AlterView { tag, .. } | Ddl::Nothing { tag } => tag,
     }
 }

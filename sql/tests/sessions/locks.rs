@@ -17,6 +17,23 @@ async fn until(watcher: &mut sql::session::Session, query: &str, wanted: &str) {
 const WAITERS: &str = "select count(*) from pg_stat_activity where wait_event_type = 'Lock'";
 
 #[tokio::test(flavor = "multi_thread")]
+async fn parameters_and_names_of_indexes_change_beside_who_writes() {
+    let (_volume, _database, mut one, mut two) = two(ROWS).await;
+    ok(&run(&mut one, "begin; update t set v = v + 1 where id = 1").await);
+    ok(&run(&mut two, "set lock_timeout = '10s'").await);
+    for change in [
+        "alter table t set (fillfactor = 70)",
+        "alter table t reset (fillfactor)",
+        "alter index t_pkey set (fillfactor = 70)",
+        "alter index t_pkey rename to t_key",
+    ] {
+        ok(&run(&mut two, change).await);
+    }
+    ok(&run(&mut one, "update t set v = v + 1 where id = 2; commit").await);
+    assert_eq!(value(&mut one, "select reloptions from pg_class where relname = 't_key'").await, "{fillfactor=70}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_deadlock_through_a_number_and_a_row_ends_one_of_the_two() {
     // Whoever waits first: the wait for the number finds it, at once or when it looks again.
     for number_first in [true, false] {

@@ -117,6 +117,7 @@ fn class<'a>(relation: &'a Relation, catalog: &CatalogSnapshot) -> Class<'a> {
                 tuples: table.map_or(0.0, |table| table.estimated_rows.max(0.0) as f32),
                 kind: b'i',
                 columns: index.columns.len(),
+                options: options(&index.options),
                 ..base
             }
         }
@@ -370,7 +371,7 @@ pub(super) fn pg_index(from: &VirtualSource<'_>) -> Rows {
                 ),
                 int2_vector(index.columns.iter().map(|it| i16::from(it.descending) | (i16::from(it.nulls_first) << 1))),
                 null(),
-                null(),
+                index.predicate.as_ref().map_or_else(null, |predicate| t(&predicate.text)),
             ]);
         }
     }

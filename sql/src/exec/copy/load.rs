@@ -123,7 +123,8 @@ impl<'a> Loader<'a> {
         self.row.clear();
         self.table.shape.layout.encode(&row, &mut self.row)?;
         for entries in &mut self.indexes {
-            let entry = entry_key(&self.table, &entries.index, &row, &self.key);
+            let made = entry_key(&self.at.context, &self.table, &entries.index, &row, &self.key)?;
+            let Some(entry) = made else { continue };
             self.bytes += entry.len();
             entries.entries.push((entry, self.lines.len()));
         }

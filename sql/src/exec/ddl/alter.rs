@@ -10,12 +10,15 @@ use super::work::Work;
 use super::{column, constraint, depend, drop, rename};
 use crate::bound::{AlterColumn, AlterTable, ConstraintKind};
 use crate::catalog::codec::Object;
+use crate::catalog::parameters::{self, Bearer};
 use crate::catalog::{ConstraintDef, ConstraintKind as Kind, IndexDef, TableDef};
 
 /// The table lock that these actions need.
 pub(super) fn lock_mode(actions: &[AlterTable]) -> TableLockMode {
     let of = |action: &AlterTable| match action {
-        AlterTable::ValidateConstraint { .. } => TableLockMode::ShareUpdateExclusive,
+        AlterTable::ValidateConstraint { .. } | AlterTable::SetOptions(_) | AlterTable::ResetOptions(_) => {
+            TableLockMode::ShareUpdateExclusive
+        }
         AlterTable::AddConstraint(spec) if matches!(spec.kind, ConstraintKind::ForeignKey { .. }) => {
             TableLockMode::ShareRowExclusive
         }
@@ -80,12 +83,12 @@ pub(super) async fn table(work: &mut Work, oid: u32, actions: &[AlterTable]) -> 
             }
             AlterTable::SetOptions(options) => {
                 let mut new = (*table).clone();
-                set_options(&mut new.options, options);
+                parameters::set(Bearer::Table, &mut new.options, options)?;
                 store(work, new).await?;
             }
-            AlterTable::ResetOptions(options) => {
+            AlterTable::ResetOptions(names) => {
                 let mut new = (*table).clone();
-                reset_options(&mut new.options, options);
+                parameters::reset(&mut new.options, names);
                 store(work, new).await?;
             }
             AlterTable::SetOwner(owner) => rename::table_owner(work, &table, owner).await?,
@@ -103,21 +106,6 @@ pub(super) async fn table(work: &mut Work, oid: u32, actions: &[AlterTable]) -> 
 async fn store(work: &mut Work, table: TableDef) -> Result<()> {
     work.put_table(table).await?;
     work.reload().await
-}
-
-/// `SET (...)` of parameters.
-pub(super) fn set_options(options: &mut Vec<Arc<str>>, set: &[String]) {
-    reset_options(options, set);
-    options.extend(set.iter().map(|option| Arc::from(option.as_str())));
-}
-
-/// `RESET (...)` of parameters.
-pub(super) fn reset_options(options: &mut Vec<Arc<str>>, reset: &[String]) {
-    options.retain(|old| !reset.iter().any(|option| key(option) == key(old)));
-}
-
-fn key(option: &str) -> &str {
-    option.split('=').next().unwrap_or(option).trim()
 }
 
 async fn rename_constraint(work: &mut Work, table: &TableDef, constraint: u32, name: &str) -> Result<()> {

@@ -10,10 +10,13 @@ use super::rebuild::{self, Change};
 use super::text::{is_steady, rename_column};
 use super::work::Work;
 use super::{constraint, depend, drop, sequence};
+use crate::bind::{BindContext, predicate_anew};
 use crate::bound::{AlterColumn, ColumnSpec, Expr, SequenceOptions};
 use crate::catalog::codec::Object;
 use crate::catalog::describe::{OTHER_OPERATOR_CLASSES, class_accepts, class_refused, quote_identifier};
-use crate::catalog::{ColumnDef, ConstraintDef, ConstraintKind, SequenceDef, SequenceOwner, TableDef};
+use crate::catalog::{
+    ColumnDef, ConstraintDef, ConstraintKind, IndexDef, Predicate, SequenceDef, SequenceOwner, TableDef,
+};
 use crate::exec::basic::Place;
 use crate::exec::frames::Frames;
 
@@ -297,6 +300,19 @@ fn check_operator_classes(table: &TableDef) -> Result<()> {
     Ok(())
 }
 
+/// The conditions of partial indexes that name columns which now have other types, with the places of these indexes.
+fn new_predicates(
+    work: &Work,
+    table: &TableDef,
+    changes: &[(usize, SqlType, &Expr)],
+) -> Result<Vec<(usize, Predicate)>> {
+    let (catalog, registry, settings) = (&work.catalog, work.context.registry(), &work.context.settings);
+    let context = BindContext { catalog, registry, settings, unseen: &[] };
+    let partial = table.indexes.iter().enumerate().filter_map(|(at, index)| Some((at, index.predicate.as_ref()?)));
+    let named = partial.filter(|(_, it)| changes.iter().any(|(position, ..)| it.columns.contains(position)));
+    named.map(|(at, predicate)| Ok((at, predicate_anew(predicate, table, context)?))).collect()
+}
+
 /// Gives columns other types. Their values are computed from the row as it is before any of them changes.
 pub(super) async fn set_types(work: &mut Work, old: &TableDef, changes: &[(usize, SqlType, &Expr)]) -> Result<()> {
     let mut new = old.clone();
@@ -310,6 +326,12 @@ pub(super) async fn set_types(work: &mut Work, old: &TableDef, changes: &[(usize
         rewritten.push(!keeps_bytes(old.columns[position].ty, ty, using, position));
     }
     check_operator_classes(&new)?;
+    let partial = new_predicates(work, &new, changes)?;
+    for (at, predicate) in partial {
+        let index = Arc::make_mut(&mut new.indexes[at]);
+        index.predicate = Some(predicate);
+        work.put(Object::Index(index.clone())).await?;
+    }
     if rewritten.contains(&true) {
         new.schema_version = next_version(old)?;
         let mut set = Vec::with_capacity(changes.len());
@@ -362,6 +384,15 @@ pub(super) async fn rename(work: &mut Work, old: &TableDef, position: usize, nam
             let expression = Arc::from(rename_column(expression, &from, name));
             let kind = ConstraintKind::Check { expression, columns: columns.clone() };
             work.put(Object::Constraint(ConstraintDef { kind, ..(**constraint).clone() })).await?;
+        }
+    }
+    for index in &old.indexes {
+        if let Some(predicate) = &index.predicate
+            && predicate.columns.contains(&position)
+        {
+            let text = Arc::from(rename_column(&predicate.text, &from, name));
+            let predicate = Some(Predicate::new(text, predicate.columns.clone()));
+            work.put(Object::Index(IndexDef { predicate, ..(**index).clone() })).await?;
         }
     }
     let before = work.catalog.clone();

@@ -14,6 +14,7 @@ use super::work::Work;
 use super::{depend, index, rebuild, rename};
 use crate::bound::{ConstraintKind as Wanted, ConstraintSpec, Fit};
 use crate::catalog::codec::Object;
+use crate::catalog::parameters::{Bearer, kept};
 use crate::catalog::{ConstraintDef, ConstraintKind, ForeignKey, IndexColumn, IndexDef, Privileges, TableDef, Timing};
 use crate::exec::basic::Place;
 use crate::exec::frames::Frames;
@@ -51,7 +52,7 @@ pub(super) async fn define(
     let oid = work.oid().await?;
     let mut made = None;
     let (kind, label, columns): (ConstraintKind, &str, String) = match &spec.kind {
-        Wanted::PrimaryKey { columns } | Wanted::Unique { columns } => {
+        Wanted::PrimaryKey { columns, options } | Wanted::Unique { columns, options } => {
             let primary = matches!(spec.kind, Wanted::PrimaryKey { .. });
             if primary && !table.key.is_empty() && table.primary_key().is_some() {
                 let message = format!("multiple primary keys for table \"{}\" are not allowed", table.name);
@@ -76,6 +77,8 @@ pub(super) async fn define(
                         operator_class: None,
                     })
                     .collect(),
+                options: kept(Bearer::Index, options)?,
+                predicate: None,
                 constraint: Some(oid),
             };
             let number = index.oid;
@@ -206,7 +209,7 @@ fn check_types(work: &Work, name: &str, child: &TableDef, foreign: &ForeignKey, 
 /// The unique index over exactly these columns, the primary key first.
 fn parent_index(parent: &TableDef, columns: &[usize]) -> Result<u32> {
     let fits = |index: &&Arc<IndexDef>| {
-        index.unique
+        index.is_key()
             && index.columns.len() == columns.len()
             && index.column_positions().all(|position| columns.contains(&position))
     };

@@ -10,8 +10,9 @@ use super::name::joined;
 use super::sort::Sorter;
 use super::work::Work;
 use super::{column, constraint, index};
-use crate::bound::{ConstraintKind, ConstraintSpec, CreateTable, CreateView, Plan, ResultColumn, WithPart};
+use crate::bound::{ConstraintKind, ConstraintSpec, CreateTable, CreateTableAs, CreateView, Plan, WithPart};
 use crate::catalog::codec::Object;
+use crate::catalog::parameters::{Bearer, kept};
 use crate::catalog::{
     CatalogSnapshot, ColumnDef, FIRST_NORMAL_OID, Privileges, Relation, SchemaDef, TableDef, TableShape, ViewDef,
 };
@@ -71,7 +72,7 @@ pub(super) async fn table(work: &mut Work, spec: &CreateTable) -> Result<String>
     }
     let mut table = new_table(work, &spec.schema, &spec.name).await?;
     table.unlogged = spec.unlogged;
-    table.options = spec.options.iter().map(|option| Arc::from(option.as_str())).collect();
+    table.options = kept(Bearer::Table, &spec.options)?;
     let mut names = vec![spec.name.clone()];
     for (position, wanted) in spec.columns.iter().enumerate() {
         let (column, sequence) = column::define(work, &table, position, wanted, &mut names).await?;
@@ -99,10 +100,10 @@ pub(super) async fn table(work: &mut Work, spec: &CreateTable) -> Result<String>
         work.put(Object::Constraint(constraint.clone())).await?;
         table.constraints.push(Arc::new(constraint));
     }
-    for (unique, columns) in &spec.indexes {
-        let positions = joined(&table, columns.iter().map(|column| column.column));
+    for wanted in &spec.indexes {
+        let positions = joined(&table, wanted.columns.iter().map(|column| column.column));
         let name = work.choose_relation(table.schema, &table.name, &positions, "idx", &names).await?;
-        let index = index::define(work, &table, &name, *unique, columns).await?;
+        let index = index::define(work, &table, &name, wanted).await?;
         names.push(name);
         work.put(Object::Index(index.clone())).await?;
         table.indexes.push(Arc::new(index));
@@ -123,17 +124,10 @@ fn check_types<'a>(mut columns: impl Iterator<Item = (&'a str, SqlType)>) -> Res
     }
 }
 
-pub(super) async fn table_as(
-    work: &mut Work,
-    schema: &SchemaDef,
-    name: &str,
-    if_not_exists: bool,
-    columns: &[ResultColumn],
-    plan: Option<&Plan>,
-    with: &[WithPart],
-) -> Result<String> {
+pub(super) async fn table_as(work: &mut Work, spec: &CreateTableAs, with: &[WithPart]) -> Result<String> {
+    let CreateTableAs { schema, name, columns, .. } = spec;
     work.claim(schema, name).await?;
-    if !work.is_free_or(schema, name, if_not_exists)? {
+    if !work.is_free_or(schema, name, spec.if_not_exists)? {
         return Ok("CREATE TABLE AS".to_owned());
     }
     if columns.len() > column::COLUMNS_MAX {
@@ -141,6 +135,8 @@ pub(super) async fn table_as(
         return Err(Error::new(SqlState::TOO_MANY_COLUMNS, message));
     }
     let mut table = new_table(work, schema, name).await?;
+    table.unlogged = spec.unlogged;
+    table.options = kept(Bearer::Table, &spec.options)?;
     for column in columns {
         if table.column_named(&column.name).is_some() {
             let message = format!("column \"{}\" specified more than once", column.name);
@@ -161,7 +157,7 @@ pub(super) async fn table_as(
     }
     check_types(columns.iter().map(|column| (&*column.name, column.ty)))?;
     table.reshape();
-    let Some(plan) = plan else {
+    let Some(plan) = &spec.plan else {
         work.put_table(table).await?;
         return Ok("CREATE TABLE AS".to_owned());
     };

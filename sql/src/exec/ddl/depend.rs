@@ -416,7 +416,7 @@ async fn follow_in_expressions(work: &mut Work, before: &CatalogSnapshot, relati
                 work.put_table(new).await?;
             }
             Relation::View(view) if view.defaults.iter().any(|(_, text)| changes(text)) => {
-                work.lock_relation(relation).await?;
+                work.lock_relation(relation, TableLockMode::AccessExclusive).await?;
                 let Some(view) = work.catalog.view(view.oid).cloned() else { continue };
                 let mut new = (*view).clone();
                 for (_, text) in &mut new.defaults {
@@ -432,7 +432,7 @@ async fn follow_in_expressions(work: &mut Work, before: &CatalogSnapshot, relati
 
 /// Gives a view another text.
 async fn put_text(work: &mut Work, view: &Arc<ViewDef>, text: String) -> Result<()> {
-    work.lock_relation(&Relation::View(view.clone())).await?;
+    work.lock_relation(&Relation::View(view.clone()), TableLockMode::AccessExclusive).await?;
     // One that was replaced before it was locked does not read the relation any more, which is locked for longer.
     if let Some(found) = work.catalog.view(view.oid).filter(|found| found.query == view.query).cloned() {
         work.put(Object::View(ViewDef { query: Arc::from(text), ..(*found).clone() })).await?;
@@ -460,7 +460,7 @@ pub(super) async fn settle_views(work: &mut Work, table: u32, cascade: bool, wha
     }
     tell_cascade(work, &whats);
     for view in broken {
-        work.lock_relation(&Relation::View(view.clone())).await?;
+        work.lock_relation(&Relation::View(view.clone()), TableLockMode::AccessExclusive).await?;
         if let Some(view) = work.catalog.view(view.oid).cloned() {
             drop::view(work, &view).await?;
         }

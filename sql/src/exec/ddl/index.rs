@@ -1,24 +1,28 @@
 //! CREATE INDEX, and the filling of any index.
 
 use std::ops::Bound;
+use std::sync::Arc;
 
 use engine::{KeyRange, Rows, TableLockMode, TreeKind};
 use types::{Datum, Error, Result, SqlState};
 
 use super::name::joined;
 use super::newest::NewestScan;
+use super::rename;
 use super::sort::Sorter;
 use super::work::Work;
-use crate::bound::CreateIndex;
+use crate::bound::{AlterIndex, CreateIndex, IndexSpec};
 use crate::catalog::codec::Object;
-use crate::catalog::{IndexColumn, IndexDef, TableDef};
+use crate::catalog::parameters::{self, Bearer, kept};
+use crate::catalog::{IndexDef, Relation, TableDef};
 use crate::exec::lift::Lift;
-use crate::exec::table::{key_text, push_key, tree};
+use crate::exec::table::{has_entry, key_text, push_key, tree};
 
 /// The caller holds SHARE on the table, CONCURRENTLY or not.
 pub(super) async fn create(work: &mut Work, spec: &CreateIndex) -> Result<String> {
     let table = work.table(spec.table.oid)?;
     work.check_creates_in(table.schema)?;
+    parameters::check(Bearer::Index, &spec.index.options)?;
     let name = match &spec.name {
         Some(name) => {
             work.claim_more(table.schema, name).await?;
@@ -34,11 +38,11 @@ pub(super) async fn create(work: &mut Work, spec: &CreateIndex) -> Result<String
             name.clone()
         }
         None => {
-            let columns = joined(&table, spec.columns.iter().map(|column| column.column));
+            let columns = joined(&table, spec.index.columns.iter().map(|column| column.column));
             work.choose_relation(table.schema, &table.name, &columns, "idx", &[]).await?
         }
     };
-    let index = define(work, &table, &name, spec.unique, &spec.columns).await?;
+    let index = define(work, &table, &name, &spec.index).await?;
     let rows = build(work, &table, &index).await?;
     work.put(Object::Index(index)).await?;
     note_rows(work, &table, rows).await?;
@@ -46,14 +50,26 @@ pub(super) async fn create(work: &mut Work, spec: &CreateIndex) -> Result<String
     Ok("CREATE INDEX".to_owned())
 }
 
+/// ALTER INDEX.
+pub(super) async fn alter(work: &mut Work, index: &Arc<IndexDef>, actions: &[AlterIndex]) -> Result<()> {
+    // Who reads and writes goes on.
+    let mode = TableLockMode::ShareUpdateExclusive;
+    let Relation::Index(found) = rename::locked(work, &Relation::Index(index.clone()), mode).await? else {
+        return Err(Error::internal("an index became something else"));
+    };
+    let mut new = (*found).clone();
+    for action in actions {
+        match action {
+            AlterIndex::SetOptions(options) => parameters::set(Bearer::Index, &mut new.options, options)?,
+            AlterIndex::ResetOptions(names) => parameters::reset(&mut new.options, names),
+        }
+    }
+    work.put(Object::Index(new)).await?;
+    work.reload().await
+}
+
 /// The definition of an index that is no constraint's, its tree empty.
-pub(super) async fn define(
-    work: &Work,
-    table: &TableDef,
-    name: &str,
-    unique: bool,
-    columns: &[IndexColumn],
-) -> Result<IndexDef> {
+pub(super) async fn define(work: &Work, table: &TableDef, name: &str, spec: &IndexSpec) -> Result<IndexDef> {
     Ok(IndexDef {
         oid: work.oid().await?,
         name: name.into(),
@@ -61,9 +77,11 @@ pub(super) async fn define(
         table: table.oid,
         tree: work.create_tree(TreeKind::Index).await?.0,
         valid_from: work.valid_from().await?,
-        unique,
+        unique: spec.unique,
         primary: false,
-        columns: columns.to_vec(),
+        columns: spec.columns.clone(),
+        options: kept(Bearer::Index, &spec.options)?,
+        predicate: spec.predicate.clone(),
         constraint: None,
     })
 }
@@ -92,13 +110,20 @@ pub(super) async fn build(work: &Work, table: &TableDef, index: &IndexDef) -> Re
     let mut scan = NewestScan::open(work, table.tree).await?;
     let mut sorter = Sorter::new(index.tree);
     let mut rows = Rows::new();
-    let mut entry = Vec::new();
+    let (mut entry, mut values) = (Vec::new(), Vec::new());
     let mut count = 0;
     loop {
         let found = scan.next(work, &mut rows).await?;
         let mut full = found == 0;
         for (key, row) in rows.iter() {
             count += 1;
+            if index.predicate.is_some() {
+                values.clear();
+                table.shape.layout.decode_into(row, &mut values)?;
+                if !has_entry(&work.context, table, index, &values)? {
+                    continue;
+                }
+            }
             let view = table.shape.layout.view(row)?;
             let mut null = false;
             entry.clear();

@@ -75,9 +75,9 @@ pub(crate) async fn execute(ddl: &Ddl, with: &[WithPart], context: &Arc<ExecCont
             work.on_commit = table.on_commit;
             create::table(&mut work, table).await?
         }
-        Ddl::CreateTableAs { schema, name, if_not_exists, columns, plan, on_commit } => {
-            work.on_commit = *on_commit;
-            create::table_as(&mut work, schema, name, *if_not_exists, columns, plan.as_deref(), with).await?
+        Ddl::CreateTableAs(table) => {
+            work.on_commit = table.on_commit;
+            create::table_as(&mut work, table, with).await?
         }
         Ddl::AlterTable { table, actions } => {
             if !work.lock_table(table, alter::lock_mode(actions)).await? {
@@ -91,6 +91,10 @@ pub(crate) async fn execute(ddl: &Ddl, with: &[WithPart], context: &Arc<ExecCont
             }
             work.check_not_pending(&index.table, "CREATE INDEX")?;
             index::create(&mut work, index).await?
+        }
+        Ddl::AlterIndex { index, actions, tag } => {
+            index::alter(&mut work, index, actions).await?;
+            (*tag).to_owned()
         }
         Ddl::CreateSequence { schema, name, options, if_not_exists } => {
             sequence::create(&mut work, schema, name, options, *if_not_exists).await?
@@ -109,7 +113,7 @@ pub(crate) async fn execute(ddl: &Ddl, with: &[WithPart], context: &Arc<ExecCont
         }
         Ddl::DropRelations { relations, cascade } => {
             for relation in relations {
-                work.lock_relation(relation).await?;
+                work.lock_relation(relation, engine::TableLockMode::AccessExclusive).await?;
             }
             // Somebody else has dropped it first: binding finds what stands there now, or says that nothing does.
             if relations.iter().any(|it| work.catalog.relation(it.oid()).is_none()) {

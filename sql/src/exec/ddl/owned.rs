@@ -70,7 +70,7 @@ pub(super) async fn reassign(work: &mut Work, from: &[String], to: &str) -> Resu
         }
     }
     for relation in relations_of(work, &from) {
-        work.lock_relation(&relation).await?;
+        work.lock_relation(&relation, TableLockMode::AccessExclusive).await?;
         let Some(found) = work.catalog.relation(relation.oid()).cloned() else { continue };
         if is_of(&found, &from) {
             rename::give(work, &found, to_oid).await?;

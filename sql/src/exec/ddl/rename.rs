@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use engine::TableLockMode;
 use types::{Error, Result, SqlState};
 
 use super::work::Work;
@@ -20,10 +21,10 @@ fn tag(relation: &Relation) -> String {
     format!("ALTER {}", relation.kind_name().to_uppercase())
 }
 
-/// Locks a relation and gives it as it is now.
-pub(super) async fn locked(work: &mut Work, relation: &Relation) -> Result<Relation> {
+/// Locks a relation of the user's and gives it as it is now.
+pub(super) async fn locked(work: &mut Work, relation: &Relation, mode: TableLockMode) -> Result<Relation> {
     work.check_relation_owner(relation)?;
-    work.lock_relation(relation).await?;
+    work.lock_relation(relation, mode).await?;
     let found = work.relation(relation.oid())?;
     work.check_relation_owner(&found)?;
     Ok(found)
@@ -32,9 +33,14 @@ pub(super) async fn locked(work: &mut Work, relation: &Relation) -> Result<Relat
 /// As [`locked`], in a schema that keeps its own name meanwhile: expressions are looked through for the names of before, of
 /// which two sessions would each know one half.
 async fn placed(work: &mut Work, relation: &Relation) -> Result<Relation> {
+    // Who reads and writes a table goes on while its index gets another name.
+    let mode = match relation {
+        Relation::Index(_) => TableLockMode::ShareUpdateExclusive,
+        _ => TableLockMode::AccessExclusive,
+    };
     work.check_relation_owner(relation)?;
     work.hold_name_of(work.catalog.schema_of(relation)).await?;
-    let found = locked(work, relation).await?;
+    let found = locked(work, relation, mode).await?;
     work.hold_name_of(work.catalog.schema_of(&found)).await?;
     Ok(found)
 }
@@ -139,7 +145,7 @@ fn free_in(work: &Work, schema: &SchemaDef, name: &str) -> Result<()> {
 }
 
 pub(super) async fn set_owner(work: &mut Work, relation: &Relation, owner: &str) -> Result<String> {
-    let found = locked(work, relation).await?;
+    let found = locked(work, relation, TableLockMode::AccessExclusive).await?;
     let owner = match &found {
         Relation::Table(table) => {
             work.check_not_pending(table, "ALTER TABLE")?;

@@ -176,9 +176,9 @@ impl Work {
         self.reload().await
     }
 
-    /// Locks a relation against everything.
-    pub async fn lock_relation(&mut self, relation: &Relation) -> Result<()> {
-        self.lock(locked_with(relation), TableLockMode::AccessExclusive).await?;
+    /// Locks a relation, or the table of an index. The catalog is current after this.
+    pub async fn lock_relation(&mut self, relation: &Relation, mode: TableLockMode) -> Result<()> {
+        self.lock(locked_with(relation), mode).await?;
         self.reload().await
     }
 
