@@ -311,6 +311,14 @@ ERROR:  0A000: set-returning functions are not allowed in index predicates
 > create index no on job (id) where id = $1
 ERROR:  42P02: there is no parameter $1
 
+> create table grown (id int, n int); create index big on grown (id) where n > 5; alter table grown alter column n type numeric; select pg_get_indexdef('big'::regclass)
+CREATE TABLE
+CREATE INDEX
+ALTER TABLE
+pg_get_indexdef
+CREATE INDEX big ON public.grown USING btree (id) WHERE (n > (5)::numeric)
+(1 row)
+
 # Nulls.
 > create table maybe (a int, x int, y int); create index has_x on maybe (a) where x is not null; insert into maybe values (1, null, null), (1, 1, null), (1, 1, 1); select count(*) from maybe where a = 1 and not (x = any ('{}')); select count(*) from maybe where a = 1 and (x = any ('{}')) = false; select count(*) from maybe where a = 1 and x + y = 2; select count(*) from maybe where a = 1 and not (x = 2); select count(*) from maybe where a = 1 and (x = 1 or x is null); select count(*) from maybe where a = 1 and (x = 1 or y = 1)
 CREATE TABLE
@@ -378,3 +386,20 @@ id|p|live
 3|2|t
 4||t
 (3 rows)
+
+> update parent set id = 6 where id = 1; delete from parent where id = 2; select * from child order by id; delete from parent; select * from child order by id
+UPDATE 1
+DELETE 1
+id|p|live
+1|6|t
+2|6|f
+3||t
+4||t
+(4 rows)
+DELETE 1
+id|p|live
+1||t
+2||f
+3||t
+4||t
+(4 rows)

@@ -149,3 +149,27 @@ async fn a_literal_leads_to_the_index_and_a_parameter_past_it() {
         assert_eq!(value(&mut one, &format!("execute found('{state}')")).await, id);
     }
 }
+
+/// Nor is a text that was planned led past it: on that way a condition meets rows over which it fails.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_text_that_is_planned_once_finds_the_index() {
+    let setup = "create table few (owner int, state text, n int); create index on few (owner) where state = 'running';
+        insert into few values (7, 'running', 1), (7, 'waiting', 0)";
+    let (_volume, _database, mut one, _two) = two(setup).await;
+    for _ in 0..3 {
+        let query = "select owner from few where 10 / n > 0 and owner = 7 and state = 'running'";
+        assert_eq!(value(&mut one, query).await, "7");
+    }
+    let query = "select owner from few where 10 / n > 0 and owner = 7 and state = 'waiting'";
+    assert_eq!(run(&mut one, query).await, ["ERROR:  22012: division by zero"]);
+}
+
+/// Nobody can refer to a key that only some rows have: a change of it is no change of a key.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_change_of_a_partial_key_goes_beside_who_refers_to_the_row() {
+    let (_volume, _database, mut one, mut two) = two(SETUP).await;
+    ok(&run(&mut one, "insert into job values (1, 'running', 7, false)").await);
+    ok(&run(&mut one, "begin; select from job where id = 1 for key share").await);
+    ok(&run(&mut two, "set lock_timeout = '10s'; update job set owner = 9 where id = 1").await);
+    ok(&run(&mut one, "commit").await);
+}
