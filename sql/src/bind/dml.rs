@@ -9,6 +9,7 @@ use super::part::Place;
 use super::query::{Unknowns, check_row_width, with_ctes};
 use super::row_lock::refuse_sequences;
 use super::scope::{Scope, system_column};
+use super::table::refuse_subquery;
 use super::updatable::{Change, Written};
 use super::{Binder, Clause, bind_predicate};
 use crate::bound::{
@@ -348,13 +349,14 @@ impl Binder<'_> {
 
     /// The condition of ON CONFLICT, by which partial indexes are chosen: over the stored row.
     fn conflict_condition(&mut self, condition: &ast::Expr, written: &Written, alias: &str) -> Result<Expr> {
-        let (condition, _) = self.with_scope(written.row_scope(alias), |binder| {
+        let (bound, _) = self.with_scope(written.row_scope(alias), |binder| {
             binder.within(Clause::ConflictTarget, |binder| {
                 let bound = binder.expr(condition)?;
                 binder.condition(bound, "WHERE", condition.pos)
             })
         })?;
-        Ok(condition)
+        refuse_subquery(&bound, "index predicate", condition.pos)?;
+        Ok(bound)
     }
 
     /// SET items.

@@ -857,7 +857,7 @@ fn columns_named(bound: &Expr) -> Vec<usize> {
 
 /// # Errors
 /// 0A000 for a subquery in what the catalog keeps as the text of an expression.
-fn refuse_subquery(bound: &Expr, place: &str, pos: u32) -> Result<()> {
+pub(super) fn refuse_subquery(bound: &Expr, place: &str, pos: u32) -> Result<()> {
     if !bound.has_subquery() {
         return Ok(());
     }

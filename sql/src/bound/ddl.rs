@@ -473,15 +473,13 @@ pub enum GrantTarget<R = Relation, S = Arc<SchemaDef>> {
 }
 
 impl Ddl {
-    /// The texts of the expressions that the catalog is to keep.
+    /// The texts of the expressions that the catalog is to keep, but for conditions of indexes, which name no relations.
     pub fn expressions(&self) -> Vec<&str> {
         let mut texts: Vec<&str> = Vec::new();
         match self {
             Ddl::CreateTable(table) => {
                 texts.extend(table.columns.iter().flat_map(ColumnSpec::expressions));
                 texts.extend(table.constraints.iter().filter_map(ConstraintSpec::expression));
-                let predicates = table.indexes.iter().filter_map(|index| index.predicate.as_ref());
-                texts.extend(predicates.map(|predicate| &*predicate.text));
             }
             Ddl::AlterTable { actions, .. } => {
                 for action in actions {
@@ -493,7 +491,6 @@ impl Ddl {
                     }
                 }
             }
-            Ddl::CreateIndex(spec) => texts.extend(spec.index.predicate.iter().map(|predicate| &*predicate.text)),
             Ddl::AlterView { actions, .. } => {
                 for action in actions {
                     if let AlterView::SetDefault { text: Some(text), .. } = action {

@@ -759,8 +759,8 @@ mod tests {
     }
 
     #[test]
-    fn parameters_of_indexes_stand_behind_what_there_was_before() {
-        let index = |options: &[&str]| IndexDef {
+    fn parameters_and_conditions_of_indexes_stand_behind_what_there_was_before() {
+        let index = |options: &[&str], predicate: Option<&Predicate>| IndexDef {
             oid: 16_402,
             name: Arc::from("i"),
             schema: 2200,
@@ -771,16 +771,23 @@ mod tests {
             primary: false,
             columns: vec![IndexColumn { column: 1, descending: true, nulls_first: true, operator_class: None }],
             options: options.iter().map(|option| Arc::from(*option)).collect(),
-            predicate: None,
+            predicate: predicate.cloned(),
             constraint: None,
         };
-        let written = |options: &[&str]| encode(&Object::Index(index(options))).expect("an index");
-        let before = written(&[]);
-        let options: &[&str] = &["fillfactor=70", "deduplicate_items=off"];
-        assert!(written(options).starts_with(&before));
-        for given in [&[], options] {
-            let Ok(Object::Index(read)) = decode(Class::Index, &written(given)) else { panic!("it is an index") };
-            assert!(read.options.iter().map(|option| &**option).eq(given.iter().copied()));
+        let written = |options: &[&str], predicate: Option<&Predicate>| {
+            encode(&Object::Index(index(options, predicate))).expect("an index")
+        };
+        let (options, predicate) =
+            (["fillfactor=70", "deduplicate_items=off"], Predicate::new("a > 1".into(), vec![0, 3]));
+        for (options, predicate) in
+            [(&[][..], None), (&options[..], None), (&[], Some(&predicate)), (&options, Some(&predicate))]
+        {
+            let bytes = written(options, predicate);
+            assert!(bytes.starts_with(&written(&[], None)));
+            let Ok(Object::Index(read)) = decode(Class::Index, &bytes) else { panic!("it is an index") };
+            assert!(read.options.iter().map(|option| &**option).eq(options.iter().copied()));
+            let parts = |it: &Predicate| (it.text.clone(), it.columns.clone());
+            assert_eq!(read.predicate.as_ref().map(parts), predicate.map(parts));
         }
     }
 

@@ -4,7 +4,8 @@
 //! with nulls last; DESC and NULLS FIRST are remembered and shown, and served by scanning backwards or sorting.
 //! Operator classes other than the default are remembered and shown, too; their order is the same. In a unique index an
 //! entry without nulls has the index columns alone for its key, so that the engine's lock on the key is the lock on the
-//! columns. A partial index has no entry of a row that does not meet its condition. The value is the row's key in the table's tree. The primary key has no tree of its own: it is the table's.
+//! columns. A partial index has no entry of a row that does not meet its condition. The value is the row's key in the table's
+//! tree. The primary key has no tree of its own: it is the table's.
 
 use std::sync::{Arc, OnceLock};
 

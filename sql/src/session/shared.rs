@@ -52,6 +52,9 @@ fn asks_of_partial_index(plan: &Plan) -> bool {
     let mut asks = false;
     walk::visit_scans(plan, &mut |scan| {
         let Relation::Table(table) = &scan.relation else { return };
+        if table.indexes.iter().all(|index| index.predicate.is_none()) {
+            return;
+        }
         let named = |attribute: usize| {
             let predicates = table.indexes.iter().filter_map(|index| index.predicate.as_ref());
             predicates.into_iter().any(|predicate| predicate.columns.contains(&attribute))

@@ -308,6 +308,9 @@ ERROR:  42P20: window functions are not allowed in index predicates
 > create index no on job (id) where generate_series(1, 2) = 1
 ERROR:  0A000: set-returning functions are not allowed in index predicates
 
+> insert into job values (31, 'running', 7) on conflict (owner) where id = (select 1) do nothing
+ERROR:  0A000: cannot use subquery in index predicate
+
 > create index no on job (id) where id = $1
 ERROR:  42P02: there is no parameter $1
 
