@@ -332,6 +332,50 @@ fn an_image_that_is_due_is_not_tried_again_before_its_bound_moves() {
 }
 
 #[test]
+fn a_hot_pages_later_images_are_made_of_its_tail() {
+    let disk = SimDisk::new();
+    // Whatever is built is read from the disk.
+    let options = NodeOptions {
+        recent_bytes: 0,
+        page_cache_bytes: 0,
+        log_file_bytes: 1 << 20,
+        log_retention_bytes: 256 << 20,
+        ..options(0)
+    };
+    let mut rig = open(&disk, options).expect("it is sound");
+    rig.create();
+    let mut writer = Writer::new();
+    let round = |rig: &mut Rig, writer: &mut Writer| {
+        for _ in 0..70 {
+            rig.send(writer.batch(&[1, 1, 1, 2, 1, 1, 1, 1, 1]));
+        }
+        let durable = writer.end();
+        // Some of what follows counts and cannot become an image yet.
+        rig.send(writer.batch(&[1; 4]));
+        rig.hear(durable, durable);
+        let before = rig.disk.operations();
+        rig.tend();
+        let operations = rig.disk.operations() - before;
+        rig.check_pages(writer, 0..3, &[durable, writer.end()]);
+        operations
+    };
+    let by_links = round(&mut rig, &mut writer);
+    assert!(by_links > 70, "each batch is read: {by_links} operations");
+    for _ in 0..6 {
+        let by_tail = round(&mut rig, &mut writer);
+        assert!(by_tail < 20, "what was not durable then, and the image: {by_tail} operations");
+    }
+    // A recovery cuts what the tail has, too.
+    let (vdl, first) = (writer.records[writer.records.len() - 3].0.header.lsn, Lsn(10_000_000));
+    rig.prepare(ballot(1));
+    assert!(rig.install(&table(&[(ballot(1), vdl, first)])).adopted);
+    let mut writer = writer.recovered(ballot(1), vdl, first);
+    for _ in 0..3 {
+        round(&mut rig, &mut writer);
+    }
+}
+
+#[test]
 fn pages_whose_records_lie_scattered_are_gathered_in_one_go() {
     let disk = SimDisk::new();
     let clock = Arc::new(SimClock::default());

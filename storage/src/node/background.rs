@@ -427,6 +427,9 @@ impl Tender {
                 for made in &made {
                     if let Some(head) = state.heads.get_mut(&made.page.id()) {
                         head.due = Due::No;
+                        if let Some(tail) = &mut head.tail {
+                            tail.cut(made.page.lsn());
+                        }
                     }
                 }
                 Ok(!state.due.is_empty())
@@ -455,11 +458,14 @@ impl Tender {
             let covered = self.shared.images.lsn(page);
             match self.shared.build(page, group, bound, Patience::Full) {
                 Ok(built) if built.page.lsn() > covered => {
-                    let known = self.shared.state.lock().heads.get(&page).copied().unwrap_or_default();
+                    let mut state = self.shared.state.lock();
+                    let known = state.heads.get(&page).map_or((0, 0), |head| (head.records, head.bytes));
+                    state.begin_tail(page, covered, self.shared.options.recent_bytes as u64);
+                    drop(state);
                     images.push(Made {
                         page: built.page,
-                        records: known.records.saturating_sub(built.records_above),
-                        bytes: known.bytes.saturating_sub(built.bytes_above),
+                        records: known.0.saturating_sub(built.records_above),
+                        bytes: known.1.saturating_sub(built.bytes_above),
                     });
                 }
                 // The image is at or above the bound only when the floor stands still.

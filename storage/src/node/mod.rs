@@ -68,6 +68,7 @@ mod state;
 mod stored;
 mod superblock;
 mod sweep;
+mod tail;
 mod writer;
 
 pub use arena::SweepMemory;

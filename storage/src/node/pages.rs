@@ -5,8 +5,8 @@
 //! up is an error and never a page.
 //!
 //! **Mechanism.** From the page's head the links are followed down, each LSN being looked up among the runs of its group,
-//! until they meet the base, an `Init`, or nothing (the page began there). The batches come from memory when they are
-//! recent or were just read for another page, else from the log. No lock is held while reading; when the table changed or a
+//! until they meet the base, an `Init`, or nothing (the page began there). A hot page has its newest records in its
+//! [`tail`](super::tail). The batches come from memory when they are recent or were just read for another page, else from the log. No lock is held while reading; when the table changed or a
 //! file was retired meanwhile, the walk starts again. Without [`Patience`] it ends where the disk would have to be waited for.
 //! Of the batches that it read so far the last are kept for the next, as many as [`REREAD_SHARE`] leaves room for.
 
@@ -15,7 +15,7 @@ use super::disk::Patience;
 use super::images::ImageError;
 use super::log::ReadFault;
 use super::segment::Place;
-use super::stored::records_of;
+use super::stored::{records_of, records_of_from};
 use bytes::Bytes;
 use hashbrown::HashMap;
 use protocol::redo::{Change, RecordHeader, apply};
@@ -148,6 +148,15 @@ enum Walk {
     Overtaken,
 }
 
+/// What there is of a record.
+enum Found {
+    Batch(Bytes),
+    /// The background was faster.
+    Overtaken,
+    /// It is not held.
+    Nothing,
+}
+
 impl Shared {
     /// The group of a page, and up to where an image of it may be made.
     pub(super) fn image_bound(&self, page: PageId) -> Option<(GroupId, Lsn)> {
@@ -177,9 +186,11 @@ impl Shared {
     }
 
     fn walk(&self, page: PageId, group: GroupId, at: Lsn, patience: Patience) -> Result<Walk, BuildError> {
-        let (mut next, tables) = {
+        let (mut next, mut tail, tables) = {
             let state = self.state.lock();
-            (state.heads.get(&page).map_or(Lsn::ZERO, |head| head.newest), state.tables)
+            let head = state.heads.get(&page);
+            let tail = head.and_then(|head| head.tail.as_ref()).map(|tail| Bytes::copy_from_slice(tail.records()));
+            (head.map_or(Lsn::ZERO, |head| head.newest), tail, state.tables)
         };
         let cached = self.cache.lock().get(page, at);
         let has_redo = !next.is_zero();
@@ -203,38 +214,27 @@ impl Shared {
         let mut followed = 0;
         let mut whole = false;
         'chain: while next > floor {
-            let (place, recent) = {
-                let state = self.state.lock();
-                if state.tables != tables {
-                    return Ok(Walk::Overtaken);
+            let tail = tail.take();
+            let is_tail = tail.is_some();
+            let (batch, mut inside) = match tail {
+                Some(tail) => {
+                    let inside = records_of_from(&tail, 0, page, next)?;
+                    (tail, inside)
                 }
-                let run = state.segments.get(&group).and_then(|segment| segment.locate(next));
-                // Retired since the image was looked up: a newer image covers it.
-                let Some(run) = run else {
-                    return match lost {
-                        Some(error) => Err(error.into()),
-                        None => self.overtaken(page, next, floor),
-                    };
-                };
-                (run.place, state.recent.get(run.place).or_else(|| state.reread.get(run.place)))
-            };
-            let batch = match recent {
-                Some(batch) => batch,
-                None => match self.files.read(place, patience) {
-                    Err(ReadFault::Retired(_)) => return Ok(Walk::Overtaken),
-                    Err(fault) => {
-                        fault.damaged().into_iter().for_each(|place| self.lose(place, &fault));
-                        return Err(fault.into());
+                None => match self.batch_with(next, group, tables, patience)? {
+                    Found::Batch(batch) => {
+                        let inside = records_of(&batch, page, next)?;
+                        (batch, inside)
                     }
-                    Ok(batch) => {
-                        let limit = self.options.recent_bytes / REREAD_SHARE;
-                        self.state.lock().reread.insert(place, batch.clone(), limit);
-                        batch
-                    }
+                    Found::Overtaken => return Ok(Walk::Overtaken),
+                    // Retired since the image was looked up: a newer image covers it.
+                    Found::Nothing => match lost {
+                        Some(error) => return Err(error.into()),
+                        None => return self.overtaken(page, next, floor),
+                    },
                 },
             };
-            let mut inside = records_of(&batch, page, next)?;
-            if inside.last().is_none_or(|record| record.header.lsn != next) {
+            if !is_tail && inside.last().is_none_or(|record| record.header.lsn != next) {
                 // The file was recycled while it was read; or the chain is broken, which the attempts will tell.
                 return Ok(Walk::Overtaken);
             }
@@ -255,7 +255,7 @@ impl Shared {
                 }
                 let change = record.change_bytes(&batch);
                 let init = Change::encodes_init(change);
-                let change = if batch.len() <= PINNED_BATCH_BYTES_MAX {
+                let change = if is_tail || batch.len() <= PINNED_BATCH_BYTES_MAX {
                     batch.slice_ref(change)
                 } else {
                     // The change alone: hundreds of links must not hold as many large batches in memory.
@@ -285,6 +285,34 @@ impl Shared {
         }
         drop(state);
         Ok(Walk::Done(Built { page, records_above, bytes_above }))
+    }
+
+    /// The batch with the record at `lsn`, from memory or the log.
+    fn batch_with(&self, lsn: Lsn, group: GroupId, tables: u64, patience: Patience) -> Result<Found, BuildError> {
+        let (place, recent) = {
+            let state = self.state.lock();
+            if state.tables != tables {
+                return Ok(Found::Overtaken);
+            }
+            let run = state.segments.get(&group).and_then(|segment| segment.locate(lsn));
+            let Some(run) = run else { return Ok(Found::Nothing) };
+            (run.place, state.recent.get(run.place).or_else(|| state.reread.get(run.place)))
+        };
+        if let Some(batch) = recent {
+            return Ok(Found::Batch(batch));
+        }
+        match self.files.read(place, patience) {
+            Err(ReadFault::Retired(_)) => Ok(Found::Overtaken),
+            Err(fault) => {
+                fault.damaged().into_iter().for_each(|place| self.lose(place, &fault));
+                Err(fault.into())
+            }
+            Ok(batch) => {
+                let limit = self.options.recent_bytes / REREAD_SHARE;
+                self.state.lock().reread.insert(place, batch.clone(), limit);
+                Ok(Found::Batch(batch))
+            }
+        }
     }
 
     fn overtaken(&self, page: PageId, lsn: Lsn, floor: Lsn) -> Result<Walk, BuildError> {

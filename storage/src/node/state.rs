@@ -9,6 +9,7 @@
 
 use super::hydrate::Hydration;
 use super::segment::{Place, Segment};
+use super::tail::{Tail, Tails};
 use crate::history::TruncationTable;
 use crate::membership::{MemberName, Membership, Role, nodes_of};
 use crate::quorum::WRITE_QUORUM;
@@ -42,7 +43,7 @@ pub enum Due {
 }
 
 /// The newest counted record of a page, and how long its chain above the image is.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 pub struct Head {
     /// The first record of the chain when it began. Images may have had it since.
     pub first: Lsn,
@@ -54,6 +55,8 @@ pub struct Head {
     pub bytes: u32,
     /// Whether an image is to be made.
     pub due: Due,
+    /// Of a hot page, its newest records.
+    pub tail: Option<Box<Tail>>,
 }
 
 impl Head {
@@ -68,6 +71,18 @@ impl Head {
     pub fn is_scattered(&self, image: Lsn, memory_bytes: u64) -> bool {
         let log_bytes = self.newest.since(self.after(image));
         log_bytes > memory_bytes && u64::from(self.bytes) * SCATTERED_IN < log_bytes
+    }
+
+    /// A page's records above its image are so many fewer, by an image that a sweep made or that was due.
+    pub fn settle(&mut self, records: u32, bytes: u32) {
+        self.records = self.records.saturating_sub(records);
+        self.bytes = self.bytes.saturating_sub(bytes);
+        match self.due {
+            // A sweep came first: it is not hot.
+            Due::No => self.tail = None,
+            Due::PutOff => (self.due, self.tail) = (Due::No, None),
+            Due::Yes => {}
+        }
     }
 
     /// Whether the chain has grown too long, or `factor` times as long as that.
@@ -165,6 +180,8 @@ pub struct State {
     pub segments: HashMap<GroupId, Segment>,
     /// Pages with redo in the log.
     pub heads: HashMap<PageId, Head>,
+    /// The tails that some of them have.
+    pub tails: Tails,
     /// Recent batches.
     pub recent: Recent,
     /// Batches that were read from the log again, for the pages that are read next.
@@ -304,9 +321,19 @@ impl State {
     pub fn drop_record(&mut self, page: PageId, lsn: Lsn, prev_page: Lsn) {
         let Some(head) = self.heads.get_mut(&page).filter(|head| head.newest == lsn) else { return };
         head.newest = prev_page;
+        head.tail = None;
         head.records = head.records.saturating_sub(1);
         if prev_page.is_zero() {
             self.heads.remove(&page);
+        }
+    }
+
+    /// A page whose image is due keeps what follows in a [tail](Tail), if there is one to be had, unless its records lie
+    /// scattered.
+    pub fn begin_tail(&mut self, page: PageId, image: Lsn, memory_bytes: u64) {
+        let Some(head) = self.heads.get_mut(&page) else { return };
+        if head.tail.is_none() && !head.is_scattered(image, memory_bytes) {
+            head.tail = Tail::begin(&self.tails);
         }
     }
 
@@ -361,11 +388,14 @@ impl State {
 }
 
 /// A record of `page` counts now: it is the page's newest. `due` gets the page when its chain has grown too long.
-pub fn add_record(heads: &mut HashMap<PageId, Head>, due: &mut Vec<PageId>, page: PageId, lsn: Lsn, bytes: u32) {
+pub fn add_record(heads: &mut HashMap<PageId, Head>, due: &mut Vec<PageId>, page: PageId, lsn: Lsn, encoded: &[u8]) {
     let head = heads.entry(page).or_insert_with(|| Head { first: lsn, ..Head::default() });
     head.newest = lsn;
     head.records += 1;
-    head.bytes = head.bytes.saturating_add(bytes);
+    head.bytes = head.bytes.saturating_add(encoded.len() as u32);
+    if head.tail.as_mut().is_some_and(|tail| !tail.push(encoded)) {
+        head.tail = None;
+    }
     let is_due = match head.due {
         Due::No => head.is_long(1),
         Due::PutOff => head.is_long(SCATTERED_FACTOR),
@@ -387,11 +417,11 @@ mod tests {
         let (hot, warm) = (PageId(1), PageId(2));
         let mut lsn = Lsn(1 << 40);
         for _ in 0..CHAIN_RECORDS_MAX {
-            add_record(&mut heads, &mut due, warm, lsn, 50);
+            add_record(&mut heads, &mut due, warm, lsn, &[0; 50]);
             lsn = lsn.advance(100_000);
         }
         for _ in 0..CHAIN_RECORDS_MAX {
-            add_record(&mut heads, &mut due, hot, lsn, 50);
+            add_record(&mut heads, &mut due, hot, lsn, &[0; 50]);
             lsn = lsn.advance(100);
         }
         assert_eq!(due, [warm, hot]);
@@ -401,5 +431,41 @@ mod tests {
         assert!(!is_scattered(hot, Lsn(1 << 20)), "the image is old");
         let newest = heads[&warm].newest;
         assert!(!is_scattered(warm, newest), "what the image has is no part of it");
+    }
+
+    #[test]
+    fn a_hot_page_has_a_tail_until_it_cools_down() {
+        let mut state = State::default();
+        let (hot, page) = (PageId(1), PageId(2));
+        let add = |state: &mut State, page: PageId, lsn: u64| {
+            add_record(&mut state.heads, &mut state.due, page, Lsn(lsn), &[7; 50]);
+        };
+        add(&mut state, hot, 1000);
+        add(&mut state, page, 1000);
+        add(&mut state, page, 90_000);
+        state.begin_tail(hot, Lsn(900), 16 << 10);
+        state.begin_tail(page, Lsn(900), 16 << 10);
+        assert!(state.heads[&page].tail.is_none(), "its records lie scattered");
+        add(&mut state, hot, 1100);
+        let tail = |state: &State| state.heads[&hot].tail.as_ref().map(|tail| tail.records().len());
+        assert_eq!(tail(&state), Some(50), "what came after it began");
+        let settle = |state: &mut State, due: Due| {
+            let head = state.heads.get_mut(&hot).expect("it has records");
+            head.due = due;
+            head.settle(1, 50);
+        };
+        settle(&mut state, Due::Yes);
+        assert_eq!((tail(&state), state.heads[&hot].records), (Some(50), 1));
+        settle(&mut state, Due::No);
+        assert_eq!(tail(&state), None, "a sweep came first");
+        state.begin_tail(hot, Lsn(900), 16 << 10);
+        state.drop_record(hot, Lsn(1100), Lsn(1000));
+        assert_eq!(tail(&state), None, "it may be of what is annulled");
+        state.begin_tail(hot, Lsn(900), 16 << 10);
+        for _ in 0..4000 {
+            add(&mut state, hot, 1200);
+        }
+        assert_eq!(tail(&state), None, "it grew beyond bounds");
+        assert_eq!(Arc::strong_count(&state.tails), 1);
     }
 }

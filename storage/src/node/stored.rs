@@ -58,10 +58,22 @@ pub fn records(batch: &[u8]) -> impl Iterator<Item = Result<StoredRecord, Error>
 /// # Errors
 /// When a record on the way is malformed.
 pub fn records_of(batch: &[u8], page: PageId, up_to: Lsn) -> Result<SmallVec<[StoredRecord; 16]>, Error> {
+    records_of_from(batch, BATCH_HEADER_BYTES, page, up_to)
+}
+
+/// The same of records that lie one behind the other from `at` on.
+///
+/// # Errors
+/// As [`records_of`].
+pub fn records_of_from(
+    bytes: &[u8],
+    mut at: usize,
+    page: PageId,
+    up_to: Lsn,
+) -> Result<SmallVec<[StoredRecord; 16]>, Error> {
     let mut found = SmallVec::new();
-    let mut at = BATCH_HEADER_BYTES;
-    while let Some(rest) = batch.get(at..).filter(|rest| !rest.is_empty()) {
-        let (bytes, lsn, of) = glance(rest).ok_or(Error::Truncated { what: "record" })?;
+    while let Some(rest) = bytes.get(at..).filter(|rest| !rest.is_empty()) {
+        let (length, lsn, of) = glance(rest).ok_or(Error::Truncated { what: "record" })?;
         if lsn > up_to {
             break;
         }
@@ -69,7 +81,7 @@ pub fn records_of(batch: &[u8], page: PageId, up_to: Lsn) -> Result<SmallVec<[St
             let (header, extent) = RecordHeader::decode(rest)?;
             found.push(StoredRecord { header, at, bytes: extent.bytes, change_at: extent.change_at });
         }
-        at += bytes;
+        at += length;
     }
     Ok(found)
 }

@@ -25,7 +25,6 @@ use super::frame::read_frames;
 use super::log::ReadFault;
 use super::repair::lose_unread;
 use super::segment::Place;
-use super::state::Due;
 use super::stored::{Glance, glances, glances_from};
 use super::{Shared, images::ImageError};
 use bytes::Bytes;
@@ -268,11 +267,7 @@ pub fn settle_heads(shared: &Shared, made: &[Made]) {
         if head.newest <= page.lsn() {
             state.heads.remove(&page.id());
         } else {
-            head.records = head.records.saturating_sub(*records);
-            head.bytes = head.bytes.saturating_sub(*bytes);
-            if head.due == Due::PutOff {
-                head.due = Due::No;
-            }
+            head.settle(*records, *bytes);
         }
     }
 }

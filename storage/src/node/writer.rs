@@ -288,11 +288,11 @@ impl Writer {
     }
 
     fn try_take(&mut self, batch: &Bytes, header: &BatchHeader, source: Source) -> Result<(), Untaken> {
-        let start = self.round.headers.len();
+        let start = self.round.records.len();
         let taken = self.parse(batch, header, source).and_then(|()| self.hold(batch, header, start));
-        // Headers stay in the round only for a batch that the round writes.
+        // Records stay in the round only for a batch that the round writes.
         if !matches!(taken, Ok(true)) {
-            self.round.headers.truncate(start);
+            self.round.records.truncate(start);
         }
         taken.map(drop)
     }
@@ -306,7 +306,7 @@ impl Writer {
         let mut state = self.shared.state.lock();
         let bound = state.table.bound(header.ballot);
         let segment = state.segments.entry(header.group).or_default();
-        let headers = self.round.headers[start..].iter().map(|(header, _)| header);
+        let headers = self.round.records[start..].iter().map(|record| &record.header);
         let sifted = segment.sift(headers, header.ballot, place, bound).map_err(|fork| {
             tracing::error!(group = header.group.0, %fork, "redo forks: refused");
             Untaken::Outcome(AppendOutcome::Corrupt)
@@ -332,12 +332,12 @@ impl Writer {
         }
         drop(state);
         self.log.push(batch, notes);
-        let headers = start..self.round.headers.len();
-        self.round.taken.push(Taken { place, batch: batch.clone(), headers });
+        let records = start..self.round.records.len();
+        self.round.taken.push(Taken { place, batch: batch.clone(), records });
         Ok(true)
     }
 
-    /// Checks the ballot and reads the record headers into the round.
+    /// Checks the ballot and reads the records into the round.
     fn parse(&mut self, batch: &Bytes, header: &BatchHeader, source: Source) -> Result<(), Untaken> {
         let volume = {
             let state = self.shared.state.lock();
@@ -354,17 +354,17 @@ impl Writer {
             state.volume.clone().ok_or(Untaken::Outcome(AppendOutcome::Failed))?
         };
         let corrupt = |error: &dyn std::fmt::Display| Err(Untaken::Outcome(corrupt(error)));
-        let start = self.round.headers.len();
+        let start = self.round.records.len();
         for record in records(batch) {
             match record {
                 Ok(record) if volume.group(record.header.page) != Some(header.group) => {
                     return corrupt(&"a record's page is not of the batch's group");
                 }
-                Ok(record) => self.round.headers.push((record.header, record.bytes as u32)),
+                Ok(record) => self.round.records.push(record),
                 Err(error) => return corrupt(&error),
             }
         }
-        if self.round.headers.len() - start != header.records as usize {
+        if self.round.records.len() - start != header.records as usize {
             return corrupt(&"it has more or fewer records than it says");
         }
         Ok(())
@@ -463,8 +463,8 @@ impl Writer {
             let counts = |header: &RecordHeader| run.first.max(Lsn(base.0 + 1)) <= header.lsn && header.lsn <= run.last;
             let Some(batch) = batches.get(&run.place) else { continue };
             for record in records(batch).filter_map(Result::ok).filter(|record| counts(&record.header)) {
-                let (header, bytes) = (record.header, record.bytes as u32);
-                add_record(&mut state.heads, &mut state.due, header.page, header.lsn, bytes);
+                let RecordHeader { page, lsn, .. } = record.header;
+                add_record(&mut state.heads, &mut state.due, page, lsn, record.encoded(batch));
             }
         }
         // A cached page may lack records that the images have: nothing built before this moment is the base of a page.

@@ -13,7 +13,7 @@ use crate::node::log::ReadFault;
 use crate::node::queue::Stream;
 use crate::node::segment::{Place, Run};
 use crate::node::state::{State, add_record};
-use crate::node::stored::records;
+use crate::node::stored::{StoredRecord, records};
 use bytes::Bytes;
 use hashbrown::HashMap;
 use protocol::GroupId;
@@ -37,8 +37,8 @@ pub const HELD_BYTES_MAX: usize = 4 << 20;
 pub(super) struct Taken {
     pub(super) place: Place,
     pub(super) batch: Bytes,
-    /// Its records in [`Round::headers`].
-    pub(super) headers: Range<usize>,
+    /// Its records in [`Round::records`].
+    pub(super) records: Range<usize>,
 }
 
 /// What the round owes to whom.
@@ -53,7 +53,7 @@ pub(super) enum Owed {
 pub(super) struct Round {
     pub(super) taken: Vec<Taken>,
     pub(super) inserted: Vec<(GroupId, Run)>,
-    pub(super) headers: Vec<(RecordHeader, u32)>,
+    pub(super) records: Vec<StoredRecord>,
     pub(super) groups: Vec<GroupId>,
     pub(super) owed: Vec<Owed>,
 }
@@ -62,7 +62,7 @@ impl Round {
     fn clear(&mut self) {
         self.taken.clear();
         self.inserted.clear();
-        self.headers.clear();
+        self.records.clear();
         self.groups.clear();
         self.owed.clear();
     }
@@ -280,7 +280,7 @@ impl Writer {
                 break (batches, guard);
             }
         };
-        let Round { taken, headers, groups, .. } = &mut self.round;
+        let Round { taken, records: parsed, groups, .. } = &mut self.round;
         let mut gap = false;
         let state = &mut *guard;
         for batch in taken.iter() {
@@ -291,16 +291,17 @@ impl Writer {
             let counted = segment.advance();
             gap |= segment.mark(group.0).gap_after != 0;
             for run in &segment.runs()[counted] {
-                let within = |header: &RecordHeader| run.first <= header.lsn && header.lsn <= run.last;
+                let mut add = |record: &StoredRecord, batch: &[u8]| {
+                    let RecordHeader { page, lsn, .. } = record.header;
+                    if run.first <= lsn && lsn <= run.last {
+                        add_record(&mut state.heads, &mut state.due, page, lsn, record.encoded(batch));
+                    }
+                };
                 if let Ok(at) = taken.binary_search_by_key(&run.place, |taken| taken.place) {
-                    for (header, bytes) in headers[taken[at].headers.clone()].iter().filter(|(h, _)| within(h)) {
-                        add_record(&mut state.heads, &mut state.due, header.page, header.lsn, *bytes);
-                    }
+                    let Taken { batch, records, .. } = &taken[at];
+                    parsed[records.clone()].iter().for_each(|record| add(record, batch));
                 } else if let Some(batch) = batches.get(&run.place) {
-                    for record in records(batch).filter_map(Result::ok).filter(|record| within(&record.header)) {
-                        let (header, bytes) = (record.header, record.bytes as u32);
-                        add_record(&mut state.heads, &mut state.due, header.page, header.lsn, bytes);
-                    }
+                    records(batch).filter_map(Result::ok).for_each(|record| add(&record, batch));
                 }
             }
         }
